@@ -1,0 +1,69 @@
+"""How we ask an identity provider and hear back: the shapes that every connector and every responder shares."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from policies.assurance import LevelOfAssurance
+from policies.authentication import Assertion
+from policies.parties import ProviderId
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message as it came over HTTP: each parameter once (a repeated one was refused before), not yet believed.
+
+    `binding` is `redirect` (query) or `post` (form body).
+    """
+
+    binding: str
+    parameters: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Send the browser to `url`."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Let the browser post `fields` to `url`."""
+
+    url: str
+    fields: tuple[tuple[str, str], ...] = field(repr=False)
+
+
+Outbound = Redirect | Post
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What we want of an identity provider in one login."""
+
+    relay_state: str  # selects the login's cookie, authorises nothing
+    minimum_assurance: LevelOfAssurance
+    force_authentication: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What an answer must match: remembered sealed in the browser until it comes. Holds nothing about a person."""
+
+    provider_id: ProviderId
+    request_id: str
+    issued_at: int
+    minimum_assurance: LevelOfAssurance
+    force_authentication: bool
+    max_age: int | None = None
+
+
+class Connector(Protocol):
+    """One way to ask one identity provider. Judging does no I/O: bytes, keys and `now` are arguments."""
+
+    def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
+        """Make the question, and what its answer must match."""
+
+    def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
+        """Judge the answer. Raises `AssertionRejected` and its kinds, and nothing else."""

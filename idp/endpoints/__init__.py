@@ -1,0 +1,1 @@
+"""All FastAPI: HTTP in, HTTP out. What is decided is decided elsewhere."""

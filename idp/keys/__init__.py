@@ -1,0 +1,1 @@
+"""Where keys live: files for now."""

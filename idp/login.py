@@ -1,0 +1,113 @@
+"""One login, in one direction: Requested -> Asked -> Decided -> Released, or Refused. Frozen states, no way back.
+
+`Requested` and `Asked` travel sealed in a cookie and hold nothing about a person. `Decided` lies in a sealed form field and
+holds only what may be released, in its form. `Grant` is what a code stands for: it lies parked under the code.
+"""
+
+from dataclasses import dataclass, field
+
+from pydantic import ConfigDict
+
+from connectors.connector import Expectation
+from idp.codec import Codec
+from idp.seal import LoginId
+from policies.assurance import LevelOfAssurance
+from policies.attributes import Attribute, AttributeName
+from policies.authentication import AuthenticationRequest
+from policies.parties import ClientId, ProviderId, PurposeId
+from policies.release import Decision
+
+# decisions.md A and design §2, in seconds
+LOGIN_LIFE = 15 * 60
+DECIDED_LIFE = 5 * 60
+ANSWER_LIFE = 60
+CODE_LIFE = 60
+ACCESS_TOKEN_LIFE = 5 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A relying party asked; the citizen has not chosen a country yet."""
+
+    login: LoginId
+    began: int
+    request: AuthenticationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """We asked an identity provider, and remember what its answer must match."""
+
+    login: LoginId
+    began: int
+    request: AuthenticationRequest
+    expectation: Expectation
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What may be released was decided; the citizen decides whether. Never the assertion, never a withheld value.
+
+    `response` and `assertion` are SHA-256 over (issuer, id): the marks that the decision takes, until `marks_end`.
+    `subject` is the keyed index of the person in the ledger, `sub` the pairwise identifier.
+    """
+
+    login: LoginId
+    end: int
+    request: AuthenticationRequest
+    provider_id: ProviderId
+    sub: str = field(repr=False)
+    subject: bytes = field(repr=False)
+    loa: LevelOfAssurance
+    authenticated_at: int
+    decision: Decision
+    policy: str
+    notice: str
+    response: bytes
+    assertion: bytes
+    marks_end: int
+
+    # Sealed values are JSON, which has no bytes
+    __pydantic_config__ = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a code stands for, and then an access token: all that the relying party is given.
+
+    `in_id_token` names the attributes that travel in the id_token; all the others are for userinfo.
+    """
+
+    client_id: ClientId
+    redirect_uri: str
+    code_challenge: str
+    nonce: str
+    purpose_id: PurposeId
+    provider_id: ProviderId
+    sub: str = field(repr=False)
+    loa: LevelOfAssurance
+    authenticated_at: int
+    attributes: tuple[Attribute, ...] = field(repr=False)
+    in_id_token: tuple[AttributeName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Recorded, durable, and on its way: the code that the relying party redeems."""
+
+    request: AuthenticationRequest
+    code: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The login ended without a release; `error` is the OAuth code that the relying party gets."""
+
+    request: AuthenticationRequest
+    error: str
+
+
+REQUESTED = Codec(Requested)
+ASKED = Codec(Asked)
+DECIDED = Codec(Decided)
+GRANT = Codec(Grant)

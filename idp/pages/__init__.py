@@ -1,0 +1,1 @@
+"""The pages: typed views, templates, one style sheet, translations."""

@@ -1,0 +1,123 @@
+"""What the broker needs of a store: small protocols, and the data that they carry."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from policies.parties import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A one-time thing that a unit takes: kind, the SHA-256 of what it is, and until when it must be remembered."""
+
+    kind: str  # "login", "response", "assertion", "code", "jti"
+    digest: bytes
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedRow:
+    """A payload that lies sealed under a secret of its holder: `digest` is SHA-256(handle). See `idp.store.parked`."""
+
+    kind: str  # "request", "code", "access"
+    digest: bytes
+    payload: bytes = field(repr=False)
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """How a login ended, for 60 seconds: the same choice gets the same answer, another is refused (decisions.md 8)."""
+
+    login: bytes  # SHA-256 of the login id
+    choice: bytes  # HMAC over choice and boxes under the Strict cookie's secret
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One compartment's opening, in clear: the writer encrypts it under the key of its kind."""
+
+    compartment: str  # "sent", "decision", "subject", "login", "values"
+    nonce: bytes = field(repr=False)
+    content: bytes = field(repr=False)  # canonical JSON
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDraft:
+    """What a unit adds to the release ledger, before the subject's counter is known.
+
+    `subject` is the keyed index of the person (`idp.transparency.entry.subject_index`), None for a refusal: then the leaf
+    has random bytes of the same size in the places of the subject's commitment and of the tag.
+    """
+
+    record: bytes  # 16 random bytes: the id of this release or refusal
+    kind: str  # "release", "refusal" or "cancellation": inside the encrypted decision opening, never on the leaf
+    time: int
+    subject: bytes | None
+    openings: tuple[Opening, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """All that is written together, or not at all. Data only, never a callback."""
+
+    tenant: Tenant
+    marks: tuple[Mark, ...] = ()
+    decision: DecisionRow | None = None
+    parked: tuple[ParkedRow, ...] = ()
+    record: RecordDraft | None = None
+    # digests of parked rows that end with this unit (a code that was redeemed, the token of a code used twice)
+    removed: tuple[bytes, ...] = ()
+
+
+class Commits(Protocol):
+    """The one way to write: durable when it returns."""
+
+    def commit(self, unit: Unit) -> None:
+        """Write the unit; return only after a durable commit.
+
+        Raises `Conflict` where a mark was taken already (then nothing of the unit is written), `StoreUnavailable` where the
+        database cannot write.
+        """
+
+
+class Parked(Protocol):
+    """Reads of what is parked."""
+
+    def parked(self, tenant: Tenant, kind: str, digest: bytes, now: int) -> bytes:
+        """The payload under this digest. Raises `NotFound` where there is none that is alive at `now`."""
+
+
+class Decisions(Protocol):
+    """Reads of how a login ended."""
+
+    def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
+        """The row of this login while it lives (60 seconds), else None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A signed tree head: `note` is the C2SP signed note (text and signature lines)."""
+
+    size: int
+    root: bytes
+    note: str
+    time: int
+
+
+class Log(Protocol):
+    """Reads of the release ledger."""
+
+    def checkpoint(self, tenant: Tenant) -> Checkpoint | None:
+        """The newest checkpoint, None before the first."""
+
+    def index_of(self, tenant: Tenant, leaf_hash: bytes) -> int | None:
+        """The place of a leaf in the tree, None while it is staged or unknown."""
+
+    def inclusion(self, tenant: Tenant, index: int, size: int) -> Sequence[bytes]:
+        """The inclusion path of leaf `index` in the tree of `size` leaves (RFC 6962 §2.1.1)."""
+
+    def leaf_of(self, tenant: Tenant, record: bytes) -> bytes | None:
+        """The leaf hash of a record id."""

@@ -1,0 +1,1 @@
+"""What we say to relying parties: one file a protocol."""

@@ -1,0 +1,1 @@
+"""SQLAlchemy Core: tables, the group writer, reads, migrations."""

@@ -1,0 +1,48 @@
+"""Attributes, their values, and the forms in which they may be released: which form says less than which.
+
+The forms of one attribute are a meet-semilattice under "says no more than": `exact` is its top, and every two forms have
+one greatest form that says no more than either, or nothing at all (None). `policies.catalogue` checks that at load.
+"""
+
+from dataclasses import dataclass, field
+from typing import NewType
+
+AttributeName = NewType("AttributeName", str)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Form:
+    """How much of an attribute is said: `Form("exact")`, `Form("age_over", "18")`, `Form("resident_of", "Storkhaven")`."""
+
+    name: str
+    parameter: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}({self.parameter})" if self.parameter else self.name
+
+
+EXACT = Form("exact")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A postal address. Every part may be empty; `country` is ISO 3166-1 alpha-2."""
+
+    street: str = field(default="", repr=False)
+    postal_code: str = field(default="", repr=False)
+    locality: str = field(default="", repr=False)
+    region: str = field(default="", repr=False)
+    country: str = field(default="", repr=False)
+
+
+# A value: text (a birth date is `YYYY-MM-DD`, `YYYY-MM` or `YYYY`), an address, or a predicate's answer.
+Value = str | Address | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute in one form. The value is never in a repr."""
+
+    name: AttributeName
+    form: Form
+    value: Value = field(repr=False)

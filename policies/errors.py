@@ -1,0 +1,136 @@
+"""Every error that the broker raises on purpose, sorted by whose move it is.
+
+The class says who can mend it, `code` is stable and documented, `public` is one sentence for a person and never holds a
+value of anybody, `detail` goes to the log with the login's reference. A detail names checks, parties and sizes, never an
+attribute value, a token or a piece of a message.
+"""
+
+
+class BrokerError(Exception):
+    """The base of all: `code`, `public` and `detail` as the module's docstring has them."""
+
+    code = "internal"
+    public = "Something went wrong on our side."
+
+    def __init__(self, detail: str = "", *, code: str | None = None, public: str | None = None) -> None:
+        super().__init__(detail)
+        self.code = code or type(self).code
+        self.public = public or type(self).public
+        self.detail = detail
+
+
+class RequestRefused(BrokerError):
+    """The relying party's move: its request is malformed, or asks for what is not registered.
+
+    `oauth` is the error code of RFC 6749 / OpenID Connect Core that a verified redirect address or the token endpoint
+    gets; `redirectable` is False until client and redirect address have been verified.
+    """
+
+    code = "request_refused"
+    public = "The service that sent you here made a request that we cannot accept. Its operator can mend this."
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        oauth: str = "invalid_request",
+        status: int = 400,
+        code: str | None = None,
+        public: str | None = None,
+    ) -> None:
+        super().__init__(detail, code=code, public=public)
+        self.oauth = oauth
+        self.status = status
+
+
+class AssertionRejected(BrokerError):
+    """The identity provider's move. `check` is the stable name of the check that failed."""
+
+    code = "assertion_rejected"
+    public = "The answer of your country's sign-in service could not be accepted. Please start again at the service."
+
+    def __init__(self, check: str, detail: str = "", *, code: str | None = None, public: str | None = None) -> None:
+        super().__init__(detail or check, code=code, public=public)
+        self.check = check
+
+
+class SignatureInvalid(AssertionRejected):
+    """The message is not signed by whom we asked, in the way that its profile allows."""
+
+    code = "signature_invalid"
+
+
+class AssuranceTooLow(AssertionRejected):
+    """The level of assurance is unknown, or below what was asked."""
+
+    code = "assurance_too_low"
+    public = "The sign-in method that you used is not strong enough for this service. Use a stronger one, if you have one."
+
+
+class AuthenticationFailed(AssertionRejected):
+    """The identity provider says itself that it did not authenticate: the citizen stopped, or it could not."""
+
+    code = "authentication_failed"
+    public = "Your country's sign-in service did not sign you in. You can start again at the service."
+
+
+class Replayed(AssertionRejected):
+    """What may be used once was used before, or the login that it belongs to is not alive in this browser."""
+
+    code = "replayed"
+    public = "This sign-in has ended, or began in another browser. Please start again at the service that you came from."
+
+
+class ReleaseDenied(BrokerError):
+    """The policy's or the citizen's move: a required attribute cannot be released."""
+
+    code = "release_denied"
+    public = "What this service needs cannot be passed on, so you cannot continue."
+
+
+class Conflict(BrokerError):
+    """A one-time mark was already taken. `kind` is the kind of the mark that was lost."""
+
+    code = "conflict"
+    public = "This was already done. Please start again at the service that you came from."
+
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(detail or kind)
+        self.kind = kind
+
+
+class NotFound(BrokerError):
+    """The store holds nothing (or nothing alive) under this handle."""
+
+    code = "not_found"
+    public = "What you are looking for is not here, or has ended."
+
+
+class StoreUnavailable(BrokerError):
+    """The database is read-only, locked or full: the operator's move; trying again later is right."""
+
+    code = "store_unavailable"
+    public = "We cannot record anything at the moment, so nothing was passed on. Please try again in a few minutes."
+
+
+class Misconfigured(BrokerError):
+    """The operator's move, at start: every problem of the configuration at once."""
+
+    code = "misconfigured"
+    public = "The broker's configuration has problems."
+
+    def __init__(self, problems: "tuple[Problem, ...]") -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class Problem:
+    """One thing wrong in a configuration: file, line, key, what is wrong and how to mend it."""
+
+    __slots__ = ("file", "fix", "key", "line", "what")
+
+    def __init__(self, file: str, line: int, key: str, what: str, fix: str) -> None:
+        self.file, self.line, self.key, self.what, self.fix = file, line, key, what, fix
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.key}: {self.what} Fix: {self.fix}"
