@@ -1,12 +1,15 @@
 """The decision: what goes, in which form, what is withheld, and the reason for each."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
 from policies.attributes import Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute, Offered
+from policies.catalogue import STANDARD, Catalogue
+from policies.derive import available, derive
+from policies.errors import ReleaseDenied
 from policies.parties import RelyingParty, Source
 from policies.purposes import Purpose
 
@@ -28,6 +31,7 @@ class Reason(StrEnum):
     PURPOSE_NOT_REGISTERED = "purpose_not_registered"
     NOT_NEEDED = "not_needed"
     NOT_AVAILABLE = "not_available"
+    SOURCE_HAS_LESS = "source_has_less"
     NO_COMMON_FORM = "no_common_form"
     ASSURANCE_TOO_LOW = "assurance_too_low"
     NOT_CHOSEN = "not_chosen"
@@ -69,15 +73,96 @@ class Decision:
 
     @property
     def optional(self) -> tuple[AttributeName, ...]:
-        """What the citizen may tick: releasable, and not required."""
+        """What the citizen may tick: releasable, and not required. Nothing where a required attribute is blocked."""
+        if self.blocked:
+            return ()
         return tuple(r.name for r in self.rulings if r.released is not None and not r.required)
 
 
 def decide(
-    asked: Collection[AskedAttribute], purpose: Purpose, party: RelyingParty, offered: Offered, on: date
+    asked: Collection[AskedAttribute],
+    purpose: Purpose,
+    party: RelyingParty,
+    offered: Offered,
+    on: date,
+    *,
+    catalogue: Catalogue = STANDARD,
 ) -> Decision:
-    """Decide for each attribute asked. Pure: `on` is the date on which ages are counted."""
-    raise NotImplementedError
+    """Decide for each attribute asked. Pure: `on` is the date on which ages are counted.
+
+    1. the purpose is registered for the party, and the assurance suffices: else nothing goes
+    2. the attribute is registered for the party, and the purpose needs it: else it is withheld
+    3. form = MEET(asked, registered, needed, available at the source): with nothing left it is withheld
+    4. the value is derived in that form, and only that leaves
+    """
+    wanted: dict[AttributeName, Form | None] = {}
+    spoken: dict[AttributeName, Form] = {}
+    for one in asked:
+        # A request names each attribute once. Where one comes twice, it gets what both forms have in common.
+        before = wanted.get(one.name, one.form)
+        wanted[one.name] = catalogue.meet(one.name, before, one.form) if before else None
+        spoken[one.name] = min(one.form, spoken.get(one.name, one.form))
+    terms = _Terms(purpose, party, offered, on, catalogue, _denied_for_all(purpose, party, offered))
+    return Decision(tuple(terms.ruling(name, spoken[name], wanted[name]) for name in sorted(wanted)))
+
+
+def _denied_for_all(purpose: Purpose, party: RelyingParty, offered: Offered) -> tuple[Reason, Source] | None:
+    if purpose.purpose_id not in party.purposes:
+        return Reason.PURPOSE_NOT_REGISTERED, party.source
+    if offered.loa < purpose.minimum_assurance:
+        return Reason.ASSURANCE_TOO_LOW, purpose.source
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What one login's rulings have in common."""
+
+    purpose: Purpose
+    party: RelyingParty
+    offered: Offered
+    on: date
+    catalogue: Catalogue
+    denied: tuple[Reason, Source] | None
+
+    def ruling(self, name: AttributeName, asked: Form, wanted: Form | None) -> Ruling:
+        need, rule = self.purpose.needs.get(name), self.party.attributes.get(name)
+        required = need is not None and need.required
+        if self.denied:
+            return Ruling(name, asked, Outcome.WITHHELD, self.denied[0], required, self.denied[1])
+        if rule is None:
+            return Ruling(name, asked, Outcome.WITHHELD, Reason.NOT_REGISTERED, required, self.party.source)
+        if need is None:
+            return Ruling(name, asked, Outcome.WITHHELD, Reason.NOT_NEEDED, required, self.purpose.source)
+
+        registered = self.catalogue.meet(name, wanted, rule.form) if wanted else None
+        if registered is None:
+            return Ruling(name, asked, Outcome.WITHHELD, Reason.NO_COMMON_FORM, required, rule.source)
+        allowed = self.catalogue.meet(name, registered, need.form)
+        if allowed is None:
+            return Ruling(name, asked, Outcome.WITHHELD, Reason.NO_COMMON_FORM, required, need.source)
+
+        released = self._derived(name, allowed)
+        if released is None:
+            return Ruling(name, asked, Outcome.WITHHELD, Reason.NOT_AVAILABLE, required, need.source)
+        if released.form != allowed:
+            return Ruling(name, asked, Outcome.WEAKENED, Reason.SOURCE_HAS_LESS, required, need.source, released)
+        if released.form != asked:
+            # The line that decided is the purpose's where it asks for this very form, else the registration's
+            source = need.source if need.form == allowed else rule.source
+            return Ruling(name, asked, Outcome.WEAKENED, Reason.LEAST_SUFFICIENT, required, source, released)
+        return Ruling(name, asked, Outcome.AS_ASKED, Reason.AS_ASKED, required, need.source, released)
+
+    def _derived(self, name: AttributeName, allowed: Form) -> Attribute | None:
+        """The value in the strongest form that is allowed and that the source has."""
+        value = self.offered.attributes.get(name)
+        if value is None:
+            return None
+        kind = self.catalogue.attributes[name].kind
+        has = available(kind, value, self.on)
+        form = self.catalogue.meet(name, allowed, has) if has else None
+        answer = derive(kind, value, form, self.on) if form else None
+        return Attribute(name, form, answer) if form is not None and answer is not None else None
 
 
 def choose(decision: Decision, chosen: Collection[AttributeName]) -> Decision:
@@ -85,4 +170,14 @@ def choose(decision: Decision, chosen: Collection[AttributeName]) -> Decision:
 
     Raises `ReleaseDenied` where `chosen` names an attribute that was not offered as optional.
     """
-    raise NotImplementedError
+    optional = decision.optional
+    if not set(chosen) <= set(optional):
+        # The names come from the browser: they are not repeated
+        raise ReleaseDenied("a choice of what was never offered", code="not_offered")
+    left = set(optional) - set(chosen)
+    return Decision(
+        tuple(
+            replace(r, outcome=Outcome.WITHHELD, reason=Reason.NOT_CHOSEN, released=None) if r.name in left else r
+            for r in decision.rulings
+        )
+    )

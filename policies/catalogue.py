@@ -1,0 +1,253 @@
+"""The attributes as typed data: their forms, their titles, and their names on the wire.
+
+| where | who says how it is called |
+|---|---|
+| OpenID Connect | Core 1.0 §5.1 and the Identity Assurance claims |
+| OpenID Connect, derived forms | we: `age_over_18`, `birth_year`, `resident_of`, `address_country`, `given_name_initials` |
+| SAML | eduPerson and SCHAC as `urn:oid:...` |
+| eIDAS | Attribute Profile 1.2, natural person |
+
+A catalogue is a value that is passed along; a city adds attributes of its own by configuration (`policies.load.catalogue`).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from policies.attributes import EXACT, Address, AttributeName, Form, Value
+from policies.authentication import AskedAttribute
+from policies.forms import FORMS, Kind, check_semilattice, is_form, meet, parse_form
+from policies.parties import Translated
+
+# JSON, as a claim's value
+ClaimValue = str | bool | dict[str, str] | dict[str, bool] | list[str]
+
+_NATURAL = "http://eidas.europa.eu/attributes/naturalperson/"
+_AGE_OVER_CLAIM = re.compile(r"age_over_([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeType:
+    """One attribute and its names.
+
+    `claim` and `scope` are those of OpenID Connect (scope "" where only `claims` asks for it), `eidas` is "" where eIDAS
+    has no attribute of the same meaning, `saml` has the usual names, each with the part of an address that it holds or "".
+    """
+
+    name: AttributeName
+    kind: Kind
+    title: Translated
+    claim: str
+    scope: str = ""
+    eidas: str = ""
+    saml: Mapping[str, str] = field(default_factory=dict)
+
+
+def _attribute(
+    name: str, kind: Kind, titles: tuple[str, str, str], *, scope: str = "", eidas: str = "", claim: str = "", **oids: str
+) -> AttributeType:
+    """A row of the table below: titles in English, Estonian, simplified Chinese; `oids` by part (`all` for the whole)."""
+    return AttributeType(
+        name=AttributeName(name),
+        kind=kind,
+        title=dict(zip(("en", "et", "zh-Hans"), titles, strict=True)),
+        claim=claim or name,
+        scope=scope,
+        eidas=_NATURAL + eidas if eidas else "",
+        saml={f"urn:oid:{oid}": "" if part == "all" else part for part, oid in oids.items()},
+    )
+
+
+_SCHAC = "1.3.6.1.4.1.25178.1.2."
+_STANDARD_ATTRIBUTES = (
+    _attribute(
+        "family_name",
+        Kind.NAME,
+        ("Family name", "Perekonnanimi", "姓"),
+        scope="profile",
+        eidas="CurrentFamilyName",
+        all="2.5.4.4",
+    ),
+    _attribute(
+        "given_name", Kind.NAME, ("Given name", "Eesnimi", "名"), scope="profile", eidas="CurrentGivenName", all="2.5.4.42"
+    ),
+    _attribute(
+        "birthdate",
+        Kind.DATE,
+        ("Date of birth", "Sünniaeg", "出生日期"),
+        scope="profile",
+        eidas="DateOfBirth",
+        all=_SCHAC + "3",
+    ),
+    _attribute(
+        "person_identifier",
+        Kind.TEXT,
+        ("Personal identifier", "Isikukood", "个人识别号"),
+        eidas="PersonIdentifier",
+        all=_SCHAC + "15",
+    ),
+    _attribute("gender", Kind.TEXT, ("Gender", "Sugu", "性别"), scope="profile", eidas="Gender", all=_SCHAC + "2"),
+    _attribute(
+        "nationality",
+        Kind.TEXT,
+        ("Nationality", "Kodakondsus", "国籍"),
+        eidas="Nationality",
+        claim="nationalities",
+        all=_SCHAC + "5",
+    ),
+    _attribute(
+        "place_of_birth", Kind.TEXT, ("Place of birth", "Sünnikoht", "出生地"), eidas="PlaceOfBirth", all=_SCHAC + "4"
+    ),
+    _attribute(
+        "address",
+        Kind.ADDRESS,
+        ("Address", "Aadress", "地址"),
+        scope="address",
+        eidas="CurrentAddress",
+        street="2.5.4.9",
+        postal_code="2.5.4.17",
+        locality="2.5.4.7",
+        region="2.5.4.8",
+        country="2.5.4.6",
+    ),
+    _attribute(
+        "email",
+        Kind.TEXT,
+        ("Email address", "E-posti aadress", "电子邮件地址"),
+        scope="email",
+        eidas="EmailAddress",
+        all="0.9.2342.19200300.100.1.3",
+    ),
+    _attribute(
+        "phone_number",
+        Kind.TEXT,
+        ("Phone number", "Telefoninumber", "电话号码"),
+        scope="phone",
+        eidas="PhoneNumber",
+        all="2.5.4.20",
+    ),
+    # eIDAS BirthName holds all names at birth, not the family name alone: no eIDAS name here
+    _attribute("birth_family_name", Kind.NAME, ("Family name at birth", "Sünnijärgne perekonnanimi", "出生时的姓")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The attributes that a broker knows. Made once; raises `Misconfigured` where the forms of one are no semilattice."""
+
+    attributes: Mapping[AttributeName, AttributeType]
+    _by_claim: Mapping[str, AskedAttribute] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_claim: dict[str, AskedAttribute] = {}
+        for attribute in self.attributes.values():
+            check_semilattice(attribute.name, FORMS[attribute.kind])
+            for known in FORMS[attribute.kind].values():
+                if not known.parameter:
+                    form = EXACT if known.name == EXACT.name else Form(known.name)
+                    by_claim[self.claim_for(attribute.name, form)] = AskedAttribute(attribute.name, form)
+        object.__setattr__(self, "_by_claim", by_claim)
+
+    def with_own(self, own: Iterable[AttributeType]) -> "Catalogue":
+        """This catalogue and a city's own attributes."""
+        return Catalogue({**self.attributes, **{attribute.name: attribute for attribute in own}})
+
+    def knows(self, name: AttributeName, form: Form) -> bool:
+        """Whether there is such an attribute, and it has such a form."""
+        return name in self.attributes and is_form(self.attributes[name].kind, form)
+
+    def form(self, name: AttributeName, text: str) -> Form | None:
+        """Read a form of this attribute; None where it has no such form."""
+        form = parse_form(text)
+        return form if form is not None and self.knows(name, form) else None
+
+    def spellings(self, name: AttributeName) -> tuple[str, ...]:
+        """How a file may write the forms of this attribute: `exact`, `age_over(N)`, `resident_of(PLACE)`."""
+        sample = {"age": "(N)", "place": "(PLACE)", "": ""}
+        return tuple(known.name + sample[known.parameter] for known in FORMS[self.attributes[name].kind].values())
+
+    def meet(self, name: AttributeName, a: Form, b: Form) -> Form | None:
+        """The strongest form that says no more than either; None is nothing at all."""
+        attribute = self.attributes.get(name)
+        return meet(FORMS[attribute.kind], a, b) if attribute else None
+
+    # -- OpenID Connect ------------------------------------------------------------------------------------------------
+
+    def claim_for(self, name: AttributeName, form: Form) -> str:
+        """The claim that carries this attribute in this form. The attribute must be of this catalogue."""
+        claim = self.attributes[name].claim
+        match form.name:
+            case "age_over":
+                return f"age_over_{form.parameter}"
+            case "birth_year" | "resident_of":
+                return form.name
+            case "country" | "initials":
+                return f"{claim}_{form.name}"
+            case _:
+                return claim
+
+    def claim_value(self, name: AttributeName, form: Form, value: Value) -> ClaimValue:
+        """The value as JSON, as its claim has it: an address object (Core §5.1.1), `{"Storkhaven": true}` for a place."""
+        match value:
+            case Address():
+                parts = {
+                    "street_address": value.street,
+                    "postal_code": value.postal_code,
+                    "locality": value.locality,
+                    "region": value.region,
+                    "country": value.country,
+                }
+                return {part: text for part, text in parts.items() if text}
+            case bool() if form.name == "resident_of":
+                return {form.parameter: value}
+            case str() if name == "nationality":
+                return [value]
+            case str() if name == "place_of_birth":
+                return {"locality": value}
+            case _:
+                return value
+
+    def asked_by_claim(self, claim: str, value: str = "") -> AskedAttribute | None:
+        """What a claim asks for; None where we know no such claim.
+
+        `resident_of` needs the place as the requested `value` (Core §5.5.1); no other claim is asked by value.
+        """
+        if claim == "resident_of":
+            form = self.form(AttributeName("address"), f"resident_of({value})")
+            return AskedAttribute(AttributeName("address"), form) if form else None
+        if match := _AGE_OVER_CLAIM.fullmatch(claim):
+            form = self.form(AttributeName("birthdate"), f"age_over({match[1]})")
+            return AskedAttribute(AttributeName("birthdate"), form) if form else None
+        return self._by_claim.get(claim)
+
+    def asked_by_scope(self, scope: str) -> tuple[AskedAttribute, ...]:
+        """What a standard scope asks for (Core §5.4), sorted by name; nothing for any other scope."""
+        named = sorted(a.name for a in self.attributes.values() if scope and a.scope == scope)
+        return tuple(AskedAttribute(name, EXACT) for name in named)
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """Every claim that can be asked for, for discovery's `claims_supported`; `age_over_18` stands for every age."""
+        return tuple(sorted({*self._by_claim, "age_over_18", "resident_of"}))
+
+
+STANDARD = Catalogue({attribute.name: attribute for attribute in _STANDARD_ATTRIBUTES})
+
+_SCHAC_DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
+_GENDERS = {"1": "male", "2": "female", "Male": "male", "Female": "female"}
+
+
+def value_from_saml(wire_name: str, text: str) -> str:
+    """A value as our files and claims spell it: SCHAC writes dates as YYYYMMDD, genders as ISO 5218, countries in any case.
+
+    Text in any other spelling stays as it is, and is then judged by `policies.derive`.
+    """
+    match wire_name.removeprefix("urn:oid:"):
+        case "1.3.6.1.4.1.25178.1.2.3" if match := _SCHAC_DATE.fullmatch(text):
+            return "-".join(match.groups())
+        case "1.3.6.1.4.1.25178.1.2.2" | "http://eidas.europa.eu/attributes/naturalperson/Gender":
+            return _GENDERS.get(text, text)
+        case "1.3.6.1.4.1.25178.1.2.5" | "2.5.4.6":
+            return text.upper()
+        case _:
+            return text

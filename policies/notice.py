@@ -1,0 +1,24 @@
+"""What the citizen was shown, as a hash: so that the record can tell which words stood on the page, without any value."""
+
+import json
+from hashlib import sha256
+
+from policies.parties import PurposeId
+from policies.release import Decision
+
+
+def notice_hash(*, template: str, language: str, purpose_id: PurposeId, decision: Decision) -> str:
+    """SHA-256 (hex) over canonical JSON of template version, language, purpose, and names and forms shown (decision 22).
+
+    `decision` is the one that the page shows, before the citizen's choice. What is withheld stands in the form asked for.
+    """
+    released = {attribute.name: str(attribute.form) for attribute in decision.released}
+    shown = {
+        "language": language,
+        "purpose": purpose_id,
+        "released": released,
+        "template": template,
+        "withheld": {r.name: str(r.asked) for r in decision.rulings if r.name not in released},
+    }
+    text = json.dumps(shown, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(text.encode()).hexdigest()
