@@ -1,1 +1,9 @@
-"""The pages: typed views, templates, one style sheet, translations."""
+"""The pages: typed views in, HTML out. No page needs JavaScript, none holds a cookie, and none decides anything.
+
+views.py         what each page is given: frozen, already in words
+wording.py       a decision in words: attributes, forms, reasons, legal bases, dates, countries
+languages.py     which language, and the phrases of each (`translations/*.toml`)
+render.py        `Pages`: templates (`templates/*.html`) made once at start
+headers.py       the HTTP headers of each kind of page
+static.py        the style sheet and the mark (`static/`)
+"""

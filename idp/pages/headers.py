@@ -1,0 +1,49 @@
+"""The HTTP headers of each kind of page: decisions.md 7, attack catalogue §2.4."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from idp.pages.views import Kind
+
+# The only script anywhere: it posts a protocol message. Everybody else has the button beside it.
+SUBMIT_SCRIPT = "document.forms[0].submit()"
+SUBMIT_SCRIPT_HASH = "sha256-" + base64.b64encode(hashlib.sha256(SUBMIT_SCRIPT.encode()).digest()).decode()
+
+_POLICY = (
+    "default-src 'none'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+)
+_OWN_FORMS = "form-action 'self'"
+_SUBMIT = f"script-src '{SUBMIT_SCRIPT_HASH}'"
+
+_ALWAYS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), publickey-credentials-get=()",
+    "X-Robots-Tag": "noindex",
+}
+
+
+def headers(kind: Kind) -> Mapping[str, str]:
+    """The headers of a page of this kind.
+
+    A page that posts a protocol message has no `form-action`: Chromium holds the redirects after a form against it, and the
+    target may redirect to a third origin. A page with a form says `same-origin`: with `no-referrer` Chromium sends
+    `Origin: null` on the honest post.
+    """
+    policy = (*_POLICY, _SUBMIT) if kind is Kind.POST else (*_POLICY, _OWN_FORMS)
+    return MappingProxyType(
+        {
+            "Content-Security-Policy": "; ".join(policy),
+            "Referrer-Policy": "no-referrer" if kind is Kind.PLAIN else "same-origin",
+            **_ALWAYS,
+        }
+    )

@@ -1,0 +1,152 @@
+"""Which language a page speaks, the phrases of each language, and how each one sorts, dates and names countries.
+
+A language is a BCP 47 tag of `LANGUAGES`. There is no cookie: the relying party's `ui_locales` come first, then the
+browser's Accept-Language, then English.
+"""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib import resources
+
+from babel import Locale
+from babel.dates import format_date, format_skeleton
+
+ENGLISH = "en"
+# British dates (22 July 1990): the readers are Europeans
+LOCALES: Mapping[str, str] = {"en": "en_GB", "et": "et", "zh-Hans": "zh_Hans"}
+LANGUAGES = tuple(LOCALES)
+
+# RFC 4647 lookup, longest range first. Traditional Chinese has no page here and does not match the simplified one.
+_MATCHES: Mapping[str, str] = {
+    "en": "en",
+    "et": "et",
+    "zh": "zh-Hans",
+    "zh-hans": "zh-Hans",
+    "zh-cn": "zh-Hans",
+    "zh-sg": "zh-Hans",
+    "zh-my": "zh-Hans",
+    "cmn": "zh-Hans",
+    "cmn-hans": "zh-Hans",
+}
+_OTHER_SCRIPT = re.compile(r"(?:zh|cmn)-(?:hant|tw|hk|mo)\b")
+# A browser sends ten ranges at most; the bound is ours
+MAX_RANGES = 32
+MAX_HEADER = 1000
+_RANGE = re.compile(r"\s*([A-Za-z0-9-]{1,35}|\*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?")
+
+
+def choose_language(ui_locales: Sequence[str], accept_language: str) -> str:
+    """The language of a page: the first of `ui_locales` that we speak, else the best of Accept-Language, else English."""
+    return _first(ui_locales[:MAX_RANGES]) or _first(_by_preference(accept_language[:MAX_HEADER])) or ENGLISH
+
+
+def _first(tags: Iterable[str]) -> str | None:
+    return next((language for tag in tags if (language := _spoken(tag))), None)
+
+
+def _spoken(tag: str) -> str | None:
+    """RFC 4647 §3.4: drop subtags from the end until one matches."""
+    tag = tag.lower()
+    if _OTHER_SCRIPT.match(tag):
+        return None
+    while tag:
+        if tag in _MATCHES:
+            return _MATCHES[tag]
+        tag = tag.rpartition("-")[0]
+    return None
+
+
+def _by_preference(header: str) -> list[str]:
+    """The ranges of an Accept-Language (RFC 9110 §12.5.4), best first; what is malformed is left out."""
+    ranges = []
+    for part in header.split(",")[:MAX_RANGES]:
+        match = _RANGE.fullmatch(part)
+        if match and (quality := float(match[2] or 1)) > 0:
+            ranges.append((-quality, match[1]))
+    return [tag for _, tag in sorted(ranges, key=lambda each: each[0])]
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language: its phrases by dotted key, and its locale's names and dates (CLDR)."""
+
+    tag: str
+    phrases: Mapping[str, str]
+    locale: Locale
+
+    def say(self, key: str, **parts: str) -> str:
+        """The phrase under `key` with its parts put in. Plain text: whoever shows it escapes it. KeyError for no phrase."""
+        return self.phrases[key].format(**parts)
+
+    def country(self, code: str) -> str:
+        """The country's name in this language; the code itself where CLDR does not know it."""
+        return str(self.locale.territories.get("GR" if code == "EL" else code, code))
+
+    def date(self, text: str) -> str:
+        """A whole or partial date (`YYYY-MM-DD`, `YYYY-MM`, `YYYY`) as readers write it; any other text as it is."""
+        try:
+            if re.fullmatch(r"\d{4}-\d{2}", text):
+                return format_skeleton("yMMMM", date.fromisoformat(f"{text}-01"), locale=self.locale)
+            if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+                return format_date(date.fromisoformat(text), "long", locale=self.locale)
+        except ValueError:
+            return text
+        return text
+
+    def sort_key(self, text: str) -> tuple[object, ...]:
+        """Where `text` stands in this language's alphabetical order."""
+        return _SORT_KEYS[self.tag](text)
+
+
+_ESTONIAN = {letter: place for place, letter in enumerate("abcdefghijklmnopqrsšzžtuvwõäöüxy")}
+
+
+def _plain(text: str) -> tuple[object, ...]:
+    """Letters without their accents; the accents decide only between equals."""
+    folded = unicodedata.normalize("NFKD", text.casefold())
+    return ("".join(c for c in folded if not unicodedata.combining(c)), text)
+
+
+def _estonian(text: str) -> tuple[object, ...]:
+    """The Estonian alphabet: š, z and ž after s; õ, ä, ö, ü after w; other accents as in `_plain`."""
+    places = []
+    for letter in unicodedata.normalize("NFC", text.casefold()):
+        base = letter if letter in _ESTONIAN else unicodedata.normalize("NFKD", letter)[0]
+        places.append(_ESTONIAN.get(base, -1))
+    return (tuple(places), text)
+
+
+def _pinyin(text: str) -> tuple[object, ...]:
+    """GB 2312 has its first 3755 characters in the order of their pinyin, and the names of countries use those."""
+    return (text.encode("gb18030"), text)
+
+
+_SORT_KEYS = {"en": _plain, "et": _estonian, "zh-Hans": _pinyin}
+
+
+def load_languages() -> Mapping[str, Language]:
+    """All languages, read from the package."""
+    folder = resources.files("idp.pages").joinpath("translations")
+    return {
+        tag: Language(
+            tag=tag,
+            phrases=_flat(tomllib.loads(folder.joinpath(f"{tag}.toml").read_text("utf-8"))),
+            locale=Locale.parse(locale),
+        )
+        for tag, locale in LOCALES.items()
+    }
+
+
+def _flat(table: Mapping[str, object], prefix: str = "") -> dict[str, str]:
+    """Nested tables to dotted keys."""
+    phrases: dict[str, str] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            phrases |= _flat(value, f"{prefix}{key}.")
+        else:
+            phrases[f"{prefix}{key}"] = str(value)
+    return phrases

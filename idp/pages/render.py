@@ -1,0 +1,143 @@
+"""Views to HTML. Everything is read and compiled once, at start; nothing of a page is kept."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib import resources
+
+from jinja2 import DictLoader, Environment, StrictUndefined, Template
+
+from idp.pages.headers import SUBMIT_SCRIPT
+from idp.pages.languages import Language, load_languages
+from idp.pages.static import MARK_FILE, STYLE_FILE
+from idp.pages.views import ApprovalView, ErrorView, LeavingView, PickerView, PostView, RefusedView
+from idp.pages.wording import MOVES, Wording, known_code
+
+_PAGES = ("picker", "approval", "onward", "error")
+
+
+class Pages:
+    """All pages in all languages. Make it once; its methods may run in any thread."""
+
+    def __init__(self) -> None:
+        folder = resources.files("idp.pages").joinpath("templates")
+        sources = {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(".html")}
+        self._languages = load_languages()
+        self._environment = Environment(
+            loader=DictLoader(sources),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals.update(style=STYLE_FILE.href, mark=MARK_FILE.href)
+        self._templates: dict[str, Template] = {name: self._environment.get_template(f"{name}.html") for name in _PAGES}
+        self._digest = _digest(sources, self._languages)
+
+    @property
+    def template_digest(self) -> str:
+        """SHA-256 (hex) over all templates and phrases: the version of what citizens are shown."""
+        return self._digest
+
+    def wording(self, language: str) -> Wording:
+        """How to say a decision in this language (a tag that `choose_language` gave)."""
+        return Wording(self._languages[language])
+
+    def picker(self, view: PickerView) -> str:
+        """Which country's eID? The countries come in this language's order."""
+        language = self._languages[view.language]
+        named = [(language.country(choice.country), choice) for choice in view.countries]
+        named.sort(key=lambda each: (language.sort_key(each[0]), language.sort_key(each[1].provider.text)))
+        for _, choice in named:
+            _own(choice.url)
+        _own(view.cancel)
+        return self._page("picker", language, title=language.say("picker.title"), view=view, countries=named)
+
+    def approval(self, view: ApprovalView) -> str:
+        """May this go? Two equal buttons, and nothing ticked."""
+        language = self._languages[view.language]
+        _own(view.action)
+        title = language.say("approval.title", service=view.service.text)
+        return self._page("approval", language, title=title, view=view)
+
+    def refused(self, view: RefusedView) -> str:
+        """The login ended without a release."""
+        language = self._languages[view.language]
+        service = view.service.text
+        return self._onward(
+            language,
+            title=language.say(f"refused.{view.ending}.title"),
+            sentence=language.say(f"refused.{view.ending}.text", service=service),
+            onward=language.say("refused.back", service=service),
+            target=view.target,
+            fields=view.fields,
+            at_once=view.at_once,
+            missing=view.missing,
+            action=view.action,
+        )
+
+    def leaving(self, view: LeavingView) -> str:
+        """Approved and recorded: on to the service."""
+        language = self._languages[view.language]
+        service = view.service.text
+        return self._onward(
+            language,
+            title=language.say("leaving.title"),
+            sentence=language.say("leaving.text", service=service),
+            onward=language.say("leaving.link", service=service),
+            target=view.target,
+        )
+
+    def post(self, view: PostView) -> str:
+        """Post a protocol message to a verified address."""
+        language = self._languages[view.language]
+        return self._onward(
+            language,
+            title=language.say(f"post.{view.towards}.title"),
+            sentence=language.say(f"post.{view.towards}.text", name=view.name.text),
+            onward=language.say("post.button"),
+            target=view.target,
+            fields=view.fields,
+        )
+
+    def error(self, view: ErrorView) -> str:
+        """What happened, whose move it is, and a reference."""
+        language = self._languages[view.language]
+        code = known_code(view.code)
+        if view.back:
+            _elsewhere(view.back)
+        title = language.say(f"error.{code}.title")
+        return self._page("error", language, title=title, view=view, code=code, move=MOVES[code])
+
+    def _onward(self, language: Language, **parts: object) -> str:
+        """On to an address that is not ours: by link and refresh, or by a posted form."""
+        defaults = {"fields": (), "at_once": True, "missing": (), "action": "", "script": SUBMIT_SCRIPT}
+        if parts.get("action"):
+            _own(str(parts["action"]))
+        elif parts["target"] or parts.get("fields"):
+            _elsewhere(str(parts["target"]))
+        return self._page("onward", language, **defaults | parts)
+
+    def _page(self, name: str, language: Language, **parts: object) -> str:
+        return self._templates[name].render(language=language.tag, say=language.say, **parts)
+
+
+def _own(path: str) -> None:
+    """Our own origin alone: a path, never `//host` or an address with a scheme."""
+    if not path.startswith("/") or path.startswith(("//", "/\\")):
+        raise ValueError("a page's own links and forms lead to a path of ours")
+
+
+def _elsewhere(address: str) -> None:
+    """A verified address is a web address; `javascript:` and `data:` would run as us."""
+    if not address.startswith(("https://", "http://")):
+        raise ValueError("a page leads to web addresses alone")
+
+
+def _digest(sources: Mapping[str, str], languages: Mapping[str, Language]) -> str:
+    """SHA-256 (hex) over name and text of each template and key and text of each phrase, in a fixed order."""
+    texts = [*sorted(sources.items())]
+    for tag, language in sorted(languages.items()):
+        texts += [(f"{tag} {key}", phrase) for key, phrase in sorted(language.phrases.items())]
+    return hashlib.sha256(json.dumps(texts, ensure_ascii=False).encode()).hexdigest()

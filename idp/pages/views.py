@@ -1,0 +1,213 @@
+"""What each page is given. Frozen, in the reader's language already, and holding nothing that the page does not show.
+
+Every text from a configuration or from a person is escaped by the templates, in every place.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from policies.assurance import LevelOfAssurance
+from policies.attributes import AttributeName
+from policies.purposes import Basis
+
+
+class Kind(StrEnum):
+    """What a page does decides which headers it gets: see `idp.pages.headers`."""
+
+    PLAIN = "plain"  # it shows, and links
+    FORM = "form"  # it has a form that posts to us
+    POST = "post"  # it has a form that posts a protocol message to somebody else
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text of a configuration, and the language that it is in (BCP 47): not always the page's."""
+
+    text: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountryChoice:
+    """One identity provider on the picker: a link to `url` on our own origin, its country (ISO 3166-1) and its title."""
+
+    url: str
+    country: str
+    provider: Text
+
+
+@dataclass(frozen=True, slots=True)
+class PickerView:
+    """Which country's eID? `cancel` is the path that a cancelling form posts to."""
+
+    language: str
+    service: Text
+    purpose: Text
+    countries: tuple[CountryChoice, ...]
+    cancel: str
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of this page."""
+        return Kind.FORM
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One attribute that would go, in words.
+
+    `title` names what goes (`You are over 18`), `value` has its lines. `only` says what a weaker form tells, and `stays`
+    names what it stands in for (`Date of birth`); both are empty where the whole attribute goes.
+    """
+
+    name: AttributeName
+    title: Text
+    value: tuple[str, ...] = field(repr=False)
+    only: str
+    stays: Text | None
+    why: Text
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One attribute that was asked for and does not go, and a sentence that says why."""
+
+    title: Text
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalView:
+    """The question to the citizen. `decided` is the sealed login; the form posts it to `action` on our own origin.
+
+    The form's fields: `login`, `decided`, `choice` (`approve`, `refuse` or `cancel`) and `share.NAME` for each optional
+    attribute that was ticked.
+    """
+
+    language: str
+    login: str
+    decided: str = field(repr=False)
+    action: str
+    service: Text
+    purpose: Text
+    basis: Basis
+    law: Text
+    controller: Text
+    contact: str
+    loa: LevelOfAssurance
+    items: tuple[Item, ...]
+    kept: tuple[Kept, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of this page."""
+        return Kind.FORM
+
+    @property
+    def required(self) -> tuple[Item, ...]:
+        """What goes with an approval."""
+        return tuple(item for item in self.items if item.required)
+
+    @property
+    def optional(self) -> tuple[Item, ...]:
+        """What the citizen may add."""
+        return tuple(item for item in self.items if not item.required)
+
+
+class Ending(StrEnum):
+    """How a login ended without a release."""
+
+    REFUSED = "refused"  # the citizen said no
+    CANCELLED = "cancelled"  # the citizen left
+    BLOCKED = "blocked"  # what the service cannot do without cannot go
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedView:
+    """A login that ended, or is about to end, without a release.
+
+    One of these ways leads on:
+
+    - `target` alone: the relying party's verified address with our answer; by link, and by refresh where the citizen chose
+      the end. One who was stopped reads why first.
+    - `target` and `fields`: the answer is posted there (response mode form_post).
+    - `action` and `fields`: a button posts `fields` to a path of ours, which records the end and then answers.
+    - nothing: there is no address that is safe.
+    """
+
+    language: str
+    ending: Ending
+    service: Text
+    target: str = field(default="", repr=False)
+    fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    missing: tuple[Kept, ...] = ()
+    action: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of this page."""
+        if self.action:
+            return Kind.FORM
+        return Kind.POST if self.fields else Kind.PLAIN
+
+    @property
+    def at_once(self) -> bool:
+        """Whether the browser goes on by itself."""
+        return not self.action and self.ending is not Ending.BLOCKED
+
+
+@dataclass(frozen=True, slots=True)
+class LeavingView:
+    """Approved and recorded: on to the relying party's verified address `target`, with the answer in its query."""
+
+    language: str
+    service: Text
+    target: str = field(repr=False)
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of this page."""
+        return Kind.PLAIN
+
+
+class Towards(StrEnum):
+    """Whom a posted message goes to."""
+
+    PROVIDER = "provider"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True, slots=True)
+class PostView:
+    """A protocol message that the browser posts to `target`: a verified address, never one that a request named."""
+
+    language: str
+    towards: Towards
+    name: Text
+    target: str
+    fields: tuple[tuple[str, str], ...] = field(repr=False)
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of this page."""
+        return Kind.POST
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorView:
+    """What went wrong: a code of `policies.errors` or of `idp.pages.wording.MOVES`, and the reference in our log.
+
+    `back` is a verified address of the service, empty where there is none that is safe.
+    """
+
+    language: str
+    code: str
+    reference: str
+    back: str = field(default="", repr=False)
+    service: Text | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of this page."""
+        return Kind.PLAIN

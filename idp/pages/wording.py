@@ -1,0 +1,153 @@
+"""A decision in words, in one language: attributes, forms, values, reasons, errors.
+
+Values pass through here on their way to the page, and nowhere else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from idp.pages.languages import ENGLISH, Language
+from idp.pages.views import Item, Kept, Text
+from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
+from policies.catalogue import Catalogue
+from policies.forms import Kind
+from policies.parties import Translated
+from policies.purposes import Purpose
+from policies.release import Decision, Ruling
+
+# Attributes whose whole value is a country's code (ISO 3166-1 alpha-2), or one of a few words
+COUNTRIES = frozenset({"nationality"})
+GENDERS = frozenset({"male", "female"})
+# Forms that have phrases of their own, in `form.NAME.title` and `form.NAME.only`
+FORMS = frozenset({"age_over", "birth_year", "resident_of", "country", "initials"})
+
+
+class Move(StrEnum):
+    """Whose move it is after an error."""
+
+    CITIZEN = "citizen"
+    SERVICE = "service"
+    PROVIDER = "provider"
+    OPERATOR = "operator"
+
+
+# Every code that has a page, and whose move it is. Codes of `policies.errors`, then those that the endpoints give.
+MOVES: Mapping[str, Move] = {
+    "internal": Move.OPERATOR,
+    "request_refused": Move.SERVICE,
+    "assertion_rejected": Move.PROVIDER,
+    "signature_invalid": Move.PROVIDER,
+    "assurance_too_low": Move.CITIZEN,
+    "authentication_failed": Move.CITIZEN,
+    "replayed": Move.CITIZEN,
+    "release_denied": Move.SERVICE,
+    "conflict": Move.CITIZEN,
+    "not_found": Move.CITIZEN,
+    "store_unavailable": Move.OPERATOR,
+    "misconfigured": Move.OPERATOR,
+    "started_elsewhere": Move.CITIZEN,
+    "login_ended": Move.CITIZEN,
+    "other_site": Move.CITIZEN,
+    "too_large": Move.CITIZEN,
+}
+
+
+def known_code(code: str) -> str:
+    """The code itself where it has a page of its own, else `internal`."""
+    return code if code in MOVES else "internal"
+
+
+def text_in(translated: Translated, language: str) -> Text:
+    """The text in this language, or in English, or in whatever language there is: said with the language that it is in."""
+    for tag in (language, ENGLISH, *sorted(translated)):
+        if translated.get(tag):
+            return Text(text=translated[tag], language=tag)
+    return Text(text="", language=language)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Says things in one language."""
+
+    language: Language
+
+    def text(self, translated: Translated) -> Text:
+        """A configuration's text, in the reader's language where it has it."""
+        return text_in(translated, self.language.tag)
+
+    def items(self, decision: Decision, purpose: Purpose, catalogue: Catalogue) -> tuple[Item, ...]:
+        """Everything that would go, in the decision's order."""
+        return tuple(self.item(ruling, purpose, catalogue) for ruling in decision.rulings if ruling.released is not None)
+
+    def kept(self, decision: Decision, catalogue: Catalogue) -> tuple[Kept, ...]:
+        """Everything that was asked for and does not go, in the decision's order."""
+        return tuple(self.kept_one(ruling, catalogue) for ruling in decision.rulings if ruling.released is None)
+
+    def missing(self, decision: Decision, catalogue: Catalogue) -> tuple[Kept, ...]:
+        """What the service cannot do without and does not get."""
+        return tuple(self.kept_one(ruling, catalogue) for ruling in decision.rulings if ruling.name in decision.blocked)
+
+    def item(self, ruling: Ruling, purpose: Purpose, catalogue: Catalogue) -> Item:
+        """One attribute that would go. ValueError for a ruling that releases nothing."""
+        if ruling.released is None:
+            raise ValueError(f"{ruling.name} does not go")
+        title = self._title(catalogue, ruling.name)
+        form = ruling.released.form
+        whole = form == EXACT
+        return Item(
+            name=ruling.name,
+            title=title if whole else self._form_title(form, title),
+            value=self.value(ruling.released, catalogue),
+            only="" if whole else self._form_says(form),
+            stays=None if whole else title,
+            why=self._why(purpose, ruling.name),
+            required=ruling.required,
+        )
+
+    def kept_one(self, ruling: Ruling, catalogue: Catalogue) -> Kept:
+        """One attribute that does not go, with the reason as a sentence."""
+        return Kept(title=self._title(catalogue, ruling.name), reason=self.language.say(f"reason.{ruling.reason}"))
+
+    def value(self, attribute: Attribute, catalogue: Catalogue) -> tuple[str, ...]:
+        """The value in lines, as a reader of this language writes it."""
+        value: Value = attribute.value
+        if isinstance(value, bool):
+            return (self.language.say("value.yes" if value else "value.no"),)
+        if isinstance(value, Address):
+            return self._lines(value)
+        if attribute.form.name == "country" or attribute.name in COUNTRIES:
+            return (self.language.country(value),)
+        if attribute.name == "gender" and value in GENDERS:
+            return (self.language.say(f"value.{value}"),)
+        known = catalogue.attributes.get(attribute.name)
+        if known is not None and known.kind is Kind.DATE and attribute.form == EXACT:
+            return (self.language.date(value),)
+        return (value,)
+
+    def _lines(self, address: Address) -> tuple[str, ...]:
+        town = " ".join(part for part in (address.postal_code, address.locality) if part)
+        country = self.language.country(address.country) if address.country else ""
+        return tuple(line for line in (address.street, town, address.region, country) if line)
+
+    def _form_title(self, form: Form, title: Text) -> Text:
+        key = f"form.{form.name}.title" if form.name in FORMS else "form.other.title"
+        words = self.language.say(key, title=title.text, parameter=self._parameter(form), form=str(form))
+        return Text(text=words, language=self.language.tag)
+
+    def _form_says(self, form: Form) -> str:
+        key = f"form.{form.name}.only" if form.name in FORMS else "form.other.only"
+        return self.language.say(key, parameter=self._parameter(form))
+
+    def _parameter(self, form: Form) -> str:
+        """`resident_of(EE)` names a country, `resident_of(Storkhaven)` a town."""
+        named = form.name == "resident_of" and len(form.parameter) == 2 and form.parameter.isupper()  # noqa: PLR2004 # ISO 3166-1 alpha-2
+        return self.language.country(form.parameter) if named else form.parameter
+
+    def _title(self, catalogue: Catalogue, name: AttributeName) -> Text:
+        known = catalogue.attributes.get(name)
+        return self.text(known.title) if known else Text(text=name, language=ENGLISH)
+
+    def _why(self, purpose: Purpose, name: AttributeName) -> Text:
+        need = purpose.needs.get(name)
+        return self.text(need.why) if need else Text(text="", language=self.language.tag)

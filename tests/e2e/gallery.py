@@ -1,0 +1,194 @@
+"""Representative views of every page, in every language: what the render tests and the browser tests look at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from idp.pages.languages import LANGUAGES
+from idp.pages.render import Pages
+from idp.pages.views import (
+    ApprovalView,
+    CountryChoice,
+    Ending,
+    ErrorView,
+    Kind,
+    LeavingView,
+    PickerView,
+    PostView,
+    RefusedView,
+    Text,
+    Towards,
+)
+from idp.pages.wording import MOVES
+from policies.assurance import LevelOfAssurance
+from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
+from policies.catalogue import STANDARD
+from policies.parties import PurposeId, Source, Translated
+from policies.purposes import Basis, Controller, Need, Purpose
+from policies.release import Decision, Outcome, Reason, Ruling
+
+SOURCE = Source("purposes/parking.toml", 1)
+# The gallery's server answers 204 there: a browser that goes on stays on the page that it came from
+GONE = "http://127.0.0.1:{port}/gone?code=abc&state=1"
+
+
+def ruling(
+    name: str,
+    value: Value | None,
+    *,
+    form: Form = EXACT,
+    asked: Form = EXACT,
+    reason: Reason = Reason.AS_ASKED,
+    required: bool = True,
+) -> Ruling:
+    """One ruling; withheld where there is no value."""
+    released = None if value is None else Attribute(AttributeName(name), form, value)
+    weaker = Outcome.WEAKENED if form != asked else Outcome.AS_ASKED
+    outcome = Outcome.WITHHELD if released is None else weaker
+    return Ruling(AttributeName(name), asked, outcome, reason, required, SOURCE, released)
+
+
+DECISION = Decision(
+    (
+        ruling("address", Address("Kase 12-4", "10143", "Tallinn", "", "EE"), required=False),
+        ruling("birthdate", value=True, form=Form("age_over", "18"), reason=Reason.LEAST_SUFFICIENT),
+        ruling("email", "mari-liis.tamm@naide.example", required=False),
+        ruling("family_name", "Tamm-Põldvere"),
+        ruling("gender", None, reason=Reason.NOT_NEEDED, required=False),
+        ruling("given_name", "Mari-Liis"),
+        ruling("nationality", "EE"),
+        ruling("person_identifier", None, reason=Reason.NOT_REGISTERED, required=False),
+        ruling("phone_number", None, reason=Reason.NOT_AVAILABLE, required=False),
+    )
+)
+BLOCKED = Decision((ruling("birthdate", None, reason=Reason.NOT_AVAILABLE), ruling("given_name", "Mari-Liis")))
+
+WHY: Translated = {
+    "en": "The permit is made out to a person who lives here.",
+    "et": "Luba antakse inimesele, kes siin elab.",
+    "zh-Hans": "许可证发给居住在此的人。",
+}
+PURPOSE = Purpose(
+    purpose_id=PurposeId("resident-parking"),
+    title={"en": "Resident parking permit", "et": "Elaniku parkimisluba", "zh-Hans": "居民停车许可"},
+    basis=Basis.PUBLIC_TASK,
+    law={"en": "Storkhaven Parking Ordinance 2021, section 4"},
+    controller=Controller({"en": "City of Storkhaven, Traffic Office"}, "privacy@storkhaven.example · +372 555 0100"),
+    needs={name: Need(EXACT, WHY, required=True, source=SOURCE) for name in STANDARD.attributes},
+    minimum_assurance=LevelOfAssurance.SUBSTANTIAL,
+    digest="0" * 64,
+    source=SOURCE,
+)
+SERVICE: Translated = {
+    "en": "Storkhaven resident parking",
+    "et": "Storkhaveni elanike parkimine",
+    "zh-Hans": "斯托克黑文居民停车服务",
+}
+COUNTRIES = (
+    ("EE", "Riigi autentimisteenus"),
+    ("AT", "ID Austria"),
+    ("GR", "Taxisnet"),
+    ("DE", "BundID"),
+    ("CZ", "NIA"),
+    ("NL", "DigiD"),
+    ("BE", "itsme"),
+    ("BE", "CSAM"),
+    ("LI", "eID.li"),
+)
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One page of the gallery."""
+
+    name: str
+    language: str
+    html: str
+    kind: Kind
+
+
+def gallery(pages: Pages, port: int = 9) -> tuple[Shown, ...]:
+    """Every page in every language. `port` is where the pages that go on lead to, on loopback."""
+    shown = []
+    for language in LANGUAGES:
+        for name, (render, kind) in _views(pages, language, GONE.format(port=port)).items():
+            shown.append(Shown(name, language, render(), kind))
+    return tuple(shown)
+
+
+def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[], str], Kind]]:
+    service = pages.wording(language).text(SERVICE)
+    pickers = {"picker": picker(pages, language), "picker-empty": picker(pages, language, ())}
+    approvals = {
+        "approval": approval(pages, language, DECISION),
+        "approval-nothing": approval(pages, language, Decision(())),
+    }
+    endings = {
+        "refused": RefusedView(language, Ending.REFUSED, service, gone),
+        "cancelled": RefusedView(language, Ending.CANCELLED, service, gone, (("error", "access_denied"),)),
+        "blocked": RefusedView(
+            language,
+            Ending.BLOCKED,
+            service,
+            fields=(("login", "L1"), ("decided", "sealed-text"), ("choice", "refuse")),
+            missing=pages.wording(language).missing(BLOCKED, STANDARD),
+            action="/login/L1/decision",
+        ),
+        "refused-nowhere": RefusedView(language, Ending.REFUSED, service),
+    }
+    errors = {f"error-{code}": ErrorView(language, code, "7F3K-2QXM", gone, service) for code in MOVES}
+    errors["error-unsafe"] = ErrorView(language, "request_refused", "7F3K-2QXM")
+    leaving = LeavingView(language, service, gone)
+    onward = {
+        "post-provider": PostView(language, Towards.PROVIDER, Text("ID Austria", "de"), gone, (("SAMLRequest", "PD94"),)),
+        "post-service": PostView(language, Towards.SERVICE, service, gone, (("code", "abc"), ("state", "1"))),
+    }
+    return {
+        **{name: (_bound(pages.picker, view), view.kind) for name, view in pickers.items()},
+        **{name: (_bound(pages.approval, view), view.kind) for name, view in approvals.items()},
+        **{name: (_bound(pages.refused, view), view.kind) for name, view in endings.items()},
+        **{name: (_bound(pages.error, view), view.kind) for name, view in errors.items()},
+        **{name: (_bound(pages.post, view), view.kind) for name, view in onward.items()},
+        "leaving": (_bound(pages.leaving, leaving), leaving.kind),
+    }
+
+
+def picker(pages: Pages, language: str, countries: tuple[tuple[str, str], ...] = COUNTRIES) -> PickerView:
+    """The picker with these (country, provider title)."""
+    words = pages.wording(language)
+    return PickerView(
+        language=language,
+        service=words.text(SERVICE),
+        purpose=words.text(PURPOSE.title),
+        countries=tuple(
+            CountryChoice(f"/login/L1/at/{place}", country, Text(title, country.lower()))
+            for place, (country, title) in enumerate(countries)
+        ),
+        cancel="/login/L1/cancel",
+    )
+
+
+def approval(pages: Pages, language: str, decision: Decision, purpose: Purpose = PURPOSE) -> ApprovalView:
+    """The approval page of a decision."""
+    words = pages.wording(language)
+    return ApprovalView(
+        language=language,
+        login="L1",
+        decided="sealed-text",
+        action="/login/L1/decision",
+        service=words.text(SERVICE),
+        purpose=words.text(purpose.title),
+        basis=purpose.basis,
+        law=words.text(purpose.law),
+        controller=words.text(purpose.controller.name),
+        contact=purpose.controller.contact,
+        loa=LevelOfAssurance.SUBSTANTIAL,
+        items=words.items(decision, purpose, STANDARD),
+        kept=words.kept(decision, STANDARD),
+    )
+
+
+def _bound(render: Callable[[V], str], view: V) -> Callable[[], str]:
+    return lambda: render(view)
