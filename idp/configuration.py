@@ -1,0 +1,33 @@
+"""The configuration folder: its files are read here, and judged in `policies.load`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from policies.errors import Misconfigured, Problem
+from policies.load import PATTERNS, Configuration, load
+
+
+def read_configuration(directory: Path) -> Mapping[str, bytes]:
+    """Every file that a configuration may have, by its path relative to `directory`. A folder may be missing.
+
+    Raises `Misconfigured` where there is no such directory, or a file cannot be read.
+    """
+    if not directory.is_dir():
+        problem = Problem(str(directory), 0, "--config", "is not a folder.", "make one with `ciconia init DIR`.")
+        raise Misconfigured((problem,))
+    files: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    for path in sorted(path for pattern in PATTERNS for path in directory.glob(pattern)):
+        name = path.relative_to(directory).as_posix()
+        try:
+            files[name] = path.read_bytes()
+        except OSError as error:
+            problems.append(Problem(name, 0, "file", f"cannot be read: {error.strerror}.", "let the broker read it."))
+    if problems:
+        raise Misconfigured(tuple(problems))
+    return files
+
+
+def load_configuration(directory: Path) -> Configuration:
+    """Read and judge a configuration folder. Raises `Misconfigured` with every problem."""
+    return load(read_configuration(directory))

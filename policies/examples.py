@@ -1,0 +1,103 @@
+"""The examples in a purpose's file: a made-up citizen, a request, and what must become of it. They run through `decide`."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from policies.attributes import EXACT, AttributeName, Form, Value
+from policies.authentication import AskedAttribute, Offered
+from policies.catalogue import Catalogue
+from policies.parties import ClientId, RelyingParty, Rule, Sector, Source
+from policies.purposes import Purpose
+from policies.release import Decision, choose, decide
+
+# The word for what would go, were a required attribute not denied
+BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A made-up login: the day (None: the day on which it is tried), what is asked, what the source has."""
+
+    on: date | None
+    asked: tuple[AskedAttribute, ...]
+    offered: Offered
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One example of a purpose.
+
+    `refused` names optional attributes that the citizen does not tick; all others are ticked. `client_id` "" means a party
+    that is registered for everything. `answers` are the values that the example insists on.
+    """
+
+    title: str
+    situation: Situation
+    refused: tuple[AttributeName, ...]
+    client_id: ClientId
+    released: Mapping[AttributeName, Form]
+    answers: Mapping[AttributeName, Value] = field(repr=False)
+    withheld: Mapping[AttributeName, str]
+    source: Source
+
+
+def party_with_everything(purpose: Purpose, catalogue: Catalogue) -> RelyingParty:
+    """A relying party that is registered for every attribute in full: then the purpose alone decides."""
+    return RelyingParty(
+        client_id=ClientId(""),
+        title={"en": "a service that is registered for every attribute"},
+        sector=Sector(""),
+        redirect_uris=(),
+        purposes=(purpose.purpose_id,),
+        attributes={name: Rule(EXACT, purpose.source) for name in catalogue.attributes},
+        source=purpose.source,
+    )
+
+
+def decide_for(
+    situation: Situation,
+    purpose: Purpose,
+    party: RelyingParty,
+    on: date,
+    refused: Collection[AttributeName],
+    *,
+    catalogue: Catalogue,
+) -> Decision:
+    """The production decision, and then the citizen's choice: every optional attribute but the refused ones."""
+    decision = decide(situation.asked, purpose, party, situation.offered, on, catalogue=catalogue)
+    return choose(decision, [name for name in decision.optional if name not in refused])
+
+
+def withheld_by(decision: Decision) -> Mapping[AttributeName, str]:
+    """What does not go, and the reason's word; `blocked` for what a denied required attribute takes with it."""
+    blocked = bool(decision.blocked)
+    return {
+        r.name: BLOCKED if r.released is not None else r.reason.value
+        for r in decision.rulings
+        if r.released is None or blocked
+    }
+
+
+def differences(
+    example: Example, purpose: Purpose, party: RelyingParty, on: date, *, catalogue: Catalogue
+) -> tuple[str, ...]:
+    """Run an example; say what came out otherwise than it says, one sentence each, nothing where it holds."""
+    decision = decide_for(example.situation, purpose, party, on, example.refused, catalogue=catalogue)
+    went = {attribute.name: attribute for attribute in decision.released}
+    stayed = withheld_by(decision)
+    found: list[str] = []
+    for name in sorted({*went, *stayed, *example.released, *example.withheld}):
+        expected = _told(example.released.get(name), example.withheld.get(name))
+        actual = _told(went[name].form if name in went else None, stayed.get(name))
+        if actual != expected:
+            found.append(f"{name}: the file says {expected}, the decision is {actual}.")
+        elif name in example.answers and went[name].value != example.answers[name]:
+            found.append(f"{name}: the file says {example.answers[name]}, the answer is {went[name].value}.")
+    return tuple(found)
+
+
+def _told(released: Form | None, withheld: str | None) -> str:
+    if released is not None:
+        return f"released as {released}"
+    return f"withheld ({withheld})" if withheld else "not asked for"

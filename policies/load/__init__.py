@@ -1,0 +1,146 @@
+"""A configuration's files -> purposes, relying parties and identity providers, or every problem at once.
+
+| files | hold |
+|---|---|
+| `purposes/*.toml` | one purpose each: what is needed, in which form, why, on which legal basis; and examples |
+| `parties/*.toml` | one relying party each; `parties/*.jwks.json` their public keys |
+| `providers/*.toml` | one identity provider each; `metadata/*.xml` their pinned metadata |
+| `catalogue.toml` | the city's own attributes, if it has any |
+
+Nothing is read here: the caller hands in relative paths and bytes.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TypeVar
+
+from policies.attributes import AttributeName
+from policies.catalogue import STANDARD, Catalogue
+from policies.errors import Misconfigured, Problem
+from policies.examples import Example, Situation
+from policies.load.examples import read_examples, read_situation
+from policies.load.own import read_own_attributes
+from policies.load.parties import read_party
+from policies.load.providers import read_provider
+from policies.load.purposes import read_purpose
+from policies.load.table import Table, nearest, parse
+from policies.parties import ClientId, IdentityProvider, ProviderId, PurposeId, RelyingParty, Source
+from policies.purposes import Purpose
+
+K = TypeVar("K", bound=str)
+V = TypeVar("V")
+# Every file of a configuration that this package reads, as shell patterns of its relative path
+PATTERNS = (
+    "catalogue.toml",
+    "purposes/*.toml",
+    "parties/*.toml",
+    "parties/*.jwks.json",
+    "providers/*.toml",
+    "metadata/*.xml",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What an operator has configured, judged as a whole. It may be empty: then nobody can ask for anything."""
+
+    purposes: Mapping[PurposeId, Purpose]
+    parties: Mapping[ClientId, RelyingParty]
+    providers: Mapping[ProviderId, IdentityProvider]
+    catalogue: Catalogue
+    examples: Mapping[PurposeId, tuple[Example, ...]]
+
+
+def load(files: Mapping[str, bytes]) -> Configuration:
+    """Read and judge all files. `files` maps a path relative to the configuration (`/` between parts) to its bytes.
+
+    Raises `Misconfigured` with every problem of every file.
+    """
+    problems: list[Problem] = []
+    catalogue = _catalogue(files, problems)
+    purposes, examples = _purposes(files, catalogue, problems)
+    parties = [read_party(table, files, catalogue) for table in _tables(files, "parties/*.toml", problems)]
+    providers = [read_provider(table, files, catalogue) for table in _tables(files, "providers/*.toml", problems)]
+    configuration = Configuration(
+        purposes=purposes,
+        parties=_unique("client_id", ((one.client_id, one, one.source) for one in parties), problems),
+        providers=_unique("id", ((one.provider_id, one, one.source) for one in providers), problems),
+        catalogue=catalogue,
+        examples=examples,
+    )
+    _unique("entity_id", ((one.entity_id, one, one.source) for one in providers), problems)
+    for party in parties:
+        problems.extend(_problems_of_party(party, configuration))
+    for example in (one for of_purpose in examples.values() for one in of_purpose):
+        if example.client_id and example.client_id not in configuration.parties:
+            what, fix = f"`{example.client_id}` is not a party.", nearest(example.client_id, configuration.parties)
+            problems.append(Problem(example.source.file, example.source.line, "examples.client", what, fix))
+    if problems:
+        raise Misconfigured(tuple(sorted(problems, key=lambda problem: (problem.file, problem.line))))
+    return configuration
+
+
+def load_situation(file: str, content: bytes, catalogue: Catalogue) -> Situation:
+    """The made-up login of `policy explain --from FILE`. Raises `Misconfigured` with every problem of it."""
+    problems: list[Problem] = []
+    table = parse(file, content, problems)
+    situation = read_situation(table, catalogue, day_required=False) if table else None
+    if table:
+        table.close()
+    if problems or situation is None:
+        raise Misconfigured(tuple(problems))
+    return situation
+
+
+def _tables(files: Mapping[str, bytes], pattern: str, problems: list[Problem]) -> Iterator[Table]:
+    for file in sorted(file for file in files if fnmatchcase(file, pattern) and file.count("/") == pattern.count("/")):
+        if (table := parse(file, files[file], problems)) is not None:
+            yield table
+
+
+def _catalogue(files: Mapping[str, bytes], problems: list[Problem]) -> Catalogue:
+    if "catalogue.toml" not in files:
+        return STANDARD
+    table = parse("catalogue.toml", files["catalogue.toml"], problems)
+    return read_own_attributes(table) if table else STANDARD
+
+
+def _purposes(
+    files: Mapping[str, bytes], catalogue: Catalogue, problems: list[Problem]
+) -> tuple[Mapping[PurposeId, Purpose], Mapping[PurposeId, tuple[Example, ...]]]:
+    purposes: list[Purpose] = []
+    examples: dict[PurposeId, tuple[Example, ...]] = {}
+    for table in _tables(files, "purposes/*.toml", problems):
+        found = read_examples(table, catalogue)
+        purposes.append(read_purpose(table, files[table.file], catalogue))
+        examples[purposes[-1].purpose_id] = found
+    return _unique("id", ((one.purpose_id, one, one.source) for one in purposes), problems), examples
+
+
+def _unique(key: str, found: Iterable[tuple[K, V, Source]], problems: list[Problem]) -> dict[K, V]:
+    first: dict[K, tuple[V, Source]] = {}
+    for name, value, source in found:
+        if name and name in first:
+            what = f"`{name}` stands in {first[name][1]} already."
+            problems.append(Problem(source.file, source.line, key, what, "give each its own."))
+        first.setdefault(name, (value, source))
+    return {name: value for name, (value, _) in first.items()}
+
+
+def _problems_of_party(party: RelyingParty, configuration: Configuration) -> list[Problem]:
+    """What a registration says that the purposes cannot fulfil."""
+    problems: list[Problem] = []
+    for purpose_id in party.purposes:
+        purpose = configuration.purposes.get(purpose_id)
+        if purpose is None:
+            what, fix = f"`{purpose_id}` is not a purpose.", nearest(purpose_id, configuration.purposes)
+            problems.append(Problem(party.source.file, party.source.line, "purposes", what, fix))
+            continue
+        for name, need in purpose.needs.items():
+            rule = party.attributes.get(AttributeName(name))
+            if rule is not None and configuration.catalogue.meet(name, rule.form, need.form) is None:
+                what = f"{rule.form} has nothing in common with {need.form} at {need.source}: it would never be released."
+                fix = f'write {name} = "{need.form}", or a form that says more.'
+                problems.append(Problem(rule.source.file, rule.source.line, f"attributes.{name}", what, fix))
+    return problems

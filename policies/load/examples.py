@@ -1,0 +1,154 @@
+"""`[[examples]]` in a purpose's file, and the file of made-up attributes that `policy explain` takes."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from policies.attributes import EXACT, Address, AttributeName, Form, Value
+from policies.authentication import AskedAttribute, Offered
+from policies.catalogue import Catalogue
+from policies.examples import BLOCKED, Example, Situation
+from policies.forms import Kind
+from policies.load.purposes import form_of, known_attribute
+from policies.load.table import Table
+from policies.parties import ClientId
+from policies.release import Reason
+
+_TABLES_FIX = "write [[examples]] with title, on, loa, asked, given, released, withheld."
+_ASKED_FIX = 'write asked = { birthdate = "exact" }.'
+_GIVEN_FIX = 'write given = { birthdate = "1990-04-01" }.'
+_RELEASED_FIX = 'write released = { birthdate = "age_over(18)" }, or { birthdate = { form = "...", answer = true } }.'
+_WITHHELD_FIX = 'write withheld = { email = "not_needed" }.'
+_GOES = {Reason.AS_ASKED, Reason.LEAST_SUFFICIENT, Reason.SOURCE_HAS_LESS}
+_REASONS = {word: word for word in (BLOCKED, *(reason.value for reason in Reason if reason not in _GOES))}
+
+
+def read_examples(purpose: Table, catalogue: Catalogue) -> tuple[Example, ...]:
+    """The examples of a purpose. Problems go to the table's list."""
+    return tuple(_example(table, catalogue) for table in purpose.tables("examples", _TABLES_FIX))
+
+
+def read_situation(table: Table, catalogue: Catalogue, *, day_required: bool) -> Situation:
+    """A made-up login: `on`, `loa`, `asked`, `given`."""
+    on = table.day("on")
+    if day_required and "on" not in table:
+        table.problem("on", "is missing: ages are counted on a day.", "write on = 2026-11-25.")
+    asked = table.table("asked", _ASKED_FIX)
+    given = table.table("given", _GIVEN_FIX)
+    return Situation(
+        on=on,
+        asked=tuple(AskedAttribute(name, form) for name, form in sorted(_forms(asked, catalogue).items())),
+        offered=Offered(_values(given, catalogue), table.level("loa")),
+    )
+
+
+def _example(table: Table, catalogue: Catalogue) -> Example:
+    title = table.text("title", "say in a sentence what the example shows.")
+    situation = read_situation(table, catalogue, day_required=True)
+    released = table.table("released", _RELEASED_FIX, required=False)
+    forms, answers = _released(released, catalogue) if released else ({}, {})
+    example = Example(
+        title=title,
+        situation=situation,
+        refused=_refused(table, catalogue),
+        client_id=ClientId(table.text("client", "name a client_id, or leave it out.", default="")),
+        released=forms,
+        answers=answers,
+        withheld=_withheld(table.table("withheld", _WITHHELD_FIX, required=False), catalogue),
+        source=table.source(),
+    )
+    if "released" not in table and "withheld" not in table:
+        table.problem("", "says nothing about what comes out.", _RELEASED_FIX)
+    table.close()
+    return example
+
+
+def _forms(table: Table | None, catalogue: Catalogue) -> Mapping[AttributeName, Form]:
+    found: dict[AttributeName, Form] = {}
+    if table is None:
+        return found
+    for key in table.names():
+        if (name := known_attribute(table, key, catalogue)) is not None:
+            found[name] = form_of(table, key, name, table.take(key), catalogue)
+    return found
+
+
+def _refused(table: Table, catalogue: Catalogue) -> tuple[AttributeName, ...]:
+    names = table.texts("refused", 'write refused = ["email"]: what the citizen does not tick.', required=False)
+    for name in names:
+        if name not in catalogue.attributes:
+            table.problem(
+                "refused", f"`{name}` is not an attribute of the catalogue.", "name attributes that are asked for."
+            )
+    return tuple(AttributeName(name) for name in names)
+
+
+def _withheld(table: Table | None, catalogue: Catalogue) -> Mapping[AttributeName, str]:
+    found: dict[AttributeName, str] = {}
+    if table is None:
+        return found
+    for key in table.names():
+        if (name := known_attribute(table, key, catalogue)) is not None:
+            found[name] = table.choice(key, _REASONS, BLOCKED)
+    return found
+
+
+def _released(table: Table, catalogue: Catalogue) -> tuple[Mapping[AttributeName, Form], Mapping[AttributeName, Value]]:
+    forms: dict[AttributeName, Form] = {}
+    answers: dict[AttributeName, Value] = {}
+    for key in table.names():
+        name = known_attribute(table, key, catalogue)
+        if name is None:
+            continue
+        if not isinstance(table.take(key), dict):
+            forms[name] = form_of(table, key, name, table.take(key), catalogue)
+            continue
+        inner = table.table(key, _RELEASED_FIX)
+        if inner is None:
+            continue
+        forms[name] = form_of(inner, "form", name, inner.take("form"), catalogue)
+        kind = catalogue.attributes[name].kind if forms[name] == EXACT else Kind.TEXT
+        answer = _value(inner, "answer", kind, predicate=True)
+        if answer is not None:
+            answers[name] = answer
+        inner.close()
+    return forms, answers
+
+
+def _values(table: Table | None, catalogue: Catalogue) -> Mapping[AttributeName, Value]:
+    found: dict[AttributeName, Value] = {}
+    if table is None:
+        return found
+    for key in table.names():
+        if (name := known_attribute(table, key, catalogue)) is not None:
+            value = _value(table, key, catalogue.attributes[name].kind)
+            if value is not None:
+                found[name] = value
+    return found
+
+
+def _value(table: Table, key: str, kind: Kind, *, predicate: bool = False) -> Value | None:
+    """A made-up value: text, a date, or a table for an address; with `predicate` also true and false."""
+    value = table.take(key)
+    if kind is Kind.ADDRESS:
+        parts = table.table(key, 'write { locality = "Storkhaven", country = "EE" }.')
+        return _address(parts) if parts else None
+    if type(value) is date:
+        return value.isoformat()
+    if isinstance(value, str) or (predicate and isinstance(value, bool)):
+        return value
+    if value is not None or not predicate:
+        table.problem(key, "is no value of this attribute.", 'write text, or a date such as "1990-04-01".')
+    return None
+
+
+def _address(table: Table) -> Address:
+    fix = "write text."
+    address = Address(
+        street=table.text("street", fix, default=""),
+        postal_code=table.text("postal_code", fix, default=""),
+        locality=table.text("locality", fix, default=""),
+        region=table.text("region", fix, default=""),
+        country=table.text("country", fix, default=""),
+    )
+    table.close()
+    return address

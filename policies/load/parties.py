@@ -1,0 +1,111 @@
+"""`parties/*.toml`: one file a relying party. Keys have the names of OpenID Connect Dynamic Client Registration 1.0."""
+
+import json
+import re
+from collections.abc import Mapping
+
+from policies.attributes import AttributeName
+from policies.catalogue import Catalogue
+from policies.load.purposes import form_of, known_attribute
+from policies.load.redirects import fault_of_redirect_uri
+from policies.load.table import Table
+from policies.parties import ClientId, PurposeId, RelyingParty, Rule, Sector
+
+_METHODS = {method: method for method in ("client_secret_basic", "private_key_jwt")}
+_ID_TOKEN_ALGORITHMS = {alg: alg for alg in ("ES256", "RS256")}
+# algorithm of a client assertion -> key type and curve (RFC 7518 §3.1)
+_ASSERTION_ALGORITHMS = {"ES256": ("EC", "P-256"), "ES384": ("EC", "P-384"), "RS256": ("RSA", "")}
+_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_HASH = re.compile(r"[0-9a-f]{64}")
+_HASH_FIX = "write the SHA-256 of the secret as 64 hex digits: `printf %s SECRET | sha256sum`."
+_JWKS_FIX = "put the public keys beside this file as parties/NAME.jwks.json, and name it."
+
+
+def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -> RelyingParty:
+    """One relying party. Problems go to the table's list."""
+    method = table.choice("token_endpoint_auth_method", _METHODS, "client_secret_basic", required=False)
+    algorithm = table.choice(
+        "token_endpoint_auth_signing_alg", {alg: alg for alg in _ASSERTION_ALGORITHMS}, "ES256", required=False
+    )
+    party = RelyingParty(
+        client_id=ClientId(table.identifier("client_id")),
+        title=table.translated("title", "Resident parking"),
+        sector=Sector(table.identifier("sector")),
+        redirect_uris=_redirect_uris(table),
+        purposes=tuple(PurposeId(one) for one in table.texts("purposes", 'write purposes = ["ID of a purpose"].')),
+        attributes=_rules(table, catalogue),
+        source=table.source("client_id"),
+        authentication_method=method,
+        secret_sha256=_secret(table, method),
+        jwks=_jwks(table, method, algorithm, files),
+        authentication_alg=algorithm,
+        id_token_alg=table.choice("id_token_signed_response_alg", _ID_TOKEN_ALGORITHMS, "ES256", required=False),
+    )
+    if method != "private_key_jwt" and "token_endpoint_auth_signing_alg" in table:
+        table.problem(
+            "token_endpoint_auth_signing_alg", "is for private_key_jwt alone.", "leave it out, or change the method."
+        )
+    table.close()
+    return party
+
+
+def _redirect_uris(table: Table) -> tuple[str, ...]:
+    uris = table.texts("redirect_uris", 'write redirect_uris = ["https://parking.storkhaven.example/callback"].')
+    for index, uri in enumerate(uris):
+        if fault := fault_of_redirect_uri(uri):
+            table.problem(
+                "redirect_uris", f"{uri!r} {fault}", "write the one full https address of the callback.", str(index)
+            )
+    return uris
+
+
+def _rules(party: Table, catalogue: Catalogue) -> Mapping[AttributeName, Rule]:
+    rules: dict[AttributeName, Rule] = {}
+    table = party.table("attributes", 'write [attributes] with lines such as birthdate = "exact".', required=False)
+    if table is None:
+        return rules
+    for key in table.names():
+        if (name := known_attribute(table, key, catalogue)) is not None:
+            rules[name] = Rule(form_of(table, key, name, table.take(key), catalogue), table.source(key))
+    return rules
+
+
+def _secret(table: Table, method: str) -> str:
+    if method == "client_secret_basic":
+        return table.matching("client_secret_sha256", _HASH, _HASH_FIX)
+    if table.take("client_secret_sha256") is not None:
+        table.problem("client_secret_sha256", f"is not for {method}.", "leave it out: one way to authenticate a party.")
+    return ""
+
+
+def _jwks(table: Table, method: str, algorithm: str, files: Mapping[str, bytes]) -> str:
+    if method != "private_key_jwt":
+        if table.take("jwks") is not None:
+            table.problem("jwks", f"is not for {method}.", "leave it out: one way to authenticate a party.")
+        return ""
+    name = table.text("jwks", _JWKS_FIX)
+    if name and name not in files:
+        table.problem("jwks", f"there is no file {name!r} in the configuration.", _JWKS_FIX)
+    if not name or name not in files:
+        return ""
+    if fault := _fault_of_jwks(files[name], algorithm):
+        table.problem("jwks", f"{name} {fault}", _JWKS_FIX)
+        return ""
+    return files[name].decode("utf-8")
+
+
+def _fault_of_jwks(content: bytes, algorithm: str) -> str:
+    """What is wrong with a key set (RFC 7517 §5), as a sentence; "" where nothing is."""
+    try:
+        parsed: object = json.loads(content.decode("utf-8"))
+    except ValueError:
+        return "is no JSON."
+    keys = parsed.get("keys") if isinstance(parsed, dict) else None
+    if not isinstance(keys, list) or not keys or not all(isinstance(key, dict) for key in keys):
+        return "holds no keys."
+    if any(_PRIVATE_MEMBERS & set(key) for key in keys):
+        return "holds a private or a secret key: make a new pair, this one has been seen."
+    kind, curve = _ASSERTION_ALGORITHMS[algorithm]
+    if not any(key.get("kty") == kind and (not curve or key.get("crv") == curve) for key in keys):
+        return f"holds no key for {algorithm}."
+    return ""

@@ -1,0 +1,83 @@
+"""`purposes/*.toml`: one file a purpose, written for a lawyer to read and to sign."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+from policies.attributes import EXACT, AttributeName, Form
+from policies.catalogue import Catalogue
+from policies.load.table import Table, nearest
+from policies.parties import PurposeId
+from policies.purposes import Basis, Controller, Need, Purpose
+
+_BASES = {basis.value: basis for basis in Basis}
+
+
+def form_of(table: Table, key: str, name: AttributeName, text: object, catalogue: Catalogue) -> Form:
+    """A form of an attribute, as a file spells it; a problem where the attribute has no such form."""
+    form = catalogue.form(name, text) if isinstance(text, str) else None
+    if form is None:
+        what = f"`{text}` is no form of {name}." if isinstance(text, str) else "the form must be text."
+        table.problem(key, what, "write one of " + ", ".join(catalogue.spellings(name)) + ".")
+    return form or EXACT
+
+
+def known_attribute(table: Table, key: str, catalogue: Catalogue) -> AttributeName | None:
+    """The attribute that a key names; None (and a problem) where the catalogue has none of that name."""
+    name = AttributeName(key)
+    if name in catalogue.attributes:
+        return name
+    table.problem(key, "is not an attribute of the catalogue.", nearest(key, catalogue.attributes))
+    return None
+
+
+def read_purpose(table: Table, content: bytes, catalogue: Catalogue) -> Purpose:
+    """One purpose; its `examples` are read by `policies.load.examples`. Problems go to the table's list."""
+    basis = "say on which basis of GDPR art. 6(1) this rests: basis = one of "
+    if "basis" not in table:
+        table.problem("basis", "is missing: there is no legal basis.", basis + ", ".join(_BASES) + ".")
+    controller = table.table("controller", "write [controller] with name.en and contact: who answers for it.")
+    purpose = Purpose(
+        purpose_id=PurposeId(table.identifier("id")),
+        title=table.translated("title", "Resident parking permit"),
+        basis=table.choice("basis", _BASES, Basis.CONSENT, required="basis" in table),
+        law=table.translated("law", "Parking Ordinance of Storkhaven, section 12"),
+        controller=_controller(controller),
+        needs=_needs(table, catalogue),
+        minimum_assurance=table.level("minimum_assurance"),
+        digest=sha256(content).hexdigest(),
+        source=table.source("id"),
+    )
+    table.close()
+    return purpose
+
+
+def _controller(table: Table | None) -> Controller:
+    if table is None:
+        return Controller({}, "")
+    controller = Controller(
+        table.translated("name", "City of Storkhaven"),
+        table.text("contact", 'write contact = "privacy@storkhaven.example": where people reach them.'),
+    )
+    table.close()
+    return controller
+
+
+def _needs(purpose: Table, catalogue: Catalogue) -> Mapping[AttributeName, Need]:
+    needs: dict[AttributeName, Need] = {}
+    attributes = purpose.table("attributes", "write [attributes.NAME] for each attribute.", required=False)
+    if attributes is None:
+        return needs
+    for key in attributes.names():
+        name = known_attribute(attributes, key, catalogue)
+        table = attributes.table(key, "write [attributes.NAME] with form, why.en and, if so, required = true.")
+        if name is None or table is None:
+            continue
+        text = table.text("form", "write form = one of " + ", ".join(catalogue.spellings(name)) + ".")
+        needs[name] = Need(
+            form=form_of(table, "form", name, text, catalogue) if text else EXACT,
+            why=table.translated("why", "Permits are for adults."),
+            required=table.flag("required", default=False),
+            source=table.source("form"),
+        )
+        table.close()
+    return needs

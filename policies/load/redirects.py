@@ -1,0 +1,32 @@
+"""Which addresses an answer may be sent to (RFC 6749 §3.1.2, RFC 9700 §2.1)."""
+
+from urllib.parse import parse_qsl, urlsplit
+
+# What we put into an answer ourselves: an address that has it already could pass one off as ours
+OURS = frozenset({"code", "state", "iss", "error", "error_description", "error_uri", "response"})
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_NOT_IN_A_HOST = frozenset("%_@\\")
+
+
+def fault_of_redirect_uri(uri: str) -> str:
+    """What is unsafe about a redirect address, as a sentence; "" where nothing is."""
+    if not uri.isascii() or not uri.isprintable() or " " in uri or "\\" in uri:
+        return "holds a space, a backslash or a sign outside ASCII."
+    if "*" in uri:
+        return "holds a wildcard; addresses are compared sign by sign."
+    if "#" in uri:
+        return "has a fragment."
+    try:
+        parts = urlsplit(uri)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return "is no address."
+    if not parts.scheme or not host or _NOT_IN_A_HOST & set(parts.netloc) or parts.netloc.endswith(":"):
+        return "is no absolute https address with a plain host name."
+    local = host in _LOOPBACK or host.endswith(".localhost")
+    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        return "is not https (http is for localhost, *.localhost and loopback alone)."
+    if any(segment in {".", ".."} for segment in parts.path.lower().replace("%2e", ".").split("/")):
+        return "has a dot segment, which browsers resolve."
+    taken = OURS & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    return f"has the parameter `{min(taken)}`, which is ours to send." if taken else ""

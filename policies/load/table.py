@@ -1,0 +1,195 @@
+"""Reads one table of a TOML file, and remembers every problem with its file, line, key and fix.
+
+A reader takes the keys that it knows and calls `close()`: every key that nobody took is a problem. What is missing or wrong
+comes back as an empty value, so that reading goes on and all problems are found at once.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date
+from typing import TypeVar
+
+from policies.assurance import LevelOfAssurance
+from policies.errors import Problem
+from policies.load.lines import Lines, Path
+from policies.parties import Source, Translated
+
+T = TypeVar("T")
+IDENTIFIER = re.compile(r"[A-Za-z0-9._-]{1,64}")
+LEVELS: Mapping[str, LevelOfAssurance] = {level.label: level for level in LevelOfAssurance}
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
+_SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """What the writer probably meant, as a fix: the nearest known word, else all of them."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(sorted(known)) or 'nothing'}."
+
+
+class Table:
+    """One table of one file."""
+
+    def __init__(
+        self, file: str, content: Mapping[str, object], lines: Lines, problems: list[Problem], path: Path = ()
+    ) -> None:
+        self.file, self._content, self._lines, self._problems, self._path = file, content, lines, problems, path
+        self._taken: set[str] = set()
+
+    def source(self, *path: str) -> Source:
+        """Where a key of this table stands, or the table itself."""
+        return Source(self.file, self._lines.line((*self._path, *path)))
+
+    def problem(self, key: str, what: str, fix: str, *within: str) -> None:
+        """Remember a problem of a key of this table (or of an element within it)."""
+        path = (*self._path, key) if key else self._path
+        self._problems.append(Problem(self.file, self._lines.line((*path, *within)), ".".join(path) or "file", what, fix))
+
+    def take(self, key: str) -> object | None:
+        """The raw value of a key that the reader knows."""
+        self._taken.add(key)
+        return self._content.get(key)
+
+    def names(self) -> Iterator[str]:
+        """The keys of a table whose keys are names; they count as known, and the reader judges them."""
+        self._taken |= set(self._content)
+        return iter(self._content)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._content
+
+    def close(self) -> None:
+        """Report every key that nobody took."""
+        for key in self._content:
+            if key not in self._taken:
+                self.problem(key, "is not a key that we know.", nearest(key, self._taken))
+
+    # -- values ----------------------------------------------------------------------------------------------------------
+
+    def text(self, key: str, fix: str, *, default: str | None = None) -> str:
+        """Text that is not empty; without a default it must be there."""
+        value = self.take(key)
+        if value is None:
+            if default is None:
+                self.problem(key, "is missing.", fix)
+            return default or ""
+        if not isinstance(value, str) or not value.strip():
+            self.problem(key, "must be text.", fix)
+            return ""
+        return value
+
+    def matching(self, key: str, pattern: re.Pattern[str], fix: str, *, default: str | None = None) -> str:
+        """Text of one spelling."""
+        value = self.text(key, fix, default=default)
+        if value and value != default and not pattern.fullmatch(value):
+            self.problem(key, "is spelled in a way that we do not accept.", fix)
+        return value
+
+    def identifier(self, key: str) -> str:
+        """A name by which files refer to each other."""
+        return self.matching(
+            key, IDENTIFIER, f'write {key} = "name", of 1 to 64 letters, digits, dots, lines and underscores.'
+        )
+
+    def choice(self, key: str, known: Mapping[str, T], default: T, *, required: bool = True) -> T:
+        """One of several words. `default` stands in where it is missing or wrong."""
+        value = self.take(key)
+        if value is None and not required:
+            return default
+        if isinstance(value, str) and value in known:
+            return known[value]
+        what = "is missing." if value is None else "is not one of the words that we know."
+        self.problem(key, what, f"write {key} = one of " + ", ".join(f'"{word}"' for word in known) + ".")
+        return default
+
+    def level(self, key: str) -> LevelOfAssurance:
+        """A level of assurance by its label."""
+        return self.choice(key, LEVELS, LevelOfAssurance.HIGH)
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """True or false."""
+        value = self.take(key)
+        if value is None or isinstance(value, bool):
+            return default if value is None else value
+        self.problem(key, "must be true or false.", f"write {key} = true, or leave it out for {str(default).lower()}.")
+        return default
+
+    def day(self, key: str) -> date | None:
+        """A local date such as 2026-11-25; None where it is missing or wrong (a present wrong one is a problem)."""
+        value = self.take(key)
+        # A datetime is a date to Python, and not to us
+        if value is None or type(value) is date:
+            return value
+        self.problem(key, "must be a date.", f"write {key} = 2026-11-25, without quotes.")
+        return None
+
+    def texts(self, key: str, fix: str, *, required: bool = True) -> tuple[str, ...]:
+        """A list of texts, none empty and none twice; where it is required, an empty list is a problem."""
+        value = self.take(key)
+        if value is None and not required:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+            self.problem(key, "is missing." if value is None else "must be a list of texts.", fix)
+            return ()
+        if (required and not value) or len(set(value)) != len(value):
+            self.problem(key, "names something twice." if value else "is empty, and empty means nothing at all.", fix)
+        return tuple(value)
+
+    def translated(self, key: str, example: str) -> Translated:
+        """A text in several languages, English among them."""
+        fix = f'write {key}.en = "{example}", and the same for et, zh-Hans as you need them.'
+        table = self.table(key, fix)
+        if table is None:
+            return {}
+        texts = {tag: table.text(tag, f"write text for {tag}.") for tag in table.names()}
+        for tag in texts:
+            if not _LANGUAGE.fullmatch(tag):
+                table.problem(tag, "is no language tag.", "write en, et, zh-Hans (BCP 47).")
+        if "en" not in texts:
+            table.problem("en", "is missing: English is what every reader falls back to.", fix)
+        return texts
+
+    # -- tables ----------------------------------------------------------------------------------------------------------
+
+    def table(self, key: str, fix: str, *, required: bool = True) -> "Table | None":
+        """The table under a key; None where there is none (a problem where it is required)."""
+        value = self.take(key)
+        if isinstance(value, dict):
+            return Table(self.file, value, self._lines, self._problems, (*self._path, key))
+        if value is not None or required:
+            self.problem(key, "is missing." if value is None else "must be a table.", fix)
+        return None
+
+    def tables(self, key: str, fix: str) -> tuple["Table", ...]:
+        """The tables of an array, in order; none where there is no such key."""
+        value = self.take(key)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+            self.problem(key, "must be a list of tables.", fix)
+            return ()
+        return tuple(
+            Table(self.file, one, self._lines, self._problems, (*self._path, key, str(index)))
+            for index, one in enumerate(value)
+        )
+
+
+def parse(file: str, content: bytes, problems: list[Problem]) -> Table | None:
+    """The whole file as a table; None (and a problem) where it is no TOML."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problems.append(Problem(file, line, "file", "is not UTF-8.", "save the file as UTF-8."))
+        return None
+    try:
+        parsed = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = _SYNTAX_LINE.search(str(error))
+        line = int(at[1]) if at else text.count("\n") + 1
+        what = f"is no TOML: {_SYNTAX_LINE.sub('', str(error)).strip()}."
+        problems.append(Problem(file, line, "file", what, "see https://toml.io; a text needs quotes, a list commas."))
+        return None
+    return Table(file, parsed, Lines(text.replace("\r\n", "\n")), problems)
