@@ -1,0 +1,57 @@
+"""JSON as a protocol's message: one object, read strictly, so that every reader sees the same members.
+
+    {"iss": "https://city.example", "exp": 1795600000}
+
+Refused: a member twice (RFC 8259 §4 leaves open which one counts, and two readers differ), NaN and Infinity (no JSON),
+integers beyond 2^53 (RFC 8259 §6: a peer's double would be another number), lone surrogates (no UTF-8), a depth that the
+reader cannot bear, and whatever stands before or after the object.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+
+from policies.errors import AssertionRejected
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+# RFC 8259 §6: integers that every implementation reads alike
+MAX_INTEGER = 2**53
+
+
+def read_object(data: bytes) -> Mapping[str, Json]:
+    """The one JSON object that `data` (UTF-8) is. Raises `AssertionRejected` with check `json` for anything else."""
+    try:
+        value = _DECODER.decode(data.decode("utf-8"))
+        json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate would fail later, in other hands
+    except (ValueError, RecursionError):
+        raise AssertionRejected("json", "not one strict JSON object") from None  # the cause would quote the message
+    if not isinstance(value, dict):
+        raise AssertionRejected("json", "JSON, but no object")
+    return value
+
+
+def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member twice")
+    return members
+
+
+def _integer(text: str) -> int:
+    # The length first: int() of a long text is slow work for whoever sends it
+    if len(text) > len(str(-MAX_INTEGER)) or abs(int(text)) > MAX_INTEGER:
+        raise ValueError("an integer beyond 2^53")
+    return int(text)
+
+
+def _fraction(text: str) -> float:
+    if not math.isfinite(float(text)):
+        raise ValueError("a number beyond a double")
+    return float(text)
+
+
+def _constant(text: str) -> float:
+    raise ValueError(f"{text} is no JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_int=_integer, parse_float=_fraction, parse_constant=_constant)

@@ -1,0 +1,408 @@
+"""The wrapper around python-jose: what verifies, what is refused, and the faults of 3.5.0 that it stands in front of."""
+
+import hashlib
+import hmac
+import json
+from dataclasses import FrozenInstanceError
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
+from jose import jws as python_jose
+from joserfc import jws as joserfc_jws
+from joserfc.jwk import ECKey, RSAKey
+
+from connectors.formats.claims import Json
+from connectors.signatures.jws import (
+    MAX_TOKEN,
+    SignedClaims,
+    VerificationKey,
+    sign,
+    unverified_issuer,
+    verification_key,
+    verify,
+)
+from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
+from tests.connectors_jws.jws_doubles import SoftwareSigner, b64, handmade, private_key
+
+CLAIMS: dict[str, Json] = {"iss": "https://city.example", "exp": 1795600000}
+JWT_ALONE = frozenset({"JWT"})
+
+
+def keys(alg: str = "ES256", *, kid: str = "k1", number: int = 0) -> list[VerificationKey]:
+    return [verification_key(private_key(alg, number).public_key(), alg, kid)]
+
+
+def token(header: object = None, payload: object = None, alg: str = "ES256") -> str:
+    """A token that verifies under `keys(alg)`, but for what is given here."""
+    found = {"alg": alg, "kid": "k1", "typ": "JWT"} if header is None else header
+    return handmade(found, CLAIMS if payload is None else payload, private_key(alg))
+
+
+def refused(text: str, alg: str = "ES256", among: list[VerificationKey] | None = None) -> str:
+    """The name of the check that refuses this token."""
+    with pytest.raises(SignatureInvalid) as caught:
+        verify(text, keys(alg) if among is None else among, alg=alg, types=JWT_ALONE)
+    return caught.value.check
+
+
+@pytest.mark.parametrize("alg", ["RS256", "ES256", "ES384"])
+def test_a_token_of_each_algorithm_verifies_under_its_key(alg: str) -> None:
+    signed = verify(token(alg=alg), keys(alg), alg=alg, types=JWT_ALONE)
+    assert signed.text("iss") == "https://city.example"
+    assert signed.seconds("exp") == 1795600000
+    assert (signed.kid, signed.typ) == ("k1", "JWT")
+
+
+@pytest.mark.parametrize("alg", ["RS256", "ES256"])
+def test_what_we_sign_is_verified_by_us_and_by_joserfc(alg: str) -> None:
+    signer = SoftwareSigner(private_key(alg))
+    made = sign({"iss": "i", "name": "Jõgeva"}, signer, alg=alg, typ="JWT")
+    key = verification_key(signer.public_key, alg, signer.key_id)
+    assert verify(made, [key], alg=alg, types=JWT_ALONE).text("name") == "Jõgeva"
+    pem = signer.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    other = RSAKey.import_key(pem) if alg == "RS256" else ECKey.import_key(pem)
+    assert json.loads(joserfc_jws.deserialize_compact(made, other, algorithms=[alg]).payload)["name"] == "Jõgeva"
+
+
+def test_our_header_has_algorithm_key_and_type_and_nothing_else() -> None:
+    signer = SoftwareSigner(private_key("ES256"))
+    header = python_jose.get_unverified_header(sign(CLAIMS, signer, alg="ES256", typ="JWT"))
+    assert header == {"alg": "ES256", "kid": signer.key_id, "typ": "JWT"}
+
+
+def test_one_signature_is_one_call_of_the_signer() -> None:
+    signer = SoftwareSigner(private_key("ES256"))
+    sign(CLAIMS, signer, alg="ES256", typ="JWT")
+    assert signer.calls == 1
+
+
+@pytest.mark.parametrize("alg", ["ES384", "HS256", "none", "PS256", ""])
+def test_nothing_is_signed_with_an_algorithm_that_signers_do_not_have(alg: str) -> None:
+    with pytest.raises(BrokerError):
+        sign(CLAIMS, SoftwareSigner(private_key("ES256")), alg=alg, typ="JWT")
+
+
+def test_a_signer_of_another_type_does_not_sign() -> None:
+    with pytest.raises(SignatureInvalid):
+        sign(CLAIMS, SoftwareSigner(private_key("RS256")), alg="ES256", typ="JWT")
+
+
+def test_a_signer_that_fails_is_an_error_of_ours() -> None:
+    class Broken(SoftwareSigner):
+        def sign(self, data: bytes) -> bytes:
+            raise OSError(f"the module is gone, with {len(data)} bytes")
+
+    with pytest.raises(BrokerError) as caught:
+        sign(CLAIMS, Broken(private_key("ES256")), alg="ES256", typ="JWT")
+    assert caught.value.code == "internal"
+
+
+@pytest.mark.parametrize("alg", ["RS256", "ES256", "ES384"])
+def test_one_changed_bit_anywhere_is_refused(alg: str) -> None:
+    header, payload, signature = token(alg=alg).split(".")
+    for part in (header, payload, signature):
+        changed = ("A" if part[5] != "A" else "B").join([part[:5], part[6:]])
+        altered = ".".join(changed if p is part else p for p in (header, payload, signature))
+        assert refused(altered, alg) in {"jws_header", "jws_form", "jws_signature", "jws_alg", "jws_claims"}
+
+
+def test_a_token_of_a_stranger_is_refused() -> None:
+    assert refused(token(), among=keys(number=1)) == "jws_signature"
+
+
+@pytest.mark.spec("house-style.md 10")
+def test_an_empty_key_set_is_refused() -> None:
+    assert refused(token(), among=[]) == "jws_keys"
+
+
+def test_an_empty_set_of_types_is_refused() -> None:
+    with pytest.raises(SignatureInvalid):
+        verify(token(), keys(), alg="ES256", types=frozenset())
+
+
+def test_a_key_of_another_algorithm_among_the_keys_is_refused() -> None:
+    assert refused(token(), among=[*keys(), *keys("RS256", kid="k2")]) == "jws_keys"
+
+
+@pytest.mark.parametrize("alg", ["HS256", "none", "", "PS256", "ES512"])
+def test_no_other_algorithm_can_be_asked_for(alg: str) -> None:
+    assert refused(token(), alg, among=keys()) == "jws_keys"
+
+
+# -- the key, by kid ---------------------------------------------------------------------------------------------------
+
+
+def test_kid_chooses_among_our_keys() -> None:
+    ours = [*keys(kid="other", number=1), *keys()]
+    assert verify(token(), ours, alg="ES256", types=JWT_ALONE).kid == "k1"
+
+
+def test_a_kid_that_is_none_of_ours_is_refused_even_where_the_key_would_fit() -> None:
+    assert refused(token({"alg": "ES256", "kid": "../k1", "typ": "JWT"})) == "jws_kid"
+
+
+def test_a_kid_that_is_no_text_is_refused() -> None:
+    assert refused(token({"alg": "ES256", "kid": ["k1"], "typ": "JWT"})) == "jws_kid"
+
+
+def test_a_token_without_kid_verifies_only_where_there_is_one_key() -> None:
+    bare = token({"alg": "ES256", "typ": "JWT"})
+    assert verify(bare, keys(), alg="ES256", types=JWT_ALONE).kid == "k1"
+    assert refused(bare, among=[*keys(), *keys(kid="k2", number=1)]) == "jws_kid"
+
+
+# -- the form ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ".",
+        "..",
+        "a.b",
+        "a.b.c.d",
+        "a.b.c.d.e",  # a JWE
+        '{"payload":"e30","signatures":[]}',  # JSON serialisation
+        "é.é.é",
+    ],
+)
+def test_what_is_no_compact_jws_is_refused(text: str) -> None:
+    assert refused(text) in {"jws_form", "jws_header"}
+
+
+@pytest.mark.parametrize("suffix", ["=", "==", "\n", " ", "%", "é"])
+def test_a_second_spelling_of_the_same_token_is_refused(suffix: str) -> None:
+    assert refused(token() + suffix) == "jws_form"
+
+
+def test_base64url_with_stray_last_bits_is_refused() -> None:
+    header, payload, signature = token().split(".")
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    # 64 bytes leave four unused bits in the last character
+    other = signature[:-1] + alphabet[alphabet.index(signature[-1]) + 1]
+    assert refused(f"{header}.{payload}.{other}") == "jws_form"
+
+
+def test_a_token_beyond_the_limit_is_refused_before_it_is_read() -> None:
+    assert refused("a" * (MAX_TOKEN + 1)) == "jws_size"
+
+
+def test_a_token_at_the_limit_is_read() -> None:
+    payload = {**CLAIMS, "pad": "x" * 48_000}
+    assert len(token(payload=payload)) > 64_000
+    assert verify(token(payload=payload), keys(), alg="ES256", types=JWT_ALONE).seconds("exp")
+
+
+# -- the header --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.spec("oidc.md §19")
+@pytest.mark.parametrize("name", ["b64", "zip", "jku", "x5u", "x5c", "jwk", "enc", "epk", "cty", "iv", "anything"])
+def test_a_header_member_that_we_do_not_accept_is_refused(name: str) -> None:
+    assert refused(token({"alg": "ES256", "kid": "k1", "typ": "JWT", name: "x"})) == "jws_header"
+
+
+@pytest.mark.parametrize("name", ["x5t", "x5t#S256"])
+def test_a_thumbprint_in_the_header_chooses_nothing(name: str) -> None:
+    assert verify(token({"alg": "ES256", "typ": "JWT", name: "x"}), keys(), alg="ES256", types=JWT_ALONE)
+
+
+def test_a_header_member_twice_is_refused() -> None:
+    assert refused(token('{"alg":"none","alg":"ES256","typ":"JWT"}')) == "jws_header"
+
+
+@pytest.mark.parametrize("header", ["[]", "1", '"x"', "null", "", "{", "{}x", '{"alg":"ES256",}', '{"a":NaN}'])
+def test_a_header_that_is_no_object_is_refused(header: str) -> None:
+    assert refused(token(header)) == "jws_header"
+
+
+@pytest.mark.parametrize("alg", ["none", "None", "nOnE", "", "HS256", "es256", "RS256", None, 1, ["ES256"]])
+def test_an_algorithm_that_is_not_the_pinned_one_is_refused(alg: Json) -> None:
+    assert refused(token({"alg": alg, "kid": "k1", "typ": "JWT"})) == "jws_alg"
+
+
+def test_an_absent_algorithm_is_refused() -> None:
+    assert refused(token({"kid": "k1", "typ": "JWT"})) == "jws_alg"
+
+
+@pytest.mark.parametrize("typ", ["jwt", "at+jwt", "logout+jwt", "", "application/jwt", 1, None])
+def test_a_type_that_is_not_exactly_an_accepted_one_is_refused(typ: Json) -> None:
+    assert refused(token({"alg": "ES256", "kid": "k1", "typ": typ})) == "jws_typ"
+
+
+def test_an_absent_type_is_accepted_only_where_the_caller_says_so() -> None:
+    bare = token({"alg": "ES256", "kid": "k1"})
+    assert refused(bare) == "jws_typ"
+    assert verify(bare, keys(), alg="ES256", types=frozenset({"", "JWT"})).typ == ""
+
+
+def test_a_type_of_empty_text_is_no_absent_type() -> None:
+    with pytest.raises(SignatureInvalid):
+        verify(token({"alg": "ES256", "kid": "k1", "typ": ""}), keys(), alg="ES256", types=frozenset({"", "JWT"}))
+
+
+# -- the claims --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "",
+        "text",
+        "[]",
+        "null",
+        "1",
+        '{"iss":"a","iss":"b"}',
+        '{"x":{"iss":"a","iss":"b"}}',
+        '{"exp":NaN}',
+        '{"exp":Infinity}',
+        '{"exp":-Infinity}',
+        '{"exp":1e999}',
+        '{"exp":9007199254740993}',
+        '{"exp":-9007199254740993}',
+        '{"exp":' + "9" * 10_000 + "}",
+        '{"iss":"\\ud800"}',
+        '{"iss":"a"} {"iss":"b"}',
+        '\ufeff{"iss":"a"}',
+        "[" * 20_000,
+        '{"a":' * 9_000,
+    ],
+)
+def test_claims_that_are_no_strict_json_object_are_refused(payload: str) -> None:
+    assert refused(token(payload=payload)) == "jws_claims"
+
+
+def test_the_largest_exact_integer_is_read() -> None:
+    assert verify(token(payload='{"n":9007199254740992}'), keys(), alg="ES256", types=JWT_ALONE).members["n"] == 2**53
+
+
+def test_claims_are_frozen_and_never_shown() -> None:
+    signed = verify(token(payload={"name": "Canary-Kärt-Example"}), keys(), alg="ES256", types=JWT_ALONE)
+    assert "Canary" not in repr(signed)
+    with pytest.raises(TypeError):
+        signed.members["name"] = "x"  # type: ignore[index] # the test is that this fails
+    with pytest.raises(FrozenInstanceError):
+        signed.kid = "x"  # type: ignore[misc] # as above
+
+
+@pytest.mark.parametrize("value", ["", 1, None, True, ["x"], {}])
+def test_a_claim_that_is_no_text_is_no_text(value: Json) -> None:
+    with pytest.raises(AssertionRejected) as caught:
+        SignedClaims(kid="", typ="", members={"sub": value}).text("sub")
+    assert caught.value.check == "claim_sub"
+
+
+@pytest.mark.parametrize("value", [True, False, "1795600000", 1.5, -1, None, [1]])
+def test_a_claim_that_is_no_time_is_no_time(value: Json) -> None:
+    with pytest.raises(AssertionRejected):
+        SignedClaims(kid="", typ="", members={"exp": value}).seconds("exp")
+
+
+def test_the_unverified_issuer_is_read_without_a_key_and_only_as_a_hint() -> None:
+    assert unverified_issuer(token()) == "https://city.example"
+    assert unverified_issuer(token(payload={"iss": 5})) == ""
+    assert unverified_issuer(token(payload={})) == ""
+    with pytest.raises(SignatureInvalid):
+        unverified_issuer("a.b")
+
+
+@given(st.text(max_size=200))
+def test_whatever_is_sent_is_refused_by_name_and_nothing_else_is_raised(text: str) -> None:
+    assert refused(text).startswith("jws_")
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_whatever_is_encoded_is_refused_by_name_and_nothing_else_is_raised(header: bytes, payload: bytes) -> None:
+    assert refused(f"{b64(header)}.{b64(payload)}.{b64(b'x' * 64)}").startswith("jws_")
+
+
+# -- faults of libraries, by their names -------------------------------------------------------------------------------
+
+
+def _hmac_token(secret: bytes, alg: str = "HS256") -> str:
+    signing_input = f"{b64(json.dumps({'alg': alg, 'typ': 'JWT'}))}.{b64(json.dumps(CLAIMS))}"
+    return f"{signing_input}.{b64(hmac.digest(secret, signing_input.encode(), hashlib.sha256))}"
+
+
+def _der(alg: str = "RS256") -> bytes:
+    return private_key(alg).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+@pytest.mark.spec("security.md §2.2")
+def test_python_jose_350_accepts_hs256_under_a_public_key_in_der_and_we_do_not() -> None:
+    forged = _hmac_token(_der())
+    assert python_jose.verify(forged, _der(), ["HS256", "RS256"])
+    assert refused(forged, "RS256") == "jws_alg"
+
+
+@pytest.mark.spec("CVE-2024-33663")
+@pytest.mark.parametrize("form", [Encoding.DER, Encoding.PEM])
+@pytest.mark.parametrize("alg", ["RS256", "ES256"])
+def test_cve_2024_33663_no_public_key_is_ever_an_hmac_secret(form: Encoding, alg: str) -> None:
+    public = private_key(alg).public_key().public_bytes(form, PublicFormat.SubjectPublicKeyInfo)
+    assert refused(_hmac_token(public), alg) == "jws_alg"
+
+
+@pytest.mark.spec("CVE-2022-29217")
+def test_cve_2022_29217_an_openssh_public_key_is_no_hmac_secret() -> None:
+    public = private_key("ES256").public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    assert refused(_hmac_token(public)) == "jws_alg"
+
+
+@pytest.mark.spec("security.md §2.2")
+def test_python_jose_350_accepts_an_empty_hmac_key_and_we_do_not() -> None:
+    forged = _hmac_token(b"")
+    assert python_jose.verify(forged, b"", ["HS256"])
+    assert refused(forged) == "jws_alg"
+
+
+@pytest.mark.spec("CVE-2026-32597")
+@pytest.mark.parametrize("crit", [["unknown"], ["b64"], [], "x", None])
+def test_cve_2026_32597_python_jose_accepts_an_unknown_crit_and_we_do_not(crit: Json) -> None:
+    critical = token({"alg": "ES256", "kid": "k1", "typ": "JWT", "crit": crit})
+    assert python_jose.verify(critical, keys()[0].prepared, ["ES256"])
+    assert refused(critical) == "jws_header"
+
+
+@pytest.mark.spec("security.md §2.2")
+def test_python_jose_350_accepts_a_token_without_exp_and_our_reader_of_times_does_not() -> None:
+    endless = token(payload={"iss": "i"})
+    assert python_jose.verify(endless, keys()[0].prepared, ["ES256"])
+    with pytest.raises(AssertionRejected) as caught:
+        verify(endless, keys(), alg="ES256", types=JWT_ALONE).seconds("exp")
+    assert caught.value.check == "claim_exp"
+
+
+@pytest.mark.spec("CVE-2024-33664")
+def test_cve_2024_33664_a_jwe_bomb_is_never_inflated() -> None:
+    header = b64(json.dumps({"alg": "dir", "enc": "A128CBC-HS256", "zip": "DEF"}))
+    assert refused(f"{header}..{b64(b'0' * 16)}.{b64(b'0' * 1024)}.{b64(b'0' * 16)}") == "jws_form"
+
+
+@pytest.mark.spec("CVE-2026-27962")
+def test_cve_2026_27962_a_key_in_the_header_verifies_nothing() -> None:
+    point = b64(b"\x01" * 32)
+    stranger = private_key("ES256", 1)
+    jwk = {"kty": "EC", "crv": "P-256", "x": point, "y": point}
+    for header in ({"alg": "ES256", "typ": "JWT", "jwk": jwk}, {"alg": "ES256", "typ": "JWT", "kid": "k1", "jwk": jwk}):
+        assert refused(handmade(header, CLAIMS, stranger)) == "jws_header"
+
+
+@pytest.mark.spec("CVE-2026-28802")
+@pytest.mark.parametrize("alg", ["none", "NONE", "nonE"])
+def test_cve_2026_28802_a_token_without_signature_is_refused(alg: str) -> None:
+    assert refused(f"{b64(json.dumps({'alg': alg, 'typ': 'JWT'}))}.{b64(json.dumps(CLAIMS))}.") == "jws_alg"
+
+
+@pytest.mark.spec("CVE-2022-21449")
+def test_cve_2022_21449_a_signature_of_zeros_is_refused() -> None:
+    header, payload, _ = token().split(".")
+    assert refused(f"{header}.{payload}.{b64(bytes(64))}") == "jws_signature"
+
+
+def test_a_signature_in_der_is_refused() -> None:
+    header, payload, _ = token().split(".")
+    assert refused(f"{header}.{payload}.{b64(bytes.fromhex('3006020101020101'))}") == "jws_signature"
