@@ -1,0 +1,105 @@
+"""The in-memory twin of `Store`, for tests: one lock, dictionaries, and a tree that grows and is signed with each record."""
+
+import secrets
+import threading
+from collections.abc import Sequence
+
+from idp.ports import Checkpoint, DecisionRow, ParkedRow, Unit
+from idp.transparency.checkpoint import TreeHead, sign_note
+from idp.transparency.entry import SALT_BYTES, complete, prepare
+from idp.transparency.keys import LedgerKeys
+from idp.transparency.tree import CompactRange, Position, inclusion_spans, leaf_hash, proof_hashes
+from policies.errors import Conflict, NotFound
+from policies.parties import Tenant
+
+
+class MemoryStore:
+    """`Commits`, `Parked`, `Decisions` and `Log` of one tenant. Nothing is kept when the process ends."""
+
+    def __init__(self, *, tenant: Tenant, ledger_keys: LedgerKeys) -> None:
+        self.tenant = tenant
+        self._keys = ledger_keys
+        self._lock = threading.Lock()
+        self._marks: dict[tuple[str, bytes], int] = {}
+        self._parked: dict[bytes, ParkedRow] = {}
+        self._decisions: dict[bytes, DecisionRow] = {}
+        self._subjects: dict[bytes, tuple[bytes, int]] = {}
+        self._leaves: dict[bytes, bytes] = {}  # record id -> leaf hash, in the order of the tree
+        self._hashes: dict[Position, bytes] = {}
+        self._tree = CompactRange()
+        self._checkpoint: Checkpoint | None = None
+
+    def commit(self, unit: Unit) -> None:
+        """As `idp.ports.Commits` has it."""
+        if unit.tenant != self.tenant:
+            raise ValueError("a unit of another tenant")
+        with self._lock:
+            for mark in unit.marks:
+                if (mark.kind, mark.digest) in self._marks:
+                    raise Conflict(mark.kind)
+            if unit.record is not None:
+                self._append(unit)
+            self._marks.update({(mark.kind, mark.digest): mark.end for mark in unit.marks})
+            if unit.decision is not None:
+                self._decisions[unit.decision.login] = unit.decision
+            self._parked.update({row.digest: row for row in unit.parked})
+            for digest in unit.removed:
+                self._parked.pop(digest, None)
+
+    def _append(self, unit: Unit) -> None:
+        if unit.record is None:
+            return
+        prepared, key, counter = prepare(unit.record, self.tenant, self._keys), None, 0
+        if (subject := unit.record.subject) is not None:
+            salt, before = self._subjects.get(subject, (secrets.token_bytes(SALT_BYTES), 0))
+            self._subjects[subject] = (salt, counter := before + 1)
+            key = self._keys.subject_key(self.tenant, subject, salt)
+        hashed = leaf_hash(complete(prepared, self.tenant, key, counter).leaf)
+        self._leaves[unit.record.record] = self._hashes[0, self._tree.size] = hashed
+        self._hashes.update(self._tree.append(hashed))
+        head = TreeHead(self._keys.origin, self._tree.size, self._tree.root())
+        note = sign_note(head.text, head.origin, self._keys.signer)
+        self._checkpoint = Checkpoint(size=head.size, root=head.root, note=note, time=unit.record.time)
+
+    def parked(self, tenant: Tenant, kind: str, digest: bytes, now: int) -> bytes:
+        """As `idp.ports.Parked` has it."""
+        row = self._parked.get(digest)
+        if tenant != self.tenant or row is None or row.kind != kind or row.end <= now:
+            raise NotFound(f"no {kind} that is alive under this handle")
+        return row.payload
+
+    def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
+        """As `idp.ports.Decisions` has it."""
+        row = self._decisions.get(login)
+        return row if tenant == self.tenant and row is not None and row.end > now else None
+
+    def checkpoint(self, tenant: Tenant) -> Checkpoint | None:
+        """As `idp.ports.Log` has it."""
+        return self._checkpoint if tenant == self.tenant else None
+
+    def index_of(self, tenant: Tenant, leaf_hash: bytes) -> int | None:
+        """As `idp.ports.Log` has it."""
+        places = {hashed: index for index, hashed in enumerate(self._leaves.values())}
+        return places.get(leaf_hash) if tenant == self.tenant else None
+
+    def inclusion(self, tenant: Tenant, index: int, size: int) -> Sequence[bytes]:
+        """As `idp.ports.Log` has it; raises `NotFound` where the tree has no such leaf or size."""
+        if tenant != self.tenant or not 0 <= index < size <= self._tree.size:
+            raise NotFound("no such leaf in a tree of this size")
+        return proof_hashes(inclusion_spans(index, size), self._hashes)
+
+    def leaf_of(self, tenant: Tenant, record: bytes) -> bytes | None:
+        """As `idp.ports.Log` has it."""
+        return self._leaves.get(record) if tenant == self.tenant else None
+
+    def purge(self, now: int) -> int:
+        """Forget marks, parked rows and decisions whose end has come; returns how many went."""
+        with self._lock:
+            before = len(self._marks) + len(self._parked) + len(self._decisions)
+            self._marks = {key: end for key, end in self._marks.items() if end > now}
+            self._parked = {digest: row for digest, row in self._parked.items() if row.end > now}
+            self._decisions = {login: row for login, row in self._decisions.items() if row.end > now}
+            return before - len(self._marks) - len(self._parked) - len(self._decisions)
+
+    def close(self) -> None:
+        """Nothing to do: there is no thread and no file."""

@@ -1,0 +1,154 @@
+"""All tables, as SQLAlchemy Core has them. The tenant comes first in every key.
+
+One-time things and what is parked live until their stored end. The *ledger tables* (`LEDGER`) hold the release ledger, and
+nobody changes or deletes a row of theirs but the writer and the sequencer: `ledger verify` names every byte that differs.
+On SQLite the tables are STRICT, and those with short rows have no rowid, which would tell the order of insertion.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+# Seconds since the epoch, sizes and counters: 64 bits everywhere; SQLite's STRICT tables know INTEGER alone
+Number = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _table(
+    name: str,
+    *parts: Column[str] | Column[bytes] | Column[int] | Index | UniqueConstraint | ForeignKeyConstraint,
+    rowid: bool = False,
+) -> Table:
+    return Table(name, metadata, *parts, sqlite_strict=True, sqlite_with_rowid=rowid)
+
+
+def _tenant() -> Column[str]:
+    return Column("tenant", Text, primary_key=True)
+
+
+# One-time things taken. `unit` is random and tells two units of one batch apart; it leads to nothing else.
+marks = _table(
+    "marks",
+    _tenant(),
+    Column("kind", Text, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("unit", LargeBinary, nullable=False),
+    Column("ends", Number, nullable=False),
+    Index("marks_by_end", "tenant", "ends"),
+)
+
+# Payloads sealed under a secret of their holder.
+parked = _table(
+    "parked",
+    _tenant(),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("ends", Number, nullable=False),
+    Index("parked_by_end", "tenant", "ends"),
+    rowid=True,
+)
+
+# How a login ended, for a minute.
+decisions = _table(
+    "decisions",
+    _tenant(),
+    Column("login", LargeBinary, primary_key=True),
+    Column("choice", LargeBinary, nullable=False),
+    Column("ends", Number, nullable=False),
+    Index("decisions_by_end", "tenant", "ends"),
+)
+
+# A person in the ledger: keyed index, the salt of their own key, and how many records they have.
+subjects = _table(
+    "subjects",
+    _tenant(),
+    Column("subject", LargeBinary, primary_key=True),
+    Column("salt", LargeBinary, nullable=False),
+    Column("counter", Number, nullable=False),
+)
+
+# A release, refusal or cancellation: its leaf's hash and its encrypted openings. `position` is the subject's counter.
+records = _table(
+    "records",
+    _tenant(),
+    Column("record", LargeBinary, primary_key=True),
+    Column("time", Number, nullable=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    Column("subject", LargeBinary),
+    Column("position", Number),
+    Column("sent_opening", LargeBinary, nullable=False),
+    Column("decision_opening", LargeBinary, nullable=False),
+    Column("login_opening", LargeBinary),
+    Column("subject_opening", LargeBinary),
+    UniqueConstraint("tenant", "leaf_hash", name="records_by_leaf"),
+    UniqueConstraint("tenant", "subject", "position", name="records_by_subject"),
+    rowid=True,
+)
+
+# Leaves that wait for the sequencer.
+staged = _table(
+    "staged",
+    _tenant(),
+    Column("record", LargeBinary, primary_key=True),
+    Column("leaf", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["tenant", "record"], ["records.tenant", "records.record"], name="staged_record"),
+)
+
+# Leaves in their place.
+leaves = _table(
+    "leaves",
+    _tenant(),
+    Column("leaf_index", Number, primary_key=True, autoincrement=False),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    UniqueConstraint("tenant", "leaf_hash", name="leaves_by_hash"),
+)
+
+# Complete subtrees from level 1 up; level 0 are the leaves' hashes.
+nodes = _table(
+    "nodes",
+    _tenant(),
+    Column("level", Number, primary_key=True, autoincrement=False),
+    Column("node_index", Number, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+# The tree as it stands, and the sequencer's lease: `epoch` is the fence that each append compares. `seal` is a MAC of the
+# row.
+trees = _table(
+    "trees",
+    _tenant(),
+    Column("size", Number, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("checkpoints", Number, nullable=False),
+    Column("epoch", Number, nullable=False),
+    Column("holder", LargeBinary, nullable=False),
+    Column("lease_ends", Number, nullable=False),  # milliseconds since the epoch
+    Column("seal", LargeBinary, nullable=False),
+)
+
+# Signed tree heads, numbered from 1. `note` is the C2SP signed note, `seal` a MAC of the row (the note has no time).
+checkpoints = _table(
+    "checkpoints",
+    _tenant(),
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("size", Number, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("time", Number, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+)
+
+LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)
+EXPIRING = (marks, parked, decisions)

@@ -1,0 +1,162 @@
+"""What a release, a refusal or a cancellation says of itself: the contents of its compartments, as canonical JSON.
+
+    sent      {"basis","client","loa","names":[[name, form]..],"notice","policy","purpose","record","time"}
+    decision  {"asked":[[name, form]..],"bits","kind","path","record","source","time","unknown":[name..],
+               "withheld":[[name, reason]..]}
+    subject   {"record","subject"}
+    login     {"aud","iss","nonce","sub"}
+    values    {name: value}                     committed to, kept nowhere
+
+Times are seconds since the epoch, ids and digests lower-case hex, `loa` a level's label ("" where nobody signed in).
+`bits` has one figure for each attribute that the citizen could leave out, in order of name: 1 where they shared it.
+`path` is how it was decided: "page". What was sent says whether a predicate went, never what it answered (decisions.md 22).
+"""
+
+import secrets
+from dataclasses import asdict
+
+from idp.ports import Opening, RecordDraft
+from idp.transparency.entry import NONCE_BYTES, RECORD_BYTES
+from idp.transparency.jcs import Json, jcs
+from policies.assurance import LevelOfAssurance
+from policies.attributes import Address, Value
+from policies.authentication import AuthenticationRequest
+from policies.parties import ProviderId
+from policies.purposes import Basis
+from policies.release import Decision, Reason
+
+RELEASE = "release"
+REFUSAL = "refusal"
+CANCELLATION = "cancellation"
+BY_PAGE = "page"
+
+
+def new_record() -> bytes:
+    """16 random bytes: the id of a record."""
+    return secrets.token_bytes(RECORD_BYTES)
+
+
+def draft_release(
+    *,
+    record: bytes,
+    time: int,
+    request: AuthenticationRequest,
+    basis: Basis,
+    policy: str,
+    notice: str,
+    decision: Decision,
+    loa: LevelOfAssurance,
+    source: ProviderId,
+    subject: bytes,
+    issuer: str,
+    sub: str,
+    path: str = BY_PAGE,
+) -> RecordDraft:
+    """The record of a release. `decision` is what stands after the citizen's choice, `subject` the person's keyed index."""
+    sent: dict[str, Json] = {
+        **_sent(record=record, time=time, request=request, basis=basis, policy=policy, notice=notice),
+        "loa": loa.label,
+        "names": [[a.name, str(a.form)] for a in decision.released],
+    }
+    login: dict[str, Json] = {"aud": request.client_id, "iss": issuer, "nonce": request.nonce, "sub": sub}
+    values: dict[str, Json] = {a.name: _value(a.value) for a in decision.released}
+    openings = (
+        _opening("sent", sent),
+        _opening(
+            "decision",
+            _decided(kind=RELEASE, record=record, time=time, request=request, decision=decision, source=source, path=path),
+        ),
+        _opening("subject", {"record": record.hex(), "subject": subject.hex()}),
+        _opening("login", login),
+        _opening("values", values),
+    )
+    return RecordDraft(record=record, kind=RELEASE, time=time, subject=subject, openings=openings)
+
+
+def draft_refusal(
+    *,
+    record: bytes,
+    time: int,
+    request: AuthenticationRequest,
+    basis: Basis,
+    policy: str,
+    notice: str = "",
+    decision: Decision | None = None,
+    source: ProviderId | None = None,
+    kind: str = REFUSAL,
+    path: str = BY_PAGE,
+) -> RecordDraft:
+    """The record of a refusal or a cancellation: who asked for what, and that nothing went. No subject, no values.
+
+    `decision` and `source` are None where the citizen stopped before a country answered.
+    """
+    if kind not in (REFUSAL, CANCELLATION):
+        raise ValueError("what ends without a release is a refusal or a cancellation")
+    sent: dict[str, Json] = {
+        **_sent(record=record, time=time, request=request, basis=basis, policy=policy, notice=notice),
+        "loa": "",
+        "names": [],
+    }
+    openings = (
+        _opening("sent", sent),
+        _opening(
+            "decision",
+            _decided(
+                kind=kind,
+                record=record,
+                time=time,
+                request=request,
+                decision=decision,
+                source=source or ProviderId(""),
+                path=path,
+            ),
+        ),
+    )
+    return RecordDraft(record=record, kind=kind, time=time, subject=None, openings=openings)
+
+
+def _sent(
+    *, record: bytes, time: int, request: AuthenticationRequest, basis: Basis, policy: str, notice: str
+) -> dict[str, Json]:
+    return {
+        "basis": basis.value,
+        "client": request.client_id,
+        "notice": notice,
+        "policy": policy,
+        "purpose": request.purpose_id,
+        "record": record.hex(),
+        "time": time,
+    }
+
+
+def _decided(
+    *,
+    kind: str,
+    record: bytes,
+    time: int,
+    request: AuthenticationRequest,
+    decision: Decision | None,
+    source: ProviderId,
+    path: str,
+) -> dict[str, Json]:
+    rulings = decision.rulings if decision is not None else ()
+    optional = [r for r in rulings if not r.required and (r.released is not None or r.reason is Reason.NOT_CHOSEN)]
+    return {
+        "asked": [[asked.name, str(asked.form)] for asked in request.asked],
+        "bits": "".join("0" if r.released is None or kind != RELEASE else "1" for r in optional),
+        "kind": kind,
+        "path": path,
+        "record": record.hex(),
+        "source": source,
+        "time": time,
+        "unknown": list(request.unknown),
+        "withheld": [[r.name, r.reason.value] for r in rulings if r.released is None],
+    }
+
+
+def _opening(compartment: str, content: dict[str, Json]) -> Opening:
+    return Opening(compartment, secrets.token_bytes(NONCE_BYTES), jcs(content))
+
+
+def _value(value: Value) -> Json:
+    return asdict(value) if isinstance(value, Address) else value

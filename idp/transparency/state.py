@@ -1,0 +1,90 @@
+"""The rows that only the sequencer writes: the state of a tree with its lease, and the signed checkpoints.
+
+What they hold beyond hashes and signatures (a lease, a time, a count) is bound by a *seal*: HMAC-SHA256 of the whole row
+under a key that the database does not hold.
+"""
+
+import hmac
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from idp.ports import Checkpoint
+from idp.store import tables
+from idp.transparency.keys import LedgerKeys, framed
+from idp.transparency.tree import EMPTY_ROOT
+
+NOBODY = b""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeState:
+    """A tree as it stands, how many checkpoints it has, and who may append: `holder`, in `epoch`, until `lease_ends`."""
+
+    size: int = 0
+    root: bytes = EMPTY_ROOT
+    checkpoints: int = 0
+    epoch: int = 0
+    holder: bytes = NOBODY
+    lease_ends: int = 0  # milliseconds since the epoch
+
+    def seal(self, keys: LedgerKeys, tenant: str) -> bytes:
+        """The MAC of the row."""
+        numbers = (self.size, self.checkpoints, self.epoch, self.lease_ends)
+        parts = [b"tree", tenant.encode(), self.root, self.holder, *(_number(number) for number in numbers)]
+        return hmac.digest(keys.rows, framed(*parts), "sha256")
+
+
+def checkpoint_seal(keys: LedgerKeys, tenant: str, number: int, checkpoint: Checkpoint) -> bytes:
+    """The MAC of a checkpoint's row."""
+    parts = [
+        b"checkpoint",
+        tenant.encode(),
+        _number(number),
+        _number(checkpoint.size),
+        _number(checkpoint.time),
+        checkpoint.root,
+        checkpoint.note.encode(),
+    ]
+    return hmac.digest(keys.rows, framed(*parts), "sha256")
+
+
+def read_state(connection: Connection, tenant: str) -> Row[tuple[object, ...]] | None:
+    """The row of a tree, not yet believed."""
+    return connection.execute(select(tables.trees).where(tables.trees.c.tenant == tenant)).first()
+
+
+def believed(row: Row[tuple[object, ...]], keys: LedgerKeys, tenant: str) -> TreeState | None:
+    """The state that a row holds, None where its seal is not ours."""
+    state = TreeState(row.size, row.root, row.checkpoints, row.epoch, row.holder, row.lease_ends)
+    return state if hmac.compare_digest(state.seal(keys, tenant), row.seal) else None
+
+
+def create_state(connection: Connection, tenant: str, state: TreeState, keys: LedgerKeys) -> None:
+    """Insert the first row of a tree."""
+    connection.execute(insert(tables.trees), [_columns(state, keys, tenant)])
+
+
+def replace_state(connection: Connection, tenant: str, before: TreeState, after: TreeState, keys: LedgerKeys) -> bool:
+    """Compare and swap: whether the row was still `before`. The seal stands for all of it."""
+    table = tables.trees.c
+    matches = (table.tenant == tenant, table.epoch == before.epoch, table.seal == before.seal(keys, tenant))
+    statement = update(tables.trees).where(*matches).values(_columns(after, keys, tenant))
+    return connection.execute(statement).rowcount == 1
+
+
+def _columns(state: TreeState, keys: LedgerKeys, tenant: str) -> dict[str, object]:
+    return {
+        "tenant": tenant,
+        "size": state.size,
+        "root": state.root,
+        "checkpoints": state.checkpoints,
+        "epoch": state.epoch,
+        "holder": state.holder,
+        "lease_ends": state.lease_ends,
+        "seal": state.seal(keys, tenant),
+    }
+
+
+def _number(value: int) -> bytes:
+    return str(value).encode()
