@@ -45,6 +45,8 @@ class Ask:
     relay_state: str  # selects the login's cookie, authorises nothing
     minimum_assurance: LevelOfAssurance
     force_authentication: bool
+    # the relying party's max_age in seconds: the answer's AuthnInstant is held against it
+    max_age: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,135 @@
+"""A closed grammar over one element: what is not asked for refuses.
+
+A reader names the attributes and takes the children in the schema's order; whatever is left over is an error. Errors name
+the element that was being read, in our words, and nothing that stood in the message.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, timezone
+
+from connectors.signatures.parse import Element, attributes
+from policies.errors import AssertionRejected
+
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+XSI_TYPE = f"{{{XSI}}}type"
+XSI_NIL = f"{{{XSI}}}nil"
+
+# SAML Core 2.0 §8.3 bounds identifiers at 1024 characters; saml2int SDP-G04 an entityID at 256
+MAX_TEXT = 1024
+MAX_ID = 256
+
+_NCNAME = re.compile(r"[^\W\d][\w.\-]*")
+_DATE_TIME = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,18})?(?:(Z)|([+-])([0-9]{2}):([0-9]{2}))"
+)
+_MAX_OFFSET = timedelta(hours=14)  # XML Schema Part 2 §3.2.7.3
+
+
+class Reader:
+    """Reads one element of a closed grammar: attributes first, then children in order, then `end()`."""
+
+    def __init__(self, element: Element, what: str) -> None:
+        self._element = element
+        self._what = what
+        self._children = list(element)
+        self._next = 0
+        self._attributes = attributes(element)
+        if (element.text or "").strip() and self._children:
+            raise AssertionRejected("text", f"text between the children of {what}")
+        if any((child.tail or "").strip() for child in self._children):
+            raise AssertionRejected("text", f"text between the children of {what}")
+
+    def only(self, required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, str]:
+        """The attributes: all of `required`, any of `optional`, no other."""
+        needed = set(required)
+        found = set(self._attributes)
+        if needed - found:
+            raise AssertionRejected("missing_attribute", f"{self._what} without {', '.join(sorted(needed - found))}")
+        if found - needed - set(optional):
+            raise AssertionRejected("unknown_attribute", f"an unknown attribute of {self._what}")
+        return self._attributes
+
+    def optional(self, tag: str) -> Element | None:
+        """The next child where it has this tag."""
+        if self._next < len(self._children) and self._children[self._next].tag == tag:
+            self._next += 1
+            return self._children[self._next - 1]
+        return None
+
+    def one(self, tag: str, name: str) -> Element:
+        """The next child, which must have this tag."""
+        child = self.optional(tag)
+        if child is None:
+            raise AssertionRejected("missing_element", f"{self._what} without {name} in its place")
+        return child
+
+    def many(self, *tags: str) -> list[Element]:
+        """All next children that have one of these tags."""
+        start = self._next
+        while self._next < len(self._children) and self._children[self._next].tag in tags:
+            self._next += 1
+        return self._children[start : self._next]
+
+    def refuse(self, tag: str, check: str) -> None:
+        """Refuse, by its own name, a next child that the schema has and we do not take."""
+        if self._next < len(self._children) and self._children[self._next].tag == tag:
+            raise AssertionRejected(check, f"{check} in {self._what}")
+
+    def end(self) -> None:
+        """No child is left, and no text stands where elements are."""
+        if self._next < len(self._children):
+            raise AssertionRejected("unknown_element", f"an unknown, misplaced or repeated element in {self._what}")
+        if not self._children and (self._element.text or "").strip():
+            raise AssertionRejected("text", f"text in {self._what}")
+
+    def text(self, limit: int = MAX_TEXT) -> str:
+        """The text of an element without children: a single text node, untrimmed."""
+        if self._children:
+            raise AssertionRejected("text", f"elements in the text of {self._what}")
+        text = self._element.text or ""
+        if len(text) > limit:
+            raise AssertionRejected("text", f"{self._what} of more than {limit} characters")
+        return text
+
+
+def identifier(text: str, what: str) -> str:
+    """An xs:ID."""
+    if len(text) > MAX_ID or not _NCNAME.fullmatch(text):
+        raise AssertionRejected("id", f"an ID of {what} that is none")
+    return text
+
+
+def version_2(text: str, what: str) -> None:
+    """SAML Core 2.0 §4.1: the version is 2.0."""
+    if text != "2.0":
+        raise AssertionRejected("version", f"{what} of a version other than 2.0")
+
+
+def instant(text: str, what: str) -> int:
+    """An xs:dateTime with its time zone as seconds since the epoch, fractions cut off (SAML Core 2.0 §1.3.3).
+
+    Without a time zone it is refused: it would be a guess.
+    """
+    match = _DATE_TIME.fullmatch(text)
+    if match is None:
+        raise AssertionRejected("time", f"a time of {what} that is none, or has no time zone")
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    try:
+        zone = UTC if match[7] else _zone(match[8], int(match[9]), int(match[10]))
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=zone)
+        return int(moment.timestamp())
+    except (ValueError, OverflowError):
+        raise AssertionRejected("time", f"a time of {what} that no calendar has") from None
+
+
+def written(seconds: int) -> str:
+    """Seconds since the epoch as xs:dateTime in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _zone(sign: str, hours: int, minutes: int) -> timezone:
+    offset = timedelta(hours=hours, minutes=minutes)
+    if minutes > 59 or offset > _MAX_OFFSET:  # noqa: PLR2004 - minutes of an hour
+        raise ValueError("no time zone")
+    return timezone(offset if sign == "+" else -offset)

@@ -1,0 +1,37 @@
+"""Namespaces and constant URIs of SAML 2.0, as OASIS spells them (Core 2.0 §1.1 and §8, Bindings, Metadata §1.1)."""
+
+SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
+SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
+MD = "urn:oasis:names:tc:SAML:2.0:metadata"
+X500 = "urn:oasis:names:tc:SAML:2.0:profiles:attribute:X500"
+
+REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
+POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+
+BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+
+PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
+ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
+UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+
+ATTRNAME_URI = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
+ATTRNAME_BASIC = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"
+ATTRNAME_UNSPECIFIED = "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified"
+
+SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
+
+
+def saml(local: str) -> str:
+    """An element of the assertion namespace, in lxml's spelling."""
+    return f"{{{SAML}}}{local}"
+
+
+def samlp(local: str) -> str:
+    """An element of the protocol namespace, in lxml's spelling."""
+    return f"{{{SAMLP}}}{local}"
+
+
+def md(local: str) -> str:
+    """An element of the metadata namespace, in lxml's spelling."""
+    return f"{{{MD}}}{local}"

@@ -1,0 +1,96 @@
+"""Wire attributes to what a person is offered with: by the registration's table, one plain value each, or not at all."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from datetime import date
+
+from connectors.formats.names import ATTRNAME_BASIC, ATTRNAME_UNSPECIFIED, ATTRNAME_URI
+from connectors.formats.saml import WireAttribute
+from policies.attributes import Address, AttributeName, Value
+
+# saml2int SDP-G02: attribute values have at most 256 characters; SAML Core 2.0 §8.3.7 says the same of a persistent NameID
+MAX_VALUE = 256
+BIRTHDATE = AttributeName("birthdate")
+ADDRESS_PARTS = frozenset(part.name for part in fields(Address))
+
+_NAME_FORMATS = ("", ATTRNAME_URI, ATTRNAME_BASIC, ATTRNAME_UNSPECIFIED)
+_COUNTRY = re.compile(r"[A-Z]{2}")
+# YYYY-MM-DD, YYYY-MM or YYYY as eIDAS and OpenID Connect write it, YYYYMMDD as SCHAC does
+_BIRTHDATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?|([0-9]{2})([0-9]{2}))?")
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text may stand for something: 1 to 256 characters, no control characters, not white space alone."""
+    return (
+        0 < len(text) <= MAX_VALUE
+        and not text.isspace()
+        and not any(unicodedata.category(mark) in _CONTROLS for mark in text)
+    )
+
+
+_CONTROLS = ("Cc", "Cs", "Cn", "Zl", "Zp")
+
+
+def single_value(attributes: Iterable[WireAttribute], name: str) -> str | None:
+    """The one plain value of the attribute of this name; None where it has none, or several.
+
+    Of several values we would have to choose one for the citizen. An attribute that stands twice has several.
+    """
+    values = [
+        value
+        for attribute in attributes
+        if attribute.name == name and attribute.name_format in _NAME_FORMATS
+        for value in attribute.values
+    ]
+    return values[0] if len(values) == 1 and is_plain(values[0]) else None
+
+
+def offered_attributes(
+    attributes: Iterable[WireAttribute], table: Mapping[str, tuple[AttributeName, str]]
+) -> dict[AttributeName, Value]:
+    """What the table (wire name -> our attribute, part of an address or "") finds in the assertion.
+
+    Not available, and so dropped: what the table does not name, an attribute of several values, of an empty or nil one, of
+    more than 256 characters or with control characters, a birth date that no calendar has, a country that is not ISO
+    3166-1 alpha-2. Where two wire names lead to one attribute, the table's first that has a value holds.
+    """
+    wire = tuple(attributes)
+    found: dict[AttributeName, Value] = {}
+    parts: dict[AttributeName, dict[str, str]] = {}
+    for wire_name, (name, part) in table.items():
+        value = single_value(wire, wire_name)
+        if value is None:
+            continue
+        if part:
+            if part != "country" or _COUNTRY.fullmatch(value):
+                parts.setdefault(name, {}).setdefault(part, value)
+            continue
+        text = birthdate(value) if name == BIRTHDATE else value
+        if text is not None:
+            found.setdefault(name, text)
+    return found | {name: _address(known) for name, known in parts.items()}
+
+
+def birthdate(text: str) -> str | None:
+    """A birth date as `YYYY-MM-DD`, `YYYY-MM` or `YYYY`, from those and `YYYYMMDD`; None for what no calendar has."""
+    match = _BIRTHDATE.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day = match[1], match[2] or match[4], match[3] or match[5]
+    try:
+        date(int(year), int(month or 1), int(day or 1))
+    except ValueError:
+        return None
+    return "-".join(part for part in (year, month, day) if part)
+
+
+def _address(parts: Mapping[str, str]) -> Address:
+    return Address(
+        street=parts.get("street", ""),
+        postal_code=parts.get("postal_code", ""),
+        locality=parts.get("locality", ""),
+        region=parts.get("region", ""),
+        country=parts.get("country", ""),
+    )

@@ -1,0 +1,38 @@
+"""An identity provider's pinned metadata, at start: its keys prepared, and where to ask it."""
+
+from dataclasses import dataclass, field
+
+from connectors.formats.metadata import read_identity_provider
+from connectors.signatures.keys import PinnedKey, key_of_certificate
+from policies.errors import Misconfigured, Problem
+from policies.parties import EntityId, Source
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedProvider:
+    """An identity provider as pinned: the only keys that may vouch for it, and where to ask it."""
+
+    entity_id: EntityId
+    keys: tuple[PinnedKey, ...] = field(repr=False)
+    redirect_url: str  # "" where it has no such service
+    post_url: str
+
+
+def pinned_provider(metadata: bytes, entity_id: EntityId, source: Source) -> PinnedProvider:
+    """Read pinned metadata and prepare its keys. Raises `Misconfigured` at start, never `AssertionRejected`."""
+    try:
+        read = read_identity_provider(metadata, entity_id)
+        keys = tuple(key_of_certificate(certificate) for certificate in read.certificates)
+    except ValueError as error:
+        raise misconfigured(
+            source,
+            "metadata",
+            f"The identity provider's metadata cannot be used: {error}",
+            "Ask its operator for the EntityDescriptor of this entityID, and pin that file.",
+        ) from error
+    return PinnedProvider(entity_id=entity_id, keys=keys, redirect_url=read.redirect_url, post_url=read.post_url)
+
+
+def misconfigured(source: Source, key: str, what: str, fix: str) -> Misconfigured:
+    """One problem of a registration, where its file says so."""
+    return Misconfigured((Problem(source.file, source.line, key, what, fix),))

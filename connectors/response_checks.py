@@ -1,0 +1,152 @@
+"""The checks of an answer's meaning (SAML Profiles 2.0 §4.1.4.3 and saml2int), each under its own name.
+
+Times are seconds since the epoch. Nothing here reads bytes, keys or a clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connectors.connector import Expectation
+from connectors.formats.names import BEARER, PERSISTENT, SUCCESS, UNSPECIFIED
+from connectors.formats.saml import AssertionMessage, Authentication, Conditions, Confirmation, ResponseMessage
+from connectors.mapping import is_plain, single_value
+from policies.assurance import LevelOfAssurance
+from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed
+from policies.parties import IdentityProvider
+
+# saml2int SDP-G01: clocks may differ by three to five minutes
+SKEW = 180
+# security.md §2.1 C: a message is used when it is made
+MAX_AGE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Whom an answer must be for: our entity id, and the address that received it."""
+
+    entity_id: str
+    acs_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What stands around a Response: whether it is signed itself, and whether an assertion came in it."""
+
+    signed: bool
+    has_assertion: bool
+
+
+def check_response(
+    response: ResponseMessage,
+    provider: IdentityProvider,
+    here: Here,
+    expectation: Expectation,
+    now: int,
+    *,
+    envelope: Envelope,
+) -> None:
+    """§2.3 to §2.6: where to, when, from whom, to what, and whether it went well.
+
+    Destination and Issuer may be absent in a Response that is not signed itself, and are never wrong.
+    """
+    if response.destination != here.acs_url and (response.destination or envelope.signed):
+        raise AssertionRejected("destination", "a Response to another address")
+    check_issued(response.issue_instant, now, "response_issued")
+    if response.issuer != provider.entity_id and (response.issuer or envelope.signed):
+        raise AssertionRejected("issuer", "a Response of another issuer")
+    if response.in_response_to != expectation.request_id:
+        raise AssertionRejected("in_response_to", "a Response to another request, or to none")
+    if response.status != SUCCESS:
+        if envelope.has_assertion:
+            raise AssertionRejected("status_with_assertion", "a failure with an assertion")
+        raise AuthenticationFailed("status", "the identity provider reports a failure")
+
+
+def check_issued(instant: int, now: int, check: str) -> None:
+    """An IssueInstant within five minutes of now, and skew."""
+    if not now - MAX_AGE - SKEW <= instant <= now + SKEW:
+        raise AssertionRejected(check, "a message that was not issued now")
+
+
+def check_confirmations(confirmations: tuple[Confirmation, ...], here: Here, request_id: str, now: int) -> int:
+    """§2.10: one bearer confirmation holds. Its NotOnOrAfter."""
+    refused: AssertionRejected | None = None
+    for confirmation in confirmations:
+        if confirmation.method != BEARER:
+            continue
+        try:
+            return _bearer(confirmation, here, request_id, now)
+        except AssertionRejected as error:
+            refused = refused or error
+    raise refused or AssertionRejected("subject_confirmation_missing", "an assertion without bearer confirmation")
+
+
+def _bearer(confirmation: Confirmation, here: Here, request_id: str, now: int) -> int:
+    if confirmation.recipient != here.acs_url:
+        raise AssertionRejected("recipient", "an assertion for another address")
+    if confirmation.in_response_to != request_id:
+        raise AssertionRejected("subject_confirmation_in_response_to", "an assertion for another request, or for none")
+    if confirmation.not_before is not None:
+        raise AssertionRejected("subject_confirmation_not_before", "a bearer confirmation with NotBefore")
+    if confirmation.not_on_or_after is None or now >= confirmation.not_on_or_after + SKEW:
+        raise AssertionRejected("subject_confirmation_expired", "a bearer confirmation that has ended, or has no end")
+    return confirmation.not_on_or_after
+
+
+def check_conditions(conditions: Conditions, here: Here, now: int) -> None:
+    """§2.11: between its times, and for us: every restriction names us, and there is one."""
+    if conditions.not_before is not None and now < conditions.not_before - SKEW:
+        raise AssertionRejected("conditions_not_before", "an assertion from the future")
+    if conditions.not_on_or_after is not None and now >= conditions.not_on_or_after + SKEW:
+        raise AssertionRejected("conditions_expired", "an assertion after its end")
+    if not conditions.audiences or not all(here.entity_id in audiences for audiences in conditions.audiences):
+        raise AssertionRejected("audience", "an assertion for another audience, or for everybody")
+
+
+def check_authentication(
+    authentications: tuple[Authentication, ...],
+    levels: Mapping[str, LevelOfAssurance],
+    expectation: Expectation,
+    now: int,
+) -> tuple[Authentication, LevelOfAssurance]:
+    """§2.12: authenticated once, as lately and as surely as was asked. A level is never guessed, and never rounded up."""
+    if len(authentications) != 1:
+        raise AssertionRejected("authn_statement", f"{len(authentications)} AuthnStatements")
+    authentication = authentications[0]
+    if authentication.instant > now + SKEW:
+        raise AssertionRejected("authn_instant_future", "an authentication in the future")
+    oldest = expectation.max_age
+    if expectation.force_authentication:
+        oldest = 0
+    if oldest is not None and authentication.instant < expectation.issued_at - oldest - SKEW:
+        raise AssertionRejected("authn_instant_stale", "an authentication from before what was asked")
+    end = authentication.session_not_on_or_after
+    if end is not None and now >= end + SKEW:
+        raise AssertionRejected("session_expired", "a session that has ended")
+    level = levels.get(authentication.context_class)
+    if level is None:
+        raise AssuranceTooLow("authn_context_unknown", "a context class that the registration does not name")
+    if level < expectation.minimum_assurance:
+        raise AssuranceTooLow(
+            "authn_context_too_low", f"{level.label} where {expectation.minimum_assurance.label} was asked"
+        )
+    return authentication, level
+
+
+def subject_identifier(assertion: AssertionMessage, provider: IdentityProvider, here: Here) -> str:
+    """§2.14: the identifier by which the registration knows a subject, as received: an attribute, or the NameID."""
+    if provider.subject_attribute:
+        value = single_value(assertion.attributes, provider.subject_attribute)
+        if value is None:
+            raise AssertionRejected("name_id", "an assertion without one plain value of the subject's attribute")
+        return value
+    name = assertion.subject
+    if name is None:
+        raise AssertionRejected("name_id", "an assertion without a NameID")
+    if name.name_format not in (PERSISTENT, UNSPECIFIED):
+        raise AssertionRejected("name_id_format", "a NameID of a format that does not identify for good")
+    if name.name_qualifier not in ("", provider.entity_id) or name.sp_name_qualifier not in ("", here.entity_id):
+        raise AssertionRejected("name_qualifier", "a NameID that somebody else qualifies")
+    if not is_plain(name.value):
+        raise AssertionRejected("name_id", "a NameID that is empty, too long or has control characters")
+    return name.value

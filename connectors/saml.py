@@ -1,0 +1,215 @@
+"""SAML 2.0 as a service provider: one signed question by Redirect or POST, one answer by POST (Web Browser SSO profile)."""
+
+import base64
+import secrets
+
+from connectors.connector import Ask, Expectation, Inbound, Outbound, Post, Redirect
+from connectors.formats import metadata as metadata_format
+from connectors.formats.authn_request import SIGNATURE_PLACE, AuthnRequest, authn_request_element, authn_request_octets
+from connectors.formats.names import saml, samlp
+from connectors.formats.saml import (
+    AssertionMessage,
+    ResponseMessage,
+    read_signed_assertion,
+    read_signed_response,
+    read_unverified_response,
+)
+from connectors.mapping import ADDRESS_PARTS, offered_attributes
+from connectors.metadata import misconfigured, pinned_provider
+from connectors.response_checks import (
+    MAX_AGE,
+    Envelope,
+    Here,
+    check_authentication,
+    check_conditions,
+    check_confirmations,
+    check_issued,
+    check_response,
+    subject_identifier,
+)
+from connectors.signatures.parse import from_post
+from connectors.signatures.redirect import signed_query
+from connectors.signatures.signed import SignedMessage, UnsignedMessage
+from connectors.signatures.signer import Signer
+from connectors.signatures.xmldsig import Shape, verify
+from connectors.signatures.xmlsign import sign_enveloped
+from policies.assurance import LevelOfAssurance
+from policies.authentication import Assertion, Offered
+from policies.errors import AssertionRejected, AssuranceTooLow, BrokerError, SignatureInvalid
+from policies.parties import IdentityProvider
+
+RESPONSE = Shape(root=samlp("Response"), inner=saml("Assertion"), issuer=saml("Issuer"), several="one_assertion")
+REQUEST_ID_BYTES = 20  # SAML Core 2.0 §1.3.4: at least 128 random bits, 160 are better
+_EIDAS = frozenset(level.uri for level in LevelOfAssurance)
+
+
+class SamlConnector:
+    """Asks one identity provider, whose metadata is pinned. Implements `connectors.connector.Connector`.
+
+    `entity_id` and `acs_url` are ours. Everything that costs (metadata, keys) is done here, at start; a registration that
+    cannot work is `Misconfigured`.
+    """
+
+    def __init__(self, *, provider: IdentityProvider, entity_id: str, acs_url: str, signer: Signer) -> None:
+        self._provider = provider
+        self._here = Here(entity_id=entity_id, acs_url=acs_url)
+        self._signer = signer
+        pinned = pinned_provider(provider.metadata, provider.entity_id, provider.source)
+        self._keys = pinned.keys
+        self._sso_url = pinned.post_url if provider.binding == "post" else pinned.redirect_url
+        if provider.binding not in ("post", "redirect") or not self._sso_url:
+            raise misconfigured(
+                provider.source,
+                "binding",
+                "The identity provider's metadata has no SingleSignOnService for this binding.",
+                "Use the other of `redirect` and `post`.",
+            )
+        if not provider.assurance:
+            raise misconfigured(
+                provider.source,
+                "assurance",
+                "No AuthnContextClassRef is mapped to a level, so every answer would be refused.",
+                "Map at least one, or leave the table out for the eIDAS URIs.",
+            )
+        for wire_name, (_, part) in provider.attributes.items():
+            if part and part not in ADDRESS_PARTS:
+                raise misconfigured(
+                    provider.source,
+                    wire_name,
+                    "An address has no such part.",
+                    f"Use one of {', '.join(sorted(ADDRESS_PARTS))}.",
+                )
+
+    def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
+        """A signed AuthnRequest, and what its answer must match.
+
+        Raises `AssuranceTooLow` where the registration's table has nothing that reaches the minimum: nobody is sent away to
+        an identity provider whose every answer would be refused.
+        """
+        comparison, contexts = self._contexts(ask.minimum_assurance)
+        request = AuthnRequest(
+            request_id="_" + secrets.token_hex(REQUEST_ID_BYTES),
+            issue_instant=now,
+            destination=self._sso_url,
+            issuer=self._here.entity_id,
+            acs_url=self._here.acs_url,
+            # SAML knows no max_age: only a forced authentication is surely young enough.
+            force_authentication=ask.force_authentication or ask.max_age is not None,
+            comparison=comparison,
+            contexts=contexts,
+        )
+        expectation = Expectation(
+            provider_id=self._provider.provider_id,
+            request_id=request.request_id,
+            issued_at=now,
+            minimum_assurance=ask.minimum_assurance,
+            force_authentication=ask.force_authentication,
+            max_age=ask.max_age,
+        )
+        if self._provider.binding == "post":
+            signed = sign_enveloped(authn_request_element(request), self._signer, place=SIGNATURE_PLACE)
+            fields = [("SAMLRequest", base64.b64encode(signed).decode())]
+            if ask.relay_state:
+                fields.append(("RelayState", ask.relay_state))
+            return Post(url=self._sso_url, fields=tuple(fields)), expectation
+        query = signed_query("SAMLRequest", authn_request_octets(request), ask.relay_state, self._signer)
+        return Redirect(url=f"{self._sso_url}{'&' if '?' in self._sso_url else '?'}{query}"), expectation
+
+    def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
+        """Judge a Response. Raises `AssertionRejected` and its kinds, with a name of `connectors.checks`, nothing else."""
+        try:
+            return self._receive(inbound, expectation, now)
+        except BrokerError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge of judging: a surprise in a parser is a refusal, never a 500
+            # Without the cause: a library's words may quote the message.
+            raise AssertionRejected("unforeseen", type(error).__name__) from None
+
+    def _receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
+        if expectation.provider_id != self._provider.provider_id:
+            raise AssertionRejected("provider", "an answer from another identity provider than was asked")
+        if inbound.binding != "post":
+            raise AssertionRejected("binding", "a Response by another binding than POST")
+        if "SAMLResponse" not in inbound.parameters or "SAMLRequest" in inbound.parameters:
+            raise AssertionRejected("parameters", "not exactly a SAMLResponse")
+        octets = from_post(inbound.parameters["SAMLResponse"])
+        match verify(octets, self._keys, RESPONSE):
+            case UnsignedMessage(unverified_octets=unverified_octets):
+                # Nobody vouches for it: a failure that answers our question ends this try, and nothing else comes of it.
+                self._check(
+                    read_unverified_response(unverified_octets),
+                    Envelope(signed=False, has_assertion=False),
+                    expectation,
+                    now,
+                )
+                raise SignatureInvalid("signature_missing", "a Response that nobody signed")
+            case SignedMessage(signed=signed, unverified_envelope=b""):
+                response = read_signed_response(signed)
+                self._check(response, Envelope(signed=True, has_assertion=bool(response.assertions)), expectation, now)
+                if len(response.assertions) != 1:
+                    raise AssertionRejected("one_assertion", f"{len(response.assertions)} assertions")
+                return self._judge(response.assertions[0], response.response_id, expectation, now)
+            case SignedMessage(signed=signed, unverified_envelope=unverified_envelope):
+                # The Response around it may say no more than what we expect; its id is not believed, so the assertion's
+                # stands in for it.
+                self._check(
+                    read_unverified_response(unverified_envelope),
+                    Envelope(signed=False, has_assertion=True),
+                    expectation,
+                    now,
+                )
+                assertion = read_signed_assertion(signed)
+                return self._judge(assertion, assertion.assertion_id, expectation, now)
+
+    def _check(self, response: ResponseMessage, envelope: Envelope, expectation: Expectation, now: int) -> None:
+        check_response(response, self._provider, self._here, expectation, now, envelope=envelope)
+
+    def _judge(self, assertion: AssertionMessage, response_id: str, expectation: Expectation, now: int) -> Assertion:
+        """Spec order: issuer, time, subject, conditions, authentication, identifier; then what is offered."""
+        check_issued(assertion.issue_instant, now, "assertion_issued")
+        if assertion.issuer != self._provider.entity_id:
+            raise AssertionRejected("issuer", "an assertion of another issuer")
+        confirmed_until = check_confirmations(assertion.confirmations, self._here, expectation.request_id, now)
+        check_conditions(assertion.conditions, self._here, now)
+        authentication, level = check_authentication(assertion.authentications, self._provider.assurance, expectation, now)
+        # After MAX_AGE its IssueInstant refuses it, however late its own ends are: so nothing need be remembered longer.
+        ends = [confirmed_until, assertion.issue_instant + MAX_AGE]
+        if assertion.conditions.not_on_or_after is not None:
+            ends.append(assertion.conditions.not_on_or_after)
+        return Assertion(
+            provider_id=self._provider.provider_id,
+            issuer=self._provider.entity_id,
+            namespace=self._provider.namespace,
+            subject=subject_identifier(assertion, self._provider, self._here),
+            offered=Offered(attributes=offered_attributes(assertion.attributes, self._provider.attributes), loa=level),
+            response_id=response_id,
+            assertion_id=assertion.assertion_id,
+            authenticated_at=authentication.instant,
+            not_on_or_after=min(ends),
+        )
+
+    def _contexts(self, minimum: LevelOfAssurance) -> tuple[str, tuple[str, ...]]:
+        """Comparison and AuthnContextClassRefs that ask for at least `minimum`, the least sufficient first.
+
+        The eIDAS URIs have an order that both sides know (eIDAS Message Format 1.2 §3.2.2), so one of them is asked as a
+        minimum. Other scales have none: every class that reaches it is listed, to be met exactly (saml2int SDP-SP07).
+        """
+        table = self._provider.assurance
+        reaching = sorted((level, name) for name, level in table.items() if level >= minimum)
+        if not reaching:
+            raise AssuranceTooLow("assurance_unreachable", "the identity provider has no level that reaches what is asked")
+        if set(table) <= _EIDAS:
+            return "minimum", (reaching[0][1],)
+        return "exact", tuple(name for _, name in reaching)
+
+
+def service_provider_metadata(*, entity_id: str, acs_url: str, signer: Signer, now: int, valid_for: int) -> bytes:
+    """Our signed EntityDescriptor, valid for `valid_for` seconds from `now` (saml2int MD03: validUntil is always there)."""
+    metadata = metadata_format.ServiceProviderMetadata(
+        metadata_id="_" + secrets.token_hex(16),
+        entity_id=entity_id,
+        acs_url=acs_url,
+        certificate=signer.certificate,
+        valid_until=now + valid_for,
+    )
+    return sign_enveloped(metadata_format.service_provider_element(metadata), signer, place=metadata_format.SIGNATURE_PLACE)

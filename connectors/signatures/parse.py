@@ -1,0 +1,216 @@
+"""Bytes to one tree, limits first: rules 1 to 4 of the plan in `xmldsig.py`.
+
+The tree that comes out has no DTD, entity, comment, processing instruction or CDATA section in it, is shallow and small,
+and every namespace in it is an absolute URI. No error quotes the message.
+"""
+
+import base64
+import binascii
+import re
+import threading
+from collections.abc import Sequence
+
+from lxml import etree
+
+from policies.errors import AssertionRejected
+
+Element = etree._Element  # noqa: SLF001 - lxml has no public name for the type of its elements
+
+# security.md §2.0 rule 1: the most that a form field may hold, and the most that it may decode to
+MAX_PARAMETER = 256 * 1024
+MAX_OCTETS = 256 * 1024
+# A pinned file of one entity; those of large federations' entities have up to some 50 kB
+MAX_METADATA = 1024 * 1024
+# security.md §2.0 rule 3
+MAX_DEPTH = 64
+MAX_ELEMENTS = 5000
+MAX_ATTRIBUTES = 32
+
+_DECLARATION = re.compile(
+    r"""<\?xml[ \t\r\n]+version[ \t]*=[ \t]*(?:"1\.0"|'1\.0')"""
+    r"""(?:[ \t\r\n]+encoding[ \t]*=[ \t]*(?:"[Uu][Tt][Ff]-8"|'[Uu][Tt][Ff]-8'))?"""
+    r"""(?:[ \t\r\n]+standalone[ \t]*=[ \t]*(?:"(?:yes|no)"|'(?:yes|no)'))?[ \t\r\n]*\?>"""
+)
+_ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
+# Names cannot be spelled with character references, so every declaration of a namespace shows these five letters.
+_NAMESPACE = re.compile(
+    r"""xmlns(?::[^\s=<>&"'/:]+)?[ \t\r\n]*=[ \t\r\n]*"""
+    r"""(?:"[A-Za-z][A-Za-z0-9+.-]*:[^"<&\s]+"|'[A-Za-z][A-Za-z0-9+.-]*:[^'<&\s]+')"""
+)
+_MARKUP = (
+    ("<!DOCTYPE", "doctype"),
+    ("<!--", "comment"),
+    ("<![CDATA[", "cdata"),
+    ("<?", "processing_instruction"),
+    ("<!", "doctype"),
+)
+_METADATA_MARKUP = (("<!DOCTYPE", "doctype"), ("<![CDATA[", "cdata"), ("<?", "processing_instruction"))
+
+_TOO_DEEP = etree.XPath("boolean(" + "/*" * (MAX_DEPTH + 1) + ")")
+_ELEMENTS = etree.XPath("count(//*)")
+_TOO_WIDE = etree.XPath(f"boolean(//*[count(@*) > {MAX_ATTRIBUTES}])")
+_IDS = etree.XPath("//@ID | //@Id | //@id")
+# An ID in a namespace, or xml:base, would mean one thing to one reader and another to the next (Fragile Lock, 2025).
+_ODD_IDS = etree.XPath(
+    "boolean(//@*[namespace-uri()][local-name()='ID' or local-name()='Id' or local-name()='id' or local-name()='base'])"
+)
+
+
+class _Parsers(threading.local):
+    """One hardened parser a thread, made once: a parser holds a lock, and making one costs more than a small parse."""
+
+    def __init__(self) -> None:
+        self.parser = etree.XMLParser(
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            dtd_validation=False,
+            attribute_defaults=False,
+            huge_tree=False,
+            recover=False,
+            remove_blank_text=False,
+            remove_comments=False,
+            remove_pis=False,
+            strip_cdata=False,
+            ns_clean=False,
+            encoding="utf-8",
+        )
+
+
+_parsers = _Parsers()
+
+
+def from_post(text: str) -> bytes:
+    """The octets of a POST parameter: strict base64 of the standard alphabet (RFC 4648 §4), one spelling.
+
+    Line breaks (CR and LF, as RFC 2045 §6.8 puts after 76 characters) pass, since deployed identity providers wrap; every
+    other white space, a missing pad and a spelling that encoding would not give are refused.
+    """
+    if len(text) > MAX_PARAMETER:
+        raise AssertionRejected("size", f"a parameter of {len(text)} characters")
+    try:
+        return strict_base64(text.replace("\r", "").replace("\n", ""))
+    except ValueError:
+        raise AssertionRejected("base64", "a parameter that is not base64") from None
+
+
+def strict_base64(text: str) -> bytes:
+    """The octets of one canonical base64 spelling without white space; ValueError for any other, and for none at all."""
+    try:
+        encoded = text.encode("ascii")
+        octets = base64.b64decode(encoded, validate=True)
+    except (UnicodeEncodeError, binascii.Error):
+        raise ValueError("not base64") from None
+    if not octets or base64.b64encode(octets) != encoded:
+        raise ValueError("not the canonical base64 spelling")
+    return octets
+
+
+def parse_message(octets: bytes) -> Element:
+    """The root of an unverified message, within all limits. Raises `AssertionRejected`."""
+    # 1. Limits, and one encoding.
+    if len(octets) > MAX_OCTETS:
+        raise AssertionRejected("size", f"a message of {len(octets)} octets")
+    try:
+        text = octets.decode("utf-8")
+    except UnicodeDecodeError:
+        raise AssertionRejected("encoding", "a message that is not UTF-8") from None
+    # 2. Markup that no identity provider emits inside a message, and that readers disagree about.
+    declaration = _DECLARATION.match(text)
+    _scan(text, declaration.end() if declaration else 0, _MARKUP)
+    # 3. One parser, one tree, and its measures.
+    root = parse_canonical(octets)
+    if _TOO_DEEP(root):
+        raise AssertionRejected("depth", f"a message deeper than {MAX_DEPTH}")
+    if number(_ELEMENTS(root)) > MAX_ELEMENTS:
+        raise AssertionRejected("elements", f"a message of more than {MAX_ELEMENTS} elements")
+    if _TOO_WIDE(root):
+        raise AssertionRejected("attributes", f"an element of more than {MAX_ATTRIBUTES} attributes")
+    # 4. No second way to say what an ID is.
+    if _ODD_IDS(root):
+        raise AssertionRejected("namespace", "an ID or base in a namespace")
+    return root
+
+
+def parse_metadata(octets: bytes) -> Element:
+    """The root of a metadata file that an operator pinned, without its comments. ValueError, with words for an operator.
+
+    Comments between elements pass. One inside an element that holds text is refused: it would cut that text in two.
+    """
+    if len(octets) > MAX_METADATA:
+        raise ValueError(f"the file is larger than {MAX_METADATA} octets.")
+    try:
+        text = octets.decode("utf-8-sig")
+        declaration = _DECLARATION.match(text)
+        _scan(text, declaration.end() if declaration else 0, _METADATA_MARKUP)
+        root = parse_canonical(text.encode())
+    except (UnicodeDecodeError, AssertionRejected) as error:
+        raise ValueError(f"the file is no plain XML in UTF-8 ({error}).") from None
+    for comment in list(root.iter(etree.Comment)):
+        parent = comment.getparent()
+        if parent is None:
+            continue
+        if any(piece.strip() for piece in (parent.text or "", *(child.tail or "" for child in parent))):
+            raise ValueError("a comment stands inside an element that holds text.")
+        parent.remove(comment)
+    return root
+
+
+def _scan(text: str, start: int, markup: Sequence[tuple[str, str]]) -> None:
+    """Refuse forbidden markup, entities and namespaces that are not absolute, after the XML declaration."""
+    if text.startswith("\ufeff"):
+        raise AssertionRejected("encoding", "a message with a byte order mark")
+    if start == 0 and text.startswith("<?xml") and text[5:6] in (" ", "\t", "\r", "\n"):
+        raise AssertionRejected("encoding", "an XML declaration other than 1.0 in UTF-8")
+    if "<!" in text or text.find("<?", start) >= 0:
+        # "<" stands in markup alone, so either pair opens what we refuse, wherever it is.
+        for opening, check in markup:
+            if text.find(opening, start) >= 0:
+                raise AssertionRejected(check, f"a message with a {check}")
+    if "&" in text and _ENTITY.search(text):
+        raise AssertionRejected("entity", "a message with an entity reference")
+    if text.count("xmlns") != len(_NAMESPACE.findall(text)):
+        raise AssertionRejected("namespace", "a namespace that is empty, or no absolute URI")
+
+
+def parse_canonical(octets: bytes) -> Element:
+    """The root of octets that were canonicalised by us, or scanned before. Raises `AssertionRejected`."""
+    try:
+        return etree.fromstring(octets, _parsers.parser)
+    except etree.XMLSyntaxError:
+        # The parser's own words would quote the message.
+        raise AssertionRejected("not_well_formed", "a message that is not well-formed") from None
+
+
+def ids(root: Element) -> list[str]:
+    """Every ID value in the tree, each as often as it stands."""
+    found = _IDS(root)
+    return [str(value) for value in found] if isinstance(found, list) else []
+
+
+def attributes(element: Element) -> dict[str, str]:
+    """The attributes of an element, by name (`{namespace}local` where they have one)."""
+    return {str(name): str(value) for name, value in element.items()}
+
+
+def canonical(element: Element, prefixes: Sequence[str] = ()) -> bytes:
+    """Exclusive C14N 1.0 without comments (http://www.w3.org/2001/10/xml-exc-c14n#).
+
+    Raises `AssertionRejected` where it fails or says nothing: an empty string is signed easily (Fragile Lock, 2025).
+    """
+    try:
+        octets = etree.tostring(
+            element, method="c14n", exclusive=True, with_comments=False, inclusive_ns_prefixes=list(prefixes) or None
+        )
+    except etree.C14NError:
+        raise AssertionRejected("canonicalisation", "a message that cannot be canonicalised") from None
+    if not octets.startswith(b"<") or len(octets) < len("<a></a>"):
+        raise AssertionRejected("canonicalisation", "a message that canonicalises to nothing")
+    return octets
+
+
+def number(value: object) -> float:
+    """The number that an XPath `count()` gave."""
+    if not isinstance(value, float):
+        raise AssertionRejected("not_well_formed", "a message that cannot be counted")
+    return value

@@ -1,0 +1,133 @@
+"""The one profile of `ds:SignedInfo` that we read: XML signature as a closed form, not as a language.
+
+```xml
+<ds:SignedInfo>
+  <ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/>      InclusiveNamespaces allowed
+  <ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/>   or another of `keys.ALGORITHMS`
+  <ds:Reference URI="#ID-of-the-parent">
+    <ds:Transforms>
+      <ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/>
+      <ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/>               InclusiveNamespaces allowed
+    </ds:Transforms>
+    <ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/>              or SHA-384, SHA-512
+    <ds:DigestValue>…</ds:DigestValue>
+  </ds:Reference>
+</ds:SignedInfo>
+```
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from connectors.signatures.keys import ALGORITHMS, SignatureAlgorithm
+from connectors.signatures.parse import Element, attributes, strict_base64
+from policies.errors import SignatureInvalid
+
+DS = "http://www.w3.org/2000/09/xmldsig#"
+EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
+ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
+SHA256_URI = "http://www.w3.org/2001/04/xmlenc#sha256"
+SIGNATURE = f"{{{DS}}}Signature"
+SIGNED_INFO = f"{{{DS}}}SignedInfo"
+SIGNATURE_VALUE = f"{{{DS}}}SignatureValue"
+KEY_INFO = f"{{{DS}}}KeyInfo"
+
+DIGESTS: Mapping[str, Callable[[bytes], bytes]] = {
+    SHA256_URI: lambda octets: hashlib.sha256(octets).digest(),
+    "http://www.w3.org/2001/04/xmldsig-more#sha384": lambda octets: hashlib.sha384(octets).digest(),
+    "http://www.w3.org/2001/04/xmlenc#sha512": lambda octets: hashlib.sha512(octets).digest(),
+}
+
+_INCLUSIVE = f"{{{EXC_C14N}}}InclusiveNamespaces"
+_PREFIX = re.compile(r"#default|[^\W\d][\w.\-]*")
+# Signers list the prefixes of attribute values' types: a handful
+_MAX_PREFIXES = 32
+_SPACES = {ord(space): None for space in " \t\r\n"}
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInfo:
+    """What a SignedInfo of the profile says. `prefixes` are those of its own canonicalisation."""
+
+    prefixes: tuple[str, ...]
+    algorithm: SignatureAlgorithm
+    referenced_id: str
+    reference_prefixes: tuple[str, ...]
+    digest: Callable[[bytes], bytes]
+    digest_value: bytes
+
+
+def read_signed_info(element: Element) -> SignedInfo:
+    """The typed SignedInfo. Raises `SignatureInvalid` for what is not of the profile, before any of it is done."""
+    if element.tag != SIGNED_INFO or element.items():
+        raise SignatureInvalid("signed_info", "a SignedInfo of another shape")
+    canonicalisation, method, reference = _children(
+        element, "signed_info", "CanonicalizationMethod", "SignatureMethod", "Reference"
+    )
+    algorithm = ALGORITHMS.get(_algorithm(method, "signature_algorithm"))
+    if algorithm is None or len(method):
+        raise SignatureInvalid("signature_algorithm", "a signature algorithm that we do not take")
+    transforms, digest_method, digest_value = _children(reference, "reference", "Transforms", "DigestMethod", "DigestValue")
+    if list(attributes(reference)) != ["URI"]:
+        raise SignatureInvalid("reference", "a Reference with other attributes than URI")
+    uri = attributes(reference)["URI"]
+    if not uri.startswith("#") or len(uri) == 1:
+        raise SignatureInvalid("reference", "a Reference that leaves the message")
+    enveloped, c14n = _children(transforms, "transforms", "Transform", "Transform")
+    if _algorithm(enveloped, "transforms") != ENVELOPED or len(enveloped):
+        raise SignatureInvalid("transforms", "transforms other than enveloped-signature and exclusive C14N")
+    digest = DIGESTS.get(_algorithm(digest_method, "digest_algorithm"))
+    if digest is None or len(digest_method):
+        raise SignatureInvalid("digest_algorithm", "a digest algorithm that we do not take")
+    return SignedInfo(
+        prefixes=inclusive_prefixes(canonicalisation, "canonicalisation_method"),
+        algorithm=algorithm,
+        referenced_id=uri[1:],
+        reference_prefixes=inclusive_prefixes(c14n, "transforms"),
+        digest=digest,
+        digest_value=octets_of(digest_value, "digest_value"),
+    )
+
+
+def inclusive_prefixes(method: Element, check: str) -> tuple[str, ...]:
+    """The PrefixList of an exclusive C14N, mostly empty. Raises `SignatureInvalid(check)` for any other algorithm."""
+    if _algorithm(method, check) != EXC_C14N:
+        raise SignatureInvalid(check, "a canonicalisation other than exclusive C14N without comments")
+    if not len(method):
+        return ()
+    inner = method[0]
+    if len(method) != 1 or inner.tag != _INCLUSIVE or len(inner) or list(attributes(inner)) != ["PrefixList"]:
+        raise SignatureInvalid(check, "a canonicalisation with unknown parameters")
+    prefixes = tuple(attributes(inner)["PrefixList"].split())
+    if len(prefixes) > _MAX_PREFIXES or not all(_PREFIX.fullmatch(prefix) for prefix in prefixes):
+        raise SignatureInvalid(check, "a PrefixList that is none")
+    return prefixes
+
+
+def octets_of(element: Element, check: str) -> bytes:
+    """The octets of a base64 element: a single text node, white space as signers wrap it, else one spelling."""
+    if len(element):
+        raise SignatureInvalid(check, "a base64 value with elements in it")
+    try:
+        return strict_base64((element.text or "").translate(_SPACES))
+    except ValueError:
+        raise SignatureInvalid(check, "a base64 value that is none") from None
+
+
+def _children(element: Element, check: str, *names: str) -> list[Element]:
+    """Exactly these children in the namespace of XML signature, in their order, and only white space between them."""
+    children = list(element)
+    if [child.tag for child in children] != [f"{{{DS}}}{name}" for name in names]:
+        raise SignatureInvalid(check, f"children of a {check} other than {', '.join(names)}, once each")
+    if (element.text or "").strip() or any((child.tail or "").strip() for child in children):
+        raise SignatureInvalid(check, f"text between the children of a {check}")
+    return children
+
+
+def _algorithm(element: Element, check: str) -> str:
+    """The Algorithm of a method, which has no other attribute and no text."""
+    if list(attributes(element)) != ["Algorithm"] or (element.text or "").strip():
+        raise SignatureInvalid(check, "a method with other attributes than Algorithm, or with text")
+    return attributes(element)["Algorithm"]

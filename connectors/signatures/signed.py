@@ -1,0 +1,35 @@
+"""What leaves the verification: octets that a signature covered, and by whose key."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Canonical octets (exclusive C14N, no comments, its own Signature cut out) whose signature held.
+
+    Constructed in `connectors.signatures` alone. Readers parse `octets` and look at nothing else.
+    """
+
+    octets: bytes = field(repr=False)
+    # RFC 7638 thumbprint of the key that verified
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedMessage:
+    """A message of which every signature that stands held.
+
+    `signed` is the whole message where the root is signed, else its one inner element (an assertion). In that second case
+    `unverified_envelope` is the message without the inner element, which nobody vouches for: it may be held against what
+    we expect, and nothing in it may be believed. It is empty where the root is signed.
+    """
+
+    signed: Signed
+    unverified_envelope: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UnsignedMessage:
+    """A message with no signature and no inner element, such as a failure status. Nothing in it may be believed."""
+
+    unverified_octets: bytes = field(repr=False)

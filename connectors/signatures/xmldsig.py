@@ -1,0 +1,164 @@
+"""XML signature (enveloped, W3C XML Signature 1.1) as one strict profile: the verification of every SAML message.
+
+It knows no SAML: a `Shape` says which root is expected, which single child may be signed too, and after which child a
+Signature stands. Whatever signatures stand must all hold, and what comes out is octets that one of them covered.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connectors.signatures.keys import PinnedKey
+from connectors.signatures.parse import Element, attributes, canonical, ids, parse_canonical, parse_message
+from connectors.signatures.profile import (
+    DS,
+    KEY_INFO,
+    SIGNATURE,
+    SIGNATURE_VALUE,
+    SIGNED_INFO,
+    SignedInfo,
+    inclusive_prefixes,
+    octets_of,
+    read_signed_info,
+)
+from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
+from policies.errors import AssertionRejected, SignatureInvalid
+
+_DSIG11 = "http://www.w3.org/2009/xmldsig11#"
+# What a KeyInfo may hold. It is never read: keys come from pinned metadata alone. No RetrievalMethod, which would fetch.
+_KEY_HINTS = frozenset(
+    [f"{{{DS}}}{name}" for name in ("X509Data", "KeyValue", "KeyName", "X509Certificate", "X509IssuerSerial", "X509SKI")]
+    + [f"{{{DS}}}{name}" for name in ("X509SubjectName", "X509CRL", "X509IssuerName", "X509SerialNumber")]
+    + [f"{{{DS}}}{name}" for name in ("RSAKeyValue", "Modulus", "Exponent")]
+    + [f"{{{_DSIG11}}}{name}" for name in ("ECKeyValue", "NamedCurve", "PublicKey", "X509Digest")]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Where signatures may stand: in the root, and in its one child `inner`; each right after a first child `issuer`.
+
+    All three are tags in lxml's spelling, `{namespace}local`. `several` names the check that a second inner element fails.
+    """
+
+    root: str
+    inner: str
+    issuer: str
+    several: str
+
+
+# The plan (security.md §2.0). Each block below has its number.
+#  1. Limits first: size, UTF-8, no byte order mark.                                  parse.parse_message
+#  2. Token scan: DOCTYPE, entity, comment, processing instruction, CDATA refuse.     parse.parse_message
+#  3. One hardened parser, one tree; depth, elements, attributes.                     parse.parse_message
+#  4. Namespace hygiene: absolute URIs, one way to write an ID.                       parse.parse_message
+#  5. Structure: the expected root, at most one inner element and that a direct child, at most one Signature in each,
+#     right after Issuer; nothing of ds: anywhere else; no Object; IDs unique.
+#  6. SignedInfo of the one profile, read from its own canonical octets, exactly one Reference, to the Signature's parent.
+#  7. A key from pinned metadata verifies those octets; KeyInfo is never read; no key at all is an error.
+#  8. Canonicalise, hash, compare; and hand out those very octets, which are parsed again and alone are read.
+#  9. Meaning (issuer, binding, time, audience, ...) is judged on that second tree: connectors/saml.py.
+def verify(octets: bytes, keys: Sequence[PinnedKey], shape: Shape) -> SignedMessage | UnsignedMessage:
+    """Verify every signature in a message of `shape` with one of `keys`.
+
+    Raises `SignatureInvalid` and `AssertionRejected`; ValueError where no key is given, for that is our own fault. A
+    message without any signature is an `UnsignedMessage` if it has no inner element, and refused if it has one.
+    """
+    if not keys:
+        raise ValueError("a verification without keys")
+    # 1. to 4.
+    root = parse_message(octets)
+    # 5. Structure, before anything is computed.
+    inner = _inner(root, shape)
+    signatures = _signatures(root, inner, shape)
+    if not signatures:
+        if inner is not None:
+            raise SignatureInvalid("signature_missing", "an assertion that nobody signed")
+        return UnsignedMessage(unverified_octets=canonical(root))
+    # 6. and 7. Each SignedInfo, while the tree is still whole.
+    references = [(signature.getparent(), signature, _judge(signature, keys)) for signature in signatures]
+    # 8. The outer one first: its octets hold the inner Signature, the inner ones do not.
+    covered: list[Signed] = []
+    for parent, signature, (info, key) in references:
+        if parent is None or attributes(parent).get("ID") != info.referenced_id:
+            raise SignatureInvalid("reference", "a Reference to something other than the Signature's parent")
+        _cut(signature)
+        signed_octets = canonical(parent, info.reference_prefixes)
+        if info.digest(signed_octets) != info.digest_value:
+            raise SignatureInvalid("digest", "a digest that does not match")
+        covered.append(Signed(octets=signed_octets, key_id=key.key_id))
+    if references[0][0] is root:
+        return SignedMessage(signed=covered[0], unverified_envelope=b"")
+    if inner is None:
+        raise SignatureInvalid("signature_place", "a Signature outside of what may be signed")
+    _cut(inner)
+    return SignedMessage(signed=covered[0], unverified_envelope=canonical(root))
+
+
+def _inner(root: Element, shape: Shape) -> Element | None:
+    """The one inner element, a direct child of the expected root; None where there is none."""
+    if root.tag != shape.root:
+        raise AssertionRejected("root", "a message of another kind")
+    found = list(root.iter(shape.inner))
+    if len(found) > 1:
+        raise AssertionRejected(shape.several, f"{len(found)} inner elements")
+    if not found:
+        return None
+    if found[0].getparent() is not root:
+        raise AssertionRejected("structure", "an inner element that is no child of the root")
+    return found[0]
+
+
+def _signatures(root: Element, inner: Element | None, shape: Shape) -> list[Element]:
+    """The signatures that stand, the root's first. IDs are unique, and nothing of ds: stands outside of them."""
+    values = ids(root)
+    if len(values) != len(set(values)):
+        raise SignatureInvalid("duplicate_id", "an ID that stands twice")
+    found = list(root.iter(SIGNATURE))
+    parents = [signature.getparent() for signature in found]
+    for signature, parent in zip(found, parents, strict=True):
+        if parent is None or (parent is not root and parent is not inner):
+            raise SignatureInvalid("signature_place", "a Signature outside of what may be signed")
+        if sum(other is parent for other in parents) > 1:
+            raise SignatureInvalid("signature_count", "an element with several Signatures")
+        if parent[0].tag != shape.issuer or signature.getprevious() is not parent[0]:
+            raise SignatureInvalid("signature_place", "a Signature that does not stand right after Issuer")
+    inside = sum(1 for signature in found for _ in signature.iter(f"{{{DS}}}*"))
+    if inside != sum(1 for _ in root.iter(f"{{{DS}}}*")):
+        raise SignatureInvalid("signature_place", "elements of XML signature outside of a Signature")
+    return found
+
+
+def _judge(signature: Element, keys: Sequence[PinnedKey]) -> tuple[SignedInfo, PinnedKey]:
+    """The SignedInfo of a Signature and the key that verified its octets."""
+    children = list(signature)
+    tags = [child.tag for child in children]
+    if tags[:2] != [SIGNED_INFO, SIGNATURE_VALUE] or tags[2:] not in ([], [KEY_INFO]):
+        raise SignatureInvalid("signature_shape", "a Signature other than SignedInfo, SignatureValue and KeyInfo")
+    if set(attributes(signature)) - {"Id"} or set(attributes(children[1])) - {"Id"}:
+        raise SignatureInvalid("signature_shape", "a Signature with other attributes than Id")
+    if any(hint.tag not in _KEY_HINTS for info in children[2:] for hint in info.iterdescendants()):
+        raise SignatureInvalid("key_info", "a KeyInfo with more than certificates, key values and names")
+    # 6. What is judged is what was signed: the canonical octets of SignedInfo, parsed again. The prefix list comes from the
+    #    message, and must be the one that the canonical octets have.
+    if not len(children[0]):
+        raise SignatureInvalid("signed_info", "an empty SignedInfo")
+    prefixes = inclusive_prefixes(children[0][0], "canonicalisation_method")
+    octets = canonical(children[0], prefixes)
+    info = read_signed_info(parse_canonical(octets))
+    if info.prefixes != prefixes:
+        raise SignatureInvalid("canonicalisation_method", "a SignedInfo that says two things about itself")
+    # 7. Keys of the one whom we asked, all of them, and no other.
+    value = octets_of(children[1], "signature_value")
+    for key in keys:
+        if key.verifies(info.algorithm, value, octets):
+            return info, key
+    raise SignatureInvalid("signature", f"a signature that none of {len(keys)} pinned keys made")
+
+
+def _cut(element: Element) -> None:
+    """Take an element out of its parent and leave the white space after it, which a signature covers."""
+    parent, before = element.getparent(), element.getprevious()
+    if parent is None or before is None:
+        raise AssertionRejected("structure", "an inner element that nothing stands before")
+    before.tail = (before.tail or "") + (element.tail or "")
+    parent.remove(element)

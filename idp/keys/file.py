@@ -1,0 +1,134 @@
+"""Private keys in files: PKCS#8 PEM of mode 0600, a SAML key's certificate in the same file behind it.
+
+Creating and loading are start-up work: reading an RSA key from PEM costs some 30 ms, so it never happens on a request.
+"""
+
+import os
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
+from connectors.signatures.keys import prepared
+from policies.errors import Misconfigured, Problem
+
+# spec/saml.md §11: at least 2048, 3072 recommended
+RSA_BITS = 3072
+PRIVATE_MODE = 0o600
+# Peers that look at the dates of certificates in metadata should never find one that ended; the key is changed long before.
+CERTIFICATE_LIFE = timedelta(days=3652)
+_P256_BYTES = 32
+MAX_COMMON_NAME = 64
+_CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
+
+
+@dataclass(frozen=True, slots=True)
+class FileSigner:
+    """A private key that was read from a file. Implements `connectors.signatures.signer.Signer`."""
+
+    _private_key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = field(repr=False)
+    public_key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey = field(repr=False)
+    # DER, empty where the file holds none
+    certificate: bytes = field(repr=False)
+    # RFC 7638 thumbprint
+    key_id: str
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign with SHA-256: PKCS#1 v1.5 for RSA, r||s of 64 bytes for P-256."""
+        if isinstance(self._private_key, rsa.RSAPrivateKey):
+            return self._private_key.sign(data, PKCS1v15(), SHA256())
+        r, s = decode_dss_signature(self._private_key.sign(data, ec.ECDSA(SHA256())))
+        return r.to_bytes(_P256_BYTES) + s.to_bytes(_P256_BYTES)
+
+
+def create_saml_key(path: Path, common_name: str = "Ciconia", *, now: int | None = None) -> None:
+    """Write a new RSA-3072 key and its self-signed certificate. Raises FileExistsError rather than replace a key.
+
+    `common_name` (the host, cut to 64 characters as X.520 wants) names the certificate, `now` (seconds since the epoch,
+    else the clock) begins its life.
+    """
+    key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+    begin = datetime.fromtimestamp(time.time() if now is None else now, UTC).replace(microsecond=0)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name[:MAX_COMMON_NAME])])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(begin + CERTIFICATE_LIFE)
+        .sign(key, SHA256())
+    )
+    _write(path, _pem(key) + certificate.public_bytes(Encoding.PEM))
+
+
+def create_token_key(path: Path, algorithm: str) -> None:
+    """Write a new key for tokens, without certificate: P-256 for `ES256`, RSA-3072 for `RS256`.
+
+    Raises FileExistsError rather than replace a key, ValueError for another algorithm.
+    """
+    if algorithm == "ES256":
+        _write(path, _pem(ec.generate_private_key(ec.SECP256R1())))
+    elif algorithm == "RS256":
+        _write(path, _pem(rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)))
+    else:
+        raise ValueError("keys for tokens are made for ES256 and RS256")
+
+
+def load_signer(path: Path) -> FileSigner:
+    """The key of a file that `create_*` wrote, or of any PKCS#8 PEM of RSA or P-256 with its certificate behind it.
+
+    Raises `Misconfigured` where it is missing, readable by others than its owner, or holds something else.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read()
+    except OSError as error:
+        raise _problem(path, f"The key cannot be read ({error.strerror}).", "Make keys with `ciconia init`.") from error
+    if mode & 0o077:
+        raise _problem(path, "Others than its owner may read this private key.", f"chmod 600 {path}")
+    pem, mark, rest = content.partition(_CERTIFICATE)
+    try:
+        private_key = load_pem_private_key(pem, password=None)
+        certificate = x509.load_pem_x509_certificate(mark + rest) if mark else None
+    except (ValueError, TypeError) as error:
+        raise _problem(path, "This is no unencrypted PKCS#8 key in PEM.", "Make keys with `ciconia init`.") from error
+    if not isinstance(private_key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise _problem(path, "This key is neither RSA nor P-256.", "Make keys with `ciconia init`.")
+    public_key = private_key.public_key()
+    if isinstance(public_key, ec.EllipticCurvePublicKey) and public_key.curve.name != "secp256r1":
+        raise _problem(path, "This key is on another curve than P-256.", "Make keys with `ciconia init`.")
+    if certificate is not None and certificate.public_key() != public_key:
+        raise _problem(path, "The certificate is of another key.", "Put the certificate of this key behind it.")
+    try:
+        key_id = prepared(public_key).key_id
+    except ValueError as error:
+        raise _problem(path, f"This is {error}.", "Make keys with `ciconia init`.") from error
+    der = certificate.public_bytes(Encoding.DER) if certificate is not None else b""
+    return FileSigner(_private_key=private_key, public_key=public_key, certificate=der, key_id=key_id)
+
+
+def _pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a new file that nobody else may read at any moment, and make it durable."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _problem(path: Path, what: str, fix: str) -> Misconfigured:
+    return Misconfigured((Problem(str(path), 0, "key", what, fix),))
