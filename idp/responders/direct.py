@@ -1,0 +1,42 @@
+"""What we say to a relying party directly, not through the browser: JSON with a status and headers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from connectors.formats.claims import Json
+from policies.errors import RequestRefused
+
+# RFC 6749 §5.1: what holds tokens or values is kept by nobody on the way
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+RETRY_AFTER_SECONDS = "5"
+
+
+@dataclass(frozen=True, slots=True)
+class JsonAnswer:
+    """A status, headers and a JSON object; `detail` is for our log and goes to nobody else."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: Mapping[str, Json] = field(repr=False)
+    detail: str = ""
+
+
+def success(body: Mapping[str, Json]) -> JsonAnswer:
+    """200, and kept by nobody."""
+    return JsonAnswer(200, NO_STORE, body)
+
+
+def oauth_error(error: RequestRefused, *, challenge: str = "") -> JsonAnswer:
+    """An error of RFC 6749 §5.2. `challenge` is the value of WWW-Authenticate that a 401 carries."""
+    headers = {**NO_STORE, "WWW-Authenticate": challenge} if challenge else NO_STORE
+    body: dict[str, Json] = {"error": error.oauth, "error_description": error.detail}
+    return JsonAnswer(error.status, headers, body, f"{error.oauth}: {error.detail}")
+
+
+def unavailable(detail: str) -> JsonAnswer:
+    """The database cannot write: nothing was issued, and trying again is right."""
+    body: dict[str, Json] = {
+        "error": "temporarily_unavailable",
+        "error_description": "Nothing was issued. Try again in a few seconds.",
+    }
+    return JsonAnswer(503, {**NO_STORE, "Retry-After": RETRY_AFTER_SECONDS}, body, detail)

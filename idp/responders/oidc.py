@@ -1,0 +1,148 @@
+"""The OpenID provider: what we say to relying parties (OpenID Connect Core 1.0, code flow with PKCE).
+
+| module | what |
+|---|---|
+| `oidc_request.py` | judges an authentication request |
+| `oidc_claims.py` | the `claims` parameter, and attributes as claims |
+| `oidc_client.py` | who calls the token endpoint |
+| `oidc_token.py` | code to tokens, token to userinfo |
+| `oidc_metadata.py` | discovery and JWKS |
+| `direct.py` | the shape of answers that do not go through the browser |
+
+No HTTP here: `idp.endpoints.oidc` brings parameters and headers and takes answers away.
+"""
+
+import urllib.parse
+from collections.abc import Mapping
+
+from connectors.connector import Inbound, Outbound, Post, Redirect
+from connectors.signatures.jws import SIGNING_ALGORITHMS
+from connectors.signatures.signer import Signer
+from idp.login import Released
+from idp.ports import Commits, Parked
+from idp.responders.direct import JsonAnswer
+from idp.responders.oidc_client import Clients
+from idp.responders.oidc_metadata import discovery, jwks
+from idp.responders.oidc_request import FORM_POST, addressed, judged
+from idp.responders.oidc_token import Tokens
+from idp.seal import Sealer
+from policies.authentication import AuthenticationRequest
+from policies.catalogue import Catalogue
+from policies.errors import Misconfigured, Problem, RequestRefused
+from policies.parties import ClientId, PurposeId, RelyingParty, Tenant
+from policies.purposes import Purpose
+
+# What a redirect address may not bring along already: two of a name, and nobody knows which counts (CVE-2026-9689)
+ANSWER_PARAMETERS = frozenset(
+    {"code", "state", "iss", "error", "error_description", "error_uri", "id_token", "access_token"}
+)
+# Relying parties learn the same for a refusal of the citizen and of the policy (decisions.md 29)
+SENTENCES = {
+    "access_denied": "The sign-in ended without anything being passed on.",
+    "temporarily_unavailable": "Nothing could be recorded, so nothing was passed on. Try again in a few minutes.",
+    "unauthorized_client": "The client or its purpose is registered no more.",
+}
+# A provider's keys change by a decision of days; an hour is what a relying party may be behind
+PUBLIC = {"Cache-Control": "public, max-age=3600"}
+
+
+class OpenIDProvider:
+    """One tenant's OpenID provider, made at start. Raises `Misconfigured` with everything that can never work."""
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        tenant: Tenant,
+        parties: Mapping[ClientId, RelyingParty],
+        purposes: Mapping[PurposeId, Purpose],
+        catalogue: Catalogue,
+        signers: Mapping[str, Signer],
+        sealer: Sealer,
+        commits: Commits,
+        parked: Parked,
+    ) -> None:
+        problems = [problem for party in parties.values() for problem in _problems(party, signers)]
+        if not signers or not set(signers) <= set(SIGNING_ALGORITHMS):
+            problems.append(Problem("keys", 0, "signers", "no signer, or one of another algorithm.", "Make an ES256 key."))
+        if problems:
+            raise Misconfigured(tuple(problems))
+        self._issuer = issuer
+        self._parties = parties
+        self._purposes = purposes
+        self._catalogue = catalogue
+        self._signers = signers
+        self._tokens = Tokens(
+            issuer=issuer,
+            tenant=tenant,
+            parties=parties,
+            purposes=purposes,
+            catalogue=catalogue,
+            clients=Clients(issuer=issuer, parties=parties),
+            signers=signers,
+            sealer=sealer,
+            commits=commits,
+            parked=parked,
+        )
+
+    def receive(self, inbound: Inbound) -> AuthenticationRequest | Outbound:
+        """Judge an authentication request: the request, or the error that goes back to the verified redirect address.
+
+        Raises `RequestRefused` (for a page of ours) where client or redirect address are not registered.
+        """
+        address = addressed(inbound, self._parties)
+        try:
+            return judged(inbound, address, self._purposes, self._catalogue)
+        except RequestRefused as error:
+            answer = (("error", error.oauth), ("error_description", error.detail))
+            return self._answer(address.redirect_uri, address.response_mode, address.state, answer)
+
+    def respond(self, released: Released) -> Outbound:
+        """The code, on its way (Core §3.1.2.5, RFC 9207)."""
+        request = released.request
+        return self._answer(request.redirect_uri, request.response_mode, request.state, (("code", released.code),))
+
+    def refuse(self, request: AuthenticationRequest, error: str) -> Outbound:
+        """An error of RFC 6749 §4.1.2.1 for a request that was accepted before; one without a sentence is server_error."""
+        code = error if error in SENTENCES else "server_error"
+        answer = (("error", code), ("error_description", SENTENCES.get(code, "The sign-in ended on our side.")))
+        return self._answer(request.redirect_uri, request.response_mode, request.state, answer)
+
+    def token(self, parameters: Mapping[str, str], authorization: str, now: int) -> JsonAnswer:
+        """The token endpoint: the parameters of the form, and the Authorization header or ""."""
+        return self._tokens.token(parameters, authorization, now)
+
+    def userinfo(self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int) -> JsonAnswer:
+        """Userinfo, by GET or POST: the Authorization header or "", the address's parameters and the form's."""
+        return self._tokens.userinfo(authorization, query, form, now)
+
+    def discovery(self) -> JsonAnswer:
+        """The document at `/.well-known/openid-configuration`."""
+        return JsonAnswer(200, PUBLIC, discovery(self._issuer, self._signers, self._purposes, self._catalogue))
+
+    def jwks(self) -> JsonAnswer:
+        """The document at `/jwks`."""
+        return JsonAnswer(200, PUBLIC, jwks(self._signers))
+
+    def _answer(self, redirect_uri: str, mode: str, state: str, answer: tuple[tuple[str, str], ...]) -> Outbound:
+        fields = (*answer, *((("state", state),) if state else ()), ("iss", self._issuer))
+        if mode == FORM_POST:
+            return Post(redirect_uri, fields)
+        separator = "&" if "?" in redirect_uri else "?"
+        return Redirect(redirect_uri + separator + urllib.parse.urlencode(fields))
+
+
+def _problems(party: RelyingParty, signers: Mapping[str, Signer]) -> list[Problem]:
+    """What of a registration could not be answered."""
+    file, line = party.source.file, party.source.line
+    problems = []
+    if party.id_token_alg not in signers:
+        fix = f"One of {', '.join(signers)}."
+        problems.append(Problem(file, line, "id_token_signed_response_alg", "no key signs with it.", fix))
+    for uri in party.redirect_uris:
+        parts = urllib.parse.urlsplit(uri)
+        query = {name for name, _ in urllib.parse.parse_qsl(parts.query, keep_blank_values=True)}
+        if "#" in uri or not uri.isascii() or not ANSWER_PARAMETERS.isdisjoint(query):
+            what = "a redirect address with a fragment, or with a parameter that an answer brings."
+            problems.append(Problem(file, line, "redirect_uris", what, "Register the address without it."))
+    return problems

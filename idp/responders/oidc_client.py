@@ -1,0 +1,158 @@
+"""Who calls the token endpoint: `client_secret_basic` (RFC 6749 §2.3.1) or `private_key_jwt` (RFC 7523 §3), one per party.
+
+The method and the algorithm are those of the registration; nothing in the request chooses them.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connectors.signatures.jwk import keys_from_jwks
+from connectors.signatures.jws import SignedClaims, VerificationKey, unverified_issuer, verify
+from idp.ports import Mark
+from policies.errors import AssertionRejected, Misconfigured, Problem, RequestRefused, SignatureInvalid
+from policies.parties import ClientId, RelyingParty
+
+BASIC = "client_secret_basic"
+PRIVATE_KEY_JWT = "private_key_jwt"
+METHODS = (BASIC, PRIVATE_KEY_JWT)
+ASSERTION_ALGORITHMS = ("ES256", "ES384", "RS256")
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+# rfc7523bis: the type of its own; absent and JWT are what libraries send today. An id_token or access token is neither.
+ASSERTION_TYPES = frozenset({"", "JWT", "client-authentication+jwt"})
+# The issue: at most 5 minutes; clocks may differ by as much as FAPI 2.0 §5.3.2.1 allows
+MAX_ASSERTION_LIFE = 5 * 60
+SKEW = 10
+MAX_JTI = 256
+# A client id and a secret, form-encoded and then in base64
+MAX_AUTHORIZATION = 4096
+SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A relying party that proved who it is. `marks` holds its assertion's one use: the unit takes it."""
+
+    party: RelyingParty
+    marks: tuple[Mark, ...] = ()
+
+
+class Clients:
+    """The registered relying parties with their keys prepared. Raises `Misconfigured` with every problem at once."""
+
+    def __init__(self, *, issuer: str, parties: Mapping[ClientId, RelyingParty]) -> None:
+        self._issuer = issuer
+        self._parties = parties
+        self._keys: dict[ClientId, tuple[VerificationKey, ...]] = {}
+        problems = [problem for party in parties.values() for problem in self._prepare(party)]
+        if problems:
+            raise Misconfigured(tuple(problems))
+
+    def authenticate(self, parameters: Mapping[str, str], authorization: str, now: int) -> Authenticated:
+        """Who calls. Raises `RequestRefused`: invalid_client, or invalid_request for two methods at once."""
+        posted = "client_secret" in parameters
+        asserted = "client_assertion" in parameters or "client_assertion_type" in parameters
+        if sum((bool(authorization), posted, asserted)) > 1:
+            raise RequestRefused("More than one way of client authentication was used.")
+        if posted:
+            raise _stranger("A client secret belongs into the Authorization header.")
+        if authorization:
+            found = Authenticated(self._by_secret(authorization))
+        elif asserted:
+            found = self._by_assertion(parameters, now)
+        else:
+            raise _stranger("The request has no client authentication.")
+        if parameters.get("client_id", found.party.client_id) != found.party.client_id:
+            raise _stranger("client_id is not the client that authenticated.")
+        return found
+
+    def _by_secret(self, authorization: str) -> RelyingParty:
+        unverified_id, secret = _basic(authorization)
+        party = self._parties.get(ClientId(unverified_id))
+        # An unknown client costs the same comparison as a known one
+        expected = party.secret_sha256 if party is not None and party.authentication_method == BASIC else ""
+        given = hashlib.sha256(secret.encode()).hexdigest()
+        if not hmac.compare_digest(given, expected) or party is None:
+            raise _stranger("The client is unknown, its secret is wrong, or another method is registered.")
+        return party
+
+    def _by_assertion(self, parameters: Mapping[str, str], now: int) -> Authenticated:
+        if parameters.get("client_assertion_type") != ASSERTION_TYPE:
+            raise _stranger(f"client_assertion_type is not {ASSERTION_TYPE}.")
+        token = parameters.get("client_assertion", "")
+        try:
+            party = self._parties.get(ClientId(unverified_issuer(token)))
+            if party is None or party.authentication_method != PRIVATE_KEY_JWT:
+                raise _stranger("The client is unknown, or another method is registered.")
+            keys = self._keys[party.client_id]
+            signed = verify(token, keys, alg=party.authentication_alg, types=ASSERTION_TYPES)
+            return Authenticated(party, (self._judged(signed, party, now),))
+        except AssertionRejected as error:
+            raise _stranger(f"The client assertion was refused: {error.check}.") from error
+
+    def _judged(self, signed: SignedClaims, party: RelyingParty, now: int) -> Mark:
+        """The checks of RFC 7523 §3, stricter as FAPI 2.0 has them."""
+        if signed.text("iss") != party.client_id or signed.text("sub") != party.client_id:
+            raise _stranger("iss and sub of the client assertion are not both the client_id.")
+        # Audience injection (CVE-2025-27370): a list, or our token endpoint, may be meant for somebody else too
+        if signed.text("aud") != self._issuer:
+            raise _stranger("aud of the client assertion is not our issuer, as one string.")
+        end = signed.seconds("exp")
+        if end <= now - SKEW:
+            raise _stranger("The client assertion has expired.")
+        if end > now + MAX_ASSERTION_LIFE + SKEW:
+            raise _stranger("The client assertion lives longer than 5 minutes.")
+        for name in ("iat", "nbf"):
+            if name in signed.members and signed.seconds(name) > now + SKEW:
+                raise _stranger(f"{name} of the client assertion lies in the future.")
+        if "iat" in signed.members and signed.seconds("iat") > end:
+            raise _stranger("iat of the client assertion lies after its exp.")
+        jti = signed.text("jti")
+        if len(jti) > MAX_JTI:
+            raise _stranger(f"jti of the client assertion is longer than {MAX_JTI} characters.")
+        # Length-prefixed: two clients' identifiers never meet
+        identity = len(party.client_id.encode()).to_bytes(4) + party.client_id.encode() + jti.encode()
+        return Mark("jti", hashlib.sha256(identity).digest(), end + SKEW)
+
+    def _prepare(self, party: RelyingParty) -> list[Problem]:
+        """Prepare a party's keys, and name what can never work."""
+        problems = []
+        if party.authentication_method == BASIC and not SHA256_HEX.fullmatch(party.secret_sha256):
+            problems.append(_problem(party, "secret_sha256", "no SHA-256 in hex.", "Hash a random secret of 32 bytes."))
+        elif party.authentication_method == PRIVATE_KEY_JWT and party.authentication_alg in ASSERTION_ALGORITHMS:
+            try:
+                self._keys[party.client_id] = keys_from_jwks(party.jwks, party.authentication_alg)
+            except SignatureInvalid as error:
+                problems.append(_problem(party, "jwks", f"{error.detail}.", "Give its public keys as a JWKS."))
+        elif party.authentication_method not in METHODS or party.authentication_alg not in ASSERTION_ALGORITHMS:
+            fix = f"One of {', '.join(METHODS)}; one of {', '.join(ASSERTION_ALGORITHMS)}."
+            problems.append(_problem(party, "authentication_method", "a method or algorithm that we do not offer.", fix))
+        return problems
+
+
+def _basic(authorization: str) -> tuple[str, str]:
+    """Client id and secret: each form-encoded, joined by a colon, in base64 (RFC 6749 §2.3.1)."""
+    scheme, _, text = authorization.partition(" ")
+    if scheme.lower() != "basic" or len(text) > MAX_AUTHORIZATION:
+        raise _stranger("The Authorization header is not Basic.")
+    try:
+        decoded = base64.b64decode(text.encode("ascii"), validate=True).decode("ascii")
+        name, colon, secret = (urllib.parse.unquote_plus(p, errors="strict") for p in decoded.partition(":"))
+    except (binascii.Error, UnicodeError):
+        raise _stranger("The Authorization header does not decode.") from None
+    if not colon or not name or not secret:
+        raise _stranger("The Authorization header lacks a client_id or a secret.")
+    return name, secret
+
+
+def _stranger(sentence: str) -> RequestRefused:
+    return RequestRefused(sentence, oauth="invalid_client", status=401)
+
+
+def _problem(party: RelyingParty, key: str, what: str, fix: str) -> Problem:
+    return Problem(party.source.file, party.source.line, key, what, fix)

@@ -1,0 +1,229 @@
+"""An authentication request (OpenID Connect Core §3.1.2.1, RFC 7636, RFC 9700), judged.
+
+First where an answer may go (`addressed`): client and redirect address, byte for byte. What fails there is told to nobody
+but the person in front of the screen. Then what is asked (`judged`): whatever fails is an error for the verified address.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connectors.connector import Inbound
+from connectors.signatures.jws import from_base64url
+from idp.responders.oidc_claims import ClaimsRequest, lowest_level, read_claims
+from policies.assurance import LevelOfAssurance
+from policies.attributes import AttributeName, Form
+from policies.authentication import AskedAttribute, AuthenticationRequest
+from policies.catalogue import Catalogue
+from policies.errors import RequestRefused
+from policies.parties import ClientId, PurposeId, RelyingParty
+from policies.purposes import Purpose
+
+QUERY, FORM_POST = "query", "form_post"
+RESPONSE_MODES = (QUERY, FORM_POST)
+PROMPTS = frozenset({"none", "login", "consent", "select_account"})
+# Core §5.4; `offline_access` is understood and gives nothing, since no purpose can say offline
+STANDARD_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
+PURPOSE_SCOPE = "purpose:"
+# The issue's figure for one request; state beyond 512 bytes makes the login lie parked (decisions.md 6)
+MAX_REQUEST = 100_000
+MAX_STATE = 4096
+MAX_NONCE = 512
+MAX_SCOPE = 1024
+MAX_ACR_VALUES = 1024
+MAX_UI_LOCALES = 8
+CHALLENGE_LENGTH, CHALLENGE_BYTES = 43, 32
+# RFC 6749 appendix A.5: a control character would also come back changed from a form
+VISIBLE = re.compile(r"[\x20-\x7e]*")
+LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
+SECONDS = re.compile(r"[0-9]{1,9}")
+# Core §6 and §3.1.2.6: asked in a way that we do not offer
+UNSUPPORTED = {
+    "request": "request_not_supported",
+    "request_uri": "request_uri_not_supported",
+    "registration": "registration_not_supported",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the answer goes, verified: `state` is "" where it cannot be given back."""
+
+    party: RelyingParty
+    redirect_uri: str
+    response_mode: str
+    state: str
+
+
+def addressed(inbound: Inbound, parties: Mapping[ClientId, RelyingParty]) -> Address:
+    """Who asks, and where the answer may go. Raises `RequestRefused` for the local page."""
+    parameters = inbound.parameters
+    size = sum(len(name) + len(value) for name, value in parameters.items())
+    if size > MAX_REQUEST:
+        raise RequestRefused(f"The request has {size} characters.", status=413)
+    party = parties.get(ClientId(parameters.get("client_id", "")))
+    if party is None:
+        raise RequestRefused("client_id is absent, or no client has it.")
+    redirect_uri = parameters.get("redirect_uri", "")
+    # One more slash is another address (CVE-2026-3872)
+    if not redirect_uri or redirect_uri not in party.redirect_uris:
+        raise RequestRefused("redirect_uri is absent, or not registered exactly so.")
+    mode, state = parameters.get("response_mode", QUERY), parameters.get("state", "")
+    usable = len(state) <= MAX_STATE and VISIBLE.fullmatch(state)
+    return Address(party, redirect_uri, mode if mode in RESPONSE_MODES else QUERY, state if usable else "")
+
+
+def judged(
+    inbound: Inbound, address: Address, purposes: Mapping[PurposeId, Purpose], catalogue: Catalogue
+) -> AuthenticationRequest:
+    """What is asked. Raises `RequestRefused` with the error code for the verified address."""
+    # RFC 6749 §3.1: a parameter without a value counts as omitted
+    parameters = {name: value for name, value in inbound.parameters.items() if value}
+    _check_form(parameters)
+    scopes = _scopes(parameters)
+    purpose = _purpose(scopes, address.party, purposes)
+    claims = read_claims(parameters["claims"], catalogue) if "claims" in parameters else ClaimsRequest()
+    prompts = _prompts(parameters)
+    max_age = _max_age(parameters)
+    return AuthenticationRequest(
+        client_id=address.party.client_id,
+        purpose_id=purpose.purpose_id,
+        redirect_uri=address.redirect_uri,
+        response_mode=address.response_mode,
+        state=address.state,
+        nonce=_nonce(parameters),
+        code_challenge=_challenge(parameters),
+        asked=_asked(scopes, claims, purpose, catalogue),
+        unknown=claims.unknown,
+        minimum_assurance=_minimum(parameters, claims, purpose),
+        force_authentication="login" in prompts or max_age == 0,
+        max_age=max_age,
+        ui_locales=_ui_locales(parameters),
+        in_id_token=claims.in_id_token,
+    )
+
+
+def _check_form(parameters: Mapping[str, str]) -> None:
+    for name, error in UNSUPPORTED.items():
+        if name in parameters:
+            raise RequestRefused(f"The parameter {name} is not supported.", oauth=error)
+    if "response_type" not in parameters:
+        raise RequestRefused("response_type is absent.")
+    if parameters["response_type"] != "code":
+        raise RequestRefused("response_type is not code.", oauth="unsupported_response_type")
+    if parameters.get("response_mode", QUERY) not in RESPONSE_MODES:
+        raise RequestRefused("response_mode is neither query nor form_post.")
+    state = parameters.get("state", "")
+    if len(state) > MAX_STATE or not VISIBLE.fullmatch(state):
+        raise RequestRefused(f"state is longer than {MAX_STATE} characters, or not of visible ASCII.")
+    if not state and "nonce" not in parameters:
+        raise RequestRefused("Neither state nor nonce was sent.")
+
+
+def _scopes(parameters: Mapping[str, str]) -> frozenset[str]:
+    text = parameters.get("scope", "")
+    scopes = frozenset(text.split(" ")) - {""}
+    if len(text) > MAX_SCOPE or "openid" not in scopes:
+        raise RequestRefused("scope lacks openid, or is too long.", oauth="invalid_scope")
+    return scopes
+
+
+def _purpose(scopes: frozenset[str], party: RelyingParty, purposes: Mapping[PurposeId, Purpose]) -> Purpose:
+    registered = {purpose_id: purposes[purpose_id] for purpose_id in party.purposes if purpose_id in purposes}
+    named = [PurposeId(s.removeprefix(PURPOSE_SCOPE)) for s in scopes if s.startswith(PURPOSE_SCOPE)]
+    if not named and len(registered) == 1:
+        return next(iter(registered.values()))
+    if len(named) != 1:
+        raise RequestRefused("scope names not exactly one purpose, as purpose:ID.", oauth="invalid_scope")
+    if named[0] not in registered:
+        raise RequestRefused("scope names a purpose that is not registered for this client.", oauth="invalid_scope")
+    return registered[named[0]]
+
+
+def _challenge(parameters: Mapping[str, str]) -> str:
+    # RFC 7636 §4.3: an absent method means plain, which proves nothing
+    if parameters.get("code_challenge_method") != "S256":
+        raise RequestRefused("PKCE is required: code_challenge_method is not S256.")
+    challenge = parameters.get("code_challenge", "")
+    try:
+        size = len(from_base64url(challenge)) if len(challenge) == CHALLENGE_LENGTH else 0
+    except ValueError:
+        size = 0
+    if size != CHALLENGE_BYTES:
+        raise RequestRefused("PKCE is required: code_challenge is no SHA-256 in base64url.")
+    return challenge
+
+
+def _nonce(parameters: Mapping[str, str]) -> str:
+    nonce = parameters.get("nonce", "")
+    if len(nonce) > MAX_NONCE or not VISIBLE.fullmatch(nonce):
+        raise RequestRefused(f"nonce is longer than {MAX_NONCE} characters, or not of visible ASCII.")
+    return nonce
+
+
+def _prompts(parameters: Mapping[str, str]) -> frozenset[str]:
+    prompts = frozenset(parameters.get("prompt", "").split(" ")) - {""}
+    if not prompts <= PROMPTS or ("none" in prompts and len(prompts) > 1):
+        raise RequestRefused("prompt has an unknown value, or none together with another.")
+    if "none" in prompts:
+        # We keep no session: whoever comes has to be asked
+        raise RequestRefused("A sign-in without the person is not possible here.", oauth="interaction_required")
+    return prompts
+
+
+def _max_age(parameters: Mapping[str, str]) -> int | None:
+    text = parameters.get("max_age")
+    if text is None:
+        return None
+    if not SECONDS.fullmatch(text):
+        raise RequestRefused("max_age is no number of seconds.")
+    return int(text)
+
+
+def _ui_locales(parameters: Mapping[str, str]) -> tuple[str, ...]:
+    """The preferred languages; a wish that cannot be read is no reason to refuse (Core §3.1.2.1)."""
+    tags = parameters.get("ui_locales", "").split(" ")
+    return tuple(tag for tag in tags if LANGUAGE_TAG.fullmatch(tag))[:MAX_UI_LOCALES]
+
+
+def _minimum(parameters: Mapping[str, str], claims: ClaimsRequest, purpose: Purpose) -> LevelOfAssurance:
+    """The level that the country is asked for: what the purpose needs, or the lowest that the request names if higher.
+
+    Values of an essential `acr` must be satisfiable (Core §5.5.1.1); of `acr_values` the known ones count.
+    """
+    values = parameters.get("acr_values", "")
+    if len(values) > MAX_ACR_VALUES:
+        raise RequestRefused(f"acr_values is longer than {MAX_ACR_VALUES} characters.")
+    essential = lowest_level(claims.acr)
+    if claims.acr_essential and essential is None:
+        raise RequestRefused("No level of the essential acr is known here.", oauth="unmet_authentication_requirements")
+    wished = essential or lowest_level(values.split(" ")) or purpose.minimum_assurance
+    return max(purpose.minimum_assurance, wished)
+
+
+def _asked(
+    scopes: frozenset[str], claims: ClaimsRequest, purpose: Purpose, catalogue: Catalogue
+) -> tuple[AskedAttribute, ...]:
+    """What scopes and claims ask for, each attribute once; where they ask for nothing, what the purpose needs."""
+    forms: dict[AttributeName, Form] = {}
+    by_scope = [_by_scope(scope, catalogue) for scope in sorted(scopes)]
+    for asked in (*claims.asked, *(asked for part in by_scope for asked in part)):
+        forms[asked.name] = _stronger(asked, forms.get(asked.name, asked.form), catalogue)
+    if not forms and not claims.unknown:
+        forms = {name: need.form for name, need in purpose.needs.items()}
+    return tuple(AskedAttribute(name, forms[name]) for name in sorted(forms))
+
+
+def _by_scope(scope: str, catalogue: Catalogue) -> tuple[AskedAttribute, ...]:
+    asked = catalogue.asked_by_scope(scope)
+    if not asked and scope not in STANDARD_SCOPES and not scope.startswith(PURPOSE_SCOPE):
+        raise RequestRefused("scope has a value that is not known here.", oauth="invalid_scope")
+    return asked
+
+
+def _stronger(asked: AskedAttribute, before: Form, catalogue: Catalogue) -> Form:
+    """Of two forms the one that says more. Two that say different things may only be asked for in two requests."""
+    weaker = catalogue.meet(asked.name, asked.form, before)
+    if weaker not in (asked.form, before):
+        raise RequestRefused("One attribute is asked for in two forms, neither of which says more.")
+    return before if weaker == asked.form else asked.form

@@ -1,0 +1,268 @@
+"""The token endpoint (RFC 6749 §4.1.3, OpenID Connect Core §3.1.3) and userinfo (Core §5.3, RFC 6750).
+
+A code is redeemed in one unit: its mark, the mark of the client assertion, the access token's row in, the code's row out.
+Durable first, then signed, then answered (decisions.md 11). The access token is derived from the code, so that a code that
+comes twice finds the token that was issued from it, and ends it (RFC 9700 §2.1.1, RFC 6749 §10.5).
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+
+from connectors.formats.claims import Json
+from connectors.signatures.jws import sign
+from connectors.signatures.signer import Signer
+from idp.login import ACCESS_TOKEN_LIFE, CODE_LIFE, GRANT, Grant
+from idp.ports import Commits, Mark, Parked, Unit
+from idp.responders.direct import JsonAnswer, oauth_error, success, unavailable
+from idp.responders.oidc_claims import wire_claims
+from idp.responders.oidc_client import Authenticated, Clients
+from idp.seal import Sealer, base64url, from_base64url
+from policies.catalogue import Catalogue
+from policies.errors import Conflict, NotFound, RequestRefused, StoreUnavailable
+from policies.parties import ClientId, PurposeId, RelyingParty, Tenant
+from policies.purposes import Purpose
+
+ID_TOKEN_LIFE = 5 * 60
+# RFC 7636 §4.1
+VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+# Our handles have 32 bytes; ports.py asks for at least 16
+MIN_HANDLE, MAX_HANDLE = 16, 64
+# The issue's figure for one request
+MAX_PARAMETERS = 100_000
+USED = "The code was used already, has expired, or was never issued."
+
+
+class Tokens:
+    """Redeems codes and answers with what was released. One tenant's."""
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        tenant: Tenant,
+        parties: Mapping[ClientId, RelyingParty],
+        purposes: Mapping[PurposeId, Purpose],
+        catalogue: Catalogue,
+        clients: Clients,
+        signers: Mapping[str, Signer],
+        sealer: Sealer,
+        commits: Commits,
+        parked: Parked,
+    ) -> None:
+        self._issuer = issuer
+        self._tenant = tenant
+        self._parties = parties
+        self._purposes = purposes
+        self._catalogue = catalogue
+        self._clients = clients
+        self._signers = signers
+        self._sealer = sealer
+        self._commits = commits
+        self._parked = parked
+
+    def token(self, parameters: Mapping[str, str], authorization: str, now: int) -> JsonAnswer:
+        """Redeem a code. Every refusal is an answer too; it says what is wrong with the request and nothing of a person."""
+        try:
+            return success(self._token(parameters, authorization, now))
+        except RequestRefused as error:
+            return oauth_error(error, challenge=self._challenge("Basic") if error.status == 401 else "")  # noqa: PLR2004 # HTTP
+        except StoreUnavailable as error:
+            return unavailable(error.detail)
+
+    def userinfo(self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int) -> JsonAnswer:
+        """What was released, for a bearer of an access token in the header or, by POST, in the form (RFC 6750 §2)."""
+        try:
+            token = _bearer(authorization, query, form)
+            if not token:
+                # RFC 6750 §3.1: who brought no token learns only how to bring one
+                body: dict[str, Json] = {}
+                return JsonAnswer(401, {"WWW-Authenticate": self._challenge("Bearer")}, body, "no access token")
+            grant = self._granted(token, now)
+        except RequestRefused as error:
+            challenge = f'{self._challenge("Bearer")}, error="{error.oauth}", error_description="{error.detail}"'
+            return oauth_error(error, challenge=challenge)
+        return success({**wire_claims(grant.attributes, self._catalogue), "sub": grant.sub})
+
+    def _token(self, parameters: Mapping[str, str], authorization: str, now: int) -> Mapping[str, Json]:
+        # 1. the request's form, then who calls
+        if sum(len(name) + len(value) for name, value in parameters.items()) > MAX_PARAMETERS:
+            raise RequestRefused("The request is too long.", status=413)
+        given = {name: value for name, value in parameters.items() if value}
+        caller = self._clients.authenticate(given, authorization, now)
+        # 2. the grant; a client assertion is spent whether it is given or not
+        try:
+            handle, grant = self._redeemable(given, caller, now)
+        except RequestRefused:
+            self._spend(caller)
+            raise
+        # 3. one unit, durable
+        access = self._access(handle)
+        self._redeem(caller, grant, handle, access, now)
+        # 4. sign, and answer
+        access_token = base64url(access)
+        return {
+            "access_token": access_token,
+            "token_type": "Bearer",
+            "expires_in": ACCESS_TOKEN_LIFE,
+            "scope": f"openid purpose:{grant.purpose_id}",
+            "id_token": self._id_token(grant, caller.party, access_token, now),
+        }
+
+    def _redeemable(self, given: Mapping[str, str], caller: Authenticated, now: int) -> tuple[bytes, Grant]:
+        """The code's handle and what it stands for, where this client may have it.
+
+        Changes nothing, except that a code that was used before takes its access token with it.
+        """
+        if "grant_type" not in given:
+            raise RequestRefused("grant_type is absent.")
+        if given["grant_type"] != "authorization_code":
+            raise RequestRefused("grant_type is not authorization_code.", oauth="unsupported_grant_type")
+        if "code" not in given:
+            raise RequestRefused("code is absent.")
+        handle = _handle(given["code"])
+        if handle is None:
+            raise _no_grant(USED)
+        try:
+            payload = self._parked.parked(self._tenant, "code", hashlib.sha256(handle).digest(), now)
+            grant = GRANT.load(self._sealer.unpark("code", handle, payload))
+        except NotFound:
+            self._revoke(handle, now)
+            raise _no_grant(USED) from None
+        if grant.client_id != caller.party.client_id:
+            raise _no_grant("The code was issued to another client.")
+        if given.get("redirect_uri") != grant.redirect_uri:
+            raise _no_grant("redirect_uri is not that of the authentication request.")
+        if not _proves(given.get("code_verifier", ""), grant.code_challenge):
+            raise _no_grant("code_verifier does not match the code_challenge.")
+        if not self._registered(grant):
+            raise _no_grant("The client or the purpose is registered no more.")
+        return handle, grant
+
+    def _redeem(self, caller: Authenticated, grant: Grant, handle: bytes, access: bytes, now: int) -> None:
+        digest = hashlib.sha256(handle).digest()
+        unit = Unit(
+            tenant=self._tenant,
+            # The row lives at most CODE_LIFE from its issue, so from now too: the mark outlives it
+            marks=(Mark("code", digest, now + CODE_LIFE + ACCESS_TOKEN_LIFE), *caller.marks),
+            parked=(self._sealer.park("access", access, GRANT.dump(grant), now + ACCESS_TOKEN_LIFE),),
+            removed=(digest,),
+        )
+        try:
+            self._commits.commit(unit)
+        except Conflict as error:
+            if error.kind == "jti":
+                raise _assertion_used() from error
+            # Two requests with one code at once: one of them is not the client's
+            self._revoke(handle, now)
+            self._spend(caller)
+            raise _no_grant(USED) from error
+
+    def _revoke(self, handle: bytes, now: int) -> None:
+        """End the access token that was issued from this code, where one was."""
+        digest = hashlib.sha256(self._access(handle)).digest()
+        try:
+            self._parked.parked(self._tenant, "access", digest, now)
+        except NotFound:
+            return
+        self._commits.commit(Unit(tenant=self._tenant, removed=(digest,)))
+
+    def _spend(self, caller: Authenticated) -> None:
+        """Take the mark of the caller's assertion, so that it is used once though nothing was issued for it."""
+        if not caller.marks:
+            return
+        try:
+            self._commits.commit(Unit(tenant=self._tenant, marks=caller.marks))
+        except Conflict as error:
+            raise _assertion_used() from error
+
+    def _access(self, handle: bytes) -> bytes:
+        return self._sealer.derive("access", handle)
+
+    def _granted(self, token: str, now: int) -> Grant:
+        handle = _handle(token)
+        if handle is None:
+            raise _no_token()
+        try:
+            payload = self._parked.parked(self._tenant, "access", hashlib.sha256(handle).digest(), now)
+            grant = GRANT.load(self._sealer.unpark("access", handle, payload))
+        except NotFound:
+            raise _no_token() from None
+        if not self._registered(grant):
+            raise _no_token()
+        return grant
+
+    def _registered(self, grant: Grant) -> bool:
+        """Whether what the grant rests on is still registered: a parked grant is remembered fact, no permission."""
+        party = self._parties.get(grant.client_id)
+        return (
+            party is not None
+            and grant.redirect_uri in party.redirect_uris
+            and grant.purpose_id in party.purposes
+            and grant.purpose_id in self._purposes
+        )
+
+    def _id_token(self, grant: Grant, party: RelyingParty, access_token: str, now: int) -> str:
+        """Core §2 and §3.1.3.6. The protocol's claims come last, so that no attribute can ever stand in their place."""
+        inside = [attribute for attribute in grant.attributes if attribute.name in grant.in_id_token]
+        claims: dict[str, Json] = {
+            **wire_claims(inside, self._catalogue),
+            "iss": self._issuer,
+            "sub": grant.sub,
+            "aud": grant.client_id,
+            "iat": now,
+            "exp": now + ID_TOKEN_LIFE,
+            "auth_time": grant.authenticated_at,
+            "acr": grant.loa.uri,
+            "at_hash": base64url(hashlib.sha256(access_token.encode("ascii")).digest()[:16]),
+        }
+        if grant.nonce:
+            claims["nonce"] = grant.nonce
+        return sign(claims, self._signers[party.id_token_alg], alg=party.id_token_alg, typ="JWT")
+
+    def _challenge(self, scheme: str) -> str:
+        return f'{scheme} realm="{self._issuer}"'
+
+
+def _handle(text: str) -> bytes | None:
+    """The handle that a code or token spells; None where it is none of ours."""
+    try:
+        handle = from_base64url(text)
+    except ValueError:
+        return None
+    return handle if MIN_HANDLE <= len(handle) <= MAX_HANDLE else None
+
+
+def _proves(verifier: str, challenge: str) -> bool:
+    """RFC 7636 §4.6, S256 alone. An empty challenge is met by nothing (RFC 9700 §4.8.2)."""
+    if not challenge or not VERIFIER.fullmatch(verifier):
+        return False
+    return hmac.compare_digest(base64url(hashlib.sha256(verifier.encode("ascii")).digest()), challenge)
+
+
+def _bearer(authorization: str, query: Mapping[str, str], form: Mapping[str, str]) -> str:
+    """The access token, brought in one way. In an address it would lie in logs and histories (RFC 9700 §4.3.2)."""
+    if "access_token" in query:
+        raise RequestRefused("An access token does not belong into the address.")
+    posted = form.get("access_token", "")
+    if authorization and posted:
+        raise RequestRefused("The access token was brought in two ways.")
+    scheme, _, token = authorization.partition(" ")
+    if authorization and (scheme.lower() != "bearer" or not token):
+        raise RequestRefused("The Authorization header is not Bearer.")
+    return token or posted
+
+
+def _no_grant(sentence: str) -> RequestRefused:
+    return RequestRefused(sentence, oauth="invalid_grant")
+
+
+def _no_token() -> RequestRefused:
+    return RequestRefused(
+        "The access token has expired, was ended, or was never issued.", oauth="invalid_token", status=401
+    )
+
+
+def _assertion_used() -> RequestRefused:
+    return RequestRefused("The client assertion was used already.", oauth="invalid_client", status=401)
