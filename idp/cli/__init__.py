@@ -1,1 +1,24 @@
-"""The command line: one file a group of commands. Names, JSON and exit codes are a contract."""
+"""The command line: one file a group of commands. Names, JSON and exit codes are a contract.
+
+Exit codes: 0 it is so, 1 it is not so (a problem was found and named), 2 it could not be tried.
+"""
+
+import typer
+
+from idp.cli.demo import demo
+from idp.cli.ledger import ledger
+from idp.cli.policy import policy
+from idp.cli.serve import init, migrate, serve
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Ciconia: a privacy-preserving cross-border eID broker.",
+)
+app.command()(demo)
+app.command()(init)
+app.command()(serve)
+app.command(name="migrate")(migrate)
+app.add_typer(policy, name="policy")
+app.add_typer(ledger, name="ledger")

@@ -1,0 +1,25 @@
+"""How the command line speaks: plain sentences, problems with file, line, key and fix, and JSON where asked."""
+
+import json
+
+from rich.console import Console
+
+from policies.errors import Misconfigured
+
+_OUT = Console(highlight=False, soft_wrap=True)
+_ERROR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str, *, error: bool = False) -> None:
+    """One line for a person; on stderr where something is wrong."""
+    (_ERROR if error else _OUT).print(text, markup=False)
+
+
+def problems(error: Misconfigured, *, as_json: bool = False) -> None:
+    """Every problem at once."""
+    if as_json:
+        found = [{"file": p.file, "line": p.line, "key": p.key, "what": p.what, "fix": p.fix} for p in error.problems]
+        print(json.dumps({"problems": found}, ensure_ascii=False))
+        return
+    for problem in error.problems:
+        say(str(problem), error=True)

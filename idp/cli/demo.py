@@ -1,0 +1,178 @@
+"""`ciconia demo`: the whole login on loopback, to click through, or walked and told by itself."""
+
+import json
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from idp.cli.console import problems, say
+from idp.demo.browser import WalkError
+from idp.demo.scene import Scene
+from idp.demo.walk import Walked, walk
+from idp.logs import configure_logs
+from policies.attributes import AttributeName
+from policies.catalogue import STANDARD
+from policies.errors import BrokerError, Misconfigured
+from policies.forms import form_title, parse_form
+
+
+def demo(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Walk one login by itself, tell it, and end.")] = False,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Leave the configuration and record in a new DIR.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="With --once: one JSON object on stdout.")] = False,
+    show_values: Annotated[bool, typer.Option("--show-values", help="With --once: the made-up values too.")] = False,
+) -> None:
+    """A demo country, a broker and a city, on this machine alone. Fresh keys on each run; nothing stays without --keep.
+
+    Example: ciconia demo --once
+    """
+    if keep is not None and keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+        say(f"{keep} is not an empty folder: name a new one.", error=True)
+        raise typer.Exit(2)
+    configure_logs()
+    try:
+        with _folder(keep) as folder, _open(folder, fixed=not once) as scene:
+            if not once:
+                _stay(scene)
+                return
+            walked = walk(scene)
+    except WalkError as error:
+        if as_json:
+            print(json.dumps({"ok": False, "error": str(error)}))
+        say(f"The login did not go through: {error}", error=True)
+        raise typer.Exit(1) from None
+    except Misconfigured as error:
+        problems(error, as_json=as_json)
+        raise typer.Exit(2) from None
+    except (BrokerError, OSError) as error:
+        say(f"The demo could not run: {error}", error=True)
+        raise typer.Exit(2) from None
+    if as_json:
+        print(json.dumps(as_object(walked, show_values=show_values), ensure_ascii=False))
+    else:
+        _tell(walked, show_values=show_values)
+
+
+def as_object(walked: Walked, *, show_values: bool) -> dict[str, object]:
+    """The walk as the JSON object of the command's contract. `receipt` and `log_key` are null until receipts are handed out."""
+    return {
+        "ok": True,
+        "steps": [{"node": step.node, "step": step.step, "ms": step.ms} for step in walked.steps],
+        "hops": {"sending->receiving": list(walked.arrived), "receiving->city": sorted(walked.released)},
+        "released": {
+            name: {"form": form, **({"value": value} if show_values else {})}
+            for name, (form, value) in sorted(walked.released.items())
+        },
+        "weakened": [
+            {"attribute": one.attribute, "asked": one.asked, "given": one.given, "reason": one.reason}
+            for one in walked.weakened
+        ],
+        "withheld": [{"attribute": one.attribute, "reason": one.reason} for one in walked.withheld],
+        "loa": walked.loa,
+        "receipt": None,
+        "log_key": None,
+        "ledgers": {"receiving": {"size": walked.size, "root": walked.root, "inclusion": "verified"}},
+    }
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """The folder of the demo: the one to keep, or one that goes when the demo ends."""
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="ciconia-demo-") as temporary:
+        yield Path(temporary)
+
+
+@contextmanager
+def _open(folder: Path, *, fixed: bool) -> Iterator[Scene]:
+    scene = Scene(folder, fixed=fixed)
+    scene.open()
+    try:
+        yield scene
+    finally:
+        scene.close()
+
+
+def _stay(scene: Scene) -> None:
+    """Print one address, and stay until Ctrl-C."""
+    say(f"Open {scene.city_base}/ in Chromium or Firefox (Safari keeps no Secure cookie on http). Ctrl-C ends the demo.")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        say("The demo has ended.")
+
+
+REASONS = {
+    "least_sufficient": "its registered purpose needs no more",
+    "source_has_less": "the country knows no more",
+    "not_needed": "its registered purpose does not need it",
+    "not_registered": "the service is not registered for it",
+    "not_available": "the country did not send it",
+    "not_chosen": "the citizen did not tick it",
+    "no_common_form": "no form of it was both asked for and allowed",
+    "assurance_too_low": "the sign-in was not strong enough",
+    "purpose_not_registered": "this purpose is not registered for the service",
+}
+
+
+def _tell(walked: Walked, *, show_values: bool) -> None:
+    """The story, as a mayor would want to hear it."""
+    out = Console(highlight=False, soft_wrap=True)
+
+    def heading(text: str) -> None:
+        out.print(f"\n{text}", style="bold")
+
+    heading("Who asked")
+    out.print(f"  {walked.service}, for: {walked.purpose}", markup=False)
+    heading(f"What came from the citizen's country (assurance {walked.loa}), and was forgotten again")
+    out.print(f"  {', '.join(_title(name) for name in walked.arrived)}", markup=False)
+    heading("What was weakened before it went on, and why")
+    for one in walked.weakened:
+        given = f"{_title(one.attribute)}: only {_form(one.given)}, for {_why(one.reason)}"
+        out.print(f"  {given}", markup=False)
+    heading("What was withheld, and why")
+    for kept in walked.withheld:
+        out.print(f"  {_title(kept.attribute)}: {_why(kept.reason)}", markup=False)
+    heading("What the city's service got, and nothing else")
+    for name, (form, value) in sorted(walked.released.items()):
+        shown = f" = {json.dumps(value, ensure_ascii=False)}" if show_values else ""
+        out.print(f"  {name}{shown}, {SUB if name == 'sub' else _form(form)}", markup=False)
+    heading("The proof")
+    out.print(
+        f"  The record of it is in the log: {walked.size} leaf, root {walked.root[:16]}…, signed by the broker and checked here."
+    )
+    table = Table(title="\nStep by step", title_justify="left", box=None)
+    for column in ("who", "what", "ms"):
+        table.add_column(column, justify="right" if column == "ms" else "left")
+    for step in walked.steps:
+        table.add_row(step.node, step.step, f"{step.ms:.0f}")
+    out.print(table)
+
+
+SUB = "a name for the citizen that only this service's sector knows"
+
+
+def _why(reason: str) -> str:
+    return REASONS.get(reason, reason)
+
+
+def _title(name: str) -> str:
+    return STANDARD.attributes[AttributeName(name)].title["en"].lower()
+
+
+def _form(text: str) -> str:
+    form = parse_form(text)
+    return form_title(form)["en"] if form else text

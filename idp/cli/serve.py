@@ -1,0 +1,113 @@
+"""`init`, `serve` and `migrate`: from nothing to a running broker."""
+
+import json
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from idp.app import Application
+from idp.cli.console import problems, say
+from idp.keys.folder import create_keys
+from idp.logs import configure_logs
+from idp.server import Server, bind
+from idp.settings import SETTINGS_FILE, load_settings
+from idp.store.migrate import migrate as migrate_database
+from policies.errors import Misconfigured, StoreUnavailable
+
+Folder = Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+FOLDERS = ("purposes", "parties", "providers", "metadata")
+EXAMPLE_ISSUER = "https://login.city.example"
+
+
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is new or empty.")],
+    issuer: Annotated[
+        str, typer.Option(help="The https address under which browsers will reach the broker.")
+    ] = EXAMPLE_ISSUER,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write a commented configuration with fresh keys, and no party yet.
+
+    Example: ciconia init city && ciconia serve --config city
+    """
+    if directory.exists() and any(directory.iterdir()):
+        problems_of = f"{directory} is not empty: name a new folder, so that nothing of yours is overwritten."
+        say(problems_of, error=True)
+        raise typer.Exit(2)
+    directory.mkdir(parents=True, exist_ok=True)
+    text = resources.files("idp.cli").joinpath("init.toml").read_text(encoding="utf-8")
+    (directory / SETTINGS_FILE).write_text(text.replace("@ISSUER@", issuer), encoding="utf-8")
+    for name in FOLDERS:
+        (directory / name).mkdir()
+    try:
+        settings = load_settings(directory)
+        create_keys(settings.key_folder, settings.origin, settings.tenant)
+    except Misconfigured as error:
+        problems(error, as_json=as_json)
+        raise typer.Exit(2) from None
+    if as_json:
+        print(json.dumps({"directory": str(directory.resolve()), "issuer": settings.issuer, "listen": settings.listen}))
+        return
+    say(f"Made {directory}: settings in {SETTINGS_FILE}, fresh keys in keys/, and no country and no service yet.")
+    say(f"Next: ciconia serve --config {directory}")
+
+
+def serve(config: Folder) -> None:
+    """Run the broker until Ctrl-C. It listens where `ciconia.toml` says, to stand behind a proxy that speaks https.
+
+    Example: ciconia serve --config city
+    """
+    configure_logs()
+    try:
+        settings = load_settings(config)
+        migrate_database(settings.database_url)
+        application = Application(config)
+    except Misconfigured as error:
+        problems(error)
+        raise typer.Exit(1) from None
+    except StoreUnavailable as error:
+        say(
+            f"The database {settings.database} cannot be used: {error.detail}. Is the disk full, or the file read-only?",
+            error=True,
+        )
+        raise typer.Exit(1) from None
+    try:
+        listening = bind(settings.host, settings.port)
+    except OSError as error:
+        application.stop()
+        say(
+            f"Cannot listen on {settings.listen}: {os.strerror(error.errno or 0)}. Change listen in ciconia.toml.",
+            error=True,
+        )
+        raise typer.Exit(1) from None
+    say(f"{settings.issuer} is served at http://{settings.listen}. Ctrl-C ends it.")
+    application.start()
+    try:
+        Server(application.asgi, listening, trusted=settings.trusted_proxies).run()
+    finally:
+        application.stop()
+
+
+def migrate(config: Folder, *, as_json: AsJson = False) -> None:
+    """Bring the database to this version's tables. `serve` does the same before it listens.
+
+    Example: ciconia migrate --config city
+    """
+    try:
+        settings = load_settings(config)
+        revision = migrate_database(settings.database_url)
+    except (Misconfigured, StoreUnavailable) as error:
+        if isinstance(error, Misconfigured):
+            problems(error, as_json=as_json)
+        else:
+            say(f"The database cannot be changed: {error.detail}.", error=True)
+        raise typer.Exit(1) from None
+    if as_json:
+        print(json.dumps({"database": settings.database, "revision": revision}))
+    else:
+        say(f"{settings.database} is at revision {revision}.")

@@ -1,0 +1,120 @@
+"""A browser as small as the demo's driver needs: cookies, redirects, links and forms, bounded in hops.
+
+It keeps Secure cookies of `http://*.localhost`, as Chromium does, sends Sec-Fetch-Site and Origin as a browser would, and
+never runs a script.
+"""
+
+import json
+from dataclasses import dataclass, field
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from lxml import html
+
+from idp.demo.loopback import client, send
+
+MAX_HOPS = 14
+REDIRECTS = (301, 302, 303)
+
+
+class WalkError(Exception):
+    """The walk cannot go on; `args[0]` says at which step and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the browser shows: address, status, and the parsed page."""
+
+    url: str
+    status: int
+    text: str = field(repr=False)
+
+    @property
+    def tree(self) -> html.HtmlElement:
+        """The page, parsed."""
+        return html.document_fromstring(self.text)
+
+    def json(self) -> dict[str, object]:
+        """The page as a JSON object. Raises `WalkError` where it is none."""
+        try:
+            body = json.loads(self.text)
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise WalkError(f"no JSON where it was expected, at {urlsplit(self.url).path}")
+        return body
+
+    def link(self, xpath: str) -> str:
+        """The absolute address of the first link that `xpath` finds."""
+        found = self.tree.xpath(xpath)
+        if not isinstance(found, list) or not found or not isinstance(found[0], html.HtmlElement):
+            raise WalkError(f"no link where one was expected, at {urlsplit(self.url).path}")
+        return urljoin(self.url, str(found[0].get("href", "")))
+
+
+class Browser:
+    """One browser with its own cookie jar."""
+
+    def __init__(self) -> None:
+        self._http = client()
+        self._jar: dict[tuple[str, str], str] = {}
+
+    def get(self, url: str, *, origin: str = "", accept: str = "text/html") -> Page:
+        """Go to `url` and follow redirects. `origin` is that of the page with the link; "" for a typed address."""
+        return self._go("GET", url, origin, accept, None)
+
+    def submit(self, page: Page, fields: dict[str, str], form: str = "//form") -> Page:
+        """Submit the first form that `form` finds, with its hidden fields and then `fields`."""
+        found = page.tree.xpath(form)
+        if not isinstance(found, list) or not found or not isinstance(found[0], html.FormElement):
+            raise WalkError(f"no form where one was expected, at {urlsplit(page.url).path}")
+        element = found[0]
+        hidden = {str(i.get("name")): i.get("value", "") for i in element.iter("input") if i.get("type") == "hidden"}
+        target = urljoin(page.url, element.get("action", page.url))
+        return self._go("POST", target, _origin(page.url), "text/html", urlencode({**hidden, **fields}).encode())
+
+    def _go(self, method: str, url: str, origin: str, accept: str, content: bytes | None) -> Page:
+        for _ in range(MAX_HOPS):
+            headers = {"accept": accept, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+            headers["sec-fetch-site"] = _site(origin, url)
+            if cookie := self._cookies(url, cross_site=headers["sec-fetch-site"] == "cross-site"):
+                headers["cookie"] = cookie
+            if content is not None:
+                headers |= {"content-type": "application/x-www-form-urlencoded", "origin": origin}
+            response = send(self._http, method, url, headers=headers, content=content)
+            self._keep(url, response.headers.get_list("set-cookie"))
+            if response.status_code not in REDIRECTS:
+                return Page(url, response.status_code, response.text)
+            origin = origin or _origin(url)
+            url = urljoin(url, response.headers["location"])
+            method, content = "GET", None
+        raise WalkError(f"more than {MAX_HOPS} redirects")
+
+    def _cookies(self, url: str, *, cross_site: bool) -> str:
+        netloc = urlsplit(url).netloc
+        mine = {name: value for (host, name), value in self._jar.items() if host == netloc}
+        # SameSite=Strict, as Chromium holds it: not on a navigation that another site began
+        sent = {name: value.rpartition("|") for name, value in mine.items()}
+        return "; ".join(f"{name}={value[0]}" for name, value in sent.items() if not (cross_site and value[2] == "strict"))
+
+    def _keep(self, url: str, headers: list[str]) -> None:
+        for header in headers:
+            pair, _, rest = header.partition(";")
+            name, _, value = pair.partition("=")
+            key = (urlsplit(url).netloc, name.strip())
+            attributes = [part.strip().lower() for part in rest.split(";")]
+            if "max-age=0" in attributes:
+                self._jar.pop(key, None)
+            else:
+                self._jar[key] = f"{value.strip()}|{'strict' if 'samesite=strict' in attributes else 'other'}"
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _site(origin: str, url: str) -> str:
+    if not origin:
+        return "none"
+    # Each *.localhost name is a site of its own: localhost is a public suffix to browsers' cookie rules
+    return "same-origin" if origin == _origin(url) else "cross-site"

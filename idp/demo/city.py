@@ -1,0 +1,144 @@
+"""The demo city's web site: three services of the kind that a city runs, each a relying party of its own at the broker.
+
+A page lists the services; each signs the citizen in through the broker and then shows what it was given, and nothing else.
+With `Accept: application/json` the last page is the same as JSON, for the driver of `ciconia demo --once`.
+"""
+
+import html
+import json
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from connectors.signatures.signer import Signer
+from idp.demo.citizens import CITY
+from idp.demo.relying_party import AnswerRefusedError, RelyingPartyOfCity, Service, SignedIn
+from idp.endpoints.http import cookies, form, query
+
+STATE_LIFE = 900
+PROTOCOL_CLAIMS = {"iss", "aud", "exp", "iat", "nonce", "at_hash", "auth_time", "acr"}
+STYLE = (
+    "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:38rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}"
+    "a.b{display:block;padding:1rem;margin:.7rem 0;border:2px solid;border-radius:.5rem}"
+    "dt{font-weight:bold}dd{margin:0 0 .7rem}"
+)
+
+
+def services(base: str, secrets_of: Mapping[str, str], signer: Signer) -> tuple[Service, ...]:
+    """The city's three services; the first two share a sector and so a `sub`, the third has another one."""
+
+    def redirect(name: str) -> str:
+        return f"{base}/{name}/callback"
+
+    return (
+        Service(
+            client_id="parking",
+            title="Resident parking",
+            purpose="resident-parking",
+            scope="profile email address",
+            redirect_uri=redirect("parking"),
+            alg="ES256",
+            secret=secrets_of["parking"],
+        ),
+        Service(
+            client_id="fares",
+            title="Concession fare",
+            purpose="concession-fare",
+            scope="",
+            redirect_uri=redirect("fares"),
+            alg="ES256",
+            signer=signer,
+        ),
+        Service(
+            client_id="budget",
+            title="Participatory budgeting",
+            purpose="participatory-budget",
+            scope="",
+            redirect_uri=redirect("budget"),
+            alg="RS256",
+            secret=secrets_of["budget"],
+        ),
+    )
+
+
+class City:
+    """The web site at `base`, whose services sign in at the broker with this issuer."""
+
+    def __init__(self, *, base: str, issuer: str, services: tuple[Service, ...]) -> None:
+        self.base = base
+        self._parties = {service.client_id: RelyingPartyOfCity(service, issuer) for service in services}
+
+    def app(self) -> FastAPI:
+        """The web application."""
+        app = FastAPI(openapi_url=None)
+
+        @app.get("/")
+        def front() -> Response:
+            links = "".join(
+                f'<a class="b" href="/{name}/login">{html.escape(party.service.title)}: sign in with your eID</a>'
+                for name, party in self._parties.items()
+            )
+            return _page(f"City of {CITY}", f"<p>Which service do you want to use?</p>{links}")
+
+        @app.get("/{name}/login")
+        def login(name: str) -> Response:
+            party = self._parties.get(name)
+            if party is None:
+                return _page("Not here", "<p>This city has no such service.</p>", 404)
+            url, state = party.begin()
+            response = RedirectResponse(url, 303)
+            response.set_cookie(_cookie(name), state, max_age=STATE_LIFE, httponly=True, samesite="lax", path=f"/{name}/")
+            return response
+
+        @app.get("/{name}/callback")
+        def answered(name: str, request: Request) -> Response:
+            return self._answered(name, request, query(request))
+
+        @app.post("/{name}/callback")
+        async def posted(name: str, request: Request) -> Response:
+            return self._answered(name, request, await form(request))
+
+        return app
+
+    def _answered(self, name: str, request: Request, answer: Mapping[str, str]) -> Response:
+        party = self._parties.get(name)
+        if party is None:
+            return _page("Not here", "<p>This city has no such service.</p>", 404)
+        as_json = request.headers.get("accept") == "application/json"
+        try:
+            signed_in = party.receive(answer, cookies(request).get(_cookie(name), ""))
+        except AnswerRefusedError as error:
+            if as_json:
+                return JSONResponse({"refused": str(error)}, 403)
+            return _page("Not signed in", f'<p>{html.escape(str(error))}</p><p><a href="/">Back to the city</a></p>', 403)
+        if as_json:
+            return JSONResponse({"id_token": dict(signed_in.id_token), "userinfo": dict(signed_in.userinfo)})
+        return _page(party.service.title, _shown(signed_in))
+
+
+def _shown(signed_in: SignedIn) -> str:
+    given = {**signed_in.id_token, **signed_in.userinfo}
+    rows = "".join(
+        f"<dt>{html.escape(name)}</dt><dd>{html.escape(json.dumps(value, ensure_ascii=False))}</dd>"
+        for name, value in sorted(given.items())
+        if name not in PROTOCOL_CLAIMS
+    )
+    return (
+        "<p>You are signed in. This is all that this service was told about you:</p>"
+        f"<dl>{rows}</dl><p>Assurance: {html.escape(str(signed_in.id_token.get('acr', '')))}</p>"
+        '<p><a href="/">Back to the city</a></p>'
+    )
+
+
+def _cookie(name: str) -> str:
+    return f"state-{name}"
+
+
+def _page(title: str, body: str, status: int = 200) -> Response:
+    return HTMLResponse(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style><main><h1>{html.escape(title)}</h1>{body}</main></html>",
+        status,
+        headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
+    )

@@ -1,0 +1,239 @@
+"""A demo country's identity provider: SAML 2.0, signed with libxmlsec, so that another's code signs what ours verifies.
+
+It knows the broker's certificate, verifies each AuthnRequest (Redirect: the signed query; POST: the enveloped signature),
+lets one pick a citizen in place of a sign-in, and posts a Response in which both assertion and response are signed.
+"""
+
+import base64
+import html
+import secrets
+import urllib.parse
+import zlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import xmlsec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import load_der_x509_certificate
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
+from lxml import etree
+
+from idp.demo.citizens import CITIZENS, NAMES, Citizen, citizen
+from idp.endpoints.http import MAX_MESSAGE_BODY, form, query
+from policies.errors import RequestRefused
+
+SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
+SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
+BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings"
+TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
+RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+ANSWER_LIFE = 300
+MAX_REQUEST = 64 * 1024
+
+
+class Country:
+    """One demo identity provider at `base` (scheme, host and port), trusting one service provider's certificate (DER)."""
+
+    def __init__(self, *, base: str, title: str, key_pem: bytes, certificate_der: bytes, broker_certificate: bytes) -> None:
+        self.base = base
+        self._title = title
+        self.entity_id = f"{base}/metadata"
+        self._key = xmlsec.Key.from_memory(key_pem, xmlsec.constants.KeyDataFormatPem)
+        self._certificate = base64.b64encode(certificate_der).decode()
+        key = load_der_x509_certificate(broker_certificate).public_key()
+        if not isinstance(key, RSAPublicKey):
+            raise TypeError("the demo country expects an RSA key of the broker")
+        self._broker_key = key
+        self._broker_certificate = broker_certificate
+
+    def metadata(self) -> bytes:
+        """What the broker pins: our entity id, certificate and both bindings."""
+        return (
+            f'<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{self.entity_id}">'
+            f'<md:IDPSSODescriptor WantAuthnRequestsSigned="true" protocolSupportEnumeration="{SAMLP}">'
+            '<md:KeyDescriptor><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data>'
+            f"<ds:X509Certificate>{self._certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"
+            f'<md:SingleSignOnService Binding="{BINDINGS}:HTTP-Redirect" Location="{self.base}/sso"/>'
+            f'<md:SingleSignOnService Binding="{BINDINGS}:HTTP-POST" Location="{self.base}/sso"/>'
+            "</md:IDPSSODescriptor></md:EntityDescriptor>"
+        ).encode()
+
+    def app(self) -> FastAPI:
+        """The identity provider as a web application."""
+        app = FastAPI(openapi_url=None)
+
+        async def refused(_request: Request, error: Exception) -> Response:
+            return HTMLResponse(f"<h1>Refused</h1><p>{html.escape(str(error))}</p>", 400)
+
+        app.add_exception_handler(RequestRefused, refused)
+
+        @app.get("/metadata")
+        def metadata() -> Response:
+            return Response(self.metadata(), media_type="application/samlmetadata+xml")
+
+        @app.get("/sso")
+        def ask_by_redirect(request: Request) -> Response:
+            fields = query(request)
+            raw = request.scope["query_string"].decode()
+            return self._page(self._by_redirect(raw, fields), fields.get("RelayState", ""), raw, "")
+
+        @app.post("/sso")
+        async def ask_by_post(request: Request) -> Response:
+            fields = await form(request, MAX_MESSAGE_BODY)
+            message = fields.get("SAMLRequest", "")
+            return self._page(self._by_post(message), fields.get("RelayState", ""), "", message)
+
+        @app.post("/answer")
+        async def answer(request: Request) -> Response:
+            fields = await form(request, MAX_MESSAGE_BODY)
+            raw = fields.get("query", "")
+            asked = self._by_redirect(raw, _once(raw)) if raw else self._by_post(fields.get("message", ""))
+            return self._answer(asked, fields.get("relay_state", ""), citizen(fields.get("citizen", "")))
+
+        return app
+
+    def _by_redirect(self, raw: str, fields: Mapping[str, str]) -> etree._Element:
+        """The request whose signature covers the raw query (SAML Bindings §3.4.4.1)."""
+        parts = dict(part.partition("=")[::2] for part in raw.split("&"))
+        signed = "&".join(f"{name}={parts[name]}" for name in ("SAMLRequest", "RelayState", "SigAlg") if name in parts)
+        if fields.get("SigAlg") != RSA_SHA256:
+            raise RequestRefused("the request is not signed with RSA-SHA256")
+        try:
+            signature = base64.b64decode(fields.get("Signature", ""), validate=True)
+            self._broker_key.verify(signature, signed.encode(), PKCS1v15(), SHA256())
+            packed = base64.b64decode(fields.get("SAMLRequest", ""), validate=True)
+            return self._parse(zlib.decompressobj(-15).decompress(packed, MAX_REQUEST))
+        except (InvalidSignature, ValueError, zlib.error) as error:
+            raise RequestRefused("the request's signature does not hold") from error
+
+    def _by_post(self, message: str) -> etree._Element:
+        """The request whose enveloped signature libxmlsec verifies."""
+        try:
+            root = self._parse(base64.b64decode(message, validate=True))
+            xmlsec.tree.add_ids(root, ["ID"])
+            signature = root[1]  # behind the Issuer, where SAML Core §5.4.1 puts it
+            context = xmlsec.SignatureContext()
+            context.key = xmlsec.Key.from_memory(self._broker_certificate, xmlsec.constants.KeyDataFormatCertDer)
+            context.verify(signature)
+        except (ValueError, IndexError, TypeError, xmlsec.Error) as error:
+            raise RequestRefused("the request's signature does not hold") from error
+        return root
+
+    def _parse(self, message: bytes) -> etree._Element:
+        try:
+            parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+            return etree.fromstring(message, parser)
+        except etree.XMLSyntaxError as error:
+            raise RequestRefused("the request is no XML") from error
+
+    def _page(self, asked: etree._Element, relay_state: str, raw: str, message: str) -> Response:
+        """Where a real country would ask for a card or a password, this one asks who you are today."""
+        hidden = "".join(
+            f'<input type="hidden" name="{name}" value="{html.escape(value)}">'
+            for name, value in (("query", raw), ("message", message), ("relay_state", relay_state))
+        )
+        buttons = "".join(
+            f'<p><button name="citizen" value="{one.key}">{html.escape(one.about)}</button></p>' for one in CITIZENS
+        )
+        asker = html.escape(asked.findtext(f"{{{SAML}}}Issuer") or "")
+        return HTMLResponse(
+            f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+            f"<title>{html.escape(self._title)}</title><h1>{html.escape(self._title)}</h1><p>{asker} asks who you are.</p>"
+            f'<form method="post" action="/answer">{hidden}{buttons}'
+            '<p><button name="citizen" value="">Do not sign in</button></p></form></html>'
+        )
+
+    def _answer(self, asked: etree._Element, relay_state: str, who: Citizen | None) -> Response:
+        target = asked.get("AssertionConsumerServiceURL") or ""
+        root = self._response(asked, who, target)
+        message = base64.b64encode(etree.tostring(root)).decode()
+        return HTMLResponse(
+            '<!doctype html><html lang="en"><meta charset="utf-8"><title>One moment</title>'
+            f'<form method="post" action="{html.escape(target)}">'
+            f'<input type="hidden" name="SAMLResponse" value="{message}">'
+            f'<input type="hidden" name="RelayState" value="{html.escape(relay_state)}"><button>Continue</button></form>'
+            "<script>document.forms[0].submit()</script></html>"
+        )
+
+    def _response(self, asked: etree._Element, who: Citizen | None, target: str) -> etree._Element:
+        now = datetime.now(UTC)
+        context = _Context(
+            request=asked.get("ID") or "",
+            target=target,
+            issuer=self.entity_id,
+            audience=asked.findtext(f"{{{SAML}}}Issuer") or "",
+            instant=_utc(now.timestamp()),
+            end=_utc(now.timestamp() + ANSWER_LIFE),
+        )
+        root = etree.fromstring(context.response(who))
+        xmlsec.tree.add_ids(root, ["ID"])
+        for element in (*root.findall(f"{{{SAML}}}Assertion"), root):
+            self._sign(element)
+        return root
+
+    def _sign(self, element: etree._Element) -> None:
+        """An enveloped signature behind the Issuer, over exclusive canonical XML."""
+        constants = xmlsec.constants
+        template = xmlsec.template.create(element, constants.TransformExclC14N, constants.TransformRsaSha256, ns="ds")
+        element[0].addnext(template)
+        reference = xmlsec.template.add_reference(template, constants.TransformSha256, uri=f"#{element.get('ID')}")
+        xmlsec.template.add_transform(reference, constants.TransformEnveloped)
+        xmlsec.template.add_transform(reference, constants.TransformExclC14N)
+        context = xmlsec.SignatureContext()
+        context.key = self._key
+        context.sign(template)
+
+
+class _Context:
+    """The fields of one answer, and its XML before it is signed."""
+
+    def __init__(self, *, request: str, target: str, issuer: str, audience: str, instant: str, end: str) -> None:
+        self._request, self._target, self._issuer = html.escape(request), html.escape(target), html.escape(issuer)
+        self._audience, self._instant, self._end = html.escape(audience), instant, end
+
+    def response(self, who: Citizen | None) -> str:
+        code = "Success" if who else "Responder"
+        second = "" if who else '<samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"/>'
+        return (
+            f'<samlp:Response xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="_{secrets.token_hex(16)}" Version="2.0" '
+            f'IssueInstant="{self._instant}" Destination="{self._target}" InResponseTo="{self._request}">'
+            f"<saml:Issuer>{self._issuer}</saml:Issuer><samlp:Status>"
+            f'<samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:{code}">{second}</samlp:StatusCode>'
+            f"</samlp:Status>{self._assertion(who) if who else ''}</samlp:Response>"
+        )
+
+    def _assertion(self, who: Citizen) -> str:
+        attributes = "".join(
+            f'<saml:Attribute Name="{NAMES[key]}" NameFormat="urn:oasis:names:tc:SAML:2.0:attrname-format:uri">'
+            f"<saml:AttributeValue>{html.escape(value)}</saml:AttributeValue></saml:Attribute>"
+            for key, value in who.attributes.items()
+        )
+        return (
+            f'<saml:Assertion ID="_{secrets.token_hex(16)}" Version="2.0" IssueInstant="{self._instant}">'
+            f"<saml:Issuer>{self._issuer}</saml:Issuer><saml:Subject>"
+            f'<saml:NameID Format="{TRANSIENT}">_{secrets.token_hex(16)}</saml:NameID>'
+            '<saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer">'
+            f'<saml:SubjectConfirmationData InResponseTo="{self._request}" Recipient="{self._target}" '
+            f'NotOnOrAfter="{self._end}"/></saml:SubjectConfirmation></saml:Subject>'
+            f'<saml:Conditions NotBefore="{self._instant}" NotOnOrAfter="{self._end}"><saml:AudienceRestriction>'
+            f"<saml:Audience>{self._audience}</saml:Audience></saml:AudienceRestriction></saml:Conditions>"
+            f'<saml:AuthnStatement AuthnInstant="{self._instant}"><saml:AuthnContext>'
+            f"<saml:AuthnContextClassRef>{who.loa}</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement>"
+            f"<saml:AttributeStatement>{attributes}</saml:AttributeStatement></saml:Assertion>"
+        )
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _once(raw: str) -> dict[str, str]:
+    """The parameters of the query that the page carried along; a repeated one is refused."""
+    pairs = urllib.parse.parse_qsl(raw, keep_blank_values=True)
+    if len(dict(pairs)) != len(pairs):
+        raise RequestRefused("a repeated parameter")
+    return dict(pairs)

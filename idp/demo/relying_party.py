@@ -1,0 +1,183 @@
+"""A relying party of the demo city: asks, and checks every answer as OpenID Connect Core §3.1.3.7 tells a relying party to.
+
+It knows the broker by its discovery document, and shares no state with it: all goes over HTTP.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlencode
+
+import httpx2
+
+from connectors.formats.claims import Json
+from connectors.signatures.jwk import keys_from_jwks
+from connectors.signatures.jws import base64url, sign, verify
+from connectors.signatures.signer import Signer
+from idp.demo.loopback import client, send
+
+WAITING = 900
+ASSERTION_LIFE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service of the city: how it is registered, and what it asks for."""
+
+    client_id: str
+    title: str
+    purpose: str
+    scope: str
+    redirect_uri: str
+    alg: str
+    secret: str = field(default="", repr=False)
+    signer: Signer | None = None  # for private_key_jwt
+    claims: str = ""  # the claims parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What a relying party remembers of a request until its answer comes."""
+
+    nonce: str
+    verifier: str
+    began: float
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """What the service got in the end: the id_token's claims and those of userinfo."""
+
+    id_token: Mapping[str, object] = field(repr=False)
+    userinfo: Mapping[str, object] = field(repr=False)
+
+
+class AnswerRefusedError(Exception):
+    """The relying party refuses an answer; `args[0]` says which check failed."""
+
+
+class RelyingPartyOfCity:
+    """One service's OpenID Connect client. `clock` gives seconds since the epoch."""
+
+    def __init__(self, service: Service, issuer: str, clock: Callable[[], float] = time.time) -> None:
+        self.service = service
+        self._issuer = issuer
+        self._clock = clock
+        self._pending: dict[str, Pending] = {}
+        self._http = client()
+        self._discovery: dict[str, str] = {}
+
+    def begin(self) -> tuple[str, str]:
+        """The address that asks the broker, and the state that the browser must bring back."""
+        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+        self._forget()
+        self._pending[state] = Pending(nonce, verifier, self._clock())
+        asked = {
+            "response_type": "code",
+            "client_id": self.service.client_id,
+            "redirect_uri": self.service.redirect_uri,
+            "scope": f"openid purpose:{self.service.purpose} {self.service.scope}".strip(),
+            "state": state,
+            "nonce": nonce,
+            "code_challenge": base64url(hashlib.sha256(verifier.encode()).digest()),
+            "code_challenge_method": "S256",
+            **({"claims": self.service.claims} if self.service.claims else {}),
+        }
+        return f"{self._endpoint('authorization_endpoint')}?{urlencode(asked, quote_via=quote)}", state
+
+    def receive(self, answer: Mapping[str, str], state_of_browser: str) -> SignedIn:
+        """Redeem the code and check everything. Raises `AnswerRefusedError`."""
+        pending = self._pending.pop(answer.get("state", ""), None)
+        if pending is None or not hmac.compare_digest(answer.get("state", ""), state_of_browser):
+            raise AnswerRefusedError("state")
+        if answer.get("iss") != self._issuer:
+            raise AnswerRefusedError("iss")
+        if "error" in answer:
+            raise AnswerRefusedError(f"the broker said: {answer['error']}")
+        tokens = self._redeem(answer.get("code", ""), pending)
+        access_token, id_token = str(tokens.get("access_token", "")), str(tokens.get("id_token", ""))
+        claims = self._id_token(id_token, access_token, pending)
+        userinfo = self._json("GET", self._endpoint("userinfo_endpoint"), {"authorization": f"Bearer {access_token}"})
+        if userinfo.get("sub") != claims["sub"]:
+            raise AnswerRefusedError("userinfo sub")
+        return SignedIn(claims, userinfo)
+
+    def _redeem(self, code: str, pending: Pending) -> dict[str, object]:
+        fields = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.service.redirect_uri,
+            "code_verifier": pending.verifier,
+        }
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        if self.service.signer is None:
+            pair = f"{quote(self.service.client_id, safe='')}:{quote(self.service.secret, safe='')}"
+            headers["authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+        else:
+            fields |= {
+                "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                "client_assertion": self._client_assertion(self.service.signer),
+            }
+        return self._json("POST", self._endpoint("token_endpoint"), headers, urlencode(fields).encode())
+
+    def _client_assertion(self, signer: Signer) -> str:
+        now = int(self._clock())
+        claims: dict[str, Json] = {
+            "iss": self.service.client_id,
+            "sub": self.service.client_id,
+            "aud": self._issuer,
+            "jti": secrets.token_urlsafe(16),
+            "iat": now,
+            "exp": now + ASSERTION_LIFE,
+        }
+        return sign(claims, signer, alg="ES256", typ="JWT")
+
+    def _id_token(self, token: str, access_token: str, pending: Pending) -> Mapping[str, object]:
+        jwks = send(self._http, "GET", self._endpoint("jwks_uri")).text
+        keys = keys_from_jwks(jwks, self.service.alg)
+        claims = verify(token, keys, alg=self.service.alg, types={"JWT"}).members
+        left = hashlib.sha256(access_token.encode()).digest()[:16]
+        now = self._clock()
+        expires, issued = claims.get("exp"), claims.get("iat")
+        checks = {
+            "iss": claims.get("iss") == self._issuer,
+            "aud": claims.get("aud") == self.service.client_id,
+            "nonce": hmac.compare_digest(str(claims.get("nonce", "")), pending.nonce),
+            "at_hash": hmac.compare_digest(str(claims.get("at_hash", "")), base64url(left)),
+            "exp": isinstance(expires, int) and now < expires,
+            "iat": isinstance(issued, int) and abs(now - issued) < WAITING,
+            "sub": bool(claims.get("sub")),
+        }
+        for name, held in checks.items():
+            if not held:
+                raise AnswerRefusedError(f"id_token {name}")
+        return claims
+
+    def _endpoint(self, name: str) -> str:
+        if not self._discovery:
+            found = self._json("GET", f"{self._issuer}/.well-known/openid-configuration", {})
+            if found.get("issuer") != self._issuer:
+                raise AnswerRefusedError("issuer in discovery")
+            self._discovery = {key: value for key, value in found.items() if isinstance(value, str)}
+        return self._discovery[name]
+
+    def _json(self, method: str, url: str, headers: dict[str, str], content: bytes | None = None) -> dict[str, object]:
+        try:
+            response = send(self._http, method, url, headers=headers, content=content)
+            body = json.loads(response.text)
+        except (httpx2.HTTPError, ValueError) as error:
+            raise AnswerRefusedError(f"no JSON from the broker's {url.rsplit('/', 1)[-1]}") from error
+        if not isinstance(body, dict) or not response.is_success:
+            raise AnswerRefusedError(f"the broker answered {response.status_code}: {body.get('error', '')}")
+        return body
+
+    def _forget(self) -> None:
+        """Requests whose answer did not come are dropped."""
+        old = [state for state, pending in self._pending.items() if pending.began < self._clock() - WAITING]
+        for state in old:
+            del self._pending[state]

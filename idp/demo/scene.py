@@ -1,0 +1,124 @@
+"""The demo's stage: a folder with a fresh configuration, and three servers on loopback: country, broker, city."""
+
+import hashlib
+import json
+import secrets
+import socket
+import threading
+from collections.abc import Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from connectors.signatures.jwk import public_jwk
+from idp.app import Application
+from idp.demo.city import City, services
+from idp.demo.country import Country
+from idp.keys.file import FileSigner, create_saml_key, create_token_key, load_signer
+from idp.keys.folder import create_keys
+from idp.server import Server, bind
+from idp.settings import load_settings
+from idp.store.migrate import migrate
+
+HOST = "127.0.0.1"
+PORTS = {"broker": 8400, "country": 8401, "city": 8402}
+STOPPING_SECONDS = 10
+
+
+class Scene:
+    """Sets the stage in `folder` (which gets `receiving/`), and plays until it is closed. With `fixed`, the usual ports."""
+
+    def __init__(self, folder: Path, *, fixed: bool) -> None:
+        self.folder = folder
+        self.receiving = folder / "receiving"
+        self._sockets = {name: _bind(port if fixed else 0) for name, port in PORTS.items()}
+        ports = {name: listening.getsockname()[1] for name, listening in self._sockets.items()}
+        self.issuer = f"http://broker.localhost:{ports['broker']}"
+        self.country_base = f"http://estonia.localhost:{ports['country']}"
+        self.city_base = f"http://storkhaven.localhost:{ports['city']}"
+        # The parties' own secrets lie beside the broker's folder, never in it
+        self._outside = folder / "parties"
+        self._outside.mkdir(parents=True)
+        secret = {name: secrets.token_urlsafe(32) for name in ("parking", "budget")}
+        create_token_key(self._outside / "fares.pem", "ES256")
+        fares = load_signer(self._outside / "fares.pem")
+        self._configure(ports["broker"], secret, fares)
+        self.application = Application(self.receiving)
+        self.city = City(base=self.city_base, issuer=self.issuer, services=services(self.city_base, secret, fares))
+        self._servers: list[Server] = []
+        self._threads: list[threading.Thread] = []
+
+    def open(self) -> None:
+        """Start all three."""
+        self.application.start()
+        for name, app in (
+            ("broker", self.application.asgi),
+            ("country", self.country.app()),
+            ("city", self.city.app()),
+        ):
+            server = Server(app, self._sockets[name])
+            thread = threading.Thread(target=server.run, name=name, daemon=True)
+            thread.start()
+            self._servers.append(server)
+            self._threads.append(thread)
+
+    def close(self) -> None:
+        """End all three, the broker last to write."""
+        for server in self._servers:
+            server.stop()
+        for thread in self._threads:
+            thread.join(STOPPING_SECONDS)
+        self.application.stop()
+
+    def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
+        """Write the broker's folder from the templates, and pin the country's metadata in it."""
+        words = {
+            "@ISSUER@": self.issuer,
+            "@PORT@": str(port),
+            "@CITY@": self.city_base,
+            "@COUNTRY@": self.country_base,
+            **{
+                f"@{name.upper()}_SECRET_SHA256@": hashlib.sha256(text.encode()).hexdigest()
+                for name, text in secret.items()
+            },
+        }
+        _write(resources.files("idp.demo").joinpath("receiving"), self.receiving, words)
+        settings = load_settings(self.receiving)
+        create_keys(settings.key_folder, settings.origin, settings.tenant)
+        jwks = {"keys": [{**public_jwk(fares.public_key), "kid": fares.key_id, "alg": "ES256", "use": "sig"}]}
+        (self.receiving / "parties" / "fares.jwks.json").write_text(json.dumps(jwks, indent=1) + "\n", encoding="utf-8")
+        self.country = self._country(load_signer(settings.key_folder / "saml.pem").certificate)
+        (self.receiving / "metadata").mkdir()
+        (self.receiving / "metadata" / "demo-ee.xml").write_bytes(self.country.metadata())
+        migrate(settings.database_url)
+
+    def _country(self, broker_certificate: bytes) -> Country:
+        create_saml_key(self._outside / "country.pem", "estonia.localhost")
+        signer = load_signer(self._outside / "country.pem")
+        return Country(
+            base=self.country_base,
+            title="Demo sign-in of Estonia",
+            key_pem=(self._outside / "country.pem").read_bytes(),
+            certificate_der=signer.certificate,
+            broker_certificate=broker_certificate,
+        )
+
+
+def _bind(port: int) -> socket.socket:
+    """The usual port, or a free one where somebody has it."""
+    try:
+        return bind(HOST, port)
+    except OSError:
+        return bind(HOST, 0)
+
+
+def _write(source: Traversable, target: Path, words: Mapping[str, str]) -> None:
+    target.mkdir(parents=True)
+    for each in source.iterdir():
+        if each.is_dir():
+            _write(each, target / each.name, words)
+            continue
+        text = each.read_text(encoding="utf-8")
+        for word, value in words.items():
+            text = text.replace(word, value)
+        (target / each.name).write_text(text, encoding="utf-8")

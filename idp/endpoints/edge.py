@@ -1,0 +1,76 @@
+"""The outermost edge: the scheme and host that we answer under, and whatever nobody foresaw."""
+
+import secrets
+import traceback
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PLAIN_SCHEME = (
+    b"This broker is reached over https only, and this request came without it. If a proxy stands in front, let it send "
+    b"X-Forwarded-Proto: https, and name its address in trusted_proxies of ciconia.toml.\n"
+)
+OTHER_HOST = b"Nothing is served under this host name. The operator finds the right one as issuer in ciconia.toml.\n"
+LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "[::1]"}
+
+
+class Edge:
+    """Wraps the application. `issuer` fixes scheme and host; a loopback literal passes too, for the operator's own look."""
+
+    def __init__(self, app: ASGIApp, *, issuer: str, page: Callable[[Scope, str], tuple[bytes, dict[str, str]]]) -> None:
+        parts = urlsplit(issuer)
+        self._app = app
+        self._scheme = parts.scheme
+        self._hosts = {parts.netloc, parts.hostname or ""}
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request; nothing but an answer ever leaves."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if scope["scheme"] != self._scheme:
+            await _plain(send, 400, PLAIN_SCHEME)
+            return
+        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+        if host not in self._hosts and host.rpartition(":")[0] not in LOOPBACK_HOSTS and host not in LOOPBACK_HOSTS:
+            await _plain(send, 421, OTHER_HOST)
+            return
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:  # noqa: BLE001 - the outermost edge: a defect of ours, and no value of anybody may leave with it
+            reference = _logged(error, str(scope.get("path", "")))
+            if begun:
+                raise ConnectionError("the answer had begun") from None
+            body, headers = self._page(scope, reference)
+            await _send(send, 500, body, headers)
+
+
+def _logged(error: Exception, path: str) -> str:
+    """The kind of error and the places that it passed; not its text, which may quote anything."""
+    reference = secrets.token_hex(5)
+    frames = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    structlog.get_logger().error(
+        "unforeseen", kind=type(error).__name__, frames=frames[-12:], path=path, reference=reference
+    )
+    return reference
+
+
+async def _plain(send: Send, status: int, body: bytes) -> None:
+    await _send(send, status, body, {"content-type": "text/plain; charset=utf-8", "cache-control": "no-store"})
+
+
+async def _send(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
+    listed = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    listed.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": listed})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,170 @@
+"""The citizen's way through a login: to a country and back, the question, the answer.
+
+GET  /login/{login}/at/{provider}    the chosen country: off to its identity provider
+POST /saml/acs                       back from it: the answer is judged, and the question is asked
+POST /login/{login}/decision         approve, refuse or cancel
+POST /login/{login}/cancel           back to the service before any country answered
+"""
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
+
+from connectors.connector import Inbound, Outbound, Post
+from idp.broker import ACCESS_DENIED, Choice
+from idp.endpoints.http import MAX_MESSAGE_BODY, check_navigation, check_same_origin, cookies, form, query
+from idp.endpoints.logins import LOGIN_ID, Cookie, after_decision, new_secret, secret_of
+from idp.endpoints.site import Site, page
+from idp.login import DECIDED, Asked, Decided, Refused, Released
+from idp.pages.views import ApprovalView, Ending, RefusedView, Towards
+from idp.seal import LoginId
+from policies.attributes import AttributeName
+from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, NotFound, Replayed, RequestRefused
+from policies.parties import ProviderId
+
+SHARE = "share."
+
+
+def router(site: Site) -> APIRouter:
+    """The endpoints that a citizen's browser meets."""
+    routes = APIRouter()
+
+    @routes.get("/login/{login}/at/{provider}")
+    def at(request: Request, login: str, provider: str) -> Response:
+        check_navigation(request)
+        now = site.clock()
+        state = site.logins.state(cookies(request), login, now)
+        outbound, asked = site.broker.ask(state, ProviderId(provider), now)
+        return site.send(outbound, site.language(request, asked.request), [site.logins.keep(asked, now)], Towards.PROVIDER)
+
+    @routes.post("/saml/acs")
+    async def callback(request: Request) -> Response:
+        check_navigation(request)
+        if query(request):
+            raise RequestRefused("a response with a query")
+        fields = await form(request, MAX_MESSAGE_BODY)
+        return await run_in_threadpool(_heard, site, request, Inbound("post", fields))
+
+    @routes.post("/login/{login}/decision")
+    async def decision(request: Request, login: str) -> Response:
+        check_same_origin(request, site.issuer)
+        fields = await form(request)
+        return await run_in_threadpool(_decided, site, request, login, fields)
+
+    @routes.post("/login/{login}/cancel")
+    async def cancel(request: Request, login: str) -> Response:
+        check_same_origin(request, site.issuer)
+        await form(request)
+        return await run_in_threadpool(_cancelled, site, request, login)
+
+    return routes
+
+
+def _heard(site: Site, request: Request, inbound: Inbound) -> Response:
+    """Only this browser's live question lets a response be read at all (decisions.md 1)."""
+    now = site.clock()
+    login = inbound.parameters.get("RelayState", "")
+    state = site.logins.state(cookies(request), login, now)
+    if not isinstance(state, Asked):
+        raise Replayed("not_asked", "a response to a login that has asked nobody")
+    language = site.language(request, state.request)
+    try:
+        decided = site.broker.hear(state, inbound, language, now)
+    except AssertionRejected as error:
+        back = site.openid.refuse(state.request, _oauth_error(error))
+        return site.error(request, error, back=back, service=site.service(state.request, language))
+    if decided.decision.blocked:
+        return _blocked(site, decided, language)
+    secret, strict = new_secret(decided.login)
+    sealed = site.sealer.seal("decided", decided.login, decided.end, DECIDED.dump(decided), secret)
+    view = _question(site, decided, sealed, language)
+    return page(site.pages.approval(view), view.kind, [strict])
+
+
+def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -> Response:
+    """The citizen's choice: bound to this browser by the Strict cookie, to what was shown by the seal."""
+    now = site.clock()
+    if not LOGIN_ID.fullmatch(login) or fields.get("login") != login:
+        raise Replayed("login_id", "a decision about another login than its address says")
+    secret = secret_of(cookies(request), login)
+    sealed = site.sealer.open("decided", LoginId(login), fields.get("decided", ""), now, secret)
+    try:
+        decided = DECIDED.load(sealed)
+    except NotFound as error:
+        raise Replayed("decided_shape", "a decision that another version sealed") from error
+    ended = site.broker.decide(decided, _choice(fields), secret, now)
+    language = site.language(request, decided.request)
+    kept = after_decision(decided.login, secret)
+    if isinstance(ended, Released):
+        return site.answer(site.openid.respond(ended), decided.request, language, kept)
+    ending = Ending.REFUSED if fields.get("choice") == "refuse" else Ending.CANCELLED
+    return _refused(site, ended, ending, language, kept)
+
+
+def _cancelled(site: Site, request: Request, login: str) -> Response:
+    """Back to the service from the picker."""
+    now = site.clock()
+    state = site.logins.state(cookies(request), login, now)
+    ended = site.broker.cancel(state, now)
+    language = site.language(request, state.request)
+    return _refused(site, ended, Ending.CANCELLED, language, after_decision(state.login, None))
+
+
+def _choice(fields: dict[str, str]) -> Choice:
+    """What was pressed and ticked. Fields that the page does not have refuse: a browser sends none."""
+    ticked = {name.removeprefix(SHARE): value for name, value in fields.items() if name.startswith(SHARE)}
+    known = {"login", "decided", "choice"} | {SHARE + name for name in ticked}
+    if not known.issuperset(fields) or any(value != "yes" for value in ticked.values()):
+        raise RequestRefused("a decision with fields that the page does not have")
+    # Boxes ticked and then refused: what was ticked is nothing
+    shared = frozenset(AttributeName(name) for name in ticked) if fields.get("choice") == "approve" else frozenset()
+    return Choice(fields.get("choice", ""), shared)
+
+
+def _question(site: Site, decided: Decided, sealed: str, language: str) -> ApprovalView:
+    wording = site.wording(language)
+    party, purpose = site.broker.registered(decided.request)
+    return ApprovalView(
+        language=language,
+        login=decided.login,
+        decided=sealed,
+        action=f"/login/{decided.login}/decision",
+        service=wording.text(party.title),
+        purpose=wording.text(purpose.title),
+        basis=purpose.basis,
+        law=wording.text(purpose.law),
+        controller=wording.text(purpose.controller.name),
+        contact=purpose.controller.contact,
+        loa=decided.loa,
+        items=wording.items(decided.decision, purpose, site.catalogue),
+        kept=wording.kept(decided.decision, site.catalogue),
+    )
+
+
+def _blocked(site: Site, decided: Decided, language: str) -> Response:
+    """What the service cannot do without cannot go: nothing goes, and the page says so before the service hears of it."""
+    answer = _target(site.openid.refuse(decided.request, ACCESS_DENIED))
+    missing = site.wording(language).missing(decided.decision, site.catalogue)
+    view = RefusedView(language, Ending.BLOCKED, site.service(decided.request, language), *answer, missing)
+    return page(site.pages.refused(view), view.kind, ())
+
+
+def _refused(site: Site, ended: Refused, ending: Ending, language: str, kept: list[Cookie]) -> Response:
+    answer = _target(site.openid.refuse(ended.request, ended.error))
+    view = RefusedView(language, ending, site.service(ended.request, language), *answer)
+    return page(site.pages.refused(view), view.kind, kept)
+
+
+def _target(outbound: Outbound) -> tuple[str, tuple[tuple[str, str], ...]]:
+    return (outbound.url, outbound.fields) if isinstance(outbound, Post) else (outbound.url, ())
+
+
+def _oauth_error(error: AssertionRejected) -> str:
+    """What the relying party is told, where the citizen goes back to it from the error page."""
+    match error:
+        case AssuranceTooLow():
+            return "unmet_authentication_requirements"
+        case AuthenticationFailed():
+            return ACCESS_DENIED
+        case _:
+            return "server_error"

@@ -1,0 +1,34 @@
+"""What the public may see of the ledger, our SAML metadata, and the style sheet."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse, Response
+
+from idp.endpoints.site import Site
+from idp.pages.static import STATIC_FILES, StaticFile
+from policies.errors import NotFound
+
+
+def router(site: Site) -> APIRouter:
+    """Endpoints that answer the same to everybody."""
+    routes = APIRouter()
+
+    @routes.get("/log/checkpoint")
+    def checkpoint() -> Response:
+        newest = site.log.checkpoint(site.tenant)
+        if newest is None:
+            raise NotFound("no checkpoint yet")
+        return PlainTextResponse(newest.note, headers={"Cache-Control": "no-cache"})
+
+    @routes.get("/saml/metadata")
+    def metadata() -> Response:
+        return Response(site.service_metadata(site.clock()), media_type="application/samlmetadata+xml")
+
+    for file in STATIC_FILES:
+        routes.add_api_route(file.path, _static(file))
+    return routes
+
+
+def _static(file: StaticFile) -> Callable[[], Response]:
+    return lambda: Response(file.content, media_type=file.media_type, headers=file.headers)

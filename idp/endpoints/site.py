@@ -1,0 +1,137 @@
+"""What the endpoints work with, and how a page or an error leaves."""
+
+import logging
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import structlog
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from connectors.connector import Outbound, Post
+from idp.broker import Broker
+from idp.endpoints.logins import Cookie, Logins
+from idp.pages.headers import headers
+from idp.pages.languages import choose_language
+from idp.pages.render import Pages
+from idp.pages.views import ErrorView, Kind, LeavingView, PostView, Text, Towards
+from idp.pages.wording import Wording, known_code, text_in
+from idp.ports import Log
+from idp.responders.oidc import OpenIDProvider
+from idp.seal import Sealer
+from policies.authentication import AuthenticationRequest
+from policies.catalogue import Catalogue
+from policies.errors import (
+    AssertionRejected,
+    BrokerError,
+    NotFound,
+    ReleaseDenied,
+    Replayed,
+    RequestRefused,
+    StoreUnavailable,
+)
+from policies.parties import Tenant
+
+REFERENCE_BYTES = 5
+RETRY_AFTER = "30"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One tenant's broker as the web sees it."""
+
+    tenant: Tenant
+    issuer: str
+    broker: Broker
+    openid: OpenIDProvider
+    logins: Logins
+    sealer: Sealer
+    pages: Pages
+    catalogue: Catalogue
+    log: Log
+    clock: Callable[[], int]
+    service_metadata: Callable[[int], bytes]
+
+    def language(self, request: Request, asked: AuthenticationRequest | None = None) -> str:
+        """The reader's language: what the relying party passed on, else what the browser says."""
+        return choose_language(asked.ui_locales if asked else (), request.headers.get("accept-language", ""))
+
+    def wording(self, language: str) -> Wording:
+        """How things are said in this language."""
+        return self.pages.wording(language)
+
+    def service(self, asked: AuthenticationRequest, language: str) -> Text:
+        """The title of the relying party."""
+        return text_in(self.broker.registered(asked)[0].title, language)
+
+    def answer(self, outbound: Outbound, asked: AuthenticationRequest, language: str, kept: Iterable[Cookie]) -> Response:
+        """The relying party's answer: a page of 200 that goes on by itself and has a link (decisions.md 7)."""
+        service = self.service(asked, language)
+        if isinstance(outbound, Post):
+            view = PostView(language, Towards.SERVICE, service, outbound.url, outbound.fields)
+            return page(self.pages.post(view), view.kind, kept)
+        leaving = LeavingView(language, service, outbound.url)
+        return page(self.pages.leaving(leaving), leaving.kind, kept)
+
+    def send(
+        self, outbound: Outbound, language: str, kept: Iterable[Cookie] = (), towards: Towards = Towards.SERVICE
+    ) -> Response:
+        """Send the browser on where no form of ours came before: by redirect, or by a page that posts."""
+        if isinstance(outbound, Post):
+            name = Text(urlsplit(outbound.url).hostname or "", "en")
+            view = PostView(language, towards, name, outbound.url, outbound.fields)
+            return page(self.pages.post(view), view.kind, kept)
+        response = RedirectResponse(
+            outbound.url, 303, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        )
+        for cookie in kept:
+            response.headers.append("set-cookie", cookie.header())
+        return response
+
+    def error(
+        self, request: Request, error: BrokerError, *, back: Outbound | None = None, service: Text | None = None
+    ) -> Response:
+        """One page, whatever happened: whose move it is, a reference that finds the line in the log, a way back if safe."""
+        reference = secrets.token_hex(REFERENCE_BYTES)
+        log_error(request, error, reference)
+        target, fields = (back.url, back.fields if isinstance(back, Post) else ()) if back else ("", ())
+        view = ErrorView(self.language(request), known_code(error.code), reference, target, service, fields)
+        response = page(self.pages.error(view), view.kind, (), status=status_of(error))
+        if isinstance(error, StoreUnavailable):
+            response.headers["Retry-After"] = RETRY_AFTER
+        return response
+
+
+def page(text: str, kind: Kind, kept: Iterable[Cookie], *, status: int = 200) -> Response:
+    """A page with the headers of its kind and the login's cookies."""
+    response = HTMLResponse(text, status, headers=dict(headers(kind)))
+    for cookie in kept:
+        response.headers.append("set-cookie", cookie.header())
+    return response
+
+
+def status_of(error: BrokerError) -> int:
+    """The HTTP status of an error page."""
+    match error:
+        case RequestRefused():
+            return error.status
+        case Replayed():
+            return 409
+        case AssertionRejected() | ReleaseDenied():
+            return 403
+        case NotFound():
+            return 404
+        case StoreUnavailable():
+            return 503
+        case _:
+            return 500
+
+
+def log_error(request: Request, error: BrokerError, reference: str) -> None:
+    """One line: path without query, code, check and detail, none of which holds a value."""
+    log = structlog.get_logger()
+    level = logging.ERROR if status_of(error) >= 500 else logging.WARNING  # noqa: PLR2004 - RFC 9110 §15.6
+    check = error.check if isinstance(error, AssertionRejected) else None
+    log.log(level, "refused", path=request.url.path, code=error.code, check=check, detail=error.detail, reference=reference)

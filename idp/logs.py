@@ -1,0 +1,37 @@
+"""Structured logs: one JSON object a line, on stderr. A line names checks, parties, codes and references, never a value."""
+
+import logging
+import sys
+
+import structlog
+
+# Libraries whose words below a warning are of no use to an operator, and some of which quote what passes through them
+QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access", "sqlalchemy", "alembic", "asyncio", "httpx2", "httpcore2")
+
+
+class _NoTraceback(logging.Formatter):
+    """A library's message as one JSON line: its level, its name and its format string, without arguments or traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return structlog.processors.JSONRenderer()(
+            None, "", {"event": str(record.msg)[:200], "logger": record.name, "level": record.levelname.lower()}
+        ).__str__()
+
+
+def configure_logs() -> None:
+    """Call once, before anything is served."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_NoTraceback())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)

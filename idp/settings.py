@@ -1,0 +1,129 @@
+"""The settings of one broker: `ciconia.toml` in its configuration folder.
+
+Everything that differs between two installations and is no party, no purpose and no key stands here. An unknown key, a
+wrong type and an unsafe value are problems with file, line, key and fix, all at once.
+"""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from policies.errors import Misconfigured, Problem
+from policies.parties import Tenant
+
+SETTINGS_FILE = "ciconia.toml"
+
+
+def _issuer(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ValueError("it is not an absolute http(s) address")
+    if parts.path or parts.query or parts.fragment or parts.username or value != value.lower():
+        raise ValueError("it has more than scheme, host and port in lower case")
+    return value
+
+
+class Settings(BaseModel):
+    """What `ciconia.toml` may hold. `folder` is where it was found; relative paths start there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    issuer: Annotated[str, AfterValidator(_issuer)]
+    listen: str = Field(default="127.0.0.1:8400", pattern=r"^[0-9a-zA-Z.\-\[\]:]+:\d{1,5}$")
+    database: str = "ciconia.db"
+    keys: str = "keys"
+    # Only a proxy at one of these addresses may say under which scheme and for whom it asks
+    trusted_proxies: list[str] = ["127.0.0.1", "::1"]
+    checkpoint_seconds: float = Field(default=10.0, gt=0, le=3600)
+    # Allows http on *.localhost, and nothing else
+    demo: bool = False
+    folder: Path = Field(exclude=True)
+
+    @property
+    def tenant(self) -> Tenant:
+        """The tenant is the host of the issuer."""
+        return Tenant(urlsplit(self.issuer).hostname or "")
+
+    @property
+    def origin(self) -> str:
+        """The name of the log: the issuer without its scheme (C2SP tlog-checkpoint)."""
+        return self.issuer.split("://", 1)[1] + "/log"
+
+    @property
+    def key_folder(self) -> Path:
+        """Where the keys lie."""
+        return self.folder / self.keys
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL: a path is SQLite's file in the folder."""
+        if "://" in self.database:
+            return self.database
+        return f"sqlite:///{(self.folder / self.database).resolve()}"
+
+    @property
+    def host(self) -> str:
+        """The address to listen on."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port to listen on."""
+        return int(self.listen.rpartition(":")[2])
+
+
+def load_settings(folder: Path) -> Settings:
+    """Read `ciconia.toml`. Raises `Misconfigured` with every problem at once."""
+    path = folder / SETTINGS_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except OSError as error:
+        what = f"it cannot be read ({error.strerror})."
+        raise _one(path, 0, "", what, "Name a folder that `ciconia init` or `ciconia demo --keep` made.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _one(path, getattr(error, "lineno", 1), "", f"it is no TOML: {error}.", "Mend the spelling.") from error
+    try:
+        settings = Settings(**values, folder=folder.resolve())
+    except ValidationError as error:
+        raise Misconfigured(tuple(_problem(path, text, entry) for entry in error.errors())) from None
+    if problem := _unsafe_issuer(settings):
+        raise _one(path, _line(text, "issuer"), "issuer", *problem)
+    return settings
+
+
+def _unsafe_issuer(settings: Settings) -> tuple[str, str] | None:
+    if settings.issuer.startswith("https://"):
+        return None
+    if settings.demo and settings.tenant.endswith(".localhost"):
+        return None
+    return "it is http, so browsers would keep no cookie of ours.", "Use https; http is for the demo's *.localhost alone."
+
+
+def _one(path: Path, line: int, key: str, what: str, fix: str) -> Misconfigured:
+    return Misconfigured((Problem(str(path), line, key, what, fix),))
+
+
+def _line(text: str, key: str) -> int:
+    """The line on which a top-level key stands; 1 where it stands nowhere."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.split("=", 1)[0].strip().strip("\"'") == key:
+            return number
+    return 1
+
+
+def _problem(path: Path, text: str, error: ErrorDetails) -> Problem:
+    key = str(error["loc"][0]) if error["loc"] else ""
+    line = _line(text, key)
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, Settings.model_fields, n=1)
+        fix = f"Did you mean {near[0]}?" if near else "Remove it."
+        return Problem(str(path), line, key, "no setting has this name.", fix)
+    if error["type"] == "missing":
+        return Problem(str(path), line, key, "it is missing.", "Add it; `ciconia init` writes an example.")
+    return Problem(str(path), line, key, f"{error['msg']}.", "See the comments that `ciconia init` writes.")
