@@ -220,6 +220,13 @@ def redemption(code: str, **changes: str | None) -> dict[str, str]:
 
 def assertion(header: Mapping[str, Json] | None = None, *, number: int = 9, alg: str = "ES256", **changes: Json) -> str:
     """A client assertion that is accepted, but for `changes`; a claim that is None is left out."""
+    return assertion_with(changes, header or {"alg": alg, "kid": "k9"}, number=number, alg=alg)
+
+
+def assertion_with(
+    changes: Mapping[str, Json], header: Mapping[str, Json] | None = None, *, number: int = 9, alg: str = "ES256"
+) -> str:
+    """The same, for changes that lie in a mapping."""
     claims: dict[str, Json] = {
         "iss": "fare",
         "sub": "fare",
@@ -234,5 +241,6 @@ def assertion(header: Mapping[str, Json] | None = None, *, number: int = 9, alg:
 
 
 def asserted(code: str, token: str, **changes: str | None) -> dict[str, str]:
+    """A redemption that authenticates by an assertion."""
     kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-    return redemption(code, client_assertion=token, client_assertion_type=kind, **changes)
+    return redemption(code, **{"client_assertion": token, "client_assertion_type": kind, **changes})

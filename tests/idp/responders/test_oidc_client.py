@@ -1,0 +1,306 @@
+"""Client authentication: the one registered way, and every other way refused."""
+
+import base64
+import json
+
+import pytest
+
+from connectors.formats.claims import Json
+from connectors.signatures.jwk import public_jwk
+from idp.responders.direct import JsonAnswer
+from policies.errors import Misconfigured
+from policies.parties import RelyingParty
+from tests.connectors_jws.jws_doubles import handmade, private_key
+from tests.idp.responders.doubles import (
+    ISSUER,
+    NOW,
+    SECRET,
+    City,
+    asserted,
+    assertion,
+    assertion_with,
+    basic,
+    grant,
+    key_party,
+    party,
+    redemption,
+)
+
+
+def by_secret(authorization: str, city: City | None = None, **changes: str | None) -> JsonAnswer:
+    city = city or City()
+    return city.provider.token(redemption(city.code(grant()), **changes), authorization, NOW)
+
+
+def by_key(token: str, city: City | None = None, now: int = NOW, **changes: str | None) -> JsonAnswer:
+    city = city or City()
+    return city.provider.token(asserted(city.code(grant("fare"), now=now), token, **changes), "", now)
+
+
+def stranger(answer: JsonAnswer) -> str:
+    """A 401 with a challenge; the sentence says what is wrong."""
+    assert (answer.status, answer.body["error"]) == (401, "invalid_client")
+    assert answer.headers["WWW-Authenticate"] == f'Basic realm="{ISSUER}"'
+    return str(answer.body["error_description"])
+
+
+# -- client_secret_basic -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.spec("RFC 6749 §2.3.1")
+def test_a_secret_with_every_awkward_character_is_form_encoded_first() -> None:
+    assert set("+/%&= :") <= set(SECRET)
+    assert by_secret(basic()).status == 200
+
+
+@pytest.mark.parametrize("scheme", ["basic", "BASIC", "Basic"])
+def test_the_scheme_is_read_in_any_case(scheme: str) -> None:
+    assert by_secret(basic().replace("Basic", scheme)).status == 200
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        basic(secret=SECRET + "x"),
+        basic(secret=""),
+        basic(client=""),
+        basic(client="nobody"),
+        basic(client="PARKING"),
+        "Basic",
+        "Basic ",
+        "Basic é",
+        "Basic !!!!",
+        "Basic " + base64.b64encode(b"parking").decode(),
+        "Basic " + base64.b64encode(b"parking:%ff").decode(),
+        "Basic " + base64.b64encode(b"\xff:\xff").decode(),
+        "Basic " + base64.b64encode(f"parking:{SECRET}".encode()).decode() + "x",
+        "Basic " + "A" * 5000,
+        "Bearer abc",
+        "Digest username=parking",
+    ],
+)
+def test_whoever_does_not_know_the_secret_is_a_stranger(authorization: str) -> None:
+    assert stranger(by_secret(authorization)).endswith(".")
+
+
+def test_known_and_unknown_clients_are_refused_in_the_same_words() -> None:
+    assert by_secret(basic(secret="wrong")).body == by_secret(basic(client="nobody")).body
+
+
+def test_no_authentication_at_all_is_a_stranger() -> None:
+    stranger(by_secret(""))
+    stranger(by_secret("", client_id="parking"))
+
+
+def test_a_secret_in_the_form_is_not_offered() -> None:
+    assert "Authorization header" in stranger(by_secret("", client_id="parking", client_secret=SECRET))
+
+
+@pytest.mark.spec("RFC 6749 §2.3")
+def test_two_ways_at_once_are_refused() -> None:
+    city = City()
+    code = city.code(grant())
+    for parameters in (
+        redemption(code, client_secret=SECRET),
+        asserted(code, assertion()),
+        redemption(code, client_assertion_type="x"),
+    ):
+        answer = city.provider.token(parameters, basic(), NOW)
+        assert (answer.status, answer.body["error"]) == (400, "invalid_request")
+    answer = city.provider.token(asserted(code, assertion(), client_secret=SECRET), "", NOW)
+    assert (answer.status, answer.body["error"]) == (400, "invalid_request")
+
+
+def test_a_client_id_in_the_form_must_be_the_one_that_authenticated() -> None:
+    assert by_secret(basic(), client_id="parking").status == 200
+    stranger(by_secret(basic(), client_id="fare"))
+    assert by_key(assertion(), client_id="fare").status == 200
+    stranger(by_key(assertion(), client_id="parking"))
+
+
+def test_the_registration_chooses_the_method() -> None:
+    stranger(by_secret(basic(client="fare", secret="")))
+    stranger(by_key(assertion(iss="parking", sub="parking")))
+
+
+def test_a_party_without_a_secret_is_entered_with_none() -> None:
+    """The empty hash is that of no secret: nothing may equal it."""
+    city = City(party(), key_party(secret_sha256=""))
+    stranger(by_secret(basic(client="fare", secret=""), city))
+    stranger(by_secret(basic(client="fare", secret="x"), city))
+
+
+# -- private_key_jwt ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alg", ["ES256", "ES384", "RS256"])
+def test_an_assertion_of_the_registered_algorithm_is_accepted(alg: str) -> None:
+    assert by_key(assertion(alg=alg), City(key_party(alg=alg))).status == 200
+
+
+@pytest.mark.parametrize("typ", [None, "JWT", "client-authentication+jwt"])
+def test_each_type_of_a_client_assertion_is_accepted(typ: str | None) -> None:
+    header: dict[str, Json] = {"alg": "ES256", "kid": "k9"}
+    assert by_key(assertion(header if typ is None else {**header, "typ": typ})).status == 200
+
+
+@pytest.mark.spec("security.md §2.2")
+@pytest.mark.parametrize("typ", ["at+jwt", "logout+jwt", "dpop+jwt", "jwt", "kb+jwt", ""])
+def test_a_token_of_another_kind_is_no_client_assertion(typ: str) -> None:
+    assert "jws_typ" in stranger(by_key(assertion({"alg": "ES256", "kid": "k9", "typ": typ})))
+
+
+def test_our_own_id_token_is_no_client_assertion() -> None:
+    city = City()
+    found = by_secret(basic(), city)
+    city.store.rows.clear()
+    stranger(by_key(str(found.body["id_token"]), city))
+
+
+@pytest.mark.spec("CVE-2025-27370")
+@pytest.mark.parametrize(
+    "audience",
+    [
+        None,
+        "",
+        [ISSUER],
+        [ISSUER, "https://evil.example"],
+        ISSUER + "/",
+        ISSUER + "/token",
+        ISSUER.upper(),
+        "https://evil.example",
+        {"x": ISSUER},
+    ],
+)
+def test_an_audience_that_is_not_our_issuer_as_one_string_is_refused(audience: Json) -> None:
+    stranger(by_key(assertion(aud=audience)))
+
+
+@pytest.mark.spec("RFC 7523 §3")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iss": "parking"},
+        {"sub": "parking"},
+        {"iss": None},
+        {"sub": None},
+        {"iss": "nobody", "sub": "nobody"},
+        {"exp": None},
+        {"exp": NOW - 10},
+        {"exp": NOW - 100_000},
+        {"exp": NOW + 311},
+        {"exp": NOW + 3600},
+        {"exp": str(NOW + 60)},
+        {"exp": NOW + 0.5},
+        {"exp": True},
+        {"iat": NOW + 11},
+        {"iat": NOW + 61, "exp": NOW + 60},
+        {"iat": "now"},
+        {"nbf": NOW + 11},
+        {"nbf": []},
+        {"jti": None},
+        {"jti": ""},
+        {"jti": 1},
+        {"jti": "j" * 257},
+    ],
+)
+def test_each_claim_of_an_assertion_is_judged(changes: dict[str, Json]) -> None:
+    stranger(by_key(assertion_with(changes)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exp": NOW - 9, "iat": NOW - 60},
+        {"exp": NOW + 310},
+        {"iat": NOW + 10},
+        {"iat": None},
+        {"nbf": NOW},
+        {"jti": "j" * 256},
+        {"extra": "x"},
+    ],
+)
+def test_the_edges_of_an_assertion_are_inside(changes: dict[str, Json]) -> None:
+    assert by_key(assertion_with(changes)).status == 200
+
+
+def test_the_mark_of_an_assertion_is_remembered_for_as_long_as_it_would_be_accepted() -> None:
+    city = City()
+    by_key(assertion(exp=NOW + 60), city)
+    (mark,) = [mark for mark in city.store.units[0].marks if mark.kind == "jti"]
+    assert mark.end == NOW + 70
+    late = City()
+    assert by_key(assertion(exp=NOW + 60), late, now=NOW + 69).status == 200
+    stranger(by_key(assertion(exp=NOW + 60), City(), now=NOW + 70))
+
+
+def test_the_key_of_another_client_opens_nothing() -> None:
+    jwks = json.dumps({"keys": [{**public_jwk(private_key("ES256", 8).public_key()), "kid": "k9"}]})
+    city = City(key_party(), key_party("fare2", jwks=jwks))
+    stranger(by_key(assertion(iss="fare", sub="fare", number=8), city))
+    stranger(by_key(assertion(iss="fare2", sub="fare", number=8), city))
+    stranger(by_key(assertion(iss="fare", sub="fare2"), city))
+
+
+def test_the_header_brings_no_key_and_no_algorithm() -> None:
+    stranger(by_key(assertion(number=8)))
+    stranger(by_key(assertion({"alg": "ES256", "kid": "another"})))
+    stranger(by_key(assertion({"alg": "ES384", "kid": "k9"}, alg="ES384")))
+    stranger(by_key(assertion({"alg": "none"})))
+    stranger(by_key(assertion({"alg": "ES256", "jwk": {}})))
+
+
+@pytest.mark.parametrize("kind", [None, "", "jwt-bearer", "urn:ietf:params:oauth:grant-type:jwt-bearer"])
+def test_another_type_of_assertion_is_refused(kind: str | None) -> None:
+    stranger(by_key(assertion(), client_assertion_type=kind))
+
+
+@pytest.mark.parametrize("token", ["", "a", "a.b.c", "..", "é", "x" * 70_000])
+def test_what_is_no_token_is_no_assertion(token: str) -> None:
+    stranger(by_key(token))
+
+
+def test_an_assertion_with_a_member_twice_is_refused() -> None:
+    claims = f'{{"iss":"fare","sub":"fare","aud":"{ISSUER}","exp":{NOW + 60},"jti":"a","jti":"b"}}'
+    stranger(by_key(handmade({"alg": "ES256", "kid": "k9"}, claims, private_key("ES256", 9))))
+
+
+def test_a_refused_assertion_says_which_check_and_nothing_of_its_claims() -> None:
+    answer = by_key(assertion(aud="canary-audience"))
+    assert stranger(answer) == "aud of the client assertion is not our issuer, as one string."
+    assert "canary" not in answer.detail
+
+
+# -- at start ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("registered", "key"),
+    [
+        (party(secret_sha256=""), "secret_sha256"),
+        (party(secret_sha256="abc"), "secret_sha256"),
+        (party(secret_sha256="G" * 64), "secret_sha256"),
+        (party(authentication_method="none"), "authentication_method"),
+        (party(authentication_method=""), "authentication_method"),
+        (party(authentication_method="client_secret_post"), "authentication_method"),
+        (key_party(authentication_alg="HS256"), "authentication_method"),
+        (key_party(authentication_alg="none"), "authentication_method"),
+        (key_party(jwks=""), "jwks"),
+        (key_party(jwks='{"keys":[]}'), "jwks"),
+        (key_party(authentication_alg="RS256"), "jwks"),
+    ],
+)
+@pytest.mark.spec("house-style.md 10")
+def test_a_registration_that_could_never_authenticate_is_refused_at_start(registered: RelyingParty, key: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        City(registered)
+    (problem,) = caught.value.problems
+    assert (problem.file, problem.line, problem.key) == ("parties/parking.toml", 7, key)
+    assert problem.what
+    assert problem.fix
+
+
+def test_all_problems_are_named_at_once() -> None:
+    with pytest.raises(Misconfigured) as caught:
+        City(party("a", secret_sha256=""), key_party("b", jwks=""))
+    assert [problem.key for problem in caught.value.problems] == ["secret_sha256", "jwks"]
