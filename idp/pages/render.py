@@ -65,6 +65,10 @@ class Pages:
         """The login ended without a release."""
         language = self._languages[view.language]
         service = view.service.text
+        if view.action:
+            _own(view.action)
+        elif view.target or view.fields:
+            _elsewhere(view.target)
         return self._onward(
             language,
             title=language.say(f"refused.{view.ending}.title"),
@@ -81,6 +85,7 @@ class Pages:
         """Approved and recorded: on to the service."""
         language = self._languages[view.language]
         service = view.service.text
+        _elsewhere(view.target)
         return self._onward(
             language,
             title=language.say("leaving.title"),
@@ -92,6 +97,7 @@ class Pages:
     def post(self, view: PostView) -> str:
         """Post a protocol message to a verified address."""
         language = self._languages[view.language]
+        _elsewhere(view.target)
         return self._onward(
             language,
             title=language.say(f"post.{view.towards}.title"),
@@ -105,18 +111,22 @@ class Pages:
         """What happened, whose move it is, and a reference."""
         language = self._languages[view.language]
         code = known_code(view.code)
-        if view.back:
+        if view.back or view.fields:
             _elsewhere(view.back)
-        title = language.say(f"error.{code}.title")
-        return self._page("error", language, title=title, view=view, code=code, move=MOVES[code])
+        named = view.service.text if view.service else ""
+        return self._page(
+            "error",
+            language,
+            title=language.say(f"error.{code}.title"),
+            onward=language.say("error.back", service=named) if named else language.say("error.back_unnamed"),
+            view=view,
+            code=code,
+            move=MOVES[code],
+        )
 
     def _onward(self, language: Language, **parts: object) -> str:
-        """On to an address that is not ours: by link and refresh, or by a posted form."""
+        """On, by link and refresh or by a posted form, to an address that the caller has looked at."""
         defaults = {"fields": (), "at_once": True, "missing": (), "action": "", "script": SUBMIT_SCRIPT}
-        if parts.get("action"):
-            _own(str(parts["action"]))
-        elif parts["target"] or parts.get("fields"):
-            _elsewhere(str(parts["target"]))
         return self._page("onward", language, **defaults | parts)
 
     def _page(self, name: str, language: Language, **parts: object) -> str:

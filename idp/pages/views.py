@@ -67,6 +67,11 @@ class Item:
     stays: Text | None
     why: Text
     required: bool
+    # for programs that read the page: the form asked for, the one that goes, its claim, and the reason by its stable name
+    asked: str = ""
+    form: str = ""
+    claim: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,9 @@ class Kept:
 
     title: Text
     reason: str
+    # for programs that read the page: the catalogue's name, and the reason by its stable name
+    name: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +206,8 @@ class PostView:
 class ErrorView:
     """What went wrong: a code of `policies.errors` or of `idp.pages.wording.MOVES`, and the reference in our log.
 
-    `back` is a verified address of the service, empty where there is none that is safe.
+    `back` is a verified address of the service with its answer, empty where there is none that is safe; with `fields` the
+    answer is posted there.
     """
 
     language: str
@@ -206,8 +215,9 @@ class ErrorView:
     reference: str
     back: str = field(default="", repr=False)
     service: Text | None = None
+    fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
     def kind(self) -> Kind:
         """The kind of this page."""
-        return Kind.PLAIN
+        return Kind.POST if self.fields else Kind.PLAIN

@@ -14,7 +14,7 @@ from policies.catalogue import Catalogue
 from policies.forms import Kind
 from policies.parties import Translated
 from policies.purposes import Purpose
-from policies.release import Decision, Ruling
+from policies.release import Decision, Reason, Ruling
 
 # Attributes whose whole value is a country's code (ISO 3166-1 alpha-2), or one of a few words
 COUNTRIES = frozenset({"nationality"})
@@ -100,14 +100,20 @@ class Wording:
             title=title if whole else self._form_title(form, title),
             value=self.value(ruling.released, catalogue),
             only="" if whole else self._form_says(form),
-            stays=None if whole else title,
+            # Where the source has no more than this, nothing stays behind
+            stays=None if whole or ruling.reason is Reason.SOURCE_HAS_LESS else title,
             why=self._why(purpose, ruling.name),
             required=ruling.required,
+            asked=str(ruling.asked),
+            form=str(form),
+            claim=catalogue.claim_for(ruling.name, form) if ruling.name in catalogue.attributes else "",
+            code=ruling.reason.value,
         )
 
     def kept_one(self, ruling: Ruling, catalogue: Catalogue) -> Kept:
         """One attribute that does not go, with the reason as a sentence."""
-        return Kept(title=self._title(catalogue, ruling.name), reason=self.language.say(f"reason.{ruling.reason}"))
+        reason = self.language.say(f"reason.{ruling.reason}")
+        return Kept(title=self._title(catalogue, ruling.name), reason=reason, name=ruling.name, code=ruling.reason.value)
 
     def value(self, attribute: Attribute, catalogue: Catalogue) -> tuple[str, ...]:
         """The value in lines, as a reader of this language writes it."""

@@ -1,0 +1,150 @@
+"""May this go? Everything that a citizen needs to know, and two answers that are equally easy."""
+
+from dataclasses import replace
+
+import pytest
+
+from idp.pages.languages import LANGUAGES
+from idp.pages.render import Pages
+from policies.attributes import EXACT, AttributeName, Form
+from policies.purposes import Basis
+from policies.release import Decision, Reason
+from tests.e2e.gallery import DECISION, PURPOSE, approval, ruling
+from tests.idp.pages.reading import Read
+
+every_language = pytest.mark.parametrize("language", LANGUAGES)
+
+
+def _page(pages: Pages, language: str = "en", decision: Decision = DECISION) -> Read:
+    return Read(pages.approval(approval(pages, language, decision)))
+
+
+def test_it_says_who_asks_for_what_purpose_on_which_basis_and_who_answers_for_it(pages: Pages) -> None:
+    told = _page(pages).words("//dl")
+    for part in (
+        "Storkhaven resident parking",
+        "Resident parking permit",
+        "A task in the public interest (GDPR Article 6(1)(e)).",
+        "Storkhaven Parking Ordinance 2021, section 4",
+        "City of Storkhaven, Traffic Office",
+        "privacy@storkhaven.example · +372 555 0100",
+        "Assurance substantial",
+    ):
+        assert part in told
+
+
+@pytest.mark.parametrize("basis", Basis)
+@every_language
+def test_each_legal_basis_has_its_own_sentence(pages: Pages, basis: Basis, language: str) -> None:
+    told = {
+        each: Read(pages.approval(approval(pages, language, DECISION, replace(PURPOSE, basis=each)))).words(
+            "//dl/div[3]/dd"
+        )
+        for each in Basis
+    }
+    assert told[basis]
+    assert list(told.values()).count(told[basis]) == 1
+
+
+def test_a_weaker_form_stands_beside_what_it_replaces(pages: Pages) -> None:
+    item = "(//ul[@class='items']/li)[1]"
+    page = _page(pages)
+    assert page.words(f"{item}/strong") == "You are 18 or older"
+    assert page.words(f"{item}//span[@class='value']") == "Yes"
+    assert page.words(f"{item}//span[@class='stays']") == "Stays here: Date of birth"
+    assert page.words(f"{item}//span[@class='only']") == "The service learns only whether you are 18 or older."
+    assert page.words(f"{item}//span[@class='why']") == "Why: The permit is made out to a person who lives here."
+
+
+def test_what_is_required_goes_without_a_box(pages: Pages) -> None:
+    page = _page(pages)
+    assert page.words("//ul[@class='items']/li/strong") == "You are 18 or older Family name Given name Nationality"
+    assert not page.find("//ul[@class='items']//input")
+
+
+@every_language
+def test_each_optional_attribute_has_a_box_and_none_is_ticked(pages: Pages, language: str) -> None:
+    page = _page(pages, language)
+    boxes = page.find("//fieldset//input")
+    assert [(each.get("type"), each.get("name"), each.get("value")) for each in boxes] == [
+        ("checkbox", "share.address", "yes"),
+        ("checkbox", "share.email", "yes"),
+    ]
+    assert not page.tree.xpath("//@checked")
+    assert page.words("//fieldset/legend")
+    # Firefox restores ticks on reload unless it is told not to
+    assert all(each.get("autocomplete") == "off" for each in boxes)
+    for box in boxes:
+        assert page.words(f"//label[@for='{box.get('id')}']")
+
+
+def test_an_address_is_read_line_by_line(pages: Pages) -> None:
+    lines = [each.text for each in _page(pages).find("(//fieldset//span[@class='value'])[1]/bdi")]
+    assert lines == ["Kase 12-4", "10143 Tallinn", "Estonia"]
+
+
+def test_what_was_asked_and_is_not_shared_is_listed_with_the_reason(pages: Pages) -> None:
+    page = _page(pages)
+    assert [page.words(f"//ul[@class='kept']/li[{place}]") for place in (1, 2, 3)] == [
+        "Gender This purpose does not need it.",
+        "Personal identifier The service is not registered to get it.",
+        "Phone number Your country's sign-in service did not send it.",
+    ]
+
+
+@every_language
+def test_refusing_is_as_easy_as_approving(pages: Pages, language: str) -> None:
+    page = _page(pages, language)
+    approve = page.one("//button[@value='approve']")
+    refuse = page.one("//button[@value='refuse']")
+    assert approve.getparent() is refuse.getparent()
+    assert dict(approve.attrib) | {"value": ""} == dict(refuse.attrib) | {"value": ""}
+    assert page.one("//button[@value='cancel']").get("name") == "choice"
+
+
+def test_the_first_submit_button_is_disabled_so_that_enter_in_a_box_decides_nothing(pages: Pages) -> None:
+    first = _page(pages).find("//form//button")[0]
+    assert {"disabled", "hidden"} <= set(first.attrib)
+    assert "name" not in first.attrib
+
+
+def test_the_form_carries_the_login_and_what_was_decided(pages: Pages) -> None:
+    page = _page(pages)
+    assert page.one("//form").get("action") == "/login/L1/decision"
+    hidden = {each.get("name"): each.get("value") for each in page.find("//input[@type='hidden']")}
+    assert hidden == {"login": "L1", "decided": "sealed-text"}
+
+
+@pytest.mark.spec("decisions.md I")
+@every_language
+def test_it_says_what_goes_with_every_sign_in_even_where_nothing_else_does(pages: Pages, language: str) -> None:
+    page = _page(pages, language, Decision(()))
+    say = pages.wording(language).language.say
+    assert say("approval.nothing") in page.words()
+    assert say("approval.also") in page.words("//p[@class='also']")
+    assert say("approval.kept_none") in page.words()
+    assert not page.find("//fieldset")
+
+
+def test_a_withheld_value_is_nowhere_on_the_page(pages: Pages) -> None:
+    shown = pages.approval(approval(pages, "en", DECISION))
+    assert "1990" not in shown
+    assert "-07-" not in shown
+
+
+def test_a_predicate_that_does_not_hold_says_no(pages: Pages) -> None:
+    decision = Decision((ruling("birthdate", value=False, form=Form("age_over", "65"), reason=Reason.LEAST_SUFFICIENT),))
+    page = _page(pages, "et", decision)
+    assert page.words("//span[@class='value']") == "Ei"
+    assert page.words("//ul[@class='items']/li/strong") == "Olete vähemalt 65-aastane"
+
+
+def test_a_text_in_another_language_than_the_page_says_which(pages: Pages) -> None:
+    page = _page(pages, "et")
+    assert page.one("//dl/div[4]/dd/bdi").get("lang") == "en"
+    assert page.one("//dl/div[1]/dd/bdi").get("lang") is None
+
+
+def test_an_attribute_of_a_city_that_the_catalogue_lacks_is_named_as_it_is(pages: Pages) -> None:
+    page = _page(pages, "en", Decision((ruling("library_card", "L-1", form=EXACT),)))
+    assert AttributeName("library_card") in page.words("//ul[@class='items']")

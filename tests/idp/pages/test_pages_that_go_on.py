@@ -1,0 +1,127 @@
+"""Endings, errors, and the pages that lead to somebody else."""
+
+import inspect
+
+import pytest
+
+from idp.pages.headers import SUBMIT_SCRIPT
+from idp.pages.languages import LANGUAGES
+from idp.pages.render import Pages
+from idp.pages.views import Ending, ErrorView, Kept, Kind, LeavingView, PostView, RefusedView, Text, Towards
+from idp.pages.wording import MOVES, Move, known_code
+from policies import errors
+from tests.idp.pages.reading import Read
+
+SERVICE = Text("Parking", "en")
+TARGET = "https://city.example/cb?error=access_denied&state=1"
+FIELDS = (("error", "access_denied"), ("state", "1"))
+
+
+@pytest.mark.spec("decisions.md 7")
+def test_after_an_approval_the_page_goes_on_and_has_a_link(pages: Pages) -> None:
+    view = LeavingView("en", SERVICE, TARGET)
+    page = Read(pages.leaving(view))
+    assert page.one("//meta[@http-equiv='refresh']").get("content") == f"0; url={TARGET}"
+    assert page.one("//main//a").get("href") == TARGET
+    assert view.kind is Kind.PLAIN
+
+
+@pytest.mark.parametrize("ending", [Ending.REFUSED, Ending.CANCELLED])
+def test_who_chose_the_end_goes_on_at_once(pages: Pages, ending: Ending) -> None:
+    page = Read(pages.refused(RefusedView("en", ending, SERVICE, TARGET)))
+    assert page.find("//meta[@http-equiv='refresh']")
+    assert page.words("//main//a") == "Back to Parking"
+    assert "Parking was given nothing about you." in page.words()
+
+
+@pytest.mark.spec("decisions.md 29")
+def test_who_was_stopped_reads_what_is_missing_first(pages: Pages) -> None:
+    missing = (Kept(Text("Date of birth", "en"), "It was not sent."),)
+    page = Read(pages.refused(RefusedView("en", Ending.BLOCKED, SERVICE, TARGET, (), missing)))
+    assert not page.find("//meta[@http-equiv='refresh'] | //script")
+    assert page.words("//ul[@class='kept']") == "Date of birth It was not sent."
+    assert page.one("//main//a").get("href") == TARGET
+
+
+def test_a_stopped_login_ends_by_a_post_to_us(pages: Pages) -> None:
+    view = RefusedView("en", Ending.BLOCKED, SERVICE, fields=(("choice", "refuse"),), action="/login/L1/decision")
+    page = Read(pages.refused(view))
+    assert page.one("//form").get("action") == "/login/L1/decision"
+    assert page.one("//form/input").get("value") == "refuse"
+    assert not page.find("//script")
+    assert view.kind is Kind.FORM
+
+
+@pytest.mark.parametrize(("ending", "scripts"), [(Ending.REFUSED, 1), (Ending.CANCELLED, 1), (Ending.BLOCKED, 0)])
+def test_an_answer_by_form_post_is_posted(pages: Pages, ending: Ending, scripts: int) -> None:
+    view = RefusedView("en", ending, SERVICE, TARGET, FIELDS)
+    page = Read(pages.refused(view))
+    assert tuple((each.get("name"), each.get("value")) for each in page.find("//form/input")) == FIELDS
+    assert page.words("//form/button") == "Back to Parking"
+    assert len(page.find("//script")) == scripts
+    assert not page.find("//meta[@http-equiv='refresh']")
+    assert view.kind is Kind.POST
+
+
+def test_without_a_verified_address_there_is_no_way_on(pages: Pages) -> None:
+    view = RefusedView("en", Ending.REFUSED, SERVICE)
+    page = Read(pages.refused(view))
+    assert not page.find("//main//a | //form | //meta[@http-equiv] | //script")
+    assert view.kind is Kind.PLAIN
+
+
+@pytest.mark.parametrize("towards", Towards)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_posted_message_has_a_button_and_the_one_script(pages: Pages, towards: Towards, language: str) -> None:
+    page = Read(pages.post(PostView(language, towards, Text("ID Austria", "de"), "https://idp.example/sso", FIELDS)))
+    assert page.one("//form").get("action") == "https://idp.example/sso"
+    assert page.words("//form/button")
+    assert page.one("//script").text == SUBMIT_SCRIPT
+    assert "ID Austria" in page.words("//main")
+
+
+def _codes() -> set[str]:
+    kinds = [each for _, each in inspect.getmembers(errors, inspect.isclass) if issubclass(each, errors.BrokerError)]
+    return {kind.code for kind in kinds}
+
+
+def test_every_code_of_an_error_has_a_page() -> None:
+    assert _codes() <= set(MOVES)
+
+
+@pytest.mark.parametrize("code", MOVES)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_error_says_what_happened_whose_move_it_is_and_a_reference(pages: Pages, code: str, language: str) -> None:
+    page = Read(pages.error(ErrorView(language, code, "7F3K-2QXM")))
+    say = pages.wording(language).language.say
+    assert page.words("//h1") == say(f"error.{code}.title")
+    assert say(f"error.{code}.text") in page.words("//main")
+    assert say(f"error.mover.{MOVES[code]}") in page.words("//main")
+    assert page.words("//code") == "7F3K-2QXM"
+    assert not page.find("//main//a | //form")
+
+
+def test_each_mover_has_an_error() -> None:
+    assert set(MOVES.values()) == set(Move)
+
+
+def test_an_unknown_code_is_an_error_of_ours(pages: Pages) -> None:
+    assert known_code("no such code") == "internal"
+    page = Read(pages.error(ErrorView("en", "<b>", "R")))
+    assert page.words("//h1") == "Something went wrong on our side"
+
+
+def test_an_error_leads_back_where_that_is_safe(pages: Pages) -> None:
+    named = Read(pages.error(ErrorView("en", "replayed", "R", TARGET, SERVICE)))
+    assert (named.one("//main//a").get("href"), named.words("//main//a")) == (TARGET, "Back to Parking")
+    unnamed = Read(pages.error(ErrorView("en", "replayed", "R", TARGET)))
+    assert unnamed.words("//main//a") == "Back to the service"
+
+
+def test_an_error_goes_back_by_hand_and_by_form_post_where_the_service_wants_that(pages: Pages) -> None:
+    view = ErrorView("en", "assurance_too_low", "R", "https://city.example/cb", SERVICE, FIELDS)
+    page = Read(pages.error(view))
+    assert tuple((each.get("name"), each.get("value")) for each in page.find("//form/input")) == FIELDS
+    assert page.words("//form/button") == "Back to Parking"
+    assert not page.find("//script | //main//a")
+    assert (view.kind, ErrorView("en", "internal", "R").kind) == (Kind.POST, Kind.PLAIN)

@@ -1,0 +1,131 @@
+"""Every phrase is there in every language, with the same parts, and none is idle."""
+
+import re
+import string
+from importlib import resources
+from itertools import pairwise
+
+import pytest
+
+from idp.pages.languages import LANGUAGES, load_languages
+from idp.pages.render import Pages
+from idp.pages.views import Ending, Towards
+from idp.pages.wording import FORMS, GENDERS, MOVES, Move
+from policies.assurance import LevelOfAssurance
+from policies.purposes import Basis
+from policies.release import Reason
+
+SPOKEN = load_languages()
+PACKAGE = resources.files("idp.pages")
+# Phrases that the code finds by a name that it puts together, and all names that can occur
+BUILT = {
+    *(f"basis.{basis}" for basis in Basis),
+    *(f"reason.{reason}" for reason in Reason),
+    *(f"loa.{level.label}" for level in LevelOfAssurance),
+    *(f"refused.{ending}.{part}" for ending in Ending for part in ("title", "text")),
+    *(f"post.{towards}.{part}" for towards in Towards for part in ("title", "text")),
+    *(f"form.{form}.{part}" for form in (*FORMS, "other") for part in ("title", "only")),
+    *(f"error.{code}.{part}" for code in MOVES for part in ("title", "text")),
+    *(f"error.mover.{move}" for move in Move),
+    *(f"value.{gender}" for gender in GENDERS),
+}
+
+
+def _parts(phrase: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(phrase) if name is not None}
+
+
+def _said() -> set[str]:
+    """The keys that stand whole in a template or a module."""
+    sources = [
+        each.read_text("utf-8")
+        for folder in (PACKAGE, PACKAGE / "templates")
+        for each in folder.iterdir()
+        if each.name.endswith((".py", ".html"))
+    ]
+    return {key for text in sources for key in re.findall(r"\"([a-z]+(?:\.[a-z_]+)*)\"", text)}
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_no_phrase_is_missing_and_none_is_idle(tag: str) -> None:
+    keys = set(SPOKEN[tag].phrases)
+    assert keys == set(SPOKEN["en"].phrases)
+    assert keys >= BUILT
+    assert keys - BUILT - _said() == set()
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_every_phrase_has_the_parts_of_the_english_one(tag: str) -> None:
+    # Estonian and Chinese may say "the service" where English names it, and never name what English does not have
+    for key, phrase in SPOKEN[tag].phrases.items():
+        assert _parts(phrase) == _parts(SPOKEN["en"].phrases[key]), key
+
+
+@pytest.mark.parametrize("tag", [tag for tag in LANGUAGES if tag != "en"])
+def test_nothing_is_left_in_english(tag: str) -> None:
+    same = {key for key, phrase in SPOKEN[tag].phrases.items() if phrase == SPOKEN["en"].phrases[key]}
+    assert same <= {"form.other.title"}
+
+
+def test_chinese_is_written_with_its_own_punctuation() -> None:
+    for key, phrase in SPOKEN["zh-Hans"].phrases.items():
+        assert re.search(r"[\u4e00-\u9fff]", phrase) or key == "form.other.title"
+        assert not re.search(r"[\u4e00-\u9fff][,.:;?!()\"]", phrase), key
+
+
+def test_no_phrase_has_markup_or_stray_space() -> None:
+    for language in SPOKEN.values():
+        for key, phrase in language.phrases.items():
+            assert not re.search(r"[<>&]|^\s|\s$|\s{2}", phrase), key
+
+
+def test_a_phrase_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        SPOKEN["en"].say("approval.nonsense")
+    with pytest.raises(KeyError):
+        SPOKEN["en"].say("picker.lead")
+
+
+def test_the_digest_covers_every_template_and_phrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Pages().template_digest
+    assert re.fullmatch(r"[0-9a-f]{64}", plain)
+    assert Pages().template_digest == plain
+    changed = {
+        **SPOKEN,
+        "et": type(SPOKEN["et"])("et", {**SPOKEN["et"].phrases, "approval.refuse": "x"}, SPOKEN["et"].locale),
+    }
+    monkeypatch.setattr("idp.pages.render.load_languages", lambda: changed)
+    assert Pages().template_digest != plain
+
+
+@pytest.mark.spec("design §7: contrast AA")
+@pytest.mark.parametrize("theme", [0, 1])
+def test_every_pair_of_ink_and_paper_has_contrast_enough(theme: int) -> None:
+    style = (PACKAGE / "static" / "style.css").read_text("utf-8")
+    colours = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[theme]
+    named = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6});", colours))
+    for ink, paper, least in (
+        ("ink", "paper", 7.0),
+        ("soft", "paper", 7.0),
+        ("soft", "page", 7.0),
+        ("link", "paper", 7.0),
+        ("act-ink", "act", 7.0),
+        ("act-ink", "act-over", 7.0),
+        ("good-ink", "good", 7.0),
+        ("edge", "paper", 3.0),
+        ("focus", "paper", 3.0),
+    ):
+        assert _contrast(named[ink], named[paper]) >= least, (ink, paper)
+
+
+@pytest.mark.spec("WCAG 2.2, relative luminance")
+def _contrast(one: str, other: str) -> float:
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    channels = [int(digits[a:b], 16) / 255 for a, b in pairwise((0, 2, 4, 6))]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

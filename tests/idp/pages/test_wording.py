@@ -1,0 +1,166 @@
+"""A decision in words."""
+
+import pytest
+
+from idp.pages.languages import LANGUAGES
+from idp.pages.render import Pages
+from idp.pages.views import Text
+from idp.pages.wording import FORMS, text_in
+from policies import forms
+from policies.attributes import Address, Attribute, AttributeName, Form, Value
+from policies.catalogue import STANDARD
+from policies.release import Decision, Reason
+from tests.e2e.gallery import BLOCKED, DECISION, PURPOSE, ruling
+
+
+@pytest.mark.parametrize(
+    ("translated", "language", "text"),
+    [
+        ({"en": "a", "et": "b"}, "et", Text("b", "et")),
+        ({"en": "a"}, "et", Text("a", "en")),
+        ({"en": "a", "et": ""}, "et", Text("a", "en")),
+        ({"fi": "c", "de": "d"}, "et", Text("d", "de")),
+        ({}, "et", Text("", "et")),
+    ],
+)
+def test_a_text_is_said_in_the_best_language_there_is(translated: dict[str, str], language: str, text: Text) -> None:
+    assert text_in(translated, language) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "value", "lines"),
+    [
+        ("birthdate", "exact", "1990-07-22", ("22. juuli 1990",)),
+        ("birthdate", "birth_year", "1990", ("1990",)),
+        ("birthdate", "age_over", True, ("Jah",)),
+        ("birthdate", "age_over", False, ("Ei",)),
+        (
+            "address",
+            "exact",
+            Address("Kase 1", "10143", "Tallinn", "Harjumaa", "EE"),
+            ("Kase 1", "10143 Tallinn", "Harjumaa", "Eesti"),
+        ),
+        ("address", "exact", Address(locality="Tallinn"), ("Tallinn",)),
+        ("address", "exact", Address(), ()),
+        ("address", "country", "DE", ("Saksamaa",)),
+        ("nationality", "exact", "FI", ("Soome",)),
+        ("nationality", "exact", "stateless", ("stateless",)),
+        ("gender", "exact", "female", ("Naine",)),
+        ("gender", "exact", "male", ("Mees",)),
+        ("gender", "exact", "Unspecified", ("Unspecified",)),
+        ("given_name", "initials", "M. L.", ("M. L.",)),
+        # only what the catalogue calls a date is read as one
+        ("given_name", "exact", "1990-07-22", ("1990-07-22",)),
+        ("library_card", "exact", "EE", ("EE",)),
+    ],
+)
+def test_a_value_is_said_as_readers_say_it(
+    pages: Pages, name: str, form: str, value: Value, lines: tuple[str, ...]
+) -> None:
+    attribute = Attribute(AttributeName(name), Form(form, "18" if form == "age_over" else ""), value)
+    assert pages.wording("et").value(attribute, STANDARD) == lines
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "value", "said"),
+    [
+        (
+            "birthdate",
+            Form("age_over", "18"),
+            True,
+            ("You are 18 or older", "The service learns only whether you are 18 or older."),
+        ),
+        (
+            "birthdate",
+            Form("birth_year"),
+            "1990",
+            ("Year of birth", "The service learns the year only, not the day or the month."),
+        ),
+        (
+            "address",
+            Form("resident_of", "Tartu"),
+            True,
+            ("You live in Tartu", "The service learns only whether you live in Tartu."),
+        ),
+        (
+            "address",
+            Form("resident_of", "EE"),
+            True,
+            ("You live in Estonia", "The service learns only whether you live in Estonia."),
+        ),
+        ("address", Form("country"), "EE", ("Address: country only", "The service learns the country only.")),
+        ("given_name", Form("initials"), "M.", ("Given name: initials only", "The service learns the first letters only.")),
+        (
+            "given_name",
+            Form("soundex", "4"),
+            "M600",
+            ("Given name (soundex(4))", "The service learns less than the whole of it."),
+        ),
+    ],
+)
+def test_a_weaker_form_says_what_it_tells(pages: Pages, name: str, form: Form, value: Value, said: tuple[str, str]) -> None:
+    item = pages.wording("en").item(ruling(name, value, form=form), PURPOSE, STANDARD)
+    assert (item.title.text, item.only) == said
+    assert item.stays == Text(STANDARD.attributes[AttributeName(name)].title["en"], "en")
+
+
+def test_a_whole_attribute_replaces_nothing(pages: Pages) -> None:
+    item = pages.wording("en").item(ruling("given_name", "Mari"), PURPOSE, STANDARD)
+    assert (item.title.text, item.only, item.stays, item.value) == ("Given name", "", None, ("Mari",))
+
+
+def test_where_the_source_has_no_more_nothing_is_said_to_stay_behind(pages: Pages) -> None:
+    given = ruling("address", "EE", form=Form("country"), reason=Reason.SOURCE_HAS_LESS)
+    item = pages.wording("en").item(given, PURPOSE, STANDARD)
+    assert (item.stays, item.only) == (None, "The service learns the country only.")
+
+
+def test_a_program_can_read_what_goes_by_its_stable_names(pages: Pages) -> None:
+    given = ruling("birthdate", value=True, form=Form("age_over", "18"), reason=Reason.LEAST_SUFFICIENT)
+    item = pages.wording("zh-Hans").item(given, PURPOSE, STANDARD)
+    assert (item.asked, item.form, item.claim, item.code) == ("exact", "age_over(18)", "age_over_18", "least_sufficient")
+    kept = pages.wording("zh-Hans").kept_one(ruling("gender", None, reason=Reason.NOT_NEEDED), STANDARD)
+    assert (kept.name, kept.code) == ("gender", "not_needed")
+
+
+def test_a_derived_form_that_was_asked_for_says_what_stays_too(pages: Pages) -> None:
+    form = Form("age_over", "18")
+    item = pages.wording("en").item(ruling("birthdate", value=True, form=form, asked=form), PURPOSE, STANDARD)
+    assert item.stays == Text("Date of birth", "en")
+
+
+def test_every_weaker_form_of_the_policies_has_phrases() -> None:
+    known = {name for table in forms.FORMS.values() for name in table} - {"exact"}
+    assert known == FORMS
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_is_a_sentence(pages: Pages, language: str, reason: Reason) -> None:
+    kept = pages.wording(language).kept_one(ruling("gender", None, reason=reason), STANDARD)
+    assert kept.reason.endswith((".", "。"))
+
+
+def test_a_decision_is_told_whole_and_in_its_order(pages: Pages) -> None:
+    words = pages.wording("en")
+    items, kept = words.items(DECISION, PURPOSE, STANDARD), words.kept(DECISION, STANDARD)
+    assert [item.name for item in items] == ["address", "birthdate", "email", "family_name", "given_name", "nationality"]
+    assert [item.required for item in items] == [False, True, False, True, True, True]
+    assert [one.title.text for one in kept] == ["Gender", "Personal identifier", "Phone number"]
+    assert len(items) + len(kept) == len(DECISION.rulings)
+
+
+def test_what_is_missing_is_what_was_required_and_denied(pages: Pages) -> None:
+    missing = pages.wording("en").missing(BLOCKED, STANDARD)
+    assert [one.title.text for one in missing] == ["Date of birth"]
+    assert pages.wording("en").missing(DECISION, STANDARD) == ()
+
+
+def test_what_does_not_go_is_no_item(pages: Pages) -> None:
+    with pytest.raises(ValueError, match="does not go"):
+        pages.wording("en").item(ruling("gender", None), PURPOSE, STANDARD)
+
+
+def test_an_attribute_that_the_purpose_gives_no_reason_for_has_an_empty_one(pages: Pages) -> None:
+    decision = Decision((ruling("library_card", "L-1"),))
+    assert pages.wording("et").items(decision, PURPOSE, STANDARD)[0].why == Text("", "et")
