@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
+from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, KeySetSerialization
 
 from connectors.formats.claims import Json
@@ -87,6 +89,25 @@ def test_a_relying_partys_library_verifies_our_id_token(alg: str) -> None:
         "at_hash": base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode(),
         "age_over_18": True,
     }
+
+
+@pytest.mark.spec("OpenID Connect Core §3.1.3.7")
+def test_authlib_finds_every_claim_that_it_checks_in_our_id_token() -> None:
+    city = City()
+    found = redeemed(city, city.code(grant()))
+    header, claims = id_token(city, found)
+    options: dict[str, dict[str, object]] = {
+        "iss": {"essential": True, "value": ISSUER},
+        "aud": {"essential": True, "value": "parking"},
+        "nonce": {"essential": True, "value": "n-0S6_WzA2Mj"},
+        "acr": {"essential": True, "value": LevelOfAssurance.SUBSTANTIAL.uri},
+        "auth_time": {"essential": True},
+        "at_hash": {"essential": True},
+    }
+    parameters = {"nonce": "n-0S6_WzA2Mj", "access_token": found.body["access_token"], "max_age": 60}
+    CodeIDToken(claims, header, options, parameters).validate(now=NOW)
+    with pytest.raises(JoseError):
+        CodeIDToken(claims, header, options, {**parameters, "access_token": "another"}).validate(now=NOW)
 
 
 def test_an_id_token_has_only_the_attributes_that_were_asked_for_it() -> None:
