@@ -101,13 +101,14 @@ def _last_possible_day(birthdate: str, on: date) -> date | None:
     match = _DATE.fullmatch(birthdate)
     if match is None:
         return None
-    year, month, day = (int(part) if part else None for part in match.groups())
+    year, month, day = match.groups()
     try:
-        first = date(year or 0, month or 1, day or 1)
+        first = date(int(year), int(month or "1"), int(day or "1"))
     except ValueError:
         return None
     if first > on:
         return None
-    last_month = month or 12
-    last = first if day else date(first.year, last_month, calendar.monthrange(first.year, last_month)[1])
-    return min(last, on)
+    if day is not None:
+        return first
+    last_month = first.month if month else 12
+    return min(date(first.year, last_month, calendar.monthrange(first.year, last_month)[1]), on)

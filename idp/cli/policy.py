@@ -1,0 +1,227 @@
+"""`policy test` and `policy explain`: what the purposes would do, asked of the decision that every login goes through.
+
+Exit codes: 0 every example holds, or the login could go on; 1 one does not, the configuration has problems, or a required
+attribute is denied; 2 it could not be tried.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from idp.cli.console import problems, say
+from idp.configuration import read_configuration
+from policies.attributes import Address, AttributeName, Value
+from policies.errors import Misconfigured
+from policies.examples import Example, decide_for, differences, party_with_everything, withheld_by
+from policies.load import Configuration, load, load_situation
+from policies.parties import ClientId, PurposeId, RelyingParty
+from policies.purposes import Purpose
+from policies.release import Decision, Outcome
+
+policy = typer.Typer(no_args_is_help=True, help="Try the purposes, without anybody signing in.")
+Folder = Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")]
+ADDRESS_PARTS = ("street", "postal_code", "locality", "region", "country")
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+@policy.command("test")
+def run_examples(config: Folder, *, as_json: AsJson = False) -> None:
+    """Run the examples that stand in the purposes' files.
+
+    Example: ciconia policy test --config city
+    """
+    configuration = _configuration(config, as_json=as_json)
+    tried = [
+        (purpose_id, example, _run(example, purpose_id, configuration))
+        for purpose_id, examples in sorted(configuration.examples.items())
+        for example in examples
+    ]
+    failed = [found for _, _, found in tried if found]
+    if as_json:
+        print(
+            json.dumps(
+                {"ok": bool(tried) and not failed, "examples": [_example(*one) for one in tried]}, ensure_ascii=False
+            )
+        )
+    else:
+        _print_examples(tried)
+    if not tried:
+        say("No purpose has an example: nothing was tried. Write [[examples]] into its file.", error=True)
+        raise typer.Exit(2)
+    raise typer.Exit(1 if failed else 0)
+
+
+@policy.command()
+def explain(
+    config: Folder,
+    purpose_id: Annotated[str, typer.Option("--purpose", help="The id of a purpose.", metavar="ID")],
+    made_up: Annotated[
+        Path,
+        typer.Option("--from", help="A TOML file of a made-up person: loa, asked, [given], perhaps on.", metavar="FILE"),
+    ],
+    client: Annotated[str, typer.Option(help="Whose registration; else one for everything.", metavar="CLIENT_ID")] = "",
+    refuse: Annotated[
+        list[str] | None, typer.Option(help="An optional attribute that is not ticked.", metavar="NAME")
+    ] = None,
+    *,
+    show_values: Annotated[bool, typer.Option("--show-values", help="Print the values that would go.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show for made-up attributes what would go, in which form, and why the rest would not.
+
+    Example: ciconia policy explain --purpose resident-parking --from maria.toml --config city
+    """
+    configuration = _configuration(config, as_json=as_json)
+    purpose, party = _purpose_and_party(purpose_id, client, configuration)
+    try:
+        situation = load_situation(str(made_up), made_up.read_bytes(), configuration.catalogue)
+    except OSError as error:
+        say(f"{made_up} cannot be read: {error.strerror}.", error=True)
+        raise typer.Exit(2) from None
+    except Misconfigured as error:
+        problems(error, as_json=as_json)
+        raise typer.Exit(2) from None
+    on = situation.on or datetime.now(tz=UTC).date()
+    offered = decide_for(situation, purpose, party, on, (), catalogue=configuration.catalogue)
+    refused = [AttributeName(name) for name in refuse or ()]
+    for name in refused:
+        if name not in offered.optional:
+            say(f"{name} has no box to leave empty here. Boxes: {', '.join(offered.optional) or 'none'}.", error=True)
+            raise typer.Exit(2)
+    decision = decide_for(situation, purpose, party, on, refused, catalogue=configuration.catalogue)
+    if as_json:
+        print(json.dumps(_decision(decision, purpose, party, on, show_values=show_values), ensure_ascii=False))
+    else:
+        _print_decision(decision, purpose, party, show_values=show_values)
+    raise typer.Exit(1 if decision.blocked else 0)
+
+
+def _configuration(directory: Path, *, as_json: bool) -> Configuration:
+    try:
+        files = read_configuration(directory)
+    except Misconfigured as error:
+        problems(error, as_json=as_json)
+        raise typer.Exit(2) from None
+    try:
+        return load(files)
+    except Misconfigured as error:
+        problems(error, as_json=as_json)
+        raise typer.Exit(1) from None
+
+
+def _purpose_and_party(purpose_id: str, client: str, configuration: Configuration) -> tuple[Purpose, RelyingParty]:
+    purpose = configuration.purposes.get(PurposeId(purpose_id))
+    if purpose is None:
+        say(f"There is no purpose {purpose_id}. Purposes: {', '.join(configuration.purposes) or 'none'}.", error=True)
+        raise typer.Exit(2)
+    party = (
+        configuration.parties.get(ClientId(client)) if client else party_with_everything(purpose, configuration.catalogue)
+    )
+    if party is None:
+        say(f"There is no party {client}. Parties: {', '.join(configuration.parties) or 'none'}.", error=True)
+        raise typer.Exit(2)
+    return purpose, party
+
+
+def _run(example: Example, purpose_id: PurposeId, configuration: Configuration) -> tuple[str, ...]:
+    purpose, catalogue = configuration.purposes[purpose_id], configuration.catalogue
+    party = configuration.parties.get(example.client_id) or party_with_everything(purpose, catalogue)
+    on = example.situation.on
+    return ("it names no day.",) if on is None else differences(example, purpose, party, on, catalogue=catalogue)
+
+
+def _example(purpose_id: PurposeId, example: Example, found: Sequence[str]) -> dict[str, object]:
+    return {
+        "purpose": purpose_id,
+        "title": example.title,
+        "file": example.source.file,
+        "line": example.source.line,
+        "holds": not found,
+        "differences": list(found),
+    }
+
+
+def _print_examples(tried: Sequence[tuple[PurposeId, Example, Sequence[str]]]) -> None:
+    table = Table("purpose", "example", "", title_justify="left")
+    for purpose_id, example, found in tried:
+        table.add_row(purpose_id, escape(example.title), "[red]fails[/red]" if found else "[green]holds[/green]")
+    _console().print(table)
+    for _, example, found in tried:
+        for sentence in found:
+            say(f"{example.source}: {sentence}", error=True)
+    say(f"{sum(1 for _, _, found in tried if not found)} of {len(tried)} examples hold.")
+
+
+def _decision(
+    decision: Decision, purpose: Purpose, party: RelyingParty, on: date, *, show_values: bool
+) -> dict[str, object]:
+    went = {attribute.name: attribute for attribute in decision.released}
+    stayed = withheld_by(decision)
+    return {
+        "purpose": purpose.purpose_id,
+        "client": party.client_id or None,
+        "on": on.isoformat(),
+        "released": {
+            name: {"form": str(one.form), **({"value": _json(one.value)} if show_values else {})}
+            for name, one in went.items()
+        },
+        "weakened": [
+            {
+                "attribute": r.name,
+                "asked": str(r.asked),
+                "given": str(went[r.name].form),
+                "reason": r.reason,
+                "rule": str(r.source),
+            }
+            for r in decision.rulings
+            if r.name in went and r.outcome is Outcome.WEAKENED
+        ],
+        "withheld": [
+            {"attribute": r.name, "asked": str(r.asked), "reason": stayed[r.name], "rule": str(r.source)}
+            for r in decision.rulings
+            if r.name in stayed
+        ],
+        "blocked": list(decision.blocked),
+    }
+
+
+def _print_decision(decision: Decision, purpose: Purpose, party: RelyingParty, *, show_values: bool) -> None:
+    went = {attribute.name: attribute for attribute in decision.released}
+    stayed = withheld_by(decision)
+    table = Table("attribute", "asked", "goes as", "why", "rule", title_justify="left")
+    if show_values:
+        table.add_column("value")
+    for r in decision.rulings:
+        goes = str(went[r.name].form) if r.name in went else "-"
+        row = [r.name, str(r.asked), goes, stayed.get(r.name, r.reason.value), str(r.source)]
+        value = [_text(went[r.name].value)] if show_values and r.name in went else []
+        table.add_row(*(escape(cell) for cell in (*row, *value)))
+    say(f"{purpose.title['en']} ({purpose.basis}: {purpose.law['en']}), asked by {party.title['en']}:")
+    _console().print(table)
+    if decision.blocked:
+        say(f"Nothing at all is released: {', '.join(decision.blocked)} is required, and cannot go.")
+
+
+def _console() -> Console:
+    """Made when it is used, for stdout may be another by then; wide enough for a pipe."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=160)
+
+
+def _json(value: Value) -> object:
+    if isinstance(value, Address):
+        return {part: getattr(value, part) for part in ADDRESS_PARTS}
+    return value
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, Address):
+        return ", ".join(filter(None, (getattr(value, part) for part in ADDRESS_PARTS)))
+    return value if isinstance(value, str) else str(value).lower()

@@ -1,0 +1,175 @@
+import itertools
+
+import pytest
+
+from policies.attributes import EXACT, Form
+from policies.errors import Misconfigured
+from policies.forms import (
+    FORMS,
+    FormKind,
+    Kind,
+    check_semilattice,
+    form_title,
+    is_form,
+    meet,
+    parse_form,
+    says_no_more,
+)
+
+DATES = FORMS[Kind.DATE]
+ELEMENTS = {
+    kind: [
+        Form(known.name, parameter)
+        for known in table.values()
+        for parameter in {"age": ("18", "21", "65"), "place": ("Storkhaven", "Tallinn"), "": ("",)}[known.parameter]
+    ]
+    for kind, table in FORMS.items()
+}
+PAIRS = [(kind, a, b) for kind, forms in ELEMENTS.items() for a, b in itertools.product(forms, repeat=2)]
+
+
+def kind_of(name: str, *below: str, parameter: str = "") -> FormKind:
+    return FormKind(name, frozenset(below), {"en": name}, parameter)
+
+
+def table(*kinds: FormKind) -> dict[str, FormKind]:
+    return {one.name: one for one in (kind_of("exact"), *kinds)}
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_forms_of_every_kind_are_a_meet_semilattice(kind: Kind) -> None:
+    check_semilattice(kind, FORMS[kind])
+
+
+@pytest.mark.parametrize(("kind", "a", "b"), PAIRS)
+def test_the_meet_is_the_greatest_form_that_says_no_more_than_either(kind: Kind, a: Form, b: Form) -> None:
+    forms = FORMS[kind]
+    both = [c for c in ELEMENTS[kind] if says_no_more(forms, c, a) and says_no_more(forms, c, b)]
+    common = meet(forms, a, b)
+    assert (common is None) == (not both)
+    if common is not None:
+        assert common in both
+        assert all(says_no_more(forms, c, common) for c in both)
+
+
+@pytest.mark.parametrize(("kind", "a", "b"), PAIRS)
+def test_the_meet_does_not_depend_on_the_order(kind: Kind, a: Form, b: Form) -> None:
+    assert meet(FORMS[kind], a, b) == meet(FORMS[kind], b, a)
+
+
+def test_two_thresholds_have_nothing_in_common() -> None:
+    assert meet(DATES, Form("age_over", "18"), Form("age_over", "21")) is None
+
+
+def test_a_form_of_another_kind_has_no_meet_even_with_itself() -> None:
+    assert meet(DATES, Form("initials"), Form("initials")) is None
+    assert meet(DATES, EXACT, Form("initials")) is None
+    assert not says_no_more(DATES, Form("initials"), Form("initials"))
+
+
+def test_a_deeper_order_finds_the_form_in_common_below_two() -> None:
+    forms = table(kind_of("month", "exact"), kind_of("day", "exact"), kind_of("season", "exact", "month", "day"))
+    check_semilattice("x", forms)
+    assert meet(forms, Form("month"), Form("day")) == Form("season")
+
+
+def test_of_several_forms_in_common_the_one_that_says_most_is_the_meet() -> None:
+    forms = table(
+        kind_of("half", "exact", "month", "day", "season"),
+        kind_of("month", "exact"),
+        kind_of("day", "exact"),
+        kind_of("season", "exact", "month", "day"),
+    )
+    check_semilattice("x", forms)
+    assert meet(forms, Form("month"), Form("day")) == Form("season")
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        table(kind_of("island")),
+        table(kind_of("a", "exact", "b"), kind_of("b", "exact", "a")),
+        table(kind_of("a", "exact"), kind_of("b", "exact", "a"), kind_of("c", "exact", "b")),
+        table(
+            kind_of("a", "exact"), kind_of("b", "exact"), kind_of("c", "exact", "a", "b"), kind_of("d", "exact", "a", "b")
+        ),
+        table(kind_of("a", "exact"), kind_of("b", "exact"), kind_of("c", "exact", "a", "b", parameter="age")),
+    ],
+    ids=["not below exact", "a circle", "not transitive", "two greatest in common", "a parameter below two"],
+)
+def test_an_order_that_is_no_semilattice_is_refused(forms: dict[str, FormKind]) -> None:
+    with pytest.raises(Misconfigured):
+        check_semilattice("x", forms)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("exact", EXACT),
+        ("age_over(18)", Form("age_over", "18")),
+        ("age_over(150)", Form("age_over", "150")),
+        ("resident_of(Storkhaven)", Form("resident_of", "Storkhaven")),
+        ("resident_of(Saint-Jean d'Or)", Form("resident_of", "Saint-Jean d'Or")),
+        ("resident_of(Po\u0303lva)", Form("resident_of", "P\u00f5lva")),
+        ("birth_year", Form("birth_year")),
+        ("country", Form("country")),
+        ("initials", Form("initials")),
+    ],
+)
+def test_a_form_is_read_as_it_is_written(text: str, expected: Form) -> None:
+    assert parse_form(text) == expected
+
+
+@pytest.mark.parametrize("text", ["exact", "age_over(18)", "resident_of(Storkhaven)", "birth_year"])
+def test_a_form_that_was_read_is_spelled_the_same(text: str) -> None:
+    assert str(parse_form(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Exact",
+        "exact()",
+        "exact(1)",
+        "age_over",
+        "age_over()",
+        "age_over(0)",
+        "age_over(018)",
+        "age_over(-1)",
+        "age_over(151)",
+        "age_over(1000)",
+        "age_over(18) ",
+        "age_over(18))",
+        "age_over(\u0661\u0668)",  # Arabic digits: int() would read them
+        "age_over(eighteen)",
+        "resident_of()",
+        "resident_of( )",
+        "resident_of( Storkhaven)",
+        "resident_of(Stork\nhaven)",
+        "resident_of(" + "x" * 101 + ")",
+        "resident_of(a(b))",
+        "birth_year(1)",
+        "shoe_size",
+    ],
+)
+def test_what_is_no_form_is_not_read(text: str) -> None:
+    assert parse_form(text) is None
+
+
+def test_a_kind_has_only_its_own_forms() -> None:
+    assert is_form(Kind.DATE, Form("age_over", "18"))
+    assert not is_form(Kind.TEXT, Form("age_over", "18"))
+    assert not is_form(Kind.DATE, Form("age_over", "x"))
+    assert not is_form(Kind.DATE, Form("exact", "18"))
+
+
+def test_every_form_has_words_in_three_languages() -> None:
+    for known in {name for table in FORMS.values() for name in table}:
+        assert set(form_title(Form(known, "X"))) == {"en", "et", "zh-Hans"}
+    assert form_title(Form("age_over", "18"))["en"] == "whether 18 or older"
+    assert form_title(Form("nonsense")) == {}
+
+
+def test_a_place_with_braces_stays_text() -> None:
+    assert form_title(Form("resident_of", "{0.__class__}"))["en"] == "whether resident of {0.__class__}"

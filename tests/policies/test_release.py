@@ -1,0 +1,223 @@
+import pytest
+
+from policies.assurance import LevelOfAssurance
+from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
+from policies.authentication import AskedAttribute
+from policies.errors import ReleaseDenied
+from policies.parties import RelyingParty, Source
+from policies.purposes import Purpose
+from policies.release import Decision, Outcome, Reason, Ruling, choose, decide
+from tests.policies.parts import HOME, ON, PARTY_FILE, PURPOSE_FILE, asked, form, offered, party, purpose
+
+BIRTHDATE, EMAIL, ADDRESS = AttributeName("birthdate"), AttributeName("email"), AttributeName("address")
+MARIA = offered(birthdate="1990-04-01", email="maria@example.org", address=HOME, family_name="Maasikas")
+
+
+def one(decision: Decision) -> Ruling:
+    assert len(decision.rulings) == 1
+    return decision.rulings[0]
+
+
+def test_what_is_asked_registered_and_needed_goes_as_asked() -> None:
+    ruling = one(decide(asked(email="exact"), purpose(email="exact"), party(email="exact"), MARIA, ON))
+    assert (ruling.outcome, ruling.reason) == (Outcome.AS_ASKED, Reason.AS_ASKED)
+    assert ruling.released == Attribute(EMAIL, EXACT, "maria@example.org")
+    assert ruling.source == Source(PURPOSE_FILE.file, 20)
+
+
+def test_a_birth_date_goes_as_over_18_where_the_purpose_needs_no_more() -> None:
+    ruling = one(decide(asked(birthdate="exact"), purpose(birthdate="age_over(18)"), party(birthdate="exact"), MARIA, ON))
+    assert (ruling.outcome, ruling.reason) == (Outcome.WEAKENED, Reason.LEAST_SUFFICIENT)
+    assert ruling.released == Attribute(BIRTHDATE, form("age_over(18)"), value=True)
+    assert ruling.asked == EXACT
+
+
+@pytest.mark.parametrize(
+    ("registered", "needed", "line"),
+    [
+        ("exact", "age_over(18)", Source(PURPOSE_FILE.file, 20)),
+        ("age_over(18)", "exact", Source(PARTY_FILE.file, 10)),
+        ("age_over(18)", "age_over(18)", Source(PURPOSE_FILE.file, 20)),
+    ],
+)
+def test_the_rule_is_the_line_that_weakened(registered: str, needed: str, line: Source) -> None:
+    ruling = one(decide(asked(birthdate="exact"), purpose(birthdate=needed), party(birthdate=registered), MARIA, ON))
+    assert ruling.source == line
+    assert ruling.outcome is Outcome.WEAKENED
+
+
+@pytest.mark.parametrize(
+    ("of_party", "of_purpose", "reason", "line"),
+    [
+        (party(), purpose(email="exact"), Reason.NOT_REGISTERED, PARTY_FILE),
+        (party(("other",), email="exact"), purpose(email="exact"), Reason.PURPOSE_NOT_REGISTERED, PARTY_FILE),
+        (party((), email="exact"), purpose(email="exact"), Reason.PURPOSE_NOT_REGISTERED, PARTY_FILE),
+        (party(email="exact"), purpose(), Reason.NOT_NEEDED, PURPOSE_FILE),
+    ],
+)
+def test_what_no_rule_allows_is_withheld(of_party: RelyingParty, of_purpose: Purpose, reason: Reason, line: Source) -> None:
+    ruling = one(decide(asked(email="exact"), of_purpose, of_party, MARIA, ON))
+    assert (ruling.outcome, ruling.reason, ruling.source) == (Outcome.WITHHELD, reason, line)
+    assert ruling.released is None
+
+
+@pytest.mark.parametrize(
+    ("registered", "needed", "line"),
+    [
+        ("birth_year", "exact", Source(PARTY_FILE.file, 10)),
+        ("exact", "birth_year", Source(PURPOSE_FILE.file, 20)),
+        ("exact", "age_over(21)", Source(PURPOSE_FILE.file, 20)),
+    ],
+)
+def test_forms_with_nothing_in_common_are_withheld(registered: str, needed: str, line: Source) -> None:
+    ruling = one(decide(asked(birthdate="age_over(18)"), purpose(birthdate=needed), party(birthdate=registered), MARIA, ON))
+    assert (ruling.reason, ruling.source, ruling.released) == (Reason.NO_COMMON_FORM, line, None)
+
+
+def test_an_assurance_below_the_purpose_denies_all() -> None:
+    low = offered(LevelOfAssurance.LOW, birthdate="1990-04-01", email="maria@example.org")
+    wanted = asked(birthdate="exact", email="exact", gender="exact")
+    decision = decide(wanted, purpose(birthdate="exact", email="exact"), party(birthdate="exact", email="exact"), low, ON)
+    assert {r.reason for r in decision.rulings} == {Reason.ASSURANCE_TOO_LOW}
+    assert decision.released == ()
+    assert decision.optional == ()
+
+
+@pytest.mark.parametrize("loa", list(LevelOfAssurance))
+def test_an_assurance_that_is_equal_or_above_suffices(loa: LevelOfAssurance) -> None:
+    source = offered(loa, email="maria@example.org")
+    decision = decide(asked(email="exact"), purpose(minimum=loa, email="exact"), party(email="exact"), source, ON)
+    assert len(decision.released) == 1
+
+
+def test_what_the_source_does_not_have_is_withheld() -> None:
+    ruling = one(decide(asked(email="exact"), purpose(email="exact"), party(email="exact"), offered(), ON))
+    assert (ruling.reason, ruling.released) == (Reason.NOT_AVAILABLE, None)
+
+
+def test_a_source_with_less_weakens_and_says_so() -> None:
+    only_country = offered(address=Address(country="EE"))
+    ruling = one(decide(asked(address="exact"), purpose(address="exact"), party(address="exact"), only_country, ON))
+    assert (ruling.outcome, ruling.reason) == (Outcome.WEAKENED, Reason.SOURCE_HAS_LESS)
+    assert ruling.released == Attribute(ADDRESS, Form("country"), "EE")
+
+
+def test_an_answer_of_no_is_released_like_an_answer_of_yes() -> None:
+    child = offered(birthdate="2020-04-01")
+    decision = decide(asked(birthdate="exact"), purpose(birthdate="age_over(18)"), party(birthdate="exact"), child, ON)
+    assert decision.released == (Attribute(BIRTHDATE, form("age_over(18)"), value=False),)
+
+
+def test_a_required_attribute_that_is_denied_releases_nothing_at_all() -> None:
+    needs = purpose(required=("birthdate",), birthdate="age_over(18)", email="exact")
+    rules = party(birthdate="exact", email="exact")
+    decision = decide(asked(birthdate="exact", email="exact"), needs, rules, offered(email="maria@example.org"), ON)
+    assert decision.blocked == (BIRTHDATE,)
+    assert decision.released == ()
+    assert decision.optional == ()
+
+
+def test_a_required_attribute_that_is_not_registered_blocks_as_well() -> None:
+    decision = decide(
+        asked(birthdate="exact", email="exact"),
+        purpose(required=("birthdate",), birthdate="exact", email="exact"),
+        party(email="exact"),
+        MARIA,
+        ON,
+    )
+    assert decision.blocked == (BIRTHDATE,)
+    assert decision.released == ()
+
+
+def test_nothing_that_was_not_asked_goes() -> None:
+    decision = decide((), purpose(email="exact"), party(email="exact"), MARIA, ON)
+    assert decision.rulings == ()
+    assert decision.released == ()
+
+
+def test_a_name_that_the_catalogue_does_not_know_is_withheld_even_where_rules_name_it() -> None:
+    ruling = one(
+        decide(asked(shoe_size="exact"), purpose(shoe_size="exact"), party(shoe_size="exact"), offered(shoe_size="43"), ON)
+    )
+    assert (ruling.outcome, ruling.released) == (Outcome.WITHHELD, None)
+
+
+def test_a_form_that_the_attribute_does_not_have_is_withheld() -> None:
+    wanted = (AskedAttribute(EMAIL, Form("initials")),)
+    assert one(decide(wanted, purpose(email="exact"), party(email="exact"), MARIA, ON)).released is None
+
+
+@pytest.mark.parametrize(
+    ("forms", "given"),
+    [
+        (("exact", "age_over(18)"), form("age_over(18)")),
+        (("age_over(18)", "age_over(21)"), None),
+        (("birth_year", "exact", "age_over(18)"), None),
+        (("exact", "exact"), EXACT),
+    ],
+)
+def test_an_attribute_asked_twice_gets_what_both_forms_have_in_common(forms: tuple[str, ...], given: Form | None) -> None:
+    wanted = [AskedAttribute(BIRTHDATE, form(text)) for text in forms]
+    there, back = (
+        one(decide(order, purpose(birthdate="exact"), party(birthdate="exact"), MARIA, ON))
+        for order in (wanted, wanted[::-1])
+    )
+    assert there == back
+    assert (there.released.form if there.released else None) == given
+
+
+def test_rulings_stand_by_name() -> None:
+    decision = decide(asked(email="exact", birthdate="exact", address="exact"), purpose(), party(), MARIA, ON)
+    assert [r.name for r in decision.rulings] == ["address", "birthdate", "email"]
+
+
+def test_no_value_is_in_a_repr() -> None:
+    decision = decide(asked(email="exact"), purpose(email="exact"), party(email="exact"), MARIA, ON)
+    assert "maria" not in repr(decision)
+    assert "maria" not in repr(MARIA)
+
+
+# -- the citizen's choice ------------------------------------------------------------------------------------------------
+
+NEEDS = purpose(required=("birthdate",), birthdate="age_over(18)", email="exact", address="country")
+RULES = party(birthdate="exact", email="exact", address="exact")
+OFFER = decide(asked(birthdate="exact", email="exact", address="exact", gender="exact"), NEEDS, RULES, MARIA, ON)
+
+
+def test_optional_is_what_may_go_and_is_not_required() -> None:
+    assert OFFER.optional == (ADDRESS, EMAIL)
+
+
+def test_what_is_not_ticked_is_withheld() -> None:
+    decision = choose(OFFER, [EMAIL])
+    assert [a.name for a in decision.released] == [BIRTHDATE, EMAIL]
+    left = next(r for r in decision.rulings if r.name == ADDRESS)
+    assert (left.outcome, left.reason, left.released) == (Outcome.WITHHELD, Reason.NOT_CHOSEN, None)
+
+
+def test_without_a_tick_only_what_is_required_goes() -> None:
+    assert [a.name for a in choose(OFFER, ()).released] == [BIRTHDATE]
+
+
+def test_all_ticked_is_the_offer_itself() -> None:
+    assert choose(OFFER, OFFER.optional) == OFFER
+
+
+@pytest.mark.parametrize("name", ["birthdate", "gender", "family_name", "", "Email", "nonsense<script>"])
+def test_a_tick_for_what_was_never_offered_is_refused_and_not_repeated(name: str) -> None:
+    with pytest.raises(ReleaseDenied) as refused:
+        choose(OFFER, [EMAIL, AttributeName(name)])
+    assert refused.value.code == "not_offered"
+    assert not name or name not in refused.value.detail
+
+
+def test_a_choice_cannot_be_taken_back() -> None:
+    with pytest.raises(ReleaseDenied):
+        choose(choose(OFFER, ()), [EMAIL])
+
+
+def test_a_blocked_decision_offers_no_choice() -> None:
+    blocked = decide(asked(birthdate="exact", email="exact"), NEEDS, RULES, offered(email="maria@example.org"), ON)
+    assert choose(blocked, ()) == blocked
+    with pytest.raises(ReleaseDenied):
+        choose(blocked, [EMAIL])

@@ -1,0 +1,119 @@
+"""Every case of a small world, judged by a second opinion that shares no code with `decide`.
+
+Two attributes, every form of each (and none), every registration, need, request, source, level and every choice of the
+citizen. The second opinion knows sets: a form is the set of the facts that it lets a reader tell, weaker means subset, and
+the meet is the largest form inside an intersection.
+"""
+
+import itertools
+
+from policies.assurance import LevelOfAssurance
+from policies.attributes import Address, AttributeName, Value
+from policies.authentication import AskedAttribute
+from policies.release import choose, decide
+from tests.policies.parts import ON, PARKING, asked, offered, party, purpose
+
+# What each form tells, by its spelling
+TELLS = {
+    "birthdate": {
+        "exact": {"day", "year", "18", "65"},
+        "birth_year": {"year"},
+        "age_over(18)": {"18"},
+        "age_over(65)": {"65"},
+    },
+    "address": {
+        "exact": {"street", "country", "here"},
+        "country": {"country"},
+        "resident_of(Storkhaven)": {"here"},
+    },
+}
+# The source's values, and for each form the answer that must come out of it
+SOURCES: dict[str, tuple[tuple[Value | None, dict[str, Value]], ...]] = {
+    "birthdate": (
+        (None, {}),
+        (
+            "1990-04-01",
+            {"exact": "1990-04-01", "birth_year": "1990", "age_over(18)": True, "age_over(65)": False},
+        ),
+    ),
+    "address": (
+        (None, {}),
+        (
+            Address(street="Canal Street 12", locality="Storkhaven", country="EE"),
+            {
+                "exact": Address(street="Canal Street 12", locality="Storkhaven", country="EE"),
+                "country": "EE",
+                "resident_of(Storkhaven)": True,
+            },
+        ),
+        (Address(country="EE"), {"country": "EE"}),
+    ),
+}
+Case = tuple[str | None, str | None, str | None, int, bool]  # asked, registered, needed, source, required
+
+
+def cases(name: str) -> list[Case]:
+    forms = [None, *TELLS[name]]
+    whole = itertools.product(forms, forms, forms, range(len(SOURCES[name])), (False, True))
+    # An attribute that is not needed cannot be required
+    return [case for case in whole if case[2] or not case[4]]
+
+
+def expected(name: str, case: Case) -> tuple[str, Value] | None:
+    """The form and value that should go, by sets of facts."""
+    wanted, registered, needed, source, _ = case
+    if not (wanted and registered and needed):
+        return None
+    answers = SOURCES[name][source][1]
+    tells = TELLS[name]
+    allowed = tells[wanted] & tells[registered] & tells[needed]
+    fitting = [text for text in answers if tells[text] <= allowed]
+    if not fitting:
+        return None
+    best = max(fitting, key=lambda text: len(tells[text]))
+    return best, answers[best]
+
+
+def forms_of(which: int, first: Case, second: Case) -> dict[str, str]:
+    pairs = (("birthdate", first[which]), ("address", second[which]))
+    return {name: text for name, text in pairs if isinstance(text, str)}
+
+
+def judge(first: Case, second: Case, *, assured: bool) -> int:
+    """Compare one case with every choice; return how many were judged."""
+    by_name = {"birthdate": first, "address": second}
+    wanted: tuple[AskedAttribute, ...] = asked(**forms_of(0, first, second))
+    required = tuple(name for name, case in by_name.items() if case[4])
+    values = {name: SOURCES[name][case[3]][0] for name, case in by_name.items()}
+    decision = decide(
+        wanted,
+        purpose(required, LevelOfAssurance.SUBSTANTIAL, **forms_of(2, first, second)),
+        party((PARKING,), **forms_of(1, first, second)),
+        offered(
+            LevelOfAssurance.HIGH if assured else LevelOfAssurance.LOW,
+            **{name: value for name, value in values.items() if value is not None},
+        ),
+        ON,
+    )
+    goes = {name: expected(name, case) if assured else None for name, case in by_name.items()}
+    blocked = any(case[0] and case[4] and goes[name] is None for name, case in by_name.items())
+    offer = {name: given for name, given in goes.items() if given is not None and not blocked}
+    assert {a.name: (str(a.form), a.value) for a in decision.released} == offer
+    boxes = [name for name in offer if not by_name[name][4]]
+    assert set(decision.optional) == set(boxes)
+    count = 0
+    for ticked in itertools.chain.from_iterable(itertools.combinations(boxes, n) for n in range(len(boxes) + 1)):
+        after = choose(decision, [AttributeName(name) for name in ticked])
+        left = {name: given for name, given in offer.items() if name in ticked or name not in boxes}
+        assert {a.name: (str(a.form), a.value) for a in after.released} == left
+        count += 1
+    return count
+
+
+def test_every_case_of_two_attributes_agrees_with_the_second_opinion() -> None:
+    judged = sum(
+        judge(first, second, assured=assured)
+        for first, second, assured in itertools.product(cases("birthdate"), cases("address"), (True, False))
+    )
+    print(f"exhaustive check of the decision: {judged} cases")
+    assert judged >= 100_000

@@ -1,0 +1,229 @@
+"""The laws of design: deny by default, never stronger than any input, monotone, independent of order."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policies.assurance import LevelOfAssurance
+from policies.attributes import Address, AttributeName, Form, Value
+from policies.authentication import AskedAttribute, Offered
+from policies.catalogue import STANDARD
+from policies.forms import FORMS, Kind, says_no_more
+from policies.parties import ClientId, RelyingParty, Rule, Sector
+from policies.purposes import Basis, Controller, Need, Purpose
+from policies.release import Decision, choose, decide
+from tests.policies.parts import ON, PARKING, PARTY_FILE, PURPOSE_FILE, form
+
+SPELLED = {
+    Kind.TEXT: ("exact",),
+    Kind.NAME: ("exact", "initials"),
+    Kind.DATE: ("exact", "birth_year", "age_over(18)", "age_over(65)"),
+    Kind.ADDRESS: ("exact", "country", "resident_of(Storkhaven)", "resident_of(Tallinn)"),
+}
+FORMS_OF = {name: tuple(form(text) for text in SPELLED[one.kind]) for name, one in STANDARD.attributes.items()}
+VALUES_OF: Mapping[Kind, st.SearchStrategy[Value]] = {
+    Kind.TEXT: st.sampled_from(["maria@example.org", "", "x"]),
+    Kind.NAME: st.sampled_from(["Maria Anna", "\u674e", "", "Jaan"]),
+    Kind.DATE: st.sampled_from(["1990-04-01", "1990-04", "1990", "2030-01-01", "unknown", "2012-02-29", "1990-02-30"]),
+    Kind.ADDRESS: st.builds(
+        Address,
+        street=st.sampled_from(["", "Canal Street 12"]),
+        locality=st.sampled_from(["", "Storkhaven", "Elsewhere"]),
+        country=st.sampled_from(["", "EE", "Estonia"]),
+    ),
+}
+NAMES = st.sampled_from(sorted(STANDARD.attributes))
+LEVELS = st.sampled_from(LevelOfAssurance)
+
+
+def mapped(name: AttributeName) -> st.SearchStrategy[tuple[AttributeName, Form]]:
+    return st.tuples(st.just(name), st.sampled_from(FORMS_OF[name]))
+
+
+FORM_BY_NAME = st.lists(NAMES, unique=True, max_size=6).flatmap(lambda names: st.tuples(*map(mapped, names))).map(dict)
+SOURCES = st.builds(
+    Offered,
+    st.lists(NAMES, unique=True, max_size=8)
+    .flatmap(lambda names: st.tuples(*(st.tuples(st.just(n), VALUES_OF[STANDARD.attributes[n].kind]) for n in names)))
+    .map(dict),
+    LEVELS,
+)
+
+
+def party_of(forms: Mapping[AttributeName, Form], *, knows_purpose: bool = True) -> RelyingParty:
+    return RelyingParty(
+        client_id=ClientId("c"),
+        title={"en": "C"},
+        sector=Sector("s"),
+        redirect_uris=(),
+        purposes=(PARKING,) if knows_purpose else (),
+        attributes={name: Rule(one, PARTY_FILE) for name, one in forms.items()},
+        source=PARTY_FILE,
+    )
+
+
+def purpose_of(forms: Mapping[AttributeName, Form], required: frozenset[AttributeName], level: LevelOfAssurance) -> Purpose:
+    return Purpose(
+        purpose_id=PARKING,
+        title={"en": "P"},
+        basis=Basis.CONSENT,
+        law={"en": "L"},
+        controller=Controller({"en": "C"}, "c"),
+        needs={name: Need(one, {"en": "W"}, name in required, PURPOSE_FILE) for name, one in forms.items()},
+        minimum_assurance=level,
+        digest="",
+        source=PURPOSE_FILE,
+    )
+
+
+PARTIES = st.builds(party_of, FORM_BY_NAME, knows_purpose=st.sampled_from([True, True, True, False]))
+REQUIRED = st.frozensets(NAMES, max_size=2)
+PURPOSES = st.builds(purpose_of, FORM_BY_NAME, REQUIRED, LEVELS)
+REQUESTS = FORM_BY_NAME.map(lambda forms: tuple(AskedAttribute(*one) for one in forms.items()))
+
+
+def no_more(name: AttributeName, weaker: Form, stronger: Form) -> bool:
+    return says_no_more(FORMS[STANDARD.attributes[name].kind], weaker, stronger)
+
+
+def given_by(decision: Decision) -> dict[AttributeName, Form]:
+    """What each attribute could go as, before a blocked one takes all with it."""
+    return {r.name: r.released.form for r in decision.rulings if r.released is not None}
+
+
+def at_most(less: Mapping[AttributeName, Form], more: Mapping[AttributeName, Form]) -> bool:
+    return all(name in more and no_more(name, one, more[name]) for name, one in less.items())
+
+
+@given(REQUESTS, PURPOSES, PARTIES, SOURCES)
+@settings(max_examples=400, deadline=None)
+def test_what_goes_is_never_stronger_than_any_input(
+    wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered
+) -> None:
+    decision = decide(wanted, needs, rules, source, ON)
+    by_name = {one.name: one.form for one in wanted}
+    for attribute in decision.released:
+        name = attribute.name
+        assert no_more(name, attribute.form, by_name[name])
+        assert no_more(name, attribute.form, rules.attributes[name].form)
+        assert no_more(name, attribute.form, needs.needs[name].form)
+        assert name in source.attributes
+        assert source.loa >= needs.minimum_assurance
+        assert needs.purpose_id in rules.purposes
+
+
+@given(REQUESTS, PURPOSES, PARTIES, SOURCES)
+@settings(max_examples=200, deadline=None)
+def test_every_input_that_is_empty_denies_everything(
+    wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered
+) -> None:
+    assert decide((), needs, rules, source, ON).released == ()
+    assert decide(wanted, replace(needs, needs={}), rules, source, ON).released == ()
+    assert decide(wanted, needs, replace(rules, attributes={}), source, ON).released == ()
+    assert decide(wanted, needs, replace(rules, purposes=()), source, ON).released == ()
+    assert decide(wanted, needs, rules, replace(source, attributes={}), ON).released == ()
+
+
+@given(REQUESTS, PURPOSES, PARTIES, SOURCES, st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_narrower_registration_never_releases_more(
+    wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered, data: st.DataObject
+) -> None:
+    narrower = {
+        name: replace(rule, form=data.draw(st.sampled_from([f for f in FORMS_OF[name] if no_more(name, f, rule.form)])))
+        for name, rule in rules.attributes.items()
+        if data.draw(st.booleans())
+    }
+    less = decide(wanted, needs, replace(rules, attributes=narrower), source, ON)
+    assert at_most(given_by(less), given_by(decide(wanted, needs, rules, source, ON)))
+
+
+@given(REQUESTS, PURPOSES, PARTIES, SOURCES, st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_narrower_purpose_never_releases_more(
+    wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered, data: st.DataObject
+) -> None:
+    narrower = {
+        name: replace(need, form=data.draw(st.sampled_from([f for f in FORMS_OF[name] if no_more(name, f, need.form)])))
+        for name, need in needs.needs.items()
+        if data.draw(st.booleans())
+    }
+    higher = LevelOfAssurance(data.draw(st.integers(needs.minimum_assurance, LevelOfAssurance.HIGH)))
+    less = decide(wanted, replace(needs, needs=narrower, minimum_assurance=higher), rules, source, ON)
+    assert at_most(given_by(less), given_by(decide(wanted, needs, rules, source, ON)))
+
+
+def poorer(value: Value, data: st.DataObject) -> Value:
+    """The same value with something taken away."""
+    match value:
+        case Address():
+            kept = {part: data.draw(st.booleans()) for part in ("street", "locality", "country")}
+            return replace(value, **{part: "" for part, keep in kept.items() if not keep})
+        case _:
+            return data.draw(st.sampled_from([value, ""]))
+
+
+@given(REQUESTS, PURPOSES, PARTIES, SOURCES, st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_source_with_less_never_releases_more(
+    wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered, data: st.DataObject
+) -> None:
+    left = {name: poorer(value, data) for name, value in source.attributes.items() if data.draw(st.booleans())}
+    lower = LevelOfAssurance(data.draw(st.integers(LevelOfAssurance.LOW, source.loa)))
+    less = decide(wanted, needs, rules, Offered(left, lower), ON)
+    assert at_most(given_by(less), given_by(decide(wanted, needs, rules, source, ON)))
+
+
+@given(REQUESTS, PURPOSES, PARTIES, SOURCES, st.data())
+@settings(max_examples=300, deadline=None)
+def test_fewer_ticks_never_release_more(
+    wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered, data: st.DataObject
+) -> None:
+    decision = decide(wanted, needs, rules, source, ON)
+    boxes = st.sets(st.sampled_from(decision.optional)) if decision.optional else st.just(set[AttributeName]())
+    more = data.draw(boxes)
+    fewer = {name for name in sorted(more) if data.draw(st.booleans())}
+    released = set(choose(decision, fewer).released)
+    assert released <= set(choose(decision, more).released) <= set(decision.released)
+    assert fewer <= {attribute.name for attribute in released}
+
+
+@given(REQUESTS, PURPOSES, PARTIES, SOURCES, st.randoms(use_true_random=False))
+@settings(max_examples=200, deadline=None)
+def test_the_order_of_nothing_matters(
+    wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered, random: st.DataObject
+) -> None:
+    shuffled = list(wanted)
+    random.shuffle(shuffled)  # type: ignore[attr-defined] # a random.Random, which the strategy's type does not say
+    turned = decide(
+        shuffled,
+        replace(needs, needs=dict(reversed(list(needs.needs.items())))),
+        replace(rules, attributes=dict(reversed(list(rules.attributes.items())))),
+        Offered(dict(reversed(list(source.attributes.items()))), source.loa),
+        ON,
+    )
+    assert turned == decide(wanted, needs, rules, source, ON)
+
+
+@given(REQUESTS, PURPOSES, PARTIES, SOURCES)
+@settings(max_examples=300, deadline=None)
+def test_a_required_attribute_that_is_denied_means_that_nothing_goes(
+    wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered
+) -> None:
+    decision = decide(wanted, needs, rules, source, ON)
+    denied = {r.name for r in decision.rulings if r.released is None}
+    required = {name for name, need in needs.needs.items() if need.required}
+    assert set(decision.blocked) == denied & required
+    assert not (decision.blocked and decision.released)
+
+
+@given(REQUESTS, PURPOSES, PARTIES, SOURCES)
+@settings(max_examples=200, deadline=None)
+def test_every_attribute_asked_has_one_ruling_with_its_line(
+    wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered
+) -> None:
+    decision = decide(wanted, needs, rules, source, ON)
+    assert [r.name for r in decision.rulings] == sorted(one.name for one in wanted)
+    assert all(r.source in {PARTY_FILE, PURPOSE_FILE} for r in decision.rulings)
