@@ -11,8 +11,9 @@ from idp.responders.oidc_claims import PROTOCOL_CLAIMS, ClaimsRequest, lowest_le
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute
-from policies.catalogue import STANDARD
+from policies.catalogue import STANDARD, AttributeType
 from policies.errors import RequestRefused
+from policies.forms import Kind
 from tests.idp.responders.doubles import ADDRESS, BIRTHDATE, NAME, OVER_18, RESIDENT
 
 
@@ -169,6 +170,15 @@ def test_the_lowest_level_is_that_of_the_known_names(names: list[str], level: Le
 )
 def test_each_form_of_an_attribute_has_its_claim(attribute: Attribute, claims: dict[str, Json]) -> None:
     assert wire_claims([attribute], STANDARD) == claims
+
+
+@pytest.mark.parametrize("claim", sorted(PROTOCOL_CLAIMS))
+def test_an_attribute_that_a_city_calls_like_a_claim_of_the_protocol_never_goes_out(claim: str) -> None:
+    own = AttributeType(AttributeName("own"), Kind.TEXT, {"en": "Own"}, claim)
+    catalogue = STANDARD.with_own([own])
+    assert wire_claims([Attribute(own.name, EXACT, "x"), Attribute(NAME, EXACT, "Kärt")], catalogue) == {
+        "given_name": "Kärt"
+    }
 
 
 def test_no_claim_of_our_catalogue_is_one_of_the_protocols() -> None:

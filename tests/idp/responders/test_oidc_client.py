@@ -123,6 +123,11 @@ def test_the_registration_chooses_the_method() -> None:
     stranger(by_key(assertion(iss="parking", sub="parking")))
 
 
+def test_a_secret_that_lies_beside_another_method_opens_nothing() -> None:
+    city = City(key_party(secret_sha256=party().secret_sha256))
+    stranger(city.provider.token(redemption(city.code(grant("fare"))), basic(client="fare"), NOW))
+
+
 def test_a_party_without_a_secret_is_entered_with_none() -> None:
     """The empty hash is that of no secret: nothing may equal it."""
     city = City(party(), key_party(secret_sha256=""))
