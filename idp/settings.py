@@ -126,4 +126,10 @@ def _problem(path: Path, text: str, error: ErrorDetails) -> Problem:
         return Problem(str(path), line, key, "no setting has this name.", fix)
     if error["type"] == "missing":
         return Problem(str(path), line, key, "it is missing.", "Add it; `ciconia init` writes an example.")
-    return Problem(str(path), line, key, f"{error['msg']}.", "See the comments that `ciconia init` writes.")
+    return Problem(
+        str(path),
+        line,
+        key,
+        f"{error['msg'].removeprefix('Value error, ')}.",
+        "See the comments that `ciconia init` writes.",
+    )

@@ -1,6 +1,7 @@
 """How the command line speaks: plain sentences, problems with file, line, key and fix, and JSON where asked."""
 
 import json
+from pathlib import Path
 
 from rich.console import Console
 
@@ -23,3 +24,8 @@ def problems(error: Misconfigured, *, as_json: bool = False) -> None:
         return
     for problem in error.problems:
         say(str(problem), error=True)
+
+
+def taken(directory: Path) -> bool:
+    """Whether something stands there already that a command must not write into. An empty folder is free."""
+    return directory.exists() and (not directory.is_dir() or any(directory.iterdir()))

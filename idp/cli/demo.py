@@ -1,6 +1,7 @@
 """`ciconia demo`: the whole login on loopback, to click through, or walked and told by itself."""
 
 import json
+import signal
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from idp.cli.console import problems, say
+from idp.cli.console import problems, say, taken
 from idp.demo.browser import WalkError
 from idp.demo.scene import Scene
 from idp.demo.walk import Walked, walk
@@ -36,10 +37,12 @@ def demo(
 
     Example: ciconia demo --once
     """
-    if keep is not None and keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+    if keep is not None and taken(keep):
         say(f"{keep} is not an empty folder: name a new one.", error=True)
         raise typer.Exit(2)
     configure_logs()
+    # As Ctrl-C, so that the folder goes with us
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with _folder(keep) as folder, _open(folder, fixed=not once) as scene:
             if not once:
@@ -64,7 +67,7 @@ def demo(
 
 
 def as_object(walked: Walked, *, show_values: bool) -> dict[str, object]:
-    """The walk as the JSON object of the command's contract. `receipt` and `log_key` are null until receipts are handed out."""
+    """The walk as the JSON object of the command's contract. `receipt` and `log_key` are null: no receipts yet."""
     return {
         "ok": True,
         "steps": [{"node": step.node, "step": step.step, "ms": step.ms} for step in walked.steps],
@@ -152,7 +155,8 @@ def _tell(walked: Walked, *, show_values: bool) -> None:
         out.print(f"  {name}{shown}, {SUB if name == 'sub' else _form(form)}", markup=False)
     heading("The proof")
     out.print(
-        f"  The record of it is in the log: {walked.size} leaf, root {walked.root[:16]}…, signed by the broker and checked here."
+        f"  The record of it is in the log: {walked.size} leaf, root {walked.root[:16]}…, "
+        "signed by the broker and checked here."
     )
     table = Table(title="\nStep by step", title_justify="left", box=None)
     for column in ("who", "what", "ms"):

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import signal
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +11,11 @@ from typing import Annotated
 import typer
 
 from idp.app import Application
-from idp.cli.console import problems, say
+from idp.cli.console import problems, say, taken
 from idp.keys.folder import create_keys
 from idp.logs import configure_logs
 from idp.server import Server, bind
-from idp.settings import SETTINGS_FILE, load_settings
+from idp.settings import SETTINGS_FILE, Settings, load_settings
 from idp.store.migrate import migrate as migrate_database
 from policies.errors import Misconfigured, StoreUnavailable
 
@@ -35,20 +37,16 @@ def init(
 
     Example: ciconia init city && ciconia serve --config city
     """
-    if directory.exists() and any(directory.iterdir()):
-        problems_of = f"{directory} is not empty: name a new folder, so that nothing of yours is overwritten."
-        say(problems_of, error=True)
+    if taken(directory):
+        say(f"{directory} is not an empty folder: name a new one, so that nothing of yours is overwritten.", error=True)
         raise typer.Exit(2)
-    directory.mkdir(parents=True, exist_ok=True)
-    text = resources.files("idp.cli").joinpath("init.toml").read_text(encoding="utf-8")
-    (directory / SETTINGS_FILE).write_text(text.replace("@ISSUER@", issuer), encoding="utf-8")
-    for name in FOLDERS:
-        (directory / name).mkdir()
     try:
-        settings = load_settings(directory)
-        create_keys(settings.key_folder, settings.origin, settings.tenant)
+        settings = _make(directory, issuer)
     except Misconfigured as error:
         problems(error, as_json=as_json)
+        raise typer.Exit(2) from None
+    except OSError as error:
+        say(f"{error.filename or directory} cannot be written: {error.strerror}.", error=True)
         raise typer.Exit(2) from None
     if as_json:
         print(json.dumps({"directory": str(directory.resolve()), "issuer": settings.issuer, "listen": settings.listen}))
@@ -57,8 +55,30 @@ def init(
     say(f"Next: ciconia serve --config {directory}")
 
 
+def _make(directory: Path, issuer: str) -> Settings:
+    """Write the whole folder, or leave nothing of ours in it."""
+    made_here = not directory.exists()
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        text = resources.files("idp.cli").joinpath("init.toml").read_text(encoding="utf-8").replace("@ISSUER@", issuer)
+        (directory / SETTINGS_FILE).write_text(text, encoding="utf-8")
+        settings = load_settings(directory)
+        create_keys(settings.key_folder, settings.origin, settings.tenant)
+        for name in FOLDERS:
+            (directory / name).mkdir()
+    except (Misconfigured, OSError):
+        # It was new or empty, so everything in it is ours: half a configuration would only be in the way of the next try
+        for name in ("keys", *FOLDERS):
+            shutil.rmtree(directory / name, ignore_errors=True)
+        (directory / SETTINGS_FILE).unlink(missing_ok=True)
+        if made_here:
+            directory.rmdir()
+        raise
+    return settings
+
+
 def serve(config: Folder) -> None:
-    """Run the broker until Ctrl-C. It listens where `ciconia.toml` says, to stand behind a proxy that speaks https.
+    """Run the broker until Ctrl-C or SIGTERM, behind a proxy that speaks https. `ciconia.toml` says where it listens.
 
     Example: ciconia serve --config city
     """
@@ -86,9 +106,14 @@ def serve(config: Folder) -> None:
         )
         raise typer.Exit(1) from None
     say(f"{settings.issuer} is served at http://{settings.listen}. Ctrl-C ends it.")
+    server = Server(application.asgi, listening, trusted=settings.trusted_proxies)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn sends itself the signal once more when it has ended: with its default, SIGTERM would kill us there,
+        # before the ledger's lease is given back
+        signal.signal(number, lambda *_: server.stop())
     application.start()
     try:
-        Server(application.asgi, listening, trusted=settings.trusted_proxies).run()
+        server.run()
     finally:
         application.stop()
 
