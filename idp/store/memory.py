@@ -1,4 +1,4 @@
-"""The in-memory twin of `Store`, for tests: one lock, dictionaries, and a tree that grows and is signed with each record."""
+"""The in-memory twin of `Store`, for tests: one lock, dictionaries, a tree that grows and is signed with each record."""
 
 import secrets
 import threading

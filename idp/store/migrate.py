@@ -37,7 +37,7 @@ def assert_current(engine: Engine) -> None:
     fix = "run `ciconia migrate --config DIR` with the program that you serve with"
     if not database_file(engine.url.render_as_string(hide_password=False)).exists():
         raise Misconfigured((Problem(file, 0, "database", "there is no such file.", fix),))
-    with engine.connect() as connection:
+    with reading(), engine.connect() as connection:
         found = MigrationContext.configure(connection).get_current_revision()
     if found != _head():
         what = f"it has revision {found or 'none'}, this program needs {_head()}."

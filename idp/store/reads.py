@@ -39,8 +39,8 @@ def read_checkpoint(connection: Connection, tenant: str) -> Checkpoint | None:
 
 
 def as_checkpoint(row: Row[tuple[object, ...]]) -> Checkpoint:
-    """A row of `checkpoints` as the value that it holds."""
-    return Checkpoint(size=row.size, root=row.root, note=row.note.decode(), time=row.time)
+    """A row of `checkpoints` as the value that it holds. What is no UTF-8 there any more fails its seal, not its reader."""
+    return Checkpoint(size=row.size, root=row.root, note=row.note.decode("utf-8", "replace"), time=row.time)
 
 
 def read_leaf_hash(connection: Connection, tenant: str, record: bytes) -> bytes | None:

@@ -75,6 +75,5 @@ class Store:
 def open_store(url: str, *, tenant: Tenant, ledger_keys: LedgerKeys, busy_milliseconds: int = BUSY_MILLISECONDS) -> Store:
     """Open a migrated database (`sqlite:///PATH`). Raises `Misconfigured` where it is not one, or would lose commits."""
     engine = open_engine(url, busy_milliseconds=busy_milliseconds)
-    with reading():
-        assert_current(engine)
+    assert_current(engine)
     return Store(engine=engine, writer=Writer(engine=engine, keys=ledger_keys), tenant=tenant)

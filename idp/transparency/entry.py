@@ -14,6 +14,7 @@ A leaf is canonical JSON of one size, whatever it records and whoever it is abou
 
 import base64
 import hmac
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -83,6 +84,19 @@ def leaf(commitments: Mapping[str, bytes], tagged: bytes) -> bytes:
         raise ValueError("a leaf has one commitment of 32 bytes for each compartment, and a tag")
     texts = {name: base64.b64encode(value).decode() for name, value in commitments.items()}
     return jcs({"commitments": texts, "tag": base64.b64encode(tagged).decode(), "v": VERSION})
+
+
+def read_leaf(data: bytes) -> tuple[dict[str, bytes], bytes]:
+    """The commitments and the tag of a leaf. Raises ValueError for any other bytes than `leaf` makes."""
+    found = json.loads(data)
+    parts = found.get("commitments") if isinstance(found, dict) else None
+    commitments = (
+        {str(name): base64.b64decode(str(text)) for name, text in parts.items()} if isinstance(parts, dict) else {}
+    )
+    tagged = base64.b64decode(str(found["tag"])) if commitments and "tag" in found else b""
+    if leaf(commitments, tagged) != data:
+        raise ValueError("not the canonical spelling of a leaf")
+    return commitments, tagged
 
 
 def prepare(draft: RecordDraft, tenant: str, keys: LedgerKeys) -> Prepared:

@@ -1,0 +1,32 @@
+"""What a check of the ledger found: each thing that does not fit, by table and row."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that does not fit. `row` is an index, a number or an id in hex, "" where the whole table is meant."""
+
+    table: str
+    row: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.row}: {self.what}" if self.row else f"{self.table}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of `verify_ledger`. `root` is recomputed from the leaves."""
+
+    size: int
+    root: bytes
+    checkpoints: int
+    records: int
+    staged: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything fits."""
+        return not self.findings

@@ -1,0 +1,204 @@
+"""The check of the whole release ledger: everything is computed again from the database, and what does not fit is named.
+
+1. the file is sound (SQLite's own check)
+2. every leaf is in its place and has its hash, every stored node is the hash of what is below it
+3. the state of the tree has the size and root of the leaves
+4. every checkpoint is signed by the log's key, says its row, and its root is that of the leaves at its size: so each one
+   extends the one before
+5. every record has one leaf, its openings open that leaf's commitments and say what the row says, its tag is that of its
+   subject's counter (`verify_records`)
+
+One read transaction sees one state, so a broker may serve meanwhile. Memory does not grow with the ledger.
+"""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, Engine, Row, Table, func, select
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from idp.ports import Checkpoint
+from idp.store import tables
+from idp.store.engine import reading
+from idp.store.reads import as_checkpoint
+from idp.transparency.checkpoint import TreeHead, open_note
+from idp.transparency.entry import read_leaf
+from idp.transparency.findings import Finding, Report
+from idp.transparency.keys import LedgerKeys
+from idp.transparency.state import TreeState, believed, checkpoint_seal, read_state
+from idp.transparency.tree import CompactRange, Position, leaf_hash
+from idp.transparency.verify_records import CHUNK, verify_records
+from policies.errors import SignatureInvalid
+from policies.parties import Tenant
+
+# A ledger that is wrong from its first leaf on would name every row: the first so many tell where to look
+MAX_FINDINGS = 1000
+
+Node = tuple[Position, bytes]
+
+
+def verify_ledger(engine: Engine, *, tenant: Tenant, keys: LedgerKeys) -> Report:
+    """Check one tenant's ledger. Raises `StoreUnavailable` where the database cannot be read at all."""
+    with reading(), engine.connect() as connection:
+        return _Verification(connection, tenant, keys).report()
+
+
+class _Verification:
+    """One run over one snapshot."""
+
+    def __init__(self, connection: Connection, tenant: str, keys: LedgerKeys) -> None:
+        self._connection = connection
+        self._tenant = tenant
+        self._keys = keys
+        self._tree = CompactRange()
+        self._heads: dict[int, bytes] = {}  # size -> recomputed root, for each checkpoint's size
+
+    def report(self) -> Report:
+        findings: list[Finding] = []
+        try:
+            for finding in self._findings():
+                findings.append(finding)
+                if len(findings) == MAX_FINDINGS:
+                    findings.append(Finding("database", "", "there is more that does not fit"))
+                    break
+            records, staged, checkpoints = (
+                self._count(table) for table in (tables.records, tables.staged, tables.checkpoints)
+            )
+        except OperationalError:
+            raise
+        except DBAPIError as error:
+            # The file is damaged: that is a finding, not a failure of the check
+            findings.append(Finding("database", "", f"it cannot be read to its end ({type(error.orig).__name__})"))
+            records = staged = checkpoints = 0
+        return Report(self._tree.size, self._tree.root(), checkpoints, records, staged, tuple(findings))
+
+    def _count(self, table: Table) -> int:
+        query = select(func.count()).select_from(table).where(table.c.tenant == self._tenant)
+        return self._connection.scalar(query) or 0
+
+    def _findings(self) -> Iterator[Finding]:
+        for (line,) in self._connection.exec_driver_sql("PRAGMA integrity_check"):
+            if line != "ok":
+                yield Finding("database", "", f"SQLite's own check says: {line}")
+        yield from self._leaves()
+        yield from self._state()
+        yield from self._checkpoints()
+        yield from verify_records(self._connection, self._tenant, self._keys)
+
+    # -- leaves and nodes
+
+    def _leaves(self) -> Iterator[Finding]:
+        table = tables.leaves.c
+        query = select(table.leaf_index, table.leaf, table.leaf_hash).where(table.tenant == self._tenant)
+        sizes = self._checkpoint_sizes()
+        expected = _Expected(self._stored_nodes())
+        rows = self._connection.execute(query.order_by(table.leaf_index), execution_options={"yield_per": CHUNK})
+        for row in rows:
+            if row.leaf_index != self._tree.size:
+                yield Finding("leaves", str(row.leaf_index), f"place {self._tree.size} should come here")
+            if leaf_hash(row.leaf) != row.leaf_hash:
+                yield Finding("leaves", str(row.leaf_index), "its hash is not that of its bytes")
+            try:
+                read_leaf(row.leaf)
+            except ValueError:
+                yield Finding("leaves", str(row.leaf_index), "its bytes are no leaf")
+            for node in self._tree.append(row.leaf_hash):
+                yield from expected.meet(node)
+            if self._tree.size in sizes:
+                self._heads[self._tree.size] = self._tree.root()
+        yield from expected.rest()
+
+    def _checkpoint_sizes(self) -> frozenset[int]:
+        table = tables.checkpoints.c
+        return frozenset(self._connection.scalars(select(table.size).where(table.tenant == self._tenant)))
+
+    def _stored_nodes(self) -> Iterator[Node]:
+        """The stored nodes in the order in which a growing tree completes them."""
+        table = tables.nodes.c
+        # A level that no tree reaches would overflow the shift; it comes last, as a node that nothing completes
+        done = (table.node_index + 1).op("<<")(func.min(table.level, 62))
+        query = select(table.level, table.node_index, table.hash).where(table.tenant == self._tenant)
+        rows = self._connection.execute(query.order_by(done, table.level), execution_options={"yield_per": CHUNK})
+        for level, index, hashed in rows:
+            yield (level, index), hashed
+
+    # -- the state of the tree
+
+    def _state(self) -> Iterator[Finding]:
+        row = read_state(self._connection, self._tenant)
+        if row is None:
+            if self._tree.size or self._count(tables.checkpoints):
+                yield Finding("trees", self._tenant, "there are leaves or checkpoints, and no state of the tree")
+            return
+        if believed(row, self._keys, self._tenant) is None:
+            yield Finding("trees", self._tenant, "its seal does not hold: somebody else changed the row")
+        stated = TreeState(row.size, row.root, row.checkpoints)
+        if stated != TreeState(self._tree.size, self._tree.root(), self._count(tables.checkpoints)):
+            yield Finding("trees", self._tenant, "its size, root or number of checkpoints is not what is there")
+
+    # -- checkpoints
+
+    def _checkpoints(self) -> Iterator[Finding]:
+        table = tables.checkpoints.c
+        query = select(tables.checkpoints).where(table.tenant == self._tenant).order_by(table.number)
+        before: Checkpoint | None = None
+        for number, row in enumerate(self._connection.execute(query, execution_options={"yield_per": CHUNK}), 1):
+            if row.number != number:
+                yield Finding("checkpoints", str(row.number), f"checkpoint {number} should come here")
+            for what in self._checkpoint(row, before):
+                yield Finding("checkpoints", str(row.number), what)
+            before = as_checkpoint(row)
+
+    def _checkpoint(self, row: Row[tuple[object, ...]], before: Checkpoint | None) -> Iterator[str]:
+        found = as_checkpoint(row)
+        if checkpoint_seal(self._keys, self._tenant, row.number, found) != row.seal:
+            yield "its seal does not hold: somebody else changed the row"
+        try:
+            head = TreeHead.read(open_note(row.note, self._keys.verifier))
+        except SignatureInvalid as error:
+            yield f"its note is not signed by the log's key ({error.check})"
+        else:
+            if head != TreeHead(self._keys.origin, found.size, found.root):
+                yield "its note says another log, size or root than its row"
+        if self._heads.get(found.size) != found.root:
+            yield "its root is not that of the leaves at its size"
+        if before is not None and not (before.size < found.size and before.time <= found.time):
+            yield "it does not come after the one before, in size and time"
+
+
+class _Expected:
+    """Compares two streams of nodes in the order of completion: those that the leaves give, and those that are stored."""
+
+    def __init__(self, stored: Iterator[Node]) -> None:
+        self._stored = stored
+        self._next = next(stored, None)
+
+    def meet(self, node: Node) -> Iterator[Finding]:
+        """One node that the leaves give."""
+        position, hashed = node
+        while self._next is not None and _order(self._next[0]) < _order(position):
+            yield self._stray()
+        if self._next is None or self._next[0] != position:
+            yield Finding("nodes", _place(position), "it is not there")
+            return
+        if self._next[1] != hashed:
+            yield Finding("nodes", _place(position), "it is not the hash of what is below it")
+        self._next = next(self._stored, None)
+
+    def rest(self) -> Iterator[Finding]:
+        """What is stored beyond the leaves."""
+        while self._next is not None:
+            yield self._stray()
+
+    def _stray(self) -> Finding:
+        place = _place(self._next[0]) if self._next is not None else ""
+        self._next = next(self._stored, None)
+        return Finding("nodes", place, "no leaves complete it")
+
+
+def _order(position: Position) -> tuple[int, int]:
+    level, index = position
+    return (index + 1) << min(max(level, 0), 62), level
+
+
+def _place(position: Position) -> str:
+    return f"{position[0]}/{position[1]}"

@@ -1,0 +1,158 @@
+"""The check of records: each has one leaf, and its openings open that leaf's commitments and say what the row says."""
+
+import json
+from collections.abc import Iterator, Mapping
+
+from sqlalchemy import Connection, Row, and_, func, select
+
+from idp.store import tables
+from idp.transparency.draft import CANCELLATION, REFUSAL, RELEASE
+from idp.transparency.entry import commitment, open_opening, read_leaf, tag
+from idp.transparency.findings import Finding
+from idp.transparency.jcs import jcs
+from idp.transparency.keys import LedgerKeys
+from idp.transparency.tree import leaf_hash
+from policies.errors import SignatureInvalid
+
+CHUNK = 500
+ALWAYS = {"sent", "decision"}
+OF_A_RELEASE = ALWAYS | {"subject", "login"}
+OPENED = sorted(OF_A_RELEASE)
+
+Facts = Mapping[str, object]
+
+
+def verify_records(connection: Connection, tenant: str, keys: LedgerKeys) -> Iterator[Finding]:
+    """Everything about records, staged leaves and subjects that does not fit."""
+    for row in _records(connection, tenant):
+        for what in _record(row, tenant, keys):
+            yield Finding("records", row.record.hex(), what)
+    yield from _strays(connection, tenant)
+    yield from _counters(connection, tenant)
+
+
+def _records(connection: Connection, tenant: str) -> Iterator[Row[tuple[object, ...]]]:
+    records, leaves, staged, subjects = tables.records, tables.leaves, tables.staged, tables.subjects
+    in_place = and_(leaves.c.tenant == records.c.tenant, leaves.c.leaf_hash == records.c.leaf_hash)
+    waiting = and_(staged.c.tenant == records.c.tenant, staged.c.record == records.c.record)
+    person = and_(subjects.c.tenant == records.c.tenant, subjects.c.subject == records.c.subject)
+    joined = records.outerjoin(leaves, in_place).outerjoin(staged, waiting).outerjoin(subjects, person)
+    query = (
+        select(records, leaves.c.leaf, staged.c.leaf.label("staged_leaf"), subjects.c.salt)
+        .select_from(joined)
+        .where(records.c.tenant == tenant)
+        .order_by(records.c.record)
+    )
+    yield from connection.execute(query, execution_options={"yield_per": CHUNK})
+
+
+def _record(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys) -> Iterator[str]:
+    """What does not fit about one record."""
+    # 1. exactly one leaf: in its place, or staged
+    if row.leaf is not None and row.staged_leaf is not None:
+        yield "its leaf has a place and is staged again"
+    found = row.leaf if row.leaf is not None else row.staged_leaf
+    if found is None:
+        yield "it has no leaf"
+        return
+    if leaf_hash(found) != row.leaf_hash:
+        yield "its leaf has another hash"
+    try:
+        commitments, tagged = read_leaf(found)
+    except ValueError:
+        yield "its leaf is no leaf"
+        return
+    # 2. every opening decrypts and opens its commitment
+    facts: dict[str, Facts] = {}
+    for compartment in OPENED:
+        try:
+            opened = _open(row, compartment, tenant, keys, commitments[compartment])
+        except (SignatureInvalid, ValueError, OverflowError, OSError):
+            yield f"its opening of {compartment} does not open what the leaf commits to"
+        else:
+            if opened is not None:
+                facts[compartment] = opened
+    # 3. they say what the row says, and the tag is that of its counter
+    yield from _facts(row, facts)
+    if row.subject is not None and not _tagged(row, tenant, keys, tagged):
+        yield "its tag is not that of its subject and counter"
+
+
+def _open(row: Row[tuple[object, ...]], compartment: str, tenant: str, keys: LedgerKeys, committed: bytes) -> Facts | None:
+    """The content of an opening, None where the row has none. Raises where it does not fit."""
+    sealed = getattr(row, f"{compartment}_opening")
+    if sealed is None:
+        return None
+    if compartment == "subject":
+        if row.subject is None or row.salt is None:
+            raise ValueError("no subject that it could belong to")
+        key = keys.subject_key(tenant, row.subject, row.salt)
+    else:
+        key = keys.period_key(tenant, row.time)
+    opening = open_opening(key, tenant, row.record, compartment, sealed)
+    if commitment(opening.nonce, opening.content) != committed:
+        raise ValueError("another commitment")
+    content = json.loads(opening.content)
+    if not isinstance(content, dict) or jcs(content) != opening.content:
+        raise ValueError("not canonical JSON")
+    return content
+
+
+def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator[str]:
+    sent, decision = facts.get("sent", {}), facts.get("decision", {})
+    kind = decision.get("kind")
+    if kind not in (RELEASE, REFUSAL, CANCELLATION):
+        yield "it is no release, refusal or cancellation"
+        return
+    present = {name for name in OPENED if getattr(row, f"{name}_opening") is not None}
+    if present != (OF_A_RELEASE if kind == RELEASE else ALWAYS):
+        yield f"a {kind} does not have these openings"
+    if len({kind == RELEASE, row.subject is not None, row.position is not None}) != 1:
+        yield f"a {kind} has a subject and a counter exactly where it is a release"
+    expected = {"record": row.record.hex(), "time": row.time}
+    for name, content in (("sent", sent), ("decision", decision)):
+        yield from (f"its {name} has another {key}" for key, value in expected.items() if content.get(key) != value)
+    if "subject" in facts and facts["subject"] != {"record": row.record.hex(), "subject": (row.subject or b"").hex()}:
+        yield "its subject's part is of another record or subject"
+    if "login" in facts and facts["login"].get("aud") != sent.get("client"):
+        yield "its login is of another relying party than it was sent to"
+
+
+def _tagged(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, tagged: bytes) -> bool:
+    if row.salt is None or row.position is None or row.position < 1:
+        return False
+    return tag(keys.subject_key(tenant, row.subject, row.salt), row.position) == tagged
+
+
+def _strays(connection: Connection, tenant: str) -> Iterator[Finding]:
+    """Leaves that belong to no record: in their place, or staged."""
+    records, leaves, staged = tables.records, tables.leaves, tables.staged
+    of_leaf = and_(records.c.tenant == leaves.c.tenant, records.c.leaf_hash == leaves.c.leaf_hash)
+    query = select(leaves.c.leaf_index).select_from(leaves.outerjoin(records, of_leaf))
+    for index in connection.scalars(query.where(leaves.c.tenant == tenant, records.c.record.is_(None))):
+        yield Finding("leaves", str(index), "it belongs to no record")
+    of_staged = and_(records.c.tenant == staged.c.tenant, records.c.record == staged.c.record)
+    waiting = select(staged.c.record).select_from(staged.outerjoin(records, of_staged))
+    for record in connection.scalars(waiting.where(staged.c.tenant == tenant, records.c.record.is_(None))):
+        yield Finding("staged", record.hex(), "it belongs to no record")
+
+
+def _counters(connection: Connection, tenant: str) -> Iterator[Finding]:
+    """Subjects whose records do not run from 1 to their counter, and records of a subject that is not there."""
+    records, subjects = tables.records, tables.subjects
+    counted = (
+        select(records.c.subject, func.count(records.c.position).label("count"), func.max(records.c.position).label("last"))
+        .where(records.c.tenant == tenant, records.c.subject.is_not(None))
+        .group_by(records.c.subject)
+        .subquery()
+    )
+    joined = subjects.outerjoin(counted, counted.c.subject == subjects.c.subject)
+    query = select(subjects.c.subject, subjects.c.counter, counted.c.count, counted.c.last).select_from(joined)
+    for row in connection.execute(query.where(subjects.c.tenant == tenant)):
+        # positions are unique (an index holds them so): as many as the last one says means none is missing
+        if not row.counter == row.count == row.last:
+            yield Finding("subjects", row.subject.hex(), "its records do not run from 1 to its counter")
+    person = and_(subjects.c.tenant == tenant, subjects.c.subject == counted.c.subject)
+    absent = select(counted.c.subject).select_from(counted.outerjoin(subjects, person)).where(subjects.c.subject.is_(None))
+    for subject in connection.scalars(absent):
+        yield Finding("subjects", subject.hex(), "records have this subject, and it is not there")
