@@ -149,7 +149,7 @@ def _status(element: Element) -> tuple[str, str]:
     value = top.only(("Value",))["Value"]
     second = top.optional(samlp("StatusCode"))
     top.end()
-    if message := reader.optional(samlp("StatusMessage")):
+    if (message := reader.optional(samlp("StatusMessage"))) is not None:
         Reader(message, "StatusMessage").only(())
     detail = reader.optional(samlp("StatusDetail"))
     if detail is not None and value == SUCCESS:

@@ -75,12 +75,10 @@ def verify(octets: bytes, keys: Sequence[PinnedKey], shape: Shape) -> SignedMess
             raise SignatureInvalid("signature_missing", "an assertion that nobody signed")
         return UnsignedMessage(unverified_octets=canonical(root))
     # 6. and 7. Each SignedInfo, while the tree is still whole.
-    references = [(signature.getparent(), signature, _judge(signature, keys)) for signature in signatures]
+    references = [(parent, signature, _judge(parent, signature, keys)) for parent, signature in signatures]
     # 8. The outer one first: its octets hold the inner Signature, the inner ones do not.
     covered: list[Signed] = []
     for parent, signature, (info, key) in references:
-        if parent is None or attributes(parent).get("ID") != info.referenced_id:
-            raise SignatureInvalid("reference", "a Reference to something other than the Signature's parent")
         _cut(signature)
         signed_octets = canonical(parent, info.reference_prefixes)
         if info.digest(signed_octets) != info.digest_value:
@@ -108,27 +106,28 @@ def _inner(root: Element, shape: Shape) -> Element | None:
     return found[0]
 
 
-def _signatures(root: Element, inner: Element | None, shape: Shape) -> list[Element]:
-    """The signatures that stand, the root's first. IDs are unique, and nothing of ds: stands outside of them."""
+def _signatures(root: Element, inner: Element | None, shape: Shape) -> list[tuple[Element, Element]]:
+    """Each parent with its Signature, the root's first. IDs are unique, and nothing of ds: stands outside of Signatures."""
     values = ids(root)
     if len(values) != len(set(values)):
         raise SignatureInvalid("duplicate_id", "an ID that stands twice")
-    found = list(root.iter(SIGNATURE))
-    parents = [signature.getparent() for signature in found]
-    for signature, parent in zip(found, parents, strict=True):
+    found: list[tuple[Element, Element]] = []
+    for signature in root.iter(SIGNATURE):
+        parent = signature.getparent()
         if parent is None or (parent is not root and parent is not inner):
             raise SignatureInvalid("signature_place", "a Signature outside of what may be signed")
-        if sum(other is parent for other in parents) > 1:
+        if any(other is parent for other, _ in found):
             raise SignatureInvalid("signature_count", "an element with several Signatures")
         if parent[0].tag != shape.issuer or signature.getprevious() is not parent[0]:
             raise SignatureInvalid("signature_place", "a Signature that does not stand right after Issuer")
-    inside = sum(1 for signature in found for _ in signature.iter(f"{{{DS}}}*"))
+        found.append((parent, signature))
+    inside = sum(1 for _, signature in found for _ in signature.iter(f"{{{DS}}}*"))
     if inside != sum(1 for _ in root.iter(f"{{{DS}}}*")):
         raise SignatureInvalid("signature_place", "elements of XML signature outside of a Signature")
     return found
 
 
-def _judge(signature: Element, keys: Sequence[PinnedKey]) -> tuple[SignedInfo, PinnedKey]:
+def _judge(parent: Element, signature: Element, keys: Sequence[PinnedKey]) -> tuple[SignedInfo, PinnedKey]:
     """The SignedInfo of a Signature and the key that verified its octets."""
     children = list(signature)
     tags = [child.tag for child in children]
@@ -145,6 +144,8 @@ def _judge(signature: Element, keys: Sequence[PinnedKey]) -> tuple[SignedInfo, P
     prefixes = inclusive_prefixes(children[0][0], "canonicalisation_method")
     octets = canonical(children[0], prefixes)
     info = read_signed_info(parse_canonical(octets))
+    if attributes(parent).get("ID") != info.referenced_id:
+        raise SignatureInvalid("reference", "a Reference to something other than the Signature's parent")
     if info.prefixes != prefixes:
         raise SignatureInvalid("canonicalisation_method", "a SignedInfo that says two things about itself")
     # 7. Keys of the one whom we asked, all of them, and no other.
