@@ -1,0 +1,168 @@
+"""The sentences of docs/architecture.md about the house, executed."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from idp.store.tables import metadata  # the only look at the product itself
+
+ROOT = Path(__file__).parents[1]
+FLOORS = ("policies", "connectors", "idp")
+TOP_LEVEL = {"policies", "connectors", "idp", "docs", "tests", "docker"}
+
+
+def _modules() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for floor in FLOORS:
+        for path in (ROOT / floor).rglob("*.py"):
+            if "migrations" in path.parts:
+                continue
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = _modules()
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    """Every module that is imported anywhere in the file, inside functions too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            base = node.module or ""
+            for alias in node.names:
+                full = f"{base}.{alias.name}"
+                yield full if full in MODULES else base
+
+
+GRAPH = {name: {target for target in _imported(tree) if target != name} for name, tree in TREES.items()}
+
+
+def _called(name: str) -> list[str]:
+    """The modules that call something of this name, as `Name(...)` or `module.Name(...)`."""
+    found = []
+    for module, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                function = node.func
+                called = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+                if called == name:
+                    found.append(module)
+    return found
+
+
+def test_a_floor_imports_only_itself_and_the_floors_below() -> None:
+    for module, targets in GRAPH.items():
+        mine = FLOORS.index(module.split(".")[0])
+        above = [target for target in targets if target.split(".")[0] in FLOORS[mine + 1 :]]
+        assert not above, f"{module} reaches up to {above}"
+
+
+def test_policies_uses_the_standard_library_only() -> None:
+    allowed = sys.stdlib_module_names | {"policies"}
+    for module, targets in GRAPH.items():
+        if module.startswith("policies"):
+            assert {target.split(".")[0] for target in targets} <= allowed, module
+
+
+def test_policies_reads_no_clock_and_does_no_io() -> None:
+    forbidden = {"time", "socket", "os", "pathlib", "random", "secrets", "threading", "subprocess", "io"}
+    for module, targets in GRAPH.items():
+        if module.startswith("policies"):
+            assert forbidden.isdisjoint(targets), module
+            source = MODULES[module].read_text(encoding="utf-8")
+            assert "date.today(" not in source, module
+            assert "datetime.now(" not in source, module
+            assert "open(" not in source.replace("_open(", ""), module
+
+
+def test_there_is_no_circle_lazy_imports_counted() -> None:
+    state: dict[str, int] = {}
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        if state.get(module) == 2:
+            return
+        assert state.get(module) != 1, f"a circle: {' -> '.join((*path, module))}"
+        state[module] = 1
+        for target in sorted(GRAPH[module] & MODULES.keys()):
+            visit(target, (*path, module))
+        state[module] = 2
+
+    for module in GRAPH:
+        visit(module, ())
+
+
+def test_no_import_hides_behind_type_checking_or_in_a_function() -> None:
+    for module, tree in TREES.items():
+        assert "TYPE_CHECKING" not in MODULES[module].read_text(encoding="utf-8"), module
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lazy = [inner for inner in ast.walk(node) if isinstance(inner, ast.Import | ast.ImportFrom)]
+                assert not lazy, f"{module}.{node.name} imports lazily"
+
+
+@pytest.mark.parametrize(
+    ("made", "where"),
+    [
+        ("Signed", "connectors.signatures"),
+        ("SignedClaims", "connectors.signatures"),
+        ("Assertion", "connectors"),
+    ],
+)
+def test_only_these_modules_construct(made: str, where: str) -> None:
+    makers = _called(made)
+    assert makers, f"nobody makes a {made}: the rule would prove nothing"
+    assert all(module == where or module.startswith(f"{where}.") for module in makers), (made, makers)
+
+
+def test_only_the_seal_opens_a_sealed_login() -> None:
+    ciphers = [module for module in _called("AESGCM") if not module.startswith("idp.transparency")]
+    assert set(ciphers) == {"idp.seal"}
+
+
+def test_only_the_signatures_verify() -> None:
+    verifying = ("cryptography.hazmat.primitives.asymmetric.padding", "jose", "xmlsec", "signxml")
+    for module, targets in GRAPH.items():
+        if module.startswith(("connectors.signatures", "idp.demo", "idp.keys")):
+            continue
+        assert not [t for t in targets if t.startswith(verifying)], module
+
+
+def test_python_jose_has_one_wrapper() -> None:
+    users = {module for module, targets in GRAPH.items() if any(t == "jose" or t.startswith("jose.") for t in targets)}
+    assert users == {"connectors.signatures.jws"}
+
+
+def test_fastapi_stays_in_the_endpoints() -> None:
+    users = {
+        module for module, targets in GRAPH.items() if any(t.split(".")[0] in {"fastapi", "starlette"} for t in targets)
+    }
+    allowed = ("idp.endpoints", "idp.app", "idp.server", "idp.demo")
+    assert all(module.startswith(allowed) for module in users), users
+
+
+def test_no_module_is_longer_than_four_hundred_lines() -> None:
+    for module, path in MODULES.items():
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, module
+
+
+def test_there_is_no_core_common_or_utils() -> None:
+    names = {part for module in MODULES for part in module.split(".")}
+    assert names.isdisjoint({"core", "common", "utils", "helpers", "util", "helper", "misc"})
+
+
+def test_the_top_level_holds_what_the_architecture_names() -> None:
+    folders = {p.name for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith(".") and p.name != "__pycache__"}
+    assert folders <= TOP_LEVEL, folders - TOP_LEVEL
+
+
+def test_every_table_has_the_tenant_in_its_key() -> None:
+    for table in metadata.sorted_tables:
+        assert "tenant" in table.primary_key.columns, table.name
