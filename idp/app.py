@@ -35,13 +35,18 @@ from policies.parties import IdentityProvider, ProviderId
 METADATA_LIFE = 14 * 24 * 3600
 
 
+def system_clock() -> int:
+    """Seconds since the epoch, by the machine's clock."""
+    return int(time.time())
+
+
 class Application:
     """One broker, composed. `asgi` is what a server runs; `start` and `stop` frame it.
 
     Raises `Misconfigured` with every problem that can be seen before the first request.
     """
 
-    def __init__(self, folder: Path, *, clock: Callable[[], int] = lambda: int(time.time())) -> None:
+    def __init__(self, folder: Path, *, clock: Callable[[], int] = system_clock) -> None:
         self.settings, configuration, self.keys = load_all(folder)
         settings, keys = self.settings, self.keys
         self.store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys.ledger)
@@ -71,7 +76,10 @@ class Application:
             clock=clock,
             service_metadata=self._metadata,
         )
-        self.asgi: ASGIApp = Edge(_web(self.site), issuer=settings.issuer, page=self._unforeseen)
+        web = _web(self.site)
+        # As the framework's own outermost layer would answer first, ours stands right inside of it
+        web.add_middleware(Edge, issuer=settings.issuer, page=self._unforeseen)
+        self.asgi: ASGIApp = web
 
     def start(self) -> None:
         """Begin to sequence the ledger."""
@@ -172,7 +180,10 @@ def _web(site: Site) -> FastAPI:
         if isinstance(error, HTTPException) and error.status_code == 404:  # noqa: PLR2004 - RFC 9110 §15.5.5
             return site.error(request, NotFound("no such address"))
         status = error.status_code if isinstance(error, HTTPException) else 400
-        return site.error(request, RequestRefused("a request that this address does not take", status=status))
+        answer = site.error(request, RequestRefused("a request that this address does not take", status=status))
+        if isinstance(error, HTTPException) and error.headers:
+            answer.headers.update(error.headers)  # Allow, which RFC 9110 §15.5.6 asks for
+        return answer
 
     app.add_exception_handler(BrokerError, refused)
     app.add_exception_handler(HTTPException, refused)

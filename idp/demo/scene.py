@@ -5,13 +5,13 @@ import json
 import secrets
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from connectors.signatures.jwk import public_jwk
-from idp.app import Application
+from idp.app import Application, system_clock
 from idp.demo.city import City, services
 from idp.demo.country import Country
 from idp.keys.file import FileSigner, create_saml_key, create_token_key, load_signer
@@ -26,9 +26,12 @@ STOPPING_SECONDS = 10
 
 
 class Scene:
-    """Sets the stage in `folder` (which gets `receiving/`), and plays until it is closed. With `fixed`, the usual ports."""
+    """Sets the stage in `folder` (which gets `receiving/`), and plays until it is closed. With `fixed`, the usual ports.
 
-    def __init__(self, folder: Path, *, fixed: bool) -> None:
+    `clock` is the broker's alone: country and city go by the machine's.
+    """
+
+    def __init__(self, folder: Path, *, fixed: bool, clock: Callable[[], int] = system_clock) -> None:
         self.folder = folder
         self.receiving = folder / "receiving"
         self._sockets = {name: _bind(port if fixed else 0) for name, port in PORTS.items()}
@@ -43,7 +46,7 @@ class Scene:
         create_token_key(self._outside / "fares.pem", "ES256")
         fares = load_signer(self._outside / "fares.pem")
         self._configure(ports["broker"], secret, fares)
-        self.application = Application(self.receiving)
+        self.application = Application(self.receiving, clock=clock)
         self.city = City(base=self.city_base, issuer=self.issuer, services=services(self.city_base, secret, fares))
         self._servers: list[Server] = []
         self._threads: list[threading.Thread] = []
@@ -68,6 +71,7 @@ class Scene:
             server.stop()
         for thread in self._threads:
             thread.join(STOPPING_SECONDS)
+        self.city.close()
         self.application.stop()
 
     def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:

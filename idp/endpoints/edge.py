@@ -6,6 +6,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PLAIN_SCHEME = (
@@ -47,6 +48,8 @@ class Edge:
 
         try:
             await self._app(scope, receive, sending)
+        except ClientDisconnect:
+            return  # nobody is left to answer, and nothing is wrong here
         except Exception as error:  # noqa: BLE001 - the outermost edge: a defect of ours, and no value of anybody may leave with it
             reference = _logged(error, str(scope.get("path", "")))
             if begun:

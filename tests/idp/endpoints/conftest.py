@@ -1,0 +1,39 @@
+"""One stage for the whole folder: its servers are started once."""
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any  # structlog's own type of an event
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.idp.endpoints.stage import Clock, Stage
+from tests.idp.endpoints.visitor import Visitor
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    stage = Stage(tmp_path_factory.mktemp("endpoints") / "stage", Clock())
+    stage.open()
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def stage(running: Stage) -> Iterator[Stage]:
+    """The stage at the machine's time, whatever a test does to the clock."""
+    running.clock.ahead = 0
+    yield running
+    running.clock.ahead = 0
+
+
+@pytest.fixture
+def visitor(stage: Stage) -> Iterator[Visitor]:
+    made = Visitor(stage)
+    yield made
+    made.http.close()
+
+
+@pytest.fixture
+def logs() -> Iterator[list[MutableMapping[str, Any]]]:
+    with capture_logs() as lines:
+        yield lines

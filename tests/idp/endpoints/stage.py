@@ -1,0 +1,143 @@
+"""The demo's stage with a second country, a purpose that no country can serve, and a broker's clock that tests turn."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import copytree
+from threading import Thread
+
+from connectors.signatures.signer import Signer
+from idp.app import Application
+from idp.demo.country import Country
+from idp.demo.relying_party import Service
+from idp.demo.scene import HOST, Scene
+from idp.keys.file import FileSigner, create_saml_key, load_signer
+from idp.server import Server, bind
+
+# What the second country says is `high` counts as substantial here
+LESS_SURE = '[assurance]\n"http://eidas.europa.eu/LoA/high" = "substantial"\n"http://eidas.europa.eu/LoA/low" = "low"\n'
+PHONE_PURPOSE = """\
+id = "phone-contact"
+basis = "consent"
+minimum_assurance = "low"
+
+[title]
+en = "Be called back"
+
+[law]
+en = "Made up for a test"
+
+[controller]
+name.en = "City of Storkhaven"
+contact = "privacy@storkhaven.example"
+
+[attributes.phone_number]
+form = "exact"
+required = true
+why.en = "Nobody can be called without a number."
+
+[attributes.email]
+form = "exact"
+required = false
+why.en = "In case the line is bad."
+"""
+
+
+class Clock:
+    """The broker's clock: the machine's, and as many seconds more as a test says."""
+
+    def __init__(self) -> None:
+        self.ahead = 0
+
+    def __call__(self) -> int:
+        return int(time.time()) + self.ahead
+
+
+class Stage(Scene):
+    """A `Scene` with the country Latvia beside Estonia, asked by POST, and the purpose `phone-contact` for parking."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._latvian_socket = bind(HOST, 0)
+        super().__init__(folder, fixed=False, clock=clock)
+        self.clock = clock
+        self._latvian_server = Server(self.latvia.app(), self._latvian_socket)
+        self._latvian_thread = Thread(target=self._latvian_server.run, daemon=True)
+
+    def open(self) -> None:
+        super().open()
+        self._latvian_thread.start()
+
+    def close(self) -> None:
+        self._latvian_server.stop()
+        self._latvian_thread.join(10)
+        super().close()
+
+    def service(self, name: str) -> Service:
+        return self.city._parties[name].service
+
+    def fares_signer(self) -> Signer:
+        signer = self.service("fares").signer
+        assert signer is not None
+        return signer
+
+    @contextmanager
+    def other_broker(self, folder: Path, edits: Mapping[str, tuple[str, str] | None]) -> Iterator[int]:
+        """A second broker over the same keys and database, its configuration edited. Gives its port.
+
+        `edits` maps a file to what is replaced in it, or to None where the file is gone.
+        """
+        copytree(self.receiving, folder, ignore=lambda _folder, _names: {"ciconia.db", "ciconia.db-wal", "ciconia.db-shm"})
+        settings = folder / "ciconia.toml"
+        text = settings.read_text(encoding="utf-8")
+        settings.write_text(f'database = "{self.receiving / "ciconia.db"}"\n{text}', encoding="utf-8")
+        for name, edit in edits.items():
+            if edit is None:
+                (folder / name).unlink()
+                continue
+            text = (folder / name).read_text(encoding="utf-8")
+            assert edit[0] in text, f"{name} has no {edit[0]}"
+            (folder / name).write_text(text.replace(*edit), encoding="utf-8")
+        application = Application(folder, clock=self.clock)
+        with serving(Server(application.asgi, listening := bind(HOST, 0))):
+            yield listening.getsockname()[1]
+        application.store.close()
+
+    def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
+        super()._configure(port, secret, fares)
+        (self.receiving / "purposes" / "phone-contact.toml").write_text(PHONE_PURPOSE, encoding="utf-8")
+        parking = self.receiving / "parties" / "parking.toml"
+        text = parking.read_text(encoding="utf-8")
+        text = text.replace('["resident-parking"]', '["resident-parking", "phone-contact"]')
+        parking.write_text(text + 'phone_number = "exact"\n', encoding="utf-8")
+        base = f"http://latvia.localhost:{self._latvian_socket.getsockname()[1]}"
+        text = (self.receiving / "providers" / "demo-ee.toml").read_text(encoding="utf-8")
+        for before, after in (
+            (self.country_base, base),
+            ("demo-ee", "demo-lv"),
+            ('"EE"', '"LV"'),
+            ("demo/EE", "demo/LV"),
+            ('binding = "redirect"', 'binding = "post"'),
+        ):
+            text = text.replace(before, after)
+        (self.receiving / "providers" / "demo-lv.toml").write_text(text + "\n" + LESS_SURE, encoding="utf-8")
+        create_saml_key(self._outside / "latvia.pem", "latvia.localhost")
+        self.latvia = Country(
+            base=base,
+            title="Demo sign-in of Latvia",
+            key_pem=(self._outside / "latvia.pem").read_bytes(),
+            certificate_der=load_signer(self._outside / "latvia.pem").certificate,
+            broker_certificate=load_signer(self.receiving / "keys" / "saml.pem").certificate,
+        )
+        (self.receiving / "metadata" / "demo-lv.xml").write_bytes(self.latvia.metadata())
+
+
+@contextmanager
+def serving(server: Server) -> Iterator[None]:
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.stop()
+        thread.join(10)
