@@ -1,0 +1,104 @@
+"""Pinned metadata of an identity provider: what is read, and in which words an operator hears of what is not."""
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from connectors.formats.metadata import read_identity_provider
+from connectors.metadata import pinned_provider
+from connectors.signatures.jwk import thumbprint
+from connectors.signatures.keys import ALGORITHMS, MIN_RSA_BITS, RSA_SHA256, prepared
+from policies.errors import Misconfigured
+from policies.parties import EntityId, Source
+from tests.connectors import forge
+from tests.connectors.forge import IDP, SSO, metadata
+
+SOURCE = Source("providers/ee.toml", 4)
+
+
+def test_metadata_gives_keys_and_addresses(idp: forge.SigningParty, stranger: forge.SigningParty) -> None:
+    read = pinned_provider(metadata(idp, stranger), EntityId(IDP), SOURCE)
+    assert (read.entity_id, read.redirect_url, read.post_url) == (IDP, SSO, f"{SSO}/post")
+    assert len(read.keys) == 2
+    assert read.keys[0].key_id == thumbprint(read.keys[0].public_key)
+    assert read.keys[0].key_id != read.keys[1].key_id
+
+
+def test_a_key_that_stands_twice_is_one_key(idp: forge.SigningParty) -> None:
+    assert len(pinned_provider(metadata(idp, idp), EntityId(IDP), SOURCE).keys) == 1
+
+
+def test_keys_for_encryption_do_not_verify(idp: forge.SigningParty, stranger: forge.SigningParty) -> None:
+    signing, both = metadata(idp), metadata(stranger, use=' use="encryption"')
+    descriptor = both[both.index(b"<md:KeyDescriptor") : both.index(b"<md:SingleSignOnService")]
+    merged = signing.replace(b"<md:SingleSignOnService", descriptor + b"<md:SingleSignOnService", 1)
+    assert read_identity_provider(merged, IDP).certificates == (idp.certificate,)
+
+
+def test_what_we_do_not_use_is_passed_over(idp: forge.SigningParty) -> None:
+    more = metadata(idp).replace(
+        b"</md:EntityDescriptor>",
+        b'<md:Organization><md:OrganizationName xml:lang="en">x</md:OrganizationName></md:Organization>'
+        b'<md:ContactPerson contactType="technical"/></md:EntityDescriptor><!-- the end -->',
+    )
+    more = more.replace(b"</md:IDPSSODescriptor>", b"<!-- inside a role --></md:IDPSSODescriptor>")
+    assert read_identity_provider(more, IDP).redirect_url == SSO
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (b"<md:IDPSSODescriptor", b"<!DOCTYPE a><md:IDPSSODescriptor", "doctype"),
+        (b"<md:IDPSSODescriptor", b"<?a b?><md:IDPSSODescriptor", "processing_instruction"),
+        (b"<md:IDPSSODescriptor", b"<a>&b;</a><md:IDPSSODescriptor", "entity"),
+        (b"<md:IDPSSODescriptor", b"<a><![CDATA[b]]></a><md:IDPSSODescriptor", "cdata"),
+        (b"<ds:X509Certificate>\nM", b"<ds:X509Certificate>\nM<!-- cut -->", "comment stands inside"),
+        (b"</md:EntityDescriptor>", b"", "no plain XML"),
+        (b"EntityDescriptor", b"EntitiesDescriptor", "no EntityDescriptor"),
+        (b'entityID="https://idp.example', b'entityID="https://evil.example', "entityID is not"),
+        (b"SAML:2.0:protocol", b"SAML:1.1:protocol", "exactly one IDPSSODescriptor"),
+        (b"md:IDPSSODescriptor", b"md:SPSSODescriptor", "exactly one IDPSSODescriptor"),
+        (b"KeyDescriptor", b"KeyDescriptors", "no certificate for signing"),
+        (b"\nM", b"\n*", "not base64"),
+        (b"\nM", b"\nA", "cannot be used"),
+        (b"<md:IDPSSODescriptor", b"<a>" + b"x" * 2**20 + b"</a><md:IDPSSODescriptor", "larger than"),
+        (b"pinned", b"\xff", "no plain XML"),
+    ],
+)
+def test_metadata_that_cannot_be_used_is_named_for_the_operator(
+    idp: forge.SigningParty, old: bytes, new: bytes, words: str
+) -> None:
+    original = metadata(idp)
+    assert old in original
+    with pytest.raises(Misconfigured, match=words) as problems:
+        pinned_provider(original.replace(old, new), EntityId(IDP), SOURCE)
+    (problem,) = problems.value.problems
+    assert (problem.file, problem.line, problem.key) == ("providers/ee.toml", 4, "metadata")
+    assert problem.fix
+
+
+@pytest.mark.spec("saml.md §11")
+def test_weak_and_odd_keys_are_refused_when_they_are_loaded() -> None:
+    weak = forge.rsa_party(1024)
+    with pytest.raises(Misconfigured, match="1024 bits"):
+        pinned_provider(metadata(weak), EntityId(IDP), SOURCE)
+    odd = forge.party(ec.generate_private_key(ec.SECP256K1()))
+    with pytest.raises(Misconfigured, match="neither RSA nor on P-256 or P-384"):
+        pinned_provider(metadata(odd), EntityId(IDP), SOURCE)
+    with pytest.raises(ValueError, match="neither RSA"):
+        prepared(ed25519.Ed25519PrivateKey.generate().public_key())
+    assert MIN_RSA_BITS == 2048
+
+
+def test_no_algorithm_that_we_take_is_a_mac_or_has_sha_1() -> None:
+    assert RSA_SHA256 in ALGORITHMS
+    assert not [uri for uri in ALGORITHMS if "sha1" in uri or "md5" in uri or "hmac" in uri or uri.endswith("#none")]
+
+
+def test_a_key_takes_only_signatures_of_its_own_kind() -> None:
+    """Key confusion: the algorithm that a message names never chooses what a key is used for."""
+    point = prepared(ec.generate_private_key(ec.SECP256R1()).public_key())
+    for algorithm in ALGORITHMS.values():
+        for signature in (b"", b"\x00" * 64, b"\x00" * 63, b"\xff" * 256):
+            assert not point.verifies(algorithm, signature, b"octets")
+    assert point.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

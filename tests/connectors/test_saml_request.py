@@ -1,0 +1,234 @@
+"""What we ask: a signed AuthnRequest by Redirect or POST, which others can verify and the schema knows."""
+
+import base64
+import zlib
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import xmlsec
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import load_der_x509_certificate
+from lxml import etree
+from signxml.verifier import XMLVerifier
+from xmlsec import constants
+
+from connectors.connector import Ask, Expectation, Outbound, Post, Redirect
+from connectors.saml import SamlConnector, service_provider_metadata
+from connectors.signatures.parse import Element
+from idp.keys.file import FileSigner
+from policies.assurance import LevelOfAssurance
+from policies.errors import AssuranceTooLow, Misconfigured
+from tests.connectors import forge
+from tests.connectors.forge import ACS, DS, NOW, SAML, SAMLP, SP, SSO
+from tests.connectors.schemas import assert_valid
+
+PROTOCOL = "saml-schema-protocol-2.0.xsd"
+SUBSTANTIAL = LevelOfAssurance.SUBSTANTIAL
+PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
+CARD = "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI"
+MOBILE = "urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorContract"
+
+
+def ask(*, minimum: LevelOfAssurance = SUBSTANTIAL, force: bool = False, max_age: int | None = None) -> Ask:
+    return Ask(relay_state="login id/+=", minimum_assurance=minimum, force_authentication=force, max_age=max_age)
+
+
+def connector(idp: forge.SigningParty, signer: FileSigner, **changes: object) -> SamlConnector:
+    return SamlConnector(provider=forge.provider(forge.metadata(idp), **changes), entity_id=SP, acs_url=ACS, signer=signer)
+
+
+def of_redirect(outbound: Outbound) -> tuple[Element, dict[str, str]]:
+    """The message of a redirect, and its parameters."""
+    assert isinstance(outbound, Redirect)
+    pairs = parse_qsl(urlsplit(outbound.url).query, strict_parsing=True)
+    parameters = dict(pairs)
+    assert len(parameters) == len(pairs)
+    deflated = base64.b64decode(parameters["SAMLRequest"], validate=True)
+    return etree.fromstring(zlib.decompress(deflated, wbits=-15)), parameters
+
+
+def of_post(outbound: Outbound) -> Element:
+    assert isinstance(outbound, Post)
+    assert [name for name, _ in outbound.fields] == ["SAMLRequest", "RelayState"]
+    return etree.fromstring(base64.b64decode(outbound.fields[0][1], validate=True))
+
+
+def verified_by_xmlsec(root: Element, certificate: bytes) -> None:
+    xmlsec.tree.add_ids(root, ["ID"])
+    node = xmlsec.tree.find_node(root, constants.NodeSignature)
+    assert node is not None
+    context = xmlsec.SignatureContext()
+    context.key = xmlsec.Key.from_memory(certificate, constants.KeyDataFormatCertDer, None)
+    context.verify(node)
+
+
+@pytest.mark.spec("saml.md §4")
+def test_a_redirect_is_signed_over_its_own_encoded_text(idp: forge.SigningParty, signer: FileSigner) -> None:
+    outbound, _ = connector(idp, signer).request(ask(), NOW)
+    root, parameters = of_redirect(outbound)
+    assert list(parameters) == ["SAMLRequest", "RelayState", "SigAlg", "Signature"]
+    assert parameters["RelayState"] == "login id/+="
+    assert parameters["SigAlg"] == "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+    assert isinstance(outbound, Redirect)
+    octets, _, _ = urlsplit(outbound.url).query.partition("&Signature=")
+    key = load_der_x509_certificate(signer.certificate).public_key()
+    assert isinstance(key, RSAPublicKey)
+    key.verify(base64.b64decode(parameters["Signature"]), octets.encode(), PKCS1v15(), SHA256())
+    assert root.find(f"{{{DS}}}Signature") is None
+    assert_valid(root, PROTOCOL)
+
+
+def test_a_redirect_to_an_address_with_a_query_keeps_it(idp: forge.SigningParty, signer: FileSigner) -> None:
+    pinned = forge.metadata(idp, sso="https://idp.example/sso?tenant=1")
+    made = SamlConnector(provider=forge.provider(pinned), entity_id=SP, acs_url=ACS, signer=signer)
+    outbound, _ = made.request(ask(), NOW)
+    assert isinstance(outbound, Redirect)
+    assert outbound.url.startswith("https://idp.example/sso?tenant=1&SAMLRequest=")
+
+
+def test_without_relay_state_none_is_sent_or_signed(idp: forge.SigningParty, signer: FileSigner) -> None:
+    question = Ask(relay_state="", minimum_assurance=SUBSTANTIAL, force_authentication=False)
+    outbound, _ = connector(idp, signer).request(question, NOW)
+    assert list(of_redirect(outbound)[1]) == ["SAMLRequest", "SigAlg", "Signature"]
+    posted, _ = connector(idp, signer, binding="post").request(question, NOW)
+    assert isinstance(posted, Post)
+    assert [name for name, _ in posted.fields] == ["SAMLRequest"]
+
+
+def test_a_post_is_verified_by_python_xmlsec_and_by_signxml(idp: forge.SigningParty, signer: FileSigner) -> None:
+    outbound, _ = connector(idp, signer, binding="post").request(ask(), NOW)
+    root = of_post(outbound)
+    assert isinstance(outbound, Post)
+    assert outbound.url == f"{SSO}/post" == root.get("Destination")
+    assert_valid(root, PROTOCOL)
+    seen = XMLVerifier().verify(etree.tostring(root), x509_cert=load_der_x509_certificate(signer.certificate))
+    assert not isinstance(seen, list)
+    assert seen.signed_xml is not None
+    assert seen.signed_xml.get("ID") == root.get("ID")
+    verified_by_xmlsec(root, signer.certificate)
+    root.set("ForceAuthn", "true")
+    with pytest.raises(xmlsec.Error):
+        verified_by_xmlsec(root, signer.certificate)
+
+
+@pytest.mark.spec("saml.md §8")
+def test_a_request_says_what_saml2int_asks_for_and_no_more(idp: forge.SigningParty, signer: FileSigner) -> None:
+    outbound, expected = connector(idp, signer).request(ask(), NOW)
+    root, _ = of_redirect(outbound)
+    assert dict(root.items()) == {
+        "ID": expected.request_id,
+        "Version": "2.0",
+        "IssueInstant": "2026-11-25T09:46:40Z",
+        "Destination": SSO,
+        "AssertionConsumerServiceURL": ACS,
+        "ProtocolBinding": "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST",
+    }
+    assert root.findtext(f"{{{SAML}}}Issuer") == SP
+    policy = root.find(f"{{{SAMLP}}}NameIDPolicy")
+    assert policy is not None
+    assert dict(policy.items()) == {"AllowCreate": "true"}
+
+
+def test_what_an_answer_must_match_is_remembered(idp: forge.SigningParty, signer: FileSigner) -> None:
+    made = connector(idp, signer)
+    _, expected = made.request(ask(force=True, max_age=60), NOW)
+    assert expected == Expectation(
+        provider_id=forge.expectation().provider_id,
+        request_id=expected.request_id,
+        issued_at=NOW,
+        minimum_assurance=SUBSTANTIAL,
+        force_authentication=True,
+        max_age=60,
+    )
+    identifiers = {made.request(ask(), NOW)[1].request_id for _ in range(50)}
+    assert len(identifiers) == 50
+    # 160 random bits, as an xs:ID
+    assert all(identifier[0] == "_" and len(bytes.fromhex(identifier[1:])) == 20 for identifier in identifiers)
+
+
+@pytest.mark.parametrize(("force", "max_age", "sent"), [(False, None, None), (True, None, "true"), (False, 600, "true")])
+def test_a_young_authentication_is_asked_by_force_since_saml_knows_no_age(
+    idp: forge.SigningParty, signer: FileSigner, *, force: bool, max_age: int | None, sent: str | None
+) -> None:
+    outbound, expected = connector(idp, signer).request(ask(force=force, max_age=max_age), NOW)
+    assert of_redirect(outbound)[0].get("ForceAuthn") == sent
+    assert (expected.force_authentication, expected.max_age) == (force, max_age)
+
+
+def contexts(outbound: Outbound) -> tuple[str | None, list[str | None]]:
+    found = of_redirect(outbound)[0].find(f"{{{SAMLP}}}RequestedAuthnContext")
+    assert found is not None
+    return found.get("Comparison"), [child.text for child in found]
+
+
+@pytest.mark.spec("eIDAS Message Format 1.2 §3.2.2")
+def test_eidas_levels_are_asked_as_a_minimum(idp: forge.SigningParty, signer: FileSigner) -> None:
+    for level in LevelOfAssurance:
+        outbound, _ = connector(idp, signer).request(ask(minimum=level), NOW)
+        assert contexts(outbound) == ("minimum", [level.uri])
+
+
+@pytest.mark.spec("saml2int SDP-SP07")
+def test_other_classes_are_asked_by_name_each_that_suffices(idp: forge.SigningParty, signer: FileSigner) -> None:
+    table = {CARD: LevelOfAssurance.HIGH, PASSWORD: LevelOfAssurance.LOW, MOBILE: SUBSTANTIAL}
+    made = connector(idp, signer, assurance=table)
+    assert contexts(made.request(ask(), NOW)[0]) == ("exact", [MOBILE, CARD])
+    assert contexts(made.request(ask(minimum=LevelOfAssurance.LOW), NOW)[0]) == ("exact", [PASSWORD, MOBILE, CARD])
+
+
+def test_nobody_is_sent_to_a_provider_that_cannot_reach_the_level(idp: forge.SigningParty, signer: FileSigner) -> None:
+    made = connector(idp, signer, assurance={PASSWORD: LevelOfAssurance.LOW})
+    with pytest.raises(AssuranceTooLow) as refusal:
+        made.request(ask(), NOW)
+    assert refusal.value.check == "assurance_unreachable"
+
+
+@pytest.mark.spec("house-style.md 10")
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"assurance": {}}, "assurance"),
+        ({"binding": "artifact"}, "binding"),
+        ({"metadata": b""}, "metadata"),
+        ({"entity_id": "https://other.example"}, "metadata"),
+        ({"attributes": {"urn:oid:2.5.4.6": ("address", "planet")}}, "urn:oid:2.5.4.6"),
+    ],
+)
+def test_a_registration_that_cannot_work_is_named_at_start(
+    idp: forge.SigningParty, signer: FileSigner, changes: dict[str, object], key: str
+) -> None:
+    with pytest.raises(Misconfigured) as problems:
+        connector(idp, signer, **changes)
+    assert [problem.key for problem in problems.value.problems] == [key]
+    assert "providers/ee.toml:1" in str(problems.value)
+
+
+def test_a_provider_without_the_binding_is_named_at_start(idp: forge.SigningParty, signer: FileSigner) -> None:
+    pinned = forge.metadata(idp).replace(b"bindings:HTTP-Redirect", b"bindings:SOAP")
+    with pytest.raises(Misconfigured, match="binding"):
+        SamlConnector(provider=forge.provider(pinned), entity_id=SP, acs_url=ACS, signer=signer)
+
+
+@pytest.mark.spec("saml.md §6")
+def test_our_metadata_is_signed_valid_and_says_what_we_do(signer: FileSigner) -> None:
+    octets = service_provider_metadata(entity_id=SP, acs_url=ACS, signer=signer, now=NOW, valid_for=86_400)
+    root = etree.fromstring(octets)
+    assert_valid(root, "saml-schema-metadata-2.0.xsd")
+    verified_by_xmlsec(root, signer.certificate)
+    assert root.get("entityID") == SP
+    assert root.get("validUntil") == "2026-11-26T09:46:40Z"
+    role = root.find("{*}SPSSODescriptor")
+    assert role is not None
+    assert (role.get("AuthnRequestsSigned"), role.get("WantAssertionsSigned")) == ("true", "true")
+    service = role.find("{*}AssertionConsumerService")
+    assert service is not None
+    assert dict(service.items()) == {
+        "Binding": "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST",
+        "Location": ACS,
+        "index": "0",
+        "isDefault": "true",
+    }
+    certificate = role.findtext("{*}KeyDescriptor/{*}KeyInfo/{*}X509Data/{*}X509Certificate")
+    assert base64.b64decode(certificate or "") == signer.certificate
