@@ -39,6 +39,7 @@ def read_own_attributes(table: Table) -> Catalogue:
     own: dict[AttributeName, AttributeType] = {}
     taken = set(STANDARD.claims)
     attributes = table.table("attributes", "write [attributes.NAME] for each attribute of your own.")
+    table.close()
     if attributes is None:
         return STANDARD
     for key in attributes.names():
@@ -63,5 +64,4 @@ def read_own_attributes(table: Table) -> Catalogue:
             saml=dict.fromkeys(wires, ""),
         )
         one.close()
-    table.close()
     return STANDARD.with_own(own.values())

@@ -1,0 +1,272 @@
+import json
+from pathlib import Path
+from typing import Any  # the command's JSON, read back
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from idp.cli import app
+from policies.release import decide
+from tests.policies.load.files import FILES
+
+PERSON = """\
+on = 2026-11-25
+loa = "high"
+asked = { birthdate = "exact", address = "exact", gender = "exact" }
+
+[given]
+birthdate = 1887-05-01
+address = { street = "Canal [bold] Street 12", locality = "Storkhaven", country = "EE" }
+gender = "female"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in {**FILES, "person.toml": PERSON}.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["policy", *arguments, "--config", str(folder)])
+
+
+def explain(folder: Path, *arguments: str, purpose: str = "resident-parking") -> Result:
+    return run(folder, "explain", "--purpose", purpose, "--from", str(folder / "person.toml"), *arguments)
+
+
+def explained(folder: Path, *arguments: str) -> Any:  # JSON has no narrower type
+    return json.loads(explain(folder, "--json", *arguments).stdout)
+
+
+def change(folder: Path, name: str, old: str, new: str) -> None:
+    path = folder / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+# -- policy test ---------------------------------------------------------------------------------------------------------
+
+
+def test_examples_that_hold_exit_with_0(folder: Path) -> None:
+    done = run(folder, "test")
+    assert done.exit_code == 0
+    assert "1 of 1 examples hold." in done.stdout
+    assert "An adult of the city" in done.stdout
+
+
+def test_examples_as_json(folder: Path) -> None:
+    assert json.loads(run(folder, "test", "--json").stdout) == {
+        "ok": True,
+        "examples": [
+            {
+                "purpose": "resident-parking",
+                "title": "An adult of the city",
+                "file": "purposes/parking.toml",
+                "line": 21,
+                "holds": True,
+                "differences": [],
+            }
+        ],
+    }
+
+
+def test_an_example_that_does_not_hold_exits_with_1_and_names_file_and_line(folder: Path) -> None:
+    change(folder, "purposes/parking.toml", "answer = true", "answer = false")
+    done = run(folder, "test")
+    assert done.exit_code == 1
+    assert "purposes/parking.toml:21: birthdate: the file says False, the answer is True." in done.stderr
+    as_json = json.loads(run(folder, "test", "--json").stdout)
+    assert (as_json["ok"], as_json["examples"][0]["holds"]) == (False, False)
+
+
+def test_an_example_runs_with_the_registration_that_it_names(folder: Path) -> None:
+    change(
+        folder,
+        "purposes/parking.toml",
+        'withheld = { gender = "not_needed"',
+        'client = "parking"\nwithheld = { gender = "not_registered"',
+    )
+    assert run(folder, "test").exit_code == 0
+    change(folder, "parties/parking.toml", 'address = "exact"\n', "")
+    assert run(folder, "test").exit_code == 1
+
+
+def test_a_wider_purpose_makes_its_example_fail(folder: Path) -> None:
+    """The examples are judged by the decision itself: a widened purpose is noticed."""
+    change(
+        folder,
+        "purposes/parking.toml",
+        '[attributes.birthdate]\nform = "age_over(18)"',
+        '[attributes.birthdate]\nform = "exact"',
+    )
+    assert run(folder, "test").exit_code == 1
+
+
+def test_the_examples_run_through_the_production_decision(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[object] = []
+
+    def counted(*arguments: Any, **named: Any) -> Any:  # passed on as they are
+        calls.append(arguments[1])
+        return decide(*arguments, **named)
+
+    monkeypatch.setattr("policies.examples.decide", counted)
+    assert run(folder, "test").exit_code == 0
+    assert explain(folder).exit_code == 0
+    assert len(calls) == 3  # the example once; explain before and after the choice
+
+
+def test_a_configuration_with_problems_exits_with_1_and_names_them_all(folder: Path) -> None:
+    change(folder, "purposes/parking.toml", "basis =", "bassis =")
+    change(folder, "parties/parking.toml", "https://", "http://")
+    done = run(folder, "test")
+    assert done.exit_code == 1
+    for words in (
+        "purposes/parking.toml:4: bassis",
+        "purposes/parking.toml:1: basis",
+        "parties/parking.toml:4: redirect_uris",
+    ):
+        assert words in done.stderr
+    as_json = json.loads(run(folder, "test", "--json").stdout)
+    assert {problem["key"] for problem in as_json["problems"]} == {"bassis", "basis", "redirect_uris"}
+
+
+def test_no_folder_and_no_example_cannot_be_tried(tmp_path: Path) -> None:
+    assert run(tmp_path / "absent", "test").exit_code == 2
+    done = run(tmp_path, "test")
+    assert done.exit_code == 2
+    assert "nothing was tried" in done.stderr
+
+
+# -- policy explain ------------------------------------------------------------------------------------------------------
+
+
+def test_what_would_go_is_shown_with_form_reason_and_rule(folder: Path) -> None:
+    done = explain(folder)
+    assert done.exit_code == 0
+    for words in (
+        "age_over(18)",
+        "resident_of(Storkhaven)",
+        "not_needed",
+        "purposes/parking.toml:13",
+        "Parking by-law, section 7",
+    ):
+        assert words in done.stdout
+
+
+def test_what_would_go_as_json(folder: Path) -> None:
+    assert explained(folder) == {
+        "purpose": "resident-parking",
+        "client": None,
+        "on": "2026-11-25",
+        "released": {"address": {"form": "resident_of(Storkhaven)"}, "birthdate": {"form": "age_over(18)"}},
+        "weakened": [
+            {
+                "attribute": "address",
+                "asked": "exact",
+                "given": "resident_of(Storkhaven)",
+                "reason": "least_sufficient",
+                "rule": "purposes/parking.toml:18",
+            },
+            {
+                "attribute": "birthdate",
+                "asked": "exact",
+                "given": "age_over(18)",
+                "reason": "least_sufficient",
+                "rule": "purposes/parking.toml:13",
+            },
+        ],
+        "withheld": [{"attribute": "gender", "asked": "exact", "reason": "not_needed", "rule": "purposes/parking.toml:1"}],
+        "blocked": [],
+    }
+
+
+def test_values_are_shown_only_where_asked_for(folder: Path) -> None:
+    assert "value" not in explained(folder)["released"]["birthdate"]
+    assert explained(folder, "--show-values")["released"]["birthdate"]["value"] is True
+    change(
+        folder,
+        "purposes/parking.toml",
+        '[attributes.address]\nform = "resident_of(Storkhaven)"',
+        '[attributes.address]\nform = "exact"',
+    )
+    address = explained(folder, "--show-values")["released"]["address"]["value"]
+    assert address["street"] == "Canal [bold] Street 12"
+    assert "Canal" not in explain(folder).stdout
+    assert "Canal [bold] Street 12, Storkhaven, EE" in explain(folder, "--show-values").stdout
+
+
+def test_a_box_that_is_not_ticked_stays_behind(folder: Path) -> None:
+    found = explained(folder, "--refuse", "address")
+    assert list(found["released"]) == ["birthdate"]
+    assert {one["attribute"]: one["reason"] for one in found["withheld"]} == {
+        "address": "not_chosen",
+        "gender": "not_needed",
+    }
+
+
+@pytest.mark.parametrize("name", ["birthdate", "gender", "shoe_size"])
+def test_what_has_no_box_cannot_be_refused(folder: Path, name: str) -> None:
+    done = explain(folder, "--refuse", name)
+    assert done.exit_code == 2
+    assert "Boxes: address" in done.stderr
+
+
+def test_a_partys_registration_counts_where_it_is_named(folder: Path) -> None:
+    change(folder, "parties/parking.toml", 'address = "exact"\n', "")
+    found = explained(folder, "--client", "parking")
+    assert found["client"] == "parking"
+    assert {
+        "attribute": "address",
+        "asked": "exact",
+        "reason": "not_registered",
+        "rule": "parties/parking.toml:1",
+    } in found["withheld"]
+
+
+def test_a_required_attribute_that_is_denied_exits_with_1(folder: Path) -> None:
+    change(folder, "person.toml", "birthdate = 1887-05-01\n", "")
+    done = explain(folder)
+    assert done.exit_code == 1
+    assert "Nothing at all is released: birthdate is required" in done.stdout
+    found = explained(folder)
+    assert (found["released"], found["blocked"]) == ({}, ["birthdate"])
+    assert {one["attribute"]: one["reason"] for one in found["withheld"]}["address"] == "blocked"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--client", "nobody"), "There is no party nobody. Parties: fares, parking."),
+        (("--purpose", "nothing"), "There is no purpose nothing. Purposes: resident-parking."),
+        (("--from", "/nonexistent.toml"), "cannot be read"),
+    ],
+)
+def test_what_is_not_there_cannot_be_explained(folder: Path, arguments: tuple[str, ...], words: str) -> None:
+    done = explain(folder, *arguments)
+    assert done.exit_code == 2
+    assert words in done.stderr
+
+
+def test_a_made_up_person_with_problems_is_told_with_file_and_line(folder: Path) -> None:
+    change(folder, "person.toml", 'gender = "exact"', 'gendr = "exact"')
+    done = explain(folder)
+    assert done.exit_code == 2
+    assert "person.toml:3: asked.gendr" in done.stderr
+    assert "`gender`" in done.stderr
+
+
+def test_a_person_without_a_day_is_judged_today(folder: Path) -> None:
+    change(folder, "person.toml", "on = 2026-11-25\n", "")
+    assert len(explained(folder)["on"]) == len("2026-11-25")
+
+
+@pytest.mark.parametrize("command", ["test", "explain"])
+def test_help_shows_an_example(command: str) -> None:
+    done = CliRunner().invoke(app, ["policy", command, "--help"])
+    assert done.exit_code == 0
+    assert f"ciconia policy {command}" in " ".join(done.stdout.split())

@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+
+from idp.configuration import load_configuration, read_configuration
+from policies.errors import Misconfigured
+from policies.parties import ClientId
+from tests.policies.load.files import FILES
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_folder_is_read_by_its_relative_paths(folder: Path) -> None:
+    assert dict(read_configuration(folder)) == {name: text.encode() for name, text in FILES.items()}
+
+
+def test_settings_keys_and_databases_are_never_read(folder: Path) -> None:
+    for name in (
+        "ciconia.toml",
+        "keys/subject.key",
+        "ciconia.db",
+        "purposes/notes.txt",
+        "parties/old/x.toml",
+        "metadata/x.pem",
+    ):
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("secret", encoding="utf-8")
+    assert set(read_configuration(folder)) == set(FILES)
+
+
+def test_a_folder_becomes_a_configuration(folder: Path) -> None:
+    assert ClientId("parking") in load_configuration(folder).parties
+
+
+def test_a_folder_without_any_file_is_an_empty_configuration(tmp_path: Path) -> None:
+    assert load_configuration(tmp_path).parties == {}
+
+
+@pytest.mark.parametrize("name", ["absent", "a-file"])
+def test_what_is_no_folder_is_a_problem(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a-file").touch()
+    with pytest.raises(Misconfigured) as refused:
+        load_configuration(tmp_path / name)
+    (problem,) = refused.value.problems
+    assert "ciconia init" in problem.fix
+
+
+def test_a_file_that_cannot_be_read_is_a_problem(folder: Path) -> None:
+    (folder / "purposes" / "folder.toml").mkdir()
+    with pytest.raises(Misconfigured) as refused:
+        read_configuration(folder)
+    (problem,) = refused.value.problems
+    assert (problem.file, problem.key) == ("purposes/folder.toml", "file")
+
+
+def test_a_problem_of_a_file_names_it(folder: Path) -> None:
+    (folder / "purposes" / "parking.toml").write_text("colour = 1", encoding="utf-8")
+    with pytest.raises(Misconfigured) as refused:
+        load_configuration(folder)
+    assert ("purposes/parking.toml", 1, "colour") in [(p.file, p.line, p.key) for p in refused.value.problems]

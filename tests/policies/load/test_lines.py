@@ -1,0 +1,129 @@
+import tomllib
+
+import pytest
+
+from policies.load.lines import Lines, Path
+
+TEXT = """\
+# a comment with [a.table] and key = 1
+id = "one"
+title.en = "A # no comment"
+title.zh-Hans = "\u5c45\u6c11"
+"quoted key" = 'literal "text"'
+
+[attributes.birthdate] # a header's comment
+form = "age_over(18)"
+why = { en = "Because, of = [this]", et = "x" }
+
+[[examples]]
+title = \"\"\"
+several
+lines = 1
+\"\"\"
+asked = { birthdate = "exact",
+  email = "exact" }
+
+[[examples]]
+list = [
+  "a", # one
+  "b = [",
+
+  { c = 1, d.e = [1, 2] },
+]
+other = 1
+
+[examples.given]
+email = "x\\"] = y"
+last = '''a'b''c'''
+"""
+
+WHERE: list[tuple[Path, int]] = [
+    (("id",), 2),
+    (("title",), 3),
+    (("title", "en"), 3),
+    (("title", "zh-Hans"), 4),
+    (("quoted key",), 5),
+    (("attributes", "birthdate"), 7),
+    (("attributes", "birthdate", "form"), 8),
+    (("attributes", "birthdate", "why", "et"), 9),
+    (("examples",), 11),
+    (("examples", "0"), 11),
+    (("examples", "0", "title"), 12),
+    (("examples", "0", "asked", "birthdate"), 16),
+    (("examples", "1"), 19),
+    (("examples", "1", "list"), 20),
+    (("examples", "1", "list", "0"), 21),
+    (("examples", "1", "list", "1"), 22),
+    (("examples", "1", "list", "2"), 24),
+    (("examples", "1", "list", "2", "d", "e", "1"), 24),
+    (("examples", "1", "other"), 26),
+    (("examples", "1", "given"), 28),
+    (("examples", "1", "given", "email"), 29),
+    (("examples", "1", "given", "last"), 30),
+]
+
+
+def toml_1_0(text: str) -> str:
+    """The text without line breaks in inline tables, which TOML 1.0 does not have."""
+    return text.replace('"exact",\n  email', '"exact", email')
+
+
+def test_the_text_of_this_test_is_toml() -> None:
+    assert tomllib.loads(toml_1_0(TEXT))["examples"][1]["given"]["email"] == 'x"] = y'
+
+
+@pytest.mark.parametrize(("path", "line"), WHERE)
+def test_each_key_is_found_on_its_line(path: Path, line: int) -> None:
+    assert Lines(TEXT).line(path) == line
+
+
+def test_one_line_breaks_nothing() -> None:
+    shorter = Lines(toml_1_0(TEXT))
+    assert shorter.line(("examples", "1", "given", "last")) == 29
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (("attributes", "birthdate", "required"), 7),
+        (("attributes", "email", "form"), 1),
+        (("examples", "1", "given", "gender"), 28),
+        (("nothing",), 1),
+        ((), 1),
+    ],
+)
+def test_what_is_missing_is_told_where_it_would_stand(path: Path, line: int) -> None:
+    assert Lines(TEXT).line(path) == line
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# only a comment", "a = 1", "a = 1\n", "a={}", "a=[]", 'a=""', "a=''''''"])
+def test_a_text_may_end_anywhere(text: str) -> None:
+    tomllib.loads(text)
+    assert Lines(text).line(("a",)) == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "1979-05-27T07:32:00Z",
+        "1_000",
+        "inf",
+        "0xff",
+        "true",
+        '"\\u00e9\\\\"',
+        '""',
+        "[[1], [2, [3]]]",
+        '""""a""""',
+        "{a={b=[]}}",
+    ],
+)
+def test_every_sort_of_value_is_walked_past(value: str) -> None:
+    text = f"first = {value}\nsecond = 2\n"
+    tomllib.loads(text)
+    assert Lines(text).line(("second",)) == 2
+
+
+def test_arrays_of_tables_within_arrays_of_tables_are_counted_apart() -> None:
+    text = "[[a]]\n[[a.b]]\nx=1\n[[a.b]]\nx=2\n[[a]]\n[[a.b]]\nx=3\n"
+    lines = Lines(text)
+    assert [lines.line(("a", i, "b", j, "x")) for i, j in (("0", "0"), ("0", "1"), ("1", "0"))] == [3, 5, 8]

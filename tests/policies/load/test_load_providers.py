@@ -1,0 +1,91 @@
+import pytest
+
+from policies.attributes import AttributeName
+from policies.load import load
+from policies.parties import ProviderId
+from tests.policies.load.files import FILES, files, problem_of, problems_of
+
+FILE = "providers/demo-ee.toml"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key", "fix"),
+    [
+        ('"EE"', '"ee"', 3, "country", "two capital letters"),
+        ('"EE"', '"EST"', 3, "country", "two capital letters"),
+        ('country = "EE"\n', "", 1, "country", "two capital letters"),
+        ("title.en", "title.et", 2, "title.en", "title.en"),
+        ('"demo/EE"', '"demo EE"', 4, "namespace", "eidas/EE"),
+        ('namespace = "demo/EE"\n', "", 1, "namespace", "eidas/EE"),
+        ('"https://idp.example/metadata"', '"idp"', 5, "entity_id", "sign by sign"),
+        ('"https://idp.example/metadata"', '"https://idp.example/ x"', 5, "entity_id", "sign by sign"),
+        ("metadata/demo-ee.xml", "metadata/absent.xml", 6, "metadata", "metadata/NAME.xml"),
+        ("metadata/demo-ee.xml", "../keys/signing.pem", 6, "metadata", "metadata/NAME.xml"),
+        ('metadata = "metadata/demo-ee.xml"\n', "", 1, "metadata", "metadata/NAME.xml"),
+        ('"post"', '"artifact"', 7, "binding", '"redirect", "post"'),
+        ('subject = "urn', 'subjct = "urn', 8, "subjct", "`subject`"),
+        ('subject = "urn:oid:1.3.6.1.4.1.25178.1.2.15"', "subject = 1", 8, "subject", "NameID"),
+        ('"family_name"', '"familyname"', 11, "attributes.urn:oid:2.5.4.4", "`family_name`"),
+        ('"family_name"', '"family_name.first"', 11, "attributes.urn:oid:2.5.4.4", "family_name."),
+        ('"family_name"', "1", 11, "attributes.urn:oid:2.5.4.4", "family_name"),
+        ('"address.locality"', '"address"', 12, "attributes.urn:oid:2.5.4.7", "address.street"),
+        ('"address.locality"', '"address.town"', 12, "attributes.urn:oid:2.5.4.7", "address.locality"),
+        ('"address.locality"', '"family_name"', 12, "attributes.urn:oid:2.5.4.7", "keep one"),
+        ('"urn:x:card" = "high"', '"urn:x:card" = "very high"', 15, "assurance.urn:x:card", '"high"'),
+        (
+            '"http://eidas.europa.eu/LoA/substantial" = "low"',
+            '"http://eidas.europa.eu/LoA/substantial" = "high"',
+            16,
+            "assurance.http://eidas.europa.eu/LoA/substantial",
+            '"substantial"',
+        ),
+    ],
+)
+def test_a_fault_of_a_provider_is_told_with_line_key_and_fix(old: str, new: str, line: int, key: str, fix: str) -> None:
+    found = problem_of(FILE, old, new)
+    assert (found.line, found.key) == (line, key)
+    assert fix in found.fix
+
+
+def test_an_empty_table_of_levels_is_a_problem() -> None:
+    text = FILES[FILE].split('"urn:x:card"')[0]
+    (found,) = problems_of(files(**{FILE: text}))
+    assert (found.line, found.key) == (14, "assurance")
+
+
+def test_a_provider_without_a_table_of_attributes_is_a_problem() -> None:
+    text = FILES[FILE].split("[attributes]")[0]
+    (found,) = problems_of(files(**{FILE: text}))
+    assert (found.line, found.key) == (1, "attributes")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key"),
+    [
+        ("[attributes.library_card]", "[attributes.email]", 1, "attributes.email"),
+        ("[attributes.library_card]", '[attributes."Library-card"]', 1, "attributes.Library-card"),
+        ('kind = "text"', 'kind = "date"', 2, "attributes.library_card.kind"),
+        ('kind = "text"', 'kind = "text"\nscope = "x"', 3, "attributes.library_card.scope"),
+        ('kind = "text"', 'kind = "text"\nclaim = "sub"', 3, "attributes.library_card.claim"),
+        ('kind = "text"', 'kind = "text"\nclaim = "acr"', 3, "attributes.library_card.claim"),
+        ('kind = "text"', 'kind = "text"\nclaim = "birthdate"', 3, "attributes.library_card.claim"),
+        ('kind = "text"', 'kind = "text"\nclaim = "address_country"', 3, "attributes.library_card.claim"),
+        ('kind = "text"', 'kind = "text"\nclaim = "age_over_30"', 3, "attributes.library_card.claim"),
+        ('kind = "text"', 'kind = "name"\nclaim = "given_name"', 3, "attributes.library_card.claim"),
+        ("title.en", "title.et", 3, "attributes.library_card.title.en"),
+        ('["urn:oid:1.2.3"]', '"urn:oid:1.2.3"', 4, "attributes.library_card.saml"),
+        ("[attributes.library_card]", "[attribute.library_card]", 1, "attribute"),
+    ],
+)
+def test_a_fault_of_an_own_attribute_is_told_with_line_and_key(old: str, new: str, line: int, key: str) -> None:
+    found = problems_of(files(**{"catalogue.toml": FILES["catalogue.toml"].replace(old, new, 1)}))
+    assert (line, key) in [(p.line, p.key) for p in found]
+    assert all(p.file == "catalogue.toml" and p.fix for p in found)
+
+
+def test_an_own_attribute_works_like_any_other() -> None:
+    provider = FILES[FILE].replace('"family_name"', '"library_card"')
+    party = FILES["parties/parking.toml"] + 'library_card = "exact"\n'
+    whole = load(files(**{FILE: provider, "parties/parking.toml": party}))
+    assert whole.providers[ProviderId("demo-ee")].attributes["urn:oid:2.5.4.4"] == (AttributeName("library_card"), "")
+    assert "library_card" in whole.catalogue.claims

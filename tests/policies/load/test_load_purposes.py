@@ -1,0 +1,145 @@
+import pytest
+
+from policies.attributes import Address, AttributeName, Value
+from policies.errors import Misconfigured
+from policies.load import load, load_situation
+from policies.parties import PurposeId
+from tests.policies.load.files import PURPOSE, files, problem_of, problems_of, spoiled
+
+FILE = "purposes/parking.toml"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key", "fix"),
+    [
+        # a key that we do not know, with the nearest that we do
+        ("law.en", 'bases = "x"\nlaw.en', 5, "bases", "`basis`"),
+        ("required = true", "require = true", 15, "attributes.birthdate.require", "`required`"),
+        ('contact = "', 'phone = "1"\ncontact = "', 10, "controller.phone", "contact, name"),
+        ('loa = "high"', 'lao = 1\nloa = "high"', 24, "examples.0.lao", "`loa`"),
+        # an attribute or a form that does not exist
+        ("[attributes.birthdate]", "[attributes.birthdat]", 12, "attributes.birthdat", "`birthdate`"),
+        ('"age_over(18)"', '"age_above(18)"', 13, "attributes.birthdate.form", "age_over(N)"),
+        ('"age_over(18)"', '"initials"', 13, "attributes.birthdate.form", "birth_year"),
+        ('"age_over(18)"', '"age_over(0)"', 13, "attributes.birthdate.form", "age_over(N)"),
+        ('form = "age_over(18)"', "form = 18", 13, "attributes.birthdate.form", "exact, birth_year, age_over(N)"),
+        ('form = "age_over(18)"\n', "", 12, "attributes.birthdate.form", "exact, birth_year, age_over(N)"),
+        ('why.en = "Permits are for adults."\n', "", 12, "attributes.birthdate.why", "why.en"),
+        ("why.en =", "why.et =", 14, "attributes.birthdate.why.en", "why.en"),
+        ("required = true", 'required = "yes"', 15, "attributes.birthdate.required", "true"),
+        # no legal basis
+        ('basis = "public_task"\n', "", 1, "basis", "public_task"),
+        ('"public_task"', '"we want it"', 4, "basis", "legal_obligation"),
+        ('law.en = "Parking by-law, section 7"\n', "", 1, "law", "law.en"),
+        # what else a lawyer must find
+        ("title.en", "title.lv", 2, "title.en", "title.en"),
+        ("title.et", "title.Estonian", 3, "title.Estonian", "zh-Hans"),
+        ('"Elaniku parkimisluba"', '" "', 3, "title.et", "write text"),
+        ('title.en = "Resident parking permit"\ntitle.et = "Elaniku parkimisluba"', "title = 1", 2, "title", "title.en"),
+        ('contact = "privacy@storkhaven.example"\n', "", 8, "controller.contact", "contact ="),
+        ('id = "resident-parking"\n', "", 1, "id", "64 letters"),
+        ('"substantial"', '"medium"', 6, "minimum_assurance", '"low", "substantial", "high"'),
+        ('minimum_assurance = "substantial"\n', "", 1, "minimum_assurance", '"high"'),
+    ],
+)
+def test_a_fault_of_a_purpose_is_told_with_line_key_and_fix(old: str, new: str, line: int, key: str, fix: str) -> None:
+    text = PURPOSE.replace(old, new, 1)
+    assert text != PURPOSE
+    (found,) = problems_of({FILE: text.encode()})
+    assert (found.file, found.line, found.key) == (FILE, line, key)
+    assert fix in found.fix
+    assert found.what
+
+
+def test_a_purpose_without_a_controller_is_a_problem() -> None:
+    (found,) = problems_of({FILE: PURPOSE.replace("[controller]", "[attributes.email.controller]", 1).encode()})[-1:]
+    assert found.file == FILE
+    alone = PURPOSE.split("[controller]")[0]
+    (missing,) = problems_of({FILE: alone.encode()})
+    assert (missing.line, missing.key) == (1, "controller")
+
+
+@pytest.mark.parametrize("bad", ["", "a b", "a/b", "../x", "x" * 65, "\u00f5", "a\\n", "{x}"])
+def test_an_id_of_other_signs_is_a_problem(bad: str) -> None:
+    (found,) = problems_of({FILE: PURPOSE.replace('id = "resident-parking"', f'id = "{bad}"', 1).encode()})
+    assert (found.line, found.key) == (1, "id")
+
+
+def test_a_purpose_may_need_nothing() -> None:
+    bare = PURPOSE.split("[attributes.birthdate]")[0]
+    assert load({FILE: bare.encode()}).purposes[PurposeId("resident-parking")].needs == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key"),
+    [
+        ('title = "An adult of the city"\n', "", 21, "examples.0.title"),
+        ("on = 2026-11-25\n", "", 21, "examples.0.on"),
+        ("on = 2026-11-25", 'on = "2026-11-25"', 23, "examples.0.on"),
+        ("on = 2026-11-25", "on = 2026-11-25T00:00:00Z", 23, "examples.0.on"),
+        ('loa = "high"', 'loa = "higher"', 24, "examples.0.loa"),
+        ('asked = { birthdate = "exact"', 'asked = { birthdat = "exact"', 25, "examples.0.asked.birthdat"),
+        ('asked = { birthdate = "exact"', 'asked = { birthdate = "initials"', 25, "examples.0.asked.birthdate"),
+        ('gender = "female" }', "gender = 1 }", 26, "examples.0.given.gender"),
+        ('locality = "Storkhaven" }', 'town = "Storkhaven" }', 26, "examples.0.given.address.town"),
+        ('address = { locality = "Storkhaven" }', 'address = "Storkhaven"', 26, "examples.0.given.address"),
+        ('form = "age_over(18)", answer', 'form = "x", answer', 27, "examples.0.released.birthdate.form"),
+        ("answer = true", "anwser = true", 27, "examples.0.released.birthdate.anwser"),
+        ("answer = true", "answer = 1", 27, "examples.0.released.birthdate.answer"),
+        ('"not_needed"', '"not_wanted"', 28, "examples.0.withheld.gender"),
+        ('"not_needed"', '"as_asked"', 28, "examples.0.withheld.gender"),
+        ("withheld = {", 'refused = ["shoe_size"]\nwithheld = {', 28, "examples.0.refused"),
+        ("withheld = {", 'client = "nobody"\nwithheld = {', 21, "examples.client"),
+    ],
+)
+def test_a_fault_of_an_example_is_told_with_line_and_key(old: str, new: str, line: int, key: str) -> None:
+    found = problem_of(FILE, old, new)
+    assert (found.line, found.key) == (line, key)
+    assert found.fix
+
+
+def test_an_example_that_expects_nothing_is_a_problem() -> None:
+    text = PURPOSE.split("released =")[0]
+    (found,) = problems_of({FILE: text.encode()})
+    assert (found.line, found.what) == (21, "says nothing about what comes out.")
+
+
+def test_an_example_list_of_another_shape_is_a_problem() -> None:
+    text = PURPOSE.split("[[examples]]")[0]
+    (found,) = problems_of({FILE: ("examples = 1\n" + text).encode()})
+    assert (found.line, found.key) == (1, "examples")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name", "value"),
+    [
+        ('"age_over(18)", answer = true', '"birth_year", answer = "1990"', "birthdate", "1990"),
+        ('"age_over(18)", answer = true', '"exact", answer = 1990-04-01', "birthdate", "1990-04-01"),
+        ("answer = true", "answer = false", "birthdate", False),
+        (
+            'address = "resident_of(Storkhaven)" }',
+            'address = { form = "exact", answer = { locality = "X" } } }',
+            "address",
+            Address(locality="X"),
+        ),
+    ],
+)
+def test_an_example_may_insist_on_an_answer(old: str, new: str, name: str, value: Value) -> None:
+    head, example = PURPOSE.split("[[examples]]")
+    assert old in example
+    text = head + "[[examples]]" + example.replace(old, new)
+    (read,) = load(files(**{FILE: text})).examples[PurposeId("resident-parking")]
+    assert read.answers[AttributeName(name)] == value
+
+
+def test_a_made_up_person_with_faults_is_told_with_all_of_them() -> None:
+    text = b'loa = "x"\nasked = { shoe = "exact" }\nextra = 1\n'
+    with pytest.raises(Misconfigured) as refused:
+        load_situation("maria.toml", text, load(files()).catalogue)
+    assert sorted(p.key for p in refused.value.problems) == ["asked.shoe", "extra", "given", "loa"]
+    with pytest.raises(Misconfigured):
+        load_situation("maria.toml", b"=", load(files()).catalogue)
+
+
+def test_a_spoiled_file_spoils_no_other() -> None:
+    assert {p.file for p in problems_of(spoiled(FILE, "basis =", "bassis ="))} == {FILE}

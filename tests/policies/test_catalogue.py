@@ -1,0 +1,165 @@
+import pytest
+
+from policies.attributes import EXACT, Address, AttributeName, Form, Value
+from policies.authentication import AskedAttribute
+from policies.catalogue import STANDARD, AttributeType, ClaimValue, value_from_saml
+from policies.forms import FORMS, Kind
+from tests.policies.parts import HOME, form
+
+EVERY = [
+    (name, form(known.name + {"age": "(18)", "place": "(Storkhaven)", "": ""}[known.parameter]))
+    for name, one in STANDARD.attributes.items()
+    for known in FORMS[one.kind].values()
+]
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0 §5.4")
+@pytest.mark.parametrize(
+    ("scope", "names"),
+    [
+        ("profile", ["birthdate", "family_name", "gender", "given_name"]),
+        ("email", ["email"]),
+        ("address", ["address"]),
+        ("phone", ["phone_number"]),
+        ("openid", []),
+        ("", []),
+        ("purpose:resident-parking", []),
+    ],
+)
+def test_a_standard_scope_asks_for_its_attributes_in_full(scope: str, names: list[str]) -> None:
+    assert STANDARD.asked_by_scope(scope) == tuple(AskedAttribute(AttributeName(name), EXACT) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "claim"),
+    [
+        ("birthdate", "exact", "birthdate"),
+        ("birthdate", "age_over(18)", "age_over_18"),
+        ("birthdate", "birth_year", "birth_year"),
+        ("address", "exact", "address"),
+        ("address", "country", "address_country"),
+        ("address", "resident_of(Storkhaven)", "resident_of"),
+        ("given_name", "initials", "given_name_initials"),
+        ("nationality", "exact", "nationalities"),
+        ("person_identifier", "exact", "person_identifier"),
+    ],
+)
+def test_each_form_has_its_claim(name: str, text: str, claim: str) -> None:
+    assert STANDARD.claim_for(AttributeName(name), form(text)) == claim
+
+
+@pytest.mark.parametrize(("name", "one"), EVERY)
+def test_what_a_claim_carries_is_what_the_claim_asks_for(name: AttributeName, one: Form) -> None:
+    claim = STANDARD.claim_for(name, one)
+    place = "Storkhaven" if one.name == "resident_of" else ""
+    assert STANDARD.asked_by_claim(claim, place) == AskedAttribute(name, one)
+
+
+def test_no_two_forms_share_a_claim() -> None:
+    claims = [STANDARD.claim_for(name, one) for name, one in EVERY]
+    assert len(set(claims)) == len(claims)
+    assert set(claims) == set(STANDARD.claims)
+
+
+@pytest.mark.parametrize(
+    ("claim", "value"),
+    [
+        ("age_over_0", ""),
+        ("age_over_018", ""),
+        ("age_over_999", ""),
+        ("age_over_", ""),
+        ("age_over_-1", ""),
+        ("age_over_\u0661\u0668", ""),
+        ("age_over_18 ", ""),
+        ("resident_of", ""),
+        ("resident_of", "a(b)"),
+        ("sub", ""),
+        ("picture", ""),
+        ("nationality", ""),
+        ("", ""),
+    ],
+)
+def test_a_claim_that_we_do_not_know_asks_for_nothing(claim: str, value: str) -> None:
+    assert STANDARD.asked_by_claim(claim, value) is None
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0 §5.1")
+@pytest.mark.parametrize(
+    ("name", "text", "value", "expected"),
+    [
+        ("birthdate", "exact", "1990-04-01", "1990-04-01"),
+        ("birthdate", "age_over(18)", False, False),
+        ("birthdate", "birth_year", "1990", "1990"),
+        ("address", "resident_of(Storkhaven)", True, {"Storkhaven": True}),
+        ("address", "resident_of(Storkhaven)", False, {"Storkhaven": False}),
+        ("address", "country", "EE", "EE"),
+        ("nationality", "exact", "EE", ["EE"]),
+        ("place_of_birth", "exact", "Tallinn", {"locality": "Tallinn"}),
+        (
+            "address",
+            "exact",
+            HOME,
+            {"street_address": "Canal Street 12", "postal_code": "99999", "locality": "Storkhaven", "country": "EE"},
+        ),
+        ("address", "exact", Address(region="Harju"), {"region": "Harju"}),
+    ],
+)
+def test_a_value_stands_in_a_claim_as_json(name: str, text: str, value: Value, expected: ClaimValue) -> None:
+    assert STANDARD.claim_value(AttributeName(name), form(text), value) == expected
+
+
+@pytest.mark.parametrize("one", STANDARD.attributes.values(), ids=lambda one: one.name)
+def test_every_attribute_has_its_title_in_three_languages(one: AttributeType) -> None:
+    assert set(one.title) == {"en", "et", "zh-Hans"}
+    assert all(one.title.values())
+
+
+def test_no_two_attributes_share_a_wire_name() -> None:
+    wires = [wire for one in STANDARD.attributes.values() for wire in (*one.saml, one.eidas) if wire]
+    assert len(set(wires)) == len(wires)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("birthdate", "age_over(18)", True),
+        ("birthdate", "initials", False),
+        ("birthdate", "nonsense", False),
+        ("email", "exact", True),
+        ("email", "age_over(18)", False),
+        ("shoe_size", "exact", False),
+    ],
+)
+def test_a_form_is_read_only_where_the_attribute_has_it(name: str, text: str, *, expected: bool) -> None:
+    assert (STANDARD.form(AttributeName(name), text) is not None) is expected
+
+
+def test_the_meet_of_an_unknown_attribute_is_nothing() -> None:
+    assert STANDARD.meet(AttributeName("shoe_size"), EXACT, EXACT) is None
+
+
+def test_a_city_adds_its_own_without_changing_the_standard_catalogue() -> None:
+    card = AttributeType(AttributeName("library_card"), Kind.TEXT, {"en": "Library card"}, "library_card")
+    city = STANDARD.with_own([card])
+    assert city.asked_by_claim("library_card") == AskedAttribute(card.name, EXACT)
+    assert STANDARD.asked_by_claim("library_card") is None
+
+
+@pytest.mark.spec("saml.md §9")
+@pytest.mark.parametrize(
+    ("wire", "text", "expected"),
+    [
+        ("urn:oid:1.3.6.1.4.1.25178.1.2.3", "18870501", "1887-05-01"),
+        ("urn:oid:1.3.6.1.4.1.25178.1.2.3", "1887-05-01", "1887-05-01"),
+        ("urn:oid:1.3.6.1.4.1.25178.1.2.3", "188705011", "188705011"),
+        ("urn:oid:1.3.6.1.4.1.25178.1.2.2", "2", "female"),
+        ("urn:oid:1.3.6.1.4.1.25178.1.2.2", "9", "9"),
+        ("http://eidas.europa.eu/attributes/naturalperson/Gender", "Male", "male"),
+        ("http://eidas.europa.eu/attributes/naturalperson/DateOfBirth", "1887-05-01", "1887-05-01"),
+        ("urn:oid:1.3.6.1.4.1.25178.1.2.5", "ee", "EE"),
+        ("urn:oid:2.5.4.6", "ee", "EE"),
+        ("urn:oid:2.5.4.4", "18870501", "18870501"),
+    ],
+)
+def test_a_saml_value_is_spelled_as_ours(wire: str, text: str, expected: str) -> None:
+    assert value_from_saml(wire, text) == expected

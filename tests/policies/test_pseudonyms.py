@@ -1,0 +1,94 @@
+import hashlib
+import re
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.errors import AssertionRejected, Misconfigured
+from policies.parties import Sector, SubjectNamespace, Tenant
+from policies.pseudonyms import pairwise_subject
+
+KEY = bytes(range(32))
+PARTS = st.text(string.printable, min_size=1, max_size=12)
+
+
+def sub(
+    *, key: bytes = KEY, tenant: str = "city", sector: str = "traffic", namespace: str = "demo/EE", who: str = "EE1"
+) -> str:
+    return pairwise_subject(key, Tenant(tenant), Sector(sector), SubjectNamespace(namespace), who)
+
+
+def by_hand(key: bytes, *parts: bytes) -> str:
+    """HMAC (RFC 2104 §2) and base32 (RFC 4648 §6) written out, without the modules that the product uses."""
+    block = key.ljust(64, b"\0")
+    message = b"".join(bytes([0, 0, 0, len(part)]) + part for part in parts)
+    inner = hashlib.sha256(bytes(b ^ 0x36 for b in block) + message).digest()
+    digest = hashlib.sha256(bytes(b ^ 0x5C for b in block) + inner).digest()
+    bits = "".join(f"{byte:08b}" for byte in digest)
+    bits += "0" * (-len(bits) % 5)
+    alphabet = string.ascii_lowercase + "234567"
+    return "".join(alphabet[int(bits[i : i + 5], 2)] for i in range(0, len(bits), 5))
+
+
+@pytest.mark.spec("decisions.md 27")
+def test_a_subject_is_what_the_decision_says_byte_for_byte() -> None:
+    assert sub() == by_hand(KEY, b"1", b"city", b"traffic", b"demo/EE", b"EE1")
+    assert sub(who="\u00d5ie/\u674e") == by_hand(KEY, b"1", b"city", b"traffic", b"demo/EE", "\u00d5ie/\u674e".encode())
+
+
+def test_three_services_two_in_one_sector_get_two_subjects() -> None:
+    parking, fares, budget = (sub(sector=sector) for sector in ("traffic", "traffic", "participation"))
+    assert parking == fares
+    assert budget != parking
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"tenant": "town"},
+        {"sector": "health"},
+        {"namespace": "demo/LV"},
+        {"who": "EE2"},
+        {"who": "ee1"},
+        {"who": "EE1 "},
+        {"key": bytes(32)},
+    ],
+)
+def test_every_part_makes_another_subject(other: dict[str, str]) -> None:
+    assert sub(**other) != sub()  # type: ignore[arg-type] # one of the cases holds a key
+
+
+def test_an_identifier_is_taken_as_received() -> None:
+    assert sub(who="P\u00f5lva") != sub(who="Po\u0303lva")
+
+
+@given(PARTS, PARTS, PARTS, PARTS)
+def test_a_subject_has_one_length_and_one_alphabet(tenant: str, sector: str, namespace: str, who: str) -> None:
+    found = sub(tenant=tenant, sector=sector, namespace=namespace, who=who)
+    assert re.fullmatch("[a-z2-7]{52}", found)
+
+
+@given(PARTS, PARTS, PARTS)
+def test_moving_the_border_between_two_parts_changes_the_subject(first: str, middle: str, last: str) -> None:
+    assert sub(namespace=first + middle, who=last) != sub(namespace=first, who=middle + last)
+
+
+@pytest.mark.parametrize("size", [0, 1, 16, 31])
+def test_a_short_key_is_refused(size: int) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        sub(key=bytes(size))
+    assert "32 random bytes" in str(refused.value)
+
+
+@pytest.mark.parametrize("missing", ["tenant", "sector", "namespace"])
+def test_an_unnamed_scope_is_refused(missing: str) -> None:
+    with pytest.raises(Misconfigured):
+        sub(**{missing: ""})  # type: ignore[arg-type] # none of the three is the key
+
+
+def test_people_without_an_identifier_are_not_one_person() -> None:
+    with pytest.raises(AssertionRejected) as refused:
+        sub(who="")
+    assert refused.value.check == "subject_empty"
