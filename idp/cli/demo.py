@@ -111,8 +111,10 @@ def _open(folder: Path, *, fixed: bool) -> Iterator[Scene]:
 
 def _stay(scene: Scene) -> None:
     """Print one address, and stay until Ctrl-C."""
-    say(f"Open {scene.city_base}/ in Chromium or Firefox (Safari keeps no Secure cookie on http). Ctrl-C ends the demo.")
     try:
+        say(
+            f"Open {scene.city_base}/ in Chromium or Firefox (Safari keeps no Secure cookie on http). Ctrl-C ends the demo."
+        )
         threading.Event().wait()
     except KeyboardInterrupt:
         say("The demo has ended.")

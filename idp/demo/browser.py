@@ -6,6 +6,7 @@ never runs a script.
 
 import json
 from dataclasses import dataclass, field
+from typing import Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from lxml import html
@@ -52,11 +53,21 @@ class Page:
 
 
 class Browser:
-    """One browser with its own cookie jar."""
+    """One browser with its own cookie jar. Close it, or use it in a `with`."""
 
     def __init__(self) -> None:
         self._http = client()
         self._jar: dict[tuple[str, str], str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections. Its cookies stay."""
+        self._http.close()
 
     def get(self, url: str, *, origin: str = "", accept: str = "text/html") -> Page:
         """Go to `url` and follow redirects. `origin` is that of the page with the link; "" for a typed address."""

@@ -69,6 +69,11 @@ class City:
         self.base = base
         self._parties = {service.client_id: RelyingPartyOfCity(service, issuer) for service in services}
 
+    def close(self) -> None:
+        """Close the services' connections to the broker."""
+        for party in self._parties.values():
+            party.close()
+
     def app(self) -> FastAPI:
         """The web application."""
         app = FastAPI(openapi_url=None)

@@ -72,6 +72,10 @@ class RelyingPartyOfCity:
         self._http = client()
         self._discovery: dict[str, str] = {}
 
+    def close(self) -> None:
+        """Close its connections to the broker."""
+        self._http.close()
+
     def begin(self) -> tuple[str, str]:
         """The address that asks the broker, and the state that the browser must bring back."""
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))

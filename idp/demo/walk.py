@@ -89,7 +89,12 @@ class _Steps:
 
 def walk(scene: Scene, *, citizen: str = "mari", service: str = "parking") -> Walked:
     """Walk one login through the open scene. Raises `WalkError` at the first thing that is not as it should be."""
-    browser, steps = Browser(), _Steps()
+    with Browser() as browser:
+        return _walk(scene, browser, citizen, service)
+
+
+def _walk(scene: Scene, browser: Browser, citizen: str, service: str) -> Walked:
+    steps = _Steps()
     picker = _expect(browser.get(f"{scene.city_base}/{service}/login"), "the country picker")
     steps.done("city", "asks the broker to sign somebody in, for one registered purpose")
     signing_in = _expect(
@@ -206,14 +211,14 @@ def _proved(application: Application, before: frozenset[bytes]) -> tuple[int, st
     if len(new) != 1:
         raise WalkError(f"one approval left {len(new)} records")
     (hashed,) = new
-    http = client()
-    until = time.monotonic() + PROOF_SECONDS
-    while time.monotonic() < until:
-        index, newest = log.index_of(tenant, hashed), log.checkpoint(tenant)
-        if index is not None and newest is not None and index < newest.size:
-            head = TreeHead.read(open_note(send(http, "GET", f"{issuer}/log/checkpoint").content, verifier))
-            if not includes(index, head.size, hashed, log.inclusion(tenant, index, head.size), head.root):
-                raise WalkError("the record's path does not lead to the published root")
-            return head.size, head.root.hex()
-        time.sleep(POLL_SECONDS)
+    with client() as http:
+        until = time.monotonic() + PROOF_SECONDS
+        while time.monotonic() < until:
+            index, newest = log.index_of(tenant, hashed), log.checkpoint(tenant)
+            if index is not None and newest is not None and index < newest.size:
+                head = TreeHead.read(open_note(send(http, "GET", f"{issuer}/log/checkpoint").content, verifier))
+                if not includes(index, head.size, hashed, log.inclusion(tenant, index, head.size), head.root):
+                    raise WalkError("the record's path does not lead to the published root")
+                return head.size, head.root.hex()
+            time.sleep(POLL_SECONDS)
     raise WalkError(f"no checkpoint over the record within {PROOF_SECONDS:.0f} seconds")

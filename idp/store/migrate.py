@@ -6,6 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 from sqlalchemy import Engine
 
 from idp.store.engine import create_file, database_file, open_engine, reading, writing
@@ -27,6 +28,9 @@ def migrate(url: str) -> str:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         return _head()
+    except CommandError as error:
+        what, fix = "a later version of this program made it.", "serve it with that version"
+        raise Misconfigured((Problem(str(database_file(url)), 0, "database", what, fix),)) from error
     finally:
         engine.dispose()
 

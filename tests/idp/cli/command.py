@@ -1,0 +1,107 @@
+"""The installed `ciconia`, run as an operator runs it: as a process, with its own stdout, stderr and exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+
+from idp.server import bind
+from idp.settings import SETTINGS_FILE, load_settings
+
+CICONIA = str(Path(sys.executable).with_name("ciconia"))
+SECONDS = 60
+
+
+def ciconia(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [CICONIA, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+        env={**os.environ, "COLUMNS": "200", **(environment or {})},
+    )
+
+
+def json_of(run: subprocess.CompletedProcess[str]) -> dict[str, object]:
+    """The one JSON object on stdout, and nothing beside it."""
+    found = json.loads(run.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+@dataclass
+class Served:
+    """A running `ciconia serve`, or a runner that speaks like it: its first line on stdout says that it listens."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    log: Path
+    first_line: str
+    _after: list[str] = field(default_factory=list)
+
+    @property
+    def port(self) -> int:
+        return load_settings(self.folder).port
+
+    @property
+    def stderr(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+    def get(self, path: str, **headers: str) -> httpx2.Response:
+        """Ask it on loopback, as the proxy in front does (underscores in names stand for hyphens)."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx2.get(f"http://127.0.0.1:{self.port}{path}", headers=named, timeout=10)
+
+    def end(self, number: signal.Signals) -> int:
+        """Send one signal; the exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(SECONDS)
+        self._after.append(self.process.stdout.read() if self.process.stdout else "")
+        return code
+
+
+@contextmanager
+def serving(folder: Path, log: Path, command: Sequence[str] = ()) -> Iterator[Served]:
+    """`ciconia serve --config folder` (or another `command`), from the moment it listens; killed at the end."""
+    line = [*command] or [CICONIA, "serve", "--config", str(folder)]
+    with log.open("ab") as stderr:
+        process = subprocess.Popen(
+            line, stdout=subprocess.PIPE, stderr=stderr, text=True, env={**os.environ, "COLUMNS": "200"}
+        )
+    alarm = threading.Timer(SECONDS, process.kill)
+    alarm.start()
+    try:
+        assert process.stdout is not None
+        first_line = process.stdout.readline()
+        alarm.cancel()
+        assert first_line, f"it ended before it listened: {log.read_text(encoding='utf-8')}"
+        yield Served(process, folder, log, first_line)
+    finally:
+        alarm.cancel()
+        process.kill()
+        process.wait(SECONDS)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def listen_on_a_free_port(folder: Path) -> int:
+    """Change `listen` in the settings, as an operator would whose port is taken."""
+    probe = bind("127.0.0.1", 0)
+    port = int(probe.getsockname()[1])
+    probe.close()
+    path = folder / SETTINGS_FILE
+    lines = path.read_text(encoding="utf-8").splitlines()
+    changed = [f'listen = "127.0.0.1:{port}"' if line.startswith("listen") else line for line in lines]
+    assert changed != lines
+    path.write_text("\n".join(changed) + "\n", encoding="utf-8")
+    return port

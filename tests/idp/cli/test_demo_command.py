@@ -1,0 +1,171 @@
+"""`ciconia demo --once`: the contract of its JSON, and what it leaves behind."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from idp.demo.citizens import citizen
+from tests.idp.cli.command import CICONIA, ciconia, json_of, serving
+
+MINIMUM_DATA_SET = {"family_name", "given_name", "birthdate", "person_identifier"}
+KEYS = {"ok", "steps", "hops", "released", "weakened", "withheld", "loa", "receipt", "log_key", "ledgers"}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+    """A run with --keep, and what it said."""
+    folder = tmp_path_factory.mktemp("kept") / "demo"
+    run = ciconia("demo", "--once", "--json", "--keep", folder)
+    assert run.returncode == 0, run.stderr
+    return folder, json_of(run)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+    """Another one, with the values."""
+    folder = tmp_path_factory.mktemp("shown") / "demo"
+    run = ciconia("demo", "--once", "--json", "--show-values", "--keep", folder)
+    assert run.returncode == 0, run.stderr
+    return folder, json_of(run)
+
+
+def released_of(said: dict[str, object]) -> dict[str, dict[str, object]]:
+    released = said["released"]
+    assert isinstance(released, dict)
+    return released
+
+
+def listed(said: dict[str, object], name: str) -> list[dict[str, object]]:
+    found = said[name]
+    assert isinstance(found, list)
+    return found
+
+
+@pytest.mark.spec("design.md §8")
+def test_the_json_has_exactly_the_keys_of_the_contract(kept: tuple[Path, dict[str, object]]) -> None:
+    said = kept[1]
+    assert set(said) == KEYS
+    assert said["ok"] is True
+    assert said["receipt"] is None
+    assert said["log_key"] is None
+    assert said["loa"] in ("low", "substantial", "high")
+    steps = listed(said, "steps")
+    assert all(set(step) == {"node", "step", "ms"} for step in steps)
+    assert {step["node"] for step in steps} == {"city", "receiving", "sending"}
+    assert all(isinstance(step["ms"], float) and step["ms"] >= 0 for step in steps)
+
+
+def test_something_is_weakened_and_something_withheld_and_each_has_its_reason(
+    kept: tuple[Path, dict[str, object]],
+) -> None:
+    weakened, withheld = listed(kept[1], "weakened"), listed(kept[1], "withheld")
+    assert {"attribute": "birthdate", "asked": "exact", "given": "age_over(18)", "reason": "least_sufficient"} in weakened
+    assert all(set(one) == {"attribute", "asked", "given", "reason"} and all(one.values()) for one in weakened)
+    assert withheld
+    assert all(set(one) == {"attribute", "reason"} and all(one.values()) for one in withheld)
+    gone = set(released_of(kept[1]))
+    assert gone.isdisjoint(str(one["attribute"]) for one in withheld)
+
+
+def test_sub_goes_to_the_city_and_nothing_of_the_minimum_data_set_does(kept: tuple[Path, dict[str, object]]) -> None:
+    hops = kept[1]["hops"]
+    assert isinstance(hops, dict)
+    assert set(hops["sending->receiving"]) >= MINIMUM_DATA_SET
+    assert MINIMUM_DATA_SET.isdisjoint(hops["receiving->city"])
+    assert hops["receiving->city"] == sorted(released_of(kept[1]))
+    assert "sub" in released_of(kept[1])
+    assert "birthdate" not in released_of(kept[1])
+
+
+def test_the_record_is_in_the_ledger_and_verified(kept: tuple[Path, dict[str, object]]) -> None:
+    ledgers = kept[1]["ledgers"]
+    assert isinstance(ledgers, dict)
+    receiving = ledgers["receiving"]
+    assert receiving["size"] == 1
+    assert receiving["inclusion"] == "verified"
+    assert len(bytes.fromhex(receiving["root"])) == 32
+
+
+def test_values_are_absent_unless_they_are_asked_for(
+    kept: tuple[Path, dict[str, object]], shown: tuple[Path, dict[str, object]]
+) -> None:
+    mari = citizen("mari")
+    assert mari is not None
+    text = json.dumps(kept[1], ensure_ascii=False)
+    assert all(set(one) == {"form"} for one in released_of(kept[1]).values())
+    assert not [value for value in mari.attributes.values() if value in text and value not in ("NL", "Storkhaven")]
+    with_values = released_of(shown[1])
+    assert all(set(one) == {"form", "value"} for one in with_values.values())
+    assert with_values["age_over_18"]["value"] is True
+    assert with_values["resident_of"] == {"form": "resident_of(Storkhaven)", "value": {"Storkhaven": True}}
+    assert len(str(with_values["sub"]["value"])) > 20
+
+
+def test_two_runs_have_no_key_in_common(
+    kept: tuple[Path, dict[str, object]], shown: tuple[Path, dict[str, object]]
+) -> None:
+    keys = [{path.name: path.read_bytes() for path in (run[0] / "receiving" / "keys").iterdir()} for run in (kept, shown)]
+    assert set(keys[0]) == set(keys[1]) >= {"sealing.key", "pairwise.key", "index.key", "saml.pem", "es256.pem", "log.key"}
+    assert not [name for name in keys[0] if keys[0][name] == keys[1][name]]
+
+
+def test_what_keep_leaves_is_a_configuration_with_its_database_whose_ledger_verifies(
+    kept: tuple[Path, dict[str, object]],
+) -> None:
+    receiving = kept[0] / "receiving"
+    assert (receiving / "ciconia.toml").is_file()
+    assert (receiving / "ciconia.db").is_file()
+    run = ciconia("ledger", "verify", "--config", receiving, "--json")
+    assert run.returncode == 0, run.stdout
+    ledgers = kept[1]["ledgers"]
+    assert isinstance(ledgers, dict)
+    assert json_of(run)["root"] == ledgers["receiving"]["root"]
+
+
+def test_serve_accepts_what_keep_left(shown: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
+    with serving(shown[0] / "receiving", tmp_path / "log") as served:
+        found = served.get("/.well-known/openid-configuration", host=f"broker.localhost:{served.port}")
+        assert found.json()["issuer"] == f"http://broker.localhost:{served.port}"
+        assert served.get("/log/checkpoint", host=f"broker.localhost:{served.port}").status_code == 200
+
+
+def test_without_keep_the_story_is_told_and_nothing_is_left(tmp_path: Path) -> None:
+    run = ciconia("demo", "--once", environment={"TMPDIR": str(tmp_path)})
+    assert run.returncode == 0, run.stderr
+    assert not list(tmp_path.iterdir())
+    assert run.stderr == ""
+    for said in (
+        "Who asked",
+        "Resident parking",
+        "What was weakened before it went on, and why",
+        "date of birth: only",
+        "its registered purpose needs no more",
+        "What was withheld, and why",
+        "the citizen did not tick it",
+        "The proof",
+    ):
+        assert said in run.stdout, said
+    mari = citizen("mari")
+    assert mari is not None
+    assert not [value for value in mari.attributes.values() if value in run.stdout and value not in ("NL", "Storkhaven")]
+
+
+def test_a_folder_that_is_not_empty_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("mine", encoding="utf-8")
+    run = ciconia("demo", "--once", "--json", "--keep", tmp_path)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert f"{tmp_path} is not an empty folder" in run.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_demo_that_stays_ends_on_sigterm_and_takes_its_folder_along(tmp_path: Path) -> None:
+    with serving(tmp_path, tmp_path / "log", ["env", f"TMPDIR={tmp_path}", CICONIA, "demo"]) as stage:
+        assert stage.first_line.startswith("Open http://storkhaven.localhost:")
+        assert [path for path in tmp_path.iterdir() if path.name.startswith("ciconia-demo-")]
+        stage.process.terminate()
+        assert stage.process.wait(20) == 0
+        assert [path.name for path in tmp_path.iterdir()] == ["log"]
+        assert stage.stderr == ""

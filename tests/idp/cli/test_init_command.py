@@ -1,0 +1,139 @@
+"""`ciconia init`, `migrate` and the help: what an operator meets first."""
+
+import stat
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from idp.cli import app
+from idp.settings import Settings
+from policies.load import load
+from tests.idp.cli.command import ciconia, json_of
+
+COMMANDS = (
+    ("demo",),
+    ("init",),
+    ("serve",),
+    ("migrate",),
+    ("ledger", "verify"),
+    ("policy", "test"),
+    ("policy", "explain"),
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that `init` made."""
+    folder = tmp_path_factory.mktemp("made") / "city"
+    run = ciconia("init", folder, "--json", "--issuer", "https://login.storkhaven.example")
+    assert run.returncode == 0, run.stderr
+    said = json_of(run)
+    issuer, listen = "https://login.storkhaven.example", "127.0.0.1:8400"
+    assert said == {"directory": str(folder), "issuer": issuer, "listen": listen}
+    return folder
+
+
+def test_every_setting_stands_in_the_file_with_a_comment_before_it(made: Path) -> None:
+    text = (made / "ciconia.toml").read_text(encoding="utf-8")
+    assert set(tomllib.loads(text)) == set(Settings.model_fields) - {"folder", "demo"}
+    lines = text.splitlines()
+    settings = [number for number, line in enumerate(lines) if line and not line.startswith("#")]
+    assert all(lines[number - 1].startswith("#") for number in settings)
+
+
+def test_there_is_no_party_yet_and_a_folder_for_each_kind(made: Path) -> None:
+    assert {path.name for path in made.iterdir()} == {
+        "ciconia.toml",
+        "keys",
+        "metadata",
+        "parties",
+        "providers",
+        "purposes",
+    }
+    empty = load({})
+    assert not empty.parties
+    assert not empty.providers
+
+
+def test_keys_are_readable_to_their_owner_alone(made: Path) -> None:
+    assert stat.S_IMODE((made / "keys").stat().st_mode) == 0o700
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (made / "keys").iterdir()}
+    # The verifier key is public
+    del modes["log.vkey"]
+    assert len(modes) >= 8
+    assert set(modes.values()) == {0o600}
+
+
+def test_migrate_makes_the_database_readable_to_its_owner_alone_and_again_changes_nothing(made: Path) -> None:
+    run = ciconia("migrate", "--config", made, "--json")
+    assert run.returncode == 0, run.stderr
+    assert set(json_of(run)) == {"database", "revision"}
+    assert stat.S_IMODE((made / "ciconia.db").stat().st_mode) == 0o600
+    again = ciconia("migrate", "--config", made)
+    assert again.returncode == 0
+    assert again.stdout == f"ciconia.db is at revision {json_of(run)['revision']}.\n"
+
+
+def test_a_folder_with_something_in_it_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine", encoding="utf-8")
+    run = ciconia("init", tmp_path)
+    assert run.returncode == 2
+    assert "so that nothing of yours is overwritten" in run.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("issuer", "said"),
+    [
+        ("http://login.city.example", "it is http"),
+        ("https://login.city.example/tenant", "more than scheme, host and port"),
+        ("https://Login.city.example", "in lower case"),
+        ("login.city.example", "not an absolute http(s) address"),
+        ("https://login city.example", "no space"),
+        ('https://a"', "no TOML"),
+    ],
+)
+def test_an_issuer_that_cannot_be_served_is_refused_and_leaves_nothing(tmp_path: Path, issuer: str, said: str) -> None:
+    run = CliRunner().invoke(app, ["init", str(tmp_path / "new"), "--issuer", issuer])
+    assert run.exit_code == 2
+    assert said in run.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_was_there_and_empty_stays_empty_after_a_refusal(tmp_path: Path) -> None:
+    run = CliRunner().invoke(app, ["init", str(tmp_path), "--issuer", "https://login city.example", "--json"])
+    assert run.exit_code == 2
+    assert '"key": "origin"' in run.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused_without_a_traceback(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("", encoding="utf-8")
+    for directory in (file, file / "below"):
+        run = CliRunner().invoke(app, ["init", str(directory)])
+        assert run.exit_code == 2
+        assert str(directory) in run.stderr
+        assert not isinstance(run.exception, OSError)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_the_help_of_each_command_shows_an_example(command: tuple[str, ...]) -> None:
+    run = CliRunner().invoke(app, [*command, "--help"])
+    assert run.exit_code == 0
+    assert f"Example: ciconia {' '.join(command)}" in run.stdout
+
+
+def test_ciconia_alone_lists_every_command() -> None:
+    run = ciconia("--help")
+    assert run.returncode == 0
+    for command in COMMANDS:
+        assert f" {command[0]} " in run.stdout
+
+
+def test_a_command_that_does_not_exist_could_not_be_tried() -> None:
+    assert CliRunner().invoke(app, ["surve"]).exit_code == 2
+    assert CliRunner().invoke(app, ["serve"]).exit_code == 2
+    assert CliRunner().invoke(app, ["demo", "--ones"]).exit_code == 2
