@@ -18,6 +18,7 @@ from policies.authentication import Assertion
 from policies.errors import AssertionRejected
 from tests.connectors import forge
 from tests.connectors.forge import NOW, How, Reply, attribute, clock
+from tests.connectors.schemas import assert_valid
 
 EVERYWHERE = ("response", "assertion", "both")
 
@@ -281,3 +282,10 @@ def test_a_whole_verification_takes_less_than_five_milliseconds(connector: SamlC
     for _ in range(20):
         connector.receive(inbound, forge.expectation(), NOW)
     assert (time.process_time() - begin) / 20 < 0.005
+
+
+def test_the_messages_of_these_tests_are_those_of_the_standard() -> None:
+    """The schema judges in tests: what we take as good is good, and the schema can tell."""
+    assert_valid(etree.fromstring(Reply().xml()), "saml-schema-protocol-2.0.xsd")
+    with pytest.raises(etree.DocumentInvalid):
+        assert_valid(etree.fromstring(Reply(extensions="<saml:Advice/>").xml()), "saml-schema-protocol-2.0.xsd")
