@@ -163,7 +163,7 @@ def picker(pages: Pages, language: str, countries: tuple[tuple[str, str], ...] =
         service=words.text(SERVICE),
         purpose=words.text(PURPOSE.title),
         countries=tuple(
-            CountryChoice(f"/login/L1/at/{place}", country, Text(title, country.lower()))
+            CountryChoice(f"/login/L1/at/{place}", country, Text(title, "de"))
             for place, (country, title) in enumerate(countries)
         ),
         cancel="/login/L1/cancel",

@@ -1,0 +1,134 @@
+"""Debian's Chromium, driven by Playwright: how tests start it, and what they look at on a page."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+
+from tests.peers import require_peer
+
+CHROMIUM = "chromium"
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+Theme = Literal["light", "dark"]
+THEMES: Sequence[Theme] = ("light", "dark")
+# What axe runs besides its defaults: our colours hold 7:1, where AA asks for 4.5:1
+AXE = {"resultTypes": ["violations"], "rules": {"color-contrast-enhanced": {"enabled": True}}}
+PATIENCE_MS = 10_000
+
+
+def launch(playwright: Playwright) -> Browser:
+    """A headless Chromium; skips, or in CI fails, where none is installed."""
+    path = shutil.which(CHROMIUM)
+    require_peer(CHROMIUM, present=path is not None)
+    return playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+
+
+@dataclass(slots=True)
+class Window:
+    """One browser window with cookies of its own, and everything that it complained about."""
+
+    context: BrowserContext
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def window(
+    chromium: Browser,
+    *,
+    scripts: bool = True,
+    theme: Theme = "light",
+    locale: str = "en",
+    width: int = 1000,
+    height: int = 800,
+    scale: float = 1,
+) -> Iterator[Window]:
+    """Open a window of this size in CSS pixels; `scale` is how far it is zoomed in."""
+    context = chromium.new_context(
+        java_script_enabled=scripts,
+        color_scheme=theme,
+        locale=locale,
+        viewport={"width": width, "height": height},
+        device_scale_factor=scale,
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    opened = Window(context, context.new_page())
+    _listen(opened, opened.page)
+    try:
+        yield opened
+    finally:
+        context.close()
+
+
+def another_tab(opened: Window) -> Page:
+    """A second tab of the same browser: the same cookies."""
+    page = opened.context.new_page()
+    _listen(opened, page)
+    return page
+
+
+def _listen(opened: Window, page: Page) -> None:
+    """What a content security policy forbids is an error on the console; an error page's own status is none."""
+    page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda said: (
+            opened.complaints.append(said.text)
+            if said.type in ("error", "warning") and "server responded with a status" not in said.text
+            else None
+        ),
+    )
+
+
+def show(page: Page, url: str) -> None:
+    """Open a page of the gallery. One that goes on at once never fires `load`: its target answers 204 while it loads."""
+    page.goto(url, wait_until="commit")
+    page.wait_for_selector("footer", state="attached")
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds, a line each: rule, place, and what to mend."""
+    found = Axe().run(page, options=AXE).response["violations"]
+    return [f"{each['id']}: {node['target']}: {node['failureSummary']}" for each in found for node in each["nodes"]]
+
+
+def overflow(page: Page) -> list[str]:
+    """The elements that stick out of the window to the side; empty where nobody has to scroll sideways."""
+    found = page.evaluate(
+        """() => {
+            const width = document.documentElement.clientWidth;
+            const out = [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > width + 0.5);
+            if (document.documentElement.scrollWidth > width) out.unshift(document.documentElement);
+            return out.map(e => e.tagName + '.' + e.className);
+        }"""
+    )
+    return [str(each) for each in found]
+
+
+def focused(page: Page) -> str:
+    """What has the keyboard: `a`, `input share.email`, `button approve`, or `body`."""
+    return str(
+        page.evaluate(
+            """() => {
+                const e = document.activeElement;
+                return [e.tagName.toLowerCase(), e.name === 'choice' ? e.value : e.name].filter(Boolean).join(' ');
+            }"""
+        )
+    )
+
+
+def outline(page: Page) -> float:
+    """How many pixels wide the focused element is outlined."""
+    return float(page.evaluate("() => parseFloat(getComputedStyle(document.activeElement).outlineWidth)"))

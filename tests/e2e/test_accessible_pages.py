@@ -1,0 +1,204 @@
+"""Every page, in every language and theme, for eyes, keyboards and screen readers of every kind."""
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from idp.pages.languages import LANGUAGES
+from tests.e2e.browser import THEMES, Theme, focused, outline, overflow, show, violations, window
+from tests.e2e.gallery_server import Gallery
+
+pytestmark = pytest.mark.peer
+
+every_language = pytest.mark.parametrize("language", LANGUAGES)
+every_theme = pytest.mark.parametrize("theme", THEMES)
+
+# 400 % in a window of 1280 x 1024 leaves 320 x 256 CSS pixels (WCAG 2.2, 1.4.10)
+SMALL = {"width": 320, "height": 800, "scale": 1}
+ZOOMED = {"width": 320, "height": 256, "scale": 4}
+
+
+def _in(shown: Gallery, language: str) -> list[str]:
+    return [f"{shown.base}{path}" for path, each in shown.shown.items() if each.language == language]
+
+
+@pytest.mark.spec("WCAG 2.2 AA, and 1.4.6 of AAA")
+@every_theme
+@every_language
+def test_axe_finds_nothing_on_any_page(chromium: Browser, shown: Gallery, language: str, theme: Theme) -> None:
+    with window(chromium, theme=theme) as opened:
+        for url in _in(shown, language):
+            show(opened.page, url)
+            assert violations(opened.page) == [], url
+        assert opened.complaints == []
+
+
+def test_axe_would_find_something(chromium: Browser, shown: Gallery) -> None:
+    with window(chromium) as opened:
+        opened.page.goto(shown.url("approval"))
+        opened.page.evaluate("() => { document.querySelector('label').remove(); document.documentElement.lang = '' }")
+        opened.page.evaluate("() => { document.querySelector('.also').style.color = '#bbb' }")
+        rules = {line.partition(":")[0] for line in violations(opened.page)}
+    assert {"label", "html-has-lang", "color-contrast"} <= rules
+
+
+@pytest.mark.spec("WCAG 2.2, 1.4.10")
+@pytest.mark.parametrize("size", [SMALL, ZOOMED], ids=["320 px", "400 %"])
+@every_language
+def test_nobody_has_to_scroll_sideways(chromium: Browser, shown: Gallery, language: str, size: dict[str, int]) -> None:
+    with window(chromium, width=size["width"], height=size["height"], scale=size["scale"]) as opened:
+        for url in _in(shown, language):
+            show(opened.page, url)
+            assert overflow(opened.page) == [], url
+
+
+@pytest.mark.spec("WCAG 2.2, 1.4.4 and 1.4.12")
+@every_language
+def test_larger_letters_and_wider_lines_still_fit(chromium: Browser, shown: Gallery, language: str) -> None:
+    with window(chromium, width=640) as opened:
+        for name in ("picker", "approval", "blocked", "error-replayed"):
+            opened.page.goto(shown.url(name, language))
+            opened.page.evaluate(
+                """() => {
+                    document.documentElement.style.fontSize = '200%';
+                    for (const e of document.querySelectorAll('*'))
+                        Object.assign(e.style, {lineHeight: 1.5, letterSpacing: '.12em', wordSpacing: '.16em'});
+                }"""
+            )
+            assert overflow(opened.page) == [], name
+
+
+@every_theme
+def test_both_answers_look_the_same(chromium: Browser, shown: Gallery, theme: Theme) -> None:
+    with window(chromium, theme=theme) as opened:
+        opened.page.goto(shown.url("approval"))
+        looks = opened.page.evaluate(
+            """() => ['approve', 'refuse'].map(value => {
+                const e = document.querySelector(`button[value=${value}]`), box = e.getBoundingClientRect();
+                const s = getComputedStyle(e);
+                return [box.width, box.height, box.top, s.color, s.backgroundColor, s.font, s.border];
+            })"""
+        )
+    assert looks[0] == looks[1]
+
+
+def _tab_through(page: Page) -> list[str]:
+    """Every element that Tab reaches, from the top of the page until the keyboard leaves it."""
+    reached = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if (here := focused(page)) == "body":
+            break
+        assert outline(page) >= 3, here
+        reached.append(here)
+    return reached
+
+
+def test_the_keyboard_reaches_every_box_and_every_answer_in_their_order(chromium: Browser, shown: Gallery) -> None:
+    with window(chromium) as opened:
+        opened.page.goto(shown.url("approval"))
+        reached = _tab_through(opened.page)
+        assert reached[:5] == [
+            "input share.address",
+            "input share.email",
+            "button approve",
+            "button refuse",
+            "button cancel",
+        ]
+        opened.page.goto(shown.url("picker"))
+        assert _tab_through(opened.page)[:10] == ["a"] * 9 + ["button"]
+
+
+@pytest.mark.parametrize(("presses", "choice"), [(3, "approve"), (4, "refuse"), (5, "cancel")])
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_the_keyboard_alone_decides(chromium: Browser, shown: Gallery, presses: int, choice: str, *, scripts: bool) -> None:
+    shown.posted.clear()
+    with window(chromium, scripts=scripts) as opened:
+        opened.page.goto(shown.url("approval"))
+        for _ in range(presses):
+            opened.page.keyboard.press("Tab")
+        with opened.page.expect_response("**/decision"):
+            opened.page.keyboard.press("Enter")
+    assert shown.posted == [("/login/L1/decision", {"login": "L1", "decided": "sealed-text", "choice": choice})]
+
+
+def test_a_box_is_ticked_by_space_and_enter_in_it_decides_nothing(chromium: Browser, shown: Gallery) -> None:
+    shown.posted.clear()
+    with window(chromium) as opened:
+        page = opened.page
+        page.goto(shown.url("approval"))
+        assert page.locator("input:checked").count() == 0
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Space")
+        page.keyboard.press("Enter")
+        assert page.locator("input:checked").count() == 1
+        with page.expect_response("**/decision"):
+            page.click("button[value=approve]")
+    sent = {"login": "L1", "decided": "sealed-text", "share.address": "yes", "choice": "approve"}
+    assert shown.posted == [("/login/L1/decision", sent)]
+
+
+def test_a_click_on_the_words_ticks_the_box(chromium: Browser, shown: Gallery) -> None:
+    with window(chromium) as opened:
+        opened.page.goto(shown.url("approval", "et"))
+        opened.page.click("text=E-posti aadress")
+        assert opened.page.locator("input:checked").get_attribute("name") == "share.email"
+
+
+@pytest.mark.spec("decisions.md 7")
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+@pytest.mark.parametrize("name", ["post-provider", "post-service", "cancelled"])
+def test_a_message_is_posted_by_the_script_or_by_the_button(
+    chromium: Browser, shown: Gallery, name: str, *, scripts: bool
+) -> None:
+    shown.posted.clear()
+    with window(chromium, scripts=scripts) as opened:
+        if scripts:
+            with opened.page.expect_response("**/gone*"):
+                show(opened.page, shown.url(name))
+        else:
+            show(opened.page, shown.url(name))
+            assert shown.posted == []
+            with opened.page.expect_response("**/gone*"):
+                opened.page.click("form button")
+        assert opened.complaints == []
+    assert len(shown.posted) == 1
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+@pytest.mark.parametrize("name", ["leaving", "refused"])
+def test_a_page_that_goes_on_needs_no_script(chromium: Browser, shown: Gallery, name: str, *, scripts: bool) -> None:
+    with window(chromium, scripts=scripts) as opened, opened.page.expect_response("**/gone*") as answer:
+        show(opened.page, shown.url(name))
+    assert answer.value.request.method == "GET"
+    assert "referer" not in answer.value.request.headers
+
+
+@pytest.mark.spec("decisions.md 6")
+def test_no_page_lets_itself_be_framed(chromium: Browser, shown: Gallery) -> None:
+    with window(chromium) as opened:
+        opened.page.goto(f"{shown.base}/style.css")
+        opened.page.evaluate(
+            "url => { const f = document.createElement('iframe'); f.src = url; document.documentElement.append(f) }",
+            shown.url("approval"),
+        )
+        opened.page.wait_for_timeout(300)
+        assert not any(frame.url.endswith("/approval/en") for frame in opened.page.frames)
+
+
+def test_a_script_that_got_into_a_page_would_not_run(chromium: Browser, shown: Gallery) -> None:
+    with window(chromium) as opened:
+        opened.page.goto(shown.url("approval"))
+        opened.page.evaluate(
+            "() => { const s = document.createElement('script'); s.text = 'document.title = 1'; document.body.append(s) }"
+        )
+        assert opened.page.title() != "1"
+        assert any("Content Security Policy" in line for line in opened.complaints)
+
+
+def test_on_paper_the_page_is_black_on_white_without_its_buttons(chromium: Browser, shown: Gallery) -> None:
+    with window(chromium, theme="dark") as opened:
+        opened.page.emulate_media(media="print", color_scheme="light")
+        opened.page.goto(shown.url("approval"))
+        assert not opened.page.is_visible("button[value=approve]")
+        assert opened.page.is_visible(".kept")
