@@ -83,7 +83,7 @@ class Sealer:
         except (ValueError, InvalidTag) as error:
             raise Replayed("sealed_login", f"a {kind} that we did not seal for this place") from error
         if int.from_bytes(ends) <= now:
-            raise Replayed("login_ended", f"a {kind} after its end")
+            raise Replayed("login_ended", f"a {kind} after its end", code="login_ended")
         return payload
 
     def park(self, kind: str, handle: bytes, payload: bytes, end: int) -> ParkedRow:

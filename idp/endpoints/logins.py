@@ -9,7 +9,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from idp.login import ANSWER_LIFE, ASKED, DECIDED_LIFE, LOGIN_LIFE, REQUESTED, Asked, Requested
 from idp.ports import Commits, Parked, Unit
@@ -34,6 +34,11 @@ class Cookie:
     value: str
     max_age: int
     same_site: str
+
+    @property
+    def size(self) -> int:
+        """What it takes of the header in which the browser sends it back."""
+        return len(self.name) + 1 + len(self.value)
 
     def header(self) -> str:
         """`__Host-` demands Secure, Path=/ and no Domain (RFC 6265bis §4.1.3.2)."""
@@ -73,13 +78,14 @@ class Logins:
         kind, letter, same_site = ("asked", "a", "None") if asked else ("requested", "r", "Lax")
         payload = ASKED.dump(state) if isinstance(state, Asked) else REQUESTED.dump(state)
         end = state.began + LOGIN_LIFE
-        sealed = self._sealer.seal(kind, state.login, end, payload)
-        if len(sealed) > MAX_COOKIE:
-            handle = secrets.token_bytes(SECRET_BYTES)
-            row = self._sealer.park("request", handle, payload, end)
-            self._commits.commit(Unit(tenant=self._tenant, parked=(row,)))
-            letter, sealed = letter.upper(), self._sealer.seal(kind, state.login, end, handle)
-        return Cookie(STATE + state.login, letter + sealed, max(end - now, 0), same_site)
+        life = max(end - now, 0)
+        cookie = Cookie(STATE + state.login, letter + self._sealer.seal(kind, state.login, end, payload), life, same_site)
+        if cookie.size <= MAX_COOKIE:
+            return cookie
+        handle = secrets.token_bytes(SECRET_BYTES)
+        row = self._sealer.park("request", handle, payload, end)
+        self._commits.commit(Unit(tenant=self._tenant, parked=(row,)))
+        return replace(cookie, value=letter.upper() + self._sealer.seal(kind, state.login, end, handle))
 
     def crowded(self, cookies: Mapping[str, str], now: int) -> list[Cookie]:
         """The removals that leave room for one more login: dead ones, and the oldest beyond three live ones."""

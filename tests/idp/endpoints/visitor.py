@@ -123,7 +123,8 @@ class Visitor:
         kept = {name: value for name, value in sent.items() if value is not None}
         host = urlsplit(self.stage.issuer).netloc
         target = f"http://127.0.0.1:{self.port or host.rpartition(':')[2]}{path}"
-        response = self.http.request(method, target, headers={**kept, "host": host}, content=body)
+        raw = [(name.encode(), value.encode("latin-1")) for name, value in {**kept, "host": host}.items()]
+        response = self.http.request(method, target, headers=raw, content=body)
         answer = Answer(response.status_code, response.headers, response.text)
         for cookie in answer.cookies.values():
             if cookie.attributes.get("max-age") == "0":

@@ -1,0 +1,236 @@
+"""The cookies of a login: their attributes, their size, how many, and every way in which one can be wrong."""
+
+import hashlib
+import string
+from collections.abc import MutableMapping
+from typing import Any  # structlog's own type of an event
+
+import pytest
+
+from idp.endpoints.logins import STATE, STRICT
+from idp.login import LOGIN_LIFE, REQUESTED, Requested
+from idp.seal import LoginId, Sealer, base64url
+from policies.parties import Tenant
+from tests.idp.endpoints.stage import Stage
+from tests.idp.endpoints.visitor import Answer, SetCookie, Visitor, login_of
+
+GONE = "This sign-in has ended"
+
+
+def _dense(length: int) -> str:
+    """Text that does not deflate."""
+    blocks = (hashlib.sha256(number.to_bytes(4)).hexdigest() for number in range(length))
+    return base64url(bytes.fromhex("".join(blocks)))[:length]
+
+
+def _only(answer: Answer) -> SetCookie:
+    (cookie,) = answer.cookies.values()
+    return cookie
+
+
+def _attributes(life: int, same_site: str) -> dict[str, str]:
+    return {"max-age": str(life), "path": "/", "secure": "", "httponly": "", "samesite": same_site}
+
+
+@pytest.mark.spec("RFC 6265bis §4.1.3.2; design §2")
+def test_each_state_has_its_host_cookie_and_its_same_site(visitor: Visitor, stage: Stage) -> None:
+    picker = visitor.authorize()
+    login = login_of(picker)
+    requested = _only(picker)
+    assert (requested.name, requested.attributes) == (STATE + login, _attributes(LOGIN_LIFE, "Lax"))
+    stage.clock.ahead = 100
+    asked = _only(visitor.asks(login))
+    assert asked.name == STATE + login
+    assert int(asked.attributes["max-age"]) in {LOGIN_LIFE - 100, LOGIN_LIFE - 101}
+    assert asked.attributes == _attributes(int(asked.attributes["max-age"]), "None")
+
+
+@pytest.mark.spec("decisions.md 3 and 8")
+def test_the_strict_cookie_lives_five_minutes_and_a_minute_past_the_decision(visitor: Visitor) -> None:
+    question = visitor.question()
+    strict = _only(question)
+    login = question.fields["login"]
+    assert (strict.name, strict.attributes) == (STRICT + login, _attributes(300, "Strict"))
+    after = visitor.decides(question).cookies
+    assert set(after) == {STATE + login, STRICT + login}
+    assert (after[STATE + login].value, after[STATE + login].attributes["max-age"]) == ("", "0")
+    assert (after[STRICT + login].value, after[STRICT + login].attributes["max-age"]) == (strict.value, "60")
+
+
+@pytest.mark.spec("design §2: at most 1.7 kB")
+def test_a_cookie_stays_within_its_size_with_a_state_of_512_bytes(visitor: Visitor) -> None:
+    picker = visitor.authorize(state=_dense(512))
+    asked = visitor.asks(login_of(picker))
+    for answer, letter in ((picker, "r"), (asked, "a")):
+        cookie = _only(answer)
+        assert cookie.value.startswith(letter), "it lies in the cookie itself"
+        assert len(f"{cookie.name}={cookie.value}") <= 1700
+
+
+@pytest.mark.spec("decisions.md 6")
+def test_a_request_that_is_too_long_for_a_cookie_lies_parked_and_works(visitor: Visitor, stage: Stage) -> None:
+    state = _dense(3000)
+    picker = visitor.authorize(state=state)
+    asked = visitor.asks(login_of(picker))
+    for answer, letter in ((picker, "R"), (asked, "A")):
+        cookie = _only(answer)
+        assert cookie.value.startswith(letter)
+        assert len(f"{cookie.name}={cookie.value}") < 300
+    question = visitor.returns(visitor.signs_in(visitor.asked(login_of(picker))))
+    assert visitor.decides(question).back["state"] == state
+    stage.clock.ahead = LOGIN_LIFE + 1
+    assert visitor.asks(login_of(picker)).status == 409
+
+
+def test_every_size_around_the_limit_makes_a_cookie_that_fits_and_opens(visitor: Visitor, stage: Stage) -> None:
+    letters = set()
+    for length in range(700, 1100, 16):
+        login = visitor.login(state=_dense(length))
+        value = visitor.jar[STATE + login]
+        letters.add(value[0])
+        assert len(f"{STATE}{login}={value}") <= 1700
+        assert stage.application.site.logins.state(visitor.jar, login, stage.clock()).request.state == _dense(length)
+    assert letters == {"r", "R"}
+
+
+@pytest.mark.spec("design §2: at most four live logins a browser")
+def test_the_fifth_login_drops_the_oldest_of_four(visitor: Visitor, stage: Stage) -> None:
+    logins = []
+    for ahead in range(5):
+        stage.clock.ahead = ahead
+        logins.append(visitor.login())
+    assert set(visitor.jar) == {STATE + login for login in logins[1:]}
+    assert visitor.asks(logins[0]).status == 409
+    assert all(visitor.asks(login).status == 303 for login in logins[1:])
+
+
+def test_dead_logins_make_room_before_living_ones(visitor: Visitor, stage: Stage) -> None:
+    old = [visitor.login() for _ in range(2)]
+    jar = dict(visitor.jar)
+    stage.clock.ahead = LOGIN_LIFE + 1
+    new = [visitor.login() for _ in range(3)]
+    visitor.jar |= jar | {STATE + base64url(bytes(16)): "no state at all"}
+    answer = visitor.authorize()
+    removed = {name for name, cookie in answer.cookies.items() if cookie.attributes["max-age"] == "0"}
+    assert removed == {*(STATE + login for login in old), STATE + base64url(bytes(16))}
+    assert all(visitor.asks(login).status == 303 for login in new)
+
+
+def test_two_tabs_at_once_both_come_to_their_end(visitor: Visitor) -> None:
+    left, right = visitor.login(state="left"), visitor.login(state="right")
+    left_asked, right_asked = visitor.asked(left), visitor.asked(right, "demo-lv")
+    right_question = visitor.returns(visitor.signs_in(right_asked, "liisi"))
+    left_question = visitor.returns(visitor.signs_in(left_asked, "mari"))
+    assert visitor.decides(right_question).back["state"] == "right"
+    assert visitor.decides(left_question, "refuse").back["state"] == "left"
+
+
+def _sealed_by(visitor: Visitor, tenant: str, key: bytes, kind: str, login: str) -> str:
+    """The state of a login that was begun and has asked nobody, sealed as somebody else would."""
+    state = visitor.stage.application.site.logins.state(visitor.jar, login, visitor.stage.clock())
+    assert isinstance(state, Requested)
+    return Sealer(tenant=Tenant(tenant), key=key).seal(kind, LoginId(login), state.began + 900, REQUESTED.dump(state))
+
+
+def test_a_state_sealed_with_our_key_for_our_tenant_opens(visitor: Visitor, stage: Stage) -> None:
+    """The control for the refusals below: only what they change can be their reason."""
+    login = visitor.login()
+    sealed = _sealed_by(visitor, "broker.localhost", stage.application.keys.sealing, "requested", login)
+    visitor.jar[STATE + login] = "r" + sealed
+    assert visitor.asks(login).status == 303
+
+
+@pytest.mark.spec("decisions.md 5")
+@pytest.mark.parametrize(
+    ("tenant", "kind", "letter", "keyed"),
+    [
+        ("other.localhost", "requested", "r", True),
+        ("broker.localhost", "requested", "r", False),
+        ("broker.localhost", "decided", "r", True),
+        ("broker.localhost", "requested", "a", True),
+        ("broker.localhost", "requested", "R", True),
+        ("broker.localhost", "requested", "d", True),
+        ("broker.localhost", "requested", "", True),
+    ],
+    ids=["another tenant", "another key", "another kind", "as asked", "as parked", "as no kind", "without a kind"],
+)
+def test_a_state_of_another_place_is_refused(
+    visitor: Visitor, stage: Stage, tenant: str, kind: str, letter: str, *, keyed: bool
+) -> None:
+    login = visitor.login()
+    key = stage.application.keys.sealing if keyed else bytes(32)
+    visitor.jar[STATE + login] = letter + _sealed_by(visitor, tenant, key, kind, login)
+    _refused_everywhere(visitor, login)
+
+
+def _refused_everywhere(visitor: Visitor, login: str) -> None:
+    for answer in (
+        visitor.asks(login),
+        visitor.returns({"SAMLResponse": "PHg+", "RelayState": login}),
+        visitor.go("POST", f"/login/{login}/cancel"),
+    ):
+        assert (answer.status, answer.heading) == (409, GONE)
+        assert answer.reference
+
+
+@pytest.mark.parametrize("place", [0, 1, 9, 20, 40, -2])
+def test_a_cookie_with_one_bit_off_is_refused(visitor: Visitor, place: int) -> None:
+    login = visitor.login()
+    value = visitor.jar[STATE + login]
+    alphabet = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    sign = value[place]
+    other = alphabet[alphabet.index(sign) ^ 1] if sign in alphabet else "A"
+    visitor.jar[STATE + login] = value[:place] + other + (value[place:][1:])
+    _refused_everywhere(visitor, login)
+
+
+@pytest.mark.parametrize(
+    "mangle",
+    [
+        lambda value: value[:0],
+        lambda value: value[:1],
+        lambda value: value[:12],
+        lambda value: value[:40],
+        lambda value: value[:-1],
+        lambda value: value + "A",
+        lambda value: value + "=",
+        lambda value: value[0] + " " + value[1:],
+        lambda value: value[0] + "\u00e9" * 40,
+        lambda value: value[0] + "A" * 30_000,
+        lambda value: value[0] + "!" * 100,
+    ],
+    ids=["empty", "letter", "end only", "short", "cut", "longer", "padded", "space", "latin", "huge", "no base64"],
+)
+def test_a_mangled_cookie_is_refused_with_a_page(visitor: Visitor, mangle: Any) -> None:  # Any: lambdas of pytest's
+    login = visitor.login()
+    changed = mangle(visitor.jar[STATE + login])
+    answer = visitor.go("GET", f"/login/{login}/at/demo-ee", headers={"cookie": f"{STATE}{login}={changed}"})
+    assert (answer.status, answer.heading) == (409, GONE)
+
+
+def test_a_cookie_that_comes_twice_counts_as_none(visitor: Visitor) -> None:
+    login = visitor.login()
+    pair = f"{STATE}{login}={visitor.jar[STATE + login]}"
+    for header in (f"{pair}; {pair}", f"{STATE}{login}=; {pair}", f"{pair}; {STATE}{login}=x"):
+        assert visitor.go("GET", f"/login/{login}/at/demo-ee", headers={"cookie": header}).status == 409
+
+
+def test_the_cookie_of_another_login_is_refused(visitor: Visitor) -> None:
+    mine, other = visitor.login(), visitor.login()
+    visitor.jar[STATE + mine] = visitor.jar[STATE + other]
+    _refused_everywhere(visitor, mine)
+
+
+def test_a_login_ends_after_fifteen_minutes(visitor: Visitor, stage: Stage, logs: list[MutableMapping[str, Any]]) -> None:
+    login = visitor.login()
+    stage.clock.ahead = LOGIN_LIFE - 2
+    assert visitor.asks(login).status == 303
+    stage.clock.ahead = LOGIN_LIFE
+    refused = visitor.asks(login)
+    assert (refused.status, refused.heading) == (409, "This sign-in took too long")
+    assert logs[-1]["check"] == "login_ended"
+
+
+def test_no_refusal_sets_a_cookie(visitor: Visitor) -> None:
+    assert visitor.go("GET", "/authorize").cookies == {}
+    assert visitor.asks(base64url(bytes(16))).cookies == {}
