@@ -19,6 +19,7 @@ from idp.login import DECIDED, Asked, Decided, Refused, Released
 from idp.pages.views import ApprovalView, Ending, RefusedView, Towards
 from idp.seal import LoginId
 from policies.attributes import AttributeName
+from policies.authentication import AuthenticationRequest
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, NotFound, Replayed, RequestRefused
 from policies.parties import ProviderId
 
@@ -34,7 +35,10 @@ def router(site: Site) -> APIRouter:
         check_navigation(request)
         now = site.clock()
         state = site.logins.state(cookies(request), login, now)
-        outbound, asked = site.broker.ask(state, ProviderId(provider), now)
+        try:
+            outbound, asked = site.broker.ask(state, ProviderId(provider), now)
+        except AssertionRejected as error:
+            return _rejected(site, request, error, state.request)
         return site.send(outbound, site.language(request, asked.request), [site.logins.keep(asked, now)], Towards.PROVIDER)
 
     @routes.post("/saml/acs")
@@ -71,14 +75,19 @@ def _heard(site: Site, request: Request, inbound: Inbound) -> Response:
     try:
         decided = site.broker.hear(state, inbound, language, now)
     except AssertionRejected as error:
-        back = site.openid.refuse(state.request, _oauth_error(error))
-        return site.error(request, error, back=back, service=site.service(state.request, language))
+        return _rejected(site, request, error, state.request)
     if decided.decision.blocked:
         return _blocked(site, decided, language)
     secret, strict = new_secret(decided.login)
     sealed = site.sealer.seal("decided", decided.login, decided.end, DECIDED.dump(decided), secret)
     view = _question(site, decided, sealed, language)
     return page(site.pages.approval(view), view.kind, [strict])
+
+
+def _rejected(site: Site, request: Request, error: AssertionRejected, asked: AuthenticationRequest) -> Response:
+    """No country vouched as it has to: the page says why, and the way back tells the service as much as it may know."""
+    back = site.openid.refuse(asked, _oauth_error(error))
+    return site.error(request, error, back=back, service=site.service(asked, site.language(request)))
 
 
 def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -> Response:
