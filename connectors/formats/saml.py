@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from connectors.formats.grammar import MAX_ID, MAX_TEXT, XSI_NIL, XSI_TYPE, Reader, identifier, instant, version_2
 from connectors.formats.names import ENTITY, SUCCESS, UNSPECIFIED, X500, saml, samlp
-from connectors.signatures.parse import Element, parse_canonical
+from connectors.signatures.parse import MAX_OCTETS, Element, parse_canonical
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.signed import Signed
 from policies.errors import AssertionRejected
@@ -325,7 +325,8 @@ def _attribute_value(element: Element) -> str | None:
     if (name := reader.optional(saml("NameID"))) is not None:
         reader.end()
         return _name(name).value
-    return reader.text(limit=MAX_TEXT * 64)
+    # As long as a message may be: a portrait that nobody maps must not spoil a login
+    return reader.text(limit=MAX_OCTETS)
 
 
 def _plain(element: Element, what: str) -> str:

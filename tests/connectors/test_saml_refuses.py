@@ -9,18 +9,20 @@ from connectors.checks import ALL_CHECKS
 from connectors.connector import Inbound
 from connectors.saml import SamlConnector
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, SignatureInvalid
-from tests.connectors import broken, forge
+from tests.connectors import broken, broken_words, forge
+from tests.connectors.cases import Case
 from tests.connectors.forge import NOW, Reply
 
+CASES = broken.CASES + broken_words.CASES
 # The only checks that no answer can fail: `request` fails the first, a library would have to surprise us for the second,
 # and lxml refuses what cannot be canonicalised while the namespace check stands before it. Each has its own test.
 ELSEWHERE = {"assurance_unreachable", "unforeseen", "canonicalisation"}
 
 
 @pytest.mark.spec("saml.md §2")
-@pytest.mark.parametrize("case", broken.CASES, ids=str)
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_an_answer_that_breaks_one_check_is_refused_by_that_check(
-    connector: SamlConnector, idp: forge.SigningParty, case: broken.Case
+    connector: SamlConnector, idp: forge.SigningParty, case: Case
 ) -> None:
     with pytest.raises(AssertionRejected) as refusal:
         connector.receive(case.make(idp), case.expectation, NOW)
@@ -28,7 +30,7 @@ def test_an_answer_that_breaks_one_check_is_refused_by_that_check(
 
 
 def test_every_check_that_we_name_is_broken_by_some_answer_and_every_name_is_ours() -> None:
-    assert {case.check for case in broken.CASES} | ELSEWHERE == set(ALL_CHECKS)
+    assert {case.check for case in CASES} | ELSEWHERE == set(ALL_CHECKS)
     assert all(sentence for sentence in ALL_CHECKS.values())
 
 
@@ -47,7 +49,7 @@ def test_every_check_that_we_name_is_broken_by_some_answer_and_every_name_is_our
 def test_a_refusal_says_by_its_kind_whose_move_it_is(
     connector: SamlConnector, idp: forge.SigningParty, check: str, kind: type[AssertionRejected]
 ) -> None:
-    for case in broken.CASES:
+    for case in CASES:
         if case.check == check:
             with pytest.raises(kind):
                 connector.receive(case.make(idp), case.expectation, NOW)
@@ -66,7 +68,7 @@ def test_no_refusal_quotes_the_message(
 ) -> None:
     """Neither its words, nor its cause, nor a log line: a library's words would hold pieces of the citizen's message."""
     caplog.set_level(logging.DEBUG)
-    for case in broken.CASES:
+    for case in CASES:
         with pytest.raises(AssertionRejected) as refusal:
             connector.receive(case.make(idp), case.expectation, NOW)
         shown = f"{refusal.value} {refusal.value.detail} {refusal.value.public} {refusal.value.__cause__!r}"
