@@ -1,4 +1,4 @@
-"""The citizen's part of a login, walked for a relying party that is not ours: from its request's address to the answer's."""
+"""The citizen's part of a login, walked for a relying party that is not ours: from its request to its answer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
