@@ -64,7 +64,7 @@ def explain(
     purpose_id: Annotated[str, typer.Option("--purpose", help="The id of a purpose.", metavar="ID")],
     made_up: Annotated[
         Path,
-        typer.Option("--from", help="A TOML file of a made-up person: loa, asked, [given], perhaps on.", metavar="FILE"),
+        typer.Option("--from", help="A TOML file of a made-up person: loa, asked, given, perhaps on.", metavar="FILE"),
     ],
     client: Annotated[str, typer.Option(help="Whose registration; else one for everything.", metavar="CLIENT_ID")] = "",
     refuse: Annotated[
