@@ -149,8 +149,9 @@ class Broker:
     def decide(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released | Refused:
         """The citizen's choice, as one unit: marks, record and what is parked. Durable before it returns.
 
-        Raises `Replayed` where this login was decided otherwise or longer than a minute ago, `ReleaseDenied` where the
-        choice names what was not offered, `StoreUnavailable` where nothing could be written (then nothing was released).
+        Raises `Replayed` where this login was decided otherwise or longer than a minute ago, `RequestRefused` where the
+        choice names what was not offered, `ReleaseDenied` where a required attribute is denied, `StoreUnavailable` where
+        nothing could be written (then nothing was released).
         """
         party, purpose = self.registered(decided.request)
         self.provider(decided.provider_id)
@@ -159,7 +160,7 @@ class Broker:
         if choice.word == "approve":
             return self._approve(decided, party, purpose, choice, secret, now)
         if choice.shared or choice.word not in ("refuse", "cancel"):
-            raise RequestRefused("a choice that the page does not offer")
+            raise RequestRefused("a choice that the page does not offer", code="other_site")
         record = self._recorder.refusal(decided, purpose, choice.word, now)
         self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, record=record))
         return Refused(decided.request, ACCESS_DENIED)
@@ -180,6 +181,8 @@ class Broker:
     def _approve(
         self, decided: Decided, party: RelyingParty, purpose: Purpose, choice: Choice, secret: bytes, now: int
     ) -> Released:
+        if not choice.shared <= set(decided.decision.optional):
+            raise RequestRefused("a box that the page does not have", code="other_site")
         decision = choose(decided.decision, choice.shared)
         if decision.blocked:
             raise ReleaseDenied("a required attribute is denied, so nothing goes")

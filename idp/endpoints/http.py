@@ -44,14 +44,14 @@ async def form(request: Request, limit: int = MAX_FORM_BODY) -> dict[str, str]:
     async for chunk in request.stream():
         body += chunk
         if len(body) > limit:
-            raise RequestRefused(f"a body of more than {limit} bytes", status=413)
+            raise RequestRefused(f"a body of more than {limit} bytes", status=413, code="too_large")
     return parameters(bytes(body))
 
 
 def check_navigation(request: Request) -> None:
-    """Refuse what is not the top level of a window (decisions.md 6): a frame could set our cookies, or hide our page."""
-    if request.headers.get("sec-fetch-dest", "document") not in ("document", "empty"):
-        raise RequestRefused("a framed or embedded request")
+    """Refuse what is not the top level of a window (decisions.md 6): frames hide our pages, scripts set our cookies."""
+    if request.headers.get("sec-fetch-dest", "document") != "document":
+        raise RequestRefused("a framed, embedded or scripted request", status=403)
 
 
 def check_same_origin(request: Request, issuer: str) -> None:
@@ -59,9 +59,9 @@ def check_same_origin(request: Request, issuer: str) -> None:
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         if site != "same-origin":
-            raise RequestRefused("a form posted from another site", status=403)
+            raise RequestRefused("a form posted from another site", status=403, code="other_site")
     elif request.headers.get("origin") != issuer:
-        raise RequestRefused("a form posted without our Origin", status=403)
+        raise RequestRefused("a form posted without our Origin", status=403, code="other_site")
 
 
 def cookies(request: Request) -> Mapping[str, str]:

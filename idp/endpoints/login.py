@@ -51,12 +51,14 @@ def router(site: Site) -> APIRouter:
 
     @routes.post("/login/{login}/decision")
     async def decision(request: Request, login: str) -> Response:
+        check_navigation(request)
         check_same_origin(request, site.issuer)
         fields = await form(request)
         return await run_in_threadpool(_decided, site, request, login, fields)
 
     @routes.post("/login/{login}/cancel")
     async def cancel(request: Request, login: str) -> Response:
+        check_navigation(request)
         check_same_origin(request, site.issuer)
         await form(request)
         return await run_in_threadpool(_cancelled, site, request, login)
@@ -124,7 +126,7 @@ def _choice(fields: dict[str, str]) -> Choice:
     ticked = {name.removeprefix(SHARE): value for name, value in fields.items() if name.startswith(SHARE)}
     known = {"login", "decided", "choice"} | {SHARE + name for name in ticked}
     if not known.issuperset(fields) or any(value != "yes" for value in ticked.values()):
-        raise RequestRefused("a decision with fields that the page does not have")
+        raise RequestRefused("a decision with fields that the page does not have", code="other_site")
     # Boxes ticked and then refused: what was ticked is nothing
     shared = frozenset(AttributeName(name) for name in ticked) if fields.get("choice") == "approve" else frozenset()
     return Choice(fields.get("choice", ""), shared)
