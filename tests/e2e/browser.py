@@ -25,7 +25,7 @@ Theme = Literal["light", "dark"]
 THEMES: Sequence[Theme] = ("light", "dark")
 # What axe runs besides its defaults: our colours hold 7:1, where AA asks for 4.5:1
 AXE = {"resultTypes": ["violations"], "rules": {"color-contrast-enhanced": {"enabled": True}}}
-PATIENCE_MS = 10_000
+PATIENCE_MS = 20_000
 
 
 def launch(playwright: Playwright) -> Browser:

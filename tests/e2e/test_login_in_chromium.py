@@ -1,0 +1,252 @@
+"""The whole login in Chromium, through the demo's country, broker and city, over HTTP, with scripts and without."""
+
+import re
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, expect
+
+from idp.demo.scene import Scene
+from tests.e2e.browser import THEMES, Theme, another_tab, overflow, violations, window
+
+pytestmark = pytest.mark.peer
+
+with_and_without_scripts = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+
+
+def _pick(scene: Scene, page: Page, service: str = "parking") -> None:
+    """From the city to the picker."""
+    page.goto(f"{scene.city_base}/")
+    page.click(f"a[href='/{service}/login']")
+    expect(page.locator("nav a")).to_have_count(1)
+
+
+def _sign_in(page: Page, citizen: str = "mari", *, scripts: bool = True) -> None:
+    """From the picker through the country and back."""
+    page.click("nav a")
+    page.click(f"button[value='{citizen}']")
+    if not scripts:
+        page.click("text=Continue")
+    expect(page.locator("header.brand")).to_be_visible()
+
+
+def _ask(scene: Scene, page: Page, service: str = "parking", *, scripts: bool = True) -> None:
+    _pick(scene, page, service)
+    _sign_in(page, scripts=scripts)
+    expect(page.locator("button[value=approve]")).to_be_visible()
+
+
+def _at_city(scene: Scene, page: Page, said: str) -> str:
+    page.wait_for_url(f"{scene.city_base}/**")
+    expect(page.locator("main")).to_contain_text(said)
+    return page.inner_text("main")
+
+
+def _back_and_reload(page: Page) -> None:
+    """One step back. Chromium kept no page of ours (no-store), and asks before it posts again: whoever reloads says yes."""
+    with suppress(Error):
+        page.go_back(wait_until="commit")
+    page.wait_for_url("chrome-error://**")
+    page.reload()
+
+
+def _refused(page: Page) -> None:
+    """A page of the broker that says that this does not go on."""
+    expect(page.locator("h1")).to_have_text(re.compile("already|ended|another browser"))
+
+
+@with_and_without_scripts
+def test_a_citizen_approves_and_the_city_gets_what_the_page_said(chromium: Browser, scene: Scene, *, scripts: bool) -> None:
+    with window(chromium, scripts=scripts) as opened:
+        _ask(scene, opened.page, scripts=scripts)
+        told = opened.page.inner_text("main")
+        assert "You are 18 or older" in told
+        assert "Stays here: Date of birth" in told
+        assert "1990" not in told
+        opened.page.click("button[value=approve]")
+        got = _at_city(scene, opened.page, "You are signed in")
+        assert opened.complaints == []
+    assert "age_over_18" in got
+    assert not re.search(r"1990|Maasikas|post\.example", got)
+
+
+def test_a_ticked_box_lets_that_attribute_go_too(chromium: Browser, scene: Scene) -> None:
+    with window(chromium) as opened:
+        _ask(scene, opened.page)
+        opened.page.check("input[name='share.email']")
+        opened.page.click("button[value=approve]")
+        assert "mari.maasikas@post.example" in _at_city(scene, opened.page, "You are signed in")
+
+
+@with_and_without_scripts
+@pytest.mark.parametrize("choice", ["refuse", "cancel"])
+def test_who_says_no_comes_back_without_having_said_anything(
+    chromium: Browser, scene: Scene, choice: str, *, scripts: bool
+) -> None:
+    with window(chromium, scripts=scripts) as opened:
+        _ask(scene, opened.page, scripts=scripts)
+        opened.page.click(f"button[value={choice}]")
+        _at_city(scene, opened.page, "the broker said: access_denied")
+        assert opened.complaints == []
+
+
+def test_who_leaves_at_the_picker_comes_back(chromium: Browser, scene: Scene) -> None:
+    with window(chromium) as opened:
+        _pick(scene, opened.page)
+        opened.page.click("form button")
+        _at_city(scene, opened.page, "the broker said: access_denied")
+        assert opened.complaints == []
+
+
+def test_who_may_not_go_on_reads_why_first(chromium: Browser, scene: Scene) -> None:
+    with window(chromium) as opened:
+        _pick(scene, opened.page)
+        _sign_in(opened.page, "toomas")
+        assert urlsplit(opened.page.url).netloc == urlsplit(scene.issuer).netloc
+        assert opened.page.locator("button[value=approve]").count() == 0
+        assert violations(opened.page) == []
+
+
+def test_who_does_not_sign_in_can_go_back(chromium: Browser, scene: Scene) -> None:
+    with window(chromium) as opened:
+        _pick(scene, opened.page)
+        _sign_in(opened.page, "")
+        assert opened.page.inner_text("h1") == "You were not signed in"
+        assert violations(opened.page) == []
+        opened.page.click("main a")
+        _at_city(scene, opened.page, "the broker said: access_denied")
+
+
+@pytest.mark.spec("issue: two tabs at once work")
+def test_two_tabs_sign_in_at_once(chromium: Browser, scene: Scene) -> None:
+    with window(chromium) as opened:
+        one, other = opened.page, another_tab(opened)
+        _ask(scene, one, "parking")
+        _ask(scene, other, "budget")
+        one.click("button[value=approve]")
+        assert "resident_of" in _at_city(scene, one, "You are signed in")
+        other.click("button[value=approve]")
+        assert "age_over_16" in _at_city(scene, other, "You are signed in")
+        assert opened.complaints == []
+
+
+@pytest.mark.spec("decisions.md 1")
+@pytest.mark.parametrize("first", ["approve", "refuse", "cancel"])
+def test_after_a_decision_neither_back_nor_reload_brings_the_question_again(
+    chromium: Browser, scene: Scene, first: str
+) -> None:
+    with window(chromium) as opened:
+        page = opened.page
+        _ask(scene, page)
+        decided = page.evaluate("() => document.querySelector('form').outerHTML")
+        page.click(f"button[value={first}]")
+        page.wait_for_url(f"{scene.city_base}/**")
+        # The kiosk: the next one at this machine goes back, reloads, and approves
+        _back_and_reload(page)
+        assert page.url == f"{scene.issuer}/saml/acs"
+        _refused(page)
+        # and even with the page's own form, kept from before, in this browser, on our own origin
+        other = "refuse" if first == "approve" else "approve"
+        page.goto(f"{scene.issuer}/nowhere")
+        page.evaluate("form => { document.querySelector('main').innerHTML = form }", decided)
+        page.click(f"button[value={other}]")
+        _refused(page)
+
+
+def test_a_reload_before_the_decision_asks_again(chromium: Browser, scene: Scene) -> None:
+    with window(chromium) as opened:
+        _ask(scene, opened.page)
+        opened.page.reload()
+        expect(opened.page.locator("button[value=approve]")).to_be_visible()
+        opened.page.click("button[value=approve]")
+        _at_city(scene, opened.page, "You are signed in")
+
+
+@pytest.mark.spec("decisions.md 9")
+def test_an_answer_in_another_browser_goes_nowhere(chromium: Browser, scene: Scene) -> None:
+    with window(chromium) as opened, window(chromium) as stranger:
+        _pick(scene, opened.page)
+        opened.page.click("nav a")
+        stranger.page.goto(opened.page.url)
+        stranger.page.click("button[value='mari']")
+        _refused(stranger.page)
+        assert stranger.page.locator("button[value=approve]").count() == 0
+
+
+@pytest.mark.spec("decisions.md 7")
+def test_a_page_of_another_site_cannot_decide(chromium: Browser, scene: Scene) -> None:
+    with window(chromium) as opened:
+        _ask(scene, opened.page)
+        form = opened.page.evaluate("() => document.querySelector('form').outerHTML")
+        action = scene.issuer + str(opened.page.get_attribute("form", "action"))
+        opened.page.goto(f"{scene.city_base}/")
+        opened.page.evaluate("form => { document.querySelector('main').innerHTML = form }", form)
+        opened.page.evaluate("action => { document.querySelector('form').action = action }", action)
+        with opened.page.expect_response(action) as answer:
+            opened.page.click("button[value=approve]")
+        assert answer.value.status == 403
+        expect(opened.page.locator("code")).to_have_count(1)
+
+
+@with_and_without_scripts
+def test_an_answer_by_form_post_arrives(chromium: Browser, scene: Scene, *, scripts: bool) -> None:
+    with window(chromium, scripts=scripts) as opened:
+        page, asked = opened.page, []
+        page.on("request", lambda request: asked.append(request.url) if "client_id=" in request.url else None)
+        _pick(scene, page)
+        page.goto(f"{asked[0]}&response_mode=form_post")
+        _sign_in(page, scripts=scripts)
+        page.click("button[value=approve]")
+        if not scripts:
+            page.click("form button")
+        # A cross-site post carries no Lax cookie: that the city did not know its own state is the city's affair
+        page.wait_for_url(f"{scene.city_base}/parking/callback")
+        assert opened.complaints == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize(
+    ("locale", "heading", "approve"),
+    [
+        ("et-EE", "Millise riigi eID-d te kasutate?", "Jaga ja jätka"),
+        ("zh-CN", "您使用哪个国家的电子身份\uff1f", "提供并继续"),
+    ],
+)
+def test_the_browsers_language_is_spoken(
+    chromium: Browser, scene: Scene, locale: str, heading: str, approve: str, theme: Theme
+) -> None:
+    with window(chromium, locale=locale, theme=theme, width=320) as opened:
+        page = opened.page
+        _pick(scene, page)
+        assert page.inner_text("h1") == heading
+        assert violations(page) == []
+        assert overflow(page) == []
+        _sign_in(page)
+        assert approve in page.inner_text("button[value=approve]")
+        assert violations(page) == []
+        assert overflow(page) == []
+        assert opened.complaints == []
+
+
+def test_the_keyboard_alone_signs_in(chromium: Browser, scene: Scene) -> None:
+    with window(chromium, scripts=False) as opened:
+        page = opened.page
+        page.goto(f"{scene.city_base}/")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("nav a")).to_have_count(1)
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("button[value=mari]")).to_be_visible()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("text=Continue")).to_be_visible()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("button[value=approve]")).to_be_visible()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Space")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        assert "mari.maasikas@post.example" in _at_city(scene, page, "You are signed in")
