@@ -1,0 +1,115 @@
+"""A country whose citizens have values that occur nowhere else, and a browser that keeps what the broker showed it."""
+
+import base64
+import html
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import httpx2
+from fastapi.responses import HTMLResponse, Response
+from lxml import etree
+
+from idp.demo.browser import Browser, Page
+from idp.demo.citizens import HIGH, LOW, Citizen
+from idp.demo.country import Country
+from idp.keys.file import create_saml_key, load_signer
+from tests.kill.outside import BrokerOutside
+
+# No post office gives postcodes that begin with Q, nobody alive was born in 1887, and the rest is made up
+VALUES = {
+    "family_name": "Kanaarilind-Õitsev",
+    "given_name": "Xanthippe-Quirina",
+    "birthdate": "18870309",
+    "person_identifier": "EE-18703091234-QX",
+    "email": "xanthippe.kanaarilind@canary.example",
+    "address.street": "Quirrelgasse 1887b",
+    "address.postal_code": "QZ97 3XJ",
+    "address.locality": "Kanaariküla-Qaanaaq",
+}
+CITIZEN = Citizen("canary", "a canary", HIGH, {**VALUES, "address.country": "NL"})
+UNSURE = replace(CITIZEN, loa=LOW)
+NOBODY_KNOWS_WHEN = replace(CITIZEN, attributes={k: v for k, v in CITIZEN.attributes.items() if k != "birthdate"})
+OVERLONG = replace(CITIZEN, attributes={**CITIZEN.attributes, "person_identifier": VALUES["person_identifier"] * 30})
+TITLE = "A country of canaries"
+
+
+class CanaryCountry(Country):
+    """Vouches for `who`, whatever is pressed; `spoil` changes the bytes of the answer after they were signed."""
+
+    who: Citizen | None = CITIZEN
+    spoil: Callable[[bytes], bytes] = staticmethod(bytes)
+
+    def _answer(self, asked: etree._Element, relay_state: str, _who: Citizen | None) -> Response:
+        target = asked.get("AssertionConsumerServiceURL") or ""
+        octets = self.spoil(etree.tostring(self._response(asked, self.who, target), encoding="utf-8"))
+        fields = {"SAMLResponse": base64.b64encode(octets).decode(), "RelayState": relay_state}
+        inputs = "".join(f'<input type="hidden" name="{n}" value="{html.escape(v)}">' for n, v in fields.items())
+        return HTMLResponse(f'<form method="post" action="{html.escape(target)}">{inputs}</form>')
+
+
+class CanaryStage(BrokerOutside):
+    """The stage with that country."""
+
+    def _country(self, broker_certificate: bytes) -> CanaryCountry:
+        create_saml_key(self._outside / "country.pem", "estonia.localhost")
+        self.canaries = CanaryCountry(
+            base=self.country_base,
+            title=TITLE,
+            key_pem=(self._outside / "country.pem").read_bytes(),
+            certificate_der=load_signer(self._outside / "country.pem").certificate,
+            broker_certificate=broker_certificate,
+        )
+        return self.canaries
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One answer of the broker."""
+
+    path: str
+    status: int
+    headers: bytes
+    body: bytes
+
+    @property
+    def asks(self) -> bool:
+        """Whether it is the approval page, which shows the citizen their own values."""
+        return b'name="decided"' in self.body
+
+
+class Witness(Browser):
+    """A browser that keeps every answer of the broker in `shown`."""
+
+    def __init__(self, stage: CanaryStage, shown: list[Shown]) -> None:
+        super().__init__()
+        self.stage = stage
+        self._shown = shown
+        self._broker = stage.issuer.removeprefix("http://")
+        self._http.event_hooks = {"response": [self._keep_answer]}
+
+    def _keep_answer(self, response: httpx2.Response) -> None:
+        if response.request.headers["host"] == self._broker:
+            response.read()
+            headers = b"\n".join(name + b": " + value for name, value in response.headers.raw)
+            self._shown.append(Shown(response.request.url.path, response.status_code, headers, response.content))
+
+    def to_the_country(self, service: str = "parking", more: str = "") -> Page:
+        """From the city to the country's page; `more` is added to the request's query."""
+        address = self.get(f"{self.stage.city_base}/{service}/login") if not more else self._with(service, more)
+        assert address.status == 200, address.text
+        return self.get(address.link("//a[contains(@href, '/at/')]"), origin=self.stage.issuer)
+
+    def to_the_question(self, who: Citizen | None = CITIZEN, service: str = "parking", more: str = "") -> Page:
+        """What the broker makes of the answer about `who`."""
+        asking = self.to_the_country(service, more)
+        self.stage.canaries.who = who
+        return self.submit(self.submit(asking, {"citizen": "canary"}), {})
+
+    def decide(self, question: Page, **fields: str) -> Page:
+        """Press a button of the approval page."""
+        named = {name.replace("share_", "share."): value for name, value in fields.items()}
+        return self.submit(question, named, "//form[.//*[@name='decided']]")
+
+    def _with(self, service: str, more: str) -> Page:
+        url, _ = self.stage.city._parties[service].begin()
+        return self.get(f"{url}&{more}")

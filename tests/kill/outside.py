@@ -1,0 +1,28 @@
+"""The demo's stage with country and city in this process, and the broker left to a process of its own."""
+
+from threading import Thread
+
+from idp.demo.scene import STOPPING_SECONDS, Scene
+from idp.server import Server
+
+
+class BrokerOutside(Scene):
+    """Sets the stage as the demo does; `receiving` is then a configuration for `ciconia serve` or a test's runner."""
+
+    def open(self) -> None:
+        """Country and city play; the broker's port is free."""
+        self.application.stop()
+        self._sockets["broker"].close()
+        for name, app in (("country", self.country.app()), ("city", self.city.app())):
+            server = Server(app, self._sockets[name])
+            thread = Thread(target=server.run, name=name, daemon=True)
+            thread.start()
+            self._servers.append(server)
+            self._threads.append(thread)
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.stop()
+        for thread in self._threads:
+            thread.join(STOPPING_SECONDS)
+        self.city.close()
