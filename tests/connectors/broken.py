@@ -153,6 +153,11 @@ STRUCTURE = (
     reply("signature_missing", "unsigned", which="neither"),
     reply("signature_missing", "unsigned success without assertion", which="neither", assertions=False),
     tree("signature_place", "at the end", _move_signature),
+    reply(
+        "signature_place",
+        "after another Issuer",
+        response_end=f'<x xmlns="urn:x"><saml:Issuer>i</saml:Issuer><Signature xmlns="{DS}"/></x>',
+    ),
     tree("signature_place", "before Issuer", _swap_first_two),
     Case("signature_place", "without Issuer", lambda key: forge.post(_unissued(key))),
     reply("signature_place", "KeyInfo in a confirmation", confirmation_data_inside=f'<KeyInfo xmlns="{DS}"/>'),

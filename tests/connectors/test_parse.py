@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from connectors.metadata import pinned_provider
+from connectors.saml import RESPONSE
 from connectors.signatures.parse import (
     MAX_ATTRIBUTES,
     MAX_DEPTH,
@@ -21,7 +23,8 @@ from connectors.signatures.parse import (
 )
 from connectors.signatures.signed import SignedMessage, UnsignedMessage
 from connectors.signatures.xmldsig import Shape, verify
-from policies.errors import AssertionRejected
+from policies.errors import AssertionRejected, SignatureInvalid
+from policies.parties import EntityId, Source
 from tests.connectors import forge
 
 
@@ -109,8 +112,18 @@ def test_a_verification_without_keys_is_an_error_and_never_a_pass(idp: forge.Sig
             verify(octets, (), shape)
 
 
-def test_parsers_are_shared_by_nobody_and_give_the_same(connector: object, idp: forge.SigningParty) -> None:
-    assert connector
+def test_an_inner_element_that_nobody_signed_never_leaves_the_verification(
+    idp: forge.SigningParty,
+) -> None:
+    keys = pinned_provider(forge.metadata(idp), EntityId(forge.IDP), Source("f", 1)).keys
+    with pytest.raises(SignatureInvalid) as refusal:
+        verify(forge.Reply().xml(), keys, RESPONSE)
+    assert refusal.value.check == "signature_missing"
+    bare = verify(forge.Reply(assertions=False).xml(), keys, RESPONSE)
+    assert isinstance(bare, UnsignedMessage)
+
+
+def test_parsers_are_shared_by_nobody_and_give_the_same(idp: forge.SigningParty) -> None:
     xml = forge.signed_reply(forge.Reply(), idp)
     results: list[bytes] = []
 

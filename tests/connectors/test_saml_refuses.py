@@ -8,6 +8,7 @@ import pytest
 from connectors.checks import ALL_CHECKS
 from connectors.connector import Inbound
 from connectors.saml import SamlConnector
+from idp.keys.file import FileSigner
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, SignatureInvalid
 from tests.connectors import broken, broken_words, forge
 from tests.connectors.cases import Case
@@ -79,10 +80,9 @@ def test_no_refusal_quotes_the_message(
 
 @pytest.mark.spec("security.md §2.1 C")
 def test_an_answer_of_another_pinned_provider_is_refused(
-    signer: object, connector: SamlConnector, idp: forge.SigningParty, stranger: forge.SigningParty
+    connector: SamlConnector, idp: forge.SigningParty, stranger: forge.SigningParty
 ) -> None:
     """CVE-2026-49283: with several providers, one must not vouch for another's citizens."""
-    assert signer
     for reply in (Reply(), Reply(issuer="https://second.example", assertion_issuer="https://second.example")):
         with pytest.raises(SignatureInvalid):
             connector.receive(forge.post(forge.signed_reply(reply, stranger, "both")), forge.expectation(), NOW)
@@ -126,3 +126,17 @@ def test_relay_state_authorises_nothing_and_is_not_read(connector: SamlConnector
     for relay_state in ("", "x" * 10_000, "https://evil.example"):
         inbound = Inbound("post", {**good.parameters, "RelayState": relay_state})
         assert connector.receive(inbound, forge.expectation(), NOW).subject == "subject-0001"
+
+
+@pytest.mark.spec("saml.md §2.14")
+@pytest.mark.parametrize("values", [(), ("",), ("EE-1", "EE-2"), ("x" * 257,)])
+def test_where_an_attribute_identifies_the_name_id_never_stands_in_for_it(
+    signer: FileSigner, idp: forge.SigningParty, values: tuple[str, ...]
+) -> None:
+    name = "urn:oid:1.3.6.1.4.1.25178.1.2.15"
+    provider = forge.provider(forge.metadata(idp), subject_attribute=name)
+    by_attribute = SamlConnector(provider=provider, entity_id=forge.SP, acs_url=forge.ACS, signer=signer)
+    reply = Reply(attributes=(*forge.ATTRIBUTES, forge.attribute(name, *values)))
+    with pytest.raises(AssertionRejected) as refusal:
+        by_attribute.receive(forge.post(forge.signed_reply(reply, idp)), forge.expectation(), NOW)
+    assert refusal.value.check == "name_id"
