@@ -1,0 +1,89 @@
+// npm `samlp` as a country's identity provider: it verifies our AuthnRequest and answers as it is told to.
+//
+// KEY, CERT         its key and certificate (PEM files)
+// SAYS              a JSON file, read again for each answer: the person's attributes by wire name, and what to do wrong
+// HOST              its name on loopback
+//
+// SAYS: {"attributes": {name: value}, "loa": URI, "signResponse": bool, "signAssertion": bool, "signingCert": PEM of the
+// broker or null, "otherKey": PEM files of a stranger, "status": URI, "spoil": [from, to], and whatever option of samlp's own
+// is to differ: audience, recipient, destination, issuer, inResponseTo, lifetimeInSeconds, signatureAlgorithm, digestAlgorithm}
+const express = require('express');
+const fs = require('fs');
+const samlp = require('samlp');
+
+const { KEY, CERT, SAYS, HOST } = process.env;
+const TRANSIENT = 'urn:oasis:names:tc:SAML:2.0:nameid-format:transient';
+const app = express();
+app.use(express.urlencoded({ extended: false, limit: '256kb' }));
+let base;
+
+// samlp's own mapper speaks the names of WS-Federation
+function Mapper(person) {
+  this.getClaims = () => person;
+  this.getNameIdentifier = () => ({ nameIdentifier: '_once', nameIdentifierFormat: TRANSIENT });
+}
+Mapper.prototype.metadata = [];
+const mapper = (person) => new Mapper(person);
+mapper.prototype = Mapper.prototype;
+
+const escaped = (text) => text.replace(/&/g, '&amp;').replace(/"/g, '&quot;').replace(/</g, '&lt;');
+
+function posted(res, target, fields) {
+  const inputs = Object.entries(fields).map(([name, value]) => `<input type="hidden" name="${name}" value="${escaped(value)}">`);
+  res.set('Content-Type', 'text/html; charset=utf-8');
+  res.send(`<!doctype html><title>samlp</title><form method="post" action="${escaped(target)}">${inputs.join('')}<button>Continue</button></form>`);
+}
+
+function answer(req, res, next) {
+  const { attributes, loa, spoil, otherKey, status, ...told } = JSON.parse(fs.readFileSync(SAYS, 'utf8'));
+  const relayState = { ...req.query, ...req.body }.RelayState || '';
+  const send = (target, xml) => {
+    let text = xml.toString();
+    if (spoil && !text.includes(spoil[0])) return next(new Error('nothing to spoil'));
+    if (spoil) text = text.replaceAll(spoil[0], spoil[1]);
+    posted(res, target, { SAMLResponse: Buffer.from(text).toString('base64'), RelayState: relayState });
+  };
+  samlp.parseRequest(req, { signingCert: told.signingCert }, (error, asked) => {
+    if (error) return next(error);
+    const target = asked.assertionConsumerServiceURL;
+    const options = {
+      issuer: base + '/metadata',
+      key: fs.readFileSync(otherKey ? otherKey[0] : KEY),
+      cert: fs.readFileSync(otherKey ? otherKey[1] : CERT),
+      signatureAlgorithm: 'rsa-sha256',
+      digestAlgorithm: 'sha256',
+      lifetimeInSeconds: 300,
+      destination: target,
+      recipient: target,
+      authnContextClassRef: loa,
+      profileMapper: mapper,
+      getUserFromRequest: () => attributes,
+      getPostURL: (_audience, _request, _req, done) => done(null, target),
+      responseHandler: (xml, _options, _req, _res) => send(target, xml),
+      ...told,
+    };
+    if (status) {
+      const failure = { ...options, inResponseTo: asked.id, RelayState: relayState, error: { code: status }, getPostURL: (_req, done) => done(null, target) };
+      return samlp.sendError(failure)(req, res, next);
+    }
+    samlp.auth(options)(req, res, next);
+  });
+}
+
+app.get('/sso', answer);
+app.post('/sso', answer);
+app.get('/metadata', (req, res, next) =>
+  samlp.metadata({
+    issuer: base + '/metadata',
+    cert: fs.readFileSync(CERT),
+    profileMapper: mapper,
+    redirectEndpointPath: '/sso',
+    postEndpointPath: '/sso',
+  })(req, res, next),
+);
+app.use((error, _req, res, _next) => res.status(400).send(`<h1>Refused</h1><p>${escaped(String(error.message))}</p>`));
+
+const server = app.listen(0, '127.0.0.1', () => {
+  base = `http://${HOST}:${server.address().port}`;
+  console.log(JSON.stringify({ ready: base }));
+});
