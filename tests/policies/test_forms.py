@@ -84,6 +84,12 @@ def test_of_several_forms_in_common_the_one_that_says_most_is_the_meet() -> None
     assert meet(forms, Form("month"), Form("day")) == Form("season")
 
 
+def test_a_form_below_only_one_of_two_is_not_what_they_have_in_common() -> None:
+    forms = table(kind_of("month", "exact"), kind_of("day", "exact"), kind_of("season", "exact", "month"))
+    check_semilattice("x", forms)
+    assert meet(forms, Form("month"), Form("day")) is None
+
+
 @pytest.mark.parametrize(
     "forms",
     [

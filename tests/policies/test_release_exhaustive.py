@@ -6,10 +6,13 @@ the meet is the largest form inside an intersection.
 """
 
 import itertools
+from functools import cache
 
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, AttributeName, Value
-from policies.authentication import AskedAttribute
+from policies.authentication import AskedAttribute, Offered
+from policies.parties import RelyingParty
+from policies.purposes import Purpose
 from policies.release import choose, decide
 from tests.policies.parts import ON, PARKING, asked, offered, party, purpose
 
@@ -59,6 +62,7 @@ def cases(name: str) -> list[Case]:
     return [case for case in whole if case[2] or not case[4]]
 
 
+@cache
 def expected(name: str, case: Case) -> tuple[str, Value] | None:
     """The form and value that should go, by sets of facts."""
     wanted, registered, needed, source, _ = case
@@ -74,25 +78,42 @@ def expected(name: str, case: Case) -> tuple[str, Value] | None:
     return best, answers[best]
 
 
-def forms_of(which: int, first: Case, second: Case) -> dict[str, str]:
-    pairs = (("birthdate", first[which]), ("address", second[which]))
-    return {name: text for name, text in pairs if isinstance(text, str)}
+def written(birthdate: str | None, address: str | None) -> dict[str, str]:
+    return {name: text for name, text in (("birthdate", birthdate), ("address", address)) if text}
+
+
+# Each input is made once: the world is small, and the cases are many
+@cache
+def request_of(birthdate: str | None, address: str | None) -> tuple[AskedAttribute, ...]:
+    return asked(**written(birthdate, address))
+
+
+@cache
+def party_of(birthdate: str | None, address: str | None) -> RelyingParty:
+    return party((PARKING,), **written(birthdate, address))
+
+
+@cache
+def purpose_of(birthdate: str | None, address: str | None, required: tuple[bool, bool]) -> Purpose:
+    names = tuple(name for name, one in zip(("birthdate", "address"), required, strict=True) if one)
+    return purpose(names, LevelOfAssurance.SUBSTANTIAL, **written(birthdate, address))
+
+
+@cache
+def source_of(birthdate: int, address: int, *, assured: bool) -> Offered:
+    values = {"birthdate": SOURCES["birthdate"][birthdate][0], "address": SOURCES["address"][address][0]}
+    level = LevelOfAssurance.HIGH if assured else LevelOfAssurance.LOW
+    return offered(level, **{name: value for name, value in values.items() if value is not None})
 
 
 def judge(first: Case, second: Case, *, assured: bool) -> int:
     """Compare one case with every choice; return how many were judged."""
     by_name = {"birthdate": first, "address": second}
-    wanted: tuple[AskedAttribute, ...] = asked(**forms_of(0, first, second))
-    required = tuple(name for name, case in by_name.items() if case[4])
-    values = {name: SOURCES[name][case[3]][0] for name, case in by_name.items()}
     decision = decide(
-        wanted,
-        purpose(required, LevelOfAssurance.SUBSTANTIAL, **forms_of(2, first, second)),
-        party((PARKING,), **forms_of(1, first, second)),
-        offered(
-            LevelOfAssurance.HIGH if assured else LevelOfAssurance.LOW,
-            **{name: value for name, value in values.items() if value is not None},
-        ),
+        request_of(first[0], second[0]),
+        purpose_of(first[2], second[2], (first[4], second[4])),
+        party_of(first[1], second[1]),
+        source_of(first[3], second[3], assured=assured),
         ON,
     )
     goes = {name: expected(name, case) if assured else None for name, case in by_name.items()}

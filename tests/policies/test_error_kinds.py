@@ -1,0 +1,57 @@
+import inspect
+
+import pytest
+
+from policies import errors
+from policies.errors import (
+    AssertionRejected,
+    BrokerError,
+    Conflict,
+    Misconfigured,
+    Problem,
+    RequestRefused,
+    SignatureInvalid,
+)
+
+KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BrokerError)]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_kind_has_a_code_and_a_sentence_of_its_own(kind: type[BrokerError]) -> None:
+    assert kind.code.replace("_", "").isalpha()
+    assert kind.public.endswith(".")
+    assert sum(other.code == kind.code for other in KINDS) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_no_public_sentence_speaks_of_the_inside(kind: type[BrokerError]) -> None:
+    assert not {"SAML", "OAuth", "XML", "signature", "None", "exception"} & set(kind.public.replace(".", "").split())
+
+
+def test_a_detail_is_for_the_log_and_not_for_the_person() -> None:
+    error = RequestRefused("client unknown", oauth="invalid_client", status=401)
+    assert (error.detail, error.oauth, error.status) == ("client unknown", "invalid_client", 401)
+    assert "client unknown" not in error.public
+
+
+def test_a_code_and_a_sentence_may_be_narrower_than_the_kind() -> None:
+    error = BrokerError("x", code="narrow", public="Narrow.")
+    assert (error.code, error.public) == ("narrow", "Narrow.")
+    assert (BrokerError.code, BrokerError("x").code) == ("internal", "internal")
+
+
+def test_a_rejection_names_its_check() -> None:
+    assert AssertionRejected("audience").detail == "audience"
+    assert SignatureInvalid("digest", "reference 1").check == "digest"
+    assert Conflict("login").kind == "login"
+
+
+def test_every_problem_of_a_configuration_is_in_the_detail() -> None:
+    problems = (
+        Problem("a.toml", 3, "basis", "is missing.", "write it."),
+        Problem("b.toml", 1, "id", "is odd.", "mend it."),
+    )
+    assert Misconfigured(problems).detail.splitlines() == [
+        "a.toml:3: basis: is missing. Fix: write it.",
+        "b.toml:1: id: is odd. Fix: mend it.",
+    ]

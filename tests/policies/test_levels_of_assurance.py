@@ -1,0 +1,34 @@
+import pytest
+
+from policies.assurance import LevelOfAssurance, level_named
+
+
+@pytest.mark.spec("eIDAS Message Format 1.2 §3")
+@pytest.mark.parametrize("level", LevelOfAssurance)
+def test_a_level_is_known_by_its_uri_and_by_its_label(level: LevelOfAssurance) -> None:
+    assert level_named(level.uri) is level
+    assert level_named(level.label) is level
+    assert level.uri == f"http://eidas.europa.eu/LoA/{level.label}"
+
+
+def test_levels_stand_in_their_order() -> None:
+    assert LevelOfAssurance.LOW < LevelOfAssurance.SUBSTANTIAL < LevelOfAssurance.HIGH
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "HIGH",
+        "highest",
+        "http://eidas.europa.eu/LoA/",
+        "http://eidas.europa.eu/LoA/High",
+        "https://eidas.europa.eu/LoA/high",
+        "http://eidas.europa.eu/LoA/high/",
+        "http://eidas.europa.eu/LoA/test",
+        "urn:oasis:names:tc:SAML:2.0:ac:classes:Password",
+        "3",
+    ],
+)
+def test_a_name_that_we_do_not_know_is_no_level(name: str) -> None:
+    assert level_named(name) is None
