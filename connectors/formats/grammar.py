@@ -35,15 +35,14 @@ class Reader:
         self._children = list(element)
         self._next = 0
         self._attributes = attributes(element)
-        if (element.text or "").strip() and self._children:
-            raise AssertionRejected("text", f"text between the children of {what}")
-        if any((child.tail or "").strip() for child in self._children):
-            raise AssertionRejected("text", f"text between the children of {what}")
+        if self._children:
+            between = [element.text, *[child.tail for child in self._children]]
+            if any(text and text.strip() for text in between):
+                raise AssertionRejected("text", f"text between the children of {what}")
 
     def only(self, required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, str]:
         """The attributes: all of `required`, any of `optional`, no other."""
-        needed = set(required)
-        found = set(self._attributes)
+        needed, found = set(required), self._attributes.keys()
         if needed - found:
             raise AssertionRejected("missing_attribute", f"{self._what} without {', '.join(sorted(needed - found))}")
         if found - needed - set(optional):

@@ -32,6 +32,10 @@ def _drop_prefixes(template: Element) -> None:
     inner.set("PrefixList", "1 <")
 
 
+def _canonicalisation_parameter(root: Element) -> None:
+    etree.SubElement(first(root, "CanonicalizationMethod"), f"{{{DS}}}XPath").set("PrefixList", "xs")
+
+
 def _method_parameter(template: Element) -> None:
     template[0][1].append(etree.Element(f"{{{DS}}}HMACOutputLength"))
 
@@ -193,6 +197,10 @@ SIGNATURE = (
     signature("signed_info", "two references", How(references=2)),
     signature("canonicalisation_method", "inclusive", How(c14n=constants.TransformInclC14N)),
     signature("canonicalisation_method", "with comments", How(c14n=constants.TransformExclC14NWithComments)),
+    tree("signed_info", "text", lambda root: setattr(first(root, "SignedInfo"), "text", "x")),
+    tree("signed_info", "text later", lambda root: setattr(first(root, "SignatureMethod"), "tail", "x")),
+    tree("canonicalisation_method", "parameter", _canonicalisation_parameter),
+    tree("canonicalisation_method", "text", lambda root: setattr(first(root, "CanonicalizationMethod"), "text", "x")),
     signature("canonicalisation_method", "odd prefixes", How(edit=_drop_prefixes)),
     signature("signature_algorithm", "SHA-1", How(signature=constants.TransformRsaSha1)),
     signature("signature_algorithm", "SHA-224", How(signature=constants.TransformRsaSha224)),
@@ -201,6 +209,7 @@ SIGNATURE = (
     signature("reference", "Type", How(edit=_reference_attribute("Type", "http://www.w3.org/2000/09/xmldsig#Object"))),
     signature("reference", "whole document", How(edit=_reference_attribute("URI", ""))),
     tree("reference", "a file", lambda root: first(root, "Reference").set("URI", "file:///etc/passwd")),
+    tree("reference", "a relative address", lambda root: first(root, "Reference").set("URI", "x_response0001")),
     tree("reference", "xpointer", lambda root: first(root, "Reference").set("URI", "#xpointer(/)")),
     Case("reference", "the other element", lambda key: forge.post(_signature_of_assertion_at_response(key))),
     signature("transforms", "enveloped alone", How(transforms=(constants.TransformEnveloped,))),
