@@ -24,6 +24,6 @@ def _ordered(value: Json) -> object:
     if isinstance(value, Mapping):
         # §3.2.3: by UTF-16 code units, which differs from code points beyond U+FFFF
         return {name: _ordered(value[name]) for name in sorted(value, key=lambda name: name.encode("utf-16-be"))}
-    if isinstance(value, Sequence):
+    if isinstance(value, list | tuple):  # bytes are a Sequence too, and no JSON
         return [_ordered(part) for part in value]
     raise TypeError("canonical JSON of this kind is never written here")

@@ -1,0 +1,105 @@
+"""The first migration makes what the tables say, once, from the package itself."""
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, inspect
+
+from idp.store.engine import open_engine
+from idp.store.migrate import SCRIPTS, assert_current, migrate
+from idp.store.tables import EXPIRING, LEDGER, metadata
+from policies.errors import Misconfigured
+
+ROOT = Path(__file__).parents[3]
+
+
+def shape(path: Path) -> dict[str, object]:
+    """Every table with its columns, keys, indexes and references, as SQLite has them."""
+    with closing(sqlite3.connect(path)) as connection:
+        tables = connection.execute("SELECT name, wr, strict FROM pragma_table_list WHERE type = 'table'").fetchall()
+        own = [row for row in tables if not row[0].startswith(("sqlite_", "alembic_"))]
+        return {
+            name: (
+                (without_rowid, strict),
+                connection.execute(f"PRAGMA table_info({name})").fetchall(),
+                sorted(str(row[1:]) for row in connection.execute(f"PRAGMA index_list({name})")),
+                connection.execute(f"PRAGMA foreign_key_list({name})").fetchall(),
+            )
+            for name, without_rowid, strict in sorted(own)
+        }
+
+
+def test_the_migrations_make_what_the_tables_say(tmp_path: Path, migrated: Path) -> None:
+    direct = tmp_path / "direct.db"
+    engine = create_engine(f"sqlite:///{direct}")
+    metadata.create_all(engine)
+    engine.dispose()
+    assert shape(direct) == shape(migrated)
+    assert set(shape(migrated)) == set(metadata.tables)
+
+
+def test_every_table_is_either_of_the_ledger_or_expires() -> None:
+    assert {table.name for table in (*LEDGER, *EXPIRING)} == set(metadata.tables)
+    assert not set(LEDGER) & set(EXPIRING)
+
+
+@pytest.mark.spec("design §6")
+def test_the_tenant_comes_first_in_every_key() -> None:
+    for table in metadata.tables.values():
+        assert next(column.name for column in table.primary_key) == "tenant", table.name
+        for index in table.indexes:
+            assert next(column.name for column in index.columns) == "tenant", index.name
+
+
+def test_tables_are_strict_and_short_rows_have_no_number_of_insertion(migrated: Path) -> None:
+    found = shape(migrated)
+    kinds = {name: parts[0] for name, parts in found.items() if isinstance(parts, tuple)}
+    assert {strict for _, strict in kinds.values()} == {1}
+    assert {name for name, (without_rowid, _) in kinds.items() if not without_rowid} == {"parked", "records"}
+
+
+def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ciconia.db'}"
+    assert migrate(url) == "0001"
+    before = shape(tmp_path / "ciconia.db")
+    assert migrate(url) == "0001"
+    assert shape(tmp_path / "ciconia.db") == before
+
+
+def test_two_processes_that_migrate_at_once_make_one_database(tmp_path: Path) -> None:
+    code = f"from idp.store.migrate import migrate; print(migrate('sqlite:///{tmp_path / 'ciconia.db'}'))"
+    workers = [
+        subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    assert [worker.communicate(timeout=60)[0].strip() for worker in workers] == ["0001", "0001"]
+
+
+def test_another_revision_is_not_served(migrated: Path, tmp_path: Path) -> None:
+    path = tmp_path / "ciconia.db"
+    path.write_bytes(migrated.read_bytes())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    engine = open_engine(f"sqlite:///{path}")
+    with pytest.raises(Misconfigured, match="9999"):
+        assert_current(engine)
+    engine.dispose()
+
+
+def test_the_scripts_lie_in_the_package() -> None:
+    assert SCRIPTS.is_relative_to(ROOT / "idp")
+    assert (SCRIPTS / "env.py").is_file()
+    assert (SCRIPTS / "script.py.mako").is_file()
+    assert list((SCRIPTS / "versions").glob("0001_*.py"))
+
+
+def test_a_reader_of_the_schema_sees_the_same_names(migrated: Path) -> None:
+    engine = create_engine(f"sqlite:///{migrated}")
+    found = inspect(engine)
+    for table in metadata.tables.values():
+        assert {column["name"] for column in found.get_columns(table.name)} == set(table.c.keys())
+    engine.dispose()

@@ -1,0 +1,282 @@
+"""The group writer, batch by batch: what units of one batch do to each other, and what they do not."""
+
+import secrets
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Table, event, func, select
+
+from idp.ports import DecisionRow, Unit
+from idp.store import tables
+from idp.store.engine import open_engine
+from idp.store.store import Store
+from idp.store.writer import MAX_BATCH, Waiting, Writer
+from idp.transparency.entry import prepare
+from policies.errors import Conflict, StoreUnavailable
+from tests.idp.store.units import KEYS, NOW, TENANT, marks, opened, parked, release, unit
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def writer(folder: Path) -> Iterator[Writer]:
+    engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+    found = Writer(engine=engine, keys=KEYS)
+    yield found
+    found.close()
+    engine.dispose()
+
+
+def batch(*units: Unit) -> list[Waiting]:
+    return [Waiting(one, prepare(one.record, TENANT, KEYS) if one.record else None) for one in units]
+
+
+def written(writer: Writer, waiting: Sequence[Waiting]) -> list[str]:
+    """Write one batch; "" for each unit that was written, else the kind of the lost mark, or the refusal's code."""
+    writer.write(waiting)
+    found = []
+    for one in waiting:
+        error = one.done.exception(timeout=0)
+        if isinstance(error, Conflict):
+            found.append(error.kind)
+        elif isinstance(error, StoreUnavailable):
+            found.append(error.code)
+        else:
+            assert error is None
+            found.append("")
+    return found
+
+
+def count(folder: Path, table: Table) -> int:
+    engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+    with engine.connect() as connection:
+        found = connection.scalar(select(func.count()).select_from(table))
+    engine.dispose()
+    return found or 0
+
+
+@pytest.mark.spec("design §6")
+def test_equal_marks_in_one_batch_go_to_exactly_one_unit(writer: Writer, folder: Path) -> None:
+    found = written(writer, batch(*(unit(*marks("same"), record=release()) for _ in range(20))))
+    assert found == ["", *["login"] * 19]
+    assert count(folder, tables.records) == 1
+    assert count(folder, tables.staged) == 1
+
+
+@pytest.mark.spec("design §6")
+def test_a_mark_that_only_a_dropped_unit_wanted_is_free_for_the_next(writer: Writer, folder: Path) -> None:
+    assert written(writer, batch(unit(*marks("taken")))) == [""]
+    first = unit(*marks("free"), *marks("taken"), record=release())
+    found = written(writer, batch(first, unit(*marks("free"), record=release()), unit(*marks("free"), record=release())))
+    assert found == ["login", "", "login"]
+    assert count(folder, tables.records) == 1
+    assert count(folder, tables.marks) == 2
+
+
+def test_a_chain_of_units_that_wait_for_each_other_ends(writer: Writer, folder: Path) -> None:
+    assert written(writer, batch(unit(*marks("m0")))) == [""]
+    chain = [unit(*marks(f"m{number}", f"m{number + 1}")) for number in range(30)]
+    found = written(writer, batch(*chain))
+    winners = [number for number, outcome in enumerate(found) if not outcome]
+    held = {0} | {mark for number in winners for mark in (number, number + 1)}
+    assert len(held) == 1 + 2 * len(winners) == count(folder, tables.marks)
+    assert all(number in held or number + 1 in held for number in range(30))
+
+
+@pytest.mark.spec("design §6")
+def test_equal_subjects_in_one_batch_are_counted_one_by_one(writer: Writer, folder: Path) -> None:
+    people = [b"a" * 32, b"b" * 32, b"a" * 32, b"a" * 32, b"b" * 32]
+    for _ in range(2):
+        assert set(written(writer, batch(*(unit(record=release(person)) for person in people)))) == {""}
+    engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+    with engine.connect() as connection:
+        rows = connection.execute(select(tables.records.c.subject, tables.records.c.position)).all()
+        counters = {row.subject: row.counter for row in connection.execute(select(tables.subjects))}
+    engine.dispose()
+    assert counters == {b"a" * 32: 6, b"b" * 32: 4}
+    for person, counter in counters.items():
+        assert sorted(row.position for row in rows if row.subject == person) == list(range(1, counter + 1))
+
+
+def test_a_dropped_unit_is_not_counted(writer: Writer, folder: Path) -> None:
+    found = written(writer, batch(unit(*marks("x"), record=release()), unit(*marks("x"), record=release())))
+    assert found == ["", "login"]
+    engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+    with engine.connect() as connection:
+        assert connection.scalar(select(tables.subjects.c.counter)) == 1
+    engine.dispose()
+
+
+def test_a_unit_that_the_database_refuses_takes_no_other_with_it(writer: Writer, folder: Path) -> None:
+    twice = release()
+    login = DecisionRow(b"l" * 32, b"c" * 32, NOW)
+    found = written(
+        writer,
+        batch(
+            unit(record=release()),
+            unit(record=twice),
+            unit(record=twice),  # the same record again under other marks
+            Unit(tenant=TENANT, decision=login),
+            Unit(tenant=TENANT, decision=login),  # a decision that no mark guards
+            unit(parked=[parked(), parked()]),  # the same handle twice
+            unit(record=release()),
+        ),
+    )
+    assert found == ["", "", "store_unavailable", "", "store_unavailable", "store_unavailable", ""]
+    assert count(folder, tables.records) == count(folder, tables.staged) == 3
+    assert count(folder, tables.decisions) == 4
+    assert count(folder, tables.parked) == 0
+
+
+def test_what_is_no_database_error_is_told_to_whoever_waits(writer: Writer) -> None:
+    broken = Waiting(unit(), prepare(release(), TENANT, KEYS))
+    writer._keys = "no keys"  # type: ignore[assignment] # a fault that no type would let in
+    writer.write([broken])
+    assert isinstance(broken.done.exception(timeout=0), AttributeError)
+    writer._keys = KEYS
+    assert written(writer, batch(unit(record=release()))) == [""]
+
+
+@pytest.mark.spec("design §6")
+def test_rows_of_every_statement_are_sorted_by_their_key(folder: Path) -> None:
+    seen: dict[str, list[tuple[object, ...]]] = {}
+    engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def remember(
+        _connection: Connection, _cursor: object, statement: str, rows: Sequence[tuple[object, ...]], *_: object
+    ) -> None:
+        if statement.startswith("INSERT INTO"):
+            # insertmanyvalues hands over one flat row of all parameters, executemany a list of rows
+            flat = rows if rows and isinstance(rows[0], tuple) else [rows]
+            seen.setdefault(statement.split()[2], []).extend(tuple(row) for row in flat)
+
+    writer = Writer(engine=engine, keys=KEYS)
+    people = [secrets.token_bytes(32) for _ in range(9)]
+    units = [
+        unit(*marks(f"b{number}", f"a{number}"), record=release(people[number]), parked=[parked(secrets.token_bytes(32))])
+        for number in range(9)
+    ]
+    assert set(written(writer, batch(*units))) == {""}
+    writer.close()
+    engine.dispose()
+    assert set(seen) == {"marks", "subjects", "records", "staged", "decisions", "parked"}
+    for table, key in (("records", 1), ("staged", 1), ("decisions", 1), ("parked", 1)):
+        keys = [as_bytes(row[key]) for row in seen[table]]
+        assert keys == sorted(keys), table
+        assert len(keys) == 9
+    digests = [as_bytes(part) for part in seen["marks"][0] if len(as_bytes(part)) == 32]
+    assert digests == sorted(digests)
+    assert len(digests) == 18
+    subjects = [as_bytes(part) for part in seen["subjects"][0] if as_bytes(part) in people]
+    assert subjects == sorted(people)
+
+
+def as_bytes(value: object) -> bytes:
+    return bytes(value) if isinstance(value, bytes | memoryview) else b""
+
+
+@pytest.mark.spec("design §6")
+def test_what_waits_is_written_in_one_transaction(folder: Path) -> None:
+    store = opened(folder)
+    begins: list[str] = []
+
+    @event.listens_for(store.engine, "before_cursor_execute")
+    def remember(_connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if statement == "BEGIN IMMEDIATE":
+            begins.append(statement)
+
+    lock = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+    with ThreadPoolExecutor(24) as pool:
+        with lock.connect() as connection:
+            connection.exec_driver_sql("ROLLBACK")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # nobody else writes now
+            waiting = [pool.submit(store.commit, unit(record=release()))]
+            while not begins:
+                threading.Event().wait(0.001)
+            waiting += [pool.submit(store.commit, unit(record=release())) for _ in range(23)]
+            while store._writer._queue.qsize() < 23:
+                threading.Event().wait(0.001)
+            connection.exec_driver_sql("ROLLBACK")
+            connection.exec_driver_sql("BEGIN")
+        for one in waiting:
+            one.result(timeout=10)
+    lock.dispose()
+    store.close()
+    assert len(begins) == 2  # the one that was already waiting for the lock, and all the others
+    assert count(folder, tables.records) == 24
+
+
+def test_closing_writes_what_waits_and_refuses_what_comes_later(folder: Path) -> None:
+    store = opened(folder)
+    with ThreadPoolExecutor(16) as pool:
+        waiting = [pool.submit(store.commit, unit(record=release())) for _ in range(64)]
+        while not any(one.done() for one in waiting):
+            threading.Event().wait(0.001)
+        store.close()
+    refused = [one for one in waiting if isinstance(one.exception(timeout=10), StoreUnavailable)]
+    assert count(folder, tables.records) == 64 - len(refused) > 0
+    with pytest.raises(StoreUnavailable):
+        store.commit(unit())
+    store.close()
+
+
+def test_too_many_waiting_units_are_refused_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("idp.store.writer.MAX_WAITING", 1)
+    engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+    writer = Writer(engine=engine, keys=KEYS)
+    holding, go_on = threading.Event(), threading.Event()
+
+    @event.listens_for(engine, "begin")
+    def hold(_connection: Connection) -> None:
+        holding.set()
+        assert go_on.wait(10)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(writer.commit, unit())
+        assert holding.wait(10)
+        second = pool.submit(writer.commit, unit())
+        while not writer._queue.full():
+            threading.Event().wait(0.001)
+        with pytest.raises(StoreUnavailable, match="wait"):
+            writer.commit(unit())
+        go_on.set()
+        first.result(timeout=10)
+        second.result(timeout=10)
+    writer.close()
+    engine.dispose()
+
+
+def test_more_marks_than_one_statement_takes_are_still_taken_once(writer: Writer, folder: Path) -> None:
+    many = [unit(*marks(f"l{number}"), *marks(f"r{number}", kind="response")) for number in range(MAX_BATCH)]
+    assert set(written(writer, batch(*many))) == {""}
+    assert count(folder, tables.marks) == 2 * MAX_BATCH
+    assert set(written(writer, batch(*many))) == {"login"}
+
+
+@pytest.mark.spec("security.md §3 I3")
+def test_of_several_processes_exactly_one_takes_each_mark(folder: Path) -> None:
+    command = [sys.executable, "-m", "tests.idp.store.taker", str(folder), "40"]
+    workers = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    taken = []
+    for worker in workers:
+        output, _ = worker.communicate(timeout=60)
+        assert worker.returncode == 0
+        taken.extend(output.split())
+    assert sorted(taken) == sorted(f"mark-{number}" for number in range(40))
+    assert count(folder, tables.records) == 40
+    engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+    with engine.connect() as connection:
+        assert connection.scalar(select(tables.subjects.c.counter)) == 40
+    engine.dispose()
+
+
+def test_a_thread_waits_for_its_own_unit(store: Store) -> None:
+    record = release()
+    store.commit(unit(record=record))
+    assert store.leaf_of(TENANT, record.record) is not None

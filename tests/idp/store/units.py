@@ -1,0 +1,119 @@
+"""Made-up units of one broker, and the keys of its ledger: what the tests of store, ledger and kill share."""
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from idp.ports import DecisionRow, Mark, ParkedRow, RecordDraft, Unit
+from idp.store.store import Store, open_store
+from idp.transparency.draft import draft_refusal, draft_release, new_record
+from idp.transparency.keys import ledger_keys
+from policies.assurance import LevelOfAssurance
+from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
+from policies.authentication import AskedAttribute, AuthenticationRequest
+from policies.parties import ClientId, ProviderId, PurposeId, Source, Tenant
+from policies.purposes import Basis
+from policies.release import Decision, Outcome, Reason, Ruling
+
+TENANT = Tenant("login.storkhaven.example")
+ORIGIN = "login.storkhaven.example/log"
+KEYS = ledger_keys(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"a made-up key of thirty-two byte"), b"m" * 32)
+NOW = 1_790_000_000
+LATER = NOW + 1000
+SOURCE = Source("purposes/parking.toml", 7)
+ADULT = Form("age_over", "18")
+
+
+def request(nonce: str = "n-0S6", unknown: Sequence[str] = ()) -> AuthenticationRequest:
+    return AuthenticationRequest(
+        client_id=ClientId("parking"),
+        purpose_id=PurposeId("resident-parking"),
+        redirect_uri="https://parking.storkhaven.example/back",
+        response_mode="query",
+        state="",
+        nonce=nonce,
+        code_challenge="c" * 43,
+        asked=(AskedAttribute(AttributeName("address"), EXACT), AskedAttribute(AttributeName("birthdate"), EXACT)),
+        unknown=tuple(unknown),
+        minimum_assurance=LevelOfAssurance.SUBSTANTIAL,
+        force_authentication=False,
+        max_age=None,
+        ui_locales=(),
+    )
+
+
+def ruling(
+    name: str, form: Form | None, value: Value = "", reason: Reason = Reason.AS_ASKED, *, required: bool = True
+) -> Ruling:
+    released = None if form is None else Attribute(AttributeName(name), form, value)
+    outcome = Outcome.WITHHELD if released is None else Outcome.AS_ASKED
+    return Ruling(AttributeName(name), EXACT, outcome, reason, required=required, source=SOURCE, released=released)
+
+
+def decided(address: Address | None = None) -> Decision:
+    """Over 18 in place of a birth date, an optional address that was ticked, an email that was not, a name not needed."""
+    return Decision(
+        rulings=(
+            ruling("address", EXACT, address or Address(locality="Storkhaven"), required=False),
+            ruling("birthdate", ADULT, value=True, reason=Reason.LEAST_SUFFICIENT),
+            ruling("email", None, reason=Reason.NOT_CHOSEN, required=False),
+            ruling("family_name", None, reason=Reason.NOT_NEEDED, required=False),
+        )
+    )
+
+
+def release(
+    subject: bytes = b"s" * 32, time: int = NOW, *, decision: Decision | None = None, sub: str = "PAIRWISE"
+) -> RecordDraft:
+    return draft_release(
+        record=new_record(),
+        time=time,
+        request=request(),
+        basis=Basis.PUBLIC_TASK,
+        policy="0" * 64,
+        notice="1" * 64,
+        decision=decision or decided(),
+        loa=LevelOfAssurance.SUBSTANTIAL,
+        source=ProviderId("ee"),
+        subject=subject,
+        issuer="https://login.storkhaven.example",
+        sub=sub,
+    )
+
+
+def refusal(time: int = NOW) -> RecordDraft:
+    return draft_refusal(
+        record=new_record(),
+        time=time,
+        request=request(),
+        basis=Basis.PUBLIC_TASK,
+        policy="0" * 64,
+        notice="1" * 64,
+        decision=decided(),
+        source=ProviderId("ee"),
+    )
+
+
+def marks(*names: str, kind: str = "login", end: int = LATER) -> tuple[Mark, ...]:
+    return tuple(Mark(kind, name.encode().ljust(32, b"."), end) for name in names)
+
+
+def unit(
+    *taken: Mark, record: RecordDraft | None = None, parked: Sequence[ParkedRow] = (), removed: Sequence[bytes] = ()
+) -> Unit:
+    """A unit with these marks, or one of its own; a decision row besides, as every decided login has."""
+    decision = DecisionRow(secrets.token_bytes(32), b"c" * 32, NOW + 60)
+    own = taken or marks(secrets.token_hex(16))
+    return Unit(tenant=TENANT, marks=own, decision=decision, record=record, parked=tuple(parked), removed=tuple(removed))
+
+
+def parked(digest: bytes = b"d" * 32, kind: str = "code", end: int = NOW + 60, payload: bytes = b"sealed") -> ParkedRow:
+    return ParkedRow(kind, digest, payload, end)
+
+
+def opened(folder: Path, *, busy_milliseconds: int = 5000) -> Store:
+    """The store of `folder/ciconia.db`, migrated before."""
+    url = f"sqlite:///{folder / 'ciconia.db'}"
+    return open_store(url, tenant=TENANT, ledger_keys=KEYS, busy_milliseconds=busy_milliseconds)

@@ -1,0 +1,145 @@
+"""What a record says of itself: facts, never a value outside the compartment that is kept nowhere."""
+
+import json
+
+import pytest
+
+from idp.ports import RecordDraft
+from idp.transparency.draft import CANCELLATION, draft_refusal, draft_release, new_record
+from idp.transparency.jcs import jcs
+from policies.assurance import LevelOfAssurance
+from policies.attributes import EXACT, Address
+from policies.parties import ProviderId
+from policies.purposes import Basis
+from policies.release import Decision, Reason
+from tests.idp.store.units import ADULT, NOW, decided, refusal, release, request, ruling
+
+
+def contents(draft: RecordDraft) -> dict[str, dict[str, object]]:
+    return {opening.compartment: json.loads(opening.content) for opening in draft.openings}
+
+
+@pytest.mark.spec("design §5")
+def test_a_release_says_to_whom_what_why_and_when() -> None:
+    draft = release()
+    assert contents(draft)["sent"] == {
+        "basis": "public_task",
+        "client": "parking",
+        "loa": "substantial",
+        "names": [["address", "exact"], ["birthdate", "age_over(18)"]],
+        "notice": "1" * 64,
+        "policy": "0" * 64,
+        "purpose": "resident-parking",
+        "record": draft.record.hex(),
+        "time": NOW,
+    }
+
+
+@pytest.mark.spec("design §5")
+def test_a_release_says_what_was_asked_and_what_was_withheld_and_why() -> None:
+    draft = release()
+    assert contents(draft)["decision"] == {
+        "asked": [["address", "exact"], ["birthdate", "exact"]],
+        "bits": "10",  # the address was ticked, the email was not
+        "kind": "release",
+        "path": "page",
+        "record": draft.record.hex(),
+        "source": "ee",
+        "time": NOW,
+        "unknown": [],
+        "withheld": [["email", "not_chosen"], ["family_name", "not_needed"]],
+    }
+
+
+@pytest.mark.spec("design §5")
+def test_a_release_ties_itself_to_the_token_and_to_the_person() -> None:
+    draft = release()
+    found = contents(draft)
+    expected = {"aud": "parking", "iss": "https://login.storkhaven.example", "nonce": "n-0S6", "sub": "PAIRWISE"}
+    assert found["login"] == expected
+    assert found["subject"] == {"record": draft.record.hex(), "subject": (b"s" * 32).hex()}
+
+
+@pytest.mark.spec("decisions.md 22")
+def test_values_stand_in_their_own_compartment_alone() -> None:
+    draft = release(decision=decided(Address(street="Qxwvzk Street 77", postal_code="QX 00112")))
+    assert contents(draft)["values"] == {
+        "address": {"country": "", "locality": "", "postal_code": "QX 00112", "region": "", "street": "Qxwvzk Street 77"},
+        "birthdate": True,
+    }
+    elsewhere = [opening.content for opening in draft.openings if opening.compartment != "values"]
+    assert not any(b"Qxwvzk" in content or b"00112" in content for content in elsewhere)
+
+
+@pytest.mark.spec("decisions.md 22")
+def test_a_predicate_counts_as_sent_whatever_it_answered() -> None:
+    drafts = [
+        release(decision=Decision((ruling("birthdate", ADULT, value=answer, reason=Reason.LEAST_SUFFICIENT),)))
+        for answer in (True, False)
+    ]
+    for compartment in ("sent", "decision", "login"):
+        first, second = (contents(draft)[compartment] for draft in drafts)
+        assert {**first, "record": ""} == {**second, "record": ""}
+
+
+def test_every_opening_is_canonical_and_has_a_nonce_of_its_own() -> None:
+    draft = release()
+    assert all(jcs(json.loads(o.content)) == o.content for o in draft.openings)
+    assert len({o.nonce for o in draft.openings}) == len(draft.openings) == 5
+    assert {len(o.nonce) for o in draft.openings} == {32}
+
+
+@pytest.mark.spec("design §5")
+def test_a_refusal_says_that_nothing_went_and_names_nobody() -> None:
+    draft = refusal()
+    found = contents(draft)
+    assert set(found) == {"sent", "decision"}
+    assert draft.subject is None
+    assert (found["sent"]["names"], found["sent"]["loa"]) == ([], "")
+    assert found["decision"]["kind"] == "refusal"
+    assert found["decision"]["bits"] == "00"
+
+
+def test_a_cancellation_before_any_country_answered_knows_neither_source_nor_ruling() -> None:
+    draft = draft_refusal(
+        record=new_record(),
+        time=NOW,
+        request=request(unknown=["shoe_size"]),
+        basis=Basis.CONSENT,
+        policy="0" * 64,
+        kind=CANCELLATION,
+    )
+    decision = contents(draft)["decision"]
+    assert (decision["kind"], decision["source"], decision["withheld"], decision["bits"]) == (CANCELLATION, "", [], "")
+    assert decision["unknown"] == ["shoe_size"]
+
+
+def test_nothing_else_ends_without_a_release() -> None:
+    with pytest.raises(ValueError, match="refusal or a cancellation"):
+        draft_refusal(record=new_record(), time=NOW, request=request(), basis=Basis.CONSENT, policy="", kind="release")
+
+
+def test_a_blocked_decision_sends_no_name() -> None:
+    blocked = Decision((ruling("address", EXACT, Address()), ruling("email", None, reason=Reason.NOT_AVAILABLE)))
+    draft = draft_release(
+        record=new_record(),
+        time=NOW,
+        request=request(),
+        basis=Basis.PUBLIC_TASK,
+        policy="",
+        notice="",
+        decision=blocked,
+        loa=LevelOfAssurance.HIGH,
+        source=ProviderId("ee"),
+        subject=b"s" * 32,
+        issuer="https://login.storkhaven.example",
+        sub="x",
+    )
+    assert contents(draft)["sent"]["names"] == []
+    assert contents(draft)["values"] == {}
+
+
+def test_record_ids_are_random_and_of_one_size() -> None:
+    found = {new_record() for _ in range(100)}
+    assert len(found) == 100
+    assert {len(record) for record in found} == {16}

@@ -1,0 +1,229 @@
+"""The leaf and the openings: one size, one spelling, and nothing opens but what was committed to."""
+
+import hashlib
+import hmac
+import json
+import secrets
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idp.ports import Opening, RecordDraft
+from idp.transparency.entry import (
+    COMPARTMENTS,
+    SIZE_CLASSES,
+    commitment,
+    complete,
+    leaf,
+    open_opening,
+    prepare,
+    read_leaf,
+    seal_opening,
+    subject_index,
+    tag,
+)
+from policies.attributes import Address
+from policies.errors import SignatureInvalid
+from tests.idp.store.units import KEYS, NOW, TENANT, decided, refusal, release
+
+SUBJECT = b"s" * 32
+SALT = b"t" * 32
+KEY = KEYS.subject_key(TENANT, SUBJECT, SALT)
+
+
+def opening(content: bytes, compartment: str = "sent") -> Opening:
+    return Opening(compartment, secrets.token_bytes(32), content)
+
+
+def leaf_of(draft: RecordDraft, counter: int = 1) -> bytes:
+    prepared = prepare(draft, TENANT, KEYS)
+    if draft.subject is None:
+        return complete(prepared, TENANT, None, 0).leaf
+    return complete(prepared, TENANT, KEY, counter).leaf
+
+
+@pytest.mark.spec("design §5")
+def test_a_leaf_is_canonical_json_of_commitments_and_tag() -> None:
+    found = json.loads(leaf_of(release()))
+    assert set(found) == {"commitments", "tag", "v"}
+    assert set(found["commitments"]) == set(COMPARTMENTS)
+    assert found["v"] == 1
+
+
+@pytest.mark.spec("decisions.md 22")
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=300), st.integers(1, 2**40))
+def test_all_leaves_have_one_size_whatever_they_record(street: str, counter: int) -> None:
+    drafts = [release(decision=decided(Address(street=street))), release(), refusal()]
+    assert {len(leaf_of(draft, counter)) for draft in drafts} == {
+        len(leaf(dict.fromkeys(COMPARTMENTS, bytes(32)), bytes(32)))
+    }
+
+
+@pytest.mark.spec("design §5")
+def test_two_leaves_of_the_same_release_have_nothing_in_common() -> None:
+    draft = release()
+    openings = tuple(Opening(o.compartment, secrets.token_bytes(32), o.content) for o in draft.openings)
+    again = RecordDraft(draft.record, draft.kind, draft.time, draft.subject, openings)
+    first, second = (read_leaf(leaf_of(one, number)) for number, one in enumerate((draft, again), 1))
+    assert not set(first[0].values()) & set(second[0].values())
+    assert first[1] != second[1]
+
+
+@pytest.mark.spec("design §5")
+def test_a_refusal_has_random_bytes_where_it_has_no_part() -> None:
+    draft = refusal()
+    first, second = read_leaf(leaf_of(draft)), read_leaf(leaf_of(draft))
+    assert {name for name in COMPARTMENTS if first[0][name] == second[0][name]} == {"sent", "decision"}
+    assert first[1] != second[1]
+
+
+def test_each_commitment_is_the_hmac_of_its_content_under_its_nonce() -> None:
+    draft = release()
+    commitments, _ = read_leaf(leaf_of(draft))
+    for one in draft.openings:
+        assert commitments[one.compartment] == hmac.new(one.nonce, one.content, hashlib.sha256).digest()
+
+
+@pytest.mark.parametrize("size", [0, 31, 33, 64])
+def test_a_nonce_of_any_other_length_commits_to_nothing(size: int) -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        commitment(bytes(size), b"{}")
+
+
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_a_leaf_takes_commitments_of_one_size_alone(size: int) -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        leaf(dict.fromkeys(COMPARTMENTS, bytes(size)), bytes(size))
+    with pytest.raises(ValueError, match="each compartment"):
+        leaf({"sent": bytes(32)}, bytes(32))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"null",
+        b'{"commitments":{},"tag":"","v":1}',
+        leaf(dict.fromkeys(COMPARTMENTS, bytes(32)), bytes(32)) + b"\n",
+        leaf(dict.fromkeys(COMPARTMENTS, bytes(32)), bytes(32)).replace(b'"v":1', b'"v":2'),
+        leaf(dict.fromkeys(COMPARTMENTS, bytes(32)), bytes(32)).replace(b":{", b": {"),
+    ],
+)
+def test_other_bytes_are_no_leaf(data: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  several reasons, one kind
+        read_leaf(data)
+
+
+def test_the_tag_counts_under_the_subjects_own_key() -> None:
+    tags = {tag(KEY, counter) for counter in range(1, 50)}
+    assert len(tags) == 49
+    assert tag(KEYS.subject_key(TENANT, b"o" * 32, SALT), 1) not in tags
+    assert tag(KEYS.subject_key(TENANT, SUBJECT, b"another salt"), 1) not in tags
+    assert read_leaf(leaf_of(release(), 7))[1] == tag(KEY, 7)
+
+
+@pytest.mark.spec("decisions.md 22")
+@given(st.binary(max_size=5000))
+def test_an_opening_opens_as_it_was_and_has_the_size_of_its_class(content: bytes) -> None:
+    one = opening(content)
+    sealed = seal_opening(KEY, TENANT, b"r" * 16, one)
+    assert len(sealed) - 12 - 16 in SIZE_CLASSES
+    assert open_opening(KEY, TENANT, b"r" * 16, "sent", sealed) == one
+
+
+def test_openings_of_usual_logins_all_have_one_size() -> None:
+    sizes = {len(sealed) for draft in (release(), refusal()) for sealed in prepare(draft, TENANT, KEYS).sealed.values()}
+    assert len(sizes) == 1
+
+
+def test_an_opening_larger_than_any_class_is_refused() -> None:
+    with pytest.raises(ValueError, match="size class"):
+        seal_opening(KEY, TENANT, b"r" * 16, opening(bytes(SIZE_CLASSES[-1])))
+
+
+@pytest.mark.spec("decisions.md 5")
+def test_an_opening_opens_in_its_own_place_alone() -> None:
+    sealed = seal_opening(KEY, TENANT, b"r" * 16, opening(b"{}"))
+    elsewhere = [
+        (b"k" * 32, TENANT, b"r" * 16, "sent", sealed),
+        (KEY, "other.example", b"r" * 16, "sent", sealed),
+        (KEY, TENANT, b"q" * 16, "sent", sealed),
+        (KEY, TENANT, b"r" * 16, "decision", sealed),
+        (KEY, TENANT, b"r" * 16, "sent", sealed[:-1] + bytes([sealed[-1] ^ 1])),
+        (KEY, TENANT, b"r" * 16, "sent", sealed[:20]),
+        (KEY, TENANT, b"r" * 16, "sent", b""),
+    ]
+    for arguments in elsewhere:
+        with pytest.raises(SignatureInvalid):
+            open_opening(*arguments)
+
+
+@pytest.mark.spec("design §5")
+def test_openings_of_the_tenant_lie_under_the_key_of_their_month() -> None:
+    draft = release(time=NOW)
+    sealed = prepare(draft, TENANT, KEYS).sealed
+    assert set(sealed) == {"sent", "decision", "login"}
+    assert open_opening(KEYS.period_key(TENANT, NOW), TENANT, draft.record, "sent", sealed["sent"])
+    with pytest.raises(SignatureInvalid):
+        open_opening(KEYS.period_key(TENANT, NOW + 32 * 86400), TENANT, draft.record, "sent", sealed["sent"])
+
+
+@pytest.mark.spec("design §5")
+def test_the_subjects_part_lies_under_the_subjects_own_key() -> None:
+    draft = release()
+    entry = complete(prepare(draft, TENANT, KEYS), TENANT, KEY, 1)
+    assert entry.subject_opening is not None
+    found = open_opening(KEY, TENANT, draft.record, "subject", entry.subject_opening)
+    assert json.loads(found.content)["subject"] == SUBJECT.hex()
+    other = KEYS.subject_key(TENANT, SUBJECT, b"a salt that was never stored")
+    with pytest.raises(SignatureInvalid):
+        open_opening(other, TENANT, draft.record, "subject", entry.subject_opening)
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        RecordDraft(b"short", "release", NOW, None, refusal().openings),
+        RecordDraft(b"r" * 16, "release", NOW, None, ()),
+        RecordDraft(b"r" * 16, "release", NOW, None, refusal().openings * 2),
+        RecordDraft(b"r" * 16, "release", NOW, SUBJECT, refusal().openings),
+        RecordDraft(b"r" * 16, "refusal", NOW, None, release().openings),
+        RecordDraft(b"r" * 16, "refusal", NOW, None, (*refusal().openings, opening(b"{}", "other"))),
+    ],
+)
+def test_a_draft_without_its_parts_is_refused(draft: RecordDraft) -> None:
+    with pytest.raises(ValueError, match="record has"):
+        prepare(draft, TENANT, KEYS)
+
+
+def test_a_subjects_key_goes_with_a_subject() -> None:
+    for draft, key in ((release(), None), (refusal(), KEY)):
+        with pytest.raises(ValueError, match="subject"):
+            complete(prepare(draft, TENANT, KEYS), TENANT, key, 1)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"])))
+def test_no_two_persons_share_an_index(one: str, other: str) -> None:
+    index = subject_index(b"k", TENANT, "demo/EE", one)
+    assert len(index) == 32
+    assert index == subject_index(b"k", TENANT, "demo/EE", one)
+    assert (index == subject_index(b"k", TENANT, "demo/EE", other)) == (one == other)
+    assert index != subject_index(b"k", TENANT, "demo/EEE", one)
+    assert index != subject_index(b"k", "other.example", "demo/EE", one)
+    assert index != subject_index(b"other", TENANT, "demo/EE", one)
+
+
+def test_an_index_without_a_key_would_be_a_plain_hash_and_is_refused() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        subject_index(b"", TENANT, "demo/EE", "1")
+
+
+def test_nothing_of_an_opening_shows_in_a_repr() -> None:
+    draft = release()
+    shown = repr(prepare(draft, TENANT, KEYS)) + repr(KEYS) + repr(complete(prepare(draft, TENANT, KEYS), TENANT, KEY, 1))
+    assert "PAIRWISE" not in shown
+    assert "Storkhaven" not in shown
+    assert repr(KEYS.openings) not in shown

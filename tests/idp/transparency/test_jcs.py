@@ -1,0 +1,58 @@
+"""RFC 8785: one spelling of each value."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idp.transparency.jcs import MAX_INTEGER, Json, jcs
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+values = st.recursive(
+    texts | st.integers(-MAX_INTEGER, MAX_INTEGER) | st.booleans(),
+    lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
+    max_leaves=20,
+)
+
+
+@pytest.mark.spec("RFC 8785 §3.2.3")
+def test_names_are_ordered_by_their_utf_16_units() -> None:
+    # the example of the RFC
+    names = ["\u20ac", "\r", "\ufb33", "1", "\U0001f600", "\u0080", "\u00f6"]
+    found = json.loads(jcs(dict.fromkeys(names, 1)))
+    assert list(found) == ["\r", "1", "\u0080", "\u00f6", "\u20ac", "\U0001f600", "\ufb33"]
+
+
+@pytest.mark.spec("RFC 8785 §3.2.2.2")
+def test_text_is_escaped_as_little_as_possible() -> None:
+    assert jcs("\u20ac$\u000f\u000aA'\u0042\u0022\u005c\\\"/") == b'"\xe2\x82\xac$\\u000f\\nA\'B\\"\\\\\\\\\\"/"'
+    assert jcs("\b\t\n\f\r\x7f\u2028") == b'"\\b\\t\\n\\f\\r\x7f\xe2\x80\xa8"'
+
+
+def test_no_space_and_no_order_of_writing_is_left() -> None:
+    assert jcs({"b": [1, True, False, "x"], "a": {}}) == b'{"a":{},"b":[1,true,false,"x"]}'
+
+
+@given(values)
+def test_what_is_read_back_is_what_was_written(value: Json) -> None:
+    assert json.loads(jcs(value)) == value
+    assert jcs(json.loads(jcs(value))) == jcs(value)
+
+
+@given(st.dictionaries(texts, st.integers(0, 9)))
+def test_the_order_of_writing_makes_no_difference(value: dict[str, int]) -> None:
+    assert jcs(dict(reversed(value.items()))) == jcs(value)
+
+
+def test_what_has_no_canonical_spelling_is_refused() -> None:
+    with pytest.raises(ValueError, match="surrogate"):
+        jcs("\ud800")
+    with pytest.raises(ValueError, match="surrogate"):
+        jcs({"\ud800": 1})
+    for number in (MAX_INTEGER + 1, -MAX_INTEGER - 1):
+        with pytest.raises(ValueError, match="integer"):
+            jcs([number])
+    for value in (1.5, None, b"bytes"):
+        with pytest.raises(TypeError):
+            jcs([value])  # type: ignore[list-item] # what a caller without types might pass
