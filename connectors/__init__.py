@@ -1,1 +1,11 @@
-"""FLOOR 1: how we ask identity providers and hear back. May import `policies`, nothing of `idp`."""
+"""FLOOR 1: how we ask identity providers and hear back. May import `policies`, nothing of `idp`.
+
+connector.py        the shapes that every connector shares: Ask, Expectation, Inbound, Outbound, Connector
+saml.py             SAML 2.0 as a service provider: `SamlConnector`, our metadata
+response_checks.py  the checks of an answer's meaning, each under its own name
+checks.py           all names of checks, in words
+mapping.py          wire attributes to what a person is offered with
+metadata.py         an identity provider's pinned metadata, its keys prepared
+signatures/         the only verification
+formats/            bytes to typed messages and back
+"""
