@@ -170,7 +170,8 @@ def _connectors(
 
 def _web(site: Site) -> FastAPI:
     """All endpoints, and one page for every error."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    # One spelling of an address: a redirect of the framework's would repeat the query, and a form, somewhere else
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for routes in (oidc.router(site), login.router(site), records.router(site)):
         app.include_router(routes)
 

@@ -1,5 +1,7 @@
 """OpenID Connect over HTTP: authorization, token, userinfo, discovery and keys."""
 
+from collections.abc import Awaitable
+
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -9,9 +11,9 @@ from connectors.connector import Inbound
 from idp.endpoints.http import check_navigation, cookies, form, query
 from idp.endpoints.site import Site, page
 from idp.pages.views import CountryChoice, PickerView
-from idp.responders.direct import JsonAnswer, oauth_error
+from idp.responders.direct import JsonAnswer, oauth_error, unavailable
 from policies.authentication import AuthenticationRequest
-from policies.errors import RequestRefused
+from policies.errors import RequestRefused, StoreUnavailable
 
 # The longest authorization request: the responder holds each parameter against limits of its own
 MAX_REQUEST = 64 * 1024
@@ -21,37 +23,17 @@ def router(site: Site) -> APIRouter:
     """The endpoints of the OpenID provider."""
     routes = APIRouter()
 
-    @routes.get("/authorize")
-    def authorize(request: Request) -> Response:
-        if len(request.scope["query_string"]) > MAX_REQUEST:
-            raise RequestRefused("a query that is too long", status=414)
-        return _begin(site, request, Inbound("redirect", query(request)))
-
-    @routes.post("/authorize")
-    async def authorize_by_post(request: Request) -> Response:
-        inbound = Inbound("post", await form(request, MAX_REQUEST))
-        return await run_in_threadpool(_begin, site, request, inbound)
+    @routes.api_route("/authorize", methods=["GET", "POST"])
+    async def authorize(request: Request) -> Response:
+        return await run_in_threadpool(_begin, site, request, await _asked(request))
 
     @routes.post("/token")
     async def token(request: Request) -> Response:
-        try:
-            fields = await form(request, MAX_REQUEST)
-        except RequestRefused as error:
-            return _json(request, oauth_error(error))
-        authorization = request.headers.get("authorization", "")
-        return _json(request, await run_in_threadpool(site.openid.token, fields, authorization, site.clock()))
+        return await _direct(request, _token(site, request))
 
-    @routes.get("/userinfo")
-    def userinfo(request: Request) -> Response:
-        authorization = request.headers.get("authorization", "")
-        return _json(request, site.openid.userinfo(authorization, query(request), {}, site.clock()))
-
-    @routes.post("/userinfo")
-    async def userinfo_by_post(request: Request) -> Response:
-        fields = await form(request, MAX_REQUEST) if request.headers.get("content-type") else {}
-        authorization = request.headers.get("authorization", "")
-        call = (authorization, query(request), fields, site.clock())
-        return _json(request, await run_in_threadpool(site.openid.userinfo, *call))
+    @routes.api_route("/userinfo", methods=["GET", "POST"])
+    async def userinfo(request: Request) -> Response:
+        return await _direct(request, _userinfo(site, request))
 
     @routes.get("/.well-known/openid-configuration")
     def discovery(request: Request) -> Response:
@@ -62,6 +44,15 @@ def router(site: Site) -> APIRouter:
         return _json(request, site.openid.jwks())
 
     return routes
+
+
+async def _asked(request: Request) -> Inbound:
+    """An authentication request by GET or by POST (OpenID Connect Core §3.1.2.1)."""
+    if request.method == "POST":
+        return Inbound("post", await form(request, MAX_REQUEST))
+    if len(request.scope["query_string"]) > MAX_REQUEST:
+        raise RequestRefused("a query that is too long", status=414, code="too_large")
+    return Inbound("redirect", query(request))
 
 
 def _begin(site: Site, request: Request, inbound: Inbound) -> Response:
@@ -87,6 +78,29 @@ def _begin(site: Site, request: Request, inbound: Inbound) -> Response:
         cancel=f"/login/{requested.login}/cancel",
     )
     return page(site.pages.picker(view), view.kind, kept)
+
+
+async def _token(site: Site, request: Request) -> JsonAnswer:
+    fields = await form(request, MAX_REQUEST)
+    authorization = request.headers.get("authorization", "")
+    return await run_in_threadpool(site.openid.token, fields, authorization, site.clock())
+
+
+async def _userinfo(site: Site, request: Request) -> JsonAnswer:
+    posted = request.method == "POST" and "content-type" in request.headers
+    fields = await form(request, MAX_REQUEST) if posted else {}
+    authorization = request.headers.get("authorization", "")
+    return await run_in_threadpool(site.openid.userinfo, authorization, query(request), fields, site.clock())
+
+
+async def _direct(request: Request, answer: Awaitable[JsonAnswer]) -> Response:
+    """The answer to a program: what is wrong is JSON to it too, never a page."""
+    try:
+        return _json(request, await answer)
+    except RequestRefused as error:
+        return _json(request, oauth_error(error))
+    except StoreUnavailable as error:
+        return _json(request, unavailable(error.detail))
 
 
 def _json(request: Request, answer: JsonAnswer) -> Response:
