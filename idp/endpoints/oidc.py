@@ -15,8 +15,9 @@ from idp.responders.direct import JsonAnswer, oauth_error, unavailable
 from policies.authentication import AuthenticationRequest
 from policies.errors import RequestRefused, StoreUnavailable
 
-# The longest authorization request: the responder holds each parameter against limits of its own
-MAX_REQUEST = 64 * 1024
+# The longest request: the responder holds each parameter against limits of its own. Shorter than the 65,535 bytes at which
+# the server's own parser gives up on an address, so that the refusal is our page.
+MAX_REQUEST = 60 * 1024
 
 
 def router(site: Site) -> APIRouter:

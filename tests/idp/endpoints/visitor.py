@@ -204,7 +204,7 @@ class Visitor:
         assert leaving.status == 200, leaving.text
         return leaving.back["code"]
 
-    def redeem(self, code: str, *, authorization: str | None = None, **changes: str | None) -> Answer:
+    def redeem(self, code: str | None, *, authorization: str | None = None, **changes: str | None) -> Answer:
         """The token endpoint, as the parking service calls it, but for `changes`."""
         wanted: dict[str, str | None] = {
             "grant_type": "authorization_code",
