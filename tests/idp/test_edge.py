@@ -1,0 +1,217 @@
+"""The edge over real sockets: scheme, host, trusted proxies, and what nobody foresaw."""
+
+import logging
+import socket
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any  # structlog's own type of an event
+
+import httpx2
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
+
+from idp.app import Application
+from idp.demo.loopback import client
+from idp.endpoints.edge import Edge
+from idp.keys.folder import create_keys
+from idp.server import Server, bind
+from idp.settings import load_settings
+from idp.store.migrate import migrate
+
+ISSUER = "https://login.city.example"
+SECRET = "Canary-Kanarbik-1887"
+
+
+@contextmanager
+def _served(app: Any, trusted: tuple[str, ...] = ()) -> Iterator[str]:  # Any: an ASGI application of any make
+    listening = bind("127.0.0.1", 0)
+    server = Server(app, listening, trusted=trusted)
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.stop()
+        thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    """What `ciconia init` makes: an https issuer, and nobody registered."""
+    folder = tmp_path_factory.mktemp("edge") / "broker"
+    folder.mkdir()
+    (folder / "ciconia.toml").write_text(f'issuer = "{ISSUER}"\n', encoding="utf-8")
+    settings = load_settings(folder)
+    create_keys(settings.key_folder, settings.origin, settings.tenant)
+    migrate(settings.database_url)
+    application = Application(folder)
+    yield application
+    application.store.close()
+
+
+@pytest.fixture(scope="module")
+def behind_proxy(broker: Application) -> Iterator[str]:
+    """Served as `ciconia serve` does, with the proxies that the settings trust."""
+    with _served(broker.asgi, tuple(broker.settings.trusted_proxies)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def behind_nobody(broker: Application) -> Iterator[str]:
+    with _served(broker.asgi, ("192.0.2.7",)) as address:
+        yield address
+
+
+@pytest.fixture
+def http() -> Iterator[httpx2.Client]:
+    with client() as made:
+        yield made
+
+
+def _get(
+    http: httpx2.Client, address: str, path: str = "/.well-known/openid-configuration", **headers: str
+) -> httpx2.Response:
+    sent = {"host": "login.city.example", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return http.get(f"{address}{path}", headers=sent)
+
+
+@pytest.mark.spec("issue 2: discovery fetched with the forwarded-proto header that a proxy would send")
+def test_a_trusted_proxy_says_that_it_speaks_https(http: httpx2.Client, behind_proxy: str) -> None:
+    answer = _get(http, behind_proxy, x_forwarded_proto="https")
+    assert answer.status_code == 200
+    assert answer.json()["issuer"] == ISSUER
+
+
+def test_without_the_proxys_word_nothing_is_served_and_the_answer_says_what_to_do(
+    http: httpx2.Client, behind_proxy: str
+) -> None:
+    for headers in ({}, {"x_forwarded_proto": "http"}, {"forwarded": "proto=https"}):
+        answer = _get(http, behind_proxy, **headers)
+        assert answer.status_code == 400
+        assert "X-Forwarded-Proto: https" in answer.text
+        assert answer.headers["cache-control"] == "no-store"
+
+
+def test_the_word_of_a_stranger_does_not_count(http: httpx2.Client, behind_nobody: str) -> None:
+    assert _get(http, behind_nobody, x_forwarded_proto="https").status_code == 400
+
+
+@pytest.mark.spec("security.md §2.4: host header; RFC 9110 §15.5.20")
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "login.city.example.evil.example",
+        "login.city.example:8443",
+        "login.city.example@evil.example",
+        "xlogin.city.example",
+        "LOCALHOST.evil.example",
+        "127.0.0.1.evil.example",
+        "127.0.0.1.evil.example:8400",
+        "localhost:80:80",
+    ],
+)
+def test_under_another_host_name_nothing_is_served(http: httpx2.Client, behind_proxy: str, host: str) -> None:
+    answer = _get(http, behind_proxy, host=host, x_forwarded_proto="https")
+    assert answer.status_code == 421
+    assert "evil" not in answer.text
+
+
+def test_the_forwarded_host_of_a_proxy_changes_nothing(http: httpx2.Client, behind_proxy: str) -> None:
+    answer = _get(http, behind_proxy, x_forwarded_proto="https", x_forwarded_host="evil.example")
+    assert "evil" not in answer.text
+    assert answer.json()["token_endpoint"] == f"{ISSUER}/token"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8400", "localhost:8400", "[::1]:8400"])
+def test_the_operator_may_look_by_loopback(http: httpx2.Client, behind_proxy: str, host: str) -> None:
+    answer = _get(http, behind_proxy, host=host, x_forwarded_proto="https")
+    assert answer.status_code == 200
+    assert answer.json()["issuer"] == ISSUER, "and sees the issuer's addresses all the same"
+
+
+def test_a_broker_without_parties_and_countries_serves_its_pages(http: httpx2.Client, behind_proxy: str) -> None:
+    answer = _get(http, behind_proxy, "/authorize?client_id=parking", x_forwarded_proto="https")
+    assert answer.status_code == 400
+    assert "Reference" in answer.text
+    assert _get(http, behind_proxy, "/log/checkpoint", x_forwarded_proto="https").status_code == 404
+
+
+@pytest.fixture
+def logs() -> Iterator[list[MutableMapping[str, Any]]]:
+    with capture_logs() as lines:
+        yield lines
+
+
+def _page(scope: Scope, reference: str) -> tuple[bytes, dict[str, str]]:
+    return f"page {reference} at {scope['path']}".encode(), {"content-type": "text/plain", "x-made": "by us"}
+
+
+async def _defect(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise ValueError(SECRET)
+
+
+async def _half(_scope: Scope, _receive: Receive, send: Send) -> None:
+    start: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]}
+    await send(start)
+    await send({"type": "http.response.body", "body": b"half", "more_body": True})
+    raise ValueError(SECRET)
+
+
+def test_a_defect_gives_the_page_that_it_was_given(http: httpx2.Client, logs: list[MutableMapping[str, Any]]) -> None:
+    with _served(Edge(_defect, issuer="http://login.city.example", page=_page)) as address:
+        answer = _get(http, address, "/somewhere")
+    (line,) = logs
+    assert (answer.status_code, answer.headers["x-made"]) == (500, "by us")
+    assert answer.text == f"page {line['reference']} at /somewhere"
+    assert (line["event"], line["kind"], line["path"]) == ("unforeseen", "ValueError", "/somewhere")
+    assert SECRET not in repr(logs)
+
+
+def test_a_defect_after_the_beginning_of_an_answer_ends_the_connection(
+    http: httpx2.Client, logs: list[MutableMapping[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        caplog.at_level(logging.ERROR),
+        _served(Edge(_half, issuer="http://login.city.example", page=_page)) as address,
+        pytest.raises(httpx2.RemoteProtocolError),
+    ):
+        _get(http, address)
+    assert logs[0]["kind"] == "ValueError"
+    assert SECRET not in caplog.text + repr(logs)
+
+
+def test_who_goes_away_in_the_middle_of_a_form_is_no_defect(
+    broker: Application, logs: list[MutableMapping[str, Any]]
+) -> None:
+    with _served(broker.asgi, ("127.0.0.1",)) as address:
+        port = int(address.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.sendall(
+                b"POST /token HTTP/1.1\r\nHost: login.city.example\r\nX-Forwarded-Proto: https\r\n"
+                b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ncode="
+            )
+    assert not [line for line in logs if line["event"] == "unforeseen"]
+
+
+def test_what_is_no_http_passes_by() -> None:
+    """A lifespan or websocket scope has no scheme of a browser's request to judge."""
+    seen: list[str] = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(scope["type"])
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send(_message: Message) -> None:
+        raise AssertionError
+
+    edge = Edge(app, issuer=ISSUER, page=_page)
+    for kind in ("lifespan", "websocket"):
+        coroutine = edge({"type": kind, "scheme": "ws", "headers": []}, receive, send)
+        with pytest.raises(StopIteration):
+            coroutine.send(None)
+    assert seen == ["lifespan", "websocket"]

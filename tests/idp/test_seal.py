@@ -1,0 +1,196 @@
+"""Seals: what opens, and that nothing else does."""
+
+import hashlib
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idp.seal import MAX_SEALED, LoginId, Sealer, base64url, from_base64url, new_login_id
+from policies.errors import NotFound, Replayed
+from policies.parties import Tenant
+
+KEY = bytes(range(32))
+END = 2_000
+NOW = 1_000
+LOGIN = LoginId("A" * 22)
+CANARY = b"Canary-Kanarbik-1887"
+ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+
+
+@pytest.fixture
+def sealer() -> Sealer:
+    return Sealer(tenant=Tenant("broker.example"), key=KEY)
+
+
+@given(payload=st.binary(max_size=200), bound=st.lists(st.binary(max_size=40), max_size=3))
+def test_what_was_sealed_opens_in_its_place(payload: bytes, bound: list[bytes]) -> None:
+    sealer = Sealer(tenant=Tenant("broker.example"), key=KEY)
+    sealed = sealer.seal("asked", LOGIN, END, payload, *bound)
+    assert sealer.open("asked", LOGIN, sealed, NOW, *bound) == payload
+
+
+def test_two_seals_of_one_payload_differ_and_show_nothing(sealer: Sealer) -> None:
+    one, other = (sealer.seal("asked", LOGIN, END, CANARY) for _ in range(2))
+    assert one != other
+    assert CANARY not in from_base64url(one)
+    assert one[:10] == other[:10], "the end stands in clear, and is bound"
+
+
+@pytest.mark.spec("decisions.md 5")
+@pytest.mark.parametrize(
+    ("tenant", "key", "kind", "login", "bound"),
+    [
+        ("other.example", KEY, "asked", LOGIN, (b"a", b"b")),
+        ("broker.example", bytes(32), "asked", LOGIN, (b"a", b"b")),
+        ("broker.example", KEY, "requested", LOGIN, (b"a", b"b")),
+        ("broker.example", KEY, "asked", LoginId("A" * 21 + "B"), (b"a", b"b")),
+        ("broker.example", KEY, "asked", LOGIN, ()),
+        ("broker.example", KEY, "asked", LOGIN, (b"a",)),
+        ("broker.example", KEY, "asked", LOGIN, (b"b", b"a")),
+        ("broker.example", KEY, "asked", LOGIN, (b"ab",)),
+        ("broker.example", KEY, "asked", LOGIN, (b"", b"ab")),
+        ("broker.example", KEY, "asked", LOGIN, (b"a", b"b", b"")),
+    ],
+)
+def test_in_any_other_place_it_does_not_open(
+    tenant: str, key: bytes, kind: str, login: LoginId, bound: tuple[bytes, ...]
+) -> None:
+    sealed = Sealer(tenant=Tenant(tenant), key=key).seal(kind, login, END, CANARY, *bound)
+    ours = Sealer(tenant=Tenant("broker.example"), key=KEY)
+    with pytest.raises(Replayed) as refused:
+        ours.open("asked", LOGIN, sealed, NOW, b"a", b"b")
+    assert refused.value.check == "sealed_login"
+
+
+def test_every_bit_counts(sealer: Sealer) -> None:
+    sealed = sealer.seal("asked", LOGIN, END, b"payload")
+    data = from_base64url(sealed)
+    for place in range(len(data) * 8):
+        changed = bytearray(data)
+        changed[place // 8] ^= 1 << place % 8
+        with pytest.raises(Replayed):
+            sealer.open("asked", LOGIN, base64url(bytes(changed)), NOW)
+
+
+def test_every_length_but_the_right_one_is_refused(sealer: Sealer) -> None:
+    sealed = sealer.seal("asked", LOGIN, END, b"payload")
+    for length in range(len(sealed)):
+        with pytest.raises(Replayed):
+            sealer.open("asked", LOGIN, sealed[:length], NOW)
+    for more in ("A", "AAAA", "=", " ", "\n"):
+        with pytest.raises(Replayed):
+            sealer.open("asked", LOGIN, sealed + more, NOW)
+
+
+def test_it_opens_until_its_end_and_not_at_it(sealer: Sealer) -> None:
+    sealed = sealer.seal("asked", LOGIN, END, b"payload")
+    assert sealer.open("asked", LOGIN, sealed, END - 1) == b"payload"
+    for now in (END, END + 1):
+        with pytest.raises(Replayed) as refused:
+            sealer.open("asked", LOGIN, sealed, now)
+        assert (refused.value.check, refused.value.code) == ("login_ended", "login_ended")
+
+
+def test_a_text_that_is_too_long_is_not_decoded(sealer: Sealer) -> None:
+    with pytest.raises(Replayed) as refused:
+        sealer.open("asked", LOGIN, "A" * (MAX_SEALED + 1), NOW)
+    assert refused.value.check == "sealed_size"
+
+
+def test_a_refusal_quotes_nothing(sealer: Sealer) -> None:
+    with pytest.raises(Replayed) as refused:
+        sealer.open("asked", LOGIN, base64url(CANARY * 4), NOW)
+    assert CANARY.decode() not in str(refused.value)
+    assert base64url(CANARY)[:8] not in str(refused.value)
+
+
+def test_what_is_parked_opens_for_its_holder_alone(sealer: Sealer) -> None:
+    row = sealer.park("code", b"h" * 32, CANARY, END)
+    assert (row.kind, row.digest, row.end) == ("code", hashlib.sha256(b"h" * 32).digest(), END)
+    assert CANARY not in row.payload
+    assert repr(row.payload) not in repr(row)
+    assert sealer.unpark("code", b"h" * 32, row.payload) == CANARY
+
+
+@pytest.mark.spec("decisions.md 4")
+@pytest.mark.parametrize(
+    ("tenant", "key", "kind", "handle"),
+    [
+        ("other.example", KEY, "code", b"h" * 32),
+        ("broker.example", bytes(32), "code", b"h" * 32),
+        ("broker.example", KEY, "access", b"h" * 32),
+        ("broker.example", KEY, "code", b"h" * 31 + b"i"),
+        ("broker.example", KEY, "code", hashlib.sha256(b"h" * 32).digest()),
+    ],
+    ids=["tenant", "key", "kind", "handle", "what the database has"],
+)
+def test_nobody_else_opens_what_is_parked(tenant: str, key: bytes, kind: str, handle: bytes) -> None:
+    row = Sealer(tenant=Tenant("broker.example"), key=KEY).park("code", b"h" * 32, CANARY, END)
+    with pytest.raises(NotFound):
+        Sealer(tenant=Tenant(tenant), key=key).unpark(kind, handle, row.payload)
+
+
+def test_a_parked_payload_that_was_changed_or_cut_does_not_open(sealer: Sealer) -> None:
+    payload = sealer.park("code", b"h" * 32, CANARY, END).payload
+    for bad in (b"", payload[:5], payload[:12], payload[:-1], payload + b"x", b"x" + payload[1:]):
+        with pytest.raises(NotFound):
+            sealer.unpark("code", b"h" * 32, bad)
+
+
+def test_a_sealed_login_and_a_parked_row_never_open_as_each_other(sealer: Sealer) -> None:
+    row = sealer.park("asked", LOGIN.encode(), CANARY, END)
+    with pytest.raises(Replayed):
+        sealer.open("asked", LOGIN, base64url(END.to_bytes(8) + row.payload), NOW)
+    sealed = from_base64url(sealer.seal("asked", LOGIN, END, CANARY))
+    with pytest.raises(NotFound):
+        sealer.unpark("asked", LOGIN.encode(), sealed[8:])
+
+
+@pytest.mark.spec("decisions.md 8")
+def test_a_derived_value_is_the_same_again_and_another_for_anything_else(sealer: Sealer) -> None:
+    first = sealer.derive("code", b"login", b"secret")
+    assert first == sealer.derive("code", b"login", b"secret")
+    assert len(first) == 32
+    others = [
+        sealer.derive("access", b"login", b"secret"),
+        sealer.derive("code", b"login", b"secres"),
+        sealer.derive("code", b"logins", b"ecret"),
+        sealer.derive("code", b"loginsecret"),
+        Sealer(tenant=Tenant("broker.example"), key=bytes(32)).derive("code", b"login", b"secret"),
+    ]
+    assert len({first, *others}) == 6
+
+
+@pytest.mark.parametrize("length", [0, 16, 31, 33, 64])
+def test_a_key_of_another_length_is_refused(length: int) -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        Sealer(tenant=Tenant("broker.example"), key=bytes(length))
+
+
+@pytest.mark.spec("RFC 4648 §3.5: canonical encoding")
+@given(data=st.binary(max_size=40))
+def test_bytes_have_exactly_one_spelling(data: bytes) -> None:
+    text = base64url(data)
+    assert from_base64url(text) == data
+    spellings = 0
+    for sign in ALPHABET if text else "":
+        try:
+            spellings += from_base64url(text[:-1] + sign) == data
+        except ValueError:
+            continue
+    assert spellings == (1 if text else 0)
+
+
+@pytest.mark.parametrize("text", ["A", "AB", "AAB", "AA==", "AA=", "A A", "AA\n", "+/", "\u00c4\u00c4", "AAAAA", "A" * 5])
+def test_another_spelling_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="base64url"):
+        from_base64url(text)
+
+
+def test_login_ids_are_128_random_bits() -> None:
+    made = {new_login_id() for _ in range(100)}
+    assert len(made) == 100
+    assert {len(from_base64url(one)) for one in made} == {16}
+    assert {len(one) for one in made} == {22}
