@@ -209,7 +209,7 @@ def test_an_answer_by_form_post_arrives(chromium: Browser, scene: Scene, *, scri
 @pytest.mark.parametrize(
     ("locale", "heading", "approve"),
     [
-        ("et-EE", "Millise riigi eID-d te kasutate?", "Jaga ja jätka"),
+        ("et-EE", "Millise riigi e-identiteeti te kasutate?", "Jaga ja jätka"),
         ("zh-CN", "您使用哪个国家的电子身份\uff1f", "提供并继续"),
     ],
 )

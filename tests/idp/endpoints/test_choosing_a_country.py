@@ -32,7 +32,7 @@ def test_the_picker_offers_each_country_as_a_link_of_our_own(visitor: Visitor) -
 
 
 def test_the_picker_speaks_the_language_that_the_service_passed_on_before_the_browsers(visitor: Visitor) -> None:
-    assert visitor.authorize(ui_locales="et").heading == "Millise riigi eID-d te kasutate?"
+    assert visitor.authorize(ui_locales="et").heading == "Millise riigi e-identiteeti te kasutate?"
     assert visitor.go("GET", "/authorize?").status == 400
     chinese = visitor.go("GET", "/authorize", headers={"accept-language": "zh-CN,zh;q=0.9"})
     assert chinese.found("/html/@lang") == ["zh-Hans"]

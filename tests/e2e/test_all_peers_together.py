@@ -1,24 +1,14 @@
 """A login in which only the broker is ours: npm `samlp` vouches, Chromium carries, npm `openid-client` asks and judges."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from tests.e2e.browser import launch, window
+from tests.e2e.browser import window
 from tests.interop.node import Node, require_node
 from tests.interop.samlp_country import PERSON, StageWithSamlp
 from tests.interop.walking import opened
 
 pytestmark = pytest.mark.peer
-
-
-@pytest.fixture
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("binding", ["redirect", "post"])
