@@ -1,12 +1,11 @@
 """The in-memory twin of `Store`, for tests: one lock, dictionaries, a tree that grows and is signed with each record."""
 
-import secrets
 import threading
 from collections.abc import Sequence
 
 from idp.ports import Checkpoint, DecisionRow, ParkedRow, Unit
 from idp.transparency.checkpoint import TreeHead, sign_note
-from idp.transparency.entry import SALT_BYTES, complete, prepare
+from idp.transparency.entry import complete, new_salt, prepare
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.tree import CompactRange, Position, inclusion_spans, leaf_hash, proof_hashes
 from policies.errors import Conflict, NotFound
@@ -51,7 +50,7 @@ class MemoryStore:
             return
         prepared, key, counter = prepare(unit.record, self.tenant, self._keys), None, 0
         if (subject := unit.record.subject) is not None:
-            salt, before = self._subjects.get(subject, (secrets.token_bytes(SALT_BYTES), 0))
+            salt, before = self._subjects.get(subject, (new_salt(self._keys, self.tenant, subject), 0))
             self._subjects[subject] = (salt, counter := before + 1)
             key = self._keys.subject_key(self.tenant, subject, salt)
         hashed = leaf_hash(complete(prepared, self.tenant, key, counter).leaf)

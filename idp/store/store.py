@@ -11,6 +11,7 @@ from idp.store.migrate import assert_current
 from idp.store.tables import EXPIRING
 from idp.store.writer import Writer
 from idp.transparency.keys import LedgerKeys
+from policies.errors import StoreUnavailable
 from policies.parties import Tenant
 
 
@@ -21,11 +22,18 @@ class Store:
         self.engine = engine
         self.tenant = tenant
         self._writer = writer
+        self._halted = ""
+
+    def halt(self, reason: str) -> None:
+        """Take no record any more, since the ledger is not what we wrote: nothing is released until an operator looked."""
+        self._halted = reason
 
     def commit(self, unit: Unit) -> None:
         """As `idp.ports.Commits` has it. Blocks the calling thread until the unit is on the disk."""
         if unit.tenant != self.tenant:
             raise ValueError("a unit of another tenant")
+        if self._halted and unit.record is not None:
+            raise StoreUnavailable(f"the ledger is broken: {self._halted}")
         self._writer.commit(unit)
 
     def parked(self, tenant: Tenant, kind: str, digest: bytes, now: int) -> bytes:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from idp.ports import Mark, Unit
 from idp.store import tables
 from idp.store.engine import unavailable, writing
-from idp.transparency.entry import SALT_BYTES, Prepared, complete, prepare
+from idp.transparency.entry import Prepared, complete, new_salt, prepare
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.tree import leaf_hash
 from policies.errors import Conflict, StoreUnavailable
@@ -128,7 +128,7 @@ class Writer:
         with self._engine.begin() as connection:
             kept, lost = take_marks(connection, batch)
             records = [w for w in kept if w.prepared is not None]
-            counters = count_subjects(connection, records)
+            counters = count_subjects(connection, records, self._keys)
             self._insert_records(connection, records, counters)
             _insert_parked(connection, kept)
             removed = {(w.unit.tenant, digest) for w in kept for digest in w.unit.removed}
@@ -240,7 +240,9 @@ def _give_back(connection: Connection, keys: Sequence[MarkKey]) -> None:
     connection.execute(delete(tables.marks).where(*matches), rows)
 
 
-def count_subjects(connection: Connection, records: Iterable[Waiting]) -> dict[Subject, tuple[bytes, int]]:
+def count_subjects(
+    connection: Connection, records: Iterable[Waiting], keys: LedgerKeys
+) -> dict[Subject, tuple[bytes, int]]:
     """Count each subject's new records in one upsert; returns its salt, and its counter as it was *before* them."""
     new: Counter[Subject] = Counter()
     for one in records:
@@ -249,7 +251,7 @@ def count_subjects(connection: Connection, records: Iterable[Waiting]) -> dict[S
     if not new:
         return {}
     rows = [
-        {"tenant": tenant, "subject": subject, "salt": secrets.token_bytes(SALT_BYTES), "counter": count}
+        {"tenant": tenant, "subject": subject, "salt": new_salt(keys, tenant, subject), "counter": count}
         for (tenant, subject), count in sorted(new.items())
     ]
     table = tables.subjects.c

@@ -37,6 +37,8 @@ MAC_BYTES = 32
 SALT_BYTES = 32
 GCM_NONCE_BYTES = 12
 LENGTH_BYTES = 4
+# A leaf has some 400 bytes; what is longer is not even read
+MAX_LEAF = 1024
 # Sizes of a padded opening: a login of a dozen attributes fits the first; the last holds what a request of 100 kB may ask
 SIZE_CLASSES = tuple(1024 * 4**power for power in range(6))
 
@@ -73,6 +75,21 @@ def commitment(nonce: bytes, content: bytes) -> bytes:
     return hmac.digest(nonce, content, "sha256")
 
 
+def new_salt(keys: LedgerKeys, tenant: str, subject: bytes) -> bytes:
+    """The salt of a new subject: 32 random bytes, and their MAC. Without this row the subject's key is gone for good."""
+    random = secrets.token_bytes(SALT_BYTES)
+    return random + _salt_mac(keys, tenant, subject, random)
+
+
+def salt_holds(keys: LedgerKeys, tenant: str, subject: bytes, salt: bytes) -> bool:
+    """Whether `new_salt` made this for this subject."""
+    return hmac.compare_digest(salt[SALT_BYTES:], _salt_mac(keys, tenant, subject, salt[:SALT_BYTES]))
+
+
+def _salt_mac(keys: LedgerKeys, tenant: str, subject: bytes, random: bytes) -> bytes:
+    return hmac.digest(keys.rows, framed(b"salt", tenant.encode(), subject, random), "sha256")
+
+
 def tag(subject_key: bytes, counter: int) -> bytes:
     """The tag of the `counter`-th record (from 1) under a subject's own key."""
     return hmac.digest(derived(subject_key, b"", b"tag"), counter.to_bytes(8), "sha256")
@@ -88,6 +105,8 @@ def leaf(commitments: Mapping[str, bytes], tagged: bytes) -> bytes:
 
 def read_leaf(data: bytes) -> tuple[dict[str, bytes], bytes]:
     """The commitments and the tag of a leaf. Raises ValueError for any other bytes than `leaf` makes."""
+    if len(data) > MAX_LEAF:
+        raise ValueError("larger than any leaf")
     found = json.loads(data)
     parts = found.get("commitments") if isinstance(found, dict) else None
     commitments = (

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import structlog
 from sqlalchemy import Connection, delete, insert, select
 
 from idp.ports import Checkpoint
@@ -78,6 +79,7 @@ class Sequencer:
         self._clock = clock
         self._me = secrets.token_bytes(HOLDER_BYTES)
         self._state: TreeState | None = None
+        self._highest = (0, b"")  # size and root that we saw committed; never forgotten while we run
         self._purged = 0.0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -106,7 +108,8 @@ class Sequencer:
             except StoreUnavailable as error:
                 if error.code == BROKEN:
                     self.broken = error.detail
-                    logger.critical("ledger: %s; nothing is signed any more: run `ciconia ledger verify`", error.detail)
+                    self._store.halt(error.detail)
+                    structlog.get_logger().critical("ledger_broken", detail=error.detail, fix="ciconia ledger verify")
                     return
                 # Locked or full: the thread outlives it, and staged leaves wait
                 logger.warning("ledger: %s (%s), trying again", error.code, error.detail)
@@ -174,6 +177,11 @@ class Sequencer:
         state = believed(row, self._keys, self._tenant)
         if state is None:
             raise _broken("the state of the tree was changed by somebody else")
+        size, root = self._highest
+        if state.size < size or (size and state.size == size and state.root != root):
+            # An old state has a valid seal too: signing on it would fork the log
+            raise _broken("the tree is older than one that we have seen")
+        self._highest = (state.size, state.root)
         return state
 
     def _replace(self, connection: Connection, before: TreeState, after: TreeState) -> None:
@@ -220,6 +228,8 @@ class Sequencer:
                 connection.execute(
                     insert(tables.nodes), sorted(nodes, key=lambda node: (node["level"], node["node_index"]))
                 )
+        if self._state is not None:
+            self._highest = (self._state.size, self._state.root)
         return len(staged) == BATCH
 
     def _peaks(self, connection: Connection, state: TreeState) -> list[bytes]:

@@ -13,7 +13,7 @@ One read transaction sees one state, so a broker may serve meanwhile. Memory doe
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, Engine, Row, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, and_, func, not_, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from idp.ports import Checkpoint
@@ -32,6 +32,7 @@ from policies.parties import Tenant
 
 # A ledger that is wrong from its first leaf on would name every row: the first so many tell where to look
 MAX_FINDINGS = 1000
+MAX_LEVEL = 61
 
 Node = tuple[Position, bytes]
 
@@ -106,6 +107,7 @@ class _Verification:
             if self._tree.size in sizes:
                 self._heads[self._tree.size] = self._tree.root()
         yield from expected.rest()
+        yield from self._impossible_nodes()
 
     def _checkpoint_sizes(self) -> frozenset[int]:
         table = tables.checkpoints.c
@@ -114,12 +116,17 @@ class _Verification:
     def _stored_nodes(self) -> Iterator[Node]:
         """The stored nodes in the order in which a growing tree completes them."""
         table = tables.nodes.c
-        # A level that no tree reaches would overflow the shift; it comes last, as a node that nothing completes
-        done = (table.node_index + 1).op("<<")(func.min(table.level, 62))
-        query = select(table.level, table.node_index, table.hash).where(table.tenant == self._tenant)
+        query = select(table.level, table.node_index, table.hash).where(table.tenant == self._tenant, _possible())
+        done = (table.node_index + 1).op("<<")(table.level)
         rows = self._connection.execute(query.order_by(done, table.level), execution_options={"yield_per": CHUNK})
         for level, index, hashed in rows:
             yield (level, index), hashed
+
+    def _impossible_nodes(self) -> Iterator[Finding]:
+        table = tables.nodes.c
+        query = select(table.level, table.node_index).where(table.tenant == self._tenant, not_(_possible()))
+        for level, index in self._connection.execute(query):
+            yield Finding("nodes", _place((level, index)), "no tree has such a node")
 
     # -- the state of the tree
 
@@ -197,7 +204,14 @@ class _Expected:
 
 def _order(position: Position) -> tuple[int, int]:
     level, index = position
-    return (index + 1) << min(max(level, 0), 62), level
+    return (index + 1) << level, level
+
+
+def _possible() -> ColumnElement[bool]:
+    """Nodes of trees whose size 64 bits hold: the order of others would overflow."""
+    table = tables.nodes.c
+    small = table.node_index.op(">>")(MAX_LEVEL - table.level) == 0
+    return and_(table.level.between(1, MAX_LEVEL), table.node_index >= 0, small)
 
 
 def _place(position: Position) -> str:

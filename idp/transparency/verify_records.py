@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, and_, func, select
 
 from idp.store import tables
 from idp.transparency.draft import CANCELLATION, REFUSAL, RELEASE
-from idp.transparency.entry import commitment, open_opening, read_leaf, tag
+from idp.transparency.entry import commitment, open_opening, read_leaf, salt_holds, tag
 from idp.transparency.findings import Finding
 from idp.transparency.jcs import jcs
 from idp.transparency.keys import LedgerKeys
@@ -25,10 +25,9 @@ Facts = Mapping[str, object]
 def verify_records(connection: Connection, tenant: str, keys: LedgerKeys) -> Iterator[Finding]:
     """Everything about records, staged leaves and subjects that does not fit."""
     for row in _records(connection, tenant):
-        for what in _record(row, tenant, keys):
-            yield Finding("records", row.record.hex(), what)
+        yield from _record(row, tenant, keys)
     yield from _strays(connection, tenant)
-    yield from _counters(connection, tenant)
+    yield from _subjects(connection, tenant, keys)
 
 
 def _records(connection: Connection, tenant: str) -> Iterator[Row[tuple[object, ...]]]:
@@ -46,23 +45,31 @@ def _records(connection: Connection, tenant: str) -> Iterator[Row[tuple[object, 
     yield from connection.execute(query, execution_options={"yield_per": CHUNK})
 
 
-def _record(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys) -> Iterator[str]:
-    """What does not fit about one record."""
-    # 1. exactly one leaf: in its place, or staged
+def _record(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys) -> Iterator[Finding]:
+    """What does not fit about one record: first its leaf, which is in its place or staged."""
+    name = row.record.hex()
     if row.leaf is not None and row.staged_leaf is not None:
-        yield "its leaf has a place and is staged again"
+        yield Finding("staged", name, "its leaf has a place already")
+    if row.staged_leaf is not None and leaf_hash(row.staged_leaf) != row.leaf_hash:
+        yield Finding("staged", name, "it is not the leaf of its record")
+        yield Finding("records", name, "its hash is not that of its leaf")
     found = row.leaf if row.leaf is not None else row.staged_leaf
     if found is None:
-        yield "it has no leaf"
+        yield Finding("records", name, "it has no leaf")
         return
-    if leaf_hash(found) != row.leaf_hash:
-        yield "its leaf has another hash"
     try:
         commitments, tagged = read_leaf(found)
     except ValueError:
-        yield "its leaf is no leaf"
+        yield Finding("records", name, "its leaf is no leaf")
         return
-    # 2. every opening decrypts and opens its commitment
+    for what in _contents(row, tenant, keys, commitments, tagged):
+        yield Finding("records", name, what)
+
+
+def _contents(
+    row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, commitments: Mapping[str, bytes], tagged: bytes
+) -> Iterator[str]:
+    # 1. every opening decrypts and opens its commitment
     facts: dict[str, Facts] = {}
     for compartment in OPENED:
         try:
@@ -72,7 +79,7 @@ def _record(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys) -> Iter
         else:
             if opened is not None:
                 facts[compartment] = opened
-    # 3. they say what the row says, and the tag is that of its counter
+    # 2. they say what the row says, and the tag is that of its counter
     yield from _facts(row, facts)
     if row.subject is not None and not _tagged(row, tenant, keys, tagged):
         yield "its tag is not that of its subject and counter"
@@ -137,8 +144,8 @@ def _strays(connection: Connection, tenant: str) -> Iterator[Finding]:
         yield Finding("staged", record.hex(), "it belongs to no record")
 
 
-def _counters(connection: Connection, tenant: str) -> Iterator[Finding]:
-    """Subjects whose records do not run from 1 to their counter, and records of a subject that is not there."""
+def _subjects(connection: Connection, tenant: str, keys: LedgerKeys) -> Iterator[Finding]:
+    """Subjects whose salt is not ours or whose records do not run from 1 to their counter; subjects that are not there."""
     records, subjects = tables.records, tables.subjects
     counted = (
         select(records.c.subject, func.count(records.c.position).label("count"), func.max(records.c.position).label("last"))
@@ -147,8 +154,10 @@ def _counters(connection: Connection, tenant: str) -> Iterator[Finding]:
         .subquery()
     )
     joined = subjects.outerjoin(counted, counted.c.subject == subjects.c.subject)
-    query = select(subjects.c.subject, subjects.c.counter, counted.c.count, counted.c.last).select_from(joined)
+    query = select(subjects, counted.c.count, counted.c.last).select_from(joined)
     for row in connection.execute(query.where(subjects.c.tenant == tenant)):
+        if not salt_holds(keys, tenant, row.subject, row.salt):
+            yield Finding("subjects", row.subject.hex(), "its salt is not the one that we wrote")
         # positions are unique (an index holds them so): as many as the last one says means none is missing
         if not row.counter == row.count == row.last:
             yield Finding("subjects", row.subject.hex(), "its records do not run from 1 to its counter")

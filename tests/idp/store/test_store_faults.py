@@ -16,7 +16,7 @@ from idp.store.store import Store, open_store
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.verify import verify_ledger
 from policies.errors import Conflict, Misconfigured, StoreUnavailable
-from tests.idp.store.units import KEYS, NOW, TENANT, marks, opened, parked, release, unit
+from tests.idp.store.units import KEYS, NOW, TENANT, commit_all, marks, opened, parked, release, unit
 
 TABLES = ("marks", "parked", "decisions", "subjects", "records", "staged")
 
@@ -86,8 +86,8 @@ def test_a_full_database_refuses_whole_units_and_works_again_when_there_is_space
 
 def test_a_full_database_stops_the_sequencer_between_steps_and_loses_no_leaf(store: Store) -> None:
     pages = Pages(store)
-    for _ in range(400):  # a few fit into the pages that their staged rows leave
-        store.commit(unit(record=release()))
+    # a few would fit into the pages that their staged rows leave
+    commit_all(store, [unit(record=release()) for _ in range(400)])
     sequencer = Sequencer(store, KEYS, checkpoint_seconds=0, clock=lambda: NOW)
     pages.limit = 1
     with pytest.raises(StoreUnavailable, match="SQLITE_FULL"):

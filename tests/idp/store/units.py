@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -111,6 +112,12 @@ def unit(
 
 def parked(digest: bytes = b"d" * 32, kind: str = "code", end: int = NOW + 60, payload: bytes = b"sealed") -> ParkedRow:
     return ParkedRow(kind, digest, payload, end)
+
+
+def commit_all(store: Store, units: Sequence[Unit]) -> None:
+    """Commit them at once, so that they share transactions."""
+    with ThreadPoolExecutor(min(32, len(units))) as pool:
+        list(pool.map(store.commit, units))
 
 
 def opened(folder: Path, *, busy_milliseconds: int = 5000) -> Store:

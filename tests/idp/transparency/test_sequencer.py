@@ -1,0 +1,434 @@
+"""The sequencer: one at a time, every leaf once, and nothing signed that does not extend what was signed before."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import OperationalError
+
+from idp.ports import Checkpoint
+from idp.store.store import Store
+from idp.transparency.checkpoint import TreeHead, open_note
+from idp.transparency.findings import Report
+from idp.transparency.sequencer import BROKEN, LEASE_LOST, Sequencer
+from idp.transparency.verify import verify_ledger
+from policies.errors import StoreUnavailable
+from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT, commit_all, marks, opened, refusal, release, unit
+
+
+class Clock:
+    """The time that a test says it is."""
+
+    def __init__(self) -> None:
+        self.now = float(NOW)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sequencer(store: Store, clock: Clock) -> Iterator[Sequencer]:
+    found = Sequencer(store, KEYS, checkpoint_seconds=10, lease_seconds=30, clock=clock)
+    yield found
+    found.stop()
+
+
+def recorded(store: Store, count: int = 1) -> None:
+    commit_all(store, [unit(record=release()) for _ in range(count)])
+
+
+def checkpoint(store: Store) -> Checkpoint:
+    found = store.checkpoint(TENANT)
+    assert found is not None
+    return found
+
+
+def verified(store: Store) -> Report:
+    report = verify_ledger(store.engine, tenant=TENANT, keys=KEYS)
+    assert report.holds, report.findings
+    return report
+
+
+def change(folder: Path, statement: str) -> None:
+    with closing(sqlite3.connect(folder / "ciconia.db")) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+# -- appending and signing
+
+
+@pytest.mark.spec("design §5")
+def test_staged_leaves_get_their_place_and_a_signed_checkpoint(store: Store, sequencer: Sequencer) -> None:
+    recorded(store, 3)
+    assert sequencer.step()
+    found = checkpoint(store)
+    assert TreeHead.read(open_note(found.note.encode(), KEYS.verifier)) == TreeHead(ORIGIN, 3, found.root)
+    assert verified(store).staged == 0
+
+
+@pytest.mark.spec("decisions.md 22")
+def test_a_checkpoint_comes_at_most_once_an_interval_and_only_when_the_tree_grew(
+    store: Store, sequencer: Sequencer, clock: Clock
+) -> None:
+    recorded(store)
+    sequencer.step()
+    recorded(store)
+    clock.now += 9
+    sequencer.step()
+    assert checkpoint(store).size == 1
+    clock.now += 1
+    sequencer.step()
+    assert checkpoint(store).size == 2
+    clock.now += 100
+    sequencer.step()
+    assert verified(store).checkpoints == 2
+
+
+@pytest.mark.spec("security.md §3")
+def test_time_in_checkpoints_never_goes_back(store: Store, sequencer: Sequencer, clock: Clock) -> None:
+    recorded(store)
+    sequencer.step()
+    recorded(store)
+    clock.now -= 3600
+    sequencer.step()
+    assert checkpoint(store).size == 1
+    clock.now += 3611
+    sequencer.step()
+    assert checkpoint(store).size == 2
+    verified(store)
+
+
+def test_more_than_a_batch_is_appended_in_one_step(
+    store: Store, sequencer: Sequencer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("idp.transparency.sequencer.BATCH", 4)
+    recorded(store, 11)
+    sequencer.step()
+    assert checkpoint(store).size == 11
+    verified(store)
+
+
+def test_leaves_of_a_batch_stand_in_order_of_their_random_ids(store: Store, sequencer: Sequencer, folder: Path) -> None:
+    recorded(store, 20)
+    sequencer.step()
+    query = "SELECT record FROM records JOIN leaves USING (tenant, leaf_hash) ORDER BY leaf_index"
+    with closing(sqlite3.connect(folder / "ciconia.db")) as connection:
+        found = [row[0] for row in connection.execute(query)]
+    assert found == sorted(found)
+    assert len(found) == 20
+
+
+def test_refusals_and_releases_share_one_tree(store: Store, sequencer: Sequencer) -> None:
+    recorded(store)
+    store.commit(unit(record=refusal()))
+    sequencer.step()
+    assert verified(store).size == 2
+
+
+def test_it_purges_what_has_ended(store: Store, sequencer: Sequencer, clock: Clock) -> None:
+    store.commit(unit(*marks("short", end=NOW + 30)))
+    sequencer.step()
+    clock.now += 59
+    sequencer.step()
+    clock.now += 2
+    sequencer.step()
+    store.commit(unit(*marks("short", end=NOW + 300)))
+
+
+# -- one at a time
+
+
+@pytest.mark.spec("design §5")
+def test_a_second_sequencer_waits_for_the_end_of_the_lease(store: Store, sequencer: Sequencer, clock: Clock) -> None:
+    second = Sequencer(store, KEYS, checkpoint_seconds=0, lease_seconds=30, clock=clock)
+    assert sequencer.step()
+    assert not second.step()
+    clock.now += 29
+    assert not second.step()
+    clock.now += 2
+    recorded(store)
+    assert second.step()
+    assert not sequencer.step()
+    assert verified(store).size == 1
+    second.stop()
+
+
+def test_a_lease_that_is_used_is_renewed(store: Store, sequencer: Sequencer, clock: Clock) -> None:
+    second = Sequencer(store, KEYS, lease_seconds=30, clock=clock)
+    for _ in range(10):
+        clock.now += 20
+        assert sequencer.step()
+        assert not second.step()
+
+
+def test_a_lease_that_was_given_back_is_free_at_once(store: Store, clock: Clock) -> None:
+    first, second = (Sequencer(store, KEYS, checkpoint_seconds=0, lease_seconds=30, clock=clock) for _ in range(2))
+    assert first.step()
+    first.stop()
+    recorded(store)
+    assert second.step()
+    second.stop()
+    second.stop()
+    verified(store)
+
+
+@pytest.mark.spec("design §5")
+def test_a_holder_that_slept_past_its_lease_changes_nothing(store: Store, sequencer: Sequencer, clock: Clock) -> None:
+    """The fence: it believes that it holds the lease, and its transaction compares the epoch."""
+    recorded(store, 2)
+    assert sequencer.step()
+    asleep = sequencer._state
+    clock.now += 31
+    second = Sequencer(store, KEYS, checkpoint_seconds=0, lease_seconds=30, clock=clock)
+    recorded(store)
+    assert second.step()
+    recorded(store)
+    for act in (sequencer._append, lambda: sequencer._sign(int(clock.now) + 100)):
+        clock.now -= 31
+        sequencer._state = asleep
+        if act == sequencer._append:
+            with pytest.raises(StoreUnavailable) as caught:
+                act()
+            assert caught.value.code == LEASE_LOST
+        clock.now += 31
+    report = verified(store)
+    assert (report.size, report.staged) == (3, 1)
+    assert sequencer._state is None or not sequencer.step()
+    assert second.step()
+    assert verified(store).size == 4
+    second.stop()
+
+
+def test_a_checkpoint_of_a_holder_that_slept_is_not_inserted(store: Store, sequencer: Sequencer, clock: Clock) -> None:
+    recorded(store)
+    assert sequencer._hold()
+    sequencer._append()
+    asleep = sequencer._state
+    clock.now += 31
+    second = Sequencer(store, KEYS, checkpoint_seconds=3600, lease_seconds=30, clock=clock)
+    assert second._hold()
+    sequencer._state = asleep
+    with pytest.raises(StoreUnavailable) as caught:
+        sequencer._sign(int(clock.now))
+    assert caught.value.code == LEASE_LOST
+    assert store.checkpoint(TENANT) is None
+    verified(store)
+
+
+def test_two_threads_of_sequencers_keep_one_tree(store: Store, folder: Path) -> None:
+    others = [opened(folder) for _ in range(2)]
+    running = [
+        Sequencer(one, KEYS, checkpoint_seconds=0, lease_seconds=0.05, poll_seconds=0.001) for one in (store, *others)
+    ]
+    for one in running:
+        one.start()
+    recorded(store, 60)
+    waited = threading.Event()
+    for _ in range(500):
+        found = store.checkpoint(TENANT)
+        if found is not None and found.size == 60:
+            break
+        waited.wait(0.01)
+    for one in running:
+        one.stop()
+    assert [one.broken for one in running] == ["", "", ""]
+    assert verified(store).size == 60
+    for other in others:
+        other.close()
+
+
+# -- stops and faults
+
+
+def test_what_stopped_between_commit_and_checkpoint_is_signed_after_the_next_start(
+    store: Store, sequencer: Sequencer, clock: Clock
+) -> None:
+    recorded(store, 5)
+    assert sequencer._hold()
+    sequencer._append()  # and here the process ends
+    assert store.checkpoint(TENANT) is None
+    verified(store)
+    clock.now += 60
+    successor = Sequencer(store, KEYS, checkpoint_seconds=10, clock=clock)
+    assert successor.step()
+    assert checkpoint(store).size == 5
+    verified(store)
+    successor.stop()
+
+
+# The first step writes: 1 the lease, commit; 3 state, staged, leaves, nodes, commit; 8 state, checkpoint, commit; 11 purge
+STATEMENTS = 14
+COMMITS = (2, 7, 10, 14)
+
+
+class Fault:
+    """Fails the n-th statement or commit of the sequencer, before it happened or after (then the caller cannot know)."""
+
+    def __init__(self, engine: Engine, at: int, *, persisted: bool) -> None:
+        self._left, self._persisted, self.struck, self.persisted_one = at, persisted, False, False
+        event.listen(engine, "before_cursor_execute", self._statement)
+        event.listen(engine, "commit", self._commit)
+
+    def _statement(self, _connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith(("SELECT", "BEGIN")):
+            self._count()
+
+    def _commit(self, connection: Connection) -> None:
+        if self._left == 1 and self._persisted:
+            connection.connection.cursor().execute("COMMIT")
+            self.persisted_one = True
+        self._count()
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self.struck = True
+            raise OperationalError("a made-up fault", None, sqlite3.OperationalError("disk I/O error"))
+
+
+@pytest.mark.spec("security.md §3")
+@pytest.mark.parametrize("persisted", [False, True])
+@pytest.mark.parametrize("at", range(1, STATEMENTS + 2))
+def test_a_fault_at_any_statement_leaves_a_ledger_that_verifies(
+    store: Store, folder: Path, clock: Clock, at: int, *, persisted: bool
+) -> None:
+    recorded(store, 3)
+    other = opened(folder)
+    fault = Fault(other.engine, at, persisted=persisted)
+    sequencer = Sequencer(other, KEYS, checkpoint_seconds=0, clock=clock)
+    if at <= STATEMENTS:
+        with pytest.raises(StoreUnavailable) as caught:
+            sequencer.step()
+        assert caught.value.code != BROKEN
+    else:
+        sequencer.step()
+    verified(store)
+    clock.now += 1
+    assert sequencer.step()
+    report = verified(store)
+    assert (report.size, report.staged, report.checkpoints) == (3, 0, 1)
+    assert fault.struck == (at <= STATEMENTS)
+    assert fault.persisted_one == (persisted and at in COMMITS)
+    sequencer.stop()
+    other.close()
+
+
+def test_the_thread_outlives_a_database_that_cannot_write(store: Store, folder: Path) -> None:
+    recorded(store)
+    impatient = opened(folder, busy_milliseconds=10)
+    sequencer = Sequencer(impatient, KEYS, checkpoint_seconds=0, poll_seconds=0.005)
+    with closing(sqlite3.connect(folder / "ciconia.db", isolation_level=None)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        sequencer.start()
+        threading.Event().wait(0.1)
+        assert store.checkpoint(TENANT) is None
+        lock.execute("ROLLBACK")
+    for _ in range(500):
+        if store.checkpoint(TENANT) is not None:
+            break
+        threading.Event().wait(0.01)
+    assert checkpoint(store).size == 1
+    sequencer.stop()
+    impatient.close()
+
+
+# -- a ledger that somebody changed
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE trees SET size = 2", "state of the tree"),
+        ("UPDATE trees SET epoch = 7", "state of the tree"),
+        ("UPDATE trees SET lease_ends = 1", "state of the tree"),
+        ("DELETE FROM trees", "no state of the tree"),
+        ("UPDATE nodes SET hash = zeroblob(32)", "nodes do not give"),
+        ("DELETE FROM nodes", "nodes do not give"),
+        ("UPDATE checkpoints SET root = zeroblob(32)", "newest checkpoint"),
+        ("UPDATE checkpoints SET time = time - 1", "newest checkpoint"),
+        ("UPDATE checkpoints SET note = x'ff'", "newest checkpoint"),
+        ("DELETE FROM checkpoints", "newest checkpoint"),
+    ],
+)
+def test_on_a_changed_ledger_nothing_more_is_signed(
+    store: Store, folder: Path, clock: Clock, statement: str, what: str
+) -> None:
+    first = Sequencer(store, KEYS, checkpoint_seconds=0, clock=clock)
+    recorded(store, 4)
+    first.step()
+    first.stop()
+    change(folder, statement)
+    recorded(store)
+    clock.now += 100
+    second = Sequencer(store, KEYS, checkpoint_seconds=0, clock=clock)
+    with pytest.raises(StoreUnavailable, match=what) as caught:
+        second.step()
+    assert caught.value.code == BROKEN
+    found = store.checkpoint(TENANT)
+    assert found is None or found.size == 4
+
+
+@pytest.mark.spec("security.md §3 I4")
+def test_a_tree_that_was_rebuilt_without_a_leaf_is_not_signed(store: Store, folder: Path, clock: Clock) -> None:
+    """Whoever holds the database and the row key, and not our sense: an older state is put back after it was signed."""
+    first = Sequencer(store, KEYS, checkpoint_seconds=0, clock=clock)
+    recorded(store, 3)
+    first.step()
+    before = first._state
+    recorded(store)
+    clock.now += 1
+    first.step()
+    after = first._state
+    assert before is not None
+    assert after is not None
+    # forge a state of the right seal and count of checkpoints over the tree without its last leaf
+    forged = type(after)(before.size, before.root, after.checkpoints, after.epoch, after.holder, after.lease_ends)
+    change(folder, "DELETE FROM leaves WHERE leaf_index = 3")
+    change(folder, "DELETE FROM nodes WHERE level = 2 OR node_index = 1")
+    seal = forged.seal(KEYS, TENANT).hex()
+    change(folder, f"UPDATE trees SET size = 3, root = x'{forged.root.hex()}', seal = x'{seal}'")  # noqa: S608  the attack
+    recorded(store, 2)
+    first._state = None
+    clock.now += 1
+    with pytest.raises(StoreUnavailable, match="does not extend"):
+        first.step()
+    assert checkpoint(store).size == 4
+
+
+def test_the_thread_stops_and_says_why_on_a_changed_ledger(store: Store, folder: Path) -> None:
+    recorded(store)
+    first = Sequencer(store, KEYS, checkpoint_seconds=0)
+    first.step()
+    first.stop()
+    change(folder, "UPDATE trees SET size = 9")
+    second = Sequencer(store, KEYS, poll_seconds=0.001)
+    second.start()
+    assert second._thread is not None
+    second._thread.join(timeout=10)
+    assert "changed by somebody else" in second.broken
+    second.stop()
+    recorded(store)  # releases are still recorded, and wait
+
+
+def test_a_key_of_another_log_signs_nothing_here(store: Store, clock: Clock) -> None:
+    recorded(store)
+    first = Sequencer(store, KEYS, checkpoint_seconds=0, clock=clock)
+    first.step()
+    first.stop()
+    stranger = type(KEYS)("another.example/log", KEYS.signer, KEYS.openings, KEYS.subjects, KEYS.rows)
+    recorded(store)
+    clock.now += 1
+    second = Sequencer(store, stranger, checkpoint_seconds=0, clock=clock)
+    with pytest.raises(StoreUnavailable, match="newest checkpoint"):
+        second.step()
+    assert checkpoint(store).size == 1

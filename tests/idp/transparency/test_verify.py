@@ -1,0 +1,372 @@
+"""`verify_ledger`: a ledger as we wrote it fits, and whatever anybody changes in it is named."""
+
+import json
+import secrets
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Table
+
+from idp.ports import Opening, RecordDraft
+from idp.store.engine import open_engine
+from idp.store.migrate import migrate
+from idp.store.store import Store
+from idp.store.tables import LEDGER
+from idp.transparency.findings import Finding, Report
+from idp.transparency.jcs import Json, jcs
+from idp.transparency.keys import ledger_keys
+from idp.transparency.sequencer import Sequencer
+from idp.transparency.tree import leaf_hash, node_hash
+from idp.transparency.verify import MAX_FINDINGS, verify_ledger
+from policies.errors import StoreUnavailable
+from tests.idp.store.units import KEYS, NOW, TENANT, commit_all, opened, refusal, release, unit
+
+Value = bytes | int | str | None
+
+
+def check(folder: Path) -> Report:
+    engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+    try:
+        return verify_ledger(engine, tenant=TENANT, keys=KEYS)
+    finally:
+        engine.dispose()
+
+
+def filled(folder: Path) -> None:
+    """Releases of two people and refusals, two checkpoints, and two records that are still staged."""
+    store = opened(folder)
+    clock = [float(NOW)]
+    sequencer = Sequencer(store, KEYS, checkpoint_seconds=0, clock=lambda: clock[0])
+    for number in range(2):
+        clock[0] += 20
+        store.commit(unit(record=release(b"a" * 32)))
+        store.commit(unit(record=release(b"b" * 32)))
+        store.commit(unit(record=refusal()))
+        if number:
+            store.commit(unit(record=release(b"a" * 32)))
+        sequencer.step()
+    store.commit(unit(record=release(b"b" * 32)))
+    store.commit(unit(record=refusal()))
+    sequencer.stop()
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a filled ledger, to be copied and not to be changed."""
+    folder = tmp_path_factory.mktemp("ledger")
+    migrate(f"sqlite:///{folder / 'ciconia.db'}")
+    filled(folder)
+    with closing(sqlite3.connect(folder / "ciconia.db")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return folder
+
+
+@pytest.fixture
+def copy(ledger: Path, tmp_path: Path) -> Path:
+    shutil.copy(ledger / "ciconia.db", tmp_path / "ciconia.db")
+    return tmp_path
+
+
+def change(folder: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(folder / "ciconia.db")) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+# -- what fits
+
+
+def test_a_ledger_as_we_wrote_it_fits(ledger: Path) -> None:
+    report = check(ledger)
+    assert report.findings == ()
+    assert report.holds
+    assert (report.size, report.staged, report.records, report.checkpoints) == (7, 2, 9, 2)
+
+
+def test_an_empty_ledger_fits(store: Store) -> None:
+    report = verify_ledger(store.engine, tenant=TENANT, keys=KEYS)
+    assert report.holds
+    assert report.size == 0
+
+
+def test_a_ledger_of_staged_records_alone_fits(store: Store) -> None:
+    commit_all(store, [unit(record=release()), unit(record=refusal())])
+    report = verify_ledger(store.engine, tenant=TENANT, keys=KEYS)
+    assert report.holds
+    assert report.staged == 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 9, 33])
+def test_ledgers_of_every_shape_of_tree_fit(store: Store, size: int) -> None:
+    commit_all(store, [unit(record=release(secrets.token_bytes(32))) for _ in range(size)])
+    sequencer = Sequencer(store, KEYS, checkpoint_seconds=0)
+    sequencer.step()
+    assert verify_ledger(store.engine, tenant=TENANT, keys=KEYS).findings == ()
+    sequencer.stop()
+
+
+# -- one byte of any column of any row of any table
+
+
+def changes(value: Value, *, nullable: bool) -> Iterator[Value]:
+    """Values that differ from this one in one byte, and nothing in place of something."""
+    if value is None:
+        yield from (b"\x00", 1)
+        return
+    if nullable:
+        yield None
+    if isinstance(value, int):
+        yield from (value + 1000, value ^ 2**32)
+    elif isinstance(value, str):
+        yield value[:-1] + chr(ord(value[-1]) ^ 1)
+    else:
+        for place in {0, len(value) // 2, len(value) - 1} if value else ():
+            changed = bytearray(value)
+            changed[place] ^= 1
+            yield bytes(changed)
+        yield value + b"\x00"
+        yield value[:-1]
+
+
+def attacks(connection: sqlite3.Connection, table: Table) -> Iterator[tuple[str, str, int]]:
+    """Change one column of one row after the other, and put it back; yields table, column and which row while changed."""
+    keys = [column.name for column in table.primary_key]
+    rows = connection.execute(f"SELECT {', '.join(c.name for c in table.c)} FROM {table.name}").fetchall()  # noqa: S608  our names
+    assert rows
+    for number, row in enumerate(rows):
+        values = dict(zip((column.name for column in table.c), row, strict=True))
+        for column in table.c:
+            for value in changes(values[column.name], nullable=bool(column.nullable)):
+                where = " AND ".join(f"{key} = ?" for key in keys)
+                statement = f"UPDATE {table.name} SET {column.name} = ? WHERE {where}"  # noqa: S608  our names
+                if value == values[column.name]:
+                    continue
+                try:
+                    connection.execute(statement, [value, *(values[key] for key in keys)])
+                except sqlite3.IntegrityError:
+                    continue  # the table's own types and constraints do not let it in
+                connection.commit()
+                yield table.name, column.name, number
+                after = {**values, column.name: value}
+                connection.execute(statement, [values[column.name], *(after[key] for key in keys)])
+                connection.commit()
+
+
+@pytest.mark.spec("issue: one byte of a ledger row changed")
+@pytest.mark.parametrize("table", LEDGER, ids=lambda table: table.name)
+def test_one_byte_of_any_column_of_any_row_is_named(copy: Path, table: Table) -> None:
+    engine = open_engine(f"sqlite:///{copy / 'ciconia.db'}")
+    seen: set[str] = set()
+    with closing(sqlite3.connect(copy / "ciconia.db")) as connection:
+        for name, column, row in attacks(connection, table):
+            findings = verify_ledger(engine, tenant=TENANT, keys=KEYS).findings
+            assert findings, (name, column, row)
+            if column not in {key.name for key in table.primary_key}:
+                assert name in {finding.table for finding in findings}, (name, column, row, findings)
+            seen.add(column)
+    assert seen == set(table.c.keys())
+    # and everything was put back, so nothing of the above was a finding of something else
+    assert verify_ledger(engine, tenant=TENANT, keys=KEYS).holds
+    engine.dispose()
+
+
+@pytest.mark.parametrize("table", LEDGER, ids=lambda table: table.name)
+def test_a_row_that_is_gone_is_named(copy: Path, ledger: Path, table: Table) -> None:
+    keys = ", ".join(column.name for column in table.primary_key)
+    with closing(sqlite3.connect(copy / "ciconia.db")) as connection:
+        count = connection.execute(f"SELECT count(*) FROM {table.name}").fetchone()[0]  # noqa: S608  our names
+    for number in range(count):
+        shutil.copy(ledger / "ciconia.db", copy / "ciconia.db")
+        query = f"SELECT {keys} FROM {table.name} ORDER BY {keys} LIMIT 1 OFFSET {number}"  # noqa: S608  our names
+        change(copy, f"DELETE FROM {table.name} WHERE ({keys}) IN ({query})")  # noqa: S608  our names
+        assert not check(copy).holds, number
+
+
+def test_what_does_not_fit_is_named_by_table_row_and_what(copy: Path) -> None:
+    change(copy, "UPDATE leaves SET leaf = zeroblob(44) WHERE leaf_index = 3")
+    findings = check(copy).findings
+    assert Finding("leaves", "3", "its hash is not that of its bytes") in findings
+    assert "leaves 3: its hash is not that of its bytes" in [str(finding) for finding in findings]
+    assert {finding.table for finding in findings} == {"leaves", "records"}
+
+
+# -- changes of somebody who recomputes what needs no key
+
+
+def test_a_leaf_with_its_hash_and_nodes_computed_again_is_named(copy: Path) -> None:
+    with closing(sqlite3.connect(copy / "ciconia.db")) as connection:
+        leaf, other, above = (
+            connection.execute("SELECT leaf FROM leaves WHERE leaf_index = 0").fetchone()[0],
+            connection.execute("SELECT leaf_hash FROM leaves WHERE leaf_index = 1").fetchone()[0],
+            connection.execute("SELECT hash FROM nodes WHERE level = 1 AND node_index = 1").fetchone()[0],
+        )
+        forged = leaf_hash(leaf.replace(b'"tag":"', b'"tag":"A')[: len(leaf)])
+        low = node_hash(forged, other)
+        old = leaf_hash(leaf)
+        connection.execute("UPDATE leaves SET leaf_hash = ? WHERE leaf_index = 0", [forged])
+        connection.execute("UPDATE records SET leaf_hash = ? WHERE leaf_hash = ?", [forged, old])
+        connection.execute("UPDATE nodes SET hash = ? WHERE level = 1 AND node_index = 0", [low])
+        connection.execute("UPDATE nodes SET hash = ? WHERE level = 2", [node_hash(low, above)])
+        connection.commit()
+    named = {finding.table for finding in check(copy).findings}
+    assert {"trees", "checkpoints"} <= named
+
+
+def test_two_records_that_changed_their_openings_are_named(copy: Path) -> None:
+    with closing(sqlite3.connect(copy / "ciconia.db")) as connection:
+        query = "SELECT record, sent_opening FROM records ORDER BY record LIMIT 2"
+        (one, first), (other, second) = connection.execute(query).fetchall()
+        connection.execute("UPDATE records SET sent_opening = ? WHERE record = ?", [second, one])
+        connection.execute("UPDATE records SET sent_opening = ? WHERE record = ?", [first, other])
+        connection.commit()
+    assert {finding.row for finding in check(copy).findings} == {one.hex(), other.hex()}
+
+
+def test_a_leaf_that_has_its_place_and_is_staged_again_is_named(copy: Path) -> None:
+    change(
+        copy,
+        "INSERT INTO staged SELECT records.tenant, record, leaf FROM records JOIN leaves USING (leaf_hash) LIMIT 1",
+    )
+    assert [(finding.table, finding.what) for finding in check(copy).findings] == [
+        ("staged", "its leaf has a place already")
+    ]
+
+
+def test_a_release_that_was_given_to_another_person_is_named(copy: Path) -> None:
+    statement = "UPDATE records SET subject = ?, position = 99 WHERE subject = ? AND position = 1"
+    with closing(sqlite3.connect(copy / "ciconia.db")) as connection:
+        connection.execute(statement, [b"b" * 32, b"a" * 32])
+        connection.commit()
+    named = {finding.table for finding in check(copy).findings}
+    assert named == {"records", "subjects"}
+
+
+def test_checkpoints_in_another_order_are_named(copy: Path) -> None:
+    change(
+        copy,
+        "UPDATE checkpoints SET number = 9 WHERE number = 1",
+        "UPDATE checkpoints SET number = 1 WHERE number = 2",
+        "UPDATE checkpoints SET number = 2 WHERE number = 9",
+    )
+    whats = {finding.what for finding in check(copy).findings}
+    assert "it does not come after the one before, in size and time" in whats
+
+
+def test_a_checkpoint_of_a_later_size_than_the_tree_is_named(copy: Path) -> None:
+    change(copy, "DELETE FROM leaves WHERE leaf_index = 6")
+    whats = {str(finding) for finding in check(copy).findings}
+    assert "checkpoints 2: its root is not that of the leaves at its size" in whats
+
+
+def test_nodes_that_no_leaf_completes_are_named(copy: Path) -> None:
+    for level, index in ((1, 3), (1, 77), (9, 0), (61, 1), (99, 5), (0, 1), (1, -1)):
+        change(copy, f"INSERT INTO nodes SELECT tenant, {level}, {index}, root FROM trees")  # noqa: S608  our figures
+    findings = check(copy).findings
+    assert [finding.row for finding in findings] == ["1/3", "1/77", "9/0", "0/1", "1/-1", "61/1", "99/5"]
+
+
+def test_the_keys_of_another_broker_open_nothing(ledger: Path) -> None:
+    engine = open_engine(f"sqlite:///{ledger / 'ciconia.db'}")
+    report = verify_ledger(engine, tenant=TENANT, keys=ledger_keys(KEYS.origin, KEYS.signer, b"o" * 32))
+    engine.dispose()
+    assert {finding.table for finding in report.findings} == {"trees", "checkpoints", "records", "subjects"}
+
+
+def test_another_tenants_ledger_is_not_mixed_with_ours(ledger: Path) -> None:
+    engine = open_engine(f"sqlite:///{ledger / 'ciconia.db'}")
+    report = verify_ledger(engine, tenant=type(TENANT)("other.example"), keys=KEYS)
+    engine.dispose()
+    assert report.holds
+    assert (report.size, report.records) == (0, 0)
+
+
+# -- records that were written wrong from the start
+
+
+def written(store: Store, draft: RecordDraft) -> set[str]:
+    store.commit(unit(record=draft))
+    return {finding.what for finding in verify_ledger(store.engine, tenant=TENANT, keys=KEYS).findings}
+
+
+def with_content(draft: RecordDraft, compartment: str, **changed: Json) -> RecordDraft:
+    def opening(one: Opening) -> Opening:
+        if one.compartment != compartment:
+            return one
+        content: dict[str, Json] = {**json_of(one), **changed}
+        return Opening(one.compartment, one.nonce, jcs(content))
+
+    return RecordDraft(draft.record, draft.kind, draft.time, draft.subject, tuple(opening(o) for o in draft.openings))
+
+
+def json_of(opening: Opening) -> dict[str, Json]:
+    found = json.loads(opening.content)
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("compartment", "changed", "what"),
+    [
+        ("sent", {"record": "00" * 16}, "its sent has another record"),
+        ("sent", {"time": NOW + 1}, "its sent has another time"),
+        ("decision", {"time": NOW + 1}, "its decision has another time"),
+        ("decision", {"kind": "gift"}, "it is no release, refusal or cancellation"),
+        ("decision", {"kind": "refusal"}, "a refusal does not have these openings"),
+        ("subject", {"subject": "00" * 32}, "its subject's part is of another record or subject"),
+        ("login", {"aud": "another"}, "its login is of another relying party than it was sent to"),
+    ],
+)
+def test_a_record_that_contradicts_itself_is_named(
+    store: Store, compartment: str, changed: dict[str, Json], what: str
+) -> None:
+    assert what in written(store, with_content(release(), compartment, **changed))
+
+
+def test_a_release_without_a_subject_is_named(store: Store) -> None:
+    draft = release()
+    openings = tuple(o for o in draft.openings if o.compartment != "subject")
+    found = written(store, RecordDraft(draft.record, draft.kind, draft.time, None, openings))
+    assert "a release does not have these openings" in found
+    assert "a release has a subject and a counter exactly where it is a release" in found
+
+
+def test_an_opening_that_is_not_canonical_is_named(store: Store) -> None:
+    draft = release()
+    spaced = tuple(Opening(o.compartment, o.nonce, o.content.replace(b":", b": ")) for o in draft.openings)
+    found = written(store, RecordDraft(draft.record, draft.kind, draft.time, draft.subject, spaced))
+    assert "its opening of sent does not open what the leaf commits to" in found
+
+
+# -- a damaged file
+
+
+def test_a_damaged_file_is_a_finding_or_a_refusal_and_never_fits(copy: Path) -> None:
+    path = copy / "ciconia.db"
+    data = bytearray(path.read_bytes())
+    page = 4096
+    for number in range(1, len(data) // page):
+        damaged = bytearray(data)
+        damaged[number * page : number * page + 200] = b"\xa5" * 200
+        path.write_bytes(damaged)
+        try:
+            report = check(copy)
+        except StoreUnavailable:
+            continue
+        assert not report.holds, number
+
+
+def test_a_ledger_that_is_wrong_from_its_beginning_names_the_first_thousand(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("idp.transparency.verify.MAX_FINDINGS", 3)
+    change(copy, "UPDATE records SET sent_opening = zeroblob(40)")
+    findings = check(copy).findings
+    assert len(findings) == 4
+    assert "more" in findings[-1].what
+    assert MAX_FINDINGS == 1000
