@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from connectors.formats.saml import read_unverified_response
 from connectors.metadata import pinned_provider
 from connectors.saml import RESPONSE
 from connectors.signatures.parse import (
@@ -121,6 +122,12 @@ def test_an_inner_element_that_nobody_signed_never_leaves_the_verification(
     assert refusal.value.check == "signature_missing"
     bare = verify(forge.Reply(assertions=False).xml(), keys, RESPONSE)
     assert isinstance(bare, UnsignedMessage)
+
+
+def test_a_reader_of_responses_reads_nothing_else() -> None:
+    with pytest.raises(AssertionRejected) as refusal:
+        read_unverified_response(b"<a/>")
+    assert refusal.value.check == "root"
 
 
 def test_parsers_are_shared_by_nobody_and_give_the_same(idp: forge.SigningParty) -> None:
