@@ -23,6 +23,7 @@ ORIGIN = "login.storkhaven.example/log"
 KEYS = ledger_keys(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"a made-up key of thirty-two byte"), b"m" * 32)
 NOW = 1_790_000_000
 LATER = NOW + 1000
+NEVER = 2**40  # an end that no clock of a test reaches
 SOURCE = Source("purposes/parking.toml", 7)
 ADULT = Form("age_over", "18")
 
@@ -102,10 +103,14 @@ def marks(*names: str, kind: str = "login", end: int = LATER) -> tuple[Mark, ...
 
 
 def unit(
-    *taken: Mark, record: RecordDraft | None = None, parked: Sequence[ParkedRow] = (), removed: Sequence[bytes] = ()
+    *taken: Mark,
+    record: RecordDraft | None = None,
+    parked: Sequence[ParkedRow] = (),
+    removed: Sequence[bytes] = (),
+    end: int = NOW + 60,
 ) -> Unit:
     """A unit with these marks, or one of its own; a decision row besides, as every decided login has."""
-    decision = DecisionRow(secrets.token_bytes(32), b"c" * 32, NOW + 60)
+    decision = DecisionRow(secrets.token_bytes(32), b"c" * 32, end)
     own = taken or marks(secrets.token_hex(16))
     return Unit(tenant=TENANT, marks=own, decision=decision, record=record, parked=tuple(parked), removed=tuple(removed))
 
