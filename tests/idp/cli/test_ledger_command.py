@@ -1,0 +1,130 @@
+"""`ciconia ledger verify`: exit 0 everything fits, 1 something does not and is named, 2 it could not be tried."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from idp.cli import app
+from idp.settings import load_settings
+from idp.store.migrate import migrate
+from idp.store.store import open_store
+from idp.transparency.keys import create_ledger_keys
+from idp.transparency.sequencer import Sequencer
+from policies.parties import Tenant
+from tests.idp.store.units import TENANT, refusal, release, unit
+
+SETTINGS = f'issuer = "https://{TENANT}"\n'
+Verify = Callable[..., Result]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A configuration folder with three records, two in their place and one staged."""
+    (tmp_path / "ciconia.toml").write_text(SETTINGS, encoding="utf-8")
+    settings = load_settings(tmp_path)
+    settings.key_folder.mkdir()
+    keys = create_ledger_keys(settings.key_folder, settings.origin)
+    migrate(settings.database_url)
+    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
+    sequencer = Sequencer(store, keys, checkpoint_seconds=0)
+    store.commit(unit(record=release()))
+    store.commit(unit(record=refusal()))
+    sequencer.step()
+    sequencer.stop()
+    store.commit(unit(record=release()))
+    store.close()
+    return tmp_path
+
+
+@pytest.fixture
+def verify(folder: Path) -> Verify:
+    def run(*options: str) -> Result:
+        return CliRunner().invoke(app, ["ledger", "verify", "--config", str(folder), *options])
+
+    return run
+
+
+def change(folder: Path, statement: str) -> None:
+    with closing(sqlite3.connect(folder / "ciconia.db")) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+def test_a_ledger_that_fits_exits_0(verify: Verify) -> None:
+    found = verify()
+    assert found.exit_code == 0, found.output
+    assert "3 records, 2 leaves, 1 staged, 1 checkpoints" in found.stdout
+    assert "Everything fits." in found.stdout
+
+
+def test_json_is_one_object(verify: Verify) -> None:
+    found = verify("--json")
+    assert found.exit_code == 0
+    said = json.loads(found.stdout)
+    assert (said["ok"], said["size"], said["records"], said["staged"], said["checkpoints"]) == (True, 2, 3, 1, 1)
+    assert len(bytes.fromhex(said["root"])) == 32
+    assert said["findings"] == []
+
+
+@pytest.mark.spec("issue: one byte of a ledger row changed with sqlite3, and ledger verify names it")
+def test_one_changed_byte_exits_1_and_is_named(verify: Verify, folder: Path) -> None:
+    change(
+        folder,
+        "UPDATE leaves SET leaf = CAST(replace(CAST(leaf AS TEXT), '\"v\":1', '\"v\":2') AS BLOB) WHERE leaf_index = 1",
+    )
+    found = verify()
+    assert found.exit_code == 1
+    assert "leaves 1: its hash is not that of its bytes" in found.stdout
+    said = json.loads(verify("--json").stdout)
+    assert not said["ok"]
+    assert {"table": "leaves", "row": "1", "what": "its hash is not that of its bytes"} in said["findings"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("missing", ["ciconia.toml", "ciconia.db", "keys/log.key", "keys/openings.key"])
+def test_what_is_missing_exits_2_and_is_named(verify: Verify, folder: Path, missing: str, *, as_json: bool) -> None:
+    (folder / missing).unlink()
+    found = verify(*(["--json"] if as_json else []))
+    assert found.exit_code == 2
+    assert Path(missing).name in found.output
+    assert not (folder / missing).exists()
+    if as_json:
+        assert json.loads(found.stdout)["problems"]
+
+
+def test_a_database_that_was_not_migrated_exits_2(verify: Verify, folder: Path) -> None:
+    (folder / "ciconia.db").write_bytes(b"")
+    for name in ("ciconia.db-wal", "ciconia.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+    found = verify()
+    assert found.exit_code == 2
+    assert "ciconia migrate" in found.output
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_file_that_is_no_database_exits_2(verify: Verify, folder: Path, options: list[str]) -> None:
+    (folder / "ciconia.db").write_bytes(b"a letter to the mayor " * 400)
+    found = verify(*options)
+    assert found.exit_code == 2
+    assert "SQLITE_NOTADB" in found.output
+
+
+def test_the_check_writes_nothing(verify: Verify, folder: Path) -> None:
+    before = (folder / "ciconia.db").read_bytes()
+    verify()
+    assert (folder / "ciconia.db").read_bytes() == before
+
+
+def test_help_shows_an_example() -> None:
+    found = CliRunner().invoke(app, ["ledger", "verify", "--help"])
+    assert found.exit_code == 0
+    assert "Example: ciconia ledger verify --config" in found.stdout
+
+
+def test_the_tenant_of_the_settings_is_the_one_that_is_checked(folder: Path) -> None:
+    assert load_settings(folder).tenant == Tenant(TENANT)
