@@ -232,22 +232,3 @@ class Catalogue:
 
 
 STANDARD = Catalogue({attribute.name: attribute for attribute in _STANDARD_ATTRIBUTES})
-
-_SCHAC_DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
-_GENDERS = {"1": "male", "2": "female", "Male": "male", "Female": "female"}
-
-
-def value_from_saml(wire_name: str, text: str) -> str:
-    """A value as our files and claims spell it: SCHAC writes dates as YYYYMMDD, genders as ISO 5218, countries in any case.
-
-    Text in any other spelling stays as it is, and is then judged by `policies.derive`.
-    """
-    match wire_name.removeprefix("urn:oid:"):
-        case "1.3.6.1.4.1.25178.1.2.3" if match := _SCHAC_DATE.fullmatch(text):
-            return "-".join(match.groups())
-        case "1.3.6.1.4.1.25178.1.2.2" | "http://eidas.europa.eu/attributes/naturalperson/Gender":
-            return _GENDERS.get(text, text)
-        case "1.3.6.1.4.1.25178.1.2.5" | "2.5.4.6":
-            return text.upper()
-        case _:
-            return text

@@ -2,7 +2,7 @@ import pytest
 
 from policies.attributes import EXACT, Address, AttributeName, Form, Value
 from policies.authentication import AskedAttribute
-from policies.catalogue import STANDARD, AttributeType, ClaimValue, value_from_saml
+from policies.catalogue import STANDARD, AttributeType, ClaimValue
 from policies.forms import FORMS, Kind
 from tests.policies.parts import HOME, form
 
@@ -143,23 +143,3 @@ def test_a_city_adds_its_own_without_changing_the_standard_catalogue() -> None:
     city = STANDARD.with_own([card])
     assert city.asked_by_claim("library_card") == AskedAttribute(card.name, EXACT)
     assert STANDARD.asked_by_claim("library_card") is None
-
-
-@pytest.mark.spec("saml.md §9")
-@pytest.mark.parametrize(
-    ("wire", "text", "expected"),
-    [
-        ("urn:oid:1.3.6.1.4.1.25178.1.2.3", "18870501", "1887-05-01"),
-        ("urn:oid:1.3.6.1.4.1.25178.1.2.3", "1887-05-01", "1887-05-01"),
-        ("urn:oid:1.3.6.1.4.1.25178.1.2.3", "188705011", "188705011"),
-        ("urn:oid:1.3.6.1.4.1.25178.1.2.2", "2", "female"),
-        ("urn:oid:1.3.6.1.4.1.25178.1.2.2", "9", "9"),
-        ("http://eidas.europa.eu/attributes/naturalperson/Gender", "Male", "male"),
-        ("http://eidas.europa.eu/attributes/naturalperson/DateOfBirth", "1887-05-01", "1887-05-01"),
-        ("urn:oid:1.3.6.1.4.1.25178.1.2.5", "ee", "EE"),
-        ("urn:oid:2.5.4.6", "ee", "EE"),
-        ("urn:oid:2.5.4.4", "18870501", "18870501"),
-    ],
-)
-def test_a_saml_value_is_spelled_as_ours(wire: str, text: str, expected: str) -> None:
-    assert value_from_saml(wire, text) == expected

@@ -83,6 +83,40 @@ def test_a_fault_of_an_own_attribute_is_told_with_line_and_key(old: str, new: st
     assert all(p.file == "catalogue.toml" and p.fix for p in found)
 
 
+@pytest.mark.parametrize(
+    ("kind", "claim", "taken"), [("name", "pen_name_initials", True), ("text", "pen_name_initials", False)]
+)
+def test_the_claim_of_an_own_names_initials_is_taken_too(kind: str, claim: str, *, taken: bool) -> None:
+    own = f"""
+[attributes.pen_name]
+kind = "{kind}"
+title.en = "Pen name"
+[attributes.other]
+kind = "text"
+title.en = "Other"
+claim = "{claim}"
+"""
+    if not taken:
+        assert claim in load({"catalogue.toml": own.encode()}).catalogue.claims
+        return
+    (found,) = problems_of({"catalogue.toml": own.encode()})
+    assert (found.line, found.key) == (8, "attributes.other.claim")
+
+
+def test_why_a_name_cannot_be_an_own_attributes_is_said() -> None:
+    (known,) = problems_of({"catalogue.toml": b'[attributes.email]\nkind="text"\ntitle.en="X"\nclaim="x"\n'})
+    (odd,) = problems_of({"catalogue.toml": b'[attributes.E-mail]\nkind="text"\ntitle.en="X"\nclaim="x"\n'})
+    assert known.what == "is in the catalogue already."
+    assert odd.what == "is no name of an attribute."
+
+
+@pytest.mark.parametrize("level", ["low", "substantial", "high"])
+def test_a_known_level_may_be_mapped_to_itself(level: str) -> None:
+    uri = f"http://eidas.europa.eu/LoA/{level}"
+    text = FILES[FILE].replace('"http://eidas.europa.eu/LoA/substantial" = "low"', f'"{uri}" = "{level}"')
+    assert load(files(**{FILE: text})).providers[ProviderId("demo-ee")].assurance[uri].label == level
+
+
 def test_an_own_attribute_works_like_any_other() -> None:
     provider = FILES[FILE].replace('"family_name"', '"library_card"')
     party = FILES["parties/parking.toml"] + 'library_card = "exact"\n'
