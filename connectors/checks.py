@@ -1,4 +1,4 @@
-"""The stable names of every check that an answer over SAML must pass, in the words that logs and `docs/errors.md` use."""
+"""The stable names of every check that an answer over SAML must pass, in the words that logs use."""
 
 from collections.abc import Mapping
 

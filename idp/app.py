@@ -62,6 +62,7 @@ class Application:
                 tenant=settings.tenant,
                 parties=configuration.parties,
                 purposes=configuration.purposes,
+                providers=configuration.providers.keys(),
                 catalogue=configuration.catalogue,
                 signers={"ES256": keys.es256, "RS256": keys.rs256},
                 sealer=sealer,

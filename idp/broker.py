@@ -33,7 +33,7 @@ from idp.ports import Commits, DecisionRow, Decisions, Mark, Unit
 from idp.record import Recorder
 from idp.seal import LoginId, Sealer, base64url, new_login_id
 from policies.assurance import LevelOfAssurance
-from policies.attributes import AttributeName
+from policies.attributes import Attribute, AttributeName
 from policies.authentication import Assertion, AuthenticationRequest
 from policies.errors import Conflict, NotFound, ReleaseDenied, Replayed, RequestRefused
 from policies.load import Configuration
@@ -127,7 +127,9 @@ class Broker:
         party, purpose = self.registered(asked.request)
         provider = self.provider(asked.expectation.provider_id)
         assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
-        decision = decide(asked.request.asked, purpose, party, assertion.offered, on=_date(now))
+        decision = decide(
+            asked.request.asked, purpose, party, assertion.offered, on=_date(now), catalogue=self._configuration.catalogue
+        )
         return Decided(
             login=asked.login,
             end=min(now + DECIDED_LIFE, asked.began + LOGIN_LIFE),
@@ -157,6 +159,9 @@ class Broker:
         self.provider(decided.provider_id)
         if purpose.digest != decided.policy:
             raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
+        for ruling in decided.decision.rulings:
+            if ruling.released is not None and not self._still_allowed(ruling.released, party):
+                raise Replayed("policy_changed", "the registration has changed since the page was shown")
         if choice.word == "approve":
             return self._approve(decided, party, purpose, choice, secret, now)
         if choice.shared or choice.word not in ("refuse", "cancel"):
@@ -166,14 +171,16 @@ class Broker:
         return Refused(decided.request, ACCESS_DENIED)
 
     def cancel(self, login: Requested | Asked, now: int) -> Refused:
-        """The citizen went back before any country answered: the same shape of unit, with the login's mark alone."""
-        _, purpose = self.registered(login.request)
+        """The citizen went back before any country answered: the same shape of unit, with the login's mark alone.
+
+        Nobody was authenticated, so nothing is recorded: else any visitor could grow the ledger without end.
+        """
+        self.registered(login.request)
         choice = Choice("cancel").digest(self._sealer.derive("cancel", login.login.encode()))
         unit = Unit(
             tenant=self._tenant,
             marks=(self._login_mark(login.login, login.began + LOGIN_LIFE + SKEW),),
             decision=DecisionRow(_digest(login.login), choice, now + ANSWER_LIFE),
-            record=self._recorder.cancellation(login.request, purpose, now),
         )
         self._once(unit, now)
         return Refused(login.request, ACCESS_DENIED)
@@ -231,6 +238,12 @@ class Broker:
             before = self._decisions.decision(self._tenant, unit.decision.login, now)
             if before is None or not secrets.compare_digest(before.choice, unit.decision.choice):
                 raise Replayed("decided", f"the mark of the {error.kind} is taken") from error
+
+    def _still_allowed(self, released: Attribute, party: RelyingParty) -> bool:
+        """Whether the registration of this moment lets this form go: one that was narrowed meanwhile does not."""
+        rule = party.attributes.get(released.name)
+        form = released.form
+        return rule is not None and self._configuration.catalogue.meet(released.name, form, rule.form) == form
 
     def _minimum(self, request: AuthenticationRequest) -> LevelOfAssurance:
         return max(request.minimum_assurance, self._configuration.purposes[request.purpose_id].minimum_assurance)

@@ -4,7 +4,7 @@ from idp.login import Decided
 from idp.ports import RecordDraft
 from idp.transparency.draft import CANCELLATION, REFUSAL, draft_refusal, draft_release, new_record
 from idp.transparency.entry import subject_index
-from policies.authentication import Assertion, AuthenticationRequest
+from policies.authentication import Assertion
 from policies.notice import notice_hash
 from policies.parties import Tenant
 from policies.purposes import Purpose
@@ -58,10 +58,4 @@ class Recorder:
             decision=decided.decision,
             source=decided.provider_id,
             kind=REFUSAL if word == "refuse" else CANCELLATION,
-        )
-
-    def cancellation(self, request: AuthenticationRequest, purpose: Purpose, now: int) -> RecordDraft:
-        """The citizen left before any country answered."""
-        return draft_refusal(
-            record=new_record(), time=now, request=request, basis=purpose.basis, policy=purpose.digest, kind=CANCELLATION
         )

@@ -5,6 +5,8 @@ wrong type and an unsafe value are problems with file, line, key and fix, all at
 """
 
 import difflib
+import ipaddress
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated
@@ -17,14 +19,40 @@ from policies.errors import Misconfigured, Problem
 from policies.parties import Tenant
 
 SETTINGS_FILE = "ciconia.toml"
+UNKNOWN = "no setting has this name."
+
+
+# RFC 1123 §2.1: labels of letters, digits and inner hyphens. Browsers compare an origin by this one spelling of it.
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+ISSUER = re.compile(rf"(https?)://{_LABEL}(?:\.{_LABEL})*(?::([1-9][0-9]{{0,4}}))?")
+DEFAULT_PORTS = {"https": 443, "http": 80}
+MAX_PORT = 65535
 
 
 def _issuer(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("https", "http") or not parts.hostname:
         raise ValueError("it is not an absolute http(s) address")
-    if parts.path or parts.query or parts.fragment or parts.username or value != value.lower():
+    if parts.path or not set("?#@").isdisjoint(value) or value != value.lower():
         raise ValueError("it has more than scheme, host and port in lower case")
+    found = ISSUER.fullmatch(value)
+    if found is None:
+        raise ValueError("its host is none of letters, digits, hyphens and dots, with no space, and perhaps a port")
+    if found[2] and (int(found[2]) > MAX_PORT or int(found[2]) == DEFAULT_PORTS[found[1]]):
+        raise ValueError("it names a port that there is not, or the one that goes without saying")
+    return value
+
+
+def _listen(value: str) -> str:
+    if int(value.rpartition(":")[2]) > MAX_PORT:
+        raise ValueError("there is no such port")
+    return value
+
+
+def _proxy(value: str) -> str:
+    # ValueError for what is neither an address nor a network, such as `*`, which would let everybody say https
+    if ipaddress.ip_network(value).prefixlen == 0:
+        raise ValueError("it would trust everybody")
     return value
 
 
@@ -34,11 +62,13 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     issuer: Annotated[str, AfterValidator(_issuer)]
-    listen: str = Field(default="127.0.0.1:8400", pattern=r"^[0-9a-zA-Z.\-\[\]:]+:\d{1,5}$")
-    database: str = "ciconia.db"
-    keys: str = "keys"
-    # Only a proxy at one of these addresses may say under which scheme and for whom it asks
-    trusted_proxies: list[str] = ["127.0.0.1", "::1"]
+    listen: Annotated[str, AfterValidator(_listen)] = Field(
+        default="127.0.0.1:8400", pattern=r"^[0-9a-zA-Z.\-\[\]:]+:\d{1,5}$"
+    )
+    database: str = Field(default="ciconia.db", min_length=1)
+    keys: str = Field(default="keys", min_length=1)
+    # Only a proxy at one of these addresses or networks may say under which scheme and for whom it asks
+    trusted_proxies: list[Annotated[str, AfterValidator(_proxy)]] = ["127.0.0.1", "::1"]
     checkpoint_seconds: float = Field(default=10.0, gt=0, le=3600)
     # Allows http on *.localhost, and nothing else
     demo: bool = False
@@ -88,10 +118,15 @@ def load_settings(folder: Path) -> Settings:
         raise _one(path, 0, "", what, "Name a folder that `ciconia init` or `ciconia demo --keep` made.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _one(path, getattr(error, "lineno", 1), "", f"it is no TOML: {error}.", "Mend the spelling.") from error
+    # `folder` is ours to say: in the file it is a name like any other that there is not
+    problems = [Problem(str(path), _line(text, "folder"), "folder", UNKNOWN, "Remove it.")] if "folder" in values else []
     try:
-        settings = Settings(**values, folder=folder.resolve())
+        settings = Settings(**{**values, "folder": folder.resolve()})
     except ValidationError as error:
-        raise Misconfigured(tuple(_problem(path, text, entry) for entry in error.errors())) from None
+        problems += [_problem(path, text, entry) for entry in error.errors()]
+        raise Misconfigured(tuple(problems)) from None
+    if problems:
+        raise Misconfigured(tuple(problems))
     if problem := _unsafe_issuer(settings):
         raise _one(path, _line(text, "issuer"), "issuer", *problem)
     return settings
@@ -121,9 +156,9 @@ def _problem(path: Path, text: str, error: ErrorDetails) -> Problem:
     key = str(error["loc"][0]) if error["loc"] else ""
     line = _line(text, key)
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, Settings.model_fields, n=1)
+        near = difflib.get_close_matches(key, set(Settings.model_fields) - {"folder"}, n=1)
         fix = f"Did you mean {near[0]}?" if near else "Remove it."
-        return Problem(str(path), line, key, "no setting has this name.", fix)
+        return Problem(str(path), line, key, UNKNOWN, fix)
     if error["type"] == "missing":
         return Problem(str(path), line, key, "it is missing.", "Add it; `ciconia init` writes an example.")
     return Problem(

@@ -1,5 +1,6 @@
 """The outermost edge: the scheme and host that we answer under, and whatever nobody foresaw."""
 
+import re
 import secrets
 import traceback
 from collections.abc import Callable
@@ -14,7 +15,7 @@ PLAIN_SCHEME = (
     b"X-Forwarded-Proto: https, and name its address in trusted_proxies of ciconia.toml.\n"
 )
 OTHER_HOST = b"Nothing is served under this host name. The operator finds the right one as issuer in ciconia.toml.\n"
-LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "[::1]"}
+LOOPBACK_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?")
 
 
 class Edge:
@@ -36,7 +37,7 @@ class Edge:
             await _plain(send, 400, PLAIN_SCHEME)
             return
         host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-        if host not in self._hosts and host.rpartition(":")[0] not in LOOPBACK_HOSTS and host not in LOOPBACK_HOSTS:
+        if host not in self._hosts and not LOOPBACK_HOST.fullmatch(host):
             await _plain(send, 421, OTHER_HOST)
             return
         begun = False

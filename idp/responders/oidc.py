@@ -13,7 +13,7 @@ No HTTP here: `idp.endpoints.oidc` brings parameters and headers and takes answe
 """
 
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from connectors.connector import Inbound, Outbound, Post, Redirect
 from connectors.signatures.jws import SIGNING_ALGORITHMS
@@ -29,7 +29,7 @@ from idp.seal import Sealer
 from policies.authentication import AuthenticationRequest
 from policies.catalogue import Catalogue
 from policies.errors import Misconfigured, Problem, RequestRefused
-from policies.parties import ClientId, PurposeId, RelyingParty, Tenant
+from policies.parties import ClientId, ProviderId, PurposeId, RelyingParty, Tenant
 from policies.purposes import Purpose
 
 # What a redirect address may not bring along already: two of a name, and nobody knows which counts (CVE-2026-9689)
@@ -56,6 +56,7 @@ class OpenIDProvider:
         tenant: Tenant,
         parties: Mapping[ClientId, RelyingParty],
         purposes: Mapping[PurposeId, Purpose],
+        providers: Collection[ProviderId],
         catalogue: Catalogue,
         signers: Mapping[str, Signer],
         sealer: Sealer,
@@ -77,6 +78,7 @@ class OpenIDProvider:
             tenant=tenant,
             parties=parties,
             purposes=purposes,
+            providers=providers,
             catalogue=catalogue,
             clients=Clients(issuer=issuer, parties=parties),
             signers=signers,

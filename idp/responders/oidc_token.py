@@ -8,7 +8,7 @@ comes twice finds the token that was issued from it, and ends it (RFC 9700 §2.1
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from connectors.formats.claims import Json
 from connectors.signatures.jws import sign
@@ -21,7 +21,7 @@ from idp.responders.oidc_client import Authenticated, Clients
 from idp.seal import Sealer, base64url, from_base64url
 from policies.catalogue import Catalogue
 from policies.errors import Conflict, NotFound, RequestRefused, StoreUnavailable
-from policies.parties import ClientId, PurposeId, RelyingParty, Tenant
+from policies.parties import ClientId, ProviderId, PurposeId, RelyingParty, Tenant
 from policies.purposes import Purpose
 
 ID_TOKEN_LIFE = 5 * 60
@@ -44,6 +44,7 @@ class Tokens:
         tenant: Tenant,
         parties: Mapping[ClientId, RelyingParty],
         purposes: Mapping[PurposeId, Purpose],
+        providers: Collection[ProviderId],
         catalogue: Catalogue,
         clients: Clients,
         signers: Mapping[str, Signer],
@@ -55,6 +56,7 @@ class Tokens:
         self._tenant = tenant
         self._parties = parties
         self._purposes = purposes
+        self._providers = providers
         self._catalogue = catalogue
         self._clients = clients
         self._signers = signers
@@ -201,6 +203,7 @@ class Tokens:
             and grant.redirect_uri in party.redirect_uris
             and grant.purpose_id in party.purposes
             and grant.purpose_id in self._purposes
+            and grant.provider_id in self._providers
         )
 
     def _id_token(self, grant: Grant, party: RelyingParty, access_token: str, now: int) -> str:

@@ -1,1 +1,6 @@
-"""SQLAlchemy Core: tables, the group writer, reads, migrations."""
+"""The store: SQLAlchemy Core over SQLite.
+
+`tables` has every table, `migrate` and `migrations/` make them, `engine` opens the database and asserts that a commit is
+durable, `writer` is the one thread that commits units, `reads` and `store` are the ports' other side, `memory` is the twin
+for tests.
+"""

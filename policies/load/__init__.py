@@ -69,6 +69,8 @@ def load(files: Mapping[str, bytes]) -> Configuration:
         catalogue=catalogue,
         examples=examples,
     )
+    # Two providers of one namespace could each speak of the other's citizens: both make the same `sub`
+    _unique("namespace", ((one.namespace, one, one.source) for one in providers), problems)
     _unique("entity_id", ((one.entity_id, one, one.source) for one in providers), problems)
     for party in parties:
         problems.extend(_problems_of_party(party, configuration))

@@ -119,12 +119,14 @@ class City:
         self.sealer = Sealer(tenant=TENANT, key=bytes(32))
         self.parties = {one.client_id: one for one in parties or (party(), key_party())}
         self.purposes = {name: purpose(name, minimum) for name in (PARKING, FARE, BUDGET)}
+        self.providers = {ProviderId("ee")}
         self.signers = signers()
         self.provider = OpenIDProvider(
             issuer=ISSUER,
             tenant=TENANT,
             parties=self.parties,
             purposes=self.purposes,
+            providers=self.providers,
             catalogue=STANDARD,
             signers=self.signers,
             sealer=self.sealer,

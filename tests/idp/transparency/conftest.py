@@ -1,32 +1,5 @@
-"""A migrated database for each test: copied from one that was migrated once."""
+"""The databases of the store's tests: a ledger lies in one."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+from tests.idp.store.conftest import folder, migrated, store
 
-import pytest
-
-from idp.store.migrate import migrate
-from idp.store.store import Store
-from tests.idp.store.units import opened
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("migrated") / "ciconia.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture
-def folder(tmp_path: Path, migrated: Path) -> Path:
-    """A folder with an empty, migrated `ciconia.db`."""
-    shutil.copy(migrated, tmp_path / "ciconia.db")
-    return tmp_path
-
-
-@pytest.fixture
-def store(folder: Path) -> Iterator[Store]:
-    found = opened(folder)
-    yield found
-    found.close()
+__all__ = ["folder", "migrated", "store"]

@@ -114,8 +114,10 @@ def test_an_id_that_stands_twice_is_a_problem_of_the_second_file(folder: str, ke
 
 def test_two_providers_of_one_entity_are_a_problem() -> None:
     other = FILES["providers/demo-ee.toml"].replace('id = "demo-ee"', 'id = "demo-lv"', 1)
-    (found,) = problems_of(files(**{"providers/zz.toml": other}))
-    assert (found.file, found.key) == ("providers/zz.toml", "entity_id")
+    found = problems_of(files(**{"providers/zz.toml": other}))
+    assert {one.file for one in found} == {"providers/zz.toml"}
+    # one namespace, too: each could speak of the other's citizens
+    assert {one.key for one in found} == {"entity_id", "namespace"}
 
 
 def test_an_unknown_purpose_of_a_party_is_a_problem_with_the_nearest_known() -> None:

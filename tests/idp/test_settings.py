@@ -1,0 +1,193 @@
+"""`ciconia.toml`: what it may say, and every problem of it at once with file, line, key and fix."""
+
+from pathlib import Path
+
+import pytest
+
+from idp.settings import SETTINGS_FILE, Settings, load_settings
+from policies.errors import Misconfigured, Problem
+
+HTTPS = 'issuer = "https://login.city.example"\n'
+
+
+def _load(folder: Path, text: str) -> Settings:
+    (folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
+    return load_settings(folder)
+
+
+def _problems(folder: Path, text: str) -> tuple[Problem, ...]:
+    with pytest.raises(Misconfigured) as refused:
+        _load(folder, text)
+    for problem in refused.value.problems:
+        assert problem.file == str(folder / SETTINGS_FILE)
+        assert problem.what
+        assert problem.fix
+    return refused.value.problems
+
+
+def test_an_issuer_is_enough(tmp_path: Path) -> None:
+    settings = _load(tmp_path, HTTPS)
+    assert settings.tenant == "login.city.example"
+    assert settings.origin == "login.city.example/log"
+    assert (settings.host, settings.port) == ("127.0.0.1", 8400)
+    assert settings.trusted_proxies == ["127.0.0.1", "::1"]
+    assert settings.checkpoint_seconds == 10
+    assert not settings.demo
+    assert settings.key_folder == tmp_path.resolve() / "keys"
+    assert settings.database_url == f"sqlite:///{tmp_path.resolve()}/ciconia.db"
+
+
+def test_relative_paths_start_at_the_folder_and_absolute_ones_stay(tmp_path: Path) -> None:
+    settings = _load(tmp_path, HTTPS + 'database = "../else/x.db"\nkeys = "/etc/ciconia/keys"\n')
+    assert settings.database_url == f"sqlite:///{tmp_path.resolve().parent}/else/x.db"
+    assert settings.key_folder == Path("/etc/ciconia/keys")
+    assert _load(tmp_path, HTTPS + 'database = "sqlite:////var/x.db"\n').database_url == "sqlite:////var/x.db"
+
+
+def test_it_does_not_change_once_it_is_read(tmp_path: Path) -> None:
+    settings = _load(tmp_path, HTTPS)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.demo = True
+
+
+@pytest.mark.parametrize(
+    ("listen", "host", "port"),
+    [("0.0.0.0:80", "0.0.0.0", 80), ("[::1]:8400", "::1", 8400), ("localhost:0", "localhost", 0)],  # noqa: S104 # read, not bound
+)
+def test_listen_names_host_and_port(tmp_path: Path, listen: str, host: str, port: int) -> None:
+    settings = _load(tmp_path, HTTPS + f'listen = "{listen}"\n')
+    assert (settings.host, settings.port) == (host, port)
+
+
+@pytest.mark.parametrize(
+    "issuer", ["https://a", "https://login.city.example:8443", "https://xn--strk-loa.example", "https://10.0.0.1"]
+)
+def test_an_origin_in_its_one_spelling_is_an_issuer(tmp_path: Path, issuer: str) -> None:
+    assert _load(tmp_path, f'issuer = "{issuer}"\n').issuer == issuer
+
+
+@pytest.mark.spec("security.md §2.4: fixed issuer; RFC 8414 §2")
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "",
+        "login.city.example",
+        "ftp://login.city.example",
+        "https://",
+        "https:///x",
+        "https://Login.city.example",
+        "HTTPS://login.city.example",
+        "https://login.city.example/",
+        "https://login.city.example/tenant",
+        "https://login.city.example?",
+        "https://login.city.example?x=1",
+        "https://login.city.example#",
+        "https://somebody@login.city.example",
+        "https://@login.city.example",
+        "https://:secret@login.city.example",
+        "https://login.city.example:",
+        "https://login.city.example:0",
+        "https://login.city.example:443",
+        "https://login.city.example:99999",
+        "https://login.city.example:x",
+        "https://login..example",
+        "https://-login.example",
+        "https://login.city.example.",
+        "https://login city.example",
+        "https://login.city.example\\n",
+        "https://l\u00f6gin.example",
+        "https://login%2fcity.example",
+        "https://login\\\\city.example",
+        "https://[::1]",
+        "https://[::1",
+    ],
+)
+def test_what_is_more_or_less_than_an_origin_is_no_issuer(tmp_path: Path, issuer: str) -> None:
+    (problem,) = _problems(tmp_path, f'\nissuer = "{issuer}"\n')
+    assert (problem.line, problem.key) == (2, "issuer")
+
+
+def test_http_is_for_the_demo_on_localhost_alone(tmp_path: Path) -> None:
+    assert _load(tmp_path, 'issuer = "http://broker.localhost:8400"\ndemo = true\n').tenant == "broker.localhost"
+    for text in (
+        'issuer = "http://broker.localhost:8400"\n',
+        'issuer = "http://login.city.example"\ndemo = true\n',
+        'issuer = "http://localhost"\ndemo = true\n',
+        'issuer = "http://localhost.example"\ndemo = true\n',
+        'issuer = "http://evillocalhost"\ndemo = true\n',
+    ):
+        (problem,) = _problems(tmp_path, text)
+        assert problem.key == "issuer"
+        assert "https" in problem.fix
+
+
+@pytest.mark.spec("house style 18")
+@pytest.mark.parametrize("proxy", ["*", "0.0.0.0/0", "::/0", "proxy.city.example", "", "10.0.0.1/8", "/run/proxy.sock"])
+def test_a_proxy_is_trusted_by_address_or_network_and_never_everybody(tmp_path: Path, proxy: str) -> None:
+    (problem,) = _problems(tmp_path, HTTPS + f'trusted_proxies = ["10.0.0.1", "{proxy}"]\n')
+    assert (problem.line, problem.key) == (2, "trusted_proxies")
+
+
+def test_proxies_by_address_or_network_or_none(tmp_path: Path) -> None:
+    for listed in ([], ["10.1.2.3"], ["10.0.0.0/8", "fd00::/8"]):
+        text = ", ".join(f'"{one}"' for one in listed)
+        assert _load(tmp_path, HTTPS + f"trusted_proxies = [{text}]\n").trusted_proxies == listed
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('listen = "127.0.0.1:99999"', "listen"),
+        ('listen = "127.0.0.1"', "listen"),
+        ('listen = "127.0.0.1:"', "listen"),
+        ("listen = 8400", "listen"),
+        ('database = ""', "database"),
+        ('keys = ""', "keys"),
+        ('demo = "yes"', "demo"),
+        ("demo = 1", "demo"),
+        ("checkpoint_seconds = 0", "checkpoint_seconds"),
+        ("checkpoint_seconds = nan", "checkpoint_seconds"),
+        ("checkpoint_seconds = 4000", "checkpoint_seconds"),
+        ('trusted_proxies = "127.0.0.1"', "trusted_proxies"),
+        ('folder = "/etc"', "folder"),
+    ],
+)
+def test_a_value_that_cannot_be_is_a_problem_with_its_line(tmp_path: Path, line: str, key: str) -> None:
+    (problem,) = _problems(tmp_path, f"# a comment\n{HTTPS}\n{line}\n")
+    assert (problem.line, problem.key) == (4, key)
+
+
+def test_an_unknown_key_names_the_one_that_was_meant(tmp_path: Path) -> None:
+    (problem,) = _problems(tmp_path, HTTPS + 'listn = "127.0.0.1:1"\n')
+    assert (problem.line, problem.what, problem.fix) == (2, "no setting has this name.", "Did you mean listen?")
+    (problem,) = _problems(tmp_path, HTTPS + "entirely_else = 1\n")
+    assert problem.fix == "Remove it."
+    (problem,) = _problems(tmp_path, HTTPS + "[section]\nx = 1\n")
+    assert problem.key == "section"
+    (problem,) = _problems(tmp_path, HTTPS + "folders = 1\n")
+    assert "folder?" not in problem.fix
+
+
+def test_all_problems_come_at_once(tmp_path: Path) -> None:
+    problems = _problems(tmp_path, 'issuer = 3\nlistn = "x"\ncheckpoint_seconds = -1\nfolder = "x"\n')
+    assert {problem.key for problem in problems} == {"issuer", "listn", "checkpoint_seconds", "folder"}
+    assert {problem.line for problem in problems} == {1, 2, 3, 4}
+
+
+def test_an_issuer_that_is_missing_is_said_to_be(tmp_path: Path) -> None:
+    (problem,) = _problems(tmp_path, "")
+    assert (problem.key, problem.what) == ("issuer", "it is missing.")
+
+
+@pytest.mark.parametrize("text", ["issuer", "issuer = ", 'issuer = "a"\nissuer = "b"', "\x00"])
+def test_what_is_no_toml_is_one_problem(tmp_path: Path, text: str) -> None:
+    (problem,) = _problems(tmp_path, text)
+    assert "no TOML" in problem.what
+
+
+def test_what_is_no_utf8_or_not_there_is_one_problem(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        load_settings(tmp_path / "nowhere")
+    (tmp_path / SETTINGS_FILE).write_bytes(b'issuer = "\xff"')
+    with pytest.raises(Misconfigured, match="no TOML"):
+        load_settings(tmp_path)
