@@ -30,14 +30,9 @@ MAX_PORT = 65535
 
 
 def _issuer(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
-        raise ValueError("it is not an absolute http(s) address")
-    if parts.path or not set("?#@").isdisjoint(value) or value != value.lower():
-        raise ValueError("it has more than scheme, host and port in lower case")
     found = ISSUER.fullmatch(value)
     if found is None:
-        raise ValueError("its host is none of letters, digits, hyphens and dots, with no space, and perhaps a port")
+        raise ValueError("it is no https address, or has more than scheme, host and port in lower case")
     if found[2] and (int(found[2]) > MAX_PORT or int(found[2]) == DEFAULT_PORTS[found[1]]):
         raise ValueError("it names a port that there is not, or the one that goes without saying")
     return value
