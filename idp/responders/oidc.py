@@ -40,6 +40,7 @@ ANSWER_PARAMETERS = frozenset(
 SENTENCES = {
     "access_denied": "The sign-in ended without anything being passed on.",
     "temporarily_unavailable": "Nothing could be recorded, so nothing was passed on. Try again in a few minutes.",
+    "unmet_authentication_requirements": "The citizen signed in below the level that was asked for.",
     "unauthorized_client": "The client or its purpose is registered no more.",
 }
 # A provider's keys change by a decision of days; an hour is what a relying party may be behind

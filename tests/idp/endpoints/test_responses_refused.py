@@ -138,7 +138,6 @@ def test_an_answer_of_another_configured_provider_is_refused(visitor: Visitor, s
 
 
 @pytest.mark.spec("OpenID Connect Core Unmet Authentication Requirements 1.0")
-@pytest.mark.xfail(reason="OpenIDProvider.refuse() has no sentence for it yet and says server_error", strict=True)
 def test_assurance_that_is_too_low_is_told_to_the_service_by_its_own_code(visitor: Visitor, stage: Stage) -> None:
     answer = visitor.returns(visitor.signs_in(visitor.asked(visitor.login()), "toomas"))
     _page(answer, 403, STRONGER, stage, "unmet_authentication_requirements")
