@@ -143,3 +143,12 @@ def test_a_made_up_person_with_faults_is_told_with_all_of_them() -> None:
 
 def test_a_spoiled_file_spoils_no_other() -> None:
     assert {p.file for p in problems_of(spoiled(FILE, "basis =", "bassis ="))} == {FILE}
+
+
+@pytest.mark.parametrize("kept", ["released =", "withheld ="])
+def test_an_example_may_say_only_what_goes_or_only_what_stays(kept: str) -> None:
+    dropped = {"released =": "withheld =", "withheld =": "released ="}[kept]
+    text = "".join(line for line in PURPOSE.splitlines(keepends=True) if not line.startswith(dropped))
+    (read,) = load(files(**{FILE: text})).examples[PurposeId("resident-parking")]
+    assert bool(read.released) == (kept == "released =")
+    assert bool(read.withheld) == (kept == "withheld =")
