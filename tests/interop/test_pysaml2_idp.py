@@ -45,7 +45,9 @@ def refused(stage: StageWithPySaml2) -> tuple[int, str]:
         page = answered(stage, browser)
     reference = str(page.tree.xpath("string(//dd/code)"))
     (line,) = [line for line in lines if line["reference"] == reference]
-    assert not [value for value in PERSON.values() if value in page.text + json.dumps(line)]
+    # Shorter ones occur in any page by chance
+    long = [value for value in PERSON.values() if len(value) > 5]
+    assert not [value for value in long if value in page.text + json.dumps(line)]
     return page.status, str(line["check"])
 
 
