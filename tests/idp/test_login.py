@@ -1,0 +1,197 @@
+"""The states of a login: what each may hold, that they travel whole, and that no value shows in their words."""
+
+import dataclasses
+import json
+import zlib
+
+import pytest
+
+from connectors.connector import Expectation
+from idp.codec import Codec
+from idp.login import (
+    ACCESS_TOKEN_LIFE,
+    ANSWER_LIFE,
+    ASKED,
+    CODE_LIFE,
+    DECIDED,
+    DECIDED_LIFE,
+    GRANT,
+    LOGIN_LIFE,
+    REQUESTED,
+    Asked,
+    Decided,
+    Grant,
+    Refused,
+    Released,
+    Requested,
+)
+from idp.seal import LoginId
+from policies.assurance import LevelOfAssurance
+from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
+from policies.authentication import AskedAttribute, AuthenticationRequest
+from policies.errors import NotFound
+from policies.parties import ClientId, ProviderId, PurposeId, Source
+from policies.release import Decision, Outcome, Reason, Ruling
+
+CANARY = "Canary-Kanarbik-1887"
+BIRTHDATE, ADDRESS, EMAIL = AttributeName("birthdate"), AttributeName("address"), AttributeName("email")
+SOURCE = Source("purposes/p.toml", 3)
+
+REQUEST = AuthenticationRequest(
+    client_id=ClientId("parking"),
+    purpose_id=PurposeId("resident-parking"),
+    redirect_uri="https://parking.example/callback",
+    response_mode="query",
+    state="a-state ä",
+    nonce="",
+    code_challenge="c" * 43,
+    asked=(AskedAttribute(BIRTHDATE, EXACT), AskedAttribute(EMAIL, EXACT)),
+    unknown=("shoe_size",),
+    minimum_assurance=LevelOfAssurance.SUBSTANTIAL,
+    force_authentication=False,
+    max_age=None,
+    ui_locales=("et", "en"),
+    in_id_token=(BIRTHDATE,),
+)
+EXPECTATION = Expectation(
+    provider_id=ProviderId("demo-ee"),
+    request_id="_" + "0" * 40,
+    issued_at=1_000,
+    minimum_assurance=LevelOfAssurance.SUBSTANTIAL,
+    force_authentication=True,
+    max_age=60,
+)
+ATTRIBUTES = (
+    Attribute(BIRTHDATE, Form("age_over", "18"), value=True),
+    Attribute(ADDRESS, EXACT, Address(street=CANARY, locality=CANARY, country="EE")),
+    Attribute(EMAIL, EXACT, CANARY),
+)
+RULINGS = (
+    Ruling(BIRTHDATE, EXACT, Outcome.WEAKENED, Reason.LEAST_SUFFICIENT, True, SOURCE, ATTRIBUTES[0]),  # noqa: FBT003 # required
+    Ruling(ADDRESS, EXACT, Outcome.AS_ASKED, Reason.AS_ASKED, False, SOURCE, ATTRIBUTES[1]),  # noqa: FBT003 # as above
+    Ruling(EMAIL, EXACT, Outcome.WITHHELD, Reason.NOT_NEEDED, False, SOURCE),  # noqa: FBT003 # as above
+)
+LOGIN = LoginId("A" * 22)
+ASKED_STATE = Asked(LOGIN, 1_000, REQUEST, EXPECTATION)
+REQUESTED_STATE = Requested(LOGIN, 1_000, REQUEST)
+DECIDED_STATE = Decided(
+    login=LOGIN,
+    end=2_000,
+    request=REQUEST,
+    provider_id=ProviderId("demo-ee"),
+    sub=CANARY,
+    subject=bytes(range(256))[200:232],
+    loa=LevelOfAssurance.HIGH,
+    authenticated_at=900,
+    decision=Decision(RULINGS),
+    policy="p" * 64,
+    notice="n" * 64,
+    response=bytes(range(32)),
+    assertion=b"\xff" * 32,
+    marks_end=3_000,
+)
+GRANTED = Grant(
+    client_id=ClientId("parking"),
+    redirect_uri="https://parking.example/callback",
+    code_challenge="c" * 43,
+    nonce="n",
+    purpose_id=PurposeId("resident-parking"),
+    provider_id=ProviderId("demo-ee"),
+    sub=CANARY,
+    loa=LevelOfAssurance.HIGH,
+    authenticated_at=900,
+    attributes=ATTRIBUTES,
+    in_id_token=(BIRTHDATE,),
+)
+
+
+def test_every_state_travels_whole() -> None:
+    assert REQUESTED.load(REQUESTED.dump(REQUESTED_STATE)) == REQUESTED_STATE
+    assert ASKED.load(ASKED.dump(ASKED_STATE)) == ASKED_STATE
+    assert DECIDED.load(DECIDED.dump(DECIDED_STATE)) == DECIDED_STATE
+    assert GRANT.load(GRANT.dump(GRANTED)) == GRANTED
+
+
+def test_a_predicate_stays_a_predicate_and_a_text_a_text() -> None:
+    """A union of types must not turn True into "true", nor an address into a text."""
+    attributes = GRANT.load(GRANT.dump(GRANTED)).attributes
+    assert [type(attribute.value) for attribute in attributes] == [bool, Address, str]
+    tricky = dataclasses.replace(GRANTED, attributes=(Attribute(EMAIL, EXACT, "true"), Attribute(EMAIL, EXACT, "19640601")))
+    assert [type(attribute.value) for attribute in GRANT.load(GRANT.dump(tricky)).attributes] == [str, str]
+
+
+@pytest.mark.parametrize(
+    "state", [REQUESTED_STATE, ASKED_STATE, DECIDED_STATE, GRANTED], ids=lambda state: type(state).__name__
+)
+def test_a_state_cannot_change(state: object) -> None:
+    for one in dataclasses.fields(state):  # type: ignore[arg-type] # each of them is a dataclass
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(state, one.name, None)
+
+
+def _others() -> list[tuple[Codec[object], bytes]]:
+    codecs = {"requested": REQUESTED, "asked": ASKED, "decided": DECIDED, "grant": GRANT}
+    texts = {
+        "requested": REQUESTED.dump(REQUESTED_STATE),
+        "asked": ASKED.dump(ASKED_STATE),
+        "decided": DECIDED.dump(DECIDED_STATE),
+        "grant": GRANT.dump(GRANTED),
+    }
+    return [(codec, text) for name, codec in codecs.items() for other, text in texts.items() if name != other]  # type: ignore[misc] # read alone
+
+
+def test_no_state_opens_as_another() -> None:
+    opened = 0
+    for codec, text in _others():
+        try:
+            codec.load(text)
+        except NotFound:
+            continue
+        opened += 1
+    # An Asked has all that a Requested has: that it is no Requested is said by the seal's kind, see test_seal
+    assert opened <= 1
+
+
+def test_without_any_one_member_nothing_opens() -> None:
+    members = json.loads(zlib.decompress(DECIDED.dump(DECIDED_STATE)))
+    assert set(members) == {one.name for one in dataclasses.fields(Decided)}
+    for name in members:
+        cut = {key: value for key, value in members.items() if key != name}
+        with pytest.raises(NotFound):
+            DECIDED.load(zlib.compress(json.dumps(cut).encode()))
+
+
+@pytest.mark.spec("decisions.md 15; house style 8")
+def test_no_value_and_no_identifier_shows_in_the_words_of_a_state() -> None:
+    released = Released(REQUEST, CANARY)
+    for state in (DECIDED_STATE, GRANTED, released):
+        assert CANARY not in repr(state)
+        assert CANARY not in str(state)
+        assert repr(DECIDED_STATE.subject) not in repr(state)
+    assert "True" not in repr(ATTRIBUTES[0]), "a predicate is a value too"
+
+
+@pytest.mark.spec("decisions.md I: before a decision we keep no attribute, name or identifier")
+def test_what_lies_in_a_cookie_holds_no_field_for_a_person() -> None:
+    person = {"sub", "subject", "attributes", "decision", "offered", "assertion"}
+    for kind in (Requested, Asked, Refused, AuthenticationRequest, Expectation):
+        assert not person & {one.name for one in dataclasses.fields(kind)}
+
+
+def test_decided_holds_no_value_that_is_withheld() -> None:
+    for ruling in DECIDED_STATE.decision.rulings:
+        assert (ruling.released is None) == (ruling.outcome is Outcome.WITHHELD)
+    assert {one.name for one in dataclasses.fields(Ruling)} == {
+        "name",
+        "asked",
+        "outcome",
+        "reason",
+        "required",
+        "source",
+        "released",
+    }
+
+
+@pytest.mark.spec("decisions.md A; design §2")
+def test_the_lives_are_those_of_the_design() -> None:
+    assert (LOGIN_LIFE, DECIDED_LIFE, ANSWER_LIFE, CODE_LIFE, ACCESS_TOKEN_LIFE) == (900, 300, 60, 60, 300)
