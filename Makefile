@@ -9,7 +9,7 @@ demo: $(VENV)/.product
 	$(BIN)/ciconia demo
 
 test: $(VENV)/.tests
-	$(BIN)/python -m pytest -m "not peer and not slow" -n auto
+	$(BIN)/python -m pytest -m "not peer and not slow" -n auto --dist loadfile
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff format --check .
