@@ -1,0 +1,162 @@
+"""A broker with everything around it but HTTP: the demo's configuration, countries that say what they are told, a store."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from importlib import resources
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
+from idp.broker import Broker, Choice
+from idp.login import GRANT, Asked, Decided, Grant, Released
+from idp.ports import Unit
+from idp.record import Recorder
+from idp.seal import Sealer, from_base64url
+from idp.store.memory import MemoryStore
+from idp.transparency.keys import ledger_keys
+from policies.assurance import LevelOfAssurance
+from policies.attributes import EXACT, Address, AttributeName
+from policies.authentication import AskedAttribute, Assertion, AuthenticationRequest, Offered
+from policies.errors import StoreUnavailable
+from policies.load import Configuration, load
+from policies.parties import ClientId, EntityId, ProviderId, PurposeId, SubjectNamespace, Tenant
+
+TENANT = Tenant("broker.example")
+ISSUER = "https://broker.example"
+NOW = 1_795_600_000
+COUNTRY, OTHER = ProviderId("demo-ee"), ProviderId("demo-lv")
+BIRTHDATE, ADDRESS, EMAIL, FAMILY = (AttributeName(n) for n in ("birthdate", "address", "email", "family_name"))
+ANSWER = Inbound("post", {"SAMLResponse": "x"})
+APPROVE, REFUSE, CANCEL = Choice("approve"), Choice("refuse"), Choice("cancel")
+SECRET = b"s" * 32
+
+REQUEST = AuthenticationRequest(
+    client_id=ClientId("parking"),
+    purpose_id=PurposeId("resident-parking"),
+    redirect_uri="https://city.example/parking/callback",
+    response_mode="query",
+    state="s",
+    nonce="n",
+    code_challenge="c" * 43,
+    asked=tuple(AskedAttribute(name, EXACT) for name in (ADDRESS, BIRTHDATE, EMAIL, FAMILY)),
+    unknown=(),
+    minimum_assurance=LevelOfAssurance.LOW,
+    force_authentication=False,
+    max_age=None,
+    ui_locales=(),
+)
+
+
+def configuration(**edits: tuple[str, str]) -> Configuration:
+    """The demo's configuration; `edits` replaces texts in the files of these names."""
+    words = {
+        "@CITY@": "https://city.example",
+        "@COUNTRY@": "https://estonia.example",
+        "@PARKING_SECRET_SHA256@": "0" * 64,
+        "@BUDGET_SECRET_SHA256@": "0" * 64,
+    }
+    files: dict[str, bytes] = {"metadata/demo-ee.xml": b"<x/>", "metadata/demo-lv.xml": b"<x/>"}
+    folder = resources.files("idp.demo").joinpath("receiving")
+    for part in ("parties", "purposes", "providers"):
+        for file in folder.joinpath(part).iterdir():
+            text = file.read_text(encoding="utf-8")
+            for word, value in words.items():
+                text = text.replace(word, value)
+            stem = file.name.partition(".")[0].replace("-", "_")
+            if stem in edits:
+                assert edits[stem][0] in text
+                text = text.replace(*edits[stem])
+            if stem != "fares":
+                files[f"{part}/{file.name}"] = text.encode()
+    lv = files["providers/demo-ee.toml"].decode().replace("demo-ee", "demo-lv").replace("estonia", "latvia")
+    files["providers/demo-lv.toml"] = lv.replace("demo/EE", "demo/LV").encode()
+    return load(files)
+
+
+def assertion(**changes: object) -> Assertion:
+    made = Assertion(
+        provider_id=COUNTRY,
+        issuer=EntityId("https://estonia.example/metadata"),
+        namespace=SubjectNamespace("demo/EE"),
+        subject="EE-49002280001",
+        offered=Offered(
+            attributes={
+                BIRTHDATE: "1990-02-28",
+                ADDRESS: Address(street="Canal Street 12", locality="Storkhaven", country="NL"),
+                EMAIL: "mari@post.example",
+                FAMILY: "Maasikas",
+            },
+            loa=LevelOfAssurance.HIGH,
+        ),
+        response_id="_response",
+        assertion_id="_assertion",
+        authenticated_at=NOW - 5,
+        not_on_or_after=NOW + 300,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type] # whichever fields a test names
+
+
+@dataclass
+class Country:
+    """A connector that says what a test tells it to say."""
+
+    provider_id: ProviderId
+    says: Assertion
+    asks: list[Ask] = field(default_factory=list)
+
+    def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
+        self.asks.append(ask)
+        expectation = Expectation(
+            self.provider_id, f"_{len(self.asks)}", now, ask.minimum_assurance, ask.force_authentication, ask.max_age
+        )
+        return Redirect("https://estonia.example/sso"), expectation
+
+    def receive(self, _inbound: Inbound, _expectation: Expectation, _now: int) -> Assertion:
+        return self.says
+
+
+class Watched(MemoryStore):
+    """The store in memory, which remembers its units and can be made to fail."""
+
+    def __init__(self) -> None:
+        keys = ledger_keys("broker.example/log", Ed25519PrivateKey.generate(), bytes(32))
+        super().__init__(tenant=TENANT, ledger_keys=keys)
+        self.units: list[Unit] = []
+        self.fails = False
+
+    def commit(self, unit: Unit) -> None:
+        if self.fails:
+            raise StoreUnavailable("SQLITE_FULL")
+        super().commit(unit)
+        self.units.append(unit)
+
+
+class House:
+    """A broker with everything around it."""
+
+    def __init__(self, store: Watched | None = None, **edits: tuple[str, str]) -> None:
+        self.store = store or Watched()
+        self.sealer = Sealer(tenant=TENANT, key=bytes(32))
+        self.country, self.other = Country(COUNTRY, assertion()), Country(OTHER, assertion(provider_id=OTHER))
+        self.broker = Broker(
+            tenant=TENANT,
+            configuration=configuration(**edits),
+            connectors={COUNTRY: self.country, OTHER: self.other},
+            sealer=self.sealer,
+            commits=self.store,
+            decisions=self.store,
+            recorder=Recorder(tenant=TENANT, issuer=ISSUER, template="t", index_key=bytes(32)),
+            pairwise_key=bytes(32),
+        )
+
+    def asked(self, now: int = NOW, **changes: object) -> Asked:
+        request = replace(REQUEST, **changes)  # type: ignore[arg-type] # whichever fields a test names
+        return self.broker.ask(self.broker.begin(request, now), COUNTRY, now)[1]
+
+    def decided(self, now: int = NOW, began: int = NOW, **changes: object) -> Decided:
+        return self.broker.hear(self.asked(began, **changes), ANSWER, "en", now)
+
+    def grant(self, released: Released, now: int = NOW) -> Grant:
+        handle = from_base64url(released.code)
+        row = self.store.parked(TENANT, "code", hashlib.sha256(handle).digest(), now)
+        return GRANT.load(self.sealer.unpark("code", handle, row))

@@ -1,0 +1,355 @@
+"""The steps of a login without HTTP, over the store in memory: their order, their marks, and races between them."""
+
+import threading
+import zlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from idp.broker import SKEW, Choice
+from idp.login import ANSWER_LIFE, CODE_LIFE, DECIDED, DECIDED_LIFE, LOGIN_LIFE, Refused, Released
+from idp.ports import DecisionRow
+from policies.assurance import LevelOfAssurance
+from policies.attributes import AttributeName
+from policies.authentication import Offered
+from policies.errors import Conflict, NotFound, ReleaseDenied, Replayed, RequestRefused, StoreUnavailable
+from policies.parties import ClientId, EntityId, ProviderId, PurposeId, SubjectNamespace
+from tests.idp.house import (
+    ADDRESS,
+    ANSWER,
+    APPROVE,
+    BIRTHDATE,
+    CANCEL,
+    COUNTRY,
+    EMAIL,
+    FAMILY,
+    NOW,
+    OTHER,
+    REFUSE,
+    REQUEST,
+    SECRET,
+    House,
+    assertion,
+)
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def _released(ended: Released | Refused) -> Released:
+    assert isinstance(ended, Released)
+    return ended
+
+
+def test_a_login_begins_with_a_new_id_and_nothing_about_a_person(house: House) -> None:
+    one, other = house.broker.begin(REQUEST, NOW), house.broker.begin(REQUEST, NOW)
+    assert one.login != other.login
+    assert (one.began, one.request) == (NOW, REQUEST)
+    assert house.store.units == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_id": ClientId("nobody")},
+        {"purpose_id": PurposeId("nothing")},
+        {"purpose_id": PurposeId("participatory-budget")},
+        {"redirect_uri": "https://city.example/parking/callback/"},
+    ],
+    ids=repr,
+)
+def test_what_is_registered_no_more_stops_every_step(house: House, changes: Mapping[str, object]) -> None:
+    good = house.decided()
+    request = replace(REQUEST, **changes)  # type: ignore[arg-type] # whichever fields a test names
+    begun = house.broker.begin(request, NOW)
+    asked = replace(house.asked(), request=request)
+    for step in (
+        lambda: house.broker.ask(begun, COUNTRY, NOW),
+        lambda: house.broker.hear(asked, ANSWER, "en", NOW),
+        lambda: house.broker.decide(replace(good, request=request), APPROVE, SECRET, NOW),
+        lambda: house.broker.decide(replace(good, request=request), REFUSE, SECRET, NOW),
+        lambda: house.broker.cancel(begun, NOW),
+    ):
+        with pytest.raises(RequestRefused):
+            step()
+    assert house.store.units == []
+
+
+def test_the_question_carries_the_higher_of_both_levels_and_what_was_forced(house: House) -> None:
+    house.asked(minimum_assurance=LevelOfAssurance.HIGH, force_authentication=True, max_age=60)
+    house.asked(minimum_assurance=LevelOfAssurance.LOW)
+    first, second = house.country.asks
+    assert (first.minimum_assurance, first.force_authentication, first.max_age) == (LevelOfAssurance.HIGH, True, 60)
+    assert second.minimum_assurance is LevelOfAssurance.SUBSTANTIAL, "the purpose's own minimum"
+    assert first.relay_state != second.relay_state
+
+
+def test_choosing_again_replaces_what_is_expected(house: House) -> None:
+    first = house.asked()
+    _, second = house.broker.ask(first, OTHER, NOW + 5)
+    assert (second.login, second.began) == (first.login, first.began)
+    assert second.expectation.provider_id == OTHER
+    with pytest.raises(NotFound):
+        house.broker.ask(first, ProviderId("demo-xx"), NOW)
+
+
+def test_hearing_writes_nothing_and_keeps_only_what_may_go(house: House) -> None:
+    decided = house.decided()
+    assert house.store.units == []
+    assert {ruling.name: str(ruling.released.form) for ruling in decided.decision.rulings if ruling.released} == {
+        ADDRESS: "resident_of(Storkhaven)",
+        BIRTHDATE: "age_over(18)",
+        EMAIL: "exact",
+    }
+    sealed = zlib.decompress(DECIDED.dump(decided))
+    assert b"mari@post.example" in sealed, "the control: it is searched where values lie"
+    for value in (b"Maasikas", b"1990", b"Canal Street", b"49002280001"):
+        assert value not in sealed
+
+
+@pytest.mark.spec("decisions.md 2")
+@pytest.mark.parametrize(
+    ("began", "until", "end", "marks_end"),
+    [
+        (NOW, NOW + 300, NOW + DECIDED_LIFE, NOW + LOGIN_LIFE + SKEW),
+        (NOW - 800, NOW + 300, NOW + 100, NOW + 300 + SKEW),
+        (NOW, NOW + 5_000, NOW + DECIDED_LIFE, NOW + 5_000 + SKEW),
+    ],
+)
+def test_ends_are_those_of_the_design(house: House, began: int, until: int, end: int, marks_end: int) -> None:
+    house.country.says = assertion(not_on_or_after=until)
+    decided = house.decided(began=began)
+    assert (decided.end, decided.marks_end) == (end, marks_end)
+    house.broker.decide(decided, APPROVE, SECRET, NOW)
+    assert {mark.end for mark in house.store.units[0].marks} == {marks_end}
+
+
+@pytest.mark.spec("decisions.md 11: durable first, then released")
+def test_an_approval_is_one_unit_with_marks_record_answer_and_grant(house: House) -> None:
+    decided = house.decided()
+    released = _released(house.broker.decide(decided, Choice("approve", frozenset({EMAIL})), SECRET, NOW))
+    (unit,) = house.store.units
+    assert {mark.kind for mark in unit.marks} == {"login", "response", "assertion"}
+    assert unit.record is not None
+    assert (unit.record.kind, unit.record.subject) == ("release", decided.subject)
+    assert unit.decision is not None
+    assert unit.decision.end == NOW + ANSWER_LIFE
+    (row,) = unit.parked
+    assert (row.kind, row.end) == ("code", NOW + CODE_LIFE)
+    grant = house.grant(released)
+    assert [attribute.name for attribute in grant.attributes] == [ADDRESS, BIRTHDATE, EMAIL]
+    assert (grant.sub, grant.loa, grant.code_challenge) == (decided.sub, LevelOfAssurance.HIGH, "c" * 43)
+
+
+@pytest.mark.parametrize(("choice", "kind"), [(REFUSE, "refusal"), (CANCEL, "cancellation")])
+def test_a_refusal_is_one_unit_without_subject_and_grant(house: House, choice: Choice, kind: str) -> None:
+    ended = house.broker.decide(house.decided(), choice, SECRET, NOW)
+    assert isinstance(ended, Refused)
+    assert ended.error == "access_denied"
+    (unit,) = house.store.units
+    assert {mark.kind for mark in unit.marks} == {"login", "response", "assertion"}
+    assert unit.record is not None
+    assert (unit.record.kind, unit.record.subject) == (kind, None)
+    assert unit.parked == ()
+
+
+def test_leaving_before_any_country_answered_takes_the_logins_mark_alone(house: House) -> None:
+    asked = house.asked()
+    assert house.broker.cancel(asked, NOW).error == "access_denied"
+    (unit,) = house.store.units
+    assert [mark.kind for mark in unit.marks] == ["login"]
+    assert (unit.record, unit.parked) == (None, ())
+    decided = house.broker.hear(asked, ANSWER, "en", NOW)
+    for choice in (APPROVE, REFUSE, CANCEL):
+        with pytest.raises(Replayed):
+            house.broker.decide(decided, choice, SECRET, NOW)
+
+
+@pytest.mark.spec("decisions.md 8")
+def test_the_same_login_secret_and_choice_give_the_same_code_and_nothing_else_does(house: House) -> None:
+    decided = house.decided()
+    first = _released(house.broker.decide(decided, APPROVE, SECRET, NOW))
+    assert _released(house.broker.decide(decided, APPROVE, SECRET, NOW + 59)).code == first.code
+    assert len(house.store.units) == 1
+    for choice, secret, now in (
+        (REFUSE, SECRET, NOW),
+        (CANCEL, SECRET, NOW),
+        (Choice("approve", frozenset({EMAIL})), SECRET, NOW),
+        (APPROVE, b"t" * 32, NOW),
+        (APPROVE, SECRET, NOW + ANSWER_LIFE),
+    ):
+        with pytest.raises(Replayed) as refused:
+            house.broker.decide(decided, choice, secret, now)
+        assert refused.value.check == "decided"
+    assert len(house.store.units) == 1
+
+
+def test_each_choice_has_a_digest_of_its_own_under_each_secret() -> None:
+    choices = [
+        APPROVE,
+        REFUSE,
+        CANCEL,
+        Choice("approve", frozenset({EMAIL})),
+        Choice("approve", frozenset({BIRTHDATE})),
+        Choice("approve", frozenset({EMAIL, BIRTHDATE})),
+    ]
+    assert len({choice.digest(secret) for choice in choices for secret in (SECRET, b"t" * 32)}) == 12
+
+
+@pytest.mark.spec("decisions.md 1: (issuer, response id) and (issuer, assertion id)")
+@pytest.mark.parametrize("again", [{"response_id": "_r2"}, {"assertion_id": "_a2"}, {}], ids=repr)
+def test_a_response_or_assertion_that_was_decided_in_another_login_is_refused(
+    house: House, again: dict[str, object]
+) -> None:
+    house.broker.decide(house.decided(), APPROVE, SECRET, NOW)
+    house.country.says = assertion(**again)
+    second = house.decided()
+    with pytest.raises(Replayed):
+        house.broker.decide(second, APPROVE, SECRET, NOW)
+    assert len(house.store.units) == 1
+
+
+def test_the_same_ids_of_another_issuer_are_others(house: House) -> None:
+    house.broker.decide(house.decided(), APPROVE, SECRET, NOW)
+    house.country.says = assertion(issuer=EntityId("https://latvia.example/metadata"))
+    house.broker.decide(house.decided(), APPROVE, SECRET, NOW)
+    house.country.says = assertion(response_id="_r2", assertion_id="_a2")
+    house.broker.decide(house.decided(), APPROVE, SECRET, NOW)
+    assert len(house.store.units) == 3
+
+
+def test_a_refused_commit_releases_nothing_and_leaves_the_login_alive(house: House) -> None:
+    decided = house.decided()
+    house.store.fails = True
+    for choice in (APPROVE, REFUSE, CANCEL):
+        with pytest.raises(StoreUnavailable):
+            house.broker.decide(decided, choice, SECRET, NOW)
+    with pytest.raises(StoreUnavailable):
+        house.broker.cancel(house.asked(), NOW)
+    house.store.fails = False
+    assert house.grant(_released(house.broker.decide(decided, APPROVE, SECRET, NOW)))
+
+
+@pytest.mark.parametrize(
+    ("choice", "kind"),
+    [
+        (Choice("approve", frozenset({FAMILY})), RequestRefused),
+        (Choice("approve", frozenset({BIRTHDATE})), RequestRefused),
+        (Choice("approve", frozenset({AttributeName("shoe_size")})), RequestRefused),
+        (Choice("refuse", frozenset({EMAIL})), RequestRefused),
+        (Choice("Approve"), RequestRefused),
+        (Choice(""), RequestRefused),
+    ],
+    ids=repr,
+)
+def test_a_choice_that_the_page_does_not_have_is_refused(house: House, choice: Choice, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        house.broker.decide(house.decided(), choice, SECRET, NOW)
+    assert house.store.units == []
+
+
+def test_a_blocked_decision_is_never_approved(house: House) -> None:
+    offered = Offered({BIRTHDATE: "1990-02-28"}, LevelOfAssurance.HIGH)
+    house.country.says = assertion(offered=offered)
+    decided = house.decided()
+    assert decided.decision.blocked == (ADDRESS,)
+    with pytest.raises(ReleaseDenied):
+        house.broker.decide(decided, APPROVE, SECRET, NOW)
+    assert house.store.units == []
+
+
+def test_a_changed_purpose_is_not_what_was_shown(house: House) -> None:
+    decided = house.decided()
+    changed = House(house.store, resident_parking=("Only residents", "Solely residents"))
+    for choice in (APPROVE, REFUSE, CANCEL):
+        with pytest.raises(Replayed) as refused:
+            changed.broker.decide(decided, choice, SECRET, NOW)
+        assert refused.value.check == "policy_changed"
+
+
+@pytest.mark.parametrize(
+    ("edit", "allowed"),
+    [
+        (('birthdate = "age_over(18)"', 'birthdate = "exact"'), True),
+        (('birthdate = "age_over(18)"\n', ""), False),
+        (('email = "exact"', ""), False),
+    ],
+    ids=repr,
+)
+def test_a_registration_that_was_narrowed_lets_nothing_more_go(
+    house: House, edit: tuple[str, str], *, allowed: bool
+) -> None:
+    decided = house.decided()
+    changed = House(house.store, parking=edit)
+    if allowed:
+        assert changed.broker.decide(decided, APPROVE, SECRET, NOW)
+        return
+    with pytest.raises(Replayed) as refused:
+        changed.broker.decide(decided, APPROVE, SECRET, NOW)
+    assert refused.value.check == "policy_changed"
+
+
+@pytest.mark.spec("decisions.md 27")
+def test_sub_is_of_person_namespace_and_sector(house: House) -> None:
+    first = house.decided().sub
+    assert house.decided().sub == first
+    budget = house.decided(
+        client_id=ClientId("budget"),
+        purpose_id=PurposeId("participatory-budget"),
+        redirect_uri="https://city.example/budget/callback",
+    )
+    subs = {first, budget.sub}
+    for changes in ({"subject": "EE-49002280002"}, {"namespace": SubjectNamespace("demo/LV")}):
+        house.country.says = assertion(**changes)
+        subs.add(house.decided().sub)
+    assert len(subs) == 4
+    assert not any("49002280" in sub for sub in subs)
+
+
+def test_many_at_once_with_the_same_choice_get_one_answer(house: House) -> None:
+    decided = house.decided()
+    barrier = threading.Barrier(8)
+
+    def press(_: int) -> str:
+        barrier.wait()
+        return _released(house.broker.decide(decided, APPROVE, SECRET, NOW)).code
+
+    with ThreadPoolExecutor(8) as threads:
+        codes = set(threads.map(press, range(8)))
+    assert len(codes) == 1
+    assert len(house.store.units) == 1
+
+
+def test_of_many_different_choices_at_once_one_stands(house: House) -> None:
+    decided = house.decided()
+    choices = [APPROVE, REFUSE, CANCEL, Choice("approve", frozenset({EMAIL}))] * 2
+    barrier = threading.Barrier(len(choices))
+
+    def press(choice: Choice) -> Choice | None:
+        barrier.wait()
+        try:
+            house.broker.decide(decided, choice, SECRET, NOW)
+        except Replayed:
+            return None
+        return choice
+
+    with ThreadPoolExecutor(len(choices)) as threads:
+        stood = [choice for choice in threads.map(press, choices) if choice is not None]
+    assert len(house.store.units) == 1
+    assert len(set(stood)) == 1
+    assert len(stood) == 2, "the same choice, pressed twice, gets the same answer"
+
+
+def test_a_conflict_that_no_decision_explains_is_a_replay(house: House) -> None:
+    """The mark outlives the row of the decision: after a minute nobody can tell what was chosen, and it is refused."""
+    decided = house.decided()
+    house.broker.decide(decided, APPROVE, SECRET, NOW)
+    house.store.purge(NOW + ANSWER_LIFE)
+    with pytest.raises(Replayed) as refused:
+        house.broker.decide(decided, APPROVE, SECRET, NOW + ANSWER_LIFE)
+    assert isinstance(refused.value.__cause__, Conflict)
+    assert isinstance(house.store.units[0].decision, DecisionRow)
