@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from connectors.connector import Ask, Connector, Inbound, Outbound
+from connectors.signatures.jws import base64url
 from idp.login import (
     ANSWER_LIFE,
     CODE_LIFE,
@@ -31,7 +32,7 @@ from idp.login import (
 )
 from idp.ports import Commits, DecisionRow, Decisions, Mark, Unit
 from idp.record import Recorder
-from idp.seal import LoginId, Sealer, base64url, new_login_id
+from idp.seal import LoginId, Sealer, new_login_id
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Attribute, AttributeName
 from policies.authentication import Assertion, AuthenticationRequest

@@ -9,8 +9,6 @@ Two uses, two key derivations, one master key a tenant (decisions.md 4; hourly w
   and neither it nor the configuration opens the payload without the handle.
 """
 
-import base64
-import binascii
 import hashlib
 import secrets
 from typing import NewType
@@ -20,7 +18,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from connectors.signatures.jws import base64url, from_base64url
 from idp.ports import ParkedRow
+from idp.transparency.keys import framed
 from policies.errors import NotFound, Replayed
 from policies.parties import Tenant
 
@@ -32,22 +32,6 @@ NONCE_BYTES = 12
 END_BYTES = 8
 # A sealed text that we made is far shorter; the limit is that of a form field.
 MAX_SEALED = 64 * 1024
-
-
-def base64url(data: bytes) -> str:
-    """Base64url without padding (RFC 4648 §5)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def from_base64url(text: str) -> bytes:
-    """The bytes of one canonical base64url spelling; ValueError for any other spelling."""
-    try:
-        data = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise ValueError("not base64url") from error
-    if base64url(data) != text:
-        raise ValueError("not the canonical base64url spelling")
-    return data
 
 
 def new_login_id() -> LoginId:
@@ -103,17 +87,12 @@ class Sealer:
 
     def derive(self, purpose: str, *parts: bytes) -> bytes:
         """32 bytes that only we can compute from `parts`: codes and ids of one decision (decisions.md 8)."""
-        info = _framed(b"derive", purpose.encode(), *parts)
+        info = framed(b"derive", purpose.encode(), *parts)
         return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(self._key)
 
     def _subkey(self, use: bytes, kind: str, binding: bytes) -> bytes:
-        info = _framed(use, self._tenant.encode(), kind.encode(), binding)
+        info = framed(use, self._tenant.encode(), kind.encode(), binding)
         return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(self._key)
 
     def _associated(self, kind: str, login: str, ends: bytes, bound: tuple[bytes, ...]) -> bytes:
-        return _framed(VERSION, self._tenant.encode(), kind.encode(), login.encode(), ends, *bound)
-
-
-def _framed(*parts: bytes) -> bytes:
-    """Length-prefixed, so that no two lists of parts give the same bytes."""
-    return b"".join(len(part).to_bytes(4) + part for part in parts)
+        return framed(VERSION, self._tenant.encode(), kind.encode(), login.encode(), ends, *bound)

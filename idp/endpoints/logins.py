@@ -11,9 +11,10 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from connectors.signatures.jws import base64url, from_base64url
 from idp.login import ANSWER_LIFE, ASKED, DECIDED_LIFE, LOGIN_LIFE, REQUESTED, Asked, Requested
 from idp.ports import Commits, Parked, Unit
-from idp.seal import LoginId, Sealer, base64url, from_base64url
+from idp.seal import LoginId, Sealer
 from policies.errors import NotFound, Replayed
 from policies.parties import Tenant
 

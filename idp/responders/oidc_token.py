@@ -11,14 +11,14 @@ import re
 from collections.abc import Collection, Mapping
 
 from connectors.formats.claims import Json
-from connectors.signatures.jws import sign
+from connectors.signatures.jws import base64url, from_base64url, sign
 from connectors.signatures.signer import Signer
 from idp.login import ACCESS_TOKEN_LIFE, CODE_LIFE, GRANT, Grant
 from idp.ports import Commits, Mark, Parked, Unit
 from idp.responders.direct import JsonAnswer, oauth_error, success, unavailable
 from idp.responders.oidc_claims import wire_claims
 from idp.responders.oidc_client import Authenticated, Clients
-from idp.seal import Sealer, base64url, from_base64url
+from idp.seal import Sealer
 from policies.catalogue import Catalogue
 from policies.errors import Conflict, NotFound, RequestRefused, StoreUnavailable
 from policies.parties import ClientId, ProviderId, PurposeId, RelyingParty, Tenant

@@ -7,11 +7,12 @@ from importlib import resources
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
+from connectors.signatures.jws import from_base64url
 from idp.broker import Broker, Choice
 from idp.login import GRANT, Asked, Decided, Grant, Released
 from idp.ports import Unit
 from idp.record import Recorder
-from idp.seal import Sealer, from_base64url
+from idp.seal import Sealer
 from idp.store.memory import MemoryStore
 from idp.transparency.keys import ledger_keys
 from policies.assurance import LevelOfAssurance

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.seal import MAX_SEALED, LoginId, Sealer, base64url, from_base64url, new_login_id
+from connectors.signatures.jws import base64url, from_base64url
+from idp.seal import MAX_SEALED, LoginId, Sealer, new_login_id
 from policies.errors import NotFound, Replayed
 from policies.parties import Tenant
 

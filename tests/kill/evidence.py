@@ -8,9 +8,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from connectors.signatures.jws import from_base64url
 from idp.keys.folder import load_keys
 from idp.login import CODE_LIFE
-from idp.seal import from_base64url
 from idp.settings import load_settings
 from idp.store import tables
 from idp.store.engine import database_file, open_engine

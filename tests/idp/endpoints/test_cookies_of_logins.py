@@ -7,9 +7,10 @@ from typing import Any  # structlog's own type of an event
 
 import pytest
 
+from connectors.signatures.jws import base64url
 from idp.endpoints.logins import STATE, STRICT
 from idp.login import LOGIN_LIFE, REQUESTED, Requested
-from idp.seal import LoginId, Sealer, base64url
+from idp.seal import LoginId, Sealer
 from policies.parties import Tenant
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Answer, SetCookie, Visitor, login_of

@@ -10,11 +10,12 @@ from dataclasses import replace
 from connectors.connector import Inbound, Outbound, Redirect
 from connectors.formats.claims import Json
 from connectors.signatures.jwk import public_jwk
+from connectors.signatures.jws import base64url
 from connectors.signatures.signer import Signer
 from idp.login import CODE_LIFE, GRANT, Grant
 from idp.ports import Unit
 from idp.responders.oidc import OpenIDProvider
-from idp.seal import Sealer, base64url
+from idp.seal import Sealer
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
 from policies.authentication import AuthenticationRequest

@@ -13,9 +13,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, KeySetSerialization
 
 from connectors.formats.claims import Json
+from connectors.signatures.jws import base64url, from_base64url
 from idp.login import ACCESS_TOKEN_LIFE, CODE_LIFE, GRANT
 from idp.responders.direct import JsonAnswer
-from idp.seal import base64url, from_base64url
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Attribute, AttributeName
 from policies.parties import ClientId, PurposeId, Tenant
