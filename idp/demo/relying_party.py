@@ -20,6 +20,7 @@ from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import base64url, sign, verify
 from connectors.signatures.signer import Signer
 from idp.demo.loopback import client, send
+from policies.errors import AssertionRejected
 
 WAITING = 900
 ASSERTION_LIFE = 60
@@ -143,8 +144,11 @@ class RelyingPartyOfCity:
 
     def _id_token(self, token: str, access_token: str, pending: Pending) -> Mapping[str, object]:
         jwks = send(self._http, "GET", self._endpoint("jwks_uri")).text
-        keys = keys_from_jwks(jwks, self.service.alg)
-        claims = verify(token, keys, alg=self.service.alg, types={"JWT"}).members
+        try:
+            keys = keys_from_jwks(jwks, self.service.alg)
+            claims = verify(token, keys, alg=self.service.alg, types={"JWT"}).members
+        except AssertionRejected as error:
+            raise AnswerRefusedError("id_token signature") from error
         left = hashlib.sha256(access_token.encode()).digest()[:16]
         now = self._clock()
         expires, issued = claims.get("exp"), claims.get("iat")
