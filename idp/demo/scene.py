@@ -71,6 +71,8 @@ class Scene:
             server.stop()
         for thread in self._threads:
             thread.join(STOPPING_SECONDS)
+        for listening in self._sockets.values():
+            listening.close()
         self.city.close()
         self.application.stop()
 

@@ -1,0 +1,116 @@
+"""The demo city's web site: its services, what it shows, and what it refuses to believe."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from idp.demo.browser import Browser, Page
+from idp.demo.loopback import client, send
+from idp.demo.scene import Scene
+
+
+def _approved(browser: Browser, scene: Scene, service: str, citizen: str = "mari") -> Page:
+    """The page that leads back to the city."""
+    picker = browser.get(f"{scene.city_base}/{service}/login")
+    country = browser.get(picker.link("//a[contains(@href, '/at/')]"), origin=scene.issuer)
+    posting = browser.submit(country, {"citizen": citizen})
+    return browser.submit(browser.submit(posting, {}), {"choice": "approve"}, "//form[.//*[@name='decided']]")
+
+
+def _text(page: Page) -> str:
+    return " ".join(page.tree.text_content().split())
+
+
+def test_the_front_page_lists_three_services(browser: Browser, scene: Scene) -> None:
+    page = browser.get(scene.city_base)
+    links = page.tree.xpath("//a[@class='b']/@href")
+    assert links == ["/parking/login", "/fares/login", "/budget/login"]
+
+
+def test_a_service_that_there_is_not_is_said_to_be(browser: Browser, scene: Scene) -> None:
+    for path in ("/taxes/login", "/taxes/callback"):
+        page = browser.get(f"{scene.city_base}{path}")
+        assert page.status == 404
+        assert "no such service" in page.text
+
+
+def test_signing_in_begins_at_the_broker_and_leaves_a_state_in_this_browser(scene: Scene) -> None:
+    with client() as http:
+        response = send(http, "GET", f"{scene.city_base}/parking/login")
+    assert response.status_code == 303
+    asked = parse_qs(urlsplit(response.headers["location"]).query)
+    cookie = response.headers["set-cookie"]
+    assert cookie.startswith(f"state-parking={asked['state'][0]};")
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert "Path=/parking/" in cookie
+
+
+def test_the_last_page_shows_all_that_the_service_was_told_and_no_more(browser: Browser, scene: Scene) -> None:
+    leaving = _approved(browser, scene, "parking")
+    page = browser.get(leaving.link("//main//a"), origin=scene.issuer)
+    assert page.status == 200
+    assert page.tree.xpath("//dt/text()") == ["age_over_18", "resident_of", "sub"]
+    assert "http://eidas.europa.eu/LoA/high" in page.text
+    for value in ("Maasikas", "1990", "Canal Street", "4711", "post.example", "49002280001"):
+        assert value not in page.text
+
+
+def test_an_answer_in_another_browser_is_not_believed(browser: Browser, scene: Scene) -> None:
+    back = _approved(browser, scene, "parking").link("//main//a")
+    with Browser() as stranger:
+        page = stranger.get(back, origin=scene.issuer)
+    assert page.status == 403
+    assert "state" in _text(page)
+
+
+def test_an_answer_that_comes_again_is_not_believed(browser: Browser, scene: Scene) -> None:
+    back = _approved(browser, scene, "parking").link("//main//a")
+    assert browser.get(back, origin=scene.issuer, accept="application/json").status == 200
+    again = browser.get(back, origin=scene.issuer, accept="application/json")
+    assert (again.status, again.json()) == (403, {"refused": "state"})
+
+
+def test_a_code_of_one_service_is_of_no_use_to_another(browser: Browser, scene: Scene) -> None:
+    back = _approved(browser, scene, "fares").link("//main//a")
+    code = parse_qs(urlsplit(back).query)["code"][0]
+    other = _approved(browser, scene, "parking").link("//main//a")
+    mixed = other.replace(parse_qs(urlsplit(other).query)["code"][0], code)
+    page = browser.get(mixed, origin=scene.issuer, accept="application/json")
+    assert (page.status, page.json()) == (403, {"refused": "the broker answered 400: invalid_grant"})
+
+
+def test_an_answer_without_anything_is_refused_with_a_page(browser: Browser, scene: Scene) -> None:
+    page = browser.get(f"{scene.city_base}/parking/callback")
+    assert page.status == 403
+    assert "Back to the city" in page.text
+
+
+def test_what_an_answer_says_is_never_markup(browser: Browser, scene: Scene) -> None:
+    browser.get(f"{scene.city_base}/parking/login")
+    state = next(value for (_, name), value in browser._jar.items() if name == "state-parking").rpartition("|")[0]
+    url = f"{scene.city_base}/parking/callback?state={state}&iss={scene.issuer}&error=%3Cscript%3Ealert(1)%3C/script%3E"
+    page = browser.get(url)
+    assert page.status == 403
+    assert "<script>" not in page.text
+    assert "&lt;script&gt;" in page.text
+
+
+@pytest.mark.spec("decisions.md 27")
+def test_two_services_of_one_sector_know_the_same_person_and_the_third_another(browser: Browser, scene: Scene) -> None:
+    subs = {}
+    for service in ("parking", "fares", "budget"):
+        back = _approved(browser, scene, service).link("//main//a")
+        page = browser.get(back, origin=scene.issuer, accept="application/json")
+        id_token = page.json()["id_token"]
+        assert isinstance(id_token, dict)
+        subs[service] = id_token["sub"]
+    assert subs["parking"] == subs["fares"]
+    assert subs["budget"] != subs["parking"]
+
+
+def test_its_pages_are_kept_by_nobody(scene: Scene) -> None:
+    with client() as http:
+        response = send(http, "GET", f"{scene.city_base}/parking/callback")
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["referrer-policy"] == "no-referrer"
