@@ -88,8 +88,8 @@ def _heard(site: Site, request: Request, inbound: Inbound) -> Response:
 
 def _rejected(site: Site, request: Request, error: AssertionRejected, asked: AuthenticationRequest) -> Response:
     """No country vouched as it has to: the page says why, and the way back tells the service as much as it may know."""
-    back = site.openid.refuse(asked, _oauth_error(error))
-    return site.error(request, error, back=back, service=site.service(asked, site.language(request)))
+    back, language = site.openid.refuse(asked, _oauth_error(error)), site.language(request, asked)
+    return site.error(request, error, back=back, service=site.service(asked, language), language=language)
 
 
 def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -> Response:

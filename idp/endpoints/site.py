@@ -91,13 +91,20 @@ class Site:
         return response
 
     def error(
-        self, request: Request, error: BrokerError, *, back: Outbound | None = None, service: Text | None = None
+        self,
+        request: Request,
+        error: BrokerError,
+        *,
+        back: Outbound | None = None,
+        service: Text | None = None,
+        language: str = "",
     ) -> Response:
         """One page, whatever happened: whose move it is, a reference that finds the line in the log, a way back if safe."""
         reference = secrets.token_hex(REFERENCE_BYTES)
         log_error(request, error, reference)
         target, fields = (back.url, back.fields if isinstance(back, Post) else ()) if back else ("", ())
-        view = ErrorView(self.language(request), known_code(error.code), reference, target, service, fields)
+        tag = language or self.language(request)
+        view = ErrorView(tag, known_code(error.code), reference, target, service, fields)
         response = page(self.pages.error(view), view.kind, (), status=status_of(error))
         if isinstance(error, StoreUnavailable):
             response.headers["Retry-After"] = RETRY_AFTER

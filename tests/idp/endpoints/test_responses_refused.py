@@ -168,6 +168,12 @@ def test_who_does_not_sign_in_is_told_so_and_the_service_too(visitor: Visitor, s
     _line(logs, answer, {"status"})
 
 
+def test_the_page_speaks_the_language_that_the_service_passed_on(visitor: Visitor) -> None:
+    answer = visitor.returns(visitor.signs_in(visitor.asked(visitor.login(ui_locales="et")), ""))
+    assert (answer.status, answer.found("/html/@lang")) == (403, ["et"])
+    assert "Elanike parkimine" in answer.text
+
+
 def test_a_refused_response_does_not_end_the_login(visitor: Visitor, stage: Stage) -> None:
     question = visitor.asked(visitor.login())
     assert visitor.returns(Forgery(signed=()).made(stage, question)).status == 403
