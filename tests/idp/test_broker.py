@@ -353,3 +353,10 @@ def test_a_conflict_that_no_decision_explains_is_a_replay(house: House) -> None:
         house.broker.decide(decided, APPROVE, SECRET, NOW + ANSWER_LIFE)
     assert isinstance(refused.value.__cause__, Conflict)
     assert isinstance(house.store.units[0].decision, DecisionRow)
+
+
+@pytest.mark.spec("decisions.md 8: HMACs over the login id and the Strict cookie's secret")
+def test_whoever_knows_the_login_but_not_the_secret_cannot_tell_the_code(house: House) -> None:
+    decided = house.decided()
+    codes = {_released(House().broker.decide(decided, APPROVE, secret, NOW)).code for secret in (SECRET, SECRET, b"t" * 32)}
+    assert len(codes) == 2
