@@ -15,7 +15,7 @@ from connectors.formats.saml import (
     read_unverified_response,
 )
 from connectors.mapping import ADDRESS_PARTS, offered_attributes
-from connectors.metadata import misconfigured, pinned_provider
+from connectors.metadata.pinned import misconfigured, pinned_provider
 from connectors.response_checks import (
     MAX_AGE,
     Envelope,

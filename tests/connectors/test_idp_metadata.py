@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from connectors.formats.metadata import read_identity_provider
-from connectors.metadata import pinned_provider
+from connectors.metadata.pinned import pinned_provider
 from connectors.signatures.jwk import thumbprint
 from connectors.signatures.keys import ALGORITHMS, MIN_RSA_BITS, RSA_SHA256, prepared
 from policies.errors import Misconfigured

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from connectors.formats.saml import read_unverified_response
-from connectors.metadata import pinned_provider
+from connectors.metadata.pinned import pinned_provider
 from connectors.saml import RESPONSE
 from connectors.signatures.parse import (
     MAX_ATTRIBUTES,
