@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from policies.assurance import LevelOfAssurance
+from policies.attributes import AttributeName
 from policies.authentication import Assertion
 from policies.parties import ProviderId
 
@@ -13,11 +14,12 @@ from policies.parties import ProviderId
 class Inbound:
     """A message as it came over HTTP: each parameter once (a repeated one was refused before), not yet believed.
 
-    `binding` is `redirect` (query) or `post` (form body).
+    `binding` is `redirect` (query) or `post` (form body). `raw` is the query as it came: a detached signature covers that.
     """
 
     binding: str
     parameters: Mapping[str, str] = field(repr=False)
+    raw: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,15 @@ Outbound = Redirect | Post
 
 
 @dataclass(frozen=True, slots=True)
+class Requester:
+    """Whom we ask for, as far as another country may know: name, `public` or `private`, and a URI where it wants one."""
+
+    provider_name: str
+    sp_type: str
+    requester_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """What we want of an identity provider in one login."""
 
@@ -47,6 +58,10 @@ class Ask:
     force_authentication: bool
     # the relying party's max_age in seconds: the answer's AuthnInstant is held against it
     max_age: int | None = None
+    # what the purpose needs of the citizen, and what of it cannot be missing: nobody asks for more
+    attributes: tuple[AttributeName, ...] = ()
+    required: frozenset[AttributeName] = frozenset()
+    requester: Requester | None = None
 
 
 @dataclass(frozen=True, slots=True)

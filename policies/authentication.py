@@ -39,6 +39,8 @@ class AuthenticationRequest:
     ui_locales: tuple[str, ...]
     # catalogue names that go into the id_token (claims.id_token); all others go to userinfo
     in_id_token: tuple[AttributeName, ...] = ()
+    # the country that the service names (acr_values `country:EE`), "" where the citizen chooses
+    country: str = ""
 
 
 @dataclass(frozen=True, slots=True)

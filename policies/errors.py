@@ -113,6 +113,13 @@ class StoreUnavailable(BrokerError):
     public = "We cannot record anything at the moment, so nothing was passed on. Please try again in a few minutes."
 
 
+class PeerUnavailable(BrokerError):
+    """Another country's node cannot be asked or answered now: nothing valid and approved is known of it."""
+
+    code = "country_unavailable"
+    public = "The sign-in service of this country cannot be reached at the moment. Please try again later."
+
+
 class Misconfigured(BrokerError):
     """The operator's move, at start: every problem of the configuration at once."""
 

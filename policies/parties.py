@@ -14,6 +14,7 @@ ProviderId = NewType("ProviderId", str)
 PurposeId = NewType("PurposeId", str)
 Sector = NewType("Sector", str)
 SubjectNamespace = NewType("SubjectNamespace", str)
+NodeId = NewType("NodeId", str)
 
 # A text in several languages, by BCP 47 tag; "en" is always there.
 Translated = Mapping[str, str]
@@ -58,11 +59,45 @@ class RelyingParty:
     # the one algorithm of its client assertions: "ES256", "ES384" or "RS256"
     authentication_alg: str = "ES256"
     id_token_alg: str = "ES256"
+    # what other countries' nodes are told of it: "public" or "private", and a URI for nodes that ask for one ("" is ours)
+    sp_type: str = "public"
+    requester_id: str = ""
+    # Other countries' nodes learn our own name in place of its (decisions.md 19)
+    blind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another country's node, as registered: known by its signed metadata, and by nothing else (eidas.md §6)."""
+
+    entity_id: EntityId
+    # ISO 3166-1 alpha-2: the NodeCountry that its metadata must have
+    country: str
+    metadata_url: str
+    # DER of the certificate whose key signs its metadata
+    certificate: bytes = field(repr=False)
+    # what the operator approves in advance: the digest of its metadata (`ciconia metadata pending`); "" approves nothing
+    digest: str
+    # the networks that its address may lie in; none: public addresses alone
+    networks: tuple[str, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class RequestingNode:
+    """A receiving node of another country, which asks this sending node about its citizens."""
+
+    node_id: NodeId
+    title: Translated
+    peer: Peer
+    source: Source
+    # Whether it may learn that the citizen refused (decisions.md 29)
+    tell_refusal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityProvider:
-    """An identity provider of a country, asked over SAML 2.0. Its metadata is pinned in a file."""
+    """Who vouches for a country's citizens: an identity provider (SAML 2.0, its metadata pinned), or the country's node."""
 
     provider_id: ProviderId
     title: Translated
@@ -82,3 +117,10 @@ class IdentityProvider:
     source: Source
     # "redirect" or "post"
     binding: str = "redirect"
+    # "saml", or "eidas" for a country's node: then `peer` says where its metadata is, and `metadata` is empty
+    protocol: str = "saml"
+    peer: Peer | None = None
+    # Whether its scheme is notified (Regulation (EU) 910/2014 art. 9): what a sending node may call its levels
+    notified: bool = False
+    # wire name -> our attribute, where it holds that attribute's transliteration to Latin script
+    latin: Mapping[str, AttributeName] = field(default_factory=dict)

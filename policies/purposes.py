@@ -51,3 +51,5 @@ class Purpose:
     minimum_assurance: LevelOfAssurance
     digest: str
     source: Source
+    # the countries whose citizens it is for (ISO 3166-1 alpha-2); none: every country that is connected
+    countries: tuple[str, ...] = ()

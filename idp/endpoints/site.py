@@ -27,6 +27,7 @@ from policies.errors import (
     AssertionRejected,
     BrokerError,
     NotFound,
+    PeerUnavailable,
     ReleaseDenied,
     Replayed,
     RequestRefused,
@@ -130,7 +131,7 @@ def status_of(error: BrokerError) -> int:
             return 403
         case NotFound():
             return 404
-        case StoreUnavailable():
+        case StoreUnavailable() | PeerUnavailable():
             return 503
         case _:
             return 500

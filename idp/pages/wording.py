@@ -45,6 +45,7 @@ MOVES: Mapping[str, Move] = {
     "conflict": Move.CITIZEN,
     "not_found": Move.CITIZEN,
     "store_unavailable": Move.OPERATOR,
+    "country_unavailable": Move.PROVIDER,
     "misconfigured": Move.OPERATOR,
     "started_elsewhere": Move.CITIZEN,
     "login_ended": Move.CITIZEN,
