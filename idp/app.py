@@ -14,10 +14,11 @@ from connectors.saml import SamlConnector, service_provider_metadata
 from idp.broker import Broker
 from idp.configuration import load_configuration
 from idp.endpoints import login, oidc, records
+from idp.endpoints.city import CitySite
 from idp.endpoints.edge import Edge
 from idp.endpoints.logins import Logins
-from idp.endpoints.site import Site
 from idp.keys.folder import Keys, load_keys
+from idp.login import CityStates
 from idp.pages.headers import headers
 from idp.pages.languages import choose_language
 from idp.pages.render import Pages
@@ -53,7 +54,7 @@ class Application:
         self.sequencer = Sequencer(self.store, keys.ledger, checkpoint_seconds=settings.checkpoint_seconds)
         sealer = Sealer(tenant=settings.tenant, key=keys.sealing)
         self._pages = Pages()
-        self.site = Site(
+        self.city = CitySite(
             tenant=settings.tenant,
             issuer=settings.issuer,
             broker=self._broker(configuration, sealer),
@@ -69,15 +70,17 @@ class Application:
                 commits=self.store,
                 parked=self.store,
             ),
-            logins=Logins(tenant=settings.tenant, sealer=sealer, commits=self.store, parked=self.store),
+            logins=Logins(
+                tenant=settings.tenant, sealer=sealer, commits=self.store, parked=self.store, states=CityStates()
+            ),
             sealer=sealer,
             pages=self._pages,
             catalogue=configuration.catalogue,
             log=self.store,
             clock=clock,
-            service_metadata=self._metadata,
+            metadata={"/saml/metadata": self._metadata},
         )
-        web = _web(self.site)
+        web = _web(self.city)
         # As the framework's own outermost layer would answer first, ours stands right inside of it
         web.add_middleware(Edge, issuer=settings.issuer, page=self._unforeseen)
         self.asgi: ASGIApp = web
@@ -169,7 +172,7 @@ def _connectors(
     }
 
 
-def _web(site: Site) -> FastAPI:
+def _web(site: CitySite) -> FastAPI:
     """All endpoints, and one page for every error."""
     # One spelling of an address: a redirect of the framework's would repeat the query, and a form, somewhere else
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)

@@ -8,15 +8,12 @@ Relying party, purpose and identity provider are looked up again at each step: a
 permission.
 """
 
-import hashlib
-import hmac
-import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from connectors.connector import Ask, Connector, Inbound, Outbound
 from connectors.signatures.jws import base64url
+from idp.ending import SKEW, Choice, commit_once, login_digest, login_mark, message_digest
 from idp.login import (
     ANSWER_LIFE,
     CODE_LIFE,
@@ -32,33 +29,18 @@ from idp.login import (
 )
 from idp.ports import Commits, DecisionRow, Decisions, Mark, Unit
 from idp.record import Recorder
-from idp.seal import LoginId, Sealer, new_login_id
+from idp.seal import Sealer, new_login_id
 from policies.assurance import LevelOfAssurance
-from policies.attributes import Attribute, AttributeName
-from policies.authentication import Assertion, AuthenticationRequest
-from policies.errors import Conflict, NotFound, ReleaseDenied, Replayed, RequestRefused
+from policies.attributes import Attribute
+from policies.authentication import AuthenticationRequest
+from policies.errors import NotFound, ReleaseDenied, Replayed, RequestRefused
 from policies.load import Configuration
 from policies.parties import IdentityProvider, ProviderId, RelyingParty, Tenant
 from policies.pseudonyms import pairwise_subject
 from policies.purposes import Purpose
 from policies.release import choose, decide
 
-# saml2int's skew (spec: three to five minutes): a mark outlives the assertion by it
-SKEW = 180
 ACCESS_DENIED = "access_denied"
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What the citizen pressed: `approve`, `refuse` or `cancel`, and the optional attributes that they ticked."""
-
-    word: str
-    shared: frozenset[AttributeName] = frozenset()
-
-    def digest(self, secret: bytes) -> bytes:
-        """What the same choice in the same browser gives again, and no other (decisions.md 8)."""
-        text = "\n".join([self.word, *sorted(self.shared)])
-        return hmac.digest(secret, b"choice\n" + text.encode(), "sha256")
 
 
 class Broker:
@@ -143,8 +125,8 @@ class Broker:
             decision=decision,
             policy=purpose.digest,
             notice=self._recorder.notice(language, purpose, decision),
-            response=_mark_digest(assertion, assertion.response_id),
-            assertion=_mark_digest(assertion, assertion.assertion_id),
+            response=message_digest(assertion.issuer, assertion.response_id),
+            assertion=message_digest(assertion.issuer, assertion.assertion_id),
             # decisions.md 2: the later of the login's end and the assertion's own, plus skew
             marks_end=max(asked.began + LOGIN_LIFE, assertion.not_on_or_after) + SKEW,
         )
@@ -180,10 +162,10 @@ class Broker:
         choice = Choice("cancel").digest(self._sealer.derive("cancel", login.login.encode()))
         unit = Unit(
             tenant=self._tenant,
-            marks=(self._login_mark(login.login, login.began + LOGIN_LIFE + SKEW),),
-            decision=DecisionRow(_digest(login.login), choice, now + ANSWER_LIFE),
+            marks=(login_mark(login.login, login.began + LOGIN_LIFE + SKEW),),
+            decision=DecisionRow(login_digest(login.login), choice, now + ANSWER_LIFE),
         )
-        self._once(unit, now)
+        commit_once(self._commits, self._decisions, unit, now)
         return Refused(login.request, ACCESS_DENIED)
 
     def _approve(
@@ -219,26 +201,15 @@ class Broker:
         whole = Unit(
             tenant=unit.tenant,
             marks=(
-                self._login_mark(decided.login, decided.marks_end),
+                login_mark(decided.login, decided.marks_end),
                 Mark("response", decided.response, decided.marks_end),
                 Mark("assertion", decided.assertion, decided.marks_end),
             ),
-            decision=DecisionRow(_digest(decided.login), choice.digest(secret), now + ANSWER_LIFE),
+            decision=DecisionRow(login_digest(decided.login), choice.digest(secret), now + ANSWER_LIFE),
             parked=unit.parked,
             record=unit.record,
         )
-        self._once(whole, now)
-
-    def _once(self, unit: Unit, now: int) -> None:
-        """Commit; where the login was decided already, the same choice within its minute passes, any other is refused."""
-        try:
-            self._commits.commit(unit)
-        except Conflict as error:
-            if unit.decision is None:
-                raise
-            before = self._decisions.decision(self._tenant, unit.decision.login, now)
-            if before is None or not secrets.compare_digest(before.choice, unit.decision.choice):
-                raise Replayed("decided", f"the mark of the {error.kind} is taken") from error
+        commit_once(self._commits, self._decisions, whole, now)
 
     def _still_allowed(self, released: Attribute, party: RelyingParty) -> bool:
         """Whether the registration of this moment lets this form go: one that was narrowed meanwhile does not."""
@@ -248,18 +219,6 @@ class Broker:
 
     def _minimum(self, request: AuthenticationRequest) -> LevelOfAssurance:
         return max(request.minimum_assurance, self._configuration.purposes[request.purpose_id].minimum_assurance)
-
-    def _login_mark(self, login: LoginId, end: int) -> Mark:
-        return Mark("login", _digest(login), end)
-
-
-def _digest(login: LoginId) -> bytes:
-    return hashlib.sha256(login.encode()).digest()
-
-
-def _mark_digest(assertion: Assertion, identifier: str) -> bytes:
-    issuer = assertion.issuer.encode()
-    return hashlib.sha256(len(issuer).to_bytes(4) + issuer + identifier.encode()).digest()
 
 
 def _date(now: int) -> date:

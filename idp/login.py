@@ -111,3 +111,15 @@ REQUESTED = Codec(Requested)
 ASKED = Codec(Asked)
 DECIDED = Codec(Decided)
 GRANT = Codec(Grant)
+
+
+class CityStates:
+    """How `Requested` and `Asked` are written into a cookie: see `idp.endpoints.logins.States`."""
+
+    def pack(self, state: Requested | Asked) -> tuple[str, bytes]:
+        """`r` or `a`, and the state."""
+        return ("a", ASKED.dump(state)) if isinstance(state, Asked) else ("r", REQUESTED.dump(state))
+
+    def unpack(self, letter: str, payload: bytes) -> Requested | Asked:
+        """The state of this letter. Raises `NotFound` where the bytes are not one."""
+        return ASKED.load(payload) if letter == "a" else REQUESTED.load(payload)

@@ -11,10 +11,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from connectors.connector import Inbound, Outbound, Post
-from idp.broker import ACCESS_DENIED, Choice
+from idp.broker import ACCESS_DENIED
+from idp.ending import Choice
+from idp.endpoints.city import CitySite
 from idp.endpoints.http import MAX_MESSAGE_BODY, check_navigation, check_same_origin, cookies, form, query
 from idp.endpoints.logins import LOGIN_ID, Cookie, after_decision, new_secret, secret_of
-from idp.endpoints.site import Site, page
+from idp.endpoints.site import page
 from idp.login import DECIDED, Asked, Decided, Refused, Released
 from idp.pages.views import ApprovalView, Ending, RefusedView, Towards
 from idp.seal import LoginId
@@ -26,7 +28,7 @@ from policies.parties import ProviderId
 SHARE = "share."
 
 
-def router(site: Site) -> APIRouter:
+def router(site: CitySite) -> APIRouter:
     """The endpoints that a citizen's browser meets."""
     routes = APIRouter()
 
@@ -39,7 +41,9 @@ def router(site: Site) -> APIRouter:
             outbound, asked = site.broker.ask(state, ProviderId(provider), now)
         except AssertionRejected as error:
             return _rejected(site, request, error, state.request)
-        return site.send(outbound, site.language(request, asked.request), [site.logins.keep(asked, now)], Towards.PROVIDER)
+        return site.send(
+            outbound, site.language(request, asked.request.ui_locales), [site.logins.keep(asked, now)], Towards.PROVIDER
+        )
 
     @routes.post("/saml/acs")
     async def callback(request: Request) -> Response:
@@ -66,14 +70,14 @@ def router(site: Site) -> APIRouter:
     return routes
 
 
-def _heard(site: Site, request: Request, inbound: Inbound) -> Response:
+def _heard(site: CitySite, request: Request, inbound: Inbound) -> Response:
     """Only this browser's live question lets a response be read at all (decisions.md 1)."""
     now = site.clock()
     login = inbound.parameters.get("RelayState", "")
     state = site.logins.state(cookies(request), login, now)
     if not isinstance(state, Asked):
         raise Replayed("not_asked", "a response to a login that has asked nobody")
-    language = site.language(request, state.request)
+    language = site.language(request, state.request.ui_locales)
     try:
         decided = site.broker.hear(state, inbound, language, now)
     except AssertionRejected as error:
@@ -86,13 +90,13 @@ def _heard(site: Site, request: Request, inbound: Inbound) -> Response:
     return page(site.pages.approval(view), view.kind, [strict])
 
 
-def _rejected(site: Site, request: Request, error: AssertionRejected, asked: AuthenticationRequest) -> Response:
+def _rejected(site: CitySite, request: Request, error: AssertionRejected, asked: AuthenticationRequest) -> Response:
     """No country vouched as it has to: the page says why, and the way back tells the service as much as it may know."""
-    back, language = site.openid.refuse(asked, _oauth_error(error)), site.language(request, asked)
+    back, language = site.openid.refuse(asked, _oauth_error(error)), site.language(request, asked.ui_locales)
     return site.error(request, error, back=back, service=site.service(asked, language), language=language)
 
 
-def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -> Response:
+def _decided(site: CitySite, request: Request, login: str, fields: dict[str, str]) -> Response:
     """The citizen's choice: bound to this browser by the Strict cookie, to what was shown by the seal."""
     now = site.clock()
     if not LOGIN_ID.fullmatch(login) or fields.get("login") != login:
@@ -104,20 +108,20 @@ def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -
     except NotFound as error:
         raise Replayed("decided_shape", "a decision that another version sealed") from error
     ended = site.broker.decide(decided, _choice(fields), secret, now)
-    language = site.language(request, decided.request)
+    language = site.language(request, decided.request.ui_locales)
     kept = after_decision(decided.login, secret)
     if isinstance(ended, Released):
-        return site.answer(site.openid.respond(ended), decided.request, language, kept)
+        return site.answer(site.openid.respond(ended), site.service(decided.request, language), language, kept)
     ending = Ending.REFUSED if fields.get("choice") == "refuse" else Ending.CANCELLED
     return _refused(site, ended, ending, language, kept)
 
 
-def _cancelled(site: Site, request: Request, login: str) -> Response:
+def _cancelled(site: CitySite, request: Request, login: str) -> Response:
     """Back to the service from the picker."""
     now = site.clock()
     state = site.logins.state(cookies(request), login, now)
     ended = site.broker.cancel(state, now)
-    language = site.language(request, state.request)
+    language = site.language(request, state.request.ui_locales)
     return _refused(site, ended, Ending.CANCELLED, language, after_decision(state.login, None))
 
 
@@ -132,7 +136,7 @@ def _choice(fields: dict[str, str]) -> Choice:
     return Choice(fields.get("choice", ""), shared)
 
 
-def _question(site: Site, decided: Decided, sealed: str, language: str) -> ApprovalView:
+def _question(site: CitySite, decided: Decided, sealed: str, language: str) -> ApprovalView:
     wording = site.wording(language)
     party, purpose = site.broker.registered(decided.request)
     return ApprovalView(
@@ -152,7 +156,7 @@ def _question(site: Site, decided: Decided, sealed: str, language: str) -> Appro
     )
 
 
-def _blocked(site: Site, decided: Decided, language: str) -> Response:
+def _blocked(site: CitySite, decided: Decided, language: str) -> Response:
     """What the service cannot do without cannot go: nothing goes, and the page says so before the service hears of it."""
     answer = _target(site.openid.refuse(decided.request, ACCESS_DENIED))
     missing = site.wording(language).missing(decided.decision, site.catalogue)
@@ -160,7 +164,7 @@ def _blocked(site: Site, decided: Decided, language: str) -> Response:
     return page(site.pages.refused(view), view.kind, ())
 
 
-def _refused(site: Site, ended: Refused, ending: Ending, language: str, kept: list[Cookie]) -> Response:
+def _refused(site: CitySite, ended: Refused, ending: Ending, language: str, kept: list[Cookie]) -> Response:
     answer = _target(site.openid.refuse(ended.request, ended.error))
     view = RefusedView(language, ending, site.service(ended.request, language), *answer)
     return page(site.pages.refused(view), view.kind, kept)

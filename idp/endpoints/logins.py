@@ -10,9 +10,10 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
 
 from connectors.signatures.jws import base64url, from_base64url
-from idp.login import ANSWER_LIFE, ASKED, DECIDED_LIFE, LOGIN_LIFE, REQUESTED, Asked, Requested
+from idp.login import ANSWER_LIFE, DECIDED_LIFE, LOGIN_LIFE
 from idp.ports import Commits, Parked, Unit
 from idp.seal import LoginId, Sealer
 from policies.errors import NotFound, Replayed
@@ -25,6 +26,33 @@ MAX_COOKIE = 1700
 MAX_LOGINS = 4
 SECRET_BYTES = 32
 LOGIN_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+# letter in the cookie -> kind of the seal, and SameSite: the answer to a question comes by cross-site POST
+KINDS = {"r": ("requested", "Lax"), "a": ("asked", "None")}
+
+
+class LoginState(Protocol):
+    """A state of a login that travels in a cookie."""
+
+    @property
+    def login(self) -> LoginId:
+        """Which login."""
+
+    @property
+    def began(self) -> int:
+        """When it began, in seconds since the epoch."""
+
+
+S = TypeVar("S", bound=LoginState)
+
+
+class States(Protocol[S]):
+    """How the states of one role's logins are written: a letter of `KINDS`, and bytes."""
+
+    def pack(self, state: S) -> tuple[str, bytes]:
+        """The letter of this state's kind, and the state."""
+
+    def unpack(self, letter: str, payload: bytes) -> S:
+        """The state of this kind. Raises `NotFound` where the bytes are not one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +74,38 @@ class Cookie:
         return f"{self.name}={self.value}; Max-Age={self.max_age}; Path=/; Secure; HttpOnly; SameSite={self.same_site}"
 
 
-class Logins:
+class Logins(Generic[S]):
     """Reads and writes the cookies of logins for one tenant."""
 
-    def __init__(self, *, tenant: Tenant, sealer: Sealer, commits: Commits, parked: Parked) -> None:
+    def __init__(self, *, tenant: Tenant, sealer: Sealer, commits: Commits, parked: Parked, states: States[S]) -> None:
+        self._states = states
         self._tenant = tenant
         self._sealer = sealer
         self._commits = commits
         self._parked = parked
 
-    def state(self, cookies: Mapping[str, str], login: str, now: int) -> Requested | Asked:
+    def state(self, cookies: Mapping[str, str], login: str, now: int) -> S:
         """This browser's live login. Raises `Replayed` where there is none."""
         value = cookies.get(STATE + login)
         if not LOGIN_ID.fullmatch(login) or not value:
             raise Replayed("login_cookie", "no cookie of this login in this browser")
         letter, sealed = value[0], value[1:]
-        kind = {"r": "requested", "a": "asked"}.get(letter.lower())
-        if kind is None:
+        if letter.lower() not in KINDS:
             raise Replayed("login_cookie", "a cookie of no kind that we make")
+        kind, _ = KINDS[letter.lower()]
         try:
             payload = self._sealer.open(kind, LoginId(login), sealed, now)
             if letter.isupper():
                 row = self._parked.parked(self._tenant, "request", hashlib.sha256(payload).digest(), now)
                 payload = self._sealer.unpark("request", payload, row)
-            return REQUESTED.load(payload) if kind == "requested" else ASKED.load(payload)
+            return self._states.unpack(letter.lower(), payload)
         except NotFound as error:
             raise Replayed("login_cookie", "a login that is not kept any more") from error
 
-    def keep(self, state: Requested | Asked, now: int) -> Cookie:
+    def keep(self, state: S, now: int) -> Cookie:
         """The cookie that keeps `state` for the rest of the login's fifteen minutes."""
-        asked = isinstance(state, Asked)
-        kind, letter, same_site = ("asked", "a", "None") if asked else ("requested", "r", "Lax")
-        payload = ASKED.dump(state) if isinstance(state, Asked) else REQUESTED.dump(state)
+        letter, payload = self._states.pack(state)
+        kind, same_site = KINDS[letter]
         end = state.began + LOGIN_LIFE
         life = max(end - now, 0)
         cookie = Cookie(STATE + state.login, letter + self._sealer.seal(kind, state.login, end, payload), life, same_site)

@@ -8,8 +8,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
 from connectors.connector import Inbound
+from idp.endpoints.city import CitySite
 from idp.endpoints.http import check_navigation, cookies, form, query
-from idp.endpoints.site import Site, page
+from idp.endpoints.site import page
 from idp.pages.views import CountryChoice, PickerView
 from idp.responders.direct import JsonAnswer, oauth_error, unavailable
 from policies.authentication import AuthenticationRequest
@@ -20,7 +21,7 @@ from policies.errors import RequestRefused, StoreUnavailable
 MAX_REQUEST = 60 * 1024
 
 
-def router(site: Site) -> APIRouter:
+def router(site: CitySite) -> APIRouter:
     """The endpoints of the OpenID provider."""
     routes = APIRouter()
 
@@ -56,7 +57,7 @@ async def _asked(request: Request) -> Inbound:
     return Inbound("redirect", query(request))
 
 
-def _begin(site: Site, request: Request, inbound: Inbound) -> Response:
+def _begin(site: CitySite, request: Request, inbound: Inbound) -> Response:
     """Judge the relying party's request; a verified one gets the country picker and a login in this browser."""
     check_navigation(request)
     asked = site.openid.receive(inbound)
@@ -65,7 +66,7 @@ def _begin(site: Site, request: Request, inbound: Inbound) -> Response:
     now = site.clock()
     requested = site.broker.begin(asked, now)
     kept = [*site.logins.crowded(cookies(request), now), site.logins.keep(requested, now)]
-    language = site.language(request, asked)
+    language = site.language(request, asked.ui_locales)
     wording = site.wording(language)
     _, purpose = site.broker.registered(asked)
     view = PickerView(
@@ -81,13 +82,13 @@ def _begin(site: Site, request: Request, inbound: Inbound) -> Response:
     return page(site.pages.picker(view), view.kind, kept)
 
 
-async def _token(site: Site, request: Request) -> JsonAnswer:
+async def _token(site: CitySite, request: Request) -> JsonAnswer:
     fields = await form(request, MAX_REQUEST)
     authorization = request.headers.get("authorization", "")
     return await run_in_threadpool(site.openid.token, fields, authorization, site.clock())
 
 
-async def _userinfo(site: Site, request: Request) -> JsonAnswer:
+async def _userinfo(site: CitySite, request: Request) -> JsonAnswer:
     posted = request.method == "POST" and "content-type" in request.headers
     fields = await form(request, MAX_REQUEST) if posted else {}
     authorization = request.headers.get("authorization", "")

@@ -1,4 +1,4 @@
-"""What the public may see of the ledger, our SAML metadata, and the style sheet."""
+"""What the public may see of the ledger, our SAML metadata, and the style sheet: the same for every role."""
 
 from collections.abc import Callable
 
@@ -21,13 +21,15 @@ def router(site: Site) -> APIRouter:
             raise NotFound("no checkpoint yet")
         return PlainTextResponse(newest.note, headers={"Cache-Control": "no-cache"})
 
-    @routes.get("/saml/metadata")
-    def metadata() -> Response:
-        return Response(site.service_metadata(site.clock()), media_type="application/samlmetadata+xml")
-
+    for path, metadata in site.metadata.items():
+        routes.add_api_route(path, _metadata(site, metadata))
     for file in STATIC_FILES:
         routes.add_api_route(file.path, _static(file))
     return routes
+
+
+def _metadata(site: Site, made: Callable[[int], bytes]) -> Callable[[], Response]:
+    return lambda: Response(made(site.clock()), media_type="application/samlmetadata+xml")
 
 
 def _static(file: StaticFile) -> Callable[[], Response]:

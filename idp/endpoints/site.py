@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -11,18 +11,14 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from connectors.connector import Outbound, Post
-from idp.broker import Broker
-from idp.endpoints.logins import Cookie, Logins
+from idp.endpoints.logins import Cookie
 from idp.pages.headers import headers
 from idp.pages.languages import choose_language
 from idp.pages.render import Pages
 from idp.pages.views import ErrorView, Kind, LeavingView, PostView, Text, Towards
-from idp.pages.wording import Wording, known_code, text_in
+from idp.pages.wording import Wording, known_code
 from idp.ports import Log
-from idp.responders.oidc import OpenIDProvider
 from idp.seal import Sealer
-from policies.authentication import AuthenticationRequest
-from policies.catalogue import Catalogue
 from policies.errors import (
     AssertionRejected,
     BrokerError,
@@ -41,35 +37,27 @@ RETRY_AFTER = "30"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One tenant's broker as the web sees it."""
+    """One tenant as the web sees it, whatever its role."""
 
     tenant: Tenant
     issuer: str
-    broker: Broker
-    openid: OpenIDProvider
-    logins: Logins
     sealer: Sealer
     pages: Pages
-    catalogue: Catalogue
     log: Log
     clock: Callable[[], int]
-    service_metadata: Callable[[int], bytes]
+    # our signed SAML metadata by path, made for the moment
+    metadata: Mapping[str, Callable[[int], bytes]]
 
-    def language(self, request: Request, asked: AuthenticationRequest | None = None) -> str:
-        """The reader's language: what the relying party passed on, else what the browser says."""
-        return choose_language(asked.ui_locales if asked else (), request.headers.get("accept-language", ""))
+    def language(self, request: Request, wished: Sequence[str] = ()) -> str:
+        """The reader's language: what who sent them here passed on, else what the browser says."""
+        return choose_language(wished, request.headers.get("accept-language", ""))
 
     def wording(self, language: str) -> Wording:
         """How things are said in this language."""
         return self.pages.wording(language)
 
-    def service(self, asked: AuthenticationRequest, language: str) -> Text:
-        """The title of the relying party."""
-        return text_in(self.broker.registered(asked)[0].title, language)
-
-    def answer(self, outbound: Outbound, asked: AuthenticationRequest, language: str, kept: Iterable[Cookie]) -> Response:
-        """The relying party's answer: a page of 200 that goes on by itself and has a link (decisions.md 7)."""
-        service = self.service(asked, language)
+    def answer(self, outbound: Outbound, service: Text, language: str, kept: Iterable[Cookie]) -> Response:
+        """The answer to who asked: a page of 200 that goes on by itself and has a link (decisions.md 7)."""
         if isinstance(outbound, Post):
             view = PostView(language, Towards.SERVICE, service, outbound.url, outbound.fields)
             return page(self.pages.post(view), view.kind, kept)

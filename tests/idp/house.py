@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
 from connectors.signatures.jws import from_base64url
-from idp.broker import Broker, Choice
+from idp.broker import Broker
+from idp.ending import Choice
 from idp.login import GRANT, Asked, Decided, Grant, Released
 from idp.ports import Unit
 from idp.record import Recorder

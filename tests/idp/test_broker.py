@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from idp.broker import SKEW, Choice
+from idp.ending import SKEW, Choice
 from idp.login import ANSWER_LIFE, CODE_LIFE, DECIDED, DECIDED_LIFE, LOGIN_LIFE, Refused, Released
 from idp.ports import DecisionRow
 from policies.assurance import LevelOfAssurance

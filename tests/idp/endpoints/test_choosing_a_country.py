@@ -91,7 +91,7 @@ def test_a_login_hint_leaves_no_trace(visitor: Visitor, stage: Stage, logs: list
     login = visitor.login(login_hint=hint)
     question = _question(visitor.asked(login))
     assert hint not in etree.tostring(question).decode()
-    state = stage.application.site.logins.state(visitor.jar, login, stage.clock())
+    state = stage.application.city.logins.state(visitor.jar, login, stage.clock())
     assert hint not in repr(state)
     assert hint not in repr(logs)
 

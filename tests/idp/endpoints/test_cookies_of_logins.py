@@ -90,7 +90,7 @@ def test_every_size_around_the_limit_makes_a_cookie_that_fits_and_opens(visitor:
         value = visitor.jar[STATE + login]
         letters.add(value[0])
         assert len(f"{STATE}{login}={value}") <= 1700
-        assert stage.application.site.logins.state(visitor.jar, login, stage.clock()).request.state == _dense(length)
+        assert stage.application.city.logins.state(visitor.jar, login, stage.clock()).request.state == _dense(length)
     assert letters == {"r", "R"}
 
 
@@ -128,7 +128,7 @@ def test_two_tabs_at_once_both_come_to_their_end(visitor: Visitor) -> None:
 
 def _sealed_by(visitor: Visitor, tenant: str, key: bytes, kind: str, login: str) -> str:
     """The state of a login that was begun and has asked nobody, sealed as somebody else would."""
-    state = visitor.stage.application.site.logins.state(visitor.jar, login, visitor.stage.clock())
+    state = visitor.stage.application.city.logins.state(visitor.jar, login, visitor.stage.clock())
     assert isinstance(state, Requested)
     return Sealer(tenant=Tenant(tenant), key=key).seal(kind, LoginId(login), state.began + 900, REQUESTED.dump(state))
 

@@ -149,7 +149,7 @@ def test_a_decision_sealed_for_another_place_is_refused(
     visitor: Visitor, stage: Stage, question: Answer, tenant: str, kind: str
 ) -> None:
     login, secret = LoginId(question.fields["login"]), _secret(visitor, question)
-    ours = stage.application.site.sealer
+    ours = stage.application.city.sealer
     payload = ours.open("decided", login, question.fields["decided"], stage.clock(), secret)
     other = Sealer(tenant=Tenant(tenant), key=stage.application.keys.sealing)
     sealed = other.seal(kind, login, stage.clock() + 100, payload, secret)
@@ -164,7 +164,7 @@ def _secret(visitor: Visitor, question: Answer) -> bytes:
 
 def test_a_decision_of_another_version_is_refused(visitor: Visitor, stage: Stage, question: Answer, logs: Lines) -> None:
     login, secret = LoginId(question.fields["login"]), _secret(visitor, question)
-    sealed = stage.application.site.sealer.seal("decided", login, stage.clock() + 100, b"another shape", secret)
+    sealed = stage.application.city.sealer.seal("decided", login, stage.clock() + 100, b"another shape", secret)
     _refused(_decides(visitor, question, {"decided": sealed}), 409, GONE)
     assert logs[-1]["check"] == "decided_shape"
 

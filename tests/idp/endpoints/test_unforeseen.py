@@ -24,7 +24,7 @@ def test_a_defect_gives_our_page_and_a_line_without_its_words(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(stage.application.site.broker, "begin", _defect)
+    monkeypatch.setattr(stage.application.city.broker, "begin", _defect)
     with caplog.at_level(logging.DEBUG):
         answer = visitor.authorize()
     assert answer.status == 500
@@ -44,7 +44,7 @@ def test_a_defect_in_a_threaded_step_after_a_form_gives_our_page_too(
 ) -> None:
     question = visitor.question()
     with monkeypatch.context() as patched:
-        patched.setattr(stage.application.site.broker, "decide", _defect)
+        patched.setattr(stage.application.city.broker, "decide", _defect)
         assert visitor.decides(question).status == 500
     assert logs[-1]["event"] == "unforeseen"
     assert visitor.decides(question).status == 200, "the login is alive, since nothing was written"
@@ -53,7 +53,7 @@ def test_a_defect_in_a_threaded_step_after_a_form_gives_our_page_too(
 def test_a_defect_at_the_token_endpoint_says_nothing_either(
     visitor: Visitor, stage: Stage, logs: list[MutableMapping[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage.application.site.openid, "token", _defect)
+    monkeypatch.setattr(stage.application.city.openid, "token", _defect)
     answer = visitor.go("POST", "/token", fields={"code": SECRET}, headers=DIRECT)
     assert (answer.status, logs[-1]["event"]) == (500, "unforeseen")
     assert SECRET not in answer.text + repr(logs)

@@ -1,0 +1,59 @@
+"""How a login ends, once: what was pressed, the marks that the end takes, and the same answer for the same choice.
+
+Approve, refuse and cancel are one shape of unit (decisions.md 1); within a minute the same browser and choice get the same
+answer, and any other is refused (decisions.md 8). Both roles end their logins so.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from idp.ports import Commits, Decisions, Mark, Unit
+from idp.seal import LoginId
+from policies.attributes import AttributeName
+from policies.errors import Conflict, Replayed
+
+# saml2int's skew (spec: three to five minutes): a mark outlives the assertion by it
+SKEW = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the citizen pressed: `approve`, `refuse` or `cancel`, and the optional attributes that they ticked."""
+
+    word: str
+    shared: frozenset[AttributeName] = frozenset()
+
+    def digest(self, secret: bytes) -> bytes:
+        """What the same choice in the same browser gives again, and no other (decisions.md 8)."""
+        text = "\n".join([self.word, *sorted(self.shared)])
+        return hmac.digest(secret, b"choice\n" + text.encode(), "sha256")
+
+
+def commit_once(commits: Commits, decisions: Decisions, unit: Unit, now: int) -> None:
+    """Commit; where the login was decided already, the same choice within its minute passes, any other is `Replayed`."""
+    try:
+        commits.commit(unit)
+    except Conflict as error:
+        if unit.decision is None:
+            raise
+        before = decisions.decision(unit.tenant, unit.decision.login, now)
+        if before is None or not secrets.compare_digest(before.choice, unit.decision.choice):
+            raise Replayed("decided", f"the mark of the {error.kind} is taken") from error
+
+
+def login_digest(login: LoginId) -> bytes:
+    """What the store knows of a login."""
+    return hashlib.sha256(login.encode()).digest()
+
+
+def login_mark(login: LoginId, end: int) -> Mark:
+    """The mark that whoever ends this login takes."""
+    return Mark("login", login_digest(login), end)
+
+
+def message_digest(issuer: str, identifier: str) -> bytes:
+    """What a mark knows of a message: SHA-256 over (issuer, id)."""
+    name = issuer.encode()
+    return hashlib.sha256(len(name).to_bytes(4) + name + identifier.encode()).digest()
