@@ -9,7 +9,7 @@ import ipaddress
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -51,6 +51,18 @@ def _proxy(value: str) -> str:
     return value
 
 
+class Organization(BaseModel):
+    """Who runs this node, as its eIDAS metadata says (eidas.md §6): names, a web address, two mail addresses."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: str = Field(min_length=1, max_length=256)
+    display_name: str = Field(default="", max_length=256)
+    url: str = Field(pattern=r"^https?://[!-~]{1,500}$")
+    support: str = Field(pattern=r"^[!-~]{1,100}@[!-~]{1,150}$")
+    technical: str = Field(pattern=r"^[!-~]{1,100}@[!-~]{1,150}$")
+
+
 class Settings(BaseModel):
     """What `ciconia.toml` may hold. `folder` is where it was found; relative paths start there."""
 
@@ -65,6 +77,13 @@ class Settings(BaseModel):
     # Only a proxy at one of these addresses or networks may say under which scheme and for whom it asks
     trusted_proxies: list[Annotated[str, AfterValidator(_proxy)]] = ["127.0.0.1", "::1"]
     checkpoint_seconds: float = Field(default=10.0, gt=0, le=3600)
+    # "city" serves relying parties and asks countries; "node" answers other countries' nodes about its own citizens
+    role: Literal["city", "node"] = "city"
+    # the country of this node, for eIDAS (ISO 3166-1 alpha-2); "" where it takes no part in that
+    country: str = Field(default="", pattern=r"^([A-Z]{2})?$")
+    organization: Organization | None = None
+    # how often the metadata of other countries' nodes is fetched
+    probe_seconds: float = Field(default=30.0, ge=0.1, le=3600)
     # Allows http on *.localhost, and nothing else
     demo: bool = False
     folder: Path = Field(exclude=True)
