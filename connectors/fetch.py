@@ -1,0 +1,287 @@
+"""The only outbound HTTP of the product: one GET, to an address that was judged, within one deadline.
+
+Whoever writes an address into metadata or into the DNS could make us ask our own network (SSRF). So an address is judged as
+a text first, its name is resolved once, every address that the name has is judged, and the connection goes to one of those
+very addresses: a second answer of the DNS (rebinding) is never asked for. TLS names and verifies the host as the address
+has it. Redirects, compression and proxies of the environment do not exist here.
+
+It uses httpcore2, the lower half of httpx2: a network backend of ours there sees every connection, read and write, so that
+judging and connecting are one step and one deadline covers them all, from the DNS to the last octet. With http.client each
+line of a head may come a byte at a time, each byte with a timeout of its own.
+"""
+
+import ipaddress
+import queue
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any  # the signature of httpcore2's backends has it
+from urllib.parse import SplitResult, urlsplit
+
+import httpcore2
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+# All addresses of a host and port, as texts. It may block.
+Resolver = Callable[[str, int], Sequence[str]]
+
+_VISIBLE = re.compile(r"[\x21-\x7e]{1,2048}")
+_PORTS = {"https": 443, "http": 80}
+# NAT64 (RFC 6052 §2.1, RFC 8215): such an address reaches the IPv4 address in its last 32 bits
+_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+# A name has a few addresses; each is worth one attempt
+_MAX_ATTEMPTS = 4
+
+# Who can mend it
+PEER = "The operator of the address can mend this."
+REGISTRATION = "Mend the registration that names the address."
+NETWORK = "Look at the network between, or ask the operator of the address."
+
+
+class FetchError(Exception):
+    """An address could not be fetched, or what came cannot be used. Nobody's login: it is for an operator.
+
+    `check` is a stable name, `detail` one sentence, `mend` says whose move it is. None holds a piece of what was received.
+    """
+
+    def __init__(self, check: str, detail: str, mend: str = PEER) -> None:
+        super().__init__(f"{detail} {mend}")
+        self.check = check
+        self.detail = detail
+        self.mend = mend
+
+
+class Fetcher:
+    """Fetches over HTTPS. It keeps no connection and no cookie, and may be used by several threads at once.
+
+    In `demo` alone http is taken, to this machine only, and `*.localhost` is 127.0.0.1 without asking the resolver; a
+    registration names `127.0.0.0/8` for it all the same. `trust` is the trust store for TLS (default: the system's).
+    """
+
+    def __init__(self, *, demo: bool, trust: ssl.SSLContext | None = None, resolver: Resolver | None = None) -> None:
+        self.demo = demo
+        self._resolver = resolver or resolve
+        self._trust = trust or ssl.create_default_context()
+        if self._trust.verify_mode is not ssl.CERT_REQUIRED or not self._trust.check_hostname:
+            raise ValueError("a trust store that verifies nothing")
+        # spec/eidas.md §7: TLS 1.2 or 1.3 only
+        self._trust.minimum_version = ssl.TLSVersion.TLSv1_2
+
+    def get(self, url: str, *, networks: Sequence[str] = (), limit: int, timeout: float) -> bytes:
+        """The body of a 200 at `url`, of at most `limit` octets, in at most `timeout` seconds altogether.
+
+        Every address of its host must be public, or lie in `networks` (CIDR, as the registration has them). Raises
+        `FetchError`; ValueError for a network that is none.
+        """
+        parts = judged_url(url, demo=self.demo)
+        allowed = [ipaddress.ip_network(network) for network in networks]
+        backend = _Backend(self._addresses, allowed, parts.scheme == "http", time.monotonic() + timeout)
+        try:
+            with httpcore2.ConnectionPool(ssl_context=self._trust, network_backend=backend) as pool:
+                return _body(pool, parts, limit)
+        except httpcore2.TimeoutException as error:
+            raise FetchError("deadline", f"{parts.netloc} took more than {timeout:g} seconds.", NETWORK) from error
+        except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+            if isinstance(error.__cause__, ssl.SSLError):
+                raise FetchError("tls", f"{parts.netloc} has no TLS certificate that we trust, or no TLS.") from error
+            raise FetchError("connection", f"{parts.netloc} cannot be reached over HTTP.", NETWORK) from error
+
+    def _addresses(self, host: str, port: int, remaining: float) -> Sequence[str]:
+        if self.demo and _this_machine(host):
+            return ["127.0.0.1"]
+        # The system's resolver has timeouts of its own and cannot be stopped: it is left behind when our time is over.
+        answer: queue.SimpleQueue[Sequence[str] | OSError] = queue.SimpleQueue()
+
+        def ask() -> None:
+            try:
+                answer.put(self._resolver(host, port))
+            except (OSError, UnicodeError) as error:
+                answer.put(OSError(str(error)))
+
+        threading.Thread(target=ask, name="fetch-resolver", daemon=True).start()
+        try:
+            found = answer.get(timeout=remaining)
+        except queue.Empty:
+            raise httpcore2.ConnectTimeout from None
+        if isinstance(found, OSError):
+            raise FetchError("name", f"{host} has no address.", NETWORK) from found
+        return found
+
+
+def judged_url(url: str, *, demo: bool) -> SplitResult:
+    """The parts of an address that may be fetched, and that metadata may name as an endpoint. Raises `FetchError`."""
+    if not _VISIBLE.fullmatch(url) or "\\" in url:
+        raise FetchError("url", "an address with characters that no URL has, or too long.", REGISTRATION)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise FetchError("url", "an address that is no URL.", REGISTRATION) from None
+    if not parts.hostname or port == 0:
+        raise FetchError("url", "an address without a host, or with a port that is none.", REGISTRATION)
+    if "@" in parts.netloc:
+        # It would go to whoever the address names, and into every log on the way.
+        raise FetchError("credentials", "an address with a name or password in it.", REGISTRATION)
+    if parts.fragment:
+        raise FetchError("url", "an address with a fragment.", REGISTRATION)
+    if parts.scheme != "https" and not (demo and parts.scheme == "http" and _this_machine(parts.hostname)):
+        raise FetchError("scheme", "an address that is not https.", REGISTRATION)
+    return parts
+
+
+def judged_address(text: str, networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> IPAddress:
+    """An address that may be connected to: public, or in one of `networks`. Raises `FetchError`."""
+    address: IPAddress = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        # ::ffff:10.0.0.1 is 10.0.0.1, whatever the spelling
+        address = address.ipv4_mapped or address
+    if any(address in network for network in networks) or _public(address):
+        return address
+    raise FetchError(
+        "address",
+        f"the name leads to {address}, which is no public address, and no network of the registration holds it.",
+        "If it is meant, name its network in the registration (networks = [...]); else ask the operator of the address.",
+    )
+
+
+def resolve(host: str, port: int) -> Sequence[str]:
+    """What the system's resolver says, each address once, in its order."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _public(address: IPAddress) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and (
+        address.is_site_local or address.scope_id is not None or not all(map(_public, _carried(address)))
+    ):
+        return False
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+def _carried(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """The IPv4 addresses that an IPv6 address is a tunnel or a translation to."""
+    carried = [address.sixtofour, *(address.teredo or ())]
+    if any(address in network for network in _NAT64):
+        carried.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return [inner for inner in carried if inner is not None]
+
+
+def _this_machine(host: str) -> bool:
+    return host == "localhost" or host.endswith(".localhost")  # RFC 6761 §6.3
+
+
+def _body(pool: httpcore2.ConnectionPool, parts: SplitResult, limit: int) -> bytes:
+    """Ask, judge the head, and read the body while it stays within its limit."""
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    url = httpcore2.URL(
+        scheme=parts.scheme.encode(),
+        host=(parts.hostname or "").encode(),
+        port=parts.port or _PORTS[parts.scheme],
+        target=target.encode(),
+    )
+    headers: Sequence[tuple[bytes | str, bytes | str]] = (
+        ("Host", parts.netloc),
+        ("Accept-Encoding", "identity"),
+        ("Connection", "close"),
+        ("User-Agent", "ciconia"),
+    )
+    with pool.stream("GET", url, headers=headers) as response:
+        fields = {name.lower(): value.strip().lower() for name, value in response.headers}
+        if 300 <= response.status < 400:  # noqa: PLR2004 - redirection, RFC 9110 §15.4
+            # What follows a redirect goes where a stranger says, past what was judged.
+            raise FetchError("redirect", f"{parts.netloc} redirects ({response.status}), and redirects are not followed.")
+        if response.status != 200:  # noqa: PLR2004 - OK
+            raise FetchError("status", f"{parts.netloc} answers {response.status}.")
+        if fields.get(b"content-encoding", b"identity") != b"identity":
+            # Nobody asked for it, and a few octets of gzip are gigabytes.
+            raise FetchError("encoding", f"{parts.netloc} answers with a Content-Encoding that was not asked for.")
+        too_large = FetchError("size", f"{parts.netloc} answers with more than {limit} octets.")
+        length = fields.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > limit:
+            raise too_large
+        body = bytearray()
+        for chunk in response.iter_stream():
+            body += chunk
+            if len(body) > limit:
+                raise too_large
+    return bytes(body)
+
+
+class _Backend(httpcore2.NetworkBackend):
+    """Resolves, judges and connects, in one step. One object serves one fetch."""
+
+    def __init__(
+        self,
+        addresses: Callable[[str, int, float], Sequence[str]],
+        networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network],
+        this_machine_only: bool,  # noqa: FBT001 - private, one caller
+        deadline: float,
+    ) -> None:
+        self._addresses, self._networks = addresses, networks
+        self._this_machine_only, self._deadline = this_machine_only, deadline
+        self._sockets = httpcore2.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ARG002 - the deadline is ours
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,  # Any: httpcore2 exports no type for it
+    ) -> httpcore2.NetworkStream:
+        """A connection to the first address that takes one, after all of them were judged."""
+        found = self._addresses(host, port, remaining(self._deadline, httpcore2.ConnectTimeout))
+        if not found:
+            raise FetchError("name", f"{host} has no address.", NETWORK)
+        # One private address among public ones is an attack, or a mistake that would be one: all must pass.
+        judged = [judged_address(text, self._networks) for text in found]
+        if self._this_machine_only and not all(address.is_loopback for address in judged):
+            raise FetchError("scheme", "an address that is not https leads to another machine.", REGISTRATION)
+        failure: httpcore2.NetworkError | None = None
+        for address in judged[:_MAX_ATTEMPTS]:
+            left = remaining(self._deadline, httpcore2.ConnectTimeout)
+            try:
+                stream = self._sockets.connect_tcp(str(address), port, left, local_address, socket_options)
+            except httpcore2.NetworkError as error:
+                failure = error
+                continue
+            return _Timed(stream, self._deadline)
+        raise failure or httpcore2.ConnectError
+
+
+class _Timed(httpcore2.NetworkStream):
+    """A connection whose every step ends at one deadline: a byte a second does not hold it longer."""
+
+    def __init__(self, stream: httpcore2.NetworkStream, deadline: float) -> None:
+        self._stream, self._deadline = stream, deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the deadline is ours
+        return self._stream.read(max_bytes, remaining(self._deadline, httpcore2.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - the deadline is ours
+        self._stream.write(buffer, remaining(self._deadline, httpcore2.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ARG002 - the deadline is ours
+    ) -> httpcore2.NetworkStream:
+        left = remaining(self._deadline, httpcore2.ConnectTimeout)
+        return _Timed(self._stream.start_tls(ssl_context, server_hostname, left), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:  # Any: as httpcore2 has it
+        return self._stream.get_extra_info(info)
+
+
+def remaining(deadline: float, timeout: type[httpcore2.TimeoutException]) -> float:
+    """The seconds until `deadline` on the monotonic clock; raises `timeout` where there are none."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise timeout
+    return left
