@@ -40,9 +40,14 @@ class Reader:
             if any(text and text.strip() for text in between):
                 raise AssertionRejected("text", f"text between the children of {what}")
 
-    def only(self, required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, str]:
-        """The attributes: all of `required`, any of `optional`, no other."""
-        needed, found = set(required), self._attributes.keys()
+    def only(self, required: Iterable[str], optional: Iterable[str] = (), *, but: str = "") -> dict[str, str]:
+        """The attributes: all of `required`, any of `optional`, no other.
+
+        Where the schema has `anyAttribute namespace="##other"`, `but` is its own namespace: those of all others pass.
+        """
+        needed, found = set(required), set(self._attributes)
+        if but:
+            found = {name for name in found if not name.startswith("{") or name.startswith(f"{{{but}}}")}
         if needed - found:
             raise AssertionRejected("missing_attribute", f"{self._what} without {', '.join(sorted(needed - found))}")
         if found - needed - set(optional):
@@ -92,11 +97,25 @@ class Reader:
         return text
 
 
+def plain(element: Element, what: str, limit: int = MAX_TEXT) -> str:
+    """The text of an element that has no attributes and no children."""
+    reader = Reader(element, what)
+    reader.only(())
+    return reader.text(limit)
+
+
 def identifier(text: str, what: str) -> str:
     """An xs:ID."""
     if len(text) > MAX_ID or not _NCNAME.fullmatch(text):
         raise AssertionRejected("id", f"an ID of {what} that is none")
     return text
+
+
+def boolean(text: str, what: str) -> bool:
+    """An xs:boolean."""
+    if text not in ("true", "1", "false", "0"):
+        raise AssertionRejected("boolean", f"a truth value of {what} that is none")
+    return text in ("true", "1")
 
 
 def version_2(text: str, what: str) -> None:

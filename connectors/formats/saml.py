@@ -11,9 +11,10 @@ Refused by name: EncryptedAssertion, EncryptedID, EncryptedAttribute, Advice, Ex
 name is refused as unknown.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from connectors.formats.grammar import MAX_ID, MAX_TEXT, XSI_NIL, XSI_TYPE, Reader, identifier, instant, version_2
+from connectors.formats.grammar import MAX_ID, XSI_NIL, XSI_TYPE, Reader, identifier, instant, plain, version_2
 from connectors.formats.names import ENTITY, SUCCESS, UNSPECIFIED, X500, saml, samlp
 from connectors.signatures.parse import MAX_OCTETS, Element, parse_canonical
 from connectors.signatures.profile import SIGNATURE
@@ -121,7 +122,7 @@ def _response(element: Element) -> ResponseMessage:
     issuer = reader.optional(saml("Issuer"))
     reader.optional(SIGNATURE)
     reader.refuse(samlp("Extensions"), "extensions")
-    status, sub_status = _status(reader.one(samlp("Status"), "Status"))
+    status, sub_status, _ = read_status(reader.one(samlp("Status"), "Status"))
     reader.refuse(saml("EncryptedAssertion"), "encrypted_assertion")
     assertions = tuple(_assertion(child) for child in reader.many(saml("Assertion")))
     reader.refuse(saml("EncryptedAssertion"), "encrypted_assertion")
@@ -129,7 +130,7 @@ def _response(element: Element) -> ResponseMessage:
     return ResponseMessage(
         response_id=identifier(found["ID"], "Response"),
         issue_instant=instant(found["IssueInstant"], "Response"),
-        issuer="" if issuer is None else _issuer(issuer),
+        issuer="" if issuer is None else read_issuer(issuer),
         destination=found.get("Destination", ""),
         in_response_to=found.get("InResponseTo", ""),
         status=status,
@@ -138,8 +139,8 @@ def _response(element: Element) -> ResponseMessage:
     )
 
 
-def _status(element: Element) -> tuple[str, str]:
-    """Top and second-level StatusCode (§3.2.2). StatusMessage is skipped, and shown to nobody.
+def read_status(element: Element) -> tuple[str, str, str]:
+    """Top and second-level StatusCode, and StatusMessage (§3.2.2); "" where there is none. The message is shown to nobody.
 
     StatusDetail may hold any XML at all: it is skipped in a failure, and refused beside a success, where it can only hide.
     """
@@ -149,8 +150,7 @@ def _status(element: Element) -> tuple[str, str]:
     value = top.only(("Value",))["Value"]
     second = top.optional(samlp("StatusCode"))
     top.end()
-    if (message := reader.optional(samlp("StatusMessage"))) is not None:
-        Reader(message, "StatusMessage").only(())
+    message = reader.optional(samlp("StatusMessage"))
     detail = reader.optional(samlp("StatusDetail"))
     if detail is not None and value == SUCCESS:
         raise AssertionRejected("status_detail", "a StatusDetail beside success")
@@ -161,11 +161,11 @@ def _status(element: Element) -> tuple[str, str]:
         deeper = Reader(second, "second StatusCode")
         sub_status = deeper.only(("Value",))["Value"]
         deeper.end()
-    return value, sub_status
+    return value, sub_status, "" if message is None else plain(message, "StatusMessage", MAX_OCTETS)
 
 
-def _issuer(element: Element) -> str:
-    """An Issuer (§2.2.5): an entity's name and nothing that would qualify it."""
+def read_issuer(element: Element) -> str:
+    """An Issuer (§2.2.5) of any message: an entity's name and nothing that would qualify it."""
     reader = Reader(element, "Issuer")
     if reader.only((), ("Format",)).get("Format", ENTITY) != ENTITY:
         raise AssertionRejected("issuer_format", "an Issuer of a format other than entity")
@@ -173,25 +173,36 @@ def _issuer(element: Element) -> str:
 
 
 def _assertion(element: Element) -> AssertionMessage:
+    assertion, statements = read_frame(element)
+    return replace(
+        assertion, attributes=tuple(_attribute(child) for statement in statements for child in attributes_in(statement))
+    )
+
+
+def read_frame(element: Element) -> tuple[AssertionMessage, list[Element]]:
+    """An Assertion without its attributes, and its AttributeStatements as they stand: profiles differ in their values.
+
+    Raises `AssertionRejected`.
+    """
     if element.tag != saml("Assertion"):
         raise AssertionRejected("root", "a message that is no Assertion")
     reader = Reader(element, "Assertion")
     found = reader.only(("ID", "Version", "IssueInstant"))
     version_2(found["Version"], "Assertion")
-    issuer = _issuer(reader.one(saml("Issuer"), "Issuer"))
+    issuer = read_issuer(reader.one(saml("Issuer"), "Issuer"))
     reader.optional(SIGNATURE)
     subject, confirmations = _subject(reader.one(saml("Subject"), "Subject"))
     conditions = _conditions(reader.one(saml("Conditions"), "Conditions"))
     reader.refuse(saml("Advice"), "advice")
     authentications: list[Authentication] = []
-    statements: list[WireAttribute] = []
+    statements: list[Element] = []
     for statement in reader.many(saml("AuthnStatement"), saml("AttributeStatement")):
         if statement.tag == saml("AuthnStatement"):
             authentications.append(_authentication(statement))
         else:
-            statements.extend(_attribute_statement(statement))
+            statements.append(statement)
     reader.end()
-    return AssertionMessage(
+    assertion = AssertionMessage(
         assertion_id=identifier(found["ID"], "Assertion"),
         issue_instant=instant(found["IssueInstant"], "Assertion"),
         issuer=issuer,
@@ -199,8 +210,9 @@ def _assertion(element: Element) -> AssertionMessage:
         confirmations=confirmations,
         conditions=conditions,
         authentications=tuple(authentications),
-        attributes=tuple(statements),
+        attributes=(),
     )
+    return assertion, statements
 
 
 def _subject(element: Element) -> tuple[NameIdentifier | None, tuple[Confirmation, ...]]:
@@ -256,7 +268,7 @@ def _conditions(element: Element) -> Conditions:
         inner.only(())
         if condition.tag == saml("AudienceRestriction"):
             found_audiences = inner.many(saml("Audience"))
-            audiences.append(tuple(_plain(child, "Audience") for child in found_audiences))
+            audiences.append(tuple(plain(child, "Audience") for child in found_audiences))
         inner.end()
     reader.end()
     return Conditions(
@@ -276,9 +288,9 @@ def _authentication(element: Element) -> Authentication:
     context = Reader(reader.one(saml("AuthnContext"), "AuthnContext"), "AuthnContext")
     reader.end()
     context.only(())
-    context_class = _plain(context.one(saml("AuthnContextClassRef"), "AuthnContextClassRef"), "AuthnContextClassRef")
+    context_class = plain(context.one(saml("AuthnContextClassRef"), "AuthnContextClassRef"), "AuthnContextClassRef")
     for authority in context.many(saml("AuthenticatingAuthority")):
-        _plain(authority, "AuthenticatingAuthority")
+        plain(authority, "AuthenticatingAuthority")
     context.end()
     return Authentication(
         instant=instant(found["AuthnInstant"], "AuthnStatement"),
@@ -287,15 +299,14 @@ def _authentication(element: Element) -> Authentication:
     )
 
 
-def _attribute_statement(element: Element) -> list[WireAttribute]:
-    reader = Reader(element, "AttributeStatement")
+def attributes_in(statement: Element) -> list[Element]:
+    """The Attributes of an AttributeStatement (§2.7.3), each to be read by whoever knows their values."""
+    reader = Reader(statement, "AttributeStatement")
     reader.only(())
-    found: list[WireAttribute] = []
-    for child in reader.many(saml("Attribute"), saml("EncryptedAttribute")):
-        if child.tag == saml("EncryptedAttribute"):
-            raise AssertionRejected("encrypted_attribute", "an EncryptedAttribute")
-        found.append(_attribute(child))
+    found = reader.many(saml("Attribute"), saml("EncryptedAttribute"))
     reader.end()
+    if any(child.tag == saml("EncryptedAttribute") for child in found):
+        raise AssertionRejected("encrypted_attribute", "an EncryptedAttribute")
     return found
 
 
@@ -312,27 +323,28 @@ def _attribute(element: Element) -> WireAttribute:
     )
 
 
+def is_nil(reader: Reader, found: Mapping[str, str]) -> bool:
+    """Whether an AttributeValue of these attributes is nil (XML Schema Part 1 §2.6.2); it is empty then."""
+    nil = found.get(XSI_NIL, "false")
+    if nil not in ("true", "1", "false", "0"):
+        raise AssertionRejected("unknown_attribute", "an AttributeValue that is nil in a way of its own")
+    if nil in ("false", "0"):
+        return False
+    reader.end()
+    return True
+
+
 def _attribute_value(element: Element) -> str | None:
     """The text of an AttributeValue, or of the NameID in it (eduPersonTargetedID); None where it is nil."""
     reader = Reader(element, "AttributeValue")
     found = reader.only((), (XSI_TYPE, XSI_NIL))
-    nil = found.get(XSI_NIL, "false")
-    if nil in ("true", "1"):
-        reader.end()
+    if is_nil(reader, found):
         return None
-    if nil not in ("false", "0"):
-        raise AssertionRejected("unknown_attribute", "an AttributeValue that is nil in a way of its own")
     if (name := reader.optional(saml("NameID"))) is not None:
         reader.end()
         return _name(name).value
     # As long as a message may be: a portrait that nobody maps must not spoil a login
     return reader.text(limit=MAX_OCTETS)
-
-
-def _plain(element: Element, what: str) -> str:
-    reader = Reader(element, what)
-    reader.only(())
-    return reader.text(MAX_TEXT)
 
 
 def _optional_instant(found: dict[str, str], name: str, what: str) -> int | None:

@@ -1,0 +1,226 @@
+"""The AuthnRequest between nodes (eIDAS SAML Message Format §3.1 and §3.2), both ways.
+
+```xml
+<samlp:AuthnRequest ID Version="2.0" IssueInstant Destination ForceAuthn="true" IsPassive="false" ProviderName>
+  <saml:Issuer> [<ds:Signature>]
+  <samlp:Extensions>
+    [<eidas:SPType>] <eidas:RequestedAttributes> <eidas:RequestedAttribute FriendlyName Name NameFormat isRequired>…
+  [<samlp:NameIDPolicy AllowCreate="true" Format>]
+  <samlp:RequestedAuthnContext Comparison> <saml:AuthnContextClassRef>…
+  [<samlp:Scoping> <samlp:RequesterID>]
+```
+
+The reader refuses what the grammar does not have. What a request must have and must mean is judged by name afterwards, in
+`connectors.request_checks`, so that a peer whose request is at fault gets an answer.
+"""
+
+from dataclasses import dataclass, replace
+
+from lxml import etree
+
+from connectors.formats.eidas.registry import EIDAS, EIDAS_PREFIX, NATURAL
+from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, version_2, written
+from connectors.formats.names import ATTRNAME_URI, SAML, SAMLP, saml, samlp
+from connectors.formats.saml import read_issuer
+from connectors.signatures.parse import MAX_OCTETS, Element, attributes, parse_canonical
+from connectors.signatures.profile import SIGNATURE
+from connectors.signatures.signed import Signed
+from policies.errors import AssertionRejected
+
+# The children of an AuthnRequest stand in this order: Issuer, Signature, Extensions, ...
+REQUEST_SIGNATURE_PLACE = 1
+
+_OPTIONAL_ATTRIBUTES = (
+    *("Destination", "Consent", "ForceAuthn", "IsPassive"),
+    *("ProtocolBinding", "AssertionConsumerServiceURL", "ProviderName"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedAttribute:
+    """One attribute that is asked for, by its URI."""
+
+    name: str
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EidasRequest:
+    """One question of one node to another. What is absent is empty; times are seconds since the epoch.
+
+    `comparison` is `exact` where the message has a RequestedAuthnContext without one, and empty where it has none at all.
+    `is_passive` and `allow_create` are None where the message does not say.
+    """
+
+    request_id: str
+    issue_instant: int
+    destination: str
+    issuer: str
+    provider_name: str
+    sp_type: str
+    requester_id: str
+    comparison: str
+    contexts: tuple[str, ...]
+    attributes: tuple[RequestedAttribute, ...]
+    name_id_format: str = ""
+    acs_url: str = ""
+    protocol_binding: str = ""
+    force_authentication: bool = True
+    is_passive: bool | None = False
+    consent: str = ""
+    allow_create: bool | None = None
+
+
+def request_element(request: EidasRequest) -> Element:
+    """The element, unsigned. A Signature belongs at `REQUEST_SIGNATURE_PLACE`.
+
+    Neither AssertionConsumerServiceURL nor ProtocolBinding nor Consent is sent: the peer has our address from our metadata,
+    and the node knows nothing of a consent.
+    """
+    root = etree.Element(samlp("AuthnRequest"), nsmap={"samlp": SAMLP, "saml": SAML, EIDAS_PREFIX: EIDAS})
+    root.set("ID", request.request_id)
+    root.set("Version", "2.0")
+    root.set("IssueInstant", written(request.issue_instant))
+    root.set("Destination", request.destination)
+    root.set("ForceAuthn", "true")
+    root.set("IsPassive", "false")
+    root.set("ProviderName", request.provider_name)
+    etree.SubElement(root, saml("Issuer")).text = request.issuer
+    extensions = etree.SubElement(root, samlp("Extensions"))
+    if request.sp_type:
+        etree.SubElement(extensions, f"{{{EIDAS}}}SPType").text = request.sp_type
+    asked = etree.SubElement(extensions, f"{{{EIDAS}}}RequestedAttributes")
+    for attribute in request.attributes:
+        _write_attribute(asked, attribute)
+    if request.name_id_format:
+        policy = etree.SubElement(root, samlp("NameIDPolicy"))
+        policy.set("AllowCreate", "true")
+        policy.set("Format", request.name_id_format)
+    context = etree.SubElement(root, samlp("RequestedAuthnContext"))
+    context.set("Comparison", request.comparison)
+    for name in request.contexts:
+        etree.SubElement(context, saml("AuthnContextClassRef")).text = name
+    if request.requester_id:
+        scoping = etree.SubElement(root, samlp("Scoping"))
+        etree.SubElement(scoping, samlp("RequesterID")).text = request.requester_id
+    return root
+
+
+def request_octets(request: EidasRequest) -> bytes:
+    """The unsigned XML in UTF-8: what the Redirect binding deflates."""
+    return etree.tostring(request_element(request), encoding="unicode").encode()
+
+
+def _write_attribute(parent: Element, attribute: RequestedAttribute) -> None:
+    element = etree.SubElement(parent, f"{{{EIDAS}}}RequestedAttribute")
+    if (known := NATURAL.get(attribute.name)) is not None:
+        element.set("FriendlyName", known.friendly_name)
+    element.set("Name", attribute.name)
+    element.set("NameFormat", ATTRNAME_URI)
+    # One schema in the field requires isRequired, the other does not: we always say it
+    element.set("isRequired", "true" if attribute.required else "false")
+
+
+def read_request_id(signed: Signed) -> str:
+    """The ID of a request that its sender signed, whatever else is wrong with it, so that it can be answered.
+
+    "" where it has none that could be.
+    """
+    root = parse_canonical(signed.octets)
+    try:
+        return identifier(attributes(root).get("ID", ""), "AuthnRequest")
+    except AssertionRejected:
+        return ""
+
+
+def read_request(signed: Signed) -> EidasRequest:
+    """The AuthnRequest of octets that a signature covered. Raises `AssertionRejected`."""
+    root = parse_canonical(signed.octets)
+    if root.tag != samlp("AuthnRequest"):
+        raise AssertionRejected("root", "a message that is no AuthnRequest")
+    reader = Reader(root, "AuthnRequest")
+    found = reader.only(
+        ("ID", "Version", "IssueInstant"),
+        _OPTIONAL_ATTRIBUTES,
+    )
+    version_2(found["Version"], "AuthnRequest")
+    issuer = read_issuer(reader.one(saml("Issuer"), "Issuer"))
+    reader.optional(SIGNATURE)
+    request = EidasRequest(
+        request_id=identifier(found["ID"], "AuthnRequest"),
+        issue_instant=instant(found["IssueInstant"], "AuthnRequest"),
+        destination=found.get("Destination", ""),
+        issuer=issuer,
+        provider_name=found.get("ProviderName", ""),
+        sp_type="",
+        requester_id="",
+        comparison="",
+        contexts=(),
+        attributes=(),
+        acs_url=found.get("AssertionConsumerServiceURL", ""),
+        protocol_binding=found.get("ProtocolBinding", ""),
+        # SAML Core 2.0 §3.4.1: absent is false
+        force_authentication=boolean(found.get("ForceAuthn", "false"), "AuthnRequest"),
+        is_passive=boolean(found["IsPassive"], "AuthnRequest") if "IsPassive" in found else None,
+        consent=found.get("Consent", ""),
+    )
+    return _read_children(reader, request)
+
+
+def _read_children(reader: Reader, request: EidasRequest) -> EidasRequest:
+    """What stands after Issuer and Signature, in the schema's order; no Subject and no Conditions."""
+    if (extensions := reader.optional(samlp("Extensions"))) is not None:
+        sp_type, asked = _read_extensions(extensions)
+        request = replace(request, sp_type=sp_type, attributes=asked)
+    if (policy := reader.optional(samlp("NameIDPolicy"))) is not None:
+        inner = Reader(policy, "NameIDPolicy")
+        found = inner.only((), ("Format", "AllowCreate"))
+        inner.end()
+        allow = boolean(found["AllowCreate"], "NameIDPolicy") if "AllowCreate" in found else None
+        request = replace(request, name_id_format=found.get("Format", ""), allow_create=allow)
+    if (context := reader.optional(samlp("RequestedAuthnContext"))) is not None:
+        inner = Reader(context, "RequestedAuthnContext")
+        comparison = inner.only((), ("Comparison",)).get("Comparison", "exact")
+        contexts = tuple(plain(child, "AuthnContextClassRef") for child in inner.many(saml("AuthnContextClassRef")))
+        inner.end()
+        request = replace(request, comparison=comparison, contexts=contexts)
+    if (scoping := reader.optional(samlp("Scoping"))) is not None:
+        request = replace(request, requester_id=_read_scoping(scoping))
+    reader.end()
+    return request
+
+
+def _read_extensions(element: Element) -> tuple[str, tuple[RequestedAttribute, ...]]:
+    """SPType and RequestedAttributes, in this order, and nothing else."""
+    reader = Reader(element, "Extensions")
+    reader.only(())
+    sp_type = reader.optional(f"{{{EIDAS}}}SPType")
+    asked = reader.optional(f"{{{EIDAS}}}RequestedAttributes")
+    reader.end()
+    found: list[RequestedAttribute] = []
+    if asked is not None:
+        inner = Reader(asked, "RequestedAttributes")
+        inner.only(())
+        found = [_read_attribute(child) for child in inner.many(f"{{{EIDAS}}}RequestedAttribute")]
+        inner.end()
+    return "" if sp_type is None else plain(sp_type, "SPType"), tuple(found)
+
+
+def _read_attribute(element: Element) -> RequestedAttribute:
+    """One RequestedAttribute. Values that it names, and attributes of other namespaces, pass and are not read."""
+    reader = Reader(element, "RequestedAttribute")
+    found = reader.only(("Name", "NameFormat"), ("FriendlyName", "isRequired"), but=EIDAS)
+    reader.many(f"{{{EIDAS}}}AttributeValue")
+    reader.end()
+    if found["NameFormat"] != ATTRNAME_URI:
+        raise AssertionRejected("name_format", "a RequestedAttribute whose name is no URI")
+    return RequestedAttribute(found["Name"], required=boolean(found.get("isRequired", "false"), "RequestedAttribute"))
+
+
+def _read_scoping(element: Element) -> str:
+    """The first RequesterID. Whoever stands behind it was asked by it, and is none of ours."""
+    reader = Reader(element, "Scoping")
+    reader.only((), ("ProxyCount",))
+    found = [plain(child, "RequesterID", MAX_OCTETS) for child in reader.many(samlp("RequesterID"))]
+    reader.end()
+    return found[0] if found else ""
