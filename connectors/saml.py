@@ -16,6 +16,7 @@ from connectors.formats.saml import (
 )
 from connectors.mapping import ADDRESS_PARTS, offered_attributes
 from connectors.metadata.pinned import misconfigured, pinned_provider
+from connectors.profiles import SAML2INT
 from connectors.response_checks import (
     MAX_AGE,
     Envelope,
@@ -107,12 +108,12 @@ class SamlConnector:
             max_age=ask.max_age,
         )
         if self._provider.binding == "post":
-            signed = sign_enveloped(authn_request_element(request), self._signer, place=SIGNATURE_PLACE)
+            signed = sign_enveloped(authn_request_element(request), self._signer, place=SIGNATURE_PLACE, profile=SAML2INT)
             fields = [("SAMLRequest", base64.b64encode(signed).decode())]
             if ask.relay_state:
                 fields.append(("RelayState", ask.relay_state))
             return Post(url=self._sso_url, fields=tuple(fields)), expectation
-        query = signed_query("SAMLRequest", authn_request_octets(request), ask.relay_state, self._signer)
+        query = signed_query("SAMLRequest", authn_request_octets(request), ask.relay_state, self._signer, SAML2INT)
         return Redirect(url=f"{self._sso_url}{'&' if '?' in self._sso_url else '?'}{query}"), expectation
 
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
@@ -133,7 +134,7 @@ class SamlConnector:
         if "SAMLResponse" not in inbound.parameters or "SAMLRequest" in inbound.parameters:
             raise AssertionRejected("parameters", "not exactly a SAMLResponse")
         octets = from_post(inbound.parameters["SAMLResponse"])
-        match verify(octets, self._keys, RESPONSE):
+        match verify(octets, self._keys, RESPONSE, SAML2INT):
             case UnsignedMessage(unverified_octets=unverified_octets):
                 # Nobody vouches for it: a failure that answers our question ends this try, and nothing else comes of it.
                 self._check(
@@ -212,4 +213,5 @@ def service_provider_metadata(*, entity_id: str, acs_url: str, signer: Signer, n
         certificate=signer.certificate,
         valid_until=now + valid_for,
     )
-    return sign_enveloped(metadata_format.service_provider_element(metadata), signer, place=metadata_format.SIGNATURE_PLACE)
+    element = metadata_format.service_provider_element(metadata)
+    return sign_enveloped(element, signer, place=metadata_format.SIGNATURE_PLACE, profile=SAML2INT)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from connectors.formats.metadata import read_identity_provider
+from connectors.profiles import SAML2INT
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from policies.errors import Misconfigured, Problem
 from policies.parties import EntityId, Source
@@ -22,7 +23,7 @@ def pinned_provider(metadata: bytes, entity_id: EntityId, source: Source) -> Pin
     """Read pinned metadata and prepare its keys. Raises `Misconfigured` at start, never `AssertionRejected`."""
     try:
         read = read_identity_provider(metadata, entity_id)
-        keys = tuple(key_of_certificate(certificate) for certificate in read.certificates)
+        keys = tuple(key_of_certificate(certificate, SAML2INT) for certificate in read.certificates)
     except ValueError as error:
         raise misconfigured(
             source,

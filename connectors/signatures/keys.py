@@ -4,66 +4,63 @@ from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.x509 import load_der_x509_certificate
 
+from connectors.profiles import Profile
+from connectors.signatures.algorithms import ALGORITHMS, SignatureAlgorithm
 from connectors.signatures.jwk import CURVE_NAMES, thumbprint
 
-# spec/saml.md §11: what is shorter is refused when it is loaded. The upper bound keeps verification cheap.
-MIN_RSA_BITS = 2048
+__all__ = ["ALGORITHMS", "PinnedKey", "SignatureAlgorithm", "key_of_certificate", "prepared"]
+
+# A profile says what is too short. The upper bound keeps verification cheap.
 MAX_RSA_BITS = 8192
 
 
 @dataclass(frozen=True, slots=True)
-class SignatureAlgorithm:
-    """One SignatureMethod of XML signature: its URI, the kind of key that it takes, and its hash."""
-
-    uri: str
-    rsa: bool
-    digest: HashAlgorithm
-
-
-# spec/saml.md §11. What is absent (SHA-1, MD5, DSA, every HMAC) does not exist for us.
-ALGORITHMS: dict[str, SignatureAlgorithm] = {
-    algorithm.uri: algorithm
-    for algorithm in (
-        SignatureAlgorithm("http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", rsa=True, digest=SHA256()),
-        SignatureAlgorithm("http://www.w3.org/2001/04/xmldsig-more#rsa-sha384", rsa=True, digest=SHA384()),
-        SignatureAlgorithm("http://www.w3.org/2001/04/xmldsig-more#rsa-sha512", rsa=True, digest=SHA512()),
-        SignatureAlgorithm("http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", rsa=False, digest=SHA256()),
-        SignatureAlgorithm("http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384", rsa=False, digest=SHA384()),
-        SignatureAlgorithm("http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512", rsa=False, digest=SHA512()),
-    )
-}
-RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
-ECDSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
-
-
-@dataclass(frozen=True, slots=True)
 class PinnedKey:
-    """A pinned public key, ready to verify."""
+    """A pinned public key, ready to verify. The dates (seconds, both included) are its certificate's, where they count.
+
+    `verify` has no clock: whoever selects the keys of a party leaves out those that are not `in_force(now)`.
+    """
 
     public_key: RSAPublicKey | ec.EllipticCurvePublicKey = field(repr=False)
     key_id: str
+    not_before: int | None = None
+    not_after: int | None = None
+
+    def in_force(self, now: int) -> bool:
+        """Whether `now` (seconds since the epoch) is within the certificate's dates (RFC 5280 §4.1.2.5)."""
+        begun = self.not_before is None or self.not_before <= now
+        return begun and (self.not_after is None or now <= self.not_after)
+
+    def fits(self, profile: Profile) -> bool:
+        """Whether `profile` takes a key of this kind and size."""
+        if isinstance(self.public_key, RSAPublicKey):
+            return profile.minimum_rsa_bits <= self.public_key.key_size <= MAX_RSA_BITS
+        return self.public_key.curve.name in profile.curves
 
     def verifies(self, algorithm: SignatureAlgorithm, signature: bytes, octets: bytes) -> bool:
-        """Whether this key made `signature` over `octets`: PKCS#1 v1.5, or ECDSA as r||s (XML Signature 1.1 §6.4.3).
+        """Whether this key made `signature` over `octets`: PKCS#1 v1.5, PSS, or ECDSA as r||s (XML Signature 1.1 §6.4.3).
 
         One of several keys may fail honestly, so this answers; the caller raises where no key verifies.
         """
+        digest, key = algorithm.digest, self.public_key
         try:
-            match self.public_key:
-                case RSAPublicKey() if algorithm.rsa:
-                    self.public_key.verify(signature, octets, PKCS1v15(), algorithm.digest)
-                case ec.EllipticCurvePublicKey() if not algorithm.rsa:
-                    size = (self.public_key.curve.key_size + 7) // 8
+            match algorithm.scheme:
+                case "pkcs1" if isinstance(key, RSAPublicKey):
+                    key.verify(signature, octets, PKCS1v15(), digest)
+                case "pss" if isinstance(key, RSAPublicKey):
+                    # Exactly this salt: a length read from the signature would be the sender's choice
+                    key.verify(signature, octets, PSS(MGF1(digest), digest.digest_size), digest)
+                case "ecdsa" if isinstance(key, ec.EllipticCurvePublicKey):
+                    size = (key.curve.key_size + 7) // 8
                     if len(signature) != 2 * size:
                         return False
                     r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
-                    self.public_key.verify(encode_dss_signature(r, s), octets, ec.ECDSA(algorithm.digest))
+                    key.verify(encode_dss_signature(r, s), octets, ec.ECDSA(digest))
                 case _:
                     return False
         except InvalidSignature:
@@ -71,23 +68,32 @@ class PinnedKey:
         return True
 
 
-def prepared(public_key: object) -> PinnedKey:
-    """A key that may verify. ValueError, with words for an operator, for a kind or size that we do not take."""
-    match public_key:
-        case RSAPublicKey() if MIN_RSA_BITS <= public_key.key_size <= MAX_RSA_BITS:
-            return PinnedKey(public_key=public_key, key_id=thumbprint(public_key))
-        case RSAPublicKey():
-            raise ValueError(f"an RSA key of {public_key.key_size} bits; {MIN_RSA_BITS} to {MAX_RSA_BITS} are taken")
-        case ec.EllipticCurvePublicKey() if public_key.curve.name in CURVE_NAMES:
-            return PinnedKey(public_key=public_key, key_id=thumbprint(public_key))
-        case _:
-            raise ValueError("a key that is neither RSA nor on P-256 or P-384")
+def prepared(
+    public_key: object, profile: Profile, *, not_before: int | None = None, not_after: int | None = None
+) -> PinnedKey:
+    """A key that may verify under `profile`. ValueError, with words for an operator, for a kind or size that it refuses."""
+    if isinstance(public_key, RSAPublicKey):
+        least, bits = profile.minimum_rsa_bits, public_key.key_size
+        if not least <= bits <= MAX_RSA_BITS:
+            raise ValueError(f"an RSA key of {bits} bits; {least} to {MAX_RSA_BITS} are taken")
+    elif not isinstance(public_key, ec.EllipticCurvePublicKey) or public_key.curve.name not in profile.curves:
+        curves = " or ".join(name for pyca, (name, _) in CURVE_NAMES.items() if pyca in profile.curves)
+        raise ValueError(f"a key that is neither RSA nor on {curves}")
+    return PinnedKey(public_key, thumbprint(public_key), not_before, not_after)
 
 
-def key_of_certificate(der: bytes) -> PinnedKey:
+def key_of_certificate(der: bytes, profile: Profile) -> PinnedKey:
     """The key that a certificate of SAML metadata carries. ValueError as `prepared`.
 
-    The certificate is a container: metadata is what vouches for the key, so dates and issuer are not looked at
-    (SAML V2.0 Metadata Interoperability Profile §2.6.1).
+    The certificate is a container: metadata is what vouches for the key, so its issuer is not looked at (SAML V2.0 Metadata
+    Interoperability Profile §2.6.1), and its dates only where the profile says so.
     """
-    return prepared(load_der_x509_certificate(der).public_key())
+    certificate = load_der_x509_certificate(der)
+    if not profile.certificate_dates:
+        return prepared(certificate.public_key(), profile)
+    return prepared(
+        certificate.public_key(),
+        profile,
+        not_before=int(certificate.not_valid_before_utc.timestamp()),
+        not_after=int(certificate.not_valid_after_utc.timestamp()),
+    )

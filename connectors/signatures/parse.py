@@ -9,6 +9,7 @@ import binascii
 import re
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from lxml import etree
@@ -110,10 +111,27 @@ def strict_base64(text: str) -> bytes:
     return octets
 
 
-def parse_message(octets: bytes) -> Element:
-    """The root of an unverified message, within all limits. Raises `AssertionRejected`."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a document may be, and whether comments may stand between its elements, where they say nothing."""
+
+    octets: int
+    comments: bool = False
+
+
+MESSAGE = Limits(octets=MAX_OCTETS)
+# Signed metadata of another node: programs and people write comments into it, and the signature does not cover them
+SIGNED_METADATA = Limits(octets=MAX_METADATA, comments=True)
+
+
+def parse_message(octets: bytes, limits: Limits = MESSAGE) -> Element:
+    """The root of an unverified message, within all limits and without its comments. Raises `AssertionRejected`.
+
+    A comment is refused, or where `limits` lets it pass, taken out; in an element that holds text it would cut that text in
+    two, and is refused always.
+    """
     # 1. Limits, and one encoding.
-    if len(octets) > MAX_OCTETS:
+    if len(octets) > limits.octets:
         raise AssertionRejected("size", f"a message of {len(octets)} octets")
     try:
         text = octets.decode("utf-8")
@@ -121,9 +139,11 @@ def parse_message(octets: bytes) -> Element:
         raise AssertionRejected("encoding", "a message that is not UTF-8") from None
     # 2. Markup that no identity provider emits inside a message, and that readers disagree about.
     declaration = _DECLARATION.match(text)
-    _scan(text, declaration.end() if declaration else 0, _MARKUP)
+    _scan(text, declaration.end() if declaration else 0, _METADATA_MARKUP if limits.comments else _MARKUP)
     # 3. One parser, one tree, and its measures.
     root = parse_canonical(octets)
+    if limits.comments and not _without_comments(root):
+        raise AssertionRejected("comment", "a comment inside an element that holds text")
     if _TOO_DEEP(root):
         raise AssertionRejected("depth", f"a message deeper than {MAX_DEPTH}")
     if number(_ELEMENTS(root)) > MAX_ELEMENTS:
@@ -150,14 +170,20 @@ def parse_metadata(octets: bytes) -> Element:
         root = parse_canonical(text.encode())
     except (UnicodeDecodeError, AssertionRejected) as error:
         raise ValueError(f"the file is no plain XML in UTF-8 ({error}).") from None
-    for comment in list(root.iter(etree.Comment)):
-        parent = comment.getparent()
-        if parent is None:
-            continue
-        if any(piece.strip() for piece in (parent.text or "", *(child.tail or "" for child in parent))):
-            raise ValueError("a comment stands inside an element that holds text.")
-        parent.remove(comment)
+    if not _without_comments(root):
+        raise ValueError("a comment stands inside an element that holds text.")
     return root
+
+
+def _without_comments(root: Element) -> bool:
+    """Take the comments out of the tree, and leave the white space around them. False where one stands beside text."""
+    for parent in root.iter("*"):
+        if next(parent.iterchildren(etree.Comment), None) is not None and any(
+            piece.strip() for piece in (parent.text or "", *(child.tail or "" for child in parent))
+        ):
+            return False
+    etree.strip_elements(root, etree.Comment, with_tail=False)
+    return True
 
 
 def _scan(text: str, start: int, markup: Sequence[tuple[str, str]]) -> None:

@@ -1,10 +1,10 @@
-"""The one profile of `ds:SignedInfo` that we read: XML signature as a closed form, not as a language.
+"""The one form of `ds:SignedInfo` that we read: XML signature as a closed form, not as a language.
 
 ```xml
 <ds:SignedInfo>
   <ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/>      InclusiveNamespaces allowed
-  <ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/>   or another of `keys.ALGORITHMS`
-  <ds:Reference URI="#ID-of-the-parent">
+  <ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/>   or another of the profile's
+  <ds:Reference URI="#ID-of-the-parent">                            "" (the document) where the shape takes it
     <ds:Transforms>
       <ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/>
       <ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/>               InclusiveNamespaces allowed
@@ -21,7 +21,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from connectors.signatures.keys import ALGORITHMS, SignatureAlgorithm
+from connectors.profiles import Profile
+from connectors.signatures.algorithms import ALGORITHMS, SignatureAlgorithm
 from connectors.signatures.parse import Element, attributes, strict_base64
 from policies.errors import SignatureInvalid
 
@@ -39,6 +40,8 @@ DIGESTS: Mapping[str, Callable[[bytes], bytes]] = {
     "http://www.w3.org/2001/04/xmldsig-more#sha384": lambda octets: hashlib.sha384(octets).digest(),
     "http://www.w3.org/2001/04/xmlenc#sha512": lambda octets: hashlib.sha512(octets).digest(),
 }
+# As hashlib and pyca name them
+DIGEST_URIS: Mapping[str, str] = dict(zip(("sha256", "sha384", "sha512"), DIGESTS, strict=True))
 
 _INCLUSIVE = f"{{{EXC_C14N}}}InclusiveNamespaces"
 _PREFIX = re.compile(r"#default|[^\W\d][\w.\-]*")
@@ -59,27 +62,31 @@ class SignedInfo:
     digest_value: bytes
 
 
-def read_signed_info(element: Element) -> SignedInfo:
-    """The typed SignedInfo. Raises `SignatureInvalid` for what is not of the profile, before any of it is done."""
+def read_signed_info(element: Element, profile: Profile) -> SignedInfo:
+    """The typed SignedInfo. Raises `SignatureInvalid` for what is not of the profile, before any of it is done.
+
+    A Reference to the whole document (`URI=""`) has an empty `referenced_id`.
+    """
     if element.tag != SIGNED_INFO or element.items():
         raise SignatureInvalid("signed_info", "a SignedInfo of another shape")
     canonicalisation, method, reference = _children(
         element, "signed_info", "CanonicalizationMethod", "SignatureMethod", "Reference"
     )
     algorithm = ALGORITHMS.get(_algorithm(method, "signature_algorithm"))
-    if algorithm is None or len(method):
+    if algorithm is None or algorithm.uri not in profile.signature_algorithms or len(method):
         raise SignatureInvalid("signature_algorithm", "a signature algorithm that we do not take")
     transforms, digest_method, digest_value = _children(reference, "reference", "Transforms", "DigestMethod", "DigestValue")
     if list(attributes(reference)) != ["URI"]:
         raise SignatureInvalid("reference", "a Reference with other attributes than URI")
     uri = attributes(reference)["URI"]
-    if not uri.startswith("#") or len(uri) == 1:
+    if uri and (not uri.startswith("#") or len(uri) == 1):
         raise SignatureInvalid("reference", "a Reference that leaves the message")
     enveloped, c14n = _children(transforms, "transforms", "Transform", "Transform")
     if _algorithm(enveloped, "transforms") != ENVELOPED or len(enveloped):
         raise SignatureInvalid("transforms", "transforms other than enveloped-signature and exclusive C14N")
-    digest = DIGESTS.get(_algorithm(digest_method, "digest_algorithm"))
-    if digest is None or len(digest_method):
+    digest_uri = _algorithm(digest_method, "digest_algorithm")
+    digest = DIGESTS.get(digest_uri)
+    if digest is None or digest_uri not in profile.digests or len(digest_method):
         raise SignatureInvalid("digest_algorithm", "a digest algorithm that we do not take")
     return SignedInfo(
         prefixes=inclusive_prefixes(canonicalisation, "canonicalisation_method"),

@@ -1,9 +1,14 @@
-"""Keys that sign: a protocol, so that a key may live in a file or in a hardware module."""
+"""Keys that sign and keys that unwrap: protocols, so that a key may live in a file or in a hardware module."""
 
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import HashAlgorithm
+
+from connectors.profiles import Profile
+from connectors.signatures.algorithms import ALGORITHMS, ECDSA_BY_CURVE, RSA_PSS_SHA512, RSA_SHA256, SignatureAlgorithm
+from policies.errors import BrokerError
 
 
 class Signer(Protocol):
@@ -21,5 +26,41 @@ class Signer(Protocol):
     def key_id(self) -> str:
         """The RFC 7638 thumbprint of the public key, base64url."""
 
-    def sign(self, data: bytes) -> bytes:
-        """Sign `data` with SHA-256: PKCS#1 v1.5 for RSA, raw r||s (64 bytes, RFC 7518 §3.4) for P-256."""
+    def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> bytes:
+        """Sign `data`: PKCS#1 v1.5 or PSS for RSA, raw r||s (XML Signature 1.1 §6.4.3, RFC 7518 §3.4) on a curve.
+
+        Without an algorithm it is SHA-256 with PKCS#1 v1.5 or on P-256, as tokens want it. Raises `BrokerError` where the
+        key is none for the algorithm.
+        """
+
+
+class Unwrapper(Protocol):
+    """A private RSA key that decrypts what others encrypted to us."""
+
+    @property
+    def certificate(self) -> bytes:
+        """DER of the certificate that our metadata carries for encryption."""
+
+    @property
+    def key_id(self) -> str:
+        """The RFC 7638 thumbprint of the public key, base64url."""
+
+    def unwrap(self, wrapped: bytes, digest: HashAlgorithm, mgf: HashAlgorithm) -> bytes:
+        """RSA-OAEP without a label (RFC 8017 §7.1.2), MGF1 with the hash `mgf`. ValueError for every failure alike."""
+
+
+def algorithm_for(signer: Signer, profile: Profile) -> SignatureAlgorithm:
+    """What this key signs with under a profile: RSA as PSS where that is taken, a curve with the hash of its size.
+
+    Raises `BrokerError` for a key that the profile does not take.
+    """
+    key = signer.public_key
+    if isinstance(key, RSAPublicKey):
+        uri = RSA_PSS_SHA512 if RSA_PSS_SHA512 in profile.signature_algorithms else RSA_SHA256
+        taken = key.key_size >= profile.minimum_rsa_bits
+    else:
+        uri = ECDSA_BY_CURVE.get(key.curve.name, "")
+        taken = key.curve.name in profile.curves
+    if not taken or uri not in profile.signature_algorithms:
+        raise BrokerError(f"the key {signer.key_id} is none to sign with under {profile.name}")
+    return ALGORITHMS[uri]

@@ -1,14 +1,25 @@
 """XML signature (enveloped, W3C XML Signature 1.1) as one strict profile: the verification of every SAML message.
 
-It knows no SAML: a `Shape` says which root is expected, which single child may be signed too, and after which child a
-Signature stands. Whatever signatures stand must all hold, and what comes out is octets that one of them covered.
+It knows no SAML: a `Shape` (those of SAML are in `shapes.py` and `connectors/saml.py`) says which root is expected, which
+single child may be signed too, and after which child a Signature stands. Whatever signatures stand must all hold, and what
+comes out is octets that one of them covered.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from connectors.profiles import Profile
 from connectors.signatures.keys import PinnedKey
-from connectors.signatures.parse import Element, attributes, canonical, ids, parse_canonical, parse_message
+from connectors.signatures.parse import (
+    MESSAGE,
+    Element,
+    Limits,
+    attributes,
+    canonical,
+    ids,
+    parse_canonical,
+    parse_message,
+)
 from connectors.signatures.profile import (
     DS,
     KEY_INFO,
@@ -23,6 +34,7 @@ from connectors.signatures.profile import (
 from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
 from policies.errors import AssertionRejected, SignatureInvalid
 
+_ANY_DS = f"{{{DS}}}*"
 _DSIG11 = "http://www.w3.org/2009/xmldsig11#"
 # What a KeyInfo may hold. It is never read: keys come from pinned metadata alone. No RetrievalMethod, which would fetch.
 _KEY_HINTS = frozenset(
@@ -37,13 +49,26 @@ _KEY_HINTS = frozenset(
 class Shape:
     """Where signatures may stand: in the root, and in its one child `inner`; each right after a first child `issuer`.
 
-    All three are tags in lxml's spelling, `{namespace}local`. `several` names the check that a second inner element fails.
+    All are tags in lxml's spelling, `{namespace}local`; an empty one means that there is no such thing:
+    `inner`    no element but the root is signed
+    `issuer`   a Signature is the first child itself
+    `several`  the check that a second inner element fails
+    `opaque`   direct children of the root that hold ciphertext: its ds: elements are no signatures; an unsigned root may
+               have none, since anybody can encrypt to us
+    `described`  elements anywhere that describe keys (md:KeyDescriptor), in which ds: elements are no signatures
+    `absent`   what may stand nowhere below the root, with the check that it fails
+    `whole`    a Reference to the whole document (`URI=""`) means the root too
     """
 
     root: str
-    inner: str
-    issuer: str
-    several: str
+    inner: str = ""
+    issuer: str = ""
+    several: str = "structure"
+    opaque: str = ""
+    described: str = ""
+    absent: Mapping[str, str] = field(default_factory=dict)
+    whole: bool = False
+    limits: Limits = MESSAGE
 
 
 # The plan (security.md §2.0). Each block below has its number.
@@ -52,30 +77,35 @@ class Shape:
 #  3. One hardened parser, one tree; depth, elements, attributes.                     parse.parse_message
 #  4. Namespace hygiene: absolute URIs, one way to write an ID.                       parse.parse_message
 #  5. Structure: the expected root, at most one inner element and that a direct child, at most one Signature in each,
-#     right after Issuer; nothing of ds: anywhere else; no Object; IDs unique.
-#  6. SignedInfo of the one profile, read from its own canonical octets, exactly one Reference, to the Signature's parent.
-#  7. A key from pinned metadata verifies those octets; KeyInfo is never read; no key at all is an error.
+#     right after Issuer (first of all in metadata); nothing of ds: anywhere else but in ciphertext and descriptions of
+#     keys, and no Signature there; no Object; IDs unique; no ciphertext in what nobody signed.
+#  6. SignedInfo of the one form and the profile's algorithms, read from its own canonical octets, exactly one Reference,
+#     to the Signature's parent.
+#  7. A pinned key that the profile takes verifies those octets; KeyInfo is never read; no key at all is an error.
 #  8. Canonicalise, hash, compare; and hand out those very octets, which are parsed again and alone are read.
-#  9. Meaning (issuer, binding, time, audience, ...) is judged on that second tree: connectors/saml.py.
-def verify(octets: bytes, keys: Sequence[PinnedKey], shape: Shape) -> SignedMessage | UnsignedMessage:
-    """Verify every signature in a message of `shape` with one of `keys`.
+#  9. What is encrypted in them is opened only now, and goes through 1. to 8. itself:  xmlenc.open_assertion
+# 10. Meaning (issuer, binding, time, audience, ...) is judged on that second tree: connectors/saml.py.
+def verify(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, profile: Profile) -> SignedMessage | UnsignedMessage:
+    """Verify every signature in a message of `shape` with one of `keys`, by the algorithms of `profile`.
 
     Raises `SignatureInvalid` and `AssertionRejected`; ValueError where no key is given, for that is our own fault. A
-    message without any signature is an `UnsignedMessage` if it has no inner element, and refused if it has one.
+    message without any signature is an `UnsignedMessage` if it has no inner and no opaque element, and refused if it has.
     """
     if not keys:
         raise ValueError("a verification without keys")
     # 1. to 4.
-    root = parse_message(octets)
+    root = parse_message(octets, shape.limits)
     # 5. Structure, before anything is computed.
     inner = _inner(root, shape)
     signatures = _signatures(root, inner, shape)
     if not signatures:
-        if inner is not None:
+        if inner is not None or (shape.opaque and root.find(shape.opaque) is not None):
             raise SignatureInvalid("signature_missing", "an assertion that nobody signed")
         return UnsignedMessage(unverified_octets=canonical(root))
     # 6. and 7. Each SignedInfo, while the tree is still whole.
-    references = [(parent, signature, _judge(parent, signature, keys)) for parent, signature in signatures]
+    references = [(parent, signature, _judge(parent, signature, keys, profile)) for parent, signature in signatures]
+    if any(not info.referenced_id and not (shape.whole and parent is root) for parent, _, (info, _) in references):
+        raise SignatureInvalid("reference", "a Reference that leaves the Signature's parent")
     # 8. The outer one first: its octets hold the inner Signature, the inner ones do not.
     covered: list[Signed] = []
     for parent, signature, (info, key) in references:
@@ -86,16 +116,23 @@ def verify(octets: bytes, keys: Sequence[PinnedKey], shape: Shape) -> SignedMess
         covered.append(Signed(octets=signed_octets, key_id=key.key_id))
     if references[0][0] is root:
         return SignedMessage(signed=covered[0], unverified_envelope=b"")
-    if inner is None:
-        raise SignatureInvalid("signature_place", "a Signature outside of what may be signed")
+    if inner is None or inner.getprevious() is None:
+        raise AssertionRejected("structure", "an inner element that nothing stands before")
     _cut(inner)
     return SignedMessage(signed=covered[0], unverified_envelope=canonical(root))
 
 
 def _inner(root: Element, shape: Shape) -> Element | None:
-    """The one inner element, a direct child of the expected root; None where there is none."""
+    """The one inner element, a direct child of the expected root; None where there is none. Nothing absent stands."""
     if root.tag != shape.root:
         raise AssertionRejected("root", "a message of another kind")
+    for tag, check in shape.absent.items():
+        if root.find(f".//{tag}") is not None:
+            raise AssertionRejected(check, f"a message with {tag}")
+    if shape.opaque and any(found.getparent() is not root for found in root.iter(shape.opaque)):
+        raise AssertionRejected("structure", "an encrypted element that is no child of the root")
+    if not shape.inner:
+        return None
     found = list(root.iter(shape.inner))
     if len(found) > 1:
         raise AssertionRejected(shape.several, f"{len(found)} inner elements")
@@ -107,7 +144,7 @@ def _inner(root: Element, shape: Shape) -> Element | None:
 
 
 def _signatures(root: Element, inner: Element | None, shape: Shape) -> list[tuple[Element, Element]]:
-    """Each parent with its Signature, the root's first. IDs are unique, and nothing of ds: stands outside of Signatures."""
+    """Each parent with its Signature, the root's first. IDs are unique, and nothing of ds: stands where it should not."""
     values = ids(root)
     if len(values) != len(set(values)):
         raise SignatureInvalid("duplicate_id", "an ID that stands twice")
@@ -118,16 +155,20 @@ def _signatures(root: Element, inner: Element | None, shape: Shape) -> list[tupl
             raise SignatureInvalid("signature_place", "a Signature outside of what may be signed")
         if any(other is parent for other, _ in found):
             raise SignatureInvalid("signature_count", "an element with several Signatures")
-        if parent[0].tag != shape.issuer or signature.getprevious() is not parent[0]:
-            raise SignatureInvalid("signature_place", "a Signature that does not stand right after Issuer")
+        before = signature.getprevious()
+        if (before is not None) if not shape.issuer else (parent[0].tag != shape.issuer or before is not parent[0]):
+            raise SignatureInvalid("signature_place", "a Signature that does not stand where the schema has it")
         found.append((parent, signature))
-    inside = sum(1 for _, signature in found for _ in signature.iter(f"{{{DS}}}*"))
-    if inside != sum(1 for _ in root.iter(f"{{{DS}}}*")):
+    foreign = [element for tag in (shape.opaque, shape.described) if tag for element in root.iter(tag)]
+    expected = sum(1 for element in (*(signature for _, signature in found), *foreign) for _ in element.iter(_ANY_DS))
+    if expected != sum(1 for _ in root.iter(_ANY_DS)):
         raise SignatureInvalid("signature_place", "elements of XML signature outside of a Signature")
     return found
 
 
-def _judge(parent: Element, signature: Element, keys: Sequence[PinnedKey]) -> tuple[SignedInfo, PinnedKey]:
+def _judge(
+    parent: Element, signature: Element, keys: Sequence[PinnedKey], profile: Profile
+) -> tuple[SignedInfo, PinnedKey]:
     """The SignedInfo of a Signature and the key that verified its octets."""
     children = list(signature)
     tags = [child.tag for child in children]
@@ -143,15 +184,15 @@ def _judge(parent: Element, signature: Element, keys: Sequence[PinnedKey]) -> tu
         raise SignatureInvalid("signed_info", "an empty SignedInfo")
     prefixes = inclusive_prefixes(children[0][0], "canonicalisation_method")
     octets = canonical(children[0], prefixes)
-    info = read_signed_info(parse_canonical(octets))
-    if attributes(parent).get("ID") != info.referenced_id:
+    info = read_signed_info(parse_canonical(octets), profile)
+    if info.referenced_id and attributes(parent).get("ID") != info.referenced_id:
         raise SignatureInvalid("reference", "a Reference to something other than the Signature's parent")
     if info.prefixes != prefixes:
         raise SignatureInvalid("canonicalisation_method", "a SignedInfo that says two things about itself")
     # 7. Keys of the one whom we asked, all of them, and no other.
     value = octets_of(children[1], "signature_value")
     for key in keys:
-        if key.verifies(info.algorithm, value, octets):
+        if key.fits(profile) and key.verifies(info.algorithm, value, octets):
             return info, key
     raise SignatureInvalid("signature", f"a signature that none of {len(keys)} pinned keys made")
 
@@ -159,7 +200,10 @@ def _judge(parent: Element, signature: Element, keys: Sequence[PinnedKey]) -> tu
 def _cut(element: Element) -> None:
     """Take an element out of its parent and leave the white space after it, which a signature covers."""
     parent, before = element.getparent(), element.getprevious()
-    if parent is None or before is None:
-        raise AssertionRejected("structure", "an inner element that nothing stands before")
-    before.tail = (before.tail or "") + (element.tail or "")
+    if parent is None:
+        raise AssertionRejected("structure", "an inner element that is the root")
+    if before is None:
+        parent.text = (parent.text or "") + (element.tail or "")
+    else:
+        before.tail = (before.tail or "") + (element.tail or "")
     parent.remove(element)

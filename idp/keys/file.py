@@ -11,20 +11,21 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
+from connectors.profiles import SAML2INT
+from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.keys import prepared
-from policies.errors import Misconfigured, Problem
+from policies.errors import BrokerError, Misconfigured, Problem
 
 # spec/saml.md §11: at least 2048, 3072 recommended
 RSA_BITS = 3072
 PRIVATE_MODE = 0o600
 # Peers that look at the dates of certificates in metadata should never find one that ended; the key is changed long before.
 CERTIFICATE_LIFE = timedelta(days=3652)
-_P256_BYTES = 32
 MAX_COMMON_NAME = 64
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 
@@ -40,12 +41,24 @@ class FileSigner:
     # RFC 7638 thumbprint
     key_id: str
 
-    def sign(self, data: bytes) -> bytes:
-        """Sign with SHA-256: PKCS#1 v1.5 for RSA, r||s of 64 bytes for P-256."""
-        if isinstance(self._private_key, rsa.RSAPrivateKey):
-            return self._private_key.sign(data, PKCS1v15(), SHA256())
-        r, s = decode_dss_signature(self._private_key.sign(data, ec.ECDSA(SHA256())))
-        return r.to_bytes(_P256_BYTES) + s.to_bytes(_P256_BYTES)
+    def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> bytes:
+        """Sign as `Signer` has it: SHA-256 with PKCS#1 v1.5 or on P-256 where no algorithm is named.
+
+        Raises `BrokerError` for an algorithm of another kind of key.
+        """
+        key = self._private_key
+        digest = SHA256() if algorithm is None else algorithm.digest
+        scheme = algorithm.scheme if algorithm else "pkcs1" if isinstance(key, rsa.RSAPrivateKey) else "ecdsa"
+        match key:
+            case rsa.RSAPrivateKey() if scheme == "pkcs1":
+                return key.sign(data, PKCS1v15(), digest)
+            case rsa.RSAPrivateKey() if scheme == "pss":
+                return key.sign(data, PSS(MGF1(digest), digest.digest_size), digest)
+            case ec.EllipticCurvePrivateKey() if scheme == "ecdsa":
+                r, s = decode_dss_signature(key.sign(data, ec.ECDSA(digest)))
+                size = (key.curve.key_size + 7) // 8
+                return r.to_bytes(size) + s.to_bytes(size)
+        raise BrokerError(f"the key {self.key_id} makes no signature of the kind {scheme}")
 
 
 def create_saml_key(path: Path, common_name: str = "Ciconia", *, now: int | None = None) -> None:
@@ -110,7 +123,7 @@ def load_signer(path: Path) -> FileSigner:
     if certificate is not None and certificate.public_key() != public_key:
         raise _problem(path, "The certificate is of another key.", "Put the certificate of this key behind it.")
     try:
-        key_id = prepared(public_key).key_id
+        key_id = prepared(public_key, SAML2INT).key_id
     except ValueError as error:
         raise _problem(path, f"This is {error}.", "Make keys with `ciconia init`.") from error
     der = certificate.public_bytes(Encoding.DER) if certificate is not None else b""

@@ -1,6 +1,6 @@
 """One broken answer for every check of bytes, structure and signature: good but for the one thing that its check is about.
 
-`tests/connectors/test_saml_refuses.py` runs them, and holds their names against `connectors.checks.ALL_CHECKS`.
+`tests/connectors/test_saml_refuses.py` runs them, and holds their names against `connectors.checks.SAML_CHECKS`.
 """
 
 import base64

@@ -10,6 +10,7 @@ from lxml import etree
 
 from connectors.formats.saml import read_unverified_response
 from connectors.metadata.pinned import pinned_provider
+from connectors.profiles import SAML2INT
 from connectors.saml import RESPONSE
 from connectors.signatures.parse import (
     MAX_ATTRIBUTES,
@@ -110,7 +111,7 @@ def test_a_verification_without_keys_is_an_error_and_never_a_pass(idp: forge.Sig
     shape = Shape(root="r", inner="i", issuer="n", several="one_assertion")
     for octets in (forge.signed_reply(forge.Reply(), idp), b"<r/>"):
         with pytest.raises(ValueError, match="without keys"):
-            verify(octets, (), shape)
+            verify(octets, (), shape, SAML2INT)
 
 
 def test_an_inner_element_that_nobody_signed_never_leaves_the_verification(
@@ -118,9 +119,9 @@ def test_an_inner_element_that_nobody_signed_never_leaves_the_verification(
 ) -> None:
     keys = pinned_provider(forge.metadata(idp), EntityId(forge.IDP), Source("f", 1)).keys
     with pytest.raises(SignatureInvalid) as refusal:
-        verify(forge.Reply().xml(), keys, RESPONSE)
+        verify(forge.Reply().xml(), keys, RESPONSE, SAML2INT)
     assert refusal.value.check == "signature_missing"
-    bare = verify(forge.Reply(assertions=False).xml(), keys, RESPONSE)
+    bare = verify(forge.Reply(assertions=False).xml(), keys, RESPONSE, SAML2INT)
     assert isinstance(bare, UnsignedMessage)
 
 

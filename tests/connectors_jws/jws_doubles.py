@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 
+from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.jwk import thumbprint
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -55,7 +56,8 @@ class SoftwareSigner:
     def key_id(self) -> str:
         return thumbprint(self._key.public_key())
 
-    def sign(self, data: bytes) -> bytes:
+    def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> bytes:
+        assert algorithm is None
         self.calls += 1
         return raw_signature(self._key, data)
 

@@ -14,6 +14,7 @@ from joserfc import jws as joserfc_jws
 from joserfc.jwk import ECKey, RSAKey
 
 from connectors.formats.claims import Json
+from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.jws import (
     MAX_TOKEN,
     SignedClaims,
@@ -91,8 +92,8 @@ def test_a_signer_of_another_type_does_not_sign() -> None:
 
 def test_a_signer_that_fails_is_an_error_of_ours() -> None:
     class Broken(SoftwareSigner):
-        def sign(self, data: bytes) -> bytes:
-            raise OSError(f"the module is gone, with {len(data)} bytes")
+        def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> bytes:
+            raise OSError(f"the module is gone, with {len(data)} bytes for {algorithm}")
 
     with pytest.raises(BrokerError) as caught:
         sign(CLAIMS, Broken(private_key("ES256")), alg="ES256", typ="JWT")

@@ -13,6 +13,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, KeySetSerialization
 
 from connectors.formats.claims import Json
+from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.jws import base64url, from_base64url
 from idp.login import ACCESS_TOKEN_LIFE, CODE_LIFE, GRANT
 from idp.responders.direct import JsonAnswer
@@ -126,9 +127,9 @@ def test_the_unit_is_durable_before_anything_is_signed() -> None:
     city = City()
 
     class Watched(SoftwareSigner):
-        def sign(self, data: bytes) -> bytes:
+        def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> bytes:
             city.store.log.append("sign")
-            return super().sign(data)
+            return super().sign(data, algorithm)
 
     city.signers["ES256"] = Watched(private_key("ES256"))
     redeemed(city, city.code(grant()))

@@ -1,0 +1,88 @@
+"""What a message must be made with, and how young it must be: two profiles as data. Whoever verifies or signs names one.
+
+`SAML2INT` is for identity providers whose metadata is pinned (saml2int, spec/saml.md §11), `EIDAS` for another country's
+node (eIDAS Cryptographic Requirements, spec/eidas.md §7). A set that is empty takes nothing.
+"""
+
+from dataclasses import dataclass
+
+_MORE = "http://www.w3.org/2001/04/xmldsig-more#"
+_XMLENC = "http://www.w3.org/2001/04/xmlenc#"
+_XMLENC11 = "http://www.w3.org/2009/xmlenc11#"
+
+_PKCS1 = frozenset(f"{_MORE}rsa-sha{bits}" for bits in (256, 384, 512))
+_PSS = frozenset(f"http://www.w3.org/2007/05/xmldsig-more#sha{bits}-rsa-MGF1" for bits in (256, 384, 512))
+_ECDSA = frozenset(f"{_MORE}ecdsa-sha{bits}" for bits in (256, 384, 512))
+_SHA2 = frozenset({f"{_XMLENC}sha256", f"{_MORE}sha384", f"{_XMLENC}sha512"})
+
+AES128_GCM = f"{_XMLENC11}aes128-gcm"
+AES192_GCM = f"{_XMLENC11}aes192-gcm"
+AES256_GCM = f"{_XMLENC11}aes256-gcm"
+RSA_OAEP = f"{_XMLENC11}rsa-oaep"
+RSA_OAEP_MGF1P = f"{_XMLENC}rsa-oaep-mgf1p"
+MGF1_SHA1 = f"{_XMLENC11}mgf1sha1"
+MGF1_SHA256 = f"{_XMLENC11}mgf1sha256"
+SHA1 = "http://www.w3.org/2000/09/xmldsig#sha1"
+SHA256 = f"{_XMLENC}sha256"
+
+_GCM = frozenset({AES128_GCM, AES192_GCM, AES256_GCM})
+_MGF1 = frozenset(f"{_XMLENC11}mgf1sha{bits}" for bits in (256, 384, 512))
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Algorithms by their URIs, sizes in bits and octets, times in seconds."""
+
+    name: str
+    signature_algorithms: frozenset[str]
+    digests: frozenset[str]
+    minimum_rsa_bits: int
+    curves: frozenset[str]  # as pyca names them
+    content_encryption: frozenset[str]
+    key_transports: frozenset[str]
+    oaep_digests: frozenset[str]
+    oaep_mgfs: frozenset[str]
+    skew: int
+    max_age: int
+    # A key whose certificate is outside its dates does not verify: `connectors.signatures.keys.PinnedKey.in_force`
+    certificate_dates: bool
+    max_octets: int
+
+
+SAML2INT = Profile(
+    name="saml2int",
+    signature_algorithms=_PKCS1 | _ECDSA,
+    digests=_SHA2,
+    # spec/saml.md §11
+    minimum_rsa_bits=2048,
+    curves=frozenset({"secp256r1", "secp384r1"}),
+    content_encryption=_GCM,
+    # SHA-1 inside OAEP is no weakness, and deployed identity providers still send it
+    key_transports=frozenset({RSA_OAEP, RSA_OAEP_MGF1P}),
+    oaep_digests=_SHA2 | {SHA1},
+    oaep_mgfs=_MGF1 | {MGF1_SHA1},
+    # saml2int SDP-G01: clocks may differ by three to five minutes
+    skew=180,
+    # security.md §2.1 C: a message is used when it is made
+    max_age=300,
+    certificate_dates=False,
+    max_octets=256 * 1024,
+)
+
+EIDAS = Profile(
+    name="eidas",
+    signature_algorithms=_PSS | _ECDSA,
+    digests=_SHA2,
+    minimum_rsa_bits=3072,
+    curves=frozenset({"secp256r1", "secp384r1", "secp521r1"}),
+    content_encryption=_GCM,
+    # rsa-oaep-mgf1p has MGF1 with SHA-1 by its definition
+    key_transports=frozenset({RSA_OAEP}),
+    oaep_digests=_SHA2,
+    oaep_mgfs=_MGF1,
+    # Nodes are run by states and keep time
+    skew=60,
+    max_age=300,
+    certificate_dates=True,
+    max_octets=256 * 1024,
+)

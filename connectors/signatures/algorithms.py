@@ -1,0 +1,46 @@
+"""Every SignatureMethod that we know. Which of them is taken is a matter of the profile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+
+Scheme = Literal["pkcs1", "pss", "ecdsa"]
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureAlgorithm:
+    """One SignatureMethod of XML signature: its URI, what is computed, and its hash.
+
+    `pss` is RSASSA-PSS with MGF1 of the same hash, a salt as long as the hash and trailer 1 (RFC 9231 §2.3.9), which has
+    no parameters: another salt is another algorithm, that we do not know.
+    """
+
+    uri: str
+    scheme: Scheme
+    digest: HashAlgorithm
+
+
+def _known() -> Mapping[str, SignatureAlgorithm]:
+    more, newer = "http://www.w3.org/2001/04/xmldsig-more#", "http://www.w3.org/2007/05/xmldsig-more#"
+    found: list[SignatureAlgorithm] = []
+    for digest in (SHA256(), SHA384(), SHA512()):
+        found += [
+            SignatureAlgorithm(f"{more}rsa-{digest.name}", "pkcs1", digest),
+            SignatureAlgorithm(f"{newer}{digest.name}-rsa-MGF1", "pss", digest),
+            SignatureAlgorithm(f"{more}ecdsa-{digest.name}", "ecdsa", digest),
+        ]
+    return {algorithm.uri: algorithm for algorithm in found}
+
+
+# What is absent (SHA-1, MD5, DSA, every HMAC) does not exist for us.
+ALGORITHMS = _known()
+RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+RSA_PSS_SHA512 = "http://www.w3.org/2007/05/xmldsig-more#sha512-rsa-MGF1"
+# The hash that is as strong as the curve
+ECDSA_BY_CURVE: Mapping[str, str] = {
+    "secp256r1": "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
+    "secp384r1": "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384",
+    "secp521r1": "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512",
+}

@@ -1,0 +1,28 @@
+"""The shapes of the messages of SAML, for `xmldsig.verify`."""
+
+from connectors.formats.names import md, saml, samlp
+from connectors.signatures.parse import SIGNED_METADATA
+from connectors.signatures.xmldsig import Shape
+
+# A request by POST (SAML Core 2.0 §3.4.1)
+REQUEST = Shape(root=samlp("AuthnRequest"), issuer=saml("Issuer"))
+
+# A response whose assertion is encrypted, as eIDAS has it: nothing in it is signed but the whole
+ENCRYPTED_RESPONSE = Shape(
+    root=samlp("Response"),
+    issuer=saml("Issuer"),
+    opaque=saml("EncryptedAssertion"),
+    absent={saml("Assertion"): "plain_assertion"},
+)
+
+# What was encrypted: an assertion by itself, which may have a Signature of its own
+ASSERTION = Shape(root=saml("Assertion"), issuer=saml("Issuer"), absent={saml("Assertion"): "one_assertion"})
+
+# The signed metadata of one entity (SAML Metadata 2.0 §2.3.2): the Signature is the first child
+METADATA = Shape(
+    root=md("EntityDescriptor"),
+    described=md("KeyDescriptor"),
+    absent={md("EntityDescriptor"): "structure", md("EntitiesDescriptor"): "structure"},
+    whole=True,
+    limits=SIGNED_METADATA,
+)
