@@ -1,10 +1,10 @@
-"""The demo country's citizens: made up, and so is the city."""
+"""The citizens of the demo's two countries: made up, and so is the city."""
 
 from dataclasses import dataclass, field
 
 CITY = "Storkhaven"
 
-# The wire names that the demo country's identity provider uses (spec: SAML attribute names, NameFormat uri)
+# The wire names that the demo's identity providers use (spec: SAML attribute names, NameFormat uri)
 NAMES = {
     "family_name": "urn:oid:2.5.4.4",
     "given_name": "urn:oid:2.5.4.42",
@@ -16,23 +16,36 @@ NAMES = {
     "address.locality": "urn:oid:2.5.4.7",
     "address.country": "urn:oid:2.5.4.6",
 }
+# Bulgaria's registers have names in Cyrillic and in Latin script; the second name of each is the country's own
+LATIN_NAMES = {"family_name": "urn:bg:names:latin:family", "given_name": "urn:bg:names:latin:given"}
 
 
 @dataclass(frozen=True, slots=True)
 class Citizen:
-    """Somebody who can sign in at the demo country's identity provider. `attributes` maps keys of `NAMES` to values."""
+    """Somebody who can sign in at a demo country's identity provider.
+
+    `attributes` maps keys of `NAMES` to values, `latin` keys of `LATIN_NAMES` to their transliterations.
+    """
 
     key: str
     about: str
     loa: str
     attributes: dict[str, str] = field(repr=False)
+    latin: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def wire(self) -> dict[str, str]:
+        """What the country's identity provider says of them, by wire name."""
+        named = {NAMES[key]: value for key, value in self.attributes.items()}
+        return named | {LATIN_NAMES[key]: value for key, value in self.latin.items()}
 
 
-def _citizen(key: str, about: str, loa: str, values: tuple[str, ...]) -> Citizen:
-    return Citizen(key, about, loa, dict(zip(NAMES, values, strict=True)))
+def _citizen(key: str, about: str, loa: str, values: tuple[str, ...], latin: tuple[str, ...] = ()) -> Citizen:
+    return Citizen(key, about, loa, dict(zip(NAMES, values, strict=True)), dict(zip(LATIN_NAMES, latin, strict=False)))
 
 
 HIGH = "http://eidas.europa.eu/LoA/high"
+SUBSTANTIAL = "http://eidas.europa.eu/LoA/substantial"
 LOW = "http://eidas.europa.eu/LoA/low"
 
 CITIZENS = (
@@ -93,6 +106,34 @@ CITIZENS = (
 )
 
 
+BULGARIANS = (
+    _citizen(
+        "ivana",
+        "Ивана Иванова, grown up, lives in Storkhaven; her name is in Cyrillic",
+        SUBSTANTIAL,
+        (
+            "Иванова",
+            "Ивана",
+            "19850517",
+            "BG-8505170005",
+            "ivana.ivanova@post.example",
+            "Rope Walk 7",
+            "4711",
+            CITY,
+            "NL",
+        ),
+        ("Ivanova", "Ivana"),
+    ),
+    _citizen(
+        "petar",
+        "Петър Петров, signed in with a password alone (assurance low)",
+        LOW,
+        ("Петров", "Петър", "19591224", "BG-5912240006", "petar@post.example", "Pirotska 5", "1000", "Sofia", "BG"),
+        ("Petrov", "Petar"),
+    ),
+)
+
+
 def citizen(key: str) -> Citizen | None:
     """The citizen of this key, if there is one."""
-    return next((one for one in CITIZENS if one.key == key), None)
+    return next((one for one in (*CITIZENS, *BULGARIANS) if one.key == key), None)

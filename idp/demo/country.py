@@ -9,7 +9,7 @@ import html
 import secrets
 import urllib.parse
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import xmlsec
@@ -22,7 +22,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 from lxml import etree
 
-from idp.demo.citizens import CITIZENS, NAMES, Citizen, citizen
+from idp.demo.citizens import CITIZENS, Citizen
 from idp.endpoints.http import MAX_MESSAGE_BODY, form, query
 from policies.errors import RequestRefused
 
@@ -38,9 +38,19 @@ MAX_REQUEST = 64 * 1024
 class Country:
     """One demo identity provider at `base` (scheme, host and port), trusting one service provider's certificate (DER)."""
 
-    def __init__(self, *, base: str, title: str, key_pem: bytes, certificate_der: bytes, broker_certificate: bytes) -> None:
+    def __init__(
+        self,
+        *,
+        base: str,
+        title: str,
+        key_pem: bytes,
+        certificate_der: bytes,
+        broker_certificate: bytes,
+        citizens: Sequence[Citizen] = CITIZENS,
+    ) -> None:
         self.base = base
         self._title = title
+        self._citizens = {one.key: one for one in citizens}
         self.entity_id = f"{base}/metadata"
         self._key = xmlsec.Key.from_memory(key_pem, xmlsec.constants.KeyDataFormatPem)
         self._certificate = base64.b64encode(certificate_der).decode()
@@ -92,7 +102,7 @@ class Country:
             fields = await form(request, MAX_MESSAGE_BODY)
             raw = fields.get("query", "")
             asked = self._by_redirect(raw, _once(raw)) if raw else self._by_post(fields.get("message", ""))
-            return self._answer(asked, fields.get("relay_state", ""), citizen(fields.get("citizen", "")))
+            return self._answer(asked, fields.get("relay_state", ""), self._citizens.get(fields.get("citizen", "")))
 
         return app
 
@@ -137,7 +147,8 @@ class Country:
             for name, value in (("query", raw), ("message", message), ("relay_state", relay_state))
         )
         buttons = "".join(
-            f'<p><button name="citizen" value="{one.key}">{html.escape(one.about)}</button></p>' for one in CITIZENS
+            f'<p><button name="citizen" value="{one.key}">{html.escape(one.about)}</button></p>'
+            for one in self._citizens.values()
         )
         asker = html.escape(asked.findtext(f"{{{SAML}}}Issuer") or "")
         return HTMLResponse(
@@ -208,9 +219,9 @@ class _Context:
 
     def _assertion(self, who: Citizen) -> str:
         attributes = "".join(
-            f'<saml:Attribute Name="{NAMES[key]}" NameFormat="urn:oasis:names:tc:SAML:2.0:attrname-format:uri">'
+            f'<saml:Attribute Name="{name}" NameFormat="urn:oasis:names:tc:SAML:2.0:attrname-format:uri">'
             f"<saml:AttributeValue>{html.escape(value)}</saml:AttributeValue></saml:Attribute>"
-            for key, value in who.attributes.items()
+            for name, value in who.wire.items()
         )
         return (
             f'<saml:Assertion ID="_{secrets.token_hex(16)}" Version="2.0" IssueInstant="{self._instant}">'
