@@ -131,6 +131,11 @@ def judged_url(url: str, *, demo: bool) -> SplitResult:
     return parts
 
 
+def host_of(url: str) -> str:
+    """The host of an address that `judged_url` passed, in lower case."""
+    return urlsplit(url).hostname or ""
+
+
 def judged_address(text: str, networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> IPAddress:
     """An address that may be connected to: public, or in one of `networks`. Raises `FetchError`."""
     address: IPAddress = ipaddress.ip_address(text)

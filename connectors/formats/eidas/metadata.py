@@ -1,0 +1,306 @@
+"""What a node's signed metadata says (eIDAS Interoperability Architecture §6, SAML Metadata 2.0 §2), as facts.
+
+```xml
+<md:EntityDescriptor entityID="https://…" validUntil="…">            <ds:Signature/> came first
+  <md:Extensions>
+    <mdattr:EntityAttributes>  protocol-version, application-identifier, assurance-certification, entity-category
+    <eidas:SPType>public</eidas:SPType>                              a connector's, where it is fixed
+  </md:Extensions>
+  <md:IDPSSODescriptor>                                              a sending node's; md:SPSSODescriptor: a receiving one's
+    <md:Extensions><eidas:NodeCountry>EE</eidas:NodeCountry></md:Extensions>
+    <md:KeyDescriptor use="signing"/> …  <md:NameIDFormat/> …  <md:SingleSignOnService/> …  <saml:Attribute/> …
+```
+
+What makes a node what it is (its country, role, keys, addresses, end) is read by a closed grammar, once each; Organization,
+contacts and extensions that we do not use are skipped.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
+from typing import Literal, get_args
+
+from connectors.formats.eidas.registry import EIDAS, SP_TYPES, is_level
+from connectors.formats.grammar import MAX_TEXT, instant
+from connectors.formats.names import ATTRNAME_URI, POST, REDIRECT, SAMLP, md, saml
+from connectors.signatures.parse import Element, attributes, parse_canonical, strict_base64
+from connectors.signatures.profile import DS
+from connectors.signatures.signed import Signed
+
+Role = Literal["proxy", "connector"]
+
+MDATTR = "urn:oasis:names:tc:SAML:metadata:attribute"
+PROTOCOL_VERSION = "http://eidas.europa.eu/entity-attributes/protocol-version"
+APPLICATION_IDENTIFIER = "http://eidas.europa.eu/entity-attributes/application-identifier"
+ASSURANCE_CERTIFICATION = "urn:oasis:names:tc:SAML:attribute:assurance-certification"
+ENTITY_CATEGORY = "http://macedir.org/entity-category"
+WANTS_REQUESTER_ID = "http://eidas.europa.eu/entity-attributes/termsofaccess/requesterid"
+
+# A node has one key, two in rollover; it publishes some twenty attributes. A list of thousands is nobody's metadata.
+MAX_CERTIFICATES = 16
+MAX_VALUES = 256
+
+_DESCRIPTORS: dict[str, str] = {"proxy": "IDPSSODescriptor", "connector": "SPSSODescriptor"}
+_COUNTRY = re.compile(r"[A-Z]{2}")
+# Everything in the facts is shown to an operator on a terminal, so it is visible ASCII, as a URI is
+_VISIBLE = re.compile(rf"[\x21-\x7e]{{1,{MAX_TEXT}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class PeerFacts:
+    """All that we use of a node's metadata. Certificates are DER, `valid_until` is in seconds since the epoch."""
+
+    role: Role
+    entity_id: str
+    country: str  # its NodeCountry, ISO 3166-1 alpha-2
+    signing: frozenset[bytes] = field(repr=False)
+    encryption: frozenset[bytes] = field(repr=False)
+    # (binding, Location): a proxy's SingleSignOnServices by Redirect and POST; a connector's default service by POST
+    endpoints: frozenset[tuple[str, str]]
+    attributes: frozenset[str]
+    versions: frozenset[str]
+    assurance: frozenset[str]
+    name_id_formats: frozenset[str]
+    # URIs in the order of the metadata; none: it says nothing about them
+    encryption_methods: tuple[str, ...]
+    wants_requester_id: bool
+    sp_type: str  # "" where its requests say it
+    valid_until: int
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, as hex, of the canonical JSON of everything but `valid_until`: what an operator approves."""
+        return hashlib.sha256(_json({**_plain(self), "valid_until": 0})).hexdigest()
+
+    @property
+    def as_json(self) -> str:
+        """All facts as canonical JSON."""
+        return _json(_plain(self)).decode()
+
+
+def from_json(text: str) -> PeerFacts:
+    """The facts of `as_json`. ValueError for anything else."""
+    try:
+        read = json.loads(text)
+        facts = PeerFacts(
+            role=read["role"],
+            entity_id=str(read["entity_id"]),
+            country=str(read["country"]),
+            signing=frozenset(map(base64.b64decode, read["signing"])),
+            encryption=frozenset(map(base64.b64decode, read["encryption"])),
+            endpoints=frozenset((str(binding), str(url)) for binding, url in read["endpoints"]),
+            attributes=frozenset(map(str, read["attributes"])),
+            versions=frozenset(map(str, read["versions"])),
+            assurance=frozenset(map(str, read["assurance"])),
+            name_id_formats=frozenset(map(str, read["name_id_formats"])),
+            encryption_methods=tuple(map(str, read["encryption_methods"])),
+            wants_requester_id=bool(read["wants_requester_id"]),
+            sp_type=str(read["sp_type"]),
+            valid_until=int(read["valid_until"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError("facts of a node that are none") from error
+    # What was kept is what was written: a spelling of its own would have another digest.
+    if facts.role not in get_args(Role) or facts.as_json != text:
+        raise ValueError("facts of a node that are none")
+    return facts
+
+
+def read_peer(signed: Signed, role: Role) -> PeerFacts:
+    """What an EntityDescriptor whose signature held says of a node in this role.
+
+    ValueError, with words for an operator, for metadata that we do not take. Country, entity id, end and addresses are
+    held against the registration by the caller, `connectors/metadata/peers.py`.
+    """
+    root = parse_canonical(signed.octets)
+    if root.tag != md("EntityDescriptor") or root.find(f".//{md('EntityDescriptor')}") is not None:
+        raise ValueError("it is not exactly one EntityDescriptor.")
+    head = attributes(root)
+    if "validUntil" not in head:
+        raise ValueError("it has no validUntil.")
+    descriptors = [
+        descriptor
+        for descriptor in root.iterchildren(md(_DESCRIPTORS[role]))
+        if SAMLP in attributes(descriptor).get("protocolSupportEnumeration", "").split()
+    ]
+    if len(descriptors) != 1:
+        raise ValueError(f"it does not have exactly one {_DESCRIPTORS[role]} for SAML 2.0.")
+    descriptor = descriptors[0]
+    entity = dict(_entity_attributes(root))
+    ends = [head["validUntil"], attributes(descriptor).get("validUntil", head["validUntil"])]
+    return PeerFacts(
+        role=role,
+        entity_id=_visible(head.get("entityID", ""), "an entityID"),
+        country=_country(root, descriptor),
+        signing=_certificates(descriptor, "signing"),
+        encryption=_certificates(descriptor, "encryption"),
+        endpoints=_sign_on(descriptor) if role == "proxy" else _consumer(descriptor),
+        attributes=frozenset(_supported(descriptor)) if role == "proxy" else frozenset(),
+        versions=entity.get(PROTOCOL_VERSION, frozenset()),
+        assurance=_levels(entity) if role == "proxy" else frozenset(),
+        name_id_formats=frozenset(_texts(descriptor, md("NameIDFormat"), "a NameIDFormat")),
+        encryption_methods=_methods(descriptor),
+        wants_requester_id=role == "proxy" and WANTS_REQUESTER_ID in entity.get(ENTITY_CATEGORY, ()),
+        sp_type=_sp_type(root) if role == "connector" else "",
+        valid_until=min(instant(end, "the metadata") for end in ends),
+    )
+
+
+def _entity_attributes(root: Element) -> Iterator[tuple[str, frozenset[str]]]:
+    """Each entity attribute with its values. Twice the same name is an error: readers would choose differently."""
+    seen: set[str] = set()
+    container = _one(_one(root, md("Extensions")), f"{{{MDATTR}}}EntityAttributes")
+    for attribute in [] if container is None else container.iterchildren(saml("Attribute")):
+        name = attributes(attribute).get("Name", "")
+        if name in seen:
+            raise ValueError("an entity attribute stands twice in it.")
+        seen.add(name)
+        if name in (PROTOCOL_VERSION, ASSURANCE_CERTIFICATION, ENTITY_CATEGORY):
+            yield name, frozenset(_texts(attribute, saml("AttributeValue"), f"a value of {name}"))
+
+
+def _levels(entity: dict[str, frozenset[str]]) -> frozenset[str]:
+    levels = entity.get(ASSURANCE_CERTIFICATION, frozenset())
+    if not all(map(is_level, levels)):
+        raise ValueError("its assurance-certification has a value that is no level of assurance.")
+    return levels
+
+
+def _sp_type(root: Element) -> str:
+    element = _one(_one(root, md("Extensions")), f"{{{EIDAS}}}SPType")
+    if element is None:
+        return ""
+    sp_type = _text(element, "SPType")
+    if sp_type not in SP_TYPES:
+        raise ValueError("its SPType is neither public nor private.")
+    return sp_type
+
+
+def _country(root: Element, descriptor: Element) -> str:
+    """The one NodeCountry of the role; no other role may name another."""
+    tag = f"{{{EIDAS}}}NodeCountry"
+    own = _one(_one(descriptor, md("Extensions")), tag)
+    if own is None:
+        raise ValueError("its role has no NodeCountry.")
+    country = _text(own, "NodeCountry")
+    if not _COUNTRY.fullmatch(country) or any(_text(other, "NodeCountry") != country for other in root.iter(tag)):
+        raise ValueError("its NodeCountry is not one country of two letters.")
+    return country
+
+
+def _certificates(descriptor: Element, use: str) -> frozenset[bytes]:
+    """The certificates (DER) of the KeyDescriptors for `use`, or for any use: one each.
+
+    Several in one KeyDescriptor would be a chain: reading it as keys would let a certification authority sign as the node.
+    """
+    found = set()
+    for key in descriptor.iterchildren(md("KeyDescriptor")):
+        # No `use` means both (Metadata 2.0 §2.4.1.1)
+        if attributes(key).get("use", use) != use:
+            continue
+        certificates = list(key.iterdescendants(f"{{{DS}}}X509Certificate"))
+        if len(certificates) != 1:
+            raise ValueError("a KeyDescriptor in it does not have exactly one X509Certificate.")
+        try:
+            found.add(strict_base64("".join((certificates[0].text or "").split())))
+        except ValueError:
+            raise ValueError("a certificate in it is not base64.") from None
+    if len(found) > MAX_CERTIFICATES:
+        raise ValueError(f"it has more than {MAX_CERTIFICATES} certificates for {use}.")
+    return frozenset(found)
+
+
+def _methods(descriptor: Element) -> tuple[str, ...]:
+    keys = [
+        key
+        for key in descriptor.iterchildren(md("KeyDescriptor"))
+        if attributes(key).get("use", "encryption") == "encryption"
+    ]
+    methods = [
+        attributes(method).get("Algorithm", "") for key in keys for method in key.iterchildren(md("EncryptionMethod"))
+    ]
+    return tuple(dict.fromkeys(_visible(method, "an EncryptionMethod") for method in methods[:MAX_VALUES]))
+
+
+def _sign_on(descriptor: Element) -> frozenset[tuple[str, str]]:
+    """The SingleSignOnServices of our two bindings. Two of one binding are refused: which would be asked?"""
+    services = [attributes(service) for service in descriptor.iterchildren(md("SingleSignOnService"))]
+    found = [(service.get("Binding", ""), service.get("Location", "")) for service in services]
+    ours = [(binding, _visible(url, "a Location")) for binding, url in found if binding in (REDIRECT, POST)]
+    if not ours or len({binding for binding, _ in ours}) != len(ours):
+        raise ValueError("it does not have one SingleSignOnService by Redirect or POST, or one of each.")
+    return frozenset(ours)
+
+
+def _consumer(descriptor: Element) -> frozenset[tuple[str, str]]:
+    """The AssertionConsumerService by POST: the default one of several (Metadata 2.0 §2.4.4), since responses go to one."""
+    services = [attributes(service) for service in descriptor.iterchildren(md("AssertionConsumerService"))]
+    posts = [service for service in services if service.get("Binding") == POST]
+    rules: tuple[Callable[[dict[str, str]], bool], ...] = (
+        lambda service: service.get("isDefault") in ("true", "1"),
+        lambda service: "isDefault" not in service,
+        lambda _: True,
+    )
+    chosen = next((service for rule in rules for service in posts if rule(service)), None)
+    if chosen is None:
+        raise ValueError("it has no AssertionConsumerService by POST.")
+    return frozenset([(POST, _visible(chosen.get("Location", ""), "a Location"))])
+
+
+def _supported(descriptor: Element) -> Iterator[str]:
+    for number, attribute in enumerate(descriptor.iterchildren(saml("Attribute"))):
+        if number >= MAX_VALUES or attributes(attribute).get("NameFormat") != ATTRNAME_URI:
+            raise ValueError("a supported attribute in it has a NameFormat other than uri, or there are too many.")
+        yield _visible(attributes(attribute).get("Name", ""), "the name of an attribute")
+
+
+def _one(parent: Element | None, tag: str) -> Element | None:
+    """The one child of this tag, None where there is none; ValueError for a second."""
+    children = [] if parent is None else list(parent.iterchildren(tag))
+    if len(children) > 1:
+        raise ValueError(f"{tag.rpartition('}')[2]} stands twice in it.")
+    return children[0] if children else None
+
+
+def _texts(parent: Element, tag: str, what: str) -> list[str]:
+    elements = list(parent.iterchildren(tag))
+    if len(elements) > MAX_VALUES:
+        raise ValueError(f"it has more than {MAX_VALUES} times {what}.")
+    return [_text(element, what) for element in elements]
+
+
+def _text(element: Element, what: str) -> str:
+    """A URI or a word; white space around it is the schema's to collapse (xs:anyURI, XML Schema Part 2 §3.2.17)."""
+    if len(element):
+        raise ValueError(f"{what} in it has elements in it.")
+    return _visible((element.text or "").strip(" \t\r\n"), what)
+
+
+def _visible(text: str, what: str) -> str:
+    if not _VISIBLE.fullmatch(text):
+        raise ValueError(f"{what} in it is empty, too long, or has characters that no URI has.")
+    return text
+
+
+def _plain(facts: PeerFacts) -> dict[str, object]:
+    """The facts in JSON's types: sets sorted, certificates in base64."""
+    return {each.name: _value(getattr(facts, each.name)) for each in fields(facts)}
+
+
+def _value(value: object) -> object:
+    match value:
+        case frozenset():
+            return sorted(map(_value, value), key=str)
+        case tuple():
+            return [_value(item) for item in value]
+        case bytes():
+            return base64.b64encode(value).decode()
+        case _:
+            return value
+
+
+def _json(plain: dict[str, object]) -> bytes:
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()

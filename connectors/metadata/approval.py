@@ -1,0 +1,91 @@
+"""What of a node's metadata counts: what it says now and an operator approved. Additions wait, removals act at once.
+
+Who steals the key of a node's metadata can publish a key or an address of their own, and would get every login. So nothing
+new counts before a person has asked the node's operator about it, on another way.
+"""
+
+from dataclasses import replace
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import load_der_x509_certificate
+
+from connectors.fetch import host_of
+from connectors.formats.eidas.metadata import PeerFacts
+from connectors.formats.names import POST, REDIRECT
+
+_BINDINGS = {POST: "by POST", REDIRECT: "by Redirect"}
+
+
+def approved_part(facts: PeerFacts, approved: PeerFacts | None) -> PeerFacts:
+    """`facts` without what was not approved: the only facts that may be used, and what stays approved afterwards.
+
+    What disappeared from `facts` is approved no longer: if it comes back, it is new. Encryption methods need no approval,
+    since we take only those of our profile; the end (`valid_until`) is that of `facts`.
+    """
+    if approved is None or _identity(approved) != _identity(facts):
+        approved = _nothing(facts)
+    return replace(
+        facts,
+        signing=facts.signing & approved.signing,
+        encryption=facts.encryption & approved.encryption,
+        endpoints=facts.endpoints & approved.endpoints,
+        attributes=facts.attributes & approved.attributes,
+        versions=facts.versions & approved.versions,
+        assurance=facts.assurance & approved.assurance,
+        name_id_formats=facts.name_id_formats & approved.name_id_formats,
+        # It makes us tell the name of a service
+        wants_requester_id=facts.wants_requester_id and approved.wants_requester_id,
+        sp_type=facts.sp_type if facts.sp_type == approved.sp_type else "",
+    )
+
+
+def additions(facts: PeerFacts, approved: PeerFacts | None, metadata_url: str) -> tuple[str, ...]:
+    """What of `facts` waits, one sentence each, for an operator to read out to the node's operator. Empty: nothing does."""
+    known = approved_part(facts, approved)
+    home = host_of(metadata_url)
+    words = [f"a certificate that signs: {_certificate(der)}" for der in sorted(facts.signing - known.signing)]
+    words += [f"a certificate to encrypt to: {_certificate(der)}" for der in sorted(facts.encryption - known.encryption)]
+    for binding, url in sorted(facts.endpoints - known.endpoints):
+        other = "" if host_of(url) == home else " (another host than its metadata's)"
+        words.append(f"an address {_BINDINGS.get(binding, binding)}: {url}{other}")
+    words += [f"an attribute: {name}" for name in sorted(facts.attributes - known.attributes)]
+    words += [f"a level of assurance: {level}" for level in sorted(facts.assurance - known.assurance)]
+    words += [f"a protocol version: {version}" for version in sorted(facts.versions - known.versions)]
+    words += [f"a NameID format: {name}" for name in sorted(facts.name_id_formats - known.name_id_formats)]
+    if facts.wants_requester_id and not known.wants_requester_id:
+        words.append("it asks to be told which service asks (RequesterID)")
+    if facts.sp_type != known.sp_type:
+        words.append(f"all its services are of one type: {facts.sp_type}")
+    return tuple(words)
+
+
+def _identity(facts: PeerFacts) -> tuple[str, str, str]:
+    """What no approval changes: another country or entity is another registration."""
+    return facts.role, facts.entity_id, facts.country
+
+
+def _nothing(facts: PeerFacts) -> PeerFacts:
+    empty: frozenset[str] = frozenset()
+    return replace(
+        facts,
+        signing=frozenset(),
+        encryption=frozenset(),
+        endpoints=frozenset(),
+        attributes=empty,
+        versions=empty,
+        assurance=empty,
+        name_id_formats=empty,
+        wants_requester_id=False,
+        sp_type="",
+    )
+
+
+def _certificate(der: bytes) -> str:
+    """The SHA-256 fingerprint, as certificates are compared by telephone, and the dates."""
+    try:
+        certificate = load_der_x509_certificate(der)
+        fingerprint = certificate.fingerprint(SHA256()).hex(":").upper()
+        first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except ValueError:
+        return "one that cannot be read"
+    return f"SHA-256 {fingerprint}, from {first:%Y-%m-%d} to {last:%Y-%m-%d}"

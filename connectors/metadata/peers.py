@@ -1,0 +1,306 @@
+"""Other countries' nodes, known by their signed metadata alone: fetched, judged, held, approved (spec/eidas.md §6).
+
+A node is asked and answered by what its last good copy says and an operator approved, until that copy ends. `refresh` does
+the I/O and may fail; `current` and `available` look at what is held in memory, so a slow node delays nobody's login.
+"""
+
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from connectors.fetch import PEER, REGISTRATION, Fetcher, FetchError, judged_url
+from connectors.formats.eidas.metadata import PeerFacts, Role, read_peer
+from connectors.formats.grammar import written
+from connectors.formats.names import POST
+from connectors.metadata.approval import additions, approved_part
+from connectors.metadata.pinned import misconfigured
+from connectors.profiles import Profile
+from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.signatures.parse import MAX_METADATA
+from connectors.signatures.shapes import METADATA
+from connectors.signatures.signed import UnsignedMessage
+from connectors.signatures.xmldsig import verify
+from policies.errors import AssertionRejected, PeerUnavailable, RequestRefused
+from policies.parties import EntityId, Peer
+
+# How far away a validUntil may lie. A copy that holds for years could be replayed for years, keys and all.
+MAX_VALIDITY = 14 * 24 * 3600
+# Nodes publish some 20 kB over one connection
+TIMEOUT = 10.0
+# So many failures in a row make a node unavailable; one may be an accident
+FAILURES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The last good copy of a node's metadata: as it came, what it says, what of it is approved, and when it came."""
+
+    entity_id: EntityId
+    octets: bytes = field(repr=False)
+    facts: PeerFacts
+    approved: PeerFacts | None
+    fetched: int
+
+
+class PeerCopies(Protocol):
+    """Where copies survive a restart, and where another process's approval is seen."""
+
+    def held(self, entity_id: EntityId) -> Held | None:
+        """The copy of a node, None before the first."""
+
+    def keep(self, held: Held) -> None:
+        """Keep this copy in the place of any other of its entity. Durable when it returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Metadata with something new in it, which waits for an operator: `ciconia metadata approve`."""
+
+    entity_id: EntityId
+    country: str
+    digest: str  # SHA-256 as hex, of `PeerFacts`
+    additions: tuple[str, ...]  # one sentence each
+    first: bool  # nothing of this node was approved before
+
+
+@dataclass(frozen=True, slots=True)
+class PeerInUse:
+    """A node as it may be used now. `facts` holds what was approved and nothing else."""
+
+    peer: Peer
+    facts: PeerFacts
+    version: str  # the highest protocol version of both
+    _signing: tuple[PinnedKey, ...] = field(repr=False)
+    _encryption: tuple[tuple[bytes, PinnedKey], ...] = field(repr=False)
+
+    def signing_keys(self, now: int) -> tuple[PinnedKey, ...]:
+        """The keys that sign its messages. Raises `PeerUnavailable` where none is within its certificate's dates."""
+        keys = tuple(key for key in self._signing if key.in_force(now))
+        if not keys:
+            raise PeerUnavailable(f"{self.peer.entity_id} has no approved signing key that is in force. {PEER}")
+        return keys
+
+    def encryption_certificate(self, now: int) -> bytes:
+        """DER of the certificate to encrypt to: of several, the one that began last. Raises `PeerUnavailable` for none."""
+        usable = [(key.not_before or 0, der) for der, key in self._encryption if key.in_force(now)]
+        if not usable:
+            raise PeerUnavailable(f"{self.peer.entity_id} has no approved RSA key for encryption that is in force. {PEER}")
+        return max(usable)[1]
+
+    def url(self, binding: str) -> str:
+        """Its approved address for a binding. Raises `PeerUnavailable` where it has none."""
+        for known, url in self.facts.endpoints:
+            if known == binding:
+                return url
+        raise PeerUnavailable(f"{self.peer.entity_id} has no approved address of the binding {binding}.")
+
+    @property
+    def acs_url(self) -> str:
+        """Where a receiving node takes responses. Raises `PeerUnavailable` where it has none."""
+        return self.url(POST)
+
+
+class Peers:
+    """All registered nodes of one `role`, which speak one of the versions `ours` with us. Usable by several threads.
+
+    Raises `Misconfigured` for a pinned certificate that `profile` does not take.
+    """
+
+    def __init__(
+        self,
+        peers: Mapping[EntityId, Peer],
+        *,
+        role: Role,
+        copies: PeerCopies,
+        fetcher: Fetcher,
+        profile: Profile,
+        ours: Collection[str],
+        max_validity: int = MAX_VALIDITY,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        self._peers, self._role, self._copies, self._fetcher = dict(peers), role, copies, fetcher
+        self._profile, self._ours, self._max_validity, self._timeout = profile, frozenset(ours), max_validity, timeout
+        self._keys = {entity_id: _metadata_key(peer, profile) for entity_id, peer in self._peers.items()}
+        self._locks = {entity_id: threading.Lock() for entity_id in self._peers}
+        # Both are replaced item by item under the node's lock, and read without one.
+        self._held: dict[EntityId, tuple[Held, PeerInUse]] = {}
+        self._failures: dict[EntityId, int] = {}
+        for entity_id in self._peers:
+            self.reload(entity_id)
+
+    def refresh(self, entity_id: EntityId, now: int) -> None:
+        """Fetch a node's metadata and judge it. What was approved elsewhere meanwhile counts from here on, too.
+
+        Raises `FetchError`, which is for the operator's log: the copy that is held stays. `StoreUnavailable` as it comes.
+        """
+        peer = self._peers[entity_id]
+        with self._locks[entity_id]:
+            try:
+                octets = self._fetcher.get(
+                    peer.metadata_url, networks=peer.networks, limit=MAX_METADATA, timeout=self._timeout
+                )
+                facts = self._judged(peer, octets, now)
+                self._take(peer, octets, facts, now)
+            except FetchError:
+                self._failures[entity_id] = self._failures.get(entity_id, 0) + 1
+                self._load(peer)
+                raise
+
+    def reload(self, entity_id: EntityId) -> None:
+        """Look at what is kept, and at what another process approved, without fetching."""
+        with self._locks[entity_id]:
+            self._load(self._peers[entity_id])
+
+    def current(self, entity_id: EntityId, now: int) -> PeerInUse:
+        """The node as it may be asked or answered now. Raises `PeerUnavailable`, which says what is missing."""
+        if entity_id not in self._held:
+            raise PeerUnavailable(f"no copy of the metadata of {entity_id} is held: it was never fetched.")
+        _, use = self._held[entity_id]
+        if use.facts.valid_until <= now:
+            raise PeerUnavailable(f"the metadata of {entity_id} ended at {written(use.facts.valid_until)}. {PEER}")
+        if not (use.facts.signing and use.facts.endpoints):
+            raise PeerUnavailable(f"no key or no address of {entity_id} is approved: see `ciconia metadata pending`.")
+        use.signing_keys(now)
+        if not use.version:
+            raise PeerUnavailable(f"{entity_id} has no approved protocol version that we speak: {sorted(self._ours)}.")
+        return use
+
+    def available(self, entity_id: EntityId, now: int) -> bool:
+        """Whether citizens may be sent there: it may be used, and did not fail twice in a row."""
+        if self._failures.get(entity_id, 0) >= FAILURES:
+            return False
+        try:
+            self.current(entity_id, now)
+        except PeerUnavailable:
+            return False
+        return True
+
+    def pending(self, now: int) -> tuple[Pending, ...]:
+        """What waits for an operator, by entity id. Metadata that ended is not shown: it cannot be approved."""
+        found = []
+        for entity_id, (held, _) in sorted(self._held.items()):
+            new = additions(held.facts, held.approved, self._peers[entity_id].metadata_url)
+            if new and held.facts.valid_until > now:
+                first = held.approved is None
+                found.append(Pending(entity_id, held.facts.country, held.facts.digest, new, first))
+        return tuple(found)
+
+    def approve(self, entity_id: EntityId, digest: str, now: int) -> PeerFacts:
+        """Approve all that is pending of a node, if it is what `digest` names. Raises `RequestRefused`."""
+        if entity_id not in self._peers:
+            raise _refused(f"no node {entity_id} is registered.")
+        with self._locks[entity_id]:
+            self._load(self._peers[entity_id])
+            waiting = [pending for pending in self.pending(now) if pending.entity_id == entity_id]
+            if not waiting:
+                raise _refused(f"nothing of {entity_id} is pending: fetch its metadata first.")
+            if waiting[0].digest != digest:
+                # It changed after the operator looked: what they saw is not what they would approve.
+                raise _refused(f"what is pending of {entity_id} has another digest: look at it again.")
+            held, _ = self._held[entity_id]
+            self._install(self._peers[entity_id], replace(held, approved=held.facts), keep=True)
+            return held.facts
+
+    def _judged(self, peer: Peer, octets: bytes, now: int) -> PeerFacts:
+        """The pinned key is in force; signature, shape, registration; the end has not come, and is near."""
+        if not self._keys[peer.entity_id].in_force(now):
+            raise FetchError("metadata_key", "the pinned metadata certificate is outside its dates.", REGISTRATION)
+        facts = self._read(peer, octets)
+        if facts.valid_until <= now:
+            raise FetchError("metadata_expired", f"its metadata ended at {written(facts.valid_until)}.")
+        if facts.valid_until > now + self._max_validity:
+            raise FetchError("metadata_far", f"its validUntil is more than {self._max_validity // 86400} days away.")
+        return facts
+
+    def _read(self, peer: Peer, octets: bytes) -> PeerFacts:
+        """What metadata says that the registered key signed, of the registered entity and country, now or once."""
+        try:
+            message = verify(octets, [self._keys[peer.entity_id]], METADATA, self._profile)
+            if isinstance(message, UnsignedMessage):
+                raise FetchError("signature_missing", "its metadata is not signed.")
+            facts = read_peer(message.signed, self._role)
+        except AssertionRejected as error:
+            raise FetchError(error.check, f"its metadata is refused ({error.check}): {error.detail}.") from error
+        except ValueError as error:
+            raise FetchError("metadata", f"its metadata cannot be used: {error}") from error
+        if facts.entity_id != peer.entity_id:
+            raise FetchError("metadata_entity", "its entityID is not that of the registration.", REGISTRATION)
+        if facts.country != peer.country:
+            raise FetchError("metadata_country", f"its NodeCountry is {facts.country}, not {peer.country}.", REGISTRATION)
+        for _, url in facts.endpoints:
+            try:
+                judged_url(url, demo=self._fetcher.demo)
+            except FetchError as error:
+                raise FetchError("metadata_address", f"its metadata names {error.detail}") from error
+        return facts
+
+    def _take(self, peer: Peer, octets: bytes, facts: PeerFacts, now: int) -> None:
+        """A good copy takes the place of the one before, unless it is older."""
+        self._load(peer)
+        known = self._held.get(peer.entity_id)
+        if known and facts.valid_until < known[0].facts.valid_until:
+            # An old copy, signed by the right key, brings back keys that were withdrawn.
+            raise FetchError("metadata_old", "its metadata is older than the copy that is held.")
+        stored = self._copies.held(peer.entity_id)
+        before = stored.approved if stored else None
+        approved = facts if facts.digest == peer.digest else before and approved_part(facts, before)
+        held = Held(peer.entity_id, octets, facts, approved, now)
+        same = stored is not None and (stored.octets, stored.approved) == (octets, approved)
+        self._install(peer, held, keep=not same)
+        self._failures[peer.entity_id] = 0
+
+    def _load(self, peer: Peer) -> None:
+        """Judge what is kept by the registration as it is now; what it no longer allows is as if it had not come."""
+        stored = self._copies.held(peer.entity_id)
+        known = self._held.get(peer.entity_id)
+        if stored is None or (known and known[0] == stored):
+            return
+        try:
+            facts = self._read(peer, stored.octets)
+        except FetchError:
+            self._held.pop(peer.entity_id, None)
+            return
+        self._install(peer, replace(stored, facts=facts), keep=False)
+
+    def _install(self, peer: Peer, held: Held, *, keep: bool) -> None:
+        if keep:
+            self._copies.keep(held)
+        facts = approved_part(held.facts, held.approved)
+        version = max(facts.versions & self._ours, key=_version, default="")
+        signing = tuple(key for _, key in _usable(facts.signing, self._profile))
+        encryption = tuple(
+            (der, key) for der, key in _usable(facts.encryption, self._profile) if isinstance(key.public_key, RSAPublicKey)
+        )
+        self._held[peer.entity_id] = (held, PeerInUse(peer, facts, version, signing, encryption))
+
+
+def _metadata_key(peer: Peer, profile: Profile) -> PinnedKey:
+    try:
+        return key_of_certificate(peer.certificate, profile)
+    except ValueError as error:
+        what = f"The certificate of the node's metadata cannot be used: {error}"
+        fix = "Ask its operator for the certificate whose key signs its metadata, and pin that."
+        raise misconfigured(peer.source, "certificate", what, fix) from error
+
+
+def _usable(certificates: Collection[bytes], profile: Profile) -> list[tuple[bytes, PinnedKey]]:
+    """Those that the profile takes: a node in rollover may list one for others that we do not."""
+    found = []
+    for der in sorted(certificates):
+        try:
+            found.append((der, key_of_certificate(der, profile)))
+        except ValueError:
+            continue
+    return found
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """`1.10` is after `1.9`."""
+    return tuple(int(part) if part.isdecimal() else 0 for part in text.split("."))
+
+
+def _refused(detail: str) -> RequestRefused:
+    return RequestRefused(detail, code="approval_refused", public="This approval is refused. " + detail)
