@@ -1,0 +1,39 @@
+"""Which levels of assurance may answer a request, and under which names (eIDAS Message Format §3.2.2, spec/eidas.md §3).
+
+A notified scheme's levels have the three notified URIs; those of a scheme that is not notified have others, which claim
+nothing (Regulation (EU) 910/2014 art. 9). Only what our metadata publishes is ever said.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from connectors.formats.eidas.registry import NOTIFIED_LEVELS, level_uri
+from idp.node.login import NodeRequest
+from policies.assurance import LevelOfAssurance
+from policies.parties import IdentityProvider
+
+MINIMUM = "minimum"
+
+
+def levels_for(request: NodeRequest, provider: IdentityProvider) -> Mapping[LevelOfAssurance, str]:
+    """The levels that this provider can reach and the request takes, with the URI of each. Empty: it cannot answer."""
+    reached = {level: level_uri(level, is_notified=provider.notified) for level in set(provider.assurance.values())}
+    if request.comparison == MINIMUM:
+        lowest = NOTIFIED_LEVELS[request.contexts[0]]
+        return {level: uri for level, uri in reached.items() if provider.notified and level >= lowest}
+    return {level: uri for level, uri in reached.items() if uri in request.contexts}
+
+
+def answered_level(levels: Mapping[LevelOfAssurance, str], reached: LevelOfAssurance) -> str | None:
+    """The URI that answers: of the highest level that was asked for and is not above what was reached. Never rounded up."""
+    said = [level for level in levels if level <= reached]
+    return levels[max(said)] if said else None
+
+
+def published_levels(providers: Iterable[IdentityProvider]) -> tuple[str, ...]:
+    """What our metadata certifies (§6): the highest notified level, and each other one that some scheme reaches."""
+    notified: set[LevelOfAssurance] = set()
+    others: set[LevelOfAssurance] = set()
+    for provider in providers:
+        (notified if provider.notified else others).update(provider.assurance.values())
+    highest = [level_uri(max(notified), is_notified=True)] if notified else []
+    return (*highest, *(level_uri(level, is_notified=False) for level in sorted(others)))
