@@ -1,4 +1,4 @@
-"""The demo's stage: a folder with a fresh configuration, and three servers on loopback: country, broker, city."""
+"""A stage with one node: a folder with a fresh configuration, and three servers on loopback: country, broker, city."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ class Scene:
     def __init__(self, folder: Path, *, fixed: bool, clock: Callable[[], int] = system_clock) -> None:
         self.folder = folder
         self.receiving = folder / "receiving"
-        self._sockets = {name: _bind(port if fixed else 0) for name, port in PORTS.items()}
+        self._sockets = {name: bound(port if fixed else 0) for name, port in PORTS.items()}
         ports = {name: listening.getsockname()[1] for name, listening in self._sockets.items()}
         self.issuer = f"http://broker.localhost:{ports['broker']}"
         self.country_base = f"http://estonia.localhost:{ports['country']}"
@@ -42,9 +42,7 @@ class Scene:
         # The parties' own secrets lie beside the broker's folder, never in it
         self._outside = folder / "parties"
         self._outside.mkdir(parents=True)
-        secret = {name: secrets.token_urlsafe(32) for name in ("parking", "budget")}
-        create_token_key(self._outside / "fares.pem", "ES256")
-        fares = load_signer(self._outside / "fares.pem")
+        secret, fares = city_secrets(self._outside)
         self._configure(ports["broker"], secret, fares)
         self.application = Application(self.receiving, clock=clock)
         self.city = City(base=self.city_base, issuer=self.issuer, services=services(self.city_base, secret, fares))
@@ -83,16 +81,12 @@ class Scene:
             "@PORT@": str(port),
             "@CITY@": self.city_base,
             "@COUNTRY@": self.country_base,
-            **{
-                f"@{name.upper()}_SECRET_SHA256@": hashlib.sha256(text.encode()).hexdigest()
-                for name, text in secret.items()
-            },
+            **secret_words(secret),
         }
-        _write(resources.files("idp.demo").joinpath("receiving"), self.receiving, words)
+        write_templates(resources.files("idp.demo").joinpath("receiving"), self.receiving, words)
         settings = load_settings(self.receiving)
         create_keys(settings.key_folder, settings.origin, settings.tenant)
-        jwks = {"keys": [{**public_jwk(fares.public_key), "kid": fares.key_id, "alg": "ES256", "use": "sig"}]}
-        (self.receiving / "parties" / "fares.jwks.json").write_text(json.dumps(jwks, indent=1) + "\n", encoding="utf-8")
+        write_jwks(self.receiving / "parties" / "fares.jwks.json", fares)
         self.country = self._country(load_signer(settings.key_folder / "saml.pem").certificate)
         (self.receiving / "metadata").mkdir()
         (self.receiving / "metadata" / "demo-ee.xml").write_bytes(self.country.metadata())
@@ -110,7 +104,24 @@ class Scene:
         )
 
 
-def _bind(port: int) -> socket.socket:
+def city_secrets(folder: Path) -> tuple[Mapping[str, str], FileSigner]:
+    """What the city's services authenticate with at the broker: two secrets, and the key of `fares`, kept in `folder`."""
+    create_token_key(folder / "fares.pem", "ES256")
+    return {name: secrets.token_urlsafe(32) for name in ("parking", "budget")}, load_signer(folder / "fares.pem")
+
+
+def secret_words(secret: Mapping[str, str]) -> dict[str, str]:
+    """The words of the templates that stand for the hashes of the services' secrets."""
+    return {f"@{name.upper()}_SECRET_SHA256@": hashlib.sha256(text.encode()).hexdigest() for name, text in secret.items()}
+
+
+def write_jwks(path: Path, signer: FileSigner) -> None:
+    """The key set of a service that authenticates by a signed assertion."""
+    jwks = {"keys": [{**public_jwk(signer.public_key), "kid": signer.key_id, "alg": "ES256", "use": "sig"}]}
+    path.write_text(json.dumps(jwks, indent=1) + "\n", encoding="utf-8")
+
+
+def bound(port: int) -> socket.socket:
     """The usual port, or a free one where somebody has it."""
     try:
         return bind(HOST, port)
@@ -118,11 +129,12 @@ def _bind(port: int) -> socket.socket:
         return bind(HOST, 0)
 
 
-def _write(source: Traversable, target: Path, words: Mapping[str, str]) -> None:
-    target.mkdir(parents=True)
+def write_templates(source: Traversable, target: Path, words: Mapping[str, str]) -> None:
+    """Copy a folder of templates, each `@WORD@` replaced. What stands there already is written over."""
+    target.mkdir(parents=True, exist_ok=True)
     for each in source.iterdir():
         if each.is_dir():
-            _write(each, target / each.name, words)
+            write_templates(each, target / each.name, words)
             continue
         text = each.read_text(encoding="utf-8")
         for word, value in words.items():
