@@ -1,6 +1,7 @@
 """All tables, as SQLAlchemy Core has them. The tenant comes first in every key.
 
-One-time things and what is parked live until their stored end. The *ledger tables* (`LEDGER`) hold the release ledger, and
+One-time things and what is parked live until their stored end. What is known of other countries' nodes stays (`KEPT`): it
+names nobody. The *ledger tables* (`LEDGER`) hold the release ledger, and
 nobody changes or deletes a row of theirs but the writer and the sequencer: `ledger verify` names every byte that differs.
 On SQLite the tables are STRICT, and those with short rows have no rowid, which would tell the order of insertion.
 """
@@ -69,6 +70,20 @@ decisions = _table(
     Index("decisions_by_end", "tenant", "ends"),
 )
 
+# Another country's node: its metadata as it came (public), what it said (`facts`) and what an operator approved of that
+# (`approved`), both as canonical JSON. `seal` is a MAC of the row: whoever writes to the database adds no key of a peer.
+peers = _table(
+    "peers",
+    _tenant(),
+    Column("entity_id", Text, primary_key=True),
+    Column("octets", LargeBinary, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("approved", Text),
+    Column("fetched", Number, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+    rowid=True,
+)
+
 # A person in the ledger: keyed index, the salt of their own key, and how many records they have.
 subjects = _table(
     "subjects",
@@ -78,7 +93,8 @@ subjects = _table(
     Column("counter", Number, nullable=False),
 )
 
-# A release, refusal or cancellation: its leaf's hash and its encrypted openings. `position` is the subject's counter.
+# A release, refusal, cancellation or approval of metadata: its leaf's hash and its encrypted openings. `position` is the
+# subject's counter.
 records = _table(
     "records",
     _tenant(),
@@ -152,3 +168,4 @@ checkpoints = _table(
 
 LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)
 EXPIRING = (marks, parked, decisions)
+KEPT = (peers,)

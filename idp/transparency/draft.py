@@ -1,5 +1,7 @@
 """What a release, a refusal or a cancellation says of itself: the contents of its compartments, as canonical JSON.
 
+A city's:
+
     sent      {"basis","client","loa","names":[[name, form]..],"notice","policy","purpose","record","time"}
     decision  {"asked":[[name, form]..],"bits","kind","path","record","source","time","unknown":[name..],
                "withheld":[[name, reason]..]}
@@ -7,9 +9,21 @@
     login     {"aud","iss","nonce","sub"}
     values    {name: value}                     committed to, kept nowhere
 
+A sending node's knows of no person at all (decisions.md 26): which node asked, in which message, when.
+
+    sent      {"message","node","record","time"}
+    decision  {"kind","message","node","record","time"}
+
+What an operator approved of another node's metadata (decisions.md 30) is in the record of either role:
+
+    sent      {"digest","peer","record","time"}
+    decision  {"digest","kind","peer","record","time"}
+
 Times are seconds since the epoch, ids and digests lower-case hex, `loa` a level's label ("" where nobody signed in).
 `bits` has one figure for each attribute that the citizen could leave out, in order of name: 1 where they shared it.
 `path` is how it was decided: "page". What was sent says whether a predicate went, never what it answered (decisions.md 22).
+`message` is the ID of the other node's request, `node` and `peer` are entity ids. A city's record has none of a message's
+ids: nothing is common to the ledgers of two nodes that a login passed.
 """
 
 import secrets
@@ -21,13 +35,14 @@ from idp.transparency.jcs import Json, jcs
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, Value
 from policies.authentication import AuthenticationRequest
-from policies.parties import ProviderId
+from policies.parties import EntityId, ProviderId
 from policies.purposes import Basis
 from policies.release import Decision, Reason
 
 RELEASE = "release"
 REFUSAL = "refusal"
 CANCELLATION = "cancellation"
+METADATA = "metadata"
 BY_PAGE = "page"
 
 
@@ -112,6 +127,25 @@ def draft_refusal(
             ),
         ),
     )
+    return RecordDraft(record=record, kind=kind, time=time, subject=None, openings=openings)
+
+
+def draft_node(*, record: bytes, time: int, kind: str, message: str, node: EntityId) -> RecordDraft:
+    """The record of a sending node: `node` asked in `message`, and an assertion went or did not. Nothing of the person."""
+    if kind not in (RELEASE, REFUSAL, CANCELLATION):
+        raise ValueError("a login at a sending node ends with a release, a refusal or a cancellation")
+    facts: dict[str, Json] = {"message": message, "node": node, "record": record.hex(), "time": time}
+    return _without_subject(record, time, kind, facts)
+
+
+def draft_approval(*, record: bytes, time: int, peer: EntityId, digest: str) -> RecordDraft:
+    """The record of an approval: the operator took what `peer`'s metadata said, by its digest, from this moment on."""
+    facts: dict[str, Json] = {"digest": digest, "peer": peer, "record": record.hex(), "time": time}
+    return _without_subject(record, time, METADATA, facts)
+
+
+def _without_subject(record: bytes, time: int, kind: str, facts: dict[str, Json]) -> RecordDraft:
+    openings = (_opening("sent", facts), _opening("decision", {**facts, "kind": kind}))
     return RecordDraft(record=record, kind=kind, time=time, subject=None, openings=openings)
 
 

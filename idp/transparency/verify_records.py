@@ -1,4 +1,8 @@
-"""The check of records: each has one leaf, and its openings open that leaf's commitments and say what the row says."""
+"""The check of records: each has one leaf, and its openings open that leaf's commitments and say what the row says.
+
+Three shapes are legal, and what their openings say tells them apart: a city's (a release has a subject, a counter and all
+openings), a sending node's and an approval of metadata (exactly the facts that `idp.transparency.draft` has, no subject).
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy import Connection, Row, and_, func, select
 
 from idp.store import tables
-from idp.transparency.draft import CANCELLATION, REFUSAL, RELEASE
+from idp.transparency.draft import CANCELLATION, METADATA, REFUSAL, RELEASE
 from idp.transparency.entry import commitment, open_opening, read_leaf, salt_holds, tag
 from idp.transparency.findings import Finding
 from idp.transparency.jcs import jcs
@@ -18,6 +22,8 @@ CHUNK = 500
 ALWAYS = {"sent", "decision"}
 OF_A_RELEASE = ALWAYS | {"subject", "login"}
 OPENED = sorted(OF_A_RELEASE)
+OF_A_NODE = {"message", "node", "record", "time"}
+OF_AN_APPROVAL = {"digest", "peer", "record", "time"}
 
 Facts = Mapping[str, object]
 
@@ -108,21 +114,45 @@ def _open(row: Row[tuple[object, ...]], compartment: str, tenant: str, keys: Led
 def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator[str]:
     sent, decision = facts.get("sent", {}), facts.get("decision", {})
     kind = decision.get("kind")
-    if kind not in (RELEASE, REFUSAL, CANCELLATION):
-        yield "it is no release, refusal or cancellation"
+    if kind not in (RELEASE, REFUSAL, CANCELLATION, METADATA):
+        yield "it is no release, refusal or cancellation, and no approval of metadata"
         return
-    present = {name for name in OPENED if getattr(row, f"{name}_opening") is not None}
-    if present != (OF_A_RELEASE if kind == RELEASE else ALWAYS):
-        yield f"a {kind} does not have these openings"
-    if len({kind == RELEASE, row.subject is not None, row.position is not None}) != 1:
-        yield f"a {kind} has a subject and a counter exactly where it is a release"
+    if kind == METADATA:
+        yield from _without_subject(row, "an approval of metadata", OF_AN_APPROVAL, sent, decision)
+    elif "node" in decision:
+        yield from _without_subject(row, f"a {kind} to a node", OF_A_NODE, sent, decision)
+    else:
+        yield from _of_a_city(row, f"a {kind}", facts, released=kind == RELEASE)
     expected = {"record": row.record.hex(), "time": row.time}
     for name, content in (("sent", sent), ("decision", decision)):
         yield from (f"its {name} has another {key}" for key, value in expected.items() if content.get(key) != value)
+
+
+def _without_subject(
+    row: Row[tuple[object, ...]], what: str, names: set[str], sent: Facts, decision: Facts
+) -> Iterator[str]:
+    """A record that says these facts in both of its openings and nothing else, and has no place for a person."""
+    if set(sent) != names or set(decision) != names | {"kind"}:
+        yield f"{what} says more or less than it may"
+    if any(decision.get(name) != content for name, content in sent.items()):
+        yield f"{what} says one thing as sent and another as decided"
+    if _present(row) != ALWAYS or row.subject is not None or row.position is not None:
+        yield f"{what} has no subject, no counter and no other openings"
+
+
+def _of_a_city(row: Row[tuple[object, ...]], what: str, facts: Mapping[str, Facts], *, released: bool) -> Iterator[str]:
+    if _present(row) != (OF_A_RELEASE if released else ALWAYS):
+        yield f"{what} does not have these openings"
+    if len({released, row.subject is not None, row.position is not None}) != 1:
+        yield f"{what} has a subject and a counter exactly where it is a release"
     if "subject" in facts and facts["subject"] != {"record": row.record.hex(), "subject": (row.subject or b"").hex()}:
         yield "its subject's part is of another record or subject"
-    if "login" in facts and facts["login"].get("aud") != sent.get("client"):
+    if "login" in facts and facts["login"].get("aud") != facts.get("sent", {}).get("client"):
         yield "its login is of another relying party than it was sent to"
+
+
+def _present(row: Row[tuple[object, ...]]) -> set[str]:
+    return {name for name in OPENED if getattr(row, f"{name}_opening") is not None}
 
 
 def _tagged(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, tagged: bytes) -> bool:

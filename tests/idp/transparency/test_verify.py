@@ -316,7 +316,7 @@ def json_of(opening: Opening) -> dict[str, Json]:
         ("sent", {"record": "00" * 16}, "its sent has another record"),
         ("sent", {"time": NOW + 1}, "its sent has another time"),
         ("decision", {"time": NOW + 1}, "its decision has another time"),
-        ("decision", {"kind": "gift"}, "it is no release, refusal or cancellation"),
+        ("decision", {"kind": "gift"}, "it is no release, refusal or cancellation, and no approval of metadata"),
         ("decision", {"kind": "refusal"}, "a refusal does not have these openings"),
         ("subject", {"subject": "00" * 32}, "its subject's part is of another record or subject"),
         ("login", {"aud": "another"}, "its login is of another relying party than it was sent to"),
