@@ -1,0 +1,190 @@
+"""The metadata of our own two roles, unsigned (eIDAS Interoperability Architecture §6; spec/eidas.md §6, row by row).
+
+The order of the extensions and the typed values are those of the EU's own node. A Signature belongs at `SIGNATURE_PLACE`,
+by the key that peers have pinned for metadata, which signs nothing else.
+"""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from connectors.formats.eidas.metadata import (
+    APPLICATION_IDENTIFIER,
+    ASSURANCE_CERTIFICATION,
+    ENTITY_CATEGORY,
+    MDATTR,
+    PROTOCOL_VERSION,
+    WANTS_REQUESTER_ID,
+)
+from connectors.formats.eidas.registry import EIDAS, NAME_ID_FORMATS, NATURAL, PROTOCOL_VERSIONS
+from connectors.formats.grammar import XSI, XSI_TYPE, written
+from connectors.formats.names import ATTRNAME_URI, MD, POST, REDIRECT, SAML, SAMLP, md, saml
+from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, Profile
+from connectors.signatures.parse import Element
+from connectors.signatures.profile import DS
+
+# Signature is the first child of an EntityDescriptor.
+SIGNATURE_PLACE = 0
+
+_ALG = "urn:oasis:names:tc:SAML:metadata:algsupport"
+_XS = "http://www.w3.org/2001/XMLSchema"
+_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_NSMAP = {"md": MD, "ds": DS, "saml": SAML, "mdattr": MDATTR, "eidas": EIDAS, "alg": _ALG, "xs": _XS, "xsi": XSI}
+# The strongest first: a peer takes the first one that it knows
+_CONTENT_ENCRYPTION = (AES256_GCM, AES192_GCM, AES128_GCM)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOrganization:
+    """Who runs the node: names in English, a web address, and two mail addresses."""
+
+    name: str
+    display_name: str
+    url: str
+    support: str
+    technical: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeMetadata:
+    """What both roles say. Certificates are DER; of several in `signing`, a rollover is under way.
+
+    `metadata_id` is an xs:ID of this one copy, `valid_until` is in seconds since the epoch, `encryption` may be empty for a
+    proxy service, to which nobody encrypts.
+    """
+
+    metadata_id: str
+    valid_until: int
+    entity_id: str
+    country: str
+    signing: tuple[bytes, ...] = field(repr=False)
+    encryption: bytes = field(repr=False)
+    application_identifier: str
+    organization: NodeOrganization
+    profile: Profile
+    versions: tuple[str, ...] = PROTOCOL_VERSIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyMetadata(NodeMetadata):
+    """A sending node's. `assurance`: the highest notified level, and any that is not notified; `attributes`: URIs."""
+
+    redirect_url: str
+    post_url: str
+    assurance: tuple[str, ...]
+    attributes: tuple[str, ...] = tuple(NATURAL)
+    wants_requester_id: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorMetadata(NodeMetadata):
+    """A receiving node's. `sp_type` is "" where each request says it, as ours do."""
+
+    acs_url: str
+    sp_type: str = ""
+
+
+def proxy_element(metadata: ProxyMetadata) -> Element:
+    """Our EntityDescriptor as a proxy service."""
+    entity = [
+        (PROTOCOL_VERSION, metadata.versions),
+        (APPLICATION_IDENTIFIER, (metadata.application_identifier,)),
+        (ASSURANCE_CERTIFICATION, metadata.assurance),
+        (ENTITY_CATEGORY, (WANTS_REQUESTER_ID,) if metadata.wants_requester_id else ()),
+    ]
+    root = _root(metadata, entity)
+    role = _role(root, metadata, "IDPSSODescriptor", WantAuthnRequestsSigned="true")
+    for binding, url in ((POST, metadata.post_url), (REDIRECT, metadata.redirect_url)):
+        _child(role, md("SingleSignOnService"), Binding=binding, Location=url)
+    for uri in metadata.attributes:
+        friendly_name = NATURAL[uri].friendly_name
+        _child(role, saml("Attribute"), Name=uri, NameFormat=ATTRNAME_URI, FriendlyName=friendly_name)
+    _about(root, metadata.organization)
+    return root
+
+
+def connector_element(metadata: ConnectorMetadata) -> Element:
+    """Our EntityDescriptor as a connector. Assertions come encrypted in a signed response, and need no signature."""
+    entity = [(PROTOCOL_VERSION, metadata.versions), (APPLICATION_IDENTIFIER, (metadata.application_identifier,))]
+    root = _root(metadata, entity, metadata.sp_type)
+    role = _role(root, metadata, "SPSSODescriptor", AuthnRequestsSigned="true", WantAssertionsSigned="false")
+    service = {"Binding": POST, "Location": metadata.acs_url, "index": "0", "isDefault": "true"}
+    _child(role, md("AssertionConsumerService"), **service)
+    _about(root, metadata.organization)
+    return root
+
+
+def _root(metadata: NodeMetadata, entity: Iterable[tuple[str, tuple[str, ...]]], sp_type: str = "") -> Element:
+    """The root with its extensions: EntityAttributes, SPType, DigestMethods, SigningMethods, in this order."""
+    root = etree.Element(md("EntityDescriptor"), nsmap=_NSMAP)
+    root.set("ID", metadata.metadata_id)
+    root.set("entityID", metadata.entity_id)
+    root.set("validUntil", written(metadata.valid_until))
+    extensions = _child(root, md("Extensions"))
+    container = _child(extensions, f"{{{MDATTR}}}EntityAttributes")
+    for name, values in entity:
+        if not values:
+            continue
+        attribute = _child(container, saml("Attribute"), Name=name, NameFormat=ATTRNAME_URI)
+        for value in values:
+            _text(attribute, saml("AttributeValue"), value).set(XSI_TYPE, "xs:string")
+    if sp_type:
+        _text(extensions, f"{{{EIDAS}}}SPType", sp_type)
+    for digest in sorted(metadata.profile.digests):
+        _child(extensions, f"{{{_ALG}}}DigestMethod", Algorithm=digest)
+    for algorithm in sorted(metadata.profile.signature_algorithms):
+        _child(extensions, f"{{{_ALG}}}SigningMethod", Algorithm=algorithm)
+    return root
+
+
+def _role(root: Element, metadata: NodeMetadata, name: str, **attributes: str) -> Element:
+    """The role with its country, keys and NameID formats."""
+    role = _child(root, md(name), protocolSupportEnumeration=SAMLP, **attributes)
+    _text(_child(role, md("Extensions")), f"{{{EIDAS}}}NodeCountry", metadata.country)
+    for certificate in metadata.signing:
+        _key(role, "signing", certificate)
+    if metadata.encryption:
+        descriptor = _key(role, "encryption", metadata.encryption)
+        for method in _CONTENT_ENCRYPTION:
+            if method in metadata.profile.content_encryption:
+                _child(descriptor, md("EncryptionMethod"), Algorithm=method)
+    for name_id_format in NAME_ID_FORMATS:
+        _text(role, md("NameIDFormat"), name_id_format)
+    return role
+
+
+def _key(role: Element, use: str, certificate: bytes) -> Element:
+    descriptor = _child(role, md("KeyDescriptor"), use=use)
+    data = _child(_child(descriptor, f"{{{DS}}}KeyInfo"), f"{{{DS}}}X509Data")
+    _text(data, f"{{{DS}}}X509Certificate", base64.b64encode(certificate).decode())
+    return descriptor
+
+
+def _about(root: Element, organization: NodeOrganization) -> None:
+    element = _child(root, md("Organization"))
+    for name, text in (
+        ("OrganizationName", organization.name),
+        ("OrganizationDisplayName", organization.display_name or organization.name),
+        ("OrganizationURL", organization.url),
+    ):
+        _text(element, md(name), text).set(_XML_LANG, "en")
+    for kind, address in (("support", organization.support), ("technical", organization.technical)):
+        contact = _child(root, md("ContactPerson"), contactType=kind)
+        _text(contact, md("Company"), organization.name)
+        # Metadata 2.0 §2.3.2.2: a mailto: URI
+        _text(contact, md("EmailAddress"), f"mailto:{address}")
+
+
+def _child(parent: Element, tag: str, **attributes: str) -> Element:
+    child = etree.SubElement(parent, tag)
+    for name, value in attributes.items():
+        child.set(name, value)
+    return child
+
+
+def _text(parent: Element, tag: str, text: str) -> Element:
+    child = etree.SubElement(parent, tag)
+    child.text = text
+    return child
