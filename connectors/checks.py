@@ -107,3 +107,43 @@ ALL_CHECKS: Mapping[str, str] = {
     "cipher_value": "CipherValue is one text of base64, and holds at least IV, one octet and tag",
     "decryption": "the assertion is encrypted to our key, and whole",
 }
+
+# What an answer of another country's node must be besides (connectors/formats/eidas)
+EIDAS_CHECKS: Mapping[str, str] = {
+    "boolean": "a truth value is true, false, 1 or 0",
+    "name_format": "an attribute's name is a URI",
+    "attribute_statement": "exactly one AttributeStatement",
+    "duplicate_attribute": "an attribute that we know stands once",
+    "attribute_type": "the type that a value says to have is that of its attribute",
+    "attribute_value": "a value of the minimum data set is of its type; one identifier, one birth date",
+    "latin_script": "a value in an original script has one in Latin script beside it, and says its script once",
+    "minimum_data_set": "identifier, names and birth date are there, each with a value",
+    "representative_minimum": "a representative has the whole minimum data set",
+    "representation": "nobody acts for another",
+}
+
+# What another country's node must ask, and how (connectors/request_checks.py); its XML and signature are judged as above
+REQUEST_CHECKS: Mapping[str, str] = {
+    "issuer": "the request was issued by the node whose key signed it",
+    "destination": "Destination is where we received it",
+    "request_issued": "the request was issued now",
+    "protocol_binding": "ProtocolBinding is absent, POST, Redirect or SOAP",
+    "acs_url": "AssertionConsumerServiceURL is absent, or that of the metadata",
+    "force_authn": "ForceAuthn is true",
+    "is_passive": "IsPassive is there and false",
+    "consent": "Consent is absent, or one of SAML's",
+    "provider_name": "ProviderName has at most 256 characters and no controls",
+    "name_id_policy": "the NameID format is one of the profile and of the metadata, and may be new",
+    "authn_context_comparison": "the levels are asked as a minimum, or exactly",
+    "authn_context_refs": "at least one level, each once",
+    "authn_context_level": "no level that is spelled nearly like a notified one",
+    "authn_context_minimum": "a minimum is one notified level",
+    "authn_context_exact": "exact levels have one that is not notified, and with a notified one all above it",
+    "sp_type": "SPType is public or private, in the request or in the metadata, not in both",
+    "requester_id": "a RequesterID is a URI of at most 1024 characters",
+    "requested_twice": "each attribute is asked for once",
+    "representative_requested": "no representative's attributes",
+    "unknown_required": "what is required is known",
+    "is_required": "isRequired is what the registry says",
+    "minimum_data_set": "the whole minimum data set of natural persons is asked for",
+}

@@ -6,6 +6,7 @@ MD = "urn:oasis:names:tc:SAML:2.0:metadata"
 X500 = "urn:oasis:names:tc:SAML:2.0:profiles:attribute:X500"
 
 REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
+SOAP = "urn:oasis:names:tc:SAML:2.0:bindings:SOAP"
 POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"

@@ -14,11 +14,12 @@ The reader refuses what the grammar does not have. What a request must have and 
 `connectors.request_checks`, so that a peer whose request is at fault gets an answer.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from lxml import etree
 
-from connectors.formats.eidas.registry import EIDAS, EIDAS_PREFIX, NATURAL
+from connectors.formats.eidas.registry import EIDAS, EIDAS_PREFIX, MINIMUM, NATURAL
 from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, version_2, written
 from connectors.formats.names import ATTRNAME_URI, SAML, SAMLP, saml, samlp
 from connectors.formats.saml import read_issuer
@@ -69,6 +70,15 @@ class EidasRequest:
     is_passive: bool | None = False
     consent: str = ""
     allow_create: bool | None = None
+
+
+def asked_attributes(optional: Iterable[str] = ()) -> tuple[RequestedAttribute, ...]:
+    """The whole minimum data set of natural persons, always, and `optional` ones beside it, as the registry flags them.
+
+    KeyError for a URI that is not in the registry.
+    """
+    names = dict.fromkeys((*MINIMUM, *optional))
+    return tuple(RequestedAttribute(name, required=NATURAL[name].mandatory) for name in names)
 
 
 def request_element(request: EidasRequest) -> Element:

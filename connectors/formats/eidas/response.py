@@ -14,57 +14,52 @@
 ```
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lxml import etree
 
 from connectors.formats.eidas.registry import (
-    DATE_OF_BIRTH,
     FAILURES,
     MAX_NAME_ID,
-    MINIMUM,
     NAME_ID_FORMATS,
-    NATURAL,
     NATURAL_PERSON,
     NATURAL_PREFIX,
-    PERSON_IDENTIFIER,
-    REPRESENTATIVE_MINIMUMS,
     SUB_STATUSES,
-    NaturalAttribute,
-    representative_kind,
 )
-from connectors.formats.grammar import XSI, XSI_NIL, XSI_TYPE, Reader, boolean, identifier, instant, version_2, written
-from connectors.formats.names import ATTRNAME_URI, BEARER, ENTITY, SAML, SAMLP, SUCCESS, saml, samlp
+from connectors.formats.eidas.values import EidasValue, read_attributes, write_attributes
+from connectors.formats.grammar import XSI, Reader, identifier, instant, version_2, written
+from connectors.formats.names import BEARER, ENTITY, SAML, SAMLP, SUCCESS, saml, samlp
 from connectors.formats.saml import (
     Authentication,
     Conditions,
     Confirmation,
     NameIdentifier,
     attributes_in,
-    is_nil,
     read_frame,
     read_issuer,
     read_status,
 )
-from connectors.signatures.parse import MAX_OCTETS, Element, attributes, parse_canonical
+from connectors.signatures.parse import Element, parse_canonical
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.signed import Signed
 from policies.errors import AssertionRejected
 
+__all__ = [
+    "RESPONSE_SIGNATURE_PLACE",
+    "EidasAssertion",
+    "EidasAssertionMessage",
+    "EidasResponse",
+    "EidasValue",
+    "assertion_element",
+    "failure_element",
+    "read_assertion",
+    "read_response",
+    "response_element",
+]
+
 # The children of a Response, and those of an Assertion, stand in this order: Issuer, Signature, ...
 RESPONSE_SIGNATURE_PLACE = 1
-
-_LATIN_SCRIPT = "LatinScript"
-_QUALIFIED_LATIN_SCRIPT = f"{{{NATURAL_PERSON}}}{_LATIN_SCRIPT}"
-
-
-@dataclass(frozen=True, slots=True)
-class EidasValue:
-    """One value as text; `latin` is False where it is in an original script, and a Latin value stands beside it."""
-
-    text: str = field(repr=False)
-    latin: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +180,8 @@ def assertion_element(assertion: EidasAssertion) -> Element:
     The prefix of the values' types is declared at the root: it must be serialised as it is, since exclusive C14N drops a
     prefix that stands in an attribute's value alone.
     """
-    _must_be_sayable(assertion)
+    if not 0 < len(assertion.name_id) <= MAX_NAME_ID or assertion.name_id_format not in NAME_ID_FORMATS:
+        raise ValueError("a NameID that is empty or too long, or of another format")
     root = etree.Element(saml("Assertion"), nsmap={"saml": SAML, "xsi": XSI, NATURAL_PREFIX: NATURAL_PERSON})
     root.set("ID", assertion.assertion_id)
     root.set("Version", "2.0")
@@ -210,39 +206,8 @@ def assertion_element(assertion: EidasAssertion) -> Element:
     authentication.set("AuthnInstant", written(assertion.authn_instant))
     context = etree.SubElement(authentication, saml("AuthnContext"))
     etree.SubElement(context, saml("AuthnContextClassRef")).text = assertion.context_class
-    statement = etree.SubElement(root, saml("AttributeStatement"))
-    for uri, values in assertion.attributes:
-        _write_attribute(statement, NATURAL[uri], values)
+    write_attributes(etree.SubElement(root, saml("AttributeStatement")), assertion.attributes)
     return root
-
-
-def _must_be_sayable(assertion: EidasAssertion) -> None:
-    said = dict(assertion.attributes)
-    if len(said) != len(assertion.attributes) or not set(said) <= set(NATURAL):
-        raise ValueError("an attribute that is unknown, or stands twice")
-    if not set(MINIMUM) <= set(said):
-        raise ValueError("an incomplete minimum data set")
-    if not 0 < len(assertion.name_id) <= MAX_NAME_ID or assertion.name_id_format not in NAME_ID_FORMATS:
-        raise ValueError("a NameID that is empty or too long, or of another format")
-    for uri, values in said.items():
-        known = NATURAL[uri]
-        if not values or not all(known.is_value(value.text) for value in values):
-            raise ValueError(f"no value, or none of its type, for {known.friendly_name}")
-        if not _has_latin(values) or not (known.transliterated or all(value.latin for value in values)):
-            raise ValueError(f"an original script in {known.friendly_name} without its transliteration")
-
-
-def _write_attribute(statement: Element, known: NaturalAttribute, values: Sequence[EidasValue]) -> None:
-    element = etree.SubElement(statement, saml("Attribute"))
-    element.set("FriendlyName", known.friendly_name)
-    element.set("Name", known.uri)
-    element.set("NameFormat", ATTRNAME_URI)
-    for value in values:
-        child = etree.SubElement(element, saml("AttributeValue"))
-        child.set(XSI_TYPE, f"{NATURAL_PREFIX}:{known.xsi_type}")
-        if not value.latin:
-            child.set(_QUALIFIED_LATIN_SCRIPT, "false")
-        child.text = value.text
 
 
 # -- what we hear ------------------------------------------------------------------------------------------------------
@@ -301,83 +266,5 @@ def read_assertion(signed: Signed) -> EidasAssertionMessage:
         confirmations=frame.confirmations,
         conditions=frame.conditions,
         authentications=frame.authentications,
-        attributes=_read_attributes(attributes_in(statements[0])),
+        attributes=read_attributes(attributes_in(statements[0])),
     )
-
-
-def _read_attributes(elements: Sequence[Element]) -> dict[str, tuple[EidasValue, ...]]:
-    """Natural persons' attributes that have a value; others are dropped, and representatives refuse."""
-    found: dict[str, tuple[EidasValue, ...]] = {}
-    names = [attributes(element).get("Name", "") for element in elements]
-    _refuse_representatives(names)
-    for name, element in zip(names, elements, strict=True):
-        known = NATURAL.get(name)
-        if known is None:
-            continue
-        if names.count(name) > 1:
-            raise AssertionRejected("duplicate_attribute", f"{known.friendly_name} stands twice")
-        if values := _read_attribute(element, known):
-            found[name] = values
-    if missing := [NATURAL[uri].friendly_name for uri in MINIMUM if uri not in found]:
-        raise AssertionRejected("minimum_data_set", f"an assertion without {', '.join(missing)}")
-    # Of several we would have to choose one for the citizen
-    if any(len(found[uri]) > 1 for uri in (PERSON_IDENTIFIER, DATE_OF_BIRTH)):
-        raise AssertionRejected("attribute_value", "a person of several identifiers or birth dates")
-    return found
-
-
-def _refuse_representatives(names: Sequence[str]) -> None:
-    """Where representatives stand, the plain attributes are those of whom they act for, who is not in front of us."""
-    kinds = {kind for name in names if (kind := representative_kind(name))}
-    for kind in kinds:
-        if not set(REPRESENTATIVE_MINIMUMS[kind]) <= set(names):
-            raise AssertionRejected("representative_minimum", "a representative without the whole minimum data set")
-    if kinds:
-        raise AssertionRejected("representation", "somebody who acts for another")
-
-
-def _read_attribute(element: Element, known: NaturalAttribute) -> tuple[EidasValue, ...]:
-    """The values of one attribute that we know; those that are nil or empty, or malformed and optional, are no values."""
-    reader = Reader(element, known.friendly_name)
-    found = reader.only(("Name", "NameFormat"), ("FriendlyName",))
-    children = reader.many(saml("AttributeValue"))
-    reader.end()
-    if found["NameFormat"] != ATTRNAME_URI:
-        raise AssertionRejected("name_format", f"{known.friendly_name} under a name that is no URI")
-    read = [_read_value(child, known) for child in children]
-    values = tuple(value for value in read if value is not None and value.text.strip())
-    if not all(known.is_value(value.text) for value in values):
-        if known.mandatory:
-            raise AssertionRejected("attribute_value", f"{known.friendly_name} of another type than its own")
-        return ()
-    if values and not _has_latin(values):
-        raise AssertionRejected("latin_script", f"{known.friendly_name} in an original script alone")
-    return values
-
-
-def _read_value(element: Element, known: NaturalAttribute) -> EidasValue | None:
-    reader = Reader(element, known.friendly_name)
-    script = (_QUALIFIED_LATIN_SCRIPT, _LATIN_SCRIPT) if known.transliterated else ()
-    found = reader.only((), (XSI_TYPE, XSI_NIL, *script))
-    if XSI_TYPE in found and not _is_type(found[XSI_TYPE], element, known):
-        raise AssertionRejected("attribute_type", f"{known.friendly_name} that says to be of another type")
-    if is_nil(reader, found):
-        return None
-    said = [boolean(found[name], known.friendly_name) for name in script if name in found]
-    if len(said) > 1:
-        raise AssertionRejected("latin_script", f"{known.friendly_name} that says its script twice")
-    return EidasValue(text=reader.text(limit=MAX_OCTETS), latin=said[0] if said else True)
-
-
-def _is_type(name: str, element: Element, known: NaturalAttribute) -> bool:
-    """Whether a QName is the attribute's type.
-
-    Exclusive C14N, which gave the octets, drops a prefix that stands in an attribute's value alone: then the local name has
-    to tell.
-    """
-    prefix, _, local = name.strip().rpartition(":")
-    return local == known.xsi_type and element.nsmap.get(prefix or None, NATURAL_PERSON) == NATURAL_PERSON
-
-
-def _has_latin(values: Sequence[EidasValue]) -> bool:
-    return any(value.latin for value in values)

@@ -1,0 +1,126 @@
+"""CurrentAddress: base64 of XML elements that stand side by side (eIDAS SAML Attribute Profile §2.2.3).
+
+```xml
+<eidas-natural:Thoroughfare>Pikk 1</eidas-natural:Thoroughfare>
+<eidas-natural:PostName>Tallinn</eidas-natural:PostName>…
+```
+
+There is no root, and no declaration of the prefix: nodes rely on the one of the message, and so do we when we write. Some
+declare it at each element.
+
+| ours | read from | written to |
+|---|---|---|
+| street | Thoroughfare LocatorDesignator; else LocatorName; else PoBox | Thoroughfare |
+| locality | PostName, else CvaddressArea | PostName |
+| country | AdminunitFirstline, where it is two capital letters | AdminunitFirstline |
+| region | AdminunitSecondline | AdminunitSecondline |
+| postal_code | PostCode | PostCode |
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+
+from lxml import etree
+
+from connectors.formats.eidas.registry import NATURAL_PERSON, NATURAL_PREFIX
+from connectors.formats.grammar import Reader, plain
+from connectors.mapping import MAX_VALUE, is_plain
+from connectors.signatures.parse import parse_message, strict_base64
+from policies.attributes import Address
+from policies.errors import AssertionRejected
+
+# The schema's order
+PARTS = (
+    *("PoBox", "LocatorDesignator", "LocatorName", "CvaddressArea", "Thoroughfare", "PostName"),
+    *("AdminunitFirstline", "AdminunitSecondline", "PostCode"),
+)
+# Nine parts of 256 characters, and their tags
+MAX_ENCODED = 16 * 1024
+
+_TAGS = tuple(f"{{{NATURAL_PERSON}}}{part}" for part in PARTS)
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_OPENING = f'<{NATURAL_PREFIX}:CurrentAddress xmlns:{NATURAL_PREFIX}="{NATURAL_PERSON}">'.encode()
+_CLOSING = f"</{NATURAL_PREFIX}:CurrentAddress>".encode()
+
+
+def read_address(text: str) -> Address | None:
+    """The address in a value; None, which is not available, for a value that is none or says nothing of an address.
+
+    The parts may stand in any order, each once; anything else in their place makes it none. It is no error: an address
+    that cannot be read must not spoil a login that does not need it.
+    """
+    try:
+        parts = _read_parts(text)
+    except (AssertionRejected, ValueError):
+        return None
+    country = parts.get("AdminunitFirstline", "")
+    streets = (
+        " ".join(parts[part] for part in ("Thoroughfare", "LocatorDesignator") if part in parts),
+        parts.get("LocatorName", ""),
+        parts.get("PoBox", ""),
+    )
+    address = Address(
+        street=next((street for street in streets if street), ""),
+        postal_code=parts.get("PostCode", ""),
+        locality=parts.get("PostName", "") or parts.get("CvaddressArea", ""),
+        region=parts.get("AdminunitSecondline", ""),
+        country=country if _COUNTRY.fullmatch(country) else "",
+    )
+    return None if address == Address() else address
+
+
+def _read_parts(text: str) -> dict[str, str]:
+    """The parts that are not empty, by name."""
+    if len(text) > MAX_ENCODED:
+        raise ValueError("longer than any address")
+    # Base64 of MIME has line breaks; nothing else passes
+    fragment = strict_base64(text.replace("\r", "").replace("\n", ""))
+    # The fragment cannot close our wrapper and open another: that would be a second root
+    root = parse_message(_OPENING + fragment + _CLOSING)
+    reader = Reader(root, "CurrentAddress")
+    reader.only(())
+    children = reader.many(*_TAGS)
+    reader.end()
+    found = [(child.tag.rpartition("}")[2], plain(child, "CurrentAddress", MAX_VALUE)) for child in children]
+    if len({name for name, _ in found}) != len(found):
+        raise ValueError("a part that stands twice")
+    if not all(is_plain(value) for _, value in found if value):
+        raise ValueError("a part with control characters")
+    return {name: value for name, value in found if value}
+
+
+def write_address(address: Address) -> str:
+    """The value of an address: its parts in the schema's order, empty ones left out.
+
+    ValueError, without the value, for an address that `read_address` would not give back.
+    """
+    if address.country and not _COUNTRY.fullmatch(address.country):
+        raise ValueError("a country that is not two capital letters")
+    written = _written_parts(address)
+    fragment = b""
+    for part in PARTS:
+        if value := written.get(part, ""):
+            if not is_plain(value):
+                raise ValueError("a part of an address that is too long or has control characters")
+            element = etree.Element(f"{{{NATURAL_PERSON}}}{part}", nsmap={NATURAL_PREFIX: NATURAL_PERSON})
+            element.text = value
+            fragment += _without_declaration(etree.tostring(element, encoding="unicode"))
+    if not fragment:
+        raise ValueError("an address that says nothing")
+    return base64.b64encode(fragment).decode()
+
+
+def _written_parts(address: Address) -> Mapping[str, str]:
+    return {
+        "Thoroughfare": address.street,
+        "PostName": address.locality,
+        "AdminunitFirstline": address.country,
+        "AdminunitSecondline": address.region,
+        "PostCode": address.postal_code,
+    }
+
+
+def _without_declaration(element: str) -> bytes:
+    """As the nodes write it: the prefix is that of the message around."""
+    return element.replace(f' xmlns:{NATURAL_PREFIX}="{NATURAL_PERSON}"', "", 1).encode()

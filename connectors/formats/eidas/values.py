@@ -1,0 +1,160 @@
+"""The values of natural persons' attributes, typed and in two scripts (eIDAS SAML Attribute Profile §2), both ways.
+
+```xml
+<saml:Attribute FriendlyName="FamilyName" Name="…/naturalperson/CurrentFamilyName" NameFormat="…:uri">
+  <saml:AttributeValue xsi:type="eidas-natural:CurrentFamilyNameType">Onasis</saml:AttributeValue>
+  <saml:AttributeValue xsi:type="…" eidas-natural:LatinScript="false">Ωνάσης</saml:AttributeValue>
+```
+
+The values of an attribute stand in no order. LatinScript is read without its namespace too, as STORK had it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from connectors.formats.eidas.latin import is_latin
+from connectors.formats.eidas.registry import (
+    DATE_OF_BIRTH,
+    MINIMUM,
+    NATURAL,
+    NATURAL_PERSON,
+    NATURAL_PREFIX,
+    PERSON_IDENTIFIER,
+    REPRESENTATIVE_MINIMUMS,
+    NaturalAttribute,
+    representative_kind,
+)
+from connectors.formats.grammar import XSI_NIL, XSI_TYPE, Reader, boolean
+from connectors.formats.names import ATTRNAME_URI, saml
+from connectors.formats.saml import is_nil
+from connectors.signatures.parse import MAX_OCTETS, Element, attributes
+from policies.errors import AssertionRejected
+
+_LATIN_SCRIPT = "LatinScript"
+_QUALIFIED_LATIN_SCRIPT = f"{{{NATURAL_PERSON}}}{_LATIN_SCRIPT}"
+
+
+@dataclass(frozen=True, slots=True)
+class EidasValue:
+    """One value as text; `latin` is False where it is in an original script, and a Latin value stands beside it."""
+
+    text: str = field(repr=False)
+    latin: bool = True
+
+
+def write_attributes(statement: Element, said: Sequence[tuple[str, Sequence[EidasValue]]]) -> None:
+    """Write Attributes into an AttributeStatement above which `NATURAL_PREFIX` is declared.
+
+    ValueError, without the value, for what a peer would have to refuse: an incomplete minimum data set, an attribute that
+    is unknown or stands twice, a value that is not of its type, an original script that does not say so or stands alone.
+    """
+    uris = [uri for uri, _ in said]
+    if len(set(uris)) != len(uris) or not set(uris) <= set(NATURAL):
+        raise ValueError("an attribute that is unknown, or stands twice")
+    if not set(MINIMUM) <= set(uris):
+        raise ValueError("an incomplete minimum data set")
+    for uri, values in said:
+        known = NATURAL[uri]
+        if not values or not all(known.is_value(value.text) for value in values):
+            raise ValueError(f"no value, or none of its type, for {known.friendly_name}")
+        if not _has_latin(values) or not (known.transliterated or all(value.latin for value in values)):
+            raise ValueError(f"an original script in {known.friendly_name} without its transliteration")
+        if known.transliterated and not all(is_latin(value.text) for value in values if value.latin):
+            raise ValueError(f"a value of {known.friendly_name} that is not in Latin script and does not say so")
+        _write_attribute(statement, known, values)
+
+
+def _write_attribute(statement: Element, known: NaturalAttribute, values: Sequence[EidasValue]) -> None:
+    element = etree.SubElement(statement, saml("Attribute"))
+    element.set("FriendlyName", known.friendly_name)
+    element.set("Name", known.uri)
+    element.set("NameFormat", ATTRNAME_URI)
+    for value in values:
+        child = etree.SubElement(element, saml("AttributeValue"))
+        child.set(XSI_TYPE, f"{NATURAL_PREFIX}:{known.xsi_type}")
+        if not value.latin:
+            child.set(_QUALIFIED_LATIN_SCRIPT, "false")
+        child.text = value.text
+
+
+def read_attributes(elements: Sequence[Element]) -> dict[str, tuple[EidasValue, ...]]:
+    """Natural persons' attributes that have a value, by URI; others are dropped, and representatives refuse.
+
+    The minimum data set is complete, and has one identifier and one birth date. Raises `AssertionRejected`.
+    """
+    found: dict[str, tuple[EidasValue, ...]] = {}
+    names = [attributes(element).get("Name", "") for element in elements]
+    _refuse_representatives(names)
+    for name, element in zip(names, elements, strict=True):
+        known = NATURAL.get(name)
+        if known is None:
+            continue
+        if names.count(name) > 1:
+            raise AssertionRejected("duplicate_attribute", f"{known.friendly_name} stands twice")
+        if values := _read_attribute(element, known):
+            found[name] = values
+    if missing := [NATURAL[uri].friendly_name for uri in MINIMUM if uri not in found]:
+        raise AssertionRejected("minimum_data_set", f"an assertion without {', '.join(missing)}")
+    # Of several we would have to choose one for the citizen
+    if any(len(found[uri]) > 1 for uri in (PERSON_IDENTIFIER, DATE_OF_BIRTH)):
+        raise AssertionRejected("attribute_value", "a person of several identifiers or birth dates")
+    return found
+
+
+def _refuse_representatives(names: Sequence[str]) -> None:
+    """Where representatives stand, the plain attributes are those of whom they act for, who is not in front of us."""
+    kinds = {kind for name in names if (kind := representative_kind(name))}
+    for kind in kinds:
+        if not set(REPRESENTATIVE_MINIMUMS[kind]) <= set(names):
+            raise AssertionRejected("representative_minimum", "a representative without the whole minimum data set")
+    if kinds:
+        raise AssertionRejected("representation", "somebody who acts for another")
+
+
+def _read_attribute(element: Element, known: NaturalAttribute) -> tuple[EidasValue, ...]:
+    """The values of one attribute that we know; those that are nil or empty, or malformed and optional, are no values."""
+    reader = Reader(element, known.friendly_name)
+    found = reader.only(("Name", "NameFormat"), ("FriendlyName",))
+    children = reader.many(saml("AttributeValue"))
+    reader.end()
+    if found["NameFormat"] != ATTRNAME_URI:
+        raise AssertionRejected("name_format", f"{known.friendly_name} under a name that is no URI")
+    read = [_read_value(child, known) for child in children]
+    values = tuple(value for value in read if value is not None and value.text.strip())
+    if not all(known.is_value(value.text) for value in values):
+        if known.mandatory:
+            raise AssertionRejected("attribute_value", f"{known.friendly_name} of another type than its own")
+        return ()
+    if values and not _has_latin(values):
+        raise AssertionRejected("latin_script", f"{known.friendly_name} in an original script alone")
+    return values
+
+
+def _read_value(element: Element, known: NaturalAttribute) -> EidasValue | None:
+    reader = Reader(element, known.friendly_name)
+    script = (_QUALIFIED_LATIN_SCRIPT, _LATIN_SCRIPT) if known.transliterated else ()
+    found = reader.only((), (XSI_TYPE, XSI_NIL, *script))
+    if XSI_TYPE in found and not _is_type(found[XSI_TYPE], element, known):
+        raise AssertionRejected("attribute_type", f"{known.friendly_name} that says to be of another type")
+    if is_nil(reader, found):
+        return None
+    said = [boolean(found[name], known.friendly_name) for name in script if name in found]
+    if len(said) > 1:
+        raise AssertionRejected("latin_script", f"{known.friendly_name} that says its script twice")
+    return EidasValue(text=reader.text(limit=MAX_OCTETS), latin=said[0] if said else True)
+
+
+def _is_type(name: str, element: Element, known: NaturalAttribute) -> bool:
+    """Whether a QName is the attribute's type.
+
+    Exclusive C14N, which gave the octets, drops a prefix that stands in an attribute's value alone: then the local name has
+    to tell.
+    """
+    prefix, _, local = name.strip().rpartition(":")
+    return local == known.xsi_type and element.nsmap.get(prefix or None, NATURAL_PERSON) == NATURAL_PERSON
+
+
+def _has_latin(values: Sequence[EidasValue]) -> bool:
+    return any(value.latin for value in values)

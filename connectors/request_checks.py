@@ -1,0 +1,175 @@
+"""The checks of another node's request (eIDAS SAML Message Format §3.1 and §3.2), each under its own name.
+
+Their names are in `connectors.checks.REQUEST_CHECKS`. Times are seconds since the epoch; nothing here reads a clock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from connectors.formats.eidas.registry import (
+    INVALID_ATTRIBUTE,
+    INVALID_NAME_ID_POLICY,
+    LEGAL,
+    MINIMUM,
+    NAME_ID_FORMATS,
+    NATURAL,
+    NOTIFIED_LEVELS,
+    REQUEST_DENIED,
+    REQUESTER,
+    SP_TYPES,
+    VERSION_MISMATCH,
+    is_level,
+    notified,
+    notified_from,
+    representative_kind,
+)
+from connectors.formats.eidas.request import EidasRequest, RequestedAttribute, read_request
+from connectors.formats.names import POST, REDIRECT, SOAP, UNSPECIFIED
+from connectors.mapping import is_plain
+from connectors.profiles import Profile
+from connectors.signatures.signed import Signed
+from policies.errors import AssertionRejected, RequestRefused
+
+# SAML Core 2.0 §8.3.6, and eIDAS Message Format: an anyURI of at most 1024 characters
+MAX_REQUESTER_ID = 1024
+
+_BINDINGS = frozenset(("", POST, REDIRECT, SOAP))
+# SAML Core 2.0 §8.4
+_CONSENTS = frozenset(
+    f"urn:oasis:names:tc:SAML:2.0:consent:{name}"
+    for name in ("obtained", "prior", "current-implicit", "current-explicit", "unspecified", "unavailable", "inapplicable")
+)
+
+
+class PeerRequestRefused(RequestRefused):
+    """The requesting node's move. `check` is the stable name of the check that its request failed.
+
+    `saml_status` and `saml_sub_status` are the codes to answer with; the second may be empty.
+    """
+
+    public = "The node of the country that asks made a request that we cannot accept. Its operator can mend this."
+
+    def __init__(self, check: str, detail: str, *, saml_status: str = REQUESTER, saml_sub_status: str = "") -> None:
+        super().__init__(detail)
+        self.check = check
+        self.saml_status = saml_status
+        self.saml_sub_status = saml_sub_status
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What the metadata of the node that asks says: `sp_type` is "" where it has none, `name_id_formats` may be empty."""
+
+    entity_id: str
+    acs_url: str
+    sp_type: str
+    name_id_formats: frozenset[str]
+
+
+def receive_request(signed: Signed, *, here: str, peer: Asking, now: int, profile: Profile) -> EidasRequest:
+    """Read and judge a request that the peer signed. Raises `PeerRequestRefused`, and nothing else."""
+    try:
+        request = read_request(signed)
+    except AssertionRejected as error:
+        status = VERSION_MISMATCH if error.check == "version" else REQUESTER
+        raise PeerRequestRefused(error.check, error.detail, saml_status=status) from None
+    return check_request(request, here=here, peer=peer, now=now, profile=profile)
+
+
+def check_request(request: EidasRequest, *, here: str, peer: Asking, now: int, profile: Profile) -> EidasRequest:
+    """Judge a request that `peer` sent to `here`, our address. Raises `PeerRequestRefused`.
+
+    What comes back asks for natural persons' attributes alone, and has an SPType.
+    """
+    _check_envelope(request, here, peer, now, profile)
+    _check_manner(request, peer)
+    check_contexts(request.comparison, request.contexts)
+    # Either there or here, so that it cannot say two things
+    if bool(request.sp_type) == bool(peer.sp_type) or (request.sp_type or peer.sp_type) not in SP_TYPES:
+        raise PeerRequestRefused("sp_type", "not exactly one SPType, in the request or in the metadata")
+    if request.requester_id and (len(request.requester_id) > MAX_REQUESTER_ID or len(request.requester_id.split()) != 1):
+        raise PeerRequestRefused("requester_id", "a RequesterID that is too long, or no URI")
+    return replace(request, sp_type=request.sp_type or peer.sp_type, attributes=_judged_attributes(request.attributes))
+
+
+def _check_envelope(request: EidasRequest, here: str, peer: Asking, now: int, profile: Profile) -> None:
+    """From whom, to whom, when, and where the answer goes."""
+
+    def refuse(check: str, detail: str) -> PeerRequestRefused:
+        return PeerRequestRefused(check, detail, saml_sub_status=REQUEST_DENIED)
+
+    if request.issuer != peer.entity_id:
+        raise refuse("issuer", "a request of another issuer than whose key signed it")
+    if request.destination != here:
+        raise refuse("destination", "a request to another address, or to none")
+    if not now - profile.max_age - profile.skew <= request.issue_instant <= now + profile.skew:
+        raise refuse("request_issued", "a request that was not issued now")
+    if request.protocol_binding not in _BINDINGS:
+        raise refuse("protocol_binding", "a ProtocolBinding that the profile does not have")
+    # An address of the request's own would be a way out of our house for a citizen's attributes
+    if request.acs_url not in ("", peer.acs_url):
+        raise refuse("acs_url", "an AssertionConsumerServiceURL that is not the metadata's")
+
+
+def _check_manner(request: EidasRequest, peer: Asking) -> None:
+    """How the citizen is to be authenticated and named."""
+    if not request.force_authentication:
+        raise PeerRequestRefused("force_authn", "a request without ForceAuthn")
+    if request.is_passive is not False:
+        raise PeerRequestRefused("is_passive", "a request that is passive, or does not say that it is not")
+    if request.consent and request.consent not in _CONSENTS:
+        raise PeerRequestRefused("consent", "a Consent that SAML does not have")
+    if request.provider_name and not is_plain(request.provider_name):
+        raise PeerRequestRefused("provider_name", "a ProviderName that is too long or has control characters")
+    wanted = request.name_id_format
+    unlisted = wanted != UNSPECIFIED and peer.name_id_formats and wanted not in peer.name_id_formats
+    if wanted and (wanted not in NAME_ID_FORMATS or unlisted):
+        raise PeerRequestRefused(
+            "name_id_policy", "a NameID format that cannot be had", saml_sub_status=INVALID_NAME_ID_POLICY
+        )
+    if request.allow_create is False:
+        raise PeerRequestRefused(
+            "name_id_policy", "a NameIDPolicy that forbids a new identifier", saml_sub_status=INVALID_NAME_ID_POLICY
+        )
+
+
+def check_contexts(comparison: str, contexts: Sequence[str]) -> None:
+    """The rules of RequestedAuthnContext (eIDAS SAML Message Format §3.2.2). Raises `PeerRequestRefused`."""
+    if comparison not in ("minimum", "exact"):
+        raise PeerRequestRefused("authn_context_comparison", "a RequestedAuthnContext that is no minimum and not exact")
+    if not contexts or len(set(contexts)) != len(contexts):
+        raise PeerRequestRefused("authn_context_refs", "no level of assurance, or one that stands twice")
+    if not all(is_level(uri) for uri in contexts):
+        raise PeerRequestRefused("authn_context_level", "a level that is none, spelled like a notified one")
+    known = [uri for uri in contexts if notified(uri)]
+    if comparison == "minimum":
+        if len(contexts) != 1 or not known:
+            raise PeerRequestRefused("authn_context_minimum", "a minimum other than one notified level")
+        return
+    if len(known) == len(contexts):
+        raise PeerRequestRefused("authn_context_exact", "notified levels alone, and exactly")
+    if known and set(known) != set(notified_from(min(NOTIFIED_LEVELS[uri] for uri in known))):
+        raise PeerRequestRefused("authn_context_exact", "a notified level without those above it")
+
+
+def _judged_attributes(asked: Sequence[RequestedAttribute]) -> tuple[RequestedAttribute, ...]:
+    """The natural persons' attributes of a request that asks in the right way."""
+
+    def refuse(check: str, detail: str) -> PeerRequestRefused:
+        return PeerRequestRefused(check, detail, saml_sub_status=INVALID_ATTRIBUTE)
+
+    names = {attribute.name for attribute in asked}
+    if len(names) != len(asked):
+        raise refuse("requested_twice", "an attribute that is asked for twice")
+    for attribute in asked:
+        if representative_kind(attribute.name):
+            raise refuse("representative_requested", "a representative's attributes, which nobody may ask for")
+        mandatory = NATURAL[attribute.name].mandatory if attribute.name in NATURAL else LEGAL.get(attribute.name)
+        if mandatory is None and attribute.required:
+            raise refuse("unknown_required", "an attribute that is required and that nobody here knows")
+        if mandatory is not None and attribute.required != mandatory:
+            raise refuse("is_required", "an isRequired other than the registry's")
+    # A legal person's set is complete in itself too, but our citizens are natural persons
+    if not set(MINIMUM) <= names:
+        raise refuse("minimum_data_set", "a request without the whole minimum data set of natural persons")
+    return tuple(attribute for attribute in asked if attribute.name in NATURAL)
