@@ -1,0 +1,111 @@
+"""The watch over other countries' nodes: each one's metadata is fetched again and again, in a thread of its own.
+
+So a slow or dead node delays no other node, and no login: those look at what is held in memory. A line of the log says when
+something changed, once; it names the node, a check and who can mend it, never a piece of what came.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import structlog
+
+from connectors.fetch import FetchError
+from connectors.metadata.peers import Peers
+from policies.errors import PeerUnavailable, StoreUnavailable
+from policies.parties import EntityId
+
+# Each wait is up to so much shorter or longer: nodes that were started together need not be asked together for ever
+JITTER = 0.1
+# How long `stop` waits for threads that are in the middle of a fetch: they are left behind, and end with the process
+STOP_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was last said of a node."""
+
+    refused: str = ""  # the check that its metadata failed, "" where the last fetch was good
+    available: bool | None = None  # None before the first fetch
+    pending: str = ""  # the digest that waits for an operator
+    in_use: str = ""  # the digest of the facts that count
+
+
+class Watch:
+    """Refreshes the metadata of the nodes `ids`: at once when it starts, then about every `seconds`."""
+
+    def __init__(
+        self,
+        peers: Peers,
+        ids: Iterable[EntityId],
+        *,
+        clock: Callable[[], int],
+        seconds: float,
+        spread: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._peers, self._clock, self._seconds, self._spread = peers, clock, seconds, spread
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(entity_id,), name=f"watch {entity_id}", daemon=True)
+            for entity_id in ids
+        ]
+
+    def start(self) -> None:
+        """Begin to fetch, each node in its thread."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End within `STOP_SECONDS`, whatever hangs."""
+        self._stopping.set()
+        end = time.monotonic() + STOP_SECONDS
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(0.0, end - time.monotonic()))
+
+    def _run(self, entity_id: EntityId) -> None:
+        seen = Seen()
+        while not self._stopping.is_set():
+            seen = self._look(entity_id, seen)
+            self._stopping.wait(self._seconds * self._spread(1 - JITTER, 1 + JITTER))
+
+    def _look(self, entity_id: EntityId, before: Seen) -> Seen:
+        """Fetch once, and say what is not as it was."""
+        log = structlog.get_logger().bind(peer=entity_id)
+        now = self._clock()
+        refused, mend = "", ""
+        try:
+            self._peers.refresh(entity_id, now)
+        except FetchError as error:
+            refused, mend = error.check, error.mend
+        except StoreUnavailable as error:
+            refused, mend = error.code, "Look at the database."
+        except Exception as error:  # noqa: BLE001  the outermost edge of this thread, which must outlive it
+            refused, mend = type(error).__name__, "This is a fault of the program."
+        if self._stopping.is_set():
+            return before
+        waiting = [pending for pending in self._peers.pending(now) if pending.entity_id == entity_id]
+        seen = Seen(
+            refused=refused,
+            available=self._peers.available(entity_id, now),
+            pending=waiting[0].digest if waiting else "",
+            in_use=self._in_use(entity_id, now),
+        )
+        if seen.refused and seen.refused != before.refused:
+            log.warning("peer_refused", check=seen.refused, fix=mend)
+        if seen.pending and seen.pending != before.pending:
+            log.warning("peer_pending", digest=seen.pending, fix="ciconia metadata pending")
+        if seen.in_use and seen.in_use != before.in_use:
+            log.info("peer_in_use", digest=seen.in_use)
+        if seen.available != before.available:
+            (log.info if seen.available else log.warning)("peer_available" if seen.available else "peer_unavailable")
+        return seen
+
+    def _in_use(self, entity_id: EntityId, now: int) -> str:
+        """The digest of the facts that count, whether a registration named it in advance or an operator approved it."""
+        try:
+            return self._peers.current(entity_id, now).facts.digest
+        except PeerUnavailable:
+            return ""
