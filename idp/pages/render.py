@@ -10,10 +10,19 @@ from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.languages import Language, load_languages
 from idp.pages.static import MARK_FILE, STYLE_FILE
-from idp.pages.views import ApprovalView, ErrorView, LeavingView, PickerView, PostView, RefusedView
+from idp.pages.views import (
+    ApprovalView,
+    ErrorView,
+    InformView,
+    LeavingView,
+    PickerView,
+    PostView,
+    RefusedView,
+    Towards,
+)
 from idp.pages.wording import MOVES, Wording, known_code
 
-_PAGES = ("picker", "approval", "onward", "error")
+_PAGES = ("picker", "approval", "inform", "onward", "error")
 
 
 class Pages:
@@ -49,9 +58,12 @@ class Pages:
         language = self._languages[view.language]
         named = [(language.country(choice.country), choice) for choice in view.countries]
         named.sort(key=lambda each: (language.sort_key(each[0]), language.sort_key(each[1].provider.text)))
+        named.sort(key=lambda each: not each[1].remembered)
         for _, choice in named:
             _own(choice.url)
         _own(view.cancel)
+        if view.address:
+            _own(view.address)
         return self._page("picker", language, title=language.say("picker.title"), view=view, countries=named)
 
     def approval(self, view: ApprovalView) -> str:
@@ -61,10 +73,18 @@ class Pages:
         title = language.say("approval.title", service=view.service.text)
         return self._page("approval", language, title=title, view=view)
 
+    def inform(self, view: InformView) -> str:
+        """This goes to another country's node: two equal buttons."""
+        language = self._languages[view.language]
+        _own(view.action)
+        country = language.country(view.country)
+        title = language.say("inform.title", country=country)
+        return self._page("inform", language, title=title, view=view, country=country)
+
     def refused(self, view: RefusedView) -> str:
         """The login ended without a release."""
         language = self._languages[view.language]
-        service = view.service.text
+        service, to_node = view.service.text, view.towards is Towards.NODE
         if view.action:
             _own(view.action)
         elif view.target or view.fields:
@@ -72,8 +92,10 @@ class Pages:
         return self._onward(
             language,
             title=language.say(f"refused.{view.ending}.title"),
-            sentence=language.say(f"refused.{view.ending}.text", service=service),
-            onward=language.say("refused.back", service=service),
+            sentence=language.say(
+                f"refused.{view.ending}.{'text_node' if to_node else 'text'}", service=service, country=service
+            ),
+            onward=language.say("refused.back_node" if to_node else "refused.back", service=service, country=service),
             target=view.target,
             fields=view.fields,
             at_once=view.at_once,
@@ -113,12 +135,18 @@ class Pages:
         code = known_code(view.code)
         if view.back or view.fields:
             _elsewhere(view.back)
+        if view.again:
+            _own(view.again)
         named = view.service.text if view.service else ""
         return self._page(
             "error",
             language,
             title=language.say(f"error.{code}.title"),
-            onward=language.say("error.back", service=named) if named else language.say("error.back_unnamed"),
+            onward=language.say(
+                "error.back_node" if view.towards is Towards.NODE else "error.back", service=named, country=named
+            )
+            if named
+            else language.say("error.back_unnamed"),
             view=view,
             code=code,
             move=MOVES[code],

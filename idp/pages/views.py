@@ -29,22 +29,37 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class CountryChoice:
-    """One identity provider on the picker: a link to `url` on our own origin, its country (ISO 3166-1) and its title."""
+    """One identity provider on the picker: a link to `url` on our own origin, its country (ISO 3166-1) and its title.
+
+    One that is not `available` is shown without a link. The one that is `remembered` in this browser stands first.
+    """
 
     url: str
     country: str
     provider: Text
+    available: bool = True
+    remembered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PickerView:
-    """Which country's eID? `cancel` is the path that a cancelling form posts to."""
+    """Which country's eID? `cancel` is the path that a cancelling form posts to.
+
+    `address` is the picker's own path, which its searching form and its links about remembering lead to; empty for a
+    picker that has neither. `searchable` shows the form, and `sought` is what it found `countries` by. `remembering`: the
+    links that are shown keep the choice in this browser. `narrowed`: the service or its purpose takes some countries only.
+    """
 
     language: str
     service: Text
     purpose: Text
     countries: tuple[CountryChoice, ...]
     cancel: str
+    address: str = ""
+    searchable: bool = False
+    sought: str = field(default="", repr=False)
+    remembering: bool = False
+    narrowed: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -90,7 +105,7 @@ class ApprovalView:
     """The question to the citizen. `decided` is the sealed login; the form posts it to `action` on our own origin.
 
     The form's fields: `login`, `decided`, `choice` (`approve`, `refuse` or `cancel`) and `share.NAME` for each optional
-    attribute that was ticked.
+    attribute that was ticked. `arrived` names what another country's node sent to this one and what stays here.
     """
 
     language: str
@@ -106,6 +121,7 @@ class ApprovalView:
     loa: LevelOfAssurance
     items: tuple[Item, ...]
     kept: tuple[Kept, ...]
+    arrived: tuple[Text, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -121,6 +137,58 @@ class ApprovalView:
     def optional(self) -> tuple[Item, ...]:
         """What the citizen may add."""
         return tuple(item for item in self.items if not item.required)
+
+
+class Requester(StrEnum):
+    """The kinds of service that another country's node asks for (SPType, eidas.md §3)."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+@dataclass(frozen=True, slots=True)
+class InformView:
+    """The sending node's page: what goes to another country's node, and that it goes encrypted to it.
+
+    `country` (ISO 3166-1) and `node` say which node asks. `named` is the service as that country calls it (ProviderName):
+    nobody here checked it; empty where none was sent. Of `items`, those that are `required` travel with every sign-in
+    between countries. `decided` is the sealed login; the form posts to `action` on our own origin the fields `login`,
+    `decided` and `choice` (`continue` or `cancel`).
+    """
+
+    language: str
+    login: str
+    decided: str = field(repr=False)
+    action: str
+    country: str
+    node: Text
+    requester: Requester
+    named: str
+    loa: LevelOfAssurance
+    items: tuple[Item, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of this page."""
+        return Kind.FORM
+
+    @property
+    def always(self) -> tuple[Item, ...]:
+        """What travels with every sign-in between countries."""
+        return tuple(item for item in self.items if item.required)
+
+    @property
+    def additional(self) -> tuple[Item, ...]:
+        """What was asked for beside that, and is there."""
+        return tuple(item for item in self.items if not item.required)
+
+
+class Towards(StrEnum):
+    """Whom a way onward leads to. For a node, the name beside it is its country's, in the reader's language."""
+
+    PROVIDER = "provider"
+    SERVICE = "service"
+    NODE = "node"
 
 
 class Ending(StrEnum):
@@ -142,6 +210,8 @@ class RefusedView:
     - `target` and `fields`: the answer is posted there (response mode form_post).
     - `action` and `fields`: a button posts `fields` to a path of ours, which records the end and then answers.
     - nothing: there is no address that is safe.
+
+    `towards` another country's node, `service` is that country's name.
     """
 
     language: str
@@ -151,6 +221,7 @@ class RefusedView:
     fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     missing: tuple[Kept, ...] = ()
     action: str = ""
+    towards: Towards = Towards.SERVICE
 
     @property
     def kind(self) -> Kind:
@@ -179,13 +250,6 @@ class LeavingView:
         return Kind.PLAIN
 
 
-class Towards(StrEnum):
-    """Whom a posted message goes to."""
-
-    PROVIDER = "provider"
-    SERVICE = "service"
-
-
 @dataclass(frozen=True, slots=True)
 class PostView:
     """A protocol message that the browser posts to `target`: a verified address, never one that a request named."""
@@ -207,7 +271,8 @@ class ErrorView:
     """What went wrong: a code of `policies.errors` or of `idp.pages.wording.MOVES`, and the reference in our log.
 
     `back` is a verified address of the service with its answer, empty where there is none that is safe; with `fields` the
-    answer is posted there.
+    answer is posted there. `towards` another country's node, `service` is that country's name. `again` is a path of ours
+    where the citizen can choose another country, while the login lives.
     """
 
     language: str
@@ -216,6 +281,8 @@ class ErrorView:
     back: str = field(default="", repr=False)
     service: Text | None = None
     fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    towards: Towards = Towards.SERVICE
+    again: str = ""
 
     @property
     def kind(self) -> Kind:

@@ -3,7 +3,7 @@
 Values pass through here on their way to the page, and nowhere else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -110,6 +110,25 @@ class Wording:
             claim=catalogue.claim_for(ruling.name, form) if ruling.name in catalogue.attributes else "",
             code=ruling.reason.value,
         )
+
+    def carried(self, name: AttributeName, value: Value, catalogue: Catalogue, *, always: bool, latin: str = "") -> Item:
+        """One attribute that goes whole to another country's node; with `latin`, in that script too where it differs."""
+        lines = self.value(Attribute(name, EXACT, value), catalogue)
+        return Item(
+            name=name,
+            title=self._title(catalogue, name),
+            value=(*lines, latin) if latin and latin not in lines else lines,
+            only="",
+            stays=None,
+            why=Text(text="", language=self.language.tag),
+            required=always,
+            asked=str(EXACT),
+            form=str(EXACT),
+        )
+
+    def titles(self, names: Iterable[AttributeName], catalogue: Catalogue) -> tuple[Text, ...]:
+        """The attributes' titles, in this order."""
+        return tuple(self._title(catalogue, name) for name in names)
 
     def kept_one(self, ruling: Ruling, catalogue: Catalogue) -> Kept:
         """One attribute that does not go, with the reason as a sentence."""

@@ -1,7 +1,7 @@
 """Representative views of every page, in every language: what the render tests and the browser tests look at."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from idp.pages.languages import LANGUAGES
@@ -11,11 +11,13 @@ from idp.pages.views import (
     CountryChoice,
     Ending,
     ErrorView,
+    InformView,
     Kind,
     LeavingView,
     PickerView,
     PostView,
     RefusedView,
+    Requester,
     Text,
     Towards,
 )
@@ -96,6 +98,12 @@ COUNTRIES = (
     ("LI", "eID.li"),
 )
 
+MINIMUM = tuple(AttributeName(name) for name in ("family_name", "given_name", "birthdate", "person_identifier"))
+ADDITIONAL: Mapping[AttributeName, Value] = {
+    AttributeName("gender"): "female",
+    AttributeName("address"): Address("Kase 12-4", "10143", "Tallinn", "", "EE"),
+}
+
 V = TypeVar("V")
 
 
@@ -120,11 +128,19 @@ def gallery(pages: Pages, port: int = 9) -> tuple[Shown, ...]:
 
 def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[], str], Kind]]:
     service = pages.wording(language).text(SERVICE)
-    pickers = {"picker": picker(pages, language), "picker-empty": picker(pages, language, ())}
+    pickers = _pickers(pages, language)
     approvals = {
         "approval": approval(pages, language, DECISION),
         "approval-nothing": approval(pages, language, Decision(())),
+        "approval-arrived": replace(
+            approval(pages, language, DECISION), arrived=pages.wording(language).titles(MINIMUM, STANDARD)
+        ),
     }
+    informs = {
+        "inform": inform(pages, language),
+        "inform-bare": replace(inform(pages, language, {}), named="", requester=Requester.PRIVATE),
+    }
+    country = Text(pages.wording(language).language.country("FI"), language)
     endings = {
         "refused": RefusedView(language, Ending.REFUSED, service, gone),
         "cancelled": RefusedView(language, Ending.CANCELLED, service, gone, (("error", "access_denied"),)),
@@ -136,22 +152,51 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
             missing=pages.wording(language).missing(BLOCKED, STANDARD),
             action="/login/L1/decision",
         ),
+        "refused-node": RefusedView(
+            language, Ending.CANCELLED, country, gone, (("SAMLResponse", "PD94"),), towards=Towards.NODE
+        ),
+        "blocked-node": RefusedView(
+            language, Ending.BLOCKED, country, gone, (("SAMLResponse", "PD94"),), towards=Towards.NODE
+        ),
         "refused-nowhere": RefusedView(language, Ending.REFUSED, service),
     }
     errors = {f"error-{code}": ErrorView(language, code, "7F3K-2QXM", gone, service) for code in MOVES}
     errors["error-unsafe"] = ErrorView(language, "request_refused", "7F3K-2QXM")
+    errors["error-node"] = ErrorView(
+        language, "assurance_too_low", "7F3K-2QXM", gone, country, (("SAMLResponse", "PD94"),), Towards.NODE
+    )
+    errors["error-again"] = ErrorView(language, "country_unavailable", "7F3K-2QXM", again="/login/L1/countries")
     leaving = LeavingView(language, service, gone)
     onward = {
         "post-provider": PostView(language, Towards.PROVIDER, Text("ID Austria", "de"), gone, (("SAMLRequest", "PD94"),)),
         "post-service": PostView(language, Towards.SERVICE, service, gone, (("code", "abc"), ("state", "1"))),
+        "post-node": PostView(language, Towards.NODE, country, gone, (("SAMLResponse", "PD94"),)),
     }
     return {
         **{name: (_bound(pages.picker, view), view.kind) for name, view in pickers.items()},
         **{name: (_bound(pages.approval, view), view.kind) for name, view in approvals.items()},
+        **{name: (_bound(pages.inform, view), view.kind) for name, view in informs.items()},
         **{name: (_bound(pages.refused, view), view.kind) for name, view in endings.items()},
         **{name: (_bound(pages.error, view), view.kind) for name, view in errors.items()},
         **{name: (_bound(pages.post, view), view.kind) for name, view in onward.items()},
         "leaving": (_bound(pages.leaving, leaving), leaving.kind),
+    }
+
+
+def _pickers(pages: Pages, language: str) -> dict[str, PickerView]:
+    """The picker in all its states."""
+    plain = picker(pages, language)
+    full = replace(plain, address="/login/L1/countries", searchable=True)
+    away = replace(plain.countries[2], available=False)
+    last = replace(plain.countries[5], remembered=True)
+    return {
+        "picker": plain,
+        "picker-search": replace(full, countries=(*plain.countries[:2], away, *plain.countries[3:5], last)),
+        "picker-found": replace(full, countries=plain.countries[:1], sought="eesti"),
+        "picker-not-found": replace(full, countries=(), sought="Atlantis"),
+        "picker-remembering": replace(full, remembering=True),
+        "picker-narrowed": replace(full, countries=(), searchable=False, narrowed=True),
+        "picker-empty": picker(pages, language, ()),
     }
 
 
@@ -187,6 +232,30 @@ def approval(pages: Pages, language: str, decision: Decision, purpose: Purpose =
         loa=LevelOfAssurance.SUBSTANTIAL,
         items=words.items(decision, purpose, STANDARD),
         kept=words.kept(decision, STANDARD),
+    )
+
+
+def inform(pages: Pages, language: str, more: Mapping[AttributeName, Value] = ADDITIONAL) -> InformView:
+    """The page that informs, with the minimum data set and `more`."""
+    words = pages.wording(language)
+    always = (
+        words.carried(AttributeName("family_name"), "Ταμ-Παπαδοπούλου", STANDARD, always=True, latin="Tam-Papadopoulou"),
+        words.carried(AttributeName("given_name"), "Mari-Liis", STANDARD, always=True, latin="Mari-Liis"),
+        words.carried(AttributeName("birthdate"), "1990-07-22", STANDARD, always=True),
+        words.carried(AttributeName("person_identifier"), "EE/FI/49007220001", STANDARD, always=True),
+    )
+    added = tuple(words.carried(name, value, STANDARD, always=False) for name, value in more.items())
+    return InformView(
+        language=language,
+        login="L1",
+        decided="sealed-text",
+        action="/login/L1/decision",
+        country="FI",
+        node=Text("Finland's eIDAS node", "en"),
+        requester=Requester.PUBLIC,
+        named="Storkhaven resident parking",
+        loa=LevelOfAssurance.HIGH,
+        items=(*always, *added),
     )
 
 
