@@ -3,17 +3,23 @@
 `sub` = base32 without padding, lower-case, 52 characters, of
 HMAC-SHA256(key, len|version len|tenant len|sector len|namespace len|identifier), each length four bytes, big-endian.
 Lengths stand first so that no two lists of parts give the same bytes.
+
+Between countries a person is `CC/CC/id` (eidas.md §5): another `id` for each receiving country, made in the same way of
+(version, tenant, sending country, receiving country, namespace, identifier). The versions differ, so no `sub` is an `id`.
 """
 
 import hmac
+import re
 from base64 import b32encode
 
 from policies.errors import AssertionRejected, Misconfigured, Problem
 from policies.parties import Sector, SubjectNamespace, Tenant
 
 VERSION = b"1"
+COUNTRY_VERSION = b"country 1"
 # RFC 2104 §3: a key shorter than the hash's output weakens the HMAC
 SHORTEST_KEY = 32
+_COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 def pairwise_subject(key: bytes, tenant: Tenant, sector: Sector, namespace: SubjectNamespace, identifier: str) -> str:
@@ -22,15 +28,35 @@ def pairwise_subject(key: bytes, tenant: Tenant, sector: Sector, namespace: Subj
     Raises `Misconfigured` for a short key or an unnamed scope, `AssertionRejected` for an empty identifier: all people
     without one would be the same person.
     """
+    if not (tenant and sector and namespace):
+        raise Misconfigured((_problem("subject", "tenant, sector or namespace is empty.", "name all three."),))
+    return _keyed(key, VERSION, tenant, sector, namespace, identifier)
+
+
+def country_identifier(
+    key: bytes, tenant: Tenant, sending: str, receiving: str, namespace: SubjectNamespace, subject: str
+) -> str:
+    """The PersonIdentifier of one citizen for one receiving country: `EE/NL/` and 52 characters (eidas.md §5: at most 256).
+
+    `sending` and `receiving` are ISO 3166-1 alpha-2; `subject` is taken as received, not normalised. Raises `Misconfigured`
+    for a short key, an unnamed scope or what is no country, `AssertionRejected` for an empty subject.
+    """
+    if not (tenant and namespace):
+        raise Misconfigured((_problem("subject", "tenant or namespace is empty.", "name both."),))
+    if not all(_COUNTRY.fullmatch(country) for country in (sending, receiving)):
+        raise Misconfigured((_problem("country", "is no country's two capital letters.", 'write country = "EE".'),))
+    return f"{sending}/{receiving}/" + _keyed(key, COUNTRY_VERSION, tenant, sending, receiving, namespace, subject)
+
+
+def _keyed(key: bytes, version: bytes, *named: str) -> str:
+    """Base32 of the HMAC over the framed parts; the last of them is the person's identifier."""
     if len(key) < SHORTEST_KEY:
         raise Misconfigured(
             (_problem("subject key", f"has {len(key)} bytes.", f"make one of {SHORTEST_KEY} random bytes."),)
         )
-    if not (tenant and sector and namespace):
-        raise Misconfigured((_problem("subject", "tenant, sector or namespace is empty.", "name all three."),))
-    if not identifier:
+    if not named[-1]:
         raise AssertionRejected("subject_empty")
-    parts = (VERSION, tenant.encode(), sector.encode(), namespace.encode(), identifier.encode())
+    parts = (version, *(part.encode() for part in named))
     message = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     return b32encode(hmac.digest(key, message, "sha256")).decode().rstrip("=").lower()
 

@@ -36,6 +36,8 @@ CHALLENGE_LENGTH, CHALLENGE_BYTES = 43, 32
 # RFC 6749 appendix A.5: a control character would also come back changed from a form
 VISIBLE = re.compile(r"[\x20-\x7e]*")
 LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
+# an acr value of ours: whose citizens the service expects, so that the picker need not ask
+COUNTRY = re.compile(r"country:([A-Z]{2})")
 SECONDS = re.compile(r"[0-9]{1,9}")
 # Core §6 and §3.1.2.6: asked in a way that we do not offer
 UNSUPPORTED = {
@@ -100,6 +102,7 @@ def judged(
         max_age=max_age,
         ui_locales=_ui_locales(parameters),
         in_id_token=claims.in_id_token,
+        country=_country(parameters),
     )
 
 
@@ -199,6 +202,15 @@ def _minimum(parameters: Mapping[str, str], claims: ClaimsRequest, purpose: Purp
         raise RequestRefused("No level of the essential acr is known here.", oauth="unmet_authentication_requirements")
     wished = essential or lowest_level(values.split(" ")) or purpose.minimum_assurance
     return max(purpose.minimum_assurance, wished)
+
+
+def _country(parameters: Mapping[str, str]) -> str:
+    """The country that acr_values names as `country:EE`; other spellings are values that we do not know, and pass."""
+    values = parameters.get("acr_values", "").split(" ")
+    countries = [found[1] for value in values if (found := COUNTRY.fullmatch(value))]
+    if len(countries) > 1:
+        raise RequestRefused("acr_values names more than one country.")
+    return countries[0] if countries else ""
 
 
 def _asked(

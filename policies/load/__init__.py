@@ -4,14 +4,15 @@
 |---|---|
 | `purposes/*.toml` | one purpose each: what is needed, in which form, why, on which legal basis; and examples |
 | `parties/*.toml` | one relying party each; `parties/*.jwks.json` their public keys |
-| `providers/*.toml` | one identity provider each; `metadata/*.xml` their pinned metadata |
+| `providers/*.toml` | one identity provider each, or another country's node; `metadata/*.xml` pinned metadata |
+| `nodes/*.toml` | one node of another country each that may ask us; `metadata/*.pem` who signs a node's metadata |
 | `catalogue.toml` | the city's own attributes, if it has any |
 
 Nothing is read here: the caller hands in relative paths and bytes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
@@ -20,12 +21,22 @@ from policies.catalogue import STANDARD, Catalogue
 from policies.errors import Misconfigured, Problem
 from policies.examples import Example, Situation
 from policies.load.examples import read_examples, read_situation
+from policies.load.nodes import read_node
 from policies.load.own import read_own_attributes
 from policies.load.parties import read_party
 from policies.load.providers import read_provider
 from policies.load.purposes import read_purpose
 from policies.load.table import Table, nearest, parse
-from policies.parties import ClientId, IdentityProvider, ProviderId, PurposeId, RelyingParty, Source
+from policies.parties import (
+    ClientId,
+    IdentityProvider,
+    NodeId,
+    ProviderId,
+    PurposeId,
+    RelyingParty,
+    RequestingNode,
+    Source,
+)
 from policies.purposes import Purpose
 
 K = TypeVar("K", bound=str)
@@ -37,7 +48,9 @@ PATTERNS = (
     "parties/*.toml",
     "parties/*.jwks.json",
     "providers/*.toml",
+    "nodes/*.toml",
     "metadata/*.xml",
+    "metadata/*.pem",
 )
 
 
@@ -50,6 +63,8 @@ class Configuration:
     providers: Mapping[ProviderId, IdentityProvider]
     catalogue: Catalogue
     examples: Mapping[PurposeId, tuple[Example, ...]]
+    # the receiving nodes that may ask this one; a city has none
+    nodes: Mapping[NodeId, RequestingNode] = field(default_factory=dict)
 
 
 def load(files: Mapping[str, bytes]) -> Configuration:
@@ -62,16 +77,19 @@ def load(files: Mapping[str, bytes]) -> Configuration:
     purposes, examples = _purposes(files, catalogue, problems)
     parties = [read_party(table, files, catalogue) for table in _tables(files, "parties/*.toml", problems)]
     providers = [read_provider(table, files, catalogue) for table in _tables(files, "providers/*.toml", problems)]
+    nodes = [read_node(table, files) for table in _tables(files, "nodes/*.toml", problems)]
     configuration = Configuration(
         purposes=purposes,
         parties=_unique("client_id", ((one.client_id, one, one.source) for one in parties), problems),
         providers=_unique("id", ((one.provider_id, one, one.source) for one in providers), problems),
         catalogue=catalogue,
         examples=examples,
+        nodes=_unique("id", ((one.node_id, one, one.source) for one in nodes), problems),
     )
     # Two providers of one namespace could each speak of the other's citizens: both make the same `sub`
     _unique("namespace", ((one.namespace, one, one.source) for one in providers), problems)
-    _unique("entity_id", ((one.entity_id, one, one.source) for one in providers), problems)
+    entities = [(one.entity_id, one.source) for one in providers] + [(one.peer.entity_id, one.source) for one in nodes]
+    _unique("entity_id", ((name, name, source) for name, source in entities), problems)
     for party in parties:
         problems.extend(_problems_of_party(party, configuration))
     for example in (one for of_purpose in examples.values() for one in of_purpose):

@@ -8,7 +8,7 @@ from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
 from policies.load.purposes import form_of, known_attribute
 from policies.load.redirects import fault_of_redirect_uri
-from policies.load.table import Table
+from policies.load.table import URI, Table
 from policies.parties import ClientId, PurposeId, RelyingParty, Rule, Sector
 
 _METHODS = {method: method for method in ("client_secret_basic", "private_key_jwt")}
@@ -16,6 +16,8 @@ _ID_TOKEN_ALGORITHMS = {alg: alg for alg in ("ES256", "RS256")}
 # algorithm of a client assertion -> key type and curve (RFC 7518 §3.1)
 _ASSERTION_ALGORITHMS = {"ES256": ("EC", "P-256"), "ES384": ("EC", "P-384"), "RS256": ("RSA", "")}
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_SP_TYPES = {word: word for word in ("public", "private")}
+_REQUESTER_FIX = "write the URI by which other countries know the service, or leave it out for our own name."
 _HASH = re.compile(r"[0-9a-f]{64}")
 _HASH_FIX = "write the SHA-256 of the secret as 64 hex digits: `printf %s SECRET | sha256sum`."
 _JWKS_FIX = "put the public keys beside this file as parties/NAME.jwks.json, and name it."
@@ -40,7 +42,13 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         jwks=_jwks(table, method, algorithm, files),
         authentication_alg=algorithm,
         id_token_alg=table.choice("id_token_signed_response_alg", _ID_TOKEN_ALGORITHMS, "ES256", required=False),
+        sp_type=table.choice("sp_type", _SP_TYPES, "public", required=False),
+        requester_id=table.matching("requester_id", URI, _REQUESTER_FIX, default=""),
+        blind=table.flag("blind", default=False),
     )
+    if party.blind and party.requester_id:
+        what, fix = "names the service to other countries, which `blind` forbids.", "leave out one of the two."
+        table.problem("requester_id", what, fix)
     if method != "private_key_jwt" and "token_endpoint_auth_signing_alg" in table:
         table.problem(
             "token_endpoint_auth_signing_alg", "is for private_key_jwt alone.", "leave it out, or change the method."

@@ -1,53 +1,90 @@
-"""`providers/*.toml`: one file an identity provider, with its pinned metadata beside it in `metadata/`."""
+"""`providers/*.toml`: one file an identity provider, with its pinned metadata beside it, or another country's node."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from policies.assurance import LevelOfAssurance, level_named
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
 from policies.forms import Kind
-from policies.load.table import LEVELS, Table, nearest
+from policies.load import peers
+from policies.load.table import LEVELS, URI, Table, nearest
 from policies.parties import EntityId, IdentityProvider, ProviderId, SubjectNamespace
 
 _BINDINGS = {"redirect": "redirect", "post": "post"}
-_COUNTRY = re.compile(r"[A-Z]{2}")
+_PROTOCOLS = {"saml": "saml", "eidas": "eidas"}
+_ONLY_SAML = ("metadata", "attributes", "subject", "notified")
 _NAMESPACE = re.compile(r"[A-Za-z0-9._/-]{1,64}")
-# SAML Core §8.3.6: a URI of at most 1024 signs
-_ENTITY_ID = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]{1,1000}")
+_NAMESPACE_FIX = 'write namespace = "eidas/EE": the scheme of its identifiers, for ever.'
 _ADDRESS_PARTS = ("street", "postal_code", "locality", "region", "country")
+# the transliteration of a name to Latin script (eidas.md §5)
+_LATIN = "latin"
 _METADATA_FIX = "put the provider's metadata into metadata/NAME.xml, and name it."
+_NOTIFIED = "http://eidas.europa.eu/LoA/"
+_NOT_NOTIFIED = "http://eidas.europa.eu/NotNotified/LoA/"
+
+Target = tuple[AttributeName, str]
 
 
 def read_provider(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -> IdentityProvider:
-    """One identity provider. Problems go to the table's list."""
-    metadata = table.text("metadata", _METADATA_FIX)
-    if metadata and metadata not in files:
-        table.problem("metadata", f"there is no file {metadata!r} in the configuration.", _METADATA_FIX)
-    provider = IdentityProvider(
-        provider_id=ProviderId(table.identifier("id")),
-        title=table.translated("title", "Estonian eID"),
-        country=table.matching("country", _COUNTRY, 'write country = "EE": two capital letters (ISO 3166-1 alpha-2).'),
-        namespace=SubjectNamespace(
-            table.matching(
-                "namespace", _NAMESPACE, 'write namespace = "eidas/EE": the scheme of its identifiers, for ever.'
-            )
-        ),
-        entity_id=EntityId(table.matching("entity_id", _ENTITY_ID, "write the entityID of its metadata, sign by sign.")),
-        metadata=files.get(metadata, b""),
-        attributes=_attributes(table, catalogue),
-        subject_attribute=table.text("subject", "name a SAML attribute, or leave it out for the NameID.", default=""),
-        assurance=_assurance(table),
-        source=table.source("id"),
-        binding=table.choice("binding", _BINDINGS, "redirect", required=False),
-    )
+    """One identity provider or one country's node. Problems go to the table's list."""
+    protocol = table.choice("protocol", _PROTOCOLS, "saml", required=False)
+    provider = _country_node(table, files) if protocol == "eidas" else _identity_provider(table, files, catalogue)
+    for key in _ONLY_SAML if protocol == "eidas" else peers.KEYS:
+        if key in table:
+            table.take(key)
+            other = "saml" if protocol == "eidas" else "eidas"
+            fix = f'leave it out, or write protocol = "{other}".'
+            table.problem(key, f'is not for protocol = "{protocol}".', fix)
     table.close()
     return provider
 
 
-def _attributes(provider: Table, catalogue: Catalogue) -> Mapping[str, tuple[AttributeName, str]]:
+def _identity_provider(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -> IdentityProvider:
+    metadata = table.text("metadata", _METADATA_FIX)
+    if metadata and metadata not in files:
+        table.problem("metadata", f"there is no file {metadata!r} in the configuration.", _METADATA_FIX)
+    targets = _targets(table, catalogue)
+    return IdentityProvider(
+        provider_id=ProviderId(table.identifier("id")),
+        title=table.translated("title", "Estonian eID"),
+        country=table.country("country"),
+        namespace=SubjectNamespace(table.matching("namespace", _NAMESPACE, _NAMESPACE_FIX)),
+        entity_id=EntityId(table.matching("entity_id", URI, "write the entityID of its metadata, sign by sign.")),
+        metadata=files.get(metadata, b""),
+        attributes={wire: target for wire, target in targets.items() if target[1] != _LATIN},
+        subject_attribute=table.text("subject", "name a SAML attribute, or leave it out for the NameID.", default=""),
+        assurance=_assurance(table),
+        source=table.source("id"),
+        binding=table.choice("binding", _BINDINGS, "redirect", required=False),
+        notified=table.flag("notified", default=False),
+        latin={wire: name for wire, (name, part) in targets.items() if part == _LATIN},
+    )
+
+
+def _country_node(table: Table, files: Mapping[str, bytes]) -> IdentityProvider:
+    """Its attributes, its identifier and its endpoints are what the profile and its signed metadata say."""
+    peer = peers.read_peer(table, files)
+    return IdentityProvider(
+        provider_id=ProviderId(table.identifier("id")),
+        title=table.translated("title", "Estonia"),
+        country=peer.country,
+        namespace=SubjectNamespace(table.matching("namespace", _NAMESPACE, _NAMESPACE_FIX)),
+        entity_id=peer.entity_id,
+        metadata=b"",
+        attributes={},
+        subject_attribute="",
+        assurance=_assurance(table, of_node=True),
+        source=table.source("id"),
+        binding=table.choice("binding", _BINDINGS, "redirect", required=False),
+        protocol="eidas",
+        peer=peer,
+    )
+
+
+def _targets(provider: Table, catalogue: Catalogue) -> Mapping[str, Target]:
     """Wire name -> attribute and part. Two wire names of one thing would let the order of a message decide: refused."""
-    read: dict[str, tuple[AttributeName, str]] = {}
+    read: dict[str, Target] = {}
     fix = 'write [attributes] with lines such as "urn:oid:2.5.4.4" = "family_name".'
     table = provider.table("attributes", fix)
     if table is None:
@@ -60,27 +97,38 @@ def _attributes(provider: Table, catalogue: Catalogue) -> Mapping[str, tuple[Att
             )
         elif target is not None:
             read[wire] = target
+    for wire, (name, part) in read.items():
+        if part == _LATIN and (name, "") not in read.values():
+            what = f"is the Latin spelling of {name}, which has no name here."
+            table.problem(wire, what, f'write "NAME ON THE WIRE" = "{name}" beside it.')
     return read
 
 
-def _target(table: Table, wire: str, text: str, catalogue: Catalogue) -> tuple[AttributeName, str] | None:
+def _target(table: Table, wire: str, text: str, catalogue: Catalogue) -> Target | None:
     if not text:
         return None
     word, _, part = text.partition(".")
     name = AttributeName(word)
     attribute = catalogue.attributes.get(name)
-    parts = _ADDRESS_PARTS if attribute and attribute.kind is Kind.ADDRESS else ("",)
     if attribute is None:
         table.problem(wire, f"`{word}` is not an attribute of the catalogue.", nearest(word, catalogue.attributes))
-    elif part not in parts:
+        return None
+    match attribute.kind:
+        case Kind.ADDRESS:
+            parts: tuple[str, ...] = _ADDRESS_PARTS
+        case Kind.NAME:
+            parts = ("", _LATIN)
+        case _:
+            parts = ("",)
+    # `family_name.` would be a second spelling of `family_name`
+    if part not in parts or text.endswith("."):
         known = [f"{word}.{one}" if one else word for one in parts]
         table.problem(wire, f"`{text}` is no part of {word}.", "write one of " + ", ".join(known) + ".")
-    else:
-        return name, part
-    return None
+        return None
+    return name, part
 
 
-def _assurance(provider: Table) -> Mapping[str, LevelOfAssurance]:
+def _assurance(provider: Table, *, of_node: bool = False) -> Mapping[str, LevelOfAssurance]:
     """The provider's words for levels; the eIDAS URIs where the file has none. Never upward, and never empty."""
     fix = 'write [assurance] with lines such as "http://eidas.europa.eu/LoA/high" = "high", or leave it out.'
     table = provider.table("assurance", fix, required=False)
@@ -90,7 +138,20 @@ def _assurance(provider: Table) -> Mapping[str, LevelOfAssurance]:
     if not words:
         provider.problem("assurance", "is empty, and empty means nothing at all.", fix)
     for word, level in words.items():
-        surely = level_named(word)
+        surely = level_named(word.removeprefix(_NOT_NOTIFIED))
         if surely is not None and level > surely:
             table.problem(word, f"is {surely.label}, and levels are never mapped upward.", f'write "{surely.label}".')
+    if of_node:
+        _judge_uris(table, words)
     return words
+
+
+def _judge_uris(table: Table, words: Iterable[str]) -> None:
+    """Between nodes a level is a URI, and the notified ones' prefix is for those three alone (eidas.md §1)."""
+    notified = {level.uri: level for level in LevelOfAssurance}
+    for word in words:
+        if word.lower().startswith(_NOTIFIED.lower()) and word not in notified:
+            what = f"lies under {_NOTIFIED}, where the three notified levels are alone."
+            table.problem(word, what, nearest(word, notified))
+        elif not URI.fullmatch(word):
+            table.problem(word, "is no URI, and nodes name levels by URIs.", nearest(word, notified))

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from policies.attributes import EXACT, AttributeName, Form
 from policies.catalogue import Catalogue
-from policies.load.table import Table, nearest
+from policies.load.table import COUNTRY, Table, nearest
 from policies.parties import PurposeId
 from policies.purposes import Basis, Controller, Need, Purpose
 
@@ -46,9 +46,20 @@ def read_purpose(table: Table, content: bytes, catalogue: Catalogue) -> Purpose:
         minimum_assurance=table.level("minimum_assurance"),
         digest=sha256(content).hexdigest(),
         source=table.source("id"),
+        countries=_countries(table),
     )
     table.close()
     return purpose
+
+
+def _countries(purpose: Table) -> tuple[str, ...]:
+    """Whose citizens it is for. An empty list would be for nobody, and nobody means that: it is a problem."""
+    fix = 'write countries = ["EE", "LV"] (ISO 3166-1 alpha-2), or leave it out for every country that is connected.'
+    named = purpose.texts("countries", fix, required="countries" in purpose)
+    for index, country in enumerate(named):
+        if not COUNTRY.fullmatch(country):
+            purpose.problem("countries", f"{country!r} is no country's two capital letters.", fix, str(index))
+    return named
 
 
 def _controller(table: Table | None) -> Controller:

@@ -1,4 +1,4 @@
-"""Which addresses an answer may be sent to (RFC 6749 §3.1.2, RFC 9700 §2.1)."""
+"""Which addresses may be written in a configuration, and which of them an answer may be sent to (RFC 9700 §2.1)."""
 
 from urllib.parse import parse_qsl, urlsplit
 
@@ -9,7 +9,15 @@ _NOT_IN_A_HOST = frozenset("%_@\\")
 
 
 def fault_of_redirect_uri(uri: str) -> str:
-    """What is unsafe about a redirect address, as a sentence; "" where nothing is."""
+    """What is unsafe about a redirect address (RFC 6749 §3.1.2), as a sentence; "" where nothing is."""
+    if fault := fault_of_address(uri):
+        return fault
+    taken = OURS & {name for name, _ in parse_qsl(urlsplit(uri).query, keep_blank_values=True)}
+    return f"has the parameter `{min(taken)}`, which is ours to send." if taken else ""
+
+
+def fault_of_address(uri: str) -> str:
+    """What keeps a text from being a full https address (http for loopback), as a sentence; "" where nothing does."""
     if not uri.isascii() or not uri.isprintable() or " " in uri or "\\" in uri:
         return "holds a space, a backslash or a sign outside ASCII."
     if "*" in uri:
@@ -28,5 +36,4 @@ def fault_of_redirect_uri(uri: str) -> str:
         return "is not https (http is for localhost, *.localhost and loopback alone)."
     if any(segment in {".", ".."} for segment in parts.path.lower().replace("%2e", ".").split("/")):
         return "has a dot segment, which browsers resolve."
-    taken = OURS & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
-    return f"has the parameter `{min(taken)}`, which is ours to send." if taken else ""
+    return ""

@@ -17,6 +17,9 @@ from policies.load.lines import Lines, Path
 from policies.parties import Source, Translated
 
 T = TypeVar("T")
+# SAML Core §8.3.6: a URI of at most 1024 signs
+URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]{1,1000}")
+COUNTRY = re.compile(r"[A-Z]{2}")
 IDENTIFIER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LEVELS: Mapping[str, LevelOfAssurance] = {level.label: level for level in LevelOfAssurance}
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
@@ -92,6 +95,10 @@ class Table:
         return self.matching(
             key, IDENTIFIER, f'write {key} = "name", of 1 to 64 letters, digits, dots, lines and underscores.'
         )
+
+    def country(self, key: str) -> str:
+        """A country (ISO 3166-1 alpha-2)."""
+        return self.matching(key, COUNTRY, f'write {key} = "EE": two capital letters (ISO 3166-1 alpha-2).')
 
     def choice(self, key: str, known: Mapping[str, T], default: T, *, required: bool = True) -> T:
         """One of several words. `default` stands in where it is missing or wrong."""

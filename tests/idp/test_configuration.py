@@ -28,7 +28,7 @@ def test_settings_keys_and_databases_are_never_read(folder: Path) -> None:
         "ciconia.db",
         "purposes/notes.txt",
         "parties/old/x.toml",
-        "metadata/x.pem",
+        "metadata/x.key",
     ):
         path = folder / name
         path.parent.mkdir(exist_ok=True)

@@ -1,0 +1,101 @@
+"""Another country's node, as providers/*.toml and nodes/*.toml name it: where its metadata is, and whose key signs it.
+
+What a message says about its sender counts for nothing, the certificate beside the file (`metadata/ee.pem`) does.
+"""
+
+import re
+from base64 import b64decode
+from collections.abc import Mapping
+from ipaddress import ip_network
+
+from policies.load.redirects import fault_of_address
+from policies.load.table import URI, Table
+from policies.parties import EntityId, Peer
+
+KEYS = ("metadata_url", "metadata_certificate", "metadata_digest", "networks")
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END CERTIFICATE-----\s*")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_CERTIFICATE_FIX = (
+    "put the certificate that signs its metadata into metadata/NAME.pem, and name it: "
+    "`openssl x509 -in FILE -out metadata/NAME.pem`."
+)
+_DIGEST_FIX = "write the 64 hex digits that `ciconia metadata pending` shows, or leave it out and approve later."
+_NETWORKS_FIX = 'write networks = ["10.1.0.0/16"], or leave it out for public addresses alone.'
+_URL_FIX = 'write metadata_url = "https://...": where its metadata is served.'
+# X.690 §8.1.3: a SEQUENCE, and the bit that says that the length has octets of its own
+_SEQUENCE, _LONG_FORM = 0x30, 0x80
+
+
+def read_peer(table: Table, files: Mapping[str, bytes]) -> Peer:
+    """The keys of a peer in a provider's or a node's table. Problems go to the table's list."""
+    entity_id = table.matching("entity_id", URI, "write the entityID of its metadata, sign by sign.")
+    return Peer(
+        entity_id=EntityId(entity_id),
+        country=table.country("country"),
+        metadata_url=_metadata_url(table, entity_id),
+        certificate=_certificate(table, files),
+        digest=table.matching("metadata_digest", _DIGEST, _DIGEST_FIX, default=""),
+        networks=_networks(table),
+        source=table.source("entity_id"),
+    )
+
+
+def _metadata_url(table: Table, entity_id: str) -> str:
+    """An entity id is the address of its metadata (eidas.md §2), unless the file names another one."""
+    url = table.text("metadata_url", _URL_FIX, default=entity_id)
+    if url and (fault := fault_of_address(url)):
+        what = fault if "metadata_url" in table else f"is missing, and the entity id {fault}"
+        table.problem("metadata_url", what, _URL_FIX)
+    return url
+
+
+def _certificate(table: Table, files: Mapping[str, bytes]) -> bytes:
+    name = table.text("metadata_certificate", _CERTIFICATE_FIX)
+    if not name:
+        return b""
+    if name not in files:
+        table.problem("metadata_certificate", f"there is no file {name!r} in the configuration.", _CERTIFICATE_FIX)
+        return b""
+    certificate, fault = der_of_pem(files[name])
+    if fault:
+        table.problem("metadata_certificate", f"{name} {fault}", _CERTIFICATE_FIX)
+    return certificate
+
+
+def der_of_pem(content: bytes) -> tuple[bytes, str]:
+    """The DER of the one certificate of a PEM file (RFC 7468 §5), and what is wrong with it as a sentence ("": nothing)."""
+    if b"PRIVATE KEY-----" in content:
+        return b"", "holds a private key: make a new pair, this one has been seen."
+    if (count := content.count(b"-----BEGIN ")) > 1:
+        return b"", f"holds {count} certificates, and one key is to be pinned."
+    found = _CERTIFICATE.fullmatch(content)
+    if found is None:
+        return b"", "is no certificate in PEM."
+    try:
+        der = b64decode(b"".join(found[1].split()), validate=True)
+    except ValueError:
+        return b"", "is no certificate in PEM."
+    return (der, "") if _is_one_sequence(der) else (b"", "holds no certificate, or more than one.")
+
+
+def _is_one_sequence(der: bytes) -> bool:
+    """Whether it is one ASN.1 SEQUENCE and nothing after it; the keys' own reader judges the rest."""
+    if len(der) <= 2 or der[0] != _SEQUENCE:  # noqa: PLR2004 - X.690 §8.1: tag and length
+        return False
+    octets = der[1] & ~_LONG_FORM if der[1] & _LONG_FORM else 0
+    size = int.from_bytes(der[2 : 2 + octets], "big") if octets else der[1]
+    return len(der) == 2 + octets + size
+
+
+def _networks(table: Table) -> tuple[str, ...]:
+    """Where its address may lie besides the public internet: a name that leads inside is a way to our own doors."""
+    named = table.texts("networks", _NETWORKS_FIX, required="networks" in table)
+    for index, text in enumerate(named):
+        try:
+            everything = ip_network(text).prefixlen == 0
+        except ValueError:
+            table.problem("networks", f"{text!r} is no network.", _NETWORKS_FIX, str(index))
+            continue
+        if everything:
+            table.problem("networks", f"{text!r} is every address that there is.", _NETWORKS_FIX, str(index))
+    return named

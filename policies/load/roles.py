@@ -1,0 +1,78 @@
+"""What a configuration must be for the role of its broker: a city serves relying parties, a node answers other countries.
+
+The settings are another floor's file: what is missing there is told with its name, `ciconia.toml`.
+"""
+
+from collections.abc import Iterator
+
+from policies.attributes import AttributeName
+from policies.errors import Problem
+from policies.load import Configuration
+from policies.parties import IdentityProvider, Source
+
+SETTINGS = "ciconia.toml"
+CITY, NODE = "city", "node"
+# CIR (EU) 2015/1501 annex §1, but for the identifier, which is made of the subject's (`subject`, or the NameID)
+MINIMUM_DATA_SET = tuple(AttributeName(name) for name in ("family_name", "given_name", "birthdate"))
+
+
+def problems_of_role(configuration: Configuration, role: str, country: str, *, organization: bool) -> tuple[Problem, ...]:
+    """What keeps this configuration from this role, every problem of it.
+
+    `role` is "city" or "node", `country` the broker's own ("" where it has none), `organization` whether the settings say
+    who runs it.
+    """
+    found = _of_node(configuration, country) if role == NODE else _of_city(configuration, country)
+    problems = [*found]
+    if not organization and (role == NODE or _nodes_asked(configuration)):
+        what = "is missing: the metadata for other countries' nodes says who runs this one."
+        fix = "write [organization] with name, url, support and technical."
+        problems.append(Problem(SETTINGS, 1, "organization", what, fix))
+    return tuple(problems)
+
+
+def _nodes_asked(configuration: Configuration) -> tuple[IdentityProvider, ...]:
+    return tuple(one for one in configuration.providers.values() if one.protocol == "eidas")
+
+
+def _of_city(configuration: Configuration, country: str) -> Iterator[Problem]:
+    fix = f'remove the file, or write role = "{NODE}" in {SETTINGS}.'
+    for node in configuration.nodes.values():
+        yield _problem(node.source, "id", "only a node is asked by other countries, and this is a city.", fix)
+    if not country and _nodes_asked(configuration):
+        yield _country_missing("is missing: a country's node wants to know which country asks.")
+
+
+def _of_node(configuration: Configuration, country: str) -> Iterator[Problem]:
+    fix = f'remove the file, or write role = "{CITY}" in {SETTINGS}.'
+    for party in configuration.parties.values():
+        yield _problem(party.source, "client_id", "a node serves no relying parties.", fix)
+    for purpose in configuration.purposes.values():
+        yield _problem(purpose.source, "id", "a node has no purposes: it sends the minimum data set.", fix)
+    if not country:
+        yield _country_missing("is missing: a node answers for one country.")
+    for provider in configuration.providers.values():
+        if provider.protocol == "eidas":
+            what = "a node asks identity providers of its own country, and no other node."
+            yield _problem(provider.source, "protocol", what, fix)
+            continue
+        if country and provider.country != country:
+            what = f"is {provider.country}, and this node answers for {country}."
+            yield _problem(provider.source, "country", what, f'write country = "{country}", or remove the file.')
+        yield from _gaps(provider)
+
+
+def _gaps(provider: IdentityProvider) -> Iterator[Problem]:
+    """What the provider's table has no name for: a login would end there for every citizen."""
+    for name in MINIMUM_DATA_SET:
+        if (name, "") not in provider.attributes.values():
+            what = f"{name} is missing: the minimum data set always goes whole."
+            yield _problem(provider.source, "attributes", what, f'write "NAME ON THE WIRE" = "{name}".')
+
+
+def _country_missing(what: str) -> Problem:
+    return Problem(SETTINGS, 1, "country", what, 'write country = "EE": two capital letters (ISO 3166-1 alpha-2).')
+
+
+def _problem(source: Source, key: str, what: str, fix: str) -> Problem:
+    return Problem(source.file, source.line, key, what, fix)
