@@ -1,8 +1,9 @@
 """The only verification: what leaves here is `Signed`, and everything is read from those octets alone.
 
 parse.py     limits, and one tree                        xmldsig.py   the numbered plan: `verify`
-profile.py   the one profile of SignedInfo that we read   xmlsign.py   enveloped signatures of ours
-keys.py      pinned public keys and algorithms            redirect.py  signed queries of ours
-signed.py    what comes out                               signer.py    keys that sign, as a Protocol
+profile.py   the one form of SignedInfo that we read      xmlsign.py   enveloped signatures of ours
+algorithms.py, keys.py   algorithms, pinned public keys   redirect.py  signed queries, ours and others'
+shapes.py    where signatures stand in SAML's messages    xmlenc.py    encrypted assertions, ours and others'
+signed.py    what comes out                               signer.py    keys that sign and unwrap, as Protocols
 jws.py, jwk.py                                            JSON Web Signatures and keys
 """

@@ -1,18 +1,40 @@
-"""Signed queries of the HTTP-Redirect binding (SAML Bindings 2.0 §3.4.4.1)."""
+"""Signed queries of the HTTP-Redirect binding (SAML Bindings 2.0 §3.4.4.1), ours and others'.
+
+    SAMLRequest=value&RelayState=value&SigAlg=value&Signature=value
+
+The signature covers the first three, in this order whatever the order in the query, with the very percent escapes that
+came: two spellings of one value are two texts, so nothing is decoded before it is verified. The message has no Signature.
+"""
 
 import base64
+import re
 import zlib
-from urllib.parse import quote
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote, unquote_plus
 
 from connectors.profiles import Profile
+from connectors.signatures.algorithms import ALGORITHMS
+from connectors.signatures.keys import PinnedKey
+from connectors.signatures.parse import MAX_PARAMETER, canonical, ids, parse_message, strict_base64
+from connectors.signatures.profile import DS
+from connectors.signatures.signed import Signed
 from connectors.signatures.signer import Signer, algorithm_for
+from policies.errors import AssertionRejected, SignatureInvalid
+
+MESSAGES = ("SAMLRequest", "SAMLResponse")
+DEFLATE = "urn:oasis:names:tc:SAML:2.0:bindings:URL-Encoding:DEFLATE"
+# SAML Bindings 2.0 §3.4.3 has 80 octets; deployed senders have more, and our own signed cookies need none of theirs
+MAX_RELAY_STATE = 1024
+# Everything that we read. SAMLEncoding is not signed, and may say nothing but what is so without it (§3.4.4).
+_NAMES = frozenset({*MESSAGES, "RelayState", "SigAlg", "Signature", "SAMLEncoding"})
+_VALUE = re.compile(r"(?:[A-Za-z0-9\-._~!$'()*,;:@/?+=]|%[0-9A-Fa-f]{2})*")
 
 
 def signed_query(parameter: str, message: bytes, relay_state: str, signer: Signer, profile: Profile) -> str:
     """`SAMLRequest=…&RelayState=…&SigAlg=…&Signature=…`: the signature is over the encoded text before it.
 
     `message` is XML without a Signature inside; it travels as base64 of raw DEFLATE (RFC 1951). RelayState is left out,
-    and not signed, where it is empty.
+    and not signed, where it is empty. Raises `BrokerError` where the profile does not take the key.
     """
     algorithm = algorithm_for(signer, profile)
     deflater = zlib.compressobj(level=9, wbits=-zlib.MAX_WBITS)
@@ -24,3 +46,98 @@ def signed_query(parameter: str, message: bytes, relay_state: str, signer: Signe
     query = "&".join(f"{name}={quote(value, safe='')}" for name, value in pairs)
     signature = base64.b64encode(signer.sign(query.encode("ascii"), algorithm)).decode()
     return f"{query}&Signature={quote(signature, safe='')}"
+
+
+# The plan. Each block below has its number.
+#  1. Size and spelling; each name once and literally; no name that we do not know; one message, of the expected kind.
+#  2. The profile's algorithm, by its name.
+#  3. A pinned key verifies the text as it came; nothing is unpacked for those whom we do not know.
+#  4. Base64 in one spelling, DEFLATE in one piece and bounded.
+#  5. The whole plan of `parse.parse_message`; IDs stand once; no Signature inside, that somebody else might believe.
+#  6. The canonical octets, which are parsed again and alone are read.
+def verify_query(raw: str, parameter: str, keys: Sequence[PinnedKey], profile: Profile) -> tuple[Signed, str]:
+    """Verify a signed query as it came (without its "?"): the message and its RelayState, "" where there is none.
+
+    `parameter` is SAMLRequest or SAMLResponse. A name that we do not know is refused: it is not signed, our addresses have
+    none, and whoever stands between could add one for a reader that takes it for something. Raises `SignatureInvalid` and
+    `AssertionRejected`; ValueError where no key is given.
+    """
+    if not keys or parameter not in MESSAGES:
+        raise ValueError("a verification without keys, or of no message")
+    # 1. Spelling.
+    parts = _parts(raw)
+    if [name for name in MESSAGES if name in parts] != [parameter]:
+        raise AssertionRejected("parameters", f"not exactly a {parameter}")
+    if "Signature" not in parts or "SigAlg" not in parts:
+        raise SignatureInvalid("signature_missing", "a query that nobody signed")
+    if "SAMLEncoding" in parts and _text(parts["SAMLEncoding"]) != DEFLATE:
+        raise AssertionRejected("deflate", "another encoding than DEFLATE")
+    # 2. The algorithm.
+    algorithm = ALGORITHMS.get(_text(parts["SigAlg"]))
+    if algorithm is None or algorithm.uri not in profile.signature_algorithms:
+        raise SignatureInvalid("signature_algorithm", "a signature algorithm that we do not take")
+    # 3. The signature, over the text as it came. An empty RelayState that is there is signed as it is there.
+    covered = "&".join(f"{name}={parts[name]}" for name in (parameter, "RelayState", "SigAlg") if name in parts).encode()
+    value = _base64(parts["Signature"], "signature_value")
+    key = next((key for key in keys if key.fits(profile) and key.verifies(algorithm, value, covered)), None)
+    if key is None:
+        raise SignatureInvalid("signature", f"a signature that none of {len(keys)} pinned keys made")
+    relay_state = _text(parts.get("RelayState", ""))
+    if len(relay_state) > MAX_RELAY_STATE:
+        raise AssertionRejected("parameters", f"a RelayState of {len(relay_state)} characters")
+    # 4. Bytes.
+    octets = _inflated(_base64(parts[parameter], "base64"), profile.max_octets)
+    # 5. One tree.
+    root = parse_message(octets)
+    values = ids(root)
+    if len(values) != len(set(values)):
+        raise SignatureInvalid("duplicate_id", "an ID that stands twice")
+    if next(root.iter(f"{{{DS}}}*"), None) is not None:
+        raise SignatureInvalid("signature_place", "a Signature inside of a message that is signed in its query")
+    # 6. What is read.
+    return Signed(octets=canonical(root), key_id=key.key_id), relay_state
+
+
+def _parts(raw: str) -> Mapping[str, str]:
+    """Each parameter as it is spelled."""
+    if len(raw) > MAX_PARAMETER:
+        raise AssertionRejected("size", f"a query of {len(raw)} characters")
+    parts: dict[str, str] = {}
+    for piece in raw.split("&"):
+        name, mark, value = piece.partition("=")
+        # A name spelled with escapes is one name to this reader and another to the next.
+        if not mark or name not in _NAMES or name in parts:
+            raise AssertionRejected("parameters", "a parameter that is unknown, without a value, or there twice")
+        if not _VALUE.fullmatch(value):
+            raise AssertionRejected("parameters", "a parameter that no encoding gives")
+        parts[name] = value
+    return parts
+
+
+def _text(value: str) -> str:
+    """A value as forms encode it: "+" is a blank, the octets are UTF-8."""
+    try:
+        return unquote_plus(value, errors="strict")
+    except UnicodeDecodeError:
+        raise AssertionRejected("encoding", "a parameter that is not UTF-8") from None
+
+
+def _base64(value: str, check: str) -> bytes:
+    try:
+        return strict_base64(_text(value))
+    except ValueError:
+        raise AssertionRejected(check, "a parameter that is not base64") from None
+
+
+def _inflated(packed: bytes, most: int) -> bytes:
+    """Raw DEFLATE, whole and alone, of at most `most` octets."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        octets = inflater.decompress(packed, most + 1)
+    except zlib.error:
+        raise AssertionRejected("deflate", "a message that is not DEFLATE") from None
+    if len(octets) > most:
+        raise AssertionRejected("size", f"a message of more than {most} octets")
+    if not inflater.eof or inflater.unused_data:
+        raise AssertionRejected("deflate", "a message that is cut off, or that something follows")
+    return octets

@@ -37,7 +37,7 @@ from policies.errors import AssertionRejected, SignatureInvalid
 _ANY_DS = f"{{{DS}}}*"
 _DSIG11 = "http://www.w3.org/2009/xmldsig11#"
 # What a KeyInfo may hold. It is never read: keys come from pinned metadata alone. No RetrievalMethod, which would fetch.
-_KEY_HINTS = frozenset(
+KEY_HINTS = frozenset(
     [f"{{{DS}}}{name}" for name in ("X509Data", "KeyValue", "KeyName", "X509Certificate", "X509IssuerSerial", "X509SKI")]
     + [f"{{{DS}}}{name}" for name in ("X509SubjectName", "X509CRL", "X509IssuerName", "X509SerialNumber")]
     + [f"{{{DS}}}{name}" for name in ("RSAKeyValue", "Modulus", "Exponent")]
@@ -109,7 +109,7 @@ def verify(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, profile: Prof
     # 8. The outer one first: its octets hold the inner Signature, the inner ones do not.
     covered: list[Signed] = []
     for parent, signature, (info, key) in references:
-        _cut(signature)
+        cut(signature)
         signed_octets = canonical(parent, info.reference_prefixes)
         if info.digest(signed_octets) != info.digest_value:
             raise SignatureInvalid("digest", "a digest that does not match")
@@ -118,7 +118,7 @@ def verify(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, profile: Prof
         return SignedMessage(signed=covered[0], unverified_envelope=b"")
     if inner is None or inner.getprevious() is None:
         raise AssertionRejected("structure", "an inner element that nothing stands before")
-    _cut(inner)
+    cut(inner)
     return SignedMessage(signed=covered[0], unverified_envelope=canonical(root))
 
 
@@ -176,7 +176,7 @@ def _judge(
         raise SignatureInvalid("signature_shape", "a Signature other than SignedInfo, SignatureValue and KeyInfo")
     if set(attributes(signature)) - {"Id"} or set(attributes(children[1])) - {"Id"}:
         raise SignatureInvalid("signature_shape", "a Signature with other attributes than Id")
-    if any(hint.tag not in _KEY_HINTS for info in children[2:] for hint in info.iterdescendants()):
+    if any(hint.tag not in KEY_HINTS for info in children[2:] for hint in info.iterdescendants()):
         raise SignatureInvalid("key_info", "a KeyInfo with more than certificates, key values and names")
     # 6. What is judged is what was signed: the canonical octets of SignedInfo, parsed again. The prefix list comes from the
     #    message, and must be the one that the canonical octets have.
@@ -197,7 +197,7 @@ def _judge(
     raise SignatureInvalid("signature", f"a signature that none of {len(keys)} pinned keys made")
 
 
-def _cut(element: Element) -> None:
+def cut(element: Element) -> None:
     """Take an element out of its parent and leave the white space after it, which a signature covers."""
     parent, before = element.getparent(), element.getprevious()
     if parent is None:

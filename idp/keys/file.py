@@ -11,12 +11,12 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA256, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from connectors.profiles import SAML2INT
+from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.keys import prepared
 from policies.errors import BrokerError, Misconfigured, Problem
@@ -28,13 +28,16 @@ PRIVATE_MODE = 0o600
 CERTIFICATE_LIFE = timedelta(days=3652)
 MAX_COMMON_NAME = 64
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
+_MAKE = "Make keys with `ciconia init`."
+_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 @dataclass(frozen=True, slots=True)
 class FileSigner:
     """A private key that was read from a file. Implements `connectors.signatures.signer.Signer`."""
 
-    _private_key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = field(repr=False)
+    _private_key: PrivateKey = field(repr=False)
     public_key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey = field(repr=False)
     # DER, empty where the file holds none
     certificate: bytes = field(repr=False)
@@ -59,6 +62,21 @@ class FileSigner:
                 size = (key.curve.key_size + 7) // 8
                 return r.to_bytes(size) + s.to_bytes(size)
         raise BrokerError(f"the key {self.key_id} makes no signature of the kind {scheme}")
+
+
+@dataclass(frozen=True, slots=True)
+class FileUnwrapper:
+    """A private RSA key that was read from a file. Implements `connectors.signatures.signer.Unwrapper`."""
+
+    _private_key: rsa.RSAPrivateKey = field(repr=False)
+    # DER
+    certificate: bytes = field(repr=False)
+    # RFC 7638 thumbprint
+    key_id: str
+
+    def unwrap(self, wrapped: bytes, digest: HashAlgorithm, mgf: HashAlgorithm) -> bytes:
+        """RSA-OAEP without a label. ValueError, in pyca's one sentence, for whatever is wrong."""
+        return self._private_key.decrypt(wrapped, OAEP(MGF1(mgf), digest, None))
 
 
 def create_saml_key(path: Path, common_name: str = "Ciconia", *, now: int | None = None) -> None:
@@ -101,12 +119,39 @@ def load_signer(path: Path) -> FileSigner:
 
     Raises `Misconfigured` where it is missing, readable by others than its owner, or holds something else.
     """
+    private_key, certificate, key_id = _load(path, SAML2INT, frozenset({"secp256r1"}))
+    return FileSigner(_private_key=private_key, public_key=private_key.public_key(), certificate=certificate, key_id=key_id)
+
+
+def load_node_signer(path: Path) -> FileSigner:
+    """A key that another country's node will verify: RSA of 3072 bits or more, or on P-256, P-384 or P-521.
+
+    Raises `Misconfigured` as `load_signer`, and where there is no certificate.
+    """
+    private_key, certificate, key_id = _load(path, EIDAS, EIDAS.curves)
+    if not certificate:
+        raise _problem(path, "There is no certificate behind this key.", "Put the certificate of this key behind it.")
+    return FileSigner(_private_key=private_key, public_key=private_key.public_key(), certificate=certificate, key_id=key_id)
+
+
+def load_unwrapper(path: Path) -> FileUnwrapper:
+    """A key to which other countries' nodes encrypt: RSA of 3072 bits or more. Raises `Misconfigured` as `load_signer`."""
+    private_key, certificate, key_id = _load(path, EIDAS, frozenset())
+    if not isinstance(private_key, rsa.RSAPrivateKey):
+        raise _problem(path, "This key is not RSA.", _MAKE)
+    if not certificate:
+        raise _problem(path, "There is no certificate behind this key.", "Put the certificate of this key behind it.")
+    return FileUnwrapper(_private_key=private_key, certificate=certificate, key_id=key_id)
+
+
+def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[PrivateKey, bytes, str]:
+    """The key that `profile` takes, its certificate in DER (empty where the file has none), and its thumbprint."""
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             content = file.read()
     except OSError as error:
-        raise _problem(path, f"The key cannot be read ({error.strerror}).", "Make keys with `ciconia init`.") from error
+        raise _problem(path, f"The key cannot be read ({error.strerror}).", _MAKE) from error
     if mode & 0o077:
         raise _problem(path, "Others than its owner may read this private key.", f"chmod 600 {path}")
     pem, mark, rest = content.partition(_CERTIFICATE)
@@ -114,23 +159,23 @@ def load_signer(path: Path) -> FileSigner:
         private_key = load_pem_private_key(pem, password=None)
         certificate = x509.load_pem_x509_certificate(mark + rest) if mark else None
     except (ValueError, TypeError) as error:
-        raise _problem(path, "This is no unencrypted PKCS#8 key in PEM.", "Make keys with `ciconia init`.") from error
+        raise _problem(path, "This is no unencrypted PKCS#8 key in PEM.", _MAKE) from error
+    names = " or ".join(["RSA", *(name for pyca, name in _CURVES.items() if pyca in curves)])
     if not isinstance(private_key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise _problem(path, "This key is neither RSA nor P-256.", "Make keys with `ciconia init`.")
+        raise _problem(path, f"This key is not {names}.", _MAKE)
     public_key = private_key.public_key()
-    if isinstance(public_key, ec.EllipticCurvePublicKey) and public_key.curve.name != "secp256r1":
-        raise _problem(path, "This key is on another curve than P-256.", "Make keys with `ciconia init`.")
+    if isinstance(public_key, ec.EllipticCurvePublicKey) and public_key.curve.name not in curves:
+        raise _problem(path, f"This key is on another curve; it must be {names}.", _MAKE)
     if certificate is not None and certificate.public_key() != public_key:
         raise _problem(path, "The certificate is of another key.", "Put the certificate of this key behind it.")
     try:
-        key_id = prepared(public_key, SAML2INT).key_id
+        key_id = prepared(public_key, profile).key_id
     except ValueError as error:
-        raise _problem(path, f"This is {error}.", "Make keys with `ciconia init`.") from error
-    der = certificate.public_bytes(Encoding.DER) if certificate is not None else b""
-    return FileSigner(_private_key=private_key, public_key=public_key, certificate=der, key_id=key_id)
+        raise _problem(path, f"This is {error}.", _MAKE) from error
+    return private_key, certificate.public_bytes(Encoding.DER) if certificate is not None else b"", key_id
 
 
-def _pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+def _pem(key: PrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 

@@ -6,6 +6,9 @@ index.key       the persons' index in the ledger                            32 b
 saml.pem        signs our SAML requests and metadata; saml.crt beside it    RSA
 es256.pem       signs id_tokens                                             P-256
 rs256.pem       signs id_tokens of parties that want RS256                  RSA
+node.pem        signs what we send to other countries' nodes                RSA, or P-256, P-384, P-521
+node-metadata.pem   signs our node's metadata: peers pin its certificate    RSA, or P-256, P-384, P-521
+node-encryption.pem decrypts what nodes send to us                          RSA
 log.key, log.vkey, openings.key                                            see `idp.transparency.keys`
 """
 
@@ -14,17 +17,35 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from idp.keys.file import FileSigner, create_saml_key, create_token_key, load_signer
+from idp.keys.file import (
+    FileSigner,
+    FileUnwrapper,
+    create_saml_key,
+    create_token_key,
+    load_node_signer,
+    load_signer,
+    load_unwrapper,
+)
 from idp.transparency.keys import LedgerKeys, create_ledger_keys, load_ledger_keys
 from policies.errors import Misconfigured, Problem
 
 SECRETS = ("sealing.key", "pairwise.key", "index.key")
 SECRET_BYTES = 32
+NODE_FILES = ("node.pem", "node-metadata.pem", "node-encryption.pem")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeKeys:
+    """What another country's node knows of us, each with a certificate of its own (spec/eidas.md §6 and §7)."""
+
+    messages: FileSigner
+    metadata: FileSigner
+    encryption: FileUnwrapper
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """All keys of one broker, ready to use."""
+    """All keys of one broker, ready to use. `node` is None in a folder from before there were nodes."""
 
     sealing: bytes = field(repr=False)
     pairwise: bytes = field(repr=False)
@@ -33,6 +54,7 @@ class Keys:
     es256: FileSigner
     rs256: FileSigner
     ledger: LedgerKeys
+    node: NodeKeys | None = None
 
 
 def create_keys(folder: Path, origin: str, host: str) -> None:
@@ -41,14 +63,18 @@ def create_keys(folder: Path, origin: str, host: str) -> None:
     for name in SECRETS:
         with os.fdopen(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_hex(SECRET_BYTES) + "\n")
-    create_saml_key(folder / "saml.pem", host)
+    for name in ("saml.pem", *NODE_FILES):
+        create_saml_key(folder / name, host)
     create_token_key(folder / "es256.pem", "ES256")
     create_token_key(folder / "rs256.pem", "RS256")
     create_ledger_keys(folder, origin)
 
 
 def load_keys(folder: Path, origin: str) -> Keys:
-    """Load the whole folder. Raises `Misconfigured` with every file that does not serve."""
+    """Load the whole folder. Raises `Misconfigured` with every file that does not serve.
+
+    A folder with none of the node's files is whole: who needs them says so (`Keys.node`). One with some must have all.
+    """
     problems: list[Problem] = []
     secret: dict[str, bytes] = {}
     for name in SECRETS:
@@ -63,6 +89,7 @@ def load_keys(folder: Path, origin: str) -> Keys:
             signers[name] = load_signer(folder / name)
         except Misconfigured as error:
             problems += error.problems
+    node = _node_keys(folder, problems)
     ledger = None
     try:
         ledger = load_ledger_keys(folder, origin)
@@ -78,7 +105,25 @@ def load_keys(folder: Path, origin: str) -> Keys:
         es256=signers["es256.pem"],
         rs256=signers["rs256.pem"],
         ledger=ledger,
+        node=node,
     )
+
+
+def _node_keys(folder: Path, problems: list[Problem]) -> NodeKeys | None:
+    """The node's keys; None where there are none, and where one of them has been added to the problems."""
+    if not any((folder / name).exists() for name in NODE_FILES):
+        return None
+    messages, metadata, encryption = (folder / name for name in NODE_FILES)
+    loaded: dict[Path, FileSigner | FileUnwrapper] = {}
+    for path, load in ((messages, load_node_signer), (metadata, load_node_signer), (encryption, load_unwrapper)):
+        try:
+            loaded[path] = load(path)
+        except Misconfigured as error:
+            problems += error.problems
+    match loaded.get(messages), loaded.get(metadata), loaded.get(encryption):
+        case FileSigner() as first, FileSigner() as second, FileUnwrapper() as third:
+            return NodeKeys(messages=first, metadata=second, encryption=third)
+    return None
 
 
 def _secret(path: Path) -> bytes:

@@ -135,7 +135,7 @@ def test_what_is_no_key_of_ours_is_named(tmp_path: Path, saml_key: Path) -> None
         (secret, "no unencrypted PKCS#8"),
         (pem(small), "1024 bits"),
         (pem(ec.generate_private_key(ec.SECP384R1())), "another curve"),
-        (pem(ed25519.Ed25519PrivateKey.generate()), "neither RSA nor P-256"),
+        (pem(ed25519.Ed25519PrivateKey.generate()), "not RSA or P-256"),
         (pem(point) + certificate, "of another key"),
         (pem(point) + b"-----BEGIN CERTIFICATE-----\nx", "no unencrypted PKCS#8"),
     ):
