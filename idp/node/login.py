@@ -10,10 +10,10 @@ from pydantic import ConfigDict
 
 from connectors.connector import Expectation
 from connectors.formats.eidas.request import RequestedAttribute
-from connectors.formats.eidas.response import EidasValue
 from idp.codec import Codec
 from idp.seal import LoginId
 from policies.assurance import LevelOfAssurance
+from policies.attributes import AttributeName, Value
 from policies.parties import EntityId, NodeId, ProviderId
 
 
@@ -57,8 +57,17 @@ class NodeAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """One attribute that would be sent whole; `latin` is its transliteration where it is in another script."""
+
+    name: AttributeName
+    value: Value = field(repr=False)
+    latin: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class NodeDecided:
-    """What would be sent: attributes by their eIDAS URIs. `context_class` is the level as the answer will name it.
+    """What would be sent, person identifier included. `context_class` is the level as the answer will name it.
 
     `response` and `assertion` are SHA-256 over (issuer, id) of the national answer: the marks that the decision takes,
     until `marks_end`.
@@ -72,8 +81,7 @@ class NodeDecided:
     loa: LevelOfAssurance
     context_class: str
     authenticated_at: int
-    attributes: tuple[tuple[str, tuple[EidasValue, ...]], ...] = field(repr=False)
-    notice: str
+    attributes: tuple[Carried, ...] = field(repr=False)
     response: bytes
     assertion: bytes
     marks_end: int

@@ -1,0 +1,111 @@
+"""What a national answer says of a person, as eIDAS has it: the minimum data set complete, and what was asked beside it.
+
+| of the catalogue | eIDAS | how |
+|---|---|---|
+| `family_name`, `given_name` | names | in another script with the Latin form, which the table calls `NAME.latin` |
+| `birthdate` | DateOfBirth | a whole date, or none |
+| `person_identifier` | PersonIdentifier | made per receiving country, never the national one |
+| `address` | CurrentAddress | base64 of its parts |
+| `gender` | Gender | `Male`, `Female`, `Unspecified`; ISO/IEC 5218 codes are read |
+"""
+
+from collections.abc import Mapping
+
+from connectors.formats.eidas.address import write_address
+from connectors.formats.eidas.latin import is_latin
+from connectors.formats.eidas.registry import MINIMUM, NATURAL, PERSON_IDENTIFIER, NaturalAttribute
+from connectors.formats.eidas.response import EidasValue
+from idp.node.login import Carried, NodeRequest
+from policies.attributes import Address, AttributeName, Value
+from policies.authentication import Assertion
+from policies.catalogue import Catalogue
+from policies.errors import AssertionRejected
+
+LATIN = ".latin"
+GENDER = AttributeName("gender")
+_GENDERS = {
+    "male": "Male",
+    "1": "Male",
+    "female": "Female",
+    "2": "Female",
+    "unspecified": "Unspecified",
+    "9": "Unspecified",
+}
+
+
+def carried(request: NodeRequest, assertion: Assertion, identifier: str, catalogue: Catalogue) -> tuple[Carried, ...]:
+    """What would be sent, in the registry's order: the minimum data set, and what else was asked for and is there.
+
+    Raises `AssertionRejected` where the minimum data set cannot be complete: the detail tells the operator what is missing.
+    """
+    asked = {attribute.name for attribute in request.attributes}
+    names = names_by_uri(catalogue)
+    found: dict[str, Carried] = {}
+    for uri, known in NATURAL.items():
+        if uri not in asked or uri not in names:
+            continue
+        offered = {names[uri]: identifier} if uri == PERSON_IDENTIFIER else assertion.offered.attributes
+        one = _one(known, names[uri], offered)
+        if one is not None:
+            found[uri] = one
+        elif known.mandatory:
+            raise _missing(known, names[uri], assertion)
+    if not set(MINIMUM) <= found.keys():
+        raise AssertionRejected("minimum_data_set", "a request that does not ask for all of it")
+    return tuple(found.values())
+
+
+def names_by_uri(catalogue: Catalogue) -> Mapping[str, AttributeName]:
+    """Our name for each attribute of natural persons that the catalogue has too."""
+    return {one.eidas: one.name for one in catalogue.attributes.values() if one.eidas in NATURAL}
+
+
+def eidas_values(one: Carried, catalogue: Catalogue) -> tuple[str, tuple[EidasValue, ...]]:
+    """The attribute's URI, and its values: the Latin form beside one in another script."""
+    uri = catalogue.attributes[one.name].eidas
+    if one.latin:
+        return uri, (EidasValue(_text(one.name, one.value) or "", latin=False), EidasValue(one.latin))
+    return uri, (EidasValue(_text(one.name, one.value) or ""),)
+
+
+def _one(known: NaturalAttribute, name: AttributeName, offered: Mapping[AttributeName, Value]) -> Carried | None:
+    """The attribute as it would be sent; None where there is none, or none that eIDAS could say."""
+    value = offered.get(name)
+    text = _text(name, value)
+    if value is None or text is None or not known.is_value(text):
+        return None
+    if not known.transliterated or is_latin(text):
+        return Carried(name, value)
+    latin = offered.get(latin_name(name))
+    if not isinstance(latin, str) or not known.is_value(latin) or not is_latin(latin):
+        return None
+    return Carried(name, value, latin)
+
+
+def latin_name(name: AttributeName) -> AttributeName:
+    """The name under which a provider's table offers the Latin form of an attribute."""
+    return AttributeName(name + LATIN)
+
+
+def _text(name: AttributeName, value: Value | None) -> str | None:
+    """A value as eIDAS writes it; None for what it cannot."""
+    if isinstance(value, Address):
+        try:
+            return write_address(value)
+        except ValueError:
+            return None
+    if not isinstance(value, str):
+        return None
+    return _GENDERS.get(value.lower()) if name == GENDER else value
+
+
+def _missing(known: NaturalAttribute, name: AttributeName, assertion: Assertion) -> AssertionRejected:
+    """What the operator of this node has to do; no value of anybody in it."""
+    provider = assertion.provider_id
+    value = assertion.offered.attributes.get(name)
+    if isinstance(value, str) and known.transliterated and not is_latin(value):
+        detail = f"{name} in another script, and no Latin form of it: map `{latin_name(name)}` for {provider}"
+        return AssertionRejected("latin_script", detail, code="misconfigured")
+    if value is not None:
+        return AssertionRejected("minimum_data_set", f"{provider} gave a {name} that eIDAS cannot say: it must be whole")
+    return AssertionRejected("minimum_data_set", f"{provider} gave no {name}: map it, or ask the provider for it")
