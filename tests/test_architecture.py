@@ -123,8 +123,19 @@ def test_only_these_modules_construct(made: str, where: str) -> None:
 
 
 def test_only_the_seal_opens_a_sealed_login() -> None:
-    ciphers = [module for module in _called("AESGCM") if not module.startswith("idp.transparency")]
-    assert set(ciphers) == {"idp.seal"}
+    # Assertions that other nodes encrypt to us are opened where they are verified, and nothing else is
+    ciphers = {module for module in _called("AESGCM") if not module.startswith("idp.transparency")}
+    assert ciphers <= {"idp.seal", "connectors.signatures.xmlenc"}
+
+
+def test_only_fetch_reaches_out() -> None:
+    reaching = ("httpx", "httpcore", "http.client", "urllib.request", "socket", "ssl", "anyio", "asyncio", "smtplib")
+    users = {
+        module
+        for module, targets in GRAPH.items()
+        if any(t == r or t.startswith((f"{r}.", "httpx2")) for t in targets for r in reaching)
+    }
+    assert {module for module in users if not module.startswith("idp.demo")} <= {"connectors.fetch", "idp.server"}
 
 
 def test_only_the_signatures_verify() -> None:
