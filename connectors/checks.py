@@ -120,6 +120,11 @@ EIDAS_CHECKS: Mapping[str, str] = {
     "minimum_data_set": "identifier, names and birth date are there, each with a value",
     "representative_minimum": "a representative has the whole minimum data set",
     "representation": "nobody acts for another",
+    "node_country": "the node's NodeCountry is the registration's country",
+    "authn_context_unpublished": "the node publishes the level, or a higher one where it is notified",
+    "identifier": "PersonIdentifier is one plain `CC/CC/identifier`",
+    "identifier_country": "its first two letters are the node's country",
+    "identifier_recipient": "its second two letters are our country",
 }
 
 # What another country's node must ask, and how (connectors/request_checks.py); its XML and signature are judged as above

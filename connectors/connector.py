@@ -74,13 +74,15 @@ class Expectation:
     minimum_assurance: LevelOfAssurance
     force_authentication: bool
     max_age: int | None = None
+    # the NameID format that was asked for; "" where none was
+    name_id_format: str = ""
 
 
 class Connector(Protocol):
     """One way to ask one identity provider. Judging does no I/O: bytes, keys and `now` are arguments."""
 
     def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
-        """Make the question, and what its answer must match."""
+        """Make the question, and what its answer must match. Raises `AssuranceTooLow` and `PeerUnavailable`."""
 
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
-        """Judge the answer. Raises `AssertionRejected` and its kinds, and nothing else."""
+        """Judge the answer. Raises `AssertionRejected` and its kinds, and `PeerUnavailable`."""

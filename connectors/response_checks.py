@@ -1,23 +1,21 @@
-"""The checks of an answer's meaning (SAML Profiles 2.0 §4.1.4.3 and saml2int), each under its own name.
+"""The checks of an answer's meaning (SAML Profiles 2.0 §4.1.4.3, saml2int and eIDAS), each under its own name.
 
-Times are seconds since the epoch. Nothing here reads bytes, keys or a clock.
+Times are seconds since the epoch; how far clocks may differ and how old a message may be is the profile's. Nothing here
+reads bytes, keys or a clock.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from connectors.connector import Expectation
 from connectors.formats.names import BEARER, PERSISTENT, SUCCESS, UNSPECIFIED
-from connectors.formats.saml import AssertionMessage, Authentication, Conditions, Confirmation, ResponseMessage
+from connectors.formats.saml import AssertionMessage, Authentication, Conditions, Confirmation
 from connectors.mapping import is_plain, single_value
+from connectors.profiles import Profile
 from policies.assurance import LevelOfAssurance
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed
 from policies.parties import IdentityProvider
-
-# saml2int SDP-G01: clocks may differ by three to five minutes
-SKEW = 180
-# security.md §2.1 C: a message is used when it is made
-MAX_AGE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,68 +34,99 @@ class Envelope:
     has_assertion: bool
 
 
+class Answer(Protocol):
+    """What every Response says of itself, whatever the profile."""
+
+    @property
+    def destination(self) -> str:
+        """Where it was sent, "" where it does not say."""
+
+    @property
+    def issue_instant(self) -> int:
+        """When it was made."""
+
+    @property
+    def issuer(self) -> str:
+        """Who made it, "" where it does not say."""
+
+    @property
+    def in_response_to(self) -> str:
+        """The request that it answers."""
+
+    @property
+    def status(self) -> str:
+        """The top-level status code."""
+
+
 def check_response(
-    response: ResponseMessage,
-    provider: IdentityProvider,
+    response: Answer,
+    issuer: str,
     here: Here,
     expectation: Expectation,
     now: int,
     *,
     envelope: Envelope,
+    profile: Profile,
 ) -> None:
-    """§2.3 to §2.6: where to, when, from whom, to what, and whether it went well.
+    """§2.3 to §2.6: where to, when, from whom, to what, and that a failure comes alone.
 
     Destination and Issuer may be absent in a Response that is not signed itself, and are never wrong.
     """
     if response.destination != here.acs_url and (response.destination or envelope.signed):
         raise AssertionRejected("destination", "a Response to another address")
-    check_issued(response.issue_instant, now, "response_issued")
-    if response.issuer != provider.entity_id and (response.issuer or envelope.signed):
+    check_issued(response.issue_instant, now, "response_issued", profile)
+    if response.issuer != issuer and (response.issuer or envelope.signed):
         raise AssertionRejected("issuer", "a Response of another issuer")
     if response.in_response_to != expectation.request_id:
         raise AssertionRejected("in_response_to", "a Response to another request, or to none")
+    if response.status != SUCCESS and envelope.has_assertion:
+        raise AssertionRejected("status_with_assertion", "a failure with an assertion")
+
+
+def check_success(response: Answer) -> None:
+    """§2.6: the identity provider says that it signed the citizen in."""
     if response.status != SUCCESS:
-        if envelope.has_assertion:
-            raise AssertionRejected("status_with_assertion", "a failure with an assertion")
         raise AuthenticationFailed("status", "the identity provider reports a failure")
 
 
-def check_issued(instant: int, now: int, check: str) -> None:
-    """An IssueInstant within five minutes of now, and skew."""
-    if not now - MAX_AGE - SKEW <= instant <= now + SKEW:
+def check_issued(instant: int, now: int, check: str, profile: Profile) -> None:
+    """An IssueInstant within the profile's age of now, and skew."""
+    if not now - profile.max_age - profile.skew <= instant <= now + profile.skew:
         raise AssertionRejected(check, "a message that was not issued now")
 
 
-def check_confirmations(confirmations: tuple[Confirmation, ...], here: Here, request_id: str, now: int) -> int:
+def check_confirmations(
+    confirmations: tuple[Confirmation, ...], here: Here, request_id: str, now: int, profile: Profile
+) -> int:
     """§2.10: one bearer confirmation holds. Its NotOnOrAfter."""
     refused: AssertionRejected | None = None
     for confirmation in confirmations:
         if confirmation.method != BEARER:
             continue
         try:
-            return _bearer(confirmation, here, request_id, now)
+            return _bearer(confirmation, here, request_id, now, profile)
         except AssertionRejected as error:
             refused = refused or error
     raise refused or AssertionRejected("subject_confirmation_missing", "an assertion without bearer confirmation")
 
 
-def _bearer(confirmation: Confirmation, here: Here, request_id: str, now: int) -> int:
+def _bearer(confirmation: Confirmation, here: Here, request_id: str, now: int, profile: Profile) -> int:
     if confirmation.recipient != here.acs_url:
         raise AssertionRejected("recipient", "an assertion for another address")
     if confirmation.in_response_to != request_id:
         raise AssertionRejected("subject_confirmation_in_response_to", "an assertion for another request, or for none")
     if confirmation.not_before is not None:
         raise AssertionRejected("subject_confirmation_not_before", "a bearer confirmation with NotBefore")
-    if confirmation.not_on_or_after is None or now >= confirmation.not_on_or_after + SKEW:
+    if confirmation.not_on_or_after is None or now >= confirmation.not_on_or_after + profile.skew:
         raise AssertionRejected("subject_confirmation_expired", "a bearer confirmation that has ended, or has no end")
     return confirmation.not_on_or_after
 
 
-def check_conditions(conditions: Conditions, here: Here, now: int) -> None:
+def check_conditions(conditions: Conditions, here: Here, now: int, profile: Profile) -> None:
     """§2.11: between its times, and for us: every restriction names us, and there is one."""
-    if conditions.not_before is not None and now < conditions.not_before - SKEW:
+    if conditions.not_before is not None and now < conditions.not_before - profile.skew:
         raise AssertionRejected("conditions_not_before", "an assertion from the future")
-    if conditions.not_on_or_after is not None and now >= conditions.not_on_or_after + SKEW:
+    if conditions.not_on_or_after is not None and now >= conditions.not_on_or_after + profile.skew:
         raise AssertionRejected("conditions_expired", "an assertion after its end")
     if not conditions.audiences or not all(here.entity_id in audiences for audiences in conditions.audiences):
         raise AssertionRejected("audience", "an assertion for another audience, or for everybody")
@@ -108,20 +137,21 @@ def check_authentication(
     levels: Mapping[str, LevelOfAssurance],
     expectation: Expectation,
     now: int,
+    profile: Profile,
 ) -> tuple[Authentication, LevelOfAssurance]:
     """§2.12: authenticated once, as lately and as surely as was asked. A level is never guessed, and never rounded up."""
     if len(authentications) != 1:
         raise AssertionRejected("authn_statement", f"{len(authentications)} AuthnStatements")
     authentication = authentications[0]
-    if authentication.instant > now + SKEW:
+    if authentication.instant > now + profile.skew:
         raise AssertionRejected("authn_instant_future", "an authentication in the future")
     oldest = expectation.max_age
     if expectation.force_authentication:
         oldest = 0
-    if oldest is not None and authentication.instant < expectation.issued_at - oldest - SKEW:
+    if oldest is not None and authentication.instant < expectation.issued_at - oldest - profile.skew:
         raise AssertionRejected("authn_instant_stale", "an authentication from before what was asked")
     end = authentication.session_not_on_or_after
-    if end is not None and now >= end + SKEW:
+    if end is not None and now >= end + profile.skew:
         raise AssertionRejected("session_expired", "a session that has ended")
     level = levels.get(authentication.context_class)
     if level is None:
@@ -131,6 +161,18 @@ def check_authentication(
             "authn_context_too_low", f"{level.label} where {expectation.minimum_assurance.label} was asked"
         )
     return authentication, level
+
+
+def usable_until(confirmed_until: int, issued: int, conditions: Conditions, profile: Profile) -> int:
+    """When an assertion ends, without skew: the first of its own ends.
+
+    Once it is older than the profile's age its IssueInstant refuses it, however late those are: nothing need be remembered
+    longer.
+    """
+    ends = [confirmed_until, issued + profile.max_age]
+    if conditions.not_on_or_after is not None:
+        ends.append(conditions.not_on_or_after)
+    return min(ends)
 
 
 def subject_identifier(assertion: AssertionMessage, provider: IdentityProvider, here: Here) -> str:

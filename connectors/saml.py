@@ -18,7 +18,6 @@ from connectors.mapping import ADDRESS_PARTS, offered_attributes
 from connectors.metadata.pinned import misconfigured, pinned_provider
 from connectors.profiles import SAML2INT
 from connectors.response_checks import (
-    MAX_AGE,
     Envelope,
     Here,
     check_authentication,
@@ -26,7 +25,9 @@ from connectors.response_checks import (
     check_confirmations,
     check_issued,
     check_response,
+    check_success,
     subject_identifier,
+    usable_until,
 )
 from connectors.signatures.parse import from_post
 from connectors.signatures.redirect import signed_query
@@ -163,20 +164,20 @@ class SamlConnector:
                 return self._judge(assertion, assertion.assertion_id, expectation, now)
 
     def _check(self, response: ResponseMessage, envelope: Envelope, expectation: Expectation, now: int) -> None:
-        check_response(response, self._provider, self._here, expectation, now, envelope=envelope)
+        issuer = self._provider.entity_id
+        check_response(response, issuer, self._here, expectation, now, envelope=envelope, profile=SAML2INT)
+        check_success(response)
 
     def _judge(self, assertion: AssertionMessage, response_id: str, expectation: Expectation, now: int) -> Assertion:
         """Spec order: issuer, time, subject, conditions, authentication, identifier; then what is offered."""
-        check_issued(assertion.issue_instant, now, "assertion_issued")
+        check_issued(assertion.issue_instant, now, "assertion_issued", SAML2INT)
         if assertion.issuer != self._provider.entity_id:
             raise AssertionRejected("issuer", "an assertion of another issuer")
-        confirmed_until = check_confirmations(assertion.confirmations, self._here, expectation.request_id, now)
-        check_conditions(assertion.conditions, self._here, now)
-        authentication, level = check_authentication(assertion.authentications, self._provider.assurance, expectation, now)
-        # After MAX_AGE its IssueInstant refuses it, however late its own ends are: so nothing need be remembered longer.
-        ends = [confirmed_until, assertion.issue_instant + MAX_AGE]
-        if assertion.conditions.not_on_or_after is not None:
-            ends.append(assertion.conditions.not_on_or_after)
+        confirmed_until = check_confirmations(assertion.confirmations, self._here, expectation.request_id, now, SAML2INT)
+        check_conditions(assertion.conditions, self._here, now, SAML2INT)
+        authentication, level = check_authentication(
+            assertion.authentications, self._provider.assurance, expectation, now, SAML2INT
+        )
         return Assertion(
             provider_id=self._provider.provider_id,
             issuer=self._provider.entity_id,
@@ -186,7 +187,7 @@ class SamlConnector:
             response_id=response_id,
             assertion_id=assertion.assertion_id,
             authenticated_at=authentication.instant,
-            not_on_or_after=min(ends),
+            not_on_or_after=usable_until(confirmed_until, assertion.issue_instant, assertion.conditions, SAML2INT),
         )
 
     def _contexts(self, minimum: LevelOfAssurance) -> tuple[str, tuple[str, ...]]:

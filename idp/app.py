@@ -10,6 +10,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Scope
 
 from connectors.connector import Connector
+from connectors.fetch import Fetcher
+from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
+from connectors.metadata.peers import Held, Peers
+from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector, service_provider_metadata
 from idp.broker import Broker
 from idp.configuration import load_configuration
@@ -31,7 +35,7 @@ from idp.store.store import open_store
 from idp.transparency.sequencer import Sequencer
 from policies.errors import BrokerError, Misconfigured, NotFound, RequestRefused
 from policies.load import Configuration
-from policies.parties import IdentityProvider, ProviderId
+from policies.parties import EntityId, IdentityProvider, ProviderId
 
 METADATA_LIFE = 14 * 24 * 3600
 
@@ -100,6 +104,16 @@ class Application:
             tenant=settings.tenant,
             configuration=configuration,
             connectors=_connectors(configuration.providers, settings, keys),
+            nodes=Peers(
+                {},
+                role="proxy",
+                copies=_Forgetful(),
+                fetcher=Fetcher(demo=settings.demo),
+                profile=EIDAS,
+                ours=PROTOCOL_VERSIONS,
+            ),
+            issuer=settings.issuer,
+            own_name=settings.organization.name if settings.organization else "",
             sealer=sealer,
             commits=self.store,
             decisions=self.store,
@@ -127,6 +141,16 @@ class Application:
         view = ErrorView(choose_language((), accept), "internal", reference)
         text = self._pages.error(view).encode()
         return text, {"content-type": "text/html; charset=utf-8", **headers(view.kind)}
+
+
+class _Forgetful:
+    """Copies of nothing: no node is registered yet."""
+
+    def held(self, _entity_id: EntityId) -> Held | None:
+        return None
+
+    def keep(self, _held: Held) -> None:
+        return
 
 
 def load_all(folder: Path) -> tuple[Settings, Configuration, Keys]:

@@ -10,8 +10,9 @@ permission.
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from typing import Protocol
 
-from connectors.connector import Ask, Connector, Inbound, Outbound
+from connectors.connector import Ask, Connector, Inbound, Outbound, Requester
 from connectors.signatures.jws import base64url
 from idp.ending import SKEW, Choice, commit_once, login_digest, login_mark, message_digest
 from idp.login import (
@@ -33,9 +34,9 @@ from idp.seal import Sealer, new_login_id
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Attribute
 from policies.authentication import AuthenticationRequest
-from policies.errors import NotFound, ReleaseDenied, Replayed, RequestRefused
+from policies.errors import NotFound, PeerUnavailable, ReleaseDenied, Replayed, RequestRefused
 from policies.load import Configuration
-from policies.parties import IdentityProvider, ProviderId, RelyingParty, Tenant
+from policies.parties import EntityId, IdentityProvider, ProviderId, RelyingParty, Tenant
 from policies.pseudonyms import pairwise_subject
 from policies.purposes import Purpose
 from policies.release import choose, decide
@@ -43,8 +44,21 @@ from policies.release import choose, decide
 ACCESS_DENIED = "access_denied"
 
 
+class Nodes(Protocol):
+    """What is known of other countries' nodes at a moment, without asking anybody: `connectors.metadata.peers.Peers`."""
+
+    def current(self, entity_id: EntityId, now: int) -> object:
+        """What is valid and approved of it. Raises `PeerUnavailable` where nothing is."""
+
+    def available(self, entity_id: EntityId, now: int) -> bool:
+        """Whether it answered lately, too."""
+
+
 class Broker:
-    """One tenant's broker. Holds configuration and keys, and no state of any login."""
+    """One tenant's broker. Holds configuration and keys, and no state of any login.
+
+    `issuer` begins the name that other countries know a relying party by; `own_name` stands in for a blind one's.
+    """
 
     def __init__(
         self,
@@ -52,6 +66,9 @@ class Broker:
         tenant: Tenant,
         configuration: Configuration,
         connectors: Mapping[ProviderId, Connector],
+        nodes: Nodes,
+        issuer: str,
+        own_name: str,
         sealer: Sealer,
         commits: Commits,
         decisions: Decisions,
@@ -61,6 +78,9 @@ class Broker:
         self._tenant = tenant
         self._configuration = configuration
         self._connectors = connectors
+        self._nodes = nodes
+        self._issuer = issuer
+        self._own_name = own_name
         self._sealer = sealer
         self._commits = commits
         self._decisions = decisions
@@ -81,26 +101,41 @@ class Broker:
             raise RequestRefused("the redirect address is registered no more", oauth="unauthorized_client")
         return party, purpose
 
-    def providers(self) -> tuple[IdentityProvider, ...]:
-        """The identity providers that a citizen can choose now."""
-        return tuple(self._configuration.providers.values())
+    def providers(self, request: AuthenticationRequest, now: int) -> tuple[tuple[IdentityProvider, bool], ...]:
+        """The identity providers that this request's citizen can choose, each with whether it can be reached now.
 
-    def provider(self, provider_id: ProviderId) -> IdentityProvider:
-        """One of them. Raises `NotFound`."""
+        The request and its purpose may name countries. A country's node of which nothing valid is known is not there.
+        """
+        purpose = self.registered(request)[1]
+        eligible = [one for one in self._configuration.providers.values() if _serves(one, request, purpose)]
+        return tuple((one, self._reachable(one, now)) for one in eligible if self._known(one, now))
+
+    def provider(self, provider_id: ProviderId, request: AuthenticationRequest) -> IdentityProvider:
+        """One that this request may be about. Raises `NotFound`."""
         found = self._configuration.providers.get(provider_id)
-        if found is None:
+        purpose = self.registered(request)[1]
+        if found is None or not _serves(found, request, purpose):
             raise NotFound("no such identity provider")
         return found
 
     def ask(self, login: Requested | Asked, provider_id: ProviderId, now: int) -> tuple[Outbound, Asked]:
-        """Ask the chosen identity provider. Choosing again replaces the question: an answer to the first meets nothing."""
-        self.registered(login.request)
-        connector = self._connectors[self.provider(provider_id).provider_id]
+        """Ask the chosen identity provider. Choosing again replaces the question: an answer to the first meets nothing.
+
+        Raises what the provider's connector raises, before anybody is sent anywhere: `AssuranceTooLow` where it cannot
+        reach what is asked, `PeerUnavailable` where a country's node cannot be asked now, or not for this relying party.
+        """
+        party, purpose = self.registered(login.request)
+        connector = self._connectors[self.provider(provider_id, login.request).provider_id]
+        # Nobody is asked for more than the purpose needs, the service asked for and its registration lets go
+        needed = [one.name for one in login.request.asked if one.name in purpose.needs and one.name in party.attributes]
         question = Ask(
             relay_state=login.login,
             minimum_assurance=self._minimum(login.request),
             force_authentication=login.request.force_authentication,
             max_age=login.request.max_age,
+            attributes=tuple(needed),
+            required=frozenset(name for name in needed if purpose.needs[name].required),
+            requester=self._requester(party),
         )
         outbound, expectation = connector.request(question, now)
         return outbound, Asked(login.login, login.began, login.request, expectation)
@@ -108,7 +143,7 @@ class Broker:
     def hear(self, asked: Asked, inbound: Inbound, language: str, now: int) -> Decided:
         """Judge the answer, and decide what may go. Nothing is written, so it may come again until somebody decided."""
         party, purpose = self.registered(asked.request)
-        provider = self.provider(asked.expectation.provider_id)
+        provider = self.provider(asked.expectation.provider_id, asked.request)
         assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
         decision = decide(
             asked.request.asked, purpose, party, assertion.offered, on=_date(now), catalogue=self._configuration.catalogue
@@ -129,6 +164,7 @@ class Broker:
             assertion=message_digest(assertion.issuer, assertion.assertion_id),
             # decisions.md 2: the later of the login's end and the assertion's own, plus skew
             marks_end=max(asked.began + LOGIN_LIFE, assertion.not_on_or_after) + SKEW,
+            arrived=tuple(sorted(assertion.offered.attributes)) if provider.peer else (),
         )
 
     def decide(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released | Refused:
@@ -139,7 +175,7 @@ class Broker:
         nothing could be written (then nothing was released).
         """
         party, purpose = self.registered(decided.request)
-        self.provider(decided.provider_id)
+        self.provider(decided.provider_id, decided.request)
         if purpose.digest != decided.policy:
             raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
         for ruling in decided.decision.rulings:
@@ -217,8 +253,31 @@ class Broker:
         form = released.form
         return rule is not None and self._configuration.catalogue.meet(released.name, form, rule.form) == form
 
+    def _known(self, provider: IdentityProvider, now: int) -> bool:
+        """A pinned identity provider always is; a country's node while its metadata holds."""
+        try:
+            return provider.peer is None or self._nodes.current(provider.peer.entity_id, now) is not None
+        except PeerUnavailable:
+            return False
+
+    def _reachable(self, provider: IdentityProvider, now: int) -> bool:
+        return provider.peer is None or self._nodes.available(provider.peer.entity_id, now)
+
+    def _requester(self, party: RelyingParty) -> Requester:
+        """What another country learns of a relying party; of a blind one, our own name (decisions.md 19)."""
+        if party.blind:
+            return Requester(provider_name=self._own_name, sp_type=party.sp_type, requester_id="")
+        requester_id = party.requester_id or f"{self._issuer}/party/{party.client_id}"
+        return Requester(provider_name=party.title["en"], sp_type=party.sp_type, requester_id=requester_id)
+
     def _minimum(self, request: AuthenticationRequest) -> LevelOfAssurance:
         return max(request.minimum_assurance, self._configuration.purposes[request.purpose_id].minimum_assurance)
+
+
+def _serves(provider: IdentityProvider, request: AuthenticationRequest, purpose: Purpose) -> bool:
+    """Whether a country is one that the service named, and one that the purpose is for."""
+    named = not request.country or provider.country == request.country
+    return named and (not purpose.countries or provider.country in purpose.countries)
 
 
 def _date(now: int) -> date:

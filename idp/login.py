@@ -49,7 +49,8 @@ class Decided:
     """What may be released was decided; the citizen decides whether. Never the assertion, never a withheld value.
 
     `response` and `assertion` are SHA-256 over (issuer, id): the marks that the decision takes, until `marks_end`.
-    `subject` is the keyed index of the person in the ledger, `sub` the pairwise identifier.
+    `subject` is the keyed index of the person in the ledger, `sub` the pairwise identifier. `arrived` names what another
+    country's node sent to this one: the page says what of it stays here.
     """
 
     login: LoginId
@@ -66,6 +67,7 @@ class Decided:
     response: bytes
     assertion: bytes
     marks_end: int
+    arrived: tuple[AttributeName, ...]
 
     # Sealed values are JSON, which has no bytes
     __pydantic_config__ = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")

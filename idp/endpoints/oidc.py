@@ -8,10 +8,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
 from connectors.connector import Inbound
+from idp.endpoints import picker
 from idp.endpoints.city import CitySite
-from idp.endpoints.http import check_navigation, cookies, form, query
-from idp.endpoints.site import page
-from idp.pages.views import CountryChoice, PickerView
+from idp.endpoints.http import check_navigation, form, query
 from idp.responders.direct import JsonAnswer, oauth_error, unavailable
 from policies.authentication import AuthenticationRequest
 from policies.errors import RequestRefused, StoreUnavailable
@@ -24,6 +23,7 @@ MAX_REQUEST = 60 * 1024
 def router(site: CitySite) -> APIRouter:
     """The endpoints of the OpenID provider."""
     routes = APIRouter()
+    routes.include_router(picker.router(site))
 
     @routes.api_route("/authorize", methods=["GET", "POST"])
     async def authorize(request: Request) -> Response:
@@ -58,28 +58,13 @@ async def _asked(request: Request) -> Inbound:
 
 
 def _begin(site: CitySite, request: Request, inbound: Inbound) -> Response:
-    """Judge the relying party's request; a verified one gets the country picker and a login in this browser."""
+    """Judge the relying party's request; a verified one gets a login in this browser, and its first page."""
     check_navigation(request)
     asked = site.openid.receive(inbound)
     if not isinstance(asked, AuthenticationRequest):
         return site.send(asked, site.language(request))
     now = site.clock()
-    requested = site.broker.begin(asked, now)
-    kept = [*site.logins.crowded(cookies(request), now), site.logins.keep(requested, now)]
-    language = site.language(request, asked.ui_locales)
-    wording = site.wording(language)
-    _, purpose = site.broker.registered(asked)
-    view = PickerView(
-        language=language,
-        service=site.service(asked, language),
-        purpose=wording.text(purpose.title),
-        countries=tuple(
-            CountryChoice(f"/login/{requested.login}/at/{one.provider_id}", one.country, wording.text(one.title))
-            for one in site.broker.providers()
-        ),
-        cancel=f"/login/{requested.login}/cancel",
-    )
-    return page(site.pages.picker(view), view.kind, kept)
+    return picker.begin(site, request, site.broker.begin(asked, now), now)
 
 
 async def _token(site: CitySite, request: Request) -> JsonAnswer:

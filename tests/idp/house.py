@@ -19,7 +19,7 @@ from idp.transparency.keys import ledger_keys
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, AttributeName
 from policies.authentication import AskedAttribute, Assertion, AuthenticationRequest, Offered
-from policies.errors import StoreUnavailable
+from policies.errors import PeerUnavailable, StoreUnavailable
 from policies.load import Configuration, load
 from policies.parties import ClientId, EntityId, ProviderId, PurposeId, SubjectNamespace, Tenant
 
@@ -117,6 +117,22 @@ class Country:
         return self.says
 
 
+@dataclass
+class Nodes:
+    """What is known of countries' nodes: those of `unknown` have no valid metadata, those of `silent` failed lately."""
+
+    unknown: set[EntityId] = field(default_factory=set)
+    silent: set[EntityId] = field(default_factory=set)
+
+    def current(self, entity_id: EntityId, _now: int) -> object:
+        if entity_id in self.unknown:
+            raise PeerUnavailable("nothing valid")
+        return object()
+
+    def available(self, entity_id: EntityId, _now: int) -> bool:
+        return entity_id not in self.unknown | self.silent
+
+
 class Watched(MemoryStore):
     """The store in memory, which remembers its units and can be made to fail."""
 
@@ -140,10 +156,14 @@ class House:
         self.store = store or Watched()
         self.sealer = Sealer(tenant=TENANT, key=bytes(32))
         self.country, self.other = Country(COUNTRY, assertion()), Country(OTHER, assertion(provider_id=OTHER))
+        self.nodes = Nodes()
         self.broker = Broker(
             tenant=TENANT,
             configuration=configuration(**edits),
             connectors={COUNTRY: self.country, OTHER: self.other},
+            nodes=self.nodes,
+            issuer=ISSUER,
+            own_name="Storkhaven's sign-in",
             sealer=self.sealer,
             commits=self.store,
             decisions=self.store,

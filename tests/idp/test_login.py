@@ -89,6 +89,7 @@ DECIDED_STATE = Decided(
     response=bytes(range(32)),
     assertion=b"\xff" * 32,
     marks_end=3_000,
+    arrived=(),
 )
 GRANTED = Grant(
     client_id=ClientId("parking"),

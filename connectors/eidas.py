@@ -1,0 +1,270 @@
+"""eIDAS as a receiving node: one signed question to another country's node, one signed and encrypted answer by POST.
+
+What the other node is, where it is asked and by which keys it answers comes from its approved metadata of that moment
+(`connectors.metadata.peers`), never from a message. The rules of a request and of a response are in spec/eidas.md §3 to §5.
+"""
+
+import base64
+import secrets
+from collections.abc import Sequence
+from typing import Protocol
+
+from connectors.connector import Ask, Expectation, Inbound, Outbound, Post, Redirect, Requester
+from connectors.eidas_checks import (
+    check_authentication_context,
+    check_name_format,
+    check_node,
+    check_status,
+    levels_to_ask,
+    offered_attributes,
+    person_identifier,
+)
+from connectors.formats import names
+from connectors.formats.eidas.registry import MINIMUM, NATURAL, PROTOCOL_VERSIONS
+from connectors.formats.eidas.request import (
+    REQUEST_SIGNATURE_PLACE,
+    EidasRequest,
+    RequestedAttribute,
+    request_element,
+    request_octets,
+)
+from connectors.formats.eidas.response import EidasAssertionMessage, read_assertion, read_response
+from connectors.metadata.peers import PeerInUse
+from connectors.metadata.pinned import misconfigured
+from connectors.profiles import EIDAS
+from connectors.request_checks import MAX_REQUESTER_ID
+from connectors.response_checks import (
+    Envelope,
+    Here,
+    check_authentication,
+    check_conditions,
+    check_confirmations,
+    check_issued,
+    check_response,
+    usable_until,
+)
+from connectors.signatures.parse import from_post
+from connectors.signatures.redirect import signed_query
+from connectors.signatures.shapes import ENCRYPTED_RESPONSE
+from connectors.signatures.signed import SignedMessage
+from connectors.signatures.signer import Signer, Unwrapper
+from connectors.signatures.xmldsig import verify
+from connectors.signatures.xmlenc import open_assertion
+from connectors.signatures.xmlsign import sign_enveloped
+from policies.authentication import Assertion, Offered
+from policies.catalogue import Catalogue
+from policies.errors import AssertionRejected, BrokerError, PeerUnavailable, SignatureInvalid
+from policies.parties import EntityId, IdentityProvider
+
+REQUEST_ID_BYTES = 20  # SAML Core 2.0 §1.3.4: at least 128 random bits, 160 are better
+
+_BINDINGS = {"redirect": names.REDIRECT, "post": names.POST}
+# A citizen is known by PersonIdentifier, so any NameID does: a format is asked for that nobody can fail to give
+_FORMATS = (names.UNSPECIFIED, names.PERSISTENT, names.TRANSIENT)
+
+
+class ApprovedPeers(Protocol):
+    """Other countries' nodes, as far as they are approved and valid: `connectors.metadata.peers.Peers`."""
+
+    def current(self, entity_id: EntityId, now: int) -> PeerInUse:
+        """The node as it may be asked now. Raises `PeerUnavailable`."""
+
+
+class EidasConnector:
+    """Asks one country's node, the `peer` of a registration. Implements `connectors.connector.Connector`.
+
+    `entity_id`, `acs_url` and `country` (ISO 3166-1 alpha-2) are ours, `unwrappers` our decryption keys, the newest first.
+    """
+
+    def __init__(
+        self,
+        *,
+        provider: IdentityProvider,
+        entity_id: str,
+        acs_url: str,
+        signer: Signer,
+        unwrappers: Sequence[Unwrapper],
+        peers: ApprovedPeers,
+        country: str,
+        catalogue: Catalogue,
+    ) -> None:
+        self._provider = provider
+        self._here = Here(entity_id=entity_id, acs_url=acs_url)
+        self._signer, self._unwrappers, self._peers = signer, tuple(unwrappers), peers
+        self._country, self._catalogue = country, catalogue
+        if provider.peer is None or provider.binding not in _BINDINGS:
+            raise misconfigured(
+                provider.source,
+                "peer",
+                "A country's node has no metadata address, or is asked by a binding that there is not.",
+                "Name the address and the certificate of its metadata, and `redirect` or `post`.",
+            )
+        if not provider.assurance or not country or not self._unwrappers:
+            raise misconfigured(
+                provider.source,
+                "assurance",
+                "No level of assurance, no country of ours or no key for decryption: every answer would be refused.",
+                "Map at least one level, or leave the table out for the eIDAS URIs; set `country`; make the node's keys.",
+            )
+        self._peer = provider.peer
+
+    def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
+        """A signed AuthnRequest (spec/eidas.md §3), and what its answer must match.
+
+        Nobody is sent away to a node whose every answer would be refused, or that must refuse us. Raises `PeerUnavailable`
+        (nothing valid is known of it, no protocol version in common, it wants a RequesterID that may not be told) and
+        `AssuranceTooLow` (it publishes no level that reaches the minimum).
+        """
+        peer = self._peers.current(self._peer.entity_id, now)
+        self._check_peer(peer)
+        if ask.requester is None:
+            raise BrokerError("a question to another country on behalf of nobody")
+        comparison, contexts = levels_to_ask(self._provider.assurance, peer.facts.assurance, ask.minimum_assurance)
+        binding = self._binding(peer)
+        name_format = next((known for known in _FORMATS if known in peer.facts.name_id_formats), "")
+        request = EidasRequest(
+            request_id="_" + secrets.token_hex(REQUEST_ID_BYTES),
+            issue_instant=now,
+            destination=peer.url(binding),
+            issuer=self._here.entity_id,
+            provider_name=ask.requester.provider_name,
+            sp_type=ask.requester.sp_type,
+            requester_id=_requester_id(ask.requester, peer),
+            comparison=comparison,
+            contexts=contexts,
+            attributes=self._attributes(ask, peer),
+            name_id_format=name_format,
+        )
+        expectation = Expectation(
+            provider_id=self._provider.provider_id,
+            request_id=request.request_id,
+            issued_at=now,
+            minimum_assurance=ask.minimum_assurance,
+            # §3: the profile always forces it, so an older authentication is no answer
+            force_authentication=True,
+            max_age=ask.max_age,
+            name_id_format=name_format,
+        )
+        return self._signed(request, binding, ask.relay_state), expectation
+
+    def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
+        """Judge a Response. Raises `AssertionRejected` and its kinds, with a name of `connectors.checks`.
+
+        `PeerUnavailable` where its sender's metadata ended, or lost its approval, since the question.
+        """
+        try:
+            return self._receive(inbound, expectation, now)
+        except BrokerError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge of judging: a surprise in a parser is a refusal, never a 500
+            # Without the cause: a library's words may quote the message.
+            raise AssertionRejected("unforeseen", type(error).__name__) from None
+
+    # The plan (spec/eidas.md §4 and §5, security.md §2.0 and §2.1). Each block below has its number.
+    #  1. An answer for this registration, by POST, one parameter.
+    #  2. The keys are those of the node that was asked, approved and in force now: another country's response fails here.
+    #  3. The Response is signed. Nothing of it is looked at before, and nothing is decrypted before.
+    #  4. Where to, when, from whom, to what; a failure is signed too and brings no assertion.
+    #  5. Exactly one EncryptedAssertion, for us; what was in it went through the plan of `verify` again.
+    #  6. Meaning: time, issuer, subject confirmation, conditions, authentication, level, NameID.
+    #  7. The person: country of the node, identifier between its country and ours; then what is offered.
+    def _receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
+        # 1.
+        if expectation.provider_id != self._provider.provider_id:
+            raise AssertionRejected("provider", "an answer from another identity provider than was asked")
+        if inbound.binding != "post":
+            raise AssertionRejected("binding", "a Response by another binding than POST")
+        if "SAMLResponse" not in inbound.parameters or "SAMLRequest" in inbound.parameters:
+            raise AssertionRejected("parameters", "not exactly a SAMLResponse")
+        octets = from_post(inbound.parameters["SAMLResponse"])
+        # 2.
+        peer = self._peers.current(self._peer.entity_id, now)
+        self._check_peer(peer)
+        keys = peer.signing_keys(now)
+        # 3.
+        message = verify(octets, keys, ENCRYPTED_RESPONSE, EIDAS)
+        if not isinstance(message, SignedMessage) or message.unverified_envelope:
+            raise SignatureInvalid("signature_missing", "a Response that nobody signed")
+        response = read_response(message.signed)
+        # 4.
+        envelope = Envelope(signed=True, has_assertion=response.encrypted > 0)
+        check_response(response, self._peer.entity_id, self._here, expectation, now, envelope=envelope, profile=EIDAS)
+        check_status(response)
+        # 5.
+        if response.encrypted != 1:
+            raise AssertionRejected("one_assertion", f"{response.encrypted} assertions")
+        assertion = read_assertion(open_assertion(message.signed, self._unwrappers, keys, EIDAS))
+        return self._judge(assertion, response.response_id, peer, expectation, now)
+
+    def _judge(
+        self, assertion: EidasAssertionMessage, response_id: str, peer: PeerInUse, expectation: Expectation, now: int
+    ) -> Assertion:
+        # 6.
+        check_issued(assertion.issue_instant, now, "assertion_issued", EIDAS)
+        if assertion.issuer != self._peer.entity_id:
+            raise AssertionRejected("issuer", "an assertion of another issuer")
+        confirmed_until = check_confirmations(assertion.confirmations, self._here, expectation.request_id, now, EIDAS)
+        check_conditions(assertion.conditions, self._here, now, EIDAS)
+        authentication, level = check_authentication(
+            assertion.authentications, self._provider.assurance, expectation, now, EIDAS
+        )
+        check_authentication_context(authentication.context_class, peer.facts.assurance)
+        check_name_format(assertion.subject.name_format, expectation.name_id_format)
+        # 7.
+        identifier = person_identifier(assertion.attributes, sending=self._provider.country, receiving=self._country)
+        return Assertion(
+            provider_id=self._provider.provider_id,
+            issuer=self._peer.entity_id,
+            namespace=self._provider.namespace,
+            subject=identifier,
+            offered=Offered(attributes=offered_attributes(assertion.attributes, self._catalogue), loa=level),
+            response_id=response_id,
+            assertion_id=assertion.assertion_id,
+            authenticated_at=authentication.instant,
+            not_on_or_after=usable_until(confirmed_until, assertion.issue_instant, assertion.conditions, EIDAS),
+        )
+
+    def _check_peer(self, peer: PeerInUse) -> None:
+        """Held when its metadata came, and stated once more: the country is the registration's, a version is common."""
+        check_node(peer.facts.country, self._provider.country)
+        if peer.facts.versions.isdisjoint(PROTOCOL_VERSIONS):
+            theirs, ours = ", ".join(sorted(peer.facts.versions)) or "none", ", ".join(PROTOCOL_VERSIONS)
+            what = f"{self._peer.entity_id} speaks no protocol version that we speak: {theirs}; ours are {ours}."
+            raise PeerUnavailable(f"{what} Its operator, or an update of ours, can mend this.")
+
+    def _binding(self, peer: PeerInUse) -> str:
+        """The registration's binding where the node has it, else the one that it has."""
+        wished = _BINDINGS[self._provider.binding]
+        offered = [binding for binding, _ in sorted(peer.facts.endpoints) if binding in _BINDINGS.values()]
+        return wished if wished in offered or not offered else offered[0]
+
+    def _attributes(self, ask: Ask, peer: PeerInUse) -> tuple[RequestedAttribute, ...]:
+        """The whole minimum data set, then what of the need the node supports; isRequired is the registry's, not ours.
+
+        No representative's attribute is in the catalogue's names, so none is ever asked for.
+        """
+        rows = [self._catalogue.attributes[name] for name in ask.attributes if name in self._catalogue.attributes]
+        needed = {row.eidas for row in rows} & peer.facts.attributes & NATURAL.keys()
+        asked = [*MINIMUM, *(uri for uri in NATURAL if uri in needed and uri not in MINIMUM)]
+        return tuple(RequestedAttribute(uri, required=NATURAL[uri].mandatory) for uri in asked)
+
+    def _signed(self, request: EidasRequest, binding: str, relay_state: str) -> Outbound:
+        url = request.destination
+        if binding == names.POST:
+            signed = sign_enveloped(request_element(request), self._signer, place=REQUEST_SIGNATURE_PLACE, profile=EIDAS)
+            fields = [("SAMLRequest", base64.b64encode(signed).decode())]
+            if relay_state:
+                fields.append(("RelayState", relay_state))
+            return Post(url=url, fields=tuple(fields))
+        query = signed_query("SAMLRequest", request_octets(request), relay_state, self._signer, EIDAS)
+        return Redirect(url=f"{url}{'&' if '?' in url else '?'}{query}")
+
+
+def _requester_id(requester: Requester, peer: PeerInUse) -> str:
+    """Who asks, where the node demands to know, and nowhere else. A blind relying party has none to tell."""
+    if not peer.facts.wants_requester_id:
+        return ""
+    if not 0 < len(requester.requester_id) <= MAX_REQUESTER_ID:
+        what = f"{peer.peer.entity_id} wants a RequesterID, and this relying party has none that may be told."
+        raise PeerUnavailable(f"{what} Its registration can mend this (blind, requester_id), or leave the country out.")
+    return requester.requester_id
