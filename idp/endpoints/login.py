@@ -1,7 +1,6 @@
-"""The citizen's way through a login: to a country and back, the question, the answer.
+"""The citizen's way through a login: back from a country, the question, the answer. `idp.endpoints.picker` comes before.
 
-GET  /login/{login}/at/{provider}    the chosen country: off to its identity provider
-POST /saml/acs                       back from it: the answer is judged, and the question is asked
+POST /saml/acs                       back from the chosen country: the answer is judged, and the question is asked
 POST /login/{login}/decision         approve, refuse or cancel
 POST /login/{login}/cancel           back to the service before any country answered
 """
@@ -18,12 +17,11 @@ from idp.endpoints.http import MAX_MESSAGE_BODY, check_navigation, check_same_or
 from idp.endpoints.logins import LOGIN_ID, Cookie, after_decision, new_secret, secret_of
 from idp.endpoints.site import page
 from idp.login import DECIDED, Asked, Decided, Refused, Released
-from idp.pages.views import ApprovalView, Ending, RefusedView, Towards
+from idp.pages.views import ApprovalView, Ending, RefusedView
 from idp.seal import LoginId
 from policies.attributes import AttributeName
 from policies.authentication import AuthenticationRequest
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, NotFound, Replayed, RequestRefused
-from policies.parties import ProviderId
 
 SHARE = "share."
 
@@ -31,19 +29,6 @@ SHARE = "share."
 def router(site: CitySite) -> APIRouter:
     """The endpoints that a citizen's browser meets."""
     routes = APIRouter()
-
-    @routes.get("/login/{login}/at/{provider}")
-    def at(request: Request, login: str, provider: str) -> Response:
-        check_navigation(request)
-        now = site.clock()
-        state = site.logins.state(cookies(request), login, now)
-        try:
-            outbound, asked = site.broker.ask(state, ProviderId(provider), now)
-        except AssertionRejected as error:
-            return _rejected(site, request, error, state.request)
-        return site.send(
-            outbound, site.language(request, asked.request.ui_locales), [site.logins.keep(asked, now)], Towards.PROVIDER
-        )
 
     @routes.post("/saml/acs")
     async def callback(request: Request) -> Response:
@@ -81,7 +66,7 @@ def _heard(site: CitySite, request: Request, inbound: Inbound) -> Response:
     try:
         decided = site.broker.hear(state, inbound, language, now)
     except AssertionRejected as error:
-        return _rejected(site, request, error, state.request)
+        return rejected(site, request, error, state.request)
     if decided.decision.blocked:
         return _blocked(site, decided, language)
     secret, strict = new_secret(decided.login)
@@ -90,7 +75,7 @@ def _heard(site: CitySite, request: Request, inbound: Inbound) -> Response:
     return page(site.pages.approval(view), view.kind, [strict])
 
 
-def _rejected(site: CitySite, request: Request, error: AssertionRejected, asked: AuthenticationRequest) -> Response:
+def rejected(site: CitySite, request: Request, error: AssertionRejected, asked: AuthenticationRequest) -> Response:
     """No country vouched as it has to: the page says why, and the way back tells the service as much as it may know."""
     back, language = site.openid.refuse(asked, _oauth_error(error)), site.language(request, asked.ui_locales)
     return site.error(request, error, back=back, service=site.service(asked, language), language=language)

@@ -1,0 +1,171 @@
+"""Which country's eID: the page that lists them, what the citizen types there, and the way to the country.
+
+GET  /login/{login}/countries        the picker again; `q` searches, `remember` says whether the choice is kept
+GET  /login/{login}/at/{provider}    the chosen country: off to it; `remember=yes` keeps the choice in this browser
+"""
+
+import secrets
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from idp.endpoints.city import CitySite
+from idp.endpoints.http import check_navigation, cookies, query
+from idp.endpoints.login import rejected
+from idp.endpoints.logins import Cookie
+from idp.endpoints.site import REFERENCE_BYTES, log_error, page, status_of
+from idp.login import Asked, Requested
+from idp.pages.search import matches
+from idp.pages.views import CountryChoice, ErrorView, PickerView, Towards
+from policies.authentication import AuthenticationRequest
+from policies.errors import AssertionRejected, PeerUnavailable, RequestRefused
+from policies.parties import IdentityProvider, ProviderId
+
+REMEMBERED = "__Host-country"
+REMEMBERED_LIFE = 365 * 24 * 3600
+# The longest name of a country in CLDR has 60 characters; the page's own field takes as many as this
+MAX_SOUGHT = 100
+# A list of one needs no search
+MIN_TO_SEARCH = 2
+
+# An identity provider that this login may be about, and whether it can be reached now
+Choices = Sequence[tuple[IdentityProvider, bool]]
+
+
+def router(site: CitySite) -> APIRouter:
+    """The endpoints of the picker."""
+    routes = APIRouter()
+
+    @routes.get("/login/{login}/countries")
+    def countries(request: Request, login: str) -> Response:
+        check_navigation(request)
+        now = site.clock()
+        asked = _parameters(request, {"q", "remember"})
+        state = site.logins.state(cookies(request), login, now)
+        remember = asked.get("remember", "")
+        forgotten = [Cookie(REMEMBERED, "", 0, "Lax")] if remember == "no" else []
+        return _picker(
+            site, request, state, now, forgotten, sought=asked.get("q", "").strip(), remembering=remember == "yes"
+        )
+
+    @routes.get("/login/{login}/at/{provider}")
+    def at(request: Request, login: str, provider: str) -> Response:
+        check_navigation(request)
+        now = site.clock()
+        remember = _parameters(request, {"remember"}).get("remember") == "yes"
+        state = site.logins.state(cookies(request), login, now)
+        return _off(site, request, state, ProviderId(provider), now, remember=remember)
+
+    return routes
+
+
+def begin(site: CitySite, request: Request, requested: Requested, now: int) -> Response:
+    """A login's first page: the picker, or the one country that the service or its purpose names.
+
+    Nothing else skips the picker, and no hint does: a country is never chosen for somebody by what is said of them.
+    """
+    asked = requested.request
+    crowded = site.logins.crowded(cookies(request), now)
+    choices = site.broker.providers(asked, now)
+    if _narrowed(site, asked) and len(choices) == 1 and choices[0][1]:
+        return _off(site, request, requested, choices[0][0].provider_id, now, crowded=crowded)
+    return _picker(site, request, requested, now, [*crowded, site.logins.keep(requested, now)])
+
+
+def _off(
+    site: CitySite,
+    request: Request,
+    state: Requested | Asked,
+    provider: ProviderId,
+    now: int,
+    *,
+    crowded: Sequence[Cookie] = (),
+    remember: bool = False,
+) -> Response:
+    """Off to the country, or a page that says why not. `crowded` are the removals that make room for the login."""
+    language = site.language(request, state.request.ui_locales)
+    try:
+        outbound, asked = site.broker.ask(state, provider, now)
+    except AssertionRejected as error:
+        return rejected(site, request, error, state.request)
+    except PeerUnavailable as error:
+        return _away(site, request, state, error, [*crowded, site.logins.keep(state, now)])
+    kept = [*crowded, site.logins.keep(asked, now)]
+    if remember:
+        kept.append(Cookie(REMEMBERED, provider, REMEMBERED_LIFE, "Lax"))
+    return site.send(outbound, language, kept, Towards.PROVIDER)
+
+
+def _away(
+    site: CitySite, request: Request, state: Requested | Asked, error: PeerUnavailable, kept: Sequence[Cookie]
+) -> Response:
+    """The country cannot be asked now. The login lives on, and the page leads to the others."""
+    reference = secrets.token_hex(REFERENCE_BYTES)
+    log_error(request, error, reference)
+    language = site.language(request, state.request.ui_locales)
+    view = ErrorView(language, error.code, reference, again=_address(state))
+    return page(site.pages.error(view), view.kind, kept, status=status_of(error))
+
+
+def _picker(
+    site: CitySite,
+    request: Request,
+    state: Requested | Asked,
+    now: int,
+    kept: Sequence[Cookie],
+    *,
+    sought: str = "",
+    remembering: bool = False,
+) -> Response:
+    language = site.language(request, state.request.ui_locales)
+    wording = site.wording(language)
+    choices = site.broker.providers(state.request, now)
+    found = [
+        one for one in choices if not sought or matches(sought, one[0].country, one[0].title.values(), wording.language)
+    ]
+    forgetting = any(cookie.name == REMEMBERED for cookie in kept)
+    remembered = "" if forgetting else cookies(request).get(REMEMBERED, "")
+    query_of_links = "?remember=yes" if remembering else ""
+    view = PickerView(
+        language=language,
+        service=site.service(state.request, language),
+        purpose=wording.text(site.broker.registered(state.request)[1].title),
+        countries=tuple(
+            CountryChoice(
+                url=f"/login/{state.login}/at/{one.provider_id}{query_of_links}",
+                country=one.country,
+                provider=wording.text(one.title),
+                available=available,
+                # one that does not answer now has no place of its own
+                remembered=available and one.provider_id == remembered,
+            )
+            for one, available in found
+        ),
+        cancel=f"/login/{state.login}/cancel",
+        address=_address(state),
+        searchable=len(choices) >= MIN_TO_SEARCH,
+        sought=sought,
+        remembering=remembering,
+        narrowed=_narrowed(site, state.request),
+    )
+    return page(site.pages.picker(view), view.kind, kept)
+
+
+def _narrowed(site: CitySite, asked: AuthenticationRequest) -> bool:
+    """Whether the service or its purpose names countries."""
+    return bool(asked.country or site.broker.registered(asked)[1].countries)
+
+
+def _address(state: Requested | Asked) -> str:
+    return f"/login/{state.login}/countries"
+
+
+def _parameters(request: Request, known: set[str]) -> dict[str, str]:
+    """What our own links and form put into a query; a browser sends nothing else. What is typed is never logged."""
+    found = query(request)
+    if not known.issuperset(found) or found.get("remember", "yes") not in ("yes", "no"):
+        raise RequestRefused("a query that no page of ours makes")
+    if len(found.get("q", "")) > MAX_SOUGHT:
+        raise RequestRefused("a search that is too long", status=414, code="too_large")
+    return found

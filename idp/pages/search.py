@@ -1,0 +1,69 @@
+"""Whether a country is the one that somebody typed: its name in several languages, its codes, or a provider's title.
+
+Case, accents and punctuation do not count. A name matches from the beginning of any of its words; in scripts that put no
+spaces between words, anywhere.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+
+from babel import Locale
+from babel.core import UnknownLocaleError, get_global
+from babel.languages import get_official_languages
+
+from idp.pages.languages import ENGLISH, Language
+
+# Letters that Unicode does not take apart, as those write them who do not have them on their keyboard
+_LETTERS = str.maketrans({"ø": "o", "đ": "d", "ð": "d", "ł": "l", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th"})
+# CJK radicals, kana, Han: the first block whose scripts have no spaces
+_WITHOUT_SPACES = "\u2e80"
+
+
+def matches(sought: str, country: str, titles: Iterable[str], language: Language) -> bool:
+    """Whether `sought` is the country (ISO 3166-1 alpha-2), or begins a name of it or of its provider.
+
+    Names are those of the reader's language, of English and of the country's own languages (CLDR).
+    """
+    wanted = _folded(sought)
+    if not wanted:
+        return False
+    if wanted in _codes(country):
+        return True
+    names = {*_own_names(country), _folded(language.country(country)), *(_folded(title) for title in titles)}
+    if max(wanted) >= _WITHOUT_SPACES:
+        return any(wanted in name for name in names)
+    return any(f" {wanted}" in f" {name}" for name in names)
+
+
+@cache
+def _codes(country: str) -> frozenset[str]:
+    """Its codes of two and three letters; Greece is EL to the European Union."""
+    region = _region(country)
+    longer = (code for code, now in get_global("territory_aliases").items() if now == [region] and len(code) == 3)  # noqa: PLR2004 - ISO 3166-1 alpha-3
+    return frozenset(code.lower() for code in (country, region, *(("EL",) if region == "GR" else ()), *longer))
+
+
+@cache
+def _own_names(country: str) -> frozenset[str]:
+    """What the country is called in English and in its own languages, regional ones too, folded."""
+    region = _region(country)
+    names = set()
+    for tag in (ENGLISH, *get_official_languages(region, regional=True, de_facto=True)):
+        try:
+            names.add(_folded(str(Locale.parse(tag).territories.get(region, ""))))
+        except UnknownLocaleError:
+            continue  # CLDR knows that the language is spoken there, and no more of it
+    return frozenset(names - {""})
+
+
+def _region(country: str) -> str:
+    """CLDR's code for it."""
+    return "GR" if country == "EL" else country
+
+
+def _folded(text: str) -> str:
+    """Small letters without accents, words parted by one space."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    bare = "".join(letter for letter in parts if not unicodedata.combining(letter)).translate(_LETTERS)
+    return " ".join("".join(letter if letter.isalnum() else " " for letter in bare).split())

@@ -1,0 +1,106 @@
+"""What somebody types, and which country it is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idp.pages.languages import LANGUAGES, load_languages
+from idp.pages.search import matches
+
+SPOKEN = load_languages()
+
+
+def _found(sought: str, country: str, language: str = "en", titles: tuple[str, ...] = ()) -> bool:
+    return matches(sought, country, titles, SPOKEN[language])
+
+
+@pytest.mark.spec("issue 3 item 10")
+@pytest.mark.parametrize(
+    ("sought", "country"),
+    [
+        ("Estonia", "EE"),
+        ("eest", "EE"),
+        ("  EESTI ", "EE"),
+        ("ee", "EE"),
+        ("EST", "EE"),
+        ("deutschland", "DE"),
+        ("Österreich", "AT"),
+        ("osterr", "AT"),
+        ("ΕΛΛΑΔΑ", "GR"),
+        ("ελλάδα", "GR"),
+        ("gr", "GR"),
+        ("el", "GR"),
+        ("greece", "EL"),
+        ("el", "EL"),
+        ("belgie", "BE"),
+        ("belgique", "BE"),
+        ("Belgien", "BE"),
+        ("cesko", "CZ"),
+        ("Україна", "UA"),
+        ("malta", "MT"),
+        ("éire", "IE"),
+        ("eire", "IE"),
+        ("suomi", "FI"),
+        ("island", "IS"),
+        ("herceg", "BA"),
+        ("espainia", "ES"),
+    ],
+)
+def test_a_country_is_found_by_its_names_in_its_languages_and_by_its_codes(sought: str, country: str) -> None:
+    for language in LANGUAGES:
+        assert _found(sought, country, language)
+
+
+def test_a_country_is_found_by_its_name_in_the_readers_language_alone() -> None:
+    assert _found("saksa", "DE", "et")
+    assert not _found("saksa", "DE", "en")
+    assert _found("德国", "DE", "zh-Hans")
+    assert not _found("德国", "DE", "et")
+
+
+def test_in_scripts_without_spaces_a_name_is_found_by_any_part_of_it() -> None:
+    assert _found("国", "DE", "zh-Hans")
+    assert _found("国", "FR", "zh-Hans")
+    assert not _found("国", "EE", "zh-Hans")
+
+
+def test_in_other_scripts_a_name_is_found_from_the_beginning_of_a_word() -> None:
+    assert not _found("ee", "GR"), "Greece has these letters inside"
+    assert not _found("land", "FI")
+    assert _found("kingdom", "GB")
+
+
+def test_a_provider_is_found_by_its_title_in_any_of_its_languages() -> None:
+    titles = ("Riigi autentimisteenus", "Государственная служба аутентификации")
+    assert _found("autentimis", "EE", titles=titles)
+    assert _found("службА", "EE", titles=titles)
+    assert not _found("bundid", "EE", titles=titles)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"), [("oresund", "Øresund ID"), ("Lodz", "Łódź ID"), ("aeble", "Æble"), ("strasse", "Straße")]
+)
+def test_letters_that_a_keyboard_has_not_are_found_by_those_that_it_has(typed: str, name: str) -> None:
+    assert _found(typed, "XX", titles=(name,))
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "!", "—", "\u0301", "xx", "xxyyzz", "%", ".*", "\x00"])
+def test_what_names_no_country_finds_none(nothing: str) -> None:
+    assert not _found(nothing, "EE", titles=("TARA",))
+
+
+def test_a_code_that_there_is_not_has_no_name() -> None:
+    assert _found("zz", "ZZ")
+    assert not _found("zzz", "ZQ")
+
+
+@given(st.text(max_size=100), st.sampled_from(["EE", "GR", "EL", "BE", "ZQ"]), st.sampled_from(LANGUAGES))
+def test_anything_may_be_typed(sought: str, country: str, language: str) -> None:
+    assert _found(sought, country, language) in (True, False)
+
+
+@given(st.sampled_from(["EE", "GR", "BE", "DE", "AT", "CZ", "NL", "LI"]), st.sampled_from(LANGUAGES))
+def test_the_name_that_the_page_shows_is_always_found(country: str, language: str) -> None:
+    name = SPOKEN[language].country(country)
+    assert _found(name, country, language)
+    assert _found(name.upper(), country, language)
