@@ -1,6 +1,7 @@
 """The citizen's way through a login: back from a country, the question, the answer. `idp.endpoints.picker` comes before.
 
 POST /saml/acs                       back from the chosen country: the answer is judged, and the question is asked
+POST /eidas/acs                      the same, where a country's node was asked
 POST /login/{login}/decision         approve, refuse or cancel
 POST /login/{login}/cancel           back to the service before any country answered
 """
@@ -19,9 +20,17 @@ from idp.endpoints.site import page
 from idp.login import DECIDED, Asked, Decided, Refused, Released
 from idp.pages.views import ApprovalView, Ending, RefusedView
 from idp.seal import LoginId
-from policies.attributes import AttributeName
+from policies.attributes import EXACT, AttributeName
 from policies.authentication import AuthenticationRequest
-from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, NotFound, Replayed, RequestRefused
+from policies.errors import (
+    AssertionRejected,
+    AssuranceTooLow,
+    AuthenticationFailed,
+    NotFound,
+    PeerUnavailable,
+    Replayed,
+    RequestRefused,
+)
 
 SHARE = "share."
 
@@ -31,12 +40,12 @@ def router(site: CitySite) -> APIRouter:
     routes = APIRouter()
 
     @routes.post("/saml/acs")
-    async def callback(request: Request) -> Response:
-        check_navigation(request)
-        if query(request):
-            raise RequestRefused("a response with a query")
-        fields = await form(request, MAX_MESSAGE_BODY)
-        return await run_in_threadpool(_heard, site, request, Inbound("post", fields))
+    async def saml(request: Request) -> Response:
+        return await run_in_threadpool(_heard, site, request, await _response(request), "saml")
+
+    @routes.post("/eidas/acs")
+    async def eidas(request: Request) -> Response:
+        return await run_in_threadpool(_heard, site, request, await _response(request), "eidas")
 
     @routes.post("/login/{login}/decision")
     async def decision(request: Request, login: str) -> Response:
@@ -55,17 +64,27 @@ def router(site: CitySite) -> APIRouter:
     return routes
 
 
-def _heard(site: CitySite, request: Request, inbound: Inbound) -> Response:
-    """Only this browser's live question lets a response be read at all (decisions.md 1)."""
+async def _response(request: Request) -> Inbound:
+    """A response by POST, not read yet."""
+    check_navigation(request)
+    if query(request):
+        raise RequestRefused("a response with a query")
+    return Inbound("post", await form(request, MAX_MESSAGE_BODY))
+
+
+def _heard(site: CitySite, request: Request, inbound: Inbound, protocol: str) -> Response:
+    """Only this browser's live question lets a response be read at all (decisions.md 1), at the address of its protocol."""
     now = site.clock()
     login = inbound.parameters.get("RelayState", "")
     state = site.logins.state(cookies(request), login, now)
     if not isinstance(state, Asked):
         raise Replayed("not_asked", "a response to a login that has asked nobody")
+    if site.broker.provider(state.expectation.provider_id, state.request).protocol != protocol:
+        raise RequestRefused("a response at the address of another protocol than was asked in")
     language = site.language(request, state.request.ui_locales)
     try:
         decided = site.broker.hear(state, inbound, language, now)
-    except AssertionRejected as error:
+    except (AssertionRejected, PeerUnavailable) as error:
         return rejected(site, request, error, state.request)
     if decided.decision.blocked:
         return _blocked(site, decided, language)
@@ -75,7 +94,9 @@ def _heard(site: CitySite, request: Request, inbound: Inbound) -> Response:
     return page(site.pages.approval(view), view.kind, [strict])
 
 
-def rejected(site: CitySite, request: Request, error: AssertionRejected, asked: AuthenticationRequest) -> Response:
+def rejected(
+    site: CitySite, request: Request, error: AssertionRejected | PeerUnavailable, asked: AuthenticationRequest
+) -> Response:
     """No country vouched as it has to: the page says why, and the way back tells the service as much as it may know."""
     back, language = site.openid.refuse(asked, _oauth_error(error)), site.language(request, asked.ui_locales)
     return site.error(request, error, back=back, service=site.service(asked, language), language=language)
@@ -138,7 +159,15 @@ def _question(site: CitySite, decided: Decided, sealed: str, language: str) -> A
         loa=decided.loa,
         items=wording.items(decided.decision, purpose, site.catalogue),
         kept=wording.kept(decided.decision, site.catalogue),
+        arrived=tuple(wording.text(site.catalogue.attributes[name].title) for name in _stays(site, decided)),
     )
+
+
+def _stays(site: CitySite, decided: Decided) -> list[AttributeName]:
+    """What a country's node sent and what does not go on as it came, whether or not it was asked for."""
+    rulings = decided.decision.rulings
+    whole = {ruling.name for ruling in rulings if ruling.released is not None and ruling.released.form == EXACT}
+    return [name for name in decided.arrived if name in site.catalogue.attributes and name not in whole]
 
 
 def _blocked(site: CitySite, decided: Decided, language: str) -> Response:
@@ -159,12 +188,14 @@ def _target(outbound: Outbound) -> tuple[str, tuple[tuple[str, str], ...]]:
     return (outbound.url, outbound.fields) if isinstance(outbound, Post) else (outbound.url, ())
 
 
-def _oauth_error(error: AssertionRejected) -> str:
+def _oauth_error(error: AssertionRejected | PeerUnavailable) -> str:
     """What the relying party is told, where the citizen goes back to it from the error page."""
     match error:
         case AssuranceTooLow():
             return "unmet_authentication_requirements"
         case AuthenticationFailed():
             return ACCESS_DENIED
+        case PeerUnavailable():
+            return "temporarily_unavailable"
         case _:
             return "server_error"
