@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from connectors.connector import Outbound, Post
+from connectors.request_checks import PeerRequestRefused
 from idp.endpoints.logins import Cookie
 from idp.pages.headers import headers
 from idp.pages.languages import choose_language
@@ -56,10 +57,17 @@ class Site:
         """How things are said in this language."""
         return self.pages.wording(language)
 
-    def answer(self, outbound: Outbound, service: Text, language: str, kept: Iterable[Cookie]) -> Response:
+    def answer(
+        self,
+        outbound: Outbound,
+        service: Text,
+        language: str,
+        kept: Iterable[Cookie],
+        towards: Towards = Towards.SERVICE,
+    ) -> Response:
         """The answer to who asked: a page of 200 that goes on by itself and has a link (decisions.md 7)."""
         if isinstance(outbound, Post):
-            view = PostView(language, Towards.SERVICE, service, outbound.url, outbound.fields)
+            view = PostView(language, towards, service, outbound.url, outbound.fields)
             return page(self.pages.post(view), view.kind, kept)
         leaving = LeavingView(language, service, outbound.url)
         return page(self.pages.leaving(leaving), leaving.kind, kept)
@@ -87,13 +95,14 @@ class Site:
         back: Outbound | None = None,
         service: Text | None = None,
         language: str = "",
+        towards: Towards = Towards.SERVICE,
     ) -> Response:
         """One page, whatever happened: whose move it is, a reference that finds the line in the log, a way back if safe."""
         reference = secrets.token_hex(REFERENCE_BYTES)
         log_error(request, error, reference)
         target, fields = (back.url, back.fields if isinstance(back, Post) else ()) if back else ("", ())
         tag = language or self.language(request)
-        view = ErrorView(tag, known_code(error.code), reference, target, service, fields)
+        view = ErrorView(tag, known_code(error.code), reference, target, service, fields, towards)
         response = page(self.pages.error(view), view.kind, (), status=status_of(error))
         if isinstance(error, StoreUnavailable):
             response.headers["Retry-After"] = RETRY_AFTER
@@ -129,5 +138,5 @@ def log_error(request: Request, error: BrokerError, reference: str) -> None:
     """One line: path without query, code, check and detail, none of which holds a value."""
     log = structlog.get_logger()
     level = logging.ERROR if status_of(error) >= 500 else logging.WARNING  # noqa: PLR2004 - RFC 9110 §15.6
-    check = error.check if isinstance(error, AssertionRejected) else None
+    check = error.check if isinstance(error, AssertionRejected | PeerRequestRefused) else None
     log.log(level, "refused", path=request.url.path, code=error.code, check=check, detail=error.detail, reference=reference)

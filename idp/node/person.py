@@ -23,6 +23,7 @@ from policies.errors import AssertionRejected
 
 LATIN = ".latin"
 GENDER = AttributeName("gender")
+PERSON_IDENTIFIER_NAME = AttributeName("person_identifier")
 _GENDERS = {
     "male": "Male",
     "1": "Male",

@@ -1,0 +1,227 @@
+"""The citizen's way through a sending node: from another country's node to a sign-in of this one, and back.
+
+GET, POST /eidas/sso                 another country's node asks
+GET  /login/{login}/at/{provider}    the chosen identity provider, where this country has several that can answer
+POST /saml/acs                       back from it: the answer is judged, and the citizen informed
+POST /login/{login}/decision         continue or cancel
+POST /login/{login}/cancel           back before any sign-in
+"""
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
+
+from connectors.connector import Inbound, Post
+from connectors.formats.eidas.registry import MINIMUM
+from idp.endpoints.http import MAX_MESSAGE_BODY, check_navigation, check_same_origin, cookies, form, query
+from idp.endpoints.logins import LOGIN_ID, Cookie, after_decision, new_secret, secret_of
+from idp.endpoints.node_site import NodeSite
+from idp.endpoints.site import page
+from idp.node.login import NODE_DECIDED, NodeAsked, NodeDecided, NodeRefused, NodeReleased, NodeRequest, NodeRequested
+from idp.node.person import PERSON_IDENTIFIER_NAME
+from idp.pages.views import CountryChoice, Ending, InformView, Item, PickerView, RefusedView, Requester, Text, Towards
+from idp.responders.eidas import Declined
+from idp.seal import LoginId
+from policies.errors import AssertionRejected, BrokerError, NotFound, PeerUnavailable, Replayed, RequestRefused
+from policies.parties import ProviderId, RequestingNode
+
+# The longest query, shorter than the 65,535 bytes at which the server's own parser gives up on an address
+MAX_QUERY = 60 * 1024
+FIELDS = frozenset({"login", "decided", "choice"})
+
+
+def router(site: NodeSite) -> APIRouter:
+    """The endpoints of a sending node."""
+    routes = APIRouter()
+
+    @routes.api_route("/eidas/sso", methods=["GET", "POST"])
+    async def sign_on(request: Request) -> Response:
+        check_navigation(request)
+        return await run_in_threadpool(_begin, site, request, await _asked(request))
+
+    @routes.get("/login/{login}/at/{provider}")
+    def at(request: Request, login: str, provider: str) -> Response:
+        check_navigation(request)
+        now = site.clock()
+        return _off(site, request, site.logins.state(cookies(request), login, now), ProviderId(provider), now, [])
+
+    @routes.post("/saml/acs")
+    async def callback(request: Request) -> Response:
+        check_navigation(request)
+        if query(request):
+            raise RequestRefused("a response with a query")
+        fields = await form(request, MAX_MESSAGE_BODY)
+        return await run_in_threadpool(_heard, site, request, Inbound("post", fields))
+
+    @routes.post("/login/{login}/decision")
+    async def decision(request: Request, login: str) -> Response:
+        check_navigation(request)
+        check_same_origin(request, site.issuer)
+        fields = await form(request)
+        return await run_in_threadpool(_decided, site, request, login, fields)
+
+    @routes.post("/login/{login}/cancel")
+    async def cancel(request: Request, login: str) -> Response:
+        check_navigation(request)
+        check_same_origin(request, site.issuer)
+        await form(request)
+        return await run_in_threadpool(_cancelled, site, request, login)
+
+    return routes
+
+
+async def _asked(request: Request) -> Inbound:
+    """A request by either binding. A query stays as it came: its signature covers the very text."""
+    raw = request.scope["query_string"].decode("latin-1")
+    if request.method == "POST":
+        if raw:
+            raise RequestRefused("a request by POST with a query")
+        return Inbound("post", await form(request, MAX_MESSAGE_BODY))
+    if len(raw) > MAX_QUERY:
+        raise RequestRefused("a query that is too long", status=414, code="too_large")
+    return Inbound("redirect", {}, raw)
+
+
+def _begin(site: NodeSite, request: Request, inbound: Inbound) -> Response:
+    """Judge the node's request; an accepted one leads to a sign-in of this country, or to a choice among several."""
+    now = site.clock()
+    asked = site.proxy.receive(inbound, now)
+    language = site.language(request)
+    if isinstance(asked, Declined):
+        return _error(site, request, asked.error, asked.answer, asked.node, language)
+    try:
+        requested = site.broker.begin(asked, now)
+    except AssertionRejected as error:
+        return _stopped(site, request, error, asked, now)
+    crowded = site.logins.crowded(cookies(request), now)
+    providers = site.broker.providers(asked)
+    if len(providers) == 1:
+        return _off(site, request, requested, providers[0].provider_id, now, crowded)
+    wording = site.wording(language)
+    view = PickerView(
+        language=language,
+        service=site.country(site.broker.registered(asked), language),
+        purpose=Text(wording.language.say(f"inform.kind.{Requester(asked.sp_type)}"), wording.language.tag),
+        countries=tuple(
+            CountryChoice(f"/login/{requested.login}/at/{one.provider_id}", one.country, wording.text(one.title))
+            for one in providers
+        ),
+        cancel=f"/login/{requested.login}/cancel",
+    )
+    return page(site.pages.picker(view), view.kind, [*crowded, site.logins.keep(requested, now)])
+
+
+def _off(
+    site: NodeSite,
+    request: Request,
+    state: NodeRequested | NodeAsked,
+    provider_id: ProviderId,
+    now: int,
+    crowded: list[Cookie],
+) -> Response:
+    """Off to an identity provider of this country."""
+    outbound, asked = site.broker.ask(state, provider_id, now)
+    return site.send(outbound, site.language(request), [*crowded, site.logins.keep(asked, now)], Towards.PROVIDER)
+
+
+def _heard(site: NodeSite, request: Request, inbound: Inbound) -> Response:
+    """Only this browser's live question lets a response be read at all (decisions.md 1)."""
+    now = site.clock()
+    state = site.logins.state(cookies(request), inbound.parameters.get("RelayState", ""), now)
+    if not isinstance(state, NodeAsked):
+        raise Replayed("not_asked", "a response to a login that has asked nobody")
+    try:
+        decided = site.broker.hear(state, inbound, now)
+    except AssertionRejected as error:
+        return _stopped(site, request, error, state.request, now)
+    secret, strict = new_secret(decided.login)
+    sealed = site.sealer.seal("decided", decided.login, decided.end, NODE_DECIDED.dump(decided), secret)
+    view = _informed(site, decided, sealed, site.language(request))
+    return page(site.pages.inform(view), view.kind, [strict])
+
+
+def _decided(site: NodeSite, request: Request, login: str, fields: dict[str, str]) -> Response:
+    """The citizen's word: bound to this browser by the Strict cookie, to what was shown by the seal."""
+    now = site.clock()
+    if not LOGIN_ID.fullmatch(login) or fields.get("login") != login:
+        raise Replayed("login_id", "a decision about another login than its address says")
+    if not FIELDS.issuperset(fields):
+        raise RequestRefused("a decision with fields that the page does not have", code="other_site")
+    secret = secret_of(cookies(request), login)
+    sealed = site.sealer.open("decided", LoginId(login), fields.get("decided", ""), now, secret)
+    try:
+        decided = NODE_DECIDED.load(sealed)
+    except NotFound as error:
+        raise Replayed("decided_shape", "a decision that another version sealed") from error
+    ended, peer = site.broker.decide(decided, fields.get("choice", ""), secret, now)
+    kept = after_decision(decided.login, secret)
+    language = site.language(request)
+    node = site.broker.registered(decided.request)
+    if isinstance(ended, NodeReleased):
+        answer = site.proxy.respond(ended, peer, now)
+        return site.answer(answer, site.country(node, language), language, kept, Towards.NODE)
+    return _left(site, ended, site.proxy.end(ended, peer, tell=node.tell_refusal, now=now), language, kept)
+
+
+def _cancelled(site: NodeSite, request: Request, login: str) -> Response:
+    """Back to the node from the choice among identity providers."""
+    now = site.clock()
+    state = site.logins.state(cookies(request), login, now)
+    ended, peer = site.broker.cancel(state, now)
+    answer = site.proxy.end(ended, peer, tell=site.broker.registered(ended.request).tell_refusal, now=now)
+    return _left(site, ended, answer, site.language(request), after_decision(state.login, None))
+
+
+def _left(site: NodeSite, ended: NodeRefused, answer: Post, language: str, kept: list[Cookie]) -> Response:
+    country = site.country(site.broker.registered(ended.request), language)
+    view = RefusedView(language, Ending.CANCELLED, country, answer.url, answer.fields, towards=Towards.NODE)
+    return page(site.pages.refused(view), view.kind, kept)
+
+
+def _stopped(site: NodeSite, request: Request, error: AssertionRejected, asked: NodeRequest, now: int) -> Response:
+    """No identity provider vouched as it has to: the page says why, and a button tells the node what it may know."""
+    node = site.broker.registered(asked)
+    try:
+        answer = site.proxy.refuse(asked, error, now)
+    except PeerUnavailable:
+        answer = None
+    return _error(site, request, error, answer, node, site.language(request))
+
+
+def _error(
+    site: NodeSite, request: Request, error: BrokerError, answer: Post | None, node: RequestingNode, language: str
+) -> Response:
+    service = site.country(node, language)
+    return site.error(request, error, back=answer, service=service, language=language, towards=Towards.NODE)
+
+
+def _informed(site: NodeSite, decided: NodeDecided, sealed: str, language: str) -> InformView:
+    wording = site.wording(language)
+    node = site.broker.registered(decided.request)
+    items = [
+        wording.carried(
+            one.name,
+            one.value,
+            site.catalogue,
+            always=site.catalogue.attributes[one.name].eidas in MINIMUM,
+            latin=one.latin,
+        )
+        for one in decided.attributes
+    ]
+    return InformView(
+        language=language,
+        login=decided.login,
+        decided=sealed,
+        action=f"/login/{decided.login}/decision",
+        country=node.peer.country,
+        node=wording.text(node.title),
+        requester=Requester(decided.request.sp_type),
+        named=decided.request.provider_name,
+        loa=decided.loa,
+        items=tuple(sorted(items, key=_place)),
+    )
+
+
+def _place(item: Item) -> tuple[bool, bool]:
+    """Names and birth date first, the identifier that nobody can read after them, then what was asked for beside."""
+    return not item.required, item.name == PERSON_IDENTIFIER_NAME

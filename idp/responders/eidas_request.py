@@ -1,0 +1,52 @@
+"""The verified bytes of another node's request, by either binding, and who vouches for them."""
+
+from collections.abc import Mapping, Sequence
+
+from connectors.connector import Inbound
+from connectors.profiles import EIDAS
+from connectors.signatures.keys import PinnedKey
+from connectors.signatures.parse import from_post
+from connectors.signatures.redirect import verify_query
+from connectors.signatures.shapes import REQUEST
+from connectors.signatures.signed import Signed, UnsignedMessage
+from connectors.signatures.xmldsig import verify
+from policies.errors import AssertionRejected, RequestRefused, SignatureInvalid
+from policies.parties import NodeId
+
+_FIELDS = frozenset({"SAMLRequest", "RelayState"})
+
+
+def verified_request(inbound: Inbound, keys: Mapping[NodeId, Sequence[PinnedKey]]) -> tuple[Signed, str, NodeId]:
+    """The signed octets, the RelayState beside them ("" where there is none), and the node whose key signed.
+
+    `keys` are those of all registered nodes, as approved and in force now: nothing that a message says of its sender
+    chooses among them. Raises `RequestRefused`, which only a page may tell: nobody that we know vouches for the request.
+    """
+    every = list({key.key_id: key for of_node in keys.values() for key in of_node}.values())
+    if not every:
+        raise _refused("keys", "no registered node has metadata that is approved and valid now")
+    try:
+        signed, relay_state = _by_redirect(inbound, every) if inbound.binding == "redirect" else _by_post(inbound, every)
+    except AssertionRejected as error:
+        hint = " Is the node registered in nodes/, and its metadata approved?" if error.check == "signature" else ""
+        raise _refused(error.check, f"{error.detail}.{hint}") from error
+    sender = next(node for node, of_node in keys.items() if signed.key_id in {key.key_id for key in of_node})
+    return signed, relay_state, sender
+
+
+def _by_redirect(inbound: Inbound, keys: Sequence[PinnedKey]) -> tuple[Signed, str]:
+    return verify_query(inbound.raw, "SAMLRequest", keys, EIDAS)
+
+
+def _by_post(inbound: Inbound, keys: Sequence[PinnedKey]) -> tuple[Signed, str]:
+    """RelayState is not signed here: it is handed back as it came, and means nothing to us."""
+    if "SAMLRequest" not in inbound.parameters or not _FIELDS.issuperset(inbound.parameters):
+        raise AssertionRejected("parameters", "not exactly a SAMLRequest and a RelayState")
+    message = verify(from_post(inbound.parameters["SAMLRequest"]), keys, REQUEST, EIDAS)
+    if isinstance(message, UnsignedMessage):
+        raise SignatureInvalid("signature_missing", "a request that nobody signed")
+    return message.signed, inbound.parameters.get("RelayState", "")
+
+
+def _refused(check: str, detail: str) -> RequestRefused:
+    return RequestRefused(f"{check}: {detail}", status=403)
