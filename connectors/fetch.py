@@ -29,8 +29,10 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,2048}")
 _PORTS = {"https": 443, "http": 80}
-# NAT64 (RFC 6052 §2.1, RFC 8215): such an address reaches the IPv4 address in its last 32 bits
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+# NAT64 (RFC 6052 §2.1): such an address reaches the IPv4 address in its last 32 bits
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# Tunnels and translations to IPv4 addresses that nobody publishes a node at: 6to4, Teredo, local NAT64 (RFC 8215)
+_TUNNELS = tuple(map(ipaddress.IPv6Network, ("2002::/16", "2001::/32", "64:ff9b:1::/48")))
 # A name has a few addresses; each is worth one attempt
 _MAX_ATTEMPTS = 4
 
@@ -84,7 +86,8 @@ class Fetcher:
         except httpcore2.TimeoutException as error:
             raise FetchError("deadline", f"{parts.netloc} took more than {timeout:g} seconds.", NETWORK) from error
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-            if isinstance(error.__cause__, ssl.SSLError):
+            # httpcore2 hands on what it caught as the argument, and cuts the cause off
+            if any(isinstance(cause, ssl.SSLError) for cause in error.args):
                 raise FetchError("tls", f"{parts.netloc} has no TLS certificate that we trust, or no TLS.") from error
             raise FetchError("connection", f"{parts.netloc} cannot be reached over HTTP.", NETWORK) from error
 
@@ -158,19 +161,12 @@ def resolve(host: str, port: int) -> Sequence[str]:
 
 
 def _public(address: IPAddress) -> bool:
-    if isinstance(address, ipaddress.IPv6Address) and (
-        address.is_site_local or address.scope_id is not None or not all(map(_public, _carried(address)))
-    ):
-        return False
-    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
-
-
-def _carried(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
-    """The IPv4 addresses that an IPv6 address is a tunnel or a translation to."""
-    carried = [address.sixtofour, *(address.teredo or ())]
-    if any(address in network for network in _NAT64):
-        carried.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return [inner for inner in carried if inner is not None]
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in _NAT64:
+            return _public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if address.scope_id is not None or address.is_site_local or any(address in tunnel for tunnel in _TUNNELS):
+            return False
+    return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
 def _this_machine(host: str) -> bool:
