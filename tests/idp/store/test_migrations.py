@@ -69,6 +69,25 @@ def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
     assert shape(tmp_path / "ciconia.db") == before
 
 
+def test_a_database_of_the_first_version_gets_what_is_new_and_keeps_the_rest(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ciconia.db'}"
+    migrate(url)
+    with closing(sqlite3.connect(tmp_path / "ciconia.db")) as connection:
+        connection.execute("DROP TABLE peers")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        connection.commit()
+    engine = open_engine(url)
+    with pytest.raises(Misconfigured, match="ciconia migrate"):
+        assert_current(engine)
+    before = shape(tmp_path / "ciconia.db")
+    assert migrate(url) == "0002"
+    after = shape(tmp_path / "ciconia.db")
+    assert set(after) - set(before) == {"peers"}
+    assert {name: after[name] for name in before} == before
+    assert_current(engine)
+    engine.dispose()
+
+
 def test_two_processes_that_migrate_at_once_make_one_database(tmp_path: Path) -> None:
     code = f"from idp.store.migrate import migrate; print(migrate('sqlite:///{tmp_path / 'ciconia.db'}'))"
     workers = [

@@ -1,0 +1,261 @@
+"""The watch over other countries' nodes: each in its thread, one line a change, and never a wait for a dead one."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import pytest
+from structlog.testing import capture_logs
+
+from connectors.metadata.peers import Held
+from idp.store.peers import MemoryCopies
+from idp.watch import STOP_SECONDS, Watch
+from policies.errors import StoreUnavailable
+from policies.parties import EntityId
+from tests.idp.neighbour import DAY, NOW, Neighbour, peers_of
+
+SOON = 0.01
+LONG = 600.0
+PATIENCE = 10.0
+
+
+@pytest.fixture
+def nl() -> Iterator[Neighbour]:
+    found = Neighbour()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def lv() -> Iterator[Neighbour]:
+    found = Neighbour("lv", "LV")
+    yield found
+    found.close()
+
+
+@contextmanager
+def watching(watch: Watch) -> Iterator[None]:
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.stop()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for what another thread does."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.002)
+
+
+def asked(neighbour: Neighbour, times: int) -> None:
+    """Wait until it was asked so often from here on."""
+    for _ in range(times):
+        assert neighbour.asked.acquire(timeout=PATIENCE)
+
+
+def approved(neighbour: Neighbour) -> str:
+    return neighbour.metadata.facts().digest
+
+
+def events(logs: Sequence[Mapping[str, object]]) -> list[object]:
+    return [line["event"] for line in logs]
+
+
+# -- when it fetches
+
+
+def test_the_first_fetch_comes_at_once(nl: Neighbour) -> None:
+    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
+    with watching(Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=LONG)):
+        until(lambda: peers.available(nl.entity_id, NOW))
+
+
+@pytest.mark.spec("issue: probed every 30 seconds, configurable")
+def test_it_fetches_again_after_its_seconds_more_or_less(nl: Neighbour) -> None:
+    bounds: list[tuple[float, float]] = []
+
+    def spread(low: float, high: float) -> float:
+        bounds.append((low, high))
+        return 1.0
+
+    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
+    with watching(Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=SOON, spread=spread)):
+        asked(nl, 3)
+    assert set(bounds) == {(0.9, 1.1)}
+
+
+def test_it_waits_between_two_fetches(nl: Neighbour) -> None:
+    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
+    with watching(Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=LONG)):
+        asked(nl, 1)
+        assert not nl.asked.acquire(timeout=0.1)
+
+
+def test_a_watch_over_nobody_starts_and_stops() -> None:
+    with watching(Watch(peers_of(MemoryCopies()), [], clock=lambda: NOW, seconds=LONG)):
+        pass
+
+
+# -- a dead or slow node
+
+
+@pytest.mark.spec("issue: a slow or dead one never delays another's login")
+def test_a_node_that_never_answers_delays_no_other(nl: Neighbour, lv: Neighbour) -> None:
+    nl.does = "hang"
+    peers = peers_of(MemoryCopies(), nl.peer(), lv.peer(approved(lv)), timeout=60)
+    with watching(Watch(peers, [nl.entity_id, lv.entity_id], clock=lambda: NOW, seconds=SOON)):
+        asked(nl, 1)
+        asked(lv, 5)
+        until(lambda: peers.available(lv.entity_id, NOW))
+        began = time.monotonic()
+        assert not peers.available(nl.entity_id, NOW)
+        assert time.monotonic() - began < 1
+
+
+def test_stop_does_not_wait_for_a_node_that_never_answers(nl: Neighbour) -> None:
+    nl.does = "hang"
+    watch = Watch(peers_of(MemoryCopies(), nl.peer(), timeout=60), [nl.entity_id], clock=lambda: NOW, seconds=SOON)
+    watch.start()
+    asked(nl, 1)
+    began = time.monotonic()
+    watch.stop()
+    assert time.monotonic() - began < STOP_SECONDS + 1
+
+
+def test_stop_is_prompt_while_it_waits(nl: Neighbour) -> None:
+    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
+    watch = Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=LONG)
+    watch.start()
+    until(lambda: peers.available(nl.entity_id, NOW))
+    began = time.monotonic()
+    watch.stop()
+    assert time.monotonic() - began < STOP_SECONDS
+    assert not [thread for thread in threading.enumerate() if thread.name == f"watch {nl.entity_id}"]
+
+
+def test_a_watch_that_never_started_can_be_stopped(nl: Neighbour) -> None:
+    Watch(peers_of(MemoryCopies(), nl.peer()), [nl.entity_id], clock=lambda: NOW, seconds=LONG).stop()
+
+
+@pytest.mark.spec("issue: two failures show it as unavailable and one success as back")
+def test_two_failures_make_it_unavailable_and_one_success_brings_it_back(nl: Neighbour) -> None:
+    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
+    steps = Stepped()
+    watch = Watch(peers, [nl.entity_id], clock=steps.clock, seconds=0.0)
+    with capture_logs() as logs, watching(watch):
+        steps.go(1)
+        until(lambda: "peer_available" in events(logs))
+        nl.does = "fail"
+        steps.go(1)
+        asked(nl, 2)
+        until(lambda: "peer_refused" in events(logs))
+        assert peers.available(nl.entity_id, NOW)
+        steps.go(1)
+        until(lambda: "peer_unavailable" in events(logs))
+        assert not peers.available(nl.entity_id, NOW)
+        nl.does = "answer"
+        steps.go(1)
+        until(lambda: events(logs).count("peer_available") == 2)
+        assert peers.available(nl.entity_id, NOW)
+        steps.end()
+    assert events(logs) == ["peer_in_use", "peer_available", "peer_refused", "peer_unavailable", "peer_available"]
+
+
+class Stepped:
+    """A clock that lets the watch look once each time that a test says so."""
+
+    def __init__(self) -> None:
+        self.turns = threading.Semaphore(0)
+
+    def clock(self) -> int:
+        self.turns.acquire()
+        return NOW
+
+    def go(self, times: int) -> None:
+        self.turns.release(times)
+
+    def end(self) -> None:
+        """Let it run, so that it can stop."""
+        self.turns.release(1_000_000)
+
+
+# -- what the log says
+
+
+def look_often(nl: Neighbour, digest: str = "") -> list[dict[str, object]]:
+    """The log of many fetches that all came out the same."""
+    peers = peers_of(MemoryCopies(), nl.peer(digest))
+    with capture_logs() as logs:
+        with watching(Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=SOON)):
+            asked(nl, 6)
+        return [dict(line) for line in logs]
+
+
+def test_what_stays_as_it_is_is_said_once(nl: Neighbour) -> None:
+    assert events(look_often(nl, approved(nl))) == ["peer_in_use", "peer_available"]
+
+
+@pytest.mark.spec("decisions.md 30")
+def test_what_waits_for_an_operator_is_said_once_with_its_digest(nl: Neighbour) -> None:
+    logs = look_often(nl)
+    assert events(logs) == ["peer_pending", "peer_unavailable"]
+    assert logs[0]["digest"] == approved(nl)
+    assert logs[0]["fix"] == "ciconia metadata pending"
+
+
+def test_metadata_that_is_refused_is_said_once_with_its_check_and_who_can_mend_it(nl: Neighbour) -> None:
+    nl.publish(by="thief")
+    logs = look_often(nl, approved(nl))
+    assert events(logs) == ["peer_refused", "peer_unavailable"]
+    assert logs[0]["check"] == "signature"
+    assert "mend" in str(logs[0]["fix"])
+
+
+def test_the_log_holds_no_piece_of_what_came(nl: Neighbour) -> None:
+    nl.publish(acs_url="https://qxwvzk-canary.example/acs", valid_until=NOW - DAY)
+    assert "canary" not in str(look_often(nl))
+    nl.publish(valid_until=NOW + DAY)
+    assert "canary" not in str(look_often(nl))
+
+
+def test_a_removed_key_is_out_of_use_at_the_next_look_and_a_new_one_waits(nl: Neighbour) -> None:
+    nl.publish(signing=("messages", "second"))
+    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
+    with watching(Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=SOON)):
+        until(lambda: peers.available(nl.entity_id, NOW) and len(peers.current(nl.entity_id, NOW).signing_keys(NOW)) == 2)
+        nl.publish(signing=("messages", "third"))
+        until(lambda: len(peers.current(nl.entity_id, NOW).signing_keys(NOW)) == 1)
+        assert len(peers.pending(NOW)) == 1
+
+
+# -- what else can go wrong
+
+
+class Broken(MemoryCopies):
+    """Copies that cannot be written while `error` is set."""
+
+    error: Exception | None = StoreUnavailable("SQLITE_FULL")
+
+    def keep(self, held: Held) -> None:
+        if self.error is not None:
+            raise self.error
+        super().keep(held)
+
+
+@pytest.mark.parametrize(
+    ("error", "check"), [(StoreUnavailable("SQLITE_FULL"), "store_unavailable"), (KeyError("x"), "KeyError")]
+)
+def test_whatever_goes_wrong_the_thread_lives_and_goes_on(nl: Neighbour, error: Exception, check: str) -> None:
+    copies = Broken()
+    copies.error = error
+    peers = peers_of(copies, nl.peer(approved(nl)))
+    with capture_logs() as logs, watching(Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=SOON)):
+        asked(nl, 3)
+        copies.error = None
+        until(lambda: peers.available(EntityId(nl.url), NOW))
+    refused = [line for line in logs if line["event"] == "peer_refused"]
+    assert [line["check"] for line in refused] == [check]
