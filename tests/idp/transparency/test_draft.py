@@ -1,15 +1,24 @@
 """What a record says of itself: facts, never a value outside the compartment that is kept nowhere."""
 
+import inspect
 import json
 
 import pytest
 
 from idp.ports import RecordDraft
-from idp.transparency.draft import CANCELLATION, draft_refusal, draft_release, new_record
+from idp.transparency.draft import (
+    CANCELLATION,
+    METADATA,
+    draft_approval,
+    draft_node,
+    draft_refusal,
+    draft_release,
+    new_record,
+)
 from idp.transparency.jcs import jcs
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address
-from policies.parties import ProviderId
+from policies.parties import EntityId, ProviderId
 from policies.purposes import Basis
 from policies.release import Decision, Reason
 from tests.idp.store.units import ADULT, NOW, decided, refusal, release, request, ruling
@@ -143,3 +152,25 @@ def test_record_ids_are_random_and_of_one_size() -> None:
     found = {new_record() for _ in range(100)}
     assert len(found) == 100
     assert {len(record) for record in found} == {16}
+
+
+@pytest.mark.spec("decisions.md 26")
+def test_a_sending_nodes_login_ends_in_one_of_three_ways() -> None:
+    with pytest.raises(ValueError, match="a release, a refusal or a cancellation"):
+        draft_node(record=new_record(), time=NOW, kind=METADATA, message="_m", node=EntityId("https://nl.example"))
+
+
+@pytest.mark.spec("decisions.md 30")
+def test_an_approval_says_whose_metadata_which_and_when() -> None:
+    draft = draft_approval(record=new_record(), time=NOW, peer=EntityId("https://nl.example/eidas"), digest="a" * 64)
+    facts = {"digest": "a" * 64, "peer": "https://nl.example/eidas", "record": draft.record.hex(), "time": NOW}
+    assert contents(draft) == {"sent": facts, "decision": {**facts, "kind": METADATA}}
+    assert (draft.kind, draft.subject) == (METADATA, None)
+
+
+@pytest.mark.spec("issue: no identifier is common to the two ledgers")
+def test_a_citys_record_has_no_place_for_the_ids_of_messages() -> None:
+    known = {*contents(release())["sent"], *contents(release())["decision"], *contents(release())["login"]}
+    assert not {"message", "node", "response", "assertion", "in_response_to"} & known
+    taken = {*inspect.signature(draft_release).parameters, *inspect.signature(draft_refusal).parameters}
+    assert not {"assertion", "response", "expectation", "inbound", "message"} & taken

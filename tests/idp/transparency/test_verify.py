@@ -4,7 +4,7 @@ import json
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from idp.store.engine import open_engine
 from idp.store.migrate import migrate
 from idp.store.store import Store
 from idp.store.tables import LEDGER
+from idp.transparency.draft import CANCELLATION, REFUSAL, RELEASE, draft_approval, draft_node, new_record
 from idp.transparency.findings import Finding, Report
 from idp.transparency.jcs import Json, jcs
 from idp.transparency.keys import ledger_keys
@@ -23,6 +24,7 @@ from idp.transparency.sequencer import Sequencer
 from idp.transparency.tree import leaf_hash, node_hash
 from idp.transparency.verify import MAX_FINDINGS, verify_ledger
 from policies.errors import StoreUnavailable
+from policies.parties import EntityId
 from tests.idp.store.units import KEYS, NOW, TENANT, commit_all, opened, refusal, release, unit
 
 Value = bytes | int | str | None
@@ -55,20 +57,54 @@ def filled(folder: Path) -> None:
     store.close()
 
 
-@pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def filled_by_a_node(folder: Path) -> None:
+    """What a sending node has: a record of each kind, and an approval, which a city's ledger has too; one is staged."""
+    store = opened(folder)
+    sequencer = Sequencer(store, KEYS, checkpoint_seconds=0, clock=lambda: NOW + 20)
+    for draft in (at_node(RELEASE), at_node(REFUSAL), at_node(CANCELLATION), approval()):
+        store.commit(unit(record=draft))
+    sequencer.step()
+    store.commit(unit(record=at_node(RELEASE)))
+    sequencer.stop()
+    store.close()
+
+
+def at_node(kind: str) -> RecordDraft:
+    return draft_node(record=new_record(), time=NOW, kind=kind, message="_m", node=EntityId("https://nl.example/eidas"))
+
+
+def approval() -> RecordDraft:
+    return draft_approval(record=new_record(), time=NOW, peer=EntityId("https://nl.example/eidas"), digest="0" * 64)
+
+
+def made(folder: Path, fill: Callable[[Path], None]) -> Path:
     """A folder with a filled ledger, to be copied and not to be changed."""
-    folder = tmp_path_factory.mktemp("ledger")
     migrate(f"sqlite:///{folder / 'ciconia.db'}")
-    filled(folder)
+    fill(folder)
     with closing(sqlite3.connect(folder / "ciconia.db")) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return folder
 
 
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(tmp_path_factory.mktemp("ledger"), filled)
+
+
+@pytest.fixture(scope="module")
+def node_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(tmp_path_factory.mktemp("node"), filled_by_a_node)
+
+
 @pytest.fixture
 def copy(ledger: Path, tmp_path: Path) -> Path:
     shutil.copy(ledger / "ciconia.db", tmp_path / "ciconia.db")
+    return tmp_path
+
+
+@pytest.fixture
+def node_copy(node_ledger: Path, tmp_path: Path) -> Path:
+    shutil.copy(node_ledger / "ciconia.db", tmp_path / "ciconia.db")
     return tmp_path
 
 
@@ -87,6 +123,17 @@ def test_a_ledger_as_we_wrote_it_fits(ledger: Path) -> None:
     assert report.findings == ()
     assert report.holds
     assert (report.size, report.staged, report.records, report.checkpoints) == (7, 2, 9, 2)
+
+
+@pytest.mark.spec("decisions.md 26")
+def test_a_ledger_of_a_sending_node_fits_and_has_no_subject(node_ledger: Path) -> None:
+    report = check(node_ledger)
+    assert report.findings == ()
+    assert (report.size, report.staged, report.records) == (4, 1, 5)
+    with closing(sqlite3.connect(node_ledger / "ciconia.db")) as connection:
+        kept = "subject, position, subject_opening, login_opening"
+        assert set(connection.execute(f"SELECT {kept} FROM records")) == {(None, None, None, None)}  # noqa: S608  our names
+        assert connection.execute("SELECT count(*) FROM subjects").fetchone() == (0,)
 
 
 def test_an_empty_ledger_fits(store: Store) -> None:
@@ -161,6 +208,16 @@ def attacks(connection: sqlite3.Connection, table: Table) -> Iterator[tuple[str,
 @pytest.mark.spec("issue: one byte of a ledger row changed")
 @pytest.mark.parametrize("table", LEDGER, ids=lambda table: table.name)
 def test_one_byte_of_any_column_of_any_row_is_named(copy: Path, table: Table) -> None:
+    every_change_is_named(copy, table)
+
+
+@pytest.mark.spec("decisions.md 26")
+@pytest.mark.parametrize("table", [t for t in LEDGER if t.name != "subjects"], ids=lambda table: table.name)
+def test_one_byte_of_any_column_of_any_row_of_a_node_is_named(node_copy: Path, table: Table) -> None:
+    every_change_is_named(node_copy, table)
+
+
+def every_change_is_named(copy: Path, table: Table) -> None:
     engine = open_engine(f"sqlite:///{copy / 'ciconia.db'}")
     seen: set[str] = set()
     with closing(sqlite3.connect(copy / "ciconia.db")) as connection:
@@ -326,6 +383,61 @@ def test_a_record_that_contradicts_itself_is_named(
     store: Store, compartment: str, changed: dict[str, Json], what: str
 ) -> None:
     assert what in written(store, with_content(release(), compartment, **changed))
+
+
+NODE_ODD = "a release to a node says more or less than it may"
+APPROVAL_ODD = "an approval of metadata says more or less than it may"
+
+
+@pytest.mark.spec("decisions.md 26")
+@pytest.mark.parametrize(
+    ("draft", "compartment", "changed", "what"),
+    [
+        (at_node(RELEASE), "sent", {"names": [["family_name", "exact"]]}, NODE_ODD),
+        (at_node(RELEASE), "decision", {"source": "ee"}, NODE_ODD),
+        (
+            at_node(RELEASE),
+            "sent",
+            {"message": "_other"},
+            "a release to a node says one thing as sent and another as decided",
+        ),
+        (
+            at_node(RELEASE),
+            "decision",
+            {"node": "https://lv.example/"},
+            "a release to a node says one thing as sent and another as decided",
+        ),
+        (at_node(RELEASE), "decision", {"time": NOW + 1}, "its decision has another time"),
+        (at_node(RELEASE), "sent", {"record": "00" * 16}, "its sent has another record"),
+        (
+            at_node(REFUSAL),
+            "decision",
+            {"kind": "gift"},
+            "it is no release, refusal or cancellation, and no approval of metadata",
+        ),
+        (at_node(RELEASE), "decision", {"kind": "metadata"}, APPROVAL_ODD),
+        (release(), "decision", {"kind": "metadata"}, APPROVAL_ODD),
+        (release(), "decision", {"node": "https://nl.example/"}, NODE_ODD),
+        (refusal(), "decision", {"node": "https://nl.example/"}, "a refusal to a node says more or less than it may"),
+        (approval(), "decision", {"kind": "release"}, "a release does not have these openings"),
+        (approval(), "decision", {"node": "https://nl.example/"}, APPROVAL_ODD),
+        (approval(), "sent", {"digest": "1" * 64}, "an approval of metadata says one thing as sent and another as decided"),
+    ],
+)
+def test_a_record_without_a_subject_that_says_more_or_another_thing_is_named(
+    store: Store, draft: RecordDraft, compartment: str, changed: dict[str, Json], what: str
+) -> None:
+    assert what in written(store, with_content(draft, compartment, **changed))
+
+
+@pytest.mark.spec("decisions.md 26")
+@pytest.mark.parametrize("draft", [at_node(RELEASE), approval()], ids=["node", "approval"])
+@pytest.mark.parametrize("compartment", ["subject", "login"])
+def test_a_person_beside_a_record_that_has_none_is_named(store: Store, draft: RecordDraft, compartment: str) -> None:
+    added = next(opening for opening in release().openings if opening.compartment == compartment)
+    subject = b"s" * 32 if compartment == "subject" else None
+    found = written(store, RecordDraft(draft.record, draft.kind, draft.time, subject, (*draft.openings, added)))
+    assert [what for what in found if what.endswith("has no subject, no counter and no other openings")]
 
 
 def test_a_release_without_a_subject_is_named(store: Store) -> None:

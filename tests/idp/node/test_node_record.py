@@ -1,0 +1,82 @@
+"""What a sending node records: which node asked, in which message, when, how it ended. Nothing of the person, ever."""
+
+import inspect
+import json
+from collections.abc import Callable
+
+import pytest
+
+from idp.node.record import NodeRecorder
+from idp.ports import RecordDraft
+from idp.transparency.entry import complete as completed
+from idp.transparency.entry import prepare, read_leaf
+from idp.transparency.jcs import jcs
+from policies.parties import EntityId
+from tests.idp.store.units import KEYS, NOW, TENANT, release
+
+NODE = EntityId("https://broker.nl.example/eidas/metadata")
+MESSAGE = "_request-of-the-node"
+RECORDER = NodeRecorder()
+MAKERS = {
+    "release": RECORDER.release,
+    "refusal": RECORDER.refusal,
+    "cancellation": RECORDER.cancellation,
+}
+
+
+def contents(draft: RecordDraft) -> dict[str, dict[str, object]]:
+    return {opening.compartment: json.loads(opening.content) for opening in draft.openings}
+
+
+def texts(draft: RecordDraft) -> set[object]:
+    """Every value that stands in a record, whatever it is called."""
+    found: set[object] = set()
+
+    def visit(value: object) -> None:
+        if isinstance(value, dict | list):
+            for one in value.values() if isinstance(value, dict) else value:
+                visit(one)
+        else:
+            found.add(value)
+
+    visit(contents(draft))
+    return found
+
+
+@pytest.mark.spec("decisions.md 26")
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_record_says_node_message_and_time_and_nothing_else(kind: str) -> None:
+    draft = MAKERS[kind](MESSAGE, NODE, NOW)
+    facts = {"message": MESSAGE, "node": NODE, "record": draft.record.hex(), "time": NOW}
+    assert contents(draft) == {"sent": facts, "decision": {**facts, "kind": kind}}
+    assert (draft.kind, draft.time, draft.subject) == (kind, NOW, None)
+
+
+@pytest.mark.spec("decisions.md 26")
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_nothing_of_a_person_can_be_handed_in(make: Callable[..., RecordDraft]) -> None:
+    assert list(inspect.signature(make).parameters) == ["message", "node", "now"]
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_the_leaf_is_that_of_any_other_record(make: Callable[[str, EntityId, int], RecordDraft]) -> None:
+    """A release of a city and whatever a node did: the same size, the same names, no difference but random bytes."""
+    of_node = completed(prepare(make(MESSAGE, NODE, NOW), TENANT, KEYS), TENANT, None, 0)
+    of_city = completed(prepare(release(), TENANT, KEYS), TENANT, b"k" * 32, 1)
+    assert of_node.subject_opening is None
+    assert len(of_node.leaf) == len(of_city.leaf)
+    assert set(read_leaf(of_node.leaf)[0]) == set(read_leaf(of_city.leaf)[0])
+    assert len({*read_leaf(of_node.leaf)[0].values(), read_leaf(of_node.leaf)[1]}) == 6
+
+
+def test_two_records_of_one_message_share_no_random_byte() -> None:
+    one, other = RECORDER.release(MESSAGE, NODE, NOW), RECORDER.release(MESSAGE, NODE, NOW)
+    assert one.record != other.record
+    assert not {o.nonce for o in one.openings} & {o.nonce for o in other.openings}
+    assert all(jcs(json.loads(o.content)) == o.content for o in one.openings)
+
+
+@pytest.mark.spec("issue: no identifier is common to the two ledgers")
+def test_the_two_ledgers_of_one_login_have_nothing_in_common_but_the_word_and_the_second() -> None:
+    sending, receiving = RECORDER.release(MESSAGE, NODE, NOW), release()
+    assert texts(sending) & texts(receiving) == {NOW, "release"}
