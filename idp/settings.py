@@ -8,6 +8,7 @@ import difflib
 import ipaddress
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -139,19 +140,25 @@ def load_settings(folder: Path) -> Settings:
     except ValidationError as error:
         problems += [_problem(path, text, entry) for entry in error.errors()]
         raise Misconfigured(tuple(problems)) from None
+    problems += [Problem(str(path), _line(text, key), key, what, fix) for key, what, fix in _between(settings)]
     if problems:
         raise Misconfigured(tuple(problems))
-    if problem := _unsafe_issuer(settings):
-        raise _one(path, _line(text, "issuer"), "issuer", *problem)
     return settings
 
 
-def _unsafe_issuer(settings: Settings) -> tuple[str, str] | None:
-    if settings.issuer.startswith("https://"):
-        return None
-    if settings.demo and settings.tenant.endswith(".localhost"):
-        return None
-    return "it is http, so browsers would keep no cookie of ours.", "Use https; http is for the demo's *.localhost alone."
+def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """What one setting asks of another: key, what is wrong, and how to mend it."""
+    local = settings.demo and settings.tenant.endswith(".localhost")
+    if not settings.issuer.startswith("https://") and not local:
+        what = "it is http, so browsers would keep no cookie of ours."
+        yield "issuer", what, "Use https; http is for the demo's *.localhost alone."
+    if settings.role == "node":
+        if not settings.country:
+            what = "it is missing: a node answers for the citizens of one country."
+            yield "country", what, 'Write country = "EE", in two capital letters (ISO 3166-1 alpha-2).'
+        if settings.organization is None:
+            what = "it is missing: the metadata of a node says who runs it."
+            yield "organization", what, "Write [organization] with name, url, support and technical."
 
 
 def _one(path: Path, line: int, key: str, what: str, fix: str) -> Misconfigured:
@@ -159,21 +166,25 @@ def _one(path: Path, line: int, key: str, what: str, fix: str) -> Misconfigured:
 
 
 def _line(text: str, key: str) -> int:
-    """The line on which a top-level key stands; 1 where it stands nowhere."""
+    """The line on which a key or the header of a table stands; 1 where it stands nowhere."""
     for number, line in enumerate(text.splitlines(), 1):
-        if line.split("=", 1)[0].strip().strip("\"'") == key:
+        if line.split("=", 1)[0].strip().strip("[]\"'") == key:
             return number
     return 1
 
 
 def _problem(path: Path, text: str, error: ErrorDetails) -> Problem:
-    key = str(error["loc"][0]) if error["loc"] else ""
-    line = _line(text, key)
+    parts = [str(part) for part in error["loc"]]
+    nested = parts[:1] == ["organization"] and len(parts) > 1
+    key = ".".join(parts[:2]) if nested else "".join(parts[:1])
+    line = _line(text, parts[1] if nested else key)
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, set(Settings.model_fields) - {"folder"}, n=1)
+        known = set(Organization.model_fields) if nested else set(Settings.model_fields) - {"folder"}
+        near = difflib.get_close_matches(parts[-1], known, n=1)
         fix = f"Did you mean {near[0]}?" if near else "Remove it."
         return Problem(str(path), line, key, UNKNOWN, fix)
     if error["type"] == "missing":
+        line = _line(text, "organization") if nested else line
         return Problem(str(path), line, key, "it is missing.", "Add it; `ciconia init` writes an example.")
     return Problem(
         str(path),

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ import typer
 
 from idp.app import Application
 from idp.cli.console import problems, say, taken
+from idp.configuration import load_configuration
 from idp.keys.folder import create_keys
 from idp.logs import configure_logs
 from idp.server import Server, bind
@@ -22,14 +24,28 @@ from policies.errors import Misconfigured, StoreUnavailable
 Folder = Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 FOLDERS = ("purposes", "parties", "providers", "metadata")
+NODE_FOLDERS = ("nodes", "providers", "metadata")
 EXAMPLE_ISSUER = "https://login.city.example"
+EXAMPLE_NODE = "https://node.country.example"
+# ISO 3166-1 leaves XX to its users: no country will ever have it
+NO_COUNTRY = "XX"
+
+
+class Role(StrEnum):
+    """What a broker is for."""
+
+    CITY = "city"
+    NODE = "node"
 
 
 def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is new or empty.")],
     issuer: Annotated[
-        str, typer.Option(help="The https address under which browsers will reach the broker.")
-    ] = EXAMPLE_ISSUER,
+        str, typer.Option(help="The https address under which browsers will reach the broker.", show_default=EXAMPLE_ISSUER)
+    ] = "",
+    role: Annotated[
+        Role, typer.Option(help="city: serves relying parties. node: answers other countries about its own citizens.")
+    ] = Role.CITY,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -37,11 +53,12 @@ def init(
 
     Example: ciconia init city && ciconia serve --config city
     """
+    issuer = issuer or (EXAMPLE_NODE if role is Role.NODE else EXAMPLE_ISSUER)
     if taken(directory):
         say(f"{directory} is not an empty folder: name a new one, so that nothing of yours is overwritten.", error=True)
         raise typer.Exit(2)
     try:
-        settings = _make(directory, issuer)
+        settings = _make(directory, issuer, role)
     except Misconfigured as error:
         problems(error, as_json=as_json)
         raise typer.Exit(2) from None
@@ -51,24 +68,32 @@ def init(
     if as_json:
         print(json.dumps({"directory": str(directory.resolve()), "issuer": settings.issuer, "listen": settings.listen}))
         return
-    say(f"Made {directory}: settings in {SETTINGS_FILE}, fresh keys in keys/, and no country and no service yet.")
+    lacks = "no identity provider and no country that may ask" if role is Role.NODE else "no country and no service"
+    say(f"Made {directory}: settings in {SETTINGS_FILE}, fresh keys in keys/, and {lacks} yet.")
     say(f"Next: ciconia serve --config {directory}")
 
 
-def _make(directory: Path, issuer: str) -> Settings:
+def _text(role: Role, issuer: str) -> str:
+    """The settings of a role: what all have, then its own."""
+    here = resources.files("idp.cli")
+    text = "".join(here.joinpath(name).read_text(encoding="utf-8") for name in ("init.toml", f"init_{role}.toml"))
+    return text.replace("@ISSUER@", issuer).replace("@ROLE@", role).replace("@COUNTRY@", NO_COUNTRY)
+
+
+def _make(directory: Path, issuer: str, role: Role) -> Settings:
     """Write the whole folder, or leave nothing of ours in it."""
+    folders = NODE_FOLDERS if role is Role.NODE else FOLDERS
     made_here = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
     try:
-        text = resources.files("idp.cli").joinpath("init.toml").read_text(encoding="utf-8").replace("@ISSUER@", issuer)
-        (directory / SETTINGS_FILE).write_text(text, encoding="utf-8")
+        (directory / SETTINGS_FILE).write_text(_text(role, issuer), encoding="utf-8")
         settings = load_settings(directory)
         create_keys(settings.key_folder, settings.origin, settings.tenant)
-        for name in FOLDERS:
+        for name in folders:
             (directory / name).mkdir()
     except (Misconfigured, OSError):
         # It was new or empty, so everything in it is ours: half a configuration would only be in the way of the next try
-        for name in ("keys", *FOLDERS):
+        for name in ("keys", *folders):
             shutil.rmtree(directory / name, ignore_errors=True)
         (directory / SETTINGS_FILE).unlink(missing_ok=True)
         if made_here:
@@ -85,6 +110,7 @@ def serve(config: Folder) -> None:
     configure_logs()
     try:
         settings = load_settings(config)
+        nodes = load_configuration(config).nodes
         migrate_database(settings.database_url)
         application = Application(config)
     except Misconfigured as error:
@@ -106,6 +132,8 @@ def serve(config: Folder) -> None:
         )
         raise typer.Exit(1) from None
     say(f"{settings.issuer} is served at http://{settings.listen}. Ctrl-C ends it.")
+    if settings.role == "node" and not nodes:
+        say("Nobody may ask it yet: put a file for each country's node into nodes/.")
     server = Server(application.asgi, listening, trusted=settings.trusted_proxies)
     for number in (signal.SIGINT, signal.SIGTERM):
         # uvicorn sends itself the signal once more when it has ended: with its default, SIGTERM would kill us there,

@@ -191,3 +191,61 @@ def test_what_is_no_utf8_or_not_there_is_one_problem(tmp_path: Path) -> None:
     (tmp_path / SETTINGS_FILE).write_bytes(b'issuer = "\xff"')
     with pytest.raises(Misconfigured, match="no TOML"):
         load_settings(tmp_path)
+
+
+NODE = """\
+role = "node"
+country = "EE"
+probe_seconds = 0.5
+[organization]
+name = "State Information System Authority"
+url = "https://node.example/about"
+support = "support@node.example"
+technical = "technical@node.example"
+"""
+
+
+def test_a_node_says_for_which_country_and_who_runs_it(tmp_path: Path) -> None:
+    settings = _load(tmp_path, HTTPS + NODE)
+    assert (settings.role, settings.country, settings.probe_seconds) == ("node", "EE", 0.5)
+    assert settings.organization is not None
+    assert (settings.organization.name, settings.organization.display_name) == ("State Information System Authority", "")
+
+
+def test_without_a_word_it_is_a_city_that_takes_no_part_in_eidas(tmp_path: Path) -> None:
+    settings = _load(tmp_path, HTTPS)
+    assert (settings.role, settings.country, settings.organization) == ("city", "", None)
+
+
+def test_a_node_without_country_or_organization_is_told_both_at_once_with_a_bad_issuer(tmp_path: Path) -> None:
+    problems = _problems(tmp_path, 'issuer = "http://node.example"\n\nrole = "node"\n')
+    assert [(problem.line, problem.key) for problem in problems] == [(1, "issuer"), (1, "country"), (1, "organization")]
+    assert "one country" in problems[1].what
+    assert "[organization]" in problems[2].fix
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key"),
+    [
+        ('"node"', '"village"', 2, "role"),
+        ('"EE"', '"ee"', 3, "country"),
+        ('"EE"', '"EST"', 3, "country"),
+        ("0.5", "0.05", 4, "probe_seconds"),
+        ("0.5", "7200", 4, "probe_seconds"),
+        ("name = ", "nam = ", 6, "organization.nam"),
+        ('"support@node.example"', '"support"', 8, "organization.support"),
+        ('"https://node.example/about"', '"node.example"', 7, "organization.url"),
+        ('"https://node.example/about"', '"javascript:alert(1)"', 7, "organization.url"),
+        ('url = "https://node.example/about"\n', "", 5, "organization.url"),
+        ('"State Information System Authority"', '""', 6, "organization.name"),
+    ],
+)
+def test_a_fault_of_a_nodes_settings_is_told_with_its_line(tmp_path: Path, old: str, new: str, line: int, key: str) -> None:
+    assert old in NODE
+    problems = _problems(tmp_path, HTTPS + NODE.replace(old, new, 1))
+    assert (line, key) in [(problem.line, problem.key) for problem in problems]
+
+
+def test_a_misspelled_name_in_the_organization_names_the_one_that_was_meant(tmp_path: Path) -> None:
+    problems = _problems(tmp_path, HTTPS + NODE.replace("technical =", "tecnical ="))
+    assert "Did you mean technical?" in [problem.fix for problem in problems]

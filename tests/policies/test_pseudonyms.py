@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from policies.errors import AssertionRejected, Misconfigured
 from policies.parties import Sector, SubjectNamespace, Tenant
-from policies.pseudonyms import pairwise_subject
+from policies.pseudonyms import country_identifier, pairwise_subject
 
 KEY = bytes(range(32))
 PARTS = st.text(string.printable, min_size=1, max_size=12)
@@ -91,4 +91,98 @@ def test_an_unnamed_scope_is_refused(missing: str) -> None:
 def test_people_without_an_identifier_are_not_one_person() -> None:
     with pytest.raises(AssertionRejected) as refused:
         sub(who="")
+    assert refused.value.check == "subject_empty"
+
+
+# -- between countries -------------------------------------------------------------------------------------------------
+
+COUNTRIES = st.text(string.ascii_uppercase, min_size=2, max_size=2)
+
+
+def identifier(
+    *,
+    key: bytes = KEY,
+    tenant: str = "node",
+    sending: str = "EE",
+    receiving: str = "NL",
+    namespace: str = "demo/EE",
+    who: str = "EE1",
+) -> str:
+    return country_identifier(key, Tenant(tenant), sending, receiving, SubjectNamespace(namespace), who)
+
+
+@pytest.mark.spec("eidas.md §5 PersonIdentifier")
+def test_an_identifier_between_countries_is_what_the_decision_says_byte_for_byte() -> None:
+    assert identifier() == "EE/NL/" + by_hand(KEY, b"country 1", b"node", b"EE", b"NL", b"demo/EE", b"EE1")
+    assert identifier() == identifier()
+
+
+@pytest.mark.spec("eidas.md §5 PersonIdentifier")
+@given(COUNTRIES, COUNTRIES, PARTS, PARTS)
+def test_an_identifier_begins_with_both_countries_and_has_one_length(
+    sending: str, receiving: str, namespace: str, who: str
+) -> None:
+    found = identifier(sending=sending, receiving=receiving, namespace=namespace, who=who)
+    assert re.fullmatch(f"{sending}/{receiving}/[a-z2-7]{{52}}", found)
+    assert len(found) <= 256
+
+
+@given(COUNTRIES, COUNTRIES, PARTS)
+def test_two_receiving_countries_learn_nothing_in_common(one: str, other: str, who: str) -> None:
+    same = identifier(receiving=one, who=who)[6:] == identifier(receiving=other, who=who)[6:]
+    assert same == (one == other)
+
+
+@given(PARTS, PARTS, PARTS)
+def test_moving_the_border_between_two_parts_changes_the_identifier(first: str, middle: str, last: str) -> None:
+    assert identifier(namespace=first + middle, who=last) != identifier(namespace=first, who=middle + last)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"tenant": "other"},
+        {"sending": "LV"},
+        {"receiving": "LV"},
+        {"sending": "NL", "receiving": "EE"},
+        {"namespace": "demo/LV"},
+        {"who": "EE2"},
+        {"who": "ee1"},
+        {"key": bytes(32)},
+    ],
+)
+def test_every_part_makes_another_identifier(other: dict[str, str]) -> None:
+    assert identifier(**other)[6:] != identifier()[6:]  # type: ignore[arg-type] # one of the cases holds a key
+
+
+@given(PARTS, PARTS, PARTS)
+def test_no_subject_of_a_sector_is_an_identifier_of_a_country(tenant: str, namespace: str, who: str) -> None:
+    between = identifier(tenant=tenant, namespace=namespace, who=who)[6:]
+    assert between != sub(tenant=tenant, sector="NL", namespace=namespace, who=who)
+    assert between != sub(tenant=tenant, sector="EENL", namespace=namespace, who=who)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"tenant": ""},
+        {"namespace": ""},
+        {"sending": ""},
+        {"sending": "ee"},
+        {"receiving": ""},
+        {"receiving": "NLD"},
+        {"receiving": "N/"},
+        {"receiving": "NL\n"},
+        {"key": bytes(31)},
+        {"key": b""},
+    ],
+)
+def test_an_identifier_without_key_scope_or_country_is_refused(fault: dict[str, str]) -> None:
+    with pytest.raises(Misconfigured):
+        identifier(**fault)  # type: ignore[arg-type] # two of the cases hold a key
+
+
+def test_citizens_without_an_identifier_are_not_one_citizen() -> None:
+    with pytest.raises(AssertionRejected) as refused:
+        identifier(who="")
     assert refused.value.check == "subject_empty"

@@ -1,5 +1,6 @@
 """`ciconia init`, `migrate` and the help: what an operator meets first."""
 
+import shutil
 import stat
 import tomllib
 from pathlib import Path
@@ -8,9 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from idp.cli import app
-from idp.settings import Settings
+from idp.configuration import load_configuration
+from idp.settings import Settings, load_settings
 from policies.load import load
-from tests.idp.cli.command import ciconia, json_of
+from policies.load.roles import problems_of_role
+from tests.idp.cli.command import ciconia, json_of, listen_on_a_free_port, serving
+from tests.policies.load.files import PEM
 
 COMMANDS = (
     ("demo",),
@@ -37,10 +41,69 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_setting_stands_in_the_file_with_a_comment_before_it(made: Path) -> None:
     text = (made / "ciconia.toml").read_text(encoding="utf-8")
-    assert set(tomllib.loads(text)) == set(Settings.model_fields) - {"folder", "demo"}
+    # Nobody could guess who runs it: that one is an example in a comment
+    assert set(tomllib.loads(text)) == set(Settings.model_fields) - {"folder", "demo", "organization"}
+    assert "# [organization]\n# name = " in text
+    assert load_settings(made).role == "city"
     lines = text.splitlines()
     settings = [number for number, line in enumerate(lines) if line and not line.startswith("#")]
     assert all(lines[number - 1].startswith("#") for number in settings)
+
+
+def test_the_example_of_who_runs_it_holds_when_its_hashes_are_taken_away(made: Path, tmp_path: Path) -> None:
+    text = (made / "ciconia.toml").read_text(encoding="utf-8")
+    start, end = text.index("# [organization]"), text.index("# Purposes stand in")
+    opened = text[:start] + text[start:end].replace("# ", "")
+    (tmp_path / "ciconia.toml").write_text(opened, encoding="utf-8")
+    organization = load_settings(tmp_path).organization
+    assert organization is not None
+    assert organization.support == "support@storkhaven.example"
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that `init --role node` made."""
+    folder = tmp_path_factory.mktemp("node") / "node"
+    run = ciconia("init", folder, "--role", "node")
+    assert run.returncode == 0, run.stderr
+    assert "no identity provider and no country that may ask yet" in run.stdout
+    return folder
+
+
+def test_a_node_gets_the_folders_of_a_node_and_settings_that_fit_together(node: Path) -> None:
+    assert {path.name for path in node.iterdir()} == {"ciconia.toml", "keys", "metadata", "nodes", "providers"}
+    settings = load_settings(node)
+    assert (settings.role, settings.issuer) == ("node", "https://node.country.example")
+    assert set(tomllib.loads((node / "ciconia.toml").read_text(encoding="utf-8"))) == (
+        set(Settings.model_fields) - {"folder", "demo"}
+    )
+    # ISO 3166-1 leaves XX to its users: nobody is answered for by mistake
+    assert settings.country == "XX"
+    assert settings.organization is not None
+    whole = load_configuration(node)
+    assert problems_of_role(whole, settings.role, settings.country, organization=True) == ()
+
+
+def test_the_node_in_the_comments_is_one_that_is_read(node: Path) -> None:
+    text = (node / "ciconia.toml").read_text(encoding="utf-8")
+    example = "\n".join(line.removeprefix("#   ") for line in text.splitlines() if line.startswith("#   "))
+    found = load({"nodes/nl.toml": example.encode(), "metadata/nl.pem": PEM.encode()}).nodes
+    assert [one.peer.country for one in found.values()] == ["NL"]
+
+
+def test_a_fresh_node_starts_and_says_that_nobody_may_ask_it_yet(node: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(node, tmp_path / "node")
+    port = listen_on_a_free_port(copy)
+    with serving(copy, tmp_path / "log") as served:
+        assert served.first_line == f"https://node.country.example is served at http://127.0.0.1:{port}. Ctrl-C ends it.\n"
+        assert served.process.stdout is not None
+        assert served.process.stdout.readline().startswith("Nobody may ask it yet: ")
+
+
+def test_there_is_no_third_role(tmp_path: Path) -> None:
+    run = CliRunner().invoke(app, ["init", str(tmp_path / "new"), "--role", "village"])
+    assert run.exit_code == 2
+    assert not list(tmp_path.iterdir())
 
 
 def test_there_is_no_party_yet_and_a_folder_for_each_kind(made: Path) -> None:

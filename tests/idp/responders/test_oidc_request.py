@@ -351,6 +351,39 @@ def test_a_wish_never_goes_below_what_the_purpose_needs() -> None:
     assert accepted(city, claims=essential).minimum_assurance == SUBSTANTIAL
 
 
+@pytest.mark.parametrize(
+    ("values", "country", "level"),
+    [
+        ("country:EE", "EE", LOW),
+        ("high country:EE", "EE", HIGH),
+        ("country:EE urn:unknown substantial", "EE", SUBSTANTIAL),
+        ("", "", LOW),
+        # other spellings are values that we do not know: they change nothing
+        ("country:ee", "", LOW),
+        ("country:EST", "", LOW),
+        ("country:", "", LOW),
+        ("Country:EE", "", LOW),
+        ("country:EE\n", "", LOW),
+        ("xcountry:EE", "", LOW),
+    ],
+)
+def test_the_country_that_a_service_names_is_one_value_among_the_levels(
+    values: str, country: str, level: LevelOfAssurance
+) -> None:
+    found = accepted(City(), acr_values=values)
+    assert (found.country, found.minimum_assurance) == (country, level)
+
+
+@pytest.mark.parametrize("values", ["country:EE country:LV", "country:EE high country:EE"])
+def test_two_countries_are_an_error(values: str) -> None:
+    assert error(acr_values=values) == "invalid_request"
+
+
+def test_an_essential_acr_names_no_country() -> None:
+    claims = '{"id_token":{"acr":{"values":["country:EE","low"]}}}'
+    assert accepted(City(), claims=claims).country == ""
+
+
 @pytest.mark.spec("OpenID Connect Core §5.5.1.1")
 def test_an_essential_acr_counts_before_acr_values() -> None:
     claims = '{"id_token":{"acr":{"essential":true,"values":["http://eidas.europa.eu/LoA/high","urn:other"]}}}'

@@ -78,6 +78,44 @@ subject = "urn:oid:1.3.6.1.4.1.25178.1.2.15"
 "urn:x:card" = "high"
 "http://eidas.europa.eu/LoA/substantial" = "low"
 """
+COUNTRY_NODE = """\
+id = "lv"
+title.en = "Latvia"
+protocol = "eidas"
+country = "LV"
+namespace = "eidas/LV"
+entity_id = "https://node.lv.example/eidas/metadata"
+metadata_certificate = "metadata/node.pem"
+metadata_digest = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
+networks = ["10.1.0.0/16", "fd00:1::/48"]
+binding = "post"
+
+[assurance]
+"http://eidas.europa.eu/LoA/high" = "high"
+"http://eidas.europa.eu/NotNotified/LoA/substantial" = "low"
+"""
+NODE = """\
+id = "nl"
+title.en = "Node of the Netherlands"
+country = "NL"
+entity_id = "https://node.nl.example/eidas/metadata"
+metadata_url = "https://metadata.nl.example/node.xml"
+metadata_certificate = "metadata/node.pem"
+tell_refusal = true
+"""
+# made by `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=metadata`; its key is gone
+PEM = """\
+-----BEGIN CERTIFICATE-----
+MIIBfDCCASGgAwIBAgIUOSD9wyLvUkmTdbOPutLGXx7FoSEwCgYIKoZIzj0EAwIw
+EzERMA8GA1UEAwwIbWV0YWRhdGEwHhcNMjYxMTI1MTQxMzA0WhcNMzYxMTIyMTQx
+MzA0WjATMREwDwYDVQQDDAhtZXRhZGF0YTBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABM96SB3Eu7BjppmZaIybXncwEbB/smZcBFdboTH6UyB5LjdliJhigks74L6c
+N5jlE/uzDlw17peGKjd1mqC1B42jUzBRMB0GA1UdDgQWBBRf4vQ6+9U4QdZAWNRw
+iDPAXq/FYTAfBgNVHSMEGDAWgBRf4vQ6+9U4QdZAWNRwiDPAXq/FYTAPBgNVHRMB
+Af8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQC57vfJZeFlUmX9kK65FHhpCVU/
+ghOykH0HIAVgw6sp8AIhAPm83dKTQkYFDg7QOZymXk+FAf7Cu2c3yk85OUKhjX40
+-----END CERTIFICATE-----
+"""
 OWN = """\
 [attributes.library_card]
 kind = "text"
@@ -91,6 +129,9 @@ FILES = {
     "parties/fares.jwks.json": JWKS,
     "providers/demo-ee.toml": PROVIDER,
     "metadata/demo-ee.xml": "<EntityDescriptor/>",
+    "providers/lv.toml": COUNTRY_NODE,
+    "nodes/nl.toml": NODE,
+    "metadata/node.pem": PEM,
     "catalogue.toml": OWN,
 }
 

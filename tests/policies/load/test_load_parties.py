@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from policies.errors import Misconfigured
 from policies.load import load
 from policies.load.redirects import OURS, fault_of_redirect_uri
+from policies.parties import ClientId
 from tests.policies.load.files import FILES, files, problem_of, problems_of
 
 PARKING, FARES = "parties/parking.toml", "parties/fares.toml"
@@ -39,6 +40,12 @@ PARKING, FARES = "parties/parking.toml", "parties/fares.toml"
             "id_token_signed_response_alg",
             "RS256",
         ),
+        ("[attributes]", 'sp_type = "Public"\n[attributes]', 9, "sp_type", '"public", "private"'),
+        ("[attributes]", 'requester_id = "parking"\n[attributes]', 9, "requester_id", "URI"),
+        ("[attributes]", 'requester_id = "https://x.example/ y"\n[attributes]', 9, "requester_id", "URI"),
+        ("[attributes]", f'requester_id = "urn:{"x" * 1001}"\n[attributes]', 9, "requester_id", "URI"),
+        ("[attributes]", 'blind = "no"\n[attributes]', 9, "blind", "true"),
+        ("[attributes]", 'blind = true\nrequester_id = "urn:x"\n[attributes]', 10, "requester_id", "one of the two"),
         ("[attributes]", 'jwks = "parties/fares.jwks.json"\n[attributes]', 9, "jwks", "leave it out"),
         (
             "[attributes]",
@@ -96,6 +103,17 @@ def test_a_key_set_that_cannot_work_is_a_problem_and_is_not_quoted(jwks: str, wh
     assert (found.file, found.line, found.key) == (FARES, 8, "jwks")
     assert what in found.what
     assert "-part" not in str(found)
+
+
+@pytest.mark.spec("decisions.md 19")
+def test_a_party_says_what_other_countries_are_told_of_it() -> None:
+    told = 'sp_type = "private"\nrequester_id = "https://parking.example/"\n\n[attributes]'
+    party = load(files(**{PARKING: FILES[PARKING].replace("[attributes]", told)})).parties[ClientId("parking")]
+    assert (party.sp_type, party.requester_id, party.blind) == ("private", "https://parking.example/", False)
+    party = load(files()).parties[ClientId("parking")]
+    assert (party.sp_type, party.requester_id, party.blind) == ("public", "", False)
+    blind = load(files(**{PARKING: FILES[PARKING].replace("[attributes]", "blind = true\n[attributes]")}))
+    assert blind.parties[ClientId("parking")].blind
 
 
 @pytest.mark.parametrize(
@@ -190,6 +208,6 @@ def test_no_problem_quotes_a_hash_of_a_secret() -> None:
 
 @given(st.binary(max_size=80))
 def test_whatever_stands_in_a_file_is_told_as_a_problem(content: bytes) -> None:
-    for name in ("purposes/x.toml", "parties/x.toml", "providers/x.toml", "catalogue.toml"):
+    for name in ("purposes/x.toml", "parties/x.toml", "providers/x.toml", "nodes/x.toml", "catalogue.toml"):
         with pytest.raises(Misconfigured):
             load({name: content})

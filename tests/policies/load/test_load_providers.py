@@ -27,6 +27,16 @@ FILE = "providers/demo-ee.toml"
         ('subject = "urn:oid:1.3.6.1.4.1.25178.1.2.15"', "subject = 1", 8, "subject", "NameID"),
         ('"family_name"', '"familyname"', 11, "attributes.urn:oid:2.5.4.4", "`family_name`"),
         ('"family_name"', '"family_name.first"', 11, "attributes.urn:oid:2.5.4.4", "family_name."),
+        ('"family_name"', '"family_name."', 11, "attributes.urn:oid:2.5.4.4", "family_name, family_name.latin"),
+        ('"family_name"', '"birthdate.latin"', 11, "attributes.urn:oid:2.5.4.4", "birthdate."),
+        ('"address.locality"', '"address.latin"', 12, "attributes.urn:oid:2.5.4.7", "address.street"),
+        ('"address.locality"', '"given_name.latin"', 12, "attributes.urn:oid:2.5.4.7", '"given_name"'),
+        ('binding = "post"', 'notified = "yes"', 7, "notified", "true"),
+        ('binding = "post"', 'protocol = "stork"', 7, "protocol", '"saml", "eidas"'),
+        ('binding = "post"', 'metadata_url = "https://x.example"', 7, "metadata_url", 'protocol = "eidas"'),
+        ('binding = "post"', 'metadata_certificate = "metadata/node.pem"', 7, "metadata_certificate", "leave it out"),
+        ('binding = "post"', 'metadata_digest = ""', 7, "metadata_digest", "leave it out"),
+        ('binding = "post"', 'networks = ["10.0.0.0/8"]', 7, "networks", "leave it out"),
         ('"family_name"', "1", 11, "attributes.urn:oid:2.5.4.4", "family_name"),
         ('"address.locality"', '"address"', 12, "attributes.urn:oid:2.5.4.7", "address.street"),
         ('"address.locality"', '"address.town"', 12, "attributes.urn:oid:2.5.4.7", "address.locality"),
@@ -108,6 +118,27 @@ def test_why_a_name_cannot_be_an_own_attributes_is_said() -> None:
     (odd,) = problems_of({"catalogue.toml": b'[attributes.E-mail]\nkind="text"\ntitle.en="X"\nclaim="x"\n'})
     assert known.what == "is in the catalogue already."
     assert odd.what == "is no name of an attribute."
+
+
+def test_the_latin_spelling_of_a_name_is_read_beside_the_name_and_never_for_it() -> None:
+    text = FILES[FILE].replace("[assurance]", '"urn:x:latin" = "family_name.latin"\n\n[assurance]')
+    provider = load(files(**{FILE: text})).providers[ProviderId("demo-ee")]
+    assert provider.latin == {"urn:x:latin": AttributeName("family_name")}
+    assert "urn:x:latin" not in provider.attributes
+    assert provider.attributes["urn:oid:2.5.4.4"] == (AttributeName("family_name"), "")
+
+
+def test_two_latin_spellings_of_one_name_are_a_problem() -> None:
+    twice = '"urn:x:latin" = "family_name.latin"\n"urn:x:again" = "family_name.latin"\n\n[assurance]'
+    (found,) = problems_of(files(**{FILE: FILES[FILE].replace("[assurance]", twice)}))
+    assert (found.line, found.key) == (15, "attributes.urn:x:again")
+
+
+@pytest.mark.parametrize("notified", [True, False])
+def test_whether_a_scheme_is_notified_is_said_and_otherwise_it_is_not(*, notified: bool) -> None:
+    text = FILES[FILE].replace('binding = "post"', f"notified = {str(notified).lower()}")
+    assert load(files(**{FILE: text})).providers[ProviderId("demo-ee")].notified is notified
+    assert not load(files()).providers[ProviderId("demo-ee")].notified
 
 
 @pytest.mark.parametrize("level", ["low", "substantial", "high"])

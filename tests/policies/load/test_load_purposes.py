@@ -31,6 +31,12 @@ FILE = "purposes/parking.toml"
         ('basis = "public_task"\n', "", 1, "basis", "public_task"),
         ('"public_task"', '"we want it"', 4, "basis", "legal_obligation"),
         ('law.en = "Parking by-law, section 7"\n', "", 1, "law", "law.en"),
+        # for whose citizens
+        ("law.en", "countries = []\nlaw.en", 5, "countries", "every country"),
+        ("law.en", 'countries = "EE"\nlaw.en', 5, "countries", "ISO 3166-1"),
+        ("law.en", 'countries = ["EE", "EE"]\nlaw.en', 5, "countries", "ISO 3166-1"),
+        ("law.en", 'countries = [\n"EE",\n"ee"]\nlaw.en', 7, "countries", "ISO 3166-1"),
+        ("law.en", 'countries = ["Estonia"]\nlaw.en', 5, "countries", "ISO 3166-1"),
         # what else a lawyer must find
         ("title.en", "title.lv", 2, "title.en", "title.en"),
         ("title.et", "title.Estonian", 3, "title.Estonian", "zh-Hans"),
@@ -49,6 +55,12 @@ def test_a_fault_of_a_purpose_is_told_with_line_key_and_fix(old: str, new: str, 
     assert (found.file, found.line, found.key) == (FILE, line, key)
     assert fix in found.fix
     assert found.what
+
+
+def test_a_purpose_may_be_for_the_citizens_of_some_countries() -> None:
+    text = PURPOSE.replace("law.en", 'countries = ["EE", "LV"]\nlaw.en')
+    assert load({FILE: text.encode()}).purposes[PurposeId("resident-parking")].countries == ("EE", "LV")
+    assert load({FILE: PURPOSE.encode()}).purposes[PurposeId("resident-parking")].countries == ()
 
 
 def test_a_purpose_without_a_controller_is_a_problem() -> None:

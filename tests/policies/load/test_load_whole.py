@@ -75,6 +75,7 @@ def test_the_citys_own_attribute_is_in_the_catalogue() -> None:
 def test_an_empty_configuration_is_one_in_which_nobody_can_ask() -> None:
     empty = load({})
     assert (empty.purposes, empty.parties, empty.providers, empty.examples) == ({}, {}, {}, {})
+    assert empty.nodes == {}
     assert empty.catalogue is STANDARD
 
 
@@ -103,7 +104,8 @@ def test_all_problems_of_all_files_come_at_once_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "key"), [("purposes/parking", "id"), ("parties/parking", "client_id"), ("providers/demo-ee", "id")]
+    ("folder", "key"),
+    [("purposes/parking", "id"), ("parties/parking", "client_id"), ("providers/demo-ee", "id"), ("nodes/nl", "id")],
 )
 def test_an_id_that_stands_twice_is_a_problem_of_the_second_file(folder: str, key: str) -> None:
     again = folder.split("/", maxsplit=1)[0] + "/zz.toml"
@@ -118,6 +120,13 @@ def test_two_providers_of_one_entity_are_a_problem() -> None:
     assert {one.file for one in found} == {"providers/zz.toml"}
     # one namespace, too: each could speak of the other's citizens
     assert {one.key for one in found} == {"entity_id", "namespace"}
+
+
+def test_a_node_that_is_asked_and_one_that_asks_are_two_entities() -> None:
+    both = FILES["nodes/nl.toml"].replace("https://node.nl.example/", "https://node.lv.example/")
+    (found,) = problems_of(files(**{"nodes/nl.toml": both}))
+    assert (found.file, found.line, found.key) == ("nodes/nl.toml", 1, "entity_id")
+    assert "providers/lv.toml:1 already" in found.what
 
 
 def test_an_unknown_purpose_of_a_party_is_a_problem_with_the_nearest_known() -> None:
