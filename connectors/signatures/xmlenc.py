@@ -229,9 +229,9 @@ def _read(holder: Element, profile: Profile) -> _Encrypted:
         raise AssertionRejected("cipher_reference", "ciphertext that lies elsewhere")
     if any(str(found.tag).endswith("}RetrievalMethod") for found in holder.iter("*")):
         raise AssertionRejected("retrieval_method", "a key that lies elsewhere")
+    (data,) = _children(holder, "encrypted_data", frozenset(), (XENC, "EncryptedData"))
     if holder.find(f".//{{{XENC}}}CarriedKeyName") is not None or len(list(holder.iter(f"{{{XENC}}}EncryptedKey"))) != 1:
         raise AssertionRejected("encrypted_key", "not exactly one EncryptedKey, or one with a name")
-    (data,) = _children(holder, "encrypted_data", frozenset(), (XENC, "EncryptedData"))
     method, info, cipher = _children(
         data, "encrypted_data", frozenset({"Type", "Id"}), (XENC, "EncryptionMethod"), (DS, "KeyInfo"), (XENC, "CipherData")
     )

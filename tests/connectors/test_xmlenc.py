@@ -1,0 +1,585 @@
+"""Encrypted assertions of another node: a closed form, one answer for every failure, the whole plan for the plaintext."""
+
+import base64
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import xmlsec
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256, HashAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from lxml import etree
+from xmlsec import constants
+
+from connectors import profiles
+from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, EIDAS, SAML2INT
+from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.parse import Element
+from connectors.signatures.shapes import ENCRYPTED_RESPONSE
+from connectors.signatures.xmldsig import verify
+from connectors.signatures.xmlenc import encrypt, open_assertion
+from connectors.signatures.xmlsign import sign_enveloped
+from policies.errors import AssertionRejected, SignatureInvalid
+from tests.connectors import crossing, forge
+from tests.connectors.crossing import (
+    DIGEST_URIS,
+    MORE,
+    PSS,
+    XENC,
+    XENC11,
+    Encryption,
+    assertion,
+    by,
+    node,
+    opened,
+    outer,
+    response,
+    unwrapper,
+)
+from tests.connectors.forge import DS, SAML, Reply
+
+GOOD = Encryption()
+Edit = Callable[[Element], None]
+
+
+def check_of(octets: bytes) -> str:
+    with pytest.raises(AssertionRejected) as refusal:
+        opened(octets)
+    return refusal.value.check
+
+
+def part(holder: Element, name: str, number: int = 0) -> Element:
+    return list(holder.iter(f"{{*}}{name}"))[number]
+
+
+# -- what is read ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.spec("eidas.md §7")
+@pytest.mark.parametrize("content", [AES128_GCM, AES192_GCM, AES256_GCM])
+@pytest.mark.parametrize("bits", [256, 384, 512])
+def test_aes_gcm_with_rsa_oaep_of_sha_2_is_opened(content: str, bits: int) -> None:
+    made = replace(
+        GOOD, content=content, hashes=(bits, bits), digest=DIGEST_URIS[bits], mgf=f"{XENC11}mgf1sha{bits}"
+    ).element()
+    found = opened(response(made))
+    root = etree.fromstring(found.octets)
+    assert root.tag == f"{{{SAML}}}Assertion"
+    assert root.get("ID") == Reply().assertion_id
+    assert "Õunapuu-李".encode() in found.octets
+    assert found.key_id == crossing.pinned(node("peer")).key_id
+    assert "Õunapuu" not in repr(found)
+
+
+def test_the_hash_and_the_mask_may_differ_and_come_in_either_order() -> None:
+    def turned(holder: Element) -> None:
+        method = part(holder, "EncryptionMethod", 1)
+        method.append(method[0])
+
+    made = replace(GOOD, hashes=(256, 512), mgf=f"{XENC11}mgf1sha512", edit=turned).element()
+    assert opened(response(made)).octets.startswith(b"<saml:Assertion")
+
+
+def test_types_of_values_keep_their_prefix() -> None:
+    """`xsi:type="xs:string"` names a namespace in its text, which exclusive C14N alone would drop."""
+    root = etree.fromstring(opened(response(GOOD.element())).octets)
+    assert part(root, "AttributeValue").nsmap["xs"] == "http://www.w3.org/2001/XMLSchema"
+
+
+@pytest.mark.parametrize("ours", [("ours", "older"), ("older", "ours"), ("another", "older", "ours")])
+def test_a_message_to_any_of_our_keys_is_opened_while_they_change(ours: tuple[str, ...]) -> None:
+    for recipient in ours:
+        made = replace(GOOD, recipient=recipient).element()
+        assert opened(response(made), ours=ours).octets.startswith(b"<saml:Assertion")
+
+
+@pytest.mark.parametrize("algorithm", [PSS.format(256), PSS.format(512)])
+def test_an_assertion_may_have_a_signature_of_its_own(algorithm: str) -> None:
+    signed = forge.signed(assertion(), [Reply().assertion_id], node("peer"), by(algorithm))
+    found = opened(response(replace(GOOD, plaintext=signed).element()))
+    assert b"Signature" not in found.octets
+    assert found == opened(response(GOOD.element()))
+
+
+def test_sha_1_inside_oaep_is_opened_for_pinned_providers_alone() -> None:
+    """Design §3: deployed identity providers of saml2int still send it, and it is no weakness there."""
+    plain = replace(GOOD, transport=f"{XENC}rsa-oaep-mgf1p", hashes=(1, 1), digest=profiles.SHA1, mgf=None)
+    for made in (plain, replace(plain, digest=None), replace(plain, transport=f"{XENC11}rsa-oaep")):
+        octets = response(made.element())
+        assert opened(octets, SAML2INT).octets.startswith(b"<saml:Assertion")
+        with pytest.raises(AssertionRejected):
+            opened(octets)
+
+
+# -- refused by name, before a private key is used -------------------------------------------------------------------------
+
+
+def rename(name: str, number: int, attribute: str, value: str | None) -> Edit:
+    def edit(holder: Element) -> None:
+        found = part(holder, name, number)
+        if value is None:
+            del found.attrib[attribute]
+        else:
+            found.set(attribute, value)
+
+    return edit
+
+
+def into(name: str, xml: str, number: int = 0, place: int = 99) -> Edit:
+    def edit(holder: Element) -> None:
+        spaces = f'xmlns:xenc="{XENC}" xmlns:ds="{DS}" xmlns:xenc11="{XENC11}" xmlns:saml="{SAML}"'
+        part(holder, name, number).insert(place, etree.fromstring(f"<r {spaces}>{xml}</r>")[0])
+
+    return edit
+
+
+def twice(name: str, number: int = 0) -> Edit:
+    """A second one beside it, with an Id of its own."""
+
+    def edit(holder: Element) -> None:
+        found = part(holder, name, number)
+        second = copy.deepcopy(found)
+        for element in second.iter():
+            if element.get("Id"):
+                element.set("Id", f"{element.get('Id')}2")
+        found.addnext(second)
+
+    return edit
+
+
+def text(name: str, number: int, value: str) -> Edit:
+    def edit(holder: Element) -> None:
+        part(holder, name, number).text = value
+
+    return edit
+
+
+def beside(holder: Element) -> None:
+    """The EncryptedKey stands beside the EncryptedData, as other profiles have it."""
+    holder.append(part(holder, "EncryptedKey"))
+
+
+def referenced(number: int) -> Edit:
+    def edit(holder: Element) -> None:
+        cipher = part(holder, "CipherData", number)
+        cipher.remove(cipher[0])
+        into("CipherData", '<xenc:CipherReference URI="http://169.254.169.254/"/>', number)(holder)
+
+    return edit
+
+
+OAEP1 = replace(GOOD, hashes=(1, 1))
+REFUSED = [
+    ("content_encryption", "AES-CBC", replace(GOOD, content=f"{XENC}aes256-cbc")),
+    ("content_encryption", "AES-CBC 128", replace(GOOD, content=f"{XENC}aes128-cbc")),
+    ("content_encryption", "triple DES", replace(GOOD, content=f"{XENC}tripledes-cbc")),
+    ("content_encryption", "unknown", replace(GOOD, content="urn:none")),
+    ("content_encryption", "an IV as a parameter", replace(GOOD, edit=into("EncryptionMethod", "<xenc11:IV/>"))),
+    ("content_encryption", "a KeySize", replace(GOOD, edit=into("EncryptionMethod", "<xenc:KeySize>64</xenc:KeySize>"))),
+    ("content_encryption", "two names", replace(GOOD, edit=rename("EncryptionMethod", 0, "Other", AES128_GCM))),
+    ("content_encryption", "without a name", replace(GOOD, edit=rename("EncryptionMethod", 0, "Algorithm", None))),
+    ("key_transport", "RSA 1.5", replace(GOOD, transport=f"{XENC}rsa-1_5")),
+    ("key_transport", "rsa-oaep-mgf1p", replace(GOOD, transport=f"{XENC}rsa-oaep-mgf1p", mgf=None, hashes=(256, 1))),
+    ("key_transport", "ECDH-ES", replace(GOOD, transport=f"{XENC11}ECDH-ES")),
+    (
+        "key_transport",
+        "a label",
+        replace(GOOD, label=b"x", edit=into("EncryptionMethod", "<xenc:OAEPparams>eA==</xenc:OAEPparams>", 1)),
+    ),
+    ("key_transport", "two hashes", replace(GOOD, edit=twice("DigestMethod"))),
+    ("key_transport", "parameters in a parameter", replace(GOOD, edit=into("MGF", "<ds:DigestMethod/>"))),
+    ("oaep_digest", "SHA-1", replace(OAEP1, hashes=(1, 256), digest=profiles.SHA1)),
+    ("oaep_digest", "SHA-1, left out", replace(OAEP1, hashes=(1, 256), digest=None)),
+    ("oaep_digest", "MD5", replace(GOOD, digest=f"{MORE}md5")),
+    ("oaep_mgf", "MGF1 with SHA-1", replace(GOOD, hashes=(256, 1), mgf=profiles.MGF1_SHA1)),
+    ("oaep_mgf", "MGF1 with SHA-1, left out", replace(GOOD, hashes=(256, 1), mgf=None)),
+    ("oaep_mgf", "MGF1 with SHA-224", replace(GOOD, mgf=f"{XENC11}mgf1sha224")),
+    ("cipher_reference", "to the content", replace(GOOD, edit=referenced(1))),
+    ("cipher_reference", "to the key", replace(GOOD, edit=referenced(0))),
+    ("retrieval_method", "for the key", replace(GOOD, edit=into("KeyInfo", '<ds:RetrievalMethod URI="#x"/>'))),
+    ("retrieval_method", "for our own", replace(GOOD, edit=into("KeyInfo", '<ds:RetrievalMethod URI="file:///x"/>', 1))),
+    ("retrieval_method", "of another kind", replace(GOOD, edit=into("KeyInfo", '<xenc11:RetrievalMethod URI="#x"/>'))),
+    (
+        "encrypted_key",
+        "a name to carry",
+        replace(GOOD, edit=into("EncryptedKey", "<xenc:CarriedKeyName>k</xenc:CarriedKeyName>")),
+    ),
+    ("encrypted_key", "two", replace(GOOD, edit=twice("EncryptedKey"))),
+    (
+        "encrypted_key",
+        "none",
+        replace(GOOD, edit=lambda holder: part(holder, "KeyInfo").remove(part(holder, "EncryptedKey"))),
+    ),
+    ("encrypted_key", "a list of what it encrypts", replace(GOOD, edit=into("EncryptedKey", "<xenc:ReferenceList/>"))),
+    ("encrypted_key", "beside a KeyName", replace(GOOD, edit=into("KeyInfo", "<ds:KeyName>k</ds:KeyName>"))),
+    ("encrypted_key", "of a Type", replace(GOOD, edit=rename("EncryptedKey", 0, "Type", f"{XENC}EncryptedKey"))),
+    ("encrypted_key", "text in it", replace(GOOD, edit=text("EncryptedKey", 0, "x"))),
+    ("encrypted_data", "beside the EncryptedData", replace(GOOD, edit=beside)),
+    ("encrypted_data", "Type Content", replace(GOOD, edit=rename("EncryptedData", 0, "Type", f"{XENC}Content"))),
+    ("encrypted_data", "Type of a file", replace(GOOD, edit=rename("EncryptedData", 0, "Type", "text/plain"))),
+    ("encrypted_data", "no Type", replace(GOOD, edit=rename("EncryptedData", 0, "Type", None))),
+    ("encrypted_data", "a MimeType", replace(GOOD, edit=rename("EncryptedData", 0, "MimeType", "text/xml"))),
+    ("encrypted_data", "an Encoding", replace(GOOD, edit=rename("EncryptedData", 0, "Encoding", f"{XENC}base64"))),
+    ("encrypted_data", "properties", replace(GOOD, edit=into("EncryptedData", "<xenc:EncryptionProperties/>"))),
+    ("encrypted_data", "no method", replace(GOOD, edit=lambda holder: holder[0].remove(holder[0][0]))),
+    ("encrypted_data", "text in it", replace(GOOD, edit=text("EncryptedData", 0, "x"))),
+    ("encrypted_data", "nothing", replace(GOOD, edit=lambda holder: holder.remove(holder[0]))),
+    ("key_info", "somebody's own element", replace(GOOD, edit=into("KeyInfo", "<ds:MgmtData>x</ds:MgmtData>", 1))),
+    ("cipher_value", "not base64", replace(GOOD, edit=text("CipherValue", 1, "!!!!"))),
+    ("cipher_value", "empty", replace(GOOD, edit=text("CipherValue", 1, ""))),
+    ("cipher_value", "IV and tag alone", replace(GOOD, plaintext=b"")),
+    ("cipher_value", "no key", replace(GOOD, edit=text("CipherValue", 0, ""))),
+    ("cipher_value", "elements in it", replace(GOOD, edit=into("CipherValue", "<saml:x/>", 1))),
+    ("cipher_value", "two", replace(GOOD, edit=twice("CipherValue", 1))),
+]
+
+
+class Counting:
+    """An unwrapper that nobody should have asked."""
+
+    certificate = b""
+    key_id = "ours"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def unwrap(self, wrapped: bytes, digest: HashAlgorithm, mgf: HashAlgorithm) -> bytes:
+        self.calls += 1
+        raise ValueError(f"{len(wrapped)}, {digest.name}, {mgf.name}")
+
+
+@pytest.mark.spec("eidas.md §7 refused")
+@pytest.mark.parametrize(("check", "made"), [(c, m) for c, _, m in REFUSED], ids=[f"{c}: {n}" for c, n, _ in REFUSED])
+def test_what_the_profile_does_not_take_is_refused_by_name_and_no_key_is_used(check: str, made: Encryption) -> None:
+    signed = outer(response(made.element()))
+    asked = Counting()
+    with pytest.raises(AssertionRejected) as refusal:
+        open_assertion(signed, [asked], [crossing.pinned(node("peer"))], EIDAS)
+    assert refusal.value.check == check
+    assert asked.calls == 0
+
+
+def test_a_profile_that_takes_no_encryption_opens_nothing() -> None:
+    nothing = replace(EIDAS, content_encryption=frozenset())
+    with pytest.raises(AssertionRejected) as refusal:
+        opened(response(GOOD.element()), nothing)
+    assert refusal.value.check == "content_encryption"
+
+
+# -- structure of the Response ---------------------------------------------------------------------------------------------
+
+
+def plain(root: Element) -> None:
+    root.append(etree.fromstring(assertion()))
+
+
+def hidden(root: Element) -> None:
+    """The encrypted assertion is no child of the Response."""
+    part(root, "StatusCode").append(root[-1])
+
+
+def within(root: Element) -> None:
+    part(root, "EncryptedKey").append(etree.fromstring(assertion()))
+
+
+def signature_within(root: Element) -> None:
+    part(root, "EncryptedKey").append(etree.fromstring(f'<ds:Signature xmlns:ds="{DS}"/>'))
+
+
+def same_id(root: Element) -> None:
+    part(root, "EncryptedData").set("Id", Reply().response_id)
+
+
+def another() -> Element:
+    made = GOOD.element()
+    for name in ("EncryptedData", "EncryptedKey"):
+        del part(made, name).attrib["Id"]
+    return made
+
+
+@pytest.mark.spec("eidas.md §8 5")
+def test_a_response_has_one_encrypted_assertion_as_its_child_and_none_in_the_clear() -> None:
+    good = GOOD.element
+    assert check_of(response(good(), another())) == "one_assertion"
+    assert check_of(response()) == "one_assertion"
+    assert check_of(response(good(), edit=plain)) == "plain_assertion"
+    assert check_of(response(edit=plain)) == "plain_assertion"
+    assert check_of(response(good(), edit=within)) == "plain_assertion"
+    assert check_of(response(good(), edit=hidden)) == "structure"
+    assert check_of(response(good(), edit=signature_within)) == "signature_place"
+    assert check_of(response(good(), edit=same_id)) == "duplicate_id"
+
+
+def test_the_opener_looks_itself_and_does_not_rely_on_the_shape_of_the_verification() -> None:
+    """Whoever verified with another shape gets no assertion beside the encrypted one read."""
+    shape = replace(ENCRYPTED_RESPONSE, absent={}, opaque="", described=f"{{{SAML}}}EncryptedAssertion")
+    keys = [crossing.pinned(node("peer"))]
+    for octets, check in (
+        (response(GOOD.element(), edit=plain), "plain_assertion"),
+        (response(GOOD.element(), edit=hidden), "structure"),
+    ):
+        message = verify(octets, keys, shape, EIDAS)
+        with pytest.raises(AssertionRejected) as refusal:
+            open_assertion(message.signed, [unwrapper(node("ours"))], keys, EIDAS)  # type: ignore[union-attr] # it is signed
+        assert refusal.value.check == check
+
+
+@pytest.mark.spec("security.md §2.1 B")
+def test_an_encrypted_assertion_in_a_response_that_nobody_signed_is_refused() -> None:
+    """CVE-2026-2092: anybody can encrypt to our public key."""
+    keys = [crossing.pinned(node("peer"))]
+    inner = forge.signed(assertion(), [Reply().assertion_id], node("peer"), by(PSS.format(256)))
+    for made in (GOOD, replace(GOOD, plaintext=inner)):
+        with pytest.raises(SignatureInvalid) as refusal:
+            verify(response(made.element(), signer=""), keys, ENCRYPTED_RESPONSE, EIDAS)
+        assert refusal.value.check == "signature_missing"
+    with pytest.raises(SignatureInvalid) as refusal:
+        verify(response(GOOD.element(), signer="stranger"), keys, ENCRYPTED_RESPONSE, EIDAS)
+    assert refusal.value.check == "signature"
+
+
+def test_ciphertext_that_was_changed_breaks_the_signature_before_it_is_decrypted() -> None:
+    octets = response(GOOD.element())
+    other = response(GOOD.element())
+    values = [part(etree.fromstring(xml), "CipherValue", 1).text or "" for xml in (octets, other)]
+    with pytest.raises(SignatureInvalid) as refusal:
+        outer(octets.replace(values[0].encode(), values[1].encode()))
+    assert refusal.value.check == "digest"
+
+
+def test_opening_without_keys_is_an_error_of_ours() -> None:
+    signed = outer(response(GOOD.element()))
+    for unwrappers, keys in (([], [crossing.pinned(node("peer"))]), ([unwrapper(node("ours"))], [])):
+        with pytest.raises(ValueError, match="without keys"):
+            open_assertion(signed, unwrappers, keys, EIDAS)
+
+
+# -- one answer for every failure ------------------------------------------------------------------------------------------
+
+FAILURES = {
+    "a key of somebody else": replace(GOOD, recipient="another"),
+    "another hash than said": replace(GOOD, hashes=(384, 256)),
+    "another mask than said": replace(GOOD, hashes=(256, 384)),
+    "a label": replace(GOOD, label=b"label"),
+    "a key of 16 octets": replace(GOOD, key=bytes(16)),
+    "a key of 64 octets": replace(GOOD, key=bytes(64)),
+    "another key": replace(GOOD, key=bytes(32)),
+    "a wrapped key of another length": replace(GOOD, wrapped=lambda key: key[:-1]),
+    "a wrapped key of one octet": replace(GOOD, wrapped=lambda key: key[:1]),
+    "a wrapped key beyond the modulus": replace(GOOD, wrapped=lambda key: b"\xff" * len(key)),
+    "a wrapped key with a flipped bit": replace(GOOD, wrapped=lambda key: key[:-1] + bytes([key[-1] ^ 1])),
+    "another IV": replace(GOOD, flip=0),
+    "another ciphertext": replace(GOOD, flip=20),
+    "another tag": replace(GOOD, flip=-1),
+    "a tag of 12 octets": replace(GOOD, cut=4),
+    "a tag of 15 octets": replace(GOOD, cut=1),
+    "no tag": replace(GOOD, cut=16),
+    "another algorithm than said": replace(
+        GOOD, content=AES128_GCM, edit=rename("EncryptionMethod", 0, "Algorithm", AES256_GCM)
+    ),
+}
+
+
+@pytest.mark.spec("eidas.md §7 AES-GCM")
+@pytest.mark.parametrize("name", FAILURES)
+def test_every_failure_to_decrypt_is_the_same_refusal_after_the_same_work(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A difference would be an oracle (Bleichenbacher, Manger); CVE-2026-32313 is a library that takes a shorter tag."""
+    tries = 0
+
+    def watched(key: bytes) -> AESGCM:
+        nonlocal tries
+        tries += 1
+        return AESGCM(key)
+
+    monkeypatch.setattr("connectors.signatures.xmlenc.AESGCM", watched)
+    with pytest.raises(AssertionRejected) as refusal:
+        opened(response(FAILURES[name].element()))
+    error = refusal.value
+    assert type(error) is AssertionRejected
+    assert (error.check, error.detail) == ("decryption", "an assertion that our key does not decrypt")
+    assert (error.code, error.public) == (AssertionRejected.code, AssertionRejected.public)
+    assert (error.__cause__, error.__context__) == (None, None)
+    assert tries == 1
+
+
+# -- the plaintext is a message like any other -----------------------------------------------------------------------------
+
+INNER = assertion()
+START = INNER[: INNER.index(b">") + 1]
+
+
+def change(old: bytes, new: bytes) -> bytes:
+    assert old in INNER
+    return INNER.replace(old, new, 1)
+
+
+PLAINTEXTS = [
+    ("doctype", "before the assertion", b'<!DOCTYPE a [<!ENTITY b "c">]>' + INNER),
+    ("doctype", "of a file", b'<!DOCTYPE a SYSTEM "file:///etc/passwd">' + INNER),
+    ("comment", "in the identifier", change(b"subject-0001", b"subject<!-- -->-0001")),
+    ("comment", "after it", INNER + b"<!-- -->"),
+    ("processing_instruction", "in a value", change(b"Tallinn", b"Tal<?x?>linn")),
+    ("cdata", "in a value", change(b"Tallinn", b"<![CDATA[Tallinn]]>")),
+    ("entity", "in a value", change(b"Tallinn", b"&x;")),
+    ("encoding", "UTF-16", INNER.decode().encode("utf-16")),
+    ("encoding", "byte order mark", b"\xef\xbb\xbf" + INNER),
+    ("namespace", "relative", change(b"<saml:Subject>", b'<saml:Subject xmlns:x="relative">')),
+    ("namespace", "an ID in one", change(b"<saml:Subject>", b'<saml:Subject xmlns:x="urn:x" x:ID="_assertion0001">')),
+    ("not_well_formed", "two roots", INNER + INNER),
+    ("not_well_formed", "prefixes of the Response", Reply().assertion().encode()),
+    ("not_well_formed", "text", b"not XML at all"),
+    ("depth", "65", START + b"<a>" * 64 + b"</a>" * 64 + b"</saml:Assertion>"),
+    ("elements", "5001", START + b"<a/>" * 5000 + b"</saml:Assertion>"),
+    ("root", "a Response", Reply(response_id="_other").xml()),
+    ("root", "an assertion of another namespace", INNER.replace(SAML.encode(), b"urn:x")),
+    ("root", "an element of ciphertext", etree.tostring(GOOD.element())),
+    (
+        "one_assertion",
+        "an assertion within",
+        change(b"</saml:Assertion>", INNER.replace(b"assertion0001", b"a2") + b"</saml:Assertion>"),
+    ),
+    (
+        "encrypted_data",
+        "an encrypted assertion within",
+        change(b"</saml:Assertion>", b'<x:EncryptedData xmlns:x="http://www.w3.org/2001/04/xmlenc#"/></saml:Assertion>'),
+    ),
+    ("duplicate_id", "its own twice", change(b"<saml:Subject>", b'<saml:Subject ID="_assertion0001">')),
+    ("duplicate_id", "that of the Response", assertion(Reply(assertion_id=Reply().response_id))),
+    ("duplicate_id", "that of the ciphertext", assertion(Reply(assertion_id="_data"))),
+    (
+        "signature_place",
+        "XML signature in the Subject",
+        change(b"</saml:Subject>", f'<ds:KeyInfo xmlns:ds="{DS}"/></saml:Subject>'.encode()),
+    ),
+    ("signature", "by somebody else", forge.signed(INNER, ["_assertion0001"], node("stranger"), by(PSS.format(256)))),
+    ("signature", "by a key that is too short", forge.signed(INNER, ["_assertion0001"], node(""), by(PSS.format(256)))),
+    ("signature_algorithm", "PKCS#1 v1.5", forge.signed(INNER, ["_assertion0001"], node("peer"))),
+    (
+        "digest",
+        "of other words",
+        forge.signed(INNER, ["_assertion0001"], node("peer"), by(PSS.format(256))).replace(b"Tallinn", b"Tartu"),
+    ),
+]
+
+
+@pytest.mark.spec("security.md §2.1 B")
+@pytest.mark.parametrize(
+    ("check", "plaintext"), [(c, p) for c, _, p in PLAINTEXTS], ids=[f"{c}: {n}" for c, n, _ in PLAINTEXTS]
+)
+def test_what_was_decrypted_goes_through_the_whole_plan_again(check: str, plaintext: bytes) -> None:
+    assert check_of(response(replace(GOOD, plaintext=plaintext).element())) == check
+
+
+def test_no_refusal_quotes_what_was_decrypted() -> None:
+    for _, _, plaintext in PLAINTEXTS:
+        with pytest.raises(AssertionRejected) as refusal:
+            opened(response(replace(GOOD, plaintext=plaintext).element()))
+        shown = f"{refusal.value!r} {refusal.value.detail} {refusal.value.__cause__!r}"
+        assert not any(word in shown for word in ("Tallinn", "Tartu", "subject-0001", "Pikk", "1887"))
+
+
+# -- what we encrypt -------------------------------------------------------------------------------------------------------
+
+
+def private(name: str) -> rsa.RSAPrivateKey:
+    key = load_pem_private_key(node(name).pem, None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
+
+
+@pytest.mark.parametrize("content", [AES128_GCM, AES192_GCM, AES256_GCM])
+def test_what_we_encrypt_is_decrypted_by_hand(content: str) -> None:
+    root = etree.fromstring(Reply().xml())
+    before = etree.tostring(root)
+    made = encrypt(root[-1], node("another").certificate, EIDAS, content=content)
+    assert etree.tostring(root) == before
+    assert made.tag == f"{{{SAML}}}EncryptedAssertion"
+    data = made[0]
+    assert data.get("Type") == f"{XENC}Element"
+    assert [method.get("Algorithm") for method in made.iter("{*}EncryptionMethod")] == [content, f"{XENC11}rsa-oaep"]
+    assert [found.get("Algorithm") for found in made.iter("{*}DigestMethod", "{*}MGF")] == [
+        f"{XENC}sha256",
+        f"{XENC11}mgf1sha256",
+    ]
+    certificate = part(made, "X509Certificate").text or ""
+    assert base64.b64decode(certificate) == node("another").certificate
+    wrapped, value = (base64.b64decode(found.text or "") for found in made.iter("{*}CipherValue"))
+    key = private("another").decrypt(wrapped, OAEP(MGF1(SHA256()), SHA256(), None))
+    assert len(key) == crossing.KEY_OCTETS[content]
+    plaintext = AESGCM(key).decrypt(value[:12], value[12:], None)
+    # By itself it has every namespace that it needs
+    alone = etree.fromstring(plaintext)
+    assert alone.get("ID") == Reply().assertion_id
+    assert alone.nsmap["xs"] == "http://www.w3.org/2001/XMLSchema"
+
+
+def test_libxmlsec_decrypts_what_we_encrypt_and_verifies_what_we_sign_around_it() -> None:
+    root = etree.fromstring(Reply().xml())
+    root.replace(root[-1], encrypt(root[-1], node("another").certificate, EIDAS))
+    octets = sign_enveloped(root, crossing.file_signer(node("ours")), place=1, profile=EIDAS)
+    received = etree.fromstring(octets)
+    xmlsec.tree.add_ids(received, ["ID"])
+    verification = xmlsec.SignatureContext()
+    verification.key = xmlsec.Key.from_memory(node("ours").certificate, constants.KeyDataFormatCertDer)
+    verification.verify(received[1])
+    manager = xmlsec.KeysManager()
+    manager.add_key(xmlsec.Key.from_memory(node("another").pem, constants.KeyDataFormatPem))
+    found = xmlsec.EncryptionContext(manager).decrypt(part(received, "EncryptedData"))
+    assert found.tag == f"{{{SAML}}}Assertion"
+    assert next(value.text for value in found.iter("{*}AttributeValue")) == "Õunapuu-李"
+    # And so do we
+    keys = [key_of_certificate(node("ours").certificate, EIDAS)]
+    message = verify(octets, keys, ENCRYPTED_RESPONSE, EIDAS)
+    opened_again = open_assertion(message.signed, [unwrapper(node("another"))], keys, EIDAS)  # type: ignore[union-attr] # signed
+    assert "Õunapuu-李".encode() in opened_again.octets
+
+
+@pytest.mark.parametrize(
+    "content", [constants.TransformAes128Gcm, constants.TransformAes192Gcm, constants.TransformAes256Gcm]
+)
+def test_what_libxmlsec_encrypts_is_opened(content: object) -> None:
+    holder = etree.Element(f"{{{SAML}}}EncryptedAssertion")
+    data = xmlsec.template.encrypted_data_create(holder, content, type=constants.TypeEncElement, ns="xenc")  # type: ignore[arg-type] # no public type
+    xmlsec.template.encrypted_data_ensure_cipher_value(data)
+    info = xmlsec.template.encrypted_data_ensure_key_info(data, ns="ds")
+    key = xmlsec.template.add_encrypted_key(info, constants.TransformRsaOaep)
+    xmlsec.template.encrypted_data_ensure_cipher_value(key)
+    key[0].set("Algorithm", f"{XENC11}rsa-oaep")
+    etree.SubElement(key[0], f"{{{DS}}}DigestMethod").set("Algorithm", f"{XENC}sha512")
+    etree.SubElement(key[0], f"{{{XENC11}}}MGF").set("Algorithm", f"{XENC11}mgf1sha384")
+    manager = xmlsec.KeysManager()
+    manager.add_key(xmlsec.Key.from_memory(node("ours").certificate, constants.KeyDataFormatCertDer))
+    context = xmlsec.EncryptionContext(manager)
+    bits = {"128": 128, "192": 192, "256": 256}[str(data[0].get("Algorithm"))[-7:-4]]
+    context.key = xmlsec.Key.generate(constants.KeyDataAes, bits, constants.KeyDataTypeSession)
+    holder.append(context.encrypt_binary(data, assertion()))
+    assert "Õunapuu-李".encode() in opened(response(holder)).octets
+
+
+def test_two_encryptions_of_one_assertion_have_nothing_in_common() -> None:
+    element = etree.fromstring(assertion())
+    texts = [
+        [value.text or "" for value in encrypt(element, node("another").certificate, EIDAS).iter("{*}CipherValue")]
+        for _ in range(2)
+    ]
+    assert texts[0][0] != texts[1][0]
+    assert base64.b64decode(texts[0][1])[:12] != base64.b64decode(texts[1][1])[:12]
+
+
+def test_what_a_profile_does_not_take_is_not_sent() -> None:
+    element = etree.fromstring(assertion())
+    for certificate, content, words in (
+        (node("").certificate, AES256_GCM, "2048 bits"),
+        (crossing.on_curve(256).certificate, AES256_GCM, "not RSA"),
+        (node("another").certificate, f"{XENC}aes256-cbc", "does not take"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            encrypt(element, certificate, EIDAS, content=content)
+    with pytest.raises(ValueError, match="does not take"):
+        encrypt(element, node("another").certificate, replace(EIDAS, key_transports=frozenset()))
