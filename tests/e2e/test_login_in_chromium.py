@@ -94,7 +94,7 @@ def test_who_says_no_comes_back_without_having_said_anything(
 def test_who_leaves_at_the_picker_comes_back(chromium: Browser, scene: Scene) -> None:
     with window(chromium) as opened:
         _pick(scene, opened.page)
-        opened.page.click("form button")
+        opened.page.click("form.cancel button")
         _at_city(scene, opened.page, "the broker said: access_denied")
         assert opened.complaints == []
 

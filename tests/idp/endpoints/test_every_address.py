@@ -22,6 +22,7 @@ ADDRESSES = {
     "/saml/metadata": {"GET"},
     "/log/checkpoint": {"GET"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/at/demo-ee": {"GET"},
+    "/login/AAAAAAAAAAAAAAAAAAAAAA/countries": {"GET"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/decision": {"POST"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/cancel": {"POST"},
 }

@@ -237,5 +237,5 @@ DIRECT: Mapping[str, str | None] = {
 
 def login_of(picker: Answer) -> str:
     """The login's id, from the cancelling form of the picker."""
-    (action,) = picker.found("//form/@action")
+    (action,) = picker.found("//form[@method='post']/@action")
     return action.split("/")[2]
