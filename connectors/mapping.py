@@ -73,6 +73,22 @@ def offered_attributes(
     return found | {name: _address(known) for name, known in parts.items()}
 
 
+def latin_name(name: AttributeName) -> AttributeName:
+    """The reserved name of an attribute's transliteration to Latin script: no catalogue has it, so nobody asks for it."""
+    return AttributeName(f"{name}.latin")
+
+
+def latin_forms(attributes: Iterable[WireAttribute], table: Mapping[str, AttributeName]) -> dict[AttributeName, Value]:
+    """The transliterations that the table (wire name -> our attribute) finds, by their reserved names."""
+    wire = tuple(attributes)
+    found: dict[AttributeName, Value] = {}
+    for wire_name, name in table.items():
+        value = single_value(wire, wire_name)
+        if value is not None:
+            found.setdefault(latin_name(name), value)
+    return found
+
+
 def birthdate(text: str) -> str | None:
     """A birth date as `YYYY-MM-DD`, `YYYY-MM` or `YYYY`, from those and `YYYYMMDD`; None for what no calendar has."""
     match = _BIRTHDATE.fullmatch(text)

@@ -14,7 +14,7 @@ from connectors.formats.saml import (
     read_signed_response,
     read_unverified_response,
 )
-from connectors.mapping import ADDRESS_PARTS, offered_attributes
+from connectors.mapping import ADDRESS_PARTS, latin_forms, offered_attributes
 from connectors.metadata.pinned import misconfigured, pinned_provider
 from connectors.profiles import SAML2INT
 from connectors.response_checks import (
@@ -178,12 +178,14 @@ class SamlConnector:
         authentication, level = check_authentication(
             assertion.authentications, self._provider.assurance, expectation, now, SAML2INT
         )
+        offered = offered_attributes(assertion.attributes, self._provider.attributes)
+        offered |= latin_forms(assertion.attributes, self._provider.latin)
         return Assertion(
             provider_id=self._provider.provider_id,
             issuer=self._provider.entity_id,
             namespace=self._provider.namespace,
             subject=subject_identifier(assertion, self._provider, self._here),
-            offered=Offered(attributes=offered_attributes(assertion.attributes, self._provider.attributes), loa=level),
+            offered=Offered(attributes=offered, loa=level),
             response_id=response_id,
             assertion_id=assertion.assertion_id,
             authenticated_at=authentication.instant,

@@ -15,13 +15,13 @@ from connectors.formats.eidas.address import write_address
 from connectors.formats.eidas.latin import is_latin
 from connectors.formats.eidas.registry import MINIMUM, NATURAL, PERSON_IDENTIFIER, NaturalAttribute
 from connectors.formats.eidas.response import EidasValue
+from connectors.mapping import latin_name
 from idp.node.login import Carried, NodeRequest
 from policies.attributes import Address, AttributeName, Value
 from policies.authentication import Assertion
 from policies.catalogue import Catalogue
 from policies.errors import AssertionRejected
 
-LATIN = ".latin"
 GENDER = AttributeName("gender")
 PERSON_IDENTIFIER_NAME = AttributeName("person_identifier")
 _GENDERS = {
@@ -81,11 +81,6 @@ def _one(known: NaturalAttribute, name: AttributeName, offered: Mapping[Attribut
     if not isinstance(latin, str) or not known.is_value(latin) or not is_latin(latin):
         return None
     return Carried(name, value, latin)
-
-
-def latin_name(name: AttributeName) -> AttributeName:
-    """The name under which a provider's table offers the Latin form of an attribute."""
-    return AttributeName(name + LATIN)
 
 
 def _text(name: AttributeName, value: Value | None) -> str | None:

@@ -52,6 +52,14 @@ ID_BYTES = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Here:
+    """Who we are to other countries' nodes, and where they ask."""
+
+    entity_id: str
+    sso_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Declined:
     """A verified request that is refused: whose it is, why, and the signed failure for its node."""
 
@@ -69,20 +77,18 @@ class _Question:
 
 
 class ProxyService:
-    """Judges requests and makes answers. `entity_id` and `sso_url` are ours, `signer` signs messages."""
+    """Judges requests and makes answers; `signer` signs messages."""
 
     def __init__(
         self,
         *,
-        entity_id: str,
-        sso_url: str,
+        here: Here,
         nodes: Mapping[NodeId, RequestingNode],
         peers: Peers,
         signer: Signer,
         catalogue: Catalogue,
     ) -> None:
-        self._entity_id = entity_id
-        self._sso_url = sso_url
+        self._here = here
         self._nodes = nodes
         self._peers = peers
         self._signer = signer
@@ -132,7 +138,7 @@ class ProxyService:
             issue_instant=now,
             destination=peer.acs_url,
             in_response_to=request.request_id,
-            issuer=self._entity_id,
+            issuer=self._here.entity_id,
             encrypted=encrypted,
         )
         return self._posted(root, peer, request.relay_state)
@@ -168,7 +174,7 @@ class ProxyService:
             sp_type=peer.facts.sp_type,
             name_id_formats=peer.facts.name_id_formats,
         )
-        return receive_request(signed, here=self._sso_url, peer=asking, now=now, profile=EIDAS)
+        return receive_request(signed, here=self._here.sso_url, peer=asking, now=now, profile=EIDAS)
 
     def _assertion(self, released: NodeReleased, peer: PeerInUse, now: int) -> EidasAssertion:
         decided = released.decided
@@ -178,7 +184,7 @@ class ProxyService:
         return EidasAssertion(
             assertion_id=released.assertion_id,
             issue_instant=now,
-            issuer=self._entity_id,
+            issuer=self._here.entity_id,
             name_id=released.transient if wanted == TRANSIENT else identifier,
             name_id_format=wanted,
             recipient=peer.acs_url,
@@ -200,7 +206,7 @@ class ProxyService:
             issue_instant=now,
             destination=peer.acs_url,
             in_response_to=question.request_id,
-            issuer=self._entity_id,
+            issuer=self._here.entity_id,
             status=status,
             sub_status=sub_status,
             message=message,
