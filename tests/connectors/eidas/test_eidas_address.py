@@ -1,0 +1,201 @@
+"""CurrentAddress: base64 of elements without a root."""
+
+import base64
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from connectors.formats.eidas.address import MAX_ENCODED, PARTS, read_address, write_address
+from connectors.formats.eidas.registry import NATURAL_PERSON
+from connectors.mapping import MAX_VALUE, is_plain
+from policies.attributes import Address
+from tests.connectors.eidas import judge
+
+FULL = (
+    "<eidas-natural:PoBox>1234</eidas-natural:PoBox>"
+    "<eidas-natural:LocatorDesignator>28</eidas-natural:LocatorDesignator>"
+    "<eidas-natural:LocatorName>DIGIT building</eidas-natural:LocatorName>"
+    "<eidas-natural:CvaddressArea>Etterbeek</eidas-natural:CvaddressArea>"
+    "<eidas-natural:Thoroughfare>Rue Belliard</eidas-natural:Thoroughfare>"
+    "<eidas-natural:PostName>ETTERBEEK CHASSE</eidas-natural:PostName>"
+    "<eidas-natural:AdminunitFirstline>BE</eidas-natural:AdminunitFirstline>"
+    "<eidas-natural:AdminunitSecondline>Brussels</eidas-natural:AdminunitSecondline>"
+    "<eidas-natural:PostCode>1040</eidas-natural:PostCode>"
+)
+READ = Address(street="Rue Belliard 28", postal_code="1040", locality="ETTERBEEK CHASSE", region="Brussels", country="BE")
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def part(name: str, text: str) -> str:
+    return f"<eidas-natural:{name}>{text}</eidas-natural:{name}>"
+
+
+@pytest.mark.spec("eidas.md §5 address")
+def test_an_address_in_all_its_parts() -> None:
+    assert read_address(encoded(FULL)) == READ
+
+
+@pytest.mark.spec("eidas.md §5 address")
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        # each with a declaration of its own, by the usual prefix, another, or none
+        FULL.replace("<eidas-natural:", "<n:").replace("</eidas-natural:", "</n:"),
+        FULL.replace("<eidas-natural:", "<").replace("</eidas-natural:", "</"),
+        FULL,
+    ],
+)
+def test_elements_may_declare_their_own_prefix(fragment: str) -> None:
+    for name in PARTS:
+        fragment = fragment.replace(f"<n:{name}>", f'<n:{name} xmlns:n="{NATURAL_PERSON}">')
+        fragment = fragment.replace(f"<{name}>", f'<{name} xmlns="{NATURAL_PERSON}">')
+        fragment = fragment.replace(
+            f"<eidas-natural:{name}>", f'<eidas-natural:{name} xmlns:eidas-natural="{NATURAL_PERSON}">'
+        )
+    assert read_address(encoded(fragment)) == READ
+
+
+def test_order_white_space_and_line_breaks_of_the_base64_do_not_matter() -> None:
+    elements = [f"{element}>" for element in FULL.replace("</", "\x00").split(">")]
+    pairs = ["".join(elements[at : at + 2]).replace("\x00", "</") for at in range(0, len(elements) - 1, 2)]
+    assert read_address(encoded("\n  ".join(reversed(pairs)))) == READ
+    text = encoded(FULL)
+    assert read_address("\r\n".join(text[at : at + 76] for at in range(0, len(text), 76)) + "\n") == READ
+
+
+@pytest.mark.parametrize(
+    ("names", "address"),
+    [
+        (("Thoroughfare",), Address(street="Thoroughfare")),
+        (("LocatorDesignator",), Address(street="LocatorDesignator")),
+        (("LocatorDesignator", "LocatorName"), Address(street="LocatorDesignator")),
+        (("LocatorName", "PoBox"), Address(street="LocatorName")),
+        (("PoBox",), Address(street="PoBox")),
+        (("CvaddressArea",), Address(locality="CvaddressArea")),
+        (("CvaddressArea", "PostName"), Address(locality="PostName")),
+        (("AdminunitSecondline", "PostCode"), Address(region="AdminunitSecondline", postal_code="PostCode")),
+        # no ISO 3166 code: a country's name is no country of ours
+        (("AdminunitFirstline", "PostCode"), Address(postal_code="PostCode")),
+    ],
+)
+def test_each_part_goes_to_its_place(names: tuple[str, ...], address: Address) -> None:
+    assert read_address(encoded("".join(part(name, name) for name in names))) == address
+
+
+@pytest.mark.spec("security.md §2.0 rule 2")
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "",
+        "plain text",
+        FULL + "and text",
+        FULL + part("Planet", "Earth"),
+        FULL + part("PostCode", "1040"),
+        FULL.replace("eidas-natural:PoBox", "other:PoBox"),
+        "<PoBox>1</PoBox>",
+        '<PoBox xmlns="http://eidas.europa.eu/attributes/legalperson">1</PoBox>',
+        part("PoBox", "<b>1</b>"),
+        part("PoBox", part("PoBox", "1")),
+        '<eidas-natural:PoBox kind="x">1</eidas-natural:PoBox>',
+        part("Thoroughfare", "x" * (MAX_VALUE + 1)),
+        part("Thoroughfare", "a\nb"),
+        part("Thoroughfare", "&#9;"),
+        part("Thoroughfare", "&lol;"),
+        part("AdminunitFirstline", "Belgium"),
+        part("Thoroughfare", ""),
+        '<!DOCTYPE x [<!ENTITY lol "lol">]>' + FULL,
+        '<?xml version="1.0"?>' + FULL,
+        FULL + "<!-- -->",
+        part("Thoroughfare", "a<!-- -->b"),
+        part("Thoroughfare", "<![CDATA[a]]>"),
+        "<eidas-natural:PoBox>",
+        # out of the wrapper and into another
+        f'</eidas-natural:CurrentAddress><eidas-natural:CurrentAddress xmlns:eidas-natural="{NATURAL_PERSON}">' + FULL,
+        "<eidas-natural:PoBox/>" * 6000,
+        "<eidas-natural:PoBox>" * 80 + "</eidas-natural:PoBox>" * 80,
+        "\ufeff" + FULL,
+    ],
+)
+def test_what_is_no_address_is_not_available_and_never_a_crash(fragment: str) -> None:
+    assert read_address(encoded(fragment)) is None
+
+
+@pytest.mark.parametrize("text", ["", "=", "abc", encoded(FULL)[:-1], encoded(FULL) + " ", "é", "A" * (MAX_ENCODED + 4)])
+def test_what_is_not_base64_is_not_available(text: str) -> None:
+    assert read_address(text) is None
+    assert read_address(base64.b64encode(b"\xff\xfe").decode()) is None
+
+
+@given(st.text())
+def test_no_text_at_all_crashes(text: str) -> None:
+    read_address(text)
+    read_address(encoded(text))
+    read_address(encoded(part("Thoroughfare", text)))
+
+
+PLAIN = st.text(max_size=MAX_VALUE).filter(lambda text: text == "" or is_plain(text))
+ADDRESSES = st.builds(
+    Address,
+    street=PLAIN,
+    postal_code=PLAIN,
+    locality=PLAIN,
+    region=PLAIN,
+    country=st.sampled_from(["", "EE", "BE"]),
+).filter(lambda address: address != Address())
+
+
+@pytest.mark.spec("eidas.md §5 address")
+@given(ADDRESSES)
+def test_what_is_written_is_read_again(address: Address) -> None:
+    assert read_address(write_address(address)) == address
+
+
+@pytest.mark.spec("eidas.md §5 address elements in order")
+@given(ADDRESSES)
+def test_what_is_written_is_of_the_schema_in_its_order(address: Address) -> None:
+    fragment = base64.b64decode(write_address(address)).decode()
+    assert "xmlns" not in fragment
+    root = etree.fromstring(
+        f'<n:Wrapped xmlns:n="{NATURAL_PERSON}" xmlns:eidas-natural="{NATURAL_PERSON}" '
+        f'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">{fragment}</n:Wrapped>'
+    )
+    places = [PARTS.index(str(child.tag).rpartition("}")[2]) for child in root]
+    assert places == sorted(set(places))
+
+
+def test_the_schema_that_judges_knows_the_order_of_the_parts() -> None:
+    """What we write, under a value that says to be structured: the schema of others takes it, and not its reverse."""
+    fragment = base64.b64decode(write_address(READ)).decode()
+    holder = (
+        '<a:AttributeValue xmlns:a="urn:oasis:names:tc:SAML:2.0:assertion" '
+        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+        f'xmlns:eidas-natural="{NATURAL_PERSON}" xsi:type="eidas-natural:CurrentAddressStructuredType"/>'
+    )
+    root = etree.fromstring(holder.replace("/>", f">{fragment}</a:AttributeValue>"))
+    # elementFormDefault is qualified: the parts are of the person's namespace
+    judge.assert_valid(root)
+    root[:] = list(reversed(root))
+    assert not judge.is_valid(root)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        Address(),
+        replace(READ, country="Belgium"),
+        replace(READ, country="be"),
+        replace(READ, street="a\nb"),
+        replace(READ, street=" "),
+        replace(READ, region="x" * (MAX_VALUE + 1)),
+    ],
+)
+def test_an_address_that_nobody_could_read_is_not_written(address: Address) -> None:
+    with pytest.raises(ValueError, match=r"address|country") as refusal:
+        write_address(address)
+    assert "Belliard" not in str(refusal.value)

@@ -1,0 +1,76 @@
+"""Which texts need a transliteration."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.formats.eidas.latin import is_latin
+
+
+@pytest.mark.spec("eidas.md §5 characters outside Latin and Common")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "O'Neill-Smith, Jr. (3rd) №",
+        "Õunapuu Žilina Łódź Þórður ẞtraße Ĳmuiden Ǆ",
+        # the same accents as marks of their own
+        "Mari\u0301 Z\u030c",
+        "María ª Nº µ K\u212a \u212b xⁿ",
+        # a turned comma that Latin names have (Hawaiian, Maltese), and typographers' quotes
+        "Kaho\u02bbolawe d\u2019Arc \u2013 \u00a0",
+        "\uff21\uff42 \uff11 Ⅳ x² ½",
+        "ʰ ˀ \u0263 ɸ",
+        "👩\ufe0f €",
+    ],
+)
+def test_latin_letters_and_what_belongs_to_no_script_need_none(text: str) -> None:
+    assert is_latin(text)
+
+
+@pytest.mark.spec("eidas.md §5 characters outside Latin and Common")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ωνάσης",
+        "Иванов",
+        "Чехія",
+        "李明",
+        "ひらがな",
+        "김",
+        "مريم",
+        "דוד",
+        "გიორგი",
+        "Հայկ",
+        "देवी",
+        # a Cyrillic letter that looks like a Latin one, in a Latin name; and a Greek one
+        "M\u0430ri",
+        "\u039fnasis",
+        "\u2126",
+        # a Cyrillic mark on a Latin letter, digits of another script, modifier letters of others
+        "a\u0483",
+        "१",
+        "\u1d78",
+        "\u1d5d",
+        "\u1dbf",
+        # a private character, and one that is not assigned
+        "\ua8e0",
+    ],
+)
+def test_a_letter_of_another_script_needs_one(text: str) -> None:
+    assert not is_latin(text)
+
+
+@given(st.text(st.characters(codec="latin-1")))
+def test_all_of_latin_1_needs_none(text: str) -> None:
+    assert is_latin(text)
+
+
+@given(st.text(), st.text())
+def test_a_text_needs_one_where_any_of_its_parts_does(a: str, b: str) -> None:
+    assert is_latin(a + b) == (is_latin(a) and is_latin(b))
+
+
+@given(st.text(st.characters(min_codepoint=0x370, max_codepoint=0x5FF, categories=["Lu", "Ll", "Lo"]), min_size=1))
+def test_greek_cyrillic_armenian_and_hebrew_letters_always_do(text: str) -> None:
+    assert not is_latin(text)
