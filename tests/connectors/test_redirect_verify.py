@@ -1,0 +1,282 @@
+"""Signed queries of others: verified over the text as it came, and nothing of them is unpacked before."""
+
+import base64
+import zlib
+from collections.abc import Sequence
+from urllib.parse import quote, quote_plus
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256, SHA512
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from connectors.profiles import EIDAS, SAML2INT
+from connectors.signatures.parse import MAX_OCTETS, MAX_PARAMETER
+from connectors.signatures.redirect import DEFLATE, MAX_RELAY_STATE, signed_query, verify_query
+from connectors.signatures.signed import Signed
+from policies.errors import AssertionRejected, SignatureInvalid
+from tests.connectors import crossing
+from tests.connectors.crossing import file_signer, node, on_curve, pinned
+from tests.connectors.forge import SigningParty
+
+PSS_SHA256 = crossing.PSS.format(256)
+REQUEST = b'<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a"></samlp:AuthnRequest>'
+Pairs = list[tuple[str, str]]
+
+
+def deflated(octets: bytes) -> bytes:
+    made = zlib.compressobj(wbits=-15)
+    return made.compress(octets) + made.flush()
+
+
+def encoded(octets: bytes) -> str:
+    return quote(base64.b64encode(octets).decode(), safe="")
+
+
+MESSAGE = encoded(deflated(REQUEST))
+
+
+def signature(text: str, party: str = "peer", *, salt: int = 32) -> str:
+    key = load_pem_private_key(node(party).pem, None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return encoded(key.sign(text.encode(), PSS(MGF1(SHA256()), salt), SHA256()))
+
+
+def signed(pairs: Pairs, order: Sequence[str] = (), party: str = "peer") -> str:
+    """The query of these parameters as they are spelled, its signature last, or all in an order of the caller's."""
+    text = "&".join(f"{name}={value}" for name, value in pairs)
+    parts = dict([*pairs, ("Signature", signature(text, party))])
+    return "&".join(f"{name}={parts[name]}" for name in (order or parts))
+
+
+def of(message: str = MESSAGE, relay_state: str | None = None, algorithm: str = quote(PSS_SHA256, safe="")) -> Pairs:
+    relay = [] if relay_state is None else [("RelayState", relay_state)]
+    return [("SAMLRequest", message), *relay, ("SigAlg", algorithm)]
+
+
+def verified(query: str) -> tuple[Signed, str]:
+    return verify_query(query, "SAMLRequest", [pinned(node("stranger")), pinned(node("peer"))], EIDAS)
+
+
+def check_of(query: str) -> str:
+    with pytest.raises(AssertionRejected) as refusal:
+        verified(query)
+    return refusal.value.check
+
+
+@pytest.mark.spec("saml.md §1 redirect")
+@pytest.mark.parametrize("relay_state", [None, "", "r", "a%20b", "a+b", "%C3%B5"])
+def test_relay_state_is_signed_where_it_is_there_even_empty_and_not_where_it_is_not(relay_state: str | None) -> None:
+    read, relay = verified(signed(of(relay_state=relay_state)))
+    assert read.octets == REQUEST
+    assert read.key_id == pinned(node("peer")).key_id
+    assert relay == {None: "", "": "", "r": "r", "a%20b": "a b", "a+b": "a b", "%C3%B5": "õ"}[relay_state]
+    other = signed(of(relay_state="" if relay_state is None else None))
+    plain, extra = signed(of(relay_state=relay_state)), "&RelayState=" if relay_state is None else "&RelayState=evil"
+    # Put in, left out and put in twice
+    assert check_of(plain + extra) == ("signature" if relay_state is None else "parameters")
+    assert (
+        check_of(
+            other.replace("&RelayState=", "") if relay_state is None else plain.replace(f"RelayState={relay_state}&", "")
+        )
+        == "signature"
+    )
+
+
+@pytest.mark.parametrize(
+    "order", [("Signature", "SigAlg", "RelayState", "SAMLRequest"), ("RelayState", "SAMLRequest", "Signature", "SigAlg")]
+)
+def test_the_order_in_the_query_does_not_matter_and_that_of_the_signature_is_fixed(order: tuple[str, ...]) -> None:
+    assert verified(signed(of(relay_state="r"), order))[1] == "r"
+    turned = [("RelayState", "r"), ("SAMLRequest", MESSAGE), ("SigAlg", quote(PSS_SHA256, safe=""))]
+    assert check_of(signed(turned)) == "signature"
+
+
+@pytest.mark.spec("saml.md §1 redirect")
+def test_the_spelling_of_escapes_is_the_senders_and_is_signed() -> None:
+    upper, lower, plain = (
+        quote(PSS_SHA256, safe=""),
+        quote(PSS_SHA256, safe="").replace("%3A", "%3a").replace("%2F", "%2f"),
+        PSS_SHA256.replace("#", "%23"),
+    )
+    spellings = [upper, lower, plain, quote_plus(PSS_SHA256)]
+    for spelling in spellings:
+        query = signed(of(relay_state="%7e", algorithm=spelling))
+        assert verified(query)[1] == "~"
+        for other in set(spellings) - {spelling}:
+            assert check_of(query.replace(f"SigAlg={spelling}", f"SigAlg={other}")) == "signature"
+        assert check_of(query.replace("RelayState=%7e", "RelayState=~")) == "signature"
+        assert check_of(query.replace("RelayState=%7e", "RelayState=%7E")) == "signature"
+
+
+def test_each_parameter_stands_once_under_its_literal_name_and_unknown_ones_are_refused() -> None:
+    good = signed(of(relay_state="r"))
+    for name in ("SAMLRequest", "RelayState", "SigAlg", "Signature"):
+        value = next(piece for piece in good.split("&") if piece.startswith(f"{name}="))
+        assert check_of(f"{good}&{value}") == "parameters"
+        assert check_of(f"{value}&{good}") == "parameters"
+    for extra in (
+        "&x=1",
+        "&",
+        "&SAMLart=x",
+        "&SAML%52esponse=x",
+        "&samlrequest=x",
+        "&RelayState",
+        "&=",
+        "&SAMLRequest%5B%5D=x",
+        ";x=1",
+    ):
+        assert check_of(good + extra) in {"parameters", "signature_value"}, extra
+    assert check_of(good.replace("SAMLRequest", "SAML%52equest")) == "parameters"
+    assert check_of(good.replace("SAMLRequest=", "SAMLRequest==", 1)) == "signature"
+    assert check_of("") == "parameters"
+
+
+@pytest.mark.spec("security.md §2.1 C")
+def test_one_message_of_the_expected_kind() -> None:
+    good = signed(of())
+    assert check_of(f"{good}&SAMLResponse={MESSAGE}") == "parameters"
+    assert check_of(f"{good}&SAMLResponse=") == "parameters"
+    assert check_of(good.replace("SAMLRequest", "SAMLResponse")) == "parameters"
+    with pytest.raises(AssertionRejected):
+        verify_query(good, "SAMLResponse", [pinned(node("peer"))], EIDAS)
+    response = signed([("SAMLResponse", MESSAGE), ("SigAlg", quote(PSS_SHA256, safe=""))])
+    assert verify_query(response, "SAMLResponse", [pinned(node("peer"))], EIDAS)[0].octets == REQUEST
+
+
+def test_a_query_that_nobody_signed_or_somebody_else_is_refused() -> None:
+    unsigned = "&".join(f"{name}={value}" for name, value in of())
+    assert check_of(unsigned) == "signature_missing"
+    assert check_of(f"SAMLRequest={MESSAGE}&Signature=eA%3D%3D") == "signature_missing"
+    assert check_of(f"{unsigned}&Signature=") == "signature_value"
+    assert check_of(f"{unsigned}&Signature=*") == "signature_value"
+    assert check_of(f"{unsigned}&Signature=eA%3D%3D") == "signature"
+    assert check_of(signed(of(), party="another")) == "signature"
+    with pytest.raises(SignatureInvalid):
+        verify_query(signed(of()), "SAMLRequest", [pinned(node("stranger"))], EIDAS)
+    for keys, parameter in (([], "SAMLRequest"), ([pinned(node("peer"))], "RelayState")):
+        with pytest.raises(ValueError, match="without keys"):
+            verify_query(signed(of()), parameter, keys, EIDAS)
+
+
+@pytest.mark.parametrize("salt", [0, 20, 31, 33, 64, 3072 // 8 - 32 - 2])
+def test_a_salt_of_another_length_than_the_hash_is_refused(salt: int) -> None:
+    text = "&".join(f"{name}={value}" for name, value in of())
+    assert check_of(f"{text}&Signature={signature(text, salt=salt)}") == "signature"
+    assert verified(f"{text}&Signature={signature(text)}")[0].octets == REQUEST
+
+
+@pytest.mark.spec("eidas.md §7 refused")
+def test_pkcs_1_is_refused_by_its_name_under_eidas_and_taken_under_saml2int() -> None:
+    uri = f"{crossing.MORE}rsa-sha512"
+    pairs = of(algorithm=quote(uri, safe=""))
+    text = "&".join(f"{name}={value}" for name, value in pairs)
+    key = load_pem_private_key(node("peer").pem, None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    query = f"{text}&Signature={encoded(key.sign(text.encode(), PKCS1v15(), SHA512()))}"
+    assert check_of(query) == "signature_algorithm"
+    assert verify_query(query, "SAMLRequest", [pinned(node("peer"), SAML2INT)], SAML2INT)[0].octets == REQUEST
+    with pytest.raises(SignatureInvalid) as refusal:
+        verify_query(signed(of()), "SAMLRequest", [pinned(node("peer"), SAML2INT)], SAML2INT)
+    assert refusal.value.check == "signature_algorithm"
+    for name in ("rsa-sha1", "hmac-sha256", "none", ""):
+        assert check_of(signed(of(algorithm=quote(f"{crossing.MORE}{name}", safe="")))) == "signature_algorithm"
+
+
+def test_a_key_that_is_too_short_for_the_profile_verifies_nothing() -> None:
+    short = pinned(node(""), SAML2INT)
+    with pytest.raises(SignatureInvalid) as refusal:
+        verify_query(signed(of(), party=""), "SAMLRequest", [short], EIDAS)
+    assert refusal.value.check == "signature"
+
+
+@pytest.mark.parametrize(
+    "party", [node("peer"), on_curve(256), on_curve(384), on_curve(521)], ids=["RSA", "P-256", "P-384", "P-521"]
+)
+@pytest.mark.parametrize("relay_state", ["", "r&=+ õ%"])
+def test_what_we_sign_is_verified(party: SigningParty, relay_state: str) -> None:
+    query = signed_query("SAMLRequest", REQUEST, relay_state, file_signer(party), EIDAS)
+    read, relay = verify_query(query, "SAMLRequest", [pinned(party)], EIDAS)
+    assert (read.octets, relay) == (REQUEST, relay_state)
+    assert ("RelayState" in query) is bool(relay_state)
+
+
+def test_the_message_is_deflate_in_one_piece_and_bounded() -> None:
+    def sent(packed: bytes) -> str:
+        return check_of(signed(of(encoded(packed))))
+
+    packed = deflated(REQUEST)
+    assert sent(packed + b"x") == "deflate"
+    assert sent(packed + packed) == "deflate"
+    assert sent(packed[:-1]) == "deflate"
+    assert sent(zlib.compress(REQUEST)) == "deflate"
+    assert sent(REQUEST) == "deflate"
+    # A bomb: a thousand to one
+    assert sent(deflated(b"<a>" + b" " * 50_000_000 + b"</a>")) == "size"
+    inside = b"<a>" + b" " * (MAX_OCTETS - 7) + b"</a>"
+    assert len(verified(signed(of(encoded(deflated(inside)))))[0].octets) == MAX_OCTETS
+    assert sent(deflated(inside + b" ")) == "size"
+    assert check_of(signed(of("!!!"))) == "base64"
+    assert check_of(signed(of("a%20b%3D%3D"))) == "base64"
+    assert check_of(signed(of("")) + "&") == "parameters"
+    assert check_of(signed(of(""))) == "base64"
+
+
+@pytest.mark.parametrize("encoding", [DEFLATE, quote(DEFLATE, safe="")])
+def test_the_encoding_may_be_named_and_is_deflate(encoding: str) -> None:
+    assert verified(f"{signed(of())}&SAMLEncoding={encoding}")[0].octets == REQUEST
+    assert check_of(f"{signed(of())}&SAMLEncoding={encoding}x") == "deflate"
+    assert check_of(f"{signed(of())}&SAMLEncoding=") == "deflate"
+
+
+def test_nothing_is_unpacked_for_somebody_whom_we_do_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_arguments: object) -> None:
+        raise AssertionError("unpacked")
+
+    monkeypatch.setattr("connectors.signatures.redirect._inflated", never)
+    assert check_of(signed(of(), party="another")) == "signature"
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        ("doctype", b"<!DOCTYPE a><a></a>"),
+        ("comment", b"<a><!-- --></a>"),
+        ("not_well_formed", b"<a>"),
+        ("depth", b"<a>" * 65 + b"</a>" * 65),
+        ("duplicate_id", b'<a ID="x"><b ID="x"></b></a>'),
+        ("signature_place", b'<a><Signature xmlns="http://www.w3.org/2000/09/xmldsig#"></Signature></a>'),
+    ],
+)
+def test_the_message_is_judged_as_any_other(check: str, message: bytes) -> None:
+    assert check_of(signed(of(encoded(deflated(message))))) == check
+
+
+def test_what_comes_out_is_canonical() -> None:
+    read, _ = verified(signed(of(encoded(deflated(b"<?xml version='1.0'?>\n<a  b='1'/>")))))
+    assert read.octets == b'<a b="1"></a>'
+
+
+def test_sizes_and_spellings_that_no_sender_has_are_refused() -> None:
+    assert check_of("SAMLRequest=" + "A" * MAX_PARAMETER) == "size"
+    for value in ("%", "%4", "%zz", "%u0041", "a b", "\n", "é", "#", "a%00b\x00"):
+        assert check_of(signed(of()) + f"&RelayState={value}") == "parameters", value
+    assert check_of(signed(of(relay_state="%FF"))) == "encoding"
+    assert check_of(signed(of(relay_state="a" * (MAX_RELAY_STATE + 1)))) == "parameters"
+    assert verified(signed(of(relay_state="a" * MAX_RELAY_STATE)))[1] == "a" * MAX_RELAY_STATE
+
+
+GOOD = signed(of(relay_state="a%2Fb"))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(0, len(GOOD) - 1), bit=st.integers(0, 6))
+def test_a_flipped_bit_is_refused_or_changes_nothing(place: int, bit: int) -> None:
+    altered = GOOD[:place] + chr(ord(GOOD[place]) ^ (1 << bit)) + GOOD[place + 1 :]
+    try:
+        assert verified(altered) == verified(GOOD)
+    except AssertionRejected:
+        return
