@@ -4,40 +4,49 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Scope
 
 from connectors.connector import Connector
+from connectors.eidas import EidasConnector
 from connectors.fetch import Fetcher
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
-from connectors.metadata.peers import Held, Peers
+from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector, service_provider_metadata
 from idp.broker import Broker
 from idp.configuration import load_configuration
-from idp.endpoints import login, oidc, records
+from idp.crossing import crossing_problems, known_peers, node_acs_url, node_entity_id, receiving_metadata
+from idp.endpoints import login, node, oidc, records
 from idp.endpoints.city import CitySite
 from idp.endpoints.edge import Edge
 from idp.endpoints.logins import Logins
+from idp.endpoints.node_site import NodeSite
 from idp.keys.folder import Keys, load_keys
 from idp.login import CityStates
+from idp.node.composition import node_site
 from idp.pages.headers import headers
 from idp.pages.languages import choose_language
 from idp.pages.render import Pages
 from idp.pages.views import ErrorView
+from idp.published import Published
 from idp.record import Recorder
 from idp.responders.oidc import OpenIDProvider
 from idp.seal import Sealer
 from idp.settings import Settings, load_settings
+from idp.store.peers import StoredCopies
 from idp.store.store import open_store
 from idp.transparency.sequencer import Sequencer
+from idp.watch import Watch
 from policies.errors import BrokerError, Misconfigured, NotFound, RequestRefused
 from policies.load import Configuration
-from policies.parties import EntityId, IdentityProvider, ProviderId
+from policies.parties import IdentityProvider, ProviderId
 
 METADATA_LIFE = 14 * 24 * 3600
+
+Connectors = Mapping[ProviderId, Connector]
 
 
 def system_clock() -> int:
@@ -56,12 +65,56 @@ class Application:
         settings, keys = self.settings, self.keys
         self.store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys.ledger)
         self.sequencer = Sequencer(self.store, keys.ledger, checkpoint_seconds=settings.checkpoint_seconds)
-        sealer = Sealer(tenant=settings.tenant, key=keys.sealing)
+        known = known_peers(configuration)
+        self.peers = Peers(
+            known,
+            role="proxy" if settings.role == "city" else "connector",
+            copies=StoredCopies(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger),
+            fetcher=Fetcher(demo=settings.demo),
+            profile=EIDAS,
+            ours=PROTOCOL_VERSIONS,
+        )
+        self.watch = Watch(self.peers, known, clock=clock, seconds=settings.probe_seconds)
         self._pages = Pages()
-        self.city = CitySite(
+        connectors = _connectors(configuration, settings, keys, self.peers)
+        self.site = (self._node if settings.role == "node" else self._city)(configuration, connectors, clock)
+        web = _web(self.site)
+        # As the framework's own outermost layer would answer first, ours stands right inside of it
+        web.add_middleware(Edge, issuer=settings.issuer, page=self._unforeseen)
+        self.asgi: ASGIApp = web
+
+    @property
+    def city(self) -> CitySite:
+        """The site of a broker of role `city`."""
+        if not isinstance(self.site, CitySite):
+            raise TypeError("this broker is a node")
+        return self.site
+
+    @property
+    def node(self) -> NodeSite:
+        """The site of a broker of role `node`."""
+        if not isinstance(self.site, NodeSite):
+            raise TypeError("this broker is a city's")
+        return self.site
+
+    def start(self) -> None:
+        """Begin to sequence the ledger, and to watch other countries' nodes."""
+        self.sequencer.start()
+        self.watch.start()
+
+    def stop(self) -> None:
+        """Write what waits, and end."""
+        self.watch.stop()
+        self.sequencer.stop()
+        self.store.close()
+
+    def _city(self, configuration: Configuration, connectors: Connectors, clock: Callable[[], int]) -> CitySite:
+        settings, keys = self.settings, self.keys
+        sealer = Sealer(tenant=settings.tenant, key=keys.sealing)
+        return CitySite(
             tenant=settings.tenant,
             issuer=settings.issuer,
-            broker=self._broker(configuration, sealer),
+            broker=self._broker(configuration, connectors, sealer),
             openid=OpenIDProvider(
                 issuer=settings.issuer,
                 tenant=settings.tenant,
@@ -82,36 +135,34 @@ class Application:
             catalogue=configuration.catalogue,
             log=self.store,
             clock=clock,
-            metadata={"/saml/metadata": self._metadata},
+            metadata={"/saml/metadata": Published(self._metadata, METADATA_LIFE), **receiving_metadata(settings, keys)},
         )
-        web = _web(self.city)
-        # As the framework's own outermost layer would answer first, ours stands right inside of it
-        web.add_middleware(Edge, issuer=settings.issuer, page=self._unforeseen)
-        self.asgi: ASGIApp = web
 
-    def start(self) -> None:
-        """Begin to sequence the ledger."""
-        self.sequencer.start()
+    def _node(self, configuration: Configuration, connectors: Connectors, clock: Callable[[], int]) -> NodeSite:
+        settings, keys = self.settings, self.keys
+        if keys.node is None or settings.organization is None:
+            raise ValueError("a node without keys or organization was let through")
+        return node_site(
+            settings=settings,
+            configuration=configuration,
+            keys=keys,
+            node_keys=keys.node,
+            organization=settings.organization,
+            store=self.store,
+            pages=self._pages,
+            clock=clock,
+            peers=self.peers,
+            connectors=connectors,
+            metadata={"/saml/metadata": Published(self._metadata, METADATA_LIFE)},
+        )
 
-    def stop(self) -> None:
-        """Write what waits, and end."""
-        self.sequencer.stop()
-        self.store.close()
-
-    def _broker(self, configuration: Configuration, sealer: Sealer) -> Broker:
+    def _broker(self, configuration: Configuration, connectors: Connectors, sealer: Sealer) -> Broker:
         settings, keys = self.settings, self.keys
         return Broker(
             tenant=settings.tenant,
             configuration=configuration,
-            connectors=_connectors(configuration.providers, settings, keys),
-            nodes=Peers(
-                {},
-                role="proxy",
-                copies=_Forgetful(),
-                fetcher=Fetcher(demo=settings.demo),
-                profile=EIDAS,
-                ours=PROTOCOL_VERSIONS,
-            ),
+            connectors=connectors,
+            nodes=self.peers,
             issuer=settings.issuer,
             own_name=settings.organization.name if settings.organization else "",
             sealer=sealer,
@@ -126,14 +177,13 @@ class Application:
             pairwise_key=keys.pairwise,
         )
 
-    def _metadata(self, now: int) -> bytes:
-        """Our SAML metadata, signed anew."""
+    def _metadata(self, now: int, valid_for: int) -> bytes:
         return service_provider_metadata(
             entity_id=entity_id(self.settings.issuer),
             acs_url=acs_url(self.settings.issuer),
             signer=self.keys.saml,
             now=now,
-            valid_for=METADATA_LIFE,
+            valid_for=valid_for,
         )
 
     def _unforeseen(self, scope: Scope, reference: str) -> tuple[bytes, dict[str, str]]:
@@ -141,16 +191,6 @@ class Application:
         view = ErrorView(choose_language((), accept), "internal", reference)
         text = self._pages.error(view).encode()
         return text, {"content-type": "text/html; charset=utf-8", **headers(view.kind)}
-
-
-class _Forgetful:
-    """Copies of nothing: no node is registered yet."""
-
-    def held(self, _entity_id: EntityId) -> Held | None:
-        return None
-
-    def keep(self, _held: Held) -> None:
-        return
 
 
 def load_all(folder: Path) -> tuple[Settings, Configuration, Keys]:
@@ -168,6 +208,8 @@ def load_all(folder: Path) -> tuple[Settings, Configuration, Keys]:
         problems.append(error)
     if configuration is None or keys is None:
         raise Misconfigured(tuple(problem for error in problems for problem in error.problems))
+    if missing := crossing_problems(settings, configuration, keys):
+        raise Misconfigured(tuple(missing))
     return settings, configuration, keys
 
 
@@ -181,26 +223,45 @@ def acs_url(issuer: str) -> str:
     return f"{issuer}/saml/acs"
 
 
-def _connectors(
-    providers: Mapping[ProviderId, IdentityProvider], settings: Settings, keys: Keys
-) -> Mapping[ProviderId, Connector]:
-    """The one table of connectors: a SAML one for each identity provider."""
-    return {
-        name: SamlConnector(
+def _connectors(configuration: Configuration, settings: Settings, keys: Keys, peers: Peers) -> Connectors:
+    """The one table of connectors: what an identity provider is asked in."""
+
+    def saml(provider: IdentityProvider) -> Connector:
+        issuer = settings.issuer
+        return SamlConnector(provider=provider, entity_id=entity_id(issuer), acs_url=acs_url(issuer), signer=keys.saml)
+
+    def eidas(provider: IdentityProvider) -> Connector:
+        if keys.node is None:
+            raise ValueError("a node without keys was let through")
+        return EidasConnector(
             provider=provider,
-            entity_id=entity_id(settings.issuer),
-            acs_url=acs_url(settings.issuer),
-            signer=keys.saml,
+            entity_id=node_entity_id(settings.issuer),
+            acs_url=node_acs_url(settings.issuer),
+            signer=keys.node.messages,
+            unwrappers=(keys.node.encryption,),
+            peers=peers,
+            country=settings.country,
+            catalogue=configuration.catalogue,
         )
-        for name, provider in providers.items()
-    }
+
+    table = {"saml": saml, "eidas": eidas}
+    return {name: table[provider.protocol](provider) for name, provider in configuration.providers.items()}
 
 
-def _web(site: CitySite) -> FastAPI:
+def _routes(site: CitySite | NodeSite) -> tuple[APIRouter, ...]:
+    """The endpoints of each role."""
+    match site:
+        case CitySite():
+            return oidc.router(site), login.router(site)
+        case NodeSite():
+            return (node.router(site),)
+
+
+def _web(site: CitySite | NodeSite) -> FastAPI:
     """All endpoints, and one page for every error."""
     # One spelling of an address: a redirect of the framework's would repeat the query, and a form, somewhere else
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for routes in (oidc.router(site), login.router(site), records.router(site)):
+    for routes in (*_routes(site), records.router(site)):
         app.include_router(routes)
 
     def refused(request: Request, error: Exception) -> Response:

@@ -110,11 +110,10 @@ class Broker:
         eligible = [one for one in self._configuration.providers.values() if _serves(one, request, purpose)]
         return tuple((one, self._reachable(one, now)) for one in eligible if self._known(one, now))
 
-    def provider(self, provider_id: ProviderId, request: AuthenticationRequest) -> IdentityProvider:
-        """One that this request may be about. Raises `NotFound`."""
+    def provider(self, provider_id: ProviderId) -> IdentityProvider:
+        """One of all that are configured. Raises `NotFound`."""
         found = self._configuration.providers.get(provider_id)
-        purpose = self.registered(request)[1]
-        if found is None or not _serves(found, request, purpose):
+        if found is None:
             raise NotFound("no such identity provider")
         return found
 
@@ -125,7 +124,7 @@ class Broker:
         reach what is asked, `PeerUnavailable` where a country's node cannot be asked now, or not for this relying party.
         """
         party, purpose = self.registered(login.request)
-        connector = self._connectors[self.provider(provider_id, login.request).provider_id]
+        connector = self._connectors[self._eligible(provider_id, login.request).provider_id]
         # Nobody is asked for more than the purpose needs, the service asked for and its registration lets go
         needed = [one.name for one in login.request.asked if one.name in purpose.needs and one.name in party.attributes]
         question = Ask(
@@ -143,7 +142,7 @@ class Broker:
     def hear(self, asked: Asked, inbound: Inbound, language: str, now: int) -> Decided:
         """Judge the answer, and decide what may go. Nothing is written, so it may come again until somebody decided."""
         party, purpose = self.registered(asked.request)
-        provider = self.provider(asked.expectation.provider_id, asked.request)
+        provider = self._eligible(asked.expectation.provider_id, asked.request)
         assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
         decision = decide(
             asked.request.asked, purpose, party, assertion.offered, on=_date(now), catalogue=self._configuration.catalogue
@@ -175,7 +174,7 @@ class Broker:
         nothing could be written (then nothing was released).
         """
         party, purpose = self.registered(decided.request)
-        self.provider(decided.provider_id, decided.request)
+        self._eligible(decided.provider_id, decided.request)
         if purpose.digest != decided.policy:
             raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
         for ruling in decided.decision.rulings:
@@ -252,6 +251,13 @@ class Broker:
         rule = party.attributes.get(released.name)
         form = released.form
         return rule is not None and self._configuration.catalogue.meet(released.name, form, rule.form) == form
+
+    def _eligible(self, provider_id: ProviderId, request: AuthenticationRequest) -> IdentityProvider:
+        """One that this request may be about: no address that somebody typed leads to another."""
+        found = self.provider(provider_id)
+        if not _serves(found, request, self.registered(request)[1]):
+            raise NotFound("an identity provider of a country that this request or its purpose does not take")
+        return found
 
     def _known(self, provider: IdentityProvider, now: int) -> bool:
         """A pinned identity provider always is; a country's node while its metadata holds."""

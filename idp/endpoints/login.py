@@ -79,7 +79,7 @@ def _heard(site: CitySite, request: Request, inbound: Inbound, protocol: str) ->
     state = site.logins.state(cookies(request), login, now)
     if not isinstance(state, Asked):
         raise Replayed("not_asked", "a response to a login that has asked nobody")
-    if site.broker.provider(state.expectation.provider_id, state.request).protocol != protocol:
+    if site.broker.provider(state.expectation.provider_id).protocol != protocol:
         raise RequestRefused("a response at the address of another protocol than was asked in")
     language = site.language(request, state.request.ui_locales)
     try:

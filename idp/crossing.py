@@ -1,0 +1,102 @@
+"""Our own node at the border: what it needs of settings and keys, whom it knows, and what it says of itself as a receiver.
+
+The sending role says other things of itself: `idp.responders.eidas`.
+"""
+
+import importlib.metadata
+import secrets
+from collections.abc import Mapping
+
+from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ConnectorMetadata, NodeOrganization, connector_element
+from connectors.profiles import EIDAS
+from connectors.signatures.xmlsign import sign_enveloped
+from idp.keys.folder import NODE_FILES, Keys, NodeKeys
+from idp.published import Published
+from idp.settings import SETTINGS_FILE, Organization, Settings
+from policies.errors import Problem
+from policies.load import Configuration
+from policies.parties import EntityId, Peer
+
+# spec/eidas.md §6: what the EU's own node says
+METADATA_LIFE = 24 * 3600
+
+
+def node_entity_id(issuer: str) -> str:
+    """Our entity id among nodes, in either role: the address of our metadata."""
+    return f"{issuer}/eidas/metadata"
+
+
+def node_acs_url(issuer: str) -> str:
+    """Where other countries' responses come."""
+    return f"{issuer}/eidas/acs"
+
+
+def known_peers(configuration: Configuration) -> Mapping[EntityId, Peer]:
+    """The nodes that we know: those we ask, or those that may ask us."""
+    asked = [provider.peer for provider in configuration.providers.values() if provider.peer is not None]
+    asking = [node.peer for node in configuration.nodes.values()]
+    return {peer.entity_id: peer for peer in [*asked, *asking]}
+
+
+def crossing_problems(settings: Settings, configuration: Configuration, keys: Keys) -> list[Problem]:
+    """What is missing of whoever takes part between countries, all at once."""
+    if settings.role == "city" and not known_peers(configuration):
+        return []
+    file = str(settings.folder / SETTINGS_FILE)
+    problems = []
+    if not settings.country:
+        problems.append(Problem(file, 1, "country", "it is missing, and a node has one.", 'Write country = "XX": ours.'))
+    if settings.organization is None:
+        fix = "Write [organization] with name, url, support and technical."
+        problems.append(Problem(file, 1, "organization", "it is missing, and a node says who runs it.", fix))
+    if keys.node is None:
+        what = f"the keys of a node are missing: {', '.join(NODE_FILES)}."
+        fix = "`ciconia init` makes them: take them from a new folder, or restore them from their backup."
+        problems.append(Problem(str(settings.key_folder), 0, "keys", what, fix))
+    return problems
+
+
+def receiving_metadata(settings: Settings, keys: Keys) -> Mapping[str, Published]:
+    """The metadata of our receiving node, by its path; none where it is no node."""
+    if not settings.country or settings.organization is None or keys.node is None:
+        return {}
+    organization, node = settings.organization, keys.node
+
+    def make(now: int, valid_for: int) -> bytes:
+        return _signed(settings, organization, node, now + valid_for)
+
+    return {"/eidas/metadata": Published(make, METADATA_LIFE)}
+
+
+def _signed(settings: Settings, organization: Organization, node: NodeKeys, valid_until: int) -> bytes:
+    element = connector_element(
+        ConnectorMetadata(
+            metadata_id="_" + secrets.token_hex(16),
+            valid_until=valid_until,
+            entity_id=node_entity_id(settings.issuer),
+            country=settings.country,
+            signing=(node.messages.certificate,),
+            encryption=node.encryption.certificate,
+            application_identifier=application_identifier(),
+            organization=about(organization),
+            profile=EIDAS,
+            acs_url=node_acs_url(settings.issuer),
+        )
+    )
+    return sign_enveloped(element, node.metadata, place=SIGNATURE_PLACE, profile=EIDAS)
+
+
+def about(organization: Organization) -> NodeOrganization:
+    """Who runs our node, as its metadata has it."""
+    return NodeOrganization(
+        name=organization.name,
+        display_name=organization.display_name,
+        url=organization.url,
+        support=organization.support,
+        technical=organization.technical,
+    )
+
+
+def application_identifier() -> str:
+    """What we are, and in which version (spec/eidas.md §6)."""
+    return f"ciconia:{importlib.metadata.version('ciconia')}"
