@@ -1,9 +1,14 @@
 """The names of the eIDAS profile, row by row."""
 
+import ast
+from pathlib import Path
+from types import ModuleType
+
 import pytest
 
+from connectors import request_checks
 from connectors.checks import ALL_CHECKS, EIDAS_CHECKS, REQUEST_CHECKS
-from connectors.formats.eidas import registry
+from connectors.formats.eidas import registry, request, response, values
 from connectors.formats.eidas.registry import (
     LEGAL,
     LEGAL_MINIMUM,
@@ -178,3 +183,24 @@ def test_a_value_is_of_its_type_or_is_none(name: str, good: list[str], bad: list
 def test_every_check_has_a_sentence_and_no_name_stands_for_two_things_of_an_answer() -> None:
     assert not set(ALL_CHECKS) & set(EIDAS_CHECKS)
     assert all(sentence for sentence in (*EIDAS_CHECKS.values(), *REQUEST_CHECKS.values()))
+
+
+def _named(module: ModuleType) -> set[str]:
+    """The names of checks that a module refuses by: the first argument of what it raises."""
+    assert module.__file__ is not None
+    calls = [
+        node
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+    raising = {"AssertionRejected", "PeerRequestRefused", "refuse"}
+    arguments = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id in raising]
+    return {
+        argument.value for argument in arguments if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+
+
+def test_what_a_refusal_is_called_is_in_the_lists_and_the_list_of_requests_is_complete() -> None:
+    for module in (request, response, values):
+        assert _named(module) <= {*ALL_CHECKS, *EIDAS_CHECKS}
+    assert _named(request_checks) == set(REQUEST_CHECKS)

@@ -353,10 +353,3 @@ def test_a_message_that_cannot_be_read_is_refused_with_the_status_to_answer() ->
             receive(text)
         assert (refusal.value.check, refusal.value.saml_status, refusal.value.saml_sub_status) == (check, status, "")
         assert refusal.value.__cause__ is None
-
-
-def test_every_check_of_a_request_is_broken_here() -> None:
-    """The names in this file are those of the list, each at least once."""
-    with open(__file__, encoding="utf-8") as file:  # noqa: PTH123 - its own text
-        text = file.read()
-    assert all(f'"{check}"' in text for check in REQUEST_CHECKS)
