@@ -1,0 +1,306 @@
+"""Additions wait for an operator, removals act at once; across restarts, and nothing else is approved by it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import load_der_x509_certificate
+
+from connectors.formats.eidas.metadata import PeerFacts, read_peer
+from connectors.formats.eidas.own_metadata import ConnectorMetadata, ProxyMetadata
+from connectors.formats.names import POST
+from connectors.metadata.approval import additions, approved_part
+from policies.errors import PeerUnavailable, RequestRefused, StoreUnavailable
+from policies.parties import EntityId
+from tests.connectors.metadata import node
+from tests.connectors.metadata.origin import body
+from tests.connectors.metadata.world import NODE, Copies, World, peers
+
+OLD, NEW = node.key("messages").certificate, node.key("next").certificate
+LATER = node.NOW + 2 * node.DAY
+
+
+def in_use(world: World) -> PeerFacts:
+    return world.peers.current(NODE, world.now).facts
+
+
+def fetch(world: World, metadata: ProxyMetadata | ConnectorMetadata, edit: node.Edit | None = None) -> PeerFacts:
+    """Publish and fetch; what is in use then."""
+    world.show(metadata, edit)
+    world.refresh()
+    return in_use(world)
+
+
+@pytest.mark.spec("decisions.md 30 a first fetch is an addition")
+def test_a_first_fetch_counts_for_nothing_before_it_is_approved(sending: World) -> None:
+    copies = Copies()
+    sending.peers = peers(sending.peer, copies)
+    sending.refresh()
+    with pytest.raises(PeerUnavailable, match="ciconia metadata pending"):
+        in_use(sending)
+    assert not sending.peers.available(NODE, sending.now)
+    (pending,) = sending.peers.pending(sending.now)
+    assert (pending.entity_id, pending.country, pending.first) == (NODE, "EE", True)
+    approved = sending.peers.approve(NODE, pending.digest, sending.now)
+    assert approved.digest == pending.digest
+    assert in_use(sending) == approved
+    assert sending.peers.available(NODE, sending.now)
+    assert not sending.peers.pending(sending.now)
+
+
+@pytest.mark.spec("decisions.md 30 a digest named in advance")
+def test_a_digest_in_the_registration_approves_a_first_fetch(sending: World) -> None:
+    digest = in_use(sending).digest
+    sending.peers = peers(replace(sending.peer, digest=digest), Copies())
+    sending.refresh()
+    assert in_use(sending).digest == digest
+    assert not sending.peers.pending(sending.now)
+
+
+def test_a_digest_in_the_registration_approves_nothing_else(sending: World) -> None:
+    digest = in_use(sending).digest
+    sending.peers = peers(replace(sending.peer, digest=digest), Copies())
+    sending.show(node.proxy(signing=(OLD, NEW)))
+    sending.refresh()
+    with pytest.raises(PeerUnavailable):
+        in_use(sending)
+
+
+ADDITIONS: dict[str, tuple[dict[str, object], str, Callable[[PeerFacts], bool]]] = {
+    "key": ({"signing": (OLD, NEW)}, "a certificate that signs: SHA-256 ", lambda facts: facts.signing == {OLD}),
+    "encryption": ({"encryption": NEW}, "a certificate to encrypt to: SHA-256 ", lambda facts: not facts.encryption),
+    "level": (
+        {"assurance": (f"{node.LOA}high", "urn:own")},
+        "a level of assurance: urn:own",
+        lambda facts: facts.assurance == {f"{node.LOA}high"},
+    ),
+    "version": (
+        {"versions": ("1.4", "1.3", "1.2", "2.0")},
+        "a protocol version: 2.0",
+        lambda facts: "2.0" not in facts.versions,
+    ),
+    "requester": (
+        {"wants_requester_id": True},
+        "it asks to be told which service asks",
+        lambda facts: not facts.wants_requester_id,
+    ),
+}
+
+
+@pytest.mark.spec("decisions.md 30 additions wait")
+@pytest.mark.parametrize("name", ADDITIONS)
+def test_an_addition_waits_until_it_is_approved(sending: World, name: str) -> None:
+    changes, words, is_without = ADDITIONS[name]
+    metadata = node.proxy(**changes, valid_until=LATER)
+    assert is_without(fetch(sending, metadata))
+    (addition,) = sending.additions()
+    assert addition.startswith(words)
+    assert sending.peers.available(NODE, sending.now), "the node goes on as it was approved"
+    sending.approve()
+    assert in_use(sending) == read_peer(node.signed(metadata), "proxy")
+
+
+def test_an_added_address_waits_and_a_replaced_one_is_gone(sending: World) -> None:
+    facts = fetch(sending, node.proxy(post_url="https://other.example/sso"))
+    assert {url for _, url in facts.endpoints} == {"https://node.example/sso"}
+    assert POST not in dict(facts.endpoints)
+    with pytest.raises(PeerUnavailable, match="no approved address"):
+        sending.peers.current(NODE, sending.now).url(POST)
+    (addition,) = sending.additions()
+    assert addition == "an address by POST: https://other.example/sso (another host than its metadata's)"
+
+
+def test_an_address_on_the_metadata_s_host_is_not_marked(sending: World) -> None:
+    url = f"http://{sending.server.netloc}/new"
+    fetch(sending, node.proxy(post_url=url))
+    assert sending.additions() == (f"an address by POST: {url}",)
+
+
+def test_an_added_attribute_and_name_id_format_wait(sending: World) -> None:
+    gender = f"{node.PERSON}Gender"
+
+    def less(root: object) -> None:
+        node.remove("NameIDFormat")(root)  # type: ignore[arg-type] # an element, as every edit gets
+
+    without = tuple(uri for uri in node.proxy().attributes if uri != gender)
+    facts = fetch(sending, node.proxy(attributes=without, valid_until=LATER), less)
+    assert gender not in facts.attributes
+    assert not facts.name_id_formats
+    assert not sending.additions()
+    facts = fetch(sending, node.proxy(valid_until=LATER))
+    assert gender not in facts.attributes
+    assert not facts.name_id_formats
+    words = sending.additions()
+    assert f"an attribute: {gender}" in words
+    assert len(words) == 4
+    sending.approve()
+    assert gender in in_use(sending).attributes
+
+
+def test_what_is_new_is_shown_with_the_fingerprint_that_the_other_operator_reads(sending: World) -> None:
+    fetch(sending, node.proxy(signing=(OLD, NEW)))
+    fingerprint = load_der_x509_certificate(NEW).fingerprint(SHA256()).hex(":").upper()
+    (addition,) = sending.additions()
+    assert addition == f"a certificate that signs: SHA-256 {fingerprint}, from 2026-11-24 to 2029-08-21"
+
+
+@pytest.mark.spec("decisions.md 30 removals act at once")
+def test_a_removal_acts_at_once_and_a_return_is_an_addition(sending: World) -> None:
+    fetch(sending, node.proxy(signing=(OLD, NEW), valid_until=LATER))
+    sending.approve()
+    assert in_use(sending).signing == {OLD, NEW}
+    assert fetch(sending, node.proxy(signing=(NEW,), valid_until=LATER)).signing == {NEW}
+    assert not sending.additions()
+    # Whoever brings a withdrawn key back may be whoever stole it
+    assert fetch(sending, node.proxy(signing=(OLD, NEW), valid_until=LATER)).signing == {NEW}
+    assert len(sending.additions()) == 1
+
+
+def test_a_change_of_the_only_key_stops_everything_until_it_is_approved(sending: World) -> None:
+    sending.show(node.proxy(signing=(NEW,)))
+    sending.refresh()
+    with pytest.raises(PeerUnavailable, match="no key or no address"):
+        in_use(sending)
+    assert not sending.peers.available(NODE, sending.now)
+    sending.approve()
+    assert in_use(sending).signing == {NEW}
+
+
+def test_a_fixed_type_of_services_waits_and_its_end_does_not(receiving: World) -> None:
+    assert fetch(receiving, node.connector(sp_type="private", valid_until=LATER)).sp_type == ""
+    assert receiving.additions() == ("all its services are of one type: private",)
+    receiving.approve()
+    assert in_use(receiving).sp_type == "private"
+    assert fetch(receiving, node.connector(sp_type="public", valid_until=LATER)).sp_type == ""
+    assert fetch(receiving, node.connector(valid_until=LATER)).sp_type == ""
+    assert not receiving.additions()
+
+
+def test_a_digest_that_is_not_pending_is_refused(sending: World) -> None:
+    fetch(sending, node.proxy(signing=(OLD, NEW)))
+    (seen,) = sending.peers.pending(sending.now)
+    for digest in ("", "0" * 64, seen.digest.upper(), in_use(sending).digest):
+        with pytest.raises(RequestRefused, match="another digest"):
+            sending.peers.approve(NODE, digest, sending.now)
+    assert in_use(sending).signing == {OLD}
+
+
+def test_what_changed_after_the_operator_looked_is_not_approved(sending: World) -> None:
+    fetch(sending, node.proxy(signing=(OLD, NEW)))
+    (seen,) = sending.peers.pending(sending.now)
+    stranger = node.key("stranger").certificate
+    fetch(sending, node.proxy(signing=(OLD, NEW, stranger)))
+    with pytest.raises(RequestRefused, match="look at it again"):
+        sending.peers.approve(NODE, seen.digest, sending.now)
+    assert in_use(sending).signing == {OLD}
+
+
+def test_nothing_pending_nobody_registered_and_metadata_that_ended_are_refused(sending: World) -> None:
+    with pytest.raises(RequestRefused, match="nothing of") as caught:
+        sending.peers.approve(NODE, in_use(sending).digest, sending.now)
+    assert caught.value.code == "approval_refused"
+    with pytest.raises(RequestRefused, match="no node"):
+        sending.peers.approve(EntityId("https://nobody.example/"), "0" * 64, sending.now)
+    fetch(sending, node.proxy(signing=(OLD, NEW)))
+    (seen,) = sending.peers.pending(sending.now)
+    with pytest.raises(RequestRefused, match="nothing of"):
+        sending.peers.approve(NODE, seen.digest, node.NOW + node.DAY)
+
+
+def test_everything_survives_a_restart_without_the_network(sending: World) -> None:
+    fetch(sending, node.proxy(signing=(OLD, NEW), valid_until=LATER))
+    before, waiting = in_use(sending), sending.peers.pending(sending.now)
+    sending.server.close()
+    sending.restart()
+    assert in_use(sending) == before
+    assert sending.peers.pending(sending.now) == waiting
+    assert sending.peers.available(NODE, sending.now)
+    sending.approve()
+    sending.restart()
+    assert in_use(sending).signing == {OLD, NEW}
+    assert not sending.peers.pending(sending.now)
+
+
+def test_an_old_copy_is_refused_after_a_restart_too(sending: World) -> None:
+    fetch(sending, node.proxy(valid_until=LATER))
+    sending.restart()
+    sending.show(node.proxy())
+    assert sending.refused().check == "metadata_old"
+
+
+def test_an_approval_by_another_process_counts_from_the_next_look(sending: World) -> None:
+    fetch(sending, node.proxy(signing=(OLD, NEW)))
+    (seen,) = sending.peers.pending(sending.now)
+    command = peers(sending.peer, sending.copies)
+    command.approve(NODE, seen.digest, sending.now)
+    assert in_use(sending).signing == {OLD}
+    sending.peers.reload(NODE)
+    assert in_use(sending).signing == {OLD, NEW}
+    # and a refresh does not take it back
+    sending.refresh()
+    assert in_use(sending).signing == {OLD, NEW}
+
+
+def test_a_refresh_that_fails_sees_it_too(sending: World) -> None:
+    fetch(sending, node.proxy(signing=(OLD, NEW)))
+    (seen,) = sending.peers.pending(sending.now)
+    peers(sending.peer, sending.copies).approve(NODE, seen.digest, sending.now)
+    sending.server.answer = body(b"", status="500 Oops")
+    sending.refused()
+    assert in_use(sending).signing == {OLD, NEW}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"country": "SE"}, {"certificate": node.key("stranger").certificate}, {"entity_id": EntityId("https://x.example/")}],
+)
+def test_a_copy_that_the_registration_no_longer_allows_is_not_used(sending: World, changes: dict[str, object]) -> None:
+    sending.restart(**changes)
+    with pytest.raises(PeerUnavailable):
+        in_use(sending)
+    assert not sending.peers.available(NODE, sending.now)
+    assert not sending.peers.pending(sending.now)
+
+
+def test_an_approval_never_reaches_another_country_or_entity() -> None:
+    facts = read_peer(node.signed(node.proxy()), "proxy")
+    for changed in (replace(facts, country="SE"), replace(facts, entity_id="https://x.example/")):
+        assert approved_part(changed, facts) == approved_part(changed, None)
+        assert not approved_part(changed, facts).signing
+        assert additions(changed, facts, node.ENTITY) == additions(changed, None, node.ENTITY)
+
+
+def test_a_copy_whose_kept_octets_were_changed_is_not_used(sending: World) -> None:
+    held = sending.copies.rows[NODE]
+    sending.copies.rows[NODE] = replace(held, octets=held.octets.replace(b"node.example/sso", b"evil.example/sso"))
+    sending.restart()
+    with pytest.raises(PeerUnavailable):
+        in_use(sending)
+
+
+def test_facts_that_were_changed_beside_the_octets_count_for_nothing(sending: World) -> None:
+    held = sending.copies.rows[NODE]
+    changed = replace(held.facts, signing=frozenset([node.key("stranger").certificate]))
+    sending.copies.rows[NODE] = replace(held, facts=changed)
+    sending.restart()
+    assert in_use(sending).signing == {OLD}
+
+
+def test_a_store_that_does_not_keep_leaves_what_is_in_use(sending: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_held: object) -> None:
+        raise StoreUnavailable("full")
+
+    monkeypatch.setattr(sending.copies, "keep", full)
+    sending.show(node.proxy(signing=(OLD, NEW), valid_until=LATER))
+    with pytest.raises(StoreUnavailable):
+        sending.refresh()
+    assert in_use(sending).signing == {OLD}
+    assert in_use(sending).valid_until == node.NOW + node.DAY
+    assert sending.peers.available(NODE, sending.now), "it is not the node that failed"
+
+
+def test_a_certificate_that_cannot_be_read_is_shown_as_that() -> None:
+    facts = read_peer(node.signed(node.proxy()), "proxy")
+    odd = replace(facts, signing=frozenset([b"no certificate"]))
+    assert additions(odd, facts, node.ENTITY) == ("a certificate that signs: one that cannot be read",)
