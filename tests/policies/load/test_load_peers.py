@@ -124,7 +124,7 @@ def test_a_fault_of_a_countrys_node_is_told_with_line_key_and_fix(
     assert fix in found[0].fix
 
 
-@pytest.mark.spec("eidas.md §1 LoA URIs")
+@pytest.mark.spec("eidas.md §1 error under the prefix of notified levels")
 @pytest.mark.parametrize(
     ("uri", "level", "what"),
     [

@@ -1,0 +1,141 @@
+"""The table of requirements says what the tests say."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import requirements_table
+from tests.requirements_table import (
+    HOLE,
+    LIST,
+    ROOT,
+    TABLE,
+    Proof,
+    Section,
+    all_proofs,
+    holes,
+    main,
+    proofs_in,
+    read_sections,
+    render,
+    unknown,
+)
+
+SECTIONS = (
+    Section(3, "The request", {"ForceAuthn": "The citizen signs in anew.", "Issuer": "It is known."}),
+    Section(8, "Cases", {"1": "Exact."}),
+)
+SOURCE = """
+import pytest
+
+@pytest.mark.spec("eidas.md §3 ForceAuthn")
+@pytest.mark.spec("RFC 6749 §3.1; eidas.md §8 1")
+def test_a(): ...
+
+@pytest.mark.parametrize("x", [pytest.param(1, marks=pytest.mark.spec("eidas.md §3 Issuer"))])
+async def test_b(x): ...
+
+@pytest.mark.spec("saml.md §2.3")
+def test_c(): ...
+
+@pytest.mark.spec("eidas.md §3 ForceAuthn")
+def helper(): ...
+
+class TestMore:
+    @pytest.mark.spec("eidas.md §3 Isuer")
+    def test_d(self): ...
+
+raise RuntimeError("this source is read and never run")
+"""
+
+
+def read() -> tuple[tuple[Section, ...], tuple[Proof, ...]]:
+    return read_sections(LIST.read_text(encoding="utf-8")), all_proofs(ROOT / "tests")
+
+
+def test_the_committed_table_is_what_the_marks_say_today() -> None:
+    sections, proofs = read()
+    assert TABLE.read_text(encoding="utf-8") == render(sections, proofs), "python -m tests.requirements_table writes it"
+
+
+def test_every_mark_names_a_requirement_of_the_list() -> None:
+    assert unknown(*read()) == ()
+
+
+def test_the_list_has_every_section_and_the_fifteen_cases() -> None:
+    sections, _ = read()
+    assert {section.number for section in sections} >= {3, 4, 5, 6, 7, 8}
+    (cases,) = (section for section in sections if section.number == 8)
+    assert list(cases.requirements) == [str(number) for number in range(1, 16)]
+    # a bar would end a cell of the table
+    assert not any("|" in words + sentence for one in sections for words, sentence in one.requirements.items())
+
+
+def test_marks_are_found_at_tests_and_in_their_parameters() -> None:
+    found = list(proofs_in("tests/test_x.py", SOURCE))
+    assert found == [
+        Proof("eidas.md §3 ForceAuthn", "tests/test_x.py", "test_a"),
+        Proof("eidas.md §8 1", "tests/test_x.py", "test_a"),
+        Proof("eidas.md §3 Issuer", "tests/test_x.py", "test_b"),
+        Proof("eidas.md §3 Isuer", "tests/test_x.py", "test_d"),
+    ]
+
+
+def test_a_mark_of_a_module_is_one_of_each_of_its_tests_once() -> None:
+    source = 'pytestmark = [pytest.mark.slow, pytest.mark.spec("eidas.md §3 ForceAuthn")]\n' + SOURCE
+    found = [proof.test for proof in proofs_in("x", source) if proof.mark == "eidas.md §3 ForceAuthn"]
+    assert sorted(found) == ["test_a", "test_b", "test_c", "test_d"]
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "eidas.md §3 forceauthn",
+        "eidas.md §3 ForceAuthn ",
+        "eidas.md §4 ForceAuthn",
+        "eidas.md §3",
+        "eidas.md 3 ForceAuthn",
+        "see eidas.md §3 ForceAuthn",
+    ],
+)
+def test_a_slip_in_a_mark_is_found(mark: str) -> None:
+    (proof,) = proofs_in("x", f'@pytest.mark.spec("{mark}")\ndef test_a(): ...\n')
+    slipped = proof.mark != "eidas.md §3 ForceAuthn"
+    assert unknown(SECTIONS, [proof]) == ((proof,) if slipped else ())
+    # white space around a clause is no other clause
+    assert slipped == (mark != "eidas.md §3 ForceAuthn ")
+
+
+def test_a_requirement_without_a_test_shows_as_a_hole() -> None:
+    proofs = [Proof("eidas.md §3 ForceAuthn", "tests/a/test_x.py", "test_a")]
+    assert holes(SECTIONS, proofs) == ("eidas.md §3 Issuer", "eidas.md §8 1")
+    page = render(SECTIONS, proofs)
+    assert "3 requirements, 2 without a test." in page
+    assert "| ForceAuthn | The citizen signs in anew. | `test_x.py::test_a` |" in page
+    assert f"| Issuer | It is known. | {HOLE} |" in page
+
+
+def test_check_tells_a_stale_page_and_an_unknown_mark_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "list.toml").write_text(
+        '[[section]]\nnumber = 3\ntitle = "x"\n[section.requirements]\n"ForceAuthn" = "x."\n"Issuer" = "x."\n',
+        encoding="utf-8",
+    )
+    test = tmp_path / "tests" / "test_x.py"
+    test.write_text('@pytest.mark.spec("eidas.md §3 ForceAuthn")\ndef test_a(): ...\n', encoding="utf-8")
+    page = tmp_path / "page.md"
+    for name, value in {"ROOT": tmp_path, "LIST": tmp_path / "list.toml", "TABLE": page}.items():
+        monkeypatch.setattr(requirements_table, name, value)
+    assert main(["--check"]) == 1
+    assert not page.exists()
+    assert main([]) == 0
+    assert main(["--check"]) == 0
+    assert "hole: eidas.md §3 Issuer" in capsys.readouterr().out
+    test.write_text('@pytest.mark.spec("eidas.md §3 Isuer")\ndef test_a(): ...\n', encoding="utf-8")
+    assert main(["--check"]) == 1
+    said = capsys.readouterr().err
+    assert "`eidas.md §3 Isuer` is not in list.toml" in said
+    assert "page.md is stale" in said
+    assert main([]) == 1
