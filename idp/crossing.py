@@ -12,9 +12,10 @@ from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.folder import NODE_FILES, Keys, NodeKeys
 from idp.published import Published
-from idp.settings import SETTINGS_FILE, Organization, Settings
+from idp.settings import Organization, Settings
 from policies.errors import Problem
 from policies.load import Configuration
+from policies.load.roles import problems_of_role
 from policies.parties import EntityId, Peer
 
 # spec/eidas.md §6: what the EU's own node says
@@ -39,17 +40,10 @@ def known_peers(configuration: Configuration) -> Mapping[EntityId, Peer]:
 
 
 def crossing_problems(settings: Settings, configuration: Configuration, keys: Keys) -> list[Problem]:
-    """What is missing of whoever takes part between countries, all at once."""
-    if settings.role == "city" and not known_peers(configuration):
-        return []
-    file = str(settings.folder / SETTINGS_FILE)
-    problems = []
-    if not settings.country:
-        problems.append(Problem(file, 1, "country", "it is missing, and a node has one.", 'Write country = "XX": ours.'))
-    if settings.organization is None:
-        fix = "Write [organization] with name, url, support and technical."
-        problems.append(Problem(file, 1, "organization", "it is missing, and a node says who runs it.", fix))
-    if keys.node is None:
+    """What keeps this configuration from its role, and whoever takes part between countries from that, all at once."""
+    known = settings.organization is not None
+    problems = list(problems_of_role(configuration, settings.role, settings.country, organization=known))
+    if keys.node is None and (settings.role == "node" or known_peers(configuration)):
         what = f"the keys of a node are missing: {', '.join(NODE_FILES)}."
         fix = "`ciconia init` makes them: take them from a new folder, or restore them from their backup."
         problems.append(Problem(str(settings.key_folder), 0, "keys", what, fix))

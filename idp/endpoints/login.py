@@ -159,7 +159,7 @@ def _question(site: CitySite, decided: Decided, sealed: str, language: str) -> A
         loa=decided.loa,
         items=wording.items(decided.decision, purpose, site.catalogue),
         kept=wording.kept(decided.decision, site.catalogue),
-        arrived=tuple(wording.text(site.catalogue.attributes[name].title) for name in _stays(site, decided)),
+        arrived=wording.titles(_stays(site, decided), site.catalogue),
     )
 
 
