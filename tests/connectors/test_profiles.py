@@ -1,0 +1,193 @@
+"""Two profiles as data, and that whoever signs or verifies keeps to the one that was named."""
+
+from dataclasses import fields, replace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509 import load_der_x509_certificate
+from lxml import etree
+
+from connectors.profiles import EIDAS, SAML2INT, Profile
+from connectors.signatures.keys import ALGORITHMS, key_of_certificate, prepared
+from connectors.signatures.shapes import REQUEST
+from connectors.signatures.signed import SignedMessage
+from connectors.signatures.signer import algorithm_for
+from connectors.signatures.xmldsig import verify
+from connectors.signatures.xmlsign import sign_enveloped
+from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
+from tests.connectors import crossing, forge
+from tests.connectors.crossing import MORE, PSS, by, file_signer, node, on_curve, pinned
+from tests.connectors.forge import SAML, SAMLP
+
+XML = (
+    f'<samlp:AuthnRequest xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="_q" Version="2.0">'
+    "<saml:Issuer>https://connector.example</saml:Issuer><samlp:Extensions>x</samlp:Extensions></samlp:AuthnRequest>"
+).encode()
+
+
+@pytest.mark.spec("eidas.md §7")
+def test_eidas_takes_exactly_what_its_cryptographic_requirements_list() -> None:
+    newer = "http://www.w3.org/2007/05/xmldsig-more#"
+    assert EIDAS.signature_algorithms == {
+        *(f"{newer}sha{bits}-rsa-MGF1" for bits in (256, 384, 512)),
+        *(f"{MORE}ecdsa-sha{bits}" for bits in (256, 384, 512)),
+    }
+    xmlenc, xmlenc11 = crossing.XENC, crossing.XENC11
+    assert EIDAS.digests == EIDAS.oaep_digests == {f"{xmlenc}sha256", f"{MORE}sha384", f"{xmlenc}sha512"}
+    assert EIDAS.content_encryption == {f"{xmlenc11}aes{bits}-gcm" for bits in (128, 192, 256)}
+    assert EIDAS.key_transports == {f"{xmlenc11}rsa-oaep"}
+    assert EIDAS.oaep_mgfs == {f"{xmlenc11}mgf1sha{bits}" for bits in (256, 384, 512)}
+    assert (EIDAS.minimum_rsa_bits, EIDAS.skew, EIDAS.max_age, EIDAS.certificate_dates) == (3072, 60, 300, True)
+    assert EIDAS.curves == {"secp256r1", "secp384r1", "secp521r1"}
+
+
+@pytest.mark.spec("saml.md §11")
+def test_saml2int_takes_what_deployed_identity_providers_send() -> None:
+    assert SAML2INT.signature_algorithms == {f"{MORE}{kind}-sha{n}" for kind in ("rsa", "ecdsa") for n in (256, 384, 512)}
+    assert (SAML2INT.minimum_rsa_bits, SAML2INT.skew, SAML2INT.max_age) == (2048, 180, 300)
+    assert SAML2INT.certificate_dates is False
+    assert SAML2INT.curves == {"secp256r1", "secp384r1"}
+
+
+@pytest.mark.parametrize("profile", [EIDAS, SAML2INT], ids=lambda profile: profile.name)
+def test_no_profile_has_sha_1_in_a_signature_or_a_name_that_we_do_not_know(profile: Profile) -> None:
+    assert profile.signature_algorithms <= ALGORITHMS.keys()
+    assert not any("sha1" in uri or "md5" in uri or "hmac" in uri for uri in profile.signature_algorithms | profile.digests)
+    assert all(getattr(profile, found.name) is not None for found in fields(profile))
+
+
+# -- signatures of others ------------------------------------------------------------------------------------------------
+
+
+def signed(party: forge.SigningParty, algorithm: str) -> bytes:
+    return forge.signed(XML, ["_q"], party, by(algorithm))
+
+
+def check_of(octets: bytes, party: forge.SigningParty, profile: Profile = EIDAS, prepared_for: Profile = EIDAS) -> str:
+    with pytest.raises(SignatureInvalid) as refusal:
+        verify(octets, [pinned(party, prepared_for)], REQUEST, profile)
+    return refusal.value.check
+
+
+@pytest.mark.spec("eidas.md §7 refused")
+@pytest.mark.parametrize("bits", [256, 384, 512])
+def test_pkcs_1_is_refused_by_its_name_under_eidas_and_pss_under_saml2int(bits: int) -> None:
+    old, new = signed(node("peer"), f"{MORE}rsa-sha{bits}"), signed(node("peer"), PSS.format(bits))
+    assert check_of(old, node("peer")) == "signature_algorithm"
+    assert check_of(new, node("peer"), SAML2INT, SAML2INT) == "signature_algorithm"
+    assert isinstance(verify(old, [pinned(node("peer"), SAML2INT)], REQUEST, SAML2INT), SignedMessage)
+    assert isinstance(verify(new, [pinned(node("peer"))], REQUEST, EIDAS), SignedMessage)
+
+
+def test_a_signature_of_one_scheme_is_none_of_the_other() -> None:
+    """Only the name changes: the key is right, and the octets are another scheme's."""
+    octets = signed(node("peer"), f"{MORE}rsa-sha256").replace(f"{MORE}rsa-sha256".encode(), PSS.format(256).encode())
+    assert check_of(octets, node("peer")) == "signature"
+    for algorithm in (f"{MORE}ecdsa-sha256", PSS.format(256)):
+        party = on_curve(256) if "rsa" in algorithm else node("peer")
+        made = signed(node("peer"), PSS.format(256)).replace(PSS.format(256).encode(), algorithm.encode())
+        if party is not node("peer"):
+            assert check_of(made, party) == "signature"
+
+
+def test_an_empty_list_of_algorithms_takes_nothing() -> None:
+    octets = signed(node("peer"), PSS.format(256))
+    assert check_of(octets, node("peer"), replace(EIDAS, signature_algorithms=frozenset())) == "signature_algorithm"
+    assert check_of(octets, node("peer"), replace(EIDAS, digests=frozenset())) == "digest_algorithm"
+    assert check_of(octets, node("peer"), replace(EIDAS, curves=frozenset(), minimum_rsa_bits=4096)) == "signature"
+
+
+@pytest.mark.spec("eidas.md §7 keys")
+def test_a_key_below_3072_bits_is_not_loaded_and_does_not_verify_if_it_was() -> None:
+    short = node("")
+    with pytest.raises(ValueError, match="2048 bits; 3072 to 8192"):
+        pinned(short)
+    octets = signed(short, PSS.format(256))
+    assert check_of(octets, short, EIDAS, SAML2INT) == "signature"
+    taken = replace(EIDAS, minimum_rsa_bits=2048)
+    assert isinstance(verify(octets, [pinned(short, taken)], REQUEST, taken), SignedMessage)
+
+
+def test_a_curve_is_taken_where_the_profile_names_it() -> None:
+    with pytest.raises(ValueError, match=r"RSA nor on P-256 or P-384$"):
+        pinned(on_curve(521), SAML2INT)
+    with pytest.raises(ValueError, match="P-256 or P-384 or P-521"):
+        prepared(ec.generate_private_key(ec.SECP256K1()).public_key(), EIDAS)
+    with pytest.raises(ValueError, match="P-256"):
+        prepared(object(), EIDAS)
+    octets = signed(on_curve(521), f"{MORE}ecdsa-sha512")
+    assert check_of(octets, on_curve(521), SAML2INT) == "signature"
+    assert isinstance(verify(octets, [pinned(on_curve(521))], REQUEST, EIDAS), SignedMessage)
+
+
+def test_a_key_of_9000_bits_is_work_for_an_attacker_to_give_us() -> None:
+    huge = rsa.RSAPublicNumbers(65537, (1 << 8999) | 1).public_key()
+    for profile in (EIDAS, SAML2INT):
+        with pytest.raises(ValueError, match="9000 bits"):
+            prepared(huge, profile)
+
+
+@pytest.mark.spec("eidas.md §7 certificates")
+def test_a_key_is_in_force_within_the_dates_of_its_certificate_both_included() -> None:
+    party = node("peer")
+    certificate = load_der_x509_certificate(party.certificate)
+    begin, end = (int(found.timestamp()) for found in (certificate.not_valid_before_utc, certificate.not_valid_after_utc))
+    key = pinned(party)
+    assert (key.not_before, key.not_after) == (begin, end)
+    assert [key.in_force(now) for now in (begin - 1, begin, end, end + 1, forge.NOW)] == [False, True, True, False, False]
+    always = key_of_certificate(party.certificate, SAML2INT)
+    assert (always.not_before, always.not_after) == (None, None)
+    assert always.in_force(0)
+    assert always.in_force(forge.NOW)
+
+
+# -- signatures of ours --------------------------------------------------------------------------------------------------
+
+
+def ours(party: forge.SigningParty, profile: Profile) -> bytes:
+    return sign_enveloped(etree.fromstring(XML), file_signer(party), place=1, profile=profile)
+
+
+@pytest.mark.parametrize(
+    ("party", "algorithm"),
+    [
+        (node("peer"), PSS.format(512)),
+        (on_curve(256), f"{MORE}ecdsa-sha256"),
+        (on_curve(384), f"{MORE}ecdsa-sha384"),
+        (on_curve(521), f"{MORE}ecdsa-sha512"),
+    ],
+    ids=["RSA", "P-256", "P-384", "P-521"],
+)
+def test_we_sign_with_the_algorithm_of_the_profile_and_the_key(party: forge.SigningParty, algorithm: str) -> None:
+    octets = ours(party, EIDAS)
+    assert algorithm.encode() in octets
+    message = verify(octets, [pinned(party)], REQUEST, EIDAS)
+    assert isinstance(message, SignedMessage)
+    assert message.signed.octets == etree.tostring(etree.fromstring(XML), method="c14n", exclusive=True)
+
+
+def test_a_key_that_the_profile_does_not_take_does_not_sign() -> None:
+    for party, profile in ((node(""), EIDAS), (on_curve(521), SAML2INT)):
+        with pytest.raises(BrokerError, match="none to sign with"):
+            ours(party, profile)
+    for profile in (replace(EIDAS, signature_algorithms=frozenset()), replace(EIDAS, curves=frozenset())):
+        with pytest.raises(BrokerError, match="none to sign with"):
+            algorithm_for(file_signer(on_curve(256)), profile)
+    assert algorithm_for(file_signer(node("")), SAML2INT).uri == f"{MORE}rsa-sha256"
+
+
+def test_a_key_does_not_sign_by_the_algorithm_of_another_kind_of_key() -> None:
+    for party, uri in (
+        (node("peer"), f"{MORE}ecdsa-sha256"),
+        (on_curve(256), PSS.format(256)),
+        (on_curve(256), f"{MORE}rsa-sha256"),
+    ):
+        with pytest.raises(BrokerError, match="no signature of the kind"):
+            file_signer(party).sign(b"data", ALGORITHMS[uri])
+
+
+def test_a_message_without_a_signature_is_no_signed_one_under_any_profile() -> None:
+    for profile in (EIDAS, SAML2INT):
+        assert not isinstance(verify(XML, [pinned(node("peer"))], REQUEST, profile), SignedMessage)
+    with pytest.raises(AssertionRejected):
+        verify(XML.replace(b"AuthnRequest", b"LogoutRequest"), [pinned(node("peer"))], REQUEST, EIDAS)
