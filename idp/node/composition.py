@@ -1,0 +1,89 @@
+"""A sending node, composed: from its configuration to the site that the endpoints serve."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from connectors.connector import Connector
+from connectors.metadata.peers import Peers
+from idp.crossing import METADATA_LIFE, about, node_entity_id
+from idp.endpoints.logins import Logins
+from idp.endpoints.node_site import NodeSite
+from idp.keys.folder import Keys, NodeKeys
+from idp.node.broker import NodeBroker
+from idp.node.login import NodeStates
+from idp.node.record import NodeRecorder
+from idp.pages.render import Pages
+from idp.published import Published
+from idp.responders.eidas import Here, ProxyService
+from idp.responders.eidas_metadata import proxy_metadata
+from idp.seal import Sealer
+from idp.settings import Organization, Settings
+from idp.store.store import Store
+from policies.load import Configuration
+from policies.parties import ProviderId
+
+
+def proxy_here(issuer: str) -> Here:
+    """Who a sending node of this issuer is, and where it is asked."""
+    return Here(entity_id=node_entity_id(issuer), sso_url=f"{issuer}/eidas/sso")
+
+
+def node_site(
+    *,
+    settings: Settings,
+    configuration: Configuration,
+    keys: Keys,
+    node_keys: NodeKeys,
+    organization: Organization,
+    store: Store,
+    pages: Pages,
+    clock: Callable[[], int],
+    peers: Peers,
+    connectors: Mapping[ProviderId, Connector],
+    metadata: Mapping[str, Callable[[int], bytes]],
+) -> NodeSite:
+    """The site of a sending node. `metadata` is what is served beside what other countries' nodes fetch."""
+    sealer = Sealer(tenant=settings.tenant, key=keys.sealing)
+    here = proxy_here(settings.issuer)
+    providers = configuration.providers
+    ours = partial(
+        proxy_metadata,
+        here=here,
+        country=settings.country,
+        organization=about(organization),
+        keys=node_keys,
+        providers=tuple(providers.values()),
+        catalogue=configuration.catalogue,
+    )
+    return NodeSite(
+        tenant=settings.tenant,
+        issuer=settings.issuer,
+        sealer=sealer,
+        pages=pages,
+        log=store,
+        clock=clock,
+        metadata={**metadata, "/eidas/metadata": Published(ours, METADATA_LIFE)},
+        broker=NodeBroker(
+            tenant=settings.tenant,
+            country=settings.country,
+            nodes=configuration.nodes,
+            providers=providers,
+            catalogue=configuration.catalogue,
+            connectors=connectors,
+            peers=peers,
+            sealer=sealer,
+            commits=store,
+            decisions=store,
+            recorder=NodeRecorder(),
+            pairwise_key=keys.pairwise,
+        ),
+        proxy=ProxyService(
+            here=here,
+            nodes=configuration.nodes,
+            peers=peers,
+            signer=node_keys.messages,
+            catalogue=configuration.catalogue,
+        ),
+        logins=Logins(tenant=settings.tenant, sealer=sealer, commits=store, parked=store, states=NodeStates()),
+        catalogue=configuration.catalogue,
+    )
