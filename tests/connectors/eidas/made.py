@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from lxml import etree
 
+from connectors.formats.eidas.address import write_address
 from connectors.formats.eidas.registry import (
     CURRENT_FAMILY_NAME,
     CURRENT_GIVEN_NAME,
@@ -20,6 +21,7 @@ from connectors.formats.names import ATTRNAME_URI, PERSISTENT, SAML, SAMLP, UNSP
 from connectors.request_checks import Asking
 from connectors.signatures.parse import Element, canonical
 from connectors.signatures.signed import Signed
+from policies.attributes import Address
 
 NOW = 1_790_000_000
 CONNECTOR = "https://connector.example/eidas/metadata"
@@ -66,6 +68,21 @@ ASSERTION = EidasAssertion(
         (DATE_OF_BIRTH, (EidasValue("1887-04-12"),)),
     ),
 )
+
+ADDRESS = Address(street="Pikk 1", postal_code="10123", locality="Tallinn", region="Harju", country="EE")
+# One value of each optional attribute
+OPTIONAL = {
+    "BirthName": (EidasValue("Мария Иванова", latin=False), EidasValue("Maria Ivanova")),
+    "PlaceOfBirth": (EidasValue("Tallinn"),),
+    "CurrentAddress": (EidasValue(write_address(ADDRESS)),),
+    "Gender": (EidasValue("Female"),),
+    "PhoneNumber": (EidasValue("+3725550001"),),
+    "Nationality": (EidasValue("EE"), EidasValue("LV")),
+    "CountryOfBirth": (EidasValue("EE"),),
+    "TownOfBirth": (EidasValue("Tallinn"),),
+    "CountryOfResidence": (EidasValue("EE"),),
+    "EmailAddress": (EidasValue("mari@example.org"),),
+}
 
 
 def natural(name: str) -> str:

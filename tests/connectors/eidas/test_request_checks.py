@@ -283,6 +283,7 @@ def test_a_representatives_attributes_are_refused(*, required: bool) -> None:
 
 
 @pytest.mark.spec("eidas.md §3 unknown attributes")
+@pytest.mark.spec("eidas.md §3 isRequired of additional attributes")
 @pytest.mark.spec("eidas.md §8 12")
 def test_an_unknown_attribute_is_left_out_unless_it_is_required() -> None:
     assert judged(attributes=asked(SECTOR, natural("Height"))).attributes == asked_attributes()
