@@ -75,8 +75,11 @@ class FileUnwrapper:
     key_id: str
 
     def unwrap(self, wrapped: bytes, digest: HashAlgorithm, mgf: HashAlgorithm) -> bytes:
-        """RSA-OAEP without a label. ValueError, in pyca's one sentence, for whatever is wrong."""
-        return self._private_key.decrypt(wrapped, OAEP(MGF1(mgf), digest, None))
+        """RSA-OAEP without a label. ValueError in one sentence for whatever is wrong."""
+        try:
+            return self._private_key.decrypt(wrapped, OAEP(MGF1(mgf), digest, None))
+        except ValueError:
+            raise ValueError("a key that this one does not unwrap") from None
 
 
 def create_saml_key(path: Path, common_name: str = "Ciconia", *, now: int | None = None) -> None:

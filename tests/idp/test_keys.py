@@ -4,18 +4,23 @@ import base64
 import hashlib
 import json
 import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
-from connectors.signatures.signer import Signer
-from idp.keys.file import create_saml_key, create_token_key, load_signer
+from connectors.profiles import EIDAS
+from connectors.signatures.signer import Signer, Unwrapper, algorithm_for
+from idp.keys.file import create_saml_key, create_token_key, load_node_signer, load_signer, load_unwrapper
+from idp.keys.folder import NODE_FILES, Keys, create_keys, load_keys
 from policies.errors import Misconfigured
 
 NOW = 1_795_600_000
@@ -151,3 +156,138 @@ def test_a_private_key_is_in_no_repr(saml_key: Path) -> None:
     shown = repr(load_signer(saml_key))
     assert "PrivateKey" not in shown
     assert "key_id" in shown
+
+
+# -- a node's keys -------------------------------------------------------------------------------------------------------
+
+Loader = Callable[[Path], object]
+ORIGIN = "broker.example/log"
+
+
+def with_certificate(key: Private, of: Private | None = None) -> bytes:
+    """A key and a certificate behind it, of another key where one is given."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "node.example")])
+    begin = datetime.fromtimestamp(NOW, UTC)
+    signing = of or key
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(signing.public_key())
+    builder = builder.serial_number(7).not_valid_before(begin).not_valid_after(begin + timedelta(days=1))
+    certificate = builder.sign(signing, None if isinstance(signing, ed25519.Ed25519PrivateKey) else SHA256())
+    return pem(key) + certificate.public_bytes(Encoding.PEM)
+
+
+def problem_of(load: Loader, path: Path) -> str:
+    with pytest.raises(Misconfigured) as problems:
+        load(path)
+    (found,) = problems.value.problems
+    assert found.file == str(path)
+    assert found.fix
+    return str(found)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that create_keys made, once: nothing in it is changed, tests copy it."""
+    path: Path = tmp_path_factory.mktemp("folder") / "keys"
+    create_keys(path, ORIGIN, "broker.example")
+    return path
+
+
+def copied(folder: Path, to: Path) -> Path:
+    return Path(shutil.copytree(folder, to / "keys"))
+
+
+@pytest.mark.spec("eidas.md §7 keys")
+def test_a_node_has_three_keys_of_3072_bits_each_with_a_certificate_of_its_own(folder: Path) -> None:
+    keys: Keys = load_keys(folder, ORIGIN)
+    assert keys.node is not None
+    unwrapper: Unwrapper = keys.node.encryption
+    ders = [keys.saml.certificate, keys.node.messages.certificate, keys.node.metadata.certificate, unwrapper.certificate]
+    certificates = [x509.load_der_x509_certificate(der) for der in ders]
+    assert len({certificate.serial_number for certificate in certificates}) == 4
+    assert len({keys.saml.key_id, keys.node.messages.key_id, keys.node.metadata.key_id, unwrapper.key_id}) == 4
+    for certificate in certificates:
+        public = certificate.public_key()
+        assert isinstance(public, rsa.RSAPublicKey)
+        assert public.key_size == 3072
+        assert certificate.subject.rfc4514_string() == "CN=broker.example"
+    for name in NODE_FILES:
+        assert (folder / name).stat().st_mode & 0o777 == 0o600
+    assert algorithm_for(keys.node.messages, EIDAS).scheme == "pss"
+
+
+def test_what_is_encrypted_to_a_node_is_unwrapped_and_every_failure_is_a_value_error(folder: Path) -> None:
+    unwrapper = load_unwrapper(folder / "node-encryption.pem")
+    public = x509.load_der_x509_certificate(unwrapper.certificate).public_key()
+    assert isinstance(public, rsa.RSAPublicKey)
+    words = set()
+    for digest in (SHA256(), SHA384(), SHA512()):
+        wrapped = public.encrypt(b"k" * 32, OAEP(MGF1(digest), digest, None))
+        assert unwrapper.unwrap(wrapped, digest, digest) == b"k" * 32
+        for wrong in (
+            wrapped[:-1],
+            b"",
+            b"\xff" * len(wrapped),
+            bytes(len(wrapped)),
+            wrapped[:-1] + bytes([wrapped[-1] ^ 1]),
+        ):
+            with pytest.raises(ValueError, match="does not unwrap") as failure:
+                unwrapper.unwrap(wrong, digest, digest)
+            assert not isinstance(failure.value, UnicodeError)
+        with pytest.raises(ValueError, match="does not unwrap") as failure:
+            unwrapper.unwrap(wrapped, digest, SHA1())  # noqa: S303 # another mask
+        words.add(str(failure.value))
+    assert len(words) == 1
+    assert "PrivateKey" not in repr(unwrapper)
+
+
+def test_a_folder_from_before_there_were_nodes_is_whole_and_has_no_node(folder: Path, tmp_path: Path) -> None:
+    old = copied(folder, tmp_path)
+    for name in NODE_FILES:
+        (old / name).unlink()
+    assert load_keys(old, ORIGIN).node is None
+
+
+def test_a_folder_with_some_of_a_nodes_keys_names_every_one_that_does_not_serve(folder: Path, tmp_path: Path) -> None:
+    path = copied(folder, tmp_path)
+    (path / "node.pem").unlink()
+    (path / "node-metadata.pem").chmod(0o644)
+    write(path / "node-encryption.pem", b"x")
+    (path / "index.key").unlink()
+    with pytest.raises(Misconfigured) as refusal:
+        load_keys(path, ORIGIN)
+    assert sorted(Path(found.file).name for found in refusal.value.problems) == ["index.key", *sorted(NODE_FILES)]
+
+
+@pytest.mark.spec("eidas.md §7 keys")
+@pytest.mark.parametrize(("curve", "size"), [(ec.SECP256R1(), 64), (ec.SECP384R1(), 96), (ec.SECP521R1(), 132)])
+def test_a_node_may_sign_on_a_curve(tmp_path: Path, curve: ec.EllipticCurve, size: int) -> None:
+    signer = load_node_signer(write(tmp_path / "node.pem", with_certificate(ec.generate_private_key(curve))))
+    algorithm = algorithm_for(signer, EIDAS)
+    assert algorithm.scheme == "ecdsa"
+    assert len(signer.sign(b"data", algorithm)) == size
+
+
+@pytest.mark.parametrize("load", [load_node_signer, load_unwrapper])
+def test_what_is_no_key_of_a_node_is_named(tmp_path: Path, load: Loader) -> None:
+    path = tmp_path / "node.pem"
+    short = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    point = ec.generate_private_key(ec.SECP256R1())
+    for content, words in (
+        (b"", "no unencrypted PKCS#8"),
+        (with_certificate(short), "2048 bits; 3072"),
+        (with_certificate(ec.generate_private_key(ec.SECP256K1())), "another curve"),
+        (with_certificate(ed25519.Ed25519PrivateKey.generate()), "This key is not RSA"),
+        (with_certificate(short, point), "of another key"),
+    ):
+        assert words in problem_of(load, write(path, content)), words
+    assert "cannot be read" in problem_of(load, tmp_path / "absent.pem")
+    path.chmod(0o644)
+    assert "chmod 600" in problem_of(load, path)
+
+
+def test_a_nodes_key_has_a_certificate_and_only_rsa_unwraps(folder: Path, tmp_path: Path) -> None:
+    bare = (folder / "node.pem").read_bytes().partition(b"-----BEGIN CERTIFICATE")[0]
+    for load in (load_node_signer, load_unwrapper):
+        assert "no certificate" in problem_of(load, write(tmp_path / "bare.pem", bare))
+    point = with_certificate(ec.generate_private_key(ec.SECP256R1()))
+    assert "it must be RSA" in problem_of(load_unwrapper, write(tmp_path / "point.pem", point))

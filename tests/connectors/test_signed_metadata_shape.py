@@ -1,0 +1,166 @@
+"""Signed metadata of one entity: the Signature first, comments that say nothing, keys described that sign nothing here."""
+
+import base64
+import time
+
+import pytest
+from lxml import etree
+
+from connectors.profiles import EIDAS
+from connectors.signatures.parse import MAX_METADATA, MAX_OCTETS, SIGNED_METADATA, Element, parse_canonical, parse_message
+from connectors.signatures.shapes import METADATA
+from connectors.signatures.signed import SignedMessage, UnsignedMessage
+from connectors.signatures.xmldsig import verify
+from connectors.signatures.xmlsign import sign_enveloped
+from policies.errors import AssertionRejected, SignatureInvalid
+from tests.connectors import crossing, forge
+from tests.connectors.crossing import PSS, by, file_signer, node, pinned
+from tests.connectors.forge import DS, SAMLP, How
+
+MD = "urn:oasis:names:tc:SAML:2.0:metadata"
+CERTIFICATE = base64.b64encode(b"any").decode()
+XML = (
+    f'<md:EntityDescriptor xmlns:md="{MD}" xmlns:ds="{DS}" ID="_m" entityID="https://node.example/metadata">\n'
+    f'<!-- made today --><md:IDPSSODescriptor protocolSupportEnumeration="{SAMLP}">\n'
+    "<md:KeyDescriptor><ds:KeyInfo><ds:X509Data><ds:X509Certificate>"
+    f"{CERTIFICATE}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
+    f'<md:EncryptionMethod Algorithm="x"><ds:DigestMethod Algorithm="y"/></md:EncryptionMethod></md:KeyDescriptor>\n'
+    "<md:NameIDFormat>text</md:NameIDFormat><!-- between --></md:IDPSSODescriptor></md:EntityDescriptor>"
+).encode()
+
+
+def sign(xml: bytes, *, uri: str = "#_m", place: int = 0, party: str = "peer", how: How | None = None) -> bytes:
+    """Signed by libxmlsec; the Reference is written before it signs."""
+
+    def edit(template: Element) -> None:
+        template[0][2].set("URI", uri)
+        parent = template.getparent()
+        assert parent is not None
+        parent.insert(place, template)
+
+    root = etree.fromstring(xml)
+    forge.sign_element(root, "_m", node(party), how or by(PSS.format(512), edit))
+    return etree.tostring(root)
+
+
+def read(octets: bytes) -> bytes:
+    message = verify(octets, [pinned(node("peer"))], METADATA, EIDAS)
+    assert isinstance(message, SignedMessage)
+    assert message.unverified_envelope == b""
+    return message.signed.octets
+
+
+def check_of(octets: bytes) -> str:
+    with pytest.raises(AssertionRejected) as refusal:
+        read(octets)
+    return refusal.value.check
+
+
+@pytest.mark.spec("eidas.md §6 signature")
+@pytest.mark.parametrize("uri", ["#_m", ""])
+def test_a_reference_is_to_the_root_by_its_id_or_to_the_whole_document(uri: str) -> None:
+    found = read(sign(XML, uri=uri))
+    root = parse_canonical(found)
+    assert root.get("entityID") == "https://node.example/metadata"
+    assert b"<!--" not in found
+    assert b"Signature" not in found
+    assert root[0].tag == f"{{{MD}}}IDPSSODescriptor"
+    assert CERTIFICATE.encode() in found
+
+
+def test_a_reference_to_something_else_is_refused() -> None:
+    octets = sign(XML)
+    assert check_of(octets.replace(b'URI="#_m"', b'URI="#_x"')) == "reference"
+    assert check_of(octets.replace(b'URI="#_m"', b'URI="https://node.example/metadata"')) == "reference"
+    assert check_of(octets.replace(b'URI="#_m"', b'URI="#"')) == "reference"
+    assert check_of(octets.replace(b'URI="#_m"', b"")) == "reference"
+    # The signature holds over another spelling alone
+    assert check_of(octets.replace(b'URI="#_m"', b'URI=""')) == "signature"
+
+
+def test_a_response_may_not_refer_to_the_whole_document() -> None:
+    """There an assertion could stand around: only the shape that has nothing around takes it."""
+
+    def edit(template: Element) -> None:
+        template[0][2].set("URI", "")
+
+    octets = crossing.response(crossing.Encryption().element(), how=by(PSS.format(256), edit))
+    with pytest.raises(SignatureInvalid) as refusal:
+        crossing.outer(octets)
+    assert refusal.value.check == "reference"
+
+
+def test_the_signature_is_the_first_child() -> None:
+    assert check_of(sign(XML, place=3)) == "signature_place"
+    assert check_of(sign(XML, place=9)) == "signature_place"
+    # A comment is no child: it is gone before anybody counts
+    assert read(sign(XML).replace(b"<ds:Signature ", b"<!-- x --><ds:Signature ", 1)) == read(sign(XML))
+
+
+def test_white_space_after_the_signature_is_covered_wherever_it_stands() -> None:
+    octets = sign(XML)
+    assert check_of(octets.replace(b"</ds:Signature>", b"</ds:Signature> ")) == "digest"
+    assert check_of(octets.replace(b"<!-- made today -->", b"<!-- made today --> ")) == "digest"
+    assert read(octets.replace(b"<!-- made today -->", b"")) == read(octets.replace(b"made", b"changed")) == read(octets)
+
+
+def test_a_comment_beside_text_is_refused_whoever_signed() -> None:
+    for octets in (XML.replace(b">text<", b">te<!-- -->xt<"), XML.replace(b">text<", b"><!-- -->text<")):
+        assert check_of(sign(octets)) == "comment"
+    assert check_of(sign(XML).replace(b"<ds:DigestValue>", b"<ds:DigestValue><!-- CVE-2025-29775 -->")) == "comment"
+
+
+@pytest.mark.parametrize(
+    ("check", "xml"),
+    [
+        ("doctype", b"<!DOCTYPE a>" + XML),
+        ("not_well_formed", XML.replace(b"<md:NameIDFormat>", b"<!ELEMENT a ANY><md:NameIDFormat>")),
+        ("cdata", XML.replace(b">text<", b"><![CDATA[text]]><")),
+        ("processing_instruction", XML.replace(b">text<", b"><?x?><")),
+        ("entity", XML.replace(b">text<", b">&a;<")),
+        ("root", XML.replace(b"md:EntityDescriptor", b"md:EntitiesDescriptor")),
+        ("structure", XML.replace(b"<md:NameIDFormat>", b"<md:EntityDescriptor/><md:NameIDFormat>")),
+        ("duplicate_id", XML.replace(b"<md:NameIDFormat>", b'<md:NameIDFormat ID="_m">')),
+        ("signature_place", XML.replace(b"<ds:X509Data>", b"<ds:Signature/><ds:X509Data>")),
+        ("signature_place", XML.replace(b"<md:NameIDFormat>", b"<ds:KeyName>x</ds:KeyName><md:NameIDFormat>")),
+        ("not_well_formed", XML + XML),
+    ],
+)
+def test_metadata_is_judged_as_a_message(check: str, xml: bytes) -> None:
+    assert check_of(xml) == check
+
+
+@pytest.mark.spec("eidas.md §8 9")
+def test_metadata_by_another_key_with_pkcs_1_or_unsigned_is_refused() -> None:
+    assert check_of(sign(XML, party="stranger")) == "signature"
+
+    def old(template: Element) -> None:
+        parent = template.getparent()
+        assert parent is not None
+        parent.insert(0, template)
+
+    assert check_of(sign(XML, how=How(edit=old))) == "signature_algorithm"
+    assert isinstance(verify(XML, [pinned(node("peer"))], METADATA, EIDAS), UnsignedMessage)
+    assert check_of(sign(XML).replace(b">text<", b">Text<")) == "digest"
+
+
+def test_our_own_metadata_is_signed_first_of_all() -> None:
+    octets = sign_enveloped(etree.fromstring(XML), file_signer(node("peer")), place=0, profile=EIDAS)
+    assert parse_canonical(read(octets)).get("ID") == "_m"
+    assert etree.fromstring(octets)[0].tag == f"{{{DS}}}Signature"
+
+
+def test_metadata_may_be_larger_than_a_message_and_not_larger_than_its_own_limit() -> None:
+    large = XML.replace(b"text", b"x" * MAX_OCTETS)
+    assert len(read(sign(large))) > MAX_OCTETS
+    with pytest.raises(AssertionRejected):
+        parse_message(large)
+    assert check_of(b"<a>" + b" " * MAX_METADATA + b"</a>") == "size"
+    assert check_of(XML.replace(b"<md:NameIDFormat>", b"<a/>" * 5000 + b"<md:NameIDFormat>")) == "elements"
+
+
+def test_many_comments_cost_no_more_than_their_length() -> None:
+    many = b"<a>" + b"<!---->" * 140_000 + b"</a>"
+    begin = time.monotonic()
+    assert len(parse_message(many, SIGNED_METADATA)) == 0
+    assert time.monotonic() - begin < 5
