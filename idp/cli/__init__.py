@@ -7,6 +7,7 @@ import typer
 
 from idp.cli.demo import demo
 from idp.cli.ledger import ledger
+from idp.cli.metadata import metadata
 from idp.cli.policy import policy
 from idp.cli.serve import init, migrate, serve
 
@@ -22,3 +23,4 @@ app.command()(serve)
 app.command(name="migrate")(migrate)
 app.add_typer(policy, name="policy")
 app.add_typer(ledger, name="ledger")
+app.add_typer(metadata, name="metadata")

@@ -1,0 +1,350 @@
+"""`ciconia metadata`: what other countries' nodes say of themselves, what waits for an approval, and what we say of us.
+
+A PEER is the id of a provider (a city asks it) or of a node (it asks a sending node), as its file in the configuration has
+it. The commands share the database with a running server: it sees an approval at its next look at the node.
+
+Exit codes: 0 it is so, 1 it is refused and who can mend it is named, 2 it could not be tried.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
+from sqlalchemy import Engine
+
+from connectors.fetch import Fetcher, FetchError
+from connectors.formats.eidas.metadata import PeerFacts, read_peer
+from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
+from connectors.formats.grammar import written
+from connectors.metadata.peers import Held, PeerCopies, Peers, Pending
+from connectors.profiles import EIDAS
+from connectors.signatures.keys import prepared
+from connectors.signatures.shapes import METADATA
+from connectors.signatures.signed import UnsignedMessage
+from connectors.signatures.xmldsig import verify
+from idp.app import load_all, system_clock
+from idp.cli.console import problems, say
+from idp.crossing import METADATA_LIFE, about, known_peers, node_entity_id, receiving_metadata
+from idp.keys.folder import NODE_FILES, Keys, NodeKeys
+from idp.logs import configure_logs
+from idp.node.composition import proxy_here
+from idp.responders.eidas_metadata import proxy_metadata
+from idp.settings import SETTINGS_FILE, Settings
+from idp.store.engine import open_engine
+from idp.store.migrate import assert_current
+from idp.store.peers import RecordedCopies, StoredCopies
+from idp.store.store import open_store
+from policies.errors import BrokerError, Misconfigured, PeerUnavailable, Problem, RequestRefused
+from policies.load import Configuration
+from policies.parties import Peer
+
+YES, NO, COULD_NOT_RUN = 0, 1, 2
+
+metadata = typer.Typer(no_args_is_help=True, help="Other countries' nodes: what they say, and what of it is approved.")
+Folder = Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+PeerName = Annotated[str, typer.Argument(metavar="PEER", help="The id of a provider or node of the configuration.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """A configuration, and its nodes by the names that an operator gave them."""
+
+    settings: Settings
+    configuration: Configuration
+    keys: Keys
+    named: Mapping[str, Peer]
+
+    def peers(self, copies: PeerCopies) -> Peers:
+        """All of them, as the server has them."""
+        return Peers(
+            known_peers(self.configuration),
+            role="proxy" if self.settings.role == "city" else "connector",
+            copies=copies,
+            fetcher=Fetcher(demo=self.settings.demo),
+            profile=EIDAS,
+            ours=PROTOCOL_VERSIONS,
+        )
+
+    def copies(self, engine: Engine) -> StoredCopies:
+        return StoredCopies(engine=engine, tenant=self.settings.tenant, keys=self.keys.ledger)
+
+    def name(self, peer: Peer) -> str:
+        return next(name for name, known in self.named.items() if known.entity_id == peer.entity_id)
+
+    def peer(self, name: str) -> Peer:
+        if name not in self.named:
+            say(f"There is no node {name}. Nodes: {', '.join(self.named) or 'none'}.", error=True)
+            raise typer.Exit(COULD_NOT_RUN)
+        return self.named[name]
+
+
+@metadata.command()
+def pending(config: Folder, *, as_json: AsJson = False) -> None:
+    """Show what is new in the metadata of other nodes, and waits for an approval.
+
+    Example: ciconia metadata pending --config city
+    """
+    with _desk(config, as_json=as_json) as desk, _engine(desk) as engine:
+        copies = desk.copies(engine)
+        waiting = desk.peers(copies).pending(system_clock())
+        never = [name for name, peer in desk.named.items() if copies.held(peer.entity_id) is None]
+    names = {peer.entity_id: name for name, peer in desk.named.items()}
+    if as_json:
+        found = [_pending(names[one.entity_id], one) for one in waiting]
+        print(json.dumps({"pending": found, "never_fetched": never}))
+        return
+    for one in waiting:
+        _say_pending(names[one.entity_id], one, config)
+    for name in never:
+        say(f"{name}: nothing of it was ever fetched. Next: ciconia metadata fetch {name} --config {config}")
+    if not waiting and not never:
+        say("Nothing waits.")
+
+
+@metadata.command()
+def approve(
+    config: Folder,
+    name: PeerName,
+    digest: Annotated[str, typer.Option(metavar="SHA256", help="What `pending` shows, compared with the other operator.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Approve what is pending of a node. The release ledger records it, whether a server runs or not.
+
+    Example: ciconia metadata approve ee --digest 9f86d081884c7d65... --config city
+    """
+    with _desk(config, as_json=as_json) as desk:
+        peer, now, settings = desk.peer(name), system_clock(), desk.settings
+        store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=desk.keys.ledger)
+        try:
+            recorded = RecordedCopies(desk.copies(store.engine), commits=store, tenant=settings.tenant, now=now)
+            desk.peers(recorded).approve(peer.entity_id, digest.lower(), now)
+        except RequestRefused as error:
+            _no(name, {"code": error.code, "detail": error.detail}, f"Refused: {error.detail}", as_json=as_json)
+        finally:
+            store.close()
+    if as_json:
+        print(json.dumps({"ok": True, "peer": name, "entity_id": peer.entity_id, "digest": digest.lower(), "time": now}))
+    else:
+        say(f"Approved and recorded: {name} as {digest.lower()}. A running server sees it at its next look.")
+
+
+@metadata.command()
+def fetch(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
+    """Fetch a node's metadata now, judge it as the server does, and say what came.
+
+    Example: ciconia metadata fetch ee --config city
+    """
+    with _desk(config, as_json=as_json) as desk, _engine(desk) as engine:
+        peer, now, copies = desk.peer(name), system_clock(), desk.copies(engine)
+        peers = desk.peers(copies)
+        try:
+            peers.refresh(peer.entity_id, now)
+        except FetchError as error:
+            found = {"check": error.check, "detail": error.detail, "mend": error.mend}
+            _no(name, found, f"Refused ({error.check}): {error.detail} {error.mend}", as_json=as_json)
+        held = copies.held(peer.entity_id)
+        waiting = [one for one in peers.pending(now) if one.entity_id == peer.entity_id]
+    if held is None:
+        say(f"{name} was fetched, and another process changed its row: try again.", error=True)
+        raise typer.Exit(COULD_NOT_RUN)
+    if as_json:
+        fetched = {"valid_until": held.facts.valid_until, "digest": held.facts.digest}
+        print(json.dumps({"ok": True, "peer": name, **fetched, "pending": [_pending(name, one) for one in waiting]}))
+        return
+    say(f"{name}: its metadata is good, valid until {written(held.facts.valid_until)}, digest {held.facts.digest}.")
+    for one in waiting:
+        _say_pending(name, one, config)
+    if not waiting:
+        say("Everything that it says is approved.")
+
+
+@metadata.command()
+def show(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
+    """Show the copy that is held of a node's metadata, and what of it is approved. Nothing is fetched.
+
+    Example: ciconia metadata show ee --config city
+    """
+    with _desk(config, as_json=as_json) as desk, _engine(desk) as engine:
+        peer, copies = desk.peer(name), desk.copies(engine)
+        held, unusable = copies.held(peer.entity_id), ""
+        try:
+            desk.peers(copies).current(peer.entity_id, system_clock())
+        except PeerUnavailable as error:
+            unusable = error.detail
+    if held is None:
+        fix = f"Fetch it: ciconia metadata fetch {name} --config {config}"
+        _no(name, {"code": "never_fetched", "detail": fix}, f"Nothing of {name} is held. {fix}", as_json=as_json)
+    if as_json:
+        print(json.dumps({"ok": True, "peer": name, **_held(held), "usable": not unusable, "why_not": unusable or None}))
+        return
+    for label, value in _held(held).items():
+        for text in value if isinstance(value, list) else [value]:
+            say(f"{label:<20} {text if text is not None else 'nothing'}")
+    say(unusable or "What is approved of it can be used.")
+    say(f"Whether it answers now, only a running server knows; try: ciconia metadata fetch {name} --config {config}")
+
+
+@metadata.command()
+def own(
+    config: Folder,
+    certificate: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the certificate here, as PEM.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show what another operator needs to trust our node: address, certificate, and the digest of what our metadata says.
+
+    Example: ciconia metadata own --config city --certificate nl.pem
+    """
+    with _desk(config, as_json=as_json) as desk:
+        keys = _node_keys(desk)
+        facts, der = _own_facts(desk, keys, system_clock()), keys.metadata.certificate
+    address, fingerprint = node_entity_id(desk.settings.issuer), sha256(der).hexdigest()
+    if certificate is not None:
+        _write_certificate(certificate, der)
+    if as_json:
+        told = {"metadata_url": address, "certificate_sha256": fingerprint, "digest": facts.digest}
+        print(json.dumps({**told, "certificate": str(certificate.resolve()) if certificate is not None else None}))
+        return
+    say(f"Address of our metadata      {address}")
+    say(f"SHA-256 of the certificate   {bytes.fromhex(fingerprint).hex(':').upper()}")
+    say(f"Digest of our metadata       {facts.digest}")
+    if certificate is not None:
+        say(f"Wrote {certificate}: send it to the other operator, and read them its SHA-256 on another way.")
+
+
+def _node_keys(desk: _Desk) -> NodeKeys:
+    """Our keys as a node. Raises `Misconfigured` where this is none yet, with what is missing."""
+    settings, fix = desk.settings, "write it, and start the server again."
+    file = str(settings.folder / SETTINGS_FILE)
+    what = "it is missing, and other countries' nodes ask for it."
+    missing = [name for name in ("country", "organization") if not getattr(settings, name)]
+    found = [Problem(file, 1, name, what, fix) for name in missing]
+    if found or desk.keys.node is None:
+        folder = str(settings.key_folder)
+        lost = Problem(folder, 0, "keys", f"{', '.join(NODE_FILES)} are missing.", "take them from a new `ciconia init`.")
+        raise Misconfigured((*found, lost) if desk.keys.node is None else tuple(found))
+    return desk.keys.node
+
+
+def _own_facts(desk: _Desk, keys: NodeKeys, now: int) -> PeerFacts:
+    """What our metadata says, read as another node reads it: so the digest is the one that its operator sees."""
+    settings, configuration = desk.settings, desk.configuration
+    if settings.role == "node" and settings.organization is not None:
+        octets = proxy_metadata(
+            now,
+            METADATA_LIFE,
+            here=proxy_here(settings.issuer),
+            country=settings.country,
+            organization=about(settings.organization),
+            keys=keys,
+            providers=tuple(configuration.providers.values()),
+            catalogue=configuration.catalogue,
+        )
+    else:
+        (served,) = receiving_metadata(settings, desk.keys).values()
+        octets = served(now)
+    message = verify(octets, [prepared(keys.metadata.public_key, EIDAS)], METADATA, EIDAS)
+    if isinstance(message, UnsignedMessage):
+        raise BrokerError("our own metadata is not signed")
+    return read_peer(message.signed, "proxy" if settings.role == "node" else "connector")
+
+
+@contextmanager
+def _desk(config: Path, *, as_json: bool) -> Iterator[_Desk]:
+    """The loaded configuration; whatever keeps the command from being tried ends it here with 2."""
+    configure_logs()
+    try:
+        settings, configuration, keys = load_all(config)
+        asked = {str(one.provider_id): one.peer for one in configuration.providers.values() if one.peer is not None}
+        asking = {str(one.node_id): one.peer for one in configuration.nodes.values()}
+        yield _Desk(settings, configuration, keys, {**asked, **asking})
+    except Misconfigured as error:
+        problems(error, as_json=as_json)
+        raise typer.Exit(COULD_NOT_RUN) from None
+    except BrokerError as error:
+        if as_json:
+            print(json.dumps({"ok": False, "error": {"code": error.code, "detail": error.detail}}))
+        say(f"It could not be tried: {error.code} ({error.detail}).", error=True)
+        raise typer.Exit(COULD_NOT_RUN) from None
+
+
+@contextmanager
+def _engine(desk: _Desk) -> Iterator[Engine]:
+    engine = open_engine(desk.settings.database_url)
+    try:
+        assert_current(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _no(name: str, error: Mapping[str, str], text: str, *, as_json: bool) -> NoReturn:
+    """Say that it is not so, and end with 1."""
+    if as_json:
+        print(json.dumps({"ok": False, "peer": name, "error": error}))
+    else:
+        say(text, error=True)
+    raise typer.Exit(NO)
+
+
+def _pending(name: str, one: Pending) -> dict[str, object]:
+    return {
+        "peer": name,
+        "entity_id": one.entity_id,
+        "country": one.country,
+        "digest": one.digest,
+        "additions": list(one.additions),
+        "first": one.first,
+    }
+
+
+def _say_pending(name: str, one: Pending, config: Path) -> None:
+    say(f"{name} ({one.country}), {one.entity_id}: {'nothing of it was approved before.' if one.first else 'this is new:'}")
+    for addition in one.additions:
+        say(f"  {addition}")
+    say(f"  digest {one.digest}")
+    say("Compare the digest with the other operator, on another way than their metadata's. If it is the same:")
+    say(f"  ciconia metadata approve {name} --digest {one.digest} --config {config}")
+
+
+def _held(held: Held) -> dict[str, object]:
+    """A copy in words: certificates by their SHA-256."""
+    facts: PeerFacts = held.facts
+    return {
+        "entity_id": facts.entity_id,
+        "country": facts.country,
+        "role": facts.role,
+        "fetched": written(held.fetched),
+        "valid_until": written(facts.valid_until),
+        "digest": facts.digest,
+        "approved_digest": held.approved.digest if held.approved is not None else None,
+        "signing": sorted(sha256(der).hexdigest() for der in facts.signing),
+        "encryption": sorted(sha256(der).hexdigest() for der in facts.encryption),
+        "endpoints": sorted(f"{binding} {url}" for binding, url in facts.endpoints),
+        "attributes": sorted(facts.attributes),
+        "assurance": sorted(facts.assurance),
+        "versions": sorted(facts.versions),
+        "sp_type": facts.sp_type or None,
+    }
+
+
+def _write_certificate(path: Path, der: bytes) -> None:
+    """Write the PEM; a file with something else in it stays as it is."""
+    pem = load_der_x509_certificate(der).public_bytes(Encoding.PEM)
+    try:
+        if path.exists() and path.read_bytes() != pem:
+            say(f"{path} is there already and holds something else: name a new file.", error=True)
+            raise typer.Exit(COULD_NOT_RUN)
+        path.write_bytes(pem)
+    except OSError as error:
+        say(f"{path} cannot be written: {error.strerror}.", error=True)
+        raise typer.Exit(COULD_NOT_RUN) from None

@@ -1,0 +1,490 @@
+"""`ciconia metadata`: exit 0 it is so, 1 it is refused and who can mend it is named, 2 it could not be tried."""
+
+import json
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from hashlib import sha256
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificate
+from typer.testing import CliRunner, Result
+
+from connectors.formats.eidas.metadata import read_peer
+from connectors.profiles import EIDAS
+from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.shapes import METADATA
+from connectors.signatures.signed import SignedMessage
+from connectors.signatures.xmldsig import verify
+from idp.app import Application
+from idp.cli import app
+from idp.keys.folder import Keys, create_keys, load_keys
+from idp.settings import load_settings
+from idp.store.migrate import migrate
+from idp.store.store import open_store
+from tests.connectors import forge
+from tests.idp.cli.command import ciconia, json_of
+from tests.idp.neighbour import DAY, NOW, Neighbour, signer
+
+Run = Callable[..., Result]
+COMMANDS = import_module("idp.cli.metadata")  # the package's name of this is the group of commands
+
+ORGANIZATION = """
+[organization]
+name = "Node of a test"
+url = "https://node.example"
+support = "help@node.example"
+technical = "tech@node.example"
+"""
+SENDING = 'issuer = "http://node.localhost:8443"\nrole = "node"\ncountry = "EE"\ndemo = true\n' + ORGANIZATION
+RECEIVING = 'issuer = "http://city.localhost:8443"\ncountry = "NL"\ndemo = true\n' + ORGANIZATION
+NATIONAL = """
+id = "national"
+country = "EE"
+namespace = "national/EE"
+entity_id = "https://idp.example.ee/metadata"
+metadata = "metadata/national.xml"
+subject = "urn:oid:1.3.6.1.4.1.25178.1.2.15"
+notified = true
+title.en = "National sign-in"
+
+[attributes]
+"urn:oid:2.5.4.4" = "family_name"
+"urn:oid:2.5.4.42" = "given_name"
+"urn:oid:1.3.6.1.4.1.25178.1.2.3" = "birthdate"
+"""
+NODE = """
+id = "nl"
+country = "NL"
+title.en = "Node of the Netherlands"
+"""
+COUNTRY = """
+id = "lv"
+country = "NL"
+title.en = "Latvia"
+protocol = "eidas"
+namespace = "eidas/LV"
+"""
+
+
+@pytest.fixture(scope="session")
+def own_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keys of our node, made once: three of them are RSA-3072."""
+    folder = tmp_path_factory.mktemp("own") / "keys"
+    create_keys(folder, "node.localhost:8443/log", "node.localhost")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def loaded(own_keys: Path) -> Keys:
+    """The same, read once: that takes longer than all that a command does."""
+    return load_keys(own_keys, "node.localhost:8443/log")
+
+
+@pytest.fixture
+def nl() -> Iterator[Neighbour]:
+    found = Neighbour()
+    yield found
+    found.close()
+
+
+def made(folder: Path, own_keys: Path, settings: str) -> Path:
+    folder.mkdir()
+    (folder / "ciconia.toml").write_text(settings, encoding="utf-8")
+    shutil.copytree(own_keys, folder / "keys")
+    (folder / "metadata").mkdir()
+    pem = load_der_x509_certificate(signer("metadata").certificate).public_bytes(Encoding.PEM)
+    (folder / "metadata" / "nl.pem").write_bytes(pem)
+    migrate(load_settings(folder).database_url)
+    return folder
+
+
+def where(nl: Neighbour) -> str:
+    return f'entity_id = "{nl.url}"\nmetadata_certificate = "metadata/nl.pem"\nnetworks = ["127.0.0.0/8"]\n'
+
+
+def registered(folder: Path, kind: str, text: str, nl: Neighbour) -> None:
+    (folder / kind).mkdir()
+    table = text.partition("title.en")
+    (folder / kind / "one.toml").write_text(table[0] + where(nl) + "title.en" + table[2], encoding="utf-8")
+
+
+@pytest.fixture
+def sending(tmp_path: Path, own_keys: Path, nl: Neighbour) -> Path:
+    """A sending node that knows the neighbour as a node that may ask it."""
+    folder = made(tmp_path / "sending", own_keys, SENDING)
+    registered(folder, "nodes", NODE, nl)
+    (folder / "providers").mkdir()
+    (folder / "providers" / "national.toml").write_text(NATIONAL, encoding="utf-8")
+    (folder / "metadata" / "national.xml").write_text("<x/>", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def receiving(tmp_path: Path, own_keys: Path, nl: Neighbour) -> Path:
+    """A city that asks the neighbour as another country's node."""
+    folder = made(tmp_path / "receiving", own_keys, RECEIVING)
+    registered(folder, "providers", COUNTRY, nl)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch, loaded: Keys) -> None:
+    """In this process the commands have the keys at hand, and change neither its logs nor its clock."""
+    monkeypatch.setattr("idp.app.load_keys", lambda _folder, _origin: loaded)
+    monkeypatch.setattr(COMMANDS, "configure_logs", lambda: None)
+    monkeypatch.setattr(COMMANDS, "system_clock", lambda: NOW)
+
+
+def run_in(folder: Path) -> Run:
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(app, ["metadata", *words, "--config", str(folder)])
+
+    return run
+
+
+@pytest.fixture
+def run(sending: Path) -> Run:
+    return run_in(sending)
+
+
+def said(result: Result) -> dict[str, object]:
+    """The one JSON object."""
+    found = json.loads(result.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def digest_of(nl: Neighbour) -> str:
+    return nl.metadata.facts().digest
+
+
+def records(folder: Path) -> int:
+    """How many records the ledger has, which fits."""
+    checked = CliRunner().invoke(app, ["ledger", "verify", "--json", "--config", str(folder)])
+    assert checked.exit_code == 0, checked.output
+    found = said(checked)["records"]
+    assert isinstance(found, int)
+    return found
+
+
+# -- fetch
+
+
+def test_fetch_says_what_came_and_what_waits(run: Run, nl: Neighbour) -> None:
+    found = run("fetch", "nl")
+    assert found.exit_code == 0, found.output
+    assert f"valid until 2026-10-01T14:13:20Z, digest {digest_of(nl)}" in found.stdout
+    assert "a certificate that signs: SHA-256" in found.stdout
+    assert "an address by POST: https://node.example/eidas/acs" in found.stdout
+    assert f"ciconia metadata approve nl --digest {digest_of(nl)} --config" in found.stdout
+
+
+def test_fetch_as_json_is_one_object(run: Run, nl: Neighbour) -> None:
+    found = said(run("fetch", "nl", "--json"))
+    assert (found["ok"], found["peer"], found["digest"]) == (True, "nl", digest_of(nl))
+    assert found["valid_until"] == NOW + 10 * DAY
+    assert [one["digest"] for one in listed(found["pending"])] == [digest_of(nl)]
+
+
+def listed(value: object) -> list[dict[str, object]]:
+    assert isinstance(value, list)
+    return value
+
+
+@pytest.mark.spec("decisions.md 30")
+def test_a_digest_in_the_registration_approves_in_advance_and_needs_no_command(
+    run: Run, sending: Path, nl: Neighbour
+) -> None:
+    file = sending / "nodes" / "one.toml"
+    file.write_text(f'metadata_digest = "{digest_of(nl)}"\n' + file.read_text(encoding="utf-8"), encoding="utf-8")
+    found = run("fetch", "nl")
+    assert "Everything that it says is approved." in found.stdout
+    assert "Nothing waits." in run("pending").stdout
+    assert records(sending) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "check", "mend"),
+    [
+        ({"by": "thief"}, "signature", "The operator of the address can mend this."),
+        ({"valid_until": NOW - 1}, "metadata_expired", "The operator of the address can mend this."),
+        ({"valid_until": NOW + 99 * DAY}, "metadata_far", "The operator of the address can mend this."),
+        ({"country": "LV"}, "metadata_country", "Mend the registration that names the address."),
+        ({"entity_id": "https://other.example"}, "metadata_entity", "Mend the registration that names the address."),
+    ],
+)
+def test_metadata_that_is_refused_exits_1_and_says_who_can_mend_it(
+    run: Run, nl: Neighbour, changes: dict[str, object], check: str, mend: str
+) -> None:
+    nl.publish(**changes)
+    found = run("fetch", "nl")
+    assert found.exit_code == 1
+    assert f"Refused ({check}): " in found.stderr
+    assert mend in found.stderr
+    error = said(run("fetch", "nl", "--json"))["error"]
+    assert isinstance(error, dict)
+    assert (error["check"], error["mend"]) == (check, mend)
+
+
+def test_a_node_that_answers_with_an_error_exits_1(run: Run, nl: Neighbour) -> None:
+    nl.does = "fail"
+    assert run("fetch", "nl").exit_code == 1
+
+
+def test_a_city_asks_for_the_other_role(receiving: Path) -> None:
+    found = run_in(receiving)("fetch", "lv")
+    assert found.exit_code == 1
+    assert "IDPSSODescriptor" in found.stderr
+
+
+def test_a_refused_copy_leaves_the_good_one(run: Run, nl: Neighbour) -> None:
+    run("fetch", "nl")
+    good = digest_of(nl)
+    nl.publish(by="thief", acs_url="https://evil.example/acs")
+    assert run("fetch", "nl").exit_code == 1
+    assert said(run("show", "nl", "--json"))["digest"] == good
+
+
+# -- pending and approve
+
+
+def test_pending_names_what_was_never_fetched(run: Run) -> None:
+    assert "nl: nothing of it was ever fetched. Next: ciconia metadata fetch nl" in run("pending").stdout
+    assert said(run("pending", "--json")) == {"pending": [], "never_fetched": ["nl"]}
+
+
+def test_pending_shows_each_addition_and_the_digest_over_all(run: Run, nl: Neighbour) -> None:
+    run("fetch", "nl")
+    found = run("pending")
+    assert found.exit_code == 0
+    assert f"nl (NL), {nl.url}: nothing of it was approved before." in found.stdout
+    assert f"  digest {digest_of(nl)}" in found.stdout
+    (one,) = listed(said(run("pending", "--json"))["pending"])
+    assert (one["peer"], one["entity_id"], one["country"], one["digest"]) == ("nl", nl.url, "NL", digest_of(nl))
+    assert one["first"] is True
+    assert any("a protocol version: 1.2" in str(addition) for addition in listed(one["additions"]))
+
+
+@pytest.mark.spec("decisions.md 30")
+def test_what_pending_shows_can_be_approved_by_its_digest_and_is_recorded(run: Run, sending: Path, nl: Neighbour) -> None:
+    run("fetch", "nl")
+    found = run("approve", "nl", "--digest", digest_of(nl))
+    assert found.exit_code == 0, found.output
+    assert "Approved and recorded: nl" in found.stdout
+    assert "Nothing waits." in run("pending").stdout
+    assert said(run("show", "nl", "--json"))["usable"] is True
+    assert records(sending) == 1
+
+
+def test_approve_as_json_and_with_a_digest_in_capitals(run: Run, nl: Neighbour) -> None:
+    run("fetch", "nl")
+    found = said(run("approve", "nl", "--digest", digest_of(nl).upper(), "--json"))
+    assert found == {"ok": True, "peer": "nl", "entity_id": nl.url, "digest": digest_of(nl), "time": NOW}
+
+
+@pytest.mark.parametrize("digest", ["0" * 64, "", "nonsense"])
+def test_another_digest_than_the_pending_one_is_refused_and_not_recorded(run: Run, sending: Path, digest: str) -> None:
+    run("fetch", "nl")
+    found = run("approve", "nl", "--digest", digest)
+    assert found.exit_code == 1
+    assert "has another digest: look at it again." in found.stderr
+    assert said(run("approve", "nl", "--digest", digest, "--json"))["ok"] is False
+    assert said(run("show", "nl", "--json"))["approved_digest"] is None
+    assert records(sending) == 0
+
+
+def test_what_changed_after_the_operator_looked_is_not_approved(run: Run, sending: Path, nl: Neighbour) -> None:
+    run("fetch", "nl")
+    seen = digest_of(nl)
+    nl.publish(signing=("messages", "thief"))
+    run("fetch", "nl")
+    assert run("approve", "nl", "--digest", seen).exit_code == 1
+    assert records(sending) == 0
+
+
+def test_nothing_that_was_never_fetched_can_be_approved(run: Run, nl: Neighbour) -> None:
+    found = run("approve", "nl", "--digest", digest_of(nl))
+    assert found.exit_code == 1
+    assert "fetch its metadata first" in found.stderr
+
+
+def test_an_approval_twice_is_refused_the_second_time_and_recorded_once(run: Run, sending: Path, nl: Neighbour) -> None:
+    run("fetch", "nl")
+    assert [run("approve", "nl", "--digest", digest_of(nl)).exit_code for _ in range(2)] == [0, 1]
+    assert records(sending) == 1
+
+
+def test_a_key_that_is_added_later_waits_and_one_that_is_removed_is_gone_at_once(run: Run, nl: Neighbour) -> None:
+    nl.publish(signing=("messages", "second"))
+    run("fetch", "nl")
+    run("approve", "nl", "--digest", digest_of(nl))
+    nl.publish(signing=("messages", "third"))
+    run("fetch", "nl")
+    found = run("pending")
+    assert "this is new:" in found.stdout
+    fingerprint = sha256(signer("third").certificate).digest().hex(":").upper()
+    assert found.stdout.count("a certificate that signs") == 1
+    assert fingerprint in found.stdout
+    run("approve", "nl", "--digest", digest_of(nl))
+    nl.publish(signing=("messages", "second"))
+    assert "a certificate that signs" in run("fetch", "nl").stdout
+
+
+def test_a_database_that_takes_nothing_exits_2_and_approves_nothing(
+    run: Run, sending: Path, nl: Neighbour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("fetch", "nl")
+    monkeypatch.setattr(COMMANDS, "open_store", partial(open_store, busy_milliseconds=1))
+    with closing(sqlite3.connect(sending / "ciconia.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        found = run("approve", "nl", "--digest", digest_of(nl))
+    assert found.exit_code == 2
+    assert "SQLITE_BUSY" in found.stderr
+    assert said(run("show", "nl", "--json"))["approved_digest"] is None
+    assert records(sending) == 0
+
+
+# -- show
+
+
+def test_show_before_the_first_fetch_exits_1_and_says_what_to_do(run: Run) -> None:
+    found = run("show", "nl")
+    assert found.exit_code == 1
+    assert "ciconia metadata fetch nl" in found.stderr
+    assert said(run("show", "nl", "--json"))["ok"] is False
+
+
+def test_show_says_what_is_held_what_is_approved_and_that_it_asked_nobody(run: Run, nl: Neighbour) -> None:
+    run("fetch", "nl")
+    nl.does = "fail"
+    found = run("show", "nl")
+    assert found.exit_code == 0
+    assert "valid_until          2026-10-01T14:13:20Z" in found.stdout
+    assert "approved_digest      nothing" in found.stdout
+    assert sha256(signer("messages").certificate).hexdigest() in found.stdout
+    assert "see `ciconia metadata pending`" in found.stdout
+    assert "only a running server knows" in found.stdout
+    run("approve", "nl", "--digest", digest_of(nl))
+    told = said(run("show", "nl", "--json"))
+    assert (told["approved_digest"], told["usable"], told["why_not"]) == (digest_of(nl), True, None)
+    assert "What is approved of it can be used." in run("show", "nl").stdout
+
+
+def test_a_row_that_somebody_changed_in_the_database_shows_as_nothing(run: Run, sending: Path) -> None:
+    run("fetch", "nl")
+    with closing(sqlite3.connect(sending / "ciconia.db")) as connection:
+        connection.execute("UPDATE peers SET approved = facts")
+        connection.commit()
+    assert run("show", "nl").exit_code == 1
+
+
+# -- own
+
+
+@pytest.mark.parametrize("role", ["sending", "receiving"])
+def test_own_says_what_a_partner_needs_and_the_digest_that_they_will_see(
+    request: pytest.FixtureRequest, tmp_path: Path, role: str
+) -> None:
+    folder: Path = request.getfixturevalue(role)
+    run, file = run_in(folder), tmp_path / "ours.pem"
+    found = said(run("own", "--certificate", str(file), "--json"))
+    assert found["metadata_url"] == f"{load_settings(folder).issuer}/eidas/metadata"
+    assert found["certificate"] == str(file)
+    der = load_pem_x509_certificate(file.read_bytes()).public_bytes(Encoding.DER)
+    assert found["certificate_sha256"] == sha256(der).hexdigest()
+    assert found["digest"] == digest_by_a_peer(folder, der, role)
+
+
+def digest_by_a_peer(folder: Path, certificate: bytes, role: str) -> str:
+    """The digest of what the server serves, as the other node reads it."""
+    if role == "sending":
+        pinned = forge.metadata(forge.rsa_party(), entity_id="https://idp.example.ee/metadata")
+        (folder / "metadata" / "national.xml").write_bytes(pinned)
+    application = Application(folder, clock=lambda: NOW)
+    octets = application.site.metadata["/eidas/metadata"](NOW)
+    application.stop()
+    message = verify(octets, [key_of_certificate(certificate, EIDAS)], METADATA, EIDAS)
+    assert isinstance(message, SignedMessage)
+    return read_peer(message.signed, "proxy" if role == "sending" else "connector").digest
+
+
+def test_own_for_a_person_has_the_fingerprint_as_it_is_read_on_the_telephone(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "ours.pem"
+    found = run("own", "--certificate", str(file))
+    assert found.exit_code == 0, found.output
+    fingerprint = sha256(load_pem_x509_certificate(file.read_bytes()).public_bytes(Encoding.DER)).digest()
+    assert fingerprint.hex(":").upper() in found.stdout
+    assert "http://node.localhost:8443/eidas/metadata" in found.stdout
+    assert f"Wrote {file}" in found.stdout
+
+
+def test_own_never_replaces_another_file(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "ours.pem"
+    assert run("own", "--certificate", str(file)).exit_code == 0
+    assert run("own", "--certificate", str(file)).exit_code == 0
+    file.write_text("a letter", encoding="utf-8")
+    assert run("own", "--certificate", str(file)).exit_code == 2
+    assert file.read_text(encoding="utf-8") == "a letter"
+    assert run("own", "--certificate", str(tmp_path / "no" / "ours.pem")).exit_code == 2
+
+
+def test_own_of_a_city_that_is_no_node_exits_2_and_names_what_is_missing(tmp_path: Path, own_keys: Path) -> None:
+    folder = made(tmp_path / "city", own_keys, 'issuer = "https://city.example"\n')
+    found = run_in(folder)("own")
+    assert found.exit_code == 2
+    assert "country" in found.stderr
+    assert "organization" in found.stderr
+
+
+# -- what could not be tried
+
+
+@pytest.mark.parametrize("words", [("fetch", "ee"), ("show", "ee"), ("approve", "ee", "--digest", "0" * 64)])
+def test_a_node_that_nobody_registered_exits_2_and_the_others_are_named(run: Run, words: tuple[str, ...]) -> None:
+    found = run(*words)
+    assert found.exit_code == 2
+    assert "There is no node ee. Nodes: nl." in found.stderr
+
+
+@pytest.mark.parametrize("words", [("pending",), ("fetch", "nl"), ("show", "nl"), ("approve", "nl", "--digest", "0" * 64)])
+def test_a_database_that_is_not_there_exits_2_and_is_not_made(run: Run, sending: Path, words: tuple[str, ...]) -> None:
+    (sending / "ciconia.db").unlink()
+    found = run(*words)
+    assert found.exit_code == 2
+    assert "ciconia migrate" in found.stderr
+    assert not (sending / "ciconia.db").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_configuration_with_problems_exits_2_and_names_them(run: Run, sending: Path, options: list[str]) -> None:
+    (sending / "metadata" / "nl.pem").unlink()
+    found = run("pending", *options)
+    assert found.exit_code == 2
+    assert "metadata_certificate" in found.output
+    if options:
+        assert said(found)["problems"]
+
+
+@pytest.mark.parametrize("command", ["pending", "approve", "fetch", "show", "own"])
+def test_help_shows_an_example(command: str) -> None:
+    found = CliRunner().invoke(app, ["metadata", command, "--help"])
+    assert found.exit_code == 0
+    assert f"Example: ciconia metadata {command}" in found.stdout
+
+
+def test_the_installed_command_says_one_object_and_logs_beside_it(sending: Path, nl: Neighbour) -> None:
+    nl.publish(valid_until=int(time.time()) + DAY)
+    assert json_of(ciconia("metadata", "fetch", "nl", "--json", "--config", sending))["ok"] is True
+    with closing(sqlite3.connect(sending / "ciconia.db")) as connection:
+        connection.execute("UPDATE peers SET fetched = fetched + 1")
+        connection.commit()
+    found = ciconia("metadata", "pending", "--json", "--config", sending)
+    assert json_of(found) == {"pending": [], "never_fetched": ["nl"]}
+    assert "peer_row_changed" in found.stderr
