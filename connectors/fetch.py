@@ -69,7 +69,7 @@ class Fetcher:
         if self._trust.verify_mode is not ssl.CERT_REQUIRED or not self._trust.check_hostname:
             raise ValueError("a trust store that verifies nothing")
         # spec/eidas.md §7: TLS 1.2 or 1.3 only
-        self._trust.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._trust.minimum_version = max(self._trust.minimum_version, ssl.TLSVersion.TLSv1_2)
 
     def get(self, url: str, *, networks: Sequence[str] = (), limit: int, timeout: float) -> bytes:
         """The body of a 200 at `url`, of at most `limit` octets, in at most `timeout` seconds altogether.
@@ -189,18 +189,18 @@ def _body(pool: httpcore2.ConnectionPool, parts: SplitResult, limit: int) -> byt
         ("User-Agent", "ciconia"),
     )
     with pool.stream("GET", url, headers=headers) as response:
-        fields = {name.lower(): value.strip().lower() for name, value in response.headers}
+        fields = [(name.lower(), value.strip().lower()) for name, value in response.headers]
         if 300 <= response.status < 400:  # noqa: PLR2004 - redirection, RFC 9110 §15.4
             # What follows a redirect goes where a stranger says, past what was judged.
             raise FetchError("redirect", f"{parts.netloc} redirects ({response.status}), and redirects are not followed.")
         if response.status != 200:  # noqa: PLR2004 - OK
             raise FetchError("status", f"{parts.netloc} answers {response.status}.")
-        if fields.get(b"content-encoding", b"identity") != b"identity":
+        if any(name == b"content-encoding" and value != b"identity" for name, value in fields):
             # Nobody asked for it, and a few octets of gzip are gigabytes.
             raise FetchError("encoding", f"{parts.netloc} answers with a Content-Encoding that was not asked for.")
         too_large = FetchError("size", f"{parts.netloc} answers with more than {limit} octets.")
-        length = fields.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > limit:
+        # h11 has judged it: digits, few, and one
+        if int(dict(fields).get(b"content-length", b"0")) > limit:
             raise too_large
         body = bytearray()
         for chunk in response.iter_stream():

@@ -138,16 +138,20 @@ class Peers:
         """
         peer = self._peers[entity_id]
         with self._locks[entity_id]:
+            self._load(peer)
+            known = self._held.get(entity_id)
+            oldest = known[0].facts.valid_until if known else 0
             try:
                 octets = self._fetcher.get(
                     peer.metadata_url, networks=peer.networks, limit=MAX_METADATA, timeout=self._timeout
                 )
-                facts = self._judged(peer, octets, now)
-                self._take(peer, octets, facts, now)
+                facts = self._judged(peer, octets, now, oldest)
             except FetchError:
                 self._failures[entity_id] = self._failures.get(entity_id, 0) + 1
                 self._load(peer)
                 raise
+            self._failures[entity_id] = 0
+            self._take(peer, octets, facts, now)
 
     def reload(self, entity_id: EntityId) -> None:
         """Look at what is kept, and at what another process approved, without fetching."""
@@ -156,9 +160,10 @@ class Peers:
 
     def current(self, entity_id: EntityId, now: int) -> PeerInUse:
         """The node as it may be asked or answered now. Raises `PeerUnavailable`, which says what is missing."""
-        if entity_id not in self._held:
+        known = self._held.get(entity_id)
+        if known is None:
             raise PeerUnavailable(f"no copy of the metadata of {entity_id} is held: it was never fetched.")
-        _, use = self._held[entity_id]
+        _, use = known
         if use.facts.valid_until <= now:
             raise PeerUnavailable(f"the metadata of {entity_id} ended at {written(use.facts.valid_until)}. {PEER}")
         if not (use.facts.signing and use.facts.endpoints):
@@ -181,11 +186,13 @@ class Peers:
     def pending(self, now: int) -> tuple[Pending, ...]:
         """What waits for an operator, by entity id. Metadata that ended is not shown: it cannot be approved."""
         found = []
-        for entity_id, (held, _) in sorted(self._held.items()):
-            new = additions(held.facts, held.approved, self._peers[entity_id].metadata_url)
-            if new and held.facts.valid_until > now:
-                first = held.approved is None
-                found.append(Pending(entity_id, held.facts.country, held.facts.digest, new, first))
+        for entity_id, peer in sorted(self._peers.items()):
+            known = self._held.get(entity_id)
+            if known is None or known[0].facts.valid_until <= now:
+                continue
+            facts, approved = known[0].facts, known[0].approved
+            if new := additions(facts, approved, peer.metadata_url):
+                found.append(Pending(entity_id, facts.country, facts.digest, new, first=approved is None))
         return tuple(found)
 
     def approve(self, entity_id: EntityId, digest: str, now: int) -> PeerFacts:
@@ -204,8 +211,8 @@ class Peers:
             self._install(self._peers[entity_id], replace(held, approved=held.facts), keep=True)
             return held.facts
 
-    def _judged(self, peer: Peer, octets: bytes, now: int) -> PeerFacts:
-        """The pinned key is in force; signature, shape, registration; the end has not come, and is near."""
+    def _judged(self, peer: Peer, octets: bytes, now: int, oldest: int) -> PeerFacts:
+        """The pinned key is in force; signature, shape, registration; the end is ahead, near, and not before `oldest`."""
         if not self._keys[peer.entity_id].in_force(now):
             raise FetchError("metadata_key", "the pinned metadata certificate is outside its dates.", REGISTRATION)
         facts = self._read(peer, octets)
@@ -213,6 +220,9 @@ class Peers:
             raise FetchError("metadata_expired", f"its metadata ended at {written(facts.valid_until)}.")
         if facts.valid_until > now + self._max_validity:
             raise FetchError("metadata_far", f"its validUntil is more than {self._max_validity // 86400} days away.")
+        if facts.valid_until < oldest:
+            # An old copy, signed by the right key, brings back keys that were withdrawn.
+            raise FetchError("metadata_old", "its metadata is older than the copy that is held.")
         return facts
 
     def _read(self, peer: Peer, octets: bytes) -> PeerFacts:
@@ -238,19 +248,17 @@ class Peers:
         return facts
 
     def _take(self, peer: Peer, octets: bytes, facts: PeerFacts, now: int) -> None:
-        """A good copy takes the place of the one before, unless it is older."""
+        """A good copy takes the place of the one before, unless another process was quicker with a newer one."""
         self._load(peer)
         known = self._held.get(peer.entity_id)
         if known and facts.valid_until < known[0].facts.valid_until:
-            # An old copy, signed by the right key, brings back keys that were withdrawn.
-            raise FetchError("metadata_old", "its metadata is older than the copy that is held.")
+            return
         stored = self._copies.held(peer.entity_id)
         before = stored.approved if stored else None
         approved = facts if facts.digest == peer.digest else before and approved_part(facts, before)
         held = Held(peer.entity_id, octets, facts, approved, now)
         same = stored is not None and (stored.octets, stored.approved) == (octets, approved)
         self._install(peer, held, keep=not same)
-        self._failures[peer.entity_id] = 0
 
     def _load(self, peer: Peer) -> None:
         """Judge what is kept by the registration as it is now; what it no longer allows is as if it had not come."""

@@ -3,7 +3,6 @@
 import base64
 import socket
 import threading
-import time
 from dataclasses import replace
 from typing import Any  # signxml has no types
 
@@ -22,17 +21,9 @@ from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.parse import Element
 from connectors.signatures.xmlsign import sign_enveloped
 from policies.errors import Misconfigured, PeerUnavailable
-from policies.parties import EntityId
 from tests.connectors.metadata import node
 from tests.connectors.metadata.origin import body, raw
 from tests.connectors.metadata.world import NODE, OURS, World, peers
-
-
-def still_there(world: World) -> None:
-    """The last good copy is what counts."""
-    use = world.peers.current(NODE, world.now)
-    assert use.facts.signing == {node.key("messages").certificate}
-    assert [key.key_id for key in use.signing_keys(world.now)] == [node.key("messages").key_id]
 
 
 def test_a_node_is_used_by_what_it_published(sending: World) -> None:
@@ -41,7 +32,7 @@ def test_a_node_is_used_by_what_it_published(sending: World) -> None:
     assert use.url(POST) == use.url(REDIRECT) == "https://node.example/sso"
     with pytest.raises(PeerUnavailable, match="no approved RSA key"):
         use.encryption_certificate(sending.now)
-    still_there(sending)
+    sending.still_there()
 
 
 def test_a_receiving_node_has_an_address_and_a_key_to_encrypt_to(receiving: World) -> None:
@@ -56,7 +47,7 @@ def test_a_receiving_node_has_an_address_and_a_key_to_encrypt_to(receiving: Worl
 def test_unsigned_metadata_is_refused(sending: World) -> None:
     sending.publish(etree.tostring(node.element(node.proxy())))
     assert sending.refused().check == "signature_missing"
-    still_there(sending)
+    sending.still_there()
 
 
 @pytest.mark.spec("eidas.md §6 verified by the configured certificate")
@@ -66,7 +57,7 @@ def test_metadata_by_another_key_is_refused(sending: World) -> None:
     # The key of the node's messages is known, and does not sign metadata
     sending.publish(node.octets(node.proxy(), by="messages"))
     assert sending.refused().check == "signature"
-    still_there(sending)
+    sending.still_there()
 
 
 @pytest.mark.spec("eidas.md §8 case 9")
@@ -84,7 +75,7 @@ def test_metadata_by_the_pinned_key_with_pkcs1_is_refused(sending: World) -> Non
 def test_changed_metadata_is_refused(sending: World) -> None:
     sending.publish(node.octets(node.proxy()).replace(b"node.example/sso", b"evil.example/sso"))
     assert sending.refused().check == "digest"
-    still_there(sending)
+    sending.still_there()
 
 
 @pytest.mark.spec("eidas.md §6 Reference to the whole document")
@@ -114,7 +105,7 @@ def test_metadata_without_an_end_is_refused(sending: World) -> None:
     error = sending.refused()
     assert error.mend == PEER
     assert "no validUntil" in error.detail
-    still_there(sending)
+    sending.still_there()
 
 
 @pytest.mark.spec("eidas.md §6 validUntil")
@@ -122,14 +113,14 @@ def test_metadata_without_an_end_is_refused(sending: World) -> None:
 def test_metadata_that_ended_is_refused(sending: World, end: int) -> None:
     sending.show(node.proxy(valid_until=end))
     assert sending.refused().check == "metadata_expired"
-    still_there(sending)
+    sending.still_there()
 
 
 @pytest.mark.spec("eidas.md §6 validUntil capped")
 def test_metadata_that_ends_too_far_away_is_refused(sending: World) -> None:
     sending.show(node.proxy(valid_until=node.NOW + MAX_VALIDITY + 1))
     assert sending.refused().check == "metadata_far"
-    still_there(sending)
+    sending.still_there()
     sending.show(node.proxy(valid_until=node.NOW + MAX_VALIDITY))
     sending.refresh()
 
@@ -148,14 +139,14 @@ def test_the_cap_is_the_operators(sending: World) -> None:
         strict.refresh(NODE, node.NOW)
 
 
-@pytest.mark.spec("security.md C replayed metadata")
+@pytest.mark.spec("security.md §2.1 C")
 def test_an_old_copy_does_not_take_the_place_of_a_newer_one(sending: World) -> None:
     old = node.octets(node.proxy(signing=(node.key("messages").certificate, node.key("next").certificate)))
     sending.show(node.proxy(valid_until=node.NOW + 2 * node.DAY))
     sending.refresh()
     sending.publish(old)
     assert sending.refused().check == "metadata_old"
-    still_there(sending)
+    sending.still_there()
     assert not sending.additions()
 
 
@@ -175,7 +166,7 @@ def test_metadata_of_another_entity_or_country_than_registered_is_refused(
     sending.show(node.proxy(**changes))
     error = sending.refused()
     assert (error.check, error.mend) == (check, REGISTRATION)
-    still_there(sending)
+    sending.still_there()
 
 
 def test_metadata_of_the_wrong_role_is_refused(sending: World, receiving: World) -> None:
@@ -183,7 +174,7 @@ def test_metadata_of_the_wrong_role_is_refused(sending: World, receiving: World)
     assert "IDPSSODescriptor" in sending.refused().detail
     receiving.show(node.proxy())
     assert "SPSSODescriptor" in receiving.refused().detail
-    still_there(sending)
+    sending.still_there()
 
 
 def _federation(root: Element) -> bytes:
@@ -204,7 +195,7 @@ def test_an_entity_within_an_entity_is_refused(sending: World) -> None:
         node.proxy(), lambda root: node.find(root, "Extensions").append(node.element(node.proxy(metadata_id="_m2")))
     )
     assert sending.refused().check == "structure"
-    still_there(sending)
+    sending.still_there()
 
 
 def test_a_comment_passes_between_elements_and_not_within_a_value(sending: World) -> None:
@@ -236,7 +227,7 @@ def test_an_endpoint_that_is_no_plain_https_address_is_refused(sending: World, u
     sending.show(node.proxy(redirect_url=url))
     error = sending.refused()
     assert (error.check, error.mend) == ("metadata_address", PEER)
-    still_there(sending)
+    sending.still_there()
 
 
 def test_200_megabytes_slowness_and_a_redirect_leave_the_last_good_copy(sending: World) -> None:
@@ -256,7 +247,7 @@ def test_200_megabytes_slowness_and_a_redirect_leave_the_last_good_copy(sending:
     ):
         sending.server.answer = answer
         assert sending.refused().check == check
-        still_there(sending)
+        sending.still_there()
     over.set()
 
 
@@ -276,104 +267,7 @@ def replace_timeout(world: World, timeout: float) -> Peers:
 def test_an_address_in_a_network_that_the_registration_does_not_name_is_refused(sending: World) -> None:
     sending.restart(networks=())
     assert sending.refused().check == "address"
-    still_there(sending)
-
-
-def test_one_failure_is_an_accident_two_are_an_outage_and_one_success_ends_it(sending: World) -> None:
-    good = sending.server.answer
-    assert sending.peers.available(NODE, sending.now)
-    sending.server.answer = body(b"", status="503 Busy")
-    sending.refused()
-    assert sending.peers.available(NODE, sending.now)
-    sending.refused()
-    assert not sending.peers.available(NODE, sending.now)
-    still_there(sending)
-    sending.server.answer = good
-    sending.refresh()
-    assert sending.peers.available(NODE, sending.now)
-    # The count began again
-    sending.server.answer = body(b"", status="503 Busy")
-    sending.refused()
-    assert sending.peers.available(NODE, sending.now)
-
-
-@pytest.mark.spec("eidas.md §6 the last good copy until it ends")
-def test_a_copy_is_used_until_it_ends_and_not_a_second_longer(sending: World) -> None:
-    end = node.NOW + node.DAY
-    assert sending.peers.current(NODE, end - 1)
-    with pytest.raises(PeerUnavailable, match="ended at 2026-11-26T09:46:40Z"):
-        sending.peers.current(NODE, end)
-    assert not sending.peers.available(NODE, end)
-    assert not sending.peers.pending(end)
-
-
-def test_a_node_that_was_never_fetched_is_not_available(sending: World) -> None:
-    never = peers(sending.peer, type(sending.copies)())
-    with pytest.raises(PeerUnavailable, match="never fetched"):
-        never.current(NODE, sending.now)
-    assert not never.available(NODE, sending.now)
-    assert never.pending(sending.now) == ()
-    with pytest.raises(PeerUnavailable):
-        sending.peers.current(EntityId("https://nobody.example/"), sending.now)
-
-
-@pytest.mark.spec("eidas.md §8 case 13")
-def test_without_a_common_protocol_version_nothing_is_sent(sending: World) -> None:
-    sending.show(node.proxy(versions=("1.2",), valid_until=node.NOW + 2 * node.DAY))
-    sending.refresh()
-    assert sending.peers.current(NODE, sending.now).version == "1.2"
-    newer = peers(sending.peer, sending.copies, ours=("1.4", "1.3"))
-    with pytest.raises(PeerUnavailable, match="no approved protocol version"):
-        newer.current(NODE, sending.now)
-    assert not newer.available(NODE, sending.now)
-    sending.show(node.proxy(valid_until=node.NOW + 3 * node.DAY), node.remove("EntityAttributes"))
-    sending.refresh()
-    with pytest.raises(PeerUnavailable, match="no approved protocol version"):
-        sending.peers.current(NODE, sending.now)
-
-
-@pytest.mark.spec("eidas.md §7 certificate dates")
-def test_a_key_counts_within_the_dates_of_its_certificate(sending: World) -> None:
-    late = node.curve_signer(begin=node.NOW + 100, end=node.NOW + 200)
-    ended = node.curve_signer(begin=node.NOW - 200, end=node.NOW - 100)
-    sending.show(node.proxy(signing=(late.certificate, ended.certificate)))
-    sending.refresh()
-    sending.approve()
-    with pytest.raises(PeerUnavailable, match="no approved signing key"):
-        sending.peers.current(NODE, node.NOW)
-    assert not sending.peers.available(NODE, node.NOW)
-    use = sending.peers.current(NODE, node.NOW + 150)
-    assert [key.key_id for key in use.signing_keys(node.NOW + 150)] == [late.key_id]
-    with pytest.raises(PeerUnavailable):
-        use.signing_keys(node.NOW + 201)
-
-
-@pytest.mark.spec("eidas.md §7 minimum key sizes")
-def test_a_key_that_is_too_short_is_not_used(sending: World) -> None:
-    short = node.rsa_signer(bits=2048)
-    sending.show(node.proxy(signing=(short.certificate,)))
-    sending.refresh()
-    sending.approve()
-    with pytest.raises(PeerUnavailable, match="no approved signing key"):
-        sending.peers.current(NODE, node.NOW)
-
-
-def test_of_two_encryption_keys_the_younger_one_in_force_is_used(receiving: World) -> None:
-    older, younger = node.rsa_signer(1), node.signer_of(node.rsa_signer(2)._private_key, begin=node.NOW - 10)
-
-    def both(root: Element) -> None:
-        node.twice("KeyDescriptor")(root)
-        first = node.find(root, "KeyDescriptor")
-        first.set("use", "encryption")
-        node.find(first, "X509Certificate").text = _base64(older.certificate)
-
-    receiving.show(node.connector(encryption=younger.certificate), both)
-    receiving.refresh()
-    receiving.approve()
-    use = receiving.peers.current(NODE, node.NOW)
-    assert use.facts.encryption == {older.certificate, younger.certificate}
-    assert use.encryption_certificate(node.NOW) == younger.certificate
-    assert use.encryption_certificate(node.NOW - 100) == older.certificate
+    sending.still_there()
 
 
 def test_a_pinned_certificate_outside_its_dates_verifies_nothing(sending: World) -> None:
@@ -387,22 +281,6 @@ def test_a_registration_whose_certificate_cannot_be_used_is_said_at_start(sendin
         with pytest.raises(Misconfigured, match=r"countries/ee\.toml:3") as caught:
             peers(replace(sending.peer, certificate=certificate), sending.copies)
         assert "Ask its operator" in caught.value.detail
-
-
-def test_a_slow_node_delays_nobody_who_asks_what_is_held(sending: World) -> None:
-    over = threading.Event()
-    sending.server.answer = raw(b"HTTP/1.1 200 OK\r\n", pause=over, each=1.5)
-    fetching = threading.Thread(target=sending.refused)
-    fetching.start()
-    while sending.server.accepted < 2:
-        time.sleep(0.005)
-    began = time.monotonic()
-    still_there(sending)
-    assert sending.peers.available(NODE, sending.now)
-    assert sending.peers.pending(sending.now) == ()
-    assert time.monotonic() - began < 1.0
-    over.set()
-    fetching.join(5)
 
 
 def _pem(der: bytes) -> str:

@@ -71,6 +71,12 @@ class World:
         """What waits, in words."""
         return tuple(words for pending in self.peers.pending(self.now) for words in pending.additions)
 
+    def still_there(self) -> None:
+        """The last good copy is what counts."""
+        use = self.peers.current(NODE, self.now)
+        assert use.facts.signing == {node.key("messages").certificate}
+        assert [key.key_id for key in use.signing_keys(self.now)] == [node.key("messages").key_id]
+
     def restart(self, **changes: object) -> Peers:
         """Another process over the same copies, its registration changed."""
         self.peer = replace(self.peer, **changes)  # type: ignore[arg-type] # a test names fields of the class

@@ -1,0 +1,175 @@
+"""When a node counts as available, by which key and version, and until when."""
+
+import base64
+import socket
+import threading
+import time
+
+import pytest
+
+from connectors.signatures.parse import Element
+from policies.errors import PeerUnavailable
+from policies.parties import EntityId
+from tests.connectors.metadata import node
+from tests.connectors.metadata.origin import body, raw
+from tests.connectors.metadata.world import NODE, World, peers
+
+
+def test_one_failure_is_an_accident_two_are_an_outage_and_one_success_ends_it(sending: World) -> None:
+    good = sending.server.answer
+    assert sending.peers.available(NODE, sending.now)
+    sending.server.answer = body(b"", status="503 Busy")
+    sending.refused()
+    assert sending.peers.available(NODE, sending.now)
+    sending.refused()
+    assert not sending.peers.available(NODE, sending.now)
+    sending.still_there()
+    sending.server.answer = good
+    sending.refresh()
+    assert sending.peers.available(NODE, sending.now)
+    # The count began again
+    sending.server.answer = body(b"", status="503 Busy")
+    sending.refused()
+    assert sending.peers.available(NODE, sending.now)
+
+
+@pytest.mark.spec("eidas.md §6 the last good copy until it ends")
+def test_a_copy_is_used_until_it_ends_and_not_a_second_longer(sending: World) -> None:
+    end = node.NOW + node.DAY
+    assert sending.peers.current(NODE, end - 1)
+    with pytest.raises(PeerUnavailable, match="ended at 2026-11-26T09:46:40Z"):
+        sending.peers.current(NODE, end)
+    assert not sending.peers.available(NODE, end)
+    assert not sending.peers.pending(end)
+
+
+def test_a_node_that_was_never_fetched_is_not_available(sending: World) -> None:
+    never = peers(sending.peer, type(sending.copies)())
+    with pytest.raises(PeerUnavailable, match="never fetched"):
+        never.current(NODE, sending.now)
+    assert not never.available(NODE, sending.now)
+    assert never.pending(sending.now) == ()
+    with pytest.raises(PeerUnavailable):
+        sending.peers.current(EntityId("https://nobody.example/"), sending.now)
+
+
+@pytest.mark.spec("eidas.md §8 case 13")
+def test_without_a_common_protocol_version_nothing_is_sent(sending: World) -> None:
+    sending.show(node.proxy(versions=("1.2",), valid_until=node.NOW + 2 * node.DAY))
+    sending.refresh()
+    assert sending.peers.current(NODE, sending.now).version == "1.2"
+    newer = peers(sending.peer, sending.copies, ours=("1.4", "1.3"))
+    with pytest.raises(PeerUnavailable, match="no approved protocol version"):
+        newer.current(NODE, sending.now)
+    assert not newer.available(NODE, sending.now)
+    sending.show(node.proxy(valid_until=node.NOW + 3 * node.DAY), node.remove("EntityAttributes"))
+    sending.refresh()
+    with pytest.raises(PeerUnavailable, match="no approved protocol version"):
+        sending.peers.current(NODE, sending.now)
+
+
+@pytest.mark.spec("eidas.md §7 certificate dates")
+def test_a_key_counts_within_the_dates_of_its_certificate(sending: World) -> None:
+    late = node.curve_signer(begin=node.NOW + 100, end=node.NOW + 200)
+    ended = node.curve_signer(begin=node.NOW - 200, end=node.NOW - 100)
+    sending.show(node.proxy(signing=(late.certificate, ended.certificate)))
+    sending.refresh()
+    sending.approve()
+    with pytest.raises(PeerUnavailable, match="no approved signing key"):
+        sending.peers.current(NODE, node.NOW)
+    assert not sending.peers.available(NODE, node.NOW)
+    use = sending.peers.current(NODE, node.NOW + 150)
+    assert [key.key_id for key in use.signing_keys(node.NOW + 150)] == [late.key_id]
+    with pytest.raises(PeerUnavailable):
+        use.signing_keys(node.NOW + 201)
+
+
+@pytest.mark.spec("eidas.md §7 minimum key sizes")
+def test_a_key_that_is_too_short_is_not_used(sending: World) -> None:
+    short = node.rsa_signer(bits=2048)
+    sending.show(node.proxy(signing=(short.certificate,)))
+    sending.refresh()
+    sending.approve()
+    with pytest.raises(PeerUnavailable, match="no approved signing key"):
+        sending.peers.current(NODE, node.NOW)
+
+
+def test_of_two_encryption_keys_the_younger_one_in_force_is_used(receiving: World) -> None:
+    older, younger = node.rsa_signer(1), node.signer_of(node.rsa_signer(2)._private_key, begin=node.NOW - 10)
+
+    def both(root: Element) -> None:
+        node.twice("KeyDescriptor")(root)
+        first = node.find(root, "KeyDescriptor")
+        first.set("use", "encryption")
+        node.find(first, "X509Certificate").text = _base64(older.certificate)
+
+    receiving.show(node.connector(encryption=younger.certificate), both)
+    receiving.refresh()
+    receiving.approve()
+    use = receiving.peers.current(NODE, node.NOW)
+    assert use.facts.encryption == {older.certificate, younger.certificate}
+    assert use.encryption_certificate(node.NOW) == younger.certificate
+    assert use.encryption_certificate(node.NOW - 100) == older.certificate
+
+
+def test_a_slow_node_delays_nobody_who_asks_what_is_held(sending: World) -> None:
+    over = threading.Event()
+    sending.server.answer = raw(b"HTTP/1.1 200 OK\r\n", pause=over, each=1.5)
+    fetching = threading.Thread(target=sending.refused)
+    fetching.start()
+    while sending.server.accepted < 2:
+        time.sleep(0.005)
+    began = time.monotonic()
+    sending.still_there()
+    assert sending.peers.available(NODE, sending.now)
+    assert sending.peers.pending(sending.now) == ()
+    assert time.monotonic() - began < 1.0
+    over.set()
+    fetching.join(5)
+
+
+def test_a_process_that_was_slower_with_an_older_copy_did_not_fail(sending: World) -> None:
+    newer = peers(sending.peer, sending.copies)
+    older = node.octets(node.proxy(valid_until=node.NOW + 2 * node.DAY))
+    newest = node.octets(node.proxy(valid_until=node.NOW + 3 * node.DAY))
+
+    def meanwhile(connection: socket.socket) -> None:
+        sending.publish(newest)
+        newer.refresh(NODE, node.NOW)
+        body(older)(connection)
+
+    sending.server.answer = meanwhile
+    sending.refresh()
+    assert sending.peers.current(NODE, node.NOW).facts.valid_until == node.NOW + 3 * node.DAY
+    assert sending.peers.available(NODE, node.NOW)
+
+
+def test_who_looks_while_it_changes_sees_one_copy_or_the_other(sending: World) -> None:
+    ends, over = [node.NOW + number * node.DAY for number in range(2, 12)], threading.Event()
+    odd: list[object] = []
+
+    def look() -> None:
+        while not over.wait(0.001):
+            use = sending.peers.current(NODE, node.NOW)
+            shown = sending.peers.pending(node.NOW)
+            if len(use.signing_keys(node.NOW)) != len(use.facts.signing) or len(shown) > 1:
+                odd.append(use)
+
+    threads = [threading.Thread(target=look) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for number, end in enumerate(ends):
+        more = (node.key("next").certificate,) if number % 2 else ()
+        sending.show(node.proxy(signing=(node.key("messages").certificate, *more), valid_until=end))
+        sending.refresh()
+        if more:
+            sending.approve()
+    over.set()
+    for thread in threads:
+        thread.join(5)
+    assert not odd
+    assert sending.peers.current(NODE, node.NOW).facts.valid_until == ends[-1]
+
+
+def _base64(der: bytes) -> str:
+    return base64.b64encode(der).decode()
