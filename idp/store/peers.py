@@ -126,6 +126,11 @@ class RecordedCopies:
         record = draft_approval(record=new_record(), time=self._now, peer=held.entity_id, digest=held.facts.digest)
         self._commits.commit(Unit(tenant=self._tenant, record=record))
         self._copies.keep(held)
+        kept = self._copies.held(held.entity_id)
+        if kept is None or kept.approved != held.approved:
+            # A server took something out of what is approved at this very moment. What was recorded has to count, and what
+            # the node's metadata has no longer is of no use, approved or not.
+            self._copies.keep(held)
 
 
 class MemoryCopies:

@@ -250,6 +250,29 @@ def test_nothing_is_approved_where_the_ledger_takes_no_record(folder: Path, neig
     assert held.approved is None
 
 
+def test_an_approval_counts_though_a_server_changed_what_is_approved_at_that_moment(
+    folder: Path, store: Store, stored: StoredCopies
+) -> None:
+    before = replace(LONGER.held(), approved=METADATA.facts())
+    stored.keep(before)
+    server = copies_of(folder)
+
+    class Between(MemoryStore):
+        """A ledger whose record is written while a server fetches and finds that a key is gone."""
+
+        def commit(self, unit: Unit) -> None:
+            store.commit(unit)
+            server.held(NODE)
+            server.keep(replace(before, approved=replace(METADATA.facts(), signing=frozenset())))
+
+    between = Between(tenant=TENANT, ledger_keys=KEYS)
+    command = copies_of(folder)
+    recorded = RecordedCopies(command, commits=between, tenant=TENANT, now=NOW)
+    recorded.held(NODE)
+    recorded.keep(LONGER.held(approved=True))
+    assert approved_of(stored) == LONGER.facts()
+
+
 def test_a_copy_of_which_something_waits_is_not_recorded_as_approved(store: Store, stored: StoredCopies) -> None:
     recorded = RecordedCopies(stored, commits=store, tenant=TENANT, now=NOW)
     with pytest.raises(ValueError, match="no approval"):
