@@ -139,7 +139,8 @@ def test_no_text_at_all_crashes(text: str) -> None:
     read_address(encoded(part("Thoroughfare", text)))
 
 
-PLAIN = st.text(max_size=MAX_VALUE).filter(lambda text: text == "" or is_plain(text))
+# No text may hold what opens a declaration of a namespace: the scan of every message counts those
+PLAIN = st.text(max_size=MAX_VALUE).filter(lambda text: text == "" or (is_plain(text) and "xmlns" not in text))
 ADDRESSES = st.builds(
     Address,
     street=PLAIN,
@@ -192,10 +193,13 @@ def test_the_schema_that_judges_knows_the_order_of_the_parts() -> None:
         replace(READ, country="be"),
         replace(READ, street="a\nb"),
         replace(READ, street=" "),
+        replace(READ, street="\x00"),
+        replace(READ, street="a\rb"),
+        replace(READ, street="xmlns"),
         replace(READ, region="x" * (MAX_VALUE + 1)),
     ],
 )
 def test_an_address_that_nobody_could_read_is_not_written(address: Address) -> None:
-    with pytest.raises(ValueError, match=r"address|country") as refusal:
+    with pytest.raises(ValueError, match=r"address|XML") as refusal:
         write_address(address)
     assert "Belliard" not in str(refusal.value)

@@ -1,6 +1,10 @@
 """The assertions that we hear of other nodes, and the values in them."""
 
+from copy import deepcopy
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 
 from connectors.checks import ALL_CHECKS, EIDAS_CHECKS
@@ -12,13 +16,15 @@ from connectors.formats.eidas.registry import (
     PERSON_IDENTIFIER,
     REPRESENTATIVE_MINIMUMS,
 )
+from connectors.formats.eidas.request import read_request, request_element
 from connectors.formats.eidas.response import (
     EidasAssertionMessage,
     EidasValue,
     assertion_element,
     read_assertion,
 )
-from connectors.formats.names import ENTITY, PERSISTENT, TRANSIENT, UNSPECIFIED
+from connectors.formats.names import ENTITY, PERSISTENT, SAML, TRANSIENT, UNSPECIFIED
+from connectors.signatures.parse import Element
 from policies.errors import AssertionRejected
 from tests.connectors.eidas import judge, made
 from tests.connectors.eidas.made import (
@@ -277,5 +283,42 @@ def test_one_altered_character_is_refused_or_says_something_else() -> None:
         assert old in text
         try:
             assert heard(text.replace(old, new, 1)) != whole
+        except AssertionRejected as refusal:
+            assert refusal.check in {*ALL_CHECKS, *EIDAS_CHECKS}  # noqa: PT017 - either outcome is right
+
+
+def _torn(root: Element, place: int, how: int) -> Element:
+    """The message with one of its elements cut out, doubled, emptied, renamed, or moved to the end of the root."""
+    elements = [element for element in root.iter("*") if element is not root]
+    chosen = elements[place % len(elements)]
+    parent = chosen.getparent()
+    assert parent is not None
+    match how:
+        case 0:
+            parent.remove(chosen)
+        case 1:
+            chosen.addnext(deepcopy(chosen))
+        case 2:
+            chosen.clear()
+        case 3:
+            chosen.tag = f"{{{SAML}}}Evil"
+        case _:
+            root.append(chosen)
+    return root
+
+
+@pytest.mark.spec("eidas.md §4 closed grammar")
+@given(place=st.integers(0, 200), how=st.integers(0, 4))
+def test_a_torn_message_is_read_or_refused_by_name_and_never_a_crash(place: int, how: int) -> None:
+    readers = (
+        (assertion_element(said(**OPTIONAL)), read_assertion),
+        (etree.fromstring(assertion()), read_assertion),
+        (etree.fromstring(made.authn_request()), read_request),
+        (request_element(made.REQUEST), read_request),
+    )
+    for element, read in readers:
+        torn = signed(_torn(element, place, how))
+        try:
+            read(torn)
         except AssertionRejected as refusal:
             assert refusal.check in {*ALL_CHECKS, *EIDAS_CHECKS}  # noqa: PT017 - either outcome is right
