@@ -98,7 +98,9 @@ COUNTRIES = (
     ("LI", "eID.li"),
 )
 
-MINIMUM = tuple(AttributeName(name) for name in ("family_name", "given_name", "birthdate", "person_identifier"))
+FAMILY_NAME, IN_LATIN = "Ταμ-Παπαδοπούλου", "Tam-Papadopoulou"
+# What another country's node sends and a service with `DECISION` does not get as such
+ARRIVED = (AttributeName("birthdate"), AttributeName("person_identifier"))
 ADDITIONAL: Mapping[AttributeName, Value] = {
     AttributeName("gender"): "female",
     AttributeName("address"): Address("Kase 12-4", "10143", "Tallinn", "", "EE"),
@@ -133,7 +135,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         "approval": approval(pages, language, DECISION),
         "approval-nothing": approval(pages, language, Decision(())),
         "approval-arrived": replace(
-            approval(pages, language, DECISION), arrived=pages.wording(language).titles(MINIMUM, STANDARD)
+            approval(pages, language, DECISION), arrived=pages.wording(language).titles(ARRIVED, STANDARD)
         ),
     }
     informs = {
@@ -239,7 +241,7 @@ def inform(pages: Pages, language: str, more: Mapping[AttributeName, Value] = AD
     """The page that informs, with the minimum data set and `more`."""
     words = pages.wording(language)
     always = (
-        words.carried(AttributeName("family_name"), "Ταμ-Παπαδοπούλου", STANDARD, always=True, latin="Tam-Papadopoulou"),
+        words.carried(AttributeName("family_name"), FAMILY_NAME, STANDARD, always=True, latin=IN_LATIN),
         words.carried(AttributeName("given_name"), "Mari-Liis", STANDARD, always=True, latin="Mari-Liis"),
         words.carried(AttributeName("birthdate"), "1990-07-22", STANDARD, always=True),
         words.carried(AttributeName("person_identifier"), "EE/FI/49007220001", STANDARD, always=True),

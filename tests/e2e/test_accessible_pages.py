@@ -55,7 +55,7 @@ def test_nobody_has_to_scroll_sideways(chromium: Browser, shown: Gallery, langua
 @every_language
 def test_larger_letters_and_wider_lines_still_fit(chromium: Browser, shown: Gallery, language: str) -> None:
     with window(chromium, width=640) as opened:
-        for name in ("picker", "approval", "blocked", "error-replayed"):
+        for name in ("picker-search", "picker-remembering", "approval-arrived", "inform", "blocked", "error-replayed"):
             opened.page.goto(shown.url(name, language))
             opened.page.evaluate(
                 """() => {
@@ -67,16 +67,22 @@ def test_larger_letters_and_wider_lines_still_fit(chromium: Browser, shown: Gall
             assert overflow(opened.page) == [], name
 
 
+@pytest.mark.parametrize(
+    ("name", "answers"),
+    [("approval", ["approve", "refuse"]), ("inform", ["continue", "cancel"])],
+    ids=["approval", "inform"],
+)
 @every_theme
-def test_both_answers_look_the_same(chromium: Browser, shown: Gallery, theme: Theme) -> None:
+def test_both_answers_look_the_same(chromium: Browser, shown: Gallery, theme: Theme, name: str, answers: list[str]) -> None:
     with window(chromium, theme=theme) as opened:
-        opened.page.goto(shown.url("approval"))
+        opened.page.goto(shown.url(name))
         looks = opened.page.evaluate(
-            """() => ['approve', 'refuse'].map(value => {
+            """answers => answers.map(value => {
                 const e = document.querySelector(`button[value=${value}]`), box = e.getBoundingClientRect();
                 const s = getComputedStyle(e);
                 return [box.width, box.height, box.top, s.color, s.backgroundColor, s.font, s.border];
-            })"""
+            })""",
+            answers,
         )
     assert looks[0] == looks[1]
 
@@ -106,6 +112,53 @@ def test_the_keyboard_reaches_every_box_and_every_answer_in_their_order(chromium
         ]
         opened.page.goto(shown.url("picker"))
         assert _tab_through(opened.page)[:10] == ["a"] * 9 + ["button"]
+        opened.page.goto(shown.url("inform"))
+        assert _tab_through(opened.page) == ["button continue", "button cancel"]
+
+
+def test_the_keyboard_reaches_the_search_then_each_country_that_answers_then_what_is_remembered(
+    chromium: Browser, shown: Gallery
+) -> None:
+    with window(chromium) as opened:
+        opened.page.goto(shown.url("picker-search"))
+        # six countries, one of which does not answer
+        assert _tab_through(opened.page) == ["input q", "button", *["a"] * 5, "a", "a", "button"]
+
+
+@pytest.mark.spec("issue 3 item 10")
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+@pytest.mark.parametrize(
+    ("name", "query"), [("picker-search", "q=l%C3%A4ti"), ("picker-remembering", "q=l%C3%A4ti&remember=yes")]
+)
+def test_a_search_is_typed_and_sent_by_enter(
+    chromium: Browser, shown: Gallery, name: str, query: str, *, scripts: bool
+) -> None:
+    with window(chromium, scripts=scripts) as opened:
+        page = opened.page
+        page.goto(shown.url(name))
+        page.keyboard.press("Tab")
+        page.keyboard.type("läti")
+        with page.expect_response("**/countries*") as answer:
+            page.keyboard.press("Enter")
+        assert opened.complaints == []
+    assert answer.value.request.method == "GET"
+    assert answer.value.request.url == f"{shown.base}/login/L1/countries?{query}"
+
+
+@pytest.mark.spec("issue 3 item 6")
+@pytest.mark.parametrize(("presses", "choice"), [(1, "continue"), (2, "cancel")])
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_the_keyboard_alone_continues_or_cancels(
+    chromium: Browser, shown: Gallery, presses: int, choice: str, *, scripts: bool
+) -> None:
+    shown.posted.clear()
+    with window(chromium, scripts=scripts) as opened:
+        opened.page.goto(shown.url("inform"))
+        for _ in range(presses):
+            opened.page.keyboard.press("Tab")
+        with opened.page.expect_response("**/decision"):
+            opened.page.keyboard.press("Enter")
+    assert shown.posted == [("/login/L1/decision", {"login": "L1", "decided": "sealed-text", "choice": choice})]
 
 
 @pytest.mark.parametrize(("presses", "choice"), [(3, "approve"), (4, "refuse"), (5, "cancel")])
@@ -147,7 +200,7 @@ def test_a_click_on_the_words_ticks_the_box(chromium: Browser, shown: Gallery) -
 
 @pytest.mark.spec("decisions.md 7")
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-@pytest.mark.parametrize("name", ["post-provider", "post-service", "cancelled"])
+@pytest.mark.parametrize("name", ["post-provider", "post-service", "post-node", "cancelled", "refused-node"])
 def test_a_message_is_posted_by_the_script_or_by_the_button(
     chromium: Browser, shown: Gallery, name: str, *, scripts: bool
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from idp.pages.languages import LANGUAGES
 from idp.pages.render import Pages
 from policies.attributes import EXACT, AttributeName, Form
+from policies.catalogue import STANDARD
 from policies.purposes import Basis
 from policies.release import Decision, Reason
 from tests.e2e.gallery import DECISION, PURPOSE, approval, ruling
@@ -148,3 +149,21 @@ def test_a_text_in_another_language_than_the_page_says_which(pages: Pages) -> No
 def test_an_attribute_of_a_city_that_the_catalogue_lacks_is_named_as_it_is(pages: Pages) -> None:
     page = _page(pages, "en", Decision((ruling("library_card", "L-1", form=EXACT),)))
     assert AttributeName("library_card") in page.words("//ul[@class='items']")
+
+
+@pytest.mark.spec("issue 3 item 6; decisions.md 18")
+@every_language
+def test_what_another_countrys_node_sent_and_stays_here_is_named(pages: Pages, language: str) -> None:
+    words = pages.wording(language)
+    names = (AttributeName("birthdate"), AttributeName("person_identifier"))
+    page = Read(pages.approval(replace(approval(pages, language, DECISION), arrived=words.titles(names, STANDARD))))
+    told = page.words("//section[@aria-labelledby='arrived']")
+    for key in ("approval.arrived_text", "approval.arrived_why"):
+        assert words.language.say(key) in told
+    assert [each.text_content() for each in page.find("//ul[@class='arrived']/li")] == [
+        STANDARD.attributes[name].title[language] for name in names
+    ]
+
+
+def test_where_no_other_node_sent_anything_the_page_speaks_of_none(pages: Pages) -> None:
+    assert "node" not in _page(pages).words("//main")

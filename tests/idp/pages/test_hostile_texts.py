@@ -21,7 +21,7 @@ from idp.pages.views import (
     Towards,
 )
 from policies.attributes import AttributeName
-from tests.e2e.gallery import DECISION, approval, picker
+from tests.e2e.gallery import DECISION, approval, inform, picker
 from tests.idp.pages.reading import Read
 
 HOSTILE = (
@@ -53,7 +53,7 @@ def _evil(thing: Any, evil: str) -> Any:  # replaces the texts of a view, whatev
     if isinstance(thing, tuple):
         return tuple(_evil(each, evil) for each in thing)
     if is_dataclass(thing) and not isinstance(thing, type):
-        free = {"contact", "login", "decided", "reference"}
+        free = {"contact", "login", "decided", "reference", "named", "sought"}
         changes = {f.name: evil if f.name in free else _evil(getattr(thing, f.name), evil) for f in fields(thing)}
         return replace(thing, **changes)
     return thing
@@ -88,10 +88,35 @@ def test_on_the_approval_page(pages: Pages, evil: str) -> None:
 
 
 @hostile_texts
+def test_on_the_page_that_informs(pages: Pages, evil: str) -> None:
+    page = _same_but_for_texts(pages.inform, inform(pages, "en"), evil)
+    assert page.find("//span[@class='value']/bdi")[0].text == evil
+    assert page.find("//dl/div[4]/dd/bdi")[0].text == evil
+
+
+@hostile_texts
+def test_in_what_somebody_typed_into_the_picker(pages: Pages, evil: str) -> None:
+    full = replace(picker(pages, "en"), address="/login/L1/countries", searchable=True)
+    page = _same_but_for_texts(pages.picker, replace(full, sought="x"), evil)
+    assert page.one("//input[@name='q']").get("value") == evil
+    assert not [each for each in page.find("//a") if "49" in (each.get("href") or "")]
+
+
+@hostile_texts
+def test_in_what_stays_at_the_node(pages: Pages, evil: str) -> None:
+    view = replace(approval(pages, "en", DECISION), arrived=(Text("x", "et"), Text("x", "en")))
+    page = _same_but_for_texts(pages.approval, view, evil)
+    assert page.find("//ul[@class='arrived']/li/bdi")[1].text == evil
+
+
+@hostile_texts
 def test_where_a_login_ends(pages: Pages, evil: str) -> None:
     kept = (Kept(Text("x", "en"), "x"),)
     service = Text("x", "en")
     _same_but_for_texts(pages.refused, RefusedView("en", Ending.BLOCKED, service, LINK, (), kept), evil)
+    fields = (("SAMLResponse", "x"),)
+    node = RefusedView("en", Ending.CANCELLED, service, LINK, fields, towards=Towards.NODE)
+    _same_but_for_texts(pages.refused, node, evil)
     _same_but_for_texts(pages.leaving, LeavingView("en", service, LINK), evil)
     _same_but_for_texts(pages.error, ErrorView("en", "replayed", "x", LINK, service), evil)
 
@@ -135,6 +160,11 @@ def test_a_page_of_ours_posts_and_links_to_ours_alone(pages: Pages, path: str) -
     view: PickerView = picker(pages, "en")
     with pytest.raises(ValueError, match="path of ours"):
         pages.picker(replace(view, cancel=path))
+    if path:  # which is a picker without an address of its own, or an error without another country
+        with pytest.raises(ValueError, match="path of ours"):
+            pages.picker(replace(view, address=path))
+        with pytest.raises(ValueError, match="path of ours"):
+            pages.error(ErrorView("en", "country_unavailable", "x", again=path))
     with pytest.raises(ValueError, match="path of ours"):
         pages.picker(replace(view, countries=(CountryChoice(path, "EE", Text("x", "en")),)))
 

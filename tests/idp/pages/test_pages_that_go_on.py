@@ -125,3 +125,35 @@ def test_an_error_goes_back_by_hand_and_by_form_post_where_the_service_wants_tha
     assert page.words("//form/button") == "Back to Parking"
     assert not page.find("//script | //main//a")
     assert (view.kind, ErrorView("en", "internal", "R").kind) == (Kind.POST, Kind.PLAIN)
+
+
+@pytest.mark.spec("issue 3 item 6")
+@pytest.mark.parametrize("ending", Ending)
+def test_towards_another_node_a_login_ends_by_posting_its_answer_there(pages: Pages, ending: Ending) -> None:
+    fields = (("SAMLResponse", "PD94"), ("RelayState", "r"))
+    view = RefusedView("en", ending, Text("Finland", "en"), "https://fi.example/eidas/acs", fields, towards=Towards.NODE)
+    page = Read(pages.refused(view))
+    assert page.one("//form").get("action") == "https://fi.example/eidas/acs"
+    assert tuple((each.get("name"), each.get("value")) for each in page.find("//form/input")) == fields
+    assert page.words("//form/button") == "Back to the service in Finland"
+    assert "Finland" in page.words("//p[@class='lead']")
+    assert "was given nothing" not in page.words("//main"), "that is said of services"
+    assert view.kind is Kind.POST
+
+
+def test_towards_another_node_a_message_is_on_its_way_to_the_service_there(pages: Pages) -> None:
+    page = Read(pages.post(PostView("en", Towards.NODE, Text("Finland", "en"), "https://fi.example/eidas/acs", FIELDS)))
+    assert "You are being taken back to the service in Finland." in page.words("//main")
+
+
+def test_an_error_leads_back_to_another_node(pages: Pages) -> None:
+    view = ErrorView("en", "assurance_too_low", "R", TARGET, Text("Finland", "en"), FIELDS, Towards.NODE)
+    page = Read(pages.error(view))
+    assert page.words("//form/button") == "Back to the service in Finland"
+    assert view.kind is Kind.POST
+
+
+def test_an_error_leads_to_the_other_countries_while_the_login_lives(pages: Pages) -> None:
+    page = Read(pages.error(ErrorView("en", "country_unavailable", "R", again="/login/L1/countries")))
+    assert page.one("//main//a").get("href") == "/login/L1/countries"
+    assert page.words("//main//a") == "Choose another country"

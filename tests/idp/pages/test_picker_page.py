@@ -1,9 +1,12 @@
 """Which country's eID?"""
 
+from dataclasses import replace
+from typing import Any  # a view's fields are of many types
+
 import pytest
 
 from idp.pages.render import Pages
-from tests.e2e.gallery import picker
+from tests.e2e.gallery import COUNTRIES, picker
 from tests.idp.pages.reading import Read
 
 
@@ -55,3 +58,75 @@ def test_cancelling_is_a_post_to_us(pages: Pages) -> None:
     page = Read(pages.picker(picker(pages, "et")))
     assert page.one("//form").get("method") == "post"
     assert page.words("//form/button") == "Katkesta ja mine tagasi"
+
+
+def _full(pages: Pages, language: str = "en", **changes: Any) -> Read:  # any field of the view
+    full = replace(picker(pages, language), address="/login/L1/countries", searchable=True)
+    return Read(pages.picker(replace(full, **changes)))
+
+
+@pytest.mark.spec("issue 3 item 10")
+def test_the_search_is_a_form_of_ours_with_a_label_and_no_script(pages: Pages) -> None:
+    page = _full(pages)
+    form = page.one("//form[@role='search']")
+    assert (form.get("method"), form.get("action")) == ("get", "/login/L1/countries")
+    assert page.words("//form[@role='search']/label[@for='q']") == "Search for your country"
+    field = page.one("//form[@role='search']//input")
+    assert (field.get("name"), field.get("maxlength"), field.get("autocomplete")) == ("q", "100", "off")
+    assert not page.find("//script")
+
+
+def test_without_an_address_of_its_own_it_has_no_search_and_nothing_to_remember(pages: Pages) -> None:
+    page = Read(pages.picker(picker(pages, "en")))
+    assert not page.find("//form[@role='search'] | //ul[@class='ways']")
+    assert len(page.find("//main//a")) == len(COUNTRIES)
+
+
+def test_one_country_needs_no_search_and_can_be_remembered(pages: Pages) -> None:
+    page = _full(pages, searchable=False)
+    assert not page.find("//form[@role='search']")
+    assert page.words("//ul[@class='ways']") == "Remember my choice in this browser"
+
+
+def test_a_country_that_does_not_answer_stands_in_its_place_without_a_link(pages: Pages) -> None:
+    plain = picker(pages, "en").countries
+    page = _full(pages, countries=tuple(replace(one, available=one.country != "EE") for one in plain))
+    assert "Estonia" not in page.words("//nav//a")
+    assert page.words("//span[@class='away']") == "Estonia Riigi autentimisteenus Does not answer at the moment"
+    assert page.words("(//nav//li)[5]") == page.words("//span[@class='away']")
+
+
+def test_the_last_choice_stands_first_and_can_be_forgotten(pages: Pages) -> None:
+    plain = picker(pages, "en").countries
+    page = _full(pages, countries=tuple(replace(one, remembered=one.country == "NL") for one in plain))
+    assert page.words("(//nav//li)[1]") == "Netherlands DigiD Your choice last time"
+    assert page.words("(//nav//li)[2]//span[@class='country']") == "Austria"
+    assert page.one("//a[text()='Forget my last choice']").get("href") == "/login/L1/countries?remember=no"
+
+
+def test_while_it_remembers_the_page_says_so_and_how_not_to(pages: Pages) -> None:
+    page = _full(pages, remembering=True)
+    assert page.words("//p[@class='notice']").startswith("The country that you choose now is remembered in this browser")
+    assert page.one("//p[@class='notice']/a").get("href") == "/login/L1/countries"
+    assert page.one("//form[@role='search']/input[@type='hidden']").get("name") == "remember"
+    assert not page.find("//ul[@class='ways']//a")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sought": "Atlantis"}, "No country here matches that."),
+        ({"narrowed": True}, "This service names the countries that it takes"),
+        ({"narrowed": True, "sought": "Atlantis"}, "No country here matches that."),
+        ({}, "No country is connected yet."),
+    ],
+)
+def test_an_empty_list_says_why_it_is_empty(pages: Pages, changes: dict[str, Any], words: str) -> None:  # as above
+    page = _full(pages, countries=(), **changes)
+    assert page.words("//p[@class='notice']").startswith(words)
+    assert not page.find("//nav")
+    assert bool(page.find("//a[text()='Show all countries']")) is ("sought" in changes)
+
+
+def test_a_view_does_not_say_what_was_typed_in_its_repr(pages: Pages) -> None:
+    assert "Canary" not in repr(replace(picker(pages, "en"), sought="Canary"))

@@ -1,0 +1,137 @@
+"""This goes to another country: who asks, what travels, what happens to it there and here, and two equal buttons."""
+
+from dataclasses import replace
+
+import pytest
+
+from idp.pages.languages import LANGUAGES
+from idp.pages.render import Pages
+from idp.pages.views import Kind, Requester
+from policies.attributes import AttributeName
+from policies.catalogue import STANDARD
+from tests.e2e.gallery import FAMILY_NAME, IN_LATIN, inform
+from tests.idp.pages.reading import Read
+
+every_language = pytest.mark.parametrize("language", LANGUAGES)
+MINIMUM = ["family_name", "given_name", "birthdate", "person_identifier"]
+
+
+def _page(pages: Pages, language: str = "en") -> Read:
+    return Read(pages.inform(inform(pages, language)))
+
+
+@pytest.mark.spec("issue 3 item 6")
+@pytest.mark.parametrize(("language", "country"), [("en", "Finland"), ("et", "Soome"), ("zh-Hans", "芬兰")])
+def test_it_names_the_country_in_the_readers_language_and_the_node_by_its_title(
+    pages: Pages, language: str, country: str
+) -> None:
+    page = _page(pages, language)
+    assert country in page.words("//h1")
+    assert country in page.words("//title")
+    assert page.words("//dl/div[1]/dd") == country
+    assert page.words("//dl/div[2]/dd") == "Finland's eIDAS node"
+
+
+@pytest.mark.spec("issue 3 item 6")
+@every_language
+def test_it_says_for_which_kind_of_service(pages: Pages, language: str) -> None:
+    said = {
+        kind: Read(pages.inform(replace(inform(pages, language), requester=kind))).words("//dl/div[3]/dd")
+        for kind in Requester
+    }
+    assert all(said.values())
+    assert len(set(said.values())) == len(Requester)
+
+
+@every_language
+def test_the_services_name_is_said_to_be_the_other_countrys_word(pages: Pages, language: str) -> None:
+    named = Read(pages.inform(replace(inform(pages, language), named="Ministry of Truth")))
+    unchecked = pages.wording(language).language.say("inform.unchecked")
+    assert named.words("//dl/div[4]/dd") == f"Ministry of Truth{unchecked}"
+    silent = Read(pages.inform(replace(inform(pages, language), named="")))
+    assert unchecked not in silent.words()
+    assert len(silent.find("//dl/div")) == len(named.find("//dl/div")) - 1
+
+
+@pytest.mark.spec("issue 3 item 6")
+def test_it_lists_all_that_goes_with_its_values_and_what_always_travels_apart(pages: Pages) -> None:
+    page = _page(pages)
+    first, second = "(//ul[@class='items'])[1]", "(//ul[@class='items'])[2]"
+    assert [each.get("data-name") for each in page.find(f"{first}/li")] == MINIMUM
+    assert [each.get("data-name") for each in page.find(f"{second}/li")] == ["gender", "address"]
+    assert [page.words(f"({first}/li)[{place}]") for place in range(1, 5)] == [
+        f"Family name {FAMILY_NAME}{IN_LATIN}",
+        "Given name Mari-Liis",
+        "Date of birth 22 July 1990",
+        "Personal identifier EE/FI/49007220001",
+    ]
+    assert page.words(f"({first}/preceding-sibling::h3)[1]") == "Between countries these always travel"
+    assert "Kase 12-4" in page.words(second)
+
+
+def test_without_anything_more_there_is_no_heading_for_it(pages: Pages) -> None:
+    page = Read(pages.inform(inform(pages, "en", {})))
+    assert len(page.find("//h3")) == len(page.find("//ul[@class='items']")) == 1
+
+
+@every_language
+def test_the_attributes_titles_are_in_the_readers_language(pages: Pages, language: str) -> None:
+    page = _page(pages, language)
+    titles = [STANDARD.attributes[AttributeName(name)].title[language] for name in MINIMUM]
+    assert [page.words(f"((//ul[@class='items'])[1]/li)[{place}]/strong") for place in range(1, 5)] == titles
+
+
+@pytest.mark.spec("decisions.md 18 and I")
+def test_it_says_what_happens_there_and_here_and_promises_no_more(pages: Pages) -> None:
+    told = _page(pages).words("//section[@aria-labelledby='goes']")
+    for sentence in (
+        "All of it is encrypted to that country's node.",
+        "Names, birth date and personal identifier always travel between countries.",
+        "The receiving node forgets them when the sign-in ends, and passes on to the service only",
+        "only what that service's purpose needs. The receiving country answers for that.",
+        "This node keeps which node asked, the message's number and the time, and nothing about you.",
+    ):
+        assert sentence in told
+    for claim in ("stored", "stores nothing", "erased", "never"):
+        assert claim not in told
+
+
+@every_language
+def test_it_has_two_equal_buttons_and_nothing_else_to_press(pages: Pages, language: str) -> None:
+    page = _page(pages, language)
+    assert [(each.get("name"), each.get("value"), each.get("class")) for each in page.find("//button")] == [
+        ("choice", "continue", None),
+        ("choice", "cancel", None),
+    ]
+    assert not page.find("//main//a | //input[not(@type='hidden')] | //script | //meta[@http-equiv]")
+
+
+def test_its_form_carries_the_sealed_login_to_us(pages: Pages) -> None:
+    view = inform(pages, "en")
+    page = Read(pages.inform(view))
+    assert page.one("//form").get("action") == "/login/L1/decision"
+    assert {each.get("name"): each.get("value") for each in page.find("//input")} == {
+        "login": "L1",
+        "decided": "sealed-text",
+    }
+    assert view.kind is Kind.FORM
+    with pytest.raises(ValueError, match="path of ours"):
+        pages.inform(replace(view, action="https://evil.example/"))
+
+
+def test_a_view_says_no_value_in_its_repr(pages: Pages) -> None:
+    told = repr(inform(pages, "en"))
+    for value in ("Παπαδοπούλου", "Papadopoulou", "Mari-Liis", "1990", "49007220001", "Kase", "sealed-text"):
+        assert value not in told
+
+
+@pytest.mark.parametrize(("latin", "lines"), [("", ("Мария",)), ("Мария", ("Мария",)), ("Mariya", ("Мария", "Mariya"))])
+def test_a_name_in_two_scripts_has_two_lines(pages: Pages, latin: str, lines: tuple[str, ...]) -> None:
+    item = pages.wording("en").carried(AttributeName("given_name"), "Мария", STANDARD, always=True, latin=latin)
+    assert item.value == lines
+    assert item.required
+
+
+def test_an_attribute_that_the_catalogue_does_not_know_is_shown_by_its_name(pages: Pages) -> None:
+    item = pages.wording("et").carried(AttributeName("birth_name"), "Tamm", STANDARD, always=False)
+    assert (item.title.text, item.value, item.required) == ("birth_name", ("Tamm",), False)
