@@ -1,0 +1,40 @@
+"""One sending node for the whole folder: its server is started once."""
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any  # structlog's own type of an event
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.idp.endpoints.stage import Clock
+from tests.idp.node.citizen import Browser
+from tests.idp.node.stage import NodeStage
+
+
+@pytest.fixture(scope="session")
+def running_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeStage]:
+    stage = NodeStage(tmp_path_factory.mktemp("sending"), Clock())
+    stage.open()
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def stage(running_node: NodeStage) -> Iterator[NodeStage]:
+    """The node at the machine's time, whatever a test does to the clock."""
+    running_node.clock.ahead = 0
+    yield running_node
+    running_node.clock.ahead = 0
+
+
+@pytest.fixture
+def browser(stage: NodeStage) -> Iterator[Browser]:
+    made = Browser(stage)
+    yield made
+    made.http.close()
+
+
+@pytest.fixture
+def logs() -> Iterator[list[MutableMapping[str, Any]]]:
+    with capture_logs() as lines:
+        yield lines
