@@ -12,7 +12,7 @@ from policies.parties import IdentityProvider, Source
 
 SETTINGS = "ciconia.toml"
 CITY, NODE = "city", "node"
-# CIR (EU) 2015/1501 annex §1, but for the identifier, which is made of the subject's (`subject`, or the NameID)
+# CIR (EU) 2015/1501 annex §1, but for the identifier, which is made of what `subject` names
 MINIMUM_DATA_SET = tuple(AttributeName(name) for name in ("family_name", "given_name", "birthdate"))
 
 
@@ -68,6 +68,10 @@ def _gaps(provider: IdentityProvider) -> Iterator[Problem]:
         if (name, "") not in provider.attributes.values():
             what = f"{name} is missing: the minimum data set always goes whole."
             yield _problem(provider.source, "attributes", what, f'write "NAME ON THE WIRE" = "{name}".')
+    if not provider.subject_attribute:
+        # A NameID may be made for us alone and anew; what other countries know a citizen by has to stay
+        what = "is missing: the identifier for other countries is made of a lasting one."
+        yield _problem(provider.source, "subject", what, 'write subject = "NAME ON THE WIRE" of the personal identifier.')
 
 
 def _country_missing(what: str) -> Problem:

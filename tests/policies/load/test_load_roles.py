@@ -102,7 +102,9 @@ def test_the_latin_spelling_of_a_name_does_not_stand_for_the_name() -> None:
     assert ["given_name" in one.what for one in found] == [True]
 
 
-@pytest.mark.parametrize("subject", ['subject = "urn:oid:1.3.6.1.4.1.25178.1.2.15"\n', ""])
-def test_the_identifier_comes_from_the_subject_attribute_or_from_the_nameid(subject: str) -> None:
-    text = NATIONAL.replace('subject = "urn:oid:1.3.6.1.4.1.25178.1.2.15"\n', subject)
-    assert problems(NODE | {PROVIDER: text.encode()}, "node", "EE") == []
+@pytest.mark.spec("eidas.md §5 minimum data set")
+def test_an_identifier_for_other_countries_needs_a_named_attribute_and_no_nameid() -> None:
+    text = NATIONAL.replace('subject = "urn:oid:1.3.6.1.4.1.25178.1.2.15"\n', "")
+    (found,) = problems(NODE | {PROVIDER: text.encode()}, "node", "EE")
+    assert (found.file, found.line, found.key) == (PROVIDER, 1, "subject")
+    assert problems(only(PROVIDER, "metadata/demo-ee.xml", **{PROVIDER: text}), "city", "EE") == []
