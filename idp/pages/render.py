@@ -54,7 +54,7 @@ class Pages:
         return Wording(self._languages[language])
 
     def picker(self, view: PickerView) -> str:
-        """Which country's eID? The countries come in this language's order."""
+        """Which country's eID, or which sign-in of one country? In this language's order, a remembered one first."""
         language = self._languages[view.language]
         named = [(language.country(choice.country), choice) for choice in view.countries]
         named.sort(key=lambda each: (language.sort_key(each[0]), language.sort_key(each[1].provider.text)))
@@ -64,7 +64,9 @@ class Pages:
         _own(view.cancel)
         if view.address:
             _own(view.address)
-        return self._page("picker", language, title=language.say("picker.title"), view=view, countries=named)
+        one_country = not view.sought and len(named) > 1 and len({choice.country for _, choice in named}) == 1
+        title = language.say("picker.title_services" if one_country else "picker.title")
+        return self._page("picker", language, title=title, view=view, countries=named, one_country=one_country)
 
     def approval(self, view: ApprovalView) -> str:
         """May this go? Two equal buttons, and nothing ticked."""

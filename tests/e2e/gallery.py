@@ -198,6 +198,7 @@ def _pickers(pages: Pages, language: str) -> dict[str, PickerView]:
         "picker-not-found": replace(full, countries=(), sought="Atlantis"),
         "picker-remembering": replace(full, remembering=True),
         "picker-narrowed": replace(full, countries=(), searchable=False, narrowed=True),
+        "picker-services": picker(pages, language, (("EE", "ID card"), ("EE", "Mobile-ID"))),
         "picker-empty": picker(pages, language, ()),
     }
 

@@ -5,9 +5,12 @@ from typing import Any  # a view's fields are of many types
 
 import pytest
 
+from idp.pages.languages import LANGUAGES
 from idp.pages.render import Pages
 from tests.e2e.gallery import COUNTRIES, picker
 from tests.idp.pages.reading import Read
+
+every_language = pytest.mark.parametrize("language", LANGUAGES)
 
 
 def test_it_says_who_asks_and_what_for(pages: Pages) -> None:
@@ -130,3 +133,18 @@ def test_an_empty_list_says_why_it_is_empty(pages: Pages, changes: dict[str, Any
 
 def test_a_view_does_not_say_what_was_typed_in_its_repr(pages: Pages) -> None:
     assert "Canary" not in repr(replace(picker(pages, "en"), sought="Canary"))
+
+
+@every_language
+def test_where_one_country_has_several_sign_ins_it_asks_for_the_sign_in(pages: Pages, language: str) -> None:
+    say = pages.wording(language).language.say
+    several = Read(pages.picker(picker(pages, language, (("EE", "ID card"), ("EE", "Mobile-ID")))))
+    assert several.words("//h1") == say("picker.heading_services")
+    assert several.words("//title") == say("picker.title_services")
+    assert several.one("//nav").get("aria-label") == say("picker.list_services")
+    for countries in ((("EE", "ID card"),), (("EE", "ID card"), ("LV", "eParaksts"))):
+        assert Read(pages.picker(picker(pages, language, countries))).words("//h1") == say("picker.heading")
+    found = replace(
+        picker(pages, language, (("BE", "itsme"), ("BE", "CSAM"))), sought="belg", address="/login/L1/countries"
+    )
+    assert Read(pages.picker(found)).words("//h1") == say("picker.heading"), "a search found them among many"
