@@ -20,11 +20,12 @@ from connectors.eidas_checks import (
     person_identifier,
 )
 from connectors.formats import names
-from connectors.formats.eidas.registry import MINIMUM, NATURAL, PROTOCOL_VERSIONS
+from connectors.formats.eidas.registry import NATURAL, PROTOCOL_VERSIONS
 from connectors.formats.eidas.request import (
     REQUEST_SIGNATURE_PLACE,
     EidasRequest,
     RequestedAttribute,
+    asked_attributes,
     request_element,
     request_octets,
 )
@@ -244,9 +245,8 @@ class EidasConnector:
         No representative's attribute is in the catalogue's names, so none is ever asked for.
         """
         rows = [self._catalogue.attributes[name] for name in ask.attributes if name in self._catalogue.attributes]
-        needed = {row.eidas for row in rows} & peer.facts.attributes & NATURAL.keys()
-        asked = [*MINIMUM, *(uri for uri in NATURAL if uri in needed and uri not in MINIMUM)]
-        return tuple(RequestedAttribute(uri, required=NATURAL[uri].mandatory) for uri in asked)
+        needed = {row.eidas for row in rows} & peer.facts.attributes
+        return asked_attributes(uri for uri in NATURAL if uri in needed)
 
     def _signed(self, request: EidasRequest, binding: str, relay_state: str) -> Outbound:
         url = request.destination

@@ -15,7 +15,7 @@ from connectors.formats.eidas.registry import (
 )
 from connectors.formats.eidas.response import EidasResponse
 from connectors.formats.eidas.values import EidasValue
-from connectors.formats.names import SUCCESS, UNSPECIFIED
+from connectors.formats.names import PERSISTENT, SUCCESS, UNSPECIFIED
 from connectors.mapping import birthdate, is_plain
 from connectors.response_checks import check_success
 from policies.assurance import LevelOfAssurance
@@ -83,8 +83,8 @@ def check_authentication_context(context_class: str, published: frozenset[str]) 
 
 
 def check_name_format(name_format: str, asked: str) -> None:
-    """§4: the NameID has the format that was asked for, where one was."""
-    if asked not in ("", UNSPECIFIED) and name_format != asked:
+    """§4: the NameID has the format that was asked for, which is persistent where none was."""
+    if asked != UNSPECIFIED and name_format != (asked or PERSISTENT):
         raise AssertionRejected("name_id_format", "a NameID of another format than was asked for")
 
 

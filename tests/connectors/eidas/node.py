@@ -1,7 +1,7 @@
 """Another country's node, which makes any response, right or wrong, and the connector that asks it.
 
-A good answer is made of the product's own writers; each test changes one part: a field of `Answer`, or the tree before it is
-encrypted or signed, or the octets afterwards. Other people's code signs and encrypts in tests/connectors/crossing.py.
+A good answer is made of the product's own writers; each test changes one part: a field of `Answer`, or the tree before it
+is encrypted or signed, or the octets afterwards. Other people's code signs and encrypts in tests/connectors/crossing.py.
 """
 
 import base64
@@ -63,8 +63,9 @@ def unchanged(_element: Element) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One response in all its parts; times are seconds since the epoch. `change` edits the assertion before encryption,
-    `reshape` the response before it is signed, `spoil` afterwards.
+    """One response in all its parts; times are seconds since the epoch.
+
+    `change` edits the assertion before encryption, `reshape` the response before it is signed, `spoil` afterwards.
     """
 
     response_id: str = "_response0001"

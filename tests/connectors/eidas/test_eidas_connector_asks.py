@@ -1,4 +1,4 @@
-"""What the receiving node asks: judged by others' schemas, by our own rules for requests, and by the signatures' verifier."""
+"""What the receiving node asks: judged by others' schemas, by our own rules for requests, and by the verifier."""
 
 import base64
 from urllib.parse import urlsplit
