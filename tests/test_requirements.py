@@ -1,5 +1,6 @@
 """The table of requirements says what the tests say."""
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ raise RuntimeError("this source is read and never run")
 """
 
 
+@functools.cache
 def read() -> tuple[tuple[Section, ...], tuple[Proof, ...]]:
     return read_sections(LIST.read_text(encoding="utf-8")), all_proofs(ROOT / "tests")
 

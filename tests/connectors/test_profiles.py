@@ -25,7 +25,7 @@ XML = (
 ).encode()
 
 
-@pytest.mark.spec("eidas.md §7")
+@pytest.mark.spec("eidas.md §7 signature algorithms; eidas.md §7 digests; eidas.md §7 curves")
 def test_eidas_takes_exactly_what_its_cryptographic_requirements_list() -> None:
     newer = "http://www.w3.org/2007/05/xmldsig-more#"
     assert EIDAS.signature_algorithms == {
@@ -69,7 +69,7 @@ def check_of(octets: bytes, party: forge.SigningParty, profile: Profile = EIDAS,
     return refusal.value.check
 
 
-@pytest.mark.spec("eidas.md §7 refused")
+@pytest.mark.spec("eidas.md §7 PKCS1 and SHA-1 refused")
 @pytest.mark.parametrize("bits", [256, 384, 512])
 def test_pkcs_1_is_refused_by_its_name_under_eidas_and_pss_under_saml2int(bits: int) -> None:
     old, new = signed(node("peer"), f"{MORE}rsa-sha{bits}"), signed(node("peer"), PSS.format(bits))
@@ -97,7 +97,7 @@ def test_an_empty_list_of_algorithms_takes_nothing() -> None:
     assert check_of(octets, node("peer"), replace(EIDAS, curves=frozenset(), minimum_rsa_bits=4096)) == "signature"
 
 
-@pytest.mark.spec("eidas.md §7 keys")
+@pytest.mark.spec("eidas.md §7 minimum key sizes")
 def test_a_key_below_3072_bits_is_not_loaded_and_does_not_verify_if_it_was() -> None:
     short = node("")
     with pytest.raises(ValueError, match="2048 bits; 3072 to 8192"):
@@ -127,7 +127,7 @@ def test_a_key_of_9000_bits_is_work_for_an_attacker_to_give_us() -> None:
             prepared(huge, profile)
 
 
-@pytest.mark.spec("eidas.md §7 certificates")
+@pytest.mark.spec("eidas.md §7 certificate dates")
 def test_a_key_is_in_force_within_the_dates_of_its_certificate_both_included() -> None:
     party = node("peer")
     certificate = load_der_x509_certificate(party.certificate)

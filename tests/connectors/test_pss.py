@@ -53,7 +53,7 @@ def refused(octets: bytes, party: SigningParty) -> str:
     return refusal.value.check
 
 
-@pytest.mark.spec("eidas.md §7")
+@pytest.mark.spec("eidas.md §7 signature algorithms")
 @pytest.mark.parametrize(("name", "uri"), EVERY, ids=IDS)
 def test_what_libxmlsec_signs_is_verified_and_altered_refused(name: str, uri: str) -> None:
     party = PARTIES[name]()
@@ -65,7 +65,7 @@ def test_what_libxmlsec_signs_is_verified_and_altered_refused(name: str, uri: st
     assert refused(octets, other) == "signature"
 
 
-@pytest.mark.spec("eidas.md §7")
+@pytest.mark.spec("eidas.md §7 signature algorithms")
 @pytest.mark.parametrize(("name", "uri"), EVERY, ids=IDS)
 def test_what_signxml_signs_is_verified(name: str, uri: str) -> None:
     party = PARTIES[name]()
@@ -80,7 +80,7 @@ def test_what_signxml_signs_is_verified(name: str, uri: str) -> None:
     assert refused(octets.replace(b">x<", b">y<"), party) == "digest"
 
 
-@pytest.mark.spec("eidas.md §7")
+@pytest.mark.spec("eidas.md §7 signature algorithms")
 @pytest.mark.parametrize("name", PARTIES)
 def test_libxmlsec_and_signxml_verify_what_we_sign(name: str) -> None:
     party = PARTIES[name]()

@@ -56,7 +56,7 @@ def check_of(octets: bytes) -> str:
     return refusal.value.check
 
 
-@pytest.mark.spec("eidas.md §6 signature")
+@pytest.mark.spec("eidas.md §6 Reference to the whole document")
 @pytest.mark.parametrize("uri", ["#_m", ""])
 def test_a_reference_is_to_the_root_by_its_id_or_to_the_whole_document(uri: str) -> None:
     found = read(sign(XML, uri=uri))

@@ -59,7 +59,7 @@ def part(holder: Element, name: str, number: int = 0) -> Element:
 # -- what is read ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.spec("eidas.md §7")
+@pytest.mark.spec("eidas.md §7 AES-GCM; eidas.md §7 RSA-OAEP")
 @pytest.mark.parametrize("content", [AES128_GCM, AES192_GCM, AES256_GCM])
 @pytest.mark.parametrize("bits", [256, 384, 512])
 def test_aes_gcm_with_rsa_oaep_of_sha_2_is_opened(content: str, bits: int) -> None:
@@ -252,7 +252,7 @@ class Counting:
         raise ValueError(f"{len(wrapped)}, {digest.name}, {mgf.name}")
 
 
-@pytest.mark.spec("eidas.md §7 refused")
+@pytest.mark.spec("eidas.md §7 refused; eidas.md §7 defaults of XML Encryption; eidas.md §8 10")
 @pytest.mark.parametrize(("check", "made"), [(c, m) for c, _, m in REFUSED], ids=[f"{c}: {n}" for c, n, _ in REFUSED])
 def test_what_the_profile_does_not_take_is_refused_by_name_and_no_key_is_used(check: str, made: Encryption) -> None:
     signed = outer(response(made.element()))

@@ -196,7 +196,7 @@ def copied(folder: Path, to: Path) -> Path:
     return Path(shutil.copytree(folder, to / "keys"))
 
 
-@pytest.mark.spec("eidas.md §7 keys")
+@pytest.mark.spec("eidas.md §7 minimum key sizes")
 def test_a_node_has_three_keys_of_3072_bits_each_with_a_certificate_of_its_own(folder: Path) -> None:
     keys: Keys = load_keys(folder, ORIGIN)
     assert keys.node is not None
@@ -258,7 +258,7 @@ def test_a_folder_with_some_of_a_nodes_keys_names_every_one_that_does_not_serve(
     assert sorted(Path(found.file).name for found in refusal.value.problems) == ["index.key", *sorted(NODE_FILES)]
 
 
-@pytest.mark.spec("eidas.md §7 keys")
+@pytest.mark.spec("eidas.md §7 minimum key sizes")
 @pytest.mark.parametrize(("curve", "size"), [(ec.SECP256R1(), 64), (ec.SECP384R1(), 96), (ec.SECP521R1(), 132)])
 def test_a_node_may_sign_on_a_curve(tmp_path: Path, curve: ec.EllipticCurve, size: int) -> None:
     signer = load_node_signer(write(tmp_path / "node.pem", with_certificate(ec.generate_private_key(curve))))

@@ -60,7 +60,7 @@ def test_metadata_by_another_key_is_refused(sending: World) -> None:
     sending.still_there()
 
 
-@pytest.mark.spec("eidas.md §8 case 9")
+@pytest.mark.spec("eidas.md §8 9")
 def test_metadata_by_the_pinned_key_with_pkcs1_is_refused(sending: World) -> None:
     signer = node.rsa_signer()
     sending.restart(certificate=signer.certificate)
@@ -206,7 +206,7 @@ def test_a_comment_passes_between_elements_and_not_within_a_value(sending: World
     sending.refused()
 
 
-@pytest.mark.spec("eidas.md §8 case 14")
+@pytest.mark.spec("eidas.md §8 14")
 def test_a_doctype_is_refused(sending: World) -> None:
     sending.publish(b'<!DOCTYPE x [<!ENTITY y "z">]>' + node.octets(node.proxy()))
     assert sending.refused().check == "doctype"

@@ -53,7 +53,7 @@ def test_a_node_that_was_never_fetched_is_not_available(sending: World) -> None:
         sending.peers.current(EntityId("https://nobody.example/"), sending.now)
 
 
-@pytest.mark.spec("eidas.md §8 case 13")
+@pytest.mark.spec("eidas.md §8 13")
 def test_without_a_common_protocol_version_nothing_is_sent(sending: World) -> None:
     sending.show(node.proxy(versions=("1.2",), valid_until=node.NOW + 2 * node.DAY))
     sending.refresh()

@@ -90,7 +90,7 @@ def test_copies_of_several_nodes_lie_beside_each_other(copies: PeerCopies) -> No
 # -- a restart, and several processes
 
 
-@pytest.mark.spec("eidas.md §6: the last good copy is kept")
+@pytest.mark.spec("eidas.md §6 the last good copy is kept")
 def test_a_copy_survives_a_restart(folder: Path) -> None:
     held = METADATA.held(approved=True)
     copies_of(folder).keep(held)
