@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lxml import etree
+from sqlalchemy import func, select
 
 from idp.app import Application
 from idp.demo.citizens import CITIZENS, Citizen, citizen
@@ -14,6 +15,7 @@ from idp.keys.file import create_saml_key, load_signer
 from idp.keys.folder import create_keys
 from idp.server import Server, bind
 from idp.settings import load_settings
+from idp.store import tables
 from idp.store.migrate import migrate
 from policies.parties import EntityId
 from tests.idp.endpoints.stage import Clock
@@ -75,7 +77,7 @@ BANK = '[assurance]\n"http://eidas.europa.eu/LoA/low" = "low"\n"http://eidas.eur
 
 
 class NodeStage:
-    """`nl` asks; so does `lv`, whose metadata is published by tests and which may be told of a refusal."""
+    """`nl` asks. So do `lv`, which may be told of a refusal, and `fi`, once a test has published their metadata."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.folder, self.clock = folder / "node", clock
@@ -86,6 +88,8 @@ class NodeStage:
         outside = folder / "outside"
         outside.mkdir(parents=True)
         self.nl, self.lv = PeerNode(outside, "nl", "NL"), PeerNode(outside, "lv", "LV")
+        self.fi = PeerNode(outside, "fi", "FI")
+        self._published = 0
         self._configure(outside)
         self.application = Application(self.folder, clock=clock)
         self._server = Server(self.application.asgi, self._socket)
@@ -95,7 +99,7 @@ class NodeStage:
         """Serve. No watch is started: what is known of other nodes is what a test publishes."""
         self.application.sequencer.start()
         self._thread.start()
-        self.publish(self.nl, self.clock() + 10 * DAY)
+        self.publish(self.nl, 10 * DAY)
 
     def close(self) -> None:
         self._server.stop()
@@ -104,12 +108,20 @@ class NodeStage:
         self.application.sequencer.stop()
         self.application.store.close()
 
-    def publish(self, peer: PeerNode, valid_until: int, *, signing: bool = True, encrypting: bool = True) -> None:
-        """The node publishes this, and the operator approves it."""
+    def publish(self, peer: PeerNode, life: int = 2 * DAY, *, signing: bool = True, encrypting: bool = True) -> None:
+        """The node publishes this, each time a second longer than before, and the operator approves it."""
+        self._published += 1
+        until = self.clock() + life + self._published
         peers = self.application.peers
         peers._copies.held(EntityId(peer.entity_id))
-        peers._copies.keep(peer.held(valid_until, self.clock(), signing=signing, encrypting=encrypting))
+        peers._copies.keep(peer.held(until, self.clock(), signing=signing, encrypting=encrypting))
         peers.reload(EntityId(peer.entity_id))
+
+    @property
+    def records(self) -> int:
+        """How many records the release ledger has."""
+        with self.application.store.engine.connect() as connection:
+            return connection.execute(select(func.count()).select_from(tables.records)).scalar_one()
 
     @property
     def certificate(self) -> bytes:
@@ -133,7 +145,7 @@ class NodeStage:
         (self.folder / "ciconia.toml").write_text(text, encoding="utf-8")
         settings = load_settings(self.folder)
         create_keys(settings.key_folder, settings.origin, settings.tenant)
-        for peer, more in ((self.nl, ""), (self.lv, "tell_refusal = true\n")):
+        for peer, more in ((self.nl, ""), (self.lv, "tell_refusal = true\n"), (self.fi, "")):
             text = NODE.format(name=peer.name, country=peer.country, entity_id=peer.entity_id, more=more)
             (self.folder / "nodes" / f"{peer.name}.toml").write_text(text, encoding="utf-8")
             (self.folder / "metadata" / f"{peer.name}.pem").write_text(_pem(peer.metadata_signer.certificate))
