@@ -1,6 +1,7 @@
 """A broker with everything around it but HTTP: the demo's configuration, countries that say what they are told, a store."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib import resources
 
@@ -150,16 +151,21 @@ class Watched(MemoryStore):
 
 
 class House:
-    """A broker with everything around it."""
+    """A broker with everything around it. `change` turns the configuration into another one."""
 
-    def __init__(self, store: Watched | None = None, **edits: tuple[str, str]) -> None:
+    def __init__(
+        self,
+        store: Watched | None = None,
+        change: Callable[[Configuration], Configuration] = lambda made: made,
+        **edits: tuple[str, str],
+    ) -> None:
         self.store = store or Watched()
         self.sealer = Sealer(tenant=TENANT, key=bytes(32))
         self.country, self.other = Country(COUNTRY, assertion()), Country(OTHER, assertion(provider_id=OTHER))
         self.nodes = Nodes()
         self.broker = Broker(
             tenant=TENANT,
-            configuration=configuration(**edits),
+            configuration=change(configuration(**edits)),
             connectors={COUNTRY: self.country, OTHER: self.other},
             nodes=self.nodes,
             issuer=ISSUER,

@@ -1,0 +1,238 @@
+"""A login across the border, without HTTP: which countries may be chosen, what they are told, what of it stays here."""
+
+import zlib
+from dataclasses import replace
+
+import pytest
+
+from idp.login import DECIDED, Decided
+from policies.assurance import LevelOfAssurance
+from policies.attributes import EXACT, AttributeName
+from policies.authentication import AskedAttribute, AuthenticationRequest, Offered
+from policies.errors import AssuranceTooLow, NotFound, PeerUnavailable
+from policies.load import Configuration
+from policies.parties import ClientId, EntityId, IdentityProvider, Peer, ProviderId, PurposeId, Source, SubjectNamespace
+from tests.idp.house import (
+    ADDRESS,
+    ANSWER,
+    APPROVE,
+    BIRTHDATE,
+    COUNTRY,
+    EMAIL,
+    FAMILY,
+    NOW,
+    OTHER,
+    REQUEST,
+    SECRET,
+    House,
+    assertion,
+)
+
+LATVIA = EntityId("https://lv.example/eidas/metadata")
+PARKING, PURPOSE = ClientId("parking"), PurposeId("resident-parking")
+GIVEN, IDENTIFIER = AttributeName("given_name"), AttributeName("person_identifier")
+
+
+def _node(provider: IdentityProvider) -> IdentityProvider:
+    """The provider as Latvia's node."""
+    source = Source("providers/lv.toml", 1)
+    peer = Peer(LATVIA, "LV", LATVIA, b"", "", (), source)
+    return replace(provider, country="LV", protocol="eidas", peer=peer, entity_id=LATVIA, metadata=b"")
+
+
+def _with_latvia(made: Configuration) -> Configuration:
+    return replace(made, providers={COUNTRY: made.providers[COUNTRY], OTHER: _node(made.providers[OTHER])})
+
+
+def _only(*countries: str) -> House:
+    """A house whose purpose is for some countries only."""
+
+    def change(made: Configuration) -> Configuration:
+        purposes = {**made.purposes, PURPOSE: replace(made.purposes[PURPOSE], countries=countries)}
+        return replace(_with_latvia(made), purposes=purposes)
+
+    return House(change=change)
+
+
+def _registered(**changes: object) -> House:
+    """A house whose relying party is registered otherwise."""
+
+    def change(made: Configuration) -> Configuration:
+        party = replace(made.parties[PARKING], **changes)  # type: ignore[arg-type] # whichever fields a test names
+        return replace(_with_latvia(made), parties={**made.parties, PARKING: party})
+
+    return House(change=change)
+
+
+@pytest.fixture
+def house() -> House:
+    """Estonia is an identity provider whose metadata is pinned, Latvia another country's node."""
+    return House(change=_with_latvia)
+
+
+def _listed(house: House, request: AuthenticationRequest = REQUEST) -> dict[str, bool]:
+    return {one.provider_id: available for one, available in house.broker.providers(request, NOW)}
+
+
+def _heard(house: House, offered: Offered | None = None) -> Decided:
+    """Latvia's answer, judged."""
+    said = offered or assertion().offered
+    namespace = SubjectNamespace("eidas/LV")
+    house.other.says = assertion(provider_id=OTHER, issuer=LATVIA, namespace=namespace, offered=said)
+    _, asked = house.broker.ask(house.broker.begin(REQUEST, NOW), OTHER, NOW)
+    return house.broker.hear(asked, ANSWER, "en", NOW)
+
+
+def test_a_country_is_listed_while_its_metadata_holds_and_is_available_while_it_answers(house: House) -> None:
+    assert _listed(house) == {COUNTRY: True, OTHER: True}
+    house.nodes.silent = {LATVIA}
+    assert _listed(house) == {COUNTRY: True, OTHER: False}
+    house.nodes.unknown = {LATVIA}
+    assert _listed(house) == {COUNTRY: True}
+    house.nodes = type(house.nodes)()
+    assert _listed(house)[COUNTRY], "a pinned identity provider is never probed"
+
+
+@pytest.mark.parametrize(
+    ("countries", "named", "listed"),
+    [
+        ((), "", {COUNTRY, OTHER}),
+        (("LV",), "", {OTHER}),
+        (("LV", "EE"), "", {COUNTRY, OTHER}),
+        ((), "LV", {OTHER}),
+        (("LV", "EE"), "EE", {COUNTRY}),
+        (("LV",), "EE", set()),
+        ((), "FI", set()),
+    ],
+)
+def test_the_service_and_its_purpose_may_name_countries(
+    countries: tuple[str, ...], named: str, listed: set[ProviderId]
+) -> None:
+    house = _only(*countries)
+    request = replace(REQUEST, country=named)
+    assert set(_listed(house, request)) == listed
+    begun = house.broker.begin(request, NOW)
+    for provider in (COUNTRY, OTHER):
+        if provider in listed:
+            house.broker.ask(begun, provider, NOW)
+        else:
+            # whoever types the address of another country gets nowhere
+            with pytest.raises(NotFound):
+                house.broker.ask(begun, provider, NOW)
+
+
+def test_a_country_that_the_purpose_takes_no_more_ends_a_login_at_its_next_step(house: House) -> None:
+    decided = _heard(house)
+    _, asked = house.broker.ask(house.broker.begin(REQUEST, NOW), OTHER, NOW)
+    narrowed = _only("EE")
+    with pytest.raises(NotFound):
+        narrowed.broker.hear(asked, ANSWER, "en", NOW)
+    with pytest.raises(NotFound):
+        narrowed.broker.decide(decided, APPROVE, SECRET, NOW)
+    assert narrowed.store.units == []
+
+
+def test_a_country_is_asked_for_what_is_needed_asked_and_registered_and_for_nothing_else(house: House) -> None:
+    house.broker.ask(house.broker.begin(REQUEST, NOW), OTHER, NOW)
+    (asked,) = house.other.asks
+    assert asked.attributes == (ADDRESS, BIRTHDATE, EMAIL), "the purpose does not need the family name"
+    assert asked.required == {ADDRESS, BIRTHDATE}
+    request = replace(REQUEST, asked=(AskedAttribute(EMAIL, EXACT), AskedAttribute(FAMILY, EXACT)))
+    house.broker.ask(house.broker.begin(request, NOW), OTHER, NOW)
+    assert (house.other.asks[1].attributes, house.other.asks[1].required) == ((EMAIL,), frozenset())
+
+
+def test_what_the_registration_does_not_let_go_is_not_asked_for() -> None:
+    house = _registered(attributes={})
+    house.broker.ask(house.broker.begin(REQUEST, NOW), OTHER, NOW)
+    assert house.other.asks[0].attributes == ()
+
+
+@pytest.mark.spec("eidas.md §3 ProviderName")
+@pytest.mark.spec("eidas.md §3 RequesterID")
+@pytest.mark.spec("decisions.md 19")
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, ("Resident parking", "public", "https://broker.example/party/parking")),
+        ({"requester_id": "urn:city:parking"}, ("Resident parking", "public", "urn:city:parking")),
+        ({"sp_type": "private"}, ("Resident parking", "private", "https://broker.example/party/parking")),
+        ({"blind": True, "requester_id": "urn:city:parking"}, ("Storkhaven's sign-in", "public", "")),
+    ],
+)
+def test_a_country_is_told_who_asks_unless_the_relying_party_is_blind(
+    changes: dict[str, object], told: tuple[str, str, str]
+) -> None:
+    house = _registered(**changes)
+    house.broker.ask(house.broker.begin(REQUEST, NOW), OTHER, NOW)
+    requester = house.other.asks[0].requester
+    assert requester is not None
+    assert (requester.provider_name, requester.sp_type, requester.requester_id) == told
+
+
+@pytest.mark.spec("decisions.md 18")
+def test_names_of_what_came_from_another_country_are_kept_for_the_page_and_values_are_not(house: House) -> None:
+    known = assertion().offered
+    offered = replace(
+        known, attributes={**known.attributes, GIVEN: "Mari-Canary", IDENTIFIER: "LV/NL/0001-canary", FAMILY: "Maasikas"}
+    )
+    decided = _heard(house, offered)
+    assert decided.arrived == (ADDRESS, BIRTHDATE, EMAIL, FAMILY, GIVEN, IDENTIFIER)
+    sealed = zlib.decompress(DECIDED.dump(decided))
+    assert b"mari@post.example" in sealed, "the control: it is searched where values lie"
+    for value in (b"Mari-Canary", b"0001-canary", b"Maasikas", b"1990", b"Canal Street"):
+        assert value not in sealed
+
+
+def test_an_identity_provider_of_our_own_sends_nothing_across_a_border(house: House) -> None:
+    assert house.decided().arrived == ()
+
+
+def test_a_country_that_cannot_be_asked_or_heard_now_ends_in_words_and_writes_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, asked = house.broker.ask(house.broker.begin(REQUEST, NOW), OTHER, NOW)
+
+    def away(*_arguments: object) -> None:
+        raise PeerUnavailable("its metadata ended")
+
+    monkeypatch.setattr(house.other, "request", away)
+    monkeypatch.setattr(house.other, "receive", away)
+    with pytest.raises(PeerUnavailable):
+        house.broker.ask(asked, OTHER, NOW)
+    with pytest.raises(PeerUnavailable):
+        house.broker.hear(asked, ANSWER, "en", NOW)
+    assert house.store.units == []
+    house.broker.ask(asked, COUNTRY, NOW)
+
+
+@pytest.mark.parametrize("level", LevelOfAssurance)
+def test_what_the_service_asks_becomes_what_the_country_is_asked_and_its_level_comes_back(
+    house: House, level: LevelOfAssurance
+) -> None:
+    request = replace(REQUEST, minimum_assurance=level)
+    _, asked = house.broker.ask(house.broker.begin(request, NOW), OTHER, NOW)
+    least = max(level, LevelOfAssurance.SUBSTANTIAL)  # the purpose's own minimum
+    assert house.other.asks[0].minimum_assurance is least
+    assert asked.expectation.minimum_assurance is least
+    house.other.says = assertion(provider_id=OTHER, offered=replace(assertion().offered, loa=least))
+    assert house.broker.hear(asked, ANSWER, "en", NOW).loa is least
+
+
+def test_a_level_that_no_country_reaches_is_told_before_anybody_is_sent_away(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_arguments: object) -> None:
+        raise AssuranceTooLow("assurance_unreachable")
+
+    monkeypatch.setattr(house.other, "request", unreachable)
+    with pytest.raises(AssuranceTooLow):
+        house.broker.ask(house.broker.begin(REQUEST, NOW), OTHER, NOW)
+
+
+@pytest.mark.spec("decisions.md 27")
+def test_two_countries_never_make_one_person_of_two(house: House) -> None:
+    estonian, latvian = house.decided(), _heard(house)
+    assert house.country.says.subject == house.other.says.subject, "the same identifier, by two schemes"
+    assert estonian.sub != latvian.sub
+    assert estonian.subject != latvian.subject
