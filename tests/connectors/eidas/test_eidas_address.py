@@ -132,6 +132,12 @@ def test_what_is_not_base64_is_not_available(text: str) -> None:
     assert read_address(base64.b64encode(b"\xff\xfe").decode()) is None
 
 
+def test_a_value_longer_than_any_address_is_not_even_decoded() -> None:
+    room = MAX_ENCODED // 4 * 3 - len(FULL)
+    assert read_address(encoded(FULL + " " * room)) == READ
+    assert read_address(encoded(FULL + " " * (room + 1))) is None
+
+
 @given(st.text())
 def test_no_text_at_all_crashes(text: str) -> None:
     read_address(text)
