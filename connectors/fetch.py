@@ -79,7 +79,7 @@ class Fetcher:
         """
         parts = judged_url(url, demo=self.demo)
         allowed = [ipaddress.ip_network(network) for network in networks]
-        backend = _Backend(self._addresses, allowed, parts.scheme == "http", time.monotonic() + timeout)
+        backend = _Backend(self._addresses, allowed, time.monotonic() + timeout)
         try:
             with httpcore2.ConnectionPool(ssl_context=self._trust, network_backend=backend) as pool:
                 return _body(pool, parts, limit)
@@ -217,11 +217,9 @@ class _Backend(httpcore2.NetworkBackend):
         self,
         addresses: Callable[[str, int, float], Sequence[str]],
         networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network],
-        this_machine_only: bool,  # noqa: FBT001 - private, one caller
         deadline: float,
     ) -> None:
-        self._addresses, self._networks = addresses, networks
-        self._this_machine_only, self._deadline = this_machine_only, deadline
+        self._addresses, self._networks, self._deadline = addresses, networks, deadline
         self._sockets = httpcore2.SyncBackend()
 
     def connect_tcp(
@@ -238,8 +236,6 @@ class _Backend(httpcore2.NetworkBackend):
             raise FetchError("name", f"{host} has no address.", NETWORK)
         # One private address among public ones is an attack, or a mistake that would be one: all must pass.
         judged = [judged_address(text, self._networks) for text in found]
-        if self._this_machine_only and not all(address.is_loopback for address in judged):
-            raise FetchError("scheme", "an address that is not https leads to another machine.", REGISTRATION)
         failure: httpcore2.NetworkError | None = None
         for address in judged[:_MAX_ATTEMPTS]:
             left = remaining(self._deadline, httpcore2.ConnectTimeout)

@@ -115,7 +115,7 @@ def test_of_two_encryption_keys_the_younger_one_in_force_is_used(receiving: Worl
 def test_a_slow_node_delays_nobody_who_asks_what_is_held(sending: World) -> None:
     over = threading.Event()
     sending.server.answer = raw(b"HTTP/1.1 200 OK\r\n", pause=over, each=1.5)
-    fetching = threading.Thread(target=sending.refused)
+    fetching = threading.Thread(target=sending.refused, daemon=True)
     fetching.start()
     while sending.server.accepted < 2:
         time.sleep(0.005)
@@ -144,6 +144,17 @@ def test_a_process_that_was_slower_with_an_older_copy_did_not_fail(sending: Worl
     assert sending.peers.available(NODE, node.NOW)
 
 
+def test_a_key_on_a_curve_is_none_to_encrypt_to_yet(receiving: World) -> None:
+    curve = node.key("next").certificate
+    receiving.show(node.connector(encryption=curve))
+    receiving.refresh()
+    receiving.approve()
+    use = receiving.peers.current(NODE, node.NOW)
+    assert use.facts.encryption == {curve}
+    with pytest.raises(PeerUnavailable, match="no approved RSA key"):
+        use.encryption_certificate(node.NOW)
+
+
 def test_who_looks_while_it_changes_sees_one_copy_or_the_other(sending: World) -> None:
     ends, over = [node.NOW + number * node.DAY for number in range(2, 12)], threading.Event()
     odd: list[object] = []
@@ -155,18 +166,20 @@ def test_who_looks_while_it_changes_sees_one_copy_or_the_other(sending: World) -
             if len(use.signing_keys(node.NOW)) != len(use.facts.signing) or len(shown) > 1:
                 odd.append(use)
 
-    threads = [threading.Thread(target=look) for _ in range(3)]
+    threads = [threading.Thread(target=look, daemon=True) for _ in range(3)]
     for thread in threads:
         thread.start()
-    for number, end in enumerate(ends):
-        more = (node.key("next").certificate,) if number % 2 else ()
-        sending.show(node.proxy(signing=(node.key("messages").certificate, *more), valid_until=end))
-        sending.refresh()
-        if more:
-            sending.approve()
-    over.set()
-    for thread in threads:
-        thread.join(5)
+    try:
+        for number, end in enumerate(ends):
+            more = (node.key("next").certificate,) if number % 2 else ()
+            sending.show(node.proxy(signing=(node.key("messages").certificate, *more), valid_until=end))
+            sending.refresh()
+            if more:
+                sending.approve()
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(5)
     assert not odd
     assert sending.peers.current(NODE, node.NOW).facts.valid_until == ends[-1]
 
