@@ -167,7 +167,7 @@ def test_a_login_lives_for_fifteen_minutes(browser: Browser, stage: NodeStage) -
 # -- to a node that may be answered ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.spec("eidas.md §6 metadata that ended is used no more")
+@pytest.mark.spec("eidas.md §6 the last good copy until it ends")
 def test_a_node_whose_metadata_ended_meanwhile_gets_nothing(browser: Browser, stage: NodeStage) -> None:
     stage.publish(stage.fi, 100)
     page = browser.informed(peer=stage.fi)
@@ -178,7 +178,7 @@ def test_a_node_whose_metadata_ended_meanwhile_gets_nothing(browser: Browser, st
     assert stage.records == before, "nothing is recorded that was not sent"
 
 
-@pytest.mark.spec("eidas.md §6 a removal acts at once")
+@pytest.mark.spec("eidas.md §6 additions wait")
 @pytest.mark.parametrize("what", ["encryption", "signing"])
 def test_a_node_whose_keys_were_removed_meanwhile_gets_nothing(browser: Browser, stage: NodeStage, what: str) -> None:
     stage.publish(stage.lv)
@@ -194,7 +194,7 @@ def test_a_node_whose_keys_were_removed_meanwhile_gets_nothing(browser: Browser,
 # -- cancel ----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.spec("eidas.md §4 a cancel is Responder/AuthnFailed, without an assertion")
+@pytest.mark.spec("eidas.md §4 refusal")
 def test_a_cancel_says_no_more_than_a_failure(browser: Browser) -> None:
     left = browser.decides(browser.informed(relay_state="kept"), "cancel")
     assert left.status == 200
@@ -204,7 +204,7 @@ def test_a_cancel_says_no_more_than_a_failure(browser: Browser) -> None:
     assert opened.assertion is None
 
 
-@pytest.mark.spec("eidas.md §4 Requester/RequestDenied where a node may be told")
+@pytest.mark.spec("eidas.md §4 refusal")
 def test_a_cancel_is_told_to_a_node_that_may_know(browser: Browser, stage: NodeStage) -> None:
     stage.publish(stage.lv)
     left = browser.decides(browser.informed(peer=stage.lv), "cancel")
@@ -223,7 +223,7 @@ def test_a_cancel_is_told_to_a_node_that_may_know(browser: Browser, stage: NodeS
             403,
             "The requested level of assurance was not reached.",
             id="too low",
-            marks=pytest.mark.spec("eidas.md §8 case 6: a level below what was asked"),
+            marks=pytest.mark.spec("eidas.md §8 6"),
         ),
         pytest.param(Citizen("m", "", "urn:nobody:knows", MARI), 403, "The requested level of assurance was not reached."),
         pytest.param(
@@ -231,21 +231,21 @@ def test_a_cancel_is_told_to_a_node_that_may_know(browser: Browser, stage: NodeS
             403,
             "",
             id="no birth date",
-            marks=pytest.mark.spec("eidas.md §5 the minimum data set is complete, or nothing goes"),
+            marks=pytest.mark.spec("eidas.md §5 minimum data set"),
         ),
         pytest.param(
             Citizen("m", "", HIGH, {**MARI, "birthdate": "1990-02"}),
             403,
             "",
             id="half a birth date",
-            marks=pytest.mark.spec("eidas.md §5 DateOfBirth is a whole date"),
+            marks=pytest.mark.spec("eidas.md §5 value forms"),
         ),
         pytest.param(
             Citizen("m", "", HIGH, {**MARI, "given_name": "Иван"}),
             403,
             "",
             id="no Latin form",
-            marks=pytest.mark.spec("eidas.md §5 a Latin value accompanies an original script"),
+            marks=pytest.mark.spec("eidas.md §5 a Latin value accompanies the original"),
         ),
     ],
 )

@@ -89,6 +89,14 @@ def test_an_altered_request_is_refused(browser: Browser, stage: NodeStage, logs:
     refused(browser.posts(fields_of(octets.replace(b"LoA/low", b"LoA/high"))), logs, "digest")
 
 
+@pytest.mark.spec("eidas.md §3 size")
+def test_a_request_that_is_too_long_is_refused(browser: Browser, stage: NodeStage, logs: Logs) -> None:
+    octets = base64.b64decode(stage.nl.posted(browser.request())["SAMLRequest"])
+    page = browser.posts(fields_of(octets + b" " * (192 * 1024)))
+    refused(page, logs, "size")
+    assert browser.posts(fields_of(octets + b" " * (400 * 1024))).status == 413
+
+
 def test_an_unsigned_request_is_refused(browser: Browser, logs: Logs) -> None:
     octets = request_octets(browser.request())
     refused(browser.posts(fields_of(octets)), logs, "signature_missing")
