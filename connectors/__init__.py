@@ -6,7 +6,8 @@ eidas.py            another country's node, asked as a receiving node: `EidasCon
 response_checks.py  the checks of an answer's meaning, each under its own name
 checks.py           all names of checks, in words
 mapping.py          wire attributes to what a person is offered with
-metadata.py         an identity provider's pinned metadata, its keys prepared
+metadata/           whom we know: identity providers pinned in files, other countries' nodes by signed metadata
+fetch.py            the only outbound HTTP
 signatures/         the only verification
 formats/            bytes to typed messages and back
 """

@@ -1,1 +1,6 @@
-"""Whom we know, and by what: identity providers pinned in files (`pinned.py`), and other countries' nodes (`peers.py`)."""
+"""Whom we know, and by what.
+
+pinned.py    identity providers, by metadata that an operator pinned in a file
+peers.py     other countries' nodes, by signed metadata that is fetched, judged and held
+approval.py  what of that counts: what an operator approved and is still there
+"""
