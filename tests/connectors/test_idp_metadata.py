@@ -6,8 +6,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from connectors.formats.metadata import read_identity_provider
 from connectors.metadata.pinned import pinned_provider
+from connectors.profiles import EIDAS, SAML2INT
+from connectors.signatures.algorithms import ALGORITHMS, RSA_SHA256
 from connectors.signatures.jwk import thumbprint
-from connectors.signatures.keys import ALGORITHMS, MIN_RSA_BITS, RSA_SHA256, prepared
+from connectors.signatures.keys import prepared
 from policies.errors import Misconfigured
 from policies.parties import EntityId, Source
 from tests.connectors import forge
@@ -86,8 +88,8 @@ def test_weak_and_odd_keys_are_refused_when_they_are_loaded() -> None:
     with pytest.raises(Misconfigured, match="neither RSA nor on P-256 or P-384"):
         pinned_provider(metadata(odd), EntityId(IDP), SOURCE)
     with pytest.raises(ValueError, match="neither RSA"):
-        prepared(ed25519.Ed25519PrivateKey.generate().public_key())
-    assert MIN_RSA_BITS == 2048
+        prepared(ed25519.Ed25519PrivateKey.generate().public_key(), SAML2INT)
+    assert SAML2INT.minimum_rsa_bits == 2048
 
 
 def test_no_algorithm_that_we_take_is_a_mac_or_has_sha_1() -> None:
@@ -97,7 +99,7 @@ def test_no_algorithm_that_we_take_is_a_mac_or_has_sha_1() -> None:
 
 def test_a_key_takes_only_signatures_of_its_own_kind() -> None:
     """Key confusion: the algorithm that a message names never chooses what a key is used for."""
-    point = prepared(ec.generate_private_key(ec.SECP256R1()).public_key())
+    point = prepared(ec.generate_private_key(ec.SECP256R1()).public_key(), EIDAS)
     for algorithm in ALGORITHMS.values():
         for signature in (b"", b"\x00" * 64, b"\x00" * 63, b"\xff" * 256):
             assert not point.verifies(algorithm, signature, b"octets")
