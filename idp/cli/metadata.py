@@ -157,7 +157,7 @@ def fetch(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
         say(f"{name} was fetched, and another process changed its row: try again.", error=True)
         raise typer.Exit(COULD_NOT_RUN)
     if as_json:
-        fetched = {"valid_until": held.facts.valid_until, "digest": held.facts.digest}
+        fetched = {"valid_until": written(held.facts.valid_until), "digest": held.facts.digest}
         print(json.dumps({"ok": True, "peer": name, **fetched, "pending": [_pending(name, one) for one in waiting]}))
         return
     say(f"{name}: its metadata is good, valid until {written(held.facts.valid_until)}, digest {held.facts.digest}.")
