@@ -156,6 +156,8 @@ def test_the_same_copy_again_is_a_success_and_no_write(sending: World) -> None:
     assert sending.copies.kept == kept
 
 
+@pytest.mark.spec("eidas.md §6 NodeCountry")
+@pytest.mark.spec("eidas.md §6 entityID")
 @pytest.mark.parametrize(
     ("changes", "check"),
     [({"entity_id": "https://other.example/metadata"}, "metadata_entity"), ({"country": "SE"}, "metadata_country")],

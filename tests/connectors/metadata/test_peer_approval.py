@@ -89,6 +89,7 @@ ADDITIONS: dict[str, tuple[dict[str, object], str, Callable[[PeerFacts], bool]]]
 
 
 @pytest.mark.spec("decisions.md 30")
+@pytest.mark.spec("eidas.md §6 additions wait")
 @pytest.mark.parametrize("name", ADDITIONS)
 def test_an_addition_waits_until_it_is_approved(sending: World, name: str) -> None:
     changes, words, is_without = ADDITIONS[name]
@@ -146,6 +147,7 @@ def test_what_is_new_is_shown_with_the_fingerprint_that_the_other_operator_reads
 
 
 @pytest.mark.spec("decisions.md 30")
+@pytest.mark.spec("eidas.md §6 removals act at once")
 def test_a_removal_acts_at_once_and_a_return_is_an_addition(sending: World) -> None:
     fetch(sending, node.proxy(signing=(OLD, NEW), valid_until=LATER))
     sending.approve()

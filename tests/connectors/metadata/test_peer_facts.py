@@ -1,11 +1,14 @@
 """What is read of a peer's metadata, what is refused, and the digest that stands for it."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lxml import etree
 
 from connectors.formats.eidas.metadata import PeerFacts, from_json, read_peer
@@ -244,3 +247,31 @@ def test_a_second_entity_inside_is_refused_by_the_reader_too() -> None:
     nested = signed.octets.replace(end, b'<md:EntityDescriptor entityID="x">' + end + end)
     with pytest.raises(ValueError, match="not exactly one EntityDescriptor"):
         read_peer(replace(signed, octets=nested), "proxy")
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_whatever_is_signed_is_facts_or_refused_in_words(data: st.DataObject) -> None:
+    root = etree.fromstring(node.signed(node.proxy()).octets)
+    elements = list(root.iter())
+    for _ in range(data.draw(st.integers(1, 4))):
+        found = elements[data.draw(st.integers(1, len(elements) - 1))]
+        parent = found.getparent()
+        match data.draw(st.sampled_from(["text", "tag", "attribute", "twice", "remove"])):
+            case "text":
+                found.text = data.draw(st.text("aZ1 :/.<&\nä", max_size=20))
+            case "tag":
+                found.tag = elements[data.draw(st.integers(0, len(elements) - 1))].tag
+            case "attribute" if found.items():
+                found.set(data.draw(st.sampled_from([str(name) for name, _ in found.items()])), "x")
+            case "twice" if parent is not None:
+                parent.append(copy.deepcopy(found))
+            case "remove" if parent is not None:
+                parent.remove(found)
+    octets = etree.tostring(root, method="c14n", exclusive=True)
+    try:
+        facts = read_peer(replace(node.signed(node.proxy()), octets=octets), "proxy")
+    except (ValueError, AssertionRejected):
+        return
+    assert from_json(facts.as_json) == facts
+    assert facts.as_json.isascii()
