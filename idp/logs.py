@@ -18,15 +18,15 @@ class _NoTraceback(logging.Formatter):
         ).__str__()
 
 
-def configure_logs() -> None:
-    """Call once, before anything is served."""
+def configure_logs(level: int = logging.INFO) -> None:
+    """Call once, before anything is served. `level` is the least that our own lines must have."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from idp.cli.console import problems, say, taken
+from idp.demo.border import Border
 from idp.demo.browser import WalkError
-from idp.demo.scene import Scene
 from idp.demo.walk import Walked, walk
 from idp.logs import configure_logs
 from policies.attributes import AttributeName
@@ -33,7 +33,7 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="With --once: one JSON object on stdout.")] = False,
     show_values: Annotated[bool, typer.Option("--show-values", help="With --once: the made-up values too.")] = False,
 ) -> None:
-    """A demo country, a broker and a city, on this machine alone. Fresh keys on each run; nothing stays without --keep.
+    """Two demo countries, three nodes and a city, on this machine. Fresh keys on each run; nothing stays without --keep.
 
     Example: ciconia demo --once
     """
@@ -44,11 +44,11 @@ def demo(
     # As Ctrl-C, so that the folder goes with us
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with _folder(keep) as folder, _open(folder, fixed=not once) as scene:
+        with _folder(keep) as folder, _open(folder, fixed=not once) as border:
             if not once:
-                _stay(scene)
+                _stay(border)
                 return
-            walked = walk(scene)
+            walked = walk(border)
     except WalkError as error:
         if as_json:
             print(json.dumps({"ok": False, "error": str(error)}))
@@ -84,7 +84,10 @@ def as_object(walked: Walked, *, show_values: bool) -> dict[str, object]:
         "loa": walked.loa,
         "receipt": None,
         "log_key": None,
-        "ledgers": {"receiving": {"size": walked.size, "root": walked.root, "inclusion": "verified"}},
+        "ledgers": {
+            node: {"size": proved.size, "root": proved.root, "inclusion": "verified"}
+            for node, proved in walked.ledgers.items()
+        },
     }
 
 
@@ -100,21 +103,19 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _open(folder: Path, *, fixed: bool) -> Iterator[Scene]:
-    scene = Scene(folder, fixed=fixed)
-    scene.open()
+def _open(folder: Path, *, fixed: bool) -> Iterator[Border]:
+    border = Border(folder, fixed=fixed)
     try:
-        yield scene
+        border.open()
+        yield border
     finally:
-        scene.close()
+        border.close()
 
 
-def _stay(scene: Scene) -> None:
+def _stay(border: Border) -> None:
     """Print one address, and stay until Ctrl-C."""
     try:
-        say(
-            f"Open {scene.city_base}/ in Chromium or Firefox (Safari keeps no Secure cookie on http). Ctrl-C ends the demo."
-        )
+        say(f"Open {border.city_base}/ in Chromium or Firefox (Safari keeps no Secure cookie on http). Ctrl-C ends it.")
         threading.Event().wait()
     except KeyboardInterrupt:
         say("The demo has ended.")
@@ -142,8 +143,9 @@ def _tell(walked: Walked, *, show_values: bool) -> None:
 
     heading("Who asked")
     out.print(f"  {walked.service}, for: {walked.purpose}", markup=False)
-    heading(f"What came from the citizen's country (assurance {walked.loa}), and was forgotten again")
+    heading(f"What the node of the citizen's country sent to the city's node, encrypted (assurance {walked.loa})")
     out.print(f"  {', '.join(_title(name) for name in walked.arrived)}", markup=False)
+    out.print("  Names, birth date and identifier always travel between nodes. They stay there, and end with the sign-in.")
     heading("What was weakened before it went on, and why")
     for one in walked.weakened:
         given = f"{_title(one.attribute)}: only {_form(one.given)}, for {_why(one.reason)}"
@@ -156,10 +158,9 @@ def _tell(walked: Walked, *, show_values: bool) -> None:
         shown = f" = {json.dumps(value, ensure_ascii=False)}" if show_values else ""
         out.print(f"  {name}{shown}, {SUB if name == 'sub' else _form(form)}", markup=False)
     heading("The proof")
-    out.print(
-        f"  The record of it is in the log: {walked.size} leaf, root {walked.root[:16]}…, "
-        "signed by the broker and checked here."
-    )
+    for node, proved in walked.ledgers.items():
+        leaves = f"{proved.size} {'leaf' if proved.size == 1 else 'leaves'}"
+        out.print(f"  The {node} node's record is in its log: {leaves}, root {proved.root[:16]}…, signed, checked here.")
     table = Table(title="\nStep by step", title_justify="left", box=None)
     for column in ("who", "what", "ms"):
         table.add_column(column, justify="right" if column == "ms" else "left")

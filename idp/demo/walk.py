@@ -1,34 +1,58 @@
-"""One login, walked over real HTTP by a bounded driver that looks at every step as a relying party and a citizen would.
+"""One login across a border, walked over real HTTP by a bounded driver that looks at every step as each party would.
 
-What was weakened and withheld is read from the approval page, what was released from what the city's service got, and the
-proof is computed here: the leaf's path against the checkpoint that the broker publishes.
+What travelled between the nodes is read with the receiving node's key, by the code that the node itself uses. What was
+weakened and withheld is read from the approval page, what was released from what the city's service got, and the proofs are
+computed here: each ledger's leaf and its path against the checkpoint that its node publishes.
 """
 
 import base64
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from lxml import etree, html
+from lxml import html
 from sqlalchemy import select
 
-from idp.app import Application
+from connectors.formats.eidas.response import read_assertion
+from connectors.profiles import EIDAS
+from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.shapes import ENCRYPTED_RESPONSE
+from connectors.signatures.signed import SignedMessage
+from connectors.signatures.xmldsig import verify
+from connectors.signatures.xmlenc import open_assertion
+from idp.demo.border import Border, known_to
 from idp.demo.browser import Browser, Page, WalkError
-from idp.demo.citizens import NAMES
 from idp.demo.city import PROTOCOL_CLAIMS
-from idp.demo.country import SAML
 from idp.demo.loopback import client, send
-from idp.demo.scene import Scene
-from idp.ports import Log
+from idp.keys.folder import load_keys
+from idp.settings import load_settings
 from idp.store import tables
+from idp.store.store import Store, open_store
 from idp.transparency.checkpoint import TreeHead, open_note
+from idp.transparency.keys import LedgerKeys, load_ledger_keys
 from idp.transparency.tree import includes
 from policies.assurance import level_named
 from policies.attributes import EXACT, AttributeName
 from policies.catalogue import STANDARD
+from policies.errors import BrokerError
 from policies.forms import parse_form
+from policies.parties import EntityId
 
 PROOF_SECONDS = 20.0
 POLL_SECONDS = 0.05
+DECISION = "//form[.//*[@name='decided']]"
+# The country that is walked unless another is named
+ESTONIA = "EE"
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A node's ledger, in which this login's record was proved to stand: size and root of the published tree."""
+
+    size: int
+    root: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +84,7 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """What the walk saw. `arrived` are catalogue names that the country sent; `released` maps claims to form and value."""
+    """What the walk saw: `arrived` are catalogue names that crossed, `released` maps claims to form and value."""
 
     steps: tuple[Step, ...]
     service: str
@@ -70,8 +94,7 @@ class Walked:
     weakened: tuple[Weakened, ...]
     withheld: tuple[Withheld, ...]
     loa: str
-    size: int
-    root: str
+    ledgers: dict[str, "Proved"]
 
 
 class _Steps:
@@ -87,35 +110,42 @@ class _Steps:
         self._since = now
 
 
-def walk(scene: Scene, *, citizen: str = "mari", service: str = "parking") -> Walked:
-    """Walk one login through the open scene. Raises `WalkError` at the first thing that is not as it should be."""
-    with Browser() as browser:
-        return _walk(scene, browser, citizen, service)
+def walk(border: Border, *, country: str = ESTONIA, citizen: str = "mari", service: str = "parking") -> Walked:
+    """Walk one login through the open stage. Raises `WalkError` at the first thing that is not as it should be."""
+    folders = {"receiving": border.receiving, "sending": border.sending[country]}
+    with Browser() as browser, _ledgers(folders) as ledgers:
+        return _walk(border, browser, (country, citizen, service), ledgers)
 
 
-def _walk(scene: Scene, browser: Browser, citizen: str, service: str) -> Walked:
-    steps = _Steps()
-    picker = _expect(browser.get(f"{scene.city_base}/{service}/login"), "the country picker")
+def _walk(border: Border, browser: Browser, who: tuple[str, str, str], ledgers: dict[str, "_Ledger"]) -> Walked:
+    country, citizen, service = who
+    steps, node = _Steps(), border.nodes[country]
+    picker = _expect(browser.get(f"{border.city_base}/{service}/login"), "the country picker")
     steps.done("city", "asks the broker to sign somebody in, for one registered purpose")
-    signing_in = _expect(
-        browser.get(picker.link("//a[contains(@href, '/at/demo-ee')]"), origin=scene.issuer), "the country"
-    )
-    steps.done("receiving", "asks the citizen's country, with a signed request")
-    posting = _expect(browser.submit(signing_in, {"citizen": citizen}), "the country's answer")
-    steps.done("sending", "vouches for its citizen, with a signed answer")
-    arrived = _arrived(posting)
-    question = _expect(browser.submit(posting, {}), "the question")
-    steps.done("receiving", "verifies the answer, decides what may go, and asks the citizen")
+    chosen = f"//a[contains(@href, '/at/{country.lower()}')]"
+    asking = _expect(browser.get(picker.link(chosen), origin=border.issuer), "the country's node")
+    steps.done("receiving", "asks the node of the citizen's country, with a signed request")
+    if asking.tree.xpath("boolean(//input[@name='SAMLRequest'])"):
+        asking = _expect(browser.submit(asking, {}), "the country's sign-in")
+    steps.done("sending", "verifies the request, and sends the citizen to the country's own sign-in")
+    posting = _expect(browser.submit(asking, {"citizen": citizen}), "the answer of the country's sign-in")
+    steps.done("country", "vouches for its citizen, with a signed answer")
+    informed = _expect(browser.submit(posting, {}), "the page that informs")
+    steps.done("sending", "verifies that answer, and says which data go to which country")
+    leaving = _expect(browser.submit(informed, {"choice": "continue"}, DECISION), "the node's answer")
+    steps.done("sending", "records, then sends the minimum data set, encrypted to the receiving node and signed")
+    question = _expect(browser.submit(leaving, {}), "the question")
+    steps.done("receiving", "verifies and decrypts, decides what may go, and asks the citizen")
+    crossed = leaving
     weakened, withheld, forms = _shown(question)
-    before = _leaves(scene.application)
-    leaving = _expect(browser.submit(question, {"choice": "approve"}, "//form[.//*[@name='decided']]"), "the way back")
+    leaving = _expect(browser.submit(question, {"choice": "approve"}, DECISION), "the way back")
     steps.done("receiving", "records the approval, then releases")
     back = leaving.link("//main//a[contains(@href, 'code=')]")
-    end = browser.get(back, origin=scene.issuer, accept="application/json")
+    end = browser.get(back, origin=border.issuer, accept="application/json")
     steps.done("city", "redeems the code and checks what it got")
     id_token, userinfo = _signed_in(end)
-    size, root = _proved(scene.application, before)
-    steps.done("receiving", "proves that the record stands in its published log")
+    proved = {name: ledger.proved() for name, ledger in ledgers.items()}
+    steps.done("receiving", "proves, and the sending node too, that the record stands in its published log")
     given = {name: value for name, value in {**id_token, **userinfo}.items() if name not in PROTOCOL_CLAIMS}
     released = {name: (forms.get(name, "pairwise" if name == "sub" else "exact"), value) for name, value in given.items()}
     level = level_named(str(id_token.get("acr", "")))
@@ -125,13 +155,12 @@ def _walk(scene: Scene, browser: Browser, citizen: str, service: str) -> Walked:
         steps=tuple(steps.taken),
         service=_said(question, 1),
         purpose=_said(question, 2),
-        arrived=arrived,
+        arrived=_arrived(crossed, border.receiving, node),
         released=released,
         weakened=weakened,
         withheld=withheld,
         loa=level.label,
-        size=size,
-        root=root,
+        ledgers=proved,
     )
 
 
@@ -174,17 +203,26 @@ def _claim(name: str, form: str) -> str:
     return STANDARD.claim_for(AttributeName(name), parse_form(form) or EXACT)
 
 
-def _arrived(posting: Page) -> tuple[str, ...]:
-    """The catalogue names of what the country sent, read from its message as it passes through the browser."""
-    message = etree.fromstring(base64.b64decode(str(posting.tree.xpath("string(//input[@name='SAMLResponse']/@value)"))))
-    names = {wire: key.partition(".")[0] for key, wire in NAMES.items()}
-    return tuple(sorted({names[each.get("Name", "")] for each in message.iter(f"{{{SAML}}}Attribute")}))
-
-
-def _leaves(application: Application) -> frozenset[bytes]:
-    """The leaf hashes of all records."""
-    with application.store.engine.connect() as connection:
-        return frozenset(connection.scalars(select(tables.records.c.leaf_hash)))
+def _arrived(posting: Page, receiving: Path, node: str) -> tuple[str, ...]:
+    """The catalogue names of what a node sent: its encrypted answer, opened with the receiving node's key as it passes."""
+    message = base64.b64decode(str(posting.tree.xpath("string(//input[@name='SAMLResponse']/@value)")))
+    settings = load_settings(receiving)
+    ours = load_keys(settings.key_folder, settings.origin).node
+    with known_to(receiving) as peers:
+        held = peers.held(EntityId(f"{node}/eidas/metadata"))
+    if ours is None or held is None:
+        raise WalkError("the receiving node has no keys, or knows no metadata of the sending one")
+    keys = [key_of_certificate(certificate, EIDAS) for certificate in held.facts.signing]
+    try:
+        match verify(message, keys, ENCRYPTED_RESPONSE, EIDAS):
+            case SignedMessage(signed=signed):
+                sent = read_assertion(open_assertion(signed, (ours.encryption,), keys, EIDAS))
+            case _:
+                raise WalkError("the sending node's answer is not signed")
+    except BrokerError as error:
+        raise WalkError(f"the sending node's answer does not open: {error}") from None
+    names = {one.eidas: str(name) for name, one in STANDARD.attributes.items() if one.eidas}
+    return tuple(sorted(names[uri] for uri in sent.attributes))
 
 
 def _marked(question: Page) -> list[html.HtmlElement]:
@@ -202,23 +240,51 @@ def _signed_in(end: Page) -> tuple[dict[str, object], dict[str, object]]:
     return id_token, userinfo
 
 
-def _proved(application: Application, before: frozenset[bytes]) -> tuple[int, str]:
-    """Wait for the checkpoint over the newest record, and verify note, path and root. Returns size and root of the tree."""
-    log: Log = application.store
-    tenant, issuer = application.settings.tenant, application.settings.issuer
-    verifier = application.keys.ledger.verifier
-    new = _leaves(application) - before
-    if len(new) != 1:
-        raise WalkError(f"one approval left {len(new)} records")
-    (hashed,) = new
-    with client() as http:
-        until = time.monotonic() + PROOF_SECONDS
-        while time.monotonic() < until:
-            index, newest = log.index_of(tenant, hashed), log.checkpoint(tenant)
-            if index is not None and newest is not None and index < newest.size:
-                head = TreeHead.read(open_note(send(http, "GET", f"{issuer}/log/checkpoint").content, verifier))
-                if not includes(index, head.size, hashed, log.inclusion(tenant, index, head.size), head.root):
-                    raise WalkError("the record's path does not lead to the published root")
-                return head.size, head.root.hex()
-            time.sleep(POLL_SECONDS)
-    raise WalkError(f"no checkpoint over the record within {PROOF_SECONDS:.0f} seconds")
+class _Ledger:
+    """One node's ledger, before and after the login."""
+
+    def __init__(self, store: Store, keys: LedgerKeys, issuer: str) -> None:
+        self._store, self._keys, self._issuer = store, keys, issuer
+        self._before = self._leaves()
+
+    def proved(self) -> Proved:
+        """Wait for the checkpoint over the newest record, and verify note, path and root."""
+        new = self._leaves() - self._before
+        if len(new) != 1:
+            raise WalkError(f"one login left {len(new)} records at {self._issuer}")
+        (hashed,) = new
+        with client() as http:
+            until = time.monotonic() + PROOF_SECONDS
+            while time.monotonic() < until:
+                index, newest = self._store.index_of(self._store.tenant, hashed), self._store.checkpoint(self._store.tenant)
+                if index is not None and newest is not None and index < newest.size:
+                    note = send(http, "GET", f"{self._issuer}/log/checkpoint").content
+                    head = TreeHead.read(open_note(note, self._keys.verifier))
+                    path = self._store.inclusion(self._store.tenant, index, head.size)
+                    if not includes(index, head.size, hashed, path, head.root):
+                        raise WalkError("the record's path does not lead to the published root")
+                    return Proved(head.size, head.root.hex())
+                time.sleep(POLL_SECONDS)
+        raise WalkError(f"no checkpoint over the record within {PROOF_SECONDS:.0f} seconds at {self._issuer}")
+
+    def _leaves(self) -> frozenset[bytes]:
+        """The leaf hashes of all records."""
+        with self._store.engine.connect() as connection:
+            return frozenset(connection.scalars(select(tables.records.c.leaf_hash)))
+
+
+@contextmanager
+def _ledgers(folders: dict[str, Path]) -> Iterator[dict[str, _Ledger]]:
+    """The ledgers of these nodes, read beside the running nodes."""
+    stores: list[Store] = []
+    found: dict[str, _Ledger] = {}
+    try:
+        for name, folder in folders.items():
+            settings = load_settings(folder)
+            keys = load_ledger_keys(settings.key_folder, settings.origin)
+            stores.append(open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys))
+            found[name] = _Ledger(stores[-1], keys, settings.issuer)
+        yield found
+    finally:
+        for store in stores:
+            store.close()

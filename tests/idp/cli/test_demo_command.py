@@ -57,7 +57,7 @@ def test_the_json_has_exactly_the_keys_of_the_contract(kept: tuple[Path, dict[st
     assert said["loa"] in ("low", "substantial", "high")
     steps = listed(said, "steps")
     assert all(set(step) == {"node", "step", "ms"} for step in steps)
-    assert {step["node"] for step in steps} == {"city", "receiving", "sending"}
+    assert {step["node"] for step in steps} == {"city", "receiving", "sending", "country"}
     assert all(isinstance(step["ms"], float) and step["ms"] >= 0 for step in steps)
 
 
@@ -83,13 +83,15 @@ def test_sub_goes_to_the_city_and_nothing_of_the_minimum_data_set_does(kept: tup
     assert "birthdate" not in released_of(kept[1])
 
 
-def test_the_record_is_in_the_ledger_and_verified(kept: tuple[Path, dict[str, object]]) -> None:
+def test_the_records_are_in_both_ledgers_and_verified(kept: tuple[Path, dict[str, object]]) -> None:
     ledgers = kept[1]["ledgers"]
     assert isinstance(ledgers, dict)
-    receiving = ledgers["receiving"]
-    assert receiving["size"] == 1
-    assert receiving["inclusion"] == "verified"
-    assert len(bytes.fromhex(receiving["root"])) == 32
+    assert set(ledgers) == {"receiving", "sending"}
+    for ledger in ledgers.values():
+        assert ledger["size"] == 1
+        assert ledger["inclusion"] == "verified"
+        assert len(bytes.fromhex(ledger["root"])) == 32
+    assert ledgers["receiving"]["root"] != ledgers["sending"]["root"]
 
 
 def test_values_are_absent_unless_they_are_asked_for(
@@ -110,22 +112,26 @@ def test_values_are_absent_unless_they_are_asked_for(
 def test_two_runs_have_no_key_in_common(
     kept: tuple[Path, dict[str, object]], shown: tuple[Path, dict[str, object]]
 ) -> None:
-    keys = [{path.name: path.read_bytes() for path in (run[0] / "receiving" / "keys").iterdir()} for run in (kept, shown)]
-    assert set(keys[0]) == set(keys[1]) >= {"sealing.key", "pairwise.key", "index.key", "saml.pem", "es256.pem", "log.key"}
-    assert not [name for name in keys[0] if keys[0][name] == keys[1][name]]
+    nodes = ("receiving", "sending", "sending-bg")
+    keys = [[path for node in nodes for path in (run[0] / node / "keys").iterdir()] for run in (kept, shown)]
+    names = {path.name for path in keys[0]}
+    assert names >= {"sealing.key", "pairwise.key", "index.key", "saml.pem", "es256.pem", "log.key", "node.pem"}
+    contents = [path.read_bytes() for run in keys for path in run]
+    assert len(set(contents)) == len(contents)
 
 
 def test_what_keep_leaves_is_a_configuration_with_its_database_whose_ledger_verifies(
     kept: tuple[Path, dict[str, object]],
 ) -> None:
-    receiving = kept[0] / "receiving"
-    assert (receiving / "ciconia.toml").is_file()
-    assert (receiving / "ciconia.db").is_file()
-    run = ciconia("ledger", "verify", "--config", receiving, "--json")
-    assert run.returncode == 0, run.stdout
-    ledgers = kept[1]["ledgers"]
-    assert isinstance(ledgers, dict)
-    assert json_of(run)["root"] == ledgers["receiving"]["root"]
+    for node in ("receiving", "sending"):
+        folder = kept[0] / node
+        assert (folder / "ciconia.toml").is_file()
+        assert (folder / "ciconia.db").is_file()
+        run = ciconia("ledger", "verify", "--config", folder, "--json")
+        assert run.returncode == 0, run.stdout
+        ledgers = kept[1]["ledgers"]
+        assert isinstance(ledgers, dict)
+        assert json_of(run)["root"] == ledgers[node]["root"]
 
 
 def test_serve_accepts_what_keep_left(shown: tuple[Path, dict[str, object]], tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from threading import Thread
 import pytest
 from starlette.types import ASGIApp
 
+from idp.demo.border import Border
 from idp.demo.browser import Browser
 from idp.demo.scene import Scene
 from idp.server import Server, bind
@@ -45,3 +46,12 @@ def serving() -> Serving:
             thread.join(10)
 
     return serve
+
+
+@pytest.fixture(scope="session")
+def border(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Border]:
+    """The whole way across a border, its nodes in this process."""
+    made = Border(tmp_path_factory.mktemp("demo") / "border", fixed=False, processes=False)
+    made.open()
+    yield made
+    made.close()

@@ -2,20 +2,26 @@
 
 import pytest
 
-from idp.demo.browser import WalkError
-from idp.demo.scene import Scene
+from idp.demo.border import Border
+from idp.demo.browser import Browser, WalkError
+from idp.demo.loopback import client, send
 from idp.demo.walk import Walked, walk
+from idp.settings import load_settings
 from idp.transparency.checkpoint import TreeHead, open_note
+from idp.transparency.keys import load_ledger_keys
 
 
 @pytest.fixture(scope="module")
-def walked(scene: Scene) -> Walked:
-    return walk(scene)
+def walked(border: Border) -> Walked:
+    return walk(border)
 
 
 def test_each_node_takes_its_steps_in_order(walked: Walked) -> None:
     nodes = [step.node for step in walked.steps]
-    assert nodes == ["city", "receiving", "sending", "receiving", "receiving", "city", "receiving"]
+    assert nodes == [
+        *("city", "receiving", "sending", "country", "sending", "sending"),
+        *("receiving", "receiving", "city", "receiving"),
+    ]
     assert all(step.ms >= 0 for step in walked.steps)
 
 
@@ -51,12 +57,16 @@ def test_it_says_what_was_weakened_and_what_stayed_and_why(walked: Walked) -> No
     assert not set(withheld) & set(walked.released)
 
 
-def test_the_proof_is_of_the_tree_that_the_broker_publishes(walked: Walked, scene: Scene) -> None:
-    newest = scene.application.store.checkpoint(scene.application.settings.tenant)
-    assert newest is not None
-    head = TreeHead.read(open_note(newest.note.encode(), scene.application.keys.ledger.verifier))
-    assert head.size >= walked.size
-    assert len(walked.root) == 64
+def test_both_proofs_are_of_trees_that_the_nodes_publish(walked: Walked, border: Border) -> None:
+    folders = {"receiving": border.receiving, "sending": border.sending["EE"]}
+    assert walked.ledgers.keys() == folders.keys()
+    for node, folder in folders.items():
+        settings = load_settings(folder)
+        with client() as http:
+            note = send(http, "GET", f"{settings.issuer}/log/checkpoint").content
+        head = TreeHead.read(open_note(note, load_ledger_keys(settings.key_folder, settings.origin).verifier))
+        assert head.size >= walked.ledgers[node].size
+        assert len(walked.ledgers[node].root) == 64
 
 
 def test_values_do_not_show_in_its_words(walked: Walked) -> None:
@@ -67,31 +77,56 @@ def test_values_do_not_show_in_its_words(walked: Walked) -> None:
     ("citizen", "claim", "value"), [("juhan", "resident_of", {"Storkhaven": False}), ("liisi", "age_over_18", False)]
 )
 def test_another_citizen_gives_another_answer_in_the_same_form(
-    scene: Scene, citizen: str, claim: str, value: object
+    border: Border, citizen: str, claim: str, value: object
 ) -> None:
-    assert walk(scene, citizen=citizen).released[claim][1] == value
+    assert walk(border, citizen=citizen).released[claim][1] == value
 
 
-def test_every_service_can_be_walked(scene: Scene) -> None:
-    fares = walk(scene, citizen="toomas", service="fares")
+def test_every_service_can_be_walked(border: Border) -> None:
+    fares = walk(border, citizen="toomas", service="fares")
     assert fares.loa == "low"
     assert set(fares.released) == {"sub", "age_over_60"}
-    budget = walk(scene, citizen="liisi", service="budget")
+    budget = walk(border, citizen="liisi", service="budget")
     assert set(budget.released) == {"sub", "age_over_16", "resident_of"}
-    assert budget.size > fares.size
+    assert budget.ledgers["receiving"].size > fares.ledgers["receiving"].size
 
 
 @pytest.mark.parametrize(
     ("citizen", "service", "said"),
     [
-        ("toomas", "parking", "instead of the question came status 403: A stronger sign-in is needed"),
-        ("", "parking", "instead of the question came status 403: You were not signed in"),
+        ("toomas", "parking", "instead of the page that informs came status 403: A stronger sign-in is needed"),
+        ("", "parking", "instead of the page that informs came status 403: You were not signed in"),
         ("mari", "taxes", "instead of the country picker came status 404: Not here"),
     ],
 )
 def test_it_stops_at_the_first_thing_that_is_not_as_it_should_be(
-    scene: Scene, citizen: str, service: str, said: str
+    border: Border, citizen: str, service: str, said: str
 ) -> None:
     with pytest.raises(WalkError) as stopped:
-        walk(scene, citizen=citizen, service=service)
+        walk(border, citizen=citizen, service=service)
     assert str(stopped.value) == said
+
+
+def test_a_country_whose_scheme_is_not_notified_signs_its_citizens_in_too(border: Border) -> None:
+    walked = walk(border, country="BG", citizen="ivana")
+    assert walked.loa == "substantial"
+    assert set(walked.released) == {"sub", "age_over_18", "resident_of"}
+    assert set(walked.arrived) >= {"family_name", "given_name", "birthdate", "person_identifier"}
+
+
+@pytest.mark.spec("eidas.md §4 level of assurance")
+def test_too_low_a_level_is_told_on_both_pages_and_then_to_the_service(border: Border) -> None:
+    with Browser() as browser:
+        picker = browser.get(f"{border.city_base}/parking/login")
+        signing_in = browser.get(picker.link("//a[contains(@href, '/at/ee')]"), origin=border.issuer)
+        answered = browser.submit(signing_in, {"citizen": "toomas"})
+        at_the_node = browser.submit(answered, {})
+        assert at_the_node.status == 403
+        assert at_the_node.url.startswith(border.nodes["EE"])
+        at_the_broker = browser.submit(at_the_node, {})
+        assert at_the_broker.status == 403
+        assert "A stronger sign-in is needed" in at_the_broker.text
+        back = at_the_broker.link("//main//a[contains(@href, 'error=')]")
+        assert "error=unmet_authentication_requirements" in back
+        end = browser.get(back, origin=border.issuer, accept="application/json")
+        assert "unmet_authentication_requirements" in str(end.json()["refused"])

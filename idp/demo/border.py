@@ -1,0 +1,222 @@
+"""The whole way across a border, on loopback: two countries, the receiving node of a city's country, and the city.
+
+Each of the two countries has an identity provider and a sending node.
+The three nodes are the same program with configurations, keys, databases and ledgers of their own. They know each other by
+signed metadata alone, which each fetches from the others; the registrations name its digest, so that nobody must approve it
+before the first login.
+"""
+
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
+
+from idp.app import Application, load_all, system_clock
+from idp.demo.citizens import BULGARIANS, CITIZENS, Citizen
+from idp.demo.city import City, services
+from idp.demo.country import Country
+from idp.demo.playing import Playing
+from idp.demo.scene import bound, city_secrets, secret_words, write_jwks, write_templates
+from idp.keys.file import FileSigner, create_saml_key, load_signer
+from idp.keys.folder import create_keys, load_keys
+from idp.own_metadata import own_facts
+from idp.settings import load_settings
+from idp.store.engine import open_engine
+from idp.store.migrate import migrate
+from idp.store.peers import StoredCopies
+from idp.transparency.keys import load_ledger_keys
+from policies.parties import EntityId
+
+READY_SECONDS = 30.0
+POLL_SECONDS = 0.05
+PORTS = {"broker": 8400, "estonia": 8401, "city": 8402, "node-ee": 8403, "bulgaria": 8404, "node-bg": 8405}
+
+
+@dataclass(frozen=True, slots=True)
+class Land:
+    """One demo country: its citizens, the names of its hosts, and whether its scheme is notified."""
+
+    code: str
+    title: str
+    operator: str
+    host: str
+    node: str
+    citizens: tuple[Citizen, ...]
+    notified: bool = True
+
+
+LANDS = (
+    Land("EE", "Demo sign-in of Estonia", "Node of Estonia", "estonia", "node-ee", CITIZENS),
+    Land("BG", "Demo sign-in of Bulgaria", "Node of Bulgaria", "bulgaria", "node-bg", BULGARIANS, notified=False),
+)
+
+
+class Border:
+    """Sets the stage in `folder`, and plays until it is closed.
+
+    `folder` gets `receiving/`, `sending/` (Estonia) and `sending-bg/`, a configuration each. With `fixed`,
+    the usual ports. With `processes`, each node is a process of its own; else all play in this one.
+    """
+
+    def __init__(self, folder: Path, *, fixed: bool, processes: bool = True) -> None:
+        self.folder = folder
+        self.receiving = folder / "receiving"
+        self.sending = {"EE": folder / "sending", "BG": folder / "sending-bg"}
+        self._sockets = {name: bound(port if fixed else 0) for name, port in PORTS.items()}
+        self._ports = {name: listening.getsockname()[1] for name, listening in self._sockets.items()}
+        self.issuer = self._base("broker")
+        self.city_base = self._base("storkhaven", "city")
+        self.nodes = {land.code: self._base(land.node) for land in LANDS}
+        self._outside = folder / "parties"
+        self._outside.mkdir(parents=True)
+        secret, fares = city_secrets(self._outside)
+        self._configure(secret_words(secret), fares)
+        self.city = City(base=self.city_base, issuer=self.issuer, services=services(self.city_base, secret, fares))
+        self._processes = processes
+        self._playing = Playing()
+        self._applications: list[Application] = []
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def open(self) -> None:
+        """Start all, and wait until the nodes know each other."""
+        self._playing.thread("city", self.city.app(), self._sockets["city"])
+        for land in LANDS:
+            self._playing.thread(land.host, self.countries[land.code].app(), self._sockets[land.host])
+        for name in ("node-ee", "node-bg", "broker"):
+            self.play(name)
+        self._until_ready()
+
+    def play(self, name: str) -> None:
+        """Start one node: `broker`, `node-ee` or `node-bg`."""
+        folder = self._folder(name)
+        if self._processes:
+            self.processes[name] = self._playing.process(folder, self._sockets[name])
+            return
+        application = Application(folder)
+        self._applications.append(application)
+        application.start()
+        self._playing.thread(name, application.asgi, self._sockets[name])
+
+    def close(self) -> None:
+        """End all."""
+        self._playing.close()
+        for application in self._applications:
+            application.stop()
+        for listening in self._sockets.values():
+            listening.close()
+        self.city.close()
+
+    def _folder(self, name: str) -> Path:
+        return self.receiving if name == "broker" else self.sending[name.removeprefix("node-").upper()]
+
+    def _base(self, host: str, name: str = "") -> str:
+        return f"http://{host}.localhost:{self._ports[name or host]}"
+
+    def _configure(self, secret: Mapping[str, str], fares: FileSigner) -> None:
+        """Write the nodes' folders from the templates, with fresh keys; then what each must know of the others."""
+        here = resources.files("idp.demo")
+        base = {"@ISSUER@": self.issuer, "@CITY@": self.city_base, **secret}
+        base |= {f"@{code}_NODE@": node for code, node in self.nodes.items()}
+        blank = {f"@{name}_DIGEST@": "0" * 64 for name in ("EE", "BG", "ISSUER")}
+        of_land = {land.code: self._words(land) for land in LANDS}
+        receiving = {**base, "@PORT@": str(self._ports["broker"])}
+        write_templates(here.joinpath("receiving"), self.receiving, {**receiving, "@COUNTRY@": ""})
+        write_jwks(self.receiving / "parties" / "fares.jwks.json", fares)
+        # One node's country and its identity provider stand in the other stage's template alone
+        (self.receiving / "providers" / "demo-ee.toml").unlink()
+        folders = {"broker": self.receiving, **{land.node: self.sending[land.code] for land in LANDS}}
+        for name, folder in folders.items():
+            (folder / "metadata").mkdir(parents=True, exist_ok=True)
+            if name == "broker":
+                write_templates(here.joinpath("border", "receiving"), folder, {**receiving, **blank})
+            else:
+                code = name.removeprefix("node-").upper()
+                write_templates(here.joinpath("border", "sending"), folder, {**base, **of_land[code], **blank})
+            settings = load_settings(folder)
+            create_keys(settings.key_folder, settings.origin, settings.tenant)
+            migrate(settings.database_url)
+        self.countries = {land.code: self._country(land) for land in LANDS}
+        for land in LANDS:
+            self._pin(self.receiving, land.code.lower(), self.sending[land.code])
+            self._pin(self.sending[land.code], "storkhaven", self.receiving)
+        digests = {f"@{land.code}_DIGEST@": _digest(self.sending[land.code]) for land in LANDS}
+        digests["@ISSUER_DIGEST@"] = _digest(self.receiving)
+        write_templates(here.joinpath("border", "receiving"), self.receiving, {**receiving, **digests})
+        for land in LANDS:
+            words = {**base, **of_land[land.code], **digests}
+            write_templates(here.joinpath("border", "sending"), self.sending[land.code], words)
+
+    def _words(self, land: Land) -> dict[str, str]:
+        return {
+            "@NODE@": self.nodes[land.code],
+            "@PORT@": str(self._ports[land.node]),
+            "@COUNTRY@": land.code,
+            "@OPERATOR@": land.operator,
+            "@PROVIDER@": self._base(land.host),
+            "@NOTIFIED@": str(land.notified).lower(),
+            "@TITLE@": land.title,
+        }
+
+    def _pin(self, folder: Path, name: str, other: Path) -> None:
+        """The certificate that vouches for another node's metadata, as its operator would have sent it."""
+        settings = load_settings(other)
+        node = load_keys(settings.key_folder, settings.origin).node
+        if node is None:
+            raise ValueError("a node without keys")
+        certificate = load_der_x509_certificate(node.metadata.certificate)
+        (folder / "metadata" / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+
+    def _country(self, land: Land) -> Country:
+        """The country's identity provider, and its metadata pinned at the country's node."""
+        path = self._outside / f"{land.host}.pem"
+        create_saml_key(path, f"{land.host}.localhost")
+        node = self.sending[land.code]
+        country = Country(
+            base=self._base(land.host),
+            title=land.title,
+            key_pem=path.read_bytes(),
+            certificate_der=load_signer(path).certificate,
+            broker_certificate=load_signer(node / "keys" / "saml.pem").certificate,
+            citizens=land.citizens,
+        )
+        (node / "metadata" / "national.xml").write_bytes(country.metadata())
+        return country
+
+    def _until_ready(self) -> None:
+        """Wait until each node holds metadata of those that it works with."""
+        ours = EntityId(f"{self.issuer}/eidas/metadata")
+        wanted = [(self.receiving, EntityId(f"{node}/eidas/metadata")) for node in self.nodes.values()]
+        wanted += [(folder, ours) for folder in self.sending.values()]
+        until = time.monotonic() + READY_SECONDS
+        for folder, entity_id in wanted:
+            with known_to(folder) as copies:
+                while copies.held(entity_id) is None:
+                    if time.monotonic() > until:
+                        raise OSError(f"a node does not hear of {entity_id} within {READY_SECONDS:.0f} seconds")
+                    time.sleep(POLL_SECONDS)
+
+
+def _digest(folder: Path) -> str:
+    """What the metadata of a folder's node says, as a registration approves it in advance."""
+    facts = own_facts(*load_all(folder), system_clock())
+    if facts is None:
+        raise ValueError("a folder of no node")
+    return facts.digest
+
+
+@contextmanager
+def known_to(folder: Path) -> Iterator[StoredCopies]:
+    """What the node of a folder keeps of other countries' nodes."""
+    settings = load_settings(folder)
+    engine = open_engine(settings.database_url)
+    try:
+        keys = load_ledger_keys(settings.key_folder, settings.origin)
+        yield StoredCopies(engine=engine, tenant=settings.tenant, keys=keys)
+    finally:
+        engine.dispose()
