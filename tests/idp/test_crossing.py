@@ -1,0 +1,139 @@
+"""What a node needs of its configuration, whom it knows; and documents that are signed once and served often."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from idp.crossing import application_identifier, crossing_problems, known_peers, node_acs_url, node_entity_id
+from idp.keys.folder import Keys, create_keys, load_keys
+from idp.published import Published
+from idp.settings import Organization, Settings
+from policies.load import Configuration
+from policies.parties import EntityId, NodeId, Peer, RequestingNode, Source
+from tests.idp.house import COUNTRY, OTHER, configuration
+
+WHO = Organization(name="City", url="https://city.example", support="a@city.example", technical="b@city.example")
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    folder = tmp_path_factory.mktemp("keys") / "keys"
+    create_keys(folder, "city.example/log", "city.example")
+    return load_keys(folder, "city.example/log")
+
+
+def _settings(**changes: object) -> Settings:
+    base: dict[str, object] = {
+        "issuer": "https://city.example",
+        "folder": Path("/city"),
+        "country": "NL",
+        "organization": WHO,
+    }
+    return Settings.model_validate(base | changes)
+
+
+def _peer(country: str) -> Peer:
+    entity_id = EntityId(f"https://{country.lower()}.example/eidas/metadata")
+    return Peer(entity_id, country, entity_id, b"", "", (), Source(f"providers/{country.lower()}.toml", 1))
+
+
+def _crossing() -> Configuration:
+    """A city that asks Latvia's node."""
+    made = configuration()
+    node = replace(made.providers[OTHER], country="LV", protocol="eidas", peer=_peer("LV"))
+    return replace(made, providers={COUNTRY: made.providers[COUNTRY], OTHER: node})
+
+
+def test_a_city_that_asks_nobody_abroad_needs_nothing_of_a_node(keys: Keys) -> None:
+    bare = _settings(country="", organization=None)
+    assert crossing_problems(bare, configuration(), replace(keys, node=None)) == []
+
+
+def test_a_city_that_asks_a_country_needs_a_country_itself_somebody_who_runs_it_and_keys(keys: Keys) -> None:
+    assert crossing_problems(_settings(), _crossing(), keys) == []
+    bare = _settings(country="", organization=None)
+    problems = crossing_problems(bare, _crossing(), replace(keys, node=None))
+    assert sorted(problem.key for problem in problems) == ["country", "keys", "organization"]
+    assert "node-encryption.pem" in str(problems[-1])
+
+
+def test_a_node_needs_its_keys_even_before_anybody_may_ask_it(keys: Keys) -> None:
+    empty = Configuration({}, {}, {}, configuration().catalogue, {})
+    assert crossing_problems(_settings(role="node"), empty, keys) == []
+    assert [one.key for one in crossing_problems(_settings(role="node"), empty, replace(keys, node=None))] == ["keys"]
+
+
+def test_we_know_the_nodes_that_we_ask_and_those_that_may_ask() -> None:
+    assert set(known_peers(configuration())) == set()
+    asks = RequestingNode(NodeId("se"), {"en": "Sweden"}, _peer("SE"), Source("nodes/se.toml", 1))
+    both = replace(_crossing(), nodes={asks.node_id: asks})
+    assert {peer.country for peer in known_peers(both).values()} == {"LV", "SE"}
+
+
+@pytest.mark.spec("eidas.md §2 entity id is where metadata is served")
+@pytest.mark.spec("eidas.md §6 application-identifier")
+def test_our_names_are_addresses_and_say_what_we_are() -> None:
+    assert node_entity_id("https://city.example") == "https://city.example/eidas/metadata"
+    assert node_acs_url("https://city.example") == "https://city.example/eidas/acs"
+    program, _, version = application_identifier().partition(":")
+    assert program == "ciconia"
+    assert version[0].isdigit()
+
+
+class _Signing:
+    """Counts, and says when it was asked."""
+
+    def __init__(self) -> None:
+        self.times: list[int] = []
+
+    def __call__(self, now: int, valid_for: int) -> bytes:
+        self.times.append(now)
+        return f"{now}+{valid_for}".encode()
+
+
+@pytest.mark.spec("eidas.md §6 validUntil")
+def test_a_document_is_signed_once_for_half_of_its_life() -> None:
+    signing = _Signing()
+    published = Published(signing, 100)
+    assert {published(now) for now in (1000, 1001, 1049)} == {b"1000+100"}
+    assert published(1050) == b"1050+100"
+    assert published(5000) == b"5000+100"
+    assert signing.times == [1000, 1050, 5000]
+
+
+def test_a_clock_that_is_set_back_leaves_no_document_from_the_future() -> None:
+    published = Published(_Signing(), 100)
+    assert published(1000) == b"1000+100"
+    assert published(999) == b"999+100"
+
+
+def test_many_readers_at_once_cost_one_signature() -> None:
+    signing, ready = _Signing(), threading.Barrier(8)
+    published = Published(signing, 100)
+
+    def read() -> None:
+        ready.wait(5)
+        published(1000)
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert signing.times == [1000]
+
+
+def test_a_signature_that_fails_is_tried_again() -> None:
+    class Failing(_Signing):
+        def __call__(self, now: int, valid_for: int) -> bytes:
+            made = super().__call__(now, valid_for)
+            if len(self.times) == 1:
+                raise OSError
+            return made
+
+    published = Published(Failing(), 100)
+    with pytest.raises(OSError):  # noqa: PT011 - the very one that the test raises
+        published(1000)
+    assert published(1001) == b"1001+100"
