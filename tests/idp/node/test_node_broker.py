@@ -1,0 +1,267 @@
+"""The steps of a sending node without HTTP: what a unit holds, in which order things happen, and what ends meanwhile."""
+
+import hashlib
+import json
+import re
+import time
+from dataclasses import replace
+
+import pytest
+
+from connectors.fetch import Fetcher
+from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
+from connectors.formats.eidas.request import asked_attributes
+from connectors.metadata.peers import Peers
+from connectors.profiles import EIDAS
+from idp.ending import message_digest
+from idp.login import LOGIN_LIFE
+from idp.node.broker import REQUEST_LIFE, NodeBroker
+from idp.node.login import NodeAsked, NodeDecided, NodeRefused, NodeReleased
+from idp.node.record import NodeRecorder
+from idp.seal import Sealer
+from idp.store.peers import MemoryCopies
+from policies.assurance import LevelOfAssurance as Level
+from policies.attributes import AttributeName
+from policies.authentication import Offered
+from policies.catalogue import STANDARD
+from policies.errors import AssuranceTooLow, NotFound, PeerUnavailable, Replayed, RequestRefused, StoreUnavailable
+from policies.parties import EntityId, IdentityProvider, NodeId, Peer, ProviderId, RequestingNode, Source
+from tests.idp.house import ANSWER, SECRET, TENANT, Country, Watched, assertion
+from tests.idp.node.peer import LOA, OTHER_LOA, PeerNode
+from tests.idp.node.test_node_levels import REQUEST, provider
+from tests.idp.node.test_node_person import PERSON
+
+NATIONAL, BANK = ProviderId("national"), ProviderId("bank")
+NL = NodeId("nl")
+
+
+@pytest.fixture(scope="module")
+def peer(tmp_path_factory: pytest.TempPathFactory) -> PeerNode:
+    return PeerNode(tmp_path_factory.mktemp("peer"), "nl", "NL")
+
+
+class NodeHouse:
+    """A broker with everything around it but HTTP."""
+
+    def __init__(self, peer: PeerNode, now: int) -> None:
+        self.now, self.store = now, Watched()
+        source = Source("nodes/nl.toml", 1)
+        registered = Peer(
+            EntityId(peer.entity_id), "NL", peer.entity_id, peer.metadata_signer.certificate, "", ("127.0.0.0/8",), source
+        )
+        copies = MemoryCopies()
+        copies.keep(peer.held(now + 3600, now))
+        self.peers = Peers(
+            {registered.entity_id: registered},
+            role="connector",
+            copies=copies,
+            fetcher=Fetcher(demo=True),
+            profile=EIDAS,
+            ours=PROTOCOL_VERSIONS,
+        )
+        self.person = {AttributeName(name): value for name, value in PERSON.items()}
+        says = assertion(offered=Offered(attributes=self.person, loa=Level.HIGH), not_on_or_after=now + 300)
+        self.country = Country(NATIONAL, says)
+        self.nodes = {NL: RequestingNode(NL, {"en": "NL"}, registered, source)}
+        self.providers: dict[ProviderId, IdentityProvider] = {NATIONAL: provider(*Level)}
+        self.broker = NodeBroker(
+            tenant=TENANT,
+            country="EE",
+            nodes=self.nodes,
+            providers=self.providers,
+            catalogue=STANDARD,
+            connectors={NATIONAL: self.country, BANK: Country(BANK, says)},
+            peers=self.peers,
+            sealer=Sealer(tenant=TENANT, key=bytes(32)),
+            commits=self.store,
+            decisions=self.store,
+            recorder=NodeRecorder(),
+            pairwise_key=bytes(32),
+        )
+        self.request = replace(REQUEST, issuer=registered.entity_id, attributes=asked_attributes(()))
+
+    def asked(self, **changes: object) -> NodeAsked:
+        request = replace(self.request, **changes)  # type: ignore[arg-type] # whichever fields a test names
+        return self.broker.ask(self.broker.begin(request, self.now), NATIONAL, self.now)[1]
+
+    def decided(self, **changes: object) -> NodeDecided:
+        return self.broker.hear(self.asked(**changes), ANSWER, self.now)
+
+    def ends(self, decided: NodeDecided, word: str = "continue", now: int | None = None) -> NodeReleased | NodeRefused:
+        return self.broker.decide(decided, word, SECRET, self.now if now is None else now)[0]
+
+
+@pytest.fixture
+def house(peer: PeerNode) -> NodeHouse:
+    return NodeHouse(peer, int(time.time()))
+
+
+def test_a_release_is_one_unit_that_says_node_message_and_time(house: NodeHouse) -> None:
+    decided = house.decided()
+    assert house.store.units == [], "nothing is written before the citizen decided"
+    assert isinstance(house.ends(decided), NodeReleased)
+    (unit,) = house.store.units
+    request, issuer = house.request, assertion().issuer
+    assert {(mark.kind, mark.digest) for mark in unit.marks} == {
+        ("login", hashlib.sha256(decided.login.encode()).digest()),
+        ("request", message_digest(request.issuer, request.request_id)),
+        ("response", message_digest(issuer, "_response")),
+        ("assertion", message_digest(issuer, "_assertion")),
+    }
+    assert unit.parked == ()
+    assert unit.record is not None
+    assert (unit.record.kind, unit.record.subject) == ("release", None)
+    sent = json.loads(next(one.content for one in unit.record.openings if one.compartment == "sent"))
+    assert sent == {
+        "message": request.request_id,
+        "node": request.issuer,
+        "record": unit.record.record.hex(),
+        "time": house.now,
+    }
+
+
+def test_marks_outlive_whatever_could_come_again(house: NodeHouse) -> None:
+    decided = house.decided()
+    house.ends(decided)
+    ends = {mark.kind: mark.end for mark in house.store.units[0].marks}
+    assert ends["request"] == house.now + REQUEST_LIFE
+    # The latest begin of a second login with this request, and its whole life
+    assert ends["request"] >= house.now + EIDAS.skew + EIDAS.max_age + EIDAS.skew + LOGIN_LIFE
+    assert min(ends["login"], ends["response"], ends["assertion"]) >= house.now + LOGIN_LIFE
+
+
+def test_a_cancel_is_recorded_as_one(house: NodeHouse) -> None:
+    ended = house.ends(house.decided(), "cancel")
+    assert isinstance(ended, NodeRefused)
+    record = house.store.units[0].record
+    assert record is not None
+    assert record.kind == "cancellation"
+
+
+def test_a_cancel_before_any_sign_in_takes_marks_and_records_nothing(house: NodeHouse) -> None:
+    asked = house.asked()
+    first, _ = house.broker.cancel(asked, house.now)
+    second, _ = house.broker.cancel(asked, house.now)
+    assert first == second
+    (unit,) = house.store.units
+    assert unit.record is None
+    assert {mark.kind for mark in unit.marks} == {"login", "request"}
+    with pytest.raises(Replayed):
+        house.ends(house.broker.hear(asked, ANSWER, house.now))
+
+
+def test_a_database_that_fails_lets_nothing_go(house: NodeHouse) -> None:
+    decided = house.decided()
+    house.store.fails = True
+    for word in ("continue", "cancel"):
+        with pytest.raises(StoreUnavailable):
+            house.ends(decided, word)
+    house.store.fails = False
+    assert isinstance(house.ends(decided), NodeReleased)
+
+
+def test_ids_depend_on_login_and_browser(house: NodeHouse) -> None:
+    decided = house.decided()
+    first, again = house.ends(decided), house.ends(decided)
+    assert first == again
+    assert isinstance(first, NodeReleased)
+    assert len({first.response_id, first.assertion_id, first.transient}) == 3
+    assert all(re.fullmatch("_[0-9a-f]{40}", one) for one in (first.response_id, first.assertion_id, first.transient))
+    other = house.decided(request_id="_2")
+    with pytest.raises(Replayed):  # the same answer of the identity provider
+        house.ends(other)
+
+
+@pytest.mark.parametrize("word", ["", "approve", "refuse", "CONTINUE"])
+def test_no_other_word_ends_a_login(house: NodeHouse, word: str) -> None:
+    with pytest.raises(RequestRefused):
+        house.ends(house.decided(), word)
+    assert house.store.units == []
+
+
+# -- what ends meanwhile ---------------------------------------------------------------------------------------------------
+
+
+def test_a_node_that_is_registered_no_more_ends_every_step(house: NodeHouse) -> None:
+    asked = house.asked()
+    decided = house.broker.hear(asked, ANSWER, house.now)
+    house.nodes.clear()
+    steps = (
+        lambda: house.broker.begin(house.request, house.now),
+        lambda: house.broker.ask(asked, NATIONAL, house.now),
+        lambda: house.broker.hear(asked, ANSWER, house.now),
+        lambda: house.ends(decided),
+        lambda: house.ends(decided, "cancel"),
+        lambda: house.broker.cancel(asked, house.now),
+    )
+    for step in steps:
+        with pytest.raises(RequestRefused):
+            step()
+    assert house.store.units == []
+
+
+def test_a_registration_of_another_entity_is_another_node(house: NodeHouse) -> None:
+    with pytest.raises(RequestRefused):
+        house.broker.begin(replace(house.request, issuer=EntityId("https://other.example")), house.now)
+
+
+def test_a_provider_that_was_taken_out_ends_the_login(house: NodeHouse) -> None:
+    asked = house.asked()
+    decided = house.broker.hear(asked, ANSWER, house.now)
+    house.providers.clear()
+    with pytest.raises(NotFound):
+        house.broker.ask(asked, NATIONAL, house.now)
+    with pytest.raises(NotFound):
+        house.broker.hear(asked, ANSWER, house.now)
+    with pytest.raises(NotFound):
+        house.ends(decided)
+
+
+def test_a_scheme_whose_notification_ended_meanwhile_sends_nothing(house: NodeHouse) -> None:
+    contexts = (f"{OTHER_LOA}high", f"{LOA}high")
+    decided = house.decided(comparison="exact", contexts=contexts)
+    assert decided.context_class == f"{LOA}high"
+    house.providers[NATIONAL] = provider(*Level, notified=False)
+    with pytest.raises(Replayed) as refused:
+        house.ends(decided)
+    assert refused.value.check == "policy_changed"
+    assert house.store.units == []
+
+
+def test_metadata_that_ended_is_found_before_anything_is_written(house: NodeHouse) -> None:
+    decided = house.decided()
+    for word in ("continue", "cancel"):
+        with pytest.raises(PeerUnavailable):
+            house.ends(decided, word, house.now + 3601)
+    assert house.store.units == []
+
+
+# -- levels ----------------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_is_sent_to_sign_in_for_nothing(house: NodeHouse) -> None:
+    with pytest.raises(AssuranceTooLow) as refused:
+        house.broker.begin(replace(house.request, comparison="exact", contexts=(f"{OTHER_LOA}high",)), house.now)
+    assert refused.value.check == "assurance_unreachable"
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_the_identity_provider_is_asked_for_what_the_node_asked(house: NodeHouse, level: Level) -> None:
+    house.asked(contexts=(f"{LOA}{level.label}",))
+    (ask,) = house.country.asks
+    assert (ask.minimum_assurance, ask.force_authentication, ask.max_age) == (level, True, None)
+    assert ask.attributes == ()
+    assert ask.requester is None, "the country's identity provider does not learn who asks"
+
+
+def test_a_level_between_those_that_were_asked_is_rounded_down(house: NodeHouse) -> None:
+    house.providers[NATIONAL] = provider(*Level, notified=False)
+    house.country.says = replace(house.country.says, offered=Offered(attributes=house.person, loa=Level.SUBSTANTIAL))
+    decided = house.decided(comparison="exact", contexts=(f"{OTHER_LOA}low", f"{OTHER_LOA}high"))
+    assert (decided.context_class, decided.loa) == (f"{OTHER_LOA}low", Level.SUBSTANTIAL)
+
+
+def test_a_level_below_all_that_were_asked_is_refused(house: NodeHouse) -> None:
+    house.country.says = replace(house.country.says, offered=Offered(attributes=house.person, loa=Level.LOW))
+    with pytest.raises(AssuranceTooLow):
+        house.decided(contexts=(f"{LOA}substantial",))
