@@ -114,7 +114,7 @@ def test_a_country_whose_scheme_is_not_notified_signs_its_citizens_in_too(border
     assert set(walked.arrived) >= {"family_name", "given_name", "birthdate", "person_identifier"}
 
 
-@pytest.mark.spec("eidas.md §4 level of assurance")
+@pytest.mark.spec("eidas.md §4 level not reached")
 def test_too_low_a_level_is_told_on_both_pages_and_then_to_the_service(border: Border) -> None:
     with Browser() as browser:
         picker = browser.get(f"{border.city_base}/parking/login")

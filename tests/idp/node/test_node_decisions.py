@@ -178,7 +178,7 @@ def test_a_node_whose_metadata_ended_meanwhile_gets_nothing(browser: Browser, st
     assert stage.records == before, "nothing is recorded that was not sent"
 
 
-@pytest.mark.spec("eidas.md §6 additions wait")
+@pytest.mark.spec("eidas.md §6 removals act at once")
 @pytest.mark.parametrize("what", ["encryption", "signing"])
 def test_a_node_whose_keys_were_removed_meanwhile_gets_nothing(browser: Browser, stage: NodeStage, what: str) -> None:
     stage.publish(stage.lv)

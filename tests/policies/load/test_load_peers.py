@@ -193,6 +193,7 @@ def test_loopback_names_may_be_http_for_the_demo() -> None:
         (PEM + PEM, "holds 2 certificates"),
         ("text before\n" + PEM, "no certificate in PEM"),
         (PEM + "text after\n", "no certificate in PEM"),
+        (PEM.replace("\n-----END", "====\n-----END"), "no certificate in PEM"),
         (PEM.replace("-----END", "x-----END"), "no certificate in PEM"),
         (PEM.replace("CERTIFICATE", "PUBLIC KEY"), "no certificate in PEM"),
         (PEM.replace("CERTIFICATE", "PRIVATE KEY"), "private key"),
