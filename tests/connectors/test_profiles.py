@@ -1,5 +1,6 @@
 """Two profiles as data, and that whoever signs or verifies keeps to the one that was named."""
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 
 import pytest
@@ -9,6 +10,7 @@ from lxml import etree
 
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.keys import ALGORITHMS, key_of_certificate, prepared
+from connectors.signatures.parse import Element
 from connectors.signatures.shapes import REQUEST
 from connectors.signatures.signed import SignedMessage
 from connectors.signatures.signer import algorithm_for
@@ -19,6 +21,7 @@ from tests.connectors import crossing, forge
 from tests.connectors.crossing import MORE, PSS, by, file_signer, node, on_curve, pinned
 from tests.connectors.forge import SAML, SAMLP
 
+EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 XML = (
     f'<samlp:AuthnRequest xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="_q" Version="2.0">'
     "<saml:Issuer>https://connector.example</saml:Issuer><samlp:Extensions>x</samlp:Extensions></samlp:AuthnRequest>"
@@ -69,7 +72,7 @@ def check_of(octets: bytes, party: forge.SigningParty, profile: Profile = EIDAS,
     return refusal.value.check
 
 
-@pytest.mark.spec("eidas.md §7 PKCS1 and SHA-1 refused")
+@pytest.mark.spec("eidas.md §7 PKCS1 and SHA-1 refused; eidas.md §8 9")
 @pytest.mark.parametrize("bits", [256, 384, 512])
 def test_pkcs_1_is_refused_by_its_name_under_eidas_and_pss_under_saml2int(bits: int) -> None:
     old, new = signed(node("peer"), f"{MORE}rsa-sha{bits}"), signed(node("peer"), PSS.format(bits))
@@ -88,6 +91,46 @@ def test_a_signature_of_one_scheme_is_none_of_the_other() -> None:
         made = signed(node("peer"), PSS.format(256)).replace(PSS.format(256).encode(), algorithm.encode())
         if party is not node("peer"):
             assert check_of(made, party) == "signature"
+
+
+def _commented(template: Element) -> None:
+    template[0][0].set("Algorithm", f"{EXCLUSIVE}WithComments")
+
+
+def _inclusive(template: Element) -> None:
+    template[0][0].set("Algorithm", "http://www.w3.org/TR/2001/REC-xml-c14n-20010315")
+
+
+def _commented_reference(template: Element) -> None:
+    template[0][2][0][1].set("Algorithm", f"{EXCLUSIVE}WithComments")
+
+
+def _enveloped_alone(template: Element) -> None:
+    transforms = template[0][2][0]
+    transforms.remove(transforms[1])
+
+
+def _sha1(template: Element) -> None:
+    template[0][2][1].set("Algorithm", "http://www.w3.org/2000/09/xmldsig#sha1")
+
+
+@pytest.mark.spec("eidas.md §7 canonicalisation; eidas.md §7 PKCS1 and SHA-1 refused")
+@pytest.mark.parametrize(
+    ("check", "edit"),
+    [
+        ("canonicalisation_method", _commented),
+        ("canonicalisation_method", _inclusive),
+        ("transforms", _commented_reference),
+        ("transforms", _enveloped_alone),
+        ("digest_algorithm", _sha1),
+    ],
+)
+def test_another_canonicalisation_or_digest_is_refused_before_a_key_is_used(
+    check: str, edit: Callable[[Element], None]
+) -> None:
+    """Each is what libxmlsec made, and holds in itself."""
+    octets = forge.signed(XML, ["_q"], node("peer"), by(PSS.format(256), edit))
+    assert check_of(octets, node("peer")) == check
 
 
 def test_an_empty_list_of_algorithms_takes_nothing() -> None:

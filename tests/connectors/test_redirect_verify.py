@@ -162,6 +162,7 @@ def test_a_query_that_nobody_signed_or_somebody_else_is_refused() -> None:
             verify_query(signed(of()), parameter, keys, EIDAS)
 
 
+@pytest.mark.spec("eidas.md §7 PSS parameters")
 @pytest.mark.parametrize("salt", [0, 20, 31, 33, 64, 3072 // 8 - 32 - 2])
 def test_a_salt_of_another_length_than_the_hash_is_refused(salt: int) -> None:
     text = "&".join(f"{name}={value}" for name, value in of())
@@ -169,7 +170,7 @@ def test_a_salt_of_another_length_than_the_hash_is_refused(salt: int) -> None:
     assert verified(f"{text}&Signature={signature(text)}")[0].octets == REQUEST
 
 
-@pytest.mark.spec("eidas.md §7 refused")
+@pytest.mark.spec("eidas.md §7 refused; eidas.md §7 PKCS1 and SHA-1 refused; eidas.md §8 9")
 def test_pkcs_1_is_refused_by_its_name_under_eidas_and_taken_under_saml2int() -> None:
     uri = f"{crossing.MORE}rsa-sha512"
     pairs = of(algorithm=quote(uri, safe=""))

@@ -252,7 +252,10 @@ class Counting:
         raise ValueError(f"{len(wrapped)}, {digest.name}, {mgf.name}")
 
 
-@pytest.mark.spec("eidas.md §7 refused; eidas.md §7 defaults of XML Encryption; eidas.md §8 10")
+@pytest.mark.spec(
+    "eidas.md §7 refused; eidas.md §7 RSA-OAEP; eidas.md §7 defaults of XML Encryption; "
+    "eidas.md §7 PKCS1 and SHA-1 refused; eidas.md §8 10"
+)
 @pytest.mark.parametrize(("check", "made"), [(c, m) for c, _, m in REFUSED], ids=[f"{c}: {n}" for c, n, _ in REFUSED])
 def test_what_the_profile_does_not_take_is_refused_by_name_and_no_key_is_used(check: str, made: Encryption) -> None:
     signed = outer(response(made.element()))
@@ -384,7 +387,7 @@ FAILURES = {
 }
 
 
-@pytest.mark.spec("eidas.md §7 AES-GCM")
+@pytest.mark.spec("eidas.md §7 uniform answer; eidas.md §7 GCM tag; eidas.md §7 AES-GCM")
 @pytest.mark.parametrize("name", FAILURES)
 def test_every_failure_to_decrypt_is_the_same_refusal_after_the_same_work(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -468,7 +471,7 @@ PLAINTEXTS = [
 ]
 
 
-@pytest.mark.spec("security.md §2.1 B")
+@pytest.mark.spec("security.md §2.1 B; eidas.md §8 14")
 @pytest.mark.parametrize(
     ("check", "plaintext"), [(c, p) for c, _, p in PLAINTEXTS], ids=[f"{c}: {n}" for c, n, _ in PLAINTEXTS]
 )
