@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -89,10 +89,14 @@ def key_of_certificate(der: bytes, profile: Profile) -> PinnedKey:
     Interoperability Profile §2.6.1), and its dates only where the profile says so.
     """
     certificate = load_der_x509_certificate(der)
+    try:
+        public_key = certificate.public_key()
+    except UnsupportedAlgorithm:
+        raise ValueError("a key of a kind that nobody here knows") from None
     if not profile.certificate_dates:
-        return prepared(certificate.public_key(), profile)
+        return prepared(public_key, profile)
     return prepared(
-        certificate.public_key(),
+        public_key,
         profile,
         not_before=int(certificate.not_valid_before_utc.timestamp()),
         not_after=int(certificate.not_valid_after_utc.timestamp()),

@@ -159,9 +159,10 @@ def _signatures(root: Element, inner: Element | None, shape: Shape) -> list[tupl
         if (before is not None) if not shape.issuer else (parent[0].tag != shape.issuer or before is not parent[0]):
             raise SignatureInvalid("signature_place", "a Signature that does not stand where the schema has it")
         found.append((parent, signature))
-    foreign = [element for tag in (shape.opaque, shape.described) if tag for element in root.iter(tag)]
-    expected = sum(1 for element in (*(signature for _, signature in found), *foreign) for _ in element.iter(_ANY_DS))
-    if expected != sum(1 for _ in root.iter(_ANY_DS)):
+    holders = [signature for _, signature in found]
+    holders += [element for tag in (shape.opaque, shape.described) if tag for element in root.iter(tag)]
+    held = {element for holder in holders for element in holder.iter(_ANY_DS)}
+    if any(element not in held for element in root.iter(_ANY_DS)):
         raise SignatureInvalid("signature_place", "elements of XML signature outside of a Signature")
     return found
 

@@ -45,7 +45,7 @@ from connectors.signatures.shapes import ASSERTION
 from connectors.signatures.signed import Signed
 from connectors.signatures.signer import Unwrapper
 from connectors.signatures.xmldsig import KEY_HINTS, cut, verify
-from policies.errors import AssertionRejected
+from policies.errors import AssertionRejected, BrokerError
 
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 XENC11 = "http://www.w3.org/2009/xmlenc11#"
@@ -135,7 +135,10 @@ def _encrypted(holder: Element, plaintext: bytes, certificate: bytes, content: s
     context = xmlsec.EncryptionContext(recipient)
     bits = 8 * _KEY_OCTETS[content]
     context.key = xmlsec.Key.generate(xmlsec.constants.KeyDataAes, bits, xmlsec.constants.KeyDataTypeSession)
-    encrypted = context.encrypt_binary(data, plaintext)
+    try:
+        encrypted = context.encrypt_binary(data, plaintext)
+    except xmlsec.Error as error:
+        raise BrokerError("libxmlsec did not encrypt") from error
     # A hint for a peer with several keys. It comes in afterwards, for libxmlsec would read it.
     hint = etree.Element(KEY_INFO)
     x509 = etree.SubElement(etree.SubElement(hint, f"{{{DS}}}X509Data"), f"{{{DS}}}X509Certificate")
@@ -230,8 +233,8 @@ def _read(holder: Element, profile: Profile) -> _Encrypted:
     if any(str(found.tag).endswith("}RetrievalMethod") for found in holder.iter("*")):
         raise AssertionRejected("retrieval_method", "a key that lies elsewhere")
     (data,) = _children(holder, "encrypted_data", frozenset(), (XENC, "EncryptedData"))
-    if holder.find(f".//{{{XENC}}}CarriedKeyName") is not None or len(list(holder.iter(f"{{{XENC}}}EncryptedKey"))) != 1:
-        raise AssertionRejected("encrypted_key", "not exactly one EncryptedKey, or one with a name")
+    if len(list(holder.iter(f"{{{XENC}}}EncryptedKey"))) != 1:
+        raise AssertionRejected("encrypted_key", "not exactly one EncryptedKey")
     method, info, cipher = _children(
         data, "encrypted_data", frozenset({"Type", "Id"}), (XENC, "EncryptionMethod"), (DS, "KeyInfo"), (XENC, "CipherData")
     )

@@ -163,6 +163,18 @@ def test_a_curve_is_taken_where_the_profile_names_it() -> None:
     assert isinstance(verify(octets, [pinned(on_curve(521))], REQUEST, EIDAS), SignedMessage)
 
 
+def test_a_certificate_of_an_unknown_kind_of_key_is_refused_in_words() -> None:
+    """A peer's metadata may hold any: what pyca does not know must not come out as something else than a ValueError."""
+    elliptic = bytes.fromhex("06072a8648ce3d0201")
+    der = on_curve(256).certificate
+    assert elliptic in der
+    for profile in (EIDAS, SAML2INT):
+        with pytest.raises(ValueError, match="nobody here knows"):
+            key_of_certificate(der.replace(elliptic, elliptic[:-1] + b"\x7f"), profile)
+        with pytest.raises(ValueError, match=r"."):
+            key_of_certificate(b"no certificate", profile)
+
+
 def test_a_key_of_9000_bits_is_work_for_an_attacker_to_give_us() -> None:
     huge = rsa.RSAPublicNumbers(65537, (1 << 8999) | 1).public_key()
     for profile in (EIDAS, SAML2INT):

@@ -123,6 +123,13 @@ def test_a_comment_beside_text_is_refused_whoever_signed() -> None:
         ("duplicate_id", XML.replace(b"<md:NameIDFormat>", b'<md:NameIDFormat ID="_m">')),
         ("signature_place", XML.replace(b"<ds:X509Data>", b"<ds:Signature/><ds:X509Data>")),
         ("signature_place", XML.replace(b"<md:NameIDFormat>", b"<ds:KeyName>x</ds:KeyName><md:NameIDFormat>")),
+        (
+            # A description in a description is no room for two
+            "signature_place",
+            XML.replace(b"<md:KeyDescriptor>", b"<md:KeyDescriptor><md:KeyDescriptor>")
+            .replace(b"</md:KeyDescriptor>", b"</md:KeyDescriptor></md:KeyDescriptor>")
+            .replace(b"<md:NameIDFormat>", b"<ds:KeyName>x</ds:KeyName><md:NameIDFormat>"),
+        ),
         ("not_well_formed", XML + XML),
     ],
 )

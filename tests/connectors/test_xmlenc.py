@@ -23,7 +23,7 @@ from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import encrypt, open_assertion
 from connectors.signatures.xmlsign import sign_enveloped
-from policies.errors import AssertionRejected, SignatureInvalid
+from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
 from tests.connectors import crossing, forge
 from tests.connectors.crossing import (
     DIGEST_URIS,
@@ -113,6 +113,14 @@ def test_sha_1_inside_oaep_is_opened_for_pinned_providers_alone() -> None:
         assert opened(octets, SAML2INT).octets.startswith(b"<saml:Assertion")
         with pytest.raises(AssertionRejected):
             opened(octets)
+
+
+def test_rsa_oaep_mgf1p_has_the_mask_of_its_name_and_no_other() -> None:
+    """Two readers of a message that says both would use two masks."""
+    made = replace(GOOD, transport=f"{XENC}rsa-oaep-mgf1p", hashes=(256, 1), mgf=f"{XENC11}mgf1sha256")
+    with pytest.raises(AssertionRejected) as refusal:
+        opened(response(made.element()), SAML2INT)
+    assert refusal.value.check == "key_transport"
 
 
 # -- refused by name, before a private key is used -------------------------------------------------------------------------
@@ -573,6 +581,13 @@ def test_two_encryptions_of_one_assertion_have_nothing_in_common() -> None:
     ]
     assert texts[0][0] != texts[1][0]
     assert base64.b64decode(texts[0][1])[:12] != base64.b64decode(texts[1][1])[:12]
+
+
+def test_an_encryption_that_fails_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.signatures.xmlenc._KEY_OCTETS", {AES256_GCM: 16})
+    with pytest.raises(BrokerError, match="did not encrypt") as error:
+        encrypt(etree.fromstring(assertion()), node("another").certificate, EIDAS)
+    assert error.value.code == "internal"
 
 
 def test_what_a_profile_does_not_take_is_not_sent() -> None:
