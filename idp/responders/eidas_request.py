@@ -30,6 +30,9 @@ def verified_request(inbound: Inbound, keys: Mapping[NodeId, Sequence[PinnedKey]
     except AssertionRejected as error:
         hint = " Is the node registered in nodes/, and its metadata approved?" if error.check == "signature" else ""
         raise _refused(error.check, f"{error.detail}.{hint}") from error
+    except Exception as error:  # noqa: BLE001 - the edge of judging: a surprise in a parser is a refusal, never a 500
+        # Without the cause: a library's words may quote the message.
+        raise _refused("unforeseen", type(error).__name__) from None
     sender = next(node for node, of_node in keys.items() if signed.key_id in {key.key_id for key in of_node})
     return signed, relay_state, sender
 

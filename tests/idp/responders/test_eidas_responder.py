@@ -1,0 +1,268 @@
+"""The proxy service without HTTP: whose key signed, which failure is told to whom, and how an answer is encrypted."""
+
+import base64
+import time
+from dataclasses import replace
+
+import pytest
+
+from connectors.connector import Inbound, Post
+from connectors.fetch import Fetcher
+from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
+from connectors.metadata.peers import PeerInUse, Peers
+from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, EIDAS
+from connectors.request_checks import PeerRequestRefused
+from idp.node.login import Carried, NodeDecided, NodeRefused, NodeReleased, NodeRequest
+from idp.responders import eidas_request
+from idp.responders.eidas import Declined, Here, ProxyService
+from idp.seal import LoginId
+from idp.store.peers import MemoryCopies
+from policies.assurance import LevelOfAssurance
+from policies.attributes import AttributeName
+from policies.catalogue import STANDARD
+from policies.errors import (
+    AssertionRejected,
+    AssuranceTooLow,
+    AuthenticationFailed,
+    BrokerError,
+    PeerUnavailable,
+    RequestRefused,
+    SignatureInvalid,
+)
+from policies.parties import EntityId, NodeId, Peer, ProviderId, RequestingNode, Source
+from tests.idp.neighbour import signer
+from tests.idp.node.peer import LOA, Opened, PeerNode
+
+NODE = signer("node messages")
+HERE = Here("https://node.example/eidas/metadata", "https://node.example/eidas/sso")
+NOW = int(time.time()) + 60
+SAID = {
+    "person_identifier": "EE/NL/abc",
+    "family_name": "Maasikas",
+    "given_name": "Mari",
+    "birthdate": "1990-02-28",
+}
+
+
+@pytest.fixture(scope="module")
+def nl(tmp_path_factory: pytest.TempPathFactory) -> PeerNode:
+    return PeerNode(tmp_path_factory.mktemp("nl"), "nl", "NL")
+
+
+@pytest.fixture(scope="module")
+def lv(tmp_path_factory: pytest.TempPathFactory) -> PeerNode:
+    return PeerNode(tmp_path_factory.mktemp("lv"), "lv", "LV")
+
+
+@pytest.fixture
+def proxy(nl: PeerNode, lv: PeerNode) -> ProxyService:
+    return made(nl, lv)[0]
+
+
+def made(*nodes: PeerNode, until: int = NOW + 3600) -> tuple[ProxyService, Peers]:
+    source, copies = Source("nodes/x.toml", 1), MemoryCopies()
+    registered = {}
+    for node in nodes:
+        copies.keep(node.held(until, NOW))
+        peer = Peer(
+            EntityId(node.entity_id), node.country, node.entity_id, node.metadata_signer.certificate, "", (), source
+        )
+        registered[NodeId(node.name)] = RequestingNode(NodeId(node.name), {"en": node.name}, peer, source)
+    peers = Peers(
+        {one.peer.entity_id: one.peer for one in registered.values()},
+        role="connector",
+        copies=copies,
+        fetcher=Fetcher(demo=True),
+        profile=EIDAS,
+        ours=PROTOCOL_VERSIONS,
+    )
+    service = ProxyService(here=HERE, nodes=registered, peers=peers, signer=NODE, catalogue=STANDARD)
+    return service, peers
+
+
+def post(fields: dict[str, str]) -> Inbound:
+    return Inbound("post", fields)
+
+
+def received(proxy: ProxyService, node: PeerNode, **changes: object) -> NodeRequest:
+    request = proxy.receive(post(node.posted(node.request(HERE.sso_url, NOW, **changes), "r")), NOW)
+    assert isinstance(request, NodeRequest)
+    return request
+
+
+def opened(answer: Post, node: PeerNode) -> Opened:
+    assert answer.url == node.acs_url
+    return node.opened(dict(answer.fields), NODE.certificate)
+
+
+def released(request: NodeRequest) -> NodeReleased:
+    decided = NodeDecided(
+        login=LoginId("l"),
+        began=NOW,
+        end=NOW + 300,
+        request=request,
+        provider_id=ProviderId("national"),
+        loa=LevelOfAssurance.HIGH,
+        context_class=f"{LOA}high",
+        authenticated_at=NOW - 3,
+        attributes=tuple(Carried(AttributeName(name), value) for name, value in SAID.items()),
+        response=b"",
+        assertion=b"",
+        marks_end=0,
+    )
+    return NodeReleased(decided, "_response", "_assertion", "_transient")
+
+
+# -- who asks --------------------------------------------------------------------------------------------------------------
+
+
+def test_who_asks_is_whose_key_it_is(proxy: ProxyService, nl: PeerNode, lv: PeerNode) -> None:
+    assert received(proxy, nl).node_id == "nl"
+    assert received(proxy, lv).node_id == "lv"
+    request = received(proxy, nl, requester_id="urn:parking", name_id_format="")
+    assert (request.issuer, request.relay_state, request.sp_type) == (nl.entity_id, "r", "public")
+    assert len(request.attributes) == 4
+
+
+def test_a_request_by_redirect_is_judged_alike(proxy: ProxyService, nl: PeerNode) -> None:
+    raw = nl.queried(nl.request(HERE.sso_url, NOW), "r")
+    request = proxy.receive(Inbound("redirect", {}, raw), NOW)
+    assert isinstance(request, NodeRequest)
+    assert request.relay_state == "r"
+
+
+def test_without_any_node_nobody_may_ask(nl: PeerNode) -> None:
+    for service, now in ((made()[0], NOW), (made(nl)[0], NOW + 3601)):
+        with pytest.raises(RequestRefused, match=r"^keys: "):
+            service.receive(post(nl.posted(nl.request(HERE.sso_url, now))), now)
+
+
+def test_the_metadata_of_one_node_that_ended_does_not_stop_another(nl: PeerNode, lv: PeerNode) -> None:
+    service, peers = made(nl, lv)
+    peers._copies.keep(lv.held(NOW + 5000, NOW))
+    peers.reload(EntityId(lv.entity_id))
+    later = NOW + 3700
+    fields = lv.posted(lv.request(HERE.sso_url, later))
+    assert isinstance(service.receive(post(fields), later), NodeRequest)
+    with pytest.raises(RequestRefused, match=r"^signature: "):
+        service.receive(post(nl.posted(nl.request(HERE.sso_url, later))), later)
+
+
+def test_a_surprise_in_a_parser_is_a_refusal(proxy: ProxyService, nl: PeerNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    def surprising(*_: object) -> None:
+        raise KeyError("a piece of the message")
+
+    monkeypatch.setattr(eidas_request, "verify", surprising)
+    with pytest.raises(RequestRefused) as refused:
+        proxy.receive(post(nl.posted(nl.request(HERE.sso_url, NOW))), NOW)
+    assert refused.value.detail == "unforeseen: KeyError"
+    assert refused.value.__cause__ is None
+
+
+def test_a_declined_request_knows_its_node_and_its_answer(proxy: ProxyService, nl: PeerNode) -> None:
+    fields = nl.posted(nl.request(HERE.sso_url, NOW, contexts=()), "r")
+    declined = proxy.receive(post(fields), NOW)
+    assert isinstance(declined, Declined)
+    assert declined.node.node_id == "nl"
+    assert declined.error.check == "authn_context_refs"
+    assert dict(declined.answer.fields)["RelayState"] == "r"
+    assert opened(declined.answer, nl).codes[0] == "Requester"
+
+
+def test_a_request_without_an_id_gets_no_answer(proxy: ProxyService, nl: PeerNode) -> None:
+    """An answer says what it answers; and whoever signs has its own log."""
+    fields = nl.posted(nl.request(HERE.sso_url, NOW), edited={"ID": "1 2"})
+    with pytest.raises(PeerRequestRefused) as refused:
+        proxy.receive(post(fields), NOW)
+    assert refused.value.check == "id"
+
+
+# -- failures --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.spec("eidas.md §4 refusal")
+@pytest.mark.parametrize(
+    "error",
+    [
+        AuthenticationFailed("status"),
+        AssertionRejected("minimum_data_set", "no birth date"),
+        AssertionRejected("latin_script"),
+        SignatureInvalid("signature"),
+        AssertionRejected("unforeseen"),
+    ],
+)
+def test_what_could_not_be_given_is_told_as_a_refusal_is(proxy: ProxyService, nl: PeerNode, error: BrokerError) -> None:
+    request = received(proxy, nl)
+    told = opened(proxy.refuse(request, error, NOW), nl)
+    peer = proxy._peers.current(request.issuer, NOW)
+    left = opened(proxy.end(NodeRefused(request, "_left"), peer, tell=False, now=NOW), nl)
+    assert told.codes == left.codes == ("Responder", "AuthnFailed", "")
+    assert told.response.in_response_to == request.request_id
+
+
+@pytest.mark.spec("eidas.md §4 level not reached")
+def test_too_low_a_level_is_told(proxy: ProxyService, nl: PeerNode) -> None:
+    told = opened(proxy.refuse(received(proxy, nl), AssuranceTooLow("authn_context_too_low"), NOW), nl)
+    assert told.codes == ("Responder", "AuthnFailed", "The requested level of assurance was not reached.")
+
+
+def test_a_node_that_may_know_is_told_of_a_refusal(proxy: ProxyService, nl: PeerNode) -> None:
+    request = received(proxy, nl)
+    peer = proxy._peers.current(request.issuer, NOW)
+    told = opened(proxy.end(NodeRefused(request, "_left"), peer, tell=True, now=NOW), nl)
+    assert told.codes == ("Requester", "RequestDenied", "")
+    assert told.response.response_id == "_left"
+
+
+def test_a_failure_to_a_node_that_may_not_be_answered_is_none(proxy: ProxyService, nl: PeerNode) -> None:
+    request = received(proxy, nl)
+    with pytest.raises(PeerUnavailable):
+        proxy.refuse(request, AuthenticationFailed("status"), NOW + 3601)
+
+
+# -- the answer ------------------------------------------------------------------------------------------------------------
+
+
+def in_use(proxy: ProxyService, node: PeerNode, *methods: str) -> PeerInUse:
+    peer = proxy._peers.current(EntityId(node.entity_id), NOW)
+    return replace(peer, facts=replace(peer.facts, encryption_methods=methods))
+
+
+@pytest.mark.spec("eidas.md §4 Response")
+def test_the_answer_opens_at_its_node_and_nowhere_else(proxy: ProxyService, nl: PeerNode, lv: PeerNode) -> None:
+    answer = proxy.respond(released(received(proxy, nl)), in_use(proxy, nl), NOW)
+    found = opened(answer, nl)
+    assert found.response.response_id == "_response"
+    assert found.assertion is not None
+    assert found.assertion.assertion_id == "_assertion"
+    assert found.assertion.authentications[0].instant == NOW - 3
+    assert found.values("DateOfBirth") == ["1990-02-28"]
+    with pytest.raises(AssertionRejected) as refused:
+        lv.opened(dict(answer.fields), NODE.certificate)
+    assert refused.value.check == "decryption"
+
+
+@pytest.mark.parametrize(
+    ("methods", "used"),
+    [
+        ((), AES256_GCM),
+        ((AES128_GCM, AES256_GCM), AES128_GCM),
+        ((AES192_GCM,), AES192_GCM),
+        (("http://www.w3.org/2001/04/xmlenc#aes256-cbc", AES128_GCM), AES128_GCM),
+        (("http://www.w3.org/2001/04/xmlenc#aes256-cbc",), AES256_GCM),
+    ],
+)
+def test_the_node_s_own_order_of_methods_counts_as_far_as_the_profile_goes(
+    proxy: ProxyService, nl: PeerNode, methods: tuple[str, ...], used: str
+) -> None:
+    answer = proxy.respond(released(received(proxy, nl)), in_use(proxy, nl, *methods), NOW)
+    octets = base64.b64decode(dict(answer.fields)["SAMLResponse"])
+    assert f'Algorithm="{used}"'.encode() in octets
+    assert opened(answer, nl).assertion is not None
+
+
+def test_no_value_stands_in_the_answer_in_the_clear(proxy: ProxyService, nl: PeerNode) -> None:
+    answer = proxy.respond(released(received(proxy, nl)), in_use(proxy, nl), NOW)
+    octets = base64.b64decode(dict(answer.fields)["SAMLResponse"])
+    for value in (*SAID.values(), f"{LOA}high"):
+        assert value.encode() not in octets
