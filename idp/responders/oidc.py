@@ -39,7 +39,7 @@ ANSWER_PARAMETERS = frozenset(
 # Relying parties learn the same for a refusal of the citizen and of the policy (decisions.md 29)
 SENTENCES = {
     "access_denied": "The sign-in ended without anything being passed on.",
-    "temporarily_unavailable": "Nothing could be recorded, so nothing was passed on. Try again in a few minutes.",
+    "temporarily_unavailable": "Something is not available now, so nothing was passed on. Try again in a few minutes.",
     "unmet_authentication_requirements": "The citizen signed in below the level that was asked for.",
     "unauthorized_client": "The client or its purpose is registered no more.",
 }

@@ -256,15 +256,17 @@ class KnownNodes:
         raise PeerUnavailable(f"nothing of {entity_id} is valid")
 
 
-def connector_to(node: SendingNode, *others: SendingNode, **changes: object) -> EidasConnector:
-    """Our connector to a node; `changes` are fields of its registration."""
+def connector_to(
+    node: SendingNode, *others: SendingNode, unwrappers: Sequence[FileUnwrapper] = (), **changes: object
+) -> EidasConnector:
+    """Our connector to a node; `changes` are fields of its registration, `unwrappers` our keys, if other than usual."""
     provider = replace(node.provider, **changes)  # type: ignore[arg-type] # a test changes fields by their names
     return EidasConnector(
         provider=provider,
         entity_id=OURS,
         acs_url=ACS,
         signer=rsa_signer(0),
-        unwrappers=[ours()],
+        unwrappers=unwrappers or [ours()],
         peers=KnownNodes([node, *others]),
         country="NL",
         catalogue=STANDARD,

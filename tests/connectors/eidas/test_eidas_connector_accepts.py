@@ -1,8 +1,11 @@
 """Good answers of another country's node, odd ones included, and what of a person they offer."""
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lxml import etree
 
+from connectors.connector import Inbound
+from connectors.eidas import EidasConnector
 from connectors.eidas_checks import publishes
 from connectors.formats.eidas.address import write_address
 from connectors.formats.eidas.registry import CURRENT_FAMILY_NAME, NATURAL_PERSON
@@ -15,7 +18,8 @@ from connectors.signatures.xmlsign import sign_enveloped
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, AttributeName, Value
 from policies.authentication import Assertion
-from policies.errors import SignatureInvalid
+from policies.errors import AssertionRejected, SignatureInvalid
+from tests.connectors import crossing, forge
 from tests.connectors.eidas.node import (
     HIGH,
     LOW,
@@ -31,6 +35,7 @@ from tests.connectors.eidas.node import (
     ours,
     posted,
 )
+from tests.connectors.forge import SigningParty
 from tests.connectors.metadata.node import rsa_signer
 
 LEVELS = {level.label: level for level in LevelOfAssurance}
@@ -204,6 +209,31 @@ def test_an_assertion_may_be_signed_itself(node: SendingNode) -> None:
     inbound = posted(node.response(Answer(), encrypt(element, ours().certificate, EIDAS)))
     with pytest.raises(SignatureInvalid):
         connector_to(node).receive(inbound, expectation(), NOW)
+
+
+@pytest.mark.spec("eidas.md §7 signature algorithms")
+@pytest.mark.spec("eidas.md §7 RSA-OAEP")
+@pytest.mark.parametrize("bits", [256, 384, 512])
+def test_what_other_peoples_code_signs_and_encrypts_is_read(node: SendingNode, bits: int) -> None:
+    """Libxmlsec signs with RSASSA-PSS, pyca encrypts: no code of ours made the message's cryptography."""
+    finland, key = SendingNode(signer=rsa_signer(2)), rsa_signer(2)._private_key
+    party = SigningParty(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), rsa_signer(2).certificate)
+    plaintext = etree.tostring(finland.assertion(Answer()))
+    held = crossing.Encryption(plaintext=plaintext, hashes=(bits, bits), digest=crossing.DIGEST_URIS[bits]).element()
+    for mask in held.iter(f"{{{crossing.XENC11}}}MGF"):
+        mask.set("Algorithm", f"{crossing.XENC11}mgf1sha{bits}")
+    root = etree.fromstring(finland.response(Answer(signed=False), held))
+    forge.sign_element(root, "_response0001", party, crossing.by(crossing.PSS.format(bits)))
+    connector = connector_to(finland, unwrappers=[crossing.unwrapper(crossing.node("ours"))])
+    assert connector.receive(posted(etree.tostring(root)), expectation(), NOW).subject == "EE/NL/0001-äö"
+    assert _refused_by(connector_to(finland), posted(etree.tostring(root))) == "decryption", "the control: another key"
+    assert _refused_by(connector_to(node), posted(etree.tostring(root))) == "signature", "the control: another node"
+
+
+def _refused_by(connector: EidasConnector, inbound: Inbound) -> str:
+    with pytest.raises(AssertionRejected) as refusal:
+        connector.receive(inbound, expectation(), NOW)
+    return refusal.value.check
 
 
 @pytest.mark.spec("eidas.md §7 AES-GCM")
