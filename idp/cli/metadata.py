@@ -20,22 +20,17 @@ from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import Engine
 
 from connectors.fetch import Fetcher, FetchError
-from connectors.formats.eidas.metadata import PeerFacts, read_peer
+from connectors.formats.eidas.metadata import PeerFacts
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.grammar import written
 from connectors.metadata.peers import Held, PeerCopies, Peers, Pending
 from connectors.profiles import EIDAS
-from connectors.signatures.keys import prepared
-from connectors.signatures.shapes import METADATA
-from connectors.signatures.signed import UnsignedMessage
-from connectors.signatures.xmldsig import verify
 from idp.app import load_all, system_clock
 from idp.cli.console import problems, say
-from idp.crossing import METADATA_LIFE, about, known_peers, node_entity_id, receiving_metadata
-from idp.keys.folder import NODE_FILES, Keys, NodeKeys
+from idp.crossing import known_peers, node_entity_id
+from idp.keys.folder import NODE_FILES, Keys
 from idp.logs import configure_logs
-from idp.node.composition import proxy_here
-from idp.responders.eidas_metadata import proxy_metadata
+from idp.own_metadata import own_facts
 from idp.settings import SETTINGS_FILE, Settings
 from idp.store.engine import open_engine
 from idp.store.migrate import assert_current
@@ -205,8 +200,10 @@ def own(
     Example: ciconia metadata own --config city --certificate nl.pem
     """
     with _desk(config, as_json=as_json) as desk:
-        keys = _node_keys(desk)
-        facts, der = _own_facts(desk, keys, system_clock()), keys.metadata.certificate
+        facts = own_facts(desk.settings, desk.configuration, desk.keys, system_clock())
+        if facts is None or desk.keys.node is None:
+            raise _no_node_yet(desk)
+        der = desk.keys.node.metadata.certificate
     address, fingerprint = node_entity_id(desk.settings.issuer), sha256(der).hexdigest()
     if certificate is not None:
         _write_certificate(certificate, der)
@@ -221,41 +218,17 @@ def own(
         say(f"Wrote {certificate}: send it to the other operator, and read them its SHA-256 on another way.")
 
 
-def _node_keys(desk: _Desk) -> NodeKeys:
-    """Our keys as a node. Raises `Misconfigured` where this is none yet, with what is missing."""
+def _no_node_yet(desk: _Desk) -> Misconfigured:
+    """What is missing where we say nothing of ourselves as a node."""
     settings, fix = desk.settings, "write it, and start the server again."
     file = str(settings.folder / SETTINGS_FILE)
     what = "it is missing, and other countries' nodes ask for it."
     missing = [name for name in ("country", "organization") if not getattr(settings, name)]
     found = [Problem(file, 1, name, what, fix) for name in missing]
-    if found or desk.keys.node is None:
-        folder = str(settings.key_folder)
-        lost = Problem(folder, 0, "keys", f"{', '.join(NODE_FILES)} are missing.", "take them from a new `ciconia init`.")
-        raise Misconfigured((*found, lost) if desk.keys.node is None else tuple(found))
-    return desk.keys.node
-
-
-def _own_facts(desk: _Desk, keys: NodeKeys, now: int) -> PeerFacts:
-    """What our metadata says, read as another node reads it: so the digest is the one that its operator sees."""
-    settings, configuration = desk.settings, desk.configuration
-    if settings.role == "node" and settings.organization is not None:
-        octets = proxy_metadata(
-            now,
-            METADATA_LIFE,
-            here=proxy_here(settings.issuer),
-            country=settings.country,
-            organization=about(settings.organization),
-            keys=keys,
-            providers=tuple(configuration.providers.values()),
-            catalogue=configuration.catalogue,
-        )
-    else:
-        (served,) = receiving_metadata(settings, desk.keys).values()
-        octets = served(now)
-    message = verify(octets, [prepared(keys.metadata.public_key, EIDAS)], METADATA, EIDAS)
-    if isinstance(message, UnsignedMessage):
-        raise BrokerError("our own metadata is not signed")
-    return read_peer(message.signed, "proxy" if settings.role == "node" else "connector")
+    if desk.keys.node is None:
+        lost = f"{', '.join(NODE_FILES)} are missing."
+        found.append(Problem(str(settings.key_folder), 0, "keys", lost, "take them from a new `ciconia init`."))
+    return Misconfigured(tuple(found))
 
 
 @contextmanager
