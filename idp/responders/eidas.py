@@ -97,8 +97,8 @@ class ProxyService:
     def receive(self, inbound: Inbound, now: int) -> NodeRequest | Declined:
         """Judge a request. Who asks is whose key it is; the Issuer has to agree.
 
-        Raises `RequestRefused` where nobody vouches for it or it has no id to answer to, `PeerUnavailable` where its node
-        has no address.
+        Raises `PeerRequestRefused` where nobody vouches for it or it has no id to answer to, `PeerUnavailable` where its
+        node has no address.
         """
         signed, relay_state, node_id = verified_request(inbound, self._keys(now))
         node = self._nodes[node_id]

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from connectors.connector import Inbound
 from connectors.profiles import EIDAS
+from connectors.request_checks import PeerRequestRefused
 from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import from_post
 from connectors.signatures.redirect import verify_query
 from connectors.signatures.shapes import REQUEST
 from connectors.signatures.signed import Signed, UnsignedMessage
 from connectors.signatures.xmldsig import verify
-from policies.errors import AssertionRejected, RequestRefused, SignatureInvalid
+from policies.errors import AssertionRejected, SignatureInvalid
 from policies.parties import NodeId
 
 _FIELDS = frozenset({"SAMLRequest", "RelayState"})
@@ -20,19 +21,19 @@ def verified_request(inbound: Inbound, keys: Mapping[NodeId, Sequence[PinnedKey]
     """The signed octets, the RelayState beside them ("" where there is none), and the node whose key signed.
 
     `keys` are those of all registered nodes, as approved and in force now: nothing that a message says of its sender
-    chooses among them. Raises `RequestRefused`, which only a page may tell: nobody that we know vouches for the request.
+    chooses among them. Raises `PeerRequestRefused`, which only a page may tell: nobody that we know vouches for it.
     """
     every = list({key.key_id: key for of_node in keys.values() for key in of_node}.values())
     if not every:
-        raise _refused("keys", "no registered node has metadata that is approved and valid now")
+        raise PeerRequestRefused("keys", "no registered node has metadata that is approved and valid now")
     try:
         signed, relay_state = _by_redirect(inbound, every) if inbound.binding == "redirect" else _by_post(inbound, every)
     except AssertionRejected as error:
         hint = " Is the node registered in nodes/, and its metadata approved?" if error.check == "signature" else ""
-        raise _refused(error.check, f"{error.detail}.{hint}") from error
+        raise PeerRequestRefused(error.check, f"{error.detail}.{hint}") from error
     except Exception as error:  # noqa: BLE001 - the edge of judging: a surprise in a parser is a refusal, never a 500
         # Without the cause: a library's words may quote the message.
-        raise _refused("unforeseen", type(error).__name__) from None
+        raise PeerRequestRefused("unforeseen", type(error).__name__) from None
     sender = next(node for node, of_node in keys.items() if signed.key_id in {key.key_id for key in of_node})
     return signed, relay_state, sender
 
@@ -49,7 +50,3 @@ def _by_post(inbound: Inbound, keys: Sequence[PinnedKey]) -> tuple[Signed, str]:
     if isinstance(message, UnsignedMessage):
         raise SignatureInvalid("signature_missing", "a request that nobody signed")
     return message.signed, inbound.parameters.get("RelayState", "")
-
-
-def _refused(check: str, detail: str) -> RequestRefused:
-    return RequestRefused(f"{check}: {detail}", status=403)

@@ -1,11 +1,13 @@
 """Continue or cancel: once, in the browser that was informed, in time, and to a node that may still be answered."""
 
 from collections.abc import MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any  # structlog's own type of an event
 
 import pytest
 
 from idp.demo.citizens import HIGH, LOW, Citizen
+from idp.demo.loopback import client
 from tests.idp.endpoints.visitor import Answer
 from tests.idp.node.citizen import Browser
 from tests.idp.node.peer import LOA
@@ -75,6 +77,24 @@ def test_the_same_id_of_another_node_is_another_request(browser: Browser, stage:
     for peer in (stage.nl, stage.lv):
         page = browser.informed(peer=peer, request_id="_the-same-for-both")
         assert browser.decides(page).status == 200
+
+
+def test_of_many_decisions_at_once_one_kind_is_answered(browser: Browser, stage: NodeStage) -> None:
+    page = browser.informed()
+    jar, before = dict(browser.jar), stage.records
+    words = ["continue", "cancel"] * 4
+
+    def decides(word: str) -> Answer:
+        with client() as http:
+            return Browser(stage, dict(jar), http).decides(page, word)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(decides, words))
+    answered = {word for word, answer in zip(words, answers, strict=True) if answer.status == 200}
+    assert len(answered) == 1
+    assert {answer.status for answer in answers} == {200, 409}
+    assert len({browser.opened(one).response.response_id for one in answers if one.status == 200}) == 1
+    assert stage.records == before + 1
 
 
 # -- in this browser -------------------------------------------------------------------------------------------------------
