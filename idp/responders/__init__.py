@@ -1,1 +1,1 @@
-"""What we say to relying parties: one file a protocol."""
+"""What we say to relying parties, and to other countries' nodes: one file a protocol."""
