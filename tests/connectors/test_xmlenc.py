@@ -321,6 +321,10 @@ def test_a_response_has_one_encrypted_assertion_as_its_child_and_none_in_the_cle
     assert check_of(response(edit=plain)) == "plain_assertion"
     assert check_of(response(good(), edit=within)) == "plain_assertion"
     assert check_of(response(good(), edit=hidden)) == "structure"
+    for edit in (plain, within, hidden):
+        # The verification refuses it by itself, before anybody opens anything
+        with pytest.raises(AssertionRejected):
+            outer(response(good(), edit=edit))
     assert check_of(response(good(), edit=signature_within)) == "signature_place"
     assert check_of(response(good(), edit=same_id)) == "duplicate_id"
 
