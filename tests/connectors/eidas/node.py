@@ -256,18 +256,23 @@ class KnownNodes:
         raise PeerUnavailable(f"nothing of {entity_id} is valid")
 
 
-def connector_to(
-    node: SendingNode, *others: SendingNode, unwrappers: Sequence[FileUnwrapper] = (), **changes: object
-) -> EidasConnector:
-    """Our connector to a node; `changes` are fields of its registration, `unwrappers` our keys, if other than usual."""
+def connector_to(node: SendingNode, *others: SendingNode, **changes: object) -> EidasConnector:
+    """Our connector to a node; `changes` are fields of its registration."""
     provider = replace(node.provider, **changes)  # type: ignore[arg-type] # a test changes fields by their names
+    return connector_opening(provider, [ours()], node, *others)
+
+
+def connector_opening(
+    provider: IdentityProvider, unwrappers: Sequence[FileUnwrapper], *nodes: SendingNode
+) -> EidasConnector:
+    """Our connector for a registration, which knows these nodes and decrypts with these keys."""
     return EidasConnector(
         provider=provider,
         entity_id=OURS,
         acs_url=ACS,
         signer=rsa_signer(0),
-        unwrappers=unwrappers or [ours()],
-        peers=KnownNodes([node, *others]),
+        unwrappers=unwrappers,
+        peers=KnownNodes(list(nodes)),
         country="NL",
         catalogue=STANDARD,
     )

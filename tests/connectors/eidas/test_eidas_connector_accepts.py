@@ -30,6 +30,7 @@ from tests.connectors.eidas.node import (
     SUBSTANTIAL,
     Answer,
     SendingNode,
+    connector_opening,
     connector_to,
     expectation,
     ours,
@@ -224,7 +225,7 @@ def test_what_other_peoples_code_signs_and_encrypts_is_read(node: SendingNode, b
         mask.set("Algorithm", f"{crossing.XENC11}mgf1sha{bits}")
     root = etree.fromstring(finland.response(Answer(signed=False), held))
     forge.sign_element(root, "_response0001", party, crossing.by(crossing.PSS.format(bits)))
-    connector = connector_to(finland, unwrappers=[crossing.unwrapper(crossing.node("ours"))])
+    connector = connector_opening(finland.provider, [crossing.unwrapper(crossing.node("ours"))], finland)
     assert connector.receive(posted(etree.tostring(root)), expectation(), NOW).subject == "EE/NL/0001-äö"
     assert _refused_by(connector_to(finland), posted(etree.tostring(root))) == "decryption", "the control: another key"
     assert _refused_by(connector_to(node), posted(etree.tostring(root))) == "signature", "the control: another node"
