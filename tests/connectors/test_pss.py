@@ -157,6 +157,8 @@ def test_an_ecdsa_signature_is_r_and_s_of_the_curves_length(bits: int) -> None:
     for wrong in (
         der,
         made + b"\0",
+        # The same two numbers, spelled longer
+        made[:size] + b"\0" + made[size:],
         b"\0" + made,
         b"\0" + made[:size] + b"\0" + made[size:],
         made[:-1],
