@@ -47,6 +47,7 @@ class PeerRequestRefused(RequestRefused):
     `saml_status` and `saml_sub_status` are the codes to answer with; the second may be empty.
     """
 
+    code = "node_request_refused"
     public = "The node of the country that asks made a request that we cannot accept. Its operator can mend this."
 
     def __init__(self, check: str, detail: str, *, saml_status: str = REQUESTER, saml_sub_status: str = "") -> None:

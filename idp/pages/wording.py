@@ -30,12 +30,14 @@ class Move(StrEnum):
     SERVICE = "service"
     PROVIDER = "provider"
     OPERATOR = "operator"
+    NODE = "node"
 
 
 # Every code that has a page, and whose move it is. Codes of `policies.errors`, then those that the endpoints give.
 MOVES: Mapping[str, Move] = {
     "internal": Move.OPERATOR,
     "request_refused": Move.SERVICE,
+    "node_request_refused": Move.NODE,
     "assertion_rejected": Move.PROVIDER,
     "signature_invalid": Move.PROVIDER,
     "assurance_too_low": Move.CITIZEN,
