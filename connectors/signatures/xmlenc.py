@@ -25,6 +25,7 @@ decrypting library follows what the message says. AES-GCM of pyca has tags of 16
 
 import base64
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -54,6 +55,8 @@ ENCRYPTED_ASSERTION = saml("EncryptedAssertion")
 
 # NIST SP 800-38D §5.2.1.1 and XML Encryption 1.1 §5.2.4: an IV of 96 bits, a tag of 128
 IV_OCTETS, TAG_OCTETS = 12, 16
+# More than there are countries; certificates of theirs that ended make room for all
+MAX_RECIPIENTS = 64
 _KEY_OCTETS: Mapping[str, int] = {profiles.AES128_GCM: 16, profiles.AES192_GCM: 24, profiles.AES256_GCM: 32}
 _TRANSFORMS = {
     profiles.AES128_GCM: xmlsec.constants.TransformAes128Gcm,
@@ -87,6 +90,25 @@ class _Encrypted:
     iv: bytes = field(repr=False)
     ciphertext: bytes = field(repr=False)
 
+
+class _Recipients(threading.local):
+    """A keys manager for each recipient, a set of them for each thread: making one costs ten times the encryption."""
+
+    def __init__(self) -> None:
+        self._managers: dict[bytes, xmlsec.KeysManager] = {}
+
+    def manager(self, certificate: bytes) -> xmlsec.KeysManager:
+        """The manager that holds the key of this certificate (DER), and no other."""
+        if certificate not in self._managers:
+            if len(self._managers) >= MAX_RECIPIENTS:
+                self._managers.clear()
+            made = xmlsec.KeysManager()
+            made.add_key(xmlsec.Key.from_memory(certificate, xmlsec.constants.KeyDataFormatCertDer))
+            self._managers[certificate] = made
+        return self._managers[certificate]
+
+
+_recipients = _Recipients()
 
 # -- ours ------------------------------------------------------------------------------------------------------------------
 
@@ -130,9 +152,7 @@ def _encrypted(holder: Element, plaintext: bytes, certificate: bytes, content: s
     method.set("Algorithm", profiles.RSA_OAEP)
     etree.SubElement(method, f"{{{DS}}}DigestMethod").set("Algorithm", profiles.SHA256)
     etree.SubElement(method, f"{{{XENC11}}}MGF", nsmap={"xenc11": XENC11}).set("Algorithm", profiles.MGF1_SHA256)
-    recipient = xmlsec.KeysManager()
-    recipient.add_key(xmlsec.Key.from_memory(certificate, xmlsec.constants.KeyDataFormatCertDer))
-    context = xmlsec.EncryptionContext(recipient)
+    context = xmlsec.EncryptionContext(_recipients.manager(certificate))
     bits = 8 * _KEY_OCTETS[content]
     context.key = xmlsec.Key.generate(xmlsec.constants.KeyDataAes, bits, xmlsec.constants.KeyDataTypeSession)
     try:

@@ -587,6 +587,20 @@ def test_two_encryptions_of_one_assertion_have_nothing_in_common() -> None:
     assert base64.b64decode(texts[0][1])[:12] != base64.b64decode(texts[1][1])[:12]
 
 
+@pytest.mark.parametrize("room", [1, 64])
+def test_each_recipient_opens_its_own_and_nobody_elses(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.signatures.xmlenc.MAX_RECIPIENTS", room)
+    element = etree.fromstring(assertion())
+    for name in ("another", "ours", "another", "ours"):
+        wrapped = base64.b64decode(part(encrypt(element, node(name).certificate, EIDAS), "CipherValue").text or "")
+        for reader in ("another", "ours"):
+            try:
+                key = private(reader).decrypt(wrapped, OAEP(MGF1(SHA256()), SHA256(), None))
+            except ValueError:
+                key = b""
+            assert (len(key) == 32) == (reader == name)
+
+
 def test_an_encryption_that_fails_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.signatures.xmlenc._KEY_OCTETS", {AES256_GCM: 16})
     with pytest.raises(BrokerError, match="did not encrypt") as error:
