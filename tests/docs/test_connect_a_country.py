@@ -1,0 +1,160 @@
+"""docs/connect-a-country.md, followed by two operators who have nothing else: a country is connected, a login crosses."""
+
+import hashlib
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from idp.app import load_all
+from idp.demo.browser import Browser, Page
+from idp.demo.city import City, services
+from idp.demo.playing import Playing
+from idp.demo.scene import bound
+from idp.keys.file import create_token_key, load_signer
+from policies.assurance import LevelOfAssurance
+from policies.parties import ProviderId
+from tests.docs.operators import ISSUERS, Block, Operators, blocks_of, copied
+
+BLOCKS = blocks_of(Path(__file__).parents[2] / "docs" / "connect-a-country.md")
+SECRET = "made up for this test"
+MAKING, STARTING, APPROVING = "1. Make a node", "4. Start both", "5. Approve what the metadata says"
+SETTING_UP = (MAKING, "2. Give the other side what it must trust", "3. Register the other side")
+LEVELS, NEW_KEY, TAKEN_OUT = "Levels", "Change a key", "Take a country out"
+DECISION = "//form[.//*[@name='decided']]"
+
+
+@pytest.fixture
+def operators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operators]:
+    monkeypatch.chdir(tmp_path)
+    both = Operators(tmp_path)
+    yield both
+    both.close()
+
+
+@pytest.fixture
+def city(operators: Operators, tmp_path: Path) -> Iterator[City]:
+    """A city with a service. What it needs of the receiving node is no matter of the page: see `register`."""
+    listening = bound(0)
+    create_token_key(tmp_path / "fares.pem", "ES256")
+    base = f"http://storkhaven.localhost:{listening.getsockname()[1]}"
+    known = services(base, {"parking": SECRET, "budget": SECRET}, load_signer(tmp_path / "fares.pem"))
+    made, playing = City(base=base, issuer=operators.words[ISSUERS["receiving"]], services=known), Playing()
+    playing.thread("city", made.app(), listening)
+    yield made
+    playing.close()
+    listening.close()
+    made.close()
+
+
+def follow(operators: Operators, *sections: str) -> None:
+    for section in sections:
+        for block in BLOCKS:
+            if block.section == section:
+                operators.follow(block)
+
+
+def register(city: City, folder: Path) -> None:
+    """The city's service at the receiving node, as the demo has it."""
+    words = {"@CITY@": city.base, "@PARKING_SECRET_SHA256@": hashlib.sha256(SECRET.encode()).hexdigest()}
+    for name in ("parties/parking.toml", "purposes/resident-parking.toml"):
+        text = resources.files("idp.demo").joinpath("receiving", name).read_text(encoding="utf-8")
+        for word, value in words.items():
+            text = text.replace(word, value)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def picker(browser: Browser, city: City) -> Page:
+    page = browser.get(f"{city.base}/parking/login")
+    assert page.status == 200, page.text
+    return page
+
+
+def countries(page: Page) -> list[str]:
+    """Those that can be chosen."""
+    found = page.tree.xpath("//ul[@class='countries']//a//*[@class='country']/text()")
+    assert isinstance(found, list)
+    return [str(name) for name in found]
+
+
+def log_in(operators: Operators, city: City) -> dict[str, object]:
+    """One citizen's way there and back; what the service was told in the end."""
+    issuer = operators.words[ISSUERS["receiving"]]
+    with Browser() as browser:
+        chosen = picker(browser, city).link("//a[contains(@href, '/at/ee')]")
+        page = browser.get(chosen, origin=issuer)
+        for fields, form in (({"citizen": "mari"}, "//form"), ({}, "//form"), ({"choice": "continue"}, DECISION)):
+            assert page.status == 200, page.text
+            page = browser.submit(page, fields, form)
+        question = browser.submit(page, {})
+        assert question.status == 200, question.text
+        leaving = browser.submit(question, {"choice": "approve"}, DECISION)
+        end = browser.get(
+            leaving.link("//main//a[contains(@href, 'code=')]"), origin=issuer, accept="application/json"
+        ).json()
+    token, userinfo = end["id_token"], end["userinfo"]
+    assert isinstance(token, dict)
+    assert isinstance(userinfo, dict)
+    return {**token, **userinfo}
+
+
+def until_they_know_each_other(operators: Operators) -> None:
+    operators.until_in_use("receiving", operators.told("sending"))
+    operators.until_in_use("sending", operators.told("receiving"))
+
+
+@pytest.mark.slow
+@pytest.mark.spec("decisions.md 30; eidas.md §6 additions wait")
+def test_whoever_follows_the_page_alone_connects_a_country_changes_a_key_and_takes_it_out(
+    operators: Operators, city: City, tmp_path: Path
+) -> None:
+    follow(operators, *SETTING_UP)
+    register(city, tmp_path / "receiving")
+    follow(operators, STARTING)
+    with Browser() as browser:
+        assert countries(picker(browser, city)) == []
+
+    follow(operators, APPROVING)
+    assert "What is approved of it can be used." in operators.printed[-1]
+    until_they_know_each_other(operators)
+    with Browser() as browser:
+        assert countries(picker(browser, city)) == ["Estonia"]
+    told = log_in(operators, city)
+    assert told["acr"] == "http://eidas.europa.eu/LoA/high"
+    assert (told["age_over_18"], "birthdate" in told, "family_name" in told) == (True, False, False)
+
+    before = operators.told("sending")
+    follow(operators, NEW_KEY)
+    assert operators.told("sending") != before
+    until_they_know_each_other(operators)
+    assert log_in(operators, city)["sub"] == told["sub"]
+
+    follow(operators, TAKEN_OUT)
+    with Browser() as browser:
+        assert countries(picker(browser, city)) == []
+
+
+@pytest.mark.slow
+def test_the_table_of_levels_on_the_page_is_one_that_loads(operators: Operators, tmp_path: Path) -> None:
+    follow(operators, *SETTING_UP, LEVELS)
+    _, configuration, _ = load_all(copied("receiving", tmp_path / "tried"))
+    levels = configuration.providers[ProviderId("ee")].assurance
+    assert set(levels.values()) == {LevelOfAssurance.LOW, LevelOfAssurance.SUBSTANTIAL}
+
+
+def test_every_section_with_something_to_do_is_done_by_a_test() -> None:
+    assert list(dict.fromkeys(block.section for block in BLOCKS)) == [
+        *SETTING_UP,
+        STARTING,
+        APPROVING,
+        LEVELS,
+        NEW_KEY,
+        TAKEN_OUT,
+    ]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.text.splitlines()[0])
+def test_a_block_is_commands_or_a_file_that_it_names(block: Block) -> None:
+    assert block.language in {"console", "toml"}
+    assert block.commands if block.language == "console" else block.file
