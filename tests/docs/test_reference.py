@@ -1,0 +1,92 @@
+"""docs/reference.md names what there is: every command, setting, address, cookie, reason and figure of a profile."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from connectors.profiles import EIDAS, SAML2INT
+from idp.cli import app
+from idp.endpoints.logins import STATE, STRICT
+from idp.endpoints.picker import REMEMBERED
+from idp.pages.wording import MOVES
+from idp.settings import Organization, Settings
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+ROUTE = re.compile(r"routes\.(?:get|post|api_route)\(\"([^\"]+)\"")
+
+
+def section(title: str) -> str:
+    """What stands under a heading."""
+    found = re.search(rf"^##+ {re.escape(title)}\n(.*?)(?=^##|\Z)", REFERENCE, flags=re.MULTILINE | re.DOTALL)
+    assert found, title
+    return found[1]
+
+
+def row(of: str, first: str) -> str:
+    """The row of a table that begins with this cell."""
+    (found,) = (line for line in section(of).splitlines() if line.startswith(f"| {first} |"))
+    return found
+
+
+def commands() -> list[str]:
+    group = typer.main.get_command(app)
+    found = []
+    for name, command in getattr(group, "commands", {}).items():
+        inner = getattr(command, "commands", {})
+        found += [f"{name} {one}" for one in inner] or [name]
+    return found
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_has_a_row(command: str) -> None:
+    assert f"| `ciconia {command} " in section("Commands")
+
+
+@pytest.mark.parametrize("name", [*(set(Settings.model_fields) - {"folder", "organization"}), *Organization.model_fields])
+def test_every_setting_has_a_row(name: str) -> None:
+    assert f"`{name}`" in section("ciconia.toml: settings")
+
+
+@pytest.mark.parametrize(
+    ("key", "default"),
+    [
+        ("`listen`", Settings.model_fields["listen"].default),
+        ("`probe_seconds`", str(int(Settings.model_fields["probe_seconds"].default))),
+        ("`checkpoint_seconds`", str(int(Settings.model_fields["checkpoint_seconds"].default))),
+        ("`role`", Settings.model_fields["role"].default),
+    ],
+)
+def test_the_defaults_are_those_of_the_code(key: str, default: str) -> None:
+    assert default in row("ciconia.toml: settings", key).rsplit("|", 2)[1]
+
+
+def test_every_address_of_ours_is_listed() -> None:
+    sources = (ROOT / "idp" / "endpoints").glob("*.py")
+    served = {address for source in sources for address in ROUTE.findall(source.read_text(encoding="utf-8"))}
+    assert served
+    assert not [address for address in served if f"`{address}`" not in section("Endpoints")]
+
+
+def test_every_cookie_is_listed() -> None:
+    for name in (f"{STATE}<login>", f"{STRICT}<login>", REMEMBERED):
+        assert row("Cookies", f"`{name}`")
+
+
+@pytest.mark.parametrize("code", sorted(MOVES))
+def test_every_error_code_is_listed(code: str) -> None:
+    assert f"`{code}`" in section("Error codes on pages")
+
+
+@pytest.mark.parametrize(
+    ("of", "figures"),
+    [
+        ("clocks may differ by", [f"{SAML2INT.skew} s", f"{EIDAS.skew} s"]),
+        ("a message is taken for", [f"{SAML2INT.max_age} s", f"{EIDAS.max_age} s"]),
+        ("RSA keys", [f"{SAML2INT.minimum_rsa_bits} bits or more", f"{EIDAS.minimum_rsa_bits} bits or more"]),
+    ],
+)
+def test_the_figures_of_the_profiles_are_those_of_the_code(of: str, figures: list[str]) -> None:
+    assert [cell.strip() for cell in row("Profiles of messages", of).split("|")[2:4]] == figures
