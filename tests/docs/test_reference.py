@@ -12,6 +12,7 @@ from idp.endpoints.logins import STATE, STRICT
 from idp.endpoints.picker import REMEMBERED
 from idp.pages.wording import MOVES
 from idp.settings import Organization, Settings
+from policies.release import Reason
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
@@ -73,6 +74,11 @@ def test_every_address_of_ours_is_listed() -> None:
 def test_every_cookie_is_listed() -> None:
     for name in (f"{STATE}<login>", f"{STRICT}<login>", REMEMBERED):
         assert row("Cookies", f"`{name}`")
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_has_a_row(reason: Reason) -> None:
+    assert row("Reasons", f"`{reason}`")
 
 
 @pytest.mark.parametrize("code", sorted(MOVES))
