@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from idp.demo.border import Border
 from idp.demo.scene import Scene
 from tests.e2e.browser import launch
 from tests.e2e.gallery_server import Gallery, serve
@@ -27,6 +28,15 @@ def shown() -> Iterator[Gallery]:
 @pytest.fixture(scope="session")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     playing = Scene(tmp_path_factory.mktemp("scene"), fixed=False)
+    playing.open()
+    yield playing
+    playing.close()
+
+
+@pytest.fixture(scope="session")
+def border(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Border]:
+    """The way across a border, each node in a process of its own: one may be killed, and must be started again."""
+    playing = Border(tmp_path_factory.mktemp("border") / "border", fixed=False, processes=True)
     playing.open()
     yield playing
     playing.close()

@@ -1,0 +1,367 @@
+"""Logins across the border in Chromium: two countries, both nodes and the city, over HTTP, with scripts and without."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect
+
+from idp.demo.border import Border
+from tests.e2e import crossing
+from tests.e2e.browser import PATIENCE_MS, THEMES, another_tab, focused, overflow, violations, window
+from tests.e2e.crossing import APPROVE, BULGARIA, CANCEL, ESTONIA, POSTS, PROCEED
+
+pytestmark = pytest.mark.peer
+
+with_and_without_scripts = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+from_both = pytest.mark.parametrize("country", [ESTONIA, BULGARIA], ids=["Estonia", "Bulgaria"])
+ENDED = re.compile("already|ended|another browser")
+
+
+def _refused(page: Page) -> None:
+    """A page of a node that says that this does not go on."""
+    expect(page.locator("h1")).to_have_text(ENDED, timeout=PATIENCE_MS)
+
+
+@pytest.mark.spec("issue 3 item 6; decisions.md 18")
+@from_both
+@with_and_without_scripts
+def test_a_citizen_is_informed_at_home_and_asked_abroad(
+    chromium: Browser, border: Border, country: str, *, scripts: bool
+) -> None:
+    before = crossing.records(border)
+    with window(chromium, scripts=scripts) as opened:
+        page = opened.page
+        crossing.informed(border, page, country, scripts=scripts)
+        told = page.inner_text("main")
+        assert "Netherlands" in page.inner_text("h1")
+        assert "A public service" in told
+        assert "not checked by us" in told
+        mine = {
+            ESTONIA: ("Maasikas", "Mari", "1990", "mari.maasikas@post.example", "Canal Street 12", "EE/NL/", "high"),
+            BULGARIA: ("Иванова", "Ivanova", "Ивана", "Ivana", "1985", "Rope Walk 7", "BG/NL/", "substantial"),
+        }
+        assert [value for value in mine[country] if value not in told] == []
+        crossing.on(page, scripts=scripts)
+        crossing.seen(page.locator(APPROVE))
+        assert "What stays at this node" in page.inner_text("main")
+        page.click(APPROVE)
+        got = crossing.at_city(border, page, "You are signed in")
+        assert opened.complaints == []
+    assert "age_over_18" in got
+    assert not re.search(r"1990|1985|Maasikas|Иванова|Ivanova|post\.example|NL/", got)
+    assert crossing.new_records(border, before) == {"broker": 1, country: 1}
+
+
+@from_both
+def test_the_keyboard_alone_crosses_the_border(chromium: Browser, border: Border, country: str) -> None:
+    with window(chromium, scripts=False) as opened:
+        page = opened.page
+        crossing.informed(border, page, country, scripts=False)
+        for answer in ("button continue", "button cancel"):
+            page.keyboard.press("Tab")
+            assert focused(page) == answer
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Enter")
+        crossing.seen(page.locator(POSTS))
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        crossing.seen(page.locator(APPROVE))
+        assert opened.complaints == []
+
+
+@with_and_without_scripts
+@from_both
+def test_who_cancels_at_home_comes_back_through_the_receiving_node(
+    chromium: Browser, border: Border, country: str, *, scripts: bool
+) -> None:
+    with window(chromium, scripts=scripts) as opened:
+        page = opened.page
+        crossing.informed(border, page, country, scripts=scripts)
+        page.click(CANCEL)
+        if not scripts:
+            crossing.said(page, "Netherlands was sent nothing about you")
+            assert page.url.startswith(border.nodes[country])
+            page.click(POSTS)
+        page.wait_for_url(f"{border.issuer}/eidas/acs")
+        expect(page.locator("h1")).to_have_text("You were not signed in")
+        page.click("main a.button")
+        crossing.at_city(border, page, "the broker said: access_denied")
+        assert opened.complaints == []
+
+
+@pytest.mark.parametrize("choice", ["refuse", "cancel"])
+def test_who_says_no_abroad_comes_back_to_the_city(chromium: Browser, border: Border, choice: str) -> None:
+    with window(chromium) as opened:
+        crossing.asked(border, opened.page)
+        opened.page.click(f"button[value={choice}]")
+        crossing.at_city(border, opened.page, "the broker said: access_denied")
+        assert opened.complaints == []
+
+
+@pytest.mark.parametrize(("country", "citizen"), [(ESTONIA, "toomas"), (BULGARIA, "petar")])
+@with_and_without_scripts
+def test_both_nodes_say_that_a_sign_in_is_too_weak(
+    chromium: Browser, border: Border, country: str, citizen: str, *, scripts: bool
+) -> None:
+    before = crossing.records(border)
+    with window(chromium, scripts=scripts) as opened:
+        page = opened.page
+        crossing.to_picker(border, page)
+        crossing.to_sign_in(border, page, country, scripts=scripts)
+        crossing.to_informed(page, citizen, scripts=scripts)
+        for node in (border.nodes[country], border.issuer):
+            page.wait_for_url(f"{node}/**")
+            expect(page.locator("h1")).to_have_text("A stronger sign-in is needed")
+            page.click("main form button, main a.button")
+        crossing.at_city(border, page, "the broker said: unmet_authentication_requirements")
+        assert opened.complaints == []
+    assert crossing.new_records(border, before) == {}
+
+
+def test_a_reload_of_any_page_asks_again_and_records_once(chromium: Browser, border: Border) -> None:
+    before = crossing.records(border)
+    with window(chromium, scripts=False) as opened:
+        page = opened.page
+        crossing.to_picker(border, page)
+        page.reload()
+        crossing.seen(page.locator("nav"))
+        page.click("nav a[href*='/at/bg']")
+        crossing.seen(page.locator(POSTS))
+        page.reload()
+        crossing.seen(page.locator(POSTS))
+        page.click(POSTS)
+        crossing.seen(page.locator("button[value=ivana]"))
+        page.reload()
+        crossing.to_informed(page, "ivana", scripts=False)
+        page.reload()
+        crossing.seen(page.locator(PROCEED))
+        page.click(PROCEED)
+        crossing.seen(page.locator(POSTS))
+        first = crossing.response_id(page)
+        page.reload()
+        crossing.seen(page.locator(POSTS))
+        assert crossing.response_id(page) == first
+        page.click(POSTS)
+        crossing.seen(page.locator(APPROVE))
+        page.reload()
+        crossing.seen(page.locator(APPROVE))
+        page.click(APPROVE)
+        crossing.at_city(border, page, "You are signed in")
+        assert opened.complaints == []
+    assert crossing.new_records(border, before) == {"broker": 1, BULGARIA: 1}
+
+
+@pytest.mark.spec("decisions.md 1; decisions.md 8")
+@with_and_without_scripts
+def test_back_at_any_page_gives_the_same_answer_or_says_why_not(
+    chromium: Browser, border: Border, *, scripts: bool
+) -> None:
+    before = crossing.records(border)
+    with window(chromium, scripts=scripts) as opened:
+        page = opened.page
+        crossing.to_picker(border, page)
+        crossing.to_sign_in(border, page, scripts=scripts)
+        page.go_back()
+        crossing.seen(page.locator("nav"))
+        crossing.to_sign_in(border, page, scripts=scripts)
+        crossing.to_informed(page, "mari", scripts=scripts)
+        page.go_back()
+        crossing.again(page, "forward")
+        crossing.seen(page.locator(PROCEED))
+        crossing.on(page, scripts=scripts)
+        crossing.seen(page.locator(APPROVE))
+        # The decision's own page, or where its script replaced that in the history, the page that informed
+        crossing.again(page, "back")
+        if scripts:
+            _refused(page)
+            crossing.again(page, "forward")
+        else:
+            crossing.seen(page.locator(POSTS))
+            page.click(POSTS)
+        crossing.seen(page.locator(APPROVE))
+        assert crossing.new_records(border, before) == {ESTONIA: 1}
+        page.click(APPROVE)
+        crossing.at_city(border, page, "You are signed in")
+    assert crossing.new_records(border, before) == {"broker": 1, ESTONIA: 1}
+
+
+@pytest.mark.spec("decisions.md 1; decisions.md 8")
+@pytest.mark.parametrize("first", ["continue", "cancel"])
+def test_a_kept_form_gives_the_same_answer_and_never_another(chromium: Browser, border: Border, first: str) -> None:
+    before = crossing.records(border)
+    with window(chromium, scripts=False) as opened:
+        page = opened.page
+        crossing.informed(border, page, scripts=False)
+        form, origin = page.evaluate("() => [document.querySelector('form').outerHTML, location.origin]")
+        answers = []
+        for choice in (first, first, "cancel" if first == "continue" else "continue"):
+            page.click(f"button[value={choice}]")
+            expect(page.locator(PROCEED)).to_have_count(0)
+            if choice == first:
+                answers.append(crossing.response_id(page))
+            else:
+                _refused(page)
+            page.goto(f"{origin}/nowhere")
+            page.evaluate("form => { document.querySelector('main').innerHTML = form }", form)
+        assert answers[0] == answers[1]
+    assert crossing.new_records(border, before) == {ESTONIA: 1}
+
+
+@pytest.mark.spec("issue: two tabs at once work")
+@from_both
+def test_two_tabs_cross_at_once(chromium: Browser, border: Border, country: str) -> None:
+    with window(chromium) as opened:
+        one, other = opened.page, another_tab(opened)
+        crossing.informed(border, one)
+        crossing.informed(border, other, country, service="budget")
+        crossing.on(one)
+        crossing.on(other)
+        for page, claim in ((other, "age_over_16"), (one, "age_over_18")):
+            crossing.seen(page.locator(APPROVE))
+            page.click(APPROVE)
+            assert claim in crossing.at_city(border, page, "You are signed in")
+        assert opened.complaints == []
+
+
+@contextmanager
+def _sent(page: Page) -> Iterator[list[Request]]:
+    """All that the window itself asks for."""
+    found: list[Request] = []
+    page.on("request", lambda request: found.append(request) if request.is_navigation_request() else None)
+    yield found
+
+
+def _cookies(request: Request) -> str:
+    """Which kinds of our login cookies went along: `l` the login's, `a` the decision's."""
+    return "".join(sorted(set(re.findall(r"__Host-([al])-", request.all_headers().get("cookie", "")))))
+
+
+@pytest.mark.spec("decisions.md 3; decisions.md 6")
+def test_a_decisions_cookie_never_crosses_sites_and_a_logins_does_only_with_an_answer(
+    chromium: Browser, border: Border
+) -> None:
+    with window(chromium) as opened:
+        page, home = opened.page, border.nodes[BULGARIA]
+        # A first login leaves both nodes' Strict cookies behind for a minute
+        crossing.asked(border, page, BULGARIA)
+        with _sent(page) as sent:
+            crossing.to_picker(border, page)
+            new = {one["name"]: one["sameSite"] for one in opened.context.cookies(border.issuer)}
+            assert sorted(side for name, side in new.items() if name.startswith("__Host-l-")) == ["Lax", "None"]
+            crossing.to_sign_in(border, page, BULGARIA)
+            crossing.to_informed(page, "ivana")
+            crossing.on(page)
+            crossing.seen(page.locator(APPROVE))
+            went = {(one.method, one.url.partition("?")[0]): _cookies(one) for one in sent}
+            for site in (home, border.issuer):
+                kept = {
+                    one["name"][:8]: (one["sameSite"], one["secure"], one["httpOnly"])
+                    for one in opened.context.cookies(site)
+                }
+                assert kept["__Host-a"] == ("Strict", True, True)
+                assert kept.get("__Host-l", ("None", True, True)) == ("None", True, True)
+    # Who asks brings nothing of this node's; its identity provider's answer finds the login alone
+    assert went["POST", f"{home}/eidas/sso"] == ""
+    assert went["POST", f"{home}/saml/acs"] == "l"
+    assert went["POST", f"{border.issuer}/eidas/acs"] == "l"
+    assert [cookies for (_, url), cookies in went.items() if url.startswith(home) and url.endswith("/decision")] == ["al"]
+
+
+@pytest.mark.spec("decisions.md 6")
+def test_neither_a_request_nor_the_page_that_informs_opens_in_a_frame(chromium: Browser, border: Border) -> None:
+    with window(chromium, scripts=False) as opened:
+        page, home = opened.page, border.nodes[ESTONIA]
+        frame = "name => document.body.insertAdjacentHTML('beforeend', `<iframe name=${name}></iframe>`)"
+        with _sent(page) as sent:
+            crossing.to_picker(border, page)
+            crossing.to_sign_in(border, page)
+        asked = next(one.url for one in sent if one.url.startswith(f"{home}/eidas/sso"))
+        page.click("button[value=mari]")
+        crossing.seen(page.locator("text=Continue"))
+        before = opened.context.cookies(home)
+        page.evaluate(frame, "first")
+        with page.expect_response(lambda answer: answer.url == asked) as refused:
+            page.evaluate("url => { document.querySelector('iframe').src = url }", asked)
+        assert refused.value.status == 403
+        page.evaluate(frame, "second")
+        page.evaluate("() => { document.forms[0].target = 'second' }")
+        with page.expect_response(f"{home}/saml/acs") as refused:
+            page.click("text=Continue", no_wait_after=True)
+        assert refused.value.status == 403
+        assert refused.value.all_headers()["x-frame-options"] == "DENY"
+        assert opened.context.cookies(home) == before
+        # Nothing was spent: the same answer is taken at the top of a window
+        page.evaluate("() => { document.forms[0].target = '' }")
+        page.click("text=Continue")
+        crossing.seen(page.locator(PROCEED))
+        assert [said for said in opened.complaints if "frame" not in said.lower()] == []
+
+
+@pytest.mark.spec("decisions.md 9")
+def test_a_national_answer_in_another_browser_goes_nowhere(chromium: Browser, border: Border) -> None:
+    with window(chromium) as opened, window(chromium) as stranger:
+        crossing.to_picker(border, opened.page)
+        crossing.to_sign_in(border, opened.page)
+        stranger.page.goto(opened.page.url)
+        stranger.page.click("button[value=mari]")
+        _refused(stranger.page)
+        assert stranger.page.locator(PROCEED).count() == 0
+
+
+@pytest.mark.spec("decisions.md 7")
+def test_a_page_of_another_site_cannot_continue(chromium: Browser, border: Border) -> None:
+    before = crossing.records(border)
+    with window(chromium) as opened:
+        page = opened.page
+        crossing.informed(border, page)
+        form = page.evaluate("() => document.querySelector('form').outerHTML")
+        action = border.nodes[ESTONIA] + str(page.get_attribute("form", "action"))
+        page.goto(f"{border.city_base}/")
+        page.evaluate("form => { document.querySelector('main').innerHTML = form }", form)
+        page.evaluate("action => { document.querySelector('form').action = action }", action)
+        with page.expect_response(action) as answer:
+            page.click(PROCEED)
+        assert answer.value.status == 403
+    assert crossing.new_records(border, before) == {}
+
+
+@pytest.mark.spec("WCAG 2.2 AA, and 1.4.6 of AAA; WCAG 2.2, 1.4.10")
+@pytest.mark.parametrize("locale", ["en", "et-EE", "zh-CN"])
+def test_the_live_pages_of_both_nodes_are_for_everybody(chromium: Browser, border: Border, locale: str) -> None:
+    with window(chromium, locale=locale, width=320) as opened:
+        page = opened.page
+
+        def judge() -> None:
+            expect(page.locator("html")).to_have_attribute("lang", {"et-EE": "et", "zh-CN": "zh-Hans"}.get(locale, "en"))
+            for theme in THEMES:
+                page.emulate_media(color_scheme=theme)
+                assert violations(page) == [], (page.url, theme)
+            assert overflow(page) == [], page.url
+
+        crossing.to_picker(border, page)
+        crossing.seen(page.locator("input[type=search]"))
+        judge()
+        crossing.to_sign_in(border, page, BULGARIA)
+        crossing.to_informed(page, "ivana")
+        judge()
+        # The page posts at once: as long as that leads nowhere, it stays
+        page.route(f"{border.issuer}/eidas/acs", lambda route: route.fulfill(status=204))
+        page.click(CANCEL)
+        crossing.seen(page.locator(POSTS))
+        judge()
+        page.unroute(f"{border.issuer}/eidas/acs")
+        page.click(POSTS)
+        page.wait_for_url(f"{border.issuer}/eidas/acs")
+        judge()
+        crossing.to_picker(border, page)
+        crossing.to_sign_in(border, page)
+        crossing.to_informed(page, "toomas")
+        judge()
+        page.click(POSTS)
+        page.wait_for_url(f"{border.issuer}/eidas/acs")
+        judge()
+        crossing.asked(border, page)
+        judge()
+        assert opened.complaints == []
