@@ -1,23 +1,29 @@
 """docs/connect-a-country.md, followed by two operators who have nothing else: a country is connected, a login crosses."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
+from connectors.metadata.peers import FAILURES, MAX_VALIDITY
 from idp.app import load_all
+from idp.crossing import METADATA_LIFE
 from idp.demo.browser import Browser, Page
 from idp.demo.city import City, services
 from idp.demo.playing import Playing
 from idp.demo.scene import bound
-from idp.keys.file import create_token_key, load_signer
+from idp.keys.file import CERTIFICATE_LIFE, create_token_key, load_signer
+from idp.settings import Settings
 from policies.assurance import LevelOfAssurance
 from policies.parties import ProviderId
 from tests.docs.operators import ISSUERS, Block, Operators, blocks_of, copied
 
-BLOCKS = blocks_of(Path(__file__).parents[2] / "docs" / "connect-a-country.md")
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "connect-a-country.md"
+BLOCKS = blocks_of(PAGE)
 SECRET = "made up for this test"
 MAKING, STARTING, APPROVING = "1. Make a node", "4. Start both", "5. Approve what the metadata says"
 SETTING_UP = (MAKING, "2. Give the other side what it must trust", "3. Register the other side")
@@ -158,3 +164,22 @@ def test_every_section_with_something_to_do_is_done_by_a_test() -> None:
 def test_a_block_is_commands_or_a_file_that_it_names(block: Block) -> None:
     assert block.language in {"console", "toml"}
     assert block.commands if block.language == "console" else block.file
+
+
+def test_what_ends_when_is_what_the_code_has() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    hours, days, years = METADATA_LIFE // 3600, MAX_VALIDITY // 86400, CERTIFICATE_LIFE.days // 365
+    assert f"ours {hours} hours, made again every {hours // 2}; another's {days} days at most" in text
+    assert f"every {Settings.model_fields['probe_seconds'].default:.0f} seconds (`probe_seconds`)" in text
+    assert f"(ours {years} years)" in text
+    assert (FAILURES, "two failed fetches in a row" in text) == (2, True)
+
+
+def test_the_checks_that_the_page_explains_are_those_of_the_code() -> None:
+    sources = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "connectors").rglob("*.py"))
+    rows = [
+        line for line in PAGE.read_text(encoding="utf-8").splitlines() if re.match(r"\| (it|`metadata fetch`) says", line)
+    ]
+    named = {name for row in rows for name in re.findall(r"`([a-z_]+)`", row.split("|")[1])}
+    assert named >= {"signature", "address", "metadata_old"}
+    assert not [name for name in named if f'"{name}"' not in sources]
