@@ -8,7 +8,7 @@ before the first login.
 
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -62,17 +62,19 @@ class Border:
 
     `folder` gets `receiving/`, `sending/` (Estonia) and `sending-bg/`, a configuration each. With `fixed`,
     the usual ports. With `processes`, each node is a process of its own; else all play in this one.
+    `lands` are the two countries: others may have other citizens.
     """
 
-    def __init__(self, folder: Path, *, fixed: bool, processes: bool = True) -> None:
+    def __init__(self, folder: Path, *, fixed: bool, processes: bool = True, lands: Sequence[Land] = LANDS) -> None:
         self.folder = folder
+        self.lands = tuple(lands)
         self.receiving = folder / "receiving"
         self.sending = {"EE": folder / "sending", "BG": folder / "sending-bg"}
         self._sockets = {name: bound(port if fixed else 0) for name, port in PORTS.items()}
         self._ports = {name: listening.getsockname()[1] for name, listening in self._sockets.items()}
         self.issuer = self._base("broker")
         self.city_base = self._base("storkhaven", "city")
-        self.nodes = {land.code: self._base(land.node) for land in LANDS}
+        self.nodes = {land.code: self._base(land.node) for land in self.lands}
         self._outside = folder / "parties"
         self._outside.mkdir(parents=True)
         secret, fares = city_secrets(self._outside)
@@ -86,7 +88,7 @@ class Border:
     def open(self) -> None:
         """Start all, and wait until the nodes know each other."""
         self._playing.thread("city", self.city.app(), self._sockets["city"])
-        for land in LANDS:
+        for land in self.lands:
             self._playing.thread(land.host, self.countries[land.code].app(), self._sockets[land.host])
         for name in ("node-ee", "node-bg", "broker"):
             self.play(name)
@@ -124,13 +126,13 @@ class Border:
         base = {"@ISSUER@": self.issuer, "@CITY@": self.city_base, **secret}
         base |= {f"@{code}_NODE@": node for code, node in self.nodes.items()}
         blank = {f"@{name}_DIGEST@": "0" * 64 for name in ("EE", "BG", "ISSUER")}
-        of_land = {land.code: self._words(land) for land in LANDS}
+        of_land = {land.code: self._words(land) for land in self.lands}
         receiving = {**base, "@PORT@": str(self._ports["broker"])}
         write_templates(here.joinpath("receiving"), self.receiving, {**receiving, "@COUNTRY@": ""})
         write_jwks(self.receiving / "parties" / "fares.jwks.json", fares)
         # One node's country and its identity provider stand in the other stage's template alone
         (self.receiving / "providers" / "demo-ee.toml").unlink()
-        folders = {"broker": self.receiving, **{land.node: self.sending[land.code] for land in LANDS}}
+        folders = {"broker": self.receiving, **{land.node: self.sending[land.code] for land in self.lands}}
         for name, folder in folders.items():
             (folder / "metadata").mkdir(parents=True, exist_ok=True)
             if name == "broker":
@@ -141,14 +143,14 @@ class Border:
             settings = load_settings(folder)
             create_keys(settings.key_folder, settings.origin, settings.tenant)
             migrate(settings.database_url)
-        self.countries = {land.code: self._country(land) for land in LANDS}
-        for land in LANDS:
+        self.countries = {land.code: self._country(land) for land in self.lands}
+        for land in self.lands:
             self._pin(self.receiving, land.code.lower(), self.sending[land.code])
             self._pin(self.sending[land.code], "storkhaven", self.receiving)
-        digests = {f"@{land.code}_DIGEST@": _digest(self.sending[land.code]) for land in LANDS}
+        digests = {f"@{land.code}_DIGEST@": _digest(self.sending[land.code]) for land in self.lands}
         digests["@ISSUER_DIGEST@"] = _digest(self.receiving)
         write_templates(here.joinpath("border", "receiving"), self.receiving, {**receiving, **digests})
-        for land in LANDS:
+        for land in self.lands:
             words = {**base, **of_land[land.code], **digests}
             write_templates(here.joinpath("border", "sending"), self.sending[land.code], words)
 

@@ -58,6 +58,10 @@ class Evidence:
         report = verify_ledger(self._engine, tenant=self._tenant, keys=self._keys)
         return found + [f"the ledger: {finding}" for finding in report.findings]
 
+    def releases(self) -> dict[str, int]:
+        """How many releases there are of each nonce."""
+        return {nonce: len(records) for nonce, records in self._read()[0].items()}
+
     def size(self) -> int:
         """How many leaves have their place."""
         return verify_ledger(self._engine, tenant=self._tenant, keys=self._keys).size

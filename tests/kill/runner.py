@@ -1,13 +1,15 @@
 """A broker that can be killed many times a minute: everything is imported once, and each round is a fork of its own.
 
-`python -m tests.kill.runner DIR [hasty]` reads lines from stdin. Each line makes one process that serves DIR until it is
-killed; stdout says `listening PID`, and `ended` when the process is gone. The sequencer's lease and checkpoints are short,
-so that appending and signing are killed in their middle too; all else is what `ciconia serve` runs. `hasty` is the control:
-its store says that a unit is committed, and commits it a little later.
+`python -m tests.kill.runner DIR [hasty] [socket=N]` reads lines from stdin. Each line makes one process that serves DIR
+until it is killed; stdout says `listening PID`, and `ended` when the process is gone. The sequencer's lease and checkpoints
+are short, so that appending and signing are killed in their middle too; all else is what `ciconia serve` runs. `hasty` is
+the control: its store says that a unit is committed, and commits it a little later. `socket=N` names a listening socket
+that the runner inherited, in place of the address in DIR's settings.
 """
 
 import os
 import queue
+import socket
 import sys
 import threading
 import time
@@ -59,7 +61,7 @@ def open_hasty_store(url: str, *, tenant: Tenant, ledger_keys: LedgerKeys) -> St
     return store
 
 
-def serve(folder: Path, *, hasty: bool) -> None:
+def serve(folder: Path, *, hasty: bool, descriptor: int | None) -> None:
     """One round's process, from a fork to its violent end."""
     configure_logs()
     if hasty:
@@ -70,23 +72,24 @@ def serve(folder: Path, *, hasty: bool) -> None:
         application.store, application.keys.ledger, checkpoint_seconds=0.1, lease_seconds=0.2, poll_seconds=0.01
     )
     settings = load_settings(folder)
-    listening = bind(settings.host, settings.port)
+    listening = socket.socket(fileno=descriptor) if descriptor is not None else bind(settings.host, settings.port)
     application.start()
     print(f"listening {os.getpid()}", flush=True)
     Server(application.asgi, listening, trusted=settings.trusted_proxies).run()
 
 
-def main(folder: Path, *, hasty: bool) -> None:
+def main(folder: Path, *, hasty: bool, descriptor: int | None) -> None:
     """One fork for each line."""
     print("ready", flush=True)
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:
-            serve(folder, hasty=hasty)
+            serve(folder, hasty=hasty, descriptor=descriptor)
             return
         os.waitpid(child, 0)
         print("ended", flush=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), hasty="hasty" in sys.argv[2:])
+    named = dict(option.partition("=")[::2] for option in sys.argv[2:])
+    main(Path(sys.argv[1]), hasty="hasty" in named, descriptor=int(named["socket"]) if "socket" in named else None)

@@ -1,20 +1,16 @@
 """kill -9 at random moments under a stream of approvals, over HTTP: nothing acknowledged is missing, nothing is doubled."""
 
-import os
 import random
 import secrets
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.idp.cli.command import serving
 from tests.kill.evidence import Evidence
+from tests.kill.forks import Forks
 from tests.kill.outside import BrokerOutside
 from tests.kill.stream import Stream
 
@@ -22,45 +18,6 @@ DRIVERS = 3
 # A round of `slow` takes about a second on two cores; where it takes longer, as many run as fit in the time
 ROUNDS, SECONDS = 200, 240.0
 SHORTEST, LONGEST = 0.02, 0.6
-Kill = Callable[[], None]
-
-
-class Forks:
-    """The runner of `tests.kill.runner`: a fork a round."""
-
-    def __init__(self, folder: Path, log: Path, *options: str) -> None:
-        with log.open("ab") as stderr:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.kill.runner", str(folder), *options],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-            )
-        assert self._line() == "ready"
-
-    @contextmanager
-    def once(self) -> Iterator[Kill]:
-        """One broker, from the moment it listens; it is gone when the block ends."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        word, _, number = self._line().partition(" ")
-        assert word == "listening"
-        try:
-            yield lambda: os.kill(int(number), signal.SIGKILL)
-        finally:
-            assert self._line() == "ended"
-
-    def close(self) -> None:
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
-        assert self._process.wait(20) == 0
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
 
 
 @pytest.fixture
