@@ -7,11 +7,11 @@ new counts before a person has asked the node's operator about it, on another wa
 from dataclasses import replace
 
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.x509 import load_der_x509_certificate
 
 from connectors.fetch import host_of
 from connectors.formats.eidas.metadata import PeerFacts
 from connectors.formats.names import POST, REDIRECT
+from connectors.signatures.keys import certificate_of
 
 _BINDINGS = {POST: "by POST", REDIRECT: "by Redirect"}
 
@@ -83,9 +83,9 @@ def _nothing(facts: PeerFacts) -> PeerFacts:
 def _certificate(der: bytes) -> str:
     """The SHA-256 fingerprint, as certificates are compared by telephone, and the dates."""
     try:
-        certificate = load_der_x509_certificate(der)
-        fingerprint = certificate.fingerprint(SHA256()).hex(":").upper()
-        first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        certificate = certificate_of(der)
     except ValueError:
         return "one that cannot be read"
+    fingerprint = certificate.fingerprint(SHA256()).hex(":").upper()
+    first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return f"SHA-256 {fingerprint}, from {first:%Y-%m-%d} to {last:%Y-%m-%d}"

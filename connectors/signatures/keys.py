@@ -7,13 +7,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.x509 import load_der_x509_certificate
+from cryptography.x509 import Certificate, InvalidVersion, load_der_x509_certificate
 
 from connectors.profiles import Profile
 from connectors.signatures.algorithms import ALGORITHMS, SignatureAlgorithm
 from connectors.signatures.jwk import CURVE_NAMES, thumbprint
 
-__all__ = ["ALGORITHMS", "PinnedKey", "SignatureAlgorithm", "key_of_certificate", "prepared"]
+__all__ = ["ALGORITHMS", "PinnedKey", "SignatureAlgorithm", "certificate_of", "key_of_certificate", "prepared"]
 
 # A profile says what is too short. The upper bound keeps verification cheap.
 MAX_RSA_BITS = 8192
@@ -82,13 +82,26 @@ def prepared(
     return PinnedKey(public_key, thumbprint(public_key), not_before, not_after)
 
 
+def certificate_of(der: bytes) -> Certificate:
+    """An X.509 certificate with its dates. ValueError, with words for an operator, for one that cannot be read.
+
+    What a stranger published is loaded here alone: `InvalidVersion` is no ValueError, and a second loader would forget it.
+    """
+    try:
+        certificate = load_der_x509_certificate(der)
+        _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    except (ValueError, InvalidVersion) as error:
+        raise ValueError("a certificate that cannot be read") from error
+    return certificate
+
+
 def key_of_certificate(der: bytes, profile: Profile) -> PinnedKey:
     """The key that a certificate of SAML metadata carries. ValueError as `prepared`.
 
     The certificate is a container: metadata is what vouches for the key, so its issuer is not looked at (SAML V2.0 Metadata
     Interoperability Profile §2.6.1), and its dates only where the profile says so.
     """
-    certificate = load_der_x509_certificate(der)
+    certificate = certificate_of(der)
     try:
         public_key = certificate.public_key()
     except UnsupportedAlgorithm:

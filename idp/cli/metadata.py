@@ -16,7 +16,6 @@ from typing import Annotated, NoReturn
 
 import typer
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import Engine
 
 from connectors.fetch import Fetcher, FetchError
@@ -25,6 +24,7 @@ from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.grammar import written
 from connectors.metadata.peers import Held, PeerCopies, Peers, Pending
 from connectors.profiles import EIDAS
+from connectors.signatures.keys import certificate_of
 from idp.app import load_all, system_clock
 from idp.cli.console import problems, say
 from idp.crossing import known_peers, node_entity_id
@@ -312,7 +312,7 @@ def _held(held: Held) -> dict[str, object]:
 
 def _write_certificate(path: Path, der: bytes) -> None:
     """Write the PEM; a file with something else in it stays as it is."""
-    pem = load_der_x509_certificate(der).public_bytes(Encoding.PEM)
+    pem = certificate_of(der).public_bytes(Encoding.PEM)
     try:
         if path.exists() and path.read_bytes() != pem:
             say(f"{path} is there already and holds something else: name a new file.", error=True)

@@ -9,7 +9,7 @@ from cryptography.x509 import load_der_x509_certificate
 from lxml import etree
 
 from connectors.profiles import EIDAS, SAML2INT, Profile
-from connectors.signatures.keys import ALGORITHMS, key_of_certificate, prepared
+from connectors.signatures.keys import ALGORITHMS, certificate_of, key_of_certificate, prepared
 from connectors.signatures.parse import Element
 from connectors.signatures.shapes import REQUEST
 from connectors.signatures.signed import SignedMessage
@@ -173,6 +173,22 @@ def test_a_certificate_of_an_unknown_kind_of_key_is_refused_in_words() -> None:
             key_of_certificate(der.replace(elliptic, elliptic[:-1] + b"\x7f"), profile)
         with pytest.raises(ValueError, match=r"."):
             key_of_certificate(b"no certificate", profile)
+
+
+def test_whatever_no_library_loads_is_a_value_error_in_words() -> None:
+    der = node("peer").certificate
+    version = bytes.fromhex("a003020102")  # [0] EXPLICIT INTEGER 2: X.509 version 3
+    assert certificate_of(der).public_key() == pinned(node("peer")).public_key
+    for broken in (
+        b"",
+        b"no certificate",
+        der[:-1],
+        *(der.replace(version, version[:-1] + bytes([n])) for n in (3, 5, 255)),
+    ):
+        with pytest.raises(ValueError, match="cannot be read"):
+            certificate_of(broken)
+        with pytest.raises(ValueError, match="cannot be read"):
+            key_of_certificate(broken, EIDAS)
 
 
 def test_a_key_of_9000_bits_is_work_for_an_attacker_to_give_us() -> None:

@@ -56,6 +56,13 @@ def signer_of(key: Key, begin: int = NOW - DAY, end: int = NOW + 1000 * DAY) -> 
     return FileSigner(key, key.public_key(), certificate.public_bytes(Encoding.DER), key_id)
 
 
+def unloadable(der: bytes) -> bytes:
+    """The same certificate as X.509 version 4, which nobody loads."""
+    version = bytes.fromhex("a003020102")
+    assert version in der
+    return der.replace(version, bytes.fromhex("a003020103"))
+
+
 def curve_signer(begin: int = NOW - DAY, end: int = NOW + 1000 * DAY) -> FileSigner:
     return signer_of(ec.generate_private_key(ec.SECP256R1()), begin, end)
 

@@ -304,5 +304,6 @@ def test_a_store_that_does_not_keep_leaves_what_is_in_use(sending: World, monkey
 
 def test_a_certificate_that_cannot_be_read_is_shown_as_that() -> None:
     facts = read_peer(node.signed(node.proxy()), "proxy")
-    odd = replace(facts, signing=frozenset([b"no certificate"]))
-    assert additions(odd, facts, node.ENTITY) == ("a certificate that signs: one that cannot be read",)
+    for der in (b"no certificate", node.unloadable(OLD)):
+        odd = replace(facts, signing=frozenset([der]))
+        assert additions(odd, facts, node.ENTITY) == ("a certificate that signs: one that cannot be read",)
