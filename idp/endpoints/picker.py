@@ -86,6 +86,7 @@ def _off(
     """Off to the country, or a page that says why not. `crowded` are the removals that make room for the login."""
     language = site.language(request, state.request.ui_locales)
     try:
+        _check_answers(site, state.request, provider, now)
         outbound, asked = site.broker.ask(state, provider, now)
     except AssertionRejected as error:
         return rejected(site, request, error, state.request)
@@ -95,6 +96,16 @@ def _off(
     if remember:
         kept.append(Cookie(REMEMBERED, provider, REMEMBERED_LIFE, "Lax"))
     return site.send(outbound, language, kept, Towards.PROVIDER)
+
+
+def _check_answers(site: CitySite, asked: AuthenticationRequest, provider: ProviderId, now: int) -> None:
+    """A list from before may still link a country that has stopped answering: the browser's own error page knows no way on.
+
+    Raises `PeerUnavailable`.
+    """
+    for one, available in site.broker.providers(asked, now):
+        if one.provider_id == provider and not available:
+            raise PeerUnavailable("the chosen country's node did not answer when it was last asked for its metadata")
 
 
 def _away(

@@ -150,6 +150,19 @@ def test_a_country_that_does_not_answer_is_shown_without_a_link(visitor: Visitor
     assert len(back.found("//nav//a/@href")) == 2
 
 
+@pytest.mark.spec("issue 3 item 10")
+def test_a_link_from_before_a_country_fell_silent_leads_to_the_others(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = visitor.login()
+    with _away(monkeypatch, "demo-lv"):
+        page = visitor.asks(login, "demo-lv")
+        assert (page.status, page.heading) == (503, "This country cannot be reached")
+        assert page.found("//main//a[@class='button']/@href") == [f"/login/{login}/countries"]
+        assert visitor.asks(login, "demo-ee").status == 303
+    assert visitor.asks(login, "demo-lv").status in (200, 303)
+
+
 def test_a_country_that_fell_silent_since_the_page_was_shown_leaves_the_login_alive(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch, logs: Lines
 ) -> None:

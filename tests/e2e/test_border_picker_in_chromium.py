@@ -1,0 +1,169 @@
+"""The list of countries in Chromium: what is typed there, what is remembered, and a country whose node is gone."""
+
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from connectors.metadata.peers import TIMEOUT
+from idp.demo.border import Border
+from idp.server import BACKLOG
+from tests.e2e import crossing
+from tests.e2e.browser import PATIENCE_MS, THEMES, overflow, violations, window
+from tests.e2e.crossing import APPROVE, BULGARIA, PROCEED
+
+pytestmark = pytest.mark.peer
+
+LAST = "Your choice last time"
+AWAY = "Does not answer at the moment"
+POLL_SECONDS = 0.2
+
+
+def _listed(page: Page) -> list[str]:
+    return page.locator("nav li .country").all_inner_texts()
+
+
+@pytest.mark.spec("issue 3 item 10")
+@pytest.mark.parametrize("typed", ["bul", "Bulgaaria", "Българ", "BGR"])
+def test_a_country_is_found_by_typing_without_scripts_or_a_mouse(chromium: Browser, border: Border, typed: str) -> None:
+    with window(chromium, scripts=False) as opened:
+        page = opened.page
+        crossing.to_picker(border, page)
+        assert _listed(page) == ["Bulgaria", "Estonia"]
+        page.keyboard.press("Tab")
+        page.keyboard.type(typed)
+        page.keyboard.press("Enter")
+        crossing.seen(page.locator("text=Show all countries"))
+        assert _listed(page) == ["Bulgaria"]
+        page.click("text=Show all countries")
+        expect(page.locator("nav li")).to_have_count(2, timeout=PATIENCE_MS)
+        assert opened.complaints == []
+
+
+def test_who_finds_nothing_can_look_again_and_sign_in(chromium: Browser, border: Border) -> None:
+    with window(chromium, scripts=False) as opened:
+        page = opened.page
+        crossing.to_picker(border, page)
+        page.fill("input[type=search]", "Atlantis <b>")
+        page.click("form.search button")
+        crossing.said(page, "No country here matches that")
+        assert page.input_value("input[type=search]") == "Atlantis <b>"
+        page.fill("input[type=search]", "ee")
+        page.click("form.search button")
+        expect(page.locator("nav li")).to_have_count(1, timeout=PATIENCE_MS)
+        crossing.to_sign_in(border, page, scripts=False)
+        crossing.to_informed(page, "mari", scripts=False)
+        crossing.seen(page.locator(PROCEED))
+        assert opened.complaints == []
+
+
+@pytest.mark.spec("issue 3 item 10")
+def test_a_country_is_remembered_on_request_alone_and_then_comes_first(chromium: Browser, border: Border) -> None:
+    with window(chromium, scripts=False) as opened:
+        page = opened.page
+        crossing.to_picker(border, page)
+        crossing.to_sign_in(border, page, scripts=False)
+        crossing.to_picker(border, page)
+        assert _listed(page) == ["Bulgaria", "Estonia"]
+        assert not [one for one in opened.context.cookies(border.issuer) if one["name"] == "__Host-country"]
+        page.click("text=Remember my choice")
+        # What is remembered outlives a search
+        page.fill("input[type=search]", "est")
+        page.click("form.search button")
+        expect(page.locator("nav li")).to_have_count(1, timeout=PATIENCE_MS)
+        crossing.to_sign_in(border, page, scripts=False)
+        crossing.to_picker(border, page)
+        assert _listed(page) == ["Estonia", "Bulgaria"]
+        expect(page.locator("nav li").first).to_contain_text(LAST)
+        assert opened.complaints == []
+
+
+@contextmanager
+def _silent(border: Border, name: str) -> Iterator[None]:
+    """A node that stands still: its port takes connections, and nobody answers."""
+    process = border.processes[name]
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+
+
+@contextmanager
+def _gone(border: Border, name: str) -> Iterator[None]:
+    """A node that was killed, and its port closed; then it is started again."""
+    process = border.processes[name]
+    process.kill()
+    process.wait()
+    # The stage keeps the socket for the next process: bound and no more than that, it refuses, as a dead one's port does
+    listening = border._sockets[name]
+    address = listening.getsockname()
+    listening.shutdown(socket.SHUT_RDWR)
+    with suppress(OSError):  # a port that was asked for by its number is still bound
+        listening.bind(address)
+    try:
+        yield
+    finally:
+        listening.listen(BACKLOG)
+        border.play(name)
+
+
+def _until(border: Border, page: Page, *, away: bool) -> None:
+    """Look at the same login's list again until it says so."""
+    address = border.issuer + str(page.locator("form.search").get_attribute("action"))
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while (page.locator("nav .away").count() > 0) is not away:
+        assert time.monotonic() < until, "the list does not change"
+        time.sleep(POLL_SECONDS)
+        page.goto(address)
+
+
+def _signs_in(border: Border, page: Page, country: str) -> float:
+    """The whole way from the list to the city; how many seconds it took."""
+    began = time.monotonic()
+    crossing.to_sign_in(border, page, country)
+    crossing.to_informed(page, crossing.CITIZENS[country])
+    crossing.on(page)
+    crossing.seen(page.locator(APPROVE))
+    page.click(APPROVE)
+    crossing.at_city(border, page, "You are signed in")
+    return time.monotonic() - began
+
+
+@pytest.mark.spec("issue 3 item 10")
+def test_a_country_that_does_not_answer_says_so_delays_nobody_and_comes_back(chromium: Browser, border: Border) -> None:
+    with window(chromium, width=320) as opened:
+        page = opened.page
+        with _silent(border, "node-bg"):
+            # The receiving node waits for Bulgaria's metadata meanwhile, for as long as it ever does
+            time.sleep(1.2)
+            crossing.to_picker(border, page)
+            assert _signs_in(border, page, "EE") < TIMEOUT / 2
+        with _gone(border, "node-bg"):
+            crossing.to_picker(border, page)
+            bulgaria = str(page.locator("nav a[href*='/at/bg']").get_attribute("href"))
+            _until(border, page, away=True)
+            assert _listed(page) == ["Bulgaria", "Estonia"]
+            expect(page.locator("nav li").first).to_contain_text(AWAY)
+            assert page.locator("nav a[href*='/at/bg']").count() == 0
+            for theme in THEMES:
+                page.emulate_media(color_scheme=theme)
+                assert violations(page) == []
+            assert overflow(page) == []
+            # A list from before, in another tab: the page says so, and leads to the others
+            page.goto(f"{border.issuer}{bulgaria}")
+            expect(page.locator("h1")).to_have_text("This country cannot be reached")
+            assert violations(page) == []
+            page.click("text=Choose another country")
+            crossing.seen(page.locator("nav"))
+            assert _signs_in(border, page, "EE") < TIMEOUT / 2
+        crossing.to_picker(border, page)
+        _until(border, page, away=False)
+        _signs_in(border, page, BULGARIA)
+        assert [said for said in opened.complaints if not re.search(r"\b503\b", said)] == []
