@@ -1,0 +1,214 @@
+"""Canaries on both sides of a border: citizens whose values occur nowhere else, and all that is shown and kept of them."""
+
+import base64
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import unquote
+
+import httpx2
+
+from connectors.formats.eidas.registry import PERSON_IDENTIFIER
+from connectors.formats.eidas.response import EidasAssertionMessage, read_assertion
+from connectors.profiles import EIDAS
+from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.shapes import ENCRYPTED_RESPONSE
+from connectors.signatures.signed import SignedMessage
+from connectors.signatures.xmldsig import verify
+from connectors.signatures.xmlenc import open_assertion
+from idp.demo.border import LANDS, Border, Land, known_to
+from idp.demo.browser import Browser, Page
+from idp.demo.citizens import HIGH, LOW, SUBSTANTIAL, Citizen
+from idp.keys.folder import load_keys
+from idp.settings import load_settings
+from idp.transparency.entry import open_opening
+from policies.parties import EntityId
+from tests.canary.needles import search
+from tests.canary.stage import VALUES
+
+# As in tests.canary.stage: an unused range of postcodes, a year in which nobody alive was born
+CYRILLIC = {
+    "family_name": "Канарчева-Птицова",
+    "given_name": "Ксантипа-Квирина",
+    "birthdate": "18871123",
+    "person_identifier": "BG-18871123987-QY",
+    "email": "ksantipa.kanarcheva@canary.example",
+    "address.street": "Quokka Walk 1887c",
+    "address.postal_code": "QY58 9ZK",
+    "address.locality": "Kanarchevo-Qubadli",
+}
+LATIN = {"family_name": "Kanarcheva-Ptitsova", "given_name": "Ksantipa-Kvirina"}
+CANARY = Citizen("canary", "a canary", HIGH, {**VALUES, "address.country": "NL"})
+CITIZENS = (
+    CANARY,
+    replace(CANARY, key="unsure", loa=LOW),
+    replace(CANARY, key="incomplete", attributes={k: v for k, v in CANARY.attributes.items() if k != "birthdate"}),
+    replace(CANARY, key="overlong", attributes={**CANARY.attributes, "family_name": VALUES["family_name"] * 30}),
+)
+ESTONIA, BULGARIA = LANDS
+COUNTRIES: tuple[Land, ...] = (
+    replace(ESTONIA, citizens=CITIZENS),
+    replace(BULGARIA, citizens=(Citizen("canary", "a canary", SUBSTANTIAL, {**CYRILLIC, "address.country": "NL"}, LATIN),)),
+)
+ALL_VALUES = (*VALUES.values(), *CYRILLIC.values(), *LATIN.values())
+DECISION = "//form[.//*[@name='decided']]"
+COMPARTMENTS = ("sent", "decision", "login")
+SHORTEST_ID = 8
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One answer that the browser got, from whomever; `url` is what the address bar showed."""
+
+    host: str
+    url: str
+    status: int
+    headers: bytes
+    body: bytes
+
+    @property
+    def shows(self) -> bool:
+        """Whether it is a page on which a citizen decides: the one that informs, or the one that asks."""
+        return b'name="decided"' in self.body
+
+
+class Watcher(Browser):
+    """A browser that keeps every answer of everybody in `seen`."""
+
+    def __init__(self, border: Border, seen: list[Seen]) -> None:
+        super().__init__()
+        self.border = border
+        self._seen = seen
+        self._http.event_hooks = {"response": [self._watch]}
+
+    def _watch(self, response: httpx2.Response) -> None:
+        response.read()
+        host = response.request.headers["host"]
+        headers = b"\n".join(name + b": " + value for name, value in response.headers.raw)
+        url = f"http://{host}{response.request.url.raw_path.decode()}"
+        self._seen.append(Seen(host, url, response.status_code, headers, response.content))
+
+    def to_the_sign_in(self, country: str = "EE", service: str = "parking") -> Page:
+        """From the city to the page of the country's identity provider."""
+        picker = self.get(f"{self.border.city_base}/{service}/login")
+        chosen = picker.link(f"//a[contains(@href, '/at/{country.lower()}')]")
+        page = self.get(chosen, origin=self.border.issuer)
+        return self.submit(page, {}) if page.tree.xpath("boolean(//input[@name='SAMLRequest'])") else page
+
+    def to_the_node(self, who: str, country: str = "EE", **changed: str) -> Page:
+        """What the sending node makes of the national answer; `changed` are fields that the browser sends otherwise."""
+        return self.submit(self.submit(self.to_the_sign_in(country), {"citizen": who}), changed)
+
+    def to_the_question(self, country: str = "EE") -> Page:
+        """The receiving node's question."""
+        return self.submit(self.decide(self.to_the_node("canary", country), choice="continue"), {})
+
+    def decide(self, page: Page, **fields: str) -> Page:
+        """Press a button of a page that shows what would go."""
+        return self.submit(page, {name.replace("share_", "share."): value for name, value in fields.items()}, DECISION)
+
+    def onward(self, page: Page) -> Page:
+        """From a page that ends a login at a sending node, back to the receiving one, as its button leads."""
+        return self.submit(page, {}, "//form[.//input[@name='SAMLResponse']]")
+
+
+def crossing(page: Page, border: Border, country: str = "EE") -> EidasAssertionMessage:
+    """What crosses in the sending node's answer, opened with the receiving node's key."""
+    message = base64.b64decode(str(page.tree.xpath("string(//input[@name='SAMLResponse']/@value)")))
+    settings = load_settings(border.receiving)
+    ours = load_keys(settings.key_folder, settings.origin).node
+    with known_to(border.receiving) as peers:
+        held = peers.held(EntityId(f"{border.nodes[country]}/eidas/metadata"))
+    assert ours is not None
+    assert held is not None
+    keys = [key_of_certificate(certificate, EIDAS) for certificate in held.facts.signing]
+    found = verify(message, keys, ENCRYPTED_RESPONSE, EIDAS)
+    assert isinstance(found, SignedMessage)
+    return read_assertion(open_assertion(found.signed, (ours.encryption,), keys, EIDAS))
+
+
+def identifiers(message: EidasAssertionMessage) -> set[str]:
+    """Everything in an assertion that could lead back to it or to its person."""
+    (identifier,) = message.attributes[PERSON_IDENTIFIER]
+    return {identifier.text, identifier.text.rsplit("/", 1)[-1], message.subject.value, message.assertion_id}
+
+
+# -- what is kept ------------------------------------------------------------------------------------------------------
+
+
+def files_of(folder: Path, when: str) -> dict[str, bytes]:
+    """Every file of a node's folder, as its bytes lie there."""
+    return {f"{path.relative_to(folder)} {when}": path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def openings_of(folder: Path) -> list[dict[str, object]]:
+    """Everything that a ledger keeps encrypted, opened with its own keys."""
+    settings = load_settings(folder)
+    keys = load_keys(settings.key_folder, settings.origin).ledger
+    found: list[dict[str, object]] = []
+    columns = ", ".join(f"{name}_opening" for name in COMPARTMENTS)
+    with closing(sqlite3.connect(f"file:{folder / 'ciconia.db'}?mode=ro", uri=True)) as connection:
+        for record, seconds, *sealed in connection.execute(f"SELECT record, time, {columns} FROM records"):  # noqa: S608 - our names
+            key = keys.period_key(settings.tenant, seconds)
+            for name, data in zip(COMPARTMENTS, sealed, strict=True):
+                if data is not None:
+                    found.append(json.loads(open_opening(key, settings.tenant, record, name, data).content))
+    return found
+
+
+def strings_of(content: object) -> Iterator[str]:
+    """Every string in some JSON that is long enough to be an identifier."""
+    if isinstance(content, str) and len(content) >= SHORTEST_ID:
+        yield content
+    elif isinstance(content, Mapping):
+        for value in content.values():
+            yield from strings_of(value)
+    elif isinstance(content, Sequence) and not isinstance(content, str):
+        for value in content:
+            yield from strings_of(value)
+
+
+def cells_of(folder: Path) -> set[str]:
+    """Every text and every run of bytes (as hex) in any column of a node's database, public metadata of others apart."""
+    found: set[str] = set()
+    with closing(sqlite3.connect(f"file:{folder / 'ciconia.db'}?mode=ro", uri=True)) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for name in names:
+            for row in connection.execute(f'SELECT * FROM "{name}"') if name != "peers" else ():  # noqa: S608 - a name of the schema
+                found |= {cell.hex() if isinstance(cell, bytes) else cell for cell in row if isinstance(cell, bytes | str)}
+    return {cell for cell in found if len(cell) >= SHORTEST_ID}
+
+
+def identifiers_of(folder: Path) -> set[str]:
+    """All that could be an identifier in what a node keeps: in its openings and in its tables."""
+    return {text for opening in openings_of(folder) for text in strings_of(opening)} | cells_of(folder)
+
+
+# -- the searches ------------------------------------------------------------------------------------------------------
+
+
+def in_files(files: Mapping[str, bytes], sought: Mapping[bytes, str]) -> dict[str, set[str]]:
+    """The files that betray a value."""
+    searched = {data: search(data, sought) for data in set(files.values())}
+    return {name: searched[data] for name, data in files.items() if searched[data]}
+
+
+def in_openings(openings: Sequence[Mapping[str, object]], sought: Mapping[bytes, str]) -> set[str]:
+    """The values that what is kept encrypted betrays to whoever has the keys."""
+    return {value for one in openings for value in search(json.dumps(one, ensure_ascii=False).encode(), sought)}
+
+
+def in_answers(seen: Sequence[Seen], nodes: Sequence[str], sought: Mapping[bytes, str]) -> list[str]:
+    """Where a value stands: in any address, in any header of a node, in any page of a node but those that show it."""
+    found: list[str] = []
+    for one in seen:
+        if search(one.url.encode() + b"\n" + unquote(one.url).encode(), sought):
+            found.append(f"address at {one.host}")
+        if one.host in nodes and search(one.headers, sought):
+            found.append(f"header of {one.host}")
+        if one.host in nodes and not one.shows and search(one.body, sought):
+            found.append(f"page of {one.host}, status {one.status}")
+    return found
