@@ -7,8 +7,9 @@ from rich.console import Console
 
 from policies.errors import Misconfigured
 
-_OUT = Console(highlight=False, soft_wrap=True)
-_ERROR = Console(stderr=True, highlight=False, soft_wrap=True)
+# emoji: else `12:AB:34` in a fingerprint, which people compare by eye, is shown as 12 and a pictogram
+_OUT = Console(emoji=False, highlight=False, soft_wrap=True)
+_ERROR = Console(stderr=True, emoji=False, highlight=False, soft_wrap=True)
 
 
 def say(text: str, *, error: bool = False) -> None:

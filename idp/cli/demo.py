@@ -136,7 +136,7 @@ REASONS = {
 
 def _tell(walked: Walked, *, show_values: bool) -> None:
     """The story, as a mayor would want to hear it."""
-    out = Console(highlight=False, soft_wrap=True)
+    out = Console(emoji=False, highlight=False, soft_wrap=True)
 
     def heading(text: str) -> None:
         out.print(f"\n{text}", style="bold")

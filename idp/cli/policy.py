@@ -211,8 +211,8 @@ def _print_decision(decision: Decision, purpose: Purpose, party: RelyingParty, *
 
 def _console() -> Console:
     """Made when it is used, for stdout may be another by then; wide enough for a pipe."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=160)
+    console = Console(emoji=False, highlight=False)
+    return console if console.is_terminal else Console(emoji=False, highlight=False, width=160)
 
 
 def _json(value: Value) -> object:

@@ -1,0 +1,46 @@
+"""What the command line prints is what was meant: fingerprints and addresses are compared by people's eyes."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import idp
+from idp.cli.console import problems, say
+from policies.errors import Misconfigured, Problem
+
+# Every octet stands between colons in many of them, :AB: and :CD: among them
+FINGERPRINTS = [bytes((first + step * number) % 256 for number in range(32)) for first in range(256) for step in (1, 7)]
+
+
+def shown(fingerprint: bytes) -> str:
+    return fingerprint.hex(":").upper()
+
+
+def test_a_fingerprint_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert {octet for fingerprint in FINGERPRINTS for octet in fingerprint[1:-1]} == set(range(256))
+    for fingerprint in FINGERPRINTS:
+        for error in (False, True):
+            text = f"  SHA-256 {shown(fingerprint)}, from 2026-01-01"
+            say(text, error=error)
+            printed = capsys.readouterr()
+            assert (printed.err if error else printed.out) == text + "\n"
+
+
+@pytest.mark.parametrize("text", ["https://node.example/:key:/acs", ":smile:", "[red]x[/red] :ab:", "a:on:b"])
+def test_an_address_and_a_problem_are_printed_as_they_are(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    say(text)
+    assert capsys.readouterr().out == text + "\n"
+    problems(Misconfigured((Problem("a.toml", 1, "key", text, "mend it."),)))
+    assert text in capsys.readouterr().err
+
+
+def test_no_console_of_ours_makes_pictograms() -> None:
+    made = 0
+    for path in Path(str(idp.__file__)).parent.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Console":
+                made += 1
+                named = {one.arg: ast.unparse(one.value) for one in call.keywords}
+                assert named.get("emoji") == "False", f"{path}:{call.lineno}"
+    assert made, "the control: there are consoles"
