@@ -29,17 +29,34 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,2048}")
 _PORTS = {"https": 443, "http": 80}
+# RFC 1123 §2.1, RFC 1035 §2.3.4; the underscore is in use. The empty last label of `node.example.` is no spelling of ours.
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+_IPV6_AND_PORT = re.compile(r"\[[0-9A-Fa-f:.]+\](?::[0-9]*)?")
 # NAT64 (RFC 6052 §2.1): such an address reaches the IPv4 address in its last 32 bits
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-# Tunnels and translations to IPv4 addresses that nobody publishes a node at: 6to4, Teredo, local NAT64 (RFC 8215)
-_TUNNELS = tuple(map(ipaddress.IPv6Network, ("2002::/16", "2001::/32", "64:ff9b:1::/48")))
+# All of IPv6 that is given out to the public (RFC 4291 §2.4); then what is not, or does not end at whom it was given to
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+# The registries of special purposes (RFC 6890), whole: `is_global` differs among the versions of Python. With them go
+# Teredo (in 2001::/23) and 6to4, tunnels to IPv4 addresses that nobody publishes a node at, and both relays of 6to4.
+_REGISTERED = """
+    0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.31.196.0/24
+    192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3
+    2001::/23 2001:db8::/32 2002::/16 2620:4f:8000::/48 3fff::/20
+"""
+_SPECIAL = tuple(map(ipaddress.ip_network, _REGISTERED.split()))
+# ISATAP (RFC 5214 §6.1): the interface is 5efe and an IPv4 address, behind any prefix; the universal bit counts for nothing
+_ISATAP, _ISATAP_MASK = 0x5EFE, 0xFDFFFFFF
 # A name has a few addresses; each is worth one attempt
 _MAX_ATTEMPTS = 4
+# Heads, interim answers and the framing of chunks. A server may send any number of them, and no body at all.
+_OVERHEAD = 64 * 1024
 
 # Who can mend it
 PEER = "The operator of the address can mend this."
 REGISTRATION = "Mend the registration that names the address."
 NETWORK = "Look at the network between, or ask the operator of the address."
+MACHINE = "Look at the limits of this machine."
 
 
 class FetchError(Exception):
@@ -75,11 +92,11 @@ class Fetcher:
         """The body of a 200 at `url`, of at most `limit` octets, in at most `timeout` seconds altogether.
 
         Every address of its host must be public, or lie in `networks` (CIDR, as the registration has them). Raises
-        `FetchError`; ValueError for a network that is none.
+        `FetchError`, and ValueError for a network that is none.
         """
         parts = judged_url(url, demo=self.demo)
         allowed = [ipaddress.ip_network(network) for network in networks]
-        backend = _Backend(self._addresses, allowed, time.monotonic() + timeout)
+        backend = _Backend(self._addresses, allowed, time.monotonic() + timeout, limit + _OVERHEAD)
         try:
             with httpcore2.ConnectionPool(ssl_context=self._trust, network_backend=backend) as pool:
                 return _body(pool, parts, limit)
@@ -90,25 +107,31 @@ class Fetcher:
             if any(isinstance(cause, ssl.SSLError) for cause in error.args):
                 raise FetchError("tls", f"{parts.netloc} has no TLS certificate that we trust, or no TLS.") from error
             raise FetchError("connection", f"{parts.netloc} cannot be reached over HTTP.", NETWORK) from error
+        except ValueError as error:
+            # A host that TLS cannot name, UnicodeError among them. Whoever asks has many peers, and must not end of one.
+            raise FetchError("connection", f"{parts.netloc} cannot be asked over HTTP.", REGISTRATION) from error
 
     def _addresses(self, host: str, port: int, remaining: float) -> Sequence[str]:
         if self.demo and _this_machine(host):
             return ["127.0.0.1"]
         # The system's resolver has timeouts of its own and cannot be stopped: it is left behind when our time is over.
-        answer: queue.SimpleQueue[Sequence[str] | OSError] = queue.SimpleQueue()
+        answer: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
 
         def ask() -> None:
             try:
                 answer.put(self._resolver(host, port))
-            except (OSError, UnicodeError) as error:
-                answer.put(OSError(str(error)))
+            except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for it in the other thread
+                answer.put(error)
 
-        threading.Thread(target=ask, name="fetch-resolver", daemon=True).start()
+        try:
+            threading.Thread(target=ask, name="fetch-resolver", daemon=True).start()
+        except RuntimeError as error:
+            raise FetchError("name", f"{host} could not be looked up: no thread is left.", MACHINE) from error
         try:
             found = answer.get(timeout=remaining)
         except queue.Empty:
             raise httpcore2.ConnectTimeout from None
-        if isinstance(found, OSError):
+        if isinstance(found, Exception):
             raise FetchError("name", f"{host} has no address.", NETWORK) from found
         return found
 
@@ -127,6 +150,9 @@ def judged_url(url: str, *, demo: bool) -> SplitResult:
     if "@" in parts.netloc:
         # It would go to whoever the address names, and into every log on the way.
         raise FetchError("credentials", "an address with a name or password in it.", REGISTRATION)
+    if not _names_a_host(parts):
+        # Resolvers and TLS differ in what they make of such a name, and some raise what nobody expects
+        raise FetchError("url", "an address whose host is no name or address.", REGISTRATION)
     if parts.fragment:
         raise FetchError("url", "an address with a fragment.", REGISTRATION)
     if parts.scheme != "https" and not (demo and parts.scheme == "http" and _this_machine(parts.hostname)):
@@ -141,7 +167,10 @@ def host_of(url: str) -> str:
 
 def judged_address(text: str, networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> IPAddress:
     """An address that may be connected to: public, or in one of `networks`. Raises `FetchError`."""
-    address: IPAddress = ipaddress.ip_address(text)
+    try:
+        address: IPAddress = ipaddress.ip_address(text)
+    except ValueError:
+        raise FetchError("address", "the resolver gives an address that is none.", NETWORK) from None
     if isinstance(address, ipaddress.IPv6Address):
         # ::ffff:10.0.0.1 is 10.0.0.1, whatever the spelling
         address = address.ipv4_mapped or address
@@ -164,9 +193,23 @@ def _public(address: IPAddress) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64:
             return _public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if address.scope_id is not None or address.is_site_local or any(address in tunnel for tunnel in _TUNNELS):
+        if address.scope_id is not None or address not in _GLOBAL_UNICAST:
             return False
-    return address.is_global and not (address.is_multicast or address.is_reserved)
+        if (int(address) >> 32) & _ISATAP_MASK == _ISATAP:
+            return False
+    # What our list has not, a later Python may have
+    return address.is_global and not any(address in network for network in _SPECIAL)
+
+
+def _names_a_host(parts: SplitResult) -> bool:
+    """Whether the host is a name of the DNS, an IPv4 address, or an IPv6 address in brackets without a zone."""
+    host = parts.hostname or ""
+    if "[" not in parts.netloc:
+        return _HOST.fullmatch(host) is not None
+    try:
+        return bool(_IPV6_AND_PORT.fullmatch(parts.netloc) and ipaddress.IPv6Address(host))
+    except ValueError:
+        return False
 
 
 def _this_machine(host: str) -> bool:
@@ -211,15 +254,16 @@ def _body(pool: httpcore2.ConnectionPool, parts: SplitResult, limit: int) -> byt
 
 
 class _Backend(httpcore2.NetworkBackend):
-    """Resolves, judges and connects, in one step. One object serves one fetch."""
+    """Resolves, judges and connects, in one step, and counts what comes. One object serves one fetch."""
 
     def __init__(
         self,
         addresses: Callable[[str, int, float], Sequence[str]],
         networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network],
         deadline: float,
+        octets: int,
     ) -> None:
-        self._addresses, self._networks, self._deadline = addresses, networks, deadline
+        self._addresses, self._networks, self._deadline, self._octets = addresses, networks, deadline, octets
         self._sockets = httpcore2.SyncBackend()
 
     def connect_tcp(
@@ -244,18 +288,26 @@ class _Backend(httpcore2.NetworkBackend):
             except httpcore2.NetworkError as error:
                 failure = error
                 continue
-            return _Timed(stream, self._deadline)
+            return _Bounded(stream, self._deadline, self._octets, host)
         raise failure or httpcore2.ConnectError
 
 
-class _Timed(httpcore2.NetworkStream):
-    """A connection whose every step ends at one deadline: a byte a second does not hold it longer."""
+class _Bounded(httpcore2.NetworkStream):
+    """A connection whose every step ends at one deadline (a byte a second does not hold it longer), and of so many octets.
 
-    def __init__(self, stream: httpcore2.NetworkStream, deadline: float) -> None:
-        self._stream, self._deadline = stream, deadline
+    They are counted as they come, whatever they are: interim answers, heads and chunks of one octet have no limit of their
+    own, and each costs more to read than to send.
+    """
+
+    def __init__(self, stream: httpcore2.NetworkStream, deadline: float, octets: int, host: str) -> None:
+        self._stream, self._deadline, self._octets, self._host = stream, deadline, octets, host
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the deadline is ours
-        return self._stream.read(max_bytes, remaining(self._deadline, httpcore2.ReadTimeout))
+        received = self._stream.read(max_bytes, remaining(self._deadline, httpcore2.ReadTimeout))
+        self._octets -= len(received)
+        if self._octets < 0:
+            raise FetchError("size", f"{self._host} sends more than its answer may have, heads and framing included.")
+        return received
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - the deadline is ours
         self._stream.write(buffer, remaining(self._deadline, httpcore2.WriteTimeout))
@@ -270,7 +322,8 @@ class _Timed(httpcore2.NetworkStream):
         timeout: float | None = None,  # noqa: ARG002 - the deadline is ours
     ) -> httpcore2.NetworkStream:
         left = remaining(self._deadline, httpcore2.ConnectTimeout)
-        return _Timed(self._stream.start_tls(ssl_context, server_hostname, left), self._deadline)
+        secured = self._stream.start_tls(ssl_context, server_hostname, left)
+        return _Bounded(secured, self._deadline, self._octets, self._host)
 
     def get_extra_info(self, info: str) -> Any:  # Any: as httpcore2 has it
         return self._stream.get_extra_info(info)

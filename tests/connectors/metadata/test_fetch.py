@@ -109,6 +109,48 @@ def test_200_megabytes_that_stream_are_cut_off_at_the_limit() -> None:
 
 
 @pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (b"", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 2000),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 10_000),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1;" + b"y" * 1000 + b"\r\nx\r\n"),
+    ],
+    ids=["interim answers", "chunks of one octet", "extensions of chunks"],
+)
+def test_what_surrounds_a_body_counts_too(head: bytes, piece: bytes) -> None:
+    sent = 0
+
+    def stream(connection: socket.socket) -> None:
+        nonlocal sent
+        connection.sendall(head)
+        while True:
+            connection.sendall(piece)
+            sent += len(piece)
+
+    error = refused(stream, limit=10_000, timeout=30)
+    assert (error.check, error.mend) == ("size", PEER)
+    assert sent < 20 * LIMIT
+
+
+def test_an_answer_of_the_limit_has_room_for_its_head_and_framing() -> None:
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 100
+    head = b"HTTP/1.1 200 OK\r\nX: " + b"y" * 8000 + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = (b"1000\r\n" + b"x" * 0x1000 + b"\r\n") * (LIMIT // 0x1000) + b"0\r\n\r\n"
+    with origin(raw(interim + head + chunks)) as server:
+        assert len(get(server)) == LIMIT
+
+
+def test_octets_are_counted_within_tls_too(authority: Authority) -> None:
+    def stream(connection: socket.socket) -> None:
+        while True:
+            connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2000)
+
+    with origin(stream, authority.server("node.example")) as server, pytest.raises(FetchError) as caught:
+        _https(authority, server, timeout=30)
+    assert caught.value.check == "size"
+
+
+@pytest.mark.parametrize(
     ("first", "then"),
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", b"x"),

@@ -4,11 +4,13 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Sequence
 
+import httpcore2
 import pytest
 
-from connectors.fetch import REGISTRATION, Fetcher, FetchError, judged_address, judged_url, resolve
+from connectors.fetch import MACHINE, NETWORK, REGISTRATION, Fetcher, FetchError, judged_address, judged_url, resolve
 from tests.connectors.metadata.origin import LOOPBACK, Authority, body, origin
 
 PRIVATE = [
@@ -47,7 +49,42 @@ PRIVATE = [
     "2002:808:808::1",  # 6to4, of a public address too
     "64:ff9b:1::8.8.8.8",  # NAT64 of somebody's own
 ]
-PUBLIC = ["8.8.8.8", "193.40.0.1", "2a00:1450:4001::1", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"]
+# What `is_global` of some Python that we run on calls public, or has changed its mind about
+SPECIAL = [
+    "192.0.0.9",  # port control, anycast: whoever is next to us
+    "192.0.0.170",
+    "192.31.196.1",  # AS112
+    "192.175.48.1",
+    "192.52.193.1",  # automatic tunnels
+    "192.88.99.1",  # relays of 6to4
+    "2001:1::1",
+    "2001:4:112::1",
+    "2001:20::1",  # ORCHIDv2
+    "2620:4f:8000::1",  # AS112
+    "3fff::1",  # documentation
+    "3fff:fff:ffff::1",
+    "5f00::1",  # segment routing
+    "100:0:0:1::1",
+    "4000::1",
+    "200::1",
+    "::ffff:0:8.8.8.8",  # translated
+    "::8.8.8.8",
+    "2a00:1450::5efe:10.0.0.1",  # ISATAP
+    "2a00:1450::200:5efe:7f00:1",
+    "2a00:1450:1:2:0:5efe:808:808",
+]
+PUBLIC = [
+    "8.8.8.8",
+    "193.40.0.1",
+    "172.32.0.1",
+    "192.0.1.1",
+    "223.255.255.1",
+    "2a00:1450:4001::1",
+    "2001:200::1",
+    "2a00:1450::5eff:808:808",
+    "::ffff:8.8.8.8",
+    "64:ff9b::8.8.8.8",
+]
 
 
 def fetch(url: str, addresses: Sequence[str], networks: Sequence[str] = (), *, demo: bool = False) -> bytes:
@@ -75,7 +112,7 @@ def no_connection(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureReques
         monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("a connection was made"))
 
 
-@pytest.mark.parametrize("address", PRIVATE)
+@pytest.mark.parametrize("address", [*PRIVATE, *SPECIAL])
 def test_a_name_that_leads_to_a_private_address_is_refused(address: str) -> None:
     assert check_of("https://node.example/metadata", [address]) == "address"
 
@@ -89,6 +126,20 @@ def test_one_private_address_among_public_ones_is_refused(address: str) -> None:
 @pytest.mark.parametrize("address", PUBLIC)
 def test_a_public_address_passes(address: str) -> None:
     assert judged_address(address, ()).is_global
+
+
+@pytest.mark.parametrize("address", [*PRIVATE, *SPECIAL])
+def test_the_judgement_is_the_same_whatever_this_python_calls_global(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in (ipaddress.IPv4Address, ipaddress.IPv6Address):
+        monkeypatch.setattr(kind, "is_global", property(lambda _self: True))
+    with pytest.raises(FetchError, match="no public address"):
+        judged_address(address, ())
+
+
+def test_what_a_later_python_learns_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ipaddress.IPv4Address, "is_global", property(lambda _self: False))
+    with pytest.raises(FetchError, match="no public address"):
+        judged_address("8.8.8.8", ())
 
 
 def test_the_error_says_how_to_allow_a_network_that_is_meant() -> None:
@@ -196,6 +247,23 @@ def test_a_resolver_that_never_answers_is_left_behind_at_the_deadline() -> None:
         ("https://node.example/\r\nHost: evil.example", "url"),
         ("https://node.example\\@evil.example/", "url"),
         ("https://nõde.example/", "url"),
+        ("https://a..b/", "url"),
+        ("https://.example/", "url"),
+        ("https://node.example./", "url"),
+        ("https://node.example../", "url"),
+        ("https://127.0.0.1./", "url"),
+        ("https://" + "x" * 64 + ".example/", "url"),
+        ("https://" + "abcdefg." * 32 + "example/", "url"),
+        ("https://-node.example/", "url"),
+        ("https://node-.example/", "url"),
+        ("https://<b>/", "url"),
+        ("https://a,b/", "url"),
+        ("https://a;b/", "url"),
+        ("https://node%2eexample/", "url"),
+        ("https://[v1.x]/", "url"),
+        ("https://[fe80::1%25eth0]/", "url"),
+        ("https://[::1]x/", "url"),
+        ("https://[127.0.0.1]/", "url"),
         ("https://node.example/" + "x" * 3000, "url"),
     ],
 )
@@ -204,6 +272,61 @@ def test_an_address_that_may_not_be_asked_is_refused_as_a_text(url: str, check: 
         fetch(url, ["8.8.8.8"])
     assert (caught.value.check, caught.value.mend) == (check, REGISTRATION)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "node.example",
+        "NODE.example",
+        "n",
+        "x" * 63 + ".example",
+        "xn--nde-zna.example",
+        "a_b.example",
+        "192.0.2.1",
+        "[::1]",
+    ],
+)
+def test_a_host_is_a_name_or_an_address(host: str) -> None:
+    assert judged_url(f"https://{host}:8443/", demo=False).netloc == f"{host}:8443"
+
+
+@pytest.mark.parametrize("answer", [["nonsense"], ["8.8.8.8", ""], ["1.2.3.4/8"], ["::g"]])
+def test_a_resolver_that_answers_nonsense_is_refused(answer: Sequence[str]) -> None:
+    assert check_of("https://node.example/", answer) == "address"
+
+
+@pytest.mark.parametrize("kind", [OSError, UnicodeError, ValueError, RuntimeError, MemoryError, KeyError])
+def test_whatever_a_resolver_raises_is_said_at_once(kind: type[Exception]) -> None:
+    def breaks(_host: str, _port: int) -> Sequence[str]:
+        raise kind
+
+    began = time.monotonic()
+    with pytest.raises(FetchError) as caught:
+        Fetcher(demo=False, resolver=breaks).get("https://node.example/", limit=1000, timeout=30)
+    assert (caught.value.check, caught.value.mend) == ("name", NETWORK)
+    assert time.monotonic() - began < 10
+
+
+def test_a_machine_without_a_thread_left_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", full)
+    with pytest.raises(FetchError) as caught:
+        fetch("https://node.example/", ["8.8.8.8"])
+    assert (caught.value.check, caught.value.mend) == ("name", MACHINE)
+
+
+@pytest.mark.parametrize("kind", [UnicodeError, ValueError])
+def test_a_host_that_tls_cannot_name_is_refused(kind: type[ValueError], monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot(*_arguments: object, **_named: object) -> None:
+        raise kind
+
+    monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", cannot)
+    with pytest.raises(FetchError) as caught:
+        fetch("https://node.example/", ["8.8.8.8"])
+    assert (caught.value.check, caught.value.mend) == ("connection", REGISTRATION)
 
 
 def test_http_is_for_the_demo_and_this_machine() -> None:
