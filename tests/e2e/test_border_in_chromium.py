@@ -209,6 +209,35 @@ def test_a_kept_form_gives_the_same_answer_and_never_another(chromium: Browser, 
     assert crossing.new_records(border, before) == {ESTONIA: 1}
 
 
+def test_an_impatient_citizen_continues_once(chromium: Browser, border: Border) -> None:
+    before = crossing.records(border)
+    with window(chromium) as opened:
+        crossing.informed(border, opened.page)
+        opened.page.dblclick(PROCEED, no_wait_after=True)
+        crossing.seen(opened.page.locator(APPROVE))
+    assert crossing.new_records(border, before) == {ESTONIA: 1}
+
+
+@pytest.mark.spec("decisions.md 7")
+def test_the_page_that_informs_runs_no_script_and_posts_to_nobody_else(chromium: Browser, border: Border) -> None:
+    with window(chromium) as opened:
+        page = opened.page
+        crossing.informed(border, page)
+        page.evaluate(
+            """() => {
+                const script = document.createElement('script');
+                script.textContent = "document.title = 'mine'";
+                document.body.append(script);
+            }"""
+        )
+        assert page.title() != "mine"
+        page.evaluate("url => { document.querySelector('form').action = url }", f"{border.city_base}/parking/callback")
+        with page.expect_event("console"):
+            page.click(PROCEED, no_wait_after=True)
+        assert page.url == f"{border.nodes[ESTONIA]}/saml/acs"
+        assert ["script-src" in opened.complaints[0], "form-action" in opened.complaints[1]] == [True, True]
+
+
 @pytest.mark.spec("issue: two tabs at once work")
 @from_both
 def test_two_tabs_cross_at_once(chromium: Browser, border: Border, country: str) -> None:

@@ -15,7 +15,7 @@ from connectors.metadata.peers import TIMEOUT
 from idp.demo.border import Border
 from idp.server import BACKLOG
 from tests.e2e import crossing
-from tests.e2e.browser import PATIENCE_MS, THEMES, overflow, violations, window
+from tests.e2e.browser import PATIENCE_MS, THEMES, another_tab, overflow, violations, window
 from tests.e2e.crossing import APPROVE, BULGARIA, PROCEED
 
 pytestmark = pytest.mark.peer
@@ -139,7 +139,8 @@ def _signs_in(border: Border, page: Page, country: str) -> float:
 @pytest.mark.spec("issue 3 item 10")
 def test_a_country_that_does_not_answer_says_so_delays_nobody_and_comes_back(chromium: Browser, border: Border) -> None:
     with window(chromium, width=320) as opened:
-        page = opened.page
+        page, reading = opened.page, another_tab(opened)
+        crossing.informed(border, reading, BULGARIA)
         with _silent(border, "node-bg"):
             # The receiving node waits for Bulgaria's metadata meanwhile, for as long as it ever does
             time.sleep(1.2)
@@ -166,4 +167,7 @@ def test_a_country_that_does_not_answer_says_so_delays_nobody_and_comes_back(chr
         crossing.to_picker(border, page)
         _until(border, page, away=False)
         _signs_in(border, page, BULGARIA)
+        # Who was still reading when the node died goes on where they were: it holds nothing that could be lost
+        crossing.on(reading)
+        crossing.seen(reading.locator(APPROVE))
         assert [said for said in opened.complaints if not re.search(r"\b503\b", said)] == []
