@@ -170,17 +170,22 @@ class Broker:
         """The citizen's choice, as one unit: marks, record and what is parked. Durable before it returns.
 
         Raises `Replayed` where this login was decided otherwise or longer than a minute ago, `RequestRefused` where the
-        choice names what was not offered, `ReleaseDenied` where a required attribute is denied, `StoreUnavailable` where
-        nothing could be written (then nothing was released).
+        choice names what was not offered, `ReleaseDenied` where a required attribute is denied, `PeerUnavailable` where
+        nothing that the country's node vouches holds now, `StoreUnavailable` where nothing could be written (in each of
+        them nothing was released).
         """
         party, purpose = self.registered(decided.request)
-        self._eligible(decided.provider_id, decided.request)
+        provider = self._eligible(decided.provider_id, decided.request)
         if purpose.digest != decided.policy:
             raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
         for ruling in decided.decision.rulings:
             if ruling.released is not None and not self._still_allowed(ruling.released, party):
                 raise Replayed("policy_changed", "the registration has changed since the page was shown")
         if choice.word == "approve":
+            # The page stood open for a while: an approval that was withdrawn, or metadata that ended, vouches for nothing.
+            # Who refuses or goes back releases nothing, and may do so at any time.
+            if provider.peer is not None:
+                self._nodes.current(provider.peer.entity_id, now)
             return self._approve(decided, party, purpose, choice, secret, now)
         if choice.shared or choice.word not in ("refuse", "cancel"):
             raise RequestRefused("a choice that the page does not offer", code="other_site")

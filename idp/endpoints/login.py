@@ -113,7 +113,10 @@ def _decided(site: CitySite, request: Request, login: str, fields: dict[str, str
         decided = DECIDED.load(sealed)
     except NotFound as error:
         raise Replayed("decided_shape", "a decision that another version sealed") from error
-    ended = site.broker.decide(decided, _choice(fields), secret, now)
+    try:
+        ended = site.broker.decide(decided, _choice(fields), secret, now)
+    except PeerUnavailable as error:
+        return rejected(site, request, error, decided.request)
     language = site.language(request, decided.request.ui_locales)
     kept = after_decision(decided.login, secret)
     if isinstance(ended, Released):

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from idp.login import DECIDED, Decided
+from idp.ending import Choice
+from idp.login import DECIDED, Decided, Refused, Released
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, AttributeName
 from policies.authentication import AskedAttribute, AuthenticationRequest, Offered
@@ -17,11 +18,13 @@ from tests.idp.house import (
     ANSWER,
     APPROVE,
     BIRTHDATE,
+    CANCEL,
     COUNTRY,
     EMAIL,
     FAMILY,
     NOW,
     OTHER,
+    REFUSE,
     REQUEST,
     SECRET,
     House,
@@ -204,6 +207,37 @@ def test_a_country_that_cannot_be_asked_or_heard_now_ends_in_words_and_writes_no
         house.broker.hear(asked, ANSWER, "en", NOW)
     assert house.store.units == []
     house.broker.ask(asked, COUNTRY, NOW)
+
+
+@pytest.mark.spec("security.md §2.1 C: a provider that was taken out")
+def test_a_node_that_ended_while_the_page_stood_open_releases_nothing(house: House) -> None:
+    decided = _heard(house)
+    house.nodes.unknown = {LATVIA}
+    with pytest.raises(PeerUnavailable):
+        house.broker.decide(decided, APPROVE, SECRET, NOW)
+    assert house.store.units == [], "no mark, no record, nothing parked"
+    house.nodes.unknown = set()
+    # one that only fails to answer is as good as its metadata
+    house.nodes.silent = {LATVIA}
+    released = house.broker.decide(decided, APPROVE, SECRET, NOW)
+    assert isinstance(released, Released)
+    house.nodes.unknown = {LATVIA}
+    with pytest.raises(PeerUnavailable):
+        house.broker.decide(decided, APPROVE, SECRET, NOW)
+    assert len(house.store.units) == 1
+
+
+@pytest.mark.parametrize("choice", [REFUSE, CANCEL])
+def test_who_releases_nothing_may_go_back_though_the_node_ended(house: House, choice: Choice) -> None:
+    decided = _heard(house)
+    house.nodes.unknown = {LATVIA}
+    assert isinstance(house.broker.decide(decided, choice, SECRET, NOW), Refused)
+
+
+def test_an_identity_provider_of_our_own_is_asked_for_no_metadata_of_a_node(house: House) -> None:
+    decided = house.decided()
+    house.nodes.unknown = {LATVIA, house.country.says.issuer}
+    assert isinstance(house.broker.decide(decided, APPROVE, SECRET, NOW), Released)
 
 
 @pytest.mark.parametrize("level", LevelOfAssurance)

@@ -223,6 +223,28 @@ def test_a_country_of_which_nothing_is_valid_now_can_neither_be_asked_nor_heard(
     assert traveller.returns(traveller.signs_in(traveller.asked(begun))).status == 200
 
 
+@pytest.mark.spec("security.md §2.1 C: a provider that was taken out")
+def test_a_country_that_ended_while_the_question_was_read_releases_nothing_and_the_way_back_stays(
+    traveller: Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = traveller.arrives(traveller.finland_says(*traveller.question_to_finland()))
+    assert question.status == 200
+    commits: list[object] = []
+
+    def ended(*_arguments: object) -> None:
+        raise PeerUnavailable("its metadata ended")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(traveller.crossing.application.peers, "current", ended)
+        patched.setattr(traveller.crossing.application.store, "commit", commits.append)
+        page = traveller.decides(question)
+    _ended(page, 503, "This country cannot be reached", "temporarily_unavailable")
+    assert "code" not in page.back
+    assert commits == []
+    # it came back, and the page is still open
+    assert traveller.decides(question).status == 200
+
+
 @pytest.mark.spec("eidas.md §6 SPSSODescriptor")
 @pytest.mark.spec("eidas.md §6 validUntil")
 @pytest.mark.spec("eidas.md §6 AssertionConsumerService by POST")
