@@ -21,6 +21,9 @@ _CERTIFICATE_FIX = (
 )
 _DIGEST_FIX = "write the 64 hex digits that `ciconia metadata pending` shows, or leave it out and approve later."
 _NETWORKS_FIX = 'write networks = ["10.1.0.0/16"], or leave it out for public addresses alone.'
+# Two halves of everything are everything, and a cloud's metadata service is in the half: the largest network that an
+# operator has of their own is 10.0.0.0/8. IPv6 is given out to providers in networks of /16 at the most.
+_LEAST_PREFIX = {4: 8, 6: 16}
 _URL_FIX = 'write metadata_url = "https://...": where its metadata is served.'
 # X.690 §8.1.3: a SEQUENCE, and the bit that says that the length has octets of its own
 _SEQUENCE, _LONG_FORM = 0x30, 0x80
@@ -96,10 +99,12 @@ def _networks(table: Table) -> tuple[str, ...]:
     named = table.texts("networks", _NETWORKS_FIX, required="networks" in table)
     for index, text in enumerate(named):
         try:
-            everything = ip_network(text).prefixlen == 0
+            network = ip_network(text)
         except ValueError:
             table.problem("networks", f"{text!r} is no network.", _NETWORKS_FIX, str(index))
             continue
-        if everything:
-            table.problem("networks", f"{text!r} is every address that there is.", _NETWORKS_FIX, str(index))
+        least = _LEAST_PREFIX[network.version]
+        if network.prefixlen < least:
+            fix = f"name the network of the node itself, of /{least} or more: {_NETWORKS_FIX}"
+            table.problem("networks", f"{text!r} is far more than the network of a node.", fix, str(index))
     return named

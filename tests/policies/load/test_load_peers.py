@@ -82,6 +82,11 @@ SHARED = [
     ("metadata_certificate", 'networks = "10.0.0.0/8"\nmetadata_certificate', "networks", "10.1.0.0/16"),
     ("metadata_certificate", 'networks = ["0.0.0.0/0"]\nmetadata_certificate', "networks", "10.1.0.0/16"),
     ("metadata_certificate", 'networks = ["::/0"]\nmetadata_certificate', "networks", "10.1.0.0/16"),
+    ("metadata_certificate", 'networks = ["128.0.0.0/1"]\nmetadata_certificate', "networks", "/8 or more"),
+    ("metadata_certificate", 'networks = ["10.0.0.0/7"]\nmetadata_certificate', "networks", "/8 or more"),
+    ("metadata_certificate", 'networks = ["8000::/1"]\nmetadata_certificate', "networks", "/16 or more"),
+    ("metadata_certificate", 'networks = ["fc00::/7"]\nmetadata_certificate', "networks", "/16 or more"),
+    ("metadata_certificate", 'networks = ["2000::/15"]\nmetadata_certificate', "networks", "/16 or more"),
     ("metadata_certificate", 'networks = ["10.0.0.1/8"]\nmetadata_certificate', "networks", "10.1.0.0/16"),
     ("metadata_certificate", 'networks = ["node.example"]\nmetadata_certificate', "networks", "10.1.0.0/16"),
     ("country = ", "contry = ", "contry", "`country`"),
@@ -101,6 +106,23 @@ def test_a_fault_of_a_peer_is_told_in_both_kinds_of_file(file: str, old: str, ne
     assert fix in found[0].fix
     lines = spoiled.splitlines()
     assert lines[found[0].line - 1].startswith(key) or found[0].line == 1
+
+
+@pytest.mark.parametrize("network", ["10.0.0.0/8", "127.0.0.0/8", "10.1.2.3/32", "fd00::/16", "::1/128"])
+def test_a_network_of_somebodys_own_may_be_named(network: str) -> None:
+    text = COUNTRY_NODE.replace('"10.1.0.0/16"', f'"{network}"')
+    assert network in text
+    peer = load(files(**{LV: text})).providers[ProviderId("lv")].peer
+    assert peer is not None
+    assert network in peer.networks
+
+
+def test_each_network_that_is_too_large_is_told_by_its_place() -> None:
+    text = COUNTRY_NODE.replace('"10.1.0.0/16"', '"0.0.0.0/1", "10.1.0.0/16", "128.0.0.0/1"')
+    found = problems_of(files(**{LV: text}))
+    assert [one.key for one in found] == ["networks", "networks"]
+    assert ["0.0.0.0/1" in one.what for one in found] == [True, False]
+    assert all("far more" in one.what for one in found)
 
 
 @pytest.mark.parametrize(
