@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -21,6 +22,7 @@ from policies.parties import EntityId
 JITTER = 0.1
 # How long `stop` waits for threads that are in the middle of a fetch: they are left behind, and end with the process
 STOP_SECONDS = 0.5
+FAULT = "This is a fault of the program."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,10 @@ class Watch:
     def _run(self, entity_id: EntityId) -> None:
         seen = Seen()
         while not self._stopping.is_set():
-            seen = self._look(entity_id, seen)
+            try:
+                seen = self._look(entity_id, seen)
+            except Exception as error:  # noqa: BLE001  a thread that died would never fetch again, and nobody would know
+                _say_fault(entity_id, error)
             self._stopping.wait(self._seconds * self._spread(1 - JITTER, 1 + JITTER))
 
     def _look(self, entity_id: EntityId, before: Seen) -> Seen:
@@ -82,11 +87,11 @@ class Watch:
             refused, mend = error.check, error.mend
         except StoreUnavailable as error:
             refused, mend = error.code, "Look at the database."
-        except Exception as error:  # noqa: BLE001  the outermost edge of this thread, which must outlive it
-            refused, mend = type(error).__name__, "This is a fault of the program."
+        except Exception as error:  # noqa: BLE001  what failed is said as any refusal is, and the held copy counts on
+            refused, mend = type(error).__name__, FAULT
         if self._stopping.is_set():
             return before
-        waiting = [pending for pending in self._peers.pending(now) if pending.entity_id == entity_id]
+        waiting = self._peers.pending(now, entity_id)
         seen = Seen(
             refused=refused,
             available=self._peers.available(entity_id, now),
@@ -109,3 +114,9 @@ class Watch:
             return self._peers.current(entity_id, now).facts.digest
         except PeerUnavailable:
             return ""
+
+
+def _say_fault(entity_id: EntityId, error: Exception) -> None:
+    """Say the kind of error. Where the log itself fails (a full disk), there is nobody to tell."""
+    with suppress(Exception):
+        structlog.get_logger().error("watch_failed", peer=entity_id, check=type(error).__name__, fix=FAULT)

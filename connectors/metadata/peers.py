@@ -183,17 +183,10 @@ class Peers:
             return False
         return True
 
-    def pending(self, now: int) -> tuple[Pending, ...]:
-        """What waits for an operator, by entity id. Metadata that ended is not shown: it cannot be approved."""
-        found = []
-        for entity_id, peer in sorted(self._peers.items()):
-            known = self._held.get(entity_id)
-            if known is None or known[0].facts.valid_until <= now:
-                continue
-            facts, approved = known[0].facts, known[0].approved
-            if new := additions(facts, approved, peer.metadata_url):
-                found.append(Pending(entity_id, facts.country, facts.digest, new, first=approved is None))
-        return tuple(found)
+    def pending(self, now: int, entity_id: EntityId | None = None) -> tuple[Pending, ...]:
+        """What waits for an operator, by entity id, or of this node alone. What ended is not shown."""
+        ids = sorted(self._peers) if entity_id is None else [entity_id]
+        return tuple(waiting for found in ids if (waiting := self._waiting(found, now)) is not None)
 
     def approve(self, entity_id: EntityId, digest: str, now: int) -> PeerFacts:
         """Approve all that is pending of a node, if it is what `digest` names. Raises `RequestRefused`."""
@@ -201,15 +194,23 @@ class Peers:
             raise _refused(f"no node {entity_id} is registered.")
         with self._locks[entity_id]:
             self._load(self._peers[entity_id])
-            waiting = [pending for pending in self.pending(now) if pending.entity_id == entity_id]
-            if not waiting:
+            waiting = self._waiting(entity_id, now)
+            if waiting is None:
                 raise _refused(f"nothing of {entity_id} is pending: fetch its metadata first.")
-            if waiting[0].digest != digest:
+            if waiting.digest != digest:
                 # It changed after the operator looked: what they saw is not what they would approve.
                 raise _refused(f"what is pending of {entity_id} has another digest: look at it again.")
             held, _ = self._held[entity_id]
             self._install(self._peers[entity_id], replace(held, approved=held.facts), keep=True)
             return held.facts
+
+    def _waiting(self, entity_id: EntityId, now: int) -> Pending | None:
+        known = self._held.get(entity_id)
+        if known is None or known[0].facts.valid_until <= now:
+            return None
+        facts, approved = known[0].facts, known[0].approved
+        new = additions(facts, approved, self._peers[entity_id].metadata_url)
+        return Pending(entity_id, facts.country, facts.digest, new, first=approved is None) if new else None
 
     def _judged(self, peer: Peer, octets: bytes, now: int, oldest: int) -> PeerFacts:
         """The pinned key is in force; signature, shape, registration; the end is ahead, near, and not before `oldest`."""
@@ -274,15 +275,20 @@ class Peers:
         self._install(peer, replace(stored, facts=facts), keep=False)
 
     def _install(self, peer: Peer, held: Held, *, keep: bool) -> None:
+        # Made before anything is kept: what cannot be used must not be what the next start begins with
+        use = self._use(peer, held)
         if keep:
             self._copies.keep(held)
+        self._held[peer.entity_id] = (held, use)
+
+    def _use(self, peer: Peer, held: Held) -> PeerInUse:
         facts = approved_part(held.facts, held.approved)
         version = max(facts.versions & self._ours, key=_version, default="")
         signing = tuple(key for _, key in _usable(facts.signing, self._profile))
         encryption = tuple(
             (der, key) for der, key in _usable(facts.encryption, self._profile) if isinstance(key.public_key, RSAPublicKey)
         )
-        self._held[peer.entity_id] = (held, PeerInUse(peer, facts, version, signing, encryption))
+        return PeerInUse(peer, facts, version, signing, encryption)
 
 
 def _metadata_key(peer: Peer, profile: Profile) -> PinnedKey:

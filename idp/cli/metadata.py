@@ -147,7 +147,7 @@ def fetch(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
             found = {"check": error.check, "detail": error.detail, "mend": error.mend}
             _no(name, found, f"Refused ({error.check}): {error.detail} {error.mend}", as_json=as_json)
         held = copies.held(peer.entity_id)
-        waiting = [one for one in peers.pending(now) if one.entity_id == peer.entity_id]
+        waiting = peers.pending(now, peer.entity_id)
     if held is None:
         say(f"{name} was fetched, and another process changed its row: try again.", error=True)
         raise typer.Exit(COULD_NOT_RUN)

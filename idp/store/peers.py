@@ -137,12 +137,12 @@ class MemoryCopies:
     """The twin for tests: one dictionary."""
 
     def __init__(self) -> None:
-        self._held: dict[EntityId, Held] = {}
+        self.rows: dict[EntityId, Held] = {}
 
     def held(self, entity_id: EntityId) -> Held | None:
         """As `PeerCopies` has it."""
-        return self._held.get(entity_id)
+        return self.rows.get(entity_id)
 
     def keep(self, held: Held) -> None:
         """As `PeerCopies` has it."""
-        self._held[held.entity_id] = held
+        self.rows[held.entity_id] = held

@@ -29,11 +29,13 @@ from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.file import FileSigner
 from policies.parties import EntityId, Peer, Source
+from tests.connectors.metadata.node import unloadable
 
 NOW = 1_790_000_000
 DAY = 24 * 3600
 ORGANIZATION = NodeOrganization("Node", "Node", "https://node.example", "help@node.example", "tech@node.example")
 LOOPBACK = ("127.0.0.0/8",)
+UNLOADABLE = "unloadable"  # the name of a key whose certificate nobody loads
 
 
 @cache
@@ -49,6 +51,8 @@ def signer(name: str) -> FileSigner:
         .sign(key, SHA256())
     )
     der = certificate.public_bytes(Encoding.DER)
+    if name == UNLOADABLE:
+        der = unloadable(der)
     return FileSigner(key, key.public_key(), der, prepared(key.public_key(), EIDAS).key_id)
 
 

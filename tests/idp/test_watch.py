@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from connectors.metadata.peers import Held
@@ -13,7 +14,7 @@ from idp.store.peers import MemoryCopies
 from idp.watch import STOP_SECONDS, Watch
 from policies.errors import StoreUnavailable
 from policies.parties import EntityId
-from tests.idp.neighbour import DAY, NOW, Neighbour, peers_of
+from tests.idp.neighbour import DAY, NOW, UNLOADABLE, Neighbour, peers_of
 
 SOON = 0.01
 LONG = 600.0
@@ -233,6 +234,75 @@ def test_a_removed_key_is_out_of_use_at_the_next_look_and_a_new_one_waits(nl: Ne
 
 
 # -- what else can go wrong
+
+
+@pytest.fixture
+def full_disk() -> Iterator["Full"]:
+    """The log goes to a disk that can be full."""
+    full = Full()
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=full), cache_logger_on_first_use=False)  # type: ignore[arg-type] # it writes and flushes, which is all that is asked
+    yield full
+    structlog.reset_defaults()
+
+
+class Full:
+    """A stream that raises while it `is_full`."""
+
+    is_full = False
+    tried = 0
+
+    def write(self, _text: str) -> None:
+        self.tried += 1
+        if self.is_full:
+            raise OSError(28, "No space left on device")
+
+    def flush(self) -> None:
+        return
+
+
+def test_a_log_that_cannot_be_written_ends_no_thread(nl: Neighbour, full_disk: Full) -> None:
+    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
+    with watching(Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=SOON)):
+        until(lambda: peers.available(nl.entity_id, NOW))
+        full_disk.is_full, tried = True, full_disk.tried
+        nl.does = "fail"
+        until(lambda: not peers.available(nl.entity_id, NOW) and full_disk.tried > tried + 2)
+        nl.does = "answer"
+        until(lambda: peers.available(nl.entity_id, NOW))
+
+
+def test_a_fault_outside_of_the_fetch_ends_no_thread_and_is_said(nl: Neighbour) -> None:
+    turns = iter([KeyError("qxwvzk-canary"), OverflowError()])
+
+    def clock() -> int:
+        for error in turns:
+            raise error
+        return NOW
+
+    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
+    with capture_logs() as logs, watching(Watch(peers, [nl.entity_id], clock=clock, seconds=SOON)):
+        until(lambda: peers.available(nl.entity_id, NOW))
+    assert [line["check"] for line in logs if line["event"] == "watch_failed"] == ["KeyError", "OverflowError"]
+    assert "canary" not in str(logs)
+
+
+def test_a_certificate_that_nobody_loads_is_that_nodes_trouble_alone(nl: Neighbour, lv: Neighbour) -> None:
+    copies = MemoryCopies()
+    peers = peers_of(copies, nl.peer(approved(nl)), lv.peer())
+    watch = Watch(peers, [nl.entity_id, lv.entity_id], clock=lambda: NOW, seconds=SOON)
+    with capture_logs() as logs, watching(watch):
+        until(lambda: peers.available(nl.entity_id, NOW) and len(peers.pending(NOW)) == 1)
+        good = copies.held(nl.entity_id)
+        nl.publish(signing=("messages", UNLOADABLE), valid_until=nl.metadata.valid_until + 1)
+        until(lambda: "peer_refused" in events(logs))
+        lv.publish(valid_until=lv.metadata.valid_until + DAY)
+        until(lambda: copies.rows[lv.entity_id].facts.valid_until == lv.metadata.valid_until)
+        (waiting,) = peers.pending(NOW)
+        peers.approve(lv.entity_id, waiting.digest, NOW)
+        assert peers.available(lv.entity_id, NOW)
+        assert peers.current(nl.entity_id, NOW)
+    assert copies.held(nl.entity_id) == good, "nothing of it was stored"
+    assert [line["check"] for line in logs if line["event"] == "peer_refused"] == ["metadata"]
 
 
 class Broken(MemoryCopies):

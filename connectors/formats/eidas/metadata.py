@@ -26,6 +26,7 @@ from typing import Literal, get_args
 from connectors.formats.eidas.registry import EIDAS, SP_TYPES, is_level
 from connectors.formats.grammar import MAX_TEXT, instant
 from connectors.formats.names import ATTRNAME_URI, POST, REDIRECT, SAMLP, md, saml
+from connectors.signatures.keys import certificate_of
 from connectors.signatures.parse import Element, attributes, parse_canonical, strict_base64
 from connectors.signatures.profile import DS
 from connectors.signatures.signed import Signed
@@ -210,6 +211,12 @@ def _certificates(descriptor: Element, use: str) -> frozenset[bytes]:
             raise ValueError("a certificate in it is not base64.") from None
     if len(found) > MAX_CERTIFICATES:
         raise ValueError(f"it has more than {MAX_CERTIFICATES} certificates for {use}.")
+    for der in found:
+        # One that nobody loads is refused before it is kept, shown or prepared
+        try:
+            certificate_of(der)
+        except ValueError as error:
+            raise ValueError(f"it has {error}.") from error
     return frozenset(found)
 
 

@@ -279,7 +279,8 @@ def test_a_pinned_certificate_outside_its_dates_verifies_nothing(sending: World)
 
 
 def test_a_registration_whose_certificate_cannot_be_used_is_said_at_start(sending: World) -> None:
-    for certificate in (b"", b"no certificate", node.rsa_signer(bits=2048).certificate):
+    unloadable = node.unloadable(sending.peer.certificate)
+    for certificate in (b"", b"no certificate", unloadable, node.rsa_signer(bits=2048).certificate):
         with pytest.raises(Misconfigured, match=r"countries/ee\.toml:3") as caught:
             peers(replace(sending.peer, certificate=certificate), sending.copies)
         assert "Ask its operator" in caught.value.detail

@@ -1,5 +1,6 @@
 """What is read of a peer's metadata, what is refused, and the digest that stands for it."""
 
+import base64
 import copy
 import hashlib
 import json
@@ -20,6 +21,7 @@ from tests.connectors.metadata import node
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 MD = "urn:oasis:names:tc:SAML:2.0:metadata"
 DS = "http://www.w3.org/2000/09/xmldsig#"
+UNLOADABLE = base64.b64encode(node.unloadable(node.key("messages").certificate)).decode()
 
 
 def proxy_facts(edit: node.Edit | None = None, **changes: object) -> PeerFacts:
@@ -63,6 +65,8 @@ def service(binding: str, url: str, more: str = "") -> str:
         (node.remove("X509Certificate"), "exactly one X509Certificate"),
         (node.twice("X509Certificate"), "exactly one X509Certificate"),
         (node.text("X509Certificate", "!!!"), "not base64"),
+        (node.text("X509Certificate", "bm8gY2VydGlmaWNhdGU="), "a certificate that cannot be read"),
+        (node.text("X509Certificate", UNLOADABLE), "a certificate that cannot be read"),
         (node.remove("SingleSignOnService"), "SingleSignOnService"),
         (node.twice("SingleSignOnService"), "SingleSignOnService"),
         (node.attribute("SingleSignOnService", "Location", ""), "a Location in it is empty"),
