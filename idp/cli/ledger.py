@@ -10,14 +10,13 @@ from typing import Annotated
 import typer
 
 from idp.cli.console import problems, say
-from idp.settings import load_settings
+from idp.settings import Settings, load_settings
 from idp.store.engine import open_engine
 from idp.store.migrate import assert_current
 from idp.transparency.findings import Report
 from idp.transparency.keys import load_ledger_keys
 from idp.transparency.verify import verify_ledger
 from policies.errors import BrokerError, Misconfigured
-from policies.parties import Tenant
 
 HOLDS, DIFFERS, COULD_NOT_RUN = 0, 1, 2
 
@@ -45,17 +44,16 @@ def verify(
         settings = load_settings(config)
     except BrokerError as error:
         raise typer.Exit(_could_not_run(error, as_json=as_json)) from None
-    code = verify_command(settings.database_url, settings.key_folder, settings.origin, settings.tenant, as_json=as_json)
-    raise typer.Exit(code)
+    raise typer.Exit(verify_command(settings, as_json=as_json))
 
 
-def verify_command(database_url: str, key_folder: Path, origin: str, tenant: Tenant, *, as_json: bool) -> int:
-    """Check one ledger, print what was found, return the exit code."""
+def verify_command(settings: Settings, *, as_json: bool) -> int:
+    """Check the ledger of these settings, print what was found, return the exit code."""
     try:
-        keys = load_ledger_keys(key_folder, origin)
-        engine = open_engine(database_url)
+        keys = load_ledger_keys(settings.key_folder, settings.origin)
+        engine = open_engine(settings.database_url)
         assert_current(engine)
-        report = verify_ledger(engine, tenant=tenant, keys=keys)
+        report = verify_ledger(engine, tenant=settings.tenant, keys=keys, role=settings.role)
         engine.dispose()
     except BrokerError as error:
         return _could_not_run(error, as_json=as_json)

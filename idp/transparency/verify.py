@@ -6,7 +6,7 @@
 4. every checkpoint is signed by the log's key, says its row, and its root is that of the leaves at its size: so each one
    extends the one before
 5. every record has one leaf, its openings open that leaf's commitments and say what the row says, its tag is that of its
-   subject's counter (`verify_records`)
+   subject's counter, and it is one that the ledger's role writes (`verify_records`)
 
 One read transaction sees one state, so a broker may serve meanwhile. Memory does not grow with the ledger.
 """
@@ -26,7 +26,7 @@ from idp.transparency.findings import Finding, Report
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.state import TreeState, believed, checkpoint_seal, read_state
 from idp.transparency.tree import CompactRange, Position, leaf_hash
-from idp.transparency.verify_records import CHUNK, verify_records
+from idp.transparency.verify_records import CHUNK, Role, verify_records
 from policies.errors import SignatureInvalid
 from policies.parties import Tenant
 
@@ -37,17 +37,21 @@ MAX_LEVEL = 61
 Node = tuple[Position, bytes]
 
 
-def verify_ledger(engine: Engine, *, tenant: Tenant, keys: LedgerKeys) -> Report:
-    """Check one tenant's ledger. Raises `StoreUnavailable` where the database cannot be read at all."""
+def verify_ledger(engine: Engine, *, tenant: Tenant, keys: LedgerKeys, role: Role | None = None) -> Report:
+    """Check one tenant's ledger; with `role`, also that its records are those that this role writes.
+
+    Raises `StoreUnavailable` where the database cannot be read at all.
+    """
     with reading(), engine.connect() as connection:
-        return _Verification(connection, tenant, keys).report()
+        return _Verification(connection, tenant, keys, role).report()
 
 
 class _Verification:
     """One run over one snapshot."""
 
-    def __init__(self, connection: Connection, tenant: str, keys: LedgerKeys) -> None:
+    def __init__(self, connection: Connection, tenant: str, keys: LedgerKeys, role: Role | None) -> None:
         self._connection = connection
+        self._role = role
         self._tenant = tenant
         self._keys = keys
         self._tree = CompactRange()
@@ -83,7 +87,7 @@ class _Verification:
         yield from self._leaves()
         yield from self._state()
         yield from self._checkpoints()
-        yield from verify_records(self._connection, self._tenant, self._keys)
+        yield from verify_records(self._connection, self._tenant, self._keys, self._role)
 
     # -- leaves and nodes
 

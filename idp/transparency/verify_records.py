@@ -2,10 +2,13 @@
 
 Three shapes are legal, and what their openings say tells them apart: a city's (a release has a subject, a counter and all
 openings), a sending node's and an approval of metadata (exactly the facts that `idp.transparency.draft` has, no subject).
+Each role writes one of the first two: the other one in its ledger was written by nobody's login.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from sqlalchemy import Connection, Row, and_, func, select
 
@@ -17,6 +20,7 @@ from idp.transparency.jcs import jcs
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.tree import leaf_hash
 from policies.errors import SignatureInvalid
+from policies.load.table import URI
 
 CHUNK = 500
 ALWAYS = {"sent", "decision"}
@@ -25,13 +29,17 @@ OPENED = sorted(OF_A_RELEASE)
 OF_A_NODE = {"message", "node", "record", "time"}
 OF_AN_APPROVAL = {"digest", "peer", "record", "time"}
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
 Facts = Mapping[str, object]
+# Whose ledger it is, as `idp.settings` has it
+Role = Literal["city", "node"]
 
 
-def verify_records(connection: Connection, tenant: str, keys: LedgerKeys) -> Iterator[Finding]:
-    """Everything about records, staged leaves and subjects that does not fit."""
+def verify_records(connection: Connection, tenant: str, keys: LedgerKeys, role: Role | None) -> Iterator[Finding]:
+    """Everything about records, staged leaves and subjects that does not fit. Where `role` is None, either role's do."""
     for row in _records(connection, tenant):
-        yield from _record(row, tenant, keys)
+        yield from _record(row, tenant, keys, role)
     yield from _strays(connection, tenant)
     yield from _subjects(connection, tenant, keys)
 
@@ -51,7 +59,7 @@ def _records(connection: Connection, tenant: str) -> Iterator[Row[tuple[object, 
     yield from connection.execute(query, execution_options={"yield_per": CHUNK})
 
 
-def _record(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys) -> Iterator[Finding]:
+def _record(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, role: Role | None) -> Iterator[Finding]:
     """What does not fit about one record: first its leaf, which is in its place or staged."""
     name = row.record.hex()
     if row.leaf is not None and row.staged_leaf is not None:
@@ -68,12 +76,17 @@ def _record(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys) -> Iter
     except ValueError:
         yield Finding("records", name, "its leaf is no leaf")
         return
-    for what in _contents(row, tenant, keys, commitments, tagged):
+    for what in _contents(row, tenant, keys, role, commitments, tagged):
         yield Finding("records", name, what)
 
 
 def _contents(
-    row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, commitments: Mapping[str, bytes], tagged: bytes
+    row: Row[tuple[object, ...]],
+    tenant: str,
+    keys: LedgerKeys,
+    role: Role | None,
+    commitments: Mapping[str, bytes],
+    tagged: bytes,
 ) -> Iterator[str]:
     # 1. every opening decrypts and opens its commitment
     facts: dict[str, Facts] = {}
@@ -87,6 +100,7 @@ def _contents(
                 facts[compartment] = opened
     # 2. they say what the row says, and the tag is that of its counter
     yield from _facts(row, facts)
+    yield from _of_role(facts.get("decision", {}), role)
     if row.subject is not None and not _tagged(row, tenant, keys, tagged):
         yield "its tag is not that of its subject and counter"
 
@@ -119,6 +133,7 @@ def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator
         return
     if kind == METADATA:
         yield from _without_subject(row, "an approval of metadata", OF_AN_APPROVAL, sent, decision)
+        yield from _approved(decision)
     elif "node" in decision:
         yield from _without_subject(row, f"a {kind} to a node", OF_A_NODE, sent, decision)
     else:
@@ -126,6 +141,25 @@ def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator
     expected = {"record": row.record.hex(), "time": row.time}
     for name, content in (("sent", sent), ("decision", decision)):
         yield from (f"its {name} has another {key}" for key, value in expected.items() if content.get(key) != value)
+
+
+def _of_role(decision: Facts, role: Role | None) -> Iterator[str]:
+    """A login's record of the other role. An approval of metadata stands in either's ledger."""
+    if role is None or decision.get("kind") not in (RELEASE, REFUSAL, CANCELLATION):
+        return
+    if role == "city" and "node" in decision:
+        yield "it is of a login for another country's node, and this is a city's ledger"
+    if role == "node" and "node" not in decision:
+        yield "it is of a login for a relying party, and this is a node's ledger"
+
+
+def _approved(decision: Facts) -> Iterator[str]:
+    """An approval names what was approved, and whose: the digest of metadata, and an entity id."""
+    digest, peer = decision.get("digest"), decision.get("peer")
+    if not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
+        yield "an approval of metadata has no digest of 64 hex digits"
+    if not (isinstance(peer, str) and URI.fullmatch(peer)):
+        yield "an approval of metadata has no entity id"
 
 
 def _without_subject(

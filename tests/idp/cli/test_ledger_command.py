@@ -13,12 +13,23 @@ from idp.cli import app
 from idp.settings import load_settings
 from idp.store.migrate import migrate
 from idp.store.store import open_store
-from idp.transparency.keys import create_ledger_keys
+from idp.transparency.draft import RELEASE, draft_node, new_record
+from idp.transparency.keys import create_ledger_keys, load_ledger_keys
 from idp.transparency.sequencer import Sequencer
-from policies.parties import Tenant
-from tests.idp.store.units import TENANT, refusal, release, unit
+from policies.parties import EntityId, Tenant
+from tests.idp.store.units import NOW, TENANT, refusal, release, unit
 
 SETTINGS = f'issuer = "https://{TENANT}"\n'
+NODE_SETTINGS = """
+role = "node"
+country = "EE"
+
+[organization]
+name = "Authority"
+url = "https://authority.example/"
+support = "help@authority.example"
+technical = "node@authority.example"
+"""
 Verify = Callable[..., Result]
 
 
@@ -112,6 +123,24 @@ def test_a_file_that_is_no_database_exits_2(verify: Verify, folder: Path, option
     found = verify(*options)
     assert found.exit_code == 2
     assert "SQLITE_NOTADB" in found.output
+
+
+def test_records_of_another_role_than_the_settings_have_exit_1_and_are_named(verify: Verify, folder: Path) -> None:
+    settings = load_settings(folder)
+    keys = load_ledger_keys(settings.key_folder, settings.origin)
+    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
+    draft = draft_node(record=new_record(), time=NOW, kind=RELEASE, message="_m", node=EntityId("https://nl.example/"))
+    store.commit(unit(record=draft))
+    store.close()
+    found = verify()
+    assert found.exit_code == 1
+    assert "another country's node, and this is a city's ledger" in found.stdout
+    with (folder / "ciconia.toml").open("a", encoding="utf-8") as file:
+        file.write(NODE_SETTINGS)
+    found = verify("--json")
+    assert found.exit_code == 1
+    whats = [finding["what"] for finding in json.loads(found.stdout)["findings"]]
+    assert whats == ["it is of a login for a relying party, and this is a node's ledger"] * 3
 
 
 def test_the_check_writes_nothing(verify: Verify, folder: Path) -> None:

@@ -23,6 +23,7 @@ from idp.transparency.keys import ledger_keys
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.tree import leaf_hash, node_hash
 from idp.transparency.verify import MAX_FINDINGS, verify_ledger
+from idp.transparency.verify_records import Role
 from policies.errors import StoreUnavailable
 from policies.parties import EntityId
 from tests.idp.store.units import KEYS, NOW, TENANT, commit_all, opened, refusal, release, unit
@@ -30,10 +31,10 @@ from tests.idp.store.units import KEYS, NOW, TENANT, commit_all, opened, refusal
 Value = bytes | int | str | None
 
 
-def check(folder: Path) -> Report:
+def check(folder: Path, role: Role | None = None) -> Report:
     engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
     try:
-        return verify_ledger(engine, tenant=TENANT, keys=KEYS)
+        return verify_ledger(engine, tenant=TENANT, keys=KEYS, role=role)
     finally:
         engine.dispose()
 
@@ -134,6 +135,18 @@ def test_a_ledger_of_a_sending_node_fits_and_has_no_subject(node_ledger: Path) -
         kept = "subject, position, subject_opening, login_opening"
         assert set(connection.execute(f"SELECT {kept} FROM records")) == {(None, None, None, None)}  # noqa: S608  our names
         assert connection.execute("SELECT count(*) FROM subjects").fetchone() == (0,)
+
+
+@pytest.mark.spec("decisions.md 26")
+def test_each_role_has_the_records_of_its_own_logins_alone(ledger: Path, node_ledger: Path) -> None:
+    assert check(ledger, "city").holds
+    assert check(node_ledger, "node").holds
+    found = check(ledger, "node").findings
+    assert {one.what for one in found} == {"it is of a login for a relying party, and this is a node's ledger"}
+    assert len(found) == 9, "every record, in its place or staged"
+    found = check(node_ledger, "city").findings
+    assert {one.what for one in found} == {"it is of a login for another country's node, and this is a city's ledger"}
+    assert len(found) == 4, "the approval of metadata stands in either's ledger"
 
 
 def test_an_empty_ledger_fits(store: Store) -> None:
@@ -387,6 +400,8 @@ def test_a_record_that_contradicts_itself_is_named(
 
 NODE_ODD = "a release to a node says more or less than it may"
 APPROVAL_ODD = "an approval of metadata says more or less than it may"
+NO_DIGEST = "an approval of metadata has no digest of 64 hex digits"
+NO_PEER = "an approval of metadata has no entity id"
 
 
 @pytest.mark.spec("decisions.md 26")
@@ -438,6 +453,27 @@ def test_a_person_beside_a_record_that_has_none_is_named(store: Store, draft: Re
     subject = b"s" * 32 if compartment == "subject" else None
     found = written(store, RecordDraft(draft.record, draft.kind, draft.time, subject, (*draft.openings, added)))
     assert [what for what in found if what.endswith("has no subject, no counter and no other openings")]
+
+
+@pytest.mark.spec("decisions.md 30")
+@pytest.mark.parametrize(
+    ("facts", "whats"),
+    [
+        ({"digest": "no digest at all"}, {NO_DIGEST}),
+        ({"digest": "0" * 63}, {NO_DIGEST}),
+        ({"digest": "A" * 64}, {NO_DIGEST}),
+        ({"digest": "0" * 64 + "\n"}, {NO_DIGEST}),
+        ({"digest": 7}, {NO_DIGEST}),
+        ({"peer": ""}, {NO_PEER}),
+        ({"peer": "the node of Latvia"}, {NO_PEER}),
+        ({"peer": 7}, {NO_PEER}),
+        ({"peer": ["https://nl.example/"], "digest": ""}, {NO_DIGEST, NO_PEER}),
+        ({"peer": "urn:lv:node"}, set()),
+    ],
+)
+def test_an_approval_names_a_digest_and_an_entity_id(store: Store, facts: dict[str, Json], whats: set[str]) -> None:
+    draft = with_content(with_content(approval(), "sent", **facts), "decision", **facts)
+    assert written(store, draft) == whats
 
 
 def test_a_release_without_a_subject_is_named(store: Store) -> None:
