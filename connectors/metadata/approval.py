@@ -19,7 +19,8 @@ _BINDINGS = {POST: "by POST", REDIRECT: "by Redirect"}
 def approved_part(facts: PeerFacts, approved: PeerFacts | None) -> PeerFacts:
     """`facts` without what was not approved: the only facts that may be used, and what stays approved afterwards.
 
-    What disappeared from `facts` is approved no longer: if it comes back, it is new. Encryption methods need no approval,
+    What disappeared from `facts` is approved no longer: if it comes back, it is new. `sp_type` is no list: the approved one
+    stays until another, or none, is approved. Encryption methods need no approval,
     since we take only those of our profile; the end (`valid_until`) is that of `facts`.
     """
     if approved is None or _identity(approved) != _identity(facts):
@@ -35,7 +36,8 @@ def approved_part(facts: PeerFacts, approved: PeerFacts | None) -> PeerFacts:
         name_id_formats=facts.name_id_formats & approved.name_id_formats,
         # It makes us tell the name of a service
         wants_requester_id=facts.wants_requester_id and approved.wants_requester_id,
-        sp_type=facts.sp_type if facts.sp_type == approved.sp_type else "",
+        # A fixed type that is gone lets a request call a private service public: that is an addition, too
+        sp_type=approved.sp_type,
     )
 
 
@@ -55,7 +57,11 @@ def additions(facts: PeerFacts, approved: PeerFacts | None, metadata_url: str) -
     if facts.wants_requester_id and not known.wants_requester_id:
         words.append("it asks to be told which service asks (RequesterID)")
     if facts.sp_type != known.sp_type:
-        words.append(f"all its services are of one type: {facts.sp_type}")
+        words.append(
+            f"all its services are of one type: {facts.sp_type}"
+            if facts.sp_type
+            else f"its services are no longer all of one type ({known.sp_type}): each request says its own"
+        )
     return tuple(words)
 
 

@@ -169,13 +169,22 @@ def test_a_change_of_the_only_key_stops_everything_until_it_is_approved(sending:
     assert in_use(sending).signing == {NEW}
 
 
-def test_a_fixed_type_of_services_waits_and_its_end_does_not(receiving: World) -> None:
+def test_a_fixed_type_of_services_waits_and_so_do_another_and_its_end(receiving: World) -> None:
     assert fetch(receiving, node.connector(sp_type="private", valid_until=LATER)).sp_type == ""
     assert receiving.additions() == ("all its services are of one type: private",)
     receiving.approve()
     assert in_use(receiving).sp_type == "private"
-    assert fetch(receiving, node.connector(sp_type="public", valid_until=LATER)).sp_type == ""
-    assert fetch(receiving, node.connector(valid_until=LATER)).sp_type == ""
+    # Without the fixed type, each request could call a private service public
+    ends = iter(range(LATER + 1, LATER + 9))
+    assert fetch(receiving, node.connector(sp_type="public", valid_until=next(ends))).sp_type == "private"
+    assert receiving.additions() == ("all its services are of one type: public",)
+    assert fetch(receiving, node.connector(valid_until=next(ends))).sp_type == "private"
+    assert receiving.additions() == ("its services are no longer all of one type (private): each request says its own",)
+    assert fetch(receiving, node.connector(sp_type="private", valid_until=next(ends))).sp_type == "private"
+    assert not receiving.additions()
+    fetch(receiving, node.connector(valid_until=next(ends)))
+    receiving.approve()
+    assert in_use(receiving).sp_type == ""
     assert not receiving.additions()
 
 
