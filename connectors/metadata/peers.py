@@ -219,7 +219,7 @@ class Peers:
         facts = self._read(peer, octets)
         if facts.valid_until <= now:
             raise FetchError("metadata_expired", f"its metadata ended at {written(facts.valid_until)}.")
-        if facts.valid_until > now + self._max_validity:
+        if facts.valid_until > now + self._max_validity + self._profile.skew:
             raise FetchError("metadata_far", f"its validUntil is more than {self._max_validity // 86400} days away.")
         if facts.valid_until < oldest:
             # An old copy, signed by the right key, brings back keys that were withdrawn.
