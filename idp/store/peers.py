@@ -81,8 +81,14 @@ class StoredCopies:
         if not hmac.compare_digest(self._seal(entity_id, columns), row.seal):
             structlog.get_logger().warning("peer_row_changed", peer=entity_id, fix="ciconia metadata pending")
             return None
-        approved = from_json(columns.approved) if columns.approved else None
-        return Held(entity_id, columns.octets, from_json(columns.facts), approved, columns.fetched)
+        try:
+            facts = from_json(columns.facts)
+            approved = from_json(columns.approved) if columns.approved else None
+        except ValueError:
+            # Another version of this program, which had other facts, wrote it
+            structlog.get_logger().warning("peer_row_unreadable", peer=entity_id, fix="ciconia metadata pending")
+            return None
+        return Held(entity_id, columns.octets, facts, approved, columns.fetched)
 
     def _write(self, connection: Connection, held: Held) -> None:
         approved = held.approved.as_json if held.approved is not None else ""

@@ -1,5 +1,6 @@
 """Copies of other nodes' metadata: they survive, several processes share them, and nobody without our keys adds to them."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -190,6 +191,20 @@ def test_a_row_under_the_keys_of_another_broker_counts_as_none(folder: Path, sto
     keys = ledger_keys(KEYS.origin, KEYS.signer, b"o" * 32)
     engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
     assert StoredCopies(engine=engine, tenant=TENANT, keys=keys).held(NODE) is None
+
+
+def test_a_row_of_a_version_that_had_other_facts_counts_as_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = json.loads(METADATA.facts().as_json)
+    others: list[object] = [{**plain, "colour": "red"}, {key: plain[key] for key in plain if key != "sp_type"}, []]
+    for changed in others:
+        text = json.dumps(changed, sort_keys=True, separators=(",", ":"))
+        with monkeypatch.context() as patched:
+            patched.setattr(PeerFacts, "as_json", text)
+            copies_of(folder).keep(METADATA.held(approved=True))
+        assert copies_of(folder).held(NODE) is None
+        good = METADATA.held()
+        copies_of(folder).keep(good)
+        assert copies_of(folder).held(NODE) == good
 
 
 def test_a_good_copy_takes_the_place_of_a_changed_row(folder: Path, stored: StoredCopies) -> None:
