@@ -47,6 +47,11 @@ def crossing_problems(settings: Settings, configuration: Configuration, keys: Ke
         what = f"the keys of a node are missing: {', '.join(NODE_FILES)}."
         fix = "`ciconia init` makes them: take them from a new folder, or restore them from their backup."
         problems.append(Problem(str(settings.key_folder), 0, "keys", what, fix))
+    ours = node_entity_id(settings.issuer)
+    for peer in known_peers(configuration).values():
+        if peer.entity_id == ours:
+            what, fix = "it is our own node.", "name the entity id of the other country's node."
+            problems.append(Problem(peer.source.file, peer.source.line, "entity_id", what, fix))
     return problems
 
 

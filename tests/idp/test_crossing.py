@@ -65,6 +65,15 @@ def test_a_node_needs_its_keys_even_before_anybody_may_ask_it(keys: Keys) -> Non
     assert [one.key for one in crossing_problems(_settings(role="node"), empty, replace(keys, node=None))] == ["keys"]
 
 
+def test_our_own_node_is_nobody_to_ask_and_nobody_who_asks(keys: Keys) -> None:
+    own = replace(_peer("NL"), entity_id=EntityId("https://city.example/eidas/metadata"))
+    asks = RequestingNode(NodeId("nl"), {"en": "Netherlands"}, own, Source("nodes/nl.toml", 1))
+    for settings in (_settings(), _settings(role="node")):
+        made = replace(_crossing(), nodes={asks.node_id: asks})
+        problems = [one for one in crossing_problems(settings, made, keys) if one.key == "entity_id"]
+        assert [(one.file, one.line) for one in problems] == [("providers/nl.toml", 1)]
+
+
 def test_we_know_the_nodes_that_we_ask_and_those_that_may_ask() -> None:
     assert set(known_peers(configuration())) == set()
     asks = RequestingNode(NodeId("se"), {"en": "Sweden"}, _peer("SE"), Source("nodes/se.toml", 1))
