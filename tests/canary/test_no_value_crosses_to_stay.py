@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from lxml import etree
+from lxml import etree, html
 
 from idp.demo.browser import Page, WalkError
 from idp.keys.folder import load_keys
@@ -267,6 +267,18 @@ def test_no_address_no_header_and_no_page_but_where_the_citizen_decides_holds_a_
     assert {one.status for one in run.seen if one.host in run.nodes} >= {200, 303, 400, 403, 409, 503}
     assert {one.host for one in run.seen} >= set(run.nodes)
     assert in_answers(run.seen, run.nodes, sought) == []
+
+
+def test_what_a_deciding_page_carries_along_can_be_read_by_nobody_but_its_node(run: Run, sought: dict[bytes, str]) -> None:
+    hidden = [
+        found.get("value", "")
+        for one in run.seen
+        if one.shows
+        for found in html.document_fromstring(one.body.decode()).iter("input")
+        if found.get("type") == "hidden"
+    ]
+    assert max(len(one) for one in hidden) > 500
+    assert search("\n".join(hidden).encode(), sought) == set()
 
 
 def test_no_identifier_is_common_to_two_ledgers(run: Run) -> None:

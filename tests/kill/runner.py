@@ -9,6 +9,7 @@ that the runner inherited, in place of the address in DIR's settings.
 
 import os
 import queue
+import select
 import socket
 import sys
 import threading
@@ -74,8 +75,17 @@ def serve(folder: Path, *, hasty: bool, descriptor: int | None) -> None:
     settings = load_settings(folder)
     listening = socket.socket(fileno=descriptor) if descriptor is not None else bind(settings.host, settings.port)
     application.start()
+    threading.Thread(target=end_with_the_test, daemon=True).start()
     print(f"listening {os.getpid()}", flush=True)
     Server(application.asgi, listening, trusted=settings.trusted_proxies).run()
+
+
+def end_with_the_test() -> None:
+    """Nobody holds the other end of stdin: the test is gone, and we must not serve on."""
+    ours = select.poll()
+    ours.register(sys.stdin.fileno(), 0)
+    ours.poll()
+    os._exit(1)
 
 
 def main(folder: Path, *, hasty: bool, descriptor: int | None) -> None:
