@@ -35,10 +35,11 @@ _DECLARATION = re.compile(
 )
 _ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
 # Names cannot be spelled with character references, so every declaration of a namespace shows these five letters. Its
-# name is short: exclusive C14N repeats it at each element that uses it, and makes gigabytes of a small message else.
+# name and prefix are short: exclusive C14N repeats both at each element that uses them, and makes gigabytes of a small
+# message else.
 _NAMESPACE = re.compile(
-    r"""xmlns(?::[^\s=<>&"'/:]+)?[ \t\r\n]*=[ \t\r\n]*"""
-    r"""(?:"[A-Za-z][A-Za-z0-9+.-]*:[^"<&\s]{1,255}"|'[A-Za-z][A-Za-z0-9+.-]*:[^'<&\s]{1,255}')"""
+    r"""xmlns(?::[^\s=<>&"'/:]{1,64})?[ \t\r\n]*=[ \t\r\n]*"""
+    r"""(?:"[A-Za-z][A-Za-z0-9+.-]{0,31}:[^"<&\s]{1,255}"|'[A-Za-z][A-Za-z0-9+.-]{0,31}:[^'<&\s]{1,255}')"""
 )
 _MARKUP = (
     ("<!DOCTYPE", "doctype"),
