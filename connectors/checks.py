@@ -140,7 +140,7 @@ REQUEST_CHECKS: Mapping[str, str] = {
     "provider_name": "ProviderName has at most 256 characters and no controls",
     "name_id_policy": "the NameID format is one of the profile and of the metadata, and may be new",
     "authn_context_comparison": "the levels are asked as a minimum, or exactly",
-    "authn_context_refs": "at least one level, each once",
+    "authn_context_refs": "one to sixteen levels, each once",
     "authn_context_level": "no level that is spelled nearly like a notified one",
     "authn_context_minimum": "a minimum is one notified level",
     "authn_context_exact": "exact levels have one that is not notified, and with a notified one all above it",

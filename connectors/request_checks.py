@@ -41,6 +41,10 @@ _CONSENTS = frozenset(
 )
 
 
+# Three notified levels, and as many of other scales as anybody has: they travel through the browser and back
+MAX_CONTEXTS = 16
+
+
 class PeerRequestRefused(RequestRefused):
     """The requesting node's move. `check` is the stable name of the check that its request failed.
 
@@ -138,8 +142,9 @@ def check_contexts(comparison: str, contexts: Sequence[str]) -> None:
     """The rules of RequestedAuthnContext (eIDAS SAML Message Format §3.2.2). Raises `PeerRequestRefused`."""
     if comparison not in ("minimum", "exact"):
         raise PeerRequestRefused("authn_context_comparison", "a RequestedAuthnContext that is no minimum and not exact")
-    if not contexts or len(set(contexts)) != len(contexts):
-        raise PeerRequestRefused("authn_context_refs", "no level of assurance, or one that stands twice")
+    if not 0 < len(contexts) <= MAX_CONTEXTS or len(set(contexts)) != len(contexts):
+        detail = f"no level of assurance, more than {MAX_CONTEXTS}, or one that stands twice"
+        raise PeerRequestRefused("authn_context_refs", detail)
     if not all(is_level(uri) for uri in contexts):
         raise PeerRequestRefused("authn_context_level", "a level that is none, spelled like a notified one")
     known = [uri for uri in contexts if notified(uri)]

@@ -25,6 +25,7 @@ decrypting library follows what the message says. AES-GCM of pyca has tags of 16
 
 import base64
 import os
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,6 +77,7 @@ _MGFS: Mapping[str, HashAlgorithm] = {
     f"{XENC11}mgf1sha384": SHA384(),
     f"{XENC11}mgf1sha512": SHA512(),
 }
+_PREFIX = re.compile(r"[^\W\d][\w.\-]{0,63}")
 _XSI_TYPES = etree.XPath("//@xsi:type", namespaces={"xsi": "http://www.w3.org/2001/XMLSchema-instance"})
 
 
@@ -96,6 +98,15 @@ class _Recipients(threading.local):
 
     def __init__(self) -> None:
         self._managers: dict[bytes, xmlsec.KeysManager] = {}
+        self._tried: set[bytes] = set()
+
+    def tried(self, certificate: bytes) -> bool:
+        """Whether encrypting to this certificate went well before."""
+        return certificate in self._tried and certificate in self._managers
+
+    def try_no_more(self, certificate: bytes) -> None:
+        """Remember that it does."""
+        self._tried = {certificate, *(known for known in self._tried if known in self._managers)}
 
     def manager(self, certificate: bytes) -> xmlsec.KeysManager:
         """The manager that holds the key of this certificate (DER), and no other."""
@@ -103,7 +114,10 @@ class _Recipients(threading.local):
             if len(self._managers) >= MAX_RECIPIENTS:
                 self._managers.clear()
             made = xmlsec.KeysManager()
-            made.add_key(xmlsec.Key.from_memory(certificate, xmlsec.constants.KeyDataFormatCertDer))
+            try:
+                made.add_key(xmlsec.Key.from_memory(certificate, xmlsec.constants.KeyDataFormatCertDer))
+            except xmlsec.Error as error:
+                raise BrokerError("libxmlsec does not take a certificate to encrypt to") from error
             self._managers[certificate] = made
         return self._managers[certificate]
 
@@ -131,6 +145,20 @@ def encrypt(
     holder = etree.Element(ENCRYPTED_ASSERTION, nsmap={"saml": SAML})
     holder.append(_encrypted(holder, _plaintext(element), recipient_certificate, content))
     return holder
+
+
+def check_recipient(certificate: bytes, profile: Profile) -> None:
+    """Whether an assertion can be encrypted to this certificate (DER), by encrypting what says nothing. ValueError if not.
+
+    What pyca reads is not all that libxmlsec encrypts to, and after the record was written it would be too late.
+    """
+    if _recipients.tried(certificate):
+        return
+    try:
+        encrypt(etree.Element(saml("Assertion"), nsmap={"saml": SAML}), certificate, profile)
+    except BrokerError as error:
+        raise ValueError("a certificate that nothing can be encrypted to") from error
+    _recipients.try_no_more(certificate)
 
 
 def _plaintext(element: Element) -> bytes:
@@ -235,14 +263,13 @@ def _decrypt(encrypted: _Encrypted, unwrappers: Sequence[Unwrapper]) -> bytes:
 
 
 def _prefixes_of_types(assertion: Element) -> tuple[str, ...]:
-    """The prefixes that `xsi:type` names in its value, which exclusive C14N does not see."""
+    """The prefixes that `xsi:type` names in its value, which exclusive C14N does not see. One that nobody declared is none.
+
+    Looking up what each element declares would cost elements times namespaces.
+    """
     types = _XSI_TYPES(assertion)
     named = {str(value).strip().partition(":")[0] for value in types} if isinstance(types, list) else set()
-    if not named:
-        return ()
-    return tuple(
-        sorted({prefix for element in assertion.iter("*") for prefix in element.nsmap if prefix and prefix in named})
-    )
+    return tuple(sorted(prefix for prefix in named if _PREFIX.fullmatch(prefix)))
 
 
 def _read(holder: Element, profile: Profile) -> _Encrypted:

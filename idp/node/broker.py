@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from connectors.connector import Ask, Connector, Inbound, Outbound
 from connectors.metadata.peers import PeerInUse, Peers
 from connectors.profiles import EIDAS
+from connectors.signatures.xmlenc import check_recipient
 from idp.ending import SKEW, Choice, commit_once, login_digest, login_mark, message_digest
 from idp.login import ANSWER_LIFE, DECIDED_LIFE, LOGIN_LIFE
 from idp.node.levels import answered_level, levels_for
@@ -22,7 +23,7 @@ from idp.node.record import NodeRecorder
 from idp.ports import Commits, DecisionRow, Decisions, Mark, RecordDraft, Unit
 from idp.seal import LoginId, Sealer, new_login_id
 from policies.catalogue import Catalogue
-from policies.errors import AssuranceTooLow, NotFound, Replayed, RequestRefused
+from policies.errors import AssuranceTooLow, NotFound, PeerUnavailable, Replayed, RequestRefused
 from policies.parties import IdentityProvider, NodeId, ProviderId, RequestingNode, Tenant
 from policies.pseudonyms import country_identifier
 
@@ -109,7 +110,8 @@ class NodeBroker:
         node = self.registered(asked.request)
         provider = self._provider(asked.request, asked.expectation.provider_id)
         assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
-        context_class = answered_level(levels_for(asked.request, provider), assertion.offered.loa)
+        levels = levels_for(asked.request, provider)
+        context_class = answered_level(levels, assertion.offered.loa)
         if context_class is None:
             raise AssuranceTooLow("authn_context_too_low", "a level that the node did not ask for")
         identifier = country_identifier(
@@ -126,7 +128,7 @@ class NodeBroker:
             end=min(now + DECIDED_LIFE, asked.began + LOGIN_LIFE),
             request=asked.request,
             provider_id=provider.provider_id,
-            loa=assertion.offered.loa,
+            loa=max(level for level, uri in levels.items() if uri == context_class),
             context_class=context_class,
             authenticated_at=assertion.authenticated_at,
             attributes=carried(asked.request, assertion, identifier, self._catalogue),
@@ -157,7 +159,10 @@ class NodeBroker:
         if decided.context_class not in levels_for(decided.request, provider).values():
             raise Replayed("policy_changed", "the provider's registration has changed since the page was shown")
         # Nothing is recorded as sent that nobody could encrypt
-        peer.encryption_certificate(now)
+        try:
+            check_recipient(peer.encryption_certificate(now), EIDAS)
+        except ValueError as error:
+            raise PeerUnavailable(f"{node.peer.entity_id}: {error}. Its operator can mend this.") from error
         record = self._recorder.release(decided.request.request_id, node.peer.entity_id, now)
         self._commit(decided, word, secret, record, now)
         # decisions.md 8: the same browser and choice get the same ids, and nobody else can compute them

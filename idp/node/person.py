@@ -76,7 +76,8 @@ def _one(known: NaturalAttribute, name: AttributeName, offered: Mapping[Attribut
     if value is None or text is None or not known.is_value(text):
         return None
     if not known.transliterated or is_latin(text):
-        return Carried(name, value)
+        # What the page shows is what is sent: the registry's word, not the country's
+        return Carried(name, text if isinstance(value, str) else value)
     latin = offered.get(latin_name(name))
     if not isinstance(latin, str) or not known.is_value(latin) or not is_latin(latin):
         return None

@@ -146,8 +146,8 @@ class Wording:
             return self._lines(value)
         if attribute.form.name == "country" or attribute.name in COUNTRIES:
             return (self.language.country(value),)
-        if attribute.name == "gender" and value in GENDERS:
-            return (self.language.say(f"value.{value}"),)
+        if attribute.name == "gender" and value.lower() in GENDERS:
+            return (self.language.say(f"value.{value.lower()}"),)
         known = catalogue.attributes.get(attribute.name)
         if known is not None and known.kind is Kind.DATE and attribute.form == EXACT:
             return (self.language.date(value),)

@@ -18,7 +18,7 @@ from connectors.formats.eidas.registry import (
     REQUESTER,
     RESPONDER,
 )
-from connectors.formats.eidas.request import EidasRequest, read_request_id
+from connectors.formats.eidas.request import EidasRequest
 from connectors.formats.eidas.response import (
     RESPONSE_SIGNATURE_PLACE,
     EidasAssertion,
@@ -36,12 +36,13 @@ from connectors.signatures.signed import Signed
 from connectors.signatures.signer import Signer
 from connectors.signatures.xmlenc import encrypt
 from connectors.signatures.xmlsign import sign_enveloped
+from idp.login import LOGIN_LIFE
 from idp.node.login import NodeRefused, NodeReleased, NodeRequest
 from idp.node.person import eidas_values
 from idp.responders.eidas_request import verified_request
 from policies.catalogue import Catalogue
 from policies.errors import AssuranceTooLow, BrokerError, PeerUnavailable
-from policies.parties import NodeId, RequestingNode
+from policies.parties import EntityId, NodeId, RequestingNode
 
 # SAML Bindings 2.0 §3.4.3, in octets
 MAX_RELAY_STATE = 80
@@ -95,24 +96,25 @@ class ProxyService:
         self._catalogue = catalogue
 
     def receive(self, inbound: Inbound, now: int) -> NodeRequest | Declined:
-        """Judge a request. Who asks is whose key it is; the Issuer has to agree.
+        """Judge a request. Who asks is the Issuer, if it has the key that signed.
 
         Raises `PeerRequestRefused` where nobody vouches for it or it has no id to answer to, `PeerUnavailable` where its
         node has no address.
         """
-        signed, relay_state, node_id = verified_request(inbound, self._keys(now))
-        node = self._nodes[node_id]
-        peer = self._peers.current(node.peer.entity_id, now)
+        signed, head, relay_state, entity_id = verified_request(inbound, self._keys(now))
+        node = next(node for node in self._nodes.values() if node.peer.entity_id == entity_id)
+        peer = self._peers.current(entity_id, now)
         try:
             request = self._judged(signed, relay_state, peer, now)
         except PeerRequestRefused as error:
             # One that is too long does not go back either
-            question = _Question(read_request_id(signed), "" if error.check == RELAY_STATE else relay_state)
-            if not question.request_id:
+            question = _Question(head.request_id, "" if error.check == RELAY_STATE else relay_state)
+            # Nobody waits any more for the answer to an old one, and it would buy anybody our signature for ever
+            if not question.request_id or head.issue_instant is None or abs(now - head.issue_instant) > LOGIN_LIFE:
                 raise
             return Declined(node, error, self._failure(question, peer, _codes(error), _new_id(), now))
         return NodeRequest(
-            node_id=node_id,
+            node_id=node.node_id,
             issuer=node.peer.entity_id,
             request_id=request.request_id,
             relay_state=relay_state,
@@ -154,12 +156,12 @@ class ProxyService:
         question = _Question(refused.request.request_id, refused.request.relay_state)
         return self._failure(question, peer, codes, refused.response_id, now)
 
-    def _keys(self, now: int) -> Mapping[NodeId, tuple[PinnedKey, ...]]:
+    def _keys(self, now: int) -> Mapping[EntityId, tuple[PinnedKey, ...]]:
         """The keys of every registered node that may be answered now."""
-        found: dict[NodeId, tuple[PinnedKey, ...]] = {}
-        for node_id, node in self._nodes.items():
+        found: dict[EntityId, tuple[PinnedKey, ...]] = {}
+        for node in self._nodes.values():
             try:
-                found[node_id] = self._peers.current(node.peer.entity_id, now).signing_keys(now)
+                found[node.peer.entity_id] = self._peers.current(node.peer.entity_id, now).signing_keys(now)
             except PeerUnavailable:
                 continue
         return found

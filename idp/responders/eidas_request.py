@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from connectors.connector import Inbound
+from connectors.formats.eidas.request import RequestHead, read_request_head
 from connectors.profiles import EIDAS
 from connectors.request_checks import PeerRequestRefused
 from connectors.signatures.keys import PinnedKey
@@ -12,16 +13,19 @@ from connectors.signatures.shapes import REQUEST
 from connectors.signatures.signed import Signed, UnsignedMessage
 from connectors.signatures.xmldsig import verify
 from policies.errors import AssertionRejected, SignatureInvalid
-from policies.parties import NodeId
+from policies.parties import EntityId
 
 _FIELDS = frozenset({"SAMLRequest", "RelayState"})
 
 
-def verified_request(inbound: Inbound, keys: Mapping[NodeId, Sequence[PinnedKey]]) -> tuple[Signed, str, NodeId]:
-    """The signed octets, the RelayState beside them ("" where there is none), and the node whose key signed.
+def verified_request(
+    inbound: Inbound, keys: Mapping[EntityId, Sequence[PinnedKey]]
+) -> tuple[Signed, RequestHead, str, EntityId]:
+    """The signed octets, who says that they sent them, the RelayState beside them ("" for none), and the node it is.
 
-    `keys` are those of all registered nodes, as approved and in force now: nothing that a message says of its sender
-    chooses among them. Raises `PeerRequestRefused`, which only a page may tell: nobody that we know vouches for it.
+    `keys` are those of all registered nodes, as approved and in force now. A key verifies first; then the Issuer has to be
+    a node that has this very key, for two nodes may publish the same certificate. Raises `PeerRequestRefused`, which only a
+    page may tell: nobody that we know vouches for it.
     """
     every = list({key.key_id: key for of_node in keys.values() for key in of_node}.values())
     if not every:
@@ -34,8 +38,11 @@ def verified_request(inbound: Inbound, keys: Mapping[NodeId, Sequence[PinnedKey]
     except Exception as error:  # noqa: BLE001 - the edge of judging: a surprise in a parser is a refusal, never a 500
         # Without the cause: a library's words may quote the message.
         raise PeerRequestRefused("unforeseen", type(error).__name__) from None
-    sender = next(node for node, of_node in keys.items() if signed.key_id in {key.key_id for key in of_node})
-    return signed, relay_state, sender
+    head = read_request_head(signed)
+    sender = EntityId(head.issuer)
+    if signed.key_id not in {key.key_id for key in keys.get(sender, ())}:
+        raise PeerRequestRefused("issuer", "a request whose Issuer is no node that has the key that signed it")
+    return signed, head, relay_state, sender
 
 
 def _by_redirect(inbound: Inbound, keys: Sequence[PinnedKey]) -> tuple[Signed, str]:

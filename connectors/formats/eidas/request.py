@@ -131,16 +131,29 @@ def _write_attribute(parent: Element, attribute: RequestedAttribute) -> None:
     element.set("isRequired", "true" if attribute.required else "false")
 
 
-def read_request_id(signed: Signed) -> str:
-    """The ID of a request that its sender signed, whatever else is wrong with it, so that it can be answered.
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """What can be told of a signed request whatever else is wrong with it; "" and None where it does not say so."""
 
-    "" where it has none that could be.
-    """
+    request_id: str
+    issuer: str
+    issue_instant: int | None
+
+
+def read_request_head(signed: Signed) -> RequestHead:
+    """Who says that they sent a request, under which ID and when: so that it can be attributed, and answered."""
     root = parse_canonical(signed.octets)
+    found = attributes(root)
+    issuer = root.find(saml("Issuer"))
     try:
-        return identifier(attributes(root).get("ID", ""), "AuthnRequest")
+        request_id = identifier(found.get("ID", ""), "AuthnRequest")
     except AssertionRejected:
-        return ""
+        request_id = ""
+    try:
+        issued = instant(found.get("IssueInstant", ""), "AuthnRequest")
+    except AssertionRejected:
+        issued = None
+    return RequestHead(request_id, "" if issuer is None or len(issuer) else issuer.text or "", issued)
 
 
 def read_request(signed: Signed) -> EidasRequest:

@@ -20,13 +20,14 @@ from connectors.formats.eidas.request import (
     REQUEST_SIGNATURE_PLACE,
     EidasRequest,
     RequestedAttribute,
+    RequestHead,
     asked_attributes,
     read_request,
-    read_request_id,
+    read_request_head,
     request_element,
     request_octets,
 )
-from connectors.formats.names import ATTRNAME_URI, ENTITY, TRANSIENT, UNSPECIFIED
+from connectors.formats.names import ATTRNAME_URI, ENTITY, SAML, SAMLP, TRANSIENT, UNSPECIFIED
 from policies.errors import AssertionRejected
 from tests.connectors.eidas import judge, made
 from tests.connectors.eidas.made import (
@@ -358,8 +359,15 @@ def test_what_the_grammar_does_not_have_is_refused_by_name(check: str, text: str
 
 def test_a_malformed_request_can_still_be_answered() -> None:
     for check, text in BROKEN:
-        assert read_request_id(signed_text(text)) == ("" if check == "id" else "_r1")
-    assert read_request_id(signed_text("<a/>")) == ""
+        assert read_request_head(signed_text(text)).request_id == ("" if check == "id" else "_r1")
+    assert read_request_head(signed_text("<a/>")) == RequestHead("", "", None)
+
+
+def test_who_sent_a_request_and_when_is_told_before_it_is_judged() -> None:
+    head = read_request_head(edited(request_element(FULL), 'isRequired="true"', 'isRequired="false"'))
+    assert head == RequestHead(FULL.request_id, FULL.issuer, FULL.issue_instant)
+    nested = f'<p:AuthnRequest xmlns:p="{SAMLP}" xmlns:s="{SAML}" IssueInstant="now"><s:Issuer>a<s:b/></s:Issuer></p:AuthnRequest>'
+    assert read_request_head(signed_text(nested)) == RequestHead("", "", None)
 
 
 def test_an_altered_request_is_refused_or_says_something_else() -> None:

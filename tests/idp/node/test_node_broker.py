@@ -13,6 +13,7 @@ from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.eidas.request import asked_attributes
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
+from connectors.signatures.xmlenc import _Recipients
 from idp.ending import message_digest
 from idp.login import LOGIN_LIFE
 from idp.node.broker import REQUEST_LIFE, NodeBroker
@@ -24,7 +25,15 @@ from policies.assurance import LevelOfAssurance as Level
 from policies.attributes import AttributeName
 from policies.authentication import Offered
 from policies.catalogue import STANDARD
-from policies.errors import AssuranceTooLow, NotFound, PeerUnavailable, Replayed, RequestRefused, StoreUnavailable
+from policies.errors import (
+    AssuranceTooLow,
+    BrokerError,
+    NotFound,
+    PeerUnavailable,
+    Replayed,
+    RequestRefused,
+    StoreUnavailable,
+)
 from policies.parties import EntityId, IdentityProvider, NodeId, Peer, ProviderId, RequestingNode, Source
 from tests.idp.house import ANSWER, SECRET, TENANT, Country, Watched, assertion
 from tests.idp.node.peer import LOA, OTHER_LOA, PeerNode
@@ -118,6 +127,24 @@ def test_a_release_is_one_unit_that_says_node_message_and_time(house: NodeHouse)
         "record": unit.record.record.hex(),
         "time": house.now,
     }
+
+
+def test_nothing_is_recorded_for_a_certificate_that_nothing_can_be_encrypted_to(
+    house: NodeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What pyca reads may be nothing that libxmlsec encrypts to: a key that is for PSS alone, say."""
+
+    def refuses(*_: object) -> None:
+        raise BrokerError("libxmlsec did not encrypt")
+
+    decided = house.decided()
+    monkeypatch.setattr("connectors.signatures.xmlenc._recipients", _Recipients())
+    with monkeypatch.context() as broken:
+        broken.setattr("connectors.signatures.xmlenc._encrypted", refuses)
+        with pytest.raises(PeerUnavailable, match="nothing can be encrypted to"):
+            house.ends(decided)
+    assert house.store.units == []
+    assert isinstance(house.ends(decided), NodeReleased), "a certificate that failed once is tried again"
 
 
 def test_marks_outlive_whatever_could_come_again(house: NodeHouse) -> None:
@@ -258,7 +285,7 @@ def test_a_level_between_those_that_were_asked_is_rounded_down(house: NodeHouse)
     house.providers[NATIONAL] = provider(*Level, notified=False)
     house.country.says = replace(house.country.says, offered=Offered(attributes=house.person, loa=Level.SUBSTANTIAL))
     decided = house.decided(comparison="exact", contexts=(f"{OTHER_LOA}low", f"{OTHER_LOA}high"))
-    assert (decided.context_class, decided.loa) == (f"{OTHER_LOA}low", Level.SUBSTANTIAL)
+    assert (decided.context_class, decided.loa) == (f"{OTHER_LOA}low", Level.LOW), "the page says what the answer says"
 
 
 def test_a_level_below_all_that_were_asked_is_refused(house: NodeHouse) -> None:

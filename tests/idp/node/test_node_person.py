@@ -100,6 +100,12 @@ def test_what_is_asked_for_beside_goes_if_it_can_be_said() -> None:
     assert set(found(one, *beside)) == {*PERSON, "person_identifier"}
 
 
+def test_the_page_shows_the_word_that_is_sent() -> None:
+    for given, sent in (("2", "Female"), ("MALE", "Male"), ("9", "Unspecified")):
+        shown, _ = found(assertion(gender=given), "Gender")["gender"]
+        assert shown == sent
+
+
 def test_what_is_not_asked_for_does_not_go() -> None:
     assert set(found(assertion(gender="2", email="mari@post.example"))) == {*PERSON, "person_identifier"}
 

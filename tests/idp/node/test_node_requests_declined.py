@@ -181,9 +181,34 @@ def test_an_unknown_attribute_that_is_optional_is_dropped(browser: Browser) -> N
     assert f"{ATTRIBUTE}DateOfBirth" in opened.assertion.attributes
 
 
-def test_a_request_in_the_name_of_another_node_is_declined(browser: Browser, stage: NodeStage) -> None:
-    """`nl` signs with its own key, and says that it is `lv`: `nl` hears of it, `lv` does not."""
-    declined(browser, browser.asks(issuer=stage.lv.entity_id), "issuer", ("Requester", "RequestDenied"))
+def test_a_request_in_the_name_of_another_node_is_answered_to_nobody(browser: Browser, stage: NodeStage) -> None:
+    """`nl` signs with its own key, and says that it is `lv`: neither hears of it."""
+    page = browser.asks(issuer=stage.lv.entity_id)
+    assert page.status == 400
+    assert "SAMLResponse" not in page.text
+
+
+def test_a_certificate_that_two_nodes_publish_makes_neither_of_them_the_other(browser: Browser, stage: NodeStage) -> None:
+    """`fi`, first in the order of the registrations, says that `lv`'s certificate is its own too."""
+    own = stage.fi.signer
+    stage.publish(stage.lv)
+    try:
+        stage.fi.signer = stage.lv.signer
+        stage.publish(stage.fi)
+        page = browser.decides(browser.informed(peer=stage.lv))
+        assert f'action="{stage.lv.acs_url}"' in page.text
+        assert stage.fi.acs_url not in page.text
+    finally:
+        stage.fi.signer = own
+        stage.publish(stage.fi)
+
+
+@pytest.mark.spec("security.md §2.1 C a message is used when it is made")
+def test_a_request_that_nobody_waits_for_any_more_buys_no_signature(browser: Browser, stage: NodeStage) -> None:
+    page = browser.asks(issue_instant=stage.clock() - 901)
+    assert page.status == 400
+    assert "SAMLResponse" not in page.text
+    declined(browser, browser.asks(issue_instant=stage.clock() - 700), "request_issued", ("Requester", "RequestDenied"))
 
 
 @pytest.mark.spec("eidas.md §3 Issuer format")
