@@ -140,12 +140,11 @@ class Peers:
         with self._locks[entity_id]:
             self._load(peer)
             known = self._held.get(entity_id)
-            oldest = known[0].facts.valid_until if known else 0
             try:
                 octets = self._fetcher.get(
                     peer.metadata_url, networks=peer.networks, limit=MAX_METADATA, timeout=self._timeout
                 )
-                facts = self._judged(peer, octets, now, oldest)
+                facts = self._judged(peer, octets, now, known[0].facts if known else None)
             except FetchError:
                 self._failures[entity_id] = self._failures.get(entity_id, 0) + 1
                 self._load(peer)
@@ -212,8 +211,12 @@ class Peers:
         new = additions(facts, approved, self._peers[entity_id].metadata_url)
         return Pending(entity_id, facts.country, facts.digest, new, first=approved is None) if new else None
 
-    def _judged(self, peer: Peer, octets: bytes, now: int, oldest: int) -> PeerFacts:
-        """The pinned key is in force; signature, shape, registration; the end is ahead, near, and not before `oldest`."""
+    def _judged(self, peer: Peer, octets: bytes, now: int, before: PeerFacts | None) -> PeerFacts:
+        """The pinned key is in force; signature, shape, registration; the end is ahead and near; not older than `before`.
+
+        A node of several processes publishes several ends, so the same facts may end earlier. Other facts have to end
+        later: of two documents with one end, nobody could tell which was withdrawn.
+        """
         if not self._keys[peer.entity_id].in_force(now):
             raise FetchError("metadata_key", "the pinned metadata certificate is outside its dates.", REGISTRATION)
         facts = self._read(peer, octets)
@@ -221,9 +224,10 @@ class Peers:
             raise FetchError("metadata_expired", f"its metadata ended at {written(facts.valid_until)}.")
         if facts.valid_until > now + self._max_validity + self._profile.skew:
             raise FetchError("metadata_far", f"its validUntil is more than {self._max_validity // 86400} days away.")
-        if facts.valid_until < oldest:
+        if before is not None and facts.valid_until <= before.valid_until and facts.digest != before.digest:
             # An old copy, signed by the right key, brings back keys that were withdrawn.
-            raise FetchError("metadata_old", "its metadata is older than the copy that is held.")
+            detail = "its metadata says other things than the copy that is held, and does not end later."
+            raise FetchError("metadata_old", detail)
         return facts
 
     def _read(self, peer: Peer, octets: bytes) -> PeerFacts:
@@ -252,8 +256,8 @@ class Peers:
         """A good copy takes the place of the one before, unless another process was quicker with a newer one."""
         self._load(peer)
         known = self._held.get(peer.entity_id)
-        if known and facts.valid_until < known[0].facts.valid_until:
-            return
+        if known and facts.valid_until <= known[0].facts.valid_until:
+            octets, facts, now = known[0].octets, known[0].facts, known[0].fetched
         stored = self._copies.held(peer.entity_id)
         before = stored.approved if stored else None
         approved = facts if facts.digest == peer.digest else before and approved_part(facts, before)

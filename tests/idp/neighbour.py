@@ -128,7 +128,8 @@ class Neighbour:
         self._thread.start()
 
     def publish(self, **changes: object) -> Metadata:
-        """Publish other metadata from now on."""
+        """Publish other metadata from now on; its end is a second later, as other facts need, where a test names none."""
+        changes = {"valid_until": self.metadata.valid_until + 1, **changes}
         self.metadata = replace(self.metadata, **changes)  # type: ignore[arg-type] # whichever fields a test names
         return self.metadata
 

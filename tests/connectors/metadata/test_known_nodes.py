@@ -151,6 +151,32 @@ def test_an_old_copy_does_not_take_the_place_of_a_newer_one(sending: World) -> N
     assert not sending.additions()
 
 
+def test_a_node_of_several_processes_may_say_the_same_with_an_earlier_end(sending: World) -> None:
+    sending.show(node.proxy(valid_until=node.NOW + 2 * node.DAY))
+    sending.refresh()
+    kept = sending.copies.kept
+    for end in (node.NOW + node.DAY, node.NOW + 1, node.NOW + 2 * node.DAY):
+        sending.show(node.proxy(valid_until=end))
+        for _ in range(3):
+            sending.refresh()
+        assert sending.peers.available(NODE, sending.now)
+    assert sending.peers.current(NODE, sending.now).facts.valid_until == node.NOW + 2 * node.DAY
+    assert sending.copies.kept == kept
+    sending.show(node.proxy(valid_until=node.NOW))
+    assert sending.refused().check == "metadata_expired"
+
+
+def test_other_facts_with_the_same_end_are_refused_as_old(sending: World) -> None:
+    both = (node.key("messages").certificate, node.key("next").certificate)
+    sending.show(node.proxy(signing=both))
+    error = sending.refused()
+    assert error.check == "metadata_old"
+    assert "does not end later" in error.detail
+    sending.still_there()
+    sending.show(node.proxy(signing=both, valid_until=node.NOW + node.DAY + 1))
+    sending.refresh()
+
+
 def test_the_same_copy_again_is_a_success_and_no_write(sending: World) -> None:
     kept = sending.copies.kept
     sending.refresh()

@@ -72,7 +72,7 @@ def test_without_a_common_protocol_version_nothing_is_sent(sending: World) -> No
 def test_a_key_counts_within_the_dates_of_its_certificate(sending: World) -> None:
     late = node.curve_signer(begin=node.NOW + 100, end=node.NOW + 200)
     ended = node.curve_signer(begin=node.NOW - 200, end=node.NOW - 100)
-    sending.show(node.proxy(signing=(late.certificate, ended.certificate)))
+    sending.change(node.proxy(signing=(late.certificate, ended.certificate)))
     sending.refresh()
     sending.approve()
     with pytest.raises(PeerUnavailable, match="no approved signing key"):
@@ -87,7 +87,7 @@ def test_a_key_counts_within_the_dates_of_its_certificate(sending: World) -> Non
 @pytest.mark.spec("eidas.md §7 minimum key sizes")
 def test_a_key_that_is_too_short_is_not_used(sending: World) -> None:
     short = node.rsa_signer(bits=2048)
-    sending.show(node.proxy(signing=(short.certificate,)))
+    sending.change(node.proxy(signing=(short.certificate,)))
     sending.refresh()
     sending.approve()
     with pytest.raises(PeerUnavailable, match="no approved signing key"):
@@ -103,7 +103,7 @@ def test_of_two_encryption_keys_the_younger_one_in_force_is_used(receiving: Worl
         first.set("use", "encryption")
         node.find(first, "X509Certificate").text = _base64(older.certificate)
 
-    receiving.show(node.connector(encryption=younger.certificate), both)
+    receiving.change(node.connector(encryption=younger.certificate), both)
     receiving.refresh()
     receiving.approve()
     use = receiving.peers.current(NODE, node.NOW)
@@ -146,7 +146,7 @@ def test_a_process_that_was_slower_with_an_older_copy_did_not_fail(sending: Worl
 
 def test_a_key_on_a_curve_is_none_to_encrypt_to_yet(receiving: World) -> None:
     curve = node.key("next").certificate
-    receiving.show(node.connector(encryption=curve))
+    receiving.change(node.connector(encryption=curve))
     receiving.refresh()
     receiving.approve()
     use = receiving.peers.current(NODE, node.NOW)

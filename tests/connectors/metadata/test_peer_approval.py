@@ -27,7 +27,7 @@ def in_use(world: World) -> PeerFacts:
 
 def fetch(world: World, metadata: ProxyMetadata | ConnectorMetadata, edit: node.Edit | None = None) -> PeerFacts:
     """Publish and fetch; what is in use then."""
-    world.show(metadata, edit)
+    world.change(metadata, edit)
     world.refresh()
     return in_use(world)
 
@@ -160,7 +160,7 @@ def test_a_removal_acts_at_once_and_a_return_is_an_addition(sending: World) -> N
 
 
 def test_a_change_of_the_only_key_stops_everything_until_it_is_approved(sending: World) -> None:
-    sending.show(node.proxy(signing=(NEW,)))
+    sending.change(node.proxy(signing=(NEW,)))
     sending.refresh()
     with pytest.raises(PeerUnavailable, match="no key or no address"):
         in_use(sending)
@@ -216,7 +216,7 @@ def test_nothing_pending_nobody_registered_and_metadata_that_ended_are_refused(s
     fetch(sending, node.proxy(signing=(OLD, NEW)))
     (seen,) = sending.peers.pending(sending.now)
     with pytest.raises(RequestRefused, match="nothing of"):
-        sending.peers.approve(NODE, seen.digest, node.NOW + node.DAY)
+        sending.peers.approve(NODE, seen.digest, sending.latest)
 
 
 def test_everything_survives_a_restart_without_the_network(sending: World) -> None:
@@ -236,7 +236,7 @@ def test_everything_survives_a_restart_without_the_network(sending: World) -> No
 def test_an_old_copy_is_refused_after_a_restart_too(sending: World) -> None:
     fetch(sending, node.proxy(valid_until=LATER))
     sending.restart()
-    sending.show(node.proxy())
+    sending.show(node.proxy(signing=(OLD, NEW)))
     assert sending.refused().check == "metadata_old"
 
 

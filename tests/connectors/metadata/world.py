@@ -44,12 +44,18 @@ class World:
     peers: Peers
     role: Role
     now: int = node.NOW
+    latest: int = node.NOW + node.DAY  # the end of what was published last
 
     def publish(self, octets: bytes) -> None:
         self.server.answer = body(octets)
 
     def show(self, metadata: ProxyMetadata | ConnectorMetadata, edit: node.Edit | None = None) -> None:
         self.publish(node.octets(metadata, edit))
+
+    def change(self, metadata: ProxyMetadata | ConnectorMetadata, edit: node.Edit | None = None) -> None:
+        """Show what ends later than all before, as a node that has other things to say does."""
+        self.latest = max(metadata.valid_until, self.latest + 1)
+        self.show(replace(metadata, valid_until=self.latest), edit)
 
     def refresh(self) -> None:
         self.peers.refresh(NODE, self.now)
