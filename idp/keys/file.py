@@ -5,11 +5,13 @@ Creating and loading are start-up work: reading an RSA key from PEM costs some 3
 
 import os
 import time
+from base64 import b64decode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -18,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.algorithms import SignatureAlgorithm
-from connectors.signatures.keys import prepared
+from connectors.signatures.keys import certificate_of, prepared
 from policies.errors import BrokerError, Misconfigured, Problem
 
 # spec/saml.md §11: at least 2048, 3072 recommended
@@ -27,7 +29,8 @@ PRIVATE_MODE = 0o600
 # Peers that look at the dates of certificates in metadata should never find one that ended; the key is changed long before.
 CERTIFICATE_LIFE = timedelta(days=3652)
 MAX_COMMON_NAME = 64
-_CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
+_CERTIFICATE, _CERTIFICATE_END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+_CERTIFICATE_FIX = "Put the certificate of this key behind it."
 _MAKE = "Make keys with `ciconia init`."
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -133,7 +136,7 @@ def load_node_signer(path: Path) -> FileSigner:
     """
     private_key, certificate, key_id = _load(path, EIDAS, EIDAS.curves)
     if not certificate:
-        raise _problem(path, "There is no certificate behind this key.", "Put the certificate of this key behind it.")
+        raise _problem(path, "There is no certificate behind this key.", _CERTIFICATE_FIX)
     return FileSigner(_private_key=private_key, public_key=private_key.public_key(), certificate=certificate, key_id=key_id)
 
 
@@ -143,7 +146,7 @@ def load_unwrapper(path: Path) -> FileUnwrapper:
     if not isinstance(private_key, rsa.RSAPrivateKey):
         raise _problem(path, "This key is not RSA.", _MAKE)
     if not certificate:
-        raise _problem(path, "There is no certificate behind this key.", "Put the certificate of this key behind it.")
+        raise _problem(path, "There is no certificate behind this key.", _CERTIFICATE_FIX)
     return FileUnwrapper(_private_key=private_key, certificate=certificate, key_id=key_id)
 
 
@@ -160,8 +163,7 @@ def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[Private
     pem, mark, rest = content.partition(_CERTIFICATE)
     try:
         private_key = load_pem_private_key(pem, password=None)
-        certificate = x509.load_pem_x509_certificate(mark + rest) if mark else None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise _problem(path, "This is no unencrypted PKCS#8 key in PEM.", _MAKE) from error
     names = " or ".join(["RSA", *(name for pyca, name in _CURVES.items() if pyca in curves)])
     if not isinstance(private_key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
@@ -169,13 +171,25 @@ def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[Private
     public_key = private_key.public_key()
     if isinstance(public_key, ec.EllipticCurvePublicKey) and public_key.curve.name not in curves:
         raise _problem(path, f"This key is on another curve; it must be {names}.", _MAKE)
-    if certificate is not None and certificate.public_key() != public_key:
-        raise _problem(path, "The certificate is of another key.", "Put the certificate of this key behind it.")
+    certificate = _certificate_of(path, rest, public_key) if mark else b""
     try:
         key_id = prepared(public_key, profile).key_id
     except ValueError as error:
         raise _problem(path, f"This is {error}.", _MAKE) from error
-    return private_key, certificate.public_bytes(Encoding.DER) if certificate is not None else b"", key_id
+    return private_key, certificate, key_id
+
+
+def _certificate_of(path: Path, text: bytes, public_key: object) -> bytes:
+    """The DER of the certificate whose PEM goes on with `text`. Raises `Misconfigured` where it is not of this key."""
+    body, end, _ = text.partition(_CERTIFICATE_END)
+    try:
+        der = b64decode(body if end else b"")
+        certified = certificate_of(der).public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _problem(path, "The certificate behind this key cannot be read.", _CERTIFICATE_FIX) from error
+    if certified != public_key:
+        raise _problem(path, "The certificate is of another key.", _CERTIFICATE_FIX)
+    return der
 
 
 def _pem(key: PrivateKey) -> bytes:

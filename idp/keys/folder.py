@@ -10,13 +10,20 @@ node.pem        signs what we send to other countries' nodes                RSA,
 node-metadata.pem   signs our node's metadata: peers pin its certificate    RSA, or P-256, P-384, P-521
 node-encryption.pem decrypts what nodes send to us                          RSA
 log.key, log.vkey, openings.key                                            see `idp.transparency.keys`
+
+Each purpose has a key of its own: a signature or a secret of one never counts for another, and one that is lost takes no
+other with it.
 """
 
 import os
 import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from connectors.profiles import EIDAS
+from connectors.signatures.keys import certificate_of, key_of_certificate
 from idp.keys.file import (
     FileSigner,
     FileUnwrapper,
@@ -26,12 +33,18 @@ from idp.keys.file import (
     load_signer,
     load_unwrapper,
 )
-from idp.transparency.keys import LedgerKeys, create_ledger_keys, load_ledger_keys
+from idp.transparency.keys import OPENINGS_KEY, LedgerKeys, create_ledger_keys, ledger_keys, load_ledger_keys
 from policies.errors import Misconfigured, Problem
 
 SECRETS = ("sealing.key", "pairwise.key", "index.key")
 SECRET_BYTES = 32
 NODE_FILES = ("node.pem", "node-metadata.pem", "node-encryption.pem")
+
+
+NodeKey = FileSigner | FileUnwrapper
+_NODE_LOADERS: Mapping[str, Callable[[Path], NodeKey]] = dict(
+    zip(NODE_FILES, (load_node_signer, load_node_signer, load_unwrapper), strict=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +83,29 @@ def create_keys(folder: Path, origin: str, host: str) -> None:
     create_ledger_keys(folder, origin)
 
 
-def load_keys(folder: Path, origin: str) -> Keys:
-    """Load the whole folder. Raises `Misconfigured` with every file that does not serve.
+def load_keys(folder: Path, origin: str, *, now: int | None = None) -> Keys:
+    """Load the whole folder. Raises `Misconfigured` with every file that does not serve, also where two hold one key.
 
-    A folder with none of the node's files is whole: who needs them says so (`Keys.node`). One with some must have all.
+    A folder with none of the node's files is whole: who needs them says so (`Keys.node`). One with some must have all, each
+    with a certificate in force at `now` (seconds since the epoch, else the clock): other nodes take no other.
     """
     problems: list[Problem] = []
-    secret: dict[str, bytes] = {}
-    for name in SECRETS:
-        try:
-            secret[name] = _secret(folder / name)
-        except (OSError, ValueError) as error:
-            what = "it cannot be read." if isinstance(error, OSError) else f"{error}."
-            problems.append(Problem(str(folder / name), 0, name, what, "Restore it from its backup."))
+    secret = _secrets(folder, problems)
     signers: dict[str, FileSigner] = {}
     for name in ("saml.pem", "es256.pem", "rs256.pem"):
         try:
             signers[name] = load_signer(folder / name)
         except Misconfigured as error:
             problems += error.problems
-    node = _node_keys(folder, problems)
+    nodes = _node_files(folder, problems)
     ledger = None
     try:
         ledger = load_ledger_keys(folder, origin)
     except Misconfigured as error:
         problems += error.problems
+    problems += _twice(folder, {name: key.key_id for name, key in {**signers, **nodes}.items()})
+    problems += _twice(folder, secret if ledger is None else _with_openings(secret, ledger))
+    problems += _out_of_dates(folder, nodes, int(time.time()) if now is None else now)
     if problems or ledger is None:
         raise Misconfigured(tuple(problems))
     return Keys(
@@ -105,25 +116,68 @@ def load_keys(folder: Path, origin: str) -> Keys:
         es256=signers["es256.pem"],
         rs256=signers["rs256.pem"],
         ledger=ledger,
-        node=node,
+        node=_node_keys(nodes),
     )
 
 
-def _node_keys(folder: Path, problems: list[Problem]) -> NodeKeys | None:
-    """The node's keys; None where there are none, and where one of them has been added to the problems."""
-    if not any((folder / name).exists() for name in NODE_FILES):
-        return None
-    messages, metadata, encryption = (folder / name for name in NODE_FILES)
-    loaded: dict[Path, FileSigner | FileUnwrapper] = {}
-    for path, load in ((messages, load_node_signer), (metadata, load_node_signer), (encryption, load_unwrapper)):
+def _secrets(folder: Path, problems: list[Problem]) -> dict[str, bytes]:
+    """The secrets by name, without those that have been added to the problems."""
+    found: dict[str, bytes] = {}
+    for name in SECRETS:
         try:
-            loaded[path] = load(path)
-        except Misconfigured as error:
-            problems += error.problems
-    match loaded.get(messages), loaded.get(metadata), loaded.get(encryption):
-        case FileSigner() as first, FileSigner() as second, FileUnwrapper() as third:
-            return NodeKeys(messages=first, metadata=second, encryption=third)
+            found[name] = _secret(folder / name)
+        except (OSError, ValueError) as error:
+            what = "it cannot be read." if isinstance(error, OSError) else f"{error}."
+            problems.append(Problem(str(folder / name), 0, name, what, "Restore it from its backup."))
+    return found
+
+
+def _node_files(folder: Path, problems: list[Problem]) -> dict[str, NodeKey]:
+    """The node's keys by name, without those that have been added to the problems; none where there are no files."""
+    found: dict[str, NodeKey] = {}
+    if any((folder / name).exists() for name in NODE_FILES):
+        for name, load in _NODE_LOADERS.items():
+            try:
+                found[name] = load(folder / name)
+            except Misconfigured as error:
+                problems += error.problems
+    return found
+
+
+def _node_keys(found: Mapping[str, NodeKey]) -> NodeKeys | None:
+    match [found.get(name) for name in NODE_FILES]:
+        case [FileSigner() as messages, FileSigner() as metadata, FileUnwrapper() as encryption]:
+            return NodeKeys(messages=messages, metadata=metadata, encryption=encryption)
     return None
+
+
+def _with_openings(secret: Mapping[str, bytes], ledger: LedgerKeys) -> dict[str, bytes]:
+    """What each secret would be as the master of openings, and what that is."""
+    as_master = {name: ledger_keys(ledger.origin, ledger.signer, value).openings for name, value in secret.items()}
+    return {**as_master, OPENINGS_KEY: ledger.openings}
+
+
+def _twice(folder: Path, keys: Mapping[str, str | bytes]) -> Iterator[Problem]:
+    """Each file whose key another one holds too."""
+    first: dict[str | bytes, str] = {}
+    for name, key in keys.items():
+        if (other := first.setdefault(key, name)) != name:
+            what = f"it holds the same key as {other}, and each purpose has a key of its own."
+            fix = (
+                f"Restore {name} or {other} from its backup; `ciconia init` in a new folder makes one that was never used."
+            )
+            yield Problem(str(folder / name), 0, name, what, fix)
+
+
+def _out_of_dates(folder: Path, nodes: Mapping[str, NodeKey], now: int) -> Iterator[Problem]:
+    """Each of the node's certificates that is not in force (spec/eidas.md §7): a peer that looks at it refuses us."""
+    for name, key in nodes.items():
+        if not key_of_certificate(key.certificate, EIDAS).in_force(now):
+            certificate = certificate_of(key.certificate)
+            begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+            what = f"its certificate holds from {begin:%Y-%m-%d} to {end:%Y-%m-%d}, and not now."
+            fix = "Put a new certificate of this key behind it, and give it to the peers; or set the clock of this machine."
+            yield Problem(str(folder / name), 0, name, what, fix)
 
 
 def _secret(path: Path) -> bytes:

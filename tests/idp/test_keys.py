@@ -142,7 +142,9 @@ def test_what_is_no_key_of_ours_is_named(tmp_path: Path, saml_key: Path) -> None
         (pem(ec.generate_private_key(ec.SECP384R1())), "another curve"),
         (pem(ed25519.Ed25519PrivateKey.generate()), "not RSA or P-256"),
         (pem(point) + certificate, "of another key"),
-        (pem(point) + b"-----BEGIN CERTIFICATE-----\nx", "no unencrypted PKCS#8"),
+        (pem(point) + b"-----BEGIN CERTIFICATE-----\nx", "certificate behind this key cannot be read"),
+        (pem(point) + certificate.partition(b"-----END")[0], "certificate behind this key cannot be read"),
+        (pem(point) + of_another_version(with_certificate(point)), "certificate behind this key cannot be read"),
     ):
         assert words in problem(write(path, content))
 
@@ -173,6 +175,14 @@ def with_certificate(key: Private, of: Private | None = None) -> bytes:
     builder = builder.serial_number(7).not_valid_before(begin).not_valid_after(begin + timedelta(days=1))
     certificate = builder.sign(signing, None if isinstance(signing, ed25519.Ed25519PrivateKey) else SHA256())
     return pem(key) + certificate.public_bytes(Encoding.PEM)
+
+
+def of_another_version(content: bytes) -> bytes:
+    """The certificate behind a key, as one of version 5, which does not exist (RFC 5280 §4.1.2.1)."""
+    der = x509.load_pem_x509_certificate(content.partition(b"-----END PRIVATE KEY-----")[2]).public_bytes(Encoding.DER)
+    changed = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x04", 1)
+    assert changed != der
+    return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(changed) + b"-----END CERTIFICATE-----\n"
 
 
 def problem_of(load: Loader, path: Path) -> str:
@@ -291,3 +301,87 @@ def test_a_nodes_key_has_a_certificate_and_only_rsa_unwraps(folder: Path, tmp_pa
         assert "no certificate" in problem_of(load, write(tmp_path / "bare.pem", bare))
     point = with_certificate(ec.generate_private_key(ec.SECP256R1()))
     assert "it must be RSA" in problem_of(load_unwrapper, write(tmp_path / "point.pem", point))
+
+
+# -- each purpose has a key of its own
+
+
+def problems_in(folder: Path, now: int | None = None) -> dict[str, str]:
+    """What is wrong, by the names of files."""
+    with pytest.raises(Misconfigured) as refusal:
+        load_keys(folder, ORIGIN, now=now)
+    assert all(found.fix and Path(found.file).parent == folder for found in refusal.value.problems)
+    return {Path(found.file).name: found.what for found in refusal.value.problems}
+
+
+def replaced(folder: Path, name: str, by: str) -> None:
+    write(folder / name, (folder / by).read_bytes())
+
+
+SIGNING = ["saml.pem", "es256.pem", "rs256.pem", *NODE_FILES]
+
+
+@pytest.mark.parametrize("name", SIGNING[3:])
+@pytest.mark.parametrize("other", ["saml.pem", "rs256.pem"])
+def test_a_key_of_a_node_that_serves_tokens_or_saml_too_is_refused(
+    folder: Path, tmp_path: Path, name: str, other: str
+) -> None:
+    path = copied(folder, tmp_path)
+    replaced(path, other, name)
+    found = problems_in(path)
+    assert found == {name: f"it holds the same key as {other}, and each purpose has a key of its own."}
+
+
+def test_every_file_that_holds_one_key_is_named_at_once(folder: Path, tmp_path: Path) -> None:
+    path = copied(folder, tmp_path)
+    for name in ("saml.pem", "rs256.pem", "node-metadata.pem", "node-encryption.pem"):
+        replaced(path, name, "node.pem")
+    replaced(path, "pairwise.key", "sealing.key")
+    replaced(path, "index.key", "sealing.key")
+    (path / "es256.pem").unlink()
+    found = problems_in(path)
+    assert set(found) == {"rs256.pem", *NODE_FILES, "pairwise.key", "index.key", "es256.pem"}
+    assert all("same key as saml.pem" in found[name] for name in ("rs256.pem", *NODE_FILES))
+    assert all("same key as sealing.key" in found[name] for name in ("pairwise.key", "index.key"))
+
+
+def test_a_certificate_of_its_own_makes_no_other_key(folder: Path, tmp_path: Path) -> None:
+    path = copied(folder, tmp_path)
+    key = ec.generate_private_key(ec.SECP256R1())
+    write(path / "es256.pem", pem(key))
+    write(path / "node.pem", with_certificate(key))
+    assert "same key as es256.pem" in problems_in(path, NOW)["node.pem"]
+
+
+@pytest.mark.parametrize(("name", "other"), [("sealing.key", "openings.key"), ("index.key", "pairwise.key")])
+def test_a_secret_that_serves_twice_is_refused(folder: Path, tmp_path: Path, name: str, other: str) -> None:
+    path = copied(folder, tmp_path)
+    replaced(path, other, name)
+    (found,) = problems_in(path).values()
+    assert "the same key as" in found
+    # the same secret, spelled otherwise
+    write(path / other, (path / name).read_bytes().upper().strip())
+    assert len(problems_in(path)) == 1
+    assert (path / name).read_text().strip() not in str(problems_in(path))
+
+
+@pytest.mark.spec("eidas.md §7 certificate dates")
+def test_a_certificate_of_a_node_outside_its_dates_is_refused(folder: Path, tmp_path: Path) -> None:
+    path = copied(folder, tmp_path)
+    for name in NODE_FILES:
+        write(path / name, with_certificate(rsa.generate_private_key(65537, 3072)))  # from NOW on, for a day
+    write(path / "saml.pem", with_certificate(rsa.generate_private_key(65537, 3072)))
+    for now in (NOW, NOW + 86400):
+        assert load_keys(path, ORIGIN, now=now).node is not None
+    for now in (NOW - 1, NOW + 86401):
+        found = problems_in(path, now)
+        assert set(found) == set(NODE_FILES), "nobody looks at the dates of the other"
+        assert all("2026-11-25 to 2026-11-26" in what for what in found.values())
+
+
+def test_the_clock_of_the_machine_counts_where_no_time_is_given(folder: Path, tmp_path: Path) -> None:
+    assert load_keys(folder, ORIGIN).node is not None
+    path = copied(folder, tmp_path)
+    (path / "node-metadata.pem").unlink()
+    create_saml_key(path / "node-metadata.pem", now=1_000_000_000)
+    assert set(problems_in(path)) == {"node-metadata.pem"}
