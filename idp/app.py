@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request
@@ -64,24 +65,28 @@ class Application:
         self.settings, configuration, self.keys = load_all(folder)
         settings, keys = self.settings, self.keys
         self.store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys.ledger)
-        self.sequencer = Sequencer(self.store, keys.ledger, checkpoint_seconds=settings.checkpoint_seconds)
-        known = known_peers(configuration)
-        self.peers = Peers(
-            known,
-            role="proxy" if settings.role == "city" else "connector",
-            copies=StoredCopies(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger),
-            fetcher=Fetcher(demo=settings.demo),
-            profile=EIDAS,
-            ours=PROTOCOL_VERSIONS,
-        )
-        self.watch = Watch(self.peers, known, clock=clock, seconds=settings.probe_seconds)
-        self._pages = Pages()
-        connectors = _connectors(configuration, settings, keys, self.peers)
-        self.site = (self._node if settings.role == "node" else self._city)(configuration, connectors, clock)
-        web = _web(self.site)
-        # As the framework's own outermost layer would answer first, ours stands right inside of it
-        web.add_middleware(Edge, issuer=settings.issuer, page=self._unforeseen)
-        self.asgi: ASGIApp = web
+        with ExitStack() as undo:
+            # Whoever tries another folder after this one must find neither a thread nor a file of it open
+            undo.callback(self.store.close)
+            self.sequencer = Sequencer(self.store, keys.ledger, checkpoint_seconds=settings.checkpoint_seconds)
+            known = known_peers(configuration)
+            self.peers = Peers(
+                known,
+                role="proxy" if settings.role == "city" else "connector",
+                copies=StoredCopies(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger),
+                fetcher=Fetcher(demo=settings.demo),
+                profile=EIDAS,
+                ours=PROTOCOL_VERSIONS,
+            )
+            self.watch = Watch(self.peers, known, clock=clock, seconds=settings.probe_seconds)
+            self._pages = Pages()
+            connectors = _connectors(configuration, settings, keys, self.peers)
+            self.site = (self._node if settings.role == "node" else self._city)(configuration, connectors, clock)
+            web = _web(self.site)
+            # As the framework's own outermost layer would answer first, ours stands right inside of it
+            web.add_middleware(Edge, issuer=settings.issuer, page=self._unforeseen)
+            self.asgi: ASGIApp = web
+            undo.pop_all()
 
     @property
     def city(self) -> CitySite:

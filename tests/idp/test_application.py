@@ -1,0 +1,59 @@
+"""The composition: what cannot be composed leaves nothing open behind it."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+import idp.app
+from idp.app import Application
+from idp.keys.folder import create_keys
+from idp.settings import load_settings
+from idp.store.migrate import migrate
+from policies.errors import Misconfigured, Problem
+
+SETTINGS = 'issuer = "https://login.city.example"\n'
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made: Path = tmp_path_factory.mktemp("composed")
+    (made / "ciconia.toml").write_text(SETTINGS, encoding="utf-8")
+    settings = load_settings(made)
+    create_keys(settings.key_folder, settings.origin, settings.tenant)
+    migrate(settings.database_url)
+    return made
+
+
+def open_files(folder: Path) -> set[Path]:
+    """What this process has open of a folder."""
+    # The descriptor of the listing itself is closed by the time that it is looked at
+    links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return {link.readlink() for link in links if link.readlink().is_relative_to(folder)}
+
+
+def test_a_folder_is_composed_and_closed(folder: Path) -> None:
+    threads = set(threading.enumerate())
+    application = Application(folder)
+    assert open_files(folder), "the control: the database is open"
+    assert set(threading.enumerate()) > threads
+    application.stop()
+    assert open_files(folder) == set()
+
+
+@pytest.mark.parametrize("part", ["Sequencer", "Peers", "Watch", "_connectors", "OpenIDProvider", "_web"])
+@pytest.mark.parametrize("error", [Misconfigured((Problem("a", 1, "b", "c", "d"),)), KeyError("a fault of ours")])
+def test_what_cannot_be_composed_leaves_nothing_open(
+    folder: Path, part: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = set(threading.enumerate())
+
+    def refuses(*_arguments: object, **_named: object) -> None:
+        assert open_files(folder), "the control: the database is open by now"
+        raise error
+
+    monkeypatch.setattr(idp.app, part, refuses)
+    with pytest.raises(type(error)):
+        Application(folder)
+    assert open_files(folder) == set()
+    assert set(threading.enumerate()) == threads
