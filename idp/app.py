@@ -37,7 +37,7 @@ from idp.record import Recorder
 from idp.responders.oidc import OpenIDProvider
 from idp.seal import Sealer
 from idp.settings import Settings, load_settings
-from idp.store.peers import StoredCopies
+from idp.store.peers import RecordedCopies, StoredCopies
 from idp.store.store import open_store
 from idp.transparency.sequencer import Sequencer
 from idp.watch import Watch
@@ -73,7 +73,11 @@ class Application:
             self.peers = Peers(
                 known,
                 role="proxy" if settings.role == "city" else "connector",
-                copies=StoredCopies(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger),
+                copies=RecordedCopies(
+                    StoredCopies(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger),
+                    commits=self.store,
+                    tenant=settings.tenant,
+                ),
                 fetcher=Fetcher(demo=settings.demo),
                 profile=EIDAS,
                 ours=PROTOCOL_VERSIONS,
@@ -116,16 +120,17 @@ class Application:
     def _city(self, configuration: Configuration, connectors: Connectors, clock: Callable[[], int]) -> CitySite:
         settings, keys = self.settings, self.keys
         sealer = Sealer(tenant=settings.tenant, key=keys.sealing)
+        broker = self._broker(configuration, connectors, sealer)
         return CitySite(
             tenant=settings.tenant,
             issuer=settings.issuer,
-            broker=self._broker(configuration, connectors, sealer),
+            broker=broker,
             openid=OpenIDProvider(
                 issuer=settings.issuer,
                 tenant=settings.tenant,
                 parties=configuration.parties,
                 purposes=configuration.purposes,
-                providers=configuration.providers.keys(),
+                vouched=broker.vouched,
                 catalogue=configuration.catalogue,
                 signers={"ES256": keys.es256, "RS256": keys.rs256},
                 sealer=sealer,

@@ -117,6 +117,11 @@ class Broker:
             raise NotFound("no such identity provider")
         return found
 
+    def vouched(self, provider_id: ProviderId, now: int) -> bool:
+        """Whether an identity provider is registered and, where it is a country's node, something valid is known of it."""
+        provider = self._configuration.providers.get(provider_id)
+        return provider is not None and self._known(provider, now)
+
     def ask(self, login: Requested | Asked, provider_id: ProviderId, now: int) -> tuple[Outbound, Asked]:
         """Ask the chosen identity provider. Choosing again replaces the question: an answer to the first meets nothing.
 

@@ -13,7 +13,7 @@ No HTTP here: `idp.endpoints.oidc` brings parameters and headers and takes answe
 """
 
 import urllib.parse
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from connectors.connector import Inbound, Outbound, Post, Redirect
 from connectors.signatures.jws import SIGNING_ALGORITHMS
@@ -24,12 +24,12 @@ from idp.responders.direct import JsonAnswer
 from idp.responders.oidc_client import Clients
 from idp.responders.oidc_metadata import discovery, jwks
 from idp.responders.oidc_request import FORM_POST, addressed, judged
-from idp.responders.oidc_token import Tokens
+from idp.responders.oidc_token import Tokens, Vouched
 from idp.seal import Sealer
 from policies.authentication import AuthenticationRequest
 from policies.catalogue import Catalogue
 from policies.errors import Misconfigured, Problem, RequestRefused
-from policies.parties import ClientId, ProviderId, PurposeId, RelyingParty, Tenant
+from policies.parties import ClientId, PurposeId, RelyingParty, Tenant
 from policies.purposes import Purpose
 
 # What a redirect address may not bring along already: two of a name, and nobody knows which counts (CVE-2026-9689)
@@ -57,7 +57,7 @@ class OpenIDProvider:
         tenant: Tenant,
         parties: Mapping[ClientId, RelyingParty],
         purposes: Mapping[PurposeId, Purpose],
-        providers: Collection[ProviderId],
+        vouched: Vouched,
         catalogue: Catalogue,
         signers: Mapping[str, Signer],
         sealer: Sealer,
@@ -79,7 +79,7 @@ class OpenIDProvider:
             tenant=tenant,
             parties=parties,
             purposes=purposes,
-            providers=providers,
+            vouched=vouched,
             catalogue=catalogue,
             clients=Clients(issuer=issuer, parties=parties),
             signers=signers,

@@ -8,7 +8,7 @@ comes twice finds the token that was issued from it, and ends it (RFC 9700 §2.1
 import hashlib
 import hmac
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 
 from connectors.formats.claims import Json
 from connectors.signatures.jws import base64url, from_base64url, sign
@@ -33,6 +33,9 @@ MIN_HANDLE, MAX_HANDLE = 16, 64
 MAX_PARAMETERS = 100_000
 USED = "The code was used already, has expired, or was never issued."
 
+# Whether an identity provider is registered, and what is known of a country's node valid, at a moment
+Vouched = Callable[[ProviderId, int], bool]
+
 
 class Tokens:
     """Redeems codes and answers with what was released. One tenant's."""
@@ -44,7 +47,7 @@ class Tokens:
         tenant: Tenant,
         parties: Mapping[ClientId, RelyingParty],
         purposes: Mapping[PurposeId, Purpose],
-        providers: Collection[ProviderId],
+        vouched: Vouched,
         catalogue: Catalogue,
         clients: Clients,
         signers: Mapping[str, Signer],
@@ -56,7 +59,7 @@ class Tokens:
         self._tenant = tenant
         self._parties = parties
         self._purposes = purposes
-        self._providers = providers
+        self._vouched = vouched
         self._catalogue = catalogue
         self._clients = clients
         self._signers = signers
@@ -138,8 +141,8 @@ class Tokens:
             raise _no_grant("redirect_uri is not that of the authentication request.")
         if not _proves(given.get("code_verifier", ""), grant.code_challenge):
             raise _no_grant("code_verifier does not match the code_challenge.")
-        if not self._registered(grant):
-            raise _no_grant("The client or the purpose is registered no more.")
+        if not self._registered(grant, now):
+            raise _no_grant("The client, the purpose or the source of the attributes is registered no more.")
         return handle, grant
 
     def _redeem(self, caller: Authenticated, grant: Grant, handle: bytes, access: bytes, now: int) -> None:
@@ -191,19 +194,19 @@ class Tokens:
             grant = GRANT.load(self._sealer.unpark("access", handle, payload))
         except NotFound:
             raise _no_token() from None
-        if not self._registered(grant):
+        if not self._registered(grant, now):
             raise _no_token()
         return grant
 
-    def _registered(self, grant: Grant) -> bool:
-        """Whether what the grant rests on is still registered: a parked grant is remembered fact, no permission."""
+    def _registered(self, grant: Grant, now: int) -> bool:
+        """Whether what the grant rests on still holds: a parked grant is remembered fact, no permission."""
         party = self._parties.get(grant.client_id)
         return (
             party is not None
             and grant.redirect_uri in party.redirect_uris
             and grant.purpose_id in party.purposes
             and grant.purpose_id in self._purposes
-            and grant.provider_id in self._providers
+            and self._vouched(grant.provider_id, now)
         )
 
     def _id_token(self, grant: Grant, party: RelyingParty, access_token: str, now: int) -> str:

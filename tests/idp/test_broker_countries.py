@@ -227,6 +227,15 @@ def test_a_node_that_ended_while_the_page_stood_open_releases_nothing(house: Hou
     assert len(house.store.units) == 1
 
 
+def test_what_a_node_vouches_holds_while_something_valid_is_known_of_it(house: House) -> None:
+    vouched = house.broker.vouched
+    assert (vouched(COUNTRY, NOW), vouched(OTHER, NOW), vouched(ProviderId("nobody"), NOW)) == (True, True, False)
+    house.nodes.silent = {LATVIA}
+    assert vouched(OTHER, NOW)
+    house.nodes.unknown = {LATVIA}
+    assert (vouched(COUNTRY, NOW), vouched(OTHER, NOW)) == (True, False)
+
+
 @pytest.mark.parametrize("choice", [REFUSE, CANCEL])
 def test_who_releases_nothing_may_go_back_though_the_node_ended(house: House, choice: Choice) -> None:
     decided = _heard(house)

@@ -245,6 +245,29 @@ def test_a_country_that_ended_while_the_question_was_read_releases_nothing_and_t
     assert traveller.decides(question).status == 200
 
 
+@pytest.mark.spec("security.md §2.1 C: a provider that was taken out")
+def test_a_country_that_ended_since_the_approval_ends_its_codes_and_tokens(
+    traveller: Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def approved() -> str:
+        question = traveller.arrives(traveller.finland_says(*traveller.question_to_finland()))
+        return traveller.decides(question).back["code"]
+
+    def ended(*_arguments: object) -> None:
+        raise PeerUnavailable("its metadata ended")
+
+    code, other = approved(), traveller.code()
+    token = str(traveller.redeem(approved()).json["access_token"])
+    with monkeypatch.context() as patched:
+        patched.setattr(traveller.crossing.application.peers, "current", ended)
+        refused = traveller.redeem(code)
+        assert (refused.status, refused.json["error"]) == (400, "invalid_grant")
+        assert traveller.userinfo(token).status == 401
+        assert traveller.redeem(other).status == 200, "a pinned identity provider has no metadata that ends"
+    assert traveller.userinfo(token).status == 200
+    assert traveller.redeem(code).status == 200, "it was not used up"
+
+
 @pytest.mark.spec("eidas.md §6 SPSSODescriptor")
 @pytest.mark.spec("eidas.md §6 validUntil")
 @pytest.mark.spec("eidas.md §6 AssertionConsumerService by POST")

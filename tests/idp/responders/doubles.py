@@ -127,7 +127,7 @@ class City:
             tenant=TENANT,
             parties=self.parties,
             purposes=self.purposes,
-            providers=self.providers,
+            vouched=lambda provider_id, _now: provider_id in self.providers,
             catalogue=STANDARD,
             signers=self.signers,
             sealer=self.sealer,
