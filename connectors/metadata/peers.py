@@ -36,13 +36,23 @@ FAILURES = 2
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The last good copy of a node's metadata: as it came, what it says, what of it is approved, and when it came."""
+    """The last good copy of a node's metadata: as it came, what it says, what of it is approved, and when it came.
+
+    No octets: an operator had the copy forgotten. Then its facts are the last known ones, and count for nothing.
+    """
 
     entity_id: EntityId
     octets: bytes = field(repr=False)
     facts: PeerFacts
     approved: PeerFacts | None
     fetched: int
+    named: str = ""  # the digest of a registration (`Peer.digest`) that was used to approve: each approves once
+    generation: int = 0  # how often the copy was forgotten: what is of an earlier one is as if it had not come
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether nothing is held but the memory that something was."""
+        return not self.octets
 
 
 class PeerCopies(Protocol):
@@ -51,8 +61,14 @@ class PeerCopies(Protocol):
     def held(self, entity_id: EntityId) -> Held | None:
         """The copy of a node, None before the first."""
 
-    def keep(self, held: Held) -> None:
-        """Keep this copy in the place of any other of its entity. Durable when it returns."""
+    def keep(self, held: Held, *, instead: Held | None = None) -> None:
+        """Keep this copy in the place of any other of its entity that does not end later. Durable when it returns.
+
+        `instead` is what `held` gave last, and was judged: it gives way whatever its end.
+        """
+
+    def approve(self, held: Held, now: int, *, instead: Held | None = None) -> None:
+        """As `keep`, for a copy all of which is approved from `now` on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +208,7 @@ class Peers:
         if entity_id not in self._peers:
             raise _refused(f"no node {entity_id} is registered.")
         with self._locks[entity_id]:
-            self._load(self._peers[entity_id])
+            stored = self._load(self._peers[entity_id])
             waiting = self._waiting(entity_id, now)
             if waiting is None:
                 raise _refused(f"nothing of {entity_id} is pending: fetch its metadata first.")
@@ -200,7 +216,7 @@ class Peers:
                 # It changed after the operator looked: what they saw is not what they would approve.
                 raise _refused(f"what is pending of {entity_id} has another digest: look at it again.")
             held, _ = self._held[entity_id]
-            self._install(self._peers[entity_id], replace(held, approved=held.facts), keep=True)
+            self._approve(self._peers[entity_id], replace(held, approved=held.facts), now, stored)
             return held.facts
 
     def _waiting(self, entity_id: EntityId, now: int) -> Pending | None:
@@ -253,37 +269,64 @@ class Peers:
         return facts
 
     def _take(self, peer: Peer, octets: bytes, facts: PeerFacts, now: int) -> None:
-        """A good copy takes the place of the one before, unless another process was quicker with a newer one."""
-        self._load(peer)
-        known = self._held.get(peer.entity_id)
-        if known and facts.valid_until <= known[0].facts.valid_until:
-            octets, facts, now = known[0].octets, known[0].facts, known[0].fetched
-        stored = self._copies.held(peer.entity_id)
-        before = stored.approved if stored else None
-        approved = facts if facts.digest == peer.digest else before and approved_part(facts, before)
-        held = Held(peer.entity_id, octets, facts, approved, now)
-        same = stored is not None and (stored.octets, stored.approved) == (octets, approved)
-        self._install(peer, held, keep=not same)
+        """A good copy takes the place of the one before, unless that ends no earlier: another process was quicker.
 
-    def _load(self, peer: Peer) -> None:
-        """Judge what is kept by the registration as it is now; what it no longer allows is as if it had not come."""
-        stored = self._copies.held(peer.entity_id)
-        known = self._held.get(peer.entity_id)
+        What is gone from it is out of use before anything is written, even where nothing can be. What is new in it comes
+        into use when that is recorded and kept.
+        """
+        stored = self._load(peer)
+        known, fetched = self._held.get(peer.entity_id), now
+        last = known[0] if known else stored
+        if known and facts.valid_until <= known[0].facts.valid_until:
+            octets, facts, fetched = known[0].octets, known[0].facts, known[0].fetched
+        # Where the row is gone, so is the approval: who writes to the database can take away, and nothing else
+        before = last.approved if last and stored else None
+        named, generation = (last.named, last.generation) if last else ("", 0)
+        held = Held(
+            peer.entity_id, octets, facts, before and approved_part(facts, before), fetched, named, generation=generation
+        )
+        self._install(peer, held)
+        if facts.digest == peer.digest != named:
+            # Once: a withdrawn key that comes back later brings this very digest back, too
+            held = replace(held, named=peer.digest)
+            if held.approved != facts:
+                self._approve(peer, replace(held, approved=facts), now, stored)
+                return
+        if held != stored:
+            self._copies.keep(held, instead=stored)
+
+    def _approve(self, peer: Peer, held: Held, now: int, stored: Held | None) -> None:
+        """Recorded and kept, and only then in use. What cannot be used must not be what the next start begins with."""
+        use = self._use(peer, held)
+        self._copies.approve(held, now, instead=stored)
+        self._held[peer.entity_id] = (held, use)
+
+    def _load(self, peer: Peer) -> Held | None:
+        """Take over what is kept, judged by the registration as it is now. Returns it, good or not, as it is kept.
+
+        What the registration no longer allows counts for nothing. What ends before the copy in memory does neither: whoever
+        puts an old row of ours back in the database would undo a withdrawal.
+        """
+        stored, known = self._copies.held(peer.entity_id), self._held.get(peer.entity_id)
         if stored is None or (known and known[0] == stored):
-            return
+            return stored
+        if known and stored.generation > known[0].generation:
+            # An operator had it forgotten
+            del self._held[peer.entity_id]
+            known = None
+        if known and _order(stored) < _order(known[0]):
+            if (stored.generation, stored.facts.digest) == (known[0].generation, known[0].facts.digest):
+                self._install(peer, replace(known[0], approved=stored.approved, named=stored.named))
+            return stored
         try:
             facts = self._read(peer, stored.octets)
         except FetchError:
-            self._held.pop(peer.entity_id, None)
-            return
-        self._install(peer, replace(stored, facts=facts), keep=False)
+            return stored
+        self._install(peer, replace(stored, facts=facts))
+        return stored
 
-    def _install(self, peer: Peer, held: Held, *, keep: bool) -> None:
-        # Made before anything is kept: what cannot be used must not be what the next start begins with
-        use = self._use(peer, held)
-        if keep:
-            self._copies.keep(held)
-        self._held[peer.entity_id] = (held, use)
+    def _install(self, peer: Peer, held: Held) -> None:
+        self._held[peer.entity_id] = (held, self._use(peer, held))
 
     def _use(self, peer: Peer, held: Held) -> PeerInUse:
         facts = approved_part(held.facts, held.approved)
@@ -313,6 +356,11 @@ def _usable(certificates: Collection[bytes], profile: Profile) -> list[tuple[byt
         except ValueError:
             continue
     return found
+
+
+def _order(held: Held) -> tuple[int, int]:
+    """What is greater is newer."""
+    return held.generation, held.facts.valid_until
 
 
 def _version(text: str) -> tuple[int, ...]:

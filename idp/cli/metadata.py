@@ -90,7 +90,7 @@ def pending(config: Folder, *, as_json: AsJson = False) -> None:
     with _desk(config, as_json=as_json) as desk, _engine(desk) as engine:
         copies = desk.copies(engine)
         waiting = desk.peers(copies).pending(system_clock())
-        never = [name for name, peer in desk.named.items() if copies.held(peer.entity_id) is None]
+        never = [name for name, peer in desk.named.items() if _copy(copies, peer) is None]
     names = {peer.entity_id: name for name, peer in desk.named.items()}
     if as_json:
         found = [_pending(names[one.entity_id], one) for one in waiting]
@@ -117,19 +117,38 @@ def approve(
     Example: ciconia metadata approve ee --digest 9f86d081884c7d65... --config city
     """
     with _desk(config, as_json=as_json) as desk:
-        peer, now, settings = desk.peer(name), system_clock(), desk.settings
-        store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=desk.keys.ledger)
+        peer, now = desk.peer(name), system_clock()
         try:
-            recorded = RecordedCopies(desk.copies(store.engine), commits=store, tenant=settings.tenant, now=now)
-            desk.peers(recorded).approve(peer.entity_id, digest.lower(), now)
+            with _recorded(desk) as copies:
+                desk.peers(copies).approve(peer.entity_id, digest.lower(), now)
         except RequestRefused as error:
             _no(name, {"code": error.code, "detail": error.detail}, f"Refused: {error.detail}", as_json=as_json)
-        finally:
-            store.close()
     if as_json:
         print(json.dumps({"ok": True, "peer": name, "entity_id": peer.entity_id, "digest": digest.lower(), "time": now}))
     else:
         say(f"Approved and recorded: {name} as {digest.lower()}. A running server sees it at its next look.")
+
+
+@metadata.command()
+def forget(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
+    """Drop the copy that is held of a node's metadata, and every approval of it. The release ledger records it first.
+
+    For a copy that should never have come: another then need not end later. The node is out of use until it is fetched and
+    approved again, by a command: a digest in its registration that approved once does not do so a second time.
+
+    Example: ciconia metadata forget ee --config city
+    """
+    with _desk(config, as_json=as_json) as desk:
+        peer, now = desk.peer(name), system_clock()
+        with _recorded(desk) as copies:
+            dropped = copies.forget(peer.entity_id, now)
+    fix = f"ciconia metadata fetch {name} --config {config}"
+    if not dropped:
+        _no(name, {"code": "never_fetched", "detail": "Nothing is held."}, f"Nothing of {name} is held.", as_json=as_json)
+    if as_json:
+        print(json.dumps({"ok": True, "peer": name, "entity_id": peer.entity_id, "time": now}))
+    else:
+        say(f"Forgotten and recorded: {name}. A running server sees it at its next look. Next: {fix}")
 
 
 @metadata.command()
@@ -138,15 +157,15 @@ def fetch(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
 
     Example: ciconia metadata fetch ee --config city
     """
-    with _desk(config, as_json=as_json) as desk, _engine(desk) as engine:
-        peer, now, copies = desk.peer(name), system_clock(), desk.copies(engine)
+    with _desk(config, as_json=as_json) as desk, _recorded(desk) as copies:
+        peer, now = desk.peer(name), system_clock()
         peers = desk.peers(copies)
         try:
             peers.refresh(peer.entity_id, now)
         except FetchError as error:
             found = {"check": error.check, "detail": error.detail, "mend": error.mend}
             _no(name, found, f"Refused ({error.check}): {error.detail} {error.mend}", as_json=as_json)
-        held = copies.held(peer.entity_id)
+        held = _copy(copies, peer)
         waiting = peers.pending(now, peer.entity_id)
     if held is None:
         say(f"{name} was fetched, and another process changed its row: try again.", error=True)
@@ -170,7 +189,7 @@ def show(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
     """
     with _desk(config, as_json=as_json) as desk, _engine(desk) as engine:
         peer, copies = desk.peer(name), desk.copies(engine)
-        held, unusable = copies.held(peer.entity_id), ""
+        held, unusable = _copy(copies, peer), ""
         try:
             desk.peers(copies).current(peer.entity_id, system_clock())
         except PeerUnavailable as error:
@@ -258,6 +277,23 @@ def _engine(desk: _Desk) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _recorded(desk: _Desk) -> Iterator[RecordedCopies]:
+    """Copies whose approvals are in the ledger first."""
+    settings = desk.settings
+    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=desk.keys.ledger)
+    try:
+        yield RecordedCopies(desk.copies(store.engine), commits=store, tenant=settings.tenant)
+    finally:
+        store.close()
+
+
+def _copy(copies: PeerCopies, peer: Peer) -> Held | None:
+    """What is held of a node, None too where it was forgotten."""
+    held = copies.held(peer.entity_id)
+    return None if held is None or held.forgotten else held
 
 
 def _no(name: str, error: Mapping[str, str], text: str, *, as_json: bool) -> NoReturn:

@@ -71,7 +71,8 @@ decisions = _table(
 )
 
 # Another country's node: its metadata as it came (public), what it said (`facts`) and what an operator approved of that
-# (`approved`), both as canonical JSON. `seal` is a MAC of the row: whoever writes to the database adds no key of a peer.
+# (`approved`), both as canonical JSON; which digest of the registration approved (`named`), and how often it was forgotten
+# (`generation`). `seal` is a MAC of the row: whoever writes to the database adds no key of a peer.
 peers = _table(
     "peers",
     _tenant(),
@@ -81,6 +82,8 @@ peers = _table(
     Column("approved", Text),
     Column("fetched", Number, nullable=False),
     Column("seal", LargeBinary, nullable=False),
+    Column("named", Text, nullable=False, server_default=""),
+    Column("generation", Number, nullable=False, server_default="0"),
     rowid=True,
 )
 

@@ -310,10 +310,10 @@ class Broken(MemoryCopies):
 
     error: Exception | None = StoreUnavailable("SQLITE_FULL")
 
-    def keep(self, held: Held) -> None:
+    def keep(self, held: Held, *, instead: Held | None = None) -> None:
         if self.error is not None:
             raise self.error
-        super().keep(held)
+        super().keep(held, instead=instead)
 
 
 @pytest.mark.parametrize(

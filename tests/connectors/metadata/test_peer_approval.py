@@ -298,17 +298,146 @@ def test_facts_that_were_changed_beside_the_octets_count_for_nothing(sending: Wo
     assert in_use(sending).signing == {OLD}
 
 
-def test_a_store_that_does_not_keep_leaves_what_is_in_use(sending: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_held: object) -> None:
+def test_a_store_that_does_not_keep_withdraws_all_the_same_and_adds_nothing(
+    sending: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch(sending, node.proxy(signing=(OLD, NEW)))
+    sending.approve()
+
+    def full(_held: object, **_: object) -> None:
         raise StoreUnavailable("full")
 
-    monkeypatch.setattr(sending.copies, "keep", full)
-    sending.show(node.proxy(signing=(OLD, NEW), valid_until=LATER))
-    with pytest.raises(StoreUnavailable):
-        sending.refresh()
+    stranger = node.key("stranger").certificate
+    with monkeypatch.context() as patched:
+        patched.setattr(sending.copies, "keep", full)
+        sending.change(node.proxy(signing=(OLD, stranger)))
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable):
+                sending.refresh()
+            assert in_use(sending).signing == {OLD}, "the withdrawn key is out of use, the new one is not in use"
+        assert sending.peers.available(NODE, sending.now), "it is not the node that failed"
+        kept = sending.copies.rows[NODE]
+        assert kept.facts.signing == {OLD, NEW}
+        # What is kept is older than what is in memory
+        sending.peers.reload(NODE)
+        assert in_use(sending).signing == {OLD}
+    sending.refresh()
+    assert sending.copies.rows[NODE].facts.signing == {OLD, stranger}
+    sending.restart()
     assert in_use(sending).signing == {OLD}
+    assert len(sending.additions()) == 1
+
+
+def test_a_digest_in_the_registration_adds_nothing_that_is_not_kept(
+    sending: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise StoreUnavailable("full")
+
+    sending.change(node.proxy(signing=(OLD, NEW)))
+    sending.restart(digest=read_peer(node.signed(node.proxy(signing=(OLD, NEW))), "proxy").digest)
+    with monkeypatch.context() as patched:
+        patched.setattr(sending.copies, "approve", full)
+        with pytest.raises(StoreUnavailable):
+            sending.refresh()
+        assert in_use(sending).signing == {OLD}
+    sending.refresh()
+    assert in_use(sending).signing == {OLD, NEW}
+
+
+@pytest.mark.spec("decisions.md 30")
+def test_a_digest_in_the_registration_approves_once_and_is_recorded(sending: World) -> None:
+    both, one = node.proxy(signing=(OLD, NEW)), node.proxy(signing=(OLD,))
+    digest = read_peer(node.signed(both), "proxy").digest
+    sending.copies.approvals.clear()
+    sending.restart(digest=digest)
+    assert fetch(sending, both).signing == {OLD, NEW}
+    assert sending.copies.approvals == [(sending.now, digest)]
+    assert fetch(sending, one).signing == {OLD}
+    # Whoever stole the withdrawn key brings back the digest that was approved, too
+    assert fetch(sending, both).signing == {OLD}
+    assert len(sending.additions()) == 1
+    sending.restart()
+    sending.refresh()
+    assert in_use(sending).signing == {OLD}
+    assert sending.copies.approvals == [(sending.now, digest)]
+
+
+@pytest.mark.spec("decisions.md 30")
+def test_another_digest_in_the_registration_approves_once_more(sending: World) -> None:
+    sending.restart(digest=in_use(sending).digest)
+    sending.refresh()
+    recorded = len(sending.copies.approvals)
+    assert recorded == 1, "all of it was approved before: nothing to record"
+    both = node.proxy(signing=(OLD, NEW))
+    assert fetch(sending, both).signing == {OLD}
+    sending.restart(digest=read_peer(node.signed(both), "proxy").digest)
+    sending.refresh()
+    assert in_use(sending).signing == {OLD, NEW}
+    assert len(sending.copies.approvals) == recorded + 1
+
+
+def test_a_copy_that_the_registration_no_longer_allows_gives_way_to_one_that_ends_sooner(sending: World) -> None:
+    fetch(sending, node.proxy(valid_until=node.NOW + 14 * node.DAY))
+    # The key that signs metadata was stolen: the operator pins another
+    sending.restart(certificate=node.key("stranger").certificate)
+    sending.publish(node.octets(node.proxy(), by="stranger"))
+    sending.refresh()
+    assert in_use(sending).signing == {OLD}, "what an operator approved of messages is still approved"
+    assert sending.copies.rows[NODE].facts.valid_until == node.NOW + node.DAY
+    sending.server.answer = body(b"", status="500 Oops")
+    sending.refused()
     assert in_use(sending).valid_until == node.NOW + node.DAY
-    assert sending.peers.available(NODE, sending.now), "it is not the node that failed"
+    sending.restart()
+    assert sending.peers.available(NODE, sending.now)
+
+
+def test_a_kept_copy_that_is_older_than_the_one_in_memory_brings_nothing_back(sending: World) -> None:
+    fetch(sending, node.proxy(signing=(OLD, NEW)))
+    sending.approve()
+    old = sending.copies.rows[NODE]
+    fetch(sending, node.proxy(signing=(OLD,)))
+    sending.copies.rows[NODE] = old
+    sending.peers.reload(NODE)
+    assert in_use(sending).signing == {OLD}
+    sending.refresh()
+    assert in_use(sending).signing == {OLD}
+    kept = sending.copies.rows[NODE]
+    assert kept.facts.signing == {OLD}, "and it is put right"
+    assert kept.approved is not None
+    assert kept.approved.signing == {OLD}
+
+
+def test_an_approval_of_the_same_facts_with_an_earlier_end_counts(sending: World) -> None:
+    both = node.proxy(signing=(OLD, NEW))
+    fetch(sending, both)
+    earlier = sending.copies.rows[NODE]
+    fetch(sending, both)
+    sending.copies.rows[NODE] = replace(earlier, approved=earlier.facts)
+    sending.peers.reload(NODE)
+    assert in_use(sending).signing == {OLD, NEW}
+
+
+def test_a_copy_that_was_forgotten_counts_no_longer_and_any_other_takes_its_place(sending: World) -> None:
+    fetch(sending, node.proxy(signing=(OLD, NEW), valid_until=node.NOW + 14 * node.DAY))
+    other = peers(sending.peer, sending.copies)
+    held = sending.copies.rows[NODE]
+    sending.copies.rows[NODE] = replace(held, octets=b"", approved=None, generation=held.generation + 1)
+    sending.peers.reload(NODE)
+    with pytest.raises(PeerUnavailable, match="never fetched"):
+        in_use(sending)
+    assert not sending.peers.pending(sending.now)
+    sending.show(node.proxy())
+    sending.refresh()
+    sending.approve()
+    assert in_use(sending).signing == {OLD}
+    # A process that did not look meanwhile has the forgotten copy in memory, which ends later
+    other.refresh(NODE, sending.now)
+    assert other.current(NODE, sending.now).facts.valid_until == node.NOW + node.DAY
+    # and the row that was forgotten does not come back over it
+    sending.copies.rows[NODE] = held
+    sending.peers.reload(NODE)
+    assert in_use(sending).valid_until == node.NOW + node.DAY
 
 
 def test_a_certificate_that_cannot_be_read_is_shown_as_that() -> None:

@@ -21,17 +21,22 @@ OURS = ("1.4", "1.3", "1.2")
 
 @dataclass
 class Copies:
-    """`PeerCopies` in memory. `kept` counts the writes."""
+    """`PeerCopies` in memory. `kept` counts the writes, `approvals` has what was recorded: when, and the digest."""
 
     rows: dict[EntityId, Held] = field(default_factory=dict)
     kept: int = 0
+    approvals: list[tuple[int, str]] = field(default_factory=list)
 
     def held(self, entity_id: EntityId) -> Held | None:
         return self.rows.get(entity_id)
 
-    def keep(self, held: Held) -> None:
+    def keep(self, held: Held, *, instead: Held | None = None) -> None:  # noqa: ARG002  nobody else writes
         self.rows[held.entity_id] = held
         self.kept += 1
+
+    def approve(self, held: Held, now: int, *, instead: Held | None = None) -> None:
+        self.approvals.append((now, held.facts.digest))
+        self.keep(held, instead=instead)
 
 
 @dataclass

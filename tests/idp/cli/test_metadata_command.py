@@ -26,11 +26,13 @@ from idp.app import Application
 from idp.cli import app
 from idp.keys.folder import Keys, create_keys, load_keys
 from idp.settings import load_settings
+from idp.store.engine import open_engine
 from idp.store.migrate import migrate
+from idp.store.peers import StoredCopies
 from idp.store.store import open_store
 from tests.connectors import forge
 from tests.idp.cli.command import ciconia, json_of
-from tests.idp.neighbour import DAY, NOW, Neighbour, signer
+from tests.idp.neighbour import DAY, NOW, Neighbour, peers_of, signer
 
 Run = Callable[..., Result]
 COMMANDS = import_module("idp.cli.metadata")  # the package's name of this is the group of commands
@@ -207,7 +209,9 @@ def test_a_digest_in_the_registration_approves_in_advance_and_needs_no_command(
     found = run("fetch", "nl")
     assert "Everything that it says is approved." in found.stdout
     assert "Nothing waits." in run("pending").stdout
-    assert records(sending) == 0
+    assert records(sending) == 1
+    run("fetch", "nl")
+    assert records(sending) == 1
 
 
 @pytest.mark.parametrize(
@@ -351,6 +355,54 @@ def test_a_database_that_takes_nothing_exits_2_and_approves_nothing(
     assert records(sending) == 0
 
 
+# -- forget
+
+
+def test_a_copy_that_should_never_have_come_is_forgotten_recorded_and_replaced(
+    run: Run, sending: Path, nl: Neighbour
+) -> None:
+    run("fetch", "nl")
+    run("approve", "nl", "--digest", digest_of(nl))
+    honest = nl.metadata
+    nl.publish(signing=("thief",), valid_until=NOW + 14 * DAY)  # with a key for metadata that was stolen
+    run("fetch", "nl")
+    nl.metadata = honest
+    assert "Refused (metadata_old)" in run("fetch", "nl").stderr
+    found = run("forget", "nl")
+    assert found.exit_code == 0, found.output
+    assert "Forgotten and recorded: nl." in found.stdout
+    assert records(sending) == 2
+    assert run("show", "nl").exit_code == 1
+    assert said(run("pending", "--json")) == {"pending": [], "never_fetched": ["nl"]}
+    assert run("fetch", "nl").exit_code == 0
+    assert run("approve", "nl", "--digest", digest_of(nl)).exit_code == 0
+    assert said(run("show", "nl", "--json"))["usable"] is True
+    assert records(sending) == 3
+
+
+def test_a_running_server_sees_that_a_copy_was_forgotten(run: Run, sending: Path, loaded: Keys, nl: Neighbour) -> None:
+    run("fetch", "nl")
+    run("approve", "nl", "--digest", digest_of(nl))
+    settings = load_settings(sending)
+    engine = open_engine(settings.database_url)
+    served = peers_of(StoredCopies(engine=engine, tenant=settings.tenant, keys=loaded.ledger), nl.peer())
+    assert served.available(nl.entity_id, NOW)
+    assert said(run("forget", "nl", "--json")) == {"ok": True, "peer": "nl", "entity_id": nl.url, "time": NOW}
+    served.refresh(nl.entity_id, NOW)
+    assert not served.available(nl.entity_id, NOW)
+    assert len(served.pending(NOW)) == 1
+    engine.dispose()
+
+
+def test_nothing_can_be_forgotten_twice(run: Run, sending: Path) -> None:
+    assert run("forget", "nl").exit_code == 1
+    run("fetch", "nl")
+    assert [run("forget", "nl", "--json").exit_code for _ in range(2)] == [0, 1]
+    assert said(run("forget", "nl", "--json"))["ok"] is False
+    assert records(sending) == 1
+    assert run("forget", "nobody").exit_code == 2
+
+
 # -- show
 
 
@@ -472,7 +524,7 @@ def test_a_configuration_with_problems_exits_2_and_names_them(run: Run, sending:
         assert said(found)["problems"]
 
 
-@pytest.mark.parametrize("command", ["pending", "approve", "fetch", "show", "own"])
+@pytest.mark.parametrize("command", ["pending", "approve", "forget", "fetch", "show", "own"])
 def test_help_shows_an_example(command: str) -> None:
     found = CliRunner().invoke(app, ["metadata", command, "--help"])
     assert found.exit_code == 0

@@ -1,5 +1,6 @@
 """Copies of other nodes' metadata: they survive, several processes share them, and nobody without our keys adds to them."""
 
+import hmac
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from idp.store.engine import open_engine
 from idp.store.memory import MemoryStore
 from idp.store.peers import MemoryCopies, RecordedCopies, StoredCopies
 from idp.store.store import Store
-from idp.transparency.keys import ledger_keys
+from idp.transparency.keys import framed, ledger_keys
 from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable
 from policies.parties import EntityId, Tenant
@@ -161,6 +162,57 @@ def test_a_locked_database_is_a_refusal_and_the_copy_stays(folder: Path, stored:
     assert approved_of(stored) is None
 
 
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_copy_that_was_judged_bad_gives_way_and_what_came_since_does_not(stored: StoredCopies, *, seen: bool) -> None:
+    bad = LONGER.held()
+    stored.keep(bad)
+    judged = stored.held(NODE)
+    if not seen:
+        stored.keep(replace(bad, octets=b"another"))
+    good = METADATA.held()
+    stored.keep(good, instead=judged)
+    found = stored.held(NODE)
+    assert found is not None
+    assert found.octets == (good.octets if seen else b"another")
+
+
+def test_of_two_copies_with_one_end_the_first_stays(stored: StoredCopies) -> None:
+    first, second = METADATA.held(), replace(LONGER, valid_until=METADATA.valid_until).held()
+    stored.keep(first)
+    stored.keep(second)
+    assert stored.held(NODE) == first
+
+
+def test_what_was_forgotten_is_nothing_and_no_process_brings_it_back(folder: Path, stored: StoredCopies) -> None:
+    stored.keep(LONGER.held(approved=True))
+    server = copies_of(folder)
+    before = server.held(NODE)
+    assert before is not None
+    stored.forget(NODE, NOW + 9)
+    stored.forget(OTHER, NOW + 9)  # nothing is held of it
+    found = stored.held(NODE)
+    assert found is not None
+    assert (found.forgotten, found.octets, found.approved, found.fetched, found.generation) == (True, b"", None, NOW + 9, 1)
+    server.keep(before)
+    assert stored.held(NODE) == found
+    sooner = replace(METADATA.held(), generation=1)
+    server.keep(sooner)
+    assert copies_of(folder).held(NODE) == sooner
+    assert stored.held(OTHER) is None
+
+
+def test_a_row_of_the_revision_before_still_counts(folder: Path, stored: StoredCopies) -> None:
+    """Its seal knows neither `named` nor `generation`."""
+    held = METADATA.held(approved=True)
+    texts = (TENANT, NODE, held.facts.as_json, held.facts.as_json, str(held.fetched))
+    seal = hmac.digest(KEYS.rows, framed(b"peer", held.octets, *(text.encode() for text in texts)), "sha256")
+    row = (TENANT, NODE, held.octets, held.facts.as_json, held.facts.as_json, held.fetched, seal)
+    with closing(sqlite3.connect(folder / "ciconia.db")) as connection:
+        connection.execute("INSERT INTO peers VALUES (?, ?, ?, ?, ?, ?, ?, '', 0)", row)
+        connection.commit()
+    assert stored.held(NODE) == held
+
+
 # -- whoever writes to the database
 
 
@@ -172,12 +224,15 @@ def test_a_locked_database_is_a_refusal_and_the_copy_stays(folder: Path, stored:
         "UPDATE peers SET octets = CAST(octets || x'20' AS BLOB)",
         "UPDATE peers SET fetched = fetched + 1",
         "UPDATE peers SET seal = zeroblob(32)",
+        "UPDATE peers SET named = ''",
+        "UPDATE peers SET generation = 0",
+        "UPDATE peers SET named = '', generation = 0",
         "UPDATE peers SET entity_id = 'https://lv.example/eidas/metadata'",
         "UPDATE peers SET tenant = 'other.example'",
     ],
 )
 def test_a_row_that_somebody_else_changed_counts_as_none(folder: Path, stored: StoredCopies, statement: str) -> None:
-    stored.keep(METADATA.held())
+    stored.keep(replace(METADATA.held(), named="d1", generation=2))
     with closing(sqlite3.connect(folder / "ciconia.db")) as connection:
         assert connection.execute(statement).rowcount == 1
         connection.commit()
@@ -244,7 +299,7 @@ def test_an_approval_is_in_the_ledger_and_a_running_server_sees_it_at_its_next_l
     digest = neighbour.metadata.facts().digest
 
     store = opened(folder)
-    recorded = RecordedCopies(copies_of(folder), commits=store, tenant=TENANT, now=NOW + 5)
+    recorded = RecordedCopies(copies_of(folder), commits=store, tenant=TENANT)
     peers_of(recorded, neighbour.peer()).approve(neighbour.entity_id, digest, NOW + 5)
     report = verify_ledger(store.engine, tenant=TENANT, keys=KEYS)
     store.close()
@@ -257,7 +312,7 @@ def test_an_approval_is_in_the_ledger_and_a_running_server_sees_it_at_its_next_l
 
 def test_nothing_is_approved_where_the_ledger_takes_no_record(folder: Path, neighbour: Neighbour) -> None:
     peers_of(copies_of(folder), neighbour.peer()).refresh(neighbour.entity_id, NOW)
-    recorded = RecordedCopies(copies_of(folder), commits=Refusing(tenant=TENANT, ledger_keys=KEYS), tenant=TENANT, now=NOW)
+    recorded = RecordedCopies(copies_of(folder), commits=Refusing(tenant=TENANT, ledger_keys=KEYS), tenant=TENANT)
     with pytest.raises(StoreUnavailable):
         peers_of(recorded, neighbour.peer()).approve(neighbour.entity_id, neighbour.metadata.facts().digest, NOW)
     held = copies_of(folder).held(neighbour.entity_id)
@@ -282,14 +337,53 @@ def test_an_approval_counts_though_a_server_changed_what_is_approved_at_that_mom
 
     between = Between(tenant=TENANT, ledger_keys=KEYS)
     command = copies_of(folder)
-    recorded = RecordedCopies(command, commits=between, tenant=TENANT, now=NOW)
+    recorded = RecordedCopies(command, commits=between, tenant=TENANT)
     recorded.held(NODE)
-    recorded.keep(LONGER.held(approved=True))
+    recorded.approve(LONGER.held(approved=True), NOW)
     assert approved_of(stored) == LONGER.facts()
 
 
 def test_a_copy_of_which_something_waits_is_not_recorded_as_approved(store: Store, stored: StoredCopies) -> None:
-    recorded = RecordedCopies(stored, commits=store, tenant=TENANT, now=NOW)
+    recorded = RecordedCopies(stored, commits=store, tenant=TENANT)
     with pytest.raises(ValueError, match="no approval"):
-        recorded.keep(METADATA.held())
+        recorded.approve(METADATA.held(), NOW)
     assert recorded.held(NODE) is None
+
+
+def test_a_digest_in_the_registration_is_recorded_when_it_approves(
+    folder: Path, neighbour: Neighbour, store: Store, stored: StoredCopies
+) -> None:
+    digest = neighbour.metadata.facts().digest
+    server = peers_of(RecordedCopies(stored, commits=store, tenant=TENANT), neighbour.peer(digest))
+    for now in (NOW, NOW + 30):
+        server.refresh(neighbour.entity_id, now)
+        assert server.available(neighbour.entity_id, now)
+    assert verify_ledger(store.engine, tenant=TENANT, keys=KEYS).records == 1
+    held = copies_of(folder).held(neighbour.entity_id)
+    assert held is not None
+    assert held.named == digest
+
+
+def test_a_digest_in_the_registration_approves_nothing_that_the_ledger_does_not_take(
+    folder: Path, neighbour: Neighbour
+) -> None:
+    recorded = RecordedCopies(copies_of(folder), commits=Refusing(tenant=TENANT, ledger_keys=KEYS), tenant=TENANT)
+    server = peers_of(recorded, neighbour.peer(neighbour.metadata.facts().digest))
+    with pytest.raises(StoreUnavailable):
+        server.refresh(neighbour.entity_id, NOW)
+    assert not server.available(neighbour.entity_id, NOW)
+
+
+def test_forgetting_is_in_the_ledger_before_anything_is_dropped(store: Store, stored: StoredCopies) -> None:
+    recorded = RecordedCopies(stored, commits=store, tenant=TENANT)
+    assert not recorded.forget(NODE, NOW), "nothing is held"
+    recorded.keep(METADATA.held(approved=True))
+    refusing = RecordedCopies(stored, commits=Refusing(tenant=TENANT, ledger_keys=KEYS), tenant=TENANT)
+    with pytest.raises(StoreUnavailable):
+        refusing.forget(NODE, NOW)
+    assert approved_of(stored) == METADATA.facts()
+    assert recorded.forget(NODE, NOW)
+    assert approved_of(stored) is None
+    assert not recorded.forget(NODE, NOW)
+    report = verify_ledger(store.engine, tenant=TENANT, keys=KEYS)
+    assert (report.records, report.findings) == (1, ())
