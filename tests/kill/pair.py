@@ -97,7 +97,7 @@ class SendingLedger:
         self._engine.dispose()
 
     def releases(self) -> dict[str, list[str]]:
-        """The records (ids in hex) of each message that was answered with an assertion."""
+        """The records (ids in hex) of each message that was answered with an assertion. An approval of metadata is none."""
         table = tables.records.c
         with self._engine.connect() as connection:
             rows = connection.execute(select(table.record, table.time, table.decision_opening)).all()
@@ -106,7 +106,7 @@ class SendingLedger:
             if record not in self._opened:
                 key = self._keys.period_key(self._tenant, seconds)
                 content = json.loads(open_opening(key, self._tenant, record, "decision", sealed).content)
-                self._opened[record] = (content["kind"], content["message"])
+                self._opened[record] = (content["kind"], content.get("message", ""))
             kind, message = self._opened[record]
             if kind == RELEASE:
                 found.setdefault(message, []).append(record.hex())
