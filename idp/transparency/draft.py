@@ -19,6 +19,8 @@ What an operator approved of another node's metadata (decisions.md 30) is in the
     sent      {"digest","peer","record","time"}
     decision  {"digest","kind","peer","record","time"}
 
+64 zeros for a digest: the operator had all of it forgotten, and nothing of that node is approved from then on.
+
 Times are seconds since the epoch, ids and digests lower-case hex, `loa` a level's label ("" where nobody signed in).
 `bits` has one figure for each attribute that the citizen could leave out, in order of name: 1 where they shared it.
 `path` is how it was decided: "page". What was sent says whether a predicate went, never what it answered (decisions.md 22).

@@ -19,6 +19,7 @@ from connectors.formats.names import UNSPECIFIED
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import verify
 from idp.app import Application
+from idp.transparency.verify import verify_ledger
 from policies.errors import Misconfigured, PeerUnavailable
 from tests.connectors.eidas.made import natural
 from tests.connectors.eidas.node import HIGH, LOW, SUBSTANTIAL
@@ -266,6 +267,17 @@ def test_a_country_that_ended_since_the_approval_ends_its_codes_and_tokens(
         assert traveller.redeem(other).status == 200, "a pinned identity provider has no metadata that ends"
     assert traveller.userinfo(token).status == 200
     assert traveller.redeem(code).status == 200, "it was not used up"
+
+
+@pytest.mark.spec("decisions.md 30")
+def test_what_a_registration_approves_in_advance_is_on_the_servers_record_once(tmp_path: Path) -> None:
+    stage = CrossingStage(tmp_path / "stage", Clock())
+    stage.open()
+    stage.fetch()
+    keys, store = stage.application.keys, stage.application.store
+    report = verify_ledger(store.engine, tenant=stage.application.settings.tenant, keys=keys.ledger)
+    stage.close()
+    assert (report.records, report.findings) == (1, ())
 
 
 @pytest.mark.spec("eidas.md §6 SPSSODescriptor")
