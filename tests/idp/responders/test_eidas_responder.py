@@ -34,7 +34,7 @@ from tests.idp.node.peer import LOA, Opened, PeerNode
 
 NODE = signer("node messages")
 HERE = Here("https://node.example/eidas/metadata", "https://node.example/eidas/sso")
-NOW = int(time.time()) + 60
+NOW = int(time.time()) + 3600  # after the certificates that are made when a test needs them
 SAID = {
     "person_identifier": "EE/NL/abc",
     "family_name": "Maasikas",
