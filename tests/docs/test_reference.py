@@ -46,7 +46,7 @@ def test_every_command_has_a_row(command: str) -> None:
     assert f"| `ciconia {command} " in section("Commands")
 
 
-@pytest.mark.parametrize("name", [*(set(Settings.model_fields) - {"folder", "organization"}), *Organization.model_fields])
+@pytest.mark.parametrize("name", sorted({*Settings.model_fields, *Organization.model_fields} - {"folder", "organization"}))
 def test_every_setting_has_a_row(name: str) -> None:
     assert f"`{name}`" in section("ciconia.toml: settings")
 
