@@ -366,7 +366,8 @@ def test_a_malformed_request_can_still_be_answered() -> None:
 def test_who_sent_a_request_and_when_is_told_before_it_is_judged() -> None:
     head = read_request_head(edited(request_element(FULL), 'isRequired="true"', 'isRequired="false"'))
     assert head == RequestHead(FULL.request_id, FULL.issuer, FULL.issue_instant)
-    nested = f'<p:AuthnRequest xmlns:p="{SAMLP}" xmlns:s="{SAML}" IssueInstant="now"><s:Issuer>a<s:b/></s:Issuer></p:AuthnRequest>'
+    issuer = f'<s:Issuer xmlns:s="{SAML}">a<s:b/></s:Issuer>'
+    nested = f'<p:AuthnRequest xmlns:p="{SAMLP}" IssueInstant="now">{issuer}</p:AuthnRequest>'
     assert read_request_head(signed_text(nested)) == RequestHead("", "", None)
 
 
