@@ -4,12 +4,12 @@ So a slow or dead node delays no other node, and no login: those look at what is
 something changed, once; it names the node, a check and who can mend it, never a piece of what came.
 """
 
-import random
 import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from random import SystemRandom
 
 import structlog
 
@@ -45,7 +45,7 @@ class Watch:
         *,
         clock: Callable[[], int],
         seconds: float,
-        spread: Callable[[float, float], float] = random.uniform,
+        spread: Callable[[float, float], float] = SystemRandom().uniform,
     ) -> None:
         self._peers, self._clock, self._seconds, self._spread = peers, clock, seconds, spread
         self._stopping = threading.Event()
