@@ -20,6 +20,7 @@ from policies.parties import EntityId
 
 # Each wait is up to so much shorter or longer: nodes that were started together need not be asked together for ever
 JITTER = 0.1
+RANDOM = SystemRandom()
 # How long `stop` waits for threads that are in the middle of a fetch: they are left behind, and end with the process
 STOP_SECONDS = 0.5
 FAULT = "This is a fault of the program."
@@ -45,7 +46,7 @@ class Watch:
         *,
         clock: Callable[[], int],
         seconds: float,
-        spread: Callable[[float, float], float] = SystemRandom().uniform,
+        spread: Callable[[float, float], float] = RANDOM.uniform,
     ) -> None:
         self._peers, self._clock, self._seconds, self._spread = peers, clock, seconds, spread
         self._stopping = threading.Event()
