@@ -18,6 +18,8 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any  # the signature of httpcore2's backends has it
 from urllib.parse import SplitResult, urlsplit
 
@@ -72,6 +74,15 @@ class FetchError(Exception):
         self.mend = mend
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an address said: its status, the time by its clock (seconds since the epoch, None without), and the body."""
+
+    status: int
+    time: int | None
+    body: bytes = field(repr=False)
+
+
 class Fetcher:
     """Fetches over HTTPS. It keeps no connection and no cookie, and may be used by several threads at once.
 
@@ -94,12 +105,19 @@ class Fetcher:
         Every address of its host must be public, or lie in `networks` (CIDR, as the registration has them). Raises
         `FetchError`, and ValueError for a network that is none.
         """
+        return self._ask(url, networks, limit, timeout, only_ok=True).body
+
+    def look(self, url: str, *, networks: Sequence[str] = (), limit: int, timeout: float) -> Answer:
+        """As `get`, with whatever status but a redirection: for whoever wants to know what an address says."""
+        return self._ask(url, networks, limit, timeout, only_ok=False)
+
+    def _ask(self, url: str, networks: Sequence[str], limit: int, timeout: float, *, only_ok: bool) -> Answer:
         parts = judged_url(url, demo=self.demo)
         allowed = [ipaddress.ip_network(network) for network in networks]
         backend = _Backend(self._addresses, allowed, time.monotonic() + timeout, limit + _OVERHEAD)
         try:
             with httpcore2.ConnectionPool(ssl_context=self._trust, network_backend=backend) as pool:
-                return _body(pool, parts, limit)
+                return _answer(pool, parts, limit, only_ok=only_ok)
         except httpcore2.TimeoutException as error:
             raise FetchError("deadline", f"{parts.netloc} took more than {timeout:g} seconds.", NETWORK) from error
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
@@ -216,7 +234,7 @@ def _this_machine(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")  # RFC 6761 §6.3
 
 
-def _body(pool: httpcore2.ConnectionPool, parts: SplitResult, limit: int) -> bytes:
+def _answer(pool: httpcore2.ConnectionPool, parts: SplitResult, limit: int, *, only_ok: bool) -> Answer:
     """Ask, judge the head, and read the body while it stays within its limit."""
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     url = httpcore2.URL(
@@ -236,7 +254,7 @@ def _body(pool: httpcore2.ConnectionPool, parts: SplitResult, limit: int) -> byt
         if 300 <= response.status < 400:  # noqa: PLR2004 - redirection, RFC 9110 §15.4
             # What follows a redirect goes where a stranger says, past what was judged.
             raise FetchError("redirect", f"{parts.netloc} redirects ({response.status}), and redirects are not followed.")
-        if response.status != 200:  # noqa: PLR2004 - OK
+        if only_ok and response.status != 200:  # noqa: PLR2004 - OK
             raise FetchError("status", f"{parts.netloc} answers {response.status}.")
         if any(name == b"content-encoding" and value != b"identity" for name, value in fields):
             # Nobody asked for it, and a few octets of gzip are gigabytes.
@@ -250,7 +268,17 @@ def _body(pool: httpcore2.ConnectionPool, parts: SplitResult, limit: int) -> byt
             body += chunk
             if len(body) > limit:
                 raise too_large
-    return bytes(body)
+    # The octets as they came: a lower-cased date is none
+    date = next((value for name, value in response.headers if name.lower() == b"date"), b"")
+    return Answer(response.status, _time(date.decode("latin-1")), bytes(body))
+
+
+def _time(date: str) -> int | None:
+    """The seconds of an HTTP date (RFC 9110 §5.6.7), None for anything else."""
+    try:
+        return int(parsedate_to_datetime(date).timestamp())
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 class _Backend(httpcore2.NetworkBackend):

@@ -15,6 +15,14 @@ def read_configuration(directory: Path) -> Mapping[str, bytes]:
     if not directory.is_dir():
         problem = Problem(str(directory), 0, "--config", "is not a folder.", "make one with `ciconia init DIR`.")
         raise Misconfigured((problem,))
+    files, problems = readable_files(directory)
+    if problems:
+        raise Misconfigured(problems)
+    return files
+
+
+def readable_files(directory: Path) -> tuple[Mapping[str, bytes], tuple[Problem, ...]]:
+    """The files that can be read, as `read_configuration` has them, and a problem for each that cannot."""
     files: dict[str, bytes] = {}
     problems: list[Problem] = []
     for path in sorted(path for pattern in PATTERNS for path in directory.glob(pattern)):
@@ -23,9 +31,7 @@ def read_configuration(directory: Path) -> Mapping[str, bytes]:
             files[name] = path.read_bytes()
         except OSError as error:
             problems.append(Problem(name, 0, "file", f"cannot be read: {error.strerror}.", "let the broker read it."))
-    if problems:
-        raise Misconfigured(tuple(problems))
-    return files
+    return files, tuple(problems)
 
 
 def load_configuration(directory: Path) -> Configuration:

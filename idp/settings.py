@@ -21,6 +21,8 @@ from policies.parties import Tenant
 
 SETTINGS_FILE = "ciconia.toml"
 UNKNOWN = "no setting has this name."
+# Stands in where the file names no issuer that serves (RFC 6761 §6.4: nobody will ever have it), to look at the rest
+NO_ISSUER = "https://unknown.invalid"
 
 
 # RFC 1123 §2.1: labels of letters, digits and inner hyphens. Browsers compare an origin by this one spelling of it.
@@ -28,6 +30,7 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 ISSUER = re.compile(rf"(https?)://{_LABEL}(?:\.{_LABEL})*(?::([1-9][0-9]{{0,4}}))?")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 MAX_PORT = 65535
+_TOLD = re.compile(r"\(at line (\d+), column")
 
 
 def _issuer(value: str) -> str:
@@ -124,26 +127,41 @@ class Settings(BaseModel):
 
 def load_settings(folder: Path) -> Settings:
     """Read `ciconia.toml`. Raises `Misconfigured` with every problem at once."""
+    settings, problems = examine_settings(folder)
+    if problems or settings is None:
+        raise Misconfigured(problems)
+    return settings
+
+
+def examine_settings(folder: Path) -> tuple[Settings | None, tuple[Problem, ...]]:
+    """What can be read of `ciconia.toml`, and every problem of it. None where nothing can.
+
+    A setting that is wrong is as if it were not there, an issuer that is wrong is `NO_ISSUER`: what comes out beside a
+    problem is for looking at what else is wrong, never for serving.
+    """
     path = folder / SETTINGS_FILE
     try:
         text = path.read_text(encoding="utf-8")
         values = tomllib.loads(text)
     except OSError as error:
         what = f"it cannot be read ({error.strerror})."
-        raise _one(path, 0, "", what, "Name a folder that `ciconia init` or `ciconia demo --keep` made.") from error
+        return None, (Problem(str(path), 0, "", what, "Name a folder that `ciconia init` or `ciconia demo --keep` made."),)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _one(path, getattr(error, "lineno", 1), "", f"it is no TOML: {error}.", "Mend the spelling.") from error
+        what = f"it is no TOML: {error}."
+        return None, (Problem(str(path), getattr(error, "lineno", _line_told(error)), "", what, "Mend the spelling."),)
     # `folder` is ours to say: in the file it is a name like any other that there is not
     problems = [Problem(str(path), _line(text, "folder"), "folder", UNKNOWN, "Remove it.")] if "folder" in values else []
+    values["folder"] = folder.resolve()
+    wrong: set[str] = set()
     try:
-        settings = Settings(**{**values, "folder": folder.resolve()})
+        settings = Settings(**values)
     except ValidationError as error:
         problems += [_problem(path, text, entry) for entry in error.errors()]
-        raise Misconfigured(tuple(problems)) from None
-    problems += [Problem(str(path), _line(text, key), key, what, fix) for key, what, fix in _between(settings)]
-    if problems:
-        raise Misconfigured(tuple(problems))
-    return settings
+        wrong = {str(entry["loc"][0]) for entry in error.errors()}
+        settings = Settings(**{"issuer": NO_ISSUER, **{key: each for key, each in values.items() if key not in wrong}})
+    between = [found for found in _between(settings) if found[0] not in wrong]
+    problems += [Problem(str(path), _line(text, key), key, what, fix) for key, what, fix in between]
+    return settings, tuple(problems)
 
 
 def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
@@ -161,8 +179,10 @@ def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
             yield "organization", what, "Write [organization] with name, url, support and technical."
 
 
-def _one(path: Path, line: int, key: str, what: str, fix: str) -> Misconfigured:
-    return Misconfigured((Problem(str(path), line, key, what, fix),))
+def _line_told(error: ValueError) -> int:
+    """The line that an error of tomllib names in its text, 1 where it names none (before Python 3.14)."""
+    told = _TOLD.search(str(error))
+    return int(told[1]) if told else 1
 
 
 def _line(text: str, key: str) -> int:

@@ -173,6 +173,17 @@ class Peers:
         with self._locks[entity_id]:
             self._load(self._peers[entity_id])
 
+    def fault_of_held(self, entity_id: EntityId) -> FetchError | None:
+        """Why the copy that is kept counts for nothing by the registration as it is now; None where there is no reason."""
+        stored = self._copies.held(entity_id)
+        if stored is None or stored.forgotten:
+            return None
+        try:
+            self._read(self._peers[entity_id], stored.octets)
+        except FetchError as error:
+            return error
+        return None
+
     def current(self, entity_id: EntityId, now: int) -> PeerInUse:
         """The node as it may be asked or answered now. Raises `PeerUnavailable`, which says what is missing."""
         known = self._held.get(entity_id)

@@ -35,14 +35,24 @@ def migrate(url: str) -> str:
         engine.dispose()
 
 
+def revision_of(engine: Engine) -> str:
+    """The revision of a database, "" where it has none."""
+    with reading(), engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def revisions() -> tuple[str, ...]:
+    """Every revision that this program knows, the newest first."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def assert_current(engine: Engine) -> None:
     """Raise `Misconfigured` where the database has another revision than this program's."""
     file = str(engine.url.database)
     fix = "run `ciconia migrate --config DIR` with the program that you serve with"
     if not database_file(engine.url.render_as_string(hide_password=False)).exists():
         raise Misconfigured((Problem(file, 0, "database", "there is no such file.", fix),))
-    with reading(), engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
+    found = revision_of(engine)
     if found != _head():
         what = f"it has revision {found or 'none'}, this program needs {_head()}."
         raise Misconfigured((Problem(file, 0, "database", what, fix),))

@@ -155,25 +155,29 @@ class _Verification:
         for number, row in enumerate(self._connection.execute(query, execution_options={"yield_per": CHUNK}), 1):
             if row.number != number:
                 yield Finding("checkpoints", str(row.number), f"checkpoint {number} should come here")
-            for what in self._checkpoint(row, before):
+            for what in faults_of_checkpoint(row, before, self._keys, self._tenant):
                 yield Finding("checkpoints", str(row.number), what)
+            if self._heads.get(row.size) != row.root:
+                yield Finding("checkpoints", str(row.number), "its root is not that of the leaves at its size")
             before = as_checkpoint(row)
 
-    def _checkpoint(self, row: Row[tuple[object, ...]], before: Checkpoint | None) -> Iterator[str]:
-        found = as_checkpoint(row)
-        if checkpoint_seal(self._keys, self._tenant, row.number, found) != row.seal:
-            yield "its seal does not hold: somebody else changed the row"
-        try:
-            head = TreeHead.read(open_note(row.note, self._keys.verifier))
-        except SignatureInvalid as error:
-            yield f"its note is not signed by the log's key ({error.check})"
-        else:
-            if head != TreeHead(self._keys.origin, found.size, found.root):
-                yield "its note says another log, size or root than its row"
-        if self._heads.get(found.size) != found.root:
-            yield "its root is not that of the leaves at its size"
-        if before is not None and not (before.size < found.size and before.time <= found.time):
-            yield "it does not come after the one before, in size and time"
+
+def faults_of_checkpoint(
+    row: Row[tuple[object, ...]], before: Checkpoint | None, keys: LedgerKeys, tenant: str
+) -> Iterator[str]:
+    """What of a row of `checkpoints` does not fit, but for its root: that takes all leaves. `before` is the row before."""
+    found = as_checkpoint(row)
+    if checkpoint_seal(keys, tenant, row.number, found) != row.seal:
+        yield "its seal does not hold: somebody else changed the row"
+    try:
+        head = TreeHead.read(open_note(row.note, keys.verifier))
+    except SignatureInvalid as error:
+        yield f"its note is not signed by the log's key ({error.check})"
+    else:
+        if head != TreeHead(keys.origin, found.size, found.root):
+            yield "its note says another log, size or root than its row"
+    if before is not None and not (before.size < found.size and before.time <= found.time):
+        yield "it does not come after the one before, in size and time"
 
 
 class _Expected:

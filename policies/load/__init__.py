@@ -72,6 +72,17 @@ def load(files: Mapping[str, bytes]) -> Configuration:
 
     Raises `Misconfigured` with every problem of every file.
     """
+    configuration, problems = examine(files)
+    if problems:
+        raise Misconfigured(problems)
+    return configuration
+
+
+def examine(files: Mapping[str, bytes]) -> tuple[Configuration, tuple[Problem, ...]]:
+    """What can be read of the files, and every problem of every file, by file and line.
+
+    Where there is a problem the configuration has gaps: it is for looking at what else is wrong, never for serving.
+    """
     problems: list[Problem] = []
     catalogue = _catalogue(files, problems)
     purposes, examples = _purposes(files, catalogue, problems)
@@ -96,9 +107,7 @@ def load(files: Mapping[str, bytes]) -> Configuration:
         if example.client_id and example.client_id not in configuration.parties:
             what, fix = f"`{example.client_id}` is not a party.", nearest(example.client_id, configuration.parties)
             problems.append(Problem(example.source.file, example.source.line, "examples.client", what, fix))
-    if problems:
-        raise Misconfigured(tuple(sorted(problems, key=lambda problem: (problem.file, problem.line))))
-    return configuration
+    return configuration, tuple(sorted(problems, key=lambda problem: (problem.file, problem.line)))
 
 
 def load_situation(file: str, content: bytes, catalogue: Catalogue) -> Situation:
