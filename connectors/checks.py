@@ -1,4 +1,4 @@
-"""The stable names of every check that a message over SAML must pass, in the words that logs use."""
+"""The stable names of every check that a message over SAML, or an id_token, must pass, in the words that logs use."""
 
 from collections.abc import Mapping
 
@@ -56,7 +56,7 @@ SAML_CHECKS: Mapping[str, str] = {
     "extensions": "no Extensions",
     "status_detail": "no StatusDetail beside success",
     "advice": "no Advice",
-    "encrypted_assertion": "no EncryptedAssertion (not read yet)",
+    "encrypted_assertion": "no EncryptedAssertion where no key of ours decrypts one",
     "encrypted_id": "no EncryptedID",
     "encrypted_attribute": "no EncryptedAttribute",
     "proxy_restriction": "no ProxyRestriction",
@@ -151,4 +151,43 @@ REQUEST_CHECKS: Mapping[str, str] = {
     "unknown_required": "what is required is known",
     "is_required": "isRequired is what the registry says",
     "minimum_data_set": "the whole minimum data set of natural persons is asked for",
+}
+
+# Of an id_token (connectors/id_token.py); those that begin with `jws_` are of its signature (connectors/signatures/jws.py)
+ID_TOKEN_CHECKS: Mapping[str, str] = {
+    "jws_size": "a token has at most 64 KiB",
+    "jws_form": "a token is a compact JWS: three parts of base64url in its one spelling",
+    "jws_header": "the header is one strict JSON object of alg, typ, kid and thumbprints; no crit, b64, zip, jku, x5u, jwk",
+    "jws_alg": "the algorithm is the one that is registered",
+    "jws_typ": "typ is absent or JWT",
+    "jws_kid": "kid names one key of the issuer's; without it there is only one",
+    "jws_keys": "the issuer has a key for the algorithm",
+    "jws_signature": "a key of the issuer's made the signature",
+    "jws_claims": "the claims are one strict JSON object, each member once",
+    "claim_iss": "iss is there, and a text",
+    "token_issuer": "iss is the issuer that was asked, sign by sign",
+    "claim_sub": "sub is there, and a text",
+    "token_subject": "sub has 1 to 255 visible ASCII characters",
+    "claim_aud": "aud is a text, or a list of different texts",
+    "token_audience": "aud names us, and nobody beside us whom we do not trust",
+    "claim_azp": "azp is a text where it is there",
+    "token_authorized_party": "azp is us where it is there, and it is there with several audiences",
+    "claim_iat": "iat is there, in whole seconds",
+    "claim_exp": "exp is there, in whole seconds",
+    "claim_nbf": "nbf is in whole seconds where it is there",
+    "token_expired": "the token has not ended",
+    "token_issued": "the token was issued in the past",
+    "token_not_before": "the token holds already",
+    "token_life": "the token ends after it was issued, and within 24 hours",
+    "claim_nonce": "nonce is a text where it is there",
+    "token_nonce": "nonce is that of the request",
+    "claim_auth_time": "auth_time is in whole seconds where it is there",
+    "authentication_future": "the citizen was authenticated in the past",
+    "authentication_time": "auth_time is there where max_age was asked",
+    "authentication_stale": "the citizen was authenticated as lately as was asked",
+    "claim_acr": "acr is a text where it is there",
+    "acr_unknown": "acr is a level that the registration names",
+    "acr_too_low": "its level is at least what was asked",
+    "claim_at_hash": "at_hash is a text where it is there",
+    "token_access_token": "at_hash is that of the access token",
 }
