@@ -26,6 +26,7 @@ format: $(VENV)/.tests
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra test --constraint requirements.lock pyproject.toml -o tests/requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra docs --constraint requirements.lock pyproject.toml -o docs/requirements.lock
 
 $(VENV)/.product: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
