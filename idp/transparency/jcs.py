@@ -1,9 +1,9 @@
-"""Canonical JSON (RFC 8785) of text, integers, truth values, lists and objects. No floats: we never write one."""
+"""Canonical JSON (RFC 8785) of text, integers, truth values, null, lists and objects. No floats: we never write one."""
 
 import json
 from collections.abc import Mapping, Sequence
 
-Json = str | int | bool | Sequence["Json"] | Mapping[str, "Json"]
+Json = None | str | int | bool | Sequence["Json"] | Mapping[str, "Json"]
 
 # RFC 8785 §3.2.2.3: numbers are IEEE 754 doubles, and integers beyond this are not exact
 MAX_INTEGER = 2**53 - 1
@@ -15,7 +15,7 @@ def jcs(value: Json) -> bytes:
 
 
 def _ordered(value: Json) -> object:
-    if isinstance(value, str | bool):
+    if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, int):
         if abs(value) > MAX_INTEGER:
