@@ -6,8 +6,10 @@ Exit codes: 0 it is so, 1 it is not so (a problem was found and named), 2 it cou
 import typer
 
 from idp.cli.demo import demo
+from idp.cli.doctor import doctor
 from idp.cli.ledger import ledger
 from idp.cli.metadata import metadata
+from idp.cli.party import party
 from idp.cli.policy import policy
 from idp.cli.serve import init, migrate, serve
 
@@ -21,6 +23,8 @@ app.command()(demo)
 app.command()(init)
 app.command()(serve)
 app.command(name="migrate")(migrate)
+app.command(name="doctor")(doctor)
 app.add_typer(policy, name="policy")
 app.add_typer(ledger, name="ledger")
 app.add_typer(metadata, name="metadata")
+app.add_typer(party, name="party")

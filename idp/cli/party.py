@@ -1,0 +1,257 @@
+"""`ciconia party add`: an app becomes a relying party, and gets a program that signs a citizen in.
+
+Exit codes: 0 it is registered, 1 it is refused and every reason is named, 2 it could not be tried.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from connectors.signatures.jwk import MAX_JWKS, public_jwk
+from idp.app import load_all
+from idp.cli.console import problems, say
+from idp.cli.snippets import NOT_RUN, TITLES, Framework, Words, render
+from idp.keys.file import create_token_key, load_signer
+from idp.registration import Registration, algorithm_of, attributes_for, faults, register
+from idp.responders.oidc_client import BASIC, PRIVATE_KEY_JWT
+from policies.errors import Misconfigured, Problem, SignatureInvalid
+from policies.parties import PurposeId
+
+REFUSED, COULD_NOT_RUN = 1, 2
+SECRET_BYTES = 32
+
+party = typer.Typer(no_args_is_help=True, help="Services that may ask: relying parties.")
+
+
+class Method(StrEnum):
+    """How a service authenticates."""
+
+    BASIC = BASIC
+    PRIVATE_KEY_JWT = PRIVATE_KEY_JWT
+
+
+class Snippet(StrEnum):
+    """Which programs are printed."""
+
+    ALL = "all"
+    FASTAPI = Framework.FASTAPI
+    FLASK = Framework.FLASK
+    DJANGO = Framework.DJANGO
+    EXPRESS = Framework.EXPRESS
+    APACHE = Framework.APACHE
+    SPRING = Framework.SPRING
+    NONE = "none"
+
+
+@party.callback()
+def _group() -> None:
+    """A group though it has one command yet: `party add` keeps its name when others come."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Credential:
+    """How the app will authenticate: a secret that is shown once, or public keys; `key` is the file that we wrote."""
+
+    method: str
+    secret: str = field(default="", repr=False)
+    jwks: bytes = field(default=b"", repr=False)
+    algorithm: str = "ES256"
+    key: Path | None = None
+
+
+@party.command()
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its client_id, and the name of its file.")],
+    redirect: Annotated[
+        list[str], typer.Option(metavar="URI", help="The full https address of its callback; again for another one.")
+    ],
+    purpose: Annotated[str, typer.Option(metavar="ID", help="The purpose for which it asks.")],
+    config: Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")],
+    method: Annotated[Method | None, typer.Option(help="How it authenticates.", show_default=BASIC)] = None,
+    jwks: Annotated[Path | None, typer.Option(metavar="FILE", help="Its public keys, for private_key_jwt.")] = None,
+    key_out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Make its key, and write it here, outside of the configuration.")
+    ] = None,
+    title: Annotated[
+        str, typer.Option(metavar="TEXT", help="Its name for citizens, in English.", show_default="NAME")
+    ] = "",
+    sector: Annotated[
+        str, typer.Option(metavar="NAME", help="Services of one sector know a person by one sub.", show_default="NAME")
+    ] = "",
+    snippet: Annotated[Snippet, typer.Option(help="The program that is printed.")] = Snippet.ALL,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Register a service: one new file in parties/, a secret or a key, and programs that sign a citizen in with it.
+
+    Example: ciconia party add permits --redirect https://permits.city.example/callback --purpose permit --config city
+    """
+    try:
+        settings, configuration, _ = load_all(config)
+    except Misconfigured as error:
+        _end(error, COULD_NOT_RUN, as_json=as_json)
+    asked = Registration(
+        client_id=name,
+        title=title or name,
+        sector=sector or name,
+        redirect_uris=tuple(redirect),
+        purpose=PurposeId(purpose),
+        method=_method(method, jwks, key_out),
+    )
+    if found := (*faults(asked, settings, configuration), *_faults_of_key(asked.method, jwks, key_out, config)):
+        _end(Misconfigured(tuple(found)), REFUSED, as_json=as_json)
+    credential = _credential(asked, jwks, key_out, as_json=as_json)
+    asked = _with(asked, credential)
+    needed = configuration.purposes[asked.purpose]
+    try:
+        register(asked, needed, config)
+    except (Misconfigured, OSError) as error:
+        # It was made for this registration alone
+        if credential.key is not None:
+            credential.key.unlink(missing_ok=True)
+        if isinstance(error, Misconfigured):
+            _end(error, REFUSED, as_json=as_json)
+        what = f"cannot be written: {error.strerror}."
+        _end(_one(asked.file, "file", what, "let this command write there."), COULD_NOT_RUN, as_json=as_json)
+    words = Words(settings.issuer, name, purpose, asked.redirect_uris[0], key=credential.method != BASIC)
+    snippets = {one: render(one, words) for one in Framework if snippet in (Snippet.ALL, one)}
+    if as_json:
+        print(
+            json.dumps(_as_json(asked, credential, attributes_for(needed), settings.issuer, snippets), ensure_ascii=False)
+        )
+        return
+    for one, text in snippets.items():
+        say(f"== {TITLES[one]}{' (not run by our tests)' if one in NOT_RUN else ''}\n")
+        print(text)
+    required = {str(attribute) for attribute, need in needed.needs.items() if need.required}
+    _say(asked, credential, attributes_for(needed), required, config)
+
+
+def _method(method: Method | None, jwks: Path | None, key_out: Path | None) -> str:
+    """Who brings a key, or wants one made, authenticates with it."""
+    if method is not None:
+        return str(method)
+    return PRIVATE_KEY_JWT if jwks is not None or key_out is not None else BASIC
+
+
+def _faults_of_key(method: str, jwks: Path | None, key_out: Path | None, config: Path) -> list[Problem]:
+    """What does not fit together of the options about keys."""
+
+    def fault(option: str, what: str, fix: str) -> list[Problem]:
+        return [Problem("party add", 0, option, what, fix)]
+
+    if method == BASIC:
+        option = "--jwks" if jwks is not None else "--key-out"
+        given = jwks is not None or key_out is not None
+        return fault(option, f"is for {PRIVATE_KEY_JWT}.", "leave it out, or change --method.") if given else []
+    if (jwks is None) == (key_out is None):
+        return fault("--key-out", "or --jwks: one of the two is needed.", "give --key-out FILE to have a key made.")
+    if key_out is not None and key_out.resolve().is_relative_to(config.resolve()):
+        return fault("--key-out", "lies in the configuration.", "the key is the app's: name a file outside of it.")
+    if key_out is not None and (key_out.exists() or key_out.is_symlink()):
+        return fault("--key-out", f"{key_out} is there already.", "name a new file.")
+    return []
+
+
+def _credential(asked: Registration, jwks: Path | None, key_out: Path | None, *, as_json: bool) -> _Credential:
+    """Make a secret, make a key, or read the keys that were given."""
+    if asked.method == BASIC:
+        return _Credential(BASIC, secret=secrets.token_urlsafe(SECRET_BYTES))
+    if jwks is not None:
+        try:
+            with jwks.open("rb") as file:
+                content = file.read(MAX_JWKS + 1)
+            return _Credential(PRIVATE_KEY_JWT, jwks=content, algorithm=algorithm_of(content))
+        except SignatureInvalid as error:
+            fix = "give a JWKS of public keys for ES256, ES384 or RS256."
+            _end(_one(str(jwks), "--jwks", f"is refused: {error.detail}.", fix), REFUSED, as_json=as_json)
+        except OSError as error:
+            what = f"cannot be read: {error.strerror}."
+            _end(_one(str(jwks), "--jwks", what, "name a file."), COULD_NOT_RUN, as_json=as_json)
+    if key_out is None:
+        raise ValueError("options without a key were let through")
+    try:
+        create_token_key(key_out, "ES256")
+    except OSError as error:
+        what = f"cannot be written: {error.strerror}."
+        _end(_one(str(key_out), "--key-out", what, "name a new file."), COULD_NOT_RUN, as_json=as_json)
+    signer = load_signer(key_out)
+    public = {**public_jwk(signer.public_key), "kid": signer.key_id, "alg": "ES256", "use": "sig"}
+    return _Credential(PRIVATE_KEY_JWT, jwks=(json.dumps({"keys": [public]}, indent=1) + "\n").encode(), key=key_out)
+
+
+def _with(asked: Registration, credential: _Credential) -> Registration:
+    """The registration, and what proves the app's name to us."""
+    return Registration(
+        client_id=asked.client_id,
+        title=asked.title,
+        sector=asked.sector,
+        redirect_uris=asked.redirect_uris,
+        purpose=asked.purpose,
+        method=credential.method,
+        algorithm=credential.algorithm,
+        secret_sha256=hashlib.sha256(credential.secret.encode()).hexdigest() if credential.secret else "",
+        jwks=credential.jwks,
+    )
+
+
+def _as_json(
+    asked: Registration,
+    credential: _Credential,
+    attributes: Mapping[str, str],
+    issuer: str,
+    snippets: Mapping[Framework, str],
+) -> dict[str, object]:
+    return {
+        "ok": True,
+        "issuer": issuer,
+        "client_id": asked.client_id,
+        "file": asked.file,
+        "redirect_uris": list(asked.redirect_uris),
+        "purpose": asked.purpose,
+        "scope": f"openid purpose:{asked.purpose}",
+        "sector": asked.sector,
+        "attributes": dict(attributes),
+        "method": asked.method,
+        "algorithm": asked.algorithm if credential.jwks else None,
+        "client_secret": credential.secret or None,
+        "jwks": asked.jwks_file if credential.jwks else None,
+        "key": str(credential.key.resolve()) if credential.key else None,
+        "restart": True,
+        "snippets": {str(one): text for one, text in snippets.items()},
+    }
+
+
+def _say(
+    asked: Registration, credential: _Credential, attributes: Mapping[str, str], required: set[str], config: Path
+) -> None:
+    """What was made, and what comes next: last, so that it stays on the screen."""
+    say(f"Wrote {config / asked.file}: {asked.client_id} asks for the purpose {asked.purpose}, and gets at most")
+    for attribute, form in attributes.items():
+        say(f"  {attribute:<20} {form}{'' if attribute in required else ' (if the citizen ticks it)'}")
+    if not attributes:
+        say("  nothing but a `sub`, which stays the same for one person")
+    if credential.secret:
+        say("Its secret, which is shown this once (its SHA-256 is all that we keep):")
+        say(f"  CLIENT_SECRET={credential.secret}")
+    if credential.key is not None:
+        say(f"Its private key, for the app alone: CLIENT_KEY={credential.key}")
+    say("The configuration was loaded again and holds. A running server read its parties when it started:")
+    say(f"end it and start it again, then {asked.client_id} can sign citizens in.")
+
+
+def _one(file: str, key: str, what: str, fix: str) -> Misconfigured:
+    return Misconfigured((Problem(file, 0, key, what, fix),))
+
+
+def _end(error: Misconfigured, code: int, *, as_json: bool) -> NoReturn:
+    """Say every problem, and end."""
+    problems(error, as_json=as_json)
+    raise typer.Exit(code) from None

@@ -1,0 +1,85 @@
+"""Programs that sign a citizen in, one file a framework: what `ciconia party add` prints and docs/connect-an-app.md shows.
+
+| file | language, run by our tests |
+|---|---|
+| `fastapi.txt`, `flask.txt`, `django.txt` | Python with Authlib, run |
+| `express.txt` | JavaScript with openid-client, run |
+| `apache.txt` | Apache with mod_auth_openidc, run in a real browser |
+| `spring.txt` | Java with Spring Security, not run: it cannot be had from PyPI, npm or Debian |
+
+A line that begins with `@secret@` or `@key@` is for services that authenticate in this way; the other words between two `@`
+are those of `Words`. No secret and no path of a key is ever put in: a program takes them from its environment.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import resources
+from urllib.parse import urlsplit
+
+
+class Framework(StrEnum):
+    """What an app is made with."""
+
+    FASTAPI = "fastapi"
+    FLASK = "flask"
+    DJANGO = "django"
+    EXPRESS = "express"
+    APACHE = "apache"
+    SPRING = "spring"
+
+
+TITLES = {
+    Framework.FASTAPI: "FastAPI with Authlib",
+    Framework.FLASK: "Flask with Authlib",
+    Framework.DJANGO: "Django with Authlib",
+    Framework.EXPRESS: "Express with openid-client",
+    Framework.APACHE: "Apache with mod_auth_openidc",
+    Framework.SPRING: "Spring Boot",
+}
+# Nobody has proved these: the page and the command say so
+NOT_RUN = frozenset({Framework.SPRING})
+SECRET, KEY = "@secret@", "@key@"  # marks of lines
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a snippet needs to know of a registration."""
+
+    issuer: str
+    client_id: str
+    purpose: str
+    redirect_uri: str
+    # with a key instead of a secret
+    key: bool = False
+
+    @property
+    def callback(self) -> str:
+        """The path of the redirect address."""
+        return urlsplit(self.redirect_uri).path or "/"
+
+
+def source(framework: Framework) -> str:
+    """A snippet as its file has it."""
+    return resources.files("idp.cli.snippets").joinpath(f"{framework}.txt").read_text(encoding="utf-8")
+
+
+def lines_of(text: str, *, key: bool) -> str:
+    """A snippet's lines for services with a key, or for those with a secret."""
+    mark, other = (KEY, SECRET) if key else (SECRET, KEY)
+    kept = (line for line in text.splitlines(keepends=True) if not line.startswith(other))
+    return "".join(line.removeprefix(mark) for line in kept)
+
+
+def render(framework: Framework, words: Words) -> str:
+    """A snippet with the identifiers of a registration in it."""
+    text = lines_of(source(framework), key=words.key)
+    filled = {
+        "@ISSUER@": words.issuer,
+        "@CLIENT_ID@": words.client_id,
+        "@PURPOSE@": words.purpose,
+        "@REDIRECT_URI@": words.redirect_uri,
+        "@CALLBACK@": words.callback,
+    }
+    for word, value in filled.items():
+        text = text.replace(word, value)
+    return text

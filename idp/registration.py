@@ -1,0 +1,205 @@
+"""A new relying party, as `ciconia party add` writes it: one new file of the configuration, and with a key two.
+
+Nothing that is there is ever changed. What was written is taken away again where the configuration does not hold with it.
+
+    parties/NAME.toml        the registration: the most that the service may ever get
+    parties/NAME.jwks.json   its public keys, where it authenticates by `private_key_jwt`
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+from connectors.signatures.jwk import keys_from_jwks
+from idp.app import load_all
+from idp.responders.oidc import ANSWER_PARAMETERS
+from idp.responders.oidc_client import ASSERTION_ALGORITHMS, BASIC, Clients
+from idp.settings import Settings
+from policies.errors import Misconfigured, Problem, SignatureInvalid
+from policies.load import Configuration
+from policies.load.redirects import fault_of_redirect_uri
+from policies.load.table import IDENTIFIER, nearest
+from policies.parties import PurposeId
+from policies.purposes import Purpose
+
+# A name of a file, too: it begins with a letter or digit, so that it is neither hidden nor an option to somebody's shell
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# RFC 3986 §2: every sign that an address may have. The rest would end a text in a program that the address is put into.
+ADDRESS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
+MAX_TITLE = 256
+_NAME_FIX = "use 1 to 64 letters, digits, dots, lines and underscores."
+_REDIRECT_FIX = "write the one full https address of the app's callback."
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What is asked for. `jwks` are the public keys ("" with a secret), `secret_sha256` is "" with keys."""
+
+    client_id: str
+    title: str
+    sector: str
+    redirect_uris: tuple[str, ...]
+    purpose: PurposeId
+    method: str
+    algorithm: str = "ES256"
+    secret_sha256: str = field(default="", repr=False)
+    jwks: bytes = field(default=b"", repr=False)
+
+    @property
+    def file(self) -> str:
+        """The path of the registration, relative to the configuration."""
+        return f"parties/{self.client_id}.toml"
+
+    @property
+    def jwks_file(self) -> str:
+        """The path of its public keys, relative to the configuration."""
+        return f"parties/{self.client_id}.jwks.json"
+
+
+def faults(asked: Registration, settings: Settings, configuration: Configuration) -> tuple[Problem, ...]:
+    """Everything that keeps this registration from being written, all at once; empty where nothing does."""
+    found = [*_faults_of_names(asked, settings, configuration)]
+    if settings.role != "city":
+        found.append(("role", "a node serves no relying parties.", "register it at the broker of its city."))
+    found += [
+        ("redirect_uris", f"{uri!r} {fault}", _REDIRECT_FIX)
+        for uri in asked.redirect_uris
+        if (fault := _fault_of_address(uri, settings))
+    ]
+    if len(set(asked.redirect_uris)) != len(asked.redirect_uris):
+        found.append(("redirect_uris", "names an address twice.", "name each once."))
+    if asked.purpose not in configuration.purposes:
+        fix = nearest(asked.purpose, configuration.purposes)
+        if not configuration.purposes:
+            fix = "write a file in purposes/ first: there is none yet."
+        found.append(("purposes", f"`{asked.purpose}` is not a purpose.", fix))
+    return tuple(Problem(asked.file, 0, key, what, fix) for key, what, fix in found)
+
+
+def _faults_of_names(
+    asked: Registration, settings: Settings, configuration: Configuration
+) -> Iterator[tuple[str, str, str]]:
+    """Key, what is wrong and how to mend it, of what it is called."""
+    here = [name for name in (asked.file, asked.jwks_file) if os.path.lexists(settings.folder / name)]
+    there = [str(one.source) for one in configuration.parties.values() if one.client_id == asked.client_id]
+    if not NAME.fullmatch(asked.client_id):
+        yield "client_id", "is no name.", f"{_NAME_FIX} It begins with a letter or digit."
+    elif taken := (*there, *here):
+        yield "client_id", f"`{asked.client_id}` is there already ({taken[0]}).", "choose another name."
+    if not IDENTIFIER.fullmatch(asked.sector):
+        yield "sector", "is no name.", _NAME_FIX
+    if not asked.title.strip() or not asked.title.isprintable() or len(asked.title) > MAX_TITLE:
+        yield "title", "is empty, too long or not printable.", f"write at most {MAX_TITLE} signs in one line."
+
+
+def _fault_of_address(uri: str, settings: Settings) -> str:
+    """What is unsafe about a redirect address of a new party, as a sentence; "" where nothing is."""
+    if fault := fault_of_redirect_uri(uri):
+        return fault
+    if not ADDRESS.fullmatch(uri):
+        return "holds a sign that no address has (RFC 3986 §2)."
+    parts = urlsplit(uri)
+    if parts.scheme != "https" and not settings.demo:
+        return "is not https, and this is no demo: whoever listens would read the code."
+    if (parts.hostname, parts.port) == (settings.tenant, urlsplit(settings.issuer).port):
+        return "is an address of the broker itself."
+    taken = ANSWER_PARAMETERS & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    return f"has the parameter `{min(taken)}`, which is ours to send." if taken else ""
+
+
+def algorithm_of(jwks: bytes) -> str:
+    """The one algorithm of client assertions that a JWKS of public keys is for: ES256 before ES384 before RS256.
+
+    Raises `SignatureInvalid` (check `jwk`) where it is for none, or holds a private, a weak or a malformed key.
+    """
+    refused: list[SignatureInvalid] = []
+    for algorithm in ASSERTION_ALGORITHMS:
+        try:
+            keys_from_jwks(jwks.decode("utf-8", errors="surrogateescape"), algorithm)
+        except SignatureInvalid as error:
+            refused.append(error)
+        else:
+            return algorithm
+    # A private key is refused under whichever algorithm; a key that is merely of another type is not what is wrong
+    raise next((one for one in refused if "has no key for" not in one.detail), refused[0])
+
+
+def attributes_for(purpose: Purpose) -> Mapping[str, str]:
+    """What a party has to be registered for, so that the purpose can be fulfilled: nothing more, in no stronger form."""
+    return {str(name): str(need.form) for name, need in purpose.needs.items()}
+
+
+def text_of(asked: Registration, purpose: Purpose) -> str:
+    """The file, as TOML. All texts were judged by `faults`: JSON's spelling of them is TOML's too."""
+    secret = asked.method == BASIC
+    lines = [
+        "# Written by `ciconia party add`. The attributes are the most that this service may ever get: exactly what its",
+        "# purpose needs. Services of one sector know the same person by the same `sub`.",
+        f"client_id = {_quoted(asked.client_id)}",
+        f"sector = {_quoted(asked.sector)}",
+        f"redirect_uris = [{', '.join(_quoted(uri) for uri in asked.redirect_uris)}]",
+        f"purposes = [{_quoted(asked.purpose)}]",
+        f"token_endpoint_auth_method = {_quoted(asked.method)}",
+    ]
+    if secret:
+        lines.append(f"client_secret_sha256 = {_quoted(asked.secret_sha256)}")
+    else:
+        lines += [f"token_endpoint_auth_signing_alg = {_quoted(asked.algorithm)}", f"jwks = {_quoted(asked.jwks_file)}"]
+    lines += ["", "# The name that citizens read; add et, zh-Hans and others.", "[title]", f"en = {_quoted(asked.title)}"]
+    if needed := attributes_for(purpose):
+        lines += ["", "[attributes]", *(f"{name} = {_quoted(form)}" for name, form in needed.items())]
+    return "\n".join(lines) + "\n"
+
+
+def register(asked: Registration, purpose: Purpose, folder: Path) -> None:
+    """Write the new files, and load the whole configuration again to prove that it holds with them.
+
+    Raises `Misconfigured` with every problem, FileExistsError where somebody was faster, OSError where it cannot be
+    written; then nothing of ours is left.
+    """
+    files = [(folder / asked.file, text_of(asked, purpose).encode())]
+    if asked.method != BASIC:
+        files.insert(0, (folder / asked.jwks_file, asked.jwks))
+    written: list[Path] = []
+    (folder / "parties").mkdir(exist_ok=True)
+    try:
+        for path, content in files:
+            write_new(path, content, 0o644)
+            written.append(path)
+        settings, configuration, _ = load_all(folder)
+        Clients(issuer=settings.issuer, parties=configuration.parties)
+    except (Misconfigured, OSError):
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def write_new(path: Path, content: bytes, mode: int) -> None:
+    """A new file, there as a whole or not at all, and durable. Raises FileExistsError rather than replace one."""
+    # No configuration reads a file of this name: a broker that starts in this moment sees the old state or the new
+    half = path.with_name(f".{path.name}.{os.getpid()}.new")
+    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # A link fails where the name is taken; a rename would replace
+        path.hardlink_to(half)
+    finally:
+        with suppress(OSError):
+            half.unlink()
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
