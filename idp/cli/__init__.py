@@ -5,6 +5,7 @@ Exit codes: 0 it is so, 1 it is not so (a problem was found and named), 2 it cou
 
 import typer
 
+from idp.cli.audit import audit
 from idp.cli.demo import demo
 from idp.cli.doctor import doctor
 from idp.cli.ledger import ledger
@@ -28,3 +29,4 @@ app.add_typer(policy, name="policy")
 app.add_typer(ledger, name="ledger")
 app.add_typer(metadata, name="metadata")
 app.add_typer(party, name="party")
+app.add_typer(audit, name="audit")

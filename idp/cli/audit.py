@@ -1,0 +1,133 @@
+"""`ciconia audit`: what a receipt proves, offline.
+
+Exit codes: 0 every receipt holds, 1 one does not and what does not fit is named, 2 a file or the key could not be read.
+"""
+
+import json
+import stat
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from idp.cli.console import say
+from idp.transparency.checkpoint import VerifierKey
+from idp.transparency.keys import LOG_VKEY
+from idp.transparency.receipt import MAX_RECEIPT
+from idp.transparency.receipt_verify import Proved, verify_receipt
+from policies.errors import SignatureInvalid
+
+HOLDS, DIFFERS, COULD_NOT_RUN = 0, 1, 2
+MAX_KEY = 4096
+
+audit = typer.Typer(no_args_is_help=True, help="Receipts: check what was released, without asking anybody.")
+
+
+@audit.callback()
+def group() -> None:
+    """Receipts: check what was released, without asking anybody."""
+
+
+@audit.command()
+def verify(
+    receipts: Annotated[list[Path], typer.Argument(metavar="RECEIPT...", help="Receipt files, of citizens or services.")],
+    log: Annotated[
+        Path | None,
+        typer.Option("--log", metavar="KEY", help="The log's public key, a vkey file; else log.vkey beside each receipt."),
+    ] = None,
+    proof: Annotated[
+        Path | None,
+        typer.Option("--proof", metavar="FILE", help="What /log/proof answered, for a receipt that holds a promise."),
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each receipt, in order.")] = False,
+) -> None:
+    """Check receipts with the log's key alone, without the network; say what that proves and what it does not.
+
+    Whoever wants to trust the answer takes the log's key from somewhere else than from whom the receipt came.
+
+    Example: ciconia audit verify receipt.json --log log.vkey
+
+    Exit codes: 0 every receipt holds, 1 one does not, 2 something could not be read.
+    """
+    if proof is not None and len(receipts) > 1:
+        say("--proof is for one receipt: name one.", error=True)
+        raise typer.Exit(COULD_NOT_RUN)
+    raise typer.Exit(max(_one(path, log, proof, as_json=as_json) for path in receipts))
+
+
+def _one(path: Path, log: Path | None, proof: Path | None, *, as_json: bool) -> int:
+    """Check one receipt, print the answer, return its exit code."""
+    key = log if log is not None else path.parent / LOG_VKEY
+    try:
+        octets = _read(path, MAX_RECEIPT)
+        text = _read(key, MAX_KEY)
+        given = None if proof is None else _read(proof, MAX_RECEIPT)
+    except OSError as error:
+        _unreadable(path, error, as_json=as_json)
+        return COULD_NOT_RUN
+    try:
+        verifier = VerifierKey.read(text.decode("utf-8", "replace").removesuffix("\n"))
+    except SignatureInvalid as error:
+        _refused(path, error.check, f"{key} is no log's key: {error.detail}", as_json=as_json)
+        return COULD_NOT_RUN
+    try:
+        proved = verify_receipt(octets, verifier, given)
+    except SignatureInvalid as error:
+        _refused(path, error.check, error.detail, as_json=as_json)
+        return DIFFERS
+    if as_json:
+        print(json.dumps(_json(path, proved), ensure_ascii=False))
+    else:
+        say(_text(path, proved))
+    return HOLDS
+
+
+def _read(path: Path, limit: int) -> bytes:
+    """A file of at most `limit` bytes, and one more where there are more. A pipe would never end; a folder has none."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(0, "it is no regular file", str(path))
+    with path.open("rb") as file:
+        return file.read(limit + 1)
+
+
+def _unreadable(path: Path, error: OSError, *, as_json: bool) -> None:
+    detail = f"{error.filename or path} could not be read: {error.strerror or type(error).__name__}"
+    _refused(path, "unreadable", detail, as_json=as_json)
+
+
+def _refused(path: Path, check: str, detail: str, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"file": str(path), "ok": False, "check": check, "detail": detail}, ensure_ascii=False))
+    else:
+        say(f"{path}: it does not hold ({check}): {detail}.", error=True)
+
+
+def _json(path: Path, proved: Proved) -> dict[str, object]:
+    return {
+        "file": str(path),
+        "ok": True,
+        "for": proved.holder.value,
+        "log": proved.log,
+        "record": proved.record,
+        "client": proved.client,
+        "purpose": proved.purpose,
+        "basis": proved.basis,
+        "time": proved.time,
+        "names": [list(pair) for pair in proved.names],
+        "leaf_hash": proved.leaf_hash.hex(),
+        "index": proved.index,
+        "size": proved.size,
+        "promised_by": proved.by,
+        "proved": list(proved.sentences),
+        "not_proved": list(proved.limits),
+    }
+
+
+def _text(path: Path, proved: Proved) -> str:
+    lines = [f"{path}: it holds.", "Proved:", *(f"  {sentence}" for sentence in proved.sentences)]
+    if proved.by is not None and proved.by < time.time():
+        lines.append("  That time has passed: a log that still has no proof of this leaf broke its promise.")
+    lines += ["Not proved:", *(f"  {limit}" for limit in proved.limits)]
+    return "\n".join(lines)

@@ -1,0 +1,177 @@
+"""`ciconia audit verify`: what a receipt proves, offline; exit 0 it holds, 1 it does not, 2 it could not be read."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from idp.cli import app
+from idp.transparency.checkpoint import VerifierKey
+from idp.transparency.receipt import Holder
+from tests.idp.store.units import KEYS, ORIGIN
+from tests.idp.transparency.issued import PROMISED, SmallLog
+from tests.independent_receipt import check
+
+LOG = SmallLog()
+# Whoever opens a socket, of any kind and to anywhere, is stopped
+NO_NETWORK = """
+import socket
+
+def refuse(*_, **__):
+    raise SystemExit("the network was asked for")
+
+socket.socket.connect = socket.socket.connect_ex = socket.socket.bind = socket.socket.sendto = refuse
+socket.getaddrinfo = socket.create_connection = refuse
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A receipt, and the log's key beside it."""
+    (tmp_path / "receipt.json").write_bytes(LOG.receipt())
+    (tmp_path / "log.vkey").write_text(f"{KEYS.verifier}\n", encoding="utf-8")
+    return tmp_path
+
+
+def verify(*arguments: str | Path) -> Result:
+    run = CliRunner().invoke(app, ["audit", "verify", *map(str, arguments)])
+    assert run.exception is None or isinstance(run.exception, SystemExit), run.exception
+    assert "Traceback" not in run.output
+    return run
+
+
+def line(run: Result) -> dict[str, object]:
+    found = json.loads(run.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_receipt_beside_its_logs_key_holds_and_says_what_it_proves_and_what_not(folder: Path) -> None:
+    run = verify(folder / "receipt.json")
+    assert run.exit_code == 0, run.output
+    said = " ".join(run.stdout.split())
+    for words in ("it holds.", "Proved:", "place 3 of the 7", "Not proved:", "the values were true", "a person meant it"):
+        assert words in said
+    assert "another tree" in said
+
+
+def test_the_key_may_lie_elsewhere(folder: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "trusted"
+    elsewhere.mkdir()
+    (folder / "log.vkey").rename(elsewhere / "key")
+    assert verify(folder / "receipt.json").exit_code == 2
+    assert verify(folder / "receipt.json", "--log", elsewhere / "key").exit_code == 0
+
+
+def test_json_has_a_line_for_each_receipt_in_order(folder: Path) -> None:
+    (folder / "party.json").write_bytes(LOG.receipt(holder=Holder.RELYING_PARTY))
+    (folder / "cut.json").write_bytes(LOG.receipt()[:-9])
+    names = ["party.json", "cut.json", "receipt.json"]
+    run = verify(*(folder / name for name in names), "--json")
+    found = [json.loads(each) for each in run.stdout.splitlines()]
+    assert [Path(each["file"]).name for each in found] == names
+    assert [each["ok"] for each in found] == [True, False, True]
+    assert (found[0]["for"], found[2]["for"], found[0]["index"], found[0]["log"]) == ("relying_party", "citizen", 3, ORIGIN)
+    assert found[1]["check"] == "json"
+    assert run.exit_code == 1
+
+
+@pytest.mark.spec("issue 4 item 2")
+def test_it_works_in_a_process_without_the_network(folder: Path) -> None:
+    (folder / "sitecustomize.py").write_text(NO_NETWORK, encoding="utf-8")
+    code = "import socket; socket.create_connection(('127.0.0.1', 9))"
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 1
+    command = [str(Path(sys.executable).with_name("ciconia")), "audit", "verify", str(folder / "receipt.json")]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "it holds." in run.stdout
+
+
+def test_a_promise_holds_and_says_that_it_is_one_until_its_proof_is_given(folder: Path) -> None:
+    promise, proof = folder / "promise.json", folder / "leaf.tlog-proof"
+    promise.write_bytes(LOG.receipt(standing=PROMISED))
+    proof.write_text(LOG.placed(3).text, encoding="utf-8")
+    run = verify(promise)
+    assert run.exit_code == 0
+    assert "promised" in run.stdout
+    assert "--proof" in run.stdout
+    redeemed = line(verify(promise, "--proof", proof, "--json"))
+    assert (redeemed["index"], redeemed["size"], redeemed["promised_by"]) == (3, 7, None)
+    proof.write_text(LOG.placed(2).text, encoding="utf-8")
+    assert line(verify(promise, "--proof", proof, "--json"))["check"] == "inclusion"
+    assert verify(promise, promise, "--proof", proof).exit_code == 2
+
+
+def test_a_promise_whose_time_has_passed_is_told(folder: Path) -> None:
+    promise = folder / "promise.json"
+    promise.write_bytes(LOG.receipt(standing=1))
+    assert "broke its promise" in verify(promise).stdout
+    promise.write_bytes(LOG.receipt(standing=2**33))
+    assert "broke its promise" not in verify(promise).stdout
+
+
+@pytest.mark.spec("issue 4: what bad input gets")
+@pytest.mark.parametrize("content", [b"", b"no json", b"{}\n", b"\0" * 10_000_000, b"[" * 100_000, LOG.receipt()[:-1]])
+def test_what_is_no_receipt_is_refused_in_one_sentence(folder: Path, content: bytes) -> None:
+    (folder / "receipt.json").write_bytes(content)
+    run = verify(folder / "receipt.json")
+    assert run.exit_code == 1
+    assert run.stdout == ""
+    assert run.stderr.count("\n") == 1
+    assert "it does not hold" in run.stderr
+
+
+def test_a_folder_a_pipe_and_nothing_at_all_are_refused(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    for name in (".", "pipe", "absent", "receipt.json/x"):
+        run = verify(folder / name, "--log", folder / "log.vkey")
+        assert (run.exit_code, run.stderr.count("\n")) == (2, 1), run.output
+        assert line(verify(folder / name, "--log", folder / "log.vkey", "--json"))["check"] == "unreadable"
+    assert verify(folder / "receipt.json", "--log", folder / "pipe").exit_code == 2
+    assert verify(folder / "receipt.json", "--proof", folder / "pipe").exit_code == 2
+
+
+@pytest.mark.parametrize("text", ["", "no key", "a+b+c", f"{KEYS.verifier}\n\n", f" {KEYS.verifier}", "x" * 10_000])
+def test_what_is_no_key_of_a_log_is_refused(folder: Path, text: str) -> None:
+    (folder / "log.vkey").write_text(text, encoding="utf-8")
+    run = verify(folder / "receipt.json")
+    assert run.exit_code == 2
+    assert "no log's key" in run.stderr
+
+
+def test_another_logs_key_is_refused(folder: Path) -> None:
+    (folder / "log.vkey").write_text(f"{VerifierKey('other.example/log', KEYS.verifier.public)}\n", encoding="utf-8")
+    run = verify(folder / "receipt.json")
+    assert (run.exit_code, "(log)" in run.stderr) == (1, True)
+
+
+# -- the second, independent verifier
+
+
+@pytest.mark.spec("issue 4, real parts")
+@pytest.mark.parametrize("holder", Holder)
+def test_a_second_verifier_that_shares_no_code_finds_the_same_place(holder: Holder) -> None:
+    for index in range(LOG.size):
+        assert check(LOG.receipt(index, holder), str(KEYS.verifier)) == index
+
+
+def test_the_second_verifier_shares_no_code() -> None:
+    source = (Path(__file__).parents[2] / "independent_receipt.py").read_text(encoding="utf-8")
+    imported = [each for each in source.splitlines() if each.startswith(("import ", "from "))]
+    assert not [
+        each for each in imported if each.split()[1].partition(".")[0] in {"idp", "connectors", "policies", "tests"}
+    ]
+
+
+def test_the_second_verifier_can_fail() -> None:
+    octets = LOG.receipt()
+    for at in (20, len(octets) // 2, len(octets) - 40):
+        changed = bytearray(octets)
+        changed[at] ^= 1
+        with pytest.raises(Exception):  # noqa: B017, PT011 # it explains nothing, and is to stop however it can
+            check(bytes(changed), str(KEYS.verifier))
