@@ -14,12 +14,14 @@ import typer
 from idp.app import Application
 from idp.cli.console import problems, say, taken
 from idp.configuration import load_configuration
-from idp.keys.folder import create_keys
+from idp.doctor.case import lines_of_settings
+from idp.doctor.production import ENVIRONMENT, production_faults
+from idp.keys.folder import create_keys, load_keys
 from idp.logs import configure_logs
 from idp.server import Server, bind
-from idp.settings import SETTINGS_FILE, Settings, load_settings
+from idp.settings import SETTINGS_FILE, Settings, examine_settings, load_settings
 from idp.store.migrate import migrate as migrate_database
-from policies.errors import Misconfigured, StoreUnavailable
+from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 Folder = Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
@@ -105,11 +107,13 @@ def _make(directory: Path, issuer: str, role: Role) -> Settings:
 def serve(config: Folder) -> None:
     """Run the broker until Ctrl-C or SIGTERM, behind a proxy that speaks https. `ciconia.toml` says where it listens.
 
+    What would leak or lose is refused: `ciconia doctor` explains it, and looks further.
+
     Example: ciconia serve --config city
     """
     configure_logs()
     try:
-        settings = load_settings(config)
+        settings = _safe_settings(config)
         nodes = load_configuration(config).nodes
         migrate_database(settings.database_url)
         application = Application(config)
@@ -144,6 +148,29 @@ def serve(config: Folder) -> None:
         server.run()
     finally:
         application.stop()
+
+
+def _safe_settings(config: Path) -> Settings:
+    """The settings, if nothing about them would leak or lose.
+
+    Raises `Misconfigured` with every problem of them, and then of the configuration and the keys too: one look is enough.
+    """
+    settings, problems = examine_settings(config)
+    if settings is None:
+        raise Misconfigured(problems)
+    found, lines = [*problems], lines_of_settings(config)
+    for fault in production_faults(settings, os.environ):
+        file = ENVIRONMENT if fault.of_environment else str(config / SETTINGS_FILE)
+        line = 0 if fault.of_environment or lines is None else lines.line((fault.key,))
+        found.append(Problem(file, line, fault.key, f"{fault.what} {fault.why}", fault.fix))
+    if not found:
+        return settings
+    for load in (lambda: load_configuration(config), lambda: load_keys(settings.key_folder, settings.origin)):
+        try:
+            load()
+        except Misconfigured as error:
+            found += error.problems
+    raise Misconfigured(tuple(found))
 
 
 def migrate(config: Folder, *, as_json: AsJson = False) -> None:

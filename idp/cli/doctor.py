@@ -1,0 +1,92 @@
+"""`ciconia doctor`: everything that is wrong with an installation, at once. It changes nothing.
+
+Exit codes: 0 nothing but notices, 1 errors or warnings, 2 it could not be tried.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connectors.fetch import Fetcher
+from connectors.signatures.libraries import libxml2_versions
+from idp.app import system_clock
+from idp.cli.console import say
+from idp.doctor.case import Machine
+from idp.doctor.examination import examine
+from idp.doctor.finding import Finding, Report, Severity
+from idp.settings import examine_settings
+from policies.errors import Misconfigured
+
+FINE, PROBLEMS, COULD_NOT_RUN = 0, 1, 2
+
+
+def doctor(
+    config: Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")],
+    *,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask nothing over the network.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Name everything that is wrong: where, what, why it matters, how to mend it. Nothing is changed.
+
+    Example: ciconia doctor --config city --offline
+    """
+    try:
+        report = examine(
+            config,
+            now=system_clock(),
+            machine=Machine(disk=_disk, libxml2=libxml2_versions, environment=os.environ),
+            fetcher=None if offline else _fetcher(config),
+            clock=system_clock,
+        )
+    except Misconfigured as error:
+        _could_not_run(error, as_json=as_json)
+        raise typer.Exit(COULD_NOT_RUN) from None
+    if as_json:
+        found = [one.as_json() for one in report.findings]
+        print(json.dumps({"ok": report.ok, "problems": found, "checked": report.checked}, ensure_ascii=False))
+    else:
+        _say(report, config)
+    raise typer.Exit(FINE if report.ok else PROBLEMS)
+
+
+def _fetcher(config: Path) -> Fetcher:
+    settings, _ = examine_settings(config)
+    return Fetcher(demo=settings is not None and settings.demo)
+
+
+def _disk(path: Path) -> tuple[int, int]:
+    usage = shutil.disk_usage(path)
+    return usage.total, usage.free
+
+
+def _could_not_run(error: Misconfigured, *, as_json: bool) -> None:
+    if as_json:
+        found = [
+            Finding(Severity.ERROR, p.file, p.line, p.key, p.what, "There is nothing to look at.", p.fix).as_json()
+            for p in error.problems
+        ]
+        print(json.dumps({"ok": False, "problems": found, "checked": []}, ensure_ascii=False))
+        return
+    for problem in error.problems:
+        say(f"{problem.file} could not be examined: {problem.what} {problem.fix}", error=True)
+
+
+def _say(report: Report, config: Path) -> None:
+    counts = ", ".join(_counted(len(report.of(severity)), severity) for severity in Severity if report.of(severity))
+    say(f"{config}: {counts or 'nothing is wrong'} ({len(report.checked)} checks).")
+    for severity in Severity:
+        if report.of(severity):
+            say(f"\n{severity.value}s".upper())
+        for one in report.of(severity):
+            say(f"  {one.place}: {one.what}")
+            if severity is not Severity.NOTICE:
+                say(f"    Why: {one.why}")
+            say(f"    Fix: {one.fix}")
+
+
+def _counted(number: int, severity: Severity) -> str:
+    return f"{number} {severity.value}{'' if number == 1 else 's'}"

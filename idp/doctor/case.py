@@ -1,0 +1,140 @@
+"""What all checks look at: a folder, read as far as it can be, each part independently of the others' faults."""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from idp.configuration import readable_files
+from idp.doctor.finding import Finding, Severity
+from idp.keys.folder import Keys, load_keys
+from idp.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
+from idp.transparency.keys import LedgerKeys, load_ledger_keys
+from policies.errors import Misconfigured, Problem
+from policies.load import Configuration, examine
+from policies.load.lines import Lines
+
+# What `ciconia init` makes, and what may stand beside it: a folder with none of these is no configuration
+PARTS = (SETTINGS_FILE, "keys", "purposes", "parties", "providers", "nodes", "catalogue.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a check knows of the machine; tests say something else."""
+
+    # bytes: all and free, of the disk that holds a path
+    disk: Callable[[Path], tuple[int, int]]
+    # lxml's and xmlsec's
+    libxml2: Callable[[], tuple[tuple[int, ...], tuple[int, ...]]]
+    environment: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A folder as it was found at `now` (seconds since the epoch).
+
+    `settings` has the default, or a stand-in, for each key of `wrong`: ask `knows` before you judge by it. `configuration`
+    has gaps where `problems` name a fault. `keys` and `ledger` are None where they do not serve.
+    """
+
+    folder: Path
+    now: int
+    machine: Machine
+    settings: Settings
+    wrong: frozenset[str]
+    files: Mapping[str, bytes] = field(repr=False)
+    configuration: Configuration = field(repr=False)
+    keys: Keys | None = field(repr=False)
+    ledger: LedgerKeys | None = field(repr=False)
+    settings_problems: tuple[Problem, ...]
+    configuration_problems: tuple[Problem, ...]
+    keys_problems: tuple[Problem, ...]
+    lines: Lines | None = field(repr=False)
+
+    def knows(self, *keys: str) -> bool:
+        """Whether the settings really say these keys (or leave them to their defaults)."""
+        return self.wrong.isdisjoint(keys) and "" not in self.wrong
+
+    def name(self, file: str | Path) -> str:
+        """A path as findings have it: relative to the folder where it lies in it."""
+        path = Path(file)
+        for folder in (self.folder, self.folder.resolve()):
+            if path.is_relative_to(folder):
+                return path.relative_to(folder).as_posix()
+        return str(file)
+
+    def setting(self, severity: Severity, key: str, what: str, *, why: str, fix: str) -> Finding:
+        """A finding about a setting, on its line."""
+        line = self.lines.line((key,)) if self.lines is not None else 1
+        return Finding(severity, SETTINGS_FILE, line, key, what, why, fix)
+
+    def of_problem(self, problem: Problem, why: str, severity: Severity = Severity.ERROR) -> Finding:
+        """A problem that some other part of the program found."""
+        file = self.name(problem.file) if problem.file else SETTINGS_FILE
+        return Finding(severity, file, problem.line, problem.key, problem.what, why, problem.fix)
+
+
+def read_case(folder: Path, *, now: int, machine: Machine) -> Case:
+    """Read a folder. Raises `Misconfigured`, with one problem, for what is no configuration folder at all."""
+    if not folder.is_dir():
+        raise _none(folder, "it is no folder." if folder.exists() else "there is no such folder.")
+    try:
+        present = {each.name for each in folder.iterdir()}
+    except OSError as error:
+        raise _none(folder, f"it cannot be read ({error.strerror}).") from error
+    if present.isdisjoint(PARTS):
+        raise _none(folder, "it is no configuration: nothing in it is of a broker.")
+    settings, settings_problems = examine_settings(folder)
+    wrong = {problem.key.partition(".")[0] for problem in settings_problems}
+    settings = settings or Settings(issuer=NO_ISSUER, folder=folder.resolve())
+    files, unreadable = readable_files(folder)
+    configuration, faults = examine(files)
+    keys, keys_problems = _keys(settings, now)
+    return Case(
+        folder=folder,
+        now=now,
+        machine=machine,
+        settings=settings,
+        # A key that nobody knows leaves what we know as it is
+        wrong=frozenset(wrong & {*Settings.model_fields, ""} - {"folder"}),
+        files=files,
+        configuration=configuration,
+        keys=keys,
+        ledger=keys.ledger if keys is not None else _ledger(settings),
+        settings_problems=settings_problems,
+        configuration_problems=(*unreadable, *faults),
+        keys_problems=keys_problems,
+        lines=lines_of_settings(folder),
+    )
+
+
+def _none(folder: Path, what: str) -> Misconfigured:
+    fix = "Name a folder that `ciconia init` or `ciconia demo --keep` made."
+    return Misconfigured((Problem(str(folder), 0, "--config", what, fix),))
+
+
+def _keys(settings: Settings, now: int) -> tuple[Keys | None, tuple[Problem, ...]]:
+    if not settings.key_folder.is_dir():
+        fix = "Restore it from its backup; `ciconia init` in a new folder makes fresh keys for a fresh broker."
+        return None, (Problem(str(settings.key_folder), 0, "keys", "there is no folder of keys.", fix),)
+    try:
+        return load_keys(settings.key_folder, settings.origin, now=now), ()
+    except Misconfigured as error:
+        return None, error.problems
+
+
+def _ledger(settings: Settings) -> LedgerKeys | None:
+    try:
+        return load_ledger_keys(settings.key_folder, settings.origin)
+    except Misconfigured:
+        return None
+
+
+def lines_of_settings(folder: Path) -> Lines | None:
+    """Where the settings of a folder stand; None where the file is none that TOML knows."""
+    try:
+        text = (folder / SETTINGS_FILE).read_text(encoding="utf-8")
+        tomllib.loads(text)
+    except (OSError, ValueError):
+        return None
+    return Lines(text.replace("\r\n", "\n"))

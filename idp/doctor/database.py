@@ -1,0 +1,159 @@
+"""The database's file: whether a commit lasts, which program made it, and who may read it. Nothing is written to it."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+
+from idp.doctor.case import Case
+from idp.doctor.finding import Finding, Severity
+from idp.store.engine import database_file, open_engine, sqlite_url
+from idp.store.migrate import revision_of, revisions
+from policies.errors import Misconfigured, StoreUnavailable
+
+MAGIC = b"SQLite format 3\x00"
+# https://sqlite.org/fileformat.html §1.3.3: the versions to write and to read, 2 in WAL mode
+_WAL = b"\x02\x02"
+_RECORD = "It holds the record of every release: without it nothing is served, and nothing can be proved."
+_LAST = "A release that was approved would be gone after a crash."
+
+
+def database(case: Case) -> Iterator[Finding]:
+    """The file, its journal, its revision, and SQLite's own quick check."""
+    if not case.knows("database"):
+        return
+    try:
+        path = database_file(case.settings.database_url)
+    except Misconfigured as error:
+        for problem in error.problems:
+            yield case.setting(Severity.ERROR, "database", problem.what, why=_RECORD, fix=problem.fix.rstrip(".") + ".")
+        return
+    if not path.exists():
+        yield from _absent(case, path)
+        return
+    yield from _file(case, path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(20)
+    except OSError as error:
+        yield _of(case, path, Severity.ERROR, f"it cannot be read ({error.strerror}).", _RECORD, "Let the broker read it.")
+        return
+    if head and not head.startswith(MAGIC):
+        yield _of(case, path, Severity.ERROR, "it is no database of SQLite.", _RECORD, "Restore it from its backup.")
+        return
+    yield from _journal(case, path, head)
+    yield from _revision(case, path)
+
+
+def _absent(case: Case, path: Path) -> Iterator[Finding]:
+    if path.parent.is_dir():
+        what, fix = "there is no database yet.", "`ciconia serve` makes it."
+        yield _of(case, path, Severity.NOTICE, what, "Nothing was recorded so far.", fix)
+    else:
+        what = f"its folder {path.parent} is not there."
+        yield case.setting(Severity.ERROR, "database", what, why=_RECORD, fix="Name a folder that can be written to.")
+
+
+def _file(case: Case, path: Path) -> Iterator[Finding]:
+    mode = path.stat().st_mode
+    if mode & 0o077:
+        what = f"others than its owner may read it (mode {mode & 0o7777:o})."
+        why = "It says when somebody signed in where, and holds what is sealed."
+        yield _of(case, path, Severity.WARNING, what, why, f"chmod 600 {path}", key="permissions")
+    if not os.access(path, os.W_OK):
+        fix = "Let the broker write to it."
+        yield _of(
+            case, path, Severity.ERROR, "it cannot be written to.", "Nothing can be recorded, so nothing is released.", fix
+        )
+
+
+def _journal(case: Case, path: Path, head: bytes) -> Iterator[Finding]:
+    """In WAL already: then asking for it changes nothing, and what SQLite answers here and now is what a server gets."""
+    if head and head[18:20] != _WAL:
+        what = "its journal is not WAL."
+        why = (
+            "The server changes it at its start: if the disk allows none, it does not start. Some other program wrote here."
+        )
+        fix = "Put it on a local disk, and let no other program write to it."
+        yield _of(case, path, Severity.WARNING, what, why, fix, key="journal_mode")
+        return
+    if not head:
+        return
+    engine = open_engine(case.settings.database_url)
+    try:
+        with engine.connect():
+            pass
+    except Misconfigured as error:
+        for problem in error.problems:
+            yield _of(
+                case, path, Severity.ERROR, problem.what, _LAST, "Put the database on a local disk.", key="synchronous"
+            )
+    except DBAPIError:
+        return  # its revision cannot be read either, which is named there
+    finally:
+        engine.dispose()
+
+
+def _revision(case: Case, path: Path) -> Iterator[Finding]:
+    with read_only(case) as engine:
+        if engine is None:
+            return
+        try:
+            found = revision_of(engine)
+            with engine.connect() as connection:
+                told = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        except (StoreUnavailable, DBAPIError) as error:
+            detail = error.detail if isinstance(error, StoreUnavailable) else type(error.orig).__name__
+            fix = "Restore it from its backup; `ciconia ledger verify` says what of the record is left."
+            yield _of(case, path, Severity.ERROR, f"it cannot be read ({detail}).", _RECORD, fix)
+            return
+    known = revisions()
+    if found not in known and found:
+        what = f"a later version of this program made it: it has revision {found}, this program knows {known[0]}."
+        yield _of(case, path, Severity.ERROR, what, _RECORD, "Serve it with that version.", key="revision")
+    elif found != known[0]:
+        what = f"it has revision {found or 'none'}, this program needs {known[0]}."
+        why = "The server migrates it at its start; until then nothing in it can be looked at with this version."
+        fix = "Back it up, then run `ciconia migrate`."
+        yield _of(case, path, Severity.WARNING, what, why, fix, key="revision")
+    if told != "ok":
+        fix = "Restore it from its backup; `ciconia ledger verify` says what of the record is left."
+        yield _of(case, path, Severity.ERROR, f"SQLite's own check says: {told}.", _RECORD, fix, key="quick_check")
+
+
+def current(engine: Engine) -> bool:
+    """Whether the tables are those of this program."""
+    try:
+        return revision_of(engine) == revisions()[0]
+    except StoreUnavailable:
+        return False
+
+
+@contextmanager
+def read_only(case: Case) -> Iterator[Engine | None]:
+    """The database for reading alone; None where there is no file."""
+    try:
+        path = database_file(sqlite_url(case.settings.database_url))
+    except Misconfigured:
+        yield None
+        return
+    if not path.is_file():
+        yield None
+        return
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+
+    engine = create_engine("sqlite://", creator=connect, hide_parameters=True)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _of(case: Case, path: Path, severity: Severity, what: str, why: str, fix: str, *, key: str = "database") -> Finding:
+    return Finding(severity, case.name(path), 0, key, what, why, fix)

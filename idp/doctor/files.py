@@ -1,0 +1,66 @@
+"""Files that nobody reads, and who may write to those that are read."""
+
+import os
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from idp.doctor.case import Case
+from idp.doctor.finding import Finding, Severity
+from idp.settings import SETTINGS_FILE
+from policies.load import PATTERNS
+
+_FOLDERS = frozenset(pattern.partition("/")[0] for pattern in PATTERNS if "/" in pattern)
+_HIDDEN_OK = frozenset({".gitignore", ".gitkeep", ".git"})
+# Somebody's whole disk may hang below a folder
+_MAX_FILES = 10_000
+_UNREAD = "What stands in it counts for nothing, however much it looks like configuration."
+_WRITABLE = "Whoever has an account on this machine could register a service, or send citizens elsewhere."
+OTHERS_WRITE = 0o002
+
+
+def stray_files(case: Case) -> Iterator[Finding]:
+    """Each file that looks like configuration and is read by nobody."""
+    for path in _walk(case):
+        name = path.relative_to(case.folder).as_posix()
+        if name == SETTINGS_FILE or name in case.files or path.name in _HIDDEN_OK:
+            continue
+        top = name.partition("/")[0]
+        expected = [pattern for pattern in PATTERNS if pattern.startswith(f"{top}/")] if "/" in name else []
+        if top in _FOLDERS and "/" in name and not any(fnmatchcase(name, pattern) for pattern in expected):
+            known = " and ".join(dict.fromkeys(pattern.partition("/")[2] for pattern in expected))
+            what = f"nobody reads it: in {top}/ there are {known}, and no folders below."
+            yield _notice(name, what, "Give it the right name and place, or move it out of the folder.")
+        elif top not in _FOLDERS and name.lower().endswith(".toml"):
+            what = f"nobody reads it: outside of their folders there are {SETTINGS_FILE} and catalogue.toml."
+            yield _notice(name, what, f"Move it into one of {', '.join(sorted(_FOLDERS))}, or out of the folder.")
+
+
+def writable_files(case: Case) -> Iterator[Finding]:
+    """Each part of the configuration that everybody on this machine may change."""
+    parts = [case.folder, case.folder / SETTINGS_FILE, *(case.folder / name for name in sorted(_FOLDERS))]
+    for path in [*parts, *(case.folder / name for name in sorted(case.files))]:
+        try:
+            mode = path.stat().st_mode
+        except OSError:
+            continue
+        if mode & OTHERS_WRITE:
+            name = case.name(path)
+            what = f"everybody on this machine may write to it (mode {mode & 0o7777:o})."
+            yield Finding(Severity.ERROR, name, 0, "permissions", what, _WRITABLE, f"chmod o-w {path}")
+
+
+def _walk(case: Case) -> Iterator[Path]:
+    """Every file below the folder but those of the key folder, which has a check of its own, and of git."""
+    keys, count = case.settings.key_folder, 0
+    for where, folders, names in os.walk(case.folder):
+        folders[:] = sorted(name for name in folders if name != ".git" and (Path(where) / name).resolve() != keys.resolve())
+        for name in sorted(names):
+            count += 1
+            if count > _MAX_FILES:
+                return
+            yield Path(where) / name
+
+
+def _notice(name: str, what: str, fix: str) -> Finding:
+    return Finding(Severity.NOTICE, name, 0, "file", what, _UNREAD, fix)

@@ -1,0 +1,134 @@
+"""The key folder: who may read it, what lies in it besides keys, and how old and how large the keys are."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from idp.doctor.case import Case
+from idp.doctor.finding import Finding, Severity
+from idp.keys.file import RSA_BITS
+from idp.keys.folder import NODE_FILES, SECRETS
+from idp.transparency.keys import LOG_KEY, LOG_VKEY, OPENINGS_KEY
+
+SIGNERS = ("saml.pem", "es256.pem", "rs256.pem")
+HEX = (*SECRETS, OPENINGS_KEY)
+KNOWN = (*HEX, *SIGNERS, *NODE_FILES, LOG_KEY, LOG_VKEY)
+YEAR = 365 * 24 * 3600
+# Keys that can be changed are changed about so often; a secret that makes identifiers never is
+OLD = 3 * YEAR
+_READ = "Whoever can read a private key can sign as this broker, or read what it recorded."
+_WHY = {
+    "sealing.key": "It seals every login: without it none can be carried on.",
+    "pairwise.key": "It makes every citizen's identifier at every service: with another one nobody is recognised.",
+    "index.key": "It finds a citizen's records in the ledger: with another one they are found no more.",
+    "openings.key": "It opens what the ledger keeps encrypted: without it no record can be shown to anybody.",
+    "log.key": "It signs the ledger's checkpoints: without it nothing can be proved.",
+    "log.vkey": "Auditors and receipts are told this key: with a wrong one every honest receipt fails.",
+    "keys": "Without keys nothing can be sealed, signed or recorded.",
+}
+_SIGNS = "Services and countries know this broker by its keys: with one that does not serve, every login fails."
+
+
+def keys(case: Case) -> Iterator[Finding]:
+    """What keeps the keys from serving, and what is unsafe about them though they serve."""
+    for problem in case.keys_problems:
+        yield case.of_problem(problem, why(problem.file))
+    folder = case.settings.key_folder
+    if not folder.is_dir():
+        return
+    yield from _folder(case, folder)
+    for path in sorted(folder.iterdir()):
+        if path.name not in KNOWN:
+            what, fix = "it is no key that this broker uses.", "Move it elsewhere: a backup belongs on another machine."
+            yield Finding(Severity.NOTICE, case.name(path), 0, path.name, what, "Forgotten copies of keys get lost.", fix)
+            continue
+        yield from _readers(case, path)
+        yield from _foreign(case, path)
+        yield from _worn(case, path)
+    yield from _verifier(case, folder)
+    if not any((folder / name).exists() for name in NODE_FILES):
+        what = f"the keys of a node ({', '.join(NODE_FILES)}) are missing: the folder is from before there were nodes."
+        fix = "To take part between countries, take them from a new `ciconia init`."
+        yield Finding(Severity.NOTICE, case.name(folder), 0, "keys", what, "No other country can be asked.", fix)
+
+
+def why(file: str) -> str:
+    """Why a file of the key folder matters."""
+    return _WHY.get(Path(file).name, _SIGNS)
+
+
+def _folder(case: Case, folder: Path) -> Iterator[Finding]:
+    mode = folder.stat().st_mode
+    if mode & 0o077:
+        severity = Severity.ERROR if mode & 0o022 else Severity.WARNING
+        what = f"others than its owner may look into it (mode {stat.S_IMODE(mode):o})."
+        reason = "Whoever may write there can put another key in place of one; whoever may read sees what there is."
+        yield Finding(severity, case.name(folder), 0, "permissions", what, reason, f"chmod 700 {folder}")
+
+
+def _readers(case: Case, path: Path) -> Iterator[Finding]:
+    named = {case.name(problem.file) for problem in case.keys_problems}
+    mode = path.stat().st_mode
+    # Loading names the others by itself
+    if path.name != LOG_VKEY and mode & 0o077 and case.name(path) not in named:
+        what = f"others than its owner may read it (mode {stat.S_IMODE(mode):o})."
+        yield Finding(Severity.ERROR, case.name(path), 0, path.name, what, _READ, f"chmod 600 {path}")
+
+
+def _foreign(case: Case, path: Path) -> Iterator[Finding]:
+    """Lines that are of no key: readers pass over them, and some day one does not."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return  # loading names it
+    inside = False
+    for number, line in enumerate(lines, 1):
+        if path.suffix == ".pem" or path.name == LOG_KEY:
+            own = inside or line.startswith("-----BEGIN ")
+            inside = own and not line.startswith("-----END ")
+        else:
+            own = number == 1
+        if not own and line.strip():
+            key = line.partition("=")[0].strip() if "=" in line else path.name
+            shown = key if key.isidentifier() else path.name
+            what = "this line is of no key."
+            reason = "Programs differ in what they make of it: a key file holds its key and nothing else."
+            yield Finding(Severity.ERROR, case.name(path), number, shown, what, reason, "Remove the line.")
+
+
+def _worn(case: Case, path: Path) -> Iterator[Finding]:
+    """Keys that are old or short."""
+    if path.name in HEX or path.name == LOG_VKEY:
+        return
+    age = case.now - int(path.stat().st_mtime)
+    if age > OLD and path.name != LOG_KEY:
+        what = f"it is {age // YEAR} years old."
+        reason = "The longer a key is used, the more there is to win by stealing it, and the likelier it was."
+        fix = "Make a new one, and give it to whoever knows this broker by it, before this one is taken away."
+        yield Finding(Severity.WARNING, case.name(path), 0, path.name, what, reason, fix)
+    try:
+        public = load_pem_private_key(path.read_bytes(), password=None).public_key()
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+        return  # loading names it
+    if isinstance(public, RSAPublicKey) and public.key_size < RSA_BITS and path.name in SIGNERS:
+        what = f"it is an RSA key of {public.key_size} bits."
+        reason = "Below 3072 bits a key does not last beyond this decade (SOG-IS agreed mechanisms; eIDAS asks for 3072)."
+        yield Finding(Severity.WARNING, case.name(path), 0, path.name, what, reason, f"Make one of {RSA_BITS} bits.")
+
+
+def _verifier(case: Case, folder: Path) -> Iterator[Finding]:
+    """`log.vkey` is the public half of `log.key`, by the name of this log."""
+    if case.ledger is None or not case.knows("issuer"):
+        return
+    try:
+        found = (folder / LOG_VKEY).read_text(encoding="utf-8").partition("\n")[0]
+    except (OSError, ValueError):
+        found = ""
+    if found != str(case.ledger.verifier):
+        what = "it is missing." if not found else f"it is not the public half of {LOG_KEY} under {case.ledger.origin}."
+        fix = f"Write this one line into it: {case.ledger.verifier}"
+        yield Finding(Severity.ERROR, case.name(folder / LOG_VKEY), 0, LOG_VKEY, what, why(LOG_VKEY), fix)

@@ -1,0 +1,125 @@
+"""The release ledger at a glance: how long leaves wait, how old the last checkpoint is, and whether all of them are ours.
+
+`ciconia ledger verify` computes everything again; this takes no longer than reading the checkpoints.
+"""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DBAPIError
+
+from connectors.formats.grammar import written
+from idp.doctor.case import Case
+from idp.doctor.database import current, read_only
+from idp.doctor.finding import Finding, Severity
+from idp.ports import Checkpoint
+from idp.store import tables
+from idp.store.engine import database_file
+from idp.store.reads import as_checkpoint
+from idp.transparency.keys import LedgerKeys
+from idp.transparency.state import believed, read_state
+from idp.transparency.verify import faults_of_checkpoint
+
+# So many rounds of the sequencer, and never less than a minute, may pass before a leaf has its place
+ROUNDS, AT_LEAST = 6, 60
+# The newest checkpoints that are looked at: a year of them would take seconds
+MAX_CHECKPOINTS = 1000
+SKEW = 60
+_PROOF = "A receipt promises a place in the record by a certain time: an auditor would find it broken."
+_VERIFY = "Run `ciconia ledger verify`: it names every row that does not fit. Then restore the database from its backup."
+
+
+def ledger(case: Case) -> Iterator[Finding]:
+    """The sequencer's lag, the last checkpoint's age, and a quick check of the chain of checkpoints."""
+    if case.ledger is None or not case.knows("issuer", "database"):
+        return
+    with read_only(case) as engine:
+        if engine is None or not current(engine):
+            return
+        try:
+            with engine.connect() as connection:
+                for key, severity, what, why, fix in _looked_at(case, case.ledger, connection):
+                    file = case.name(database_file(case.settings.database_url))
+                    yield Finding(severity, file, 0, key, what, why, fix)
+        except DBAPIError:
+            return  # the check of the database names it
+
+
+def _looked_at(case: Case, keys: LedgerKeys, connection: Connection) -> Iterator[tuple[str, Severity, str, str, str]]:
+    tenant = case.settings.tenant
+    others = sorted(set(connection.scalars(select(tables.trees.c.tenant))) - {tenant})
+    if others:
+        what = f"it holds the ledger of {', '.join(others)}, and this broker is {tenant}."
+        why = "The issuer was changed, or this is another broker's database: what was recorded is found no more."
+        yield "tenant", Severity.WARNING, what, why, "Write the issuer of before, or begin with a fresh folder."
+    oldest = oldest_staged(connection, tenant)
+    patience = max(AT_LEAST, int(ROUNDS * case.settings.checkpoint_seconds))
+    if oldest is not None and case.now - oldest > patience:
+        what = f"a record waits for its place since {written(oldest)}, {case.now - oldest} seconds."
+        fix = "Start the server. If it runs, its log says why the sequencer stopped."
+        yield "staged", Severity.WARNING, what, _PROOF, fix
+    newest = None
+    for number, found, faults in _checkpoints(connection, keys, tenant):
+        for fault in faults:
+            why = "Somebody else wrote to the ledger: what it says can no longer be believed."
+            yield f"checkpoint {number}", Severity.ERROR, fault.rstrip(".") + ".", why, _VERIFY
+        newest = found
+    yield from _state(case, keys, connection, newest, patience)
+
+
+def _state(
+    case: Case, keys: LedgerKeys, connection: Connection, newest: Checkpoint | None, patience: int
+) -> Iterator[tuple[str, Severity, str, str, str]]:
+    row = read_state(connection, case.settings.tenant)
+    if row is None:
+        return
+    state = believed(row, keys, case.settings.tenant)
+    if state is None:
+        why = "The server stops recording, and so releasing, when it sees that."
+        yield "tree", Severity.ERROR, "the state of its tree has no seal of ours.", why, _VERIFY
+        return
+    if newest is not None and newest.time > case.now + SKEW:
+        what = f"its last checkpoint was signed at {written(newest.time)}, which has not come yet."
+        why = "The clock of this machine was set back: times in the record would not follow each other."
+        yield "checkpoint", Severity.ERROR, what, why, "Set the clock, by NTP."
+    behind = state.size - (newest.size if newest is not None else 0)
+    age = case.now - (newest.time if newest is not None else 0)
+    if behind < 0 or (newest is not None and behind == 0 and newest.root != state.root):
+        why = "The database is older than what was signed: an old backup, or somebody forked the log."
+        yield "tree", Severity.ERROR, "its tree is not the one of its last checkpoint.", why, _VERIFY
+    elif behind and age > patience:
+        last = f"the last checkpoint is of {written(newest.time)}" if newest is not None else "there is no checkpoint"
+        what = f"{behind} records have a place that no checkpoint covers: {last}."
+        yield (
+            "checkpoint",
+            Severity.WARNING,
+            what,
+            _PROOF,
+            "Start the server. If it runs, its log says why it does not sign.",
+        )
+
+
+def oldest_staged(connection: Connection, tenant: str) -> int | None:
+    """When the record that waits longest for its place was made (seconds since the epoch); None where none waits."""
+    staged, records = tables.staged.c, tables.records.c
+    query = (
+        select(func.min(records.time))
+        .join(tables.staged, (staged.tenant == records.tenant) & (staged.record == records.record))
+        .where(records.tenant == tenant)
+    )
+    found: int | None = connection.scalar(query)
+    return found
+
+
+def _checkpoints(connection: Connection, keys: LedgerKeys, tenant: str) -> Iterator[tuple[int, Checkpoint, list[str]]]:
+    """The newest ones in their order, each with what does not fit."""
+    table = tables.checkpoints.c
+    query = select(tables.checkpoints).where(table.tenant == tenant).order_by(table.number.desc()).limit(MAX_CHECKPOINTS)
+    before: Checkpoint | None = None
+    expected = 0
+    for row in reversed(connection.execute(query).all()):
+        faults = list(faults_of_checkpoint(row, before, keys, tenant))
+        if expected and row.number != expected:
+            faults.append(f"checkpoint {expected} should come here")
+        before, expected = as_checkpoint(row), row.number + 1
+        yield row.number, before, faults

@@ -1,0 +1,199 @@
+"""What is pinned of identity providers, and what is held of other countries' nodes: can it be used, and how long."""
+
+from collections.abc import Iterator
+from typing import NoReturn
+
+from sqlalchemy import Engine
+
+from connectors.fetch import Fetcher, FetchError, judged_url
+from connectors.formats.eidas.metadata import Role
+from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
+from connectors.formats.grammar import instant, written
+from connectors.metadata.peers import Held, Peers
+from connectors.metadata.pinned import pinned_provider
+from connectors.profiles import EIDAS
+from connectors.saml import SamlConnector
+from connectors.signatures.algorithms import SignatureAlgorithm
+from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.parse import attributes, parse_metadata
+from idp.app import acs_url, entity_id
+from idp.crossing import crossing_problems, known_peers
+from idp.doctor.case import Case
+from idp.doctor.certificates import Dated, dates, pinned_file
+from idp.doctor.database import read_only
+from idp.doctor.finding import Finding, Severity
+from idp.store.peers import StoredCopies
+from policies.errors import AssertionRejected, BrokerError, Misconfigured, PeerUnavailable
+from policies.load.roles import problems_of_role
+from policies.parties import EntityId, IdentityProvider, Peer
+
+_LOGIN_FAILS = "Citizens of that country cannot sign in."
+_ASK = "Ask its operator, on another way than their metadata's."
+# Nodes renew within a day or so; two days before its end a copy should have been renewed long ago
+ENDS_SOON = 2 * 24 * 3600
+
+
+def roles(case: Case) -> Iterator[Finding]:
+    """What keeps this configuration from its role, and from taking part between countries."""
+    if not case.knows("role", "country", "organization"):
+        return
+    settings, why = case.settings, "A broker of this role does not start with it."
+    if case.keys is not None:
+        found = crossing_problems(settings, case.configuration, case.keys)
+    else:
+        known = settings.organization is not None
+        found = [*problems_of_role(case.configuration, settings.role, settings.country, organization=known)]
+    told = {(case.name(problem.file), problem.key) for problem in case.settings_problems}
+    for problem in found:
+        finding = case.of_problem(problem, why)
+        if (finding.file, finding.key) not in told:
+            yield finding
+
+
+def pinned(case: Case) -> Iterator[Finding]:
+    """Each identity provider's pinned metadata, as the server reads it; and the certificates of nodes' metadata."""
+    for provider in case.configuration.providers.values():
+        if provider.protocol == "saml" and provider.metadata:
+            yield from _provider(case, provider)
+    for peer in known_peers(case.configuration).values():
+        if peer.certificate:
+            try:
+                key_of_certificate(peer.certificate, EIDAS)
+            except ValueError as error:
+                what = f"the certificate of its metadata cannot be used: {error}."
+                fix = f"{_ASK} Pin the certificate whose key signs its metadata."
+                yield _of(peer, Severity.ERROR, "metadata_certificate", what, fix)
+
+
+def _provider(case: Case, provider: IdentityProvider) -> Iterator[Finding]:
+    issuer, file = case.settings.issuer, pinned_file(case, provider.metadata)
+    try:
+        SamlConnector(provider=provider, entity_id=entity_id(issuer), acs_url=acs_url(issuer), signer=_NoSigner())
+    except Misconfigured as error:
+        for problem in error.problems:
+            finding = case.of_problem(problem, _LOGIN_FAILS)
+            named = f"{finding.what.rstrip('.')} ({file})."
+            yield Finding(Severity.ERROR, finding.file, finding.line, finding.key, named, finding.why, finding.fix)
+        return
+    read = pinned_provider(provider.metadata, provider.entity_id, provider.source)
+    for url in filter(None, (read.redirect_url, read.post_url)):
+        try:
+            judged_url(url, demo=case.settings.demo)
+        except FetchError as error:
+            why = "Citizens, and our questions about them, would go there in the open, or nowhere."
+            what = f"its SingleSignOnService is {error.detail}"
+            yield Finding(Severity.ERROR, file, 0, "SingleSignOnService", what, why, f"{_ASK} Pin their metadata of today.")
+    ends = attributes(parse_metadata(provider.metadata)).get("validUntil", "")
+    if ends and (seconds := _instant(ends)) is not None and seconds <= case.now:
+        what = f"its validUntil was {written(seconds)}."
+        why = "It is pinned, so it counts on; but its operator said that it would be true until then."
+        yield Finding(Severity.WARNING, file, 0, "validUntil", what, why, f"{_ASK} Pin their metadata of today.")
+
+
+def _instant(text: str) -> int | None:
+    try:
+        return instant(text, "the metadata")
+    except AssertionRejected:
+        return None
+
+
+def held(case: Case) -> Iterator[Finding]:
+    """The copy that is held of each node's metadata: signature, country, address, end, keys, and what of it is approved."""
+    known = known_peers(case.configuration)
+    if not known or case.ledger is None or not case.knows("issuer", "role", "database"):
+        return
+    with read_only(case) as engine:
+        for peer in known.values():
+            if engine is None:
+                yield _never(peer)
+            elif peer.certificate:
+                yield from _copy(case, engine, peer)
+
+
+def _copy(case: Case, engine: Engine, peer: Peer) -> Iterator[Finding]:
+    if case.ledger is None:
+        return
+    copies = StoredCopies(engine=engine, tenant=case.settings.tenant, keys=case.ledger)
+    role: Role = "proxy" if case.settings.role == "city" else "connector"
+    fetcher = Fetcher(demo=case.settings.demo)
+    known = {peer.entity_id: peer}
+    try:
+        peers = Peers(known, role=role, copies=copies, fetcher=fetcher, profile=EIDAS, ours=PROTOCOL_VERSIONS)
+        copy, fault = copies.held(peer.entity_id), peers.fault_of_held(peer.entity_id)
+    except Misconfigured:
+        return  # its certificate, which `pinned` names
+    except BrokerError as error:
+        yield _of(
+            peer, Severity.WARNING, "metadata", f"what is held of it cannot be read ({error.detail}).", "See the database."
+        )
+        return
+    if copy is None or copy.forgotten:
+        yield _never(peer)
+    elif fault is not None:
+        yield _of(
+            peer, Severity.ERROR, "metadata", f"what is held of it is refused ({fault.check}): {fault.detail}", fault.mend
+        )
+    else:
+        yield from _in_use(peers, peer, copy, case.now)
+
+
+def _in_use(peers: Peers, peer: Peer, copy: Held, now: int) -> Iterator[Finding]:
+    facts = copy.facts
+    try:
+        peers.current(peer.entity_id, now)
+    except PeerUnavailable as error:
+        yield _of(
+            peer, Severity.ERROR, "metadata", error.detail.rstrip(".") + ".", "See `ciconia metadata show` and `pending`."
+        )
+    left = facts.valid_until - now
+    if 0 < left < ENDS_SOON:
+        what = f"the copy that is held of its metadata ends at {written(facts.valid_until)}."
+        fix = "Run `ciconia metadata fetch` for it: it says why no newer copy came."
+        yield _of(peer, Severity.WARNING, "validUntil", what, fix)
+    if facts.encryption_methods and not set(facts.encryption_methods) & set(EIDAS.content_encryption):
+        what = f"we have no algorithm of encryption in common with it: it takes {', '.join(facts.encryption_methods)}."
+        yield _of(peer, Severity.WARNING, "EncryptionMethod", what, f"{_ASK} Nodes encrypt with AES-GCM.")
+    for use, certificates in (("signing", facts.signing), ("encryption", facts.encryption)):
+        usable = [der for der in certificates if _taken(der)]
+        if certificates and not usable:
+            what = f"none of its keys for {use} is of a kind and size that nodes use."
+            yield _of(peer, Severity.ERROR, "KeyDescriptor", what, f"{_ASK} RSA has 3072 bits or more.")
+        for der in usable:
+            what = f"a certificate for {use} in its metadata"
+            fix = "Ask its operator when the next one comes, and approve it then."
+            yield from dates(Dated(peer.source.file, "certificate", what, der, Severity.WARNING, _LOGIN_FAILS, fix), now)
+    for waiting in peers.pending(now, EntityId(peer.entity_id)):
+        what = f"{len(waiting.additions)} new things in its metadata wait for an approval."
+        fix = "See `ciconia metadata pending`, compare the digest with its operator, and approve it."
+        yield _of(peer, Severity.NOTICE, "metadata", what, fix)
+
+
+def _taken(der: bytes) -> bool:
+    try:
+        key_of_certificate(der, EIDAS)
+    except ValueError:
+        return False
+    return True
+
+
+def _never(peer: Peer) -> Finding:
+    what = "nothing is held of its metadata."
+    return _of(peer, Severity.WARNING, "metadata", what, "Run `ciconia metadata fetch` for it, or start the server.")
+
+
+def _of(peer: Peer, severity: Severity, key: str, what: str, fix: str) -> Finding:
+    return Finding(severity, peer.source.file, peer.source.line, key, what, _LOGIN_FAILS, fix)
+
+
+class _NoSigner:
+    """Stands in where a connector is made to be looked at: it never asks anybody."""
+
+    certificate = b""
+    key_id = ""
+
+    @property
+    def public_key(self) -> NoReturn:
+        raise BrokerError("nothing is signed here")
+
+    def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> NoReturn:  # noqa: ARG002  as `Signer`
+        raise BrokerError("nothing is signed here")

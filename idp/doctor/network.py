@@ -1,0 +1,121 @@
+"""What can be seen from outside alone: other clocks, and whether this broker answers under its own address.
+
+The broker's own address may lie in any network, as it is the operator who wrote it; a peer's in those of its registration.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from connectors.fetch import Answer, FetchError
+from connectors.profiles import EIDAS
+from connectors.signatures.parse import MAX_METADATA
+from idp.crossing import known_peers
+from idp.doctor.case import Case
+from idp.doctor.finding import Finding, Severity
+from idp.endpoints.edge import OTHER_HOST, PLAIN_SCHEME
+from idp.transparency.checkpoint import TreeHead, open_note
+from policies.errors import SignatureInvalid
+
+EVERYWHERE = ("0.0.0.0/0", "::/0")
+TIMEOUT = 10.0
+OK, NOT_FOUND = 200, 404
+_REACH = "Services and citizens know this broker by this address alone."
+_CLOCK_WHY = "Messages are taken for minutes: by a clock that is off they are too old, or not of today."
+_TIME = "Set the clock of this machine by NTP; if it is right, tell the operator of the other one."
+
+
+class Looks(Protocol):
+    """What of a `Fetcher` is used."""
+
+    def look(self, url: str, *, networks: Sequence[str] = (), limit: int, timeout: float) -> Answer:
+        """As `Fetcher.look`."""
+
+
+def clocks(case: Case, fetcher: Looks, clock: Callable[[], int]) -> Iterator[Finding]:
+    """The clock of each peer, against ours at that moment."""
+    for peer in known_peers(case.configuration).values():
+        if not peer.metadata_url:
+            continue
+        try:
+            answer = fetcher.look(peer.metadata_url, networks=peer.networks, limit=MAX_METADATA, timeout=TIMEOUT)
+        except FetchError as error:
+            what, why = f"its metadata cannot be fetched: {error.detail}", "What changes there is not seen here."
+            yield Finding(Severity.WARNING, peer.source.file, peer.source.line, "metadata_url", what, why, error.mend)
+            continue
+        if answer.time is not None and abs(off := answer.time - clock()) > EIDAS.skew:
+            what = f"its clock is {_apart(off)} ours; {EIDAS.skew} seconds are allowed."
+            yield Finding(Severity.ERROR, peer.source.file, peer.source.line, "clock", what, _CLOCK_WHY, _TIME)
+
+
+def address(case: Case, fetcher: Looks, clock: Callable[[], int]) -> Iterator[Finding]:
+    """Whether we answer under our own address: through the proxy, under its host, with our name, our clock and our log."""
+    if not case.knows("issuer"):
+        return
+    issuer, city = case.settings.issuer, case.settings.role == "city"
+    url = f"{issuer}/.well-known/openid-configuration" if city else f"{issuer}/eidas/metadata"
+    try:
+        answer = fetcher.look(url, networks=EVERYWHERE, limit=MAX_METADATA, timeout=TIMEOUT)
+    except FetchError as error:
+        what = f"{url} cannot be reached from here: {error.detail}"
+        fix = f"Is the server started, and the proxy? From another network: curl -i {url}"
+        yield case.setting(Severity.WARNING, "issuer", what, why=_REACH, fix=fix)
+        return
+    yield from _through_the_proxy(case, answer, url)
+    if answer.time is not None and abs(off := answer.time - clock()) > EIDAS.skew:
+        what = f"the clock behind it is {_apart(off)} the one of this machine."
+        yield case.setting(Severity.ERROR, "issuer", what, why=_CLOCK_WHY, fix=_TIME)
+    if answer.status == OK:
+        yield from _checkpoint(case, fetcher)
+
+
+def _apart(seconds: int) -> str:
+    return f"{abs(seconds)} seconds {'ahead of' if seconds > 0 else 'behind'}"
+
+
+def _through_the_proxy(case: Case, answer: Answer, url: str) -> Iterator[Finding]:
+    if answer.body == PLAIN_SCHEME:
+        what = "the proxy in front does not say that it was asked over https."
+        fix = "Let it send X-Forwarded-Proto: https, and name its address in trusted_proxies."
+        yield case.setting(Severity.ERROR, "trusted_proxies", what, why="Every request is refused.", fix=fix)
+    elif answer.body == OTHER_HOST:
+        what = "the proxy in front does not pass the host's name on."
+        fix = "Let it send Host as it came (nginx: proxy_set_header Host $host;)."
+        yield case.setting(Severity.ERROR, "issuer", what, why="Every request is refused.", fix=fix)
+    elif answer.status != OK:
+        what = f"{url} answers {answer.status}."
+        yield case.setting(
+            Severity.WARNING, "issuer", what, why=_REACH, fix="See the log of the proxy, and of this broker."
+        )
+    elif case.settings.role == "city" and _issuer(answer.body) != case.settings.issuer:
+        what = "somebody else answers under this address: it names another issuer."
+        yield case.setting(
+            Severity.ERROR, "issuer", what, why=_REACH, fix="See what the name leads to, and where the proxy sends it."
+        )
+
+
+def _issuer(body: bytes) -> object:
+    try:
+        parsed: object = json.loads(body)
+    except ValueError:
+        return None
+    return parsed.get("issuer") if isinstance(parsed, dict) else None
+
+
+def _checkpoint(case: Case, fetcher: Looks) -> Iterator[Finding]:
+    """`/log/checkpoint` is signed by our key; before the first record there is none."""
+    if case.ledger is None:
+        return
+    url, why = f"{case.settings.issuer}/log/checkpoint", "Auditors and holders of receipts would see another log than ours."
+    try:
+        answer = fetcher.look(url, networks=EVERYWHERE, limit=MAX_METADATA, timeout=TIMEOUT)
+        if answer.status == NOT_FOUND:
+            return
+        TreeHead.read(open_note(answer.body, case.ledger.verifier))
+    except FetchError as error:
+        what, fix = f"{url} cannot be reached: {error.detail}", "Let the proxy pass /log/ on."
+        yield case.setting(Severity.WARNING, "issuer", what, why=why, fix=fix)
+    except SignatureInvalid as error:
+        what = f"{url} is not signed by the key of this folder ({error.check})."
+        fix = "Does the server run with another folder? Restore keys/log.key from its backup."
+        yield case.setting(Severity.ERROR, "issuer", what, why=why, fix=fix)

@@ -1,0 +1,158 @@
+"""Services, purposes and countries held against each other: each is right by itself, and together they do not fit.
+
+What no loading would take stands in `policies.load`, and is told before this.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from idp.doctor.case import Case
+from idp.doctor.finding import Finding, Severity
+from policies.attributes import AttributeName
+from policies.load import Configuration
+from policies.parties import IdentityProvider, RelyingParty, Source
+from policies.purposes import Need, Purpose
+
+_WIDER = (
+    "A registration is the most that a service may ever get: what no purpose needs should not be in it (GDPR art. 5(1)(c))."
+)
+
+
+def registrations(case: Case) -> Iterator[Finding]:
+    """Registrations that are wider or narrower than their purposes, addresses and countries that do not fit."""
+    configuration = case.configuration
+    faulty = {problem.file for problem in case.configuration_problems if problem.key.startswith("attributes")}
+    for party in configuration.parties.values():
+        # With a gap in its own file or a purpose's, nobody can say what is needed
+        files = {party.source.file, *(one.source.file for one in _purposes(party, configuration))}
+        if faulty.isdisjoint(files):
+            yield from _wider(party, configuration)
+            yield from _narrower(party, configuration)
+        yield from _addresses(party, case)
+    for purpose in configuration.purposes.values():
+        yield from _unserved(purpose, configuration)
+        yield from _unreachable(purpose, configuration)
+
+
+def presence(case: Case) -> Iterator[Finding]:
+    """What is not there yet: services, countries, nodes that may ask. A fresh folder has none of them."""
+    configuration, settings = case.configuration, case.settings
+    if case.knows("role") and settings.role == "city":
+        if not _files(case, "parties/"):
+            why = "Nobody can start a login."
+            yield _missing("parties", "no service is registered yet.", why, "Put a file for each service into parties/.")
+        if not _files(case, "providers/"):
+            why = "No citizen can sign in: the picker is empty."
+            fix = "Put a file for each country's identity provider or node into providers/."
+            yield _missing("providers", "no country is connected yet.", why, fix)
+    elif case.knows("role"):
+        if not _files(case, "providers/"):
+            why = "No citizen can sign in."
+            fix = "Put a file for each identity provider of this country into providers/."
+            yield _missing("providers", "no identity provider of this country is connected yet.", why, fix)
+        if not _files(case, "nodes/"):
+            fix = "Put a file for each country's node into nodes/."
+            yield _missing("nodes", "no other country's node may ask yet.", "Every question is refused.", fix)
+    if case.knows("country") and settings.country == "XX":
+        what, why = "XX is no country.", "Other countries' nodes are told it, and take a login for one of nobody's."
+        yield case.setting(Severity.NOTICE, "country", what, why=why, fix='Write yours, such as country = "EE".')
+    if case.knows("issuer") and settings.tenant.endswith(".example"):
+        what = f"{settings.tenant} is the example's name, which nobody can ever reach (RFC 2606)."
+        why = "It stands in every token and in the ledger: changed later, every service has to register anew."
+        yield case.setting(Severity.NOTICE, "issuer", what, why=why, fix="Write the address that browsers will use.")
+    if not configuration.purposes and settings.role == "city" and _files(case, "parties/"):
+        yield _missing("purposes", "there is no purpose.", "Without one nothing is released.", "Write one into purposes/.")
+
+
+def _files(case: Case, folder: str) -> bool:
+    return any(name.startswith(folder) and name.endswith(".toml") for name in case.files)
+
+
+def _missing(folder: str, what: str, why: str, fix: str) -> Finding:
+    return Finding(Severity.NOTICE, folder, 0, folder, what, why, fix)
+
+
+def _purposes(party: RelyingParty, configuration: Configuration) -> list[Purpose]:
+    return [configuration.purposes[one] for one in party.purposes if one in configuration.purposes]
+
+
+def _wider(party: RelyingParty, configuration: Configuration) -> Iterator[Finding]:
+    purposes = _purposes(party, configuration)
+    if len(purposes) != len(party.purposes):
+        return
+    for name, rule in party.attributes.items():
+        needs = [purpose.needs[name] for purpose in purposes if name in purpose.needs]
+        key = f"attributes.{name}"
+        if not needs:
+            what = f"it may have {name}, and none of its purposes ({', '.join(party.purposes)}) needs it."
+            yield _at(
+                Severity.WARNING, rule.source, key, what, _WIDER, f"Remove {name}, or name the purpose that needs it."
+            )
+        elif all(configuration.catalogue.meet(name, rule.form, need.form) != rule.form for need in needs):
+            forms = " and ".join(dict.fromkeys(f'"{need.form}"' for need in needs))
+            what = f'"{rule.form}" says more than any of its purposes needs: {forms}.'
+            yield _at(Severity.NOTICE, rule.source, key, what, _WIDER, f"Write {name} = {forms.partition(' and ')[0]}.")
+
+
+def _narrower(party: RelyingParty, configuration: Configuration) -> Iterator[Finding]:
+    for purpose in _purposes(party, configuration):
+        for name, need in purpose.needs.items():
+            if need.required and name not in party.attributes:
+                what = f"{purpose.purpose_id} cannot do without {name} ({need.source}), and it is not registered for it."
+                why = "A required attribute that is denied releases nothing: every login of this service ends there."
+                fix = f'Write {name} = "{need.form}" into [attributes], or required = false into the purpose.'
+                yield _at(Severity.ERROR, party.source, f"attributes.{name}", what, why, fix)
+
+
+def _unserved(purpose: Purpose, configuration: Configuration) -> Iterator[Finding]:
+    served = [party for party in configuration.parties.values() if purpose.purpose_id in party.purposes]
+    if not served:
+        if configuration.parties:
+            what, fix = "no service is registered for this purpose.", "Name it in a service's purposes, or remove the file."
+            yield _at(Severity.NOTICE, purpose.source, "id", what, "A text that binds nobody is soon out of date.", fix)
+        return
+    for name, need in _never(purpose.needs, served):
+        what = f"it needs {name}, and no service of it is registered for {name}."
+        why = "It is told to citizens as needed, and never passed on."
+        fix = f"Remove it from the purpose, or register a service for {name}."
+        yield _at(Severity.WARNING, need.source, f"attributes.{name}", what, why, fix)
+
+
+def _never(needs: Mapping[AttributeName, Need], served: list[RelyingParty]) -> Iterator[tuple[AttributeName, Need]]:
+    for name, need in needs.items():
+        # A required one is named at the service: its logins fail
+        if not need.required and not any(name in party.attributes for party in served):
+            yield name, need
+
+
+def _unreachable(purpose: Purpose, configuration: Configuration) -> Iterator[Finding]:
+    """A purpose whose countries are not connected, or whose level nobody vouches for."""
+    providers = configuration.providers.values()
+    if not providers:
+        return
+    meant = [one for one in providers if not purpose.countries or one.country in purpose.countries]
+    if not meant:
+        what = f"it is for {', '.join(purpose.countries)}, and none of them is connected."
+        why = "No citizen can sign in for it."
+        yield _at(Severity.WARNING, purpose.source, "countries", what, why, "Connect one of them, or mend the list.")
+    elif not any(_reaches(one, purpose) for one in meant):
+        what = f"it wants {purpose.minimum_assurance.label}, and the table of no connected country has that or more."
+        why = "Every login for it is refused before it begins."
+        fix = "Lower minimum_assurance, or mend [assurance] of a provider."
+        yield _at(Severity.WARNING, purpose.source, "minimum_assurance", what, why, fix)
+
+
+def _reaches(provider: IdentityProvider, purpose: Purpose) -> bool:
+    return any(level >= purpose.minimum_assurance for level in provider.assurance.values())
+
+
+def _addresses(party: RelyingParty, case: Case) -> Iterator[Finding]:
+    for uri in party.redirect_uris:
+        if uri.startswith("http://") and not case.settings.demo and case.knows("demo"):
+            what = f"{uri} is http."
+            why = "The code goes over it to whatever listens on the citizen's own machine: that is for developers alone."
+            fix = "Write the https address of the callback."
+            yield _at(Severity.WARNING, party.source, "redirect_uris", what, why, fix)
+
+
+def _at(severity: Severity, source: Source, key: str, what: str, why: str, fix: str) -> Finding:
+    return Finding(severity, source.file, source.line, key, what, why, fix)
