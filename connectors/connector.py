@@ -78,6 +78,19 @@ class Expectation:
     name_id_format: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """An assertion, and what its message said of the person in its own names: inspection may show that, a login uses none.
+
+    `subject_format` is the NameID's format, or the wire name of the attribute that identifies.
+    """
+
+    assertion: Assertion
+    subject_format: str
+    subject: str = field(repr=False)
+    attributes: Mapping[str, tuple[str, ...]] = field(repr=False)
+
+
 class Connector(Protocol):
     """One way to ask one identity provider. Judging does no I/O: bytes, keys and `now` are arguments."""
 

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Protocol
 
-from connectors.connector import Ask, Expectation, Inbound, Outbound, Post, Redirect, Requester
+from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound, Post, Redirect, Requester
 from connectors.eidas_checks import (
     check_authentication_context,
     check_name_format,
@@ -75,6 +75,7 @@ class EidasConnector:
     """Asks one country's node, the `peer` of a registration. Implements `connectors.connector.Connector`.
 
     `entity_id`, `acs_url` and `country` (ISO 3166-1 alpha-2) are ours, `unwrappers` our decryption keys, the newest first.
+    A `country` of None is for inspection without a configuration: identifiers that were made for any country pass.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class EidasConnector:
         signer: Signer,
         unwrappers: Sequence[Unwrapper],
         peers: ApprovedPeers,
-        country: str,
+        country: str | None,
         catalogue: Catalogue,
     ) -> None:
         self._provider = provider
@@ -100,7 +101,7 @@ class EidasConnector:
                 "A country's node has no metadata address, or is asked by a binding that there is not.",
                 "Name the address and the certificate of its metadata, and `redirect` or `post`.",
             )
-        if not provider.assurance or not country or not self._unwrappers:
+        if not provider.assurance or country == "" or not self._unwrappers:
             raise misconfigured(
                 provider.source,
                 "assurance",
@@ -153,6 +154,10 @@ class EidasConnector:
 
         `PeerUnavailable` where its sender's metadata ended, or lost its approval, since the question.
         """
+        return self.examine(inbound, expectation, now).assertion
+
+    def examine(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
+        """As `receive`, with what the message said in its own names."""
         try:
             return self._receive(inbound, expectation, now)
         except BrokerError:
@@ -169,7 +174,7 @@ class EidasConnector:
     #  5. Exactly one EncryptedAssertion, for us; what was in it went through the plan of `verify` again.
     #  6. Meaning: time, issuer, subject confirmation, conditions, authentication, level, NameID.
     #  7. The person: country of the node, identifier between its country and ours; then what is offered.
-    def _receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
+    def _receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
         # 1.
         if expectation.provider_id != self._provider.provider_id:
             raise AssertionRejected("provider", "an answer from another identity provider than was asked")
@@ -199,7 +204,7 @@ class EidasConnector:
 
     def _judge(
         self, assertion: EidasAssertionMessage, response_id: str, peer: PeerInUse, expectation: Expectation, now: int
-    ) -> Assertion:
+    ) -> Examined:
         # 6.
         check_issued(assertion.issue_instant, now, "assertion_issued", EIDAS)
         if assertion.issuer != self._peer.entity_id:
@@ -213,7 +218,7 @@ class EidasConnector:
         check_name_format(assertion.subject.name_format, expectation.name_id_format)
         # 7.
         identifier = person_identifier(assertion.attributes, sending=self._provider.country, receiving=self._country)
-        return Assertion(
+        judged = Assertion(
             provider_id=self._provider.provider_id,
             issuer=self._peer.entity_id,
             namespace=self._provider.namespace,
@@ -224,6 +229,8 @@ class EidasConnector:
             authenticated_at=authentication.instant,
             not_on_or_after=usable_until(confirmed_until, assertion.issue_instant, assertion.conditions, EIDAS),
         )
+        said = {uri: tuple(value.text for value in values) for uri, values in assertion.attributes.items()}
+        return Examined(judged, assertion.subject.name_format, assertion.subject.value, said)
 
     def _check_peer(self, peer: PeerInUse) -> None:
         """Held when its metadata came, and stated once more: the country is the registration's, a version is common."""

@@ -88,11 +88,11 @@ def check_name_format(name_format: str, asked: str) -> None:
         raise AssertionRejected("name_id_format", "a NameID of another format than was asked for")
 
 
-def person_identifier(attributes: Mapping[str, tuple[EidasValue, ...]], *, sending: str, receiving: str) -> str:
+def person_identifier(attributes: Mapping[str, tuple[EidasValue, ...]], *, sending: str, receiving: str | None) -> str:
     """§4 and §5: PersonIdentifier as received, `CC/CC/id`: made by the node's country (in any case), for ours.
 
     An identifier of another country would let one country speak of another's citizens, one for another receiving country
-    would make two persons of one.
+    would make two persons of one. Where nobody says which country is ours (None), that is not looked at.
     """
     values = attributes.get(PERSON_IDENTIFIER, ())
     parts = values[0].text.split("/", 2) if len(values) == 1 else []
@@ -100,7 +100,7 @@ def person_identifier(attributes: Mapping[str, tuple[EidasValue, ...]], *, sendi
         raise AssertionRejected("identifier", "a PersonIdentifier that is not `CC/CC/identifier`")
     if parts[0].upper() != sending.upper():
         raise AssertionRejected("identifier_country", "an identifier of another country's citizen")
-    if parts[1].upper() != receiving.upper():
+    if receiving is not None and parts[1].upper() != receiving.upper():
         raise AssertionRejected("identifier_recipient", "an identifier that was made for another country")
     return values[0].text
 

@@ -2,8 +2,10 @@
 
 import base64
 import secrets
+from collections.abc import Sequence
+from dataclasses import replace
 
-from connectors.connector import Ask, Expectation, Inbound, Outbound, Post, Redirect
+from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound, Post, Redirect
 from connectors.formats import metadata as metadata_format
 from connectors.formats.authn_request import SIGNATURE_PLACE, AuthnRequest, authn_request_element, authn_request_octets
 from connectors.formats.names import saml, samlp
@@ -31,16 +33,25 @@ from connectors.response_checks import (
 )
 from connectors.signatures.parse import from_post
 from connectors.signatures.redirect import signed_query
-from connectors.signatures.signed import SignedMessage, UnsignedMessage
-from connectors.signatures.signer import Signer
+from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
+from connectors.signatures.signer import Signer, Unwrapper
 from connectors.signatures.xmldsig import Shape, verify
+from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Assertion, Offered
 from policies.errors import AssertionRejected, AssuranceTooLow, BrokerError, SignatureInvalid
 from policies.parties import IdentityProvider
 
-RESPONSE = Shape(root=samlp("Response"), inner=saml("Assertion"), issuer=saml("Issuer"), several="one_assertion")
+RESPONSE = Shape(
+    root=samlp("Response"),
+    inner=saml("Assertion"),
+    issuer=saml("Issuer"),
+    several="one_assertion",
+    absent={saml("EncryptedAssertion"): "encrypted_assertion"},
+)
+# Where we have a key to which assertions are encrypted: the Response around them must be signed, for anybody can encrypt
+OR_ENCRYPTED = replace(RESPONSE, opaque=saml("EncryptedAssertion"), absent={})
 REQUEST_ID_BYTES = 20  # SAML Core 2.0 §1.3.4: at least 128 random bits, 160 are better
 _EIDAS = frozenset(level.uri for level in LevelOfAssurance)
 
@@ -49,11 +60,21 @@ class SamlConnector:
     """Asks one identity provider, whose metadata is pinned. Implements `connectors.connector.Connector`.
 
     `entity_id` and `acs_url` are ours. Everything that costs (metadata, keys) is done here, at start; a registration that
-    cannot work is `Misconfigured`.
+    cannot work is `Misconfigured`. Without `unwrappers` (the newest first) every encrypted assertion is refused: our
+    metadata asks for none.
     """
 
-    def __init__(self, *, provider: IdentityProvider, entity_id: str, acs_url: str, signer: Signer) -> None:
-        self._provider = provider
+    def __init__(
+        self,
+        *,
+        provider: IdentityProvider,
+        entity_id: str,
+        acs_url: str,
+        signer: Signer,
+        unwrappers: Sequence[Unwrapper] = (),
+    ) -> None:
+        self._provider, self._unwrappers = provider, tuple(unwrappers)
+        self._shape = OR_ENCRYPTED if self._unwrappers else RESPONSE
         self._here = Here(entity_id=entity_id, acs_url=acs_url)
         self._signer = signer
         pinned = pinned_provider(provider.metadata, provider.entity_id, provider.source)
@@ -119,6 +140,10 @@ class SamlConnector:
 
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
         """Judge a Response. Raises `AssertionRejected` and its kinds, with a name of `connectors.checks`, nothing else."""
+        return self.examine(inbound, expectation, now).assertion
+
+    def examine(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
+        """As `receive`, with what the message said in its own names."""
         try:
             return self._receive(inbound, expectation, now)
         except BrokerError:
@@ -127,7 +152,7 @@ class SamlConnector:
             # Without the cause: a library's words may quote the message.
             raise AssertionRejected("unforeseen", type(error).__name__) from None
 
-    def _receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
+    def _receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
         if expectation.provider_id != self._provider.provider_id:
             raise AssertionRejected("provider", "an answer from another identity provider than was asked")
         if inbound.binding != "post":
@@ -135,7 +160,7 @@ class SamlConnector:
         if "SAMLResponse" not in inbound.parameters or "SAMLRequest" in inbound.parameters:
             raise AssertionRejected("parameters", "not exactly a SAMLResponse")
         octets = from_post(inbound.parameters["SAMLResponse"])
-        match verify(octets, self._keys, RESPONSE, SAML2INT):
+        match verify(octets, self._keys, self._shape, SAML2INT):
             case UnsignedMessage(unverified_octets=unverified_octets):
                 # Nobody vouches for it: a failure that answers our question ends this try, and nothing else comes of it.
                 self._check(
@@ -146,11 +171,12 @@ class SamlConnector:
                 )
                 raise SignatureInvalid("signature_missing", "a Response that nobody signed")
             case SignedMessage(signed=signed, unverified_envelope=b""):
-                response = read_signed_response(signed)
-                self._check(response, Envelope(signed=True, has_assertion=bool(response.assertions)), expectation, now)
-                if len(response.assertions) != 1:
-                    raise AssertionRejected("one_assertion", f"{len(response.assertions)} assertions")
-                return self._judge(response.assertions[0], response.response_id, expectation, now)
+                response = read_signed_response(signed, encrypted=bool(self._unwrappers))
+                count = len(response.assertions) + response.encrypted
+                self._check(response, Envelope(signed=True, has_assertion=count > 0), expectation, now)
+                if count != 1:
+                    raise AssertionRejected("one_assertion", f"{count} assertions")
+                return self._judge(self._only(response, signed), response.response_id, expectation, now)
             case SignedMessage(signed=signed, unverified_envelope=unverified_envelope):
                 # The Response around it may say no more than what we expect; its id is not believed, so the assertion's
                 # stands in for it.
@@ -163,12 +189,18 @@ class SamlConnector:
                 assertion = read_signed_assertion(signed)
                 return self._judge(assertion, assertion.assertion_id, expectation, now)
 
+    def _only(self, response: ResponseMessage, signed: Signed) -> AssertionMessage:
+        """The one assertion of a signed Response, decrypted where it has to be."""
+        if not response.encrypted:
+            return response.assertions[0]
+        return read_signed_assertion(open_assertion(signed, self._unwrappers, self._keys, SAML2INT))
+
     def _check(self, response: ResponseMessage, envelope: Envelope, expectation: Expectation, now: int) -> None:
         issuer = self._provider.entity_id
         check_response(response, issuer, self._here, expectation, now, envelope=envelope, profile=SAML2INT)
         check_success(response)
 
-    def _judge(self, assertion: AssertionMessage, response_id: str, expectation: Expectation, now: int) -> Assertion:
+    def _judge(self, assertion: AssertionMessage, response_id: str, expectation: Expectation, now: int) -> Examined:
         """Spec order: issuer, time, subject, conditions, authentication, identifier; then what is offered."""
         check_issued(assertion.issue_instant, now, "assertion_issued", SAML2INT)
         if assertion.issuer != self._provider.entity_id:
@@ -180,17 +212,23 @@ class SamlConnector:
         )
         offered = offered_attributes(assertion.attributes, self._provider.attributes)
         offered |= latin_forms(assertion.attributes, self._provider.latin)
-        return Assertion(
+        subject = subject_identifier(assertion, self._provider, self._here)
+        judged = Assertion(
             provider_id=self._provider.provider_id,
             issuer=self._provider.entity_id,
             namespace=self._provider.namespace,
-            subject=subject_identifier(assertion, self._provider, self._here),
+            subject=subject,
             offered=Offered(attributes=offered, loa=level),
             response_id=response_id,
             assertion_id=assertion.assertion_id,
             authenticated_at=authentication.instant,
             not_on_or_after=usable_until(confirmed_until, assertion.issue_instant, assertion.conditions, SAML2INT),
         )
+        name_format = assertion.subject.name_format if assertion.subject is not None else ""
+        said: dict[str, tuple[str, ...]] = {}
+        for attribute in assertion.attributes:
+            said[attribute.name] = (*said.get(attribute.name, ()), *attribute.values)
+        return Examined(judged, self._provider.subject_attribute or name_format, subject, said)
 
     def _contexts(self, minimum: LevelOfAssurance) -> tuple[str, tuple[str, ...]]:
         """Comparison and AuthnContextClassRefs that ask for at least `minimum`, the least sufficient first.

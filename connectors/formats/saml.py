@@ -7,8 +7,8 @@
      <saml:Issuer> [<ds:Signature>] <saml:Subject> <saml:Conditions> <saml:AuthnStatement> [<saml:AttributeStatement>…]]
 ```
 
-Refused by name: EncryptedAssertion, EncryptedID, EncryptedAttribute, Advice, Extensions. Everything else that we do not
-name is refused as unknown.
+Refused by name: EncryptedAssertion where no key of ours opens one, EncryptedID, EncryptedAttribute, Advice, Extensions.
+Everything else that we do not name is refused as unknown.
 """
 
 from collections.abc import Mapping
@@ -96,11 +96,12 @@ class ResponseMessage:
     status: str
     sub_status: str
     assertions: tuple[AssertionMessage, ...]
+    encrypted: int = 0  # how many EncryptedAssertions stand in it, where they are taken at all
 
 
-def read_signed_response(signed: Signed) -> ResponseMessage:
-    """The Response of octets that a signature covered. Raises `AssertionRejected`."""
-    return _response(parse_canonical(signed.octets))
+def read_signed_response(signed: Signed, *, encrypted: bool = False) -> ResponseMessage:
+    """The Response of octets that a signature covered; EncryptedAssertions if `encrypted`. Raises `AssertionRejected`."""
+    return _response(parse_canonical(signed.octets), encrypted=encrypted)
 
 
 def read_signed_assertion(signed: Signed) -> AssertionMessage:
@@ -113,7 +114,7 @@ def read_unverified_response(octets: bytes) -> ResponseMessage:
     return _response(parse_canonical(octets))
 
 
-def _response(element: Element) -> ResponseMessage:
+def _response(element: Element, *, encrypted: bool = False) -> ResponseMessage:
     if element.tag != samlp("Response"):
         raise AssertionRejected("root", "a message that is no Response")
     reader = Reader(element, "Response")
@@ -123,9 +124,10 @@ def _response(element: Element) -> ResponseMessage:
     reader.optional(SIGNATURE)
     reader.refuse(samlp("Extensions"), "extensions")
     status, sub_status, _ = read_status(reader.one(samlp("Status"), "Status"))
-    reader.refuse(saml("EncryptedAssertion"), "encrypted_assertion")
-    assertions = tuple(_assertion(child) for child in reader.many(saml("Assertion")))
-    reader.refuse(saml("EncryptedAssertion"), "encrypted_assertion")
+    held = reader.many(saml("Assertion"), saml("EncryptedAssertion"))
+    if not encrypted and any(child.tag == saml("EncryptedAssertion") for child in held):
+        raise AssertionRejected("encrypted_assertion", "an encrypted assertion, where none is taken")
+    assertions = tuple(_assertion(child) for child in held if child.tag == saml("Assertion"))
     reader.end()
     return ResponseMessage(
         response_id=identifier(found["ID"], "Response"),
@@ -136,6 +138,7 @@ def _response(element: Element) -> ResponseMessage:
         status=status,
         sub_status=sub_status,
         assertions=assertions,
+        encrypted=len(held) - len(assertions),
     )
 
 

@@ -1,6 +1,7 @@
 """Whom we know, and by what.
 
 pinned.py    identity providers, by metadata that an operator pinned in a file
+judged.py    signed metadata held against who must have signed it, pure
 peers.py     other countries' nodes, by signed metadata that is fetched, judged and held
 approval.py  what of that counts: what an operator approved and is still there
 """

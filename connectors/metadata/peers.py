@@ -11,23 +11,29 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from connectors.fetch import PEER, REGISTRATION, Fetcher, FetchError, judged_url
-from connectors.formats.eidas.metadata import PeerFacts, Role, read_peer
+from connectors.fetch import PEER, Fetcher, FetchError
+from connectors.formats.eidas.metadata import PeerFacts, Role
 from connectors.formats.grammar import written
 from connectors.formats.names import POST
 from connectors.metadata.approval import additions, approved_part
+from connectors.metadata.judged import (
+    MAX_VALIDITY,
+    check_addresses,
+    check_end,
+    check_key,
+    check_registered,
+    facts_of_node,
+    signed_octets,
+)
 from connectors.metadata.pinned import misconfigured
 from connectors.profiles import Profile
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import MAX_METADATA
-from connectors.signatures.shapes import METADATA
-from connectors.signatures.signed import UnsignedMessage
-from connectors.signatures.xmldsig import verify
-from policies.errors import AssertionRejected, PeerUnavailable, RequestRefused
+from policies.errors import PeerUnavailable, RequestRefused
 from policies.parties import EntityId, Peer
 
-# How far away a validUntil may lie. A copy that holds for years could be replayed for years, keys and all.
-MAX_VALIDITY = 14 * 24 * 3600
+__all__ = ["MAX_VALIDITY", "Held", "PeerCopies", "PeerInUse", "Peers", "Pending", "in_use"]
+
 # Nodes publish some 20 kB over one connection
 TIMEOUT = 10.0
 # So many failures in a row make a node unavailable; one may be an accident
@@ -244,13 +250,9 @@ class Peers:
         A node of several processes publishes several ends, so the same facts may end earlier. Other facts have to end
         later: of two documents with one end, nobody could tell which was withdrawn.
         """
-        if not self._keys[peer.entity_id].in_force(now):
-            raise FetchError("metadata_key", "the pinned metadata certificate is outside its dates.", REGISTRATION)
+        check_key(self._keys[peer.entity_id], now)
         facts = self._read(peer, octets)
-        if facts.valid_until <= now:
-            raise FetchError("metadata_expired", f"its metadata ended at {written(facts.valid_until)}.")
-        if facts.valid_until > now + self._max_validity + self._profile.skew:
-            raise FetchError("metadata_far", f"its validUntil is more than {self._max_validity // 86400} days away.")
+        check_end(facts.valid_until, now, self._profile, self._max_validity)
         if before is not None and facts.valid_until <= before.valid_until and facts.digest != before.digest:
             # An old copy, signed by the right key, brings back keys that were withdrawn.
             detail = "its metadata says other things than the copy that is held, and does not end later."
@@ -259,24 +261,9 @@ class Peers:
 
     def _read(self, peer: Peer, octets: bytes) -> PeerFacts:
         """What metadata says that the registered key signed, of the registered entity and country, now or once."""
-        try:
-            message = verify(octets, [self._keys[peer.entity_id]], METADATA, self._profile)
-            if isinstance(message, UnsignedMessage):
-                raise FetchError("signature_missing", "its metadata is not signed.")
-            facts = read_peer(message.signed, self._role)
-        except AssertionRejected as error:
-            raise FetchError(error.check, f"its metadata is refused ({error.check}): {error.detail}.") from error
-        except ValueError as error:
-            raise FetchError("metadata", f"its metadata cannot be used: {error}") from error
-        if facts.entity_id != peer.entity_id:
-            raise FetchError("metadata_entity", "its entityID is not that of the registration.", REGISTRATION)
-        if facts.country != peer.country:
-            raise FetchError("metadata_country", f"its NodeCountry is {facts.country}, not {peer.country}.", REGISTRATION)
-        for _, url in facts.endpoints:
-            try:
-                judged_url(url, demo=self._fetcher.demo)
-            except FetchError as error:
-                raise FetchError("metadata_address", f"its metadata names {error.detail}") from error
+        facts = facts_of_node(signed_octets(octets, self._keys[peer.entity_id], self._profile), self._role)
+        check_registered(facts, peer.entity_id, peer.country)
+        check_addresses(facts, demo=self._fetcher.demo)
         return facts
 
     def _take(self, peer: Peer, octets: bytes, facts: PeerFacts, now: int) -> None:
@@ -340,13 +327,17 @@ class Peers:
         self._held[peer.entity_id] = (held, self._use(peer, held))
 
     def _use(self, peer: Peer, held: Held) -> PeerInUse:
-        facts = approved_part(held.facts, held.approved)
-        version = max(facts.versions & self._ours, key=_version, default="")
-        signing = tuple(key for _, key in _usable(facts.signing, self._profile))
-        encryption = tuple(
-            (der, key) for der, key in _usable(facts.encryption, self._profile) if isinstance(key.public_key, RSAPublicKey)
-        )
-        return PeerInUse(peer, facts, version, signing, encryption)
+        return in_use(peer, approved_part(held.facts, held.approved), self._profile, self._ours)
+
+
+def in_use(peer: Peer, facts: PeerFacts, profile: Profile, ours: Collection[str]) -> PeerInUse:
+    """A node as `facts`, all of which counts, let it be used: its keys prepared, and the highest version of both."""
+    version = max(facts.versions & frozenset(ours), key=_version, default="")
+    signing = tuple(key for _, key in _usable(facts.signing, profile))
+    encryption = tuple(
+        (der, key) for der, key in _usable(facts.encryption, profile) if isinstance(key.public_key, RSAPublicKey)
+    )
+    return PeerInUse(peer, facts, version, signing, encryption)
 
 
 def _metadata_key(peer: Peer, profile: Profile) -> PinnedKey:

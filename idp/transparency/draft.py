@@ -19,13 +19,18 @@ What an operator approved of another node's metadata (decisions.md 30) is in the
     sent      {"digest","peer","record","time"}
     decision  {"digest","kind","peer","record","time"}
 
+What an operator decrypted of a production configuration's messages by hand, and why (decisions.md 16), before they did:
+
+    sent      {"file","reason","record","time"}
+    decision  {"file","kind","reason","record","time"}
+
 64 zeros for a digest: the operator had all of it forgotten, and nothing of that node is approved from then on.
 
 Times are seconds since the epoch, ids and digests lower-case hex, `loa` a level's label ("" where nobody signed in).
 `bits` has one figure for each attribute that the citizen could leave out, in order of name: 1 where they shared it.
 `path` is how it was decided: "page". What was sent says whether a predicate went, never what it answered (decisions.md 22).
-`message` is the ID of the other node's request, `node` and `peer` are entity ids. A city's record has none of a message's
-ids: nothing is common to the ledgers of two nodes that a login passed.
+`message` is the ID of the other node's request, `node` and `peer` are entity ids, `file` is the SHA-256 of a file. A city's
+record has none of a message's ids: nothing is common to the ledgers of two nodes that a login passed.
 """
 
 import secrets
@@ -45,6 +50,9 @@ RELEASE = "release"
 REFUSAL = "refusal"
 CANCELLATION = "cancellation"
 METADATA = "metadata"
+DECRYPTION = "decryption"
+# Long enough to name an incident; a message would not fit
+MAX_REASON = 200
 BY_PAGE = "page"
 
 
@@ -144,6 +152,19 @@ def draft_approval(*, record: bytes, time: int, peer: EntityId, digest: str) -> 
     """The record of an approval: the operator took what `peer`'s metadata said, by its digest, from this moment on."""
     facts: dict[str, Json] = {"digest": digest, "peer": peer, "record": record.hex(), "time": time}
     return _without_subject(record, time, METADATA, facts)
+
+
+def draft_decryption(*, record: bytes, time: int, file: str, reason: str) -> RecordDraft:
+    """The record of a decryption by hand: the SHA-256 (hex) of the file, and the operator's words. ValueError for none."""
+    if not is_reason(reason):
+        raise ValueError(f"a reason of 1 to {MAX_REASON} visible characters")
+    facts: dict[str, Json] = {"file": file, "reason": reason, "record": record.hex(), "time": time}
+    return _without_subject(record, time, DECRYPTION, facts)
+
+
+def is_reason(text: str) -> bool:
+    """Whether a text may stand as the reason of a decryption: some words on one line."""
+    return len(text) <= MAX_REASON and bool(text.strip()) and text.isprintable()
 
 
 def _without_subject(record: bytes, time: int, kind: str, facts: dict[str, Json]) -> RecordDraft:

@@ -1,7 +1,8 @@
 """The check of records: each has one leaf, and its openings open that leaf's commitments and say what the row says.
 
-Three shapes are legal, and what their openings say tells them apart: a city's (a release has a subject, a counter and all
-openings), a sending node's and an approval of metadata (exactly the facts that `idp.transparency.draft` has, no subject).
+Four shapes are legal, and what their openings say tells them apart: a city's (a release has a subject, a counter and all
+openings), a sending node's, an approval of metadata and a decryption by hand (exactly the facts that
+`idp.transparency.draft` has, no subject).
 Each role writes one of the first two: the other one in its ledger was written by nobody's login.
 """
 
@@ -13,7 +14,7 @@ from typing import Literal
 from sqlalchemy import Connection, Row, and_, func, select
 
 from idp.store import tables
-from idp.transparency.draft import CANCELLATION, METADATA, REFUSAL, RELEASE
+from idp.transparency.draft import CANCELLATION, DECRYPTION, METADATA, REFUSAL, RELEASE, is_reason
 from idp.transparency.entry import commitment, open_opening, read_leaf, salt_holds, tag
 from idp.transparency.findings import Finding
 from idp.transparency.jcs import jcs
@@ -28,6 +29,7 @@ OF_A_RELEASE = ALWAYS | {"subject", "login"}
 OPENED = sorted(OF_A_RELEASE)
 OF_A_NODE = {"message", "node", "record", "time"}
 OF_AN_APPROVAL = {"digest", "peer", "record", "time"}
+OF_A_DECRYPTION = {"file", "reason", "record", "time"}
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -128,12 +130,15 @@ def _open(row: Row[tuple[object, ...]], compartment: str, tenant: str, keys: Led
 def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator[str]:
     sent, decision = facts.get("sent", {}), facts.get("decision", {})
     kind = decision.get("kind")
-    if kind not in (RELEASE, REFUSAL, CANCELLATION, METADATA):
-        yield "it is no release, refusal or cancellation, and no approval of metadata"
+    if kind not in (RELEASE, REFUSAL, CANCELLATION, METADATA, DECRYPTION):
+        yield "it is no release, refusal or cancellation, and no approval of metadata or decryption"
         return
     if kind == METADATA:
         yield from _without_subject(row, "an approval of metadata", OF_AN_APPROVAL, sent, decision)
         yield from _approved(decision)
+    elif kind == DECRYPTION:
+        yield from _without_subject(row, "a decryption by hand", OF_A_DECRYPTION, sent, decision)
+        yield from _decrypted(decision)
     elif "node" in decision:
         yield from _without_subject(row, f"a {kind} to a node", OF_A_NODE, sent, decision)
     else:
@@ -144,7 +149,7 @@ def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator
 
 
 def _of_role(decision: Facts, role: Role | None) -> Iterator[str]:
-    """A login's record of the other role. An approval of metadata stands in either's ledger."""
+    """A login's record of the other role. What an operator did stands in either's ledger."""
     if role is None or decision.get("kind") not in (RELEASE, REFUSAL, CANCELLATION):
         return
     if role == "city" and "node" in decision:
@@ -160,6 +165,15 @@ def _approved(decision: Facts) -> Iterator[str]:
         yield "an approval of metadata has no digest of 64 hex digits"
     if not (isinstance(peer, str) and URI.fullmatch(peer)):
         yield "an approval of metadata has no entity id"
+
+
+def _decrypted(decision: Facts) -> Iterator[str]:
+    """A decryption names the file, by its digest, and a reason."""
+    file, reason = decision.get("file"), decision.get("reason")
+    if not (isinstance(file, str) and _DIGEST.fullmatch(file)):
+        yield "a decryption by hand names no file by a digest of 64 hex digits"
+    if not (isinstance(reason, str) and is_reason(reason)):
+        yield "a decryption by hand has no reason"
 
 
 def _without_subject(

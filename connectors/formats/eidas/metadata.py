@@ -27,7 +27,7 @@ from connectors.formats.eidas.registry import EIDAS, SP_TYPES, is_level
 from connectors.formats.grammar import MAX_TEXT, instant
 from connectors.formats.names import ATTRNAME_URI, POST, REDIRECT, SAMLP, md, saml
 from connectors.signatures.keys import certificate_of
-from connectors.signatures.parse import Element, attributes, parse_canonical, strict_base64
+from connectors.signatures.parse import Element, attributes, parse_canonical, parse_metadata, strict_base64
 from connectors.signatures.profile import DS
 from connectors.signatures.signed import Signed
 
@@ -43,6 +43,8 @@ WANTS_REQUESTER_ID = "http://eidas.europa.eu/entity-attributes/termsofaccess/req
 # A node has one key, two in rollover; it publishes some twenty attributes. A list of thousands is nobody's metadata.
 MAX_CERTIFICATES = 16
 MAX_VALUES = 256
+# Of a pinned file without validUntil: 9999-12-31T23:59:59Z, the last second that is written with four digits
+NO_END = 253_402_300_799
 
 _DESCRIPTORS: dict[str, str] = {"proxy": "IDPSSODescriptor", "connector": "SPSSODescriptor"}
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -117,11 +119,20 @@ def read_peer(signed: Signed, role: Role) -> PeerFacts:
     held against the registration by the caller, `connectors/metadata/peers.py`.
     """
     root = parse_canonical(signed.octets)
+    if "validUntil" not in attributes(root):
+        raise ValueError("it has no validUntil.")
+    return _facts(root, role)
+
+
+def read_pinned_peer(octets: bytes, role: Role) -> PeerFacts:
+    """As `read_peer`, for a file that an operator pinned: nobody need have signed it, and it may have no end."""
+    return _facts(parse_metadata(octets), role)
+
+
+def _facts(root: Element, role: Role) -> PeerFacts:
     if root.tag != md("EntityDescriptor") or root.find(f".//{md('EntityDescriptor')}") is not None:
         raise ValueError("it is not exactly one EntityDescriptor.")
     head = attributes(root)
-    if "validUntil" not in head:
-        raise ValueError("it has no validUntil.")
     descriptors = [
         descriptor
         for descriptor in root.iterchildren(md(_DESCRIPTORS[role]))
@@ -131,7 +142,7 @@ def read_peer(signed: Signed, role: Role) -> PeerFacts:
         raise ValueError(f"it does not have exactly one {_DESCRIPTORS[role]} for SAML 2.0.")
     descriptor = descriptors[0]
     entity = dict(_entity_attributes(root))
-    ends = [head["validUntil"], attributes(descriptor).get("validUntil", head["validUntil"])]
+    ends = [found["validUntil"] for found in (head, attributes(descriptor)) if "validUntil" in found]
     return PeerFacts(
         role=role,
         entity_id=_visible(head.get("entityID", ""), "an entityID"),
@@ -146,7 +157,7 @@ def read_peer(signed: Signed, role: Role) -> PeerFacts:
         encryption_methods=_methods(descriptor),
         wants_requester_id=role == "proxy" and WANTS_REQUESTER_ID in entity.get(ENTITY_CATEGORY, ()),
         sp_type=_sp_type(root) if role == "connector" else "",
-        valid_until=min(instant(end, "the metadata") for end in ends),
+        valid_until=min((instant(end, "the metadata") for end in ends), default=NO_END),
     )
 
 

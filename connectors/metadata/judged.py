@@ -1,0 +1,121 @@
+"""Signed metadata, judged, pure: what `Peers` does with what it fetched, and `ciconia inspect` with a file.
+
+Whoever signs metadata is pinned, by a certificate that came on another way. Raises `FetchError`, which is an operator's.
+"""
+
+from dataclasses import dataclass
+
+from connectors.fetch import REGISTRATION, FetchError, judged_url
+from connectors.formats.eidas.metadata import PeerFacts, Role, read_peer
+from connectors.formats.grammar import instant, written
+from connectors.formats.metadata import read_identity_provider
+from connectors.formats.names import SAMLP, md
+from connectors.profiles import Profile
+from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.signatures.parse import attributes, parse_canonical
+from connectors.signatures.shapes import METADATA
+from connectors.signatures.signed import Signed, UnsignedMessage
+from connectors.signatures.xmldsig import verify
+from policies.errors import AssertionRejected
+from policies.parties import EntityId
+
+# How far away a validUntil may lie. A copy that holds for years could be replayed for years, keys and all.
+MAX_VALIDITY = 14 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class EntityFacts:
+    """What signed metadata of SAML 2.0 says, of whatever role: `idp`, `sp` or both; `valid_until` in seconds."""
+
+    entity_id: str
+    roles: tuple[str, ...]
+    valid_until: int
+    signing_keys: int
+
+
+def signed_octets(octets: bytes, key: PinnedKey, profile: Profile) -> Signed:
+    """Metadata of one entity, of which the pinned key signed every octet."""
+    try:
+        message = verify(octets, [key], METADATA, profile)
+    except AssertionRejected as error:
+        raise _refused(error) from error
+    if isinstance(message, UnsignedMessage):
+        raise FetchError("signature_missing", "its metadata is not signed.")
+    return message.signed
+
+
+def facts_of_node(signed: Signed, role: Role) -> PeerFacts:
+    """What signed metadata says of a country's node."""
+    try:
+        return read_peer(signed, role)
+    except AssertionRejected as error:
+        raise _refused(error) from error
+    except ValueError as error:
+        raise FetchError("metadata", f"its metadata cannot be used: {error}") from error
+
+
+def facts_of_entity(signed: Signed, profile: Profile) -> EntityFacts:
+    """What signed metadata says of an identity or service provider. The keys of the first are such as `profile` takes."""
+    try:
+        return _entity(signed, profile)
+    except AssertionRejected as error:
+        raise _refused(error) from error
+    except ValueError as error:
+        raise FetchError("metadata", f"its metadata cannot be used: {error}") from error
+
+
+def _entity(signed: Signed, profile: Profile) -> EntityFacts:
+    root = parse_canonical(signed.octets)
+    head = attributes(root)
+    if "validUntil" not in head:
+        raise ValueError("it has no validUntil.")
+    roles = tuple(
+        name
+        for name, tag in (("idp", md("IDPSSODescriptor")), ("sp", md("SPSSODescriptor")))
+        for descriptor in root.iterchildren(tag)
+        if SAMLP in attributes(descriptor).get("protocolSupportEnumeration", "").split()
+    )
+    if not roles or len(set(roles)) != len(roles):
+        raise ValueError("it does not have one IDPSSODescriptor or SPSSODescriptor for SAML 2.0, or one of each.")
+    entity_id, keys = EntityId(head.get("entityID", "")), 0
+    if not entity_id:
+        raise ValueError("it has no entityID.")
+    if "idp" in roles:
+        pinned = read_identity_provider(signed.octets, entity_id)
+        keys = len([key_of_certificate(certificate, profile) for certificate in pinned.certificates])
+    return EntityFacts(entity_id, roles, instant(head["validUntil"], "the metadata"), keys)
+
+
+def check_key(key: PinnedKey, now: int) -> None:
+    """The certificate by which metadata is known is within its dates, where the profile looks at them."""
+    if not key.in_force(now):
+        raise FetchError("metadata_key", "the pinned metadata certificate is outside its dates.", REGISTRATION)
+
+
+def check_end(valid_until: int, now: int, profile: Profile, max_validity: int = MAX_VALIDITY) -> None:
+    """The end of metadata is ahead, and near."""
+    if valid_until <= now:
+        raise FetchError("metadata_expired", f"its metadata ended at {written(valid_until)}.")
+    if valid_until > now + max_validity + profile.skew:
+        raise FetchError("metadata_far", f"its validUntil is more than {max_validity // 86400} days away.")
+
+
+def check_registered(facts: PeerFacts, entity_id: str, country: str) -> None:
+    """Metadata is of the entity and of the country that were registered."""
+    if facts.entity_id != entity_id:
+        raise FetchError("metadata_entity", "its entityID is not that of the registration.", REGISTRATION)
+    if facts.country != country:
+        raise FetchError("metadata_country", f"its NodeCountry is {facts.country}, not {country}.", REGISTRATION)
+
+
+def check_addresses(facts: PeerFacts, *, demo: bool) -> None:
+    """Every address that metadata names is one to which a browser may be sent."""
+    for _, url in facts.endpoints:
+        try:
+            judged_url(url, demo=demo)
+        except FetchError as error:
+            raise FetchError("metadata_address", f"its metadata names {error.detail}") from error
+
+
+def _refused(error: AssertionRejected) -> FetchError:
+    return FetchError(error.check, f"its metadata is refused ({error.check}): {error.detail}.")
