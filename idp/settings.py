@@ -30,6 +30,8 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 ISSUER = re.compile(rf"(https?)://{_LABEL}(?:\.{_LABEL})*(?::([1-9][0-9]{{0,4}}))?")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 MAX_PORT = 65535
+# RFC 6749 §5.2: what `error_uri` may hold, less the fragment, which is ours to add
+DOCUMENTATION = re.compile(r"https://[!$-;=?-\[\]_a-z~]{1,500}")
 _TOLD = re.compile(r"\(at line (\d+), column")
 
 
@@ -52,6 +54,12 @@ def _proxy(value: str) -> str:
     # ValueError for what is neither an address nor a network, such as `*`, which would let everybody say https
     if ipaddress.ip_network(value).prefixlen == 0:
         raise ValueError("it would trust everybody")
+    return value
+
+
+def _documentation(value: str) -> str:
+    if value and (DOCUMENTATION.fullmatch(value) is None or not urlsplit(value).hostname):
+        raise ValueError("it is no https address of visible ASCII without a fragment")
     return value
 
 
@@ -88,6 +96,8 @@ class Settings(BaseModel):
     organization: Organization | None = None
     # how often the metadata of other countries' nodes is fetched
     probe_seconds: float = Field(default=30.0, ge=0.1, le=3600)
+    # the page that docs/errors.md became, for links to `#code`; "" where nobody published it: no address is assumed
+    documentation_url: Annotated[str, AfterValidator(_documentation)] = ""
     # Allows http on *.localhost, and nothing else
     demo: bool = False
     folder: Path = Field(exclude=True)

@@ -2,21 +2,37 @@
 
 The class says who can mend it, `code` is stable and documented, `public` is one sentence for a person and never holds a
 value of anybody, `detail` goes to the log with the login's reference. A detail names checks, parties and sizes, never an
-attribute value, a token or a piece of a message.
+attribute value, a token or a piece of a message. `peer` says whom it is about, by the id in our configuration: a relying
+party, an identity provider or a node; never a name that a request brought.
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class BrokerError(Exception):
-    """The base of all: `code`, `public` and `detail` as the module's docstring has them."""
+    """The base of all: `code`, `public`, `detail` and `peer` as the module's docstring has them."""
 
     code = "internal"
     public = "Something went wrong on our side."
+    peer = ""
 
     def __init__(self, detail: str = "", *, code: str | None = None, public: str | None = None) -> None:
         super().__init__(detail)
         self.code = code or type(self).code
         self.public = public or type(self).public
         self.detail = detail
+
+
+@contextmanager
+def about(peer: str, *kinds: type[BrokerError]) -> Iterator[None]:
+    """Say of an error of these kinds (of any, without kinds) whom it is about, unless somebody nearer has said so."""
+    try:
+        yield
+    except BrokerError as error:
+        if not kinds or isinstance(error, kinds):
+            error.peer = error.peer or peer
+        raise
 
 
 class RequestRefused(BrokerError):

@@ -22,7 +22,7 @@ from idp.node.person import PERSON_IDENTIFIER_NAME
 from idp.pages.views import CountryChoice, Ending, InformView, Item, PickerView, RefusedView, Requester, Text, Towards
 from idp.responders.eidas import Declined
 from idp.seal import LoginId
-from policies.errors import AssertionRejected, BrokerError, NotFound, PeerUnavailable, Replayed, RequestRefused
+from policies.errors import AssertionRejected, BrokerError, NotFound, PeerUnavailable, Replayed, RequestRefused, about
 from policies.parties import ProviderId, RequestingNode
 
 # The longest query, shorter than the 65,535 bytes at which the server's own parser gives up on an address
@@ -88,9 +88,11 @@ def _begin(site: NodeSite, request: Request, inbound: Inbound) -> Response:
     asked = site.proxy.receive(inbound, now)
     language = site.language(request)
     if isinstance(asked, Declined):
+        asked.error.peer = asked.node.node_id
         return _error(site, request, asked.error, asked.answer, asked.node, language)
     try:
-        requested = site.broker.begin(asked, now)
+        with about(asked.node_id):
+            requested = site.broker.begin(asked, now)
     except AssertionRejected as error:
         return _stopped(site, request, error, asked, now)
     crowded = site.logins.crowded(cookies(request), now)
@@ -120,7 +122,8 @@ def _off(
     crowded: list[Cookie],
 ) -> Response:
     """Off to an identity provider of this country."""
-    outbound, asked = site.broker.ask(state, provider_id, now)
+    with about(state.request.node_id), about(provider_id, AssertionRejected):
+        outbound, asked = site.broker.ask(state, provider_id, now)
     return site.send(outbound, site.language(request), [*crowded, site.logins.keep(asked, now)], Towards.PROVIDER)
 
 
@@ -131,7 +134,8 @@ def _heard(site: NodeSite, request: Request, inbound: Inbound) -> Response:
     if not isinstance(state, NodeAsked):
         raise Replayed("not_asked", "a response to a login that has asked nobody")
     try:
-        decided = site.broker.hear(state, inbound, now)
+        with about(state.request.node_id), about(state.expectation.provider_id, AssertionRejected):
+            decided = site.broker.hear(state, inbound, now)
     except AssertionRejected as error:
         return _stopped(site, request, error, state.request, now)
     secret, strict = new_secret(decided.login)
@@ -153,7 +157,8 @@ def _decided(site: NodeSite, request: Request, login: str, fields: dict[str, str
         decided = NODE_DECIDED.load(sealed)
     except NotFound as error:
         raise Replayed("decided_shape", "a decision that another version sealed") from error
-    ended, peer = site.broker.decide(decided, fields.get("choice", ""), secret, now)
+    with about(decided.request.node_id):
+        ended, peer = site.broker.decide(decided, fields.get("choice", ""), secret, now)
     kept = after_decision(decided.login, secret)
     language = site.language(request)
     node = site.broker.registered(decided.request)
@@ -167,7 +172,8 @@ def _cancelled(site: NodeSite, request: Request, login: str) -> Response:
     """Back to the node from the choice among identity providers."""
     now = site.clock()
     state = site.logins.state(cookies(request), login, now)
-    ended, peer = site.broker.cancel(state, now)
+    with about(state.request.node_id):
+        ended, peer = site.broker.cancel(state, now)
     answer = site.proxy.end(ended, peer, tell=site.broker.registered(ended.request).tell_refusal, now=now)
     return _left(site, ended, answer, site.language(request), after_decision(state.login, None))
 

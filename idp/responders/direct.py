@@ -1,7 +1,7 @@
 """What we say to a relying party directly, not through the browser: JSON with a status and headers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connectors.formats.claims import Json
 from policies.errors import RequestRefused
@@ -13,12 +13,13 @@ RETRY_AFTER_SECONDS = "5"
 
 @dataclass(frozen=True, slots=True)
 class JsonAnswer:
-    """A status, headers and a JSON object; `detail` is for our log and goes to nobody else."""
+    """A status, headers and a JSON object; `detail` and `peer` (whose request it was) are for our log alone."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: Mapping[str, Json] = field(repr=False)
     detail: str = ""
+    peer: str = ""
 
 
 def success(body: Mapping[str, Json]) -> JsonAnswer:
@@ -30,7 +31,7 @@ def oauth_error(error: RequestRefused, *, challenge: str = "") -> JsonAnswer:
     """An error of RFC 6749 §5.2. `challenge` is the value of WWW-Authenticate that a 401 carries."""
     headers = {**NO_STORE, "WWW-Authenticate": challenge} if challenge else NO_STORE
     body: dict[str, Json] = {"error": error.oauth, "error_description": error.detail}
-    return JsonAnswer(error.status, headers, body, f"{error.oauth}: {error.detail}")
+    return JsonAnswer(error.status, headers, body, f"{error.oauth}: {error.detail}", error.peer)
 
 
 def unavailable(detail: str) -> JsonAnswer:
@@ -40,3 +41,20 @@ def unavailable(detail: str) -> JsonAnswer:
         "error_description": "Nothing was issued. Try again in a few seconds.",
     }
     return JsonAnswer(503, {**NO_STORE, "Retry-After": RETRY_AFTER_SECONDS}, body, detail)
+
+
+def explained(answer: JsonAnswer, documentation: str) -> JsonAnswer:
+    """An error with the address that explains it (RFC 6749 §5.2, RFC 6750 §3), where the operator names the page."""
+    code = answer.body.get("error")
+    if not documentation or not isinstance(code, str):
+        return answer
+    address = error_uri(documentation, code)
+    headers = dict(answer.headers)
+    if "error=" in headers.get("WWW-Authenticate", ""):
+        headers["WWW-Authenticate"] += f', error_uri="{address}"'
+    return replace(answer, headers=headers, body={**answer.body, "error_uri": address})
+
+
+def error_uri(documentation: str, code: str) -> str:
+    """Where docs/errors.md, published at `documentation`, explains a code."""
+    return f"{documentation}#{code}"

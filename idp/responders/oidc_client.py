@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import SignedClaims, VerificationKey, unverified_issuer, verify
 from idp.ports import Mark
-from policies.errors import AssertionRejected, Misconfigured, Problem, RequestRefused, SignatureInvalid
+from policies.errors import AssertionRejected, Misconfigured, Problem, RequestRefused, SignatureInvalid, about
 from policies.parties import ClientId, RelyingParty
 
 BASIC = "client_secret_basic"
@@ -78,7 +78,8 @@ class Clients:
         expected = party.secret_sha256 if party is not None and party.authentication_method == BASIC else ""
         given = hashlib.sha256(secret.encode()).hexdigest()
         if not hmac.compare_digest(given, expected) or party is None:
-            raise _stranger("The client is unknown, its secret is wrong, or another method is registered.")
+            with about(party.client_id if party is not None else ""):
+                raise _stranger("The client is unknown, its secret is wrong, or another method is registered.")
         return party
 
     def _by_assertion(self, parameters: Mapping[str, str], now: int) -> Authenticated:
@@ -90,10 +91,13 @@ class Clients:
             if party is None or party.authentication_method != PRIVATE_KEY_JWT:
                 raise _stranger("The client is unknown, or another method is registered.")
             keys = self._keys[party.client_id]
-            signed = verify(token, keys, alg=party.authentication_alg, types=ASSERTION_TYPES)
-            return Authenticated(party, (self._judged(signed, party, now),))
+            # It only says so itself: whom it would be, where it is refused
+            with about(party.client_id):
+                signed = verify(token, keys, alg=party.authentication_alg, types=ASSERTION_TYPES)
+                return Authenticated(party, (self._judged(signed, party, now),))
         except AssertionRejected as error:
-            raise _stranger(f"The client assertion was refused: {error.check}.") from error
+            with about(error.peer):
+                raise _stranger(f"The client assertion was refused: {error.check}.") from error
 
     def _judged(self, signed: SignedClaims, party: RelyingParty, now: int) -> Mark:
         """The checks of RFC 7523 §3, stricter as FAPI 2.0 has them."""

@@ -21,9 +21,13 @@ ID_TOKEN_CLAIMS = ("acr", "at_hash", "aud", "auth_time", "exp", "iat", "iss", "n
 
 
 def discovery(
-    issuer: str, signers: Mapping[str, Signer], purposes: Iterable[PurposeId], catalogue: Catalogue
+    issuer: str,
+    signers: Mapping[str, Signer],
+    purposes: Iterable[PurposeId],
+    catalogue: Catalogue,
+    documentation: str = "",
 ) -> dict[str, Json]:
-    """The provider's metadata."""
+    """The provider's metadata. `documentation` is a page for developers, "" where there is none."""
     base = issuer.rstrip("/")
     attribute_scopes = sorted(scope for scope in STANDARD_SCOPES if catalogue.asked_by_scope(scope))
     return {
@@ -49,6 +53,7 @@ def discovery(
         "request_uri_parameter_supported": False,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
+        **({"service_documentation": documentation} if documentation else {}),
     }
 
 

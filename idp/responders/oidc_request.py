@@ -15,7 +15,7 @@ from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Form
 from policies.authentication import AskedAttribute, AuthenticationRequest
 from policies.catalogue import Catalogue
-from policies.errors import RequestRefused
+from policies.errors import RequestRefused, about
 from policies.parties import ClientId, PurposeId, RelyingParty
 from policies.purposes import Purpose
 
@@ -69,7 +69,8 @@ def addressed(inbound: Inbound, parties: Mapping[ClientId, RelyingParty]) -> Add
     redirect_uri = parameters.get("redirect_uri", "")
     # One more slash is another address (CVE-2026-3872)
     if not redirect_uri or redirect_uri not in party.redirect_uris:
-        raise RequestRefused("redirect_uri is absent, or not registered exactly so.")
+        with about(party.client_id):
+            raise RequestRefused("redirect_uri is absent, or not registered exactly so.")
     mode, state = parameters.get("response_mode", QUERY), parameters.get("state", "")
     usable = len(state) <= MAX_STATE and VISIBLE.fullmatch(state)
     return Address(party, redirect_uri, mode if mode in RESPONSE_MODES else QUERY, state if usable else "")

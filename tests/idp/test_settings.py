@@ -157,6 +157,34 @@ def test_a_value_that_cannot_be_is_a_problem_with_its_line(tmp_path: Path, line:
     assert (problem.line, problem.key) == (4, key)
 
 
+@pytest.mark.spec("issue 4 item 6; RFC 6749 §5.2 error_uri")
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://docs.city.example/errors",
+        "https://docs.city.example/errors#top",
+        "https://docs.city.example/a b",
+        "https://docs.city.example/é",
+        'https://docs.city.example/"><b>',
+        "https://docs.city.example/\\\\",
+        "https://",
+        "https:///errors",
+        "https://[::1",
+        "javascript:alert(1)",
+        "docs/errors.md",
+    ],
+)
+def test_documentation_is_at_a_plain_https_address(tmp_path: Path, address: str) -> None:
+    (problem,) = _problems(tmp_path, HTTPS + f"documentation_url = '{address}'\n")
+    assert (problem.line, problem.key) == (2, "documentation_url")
+
+
+def test_documentation_is_nowhere_unless_the_operator_names_a_place(tmp_path: Path) -> None:
+    assert _load(tmp_path, HTTPS).documentation_url == ""
+    address = "https://docs.city.example:8443/v1/errors.html?lang=en"
+    assert _load(tmp_path, HTTPS + f'documentation_url = "{address}"\n').documentation_url == address
+
+
 def test_an_unknown_key_names_the_one_that_was_meant(tmp_path: Path) -> None:
     (problem,) = _problems(tmp_path, HTTPS + 'listn = "127.0.0.1:1"\n')
     assert (problem.line, problem.what, problem.fix) == (2, "no setting has this name.", "Did you mean listen?")
