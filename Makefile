@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types format lock clean
+.PHONY: demo test docs lint types format lock clean
 
 demo: $(VENV)/.product
 	$(BIN)/ciconia demo
 
 test: $(VENV)/.tests
 	$(BIN)/python -m pytest -m "not peer and not slow" -n auto --dist loadfile
+
+# Strict: a link or an anchor that leads nowhere ends it. Open .site/index.html
+docs: $(VENV)/.docs
+	$(BIN)/zensical build --strict --clean
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff format --check .
@@ -38,5 +42,9 @@ $(VENV)/.tests: $(VENV)/.product tests/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement tests/requirements.lock
 	touch $@
 
+$(VENV)/.docs: $(VENV)/.product docs/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement docs/requirements.lock
+	touch $@
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .site .cache

@@ -28,11 +28,11 @@ AXE = {"resultTypes": ["violations"], "rules": {"color-contrast-enhanced": {"ena
 PATIENCE_MS = 20_000
 
 
-def launch(playwright: Playwright) -> Browser:
-    """A headless Chromium; skips, or in CI fails, where none is installed."""
+def launch(playwright: Playwright, *more: str) -> Browser:
+    """A headless Chromium with these arguments and `more`; skips, or in CI fails, where none is installed."""
     path = shutil.which(CHROMIUM)
     require_peer(CHROMIUM, present=path is not None)
-    return playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+    return playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
 
 
 @dataclass(slots=True)

@@ -1,0 +1,80 @@
+"""docs/reference-generated.md is what the code says today, and says all of it."""
+
+from pathlib import Path
+
+import pytest
+
+from idp.settings import Organization, Settings
+from policies.assurance import LEVELS_BY_NAME
+from policies.catalogue import STANDARD
+from policies.forms import FORMS
+from tests import reference_tables
+from tests.reference_tables import PAGE, ROOT, addresses, commands, main, page, table
+
+TEXT = page()
+
+
+def test_the_committed_page_is_what_the_code_says_today() -> None:
+    """Where this fails: python -m tests.reference_tables."""
+    assert PAGE.read_text(encoding="utf-8") == TEXT
+
+
+def test_check_tells_a_stale_page_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stale = tmp_path / "page.md"
+    stale.write_text("old", encoding="utf-8")
+    monkeypatch.setattr(reference_tables, "PAGE", stale)
+    monkeypatch.setattr(reference_tables, "ROOT", tmp_path)
+    assert main(["--check"]) == 1
+    assert "page.md is stale" in capsys.readouterr().out
+    assert stale.read_text(encoding="utf-8") == "old"
+    assert main([]) == 0
+    assert main(["--check"]) == 0
+
+
+def test_every_command_with_every_option_and_an_explanation_is_there() -> None:
+    found = dict(commands())
+    assert {"demo", "serve", "policy test", "metadata own", "ledger verify"} <= set(found)
+    for name, command in found.items():
+        part = TEXT.partition(f"### ciconia {name}\n")[2].partition("\n#")[0]
+        for option in getattr(command, "params", ()):
+            if option.name != "help":
+                row = next(line for line in part.splitlines() if line.startswith("| `") and _names(option) in line)
+                assert row.split(" | ")[1].strip(), f"{name}: {option.name} has no help"
+
+
+def _names(option: object) -> str:
+    argument = getattr(option, "param_type_name", "") == "argument"
+    return str(getattr(option, "metavar", "") if argument else getattr(option, "opts", [""])[0])
+
+
+@pytest.mark.parametrize("name", sorted({*Settings.model_fields} - {"folder", "organization"}))
+def test_every_setting_is_there_and_explained(name: str) -> None:
+    (row,) = (line for line in TEXT.splitlines() if line.startswith(f"| `{name}` |") and line.count("|") == 4)
+    assert len(row.split("|")[2].strip()) > 20
+
+
+def test_every_key_of_the_organization_attribute_form_and_level_is_there() -> None:
+    forms = {name for kinds in FORMS.values() for name in kinds}
+    for name in (*Organization.model_fields, *STANDARD.attributes, *LEVELS_BY_NAME):
+        assert f"| `{name}` |" in TEXT
+    assert all(f"| `{name}" in TEXT for name in forms)
+
+
+def test_addresses_know_their_methods_and_roles() -> None:
+    found = addresses()
+    assert found["/authorize"] == ("GET, POST", {"city"})
+    assert found["/eidas/sso"] == ("GET, POST", {"node"})
+    assert found["/saml/acs"] == ("POST", {"city", "node"})
+    assert found["/log/checkpoint"] == ("GET", {"city", "node"})
+
+
+def test_every_file_with_addresses_was_read() -> None:
+    written = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "idp" / "endpoints").glob("*.py"))
+    assert all(f'"{address}"' in written or "." in address for address in addresses())
+    assert written.count("@routes.") >= len([one for one in addresses() if "." not in one or "well-known" in one])
+
+
+def test_a_bar_in_a_cell_does_not_end_it() -> None:
+    assert table(("a",), [("b|c",)]) == "| a |\n| --- |\n| b\\|c |\n"

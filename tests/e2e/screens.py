@@ -1,0 +1,119 @@
+"""The pictures of our pages in the documentation: which there are, and what each was taken of.
+
+`CICONIA_SCREENSHOTS=1 .venv/bin/python -m pytest tests/e2e/test_screens.py` takes them anew, with Chromium. Beside them
+stands what they were taken of, as a digest: a page that has changed since fails a test, without a browser.
+"""
+
+import base64
+import hashlib
+import struct
+import tomllib
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from idp.pages.languages import LANGUAGES
+from idp.pages.static import STATIC_FILES
+from tests.e2e.browser import THEMES, Theme
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+TAKEN = Path(__file__).with_name("screens.toml")
+WIDTH, HEIGHT = 680, 500
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+HEAD = "# What the pictures in docs/images were taken of: made by tests/e2e/test_screens.py with CICONIA_SCREENSHOTS=1.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """One picture: a page of the gallery in a language and a theme."""
+
+    name: str
+    page: str
+    language: str
+    theme: Theme
+
+    @property
+    def file(self) -> Path:
+        """The picture."""
+        return IMAGES / f"{self.name}-{self.language}-{self.theme}.png"
+
+    def digest(self, html: str) -> str:
+        """Of everything that a browser draws it from."""
+        parts = (html.encode(), *(each.content for each in STATIC_FILES), f"{WIDTH}x{HEIGHT} {self.theme}".encode())
+        return hashlib.sha256(b"".join(len(part).to_bytes(8) + part for part in parts)).hexdigest()
+
+
+SCREENS = (
+    *(Screen("picker", "picker-search", "en", theme) for theme in THEMES),
+    *(Screen("approval", "approval-arrived", language, theme) for language in LANGUAGES for theme in THEMES),
+    *(Screen("inform", "inform", "en", theme) for theme in THEMES[:1]),
+    *(Screen("error", "error-signature_invalid", "en", theme) for theme in THEMES),
+)
+
+
+def taken() -> Mapping[str, str]:
+    """What each picture was taken of: file name and digest."""
+    return {name: str(digest) for name, digest in tomllib.loads(TAKEN.read_text(encoding="utf-8")).items()}
+
+
+def note(digests: Mapping[str, str]) -> None:
+    """Write down what the pictures were taken of."""
+    TAKEN.write_text(
+        HEAD + "".join(f'"{name}" = "{digest}"\n' for name, digest in sorted(digests.items())), encoding="utf-8"
+    )
+
+
+def chunks(png: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """Kind and content of each chunk of a PNG (PNG §5.3). The check sums are a browser's own: not looked at."""
+    assert png.startswith(SIGNATURE)
+    found, at = [], len(SIGNATURE)
+    while at < len(png):
+        (length,) = struct.unpack_from(">I", png, at)
+        found.append((png[at + 4 : at + 8], png[at + 8 : at + 8 + length]))
+        at += length + 12
+    return tuple(found)
+
+
+# In a browser: each picture's own few colours, as few bits of each as it takes to have 256 of them, and an index a pixel
+INDEXED = """async png => {
+    const image = new Image();
+    image.src = 'data:image/png;base64,' + png;
+    await image.decode();
+    const canvas = new OffscreenCanvas(image.width, image.height), context = canvas.getContext('2d');
+    context.drawImage(image, 0, 0);
+    const pixels = context.getImageData(0, 0, image.width, image.height).data;
+    for (let step = 1; ; step *= 2) {
+        const colours = new Map(), indices = new Uint8Array(pixels.length / 4);
+        for (let i = 0; i < indices.length && colours.size <= 256; i++) {
+            const rounded = [0, 1, 2].map(c => Math.min(255, Math.round(pixels[4 * i + c] / step) * step));
+            const colour = rounded[0] << 16 | rounded[1] << 8 | rounded[2];
+            if (!colours.has(colour)) colours.set(colour, colours.size);
+            indices[i] = colours.get(colour);
+        }
+        if (colours.size > 256) continue;
+        let text = '';
+        for (const index of indices) text += String.fromCharCode(index);
+        return {width: image.width, height: image.height, colours: [...colours.keys()], indices: btoa(text)};
+    }
+}"""
+
+
+def smaller(page: Page, png: bytes) -> bytes:
+    """The same picture as a PNG with a palette, packed as well as zlib can: a third of what a browser writes."""
+    found = page.evaluate(INDEXED, base64.b64encode(png).decode())
+    width, height, colours = int(found["width"]), int(found["height"]), [int(one) for one in found["colours"]]
+    indices = base64.b64decode(found["indices"])
+    rows = b"".join(b"\0" + indices[row * width : (row + 1) * width] for row in range(height))
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
+        (b"PLTE", b"".join(colour.to_bytes(3) for colour in colours)),
+        (b"IDAT", zlib.compress(rows, 9)),
+        (b"IEND", b""),
+    )
+    return SIGNATURE + b"".join(
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in parts
+    )

@@ -1,0 +1,270 @@
+"""docs/reference-generated.md: the tables of the reference that the code can write itself.
+
+    python -m tests.reference_tables            write the page
+    python -m tests.reference_tables --check    only say whether it is stale; exit 1 if it is
+
+Commands and their options come from the command line, settings from their model and from the comments that `ciconia init`
+writes, attributes from the catalogue, levels from the table of assurance, addresses from the routers.
+"""
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import get_args
+
+import typer
+from pydantic_core import PydanticUndefined
+
+from idp.cli import app
+from idp.pages.static import STATIC_FILES
+from idp.settings import Organization, Settings
+from policies.assurance import LEVELS_BY_NAME, LevelOfAssurance
+from policies.catalogue import STANDARD
+from policies.forms import FORMS, form_title, parse_form
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "reference-generated.md"
+COMMENTS, ENDPOINTS = ROOT / "idp" / "cli", ROOT / "idp" / "endpoints"
+ROUTER = re.compile(r"^def router\(site: (\w+)", flags=re.MULTILINE)
+ROLES = {"CitySite": {"city"}, "NodeSite": {"node"}, "Site": {"city", "node"}}
+HEAD = """\
+# Reference, from the code
+
+Made by `python -m tests.reference_tables` from the code itself; a test fails where it is stale. What the words mean, and
+what else there is, stands in the [reference](reference.md).
+"""
+DASH = "\N{EN DASH}"
+SAMPLES = {"age_over": "age_over(N)", "resident_of": "resident_of(PLACE)"}
+OPEN = re.compile(r"^(?:# )?(\[?[a-z_]+\]?)(?: = .*)?$")
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [
+        HEAD,
+        "## Every command\n",
+        *_commands(),
+        "## Every setting\n",
+        *_settings(),
+        "## Every address\n",
+        *_addresses(),
+    ]
+    parts += [
+        "## Every attribute\n",
+        *_attributes(),
+        "## Every form\n",
+        *_forms(),
+        "## Every name of a level\n",
+        *_levels(),
+    ]
+    return "\n".join(parts)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown, and an empty line."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def code(text: object) -> str:
+    """As code; a dash where there is nothing."""
+    return f"`{text}`" if text not in ("", None) else DASH
+
+
+# -- the command line ----------------------------------------------------------------------------------------------------
+
+
+def commands() -> Iterator[tuple[str, object]]:
+    """Each command with its full name, in the order of the command line."""
+    for name, command in getattr(typer.main.get_command(app), "commands", {}).items():
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            yield name, command
+        else:
+            yield from ((f"{name} {one}", each) for one, each in inner.items())
+
+
+def _commands() -> Iterator[str]:
+    for name, command in commands():
+        about, _, rest = inspect.cleandoc(str(getattr(command, "help", ""))).partition("Example: ")
+        example, _, more = rest.partition("\n\n")
+        yield f"### ciconia {name}\n"
+        yield f"{about.strip()}\n"
+        if example:
+            yield f"```console\n$ {example.strip()}\n```\n"
+        if more:
+            yield f"{more.strip()}\n"
+        rows = [_parameter(one) for one in getattr(command, "params", ()) if getattr(one, "name", "") != "help"]
+        if rows:
+            yield table(("argument or option", "what", "default"), rows)
+
+
+def _parameter(one: object) -> tuple[str, str, str]:
+    argument = getattr(one, "param_type_name", "") == "argument"
+    metavar = str(getattr(one, "metavar", "") or "")
+    names = metavar if argument else ", ".join(getattr(one, "opts", ()))
+    choices = _choices(getattr(getattr(one, "type_descriptor", None), "annotation", None))
+    takes = "" if argument or getattr(one, "is_flag", False) else " " + (choices or metavar or "TEXT")
+    repeated = " ..." if getattr(one, "multiple", False) else ""
+    default = getattr(one, "default", None)
+    shown = getattr(one, "show_default", None)
+    said = shown if isinstance(shown, str) else default
+    required = "required" if getattr(one, "required", False) else DASH
+    plain = said is None or said == "" or callable(said) or isinstance(said, bool | list | tuple) or "UNSET" in str(said)
+    return code(f"{names}{takes}{repeated}"), str(getattr(one, "help", "") or ""), required if plain else code(said)
+
+
+def _choices(annotation: object) -> str:
+    """The words that an option takes, where it takes only some."""
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            return "/".join(str(choice.value) for choice in kind)
+    return ""
+
+
+# -- settings ------------------------------------------------------------------------------------------------------------
+
+
+def _settings() -> Iterator[str]:
+    said = _comments()
+    rows = []
+    for name, field in Settings.model_fields.items():
+        if name in {"folder", "organization"}:
+            continue
+        default = "required" if field.default is PydanticUndefined else code(_toml(field.default))
+        rows.append((code(name), said.get(name, DASH), default))
+    yield table(("setting", "as `ciconia init` explains it", "default"), rows)
+    organization = [
+        (code(name), "required" if field.is_required() else code(_toml(field.default)))
+        for name, field in Organization.model_fields.items()
+    ]
+    yield f"`[organization]`: {said.get('[organization]', '')}\n"
+    yield table(("key of `[organization]`", "default"), organization)
+
+
+def _toml(value: object) -> str:
+    """A default as a file would write it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case list():
+            return "[" + ", ".join(_toml(one) for one in value) + "]"
+        case str():
+            return f'"{value}"'
+        case _:
+            return str(value)
+
+
+def _comments() -> dict[str, str]:
+    """The comment above each setting of what `init` writes; for a setting that it does not write, of the model's source."""
+    found: dict[str, str] = {}
+    for name in ("init.toml", "init_city.toml", "init_node.toml"):
+        for key, comment in _above((COMMENTS / name).read_text(encoding="utf-8").splitlines(), OPEN):
+            found.setdefault(key, comment)
+    source = inspect.getsource(Settings).splitlines()
+    for key, comment in _above([line.strip() for line in source], re.compile(r"^([a-z_]+): .*$")):
+        found.setdefault(key, comment[0].upper() + comment[1:] + ("" if comment.endswith(".") else "."))
+    return found
+
+
+def _above(lines: Sequence[str], opens: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+    comment: list[str] = []
+    for line in lines:
+        match = opens.match(line)
+        if match and comment:
+            yield match[1], " ".join(comment).replace("Take away the `# `.", "").strip()
+            comment = []
+        elif line.startswith("# ") and not match:
+            comment.append(line.removeprefix("# "))
+        else:
+            comment = []
+
+
+# -- addresses -----------------------------------------------------------------------------------------------------------
+
+
+def addresses() -> dict[str, tuple[str, set[str]]]:
+    """Each address, its methods, and the roles that serve it."""
+    found: dict[str, tuple[str, set[str]]] = {}
+    for file in sorted(ENDPOINTS.glob("*.py")):
+        source = file.read_text(encoding="utf-8")
+        site = ROUTER.search(source)
+        for address, methods in _routes(source):
+            assert site, f"{file.name} has addresses and no router"
+            found.setdefault(address, (methods, set()))[1].update(ROLES[site[1]])
+    for static in STATIC_FILES:
+        found[static.path] = ("GET", ROLES["Site"])
+    return found
+
+
+def _routes(source: str) -> Iterator[tuple[str, str]]:
+    for one in ast.walk(ast.parse(source)):
+        if not isinstance(one, ast.Call) or not isinstance(one.func, ast.Attribute) or not one.args:
+            continue
+        where = one.args[0]
+        if one.func.attr in {"get", "post", "api_route"} and isinstance(one.func.value, ast.Name):
+            if one.func.value.id != "routes" or not isinstance(where, ast.Constant):
+                continue
+            named = [ast.literal_eval(keyword.value) for keyword in one.keywords if keyword.arg == "methods"]
+            yield str(where.value), ", ".join(named[0]) if named else one.func.attr.upper()
+
+
+def _addresses() -> Iterator[str]:
+    rows = [(code(address), methods, ", ".join(sorted(roles))) for address, (methods, roles) in sorted(addresses().items())]
+    yield table(("address", "methods", "role"), rows)
+    yield "`/saml/metadata` and `/eidas/metadata` (GET) are served beside these, where there is such metadata.\n"
+
+
+# -- attributes, forms, levels -------------------------------------------------------------------------------------------
+
+
+def _attributes() -> Iterator[str]:
+    rows = []
+    for name, one in STANDARD.attributes.items():
+        forms = ", ".join(code(form) for form in STANDARD.spellings(name))
+        saml = ", ".join(code(oid) + (f" ({part})" if part else "") for oid, part in one.saml.items()) or DASH
+        rows.append((code(name), one.title["en"], forms, code(one.claim), code(one.scope), code(_last(one.eidas)), saml))
+    yield table(("attribute", "title", "forms", "claim", "scope", "eIDAS", "SAML"), rows)
+
+
+def _last(uri: str) -> str:
+    return uri.rpartition("/")[2]
+
+
+def _forms() -> Iterator[str]:
+    known = {name: kind for kinds in FORMS.values() for name, kind in kinds.items()}
+    rows = []
+    for name, kind in known.items():
+        form = parse_form({"age": f"{name}(18)", "place": f"{name}(Storkhaven)", "": name}[kind.parameter])
+        assert form is not None
+        kinds = ", ".join(str(each) for each, forms in FORMS.items() if name in forms)
+        rows.append(
+            (code(SAMPLES.get(name, name)), form_title(form)["en"], kinds, ", ".join(map(code, kind.below)) or DASH)
+        )
+    yield table(("form", "what it says", "kinds", "says less than"), rows)
+
+
+def _levels() -> Iterator[str]:
+    rows = [(code(name), level.label) for name, level in LEVELS_BY_NAME.items()]
+    yield table(("name", "counts as"), rows)
+    yield f"Any other name counts as nothing. In their order: {', '.join(level.label for level in LevelOfAssurance)}.\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the page, or check it."""
+    text = page()
+    if "--check" not in arguments:
+        PAGE.write_text(text, encoding="utf-8")
+        return 0
+    if PAGE.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"{PAGE.relative_to(ROOT)} is stale: python -m tests.reference_tables")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
