@@ -18,9 +18,10 @@ from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector, service_provider_metadata
 from idp.broker import Broker
+from idp.citizen_receipts import CitizenReceipts
 from idp.configuration import load_configuration
 from idp.crossing import crossing_problems, known_peers, node_acs_url, node_entity_id, receiving_metadata
-from idp.endpoints import login, node, oidc, records
+from idp.endpoints import login, node, oidc, receipt, records
 from idp.endpoints.city import CitySite
 from idp.endpoints.edge import Edge
 from idp.endpoints.logins import Logins
@@ -33,12 +34,15 @@ from idp.pages.languages import choose_language
 from idp.pages.render import Pages
 from idp.pages.views import ErrorView
 from idp.published import Published
+from idp.receipts import Receipts
 from idp.record import Recorder
 from idp.responders.oidc import OpenIDProvider
+from idp.responders.oidc_receipt import PartyReceipts
 from idp.seal import Sealer
 from idp.settings import Settings, load_settings
 from idp.store.peers import RecordedCopies, StoredCopies
 from idp.store.store import open_store
+from idp.transparency.release_record import Releases
 from idp.transparency.sequencer import Sequencer
 from idp.watch import Watch
 from policies.errors import BrokerError, Misconfigured, NotFound, RequestRefused
@@ -121,22 +125,36 @@ class Application:
         settings, keys = self.settings, self.keys
         sealer = Sealer(tenant=settings.tenant, key=keys.sealing)
         broker = self._broker(configuration, connectors, sealer)
+        openid = OpenIDProvider(
+            issuer=settings.issuer,
+            tenant=settings.tenant,
+            parties=configuration.parties,
+            purposes=configuration.purposes,
+            vouched=broker.vouched,
+            catalogue=configuration.catalogue,
+            signers={"ES256": keys.es256, "RS256": keys.rs256},
+            sealer=sealer,
+            commits=self.store,
+            parked=self.store,
+            documentation=settings.documentation_url,
+        )
+        receipts = self._receipts(configuration)
         return CitySite(
             tenant=settings.tenant,
             issuer=settings.issuer,
             broker=broker,
-            openid=OpenIDProvider(
-                issuer=settings.issuer,
-                tenant=settings.tenant,
-                parties=configuration.parties,
-                purposes=configuration.purposes,
-                vouched=broker.vouched,
-                catalogue=configuration.catalogue,
-                signers={"ES256": keys.es256, "RS256": keys.rs256},
-                sealer=sealer,
-                commits=self.store,
-                parked=self.store,
+            openid=openid,
+            citizen_receipts=CitizenReceipts(
+                tenant=settings.tenant, sealer=sealer, parked=self.store, commits=self.store, receipts=receipts
             ),
+            party_receipts=PartyReceipts(
+                tenant=settings.tenant,
+                tokens=openid.tokens,
+                clients=openid.clients,
+                receipts=receipts,
+                commits=self.store,
+            ),
+            log_key=str(keys.ledger.verifier),
             logins=Logins(
                 tenant=settings.tenant, sealer=sealer, commits=self.store, parked=self.store, states=CityStates()
             ),
@@ -146,6 +164,19 @@ class Application:
             log=self.store,
             clock=clock,
             metadata={"/saml/metadata": Published(self._metadata, METADATA_LIFE), **receiving_metadata(settings, keys)},
+            documentation=settings.documentation_url,
+        )
+
+    def _receipts(self, configuration: Configuration) -> Receipts:
+        settings, ledger = self.settings, self.keys.ledger
+        return Receipts(
+            tenant=settings.tenant,
+            country=settings.country,
+            keys=ledger,
+            log=self.store,
+            records=Releases(engine=self.store.engine, tenant=settings.tenant, keys=ledger),
+            configuration=configuration,
+            checkpoint_seconds=settings.checkpoint_seconds,
         )
 
     def _node(self, configuration: Configuration, connectors: Connectors, clock: Callable[[], int]) -> NodeSite:
@@ -198,7 +229,7 @@ class Application:
 
     def _unforeseen(self, scope: Scope, reference: str) -> tuple[bytes, dict[str, str]]:
         accept = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"accept-language"), "")
-        view = ErrorView(choose_language((), accept), "internal", reference)
+        view = ErrorView(choose_language((), accept), "internal", reference, documentation=self.settings.documentation_url)
         text = self._pages.error(view).encode()
         return text, {"content-type": "text/html; charset=utf-8", **headers(view.kind)}
 
@@ -262,7 +293,7 @@ def _routes(site: CitySite | NodeSite) -> tuple[APIRouter, ...]:
     """The endpoints of each role."""
     match site:
         case CitySite():
-            return oidc.router(site), login.router(site)
+            return oidc.router(site), login.router(site), receipt.router(site)
         case NodeSite():
             return (node.router(site),)
 

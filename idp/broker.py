@@ -8,6 +8,7 @@ Relying party, purpose and identity provider are looked up again at each step: a
 permission.
 """
 
+import base64
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Protocol
@@ -21,7 +22,10 @@ from idp.login import (
     DECIDED_LIFE,
     GRANT,
     LOGIN_LIFE,
+    RECEIPT,
+    RECEIPT_LIFE,
     Asked,
+    CitizenReceipt,
     Decided,
     Grant,
     Refused,
@@ -36,7 +40,7 @@ from policies.attributes import Attribute
 from policies.authentication import AuthenticationRequest
 from policies.errors import NotFound, PeerUnavailable, ReleaseDenied, Replayed, RequestRefused
 from policies.load import Configuration
-from policies.parties import EntityId, IdentityProvider, ProviderId, RelyingParty, Tenant
+from policies.parties import ClientId, EntityId, IdentityProvider, ProviderId, PurposeId, RelyingParty, Tenant
 from policies.pseudonyms import pairwise_subject
 from policies.purposes import Purpose
 from policies.release import choose, decide
@@ -86,6 +90,16 @@ class Broker:
         self._decisions = decisions
         self._recorder = recorder
         self._pairwise_key = pairwise_key
+
+    @property
+    def parties(self) -> Mapping[ClientId, RelyingParty]:
+        """The relying parties as configured now."""
+        return self._configuration.parties
+
+    @property
+    def purposes(self) -> Mapping[PurposeId, Purpose]:
+        """The purposes as configured now."""
+        return self._configuration.purposes
 
     def begin(self, request: AuthenticationRequest, now: int) -> Requested:
         """A relying party's request was accepted: a login begins, and holds nothing about a person."""
@@ -223,6 +237,9 @@ class Broker:
             raise ReleaseDenied("a required attribute is denied, so nothing goes")
         # decisions.md 8: the same browser and choice get the same code, and nobody else can compute it
         handle = self._sealer.derive("code", decided.login.encode(), secret)
+        receipt = self._sealer.derive("receipt", decided.login.encode(), secret)
+        record = self._recorder.release(decided, decision, purpose, now)
+        held = CitizenReceipt(record.record.hex(), base64.b64encode(record.nonce("values")).decode())
         grant = Grant(
             client_id=party.client_id,
             redirect_uri=decided.request.redirect_uri,
@@ -235,11 +252,15 @@ class Broker:
             authenticated_at=decided.authenticated_at,
             attributes=decision.released,
             in_id_token=decided.request.in_id_token,
+            record=held.record,
+            values_nonce=held.values_nonce,
         )
-        parked = self._sealer.park("code", handle, GRANT.dump(grant), now + CODE_LIFE)
-        record = self._recorder.release(decided, decision, purpose, now)
-        self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, parked=(parked,), record=record))
-        return Released(decided.request, base64url(handle))
+        parked = (
+            self._sealer.park("code", handle, GRANT.dump(grant), now + CODE_LIFE),
+            self._sealer.park("receipt", receipt, RECEIPT.dump(held), now + RECEIPT_LIFE),
+        )
+        self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, parked=parked, record=record))
+        return Released(decided.request, base64url(handle), base64url(receipt))
 
     def _commit(self, decided: Decided, choice: Choice, secret: bytes, now: int, unit: Unit) -> None:
         """Complete the unit with the marks and the row of the decision, and commit it once."""

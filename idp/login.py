@@ -23,6 +23,7 @@ DECIDED_LIFE = 5 * 60
 ANSWER_LIFE = 60
 CODE_LIFE = 60
 ACCESS_TOKEN_LIFE = 5 * 60
+RECEIPT_LIFE = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ class Decided:
 class Grant:
     """What a code stands for, and then an access token: all that the relying party is given.
 
-    `in_id_token` names the attributes that travel in the id_token; all the others are for userinfo.
+    `in_id_token` names the attributes that travel in the id_token; all the others are for userinfo. `record` (hex) and
+    `values_nonce` (base64) are for its receipt: the nonce opens the commitment to the values, and is kept nowhere else.
     """
 
     client_id: ClientId
@@ -91,14 +93,25 @@ class Grant:
     authenticated_at: int
     attributes: tuple[Attribute, ...] = field(repr=False)
     in_id_token: tuple[AttributeName, ...]
+    record: str = ""
+    values_nonce: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CitizenReceipt:
+    """What the citizen's handle stands for, for a day: the record (hex), and the nonce of its values (base64)."""
+
+    record: str
+    values_nonce: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """Recorded, durable, and on its way: the code that the relying party redeems."""
+    """Recorded, durable, and on its way: the code that the relying party redeems, the handle of the citizen's receipt."""
 
     request: AuthenticationRequest
     code: str = field(repr=False)
+    receipt: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +126,7 @@ REQUESTED = Codec(Requested)
 ASKED = Codec(Asked)
 DECIDED = Codec(Decided)
 GRANT = Codec(Grant)
+RECEIPT = Codec(CitizenReceipt)
 
 
 class CityStates:

@@ -11,7 +11,7 @@ from policies.parties import Tenant
 class Mark:
     """A one-time thing that a unit takes: kind, the SHA-256 of what it is, and until when it must be remembered."""
 
-    kind: str  # "login", "response", "assertion", "code", "jti"
+    kind: str  # "login", "response", "assertion", "code", "receipt", "jti"
     digest: bytes
     end: int
 
@@ -20,7 +20,7 @@ class Mark:
 class ParkedRow:
     """A payload that lies sealed under a secret of its holder: `digest` is SHA-256(handle). See `idp.store.parked`."""
 
-    kind: str  # "request", "code", "access"
+    kind: str  # "request", "code", "access", "receipt"
     digest: bytes
     payload: bytes = field(repr=False)
     end: int
@@ -57,6 +57,10 @@ class RecordDraft:
     time: int
     subject: bytes | None
     openings: tuple[Opening, ...]
+
+    def nonce(self, compartment: str) -> bytes:
+        """The nonce of one opening. Raises `StopIteration` where the record has no such part."""
+        return next(opening.nonce for opening in self.openings if opening.compartment == compartment)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from idp.broker import Broker
+from idp.citizen_receipts import CitizenReceipts
 from idp.endpoints.logins import Logins
 from idp.endpoints.site import Site
 from idp.login import Asked, Requested
 from idp.pages.views import Text
 from idp.pages.wording import text_in
 from idp.responders.oidc import OpenIDProvider
+from idp.responders.oidc_receipt import PartyReceipts
 from policies.authentication import AuthenticationRequest
 from policies.catalogue import Catalogue
 
@@ -21,6 +23,8 @@ class CitySite(Site):
     openid: OpenIDProvider
     logins: Logins[Requested | Asked]
     catalogue: Catalogue
+    citizen_receipts: CitizenReceipts
+    party_receipts: PartyReceipts
 
     def service(self, asked: AuthenticationRequest, language: str) -> Text:
         """The title of the relying party."""

@@ -16,6 +16,7 @@ from idp.ending import Choice
 from idp.endpoints.city import CitySite
 from idp.endpoints.http import MAX_MESSAGE_BODY, check_navigation, check_same_origin, cookies, form, query
 from idp.endpoints.logins import LOGIN_ID, Cookie, after_decision, new_secret, secret_of
+from idp.endpoints.receipt import RECEIPT_PATH, receipt_cookie
 from idp.endpoints.site import page
 from idp.login import DECIDED, Asked, Decided, Refused, Released
 from idp.pages.views import ApprovalView, Ending, RefusedView
@@ -30,6 +31,7 @@ from policies.errors import (
     PeerUnavailable,
     Replayed,
     RequestRefused,
+    about,
 )
 
 SHARE = "share."
@@ -79,11 +81,13 @@ def _heard(site: CitySite, request: Request, inbound: Inbound, protocol: str) ->
     state = site.logins.state(cookies(request), login, now)
     if not isinstance(state, Asked):
         raise Replayed("not_asked", "a response to a login that has asked nobody")
-    if site.broker.provider(state.expectation.provider_id).protocol != protocol:
-        raise RequestRefused("a response at the address of another protocol than was asked in")
+    with about(state.expectation.provider_id):
+        if site.broker.provider(state.expectation.provider_id).protocol != protocol:
+            raise RequestRefused("a response at the address of another protocol than was asked in")
     language = site.language(request, state.request.ui_locales)
     try:
-        decided = site.broker.hear(state, inbound, language, now)
+        with about(state.request.client_id), about(state.expectation.provider_id, AssertionRejected, PeerUnavailable):
+            decided = site.broker.hear(state, inbound, language, now)
     except (AssertionRejected, PeerUnavailable) as error:
         return rejected(site, request, error, state.request)
     if decided.decision.blocked:
@@ -113,14 +117,18 @@ def _decided(site: CitySite, request: Request, login: str, fields: dict[str, str
         decided = DECIDED.load(sealed)
     except NotFound as error:
         raise Replayed("decided_shape", "a decision that another version sealed") from error
+    choice = _choice(fields)
     try:
-        ended = site.broker.decide(decided, _choice(fields), secret, now)
+        with about(decided.request.client_id), about(decided.provider_id, PeerUnavailable):
+            ended = site.broker.decide(decided, choice, secret, now)
     except PeerUnavailable as error:
         return rejected(site, request, error, decided.request)
     language = site.language(request, decided.request.ui_locales)
     kept = after_decision(decided.login, secret)
     if isinstance(ended, Released):
-        return site.answer(site.openid.respond(ended), site.service(decided.request, language), language, kept)
+        service = site.service(decided.request, language)
+        kept.append(receipt_cookie(ended.receipt))
+        return site.answer(site.openid.respond(ended), service, language, kept, receipt=RECEIPT_PATH)
     ending = Ending.REFUSED if fields.get("choice") == "refuse" else Ending.CANCELLED
     return _refused(site, ended, ending, language, kept)
 
@@ -129,7 +137,8 @@ def _cancelled(site: CitySite, request: Request, login: str) -> Response:
     """Back to the service from the picker."""
     now = site.clock()
     state = site.logins.state(cookies(request), login, now)
-    ended = site.broker.cancel(state, now)
+    with about(state.request.client_id):
+        ended = site.broker.cancel(state, now)
     language = site.language(request, state.request.ui_locales)
     return _refused(site, ended, Ending.CANCELLED, language, after_decision(state.login, None))
 
@@ -163,6 +172,7 @@ def _question(site: CitySite, decided: Decided, sealed: str, language: str) -> A
         items=wording.items(decided.decision, purpose, site.catalogue),
         kept=wording.kept(decided.decision, site.catalogue),
         arrived=wording.titles(_stays(site, decided), site.catalogue),
+        receipt=RECEIPT_PATH,
     )
 
 

@@ -88,7 +88,6 @@ def _begin(site: NodeSite, request: Request, inbound: Inbound) -> Response:
     asked = site.proxy.receive(inbound, now)
     language = site.language(request)
     if isinstance(asked, Declined):
-        asked.error.peer = asked.node.node_id
         return _error(site, request, asked.error, asked.answer, asked.node, language)
     try:
         with about(asked.node_id):

@@ -19,7 +19,7 @@ from idp.login import Asked, Requested
 from idp.pages.search import matches
 from idp.pages.views import CountryChoice, ErrorView, PickerView, Towards
 from policies.authentication import AuthenticationRequest
-from policies.errors import AssertionRejected, PeerUnavailable, RequestRefused
+from policies.errors import AssertionRejected, PeerUnavailable, RequestRefused, about
 from policies.parties import IdentityProvider, ProviderId
 
 REMEMBERED = "__Host-country"
@@ -45,9 +45,9 @@ def router(site: CitySite) -> APIRouter:
         state = site.logins.state(cookies(request), login, now)
         remember = asked.get("remember", "")
         forgotten = [Cookie(REMEMBERED, "", 0, "Lax")] if remember == "no" else []
-        return _picker(
-            site, request, state, now, forgotten, sought=asked.get("q", "").strip(), remembering=remember == "yes"
-        )
+        sought = asked.get("q", "").strip()
+        with about(state.request.client_id):
+            return _picker(site, request, state, now, forgotten, sought=sought, remembering=remember == "yes")
 
     @routes.get("/login/{login}/at/{provider}")
     def at(request: Request, login: str, provider: str) -> Response:
@@ -86,8 +86,9 @@ def _off(
     """Off to the country, or a page that says why not. `crowded` are the removals that make room for the login."""
     language = site.language(request, state.request.ui_locales)
     try:
-        _check_answers(site, state.request, provider, now)
-        outbound, asked = site.broker.ask(state, provider, now)
+        with about(state.request.client_id), about(provider, AssertionRejected, PeerUnavailable):
+            _check_answers(site, state.request, provider, now)
+            outbound, asked = site.broker.ask(state, provider, now)
     except AssertionRejected as error:
         return rejected(site, request, error, state.request)
     except PeerUnavailable as error:
@@ -115,7 +116,7 @@ def _away(
     reference = secrets.token_hex(REFERENCE_BYTES)
     log_error(request, error, reference)
     language = site.language(request, state.request.ui_locales)
-    view = ErrorView(language, error.code, reference, again=_address(state))
+    view = ErrorView(language, error.code, reference, again=_address(state), documentation=site.documentation)
     return page(site.pages.error(view), view.kind, kept, status=status_of(error))
 
 

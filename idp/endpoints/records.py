@@ -1,13 +1,20 @@
 """What the public may see of the ledger, our SAML metadata, and the style sheet: the same for every role."""
 
+import re
 from collections.abc import Callable
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
+from idp.endpoints.http import query
 from idp.endpoints.site import Site
 from idp.pages.static import STATIC_FILES, StaticFile
-from policies.errors import NotFound
+from idp.receipts import placed_in
+from policies.errors import NotFound, RequestRefused
+
+LEAF = re.compile(r"[0-9a-f]{64}")
+# A checkpoint comes every ten seconds
+RETRY_AFTER = "10"
 
 
 def router(site: Site) -> APIRouter:
@@ -20,6 +27,23 @@ def router(site: Site) -> APIRouter:
         if newest is None:
             raise NotFound("no checkpoint yet")
         return PlainTextResponse(newest.note, headers={"Cache-Control": "no-cache"})
+
+    @routes.get("/log/vkey")
+    def key() -> Response:
+        named = {"Content-Disposition": 'attachment; filename="log.vkey"', "Cache-Control": "no-cache"}
+        return PlainTextResponse(f"{site.log_key}\n", headers=named)
+
+    @routes.get("/log/proof")
+    def proof(request: Request) -> Response:
+        asked = query(request)
+        if set(asked) != {"leaf"} or not LEAF.fullmatch(asked["leaf"]):
+            raise RequestRefused("a proof is asked for by the 64 hex digits of a leaf's hash")
+        placed = placed_in(site.log, site.tenant, bytes.fromhex(asked["leaf"]))
+        if placed is None:
+            # Not sequenced yet, or of no leaf of ours: nobody can tell the two apart
+            later = {"Retry-After": RETRY_AFTER, "Cache-Control": "no-store"}
+            return PlainTextResponse("No checkpoint covers such a leaf yet.\n", 404, headers=later)
+        return PlainTextResponse(placed.text, headers={"Cache-Control": "no-cache"})
 
     for path, metadata in site.metadata.items():
         routes.add_api_route(path, _metadata(site, metadata))

@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import structlog
@@ -48,6 +48,10 @@ class Site:
     clock: Callable[[], int]
     # our signed SAML metadata by path, made for the moment
     metadata: Mapping[str, Callable[[int], bytes]]
+    # the public key of the release log, as auditors read it
+    log_key: str = field(kw_only=True)
+    # where the codes of errors are explained; "" where the operator names no such page
+    documentation: str = field(default="", kw_only=True)
 
     def language(self, request: Request, wished: Sequence[str] = ()) -> str:
         """The reader's language: what who sent them here passed on, else what the browser says."""
@@ -64,12 +68,17 @@ class Site:
         language: str,
         kept: Iterable[Cookie],
         towards: Towards = Towards.SERVICE,
+        *,
+        receipt: str = "",
     ) -> Response:
-        """The answer to who asked: a page of 200 that goes on by itself and has a link (decisions.md 7)."""
+        """The answer to who asked: a page of 200 that goes on by itself and has a link (decisions.md 7).
+
+        `receipt` is our path of the citizen's receipt, "" where they have none.
+        """
         if isinstance(outbound, Post):
-            view = PostView(language, towards, service, outbound.url, outbound.fields)
+            view = PostView(language, towards, service, outbound.url, outbound.fields, receipt)
             return page(self.pages.post(view), view.kind, kept)
-        leaving = LeavingView(language, service, outbound.url)
+        leaving = LeavingView(language, service, outbound.url, receipt)
         return page(self.pages.leaving(leaving), leaving.kind, kept)
 
     def send(
@@ -102,7 +111,16 @@ class Site:
         log_error(request, error, reference)
         target, fields = (back.url, back.fields if isinstance(back, Post) else ()) if back else ("", ())
         tag = language or self.language(request)
-        view = ErrorView(tag, known_code(error.code), reference, target, service, fields, towards)
+        view = ErrorView(
+            tag,
+            known_code(error.code),
+            reference,
+            target,
+            service,
+            fields,
+            towards,
+            documentation=self.documentation,
+        )
         response = page(self.pages.error(view), view.kind, (), status=status_of(error))
         if isinstance(error, StoreUnavailable):
             response.headers["Retry-After"] = RETRY_AFTER
@@ -135,8 +153,17 @@ def status_of(error: BrokerError) -> int:
 
 
 def log_error(request: Request, error: BrokerError, reference: str) -> None:
-    """One line: path without query, code, check and detail, none of which holds a value."""
+    """One line: path without query, code, check, whom it is about, and detail, none of which holds a value."""
     log = structlog.get_logger()
     level = logging.ERROR if status_of(error) >= 500 else logging.WARNING  # noqa: PLR2004 - RFC 9110 §15.6
     check = error.check if isinstance(error, AssertionRejected | PeerRequestRefused) else None
-    log.log(level, "refused", path=request.url.path, code=error.code, check=check, detail=error.detail, reference=reference)
+    log.log(
+        level,
+        "refused",
+        path=request.url.path,
+        code=error.code,
+        check=check,
+        peer=error.peer or None,
+        detail=error.detail,
+        reference=reference,
+    )

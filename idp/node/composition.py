@@ -63,6 +63,8 @@ def node_site(
         log=store,
         clock=clock,
         metadata={**metadata, "/eidas/metadata": Published(ours, METADATA_LIFE)},
+        log_key=str(keys.ledger.verifier),
+        documentation=settings.documentation_url,
         broker=NodeBroker(
             tenant=settings.tenant,
             country=settings.country,

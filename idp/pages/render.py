@@ -17,12 +17,13 @@ from idp.pages.views import (
     LeavingView,
     PickerView,
     PostView,
+    ReceiptView,
     RefusedView,
     Towards,
 )
 from idp.pages.wording import MOVES, Wording, known_code
 
-_PAGES = ("picker", "approval", "inform", "onward", "error")
+_PAGES = ("picker", "approval", "inform", "onward", "receipt", "error")
 
 
 class Pages:
@@ -116,6 +117,7 @@ class Pages:
             sentence=language.say("leaving.text", service=service),
             onward=language.say("leaving.link", service=service),
             target=view.target,
+            receipt=view.receipt,
         )
 
     def post(self, view: PostView) -> str:
@@ -129,7 +131,17 @@ class Pages:
             onward=language.say("post.button"),
             target=view.target,
             fields=view.fields,
+            receipt=view.receipt,
         )
+
+    def receipt(self, view: ReceiptView) -> str:
+        """What was passed on with the last approval in this browser, and its receipt to take along."""
+        language = self._languages[view.language]
+        if view.shown:
+            for path in (view.forget, view.shown.file, view.shown.key, view.shown.kantara or view.shown.file):
+                _own(path)
+        title = language.say("receipt.title" if view.shown else "receipt.none_title")
+        return self._page("receipt", language, title=title, view=view, shown=view.shown)
 
     def error(self, view: ErrorView) -> str:
         """What happened, whose move it is, and a reference."""
@@ -139,6 +151,8 @@ class Pages:
             _elsewhere(view.back)
         if view.again:
             _own(view.again)
+        if view.documentation:
+            _elsewhere(view.documentation)
         named = view.service.text if view.service else ""
         return self._page(
             "error",
@@ -152,11 +166,12 @@ class Pages:
             view=view,
             code=code,
             move=MOVES[code],
+            explained=f"{view.documentation}#{code}" if view.documentation else "",
         )
 
     def _onward(self, language: Language, **parts: object) -> str:
         """On, by link and refresh or by a posted form, to an address that the caller has looked at."""
-        defaults = {"fields": (), "at_once": True, "missing": (), "action": "", "script": SUBMIT_SCRIPT}
+        defaults = {"fields": (), "at_once": True, "missing": (), "action": "", "receipt": "", "script": SUBMIT_SCRIPT}
         return self._page("onward", language, **defaults | parts)
 
     def _page(self, name: str, language: Language, **parts: object) -> str:

@@ -106,6 +106,7 @@ class ApprovalView:
 
     The form's fields: `login`, `decided`, `choice` (`approve`, `refuse` or `cancel`) and `share.NAME` for each optional
     attribute that was ticked. `arrived` names what another country's node sent to this one and what stays here.
+    `receipt` is the path of the receipt that an approval leaves, empty where there is none.
     """
 
     language: str
@@ -122,6 +123,7 @@ class ApprovalView:
     items: tuple[Item, ...]
     kept: tuple[Kept, ...]
     arrived: tuple[Text, ...] = ()
+    receipt: str = ""
 
     @property
     def kind(self) -> Kind:
@@ -238,11 +240,15 @@ class RefusedView:
 
 @dataclass(frozen=True, slots=True)
 class LeavingView:
-    """Approved and recorded: on to the relying party's verified address `target`, with the answer in its query."""
+    """Approved and recorded: on to the relying party's verified address `target`, with the answer in its query.
+
+    `receipt` is the path of the citizen's receipt, empty where there is none.
+    """
 
     language: str
     service: Text
     target: str = field(repr=False)
+    receipt: str = ""
 
     @property
     def kind(self) -> Kind:
@@ -252,13 +258,17 @@ class LeavingView:
 
 @dataclass(frozen=True, slots=True)
 class PostView:
-    """A protocol message that the browser posts to `target`: a verified address, never one that a request named."""
+    """A protocol message that the browser posts to `target`: a verified address, never one that a request named.
+
+    `receipt` is the path of the citizen's receipt, empty where there is none.
+    """
 
     language: str
     towards: Towards
     name: Text
     target: str
     fields: tuple[tuple[str, str], ...] = field(repr=False)
+    receipt: str = ""
 
     @property
     def kind(self) -> Kind:
@@ -267,12 +277,47 @@ class PostView:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiptShown:
+    """What a receipt says, in words. `leaf` is the hash of its leaf (hex); `proved` where the file has the leaf's place.
+
+    `file`, `key` and `kantara` are paths of ours: the receipt, the log's key, the Kantara form ("" where there is none).
+    """
+
+    service: Text
+    purpose: Text
+    basis: Basis
+    when: str
+    went: tuple[Text, ...]
+    kept: tuple[Kept, ...]
+    leaf: str
+    proved: bool
+    file: str
+    key: str
+    kantara: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptView:
+    """The citizen's receipt, None where this browser holds none. `forget` is the path that a form posts to."""
+
+    language: str
+    shown: ReceiptShown | None
+    forget: str
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of this page."""
+        return Kind.FORM if self.shown else Kind.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorView:
     """What went wrong: a code of `policies.errors` or of `idp.pages.wording.MOVES`, and the reference in our log.
 
     `back` is a verified address of the service with its answer, empty where there is none that is safe; with `fields` the
     answer is posted there. `towards` another country's node, `service` is that country's name. `again` is a path of ours
-    where the citizen can choose another country, while the login lives.
+    where the citizen can choose another country, while the login lives. `documentation` is the address of the page that
+    explains the codes, empty where the operator names none.
     """
 
     language: str
@@ -283,6 +328,7 @@ class ErrorView:
     fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     towards: Towards = Towards.SERVICE
     again: str = ""
+    documentation: str = ""
 
     @property
     def kind(self) -> Kind:

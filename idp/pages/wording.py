@@ -5,13 +5,14 @@ Values pass through here on their way to the page, and nowhere else.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from idp.pages.languages import ENGLISH, Language
 from idp.pages.views import Item, Kept, Text
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
 from policies.catalogue import Catalogue
-from policies.forms import Kind
+from policies.forms import Kind, parse_form
 from policies.parties import Translated
 from policies.purposes import Purpose
 from policies.release import Decision, Reason, Ruling
@@ -136,6 +137,26 @@ class Wording:
         """One attribute that does not go, with the reason as a sentence."""
         reason = self.language.say(f"reason.{ruling.reason}")
         return Kept(title=self._title(catalogue, ruling.name), reason=reason, name=ruling.name, code=ruling.reason.value)
+
+    def sent(self, names: Iterable[tuple[str, str]], catalogue: Catalogue) -> tuple[Text, ...]:
+        """What went, by name and form: "Family name", "You are 18 or older"."""
+        found: list[Text] = []
+        for name, text in names:
+            form, title = parse_form(text), self._title(catalogue, AttributeName(name))
+            found.append(title if form in (None, EXACT) else self._form_title(form, title))
+        return tuple(found)
+
+    def withheld(self, pairs: Iterable[tuple[str, str]], catalogue: Catalogue) -> tuple[Kept, ...]:
+        """What did not go, by name and reason."""
+        return tuple(
+            Kept(self._title(catalogue, AttributeName(name)), self.language.say(f"reason.{reason}"), name, reason)
+            for name, reason in pairs
+        )
+
+    def moment(self, seconds: int) -> str:
+        """A moment (seconds since the epoch): the date as readers write it, and the time in UTC."""
+        moment = datetime.fromtimestamp(seconds, UTC)
+        return f"{self.language.date(moment.date().isoformat())}, {moment:%H:%M} UTC"
 
     def value(self, attribute: Attribute, catalogue: Catalogue) -> tuple[str, ...]:
         """The value in lines, as a reader of this language writes it."""

@@ -6,6 +6,7 @@
 | `oidc_claims.py` | the `claims` parameter, and attributes as claims |
 | `oidc_client.py` | who calls the token endpoint |
 | `oidc_token.py` | code to tokens, token to userinfo |
+| `oidc_receipt.py` | token to receipt, once |
 | `oidc_metadata.py` | discovery and JWKS |
 | `direct.py` | the shape of answers that do not go through the browser |
 
@@ -14,13 +15,15 @@ No HTTP here: `idp.endpoints.oidc` brings parameters and headers and takes answe
 
 import urllib.parse
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from connectors.connector import Inbound, Outbound, Post, Redirect
+from connectors.formats.claims import Json
 from connectors.signatures.jws import SIGNING_ALGORITHMS
 from connectors.signatures.signer import Signer
 from idp.login import Released
 from idp.ports import Commits, Parked
-from idp.responders.direct import JsonAnswer
+from idp.responders.direct import JsonAnswer, error_uri, explained
 from idp.responders.oidc_client import Clients
 from idp.responders.oidc_metadata import discovery, jwks
 from idp.responders.oidc_request import FORM_POST, addressed, judged
@@ -43,12 +46,24 @@ SENTENCES = {
     "unmet_authentication_requirements": "The citizen signed in below the level that was asked for.",
     "unauthorized_client": "The client or its purpose is registered no more.",
 }
+SERVER_ERROR = "The sign-in ended on our side."
 # A provider's keys change by a decision of days; an hour is what a relying party may be behind
 PUBLIC = {"Cache-Control": "public, max-age=3600"}
 
 
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """An authentication request that is refused, and the error that goes to the verified redirect address."""
+
+    error: RequestRefused
+    answer: Outbound
+
+
 class OpenIDProvider:
-    """One tenant's OpenID provider, made at start. Raises `Misconfigured` with everything that can never work."""
+    """One tenant's OpenID provider, made at start. Raises `Misconfigured` with everything that can never work.
+
+    `documentation` is the page that explains our error codes, "" where the operator names none.
+    """
 
     def __init__(
         self,
@@ -63,6 +78,7 @@ class OpenIDProvider:
         sealer: Sealer,
         commits: Commits,
         parked: Parked,
+        documentation: str = "",
     ) -> None:
         problems = [problem for party in parties.values() for problem in _problems(party, signers)]
         if not signers or not set(signers) <= set(SIGNING_ALGORITHMS):
@@ -70,25 +86,27 @@ class OpenIDProvider:
         if problems:
             raise Misconfigured(tuple(problems))
         self._issuer = issuer
+        self._documentation = documentation
         self._parties = parties
         self._purposes = purposes
         self._catalogue = catalogue
         self._signers = signers
-        self._tokens = Tokens(
+        self.clients = Clients(issuer=issuer, parties=parties)
+        self.tokens = Tokens(
             issuer=issuer,
             tenant=tenant,
             parties=parties,
             purposes=purposes,
             vouched=vouched,
             catalogue=catalogue,
-            clients=Clients(issuer=issuer, parties=parties),
+            clients=self.clients,
             signers=signers,
             sealer=sealer,
             commits=commits,
             parked=parked,
         )
 
-    def receive(self, inbound: Inbound) -> AuthenticationRequest | Outbound:
+    def receive(self, inbound: Inbound) -> AuthenticationRequest | Declined:
         """Judge an authentication request: the request, or the error that goes back to the verified redirect address.
 
         Raises `RequestRefused` (for a page of ours) where client or redirect address are not registered.
@@ -97,8 +115,9 @@ class OpenIDProvider:
         try:
             return judged(inbound, address, self._purposes, self._catalogue)
         except RequestRefused as error:
-            answer = (("error", error.oauth), ("error_description", error.detail))
-            return self._answer(address.redirect_uri, address.response_mode, address.state, answer)
+            error.peer = address.party.client_id
+            answer = self._error(error.oauth, error.detail)
+            return Declined(error, self._answer(address.redirect_uri, address.response_mode, address.state, answer))
 
     def respond(self, released: Released) -> Outbound:
         """The code, on its way (Core §3.1.2.5, RFC 9207)."""
@@ -108,24 +127,32 @@ class OpenIDProvider:
     def refuse(self, request: AuthenticationRequest, error: str) -> Outbound:
         """An error of RFC 6749 §4.1.2.1 for a request that was accepted before; one without a sentence is server_error."""
         code = error if error in SENTENCES else "server_error"
-        answer = (("error", code), ("error_description", SENTENCES.get(code, "The sign-in ended on our side.")))
+        answer = self._error(code, SENTENCES.get(code, SERVER_ERROR))
         return self._answer(request.redirect_uri, request.response_mode, request.state, answer)
 
     def token(self, parameters: Mapping[str, str], authorization: str, now: int) -> JsonAnswer:
         """The token endpoint: the parameters of the form, and the Authorization header or ""."""
-        return self._tokens.token(parameters, authorization, now)
+        return explained(self.tokens.token(parameters, authorization, now), self._documentation)
 
     def userinfo(self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int) -> JsonAnswer:
         """Userinfo, by GET or POST: the Authorization header or "", the address's parameters and the form's."""
-        return self._tokens.userinfo(authorization, query, form, now)
+        return explained(self.tokens.userinfo(authorization, query, form, now), self._documentation)
 
     def discovery(self) -> JsonAnswer:
         """The document at `/.well-known/openid-configuration`."""
-        return JsonAnswer(200, PUBLIC, discovery(self._issuer, self._signers, self._purposes, self._catalogue))
+        return JsonAnswer(200, PUBLIC, self._discovered())
 
     def jwks(self) -> JsonAnswer:
         """The document at `/jwks`."""
         return JsonAnswer(200, PUBLIC, jwks(self._signers))
+
+    def _discovered(self) -> Mapping[str, Json]:
+        return discovery(self._issuer, self._signers, self._purposes, self._catalogue, self._documentation)
+
+    def _error(self, code: str, sentence: str) -> tuple[tuple[str, str], ...]:
+        """RFC 6749 §4.1.2.1. Only an answer to a verified redirect address is made of it."""
+        uri = (("error_uri", error_uri(self._documentation, code)),) if self._documentation else ()
+        return (("error", code), ("error_description", sentence), *uri)
 
     def _answer(self, redirect_uri: str, mode: str, state: str, answer: tuple[tuple[str, str], ...]) -> Outbound:
         fields = (*answer, *((("state", state),) if state else ()), ("iss", self._issuer))

@@ -20,7 +20,7 @@ from idp.responders.oidc_claims import wire_claims
 from idp.responders.oidc_client import Authenticated, Clients
 from idp.seal import Sealer
 from policies.catalogue import Catalogue
-from policies.errors import Conflict, NotFound, RequestRefused, StoreUnavailable
+from policies.errors import Conflict, NotFound, RequestRefused, StoreUnavailable, about
 from policies.parties import ClientId, ProviderId, PurposeId, RelyingParty, Tenant
 from policies.purposes import Purpose
 
@@ -79,12 +79,12 @@ class Tokens:
     def userinfo(self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int) -> JsonAnswer:
         """What was released, for a bearer of an access token in the header or, by POST, in the form (RFC 6750 §2)."""
         try:
-            token = _bearer(authorization, query, form)
+            token = bearer(authorization, query, form)
             if not token:
                 # RFC 6750 §3.1: who brought no token learns only how to bring one
                 body: dict[str, Json] = {}
                 return JsonAnswer(401, {"WWW-Authenticate": self._challenge("Bearer")}, body, "no access token")
-            grant = self._granted(token, now)
+            grant = self.granted(token, now)
         except RequestRefused as error:
             challenge = f'{self._challenge("Bearer")}, error="{error.oauth}", error_description="{error.detail}"'
             return oauth_error(error, challenge=challenge)
@@ -96,15 +96,16 @@ class Tokens:
             raise RequestRefused("The request is too long.", status=413)
         given = {name: value for name, value in parameters.items() if value}
         caller = self._clients.authenticate(given, authorization, now)
-        # 2. the grant; a client assertion is spent whether it is given or not
-        try:
-            handle, grant = self._redeemable(given, caller, now)
-        except RequestRefused:
-            self._spend(caller)
-            raise
-        # 3. one unit, durable
-        access = self._access(handle)
-        self._redeem(caller, grant, handle, access, now)
+        with about(caller.party.client_id):
+            # 2. the grant; a client assertion is spent whether it is given or not
+            try:
+                handle, grant = self._redeemable(given, caller, now)
+            except RequestRefused:
+                self._spend(caller)
+                raise
+            # 3. one unit, durable
+            access = self._access(handle)
+            self._redeem(caller, grant, handle, access, now)
         # 4. sign, and answer
         access_token = base64url(access)
         return {
@@ -126,7 +127,7 @@ class Tokens:
             raise RequestRefused("grant_type is not authorization_code.", oauth="unsupported_grant_type")
         if "code" not in given:
             raise RequestRefused("code is absent.")
-        handle = _handle(given["code"])
+        handle = handle_of(given["code"])
         if handle is None:
             raise _no_grant(USED)
         try:
@@ -185,8 +186,9 @@ class Tokens:
     def _access(self, handle: bytes) -> bytes:
         return self._sealer.derive("access", handle)
 
-    def _granted(self, token: str, now: int) -> Grant:
-        handle = _handle(token)
+    def granted(self, token: str, now: int) -> Grant:
+        """What a live access token stands for. Raises `RequestRefused` (401 `invalid_token`)."""
+        handle = handle_of(token)
         if handle is None:
             raise _no_token()
         try:
@@ -195,7 +197,8 @@ class Tokens:
         except NotFound:
             raise _no_token() from None
         if not self._registered(grant, now):
-            raise _no_token()
+            with about(grant.client_id):
+                raise _no_token()
         return grant
 
     def _registered(self, grant: Grant, now: int) -> bool:
@@ -227,11 +230,16 @@ class Tokens:
             claims["nonce"] = grant.nonce
         return sign(claims, self._signers[party.id_token_alg], alg=party.id_token_alg, typ="JWT")
 
+    @property
+    def challenge(self) -> str:
+        """The value of WWW-Authenticate for whoever brings no access token, or one that does not do (RFC 6750 §3)."""
+        return self._challenge("Bearer")
+
     def _challenge(self, scheme: str) -> str:
         return f'{scheme} realm="{self._issuer}"'
 
 
-def _handle(text: str) -> bytes | None:
+def handle_of(text: str) -> bytes | None:
     """The handle that a code or token spells; None where it is none of ours."""
     try:
         handle = from_base64url(text)
@@ -247,7 +255,7 @@ def _proves(verifier: str, challenge: str) -> bool:
     return hmac.compare_digest(base64url(hashlib.sha256(verifier.encode("ascii")).digest()), challenge)
 
 
-def _bearer(authorization: str, query: Mapping[str, str], form: Mapping[str, str]) -> str:
+def bearer(authorization: str, query: Mapping[str, str], form: Mapping[str, str]) -> str:
     """The access token, brought in one way. In an address it would lie in logs and histories (RFC 9700 §4.3.2)."""
     if "access_token" in query:
         raise RequestRefused("An access token does not belong into the address.")

@@ -1,5 +1,6 @@
 """The steps of a login without HTTP, over the store in memory: their order, their marks, and races between them."""
 
+import base64
 import threading
 import zlib
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from idp.ending import SKEW, Choice
-from idp.login import ANSWER_LIFE, CODE_LIFE, DECIDED, DECIDED_LIFE, LOGIN_LIFE, Refused, Released
+from idp.login import ANSWER_LIFE, CODE_LIFE, DECIDED, DECIDED_LIFE, LOGIN_LIFE, RECEIPT_LIFE, Refused, Released
 from idp.ports import DecisionRow
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
@@ -138,9 +139,10 @@ def test_an_approval_is_one_unit_with_marks_record_answer_and_grant(house: House
     assert (unit.record.kind, unit.record.subject) == ("release", decided.subject)
     assert unit.decision is not None
     assert unit.decision.end == NOW + ANSWER_LIFE
-    (row,) = unit.parked
-    assert (row.kind, row.end) == ("code", NOW + CODE_LIFE)
+    assert {(row.kind, row.end) for row in unit.parked} == {("code", NOW + CODE_LIFE), ("receipt", NOW + RECEIPT_LIFE)}
     grant = house.grant(released)
+    assert grant.record == unit.record.record.hex()
+    assert base64.b64decode(grant.values_nonce) == unit.record.nonce("values")
     assert [attribute.name for attribute in grant.attributes] == [ADDRESS, BIRTHDATE, EMAIL]
     assert (grant.sub, grant.loa, grant.code_challenge) == (decided.sub, LevelOfAssurance.HIGH, "c" * 43)
 

@@ -20,7 +20,7 @@ def _ending(visitor: Visitor, choice: str, **changes: str | None) -> Answer:
 def test_by_query_the_page_goes_on_by_refresh_and_has_the_same_link(visitor: Visitor, stage: Stage, choice: str) -> None:
     ended = _ending(visitor, choice)
     (refresh,) = ended.found("//meta[@http-equiv='refresh']/@content")
-    (link,) = ended.found("//main//a/@href")
+    (link,) = ended.found("//main//a[@class='button']/@href")
     assert unescape(refresh) == f"0; url={link}"
     assert link.startswith(f"{stage.city_base}/parking/callback?")
     expected = {"code"} if choice == "approve" else {"error", "error_description"}

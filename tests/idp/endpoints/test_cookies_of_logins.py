@@ -9,6 +9,7 @@ import pytest
 
 from connectors.signatures.jws import base64url
 from idp.endpoints.logins import STATE, STRICT
+from idp.endpoints.receipt import COOKIE
 from idp.login import LOGIN_LIFE, REQUESTED, Requested
 from idp.seal import LoginId, Sealer
 from policies.parties import Tenant
@@ -53,7 +54,7 @@ def test_the_strict_cookie_lives_five_minutes_and_a_minute_past_the_decision(vis
     login = question.fields["login"]
     assert (strict.name, strict.attributes) == (STRICT + login, _attributes(300, "Strict"))
     after = visitor.decides(question).cookies
-    assert set(after) == {STATE + login, STRICT + login}
+    assert set(after) == {STATE + login, STRICT + login, COOKIE}
     assert (after[STATE + login].value, after[STATE + login].attributes["max-age"]) == ("", "0")
     assert (after[STRICT + login].value, after[STRICT + login].attributes["max-age"]) == (strict.value, "60")
 

@@ -40,7 +40,7 @@ def test_an_approval_writes_one_unit_and_gives_a_code(visitor: Visitor, stage: S
     leaving = visitor.decides(question)
     assert (leaving.status, leaving.heading) == (200, "Done: back to the service")
     assert set(leaving.back) == {"code", "state", "iss"}
-    assert _more(before, _rows(stage)) == {"records": 1, "marks": 3, "parked": 1}
+    assert _more(before, _rows(stage)) == {"records": 1, "marks": 3, "parked": 2}, "code and receipt"
 
 
 @pytest.mark.parametrize(("choice", "heading"), [("refuse", "Nothing was shared"), ("cancel", "Sign-in cancelled")])

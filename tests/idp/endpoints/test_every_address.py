@@ -208,5 +208,6 @@ def test_a_refused_request_leaves_one_line_without_its_query(visitor: Visitor, l
     canary = "Canary-Kanarbik-1887"
     visitor.go("GET", f"/authorize?client_id={canary}&state={canary}", headers={"cookie": f"a={canary}"})
     (line,) = logs
-    assert set(line) == {"event", "path", "code", "check", "detail", "reference", "log_level"}
+    assert line["peer"] is None, "a name that nobody registered is a value that somebody sent"
+    assert set(line) == {"event", "path", "code", "check", "peer", "detail", "reference", "log_level"}
     assert canary not in repr(logs)

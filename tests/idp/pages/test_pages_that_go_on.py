@@ -97,7 +97,7 @@ def test_an_error_says_what_happened_whose_move_it_is_and_a_reference(pages: Pag
     assert page.words("//h1") == say(f"error.{code}.title")
     assert say(f"error.{code}.text") in page.words("//main")
     assert say(f"error.mover.{MOVES[code]}") in page.words("//main")
-    assert page.words("//code") == "7F3K-2QXM"
+    assert page.words("//code") == f"7F3K-2QXM {code}"
     assert not page.find("//main//a | //form")
 
 
@@ -116,6 +116,16 @@ def test_an_error_leads_back_where_that_is_safe(pages: Pages) -> None:
     assert (named.one("//main//a").get("href"), named.words("//main//a")) == (TARGET, "Back to Parking")
     unnamed = Read(pages.error(ErrorView("en", "replayed", "R", TARGET)))
     assert unnamed.words("//main//a") == "Back to the service"
+
+
+@pytest.mark.spec("issue 4 item 6")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_error_links_to_what_the_operator_published_of_its_code(pages: Pages, language: str) -> None:
+    view = ErrorView(language, "<b>", "R", documentation="https://docs.city.example/errors/")
+    link = Read(pages.error(view)).one("//main//a")
+    assert (link.get("href"), link.get("rel")) == ("https://docs.city.example/errors/#internal", "noreferrer")
+    with pytest.raises(ValueError, match="web addresses"):
+        pages.error(ErrorView("en", "internal", "R", documentation="javascript:alert(1)//"))
 
 
 def test_an_error_goes_back_by_hand_and_by_form_post_where_the_service_wants_that(pages: Pages) -> None:

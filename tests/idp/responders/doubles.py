@@ -14,7 +14,7 @@ from connectors.signatures.jws import base64url
 from connectors.signatures.signer import Signer
 from idp.login import CODE_LIFE, GRANT, Grant
 from idp.ports import Unit
-from idp.responders.oidc import OpenIDProvider
+from idp.responders.oidc import Declined, OpenIDProvider
 from idp.seal import Sealer
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
@@ -191,10 +191,18 @@ def accepted(city: City, **changes: str | None) -> AuthenticationRequest:
     return found
 
 
-def answer(outbound: Outbound | AuthenticationRequest) -> dict[str, str]:
+def declined(city: City, **changes: str | None) -> Outbound:
+    """What goes back to the verified address for a request that is refused."""
+    found = city.provider.receive(request(**changes))
+    assert isinstance(found, Declined)
+    return found.answer
+
+
+def answer(outbound: Outbound | Declined | AuthenticationRequest) -> dict[str, str]:
     """What goes back to the relying party, from an address or a form: each name once."""
     if isinstance(outbound, AuthenticationRequest):
         raise AssertionError("the request was accepted")  # noqa: TRY004 # it is the test that fails
+    outbound = outbound.answer if isinstance(outbound, Declined) else outbound
     pairs = list(outbound.fields) if not isinstance(outbound, Redirect) else _query(outbound.url)
     assert len({name for name, _ in pairs}) == len(pairs)
     return dict(pairs)

@@ -25,6 +25,7 @@ from tests.idp.responders.doubles import (
     City,
     accepted,
     answer,
+    declined,
     party,
     request,
 )
@@ -187,7 +188,7 @@ def test_each_fault_has_its_error(changes: dict[str, str | None], expected: str)
 
 
 def test_an_error_brings_the_state_back_and_goes_to_the_registered_address() -> None:
-    found = City().provider.receive(request(response_type="token", state="a b&c=d%é"[:-1]))
+    found = declined(City(), response_type="token", state="a b&c=d%é"[:-1])
     assert isinstance(found, Redirect)
     assert found.url.startswith(REDIRECT + "?error=unsupported_response_type&")
     assert answer(found)["state"] == "a b&c=d%"
@@ -205,7 +206,7 @@ def test_a_state_of_four_kilobytes_is_accepted() -> None:
 
 
 def test_an_error_goes_by_form_where_the_request_says_so() -> None:
-    found = City().provider.receive(request(response_mode="form_post", scope="openid purpose:nothing"))
+    found = declined(City(), response_mode="form_post", scope="openid purpose:nothing")
     assert isinstance(found, Post)
     assert found.url == REDIRECT
     assert answer(found) == {
@@ -218,7 +219,7 @@ def test_an_error_goes_by_form_where_the_request_says_so() -> None:
 
 def test_an_error_is_added_to_an_address_that_has_a_query() -> None:
     other = "https://parking.storkhaven.example/other?from=us"
-    found = City().provider.receive(request(redirect_uri=other, response_type="token"))
+    found = declined(City(), redirect_uri=other, response_type="token")
     assert isinstance(found, Redirect)
     assert found.url.startswith(other + "&error=")
 

@@ -364,7 +364,7 @@ def test_no_attribute_can_stand_in_the_place_of_a_claim_of_the_protocol() -> Non
             return value
 
     city = City()
-    city.provider._tokens._catalogue = Renamed()  # type: ignore[assignment] # a catalogue that the real one refuses to be
+    city.provider.tokens._catalogue = Renamed()  # type: ignore[assignment] # a catalogue that the real one refuses to be
     found = redeemed(city, city.code(grant(in_id_token=(BIRTHDATE, AttributeName("given_name")))))
     _, claims = id_token(city, found)
     assert claims["sub"] == userinfo(city, found).body["sub"] == "3JZ4KUQW2D7M"

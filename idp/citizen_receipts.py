@@ -1,0 +1,98 @@
+"""The citizen's receipt: under the handle that the approval left in their browser, for a day."""
+
+import base64
+import hashlib
+import uuid
+from collections.abc import Mapping
+
+from connectors.signatures.jws import from_base64url
+from idp.login import RECEIPT
+from idp.ports import Commits, Parked, Unit
+from idp.receipts import Issued, Receipts
+from idp.seal import KEY_BYTES, Sealer
+from idp.transparency.jcs import Json
+from idp.transparency.receipt import Holder
+from policies.errors import NotFound
+from policies.parties import Tenant
+
+KIND = "receipt"
+
+
+class CitizenReceipts:
+    """Gives a browser the receipt of its last approval. One tenant's."""
+
+    def __init__(self, *, tenant: Tenant, sealer: Sealer, parked: Parked, commits: Commits, receipts: Receipts) -> None:
+        self._tenant = tenant
+        self._sealer = sealer
+        self._parked = parked
+        self._commits = commits
+        self._receipts = receipts
+
+    def receipt(self, text: str, now: int) -> Issued:
+        """The receipt under the handle that `text` spells. Raises `NotFound` where there is none that is alive."""
+        handle = _handle(text)
+        payload = self._parked.parked(self._tenant, KIND, hashlib.sha256(handle).digest(), now)
+        held = RECEIPT.load(self._sealer.unpark(KIND, handle, payload))
+        nonce = base64.b64decode(held.values_nonce)
+        return self._receipts.issue(Holder.CITIZEN, bytes.fromhex(held.record), nonce, now)
+
+    def forget(self, text: str) -> None:
+        """Drop what lies under the handle: nobody who finds the cookie later gets the receipt."""
+        self._commits.commit(Unit(tenant=self._tenant, removed=(hashlib.sha256(_handle(text)).digest(),)))
+
+
+def _handle(text: str) -> bytes:
+    try:
+        handle = from_base64url(text)
+    except ValueError:
+        handle = b""
+    if len(handle) != KEY_BYTES:
+        raise NotFound("no handle of a receipt")
+    return handle
+
+
+def kantara(issued: Issued, issuer: str) -> Mapping[str, Json]:
+    """The same release as a Kantara Consent Receipt v1.1 (consent.md §1). Raises `NotFound` where it was no consent.
+
+    It is a form for other programs: not signed, and no proof of anything. `sensitive` says what the standard catalogue can
+    say: none of its attributes is a special category (GDPR art. 9).
+    """
+    record = issued.record
+    processing, sent = record["processing"], issued.openings["sent"]
+    if sent["basis"] != "consent" or not isinstance(processing, dict):
+        raise NotFound("a consent receipt of a release that does not rest on consent")
+    match processing:
+        case {
+            "purposes": [{"title": title}],
+            "pii_controllers": [{"party_name": controller, "party_contact": contact}],
+            "recipient_third_parties": [{"party_name": recipient}],
+            "pii_information": [*information],
+        }:
+            categories: list[Json] = [each["attribute"] for each in information if isinstance(each, dict)]
+        case _:
+            raise NotFound("a consent receipt of a purpose that changed since")
+    purpose: Mapping[str, Json] = {
+        "purpose": title,
+        "purposeCategory": [sent["purpose"]],
+        "consentType": "EXPLICIT",
+        "piiCategory": categories,
+        "primaryPurpose": True,
+        "termination": processing["retention_period"],
+        "thirdPartyDisclosure": True,
+        "thirdPartyName": recipient,
+    }
+    return {
+        "version": "KI-CR-v1.1.0",
+        "jurisdiction": processing["jurisdiction"],
+        "consentTimestamp": sent["time"],
+        "collectionMethod": processing["collection_method"],
+        "consentReceiptID": str(uuid.UUID(hex=str(sent["record"]), version=4)),
+        "piiPrincipalId": record["pii_principal_id"],
+        "piiControllers": [
+            {"piiController": controller, "contact": contact, "address": {}, "email": "", "phone": "", "onBehalf": False}
+        ],
+        "policyUrl": f"{issuer}/receipt",
+        "services": [{"service": recipient, "purposes": [purpose]}],
+        "sensitive": False,
+        "spiCat": [],
+    }

@@ -1,0 +1,142 @@
+"""The citizen's receipt over HTTP, for a day after an approval, in the browser that approved.
+
+GET  /receipt                        what was passed on, and the way to the file
+GET  /receipt.json                   the file; with `form=kantara` as a consent receipt, where it was consent
+POST /receipt/forget                 the browser and the broker forget it
+
+The cookie `__Host-receipt` is Strict: no other site's link or form comes with it.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
+
+from idp.citizen_receipts import kantara
+from idp.endpoints.city import CitySite
+from idp.endpoints.http import check_navigation, check_same_origin, cookies, form, query
+from idp.endpoints.logins import Cookie
+from idp.endpoints.site import page
+from idp.login import RECEIPT_LIFE
+from idp.pages.views import ReceiptShown, ReceiptView, Text
+from idp.pages.wording import Wording
+from idp.receipts import Issued
+from idp.transparency.jcs import Json, jcs
+from idp.transparency.receipt_record import names_of
+from policies.errors import NotFound, RequestRefused
+from policies.parties import ClientId, PurposeId
+from policies.purposes import Basis
+
+RECEIPT_PATH = "/receipt"
+FILE_PATH = "/receipt.json"
+FORGET_PATH = "/receipt/forget"
+KEY_PATH = "/log/vkey"
+KANTARA = "kantara"
+COOKIE = "__Host-receipt"
+
+
+def receipt_cookie(handle: str) -> Cookie:
+    """The cookie that holds the handle of a receipt. A later approval in the same browser replaces it."""
+    return Cookie(COOKIE, handle, RECEIPT_LIFE, "Strict")
+
+
+def router(site: CitySite) -> APIRouter:
+    """The endpoints of the citizen's receipt."""
+    routes = APIRouter()
+
+    @routes.get(RECEIPT_PATH)
+    def shown(request: Request) -> Response:
+        check_navigation(request)
+        return _page(site, request)
+
+    @routes.get(FILE_PATH)
+    def file(request: Request) -> Response:
+        check_navigation(request)
+        return _file(site, request)
+
+    @routes.post(FORGET_PATH)
+    async def forget(request: Request) -> Response:
+        check_navigation(request)
+        check_same_origin(request, site.issuer)
+        await form(request)
+        return await run_in_threadpool(_forgotten, site, request)
+
+    return routes
+
+
+def _issued(site: CitySite, request: Request) -> Issued:
+    """The receipt of this browser. Raises `NotFound` where it has none."""
+    return site.citizen_receipts.receipt(cookies(request).get(COOKIE, ""), site.clock())
+
+
+def _page(site: CitySite, request: Request) -> Response:
+    language = site.language(request)
+    try:
+        shown = _shown(site, _issued(site, request), site.wording(language))
+    except NotFound:
+        view = ReceiptView(language, None, FORGET_PATH)
+        return page(site.pages.receipt(view), view.kind, (), status=404)
+    view = ReceiptView(language, shown, FORGET_PATH)
+    return page(site.pages.receipt(view), view.kind, ())
+
+
+def _file(site: CitySite, request: Request) -> Response:
+    asked = query(request)
+    if not set(asked) <= {"form"} or asked.get("form", KANTARA) != KANTARA:
+        raise RequestRefused("a receipt in a form that there is not")
+    issued = _issued(site, request)
+    octets, name = issued.octets, "receipt.json"
+    if "form" in asked:
+        octets, name = jcs(kantara(issued, site.issuer)) + b"\n", "consent-receipt.json"
+    return Response(octets, media_type="application/json", headers=_file_headers(name))
+
+
+def _file_headers(name: str) -> Mapping[str, str]:
+    return {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+
+
+def _forgotten(site: CitySite, request: Request) -> Response:
+    language = site.language(request)
+    if (handle := cookies(request).get(COOKIE)) is not None:
+        # A cookie that is no handle: there is nothing to forget but the cookie
+        with suppress(NotFound):
+            site.citizen_receipts.forget(handle)
+    view = ReceiptView(language, None, FORGET_PATH)
+    return page(site.pages.receipt(view), view.kind, [Cookie(COOKIE, "", 0, "Strict")])
+
+
+def _shown(site: CitySite, issued: Issued, wording: Wording) -> ReceiptShown:
+    sent, decision = issued.openings["sent"], issued.openings["decision"]
+    parties, purposes = site.broker.parties, site.broker.purposes
+    client, purpose = str(sent["client"]), str(sent["purpose"])
+    party, known = parties.get(ClientId(client)), purposes.get(PurposeId(purpose))
+    consent = sent["basis"] == Basis.CONSENT.value and known is not None and known.digest == sent["policy"]
+    return ReceiptShown(
+        service=wording.text(party.title) if party else Text(client, "en"),
+        purpose=wording.text(known.title) if known else Text(purpose, "en"),
+        basis=Basis(str(sent["basis"])),
+        when=wording.moment(_number(sent["time"])),
+        went=wording.sent(names_of(sent), site.catalogue),
+        kept=wording.withheld(_pairs(decision["withheld"]), site.catalogue),
+        leaf=issued.leaf_hash.hex(),
+        proved=issued.proved,
+        file=FILE_PATH,
+        key=KEY_PATH,
+        kantara=f"{FILE_PATH}?form={KANTARA}" if consent else "",
+    )
+
+
+def _number(value: Json) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _pairs(value: Json) -> list[tuple[str, str]]:
+    return names_of({"names": value})

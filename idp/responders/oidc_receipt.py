@@ -1,0 +1,85 @@
+"""The relying party's receipt: what was sent to it, opened, and no decision, no source and nothing withheld.
+
+`/userinfo/receipt` takes the access token, as userinfo does, once. A client that also authenticates, as at the token
+endpoint, must be the one that the token was issued to.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from typing import Protocol
+
+from idp.login import ACCESS_TOKEN_LIFE, Grant
+from idp.ports import Commits, Mark, Unit
+from idp.receipts import Issued
+from idp.responders.direct import JsonAnswer, oauth_error, unavailable
+from idp.responders.oidc_client import Clients
+from idp.responders.oidc_token import Tokens, bearer, handle_of
+from idp.transparency.receipt import Holder
+from policies.errors import Conflict, NotFound, RequestRefused, StoreUnavailable
+from policies.parties import Tenant
+
+GIVEN = "The receipt was given already, to whoever held the access token then."
+
+
+class Issuing(Protocol):
+    """Makes receipts: `idp.receipts.Receipts`."""
+
+    def issue(self, holder: Holder, record: bytes, values_nonce: bytes, now: int) -> Issued:
+        """The receipt of a release."""
+
+
+class PartyReceipts:
+    """Gives relying parties their receipts. One tenant's."""
+
+    def __init__(self, *, tenant: Tenant, tokens: Tokens, clients: Clients, receipts: Issuing, commits: Commits) -> None:
+        self._tenant = tenant
+        self._tokens = tokens
+        self._clients = clients
+        self._receipts = receipts
+        self._commits = commits
+
+    def receipt(
+        self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int
+    ) -> JsonAnswer | bytes:
+        """The receipt's file, or a refusal as userinfo has them (RFC 6750 §3)."""
+        try:
+            return self._receipt(authorization, query, form, now)
+        except RequestRefused as error:
+            challenge = f'{self._tokens.challenge}, error="{error.oauth}", error_description="{error.detail}"'
+            return oauth_error(error, challenge=challenge)
+        except StoreUnavailable as error:
+            return unavailable(error.detail)
+
+    def _receipt(
+        self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int
+    ) -> JsonAnswer | bytes:
+        # 1. the token, and who brings it where they say so
+        named = authorization.lower().startswith("basic ") or "client_assertion" in form
+        token = bearer("" if named else authorization, query, form)
+        if not token:
+            return JsonAnswer(401, {"WWW-Authenticate": self._tokens.challenge}, {}, "no access token")
+        caller = self._clients.authenticate(form, authorization, now) if named else None
+        grant = self._tokens.granted(token, now)
+        if caller is not None and caller.party.client_id != grant.client_id:
+            raise RequestRefused("The access token was issued to another client.", oauth="invalid_token", status=401)
+        # 2. the receipt, before the mark: what cannot be made now may be asked for again
+        octets = self._issued(grant, now).octets
+        # 3. once
+        mark = Mark("receipt", hashlib.sha256(handle_of(token) or b"").digest(), now + ACCESS_TOKEN_LIFE)
+        try:
+            self._commits.commit(Unit(tenant=self._tenant, marks=(mark, *(caller.marks if caller else ()))))
+        except Conflict as error:
+            if error.kind == "jti":
+                raise RequestRefused(
+                    "The client assertion was used already.", oauth="invalid_client", status=401
+                ) from error
+            raise RequestRefused(GIVEN, status=409) from error
+        return octets
+
+    def _issued(self, grant: Grant, now: int) -> Issued:
+        try:
+            record, nonce = bytes.fromhex(grant.record), base64.b64decode(grant.values_nonce)
+            return self._receipts.issue(Holder.RELYING_PARTY, record, nonce, now)
+        except NotFound:
+            raise RequestRefused("There is no receipt of this release.", oauth="invalid_token", status=401) from None

@@ -1,0 +1,336 @@
+"""Receipts over HTTP: the citizen's, the relying party's, and the proof that everybody can ask for."""
+
+import hashlib
+import json
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from connectors.signatures.jws import from_base64url
+from idp.endpoints.receipt import COOKIE
+from idp.login import RECEIPT_LIFE
+from idp.store.tables import parked
+from idp.transparency.checkpoint import VerifierKey
+from idp.transparency.receipt import Holder
+from idp.transparency.receipt_verify import Proved, verify_receipt
+from idp.transparency.tlog_proof import prove, read_proof
+from tests.idp.endpoints.stage import Stage
+from tests.idp.endpoints.visitor import DIRECT, FORM_TYPE, Answer, Visitor
+from tests.independent_receipt import check
+
+SECONDS = 20.0
+CANARY = "mari@post.example"
+
+
+def key(stage: Stage) -> VerifierKey:
+    return stage.application.keys.ledger.verifier
+
+
+def proved(stage: Stage, answer: Answer) -> Proved:
+    assert answer.status == 200, answer.text
+    return verify_receipt(answer.text.encode(), key(stage))
+
+
+def file_of(visitor: Visitor, query: str = "") -> Answer:
+    return visitor.go("GET", f"/receipt.json{query}")
+
+
+def with_proof(visitor: Visitor) -> Answer:
+    """The citizen's file, once a checkpoint covers its leaf."""
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        answer = file_of(visitor)
+        if json.loads(answer.text)["proof"] is not None:
+            return answer
+        time.sleep(0.1)
+    raise AssertionError("no checkpoint came")
+
+
+def access(visitor: Visitor) -> str:
+    return str(visitor.redeem(visitor.code()).json["access_token"])
+
+
+def party_receipt(visitor: Visitor, token: str, **headers: str | None) -> Answer:
+    return visitor.go("GET", "/userinfo/receipt", headers={**DIRECT, "authorization": f"Bearer {token}", **headers}, jar={})
+
+
+# -- the citizen's
+
+
+@pytest.mark.spec("issue 4 item 1; design §5")
+def test_an_approval_leaves_a_strict_cookie_of_a_day_and_the_page_links_to_the_receipt(visitor: Visitor) -> None:
+    question = visitor.question()
+    assert question.found("//a[@href='/receipt']/@target") == ["_blank"]
+    leaving = visitor.decides(question)
+    cookie = leaving.cookies[COOKIE]
+    assert cookie.attributes == {"max-age": "86400", "path": "/", "secure": "", "httponly": "", "samesite": "Strict"}
+    assert leaving.found("//a[@href='/receipt']/text()") == ["Your receipt, for 24 hours"]
+
+
+def test_an_answer_by_form_post_links_to_it_too(visitor: Visitor) -> None:
+    leaving = visitor.decides(visitor.question(response_mode="form_post"))
+    assert COOKIE in leaving.cookies
+    assert leaving.found("//a[@href='/receipt']")
+
+
+def test_the_file_is_there_at_once_as_a_promise_or_a_proof_and_soon_as_a_proof(visitor: Visitor, stage: Stage) -> None:
+    before = time.time()
+    visitor.code()
+    at_once = proved(stage, file_of(visitor))
+    assert at_once.holder is Holder.CITIZEN
+    assert at_once.by is None or at_once.by <= before + 75
+    answer = with_proof(visitor)
+    later = proved(stage, answer)
+    assert later.leaf_hash == at_once.leaf_hash
+    assert later.index is not None
+    assert answer.headers["content-disposition"] == 'attachment; filename="receipt.json"'
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.spec("issue 4, real parts")
+def test_the_second_verifier_finds_the_same_place(visitor: Visitor, stage: Stage) -> None:
+    visitor.code()
+    answer = with_proof(visitor)
+    assert check(answer.text.encode(), str(key(stage))) == proved(stage, answer).index
+
+
+def test_the_logs_key_lies_beside_it(visitor: Visitor, stage: Stage) -> None:
+    answer = visitor.go("GET", "/log/vkey", headers=DIRECT)
+    assert VerifierKey.read(answer.text.removesuffix("\n")) == key(stage)
+    assert answer.text == (stage.receiving / "keys" / "log.vkey").read_text("utf-8")
+
+
+@pytest.mark.spec("decisions.md 15")
+def test_no_value_is_in_a_receipt_and_what_was_withheld_is_in_the_citizens_alone(visitor: Visitor, stage: Stage) -> None:
+    token = access(visitor)
+    citizen, party = file_of(visitor).text, party_receipt(visitor, token).text
+    for text in (citizen, party):
+        assert CANARY not in text
+        assert "Maasikas" not in text
+    assert "not_chosen" in citizen
+    assert "demo-ee" in citizen
+    for word in ("not_chosen", "not_needed", "demo-ee", '"withheld"', '"source"'):
+        assert word not in party
+    assert proved(stage, party_receipt(visitor, access(visitor))).holder is Holder.RELYING_PARTY
+
+
+def test_the_page_says_in_words_what_went_and_what_did_not(visitor: Visitor) -> None:
+    visitor.code()
+    page = visitor.go("GET", "/receipt")
+    assert (page.status, page.heading) == (200, "Your receipt")
+    assert "Storkhaven" in page.text
+    assert "You did not choose to share it." in page.text
+    assert "A task in the public interest" in page.text
+    assert page.found("//a/@href") == ["/receipt.json", "/log/vkey"]
+    assert visitor.go("GET", "/receipt", headers={"accept-language": "et"}).heading == "Teie kviitung"
+    assert "set-cookie" not in page.headers
+
+
+def test_the_same_choice_again_gives_the_same_handle(visitor: Visitor) -> None:
+    question = visitor.question()
+    first, second = visitor.decides(question), visitor.decides(question)
+    assert first.cookies[COOKIE].value == second.cookies[COOKIE].value
+    assert file_of(visitor).status == 200
+
+
+@pytest.mark.parametrize("choice", ["refuse", "cancel"])
+def test_who_shares_nothing_gets_no_receipt_and_the_page_says_why(visitor: Visitor, choice: str) -> None:
+    ended = visitor.decides(visitor.question(), choice)
+    assert COOKIE not in ended.cookies
+    assert not ended.found("//a[@href='/receipt']")
+    page = visitor.go("GET", "/receipt")
+    assert (page.status, page.heading) == (404, "There is no receipt here")
+    assert "nothing was passed on" in page.text
+    assert file_of(visitor).status == 404
+
+
+def test_it_ends_after_a_day(visitor: Visitor, stage: Stage) -> None:
+    visitor.code()
+    with_proof(visitor)
+    stage.clock.ahead = RECEIPT_LIFE - 5
+    assert file_of(visitor).status == 200
+    stage.clock.ahead = RECEIPT_LIFE + 1
+    assert file_of(visitor).status == 404
+    assert visitor.go("GET", "/receipt").status == 404
+
+
+def test_what_is_parked_for_it_says_when_it_ends_so_that_the_purge_takes_it(visitor: Visitor, stage: Stage) -> None:
+    before = stage.clock()
+    visitor.code()
+    handle = from_base64url(visitor.jar[COOKIE])
+    with stage.application.store.engine.connect() as connection:
+        ends = connection.scalar(select(parked.c.ends).where(parked.c.digest == hashlib.sha256(handle).digest()))
+    assert before + RECEIPT_LIFE <= ends <= stage.clock() + RECEIPT_LIFE
+
+
+def test_it_is_forgotten_on_demand_in_the_browser_and_here(visitor: Visitor) -> None:
+    visitor.code()
+    handle = visitor.jar[COOKIE]
+    page = visitor.go("GET", "/receipt")
+    assert page.found("//form/@action") == ["/receipt/forget"]
+    forgotten = visitor.go("POST", "/receipt/forget")
+    assert (forgotten.status, forgotten.cookies[COOKIE].attributes["max-age"]) == (200, "0")
+    assert COOKIE not in visitor.jar
+    assert visitor.go("GET", "/receipt.json", jar={COOKIE: handle}).status == 404
+    assert visitor.go("POST", "/receipt/forget").status == 200
+
+
+def test_another_site_forgets_nothing_and_sees_nothing(visitor: Visitor) -> None:
+    visitor.code()
+    for headers in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": None, "origin": "null"}):
+        assert visitor.go("POST", "/receipt/forget", headers=headers).status == 403
+    for path in ("/receipt", "/receipt.json"):
+        for destination in ("iframe", "image", "script", "empty"):
+            assert visitor.go("GET", path, headers={"sec-fetch-dest": destination}).status == 403
+    assert file_of(visitor).status == 200
+
+
+@pytest.mark.parametrize("value", ["", "x", "A" * 43, "=" * 43, "A" * 5000, "ä"])
+def test_a_cookie_that_is_no_handle_gives_no_receipt(visitor: Visitor, value: str) -> None:
+    for path in ("/receipt", "/receipt.json"):
+        assert visitor.go("GET", path, jar={COOKIE: value}).status == 404
+    assert visitor.go("POST", "/receipt/forget", jar={COOKIE: value}).status == 200
+
+
+def test_a_code_or_a_token_is_no_handle_of_a_receipt(visitor: Visitor) -> None:
+    code = visitor.code()
+    assert visitor.go("GET", "/receipt.json", jar={COOKIE: code}).status == 404
+    token = str(visitor.redeem(code).json["access_token"])
+    assert visitor.go("GET", "/receipt.json", jar={COOKIE: token}).status == 404
+
+
+@pytest.mark.parametrize("query", ["?form=pdf", "?form=", "?form=kantara&form=kantara", "?more=1"])
+def test_a_form_that_there_is_not_is_refused(visitor: Visitor, query: str) -> None:
+    visitor.code()
+    assert file_of(visitor, query).status == 400
+
+
+# -- Kantara
+
+
+@pytest.mark.spec("consent.md §1")
+def test_a_release_by_consent_has_a_kantara_form_and_a_link_to_it(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
+    edits = {"purposes/resident-parking.toml": ('basis = "public_task"', 'basis = "consent"')}
+    with stage.other_broker(tmp_path / "consent", edits) as visitor.port:
+        _is_consent(visitor, stage)
+        changed = file_of(visitor)
+    visitor.port = None
+    # the stage's own broker has another version of the purpose: it does not say what this one was
+    assert file_of(visitor, "?form=kantara").status == 404
+    bare = file_of(visitor)
+    assert proved(stage, bare).leaf_hash == proved(stage, changed).leaf_hash
+    assert json.loads(bare.text)["record"]["processing"]["pii_controllers"] == []
+
+
+def _is_consent(visitor: Visitor, stage: Stage) -> None:
+    visitor.code()
+    assert "/receipt.json?form=kantara" in visitor.go("GET", "/receipt").found("//a/@href")
+    found = proved(stage, file_of(visitor))
+    answer = file_of(visitor, "?form=kantara")
+    assert answer.headers["content-disposition"] == 'attachment; filename="consent-receipt.json"'
+    receipt = answer.json
+    assert receipt["version"] == "KI-CR-v1.1.0"
+    assert receipt["consentTimestamp"] == found.time
+    assert uuid.UUID(str(receipt["consentReceiptID"])).version == 4
+    assert set(receipt) >= {"jurisdiction", "collectionMethod", "piiPrincipalId", "piiControllers", "policyUrl", "services"}
+    assert receipt["sensitive"] is False
+
+
+@pytest.mark.spec("decisions.md 25")
+def test_a_public_task_has_no_consent_receipt(visitor: Visitor) -> None:
+    visitor.code()
+    assert file_of(visitor, "?form=kantara").status == 404
+
+
+# -- the relying party's
+
+
+def test_the_relying_party_gets_its_receipt_once(visitor: Visitor, stage: Stage) -> None:
+    token = access(visitor)
+    answer = party_receipt(visitor, token)
+    found = proved(stage, answer)
+    assert (found.client, found.basis) == ("parking", "public_task")
+    assert answer.headers["cache-control"] == "no-store"
+    again = party_receipt(visitor, token)
+    assert (again.status, again.json["error"]) == (409, "invalid_request")
+    assert visitor.userinfo(token).status == 200
+
+
+def test_it_may_come_by_post(visitor: Visitor, stage: Stage) -> None:
+    answer = visitor.go(
+        "POST", "/userinfo/receipt", fields={"access_token": access(visitor)}, headers={**DIRECT, "content-type": FORM_TYPE}
+    )
+    assert proved(stage, answer).holder is Holder.RELYING_PARTY
+
+
+@pytest.mark.spec("issue 4: another client's token")
+def test_another_client_that_says_who_it_is_does_not_get_it(visitor: Visitor, stage: Stage) -> None:
+    token = access(visitor)
+    fields = {"access_token": token}
+    told = {**DIRECT, "content-type": FORM_TYPE}
+    other = visitor.go(
+        "POST", "/userinfo/receipt", fields=fields, headers={**told, "authorization": visitor.basic("budget")}
+    )
+    assert (other.status, other.json["error"]) == (401, "invalid_token")
+    wrong = visitor.go(
+        "POST", "/userinfo/receipt", fields=fields, headers={**told, "authorization": visitor.basic("parking", "x")}
+    )
+    assert (wrong.status, wrong.json["error"]) == (401, "invalid_client")
+    own = visitor.go(
+        "POST", "/userinfo/receipt", fields=fields, headers={**told, "authorization": visitor.basic("parking")}
+    )
+    assert proved(stage, own).client == "parking"
+
+
+@pytest.mark.parametrize("token", [".", "x", "A" * 43])
+def test_what_is_no_access_token_gets_nothing(visitor: Visitor, token: str) -> None:
+    answer = party_receipt(visitor, token)
+    assert answer.status in {400, 401}
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_without_a_token_one_learns_how_to_bring_one(visitor: Visitor) -> None:
+    answer = visitor.go("GET", "/userinfo/receipt", headers=DIRECT, jar={})
+    assert (answer.status, answer.json) == (401, {})
+    assert visitor.go("GET", "/userinfo/receipt?access_token=x", headers=DIRECT, jar={}).status == 400
+
+
+def test_after_the_tokens_end_there_is_no_receipt(visitor: Visitor, stage: Stage) -> None:
+    token = access(visitor)
+    stage.clock.ahead = 301
+    answer = party_receipt(visitor, token)
+    assert (answer.status, answer.json["error"]) == (401, "invalid_token")
+
+
+def test_a_code_that_came_twice_ends_the_receipt_with_its_token(visitor: Visitor) -> None:
+    code = visitor.code()
+    token = str(visitor.redeem(code).json["access_token"])
+    assert visitor.redeem(code).status == 400
+    assert party_receipt(visitor, token).status == 401
+
+
+# -- the proof for everybody
+
+
+def test_whoever_knows_the_leafs_hash_gets_its_proof(visitor: Visitor, stage: Stage) -> None:
+    visitor.code()
+    found = proved(stage, with_proof(visitor))
+    answer = visitor.go("GET", f"/log/proof?leaf={found.leaf_hash.hex()}", headers=DIRECT, jar={})
+    assert answer.status == 200
+    assert answer.text.startswith("c2sp.org/tlog-proof@v1\nindex ")
+    assert prove(read_proof(answer.text.encode()), found.leaf_hash, key(stage)).size >= (found.size or 0)
+
+
+def test_a_leaf_that_is_not_there_yet_or_never_gets_a_404_that_says_when_to_ask_again(visitor: Visitor) -> None:
+    answer = visitor.go("GET", f"/log/proof?leaf={'0' * 64}", headers=DIRECT, jar={})
+    assert (answer.status, answer.headers["retry-after"]) == (404, "10")
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?leaf=", "?leaf=zz", f"?leaf={'A' * 64}", f"?leaf={'0' * 64}&more=1", "?leaf=0&leaf=0"]
+)
+def test_what_is_no_leafs_hash_is_refused(visitor: Visitor, query: str) -> None:
+    assert visitor.go("GET", f"/log/proof{query}", headers=DIRECT, jar={}).status == 400
