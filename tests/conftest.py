@@ -1,4 +1,4 @@
-"""What every test shares: sockets closed except on loopback, and the mark that names a clause."""
+"""What every test shares: sockets closed except on loopback, the mark that names a clause, and the table of the peers."""
 
 import socket
 from collections.abc import Iterator
@@ -22,3 +22,40 @@ def sockets_on_loopback_only() -> Iterator[None]:
     socket.socket.connect = _loopback_only  # type: ignore[method-assign,assignment] # the guard stands in for the method
     yield
     socket.socket.connect = _connect  # type: ignore[method-assign] # as above
+
+
+PEER_ROW = "peer_row"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{PEER_ROW}(peer, what): a cell of the table of peers at the end of a run")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let the mark travel with the test's report: the table is made by another process where tests run in several."""
+    for mark in item.iter_markers(PEER_ROW):
+        item.user_properties.append((PEER_ROW, tuple(mark.args)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Peers that nobody here wrote, one a row: what they do with us, and we with them."""
+    cells: dict[str, dict[str, set[str]]] = {}
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for name, cell in getattr(report, "user_properties", []):
+                if name == PEER_ROW and (report.when == "call" or outcome != "passed"):
+                    cells.setdefault(cell[0], {}).setdefault(cell[1], set()).add(outcome)
+    if not cells:
+        return
+    columns = list(dict.fromkeys(what for row in cells.values() for what in row))
+    terminalreporter.section("peers: nobody here wrote them")
+    terminalreporter.write_line(f"{'':<40}" + " | ".join(columns))
+    for peer, row in sorted(cells.items()):
+        said = (f"{_cell(row.get(what, set())):<{len(what)}}" for what in columns)
+        terminalreporter.write_line(f"{peer:<40}" + " | ".join(said))
+
+
+def _cell(outcomes: set[str]) -> str:
+    if not outcomes:
+        return "-"
+    return "yes" if outcomes == {"passed"} else "/".join(sorted(outcomes)).upper()

@@ -17,7 +17,7 @@ import typer
 from connectors.signatures.jwk import MAX_JWKS, public_jwk
 from idp.app import load_all
 from idp.cli.console import problems, say
-from idp.cli.snippets import NOT_RUN, TITLES, Framework, Words, render
+from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, render
 from idp.keys.file import create_token_key, load_signer
 from idp.registration import Registration, algorithm_of, attributes_for, faults, register
 from idp.responders.oidc_client import BASIC, PRIVATE_KEY_JWT
@@ -121,7 +121,8 @@ def add(
         what = f"cannot be written: {error.strerror}."
         _end(_one(asked.file, "file", what, "let this command write there."), COULD_NOT_RUN, as_json=as_json)
     words = Words(settings.issuer, name, purpose, asked.redirect_uris[0], key=credential.method != BASIC)
-    snippets = {one: render(one, words) for one in Framework if snippet in (Snippet.ALL, one)}
+    wanted = [one for one in Framework if snippet in (Snippet.ALL, one)]
+    snippets = {one: render(one, words) for one in wanted if not (words.key and one in SECRET_ALONE)}
     if as_json:
         print(
             json.dumps(_as_json(asked, credential, attributes_for(needed), settings.issuer, snippets), ensure_ascii=False)
@@ -130,6 +131,8 @@ def add(
     for one, text in snippets.items():
         say(f"== {TITLES[one]}{' (not run by our tests)' if one in NOT_RUN else ''}\n")
         print(text)
+    for one in (each for each in wanted if each not in snippets):
+        say(f"{TITLES[one]} cannot authenticate with a key at this broker: register it with a secret.")
     required = {str(attribute) for attribute, need in needed.needs.items() if need.required}
     _say(asked, credential, attributes_for(needed), required, config)
 
