@@ -191,3 +191,37 @@ ID_TOKEN_CHECKS: Mapping[str, str] = {
     "claim_at_hash": "at_hash is a text where it is there",
     "token_access_token": "at_hash is that of the access token",
 }
+
+# Of an address that is fetched, or that metadata names (connectors/fetch.py)
+FETCH_CHECKS: Mapping[str, str] = {
+    "url": "the address is a URL of visible ASCII with a host",
+    "scheme": "the address is https",
+    "credentials": "the address holds no name or password",
+    "name": "the host has an address, and the resolver says so in time",
+    "address": "every address of the host is public, or in a network of the registration",
+    "connection": "the address can be reached, and speaks HTTP",
+    "tls": "the host has a TLS certificate that we trust, of TLS 1.2 or later",
+    "deadline": "everything came within the time that there is for it",
+    "redirect": "the answer is no redirect",
+    "status": "the answer is 200",
+    "encoding": "the body is not compressed",
+    "size": "the answer is no larger than it may be",
+}
+
+# Of metadata that was fetched (connectors/metadata); its XML and signature are judged as those of a message
+METADATA_CHECKS: Mapping[str, str] = {
+    "metadata": "metadata has what a node must publish: its role, keys, addresses, country and versions",
+    "metadata_key": "the certificate that the registration pins for metadata is within its dates",
+    "metadata_entity": "the entityID is that of the registration",
+    "metadata_country": "the NodeCountry is that of the registration",
+    "metadata_expired": "validUntil has not come",
+    "metadata_far": "validUntil is near: metadata that holds for long cannot be withdrawn",
+    "metadata_old": "metadata that says other things ends later than the copy that is held",
+    "metadata_address": "every address that metadata names is one to which a browser may be sent",
+}
+
+# Of keys and claims wherever they come from (connectors/signatures/jwk.py, connectors/formats/claims.py)
+KEY_CHECKS: Mapping[str, str] = {
+    "jwk": "a key is a public JWK of the registered algorithm, large enough, and stands once",
+    "json": "JSON is one object, each member once, of bounded size and depth, with numbers that programs read alike",
+}

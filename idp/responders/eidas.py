@@ -41,7 +41,7 @@ from idp.node.login import NodeRefused, NodeReleased, NodeRequest
 from idp.node.person import eidas_values
 from idp.responders.eidas_request import verified_request
 from policies.catalogue import Catalogue
-from policies.errors import AssuranceTooLow, BrokerError, PeerUnavailable
+from policies.errors import AssuranceTooLow, BrokerError, PeerUnavailable, about
 from policies.parties import EntityId, NodeId, RequestingNode
 
 # SAML Bindings 2.0 §3.4.3, in octets
@@ -103,10 +103,12 @@ class ProxyService:
         """
         signed, head, relay_state, entity_id = verified_request(inbound, self._keys(now))
         node = next(node for node in self._nodes.values() if node.peer.entity_id == entity_id)
-        peer = self._peers.current(entity_id, now)
+        with about(node.node_id):
+            peer = self._peers.current(entity_id, now)
         try:
             request = self._judged(signed, relay_state, peer, now)
         except PeerRequestRefused as error:
+            error.peer = node.node_id
             # One that is too long does not go back either
             question = _Question(head.request_id, "" if error.check == RELAY_STATE else relay_state)
             # Nobody waits any more for the answer to an old one, and it would buy anybody our signature for ever

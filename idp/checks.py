@@ -1,0 +1,49 @@
+"""The stable names of the checks that `idp` and `policies` make themselves, in the words that logs use.
+
+Those of messages, keys, addresses and metadata stand in `connectors.checks`. docs/errors.md is made of both.
+"""
+
+from collections.abc import Mapping
+
+# Whether a login is alive, in this browser, and still what was shown: they stand beside `replayed` and its kinds
+LOGIN_CHECKS: Mapping[str, str] = {
+    "login_cookie": "this browser has the cookie of this login",
+    "login_id": "a form is about the login that its address names",
+    "login_ended": "the login, or the minutes of its question, have not ended",
+    "not_asked": "an answer belongs to a login that has asked for one",
+    "strict_cookie": "this browser has the Strict cookie of the question",
+    "sealed_size": "a sealed state has the size of one",
+    "sealed_login": "a sealed state was sealed by us, for this login and this browser",
+    "decided_shape": "the question was shown by this version",
+    "decided": "a login is decided once, and answered again only alike and within a minute",
+    "policy_changed": "purpose and registrations are what they were when the question was shown",
+    "subject_empty": "the identifier that a pseudonym is made of is not empty",
+}
+
+# Of another country's node that asks, beside what its request says (connectors.checks.REQUEST_CHECKS)
+NODE_CHECKS: Mapping[str, str] = {
+    "keys": "a registered node has metadata that is approved and valid now",
+    "relay_state": "RelayState has at most 80 octets",
+}
+
+# Of the release record and its receipts (idp/transparency), for whoever verifies one
+RECORD_CHECKS: Mapping[str, str] = {
+    "unreadable": "the file is there, is a file, and may be read",
+    "size": "a receipt has at most 256 KiB",
+    "canonical": "a receipt is canonical JSON (RFC 8785) and one line feed",
+    "shape": "a receipt has the members that its version has, each of its kind",
+    "signature": "the log's key signed the receipt",
+    "log": "the receipt is of the log whose key was given",
+    "opening": "an opening has a nonce and a content",
+    "openings": "a receipt holds the openings that its holder may see, and no other",
+    "commitment": "each opening opens the commitment in the leaf",
+    "record": "what a receipt says in words is what its openings say",
+    "promise": "a promise is about this leaf",
+    "proof_form": "a proof of inclusion is spelt in its one way",
+    "inclusion": "the path leads from the leaf to the checkpoint's root",
+    "checkpoint": "a checkpoint has origin, size and root, each in its one spelling",
+    "note": "a signed note has its text, an empty line and signature lines",
+    "note_size": "a signed note is of bounded size",
+    "note_key": "a verifier's key is NAME+HASH+KEY, of Ed25519",
+    "note_signature": "the key that was given signed the note, and no line is of a key that is not known",
+}

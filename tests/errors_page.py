@@ -1,0 +1,215 @@
+"""docs/errors.md: every code that a page, an OAuth error or a log line can have, with what it means and who mends it.
+
+    python -m tests.errors_page            write the page
+    python -m tests.errors_page --check    only say what is stale or has no text; exit 1 if anything is
+
+Codes come from the product (`policies.errors`, `MOVES`, the responders), names of checks from the tables in
+`connectors/checks.py` and `idp/checks.py`, and what can be raised from the source (`tests/raised_checks.py`). What an
+operator does about a code stands in `tests/errors.toml`.
+"""
+
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors import checks as of_messages
+from connectors.fetch import FetchError
+from connectors.request_checks import PeerRequestRefused
+from idp import checks as of_logins
+from idp.pages.wording import MOVES
+from policies.errors import AssertionRejected, BrokerError
+from tests.raised_checks import Raised, codes_in, oauth_codes_in, raised_in
+
+ROOT = Path(__file__).parents[1]
+PAGE, WORDS = ROOT / "docs" / "errors.md", ROOT / "tests" / "errors.toml"
+ENGLISH = ROOT / "idp" / "pages" / "translations" / "en.toml"
+PRODUCT = ("policies", "connectors", "idp")
+# The demo's countries and relying parties are no part of the product
+OUTSIDE = ("idp/demo/",)
+HEAD = """\
+# Errors
+
+Every code that Ciconia shows, sends or logs: what happened, whose move it is, how to mend it, and which line of the log has
+more. Made by `python -m tests.errors_page` from the code; a test fails where this page is stale.
+
+An error page shows a **code** and a **reference**. The log has one line with the same `reference`, which is JSON:
+
+```json
+{"event": "refused", "level": "warning", "path": "/saml/acs", "code": "signature_invalid", "check": "digest",
+ "peer": "demo-ee", "detail": "...", "reference": "3f9c2a7b10"}
+```
+
+`check` is the first check that failed ([below](#checks)); `peer` is the id, in our configuration, of the identity provider,
+node or relying party that it is about; `detail` is a sentence. No line holds a value of anybody. With `documentation_url`
+in `ciconia.toml`, error pages link here, and OAuth errors carry the address of their code as `error_uri`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """`tests/errors.toml`: what is to be done about each code, and who mends a table of checks."""
+
+    mend: Mapping[str, str]
+    oauth: Mapping[str, tuple[str, str]]
+    tables: Mapping[str, tuple[str, str]]
+
+
+def read_words(text: str) -> Words:
+    """The file's three tables."""
+    read = tomllib.loads(text)
+    return Words(
+        {code: str(sentence) for code, sentence in read["mend"].items()},
+        {code: (str(one["what"]), str(one["mend"])) for code, one in read["oauth"].items()},
+        {name: (str(one["title"]), str(one["mend"])) for name, one in read["checks"].items()},
+    )
+
+
+def page_texts() -> Mapping[str, Mapping[str, str]]:
+    """The citizen's texts of each code, and of each mover."""
+    error = tomllib.loads(ENGLISH.read_text(encoding="utf-8"))["error"]
+    return {str(name): texts for name, texts in error.items() if isinstance(texts, dict)}
+
+
+def tables() -> Mapping[str, Mapping[str, str]]:
+    """Every table of checks, by its name; of ALL_CHECKS what SAML_CHECKS has not, since it holds that whole."""
+    found: dict[str, Mapping[str, str]] = {}
+    for module in (of_messages, of_logins):
+        found |= {name: table for name, table in vars(module).items() if name.endswith("_CHECKS")}
+    found["ALL_CHECKS"] = {
+        check: sentence for check, sentence in found["ALL_CHECKS"].items() if check not in found["SAML_CHECKS"]
+    }
+    return found
+
+
+def sources() -> Iterator[tuple[str, str]]:
+    """Path and text of each module of the product."""
+    for package in PRODUCT:
+        for file in sorted((ROOT / package).rglob("*.py")):
+            path = file.relative_to(ROOT).as_posix()
+            if not path.startswith(OUTSIDE):
+                yield path, file.read_text(encoding="utf-8")
+
+
+def kinds(base: type[Exception] = BrokerError) -> Iterator[type[Exception]]:
+    """A class and all that derive from it."""
+    yield base
+    for derived in base.__subclasses__():
+        yield from kinds(derived)
+
+
+def named_by_check() -> tuple[type[Exception], ...]:
+    """The errors whose first argument is the name of a check."""
+    return (*kinds(AssertionRejected), PeerRequestRefused, FetchError)
+
+
+def holes(words: Words, texts: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Codes and checks that can be raised and that nothing is said of, and texts of what there is not."""
+    texts = tuple(texts)
+    known = {check for table in tables().values() for check in table}
+    codes = {str(vars(kind)["code"]) for kind in kinds() if "code" in vars(kind)} | set(codes_in(texts))
+    oauth = set(oauth_codes_in(texts))
+    raised = raised_in(texts, {kind.__name__ for kind in named_by_check()})
+    found = [f"{one.place}: the check `{one.check}` has no sentence" for one in raised if not _said(one, known)]
+    found += [f"the code `{code}` has no page" for code in sorted(codes - set(MOVES) - set(words.mend))]
+    found += [f"the code `{code}` is not in {WORDS.name}" for code in sorted({*MOVES, *codes} - set(words.mend))]
+    found += [f"{WORDS.name} has `{code}`, which nothing raises" for code in sorted(set(words.mend) - {*MOVES, *codes})]
+    found += [f"the OAuth error `{code}` is not in {WORDS.name}" for code in sorted(oauth - set(words.oauth))]
+    found += [f"{WORDS.name} has `{code}`, which nothing answers" for code in sorted(set(words.oauth) - oauth)]
+    found += [f"the table {name} is not in {WORDS.name}" for name in sorted(set(tables()) - set(words.tables))]
+    return tuple(found)
+
+
+def _said(raised: Raised, known: set[str]) -> bool:
+    """Whether a check has a sentence; of one that is put together, whether any of its beginning has."""
+    if raised.whole:
+        return raised.check in known
+    return any(check.startswith(raised.check) for check in known)
+
+
+def render(words: Words) -> str:
+    """The whole page."""
+    texts = page_texts()
+    parts = [HEAD, "## On pages\n", *(_of_page(code, words, texts) for code in MOVES)]
+    parts += ["## For relying parties\n", _OAUTH_HEAD, *(_of_oauth(code, words) for code in sorted(words.oauth))]
+    rest = sorted(set(words.mend) - set(MOVES))
+    if rest:
+        parts += ["## On the command line\n", *(f"### {code}\n\n{words.mend[code]}\n" for code in rest)]
+    parts += ["## Checks\n", _CHECKS_HEAD]
+    found = tables()
+    for name, (title, mend) in words.tables.items():
+        rows = ["| check | what it says |", "|---|---|"]
+        short = name.removesuffix("_CHECKS").lower().replace("_", "-")
+        for check, sentence in found[name].items():
+            rows.append(f'| <a id="{short}-{check}"></a>`{check}` | {sentence} |')
+        parts.append(f"### {title}\n\n{mend}\n\n" + "\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+_OAUTH_HEAD = """\
+An error in the answer to a registered redirect address, or JSON of `/token` and `/userinfo`. `error_description` says more,
+and never anything of a person.
+"""
+_CHECKS_HEAD = """\
+A line of the log, `ciconia inspect` and `ciconia audit verify` name the first check that failed. Each sentence says what
+has to be so.
+"""
+
+
+def _of_page(code: str, words: Words, texts: Mapping[str, Mapping[str, str]]) -> str:
+    title, text, mover = texts[code]["title"], texts[code]["text"], texts["mover"][MOVES[code]]
+    return (
+        f"### {code}\n\n"
+        f"**{title}.** {text}\n\n"
+        f"- Whose move: {_WHO[MOVES[code]]}. The page says: {mover}\n"
+        f"- How to mend it: {words.mend[code]}\n"
+        f'- In the log: `"code": "{code}"`{_LINE.get(code, "")}, with the reference of the page.\n'
+    )
+
+
+def _of_oauth(code: str, words: Words) -> str:
+    what, mend = words.oauth[code]
+    return f"### {code}\n\n{what}\n\n- How to mend it: {mend}\n"
+
+
+_WHO = {
+    "citizen": "the citizen",
+    "service": "the service's operator",
+    "provider": "the identity provider, or the country's node",
+    "operator": "the operator of this broker",
+    "node": "the operator of the other country's node",
+}
+_CHECK_AND_PEER = ", `check` and `peer`"
+_LINE = {
+    **dict.fromkeys(
+        ("assertion_rejected", "signature_invalid", "assurance_too_low", "authentication_failed", "replayed"),
+        _CHECK_AND_PEER,
+    ),
+    **dict.fromkeys(("login_ended", "started_elsewhere"), ", `check`"),
+    "node_request_refused": ", `check`, and `peer` where the signature held",
+    "request_refused": ", and `peer` where the client or node is registered",
+    "country_unavailable": ", `peer`",
+    "internal": " or the event `unforeseen`, with the kind of the error and the places that it passed",
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the page, or with `--check` only judge it. 0 where all is well, 1 where something is to be done."""
+    words = read_words(WORDS.read_text(encoding="utf-8"))
+    missing = holes(words, sources())
+    for one in missing:
+        print(one, file=sys.stderr)
+    if missing:
+        return 1
+    page = render(words)
+    if "--check" not in arguments:
+        PAGE.write_text(page, encoding="utf-8")
+    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page:
+        print(f"{PAGE.name} is stale: python -m tests.errors_page", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,173 @@
+"""docs/errors.md explains every code and every check, and nothing that there is not."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from fastapi import Request
+from structlog.testing import capture_logs
+
+from idp.endpoints.site import log_error
+from idp.pages.wording import MOVES
+from idp.responders.oidc import SENTENCES
+from policies.errors import SignatureInvalid
+from tests import errors_page
+from tests.errors_page import PAGE, WORDS, Words, holes, kinds, main, read_words, render, sources, tables
+from tests.raised_checks import Raised, codes_in, oauth_codes_in, raised_in
+
+KINDS = {"AssertionRejected", "FetchError"}
+MADE = """
+RELAY = "relay_state"
+SENTENCES = {"access_denied": "x."}
+UNSUPPORTED = {"request": "request_not_supported"}
+
+class Refused(Exception):
+    def __init__(self, *, oauth="invalid_request"): ...
+
+def raising(name, check):
+    raise AssertionRejected("one", "detail", code="its_code")
+    raise errors.AssertionRejected("two" if name else "three", "detail")
+    raise FetchError(check=RELAY)
+    raise AssertionRejected(f"claim_{name}")
+    raise AssertionRejected(check)
+    raise Refused(oauth="invalid_scope")
+
+class Reader:
+    def refuse(self, tag, check): ...
+
+def _private(check): ...
+
+raising("no check", "four")
+_private("five")
+reader.refuse("no check", "six")
+print({"code": "printed", "error": "in_a_body"})
+raise RuntimeError("this source is read and never run")
+"""
+
+
+def words() -> Words:
+    return read_words(WORDS.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return PAGE.read_text(encoding="utf-8")
+
+
+@pytest.mark.spec("issue 4 item 6")
+def test_the_committed_page_is_what_the_code_says_today(page: str) -> None:
+    assert page == render(words()), "python -m tests.errors_page writes it"
+
+
+@pytest.mark.spec("issue 4 item 6")
+def test_every_code_and_check_that_can_be_raised_has_a_text_and_every_text_something_to_be_about() -> None:
+    assert holes(words(), sources()) == ()
+
+
+def test_every_code_is_a_heading_and_so_an_anchor(page: str) -> None:
+    headings = re.findall(r"^### (\S+)$", page, flags=re.MULTILINE)
+    assert len(headings) == len(set(headings))
+    assert set(headings) >= {*MOVES, *SENTENCES, "server_error", "invalid_grant", "invalid_token"}
+    assert all(re.fullmatch(r"[a-z_]+", heading) for heading in headings), "its anchor is the heading itself"
+
+
+def test_every_check_has_an_anchor_of_its_own(page: str) -> None:
+    anchors = re.findall(r'<a id="([^"]+)">', page)
+    assert len(anchors) == len(set(anchors)) == sum(len(table) for table in tables().values())
+    assert {"saml-digest", "fetch-tls", "login-strict_cookie", "record-commitment"} <= set(anchors)
+
+
+def test_every_entry_of_a_code_says_what_happened_whose_move_how_to_mend_and_which_line() -> None:
+    for entry in re.split(r"^### ", render(words()).partition("## For relying parties")[0], flags=re.MULTILINE)[1:]:
+        code, _, text = entry.partition("\n")
+        parts = ["**", "- Whose move: ", "- How to mend it: ", f'- In the log: `"code": "{code}"`']
+        assert all(part in text for part in parts), code
+
+
+def test_no_sentence_ends_a_cell_or_is_empty() -> None:
+    read = words()
+    texts = [*read.mend.values(), *(one for pair in read.oauth.values() for one in pair)]
+    texts += [mend for _, mend in read.tables.values()]
+    assert not [text for text in texts if not text.strip().endswith(".")]
+    assert not any("|" in sentence or not sentence.strip() for table in tables().values() for sentence in table.values())
+
+
+def test_the_line_on_the_page_is_the_line_that_is_logged(page: str) -> None:
+    shown = re.search(r"```json\n(.*?)```", page, flags=re.DOTALL)
+    assert shown
+    request = Request({"type": "http", "method": "POST", "path": "/saml/acs", "headers": [], "query_string": b"a=b"})
+    error = SignatureInvalid("digest", "...")
+    error.peer = "demo-ee"
+    with capture_logs() as lines:
+        log_error(request, error, "3f9c2a7b10")
+    (line,) = lines
+    line["level"] = line.pop("log_level")
+    assert json.loads(shown[1]) == line
+
+
+def test_checks_are_found_wherever_they_are_written() -> None:
+    found = raised_in([("idp/x.py", MADE)], KINDS)
+    assert [one.check for one in found if one.whole] == ["four", "five", "six", "one", "two", "three", "relay_state"]
+    assert [one.check for one in found if not one.whole] == ["claim_"]
+    assert found[0] == Raised("four", "idp/x.py:22")
+
+
+def test_a_private_function_and_one_of_another_package_lend_their_name_to_nobody() -> None:
+    other = '_private("a")\nreader.refuse("b", "c")\n'
+    assert raised_in([("connectors/x.py", MADE), ("connectors/y.py", other)], set())[-1].check == "c"
+    assert "a" not in {one.check for one in raised_in([("connectors/x.py", MADE), ("connectors/y.py", other)], set())}
+    assert [one for one in raised_in([("connectors/x.py", MADE), ("idp/y.py", other)], set()) if "y.py" in one.place] == []
+
+
+def test_codes_are_found_in_errors_and_in_what_commands_print() -> None:
+    assert set(codes_in([("x.py", MADE)])) == {"its_code", "printed"}
+    assert set(oauth_codes_in([("x.py", MADE)])) == {
+        "access_denied",
+        "request_not_supported",
+        "invalid_request",
+        "invalid_scope",
+        "in_a_body",
+    }
+
+
+def test_the_kinds_of_an_error_are_found_however_deep() -> None:
+    assert SignatureInvalid in set(kinds())
+
+
+@pytest.mark.parametrize(
+    ("source", "hole"),
+    [
+        ('raise AssertionRejected("no_such_check")', "idp/x.py:1: the check `no_such_check` has no sentence"),
+        ('raise AssertionRejected(f"nothing_{x}")', "idp/x.py:1: the check `nothing_` has no sentence"),
+        ('raise ReleaseDenied("x", code="no_such_code")', "the code `no_such_code` is not in errors.toml"),
+        ('raise RequestRefused("x", oauth="no_such_error")', "the OAuth error `no_such_error` is not in errors.toml"),
+    ],
+)
+def test_what_nothing_is_said_of_is_a_hole(source: str, hole: str) -> None:
+    assert hole in holes(words(), [("idp/x.py", source)])
+
+
+def test_a_text_of_what_there_is_not_is_told() -> None:
+    read = words()
+    more = Words({**read.mend, "gone": "x."}, {**read.oauth, "gone_too": ("x.", "x.")}, {})
+    found = holes(more, sources())
+    assert "errors.toml has `gone`, which nothing raises" in found
+    assert "errors.toml has `gone_too`, which nothing answers" in found
+    assert "the table SAML_CHECKS is not in errors.toml" in found
+
+
+def test_check_tells_a_stale_page_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(errors_page, "PAGE", tmp_path / "errors.md")
+    assert main(["--check"]) == 1
+    assert not (tmp_path / "errors.md").exists()
+    assert main([]) == 0
+    assert main(["--check"]) == 0
+    (tmp_path / "errors.md").write_text("x", encoding="utf-8")
+    assert main(["--check"]) == 1
+    assert capsys.readouterr().err.count("errors.md is stale: python -m tests.errors_page") == 2
+    monkeypatch.setattr(errors_page, "holes", lambda _words, _sources: ("one hole",))
+    assert main([]) == 1
+    assert (tmp_path / "errors.md").read_text(encoding="utf-8") == "x"
