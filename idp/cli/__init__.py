@@ -8,6 +8,7 @@ import typer
 from idp.cli.audit import audit
 from idp.cli.demo import demo
 from idp.cli.doctor import doctor
+from idp.cli.inspect import inspect
 from idp.cli.ledger import ledger
 from idp.cli.metadata import metadata
 from idp.cli.party import party
@@ -25,6 +26,7 @@ app.command()(init)
 app.command()(serve)
 app.command(name="migrate")(migrate)
 app.command(name="doctor")(doctor)
+app.command()(inspect)
 app.add_typer(policy, name="policy")
 app.add_typer(ledger, name="ledger")
 app.add_typer(metadata, name="metadata")

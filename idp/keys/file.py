@@ -4,6 +4,7 @@ Creating and loading are start-up work: reading an RSA key from PEM costs some 3
 """
 
 import os
+import re
 import time
 from base64 import b64decode
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ CERTIFICATE_LIFE = timedelta(days=3652)
 MAX_COMMON_NAME = 64
 _CERTIFICATE, _CERTIFICATE_END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 _CERTIFICATE_FIX = "Put the certificate of this key behind it."
+_PRIVATE = re.compile(rb"-----BEGIN ((?:RSA )?PRIVATE KEY)-----[^-]+-----END \1-----")
 _MAKE = "Make keys with `ciconia init`."
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -148,6 +150,21 @@ def load_unwrapper(path: Path) -> FileUnwrapper:
     if not certificate:
         raise _problem(path, "There is no certificate behind this key.", _CERTIFICATE_FIX)
     return FileUnwrapper(_private_key=private_key, certificate=certificate, key_id=key_id)
+
+
+def unwrapper_of_pem(content: bytes) -> FileUnwrapper:
+    """A developer's own key for decryption: an RSA key of 2048 bits or more in PEM, with or without a certificate.
+
+    ValueError, with words for whoever gave it, for anything else.
+    """
+    found = _PRIVATE.search(content)
+    try:
+        key = load_pem_private_key(found[0] if found else b"", password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ValueError("it holds no unencrypted private key in PEM") from None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError("its key is not RSA")  # noqa: TRY004 # the caller catches one kind of error
+    return FileUnwrapper(_private_key=key, certificate=b"", key_id=prepared(key.public_key(), SAML2INT).key_id)
 
 
 def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[PrivateKey, bytes, str]:

@@ -1,0 +1,204 @@
+"""Whom a response must be from, and for whom: by hand, or by a registration of a configuration. Prepared once.
+
+By hand the identity provider's metadata is pinned, as a registration's is: nobody need have signed it, and it has no end.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import NoReturn, TypeVar
+
+from connectors.eidas import ApprovedPeers, EidasConnector
+from connectors.fetch import Fetcher
+from connectors.formats.eidas.metadata import PeerFacts, read_pinned_peer
+from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
+from connectors.formats.metadata import read_identity_provider
+from connectors.metadata.peers import PeerInUse, Peers, in_use
+from connectors.profiles import EIDAS, SAML2INT
+from connectors.saml import SamlConnector
+from connectors.signatures.algorithms import SignatureAlgorithm
+from connectors.signatures.parse import attributes, parse_metadata
+from connectors.signatures.signer import Unwrapper
+from idp.app import acs_url, entity_id, load_all
+from idp.crossing import known_peers, node_acs_url, node_entity_id
+from idp.inspection.decrypting import Guarded, key_by_hand, key_of_configuration
+from idp.inspection.options import Options, could_not
+from idp.inspection.reading import read_side_file
+from idp.inspection.response import Judge, ResponseInspector
+from idp.settings import Settings
+from idp.store.engine import open_engine
+from idp.store.migrate import assert_current
+from idp.store.peers import StoredCopies
+from idp.transparency.keys import LedgerKeys
+from policies.assurance import LevelOfAssurance
+from policies.catalogue import STANDARD
+from policies.errors import AssertionRejected, BrokerError, Misconfigured
+from policies.parties import EntityId, IdentityProvider, Peer, ProviderId, Source, SubjectNamespace
+
+BY_HAND = ProviderId("by-hand")
+T = TypeVar("T")
+
+
+def response_inspector(options: Options, clock: Callable[[], int], stack: ExitStack) -> ResponseInspector:
+    """Everything prepared once. Raises `BrokerError`, `Misconfigured` among them; `stack` closes what was opened."""
+    if options.config is not None:
+        return ResponseInspector(_configured(options, clock, stack), options)
+    metadata = read_side_file(_given(options.idp_metadata), "the metadata")
+    unwrappers: tuple[Unwrapper, ...] = ()
+    if options.sp_key is not None:
+        unwrappers = (key_by_hand(options.sp_key, options, clock, stack),)
+    elif options.unsafe_decrypt:
+        raise could_not("--unsafe-decrypt is for the keys of a configuration, and none is given.")
+    make = _eidas_by_hand if options.profile == EIDAS.name else _saml_by_hand
+    try:
+        return ResponseInspector(make(metadata, options, unwrappers), options)
+    except (ValueError, AssertionRejected) as error:
+        raise could_not(f"the metadata {options.idp_metadata} cannot be used: {error}") from None
+    except Misconfigured as error:
+        raise could_not(" ".join(problem.what for problem in error.problems)) from None
+
+
+def _saml_by_hand(metadata: bytes, options: Options, unwrappers: tuple[Unwrapper, ...]) -> Judge:
+    issuer = EntityId(attributes(parse_metadata(metadata)).get("entityID", ""))
+    read = read_identity_provider(metadata, issuer)
+    provider = _provider(issuer, metadata, "redirect" if read.redirect_url else "post")
+    connector = SamlConnector(
+        provider=provider,
+        entity_id=_given(options.audience),
+        acs_url=_given(options.acs),
+        signer=NoSigner(),
+        unwrappers=unwrappers,
+    )
+    return Judge(connector, provider.provider_id, SAML2INT.name, _guard(unwrappers))
+
+
+def _eidas_by_hand(metadata: bytes, options: Options, unwrappers: tuple[Unwrapper, ...]) -> Judge:
+    if not unwrappers:
+        raise could_not("assertions of a country's node are encrypted: --profile eidas needs --sp-key.")
+    facts = read_pinned_peer(metadata, "proxy")
+    peer = Peer(EntityId(facts.entity_id), facts.country, facts.entity_id, b"", "", (), Source("--idp-metadata", 1))
+    connector = EidasConnector(
+        provider=_provider(peer.entity_id, b"", "redirect", peer),
+        entity_id=_given(options.audience),
+        acs_url=_given(options.acs),
+        signer=NoSigner(),
+        unwrappers=unwrappers,
+        peers=OneNode(peer, facts),
+        country=None,
+        catalogue=STANDARD,
+    )
+    open_ends = ("NameID format", "receiving country", "end of the metadata")
+    return Judge(connector, BY_HAND, EIDAS.name, _guard(unwrappers), open_ends)
+
+
+def _provider(issuer: EntityId, metadata: bytes, binding: str, peer: Peer | None = None) -> IdentityProvider:
+    """A registration with the eIDAS URIs as its table of levels, and no table of attributes."""
+    return IdentityProvider(
+        provider_id=BY_HAND,
+        title={"en": "by hand"},
+        country=peer.country if peer is not None else "",
+        namespace=SubjectNamespace("by-hand"),
+        entity_id=issuer,
+        metadata=metadata,
+        attributes={},
+        subject_attribute="",
+        assurance={level.uri: level for level in LevelOfAssurance},
+        source=Source("--idp-metadata", 1),
+        binding=binding,
+        protocol="saml" if peer is None else "eidas",
+        peer=peer,
+    )
+
+
+def _configured(options: Options, clock: Callable[[], int], stack: ExitStack) -> Judge:
+    """The registration of a configuration, as the server has it."""
+    settings, configuration, keys = load_all(_given(options.config))
+    provider = configuration.providers.get(ProviderId(options.party or ""))
+    if provider is None:
+        known = ", ".join(configuration.providers) or "none at all"
+        raise could_not(f"the configuration has no provider {options.party!r}: {known}.")
+    profile = EIDAS.name if provider.protocol == "eidas" else SAML2INT.name
+    if options.profile not in (None, profile):
+        raise could_not(f"{provider.provider_id} is asked in the profile {profile}.")
+    if provider.protocol != "eidas":
+        connector = SamlConnector(
+            provider=provider,
+            entity_id=entity_id(settings.issuer),
+            acs_url=acs_url(settings.issuer),
+            signer=keys.saml,
+        )
+        return Judge(connector, provider.provider_id, profile, None)
+    if keys.node is None:
+        raise could_not("the configuration has no keys of a node.")
+    key = key_of_configuration(keys.node.encryption, settings, options, clock, stack)
+    peers = _held_peers(settings, known_peers(configuration), keys.ledger, stack)
+    node = EidasConnector(
+        provider=provider,
+        entity_id=node_entity_id(settings.issuer),
+        acs_url=node_acs_url(settings.issuer),
+        signer=keys.node.messages,
+        unwrappers=(key,),
+        peers=peers,
+        country=settings.country,
+        catalogue=configuration.catalogue,
+    )
+    return Judge(node, provider.provider_id, profile, _guard((key,)), ("NameID format",))
+
+
+class OneNode:
+    """The one node of `--idp-metadata`, pinned: implements `connectors.eidas.ApprovedPeers`."""
+
+    def __init__(self, peer: Peer, facts: PeerFacts) -> None:
+        self._use = in_use(peer, facts, EIDAS, PROTOCOL_VERSIONS)
+
+    def current(self, entity_id: EntityId, now: int) -> PeerInUse:  # noqa: ARG002 - there is one, and it has no end
+        """As `ApprovedPeers` has it."""
+        return self._use
+
+
+class NoSigner:
+    """Inspection asks nobody anything, so nothing is ever signed. Implements `Signer` by refusing."""
+
+    @property
+    def public_key(self) -> NoReturn:
+        """There is none."""
+        raise BrokerError("an inspection that signs")
+
+    @property
+    def certificate(self) -> NoReturn:
+        """There is none."""
+        raise BrokerError("an inspection that signs")
+
+    @property
+    def key_id(self) -> NoReturn:
+        """There is none."""
+        raise BrokerError("an inspection that signs")
+
+    def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> NoReturn:  # noqa: ARG002 - never looked at
+        """Never."""
+        raise BrokerError("an inspection that signs")
+
+
+def _held_peers(settings: Settings, known: Mapping[EntityId, Peer], ledger: LedgerKeys, stack: ExitStack) -> ApprovedPeers:
+    """The country's nodes as the server holds them, approved or not, without fetching."""
+    engine = open_engine(settings.database_url)
+    stack.callback(engine.dispose)
+    assert_current(engine)
+    return Peers(
+        known,
+        role="proxy",
+        copies=StoredCopies(engine=engine, tenant=settings.tenant, keys=ledger),
+        fetcher=Fetcher(demo=settings.demo),
+        profile=EIDAS,
+        ours=PROTOCOL_VERSIONS,
+    )
+
+
+def _guard(unwrappers: tuple[Unwrapper, ...]) -> Guarded | None:
+    return next((key for key in unwrappers if isinstance(key, Guarded)), None)
+
+
+def _given(value: T | None) -> T:
+    """What `options.check` saw to."""
+    if value is None:
+        raise could_not("something of the expectation is missing.")
+    return value

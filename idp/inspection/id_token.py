@@ -1,0 +1,87 @@
+"""An id_token in a file, held against an expectation by hand, by the judge that a connector calls."""
+
+from connectors.formats.claims import Json
+from connectors.id_token import ExpectedIdToken, judge_id_token
+from connectors.signatures.jwk import keys_from_jwks
+from connectors.signatures.jws import MAX_TOKEN
+from idp.inspection.options import Options, could_not
+from idp.inspection.outcome import ALWAYS_UNCHECKED, Said, Verdict
+from idp.inspection.reading import read_side_file
+from policies.errors import SignatureInvalid
+
+# A line's end after the token is an editor's, not the token's
+_LINE_END = 2
+
+
+class IdTokenInspector:
+    """Implements `Inspector`. Raises `BrokerError` where the keys cannot be used."""
+
+    limit = MAX_TOKEN + _LINE_END
+
+    def __init__(self, options: Options) -> None:
+        if options.jwks is None or options.issuer is None or options.audience is None or options.alg is None:
+            raise could_not("an id_token needs keys, an issuer, an audience and an algorithm.")
+        text = read_side_file(options.jwks, "the JWKS").decode("utf-8", "replace")
+        try:
+            self._keys = keys_from_jwks(text, options.alg)
+        except SignatureInvalid as error:
+            raise could_not(f"the JWKS {options.jwks} cannot be used: {error.detail}.") from None
+        access_token = None
+        if options.access_token is not None:
+            access_token = _line(read_side_file(options.access_token, "the access token"))
+        self._now = options.now
+        self._expected = ExpectedIdToken(
+            issuer=options.issuer,
+            client_id=options.audience,
+            alg=options.alg,
+            nonce=options.nonce,
+            minimum_assurance=options.minimum_loa,
+            max_age=options.max_age,
+            access_token=access_token,
+        )
+
+    @property
+    def not_checked(self) -> tuple[str, ...]:
+        """As `Inspector` has it."""
+        expected = self._expected
+        open_ends = {
+            "nonce": expected.nonce,
+            "minimum level": expected.minimum_assurance,
+            "authentication age": expected.max_age,
+            "access token": expected.access_token,
+        }
+        return (*ALWAYS_UNCHECKED, *(name for name, value in open_ends.items() if value is None))
+
+    def inspect(self, octets: bytes, digest: str) -> Verdict:
+        """As `Inspector` has it."""
+        token = judge_id_token(_line(octets), self._keys, self._expected, self._now)
+        said = Said(
+            issuer=token.issuer,
+            subject_format="sub",
+            subject=token.subject,
+            loa=token.loa.label if token.loa is not None else None,
+            attributes={name: _values(value) for name, value in token.claims.items()},
+        )
+        message: dict[str, object] = {
+            "kind": "id-token",
+            "sha256": digest,
+            "kid": token.kid,
+            "issued": token.issued_at,
+            "ends": token.ends,
+            "authenticated": token.authenticated_at,
+        }
+        absent = self._expected.access_token is not None and not token.bound_to_access_token
+        return Verdict(said, message, ("access token",) if absent else ())
+
+    def unsigned(self, octets: bytes) -> bool:  # noqa: ARG002 - a token without a signature is no token
+        """As `Inspector` has it."""
+        return False
+
+
+def _line(octets: bytes) -> str:
+    text = octets.decode("ascii", "replace")
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _values(value: Json) -> tuple[object, ...]:
+    return tuple(value) if isinstance(value, list) else (value,)

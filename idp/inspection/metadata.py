@@ -1,0 +1,131 @@
+"""Signed metadata in a file, judged as what `Peers` fetches: by the certificate that came on another way."""
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+
+from connectors.formats.eidas.metadata import PeerFacts, Role
+from connectors.formats.grammar import written
+from connectors.formats.names import md
+from connectors.metadata.judged import (
+    check_addresses,
+    check_end,
+    check_key,
+    check_registered,
+    facts_of_entity,
+    facts_of_node,
+    signed_octets,
+)
+from connectors.profiles import EIDAS, SAML2INT, Profile
+from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.signatures.parse import MAX_METADATA, parse_canonical, strict_base64
+from connectors.signatures.signed import Signed
+from idp.app import load_all
+from idp.inspection.options import Options, could_not
+from idp.inspection.outcome import Verdict
+from idp.inspection.reading import read_side_file
+from policies.parties import Peer
+
+PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (SAML2INT, EIDAS)}
+_ROLES: Mapping[Role, str] = {"proxy": md("IDPSSODescriptor"), "connector": md("SPSSODescriptor")}
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([^-]{1,65536})-----END CERTIFICATE-----")
+
+
+class MetadataInspector:
+    """Implements `Inspector`: of the one whose certificate signs it, and of the registered node where there is one."""
+
+    limit = MAX_METADATA
+
+    def __init__(self, options: Options) -> None:
+        self._now, self._peer, self._demo = options.now, None, False
+        if options.config is not None:
+            self._peer, self._demo = _registered(options)
+            self._profile, der = EIDAS, self._peer.certificate
+        else:
+            self._profile = PROFILES[options.profile or SAML2INT.name]
+            der = _certificate(options)
+        try:
+            self._key: PinnedKey = key_of_certificate(der, self._profile)
+        except ValueError as error:
+            raise could_not(f"the certificate cannot be used: {error}.") from None
+
+    @property
+    def not_checked(self) -> tuple[str, ...]:
+        """As `Inspector` has it."""
+        by_hand = () if self._peer is not None else ("entity id", "country") if self._profile is EIDAS else ("entity id",)
+        return (*by_hand, "newer copy", "approval")
+
+    def inspect(self, octets: bytes, digest: str) -> Verdict:
+        """As `Inspector` has it."""
+        check_key(self._key, self._now)
+        signed = signed_octets(octets, self._key, self._profile)
+        said = self._node(signed) if self._profile is EIDAS else self._entity(signed)
+        return Verdict(None, {"kind": "metadata", "profile": self._profile.name, "sha256": digest, **said})
+
+    def unsigned(self, octets: bytes) -> bool:  # noqa: ARG002 - metadata that nobody signed fails before anything else
+        """As `Inspector` has it."""
+        return False
+
+    def _entity(self, signed: Signed) -> dict[str, object]:
+        facts = facts_of_entity(signed, SAML2INT)
+        check_end(facts.valid_until, self._now, SAML2INT)
+        return {
+            "entity_id": facts.entity_id,
+            "roles": list(facts.roles),
+            "valid_until": written(facts.valid_until),
+            "signing_keys": facts.signing_keys,
+        }
+
+    def _node(self, signed: Signed) -> dict[str, object]:
+        root = parse_canonical(signed.octets)
+        roles: list[Role] = [role for role, tag in _ROLES.items() if root.find(tag) is not None] or ["proxy"]
+        facts = {role: facts_of_node(signed, role) for role in roles}
+        for one in facts.values():
+            if self._peer is not None:
+                check_registered(one, self._peer.entity_id, self._peer.country)
+            check_addresses(one, demo=self._demo)
+            check_end(one.valid_until, self._now, EIDAS)
+        first = next(iter(facts.values()))
+        return {
+            "entity_id": first.entity_id,
+            "country": first.country,
+            "roles": {role: _facts(one) for role, one in facts.items()},
+        }
+
+
+def _facts(facts: PeerFacts) -> dict[str, object]:
+    return {
+        "valid_until": written(facts.valid_until),
+        "digest": facts.digest,
+        "signing": sorted(sha256(der).hexdigest() for der in facts.signing),
+        "encryption": sorted(sha256(der).hexdigest() for der in facts.encryption),
+        "endpoints": sorted(f"{binding} {url}" for binding, url in facts.endpoints),
+        "assurance": sorted(facts.assurance),
+        "versions": sorted(facts.versions),
+    }
+
+
+def _registered(options: Options) -> tuple[Peer, bool]:
+    """The node that a configuration has under this name, and whether it is a demo's."""
+    if options.config is None:
+        raise could_not("no configuration.")
+    settings, configuration, _ = load_all(options.config)
+    asked = {str(p.provider_id): p.peer for p in configuration.providers.values() if p.peer is not None}
+    asking = {str(node.node_id): node.peer for node in configuration.nodes.values()}
+    named = {**asked, **asking}
+    if options.party not in named:
+        raise could_not(f"the configuration has no country's node {options.party!r}: {', '.join(named) or 'none at all'}.")
+    return named[options.party], settings.demo
+
+
+def _certificate(options: Options) -> bytes:
+    """DER of the one certificate of `--trust`, in PEM."""
+    if options.trust is None:
+        raise could_not("metadata needs --trust.")
+    found = _PEM.findall(read_side_file(options.trust, "the certificate"))
+    if len(found) != 1:
+        raise could_not(f"{options.trust} does not hold exactly one certificate in PEM.")
+    try:
+        return strict_base64("".join(found[0].decode("ascii", "replace").split()))
+    except ValueError:
+        raise could_not(f"{options.trust} holds no certificate in PEM.") from None

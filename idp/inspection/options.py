@@ -1,0 +1,125 @@
+"""What `ciconia inspect` is asked: an expectation from a configuration, or by hand, all of which has to fit together."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from idp.transparency.draft import MAX_REASON, is_reason
+from policies.assurance import LevelOfAssurance
+from policies.errors import BrokerError
+
+_EPOCH = re.compile(r"[0-9]{1,11}")
+
+
+class Kind(StrEnum):
+    """What a file is taken for. All names are there; those that are not inspected yet say so."""
+
+    RESPONSE = "response"
+    METADATA = "metadata"
+    ID_TOKEN = "id-token"
+    AUTHN_REQUEST = "authn-request"
+    LOGOUT_REQUEST = "logout-request"
+    LOGOUT_RESPONSE = "logout-response"
+    REDIRECT = "redirect"
+    CLIENT_ASSERTION = "client-assertion"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Each option of the command that is part of an expectation; what was not given is None, or False."""
+
+    kind: Kind
+    now: int  # seconds since the epoch
+    profile: str | None = None
+    config: Path | None = None
+    party: str | None = None
+    idp_metadata: Path | None = None
+    audience: str | None = None
+    acs: str | None = None
+    request_id: str | None = None
+    sp_key: Path | None = None
+    minimum_loa: LevelOfAssurance | None = None
+    trust: Path | None = None
+    jwks: Path | None = None
+    issuer: str | None = None
+    nonce: str | None = field(default=None, repr=False)
+    alg: str | None = None
+    max_age: int | None = None
+    access_token: Path | None = None
+    unsafe_decrypt: bool = False
+    reason: str | None = None
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of what was given, as fields."""
+        always = ("kind", "now")
+        return frozenset(
+            f.name for f in fields(self) if f.name not in always and getattr(self, f.name) not in (None, False)
+        )
+
+
+_SAML = frozenset({"profile"})
+_FROM = _SAML | {"config", "party"}
+_DECRYPTING = frozenset({"unsafe_decrypt", "reason"})
+_OF_RESPONSE = frozenset({"request_id", "minimum_loa"})
+# kind -> what must be given, and what may be, by hand; with a configuration it says the rest
+_BY_HAND: Mapping[Kind, tuple[frozenset[str], frozenset[str]]] = {
+    Kind.RESPONSE: (frozenset({"idp_metadata", "audience", "acs"}), _SAML | _OF_RESPONSE | _DECRYPTING | {"sp_key"}),
+    Kind.METADATA: (frozenset({"trust"}), _SAML),
+    Kind.ID_TOKEN: (
+        frozenset({"jwks", "issuer", "audience", "alg"}),
+        _SAML | {"nonce", "minimum_loa", "max_age", "access_token"},
+    ),
+}
+_CONFIGURED: Mapping[Kind, frozenset[str]] = {
+    Kind.RESPONSE: _FROM | _OF_RESPONSE | _DECRYPTING,
+    Kind.METADATA: _FROM,
+}
+
+
+def check(options: Options) -> None:
+    """Raise `BrokerError`, in one sentence, for options that do not fit together."""
+    kind, given = options.kind, options.given
+    if kind not in _BY_HAND:
+        raise could_not(f"`--as {kind}` is not there yet: {', '.join(known.value for known in _BY_HAND)} are inspected.")
+    configured = options.config is not None or options.party is not None
+    if configured:
+        if kind not in _CONFIGURED:
+            raise could_not(f"a configuration says nothing of `--as {kind}` yet: give the expectation by hand.")
+        required, taken = frozenset({"config", "party"}), _CONFIGURED[kind]
+    else:
+        required, taken = _BY_HAND[kind]
+    if missing := required - given:
+        other = " or `--config DIR --from PARTY`" if kind in _CONFIGURED and not configured else ""
+        raise could_not(f"`--as {kind}` needs {_spelled(missing)}{other}: what is expected is never guessed.")
+    if surplus := given - required - taken:
+        raise could_not(f"{_spelled(surplus)} says nothing beside {'--config' if configured else f'--as {kind}'}.")
+    if empty := [name for name in ("audience", "acs", "issuer", "request_id", "nonce") if getattr(options, name) == ""]:
+        raise could_not(f"{_spelled(empty)} is empty, and empty matches nothing.")
+    if options.unsafe_decrypt and not is_reason(options.reason or ""):
+        raise could_not(f"--unsafe-decrypt needs --reason TEXT: up to {MAX_REASON} characters on one line, for the record.")
+    if options.reason is not None and not options.unsafe_decrypt:
+        raise could_not("--reason is the reason of --unsafe-decrypt.")
+
+
+def read_time(text: str) -> int:
+    """Seconds since the epoch of `--at`: such seconds, or ISO 8601 (without a zone: UTC). Raises `BrokerError`."""
+    if _EPOCH.fullmatch(text):
+        return int(text)
+    try:
+        found = datetime.fromisoformat(text)
+        return int((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        raise could_not("--at is a time such as 2026-11-25T12:00:00Z, or seconds since 1970.") from None
+
+
+def could_not(detail: str) -> BrokerError:
+    """The command cannot be run so; nothing is said of any file."""
+    return BrokerError(detail, code="could_not_run", public="The inspection could not run.")
+
+
+def _spelled(names: frozenset[str] | list[str]) -> str:
+    return ", ".join(f"--{'from' if name == 'party' else name.replace('_', '-')}" for name in sorted(names))

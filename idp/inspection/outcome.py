@@ -1,0 +1,117 @@
+"""What came of a file, and its JSON, which is a contract: names of checks and counts; a value only where asked for."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from connectors.fetch import FetchError
+from idp.inspection.reading import read_upto
+from policies.errors import AssertionRejected, BrokerError
+
+# What no file can show: whether it came before, and in whose browser
+ALWAYS_UNCHECKED = ("one-time use", "browser binding")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An accepted assertion or token: who says it, of whom, how surely; each attribute with its values."""
+
+    issuer: str
+    subject_format: str
+    subject: str = field(repr=False)
+    loa: str | None
+    attributes: Mapping[str, tuple[object, ...]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A file that was accepted. `not_checked` is what only this file left open."""
+
+    said: Said | None
+    message: Mapping[str, object]
+    not_checked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why not: the error's stable code, the check's stable name, a sentence for everybody and one for the operator."""
+
+    code: str
+    check: str | None
+    public: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One file. `tried` is False where it could not be read, or judging could not run."""
+
+    file: str
+    verdict: Verdict | None
+    failure: Failure | None
+    not_checked: tuple[str, ...]
+    tried: bool = True
+    unsigned: bool = False  # nobody signed it: a failure status may come so
+
+    def as_json(self, *, show_values: bool) -> dict[str, object]:
+        """The object of the contract. Values are those of accepted files alone, and only where asked for."""
+        failure, verdict = self.failure, self.verdict
+        error = None
+        if failure is not None:
+            error = {"code": failure.code, "check": failure.check, "public": failure.public, "detail": failure.detail}
+        return {
+            "file": self.file,
+            "accepted": verdict is not None,
+            "error": error,
+            "assertion": _said(verdict.said, show_values=show_values) if verdict and verdict.said else None,
+            "message": dict(verdict.message) if verdict else None,
+            "not_checked": list(self.not_checked),
+        }
+
+
+class Inspector(Protocol):
+    """Judges octets of one kind against one expectation, again and again: keys are prepared once."""
+
+    @property
+    def limit(self) -> int:
+        """The most octets that a file may have."""
+
+    @property
+    def not_checked(self) -> tuple[str, ...]:
+        """What this expectation leaves open."""
+
+    def inspect(self, octets: bytes, digest: str) -> Verdict:
+        """Judge. `digest` is the SHA-256 of the octets, as hex. Raises `BrokerError` and `FetchError`."""
+
+    def unsigned(self, octets: bytes) -> bool:
+        """Whether nobody signed what was refused."""
+
+
+def inspect_file(name: str, inspector: Inspector) -> Outcome:
+    """Read and judge one file. Whatever is wrong with it is in what comes back."""
+    left_open = inspector.not_checked
+    try:
+        octets = read_upto(name, inspector.limit)
+    except OSError as error:
+        public, detail = "The file could not be read.", f"{error.strerror or 'no such file'}."
+        return Outcome(name, None, Failure("unreadable", None, public, detail), left_open, tried=False)
+    try:
+        verdict = inspector.inspect(octets, hashlib.sha256(octets).hexdigest())
+    except AssertionRejected as error:
+        failure = Failure(error.code, error.check, error.public, error.detail)
+        return Outcome(name, None, failure, left_open, unsigned=inspector.unsigned(octets))
+    except FetchError as error:
+        failure = Failure("metadata_refused", error.check, f"This metadata is not taken. {error.mend}", error.detail)
+        return Outcome(name, None, failure, left_open)
+    except BrokerError as error:
+        return Outcome(name, None, Failure(error.code, None, error.public, error.detail), left_open, tried=False)
+    return Outcome(name, verdict, None, (*left_open, *verdict.not_checked))
+
+
+def _said(said: Said, *, show_values: bool) -> dict[str, object]:
+    subject: dict[str, object] = {"format": said.subject_format}
+    if show_values:
+        subject["value"] = said.subject
+    attributes = {name: list(values) if show_values else len(values) for name, values in said.attributes.items()}
+    return {"issuer": said.issuer, "subject": subject, "loa": said.loa, "attributes": attributes}
