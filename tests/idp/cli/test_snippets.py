@@ -1,0 +1,66 @@
+"""The programs that `party add` prints: filled in, whole in both ways to authenticate, and without a secret in them."""
+
+import re
+
+import pytest
+
+from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, lines_of, render, source
+
+WORDS = Words(
+    "https://login.city.example", "permits", "resident-parking", "https://permits.city.example/sign-in/callback?a=b"
+)
+WITH_KEY = Words(WORDS.issuer, WORDS.client_id, WORDS.purpose, WORDS.redirect_uri, key=True)
+PYTHON = (Framework.FASTAPI, Framework.FLASK, Framework.DJANGO)
+
+each = pytest.mark.parametrize("framework", list(Framework))
+both = pytest.mark.parametrize("words", [WORDS, WITH_KEY], ids=["secret", "key"])
+
+
+@each
+@both
+def test_nothing_is_left_to_fill_in_and_every_identifier_is_there(framework: Framework, words: Words) -> None:
+    text = render(framework, words)
+    assert not re.search(r"@[A-Z_]+@|@secret@|@key@", text)
+    for value in (words.issuer, f"purpose:{words.purpose}", words.redirect_uri, words.client_id):
+        assert value in text
+    assert "/sign-in/callback" in text.replace(words.redirect_uri, "")
+
+
+@each
+def test_a_program_takes_its_secret_or_its_key_from_the_environment(framework: Framework) -> None:
+    assert "CLIENT_SECRET" in render(framework, WORDS)
+    assert "CLIENT_KEY" not in render(framework, WORDS)
+    if framework not in SECRET_ALONE:
+        assert "CLIENT_KEY" in render(framework, WITH_KEY)
+        assert "CLIENT_SECRET" not in render(framework, WITH_KEY)
+
+
+@pytest.mark.parametrize("framework", PYTHON)
+@both
+def test_what_is_python_compiles(framework: Framework, words: Words) -> None:
+    compile(render(framework, words), "app.py", "exec")
+
+
+@each
+@both
+def test_pkce_and_the_algorithm_of_our_id_tokens_are_in_every_program(framework: Framework, words: Words) -> None:
+    text = render(framework, words)
+    assert "S256" in text or "withPkce" in text
+    # Authlib goes by our metadata, which names it; the others expect RS256 where nothing is said
+    assert "ES256" in text or framework in PYTHON
+
+
+@each
+def test_a_program_that_nobody_runs_says_so_in_its_first_line(framework: Framework) -> None:
+    assert ("Not run by our tests" in source(framework).splitlines()[0]) == (framework in NOT_RUN)
+    assert TITLES[framework]
+
+
+def test_lines_are_for_one_way_or_for_both() -> None:
+    text = "one\n@secret@two\n@key@three\n  four @key@\n"
+    assert lines_of(text, key=False) == "one\ntwo\n  four @key@\n"
+    assert lines_of(text, key=True) == "one\nthree\n  four @key@\n"
+
+
+def test_an_address_without_a_path_is_called_back_at_the_root() -> None:
+    assert Words("https://a", "b", "c", "https://permits.city.example").callback == "/"
