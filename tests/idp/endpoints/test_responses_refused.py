@@ -106,6 +106,7 @@ def _line(logs: Lines, answer: Answer, checks: set[str]) -> None:
     assert line["check"] in ALL_CHECKS
     assert line["reference"] == answer.reference
     assert line["path"] == "/saml/acs"
+    assert line["peer"] == "demo-ee"
     values = {value for one in CITIZENS for value in one.attributes.values()}
     assert not [value for value in values if value in repr(line) or value in answer.text]
 

@@ -293,6 +293,7 @@ def test_an_operator_is_told_which_latin_form_to_map(browser: Browser, logs: lis
     assert "national" in str(line["detail"])
     assert "Иван" not in str(line)
     assert page.reference == line["reference"]
+    assert line["peer"] == "national"
 
 
 def test_after_a_failure_the_same_login_may_try_again(browser: Browser) -> None:

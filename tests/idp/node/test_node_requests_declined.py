@@ -1,7 +1,9 @@
 """A verified request that is wrong: a page says so, and a button brings a signed failure to the address of the metadata."""
 
 import base64
+from collections.abc import MutableMapping
 from dataclasses import replace
+from typing import Any  # structlog's own type of an event
 
 import pytest
 from lxml import etree
@@ -155,6 +157,14 @@ def test_a_request_of_another_manner_is_declined(
 ) -> None:
     page = browser.posts(stage.nl.posted(browser.request(), edited=edited))
     declined(browser, page, check, codes)
+
+
+def test_a_declined_request_is_logged_with_its_node_and_an_old_one_too(
+    browser: Browser, stage: NodeStage, logs: list[MutableMapping[str, Any]]
+) -> None:
+    browser.posts(stage.nl.posted(browser.request(), edited={"IsPassive": None}))
+    browser.asks(issue_instant=stage.clock() - 3600)
+    assert [(line["check"], line["peer"]) for line in logs] == [("is_passive", "nl"), ("request_issued", "nl")]
 
 
 def test_an_address_that_is_the_metadata_s_own_may_be_named(browser: Browser, stage: NodeStage) -> None:

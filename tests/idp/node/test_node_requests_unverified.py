@@ -31,6 +31,7 @@ def refused(page: Answer, logs: Logs, check: str) -> None:
     (line,) = [one for one in logs if one["event"] == "refused"]
     assert line["check"] == check
     assert line["reference"] == page.reference
+    assert line["peer"] is None, "nobody knows who it was"
 
 
 @pytest.mark.spec("eidas.md §3 Issuer")
