@@ -92,6 +92,7 @@ def _commands() -> Iterator[str]:
     for name, command in commands():
         about, _, rest = inspect.cleandoc(str(getattr(command, "help", ""))).partition("Example: ")
         example, _, more = rest.partition("\n\n")
+        example = " ".join(example.split())
         yield f"### ciconia {name}\n"
         yield f"{about.strip()}\n"
         if example:

@@ -46,7 +46,8 @@ def test_every_command_with_every_option_and_an_explanation_is_there() -> None:
 
 def _names(option: object) -> str:
     argument = getattr(option, "param_type_name", "") == "argument"
-    return str(getattr(option, "metavar", "") if argument else getattr(option, "opts", [""])[0])
+    found = str(getattr(option, "metavar", "") if argument else getattr(option, "opts", [""])[0])
+    return found.replace("|", "\\|")
 
 
 @pytest.mark.parametrize("name", sorted({*Settings.model_fields} - {"folder", "organization"}))

@@ -16,6 +16,8 @@ from idp.pages.views import (
     LeavingView,
     PickerView,
     PostView,
+    ReceiptShown,
+    ReceiptView,
     RefusedView,
     Requester,
     Text,
@@ -169,6 +171,22 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
     )
     errors["error-again"] = ErrorView(language, "country_unavailable", "7F3K-2QXM", again="/login/L1/countries")
     leaving = LeavingView(language, service, gone)
+    receipts = {
+        "receipt": ReceiptView(language, receipt(pages, language), "/receipt/forget"),
+        "receipt-consent": ReceiptView(
+            language,
+            replace(
+                receipt(pages, language),
+                basis=Basis.CONSENT,
+                proved=False,
+                went=(),
+                kept=(),
+                kantara="/receipt.json?form=kantara",
+            ),
+            "/receipt/forget",
+        ),
+        "receipt-none": ReceiptView(language, None, "/receipt/forget"),
+    }
     onward = {
         "post-provider": PostView(language, Towards.PROVIDER, Text("ID Austria", "de"), gone, (("SAMLRequest", "PD94"),)),
         "post-service": PostView(language, Towards.SERVICE, service, gone, (("code", "abc"), ("state", "1"))),
@@ -181,6 +199,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         **{name: (_bound(pages.refused, view), view.kind) for name, view in endings.items()},
         **{name: (_bound(pages.error, view), view.kind) for name, view in errors.items()},
         **{name: (_bound(pages.post, view), view.kind) for name, view in onward.items()},
+        **{name: (_bound(pages.receipt, view), view.kind) for name, view in receipts.items()},
         "leaving": (_bound(pages.leaving, leaving), leaving.kind),
     }
 
@@ -259,6 +278,26 @@ def inform(pages: Pages, language: str, more: Mapping[AttributeName, Value] = AD
         named="Storkhaven resident parking",
         loa=LevelOfAssurance.HIGH,
         items=(*always, *added),
+    )
+
+
+def receipt(pages: Pages, language: str) -> ReceiptShown:
+    """The receipt of an approval of `DECISION`, without what the boxes would have added."""
+    words = pages.wording(language)
+    went = [(str(one.name), str(one.released.form)) for one in DECISION.rulings if one.required and one.released]
+    withheld = [(str(one.name), str(one.reason)) for one in DECISION.rulings if one.released is None]
+    withheld += [(str(one.name), str(Reason.NOT_CHOSEN)) for one in DECISION.rulings if one.released and not one.required]
+    return ReceiptShown(
+        service=words.text(SERVICE),
+        purpose=words.text(PURPOSE.title),
+        basis=Basis.PUBLIC_TASK,
+        when=words.moment(1_764_086_400),
+        went=words.sent(went, STANDARD),
+        kept=words.withheld(sorted(withheld), STANDARD),
+        leaf="5d3f" * 16,
+        proved=True,
+        file="/receipt.json",
+        key="/log/vkey",
     )
 
 

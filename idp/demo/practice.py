@@ -1,0 +1,70 @@
+"""A practice identity provider for a broker of your own: `python -m idp.demo.practice CONFIG METADATA PORT`.
+
+It stands where a country's sign-in would, on this machine alone, and lets one pick a made-up citizen. It writes its
+metadata to METADATA, for the broker to pin, and its key beside it (once: a second start is the same provider); then it
+answers whatever the broker of the folder CONFIG signed, until Ctrl-C.
+
+It speaks http on `estonia.localhost`, which a broker takes with `demo = true` alone. No real citizen belongs here.
+"""
+
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from idp.demo.country import Country
+from idp.keys.file import create_saml_key, load_signer
+from idp.server import Server, bind
+from idp.settings import load_settings
+from policies.errors import Misconfigured
+
+HOST, NAME = "127.0.0.1", "estonia.localhost"
+USAGE = "python -m idp.demo.practice CONFIG METADATA PORT"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until Ctrl-C or SIGTERM. The exit code: 0 ended, 2 it could not begin."""
+    if len(arguments) != 3 or not arguments[2].isdecimal():  # noqa: PLR2004 - the three of the usage
+        return _cannot(f"Usage: {USAGE}")
+    config, metadata, port = Path(arguments[0]), Path(arguments[1]), int(arguments[2])
+    try:
+        country = practice_country(config, metadata, port)
+        listening = bind(HOST, port)
+    except Misconfigured as error:
+        return _cannot(str(error))
+    except (OSError, OverflowError) as error:
+        return _cannot(f"It cannot begin: {error}.")
+    server = Server(country.app(), listening)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn sends itself the signal once more when it has ended: its default would kill us there
+        signal.signal(number, lambda *_: server.stop())
+    sys.stdout.write(f"The practice sign-in is {country.base}, its metadata {metadata}. Ctrl-C ends it.\n")
+    sys.stdout.flush()
+    server.run()
+    return 0
+
+
+def practice_country(config: Path, metadata: Path, port: int) -> Country:
+    """The provider for the broker of this folder; its metadata is written. Raises `Misconfigured` and OSError."""
+    broker = load_signer(load_settings(config).key_folder / "saml.pem")
+    key = metadata.with_suffix(".pem")
+    if not key.exists():
+        create_saml_key(key, NAME)
+    country = Country(
+        base=f"http://{NAME}:{port}",
+        title="Practice sign-in of Estonia",
+        key_pem=key.read_bytes(),
+        certificate_der=load_signer(key).certificate,
+        broker_certificate=broker.certificate,
+    )
+    metadata.write_bytes(country.metadata())
+    return country
+
+
+def _cannot(why: str) -> int:
+    sys.stderr.write(f"{why}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

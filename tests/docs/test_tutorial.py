@@ -1,0 +1,127 @@
+"""docs/tutorial.md, followed by somebody who has nothing else: a citizen signs in to an app, which learns two answers."""
+
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from idp.demo.browser import Browser, Page
+from idp.demo.citizens import CITIZENS
+from tests.docs.newcomer import Newcomer
+from tests.docs.operators import Block, blocks_of
+from tests.docs.pages import DOCS
+
+PAGE = DOCS / "tutorial.md"
+BLOCKS = blocks_of(PAGE)
+SIGNING_IN, RECORD = "7. Sign in", "8. Look at what was recorded"
+DECISION = "//form[.//*[@name='decided']]"
+# Values that stand nowhere but in what the identity provider says: a city or a country may stand in the configuration
+CANARIES = {"birthdate", "person_identifier", "email", "address.street", "family_name"}
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
+    somebody = Newcomer(tmp_path)
+    yield somebody
+    somebody.close()
+
+
+def _told() -> dict[str, object]:
+    """What the page says that the app is told."""
+    (block,) = (block for block in BLOCKS if block.language == "json")
+    assert block.section == SIGNING_IN
+    found = json.loads(block.text)
+    assert isinstance(found, dict)
+    return found
+
+
+def _question(browser: Browser, newcomer: Newcomer, citizen: str) -> Page:
+    """From the app's own address to the broker's question."""
+    picker = browser.get(newcomer.here("http://library.localhost:5000/login"))
+    assert picker.status == 200, picker.text
+    issuer = newcomer.here("http://login.localhost:8400")
+    page = browser.get(picker.link("//a[contains(@href, '/at/practice')]"), origin=issuer)
+    return browser.submit(browser.submit(page, {"citizen": citizen}), {})
+
+
+def _sign_in(newcomer: Newcomer, citizen: str, *said: str) -> dict[str, object]:
+    """One citizen's way; what the app shows in the end. The question has each of the words `said`."""
+    with Browser() as browser:
+        question = _question(browser, newcomer, citizen)
+        assert question.status == 200, question.text
+        assert all(words in " ".join(question.tree.text_content().split()) for words in said), question.text
+        leaving = browser.submit(question, {"choice": "approve"}, DECISION)
+        back = leaving.link("//main//a[contains(@href, 'code=')]")
+        return browser.get(back, origin=newcomer.here("http://login.localhost:8400")).json()
+
+
+@pytest.mark.slow
+@pytest.mark.spec("issue 4 item 8")
+def test_whoever_follows_the_tutorial_alone_signs_a_citizen_in_to_an_app_of_their_own(newcomer: Newcomer) -> None:
+    for block in BLOCKS:
+        if block.section != RECORD:
+            newcomer.follow(block)
+    promised = _told()
+    reading = PAGE.read_text(encoding="utf-8").partition("read the question:")[2].partition("and what")[0]
+    quoted = re.findall(r"\"([^\"]+)\"", reading)
+    assert len(quoted) == 2
+    shown = _sign_in(newcomer, "mari", *quoted)
+    assert {**shown, "sub": "..."} == promised
+    assert _sign_in(newcomer, "mari")["sub"] == shown["sub"]
+    assert _sign_in(newcomer, "juhan")["resident_of"] == {"Storkhaven": False}
+    with Browser() as browser:
+        assert _question(browser, newcomer, "toomas").status == 403
+
+    for block in BLOCKS:
+        if block.section == RECORD:
+            newcomer.follow(block)
+    assert "3" in newcomer.printed[-1]
+    _nothing_in_clear(newcomer.desk / "city" / "ciconia.db")
+
+
+def _nothing_in_clear(database: Path) -> None:
+    """The page says so: no value of anybody who signed in stands in the record."""
+    values = [value.encode() for one in CITIZENS for name, value in one.attributes.items() if name in CANARIES]
+    with sqlite3.connect(database) as connection:
+        dump = "\n".join(connection.iterdump()).encode()
+    connection.close()
+    assert values
+    assert not [value for value in values if value in dump]
+
+
+def test_every_block_is_commands_a_file_or_what_an_app_is_told() -> None:
+    assert {block.language for block in BLOCKS} == {"console", "toml", "json"}
+    for block in BLOCKS:
+        assert block.commands if block.language == "console" else block.text
+        assert block.language != "toml" or block.file
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [((), "Usage"), (("nowhere", "practice.xml", "8401"), "nowhere"), (("nowhere", "practice.xml", "many"), "Usage")],
+    ids=["nothing", "no configuration", "no port"],
+)
+def test_the_practice_sign_in_says_what_it_needs(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    command = [sys.executable, "-m", "idp.demo.practice", *arguments]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 2
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_the_tutorial_is_written_once(newcomer: Newcomer) -> None:
+    block = Block("1", "toml", "# new.toml\nx = 1\n")
+    newcomer.follow(block)
+    with pytest.raises(AssertionError):
+        newcomer.follow(block)
+
+
+def test_a_command_that_nobody_knows_is_not_passed_over(newcomer: Newcomer) -> None:
+    with pytest.raises(AssertionError, match="nobody knows"):
+        newcomer.follow(Block("1", "console", "$ curl example\n"))
