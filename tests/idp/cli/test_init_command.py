@@ -1,5 +1,6 @@
 """`ciconia init`, `migrate` and the help: what an operator meets first."""
 
+import re
 import shutil
 import stat
 import tomllib
@@ -58,6 +59,20 @@ def test_the_example_of_who_runs_it_holds_when_its_hashes_are_taken_away(made: P
     organization = load_settings(tmp_path).organization
     assert organization is not None
     assert organization.support == "support@storkhaven.example"
+
+
+def test_the_purpose_and_the_country_in_the_comments_hold_and_the_service_can_be_added(made: Path, tmp_path: Path) -> None:
+    text = (made / "ciconia.toml").read_text(encoding="utf-8")
+    examples = re.findall(r"(?:^#   .*\n(?:#\n(?=#   ))?)+", text, re.MULTILINE)
+    purpose, country, command = (re.sub(r"^#(?:   )?", "", example, flags=re.MULTILINE) for example in examples)
+    copy = shutil.copytree(made, tmp_path / "city")
+    for name, text in (("purposes/permit.toml", purpose), ("providers/ee.toml", country), ("metadata/ee.xml", "<m/>")):
+        (copy / name).write_text(text, encoding="utf-8")
+    ran = ciconia("policy", "test", "--config", copy)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    added = ciconia(*command.replace("DIR", str(copy)).split()[1:], "--snippet", "none")
+    assert added.returncode == 0, added.stderr
+    assert load_configuration(copy).parties
 
 
 @pytest.fixture(scope="module")
