@@ -18,6 +18,7 @@ from idp.demo.border import Border
 from idp.demo.browser import WalkError
 from idp.demo.walk import Walked, walk
 from idp.logs import configure_logs
+from idp.transparency.keys import LOG_VKEY
 from policies.attributes import AttributeName
 from policies.catalogue import STANDARD
 from policies.errors import BrokerError, Misconfigured
@@ -49,6 +50,7 @@ def demo(
                 _stay(border)
                 return
             walked = walk(border)
+            kept = _keep(walked, folder) if keep is not None else None
     except WalkError as error:
         if as_json:
             print(json.dumps({"ok": False, "error": str(error)}))
@@ -61,13 +63,21 @@ def demo(
         say(f"The demo could not run: {error}", error=True)
         raise typer.Exit(2) from None
     if as_json:
-        print(json.dumps(as_object(walked, show_values=show_values), ensure_ascii=False))
+        print(json.dumps(as_object(walked, show_values=show_values, kept=kept), ensure_ascii=False))
     else:
-        _tell(walked, show_values=show_values)
+        _tell(walked, show_values=show_values, kept=kept)
 
 
-def as_object(walked: Walked, *, show_values: bool) -> dict[str, object]:
-    """The walk as the JSON object of the command's contract. `receipt` and `log_key` are null: no receipts yet."""
+def _keep(walked: Walked, folder: Path) -> tuple[Path, Path]:
+    """The citizen's receipt and the log's key, beside each other; their paths."""
+    receipt, key = folder / "receipt.json", folder / LOG_VKEY
+    receipt.write_bytes(walked.receipt)
+    key.write_text(f"{walked.log_key}\n", encoding="utf-8")
+    return receipt, key
+
+
+def as_object(walked: Walked, *, show_values: bool, kept: tuple[Path, Path] | None = None) -> dict[str, object]:
+    """The walk as the JSON object of the command's contract. `kept`: where the receipt and the log's key lie; else null."""
     return {
         "ok": True,
         "steps": [{"node": step.node, "step": step.step, "ms": step.ms} for step in walked.steps],
@@ -82,8 +92,8 @@ def as_object(walked: Walked, *, show_values: bool) -> dict[str, object]:
         ],
         "withheld": [{"attribute": one.attribute, "reason": one.reason} for one in walked.withheld],
         "loa": walked.loa,
-        "receipt": None,
-        "log_key": None,
+        "receipt": str(kept[0]) if kept else None,
+        "log_key": str(kept[1]) if kept else None,
         "ledgers": {
             node: {"size": proved.size, "root": proved.root, "inclusion": "verified"}
             for node, proved in walked.ledgers.items()
@@ -134,7 +144,7 @@ REASONS = {
 }
 
 
-def _tell(walked: Walked, *, show_values: bool) -> None:
+def _tell(walked: Walked, *, show_values: bool, kept: tuple[Path, Path] | None) -> None:
     """The story, as a mayor would want to hear it."""
     out = Console(emoji=False, highlight=False, soft_wrap=True)
 
@@ -151,8 +161,8 @@ def _tell(walked: Walked, *, show_values: bool) -> None:
         given = f"{_title(one.attribute)}: only {_form(one.given)}, for {_why(one.reason)}"
         out.print(f"  {given}", markup=False)
     heading("What was withheld, and why")
-    for kept in walked.withheld:
-        out.print(f"  {_title(kept.attribute)}: {_why(kept.reason)}", markup=False)
+    for stayed in walked.withheld:
+        out.print(f"  {_title(stayed.attribute)}: {_why(stayed.reason)}", markup=False)
     heading("What the city's service got, and nothing else")
     for name, (form, value) in sorted(walked.released.items()):
         shown = f" = {json.dumps(value, ensure_ascii=False)}" if show_values else ""
@@ -161,6 +171,9 @@ def _tell(walked: Walked, *, show_values: bool) -> None:
     for node, proved in walked.ledgers.items():
         leaves = f"{proved.size} {'leaf' if proved.size == 1 else 'leaves'}"
         out.print(f"  The {node} node's record is in its log: {leaves}, root {proved.root[:16]}…, signed, checked here.")
+    out.print("  The citizen has a receipt of it, without any value. It was checked here with the log's key alone.")
+    if kept:
+        out.print(f"  Check it yourself, without a network: ciconia audit verify {kept[0]}", markup=False)
     table = Table(title="\nStep by step", title_justify="left", box=None)
     for column in ("who", "what", "ms"):
         table.add_column(column, justify="right" if column == "ms" else "left")

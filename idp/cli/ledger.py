@@ -1,38 +1,49 @@
-"""`ciconia ledger`: the check of the release ledger.
+"""`ciconia ledger`: the check of the release ledger, proofs out of it, and a copy for auditors.
 
 Exit codes: 0 everything fits, 1 something does not and is named, 2 the check could not run.
 """
 
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from idp.cli.console import problems, say
+from idp.cli.console import problems, progress, say
+from idp.receipts import placed_in
 from idp.settings import Settings, load_settings
 from idp.store.engine import open_engine
 from idp.store.migrate import assert_current
+from idp.store.store import Store, open_store
+from idp.transparency.export import export_lines, newest_checkpoint
 from idp.transparency.findings import Report
 from idp.transparency.keys import load_ledger_keys
-from idp.transparency.verify import verify_ledger
-from policies.errors import BrokerError, Misconfigured
+from idp.transparency.tlog_proof import encoded
+from idp.transparency.tree import HASH_BYTES
+from idp.transparency.verify import steps_of, verify_ledger
+from policies.errors import BrokerError, Misconfigured, NotFound
 
 HOLDS, DIFFERS, COULD_NOT_RUN = 0, 1, 2
+RECORD_OR_LEAF = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
 
-ledger = typer.Typer(no_args_is_help=True, help="The release ledger: check that nothing in it was changed.")
+ledger = typer.Typer(no_args_is_help=True, help="The release ledger: check it, prove a place in it, copy it.")
 
 
 @ledger.callback()
 def group() -> None:
-    """The release ledger: check that nothing in it was changed."""
+    """The release ledger: check it, prove a place in it, copy it for auditors."""
 
 
 @ledger.command()
 def verify(
     config: Annotated[Path, typer.Option("--config", metavar="DIR", help="The folder with `ciconia.toml`.")],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object in place of text.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object in place of text, after lines about progress.")
+    ] = False,
 ) -> None:
     """Compute the whole ledger again from the database, and name whatever does not fit.
 
@@ -47,13 +58,125 @@ def verify(
     raise typer.Exit(verify_command(settings, as_json=as_json))
 
 
+@ledger.command()
+def prove(
+    named: Annotated[
+        str, typer.Argument(metavar="RECORD|LEAF", help="A record's id (32 hex digits) or a leaf's hash (64).")
+    ],
+    config: Annotated[Path, typer.Option("--config", metavar="DIR", help="The folder with `ciconia.toml`.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object in place of the tlog-proof.")] = False,
+) -> None:
+    """Prove the place of one leaf under the newest checkpoint, as /log/proof does, in a C2SP tlog-proof on stdout.
+
+    Example: ciconia ledger prove 5b8efff798038103d269b633813fc60c --config /etc/ciconia > leaf.tlog-proof
+
+    Exit codes: 0 it is printed, 1 no checkpoint covers such a leaf (yet), 2 it could not be tried.
+    """
+    if not RECORD_OR_LEAF.fullmatch(named):
+        say("A record's id has 32 hex digits, a leaf's hash 64, in lower case.", error=True)
+        raise typer.Exit(COULD_NOT_RUN)
+    try:
+        settings = load_settings(config)
+        with _opened(settings) as store:
+            hashed = bytes.fromhex(named)
+            if len(hashed) != HASH_BYTES:
+                hashed = store.leaf_of(settings.tenant, hashed) or b""
+            placed = placed_in(store, settings.tenant, hashed)
+    except BrokerError as error:
+        raise typer.Exit(_could_not_run(error, as_json=as_json)) from None
+    if placed is None:
+        detail = "No checkpoint covers such a leaf. Where its record is new, try again in a few seconds."
+        if as_json:
+            print(json.dumps({"ok": False, "error": {"code": "not_found", "detail": detail}}))
+        else:
+            say(detail, error=True)
+        raise typer.Exit(DIFFERS)
+    if as_json:
+        path = [encoded(each) for each in placed.path]
+        leaf = {"leaf_hash": hashed.hex(), "index": placed.index, "path": path, "checkpoint": placed.checkpoint}
+        print(json.dumps({"ok": True, **leaf}, ensure_ascii=False))
+    else:
+        print(placed.text, end="")
+
+
+@ledger.command()
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file: JSON lines of all leaves and the checkpoint.")],
+    config: Annotated[Path, typer.Option("--config", metavar="DIR", help="The folder with `ciconia.toml`.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines about the progress on stdout.")] = False,
+) -> None:
+    """Write the log up to its newest checkpoint, for auditors: leaves commit to what was released, and open nothing.
+
+    Example: ciconia ledger export log.jsonl --config /etc/ciconia
+
+    Exit codes: 0 it is written, 1 there is no checkpoint yet or a leaf is missing, 2 it could not be tried.
+    """
+    try:
+        settings = load_settings(config)
+        with _opened(settings) as store:
+            size = _export(store, settings, file, as_json=as_json)
+    except NotFound as error:
+        _could_not_run(error, as_json=as_json)
+        raise typer.Exit(DIFFERS) from None
+    except BrokerError as error:
+        raise typer.Exit(_could_not_run(error, as_json=as_json)) from None
+    except OSError as error:
+        detail = f"{file} could not be written: {error.strerror or type(error).__name__}"
+        if as_json:
+            print(json.dumps({"ok": False, "error": {"code": "unwritable", "detail": detail}}))
+        else:
+            say(f"{detail}.", error=True)
+        raise typer.Exit(COULD_NOT_RUN) from None
+    if as_json:
+        print(json.dumps({"ok": True, "size": size, "file": str(file)}))
+    else:
+        say(f"{size} leaves and the checkpoint over them are in {file}.")
+
+
+def _export(store: Store, settings: Settings, file: Path, *, as_json: bool) -> int:
+    """Write the file whole or not at all; what stood there before is never written over."""
+    checkpoint = newest_checkpoint(store.engine, settings.tenant)
+    lines = export_lines(store.engine, tenant=settings.tenant, origin=settings.origin, checkpoint=checkpoint)
+    with file.open("xb") as out:
+        try:
+            for line in _shown(lines, checkpoint.size, as_json=as_json):
+                out.write(line)
+        except (BrokerError, OSError, KeyboardInterrupt):
+            file.unlink(missing_ok=True)
+            raise
+    return checkpoint.size
+
+
+def _shown(lines: Iterator[bytes], size: int, *, as_json: bool) -> Iterator[bytes]:
+    """The lines as they are, their progress shown: a bar on a terminal, JSON lines where asked, nothing in a pipe."""
+    with progress(size, "export", as_json=as_json) as advance:
+        for place, line in enumerate(lines):
+            yield line
+            # the first line is the head
+            advance(1 if 0 < place <= size else 0)
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Store]:
+    """The store of these settings, read beside a running broker."""
+    keys = load_ledger_keys(settings.key_folder, settings.origin)
+    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
 def verify_command(settings: Settings, *, as_json: bool) -> int:
     """Check the ledger of these settings, print what was found, return the exit code."""
     try:
         keys = load_ledger_keys(settings.key_folder, settings.origin)
         engine = open_engine(settings.database_url)
         assert_current(engine)
-        report = verify_ledger(engine, tenant=settings.tenant, keys=keys, role=settings.role)
+        with progress(steps_of(engine, settings.tenant), "verify", as_json=as_json) as advance:
+            report = verify_ledger(engine, tenant=settings.tenant, keys=keys, role=settings.role, advance=advance)
         engine.dispose()
     except BrokerError as error:
         return _could_not_run(error, as_json=as_json)

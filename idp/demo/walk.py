@@ -30,8 +30,9 @@ from idp.keys.folder import load_keys
 from idp.settings import load_settings
 from idp.store import tables
 from idp.store.store import Store, open_store
-from idp.transparency.checkpoint import TreeHead, open_note
+from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note
 from idp.transparency.keys import LedgerKeys, load_ledger_keys
+from idp.transparency.receipt_verify import verify_receipt
 from idp.transparency.tree import includes
 from policies.assurance import level_named
 from policies.attributes import EXACT, AttributeName
@@ -95,6 +96,9 @@ class Walked:
     withheld: tuple[Withheld, ...]
     loa: str
     ledgers: dict[str, "Proved"]
+    # the citizen's, as their browser got it, and the key that it was checked with
+    receipt: bytes = field(repr=False)
+    log_key: str
 
 
 class _Steps:
@@ -146,6 +150,9 @@ def _walk(border: Border, browser: Browser, who: tuple[str, str, str], ledgers: 
     id_token, userinfo = _signed_in(end)
     proved = {name: ledger.proved() for name, ledger in ledgers.items()}
     steps.done("receiving", "proves, and the sending node too, that the record stands in its published log")
+    receipt, key = _receipt(browser, border.issuer), ledgers["receiving"].key
+    _checked(receipt, key)
+    steps.done("receiving", "gives the citizen a receipt, which is checked here with the log's key alone")
     given = {name: value for name, value in {**id_token, **userinfo}.items() if name not in PROTOCOL_CLAIMS}
     released = {name: (forms.get(name, "pairwise" if name == "sub" else "exact"), value) for name, value in given.items()}
     level = level_named(str(id_token.get("acr", "")))
@@ -161,7 +168,21 @@ def _walk(border: Border, browser: Browser, who: tuple[str, str, str], ledgers: 
         withheld=withheld,
         loa=level.label,
         ledgers=proved,
+        receipt=receipt,
+        log_key=str(key),
     )
+
+
+def _receipt(browser: Browser, issuer: str) -> bytes:
+    """The citizen's receipt, by the address that the last page links to."""
+    return _expect(browser.get(f"{issuer}/receipt.json"), "the receipt").text.encode()
+
+
+def _checked(receipt: bytes, key: VerifierKey) -> None:
+    try:
+        verify_receipt(receipt, key)
+    except BrokerError as error:
+        raise WalkError(f"the receipt does not hold: {error}") from None
 
 
 def _expect(page: Page, what: str) -> Page:
@@ -246,6 +267,11 @@ class _Ledger:
     def __init__(self, store: Store, keys: LedgerKeys, issuer: str) -> None:
         self._store, self._keys, self._issuer = store, keys, issuer
         self._before = self._leaves()
+
+    @property
+    def key(self) -> VerifierKey:
+        """The log's public key."""
+        return self._keys.verifier
 
     def proved(self) -> Proved:
         """Wait for the checkpoint over the newest record, and verify note, path and root."""

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from idp.demo.citizens import CITY, Citizen, citizen
+from idp.transparency.checkpoint import VerifierKey
+from idp.transparency.receipt_verify import verify_receipt
+from policies.errors import SignatureInvalid
 from tests.idp.cli.command import CICONIA, ciconia, json_of, serving
+from tests.independent_receipt import check
 
 MINIMUM_DATA_SET = {"family_name", "given_name", "birthdate", "person_identifier"}
 KEYS = {"ok", "steps", "hops", "released", "weakened", "withheld", "loa", "receipt", "log_key", "ledgers"}
@@ -52,13 +56,38 @@ def test_the_json_has_exactly_the_keys_of_the_contract(kept: tuple[Path, dict[st
     said = kept[1]
     assert set(said) == KEYS
     assert said["ok"] is True
-    assert said["receipt"] is None
-    assert said["log_key"] is None
     assert said["loa"] in ("low", "substantial", "high")
     steps = listed(said, "steps")
     assert all(set(step) == {"node", "step", "ms"} for step in steps)
     assert {step["node"] for step in steps} == {"city", "receiving", "sending", "country"}
     assert all(isinstance(step["ms"], float) and step["ms"] >= 0 for step in steps)
+
+
+@pytest.mark.spec("issue 4, shown by")
+def test_it_leaves_a_receipt_that_holds_by_the_command_and_by_a_program_that_shares_no_code(
+    kept: tuple[Path, dict[str, object]],
+) -> None:
+    folder, said = kept
+    receipt, key = Path(str(said["receipt"])), Path(str(said["log_key"]))
+    assert {receipt.parent, key.parent} == {folder.resolve()}
+    run = ciconia("audit", "verify", receipt)
+    assert run.returncode == 0, run.stderr
+    assert "age_over(18)" in run.stdout
+    assert ciconia("audit", "verify", receipt, "--log", key).returncode == 0
+    assert check(receipt.read_bytes(), key.read_text("utf-8")) >= 0
+
+
+@pytest.mark.slow
+@pytest.mark.spec("issue 4, shown by: any single bit of the file flipped")
+def test_no_bit_of_its_receipt_can_be_flipped(kept: tuple[Path, dict[str, object]]) -> None:
+    octets = Path(str(kept[1]["receipt"])).read_bytes()
+    key = VerifierKey.read(Path(str(kept[1]["log_key"])).read_text("utf-8").removesuffix("\n"))
+    assert verify_receipt(octets, key).index is not None
+    for bit in range(len(octets) * 8):
+        changed = bytearray(octets)
+        changed[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(SignatureInvalid):
+            verify_receipt(bytes(changed), key)
 
 
 def test_something_is_weakened_and_something_withheld_and_each_has_its_reason(

@@ -163,6 +163,7 @@ def test_what_is_parked_for_it_says_when_it_ends_so_that_the_purge_takes_it(visi
     handle = from_base64url(visitor.jar[COOKIE])
     with stage.application.store.engine.connect() as connection:
         ends = connection.scalar(select(parked.c.ends).where(parked.c.digest == hashlib.sha256(handle).digest()))
+    assert ends is not None
     assert before + RECEIPT_LIFE <= ends <= stage.clock() + RECEIPT_LIFE
 
 
