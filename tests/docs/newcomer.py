@@ -1,4 +1,4 @@
-"""Somebody who has only docs/tutorial.md, and does what it says, block by block.
+"""Somebody who has only a page of docs/ about one broker, and does what it says, block by block.
 
 What differs from the page: the three ports, for they may be taken; that `*.localhost` is this machine to the app's
 resolver; and what `pip install` would bring is there already.
@@ -46,10 +46,12 @@ class Newcomer:
     printed: list[str] = field(default_factory=list)
     ports: Mapping[str, str] = field(default_factory=lambda: {port: _free_port() for port in PORTS})
     _started: ExitStack = field(default_factory=ExitStack)
+    _serving: ExitStack = field(default_factory=ExitStack)
 
     def close(self) -> None:
         """End all that runs, the last first."""
         self._started.close()
+        self._serving.close()
 
     def here(self, text: str) -> str:
         """What the page says, with this machine's ports."""
@@ -83,7 +85,9 @@ class Newcomer:
             case ["make", "demo"]:
                 self._see_the_demo()
             case ["ciconia", "serve", *_]:
-                self._start([CICONIA, *words[1:]], "is served at")
+                # Where it runs already, its operator has ended it before
+                self._serving.close()
+                self._serving.enter_context(self._process([CICONIA, *words[1:]], "is served at"))
             case ["python", *rest]:
                 self._start([sys.executable, *rest], "Ctrl-C ends it")
             case ["pip", "install", *names]:
@@ -94,8 +98,8 @@ class Newcomer:
                 command = [str(Path(sys.executable).with_name(rest[len(given)])), *rest[len(given) + 1 :]]
                 given = {name: value.replace("SECRET", secret) for name, value in given.items()}
                 self._start(command, "Running on", {**given, "PYTHONPATH": str(LOCALHOST)})
-            case [("ciconia" | "cp"), *rest]:
-                self._to_its_end([CICONIA if words[0] == "ciconia" else "cp", *rest])
+            case [("ciconia" | "cp" | "rm"), *rest]:
+                self._to_its_end([CICONIA if words[0] == "ciconia" else words[0], *rest])
             case _:
                 raise AssertionError(f"a command that nobody knows here: {shlex.join(words)}")
 
