@@ -3,6 +3,7 @@
 Whoever signs metadata is pinned, by a certificate that came on another way. Raises `FetchError`, which is an operator's.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from connectors.fetch import REGISTRATION, FetchError, judged_url
@@ -31,6 +32,7 @@ class EntityFacts:
     roles: tuple[str, ...]
     valid_until: int
     signing_keys: int
+    addresses: tuple[str, ...]  # where an identity provider is asked, where a service provider is answered
 
 
 def signed_octets(octets: bytes, key: PinnedKey, profile: Profile) -> Signed:
@@ -83,7 +85,9 @@ def _entity(signed: Signed, profile: Profile) -> EntityFacts:
     if "idp" in roles:
         pinned = read_identity_provider(signed.octets, entity_id)
         keys = len([key_of_certificate(certificate, profile) for certificate in pinned.certificates])
-    return EntityFacts(entity_id, roles, instant(head["validUntil"], "the metadata"), keys)
+    services = (*root.iter(md("SingleSignOnService")), *root.iter(md("AssertionConsumerService")))
+    addresses = tuple(attributes(service).get("Location", "") for service in services)
+    return EntityFacts(entity_id, roles, instant(head["validUntil"], "the metadata"), keys, addresses)
 
 
 def check_key(key: PinnedKey, now: int) -> None:
@@ -108,9 +112,9 @@ def check_registered(facts: PeerFacts, entity_id: str, country: str) -> None:
         raise FetchError("metadata_country", f"its NodeCountry is {facts.country}, not {country}.", REGISTRATION)
 
 
-def check_addresses(facts: PeerFacts, *, demo: bool) -> None:
+def check_addresses(urls: Iterable[str], *, demo: bool) -> None:
     """Every address that metadata names is one to which a browser may be sent."""
-    for _, url in facts.endpoints:
+    for url in urls:
         try:
             judged_url(url, demo=demo)
         except FetchError as error:

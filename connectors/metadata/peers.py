@@ -263,7 +263,7 @@ class Peers:
         """What metadata says that the registered key signed, of the registered entity and country, now or once."""
         facts = facts_of_node(signed_octets(octets, self._keys[peer.entity_id], self._profile), self._role)
         check_registered(facts, peer.entity_id, peer.country)
-        check_addresses(facts, demo=self._fetcher.demo)
+        check_addresses((url for _, url in facts.endpoints), demo=self._fetcher.demo)
         return facts
 
     def _take(self, peer: Peer, octets: bytes, facts: PeerFacts, now: int) -> None:

@@ -68,6 +68,7 @@ class MetadataInspector:
 
     def _entity(self, signed: Signed) -> dict[str, object]:
         facts = facts_of_entity(signed, SAML2INT)
+        check_addresses(facts.addresses, demo=False)
         check_end(facts.valid_until, self._now, SAML2INT)
         return {
             "entity_id": facts.entity_id,
@@ -83,7 +84,7 @@ class MetadataInspector:
         for one in facts.values():
             if self._peer is not None:
                 check_registered(one, self._peer.entity_id, self._peer.country)
-            check_addresses(one, demo=self._demo)
+            check_addresses((url for _, url in one.endpoints), demo=self._demo)
             check_end(one.valid_until, self._now, EIDAS)
         first = next(iter(facts.values()))
         return {

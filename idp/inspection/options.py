@@ -111,9 +111,12 @@ def read_time(text: str) -> int:
         return int(text)
     try:
         found = datetime.fromisoformat(text)
-        return int((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp())
+        seconds = int((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError):
-        raise could_not("--at is a time such as 2026-11-25T12:00:00Z, or seconds since 1970.") from None
+        seconds = -1
+    if seconds < 0:
+        raise could_not("--at is a time such as 2026-11-25T12:00:00Z, or seconds since 1970.")
+    return seconds
 
 
 def could_not(detail: str) -> BrokerError:

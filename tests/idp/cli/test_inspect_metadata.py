@@ -1,0 +1,170 @@
+"""`ciconia inspect --as metadata` judges signed metadata as the server judges what it fetches."""
+
+import json
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
+from lxml import etree
+
+from connectors.formats.eidas.own_metadata import ConnectorMetadata, ProxyMetadata
+from connectors.metadata.judged import MAX_VALIDITY
+from connectors.profiles import EIDAS, SAML2INT
+from connectors.saml import service_provider_metadata
+from connectors.signatures.parse import MAX_METADATA, parse_metadata
+from connectors.signatures.xmlsign import sign_enveloped
+from idp.keys.file import FileSigner
+from tests.connectors import forge
+from tests.connectors.metadata import node
+from tests.connectors.metadata.node import DAY, NOW, Edit
+from tests.idp.cli.inspecting import inspect, only
+
+
+def trusted(folder: Path, signer: FileSigner, *more: str, now: int = NOW) -> list[str]:
+    """The expectation: whose key signs it."""
+    pem = load_der_x509_certificate(signer.certificate).public_bytes(Encoding.PEM)
+    (folder / "trust.pem").write_bytes(pem)
+    return ["--as", "metadata", "--trust", str(folder / "trust.pem"), "--at", str(now), "--json", *more]
+
+
+def check_of(folder: Path, octets: bytes, *more: str, by: str = "metadata", now: int = NOW) -> str | None:
+    """The check that refuses metadata of a country's node, None where it is accepted."""
+    path = folder / "metadata.xml"
+    path.write_bytes(octets)
+    found = only(inspect(path, *trusted(folder, node.key(by), "--profile", "eidas", *more, now=now)))
+    assert found.code == (None if found.accepted else "metadata_refused")
+    return found.check
+
+
+def _swap(find: str, instead: str) -> Edit:
+    def edit(root: etree._Element) -> None:
+        for element in root.iter():
+            for name, value in element.items():
+                element.set(str(name), str(value).replace(find, instead))
+
+    return edit
+
+
+@pytest.mark.spec("eidas.md §6")
+@pytest.mark.parametrize("made", [node.proxy(), node.connector()], ids=["sending", "receiving"])
+def test_good_metadata_of_a_node_says_what_it_says(tmp_path: Path, made: object) -> None:
+    assert isinstance(made, ProxyMetadata | ConnectorMetadata)
+    path = tmp_path / "metadata.xml"
+    path.write_bytes(node.octets(made))
+    one = only(inspect(path, *trusted(tmp_path, node.key("metadata"), "--profile", "eidas")))
+    assert one.accepted
+    message = one.whole["message"]
+    assert isinstance(message, dict)
+    assert (message["entity_id"], message["country"], message["kind"]) == (node.ENTITY, "EE", "metadata")
+    assert list(message["roles"]) == [node.role_of(made)]
+    assert one.whole["assertion"] is None
+    assert one.whole["not_checked"] == ["entity id", "country", "newer copy", "approval"]
+
+
+@pytest.mark.spec("eidas.md §6")
+def test_each_fault_of_a_nodes_metadata_is_refused_by_its_check(tmp_path: Path) -> None:
+    good = node.octets(node.proxy())
+    cases = {
+        "not_well_formed": good[:-9],
+        "doctype": good.replace(b"<md:EntityDescriptor", b"<!DOCTYPE x><md:EntityDescriptor", 1),
+        "signature_missing": etree.tostring(node.element(node.proxy())),
+        "signature": node.octets(node.proxy(), by="stranger"),
+        "digest": good.replace(b"https://node.example/sso", b"https://evil.example/sso", 1),
+        "metadata_expired": node.octets(node.proxy(valid_until=NOW)),
+        "metadata_far": node.octets(node.proxy(valid_until=NOW + MAX_VALIDITY + EIDAS.skew + 1)),
+        "metadata": node.octets(node.proxy(), node.remove("NodeCountry")),
+        "metadata_address": node.octets(node.proxy(), _swap("https://node.example/sso", "http://node.example/sso")),
+        "time": node.octets(node.proxy(), node.attribute("", "validUntil", "tomorrow")),
+        "size": b"<a>" + b" " * MAX_METADATA + b"</a>",
+        "root": b"<a/>",
+    }
+    assert {check: check_of(tmp_path, octets) for check, octets in cases.items()} == {check: check for check in cases}
+
+
+def test_a_certificate_outside_of_its_dates_vouches_for_nothing(tmp_path: Path) -> None:
+    octets = node.octets(node.proxy(valid_until=NOW + 1001 * DAY))
+    assert check_of(tmp_path, octets, now=NOW + 1000 * DAY + 1) == "metadata_key"
+
+
+def signed_entity(signer: FileSigner, *, valid_until: str | None = forge.clock(NOW + DAY), sso: str = forge.SSO) -> bytes:
+    """Metadata of an identity provider, signed."""
+    root = parse_metadata(forge.metadata(forge.rsa_party(), sso=sso))
+    root.set("ID", "_m1")
+    if valid_until is not None:
+        root.set("validUntil", valid_until)
+    return sign_enveloped(root, signer, place=0, profile=SAML2INT)
+
+
+@pytest.mark.spec("saml.md §11")
+def test_metadata_of_saml_is_read_by_whom_it_describes(tmp_path: Path) -> None:
+    signer = node.rsa_signer(0)
+    own = service_provider_metadata(
+        entity_id="https://city.example/saml/metadata",
+        acs_url="https://city.example/saml/acs",
+        signer=signer,
+        now=NOW,
+        valid_for=MAX_VALIDITY,
+    )
+    for octets, roles in ((own, ["sp"]), (signed_entity(signer), ["idp"])):
+        path = tmp_path / "metadata.xml"
+        path.write_bytes(octets)
+        one = only(inspect(path, *trusted(tmp_path, signer)))
+        assert one.accepted, one
+        message = one.whole["message"]
+        assert isinstance(message, dict)
+        assert message["roles"] == roles
+        assert one.whole["not_checked"] == ["entity id", "newer copy", "approval"]
+
+
+@pytest.mark.parametrize(
+    ("valid_until", "check"),
+    [
+        (None, "metadata"),
+        (forge.clock(NOW), "metadata_expired"),
+        (forge.clock(NOW + MAX_VALIDITY + SAML2INT.skew + 1), "metadata_far"),
+        ("for ever", "time"),
+    ],
+)
+def test_metadata_of_saml_has_an_end_that_is_ahead_and_near(tmp_path: Path, valid_until: str | None, check: str) -> None:
+    signer = node.rsa_signer(0)
+    path = tmp_path / "metadata.xml"
+    path.write_bytes(signed_entity(signer, valid_until=valid_until))
+    assert only(inspect(path, *trusted(tmp_path, signer))).check == check
+
+
+@pytest.mark.parametrize("sso", ["http://idp.example/sso", "javascript:alert(1)", "", "https://a@b.example/"])
+def test_metadata_of_saml_names_no_address_that_a_browser_should_not_be_sent_to(tmp_path: Path, sso: str) -> None:
+    signer = node.rsa_signer(0)
+    path = tmp_path / "metadata.xml"
+    path.write_bytes(signed_entity(signer, sso=sso))
+    assert only(inspect(path, *trusted(tmp_path, signer))).check == "metadata_address"
+
+
+@pytest.mark.parametrize("pem", [b"", b"nothing", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_a_certificate_that_is_none_is_named_and_nothing_is_said_of_a_file(tmp_path: Path, pem: bytes) -> None:
+    path = tmp_path / "metadata.xml"
+    path.write_bytes(node.octets(node.proxy()))
+    words = trusted(tmp_path, node.key("metadata"))
+    (tmp_path / "trust.pem").write_bytes(pem)
+    result = inspect(path, *words)
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"]["code"] == "could_not_run"
+
+
+def test_two_certificates_are_one_too_many(tmp_path: Path) -> None:
+    words = trusted(tmp_path, node.key("metadata"))
+    pem = (tmp_path / "trust.pem").read_bytes()
+    (tmp_path / "trust.pem").write_bytes(pem * 2)
+    result = inspect(tmp_path / "trust.pem", *words)
+    assert (result.exit_code, "exactly one certificate" in result.stdout) == (2, True)
+
+
+def test_the_page_shows_the_facts_and_the_plan(tmp_path: Path) -> None:
+    path = tmp_path / "metadata.xml"
+    path.write_bytes(node.octets(node.proxy()))
+    words = [word for word in trusted(tmp_path, node.key("metadata"), "--profile", "eidas") if word != "--json"]
+    text = inspect(path, *words).stdout
+    assert "accepted." in text
+    assert f"entity_id: {node.ENTITY}" in text
+    assert "[-] 11. It is of the entity that is registered. Not checked." in text

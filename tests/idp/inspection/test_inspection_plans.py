@@ -1,0 +1,100 @@
+"""The plans for people hold every check once, so a page never ticks off what was not looked at."""
+
+import pytest
+
+from connectors.checks import ALL_CHECKS, EIDAS_CHECKS, ID_TOKEN_CHECKS, SAML_CHECKS
+from idp.inspection.id_token import IdTokenInspector
+from idp.inspection.metadata import MetadataInspector
+from idp.inspection.options import Kind
+from idp.inspection.outcome import ALWAYS_UNCHECKED, Failure, Outcome, Said, Verdict
+from idp.inspection.plan import PLANS, page
+from idp.inspection.response import ResponseInspector
+
+# Nobody's fault and no step's: nothing is ticked. The last two are of questions and of signed queries.
+IN_NO_STEP = {"unforeseen", "assurance_unreachable", "deflate"}
+OF_METADATA = {
+    "metadata_key",
+    "metadata_entity",
+    "metadata_country",
+    "metadata_address",
+    "metadata_expired",
+    "metadata_far",
+    "metadata",
+}
+# Of a Response's own structure, grammar and meaning: metadata has other rules
+_BEFORE_MEANING = list(SAML_CHECKS)[list(SAML_CHECKS).index("size") : list(SAML_CHECKS).index("text")]
+NOT_OF_METADATA = {"base64", "one_assertion"}
+
+
+def refused(check: str, *not_checked: str, unsigned: bool = False) -> Outcome:
+    failure = Failure("assertion_rejected", check, "A sentence for everybody.", "a detail")
+    return Outcome("file", None, failure, not_checked, unsigned=unsigned)
+
+
+def checks_of(kind: Kind) -> list[str]:
+    return [check for step in PLANS[kind] for check in step.checks.split()]
+
+
+@pytest.mark.parametrize("kind", list(PLANS))
+def test_no_check_stands_in_two_steps(kind: Kind) -> None:
+    found = checks_of(kind)
+    assert len(found) == len(set(found))
+
+
+def test_every_check_stands_in_the_plan_of_its_kind() -> None:
+    assert set(checks_of(Kind.RESPONSE)) == {*ALL_CHECKS, *EIDAS_CHECKS} - IN_NO_STEP
+    assert set(checks_of(Kind.ID_TOKEN)) == set(ID_TOKEN_CHECKS)
+    assert set(checks_of(Kind.METADATA)) == ({*_BEFORE_MEANING} - NOT_OF_METADATA) | OF_METADATA | {"time"}
+
+
+@pytest.mark.parametrize("kind", list(PLANS))
+def test_what_comes_after_the_check_that_failed_is_never_ticked(kind: Kind) -> None:
+    for name in checks_of(kind):
+        lines = page(refused(name), kind).splitlines()
+        marks = [line[2:5] for line in lines if line.startswith("  [")]
+        number = next(n for n, step in enumerate(PLANS[kind]) if name in step.checks.split())
+        assert marks == ["[x]"] * number + ["[!]"] + ["[ ]"] * (len(PLANS[kind]) - number - 1), name
+
+
+def test_a_surprise_ticks_nothing() -> None:
+    text = page(refused("unforeseen"), Kind.RESPONSE)
+    assert "[x]" not in text
+    assert "[!]" not in text
+
+
+def test_signatures_of_what_nobody_signed_are_not_ticked() -> None:
+    lines = page(refused("status", unsigned=True), Kind.RESPONSE).splitlines()
+    assert sum("Nobody signed it." in line for line in lines) == sum(step.signature for step in PLANS[Kind.RESPONSE])
+
+
+@pytest.mark.parametrize("kind", list(PLANS))
+def test_each_word_by_which_a_step_is_skipped_is_one_that_an_inspector_says(kind: Kind) -> None:
+    said = {
+        Kind.RESPONSE: ResponseInspector,
+        Kind.METADATA: MetadataInspector,
+        Kind.ID_TOKEN: IdTokenInspector,
+    }[kind].not_checked.fget.__code__.co_consts  # type: ignore[attr-defined] # a property of a class has its function
+    words = {word for const in said for word in (const if isinstance(const, tuple) else [const])}
+    for step in PLANS[kind]:
+        if step.unless:
+            assert step.unless in words | set(ALWAYS_UNCHECKED)
+            lines = page(Outcome("f", Verdict(None, {}), None, (step.unless,)), kind).splitlines()
+            assert [line for line in lines if line.endswith("Not checked.")]
+
+
+@pytest.mark.spec("decisions.md 15")
+def test_no_page_and_no_repr_has_a_value() -> None:
+    said = Said("https://op.example", "sub", "a-subject", "high", {"family_name": ("Maasikas",)})
+    outcome = Outcome("file", Verdict(said, {}), None, ())
+    text = page(outcome, Kind.ID_TOKEN)
+    assert "family_name (1)" in text
+    assert not [value for value in ("a-subject", "Maasikas") if value in text + repr(outcome)]
+    assert "Maasikas" not in str(outcome.as_json(show_values=False))
+    assert "Maasikas" in str(outcome.as_json(show_values=True))
+
+
+def test_what_a_terminal_would_obey_is_shown_as_a_question_mark() -> None:
+    said = Said("https://op.example\x9b2J", "sub", "s", None, {"a\x1b[2J": (1,)})
+    text = page(Outcome("a\nb", Verdict(said, {}), None, ()), Kind.ID_TOKEN)
+    assert not [mark for mark in text if not mark.isprintable() and mark != "\n"]
+    assert text.startswith("a?b: accepted.")
