@@ -1,15 +1,22 @@
-"""How the command line speaks: plain sentences, problems with file, line, key and fix, and JSON where asked."""
+"""How the command line speaks: plain sentences, problems with file, line, key and fix, progress, and JSON where asked."""
 
 import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from policies.errors import Misconfigured
 
 # emoji: else `12:AB:34` in a fingerprint, which people compare by eye, is shown as 12 and a pictogram
 _OUT = Console(emoji=False, highlight=False, soft_wrap=True)
 _ERROR = Console(stderr=True, emoji=False, highlight=False, soft_wrap=True)
+
+# How much is done between two lines of JSON about it
+EVERY = 10_000
 
 
 def say(text: str, *, error: bool = False) -> None:
@@ -25,6 +32,36 @@ def problems(error: Misconfigured, *, as_json: bool = False) -> None:
         return
     for problem in error.problems:
         say(str(problem), error=True)
+
+
+@contextmanager
+def progress(total: int, what: str, *, as_json: bool = False) -> Iterator[Callable[[int], None]]:
+    """Show how far something is that may take long; what it gives is called with how much more was done.
+
+    A bar on stderr while somebody looks (stdout and stderr are terminals), gone when it ends; with `as_json` a line
+    `{"progress": what, "done": n, "of": total}` on stdout every 10,000; in a pipe nothing.
+    """
+    done = 0
+
+    def told(more: int) -> None:
+        nonlocal done
+        before, done = done, done + more
+        if before // EVERY != done // EVERY:
+            print(json.dumps({"progress": what, "done": done, "of": total}), flush=True)
+
+    if as_json:
+        yield told
+    elif not (sys.stdout.isatty() and sys.stderr.isatty()):
+        yield _nothing
+    else:
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=_ERROR, transient=True) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda more: bar.advance(task, more)
+
+
+def _nothing(_more: int) -> None:
+    """Nobody looks."""
 
 
 def taken(directory: Path) -> bool:

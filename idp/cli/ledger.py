@@ -42,7 +42,7 @@ def verify(
     config: Annotated[Path, typer.Option("--config", metavar="DIR", help="The folder with `ciconia.toml`.")],
     *,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object in place of text, after lines about progress.")
+        bool, typer.Option("--json", help="JSON in place of text: progress lines, then the result.")
     ] = False,
 ) -> None:
     """Compute the whole ledger again from the database, and name whatever does not fit.

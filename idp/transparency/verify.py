@@ -11,7 +11,8 @@
 One read transaction sees one state, so a broker may serve meanwhile. Memory does not grow with the ledger.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, and_, func, not_, select
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -37,19 +38,45 @@ MAX_LEVEL = 61
 Node = tuple[Position, bytes]
 
 
-def verify_ledger(engine: Engine, *, tenant: Tenant, keys: LedgerKeys, role: Role | None = None) -> Report:
+def _unseen(_more: int) -> None:
+    """Nobody looks how far the check is."""
+
+
+def verify_ledger(
+    engine: Engine,
+    *,
+    tenant: Tenant,
+    keys: LedgerKeys,
+    role: Role | None = None,
+    advance: Callable[[int], None] = _unseen,
+) -> Report:
     """Check one tenant's ledger; with `role`, also that its records are those that this role writes.
 
-    Raises `StoreUnavailable` where the database cannot be read at all.
+    `advance` hears how many more of `steps_of` were done, a few hundred at a time. Raises `StoreUnavailable` where the
+    database cannot be read at all.
     """
     with reading(), engine.connect() as connection:
-        return _Verification(connection, tenant, keys, role).report()
+        return _Verification(connection, tenant, keys, role, advance).report()
+
+
+def steps_of(engine: Engine, tenant: Tenant) -> int:
+    """How many rows the check goes through: leaves, checkpoints and records. Raises `StoreUnavailable`."""
+    with reading(), engine.connect() as connection:
+        return sum(_count(connection, table, tenant) for table in (tables.leaves, tables.checkpoints, tables.records))
 
 
 class _Verification:
     """One run over one snapshot."""
 
-    def __init__(self, connection: Connection, tenant: str, keys: LedgerKeys, role: Role | None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        tenant: str,
+        keys: LedgerKeys,
+        role: Role | None,
+        advance: Callable[[int], None],
+    ) -> None:
+        self._done, self._advance = count(1), advance
         self._connection = connection
         self._role = role
         self._tenant = tenant
@@ -77,8 +104,12 @@ class _Verification:
         return Report(self._tree.size, self._tree.root(), checkpoints, records, staged, tuple(findings))
 
     def _count(self, table: Table) -> int:
-        query = select(func.count()).select_from(table).where(table.c.tenant == self._tenant)
-        return self._connection.scalar(query) or 0
+        return _count(self._connection, table, self._tenant)
+
+    def _step(self) -> None:
+        """One row more; whoever looks hears of whole chunks."""
+        if next(self._done) % CHUNK == 0:
+            self._advance(CHUNK)
 
     def _findings(self) -> Iterator[Finding]:
         for (line,) in self._connection.exec_driver_sql("PRAGMA integrity_check"):
@@ -87,7 +118,7 @@ class _Verification:
         yield from self._leaves()
         yield from self._state()
         yield from self._checkpoints()
-        yield from verify_records(self._connection, self._tenant, self._keys, self._role)
+        yield from verify_records(self._connection, self._tenant, self._keys, self._role, self._step)
 
     # -- leaves and nodes
 
@@ -98,6 +129,7 @@ class _Verification:
         expected = _Expected(self._stored_nodes())
         rows = self._connection.execute(query.order_by(table.leaf_index), execution_options={"yield_per": CHUNK})
         for row in rows:
+            self._step()
             if row.leaf_index != self._tree.size:
                 yield Finding("leaves", str(row.leaf_index), f"place {self._tree.size} should come here")
             if leaf_hash(row.leaf) != row.leaf_hash:
@@ -153,6 +185,7 @@ class _Verification:
         query = select(tables.checkpoints).where(table.tenant == self._tenant).order_by(table.number)
         before: Checkpoint | None = None
         for number, row in enumerate(self._connection.execute(query, execution_options={"yield_per": CHUNK}), 1):
+            self._step()
             if row.number != number:
                 yield Finding("checkpoints", str(row.number), f"checkpoint {number} should come here")
             for what in faults_of_checkpoint(row, before, self._keys, self._tenant):
@@ -160,6 +193,10 @@ class _Verification:
             if self._heads.get(row.size) != row.root:
                 yield Finding("checkpoints", str(row.number), "its root is not that of the leaves at its size")
             before = as_checkpoint(row)
+
+
+def _count(connection: Connection, table: Table, tenant: str) -> int:
+    return connection.scalar(select(func.count()).select_from(table).where(table.c.tenant == tenant)) or 0
 
 
 def faults_of_checkpoint(

@@ -8,7 +8,7 @@ Each role writes one of the first two: the other one in its ledger was written b
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 from sqlalchemy import Connection, Row, and_, func, select
@@ -38,9 +38,15 @@ Facts = Mapping[str, object]
 Role = Literal["city", "node"]
 
 
-def verify_records(connection: Connection, tenant: str, keys: LedgerKeys, role: Role | None) -> Iterator[Finding]:
-    """Everything about records, staged leaves and subjects that does not fit. Where `role` is None, either role's do."""
+def verify_records(
+    connection: Connection, tenant: str, keys: LedgerKeys, role: Role | None, step: Callable[[], None]
+) -> Iterator[Finding]:
+    """Everything about records, staged leaves and subjects that does not fit. Where `role` is None, either role's do.
+
+    `step` is called for each record.
+    """
     for row in _records(connection, tenant):
+        step()
         yield from _record(row, tenant, keys, role)
     yield from _strays(connection, tenant)
     yield from _subjects(connection, tenant, keys)

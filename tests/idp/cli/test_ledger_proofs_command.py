@@ -118,7 +118,7 @@ def test_the_export_holds_every_leaf_and_its_root_is_the_checkpoints(run: Run, f
 
 
 def test_it_tells_its_progress_in_json_lines(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("idp.cli.ledger.EVERY", 4)
+    monkeypatch.setattr("idp.cli.console.EVERY", 4)
     lines = [json.loads(line) for line in run("export", tmp_path / "log.jsonl", "--json").stdout.splitlines()]
     assert [line["done"] for line in lines[:-1]] == [4, 8]
     assert lines[-1] == {"ok": True, "size": RECORDS, "file": str(tmp_path / "log.jsonl")}
