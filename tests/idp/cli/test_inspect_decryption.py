@@ -1,0 +1,323 @@
+"""A production broker's keys decrypt for inspection only with a reason, which stands in the ledger before they do."""
+
+import base64
+import json
+import shutil
+from collections.abc import Callable
+from hashlib import sha256
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
+from typer.testing import CliRunner
+
+from connectors.formats.eidas.metadata import read_peer
+from connectors.metadata.peers import Held
+from connectors.profiles import EIDAS
+from connectors.signatures.xmlenc import encrypt
+from idp.cli import app
+from idp.crossing import node_acs_url, node_entity_id
+from idp.keys.folder import Keys, create_keys, load_keys
+from idp.ports import RecordDraft, Unit
+from idp.settings import load_settings
+from idp.store.engine import open_engine
+from idp.store.migrate import migrate
+from idp.store.peers import StoredCopies
+from idp.store.store import Store
+from policies.parties import EntityId
+from tests.connectors import forge
+from tests.connectors.eidas.node import NOW, REQUEST, Answer, SendingNode
+from tests.connectors.forge import Reply
+from tests.connectors.metadata import node as published
+from tests.idp.cli.inspecting import answers, inspect, of_a_node, only
+
+ORIGIN, HOST = "city.localhost/log", "city.localhost"
+SETTINGS = """
+issuer = "ISSUER"
+country = "NL"
+demo = DEMO
+
+[organization]
+name = "City of a test"
+url = "https://city.example"
+support = "help@city.example"
+technical = "tech@city.example"
+"""
+ESTONIA = """
+id = "ee"
+country = "EE"
+title.en = "Estonia"
+protocol = "eidas"
+namespace = "eidas/EE"
+entity_id = "https://ee.example/eidas/metadata"
+metadata_certificate = "metadata/ee.pem"
+"""
+PINNED = """
+id = "pinned"
+country = "EE"
+title.en = "Pinned"
+namespace = "pinned/EE"
+entity_id = "https://idp.example/metadata"
+metadata = "metadata/idp.xml"
+
+[attributes]
+"urn:oid:2.5.4.4" = "family_name"
+"""
+ALLOWED = ("--unsafe-decrypt", "--reason", "incident 4711, ticket of the node's operator")
+
+
+@pytest.fixture(scope="module")
+def own_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("own") / "keys"
+    create_keys(folder, ORIGIN, HOST)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def loaded(own_keys: Path) -> Keys:
+    return load_keys(own_keys, ORIGIN)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch, loaded: Keys) -> None:
+    """In this process the command has the keys at hand, and changes no logs."""
+    monkeypatch.setattr("idp.app.load_keys", lambda _folder, _origin: loaded)
+    monkeypatch.setattr("idp.inspection.decrypting.load_ledger_keys", lambda _folder, _origin: loaded.ledger)
+    monkeypatch.setattr(import_module("idp.cli.inspect"), "configure_logs", lambda: None)
+
+
+@pytest.fixture(scope="module")
+def node() -> SendingNode:
+    return SendingNode()
+
+
+@pytest.fixture(scope="module")
+def idp() -> forge.SigningParty:
+    return forge.rsa_party()
+
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def make(tmp_path: Path, own_keys: Path, loaded: Keys, node: SendingNode, idp: forge.SigningParty) -> Make:
+    """A city's folder that knows the node, whose metadata is approved; a demo's or not."""
+
+    def made(*, demo: bool = False) -> Path:
+        folder = tmp_path / ("demo" if demo else "production")
+        for name in ("providers", "metadata"):
+            (folder / name).mkdir(parents=True)
+        issuer = f"{'http' if demo else 'https'}://{HOST}"
+        text = SETTINGS.replace("ISSUER", issuer).replace("DEMO", "true" if demo else "false")
+        (folder / "ciconia.toml").write_text(text, encoding="utf-8")
+        shutil.copytree(own_keys, folder / "keys")
+        (folder / "providers" / "ee.toml").write_text(ESTONIA, encoding="utf-8")
+        (folder / "providers" / "pinned.toml").write_text(PINNED, encoding="utf-8")
+        (folder / "metadata" / "idp.xml").write_bytes(forge.metadata(idp))
+        pem = load_der_x509_certificate(published.key("metadata").certificate).public_bytes(Encoding.PEM)
+        (folder / "metadata" / "ee.pem").write_bytes(pem)
+        settings = load_settings(folder)
+        migrate(settings.database_url)
+        metadata = published.proxy(entity_id=node.entity_id, signing=(node.signer.certificate,))
+        facts = read_peer(published.signed(metadata), "proxy")
+        engine = open_engine(settings.database_url)
+        copies = StoredCopies(engine=engine, tenant=settings.tenant, keys=loaded.ledger)
+        copies.keep(Held(EntityId(node.entity_id), published.octets(metadata), facts, facts, NOW))
+        engine.dispose()
+        return folder
+
+    return made
+
+
+def answer(folder: Path, node: SendingNode, keys: Keys, **changes: str) -> Path:
+    """A response of the node to the city of this folder, in a file."""
+    issuer = load_settings(folder).issuer
+    acs = changes.get("acs", node_acs_url(issuer))
+    said = Answer(destination=acs, recipient=acs, audience=node_entity_id(issuer))
+    assert keys.node is not None
+    encrypted = encrypt(node.assertion(said), keys.node.encryption.certificate, EIDAS)
+    path = folder.parent / "answer.b64"
+    path.write_bytes(base64.b64encode(node.response(said, encrypted)))
+    return path
+
+
+def words(folder: Path, *more: str) -> list[str]:
+    config = ["--config", str(folder), "--from", "ee", "--request-id", REQUEST]
+    return ["--as", "response", *config, "--at", str(NOW), "--json", *more]
+
+
+def records(folder: Path) -> int:
+    """How many records the ledger has, which fits."""
+    checked = CliRunner().invoke(app, ["ledger", "verify", "--json", "--config", str(folder)])
+    assert checked.exit_code == 0, checked.output
+    count = json.loads(checked.stdout)["records"]
+    assert isinstance(count, int)
+    return count
+
+
+def test_a_demos_keys_decrypt_as_they_are(make: Make, node: SendingNode, loaded: Keys) -> None:
+    folder = make(demo=True)
+    one = only(inspect(answer(folder, node, loaded), *words(folder)))
+    assert one.accepted, one
+    assert one.whole["not_checked"] == [
+        "one-time use",
+        "browser binding",
+        "minimum level",
+        "authentication age",
+        "NameID format",
+    ]
+    assert records(folder) == 0
+
+
+@pytest.mark.spec("decisions.md 16")
+def test_a_production_key_decrypts_nothing_unless_somebody_says_why(make: Make, node: SendingNode, loaded: Keys) -> None:
+    folder = make()
+    result = inspect(answer(folder, node, loaded), *words(folder))
+    one = only(result)
+    assert (result.exit_code, one.code, one.check) == (2, "decryption_locked", None)
+    assert "--unsafe-decrypt" in str(one.whole["error"])
+    assert records(folder) == 0
+
+
+@pytest.mark.spec("decisions.md 16")
+def test_what_needs_no_decryption_is_said_all_the_same_and_never_recorded(
+    make: Make, node: SendingNode, loaded: Keys
+) -> None:
+    folder = make()
+    path = answer(folder, node, loaded, acs="https://evil.example/acs")
+    for more in ((), ALLOWED):
+        assert only(inspect(path, *words(folder, *more))).check == "destination"
+    assert records(folder) == 0
+
+
+@pytest.mark.spec("decisions.md 16")
+def test_a_decryption_is_recorded_by_file_and_reason_before_it_happens(
+    make: Make, node: SendingNode, loaded: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make()
+    path = answer(folder, node, loaded)
+    drafts: list[RecordDraft] = []
+    commit = Store.commit
+
+    def seen(store: Store, unit: Unit) -> None:
+        assert unit.record is not None
+        drafts.append(unit.record)
+        commit(store, unit)
+
+    monkeypatch.setattr(Store, "commit", seen)
+    result = inspect(path, path, *words(folder, *ALLOWED))
+    assert result.exit_code == 0, result.output
+    assert all(one.accepted for one in answers(result))
+    # The same file twice in a row is one decryption to explain
+    (draft,) = drafts
+    facts = json.loads(draft.openings[0].content)
+    assert facts["file"] == sha256(path.read_bytes()).hexdigest()
+    assert facts["reason"] == ALLOWED[2]
+    assert records(folder) == 1
+
+
+@pytest.mark.spec("house-style.md 17")
+def test_where_nothing_can_be_recorded_nothing_is_decrypted(
+    make: Make, node: SendingNode, loaded: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make()
+    path = answer(folder, node, loaded)
+
+    def full(_store: Store, _unit: Unit) -> None:
+        raise import_module("policies.errors").StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(Store, "commit", full)
+    result = inspect(path, *words(folder, *ALLOWED))
+    assert (result.exit_code, only(result).code) == (2, "store_unavailable")
+    assert "Maasikas" not in result.output
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("--unsafe-decrypt",),
+        ("--unsafe-decrypt", "--reason", ""),
+        ("--unsafe-decrypt", "--reason", "x" * 201),
+        ("--unsafe-decrypt", "--reason", "a\nb"),
+        ("--reason", "a reason for nothing"),
+    ],
+)
+def test_a_reason_is_some_words_and_belongs_to_a_decryption(
+    make: Make, node: SendingNode, loaded: Keys, more: tuple[str, ...]
+) -> None:
+    folder = make()
+    result = inspect(answer(folder, node, loaded), *words(folder, *more))
+    assert (result.exit_code, "--reason" in result.stdout) == (2, True)
+    assert records(folder) == 0
+
+
+@pytest.mark.spec("decisions.md 16")
+def test_a_key_that_lies_in_a_configuration_is_that_configurations(
+    make: Make, node: SendingNode, loaded: Keys, tmp_path: Path
+) -> None:
+    folder = make()
+    path = answer(folder, node, loaded)
+    issuer = load_settings(folder).issuer
+    by_hand = of_a_node(tmp_path, node, "--sp-key", str(folder / "keys" / "node-encryption.pem"))
+    by_hand += ["--audience", node_entity_id(issuer), "--acs", node_acs_url(issuer)]
+    assert only(inspect(path, *by_hand)).code == "decryption_locked"
+    assert records(folder) == 0
+    assert only(inspect(path, *by_hand, *ALLOWED)).accepted
+    assert records(folder) == 1
+    # whether a broken configuration is a demo's cannot be told
+    (folder / "ciconia.toml").write_text("banana", encoding="utf-8")
+    assert only(inspect(path, *by_hand, *ALLOWED)).code == "decryption_locked"
+
+
+def test_a_bare_key_has_no_ledger_and_needs_no_reason(node: SendingNode, tmp_path: Path) -> None:
+    path = tmp_path / "answer.b64"
+    path.write_bytes(base64.b64encode(node.response(Answer())))
+    assert only(inspect(path, *of_a_node(tmp_path, node))).accepted
+    result = inspect(path, *of_a_node(tmp_path, node, *ALLOWED))
+    assert (result.exit_code, "lies in none" in result.stdout) == (2, True)
+
+
+def test_a_registered_provider_is_judged_by_its_registration(make: Make, idp: forge.SigningParty, tmp_path: Path) -> None:
+    folder = make()
+    issuer = f"https://{HOST}"
+    audience = f"<saml:AudienceRestriction><saml:Audience>{issuer}/saml/metadata</saml:Audience></saml:AudienceRestriction>"
+    reply = Reply(destination=f"{issuer}/saml/acs", recipient=f"{issuer}/saml/acs", audiences=audience)
+    path = tmp_path / "answer.xml"
+    path.write_bytes(forge.signed_reply(reply, idp))
+    config = ["--config", str(folder), "--from", "pinned", "--at", str(NOW), "--json"]
+    assert only(inspect(path, "--as", "response", *config)).accepted
+    path.write_bytes(forge.signed_reply(Reply(), idp))
+    assert only(inspect(path, "--as", "response", *config)).check == "destination"
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (["--from", "lv"], "no provider 'lv': ee, pinned"),
+        (["--from", "ee", "--profile", "saml2int"], "in the profile eidas"),
+        (["--from", "pinned", "--profile", "eidas"], "in the profile saml2int"),
+    ],
+)
+def test_a_party_that_there_is_not_is_named(make: Make, more: list[str], named: str) -> None:
+    result = inspect("x", "--as", "response", "--config", make(), *more, "--json")
+    assert (result.exit_code, named in json.loads(result.stdout)["error"]["detail"]) == (2, True)
+
+
+def test_a_countrys_metadata_is_held_against_its_registration(make: Make, node: SendingNode, tmp_path: Path) -> None:
+    folder = make()
+    path = tmp_path / "metadata.xml"
+    expected = ["--as", "metadata", "--config", str(folder), "--from", "ee", "--at", str(NOW), "--json"]
+    for changes, check in (
+        ({}, None),
+        ({"entity_id": "https://lv.example/eidas/metadata"}, "metadata_entity"),
+        ({"country": "LV"}, "metadata_country"),
+    ):
+        made = {"entity_id": node.entity_id, **changes}
+        path.write_bytes(published.octets(published.proxy(**made)))
+        one = only(inspect(path, *expected))
+        assert one.check == check
+        assert one.whole["not_checked"] == ["newer copy", "approval"]
+    result = inspect(path, *expected, "--from", "pinned")
+    assert (result.exit_code, "no country's node 'pinned': ee" in result.stdout) == (2, True)
