@@ -55,10 +55,8 @@ class Options:
     @property
     def given(self) -> frozenset[str]:
         """The names of what was given, as fields."""
-        always = ("kind", "now")
-        return frozenset(
-            f.name for f in fields(self) if f.name not in always and getattr(self, f.name) not in (None, False)
-        )
+        names = (each.name for each in fields(self) if each.name not in ("kind", "now"))
+        return frozenset(name for name in names if getattr(self, name) is not None and getattr(self, name) is not False)
 
 
 _SAML = frozenset({"profile"})

@@ -162,6 +162,7 @@ def test_a_name_that_a_terminal_would_obey_is_shown_harmless(tmp_path: Path, idp
         (["--as", "client-assertion"], "is not there yet"),
         (["--as", "metadata", "--trust", "x", "--second-opinion"], "--second-opinion is not there yet"),
         (["--as", "metadata", "--trust", "x", "--nonce", "n"], "--nonce says nothing beside --as metadata"),
+        (["--as", "metadata", "--trust", "x", "--max-age", "0"], "--max-age says nothing beside --as metadata"),
         (["--as", "response", "--config", "x", "--from", "y", "--acs", "z"], "--acs says nothing beside --config"),
         (["--as", "metadata", "--trust", "/nowhere.pem"], "/nowhere.pem cannot be read"),
         (["--as", "metadata", "--config", "/nowhere", "--from", "y"], "nowhere"),

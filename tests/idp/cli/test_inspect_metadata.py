@@ -46,7 +46,7 @@ def _swap(find: str, instead: str) -> Edit:
     return edit
 
 
-@pytest.mark.spec("eidas.md §6")
+@pytest.mark.spec("security.md §2.1 C")
 @pytest.mark.parametrize("made", [node.proxy(), node.connector()], ids=["sending", "receiving"])
 def test_good_metadata_of_a_node_says_what_it_says(tmp_path: Path, made: object) -> None:
     assert isinstance(made, ProxyMetadata | ConnectorMetadata)
@@ -62,7 +62,7 @@ def test_good_metadata_of_a_node_says_what_it_says(tmp_path: Path, made: object)
     assert one.whole["not_checked"] == ["entity id", "country", "newer copy", "approval"]
 
 
-@pytest.mark.spec("eidas.md §6")
+@pytest.mark.spec("security.md §2.1 C")
 def test_each_fault_of_a_nodes_metadata_is_refused_by_its_check(tmp_path: Path) -> None:
     good = node.octets(node.proxy())
     cases = {
