@@ -1,6 +1,8 @@
 """The documentation's Apache snippet in a private Apache, as it is printed."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import structlog
@@ -19,11 +21,13 @@ pytestmark = pytest.mark.peer
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SnippetStage]:
+def stage() -> Iterator[SnippetStage]:
     require_peer("mod_auth_openidc", present=APACHE.exists() and (MODULES / "mod_auth_openidc.so").exists())
-    with opened(
-        SnippetStage(tmp_path_factory.mktemp("apache") / "stage", Framework.APACHE, ("secret", "wrong-secret"))
-    ) as stage:
+    # Not below pytest's own folder, which each run of pytest closes to other accounts anew
+    with (
+        TemporaryDirectory() as folder,
+        opened(SnippetStage(Path(folder) / "stage", Framework.APACHE, ("secret", "wrong-secret"))) as stage,
+    ):
         yield stage
 
 
