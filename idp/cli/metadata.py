@@ -22,11 +22,12 @@ from connectors.fetch import Fetcher, FetchError
 from connectors.formats.eidas.metadata import PeerFacts
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.grammar import written
-from connectors.metadata.peers import Held, PeerCopies, Peers, Pending
+from connectors.metadata.peers import Held, PeerCopies, Peers
 from connectors.profiles import EIDAS
 from connectors.signatures.keys import certificate_of
 from idp.app import load_all, system_clock
-from idp.cli.console import problems, say
+from idp.cli.console import problems, progress, say
+from idp.cli.metadata_told import COULD_NOT_RUN, NO, YES, Fetched, pending_told, say_pending
 from idp.crossing import known_peers, node_entity_id
 from idp.keys.folder import NODE_FILES, Keys
 from idp.logs import configure_logs
@@ -40,11 +41,13 @@ from policies.errors import BrokerError, Misconfigured, PeerUnavailable, Problem
 from policies.load import Configuration
 from policies.parties import Peer
 
-YES, NO, COULD_NOT_RUN = 0, 1, 2
-
 metadata = typer.Typer(no_args_is_help=True, help="Other countries' nodes: what they say, and what of it is approved.")
 Folder = Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+PeerNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[PEER]...", help="Ids of providers or nodes of the configuration; default: all."),
+]
 PeerName = Annotated[str, typer.Argument(metavar="PEER", help="The id of a provider or node of the configuration.")]
 
 
@@ -93,11 +96,11 @@ def pending(config: Folder, *, as_json: AsJson = False) -> None:
         never = [name for name, peer in desk.named.items() if _copy(copies, peer) is None]
     names = {peer.entity_id: name for name, peer in desk.named.items()}
     if as_json:
-        found = [_pending(names[one.entity_id], one) for one in waiting]
+        found = [pending_told(names[one.entity_id], one) for one in waiting]
         print(json.dumps({"pending": found, "never_fetched": never}))
         return
     for one in waiting:
-        _say_pending(names[one.entity_id], one, config)
+        say_pending(names[one.entity_id], one, config)
     for name in never:
         say(f"{name}: nothing of it was ever fetched. Next: ciconia metadata fetch {name} --config {config}")
     if not waiting and not never:
@@ -152,33 +155,38 @@ def forget(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
 
 
 @metadata.command()
-def fetch(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
-    """Fetch a node's metadata now, judge it as the server does, and say what came.
+def fetch(config: Folder, names: PeerNames = None, *, as_json: AsJson = False) -> None:
+    """Fetch nodes' metadata now, judge it as the server does, and say what came. Without a PEER, that of all of them.
+
+    With --json one line for each, in order, as it comes.
 
     Example: ciconia metadata fetch ee --config city
     """
+    found: list[Fetched] = []
     with _desk(config, as_json=as_json) as desk, _recorded(desk) as copies:
-        peer, now = desk.peer(name), system_clock()
+        wanted = {name: desk.peer(name) for name in names or desk.named}
         peers = desk.peers(copies)
-        try:
-            peers.refresh(peer.entity_id, now)
-        except FetchError as error:
-            found = {"check": error.check, "detail": error.detail, "mend": error.mend}
-            _no(name, found, f"Refused ({error.check}): {error.detail} {error.mend}", as_json=as_json)
-        held = _copy(copies, peer)
-        waiting = peers.pending(now, peer.entity_id)
-    if held is None:
-        say(f"{name} was fetched, and another process changed its row: try again.", error=True)
-        raise typer.Exit(COULD_NOT_RUN)
-    if as_json:
-        fetched = {"valid_until": written(held.facts.valid_until), "digest": held.facts.digest}
-        print(json.dumps({"ok": True, "peer": name, **fetched, "pending": [_pending(name, one) for one in waiting]}))
-        return
-    say(f"{name}: its metadata is good, valid until {written(held.facts.valid_until)}, digest {held.facts.digest}.")
-    for one in waiting:
-        _say_pending(name, one, config)
-    if not waiting:
-        say("Everything that it says is approved.")
+        with progress(len(wanted), "Metadata", as_json=as_json) as advance:
+            for name, peer in wanted.items():
+                found.append(_fetched(name, peer, peers, copies))
+                if as_json:
+                    print(json.dumps(found[-1].told), flush=True)
+                advance(1)
+    if not as_json:
+        for one in found:
+            one.say(config)
+        if not found:
+            say("The configuration has no node.")
+    raise typer.Exit(max((one.code for one in found), default=YES))
+
+
+def _fetched(name: str, peer: Peer, peers: Peers, copies: PeerCopies) -> Fetched:
+    now = system_clock()
+    try:
+        peers.refresh(peer.entity_id, now)
+    except FetchError as error:
+        return Fetched(name, error)
+    return Fetched(name, None, _copy(copies, peer), peers.pending(now, peer.entity_id))
 
 
 @metadata.command()
@@ -303,26 +311,6 @@ def _no(name: str, error: Mapping[str, str], text: str, *, as_json: bool) -> NoR
     else:
         say(text, error=True)
     raise typer.Exit(NO)
-
-
-def _pending(name: str, one: Pending) -> dict[str, object]:
-    return {
-        "peer": name,
-        "entity_id": one.entity_id,
-        "country": one.country,
-        "digest": one.digest,
-        "additions": list(one.additions),
-        "first": one.first,
-    }
-
-
-def _say_pending(name: str, one: Pending, config: Path) -> None:
-    say(f"{name} ({one.country}), {one.entity_id}: {'nothing of it was approved before.' if one.first else 'this is new:'}")
-    for addition in one.additions:
-        say(f"  {addition}")
-    say(f"  digest {one.digest}")
-    say("Compare the digest with the other operator, on another way than their metadata's. If it is the same:")
-    say(f"  ciconia metadata approve {name} --digest {one.digest} --config {config}")
 
 
 def _held(held: Held) -> dict[str, object]:

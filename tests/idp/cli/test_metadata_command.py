@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from importlib import import_module
@@ -24,6 +25,7 @@ from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import verify
 from idp.app import Application
 from idp.cli import app
+from idp.cli.metadata_told import CHANGED
 from idp.keys.folder import Keys, create_keys, load_keys
 from idp.settings import load_settings
 from idp.store.engine import open_engine
@@ -193,6 +195,59 @@ def test_fetch_as_json_is_one_object(run: Run, nl: Neighbour) -> None:
     assert (found["ok"], found["peer"], found["digest"]) == (True, "nl", digest_of(nl))
     assert found["valid_until"] == "2026-10-01T14:13:20Z"  # NOW and ten days, as `show` says it
     assert [one["digest"] for one in listed(found["pending"])] == [digest_of(nl)]
+
+
+@pytest.fixture
+def both(sending: Path, nl: Neighbour) -> Iterator[Neighbour]:
+    """A second node that may ask, which stands after the first in the configuration."""
+    lv = Neighbour()
+    text = (sending / "nodes" / "one.toml").read_text(encoding="utf-8")
+    changed = text.replace('id = "nl"', 'id = "second"').replace(nl.url, lv.url)
+    (sending / "nodes" / "two.toml").write_text(changed, encoding="utf-8")
+    yield lv
+    lv.close()
+
+
+@pytest.mark.spec("issue 4 item 7")
+def test_fetch_without_a_peer_fetches_all_and_as_json_gives_a_line_each_in_order(run: Run, both: Neighbour) -> None:
+    found = run("fetch", "--json")
+    lines = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [(line["peer"], line["ok"]) for line in lines] == [("nl", True), ("second", True)]
+    assert found.exit_code == 0
+    both.metadata = replace(both.metadata, valid_until=NOW - 1)
+    found = run("fetch", "second", "nl", "--json")
+    lines = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [(line["peer"], line["ok"]) for line in lines] == [("second", False), ("nl", True)]
+    assert lines[0]["error"]["check"] == "metadata_expired"
+    assert found.exit_code == 1, "one of them is refused"
+    told = run("fetch")
+    assert told.exit_code == 1
+    assert "nl: its metadata is good" in told.stdout
+    assert "second: Refused (metadata_expired): " in told.stderr
+
+
+def test_one_name_that_nobody_has_fetches_nothing(run: Run) -> None:
+    found = run("fetch", "nl", "xx")
+    assert found.exit_code == 2
+    assert "There is no node xx. Nodes: nl." in found.stderr
+    assert said(run("pending", "--json"))["never_fetched"] == ["nl"]
+
+
+def test_without_a_node_there_is_nothing_to_fetch(run: Run, sending: Path) -> None:
+    (sending / "nodes" / "one.toml").unlink()
+    found = run("fetch")
+    assert found.exit_code == 0
+    assert "The configuration has no node." in found.stdout
+    assert run("fetch", "--json").stdout == ""
+
+
+def test_a_row_that_another_process_changed_meanwhile_is_said_and_exits_2(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(COMMANDS, "_copy", lambda _copies, _peer: None)
+    found = run("fetch", "nl", "--json")
+    assert (found.exit_code, said(found)["error"]) == (2, {"code": "changed_meanwhile", "detail": CHANGED})
+    assert f"nl: {CHANGED}" in run("fetch", "nl").stderr
 
 
 def listed(value: object) -> list[dict[str, object]]:

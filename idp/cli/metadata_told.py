@@ -1,0 +1,77 @@
+"""How `ciconia metadata` tells what came of other countries' nodes and what of it waits: in sentences, or as JSON."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.fetch import FetchError
+from connectors.formats.grammar import written
+from connectors.metadata.peers import Held, Pending
+from idp.cli.console import say
+
+YES, NO, COULD_NOT_RUN = 0, 1, 2
+CHANGED = "It was fetched, and another process changed its row: try again."
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came of one node: an error, or a copy, None where another process changed the row meanwhile."""
+
+    name: str
+    error: FetchError | None
+    held: Held | None = None
+    waiting: tuple[Pending, ...] = ()
+
+    @property
+    def code(self) -> int:
+        """The exit code for this node."""
+        return NO if self.error is not None else COULD_NOT_RUN if self.held is None else YES
+
+    @property
+    def told(self) -> dict[str, object]:
+        """As JSON."""
+        if self.error is not None:
+            found = {"check": self.error.check, "detail": self.error.detail, "mend": self.error.mend}
+            return {"ok": False, "peer": self.name, "error": found}
+        if self.held is None:
+            return {"ok": False, "peer": self.name, "error": {"code": "changed_meanwhile", "detail": CHANGED}}
+        facts = self.held.facts
+        pending = [pending_told(self.name, one) for one in self.waiting]
+        until = written(facts.valid_until)
+        return {"ok": True, "peer": self.name, "valid_until": until, "digest": facts.digest, "pending": pending}
+
+    def say(self, config: Path) -> None:
+        """In sentences; on stderr where it is refused."""
+        if self.error is not None:
+            say(f"{self.name}: Refused ({self.error.check}): {self.error.detail} {self.error.mend}", error=True)
+            return
+        if self.held is None:
+            say(f"{self.name}: {CHANGED}", error=True)
+            return
+        facts = self.held.facts
+        say(f"{self.name}: its metadata is good, valid until {written(facts.valid_until)}, digest {facts.digest}.")
+        for one in self.waiting:
+            say_pending(self.name, one, config)
+        if not self.waiting:
+            say("Everything that it says is approved.")
+
+
+def pending_told(name: str, one: Pending) -> dict[str, object]:
+    """What waits of one node, as JSON."""
+    return {
+        "peer": name,
+        "entity_id": one.entity_id,
+        "country": one.country,
+        "digest": one.digest,
+        "additions": list(one.additions),
+        "first": one.first,
+    }
+
+
+def say_pending(name: str, one: Pending, config: Path) -> None:
+    """What waits of one node, and what to do about it."""
+    say(f"{name} ({one.country}), {one.entity_id}: {'nothing of it was approved before.' if one.first else 'this is new:'}")
+    for addition in one.additions:
+        say(f"  {addition}")
+    say(f"  digest {one.digest}")
+    say("Compare the digest with the other operator, on another way than their metadata's. If it is the same:")
+    say(f"  ciconia metadata approve {name} --digest {one.digest} --config {config}")
