@@ -4,7 +4,8 @@
     python -m tests.reference_tables --check    only say whether it is stale; exit 1 if it is
 
 Commands and their options come from the command line, settings from their model and from the comments that `ciconia init`
-writes, attributes from the catalogue, levels from the table of assurance, addresses from the routers.
+writes, attributes from the catalogue, levels from the table of assurance, addresses from the routers,
+reasons from the pages.
 """
 
 import ast
@@ -20,11 +21,13 @@ import typer
 from pydantic_core import PydanticUndefined
 
 from idp.cli import app
+from idp.pages.languages import ENGLISH, load_languages
 from idp.pages.static import STATIC_FILES
 from idp.settings import Organization, Settings
 from policies.assurance import LEVELS_BY_NAME, LevelOfAssurance
 from policies.catalogue import STANDARD
 from policies.forms import FORMS, form_title, parse_form
+from policies.release import Reason
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference-generated.md"
@@ -61,6 +64,7 @@ def page() -> str:
         "## Every name of a level\n",
         *_levels(),
     ]
+    parts += ["## Every reason\n", *_reasons()]
     return "\n".join(parts)
 
 
@@ -253,6 +257,12 @@ def _levels() -> Iterator[str]:
     rows = [(code(name), level.label) for name, level in LEVELS_BY_NAME.items()]
     yield table(("name", "counts as"), rows)
     yield f"Any other name counts as nothing. In their order: {', '.join(level.label for level in LevelOfAssurance)}.\n"
+
+
+def _reasons() -> Iterator[str]:
+    say = load_languages()[ENGLISH].say
+    yield "As the approval page says it:\n"
+    yield table(("reason", "in words"), [(code(reason), say(f"reason.{reason}")) for reason in Reason])
 
 
 def main(arguments: Sequence[str]) -> int:
