@@ -12,7 +12,7 @@ from idp.pages.languages import ENGLISH, Language
 from idp.pages.views import Item, Kept, Text
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
 from policies.catalogue import Catalogue
-from policies.forms import Kind, parse_form
+from policies.forms import Kind, form_title, parse_form
 from policies.parties import Translated
 from policies.purposes import Purpose
 from policies.release import Decision, Reason, Ruling
@@ -139,11 +139,12 @@ class Wording:
         return Kept(title=self._title(catalogue, ruling.name), reason=reason, name=ruling.name, code=ruling.reason.value)
 
     def sent(self, names: Iterable[tuple[str, str]], catalogue: Catalogue) -> tuple[Text, ...]:
-        """What went, by name and form: "Family name", "You are 18 or older"."""
+        """What went, by name and form: "Family name", "Date of birth: whether 18 or older". Never what the answer was."""
         found: list[Text] = []
         for name, text in names:
             form, title = parse_form(text), self._title(catalogue, AttributeName(name))
-            found.append(title if form in (None, EXACT) else self._form_title(form, title))
+            said = form_title(form) if form is not None and form != EXACT else None
+            found.append(Text(f"{title.text}: {self.text(said).text}", self.language.tag) if said else title)
         return tuple(found)
 
     def withheld(self, pairs: Iterable[tuple[str, str]], catalogue: Catalogue) -> tuple[Kept, ...]:

@@ -170,7 +170,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         language, "assurance_too_low", "7F3K-2QXM", gone, country, (("SAMLResponse", "PD94"),), Towards.NODE
     )
     errors["error-again"] = ErrorView(language, "country_unavailable", "7F3K-2QXM", again="/login/L1/countries")
-    leaving = LeavingView(language, service, gone)
+    leaving = LeavingView(language, service, gone, "/receipt")
     receipts = {
         "receipt": ReceiptView(language, receipt(pages, language), "/receipt/forget"),
         "receipt-consent": ReceiptView(
@@ -189,7 +189,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
     }
     onward = {
         "post-provider": PostView(language, Towards.PROVIDER, Text("ID Austria", "de"), gone, (("SAMLRequest", "PD94"),)),
-        "post-service": PostView(language, Towards.SERVICE, service, gone, (("code", "abc"), ("state", "1"))),
+        "post-service": PostView(language, Towards.SERVICE, service, gone, (("code", "abc"), ("state", "1")), "/receipt"),
         "post-node": PostView(language, Towards.NODE, country, gone, (("SAMLResponse", "PD94"),)),
     }
     return {
@@ -254,6 +254,7 @@ def approval(pages: Pages, language: str, decision: Decision, purpose: Purpose =
         loa=LevelOfAssurance.SUBSTANTIAL,
         items=words.items(decision, purpose, STANDARD),
         kept=words.kept(decision, STANDARD),
+        receipt="/receipt",
     )
 
 

@@ -125,6 +125,17 @@ def test_the_keyboard_reaches_the_search_then_each_country_that_answers_then_wha
         assert _tab_through(opened.page) == ["input q", "button", *["a"] * 5, "a", "a", "button"]
 
 
+@pytest.mark.spec("issue 4: the pages of this issue under the same tests")
+def test_the_keyboard_reaches_the_receipts_files_and_the_way_to_forget_it(chromium: Browser, shown: Gallery) -> None:
+    with window(chromium) as opened:
+        opened.page.goto(shown.url("receipt-consent"))
+        assert _tab_through(opened.page) == ["a", "a", "a", "button"]
+        opened.page.goto(shown.url("receipt-none"))
+        assert _tab_through(opened.page) == []
+        opened.page.goto(shown.url("approval"))
+        assert _tab_through(opened.page)[-2:] == ["button cancel", "a"]
+
+
 @pytest.mark.spec("issue 3 item 10")
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 @pytest.mark.parametrize(
