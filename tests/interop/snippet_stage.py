@@ -8,12 +8,13 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -98,7 +99,12 @@ def running(stage: SnippetStage, kind: str) -> Iterator[App]:
     command, more = _command(stage.framework, each, folder)
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
-            command, cwd=folder, env={**inherited, **each.environment, **more}, stdout=log, stderr=log
+            command,
+            cwd=folder,
+            env={**inherited, **each.environment, **more},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         _until_it_listens(process, each.port, folder / "log")
@@ -110,6 +116,9 @@ def running(stage: SnippetStage, kind: str) -> Iterator[App]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        # What it started itself, such as Apache's helper for scripts, which outlives a server that ends while it begins
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _command(framework: Framework, each: App, folder: Path) -> tuple[list[str], dict[str, str]]:
