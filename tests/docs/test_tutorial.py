@@ -42,11 +42,16 @@ def _told() -> dict[str, object]:
 
 def _question(browser: Browser, newcomer: Newcomer, citizen: str) -> Page:
     """From the app's own address to the broker's question."""
+    return browser.submit(_posting(browser, newcomer, citizen), {})
+
+
+def _posting(browser: Browser, newcomer: Newcomer, citizen: str) -> Page:
+    """The page that posts the practice sign-in's answer."""
     picker = browser.get(newcomer.here("http://library.localhost:5000/login"))
     assert picker.status == 200, picker.text
     issuer = newcomer.here("http://login.localhost:8400")
     page = browser.get(picker.link("//a[contains(@href, '/at/practice')]"), origin=issuer)
-    return browser.submit(browser.submit(page, {"citizen": citizen}), {})
+    return browser.submit(page, {"citizen": citizen})
 
 
 def _sign_in(newcomer: Newcomer, citizen: str, *said: str) -> dict[str, object]:
@@ -82,6 +87,21 @@ def test_whoever_follows_the_tutorial_alone_signs_a_citizen_in_to_an_app_of_thei
             newcomer.follow(block)
     assert "3" in newcomer.printed[-1]
     _nothing_in_clear(newcomer.desk / "city" / "ciconia.db")
+    _look_at_a_message(newcomer)
+
+
+def _look_at_a_message(newcomer: Newcomer) -> None:
+    """The commands of the page about failures, tried on an answer of this practice sign-in."""
+    with Browser() as browser:
+        answer = _posting(browser, newcomer, "mari").tree.xpath("//input[@name='SAMLResponse']/@value")
+    assert isinstance(answer, list)
+    (newcomer.desk / "answer.b64").write_text(str(answer[0]), encoding="utf-8")
+    for block in blocks_of(DOCS / "why-a-login-failed.md"):
+        newcomer.follow(block)
+    inspected, examined = newcomer.printed[-2:]
+    assert "accepted" in inspected
+    assert "Maasikas" not in inspected
+    assert "notice" in examined
 
 
 def _nothing_in_clear(database: Path) -> None:
