@@ -135,7 +135,7 @@ def current(engine: Engine) -> bool:
 
 @contextmanager
 def read_only(case: Case) -> Iterator[Engine | None]:
-    """The database for reading alone; None where there is no file."""
+    """The database, which refuses every write; None where there is no file."""
     try:
         path = database_file(sqlite_url(case.settings.database_url))
     except Misconfigured:
@@ -146,7 +146,10 @@ def read_only(case: Case) -> Iterator[Engine | None]:
         return
 
     def connect() -> sqlite3.Connection:
-        return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+        # With mode=ro the files of the WAL would stay behind, owned by whoever looked, and the server could not open them
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, check_same_thread=False)
+        connection.execute("PRAGMA query_only = ON")
+        return connection
 
     engine = create_engine("sqlite://", creator=connect, hide_parameters=True)
     try:

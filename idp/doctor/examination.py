@@ -22,13 +22,15 @@ Check = Callable[[Case], Iterator[Finding]]
 
 _STARTS_NOT = "`ciconia serve` does not start with it."
 _MEANT = "`ciconia serve` does not start with it: whatever this line was meant to say would not hold."
+_NO_COOKIE = "Every cookie is `__Host-`, which browsers keep from https alone: every login would end as begun elsewhere."
 _NO_BASIS = "Nothing may be passed on without a legal basis (GDPR art. 6(1)), and `ciconia serve` does not start."
 
 
 def settings(case: Case) -> Iterator[Finding]:
     """What is wrong with ciconia.toml."""
     for problem in case.settings_problems:
-        yield case.of_problem(problem, _MEANT if "no setting" in problem.what else _STARTS_NOT)
+        why = _MEANT if "no setting" in problem.what else _NO_COOKIE if "cookie" in problem.what else _STARTS_NOT
+        yield case.of_problem(problem, why)
 
 
 def production(case: Case) -> Iterator[Finding]:

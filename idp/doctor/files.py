@@ -27,13 +27,17 @@ def stray_files(case: Case) -> Iterator[Finding]:
             continue
         top = name.partition("/")[0]
         expected = [pattern for pattern in PATTERNS if pattern.startswith(f"{top}/")] if "/" in name else []
-        if top in _FOLDERS and "/" in name and not any(fnmatchcase(name, pattern) for pattern in expected):
+        if top in _FOLDERS and "/" in name and not _expected(name, expected):
             known = " and ".join(dict.fromkeys(pattern.partition("/")[2] for pattern in expected))
             what = f"nobody reads it: in {top}/ there are {known}, and no folders below."
             yield _notice(name, what, "Give it the right name and place, or move it out of the folder.")
         elif top not in _FOLDERS and name.lower().endswith(".toml"):
             what = f"nobody reads it: outside of their folders there are {SETTINGS_FILE} and catalogue.toml."
             yield _notice(name, what, f"Move it into one of {', '.join(sorted(_FOLDERS))}, or out of the folder.")
+
+
+def _expected(name: str, patterns: list[str]) -> bool:
+    return any(fnmatchcase(name, pattern) and name.count("/") == pattern.count("/") for pattern in patterns)
 
 
 def writable_files(case: Case) -> Iterator[Finding]:

@@ -40,16 +40,11 @@ def disk(case: Case) -> Iterator[Finding]:
 
 
 def cookies(case: Case) -> Iterator[Finding]:
-    """Every cookie of ours is `__Host-`: browsers keep it from https alone, and some of them from localhost."""
-    if not case.knows("issuer") or case.settings.issuer.startswith("https://"):
-        return
-    if case.settings.demo and case.settings.tenant.endswith(".localhost"):
+    """Every cookie of ours is `__Host-`: browsers keep it from https, and some of them from localhost too.
+
+    Any other address of http is refused with the settings.
+    """
+    if case.knows("issuer") and case.settings.issuer.startswith("http://"):
         what = "Safari keeps no Secure cookie from http, not even from localhost."
         why = "A login in Safari ends with the words that it began in another browser."
         yield case.setting(Severity.NOTICE, "issuer", what, why=why, fix="Show the demo in Chromium or Firefox.")
-        return
-    what = "browsers drop every cookie of this broker behind this address: `__Host-` cookies are kept from https alone."
-    why = "Every login would end with the words that it began in another browser."
-    yield case.setting(
-        Severity.ERROR, "issuer", what, why=why, fix="Put a proxy that speaks https in front, and write https here."
-    )

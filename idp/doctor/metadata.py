@@ -29,8 +29,8 @@ from policies.parties import EntityId, IdentityProvider, Peer
 
 _LOGIN_FAILS = "Citizens of that country cannot sign in."
 _ASK = "Ask its operator, on another way than their metadata's."
-# Nodes renew within a day or so; two days before its end a copy should have been renewed long ago
-ENDS_SOON = 2 * 24 * 3600
+# Nodes publish for a day, and anew when half of it is over; a copy is fetched every half minute
+ENDS_SOON = 6 * 3600
 
 
 def roles(case: Case) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from policies.attributes import AttributeName
 from policies.load import Configuration
+from policies.load.redirects import fault_of_redirect_uri
 from policies.parties import IdentityProvider, RelyingParty, Source
 from policies.purposes import Need, Purpose
 
@@ -147,7 +148,8 @@ def _reaches(provider: IdentityProvider, purpose: Purpose) -> bool:
 
 def _addresses(party: RelyingParty, case: Case) -> Iterator[Finding]:
     for uri in party.redirect_uris:
-        if uri.startswith("http://") and not case.settings.demo and case.knows("demo"):
+        # What is no address of a developer's own machine was told when the file was read
+        if uri.startswith("http://") and not fault_of_redirect_uri(uri) and not case.settings.demo and case.knows("demo"):
             what = f"{uri} is http."
             why = "The code goes over it to whatever listens on the citizen's own machine: that is for developers alone."
             fix = "Write the https address of the callback."

@@ -1,0 +1,98 @@
+"""What a test puts into the database: a node's metadata as it is held, and a ledger."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from connectors.formats.eidas.metadata import PeerFacts, read_peer
+from connectors.metadata.peers import Held
+from connectors.profiles import EIDAS
+from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.shapes import METADATA
+from connectors.signatures.signed import SignedMessage
+from connectors.signatures.xmldsig import verify
+from idp.ports import Unit
+from idp.store.engine import open_engine, writing
+from idp.store.peers import StoredCopies
+from idp.store.store import Store, open_store
+from idp.transparency.draft import draft_approval, new_record
+from idp.transparency.keys import LedgerKeys, load_ledger_keys
+from idp.transparency.sequencer import Sequencer
+from policies.parties import EntityId, Tenant
+from tests.connectors.metadata import node
+from tests.idp.doctor.ward import ISSUER, NOW
+
+HOST = ISSUER.removeprefix("https://")
+TENANT = Tenant(HOST)
+
+
+def url(folder: Path) -> str:
+    """The database of a folder."""
+    return f"sqlite:///{folder / 'ciconia.db'}"
+
+
+def ledger_keys(folder: Path) -> LedgerKeys:
+    """The keys of its ledger."""
+    return load_ledger_keys(folder / "keys", f"{HOST}/log")
+
+
+def facts_of(octets: bytes) -> PeerFacts:
+    """What metadata says."""
+    message = verify(octets, [key_of_certificate(node.key("metadata").certificate, EIDAS)], METADATA, EIDAS)
+    assert isinstance(message, SignedMessage)
+    return read_peer(message.signed, "proxy")
+
+
+def hold(folder: Path, octets: bytes, *, facts: PeerFacts | None = None, approved: bool = True) -> None:
+    """Keep this copy of the node's metadata, in the place of any other."""
+    facts = facts or facts_of(octets)
+    engine = open_engine(url(folder))
+    copies = StoredCopies(engine=engine, tenant=TENANT, keys=ledger_keys(folder))
+    before = copies.held(EntityId(node.ENTITY))
+    held = Held(EntityId(node.ENTITY), octets, facts, facts if approved else None, NOW)
+    copies.keep(held, instead=before)
+    engine.dispose()
+
+
+@contextmanager
+def store(folder: Path) -> Iterator[Store]:
+    """The store, as a server opens it."""
+    opened = open_store(url(folder), tenant=TENANT, ledger_keys=ledger_keys(folder))
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def record(folder: Path, *, time: int = NOW) -> None:
+    """One record, which waits for its place."""
+    with store(folder) as opened:
+        drafted = draft_approval(record=new_record(), time=time, peer=EntityId(node.ENTITY), digest="0" * 64)
+        opened.commit(Unit(tenant=TENANT, record=drafted))
+
+
+def sequence(folder: Path, *, time: int = NOW) -> None:
+    """Give all records their place, and sign a checkpoint."""
+    with store(folder) as opened:
+        sequencer = Sequencer(opened, ledger_keys(folder), checkpoint_seconds=0.1, clock=lambda: float(time))
+        assert sequencer.step()
+        sequencer.stop()
+
+
+def note(folder: Path) -> str:
+    """The newest checkpoint, as it is served."""
+    with store(folder) as opened:
+        newest = opened.checkpoint(TENANT)
+    assert newest is not None
+    return newest.note
+
+
+@contextmanager
+def meddling(folder: Path) -> Iterator[Connection]:
+    """Somebody else writes to the database."""
+    engine = open_engine(url(folder))
+    with writing(engine).begin() as connection:
+        yield connection
+    engine.dispose()

@@ -1,0 +1,159 @@
+"""Files: unknown keys wherever they stand, files that nobody reads, files that everybody may write."""
+
+from pathlib import Path
+
+import pytest
+
+from policies.errors import Misconfigured
+from tests.idp.doctor.ward import ERROR, NOTICE, at, edit, examined, only, write
+
+FILES = ("ciconia.toml", "purposes/permit.toml", "parties/parking.toml", "providers/lv.toml", "providers/ee.toml")
+KEYS = (
+    "sealing.key",
+    "pairwise.key",
+    "index.key",
+    "openings.key",
+    "saml.pem",
+    "es256.pem",
+    "node.pem",
+    "log.key",
+    "log.vkey",
+)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_key_that_nobody_knows_is_named_with_its_line_in_any_file(city: Path, name: str) -> None:
+    path = city / name
+    text = path.read_text(encoding="utf-8")
+    path.write_text("banana = 1\n" + text, encoding="utf-8")
+    found = at(examined(city), name, "banana")
+    assert (found.severity, found.line) == (ERROR, 1)
+    assert "serve` does not start" in found.why
+    # At the end of the file it is a key of the last table
+    path.write_text(text + "banana = 1\n", encoding="utf-8")
+    report = examined(city)
+    last = next(one for one in report.findings if one.key.endswith("banana"))
+    assert (last.severity, last.file, last.line) == (ERROR, name, text.count("\n") + 1)
+    assert not report.ok
+
+
+def test_the_nearest_known_name_is_told(city: Path) -> None:
+    edit(city, "ciconia.toml", "trusted_proxies =", "trusted_proxy =")
+    edit(city, "parties/parking.toml", "sector =", "secter =")
+    report = examined(city)
+    assert "trusted_proxies" in at(report, "ciconia.toml", "trusted_proxy").fix
+    assert "`sector`" in at(report, "parties/parking.toml", "secter").fix
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_line_of_no_key_is_named_in_every_key_file(city: Path, name: str) -> None:
+    path = city / "keys" / name
+    lines = path.read_text(encoding="utf-8").count("\n")
+    with path.open("a", encoding="utf-8") as file:
+        file.write("banana = 1\n")
+    found = at(examined(city), f"keys/{name}", "banana")
+    assert (found.severity, found.line) == (ERROR, lines + 1)
+
+
+@pytest.mark.parametrize("name", ["metadata/lv.xml", "metadata/ee.pem"])
+def test_a_line_behind_pinned_metadata_is_an_error_that_names_the_file(city: Path, name: str) -> None:
+    with (city / name).open("a", encoding="utf-8") as file:
+        file.write("banana = 1\n")
+    report = examined(city)
+    assert [one for one in report.of(ERROR) if name in (one.file, *one.what.strip(".)").replace("(", "").split())]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("purposes/permit.tml", "in purposes/ there are *.toml"),
+        ("purposes/old/permit.toml", "no folders below"),
+        ("parties/parking.toml.bak", "*.toml and *.jwks.json"),
+        ("parties/parking.yaml", "*.toml and *.jwks.json"),
+        ("providers/LV.TOML", "in providers/ there are *.toml"),
+        ("metadata/lv.xml~", "*.xml and *.pem"),
+        ("extra.toml", "outside of their folders"),
+        ("purpose/permit.toml", "outside of their folders"),
+    ],
+)
+def test_a_file_that_nobody_reads_is_a_notice(city: Path, name: str, words: str) -> None:
+    write(city, name, "banana = 1\n")
+    found = only(examined(city))
+    assert (found.severity, found.file) == (NOTICE, name)
+    assert words in found.what
+
+
+def test_files_that_are_no_configuration_are_nobodys_business(city: Path) -> None:
+    for name in ("README.md", ".gitignore", ".git/config.toml", "parties/.gitkeep", "backup.tar"):
+        write(city, name, "text\n")
+    assert examined(city).findings == ()
+
+
+def test_what_everybody_may_write_to_is_an_error(city: Path) -> None:
+    (city / "parties").chmod(0o777)
+    (city / "purposes" / "permit.toml").chmod(0o666)
+    report = examined(city)
+    assert [(one.file, one.severity) for one in report.findings] == [("parties", ERROR), ("purposes/permit.toml", ERROR)]
+    assert "chmod o-w" in report.findings[0].fix
+
+
+def test_a_purpose_without_a_basis_is_an_error_that_says_why(city: Path) -> None:
+    edit(city, "purposes/permit.toml", 'basis = "public_task"\n', "")
+    found = at(examined(city), "purposes/permit.toml", "basis")
+    assert found.severity is ERROR
+    assert "art. 6(1)" in found.why
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://*.test/", "http://parking.test/cb", "https://parking.test/#x", "https://p.test/?code=1"]
+)
+def test_a_redirect_address_that_cannot_be_safe_is_an_error(city: Path, uri: str) -> None:
+    line = edit(city, "parties/parking.toml", "https://parking.test/callback", uri)
+    found = at(examined(city), "parties/parking.toml", "redirect_uris")
+    assert (found.severity, found.line) == (ERROR, line)
+
+
+def test_settings_that_are_no_toml_hide_nothing_else(city: Path) -> None:
+    write(city, "ciconia.toml", 'issuer = "https://a.test"\nlisten = \n')
+    edit(city, "parties/parking.toml", "sector =", "secter =")
+    (city / "keys" / "es256.pem").chmod(0o644)
+    (city / "ciconia.db").chmod(0o644)
+    report = examined(city)
+    assert at(report, "ciconia.toml", "").line == 2
+    assert at(report, "parties/parking.toml", "secter")
+    assert at(report, "keys/es256.pem", "key")
+
+
+def test_a_setting_that_is_wrong_hides_no_other_setting(city: Path) -> None:
+    edit(city, "ciconia.toml", f'"{"https://login.storkhaven.test"}"', '"nowhere"')
+    edit(city, "ciconia.toml", "10.0", "0.0")
+    edit(city, "ciconia.toml", 'listen = "127.0.0.1:8400"', 'listen = "0.0.0.0:8400"')
+    report = examined(city)
+    assert {one.key for one in report.of(ERROR)} == {"issuer", "checkpoint_seconds", "listen"}
+
+
+def test_a_folder_that_is_half_written_is_examined(tmp_path: Path) -> None:
+    folder = tmp_path / "half"
+    write(folder, "purposes/permit.toml", 'id = "permit"\n')
+    report = examined(folder)
+    assert "cannot be read" in at(report, "ciconia.toml", "").what
+    assert "no folder of keys" in at(report, "keys", "keys").what
+    assert "no legal basis" in at(report, "purposes/permit.toml", "basis").what
+    assert not report.ok
+
+
+@pytest.mark.parametrize("made", ["nothing", "file", "empty", "music"])
+def test_what_is_no_configuration_cannot_be_examined(tmp_path: Path, made: str) -> None:
+    folder = tmp_path / "it"
+    match made:
+        case "file":
+            folder.write_text("x", encoding="utf-8")
+        case "empty":
+            folder.mkdir()
+        case "music":
+            write(folder, "song.mp3", "x")
+    with pytest.raises(Misconfigured) as refused:
+        examined(folder)
+    (problem,) = refused.value.problems
+    assert problem.file == str(folder)
+    assert "ciconia init" in problem.fix

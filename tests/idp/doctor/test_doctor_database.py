@@ -1,0 +1,184 @@
+"""The database's file, and the release ledger in it."""
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from idp.doctor.ledger import AT_LEAST
+from idp.store import tables
+from idp.store.migrate import revisions
+from tests.idp.doctor.shelf import meddling, record, sequence
+from tests.idp.doctor.ward import DAY, ERROR, NOTICE, NOW, WARNING, at, edit, examined, only
+
+DB = "ciconia.db"
+
+
+def test_nothing_is_changed_by_looking(city: Path) -> None:
+    record(city)
+    sequence(city)
+
+    def state() -> dict[str, tuple[str, int]]:
+        files = [path for path in city.rglob("*") if path.is_file()]
+        digest = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+        return {str(path): (digest[path], path.stat().st_mode) for path in files}
+
+    before = state()
+    examined(city)
+    assert state() == before
+
+
+def test_a_database_that_is_not_there_yet_is_a_notice(city: Path) -> None:
+    (city / "providers" / "ee.toml").unlink()
+    (city / DB).unlink()
+    found = only(examined(city))
+    assert (found.severity, found.file) == (NOTICE, DB)
+    assert not (city / DB).exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("away/ciconia.db", "is not there"),
+        ("postgresql://db/ciconia", "not served yet"),
+        ("sqlite:///:memory:", "loses every record"),
+        ("no url://", "not the URL of a database"),
+    ],
+)
+def test_a_database_that_cannot_be_is_an_error_of_its_setting(city: Path, setting: str, words: str) -> None:
+    line = edit(city, "ciconia.toml", 'database = "ciconia.db"', f'database = "{setting}"')
+    found = at(examined(city), "ciconia.toml", "database", words)
+    assert (found.severity, found.line) == (ERROR, line)
+
+
+def test_a_file_of_something_else_is_an_error(city: Path) -> None:
+    (city / DB).write_bytes(b"no database at all, and longer than a header of SQLite " * 20)
+    assert at(examined(city), DB, "database", "no database of SQLite").severity is ERROR
+
+
+def test_a_database_that_others_may_read_is_a_warning(city: Path) -> None:
+    (city / DB).chmod(0o644)
+    found = only(examined(city))
+    assert (found.severity, found.file, found.key) == (WARNING, DB, "permissions")
+
+
+def test_a_journal_that_is_not_wal_is_a_warning_and_stays_what_it_is(city: Path) -> None:
+    with closing(sqlite3.connect(city / DB)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    assert only(examined(city)).key == "journal_mode"
+    with closing(sqlite3.connect(city / DB)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+@pytest.mark.parametrize(
+    ("revision", "severity", "words"),
+    [
+        ("9999_later", ERROR, "a later version"),
+        (revisions()[-1], WARNING, "this program needs"),
+        ("", WARNING, "revision none"),
+    ],
+)
+def test_a_database_of_another_version_is_named(city: Path, revision: str, severity: str, words: str) -> None:
+    with closing(sqlite3.connect(city / DB)) as connection, connection:
+        connection.execute("DELETE FROM alembic_version")
+        if revision:
+            connection.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
+    found = at(examined(city), DB, "revision")
+    assert found.severity == severity
+    assert words in found.what
+
+
+def test_a_damaged_file_is_an_error(city: Path) -> None:
+    record(city)
+    octets = bytearray((city / DB).read_bytes())
+    octets[4096:] = b"\x5a" * (len(octets) - 4096)
+    (city / DB).write_bytes(octets)
+    assert [one for one in examined(city).of(ERROR) if one.file == DB]
+
+
+def test_an_empty_file_is_of_no_revision(city: Path) -> None:
+    (city / DB).write_bytes(b"")
+    assert at(examined(city), DB, "revision").severity is WARNING
+
+
+def test_a_record_that_waits_too_long_is_a_warning(city: Path) -> None:
+    record(city, time=NOW)
+    assert examined(city, now=NOW + AT_LEAST).findings == ()
+    found = only(examined(city, now=NOW + AT_LEAST + 1))
+    assert (found.severity, found.key) == (WARNING, "staged")
+    assert f"{AT_LEAST + 1} seconds" in found.what
+
+
+def test_the_patience_grows_with_the_time_between_checkpoints(city: Path) -> None:
+    edit(city, "ciconia.toml", "checkpoint_seconds = 10.0", "checkpoint_seconds = 600.0")
+    record(city, time=NOW)
+    assert examined(city, now=NOW + 3600).findings == ()
+    assert only(examined(city, now=NOW + 3601)).key == "staged"
+
+
+def test_a_place_that_no_checkpoint_covers_is_a_warning(city: Path) -> None:
+    record(city)
+    sequence(city)
+    with meddling(city) as connection:
+        connection.exec_driver_sql("DELETE FROM checkpoints")
+    found = at(examined(city), DB, "checkpoint", "1 records have a place that no checkpoint covers")
+    assert found.severity is WARNING
+    assert "there is no checkpoint" in found.what
+
+
+def test_a_checkpoint_from_the_future_is_an_error(city: Path) -> None:
+    record(city)
+    sequence(city, time=NOW + DAY // 2)
+    assert only(examined(city)).what.endswith("which has not come yet.")
+
+
+@pytest.mark.parametrize(
+    ("statement", "key"),
+    [
+        ("UPDATE checkpoints SET time = time + 1 WHERE number = 1", "checkpoint 1"),
+        (
+            "UPDATE checkpoints SET note = CAST(replace(CAST(note AS TEXT), 'storkhaven', 'stockhaven') AS BLOB)"
+            " WHERE number = 2",
+            "checkpoint 2",
+        ),
+        ("DELETE FROM checkpoints WHERE number = 2", "checkpoint 3"),
+        ("UPDATE trees SET size = size + 1", "tree"),
+        ("UPDATE trees SET seal = zeroblob(32)", "tree"),
+    ],
+)
+def test_what_somebody_else_wrote_into_the_ledger_is_an_error(city: Path, statement: str, key: str) -> None:
+    for step in (1, 2, 3):
+        record(city, time=NOW + step)
+        sequence(city, time=NOW + step)
+    assert examined(city, now=NOW + 4).findings == ()
+    with meddling(city) as connection:
+        connection.exec_driver_sql(statement)
+    found = [one for one in examined(city, now=NOW + 4).findings if one.key == key]
+    assert found
+    assert {one.severity for one in found} == {ERROR}
+    assert "ledger verify" in found[0].fix
+
+
+def test_an_old_backup_is_told_from_its_checkpoint(city: Path) -> None:
+    """The row of the tree is an old one of ours, with a seal that holds."""
+    record(city)
+    sequence(city)
+    with meddling(city) as connection:
+        row = connection.exec_driver_sql("SELECT size, root, checkpoints, epoch, holder, lease_ends, seal FROM trees").one()
+    record(city, time=NOW + 1)
+    sequence(city, time=NOW + 1)
+    with meddling(city) as connection:
+        columns = ("size", "root", "checkpoints", "epoch", "holder", "lease_ends", "seal")
+        connection.execute(tables.trees.update().values(dict(zip(columns, row, strict=True))))
+    assert "not the one of its last checkpoint" in at(examined(city, now=NOW + 2), DB, "tree").what
+
+
+def test_a_ledger_of_another_issuer_is_a_warning(city: Path) -> None:
+    record(city)
+    sequence(city)
+    edit(city, "ciconia.toml", "https://login.storkhaven.test", "https://login.newhaven.test")
+    found = at(examined(city), DB, "tenant")
+    assert found.severity is WARNING
+    assert "login.storkhaven.test" in found.what

@@ -1,0 +1,124 @@
+"""What is seen from outside: clocks of peers, and whether this broker answers under its own address."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from connectors.fetch import Answer, Fetcher, FetchError
+from idp.doctor.network import EVERYWHERE
+from idp.endpoints.edge import OTHER_HOST, PLAIN_SCHEME
+from tests.connectors.metadata import node
+from tests.connectors.metadata.origin import LOOPBACK, body, origin
+from tests.idp.doctor.shelf import note, record, sequence
+from tests.idp.doctor.ward import ERROR, ISSUER, NOW, WARNING, edit, examined, healthy, only
+
+DISCOVERY, CHECKPOINT = f"{ISSUER}/.well-known/openid-configuration", f"{ISSUER}/log/checkpoint"
+OURS = json.dumps({"issuer": ISSUER}).encode()
+
+
+@pytest.mark.parametrize(("off", "words"), [(61, "61 seconds ahead of"), (-75, "75 seconds behind"), (60, ""), (-60, "")])
+def test_a_clock_that_is_off_by_more_than_the_profile_allows_is_an_error(city: Path, off: int, words: str) -> None:
+    outside = healthy()
+    outside.says[node.ENTITY] = Answer(200, NOW + off, b"")
+    report = examined(city, outside=outside)
+    assert [(one.severity, one.file, one.line) for one in report.findings] == [(ERROR, "providers/ee.toml", 5)] * bool(
+        words
+    )
+    assert all(words in one.what for one in report.findings)
+
+
+def test_our_own_clock_is_held_against_the_one_behind_our_address(city: Path) -> None:
+    outside = healthy()
+    outside.says[DISCOVERY] = Answer(200, NOW - 100, OURS)
+    assert "100 seconds behind" in only(examined(city, outside=outside)).what
+
+
+def test_a_peer_without_a_date_or_an_answer(city: Path) -> None:
+    outside = healthy()
+    outside.says[node.ENTITY] = Answer(503, None, b"")
+    assert examined(city, outside=outside).findings == ()
+    outside.says[node.ENTITY] = FetchError("deadline", "node.example took more than 10 seconds.")
+    found = only(examined(city, outside=outside))
+    assert (found.severity, found.file, found.key) == (WARNING, "providers/ee.toml", "metadata_url")
+
+
+def test_peers_are_asked_in_their_networks_and_we_in_every_network(city: Path) -> None:
+    edit(city, "providers/ee.toml", "[title]", 'networks = ["10.1.0.0/16"]\n[title]')
+    outside = healthy()
+    examined(city, outside=outside)
+    assert outside.asked == {node.ENTITY: ("10.1.0.0/16",), DISCOVERY: EVERYWHERE, CHECKPOINT: EVERYWHERE}
+
+
+def test_offline_asks_nobody(city: Path) -> None:
+    assert "clocks" not in examined(city).checked
+
+
+@pytest.mark.parametrize(
+    ("answer", "severity", "key", "words"),
+    [
+        (Answer(400, NOW, PLAIN_SCHEME), ERROR, "trusted_proxies", "does not say that it was asked over https"),
+        (Answer(421, NOW, OTHER_HOST), ERROR, "issuer", "does not pass the host's name on"),
+        (Answer(502, NOW, b"Bad gateway"), WARNING, "issuer", "answers 502"),
+        (Answer(200, NOW, b'{"issuer": "https://other.test"}'), ERROR, "issuer", "somebody else answers"),
+        (Answer(200, NOW, b"<html>"), ERROR, "issuer", "somebody else answers"),
+        (Answer(200, NOW, b"[]"), ERROR, "issuer", "somebody else answers"),
+        (FetchError("tls", "no TLS certificate that we trust."), WARNING, "issuer", "cannot be reached from here"),
+    ],
+)
+def test_what_the_proxy_in_front_makes_of_us(
+    city: Path, answer: Answer | FetchError, severity: str, key: str, words: str
+) -> None:
+    outside = healthy()
+    outside.says[DISCOVERY] = answer
+    found = only(examined(city, outside=outside))
+    assert (found.severity, found.file, found.key) == (severity, "ciconia.toml", key)
+    assert words in found.what
+    assert found.fix
+
+
+def test_a_node_is_asked_for_its_metadata(city: Path) -> None:
+    edit(city, "ciconia.toml", 'role = "city"', 'role = "node"')
+    outside = healthy()
+    outside.says[f"{ISSUER}/eidas/metadata"] = Answer(200, NOW, b"<md:EntityDescriptor/>")
+    report = examined(city, outside=outside)
+    assert DISCOVERY not in outside.asked
+    assert [one for one in report.findings if one.key == "issuer"] == []
+
+
+def test_a_log_that_is_not_signed_by_our_key_is_an_error(city: Path) -> None:
+    record(city)
+    sequence(city)
+    ours = note(city)
+    assert examined(city, outside=healthy(ours)).findings == ()
+    for spoilt in (ours.replace("1\n", "2\n", 1), ours[:-4], "x"):
+        found = only(examined(city, outside=healthy(spoilt)))
+        assert (found.severity, found.key) == (ERROR, "issuer")
+        assert CHECKPOINT in found.what
+
+
+def test_a_log_that_the_proxy_does_not_pass_on_is_a_warning(city: Path) -> None:
+    outside = healthy()
+    outside.says[CHECKPOINT] = FetchError("redirect", "it redirects (302), and redirects are not followed.")
+    assert only(examined(city, outside=outside)).severity is WARNING
+
+
+def test_an_issuer_that_is_wrong_is_not_asked(city: Path) -> None:
+    edit(city, "ciconia.toml", ISSUER, "https://Login.Storkhaven.test/x")
+    outside = healthy()
+    examined(city, outside=outside)
+    assert set(outside.asked) == {node.ENTITY}
+
+
+def test_an_address_is_looked_at_with_its_status_and_its_date() -> None:
+    date = "Date: Wed, 25 Nov 2026 12:00:00 GMT"
+    with origin(body(b"sorry", date, status="400 Bad Request")) as server:
+        answer = Fetcher(demo=True).look(server.url, networks=LOOPBACK, limit=100, timeout=5)
+    assert answer == Answer(400, 1795608000, b"sorry")
+    assert "sorry" not in repr(answer)
+
+
+@pytest.mark.parametrize("date", ["Date: yesterday", "Date: ", "Age: 1", "Date: Wed, 99 Nov 2026 12:00:00 GMT"])
+def test_a_date_that_is_none_is_none(date: str) -> None:
+    with origin(body(b"x", date)) as server:
+        assert Fetcher(demo=True).look(server.url, networks=LOOPBACK, limit=100, timeout=5).time is None

@@ -1,0 +1,134 @@
+"""Services, purposes and countries that are right by themselves, and do not fit together; texts that lack a language."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.idp.doctor.ward import ERROR, NOTICE, WARNING, at, edit, examined, only, write
+
+PARTY, PURPOSE = "parties/parking.toml", "purposes/permit.toml"
+
+
+def test_an_attribute_that_no_purpose_needs_makes_a_registration_too_wide(city: Path) -> None:
+    line = edit(city, PARTY, 'email = "exact"', 'email = "exact"\nfamily_name = "initials"')
+    found = only(examined(city))
+    assert (found.severity, found.file, found.line, found.key) == (WARNING, PARTY, line + 1, "attributes.family_name")
+
+
+def test_a_form_that_says_more_than_any_purpose_needs_is_a_notice(city: Path) -> None:
+    line = edit(city, PARTY, 'birthdate = "age_over(18)"', 'birthdate = "exact"')
+    found = only(examined(city))
+    assert (found.severity, found.line, found.key) == (NOTICE, line, "attributes.birthdate")
+    assert '"age_over(18)"' in found.fix
+
+
+def test_a_required_attribute_without_registration_is_an_error_of_the_service(city: Path) -> None:
+    edit(city, PARTY, 'birthdate = "age_over(18)"\n', "")
+    found = only(examined(city))
+    assert (found.severity, found.file, found.key) == (ERROR, PARTY, "attributes.birthdate")
+    assert "every login of this service ends there" in found.why
+
+
+def test_an_attribute_that_nobody_is_registered_for_is_a_warning_of_the_purpose(city: Path) -> None:
+    edit(city, PARTY, 'email = "exact"\n', "")
+    found = only(examined(city))
+    assert (found.severity, found.file, found.key) == (WARNING, PURPOSE, "attributes.email")
+
+
+def test_a_gap_in_a_file_is_not_told_twice(city: Path) -> None:
+    edit(city, PURPOSE, "[attributes.email]", "[attributes.emil]")
+    edit(city, PURPOSE, "[attributes.email.why]", "[attributes.emil.why]")
+    report = examined(city)
+    assert {one.file for one in report.findings} == {PURPOSE}
+    assert "`email`" in at(report, PURPOSE, "attributes.emil").fix
+
+
+def test_a_purpose_that_no_service_has_is_a_notice(city: Path) -> None:
+    text = (city / PURPOSE).read_text(encoding="utf-8")
+    write(city, "purposes/other.toml", text.replace('id = "permit"', 'id = "other"'))
+    found = only(examined(city))
+    assert (found.severity, found.file, found.key) == (NOTICE, "purposes/other.toml", "id")
+
+
+def test_a_purpose_for_countries_that_are_not_connected_is_a_warning(city: Path) -> None:
+    edit(city, PURPOSE, 'id = "permit"', 'id = "permit"\ncountries = ["SE", "FI"]')
+    found = only(examined(city))
+    assert (found.severity, found.key) == (WARNING, "countries")
+    assert "SE, FI" in found.what
+
+
+def test_a_level_that_nobody_vouches_for_is_a_warning(city: Path) -> None:
+    edit(city, PURPOSE, 'minimum_assurance = "low"', 'minimum_assurance = "high"\ncountries = ["LV"]')
+    edit(city, "providers/lv.toml", "[attributes]", '[assurance]\n"urn:test:some" = "substantial"\n[attributes]')
+    found = only(examined(city))
+    assert (found.severity, found.key) == (WARNING, "minimum_assurance")
+
+
+def test_http_on_loopback_is_for_developers(city: Path) -> None:
+    edit(city, PARTY, "https://parking.test/callback", "http://localhost:3000/callback")
+    found = only(examined(city))
+    assert (found.severity, found.key) == (WARNING, "redirect_uris")
+    assert "developers" in found.why
+
+
+@pytest.mark.parametrize(("role", "files"), [("city", ["parties", "providers"]), ("node", ["nodes", "providers"])])
+def test_what_is_not_there_yet_is_a_notice(city: Path, role: str, files: list[str]) -> None:
+    for path in city.glob("*/*.toml"):
+        path.unlink()
+    edit(city, "ciconia.toml", 'role = "city"', f'role = "{role}"')
+    report = examined(city)
+    assert report.ok
+    assert sorted(one.key for one in report.findings) == files
+
+
+def test_examples_that_nobody_changed_are_notices(city: Path) -> None:
+    edit(city, "ciconia.toml", 'country = "NL"', 'country = "XX"')
+    assert only(examined(city)).key == "country"
+    edit(city, "ciconia.toml", "login.storkhaven.test", "login.city.example")
+    edit(city, "ciconia.toml", 'country = "XX"', 'country = "NL"')
+    assert at(examined(city), "ciconia.toml", "issuer", "RFC 2606").severity is NOTICE
+
+
+def test_a_service_without_any_purpose_of_its_own_is_told(city: Path) -> None:
+    (city / PURPOSE).unlink()
+    report = examined(city)
+    assert at(report, "purposes", "purposes").severity is NOTICE
+    assert at(report, PARTY, "purposes").severity is ERROR
+
+
+def test_a_node_with_a_citys_files_is_no_node(city: Path) -> None:
+    edit(city, "ciconia.toml", 'role = "city"', 'role = "node"')
+    report = examined(city)
+    assert at(report, PARTY, "client_id", "a node serves no relying parties")
+    assert at(report, "providers/ee.toml", "protocol", "no other node")
+
+
+def test_a_city_without_a_country_asks_no_node(city: Path) -> None:
+    edit(city, "ciconia.toml", 'country = "NL"\n', "")
+    assert at(examined(city), "ciconia.toml", "country", "which country asks").severity is ERROR
+
+
+@pytest.mark.parametrize(
+    ("file", "key", "inside"),
+    [
+        (PURPOSE, "title", "[title]"),
+        (PURPOSE, "law", "[law]"),
+        (PURPOSE, "controller.name", "[controller.name]"),
+        (PURPOSE, "attributes.email.why", "[attributes.email.why]"),
+        (PARTY, "title", "[title]"),
+        ("providers/lv.toml", "title", "[title]"),
+        ("providers/ee.toml", "title", "[title]"),
+    ],
+)
+def test_a_text_that_lacks_a_language_is_a_notice_on_its_line(city: Path, file: str, key: str, inside: str) -> None:
+    whole = f'{inside}\nen = "a"\net = "b"\nzh-Hans = "c"\n'
+    line = edit(city, file, whole, f'{inside}\nen = "a"\n')
+    found = only(examined(city))
+    assert (found.severity, found.file, found.line, found.key) == (NOTICE, file, line, key)
+    assert found.what == "it has no et, zh-Hans."
+
+
+def test_a_citys_own_attribute_wants_its_languages_too(city: Path) -> None:
+    write(city, "catalogue.toml", '[attributes.library_card]\ntitle.en = "Library card"\ntitle.et = "Kaart"\n')
+    found = at(examined(city), "catalogue.toml", "attributes.library_card.title")
+    assert found.what == "it has no zh-Hans."
