@@ -78,27 +78,23 @@ def chunks(png: bytes) -> tuple[tuple[bytes, bytes], ...]:
     return tuple(found)
 
 
-# In a browser: each picture's own few colours, as few bits of each as it takes to have 256 of them, and an index a pixel
+# In a browser: the 256 colours that a picture has most of, as they are, and for each pixel the nearest of them
 INDEXED = """async png => {
     const image = new Image();
     image.src = 'data:image/png;base64,' + png;
     await image.decode();
     const canvas = new OffscreenCanvas(image.width, image.height), context = canvas.getContext('2d');
     context.drawImage(image, 0, 0);
-    const pixels = context.getImageData(0, 0, image.width, image.height).data;
-    for (let step = 1; ; step *= 2) {
-        const colours = new Map(), indices = new Uint8Array(pixels.length / 4);
-        for (let i = 0; i < indices.length && colours.size <= 256; i++) {
-            const rounded = [0, 1, 2].map(c => Math.min(255, Math.round(pixels[4 * i + c] / step) * step));
-            const colour = rounded[0] << 16 | rounded[1] << 8 | rounded[2];
-            if (!colours.has(colour)) colours.set(colour, colours.size);
-            indices[i] = colours.get(colour);
-        }
-        if (colours.size > 256) continue;
-        let text = '';
-        for (const index of indices) text += String.fromCharCode(index);
-        return {width: image.width, height: image.height, colours: [...colours.keys()], indices: btoa(text)};
-    }
+    const pixels = context.getImageData(0, 0, image.width, image.height).data, counts = new Map();
+    const colour = i => pixels[4 * i] << 16 | pixels[4 * i + 1] << 8 | pixels[4 * i + 2];
+    for (let i = 0; i < pixels.length / 4; i++) counts.set(colour(i), (counts.get(colour(i)) || 0) + 1);
+    const colours = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a) || a - b).slice(0, 256);
+    const far = (a, b) => [16, 8, 0].reduce((sum, s) => sum + ((a >> s & 255) - (b >> s & 255)) ** 2, 0);
+    const index = new Map([...counts.keys()].map(one =>
+        [one, colours.reduce((best, other, i) => far(one, other) < far(one, colours[best]) ? i : best, 0)]));
+    let text = '';
+    for (let i = 0; i < pixels.length / 4; i++) text += String.fromCharCode(index.get(colour(i)));
+    return {width: image.width, height: image.height, colours, indices: btoa(text)};
 }"""
 
 
