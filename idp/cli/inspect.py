@@ -137,7 +137,7 @@ def _inspector(options: Options, stack: ExitStack) -> Inspector:
 def _outcomes(files: Sequence[str], inspector: Inspector) -> Iterator[Outcome]:
     """One after the other, so that the memory is that of one; a bar on a terminal that shows nothing else."""
     quiet = len(files) == 1 or sys.stdout.isatty() or not sys.stderr.isatty()
-    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as progress:
+    with Progress(console=Console(stderr=True, emoji=False), transient=True, disable=quiet) as progress:
         yield from (inspect_file(name, inspector) for name in progress.track(files, description="Inspecting"))
 
 
