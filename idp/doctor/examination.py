@@ -1,6 +1,6 @@
 """The table of all checks. Each is made, whatever the others found."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def configuration(case: Case) -> Iterator[Finding]:
         yield case.of_problem(problem, why)
 
 
-OFFLINE: Mapping[str, Check] = {
+OFFLINE: dict[str, Check] = {
     "settings": settings,
     "production": production,
     "configuration": configuration,

@@ -14,6 +14,7 @@ from tests.idp.doctor.shelf import meddling, record, sequence
 from tests.idp.doctor.ward import DAY, ERROR, NOTICE, NOW, WARNING, at, edit, examined, only
 
 DB = "ciconia.db"
+FORGED = "UPDATE checkpoints SET note = CAST(replace(CAST(note AS TEXT), 'haven', 'heaven') AS BLOB) WHERE number = 2"
 
 
 def test_nothing_is_changed_by_looking(city: Path) -> None:
@@ -138,11 +139,7 @@ def test_a_checkpoint_from_the_future_is_an_error(city: Path) -> None:
     ("statement", "key"),
     [
         ("UPDATE checkpoints SET time = time + 1 WHERE number = 1", "checkpoint 1"),
-        (
-            "UPDATE checkpoints SET note = CAST(replace(CAST(note AS TEXT), 'storkhaven', 'stockhaven') AS BLOB)"
-            " WHERE number = 2",
-            "checkpoint 2",
-        ),
+        (FORGED, "checkpoint 2"),
         ("DELETE FROM checkpoints WHERE number = 2", "checkpoint 3"),
         ("UPDATE trees SET size = size + 1", "tree"),
         ("UPDATE trees SET seal = zeroblob(32)", "tree"),
