@@ -10,6 +10,7 @@ from connectors.profiles import EIDAS, SAML2INT
 from idp.cli import app
 from idp.endpoints.logins import STATE, STRICT
 from idp.endpoints.picker import REMEMBERED
+from idp.endpoints.receipt import COOKIE
 from idp.pages.wording import MOVES
 from idp.settings import Organization, Settings
 from policies.release import Reason
@@ -72,7 +73,7 @@ def test_every_address_of_ours_is_listed() -> None:
 
 
 def test_every_cookie_is_listed() -> None:
-    for name in (f"{STATE}<login>", f"{STRICT}<login>", REMEMBERED):
+    for name in (f"{STATE}<login>", f"{STRICT}<login>", REMEMBERED, COOKIE):
         assert row("Cookies", f"`{name}`")
 
 
