@@ -2,12 +2,14 @@
 
 import re
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 
 from idp.demo.scene import Scene
+from idp.transparency.receipt_verify import verify_receipt
 from tests.e2e.browser import THEMES, Theme, another_tab, overflow, violations, window
 
 pytestmark = pytest.mark.peer
@@ -69,6 +71,41 @@ def test_a_citizen_approves_and_the_city_gets_what_the_page_said(chromium: Brows
         assert opened.complaints == []
     assert "age_over_18" in got
     assert not re.search(r"1990|Maasikas|post\.example", got)
+
+
+@pytest.mark.spec("issue 4 item 1")
+@with_and_without_scripts
+def test_the_citizen_takes_the_receipt_along_and_has_it_forgotten(
+    chromium: Browser, scene: Scene, *, scripts: bool
+) -> None:
+    with window(chromium, scripts=scripts) as opened:
+        page = opened.page
+        _ask(scene, page, scripts=scripts)
+        page.click("button[value=approve]")
+        _at_city(scene, page, "You are signed in")
+        page.goto(f"{scene.issuer}/receipt")
+        expect(page.locator("h1")).to_have_text("Your receipt")
+        assert "Date of birth: whether 18 or older" in page.inner_text("main")
+        assert not scripts or violations(page) == []
+        with page.expect_download() as taken:
+            page.click("a[href='/receipt.json']")
+        key = scene.application.keys.ledger.verifier
+        assert verify_receipt(Path(taken.value.path()).read_bytes(), key).client == "parking"
+        page.click("form button")
+        expect(page.locator("h1")).to_have_text("There is no receipt here")
+        page.goto(f"{scene.issuer}/receipt")
+        expect(page.locator("h1")).to_have_text("There is no receipt here")
+
+
+@pytest.mark.spec("RFC 6265bis §5.2")
+def test_another_site_that_leads_to_the_receipt_shows_none(chromium: Browser, scene: Scene) -> None:
+    with window(chromium) as opened:
+        page = opened.page
+        _ask(scene, page)
+        page.click("button[value=approve]")
+        _at_city(scene, page, "You are signed in")
+        page.evaluate("url => { location.href = url }", f"{scene.issuer}/receipt")
+        expect(page.locator("h1")).to_have_text("There is no receipt here")
 
 
 def test_a_ticked_box_lets_that_attribute_go_too(chromium: Browser, scene: Scene) -> None:
