@@ -6,6 +6,7 @@ Nothing that is there is ever changed. What was written is taken away again wher
     parties/NAME.jwks.json   its public keys, where it authenticates by `private_key_jwt`
 """
 
+import ipaddress
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from connectors.signatures.jwk import keys_from_jwks
 from idp.app import load_all
 from idp.responders.oidc import ANSWER_PARAMETERS
 from idp.responders.oidc_client import ASSERTION_ALGORITHMS, BASIC, Clients
-from idp.settings import Settings
+from idp.settings import DEFAULT_PORTS, LABEL, Settings
 from policies.errors import Misconfigured, Problem, SignatureInvalid
 from policies.load import Configuration
 from policies.load.redirects import fault_of_redirect_uri
@@ -29,8 +30,15 @@ from policies.purposes import Purpose
 
 # A name of a file, too: it begins with a letter or digit, so that it is neither hidden nor an option to somebody's shell
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-# RFC 3986 §2: every sign that an address may have. The rest would end a text in a program that the address is put into.
-ADDRESS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
+# Programs and routes get an address put into them: a sign that ends a text there, or that a route reads as a pattern (`:`,
+# `(`, `*` and `@` of our own snippets), would be code. One spelling of host and port, so that two can be compared.
+ADDRESS = re.compile(
+    rf"(?P<scheme>https?)://(?P<host>{LABEL}(?:\.{LABEL})*|\[[0-9a-f:]+\])(?::(?P<port>[1-9][0-9]{{0,4}}))?"
+    r"(?:/(?:[A-Za-z0-9._~/-]|%[0-9A-Fa-f]{2})*)?(?:\?(?:[A-Za-z0-9._~/:=-]|%[0-9A-Fa-f]{2})*)?"
+)
+# A last label of this kind makes browsers read the whole host as an IPv4 address (WHATWG URL §3.5)
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+MAX_HOST = 253
 MAX_TITLE = 256
 _NAME_FIX = "use 1 to 64 letters, digits, dots, lines and underscores."
 _REDIRECT_FIX = "write the one full https address of the app's callback."
@@ -101,15 +109,39 @@ def _fault_of_address(uri: str, settings: Settings) -> str:
     """What is unsafe about a redirect address of a new party, as a sentence; "" where nothing is."""
     if fault := fault_of_redirect_uri(uri):
         return fault
-    if not ADDRESS.fullmatch(uri):
-        return "holds a sign that no address has (RFC 3986 §2)."
     parts = urlsplit(uri)
-    if parts.scheme != "https" and not settings.demo:
-        return "is not https, and this is no demo: whoever listens would read the code."
-    if (parts.hostname, parts.port) == (settings.tenant, urlsplit(settings.issuer).port):
+    if _place(uri) == _place(settings.issuer):
         return "is an address of the broker itself."
     taken = ANSWER_PARAMETERS & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
-    return f"has the parameter `{min(taken)}`, which is ours to send." if taken else ""
+    if taken:
+        return f"has the parameter `{min(taken)}`, which is ours to send."
+    if parts.scheme != "https" and not settings.demo:
+        return "is not https, and this is no demo: whoever listens would read the code."
+    found = ADDRESS.fullmatch(uri)
+    if found is None:
+        return "has a host or port in another spelling than the one, or a sign that programs and routes read as their own."
+    if found["port"] and int(found["port"]) == DEFAULT_PORTS[found["scheme"]]:
+        return "names the port that goes without saying."
+    return "" if _is_host(found["host"]) else "has a host that is neither a name nor the one spelling of an IP address."
+
+
+def _place(uri: str) -> tuple[str, int]:
+    """Host and port, as a browser finds them: a dot behind the name and the port that goes without saying are nothing."""
+    parts = urlsplit(uri)
+    port = DEFAULT_PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
+    return (parts.hostname or "").removesuffix("."), port
+
+
+def _is_host(host: str) -> bool:
+    """Whether it is a name, or an IP address as it is written canonically (RFC 5952, RFC 3986 §3.2.2)."""
+    try:
+        if host.startswith("["):
+            return str(ipaddress.IPv6Address(host[1:-1])) == host[1:-1]
+        if _NUMBER.fullmatch(host.rpartition(".")[2]):
+            return str(ipaddress.IPv4Address(host)) == host
+    except ValueError:
+        return False
+    return len(host) <= MAX_HOST
 
 
 def algorithm_of(jwks: bytes) -> str:

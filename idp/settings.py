@@ -26,8 +26,8 @@ NO_ISSUER = "https://unknown.invalid"
 
 
 # RFC 1123 §2.1: labels of letters, digits and inner hyphens. Browsers compare an origin by this one spelling of it.
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-ISSUER = re.compile(rf"(https?)://{_LABEL}(?:\.{_LABEL})*(?::([1-9][0-9]{{0,4}}))?")
+LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+ISSUER = re.compile(rf"(https?)://{LABEL}(?:\.{LABEL})*(?::([1-9][0-9]{{0,4}}))?")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 MAX_PORT = 65535
 # RFC 6749 §5.2: what `error_uri` may hold, less the fragment, which is ours to add

@@ -83,16 +83,59 @@ def test_nothing_is_wrong_with_a_good_one(settings: Settings) -> None:
         ("/callback", "plain host name"),
         ("javascript:alert(1)", "plain host name"),
         ("https://permits.city.example/call back", "space"),
-        ('https://permits.city.example/"+evil+"', "no address has"),
-        ("https://permits.city.example/${CLIENT_SECRET}", "no address has"),
-        ("https://permits.city.example/<int:id>", "no address has"),
+        ('https://permits.city.example/"+evil+"', "as their own"),
+        ("https://permits.city.example/${CLIENT_SECRET}", "as their own"),
+        ("https://permits.city.example/<int:id>", "as their own"),
+        ("https://permits.city.example/callback';process.exit();'", "as their own"),
+        ("https://permits.city.example/callback?x=`id`", "as their own"),
+        ("https://permits.city.example/@CALLBACK@", "as their own"),
+        ("https://permits.city.example/%zz", "as their own"),
         ("https://login.city.example/callback", "the broker itself"),
+        ("https://login.city.example:443/callback", "the broker itself"),
+        ("https://login.city.example:0443/callback", "the broker itself"),
+        ("https://login.city.example./callback", "the broker itself"),
+        ("https://LOGIN.city.example/callback", "the broker itself"),
+        ("https://permits.city.example:443/callback", "goes without saying"),
+        ("https://permits.city.example:0/callback", "another spelling"),
+        ("https://permits.city.example:08443/callback", "another spelling"),
+        ("https://permits.city.example./callback", "another spelling"),
+        ("https://permits..example/callback", "another spelling"),
+        ("https://-permits.example/callback", "another spelling"),
+        ("https://permits-.example/callback", "another spelling"),
+        ("https://permits'x.example/callback", "another spelling"),
+        ("https://PERMITS.city.example/callback", "another spelling"),
+        ("https://2130706433/callback", "neither a name"),
+        ("https://0x7f.1/callback", "neither a name"),
+        ("https://127.0.0.01/callback", "neither a name"),
+        ("https://permits.0x7f/callback", "neither a name"),
+        ("https://[0:0::1]/callback", "neither a name"),
         ("https://permits.city.example/callback?%63ode=1", "`code`"),
         ("", "plain host name"),
     ],
 )
 def test_an_address_that_cannot_be_safe_is_refused(settings: Settings, uri: str, said: str) -> None:
     assert said in told(replace(ASKED, redirect_uris=(uri,)), settings)["redirect_uris"]
+
+
+@pytest.mark.parametrize("sign", "'\"$();,&`:@*+![]{}<>|^")
+@pytest.mark.parametrize("before", ["https://permits.city.example/a", "https://permits.city"])
+def test_no_sign_of_a_program_or_route_comes_into_a_snippet(settings: Settings, before: str, sign: str) -> None:
+    assert "redirect_uris" in told(replace(ASKED, redirect_uris=(f"{before}{sign}b.example",)), settings)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://permits.city.example",
+        "https://permits.city.example:8443/a/b-c_d.e~f/%20?x=1",
+        "https://xn--80ak6aa92e.example/callback",
+        "https://192.0.2.7/callback",
+        "https://[2001:db8::7]/callback",
+        "https://1permits.example/callback",
+    ],
+)
+def test_an_address_in_its_one_spelling_is_taken(settings: Settings, uri: str) -> None:
+    assert told(replace(ASKED, redirect_uris=(uri,)), settings) == {}
 
 
 @pytest.mark.spec("CVE-2026-9689")
