@@ -2,8 +2,8 @@
 
 A city's:
 
-    sent      {"basis","client","loa","names":[[name, form]..],"notice","policy","purpose","record","time"}
-    decision  {"asked":[[name, form]..],"bits","kind","path","record","source","time","unknown":[name..],
+    sent      {"basis","client","loa","names":[[name, form]..],"policy","purpose","record","time"}
+    decision  {"asked":[[name, form]..],"bits","kind","notice","path","record","source","time","unknown":[name..],
                "withheld":[[name, reason]..]}
     subject   {"record","subject"}
     login     {"aud","iss","nonce","sub"}
@@ -28,6 +28,8 @@ What an operator decrypted of a production configuration's messages by hand, and
 
 Times are seconds since the epoch, ids and digests lower-case hex, `loa` a level's label ("" where nobody signed in).
 `bits` has one figure for each attribute that the citizen could leave out, in order of name: 1 where they shared it.
+`notice` is the hash of what was shown. It can be found by trying (few names, few languages), and then says which boxes the
+citizen left unticked: so it stands with the decision, which no relying party sees.
 `path` is how it was decided: "page". What was sent says whether a predicate went, never what it answered (decisions.md 22).
 `message` is the ID of the other node's request, `node` and `peer` are entity ids, `file` is the SHA-256 of a file. A city's
 record has none of a message's ids: nothing is common to the ledgers of two nodes that a login passed.
@@ -79,7 +81,7 @@ def draft_release(
 ) -> RecordDraft:
     """The record of a release. `decision` is what stands after the citizen's choice, `subject` the person's keyed index."""
     sent: dict[str, Json] = {
-        **_sent(record=record, time=time, request=request, basis=basis, policy=policy, notice=notice),
+        **_sent(record=record, time=time, request=request, basis=basis, policy=policy),
         "loa": loa.label,
         "names": [[a.name, str(a.form)] for a in decision.released],
     }
@@ -89,7 +91,16 @@ def draft_release(
         _opening("sent", sent),
         _opening(
             "decision",
-            _decided(kind=RELEASE, record=record, time=time, request=request, decision=decision, source=source, path=path),
+            _decided(
+                kind=RELEASE,
+                record=record,
+                time=time,
+                request=request,
+                notice=notice,
+                decision=decision,
+                source=source,
+                path=path,
+            ),
         ),
         _opening("subject", {"record": record.hex(), "subject": subject.hex()}),
         _opening("login", login),
@@ -118,7 +129,7 @@ def draft_refusal(
     if kind not in (REFUSAL, CANCELLATION):
         raise ValueError("what ends without a release is a refusal or a cancellation")
     sent: dict[str, Json] = {
-        **_sent(record=record, time=time, request=request, basis=basis, policy=policy, notice=notice),
+        **_sent(record=record, time=time, request=request, basis=basis, policy=policy),
         "loa": "",
         "names": [],
     }
@@ -131,6 +142,7 @@ def draft_refusal(
                 record=record,
                 time=time,
                 request=request,
+                notice=notice,
                 decision=decision,
                 source=source or ProviderId(""),
                 path=path,
@@ -172,13 +184,10 @@ def _without_subject(record: bytes, time: int, kind: str, facts: dict[str, Json]
     return RecordDraft(record=record, kind=kind, time=time, subject=None, openings=openings)
 
 
-def _sent(
-    *, record: bytes, time: int, request: AuthenticationRequest, basis: Basis, policy: str, notice: str
-) -> dict[str, Json]:
+def _sent(*, record: bytes, time: int, request: AuthenticationRequest, basis: Basis, policy: str) -> dict[str, Json]:
     return {
         "basis": basis.value,
         "client": request.client_id,
-        "notice": notice,
         "policy": policy,
         "purpose": request.purpose_id,
         "record": record.hex(),
@@ -192,6 +201,7 @@ def _decided(
     record: bytes,
     time: int,
     request: AuthenticationRequest,
+    notice: str,
     decision: Decision | None,
     source: ProviderId,
     path: str,
@@ -202,6 +212,7 @@ def _decided(
         "asked": [[asked.name, str(asked.form)] for asked in request.asked],
         "bits": "".join("0" if r.released is None or kind != RELEASE else "1" for r in optional),
         "kind": kind,
+        "notice": notice,
         "path": path,
         "record": record.hex(),
         "source": source,

@@ -11,7 +11,7 @@ The file is canonical JSON (RFC 8785) and one line feed:
      "signature": base64 of the log's Ed25519 over "ciconia/receipt/v1" LF and the object without this member}
 
 No value is in it: `values` has the nonce, so whoever has the values can compute their commitment again. The relying party's
-has no decision and no subject: neither what was withheld nor the source.
+has no decision and no subject: neither what was withheld, nor the source, nor the hash of what was shown.
 """
 
 import json
@@ -61,18 +61,17 @@ def make_receipt(
 
     Of `openings` (all of the record's, by compartment) only those go in that the holder may see.
     """
+    opened: dict[str, dict[str, Json]] = {name: json.loads(openings[name].content) for name in SEES[holder]}
     shown: dict[str, Json] = {
-        name: {"nonce": encoded(openings[name].nonce), "content": json.loads(openings[name].content)}
-        for name in SEES[holder]
+        name: {"nonce": encoded(openings[name].nonce), "content": content} for name, content in opened.items()
     }
-    sent, login = (json.loads(openings[name].content) for name in ("sent", "login"))
     receipt: dict[str, Json] = {
         "v": VERSION,
         "for": holder.value,
         "log": keys.origin,
         "leaf": encoded(leaf),
         "openings": {**shown, "values": {"nonce": encoded(values_nonce)}},
-        "record": record_of(holder, sent, login, stated),
+        "record": record_of(holder, opened, stated),
         "proof": None,
         "promise": None,
     }

@@ -10,7 +10,9 @@
 
 Most releases of a public body rest on a public task, so `lawful_basis` is the one that applied, and only a release by
 consent says `given`. `pii_attribute_id` is the claim that carried the attribute, `pii_type` the form in which it went.
-What an opening says too has to be equal there; the rest is the log's word alone, by its signature over the receipt.
+`privacy_notice` is the hash of what was shown, in a citizen's receipt alone: whoever finds it by trying knows what was left
+unticked. What an opening says too has to be equal there; the rest is the log's word alone, by its signature over the
+receipt.
 """
 
 from collections.abc import Mapping
@@ -50,6 +52,7 @@ WITHDRAWAL: Mapping[Basis, str] = {
     Basis.LEGITIMATE_INTERESTS: _OBJECTION,
 }
 NOT_STATED = "not stated"
+NOTICE_ELSEWHERE = "as shown to the citizen; its hash is in the citizen's receipt"
 _MEMBERS = {"schema_version", "record_id", "receipt_id", "pii_principal_id", "processing", "events"}
 _PROCESSING = {
     "privacy_notice",
@@ -83,8 +86,9 @@ class Stated:
     claims: tuple[str, ...]
 
 
-def record_of(holder: str, sent: Object, login: Object, stated: Stated) -> Object:
-    """The readable part, from two openings' contents and the configuration."""
+def record_of(holder: str, opened: Mapping[str, Object], stated: Stated) -> Object:
+    """The readable part, from the contents of the openings that this holder has, and the configuration."""
+    sent, login = opened["sent"], opened["login"]
     basis = Basis(_text(sent, "basis"))
     controller: list[Json] = [{"party_name": stated.controller, "party_contact": stated.contact}]
     return {
@@ -93,7 +97,7 @@ def record_of(holder: str, sent: Object, login: Object, stated: Stated) -> Objec
         "receipt_id": f"{_text(sent, 'record')}/{holder}",
         "pii_principal_id": login["sub"],
         "processing": {
-            "privacy_notice": sent["notice"],
+            "privacy_notice": _notice(opened),
             "purposes": [
                 {"purpose": sent["purpose"], "title": stated.title, "lawful_basis": basis.value, "law": stated.law}
             ],
@@ -113,8 +117,9 @@ def record_of(holder: str, sent: Object, login: Object, stated: Stated) -> Objec
     }
 
 
-def check_record(record: Object, holder: str, sent: Object, login: Object) -> None:
+def check_record(record: Object, holder: str, opened: Mapping[str, Object]) -> None:
     """Hold the readable part against the openings. Raises `SignatureInvalid` (check `record`) at the first difference."""
+    sent, login = opened["sent"], opened["login"]
     processing = _inner(record, "processing")
     if set(record) != _MEMBERS or set(processing) != _PROCESSING:
         raise _differs("has other members than a receipt's record has")
@@ -124,15 +129,15 @@ def check_record(record: Object, holder: str, sent: Object, login: Object) -> No
         "record_id": (record["record_id"], sent["record"]),
         "receipt_id": (record["receipt_id"], f"{_text(sent, 'record')}/{holder}"),
         "pii_principal_id": (record["pii_principal_id"], login["sub"]),
-        "privacy_notice": (processing["privacy_notice"], sent["notice"]),
+        "privacy_notice": (processing["privacy_notice"], _notice(opened)),
         "purposes.purpose": (purpose.get("purpose"), sent["purpose"]),
         "purposes.lawful_basis": (purpose.get("lawful_basis"), sent["basis"]),
         "withdrawal_method": (processing["withdrawal_method"], WITHDRAWAL[Basis(_text(sent, "basis"))]),
         "recipient_third_parties.party_id": (recipient.get("party_id"), sent["client"]),
         "events": (record["events"], [_event(sent)]),
     }
-    for name, (readable, opened) in said.items():
-        if readable != opened or type(readable) is not type(opened):
+    for name, (readable, committed) in said.items():
+        if readable != committed or type(readable) is not type(committed):
             raise _differs(f"says something else as {name} than what it opens")
     _check_information(processing["pii_information"], names_of(sent))
 
@@ -170,6 +175,10 @@ def _check_information(listed: Json, names: list[tuple[str, str]]) -> None:
             continue  # a city's own attribute: the log's word for the claim
         if each["pii_attribute_id"] != STANDARD.claim_for(AttributeName(name), known):
             raise _differs("names a claim that does not carry the attribute that it opens")
+
+
+def _notice(opened: Mapping[str, Object]) -> Json:
+    return opened["decision"]["notice"] if "decision" in opened else NOTICE_ELSEWHERE
 
 
 def _event(sent: Object) -> Object:

@@ -30,8 +30,8 @@ from policies.purposes import Basis
 SIGNATURE_BYTES = 64
 # What each opening says: exactly these names (see `draft`)
 _CONTENTS: Mapping[str, frozenset[str]] = {
-    "sent": frozenset({"basis", "client", "loa", "names", "notice", "policy", "purpose", "record", "time"}),
-    "decision": frozenset({"asked", "bits", "kind", "path", "record", "source", "time", "unknown", "withheld"}),
+    "sent": frozenset({"basis", "client", "loa", "names", "policy", "purpose", "record", "time"}),
+    "decision": frozenset({"asked", "bits", "kind", "notice", "path", "record", "source", "time", "unknown", "withheld"}),
     "subject": frozenset({"record", "subject"}),
     "login": frozenset({"aud", "iss", "nonce", "sub"}),
 }
@@ -105,7 +105,7 @@ def verify_receipt(octets: bytes, verifier: VerifierKey, proof: bytes | None = N
         leaf = decoded(_text(receipt, "leaf"), None)
         opened = _opened(receipt, holder, leaf)
         # 4. the readable part
-        check_record(_object(receipt, "record"), holder, opened["sent"], opened["login"])
+        check_record(_object(receipt, "record"), holder, opened)
         # 5. the place, or the promise
         standing = _standing(receipt, leaf_hash(leaf), verifier, proof)
         # 6. the signature over the whole

@@ -1,10 +1,13 @@
 """Receipts over HTTP: the citizen's, the relying party's, and the proof that everybody can ask for."""
 
 import hashlib
+import itertools
 import json
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any  # JSON that a test takes apart
 
 import pytest
 from sqlalchemy import select
@@ -12,6 +15,8 @@ from sqlalchemy import select
 from connectors.signatures.jws import from_base64url
 from idp.endpoints.receipt import COOKIE
 from idp.login import RECEIPT_LIFE
+from idp.pages.languages import LANGUAGES
+from idp.pages.render import Pages
 from idp.store.tables import parked
 from idp.transparency.checkpoint import VerifierKey
 from idp.transparency.receipt import Holder
@@ -115,6 +120,35 @@ def test_no_value_is_in_a_receipt_and_what_was_withheld_is_in_the_citizens_alone
     for word in ("not_chosen", "not_needed", "demo-ee", '"withheld"', '"source"'):
         assert word not in party
     assert proved(stage, party_receipt(visitor, access(visitor))).holder is Holder.RELYING_PARTY
+
+
+@pytest.mark.spec("decisions.md 22")
+def test_no_guess_at_what_was_shown_finds_its_hash_in_the_relying_partys_receipt(visitor: Visitor) -> None:
+    token = access(visitor)
+    citizen, party = file_of(visitor).text, party_receipt(visitor, token).text
+    asked = json.loads(citizen)["openings"]["decision"]["content"]["asked"]
+    guesses = set(_notices(json.loads(party)["openings"]["sent"]["content"], dict(asked)))
+    # the guesses are the right ones: who holds the decision confirms one of them
+    assert len([guess for guess in guesses if guess in citizen]) == 1
+    assert not [guess for guess in guesses if guess in party]
+    assert "its hash is in the citizen's receipt" in json.loads(party)["record"]["processing"]["privacy_notice"]
+
+
+def _notices(sent: dict[str, Any], asked: dict[str, str]) -> Iterator[str]:
+    """The hash of every page that a relying party can think of: each language, each set of boxes left unticked."""
+    went = dict(sent["names"])
+    others = [name for name in asked if name not in went]
+    for language, ticks in itertools.product(LANGUAGES, itertools.product((True, False), repeat=len(others))):
+        released = {**went, **{name: asked[name] for name, tick in zip(others, ticks, strict=True) if tick}}
+        shown = {
+            "language": language,
+            "purpose": sent["purpose"],
+            "released": released,
+            "template": Pages().template_digest,
+            "withheld": {name: form for name, form in asked.items() if name not in released},
+        }
+        text = json.dumps(shown, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        yield hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_the_page_says_in_words_what_went_and_what_did_not(visitor: Visitor) -> None:

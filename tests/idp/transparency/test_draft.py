@@ -36,7 +36,6 @@ def test_a_release_says_to_whom_what_why_and_when() -> None:
         "client": "parking",
         "loa": "substantial",
         "names": [["address", "exact"], ["birthdate", "age_over(18)"]],
-        "notice": "1" * 64,
         "policy": "0" * 64,
         "purpose": "resident-parking",
         "record": draft.record.hex(),
@@ -51,6 +50,7 @@ def test_a_release_says_what_was_asked_and_what_was_withheld_and_why() -> None:
         "asked": [["address", "exact"], ["birthdate", "exact"]],
         "bits": "10",  # the address was ticked, the email was not
         "kind": "release",
+        "notice": "1" * 64,
         "path": "page",
         "record": draft.record.hex(),
         "source": "ee",
