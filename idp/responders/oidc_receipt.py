@@ -13,8 +13,8 @@ from idp.login import ACCESS_TOKEN_LIFE, Grant
 from idp.ports import Commits, Mark, Unit
 from idp.receipts import Issued
 from idp.responders.direct import JsonAnswer, oauth_error, unavailable
-from idp.responders.oidc_client import Clients
-from idp.responders.oidc_token import Tokens, bearer, handle_of
+from idp.responders.oidc_client import Authenticated, Clients
+from idp.responders.oidc_token import Tokens, assertion_used, bearer, handle_of, spend
 from idp.transparency.receipt import Holder
 from policies.errors import Conflict, NotFound, RequestRefused, StoreUnavailable
 from policies.parties import Tenant
@@ -60,22 +60,33 @@ class PartyReceipts:
         if not token:
             return JsonAnswer(401, {"WWW-Authenticate": self._tokens.challenge}, {}, "no access token")
         caller = self._clients.authenticate(form, authorization, now) if named else None
-        grant = self._tokens.granted(token, now)
-        if caller is not None and caller.party.client_id != grant.client_id:
-            raise RequestRefused("The access token was issued to another client.", oauth="invalid_token", status=401)
-        # 2. the receipt, before the mark: what cannot be made now may be asked for again
-        octets = self._issued(grant, now).octets
+        # 2. the receipt, before the mark: what cannot be made now may be asked for again. A client assertion is spent
+        #    whether it is given or not
+        try:
+            octets = self._issued(self._grant(token, caller, now), now).octets
+        except RequestRefused:
+            self._spend(caller)
+            raise
         # 3. once
         mark = Mark("receipt", hashlib.sha256(handle_of(token) or b"").digest(), now + ACCESS_TOKEN_LIFE)
         try:
             self._commits.commit(Unit(tenant=self._tenant, marks=(mark, *(caller.marks if caller else ()))))
         except Conflict as error:
             if error.kind == "jti":
-                raise RequestRefused(
-                    "The client assertion was used already.", oauth="invalid_client", status=401
-                ) from error
+                raise assertion_used() from error
+            self._spend(caller)
             raise RequestRefused(GIVEN, status=409) from error
         return octets
+
+    def _grant(self, token: str, caller: Authenticated | None, now: int) -> Grant:
+        grant = self._tokens.granted(token, now)
+        if caller is not None and caller.party.client_id != grant.client_id:
+            raise RequestRefused("The access token was issued to another client.", oauth="invalid_token", status=401)
+        return grant
+
+    def _spend(self, caller: Authenticated | None) -> None:
+        if caller is not None:
+            spend(self._commits, self._tenant, caller)
 
     def _issued(self, grant: Grant, now: int) -> Issued:
         try:

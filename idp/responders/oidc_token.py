@@ -101,7 +101,7 @@ class Tokens:
             try:
                 handle, grant = self._redeemable(given, caller, now)
             except RequestRefused:
-                self._spend(caller)
+                spend(self._commits, self._tenant, caller)
                 raise
             # 3. one unit, durable
             access = self._access(handle)
@@ -159,10 +159,10 @@ class Tokens:
             self._commits.commit(unit)
         except Conflict as error:
             if error.kind == "jti":
-                raise _assertion_used() from error
+                raise assertion_used() from error
             # Two requests with one code at once: one of them is not the client's
             self._revoke(handle, now)
-            self._spend(caller)
+            spend(self._commits, self._tenant, caller)
             raise _no_grant(USED) from error
 
     def _revoke(self, handle: bytes, now: int) -> None:
@@ -173,15 +173,6 @@ class Tokens:
         except NotFound:
             return
         self._commits.commit(Unit(tenant=self._tenant, removed=(digest,)))
-
-    def _spend(self, caller: Authenticated) -> None:
-        """Take the mark of the caller's assertion, so that it is used once though nothing was issued for it."""
-        if not caller.marks:
-            return
-        try:
-            self._commits.commit(Unit(tenant=self._tenant, marks=caller.marks))
-        except Conflict as error:
-            raise _assertion_used() from error
 
     def _access(self, handle: bytes) -> bytes:
         return self._sealer.derive("access", handle)
@@ -278,5 +269,19 @@ def _no_token() -> RequestRefused:
     )
 
 
-def _assertion_used() -> RequestRefused:
+def spend(commits: Commits, tenant: Tenant, caller: Authenticated) -> None:
+    """Take the mark of the caller's assertion, so that it is used once though nothing was issued for it.
+
+    Raises `RequestRefused` (401 `invalid_client`) where it was used before.
+    """
+    if not caller.marks:
+        return
+    try:
+        commits.commit(Unit(tenant=tenant, marks=caller.marks))
+    except Conflict as error:
+        raise assertion_used() from error
+
+
+def assertion_used() -> RequestRefused:
+    """The refusal of an assertion whose mark was taken already."""
     return RequestRefused("The client assertion was used already.", oauth="invalid_client", status=401)
