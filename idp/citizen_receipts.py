@@ -36,9 +36,14 @@ class CitizenReceipts:
         nonce = base64.b64decode(held.values_nonce)
         return self._receipts.issue(Holder.CITIZEN, bytes.fromhex(held.record), nonce, now)
 
-    def forget(self, text: str) -> None:
-        """Drop what lies under the handle: nobody who finds the cookie later gets the receipt."""
-        self._commits.commit(Unit(tenant=self._tenant, removed=(hashlib.sha256(_handle(text)).digest(),)))
+    def forget(self, text: str, now: int) -> None:
+        """Drop the receipt under the handle: nobody who finds the cookie later gets it.
+
+        Raises `NotFound` where none is there: codes and access tokens are parked beside it, and no cookie ends them.
+        """
+        digest = hashlib.sha256(_handle(text)).digest()
+        self._parked.parked(self._tenant, KIND, digest, now)
+        self._commits.commit(Unit(tenant=self._tenant, removed=(digest,)))
 
 
 def _handle(text: str) -> bytes:

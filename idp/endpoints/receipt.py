@@ -108,7 +108,7 @@ def _forgotten(site: CitySite, request: Request) -> Response:
     if (handle := cookies(request).get(COOKIE)) is not None:
         # A cookie that is no handle: there is nothing to forget but the cookie
         with suppress(NotFound):
-            site.citizen_receipts.forget(handle)
+            site.citizen_receipts.forget(handle, site.clock())
     view = ReceiptView(language, None, FORGET_PATH)
     return page(site.pages.receipt(view), view.kind, [Cookie(COOKIE, "", 0, "Strict")])
 

@@ -213,6 +213,14 @@ def test_it_is_forgotten_on_demand_in_the_browser_and_here(visitor: Visitor) -> 
     assert visitor.go("POST", "/receipt/forget").status == 200
 
 
+def test_to_forget_a_receipt_ends_no_code_and_no_token(visitor: Visitor) -> None:
+    code = visitor.code()
+    assert visitor.go("POST", "/receipt/forget", jar={COOKIE: code}).status == 200
+    token = str(visitor.redeem(code).json["access_token"])
+    assert visitor.go("POST", "/receipt/forget", jar={COOKIE: token}).status == 200
+    assert party_receipt(visitor, token).status == 200
+
+
 def test_another_site_forgets_nothing_and_sees_nothing(visitor: Visitor) -> None:
     visitor.code()
     for headers in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": None, "origin": "null"}):
