@@ -10,7 +10,7 @@ import ipaddress
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from idp.app import load_all
 from idp.responders.oidc import ANSWER_PARAMETERS
 from idp.responders.oidc_client import ASSERTION_ALGORITHMS, BASIC, Clients
 from idp.settings import DEFAULT_PORTS, LABEL, Settings
-from policies.errors import Misconfigured, Problem, SignatureInvalid
+from policies.errors import Problem, SignatureInvalid
 from policies.load import Configuration
 from policies.load.redirects import fault_of_redirect_uri
 from policies.load.table import IDENTIFIER, nearest
@@ -188,11 +188,11 @@ def text_of(asked: Registration, purpose: Purpose) -> str:
     return "\n".join(lines) + "\n"
 
 
-def register(asked: Registration, purpose: Purpose, folder: Path) -> None:
-    """Write the new files, and load the whole configuration again to prove that it holds with them.
+def register(asked: Registration, purpose: Purpose, folder: Path) -> tuple[Path, ...]:
+    """Write the new files, and load the whole configuration again to prove that it holds with them; returns what it wrote.
 
     Raises `Misconfigured` with every problem, FileExistsError where somebody was faster, OSError where it cannot be
-    written; then nothing of ours is left.
+    written; then nothing of ours is left, nor after a Ctrl-C.
     """
     files = [(folder / asked.file, text_of(asked, purpose).encode())]
     if asked.method != BASIC:
@@ -205,10 +205,16 @@ def register(asked: Registration, purpose: Purpose, folder: Path) -> None:
             written.append(path)
         settings, configuration, _ = load_all(folder)
         Clients(issuer=settings.issuer, parties=configuration.parties)
-    except (Misconfigured, OSError):
-        for path in written:
-            path.unlink(missing_ok=True)
+    except BaseException:
+        withdraw(written)
         raise
+    return tuple(written)
+
+
+def withdraw(written: Iterable[Path]) -> None:
+    """Take away what `register` wrote: nobody will ever know the secret of it."""
+    for path in written:
+        path.unlink(missing_ok=True)
 
 
 def write_new(path: Path, content: bytes, mode: int) -> None:
@@ -223,10 +229,20 @@ def write_new(path: Path, content: bytes, mode: int) -> None:
             os.fsync(file.fileno())
         # A link fails where the name is taken; a rename would replace
         path.hardlink_to(half)
+        _make_durable(path.parent)
+    except BaseException:
+        # Ours only where it is the very file: who was faster keeps theirs
+        with suppress(OSError):
+            if path.samefile(half):
+                path.unlink()
+        raise
     finally:
         with suppress(OSError):
             half.unlink()
-    directory = os.open(path.parent, os.O_RDONLY)
+
+
+def _make_durable(folder: Path) -> None:
+    directory = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:

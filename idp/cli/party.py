@@ -6,7 +6,9 @@ Exit codes: 0 it is registered, 1 it is refused and every reason is named, 2 it 
 import hashlib
 import json
 import secrets
+import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -19,10 +21,11 @@ from idp.app import load_all
 from idp.cli.console import problems, say
 from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, render
 from idp.keys.file import create_token_key, load_signer
-from idp.registration import Registration, algorithm_of, attributes_for, faults, register
+from idp.registration import Registration, algorithm_of, attributes_for, faults, register, withdraw
 from idp.responders.oidc_client import BASIC, PRIVATE_KEY_JWT
 from policies.errors import Misconfigured, Problem, SignatureInvalid
 from policies.parties import PurposeId
+from policies.purposes import Purpose
 
 REFUSED, COULD_NOT_RUN = 1, 2
 SECRET_BYTES = 32
@@ -105,28 +108,52 @@ def add(
         purpose=PurposeId(purpose),
         method=_method(method, jwks, key_out),
     )
-    if found := (*faults(asked, settings, configuration), *_faults_of_key(asked.method, jwks, key_out, config)):
+    neighbours = tuple(one.client_id for one in configuration.parties.values() if one.sector == asked.sector)
+    found = [*faults(asked, settings, configuration), *_faults_of_key(asked.method, jwks, key_out, config)]
+    if neighbours and not sector:
+        # Citizens were told of services that know them by one `sub`: nobody comes among these by a name that happens to fit
+        fix = "give --sector to join it, or another name."
+        found.append(Problem(asked.file, 0, "sector", f"this sector has {', '.join(neighbours)}.", fix))
+    if found:
         _end(Misconfigured(tuple(found)), REFUSED, as_json=as_json)
     credential = _credential(asked, jwks, key_out, as_json=as_json)
     asked = _with(asked, credential)
     needed = configuration.purposes[asked.purpose]
-    try:
-        register(asked, needed, config)
-    except (Misconfigured, OSError) as error:
-        # It was made for this registration alone
+    with ExitStack() as undo:
         if credential.key is not None:
-            credential.key.unlink(missing_ok=True)
-        if isinstance(error, Misconfigured):
+            # It was made for this registration alone
+            undo.callback(credential.key.unlink, missing_ok=True)
+        try:
+            undo.callback(withdraw, register(asked, needed, config))
+        except Misconfigured as error:
             _end(error, REFUSED, as_json=as_json)
-        what = f"cannot be written: {error.strerror}."
-        _end(_one(asked.file, "file", what, "let this command write there."), COULD_NOT_RUN, as_json=as_json)
-    words = Words(settings.issuer, name, purpose, asked.redirect_uris[0], key=credential.method != BASIC)
+        except OSError as error:
+            what = f"cannot be written: {error.strerror}."
+            _end(_one(asked.file, "file", what, "let this command write there."), COULD_NOT_RUN, as_json=as_json)
+        _show(asked, credential, needed, _Around(settings.issuer, config, neighbours), snippet, as_json=as_json)
+        # Only now somebody has the secret; until here a Ctrl-C or a pipe that closed takes the registration back
+        sys.stdout.flush()
+        undo.pop_all()
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """Where it was registered, and the parties that have its sector already."""
+
+    issuer: str
+    config: Path
+    neighbours: tuple[str, ...]
+
+
+def _show(
+    asked: Registration, credential: _Credential, needed: Purpose, around: _Around, snippet: Snippet, *, as_json: bool
+) -> None:
+    """Print everything: for a person the programs first, so that what was made stays on the screen."""
+    words = Words(around.issuer, asked.client_id, asked.purpose, asked.redirect_uris[0], key=credential.method != BASIC)
     wanted = [one for one in Framework if snippet in (Snippet.ALL, one)]
     snippets = {one: render(one, words) for one in wanted if not (words.key and one in SECRET_ALONE)}
     if as_json:
-        print(
-            json.dumps(_as_json(asked, credential, attributes_for(needed), settings.issuer, snippets), ensure_ascii=False)
-        )
+        print(json.dumps(_as_json(asked, credential, attributes_for(needed), around, snippets), ensure_ascii=False))
         return
     for one, text in snippets.items():
         say(f"== {TITLES[one]}{' (not run by our tests)' if one in NOT_RUN else ''}\n")
@@ -134,7 +161,7 @@ def add(
     for one in (each for each in wanted if each not in snippets):
         say(f"{TITLES[one]} cannot authenticate with a key at this broker: register it with a secret.")
     required = {str(attribute) for attribute, need in needed.needs.items() if need.required}
-    _say(asked, credential, attributes_for(needed), required, config)
+    _say(asked, credential, attributes_for(needed), required, around)
 
 
 def _method(method: Method | None, jwks: Path | None, key_out: Path | None) -> str:
@@ -209,18 +236,19 @@ def _as_json(
     asked: Registration,
     credential: _Credential,
     attributes: Mapping[str, str],
-    issuer: str,
+    around: _Around,
     snippets: Mapping[Framework, str],
 ) -> dict[str, object]:
     return {
         "ok": True,
-        "issuer": issuer,
+        "issuer": around.issuer,
         "client_id": asked.client_id,
         "file": asked.file,
         "redirect_uris": list(asked.redirect_uris),
         "purpose": asked.purpose,
         "scope": f"openid purpose:{asked.purpose}",
         "sector": asked.sector,
+        "sector_shared_with": list(around.neighbours),
         "attributes": dict(attributes),
         "method": asked.method,
         "algorithm": asked.algorithm if credential.jwks else None,
@@ -233,14 +261,17 @@ def _as_json(
 
 
 def _say(
-    asked: Registration, credential: _Credential, attributes: Mapping[str, str], required: set[str], config: Path
+    asked: Registration, credential: _Credential, attributes: Mapping[str, str], required: set[str], around: _Around
 ) -> None:
     """What was made, and what comes next: last, so that it stays on the screen."""
-    say(f"Wrote {config / asked.file}: {asked.client_id} asks for the purpose {asked.purpose}, and gets at most")
+    say(f"Wrote {around.config / asked.file}: {asked.client_id} asks for the purpose {asked.purpose}, and gets at most")
     for attribute, form in attributes.items():
         say(f"  {attribute:<20} {form}{'' if attribute in required else ' (if the citizen ticks it)'}")
     if not attributes:
         say("  nothing but a `sub`, which stays the same for one person")
+    if around.neighbours:
+        with_whom = ", ".join(around.neighbours)
+        say(f"It joins the sector {asked.sector}: {with_whom} and it know the same person by the same `sub`.")
     if credential.secret:
         say("Its secret, which is shown this once (its SHA-256 is all that we keep):")
         say(f"  CLIENT_SECRET={credential.secret}")

@@ -249,6 +249,16 @@ def test_a_file_is_there_as_a_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_whose_name_cannot_be_made_durable_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("idp.registration._make_durable", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        write_new(tmp_path / "new.toml", b"whole", 0o644)
+    assert list(tmp_path.iterdir()) == []
+
+
 def _jwks(*jwks: Mapping[str, str]) -> bytes:
     return json.dumps({"keys": list(jwks)}).encode()
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import stat
-from importlib import resources
+from importlib import import_module, resources
 from pathlib import Path
 
 import pytest
@@ -80,6 +80,7 @@ def test_the_json_says_what_the_app_needs(city: Path) -> None:
         "purpose": "resident-parking",
         "scope": "openid purpose:resident-parking",
         "sector": "mobility",
+        "sector_shared_with": [],
         "attributes": {"birthdate": "age_over(18)", "address": "resident_of(Storkhaven)", "email": "exact"},
         "method": "client_secret_basic",
         "algorithm": None,
@@ -89,6 +90,39 @@ def test_the_json_says_what_the_app_needs(city: Path) -> None:
     }
     assert set(dict(found["snippets"])) == {str(one) for one in Framework}  # type: ignore[call-overload] # JSON's object
     assert load_configuration(city).parties[ClientId("permits")].title == {"en": "Parking permits"}
+
+
+def test_nobody_joins_a_sector_by_a_name_that_happens_to_fit(city: Path) -> None:
+    said(add(city, "--json", "--sector", "mobility", name="parking"))
+    said(add(city, "--json", "--sector", "mobility", name="fares"))
+    before = contents(city)
+    for more in ((), ("--sector", "")):
+        run = add(city, *more, name="mobility")
+        assert run.exit_code == 1
+        assert "this sector has fares, parking" in run.output
+        assert "give --sector to join it, or another name" in run.output
+    assert contents(city) == before
+    found = said(add(city, "--json", "--sector", "mobility", name="mobility"))
+    assert found["sector_shared_with"] == ["fares", "parking"]
+    run = add(city, "--sector", "mobility")
+    assert "It joins the sector mobility: fares, mobility, parking and it know the same person" in run.stdout
+
+
+@pytest.mark.parametrize(
+    "where", [("idp.registration", "load_all"), ("idp.cli.party", "render"), ("idp.cli.party", "_say")]
+)
+def test_a_registration_whose_secret_nobody_saw_does_not_stay(
+    city: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: tuple[str, str]
+) -> None:
+    def stopped(*_given: object) -> None:
+        raise KeyboardInterrupt
+
+    before = contents(city)
+    monkeypatch.setattr(import_module(where[0]), where[1], stopped)
+    for more in ((), ("--key-out", str(tmp_path / "app.pem"))):
+        assert add(city, *more).exit_code != 0
+        assert contents(city) == before
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_a_person_reads_the_programs_and_then_what_was_made(city: Path) -> None:
