@@ -1,10 +1,12 @@
 """What every test shares: sockets closed except on loopback, the mark that names a clause, and the table of the peers."""
 
+import logging
 import socket
 from collections.abc import Iterator
 from typing import Any  # a socket address has no narrower type
 
 import pytest
+import structlog
 
 _connect = socket.socket.connect
 LOOPBACK = ("127.", "::1")
@@ -22,6 +24,18 @@ def sockets_on_loopback_only() -> Iterator[None]:
     socket.socket.connect = _loopback_only  # type: ignore[method-assign,assignment] # the guard stands in for the method
     yield
     socket.socket.connect = _connect  # type: ignore[method-assign] # as above
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A command that runs in this process sets logs up on a stderr that is closed when its test ends."""
+    handlers = list(logging.getLogger().handlers)
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+        for handler in logging.getLogger().handlers[:]:
+            if handler not in handlers and type(handler) is logging.StreamHandler:
+                logging.getLogger().removeHandler(handler)
 
 
 PEER_ROW = "peer_row"
