@@ -6,6 +6,7 @@ Exit codes: 0 every receipt holds, 1 one does not and what does not fit is named
 import json
 import stat
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from idp.transparency.receipt_verify import Proved, verify_receipt
 from policies.errors import SignatureInvalid
 
 HOLDS, DIFFERS, COULD_NOT_RUN = 0, 1, 2
+DOES_NOT, COULD_NOT = "does not hold", "could not be checked"
 MAX_KEY = 4096
 
 audit = typer.Typer(no_args_is_help=True, help="Receipts: check what was released, without asking anybody.")
@@ -70,17 +72,24 @@ def _one(path: Path, log: Path | None, proof: Path | None, *, as_json: bool) -> 
     try:
         verifier = VerifierKey.read(text.decode("utf-8", "replace").removesuffix("\n"))
     except SignatureInvalid as error:
-        _refused(path, error.check, f"{key} is no log's key: {error.detail}", as_json=as_json)
+        _refused(path, error.check, f"{key} is no log's key: {error.detail}", COULD_NOT, as_json=as_json)
         return COULD_NOT_RUN
     try:
         proved = verify_receipt(octets, verifier, given)
     except SignatureInvalid as error:
-        _refused(path, error.check, error.detail, as_json=as_json)
+        _refused(path, error.check, error.detail, DOES_NOT, as_json=as_json)
         return DIFFERS
+    # The key came with the command, perhaps from whoever made the receipt too: nothing here says whose it is
+    whose = (
+        f"that the key {verifier.key_id.hex()} from {key} is that of {proved.log}: compare it with the one that this log "
+        "publishes, at its own address under /log/vkey"
+    )
+    limits = (*proved.limits, whose)
     if as_json:
-        print(json.dumps(_json(path, proved), ensure_ascii=False))
+        told = {"key_id": verifier.key_id.hex(), "key_file": str(key), "not_proved": list(limits)}
+        print(json.dumps({**_json(path, proved), **told}))
     else:
-        say(_text(path, proved))
+        _tell(_lines(path, proved, limits))
     return HOLDS
 
 
@@ -94,14 +103,19 @@ def _read(path: Path, limit: int) -> bytes:
 
 def _unreadable(path: Path, error: OSError, *, as_json: bool) -> None:
     detail = f"{error.filename or path} could not be read: {error.strerror or type(error).__name__}"
-    _refused(path, "unreadable", detail, as_json=as_json)
+    _refused(path, "unreadable", detail, COULD_NOT, as_json=as_json)
 
 
-def _refused(path: Path, check: str, detail: str, *, as_json: bool) -> None:
+def _refused(path: Path, check: str, detail: str, verdict: str, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"file": str(path), "ok": False, "check": check, "detail": detail}, ensure_ascii=False))
+        print(json.dumps({"file": str(path), "ok": False, "check": check, "detail": detail}))
     else:
-        say(f"{path}: it does not hold ({check}): {detail}.", error=True)
+        _tell([f"{path}: it {verdict} ({check}): {detail}."], error=True)
+
+
+def _tell(lines: Sequence[str], *, error: bool = False) -> None:
+    """Lines for a person. What a terminal would obey, or show in another order, becomes `?`."""
+    say("\n".join("".join(mark if mark.isprintable() else "?" for mark in line) for line in lines), error=error)
 
 
 def _json(path: Path, proved: Proved) -> dict[str, object]:
@@ -121,13 +135,11 @@ def _json(path: Path, proved: Proved) -> dict[str, object]:
         "size": proved.size,
         "promised_by": proved.by,
         "proved": list(proved.sentences),
-        "not_proved": list(proved.limits),
     }
 
 
-def _text(path: Path, proved: Proved) -> str:
+def _lines(path: Path, proved: Proved, limits: Sequence[str]) -> list[str]:
     lines = [f"{path}: it holds.", "Proved:", *(f"  {sentence}" for sentence in proved.sentences)]
     if proved.by is not None and proved.by < time.time():
         lines.append("  That time has passed: a log that still has no proof of this leaf broke its promise.")
-    lines += ["Not proved:", *(f"  {limit}" for limit in proved.limits)]
-    return "\n".join(lines)
+    return [*lines, "Not proved:", *(f"  {limit}" for limit in limits)]

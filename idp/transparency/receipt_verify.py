@@ -167,12 +167,21 @@ def _opened(receipt: Object, holder: Holder, leaf: bytes) -> Mapping[str, Object
             # A number where a text belongs is no record of ours, whoever signed it
             (_number if member == "time" else _list if member in _LISTS else _text)(content, member)
         found[name] = content
+    _check_printable(found["sent"])
     values = _object(openings, "values")
     if set(values) != {"nonce"}:
         raise SignatureInvalid("openings", "the opening of values has more than its nonce")
     decoded(_text(values, "nonce"), NONCE_BYTES)
     _agree(found)
     return found
+
+
+def _check_printable(sent: Object) -> None:
+    """What is told to people holds no sign that a terminal obeys, and none that turns the order of what is read."""
+    told = [each for each in sent.values() if isinstance(each, str)]
+    told += [each for pair in names_of(sent) for each in pair]
+    if not all(each.isprintable() for each in told):
+        raise ValueError("a sign that is not printable")
 
 
 def _agree(opened: Mapping[str, Object]) -> None:

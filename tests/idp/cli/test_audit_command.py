@@ -59,6 +59,38 @@ def test_a_receipt_beside_its_logs_key_holds_and_says_what_it_proves_and_what_no
     assert "another tree" in said
 
 
+def test_whose_the_key_is_was_not_proved_and_it_is_named(folder: Path) -> None:
+    known = KEYS.verifier.key_id.hex()
+    said = verify(folder / "receipt.json").stdout.partition("Not proved:")[2]
+    assert f"that the key {known} from {folder / 'log.vkey'} is that of {ORIGIN}" in " ".join(said.split())
+    found = line(verify(folder / "receipt.json", "--json"))
+    assert (found["key_id"], found["key_file"]) == (known, str(folder / "log.vkey"))
+    assert isinstance(found["not_proved"], list)
+    assert known in found["not_proved"][-1]
+
+
+def test_the_name_of_a_file_commands_no_terminal(folder: Path) -> None:
+    named = folder / "a\x1b[2K\nb\u202e.json"
+    for content, code in ((LOG.receipt(), 0), (b"{}", 1)):
+        named.write_bytes(content)
+        run = verify(named)
+        assert run.exit_code == code
+        assert "a?[2K?b?.json" in run.output
+        assert all(each.isprintable() for each in run.output.splitlines())
+        assert "\u202e" not in verify(named, "--json").stdout
+    named.unlink()
+    assert "a?[2K?b?.json could not be read" in verify(named).stderr
+
+
+def test_what_could_not_be_read_was_not_judged(folder: Path) -> None:
+    absent = verify(folder / "absent.json")
+    (folder / "key").write_text("no key", encoding="utf-8")
+    for run in (absent, verify(folder / "receipt.json", "--log", folder / "key")):
+        assert run.exit_code == 2
+        assert "it could not be checked (" in run.stderr
+        assert "hold" not in run.stderr
+
+
 def test_the_key_may_lie_elsewhere(folder: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "trusted"
     elsewhere.mkdir()

@@ -387,6 +387,32 @@ def test_a_log_that_opens_two_records_at_once_is_refused() -> None:
         assert refused(lying.receipt(standing=PROMISED)) == "openings"
 
 
+@pytest.mark.parametrize("sign", ["\x1b[2K", "\n", "\u202e", "\x9b", "\u2028"])
+@pytest.mark.parametrize("member", ["client", "purpose", "names", "form"])
+def test_a_log_that_commits_to_signs_that_a_terminal_obeys_is_refused(member: str, sign: str) -> None:
+    lying = SmallLog(size=4)
+    openings = lying.openings(3)
+    sent, login = json.loads(openings["sent"].content), json.loads(openings["login"].content)
+    if member in ("names", "form"):
+        sent["names"][0][member == "form"] += sign
+    else:
+        sent[member] += sign
+    login["aud"] = sent["client"]
+    openings["sent"] = replace(openings["sent"], content=jcs(sent))
+    openings["login"] = replace(openings["login"], content=jcs(login))
+    lying.drafts[3] = replace(lying.drafts[3], openings=tuple(openings.values()))
+    leaf = json.loads(lying.leaves[3])
+    for name, opening in openings.items():
+        leaf["commitments"][name] = base64.b64encode(commitment(opening.nonce, opening.content)).decode()
+    lying.leaves[3] = jcs(leaf)
+    assert refused(lying.receipt(standing=PROMISED)) == "shape"
+
+
+def test_a_log_whose_name_is_not_printable_has_no_key() -> None:
+    with pytest.raises(SignatureInvalid):
+        VerifierKey.read(str(VerifierKey("login.example\x1b/log", KEYS.verifier.public)))
+
+
 @pytest.mark.spec("decisions.md E")
 def test_what_the_log_signs_as_a_receipt_is_no_checkpoint_and_no_receipt_of_another_log() -> None:
     other = ledger_keys("other.example/log", KEYS.signer, b"m" * 32)
