@@ -10,7 +10,8 @@ The file is canonical JSON (RFC 8785) and one line feed:
      "promise": {"leaf_hash": base64, "by": seconds since the epoch} or null,   exactly one of the two
      "signature": base64 of the log's Ed25519 over "ciconia/receipt/v1" LF and the object without this member}
 
-No value is in it: `values` has the nonce, so whoever has the values can compute their commitment again. The relying party's
+No value stands in it in clear: `values` has the nonce, so whoever has the values can compute their commitment again. So can
+whoever has the file and guesses: a yes or no is found at once. It is to be kept like the data. The relying party's
 has no decision and no subject: neither what was withheld, nor the source, nor the hash of what was shown.
 """
 

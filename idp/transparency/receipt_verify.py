@@ -85,7 +85,10 @@ class Proved:
             else "that the leaf stands in the log: ask for its proof at /log/proof, and give it here with --proof"
         )
         return (
-            "that the values were true, or which they were: the receipt holds none",
+            (
+                "that the values were true, or which they were: the receipt holds none in clear. Whoever has the file can try guesses, "
+                "and a yes or no is found at once: keep it like the data"
+            ),
             "that a person meant it: it proves that an approval was recorded",
             tree,
         )

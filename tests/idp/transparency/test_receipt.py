@@ -68,6 +68,8 @@ def test_it_says_what_it_does_not_prove(octets: bytes) -> None:
     limits = " ".join(proved(octets).limits)
     assert "the values were true" in limits
     assert "a person meant it" in limits
+    assert "can try guesses" in limits
+    assert "keep it like the data" in limits
     assert ("no other operator's witness" in limits) != ("stands in the log" in limits)
 
 
