@@ -90,7 +90,7 @@ def _make(directory: Path, issuer: str, role: Role) -> Settings:
     try:
         (directory / SETTINGS_FILE).write_text(_text(role, issuer), encoding="utf-8")
         settings = load_settings(directory)
-        create_keys(settings.key_folder, settings.origin, settings.tenant)
+        create_keys(settings.key_folder, settings.origin, settings.tenant, demo=settings.demo)
         for name in folders:
             (directory / name).mkdir()
     except (Misconfigured, OSError):

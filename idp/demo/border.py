@@ -141,7 +141,7 @@ class Border:
                 code = name.removeprefix("node-").upper()
                 write_templates(here.joinpath("border", "sending"), folder, {**base, **of_land[code], **blank})
             settings = load_settings(folder)
-            create_keys(settings.key_folder, settings.origin, settings.tenant)
+            create_keys(settings.key_folder, settings.origin, settings.tenant, demo=settings.demo)
             migrate(settings.database_url)
         self.countries = {land.code: self._country(land) for land in self.lands}
         for land in self.lands:

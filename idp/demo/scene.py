@@ -85,7 +85,7 @@ class Scene:
         }
         write_templates(resources.files("idp.demo").joinpath("receiving"), self.receiving, words)
         settings = load_settings(self.receiving)
-        create_keys(settings.key_folder, settings.origin, settings.tenant)
+        create_keys(settings.key_folder, settings.origin, settings.tenant, demo=settings.demo)
         write_jwks(self.receiving / "parties" / "fares.jwks.json", fares)
         self.country = self._country(load_signer(settings.key_folder / "saml.pem").certificate)
         (self.receiving / "metadata").mkdir()

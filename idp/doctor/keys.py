@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
-from idp.keys.file import RSA_BITS
+from idp.keys.file import PRODUCTION_MARK, RSA_BITS
 from idp.keys.folder import NODE_FILES, SECRETS
 from idp.transparency.keys import LOG_KEY, LOG_VKEY, OPENINGS_KEY
 
@@ -88,8 +88,8 @@ def _foreign(case: Case, path: Path) -> Iterator[Finding]:
     inside = False
     for number, line in enumerate(lines, 1):
         if path.suffix == ".pem" or path.name == LOG_KEY:
-            own = inside or line.startswith("-----BEGIN ")
-            inside = own and not line.startswith("-----END ")
+            own = inside or line.startswith("-----BEGIN ") or (number == 1 and line == PRODUCTION_MARK)
+            inside = own and not line.startswith(("-----END ", "#"))
         else:
             own = number == 1
         if not own and line.strip():

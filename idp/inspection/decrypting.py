@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import HashAlgorithm
 from connectors.signatures.signer import Unwrapper
 from idp.inspection.options import Options, could_not
 from idp.inspection.reading import read_side_file
-from idp.keys.file import FileUnwrapper, unwrapper_of_pem
+from idp.keys.file import FileUnwrapper, is_marked, unwrapper_of_pem
 from idp.ports import Unit
 from idp.settings import SETTINGS_FILE, Settings, load_settings
 from idp.store.store import open_store
@@ -22,7 +22,10 @@ from idp.transparency.draft import draft_decryption, new_record
 from idp.transparency.keys import load_ledger_keys
 from policies.errors import BrokerError, Misconfigured
 
-LOCKED = "the keys of a production configuration do not decrypt here without --unsafe-decrypt and --reason."
+LOCKED = (
+    "the keys of a production configuration do not decrypt here without --unsafe-decrypt and --reason, nor outside of it "
+    "without --config; a key from a pipe counts as one."
+)
 
 
 class Guarded:
@@ -76,18 +79,51 @@ def key_of_configuration(
 
 
 def key_by_hand(path: Path, options: Options, clock: Callable[[], int], stack: ExitStack) -> Unwrapper:
-    """The key of `--sp-key`: a developer's own, or a configuration's by where it lies. Raises `BrokerError`."""
+    """The key of `--sp-key`: a developer's own, or guarded as a production broker's. Raises `BrokerError`.
+
+    Guarded is what is marked so, what lies in a configuration that is no demo's, and what comes through a pipe: of that
+    nobody can tell where it lies. Whether it is a production broker's, if it cannot be told, it is.
+    """
+    content = read_side_file(path, "the key")
     try:
-        key: FileUnwrapper = unwrapper_of_pem(read_side_file(path, "the key"))
+        key: FileUnwrapper = unwrapper_of_pem(content)
     except ValueError as error:
         raise could_not(f"the key {path} cannot be used: {error}.") from None
-    folder = next((parent for parent in path.resolve().parents if (parent / SETTINGS_FILE).is_file()), None)
-    if folder is None:
-        if options.unsafe_decrypt:
-            raise could_not("--unsafe-decrypt is for the keys of a configuration: this one lies in none.")
-        return key
+    unknown = is_marked(content) or not _is_plain_file(path)
     try:
-        return key_of_configuration(key, load_settings(folder), options, clock, stack)
+        around = _settings_around(path)
+        named = load_settings(options.config) if options.config is not None else None
     except Misconfigured:
-        # Whether it is a production broker's cannot be told, so it is taken for one
         return Guarded(key, None)
+    if around is None and named is not None and _lies_in(path, named.key_folder):
+        around = named
+    if not unknown:
+        if around is None:
+            if options.unsafe_decrypt:
+                raise could_not("--unsafe-decrypt is for the keys of a configuration: this one lies in none.")
+            return key
+        return key_of_configuration(key, around, options, clock, stack)
+    # A demo's ledger is nobody's record: a production key that was copied into a demo is not the demo's
+    ledger = next((each for each in (around, named) if each is not None and not each.demo), None)
+    if ledger is not None:
+        return key_of_configuration(key, ledger, options, clock, stack)
+    if options.unsafe_decrypt:
+        raise could_not("this key is guarded: --config DIR names the configuration (no demo's) that records its use.")
+    return Guarded(key, None)
+
+
+def _settings_around(path: Path) -> Settings | None:
+    """Of the configuration in which a key lies, by its name or by where a link leads. Raises `Misconfigured`."""
+    parents = (*path.resolve().parents, *path.absolute().parents)
+    folder = next((parent for parent in parents if (parent / SETTINGS_FILE).is_file()), None)
+    return load_settings(folder) if folder is not None else None
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    return any(each.is_relative_to(folder.resolve()) for each in (path.resolve(), path.absolute()))
+
+
+def _is_plain_file(path: Path) -> bool:
+    """Whether it is a file with a place: no pipe, no standard input, no open file by its number."""
+    places = (path.absolute(), path.resolve())
+    return path.is_file() and not any(place.parts[1:2] in (("dev",), ("proc",)) for place in places)

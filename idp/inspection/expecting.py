@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 def response_inspector(options: Options, clock: Callable[[], int], stack: ExitStack) -> ResponseInspector:
     """Everything prepared once. Raises `BrokerError`, `Misconfigured` among them; `stack` closes what was opened."""
-    if options.config is not None:
+    if options.party is not None:
         return ResponseInspector(_configured(options, clock, stack), options)
     metadata = read_side_file(_given(options.idp_metadata), "the metadata")
     unwrappers: tuple[Unwrapper, ...] = ()

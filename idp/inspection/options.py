@@ -65,7 +65,10 @@ _DECRYPTING = frozenset({"unsafe_decrypt", "reason"})
 _OF_RESPONSE = frozenset({"request_id", "minimum_loa"})
 # kind -> what must be given, and what may be, by hand; with a configuration it says the rest
 _BY_HAND: Mapping[Kind, tuple[frozenset[str], frozenset[str]]] = {
-    Kind.RESPONSE: (frozenset({"idp_metadata", "audience", "acs"}), _SAML | _OF_RESPONSE | _DECRYPTING | {"sp_key"}),
+    Kind.RESPONSE: (
+        frozenset({"idp_metadata", "audience", "acs"}),
+        _SAML | _OF_RESPONSE | _DECRYPTING | {"sp_key", "config"},
+    ),
     Kind.METADATA: (frozenset({"trust"}), _SAML),
     Kind.ID_TOKEN: (
         frozenset({"jwks", "issuer", "audience", "alg"}),
@@ -83,7 +86,8 @@ def check(options: Options) -> None:
     kind, given = options.kind, options.given
     if kind not in _BY_HAND:
         raise could_not(f"`--as {kind}` is not there yet: {', '.join(known.value for known in _BY_HAND)} are inspected.")
-    configured = options.config is not None or options.party is not None
+    # Beside a key, a configuration alone says in whose ledger its use is recorded
+    configured = options.party is not None or (options.config is not None and options.sp_key is None)
     if configured:
         if kind not in _CONFIGURED:
             raise could_not(f"a configuration says nothing of `--as {kind}` yet: give the expectation by hand.")

@@ -35,6 +35,9 @@ _CERTIFICATE_FIX = "Put the certificate of this key behind it."
 _PRIVATE = re.compile(rb"-----BEGIN ((?:RSA )?PRIVATE KEY)-----[^-]+-----END \1-----")
 _MAKE = "Make keys with `ciconia init`."
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+# Before the key, so that it goes along with every copy of the file. Loaders pass over it, `ciconia inspect` looks for it.
+PRODUCTION_MARK = "# Ciconia production key: it decrypts by hand only on record. This line belongs to the file."
+_MARK = b"Ciconia production key"
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
@@ -87,11 +90,11 @@ class FileUnwrapper:
             raise ValueError("a key that this one does not unwrap") from None
 
 
-def create_saml_key(path: Path, common_name: str = "Ciconia", *, now: int | None = None) -> None:
+def create_saml_key(path: Path, common_name: str = "Ciconia", *, now: int | None = None, production: bool = False) -> None:
     """Write a new RSA-3072 key and its self-signed certificate. Raises FileExistsError rather than replace a key.
 
     `common_name` (the host, cut to 64 characters as X.520 wants) names the certificate, `now` (seconds since the epoch,
-    else the clock) begins its life.
+    else the clock) begins its life, `production` puts `PRODUCTION_MARK` before the key.
     """
     key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
     begin = datetime.fromtimestamp(time.time() if now is None else now, UTC).replace(microsecond=0)
@@ -106,7 +109,8 @@ def create_saml_key(path: Path, common_name: str = "Ciconia", *, now: int | None
         .not_valid_after(begin + CERTIFICATE_LIFE)
         .sign(key, SHA256())
     )
-    _write(path, _pem(key) + certificate.public_bytes(Encoding.PEM))
+    mark = f"{PRODUCTION_MARK}\n".encode() if production else b""
+    _write(path, mark + _pem(key) + certificate.public_bytes(Encoding.PEM))
 
 
 def create_token_key(path: Path, algorithm: str) -> None:
@@ -165,6 +169,11 @@ def unwrapper_of_pem(content: bytes) -> FileUnwrapper:
     if not isinstance(key, rsa.RSAPrivateKey):
         raise ValueError("its key is not RSA")  # noqa: TRY004 # the caller catches one kind of error
     return FileUnwrapper(_private_key=key, certificate=b"", key_id=prepared(key.public_key(), SAML2INT).key_id)
+
+
+def is_marked(content: bytes) -> bool:
+    """Whether the content of a key file says that it is a production broker's."""
+    return _MARK in content
 
 
 def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[PrivateKey, bytes, str]:

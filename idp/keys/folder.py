@@ -70,14 +70,17 @@ class Keys:
     node: NodeKeys | None = None
 
 
-def create_keys(folder: Path, origin: str, host: str) -> None:
-    """Make fresh keys in `folder`, which must be new or empty. `host` names the certificate."""
+def create_keys(folder: Path, origin: str, host: str, *, demo: bool = False) -> None:
+    """Make fresh keys in `folder`, which must be new or empty. `host` names the certificate.
+
+    Where it is no demo's, the keys to which somebody may encrypt are marked (`PRODUCTION_MARK`).
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in SECRETS:
         with os.fdopen(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_hex(SECRET_BYTES) + "\n")
     for name in ("saml.pem", *NODE_FILES):
-        create_saml_key(folder / name, host)
+        create_saml_key(folder / name, host, production=not demo)
     create_token_key(folder / "es256.pem", "ES256")
     create_token_key(folder / "rs256.pem", "RS256")
     create_ledger_keys(folder, origin)

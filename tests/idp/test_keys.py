@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from connectors.profiles import EIDAS
 from connectors.signatures.signer import Signer, Unwrapper, algorithm_for
-from idp.keys.file import create_saml_key, create_token_key, load_node_signer, load_signer, load_unwrapper
+from idp.keys.file import create_saml_key, create_token_key, is_marked, load_node_signer, load_signer, load_unwrapper
 from idp.keys.folder import NODE_FILES, Keys, create_keys, load_keys
 from policies.errors import Misconfigured
 
@@ -223,6 +223,15 @@ def test_a_node_has_three_keys_of_3072_bits_each_with_a_certificate_of_its_own(f
     for name in NODE_FILES:
         assert (folder / name).stat().st_mode & 0o777 == 0o600
     assert algorithm_for(keys.node.messages, EIDAS).scheme == "pss"
+
+
+def test_keys_of_no_demo_are_marked_and_load_and_a_demos_are_not(folder: Path, tmp_path: Path) -> None:
+    create_keys(tmp_path / "demo", ORIGIN, "broker.localhost", demo=True)
+    load_keys(tmp_path / "demo", ORIGIN)
+    load_keys(folder, ORIGIN)
+    for name in ("saml.pem", *NODE_FILES):
+        assert is_marked((folder / name).read_bytes())
+        assert not is_marked((tmp_path / "demo" / name).read_bytes())
 
 
 def test_what_is_encrypted_to_a_node_is_unwrapped_and_every_failure_is_a_value_error(folder: Path) -> None:

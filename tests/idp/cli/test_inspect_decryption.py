@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shutil
 from collections.abc import Callable
 from hashlib import sha256
@@ -31,7 +32,7 @@ from tests.connectors import forge
 from tests.connectors.eidas.node import NOW, REQUEST, Answer, SendingNode
 from tests.connectors.forge import Reply
 from tests.connectors.metadata import node as published
-from tests.idp.cli.inspecting import answers, inspect, of_a_node, only
+from tests.idp.cli.inspecting import answers, inspect, of_a_node, only, private_pem
 
 ORIGIN, HOST = "city.localhost/log", "city.localhost"
 SETTINGS = """
@@ -269,6 +270,70 @@ def test_a_key_that_lies_in_a_configuration_is_that_configurations(
     # whether a broken configuration is a demo's cannot be told
     (folder / "ciconia.toml").write_text("banana", encoding="utf-8")
     assert only(inspect(path, *by_hand, *ALLOWED)).code == "decryption_locked"
+
+
+def own_by_hand(folder: Path, node: SendingNode, key: Path | str, *more: str | Path) -> list[str]:
+    """What the city of this folder expects, said by hand, with a key of its node from somewhere."""
+    issuer = load_settings(folder).issuer
+    expected = ["--audience", node_entity_id(issuer), "--acs", node_acs_url(issuer)]
+    return [*of_a_node(folder.parent, node, "--sp-key", str(key)), *expected, *map(str, more)]
+
+
+@pytest.mark.spec("decisions.md 16")
+@pytest.mark.parametrize("way", ["copy", "hard link", "into a demo"])
+def test_a_production_key_is_guarded_wherever_it_lies(
+    make: Make, node: SendingNode, loaded: Keys, own_keys: Path, tmp_path: Path, way: str
+) -> None:
+    folder = make()
+    path = answer(folder, node, loaded)
+    key = tmp_path / "away" / "mine.pem"
+    key.parent.mkdir()
+    if way == "hard link":
+        key.hardlink_to(own_keys / "node-encryption.pem")
+    else:
+        key.write_bytes((own_keys / "node-encryption.pem").read_bytes())
+    if way == "into a demo":
+        text = 'issuer = "http://own.localhost:8400"\ndemo = true\n'
+        (key.parent / "ciconia.toml").write_text(text, encoding="utf-8")
+    assert only(inspect(path, *own_by_hand(folder, node, key))).code == "decryption_locked"
+    assert only(inspect(path, *own_by_hand(folder, node, key, "--config", folder))).code == "decryption_locked"
+    result = inspect(path, *own_by_hand(folder, node, key, *ALLOWED))
+    assert (result.exit_code, "--config DIR" in result.stdout) == (2, True)
+    assert records(folder) == 0
+    assert only(inspect(path, *own_by_hand(folder, node, key, *ALLOWED, "--config", folder))).accepted
+    assert records(folder) == 1
+
+
+@pytest.mark.spec("decisions.md 16")
+def test_a_key_from_a_pipe_may_be_anybodys(make: Make, node: SendingNode, loaded: Keys) -> None:
+    folder = make()
+    path = answer(folder, node, loaded)
+    for more, accepted in (((), False), ((*ALLOWED, "--config", folder), True)):
+        reading, writing = os.pipe()
+        try:
+            assert loaded.node is not None
+            os.write(writing, private_pem(loaded.node.encryption))
+            os.close(writing)
+            one = only(inspect(path, *own_by_hand(folder, node, f"/dev/fd/{reading}", *more)))
+        finally:
+            os.close(reading)
+        assert (one.accepted, one.code) == (accepted, None if accepted else "decryption_locked")
+    assert records(folder) == 1
+
+
+@pytest.mark.spec("decisions.md 16")
+def test_a_key_folder_elsewhere_is_the_configurations_also_without_a_mark(
+    make: Make, node: SendingNode, loaded: Keys, tmp_path: Path
+) -> None:
+    folder = make()
+    path = answer(folder, node, loaded)
+    assert loaded.node is not None
+    key = tmp_path / "elsewhere" / "node-encryption.pem"
+    key.parent.mkdir()
+    key.write_bytes(private_pem(loaded.node.encryption))
+    settings = (folder / "ciconia.toml").read_text(encoding="utf-8")
+    (folder / "ciconia.toml").write_text(f'keys = "{key.parent}"\n{settings}', encoding="utf-8")
+    assert only(inspect(path, *own_by_hand(folder, node, key, "--config", folder))).code == "decryption_locked"
 
 
 def test_a_bare_key_has_no_ledger_and_needs_no_reason(node: SendingNode, tmp_path: Path) -> None:
