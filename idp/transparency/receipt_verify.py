@@ -84,14 +84,11 @@ class Proved:
             if self.index is not None
             else "that the leaf stands in the log: ask for its proof at /log/proof, and give it here with --proof"
         )
-        return (
-            (
-                "that the values were true, or which they were: the receipt holds none in clear. Whoever has the file can try guesses, "
-                "and a yes or no is found at once: keep it like the data"
-            ),
-            "that a person meant it: it proves that an approval was recorded",
-            tree,
+        values = (
+            "that the values were true, or which they were: the receipt holds none in clear. Whoever has the file can try "
+            "guesses, and a yes or no is found at once: keep it like the data"
         )
+        return (values, "that a person meant it: it proves that an approval was recorded", tree)
 
 
 def verify_receipt(octets: bytes, verifier: VerifierKey, proof: bytes | None = None) -> Proved:
