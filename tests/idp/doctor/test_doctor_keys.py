@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from idp.doctor.keys import KNOWN, YEAR
-from idp.keys.file import CERTIFICATE_LIFE
+from idp.keys.file import CERTIFICATE_LIFE, PRODUCTION_MARK
 from tests.connectors.metadata import node
 from tests.idp.doctor.ward import (
     DAY,
@@ -67,6 +67,16 @@ def test_what_is_no_key_of_ours_is_a_notice(city: Path) -> None:
     write(city, "keys/saml.pem.old", "x", mode=0o600)
     found = only(examined(city))
     assert (found.severity, found.file) == (NOTICE, "keys/saml.pem.old")
+
+
+def test_the_mark_of_a_production_key_belongs_to_it_and_no_other_line_does(city: Path) -> None:
+    key = city / "keys" / "saml.pem"
+    bare = key.read_bytes().removeprefix(f"{PRODUCTION_MARK}\n".encode())
+    key.write_bytes(f"{PRODUCTION_MARK}\n".encode() + bare)
+    assert examined(city).findings == ()
+    key.write_bytes(b"# another line\n" + bare)
+    found = only(examined(city))
+    assert (found.severity, found.file, found.line) == (ERROR, "keys/saml.pem", 1)
 
 
 def test_an_old_key_is_a_warning_and_a_secret_of_that_age_is_none(city: Path) -> None:
