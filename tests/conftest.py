@@ -7,6 +7,9 @@ from typing import Any  # a socket address has no narrower type
 
 import pytest
 import structlog
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.e2e.browser import launch
 
 _connect = socket.socket.connect
 LOOPBACK = ("127.", "::1")
@@ -36,6 +39,15 @@ def logs_as_they_were() -> Iterator[None]:
         for handler in logging.getLogger().handlers[:]:
             if handler not in handlers and type(handler) is logging.StreamHandler:
                 logging.getLogger().removeHandler(handler)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One Chromium for all tests of a process: Playwright runs once in each."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
 
 
 PEER_ROW = "peer_row"

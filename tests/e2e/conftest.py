@@ -1,22 +1,12 @@
-"""One Chromium, one gallery and one demo scene for all tests of a run."""
+"""One gallery and one demo scene for all tests of a run."""
 
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from idp.demo.border import Border
 from idp.demo.scene import Scene
-from tests.e2e.browser import launch
 from tests.e2e.gallery_server import Gallery, serve
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

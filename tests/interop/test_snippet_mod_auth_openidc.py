@@ -6,11 +6,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import structlog
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from idp.cli.snippets import Framework
 from idp.demo.browser import Browser as Hops
-from tests.e2e.browser import launch, window
+from tests.e2e.browser import window
 from tests.interop import snippet_tests as proved
 from tests.interop.snippet_stage import APACHE, MODULES, App, SnippetStage, begun, running, signed_in
 from tests.interop.walking import opened
@@ -56,14 +56,6 @@ def test_a_broken_nonce_is_noticed_by_the_app(stage: SnippetStage) -> None:
     proved.refuses_an_id_token_for_another_request(stage)
     log = (stage.folder / "apps" / "secret" / "log").read_text(encoding="utf-8")
     assert "nonce" in log
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
 
 
 def _approve(page: Page, app: App) -> None:
