@@ -38,7 +38,7 @@ def router(site: CitySite) -> APIRouter:
     async def userinfo(request: Request) -> Response:
         return await _direct(site, request, _userinfo(site, request))
 
-    @routes.api_route("/userinfo/receipt", methods=["GET", "POST"])
+    @routes.post("/userinfo/receipt")
     async def receipt(request: Request) -> Response:
         return await _direct(site, request, _receipt(site, request))
 
@@ -90,8 +90,7 @@ async def _userinfo(site: CitySite, request: Request) -> JsonAnswer:
 
 
 async def _receipt(site: CitySite, request: Request) -> JsonAnswer | bytes:
-    posted = request.method == "POST" and "content-type" in request.headers
-    fields = await form(request, MAX_REQUEST) if posted else {}
+    fields = await form(request, MAX_REQUEST)
     authorization = request.headers.get("authorization", "")
     given = site.party_receipts.receipt
     answer = await run_in_threadpool(given, authorization, query(request), fields, site.clock())

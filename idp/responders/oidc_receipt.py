@@ -1,7 +1,7 @@
 """The relying party's receipt: what was sent to it, opened, and no decision, no source and nothing withheld.
 
-`/userinfo/receipt` takes the access token, as userinfo does, once. A client that also authenticates, as at the token
-endpoint, must be the one that the token was issued to.
+`/userinfo/receipt` takes the access token in the form of a POST (RFC 6750 §2.2), once, from the client that it was issued
+to. Who calls authenticates as at the token endpoint: a receipt is evidence, and a token alone says nothing of its bearer.
 """
 
 import base64
@@ -54,12 +54,11 @@ class PartyReceipts:
     def _receipt(
         self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int
     ) -> JsonAnswer | bytes:
-        # 1. the token, and who brings it where they say so
-        named = authorization.lower().startswith("basic ") or "client_assertion" in form
-        token = bearer("" if named else authorization, query, form)
+        # 1. the token, and who brings it
+        token = bearer("", query, form)
         if not token:
-            return JsonAnswer(401, {"WWW-Authenticate": self._tokens.challenge}, {}, "no access token")
-        caller = self._clients.authenticate(form, authorization, now) if named else None
+            return JsonAnswer(401, {"WWW-Authenticate": self._tokens.challenge}, {}, "no access token in the form")
+        caller = self._clients.authenticate(form, authorization, now)
         # 2. the receipt, before the mark: what cannot be made now may be asked for again. A client assertion is spent
         #    whether it is given or not
         try:
@@ -70,7 +69,7 @@ class PartyReceipts:
         # 3. once
         mark = Mark("receipt", hashlib.sha256(handle_of(token) or b"").digest(), now + ACCESS_TOKEN_LIFE)
         try:
-            self._commits.commit(Unit(tenant=self._tenant, marks=(mark, *(caller.marks if caller else ()))))
+            self._commits.commit(Unit(tenant=self._tenant, marks=(mark, *caller.marks)))
         except Conflict as error:
             if error.kind == "jti":
                 raise assertion_used() from error
@@ -78,15 +77,14 @@ class PartyReceipts:
             raise RequestRefused(GIVEN, status=409) from error
         return octets
 
-    def _grant(self, token: str, caller: Authenticated | None, now: int) -> Grant:
+    def _grant(self, token: str, caller: Authenticated, now: int) -> Grant:
         grant = self._tokens.granted(token, now)
-        if caller is not None and caller.party.client_id != grant.client_id:
+        if caller.party.client_id != grant.client_id:
             raise RequestRefused("The access token was issued to another client.", oauth="invalid_token", status=401)
         return grant
 
-    def _spend(self, caller: Authenticated | None) -> None:
-        if caller is not None:
-            spend(self._commits, self._tenant, caller)
+    def _spend(self, caller: Authenticated) -> None:
+        spend(self._commits, self._tenant, caller)
 
     def _issued(self, grant: Grant, now: int) -> Issued:
         try:

@@ -74,8 +74,11 @@ def test_json_and_its_challenge_bring_the_address_that_explains_the_error(reader
     wrong = reader.redeem("x" * 43, authorization=reader.basic("parking", "wrong"))
     assert (wrong.json["error"], wrong.json["error_uri"]) == ("invalid_client", f"{PAGE}#invalid_client")
     assert "error_uri" not in wrong.headers["www-authenticate"], "Basic has no such word (RFC 7617)"
-    for path in ("/userinfo", "/userinfo/receipt"):
-        ended = reader.go("GET", path, headers={**DIRECT, "authorization": "Bearer " + "x" * 43})
+    told = {**DIRECT, "content-type": "application/x-www-form-urlencoded", "authorization": reader.basic("parking")}
+    for ended in (
+        reader.go("GET", "/userinfo", headers={**DIRECT, "authorization": "Bearer " + "x" * 43}),
+        reader.go("POST", "/userinfo/receipt", fields={"access_token": "x" * 43}, headers=told),
+    ):
         assert ended.json["error_uri"] == f"{PAGE}#invalid_token"
         assert ended.headers["www-authenticate"].endswith(f', error_uri="{PAGE}#invalid_token"')
     form = reader.go("POST", "/token", body=b"{}", headers={"content-type": "application/json"})

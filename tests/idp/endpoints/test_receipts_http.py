@@ -58,8 +58,10 @@ def access(visitor: Visitor) -> str:
     return str(visitor.redeem(visitor.code()).json["access_token"])
 
 
-def party_receipt(visitor: Visitor, token: str, **headers: str | None) -> Answer:
-    return visitor.go("GET", "/userinfo/receipt", headers={**DIRECT, "authorization": f"Bearer {token}", **headers}, jar={})
+def party_receipt(visitor: Visitor, token: str, authorization: str | None = None) -> Answer:
+    """What parking gets, or whoever else says who it is."""
+    told = {**DIRECT, "content-type": FORM_TYPE, "authorization": authorization or visitor.basic("parking")}
+    return visitor.go("POST", "/userinfo/receipt", fields={"access_token": token}, headers=told, jar={})
 
 
 # -- the citizen's
@@ -303,30 +305,19 @@ def test_the_relying_party_gets_its_receipt_once(visitor: Visitor, stage: Stage)
     assert visitor.userinfo(token).status == 200
 
 
-def test_it_may_come_by_post(visitor: Visitor, stage: Stage) -> None:
-    answer = visitor.go(
-        "POST", "/userinfo/receipt", fields={"access_token": access(visitor)}, headers={**DIRECT, "content-type": FORM_TYPE}
-    )
-    assert proved(stage, answer).holder is Holder.RELYING_PARTY
-
-
 @pytest.mark.spec("issue 4: another client's token")
-def test_another_client_that_says_who_it_is_does_not_get_it(visitor: Visitor, stage: Stage) -> None:
+def test_nobody_but_the_tokens_own_client_gets_it(visitor: Visitor, stage: Stage) -> None:
     token = access(visitor)
-    fields = {"access_token": token}
-    told = {**DIRECT, "content-type": FORM_TYPE}
-    other = visitor.go(
-        "POST", "/userinfo/receipt", fields=fields, headers={**told, "authorization": visitor.basic("budget")}
-    )
+    other = party_receipt(visitor, token, visitor.basic("budget"))
     assert (other.status, other.json["error"]) == (401, "invalid_token")
-    wrong = visitor.go(
-        "POST", "/userinfo/receipt", fields=fields, headers={**told, "authorization": visitor.basic("parking", "x")}
-    )
+    wrong = party_receipt(visitor, token, visitor.basic("parking", "x"))
     assert (wrong.status, wrong.json["error"]) == (401, "invalid_client")
-    own = visitor.go(
-        "POST", "/userinfo/receipt", fields=fields, headers={**told, "authorization": visitor.basic("parking")}
-    )
-    assert proved(stage, own).client == "parking"
+    told = {**DIRECT, "content-type": FORM_TYPE}
+    nobody = visitor.go("POST", "/userinfo/receipt", fields={"access_token": token}, headers=told, jar={})
+    assert (nobody.status, nobody.json["error"]) == (401, "invalid_client")
+    bearer = party_receipt(visitor, token, f"Bearer {token}")
+    assert bearer.status in {400, 401}
+    assert proved(stage, party_receipt(visitor, token)).client == "parking"
 
 
 @pytest.mark.parametrize("token", [".", "x", "A" * 43])
@@ -337,9 +328,11 @@ def test_what_is_no_access_token_gets_nothing(visitor: Visitor, token: str) -> N
 
 
 def test_without_a_token_one_learns_how_to_bring_one(visitor: Visitor) -> None:
-    answer = visitor.go("GET", "/userinfo/receipt", headers=DIRECT, jar={})
+    told = {**DIRECT, "content-type": FORM_TYPE, "authorization": visitor.basic("parking")}
+    answer = visitor.go("POST", "/userinfo/receipt", fields={}, headers=told, jar={})
     assert (answer.status, answer.json) == (401, {})
-    assert visitor.go("GET", "/userinfo/receipt?access_token=x", headers=DIRECT, jar={}).status == 400
+    assert visitor.go("POST", "/userinfo/receipt?access_token=x", fields={}, headers=told, jar={}).status == 400
+    assert visitor.go("GET", "/userinfo/receipt", headers=DIRECT, jar={}).status == 405
 
 
 def test_after_the_tokens_end_there_is_no_receipt(visitor: Visitor, stage: Stage) -> None:
