@@ -1,0 +1,7 @@
+"""The attack corpus: what must be refused, and by which check, and what must be accepted; made anew on each run.
+
+case.py       a case, and the entrance at which it is tried
+keys.py       fresh keys and certificates of a run
+
+Nothing here is recorded: keys, identifiers and times are of this run, so that no case is known by its looks.
+"""
