@@ -24,9 +24,14 @@ MGF1_SHA1 = f"{_XMLENC11}mgf1sha1"
 MGF1_SHA256 = f"{_XMLENC11}mgf1sha256"
 SHA1 = "http://www.w3.org/2000/09/xmldsig#sha1"
 SHA256 = f"{_XMLENC}sha256"
+ECDH_ES = f"{_XMLENC11}ECDH-ES"
+KW_AES128 = f"{_XMLENC}kw-aes128"
+KW_AES256 = f"{_XMLENC}kw-aes256"
 
 _GCM = frozenset({AES128_GCM, AES192_GCM, AES256_GCM})
 _MGF1 = frozenset(f"{_XMLENC11}mgf1sha{bits}" for bits in (256, 384, 512))
+_NIST = frozenset({"secp256r1", "secp384r1", "secp521r1"})
+_BRAINPOOL = frozenset({"brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,10 @@ class Profile:
     key_transports: frozenset[str]
     oaep_digests: frozenset[str]
     oaep_mgfs: frozenset[str]
+    # A key agreed on, the hash of ConcatKDF that derives the wrapping key from it, and how that one wraps
+    key_agreements: frozenset[str]
+    kdf_digests: frozenset[str]
+    key_wraps: frozenset[str]
     skew: int
     max_age: int
     # A key whose certificate is outside its dates does not verify: `connectors.signatures.keys.PinnedKey.in_force`
@@ -53,14 +62,18 @@ SAML2INT = Profile(
     name="saml2int",
     signature_algorithms=_PKCS1 | _ECDSA,
     digests=_SHA2,
-    # spec/saml.md §11
+    # spec/saml.md §11: RSA from 2048 bits, curves from 256
     minimum_rsa_bits=2048,
-    curves=frozenset({"secp256r1", "secp384r1"}),
+    curves=_NIST,
     content_encryption=_GCM,
     # SHA-1 inside OAEP is no weakness, and deployed identity providers still send it
     key_transports=frozenset({RSA_OAEP, RSA_OAEP_MGF1P}),
     oaep_digests=_SHA2 | {SHA1},
     oaep_mgfs=_MGF1 | {MGF1_SHA1},
+    # saml2int has transport alone
+    key_agreements=frozenset(),
+    kdf_digests=frozenset(),
+    key_wraps=frozenset(),
     # saml2int SDP-G01: clocks may differ by three to five minutes
     skew=180,
     # security.md §2.1 C: a message is used when it is made
@@ -74,12 +87,15 @@ EIDAS = Profile(
     signature_algorithms=_PSS | _ECDSA,
     digests=_SHA2,
     minimum_rsa_bits=3072,
-    curves=frozenset({"secp256r1", "secp384r1", "secp521r1"}),
+    curves=_NIST | _BRAINPOOL,
     content_encryption=_GCM,
     # rsa-oaep-mgf1p has MGF1 with SHA-1 by its definition
     key_transports=frozenset({RSA_OAEP}),
     oaep_digests=_SHA2,
     oaep_mgfs=_MGF1,
+    key_agreements=frozenset({ECDH_ES}),
+    kdf_digests=_SHA2,
+    key_wraps=frozenset({KW_AES128, KW_AES256}),
     # Nodes are run by states and keep time
     skew=60,
     max_age=300,

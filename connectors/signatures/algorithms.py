@@ -43,4 +43,7 @@ ECDSA_BY_CURVE: Mapping[str, str] = {
     "secp256r1": "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
     "secp384r1": "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384",
     "secp521r1": "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512",
+    "brainpoolP256r1": "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
+    "brainpoolP384r1": "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384",
+    "brainpoolP512r1": "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512",
 }

@@ -20,8 +20,15 @@ KEY_TYPES: Mapping[str, tuple[str, str, int]] = {
     "ES256": ("EC", "P-256", 32),
     "ES384": ("EC", "P-384", 48),
 }
-# P-521 names keys of XML signature: no token of ours is signed with it
-CURVE_NAMES = {"secp256r1": ("P-256", 32), "secp384r1": ("P-384", 48), "secp521r1": ("P-521", 66)}
+# P-521 and those of RFC 5639 name keys of XML signature: no token is signed with them, and the latter have no JOSE name
+CURVE_NAMES = {
+    "secp256r1": ("P-256", 32),
+    "secp384r1": ("P-384", 48),
+    "secp521r1": ("P-521", 66),
+    "brainpoolP256r1": ("brainpoolP256r1", 32),
+    "brainpoolP384r1": ("brainpoolP384r1", 48),
+    "brainpoolP512r1": ("brainpoolP512r1", 64),
+}
 # RFC 7518 §6.2.2, §6.3.2 and §6.4.1: who publishes one of these has lost the key
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 MAX_JWKS = 64 * 1024

@@ -1,6 +1,6 @@
 """Keys that sign and keys that unwrap: protocols, so that a key may live in a file or in a hardware module."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -47,6 +47,33 @@ class Unwrapper(Protocol):
 
     def unwrap(self, wrapped: bytes, digest: HashAlgorithm, mgf: HashAlgorithm) -> bytes:
         """RSA-OAEP without a label (RFC 8017 §7.1.2), MGF1 with the hash `mgf`. ValueError for every failure alike."""
+
+
+@runtime_checkable
+class Agreement(Protocol):
+    """A private key on a curve, with which others agree on a key to encrypt to us."""
+
+    @property
+    def certificate(self) -> bytes:
+        """DER of the certificate that our metadata carries for encryption."""
+
+    @property
+    def key_id(self) -> str:
+        """The RFC 7638 thumbprint of the public key, base64url."""
+
+    @property
+    def curve(self) -> str:
+        """The curve of both keys, as pyca names it."""
+
+    def agree(self, public_key: EllipticCurvePublicKey) -> bytes:
+        """The shared secret Z of ECDH (NIST SP 800-56A §5.7.1.2), as long as a coordinate.
+
+        ValueError for every failure alike.
+        """
+
+
+# What decrypts: which of both a message needs, it says before any is used
+DecryptionKey = Unwrapper | Agreement
 
 
 def algorithm_for(signer: Signer, profile: Profile) -> SignatureAlgorithm:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.algorithms import SignatureAlgorithm
+from connectors.signatures.jwk import CURVE_NAMES
 from connectors.signatures.keys import certificate_of, prepared
 from policies.errors import BrokerError, Misconfigured, Problem
 
@@ -34,7 +35,7 @@ _CERTIFICATE, _CERTIFICATE_END = b"-----BEGIN CERTIFICATE-----", b"-----END CERT
 _CERTIFICATE_FIX = "Put the certificate of this key behind it."
 _PRIVATE = re.compile(rb"-----BEGIN ((?:RSA )?PRIVATE KEY)-----[^-]+-----END \1-----")
 _MAKE = "Make keys with `ciconia init`."
-_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+_CURVES = {pyca: name for pyca, (name, _) in CURVE_NAMES.items()}
 # Before the key, so that it goes along with every copy of the file. Loaders pass over it, `ciconia inspect` looks for it.
 PRODUCTION_MARK = "# Ciconia production key: it decrypts by hand only on record. This line belongs to the file."
 _MARK = b"Ciconia production key"
@@ -136,7 +137,7 @@ def load_signer(path: Path) -> FileSigner:
 
 
 def load_node_signer(path: Path) -> FileSigner:
-    """A key that another country's node will verify: RSA of 3072 bits or more, or on P-256, P-384 or P-521.
+    """A key that another country's node will verify: RSA of 3072 bits or more, or on a curve of `EIDAS`.
 
     Raises `Misconfigured` as `load_signer`, and where there is no certificate.
     """

@@ -30,7 +30,15 @@ PSS = "http://www.w3.org/2007/05/xmldsig-more#sha{}-rsa-MGF1"
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 XENC11 = "http://www.w3.org/2009/xmlenc11#"
 KEY_OCTETS = {AES128_GCM: 16, AES192_GCM: 24, AES256_GCM: 32}
-CURVES: dict[int, ec.EllipticCurve] = {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}
+CURVES: dict[int | str, ec.EllipticCurve] = {
+    256: ec.SECP256R1(),
+    384: ec.SECP384R1(),
+    521: ec.SECP521R1(),
+    "brainpoolP256r1": ec.BrainpoolP256R1(),
+    "brainpoolP384r1": ec.BrainpoolP384R1(),
+    "brainpoolP512r1": ec.BrainpoolP512R1(),
+    "secp256k1": ec.SECP256K1(),
+}
 DIGEST_URIS = {256: f"{XENC}sha256", 384: f"{MORE}sha384", 512: f"{XENC}sha512"}
 HASHES: dict[int, HashAlgorithm] = {1: SHA1(), 256: SHA256(), 384: SHA384(), 512: SHA512()}  # noqa: S303 # to be refused
 
@@ -42,7 +50,7 @@ def node(name: str) -> SigningParty:
 
 
 @cache
-def on_curve(bits: int) -> SigningParty:
+def on_curve(bits: int | str) -> SigningParty:
     return forge.party(ec.generate_private_key(CURVES[bits]))
 
 

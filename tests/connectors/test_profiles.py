@@ -21,6 +21,8 @@ from tests.connectors import crossing, forge
 from tests.connectors.crossing import MORE, PSS, by, file_signer, node, on_curve, pinned
 from tests.connectors.forge import SAML, SAMLP
 
+NIST = {"secp256r1", "secp384r1", "secp521r1"}
+BRAINPOOL = ("brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1")
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 XML = (
     f'<samlp:AuthnRequest xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="_q" Version="2.0">'
@@ -41,7 +43,10 @@ def test_eidas_takes_exactly_what_its_cryptographic_requirements_list() -> None:
     assert EIDAS.key_transports == {f"{xmlenc11}rsa-oaep"}
     assert EIDAS.oaep_mgfs == {f"{xmlenc11}mgf1sha{bits}" for bits in (256, 384, 512)}
     assert (EIDAS.minimum_rsa_bits, EIDAS.skew, EIDAS.max_age, EIDAS.certificate_dates) == (3072, 60, 300, True)
-    assert EIDAS.curves == {"secp256r1", "secp384r1", "secp521r1"}
+    assert EIDAS.curves == {*NIST, "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1"}
+    assert EIDAS.key_agreements == {f"{xmlenc11}ECDH-ES"}
+    assert EIDAS.kdf_digests == EIDAS.digests
+    assert EIDAS.key_wraps == {f"{xmlenc}kw-aes128", f"{xmlenc}kw-aes256"}
 
 
 @pytest.mark.spec("saml.md §11")
@@ -49,7 +54,8 @@ def test_saml2int_takes_what_deployed_identity_providers_send() -> None:
     assert SAML2INT.signature_algorithms == {f"{MORE}{kind}-sha{n}" for kind in ("rsa", "ecdsa") for n in (256, 384, 512)}
     assert (SAML2INT.minimum_rsa_bits, SAML2INT.skew, SAML2INT.max_age) == (2048, 180, 300)
     assert SAML2INT.certificate_dates is False
-    assert SAML2INT.curves == {"secp256r1", "secp384r1"}
+    assert SAML2INT.curves == NIST
+    assert SAML2INT.key_agreements == SAML2INT.kdf_digests == SAML2INT.key_wraps == frozenset()
 
 
 @pytest.mark.parametrize("profile", [EIDAS, SAML2INT], ids=lambda profile: profile.name)
@@ -152,15 +158,17 @@ def test_a_key_below_3072_bits_is_not_loaded_and_does_not_verify_if_it_was() -> 
 
 
 def test_a_curve_is_taken_where_the_profile_names_it() -> None:
-    with pytest.raises(ValueError, match=r"RSA nor on P-256 or P-384$"):
-        pinned(on_curve(521), SAML2INT)
-    with pytest.raises(ValueError, match="P-256 or P-384 or P-521"):
+    for name in BRAINPOOL:
+        with pytest.raises(ValueError, match=r"RSA nor on P-256 or P-384 or P-521$"):
+            pinned(on_curve(name), SAML2INT)
+    with pytest.raises(ValueError, match=r"P-521 or brainpoolP256r1 or brainpoolP384r1 or brainpoolP512r1$"):
         prepared(ec.generate_private_key(ec.SECP256K1()).public_key(), EIDAS)
     with pytest.raises(ValueError, match="P-256"):
         prepared(object(), EIDAS)
-    octets = signed(on_curve(521), f"{MORE}ecdsa-sha512")
-    assert check_of(octets, on_curve(521), SAML2INT) == "signature"
-    assert isinstance(verify(octets, [pinned(on_curve(521))], REQUEST, EIDAS), SignedMessage)
+    for name in BRAINPOOL:
+        octets = signed(on_curve(name), f"{MORE}ecdsa-sha512")
+        assert check_of(octets, on_curve(name), SAML2INT) == "signature"
+        assert isinstance(verify(octets, [pinned(on_curve(name))], REQUEST, EIDAS), SignedMessage)
 
 
 def test_a_certificate_of_an_unknown_kind_of_key_is_refused_in_words() -> None:
@@ -226,8 +234,11 @@ def ours(party: forge.SigningParty, profile: Profile) -> bytes:
         (on_curve(256), f"{MORE}ecdsa-sha256"),
         (on_curve(384), f"{MORE}ecdsa-sha384"),
         (on_curve(521), f"{MORE}ecdsa-sha512"),
+        (on_curve("brainpoolP256r1"), f"{MORE}ecdsa-sha256"),
+        (on_curve("brainpoolP384r1"), f"{MORE}ecdsa-sha384"),
+        (on_curve("brainpoolP512r1"), f"{MORE}ecdsa-sha512"),
     ],
-    ids=["RSA", "P-256", "P-384", "P-521"],
+    ids=["RSA", "P-256", "P-384", "P-521", *BRAINPOOL],
 )
 def test_we_sign_with_the_algorithm_of_the_profile_and_the_key(party: forge.SigningParty, algorithm: str) -> None:
     octets = ours(party, EIDAS)
@@ -238,7 +249,7 @@ def test_we_sign_with_the_algorithm_of_the_profile_and_the_key(party: forge.Sign
 
 
 def test_a_key_that_the_profile_does_not_take_does_not_sign() -> None:
-    for party, profile in ((node(""), EIDAS), (on_curve(521), SAML2INT)):
+    for party, profile in ((node(""), EIDAS), (on_curve("brainpoolP256r1"), SAML2INT), (on_curve("secp256k1"), EIDAS)):
         with pytest.raises(BrokerError, match="none to sign with"):
             ours(party, profile)
     for profile in (replace(EIDAS, signature_algorithms=frozenset()), replace(EIDAS, curves=frozenset())):
