@@ -1,6 +1,7 @@
 """`ciconia doctor`: everything that is wrong with an installation, at once. It changes nothing.
 
-Exit codes: 0 nothing but notices, 1 errors or warnings, 2 it could not be tried.
+With `--selftest` it tries the attack corpus on the installed libraries, with or without an installation to look at.
+Exit codes: 0 nothing but notices, 1 errors or warnings or a case that went wrong, 2 it could not be tried.
 """
 
 import json
@@ -14,7 +15,8 @@ import typer
 from connectors.fetch import Fetcher
 from connectors.signatures.libraries import libxml2_versions
 from idp.app import system_clock
-from idp.cli.console import say
+from idp.cli.console import say, taken
+from idp.cli.doctor_selftest import code_of, selftest, tell
 from idp.doctor.case import Machine
 from idp.doctor.examination import examine
 from idp.doctor.finding import Finding, Report, Severity
@@ -25,17 +27,44 @@ FINE, PROBLEMS, COULD_NOT_RUN = 0, 1, 2
 
 
 def doctor(
-    config: Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")],
+    config: Annotated[Path | None, typer.Option("--config", help="The configuration folder.", metavar="DIR")] = None,
     *,
     offline: Annotated[bool, typer.Option("--offline", help="Ask nothing over the network.")] = False,
+    try_corpus: Annotated[bool, typer.Option("--selftest", help="Try the attack corpus on this machine, too.")] = False,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="With --selftest: write cases that went wrong into a new DIR.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Name everything that is wrong: where, what, why it matters, how to mend it. Nothing is changed.
 
-    Example: ciconia doctor --config city --offline
+    With --selftest, try the attack corpus on the installed libraries: after every upgrade. It needs no configuration.
+
+    Examples: ciconia doctor --config city --offline
+    ciconia doctor --selftest
     """
+    if config is None and not try_corpus:
+        raise typer.BadParameter("name a configuration folder, or try this machine with --selftest.", param_hint="--config")
+    if keep is not None and not try_corpus:
+        raise typer.BadParameter("it keeps cases of --selftest.", param_hint="--keep")
+    if keep is not None and taken(keep):
+        raise typer.BadParameter(f"{keep} is not an empty folder: name a new one.", param_hint="--keep")
+    examined = _examined(config, offline=offline, as_json=as_json) if config is not None else None
+    tried = selftest(keep) if try_corpus else None
+    if as_json:
+        told = {**(_as_json(examined) if examined else {}), **(tried.as_json() if tried else {})}
+        print(json.dumps(told, ensure_ascii=False))
+    else:
+        if examined is not None and config is not None:
+            _say(examined, config)
+        if tried is not None:
+            tell(tried)
+    raise typer.Exit(max(_code_of(examined), code_of(tried)))
+
+
+def _examined(config: Path, *, offline: bool, as_json: bool) -> Report:
     try:
-        report = examine(
+        return examine(
             config,
             now=system_clock(),
             machine=Machine(disk=_disk, libxml2=libxml2_versions, environment=os.environ),
@@ -45,12 +74,15 @@ def doctor(
     except Misconfigured as error:
         _could_not_run(error, as_json=as_json)
         raise typer.Exit(COULD_NOT_RUN) from None
-    if as_json:
-        found = [one.as_json() for one in report.findings]
-        print(json.dumps({"ok": report.ok, "problems": found, "checked": report.checked}, ensure_ascii=False))
-    else:
-        _say(report, config)
-    raise typer.Exit(FINE if report.ok else PROBLEMS)
+
+
+def _as_json(report: Report) -> dict[str, object]:
+    found = [one.as_json() for one in report.findings]
+    return {"ok": report.ok, "problems": found, "checked": report.checked}
+
+
+def _code_of(report: Report | None) -> int:
+    return FINE if report is None or report.ok else PROBLEMS
 
 
 def _fetcher(config: Path) -> Fetcher:

@@ -1,0 +1,67 @@
+"""`ciconia doctor --selftest`: the attack corpus, tried on the libraries that are installed here."""
+
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from idp.app import system_clock
+from idp.cli.console import progress, say
+from idp.selftest.keeping import Keeper
+from idp.selftest.report import Outcome, Report
+from idp.selftest.run import ABOUT, Watching, run
+
+# As many disagreements are told one by one; where more are wrong, one thing is the cause of most
+MAX_TOLD = 40
+_REPORT = "Report the lines above with the versions below; --keep DIR writes the cases that went wrong."
+
+
+def selftest(keep: Path | None) -> Report:
+    """Run it, with a bar while somebody looks. `keep`: where cases that went wrong are written, if anywhere."""
+    keeper = Keeper(keep) if keep is not None else None
+    with progress(ABOUT, "Trying the attack corpus") as told:
+        watching = Watching(progress=lambda _family: told(1))
+        if keeper is not None:
+            watching = Watching(progress=watching.progress, wrong=keeper.keep)
+        return run(system_clock(), watching)
+
+
+def code_of(report: Report | None) -> int:
+    """The exit code: 0 nothing wrong (or nothing tried), 1 some case went wrong, 2 not everything could be tried."""
+    if report is None or report.ok:
+        return 0
+    return 1 if report.wrong() else 2
+
+
+def tell(report: Report) -> None:
+    """The classes as a table, every disagreement in a sentence, and what to do."""
+    table = Table(title="Self-test: what was tried here", title_justify="left", box=None)
+    for column in ("class", "kind", "tried", "wrong"):
+        table.add_column(column, justify="right" if column in ("tried", "wrong") else "left")
+    for name, one in report.classes().items():
+        table.add_row(name, one.kind.value, str(one.tried), str(one.wrong), style="bold red" if one.wrong else None)
+    Console(emoji=False, highlight=False).print(table)
+    wrong = report.wrong()
+    if wrong:
+        say("\nWhat went wrong:")
+    for one in wrong[:MAX_TOLD]:
+        say(f"  {one.sentence}")
+    if len(wrong) > MAX_TOLD:
+        say(f"  and {len(wrong) - MAX_TOLD} more.")
+    for one in report.broken:
+        say(f"  The cases of {one} could not be made.", error=True)
+    say(f"\n{verdict(report)}")
+    say(f"Versions: {', '.join(f'{name} {version}' for name, version in report.versions.items())}.")
+
+
+def verdict(report: Report) -> str:
+    """One line: what was found, and what an operator does about it."""
+    counts = Counter(one.outcome for one in report.wrong())
+    tried = f"{len(report.tried)} cases in {report.seconds:.0f} seconds"
+    if counts:
+        found = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])
+        return f"{tried}: {found}. Do not put these versions into service; stay with those that passed. {_REPORT}"
+    if report.broken or not report.tried:
+        return f"{tried}, and not all could be made: nothing is known of the rest. Do not put these versions into service."
+    return f"{tried}: 0 wrongly accepted, 0 wrongly refused, each by its own check. These versions may serve."

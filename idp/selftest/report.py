@@ -1,0 +1,146 @@
+"""What a run of the self-test found: each case's outcome, and the counts of each class. No octets of a case are in it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from idp.selftest.case import Kind
+
+
+class Outcome(StrEnum):
+    """How a case ended. All but `RIGHT` are wrong."""
+
+    RIGHT = "right"
+    ACCEPTED = "wrongly accepted"
+    REFUSED = "wrongly refused"
+    # Refused, and by luck: the check that is there for this attack did not see it, or another stands before it
+    OTHER_CHECK = "refused by another check"
+    # Refused by the net that catches what nobody foresaw: a defect of ours
+    UNFORESEEN = "refused by an exception that nobody foresaw"
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it is a disagreement."""
+        return self is not Outcome.RIGHT
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an entrance said: the check that refused, None where it accepted; `surprise` is the type of an exception."""
+
+    check: str | None
+    surprise: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it was accepted."""
+        return self.check is None and not self.surprise
+
+    def against(self, expected: str | None) -> Outcome:
+        """What this verdict is for a case that `expected` must refuse, or that must be accepted (None)."""
+        if self.surprise:
+            return Outcome.UNFORESEEN
+        if self.check == expected:
+            return Outcome.RIGHT
+        if self.check is None:
+            return Outcome.ACCEPTED
+        return Outcome.REFUSED if expected is None else Outcome.OTHER_CHECK
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One case that was tried. `expected` is the check that must refuse it, None where it must be accepted."""
+
+    name: str
+    family: str
+    kind: Kind
+    entrance: str
+    expected: str | None
+    verdict: Verdict
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended."""
+        return self.verdict.against(self.expected)
+
+    @property
+    def sentence(self) -> str:
+        """A disagreement in words: the case, what was to happen, and what did."""
+        meant = "should be accepted" if self.expected is None else f"should be refused by {self.expected}"
+        match self.outcome:
+            case Outcome.RIGHT:
+                happened = "and was"
+            case Outcome.ACCEPTED:
+                happened = "and was accepted"
+            case Outcome.UNFORESEEN:
+                happened = f"and met {self.verdict.surprise}, which nobody foresaw"
+            case _:
+                happened = f"and was refused by {self.verdict.check}"
+        return f"{self.name} (at {self.entrance}) {meant}, {happened}."
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCount:
+    """A class: how many of its cases were tried, how many ended wrongly, and how often each check refused one."""
+
+    kind: Kind
+    tried: int
+    wrong: int
+    checks: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run. `broken` says which generators could not make their cases: what they would have shown is not known."""
+
+    tried: tuple[Tried, ...]
+    broken: tuple[str, ...]
+    versions: Mapping[str, str]
+    seconds: float = field(compare=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether something was tried, everything could be made, and nothing was wrong."""
+        return bool(self.tried) and not self.broken and not self.wrong()
+
+    def wrong(self, outcome: Outcome | None = None) -> Sequence[Tried]:
+        """The cases that ended wrongly, in this way, or in any."""
+        found = [one for one in self.tried if one.outcome.wrong]
+        return found if outcome is None else [one for one in found if one.outcome is outcome]
+
+    def classes(self) -> Mapping[str, ClassCount]:
+        """The classes, in the order in which they were tried."""
+        families: dict[str, list[Tried]] = {}
+        for one in self.tried:
+            families.setdefault(one.family, []).append(one)
+        return {name: _counted(cases) for name, cases in families.items()}
+
+    def as_json(self) -> dict[str, object]:
+        """The object of `doctor --selftest --json`; `wrong` and `broken` are members only where there are some."""
+        classes = {
+            name: {"kind": one.kind.value, "tried": one.tried, "wrong": one.wrong} for name, one in self.classes().items()
+        }
+        told: dict[str, object] = {"classes": classes, "versions": dict(self.versions)}
+        if wrong := self.wrong():
+            told["wrong"] = [_as_json(one) for one in wrong]
+        if self.broken:
+            told["broken"] = list(self.broken)
+        return told
+
+
+def _counted(cases: Sequence[Tried]) -> ClassCount:
+    checks = Counter(one.verdict.check for one in cases if one.verdict.check is not None)
+    wrong = sum(one.outcome.wrong for one in cases)
+    return ClassCount(cases[0].kind, len(cases), wrong, dict(sorted(checks.items())))
+
+
+def _as_json(one: Tried) -> dict[str, object]:
+    return {
+        "case": one.name,
+        "entrance": one.entrance,
+        "expected": one.expected,
+        "outcome": one.outcome.value,
+        "check": one.verdict.check,
+        "exception": one.verdict.surprise or None,
+    }

@@ -1,0 +1,84 @@
+"""The run: every case of every generator at its entrance, one after another, and what came of each.
+
+1. each generator makes its cases with fresh keys, identifiers and times; one that cannot is named, and the others go on;
+2. each case is judged by the server's own code, at its entrance;
+3. what it said is held against what the case must get: accepted, or refused by the one check that is named;
+4. an exception that is none of ours ends its case alone, and counts as wrong.
+Nothing that a case is made of is kept, unless whoever runs it asks for the wrong ones.
+"""
+
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.fetch import FetchError
+from connectors.request_checks import PeerRequestRefused
+from idp.selftest.case import Case
+from idp.selftest.report import Report, Tried, Verdict
+from idp.selftest.versions import versions
+from policies.errors import AssertionRejected, BrokerError
+
+# The check that stands for "nobody foresaw this": the judges' own net, which is a defect of ours wherever it holds
+UNFORESEEN = "unforeseen"
+
+Generator = Callable[[int], Iterator[Case]]
+# name of the generator -> what makes its cases of a moment (seconds since the epoch)
+GENERATORS: Mapping[str, Generator] = {}
+# How many cases they make, for whoever shows how far a run is
+ABOUT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Who looks on: `progress` gets the class of each case that was tried, `wrong` each case that ended wrongly."""
+
+    progress: Callable[[str], None] = lambda _family: None
+    wrong: Callable[[Case, Tried], None] = lambda _case, _tried: None
+
+
+def run(now: int, watching: Watching, generators: Mapping[str, Generator] = GENERATORS) -> Report:
+    """Try every case of these generators. `now` is seconds since the epoch."""
+    begun = time.perf_counter()
+    tried: list[Tried] = []
+    broken: list[str] = []
+    for name, generator in generators.items():
+        try:
+            tried.extend(_each(generator(now), watching))
+        except Exception as error:  # noqa: BLE001 - the edge of a generator: the others are tried whatever it met
+            broken.append(f"{name}: {type(error).__name__} at {_place(error)}")
+    return Report(tuple(tried), tuple(broken), versions(), time.perf_counter() - begun)
+
+
+def _each(cases: Iterable[Case], watching: Watching) -> Iterator[Tried]:
+    for case in cases:
+        verdict = verdict_of(case.entrance.judge, case.octets)
+        tried = Tried(case.name, case.family, case.kind, case.entrance.name, case.check, verdict)
+        if tried.outcome.wrong:
+            watching.wrong(case, tried)
+        watching.progress(case.family)
+        yield tried
+
+
+def verdict_of(judge: Callable[[bytes], None], octets: bytes) -> Verdict:
+    """What a judge says of octets. It never raises: an exception that is none of ours is a verdict too."""
+    try:
+        judge(octets)
+    except (AssertionRejected, PeerRequestRefused, FetchError) as error:
+        if error.check == UNFORESEEN:
+            # The detail of this check is the exception's type and nothing else
+            return Verdict(None, error.detail)
+        return Verdict(error.check)
+    except BrokerError as error:
+        # A refusal without a check is known by its code
+        return Verdict(error.code)
+    except Exception as error:  # noqa: BLE001 - the edge of a case: it ends this one, and counts
+        return Verdict(None, type(error).__name__)
+    return Verdict(None)
+
+
+def _place(error: Exception) -> str:
+    """Where it was raised, without its words."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
