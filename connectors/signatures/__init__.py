@@ -3,7 +3,7 @@
 parse.py     limits, and one tree                        xmldsig.py   the numbered plan: `verify`
 profile.py   the one form of SignedInfo that we read      xmlsign.py   enveloped signatures of ours
 algorithms.py, keys.py   algorithms, pinned public keys   redirect.py  signed queries, ours and others'
-shapes.py    where signatures stand in SAML's messages    xmlenc.py    encrypted assertions, ours and others'
+shapes.py    where signatures stand in SAML's messages    xmlenc/      encrypted assertions, ours and others'
 signed.py    what comes out                               signer.py    keys that sign and unwrap, as Protocols
 jws.py, jwk.py                                            JSON Web Signatures and keys
 """

@@ -37,6 +37,7 @@ def _known() -> Mapping[str, SignatureAlgorithm]:
 # What is absent (SHA-1, MD5, DSA, every HMAC) does not exist for us.
 ALGORITHMS = _known()
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+RSA_PSS_SHA256 = "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1"
 RSA_PSS_SHA512 = "http://www.w3.org/2007/05/xmldsig-more#sha512-rsa-MGF1"
 # The hash that is as strong as the curve
 ECDSA_BY_CURVE: Mapping[str, str] = {

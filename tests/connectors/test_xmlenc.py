@@ -412,7 +412,7 @@ def test_every_failure_to_decrypt_is_the_same_refusal_after_the_same_work(
         tries += 1
         return AESGCM(key)
 
-    monkeypatch.setattr("connectors.signatures.xmlenc.AESGCM", watched)
+    monkeypatch.setattr("connectors.signatures.xmlenc.opening.AESGCM", watched)
     with pytest.raises(AssertionRejected) as refusal:
         opened(response(FAILURES[name].element()))
     error = refusal.value
@@ -589,7 +589,7 @@ def test_two_encryptions_of_one_assertion_have_nothing_in_common() -> None:
 
 @pytest.mark.parametrize("room", [1, 64])
 def test_each_recipient_opens_its_own_and_nobody_elses(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.signatures.xmlenc.MAX_RECIPIENTS", room)
+    monkeypatch.setattr("connectors.signatures.xmlenc.writing.MAX_RECIPIENTS", room)
     element = etree.fromstring(assertion())
     for name in ("another", "ours", "another", "ours"):
         wrapped = base64.b64decode(part(encrypt(element, node(name).certificate, EIDAS), "CipherValue").text or "")
@@ -602,7 +602,7 @@ def test_each_recipient_opens_its_own_and_nobody_elses(room: int, monkeypatch: p
 
 
 def test_an_encryption_that_fails_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.signatures.xmlenc._KEY_OCTETS", {AES256_GCM: 16})
+    monkeypatch.setattr("connectors.signatures.xmlenc.writing.KEY_OCTETS", {AES256_GCM: 16})
     with pytest.raises(BrokerError, match="did not encrypt") as error:
         encrypt(etree.fromstring(assertion()), node("another").certificate, EIDAS)
     assert error.value.code == "internal"

@@ -13,7 +13,7 @@ from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.eidas.request import asked_attributes
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
-from connectors.signatures.xmlenc import _Recipients
+from connectors.signatures.xmlenc.writing import _Recipients
 from idp.ending import message_digest
 from idp.login import LOGIN_LIFE
 from idp.node.broker import REQUEST_LIFE, NodeBroker
@@ -138,9 +138,9 @@ def test_nothing_is_recorded_for_a_certificate_that_nothing_can_be_encrypted_to(
         raise BrokerError("libxmlsec did not encrypt")
 
     decided = house.decided()
-    monkeypatch.setattr("connectors.signatures.xmlenc._recipients", _Recipients())
+    monkeypatch.setattr("connectors.signatures.xmlenc.writing._recipients", _Recipients())
     with monkeypatch.context() as broken:
-        broken.setattr("connectors.signatures.xmlenc._encrypted", refuses)
+        broken.setattr("connectors.signatures.xmlenc.writing._encrypted", refuses)
         with pytest.raises(PeerUnavailable, match="nothing can be encrypted to"):
             house.ends(decided)
     assert house.store.units == []

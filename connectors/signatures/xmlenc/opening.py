@@ -1,0 +1,98 @@
+"""What others encrypted to us, opened: after the signature over it held, and through the whole plan again."""
+
+import os
+import re
+from collections.abc import Sequence
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from lxml import etree
+
+from connectors.profiles import Profile
+from connectors.signatures.keys import PinnedKey
+from connectors.signatures.parse import Element, canonical, ids, parse_canonical
+from connectors.signatures.profile import SIGNATURE
+from connectors.signatures.shapes import ASSERTION
+from connectors.signatures.signed import Signed
+from connectors.signatures.signer import Unwrapper
+from connectors.signatures.xmldsig import cut, verify
+from connectors.signatures.xmlenc.algorithms import ENCRYPTED_ASSERTION, XENC, XENC11
+from connectors.signatures.xmlenc.form import Encrypted, read_encrypted
+from policies.errors import AssertionRejected
+
+_PREFIX = re.compile(r"[^\W\d][\w.\-]{0,63}")
+_XSI_TYPES = etree.XPath("//@xsi:type", namespaces={"xsi": "http://www.w3.org/2001/XMLSchema-instance"})
+
+
+# The plan (security.md §2.1 B). Each block below has its number.
+#  1. The outer signature held: a `Signed` is the argument, and nothing else is read.
+#  2. Structure: exactly one EncryptedAssertion, a child of the root, and no assertion in the clear.
+#  3. The closed form: one EncryptedData, one EncryptedKey in it, ciphertext inline, nothing fetched or found by name.
+#  4. Algorithms of the profile, each refused by its name before a private key is used.
+#  5. Unwrap and decrypt. From here to the end of 5. there is one answer for every failure, and the same work.
+#  6. The plaintext is a message like any other: plan 1. to 8. of `xmldsig.verify`; the root is one assertion, nothing in it
+#     is encrypted again, and a Signature of its own must hold.
+#  7. One document or two, an ID stands once.
+#  8. The canonical octets of the assertion, with the namespaces that types of values name.
+def open_assertion(signed: Signed, unwrappers: Sequence[Unwrapper], keys: Sequence[PinnedKey], profile: Profile) -> Signed:
+    """Decrypt the one EncryptedAssertion in a signed Response. What comes out is vouched for by the Response's signature.
+
+    `unwrappers` are our keys, the newest first, `keys` the peer's. The key id of the result is that of the Response's
+    signature. Raises `AssertionRejected` and `SignatureInvalid`, and ValueError where no key is given.
+    """
+    if not unwrappers or not keys:
+        raise ValueError("a decryption without keys")
+    # 1. These octets were signed.
+    root = parse_canonical(signed.octets)
+    # 2. Structure.
+    found = list(root.iter(ENCRYPTED_ASSERTION))
+    if root.find(f".//{ASSERTION.root}") is not None:
+        raise AssertionRejected("plain_assertion", "an assertion in the clear")
+    if len(found) != 1:
+        raise AssertionRejected("one_assertion", f"{len(found)} encrypted assertions")
+    if found[0].getparent() is not root:
+        raise AssertionRejected("structure", "an encrypted assertion that is no child of the root")
+    # 3. and 4.
+    encrypted = read_encrypted(found[0], profile)
+    # 5. The one answer.
+    plaintext = _decrypt(encrypted, unwrappers)
+    # 6. Again from the beginning.
+    verify(plaintext, keys, ASSERTION, profile)
+    assertion = parse_canonical(plaintext)
+    if next(assertion.iter(f"{{{XENC}}}*", f"{{{XENC11}}}*"), None) is not None:
+        raise AssertionRejected("encrypted_data", "something encrypted in what was decrypted")
+    # 7. A reader of both could take one for the other.
+    if not set(ids(root)).isdisjoint(ids(assertion)):
+        raise AssertionRejected("duplicate_id", "an ID that stands in the Response and in its assertion")
+    # 8. Its own Signature held and says nothing more.
+    for signature in assertion.findall(SIGNATURE):
+        cut(signature)
+    return Signed(octets=canonical(assertion, _prefixes_of_types(assertion)), key_id=signed.key_id)
+
+
+def _decrypt(encrypted: Encrypted, unwrappers: Sequence[Unwrapper]) -> bytes:
+    """The plaintext. Every failure is the same refusal: a difference would be an oracle (Bleichenbacher, Manger)."""
+    for unwrapper in unwrappers:
+        # A key that does not unwrap is one that does not decrypt: the content is tried all the same.
+        content_key = os.urandom(encrypted.key_octets)
+        try:
+            unwrapped = unwrapper.unwrap(encrypted.wrapped_key, encrypted.digest, encrypted.mgf)
+        except ValueError:
+            unwrapped = b""
+        if len(unwrapped) == encrypted.key_octets:
+            content_key = unwrapped
+        try:
+            return AESGCM(content_key).decrypt(encrypted.iv, encrypted.ciphertext, None)
+        except InvalidTag:
+            continue
+    raise AssertionRejected("decryption", "an assertion that our key does not decrypt") from None
+
+
+def _prefixes_of_types(assertion: Element) -> tuple[str, ...]:
+    """The prefixes that `xsi:type` names in its value, which exclusive C14N does not see. One that nobody declared is none.
+
+    Looking up what each element declares would cost elements times namespaces.
+    """
+    types = _XSI_TYPES(assertion)
+    named = {str(value).strip().partition(":")[0] for value in types} if isinstance(types, list) else set()
+    return tuple(sorted(prefix for prefix in named if _PREFIX.fullmatch(prefix)))
