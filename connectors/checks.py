@@ -1,4 +1,4 @@
-"""The stable names of every check that a message over SAML, or an id_token, must pass, in the words that logs use."""
+"""The stable names of every check that a message over SAML, or a token, must pass, in the words that logs use."""
 
 from collections.abc import Mapping
 
@@ -153,9 +153,9 @@ REQUEST_CHECKS: Mapping[str, str] = {
     "minimum_data_set": "the whole minimum data set of natural persons is asked for",
 }
 
-# Of an id_token (connectors/id_token.py); those that begin with `jws_` are of its signature (connectors/signatures/jws.py)
-ID_TOKEN_CHECKS: Mapping[str, str] = {
-    "jws_size": "a token has at most 64 KiB",
+# Of a signed token's form and signature (connectors/signatures/jws.py); each kind of token says its own types
+_OF_JWS: Mapping[str, str] = {
+    "jws_size": "a token has at most 64 KiB, its header 2 KiB",
     "jws_form": "a token is a compact JWS: three parts of base64url in its one spelling",
     "jws_header": "the header is one strict JSON object of alg, typ, kid and thumbprints; no crit, b64, zip, jku, x5u, jwk",
     "jws_alg": "the algorithm is the one that is registered",
@@ -164,6 +164,48 @@ ID_TOKEN_CHECKS: Mapping[str, str] = {
     "jws_keys": "the issuer has a key for the algorithm",
     "jws_signature": "a key of the issuer's made the signature",
     "jws_claims": "the claims are one strict JSON object, each member once",
+}
+
+# Of a service provider's request (connectors/authn_request_checks.py); its XML and signature are judged as above
+AUTHN_REQUEST_CHECKS: Mapping[str, str] = {
+    "issuer": "the request was issued by the service provider whose key signed it",
+    "destination": "Destination is where we received it",
+    "request_issued": "the request was issued now",
+    "protocol_binding": "ProtocolBinding is absent or POST",
+    "acs_url": "AssertionConsumerServiceURL is absent, or one of the metadata's, letter by letter",
+    "acs_index": "AssertionConsumerServiceIndex is absent, or one of the metadata's, with no address or binding beside it",
+    "attribute_index": "AttributeConsumingServiceIndex is absent, or one of the metadata's",
+    "subject": "no Subject: whom to sign in is not for a service to say",
+    "conditions": "no Conditions",
+    "scoping": "no Scoping",
+    "name_id_policy": "the NameID format is one that can be had, and qualified by nobody else",
+    "authn_context_comparison": "classes of authentication are asked exactly, or as a minimum",
+    "authn_context_refs": "one to sixteen classes, each once",
+    "authn_context_declaration": "no AuthnContextDeclRef",
+    "boolean": "a truth value is true, false, 1 or 0",
+    "consent": "Consent is absent, or one of SAML's",
+    "provider_name": "ProviderName has at most 256 characters and no controls",
+}
+
+# Of single logout (connectors/logout_checks.py); its XML and signature are judged as above
+LOGOUT_CHECKS: Mapping[str, str] = {
+    "issuer": "the message was issued by whoever's key signed it",
+    "destination": "Destination is where we received it",
+    "logout_issued": "the message was issued now",
+    "logout_end": "a LogoutRequest has NotOnOrAfter",
+    "logout_expired": "its NotOnOrAfter has not come",
+    "logout_reason": "Reason is absent, or a URI of at most 1024 characters",
+    "name_id": "the NameID has 1 to 256 characters without controls",
+    "base_id": "no BaseID",
+    "session_index": "at most 64 SessionIndexes of 1 to 256 characters, each once",
+    "in_response_to": "a LogoutResponse answers our request",
+    "logout_status": "its status is one of SAML's four",
+    "consent": "Consent is absent, or one of SAML's",
+}
+
+# Of an id_token (connectors/id_token.py)
+ID_TOKEN_CHECKS: Mapping[str, str] = {
+    **_OF_JWS,
     "claim_iss": "iss is there, and a text",
     "token_issuer": "iss is the issuer that was asked, sign by sign",
     "claim_sub": "sub is there, and a text",
@@ -190,6 +232,65 @@ ID_TOKEN_CHECKS: Mapping[str, str] = {
     "acr_too_low": "its level is at least what was asked",
     "claim_at_hash": "at_hash is a text where it is there",
     "token_access_token": "at_hash is that of the access token",
+}
+
+# Of a token that is encrypted to us (connectors/signatures/jwe.py); what was inside is judged as any other token
+JWE_CHECKS: Mapping[str, str] = {
+    "jwe_size": "an encrypted token has at most 64 KiB, its header 1 KiB",
+    "jwe_form": "it is a compact JWE: five parts of base64url in its one spelling, no key, 12 octets of IV, 16 of tag",
+    "jwe_header": "the header is one strict JSON object of alg, enc, epk, kid, apu, apv, cty and typ; no zip, crit or p2c",
+    "jwe_alg": "key agreement and content encryption are those that are registered",
+    "jwe_typ": "cty and typ are absent or JWT",
+    "jwe_kid": "kid names one key of ours; without it there is only one",
+    "jwe_keys": "we have a key to decrypt with, for an algorithm that we know",
+    "jwe_decryption": "the token is encrypted to our key, and whole",
+}
+
+# Of an assertion by which a client authenticates (connectors/client_assertion.py)
+CLIENT_ASSERTION_CHECKS: Mapping[str, str] = {
+    **_OF_JWS,
+    "jws_typ": "typ is absent, JWT or client-authentication+jwt",
+    "claim_iss": "iss is there, and a text",
+    "assertion_issuer": "iss is the client_id",
+    "claim_sub": "sub is there, and a text",
+    "assertion_subject": "sub is the client_id",
+    "claim_aud": "aud is there, and one text",
+    "assertion_audience": "aud is our issuer, sign by sign",
+    "claim_exp": "exp is there, in whole seconds",
+    "assertion_expired": "the assertion has not ended",
+    "assertion_life": "the assertion ends within 5 minutes, and not before it was issued",
+    "claim_iat": "iat is in whole seconds where it is there",
+    "assertion_issued": "the assertion was issued in the past",
+    "claim_nbf": "nbf is in whole seconds where it is there",
+    "assertion_not_before": "the assertion holds already",
+    "claim_jti": "jti is there, and a text",
+    "assertion_jti": "jti has at most 256 characters",
+}
+
+# Of a logout token (connectors/logout_token.py)
+LOGOUT_TOKEN_CHECKS: Mapping[str, str] = {
+    **_OF_JWS,
+    "jws_typ": "typ is logout+jwt",
+    "claim_iss": "iss is there, and a text",
+    "token_issuer": "iss is the issuer whose session it is, sign by sign",
+    "claim_aud": "aud is a text, or a list of different texts",
+    "token_audience": "aud names us, and nobody beside us",
+    "claim_iat": "iat is there, in whole seconds",
+    "claim_exp": "exp is there, in whole seconds",
+    "claim_nbf": "nbf is in whole seconds where it is there",
+    "token_expired": "the token has not ended",
+    "token_issued": "the token was issued in the past",
+    "token_not_before": "the token holds already",
+    "token_life": "the token ends after it was issued, and within 5 minutes",
+    "claim_sub": "sub is a text where it is there",
+    "token_subject": "sub has 1 to 255 visible ASCII characters",
+    "claim_sid": "sid is a text where it is there",
+    "logout_session": "sid has 1 to 255 visible ASCII characters",
+    "logout_subject": "sub or sid is there",
+    "logout_events": "events has the event of a logout, an object, and no other",
+    "logout_nonce": "no nonce",
+    "claim_jti": "jti is there, and a text",
+    "logout_jti": "jti has 1 to 255 visible ASCII characters",
 }
 
 # Of an address that is fetched, or that metadata names (connectors/fetch.py)

@@ -24,7 +24,7 @@ from connectors.formats.eidas.registry import (
     representative_kind,
 )
 from connectors.formats.eidas.request import EidasRequest, RequestedAttribute, read_request
-from connectors.formats.names import POST, REDIRECT, SOAP, UNSPECIFIED
+from connectors.formats.names import CONSENTS, POST, REDIRECT, SOAP, UNSPECIFIED
 from connectors.mapping import is_plain
 from connectors.profiles import Profile
 from connectors.signatures.signed import Signed
@@ -34,11 +34,6 @@ from policies.errors import AssertionRejected, RequestRefused
 MAX_REQUESTER_ID = 1024
 
 _BINDINGS = frozenset(("", POST, REDIRECT, SOAP))
-# SAML Core 2.0 §8.4
-_CONSENTS = frozenset(
-    f"urn:oasis:names:tc:SAML:2.0:consent:{name}"
-    for name in ("obtained", "prior", "current-implicit", "current-explicit", "unspecified", "unavailable", "inapplicable")
-)
 
 
 # Three notified levels, and as many of other scales as anybody has: they travel through the browser and back
@@ -122,7 +117,7 @@ def _check_manner(request: EidasRequest, peer: Asking) -> None:
         raise PeerRequestRefused("force_authn", "a request without ForceAuthn")
     if request.is_passive is not False:
         raise PeerRequestRefused("is_passive", "a request that is passive, or does not say that it is not")
-    if request.consent and request.consent not in _CONSENTS:
+    if request.consent and request.consent not in CONSENTS:
         raise PeerRequestRefused("consent", "a Consent that SAML does not have")
     if request.provider_name and not is_plain(request.provider_name):
         raise PeerRequestRefused("provider_name", "a ProviderName that is too long or has control characters")

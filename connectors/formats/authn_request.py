@@ -1,12 +1,27 @@
-"""The AuthnRequest that we send (SAML Core 2.0 §3.4.1), as saml2int has it: answered by POST, any NameID format."""
+"""The AuthnRequest of saml2int (SAML Core 2.0 §3.4.1): the one that we send, and those that service providers send us.
 
+```xml
+<samlp:AuthnRequest ID Version="2.0" IssueInstant Destination [ForceAuthn] [IsPassive] [ProtocolBinding]
+                    [AssertionConsumerServiceURL | AssertionConsumerServiceIndex] [AttributeConsumingServiceIndex]
+                    [ProviderName] [Consent]>
+  <saml:Issuer> [<samlp:NameIDPolicy [Format] [AllowCreate] [SPNameQualifier]>]
+  [<samlp:RequestedAuthnContext [Comparison]> <saml:AuthnContextClassRef>…]
+```
+
+Refused by name: Extensions, Subject, Conditions, Scoping, AuthnContextDeclRef; everything else that is not here is unknown.
+"""
+
+import re
 from dataclasses import dataclass
 
 from lxml import etree
 
-from connectors.formats.grammar import written
+from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, version_2, written
 from connectors.formats.names import POST, SAML, SAMLP, saml, samlp
-from connectors.signatures.parse import Element
+from connectors.formats.saml import read_issuer
+from connectors.signatures.parse import Element, parse_canonical
+from connectors.signatures.signed import Signed
+from policies.errors import AssertionRejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +66,106 @@ def authn_request_element(request: AuthnRequest) -> Element:
 def authn_request_octets(request: AuthnRequest) -> bytes:
     """The unsigned XML in UTF-8: what the Redirect binding deflates."""
     return etree.tostring(authn_request_element(request), encoding="unicode").encode()
+
+
+_INDEX = re.compile(r"0|[1-9][0-9]{0,4}")
+_MAX_INDEX = 65535
+_OPTIONAL_ATTRIBUTES = (
+    *("Destination", "Consent", "ForceAuthn", "IsPassive", "ProtocolBinding", "ProviderName"),
+    *("AssertionConsumerServiceURL", "AssertionConsumerServiceIndex", "AttributeConsumingServiceIndex"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthnRequestMessage:
+    """A service provider's question, read from signed octets alone. What is absent is "" or None; times are seconds.
+
+    `comparison` is `exact` where the message has a RequestedAuthnContext without one, and "" where it has none at all.
+    """
+
+    request_id: str
+    issue_instant: int
+    issuer: str
+    destination: str
+    acs_url: str
+    acs_index: int | None
+    attribute_index: int | None
+    protocol_binding: str
+    force_authentication: bool
+    is_passive: bool
+    provider_name: str
+    consent: str
+    name_id_format: str
+    sp_name_qualifier: str
+    allow_create: bool
+    comparison: str
+    contexts: tuple[str, ...]
+
+
+def read_authn_request(signed: Signed) -> AuthnRequestMessage:
+    """The AuthnRequest of octets that a signature covered. Raises `AssertionRejected`."""
+    root = parse_canonical(signed.octets)
+    if root.tag != samlp("AuthnRequest"):
+        raise AssertionRejected("root", "a message that is no AuthnRequest")
+    reader = Reader(root, "AuthnRequest")
+    found = reader.only(("ID", "Version", "IssueInstant"), _OPTIONAL_ATTRIBUTES)
+    version_2(found["Version"], "AuthnRequest")
+    issuer = read_issuer(reader.one(saml("Issuer"), "Issuer"))
+    reader.refuse(samlp("Extensions"), "extensions")
+    # Whom to sign in, until when to believe it, who else may answer: none of it is for a service provider to say
+    reader.refuse(saml("Subject"), "subject")
+    policy = _read_policy(reader.optional(samlp("NameIDPolicy")))
+    reader.refuse(saml("Conditions"), "conditions")
+    comparison, contexts = _read_contexts(reader.optional(samlp("RequestedAuthnContext")))
+    reader.refuse(samlp("Scoping"), "scoping")
+    reader.end()
+    return AuthnRequestMessage(
+        request_id=identifier(found["ID"], "AuthnRequest"),
+        issue_instant=instant(found["IssueInstant"], "AuthnRequest"),
+        issuer=issuer,
+        destination=found.get("Destination", ""),
+        acs_url=found.get("AssertionConsumerServiceURL", ""),
+        acs_index=_index(found.get("AssertionConsumerServiceIndex"), "acs_index"),
+        attribute_index=_index(found.get("AttributeConsumingServiceIndex"), "attribute_index"),
+        protocol_binding=found.get("ProtocolBinding", ""),
+        force_authentication=boolean(found.get("ForceAuthn", "false"), "AuthnRequest"),
+        is_passive=boolean(found.get("IsPassive", "false"), "AuthnRequest"),
+        provider_name=found.get("ProviderName", ""),
+        consent=found.get("Consent", ""),
+        name_id_format=policy.get("Format", ""),
+        sp_name_qualifier=policy.get("SPNameQualifier", ""),
+        allow_create=boolean(policy.get("AllowCreate", "false"), "NameIDPolicy"),
+        comparison=comparison,
+        contexts=contexts,
+    )
+
+
+def _read_policy(element: Element | None) -> dict[str, str]:
+    """The attributes of a NameIDPolicy (§3.4.1.1), none where there is none."""
+    if element is None:
+        return {}
+    reader = Reader(element, "NameIDPolicy")
+    found = reader.only((), ("Format", "AllowCreate", "SPNameQualifier"))
+    reader.end()
+    return found
+
+
+def _read_contexts(element: Element | None) -> tuple[str, tuple[str, ...]]:
+    """Comparison and AuthnContextClassRefs (§3.3.2.2.1)."""
+    if element is None:
+        return "", ()
+    reader = Reader(element, "RequestedAuthnContext")
+    comparison = reader.only((), ("Comparison",)).get("Comparison", "exact")
+    reader.refuse(saml("AuthnContextDeclRef"), "authn_context_declaration")
+    contexts = tuple(plain(child, "AuthnContextClassRef") for child in reader.many(saml("AuthnContextClassRef")))
+    reader.end()
+    return comparison, contexts
+
+
+def _index(text: str | None, check: str) -> int | None:
+    """An xs:unsignedShort in its canonical spelling: two readers of "007" may choose two addresses."""
+    if text is None:
+        return None
+    if not _INDEX.fullmatch(text) or int(text) > _MAX_INDEX:
+        raise AssertionRejected(check, "an index that is none")
+    return int(text)

@@ -1,15 +1,21 @@
-"""SAML 2.0 metadata: what we read of a pinned identity provider's, and what we write about ourselves (Metadata 2.0 §2)."""
+"""SAML 2.0 metadata: what we read of others' pinned files, and what we write about ourselves (Metadata 2.0 §2)."""
 
 import base64
 import binascii
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from lxml import etree
 
-from connectors.formats.grammar import written
+from connectors.formats.grammar import MAX_TEXT, written
 from connectors.formats.names import MD, PERSISTENT, POST, REDIRECT, SAMLP, TRANSIENT, md
 from connectors.signatures.parse import Element, attributes, parse_metadata
 from connectors.signatures.profile import DS
+
+# XML Schema Part 2 §3.3.23: an xs:unsignedShort
+MAX_INDEX = 65535
+_INDEX = re.compile(r"[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,43 +39,137 @@ class ServiceProviderMetadata:
     valid_until: int
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceProviderFacts:
+    """What we use of another's SPSSODescriptor: certificates (DER) that sign, and by index where answers by POST may go."""
+
+    entity_id: str
+    certificates: tuple[bytes, ...] = field(repr=False)
+    acs_urls: Mapping[int, str]
+    default_index: int
+    attribute_indexes: frozenset[int]
+    name_id_formats: frozenset[str]  # none: it says nothing about them
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """Who takes part in single logout: an entity, and the certificates (DER) that sign in its roles."""
+
+    entity_id: str
+    certificates: tuple[bytes, ...] = field(repr=False)
+
+
 def read_identity_provider(octets: bytes, entity_id: str) -> IdentityProviderMetadata:
     """Read an EntityDescriptor of exactly this entityID. ValueError, with words for an operator, for anything else.
 
     The file was pinned by the operator, so no signature and no validUntil is asked for. What we do not use (Extensions,
     Organization, ContactPerson, other roles) is skipped.
     """
-    root = parse_metadata(octets)
-    if root.tag != md("EntityDescriptor"):
-        raise ValueError("the file holds no EntityDescriptor as its root.")
+    root = _entity(octets)
     if attributes(root).get("entityID") != entity_id:
         raise ValueError("its entityID is not that of the registration.")
-    roles = [
-        role
-        for role in root.iterchildren(md("IDPSSODescriptor"))
-        if SAMLP in attributes(role).get("protocolSupportEnumeration", "").split()
-    ]
+    roles = _roles(root, "IDPSSODescriptor")
     if len(roles) != 1:
         raise ValueError("it does not have exactly one IDPSSODescriptor for SAML 2.0.")
-    certificates = [
-        certificate
-        for descriptor in roles[0].iterchildren(md("KeyDescriptor"))
-        # No `use` means both (Metadata 2.0 §2.4.1.1): reading it as neither would turn verification off.
-        if attributes(descriptor).get("use", "signing") == "signing"
-        for certificate in _certificates(descriptor)
-    ]
-    if not certificates:
-        raise ValueError("it has no certificate for signing.")
     services = {
         attributes(service).get("Binding", ""): attributes(service).get("Location", "")
         for service in roles[0].iterchildren(md("SingleSignOnService"), reversed=True)
     }
     return IdentityProviderMetadata(
         entity_id=entity_id,
-        certificates=tuple(dict.fromkeys(certificates)),
+        certificates=_signing_certificates(roles),
         redirect_url=services.get(REDIRECT, ""),
         post_url=services.get(POST, ""),
     )
+
+
+def read_service_provider(octets: bytes) -> ServiceProviderFacts:
+    """Read a service provider's pinned EntityDescriptor, as `read_identity_provider`. ValueError, with words.
+
+    The default service is the first that says to be it, else the first that does not say that it is none, else the first
+    (Metadata 2.0 §2.2.3). Services by other bindings than POST are skipped: we answer by no other.
+    """
+    root = _entity(octets)
+    roles = _roles(root, "SPSSODescriptor")
+    if len(roles) != 1:
+        raise ValueError("it does not have exactly one SPSSODescriptor for SAML 2.0.")
+    services = [
+        attributes(service)
+        for service in roles[0].iterchildren(md("AssertionConsumerService"))
+        if attributes(service).get("Binding") == POST
+    ]
+    acs_urls = {_service_index(service): service.get("Location", "") for service in services}
+    if not acs_urls or len(acs_urls) != len(services) or not all(acs_urls.values()):
+        raise ValueError("it has no AssertionConsumerService by POST, one without a Location, or an index twice.")
+    # By these keys the first of equals is the least: True is greater than False
+    ranks = [(s.get("isDefault") not in ("true", "1"), s.get("isDefault") in ("false", "0")) for s in services]
+    return ServiceProviderFacts(
+        entity_id=_entity_id(root),
+        certificates=_signing_certificates(roles),
+        acs_urls=acs_urls,
+        default_index=_service_index(services[ranks.index(min(ranks))]),
+        attribute_indexes=frozenset(
+            _service_index(attributes(service)) for service in roles[0].iterchildren(md("AttributeConsumingService"))
+        ),
+        name_id_formats=frozenset((one.text or "").strip() for one in roles[0].iterchildren(md("NameIDFormat"))),
+    )
+
+
+def read_participant(octets: bytes) -> Participant:
+    """Read who may take part in single logout: an identity provider, a service provider, or both in one entity.
+
+    As `read_identity_provider`. ValueError, with words for an operator.
+    """
+    root = _entity(octets)
+    roles = [*_roles(root, "IDPSSODescriptor"), *_roles(root, "SPSSODescriptor")]
+    if not roles:
+        raise ValueError("it has neither an IDPSSODescriptor nor an SPSSODescriptor for SAML 2.0.")
+    return Participant(_entity_id(root), _signing_certificates(roles))
+
+
+def _entity(octets: bytes) -> Element:
+    root = parse_metadata(octets)
+    if root.tag != md("EntityDescriptor"):
+        raise ValueError("the file holds no EntityDescriptor as its root.")
+    return root
+
+
+def _entity_id(root: Element) -> str:
+    entity_id = attributes(root).get("entityID", "")
+    if not 0 < len(entity_id) <= MAX_TEXT:
+        raise ValueError("it has no entityID, or one that is too long.")
+    return entity_id
+
+
+def _roles(root: Element, name: str) -> list[Element]:
+    """The descriptors of a role that speak SAML 2.0."""
+    return [
+        role
+        for role in root.iterchildren(md(name))
+        if SAMLP in attributes(role).get("protocolSupportEnumeration", "").split()
+    ]
+
+
+def _service_index(service: Mapping[str, str]) -> int:
+    text = service.get("index", "")
+    if not _INDEX.fullmatch(text) or int(text) > MAX_INDEX:
+        raise ValueError("an index of a service is no number, or too large.")
+    return int(text)
+
+
+def _signing_certificates(roles: Iterable[Element]) -> tuple[bytes, ...]:
+    """Each certificate (DER) that signs in these roles, once. ValueError where there is none."""
+    certificates = [
+        certificate
+        for role in roles
+        for descriptor in role.iterchildren(md("KeyDescriptor"))
+        # No `use` means both (Metadata 2.0 §2.4.1.1): reading it as neither would turn verification off.
+        if attributes(descriptor).get("use", "signing") == "signing"
+        for certificate in _certificates(descriptor)
+    ]
+    if not certificates:
+        raise ValueError("it has no certificate for signing.")
+    return tuple(dict.fromkeys(certificates))
 
 
 def _certificates(descriptor: Element) -> list[bytes]:

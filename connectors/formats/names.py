@@ -21,6 +21,15 @@ ATTRNAME_BASIC = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"
 ATTRNAME_UNSPECIFIED = "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified"
 
 SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
+# Core 2.0 §3.2.2.2: no other code stands at the top of a Status
+TOP_STATUSES = frozenset(
+    f"urn:oasis:names:tc:SAML:2.0:status:{name}" for name in ("Success", "Requester", "Responder", "VersionMismatch")
+)
+# Core 2.0 §8.4
+CONSENTS = frozenset(
+    f"urn:oasis:names:tc:SAML:2.0:consent:{name}"
+    for name in ("obtained", "prior", "current-implicit", "current-explicit", "unspecified", "unavailable", "inapplicable")
+)
 
 
 def saml(local: str) -> str:

@@ -7,6 +7,10 @@ from connectors.signatures.xmldsig import Shape
 # A request by POST (SAML Core 2.0 §3.4.1)
 REQUEST = Shape(root=samlp("AuthnRequest"), issuer=saml("Issuer"))
 
+# Single logout by POST (§3.7)
+LOGOUT_REQUEST = Shape(root=samlp("LogoutRequest"), issuer=saml("Issuer"))
+LOGOUT_RESPONSE = Shape(root=samlp("LogoutResponse"), issuer=saml("Issuer"))
+
 # A response whose assertion is encrypted, as eIDAS has it: nothing in it is signed but the whole
 ENCRYPTED_RESPONSE = Shape(
     root=samlp("Response"),

@@ -1,0 +1,124 @@
+"""The checks of a service provider's AuthnRequest, as an identity provider receives it (saml2int, SAML Profiles §4.1.4.1).
+
+Their names are in `connectors.checks.AUTHN_REQUEST_CHECKS`. An answer to this request carries a citizen's identity, so it
+goes nowhere but where the pinned metadata of its sender says: an address that the request brings is compared, never used.
+Times are seconds since the epoch; nothing here reads a clock.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from connectors.connector import Inbound
+from connectors.formats.authn_request import AuthnRequestMessage, read_authn_request
+from connectors.formats.metadata import ServiceProviderFacts
+from connectors.formats.names import CONSENTS, PERSISTENT, POST, TRANSIENT, UNSPECIFIED
+from connectors.mapping import is_plain
+from connectors.profiles import Profile
+from connectors.request_checks import MAX_CONTEXTS
+from connectors.response_checks import check_issued
+from connectors.signatures.keys import PinnedKey
+from connectors.signatures.shapes import REQUEST
+from connectors.signed_messages import foreseen, signed_message
+from policies.errors import AssertionRejected
+
+# What a subject of ours could be called by; "" is a request that does not care
+NAME_ID_FORMATS = frozenset(("", PERSISTENT, TRANSIENT, UNSPECIFIED))
+
+
+@dataclass(frozen=True, slots=True)
+class AskingParty:
+    """What a service provider's pinned metadata says of where answers go: addresses by POST, by their index.
+
+    `attribute_indexes` are its AttributeConsumingServices; `name_id_formats` may be empty: it says nothing about them.
+    """
+
+    entity_id: str
+    acs_urls: Mapping[int, str]
+    default_index: int
+    attribute_indexes: frozenset[int] = frozenset()
+    name_id_formats: frozenset[str] = frozenset()
+
+
+def asking_party(facts: ServiceProviderFacts) -> AskingParty:
+    """The party that metadata describes."""
+    return AskingParty(facts.entity_id, facts.acs_urls, facts.default_index, facts.attribute_indexes, facts.name_id_formats)
+
+
+def receive_authn_request(
+    inbound: Inbound, keys: Sequence[PinnedKey], party: AskingParty, here: str, now: int, profile: Profile
+) -> tuple[AuthnRequestMessage, str]:
+    """Verify, read and judge a request by either binding; the RelayState to hand back with the answer.
+
+    `keys` are those of `party` alone, `here` is the address that received it. Raises `AssertionRejected`.
+    """
+
+    def judge() -> tuple[AuthnRequestMessage, str]:
+        signed, relay_state = signed_message(inbound, "SAMLRequest", keys, REQUEST, profile)
+        return judge_authn_request(read_authn_request(signed), party, here, now, profile), relay_state
+
+    return foreseen(judge)
+
+
+def judge_authn_request(
+    request: AuthnRequestMessage, party: AskingParty, here: str, now: int, profile: Profile
+) -> AuthnRequestMessage:
+    """Judge a request whose signature held. In what comes back `acs_url` is where the answer goes, from the metadata.
+
+    Raises `AssertionRejected`.
+    """
+    if not party.entity_id or request.issuer != party.entity_id:
+        raise AssertionRejected("issuer", "a request of another issuer than whose key signed it")
+    if not here or request.destination != here:
+        raise AssertionRejected("destination", "a request to another address, or to none")
+    check_issued(request.issue_instant, now, "request_issued", profile)
+    acs_url = _acs_url(request, party)
+    _check_subject(request, party)
+    _check_contexts(request)
+    if request.attribute_index is not None and request.attribute_index not in party.attribute_indexes:
+        raise AssertionRejected("attribute_index", "an AttributeConsumingServiceIndex that the metadata does not have")
+    if request.consent and request.consent not in CONSENTS:
+        raise AssertionRejected("consent", "a Consent that SAML does not have")
+    if request.provider_name and not is_plain(request.provider_name):
+        raise AssertionRejected("provider_name", "a ProviderName that is too long or has control characters")
+    return replace(request, acs_url=acs_url)
+
+
+def _acs_url(request: AuthnRequestMessage, party: AskingParty) -> str:
+    """Where the answer goes (SAML Core 2.0 §3.4.1): by URL, by index, or the default; always the metadata's own text."""
+    if request.protocol_binding not in ("", POST):
+        raise AssertionRejected("protocol_binding", "a ProtocolBinding other than POST")
+    if request.acs_index is not None:
+        if request.acs_url or request.protocol_binding:
+            raise AssertionRejected("acs_index", "an index beside an address or a binding, which says two things")
+        if request.acs_index not in party.acs_urls:
+            raise AssertionRejected("acs_index", "an AssertionConsumerServiceIndex that the metadata does not have")
+        return party.acs_urls[request.acs_index]
+    if not request.acs_url:
+        return party.acs_urls[party.default_index]
+    # An address of the request's own would be a way out of our house for a citizen's attributes
+    known = next((url for url in party.acs_urls.values() if url == request.acs_url), None)
+    if known is None:
+        raise AssertionRejected("acs_url", "an AssertionConsumerServiceURL that the metadata does not have")
+    return known
+
+
+def _check_subject(request: AuthnRequestMessage, party: AskingParty) -> None:
+    """How the citizen is to be named."""
+    wanted = request.name_id_format
+    unlisted = wanted not in ("", UNSPECIFIED) and party.name_id_formats and wanted not in party.name_id_formats
+    if wanted not in NAME_ID_FORMATS or unlisted:
+        raise AssertionRejected("name_id_policy", "a NameID format that cannot be had")
+    # With another's name it would ask for the identifier under which a citizen is known there
+    if request.sp_name_qualifier not in ("", party.entity_id):
+        raise AssertionRejected("name_id_policy", "an SPNameQualifier of somebody else")
+
+
+def _check_contexts(request: AuthnRequestMessage) -> None:
+    """How surely the citizen is to be authenticated (saml2int SDP-SP07)."""
+    if request.comparison not in ("", "exact", "minimum"):
+        raise AssertionRejected("authn_context_comparison", "a RequestedAuthnContext that is no minimum and not exact")
+    contexts = request.contexts
+    if request.comparison and (not 0 < len(contexts) <= MAX_CONTEXTS or len(set(contexts)) != len(contexts)):
+        raise AssertionRejected("authn_context_refs", f"no context, more than {MAX_CONTEXTS}, or one that stands twice")
+    if not all(contexts):
+        raise AssertionRejected("authn_context_refs", "a context that is empty")
