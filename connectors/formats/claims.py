@@ -3,31 +3,48 @@
     {"iss": "https://city.example", "exp": 1795600000}
 
 Refused: a member twice (RFC 8259 §4 leaves open which one counts, and two readers differ), NaN and Infinity (no JSON),
-integers beyond 2^53 (RFC 8259 §6: a peer's double would be another number), lone surrogates (no UTF-8), a depth that the
-reader cannot bear, and whatever stands before or after the object.
+integers beyond 2^53 (RFC 8259 §6: a peer's double would be another number), lone surrogates (no UTF-8), more than 64
+levels, and whatever stands before or after the object.
 """
 
 import json
 import math
-from collections.abc import Mapping
 
 from policies.errors import AssertionRejected
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 # RFC 8259 §6: integers that every implementation reads alike
 MAX_INTEGER = 2**53
+# So short a spelling is below it, whatever its digits
+_SAFE_DIGITS = 15
+# security.md §2.0: as of XML, and no token is nearly as deep
+MAX_DEPTH = 64
 
 
-def read_object(data: bytes) -> Mapping[str, Json]:
+def read_object(data: bytes) -> dict[str, Json]:
     """The one JSON object that `data` (UTF-8) is. Raises `AssertionRejected` with check `json` for anything else."""
     try:
-        value = _DECODER.decode(data.decode("utf-8"))
-        json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate would fail later, in other hands
+        text = data.decode("utf-8")
+        value: Json = _DECODER.decode(text)
+        # UTF-8 has no surrogates: only an escape spells a lone one, and it would fail later, in other hands
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise AssertionRejected("json", "not one strict JSON object") from None  # the cause would quote the message
     if not isinstance(value, dict):
         raise AssertionRejected("json", "JSON, but no object")
+    if text.count("{") + text.count("[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        raise AssertionRejected("json", f"JSON of more than {MAX_DEPTH} levels")
     return value
+
+
+def _is_deeper(value: Json, levels: int) -> bool:
+    """Whether objects and lists stand in each other more than so many times; counted in breadth, not on our own stack."""
+    inside: list[Json] = [value]
+    for _ in range(levels):
+        children = (one.values() if isinstance(one, dict) else one if isinstance(one, list) else () for one in inside)
+        inside = [child for each in children for child in each if isinstance(child, dict | list)]
+    return bool(inside)
 
 
 def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -38,6 +55,8 @@ def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 
 def _integer(text: str) -> int:
+    if len(text) <= _SAFE_DIGITS:
+        return int(text)
     # The length first: int() of a long text is slow work for whoever sends it
     if len(text) > len(str(-MAX_INTEGER)) or abs(int(text)) > MAX_INTEGER:
         raise ValueError("an integer beyond 2^53")

@@ -5,5 +5,5 @@ profile.py   the one form of SignedInfo that we read      xmlsign.py   enveloped
 algorithms.py, keys.py   algorithms, pinned public keys   redirect.py  signed queries, ours and others'
 shapes.py    where signatures stand in SAML's messages    xmlenc/      encrypted assertions, ours and others'
 signed.py    what comes out                               signer.py    keys that sign and unwrap, as Protocols
-jws.py, jwk.py                                            JSON Web Signatures and keys
+jws.py, jws_joserfc.py       JSON Web Signatures         jwk.py, jwe.py   their keys; encrypted tokens
 """

@@ -5,20 +5,24 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, EllipticCurvePublicNumbers
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
 from connectors.formats.claims import Json, read_object
 from connectors.signatures.jws import PublicKey, VerificationKey, base64url, from_base64url, verification_key
 from policies.errors import AssertionRejected, SignatureInvalid
 
-# Algorithm -> key type, curve by its JOSE name, bytes of a coordinate (RFC 7518 §6.2.1)
+# Algorithm -> key type, curve by its JOSE name, bytes of a coordinate (RFC 7518 §6.2.1) or of the key (RFC 8037 §2)
 KEY_TYPES: Mapping[str, tuple[str, str, int]] = {
     "RS256": ("RSA", "", 0),
     "ES256": ("EC", "P-256", 32),
     "ES384": ("EC", "P-384", 48),
+    "PS256": ("RSA", "", 0),
+    "EdDSA": ("OKP", "Ed25519", 32),
+    "Ed25519": ("OKP", "Ed25519", 32),
 }
 # P-521 and those of RFC 5639 name keys of XML signature: no token is signed with them, and the latter have no JOSE name
 CURVE_NAMES = {
@@ -36,6 +40,12 @@ MAX_KEYS = 32
 MAX_KID = 256
 # NIST SP 800-56B: below it, and above it, nobody has an honest one
 MIN_EXPONENT, MAX_EXPONENT = 65537, 2**32
+# RFC 8032 §5.1: the field and the curve -x^2 + y^2 = 1 + d x^2 y^2
+_P = 2**255 - 19
+_D = -121665 * pow(121666, -1, _P) % _P
+# The y of its points of order 1, 2, 4 and 8
+_Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7
+_SMALL_ORDER = frozenset({0, 1, _P - 1, _Y8, _P - _Y8})
 
 
 def public_jwk(public_key: PublicKey) -> dict[str, str]:
@@ -43,6 +53,8 @@ def public_jwk(public_key: PublicKey) -> dict[str, str]:
     if isinstance(public_key, RSAPublicKey):
         rsa = public_key.public_numbers()
         return {"kty": "RSA", "n": _unsigned(rsa.n), "e": _unsigned(rsa.e)}
+    if isinstance(public_key, Ed25519PublicKey):
+        return {"kty": "OKP", "crv": "Ed25519", "x": base64url(public_key.public_bytes_raw())}
     if public_key.curve.name not in CURVE_NAMES:
         raise SignatureInvalid("jwk", "a curve that we do not use")
     name, size = CURVE_NAMES[public_key.curve.name]
@@ -91,7 +103,7 @@ def _key(jwk: Json, alg: str) -> VerificationKey | None:
     if not isinstance(operations, list) or "verify" not in operations:
         return None
     try:
-        public_key = _rsa(jwk) if kty == "RSA" else _point(jwk, alg)
+        public_key = _READERS[kty](jwk, alg)
     except ValueError:
         raise SignatureInvalid("jwk", f"a key that is none of {alg}, or not canonical") from None
     kid = jwk.get("kid", thumbprint(public_key))
@@ -100,7 +112,7 @@ def _key(jwk: Json, alg: str) -> VerificationKey | None:
     return verification_key(public_key, alg, kid)
 
 
-def _rsa(jwk: Mapping[str, Json]) -> PublicKey:
+def _rsa(jwk: Mapping[str, Json], _alg: str) -> PublicKey:
     modulus, exponent = _number(jwk.get("n")), _number(jwk.get("e"))
     if not MIN_EXPONENT <= exponent <= MAX_EXPONENT:
         raise ValueError("an exponent that nobody has")
@@ -115,6 +127,25 @@ def _point(jwk: Mapping[str, Json], alg: str) -> PublicKey:
     curve = SECP256R1() if name == "P-256" else SECP384R1()
     # pyca refuses a point that is not on the curve
     return EllipticCurvePublicNumbers(int.from_bytes(x), int.from_bytes(y), curve).public_key()
+
+
+def _edwards(jwk: Mapping[str, Json], alg: str) -> PublicKey:
+    """RFC 8037 §2. pyca takes any 32 octets: that they are a point, of large order and in its one spelling, is ours to say.
+
+    Under a key of small order a signature holds that nobody made.
+    """
+    _, name, size = KEY_TYPES[alg]
+    octets = _octets(jwk.get("x"))
+    if jwk.get("crv") != name or len(octets) != size or "y" in jwk:
+        raise ValueError("another curve")
+    y = int.from_bytes(octets, "little") & (1 << 255) - 1
+    square = (y * y - 1) * pow(_D * y * y + 1, -1, _P)
+    if y >= _P or y in _SMALL_ORDER or pow(square, (_P - 1) // 2, _P) != 1:
+        raise ValueError("no point of Ed25519 that a key can be")
+    return Ed25519PublicKey.from_public_bytes(octets)
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Json], str], PublicKey]] = {"RSA": _rsa, "EC": _point, "OKP": _edwards}
 
 
 def _octets(value: Json) -> bytes:

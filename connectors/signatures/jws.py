@@ -1,20 +1,27 @@
-"""JSON Web Signatures (RFC 7515), compact serialisation, RS256, ES256 and ES384: the only user of python-jose.
+"""JSON Web Signatures (RFC 7515), compact serialisation: the only user of python-jose.
 
     base64url({"alg":"ES256","kid":"...","typ":"JWT"}) . base64url({"iss":...}) . base64url(signature)
 
-python-jose computes; every rule is ours, since 3.5.0 alone accepts an HS256 token made from a public key in DER, an empty
-HMAC key, a `crit` that it does not know and a token without `exp`, and takes keys as text. So: exactly one algorithm, from
-our configuration; keys as prepared objects; the header judged before python-jose sees the token.
+python-jose computes RS256, ES256 and ES384, joserfc PS256 and Ed25519 (`jws_joserfc`); which of them does, the registration
+says, never the header. Every rule is ours, since python-jose 3.5.0 alone accepts an HS256 token made from a public key in
+DER, an empty HMAC key, a `crit` that it does not know and a token without `exp`, and takes keys as text. So: exactly one
+algorithm, from our configuration; keys as prepared objects; the header judged before a library sees the token.
+
+Signatures are verified by python-jose's prepared keys (`Key.verify`) and not by its `jws.verify`, which reads the JSON of
+the header again and decodes all three parts a second time, the way of a lenient reader. What is verified is what is read
+all the same: the octets under the signature are the token's own, up to its last dot, and a part has one spelling alone.
 """
 
-import base64
 import binascii
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jose import jws
 from jose.backends.base import Key
@@ -22,22 +29,72 @@ from jose.backends.cryptography_backend import CryptographyECKey, CryptographyRS
 from jose.exceptions import JOSEError
 
 from connectors.formats.claims import Json, read_object
-from connectors.signatures.signer import Signer
+from connectors.signatures.algorithms import ALGORITHMS as XML_ALGORITHMS
+from connectors.signatures.algorithms import ECDSA_BY_CURVE, SignatureAlgorithm
+from connectors.signatures.jws_joserfc import JoserfcKey
 from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
 
-PublicKey = RSAPublicKey | EllipticCurvePublicKey
+PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 
-# Algorithm -> the curve that RFC 7518 §3.4 gives it; RSA has none.
-CURVES: Mapping[str, str] = MappingProxyType({"RS256": "", "ES256": "secp256r1", "ES384": "secp384r1"})
-# A Signer signs with SHA-256 alone.
-SIGNING_ALGORITHMS = ("ES256", "RS256")
+# Algorithm -> the curve that RFC 7518 §3.4, RFC 8037 §3.1 or RFC 9864 §2.2 gives it; RSA has none.
+CURVES: Mapping[str, str] = MappingProxyType(
+    {
+        "RS256": "",
+        "ES256": "secp256r1",
+        "ES384": "secp384r1",
+        "PS256": "",
+        "EdDSA": "ed25519",
+        "Ed25519": "ed25519",
+    }
+)
+ALGORITHMS = tuple(CURVES)
+# What a Signer is asked for; None is what it signs with unasked
+_ASKED: Mapping[str, SignatureAlgorithm | None] = {
+    "ES256": None,
+    "RS256": None,
+    "ES384": XML_ALGORITHMS[ECDSA_BY_CURVE["secp384r1"]],
+    "PS256": XML_ALGORITHMS["http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1"],
+    "EdDSA": None,
+    "Ed25519": None,
+}
+SIGNING_ALGORITHMS = tuple(_ASKED)
+_PYTHON_JOSE = frozenset({"RS256", "ES256", "ES384"})
 # design §8: the same limit for every JWT
 MAX_TOKEN = 64 * 1024
+# Three short texts and two thumbprints, and a kid may be an address
+MAX_HEADER = 2 * 1024
+# Some issuers with a few keys each, and every client
+REMEMBERED_HEADERS = 512
 # RFC 7518 §3.3; beyond the upper bound a verification is work for an attacker to give us
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
 # A closed grammar. `jwk`, `jku`, `x5u` and `x5c` would let the message bring its own key, `crit` and `b64` change what is
 # signed, `zip` unpacks before anybody was believed (RFC 8725 §3.10). The thumbprints are hints that we do not use.
 HEADER_MEMBERS = frozenset({"alg", "typ", "kid", "x5t", "x5t#S256"})
+# What the last character can be, by how many there are beyond a multiple of four: its lowest bits are unused, and zero
+_LAST: Mapping[int, str] = {2: "AQgw", 3: "AEIMQUYcgkosw048"}
+_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
+
+
+class Verifies(Protocol):
+    """A public key that a library prepared, as python-jose has it."""
+
+    def verify(self, msg: bytes, sig: bytes) -> bool:
+        """Whether `sig` is the signature of `msg`."""
+
+
+class TokenSigner(Protocol):
+    """What signs tokens: a `Signer`, or a key on Ed25519, which XML signatures have not."""
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The public half."""
+
+    @property
+    def key_id(self) -> str:
+        """The RFC 7638 thumbprint of the public key, base64url."""
+
+    def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> bytes:
+        """Sign `data`, as `Signer` has it. A key on Ed25519 has no other algorithm, and is asked for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +103,7 @@ class VerificationKey:
 
     kid: str
     alg: str
-    prepared: Key = field(repr=False)
+    prepared: Verifies = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +136,23 @@ class SignedClaims:
 def verification_key(public_key: PublicKey, alg: str, kid: str) -> VerificationKey:
     """Prepare a public key. Raises `SignatureInvalid` (check `jwk`) where key and algorithm do not belong together."""
     _fits(public_key, alg)
-    maker = CryptographyRSAKey if alg == "RS256" else CryptographyECKey
-    prepared = maker(public_key, alg)
+    prepared: Verifies
+    if isinstance(public_key, EllipticCurvePublicKey):
+        prepared = CryptographyECKey(public_key, alg)
+    elif isinstance(public_key, RSAPublicKey) and alg in _PYTHON_JOSE:
+        prepared = CryptographyRSAKey(public_key, alg)
+    else:
+        prepared = JoserfcKey(public_key, alg)
     return VerificationKey(kid=kid, alg=alg, prepared=prepared)
 
 
+# The plan. Each block below has its number.
+#  1. Keys and algorithm are ours, and there are some.
+#  2. The size, then three parts, each in its one spelling.
+#  3. The header: a closed list of members, each once, each of the expected value.
+#  4. The key: kid only chooses among ours.
+#  5. The signature, over the octets of the token up to its last dot.
+#  6. The claims, out of the same octets.
 def verify(token: str, keys: Sequence[VerificationKey], *, alg: str, types: Collection[str]) -> SignedClaims:
     """Verify a compact JWS under one of `keys`, with the one algorithm `alg`, and read its claims.
 
@@ -91,113 +160,139 @@ def verify(token: str, keys: Sequence[VerificationKey], *, alg: str, types: Coll
     Raises `SignatureInvalid`; its check is one of jws_keys, jws_size, jws_form, jws_header, jws_alg, jws_typ, jws_kid,
     jws_signature, jws_claims.
     """
-    # 1. keys and algorithm are ours, and there are some
+    # 1.
     if alg not in CURVES or not keys or not types or any(key.alg != alg for key in keys):
         raise SignatureInvalid("jws_keys", f"no key for the algorithm {alg!r}")
-    # 2. the size, then the one spelling of three parts
-    header_bytes, claims_bytes = _parts(token)
-    # 3. the header: a closed list of members, each once, each of the expected value
-    header = _object(header_bytes, "jws_header")
-    if not HEADER_MEMBERS.issuperset(header):
-        raise SignatureInvalid("jws_header", "the header has a member that we do not accept")
-    if header.get("alg") != alg:
-        raise SignatureInvalid("jws_alg", f"the header's algorithm is not {alg}")
-    typ = header.get("typ", "")
-    if not isinstance(typ, str) or ("typ" in header and not typ) or typ not in types:
-        raise SignatureInvalid("jws_typ", "the header's typ is not that of this kind of token")
-    # 4. the key: kid only chooses among ours
-    key = _chosen(header, keys)
-    # 5. the signature
-    try:
-        payload = jws.verify(token, key.prepared, algorithms=[alg])
-    except JOSEError as error:
-        raise SignatureInvalid("jws_signature", "the signature does not hold") from error
-    # 6. what python-jose verified is what we read
-    if payload != claims_bytes:
-        raise SignatureInvalid("jws_form", "two readings of one payload")
-    return SignedClaims(kid=key.kid, typ=typ, members=MappingProxyType(dict(_object(payload, "jws_claims"))))
+    # 2.
+    header, payload, signature = _parts(token)
+    octets, made = _octets(payload), _octets(signature)
+    # 3.
+    typ, kid = _judged_header(header, alg, frozenset(types))
+    # 4.
+    key = _chosen(kid, keys)
+    # 5.
+    if not key.prepared.verify(token[: len(header) + 1 + len(payload)].encode("ascii"), made):
+        raise SignatureInvalid("jws_signature", "the signature does not hold")
+    # 6.
+    return SignedClaims(kid=key.kid, typ=typ, members=MappingProxyType(_object(octets, "jws_claims")))
 
 
 def unverified_issuer(token: str) -> str:
     """The `iss` that a token claims: a hint for choosing whose keys to try, and nothing else. "" where there is none."""
-    issuer = _object(_parts(token)[1], "jws_claims").get("iss")
+    issuer = _object(_octets(_parts(token)[1]), "jws_claims").get("iss")
     return issuer if isinstance(issuer, str) else ""
 
 
-def sign(claims: Mapping[str, Json], signer: Signer, *, alg: str, typ: str) -> str:
+def sign(claims: Mapping[str, Json], signer: TokenSigner, *, alg: str, typ: str) -> str:
     """Sign claims as a compact JWS with `kid` and `typ`. Raises `BrokerError` where the signer cannot."""
     if alg not in SIGNING_ALGORITHMS:
         raise BrokerError(f"no signer signs with {alg!r}")
     _fits(signer.public_key, alg)
     payload = json.dumps(claims, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     try:
-        return jws.sign(payload, _SignerKey(signer), headers={"kid": signer.key_id, "typ": typ}, algorithm=alg)
-    except JOSEError as error:
+        if alg in _PYTHON_JOSE:
+            return jws.sign(payload, _SignerKey(signer, alg), headers={"kid": signer.key_id, "typ": typ}, algorithm=alg)
+        header = json.dumps({"alg": alg, "kid": signer.key_id, "typ": typ}, separators=(",", ":")).encode()
+        octets = f"{base64url(header)}.{base64url(payload)}"
+        return f"{octets}.{base64url(signer.sign(octets.encode(), _ASKED[alg]))}"
+    except (JOSEError, OSError) as error:
         raise BrokerError("the signer did not sign") from error
 
 
 def base64url(data: bytes) -> str:
     """Base64url without padding (RFC 7515 §2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode("ascii")
 
 
 def from_base64url(text: str) -> bytes:
     """The bytes of one canonical base64url spelling; ValueError for any other: two spellings would be two tokens."""
+    beyond = len(text) % 4
+    if "+" in text or "/" in text or "=" in text or (beyond and text[-1] not in _LAST.get(beyond, "")):
+        raise ValueError("not the canonical base64url spelling")
     try:
-        data = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        spelled = text.encode("ascii").translate(_FROM_URL)
+        return binascii.a2b_base64(spelled + b"=" * (-len(text) % 4), strict_mode=True)
     except (binascii.Error, UnicodeEncodeError) as error:
         raise ValueError("not base64url") from error
-    if base64url(data) != text:
-        raise ValueError("not the canonical base64url spelling")
-    return data
 
 
 class _SignerKey(Key):
-    """A `Signer` in the shape that python-jose signs with: the key itself never comes here."""
+    """A signer in the shape that python-jose signs with: the key itself never comes here."""
 
-    def __init__(self, signer: Signer) -> None:
+    def __init__(self, signer: TokenSigner, alg: str) -> None:
         self._signer = signer
+        self._alg = alg
 
     def sign(self, msg: bytes) -> bytes:
-        return self._signer.sign(msg)
+        return self._signer.sign(msg, _ASKED[self._alg])
 
 
 def _fits(public_key: PublicKey, alg: str) -> None:
     if alg not in CURVES:
         raise SignatureInvalid("jwk", f"we do not know the algorithm {alg!r}")
     if isinstance(public_key, RSAPublicKey):
-        fits = alg == "RS256" and MIN_RSA_BITS <= public_key.key_size <= MAX_RSA_BITS
-    else:
+        fits = CURVES[alg] == "" and MIN_RSA_BITS <= public_key.key_size <= MAX_RSA_BITS
+    elif isinstance(public_key, EllipticCurvePublicKey):
         fits = public_key.curve.name == CURVES[alg]
+    else:
+        fits = CURVES[alg] == "ed25519"
     if not fits:
         raise SignatureInvalid("jwk", f"the key is none for {alg}: its type, curve or size is another")
 
 
-def _parts(token: str) -> tuple[bytes, bytes]:
-    """Header and payload; the signature's spelling is checked too."""
+def _parts(token: str) -> tuple[str, str, str]:
+    """Header, payload and signature, as they are spelled."""
     if len(token) > MAX_TOKEN:
         raise SignatureInvalid("jws_size", f"a token of {len(token)} characters")
-    parts = token.split(".")
+    parts = token.split(".", 3)
+    if len(parts) != 3:  # noqa: PLR2004 - RFC 7515 §3.1
+        raise SignatureInvalid("jws_form", "no compact JWS of three parts")
+    if len(parts[0]) > MAX_HEADER:
+        raise SignatureInvalid("jws_size", f"a header of {len(parts[0])} characters")
+    return parts[0], parts[1], parts[2]
+
+
+def _octets(part: str) -> bytes:
     try:
-        header, payload, _ = (from_base64url(part) for part in parts)
+        return from_base64url(part)
     except ValueError:
-        raise SignatureInvalid("jws_form", f"no compact JWS: {len(parts)} parts, or not canonical") from None
-    return header, payload
+        raise SignatureInvalid("jws_form", "a part that is not canonical base64url") from None
 
 
-def _object(data: bytes, check: str) -> Mapping[str, Json]:
+@lru_cache(maxsize=REMEMBERED_HEADERS)
+def _judged_header(header: str, alg: str, types: frozenset[str]) -> tuple[str, str | None]:
+    """`typ` ("" where absent) and `kid` (None where absent) of a header that holds.
+
+    Its verdict is remembered: an issuer's headers are alike, letter by letter, from one token to the next. What is
+    remembered is of these very octets, this algorithm and these types, and of no key; a refusal is judged again.
+    """
+    members = _object(_octets(header), "jws_header")
+    if not HEADER_MEMBERS.issuperset(members):
+        raise SignatureInvalid("jws_header", "the header has a member that we do not accept")
+    if members.get("alg") != alg:
+        raise SignatureInvalid("jws_alg", f"the header's algorithm is not {alg}")
+    typ = members.get("typ", "")
+    if not isinstance(typ, str) or ("typ" in members and not typ) or typ not in types:
+        raise SignatureInvalid("jws_typ", "the header's typ is not that of this kind of token")
+    kid = members.get("kid")
+    if "kid" in members and not isinstance(kid, str):
+        raise SignatureInvalid("jws_kid", "a kid that is no text")
+    return typ, kid if isinstance(kid, str) else None
+
+
+def _object(data: bytes, check: str) -> dict[str, Json]:
     try:
         return read_object(data)
     except AssertionRejected as error:
         raise SignatureInvalid(check, error.detail) from None
 
 
-def _chosen(header: Mapping[str, Json], keys: Sequence[VerificationKey]) -> VerificationKey:
-    if "kid" not in header:
+def _chosen(kid: str | None, keys: Sequence[VerificationKey]) -> VerificationKey:
+    if kid is None:
         if len(keys) != 1:
             raise SignatureInvalid("jws_kid", "no kid, and more than one key")
         return keys[0]
-    named = [key for key in keys if key.kid == header["kid"]]
+    named = [key for key in keys if key.kid == kid]
     if len(named) != 1:
         raise SignatureInvalid("jws_kid", "the header names no key of ours")
     return named[0]

@@ -1,0 +1,86 @@
+"""A client assertion, judged: `private_key_jwt` of RFC 7523 §3, as strict as FAPI 2.0 has it, pure.
+
+    {"iss": "parking", "sub": "parking", "aud": "https://id.storkhaven.example", "exp": 1795600060, "jti": "..."}
+
+`connectors.signatures.jws` holds the signature and its header; here is what the claims must mean. Each check has its name
+in `connectors.checks.CLIENT_ASSERTION_CHECKS`. Whether a `jti` was used before is for the store.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from connectors.registered_claims import optional_seconds
+from connectors.signatures.jws import SignedClaims, VerificationKey, verify
+from policies.errors import AssertionRejected
+
+# rfc7523bis: the type of its own; absent and JWT are what libraries send today. An id_token or access token is neither.
+TYPES = frozenset({"", "JWT", "client-authentication+jwt"})
+# At most 5 minutes; clocks may differ by as much as FAPI 2.0 Security Profile §5.3.2.1 allows
+MAX_LIFE = 5 * 60
+SKEW = 10
+MAX_JTI = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedClientAssertion:
+    """What an assertion must match: the client by its registration, us as its audience, the one registered algorithm."""
+
+    client_id: str
+    issuer: str
+    alg: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientAssertion:
+    """An assertion that holds in every respect. `ends` is its `exp` in seconds since the epoch; skew is not in it."""
+
+    client_id: str
+    jti: str = field(repr=False)
+    ends: int
+    kid: str
+
+
+# The plan. Each block below has its number.
+#  1. One compact JWS, its header and its key: one algorithm, that of the registration; our copy of the client's keys.
+#  2. Who says it, and of whom: the client, both times. [RFC 7523 §3 items 1 and 2.B]
+#  3. For whom: our issuer, as one text. A list, or our token endpoint, may be meant for somebody else too: audience
+#     injection, CVE-2025-27370 and CVE-2025-27371. [item 3, as rfc7523bis and FAPI 2.0 §5.3.2.1 have it]
+#  4. When: not ended, ending within 5 minutes, and neither issued nor beginning in the future. [items 4 to 6]
+#  5. An identifier, by which it is used once. [item 7, OpenID Connect Core 1.0 §9]
+def judge_client_assertion(
+    token: str, keys: Sequence[VerificationKey], expected: ExpectedClientAssertion, now: int
+) -> ClientAssertion:
+    """Judge an assertion. `keys` are the client's, for `expected.alg` alone. Raises `AssertionRejected` and its kinds."""
+    # 1.
+    claims = verify(token, keys, alg=expected.alg, types=TYPES)
+    # 2.
+    if claims.text("iss") != expected.client_id:
+        raise AssertionRejected("assertion_issuer", "iss is not the client_id")
+    if claims.text("sub") != expected.client_id:
+        raise AssertionRejected("assertion_subject", "sub is not the client_id")
+    # 3.
+    if claims.text("aud") != expected.issuer:
+        raise AssertionRejected("assertion_audience", "aud is not our issuer, as one text")
+    # 4.
+    ends = _judged_times(claims, now)
+    # 5.
+    jti = claims.text("jti")
+    if len(jti) > MAX_JTI:
+        raise AssertionRejected("assertion_jti", f"jti is longer than {MAX_JTI} characters")
+    return ClientAssertion(client_id=expected.client_id, jti=jti, ends=ends, kid=claims.kid)
+
+
+def _judged_times(claims: SignedClaims, now: int) -> int:
+    ends = claims.seconds("exp")
+    if ends <= now - SKEW:
+        raise AssertionRejected("assertion_expired", "it has expired")
+    if ends > now + MAX_LIFE + SKEW:
+        raise AssertionRejected("assertion_life", f"it lives longer than {MAX_LIFE} seconds")
+    issued, begins = optional_seconds(claims, "iat"), optional_seconds(claims, "nbf")
+    if issued is not None and issued > now + SKEW:
+        raise AssertionRejected("assertion_issued", "iat lies in the future")
+    if begins is not None and begins > now + SKEW:
+        raise AssertionRejected("assertion_not_before", "nbf lies in the future")
+    if issued is not None and issued > ends:
+        raise AssertionRejected("assertion_life", "iat lies after exp")
+    return ends
