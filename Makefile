@@ -3,13 +3,23 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test docs lint types format lock clean
+SECONDS ?= 60
+
+.PHONY: demo test fuzz mutants docs lint types format lock clean
 
 demo: $(VENV)/.product
 	$(BIN)/ciconia demo
 
 test: $(VENV)/.tests
 	$(BIN)/python -m pytest -m "not peer and not slow" -n auto --dist loadfile
+
+# Octets that nobody thought of, SECONDS long; it has wheels for Linux alone
+fuzz: $(VENV)/.fuzz
+	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS)
+
+# Each check of the verification taken away, one at a time: the corpus must miss it
+mutants: $(VENV)/.tests
+	$(BIN)/python -m tests.mutation.run
 
 # Strict: a link or an anchor that leads nowhere ends it. Open .site/index.html
 docs: $(VENV)/.docs
@@ -41,6 +51,10 @@ $(VENV)/.product: requirements.lock pyproject.toml
 
 $(VENV)/.tests: $(VENV)/.product tests/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement tests/requirements.lock
+	touch $@
+
+$(VENV)/.fuzz: $(VENV)/.tests tests/fuzz.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement tests/fuzz.lock
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.product docs/requirements.lock

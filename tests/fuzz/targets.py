@@ -1,0 +1,352 @@
+"""What is fuzzed, and what may never happen: each target takes octets, and `Broken` is a finding.
+
+responses  a SAML response, as it comes, or signed at the response, at the assertion or at both, plain and encrypted; both
+           profiles
+metadata   signed metadata of a node and of an entity, and a pinned file
+queries    a signed query as it comes, or of any message
+tokens     an id_token, a client assertion and a logout token as they come, or with any header and claims
+notes      a checkpoint, a proof, a receipt
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
+from connectors.fetch import FetchError
+from connectors.formats.eidas.metadata import read_pinned_peer
+from connectors.formats.eidas.request import read_request
+from connectors.formats.eidas.response import read_assertion, read_response
+from connectors.formats.metadata import read_identity_provider
+from connectors.formats.names import saml
+from connectors.formats.saml import read_signed_assertion, read_signed_response, read_unverified_response
+from connectors.id_token import ExpectedIdToken, judge_id_token
+from connectors.logout_token import ExpectedLogoutToken, judge_logout_token
+from connectors.metadata.judged import facts_of_entity, facts_of_node, signed_octets
+from connectors.profiles import EIDAS, SAML2INT
+from connectors.saml import OR_ENCRYPTED, RESPONSE, SamlConnector
+from connectors.signatures.parse import parse_canonical
+from connectors.signatures.redirect import verify_query
+from connectors.signatures.shapes import ENCRYPTED_RESPONSE
+from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
+from connectors.signatures.xmldsig import verify
+from connectors.signatures.xmlenc import open_assertion
+from idp.inspection.expecting import NoSigner
+from idp.keys.file import unwrapper_of_pem
+from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note, sign_note
+from idp.transparency.receipt import MEMBERS, signed_receipt
+from idp.transparency.receipt_verify import verify_receipt
+from idp.transparency.tlog_proof import read_proof
+from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
+from policies.parties import EntityId
+from tests.connectors import forge
+from tests.fuzz.mutating import parsed
+from tests.fuzz.reading import by_expat, by_lxml
+from tests.fuzz.world import World, canonical
+
+NAME = "https://log.example"
+
+
+class Broken(Exception):
+    """What may never happen did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`run` tries octets; `seeds` are where it starts."""
+
+    run: Callable[[bytes], None]
+    seeds: Sequence[bytes]
+    xml: bool
+
+
+def targets(world: World) -> Mapping[str, Target]:
+    """All of them, over one world."""
+    return {
+        "responses": Responses(world).target(),
+        "metadata": Metadata(world).target(),
+        "queries": Queries(world).target(),
+        "tokens": Tokens(world).target(),
+        "notes": Notes().target(),
+    }
+
+
+def refused(error: AssertionRejected) -> None:
+    """A refusal is fine, unless it is one that nobody foresaw."""
+    if error.check == "unforeseen":
+        raise Broken(f"unforeseen: {error.detail}")
+
+
+def held(world: World, signed: Signed) -> None:
+    """The oracle: these octets were signed by the key that was asked for, and two parsers read the same in them."""
+    if not world.made(signed.octets):
+        raise Broken("octets were accepted that nobody signed")
+    read_alike(signed.octets)
+
+
+def read_alike(octets: bytes) -> None:
+    """Two parsers that share no code read the same."""
+    if by_lxml(octets) != by_expat(octets):
+        raise Broken("two parsers read different things")
+
+
+class Responses:
+    """A byte chooses how it is signed, then comes the message."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        party = forge.party(world.key)
+        provider = forge.provider(forge.metadata(party))
+        ours = unwrapper_of_pem(world.our_pem)
+        self._unwrappers = (ours,)
+        parts = {"provider": provider, "entity_id": forge.SP, "acs_url": forge.ACS, "signer": NoSigner()}
+        self._plain = SamlConnector(**parts)  # type: ignore[arg-type] # the same parts for both
+        self._encrypted = SamlConnector(**parts, unwrappers=self._unwrappers)  # type: ignore[arg-type] # as above
+
+    def target(self) -> Target:
+        """Seeds for every way of signing, and one that is signed already."""
+        message = forge.Reply().xml()
+        failure = forge.Reply(assertions=False, status=forge.FAILED).xml()
+        ready = b"\x00" + self._signed(message, response=True, assertion=False, encrypt=False)
+        return Target(self.run, [ready, *(bytes([how]) + message for how in range(8)), b"\x01" + failure], xml=True)
+
+    def run(self, octets: bytes) -> None:
+        """Sign as the first byte says, then judge by both profiles."""
+        how, message = octets[:1] or b"\x00", octets[1:]
+        number = how[0] % 8
+        if number:
+            try:
+                message = self._signed(message, response=number & 1 > 0, assertion=number & 2 > 0, encrypt=number & 4 > 0)
+            except ValueError:
+                return
+        self._verified(message)
+        inbound = forge.post(message)
+        for connector in (self._plain, self._encrypted):
+            try:
+                connector.examine(inbound, forge.expectation(), forge.NOW)
+            except AssertionRejected as error:
+                refused(error)
+
+    def _signed(self, message: bytes, *, response: bool, assertion: bool, encrypt: bool) -> bytes:
+        root = parsed(message)
+        if root is None:
+            raise ValueError("no document")
+        inner = root.find(f"{{{forge.SAML}}}Assertion")
+        if inner is not None:
+            if assertion:
+                self._world.sign(inner, 1)
+            if encrypt:
+                plaintext = canonical(inner)
+                read_alike(plaintext)
+                root.replace(inner, self._world.encrypt(plaintext))
+        if response:
+            self._world.sign(root, 1)
+        return canonical(root)
+
+    def _verified(self, message: bytes) -> None:
+        for shape, profile, key in (
+            (RESPONSE, SAML2INT, self._world.pinned),
+            (OR_ENCRYPTED, SAML2INT, self._world.pinned),
+            (ENCRYPTED_RESPONSE, EIDAS, self._world.eidas),
+        ):
+            try:
+                match verify(message, [key], shape, profile):
+                    case UnsignedMessage(unverified_octets=unverified):
+                        read_unverified_response(unverified)
+                    case SignedMessage(signed=signed, unverified_envelope=b""):
+                        held(self._world, signed)
+                        if profile is EIDAS:
+                            read_response(signed)
+                        else:
+                            read_signed_response(signed, encrypted=shape is OR_ENCRYPTED)
+                        if parse_canonical(signed.octets).find(saml("EncryptedAssertion")) is not None:
+                            opened = open_assertion(signed, self._unwrappers, [key], profile)
+                            read_alike(opened.octets)
+                            (read_assertion if profile is EIDAS else read_signed_assertion)(opened)
+                    case SignedMessage(signed=signed):
+                        held(self._world, signed)
+                        read_signed_assertion(signed)
+            except AssertionRejected as error:
+                refused(error)
+
+
+class Metadata:
+    """A byte chooses whether it is signed."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def target(self) -> Target:
+        """A provider's and, in shape, a node's."""
+        plain = forge.metadata(forge.party(self._world.key)).replace(
+            b"entityID=", b'ID="_m" validUntil="2026-12-01T00:00:00Z" entityID='
+        )
+        return Target(self.run, [b"\x00" + plain, b"\x01" + plain], xml=True)
+
+    def run(self, octets: bytes) -> None:
+        """Judge as fetched metadata, and as a pinned file."""
+        how, message = octets[:1] or b"\x00", octets[1:]
+        if how[0] % 2:
+            root = parsed(message)
+            if root is None:
+                return
+            try:
+                self._world.sign(root, 0)
+                message = canonical(root)
+            except ValueError:
+                return
+        self._fetched(message)
+        for read in (
+            lambda text: read_identity_provider(text, EntityId(forge.IDP)),
+            lambda text: read_pinned_peer(text, "proxy"),
+        ):
+            try:
+                read(message)
+            except ValueError:
+                pass
+            except AssertionRejected as error:
+                refused(error)
+
+    def _fetched(self, message: bytes) -> None:
+        for key, profile in ((self._world.pinned, SAML2INT), (self._world.eidas, EIDAS)):
+            try:
+                signed = signed_octets(message, key, profile)
+                held(self._world, signed)
+                facts_of_entity(signed, profile)
+                facts_of_node(signed, "proxy")
+                facts_of_node(signed, "connector")
+            except FetchError as error:
+                if error.check == "unforeseen":
+                    raise Broken("unforeseen") from error
+
+
+class Queries:
+    """A byte chooses: a query as it comes, or a message that is put into one and signed."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def target(self) -> Target:
+        """A request, a response, and a query that is signed already."""
+        request = forge.Reply().xml().replace(b"samlp:Response", b"samlp:AuthnRequest")
+        ready = self._world.query("SAMLRequest", request, b"state").encode()
+        return Target(self.run, [b"\x00" + ready, b"\x01" + request, b"\x02" + forge.Reply().xml()], xml=True)
+
+    def run(self, octets: bytes) -> None:
+        """Judge as a request and as a response; what is accepted was signed as it stood."""
+        how, message = octets[:1] or b"\x00", octets[1:]
+        parameter = "SAMLResponse" if how[0] & 2 else "SAMLRequest"
+        raw = self._world.query(parameter, message, b"r") if how[0] & 1 or how[0] & 2 else message.decode("latin-1")
+        for expected in ("SAMLRequest", "SAMLResponse"):
+            for profile, key in ((SAML2INT, self._world.pinned), (EIDAS, self._world.eidas)):
+                try:
+                    signed, _ = verify_query(raw, expected, [key], profile)
+                except AssertionRejected as error:
+                    refused(error)
+                    continue
+                parts = dict(piece.split("=", 1) for piece in raw.split("&"))
+                covered = "&".join(f"{name}={parts[name]}" for name in (expected, "RelayState", "SigAlg") if name in parts)
+                if not self._world.made(covered.encode()):
+                    raise Broken("a query was accepted that nobody signed")
+                read_alike(signed.octets)
+                try:
+                    read_request(signed)
+                except AssertionRejected as error:
+                    refused(error)
+
+
+class Tokens:
+    """A byte chooses: a token as it comes, or a header and claims, with a zero byte between, that are signed."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._claims = {
+            "iss": forge.IDP, "sub": "subject", "aud": "client", "iat": forge.NOW, "exp": forge.NOW + 300, "nonce": "n",
+            "acr": "http://eidas.europa.eu/LoA/high", "auth_time": forge.NOW, "name": "\u674e", "jti": "j", "azp": "client",
+        }  # fmt: skip
+
+    def target(self) -> Target:
+        """One of each kind."""
+        header = self._world.token_header()
+        claims = json.dumps(self._claims).encode()
+        client = json.dumps({**self._claims, "iss": "client", "sub": "client", "aud": forge.SP}).encode()
+        events: dict[str, dict[str, str]] = {"http://schemas.openid.net/event/backchannel-logout": {}}
+        logout = json.dumps({**{k: v for k, v in self._claims.items() if k != "nonce"}, "events": events}).encode()
+        ready = self._world.token(header, claims).encode()
+        typed = header.replace(b'"JWT"', b'"logout+jwt"')
+        made = [b"\x01" + header + b"\x00" + body for body in (claims, client)]
+        return Target(self.run, [b"\x00" + ready, *made, b"\x01" + typed + b"\x00" + logout], xml=False)
+
+    def run(self, octets: bytes) -> None:
+        """Judge as every kind; what is accepted was signed."""
+        how, rest = octets[:1] or b"\x00", octets[1:]
+        if how[0] & 1:
+            header, _, claims = rest.partition(b"\x00")
+            token = self._world.token(header, claims)
+        else:
+            token = rest.decode("latin-1")
+        keys, now = [self._world.token_key], forge.NOW
+        judges: Sequence[Callable[[], object]] = (
+            lambda: judge_id_token(token, keys, ExpectedIdToken(forge.IDP, "client", "ES256", "n", None), now),
+            lambda: judge_client_assertion(token, keys, ExpectedClientAssertion("client", forge.SP, "ES256"), now),
+            lambda: judge_logout_token(token, keys, ExpectedLogoutToken(forge.IDP, "client", "ES256"), now),
+        )
+        accepted = 0
+        for judge in judges:
+            try:
+                judge()
+                accepted += 1
+            except AssertionRejected as error:
+                refused(error)
+        if accepted > 1:
+            raise Broken("one token was accepted as two kinds")
+        if accepted and not self._world.made(base64.urlsafe_b64decode(token.split(".")[1] + "==")):
+            raise Broken("claims were accepted that nobody signed")
+
+
+class Notes:
+    """A byte chooses: a text as it comes, one that the log signs first, or a receipt that it signs first."""
+
+    def __init__(self) -> None:
+        self._key = Ed25519PrivateKey.generate()
+        self._verifier = VerifierKey(NAME, self._key.public_key().public_bytes_raw())
+        self._signed: set[str] = set()
+
+    def target(self) -> Target:
+        """A checkpoint, a proof and the beginning of a receipt."""
+        head = f"{NAME}\n4\n{base64.b64encode(hashlib.sha256(b'').digest()).decode()}\n"
+        note = sign_note(head, NAME, self._key)
+        self._signed.add(head)
+        proof = f"c2sp.org/tlog-proof@v1\nindex 0\n{base64.b64encode(b'x' * 32).decode()}\n\n{note}"
+        receipt = json.dumps({name: {} for name in sorted(MEMBERS)})
+        seeds = (b"\x00" + note.encode(), b"\x00" + proof.encode(), b"\x01" + head.encode(), b"\x02" + receipt.encode())
+        return Target(self.run, seeds, xml=False)
+
+    def run(self, octets: bytes) -> None:
+        """What auditors and citizens bring; what is accepted was signed as it stood."""
+        how, text = octets[:1] or b"\x00", octets[1:]
+        if how[0] % 3 == 1:
+            said = text.decode("utf-8", "replace")
+            self._signed.add(said)
+            text = sign_note(said, NAME, self._key).encode()
+        elif how[0] % 3 == 2:
+            try:
+                text = signed_receipt(json.loads(text), self._key)
+            except (ValueError, TypeError, AttributeError, RecursionError, BrokerError):
+                return
+        try:
+            opened = open_note(text, self._verifier)
+            if opened not in self._signed:
+                raise Broken("a note was accepted that nobody signed")
+            TreeHead.read(opened)
+        except SignatureInvalid:
+            pass
+        for read in (read_proof, lambda octets: verify_receipt(octets, self._verifier)):
+            try:
+                read(text)
+            except AssertionRejected as error:
+                refused(error)
