@@ -326,3 +326,21 @@ KEY_CHECKS: Mapping[str, str] = {
     "jwk": "a key is a public JWK of the registered algorithm, large enough, and stands once",
     "json": "JSON is one object, each member once, of bounded size and depth, with numbers that programs read alike",
 }
+
+# Of what is judged a second time: metadata always, messages by `ciconia inspect` (connectors/signatures/second_opinion.py)
+OPINION_CHECKS: Mapping[str, str] = {
+    "second_opinion": "libxmlsec verifies, by the same key, the signature that our own code accepted",
+    "second_reading": "expat reads in the octets, accepted and as they came, what lxml reads",
+}
+
+# Of the certificates in a node's metadata, where its registration names anchors (connectors/signatures/x509.py)
+X509_CHECKS: Mapping[str, str] = {
+    "x509_chain": "each certificate chains to an anchor of the registration (RFC 5280 section 6.1)",
+    "x509_dates": "every certificate of the chain holds now, the anchor's too",
+    "x509_key_usage": "a certificate says that it is for this use, and every issuer that it is one and signs certificates",
+    "x509_path_length": "no issuer has more issuers below it than it may",
+    "x509_algorithm": "SHA-2, and keys of the profile's sizes and curves, in the whole chain and in the lists",
+    "x509_revoked": "no certificate of the chain is on a pinned list of revoked ones",
+    "x509_revocation_stale": "every pinned list has begun and has not ended",
+    "x509_revocation_missing": "each certificate's issuer has a pinned list, which it signed",
+}
