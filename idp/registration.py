@@ -145,7 +145,7 @@ def _is_host(host: str) -> bool:
 
 
 def algorithm_of(jwks: bytes) -> str:
-    """The one algorithm of client assertions that a JWKS of public keys is for: ES256 before ES384 before RS256.
+    """The one algorithm of client assertions that a JWKS of public keys is for, in the order of `ASSERTION_ALGORITHMS`.
 
     Raises `SignatureInvalid` (check `jwk`) where it is for none, or holds a private, a weak or a malformed key.
     """

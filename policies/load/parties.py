@@ -13,8 +13,15 @@ from policies.parties import ClientId, PurposeId, RelyingParty, Rule, Sector
 
 _METHODS = {method: method for method in ("client_secret_basic", "private_key_jwt")}
 _ID_TOKEN_ALGORITHMS = {alg: alg for alg in ("ES256", "RS256")}
-# algorithm of a client assertion -> key type and curve (RFC 7518 §3.1)
-_ASSERTION_ALGORITHMS = {"ES256": ("EC", "P-256"), "ES384": ("EC", "P-384"), "RS256": ("RSA", "")}
+# algorithm of a client assertion -> key type and curve (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2)
+_ASSERTION_ALGORITHMS = {
+    "ES256": ("EC", "P-256"),
+    "ES384": ("EC", "P-384"),
+    "RS256": ("RSA", ""),
+    "PS256": ("RSA", ""),
+    "EdDSA": ("OKP", "Ed25519"),
+    "Ed25519": ("OKP", "Ed25519"),
+}
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _SP_TYPES = {word: word for word in ("public", "private")}
 _REQUESTER_FIX = "write the URI by which other countries know the service, or leave it out for our own name."

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -265,6 +266,7 @@ def _jwks(*jwks: Mapping[str, str]) -> bytes:
 
 P256 = public_jwk(ec.generate_private_key(ec.SECP256R1()).public_key())
 P384 = public_jwk(ec.generate_private_key(ec.SECP384R1()).public_key())
+ED25519 = public_jwk(Ed25519PrivateKey.generate().public_key())
 RSA = public_jwk(rsa.generate_private_key(65537, 2048).public_key())
 
 
@@ -273,6 +275,9 @@ def test_the_algorithm_is_that_of_the_keys() -> None:
     assert algorithm_of(_jwks(P384)) == "ES384"
     assert algorithm_of(_jwks(RSA)) == "RS256"
     assert algorithm_of(_jwks(RSA, P256)) == "ES256"
+    assert algorithm_of(_jwks({**RSA, "alg": "PS256"})) == "PS256"
+    assert algorithm_of(_jwks(ED25519)) == "EdDSA"
+    assert algorithm_of(_jwks({**ED25519, "alg": "Ed25519"})) == "Ed25519"
 
 
 @pytest.mark.parametrize(
@@ -284,7 +289,8 @@ def test_the_algorithm_is_that_of_the_keys() -> None:
         (b'{"keys": []}', "1 to"),
         (b'{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}', "private or a symmetric"),
         (_jwks({**P384, "d": "AA"}), "private or a symmetric"),
-        (_jwks({"kty": "OKP", "crv": "Ed25519", "x": "AA"}), "no key for"),
+        (_jwks({"kty": "OKP", "crv": "Ed25519", "x": "AA"}), "none of EdDSA"),
+        (_jwks({"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"}), "no key for"),
         (b'{"keys": [' + b" " * 70_000 + b"]}", "too large"),
     ],
 )

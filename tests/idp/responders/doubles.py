@@ -23,7 +23,7 @@ from policies.catalogue import STANDARD
 from policies.errors import Conflict, NotFound, StoreUnavailable
 from policies.parties import ClientId, ProviderId, PurposeId, RelyingParty, Rule, Sector, Source, Tenant
 from policies.purposes import Basis, Controller, Need, Purpose
-from tests.connectors_jws.jws_doubles import SoftwareSigner, handmade, private_key
+from tests.connectors_jws.jws_doubles import SoftwareSigner, handmade, private_key, token_key
 
 NOW = 1_795_600_000
 ISSUER = "https://id.storkhaven.example"
@@ -103,7 +103,7 @@ def party(client: str = "parking", **changes: object) -> RelyingParty:
 
 def key_party(client: str = "fare", alg: str = "ES256", **changes: object) -> RelyingParty:
     """A relying party that signs its client assertions."""
-    jwks = json.dumps({"keys": [{**public_jwk(private_key(alg, 9).public_key()), "kid": "k9"}]})
+    jwks = json.dumps({"keys": [{**public_jwk(token_key(alg, 9).public_key()), "kid": "k9"}]})
     wanted = {"authentication_method": "private_key_jwt", "jwks": jwks, "authentication_alg": alg, "secret_sha256": ""}
     return party(client, **{**wanted, **changes})
 
@@ -248,7 +248,7 @@ def assertion_with(
         **changes,
     }
     kept = {name: value for name, value in claims.items() if value is not None}
-    return handmade(header or {"alg": alg, "kid": "k9"}, kept, private_key(alg, number))
+    return handmade(header or {"alg": alg, "kid": "k9"}, kept, token_key(alg, number))
 
 
 def asserted(code: str, token: str, **changes: str | None) -> dict[str, str]:

@@ -105,6 +105,27 @@ def test_a_key_set_that_cannot_work_is_a_problem_and_is_not_quoted(jwks: str, wh
     assert "-part" not in str(found)
 
 
+@pytest.mark.parametrize(
+    ("alg", "key"),
+    [
+        ("ES384", {"kty": "EC", "crv": "P-384"}),
+        ("RS256", {"kty": "RSA"}),
+        ("PS256", {"kty": "RSA"}),
+        ("EdDSA", {"kty": "OKP", "crv": "Ed25519"}),
+        ("Ed25519", {"kty": "OKP", "crv": "Ed25519"}),
+    ],
+)
+def test_each_algorithm_of_client_assertions_can_be_registered_with_a_key_of_its_type(
+    alg: str, key: dict[str, str]
+) -> None:
+    fares = FILES[FARES].replace('alg = "ES256"', f'alg = "{alg}"')
+    held = {FARES: fares, "parties/fares.jwks.json": json.dumps({"keys": [key]})}
+    assert alg in {party.authentication_alg for party in load(files(**held)).parties.values()}
+    other = json.dumps({"keys": [{"kty": "OKP", "crv": "X25519"}, {"kty": "EC", "crv": "P-521"}]})
+    (found,) = problems_of(files(**{**held, "parties/fares.jwks.json": other}))
+    assert f"no key for {alg}" in found.what
+
+
 @pytest.mark.spec("decisions.md 19")
 def test_a_party_says_what_other_countries_are_told_of_it() -> None:
     told = 'sp_type = "private"\nrequester_id = "https://parking.example/"\n\n[attributes]'
