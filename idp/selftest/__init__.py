@@ -3,6 +3,7 @@
 case.py       a case, and the entrance at which it is tried
 keys.py       fresh keys and certificates of a run
 run.py        tries every case of every generator, and says what came of each; report.py: its counts
+live/         replays and mix-ups, played against a live broker
 keeping.py    cases as files, with the command that asks `ciconia inspect` the same
 versions.py   the libraries that a run speaks of
 

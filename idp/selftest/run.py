@@ -3,19 +3,22 @@
 1. each generator makes its cases with fresh keys, identifiers and times; one that cannot is named, and the others go on;
 2. each case is judged by the server's own code, at its entrance;
 3. what it said is held against what the case must get: accepted, or refused by the one check that is named;
-4. an exception that is none of ours ends its case alone, and counts as wrong.
+4. an exception that is none of ours ends its case alone, and counts as wrong;
+5. replays and mix-ups are played against a live broker, which starts for that.
 Nothing that a case is made of is kept, unless whoever runs it asks for the wrong ones.
 """
 
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from connectors.fetch import FetchError
 from connectors.request_checks import PeerRequestRefused
 from idp.selftest.case import Case
+from idp.selftest.live import live_tried
 from idp.selftest.report import Report, Tried, Verdict
 from idp.selftest.versions import versions
 from policies.errors import AssertionRejected, BrokerError
@@ -24,10 +27,11 @@ from policies.errors import AssertionRejected, BrokerError
 UNFORESEEN = "unforeseen"
 
 Generator = Callable[[int], Iterator[Case]]
+Live = Callable[[], Iterator[Tried]]
 # name of the generator -> what makes its cases of a moment (seconds since the epoch)
 GENERATORS: Mapping[str, Generator] = {}
 # How many cases they make, for whoever shows how far a run is
-ABOUT = 1
+ABOUT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +42,35 @@ class Watching:
     wrong: Callable[[Case, Tried], None] = lambda _case, _tried: None
 
 
-def run(now: int, watching: Watching, generators: Mapping[str, Generator] = GENERATORS) -> Report:
-    """Try every case of these generators. `now` is seconds since the epoch."""
+def run(
+    now: int,
+    watching: Watching,
+    generators: Mapping[str, Generator] = GENERATORS,
+    live: Live | None = live_tried,
+) -> Report:
+    """Try every case of these generators, and play the live ones. `now` is seconds since the epoch."""
     begun = time.perf_counter()
+    sources = {name: partial(_each, generator, now, watching) for name, generator in generators.items()}
+    if live is not None:
+        sources["a live broker"] = partial(_watched, live, watching)
     tried: list[Tried] = []
     broken: list[str] = []
-    for name, generator in generators.items():
+    for name, source in sources.items():
         try:
-            tried.extend(_each(generator(now), watching))
+            tried.extend(source())
         except Exception as error:  # noqa: BLE001 - the edge of a generator: the others are tried whatever it met
             broken.append(f"{name}: {type(error).__name__} at {_place(error)}")
     return Report(tuple(tried), tuple(broken), versions(), time.perf_counter() - begun)
 
 
-def _each(cases: Iterable[Case], watching: Watching) -> Iterator[Tried]:
-    for case in cases:
+def _watched(live: Live, watching: Watching) -> Iterator[Tried]:
+    for tried in live():
+        watching.progress(tried.family)
+        yield tried
+
+
+def _each(generator: Generator, now: int, watching: Watching) -> Iterator[Tried]:
+    for case in generator(now):
         verdict = verdict_of(case.entrance.judge, case.octets)
         tried = Tried(case.name, case.family, case.kind, case.entrance.name, case.check, verdict)
         if tried.outcome.wrong:

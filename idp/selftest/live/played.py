@@ -1,0 +1,87 @@
+"""A case, and how it is played: first whatever honest or stolen thing it needs, then the one request that must be refused.
+
+What must not happen is looked for twice: in the answer (a code, a token, a page that asks), and in the broker's database,
+where each release stands as a record and each code, token or receipt as a parked row.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any  # structlog's own type of an event
+
+from idp.selftest.case import Kind
+from idp.selftest.live.stage import Stage
+from idp.selftest.live.visitor import Answer, AstrayError, Visitor
+from idp.selftest.report import Tried, Verdict
+
+ENTRANCE = "a live broker"
+# What nobody may get who is refused: members of a token answer
+_TOKENS = frozenset({"access_token", "id_token", "sub"})
+
+Lines = Sequence[MutableMapping[str, Any]]  # Any: structlog's own type of an event
+Attack = Callable[[], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCase:
+    """One try. `refusal` is what must be answered: the status and the check (or code), such as `409 login_cookie`.
+
+    `prepare` brings a browser to the moment before, and gives the request that is judged. A case without a refusal is
+    honest; `releases` says whether it then releases something, which a refused one never may.
+    """
+
+    name: str
+    family: str
+    kind: Kind
+    refusal: str | None
+    prepare: Callable[[Visitor], Attack]
+    releases: bool = False
+
+
+def refused(family: str, kind: Kind, cases: Mapping[str, tuple[str, Callable[[Visitor], Attack]]]) -> Iterable[LiveCase]:
+    """Cases of one class, by name: what must be answered, and how it is prepared."""
+    return [LiveCase(f"{family}/{name}", family, kind, *case) for name, case in cases.items()]
+
+
+def play(stage: Stage, case: LiveCase, lines: Lines) -> Tried:
+    """Play one case in a browser of its own. `lines` is the broker's log, which names the check that refused."""
+    visitor = Visitor(stage)
+    try:
+        attack = case.prepare(visitor)
+        before, heard = stage.released(), len(lines)
+        answer = attack()
+        verdict = _verdict(case, answer, stage.released() - before, lines[heard:])
+    except AstrayError as error:
+        verdict = Verdict(f"something before it: {error}")
+    except Exception as error:  # noqa: BLE001 - the edge of a case: it ends this one, and counts
+        verdict = Verdict(None, type(error).__name__)
+    finally:
+        stage.clock.ahead = 0
+        visitor.close()
+    return Tried(case.name, case.family, case.kind, ENTRANCE, case.refusal, verdict)
+
+
+def _verdict(case: LiveCase, answer: Answer, new: frozenset[bytes], lines: Lines) -> Verdict:
+    surprises = [str(line["kind"]) for line in lines if line["event"] == "unforeseen"]
+    if surprises:
+        return Verdict(None, surprises[-1])
+    if case.refusal is None:
+        if bool(new) != case.releases:
+            return Verdict("nothing: it released something more" if new else "nothing: it released nothing")
+        return Verdict(None) if answer.status < 400 else Verdict(_said(answer, lines))  # noqa: PLR2004 - RFC 9110 §15.5
+    if new or _gives(answer) or answer.status < 400:  # noqa: PLR2004 - as above
+        return Verdict(None)
+    return Verdict(_said(answer, lines))
+
+
+def _gives(answer: Answer) -> bool:
+    if not answer.headers.get("content-type", "").startswith("text/html"):
+        return not _TOKENS.isdisjoint(answer.json)
+    return "code" in answer.back or "decided" in answer.fields
+
+
+def _said(answer: Answer, lines: Lines) -> str:
+    """The status, with the OAuth error that a program reads, or the check that the log names for a page."""
+    if "error" in answer.json:
+        return f"{answer.status} {answer.json['error']}"
+    names = [str(line.get("check") or line.get("code")) for line in lines if line["event"] == "refused"]
+    return f"{answer.status} {names[-1]}" if names else str(answer.status)

@@ -1,0 +1,168 @@
+"""Answers of a country that come again, in another browser, to another login, late, unasked or in another envelope."""
+
+from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import urlencode
+
+from idp.endpoints.logins import STRICT
+from idp.selftest.case import Kind
+from idp.selftest.live.played import Attack, LiveCase, refused
+from idp.selftest.live.visitor import Visitor
+
+FAMILY = "live: replay"
+CHOICES = ("approve", "refuse", "cancel")
+LOGIN_LIFE = 15 * 60
+
+
+def after(choice: str) -> Callable[[Visitor], Attack]:
+    """Back and reload after the decision: the same octets in the same browser."""
+
+    def prepare(visitor: Visitor) -> Attack:
+        fields = visitor.response()
+        visitor.decides(visitor.returns(fields), choice).expect(f"to {choice}")
+        return lambda: visitor.returns(fields)
+
+    return prepare
+
+
+def after_with_kept_cookies(choice: str) -> Callable[[Visitor], Attack]:
+    """Whoever kept the login's cookie sees the question again, and decides nothing."""
+
+    def prepare(visitor: Visitor) -> Attack:
+        fields = visitor.response()
+        question = visitor.returns(fields)
+        kept = {name: value for name, value in visitor.jar.items() if not name.startswith(STRICT)}
+        visitor.decides(question, choice).expect(f"to {choice}")
+        visitor.jar |= kept
+        again = visitor.returns(fields).expect("the response again")
+        other = "approve" if choice != "approve" else "refuse"
+        return lambda: visitor.decides(again, other)
+
+    return prepare
+
+
+def elsewhere(visitor: Visitor) -> Attack:
+    """A stolen response in a browser that never began this login."""
+    fields = visitor.response()
+    visitor.jar.clear()
+    return lambda: visitor.returns(fields)
+
+
+def elsewhere_with_a_login(visitor: Visitor) -> Attack:
+    """A stolen response in a browser that has asked the same country for itself (login CSRF)."""
+    fields = visitor.response()
+    visitor.jar.clear()
+    login = visitor.login()
+    visitor.asked(login)
+    return lambda: visitor.returns({**fields, "RelayState": login})
+
+
+def another_login(visitor: Visitor) -> Attack:
+    """Two logins of one browser: the answer to the first goes to the second."""
+    fields = visitor.response()
+    other = visitor.login()
+    visitor.asked(other)
+    return lambda: visitor.returns({**fields, "RelayState": other})
+
+
+def older_request(visitor: Visitor) -> Attack:
+    """The login asked once more since: what answers the older question is late."""
+    login = visitor.login()
+    fields = visitor.response(login)
+    visitor.asked(login)
+    return lambda: visitor.returns(fields)
+
+
+def unasked(visitor: Visitor) -> Attack:
+    """A login that has asked nobody hears nobody: the response was made for another."""
+    fields = visitor.response()
+    fresh = visitor.login()
+    return lambda: visitor.returns({**fields, "RelayState": fresh})
+
+
+def unsolicited(visitor: Visitor) -> Attack:
+    """A response without a login of this browser, and without RelayState: what SAML calls unsolicited."""
+    fields = visitor.response()
+    visitor.jar.clear()
+    return lambda: visitor.returns({"SAMLResponse": fields["SAMLResponse"]})
+
+
+def late(visitor: Visitor) -> Attack:
+    """The login has ended meanwhile."""
+    fields = visitor.response()
+    visitor.stage.clock.ahead = LOGIN_LIFE
+    return lambda: visitor.returns(fields)
+
+
+def changed(**changes: str | None) -> Callable[[Visitor], Attack]:
+    """The fields of the form, with others, or without some."""
+
+    def prepare(visitor: Visitor) -> Attack:
+        fields: Mapping[str, str | None] = {**visitor.response(), **changes}
+        return lambda: visitor.returns({name: value for name, value in fields.items() if value is not None})
+
+    return prepare
+
+
+def repeated(name: str) -> Callable[[Visitor], Attack]:
+    """One field twice: two readers may take one each."""
+
+    def prepare(visitor: Visitor) -> Attack:
+        fields = visitor.response()
+        body = urlencode([*fields.items(), (name, fields[name])]).encode()
+        headers = {"origin": visitor.stage.country_base, "sec-fetch-site": "cross-site"}
+        return lambda: visitor.go("POST", "/saml/acs", body=body, headers=headers)
+
+    return prepare
+
+
+def by_get(visitor: Visitor) -> Attack:
+    """A response in an address, where no response is read."""
+    fields = urlencode(visitor.response())
+    return lambda: visitor.go("GET", f"/saml/acs?{fields}")
+
+
+def beside_a_query(visitor: Visitor) -> Attack:
+    """A second response beside the posted one."""
+    fields = visitor.response()
+    return lambda: visitor.returns(fields, path=f"/saml/acs?{urlencode(fields)}")
+
+
+def other_protocol(visitor: Visitor) -> Attack:
+    """A response at the address of countries' nodes."""
+    fields = visitor.response()
+    return lambda: visitor.returns(fields, path="/eidas/acs")
+
+
+def framed(visitor: Visitor) -> Attack:
+    """In a frame nobody sees what is decided."""
+    fields = visitor.response()
+    return lambda: visitor.returns(fields, **{"sec-fetch-dest": "iframe"})
+
+
+def cases() -> Iterable[LiveCase]:
+    """All of them; the name of the check is the first that stands in the way."""
+    return refused(
+        FAMILY,
+        Kind.RESPONSE,
+        {
+            **{f"again after {choice}": ("409 login_cookie", after(choice)) for choice in CHOICES},
+            **{f"kept cookies after {choice}": ("409 decided", after_with_kept_cookies(choice)) for choice in CHOICES},
+            "in another browser": ("409 login_cookie", elsewhere),
+            "in another browser's login": ("403 in_response_to", elsewhere_with_a_login),
+            "in another login of the same browser": ("403 in_response_to", another_login),
+            "to an older request of the same login": ("403 in_response_to", older_request),
+            "to a login that has asked nobody": ("409 not_asked", unasked),
+            "unsolicited": ("409 login_cookie", unsolicited),
+            "after the login's end": ("409 login_ended", late),
+            "without relaystate": ("409 login_cookie", changed(RelayState=None)),
+            "another relaystate": ("409 login_cookie", changed(RelayState="A" * 22)),
+            "relaystate twice": ("400 request_refused", repeated("RelayState")),
+            "response twice": ("400 request_refused", repeated("SAMLResponse")),
+            "request beside the response": ("403 parameters", changed(SAMLRequest="PHg+")),
+            "without a response": ("403 parameters", changed(SAMLResponse=None)),
+            "by get": ("405 request_refused", by_get),
+            "beside a query": ("400 request_refused", beside_a_query),
+            "at the address of another protocol": ("400 request_refused", other_protocol),
+            "in a frame": ("403 request_refused", framed),
+        },
+    )

@@ -1,0 +1,143 @@
+"""A broker with two identity providers and a city on loopback, and beside it a broker of another tenant in its database."""
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from sqlalchemy import select
+
+from connectors.signatures.signer import Signer
+from idp.app import Application
+from idp.demo.country import Country
+from idp.demo.playing import Playing
+from idp.demo.scene import Scene, bound, secret_words, write_jwks, write_templates
+from idp.keys.file import FileSigner, create_saml_key, load_signer
+from idp.keys.folder import create_keys
+from idp.settings import load_settings
+from idp.store import tables
+
+FIRST, SECOND = "demo-ee", "demo-lv"
+# What is parked for whoever holds its handle: each is something that a case may not bring about
+RELEASED = ("code", "access", "receipt")
+
+
+class Clock:
+    """The broker's clock: the machine's, and as many seconds more as a case says."""
+
+    def __init__(self) -> None:
+        self.ahead = 0
+
+    def __call__(self) -> int:
+        """Seconds since the epoch."""
+        return int(time.time()) + self.ahead
+
+
+class Stage(Scene):
+    """The demo's scene with a second country, asked by POST, and a broker of another tenant over the same database."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = Clock()
+        self.secrets: Mapping[str, str] = {}
+        self._second_socket, self._neighbour_socket = bound(0), bound(0)
+        super().__init__(folder, fixed=False, clock=self.clock)
+        self._neighbour = Application(self._neighbour_folder(folder / "neighbour"), clock=self.clock)
+        self._playing = Playing()
+
+    @property
+    def port(self) -> int:
+        """Where the broker listens."""
+        return int(self.issuer.rpartition(":")[2])
+
+    @property
+    def neighbour_port(self) -> int:
+        """Where the broker of another tenant listens."""
+        return int(self._neighbour_socket.getsockname()[1])
+
+    @property
+    def fares(self) -> Signer:
+        """The key of the service that authenticates by a signed assertion."""
+        return self._fares
+
+    def open(self) -> None:
+        """Start all."""
+        super().open()
+        self._playing.thread("second country", self.second.app(), self._second_socket)
+        self._playing.thread("neighbour", self._neighbour.asgi, self._neighbour_socket)
+
+    def close(self) -> None:
+        """End all."""
+        self._playing.close()
+        self._neighbour.store.close()
+        for listening in (self._second_socket, self._neighbour_socket):
+            listening.close()
+        super().close()
+
+    def released(self) -> frozenset[bytes]:
+        """Everything that was ever released or recorded and is still held: records, codes, access tokens, receipts."""
+        with self.application.store.engine.connect() as connection:
+            parked = select(tables.parked.c.digest).where(tables.parked.c.kind.in_(RELEASED))
+            records = select(tables.records.c.record)
+            return frozenset((*connection.scalars(parked), *connection.scalars(records)))
+
+    def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
+        super()._configure(port, secret, fares)
+        self.secrets, self._fares = secret, fares
+        self._second_country()
+
+    def _second_country(self) -> None:
+        """Another provider, with a key of its own, that the broker knows as well as the first."""
+        base = f"http://latvia.localhost:{self._second_socket.getsockname()[1]}"
+        text = (self.receiving / "providers" / f"{FIRST}.toml").read_text(encoding="utf-8")
+        for before, after in (
+            (self.country_base, base),
+            (FIRST, SECOND),
+            ('"EE"', '"LV"'),
+            ("demo/EE", "demo/LV"),
+            ('binding = "redirect"', 'binding = "post"'),
+        ):
+            text = text.replace(before, after)
+        (self.receiving / "providers" / f"{SECOND}.toml").write_text(text, encoding="utf-8")
+        create_saml_key(self._outside / "latvia.pem", "latvia.localhost")
+        self.second = Country(
+            base=base,
+            title="Demo sign-in of Latvia",
+            key_pem=(self._outside / "latvia.pem").read_bytes(),
+            certificate_der=load_signer(self._outside / "latvia.pem").certificate,
+            broker_certificate=load_signer(self.receiving / "keys" / "saml.pem").certificate,
+        )
+        (self.receiving / "metadata" / f"{SECOND}.xml").write_bytes(self.second.metadata())
+
+    def _neighbour_folder(self, folder: Path) -> Path:
+        """The same services at another tenant: its issuer and keys are its own, its database is ours."""
+        words = {
+            "@ISSUER@": f"http://neighbour.localhost:{self.neighbour_port}",
+            "@PORT@": str(self.neighbour_port),
+            "@CITY@": self.city_base,
+            "@COUNTRY@": self.country_base,
+            **secret_words(self.secrets),
+        }
+        write_templates(resources.files("idp.demo").joinpath("receiving"), folder, words)
+        settings_file = folder / "ciconia.toml"
+        text = settings_file.read_text(encoding="utf-8")
+        settings_file.write_text(f'database = "{self.receiving / "ciconia.db"}"\n{text}', encoding="utf-8")
+        settings = load_settings(folder)
+        create_keys(settings.key_folder, settings.origin, settings.tenant, demo=settings.demo)
+        write_jwks(folder / "parties" / "fares.jwks.json", self._fares)
+        (folder / "metadata").mkdir()
+        (folder / "metadata" / f"{FIRST}.xml").write_bytes(self.country.metadata())
+        return folder
+
+
+@contextmanager
+def open_stage() -> Iterator[Stage]:
+    """A stage in a temporary folder, playing. Raises OSError where this machine has no loopback to listen on."""
+    with tempfile.TemporaryDirectory(prefix="ciconia-selftest-") as temporary:
+        stage = Stage(Path(temporary) / "stage")
+        try:
+            stage.open()
+            yield stage
+        finally:
+            stage.close()

@@ -1,0 +1,224 @@
+"""One browser and one service in a case's hands. They follow nothing by themselves, and send whatever they are told to.
+
+Unlike the demo's browser this one can lie: any header, cookie, field or address may be another's, or left out.
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from lxml import html
+
+from connectors.signatures.jws import base64url
+from idp.demo.loopback import client, send
+from idp.endpoints.http import FORM_TYPE
+from idp.endpoints.logins import STRICT
+from idp.selftest.live.stage import FIRST, Stage
+
+SCOPE = "openid purpose:resident-parking profile email address"
+CITIZEN = "mari"
+
+
+class AstrayError(Exception):
+    """A step that had to succeed before a case could be tried did not. `args[0]` says which, without a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    text: str = field(repr=False)
+
+    @property
+    def json(self) -> Mapping[str, object]:
+        """The body as a JSON object; an empty one where it is none."""
+        try:
+            body = json.loads(self.text)
+        except ValueError:
+            return {}
+        return body if isinstance(body, dict) else {}
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The hidden fields of the page's form."""
+        inputs = html.document_fromstring(self.text).iterfind(".//form//input[@type='hidden']")
+        return {str(one.get("name")): one.get("value", "") for one in inputs}
+
+    @property
+    def back(self) -> dict[str, str]:
+        """The parameters of the page's one link to a service."""
+        links = self.found("//main//a[@class='button']/@href")
+        return dict(parse_qsl(urlsplit(links[0]).query)) if links else {}
+
+    def found(self, xpath: str) -> list[str]:
+        """What an xpath that gives texts finds."""
+        result = html.document_fromstring(self.text).xpath(xpath)
+        return [str(one) for one in result] if isinstance(result, list) else []
+
+    def expect(self, step: str, status: int = 200) -> Self:
+        """Itself, where the step went as it has to. Raises `AstrayError`."""
+        if self.status != status:
+            raise AstrayError(f"{step} answered {self.status}")
+        return self
+
+
+class Visitor:
+    """One browser in front of the stage, with its own cookie jar, and the parking service that it came from."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.jar: dict[str, str] = {}
+        self.verifier = secrets.token_urlsafe(32)
+        self._http = client()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
+    def go(
+        self,
+        method: str,
+        path: str,
+        *,
+        fields: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        jar: Mapping[str, str] | None = None,
+        port: int | None = None,
+    ) -> Answer:
+        """One request to the broker. Headers are those of an honest navigation, but for `headers`; None leaves one out."""
+        sent: dict[str, str | None] = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "accept-language": "en"}
+        if method == "POST":
+            sent |= {"content-type": FORM_TYPE, "origin": self.stage.issuer, "sec-fetch-site": "same-origin"}
+            body = urlencode(fields or {}).encode() if body is None else body
+        cookies = self.jar if jar is None else jar
+        sent["cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items()) or None
+        sent |= {"host": urlsplit(self.stage.issuer).netloc, **(headers or {})}
+        kept = {name: value for name, value in sent.items() if value is not None}
+        target = f"http://127.0.0.1:{port or self.stage.port}{path}"
+        response = self._http.request(method, target, headers=kept, content=body)
+        self._keep(response.headers.get_list("set-cookie"))
+        return Answer(response.status_code, dict(response.headers), response.text)
+
+    def login(self, **changes: str | None) -> str:
+        """Begin a login for the parking service, but for `changes`; its id."""
+        client_id = changes.get("client_id") or "parking"
+        wanted: dict[str, str | None] = {
+            "response_type": "code",
+            "client_id": client_id,
+            "redirect_uri": self.redirect_uri(client_id),
+            "scope": SCOPE,
+            "state": secrets.token_urlsafe(16),
+            "nonce": secrets.token_urlsafe(16),
+            "code_challenge": base64url(hashlib.sha256(self.verifier.encode()).digest()),
+            "code_challenge_method": "S256",
+            **changes,
+        }
+        asked = urlencode({name: value for name, value in wanted.items() if value is not None}, quote_via=quote)
+        picker = self.go("GET", f"/authorize?{asked}").expect("the authentication request")
+        return picker.found("//form[@method='post']/@action")[0].split("/")[2]
+
+    def asked(self, login: str, provider: str = FIRST) -> dict[str, str]:
+        """Choose a country: the parameters of the question to its identity provider."""
+        answer = self.go("GET", f"/login/{login}/at/{provider}")
+        if answer.status == 303:  # noqa: PLR2004 - RFC 9110 §15.4.4
+            return dict(parse_qsl(urlsplit(answer.headers["location"]).query))
+        return answer.expect("the choice of a country").fields
+
+    def answered(self, question: Mapping[str, str], at: str = "") -> dict[str, str]:
+        """Sign in at a country: the fields of its answer. `at` is another country's base than was asked."""
+        by_redirect = "Signature" in question
+        base = at or (self.stage.country_base if by_redirect else self.stage.second.base)
+        carried = {"query": urlencode(question, quote_via=quote)} if by_redirect else {"message": question["SAMLRequest"]}
+        fields = {**carried, "relay_state": question["RelayState"], "citizen": CITIZEN}
+        headers = {"content-type": FORM_TYPE}
+        response = send(self._http, "POST", f"{base}/answer", headers=headers, content=urlencode(fields).encode())
+        return Answer(response.status_code, {}, response.text).expect("the country's sign-in").fields
+
+    def response(self, login: str = "", provider: str = FIRST) -> dict[str, str]:
+        """A fresh answer of a country that was not posted yet."""
+        return self.answered(self.asked(login or self.login(), provider))
+
+    def returns(self, fields: Mapping[str, str], *, path: str = "/saml/acs", **headers: str | None) -> Answer:
+        """Back from the country, by its cross-site form: Strict cookies stay at home."""
+        sent = {"origin": self.stage.country_base, "sec-fetch-site": "cross-site", **headers}
+        jar = {name: value for name, value in self.jar.items() if not name.startswith(STRICT)}
+        return self.go("POST", path, fields=fields, headers=sent, jar=jar)
+
+    def question(self, login: str = "", provider: str = FIRST) -> Answer:
+        """All the way to the question."""
+        return self.returns(self.response(login, provider)).expect("the answer of the country")
+
+    def decides(self, question: Answer, choice: str = "approve", **changes: str) -> Answer:
+        """Press a button of the question, but for `changes`."""
+        fields = {**question.fields, "choice": choice, **changes}
+        return self.go("POST", f"/login/{fields['login']}/decision", fields=fields)
+
+    def code(self, **changes: str | None) -> str:
+        """A whole login, approved: its code."""
+        leaving = self.decides(self.question(self.login(**changes))).expect("the approval")
+        return leaving.back["code"]
+
+    def redirect_uri(self, client_id: str = "parking") -> str:
+        """Where a service is registered to be answered."""
+        return f"{self.stage.city_base}/{client_id}/callback"
+
+    def redeem(
+        self,
+        code: str,
+        changes: Mapping[str, str | None] | None = None,
+        *,
+        service: str = "parking",
+        body: bytes | None = None,
+    ) -> Answer:
+        """The token endpoint, as a service with a secret calls it, but for `changes` of the fields."""
+        wanted: dict[str, str | None] = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.redirect_uri(service),
+            "code_verifier": self.verifier,
+            **(changes or {}),
+        }
+        fields = {name: value for name, value in wanted.items() if value is not None}
+        authorization = None if "client_assertion" in fields else self.basic(service)
+        return self.go(
+            "POST", "/token", fields=fields, body=body, headers={**DIRECT, "authorization": authorization}, jar={}
+        )
+
+    def token(self) -> str:
+        """A whole login, redeemed: its access token."""
+        return str(self.redeem(self.code()).expect("the redemption").json["access_token"])
+
+    def userinfo(self, token: str, *, path: str = "/userinfo", method: str = "GET", port: int | None = None) -> Answer:
+        """Userinfo, or what else an access token opens."""
+        headers = {**DIRECT, "authorization": f"Bearer {token}"}
+        if port is not None:
+            headers["host"] = f"127.0.0.1:{port}"
+        return self.go(method, path, headers=headers, jar={}, port=port)
+
+    def basic(self, service: str) -> str:
+        """What a service with a secret authenticates with (RFC 6749 §2.3.1)."""
+        pair = f"{service}:{quote(self.stage.secrets[service], safe='')}"
+        return "Basic " + base64.b64encode(pair.encode()).decode()
+
+    def _keep(self, headers: list[str]) -> None:
+        for header in headers:
+            name, _, rest = header.partition("=")
+            value, _, attributes = rest.partition(";")
+            if "max-age=0" in attributes.lower():
+                self.jar.pop(name, None)
+            else:
+                self.jar[name] = value
+
+
+# A program that calls directly sends nothing that a browser sends
+DIRECT: Mapping[str, str | None] = dict.fromkeys(
+    ("origin", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "accept-language")
+)

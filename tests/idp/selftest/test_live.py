@@ -1,0 +1,169 @@
+"""The live part of the self-test: each case refused by the check that it names, and none of them passes by luck."""
+
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import replace
+from typing import Any  # structlog's own type of an event
+
+import pytest
+from structlog.testing import capture_logs
+
+from idp.demo.loopback import client
+from idp.endpoints import login as citizen_steps
+from idp.selftest.case import Kind
+from idp.selftest.live import HONEST_EVERY, decisions, live_tried, mixups, responses, tokens
+from idp.selftest.live.played import LiveCase, play
+from idp.selftest.live.stage import Stage, open_stage
+from idp.selftest.live.visitor import Answer, AstrayError, Visitor
+from idp.selftest.report import Outcome, Tried
+from idp.store import writer
+
+Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
+CASES: Mapping[str, LiveCase] = {
+    case.name: case for part in (responses, decisions, mixups, tokens) for case in part.cases()
+}
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with open_stage() as opened:
+        yield opened
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    with capture_logs() as heard:
+        yield heard
+
+
+@pytest.fixture(scope="module")
+def played() -> Sequence[Tried]:
+    return list(live_tried())
+
+
+def test_every_live_case_ends_as_it_must(played: Sequence[Tried]) -> None:
+    assert [one.sentence for one in played if one.outcome is not Outcome.RIGHT] == []
+
+
+@pytest.mark.spec("issue 5 item 6: replays and mix-ups run against a live broker, an honest login after every twenty")
+def test_there_are_forty_of_them_and_an_honest_login_after_every_twenty(played: Sequence[Tried]) -> None:
+    hostile = [one for one in played if one.kind is not Kind.VALID]
+    assert len(hostile) >= 40
+    assert {one.family for one in hostile} == {"live: replay", "live: decisions", "live: mix-up", "live: tokens"}
+    logins = [at for at, one in enumerate(played) if one.name.startswith(f"{decisions.HONEST}/after ")]
+    gaps = [after - before for before, after in zip([-1, *logins], logins, strict=False)]
+    assert max(gaps) <= HONEST_EVERY + 1
+    assert logins[-1] == len(played) - 1, "the broker serves to the end"
+
+
+def test_their_names_are_theirs_alone(played: Sequence[Tried]) -> None:
+    assert len({one.name for one in played}) == len(played)
+    assert all(one.name == one.name.lower() for one in played)
+
+
+def test_nothing_of_it_reaches_the_terminal(stage: Stage, capfd: pytest.CaptureFixture[str], lines: Lines) -> None:
+    play(stage, CASES["live: replay/by get"], lines)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("broken", "case"),
+    [
+        ("marks", "live: tokens/client assertion again"),
+        ("same origin", "live: decisions/from another site"),
+        ("navigation", "live: replay/in a frame"),
+    ],
+)
+def test_a_broker_without_the_check_is_caught(
+    stage: Stage, lines: Lines, monkeypatch: pytest.MonkeyPatch, broken: str, case: str
+) -> None:
+    assert play(stage, CASES[case], lines).outcome is Outcome.RIGHT
+    match broken:
+        case "marks":
+            monkeypatch.setattr(writer, "take_marks", lambda _connection, batch: (list(batch), {}))
+        case "same origin":
+            monkeypatch.setattr(citizen_steps, "check_same_origin", lambda *_: None)
+        case _:
+            monkeypatch.setattr(citizen_steps, "check_navigation", lambda *_: None)
+    assert play(stage, CASES[case], lines).outcome is Outcome.ACCEPTED
+
+
+def test_a_release_beside_a_refusal_is_caught_too(stage: Stage, lines: Lines) -> None:
+    """The answer refuses, and the database says that something was released."""
+
+    def prepare(visitor: Visitor) -> Any:  # Any: whatever the case's own type is
+        def attack() -> Answer:
+            visitor.code()
+            return visitor.go("GET", "/saml/acs")
+
+        return attack
+
+    case = LiveCase("x/y", "x", Kind.RESPONSE, "405 request_refused", prepare)
+    assert play(stage, case, lines).outcome is Outcome.ACCEPTED
+
+
+def test_another_check_than_the_named_one_is_said(stage: Stage, lines: Lines) -> None:
+    case = replace(CASES["live: replay/in another browser"], refusal="403 digest")
+    tried = play(stage, case, lines)
+    assert tried.outcome is Outcome.OTHER_CHECK
+    assert tried.sentence == (
+        "live: replay/in another browser (at a live broker) should be refused by 403 digest, "
+        "and was refused by 409 login_cookie."
+    )
+
+
+def test_a_defect_of_the_broker_counts_as_unforeseen(stage: Stage, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    def defect(*_: object) -> None:
+        raise ZeroDivisionError("with words that quote something")
+
+    def prepare(visitor: Visitor) -> Any:  # Any: as above
+        fields = visitor.response()
+        monkeypatch.setattr(stage.application.city.broker, "hear", defect)
+        return lambda: visitor.returns(fields)
+
+    tried = play(stage, LiveCase("x/y", "x", Kind.RESPONSE, "403 digest", prepare), lines)
+    assert (tried.outcome, tried.verdict.surprise) == (Outcome.UNFORESEEN, "ZeroDivisionError")
+    assert "quote" not in tried.sentence
+
+
+def test_an_honest_step_that_fails_is_no_refusal(stage: Stage, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = CASES["live: tokens/code again"]
+    monkeypatch.setattr(citizen_steps, "MAX_MESSAGE_BODY", 10)
+    tried = play(stage, case, lines)
+    assert tried.outcome is Outcome.OTHER_CHECK
+    assert tried.sentence.endswith("and was refused by something before it: the answer of the country answered 413.")
+
+
+def test_an_honest_login_that_releases_nothing_is_caught(stage: Stage, lines: Lines) -> None:
+    honest = decisions.honest(20)
+    assert play(stage, honest, lines).outcome is Outcome.RIGHT
+    nothing = replace(honest, prepare=lambda visitor: lambda: visitor.go("GET", "/jwks"))
+    assert play(stage, nothing, lines).outcome is Outcome.REFUSED
+    twice = replace(CASES[f"{decisions.HONEST}/approved again alike"], prepare=decisions.signed_in)
+    assert play(stage, twice, lines).outcome is Outcome.REFUSED
+
+
+def test_a_case_that_trips_ends_alone_and_gives_the_clock_back(stage: Stage, lines: Lines) -> None:
+    def prepare(visitor: Visitor) -> Any:  # Any: as above
+        visitor.stage.clock.ahead = 1000
+        raise KeyError("x")
+
+    tried = play(stage, LiveCase("x/y", "x", Kind.JWT, "400 invalid_grant", prepare), lines)
+    assert (tried.outcome, tried.verdict.surprise) == (Outcome.UNFORESEEN, "KeyError")
+    assert stage.clock.ahead == 0
+
+
+def test_the_neighbour_serves_its_own_tenant_over_the_same_database(stage: Stage) -> None:
+    """Else `at another tenant` would be refused because nobody is there."""
+    with client() as http:
+        answer = http.get(f"http://127.0.0.1:{stage.neighbour_port}/.well-known/openid-configuration")
+    assert answer.status_code == 200
+    assert answer.json()["issuer"] == f"http://neighbour.localhost:{stage.neighbour_port}"
+    assert stage.application.settings.tenant != stage._neighbour.settings.tenant
+    assert stage.application.store.engine.url == stage._neighbour.store.engine.url
+
+
+def test_a_step_that_went_as_it_has_to_is_itself() -> None:
+    answer = Answer(200, {}, "{}")
+    assert answer.expect("x") is answer
+    with pytest.raises(AstrayError, match="the step answered 500"):
+        Answer(500, {}, "").expect("the step")
