@@ -1,0 +1,328 @@
+"""Encrypted tokens: what is decrypted, each check broken alone, and one refusal for whatever fails with the key."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
+from jose import jwe as python_jose
+from jose.exceptions import JWEError
+from joserfc import jwe as joserfc_jwe
+from joserfc.jwk import ECKey
+
+from connectors.checks import JWE_CHECKS
+from connectors.formats.claims import Json
+from connectors.signatures.jwe import MAX_HEADER, MAX_TOKEN, Encryption, decrypt, encrypt, opened
+from connectors.signatures.jwk import public_jwk
+from policies.errors import AssertionRejected, BrokerError
+from tests.connectors_jws.jwe_doubles import IV, content_key, encrypted, good_header, our_key, sealed
+from tests.connectors_jws.jws_doubles import SoftwareAgreement, b64, private_key
+
+INNER = "header.payload.signature"
+ENCS = ["A128GCM", "A256GCM"]
+P = 2**256 - 2**224 + 2**192 + 2**96 - 1
+
+
+def read(token: str, *keys: SoftwareAgreement, enc: str = "A128GCM", alg: str = "ECDH-ES") -> str:
+    return opened(token, Encryption(keys or (our_key(),), enc, alg))
+
+
+def refused(token: str, *keys: SoftwareAgreement, enc: str = "A128GCM") -> str:
+    with pytest.raises(AssertionRejected) as caught:
+        read(token, *keys, enc=enc)
+    assert INNER not in str(caught.value)
+    return caught.value.check
+
+
+# -- what is read ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("enc", ENCS)
+def test_what_we_encrypt_is_decrypted_by_us_and_by_joserfc_with_the_private_key(enc: str) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    token = encrypt(INNER.encode(), key.public_key(), alg="ECDH-ES", enc=enc, kid="k1")
+    other = joserfc_jwe.decrypt_compact(token, ECKey.import_key(key), algorithms=["ECDH-ES", enc])
+    assert other.plaintext == INNER.encode()
+    assert {name: other.protected[name] for name in ("alg", "enc", "kid", "cty")} == {
+        "alg": "ECDH-ES",
+        "enc": enc,
+        "kid": "k1",
+        "cty": "JWT",
+    }
+    unnamed = encrypt(INNER.encode(), key.public_key(), alg="ECDH-ES", enc=enc)
+    assert decrypt(unnamed, SoftwareAgreement(key), alg="ECDH-ES", enc=enc) == INNER.encode()
+
+
+@pytest.mark.parametrize("enc", ENCS)
+def test_what_is_encrypted_without_any_library_of_tokens_is_decrypted(enc: str) -> None:
+    assert read(encrypted(INNER, None, enc), enc=enc) == INNER
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"cty": "LEFT OUT"},
+        {"typ": "JWT"},
+        {"kid": our_key().key_id},
+        {"apu": ""},
+    ],
+)
+def test_what_the_standard_leaves_open_is_read(changes: Mapping[str, Json]) -> None:
+    assert read(encrypted(INNER, **changes)) == INNER
+
+
+@pytest.mark.spec("RFC 7518 appendix C")
+def test_the_key_of_the_standards_example_decrypts() -> None:
+    """Alice agrees with Bob; the content's key is the one that the appendix prints, not one that we derived."""
+    alice, bob = (
+        ec.derive_private_key(int.from_bytes(_octets(d)), ec.SECP256R1())
+        for d in ("0_NxaRPUMQoAJt50Gz8YiTr8gRTwyEaCumd-MToTmIo", "VEmDZpDXXK8p8N0Cndsxs924q6nS1RXFASRl6BfUqdw")
+    )
+    header = good_header(ephemeral=alice, apu="QWxpY2U", apv="Qm9i")
+    token = sealed(header, INNER.encode(), _octets("VqqN6vgjbSBcIijNcacQGg"))
+    assert read(token, SoftwareAgreement(bob)) == INNER
+    assert refused(
+        sealed({**header, "apu": "Qm9i"}, INNER.encode(), _octets("VqqN6vgjbSBcIijNcacQGg")), SoftwareAgreement(bob)
+    )
+
+
+def _octets(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "==")
+
+
+def test_kid_chooses_among_our_keys_and_without_it_there_is_one() -> None:
+    first, second = our_key(), our_key(1)
+    assert read(encrypted(INNER, second, kid=second.key_id), first, second) == INNER
+    assert refused(encrypted(INNER, second), first, second) == "jwe_kid"
+    assert refused(encrypted(INNER, second, kid=first.key_id), first, second) == "jwe_decryption"
+
+
+def test_what_is_inside_is_nobodys_word_and_no_ascii_is_no_token() -> None:
+    assert "\N{REPLACEMENT CHARACTER}" in read(encrypted(b"\xff.\x00.\xff"))
+
+
+# -- what is refused ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A token that breaks one check."""
+
+    check: str
+    what: str
+    token: str
+    keys: tuple[SoftwareAgreement, ...] = (our_key(),)
+    enc: str = "A128GCM"
+
+    def __str__(self) -> str:
+        return f"{self.check}-{self.what}".replace(" ", "-")
+
+
+def _without(token: str, part: int, replacement: str) -> str:
+    parts = token.split(".")
+    parts[part] = replacement
+    return ".".join(parts)
+
+
+def _flipped(part: int) -> str:
+    parts = encrypted(INNER).split(".")
+    changed = bytearray(_octets(parts[part]))
+    changed[0] ^= 1
+    return _without(".".join(parts), part, b64(bytes(changed)))
+
+
+def _epk(**changes: Json) -> dict[str, Json]:
+    return {name: value for name, value in {**_POINT, **changes}.items() if value != "LEFT OUT"}
+
+
+def _on(curve: ec.EllipticCurve) -> SoftwareAgreement:
+    return SoftwareAgreement(ec.generate_private_key(curve))
+
+
+def _under(secret: bytes, **changes: Json) -> str:
+    """A whole token under a content key that the attacker chose the secret of."""
+    return sealed(good_header(ephemeral=_EPHEMERAL, **changes), INNER.encode(), content_key(secret, "A128GCM"))
+
+
+_EPHEMERAL = ec.generate_private_key(ec.SECP256R1())
+_POINT: dict[str, Json] = {**public_jwk(_EPHEMERAL.public_key())}
+_ZERO = b64(bytes(32))
+TWICE = '{"alg":"ECDH-ES",' + json.dumps(good_header(ephemeral=_EPHEMERAL))[1:]
+MEMBERS: Mapping[str, Json] = {
+    "zip": "DEF",
+    "crit": ["exp"],
+    "p2c": 2**31,
+    "p2s": "AAAA",
+    "jwk": {"kty": "EC"},
+    "jku": "https://evil.example/jwks",
+    "x5u": "https://evil.example/x5u",
+    "x5c": ["MII"],
+    "iv": "AAAA",
+    "tag": "AAAA",
+    "b64": False,
+}
+CASES = (
+    Case("jwe_size", "a token beyond 64 KiB", encrypted("x" * MAX_TOKEN)),
+    Case("jwe_size", "a header beyond 1 KiB", encrypted(INNER, apu="A" * MAX_HEADER)),
+    Case("jwe_form", "empty", ""),
+    Case("jwe_form", "a signed token that is not encrypted", "e30.e30.e30"),
+    Case("jwe_form", "six parts", encrypted(INNER) + ".AA"),
+    Case("jwe_form", "padded", encrypted(INNER) + "="),
+    Case("jwe_form", "a key where one is agreed on", _without(encrypted(INNER), 1, b64(bytes(24)))),
+    Case("jwe_form", "an IV of 16 octets", _without(encrypted(INNER), 2, b64(bytes(16)))),
+    Case("jwe_form", "no IV", _without(encrypted(INNER), 2, "")),
+    Case("jwe_form", "a tag of 4 octets", _without(encrypted(INNER), 4, encrypted(INNER).split(".")[4][:6])),
+    Case("jwe_form", "no tag", _without(encrypted(INNER), 4, "")),
+    Case("jwe_header", "no JSON", sealed("{", b"", bytes(16))),
+    Case("jwe_header", "a member twice", sealed(TWICE, INNER.encode(), bytes(16))),
+    *(Case("jwe_header", name, encrypted(INNER, **{name: value})) for name, value in MEMBERS.items()),
+    Case("jwe_header", "no epk", encrypted(INNER, epk="LEFT OUT")),
+    Case("jwe_header", "an epk that is a list", encrypted(INNER, epk=[])),
+    Case("jwe_header", "an epk with a private part", encrypted(INNER, epk=_epk(d=_ZERO))),
+    Case("jwe_header", "an epk without y", encrypted(INNER, epk=_epk(y="LEFT OUT"))),
+    Case("jwe_header", "an epk on another curve", encrypted(INNER, epk=_epk(crv="P-384"))),
+    Case("jwe_header", "an epk of another type", encrypted(INNER, epk=_epk(kty="OKP"))),
+    Case("jwe_header", "a coordinate of 31 octets", encrypted(INNER, epk=_epk(x=b64(bytes(31))))),
+    Case("jwe_header", "a coordinate that is a number", encrypted(INNER, epk=_epk(x=1))),
+    Case("jwe_header", "an apu that is no text", encrypted(INNER, apu=1)),
+    Case("jwe_header", "an apv in another spelling", encrypted(INNER, apv="QQ==")),
+    Case("jwe_alg", "agreement and wrapping", encrypted(INNER, alg="ECDH-ES+A128KW")),
+    Case("jwe_alg", "RSA of PKCS1", encrypted(INNER, alg="RSA1_5")),
+    Case("jwe_alg", "direct", encrypted(INNER, alg="dir")),
+    Case("jwe_alg", "a password", encrypted(INNER, alg="PBES2-HS256+A128KW")),
+    Case("jwe_alg", "CBC", sealed(good_header(ephemeral=_EPHEMERAL, enc="A128CBC-HS256"), b"", bytes(16))),
+    Case("jwe_alg", "another GCM than the registered", encrypted(INNER, enc="A256GCM")),
+    Case("jwe_alg", "no enc", sealed(good_header("LEFT OUT", ephemeral=_EPHEMERAL), b"", bytes(16))),
+    Case("jwe_typ", "content of another type", encrypted(INNER, cty="application/xml")),
+    Case("jwe_typ", "a logout token", encrypted(INNER, typ="logout+jwt")),
+    Case("jwe_typ", "a type that is a list", encrypted(INNER, typ=["JWT"])),
+    Case("jwe_kid", "unknown", encrypted(INNER, kid="k2")),
+    Case("jwe_kid", "no text", encrypted(INNER, kid=7)),
+    Case("jwe_kid", "none and two keys", encrypted(INNER), (our_key(), our_key(1))),
+    Case("jwe_keys", "none", encrypted(INNER), ()),
+    Case("jwe_keys", "on another curve", encrypted(INNER), (_on(ec.SECP384R1()),)),
+    Case("jwe_keys", "an encryption that we do not know", encrypted(INNER), enc="A192GCM"),
+    Case("jwe_keys", "CBC by registration", encrypted(INNER), enc="A128CBC-HS256"),
+    Case("jwe_decryption", "to another key", encrypted(INNER, our_key(1))),
+    Case("jwe_decryption", "a bit of the ciphertext", _flipped(3)),
+    Case("jwe_decryption", "a bit of the tag", _flipped(4)),
+    Case("jwe_decryption", "a bit of the IV", _flipped(2)),
+    Case("jwe_decryption", "a header of another token", _without(encrypted(INNER), 0, encrypted(INNER).split(".")[0])),
+    Case("jwe_decryption", "no ciphertext", _without(encrypted(INNER), 3, "")),
+    Case("jwe_decryption", "a point that is not on the curve", _under(bytes(32), epk=_epk(y=_ZERO))),
+    Case("jwe_decryption", "the point at infinity", _under(bytes(32), epk=_epk(x=_ZERO, y=_ZERO))),
+    Case("jwe_decryption", "a coordinate beyond the field", _under(bytes(32), epk=_epk(x=b64(P.to_bytes(32))))),
+)
+
+
+@pytest.mark.spec("security.md §2.2")
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_an_encrypted_token_that_breaks_one_check_is_refused_by_that_check(case: Case) -> None:
+    with pytest.raises(AssertionRejected) as refusal:
+        opened(case.token, Encryption(case.keys, case.enc))
+    assert refusal.value.check == case.check
+    assert refusal.value.__cause__ is None or case.check != "jwe_decryption"
+
+
+def test_every_check_that_we_name_is_broken_by_some_token_and_every_name_is_ours() -> None:
+    assert {case.check for case in CASES} == set(JWE_CHECKS)
+
+
+@pytest.mark.spec("house-style.md 30")
+def test_every_failure_with_the_key_is_told_in_the_same_words() -> None:
+    told = set()
+    for case in CASES:
+        if case.check == "jwe_decryption":
+            with pytest.raises(AssertionRejected) as refusal:
+                opened(case.token, Encryption(case.keys, case.enc))
+            told.add((str(refusal.value), refusal.value.code, refusal.value.public, type(refusal.value)))
+    assert len(told) == 1
+
+
+def test_no_key_is_touched_before_size_form_and_header_were_judged() -> None:
+    for case in CASES:
+        if case.check != "jwe_decryption":
+            untouched = SoftwareAgreement(ec.generate_private_key(ec.SECP256R1()))
+            with pytest.raises(AssertionRejected):
+                decrypt(case.token, untouched, alg="ECDH-ES", enc=case.enc)
+            assert untouched.calls <= (case.check in ("jwe_kid", "jwe_keys")), case
+
+
+def test_a_key_that_fails_is_told_as_every_other_failure() -> None:
+    class Broken(SoftwareAgreement):
+        def agree(self, public_key: ec.EllipticCurvePublicKey) -> bytes:
+            raise ValueError(f"a secret of the module, on {public_key.curve.name}")
+
+    key = private_key("ES256", 100)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    assert refused(encrypted(INNER), Broken(key)) == "jwe_decryption"
+
+
+@pytest.mark.parametrize(
+    ("alg", "enc", "curve"),
+    [
+        ("ECDH-ES", "A128CBC-HS256", ec.SECP256R1()),
+        ("ECDH-ES", "", ec.SECP256R1()),
+        ("RSA-OAEP", "A128GCM", ec.SECP256R1()),
+        ("ECDH-ES", "A128GCM", ec.SECP384R1()),
+    ],
+)
+def test_nothing_is_encrypted_in_another_way(alg: str, enc: str, curve: ec.EllipticCurve) -> None:
+    with pytest.raises(BrokerError):
+        encrypt(b"", ec.generate_private_key(curve).public_key(), alg=alg, enc=enc)
+
+
+@given(st.text(max_size=200))
+def test_whatever_is_sent_is_refused_by_name_and_nothing_else_is_raised(text: str) -> None:
+    assert refused(text).startswith("jwe_")
+
+
+@given(st.integers(0, 4), st.binary(min_size=1, max_size=120))
+def test_whatever_stands_in_a_part_is_refused_by_name_and_nothing_else_is_raised(part: int, octets: bytes) -> None:
+    assert refused(_without(_WHOLE, part, b64(octets))).startswith("jwe_")
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(["alg", "enc", "epk", "kid", "apu", "apv", "cty", "typ", "zip"])),
+        st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.lists(st.text(max_size=3), max_size=2),
+    )
+)
+def test_whatever_a_header_says_is_refused_by_name_and_nothing_else_is_raised(changes: dict[str, Json]) -> None:
+    header = {**good_header(ephemeral=_EPHEMERAL), **changes}
+    assert refused(sealed(header, b"x", bytes(16))).startswith("jwe_")
+
+
+_WHOLE = encrypted(INNER)
+
+
+# -- python-jose's padding oracle --------------------------------------------------------------------------------------
+
+
+@pytest.mark.spec("security.md §2.2")
+def test_python_jose_350_tells_a_bad_padding_from_a_bad_tag_and_no_such_token_reaches_a_key_of_ours() -> None:
+    secret = bytes(32)
+    token = python_jose.encrypt(b"x" * 15, secret, algorithm="dir", encryption="A128CBC-HS256").decode()
+    parts = token.split(".")
+    told = set()
+    for value in range(256):
+        iv = bytearray(_octets(parts[2]))
+        iv[-1] ^= value
+        with pytest.raises(JWEError) as caught:
+            python_jose.decrypt(".".join([*parts[:2], b64(bytes(iv)), parts[3], b64(b"0" * 16)]), secret)
+        told.add(str(caught.value))
+    assert told == {"Invalid padding bytes.", "Invalid JWE Auth Tag"}, "the oracle: two words for two faults"
+    key = SoftwareAgreement(ec.generate_private_key(ec.SECP256R1()))
+    for header in ({"alg": "dir", "enc": "A128CBC-HS256"}, good_header(ephemeral=_EPHEMERAL, enc="A128CBC-HS256")):
+        ours = sealed(header, b"x" * 15, bytes(16), iv=IV)
+        with pytest.raises(AssertionRejected) as refusal:
+            decrypt(ours, key, alg="ECDH-ES", enc="A128GCM")
+        assert refusal.value.check == "jwe_alg"
+    with pytest.raises(AssertionRejected) as refusal:
+        decrypt(token, key, alg="ECDH-ES", enc="A128GCM")
+    assert refusal.value.check == "jwe_form"
+    assert key.calls == 0
