@@ -4,19 +4,19 @@ import json
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from connectors.formats.claims import Json
-from connectors.signatures.jwk import MAX_KEYS, keys_from_jwks, public_jwk, thumbprint
-from connectors.signatures.jws import VerificationKey, verification_key, verify
+from connectors.signatures.jwk import _SMALL_ORDER, MAX_KEYS, keys_from_jwks, public_jwk, thumbprint
+from connectors.signatures.jws import VerificationKey, from_base64url, verification_key, verify
 from policies.errors import SignatureInvalid
-from tests.connectors_jws.jws_doubles import b64, handmade, private_key
+from tests.connectors_jws.jws_doubles import EVERY_ALGORITHM, b64, handmade, private_key, token_key
 
 Jwk = dict[str, Json]
 
 
 def jwk(made_for: str = "ES256", number: int = 0, **members: Json) -> Jwk:
-    return {**public_jwk(private_key(made_for, number).public_key()), **members}
+    return {**public_jwk(token_key(made_for, number).public_key()), **members}
 
 
 def read(*keys: Json, alg: str = "ES256") -> tuple[VerificationKey, ...]:
@@ -29,10 +29,10 @@ def refused(*keys: Json, alg: str = "ES256") -> None:
     assert caught.value.check == "jwk"
 
 
-@pytest.mark.parametrize("alg", ["RS256", "ES256", "ES384"])
+@pytest.mark.parametrize("alg", EVERY_ALGORITHM)
 def test_a_published_key_verifies_what_its_private_half_signed(alg: str) -> None:
     keys = read(jwk(alg, kid="k1", use="sig", alg=alg), alg=alg)
-    token = handmade({"alg": alg, "kid": "k1"}, {"iss": "i"}, private_key(alg))
+    token = handmade({"alg": alg, "kid": "k1"}, {"iss": "i"}, token_key(alg))
     assert verify(token, keys, alg=alg, types=frozenset({""})).text("iss") == "i"
 
 
@@ -40,6 +40,7 @@ def test_a_published_key_verifies_what_its_private_half_signed(alg: str) -> None
 def test_the_thumbprint_is_that_of_joserfc() -> None:
     for alg in ("ES256", "ES384"):
         assert thumbprint(private_key(alg).public_key()) == ECKey.import_key(jwk(alg)).thumbprint()  # type: ignore[arg-type] # a dict of texts
+    assert thumbprint(token_key("EdDSA").public_key()) == OKPKey.import_key(jwk("EdDSA")).thumbprint()  # type: ignore[arg-type] # as above
     assert thumbprint(private_key("RS256").public_key()) == RSAKey.import_key(jwk("RS256")).thumbprint()  # type: ignore[arg-type] # as above
 
 
@@ -169,8 +170,122 @@ def test_too_many_keys_or_too_much_text_is_refused() -> None:
     refused(jwk(pad="x" * 65_536))
 
 
-@pytest.mark.parametrize("alg", ["HS256", "none", "", "PS256"])
+@pytest.mark.parametrize("alg", ["HS256", "none", "", "PS512", "Ed448"])
 def test_no_key_is_prepared_for_another_algorithm(alg: str) -> None:
     refused(jwk(), alg=alg)
     with pytest.raises(SignatureInvalid):
         verification_key(private_key("ES256").public_key(), alg, "k1")
+
+
+# -- RSA for one padding, Ed25519 --------------------------------------------------------------------------------------
+
+
+def test_an_rsa_key_that_names_its_algorithm_is_for_no_other() -> None:
+    for named, other in (("RS256", "PS256"), ("PS256", "RS256")):
+        assert read(jwk("RS256", alg=named), alg=named)[0].alg == named
+        refused(jwk("RS256", alg=named), alg=other)
+    assert read(jwk("RS256"), alg="PS256")[0].alg == "PS256"
+
+
+@pytest.mark.parametrize("alg", EVERY_ALGORITHM)
+@pytest.mark.parametrize("made_for", EVERY_ALGORITHM)
+def test_a_key_is_prepared_for_an_algorithm_of_its_type_alone(alg: str, made_for: str) -> None:
+    kind = {"RS256": "rsa", "PS256": "rsa", "EdDSA": "ed", "Ed25519": "ed"}
+    public = token_key(made_for).public_key()
+    if kind.get(alg, alg) == kind.get(made_for, made_for):
+        assert verification_key(public, alg, "k1").alg == alg
+    else:
+        with pytest.raises(SignatureInvalid):
+            verification_key(public, alg, "k1")
+
+
+@pytest.mark.spec("RFC 8037 appendix A.3")
+def test_the_thumbprint_of_the_standards_edwards_key() -> None:
+    (key,) = read({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}, alg="EdDSA")
+    assert key.kid == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+
+
+@pytest.mark.spec("RFC 8037 appendix A.4")
+def test_the_signature_of_the_standards_edwards_key_holds() -> None:
+    (key,) = read({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}, alg="EdDSA")
+    octets = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc"
+    made = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+    assert key.prepared.verify(octets, from_base64url(made))
+    assert not key.prepared.verify(octets + b"x", from_base64url(made))
+
+
+def _edwards(y: int, sign: int = 0) -> Json:
+    return {"kty": "OKP", "crv": "Ed25519", "x": b64((y | sign << 255).to_bytes(32, "little"))}
+
+
+P = 2**255 - 19
+
+
+def test_the_points_of_small_order_are_those_that_eight_times_are_nothing() -> None:
+    for y in _SMALL_ORDER:
+        assert _times_eight(y) == (0, 1)
+    ordinary = int.from_bytes(from_base64url("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"), "little") & 2**255 - 1
+    assert _times_eight(ordinary) != (0, 1)
+
+
+def _times_eight(y: int) -> tuple[int, int]:
+    """8 P, by doubling (RFC 8032 §5.1.4 in affine form), of the point with this y and some x."""
+    d = -121665 * pow(121666, -1, P) % P
+    square = (y * y - 1) * pow(d * y * y + 1, -1, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if x * x % P != square:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    assert x * x % P == square
+    for _ in range(3):
+        both = d * x * x * y * y
+        x, y = 2 * x * y * pow(1 + both, -1, P) % P, (y * y + x * x) * pow(1 - both, -1, P) % P
+    return x, y
+
+
+@pytest.mark.parametrize("sign", [0, 1])
+@pytest.mark.parametrize("y", sorted(_SMALL_ORDER))
+def test_an_edwards_key_of_small_order_is_refused(y: int, sign: int) -> None:
+    refused(_edwards(y, sign), alg="EdDSA")
+
+
+@pytest.mark.parametrize("y", [P, P + 1, P + 3, 2**255 - 1])
+def test_an_edwards_key_in_another_spelling_is_refused(y: int) -> None:
+    refused(_edwards(y), alg="EdDSA")
+
+
+def test_an_edwards_key_that_is_no_point_of_the_curve_is_refused() -> None:
+    refused(_edwards(2), alg="EdDSA")
+    on_curve = [y for y in range(2, 40) if _is_read(_edwards(y))]
+    assert 5 < len(on_curve) < 33
+
+
+def _is_read(key: Json) -> bool:
+    try:
+        read(key, alg="EdDSA")
+    except SignatureInvalid:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"x": b64(bytes(31))},
+        {"x": b64(b"x" * 33)},
+        {"x": None},
+        {"x": 5},
+        {"crv": "X25519"},
+        {"crv": "Ed448"},
+        {"crv": "ed25519"},
+        {"y": "AAAA"},
+        {"d": "AAAA"},
+    ],
+)
+def test_an_edwards_key_in_another_shape_is_refused(changes: Jwk) -> None:
+    refused({**jwk("EdDSA"), **changes}, alg="EdDSA")
+
+
+def test_the_two_names_of_one_algorithm_are_two_registrations() -> None:
+    """RFC 9864 names what RFC 8037 left to the key: a registration says which, and a token says the same."""
+    assert read(jwk("EdDSA"), alg="Ed25519")[0].alg == "Ed25519"
+    refused(jwk("EdDSA", alg="EdDSA"), alg="Ed25519")

@@ -6,40 +6,61 @@ import json
 from dataclasses import FrozenInstanceError
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 from jose import jws as python_jose
 from jose.backends.base import Key
 from joserfc import jws as joserfc_jws
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from connectors.formats.claims import Json
 from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.jws import (
+    MAX_HEADER,
     MAX_TOKEN,
+    REMEMBERED_HEADERS,
     SignedClaims,
+    TokenSigner,
     VerificationKey,
+    _judged_header,
     sign,
     unverified_issuer,
     verification_key,
     verify,
 )
 from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
-from tests.connectors_jws.jws_doubles import SoftwareSigner, b64, handmade, private_key
+from tests.connectors_jws.jws_doubles import (
+    EVERY_ALGORITHM,
+    EdwardsSigner,
+    SoftwareSigner,
+    b64,
+    handmade,
+    private_key,
+    raw_signature,
+    token_key,
+)
 
 CLAIMS: dict[str, Json] = {"iss": "https://city.example", "exp": 1795600000}
 JWT_ALONE = frozenset({"JWT"})
 
 
 def keys(alg: str = "ES256", *, kid: str = "k1", number: int = 0) -> list[VerificationKey]:
-    return [verification_key(private_key(alg, number).public_key(), alg, kid)]
+    return [verification_key(token_key(alg, number).public_key(), alg, kid)]
 
 
 def token(header: object = None, payload: object = None, alg: str = "ES256") -> str:
     """A token that verifies under `keys(alg)`, but for what is given here."""
     found = {"alg": alg, "kid": "k1", "typ": "JWT"} if header is None else header
-    return handmade(found, CLAIMS if payload is None else payload, private_key(alg))
+    return handmade(found, CLAIMS if payload is None else payload, token_key(alg))
+
+
+def signer_of(alg: str) -> TokenSigner:
+    key = token_key(alg)
+    return EdwardsSigner(key) if isinstance(key, Ed25519PrivateKey) else SoftwareSigner(key)
 
 
 def refused(text: str, alg: str = "ES256", among: list[VerificationKey] | None = None) -> str:
@@ -49,7 +70,7 @@ def refused(text: str, alg: str = "ES256", among: list[VerificationKey] | None =
     return caught.value.check
 
 
-@pytest.mark.parametrize("alg", ["RS256", "ES256", "ES384"])
+@pytest.mark.parametrize("alg", EVERY_ALGORITHM)
 def test_a_token_of_each_algorithm_verifies_under_its_key(alg: str) -> None:
     signed = verify(token(alg=alg), keys(alg), alg=alg, types=JWT_ALONE)
     assert signed.text("iss") == "https://city.example"
@@ -57,14 +78,19 @@ def test_a_token_of_each_algorithm_verifies_under_its_key(alg: str) -> None:
     assert (signed.kid, signed.typ) == ("k1", "JWT")
 
 
-@pytest.mark.parametrize("alg", ["RS256", "ES256"])
+@pytest.mark.parametrize("alg", EVERY_ALGORITHM)
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated via RFC 9864")
 def test_what_we_sign_is_verified_by_us_and_by_joserfc(alg: str) -> None:
-    signer = SoftwareSigner(private_key(alg))
+    signer = signer_of(alg)
     made = sign({"iss": "i", "name": "Jõgeva"}, signer, alg=alg, typ="JWT")
     key = verification_key(signer.public_key, alg, signer.key_id)
     assert verify(made, [key], alg=alg, types=JWT_ALONE).text("name") == "Jõgeva"
     pem = signer.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    other = RSAKey.import_key(pem) if alg == "RS256" else ECKey.import_key(pem)
+    other: RSAKey | ECKey | OKPKey
+    if alg.startswith("ES"):
+        other = ECKey.import_key(pem)
+    else:
+        other = RSAKey.import_key(pem) if alg in ("RS256", "PS256") else OKPKey.import_key(pem)
     assert json.loads(joserfc_jws.deserialize_compact(made, other, algorithms=[alg]).payload)["name"] == "Jõgeva"
 
 
@@ -80,7 +106,7 @@ def test_one_signature_is_one_call_of_the_signer() -> None:
     assert signer.calls == 1
 
 
-@pytest.mark.parametrize("alg", ["ES384", "HS256", "none", "PS256", ""])
+@pytest.mark.parametrize("alg", ["HS256", "none", "ES512", "PS384", "Ed448", ""])
 def test_nothing_is_signed_with_an_algorithm_that_signers_do_not_have(alg: str) -> None:
     with pytest.raises(BrokerError):
         sign(CLAIMS, SoftwareSigner(private_key("ES256")), alg=alg, typ="JWT")
@@ -101,7 +127,7 @@ def test_a_signer_that_fails_is_an_error_of_ours() -> None:
     assert caught.value.code == "internal"
 
 
-@pytest.mark.parametrize("alg", ["RS256", "ES256", "ES384"])
+@pytest.mark.parametrize("alg", EVERY_ALGORITHM)
 def test_one_changed_bit_anywhere_is_refused(alg: str) -> None:
     header, payload, signature = token(alg=alg).split(".")
     for part in (header, payload, signature):
@@ -128,9 +154,83 @@ def test_a_key_of_another_algorithm_among_the_keys_is_refused() -> None:
     assert refused(token(), among=[*keys(), *keys("RS256", kid="k2")]) == "jws_keys"
 
 
-@pytest.mark.parametrize("alg", ["HS256", "none", "", "PS256", "ES512"])
+@pytest.mark.parametrize("alg", ["HS256", "none", "", "RS512", "ES512", "Ed448"])
 def test_no_other_algorithm_can_be_asked_for(alg: str) -> None:
     assert refused(token(), alg, among=keys()) == "jws_keys"
+
+
+# -- one algorithm, pinned ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.spec("RFC 8725 §3.1")
+@pytest.mark.parametrize("pinned", EVERY_ALGORITHM)
+@pytest.mark.parametrize("found", EVERY_ALGORITHM)
+def test_a_token_of_another_algorithm_is_refused_even_where_the_same_key_would_fit(pinned: str, found: str) -> None:
+    made = handmade({"alg": found, "kid": "k1", "typ": "JWT"}, CLAIMS, token_key(found))
+    if found == pinned:
+        assert verify(made, keys(pinned), alg=pinned, types=JWT_ALONE).kid == "k1"
+    else:
+        assert refused(made, pinned) == "jws_alg"
+
+
+@pytest.mark.parametrize(("said", "made"), [("RS256", "PS256"), ("PS256", "RS256")])
+def test_a_signature_of_the_other_padding_is_refused(said: str, made: str) -> None:
+    header = {"alg": said, "kid": "k1", "typ": "JWT"}
+    octets = f"{b64(json.dumps(header))}.{b64(json.dumps(CLAIMS))}"
+    signature = raw_signature(token_key("RS256"), octets.encode(), pss=made == "PS256")
+    assert refused(f"{octets}.{b64(signature)}", said) == "jws_signature"
+
+
+@pytest.mark.spec("RFC 7518 §3.5")
+@pytest.mark.parametrize("salt", [0, 20, 64])
+def test_a_salt_of_another_length_than_the_hash_is_refused(salt: int) -> None:
+    key = private_key("PS256")
+    assert isinstance(key, rsa.RSAPrivateKey)
+    octets = f"{b64(json.dumps({'alg': 'PS256', 'kid': 'k1', 'typ': 'JWT'}))}.{b64(json.dumps(CLAIMS))}"
+    signature = key.sign(octets.encode(), padding.PSS(padding.MGF1(SHA256()), salt), SHA256())
+    assert refused(f"{octets}.{b64(signature)}", "PS256") == "jws_signature"
+
+
+@pytest.mark.parametrize("alg", EVERY_ALGORITHM)
+@pytest.mark.parametrize("length", [0, 1, 32, 63, 65, 96, 255, 257, 4096])
+def test_a_signature_of_another_length_is_refused(alg: str, length: int) -> None:
+    header, payload, _ = token(alg=alg).split(".")
+    assert refused(f"{header}.{payload}.{b64(bytes(length))}", alg) == "jws_signature"
+
+
+# -- a header is judged once -------------------------------------------------------------------------------------------
+
+
+def test_a_header_that_was_accepted_once_is_judged_anew_for_other_types_and_other_algorithms() -> None:
+    good = token()
+    assert verify(good, keys(), alg="ES256", types=JWT_ALONE)
+    with pytest.raises(SignatureInvalid) as caught:
+        verify(good, keys(), alg="ES256", types=frozenset({"logout+jwt"}))
+    assert caught.value.check == "jws_typ"
+    with pytest.raises(SignatureInvalid) as caught:
+        verify(good, keys("ES384"), alg="ES384", types=JWT_ALONE)
+    assert caught.value.check == "jws_alg"
+
+
+def test_a_header_that_was_accepted_under_one_key_says_nothing_of_another() -> None:
+    good = token()
+    assert verify(good, keys(), alg="ES256", types=JWT_ALONE)
+    assert refused(good, among=keys(number=1)) == "jws_signature"
+    assert refused(good, among=keys(kid="k2")) == "jws_kid"
+
+
+def test_headers_are_remembered_up_to_a_bound_and_refusals_not_at_all() -> None:
+    _judged_header.cache_clear()
+    for number in range(REMEMBERED_HEADERS + 20):
+        kid = f"k{number}"
+        made = token({"alg": "ES256", "kid": kid, "typ": "JWT"})
+        assert verify(made, keys(kid=kid), alg="ES256", types=JWT_ALONE).kid == kid
+    assert _judged_header.cache_info().currsize == REMEMBERED_HEADERS
+    before = _judged_header.cache_info().currsize, _judged_header.cache_info().hits
+    for _ in range(3):
+        assert refused(token({"alg": "none", "kid": "k1", "typ": "JWT"})) == "jws_alg"
+    assert (_judged_header.cache_info().currsize, _judged_header.cache_info().hits) == before
+    _judged_header.cache_clear()
 
 
 # -- the key, by kid ---------------------------------------------------------------------------------------------------
@@ -190,6 +290,13 @@ def test_base64url_with_stray_last_bits_is_refused() -> None:
 
 def test_a_token_beyond_the_limit_is_refused_before_it_is_read() -> None:
     assert refused("a" * (MAX_TOKEN + 1)) == "jws_size"
+
+
+def test_a_header_beyond_its_limit_is_refused_before_it_is_read() -> None:
+    assert refused("a" * (MAX_HEADER + 1) + ".e30.AA") == "jws_size"
+    long = {"alg": "ES256", "kid": "k1", "typ": "JWT", "x5t": "x" * 1400}
+    assert len(token(long).partition(".")[0]) < MAX_HEADER
+    assert verify(token(long), keys(), alg="ES256", types=JWT_ALONE).kid == "k1"
 
 
 def test_a_token_at_the_limit_is_read() -> None:
@@ -271,10 +378,27 @@ def test_a_type_of_empty_text_is_no_absent_type() -> None:
         '\ufeff{"iss":"a"}',
         "[" * 20_000,
         '{"a":' * 9_000,
+        '{"a":' + "[" * 64 + "]" * 64 + "}",
+        '{"a":' * 65 + "1" + "}" * 65,
+        '{"iss":"\\uD8aa x"}',
+        '{"\\udfff":1}',
     ],
 )
 def test_claims_that_are_no_strict_json_object_are_refused(payload: str) -> None:
     assert refused(token(payload=payload)) == "jws_claims"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '{"a":' + "[" * 63 + "]" * 63 + "}",
+        '{"a":' * 64 + "1" + "}" * 64,
+        json.dumps({"a": [{}] * 200, "b": "[{" * 100}),
+        '{"a":"\\ud83d\\ude00","b":"\\\\ud800"}',
+    ],
+)
+def test_claims_of_64_levels_and_of_whole_pairs_of_surrogates_are_read(payload: str) -> None:
+    assert "a" in verify(token(payload=payload), keys(), alg="ES256", types=JWT_ALONE).members
 
 
 def test_the_largest_exact_integer_is_read() -> None:
