@@ -1,0 +1,310 @@
+"""A setting is a way in which answers come: who says it, what is signed, and whether it is encrypted. It makes octets.
+
+| where | profile | Signature in | encrypted |
+|---|---|---|---|
+| `response`, `assertion`, `both` | saml2int | the Response, the Assertion, both | no |
+| `response/encrypted`, `both/encrypted` | saml2int | the Response; and in the ciphertext, too | yes |
+| `eidas`, `eidas-both` | eidas | the Response; and in the ciphertext, too | yes |
+
+An attack is written once, and told for every setting that it fits.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from lxml import etree
+
+from connectors.formats.eidas.registry import NATURAL, NATURAL_PERSON, NATURAL_PREFIX
+from connectors.formats.names import PERSISTENT
+from connectors.signatures.algorithms import RSA_SHA256
+from connectors.signatures.parse import Element
+from idp.selftest.case import Case, Entrance, Kind
+from idp.selftest.keys import Holder
+from idp.selftest.responses import parties
+from idp.selftest.responses.answer import NAMESPACES, Answer, Confirmation, attribute, audience, clock, fresh
+from idp.selftest.responses.encrypting import Encryption
+from idp.selftest.responses.parties import Entrances, Keys, make_keys
+from idp.selftest.responses.signing import (
+    NEWER,
+    PARSER,
+    Edit,
+    How,
+    OctetEdit,
+    same,
+    same_octets,
+    sign,
+    swap_octets,
+)
+from policies.assurance import LevelOfAssurance
+
+PSS_SHA256 = f"{NEWER}sha256-rsa-MGF1"
+LIFE = 300  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One way in which answers come. `how` is the party's honest way to sign, `key` its key, `template` its good answer."""
+
+    where: str
+    entrance: Entrance
+    template: Answer
+    key: Holder
+    how: How
+    at_response: bool
+    at_assertion: bool
+    encryption: Encryption | None = None
+    eidas: bool = False
+
+    @property
+    def good(self) -> Answer:
+        """A good answer, with identifiers that no other has."""
+        return self.template.again()
+
+    @property
+    def confirmation(self) -> Confirmation:
+        """That of a good answer."""
+        return self.template.confirmation
+
+    @property
+    def encryption_here(self) -> Encryption:
+        """How this setting encrypts. ValueError where it does not."""
+        if self.encryption is None:
+            raise ValueError(f"{self.where} is not encrypted")
+        return self.encryption
+
+    def sent(
+        self,
+        answer: Answer | None = None,
+        *,
+        how: How | None = None,
+        response_how: How | None = None,
+        encryption: Encryption | None = None,
+        spelled: Edit = same,
+        late: OctetEdit = same_octets,
+        envelope: OctetEdit = same_octets,
+    ) -> bytes:
+        """The octets of an answer.
+
+        `how` makes the innermost Signature, and `response_how` the Response's where there are two. `spelled` edits the text
+        before anything is signed, `late` the assertion after everything in it is signed, `envelope` the finished octets.
+        """
+        answer = self.good if answer is None else answer
+        outer = response_how or (self.how if self.at_assertion else how) or self.how
+        sealing = encryption or self.encryption
+        if sealing is None:
+            octets = spelled(answer.response(answer.assertion())).encode()
+            if self.at_assertion:
+                octets = sign(octets, answer.assertion_id, self.key, how or self.how)
+        else:
+            plaintext = late(self.plaintext(answer, how, spelled))
+            octets = answer.response(sealing.xml(plaintext)).encode()
+        if self.at_response:
+            octets = sign(octets, answer.response_id, self.key, outer)
+        return envelope(late(octets) if sealing is None else octets)
+
+    def outermost(self, how: How, answer: Answer | None = None, late: OctetEdit = same_octets) -> bytes:
+        """An answer whose outermost Signature is made so, and one within it honestly."""
+        if self.at_response:
+            return self.sent(answer, how=self.how if self.at_assertion else None, response_how=how, late=late)
+        return self.sent(answer, how=how, late=late)
+
+    def plaintext(self, answer: Answer | None = None, how: How | None = None, spelled: Edit = same) -> bytes:
+        """The assertion of an answer by itself, signed where this setting signs it."""
+        answer = self.good if answer is None else answer
+        octets = spelled(answer.assertion()).encode()
+        if not self.at_assertion:
+            return octets
+        return sign(octets, answer.assertion_id, self.key, how or self.how)
+
+    def around(self, body: str, answer: Answer | None = None) -> bytes:
+        """A Response around any body, signed by the party."""
+        answer = self.good if answer is None else answer
+        return sign(answer.response(body).encode(), answer.response_id, self.key, self.how)
+
+    def unsigned(self, answer: Answer | None = None) -> bytes:
+        """An answer that nobody signed, encrypted where this setting encrypts: anybody can."""
+        answer = self.good if answer is None else answer
+        body = answer.assertion() if self.encryption is None else self.encryption.xml(answer.assertion().encode())
+        return answer.response(body).encode()
+
+    def tree(self, answer: Answer | None = None) -> Element:
+        """A good answer as a tree, to be taken apart."""
+        return parsed(self.sent(answer))
+
+    def changed(self, old: str, new: str) -> bytes:
+        """A good answer in whose assertion `old` became `new` after everything in it was signed."""
+        return self.sent(late=swap_octets(old, new))
+
+
+Row = tuple[str, str, Callable[[Setting], bytes]]
+
+
+def refused(family: str, settings: Iterable[Setting], *rows: Row, entrance: Entrance | None = None) -> Iterator[Case]:
+    """Each row (what it is, the check that refuses it, how it is made) in each setting, at its own or another entrance."""
+    chosen = tuple(settings)
+    for what, check, make in rows:
+        for setting in chosen:
+            name = f"{family.replace(' ', '-')}/{what}/{setting.where}"
+            yield Case(name, family, Kind.RESPONSE, entrance or setting.entrance, make(setting), check)
+
+
+def accepted(
+    family: str,
+    settings: Iterable[Setting],
+    *rows: tuple[str, Callable[[Setting], bytes]],
+    entrance: Entrance | None = None,
+) -> Iterator[Case]:
+    """As `refused`, for what must be accepted."""
+    chosen = tuple(settings)
+    for what, make in rows:
+        for setting in chosen:
+            name = f"{family.replace(' ', '-')}/{what}/{setting.where}"
+            yield Case(name, family, Kind.VALID, entrance or setting.entrance, make(setting), None)
+
+
+def parsed(octets: bytes) -> Element:
+    """A tree of what the generator made itself."""
+    return etree.fromstring(octets, PARSER)
+
+
+class World:
+    """Keys, entrances and settings of one run. `now` is in seconds since the epoch."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+        self.keys: Keys = make_keys(now)
+        self.entrances = Entrances(self.keys)
+
+    def at(self, seconds: int) -> str:
+        """A time so many seconds from now."""
+        return clock(self.now + seconds)
+
+    @cached_property
+    def response(self) -> Setting:
+        """The Response is signed."""
+        how = How(method=RSA_SHA256)
+        entrance, template = self.entrances.saml2int, self._citizen()
+        return Setting("response", entrance, template, self.keys.idp, how, at_response=True, at_assertion=False)
+
+    @cached_property
+    def assertion(self) -> Setting:
+        """The assertion is signed, and nobody vouches for what is around it."""
+        return replace(self.response, where="assertion", at_response=False, at_assertion=True)
+
+    @cached_property
+    def both(self) -> Setting:
+        """Both are signed."""
+        return replace(self.response, where="both", at_assertion=True)
+
+    @cached_property
+    def encrypted(self) -> Setting:
+        """The Response is signed, and the assertion in it encrypted to us."""
+        sealing = Encryption(self.keys.ours)
+        return replace(self.response, where="response/encrypted", entrance=self.entrances.encrypted, encryption=sealing)
+
+    @cached_property
+    def both_encrypted(self) -> Setting:
+        """The assertion is signed before it is encrypted, too."""
+        return replace(self.encrypted, where="both/encrypted", at_assertion=True)
+
+    @cached_property
+    def eidas(self) -> Setting:
+        """The node of Estonia: RSA-PSS over the Response, the assertion encrypted to our node."""
+        return replace(
+            self.encrypted,
+            where="eidas",
+            entrance=self.entrances.eidas,
+            template=self._person(),
+            key=self.keys.node,
+            how=How(method=PSS_SHA256),
+            encryption=Encryption(self.keys.our_node),
+            eidas=True,
+        )
+
+    @cached_property
+    def eidas_both(self) -> Setting:
+        """The node signs the assertion before it is encrypted, too."""
+        return replace(self.eidas, where="eidas-both", at_assertion=True)
+
+    @property
+    def plain(self) -> tuple[Setting, ...]:
+        """Those of saml2int in the clear."""
+        return self.response, self.assertion, self.both
+
+    @property
+    def ciphered(self) -> tuple[Setting, ...]:
+        """Those that are encrypted."""
+        return self.encrypted, self.both_encrypted, self.eidas, self.eidas_both
+
+    @property
+    def each(self) -> tuple[Setting, ...]:
+        """One of each kind, where all of them would only say the same again."""
+        return self.response, self.assertion, self.encrypted, self.eidas
+
+    @property
+    def outer(self) -> tuple[Setting, ...]:
+        """Those whose Response is signed, one of each kind."""
+        return self.response, self.both, self.encrypted, self.eidas
+
+    @property
+    def all(self) -> tuple[Setting, ...]:
+        """Every one."""
+        return (*self.plain, *self.ciphered)
+
+    def _citizen(self) -> Answer:
+        """What the identity provider says of somebody who does not exist."""
+        return self._answer(
+            issuer=parties.IDP,
+            recipient=parties.ACS,
+            for_whom=parties.SP,
+            declared=NAMESPACES,
+            attributes=(
+                attribute("urn:oid:2.5.4.4", "Õunapuu-Selftest"),
+                attribute("urn:oid:2.5.4.42", "Mari &amp; Jüri"),
+                attribute("urn:oid:1.3.6.1.4.1.25178.1.2.3", "18870412"),
+            ),
+        )
+
+    def _person(self) -> Answer:
+        """What the node says of somebody who does not exist: the minimum data set."""
+        return self._answer(
+            issuer=parties.NODE,
+            recipient=parties.NODE_ACS,
+            for_whom=parties.OUR_NODE,
+            declared=f'{NAMESPACES} xmlns:{NATURAL_PREFIX}="{NATURAL_PERSON}"',
+            attributes=(
+                natural("PersonIdentifier", f"EE/NL/{fresh('selftest')}"),
+                natural("CurrentFamilyName", "Maasikas-Selftest"),
+                natural("CurrentGivenName", "Mari"),
+                natural("DateOfBirth", "1887-04-12"),
+            ),
+        )
+
+    def _answer(self, issuer: str, recipient: str, for_whom: str, declared: str, attributes: tuple[str, ...]) -> Answer:
+        request = self.entrances.request_id
+        return Answer(
+            destination=recipient,
+            in_response_to=request,
+            issuer=issuer,
+            issued=self.at(0),
+            assertion_issuer=issuer,
+            assertion_issued=self.at(0),
+            name_id=fresh("selftest"),
+            name_id_attributes=f' Format="{PERSISTENT}"',
+            confirmation=Confirmation(recipient, request, self.at(LIFE)),
+            not_before=self.at(0),
+            not_on_or_after=self.at(LIFE),
+            audiences=audience(for_whom),
+            authenticated=self.at(0),
+            context=LevelOfAssurance.HIGH.uri,
+            attributes=attributes,
+            declared=declared,
+        )
+
+
+def natural(name: str, *values: str, more: str = "") -> str:
+    """An attribute of a natural person, each value of its type."""
+    uri = f"{NATURAL_PERSON}/{name}"
+    typed = f' xsi:type="{NATURAL_PREFIX}:{NATURAL[uri].xsi_type}"'
+    return attribute(uri, *values, more=more, typed=typed)

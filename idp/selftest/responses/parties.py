@@ -1,0 +1,368 @@
+"""The parties of a run and their keys, what each registration of ours expects, and the entrances that judge by it.
+
+saml2int   an identity provider of Estonia, its metadata pinned: two RSA keys in rollover, P-256 and P-384
+eidas      the node of Estonia: RSA-3072, every curve of the profile, and a key whose certificate ended
+
+Two keys are nobody's here: a stranger's, and that of a second identity provider whom we trust, and did not ask.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Protocol
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from connectors.connector import Expectation, Inbound
+from connectors.eidas import EidasConnector
+from connectors.formats.eidas.metadata import ASSURANCE_CERTIFICATION, MDATTR, PROTOCOL_VERSION, read_pinned_peer
+from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
+from connectors.formats.eidas.registry import NAME_ID_FORMATS, PROTOCOL_VERSIONS
+from connectors.formats.names import ATTRNAME_URI, MD, PERSISTENT, POST, REDIRECT, SAML, SAMLP, UNSPECIFIED
+from connectors.metadata.peers import PeerInUse, in_use
+from connectors.profiles import EIDAS
+from connectors.saml import SamlConnector
+from connectors.signatures.profile import DS
+from idp.keys.file import FileSigner, unwrapper_of_pem
+from idp.selftest.case import Entrance
+from idp.selftest.keys import Holder, certified, ec_holder, rsa_holder
+from idp.selftest.responses.answer import fresh
+from policies.assurance import LevelOfAssurance
+from policies.attributes import AttributeName
+from policies.authentication import Assertion
+from policies.catalogue import STANDARD
+from policies.parties import EntityId, IdentityProvider, Peer, ProviderId, Source, SubjectNamespace
+
+IDP = "https://idp.selftest.example/metadata"
+SECOND_IDP = "https://second.selftest.example/metadata"
+NODE = "https://ee.selftest.example/eidas/metadata"
+SECOND_NODE = "https://lv.selftest.example/eidas/metadata"
+SP = "https://broker.selftest.example/saml/metadata"
+ACS = "https://broker.selftest.example/saml/acs"
+OUR_NODE = "https://broker.selftest.example/eidas/metadata"
+NODE_ACS = "https://broker.selftest.example/eidas/acs"
+SUBJECT_ATTRIBUTE = "urn:oid:1.3.6.1.4.1.25178.1.2.15"
+CURVES: Mapping[str, ec.EllipticCurve] = {
+    "p-256": ec.SECP256R1(),
+    "p-384": ec.SECP384R1(),
+    "p-521": ec.SECP521R1(),
+    "brainpool-p256r1": ec.BrainpoolP256R1(),
+    "brainpool-p384r1": ec.BrainpoolP384R1(),
+    "brainpool-p512r1": ec.BrainpoolP512R1(),
+}
+_PROVIDER = ProviderId("selftest")
+_SOURCE = Source("selftest", 1)
+_LEVELS = {level.uri: level for level in LevelOfAssurance}
+_DAY = timedelta(days=1)
+# The keys that exchange on curves: to each of them a node may encrypt
+AGREEING = ("p-256", "p-384", "p-521", "brainpool-p256r1", "brainpool-p384r1", "brainpool-p512r1")
+
+
+class Receiving(Protocol):
+    """A connector, as far as it receives."""
+
+    def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
+        """As `connectors.connector.Connector` has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneNode:
+    """The one node that is known: implements `connectors.eidas.ApprovedPeers`."""
+
+    node: PeerInUse
+
+    def current(self, entity_id: EntityId, now: int) -> PeerInUse:  # noqa: ARG002 - there is one, and it has no end
+        """As `ApprovedPeers` has it."""
+        return self.node
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Every key of a run. `on` is the node's on each curve, `ours_on` ours, to which a node encrypts."""
+
+    now: int
+    idp: Holder
+    next_idp: Holder
+    second: Holder
+    stranger: Holder
+    node: Holder
+    ended: Holder
+    ours: Holder
+    ours_older: Holder
+    our_node: Holder
+    on: Mapping[str, Holder]
+    ours_on: Mapping[str, Holder]
+
+    @cached_property
+    def public(self) -> Mapping[str, bytes]:
+        """The identity provider's public key in each form that a confused verifier could take for a secret."""
+        key = self.idp.key.public_key()
+        info = PublicFormat.SubjectPublicKeyInfo
+        return {
+            "pem": key.public_bytes(Encoding.PEM, info),
+            "der": key.public_bytes(Encoding.DER, info),
+            "certificate": self.idp.certificate,
+        }
+
+
+def make_keys(now: int) -> Keys:
+    """All keys anew; `now` in seconds since the epoch. Their certificates hold for a year before and after it."""
+    moment = datetime.fromtimestamp(now, UTC)
+    ended = ec_holder("ee.selftest.example", now, ec.SECP256R1())
+    past = certified(ended.key, "ee.selftest.example", moment - 30 * _DAY, moment - _DAY)
+    return Keys(
+        now=now,
+        idp=rsa_holder("idp.selftest.example", now),
+        next_idp=rsa_holder("idp.selftest.example", now),
+        second=rsa_holder("second.selftest.example", now),
+        # The name of whom it would like to be: a certificate that looks like the genuine one
+        stranger=rsa_holder("idp.selftest.example", now, 3072),
+        node=rsa_holder("ee.selftest.example", now, 3072),
+        ended=replace(ended, certificate=past),
+        ours=rsa_holder("broker.selftest.example", now),
+        ours_older=rsa_holder("broker.selftest.example", now),
+        our_node=rsa_holder("broker.selftest.example", now, 3072),
+        on={name: ec_holder("ee.selftest.example", now, curve) for name, curve in CURVES.items()},
+        ours_on={name: ec_holder("broker.selftest.example", now, CURVES[name]) for name in AGREEING},
+    )
+
+
+def identity_provider_metadata(
+    holders: Sequence[Holder], use: str = ' use="signing"', encrypting: Holder | None = None
+) -> bytes:
+    """Metadata of the identity provider. `use` is that attribute of its KeyDescriptors; `encrypting` is no signing key."""
+    keys = "".join(_key(holder, use) for holder in holders)
+    if encrypting is not None:
+        keys += _key(encrypting, ' use="encryption"')
+    return (
+        f'<md:EntityDescriptor xmlns:md="{MD}" xmlns:ds="{DS}" entityID="{IDP}">'
+        f'<md:IDPSSODescriptor protocolSupportEnumeration="{SAMLP}">{keys}'
+        f'<md:SingleSignOnService Binding="{REDIRECT}" Location="https://idp.selftest.example/sso"/>'
+        "</md:IDPSSODescriptor></md:EntityDescriptor>"
+    ).encode()
+
+
+def node_metadata(holders: Sequence[Holder], published: LevelOfAssurance = LevelOfAssurance.HIGH) -> bytes:
+    """Metadata of the node, which publishes a level."""
+    said = {PROTOCOL_VERSION: PROTOCOL_VERSIONS, ASSURANCE_CERTIFICATION: (published.uri,)}
+    attributes = "".join(
+        f'<saml:Attribute Name="{name}" NameFormat="{ATTRNAME_URI}">'
+        + "".join(f"<saml:AttributeValue>{value}</saml:AttributeValue>" for value in values)
+        + "</saml:Attribute>"
+        for name, values in said.items()
+    )
+    formats = "".join(f"<md:NameIDFormat>{name}</md:NameIDFormat>" for name in NAME_ID_FORMATS)
+    keys = "".join(_key(holder, ' use="signing"') for holder in holders)
+    return (
+        f'<md:EntityDescriptor xmlns:md="{MD}" xmlns:ds="{DS}" xmlns:saml="{SAML}" entityID="{NODE}"><md:Extensions>'
+        f'<mdattr:EntityAttributes xmlns:mdattr="{MDATTR}">{attributes}</mdattr:EntityAttributes></md:Extensions>'
+        f'<md:IDPSSODescriptor protocolSupportEnumeration="{SAMLP}"><md:Extensions>'
+        f'<eidas:NodeCountry xmlns:eidas="{EIDAS_NAMESPACE}">EE</eidas:NodeCountry></md:Extensions>{keys}{formats}'
+        f'<md:SingleSignOnService Binding="{POST}" Location="https://ee.selftest.example/sso"/>'
+        "</md:IDPSSODescriptor></md:EntityDescriptor>"
+    ).encode()
+
+
+def _key(holder: Holder, use: str) -> str:
+    certificate = base64.b64encode(holder.certificate).decode()
+    return (
+        f"<md:KeyDescriptor{use}><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate>"
+        "</ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"
+    )
+
+
+@dataclass(frozen=True)
+class Entrances:
+    """Each way in which we are waiting for an answer. All of them asked with one request, a minute ago."""
+
+    keys: Keys
+    request_id: str = field(default_factory=lambda: fresh("q"))
+
+    @cached_property
+    def saml2int(self) -> Entrance:
+        """The pinned identity provider; nothing is encrypted to us."""
+        return self._saml("saml2int")
+
+    @cached_property
+    def encrypted(self) -> Entrance:
+        """The same, where we have a key to which assertions are encrypted."""
+        return self._saml("saml2int, encrypted", ours=(self.keys.ours,))
+
+    @cached_property
+    def two_keys(self) -> Entrance:
+        """Two of our keys for decryption in rollover. `inspect` is told one key."""
+        return self._saml("saml2int, two keys of ours", ours=(self.keys.ours, self.keys.ours_older), arguments=False)
+
+    @cached_property
+    def high(self) -> Entrance:
+        """A login that needs the level high."""
+        return self._saml("saml2int, high", minimum=LevelOfAssurance.HIGH)
+
+    @cached_property
+    def forced(self) -> Entrance:
+        """A login whose authentication was forced. `inspect` cannot be told so."""
+        return self._saml("saml2int, forced", force=True, arguments=False)
+
+    @cached_property
+    def max_age(self) -> Entrance:
+        """A login that takes an authentication of at most ten minutes before. `inspect` cannot be told so."""
+        return self._saml("saml2int, max_age", max_age=600, arguments=False)
+
+    @cached_property
+    def by_attribute(self) -> Entrance:
+        """A registration that knows its subjects by an attribute. `inspect` cannot be told so by hand."""
+        return self._saml("saml2int, by attribute", subject_attribute=SUBJECT_ATTRIBUTE, arguments=False)
+
+    @cached_property
+    def without_use(self) -> Entrance:
+        """Metadata whose one KeyDescriptor does not say what it is for."""
+        return self._saml("saml2int, no use", metadata=identity_provider_metadata([self.keys.idp], use=""))
+
+    @cached_property
+    def eidas(self) -> Entrance:
+        """The node, as `inspect` can be told to expect it: any receiving country, any NameID format."""
+        return self._eidas("eidas")
+
+    @cached_property
+    def eidas_login(self) -> Entrance:
+        """The node, as a login expects it: forced, persistent, made for NL. `inspect` cannot be told so by hand."""
+        return self._eidas("eidas, as in a login", country="NL", force=True, name_id_format=PERSISTENT, arguments=False)
+
+    @cached_property
+    def eidas_high(self) -> Entrance:
+        """A login across the border that needs the level high."""
+        return self._eidas("eidas, high", minimum=LevelOfAssurance.HIGH)
+
+    @cached_property
+    def eidas_modest(self) -> Entrance:
+        """A node that publishes no more than substantial."""
+        metadata = node_metadata([self.keys.node], LevelOfAssurance.SUBSTANTIAL)
+        return self._eidas("eidas, substantial published", metadata=metadata)
+
+    @cached_property
+    def eidas_moved(self) -> Entrance:
+        """A node that is registered for another country than its metadata says. `inspect` has no registration by hand."""
+        return self._eidas("eidas, registered for Latvia", registered="LV", arguments=False)
+
+    @cached_property
+    def eidas_on(self) -> Mapping[str, Entrance]:
+        """The node, where our key for decryption is on a curve, by the curve."""
+        return {name: self._eidas(f"eidas, our key on {name}", ours=holder) for name, holder in self.keys.ours_on.items()}
+
+    def _saml(
+        self,
+        name: str,
+        *,
+        metadata: bytes = b"",
+        ours: Sequence[Holder] = (),
+        minimum: LevelOfAssurance = LevelOfAssurance.SUBSTANTIAL,
+        force: bool = False,
+        max_age: int | None = None,
+        subject_attribute: str = "",
+        arguments: bool = True,
+    ) -> Entrance:
+        keys = self.keys
+        signing = [keys.idp, keys.next_idp, keys.on["p-256"], keys.on["p-384"]]
+        pinned = metadata or identity_provider_metadata(signing, encrypting=keys.second)
+        provider = replace(_registration(IDP, "EE"), metadata=pinned, subject_attribute=subject_attribute)
+        connector = SamlConnector(
+            provider=provider,
+            entity_id=SP,
+            acs_url=ACS,
+            signer=_signer(keys.ours),
+            unwrappers=[unwrapper_of_pem(each.pem) for each in ours],
+        )
+        expectation = replace(
+            self._expectation(minimum), force_authentication=force, max_age=max_age, name_id_format=UNSPECIFIED
+        )
+        asked = self._arguments(SP, ACS, minimum, encrypted=bool(ours)) if arguments else None
+        files = {"idp.xml": pinned} | ({"sp.pem": ours[0].pem} if ours else {})
+        return Entrance(name, _Judge(connector, expectation, keys.now), asked, files)
+
+    def _eidas(
+        self,
+        name: str,
+        *,
+        metadata: bytes = b"",
+        ours: Holder | None = None,
+        minimum: LevelOfAssurance = LevelOfAssurance.SUBSTANTIAL,
+        country: str | None = None,
+        force: bool = False,
+        name_id_format: str = UNSPECIFIED,
+        registered: str = "EE",
+        arguments: bool = True,
+    ) -> Entrance:
+        keys, our_key = self.keys, ours or self.keys.our_node
+        pinned = metadata or node_metadata([keys.node, keys.ended, *keys.on.values()])
+        facts = read_pinned_peer(pinned, "proxy")
+        peer = Peer(EntityId(NODE), registered, NODE, b"", "", (), _SOURCE)
+        connector = EidasConnector(
+            provider=replace(_registration(NODE, registered), protocol="eidas", peer=peer),
+            entity_id=OUR_NODE,
+            acs_url=NODE_ACS,
+            signer=_signer(keys.our_node),
+            unwrappers=[unwrapper_of_pem(our_key.pem)],
+            peers=OneNode(in_use(peer, facts, EIDAS, PROTOCOL_VERSIONS)),
+            country=country,
+            catalogue=STANDARD,
+        )
+        expectation = replace(self._expectation(minimum), force_authentication=force, name_id_format=name_id_format)
+        asked = None
+        if arguments:
+            asked = (*self._arguments(OUR_NODE, NODE_ACS, minimum, encrypted=True), "--profile", "eidas")
+        return Entrance(name, _Judge(connector, expectation, keys.now), asked, {"idp.xml": pinned, "sp.pem": our_key.pem})
+
+    def _expectation(self, minimum: LevelOfAssurance) -> Expectation:
+        return Expectation(
+            provider_id=_PROVIDER,
+            request_id=self.request_id,
+            issued_at=self.keys.now - 60,
+            minimum_assurance=minimum,
+            force_authentication=False,
+        )
+
+    def _arguments(self, audience: str, acs: str, minimum: LevelOfAssurance, *, encrypted: bool) -> tuple[str, ...]:
+        said = {"--as": "response", "--idp-metadata": "{folder}/idp.xml", "--audience": audience, "--acs": acs}
+        said |= {"--request-id": self.request_id, "--minimum-loa": minimum.label, "--at": str(self.keys.now)}
+        if encrypted:
+            said["--sp-key"] = "{folder}/sp.pem"
+        return tuple(part for pair in said.items() for part in pair)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Octets as `ciconia inspect` reads them (idp/inspection/response.py), judged as a login judges a parameter."""
+
+    connector: Receiving
+    expectation: Expectation
+    now: int
+
+    def __call__(self, octets: bytes) -> None:
+        """Raise what the connector raises."""
+        text = base64.b64encode(octets).decode() if octets.startswith(b"<") else octets.decode("utf-8", "replace")
+        self.connector.receive(Inbound("post", {"SAMLResponse": text}), self.expectation, self.now)
+
+
+def _registration(entity_id: str, country: str) -> IdentityProvider:
+    return IdentityProvider(
+        provider_id=_PROVIDER,
+        title={"en": "Self-test"},
+        country=country,
+        namespace=SubjectNamespace("selftest/EE"),
+        entity_id=EntityId(entity_id),
+        metadata=b"",
+        attributes={"urn:oid:2.5.4.4": (AttributeName("family_name"), "")},
+        subject_attribute="",
+        assurance=_LEVELS,
+        source=_SOURCE,
+    )
+
+
+def _signer(holder: Holder) -> FileSigner:
+    """Nobody is asked anything, but a connector wants a key to sign with."""
+    return FileSigner(
+        _private_key=holder.key, public_key=holder.key.public_key(), certificate=holder.certificate, key_id=holder.name
+    )

@@ -1,0 +1,349 @@
+"""Signature wrapping: a genuine signature in a message that says something else (USENIX Security 2012, and ever since).
+
+Each attack has a genuine message of somebody and wants to be somebody else. XSW1 to XSW8 are the letters of the catalogue.
+Where the genuine message is a failure it brings no assertion: then it is the place of the signature alone that refuses.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from lxml import etree
+
+from connectors.formats.eidas.registry import RESPONDER
+from connectors.formats.names import SAML, SAMLP, saml, samlp
+from connectors.signatures.parse import Element
+from connectors.signatures.profile import DS, SIGNATURE
+from idp.selftest.case import Case
+from idp.selftest.responses.answer import Answer
+from idp.selftest.responses.making import Row, Setting, World, parsed, refused
+from idp.selftest.responses.signing import serialised, swap, swap_octets
+
+FAMILY = "signature wrapping"
+_OBJECT = f"{{{DS}}}Object"
+# What is evil takes what is genuine in, and becomes the message
+Place = Callable[[Element, Element], Element]
+
+
+def wrapping(world: World) -> Iterator[Case]:
+    """Every case of the family."""
+    for name, (place, check) in _AROUND_RESPONSE.items():
+        clear, sealed = (check, check) if check == "root" else ("one_assertion", "structure")
+        made = _around_response(place)
+        yield from refused(FAMILY, (world.response, world.both), (name, clear, made))
+        yield from refused(FAMILY, (world.encrypted, world.eidas), (name, sealed, made))
+        failed = _around_response(place, failed=True)
+        yield from refused(FAMILY, (world.response, world.eidas), (f"{name}-of-a-failure", check, failed))
+        if check != "root":
+            again = _around_response(place, failed=True, same_ids=True)
+            row: Row = (f"{name}-with-the-same-id", "duplicate_id", again)
+            yield from refused(FAMILY, (world.response, world.encrypted), row)
+    for name, around in _AROUND_ASSERTION.items():
+        yield from refused(FAMILY, (world.assertion, world.both), (name, "one_assertion", _around_assertion(around)))
+    yield from refused(FAMILY, (world.assertion, world.both), *_LENT)
+    yield from refused(FAMILY, (world.assertion,), *_CONFUSED)
+    for name, inside in _IN_PLAINTEXT.items():
+        row = (f"{name}-in-the-plaintext", "one_assertion", _in_plaintext(inside))
+        yield from refused(FAMILY, (world.both_encrypted, world.eidas_both), row)
+    yield from refused(FAMILY, (world.both_encrypted, world.eidas_both), *_LENT_IN_PLAINTEXT)
+    yield from refused(FAMILY, (world.response, world.both, world.eidas), *_SMUGGLED)
+
+
+def another(setting: Setting) -> Answer:
+    """What the attacker wants to be: another subject, in everything else a good answer."""
+    return replace(setting.good, name_id="victim-of-the-selftest")
+
+
+def element(tag: str, *children: Element) -> Element:
+    """A new element around others, with prefixes that real messages have."""
+    made = etree.Element(tag, nsmap={"saml": SAML, "samlp": SAMLP, "ds": DS})
+    made.extend(children)
+    return made
+
+
+def bare(original: Element) -> Element:
+    """A copy without its own Signature."""
+    copied = copy.deepcopy(original)
+    for signature in copied.findall(SIGNATURE):
+        copied.remove(signature)
+    return copied
+
+
+def assertion_of(root: Element) -> Element:
+    """The one Assertion of a message in the clear."""
+    return next(root.iter(saml("Assertion")))
+
+
+# -- the whole Response is hidden in another -------------------------------------------------------------------------------
+
+
+def _xsw1(evil: Element, original: Element) -> Element:
+    signature = original[1]
+    signature.append(bare(original))
+    evil.insert(1, signature)
+    return evil
+
+
+def _xsw2(evil: Element, original: Element) -> Element:
+    evil.insert(1, copy.deepcopy(original[1]))
+    evil.insert(2, bare(original))
+    return evil
+
+
+def _in_object(evil: Element, original: Element) -> Element:
+    signature = original[1]
+    signature.append(element(_OBJECT, bare(original)))
+    evil.insert(1, signature)
+    return evil
+
+
+def _in_extensions(evil: Element, original: Element) -> Element:
+    evil.insert(1, element(samlp("Extensions"), original))
+    return evil
+
+
+def _in_status_detail(evil: Element, original: Element) -> Element:
+    next(evil.iter(samlp("Status"))).append(element(samlp("StatusDetail"), original))
+    return evil
+
+
+def _at_the_end(evil: Element, original: Element) -> Element:
+    evil.append(original)
+    return evil
+
+
+def _foreign_root(evil: Element, original: Element) -> Element:
+    return element("{urn:selftest:evil}Response", evil, original)
+
+
+# The check is that of a genuine failure; a genuine success brings a second assertion, and that is found first
+_AROUND_RESPONSE: dict[str, tuple[Place, str]] = {
+    "xsw1-response-in-its-signature": (_xsw1, "signature_shape"),
+    "xsw2-response-beside-its-signature": (_xsw2, "reference"),
+    "response-in-an-object": (_in_object, "signature_shape"),
+    "response-in-extensions-cve-2025-46572": (_in_extensions, "signature_place"),
+    "response-in-status-detail": (_in_status_detail, "signature_place"),
+    "response-at-the-end-of-another-oneuptime-2949": (_at_the_end, "signature_place"),
+    "response-in-a-foreign-root": (_foreign_root, "root"),
+}
+
+
+def _around_response(place: Place, *, failed: bool = False, same_ids: bool = False) -> Callable[[Setting], bytes]:
+    def make(setting: Setting) -> bytes:
+        genuine, evil = setting.good, another(setting)
+        if same_ids:
+            evil = replace(evil, response_id=genuine.response_id)
+        octets = setting.around("", replace(genuine, status=RESPONDER)) if failed else setting.sent(genuine)
+        return serialised(place(parsed(setting.unsigned(evil)), parsed(octets)))
+
+    return make
+
+
+# -- the assertion is hidden, or something beside it -----------------------------------------------------------------------
+# Each has the genuine Response, its signed assertion, and an evil one
+
+
+def _xsw3(root: Element, _original: Element, evil: Element) -> None:
+    """The evil assertion comes first."""
+    root.insert(2, evil)
+
+
+def _last(root: Element, _original: Element, evil: Element) -> None:
+    root.append(evil)
+
+
+def _xsw4(root: Element, original: Element, evil: Element) -> None:
+    """The evil assertion is around the genuine one."""
+    root.append(evil)
+    evil.append(original)
+
+
+def _xsw5(root: Element, original: Element, evil: Element) -> None:
+    """The evil assertion has the genuine Signature, and the genuine one stands behind it."""
+    root.append(evil)
+    root.append(original)
+    evil.insert(1, original[1])
+
+
+def _xsw6(root: Element, original: Element, evil: Element) -> None:
+    """The same, with the genuine assertion in the Signature."""
+    signature = original[1]
+    evil.insert(1, signature)
+    root.append(evil)
+    signature.append(original)
+
+
+def _xsw7(root: Element, _original: Element, evil: Element) -> None:
+    """The evil assertion is in Extensions, where a schema allows anything."""
+    root.insert(1, element(samlp("Extensions"), evil))
+
+
+def _xsw8(root: Element, original: Element, evil: Element) -> None:
+    """The evil assertion has the genuine Signature, and that an Object with the genuine assertion."""
+    signature = original[1]
+    evil.insert(1, signature)
+    root.append(evil)
+    signature.append(element(_OBJECT, original))
+
+
+def _genuine_in(path: str, *around: str) -> Callable[[Element, Element, Element], None]:
+    def place(root: Element, original: Element, evil: Element) -> None:
+        root.append(evil)
+        inner = original
+        for tag in around:
+            inner = element(tag, inner)
+        where = evil if path == "." else next(evil.iter(path))
+        where.append(inner)
+
+    return place
+
+
+def _same_id(root: Element, original: Element, evil: Element) -> None:
+    """The evil assertion has the ID and the Signature of the genuine one, which stands in its Advice."""
+    evil.set("ID", str(original.get("ID")))
+    evil.insert(1, copy.deepcopy(original[1]))
+    evil.append(element(saml("Advice"), original))
+    root.append(evil)
+
+
+_AROUND_ASSERTION = {
+    "xsw3-evil-assertion-first-cve-2025-47949": _xsw3,
+    "evil-assertion-last-cve-2022-41912": _last,
+    "xsw4-evil-assertion-around": _xsw4,
+    "xsw5-genuine-assertion-behind": _xsw5,
+    "xsw6-genuine-assertion-in-its-signature": _xsw6,
+    "xsw7-evil-assertion-in-extensions": _xsw7,
+    "xsw8-genuine-assertion-in-an-object": _xsw8,
+    "genuine-assertion-in-advice": _genuine_in(".", saml("Advice")),
+    "genuine-assertion-in-confirmation-data": _genuine_in(saml("SubjectConfirmationData")),
+    "genuine-assertion-in-attribute-value": _genuine_in(saml("AttributeValue")),
+    "genuine-assertion-in-authn-context": _genuine_in(saml("AuthnContext"), saml("AuthnContextDecl")),
+    "genuine-assertion-in-a-foreign-element": _genuine_in(".", "{urn:selftest:evil}x"),
+    "same-id-genuine-assertion-in-advice-cve-2016-5697": _same_id,
+}
+
+
+def _around_assertion(place: Callable[[Element, Element, Element], None]) -> Callable[[Setting], bytes]:
+    def make(setting: Setting) -> bytes:
+        root = setting.tree()
+        place(root, assertion_of(root), parsed(another(setting).assertion().encode()))
+        return serialised(root)
+
+    return make
+
+
+def _lend(setting: Setting, *, same_id: bool) -> bytes:
+    """The evil assertion takes the genuine one's place, and its Signature."""
+    answer = setting.good
+    root = setting.tree(answer)
+    original, evil = assertion_of(root), parsed(another(setting).assertion().encode())
+    if same_id:
+        evil.set("ID", answer.assertion_id)
+    evil.insert(1, original[1])
+    root.replace(original, evil)
+    return serialised(root)
+
+
+def _without_a_letter(setting: Setting) -> bytes:
+    answer = setting.good
+    return setting.sent(answer, late=swap_octets(answer.name_id, answer.name_id[:-1]))
+
+
+# The one assertion there is says something else, and its Signature is genuine
+_LENT: tuple[Row, ...] = (
+    ("signature-lent-to-another-assertion", "reference", lambda setting: _lend(setting, same_id=False)),
+    ("signature-lent-with-its-id-cve-2026-25922", "digest", lambda setting: _lend(setting, same_id=True)),
+    ("a-letter-taken-out-of-the-name-cve-2025-54419", "digest", _without_a_letter),
+)
+
+
+def _in_namespace(namespace: str) -> Callable[[Setting], bytes]:
+    def make(setting: Setting) -> bytes:
+        root = setting.tree()
+        text = swap(f'xmlns:saml="{SAML}"', f'xmlns:saml="{namespace}"')(another(setting).assertion())
+        root.insert(2, parsed(text.encode()))
+        return serialised(root)
+
+    return make
+
+
+# An Assertion by its local name alone, for whoever looks no further
+_CONFUSED: tuple[Row, ...] = (
+    ("evil-assertion-in-another-namespace", "unknown_element", _in_namespace(SAML.upper())),
+    ("evil-assertion-in-the-namespace-of-saml-1", "unknown_element", _in_namespace(SAML.replace("2.0", "1.0"))),
+    ("evil-assertion-in-the-protocol-namespace", "unknown_element", _in_namespace(SAMLP)),
+)
+
+
+# -- in the plaintext of an encrypted assertion, in a Response that is genuine itself --------------------------------------
+
+
+def _plain_advice(evil: Element, original: Element) -> None:
+    evil.append(element(saml("Advice"), original))
+
+
+def _plain_object(evil: Element, original: Element) -> None:
+    signature = original[1]
+    evil.insert(1, signature)
+    signature.append(element(_OBJECT, original))
+
+
+def _plain_value(evil: Element, original: Element) -> None:
+    next(evil.iter(saml("AttributeValue"))).append(original)
+
+
+_IN_PLAINTEXT: dict[str, Callable[[Element, Element], None]] = {
+    "genuine-assertion-in-advice": _plain_advice,
+    "xsw8-genuine-assertion-in-an-object": _plain_object,
+    "genuine-assertion-in-attribute-value": _plain_value,
+}
+
+
+def _in_plaintext(place: Callable[[Element, Element], None]) -> Callable[[Setting], bytes]:
+    def make(setting: Setting) -> bytes:
+        evil = parsed(another(setting).assertion().encode())
+        place(evil, parsed(setting.plaintext()))
+        return setting.around(setting.encryption_here.xml(serialised(evil)))
+
+    return make
+
+
+def _lent_in_plaintext(*, same_id: bool) -> Callable[[Setting], bytes]:
+    def make(setting: Setting) -> bytes:
+        original = parsed(setting.plaintext())
+        evil = parsed(another(setting).assertion().encode())
+        if same_id:
+            evil.set("ID", str(original.get("ID")))
+        evil.insert(1, original[1])
+        return setting.around(setting.encryption_here.xml(serialised(evil)))
+
+    return make
+
+
+_LENT_IN_PLAINTEXT: tuple[Row, ...] = (
+    ("signature-lent-to-another-assertion-in-the-plaintext", "reference", _lent_in_plaintext(same_id=False)),
+    ("signature-lent-with-its-id-in-the-plaintext", "digest", _lent_in_plaintext(same_id=True)),
+)
+
+
+# -- parts of a Signature for whoever searches the document for them -------------------------------------------------------
+
+
+def _smuggled(part: str, *, before_status: bool) -> Callable[[Setting], bytes]:
+    """CVE-2024-45409: a digest of the attacker's stands where an XPath finds it before the signed one."""
+    added = f'<ds:{part} xmlns:ds="{DS}">AAAA</ds:{part}>'
+
+    def make(setting: Setting) -> bytes:
+        if before_status:
+            return setting.sent(replace(setting.good, issuer_after=f"<samlp:Extensions>{added}</samlp:Extensions>"))
+        return setting.sent(replace(setting.good, status_after=f"<samlp:StatusDetail>{added}</samlp:StatusDetail>"))
+
+    return make
+
+
+_SMUGGLED: tuple[Row, ...] = (
+    ("digest-value-in-extensions-cve-2024-45409", "signature_place", _smuggled("DigestValue", before_status=True)),
+    ("digest-value-in-status-detail-cve-2024-45409", "signature_place", _smuggled("DigestValue", before_status=False)),
+    ("signed-info-in-status-detail", "signature_place", _smuggled("SignedInfo", before_status=False)),
+    ("key-info-in-extensions", "signature_place", _smuggled("KeyInfo", before_status=True)),
+)
