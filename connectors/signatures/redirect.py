@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote_plus
 from connectors.profiles import Profile
 from connectors.signatures.algorithms import ALGORITHMS
 from connectors.signatures.keys import PinnedKey
-from connectors.signatures.parse import MAX_PARAMETER, canonical, ids, parse_message, strict_base64
+from connectors.signatures.parse import MAX_OCTETS, MAX_PARAMETER, canonical, ids, parse_message, strict_base64
 from connectors.signatures.profile import DS
 from connectors.signatures.signed import Signed
 from connectors.signatures.signer import Signer, algorithm_for
@@ -25,6 +25,9 @@ MESSAGES = ("SAMLRequest", "SAMLResponse")
 DEFLATE = "urn:oasis:names:tc:SAML:2.0:bindings:URL-Encoding:DEFLATE"
 # SAML Bindings 2.0 §3.4.3 has 80 octets; deployed senders have more, and our own signed cookies need none of theirs
 MAX_RELAY_STATE = 1024
+# DEFLATE makes up to a thousand octets of one (CVE-2025-25293, CVE-2025-54572). security.md §2.0 rule 1 would let 1 MiB
+# come out; a message has no more by Redirect than by POST, so neither has what comes out. A profile may allow less.
+MAX_INFLATED = MAX_OCTETS
 # Everything that we read. SAMLEncoding is not signed, and may say nothing but what is so without it (§3.4.4).
 _NAMES = frozenset({*MESSAGES, "RelayState", "SigAlg", "Signature", "SAMLEncoding"})
 _VALUE = re.compile(r"(?:[A-Za-z0-9\-._~!$'()*,;:@/?+=]|%[0-9A-Fa-f]{2})*")
@@ -50,6 +53,8 @@ def signed_query(parameter: str, message: bytes, relay_state: str, signer: Signe
 
 # The plan. Each block below has its number.
 #  1. Size and spelling; each name once and literally; no name that we do not know; one message, of the expected kind.
+#     What is verified and what is read are one and the same piece of the query: that they were two made CVE-2025-27773
+#     (SimpleSAMLphp) and CVE-2025-31335 (OpenSAML C++).
 #  2. The profile's algorithm, by its name.
 #  3. A pinned key verifies the text as it came; nothing is unpacked for those whom we do not know.
 #  4. Base64 in one spelling, DEFLATE in one piece and bounded.
@@ -86,7 +91,7 @@ def verify_query(raw: str, parameter: str, keys: Sequence[PinnedKey], profile: P
     if len(relay_state) > MAX_RELAY_STATE:
         raise AssertionRejected("parameters", f"a RelayState of {len(relay_state)} characters")
     # 4. Bytes.
-    octets = _inflated(_base64(parts[parameter], "base64"), profile.max_octets)
+    octets = _inflated(_base64(parts[parameter], "base64"), min(profile.max_octets, MAX_INFLATED))
     # 5. One tree.
     root = parse_message(octets)
     values = ids(root)

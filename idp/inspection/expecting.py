@@ -5,25 +5,29 @@ By hand the identity provider's metadata is pinned, as a registration's is: nobo
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
-from connectors.eidas import ApprovedPeers, EidasConnector
+from connectors.eidas import EidasConnector
 from connectors.fetch import Fetcher
-from connectors.formats.eidas.metadata import PeerFacts, read_pinned_peer
+from connectors.formats.eidas.metadata import PeerFacts, Role, read_pinned_peer
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.metadata import read_identity_provider
 from connectors.metadata.peers import PeerInUse, Peers, in_use
+from connectors.metadata.pinned import pinned_provider
 from connectors.profiles import EIDAS, SAML2INT
-from connectors.saml import SamlConnector
+from connectors.saml import OR_ENCRYPTED, RESPONSE, SamlConnector
 from connectors.signatures.algorithms import SignatureAlgorithm
+from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import attributes, parse_metadata
-from connectors.signatures.signer import Unwrapper
+from connectors.signatures.shapes import ENCRYPTED_RESPONSE
+from connectors.signatures.signer import DecryptionKey
 from idp.app import acs_url, entity_id, load_all
 from idp.crossing import known_peers, node_acs_url, node_entity_id
 from idp.inspection.decrypting import Guarded, key_by_hand, key_of_configuration
-from idp.inspection.options import Options, could_not
+from idp.inspection.options import Options, could_not, given
 from idp.inspection.reading import read_side_file
 from idp.inspection.response import Judge, ResponseInspector
+from idp.keys.folder import Keys
 from idp.settings import Settings
 from idp.store.engine import open_engine
 from idp.store.migrate import assert_current
@@ -35,15 +39,14 @@ from policies.errors import AssertionRejected, BrokerError, Misconfigured
 from policies.parties import EntityId, IdentityProvider, Peer, ProviderId, Source, SubjectNamespace
 
 BY_HAND = ProviderId("by-hand")
-T = TypeVar("T")
 
 
 def response_inspector(options: Options, clock: Callable[[], int], stack: ExitStack) -> ResponseInspector:
     """Everything prepared once. Raises `BrokerError`, `Misconfigured` among them; `stack` closes what was opened."""
     if options.party is not None:
         return ResponseInspector(_configured(options, clock, stack), options)
-    metadata = read_side_file(_given(options.idp_metadata), "the metadata")
-    unwrappers: tuple[Unwrapper, ...] = ()
+    metadata = read_side_file(given(options.idp_metadata), "the metadata")
+    unwrappers: tuple[DecryptionKey, ...] = ()
     if options.sp_key is not None:
         unwrappers = (key_by_hand(options.sp_key, options, clock, stack),)
     elif options.unsafe_decrypt:
@@ -57,37 +60,40 @@ def response_inspector(options: Options, clock: Callable[[], int], stack: ExitSt
         raise could_not(" ".join(problem.what for problem in error.problems)) from None
 
 
-def _saml_by_hand(metadata: bytes, options: Options, unwrappers: tuple[Unwrapper, ...]) -> Judge:
+def _saml_by_hand(metadata: bytes, options: Options, unwrappers: tuple[DecryptionKey, ...]) -> Judge:
     issuer = EntityId(attributes(parse_metadata(metadata)).get("entityID", ""))
     read = read_identity_provider(metadata, issuer)
     provider = _provider(issuer, metadata, "redirect" if read.redirect_url else "post")
     connector = SamlConnector(
         provider=provider,
-        entity_id=_given(options.audience),
-        acs_url=_given(options.acs),
+        entity_id=given(options.audience),
+        acs_url=given(options.acs),
         signer=NoSigner(),
         unwrappers=unwrappers,
     )
-    return Judge(connector, provider.provider_id, SAML2INT.name, _guard(unwrappers))
+    keys = tuple(key_of_certificate(certificate, SAML2INT) for certificate in read.certificates)
+    shape = OR_ENCRYPTED if unwrappers else RESPONSE
+    return Judge(connector, provider.provider_id, SAML2INT, _guard(unwrappers), lambda _now: keys, shape)
 
 
-def _eidas_by_hand(metadata: bytes, options: Options, unwrappers: tuple[Unwrapper, ...]) -> Judge:
+def _eidas_by_hand(metadata: bytes, options: Options, unwrappers: tuple[DecryptionKey, ...]) -> Judge:
     if not unwrappers:
         raise could_not("assertions of a country's node are encrypted: --profile eidas needs --sp-key.")
     facts = read_pinned_peer(metadata, "proxy")
     peer = Peer(EntityId(facts.entity_id), facts.country, facts.entity_id, b"", "", (), Source("--idp-metadata", 1))
+    node = OneNode(peer, facts)
     connector = EidasConnector(
         provider=_provider(peer.entity_id, b"", "redirect", peer),
-        entity_id=_given(options.audience),
-        acs_url=_given(options.acs),
+        entity_id=given(options.audience),
+        acs_url=given(options.acs),
         signer=NoSigner(),
         unwrappers=unwrappers,
-        peers=OneNode(peer, facts),
+        peers=node,
         country=None,
         catalogue=STANDARD,
     )
     open_ends = ("NameID format", "receiving country", "end of the metadata")
-    return Judge(connector, BY_HAND, EIDAS.name, _guard(unwrappers), open_ends)
+    return Judge(connector, BY_HAND, EIDAS, _guard(unwrappers), node.signing_keys, ENCRYPTED_RESPONSE, open_ends)
 
 
 def _provider(issuer: EntityId, metadata: bytes, binding: str, peer: Peer | None = None) -> IdentityProvider:
@@ -111,27 +117,21 @@ def _provider(issuer: EntityId, metadata: bytes, binding: str, peer: Peer | None
 
 def _configured(options: Options, clock: Callable[[], int], stack: ExitStack) -> Judge:
     """The registration of a configuration, as the server has it."""
-    settings, configuration, keys = load_all(_given(options.config))
+    settings, configuration, keys = load_all(given(options.config))
     provider = configuration.providers.get(ProviderId(options.party or ""))
     if provider is None:
         known = ", ".join(configuration.providers) or "none at all"
         raise could_not(f"the configuration has no provider {options.party!r}: {known}.")
-    profile = EIDAS.name if provider.protocol == "eidas" else SAML2INT.name
-    if options.profile not in (None, profile):
-        raise could_not(f"{provider.provider_id} is asked in the profile {profile}.")
+    profile = EIDAS if provider.protocol == "eidas" else SAML2INT
+    if options.profile not in (None, profile.name):
+        raise could_not(f"{provider.provider_id} is asked in the profile {profile.name}.")
     if provider.protocol != "eidas":
-        connector = SamlConnector(
-            provider=provider,
-            entity_id=entity_id(settings.issuer),
-            acs_url=acs_url(settings.issuer),
-            signer=keys.saml,
-        )
-        return Judge(connector, provider.provider_id, profile, None)
+        return _configured_saml(provider, settings, keys)
     if keys.node is None:
         raise could_not("the configuration has no keys of a node.")
     key = key_of_configuration(keys.node.encryption, settings, options, clock, stack)
-    peers = _held_peers(settings, known_peers(configuration), keys.ledger, stack)
-    node = EidasConnector(
+    peers = held_peers(settings, known_peers(configuration), keys.ledger, stack, role="proxy")
+    connector = EidasConnector(
         provider=provider,
         entity_id=node_entity_id(settings.issuer),
         acs_url=node_acs_url(settings.issuer),
@@ -141,7 +141,23 @@ def _configured(options: Options, clock: Callable[[], int], stack: ExitStack) ->
         country=settings.country,
         catalogue=configuration.catalogue,
     )
-    return Judge(node, provider.provider_id, profile, _guard((key,)), ("NameID format",))
+
+    def signing_keys(now: int) -> tuple[PinnedKey, ...]:
+        return peers.current(provider.entity_id, now).signing_keys(now)
+
+    open_ends = ("NameID format",)
+    return Judge(connector, provider.provider_id, EIDAS, _guard((key,)), signing_keys, ENCRYPTED_RESPONSE, open_ends)
+
+
+def _configured_saml(provider: IdentityProvider, settings: Settings, keys: Keys) -> Judge:
+    connector = SamlConnector(
+        provider=provider,
+        entity_id=entity_id(settings.issuer),
+        acs_url=acs_url(settings.issuer),
+        signer=keys.saml,
+    )
+    pinned = pinned_provider(provider.metadata, provider.entity_id, provider.source).keys
+    return Judge(connector, provider.provider_id, SAML2INT, None, lambda _now: pinned, RESPONSE)
 
 
 class OneNode:
@@ -153,6 +169,10 @@ class OneNode:
     def current(self, entity_id: EntityId, now: int) -> PeerInUse:  # noqa: ARG002 - there is one, and it has no end
         """As `ApprovedPeers` has it."""
         return self._use
+
+    def signing_keys(self, now: int) -> tuple[PinnedKey, ...]:
+        """Those that may have signed a response now."""
+        return self._use.signing_keys(now)
 
 
 class NoSigner:
@@ -178,14 +198,16 @@ class NoSigner:
         raise BrokerError("an inspection that signs")
 
 
-def _held_peers(settings: Settings, known: Mapping[EntityId, Peer], ledger: LedgerKeys, stack: ExitStack) -> ApprovedPeers:
-    """The country's nodes as the server holds them, approved or not, without fetching."""
+def held_peers(
+    settings: Settings, known: Mapping[EntityId, Peer], ledger: LedgerKeys, stack: ExitStack, *, role: Role
+) -> Peers:
+    """Countries' nodes of a role as the server holds them, approved or not, without fetching."""
     engine = open_engine(settings.database_url)
     stack.callback(engine.dispose)
     assert_current(engine)
     return Peers(
         known,
-        role="proxy",
+        role=role,
         copies=StoredCopies(engine=engine, tenant=settings.tenant, keys=ledger),
         fetcher=Fetcher(demo=settings.demo),
         profile=EIDAS,
@@ -193,12 +215,5 @@ def _held_peers(settings: Settings, known: Mapping[EntityId, Peer], ledger: Ledg
     )
 
 
-def _guard(unwrappers: tuple[Unwrapper, ...]) -> Guarded | None:
+def _guard(unwrappers: tuple[DecryptionKey, ...]) -> Guarded | None:
     return next((key for key in unwrappers if isinstance(key, Guarded)), None)
-
-
-def _given(value: T | None) -> T:
-    """What `options.check` saw to."""
-    if value is None:
-        raise could_not("something of the expectation is missing.")
-    return value

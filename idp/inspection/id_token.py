@@ -2,38 +2,29 @@
 
 from connectors.formats.claims import Json
 from connectors.id_token import ExpectedIdToken, judge_id_token
-from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import MAX_TOKEN
-from idp.inspection.options import Options, could_not
+from idp.inspection.options import Options, given
 from idp.inspection.outcome import ALWAYS_UNCHECKED, Said, Verdict
-from idp.inspection.reading import read_side_file
-from policies.errors import SignatureInvalid
-
-# A line's end after the token is an editor's, not the token's
-_LINE_END = 2
+from idp.inspection.reading import LINE_END, line, read_keys, read_side_file
 
 
 class IdTokenInspector:
     """Implements `Inspector`. Raises `BrokerError` where the keys cannot be used."""
 
-    limit = MAX_TOKEN + _LINE_END
+    limit = MAX_TOKEN + LINE_END
+    public = ""
 
     def __init__(self, options: Options) -> None:
-        if options.jwks is None or options.issuer is None or options.audience is None or options.alg is None:
-            raise could_not("an id_token needs keys, an issuer, an audience and an algorithm.")
-        text = read_side_file(options.jwks, "the JWKS").decode("utf-8", "replace")
-        try:
-            self._keys = keys_from_jwks(text, options.alg)
-        except SignatureInvalid as error:
-            raise could_not(f"the JWKS {options.jwks} cannot be used: {error.detail}.") from None
+        alg = given(options.alg)
+        self._keys = read_keys(given(options.jwks), alg)
         access_token = None
         if options.access_token is not None:
-            access_token = _line(read_side_file(options.access_token, "the access token"))
+            access_token = line(read_side_file(options.access_token, "the access token"))
         self._now = options.now
         self._expected = ExpectedIdToken(
-            issuer=options.issuer,
-            client_id=options.audience,
-            alg=options.alg,
+            issuer=given(options.issuer),
+            client_id=given(options.audience),
+            alg=alg,
             nonce=options.nonce,
             minimum_assurance=options.minimum_loa,
             max_age=options.max_age,
@@ -54,7 +45,7 @@ class IdTokenInspector:
 
     def inspect(self, octets: bytes, digest: str) -> Verdict:
         """As `Inspector` has it."""
-        token = judge_id_token(_line(octets), self._keys, self._expected, self._now)
+        token = judge_id_token(line(octets), self._keys, self._expected, self._now)
         said = Said(
             issuer=token.issuer,
             subject_format="sub",
@@ -76,11 +67,6 @@ class IdTokenInspector:
     def unsigned(self, octets: bytes) -> bool:  # noqa: ARG002 - a token without a signature is no token
         """As `Inspector` has it."""
         return False
-
-
-def _line(octets: bytes) -> str:
-    text = octets.decode("ascii", "replace")
-    return text.removesuffix("\n").removesuffix("\r")
 
 
 def _values(value: Json) -> tuple[object, ...]:

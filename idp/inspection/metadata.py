@@ -16,25 +16,27 @@ from connectors.metadata.judged import (
     facts_of_node,
     signed_octets,
 )
-from connectors.profiles import EIDAS, SAML2INT, Profile
+from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import MAX_METADATA, parse_canonical, strict_base64
+from connectors.signatures.shapes import METADATA
 from connectors.signatures.signed import Signed
 from idp.app import load_all
-from idp.inspection.options import Options, could_not
+from idp.inspection.opinion import Question
+from idp.inspection.options import PROFILES, Options, could_not
 from idp.inspection.outcome import Verdict
 from idp.inspection.reading import read_side_file
 from policies.parties import Peer
 
-PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (SAML2INT, EIDAS)}
 _ROLES: Mapping[Role, str] = {"proxy": md("IDPSSODescriptor"), "connector": md("SPSSODescriptor")}
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([^-]{1,65536})-----END CERTIFICATE-----")
 
 
 class MetadataInspector:
-    """Implements `Inspector`: of the one whose certificate signs it, and of the registered node where there is one."""
+    """Implements `Inspector` and `Asked`: of whoever's certificate signs it, and of the registered node if there is one."""
 
     limit = MAX_METADATA
+    public = ""
 
     def __init__(self, options: Options) -> None:
         self._now, self._peer, self._demo = options.now, None, False
@@ -61,6 +63,10 @@ class MetadataInspector:
         signed = signed_octets(octets, self._key, self._profile)
         said = self._node(signed) if self._profile is EIDAS else self._entity(signed)
         return Verdict(None, {"kind": "metadata", "profile": self._profile.name, "sha256": digest, **said})
+
+    def question(self, octets: bytes) -> Question:
+        """As `Asked` has it."""
+        return Question(octets, [self._key], METADATA, self._profile)
 
     def unsigned(self, octets: bytes) -> bool:  # noqa: ARG002 - metadata that nobody signed fails before anything else
         """As `Inspector` has it."""

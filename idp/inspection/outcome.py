@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from connectors.fetch import FetchError
+from connectors.request_checks import PeerRequestRefused
 from idp.inspection.reading import read_upto
 from policies.errors import AssertionRejected, BrokerError
 
@@ -31,6 +32,12 @@ class Verdict:
     said: Said | None
     message: Mapping[str, object]
     not_checked: tuple[str, ...] = ()
+    # what of the message is a citizen's, or leads to one
+    values: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+    def told(self, *, show_values: bool) -> Mapping[str, object]:
+        """What the message said, with the values where they are asked for."""
+        return {**self.message, **self.values} if show_values else dict(self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class Outcome:
             "accepted": verdict is not None,
             "error": error,
             "assertion": _said(verdict.said, show_values=show_values) if verdict and verdict.said else None,
-            "message": dict(verdict.message) if verdict else None,
+            "message": verdict.told(show_values=show_values) if verdict else None,
             "not_checked": list(self.not_checked),
         }
 
@@ -76,6 +83,10 @@ class Inspector(Protocol):
     @property
     def limit(self) -> int:
         """The most octets that a file may have."""
+
+    @property
+    def public(self) -> str:
+        """The sentence for everybody about a refused file; "" where the errors' own, which are of a login, fit."""
 
     @property
     def not_checked(self) -> tuple[str, ...]:
@@ -99,13 +110,18 @@ def inspect_file(name: str, inspector: Inspector) -> Outcome:
     try:
         verdict = inspector.inspect(octets, hashlib.sha256(octets).hexdigest())
     except AssertionRejected as error:
-        failure = Failure(error.code, error.check, error.public, error.detail)
+        failure = Failure(error.code, error.check, inspector.public or error.public, error.detail)
         return Outcome(name, None, failure, left_open, unsigned=inspector.unsigned(octets))
+    except PeerRequestRefused as error:
+        return Outcome(name, None, Failure(error.code, error.check, error.public, error.detail), left_open)
     except FetchError as error:
         failure = Failure("metadata_refused", error.check, f"This metadata is not taken. {error.mend}", error.detail)
         return Outcome(name, None, failure, left_open)
     except BrokerError as error:
         return Outcome(name, None, Failure(error.code, None, error.public, error.detail), left_open, tried=False)
+    except Exception as error:  # noqa: BLE001 - the edge of inspecting: a surprise in a parser is a refusal of this one file
+        failure = Failure(AssertionRejected.code, "unforeseen", AssertionRejected.public, type(error).__name__)
+        return Outcome(name, None, failure, left_open)
     return Outcome(name, verdict, None, (*left_open, *verdict.not_checked))
 
 

@@ -1,11 +1,11 @@
 """The numbered plans, for people: what is looked at, in which order, ticked off up to the check that failed.
 
-The order is the code's (`connectors/signatures/xmldsig.py`, `connectors/eidas.py`, `connectors/id_token.py`). What is
+The order is the code's (`connectors/signatures/xmldsig.py`, `redirect.py` there, and the judges of `connectors`). What is
 decrypted goes through the first steps again; a check that fails there is shown at its first step, so that nothing is ticked
 that did not hold.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from idp.inspection.options import Kind
@@ -67,7 +67,7 @@ _RESPONSE = (
     Step(
         "Where the assertion is encrypted, it is so in the form that is taken, and to our key.",
         "encrypted_data encrypted_key cipher_reference retrieval_method content_encryption key_transport oaep_digest"
-        " oaep_mgf cipher_value decryption",
+        " oaep_mgf key_agreement key_derivation key_wrap originator_key cipher_value decryption",
     ),
     Step(
         "It has one authentication, one subject and attributes, in the form and of the types of the profile.",
@@ -104,11 +104,92 @@ _METADATA = (
     Step("Its addresses are https, and such that a browser may be sent to.", "metadata_address"),
     Step("Its end is ahead, and near.", "metadata_expired metadata_far"),
 )
-_ID_TOKEN = (
+_REQUEST_BYTES = (
+    Step("It is one message, of a size that the server takes, in one spelling.", "binding parameters size base64"),
+    *_BYTES[1:],
+)
+_WHOLE = Step(
+    "It is a message of this kind, each ID once, signed as a whole where a signature belongs.",
+    "root structure duplicate_id signature_place signature_count signature_missing",
+    signature=True,
+)
+_GRAMMAR = (
+    "text missing_attribute unknown_attribute missing_element unknown_element id time version issuer_format extensions"
+)
+_SAYS = "It says what the grammar knows, and nothing else."
+_SENT = "It was sent here, now, by whom it says."
+_LOGOUT_REQUEST = (
+    *_REQUEST_BYTES,
+    _WHOLE,
+    *_SIGNATURES,
+    Step(_SAYS, f"{_GRAMMAR} encrypted_id base_id"),
+    Step(_SENT, "issuer destination logout_issued consent"),
+    Step("It has an end, and that has not come.", "logout_end logout_expired"),
+    Step("It says whom and which sessions it means, and why in a form of SAML's.", "logout_reason name_id session_index"),
+)
+_LOGOUT_RESPONSE = (
+    *_REQUEST_BYTES,
+    _WHOLE,
+    *_SIGNATURES,
+    Step(_SAYS, f"{_GRAMMAR} status_detail"),
+    Step(_SENT, "issuer destination logout_issued consent"),
+    Step("It answers the request.", "in_response_to", "request id"),
+    Step("It says whether all sessions have ended.", "logout_status"),
+)
+_ANSWERED = "protocol_binding acs_url acs_index"
+_ASKED = (
+    "force_authn is_passive consent provider_name name_id_policy authn_context_comparison authn_context_refs"
+    " authn_context_level authn_context_minimum authn_context_exact sp_type requester_id attribute_index requested_twice"
+    " representative_requested unknown_required is_required minimum_data_set"
+)
+_REFUSED_IN_REQUESTS = "boolean name_format subject conditions scoping authn_context_declaration"
+_AUTHN_REQUEST = (
+    *_REQUEST_BYTES,
+    _WHOLE,
+    *_SIGNATURES,
+    Step(_SAYS, f"{_GRAMMAR} {_REFUSED_IN_REQUESTS}"),
+    Step(_SENT, "issuer destination request_issued"),
+    Step("The answer goes to an address that the sender's metadata has.", _ANSWERED),
+    Step("It asks in a form that is taken: how the citizen is to be authenticated and named, and for which data.", _ASKED),
+)
+_REDIRECT = (
+    Step("It is one query of known parameters, each once, in a spelling that an encoding gives.", "size parameters"),
+    Step("It is signed, in a form and by an algorithm that are taken.", "signature_missing deflate signature_algorithm"),
+    Step("A key of the sender signed the text as it came.", "signature_value signature relay_state"),
+    Step("The message is base64 in one spelling, DEFLATE in one piece, and no larger than a message.", "base64"),
+    *_BYTES[1:],
+    Step(
+        "It is a message that the sender may send so, each ID once, and no Signature stands inside of it.",
+        "root duplicate_id signature_place canonicalisation",
+    ),
+    Step(_SAYS, f"{_GRAMMAR} status_detail encrypted_id base_id {_REFUSED_IN_REQUESTS}"),
+    Step(_SENT, "issuer destination request_issued logout_issued"),
+    Step("It answers the request, where it is an answer.", "in_response_to", "request id"),
+    Step(
+        "What it asks, or tells, is in a form that is taken.",
+        f"{_ANSWERED} {_ASKED} logout_end logout_expired logout_reason name_id session_index logout_status",
+    ),
+)
+_TOKEN = (
     Step("It is one compact token, of at most 64 KiB.", "jws_keys jws_size jws_form"),
     Step(
         "Its header has the one algorithm, a type that fits, and nothing that we do not take.", "jws_header jws_alg jws_typ"
     ),
+)
+_CLIENT_ASSERTION = (
+    *_TOKEN,
+    Step("Its key is one of the client's.", "jws_kid"),
+    Step("That key signed it, and its claims are strict JSON.", "jws_signature jws_claims"),
+    Step("The client says it, and of itself.", "claim_iss assertion_issuer claim_sub assertion_subject"),
+    Step("It is for our issuer, and for nobody else.", "claim_aud assertion_audience"),
+    Step(
+        "It holds now, and for no more than five minutes.",
+        "claim_exp assertion_expired assertion_life claim_iat assertion_issued claim_nbf assertion_not_before",
+    ),
+    Step("It has an identifier, by which it is used once.", "claim_jti assertion_jti"),
+)
+_ID_TOKEN = (
+    *_TOKEN,
     Step("Its key is one of the issuer's.", "jws_kid"),
     Step("That key signed it, and its claims are strict JSON.", "jws_signature jws_claims"),
     Step("The issuer is whom we ask, and it names a subject.", "claim_iss token_issuer claim_sub token_subject"),
@@ -123,15 +204,30 @@ _ID_TOKEN = (
     Step("They were authenticated at a level that is high enough.", "claim_acr acr_unknown acr_too_low", "minimum level"),
     Step("It belongs to the access token.", "claim_at_hash token_access_token", "access token"),
 )
-PLANS = {Kind.RESPONSE: _RESPONSE, Kind.METADATA: _METADATA, Kind.ID_TOKEN: _ID_TOKEN}
+PLANS: Mapping[Kind, tuple[Step, ...]] = {
+    Kind.RESPONSE: _RESPONSE,
+    Kind.METADATA: _METADATA,
+    Kind.ID_TOKEN: _ID_TOKEN,
+    Kind.AUTHN_REQUEST: _AUTHN_REQUEST,
+    Kind.LOGOUT_REQUEST: _LOGOUT_REQUEST,
+    Kind.LOGOUT_RESPONSE: _LOGOUT_RESPONSE,
+    Kind.REDIRECT: _REDIRECT,
+    Kind.CLIENT_ASSERTION: _CLIENT_ASSERTION,
+}
+# Where it is asked for, after everything else
+OPINION = Step("A second implementation, and a second reading of what was signed, agree.", "second_opinion second_reading")
+# What goes wrong here stops a citizen's login
+_OF_CITIZENS = (Kind.RESPONSE, Kind.ID_TOKEN)
 
 
-def page(outcome: Outcome, kind: Kind) -> str:
+def page(outcome: Outcome, kind: Kind, *, second_opinion: bool = False) -> str:
     """One file, in plain sentences. It holds no value, and nothing that a terminal would obey."""
-    return "\n".join("".join(mark if mark.isprintable() else "?" for mark in line) for line in _lines(outcome, kind))
+    steps = (*PLANS[kind], OPINION) if second_opinion else PLANS[kind]
+    lines = _lines(outcome, kind, steps)
+    return "\n".join("".join(mark if mark.isprintable() else "?" for mark in line) for line in lines)
 
 
-def _lines(outcome: Outcome, kind: Kind) -> Iterator[str]:
+def _lines(outcome: Outcome, kind: Kind, steps: Sequence[Step]) -> Iterator[str]:
     name, failure, verdict = outcome.file, outcome.failure, outcome.verdict
     if verdict is not None:
         yield f"{name}: accepted."
@@ -141,8 +237,8 @@ def _lines(outcome: Outcome, kind: Kind) -> Iterator[str]:
     elif failure is not None:
         yield f"{name}: refused by the check `{failure.check}` ({failure.code})."
         yield f"  {failure.detail[:1].upper()}{failure.detail[1:].removesuffix('.')}."
-        yield f"  What a citizen would read: {failure.public}"
-    yield from _plan(outcome, kind)
+        yield f"  {'What a citizen would read' if kind in _OF_CITIZENS else 'In short'}: {failure.public}"
+    yield from _plan(outcome, steps)
     if verdict is not None and verdict.said is not None:
         said = verdict.said
         yield f"  Issuer {said.issuer}; level {said.loa or 'none that we know'}; subject in the form {said.subject_format}."
@@ -153,9 +249,8 @@ def _lines(outcome: Outcome, kind: Kind) -> Iterator[str]:
     yield f"  Not checked: {', '.join(outcome.not_checked)}."
 
 
-def _plan(outcome: Outcome, kind: Kind) -> Iterator[str]:
+def _plan(outcome: Outcome, steps: Sequence[Step]) -> Iterator[str]:
     failed = outcome.failure.check if outcome.failure is not None else None
-    steps = PLANS[kind]
     # A check that stands in no step ticks nothing
     end = next((n for n, step in enumerate(steps) if failed in step.checks.split()), -1 if failed else len(steps))
     for number, step in enumerate(steps):

@@ -1,12 +1,20 @@
 """Files as they come: a path, a pipe or standard input, read up to a limit, so that 300 MB cost no more than 256 KiB."""
 
+import base64
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from connectors.signatures.jwk import keys_from_jwks
+from connectors.signatures.jws import VerificationKey
+from connectors.signatures.parse import Element, from_post, parse_message
 from idp.inspection.options import could_not
+from policies.errors import AssertionRejected, SignatureInvalid
 
 # A key, a certificate or a token: the largest of them is far smaller
 MAX_SIDE_FILE = 1024 * 1024
+# A line's end after a token or a query is an editor's
+LINE_END = 2
 
 
 def read_upto(name: str, limit: int) -> bytes:
@@ -29,3 +37,31 @@ def read_side_file(path: Path, what: str) -> bytes:
     if not 0 < len(octets) <= MAX_SIDE_FILE:
         raise could_not(f"{what} {path} is empty, or larger than {MAX_SIDE_FILE} octets.")
     return octets
+
+
+def read_keys(path: Path, alg: str) -> Sequence[VerificationKey]:
+    """The keys of a JWKS that may verify with one algorithm. Raises `BrokerError` where there is none."""
+    text = read_side_file(path, "the JWKS").decode("utf-8", "replace")
+    try:
+        return keys_from_jwks(text, alg)
+    except SignatureInvalid as error:
+        raise could_not(f"the JWKS {path} cannot be used: {error.detail}.") from None
+
+
+def line(octets: bytes) -> str:
+    """A text of one line, without the end of that line."""
+    text = octets.decode("ascii", "replace")
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def parameter(octets: bytes) -> str:
+    """The POST parameter that these octets are, or would be: a file that begins with `<` is XML."""
+    return base64.b64encode(octets).decode() if octets.startswith(b"<") else octets.decode("utf-8", "replace")
+
+
+def peek(octets: bytes) -> Element | None:
+    """The root of what may be anything: looked at for hints, believed in nothing."""
+    try:
+        return parse_message(octets if octets.startswith(b"<") else from_post(parameter(octets)))
+    except AssertionRejected:
+        return None

@@ -4,19 +4,23 @@ A file that begins with `<` is the XML itself, any other is the base64 of a POST
 would come by POST, so what the server would refuse for its size is refused here, too.
 """
 
-import base64
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from connectors.connector import Examined, Expectation, Inbound
-from connectors.formats.names import UNSPECIFIED
-from connectors.signatures.parse import MAX_PARAMETER, Element, attributes, from_post, parse_message
+from connectors.formats.names import UNSPECIFIED, saml
+from connectors.profiles import Profile
+from connectors.signatures.keys import PinnedKey
+from connectors.signatures.parse import MAX_PARAMETER, attributes, from_post
 from connectors.signatures.profile import SIGNATURE
+from connectors.signatures.xmldsig import Shape
 from idp.inspection.decrypting import Guarded
+from idp.inspection.opinion import Question
 from idp.inspection.options import Options
 from idp.inspection.outcome import ALWAYS_UNCHECKED, Said, Verdict
+from idp.inspection.reading import parameter, peek
 from policies.assurance import LevelOfAssurance
-from policies.errors import AssertionRejected
 from policies.parties import ProviderId
 
 
@@ -33,15 +37,19 @@ class Judge:
 
     connector: ExaminingConnector
     provider_id: ProviderId
-    profile: str
+    profile: Profile
     guard: Guarded | None
+    # the keys and the shape by which it verifies at a time, for another implementation to be asked
+    keys: Callable[[int], Sequence[PinnedKey]] = field(repr=False)
+    shape: Shape = field(repr=False)
     left_open: tuple[str, ...] = ()
 
 
 class ResponseInspector:
-    """Implements `Inspector`."""
+    """Implements `Inspector` and `Asked`."""
 
     limit = MAX_PARAMETER
+    public = ""
 
     def __init__(self, judge: Judge, options: Options) -> None:
         self._judge, self._options = judge, options
@@ -49,7 +57,7 @@ class ResponseInspector:
     @property
     def profile(self) -> str:
         """`saml2int` or `eidas`."""
-        return self._judge.profile
+        return self._judge.profile.name
 
     @property
     def not_checked(self) -> tuple[str, ...]:
@@ -64,7 +72,7 @@ class ResponseInspector:
         request_id = self._options.request_id
         if request_id is None:
             # Whatever it says it answers: both places that say so have to agree all the same
-            root = _peek(octets)
+            root = peek(octets)
             request_id = attributes(root).get("InResponseTo", "") if root is not None else ""
         if self._judge.guard is not None:
             self._judge.guard.begin(digest)
@@ -77,7 +85,7 @@ class ResponseInspector:
             force_authentication=False,
             name_id_format=UNSPECIFIED,
         )
-        inbound = Inbound("post", {"SAMLResponse": _parameter(octets)})
+        inbound = Inbound("post", {"SAMLResponse": parameter(octets)})
         found = self._judge.connector.examine(inbound, expectation, now)
         said = Said(
             issuer=found.assertion.issuer,
@@ -88,7 +96,7 @@ class ResponseInspector:
         )
         message: dict[str, object] = {
             "kind": "response",
-            "profile": self._judge.profile,
+            "profile": self.profile,
             "sha256": digest,
             "response_id": found.assertion.response_id,
             "assertion_id": found.assertion.assertion_id,
@@ -98,20 +106,14 @@ class ResponseInspector:
         }
         return Verdict(said, message)
 
+    def question(self, octets: bytes) -> Question:
+        """As `Asked` has it: of what is decrypted nobody else is asked."""
+        judge, xml, root = self._judge, from_post(parameter(octets)), peek(octets)
+        hidden = root is not None and root.find(saml("EncryptedAssertion")) is not None
+        left_open = ("second opinion of what is encrypted",) if hidden else ()
+        return Question(xml, judge.keys(self._options.now), judge.shape, judge.profile, left_open)
+
     def unsigned(self, octets: bytes) -> bool:
         """As `Inspector` has it."""
-        root = _peek(octets)
+        root = peek(octets)
         return root is not None and root.find(f".//{SIGNATURE}") is None
-
-
-def _peek(octets: bytes) -> Element | None:
-    """The root of what may be anything: looked at for hints, believed in nothing."""
-    try:
-        return parse_message(octets if octets.startswith(b"<") else from_post(_parameter(octets)))
-    except AssertionRejected:
-        return None
-
-
-def _parameter(octets: bytes) -> str:
-    """The POST parameter that these octets are, or would be."""
-    return base64.b64encode(octets).decode() if octets.startswith(b"<") else octets.decode("utf-8", "replace")

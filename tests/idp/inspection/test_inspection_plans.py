@@ -2,13 +2,24 @@
 
 import pytest
 
-from connectors.checks import ALL_CHECKS, EIDAS_CHECKS, ID_TOKEN_CHECKS, SAML_CHECKS
+from connectors.checks import (
+    ALL_CHECKS,
+    AUTHN_REQUEST_CHECKS,
+    CLIENT_ASSERTION_CHECKS,
+    EIDAS_CHECKS,
+    ID_TOKEN_CHECKS,
+    LOGOUT_CHECKS,
+    OPINION_CHECKS,
+    REQUEST_CHECKS,
+    SAML_CHECKS,
+)
 from idp.inspection.id_token import IdTokenInspector
 from idp.inspection.metadata import MetadataInspector
 from idp.inspection.options import Kind
 from idp.inspection.outcome import ALWAYS_UNCHECKED, Failure, Outcome, Said, Verdict
-from idp.inspection.plan import PLANS, page
+from idp.inspection.plan import OPINION, PLANS, page
 from idp.inspection.response import ResponseInspector
+from idp.inspection.told import LogoutResponseJudge
 
 # Nobody's fault and no step's: nothing is ticked. The last two are of questions and of signed queries.
 IN_NO_STEP = {"unforeseen", "assurance_unreachable", "deflate"}
@@ -24,6 +35,14 @@ OF_METADATA = {
 # Of a Response's own structure, grammar and meaning: metadata has other rules
 _BEFORE_MEANING = list(SAML_CHECKS)[list(SAML_CHECKS).index("size") : list(SAML_CHECKS).index("text")]
 NOT_OF_METADATA = {"base64", "one_assertion"}
+_OF_MESSAGES = {*_BEFORE_MEANING, "binding", "parameters"} - {"one_assertion"}
+_GRAMMAR = set(list(SAML_CHECKS)[list(SAML_CHECKS).index("text") : list(SAML_CHECKS).index("status_detail")])
+_OF_REQUESTS = {*AUTHN_REQUEST_CHECKS, *REQUEST_CHECKS, "name_format"}
+# A query is signed beside the XML: no checks of XML signature, and no binding to get wrong
+_XML_SIGNATURE = {
+    *("structure", "signature_count", "signature_shape", "key_info", "signed_info", "canonicalisation_method"),
+    *("reference", "transforms", "digest_algorithm", "digest_value", "digest", "binding"),
+}
 
 
 def refused(check: str, *not_checked: str, unsigned: bool = False) -> Outcome:
@@ -45,6 +64,16 @@ def test_every_check_stands_in_the_plan_of_its_kind() -> None:
     assert set(checks_of(Kind.RESPONSE)) == {*ALL_CHECKS, *EIDAS_CHECKS} - IN_NO_STEP
     assert set(checks_of(Kind.ID_TOKEN)) == set(ID_TOKEN_CHECKS)
     assert set(checks_of(Kind.METADATA)) == ({*_BEFORE_MEANING} - NOT_OF_METADATA) | OF_METADATA | {"time"}
+    assert set(checks_of(Kind.CLIENT_ASSERTION)) == set(CLIENT_ASSERTION_CHECKS)
+    of_both = {"in_response_to", "logout_status", "status_detail"}
+    of_request = {"logout_end", "logout_expired", "logout_reason", "name_id", "base_id", "session_index", "encrypted_id"}
+    of_logout = _OF_MESSAGES | _GRAMMAR | {*LOGOUT_CHECKS, "status_detail", "encrypted_id"}
+    assert set(checks_of(Kind.LOGOUT_REQUEST)) == of_logout - of_both
+    assert set(checks_of(Kind.LOGOUT_RESPONSE)) == of_logout - of_request
+    assert set(checks_of(Kind.AUTHN_REQUEST)) == _OF_MESSAGES | _GRAMMAR | _OF_REQUESTS
+    of_queries = (of_logout | _OF_REQUESTS | {"deflate", "relay_state"}) - _XML_SIGNATURE
+    assert set(checks_of(Kind.REDIRECT)) == of_queries
+    assert set(OPINION.checks.split()) == set(OPINION_CHECKS)
 
 
 @pytest.mark.parametrize("kind", list(PLANS))
@@ -54,6 +83,12 @@ def test_what_comes_after_the_check_that_failed_is_never_ticked(kind: Kind) -> N
         marks = [line[2:5] for line in lines if line.startswith("  [")]
         number = next(n for n, step in enumerate(PLANS[kind]) if name in step.checks.split())
         assert marks == ["[x]"] * number + ["[!]"] + ["[ ]"] * (len(PLANS[kind]) - number - 1), name
+
+
+def test_a_second_opinion_is_a_step_where_it_was_asked_and_the_last_one() -> None:
+    last = page(refused("second_reading"), Kind.LOGOUT_REQUEST, second_opinion=True).splitlines()[-2]
+    assert last == f"  [!] {len(PLANS[Kind.LOGOUT_REQUEST]) + 1:>2}. {OPINION.sentence}"
+    assert OPINION.sentence not in page(refused("issuer"), Kind.LOGOUT_REQUEST)
 
 
 def test_a_surprise_ticks_nothing() -> None:
@@ -73,7 +108,9 @@ def test_each_word_by_which_a_step_is_skipped_is_one_that_an_inspector_says(kind
         Kind.RESPONSE: ResponseInspector,
         Kind.METADATA: MetadataInspector,
         Kind.ID_TOKEN: IdTokenInspector,
-    }[kind].not_checked.fget.__code__.co_consts  # type: ignore[attr-defined] # a property of a class has its function
+        Kind.LOGOUT_RESPONSE: LogoutResponseJudge,
+        Kind.REDIRECT: LogoutResponseJudge,
+    }.get(kind, ResponseInspector).not_checked.fget.__code__.co_consts  # type: ignore[attr-defined] # a property of a class has its function
     words = {word for const in said for word in (const if isinstance(const, tuple) else [const])}
     for step in PLANS[kind]:
         if step.unless:
