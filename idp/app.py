@@ -42,6 +42,7 @@ from idp.seal import Sealer
 from idp.settings import Settings, load_settings
 from idp.store.peers import RecordedCopies, StoredCopies
 from idp.store.store import open_store
+from idp.store.unforeseen import Unforeseen
 from idp.transparency.release_record import Releases
 from idp.transparency.sequencer import Sequencer
 from idp.watch import Watch
@@ -72,6 +73,7 @@ class Application:
         with ExitStack() as undo:
             # Whoever tries another folder after this one must find neither a thread nor a file of it open
             undo.callback(self.store.close)
+            self.unforeseen = Unforeseen(engine=self.store.engine, tenant=settings.tenant, clock=clock)
             self.sequencer = Sequencer(self.store, keys.ledger, checkpoint_seconds=settings.checkpoint_seconds)
             known = known_peers(configuration)
             self.peers = Peers(
@@ -92,7 +94,7 @@ class Application:
             self.site = (self._node if settings.role == "node" else self._city)(configuration, connectors, clock)
             web = _web(self.site)
             # As the framework's own outermost layer would answer first, ours stands right inside of it
-            web.add_middleware(Edge, issuer=settings.issuer, page=self._unforeseen)
+            web.add_middleware(Edge, issuer=settings.issuer, page=self._unforeseen, count=self.unforeseen.seen)
             self.asgi: ASGIApp = web
             undo.pop_all()
 
@@ -114,11 +116,13 @@ class Application:
         """Begin to sequence the ledger, and to watch other countries' nodes."""
         self.sequencer.start()
         self.watch.start()
+        self.unforeseen.start()
 
     def stop(self) -> None:
         """Write what waits, and end."""
         self.watch.stop()
         self.sequencer.stop()
+        self.unforeseen.stop()
         self.store.close()
 
     def _city(self, configuration: Configuration, connectors: Connectors, clock: Callable[[], int]) -> CitySite:

@@ -17,6 +17,7 @@ from idp.doctor.network import Looks, address, clocks
 from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.doctor.registrations import presence, registrations
 from idp.doctor.translations import translations
+from idp.doctor.unforeseen import unforeseen
 
 Check = Callable[[Case], Iterator[Finding]]
 
@@ -65,6 +66,7 @@ OFFLINE: dict[str, Check] = {
     "held metadata": held,
     "database": database,
     "ledger": ledger,
+    "unforeseen": unforeseen,
     "disk": disk,
     "libraries": libraries,
     "cookies": cookies,

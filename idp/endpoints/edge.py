@@ -1,4 +1,4 @@
-"""The outermost edge: the scheme and host that we answer under, and whatever nobody foresaw."""
+"""The outermost edge: the scheme and host that we answer under, and whatever nobody foresaw, which is counted here."""
 
 import re
 import secrets
@@ -15,18 +15,32 @@ PLAIN_SCHEME = (
     b"X-Forwarded-Proto: https, and name its address in trusted_proxies of ciconia.toml.\n"
 )
 OTHER_HOST = b"Nothing is served under this host name. The operator finds the right one as issuer in ciconia.toml.\n"
+# Where whoever refuses something that nobody foresaw leaves the type of the exception, for the edge to count
+UNFORESEEN = "ciconia.unforeseen"
+NO_ROUTE = "elsewhere"
 LOOPBACK_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?")
 
 
 class Edge:
-    """Wraps the application. `issuer` fixes scheme and host; a loopback literal passes too, for the operator's own look."""
+    """Wraps the application. `issuer` fixes scheme and host; a loopback literal passes too, for the operator's own look.
 
-    def __init__(self, app: ASGIApp, *, issuer: str, page: Callable[[Scope, str], tuple[bytes, dict[str, str]]]) -> None:
+    `count` gets the route and the type of the exception of each request that ended in something that nobody foresaw.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        issuer: str,
+        page: Callable[[Scope, str], tuple[bytes, dict[str, str]]],
+        count: Callable[[str, str], None],
+    ) -> None:
         parts = urlsplit(issuer)
         self._app = app
         self._scheme = parts.scheme
         self._hosts = {parts.netloc, parts.hostname or ""}
         self._page = page
+        self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; nothing but an answer ever leaves."""
@@ -52,11 +66,16 @@ class Edge:
         except ClientDisconnect:
             return  # nobody is left to answer, and nothing is wrong here
         except Exception as error:  # noqa: BLE001 - the outermost edge: a defect of ours, and no value of anybody may leave with it
+            scope[UNFORESEEN] = type(error).__name__
             reference = _logged(error, str(scope.get("path", "")))
             if begun:
                 raise ConnectionError("the answer had begun") from None
             body, headers = self._page(scope, reference)
             await _send(send, 500, body, headers)
+        finally:
+            # After the answer: who came is not kept waiting by our book-keeping
+            if UNFORESEEN in scope:
+                self._count(str(getattr(scope.get("route"), "path", NO_ROUTE)), str(scope[UNFORESEEN]))
 
 
 def _logged(error: Exception, path: str) -> str:

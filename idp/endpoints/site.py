@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from connectors.connector import Outbound, Post
 from connectors.request_checks import PeerRequestRefused
+from idp.endpoints.edge import UNFORESEEN
 from idp.endpoints.logins import Cookie
 from idp.pages.headers import headers
 from idp.pages.languages import choose_language
@@ -157,6 +158,8 @@ def log_error(request: Request, error: BrokerError, reference: str) -> None:
     log = structlog.get_logger()
     level = logging.ERROR if status_of(error) >= 500 else logging.WARNING  # noqa: PLR2004 - RFC 9110 §15.6
     check = error.check if isinstance(error, AssertionRejected | PeerRequestRefused) else None
+    if check == "unforeseen":
+        request.scope[UNFORESEEN] = error.detail
     log.log(
         level,
         "refused",

@@ -1,8 +1,9 @@
 """All tables, as SQLAlchemy Core has them. The tenant comes first in every key.
 
-One-time things and what is parked live until their stored end. What is known of other countries' nodes stays (`KEPT`): it
-names nobody. The *ledger tables* (`LEDGER`) hold the release ledger, and
-nobody changes or deletes a row of theirs but the writer and the sequencer: `ledger verify` names every byte that differs.
+One-time things and what is parked live until their stored end. What is known of other countries' nodes stays, and so does,
+for a quarter of a year, how often something happened that nobody foresaw (`KEPT`): they name nobody. The *ledger tables*
+(`LEDGER`) hold the release ledger, and nobody changes or deletes a row of theirs but the writer and the sequencer: `ledger
+verify` names every byte that differs.
 On SQLite the tables are STRICT, and those with short rows have no rowid, which would tell the order of insertion.
 """
 
@@ -85,6 +86,17 @@ peers = _table(
     Column("named", Text, nullable=False, server_default=""),
     Column("generation", Number, nullable=False, server_default="0"),
     rowid=True,
+)
+
+# What nobody foresaw, a defect of ours: how often, on which day since the epoch, at which address of ours (as its route is
+# written, never as it was called), and the type of the exception (never its words).
+unforeseen = _table(
+    "unforeseen",
+    _tenant(),
+    Column("day", Number, primary_key=True, autoincrement=False),
+    Column("place", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("times", Number, nullable=False),
 )
 
 # A person in the ledger: keyed index, the salt of their own key, and how many records they have.
@@ -171,4 +183,4 @@ checkpoints = _table(
 
 LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)
 EXPIRING = (marks, parked, decisions)
-KEPT = (peers,)
+KEPT = (peers, unforeseen)

@@ -145,6 +145,10 @@ def logs() -> Iterator[list[MutableMapping[str, Any]]]:
         yield lines
 
 
+def _nobody(_place: str, _kind: str) -> None:
+    """Counting has its own tests, at the endpoints."""
+
+
 def _page(scope: Scope, reference: str) -> tuple[bytes, dict[str, str]]:
     return f"page {reference} at {scope['path']}".encode(), {"content-type": "text/plain", "x-made": "by us"}
 
@@ -161,7 +165,7 @@ async def _half(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 def test_a_defect_gives_the_page_that_it_was_given(http: httpx2.Client, logs: list[MutableMapping[str, Any]]) -> None:
-    with _served(Edge(_defect, issuer="http://login.city.example", page=_page)) as address:
+    with _served(Edge(_defect, issuer="http://login.city.example", page=_page, count=_nobody)) as address:
         answer = _get(http, address, "/somewhere")
     (line,) = logs
     assert (answer.status_code, answer.headers["x-made"]) == (500, "by us")
@@ -175,7 +179,7 @@ def test_a_defect_after_the_beginning_of_an_answer_ends_the_connection(
 ) -> None:
     with (
         caplog.at_level(logging.ERROR),
-        _served(Edge(_half, issuer="http://login.city.example", page=_page)) as address,
+        _served(Edge(_half, issuer="http://login.city.example", page=_page, count=_nobody)) as address,
         pytest.raises(httpx2.RemoteProtocolError),
     ):
         _get(http, address)
@@ -223,7 +227,7 @@ def test_what_is_no_http_passes_by() -> None:
     async def send(_message: Message) -> None:
         raise AssertionError
 
-    edge = Edge(app, issuer=ISSUER, page=_page)
+    edge = Edge(app, issuer=ISSUER, page=_page, count=_nobody)
     for kind in ("lifespan", "websocket"):
         coroutine = edge({"type": kind, "scheme": "ws", "headers": []}, receive, send)
         with pytest.raises(StopIteration):

@@ -63,9 +63,9 @@ def test_tables_are_strict_and_short_rows_have_no_number_of_insertion(migrated: 
 
 def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'ciconia.db'}"
-    assert migrate(url) == "0003"
+    assert migrate(url) == "0004"
     before = shape(tmp_path / "ciconia.db")
-    assert migrate(url) == "0003"
+    assert migrate(url) == "0004"
     assert shape(tmp_path / "ciconia.db") == before
 
 
@@ -74,15 +74,16 @@ def test_a_database_of_the_first_version_gets_what_is_new_and_keeps_the_rest(tmp
     migrate(url)
     with closing(sqlite3.connect(tmp_path / "ciconia.db")) as connection:
         connection.execute("DROP TABLE peers")
+        connection.execute("DROP TABLE unforeseen")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
         connection.commit()
     engine = open_engine(url)
     with pytest.raises(Misconfigured, match="ciconia migrate"):
         assert_current(engine)
     before = shape(tmp_path / "ciconia.db")
-    assert migrate(url) == "0003"
+    assert migrate(url) == "0004"
     after = shape(tmp_path / "ciconia.db")
-    assert set(after) - set(before) == {"peers"}
+    assert set(after) - set(before) == {"peers", "unforeseen"}
     assert {name: after[name] for name in before} == before
     assert_current(engine)
     engine.dispose()
@@ -92,12 +93,13 @@ def test_what_was_approved_at_the_second_version_stays(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'ciconia.db'}"
     migrate(url)
     with closing(sqlite3.connect(tmp_path / "ciconia.db")) as connection:
+        connection.execute("DROP TABLE unforeseen")
         for column in ("named", "generation"):
             connection.execute(f"ALTER TABLE peers DROP COLUMN {column}")
         connection.execute("INSERT INTO peers VALUES ('t', 'e', x'00', 'f', 'a', 1, x'00')")
         connection.execute("UPDATE alembic_version SET version_num = '0002'")
         connection.commit()
-    assert migrate(url) == "0003"
+    assert migrate(url) == "0004"
     with closing(sqlite3.connect(tmp_path / "ciconia.db")) as connection:
         (row,) = connection.execute("SELECT entity_id, approved, named, generation FROM peers")
     assert row == ("e", "a", "", 0)
@@ -108,7 +110,7 @@ def test_two_processes_that_migrate_at_once_make_one_database(tmp_path: Path) ->
     workers = [
         subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
-    assert [worker.communicate(timeout=60)[0].strip() for worker in workers] == ["0003", "0003"]
+    assert [worker.communicate(timeout=60)[0].strip() for worker in workers] == ["0004", "0004"]
 
 
 def test_another_revision_is_not_served(migrated: Path, tmp_path: Path) -> None:
