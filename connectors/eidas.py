@@ -48,7 +48,7 @@ from connectors.signatures.parse import from_post
 from connectors.signatures.redirect import signed_query
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signed import SignedMessage
-from connectors.signatures.signer import Signer, Unwrapper
+from connectors.signatures.signer import DecryptionKey, Signer
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped
@@ -85,7 +85,7 @@ class EidasConnector:
         entity_id: str,
         acs_url: str,
         signer: Signer,
-        unwrappers: Sequence[Unwrapper],
+        unwrappers: Sequence[DecryptionKey],
         peers: ApprovedPeers,
         country: str | None,
         catalogue: Catalogue,

@@ -34,7 +34,7 @@ from connectors.response_checks import (
 from connectors.signatures.parse import from_post
 from connectors.signatures.redirect import signed_query
 from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
-from connectors.signatures.signer import Signer, Unwrapper
+from connectors.signatures.signer import DecryptionKey, Signer
 from connectors.signatures.xmldsig import Shape, verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped
@@ -71,7 +71,7 @@ class SamlConnector:
         entity_id: str,
         acs_url: str,
         signer: Signer,
-        unwrappers: Sequence[Unwrapper] = (),
+        unwrappers: Sequence[DecryptionKey] = (),
     ) -> None:
         self._provider, self._unwrappers = provider, tuple(unwrappers)
         self._shape = OR_ENCRYPTED if self._unwrappers else RESPONSE

@@ -9,8 +9,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
 from connectors.fetch import PEER, Fetcher, FetchError
 from connectors.formats.eidas.metadata import PeerFacts, Role
 from connectors.formats.grammar import written
@@ -109,7 +107,7 @@ class PeerInUse:
         """DER of the certificate to encrypt to: of several, the one that began last. Raises `PeerUnavailable` for none."""
         usable = [(key.not_before or 0, der) for der, key in self._encryption if key.in_force(now)]
         if not usable:
-            raise PeerUnavailable(f"{self.peer.entity_id} has no approved RSA key for encryption that is in force. {PEER}")
+            raise PeerUnavailable(f"{self.peer.entity_id} has no approved key for encryption that is in force. {PEER}")
         return max(usable)[1]
 
     def url(self, binding: str) -> str:
@@ -334,10 +332,7 @@ def in_use(peer: Peer, facts: PeerFacts, profile: Profile, ours: Collection[str]
     """A node as `facts`, all of which counts, let it be used: its keys prepared, and the highest version of both."""
     version = max(facts.versions & frozenset(ours), key=_version, default="")
     signing = tuple(key for _, key in _usable(facts.signing, profile))
-    encryption = tuple(
-        (der, key) for der, key in _usable(facts.encryption, profile) if isinstance(key.public_key, RSAPublicKey)
-    )
-    return PeerInUse(peer, facts, version, signing, encryption)
+    return PeerInUse(peer, facts, version, signing, tuple(_usable(facts.encryption, profile)))
 
 
 def _metadata_key(peer: Peer, profile: Profile) -> PinnedKey:

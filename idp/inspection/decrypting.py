@@ -9,12 +9,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
-from connectors.signatures.signer import Unwrapper
+from connectors.signatures.signer import Agreement, DecryptionKey, Unwrapper
 from idp.inspection.options import Options, could_not
 from idp.inspection.reading import read_side_file
-from idp.keys.file import FileUnwrapper, is_marked, unwrapper_of_pem
+from idp.keys.file import is_marked, unwrapper_of_pem
 from idp.ports import Unit
 from idp.settings import SETTINGS_FILE, Settings, load_settings
 from idp.store.store import open_store
@@ -29,44 +30,79 @@ LOCKED = (
 
 
 class Guarded:
-    """An `Unwrapper` that records each file before it decrypts of it, or refuses to decrypt at all."""
+    """A key that records each file before it decrypts of it, or refuses to decrypt at all."""
 
-    def __init__(self, unwrapper: Unwrapper, record: Callable[[str], None] | None) -> None:
-        self._unwrapper, self._record = unwrapper, record
+    def __init__(self, key: DecryptionKey, record: Callable[[str], None] | None) -> None:
+        self._key, self._record = key, record
         self._file, self._recorded = "", ""
 
     @property
     def certificate(self) -> bytes:
-        """As `Unwrapper` has it."""
-        return self._unwrapper.certificate
+        """As `Unwrapper` and `Agreement` have it."""
+        return self._key.certificate
 
     @property
     def key_id(self) -> str:
-        """As `Unwrapper` has it."""
-        return self._unwrapper.key_id
+        """As `Unwrapper` and `Agreement` have it."""
+        return self._key.key_id
 
     def begin(self, digest: str) -> None:
         """From here on it is this file, by its SHA-256."""
         self._file = digest
 
-    def unwrap(self, wrapped: bytes, digest: HashAlgorithm, mgf: HashAlgorithm) -> bytes:
-        """As `Unwrapper` has it. Raises `BrokerError` where it is not allowed, or cannot be recorded."""
+    def allow(self) -> None:
+        """Record the file before its first use. Raises `BrokerError` where it is not allowed, or cannot be recorded."""
         if self._record is None:
             raise BrokerError(LOCKED, code="decryption_locked", public="This assertion is encrypted, and stays so.")
         if self._recorded != self._file:
             self._record(self._file)
             self._recorded = self._file
+
+
+class GuardedUnwrapper(Guarded):
+    """An `Unwrapper` that is guarded."""
+
+    def __init__(self, key: Unwrapper, record: Callable[[str], None] | None) -> None:
+        super().__init__(key, record)
+        self._unwrapper = key
+
+    def unwrap(self, wrapped: bytes, digest: HashAlgorithm, mgf: HashAlgorithm) -> bytes:
+        """As `Unwrapper` has it. Raises as `allow`."""
+        self.allow()
         return self._unwrapper.unwrap(wrapped, digest, mgf)
 
 
+class GuardedAgreement(Guarded):
+    """An `Agreement` that is guarded."""
+
+    def __init__(self, key: Agreement, record: Callable[[str], None] | None) -> None:
+        super().__init__(key, record)
+        self._agreement = key
+
+    @property
+    def curve(self) -> str:
+        """As `Agreement` has it."""
+        return self._agreement.curve
+
+    def agree(self, public_key: EllipticCurvePublicKey) -> bytes:
+        """As `Agreement` has it. Raises as `allow`."""
+        self.allow()
+        return self._agreement.agree(public_key)
+
+
+def guarded(key: DecryptionKey, record: Callable[[str], None] | None) -> GuardedUnwrapper | GuardedAgreement:
+    """This key, guarded: by `record`, or locked without it."""
+    return GuardedAgreement(key, record) if isinstance(key, Agreement) else GuardedUnwrapper(key, record)
+
+
 def key_of_configuration(
-    key: Unwrapper, settings: Settings, options: Options, clock: Callable[[], int], stack: ExitStack
-) -> Unwrapper:
+    key: DecryptionKey, settings: Settings, options: Options, clock: Callable[[], int], stack: ExitStack
+) -> DecryptionKey:
     """A configuration's key: as it is in a demo, else guarded. `stack` closes the ledger."""
     if settings.demo and not options.unsafe_decrypt:
         return key
     if not options.unsafe_decrypt:
-        return Guarded(key, None)
+        return guarded(key, None)
     ledger = load_ledger_keys(settings.key_folder, settings.origin)
     store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger)
     stack.callback(store.close)
@@ -75,10 +111,10 @@ def key_of_configuration(
         draft = draft_decryption(record=new_record(), time=clock(), file=file, reason=options.reason or "")
         store.commit(Unit(tenant=settings.tenant, record=draft))
 
-    return Guarded(key, record)
+    return guarded(key, record)
 
 
-def key_by_hand(path: Path, options: Options, clock: Callable[[], int], stack: ExitStack) -> Unwrapper:
+def key_by_hand(path: Path, options: Options, clock: Callable[[], int], stack: ExitStack) -> DecryptionKey:
     """The key of `--sp-key`: a developer's own, or guarded as a production broker's. Raises `BrokerError`.
 
     Guarded is what is marked so, what lies in a configuration that is no demo's, and what comes through a pipe: of that
@@ -86,7 +122,7 @@ def key_by_hand(path: Path, options: Options, clock: Callable[[], int], stack: E
     """
     content = read_side_file(path, "the key")
     try:
-        key: FileUnwrapper = unwrapper_of_pem(content)
+        key = unwrapper_of_pem(content)
     except ValueError as error:
         raise could_not(f"the key {path} cannot be used: {error}.") from None
     unknown = is_marked(content) or not _is_plain_file(path)
@@ -94,7 +130,7 @@ def key_by_hand(path: Path, options: Options, clock: Callable[[], int], stack: E
         around = _settings_around(path)
         named = load_settings(options.config) if options.config is not None else None
     except Misconfigured:
-        return Guarded(key, None)
+        return guarded(key, None)
     if around is None and named is not None and _lies_in(path, named.key_folder):
         around = named
     if not unknown:
@@ -109,7 +145,7 @@ def key_by_hand(path: Path, options: Options, clock: Callable[[], int], stack: E
         return key_of_configuration(key, ledger, options, clock, stack)
     if options.unsafe_decrypt:
         raise could_not("this key is guarded: --config DIR names the configuration (no demo's) that records its use.")
-    return Guarded(key, None)
+    return guarded(key, None)
 
 
 def _settings_around(path: Path) -> Settings | None:

@@ -91,6 +91,32 @@ class FileUnwrapper:
             raise ValueError("a key that this one does not unwrap") from None
 
 
+@dataclass(frozen=True, slots=True)
+class FileAgreement:
+    """A private key on a curve that was read from a file. Implements `connectors.signatures.signer.Agreement`."""
+
+    _private_key: ec.EllipticCurvePrivateKey = field(repr=False)
+    # DER
+    certificate: bytes = field(repr=False)
+    # RFC 7638 thumbprint
+    key_id: str
+
+    @property
+    def curve(self) -> str:
+        """As pyca names it."""
+        return self._private_key.curve.name
+
+    def agree(self, public_key: ec.EllipticCurvePublicKey) -> bytes:
+        """The shared secret of ECDH. ValueError in one sentence for whatever is wrong."""
+        try:
+            return self._private_key.exchange(ec.ECDH(), public_key)
+        except ValueError:
+            raise ValueError("a key with which this one agrees on nothing") from None
+
+
+FileDecryptionKey = FileUnwrapper | FileAgreement
+
+
 def create_saml_key(path: Path, common_name: str = "Ciconia", *, now: int | None = None, production: bool = False) -> None:
     """Write a new RSA-3072 key and its self-signed certificate. Raises FileExistsError rather than replace a key.
 
@@ -147,18 +173,19 @@ def load_node_signer(path: Path) -> FileSigner:
     return FileSigner(_private_key=private_key, public_key=private_key.public_key(), certificate=certificate, key_id=key_id)
 
 
-def load_unwrapper(path: Path) -> FileUnwrapper:
-    """A key to which other countries' nodes encrypt: RSA of 3072 bits or more. Raises `Misconfigured` as `load_signer`."""
-    private_key, certificate, key_id = _load(path, EIDAS, frozenset())
-    if not isinstance(private_key, rsa.RSAPrivateKey):
-        raise _problem(path, "This key is not RSA.", _MAKE)
+def load_unwrapper(path: Path) -> FileDecryptionKey:
+    """A key to which other countries' nodes encrypt: RSA of 3072 bits or more, or on a curve of `EIDAS`.
+
+    Raises `Misconfigured` as `load_signer`, and where there is no certificate.
+    """
+    private_key, certificate, key_id = _load(path, EIDAS, EIDAS.curves)
     if not certificate:
         raise _problem(path, "There is no certificate behind this key.", _CERTIFICATE_FIX)
-    return FileUnwrapper(_private_key=private_key, certificate=certificate, key_id=key_id)
+    return _decryption_key(private_key, certificate, key_id)
 
 
-def unwrapper_of_pem(content: bytes) -> FileUnwrapper:
-    """A developer's own key for decryption: an RSA key of 2048 bits or more in PEM, with or without a certificate.
+def unwrapper_of_pem(content: bytes) -> FileDecryptionKey:
+    """A developer's own key for decryption in PEM, with or without a certificate: RSA of 2048 bits or more, or on a curve.
 
     ValueError, with words for whoever gave it, for anything else.
     """
@@ -167,9 +194,17 @@ def unwrapper_of_pem(content: bytes) -> FileUnwrapper:
         key = load_pem_private_key(found[0] if found else b"", password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise ValueError("it holds no unencrypted private key in PEM") from None
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise ValueError("its key is not RSA")  # noqa: TRY004 # the caller catches one kind of error
-    return FileUnwrapper(_private_key=key, certificate=b"", key_id=prepared(key.public_key(), SAML2INT).key_id)
+    if isinstance(key, rsa.RSAPrivateKey):
+        return _decryption_key(key, b"", prepared(key.public_key(), SAML2INT).key_id)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError("its key is neither RSA nor on a curve")  # noqa: TRY004 # the caller catches one kind of error
+    return _decryption_key(key, b"", prepared(key.public_key(), EIDAS).key_id)
+
+
+def _decryption_key(private_key: PrivateKey, certificate: bytes, key_id: str) -> FileDecryptionKey:
+    if isinstance(private_key, rsa.RSAPrivateKey):
+        return FileUnwrapper(_private_key=private_key, certificate=certificate, key_id=key_id)
+    return FileAgreement(_private_key=private_key, certificate=certificate, key_id=key_id)
 
 
 def is_marked(content: bytes) -> bool:

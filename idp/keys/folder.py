@@ -6,9 +6,9 @@ index.key       the persons' index in the ledger                            32 b
 saml.pem        signs our SAML requests and metadata; saml.crt beside it    RSA
 es256.pem       signs id_tokens                                             P-256
 rs256.pem       signs id_tokens of parties that want RS256                  RSA
-node.pem        signs what we send to other countries' nodes                RSA, or P-256, P-384, P-521
-node-metadata.pem   signs our node's metadata: peers pin its certificate    RSA, or P-256, P-384, P-521
-node-encryption.pem decrypts what nodes send to us                          RSA
+node.pem        signs what we send to other countries' nodes                RSA, or on a curve of `EIDAS`
+node-metadata.pem   signs our node's metadata: peers pin its certificate    RSA, or on a curve of `EIDAS`
+node-encryption.pem decrypts what nodes send to us                          RSA, or on a curve of `EIDAS`
 log.key, log.vkey, openings.key                                            see `idp.transparency.keys`
 
 Each purpose has a key of its own: a signature or a secret of one never counts for another, and one that is lost takes no
@@ -25,6 +25,8 @@ from pathlib import Path
 from connectors.profiles import EIDAS
 from connectors.signatures.keys import certificate_of, key_of_certificate
 from idp.keys.file import (
+    FileAgreement,
+    FileDecryptionKey,
     FileSigner,
     FileUnwrapper,
     create_saml_key,
@@ -41,7 +43,7 @@ SECRET_BYTES = 32
 NODE_FILES = ("node.pem", "node-metadata.pem", "node-encryption.pem")
 
 
-NodeKey = FileSigner | FileUnwrapper
+NodeKey = FileSigner | FileDecryptionKey
 _NODE_LOADERS: Mapping[str, Callable[[Path], NodeKey]] = dict(
     zip(NODE_FILES, (load_node_signer, load_node_signer, load_unwrapper), strict=True)
 )
@@ -53,7 +55,7 @@ class NodeKeys:
 
     messages: FileSigner
     metadata: FileSigner
-    encryption: FileUnwrapper
+    encryption: FileDecryptionKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ def _node_files(folder: Path, problems: list[Problem]) -> dict[str, NodeKey]:
 
 def _node_keys(found: Mapping[str, NodeKey]) -> NodeKeys | None:
     match [found.get(name) for name in NODE_FILES]:
-        case [FileSigner() as messages, FileSigner() as metadata, FileUnwrapper() as encryption]:
+        case [FileSigner() as messages, FileSigner() as metadata, FileUnwrapper() | FileAgreement() as encryption]:
             return NodeKeys(messages=messages, metadata=metadata, encryption=encryption)
     return None
 

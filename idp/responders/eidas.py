@@ -28,7 +28,7 @@ from connectors.formats.eidas.response import (
 )
 from connectors.formats.names import PERSISTENT, TRANSIENT
 from connectors.metadata.peers import PeerInUse, Peers
-from connectors.profiles import AES256_GCM, EIDAS
+from connectors.profiles import AES256_GCM, EIDAS, KW_AES256
 from connectors.request_checks import Asking, PeerRequestRefused, receive_request
 from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import Element
@@ -135,7 +135,8 @@ class ProxyService:
             assertion_element(self._assertion(released, peer, now)),
             peer.encryption_certificate(now),
             EIDAS,
-            content=_content_encryption(peer),
+            content=_method(peer, EIDAS.content_encryption, AES256_GCM),
+            wrap=_method(peer, EIDAS.key_wraps, KW_AES256),
         )
         root = response_element(
             response_id=released.response_id,
@@ -241,9 +242,9 @@ def _codes(error: BrokerError) -> tuple[str, str, str]:
             return RESPONDER, AUTHN_FAILED, ""
 
 
-def _content_encryption(peer: PeerInUse) -> str:
-    """The first method of the node's metadata that the profile has; AES-256 where it names none."""
-    return next((uri for uri in peer.facts.encryption_methods if uri in EIDAS.content_encryption), AES256_GCM)
+def _method(peer: PeerInUse, taken: frozenset[str], otherwise: str) -> str:
+    """The first method of the node's metadata that is taken; the other one where it names none."""
+    return next((uri for uri in peer.facts.encryption_methods if uri in taken), otherwise)
 
 
 def _new_id() -> str:

@@ -612,7 +612,7 @@ def test_what_a_profile_does_not_take_is_not_sent() -> None:
     element = etree.fromstring(assertion())
     for certificate, content, words in (
         (node("").certificate, AES256_GCM, "2048 bits"),
-        (crossing.on_curve(256).certificate, AES256_GCM, "not RSA"),
+        (crossing.on_curve("secp256k1").certificate, AES256_GCM, "neither RSA nor on"),
         (node("another").certificate, f"{XENC}aes256-cbc", "does not take"),
     ):
         with pytest.raises(ValueError, match=words):

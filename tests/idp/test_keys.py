@@ -18,8 +18,18 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from connectors.profiles import EIDAS
-from connectors.signatures.signer import Signer, Unwrapper, algorithm_for
-from idp.keys.file import create_saml_key, create_token_key, is_marked, load_node_signer, load_signer, load_unwrapper
+from connectors.signatures.signer import Agreement, DecryptionKey, Signer, algorithm_for
+from idp.keys.file import (
+    FileAgreement,
+    FileUnwrapper,
+    create_saml_key,
+    create_token_key,
+    is_marked,
+    load_node_signer,
+    load_signer,
+    load_unwrapper,
+    unwrapper_of_pem,
+)
 from idp.keys.folder import NODE_FILES, Keys, create_keys, load_keys
 from policies.errors import Misconfigured
 
@@ -210,7 +220,7 @@ def copied(folder: Path, to: Path) -> Path:
 def test_a_node_has_three_keys_of_3072_bits_each_with_a_certificate_of_its_own(folder: Path) -> None:
     keys: Keys = load_keys(folder, ORIGIN)
     assert keys.node is not None
-    unwrapper: Unwrapper = keys.node.encryption
+    unwrapper: DecryptionKey = keys.node.encryption
     ders = [keys.saml.certificate, keys.node.messages.certificate, keys.node.metadata.certificate, unwrapper.certificate]
     certificates = [x509.load_der_x509_certificate(der) for der in ders]
     assert len({certificate.serial_number for certificate in certificates}) == 4
@@ -236,6 +246,7 @@ def test_keys_of_no_demo_are_marked_and_load_and_a_demos_are_not(folder: Path, t
 
 def test_what_is_encrypted_to_a_node_is_unwrapped_and_every_failure_is_a_value_error(folder: Path) -> None:
     unwrapper = load_unwrapper(folder / "node-encryption.pem")
+    assert isinstance(unwrapper, FileUnwrapper)
     public = x509.load_der_x509_certificate(unwrapper.certificate).public_key()
     assert isinstance(public, rsa.RSAPublicKey)
     words = set()
@@ -277,8 +288,18 @@ def test_a_folder_with_some_of_a_nodes_keys_names_every_one_that_does_not_serve(
     assert sorted(Path(found.file).name for found in refusal.value.problems) == ["index.key", *sorted(NODE_FILES)]
 
 
-@pytest.mark.spec("eidas.md §7 minimum key sizes")
-@pytest.mark.parametrize(("curve", "size"), [(ec.SECP256R1(), 64), (ec.SECP384R1(), 96), (ec.SECP521R1(), 132)])
+CURVES = [
+    (ec.SECP256R1(), 64),
+    (ec.SECP384R1(), 96),
+    (ec.SECP521R1(), 132),
+    (ec.BrainpoolP256R1(), 64),
+    (ec.BrainpoolP384R1(), 96),
+    (ec.BrainpoolP512R1(), 128),
+]
+
+
+@pytest.mark.spec("eidas.md §7 minimum key sizes; eidas.md §7 brainpool")
+@pytest.mark.parametrize(("curve", "size"), CURVES, ids=lambda value: getattr(value, "name", ""))
 def test_a_node_may_sign_on_a_curve(tmp_path: Path, curve: ec.EllipticCurve, size: int) -> None:
     signer = load_node_signer(write(tmp_path / "node.pem", with_certificate(ec.generate_private_key(curve))))
     algorithm = algorithm_for(signer, EIDAS)
@@ -304,12 +325,54 @@ def test_what_is_no_key_of_a_node_is_named(tmp_path: Path, load: Loader) -> None
     assert "chmod 600" in problem_of(load, path)
 
 
-def test_a_nodes_key_has_a_certificate_and_only_rsa_unwraps(folder: Path, tmp_path: Path) -> None:
+def test_a_nodes_key_has_a_certificate(folder: Path, tmp_path: Path) -> None:
     bare = (folder / "node.pem").read_bytes().partition(b"-----BEGIN CERTIFICATE")[0]
     for load in (load_node_signer, load_unwrapper):
         assert "no certificate" in problem_of(load, write(tmp_path / "bare.pem", bare))
-    point = with_certificate(ec.generate_private_key(ec.SECP256R1()))
-    assert "it must be RSA" in problem_of(load_unwrapper, write(tmp_path / "point.pem", point))
+
+
+@pytest.mark.spec("eidas.md §7 ECDH-ES; eidas.md §7 brainpool")
+@pytest.mark.parametrize(("curve", "size"), CURVES, ids=lambda value: getattr(value, "name", ""))
+def test_a_node_may_be_encrypted_to_on_a_curve(tmp_path: Path, curve: ec.EllipticCurve, size: int) -> None:
+    private = ec.generate_private_key(curve)
+    content = with_certificate(private)
+    agreement = load_unwrapper(write(tmp_path / "node-encryption.pem", content))
+    assert isinstance(agreement, FileAgreement)
+    assert isinstance(agreement, Agreement)
+    assert not hasattr(agreement, "unwrap")
+    assert agreement.curve == curve.name
+    assert x509.load_der_x509_certificate(agreement.certificate).public_key() == private.public_key()
+    other = ec.generate_private_key(curve)
+    secret = agreement.agree(other.public_key())
+    assert secret == other.exchange(ec.ECDH(), private.public_key())
+    assert len(secret) == size // 2
+    assert "PrivateKey" not in repr(agreement)
+    by_hand = unwrapper_of_pem(content)
+    assert isinstance(by_hand, FileAgreement)
+    assert (by_hand.key_id, by_hand.certificate) == (agreement.key_id, b"")
+
+
+def test_a_key_on_another_curve_agrees_on_nothing(tmp_path: Path) -> None:
+    agreement = load_unwrapper(write(tmp_path / "key.pem", with_certificate(ec.generate_private_key(ec.SECP256R1()))))
+    assert isinstance(agreement, FileAgreement)
+    for curve in (ec.SECP384R1(), ec.BrainpoolP256R1(), ec.SECP256K1()):
+        with pytest.raises(ValueError, match="agrees on nothing") as failure:
+            agreement.agree(ec.generate_private_key(curve).public_key())
+        assert failure.value.__cause__ is None
+
+
+def test_a_developers_key_is_rsa_or_on_one_of_our_curves() -> None:
+    short = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    assert isinstance(unwrapper_of_pem(with_certificate(short)), FileUnwrapper)
+    for key, words in (
+        (ec.generate_private_key(ec.SECP256K1()), "neither RSA nor on"),
+        (ed25519.Ed25519PrivateKey.generate(), "neither RSA nor on a curve"),
+        (rsa.generate_private_key(public_exponent=65537, key_size=1024), "1024 bits"),  # noqa: S505 # to be refused
+    ):
+        with pytest.raises(ValueError, match=words):
+            unwrapper_of_pem(with_certificate(key))
+    with pytest.raises(ValueError, match="no unencrypted private key"):
+        unwrapper_of_pem(b"")
 
 
 # -- each purpose has a key of its own

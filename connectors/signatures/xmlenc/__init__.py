@@ -1,8 +1,10 @@
-"""XML encryption (W3C XML Encryption 1.1) of one assertion, as one strict profile: AES-GCM, its key by RSA-OAEP, inline.
+"""XML encryption (W3C XML Encryption 1.1) of one assertion, as one strict profile: AES-GCM, its key by RSA-OAEP or ECDH-ES.
 
 algorithms  namespaces, and what we know by its URI
-form        the closed form of what others send
-opening     decrypting it: one answer for every failure, and the whole plan for what comes out
+grammar     the pieces of the closed form
+form        the one form of what others send: the data and its key
+agreement   a key that is agreed on by ECDH-ES
+opening     decrypting: one answer for every failure, and the whole plan for what comes out
 writing     encrypting what we send
 """
 

@@ -1,4 +1,4 @@
-"""The one form of an encrypted assertion that we read.
+"""The one form of an encrypted assertion that we read: one EncryptedData, and one EncryptedKey in it or right after it.
 
 ```xml
 <saml:EncryptedAssertion>
@@ -19,8 +19,14 @@
 </saml:EncryptedAssertion>
 ```
 
-It is decrypted with pyca, since a decrypting library follows what the message says. AES-GCM of pyca has tags of 16 octets
-and no other.
+Where the key is agreed on, the EncryptedKey has an EncryptionMethod of AES key wrap, and the AgreementMethod of
+`agreement.py` in its KeyInfo. One that stands after the EncryptedData (SAML Core 2.0 §2.3.4; OpenSAML's "peer" placement)
+has an Id, and may list what it encrypts. KeyInfo of the data is then one reference to it, and the signature covered both:
+
+```xml
+<ds:RetrievalMethod Type="http://www.w3.org/2001/04/xmlenc#EncryptedKey" URI="#Id-of-that-key"/>          nothing is fetched
+<xenc:ReferenceList><xenc:DataReference URI="#Id-of-the-data"/></xenc:ReferenceList>               in the key, or absent
+```
 """
 
 from dataclasses import dataclass, field
@@ -29,9 +35,10 @@ from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
 from connectors import profiles
 from connectors.profiles import Profile
-from connectors.signatures.parse import Element, attributes, strict_base64
+from connectors.signatures.parse import Element, attributes
 from connectors.signatures.profile import DS, KEY_INFO
 from connectors.signatures.xmldsig import KEY_HINTS
+from connectors.signatures.xmlenc.agreement import Agreed, read_agreement
 from connectors.signatures.xmlenc.algorithms import (
     DIGESTS,
     IV_OCTETS,
@@ -39,10 +46,26 @@ from connectors.signatures.xmlenc.algorithms import (
     MGFS,
     TAG_OCTETS,
     TYPE_ELEMENT,
+    TYPE_ENCRYPTED_KEY,
+    WRAP_OVERHEAD,
     XENC,
     XENC11,
 )
+from connectors.signatures.xmlenc.grammar import ID, NOTHING, algorithm, children, cipher_value
 from policies.errors import AssertionRejected
+
+_RETRIEVAL = f"{{{DS}}}RetrievalMethod"
+_ENCRYPTED_KEY = f"{{{XENC}}}EncryptedKey"
+_AGREEMENT = f"{{{XENC}}}AgreementMethod"
+_REFERENCE_LIST = f"{{{XENC}}}ReferenceList"
+
+
+@dataclass(frozen=True, slots=True)
+class Transported:
+    """A key that came by RSA-OAEP: the hash, and the hash of its mask."""
+
+    digest: HashAlgorithm
+    mgf: HashAlgorithm
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +73,7 @@ class Encrypted:
     """One EncryptedData of the profile: everything of it that is used."""
 
     key_octets: int
-    digest: HashAlgorithm
-    mgf: HashAlgorithm
+    way: Transported | Agreed
     wrapped_key: bytes = field(repr=False)
     iv: bytes = field(repr=False)
     ciphertext: bytes = field(repr=False)
@@ -62,44 +84,84 @@ def read_encrypted(holder: Element, profile: Profile) -> Encrypted:
     # 3. What fetches or names its key is refused as such, wherever it stands.
     if holder.find(f".//{{{XENC}}}CipherReference") is not None:
         raise AssertionRejected("cipher_reference", "ciphertext that lies elsewhere")
-    if any(str(found.tag).endswith("}RetrievalMethod") for found in holder.iter("*")):
+    keys_in_it = len(list(holder.iter(_ENCRYPTED_KEY)))
+    if keys_in_it > 1:
+        raise AssertionRejected("encrypted_key", f"{keys_in_it} times EncryptedKey")
+    reference = _reference(holder)
+    if any(str(found.tag).endswith("}RetrievalMethod") and found is not reference for found in holder.iter("*")):
         raise AssertionRejected("retrieval_method", "a key that lies elsewhere")
-    (data,) = _children(holder, "encrypted_data", frozenset(), (XENC, "EncryptedData"))
-    if len(list(holder.iter(f"{{{XENC}}}EncryptedKey"))) != 1:
-        raise AssertionRejected("encrypted_key", "not exactly one EncryptedKey")
-    method, info, cipher = _children(
-        data, "encrypted_data", frozenset({"Type", "Id"}), (XENC, "EncryptionMethod"), (DS, "KeyInfo"), (XENC, "CipherData")
+    after = [] if reference is None else [(XENC, "EncryptedKey")]
+    data, *keys = children(holder, "encrypted_data", NOTHING, (XENC, "EncryptedData"), *after)
+    if not keys_in_it:
+        raise AssertionRejected("encrypted_key", "no EncryptedKey")
+    method, info, cipher = children(
+        data, "encrypted_data", ID | {"Type"}, (XENC, "EncryptionMethod"), (DS, "KeyInfo"), (XENC, "CipherData")
     )
     if attributes(data).get("Type") != TYPE_ELEMENT:
         raise AssertionRejected("encrypted_data", "something encrypted that is no element")
-    (wrapped,) = _children(info, "encrypted_key", frozenset({"Id"}), (XENC, "EncryptedKey"))
-    shape = [(XENC, "EncryptionMethod"), (XENC, "CipherData")]
-    if len(wrapped) > 1 and wrapped[1].tag == KEY_INFO:
-        if any(hint.tag not in KEY_HINTS for hint in wrapped[1].iterdescendants()):
-            raise AssertionRejected("key_info", "a KeyInfo with more than certificates, key values and names")
-        shape.insert(1, (DS, "KeyInfo"))
-    transport, *_, wrapped_cipher = _children(wrapped, "encrypted_key", frozenset({"Id", "Recipient"}), *shape)
+    (found,) = children(info, "encrypted_key", ID, (DS, "RetrievalMethod") if keys else (XENC, "EncryptedKey"))
+    transport, hint, wrapped = _key(keys[0] if keys else found, attributes(data).get("Id", "") if keys else "")
     # 4. Algorithms.
-    content = _algorithm(method, "content_encryption", profile.content_encryption)
-    if content not in KEY_OCTETS or len(method):
-        raise AssertionRejected("content_encryption", "an encryption with parameters, or unknown")
-    digest, mgf = _oaep(transport, profile)
-    value = _cipher_value(cipher)
+    key_octets = _content(method, profile)
+    way = _oaep(transport, profile) if hint is None else read_agreement(hint, transport, profile)
+    wrapped_key, value = cipher_value(wrapped), cipher_value(cipher)
     if len(value) <= IV_OCTETS + TAG_OCTETS:
         raise AssertionRejected("cipher_value", "a ciphertext of nothing")
-    return Encrypted(
-        key_octets=KEY_OCTETS[content],
-        digest=digest,
-        mgf=mgf,
-        wrapped_key=_cipher_value(wrapped_cipher),
-        iv=value[:IV_OCTETS],
-        ciphertext=value[IV_OCTETS:],
-    )
+    if isinstance(way, Agreed) and len(wrapped_key) != key_octets + WRAP_OVERHEAD:
+        # Before anything is unwrapped: the time of that grows with what is wrapped
+        raise AssertionRejected("key_wrap", "a wrapped key that is none of the content's encryption")
+    return Encrypted(key_octets, way, wrapped_key, iv=value[:IV_OCTETS], ciphertext=value[IV_OCTETS:])
 
 
-def _oaep(method: Element, profile: Profile) -> tuple[HashAlgorithm, HashAlgorithm]:
+def _reference(holder: Element) -> Element | None:
+    """The one RetrievalMethod that may stand: in the EncryptedData, to the EncryptedKey right after it."""
+    if len(holder) != 2 or holder[1].tag != _ENCRYPTED_KEY:  # noqa: PLR2004 # the data and its key
+        return None
+    reference, key_id = holder[0].find(f"{KEY_INFO}/{_RETRIEVAL}"), attributes(holder[1]).get("Id", "")
+    if reference is None or len(reference) or not key_id:
+        return None
+    names_it = attributes(reference) == {"Type": TYPE_ENCRYPTED_KEY, "URI": f"#{key_id}"}
+    return reference if names_it and not (reference.text or "").strip() else None
+
+
+def _key(key: Element, data_id: str) -> tuple[Element, Element | None, Element]:
+    """Of an EncryptedKey: its EncryptionMethod, its AgreementMethod where it has one, and its CipherData.
+
+    One that lists what it encrypts lists the data of this id alone.
+    """
+    info = key[1] if len(key) > 1 and key[1].tag == KEY_INFO else None
+    form = [(XENC, "EncryptionMethod"), *([] if info is None else [(DS, "KeyInfo")]), (XENC, "CipherData")]
+    if data_id and len(key) and key[-1].tag == _REFERENCE_LIST:
+        (found,) = children(key[-1], "encrypted_key", NOTHING, (XENC, "DataReference"))
+        if len(found) or attributes(found) != {"URI": f"#{data_id}"}:
+            raise AssertionRejected("encrypted_key", "a key for something else than the data before it")
+        form.append((XENC, "ReferenceList"))
+    parts = children(key, "encrypted_key", ID | {"Recipient"}, *form)
+    method, cipher = parts[0], parts[1 if info is None else 2]
+    if info is not None and info.find(_AGREEMENT) is not None:
+        (agreement,) = children(info, "key_agreement", ID, (XENC, "AgreementMethod"))
+        return method, agreement, cipher
+    if info is not None and any(hint.tag not in KEY_HINTS for hint in info.iterdescendants()):
+        raise AssertionRejected("key_info", "a KeyInfo with more than certificates, key values and names")
+    return method, None, cipher
+
+
+def _content(method: Element, profile: Profile) -> int:
+    """How long the key is that the content's encryption takes."""
+    uri = algorithm(method, "content_encryption", profile.content_encryption)
+    if len(method):
+        # AES-GCM has no use for a hash, but Poland's login.gov.pl names one
+        (digest,) = children(method, "content_encryption", frozenset({"Algorithm"}), (DS, "DigestMethod"))
+        if algorithm(digest, "content_encryption", profile.digests) and len(digest):
+            raise AssertionRejected("content_encryption", "a hash with parameters")
+    if uri not in KEY_OCTETS:
+        raise AssertionRejected("content_encryption", "an unknown encryption")
+    return KEY_OCTETS[uri]
+
+
+def _oaep(method: Element, profile: Profile) -> Transported:
     """The hash and the mask's hash of RSA-OAEP; XML Encryption 1.1 §5.5.2 has SHA-1 where one is left out."""
-    transport = _algorithm(method, "key_transport", profile.key_transports)
+    transport = algorithm(method, "key_transport", profile.key_transports)
     found = {str(child.tag): child for child in method}
     if len(found) != len(method) or not found.keys() <= {f"{{{DS}}}DigestMethod", f"{{{XENC11}}}MGF"}:
         raise AssertionRejected("key_transport", "a key transport with a label, or other parameters")
@@ -107,45 +169,13 @@ def _oaep(method: Element, profile: Profile) -> tuple[HashAlgorithm, HashAlgorit
     if any(len(child) for child in method):
         raise AssertionRejected("key_transport", "parameters with parameters")
     if f"{{{DS}}}DigestMethod" in found:
-        digest = _algorithm(found[f"{{{DS}}}DigestMethod"], "oaep_digest", profile.oaep_digests)
+        digest = algorithm(found[f"{{{DS}}}DigestMethod"], "oaep_digest", profile.oaep_digests)
     if f"{{{XENC11}}}MGF" in found:
         if transport == profiles.RSA_OAEP_MGF1P:
             raise AssertionRejected("key_transport", "rsa-oaep-mgf1p with another mask than its own")
-        mgf = _algorithm(found[f"{{{XENC11}}}MGF"], "oaep_mgf", profile.oaep_mgfs)
+        mgf = algorithm(found[f"{{{XENC11}}}MGF"], "oaep_mgf", profile.oaep_mgfs)
     if digest not in profile.oaep_digests or digest not in DIGESTS:
         raise AssertionRejected("oaep_digest", "a hash in OAEP that we do not take")
     if mgf not in profile.oaep_mgfs or mgf not in MGFS:
         raise AssertionRejected("oaep_mgf", "a mask in OAEP that we do not take")
-    return DIGESTS[digest], MGFS[mgf]
-
-
-def _algorithm(method: Element, check: str, taken: frozenset[str]) -> str:
-    """The Algorithm of a method, one of those `taken`; nothing else is in it but what the caller reads."""
-    if list(attributes(method)) != ["Algorithm"] or (method.text or "").strip():
-        raise AssertionRejected(check, "a method with other attributes than Algorithm, or with text")
-    algorithm = attributes(method)["Algorithm"]
-    if algorithm not in taken:
-        raise AssertionRejected(check, "an algorithm that we do not take")
-    return algorithm
-
-
-def _cipher_value(cipher: Element) -> bytes:
-    (value,) = _children(cipher, "cipher_value", frozenset(), (XENC, "CipherValue"))
-    if len(value) or value.items():
-        raise AssertionRejected("cipher_value", "a CipherValue with elements or attributes")
-    try:
-        return strict_base64("".join((value.text or "").split()))
-    except ValueError:
-        raise AssertionRejected("cipher_value", "a CipherValue that is not base64") from None
-
-
-def _children(element: Element, check: str, taken: frozenset[str], *names: tuple[str, str]) -> list[Element]:
-    """Exactly these children, attributes of `taken` alone, and only white space between."""
-    children = list(element)
-    if [child.tag for child in children] != [f"{{{namespace}}}{name}" for namespace, name in names]:
-        raise AssertionRejected(check, f"a {check} of another form")
-    if not taken.issuperset(attributes(element)):
-        raise AssertionRejected(check, f"a {check} with other attributes")
-    if (element.text or "").strip() or any((child.tail or "").strip() for child in children):
-        raise AssertionRejected(check, f"a {check} with text in it")
-    return children
+    return Transported(DIGESTS[digest], MGFS[mgf])

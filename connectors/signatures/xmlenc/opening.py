@@ -3,9 +3,11 @@
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 from lxml import etree
 
 from connectors.profiles import Profile
@@ -14,10 +16,10 @@ from connectors.signatures.parse import Element, canonical, ids, parse_canonical
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.shapes import ASSERTION
 from connectors.signatures.signed import Signed
-from connectors.signatures.signer import Unwrapper
+from connectors.signatures.signer import Agreement, DecryptionKey
 from connectors.signatures.xmldsig import cut, verify
 from connectors.signatures.xmlenc.algorithms import ENCRYPTED_ASSERTION, XENC, XENC11
-from connectors.signatures.xmlenc.form import Encrypted, read_encrypted
+from connectors.signatures.xmlenc.form import Encrypted, Transported, read_encrypted
 from policies.errors import AssertionRejected
 
 _PREFIX = re.compile(r"[^\W\d][\w.\-]{0,63}")
@@ -27,14 +29,16 @@ _XSI_TYPES = etree.XPath("//@xsi:type", namespaces={"xsi": "http://www.w3.org/20
 # The plan (security.md §2.1 B). Each block below has its number.
 #  1. The outer signature held: a `Signed` is the argument, and nothing else is read.
 #  2. Structure: exactly one EncryptedAssertion, a child of the root, and no assertion in the clear.
-#  3. The closed form: one EncryptedData, one EncryptedKey in it, ciphertext inline, nothing fetched or found by name.
+#  3. The closed form: one EncryptedData, one EncryptedKey in it or right after it, ciphertext inline, nothing fetched.
 #  4. Algorithms of the profile, each refused by its name before a private key is used.
 #  5. Unwrap and decrypt. From here to the end of 5. there is one answer for every failure, and the same work.
 #  6. The plaintext is a message like any other: plan 1. to 8. of `xmldsig.verify`; the root is one assertion, nothing in it
 #     is encrypted again, and a Signature of its own must hold.
 #  7. One document or two, an ID stands once.
 #  8. The canonical octets of the assertion, with the namespaces that types of values name.
-def open_assertion(signed: Signed, unwrappers: Sequence[Unwrapper], keys: Sequence[PinnedKey], profile: Profile) -> Signed:
+def open_assertion(
+    signed: Signed, unwrappers: Sequence[DecryptionKey], keys: Sequence[PinnedKey], profile: Profile
+) -> Signed:
     """Decrypt the one EncryptedAssertion in a signed Response. What comes out is vouched for by the Response's signature.
 
     `unwrappers` are our keys, the newest first, `keys` the peer's. The key id of the result is that of the Response's
@@ -70,14 +74,14 @@ def open_assertion(signed: Signed, unwrappers: Sequence[Unwrapper], keys: Sequen
     return Signed(octets=canonical(assertion, _prefixes_of_types(assertion)), key_id=signed.key_id)
 
 
-def _decrypt(encrypted: Encrypted, unwrappers: Sequence[Unwrapper]) -> bytes:
+def _decrypt(encrypted: Encrypted, keys: Sequence[DecryptionKey]) -> bytes:
     """The plaintext. Every failure is the same refusal: a difference would be an oracle (Bleichenbacher, Manger)."""
-    for unwrapper in unwrappers:
+    for key in keys:
         # A key that does not unwrap is one that does not decrypt: the content is tried all the same.
         content_key = os.urandom(encrypted.key_octets)
         try:
-            unwrapped = unwrapper.unwrap(encrypted.wrapped_key, encrypted.digest, encrypted.mgf)
-        except ValueError:
+            unwrapped = _unwrapped(encrypted, key)
+        except (ValueError, InvalidUnwrap):
             unwrapped = b""
         if len(unwrapped) == encrypted.key_octets:
             content_key = unwrapped
@@ -86,6 +90,19 @@ def _decrypt(encrypted: Encrypted, unwrappers: Sequence[Unwrapper]) -> bytes:
         except InvalidTag:
             continue
     raise AssertionRejected("decryption", "an assertion that our key does not decrypt") from None
+
+
+def _unwrapped(encrypted: Encrypted, key: DecryptionKey) -> bytes:
+    """The content's key, or octets that are none; ValueError and `InvalidUnwrap` where nothing comes out."""
+    way = encrypted.way
+    if isinstance(way, Transported):
+        return b"" if isinstance(key, Agreement) else key.unwrap(encrypted.wrapped_key, way.digest, way.mgf)
+    # A key that agrees on nothing is one that agrees on something else: the rest is done all the same.
+    secret = os.urandom(encrypted.key_octets)
+    if isinstance(key, Agreement) and key.curve == way.originator.curve.name:
+        with suppress(ValueError):
+            secret = key.agree(way.originator)
+    return aes_key_unwrap(way.wrapping_key(secret), encrypted.wrapped_key)
 
 
 def _prefixes_of_types(assertion: Element) -> tuple[str, ...]:

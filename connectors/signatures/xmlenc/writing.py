@@ -1,19 +1,41 @@
-"""What we encrypt to others, by libxmlsec: AES-GCM, its key by RSA-OAEP with SHA-256 twice."""
+"""What we encrypt to others: AES-GCM, its key by RSA-OAEP (libxmlsec) or agreed on by ECDH-ES (pyca), as their key is.
+
+Both have SHA-256 throughout and, on a curve, AES-256 key wrap by default, as spec/eidas.md §7 has it.
+"""
 
 import base64
+import os
 import threading
+from functools import lru_cache
 
 import xmlsec
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
 from connectors import profiles
 from connectors.formats.names import SAML, saml
 from connectors.profiles import Profile
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS, KEY_INFO
-from connectors.signatures.xmlenc.algorithms import ENCRYPTED_ASSERTION, KEY_OCTETS, TYPE_ELEMENT, XENC11
+from connectors.signatures.xmlenc.agreement import Agreed
+from connectors.signatures.xmlenc.algorithms import (
+    CONCAT_KDF,
+    CURVE_URNS,
+    DSIG11,
+    ENCRYPTED_ASSERTION,
+    IV_OCTETS,
+    KEY_OCTETS,
+    TYPE_ELEMENT,
+    WRAP_OCTETS,
+    XENC,
+    XENC11,
+)
 from policies.errors import BrokerError
 
 # More than there are countries; certificates of theirs that ended make room for all
@@ -23,6 +45,10 @@ _TRANSFORMS = {
     profiles.AES192_GCM: xmlsec.constants.TransformAes192Gcm,
     profiles.AES256_GCM: xmlsec.constants.TransformAes256Gcm,
 }
+# Each parameter is one zero octet, as the EU's own node writes it; of a parameter without octets libxmlsec reads nothing
+_PARAMETERS = ("AlgorithmID", "PartyUInfo", "PartyVInfo")
+_PARAMETER, _OTHER_INFO = "0000", bytes(len(_PARAMETERS))
+_NSMAP = {"xenc": XENC, "ds": DS, "xenc11": XENC11, "dsig11": DSIG11}
 
 
 class _Recipients(threading.local):
@@ -34,11 +60,13 @@ class _Recipients(threading.local):
 
     def tried(self, certificate: bytes) -> bool:
         """Whether encrypting to this certificate went well before."""
-        return certificate in self._tried and certificate in self._managers
+        return certificate in self._tried
 
     def try_no_more(self, certificate: bytes) -> None:
         """Remember that it does."""
-        self._tried = {certificate, *(known for known in self._tried if known in self._managers)}
+        if len(self._tried) >= MAX_RECIPIENTS:
+            self._tried.clear()
+        self._tried.add(certificate)
 
     def manager(self, certificate: bytes) -> xmlsec.KeysManager:
         """The manager that holds the key of this certificate (DER), and no other."""
@@ -57,23 +85,40 @@ class _Recipients(threading.local):
 _recipients = _Recipients()
 
 
+@lru_cache(maxsize=MAX_RECIPIENTS)
+def _recipient(certificate: bytes, profile: Profile) -> PinnedKey:
+    """The key of a certificate, read once: the same few nodes are written to again and again."""
+    return key_of_certificate(certificate, profile)
+
+
 def encrypt(
-    element: Element, recipient_certificate: bytes, profile: Profile, *, content: str = profiles.AES256_GCM
+    element: Element,
+    recipient_certificate: bytes,
+    profile: Profile,
+    *,
+    content: str = profiles.AES256_GCM,
+    wrap: str = profiles.KW_AES256,
 ) -> Element:
     """A new saml:EncryptedAssertion that holds `element` for the key of a certificate (DER); `element` stays as it is.
 
-    `content` is a URI of AES-GCM. OAEP has SHA-256 twice, as spec/eidas.md §7 has it by default. ValueError, with words for
-    an operator, where the profile does not take the key or the algorithm.
+    `content` is a URI of AES-GCM, `wrap` one of AES key wrap, which a key on a curve needs. ValueError, with words for an
+    operator, where the profile does not take the key or an algorithm.
     """
-    key = key_of_certificate(recipient_certificate, profile)
-    if not isinstance(key.public_key, RSAPublicKey):
-        raise ValueError("a key that is not RSA; OAEP needs one")  # noqa: TRY004 # the caller catches one kind of error
-    used = (content, profiles.RSA_OAEP, profiles.SHA256, profiles.MGF1_SHA256)
-    taken = (profile.content_encryption, profile.key_transports, profile.oaep_digests, profile.oaep_mgfs)
-    if any(uri not in uris for uri, uris in zip(used, taken, strict=True)):
-        raise ValueError(f"an encryption that {profile.name} does not take: {content}")
+    public_key = _recipient(recipient_certificate, profile).public_key
+    if isinstance(public_key, RSAPublicKey):
+        used = (profiles.RSA_OAEP, profiles.SHA256, profiles.MGF1_SHA256)
+        taken = (profile.key_transports, profile.oaep_digests, profile.oaep_mgfs)
+    else:
+        used = (profiles.ECDH_ES, profiles.SHA256, wrap)
+        taken = (profile.key_agreements, profile.kdf_digests, profile.key_wraps)
+    for uri, uris in zip((content, *used), (profile.content_encryption, *taken), strict=True):
+        if uri not in uris:
+            raise ValueError(f"an encryption that {profile.name} does not take: {uri}")
     holder = etree.Element(ENCRYPTED_ASSERTION, nsmap={"saml": SAML})
-    holder.append(_encrypted(holder, _plaintext(element), recipient_certificate, content))
+    if isinstance(public_key, RSAPublicKey):
+        holder.append(_transported(holder, _plaintext(element), recipient_certificate, content))
+    else:
+        _agreed(holder, _plaintext(element), public_key, recipient_certificate, (content, wrap))
     return holder
 
 
@@ -99,7 +144,8 @@ def _plaintext(element: Element) -> bytes:
     return etree.tostring(element, encoding="unicode", with_tail=False).encode()
 
 
-def _encrypted(holder: Element, plaintext: bytes, certificate: bytes, content: str) -> Element:
+def _transported(holder: Element, plaintext: bytes, certificate: bytes, content: str) -> Element:
+    """EncryptedData whose key travels by RSA-OAEP."""
     data = xmlsec.template.encrypted_data_create(holder, _TRANSFORMS[content], type=TYPE_ELEMENT, ns="xenc")
     xmlsec.template.encrypted_data_ensure_cipher_value(data)
     info = xmlsec.template.encrypted_data_ensure_key_info(data, ns="ds")
@@ -119,7 +165,56 @@ def _encrypted(holder: Element, plaintext: bytes, certificate: bytes, content: s
         raise BrokerError("libxmlsec did not encrypt") from error
     # A hint for a peer with several keys. It comes in afterwards, for libxmlsec would read it.
     hint = etree.Element(KEY_INFO)
-    x509 = etree.SubElement(etree.SubElement(hint, f"{{{DS}}}X509Data"), f"{{{DS}}}X509Certificate")
-    x509.text = base64.b64encode(certificate).decode()
+    _certificate(hint, certificate)
     wrapped[0].addnext(hint)
     return encrypted
+
+
+def _agreed(
+    holder: Element, plaintext: bytes, public_key: ec.EllipticCurvePublicKey, certificate: bytes, methods: tuple[str, str]
+) -> None:
+    """The same, its key wrapped by one that both sides agree on: ours of this message alone, on their curve."""
+    content, wrap = methods
+    ours = ec.generate_private_key(public_key.curve)
+    agreed = Agreed(ours.public_key(), SHA256(), _OTHER_INFO, WRAP_OCTETS[wrap])
+    content_key, iv = os.urandom(KEY_OCTETS[content]), os.urandom(IV_OCTETS)
+    data = etree.SubElement(holder, f"{{{XENC}}}EncryptedData", nsmap=_NSMAP)
+    data.set("Type", TYPE_ELEMENT)
+    _method(data, f"{{{XENC}}}EncryptionMethod", content)
+    key = etree.SubElement(etree.SubElement(data, KEY_INFO), f"{{{XENC}}}EncryptedKey")
+    _method(key, f"{{{XENC}}}EncryptionMethod", wrap)
+    _agreement(etree.SubElement(key, KEY_INFO), ours.public_key(), certificate)
+    _cipher(key, aes_key_wrap(agreed.wrapping_key(ours.exchange(ec.ECDH(), public_key)), content_key))
+    _cipher(data, iv + AESGCM(content_key).encrypt(iv, plaintext, None))
+
+
+def _agreement(info: Element, ours: ec.EllipticCurvePublicKey, certificate: bytes) -> None:
+    """The AgreementMethod of `agreement.py`, with the recipient's certificate as a hint."""
+    method = _method(info, f"{{{XENC}}}AgreementMethod", profiles.ECDH_ES)
+    derivation = _method(method, f"{{{XENC11}}}KeyDerivationMethod", CONCAT_KDF)
+    parameters = etree.SubElement(derivation, f"{{{XENC11}}}ConcatKDFParams")
+    for name in _PARAMETERS:
+        parameters.set(name, _PARAMETER)
+    _method(parameters, f"{{{DS}}}DigestMethod", profiles.SHA256)
+    originator = etree.SubElement(etree.SubElement(method, f"{{{XENC}}}OriginatorKeyInfo"), f"{{{DS}}}KeyValue")
+    value = etree.SubElement(originator, f"{{{DSIG11}}}ECKeyValue")
+    etree.SubElement(value, f"{{{DSIG11}}}NamedCurve").set("URI", CURVE_URNS[ours.curve.name])
+    point = ours.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    etree.SubElement(value, f"{{{DSIG11}}}PublicKey").text = base64.b64encode(point).decode()
+    _certificate(etree.SubElement(method, f"{{{XENC}}}RecipientKeyInfo"), certificate)
+
+
+def _method(parent: Element, tag: str, uri: str) -> Element:
+    method = etree.SubElement(parent, tag)
+    method.set("Algorithm", uri)
+    return method
+
+
+def _cipher(parent: Element, octets: bytes) -> None:
+    value = etree.SubElement(etree.SubElement(parent, f"{{{XENC}}}CipherData"), f"{{{XENC}}}CipherValue")
+    value.text = base64.b64encode(octets).decode()
+
+
+def _certificate(info: Element, certificate: bytes) -> None:
+    held = etree.SubElement(etree.SubElement(info, f"{{{DS}}}X509Data"), f"{{{DS}}}X509Certificate")
+    held.text = base64.b64encode(certificate).decode()

@@ -30,7 +30,7 @@ def test_a_node_is_used_by_what_it_published(sending: World) -> None:
     use = sending.peers.current(NODE, sending.now)
     assert (use.peer, use.version) == (sending.peer, "1.4")
     assert use.url(POST) == use.url(REDIRECT) == "https://node.example/sso"
-    with pytest.raises(PeerUnavailable, match="no approved RSA key"):
+    with pytest.raises(PeerUnavailable, match="no approved key for encryption"):
         use.encryption_certificate(sending.now)
     sending.still_there()
 

@@ -144,15 +144,15 @@ def test_a_process_that_was_slower_with_an_older_copy_did_not_fail(sending: Worl
     assert sending.peers.available(NODE, node.NOW)
 
 
-def test_a_key_on_a_curve_is_none_to_encrypt_to_yet(receiving: World) -> None:
+@pytest.mark.spec("eidas.md §7 ECDH-ES")
+def test_a_key_on_a_curve_is_one_to_encrypt_to_as_any_other(receiving: World) -> None:
     curve = node.key("next").certificate
     receiving.change(node.connector(encryption=curve))
     receiving.refresh()
     receiving.approve()
     use = receiving.peers.current(NODE, node.NOW)
     assert use.facts.encryption == {curve}
-    with pytest.raises(PeerUnavailable, match="no approved RSA key"):
-        use.encryption_certificate(node.NOW)
+    assert use.encryption_certificate(node.NOW) == curve
 
 
 def test_who_looks_while_it_changes_sees_one_copy_or_the_other(sending: World) -> None:

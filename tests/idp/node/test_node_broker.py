@@ -140,7 +140,7 @@ def test_nothing_is_recorded_for_a_certificate_that_nothing_can_be_encrypted_to(
     decided = house.decided()
     monkeypatch.setattr("connectors.signatures.xmlenc.writing._recipients", _Recipients())
     with monkeypatch.context() as broken:
-        broken.setattr("connectors.signatures.xmlenc.writing._encrypted", refuses)
+        broken.setattr("connectors.signatures.xmlenc.writing._transported", refuses)
         with pytest.raises(PeerUnavailable, match="nothing can be encrypted to"):
             house.ends(decided)
     assert house.store.units == []
