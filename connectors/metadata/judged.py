@@ -1,12 +1,16 @@
 """Signed metadata, judged, pure: what `Peers` does with what it fetched, and `ciconia inspect` with a file.
 
-Whoever signs metadata is pinned, by a certificate that came on another way. Raises `FetchError`, which is an operator's.
+Whoever signs metadata is pinned, by a certificate that came on another way. What our own code accepts is judged a second time
+(`connectors/signatures/second_opinion.py`): one document of metadata decides over every login of a country. Raises
+`FetchError`, which is an operator's.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 
-from connectors.fetch import REGISTRATION, FetchError, judged_url
+from connectors.checks import OPINION_CHECKS
+from connectors.fetch import PEER, REGISTRATION, FetchError, judged_url
 from connectors.formats.eidas.metadata import PeerFacts, Role, read_peer
 from connectors.formats.grammar import instant, written
 from connectors.formats.metadata import read_identity_provider
@@ -14,6 +18,7 @@ from connectors.formats.names import SAMLP, md
 from connectors.profiles import Profile
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import attributes, parse_canonical
+from connectors.signatures.second_opinion import second_opinion
 from connectors.signatures.shapes import METADATA
 from connectors.signatures.signed import Signed, UnsignedMessage
 from connectors.signatures.xmldsig import verify
@@ -36,13 +41,16 @@ class EntityFacts:
 
 
 def signed_octets(octets: bytes, key: PinnedKey, profile: Profile) -> Signed:
-    """Metadata of one entity, of which the pinned key signed every octet."""
+    """Metadata of one entity, of which the pinned key signed every octet, in the other opinion too."""
     try:
         message = verify(octets, [key], METADATA, profile)
+        if isinstance(message, UnsignedMessage):
+            raise FetchError("signature_missing", "its metadata is not signed.")
+        second_opinion(octets, message.signed, [key], METADATA, profile)
     except AssertionRejected as error:
+        if error.check in OPINION_CHECKS:
+            raise _refused(error, _keep(octets)) from error
         raise _refused(error) from error
-    if isinstance(message, UnsignedMessage):
-        raise FetchError("signature_missing", "its metadata is not signed.")
     return message.signed
 
 
@@ -121,5 +129,10 @@ def check_addresses(urls: Iterable[str], *, demo: bool) -> None:
             raise FetchError("metadata_address", f"its metadata names {error.detail}") from error
 
 
-def _refused(error: AssertionRejected) -> FetchError:
-    return FetchError(error.check, f"its metadata is refused ({error.check}): {error.detail}.")
+def _refused(error: AssertionRejected, mend: str = PEER) -> FetchError:
+    return FetchError(error.check, f"its metadata is refused ({error.check}): {error.detail}.", mend)
+
+
+def _keep(octets: bytes) -> str:
+    """What an operator does where two programs read one document in two ways: the digest is the reference to it."""
+    return f"Keep this document (SHA-256 {sha256(octets).hexdigest()}), do not work around it, and report it: SECURITY.md."

@@ -1,11 +1,17 @@
-"""An identity provider's pinned metadata, at start: its keys prepared, and where to ask it."""
+"""An identity provider's pinned metadata, at start: its keys prepared, and where to ask it.
+
+The operator vouches for the file, so a signature in it is nobody's that we know, and is not verified. What it says is read by
+a second parser all the same.
+"""
 
 from dataclasses import dataclass, field
 
 from connectors.formats.metadata import read_identity_provider
 from connectors.profiles import SAML2INT
 from connectors.signatures.keys import PinnedKey, key_of_certificate
-from policies.errors import Misconfigured, Problem
+from connectors.signatures.parse import MAX_METADATA, parse_metadata
+from connectors.signatures.second_reading import judge_reading
+from policies.errors import AssertionRejected, Misconfigured, Problem
 from policies.parties import EntityId, Source
 
 
@@ -24,7 +30,9 @@ def pinned_provider(metadata: bytes, entity_id: EntityId, source: Source) -> Pin
     try:
         read = read_identity_provider(metadata, entity_id)
         keys = tuple(key_of_certificate(certificate, SAML2INT) for certificate in read.certificates)
-    except ValueError as error:
+        # A pinned file has no bound but its size
+        judge_reading(metadata, parse_metadata(metadata), "the pinned file", elements=MAX_METADATA)
+    except (ValueError, AssertionRejected) as error:
         raise misconfigured(
             source,
             "metadata",

@@ -21,12 +21,12 @@ from policies.errors import AssertionRejected
 Event = tuple[str, ...] | tuple[str, str, tuple[tuple[str, str], ...]]
 
 
-def judge_reading(octets: bytes, root: Element, what: str) -> None:
+def judge_reading(octets: bytes, root: Element, what: str, *, elements: int = MAX_ELEMENTS) -> None:
     """Hold lxml's tree of some octets against expat's reading of them. `what` names them in our words.
 
-    Raises `AssertionRejected("second_reading")`.
+    Raises `AssertionRejected("second_reading")`, also for more `elements` than there may be.
     """
-    if of_expat(octets) != of_tree(root):
+    if of_expat(octets, elements) != of_tree(root):
         raise differs(f"expat and lxml differ in what they read in {what}")
 
 
@@ -50,11 +50,11 @@ def of_tree(root: Element) -> list[Event]:
     return _merged(_walked(root))
 
 
-def of_expat(octets: bytes) -> list[Event]:
+def of_expat(octets: bytes, elements: int = MAX_ELEMENTS) -> list[Event]:
     """What expat reads. Raises `AssertionRejected("second_reading")` where it reads nothing, or more than a message has."""
     if len(octets) > MAX_METADATA:
         raise differs(f"{len(octets)} octets, which expat is not shown")
-    stream, parser = _Stream(), expat.ParserCreate("utf-8", " ")
+    stream, parser = _Stream(elements), expat.ParserCreate("utf-8", " ")
     parser.buffer_text = True
     parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
     parser.StartElementHandler, parser.EndElementHandler = stream.start, stream.end
@@ -92,14 +92,14 @@ def restricted(events: Sequence[Event], tag: str) -> list[Event]:
 class _Stream:
     """Collects what expat says, and refuses what our own scan should have refused."""
 
-    def __init__(self) -> None:
+    def __init__(self, elements: int) -> None:
         self.events: list[Event] = []
-        self._depth = self._elements = 0
+        self._depth, self._left = 0, elements
 
     def start(self, name: str, found: dict[str, str]) -> None:
         self._depth += 1
-        self._elements += 1
-        if self._depth > MAX_DEPTH or self._elements > MAX_ELEMENTS:
+        self._left -= 1
+        if self._depth > MAX_DEPTH or self._left < 0:
             raise differs("expat reads more elements than a message has")
         self.events.append(("<", _name(name), _pairs((_name(key), value) for key, value in found.items())))
 

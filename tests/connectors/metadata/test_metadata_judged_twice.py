@@ -1,0 +1,123 @@
+"""Every document of metadata that is accepted is judged a second time; a disagreement refuses, and tells the operator."""
+
+from collections.abc import Callable
+from hashlib import sha256
+
+import pytest
+from structlog.testing import capture_logs
+
+from connectors.fetch import FetchError
+from connectors.metadata import judged
+from connectors.metadata.pinned import pinned_provider
+from connectors.profiles import EIDAS
+from connectors.signatures import second_opinion as opinion
+from connectors.signatures import second_reading as reading
+from connectors.signatures.keys import key_of_certificate
+from idp.watch import Watch
+from policies.errors import Misconfigured
+from policies.parties import EntityId, Source
+from tests.connectors import forge
+from tests.connectors.metadata import node
+from tests.connectors.metadata.world import NODE, World, peers
+
+SOURCE = Source("providers/ee.toml", 3)
+
+
+def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let libxmlsec refuse everything."""
+    monkeypatch.setattr(opinion, "_verifies", lambda *_: False)
+
+
+def blind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expat reads something else."""
+    monkeypatch.setattr(reading, "of_expat", lambda *_: [("text", "something else")])
+
+
+def test_a_refusal_of_libxmlsec_refuses_metadata_and_names_the_document(
+    sending: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    octets = node.octets(node.proxy(valid_until=sending.now + 2 * node.DAY))
+    sending.publish(octets)
+    deaf(monkeypatch)
+    error = sending.refused()
+    assert error.check == "second_opinion"
+    assert "libxmlsec" in error.detail
+    assert sha256(octets).hexdigest() in error.mend
+    assert "do not work around it" in error.mend
+    sending.still_there()
+    monkeypatch.undo()
+    sending.refresh()
+
+
+def test_another_reading_refuses_metadata(sending: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    blind(monkeypatch)
+    error = sending.refused()
+    assert (error.check, "expat" in error.detail) == ("second_reading", True)
+    sending.still_there()
+
+
+def test_what_a_database_kept_is_judged_twice_too(sending: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    deaf(monkeypatch)
+    again = peers(sending.peer, sending.copies)
+    fault = again.fault_of_held(NODE)
+    assert fault is not None
+    assert fault.check == "second_opinion"
+    assert not again.available(NODE, sending.now)
+
+
+def test_a_login_asks_nobody_twice(sending: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("second_opinion", "verify"):
+        monkeypatch.setattr(judged, name, lambda *_: pytest.fail("metadata was judged on a login"))
+    use = sending.peers.current(NODE, sending.now)
+    assert use.signing_keys(sending.now)
+    assert sending.peers.available(NODE, sending.now)
+
+
+@pytest.mark.parametrize(("make", "check"), [(deaf, "second_opinion"), (blind, "second_reading")])
+def test_the_log_names_the_peer_the_check_and_the_document(
+    sending: World, make: Callable[[pytest.MonkeyPatch], None], check: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    octets = node.octets(node.proxy())
+    sending.publish(octets)
+    make(monkeypatch)
+    watch = Watch(sending.peers, [NODE], clock=lambda: sending.now, seconds=3600)
+    with capture_logs() as lines:
+        watch.start()
+        for _ in range(500):
+            if any(line["event"] == "peer_refused" for line in lines):
+                break
+            watch._stopping.wait(0.01)
+        watch.stop()
+    (line,) = [line for line in lines if line["event"] == "peer_refused"]
+    assert (line["peer"], line["check"], line["log_level"]) == (NODE, check, "warning")
+    assert sha256(octets).hexdigest() in line["fix"]
+    assert node.ENTITY.encode() in octets
+
+
+def test_a_pinned_file_is_read_twice_whether_it_is_signed_or_not(
+    idp: forge.SigningParty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = forge.metadata(idp)
+    with_mark = b"\xef\xbb\xbf" + plain
+    for octets in (plain, with_mark):
+        assert pinned_provider(octets, EntityId(forge.IDP), SOURCE).keys
+    blind(monkeypatch)
+    with pytest.raises(Misconfigured, match="expat and lxml differ") as caught:
+        pinned_provider(plain, EntityId(forge.IDP), SOURCE)
+    assert "providers/ee.toml:3: metadata:" in caught.value.detail
+
+
+def test_large_pinned_metadata_is_bounded_by_its_size_alone(idp: forge.SigningParty) -> None:
+    many = b"<md:Extensions>" + b"<md:x/>" * 6000 + b"</md:Extensions></md:EntityDescriptor>"
+    octets = forge.metadata(idp).replace(b"</md:EntityDescriptor>", many)
+    assert pinned_provider(octets, EntityId(forge.IDP), SOURCE).keys
+
+
+def test_a_file_is_judged_as_what_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    octets = node.octets(node.proxy())
+    key = key_of_certificate(node.key("metadata").certificate, EIDAS)
+    assert judged.signed_octets(octets, key, EIDAS).key_id == key.key_id
+    deaf(monkeypatch)
+    with pytest.raises(FetchError) as refusal:
+        judged.signed_octets(octets, key, EIDAS)
+    assert refusal.value.check == "second_opinion"

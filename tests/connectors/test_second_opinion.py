@@ -1,0 +1,297 @@
+"""The other opinion of what our own code accepted: it has one of every algorithm, and each disagreement refuses."""
+
+import base64
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import xmlsec
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from connectors.checks import OPINION_CHECKS
+from connectors.profiles import EIDAS, SAML2INT, Profile
+from connectors.saml import RESPONSE
+from connectors.signatures import second_opinion as module
+from connectors.signatures.algorithms import ALGORITHMS, RSA_PSS_SHA512, RSA_SHA256
+from connectors.signatures.keys import PinnedKey, key_of_certificate, prepared
+from connectors.signatures.second_opinion import WORTH, another_verdict, second_opinion
+from connectors.signatures.shapes import METADATA
+from connectors.signatures.signed import Signed, SignedMessage
+from connectors.signatures.xmldsig import Shape, verify
+from policies.errors import AssertionRejected, SignatureInvalid
+from tests.connectors import forge
+from tests.connectors.enveloped import CURVES, Key, curve_key, rsa_key, signed
+from tests.connectors.metadata import node
+
+XML = b'<a xmlns="urn:a" xmlns:unused="urn:u" ID="_a" x="1">\n<b y=" 2&#10;">text &amp; more</b>\n</a>'
+SHAPE = Shape(root="{urn:a}a", whole=True)
+INNER = Shape(root="{urn:a}outer", inner="{urn:a}a", issuer="")
+BOTH = replace(EIDAS, name="both", signature_algorithms=EIDAS.signature_algorithms | SAML2INT.signature_algorithms)
+EVERY = [(uri, name) for uri, one in ALGORITHMS.items() if one.scheme == "ecdsa" for name in (c.name for c in CURVES)]
+EVERY += [(uri, "RSA") for uri, one in ALGORITHMS.items() if one.scheme != "ecdsa"]
+P256 = ALGORITHMS["http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"]
+
+
+def key_of(name: str) -> Key:
+    return rsa_key() if name == "RSA" else curve_key(name)
+
+
+def pinned(key: Key, profile: Profile = BOTH) -> PinnedKey:
+    return prepared(key.public_key(), profile)
+
+
+def accepted(octets: bytes, keys: list[PinnedKey], shape: Shape = SHAPE, profile: Profile = BOTH) -> Signed:
+    message = verify(octets, keys, shape, profile)
+    assert isinstance(message, SignedMessage)
+    return message.signed
+
+
+def made(octets: bytes = XML, **how: str) -> tuple[bytes, Signed, list[PinnedKey]]:
+    """A message, what our own code made of it, and the key."""
+    key = curve_key("secp256r1")
+    octets = signed(octets, key, P256, **how)  # type: ignore[arg-type] # texts alone
+    keys = [pinned(key)]
+    return octets, accepted(octets, keys), keys
+
+
+def refused(octets: bytes, said: Signed, keys: list[PinnedKey], shape: Shape = SHAPE) -> AssertionRejected:
+    with pytest.raises(AssertionRejected) as refusal:
+        second_opinion(octets, said, keys, shape, BOTH)
+    return refusal.value
+
+
+@pytest.mark.spec("eidas.md §7 signature algorithms")
+@pytest.mark.spec("eidas.md §7 brainpool")
+@pytest.mark.parametrize(("uri", "name"), EVERY, ids=[f"{uri.rpartition('#')[2]} {name}" for uri, name in EVERY])
+def test_libxmlsec_has_an_opinion_of_every_algorithm_and_curve(uri: str, name: str) -> None:
+    key = key_of(name)
+    octets, keys = signed(XML, key, ALGORITHMS[uri]), [pinned(key)]
+    said = accepted(octets, keys)
+    second_opinion(octets, said, keys, SHAPE, BOTH)
+    # Where our own code is wrong, it is the other that says so
+    assert refused(octets.replace(b"; more<", b"; less<"), said, keys).check == "second_opinion"
+
+
+@pytest.mark.parametrize("which", ["response", "assertion", "both"])
+def test_a_response_has_one_opinion_for_each_of_its_signatures(idp: forge.SigningParty, which: str) -> None:
+    octets = forge.signed_reply(forge.Reply(), idp, which)
+    keys = [key_of_certificate(idp.certificate, SAML2INT)]
+    said = accepted(octets, keys, RESPONSE, SAML2INT)
+    second_opinion(octets, said, keys, RESPONSE, SAML2INT)
+    altered = octets.replace(b"Tallinn", b"Tallin")
+    with pytest.raises(AssertionRejected) as refusal:
+        second_opinion(altered, said, keys, RESPONSE, SAML2INT)
+    assert refusal.value.check == "second_opinion"
+
+
+def test_the_inner_signature_of_two_is_judged_too() -> None:
+    key = curve_key("secp256r1")
+    whole = b'<outer xmlns="urn:a" ID="_o"><first/>' + XML + b"</outer>"
+    inside = signed(whole, key, P256, inner="{urn:a}a")
+    octets = signed(inside, key, P256, uri="#_o")
+    keys = [pinned(key)]
+    said = accepted(octets, keys, INNER)
+    second_opinion(octets, said, keys, INNER, BOTH)
+    broken = signed(inside.replace(b"SignatureValue>", b"SignatureValue>AAAA", 1), key, P256, uri="#_o")
+    outer_alone = Signed(octets=said.octets, key_id=said.key_id)
+    assert refused(broken, outer_alone, keys, INNER).check == "second_opinion"
+
+
+def test_metadata_with_comments_and_a_reference_to_the_whole_document_has_an_opinion() -> None:
+    key = curve_key("brainpoolP384r1")
+    xml = etree.tostring(node.element(node.proxy(), node.attribute("", "ID", None)))
+    algorithm = ALGORITHMS["http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384"]
+    octets, keys = signed(xml, key, algorithm, uri=""), [pinned(key)]
+    octets = octets.replace(b"<md:Organization>", b"<!-- about\r\n us --><md:Organization>")
+    second_opinion(octets, accepted(octets, keys, METADATA), keys, METADATA, BOTH)
+
+
+@pytest.mark.spec("security.md §2.0 rule 7")
+def test_only_the_pinned_key_that_verified_is_asked_about_and_no_hint_counts() -> None:
+    stranger = curve_key("secp384r1")
+    certificate = base64.b64encode(node.signer_of(stranger).certificate).decode()
+    hint = f"<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
+    octets, said, keys = made(key_info=hint)
+    second_opinion(octets, said, [pinned(stranger), *keys], SHAPE, BOTH)
+    assert refused(octets, said, [pinned(stranger)]).check == "second_opinion"
+    assert (
+        refused(octets, replace(said, key_id=pinned(stranger).key_id), [*keys, pinned(stranger)]).check == "second_opinion"
+    )
+    # The signer's own certificate in KeyInfo helps nobody
+    forged = signed(XML, stranger, P256, key_info=hint)
+    assert refused(forged, said, keys).check == "second_opinion"
+
+
+@pytest.mark.spec("security.md §2.1 A")
+@pytest.mark.parametrize(
+    ("octets", "check"),
+    [
+        (signed(XML, curve_key("secp256r1"), P256, uri="https://evil.example/x"), "reference"),
+        (signed(XML, curve_key("secp256r1"), P256, uri="#_other"), "reference"),
+        (signed(XML, curve_key("secp256r1"), P256).replace(b"#enveloped-signature", b"#base64"), "transforms"),
+        (signed(XML, curve_key("secp256r1"), P256).replace(b"#ecdsa-sha256", b"#hmac-sha256"), "signature_algorithm"),
+        (b"<!DOCTYPE a>" + signed(XML, curve_key("secp256r1"), P256), "doctype"),
+    ],
+)
+def test_libxmlsec_never_sees_what_our_own_code_would_refuse(
+    octets: bytes, check: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, said, keys = made()
+    asked: list[object] = []
+    monkeypatch.setattr(module, "_verifies", asked.append)
+    assert refused(octets, said, keys).check == check
+    assert not asked
+
+
+def test_the_whole_document_is_the_root_where_the_shape_says_so_alone() -> None:
+    octets, said, keys = made(uri="")
+    second_opinion(octets, said, keys, SHAPE, BOTH)
+    with pytest.raises(SignatureInvalid) as refusal:
+        second_opinion(octets, said, keys, replace(SHAPE, whole=False), BOTH)
+    assert refusal.value.check == "reference"
+
+
+def test_a_message_without_a_signature_is_none_that_was_accepted() -> None:
+    _, said, keys = made()
+    error = refused(XML, said, keys)
+    assert (error.check, "no Signature" in error.detail) == ("second_opinion", True)
+
+
+def test_silence_is_said_and_is_no_agreement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build of libxmlsec without brainpool says neither yes nor no."""
+    octets, said, keys = made()
+
+    class Silent:
+        key: object = None
+
+        def enable_reference_transform(self, transform: object) -> None:
+            raise xmlsec.Error(f"unknown {type(transform)}")
+
+    stub = SimpleNamespace(
+        SignatureContext=Silent,
+        Key=xmlsec.Key,
+        tree=xmlsec.tree,
+        Error=xmlsec.Error,
+        VerificationError=xmlsec.VerificationError,
+    )
+    monkeypatch.setattr(module, "xmlsec", stub)
+    error = refused(octets, said, keys)
+    assert (error.check, "no opinion on ecdsa-sha256" in error.detail) == ("second_opinion", True)
+    assert not another_verdict(octets, keys, SHAPE, BOTH)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"text &amp; more", b"text &amp; less"),
+        (b'x="1"', b'x="2"'),
+        (b'x="1"', b'z="1"'),
+        (b"<b y", b'<b z="" y'),
+        (b'"urn:a"', b'"urn:b"'),
+        (b"</b>", b"</b><c></c>"),
+        (b"</b>\n", b"</b>"),
+    ],
+)
+def test_octets_that_are_not_what_the_message_says_are_refused_as_a_reading(old: bytes, new: bytes) -> None:
+    """As if our canonicalisation, or what is cut before it, gave out something else than was signed."""
+    octets, said, keys = made()
+    other = said.octets.replace(old, new)
+    assert other != said.octets
+    error = refused(octets, replace(said, octets=other), keys)
+    assert (error.check, "expat" in error.detail) == ("second_reading", True)
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"], min_codepoint=1), max_size=30))
+def test_every_text_reads_alike(text: str) -> None:
+    root = etree.Element("{urn:a}a", {"ID": "_a"})
+    try:
+        root.text, child = text, etree.SubElement(root, "{urn:a}b")
+        child.set("v", text)
+        child.tail = text
+    except ValueError:
+        return  # no character of XML
+    octets, said, keys = made(etree.tostring(root))
+    second_opinion(octets, said, keys, SHAPE, BOTH)
+
+
+# -- what libxmlsec alone would say of what we refused ---------------------------------------------------------------------
+
+
+def verdict(octets: bytes, shape: Shape = SHAPE, profile: Profile = BOTH, name: str = "secp256r1") -> bool | None:
+    return another_verdict(octets, [pinned(key_of(name))], shape, profile)
+
+
+def test_the_other_verdict_is_yes_for_the_whole_and_no_for_the_altered() -> None:
+    octets, _, _ = made()
+    assert verdict(octets) is True
+    assert verdict(octets.replace(b"; more<", b"; less<")) is False
+    assert verdict(octets, name="secp384r1") is False
+    assert verdict(XML) is False
+
+
+@pytest.mark.spec("security.md §2.1 A")
+def test_a_wrapped_message_that_we_refuse_would_pass_by_its_signature_alone() -> None:
+    octets, _, keys = made()
+    wrapped = b'<a xmlns="urn:a" ID="_evil"><b>other</b>' + octets + b"</a>"
+    with pytest.raises(SignatureInvalid):
+        verify(wrapped, keys, SHAPE, BOTH)
+    assert verdict(wrapped) is True
+
+
+def test_an_algorithm_of_another_profile_would_pass() -> None:
+    octets = signed(XML, rsa_key(), ALGORITHMS[RSA_SHA256])
+    keys = [pinned(rsa_key())]
+    with pytest.raises(SignatureInvalid):
+        verify(octets, keys, SHAPE, EIDAS)
+    assert another_verdict(octets, keys, SHAPE, EIDAS) is True
+    assert another_verdict(signed(XML, rsa_key(), ALGORITHMS[RSA_PSS_SHA512]), keys, SHAPE, SAML2INT) is True
+
+
+def reference(octets: bytes, uri: bytes) -> bytes:
+    return octets.replace(b'URI="#_a"', b'URI="' + uri + b'"')
+
+
+ODD = made()[0]
+
+
+@pytest.mark.spec("security.md §2.1 A")
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"<!DOCTYPE a>" + ODD,
+        b"not XML",
+        reference(ODD, b"file:///etc/passwd"),
+        reference(ODD, b"https://evil.example/x"),
+        reference(ODD, b"#xpointer(/)"),
+        ODD.replace(b' URI="#_a"', b""),
+        ODD.replace(b"xmldsig#enveloped-signature", b"xmldsig#base64"),
+        ODD.replace(
+            b"http://www.w3.org/2000/09/xmldsig#enveloped-signature", b"http://www.w3.org/TR/1999/REC-xslt-19991116"
+        ),
+        ODD.replace(b"#ecdsa-sha256", b"#hmac-sha256"),
+        ODD.replace(b"xmlenc#sha256", b"xmldsig#sha1"),
+        ODD.replace(b"<ds:SignedInfo>", b"<ds:SignedInfo/><ds:SignedInfo>"),
+        ODD.replace(
+            b"<ds:Transforms>",
+            b"<ds:Transforms>" + b'<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/>' * 3,
+        ),
+        ODD.replace(b"</ds:Reference>", b"</ds:Reference>" + b'<ds:Reference URI="#_a"/>' * 4),
+    ],
+    ids=range(13),
+)
+def test_what_would_have_to_be_tried_to_be_known_is_not_asked(octets: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_verifies", lambda *_: pytest.fail("libxmlsec was asked"))
+    assert verdict(octets) is None
+
+
+def test_two_elements_of_one_id_are_no_reason_to_crash() -> None:
+    octets, _, _ = made()
+    assert verdict(octets.replace(b"<b y", b'<b ID="_a" y')) is False
+
+
+def test_the_claim_is_the_one_that_may_be_made() -> None:
+    assert "same parser and cryptography" in WORTH
+    assert "independent" not in WORTH
+    assert set(OPINION_CHECKS) == {"second_opinion", "second_reading"}
