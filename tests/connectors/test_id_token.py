@@ -15,10 +15,12 @@ from joserfc.jwk import ECKey
 from connectors.checks import ID_TOKEN_CHECKS
 from connectors.formats.claims import Json
 from connectors.id_token import MAX_LIFE, SKEW, ExpectedIdToken, judge_id_token
+from connectors.signatures.jwe import Encryption
 from connectors.signatures.jws import MAX_TOKEN, VerificationKey, verification_key
 from policies.assurance import LevelOfAssurance
 from policies.errors import AssertionRejected, AssuranceTooLow, SignatureInvalid
-from tests.connectors_jws.jws_doubles import b64, handmade, private_key
+from tests.connectors_jws.jwe_doubles import encrypted, our_key
+from tests.connectors_jws.jws_doubles import b64, handmade, private_key, token_key
 
 NOW = 1_795_600_000
 OP, CLIENT, NONCE, ACCESS_TOKEN = "https://op.example", "ciconia", "n-0S6_WzA2Mj", "an-access-token-of-43-characters"
@@ -224,6 +226,83 @@ def test_a_good_token_says_who_and_how_surely() -> None:
     assert judged.kid == "k1"
     assert judged.bound_to_access_token
     assert dict(judged.claims) == {"family_name": "Õunapuu"}
+
+
+@pytest.mark.spec("oidc.md §1")
+@pytest.mark.parametrize(
+    ("alg", "digest"),
+    [
+        ("RS256", "sha256"),
+        ("PS256", "sha256"),
+        ("ES256", "sha256"),
+        ("ES384", "sha384"),
+        ("EdDSA", "sha512"),
+        ("Ed25519", "sha512"),
+    ],
+)
+def test_at_hash_is_of_the_hash_of_the_tokens_algorithm(alg: str, digest: str) -> None:
+    hashed = hashlib.new(digest, ACCESS_TOKEN.encode()).digest()
+    signers = [verification_key(token_key(alg).public_key(), alg, "k1")]
+    for left, bound in ((hashed[: len(hashed) // 2], True), (hashed[: len(hashed) // 2 - 1], False)):
+        made = handmade({**HEADER, "alg": alg}, {**CLAIMS, "at_hash": b64(left)}, token_key(alg))
+        if bound:
+            assert judge_id_token(made, signers, replace(EXPECTED, alg=alg), NOW).bound_to_access_token
+        else:
+            with pytest.raises(AssertionRejected) as refusal:
+                judge_id_token(made, signers, replace(EXPECTED, alg=alg), NOW)
+            assert refusal.value.check == "token_access_token"
+
+
+# -- encrypted ---------------------------------------------------------------------------------------------------------
+
+ENCRYPTED = replace(EXPECTED, encrypted=Encryption((our_key(), our_key(1)), "A256GCM"))
+
+
+def nested(inner: str, number: int = 0) -> str:
+    return encrypted(inner, our_key(number), "A256GCM", kid=our_key(number).key_id)
+
+
+@pytest.mark.spec("oidc.md §1")
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_provider_that_is_registered_to_encrypt_sends_a_token_in_a_token(number: int) -> None:
+    assert judge_id_token(nested(token(), number), keys(), ENCRYPTED, NOW).subject == "subject-0001"
+
+
+def test_a_provider_that_is_registered_to_encrypt_may_not_leave_it_and_another_may_not_begin() -> None:
+    with pytest.raises(AssertionRejected) as refusal:
+        judge_id_token(token(), keys(), ENCRYPTED, NOW)
+    assert refusal.value.check == "jwe_form"
+    with pytest.raises(SignatureInvalid) as refusal:
+        judge_id_token(nested(token()), keys(), EXPECTED, NOW)
+    assert refusal.value.check == "jws_form"
+
+
+@pytest.mark.spec("CVE-2026-2092")
+def test_cve_2026_2092_what_anybody_can_encrypt_to_us_is_judged_as_if_it_had_come_plain() -> None:
+    for case in CASES:
+        if case.expected is EXPECTED and len(case.text) < MAX_TOKEN // 2:
+            with pytest.raises(AssertionRejected) as refusal:
+                judge_id_token(nested(case.text), keys("ES256", *case.keys), ENCRYPTED, NOW)
+            assert refusal.value.check == case.check
+    for inner in (json.dumps(CLAIMS), nested(token()), "\N{SNOWMAN}"):
+        with pytest.raises(SignatureInvalid) as unsigned:
+            judge_id_token(nested(inner), keys(), ENCRYPTED, NOW)
+        assert unsigned.value.check == "jws_form"
+
+
+def test_an_encryption_without_a_key_is_refused() -> None:
+    with pytest.raises(AssertionRejected) as refusal:
+        judge_id_token(nested(token()), keys(), replace(EXPECTED, encrypted=Encryption((), "A256GCM")), NOW)
+    assert refusal.value.check == "jwe_keys"
+
+
+@pytest.mark.spec("CVE-2026-42206")
+def test_cve_2026_42206_a_nonce_that_was_made_is_checked() -> None:
+    nonces: tuple[Json, ...] = ("LEFT OUT", "", "another", None, [NONCE])
+    for nonce in nonces:
+        with pytest.raises(AssertionRejected) as refusal:
+            judge_id_token(token(nonce=nonce), keys(), EXPECTED, NOW)
+        assert refusal.value.check in ("token_nonce", "claim_nonce")
 
 
 def test_no_repr_shows_a_value() -> None:

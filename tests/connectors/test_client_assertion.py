@@ -1,0 +1,169 @@
+"""A client assertion: each check, broken alone, refuses under its own name; the edges are inside."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import OKPKey
+
+from connectors.checks import CLIENT_ASSERTION_CHECKS
+from connectors.client_assertion import (
+    MAX_JTI,
+    MAX_LIFE,
+    SKEW,
+    TYPES,
+    ClientAssertion,
+    ExpectedClientAssertion,
+    judge_client_assertion,
+)
+from connectors.formats.claims import Json
+from policies.errors import AssertionRejected, SignatureInvalid
+from tests.connectors.token_cases import KID, NOW, Case, keys_for, of_signature, without
+from tests.connectors_jws.jws_doubles import EVERY_ALGORITHM, handmade, token_key
+
+CLIENT, ISSUER = "parking", "https://id.storkhaven.example"
+EXPECTED = ExpectedClientAssertion(client_id=CLIENT, issuer=ISSUER, alg="ES256")
+CLAIMS: Mapping[str, Json] = {
+    "iss": CLIENT,
+    "sub": CLIENT,
+    "aud": ISSUER,
+    "exp": NOW + 60,
+    "iat": NOW,
+    "jti": "a-canary-of-a-jti",
+}
+
+
+def token(alg: str = "ES256", /, **changes: Json) -> str:
+    header = {"alg": alg, "kid": KID, "typ": "client-authentication+jwt"}
+    return handmade(header, without({**CLAIMS, **changes}), token_key(alg))
+
+
+def judged(text: str, expected: ExpectedClientAssertion = EXPECTED, now: int = NOW) -> ClientAssertion:
+    return judge_client_assertion(text, keys_for(expected.alg), expected, now)
+
+
+def claim(check: str, what: str, **changes: Json) -> Case:
+    return Case(check, what, token(**changes))
+
+
+OTHER_TYPES = ("at+jwt", "logout+jwt", "dpop+jwt", "kb+jwt", "jwt", "")
+CASES = (
+    *of_signature("JWT", CLAIMS, OTHER_TYPES),
+    claim("claim_iss", "missing", iss="LEFT OUT"),
+    claim("claim_iss", "a list", iss=[CLIENT]),
+    claim("assertion_issuer", "another client", iss="fare"),
+    claim("assertion_issuer", "nearly", iss=CLIENT.upper()),
+    claim("claim_sub", "missing", sub="LEFT OUT"),
+    claim("assertion_subject", "another client", sub="fare"),
+    claim("claim_aud", "missing", aud="LEFT OUT"),
+    claim("claim_aud", "a list of us alone", aud=[ISSUER]),
+    claim("claim_aud", "a list of us and another", aud=[ISSUER, "https://evil.example"]),
+    claim("claim_aud", "an object", aud={ISSUER: 1}),
+    claim("assertion_audience", "our token endpoint", aud=ISSUER + "/token"),
+    claim("assertion_audience", "nearly", aud=ISSUER + "/"),
+    claim("assertion_audience", "another", aud="https://evil.example"),
+    claim("claim_exp", "missing", exp="LEFT OUT"),
+    claim("claim_exp", "a text", exp=str(NOW + 60)),
+    claim("claim_exp", "a truth value", exp=True),
+    claim("assertion_expired", "long ago", exp=NOW - 1000, iat=NOW - 1060),
+    claim("assertion_expired", "at the end of the skew", exp=NOW - SKEW, iat=NOW - 60),
+    claim("assertion_life", "a second too long", exp=NOW + MAX_LIFE + SKEW + 1),
+    claim("assertion_life", "a year", exp=NOW + 31_536_000),
+    claim("assertion_life", "ends before it was issued", iat=NOW + 5, exp=NOW + 4),
+    claim("claim_iat", "a text", iat="now"),
+    claim("assertion_issued", "in the future", iat=NOW + SKEW + 1),
+    claim("claim_nbf", "a list", nbf=[]),
+    claim("assertion_not_before", "in the future", nbf=NOW + SKEW + 1),
+    claim("claim_jti", "missing", jti="LEFT OUT"),
+    claim("claim_jti", "empty", jti=""),
+    claim("claim_jti", "a number", jti=1),
+    claim("assertion_jti", "too long", jti="j" * (MAX_JTI + 1)),
+)
+
+
+@pytest.mark.spec("RFC 7523 §3")
+@pytest.mark.spec("security.md §2.2")
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_an_assertion_that_breaks_one_check_is_refused_by_that_check(case: Case) -> None:
+    with pytest.raises(AssertionRejected) as refusal:
+        judged(case.token)
+    assert refusal.value.check == case.check
+    assert isinstance(refusal.value, SignatureInvalid) == case.check.startswith("jws_")
+    assert "canary" not in f"{refusal.value} {refusal.value.detail}"
+
+
+def test_a_key_set_without_the_registered_algorithm_is_refused() -> None:
+    with pytest.raises(SignatureInvalid) as refusal:
+        judge_client_assertion(token(), keys_for("ES256"), replace(EXPECTED, alg="ES384"), NOW)
+    assert refusal.value.check == "jws_keys"
+
+
+def test_every_check_that_we_name_is_broken_by_some_assertion_and_every_name_is_ours() -> None:
+    assert {case.check for case in CASES} | {"jws_keys"} == set(CLIENT_ASSERTION_CHECKS)
+    assert all(CLIENT_ASSERTION_CHECKS.values())
+
+
+@pytest.mark.parametrize("alg", EVERY_ALGORITHM)
+def test_a_good_assertion_says_who_until_when_and_under_which_key(alg: str) -> None:
+    held = judged(token(alg), replace(EXPECTED, alg=alg))
+    assert held == ClientAssertion(client_id=CLIENT, jti="a-canary-of-a-jti", ends=NOW + 60, kid=KID)
+    assert "canary" not in repr(held)
+
+
+@pytest.mark.parametrize("typ", sorted(TYPES))
+def test_each_type_of_an_assertion_is_accepted(typ: str) -> None:
+    header = {"alg": "ES256", "kid": KID, **({"typ": typ} if typ else {})}
+    assert judged(handmade(header, dict(CLAIMS), token_key("ES256"))).client_id == CLIENT
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exp": NOW - SKEW + 1, "iat": NOW - 60},
+        {"exp": NOW + MAX_LIFE + SKEW},
+        {"iat": NOW + SKEW},
+        {"iat": "LEFT OUT"},
+        {"iat": NOW + SKEW, "exp": NOW + SKEW},
+        {"nbf": NOW + SKEW},
+        {"jti": "j" * MAX_JTI},
+        {"extra": {"x": [1, 2]}},
+    ],
+)
+def test_the_edges_of_an_assertion_are_inside(changes: Mapping[str, Json]) -> None:
+    assert judged(token(**changes)).client_id == CLIENT
+
+
+@pytest.mark.spec("CVE-2025-27370")
+@pytest.mark.spec("CVE-2025-27371")
+@pytest.mark.parametrize(
+    "audience",
+    [
+        [ISSUER, "https://evil.example"],
+        [ISSUER],
+        ISSUER + "/token",
+        "https://evil.example/token",
+        f"{ISSUER} https://evil.example",
+        ISSUER + "/par",
+    ],
+)
+def test_cve_2025_27370_and_27371_an_audience_that_may_be_meant_for_somebody_else_is_refused(audience: Json) -> None:
+    """Audience injection: an evil server names the honest one's token endpoint as its own, and is sent the honest token."""
+    with pytest.raises(AssertionRejected) as refusal:
+        judged(token(aud=audience))
+    assert refusal.value.check in ("claim_aud", "assertion_audience")
+
+
+@pytest.mark.spec("CVE-2026-16093")
+@pytest.mark.spec("CVE-2026-9792")
+def test_cve_2026_16093_and_9792_what_a_header_says_before_its_signature_held_decides_nothing() -> None:
+    for alg in set(EVERY_ALGORITHM) - {"ES256"}:
+        with pytest.raises(SignatureInvalid) as refusal:
+            judged(token(alg))
+        assert refusal.value.check == "jws_alg"
+
+
+def test_an_assertion_of_joserfc_is_accepted() -> None:
+    key = OKPKey.import_key(token_key("EdDSA"))  # type: ignore[arg-type] # of that algorithm it is such a key
+    made = jwt.encode({"alg": "Ed25519", "kid": KID}, dict(CLAIMS), key, algorithms=["Ed25519"])
+    assert judged(made, replace(EXPECTED, alg="Ed25519")).ends == NOW + 60
