@@ -1,0 +1,365 @@
+"""Single logout: a forged, an old or a foreign message ends nobody's session, by either binding."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from lxml import etree
+
+from connectors.checks import LOGOUT_CHECKS, SAML_CHECKS
+from connectors.connector import Inbound
+from connectors.formats.logout import (
+    BY_ADMINISTRATOR,
+    BY_PERSON,
+    LOGOUT_SIGNATURE_PLACE,
+    PARTIAL_LOGOUT,
+    LogoutRequest,
+    LogoutResponse,
+    logout_request_element,
+    logout_request_octets,
+    logout_response_element,
+    logout_response_octets,
+)
+from connectors.formats.names import PERSISTENT, SUCCESS, UNSPECIFIED
+from connectors.formats.saml import NameIdentifier
+from connectors.logout_checks import (
+    MAX_SESSION_INDEXES,
+    ExpectedLogout,
+    receive_logout_request,
+    receive_logout_response,
+)
+from connectors.profiles import SAML2INT
+from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.signatures.redirect import signed_query
+from connectors.signatures.signer import Signer
+from connectors.signatures.xmlsign import sign_enveloped
+from policies.errors import AssertionRejected
+from tests.connectors import forge
+from tests.connectors.forge import NOW, SigningParty, clock
+from tests.connectors.schemas import assert_valid
+from tests.connectors.sent import (
+    HERE,
+    LOGOUT_REQUEST,
+    LOGOUT_RESPONSE,
+    NAME_ID,
+    PEER,
+    SESSION,
+    Message,
+    both,
+    posted,
+    redirected,
+)
+
+PROTOCOL = "saml-schema-protocol-2.0.xsd"
+EXPECTED = ExpectedLogout(PEER, HERE, "_asked")
+RESPONDER = "urn:oasis:names:tc:SAML:2.0:status:Responder"
+SKEW, AGE = SAML2INT.skew, SAML2INT.max_age
+
+
+def key(party: SigningParty) -> PinnedKey:
+    return key_of_certificate(party.certificate, SAML2INT)
+
+
+def request(inbound: Inbound, party: SigningParty, expected: ExpectedLogout = EXPECTED) -> LogoutRequest:
+    return receive_logout_request(inbound, [key(party)], expected, NOW, SAML2INT)[0]
+
+
+def response(inbound: Inbound, party: SigningParty, expected: ExpectedLogout = EXPECTED) -> LogoutResponse:
+    return receive_logout_response(inbound, [key(party)], expected, NOW, SAML2INT)[0]
+
+
+def check_of(call: Callable[[], object]) -> str:
+    with pytest.raises(AssertionRejected) as refusal:
+        call()
+    return refusal.value.check
+
+
+def ends(text: str) -> str:
+    return f' NotOnOrAfter="{text}"'
+
+
+def status(code: str, inside: str = "", after: str = "") -> str:
+    return f'<samlp:Status><samlp:StatusCode Value="{code}">{inside}</samlp:StatusCode>{after}</samlp:Status>'
+
+
+@pytest.mark.spec("saml.md §5")
+def test_a_request_that_holds_says_whom_it_means_by_either_binding(idp: SigningParty) -> None:
+    xml = replace(LOGOUT_REQUEST, more=f'{LOGOUT_REQUEST.more} Reason="{BY_PERSON}"').xml()
+    assert_valid(etree.fromstring(xml), PROTOCOL)
+    for inbound in both(xml, idp, "SAMLRequest"):
+        assert request(inbound, idp) == LogoutRequest(
+            request_id="_message0001",
+            issue_instant=NOW,
+            issuer=PEER,
+            destination=HERE,
+            not_on_or_after=NOW + 120,
+            name=NameIdentifier("Õunapuu-0001", PERSISTENT, "q", ""),
+            session_indexes=("session-0001",),
+            reason=BY_PERSON,
+        )
+
+
+@pytest.mark.spec("saml.md §5")
+@pytest.mark.parametrize(
+    ("code", "inside", "sub_status", "complete"),
+    [
+        (SUCCESS, "", "", True),
+        (SUCCESS, f'<samlp:StatusCode Value="{PARTIAL_LOGOUT}"/>', PARTIAL_LOGOUT, False),
+        (RESPONDER, f'<samlp:StatusCode Value="{PARTIAL_LOGOUT}"/>', PARTIAL_LOGOUT, False),
+        (RESPONDER, "", "", False),
+    ],
+)
+def test_a_responses_status_is_a_fact_and_no_fault(
+    idp: SigningParty, *, code: str, inside: str, sub_status: str, complete: bool
+) -> None:
+    xml = replace(LOGOUT_RESPONSE, inside=status(code, inside)).xml()
+    assert_valid(etree.fromstring(xml), PROTOCOL)
+    for inbound in both(xml, idp, "SAMLResponse"):
+        found = response(inbound, idp)
+        assert (found.response_id, found.in_response_to, found.issuer) == ("_message0001", "_asked", PEER)
+        assert (found.status, found.sub_status, found.complete) == (code, sub_status, complete)
+
+
+@pytest.mark.spec("saml.md §4")
+def test_relay_state_comes_back_as_it_came(idp: SigningParty) -> None:
+    keys = [key(idp)]
+    by_redirect = redirected(LOGOUT_REQUEST.xml(), idp, "SAMLRequest", "a%2Fb+c")
+    by_post = posted(LOGOUT_REQUEST.xml(), idp, "SAMLRequest", RelayState="a/b c")
+    for inbound in (by_redirect, by_post):
+        assert receive_logout_request(inbound, keys, EXPECTED, NOW, SAML2INT)[1] == "a/b c"
+    answered = posted(LOGOUT_RESPONSE.xml(), idp, "SAMLResponse", RelayState="x")
+    assert receive_logout_response(answered, keys, EXPECTED, NOW, SAML2INT)[1] == "x"
+
+
+# What makes both kinds of message a forged or a foreign one
+ENVELOPE: Sequence[tuple[str, dict[str, object]]] = (
+    ("issuer", {"issuer": "<saml:Issuer>https://peer.example/metadata/</saml:Issuer>"}),
+    ("issuer", {"issuer": "<saml:Issuer/>"}),
+    ("issuer", {"issuer": f"<saml:Issuer> {PEER}</saml:Issuer>"}),
+    ("issuer_format", {"issuer": f'<saml:Issuer Format="{PERSISTENT}">{PEER}</saml:Issuer>'}),
+    ("missing_element", {"issuer": ""}),
+    ("destination", {"destination": None}),
+    ("destination", {"destination": ""}),
+    ("destination", {"destination": HERE + "/"}),
+    ("destination", {"destination": HERE.upper()}),
+    ("destination", {"destination": "https://evil.example/?" + HERE}),
+    ("logout_issued", {"issued": clock(NOW + SKEW + 1)}),
+    ("logout_issued", {"issued": clock(NOW - SKEW - AGE - 1)}),
+    ("time", {"issued": "2026-11-25T09:46:40"}),
+    ("missing_attribute", {"issued": None}),
+    ("missing_attribute", {"version": None}),
+    ("missing_attribute", {"message_id": None}),
+    ("version", {"version": "1.1"}),
+    ("version", {"version": "2.1"}),
+    ("extensions", {"issuer": f"<saml:Issuer>{PEER}</saml:Issuer><samlp:Extensions><x xmlns='urn:x'/></samlp:Extensions>"}),
+)
+REQUESTS: Sequence[tuple[str, dict[str, object]]] = (
+    *ENVELOPE,
+    ("logout_end", {"more": ""}),
+    ("logout_expired", {"more": ends(clock(NOW - SKEW))}),
+    ("time", {"more": ends("soon")}),
+    ("logout_reason", {"more": ends(clock(NOW + 9)) + ' Reason="two words"'}),
+    ("logout_reason", {"more": ends(clock(NOW + 9)) + f' Reason="urn:{"x" * 1021}"'}),
+    ("consent", {"more": ends(clock(NOW + 9)) + ' Consent="yes"'}),
+    ("unknown_attribute", {"more": ends(clock(NOW + 9)) + ' InResponseTo="_asked"'}),
+    ("encrypted_id", {"inside": "<saml:EncryptedID><x xmlns='urn:x'/></saml:EncryptedID>"}),
+    ("base_id", {"inside": "<saml:BaseID/>"}),
+    ("missing_element", {"inside": SESSION}),
+    ("missing_element", {"inside": ""}),
+    ("unknown_element", {"inside": NAME_ID + NAME_ID}),
+    ("unknown_element", {"inside": NAME_ID + SESSION + NAME_ID}),
+    ("unknown_element", {"inside": NAME_ID + "<saml:Assertion/>"}),
+    ("unknown_attribute", {"inside": NAME_ID.replace("Format=", "x='' Format=")}),
+    ("name_id", {"inside": "<saml:NameID/>"}),
+    ("name_id", {"inside": "<saml:NameID> \n</saml:NameID>"}),
+    ("name_id", {"inside": "<saml:NameID>a&#x2028;b</saml:NameID>"}),
+    ("name_id", {"inside": f"<saml:NameID>{'x' * 257}</saml:NameID>"}),
+    ("text", {"inside": "<saml:NameID>a<saml:NameID>b</saml:NameID></saml:NameID>"}),
+    ("text", {"inside": f"and{NAME_ID}"}),
+    ("session_index", {"inside": NAME_ID + SESSION + SESSION}),
+    ("session_index", {"inside": NAME_ID + "<samlp:SessionIndex/>"}),
+    (
+        "session_index",
+        {
+            "inside": NAME_ID
+            + "".join(f"<samlp:SessionIndex>{n}</samlp:SessionIndex>" for n in range(MAX_SESSION_INDEXES + 1))
+        },
+    ),
+    ("root", {"root": "LogoutResponse"}),
+    ("root", {"root": "ManageNameIDRequest"}),
+    ("root", {"root": "AuthnRequest"}),
+)
+RESPONSES: Sequence[tuple[str, dict[str, object]]] = (
+    *ENVELOPE,
+    ("in_response_to", {"more": ""}),
+    ("in_response_to", {"more": ' InResponseTo=""'}),
+    ("in_response_to", {"more": ' InResponseTo="_asked1"'}),
+    ("consent", {"more": ' InResponseTo="_asked" Consent="yes"'}),
+    ("unknown_attribute", {"more": ' InResponseTo="_asked"' + ends(clock(NOW + 9))}),
+    ("logout_status", {"inside": status(PARTIAL_LOGOUT)}),
+    ("logout_status", {"inside": status("")}),
+    ("missing_element", {"inside": ""}),
+    ("unknown_element", {"inside": status(SUCCESS) + status(RESPONDER)}),
+    ("unknown_element", {"inside": status(SUCCESS, '<samlp:StatusCode Value="a"/><samlp:StatusCode Value="b"/>')}),
+    ("status_detail", {"inside": status(SUCCESS, after="<samlp:StatusDetail/>")}),
+    ("root", {"root": "Response"}),
+    ("root", {"root": "LogoutRequest"}),
+)
+
+
+def changed(message: Message, changes: dict[str, object]) -> str:
+    return replace(message, **changes).xml()  # type: ignore[arg-type] # each row names fields of Message
+
+
+@pytest.mark.spec("security.md §2.1 C")
+@pytest.mark.parametrize(("check", "changes"), REQUESTS)
+def test_a_request_with_one_fault_is_refused_by_its_check(
+    idp: SigningParty, check: str, changes: dict[str, object]
+) -> None:
+    xml = changed(LOGOUT_REQUEST, changes)
+    assert check in LOGOUT_CHECKS or check in SAML_CHECKS
+    if "message_id" not in changes and changes.get("issuer") != "":  # a Signature refers to an ID, and follows Issuer
+        assert check_of(lambda: request(posted(xml, idp, "SAMLRequest"), idp)) == check
+    assert check_of(lambda: request(redirected(xml, idp, "SAMLRequest"), idp)) == check
+
+
+@pytest.mark.spec("security.md §2.1 C")
+@pytest.mark.parametrize(("check", "changes"), RESPONSES)
+def test_a_response_with_one_fault_is_refused_by_its_check(
+    idp: SigningParty, check: str, changes: dict[str, object]
+) -> None:
+    xml = changed(LOGOUT_RESPONSE, changes)
+    assert check in LOGOUT_CHECKS or check in SAML_CHECKS
+    if "message_id" not in changes and changes.get("issuer") != "":
+        assert check_of(lambda: response(posted(xml, idp, "SAMLResponse"), idp)) == check
+    assert check_of(lambda: response(redirected(xml, idp, "SAMLResponse"), idp)) == check
+
+
+def test_the_last_moments_in_which_a_message_holds(idp: SigningParty) -> None:
+    for more in (ends(clock(NOW - SKEW + 1)), ends(clock(NOW + 10**6))):
+        request(posted(replace(LOGOUT_REQUEST, more=more).xml(), idp, "SAMLRequest"), idp)
+    for issued in (NOW - SKEW - AGE, NOW + SKEW):
+        response(redirected(replace(LOGOUT_RESPONSE, issued=clock(issued)).xml(), idp, "SAMLResponse"), idp)
+
+
+def test_a_name_without_qualifiers_and_no_session_means_all_of_them(idp: SigningParty) -> None:
+    found = request(posted(replace(LOGOUT_REQUEST, inside="<saml:NameID>x</saml:NameID>").xml(), idp, "SAMLRequest"), idp)
+    assert (found.name, found.session_indexes) == (NameIdentifier("x", UNSPECIFIED, "", ""), ())
+
+
+@pytest.mark.spec("security.md §2.1 C")
+@pytest.mark.parametrize("parameter", ["SAMLRequest", "SAMLResponse"])
+def test_a_message_that_nobody_signed_or_somebody_else_ends_no_session(
+    idp: SigningParty, stranger: SigningParty, parameter: str
+) -> None:
+    message, receive = {
+        "SAMLRequest": (LOGOUT_REQUEST, request),
+        "SAMLResponse": (LOGOUT_RESPONSE, response),
+    }[parameter]
+    xml = message.xml()
+    assert check_of(lambda: receive(posted(xml, None, parameter), idp)) == "signature_missing"
+    unsigned = redirected(xml, idp, parameter).raw.partition("&SigAlg=")[0]
+    assert check_of(lambda: receive(Inbound("redirect", {}, unsigned), idp)) == "signature_missing"
+    for inbound in both(xml, stranger, parameter):
+        assert check_of(partial(receive, inbound, idp)) == "signature"
+
+
+@pytest.mark.spec("samlify #634")
+def test_a_signature_of_another_thing_does_not_vouch_for_a_logout_around_it(idp: SigningParty) -> None:
+    assertion = forge.signed_reply(forge.Reply(), idp, "assertion").decode()
+    start, end = assertion.index("<saml:Assertion"), assertion.index("</saml:Assertion>") + len("</saml:Assertion>")
+    held = assertion[start:end]
+    for changes in (
+        {"inside": NAME_ID + held},
+        {"issuer": f"<saml:Issuer>{PEER}</saml:Issuer><samlp:Extensions>{held}</samlp:Extensions>"},
+    ):
+        xml = changed(LOGOUT_REQUEST, dict(changes)).replace(
+            "<samlp:LogoutRequest ", '<samlp:LogoutRequest xmlns:xsi="urn:x" xmlns:xs="urn:y" '
+        )
+        assert check_of(partial(request, posted(xml, None, "SAMLRequest"), idp)) == "signature_place"
+    # A whole signed message of the same key, but of another kind
+    signed_request = posted(replace(LOGOUT_REQUEST, root="AuthnRequest").xml(), idp, "SAMLRequest")
+    assert check_of(lambda: request(signed_request, idp)) == "root"
+
+
+def test_how_it_came_is_one_of_two_ways(idp: SigningParty) -> None:
+    good = posted(LOGOUT_REQUEST.xml(), idp, "SAMLRequest")
+    text = good.parameters["SAMLRequest"]
+    for inbound, check in (
+        (Inbound("soap", good.parameters), "binding"),
+        (Inbound("post", {}), "parameters"),
+        (Inbound("post", {"SAMLResponse": text}), "parameters"),
+        (Inbound("post", {"SAMLRequest": text, "SAMLResponse": text}), "parameters"),
+        # As SimpleSign would have it: a Signature beside the form's message is no signature here
+        (Inbound("post", {"SAMLRequest": text, "SigAlg": "x", "Signature": "y"}), "parameters"),
+        (Inbound("post", {"SAMLRequest": text[:-4] + "!"}), "base64"),
+        (Inbound("redirect", good.parameters, ""), "parameters"),
+    ):
+        assert check_of(partial(request, inbound, idp)) == check
+
+
+@pytest.mark.spec("house-style.md 10")
+def test_an_empty_expectation_matches_nothing(idp: SigningParty) -> None:
+    nobody = posted(replace(LOGOUT_REQUEST, issuer="<saml:Issuer/>").xml(), idp, "SAMLRequest")
+    nowhere = posted(replace(LOGOUT_REQUEST, destination=None).xml(), idp, "SAMLRequest")
+    unasked = posted(replace(LOGOUT_RESPONSE, more="").xml(), idp, "SAMLResponse")
+    assert check_of(lambda: request(nobody, idp, ExpectedLogout("", HERE))) == "issuer"
+    assert check_of(lambda: request(nowhere, idp, ExpectedLogout(PEER, ""))) == "destination"
+    assert check_of(lambda: response(unasked, idp, ExpectedLogout(PEER, HERE))) == "in_response_to"
+    with pytest.raises(AssertionRejected, match="ValueError"):
+        receive_logout_request(nobody, [], EXPECTED, NOW, SAML2INT)
+
+
+def test_a_surprise_is_a_refusal_in_nobodys_words(idp: SigningParty, monkeypatch: pytest.MonkeyPatch) -> None:
+    def surprise(*_arguments: object) -> None:
+        raise KeyError("Õunapuu")
+
+    monkeypatch.setattr("connectors.logout_checks.read_logout_request", surprise)
+    with pytest.raises(AssertionRejected) as refusal:
+        request(posted(LOGOUT_REQUEST.xml(), idp, "SAMLRequest"), idp)
+    assert (refusal.value.check, refusal.value.detail) == ("unforeseen", "KeyError")
+    assert refusal.value.__cause__ is None
+
+
+NAMED = NameIdentifier("Õunapuu-0001", PERSISTENT, "q", "s")
+FULL = LogoutRequest(
+    "_r1",
+    NOW,
+    PEER,
+    HERE,
+    NOW + 60,
+    NAMED,
+    ("one", "two"),
+    BY_ADMINISTRATOR,
+    "urn:oasis:names:tc:SAML:2.0:consent:obtained",
+)
+BARE = LogoutRequest("_r2", NOW, PEER, "", None, NameIdentifier("x", "", "", ""))
+DONE = LogoutResponse("_r3", NOW, PEER, HERE, "_asked", SUCCESS, PARTIAL_LOGOUT)
+
+
+def test_what_we_write_is_valid_and_is_read_as_it_was_meant(signer: Signer) -> None:
+    keys = [key_of_certificate(signer.certificate, SAML2INT)]
+    for element in (
+        logout_request_element(FULL),
+        logout_request_element(BARE),
+        logout_response_element(DONE),
+        logout_response_element(replace(DONE, in_response_to="", sub_status="")),
+    ):
+        assert_valid(element, PROTOCOL)
+    query = signed_query("SAMLRequest", logout_request_octets(FULL), "r", signer, SAML2INT)
+    read, relay_state = receive_logout_request(Inbound("redirect", {}, query), keys, EXPECTED, NOW, SAML2INT)
+    assert (read, relay_state) == (FULL, "r")
+    query = signed_query("SAMLResponse", logout_response_octets(DONE), "", signer, SAML2INT)
+    assert receive_logout_response(Inbound("redirect", {}, query), keys, EXPECTED, NOW, SAML2INT)[0] == DONE
+    octets = sign_enveloped(logout_request_element(FULL), signer, place=LOGOUT_SIGNATURE_PLACE, profile=SAML2INT)
+    assert_valid(etree.fromstring(octets), PROTOCOL)
+    assert receive_logout_request(forged_post(octets), keys, EXPECTED, NOW, SAML2INT)[0] == FULL
+
+
+def forged_post(octets: bytes) -> Inbound:
+    return Inbound("post", {"SAMLRequest": forge.post(octets).parameters["SAMLResponse"]})
+
+
+def test_no_value_of_a_citizen_is_in_a_repr() -> None:
+    assert not [value for value in ("Õunapuu-0001", "one", "two") if value in repr(FULL).replace("None", "")]
