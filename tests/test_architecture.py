@@ -154,6 +154,28 @@ def test_python_jose_has_one_wrapper() -> None:
     assert users == {"connectors.signatures.jws"}
 
 
+def test_joserfc_has_two_wrappers() -> None:
+    users = {module for module, targets in GRAPH.items() if any(t.split(".")[0] == "joserfc" for t in targets)}
+    assert users == {"connectors.signatures.jwe", "connectors.signatures.jws_joserfc"}
+
+
+def test_nobody_decrypts_tokens_with_python_jose() -> None:
+    """Its JWE is a padding oracle, and its `jwt` and `jwk` take keys as text: none of the three is ever imported."""
+    taken = {
+        alias.name
+        for tree in TREES.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "jose"
+        for alias in node.names
+    }
+    assert taken == {"jws", "Key", "CryptographyECKey", "CryptographyRSAKey", "JOSEError"}
+    assert not [module for module, tree in TREES.items() for name in _plainly(tree) if name.split(".")[0] == "jose"]
+
+
+def _plainly(tree: ast.AST) -> list[str]:
+    return [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+
+
 def test_fastapi_stays_in_the_endpoints() -> None:
     users = {
         module for module, targets in GRAPH.items() if any(t.split(".")[0] in {"fastapi", "starlette"} for t in targets)
