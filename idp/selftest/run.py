@@ -20,6 +20,8 @@ from connectors.request_checks import PeerRequestRefused
 from idp.selftest.case import Case
 from idp.selftest.live import live_tried
 from idp.selftest.report import Report, Tried, Verdict
+from idp.selftest.responses import response_cases
+from idp.selftest.tokens import token_cases
 from idp.selftest.versions import versions
 from policies.errors import AssertionRejected, BrokerError
 
@@ -29,9 +31,12 @@ UNFORESEEN = "unforeseen"
 Generator = Callable[[int], Iterator[Case]]
 Live = Callable[[], Iterator[Tried]]
 # name of the generator -> what makes its cases of a moment (seconds since the epoch)
-GENERATORS: Mapping[str, Generator] = {}
+GENERATORS: Mapping[str, Generator] = {
+    "responses": response_cases,
+    "tokens": token_cases,
+}
 # How many cases they make, for whoever shows how far a run is
-ABOUT = 500
+ABOUT = 2300
 
 
 @dataclass(frozen=True, slots=True)

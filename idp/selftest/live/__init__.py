@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from structlog.testing import capture_logs
 
 from idp.selftest.live import decisions, mixups, responses, tokens
-from idp.selftest.live.played import play
-from idp.selftest.live.stage import open_stage
+from idp.selftest.live.played import Lines, play
+from idp.selftest.live.stage import Stage, open_stage
 from idp.selftest.report import Tried
 
 HONEST_EVERY = 20
@@ -23,10 +23,15 @@ HONEST_EVERY = 20
 
 def live_tried() -> Iterator[Tried]:
     """Play every live case. Raises OSError where no broker can listen on loopback here."""
-    cases = (*responses.cases(), *decisions.cases(), *mixups.cases(), *tokens.cases())
     # The log names the check that refused; nothing of it is printed
     with capture_logs() as lines, open_stage() as stage:
-        for number, case in enumerate(cases, 1):
-            yield play(stage, case, lines)
-            if number % HONEST_EVERY == 0 or number == len(cases):
-                yield play(stage, decisions.honest(number), lines)
+        yield from played_on(stage, lines)
+
+
+def played_on(stage: Stage, lines: Lines) -> Iterator[Tried]:
+    """Play every live case on a stage that is open; `lines` is its log."""
+    cases = (*responses.cases(), *decisions.cases(), *mixups.cases(), *tokens.cases())
+    for number, case in enumerate(cases, 1):
+        yield play(stage, case, lines)
+        if number % HONEST_EVERY == 0 or number == len(cases):
+            yield play(stage, decisions.honest(number), lines)

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from idp.demo.loopback import client
 from idp.endpoints import login as citizen_steps
 from idp.selftest.case import Kind
-from idp.selftest.live import HONEST_EVERY, decisions, live_tried, mixups, responses, tokens
+from idp.selftest.live import HONEST_EVERY, decisions, mixups, played_on, responses, tokens
 from idp.selftest.live.played import LiveCase, play
 from idp.selftest.live.stage import Stage, open_stage
 from idp.selftest.live.visitor import Answer, AstrayError, Visitor
@@ -36,8 +36,9 @@ def lines() -> Iterator[Lines]:
 
 
 @pytest.fixture(scope="module")
-def played() -> Sequence[Tried]:
-    return list(live_tried())
+def played(stage: Stage) -> Sequence[Tried]:
+    with capture_logs() as heard:
+        return list(played_on(stage, heard))
 
 
 def test_every_live_case_ends_as_it_must(played: Sequence[Tried]) -> None:

@@ -1,0 +1,96 @@
+"""`ciconia inspect` on the generator's own files says what the server says, case by case: verdict and check.
+
+The command runs as an operator runs it, one process for all files of an entrance.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from idp.selftest.case import Case
+from idp.selftest.keeping import file_name, side_files
+from idp.selftest.report import Verdict
+from idp.selftest.run import GENERATORS, verdict_of
+from tests.idp.cli.command import ciconia
+
+# Entrances that the command cannot be asked about, by how their names begin, and why
+NOT_ASKED: Mapping[str, str] = {
+    "logout token": "no kind of `inspect`: nothing of ours receives a logout token yet",
+    "encrypted id_token": "no option names our key: that a provider encrypts is said by its registration",
+    "id_token trusted audience": "no option names further audiences: a registration does",
+}
+PROCESSES = 2  # as many as there are cores
+
+Group = tuple[Sequence[Case], Sequence[str] | None, Path]
+
+
+@pytest.fixture(scope="module")
+def groups(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Group]:
+    """The cases of each entrance, the arguments that ask about them, and the folder where both lie as files."""
+    now = int(time.time())
+    cases: dict[str, list[Case]] = {}
+    for name, generator in GENERATORS.items():
+        for case in generator(now):
+            cases.setdefault(f"{name}: {case.entrance.name}", []).append(case)
+    found: dict[str, Group] = {}
+    for number, (name, group) in enumerate(cases.items()):
+        folder = tmp_path_factory.mktemp("agreement") / f"{number:02d}"
+        folder.mkdir()
+        arguments = side_files(group[0].entrance, folder / "side")
+        for case in group if arguments is not None else ():
+            (folder / file_name(case.name)).write_bytes(case.octets)
+        found[name] = (group, arguments, folder)
+    return found
+
+
+def asked(group: Group) -> list[tuple[Case, Verdict]]:
+    """What the command says of each case of an entrance."""
+    cases, arguments, folder = group
+    assert arguments is not None
+    run = ciconia("inspect", *(folder / file_name(case.name) for case in cases), *arguments, "--json")
+    assert run.returncode in (0, 1), (run.returncode, run.stdout[-500:], run.stderr[-500:])
+    told = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [Path(one["file"]).name for one in told] == [file_name(case.name) for case in cases]
+    said = []
+    for case, one in zip(cases, told, strict=True):
+        assert one["accepted"] is (one["error"] is None)
+        said.append((case, Verdict(None if one["accepted"] else one["error"]["check"] or one["error"]["code"])))
+    return said
+
+
+def test_each_case_is_a_file_of_its_own(groups: Mapping[str, Group]) -> None:
+    for name, (cases, _, _) in groups.items():
+        assert len({file_name(case.name) for case in cases}) == len(cases), name
+
+
+def test_what_inspect_cannot_be_asked_is_known_and_has_its_reason(groups: Mapping[str, Group]) -> None:
+    for name, (_, arguments, _) in groups.items():
+        entrance = name.partition(": ")[2]
+        reasons = [why for begin, why in NOT_ASKED.items() if entrance.startswith(begin)]
+        assert bool(reasons) is (arguments is None), f"{name}: {reasons}"
+    for begin in NOT_ASKED:
+        assert any(name.partition(": ")[2].startswith(begin) for name in groups), f"nothing is called {begin} any more"
+
+
+@pytest.mark.spec(
+    "issue 5: inspect on the generator's own files gives the same verdict as the server for every one of them"
+)
+def test_inspect_gives_the_servers_verdict_for_every_case(groups: Mapping[str, Group]) -> None:
+    askable = {name: group for name, group in groups.items() if group[1] is not None}
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        answers = dict(zip(askable, pool.map(asked, askable.values()), strict=True))
+    differing = [
+        f"{case.name} at {name}: inspect {said}, the server {ours}"
+        for name, answer in answers.items()
+        for case, said in answer
+        if (ours := verdict_of(case.entrance.judge, case.octets)) != said
+    ]
+    assert differing == []
+    compared = sum(len(answer) for answer in answers.values())
+    all_cases = sum(len(cases) for cases, _, _ in groups.values())
+    print(f"inspect and the server agree on {compared} of {all_cases} cases; the rest cannot be asked")
+    assert compared > all_cases // 2

@@ -1,0 +1,232 @@
+"""The run: each case at its entrance, what came of it, and nothing that ends it but its end."""
+
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.fetch import FetchError
+from connectors.request_checks import PeerRequestRefused
+from idp.selftest.case import Case, Entrance, Kind
+from idp.selftest.keeping import COMMANDS, Keeper, file_name
+from idp.selftest.report import Outcome, Report, Tried, Verdict
+from idp.selftest.run import Watching, run, verdict_of
+from idp.selftest.versions import versions
+from policies.errors import AssertionRejected, AssuranceTooLow, BrokerError, RequestRefused, SignatureInvalid
+
+NOW = 1_800_000_000
+SECRET = b"Canary-Kanarbik-1887"
+Judge = Callable[[bytes], None]
+
+
+def _raising(error: Exception) -> Judge:
+    def judge(_octets: bytes) -> None:
+        raise error
+
+    return judge
+
+
+def _accepting(_octets: bytes) -> None:
+    return None
+
+
+def _case(judge: Judge, check: str | None, name: str = "x/y", family: str = "x") -> Case:
+    kind = Kind.VALID if check is None else Kind.RESPONSE
+    return Case(name, family, kind, Entrance("door", judge, ("--as", "response")), SECRET, check)
+
+
+def _run(*cases: Case, watching: Watching | None = None) -> Report:
+    return run(NOW, watching or Watching(), {"made here": lambda _now: iter(cases)}, live=None)
+
+
+@pytest.mark.parametrize(
+    ("judge", "check", "outcome"),
+    [
+        (_raising(SignatureInvalid("digest")), "digest", Outcome.RIGHT),
+        (_accepting, None, Outcome.RIGHT),
+        (_accepting, "digest", Outcome.ACCEPTED),
+        (_raising(SignatureInvalid("digest")), None, Outcome.REFUSED),
+        (_raising(SignatureInvalid("signature")), "digest", Outcome.OTHER_CHECK),
+        (_raising(AssertionRejected("unforeseen", "KeyError")), "digest", Outcome.UNFORESEEN),
+        (_raising(AssertionRejected("unforeseen", "KeyError")), "unforeseen", Outcome.UNFORESEEN),
+        (_raising(AssertionRejected("unforeseen", "KeyError")), None, Outcome.UNFORESEEN),
+        (_raising(ZeroDivisionError(SECRET)), "digest", Outcome.UNFORESEEN),
+        (_raising(RecursionError()), None, Outcome.UNFORESEEN),
+        (_raising(MemoryError()), "digest", Outcome.UNFORESEEN),
+    ],
+)
+def test_each_way_a_case_can_end(judge: Judge, check: str | None, outcome: Outcome) -> None:
+    report = _run(_case(judge, check))
+    (tried,) = report.tried
+    assert tried.outcome is outcome
+    assert report.ok is (outcome is Outcome.RIGHT)
+    assert list(report.wrong()) == ([] if report.ok else [tried])
+    assert list(report.wrong(outcome)) == list(report.wrong())
+    assert SECRET.decode() not in repr(report) + tried.sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "check"),
+    [
+        (AssuranceTooLow("assurance"), "assurance"),
+        (PeerRequestRefused("destination", "x"), "destination"),
+        (FetchError("signature", "x"), "signature"),
+        (RequestRefused("x", code="too_large"), "too_large"),
+        (BrokerError("x"), "internal"),
+    ],
+)
+def test_a_refusal_is_known_by_its_check_or_else_by_its_code(error: Exception, check: str) -> None:
+    assert verdict_of(_raising(error), b"") == Verdict(check)
+
+
+def test_a_verdict_that_met_a_surprise_accepted_nothing() -> None:
+    assert Verdict(None).accepted
+    assert not Verdict(None, "KeyError").accepted
+    assert not Verdict("digest").accepted
+
+
+def test_a_surprise_is_known_by_its_type_and_never_by_its_words() -> None:
+    assert verdict_of(_raising(ValueError(SECRET)), b"") == Verdict(None, "ValueError")
+
+
+def test_a_case_that_trips_does_not_end_the_run() -> None:
+    report = _run(_case(_raising(KeyError()), "digest"), _case(_accepting, None, "b/c", "b"))
+    assert [one.outcome for one in report.tried] == [Outcome.UNFORESEEN, Outcome.RIGHT]
+
+
+def test_a_generator_that_trips_is_named_and_the_others_go_on() -> None:
+    def trips(_now: int) -> Iterator[Case]:
+        yield _case(_accepting, None)
+        raise ZeroDivisionError(SECRET)
+
+    report = run(NOW, Watching(), {"first": trips, "second": lambda _: iter([_case(_accepting, None)])}, live=None)
+    assert len(report.tried) == 2
+    (told,) = report.broken
+    assert told.startswith("first: ZeroDivisionError at test_run.py:")
+    assert SECRET.decode() not in told
+    assert not report.ok, "what it would have shown is not known"
+    assert not report.wrong()
+    assert report.as_json()["broken"] == [told]
+
+
+def test_a_live_part_that_cannot_begin_is_named_too() -> None:
+    def nowhere() -> Iterator[Tried]:
+        raise OSError("no loopback")
+        yield  # a generator, as the real one
+
+    report = run(NOW, Watching(), {"first": lambda _: iter([_case(_accepting, None)])}, live=nowhere)
+    assert [one.split(" at ")[0] for one in report.broken] == ["a live broker: OSError"]
+
+
+def test_nothing_tried_is_not_fine() -> None:
+    assert not run(NOW, Watching(), {}, live=None).ok
+
+
+def test_whoever_watches_hears_of_each_case_and_gets_the_wrong_ones() -> None:
+    families: list[str] = []
+    wrong: list[str] = []
+    watching = Watching(progress=families.append, wrong=lambda case, tried: wrong.append(f"{case.name} {tried.outcome}"))
+    _run(_case(_accepting, None), _case(_accepting, "digest", "b/c", "b"), watching=watching)
+    assert families == ["x", "b"]
+    assert wrong == ["b/c wrongly accepted"]
+
+
+def test_live_cases_are_counted_and_watched_as_the_others() -> None:
+    one = Tried("live: x/y", "live: x", Kind.JWT, "a live broker", "400 invalid_grant", Verdict("400 invalid_grant"))
+    families: list[str] = []
+    report = run(NOW, Watching(progress=families.append), {}, live=lambda: iter([one]))
+    assert (report.ok, families) == (True, ["live: x"])
+
+
+@pytest.mark.spec("design §8: the object of doctor --selftest --json")
+def test_the_classes_are_counted_with_their_checks_in_the_order_of_the_run() -> None:
+    report = _run(
+        _case(_raising(SignatureInvalid("digest")), "digest", "b/1", "b"),
+        _case(_accepting, None, "a/1", "a"),
+        _case(_raising(SignatureInvalid("signature")), "digest", "b/2", "b"),
+        _case(_accepting, "digest", "b/3", "b"),
+    )
+    assert list(report.classes()) == ["b", "a"]
+    assert report.classes()["b"].checks == {"digest": 1, "signature": 1}
+    told = report.as_json()
+    assert told["classes"] == {
+        "b": {"kind": "response", "tried": 3, "wrong": 2},
+        "a": {"kind": "valid", "tried": 1, "wrong": 0},
+    }
+    assert told["wrong"] == [
+        {
+            "case": "b/2",
+            "entrance": "door",
+            "expected": "digest",
+            "outcome": "refused by another check",
+            "check": "signature",
+            "exception": None,
+        },
+        {
+            "case": "b/3",
+            "entrance": "door",
+            "expected": "digest",
+            "outcome": "wrongly accepted",
+            "check": None,
+            "exception": None,
+        },
+    ]
+
+
+def test_where_nothing_is_wrong_the_object_has_the_members_of_the_contract_alone() -> None:
+    assert set(_run(_case(_accepting, None)).as_json()) == {"classes", "versions"}
+
+
+def test_a_disagreement_names_the_case_the_expected_check_and_what_happened() -> None:
+    def told(judge: Judge, check: str | None) -> str:
+        return _run(_case(judge, check)).tried[0].sentence
+
+    assert told(_accepting, "digest") == "x/y (at door) should be refused by digest, and was accepted."
+    assert told(_raising(SignatureInvalid("a")), None) == "x/y (at door) should be accepted, and was refused by a."
+    assert told(_raising(KeyError()), "a") == (
+        "x/y (at door) should be refused by a, and met KeyError, which nobody foresaw."
+    )
+    assert told(_accepting, None) == "x/y (at door) should be accepted, and was."
+
+
+def test_the_versions_are_those_of_everything_that_judges() -> None:
+    found = versions()
+    assert {"ciconia", "python", "lxml", "libxml2", "libxml2 compiled against", "libxml2 of xmlsec", "xmlsec"} <= set(found)
+    assert {"libxmlsec", "cryptography", "openssl", "python-jose", "joserfc", "expat"} <= set(found)
+    assert all(version and version[0].isalnum() for version in found.values())
+    assert found["libxml2"].count(".") == 2
+
+
+class TestKeeping:
+    def test_a_kept_case_lies_beside_what_it_expects_and_the_command_that_asks_again(self, tmp_path: Path) -> None:
+        arguments = ("--as", "response", "--idp-metadata", "{folder}/idp.xml", "--audience", "a b")
+        entrance = Entrance("SAML: plain", _accepting, arguments, {"idp.xml": b"<x/>"})
+        case = Case("XSW/Two Responses/at-both", "XSW", Kind.RESPONSE, entrance, SECRET, "digest")
+        keeper = Keeper(tmp_path / "new" / "kept")
+        _run(case, watching=Watching(wrong=keeper.keep))
+        folder = tmp_path / "new" / "kept"
+        kept = folder / "xsw_two_responses_at-both.case"
+        assert kept.read_bytes() == SECRET
+        side = folder / "saml_plain" / "idp.xml"
+        assert side.read_bytes() == b"<x/>"
+        assert side.stat().st_mode & 0o077 == 0, "a private key may be among them"
+        comment, command = (folder / COMMANDS).read_text(encoding="utf-8").splitlines()
+        assert comment.startswith("# XSW/Two Responses/at-both (at SAML: plain) should be refused by digest")
+        asked = ["ciconia", "inspect", str(kept), "--as", "response", "--idp-metadata", str(side), "--audience", "a b"]
+        assert shlex.split(command) == asked
+
+    def test_where_inspect_knows_no_such_question_that_is_said(self, tmp_path: Path) -> None:
+        case = Case("a/b", "a", Kind.JWT, Entrance("door", _accepting, None), SECRET, "digest")
+        _run(case, watching=Watching(wrong=Keeper(tmp_path).keep))
+        assert "cannot be told what is expected" in (tmp_path / COMMANDS).read_text(encoding="utf-8")
+        assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+
+    def test_nothing_of_a_case_that_ended_rightly_is_kept(self, tmp_path: Path) -> None:
+        _run(_case(_accepting, None), watching=Watching(wrong=Keeper(tmp_path).keep))
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("name", ["../../etc/passwd", "a/$(x)", "a b\nc", "ä/ö"])
+    def test_a_name_leads_nowhere_else(self, name: str) -> None:
+        assert "/" not in file_name(name)
+        assert shlex.quote(file_name(name)) == file_name(name)
