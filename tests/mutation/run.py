@@ -1,0 +1,168 @@
+"""Does the corpus see each check? Run as `python -m tests.mutation.run [--module NAME...] [--json]`.
+
+Each check of the verification is removed or inverted, one at a time, in a process that has the whole corpus of
+`idp.selftest` before it; the corpus must turn red: something is accepted that should not be, or refused by another check,
+or refused though it is good. What stays green is a survivor, and each has its reason in survivors.toml.
+
+Exit codes: 0 every survivor has a reason and they are less than 2 %, 1 not so, 2 it could not run.
+"""
+
+import argparse
+import gc
+import json
+import os
+import signal
+import sys
+import time
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import _lru_cache_wrapper
+from pathlib import Path
+
+from rich.progress import Progress
+
+from idp.selftest.case import Case
+from idp.selftest.report import Tried as Outcome
+from idp.selftest.run import GENERATORS, verdict_of
+from tests.mutation.mutants import Mutant, apply, mutants_of
+
+MODULES = (
+    "connectors.signatures.parse",
+    "connectors.signatures.xmldsig",
+    "connectors.signatures.profile",
+    "connectors.signatures.keys",
+    "connectors.signatures.redirect",
+    "connectors.signatures.xmlenc",
+    "connectors.signatures.jws",
+    "connectors.signatures.jwe",
+    "connectors.response_checks",
+    "connectors.saml",
+    "connectors.eidas",
+    "connectors.eidas_checks",
+    "connectors.id_token",
+    "connectors.client_assertion",
+    "connectors.logout_token",
+    "connectors.logout_checks",
+    "connectors.authn_request_checks",
+    "connectors.request_checks",
+    "connectors.formats.saml",
+    "connectors.formats.grammar",
+)
+MOST_SURVIVORS = 0.02
+# A mutant that loops is seen too
+MOST_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of a mutant: the case that saw it, "" where none did."""
+
+    mutant: Mutant
+    seen_by: str
+
+
+def wrong(case: Case) -> bool:
+    """Whether a case ends otherwise than it says."""
+    verdict = verdict_of(case.entrance.judge, case.octets)
+    return Outcome(case.name, case.family, case.kind, case.entrance.name, case.check, verdict).outcome.wrong
+
+
+def try_all(mutants: Sequence[Mutant], cases: Sequence[Case], workers: int) -> Iterator[Tried]:
+    """Each mutant in a process of its own, which has everything prepared: a fork of this one."""
+    waiting, running = list(reversed(mutants)), dict[int, tuple[Mutant, int]]()
+    while waiting or running:
+        while waiting and len(running) < workers:
+            mutant = waiting.pop()
+            process, pipe = _begun(mutant, cases)
+            running[process] = (mutant, pipe)
+        process, status = os.wait()
+        mutant, pipe = running.pop(process)
+        with os.fdopen(pipe, "rb") as said:
+            seen = said.read().decode()
+        yield Tried(mutant, seen if status == 0 else "the process ended")
+
+
+def _begun(mutant: Mutant, cases: Sequence[Case]) -> tuple[int, int]:
+    reader, writer = os.pipe()
+    process = os.fork()
+    if process:
+        os.close(writer)
+        return process, reader
+    os.close(reader)
+    try:
+        signal.alarm(MOST_SECONDS)
+        apply(mutant)
+        _forget()
+        seen = next((case.name for case in _ordered(mutant, cases) if wrong(case)), "")
+        os.write(writer, seen.encode())
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def _forget() -> None:
+    """What was remembered of calls was said by the function as it was."""
+    for found in gc.get_objects():
+        if isinstance(found, _lru_cache_wrapper):
+            found.cache_clear()
+
+
+def _ordered(mutant: Mutant, cases: Sequence[Case]) -> Sequence[Case]:
+    """Those whose check the refusal names first, then the valid ones: most mutants end at them."""
+    return sorted(cases, key=lambda case: (case.check not in mutant.checks, case.check is not None))
+
+
+def reasons() -> Mapping[str, str]:
+    """What survives for a reason: mutant -> why."""
+    found = tomllib.loads(Path(__file__).with_name("survivors.toml").read_text(encoding="utf-8"))
+    return {str(name): str(reason) for name, reason in found.items()}
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="tests.mutation.run", description="Remove each check, and see whether it is missed."
+    )
+    parser.add_argument("--module", action="append", choices=MODULES, help="only these")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    cases = [case for generator in GENERATORS.values() for case in generator(int(time.time()))]
+    if red := [case.name for case in cases if wrong(case)]:
+        print(f"The corpus is red without any change: {', '.join(red)}", file=sys.stderr)
+        return 2
+    _forget()
+    modules = asked.module or MODULES
+    mutants = [mutant for module in modules for mutant in mutants_of(module)]
+    with Progress(disable=not sys.stderr.isatty()) as progress:
+        trying = try_all(mutants, cases, min(2, os.cpu_count() or 1))
+        tried = list(progress.track(trying, total=len(mutants), description="Removing checks"))
+    return _tell(tried, modules, as_json=asked.json)
+
+
+def _tell(tried: Sequence[Tried], modules: Sequence[str], *, as_json: bool) -> int:
+    known = reasons()
+    survivors = [one.mutant for one in tried if not one.seen_by]
+    rows = {
+        module: (
+            sum(one.mutant.module == module for one in tried),
+            [mutant for mutant in survivors if mutant.module == module],
+        )
+        for module in modules
+    }
+    share = len(survivors) / len(tried)
+    if as_json:
+        found = [{"name": mutant.name, "line": mutant.line, "reason": known.get(mutant.name)} for mutant in survivors]
+        print(json.dumps({"mutants": len(tried), "survivors": found, "share": round(share, 4)}, indent=1))
+    else:
+        for module, (number, left) in rows.items():
+            print(f"{module:<40}{number:>5} checks removed or inverted, {len(left)} not seen")
+            for mutant in left:
+                print(f"    line {mutant.line}: {mutant.function}: {mutant.change}")
+                print(f"        {known.get(mutant.name, 'NO REASON')}")
+        print(f"{len(tried)} mutants, {len(survivors)} survivors: {share:.1%} (at most {MOST_SURVIVORS:.0%})")
+    return 0 if share < MOST_SURVIVORS and all(mutant.name in known for mutant in survivors) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
