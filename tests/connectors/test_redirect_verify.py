@@ -112,6 +112,27 @@ def test_the_spelling_of_escapes_is_the_senders_and_is_signed() -> None:
         assert check_of(query.replace("RelayState=%7e", "RelayState=%7E")) == "signature"
 
 
+@pytest.mark.spec("saml.md §4")
+def test_a_blank_and_an_escape_are_spelled_in_several_ways_and_each_is_another_text() -> None:
+    blanks = {"a%20b": "a b", "a+b": "a b", "a%2Bb": "a+b", "a%2bb": "a+b"}
+    for spelling, read in blanks.items():
+        query = signed(of(relay_state=spelling))
+        assert verified(query)[1] == read
+        for other in set(blanks) - {spelling}:
+            assert check_of(query.replace(f"RelayState={spelling}", f"RelayState={other}")) == "signature"
+    # The message: as some senders escape it, and as browsers and proxies like to change it
+    lower = MESSAGE.replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d")
+    bare = MESSAGE.replace("%2F", "/").replace("%3D", "=")
+    assert len({MESSAGE, lower, bare}) == 3
+    for spelling in (MESSAGE, lower, bare):
+        query = signed(of(spelling))
+        assert verified(query)[0].octets == REQUEST
+        for other in {MESSAGE, lower, bare} - {spelling}:
+            assert check_of(query.replace(spelling, other)) == "signature"
+    # A "+" that nobody escaped is a blank, and no base64
+    assert check_of(signed(of("a+b%3D"))) == "base64"
+
+
 def test_each_parameter_stands_once_under_its_literal_name_and_unknown_ones_are_refused() -> None:
     good = signed(of(relay_state="r"))
     for name in ("SAMLRequest", "RelayState", "SigAlg", "Signature"):
