@@ -1,5 +1,8 @@
 """Two profiles as data, and that whoever signs or verifies keeps to the one that was named."""
 
+import base64
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import fields, replace
 
@@ -30,7 +33,7 @@ XML = (
 ).encode()
 
 
-@pytest.mark.spec("eidas.md §7 signature algorithms; eidas.md §7 digests; eidas.md §7 curves")
+@pytest.mark.spec("eidas.md §7 signature algorithms; eidas.md §7 digests; eidas.md §7 curves; eidas.md §7 brainpool")
 def test_eidas_takes_exactly_what_its_cryptographic_requirements_list() -> None:
     newer = "http://www.w3.org/2007/05/xmldsig-more#"
     assert EIDAS.signature_algorithms == {
@@ -169,6 +172,18 @@ def test_a_curve_is_taken_where_the_profile_names_it() -> None:
         octets = signed(on_curve(name), f"{MORE}ecdsa-sha512")
         assert check_of(octets, on_curve(name), SAML2INT) == "signature"
         assert isinstance(verify(octets, [pinned(on_curve(name))], REQUEST, EIDAS), SignedMessage)
+
+
+@pytest.mark.spec("RFC 7638 §3.1; eidas.md §7 brainpool")
+@pytest.mark.parametrize(("name", "size"), [(256, 32), (384, 48), (521, 66), *zip(BRAINPOOL, (32, 48, 64), strict=True)])
+def test_a_key_is_named_by_the_thumbprint_of_its_point_whatever_the_curve(name: int | str, size: int) -> None:
+    key = pinned(on_curve(name))
+    assert isinstance(key.public_key, ec.EllipticCurvePublicKey)
+    numbers = key.public_key.public_numbers()
+    x, y = (base64.urlsafe_b64encode(each.to_bytes(size)).decode().rstrip("=") for each in (numbers.x, numbers.y))
+    members = json.dumps({"crv": f"P-{name}" if isinstance(name, int) else name, "kty": "EC", "x": x, "y": y})
+    digest = hashlib.sha256(members.replace(" ", "").encode()).digest()
+    assert key.key_id == base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def test_a_certificate_of_an_unknown_kind_of_key_is_refused_in_words() -> None:

@@ -1,8 +1,6 @@
 """Encrypted assertions of another node: a closed form, one answer for every failure, the whole plan for the plaintext."""
 
 import base64
-import copy
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -40,20 +38,16 @@ from tests.connectors.crossing import (
     response,
     unwrapper,
 )
+from tests.connectors.edits import Edit, into, part, rename, text, twice
 from tests.connectors.forge import DS, SAML, Reply
 
 GOOD = Encryption()
-Edit = Callable[[Element], None]
 
 
 def check_of(octets: bytes) -> str:
     with pytest.raises(AssertionRejected) as refusal:
         opened(octets)
     return refusal.value.check
-
-
-def part(holder: Element, name: str, number: int = 0) -> Element:
-    return list(holder.iter(f"{{*}}{name}"))[number]
 
 
 # -- what is read ----------------------------------------------------------------------------------------------------------
@@ -115,6 +109,41 @@ def test_sha_1_inside_oaep_is_opened_for_pinned_providers_alone() -> None:
             opened(octets)
 
 
+EVERY_HASH = {1: profiles.SHA1, **DIGEST_URIS}
+
+
+@pytest.mark.spec("eidas.md §7 RSA-OAEP; eidas.md §7 PKCS1 and SHA-1 refused; saml.md §11")
+@pytest.mark.parametrize("digest", EVERY_HASH)
+@pytest.mark.parametrize("mask", EVERY_HASH)
+def test_every_hash_and_mask_that_is_declared_is_used_and_sha_1_in_either_is_refused_by_eidas(
+    digest: int, mask: int
+) -> None:
+    made = replace(GOOD, hashes=(digest, mask), digest=EVERY_HASH[digest], mgf=f"{XENC11}mgf1sha{mask}")
+    octets = response(made.element())
+    assert opened(octets, SAML2INT).octets.startswith(b"<saml:Assertion")
+    if 1 not in (digest, mask):
+        assert opened(octets).octets.startswith(b"<saml:Assertion")
+    else:
+        assert check_of(octets) == ("oaep_digest" if digest == 1 else "oaep_mgf")
+    if mask == 1:
+        octets = response(replace(made, transport=f"{XENC}rsa-oaep-mgf1p", mgf=None).element())
+        assert opened(octets, SAML2INT).octets.startswith(b"<saml:Assertion")
+        assert check_of(octets) == "key_transport"
+
+
+@pytest.mark.spec("saml.md §11; security.md §2.1 B")
+@pytest.mark.parametrize("name", ["aes128-cbc", "aes192-cbc", "aes256-cbc", "tripledes-cbc"])
+def test_what_has_no_tag_and_rsa_1_5_are_refused_by_name_under_either_profile(name: str) -> None:
+    for profile in (EIDAS, SAML2INT):
+        for made, check in (
+            (replace(GOOD, content=f"{XENC}{name}"), "content_encryption"),
+            (replace(GOOD, transport=f"{XENC}rsa-1_5", digest=None, mgf=None), "key_transport"),
+        ):
+            with pytest.raises(AssertionRejected) as refusal:
+                open_assertion(outer(response(made.element())), [Counting()], [crossing.pinned(node("peer"))], profile)
+            assert refusal.value.check == check
+
+
 def test_rsa_oaep_mgf1p_has_the_mask_of_its_name_and_no_other() -> None:
     """Two readers of a message that says both would use two masks."""
     made = replace(GOOD, transport=f"{XENC}rsa-oaep-mgf1p", hashes=(256, 1), mgf=f"{XENC11}mgf1sha256")
@@ -124,46 +153,6 @@ def test_rsa_oaep_mgf1p_has_the_mask_of_its_name_and_no_other() -> None:
 
 
 # -- refused by name, before a private key is used -------------------------------------------------------------------------
-
-
-def rename(name: str, number: int, attribute: str, value: str | None) -> Edit:
-    def edit(holder: Element) -> None:
-        found = part(holder, name, number)
-        if value is None:
-            del found.attrib[attribute]
-        else:
-            found.set(attribute, value)
-
-    return edit
-
-
-def into(name: str, xml: str, number: int = 0, place: int = 99) -> Edit:
-    def edit(holder: Element) -> None:
-        spaces = f'xmlns:xenc="{XENC}" xmlns:ds="{DS}" xmlns:xenc11="{XENC11}" xmlns:saml="{SAML}"'
-        part(holder, name, number).insert(place, etree.fromstring(f"<r {spaces}>{xml}</r>")[0])
-
-    return edit
-
-
-def twice(name: str, number: int = 0) -> Edit:
-    """A second one beside it, with an Id of its own."""
-
-    def edit(holder: Element) -> None:
-        found = part(holder, name, number)
-        second = copy.deepcopy(found)
-        for element in second.iter():
-            if element.get("Id"):
-                element.set("Id", f"{element.get('Id')}2")
-        found.addnext(second)
-
-    return edit
-
-
-def text(name: str, number: int, value: str) -> Edit:
-    def edit(holder: Element) -> None:
-        part(holder, name, number).text = value
-
-    return edit
 
 
 def beside(holder: Element) -> None:

@@ -106,11 +106,10 @@ def _whole_octets(bits: str) -> bytes:
 
 
 def _originator(info: Element, profile: Profile) -> EllipticCurvePublicKey:
-    """The sender's key: one, before which its name may stand."""
-    form = [(DS, "KeyName")] if len(info) > 1 and not len(info[0]) else []
-    form.append((DSIG11, "DEREncodedKeyValue") if len(info) and info[-1].tag == _DER_KEY else (DS, "KeyValue"))
-    *_, value = children(info, "originator_key", ID, *form)
-    key = _der_key(octets(value, "originator_key")) if value.tag == _DER_KEY else _point(value)
+    """The sender's key, and nothing beside it."""
+    der = len(info) == 1 and info[0].tag == _DER_KEY
+    (value,) = children(info, "originator_key", ID, (DSIG11, "DEREncodedKeyValue") if der else (DS, "KeyValue"))
+    key = _der_key(octets(value, "originator_key")) if der else _point(value)
     if key.curve.name not in profile.curves:
         raise AssertionRejected("originator_key", "a key on a curve that we do not take")
     return key
@@ -120,9 +119,10 @@ def _point(value: Element) -> EllipticCurvePublicKey:
     """A KeyValue with an ECKeyValue (XML Signature 1.1 §4.5.2.3): a named curve, and a point in its one spelling."""
     (key,) = children(value, "originator_key", NOTHING, (DSIG11, "ECKeyValue"))
     named, public = children(key, "originator_key", ID, (DSIG11, "NamedCurve"), (DSIG11, "PublicKey"))
-    if len(named) or list(attributes(named)) != ["URI"] or attributes(named)["URI"] not in CURVES:
+    children(named, "originator_key", frozenset({"URI"}))
+    curve, point = CURVES.get(attributes(named).get("URI", "")), octets(public, "originator_key")
+    if curve is None:
         raise AssertionRejected("originator_key", "a key on an unknown curve")
-    curve, point = CURVES[attributes(named)["URI"]], octets(public, "originator_key")
     if len(point) != 1 + 2 * ((curve.key_size + 7) // 8) or point[0] != _UNCOMPRESSED:
         raise AssertionRejected("originator_key", "a point that is compressed, or of another length")
     try:

@@ -1,0 +1,539 @@
+"""Keys that are agreed on by ECDH-ES: read by a closed form on the recipient's own curve, and written for any of ours."""
+
+import base64
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+import xmlsec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key, load_pem_private_key
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+from xmlsec import constants
+
+from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, EIDAS, KW_AES128, KW_AES256, SAML2INT, SHA1
+from connectors.signatures.parse import Element
+from connectors.signatures.signer import DecryptionKey
+from connectors.signatures.xmlenc import check_recipient, encrypt, open_assertion
+from policies.errors import AssertionRejected
+from tests.connectors import crossing, forge
+from tests.connectors.agreeing import OURS, URNS, ZEROS, Agreeing, agreement, derived, point_of, wrapped
+from tests.connectors.crossing import CURVES, DIGEST_URIS, PSS, XENC, XENC11, assertion, by, node, on_curve, outer, response
+from tests.connectors.edits import DSIG11, Edit, into, part, rename, text, twice, without
+from tests.connectors.forge import DS, SAML, Reply
+
+GOOD = Agreeing()
+PEER = (crossing.pinned(node("peer")),)
+NAMES = [str(curve) for curve in OURS]
+
+
+def opened(made: Agreeing, *keys: DecryptionKey) -> bytes:
+    """The octets that come out."""
+    ours = keys or (agreement(made.curve),)
+    return open_assertion(outer(response(made.element())), ours, PEER, EIDAS).octets
+
+
+def refused(holder: Element, *keys: DecryptionKey) -> AssertionRejected:
+    with pytest.raises(AssertionRejected) as refusal:
+        open_assertion(outer(response(holder)), keys, PEER, EIDAS)
+    return refusal.value
+
+
+# -- what is read ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.spec("eidas.md §7 ECDH-ES; eidas.md §7 brainpool; eidas.md §7 AES-GCM")
+@pytest.mark.parametrize("curve", OURS, ids=NAMES)
+@pytest.mark.parametrize(("wrap", "content"), [(KW_AES128, AES128_GCM), (KW_AES256, AES192_GCM), (KW_AES256, AES256_GCM)])
+def test_a_key_that_is_agreed_on_opens_the_assertion(curve: int | str, wrap: str, content: str) -> None:
+    octets = opened(replace(GOOD, curve=curve, wrap=wrap, content=content))
+    assert etree.fromstring(octets).get("ID") == Reply().assertion_id
+    assert "Õunapuu-李".encode() in octets
+
+
+@pytest.mark.parametrize("bits", [256, 384, 512])
+def test_the_derivation_has_the_hash_that_is_named(bits: int) -> None:
+    made = replace(GOOD, bits=bits, digest=DIGEST_URIS[bits])
+    assert opened(made).startswith(b"<saml:Assertion")
+    named = replace(made, digest=DIGEST_URIS[256 if bits != 256 else 512])
+    assert refused(named.element(), agreement(256)).check == "decryption"
+
+
+# The second is what Poland's login.gov.pl sends: a length of four octets (whose first reads as no padding) and the text
+POLISH = {
+    "AlgorithmID": "0000002A" + f"{XENC}kw-aes256".encode().hex().upper(),
+    "PartyUInfo": "00000010" + b"int.login.gov.pl".hex().upper(),
+    "PartyVInfo": "0000000B" + b"otwartedane".hex(),
+}
+
+
+@pytest.mark.spec("XML Encryption 1.1 §5.4.1")
+@pytest.mark.parametrize(
+    ("said", "info"),
+    [
+        (ZEROS, bytes(3)),
+        (POLISH, b"\0\0\x2a" + f"{XENC}kw-aes256".encode() + b"\0\0\x10int.login.gov.pl" + b"\0\0\x0botwartedane"),
+        ({"AlgorithmID": "00", "PartyUInfo": "00", "PartyVInfo": "00"}, b""),
+        ({"AlgorithmID": "", "PartyUInfo": "", "PartyVInfo": ""}, b""),
+        ({}, b""),
+        ({"PartyVInfo": "00aB", "AlgorithmID": "0001"}, b"\x01\xab"),
+        ({"SuppPrivInfo": "0005", "SuppPubInfo": "0004", **ZEROS}, b"\0\0\0\x04\x05"),
+        ({"PartyUInfo": "00" + "61" * 1028}, b"a" * 1028),
+    ],
+    ids=["zeros", "login.gov.pl", "padding alone", "empty", "absent", "in another order", "all five", "the longest"],
+)
+def test_parameters_are_whole_octets_after_the_one_that_counts_padding(said: dict[str, str], info: bytes) -> None:
+    assert opened(replace(GOOD, said=said, info=info)).startswith(b"<saml:Assertion")
+
+
+@pytest.mark.parametrize("curve", OURS, ids=NAMES)
+def test_the_senders_key_may_come_as_a_subject_public_key_info(curve: int | str) -> None:
+    assert opened(replace(GOOD, curve=curve, der=bytes)).startswith(b"<saml:Assertion")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        without("RecipientKeyInfo"),
+        into("RecipientKeyInfo", f"<dsig11:DEREncodedKeyValue xmlns:dsig11='{DSIG11}'>eA==</dsig11:DEREncodedKeyValue>"),
+        into("EncryptionMethod", f'<ds:DigestMethod Algorithm="{DIGEST_URIS[256]}"/>'),
+    ],
+    ids=["no hint", "a key as a hint", "a hash beside AES-GCM, as login.gov.pl has it"],
+)
+def test_what_real_peers_write_besides_says_nothing_and_passes(edit: Edit) -> None:
+    assert opened(replace(GOOD, edit=edit)).startswith(b"<saml:Assertion")
+
+
+@pytest.mark.parametrize("recipient", [256, "brainpoolP256r1", 384])
+def test_a_message_to_any_of_our_keys_is_opened_while_they_change_from_rsa_to_a_curve(recipient: int | str) -> None:
+    keys: list[DecryptionKey] = [crossing.unwrapper(node("ours"))]
+    keys += [agreement(384), agreement(256), agreement("brainpoolP256r1")]
+    for order in (keys, keys[::-1]):
+        assert opened(replace(GOOD, curve=recipient), *order).startswith(b"<saml:Assertion")
+        made = crossing.Encryption().element()
+        assert open_assertion(outer(response(made)), order, PEER, EIDAS).octets.startswith(b"<saml:Assertion")
+
+
+def test_the_plaintext_goes_through_the_whole_plan_again() -> None:
+    signed = forge.signed(assertion(), [Reply().assertion_id], node("peer"), by(PSS.format(256)))
+    assert opened(replace(GOOD, plaintext=signed)) == opened(GOOD)
+    forged = forge.signed(assertion(), [Reply().assertion_id], node("stranger"), by(PSS.format(256)))
+    for plaintext, check in ((forged, "signature"), (b"<!DOCTYPE a>" + assertion(), "doctype"), (b"<a/>", "root")):
+        assert refused(replace(GOOD, plaintext=plaintext).element(), agreement(256)).check == check
+
+
+# -- refused by name, before a private key is used -------------------------------------------------------------------------
+
+
+class Counting:
+    """An agreement that nobody should have asked."""
+
+    certificate = b""
+    key_id = "ours"
+    curve = "secp256r1"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def agree(self, public_key: ec.EllipticCurvePublicKey) -> bytes:
+        self.calls += 1
+        raise ValueError(public_key.curve.name)
+
+
+def off_curve(point: bytes) -> bytes:
+    """Y + 1: on another curve, whose order may be smooth (Biehl, Meyer, Müller 2000)."""
+    return point[:-1] + bytes([point[-1] ^ 1])
+
+
+def compressed(point: bytes) -> bytes:
+    size = len(point) // 2
+    return bytes([2 + (point[-1] & 1)]) + point[1 : 1 + size]
+
+
+def hybrid(point: bytes) -> bytes:
+    return bytes([6 + (point[-1] & 1)]) + point[1:]
+
+
+def beyond(point: bytes) -> bytes:
+    """X is not below the prime of the field."""
+    return b"\x04" + b"\xff" * (len(point) // 2) + point[1 + len(point) // 2 :]
+
+
+def explicit(der: bytes) -> bytes:
+    """The same point, on a curve that the sender spells out: P-256 in its explicit parameters (RFC 3279 §2.3.5)."""
+    parameters = bytes.fromhex(
+        "3081e0020101302c06072a8648ce3d0101022100ffffffff00000001000000000000000000000000ffffffffffffffffffffffff30440420"
+        "ffffffff00000001000000000000000000000000fffffffffffffffffffffffc04205ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53"
+        "b0f63bce3c3e27d2604b0441046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb"
+        "4a7c0f9e162bce33576b315ececbb6406837bf51f5022100ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"
+        "020101"
+    )
+    algorithm = bytes.fromhex("06072a8648ce3d0201") + parameters
+    inner = b"\x30\x81" + bytes([len(algorithm)]) + algorithm + der[-68:]
+    return b"\x30\x82" + len(inner).to_bytes(2) + inner
+
+
+def short(der: bytes) -> bytes:
+    """The same key with a compressed point, which pyca loads too."""
+    key = load_der_public_key(der)
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    point = key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    made = der[2:-68] + b"\x03" + bytes([len(point) + 1]) + b"\0" + point
+    return b"\x30" + bytes([len(made)]) + made
+
+
+def rsa_key(_: bytes) -> bytes:
+    key = load_pem_private_key(node("").pem, None).public_key()
+    assert isinstance(key, rsa.RSAPublicKey)
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+SPKI = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+NONCE = "<xenc:KA-Nonce>eA==</xenc:KA-Nonce>"
+NAMED = f'<ds:KeyValue><dsig11:ECKeyValue><dsig11:NamedCurve URI="{URNS[256]}"/></dsig11:ECKeyValue></ds:KeyValue>'
+
+
+def with_parameters(**said: str) -> Agreeing:
+    return replace(GOOD, said={**ZEROS, **said})
+
+
+REFUSED = [
+    ("key_agreement", "DH-ES", replace(GOOD, edit=rename("AgreementMethod", 0, "Algorithm", f"{XENC11}DH-ES"))),
+    ("key_agreement", "DH", replace(GOOD, edit=rename("AgreementMethod", 0, "Algorithm", f"{XENC}dh"))),
+    ("key_agreement", "without a name", replace(GOOD, edit=rename("AgreementMethod", 0, "Algorithm", None))),
+    ("key_agreement", "two names", replace(GOOD, edit=rename("AgreementMethod", 0, "Other", "x"))),
+    ("key_agreement", "a nonce", replace(GOOD, edit=into("AgreementMethod", NONCE, place=0))),
+    ("key_agreement", "two", replace(GOOD, edit=twice("AgreementMethod"))),
+    ("key_agreement", "beside a KeyName", replace(GOOD, edit=into("KeyInfo", "<ds:KeyName>k</ds:KeyName>", 1, 0))),
+    ("key_agreement", "no derivation", replace(GOOD, edit=without("KeyDerivationMethod"))),
+    ("key_agreement", "a hash for the older derivation", replace(GOOD, edit=into("AgreementMethod", "<ds:DigestMethod/>"))),
+    ("key_agreement", "no key of the sender", replace(GOOD, edit=without("OriginatorKeyInfo"))),
+    ("key_agreement", "two keys of the sender", replace(GOOD, edit=twice("OriginatorKeyInfo"))),
+    ("key_agreement", "text in it", replace(GOOD, edit=text("AgreementMethod", 0, "x"))),
+    ("key_info", "an object as a hint", replace(GOOD, edit=into("RecipientKeyInfo", "<ds:Object>x</ds:Object>"))),
+    (
+        "retrieval_method",
+        "for the sender's key",
+        replace(GOOD, edit=into("OriginatorKeyInfo", '<ds:RetrievalMethod URI="https://evil.example/key"/>')),
+    ),
+    ("key_derivation", "PBKDF2", replace(GOOD, edit=rename("KeyDerivationMethod", 0, "Algorithm", f"{XENC11}pbkdf2"))),
+    ("key_derivation", "without a name", replace(GOOD, edit=rename("KeyDerivationMethod", 0, "Algorithm", None))),
+    ("key_derivation", "no parameters", replace(GOOD, edit=without("ConcatKDFParams"))),
+    ("key_derivation", "parameters twice", replace(GOOD, edit=twice("ConcatKDFParams"))),
+    ("key_derivation", "no hash", replace(GOOD, edit=without("DigestMethod"))),
+    ("key_derivation", "two hashes", replace(GOOD, edit=twice("DigestMethod"))),
+    ("key_derivation", "SHA-1", replace(GOOD, digest=SHA1)),
+    ("key_derivation", "SHA-224", replace(GOOD, digest=f"{crossing.MORE}sha224")),
+    ("key_derivation", "a hash with parameters", replace(GOOD, edit=into("DigestMethod", "<ds:x/>"))),
+    ("key_derivation", "an unknown parameter", with_parameters(Info="0000")),
+    ("key_derivation", "half an octet", with_parameters(PartyUInfo="000")),
+    ("key_derivation", "no hexadecimal", with_parameters(PartyUInfo="00xx")),
+    ("key_derivation", "white space", with_parameters(PartyUInfo=" 0000")),
+    ("key_derivation", "white space within", with_parameters(PartyUInfo="00 00")),
+    ("key_derivation", "a sign", with_parameters(PartyUInfo="00+1")),
+    ("key_derivation", "bits that are no octets", with_parameters(AlgorithmID="03D8")),
+    ("key_derivation", "padding of more than there is", with_parameters(AlgorithmID="FF00")),
+    ("key_derivation", "a parameter of megabytes", with_parameters(PartyVInfo="00" * 1030)),
+    ("key_wrap", "AES-192", replace(GOOD, wrap=f"{XENC}kw-aes192")),
+    ("key_wrap", "triple DES", replace(GOOD, wrap=f"{XENC}kw-tripledes")),
+    ("key_wrap", "RSA-OAEP", replace(GOOD, wrap=f"{XENC11}rsa-oaep")),
+    ("key_wrap", "with parameters", replace(GOOD, edit=into("EncryptionMethod", "<ds:DigestMethod/>", 1))),
+    ("key_wrap", "a key of 16 octets for 32", replace(GOOD, content_key=bytes(16))),
+    ("key_wrap", "a key of 40 octets", replace(GOOD, content_key=bytes(40))),
+    ("key_wrap", "a hundred thousand octets", replace(GOOD, edit=text("CipherValue", 0, "AAAA" * 33334))),
+    ("originator_key", "not on its curve", replace(GOOD, point=off_curve)),
+    ("originator_key", "of another curve", replace(GOOD, urn=URNS["brainpoolP256r1"])),
+    ("originator_key", "of a longer curve", replace(GOOD, urn=URNS[384])),
+    ("originator_key", "the point at infinity", replace(GOOD, point=lambda _: b"\0")),
+    ("originator_key", "zeros", replace(GOOD, point=lambda point: b"\x04" + bytes(len(point) - 1))),
+    ("originator_key", "compressed", replace(GOOD, point=compressed)),
+    ("originator_key", "hybrid", replace(GOOD, point=hybrid)),
+    ("originator_key", "beyond the field", replace(GOOD, point=beyond)),
+    ("originator_key", "an octet more", replace(GOOD, point=lambda point: point + b"\0")),
+    ("originator_key", "an octet less", replace(GOOD, point=lambda point: point[:-1])),
+    ("originator_key", "no base64", replace(GOOD, edit=text("PublicKey", 0, "!!!!"))),
+    ("originator_key", "a curve that we do not take", replace(GOOD, curve="secp256k1")),
+    ("originator_key", "P-192", replace(GOOD, urn="urn:oid:1.2.840.10045.3.1.1")),
+    ("originator_key", "a curve without urn:oid:", replace(GOOD, urn="1.2.840.10045.3.1.7")),
+    ("originator_key", "a curve with text", replace(GOOD, edit=text("NamedCurve", 0, "x"))),
+    ("originator_key", "a curve with two names", replace(GOOD, edit=rename("NamedCurve", 0, "Id", "_c"))),
+    ("originator_key", "parameters of a curve", replace(GOOD, edit=into("ECKeyValue", "<dsig11:ECParameters/>", place=0))),
+    ("originator_key", "no curve", replace(GOOD, edit=without("NamedCurve"))),
+    ("originator_key", "no point", replace(GOOD, edit=without("PublicKey"))),
+    ("originator_key", "a second key", replace(GOOD, edit=into("OriginatorKeyInfo", NAMED))),
+    ("originator_key", "a name alone", replace(GOOD, edit=into("OriginatorKeyInfo", "<ds:KeyName>k</ds:KeyName>"))),
+    ("originator_key", "an RSA key", replace(GOOD, edit=into("KeyValue", "<ds:RSAKeyValue/>"))),
+    ("originator_key", "a certificate", replace(GOOD, edit=into("OriginatorKeyInfo", "<ds:X509Data/>"))),
+    ("originator_key", "nothing", replace(GOOD, edit=without("KeyValue"))),
+    ("originator_key", "a SubjectPublicKeyInfo of RSA", replace(GOOD, der=rsa_key)),
+    ("originator_key", "one with an octet after it", replace(GOOD, der=lambda der: der + b"\0")),
+    ("originator_key", "one that is cut", replace(GOOD, der=lambda der: der[:-1])),
+    ("originator_key", "one of no curve of ours", replace(GOOD, der=bytes, curve="secp256k1")),
+    ("originator_key", "one not on its curve", replace(GOOD, der=off_curve)),
+    ("originator_key", "one with a compressed point", replace(GOOD, der=short)),
+    ("originator_key", "one with a curve of its own", replace(GOOD, der=explicit)),
+    ("originator_key", "one of kilobytes", replace(GOOD, der=lambda der: der * 100)),
+    ("encrypted_key", "agreed on without a key to wrap", replace(GOOD, edit=without("EncryptedKey"))),
+    ("key_transport", "a wrapped key that nobody agreed on", replace(GOOD, edit=without("KeyInfo", 1))),
+    ("content_encryption", "CBC", replace(GOOD, content=f"{XENC}aes256-cbc")),
+    ("content_encryption", "a hash that is none", replace(GOOD, edit=into("EncryptionMethod", "<ds:DigestMethod/>"))),
+    (
+        "content_encryption",
+        "SHA-1 as its hash",
+        replace(GOOD, edit=into("EncryptionMethod", f'<ds:DigestMethod Algorithm="{SHA1}"/>')),
+    ),
+]
+
+
+@pytest.mark.spec("eidas.md §7 ECDH-ES; eidas.md §7 refused; eidas.md §7 PKCS1 and SHA-1 refused")
+@pytest.mark.parametrize(("check", "made"), [(c, m) for c, _, m in REFUSED], ids=[f"{c}: {n}" for c, n, _ in REFUSED])
+def test_what_the_profile_does_not_take_is_refused_by_name_and_no_key_agrees(check: str, made: Agreeing) -> None:
+    asked = Counting()
+    assert refused(made.element(), asked).check == check
+    assert asked.calls == 0
+
+
+def test_a_curve_that_the_sender_spells_out_is_refused_for_that_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CVE-2020-0601: pyca loads such a key where the parameters are those of a named curve. It is too long besides."""
+    for der in (short, explicit):
+        key = load_der_public_key(der(SPKI))
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        assert key.curve.name == "secp256r1"
+    monkeypatch.setattr("connectors.signatures.xmlenc.agreement.MAX_DER", 4096)
+    error = refused(replace(GOOD, der=explicit).element(), Counting())
+    assert (error.check, error.detail) == ("originator_key", "a key in a spelling of its own")
+
+
+def test_the_good_one_does_ask_the_key() -> None:
+    asked = Counting()
+    assert refused(GOOD.element(), asked).check == "decryption"
+    assert asked.calls == 1
+
+
+def test_a_profile_without_key_agreement_takes_none() -> None:
+    """saml2int names transport alone."""
+    signed = outer(response(GOOD.element()))
+    for profile in (SAML2INT, replace(EIDAS, key_agreements=frozenset())):
+        with pytest.raises(AssertionRejected) as refusal:
+            open_assertion(signed, [agreement(256)], PEER, profile)
+        assert refusal.value.check == "key_agreement"
+    for narrower, check in (
+        (replace(EIDAS, kdf_digests=frozenset()), "key_derivation"),
+        (replace(EIDAS, key_wraps=frozenset({KW_AES128})), "key_wrap"),
+        (replace(EIDAS, curves=frozenset({"secp384r1"})), "originator_key"),
+    ):
+        with pytest.raises(AssertionRejected) as refusal:
+            open_assertion(signed, [agreement(256)], PEER, narrower)
+        assert refusal.value.check == check
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=140), st.text(max_size=40))
+def test_no_octets_as_key_or_parameter_are_anything_but_a_refusal_by_name(octets: bytes, said: str) -> None:
+    bits = said.encode().hex()[:39]
+    for made in (
+        replace(GOOD, point=lambda _: octets),
+        replace(GOOD, der=lambda _: octets),
+        with_parameters(PartyUInfo=bits),
+    ):
+        assert refused(made.element(), Counting()).check in {"originator_key", "key_derivation", "decryption"}
+
+
+# -- one answer for every failure ------------------------------------------------------------------------------------------
+
+FAILURES = {
+    "another key of ours": replace(GOOD, secret=bytes(32)),
+    "a key on another curve": replace(GOOD, curve=384),
+    "a key on another curve of that length": replace(GOOD, curve="brainpoolP256r1"),
+    "other parameters than said": replace(GOOD, info=b""),
+    "another hash than said": replace(GOOD, bits=384),
+    "a wrapped key with another check": replace(GOOD, check=b"\xa6" * 7 + b"\xa7"),
+    "a wrapped key that is none": replace(GOOD, edit=text("CipherValue", 0, base64.b64encode(bytes(40)).decode())),
+    "another key for the content": replace(GOOD, content_key=bytes(32)),
+    "another IV": replace(GOOD, flip=0),
+    "another ciphertext": replace(GOOD, flip=20),
+    "another tag": replace(GOOD, flip=-1),
+    "a tag of 12 octets": replace(GOOD, cut=4),
+    "no tag": replace(GOOD, cut=16),
+}
+
+
+@pytest.mark.spec("eidas.md §7 uniform answer; eidas.md §7 ECDH-ES; eidas.md §7 GCM tag")
+@pytest.mark.parametrize("name", FAILURES)
+def test_every_failure_to_decrypt_is_the_same_refusal_after_the_same_work(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def unwrap(key: bytes, wrapped: bytes) -> bytes:
+        done.append(f"unwrap by {len(key)}")
+        return aes_key_unwrap(key, wrapped)
+
+    def content(key: bytes) -> AESGCM:
+        done.append(f"content by {len(key)}")
+        return AESGCM(key)
+
+    monkeypatch.setattr("connectors.signatures.xmlenc.opening.aes_key_unwrap", unwrap)
+    monkeypatch.setattr("connectors.signatures.xmlenc.opening.AESGCM", content)
+    error = refused(FAILURES[name].element(), agreement(256))
+    assert type(error) is AssertionRejected
+    assert (error.check, error.detail) == ("decryption", "an assertion that our key does not decrypt")
+    assert (error.code, error.public) == (AssertionRejected.code, AssertionRejected.public)
+    assert (error.__cause__, error.__context__) == (None, None)
+    assert done == ["unwrap by 32", "content by 32"]
+
+
+def test_a_key_of_the_other_kind_gives_the_same_answer() -> None:
+    keys: Sequence[tuple[Element, DecryptionKey]] = [
+        (GOOD.element(), crossing.unwrapper(node("ours"))),
+        (crossing.Encryption().element(), agreement(256)),
+    ]
+    for holder, key in keys:
+        error = refused(holder, key)
+        assert (error.check, error.detail) == ("decryption", "an assertion that our key does not decrypt")
+        assert (error.__cause__, error.__context__) == (None, None)
+
+
+# -- what we encrypt -------------------------------------------------------------------------------------------------------
+
+
+def by_hand(made: Element, party: forge.SigningParty, size: int) -> bytes:
+    """The plaintext, by the derivation and the key wrap of this test's own."""
+    curve = part(made, "NamedCurve").get("URI")
+    key = load_pem_private_key(party.pem, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    assert URNS[next(name for name in OURS if CURVES[name].name == key.curve.name)] == curve
+    public = ec.EllipticCurvePublicKey.from_encoded_point(key.curve, base64.b64decode(part(made, "PublicKey").text or ""))
+    wrapping = derived(key.exchange(ec.ECDH(), public), bytes(3), 256, size)
+    wrapped_key, value = (base64.b64decode(found.text or "") for found in made.iter("{*}CipherValue"))
+    content_key = aes_key_unwrap(wrapping, wrapped_key)
+    assert wrapped(wrapping, content_key) == wrapped_key
+    return AESGCM(content_key).decrypt(value[:12], value[12:], None)
+
+
+@pytest.mark.spec("eidas.md §7 ECDH-ES; eidas.md §7 brainpool")
+@pytest.mark.parametrize("curve", OURS, ids=NAMES)
+@pytest.mark.parametrize(("wrap", "content"), [(KW_AES128, AES128_GCM), (KW_AES256, AES192_GCM), (KW_AES256, AES256_GCM)])
+def test_what_we_encrypt_to_a_key_on_a_curve_is_decrypted_by_hand_and_by_us(
+    curve: int | str, wrap: str, content: str
+) -> None:
+    root = etree.fromstring(Reply().xml())
+    before, party = etree.tostring(root), on_curve(curve)
+    made = encrypt(root[-1], party.certificate, EIDAS, content=content, wrap=wrap)
+    assert etree.tostring(root) == before
+    assert [method.get("Algorithm") for method in made.iter("{*}EncryptionMethod")] == [content, wrap]
+    assert part(made, "AgreementMethod").get("Algorithm") == f"{XENC11}ECDH-ES"
+    assert part(made, "KeyDerivationMethod").get("Algorithm") == f"{XENC11}ConcatKDF"
+    assert dict(part(made, "ConcatKDFParams").items()) == ZEROS
+    assert part(made, "DigestMethod").get("Algorithm") == DIGEST_URIS[256]
+    hint = part(made, "RecipientKeyInfo")[0][0]
+    assert (hint.tag, base64.b64decode(hint.text or "")) == (f"{{{DS}}}X509Certificate", party.certificate)
+    alone = etree.fromstring(by_hand(made, party, 16 if wrap == KW_AES128 else 32))
+    assert alone.get("ID") == Reply().assertion_id
+    assert alone.nsmap["xs"] == "http://www.w3.org/2001/XMLSchema"
+    again = open_assertion(outer(response(made)), [agreement(curve)], PEER, EIDAS)
+    assert "Õunapuu-李".encode() in again.octets
+
+
+def judge(holder: Element, party: forge.SigningParty) -> Element:
+    """What libxmlsec decrypts. It reads no key from a message, so it gets the sender's by name."""
+    made = copy.deepcopy(holder)
+    manager = xmlsec.KeysManager()
+    ours = xmlsec.Key.from_memory(party.pem, constants.KeyDataFormatPem)
+    ours.name = "recipient"
+    manager.add_key(ours)
+    private = load_pem_private_key(party.pem, None)
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    shown = base64.b64decode(part(made, "PublicKey").text or "")
+    public = ec.EllipticCurvePublicKey.from_encoded_point(private.curve, shown)
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    theirs = xmlsec.Key.from_memory(pem, constants.KeyDataFormatPem)
+    theirs.name = "originator"
+    manager.add_key(theirs)
+    for name in ("Originator", "Recipient"):
+        info = part(made, f"{name}KeyInfo")
+        info.remove(info[0])
+        etree.SubElement(info, f"{{{DS}}}KeyName").text = name.lower()
+    found: Element = xmlsec.EncryptionContext(manager).decrypt(made[0])
+    return found
+
+
+@pytest.mark.spec("eidas.md §7 ECDH-ES; eidas.md §7 brainpool")
+@pytest.mark.parametrize("curve", OURS, ids=NAMES)
+def test_libxmlsec_decrypts_what_we_encrypt(curve: int | str) -> None:
+    for wrap in (KW_AES128, KW_AES256):
+        made = encrypt(etree.fromstring(assertion()), on_curve(curve).certificate, EIDAS, wrap=wrap)
+        assert judge(made, on_curve(curve)).tag == f"{{{SAML}}}Assertion"
+    with pytest.raises(xmlsec.Error):
+        judge(made, forge.party(ec.generate_private_key(CURVES[curve])))
+
+
+@pytest.mark.parametrize("curve", OURS, ids=NAMES)
+@pytest.mark.parametrize("bits", [256, 512])
+def test_what_libxmlsec_encrypts_is_opened(curve: int | str, bits: int) -> None:
+    theirs = ec.generate_private_key(CURVES[curve])
+    said = {"AlgorithmID": "0001", "PartyUInfo": "00aa", "PartyVInfo": "00bbcc"}
+    template = replace(GOOD, curve=curve, digest=DIGEST_URIS[bits], said=said).element()
+    for name in ("Originator", "Recipient"):
+        info = part(template, f"{name}KeyInfo")
+        info.remove(info[0])
+        etree.SubElement(info, f"{{{DS}}}KeyName").text = name.lower()
+    for value in template.iter("{*}CipherValue"):
+        value.text = None
+    manager = xmlsec.KeysManager()
+    ours = load_pem_private_key(on_curve(curve).pem, None).public_key()
+    for name, pem in (
+        ("originator", forge.party(theirs).pem),
+        ("recipient", ours.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)),
+    ):
+        key = xmlsec.Key.from_memory(pem, constants.KeyDataFormatPem)
+        key.name = name
+        manager.add_key(key)
+    context = xmlsec.EncryptionContext(manager)
+    context.key = xmlsec.Key.generate(constants.KeyDataAes, 256, constants.KeyDataTypeSession)
+    context.encrypt_binary(template[0], assertion())
+    # It leaves it to the application to say whose key it was
+    info = part(template, "OriginatorKeyInfo")
+    info.remove(info[0])
+    point = base64.b64encode(point_of(theirs)).decode()
+    into("OriginatorKeyInfo", NAMED.replace(URNS[256], URNS[curve]))(template)
+    into("ECKeyValue", f"<dsig11:PublicKey>{point}</dsig11:PublicKey>")(template)
+    octets = open_assertion(outer(response(template)), [agreement(curve)], PEER, EIDAS).octets
+    assert "Õunapuu-李".encode() in octets
+
+
+def test_two_encryptions_of_one_assertion_have_no_key_and_no_octet_in_common() -> None:
+    element = etree.fromstring(assertion())
+    both = [encrypt(element, on_curve(256).certificate, EIDAS) for _ in range(2)]
+    assert len({part(made, "PublicKey").text for made in both}) == 2
+    assert len({part(made, "CipherValue", 0).text for made in both}) == 2
+    assert len({base64.b64decode(part(made, "CipherValue", 1).text or "")[:12] for made in both}) == 2
+
+
+def test_what_a_profile_does_not_take_is_not_sent() -> None:
+    element, certificate = etree.fromstring(assertion()), on_curve(256).certificate
+    for wrap in (f"{XENC}kw-aes192", f"{XENC}kw-tripledes", ""):
+        with pytest.raises(ValueError, match="does not take"):
+            encrypt(element, certificate, EIDAS, wrap=wrap)
+    with pytest.raises(ValueError, match="does not take"):
+        encrypt(element, certificate, EIDAS, content=f"{XENC}aes256-cbc")
+    with pytest.raises(ValueError, match="saml2int does not take"):
+        encrypt(element, certificate, SAML2INT)
+    with pytest.raises(ValueError, match="neither RSA nor on"):
+        encrypt(element, on_curve("brainpoolP256r1").certificate, SAML2INT)
+
+
+def test_a_recipient_is_tried_once_and_its_certificate_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    party = forge.party(ec.generate_private_key(ec.SECP256R1()))
+    check_recipient(party.certificate, EIDAS)
+    read: list[bytes] = []
+    monkeypatch.setattr("connectors.signatures.xmlenc.writing.key_of_certificate", lambda der, _: read.append(der))
+    monkeypatch.setattr("connectors.signatures.xmlenc.writing._agreed", lambda *_: read.append(b"tried again"))
+    check_recipient(party.certificate, EIDAS)
+    encrypt(etree.fromstring(assertion()), party.certificate, EIDAS)
+    assert read == [b"tried again"]
