@@ -9,26 +9,14 @@ wrapping.py     signature wrapping
 signatures.py   evil data in signatures, signatures of other messages, no signatures
 algorithms.py   keys that a message brings along, algorithms that it would like
 signed_info.py  digests, references, transforms
+limits.py       namespaces, identifiers, sizes
+markup.py       encodings, DOCTYPE, entities, comments, instructions, CDATA
+binding.py      to whom, to what, from whom, when
+subject.py      who somebody is, and how surely
+grammar.py      statuses, versions, and what nobody knows
+cases.py        all of them
 """
 
-from collections.abc import Callable, Iterator
+from idp.selftest.responses.cases import response_cases
 
-from idp.selftest.case import Case
-from idp.selftest.responses.algorithms import confusion, keys_in_messages
-from idp.selftest.responses.making import World
-from idp.selftest.responses.signatures import evil_data, exclusion, foreign
-from idp.selftest.responses.signed_info import digests, external, references, transforms
-from idp.selftest.responses.wrapping import wrapping
-
-FAMILIES: tuple[Callable[[World], Iterator[Case]], ...] = (
-    *(wrapping, evil_data, foreign, exclusion),
-    *(keys_in_messages, confusion),
-    *(digests, references, transforms, external),
-)
-
-
-def response_cases(now: int) -> Iterator[Case]:
-    """Every case of a response, made with new keys for `now` (seconds since the epoch)."""
-    world = World(now)
-    for family in FAMILIES:
-        yield from family(world)
+__all__ = ["response_cases"]

@@ -17,6 +17,7 @@ from lxml import etree
 
 from connectors.formats.eidas.registry import NATURAL, NATURAL_PERSON, NATURAL_PREFIX
 from connectors.formats.names import PERSISTENT
+from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.algorithms import RSA_SHA256
 from connectors.signatures.parse import Element
 from idp.selftest.case import Case, Entrance, Kind
@@ -55,6 +56,11 @@ class Setting:
     at_assertion: bool
     encryption: Encryption | None = None
     eidas: bool = False
+    now: int = 0
+
+    def at(self, seconds: int) -> str:
+        """A time so many seconds from now."""
+        return clock(self.now + seconds)
 
     @property
     def good(self) -> Answer:
@@ -65,6 +71,16 @@ class Setting:
     def confirmation(self) -> Confirmation:
         """That of a good answer."""
         return self.template.confirmation
+
+    @property
+    def skew(self) -> int:
+        """How far clocks may differ, in seconds, as the profile has it."""
+        return (EIDAS if self.eidas else SAML2INT).skew
+
+    @property
+    def oldest(self) -> int:
+        """How old a message may be, in seconds, the skew included."""
+        return (EIDAS if self.eidas else SAML2INT).max_age + self.skew
 
     @property
     def encryption_here(self) -> Encryption:
@@ -81,24 +97,26 @@ class Setting:
         response_how: How | None = None,
         encryption: Encryption | None = None,
         spelled: Edit = same,
+        framed: Edit = same,
         late: OctetEdit = same_octets,
         envelope: OctetEdit = same_octets,
     ) -> bytes:
         """The octets of an answer.
 
-        `how` makes the innermost Signature, and `response_how` the Response's where there are two. `spelled` edits the text
-        before anything is signed, `late` the assertion after everything in it is signed, `envelope` the finished octets.
+        `how` makes the innermost Signature, `response_how` the Response's where there are two. Before anything is signed
+        `spelled` edits the text of the assertion, `framed` that of the Response (in the clear, both are one text). `late`
+        edits the assertion after everything in it is signed, `envelope` the finished octets.
         """
         answer = self.good if answer is None else answer
         outer = response_how or (self.how if self.at_assertion else how) or self.how
         sealing = encryption or self.encryption
         if sealing is None:
-            octets = spelled(answer.response(answer.assertion())).encode()
+            octets = framed(spelled(answer.response(answer.assertion()))).encode()
             if self.at_assertion:
                 octets = sign(octets, answer.assertion_id, self.key, how or self.how)
         else:
             plaintext = late(self.plaintext(answer, how, spelled))
-            octets = answer.response(sealing.xml(plaintext)).encode()
+            octets = framed(answer.response(sealing.xml(plaintext))).encode()
         if self.at_response:
             octets = sign(octets, answer.response_id, self.key, outer)
         return envelope(late(octets) if sealing is None else octets)
@@ -185,7 +203,8 @@ class World:
         """The Response is signed."""
         how = How(method=RSA_SHA256)
         entrance, template = self.entrances.saml2int, self._citizen()
-        return Setting("response", entrance, template, self.keys.idp, how, at_response=True, at_assertion=False)
+        key = self.keys.idp
+        return Setting("response", entrance, template, key, how, at_response=True, at_assertion=False, now=self.now)
 
     @cached_property
     def assertion(self) -> Setting:
