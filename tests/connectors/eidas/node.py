@@ -28,7 +28,7 @@ from connectors.metadata.peers import PeerInUse
 from connectors.profiles import EIDAS
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import Element
-from connectors.signatures.signer import Signer
+from connectors.signatures.signer import DecryptionKey, Signer
 from connectors.signatures.xmlenc import encrypt
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.file import FileSigner, FileUnwrapper
@@ -263,7 +263,7 @@ def connector_to(node: SendingNode, *others: SendingNode, **changes: object) -> 
 
 
 def connector_opening(
-    provider: IdentityProvider, unwrappers: Sequence[FileUnwrapper], *nodes: SendingNode
+    provider: IdentityProvider, unwrappers: Sequence[DecryptionKey], *nodes: SendingNode
 ) -> EidasConnector:
     """Our connector for a registration, which knows these nodes and decrypts with these keys."""
     return EidasConnector(

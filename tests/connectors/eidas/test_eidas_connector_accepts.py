@@ -20,6 +20,7 @@ from policies.attributes import Address, AttributeName, Value
 from policies.authentication import Assertion
 from policies.errors import AssertionRejected, SignatureInvalid
 from tests.connectors import crossing, forge
+from tests.connectors.agreeing import OURS, agreement
 from tests.connectors.eidas.node import (
     HIGH,
     LOW,
@@ -150,6 +151,19 @@ def test_an_attribute_that_nobody_knows_does_no_harm(node: SendingNode) -> None:
         etree.SubElement(extra, saml("AttributeValue")).text = "42"
 
     assert _accepted(node, change=more).offered.attributes == _accepted(node).offered.attributes
+
+
+@pytest.mark.spec("eidas.md §7 ECDH-ES; eidas.md §7 brainpool")
+@pytest.mark.parametrize("curve", OURS, ids=str)
+def test_an_answer_to_our_key_on_a_curve_says_the_same(node: SendingNode, curve: int | str) -> None:
+    held = encrypt(node.assertion(Answer()), crossing.on_curve(curve).certificate, EIDAS)
+    inbound = posted(node.response(Answer(), held))
+    keys = (agreement(curve), ours())
+    for order in (keys, keys[::-1]):
+        assert connector_opening(node.provider, order, node).receive(inbound, expectation(), NOW) == _accepted(node)
+    with pytest.raises(AssertionRejected) as refusal:
+        connector_to(node).receive(inbound, expectation(), NOW)
+    assert refusal.value.check == "decryption"
 
 
 @pytest.mark.spec("eidas.md §4 level asked")
