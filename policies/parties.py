@@ -81,6 +81,10 @@ class Peer:
     # the networks that its address may lie in; none: public addresses alone
     networks: tuple[str, ...]
     source: Source
+    # DER of the authorities to which every certificate in its metadata must chain; none: nothing is asked of those
+    anchors: tuple[bytes, ...] = field(default=(), repr=False)
+    # file and DER of each pinned list of revoked certificates (CRL)
+    revocation: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

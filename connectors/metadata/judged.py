@@ -1,7 +1,7 @@
 """Signed metadata, judged, pure: what `Peers` does with what it fetched, and `ciconia inspect` with a file.
 
-Whoever signs metadata is pinned, by a certificate that came on another way. What our own code accepts is judged a second time
-(`connectors/signatures/second_opinion.py`): one document of metadata decides over every login of a country. Raises
+Whoever signs metadata is pinned, by a certificate that came on another way. What our own code accepts is judged a second
+time (`connectors/signatures/second_opinion.py`): one document of metadata decides over every login of a country. Raises
 `FetchError`, which is an operator's.
 """
 
@@ -54,10 +54,10 @@ def signed_octets(octets: bytes, key: PinnedKey, profile: Profile) -> Signed:
     return message.signed
 
 
-def facts_of_node(signed: Signed, role: Role) -> PeerFacts:
-    """What signed metadata says of a country's node."""
+def facts_of_node(signed: Signed, role: Role, *, chains: bool = False) -> PeerFacts:
+    """What signed metadata says of a country's node; `chains` as `read_peer` has it."""
     try:
-        return read_peer(signed, role)
+        return read_peer(signed, role, chains=chains)
     except AssertionRejected as error:
         raise _refused(error) from error
     except ValueError as error:

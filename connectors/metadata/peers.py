@@ -14,6 +14,7 @@ from connectors.formats.eidas.metadata import PeerFacts, Role
 from connectors.formats.grammar import written
 from connectors.formats.names import POST
 from connectors.metadata.approval import additions, approved_part
+from connectors.metadata.chains import Ends, chains_of, narrowed, pki_of
 from connectors.metadata.judged import (
     MAX_VALIDITY,
     check_addresses,
@@ -95,6 +96,8 @@ class PeerInUse:
     version: str  # the highest protocol version of both
     _signing: tuple[PinnedKey, ...] = field(repr=False)
     _encryption: tuple[tuple[bytes, PinnedKey], ...] = field(repr=False)
+    # of a registration with anchors: until when each certificate chains
+    ends: Ends | None = field(default=None, repr=False)
 
     def signing_keys(self, now: int) -> tuple[PinnedKey, ...]:
         """The keys that sign its messages. Raises `PeerUnavailable` where none is within its certificate's dates."""
@@ -126,7 +129,7 @@ class PeerInUse:
 class Peers:
     """All registered nodes of one `role`, which speak one of the versions `ours` with us. Usable by several threads.
 
-    Raises `Misconfigured` for a pinned certificate that `profile` does not take.
+    Raises `Misconfigured` for a pinned certificate that `profile` does not take, and for anchors that cannot be used.
     """
 
     def __init__(
@@ -144,6 +147,7 @@ class Peers:
         self._peers, self._role, self._copies, self._fetcher = dict(peers), role, copies, fetcher
         self._profile, self._ours, self._max_validity, self._timeout = profile, frozenset(ours), max_validity, timeout
         self._keys = {entity_id: _metadata_key(peer, profile) for entity_id, peer in self._peers.items()}
+        self._pki = {entity_id: pki_of(peer, profile) for entity_id, peer in self._peers.items()}
         self._locks = {entity_id: threading.Lock() for entity_id in self._peers}
         # Both are replaced item by item under the node's lock, and read without one.
         self._held: dict[EntityId, tuple[Held, PeerInUse]] = {}
@@ -164,26 +168,29 @@ class Peers:
                 octets = self._fetcher.get(
                     peer.metadata_url, networks=peer.networks, limit=MAX_METADATA, timeout=self._timeout
                 )
-                facts = self._judged(peer, octets, now, known[0].facts if known else None)
+                facts, ends = self._judged(peer, octets, now, known[0].facts if known else None)
             except FetchError:
                 self._failures[entity_id] = self._failures.get(entity_id, 0) + 1
                 self._load(peer)
                 raise
             self._failures[entity_id] = 0
-            self._take(peer, octets, facts, now)
+            self._take(peer, octets, facts, ends, now)
 
     def reload(self, entity_id: EntityId) -> None:
         """Look at what is kept, and at what another process approved, without fetching."""
         with self._locks[entity_id]:
             self._load(self._peers[entity_id])
 
-    def fault_of_held(self, entity_id: EntityId) -> FetchError | None:
-        """Why the copy that is kept counts for nothing by the registration as it is now; None where there is no reason."""
+    def fault_of_held(self, entity_id: EntityId, now: int | None = None) -> FetchError | None:
+        """Why the copy that is kept counts for nothing by the registration as it is now; None where there is no reason.
+
+        Without `now` its chains are held against the time when it came.
+        """
         stored = self._copies.held(entity_id)
         if stored is None or stored.forgotten:
             return None
         try:
-            self._read(self._peers[entity_id], stored.octets)
+            self._read(self._peers[entity_id], stored.octets, self._since(stored) if now is None else now)
         except FetchError as error:
             return error
         return None
@@ -230,8 +237,8 @@ class Peers:
             if waiting.digest != digest:
                 # It changed after the operator looked: what they saw is not what they would approve.
                 raise _refused(f"what is pending of {entity_id} has another digest: look at it again.")
-            held, _ = self._held[entity_id]
-            self._approve(self._peers[entity_id], replace(held, approved=held.facts), now, stored)
+            held, use = self._held[entity_id]
+            self._approve(self._peers[entity_id], replace(held, approved=held.facts), use.ends, now, stored)
             return held.facts
 
     def _waiting(self, entity_id: EntityId, now: int) -> Pending | None:
@@ -242,29 +249,39 @@ class Peers:
         new = additions(facts, approved, self._peers[entity_id].metadata_url)
         return Pending(entity_id, facts.country, facts.digest, new, first=approved is None) if new else None
 
-    def _judged(self, peer: Peer, octets: bytes, now: int, before: PeerFacts | None) -> PeerFacts:
+    def _judged(self, peer: Peer, octets: bytes, now: int, before: PeerFacts | None) -> tuple[PeerFacts, Ends | None]:
         """The pinned key is in force; signature, shape, registration; the end is ahead and near; not older than `before`.
 
         A node of several processes publishes several ends, so the same facts may end earlier. Other facts have to end
         later: of two documents with one end, nobody could tell which was withdrawn.
         """
         check_key(self._keys[peer.entity_id], now)
-        facts = self._read(peer, octets)
+        facts, ends = self._read(peer, octets, now)
         check_end(facts.valid_until, now, self._profile, self._max_validity)
         if before is not None and facts.valid_until <= before.valid_until and facts.digest != before.digest:
             # An old copy, signed by the right key, brings back keys that were withdrawn.
             detail = "its metadata says other things than the copy that is held, and does not end later."
             raise FetchError("metadata_old", detail)
-        return facts
+        return facts, ends
 
-    def _read(self, peer: Peer, octets: bytes) -> PeerFacts:
-        """What metadata says that the registered key signed, of the registered entity and country, now or once."""
-        facts = facts_of_node(signed_octets(octets, self._keys[peer.entity_id], self._profile), self._role)
+    def _read(self, peer: Peer, octets: bytes, now: int) -> tuple[PeerFacts, Ends | None]:
+        """What metadata says that the registered key signed, of the registered entity and country, now or once.
+
+        Where the registration names anchors, its certificates chain to them at `now`, until the ends that come with it.
+        """
+        pki = self._pki[peer.entity_id]
+        signed = signed_octets(octets, self._keys[peer.entity_id], self._profile)
+        facts = facts_of_node(signed, self._role, chains=pki is not None)
         check_registered(facts, peer.entity_id, peer.country)
         check_addresses((url for _, url in facts.endpoints), demo=self._fetcher.demo)
-        return facts
+        return facts, chains_of(pki, signed, facts, now) if pki is not None else None
 
-    def _take(self, peer: Peer, octets: bytes, facts: PeerFacts, now: int) -> None:
+    def _since(self, stored: Held) -> int:
+        """A time at which a copy that was kept can be judged: when it came, or when the newest list began."""
+        pki = self._pki[stored.entity_id]
+        return max(stored.fetched, pki.begins if pki is not None else 0)
+
+    def _take(self, peer: Peer, octets: bytes, facts: PeerFacts, ends: Ends | None, now: int) -> None:
         """A good copy takes the place of the one before, unless that ends no earlier: another process was quicker.
 
         What is gone from it is out of use before anything is written, even where nothing can be. What is new in it comes
@@ -274,6 +291,7 @@ class Peers:
         known, fetched = self._held.get(peer.entity_id), now
         last = known[0] if known else stored
         if known and facts.valid_until <= known[0].facts.valid_until:
+            ends = ends if facts.digest == known[0].facts.digest else known[1].ends
             octets, facts, fetched = known[0].octets, known[0].facts, known[0].fetched
         # Where the row is gone, so is the approval: who writes to the database can take away, and nothing else
         before = last.approved if last and stored else None
@@ -281,19 +299,19 @@ class Peers:
         held = Held(
             peer.entity_id, octets, facts, before and approved_part(facts, before), fetched, named, generation=generation
         )
-        self._install(peer, held)
+        self._install(peer, held, ends)
         if facts.digest == peer.digest != named:
             # Once: a withdrawn key that comes back later brings this very digest back, too
             held = replace(held, named=peer.digest)
             if held.approved != facts:
-                self._approve(peer, replace(held, approved=facts), now, stored)
+                self._approve(peer, replace(held, approved=facts), ends, now, stored)
                 return
         if held != stored:
             self._copies.keep(held, instead=stored)
 
-    def _approve(self, peer: Peer, held: Held, now: int, stored: Held | None) -> None:
+    def _approve(self, peer: Peer, held: Held, ends: Ends | None, now: int, stored: Held | None) -> None:
         """Recorded and kept, and only then in use. What cannot be used must not be what the next start begins with."""
-        use = self._use(peer, held)
+        use = self._use(peer, held, ends)
         self._copies.approve(held, now, instead=stored)
         self._held[peer.entity_id] = (held, use)
 
@@ -312,27 +330,30 @@ class Peers:
             known = None
         if known and _order(stored) < _order(known[0]):
             if (stored.generation, stored.facts.digest) == (known[0].generation, known[0].facts.digest):
-                self._install(peer, replace(known[0], approved=stored.approved, named=stored.named))
+                self._install(peer, replace(known[0], approved=stored.approved, named=stored.named), known[1].ends)
             return stored
         try:
-            facts = self._read(peer, stored.octets)
+            facts, ends = self._read(peer, stored.octets, self._since(stored))
         except FetchError:
             return stored
-        self._install(peer, replace(stored, facts=facts))
+        self._install(peer, replace(stored, facts=facts), ends)
         return stored
 
-    def _install(self, peer: Peer, held: Held) -> None:
-        self._held[peer.entity_id] = (held, self._use(peer, held))
+    def _install(self, peer: Peer, held: Held, ends: Ends | None) -> None:
+        self._held[peer.entity_id] = (held, self._use(peer, held, ends))
 
-    def _use(self, peer: Peer, held: Held) -> PeerInUse:
-        return in_use(peer, approved_part(held.facts, held.approved), self._profile, self._ours)
+    def _use(self, peer: Peer, held: Held, ends: Ends | None) -> PeerInUse:
+        return in_use(peer, approved_part(held.facts, held.approved), self._profile, self._ours, ends)
 
 
-def in_use(peer: Peer, facts: PeerFacts, profile: Profile, ours: Collection[str]) -> PeerInUse:
-    """A node as `facts`, all of which counts, let it be used: its keys prepared, and the highest version of both."""
+def in_use(peer: Peer, facts: PeerFacts, profile: Profile, ours: Collection[str], ends: Ends | None = None) -> PeerInUse:
+    """A node as `facts`, all of which counts, let it be used: its keys prepared, and the highest version of both.
+
+    With `ends` no key is in force beyond the end of its certificate's chain, and one that has no chain never.
+    """
     version = max(facts.versions & frozenset(ours), key=_version, default="")
-    signing = tuple(key for _, key in _usable(facts.signing, profile))
-    return PeerInUse(peer, facts, version, signing, tuple(_usable(facts.encryption, profile)))
+    signing = tuple(key for _, key in _usable(facts.signing, profile, ends))
+    return PeerInUse(peer, facts, version, signing, tuple(_usable(facts.encryption, profile, ends)), ends)
 
 
 def _metadata_key(peer: Peer, profile: Profile) -> PinnedKey:
@@ -344,14 +365,15 @@ def _metadata_key(peer: Peer, profile: Profile) -> PinnedKey:
         raise misconfigured(peer.source, "certificate", what, fix) from error
 
 
-def _usable(certificates: Collection[bytes], profile: Profile) -> list[tuple[bytes, PinnedKey]]:
+def _usable(certificates: Collection[bytes], profile: Profile, ends: Ends | None) -> list[tuple[bytes, PinnedKey]]:
     """Those that the profile takes: a node in rollover may list one for others that we do not."""
     found = []
-    for der in sorted(certificates):
+    for der in sorted(certificates if ends is None else ends.keys() & certificates):
         try:
-            found.append((der, key_of_certificate(der, profile)))
+            key = key_of_certificate(der, profile)
         except ValueError:
             continue
+        found.append((der, key if ends is None else narrowed(key, ends[der])))
     return found
 
 

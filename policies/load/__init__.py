@@ -6,6 +6,7 @@
 | `parties/*.toml` | one relying party each; `parties/*.jwks.json` their public keys |
 | `providers/*.toml` | one identity provider each, or another country's node; `metadata/*.xml` pinned metadata |
 | `nodes/*.toml` | one node of another country each that may ask us; `metadata/*.pem` who signs a node's metadata |
+| `metadata/*.pem`, `metadata/*.crl` | authorities that issue a node's certificates, and what they revoked |
 | `catalogue.toml` | the city's own attributes, if it has any |
 
 Nothing is read here: the caller hands in relative paths and bytes.
@@ -51,6 +52,7 @@ PATTERNS = (
     "nodes/*.toml",
     "metadata/*.xml",
     "metadata/*.pem",
+    "metadata/*.crl",
 )
 
 

@@ -12,14 +12,26 @@ from policies.load.redirects import fault_of_address
 from policies.load.table import URI, Table
 from policies.parties import EntityId, Peer
 
-KEYS = ("metadata_url", "metadata_certificate", "metadata_digest", "networks")
+KEYS = ("metadata_url", "metadata_certificate", "metadata_digest", "networks", "anchors", "revocation")
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END CERTIFICATE-----\s*")
+_LABELLED = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END \1-----\s*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CERTIFICATE_FIX = (
     "put the certificate that signs its metadata into metadata/NAME.pem, and name it: "
     "`openssl x509 -in FILE -out metadata/NAME.pem`."
 )
 _DIGEST_FIX = "write the 64 hex digits that `ciconia metadata pending` shows, or leave it out and approve later."
+_ANCHORS_FIX = (
+    "put the certificates of the authorities that issue the node's certificates into metadata/NAME.pem, and name it: "
+    'anchors = "metadata/NAME.pem".'
+)
+_REVOCATION_FIX = (
+    "put the lists of what each authority revoked into metadata/, and name them: revocation = ['metadata/NAME.crl']."
+)
+# RFC 7468 §5, §6
+_CERTIFICATES, _LISTS = b"CERTIFICATE", b"X509 CRL"
+# A node's certificates come from one authority, two when it changes
+_MAX_ANCHORS = 8
 _NETWORKS_FIX = 'write networks = ["10.1.0.0/16"], or leave it out for public addresses alone.'
 # Two halves of everything are everything, and a cloud's metadata service is in the half: the largest network that an
 # operator has of their own is 10.0.0.0/8. IPv6 is given out to providers in networks of /16 at the most.
@@ -32,6 +44,7 @@ _SEQUENCE, _LONG_FORM = 0x30, 0x80
 def read_peer(table: Table, files: Mapping[str, bytes]) -> Peer:
     """The keys of a peer in a provider's or a node's table. Problems go to the table's list."""
     entity_id = table.matching("entity_id", URI, "write the entityID of its metadata, sign by sign.")
+    anchors = _anchors(table, files)
     return Peer(
         entity_id=EntityId(entity_id),
         country=table.country("country"),
@@ -40,6 +53,8 @@ def read_peer(table: Table, files: Mapping[str, bytes]) -> Peer:
         digest=table.matching("metadata_digest", _DIGEST, _DIGEST_FIX, default=""),
         networks=_networks(table),
         source=table.source("entity_id"),
+        anchors=anchors,
+        revocation=_revocation(table, files),
     )
 
 
@@ -92,6 +107,62 @@ def _is_one_sequence(der: bytes) -> bool:
     octets = der[1] & ~_LONG_FORM if der[1] & _LONG_FORM else 0
     size = int.from_bytes(der[2 : 2 + octets], "big") if octets else der[1]
     return len(der) == 2 + octets + size
+
+
+def _anchors(table: Table, files: Mapping[str, bytes]) -> tuple[bytes, ...]:
+    """DER of each certificate of the one PEM file; none where no file is named."""
+    name = table.text("anchors", _ANCHORS_FIX, default="")
+    if not name:
+        return ()
+    if name not in files:
+        table.problem("anchors", f"there is no file {name!r} in the configuration.", _ANCHORS_FIX)
+        return ()
+    found, fault = ders_of_pem(files[name], _CERTIFICATES)
+    if not fault and len(found) > _MAX_ANCHORS:
+        fault = f"holds {len(found)} certificates: name the authorities of this node alone."
+    if fault:
+        table.problem("anchors", f"{name} {fault}", _ANCHORS_FIX)
+        return ()
+    return found
+
+
+def _revocation(table: Table, files: Mapping[str, bytes]) -> tuple[tuple[str, bytes], ...]:
+    """Each list with its file: one in DER, or one or more in PEM."""
+    names = table.texts("revocation", _REVOCATION_FIX, required="revocation" in table)
+    if names and "anchors" not in table:
+        table.problem("revocation", "is nothing without anchors: no certificate is held against it.", _ANCHORS_FIX)
+    found: list[tuple[str, bytes]] = []
+    for index, name in enumerate(names):
+        if name not in files:
+            table.problem("revocation", f"there is no file {name!r} in the configuration.", _REVOCATION_FIX, str(index))
+            continue
+        lists, fault = ((files[name],), "") if _is_one_sequence(files[name]) else ders_of_pem(files[name], _LISTS)
+        if fault:
+            table.problem("revocation", f"{name} {fault}", _REVOCATION_FIX, str(index))
+        found += [(name, der) for der in lists]
+    return tuple(found)
+
+
+def ders_of_pem(content: bytes, label: bytes) -> tuple[tuple[bytes, ...], str]:
+    """The DER of each block of a PEM file, all of one label, and what is wrong with it as a sentence ("": nothing)."""
+    if b"PRIVATE KEY-----" in content:
+        return (), "holds a private key: make a new pair, this one has been seen."
+    blocks = list(_LABELLED.finditer(content))
+    wanted = "certificates in PEM" if label == _CERTIFICATES else "lists of revoked certificates in PEM, or one in DER"
+    # Whatever stands between the blocks would be read by some program or other
+    if not blocks or b"".join(block[0] for block in blocks) != content or any(block[1] != label for block in blocks):
+        return (), f"holds something else than {wanted}."
+    found = []
+    for block in blocks:
+        text = b"".join(block[2].split())
+        try:
+            der = b64decode(text)
+        except ValueError:
+            der = b""
+        if b64encode(der) != text or not _is_one_sequence(der):
+            return (), f"holds something else than {wanted}."
+        found.append(der)
+    return tuple(found), "names something twice." if len(set(found)) != len(found) else ""
 
 
 def _networks(table: Table) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Literal, get_args
 
+from cryptography.x509 import Certificate
+
 from connectors.formats.eidas.registry import EIDAS, SP_TYPES, is_level
 from connectors.formats.grammar import MAX_TEXT, instant
 from connectors.formats.names import ATTRNAME_URI, POST, REDIRECT, SAMLP, md, saml
@@ -30,6 +32,7 @@ from connectors.signatures.keys import certificate_of
 from connectors.signatures.parse import Element, attributes, parse_canonical, parse_metadata, strict_base64
 from connectors.signatures.profile import DS
 from connectors.signatures.signed import Signed
+from connectors.signatures.x509_lists import is_authority
 
 Role = Literal["proxy", "connector"]
 
@@ -112,16 +115,17 @@ def from_json(text: str) -> PeerFacts:
     return facts
 
 
-def read_peer(signed: Signed, role: Role) -> PeerFacts:
+def read_peer(signed: Signed, role: Role, *, chains: bool = False) -> PeerFacts:
     """What an EntityDescriptor whose signature held says of a node in this role.
 
+    With `chains` a KeyDescriptor may have certificates of authorities beside the node's own: hints, that are no keys.
     ValueError, with words for an operator, for metadata that we do not take. Country, entity id, end and addresses are
     held against the registration by the caller, `connectors/metadata/peers.py`.
     """
     root = parse_canonical(signed.octets)
     if "validUntil" not in attributes(root):
         raise ValueError("it has no validUntil.")
-    return _facts(root, role)
+    return _facts(root, role, chains=chains)
 
 
 def read_pinned_peer(octets: bytes, role: Role) -> PeerFacts:
@@ -129,7 +133,7 @@ def read_pinned_peer(octets: bytes, role: Role) -> PeerFacts:
     return _facts(parse_metadata(octets), role)
 
 
-def _facts(root: Element, role: Role) -> PeerFacts:
+def _facts(root: Element, role: Role, *, chains: bool = False) -> PeerFacts:
     if root.tag != md("EntityDescriptor") or root.find(f".//{md('EntityDescriptor')}") is not None:
         raise ValueError("it is not exactly one EntityDescriptor.")
     head = attributes(root)
@@ -147,8 +151,8 @@ def _facts(root: Element, role: Role) -> PeerFacts:
         role=role,
         entity_id=_visible(head.get("entityID", ""), "an entityID"),
         country=_country(root, descriptor),
-        signing=_certificates(descriptor, "signing"),
-        encryption=_certificates(descriptor, "encryption"),
+        signing=_certificates(descriptor, "signing", chains=chains),
+        encryption=_certificates(descriptor, "encryption", chains=chains),
         endpoints=_sign_on(descriptor) if role == "proxy" else _consumer(descriptor),
         attributes=frozenset(_supported(descriptor)) if role == "proxy" else frozenset(),
         versions=entity.get(PROTOCOL_VERSION, frozenset()),
@@ -203,32 +207,43 @@ def _country(root: Element, descriptor: Element) -> str:
     return country
 
 
-def _certificates(descriptor: Element, use: str) -> frozenset[bytes]:
+def _certificates(descriptor: Element, use: str, *, chains: bool) -> frozenset[bytes]:
     """The certificates (DER) of the KeyDescriptors for `use`, or for any use: one each.
 
     Several in one KeyDescriptor would be a chain: reading it as keys would let a certification authority sign as the node.
+    Where chains are looked at, the one that is no authority's is the node's.
     """
     found = set()
     for key in descriptor.iterchildren(md("KeyDescriptor")):
         # No `use` means both (Metadata 2.0 §2.4.1.1)
         if attributes(key).get("use", use) != use:
             continue
-        certificates = list(key.iterdescendants(f"{{{DS}}}X509Certificate"))
+        certificates = [_der(element) for element in key.iterdescendants(f"{{{DS}}}X509Certificate")]
+        if chains and len(certificates) > 1:
+            certificates = [der for der in certificates if not is_authority(_loaded(der))]
         if len(certificates) != 1:
             raise ValueError("a KeyDescriptor in it does not have exactly one X509Certificate.")
-        try:
-            found.add(strict_base64("".join((certificates[0].text or "").split())))
-        except ValueError:
-            raise ValueError("a certificate in it is not base64.") from None
+        found.add(certificates[0])
     if len(found) > MAX_CERTIFICATES:
         raise ValueError(f"it has more than {MAX_CERTIFICATES} certificates for {use}.")
     for der in found:
         # One that nobody loads is refused before it is kept, shown or prepared
-        try:
-            certificate_of(der)
-        except ValueError as error:
-            raise ValueError(f"it has {error}.") from error
+        _loaded(der)
     return frozenset(found)
+
+
+def _der(element: Element) -> bytes:
+    try:
+        return strict_base64("".join((element.text or "").split()))
+    except ValueError:
+        raise ValueError("a certificate in it is not base64.") from None
+
+
+def _loaded(der: bytes) -> Certificate:
+    try:
+        return certificate_of(der)
+    except ValueError as error:
+        raise ValueError(f"it has {error}.") from error
 
 
 def _methods(descriptor: Element) -> tuple[str, ...]:

@@ -1,0 +1,69 @@
+"""The certificates of a node's metadata, where its registration names anchors: each must chain to one of them, too.
+
+It narrows, and vouches for nothing: whoever signs metadata is pinned all the same, and what is new in it waits for an
+operator. Certificates of authorities beside a node's own in a KeyDescriptor are hints, and are looked at here alone.
+"""
+
+from collections.abc import Mapping
+
+from connectors.fetch import PEER, REGISTRATION, FetchError
+from connectors.formats.eidas.metadata import PeerFacts
+from connectors.formats.names import md
+from connectors.metadata.pinned import misconfigured
+from connectors.profiles import Profile
+from connectors.signatures.keys import PinnedKey
+from connectors.signatures.parse import parse_canonical, strict_base64
+from connectors.signatures.profile import DS
+from connectors.signatures.signed import Signed
+from connectors.signatures.x509 import Pki, Use
+from policies.errors import AssertionRejected
+from policies.parties import Peer
+
+# DER of a certificate -> when its chain ends, in seconds since the epoch
+Ends = Mapping[bytes, int]
+
+# Mended in the registration, or there too
+_OURS = frozenset({"x509_revocation_stale", "x509_revocation_missing", "x509_chain"})
+
+
+def pki_of(peer: Peer, profile: Profile) -> Pki | None:
+    """The anchors and lists of a registration; None where it names no anchors. Raises `Misconfigured`."""
+    if not peer.anchors:
+        return None
+    try:
+        return Pki(peer.anchors, peer.revocation, profile)
+    except ValueError as error:
+        what = f"The certificates of the node cannot be held against its anchors: {error}."
+        fix = "Ask the authority that issues the node's certificates for its own certificate and its list of revoked ones."
+        raise misconfigured(peer.source, "anchors", what, fix) from error
+
+
+def chains_of(pki: Pki, signed: Signed, facts: PeerFacts, now: int) -> Ends:
+    """Until when each certificate of signed metadata chains. Raises `FetchError` for the first that does not at `now`."""
+    hints, ends = _hints(signed), {}
+    for certificate in sorted(facts.signing | facts.encryption):
+        uses: list[Use] = ["signing"] if certificate in facts.signing else []
+        uses += ["encryption"] if certificate in facts.encryption else []
+        try:
+            ends[certificate] = pki.judge(certificate, uses, hints, now).ends
+        except AssertionRejected as error:
+            detail = f"a certificate in its metadata is refused ({error.check}): {error.detail}."
+            raise FetchError(error.check, detail, REGISTRATION if error.check in _OURS else PEER) from error
+    return ends
+
+
+def narrowed(key: PinnedKey, end: int) -> PinnedKey:
+    """The key, in force until its chain ends at the latest."""
+    last = end if key.not_after is None else min(end, key.not_after)
+    return PinnedKey(key.public_key, key.key_id, key.not_before, last)
+
+
+def _hints(signed: Signed) -> list[bytes]:
+    """Every certificate in a KeyDescriptor, the node's own among them, which lead nowhere."""
+    found = []
+    for element in parse_canonical(signed.octets).iterfind(f".//{md('KeyDescriptor')}//{{{DS}}}X509Certificate"):
+        try:
+            found.append(strict_base64("".join((element.text or "").split())))
+        except ValueError:
+            continue  # the reader of the facts refuses it where it is a key
+    return found

@@ -1,0 +1,213 @@
+"""Certificates that must chain to anchors (RFC 5280 §6.1). It only ever narrows: who verifies is still a pinned key alone.
+
+The extra `pki` has the general part, paths and their validation (`x509_paths.py`). What this house wants besides is judged
+here by its own names: dates, usage, path length, sizes and curves, and revocation by pinned lists (`x509_lists.py`).
+
+A chain is judged when metadata is taken, at `now`. A login looks at `Chain.ends` alone, and nothing is ever fetched.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Literal
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from connectors.profiles import Profile
+from connectors.signatures.keys import certificate_of, prepared
+from connectors.signatures.x509_lists import RevocationList, extension_of, is_authority, read_list
+from policies.errors import AssertionRejected
+
+try:
+    from connectors.signatures.x509_paths import paths
+except ImportError:
+    paths = None  # type: ignore[assignment] # without the extra `pki`: `Pki` says so
+
+Use = Literal["signing", "encryption"]
+
+# Certificates that may stand beside a node's own as hints: chains have one or two intermediates, three in rollover
+MAX_HINTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A chain that held. It holds until `ends`: when the first of its certificates, or of the lists, ends (in seconds)."""
+
+    ends: int
+
+
+class Pki:
+    """The anchors and pinned lists of one registration. Usable by several threads.
+
+    `anchors` are DER, `lists` file names with DER. ValueError, with words for an operator, for what cannot be used, and
+    where the extra `pki` is not installed.
+    """
+
+    def __init__(self, anchors: Sequence[bytes], lists: Sequence[tuple[str, bytes]], profile: Profile) -> None:
+        if paths is None:
+            raise ValueError("the extra `pki` is not installed: pip install 'ciconia[pki]'")
+        if not anchors:
+            raise ValueError("no anchor, and nothing chains to nothing")
+        self._anchors, self._profile = tuple(anchors), profile
+        for anchor in anchors:
+            certificate = certificate_of(anchor)
+            if not (is_authority(certificate) and _usage(certificate, "key_cert_sign")):
+                raise ValueError("an anchor that is no certification authority's (CA:TRUE, keyCertSign)")
+            _ = prepared(_public_key(certificate), profile)
+        self._lists = tuple(read_list(file, octets) for file, octets in lists)
+
+    @property
+    def begins(self) -> int:
+        """When the last of the lists began: nothing can be judged as of an earlier time. 0 without lists."""
+        return max((one.begins for one in self._lists), default=0)
+
+    @property
+    def lists(self) -> Sequence[RevocationList]:
+        """The pinned lists."""
+        return self._lists
+
+    def judge(self, certificate: bytes, uses: Collection[Use], hints: Sequence[bytes], now: int) -> Chain:
+        """Whether a certificate (DER) chains to an anchor at `now`, through any of `hints` or none, and may be used so.
+
+        Of several chains the one that ends last counts. Raises `AssertionRejected` with a check of `X509_CHECKS`: of
+        several chains that fail, that of the first.
+        """
+        # 1. The lists, whatever they say.
+        for one in self._lists:
+            if not one.begins <= now <= one.ends:
+                raise _refused("x509_revocation_stale", f"{one.file} is of {_day(one.begins)} to {_day(one.ends)}")
+        # 2. The certificate itself.
+        leaf = _loaded(certificate)
+        if is_authority(leaf):
+            raise _refused("x509_key_usage", "a certificate that is a certification authority's")
+        for use in uses:
+            purpose = _purpose(leaf, use)
+            if not _usage(leaf, purpose):
+                raise _refused("x509_key_usage", f"a certificate whose keyUsage does not say {purpose}")
+        # 3. Candidates: the message's own certificates are hints, and anchors are ours.
+        failure: AssertionRejected | None = None
+        ends: list[int] = []
+        for path in paths(certificate, _readable(hints), self._in_force(now), now):
+            try:
+                # 4. Ours by their names, and then all of RFC 5280.
+                chain = [_loaded(der) for der in path.certificates]
+                self._judge(chain, now)
+                path.validate()
+                # 5. Revocation, when every signature of the chain has held.
+                self._not_revoked(chain)
+            except AssertionRejected as error:
+                failure = failure or error
+                continue
+            ends.append(min(_end(one) for one in chain))
+        if ends:
+            return Chain(min(max(ends), *(one.ends for one in self._lists)) if self._lists else max(ends))
+        raise failure or _refused("x509_chain", "a certificate that does not chain to an anchor of the registration")
+
+    def _in_force(self, now: int) -> Sequence[bytes]:
+        """The anchors within their dates; all, where none is: then a chain says so by its dates.
+
+        An authority is its name and key: one that has ended would stand before a younger certificate of the same.
+        """
+        held = {der: certificate_of(der) for der in self._anchors}
+        return [der for der, one in held.items() if _holds(one, now)] or self._anchors
+
+    def _judge(self, chain: Sequence[x509.Certificate], now: int) -> None:
+        """Dates, issuers, their path lengths and keys: the anchor too, which RFC 5280 takes as it is."""
+        if len(chain) < 2:  # noqa: PLR2004 - the certificate and its issuer
+            raise _refused("x509_chain", "a certificate that is an anchor itself")
+        for number, certificate in enumerate(chain):
+            place = f"certificate {number} of the chain"
+            if not _holds(certificate, now):
+                begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+                raise _refused("x509_dates", f"{place} is of {begin:%Y-%m-%d} to {end:%Y-%m-%d}")
+            try:
+                _ = prepared(_public_key(certificate), self._profile)
+            except ValueError as error:
+                raise _refused("x509_algorithm", f"{place} has {error}") from error
+            if number and not (is_authority(certificate) and _usage(certificate, "key_cert_sign")):
+                raise _refused("x509_key_usage", f"{place} is no certification authority's (CA:TRUE, keyCertSign)")
+            below = sum(one.subject != one.issuer for one in chain[1:number])
+            if number and below > _path_length(certificate, below):
+                raise _refused("x509_path_length", f"{place} has {below} issuers below it")
+
+    def _not_revoked(self, chain: Sequence[x509.Certificate]) -> None:
+        """Every certificate but the anchor has a list of its issuer, and is not on it. Without lists nothing is asked."""
+        if not self._lists:
+            return
+        for number, (certificate, issuer) in enumerate(pairwise(chain)):
+            if any(one.names(certificate) for one in self._lists):
+                raise _refused("x509_revoked", f"certificate {number} of the chain is revoked")
+            if not (_usage(issuer, "crl_sign") and any(one.covers(certificate, issuer) for one in self._lists)):
+                what = f"no pinned list is of the issuer of certificate {number} of the chain, and signed by it"
+                raise _refused("x509_revocation_missing", what)
+
+
+def _loaded(der: bytes) -> x509.Certificate:
+    try:
+        return certificate_of(der)
+    except ValueError as error:
+        raise _refused("x509_chain", str(error)) from error
+
+
+def _readable(hints: Sequence[bytes]) -> list[bytes]:
+    """Certificates of authorities alone, a few, each once: a hint that is none is no reason to refuse."""
+    found = []
+    for der in dict.fromkeys(hints):
+        try:
+            if is_authority(certificate := certificate_of(der)):
+                found.append(certificate.public_bytes(Encoding.DER))
+        except ValueError:
+            continue
+    if len(found) > MAX_HINTS:
+        raise _refused("x509_chain", f"more than {MAX_HINTS} certificates of authorities beside a node's own")
+    return found
+
+
+def _public_key(certificate: x509.Certificate) -> object:
+    try:
+        return certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("a key of a kind that nobody here knows") from None
+
+
+def _usage(certificate: x509.Certificate, purpose: str) -> bool:
+    """Whether keyUsage is there and says so (RFC 5280 §4.2.1.3). One that says nothing would be for everything."""
+    usage = extension_of(certificate, x509.KeyUsage)
+    return usage is not None and bool(getattr(usage, purpose))
+
+
+def _purpose(certificate: x509.Certificate, use: Use) -> str:
+    """What keyUsage must say, as pyca names it: an RSA key enciphers keys, one on a curve agrees on them."""
+    if use == "signing":
+        return "digital_signature"
+    try:
+        public_key = _public_key(certificate)
+    except ValueError as error:
+        raise _refused("x509_algorithm", f"a certificate that has {error}") from error
+    return "key_encipherment" if isinstance(public_key, RSAPublicKey) else "key_agreement"
+
+
+def _path_length(certificate: x509.Certificate, unbounded: int) -> int:
+    constraints = extension_of(certificate, x509.BasicConstraints)
+    return unbounded if constraints is None or constraints.path_length is None else constraints.path_length
+
+
+def _holds(certificate: x509.Certificate, now: int) -> bool:
+    """Both of its seconds count (RFC 5280 §4.1.2.5)."""
+    return certificate.not_valid_before_utc.timestamp() <= now <= _end(certificate)
+
+
+def _end(certificate: x509.Certificate) -> int:
+    return int(certificate.not_valid_after_utc.timestamp())
+
+
+def _day(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
+
+
+def _refused(check: str, detail: str) -> AssertionRejected:
+    return AssertionRejected(check, detail)

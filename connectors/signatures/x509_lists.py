@@ -1,0 +1,108 @@
+"""Pinned lists of revoked certificates (CRL, RFC 5280 §5): whole and direct ones, read at start, never fetched.
+
+A serial number on the list of its issuer is revoked, whenever that is dated. Delta and indirect lists, and those of some
+reasons alone, need other lists beside them to mean anything: they are refused when they are read.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509.oid import ExtensionOID
+
+E = TypeVar("E", bound=x509.ExtensionType)
+# A national authority's largest have some hundred thousand entries of 40 octets
+MAX_LIST = 16 * 1024 * 1024
+STRONG_HASHES = frozenset({"sha256", "sha384", "sha512"})
+_KNOWN_CRITICAL = frozenset({ExtensionOID.ISSUING_DISTRIBUTION_POINT})
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationList:
+    """One list of one issuer, in seconds since the epoch. Its signature is judged where the issuer is known."""
+
+    file: str
+    begins: int
+    ends: int
+    serials: frozenset[int] = field(repr=False)
+    crl: x509.CertificateRevocationList = field(repr=False)
+    point: x509.IssuingDistributionPoint | None = field(repr=False)
+
+    def names(self, certificate: x509.Certificate) -> bool:
+        """Whether it is of the issuer that a certificate names, and the certificate is on it."""
+        return self.crl.issuer == certificate.issuer and certificate.serial_number in self.serials
+
+    def covers(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+        """Whether it would name this certificate of this issuer if it were revoked: by name, scope and signature."""
+        return self.crl.issuer == issuer.subject and self._in_scope(certificate) and self._signed_by(issuer)
+
+    def _in_scope(self, certificate: x509.Certificate) -> bool:
+        if self.point is None:
+            return True
+        authority = is_authority(certificate)
+        if (self.point.only_contains_user_certs and authority) or (self.point.only_contains_ca_certs and not authority):
+            return False
+        return not self.point.full_name or not set(self.point.full_name).isdisjoint(_points_of(certificate))
+
+    def _signed_by(self, issuer: x509.Certificate) -> bool:
+        try:
+            # A key of a kind that signs no list is a TypeError
+            return self.crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type] # kinds that sign nothing, too
+        except (TypeError, ValueError, UnsupportedAlgorithm):
+            return False
+
+
+def read_list(file: str, octets: bytes) -> RevocationList:
+    """A list in DER. ValueError, with words for an operator, for one that cannot be read or does not stand by itself."""
+    if len(octets) > MAX_LIST:
+        raise ValueError(f"{file} has more than {MAX_LIST} octets")
+    try:
+        crl = x509.load_der_x509_crl(octets)
+        ends, strong = crl.next_update_utc, crl.signature_hash_algorithm
+        extensions = list(crl.extensions)
+        serials = frozenset(entry.serial_number for entry in crl)
+        _ = [entry.extensions for entry in crl]
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension) as error:
+        raise ValueError(f"{file} holds no list of revoked certificates that can be read") from error
+    if ends is None:
+        raise ValueError(f"the list in {file} does not say when the next one comes (nextUpdate)")
+    if strong is None or strong.name not in STRONG_HASHES:
+        raise ValueError(f"the list in {file} is not signed with SHA-2")
+    point = next((one.value for one in extensions if isinstance(one.value, x509.IssuingDistributionPoint)), None)
+    if not _by_itself(extensions, point):
+        raise ValueError(f"the list in {file} is a delta, indirect, or of some reasons alone")
+    return RevocationList(file, int(crl.last_update_utc.timestamp()), int(ends.timestamp()), serials, crl, point)
+
+
+def extension_of(certificate: x509.Certificate, kind: type[E]) -> E | None:
+    """An extension of a certificate, None where it has none, or where its extensions cannot be read."""
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError, TypeError):
+        return None
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Whether a certificate says that it is a certification authority's (RFC 5280 §4.2.1.9)."""
+    constraints = extension_of(certificate, x509.BasicConstraints)
+    return constraints is not None and constraints.ca
+
+
+def _by_itself(
+    extensions: Iterable[x509.Extension[x509.ExtensionType]], point: x509.IssuingDistributionPoint | None
+) -> bool:
+    if any(one.oid == ExtensionOID.DELTA_CRL_INDICATOR for one in extensions):
+        return False
+    if any(one.critical and one.oid not in _KNOWN_CRITICAL for one in extensions):
+        return False
+    return point is None or not (
+        point.indirect_crl or point.only_some_reasons or point.only_contains_attribute_certs or point.relative_name
+    )
+
+
+def _points_of(certificate: x509.Certificate) -> set[x509.GeneralName]:
+    """Where a certificate says that its list is published."""
+    points = extension_of(certificate, x509.CRLDistributionPoints)
+    return {name for point in points or () for name in point.full_name or ()}
