@@ -19,6 +19,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from connectors.formats.claims import Json
 from connectors.signatures.algorithms import SignatureAlgorithm
+from connectors.signatures.jwk import thumbprint
 from connectors.signatures.jws import (
     MAX_HEADER,
     MAX_TOKEN,
@@ -32,6 +33,7 @@ from connectors.signatures.jws import (
     verification_key,
     verify,
 )
+from idp.keys.file import FileSigner
 from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
 from tests.connectors_jws.jws_doubles import (
     EVERY_ALGORITHM,
@@ -92,6 +94,15 @@ def test_what_we_sign_is_verified_by_us_and_by_joserfc(alg: str) -> None:
     else:
         other = RSAKey.import_key(pem) if alg in ("RS256", "PS256") else OKPKey.import_key(pem)
     assert json.loads(joserfc_jws.deserialize_compact(made, other, algorithms=[alg]).payload)["name"] == "Jõgeva"
+
+
+@pytest.mark.parametrize("alg", ["RS256", "PS256", "ES256", "ES384"])
+def test_a_key_of_a_file_signs_whatever_tokens_of_its_type_can_have(alg: str) -> None:
+    key = private_key(alg)
+    signer = FileSigner(_private_key=key, public_key=key.public_key(), certificate=b"", key_id=thumbprint(key.public_key()))
+    made = sign(CLAIMS, signer, alg=alg, typ="JWT")
+    verifying = [verification_key(signer.public_key, alg, signer.key_id)]
+    assert verify(made, verifying, alg=alg, types=JWT_ALONE).kid == signer.key_id
 
 
 def test_our_header_has_algorithm_key_and_type_and_nothing_else() -> None:
