@@ -1,10 +1,16 @@
-"""A client assertion in a file, held against an expectation by hand, by the judge that the token endpoint calls."""
+"""A client assertion in a file, by the judge that the token endpoint calls: expected by hand, or of a registered client."""
+
+from collections.abc import Sequence
 
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
-from connectors.signatures.jws import MAX_TOKEN
-from idp.inspection.options import Options, given
+from connectors.signatures.jwk import keys_from_jwks
+from connectors.signatures.jws import MAX_TOKEN, VerificationKey
+from idp.app import load_all
+from idp.inspection.options import Options, could_not, given
 from idp.inspection.outcome import Said, Verdict
 from idp.inspection.reading import LINE_END, line, read_keys
+from policies.errors import SignatureInvalid
+from policies.parties import ClientId
 
 
 class ClientAssertionInspector:
@@ -15,10 +21,13 @@ class ClientAssertionInspector:
     not_checked = ("one-time use",)
 
     def __init__(self, options: Options) -> None:
+        self._now = options.now
+        if options.party is not None:
+            self._keys, self._expected = _registered(options)
+            return
         alg = given(options.alg)
         self._keys = read_keys(given(options.jwks), alg)
         self._expected = ExpectedClientAssertion(given(options.client), given(options.audience), alg)
-        self._now = options.now
 
     def inspect(self, octets: bytes, digest: str) -> Verdict:
         """As `Inspector` has it. Its subject is its client."""
@@ -30,3 +39,18 @@ class ClientAssertionInspector:
     def unsigned(self, octets: bytes) -> bool:  # noqa: ARG002 - a token without a signature is no token
         """As `Inspector` has it."""
         return False
+
+
+def _registered(options: Options) -> tuple[Sequence[VerificationKey], ExpectedClientAssertion]:
+    """Of a client of a configuration, by its keys and its one algorithm there. Raises `BrokerError`."""
+    settings, configuration, _ = load_all(given(options.config))
+    party = configuration.parties.get(ClientId(given(options.party)))
+    if party is None or not party.jwks:
+        known = ", ".join(name for name, one in configuration.parties.items() if one.jwks) or "none at all"
+        raise could_not(f"the configuration has no client {options.party!r} with keys: {known}.")
+    alg = party.authentication_alg
+    try:
+        keys = keys_from_jwks(party.jwks, alg)
+    except SignatureInvalid as error:
+        raise could_not(f"the keys of {party.client_id} cannot be used: {error.detail}.") from None
+    return keys, ExpectedClientAssertion(party.client_id, settings.issuer, alg)

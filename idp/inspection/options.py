@@ -96,6 +96,7 @@ _CONFIGURED: Mapping[Kind, frozenset[str]] = {
     Kind.METADATA: _FROM | _XML,
     Kind.AUTHN_REQUEST: _FROM | _XML,
     Kind.REDIRECT: _FROM,
+    Kind.CLIENT_ASSERTION: _FROM,
 }
 
 _NEVER_EMPTY = ("audience", "acs", "issuer", "client", "destination", "request_id", "nonce")

@@ -7,6 +7,7 @@ import base64
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -78,9 +79,14 @@ def spelled(octets: bytes) -> str:
 
 
 def signature(text: str, by: SigningParty) -> str:
-    key = load_pem_private_key(by.pem, None)
+    return spelled(_loaded(by.pem).sign(text.encode(), PKCS1v15(), SHA256()))
+
+
+@cache
+def _loaded(pem: bytes) -> rsa.RSAPrivateKey:
+    key = load_pem_private_key(pem, None)
     assert isinstance(key, rsa.RSAPrivateKey)
-    return spelled(key.sign(text.encode(), PKCS1v15(), SHA256()))
+    return key
 
 
 def query(xml: str, by: SigningParty, parameter: str, relay_state: str | None = None) -> str:

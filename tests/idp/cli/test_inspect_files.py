@@ -159,7 +159,7 @@ def test_a_name_that_a_terminal_would_obey_is_shown_harmless(tmp_path: Path, idp
         (["--as", "logout-request"], "--destination, --metadata: what"),
         (["--as", "logout-response"], "--destination, --metadata: what"),
         (["--as", "redirect"], "--destination, --metadata or `--config DIR --from PARTY`"),
-        (["--as", "client-assertion"], "--alg, --audience, --client, --jwks: what"),
+        (["--as", "client-assertion"], "--alg, --audience, --client, --jwks or `--config DIR --from PARTY`"),
         (["--as", "logout-request", "--config", "x", "--from", "y"], "says nothing of `--as logout-request` yet"),
         (
             ["--as", "redirect", "--metadata", "x", "--destination", "y", "--second-opinion"],

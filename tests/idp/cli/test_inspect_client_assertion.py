@@ -1,0 +1,110 @@
+"""`ciconia inspect --as client-assertion`, and tokens of every algorithm: what the server would say."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from connectors.formats.claims import Json
+from connectors.signatures.jwk import public_jwk
+from tests.connectors import test_client_assertion as assertions
+from tests.connectors import test_id_token as tokens
+from tests.connectors.token_cases import KID, NOW
+from tests.connectors_jws.jws_doubles import EVERY_ALGORITHM, handmade, token_key
+from tests.idp.cli.inspecting import answers, inspect, only
+
+
+def jwks_of(alg: str) -> str:
+    return json.dumps({"keys": [{**public_jwk(token_key(alg).public_key()), "kid": KID}]})
+
+
+def expected(folder: Path, alg: str = "ES256", *more: str) -> list[str]:
+    (folder / "jwks.json").write_text(jwks_of(alg), encoding="utf-8")
+    by_hand = ["--jwks", str(folder / "jwks.json"), "--client", assertions.CLIENT, "--audience", assertions.ISSUER]
+    return ["--as", "client-assertion", *by_hand, "--alg", alg, "--at", str(NOW), "--json", *more]
+
+
+def in_files(folder: Path, *texts: str) -> list[str]:
+    paths = []
+    for number, text in enumerate(texts):
+        (folder / f"{number}.jwt").write_text(text, encoding="utf-8")
+        paths.append(str(folder / f"{number}.jwt"))
+    return paths
+
+
+@pytest.mark.spec("security.md §2.2")
+def test_every_assertion_that_the_judge_refuses_is_refused_by_the_same_check(tmp_path: Path) -> None:
+    files = in_files(tmp_path, *(case.token for case in assertions.CASES))
+    result = inspect(*files, *expected(tmp_path))
+    assert result.exit_code == 1
+    assert [one.check for one in answers(result)] == [case.check for case in assertions.CASES]
+    assert "canary" not in result.output
+
+
+@pytest.mark.parametrize("alg", EVERY_ALGORITHM)
+def test_a_good_assertion_says_whose_it_is_by_each_algorithm(tmp_path: Path, alg: str) -> None:
+    files = in_files(tmp_path, assertions.token(alg) + "\n")
+    result = inspect(*files, *expected(tmp_path, alg))
+    one = only(result)
+    assert (result.exit_code, one.accepted) == (0, True)
+    assert one.whole["assertion"] == {
+        "issuer": assertions.CLIENT,
+        "subject": {"format": "client"},
+        "loa": None,
+        "attributes": {},
+    }
+    message = one.whole["message"]
+    assert isinstance(message, dict)
+    assert (message["kind"], message["kid"], message["ends"]) == ("client-assertion", KID, NOW + 60)
+    assert one.whole["not_checked"] == ["one-time use"]
+    assert "canary" not in result.output
+    shown = only(inspect(*files, *expected(tmp_path, alg, "--show-values"))).whole
+    assert "a-canary-of-a-jti" in str(shown["message"])
+    assert assertions.CLIENT in str(shown["assertion"])
+
+
+def test_the_algorithm_is_that_of_the_registration_and_never_the_headers(tmp_path: Path) -> None:
+    # One RSA key, two algorithms
+    assert only(inspect(*in_files(tmp_path, assertions.token("PS256")), *expected(tmp_path, "RS256"))).check == "jws_alg"
+    assert only(inspect(*in_files(tmp_path, assertions.token("RS256")), *expected(tmp_path, "PS256"))).check == "jws_alg"
+
+
+def test_another_client_or_issuer_is_another_expectation(tmp_path: Path) -> None:
+    files, words = in_files(tmp_path, assertions.token()), expected(tmp_path)
+    assert only(inspect(*files, *words, "--client", "fare")).check == "assertion_issuer"
+    assert only(inspect(*files, *words, "--audience", "https://other.example")).check == "assertion_audience"
+    page = inspect(*files, *[word for word in words if word != "--json"], "--client", "fare").stdout
+    assert "In short: This client could not be authenticated." in page
+    assert "[!]  5. The client says it, and of itself." in page
+
+
+def test_a_client_of_a_configuration_has_its_keys_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def party(name: str, keys: str) -> SimpleNamespace:
+        return SimpleNamespace(client_id=name, jwks=keys, authentication_alg="PS256")
+
+    held = {"parking": party("parking", jwks_of("PS256")), "fare": party("fare", ""), "odd": party("odd", jwks_of("ES256"))}
+    loaded = (SimpleNamespace(issuer=assertions.ISSUER), SimpleNamespace(parties=held), None)
+    monkeypatch.setattr("idp.inspection.client_assertion.load_all", lambda _folder: loaded)
+    files = in_files(tmp_path, assertions.token("PS256"), assertions.token("ES256"))
+
+    def configured(name: str) -> list[str]:
+        return ["--as", "client-assertion", "--config", "x", "--from", name, "--at", str(NOW), "--json"]
+
+    result = inspect(*files, *configured("parking"))
+    assert [one.check for one in answers(result)] == [None, "jws_alg"]
+    for name, words in (("fare", "no client 'fare' with keys: parking"), ("odd", "no key for PS256")):
+        refused = inspect(*files, *configured(name))
+        assert (refused.exit_code, words in json.loads(refused.stdout)["error"]["detail"]) == (2, True)
+
+
+@pytest.mark.parametrize("alg", ["PS256", "EdDSA", "Ed25519"])
+def test_id_tokens_are_judged_by_the_newer_algorithms_too(tmp_path: Path, alg: str) -> None:
+    claims: dict[str, Json] = {name: value for name, value in tokens.CLAIMS.items() if name != "at_hash"}
+    text = handmade({**tokens.HEADER, "alg": alg, "kid": KID}, claims, token_key(alg))
+    (tmp_path / "jwks.json").write_text(jwks_of(alg), encoding="utf-8")
+    by_hand = ["--jwks", str(tmp_path / "jwks.json"), "--issuer", tokens.OP, "--audience", tokens.CLIENT, "--alg", alg]
+    words = ["--as", "id-token", *by_hand, "--at", str(tokens.NOW), "--json"]
+    assert only(inspect(*in_files(tmp_path, text), *words)).accepted
+    spoiled = text[:-8] + ("AAAAAAAA" if text[-8:] != "AAAAAAAA" else "BBBBBBBB")
+    assert only(inspect(*in_files(tmp_path, spoiled), *words)).check in ("jws_signature", "jws_form")

@@ -1,0 +1,337 @@
+"""`ciconia inspect` of requests and single logout, in XML and in queries, says what the server's judges say."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from connectors.connector import Inbound
+from connectors.formats.eidas.request import REQUEST_SIGNATURE_PLACE, request_element, request_octets
+from connectors.formats.names import PERSISTENT
+from connectors.profiles import EIDAS
+from connectors.signatures.redirect import signed_query
+from connectors.signatures.xmlsign import sign_enveloped
+from tests.connectors import forge, sent
+from tests.connectors import test_authn_request_received as received
+from tests.connectors import test_logout as logout
+from tests.connectors.eidas import made
+from tests.connectors.forge import NOW, SigningParty
+from tests.connectors.metadata import node
+from tests.connectors.sent import ACS, AUTHN_REQUEST, HERE, LOGOUT_REQUEST, LOGOUT_RESPONSE, PEER, Message
+from tests.idp.cli.inspecting import answers, inspect, only
+
+
+@pytest.fixture(scope="module")
+def peer() -> SigningParty:
+    return forge.rsa_party()
+
+
+def expected(folder: Path, party: SigningParty, kind: str, *more: str) -> list[str]:
+    """The expectation by hand: the sender is a service provider, which may send everything."""
+    path = folder / "metadata.xml"
+    before = '<md:AttributeConsumingService index="1"/>'
+    path.write_bytes(sent.sp_metadata(party, services=sent.SERVICES + before))
+    option = "--sp-metadata" if kind == "authn-request" else "--metadata"
+    by_hand = [option, str(path), "--destination", HERE, "--at", str(NOW), "--json"]
+    return ["--as", kind, *by_hand, *more]
+
+
+def in_files(folder: Path, inbounds: Sequence[Inbound]) -> list[str]:
+    """Each as it came: the parameter of a form, or a query."""
+    paths = []
+    for number, inbound in enumerate(inbounds):
+        path = folder / f"message-{number:04}"
+        path.write_text(inbound.raw or next(iter(inbound.parameters.values())), encoding="utf-8")
+        paths.append(str(path))
+    return paths
+
+
+def messages(base: Message, cases: Sequence[tuple[str, dict[str, object]]]) -> list[tuple[str, str]]:
+    """The check and the XML of each case that can be signed by POST, too."""
+    made_of = [
+        (check, replace(base, **changes))  # type: ignore[arg-type] # rows name fields of Message
+        for check, changes in cases
+        if changes.get("issuer") != "" and "message_id" not in changes
+    ]
+    return [(check, message.xml()) for check, message in made_of]
+
+
+KINDS = {
+    "authn-request": (AUTHN_REQUEST, received.CASES, "SAMLRequest", ()),
+    "logout-request": (LOGOUT_REQUEST, logout.REQUESTS, "SAMLRequest", ()),
+    "logout-response": (LOGOUT_RESPONSE, logout.RESPONSES, "SAMLResponse", ("--request-id", "_asked")),
+}
+
+
+@pytest.mark.spec("security.md §2.1 C")
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_message_that_a_judge_refuses_is_refused_by_the_same_check(
+    tmp_path: Path, peer: SigningParty, kind: str
+) -> None:
+    base, cases, parameter, more = KINDS[kind]
+    listed = messages(base, cases)
+    files = in_files(tmp_path, [sent.posted(xml, peer, parameter) for _, xml in listed])
+    result = inspect(*files, *expected(tmp_path, peer, kind, *more))
+    assert result.exit_code == 1
+    assert [one.check for one in answers(result)] == [check for check, _ in listed]
+    assert not any(one.accepted for one in answers(result))
+
+
+@pytest.mark.spec("security.md §2.1 C")
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_query_that_a_judge_refuses_is_refused_by_the_same_check(
+    tmp_path: Path, peer: SigningParty, kind: str
+) -> None:
+    base, cases, parameter, more = KINDS[kind]
+    # The message decides who judges it: another root is another message, and not this one's fault
+    listed = [(check, xml) for check, xml in messages(base, cases) if check != "root"]
+    files = in_files(tmp_path, [sent.redirected(xml, peer, parameter, "r") for _, xml in listed])
+    result = inspect(*files, *expected(tmp_path, peer, "redirect", *more))
+    assert [one.check for one in answers(result)] == [check for check, _ in listed]
+
+
+def test_a_logout_says_whom_it_is_from_and_shows_the_citizen_where_asked_alone(tmp_path: Path, peer: SigningParty) -> None:
+    files = in_files(tmp_path, [sent.posted(LOGOUT_REQUEST.xml(), peer, "SAMLRequest")])
+    words = expected(tmp_path, peer, "logout-request")
+    result = inspect(*files, *words)
+    one = only(result)
+    assert (result.exit_code, one.accepted, one.whole["assertion"]) == (0, True, None)
+    message = dict(one.whole["message"])  # type: ignore[call-overload] # the JSON of the contract
+    assert len(message.pop("sha256")) == 64
+    assert message == {
+        "kind": "logout-request",
+        "profile": "saml2int",
+        "id": "_message0001",
+        "issuer": PEER,
+        "issued": NOW,
+        "ends": NOW + 120,
+        "reason": None,
+        "name_id_format": PERSISTENT,
+        "session_indexes": 1,
+    }
+    assert one.whole["not_checked"] == ["one-time use", "session"]
+    assert not [value for value in ("Õunapuu", "session-0001") if value in result.stdout]
+    shown = only(inspect(*files, *words, "--show-values")).whole["message"]
+    assert isinstance(shown, dict)
+    assert (shown["name_id"], shown["session_index"]) == ("Õunapuu-0001", ["session-0001"])
+    page = inspect(*files, *[word for word in words if word != "--json"]).stdout
+    assert f"  issuer: {PEER}" in page
+    assert "Õunapuu" not in page
+    shown_page = inspect(*files, *[word for word in words if word != "--json"], "--show-values").stdout
+    assert '"name_id": "\\u00d5unapuu-0001"' in shown_page
+
+
+def test_a_response_to_nobody_knows_which_request_says_so(tmp_path: Path, peer: SigningParty) -> None:
+    files = in_files(tmp_path, [sent.posted(LOGOUT_RESPONSE.xml(), peer, "SAMLResponse")])
+    one = only(inspect(*files, *expected(tmp_path, peer, "logout-response")))
+    assert one.accepted
+    assert one.whole["not_checked"] == ["one-time use", "browser binding", "request id"]
+    message = one.whole["message"]
+    assert isinstance(message, dict)
+    assert (message["in_response_to"], message["complete"], message["sub_status"]) == ("_asked", True, None)
+    held = only(inspect(*files, *expected(tmp_path, peer, "logout-response", "--request-id", "_other")))
+    assert held.check == "in_response_to"
+    unasked = in_files(tmp_path, [sent.posted(replace(LOGOUT_RESPONSE, more="").xml(), peer, "SAMLResponse")])
+    assert only(inspect(*unasked, *expected(tmp_path, peer, "logout-response"))).check == "in_response_to"
+
+
+def test_a_request_says_where_its_answer_goes(tmp_path: Path, peer: SigningParty) -> None:
+    octets = forge.signed(AUTHN_REQUEST.xml().encode(), ["_message0001"], peer)
+    (tmp_path / "request.xml").write_bytes(octets)
+    one = only(inspect(tmp_path / "request.xml", *expected(tmp_path, peer, "authn-request")))
+    message = one.whole["message"]
+    assert isinstance(message, dict)
+    assert (one.accepted, message["answer_to"], message["contexts"], message["passive"]) == (True, ACS, [], False)
+    assert one.whole["not_checked"] == ["one-time use"]
+
+
+@pytest.mark.parametrize(
+    ("base", "parameter", "name", "left_open"),
+    [
+        (AUTHN_REQUEST, "SAMLRequest", "authn-request", []),
+        (LOGOUT_REQUEST, "SAMLRequest", "logout-request", ["session"]),
+        (LOGOUT_RESPONSE, "SAMLResponse", "logout-response", ["browser binding", "request id"]),
+    ],
+)
+def test_of_a_query_the_message_inside_decides_who_judges(
+    tmp_path: Path, peer: SigningParty, base: Message, parameter: str, name: str, left_open: list[str]
+) -> None:
+    query = sent.query(base.xml(), peer, parameter, "a%2Fcitizens%2Fpage")
+    (tmp_path / "query").write_text(query + "\n", encoding="ascii")
+    words = expected(tmp_path, peer, "redirect")
+    result = inspect(tmp_path / "query", *words)
+    one = only(result)
+    message = one.whole["message"]
+    assert isinstance(message, dict)
+    assert (one.accepted, message["kind"], message["message"], message["id"]) == (True, "redirect", name, "_message0001")
+    assert (message["relay_state"], "citizens" in result.stdout) == (len("a/citizens/page"), False)
+    assert one.whole["not_checked"] == ["one-time use", *left_open]
+    shown = only(inspect(tmp_path / "query", *words, "--show-values")).whole["message"]
+    assert isinstance(shown, dict)
+    assert shown["relay_state"] == "a/citizens/page"
+
+
+@pytest.mark.spec("CVE-2025-27773")
+def test_odd_queries_are_refused_as_the_server_refuses_them(tmp_path: Path, peer: SigningParty) -> None:
+    good = sent.query(LOGOUT_RESPONSE.xml(), peer, "SAMLResponse", "r")
+    forged = f"SAMLRequest={sent.spelled(sent.deflated(LOGOUT_REQUEST.xml().encode()))}"
+    odd = {
+        f"{forged}&{good}": "parameters",
+        f"{good}&{forged}": "parameters",
+        good.replace("RelayState=r", "RelayState=s"): "signature",
+        good.partition("&SigAlg")[0]: "signature_missing",
+        f"?{good}": "parameters",
+        f"{good}\n\n": "parameters",
+        "": "parameters",
+        "\u00f5": "parameters",
+        "SAMLRequest=" + "A" * 300_000: "size",
+        sent.query(forge.Reply().xml().decode(), peer, "SAMLResponse"): "root",
+        sent.query("<a/>", peer, "SAMLRequest"): "root",
+    }
+    files = []
+    for number, text in enumerate(odd):
+        (tmp_path / f"{number}").write_text(text, encoding="utf-8")
+        files.append(str(tmp_path / f"{number}"))
+    result = inspect(*files, *expected(tmp_path, peer, "redirect"))
+    assert [one.check for one in answers(result)] == list(odd.values())
+
+
+def test_an_identity_provider_sends_no_requests_and_its_keys_sign_none(tmp_path: Path, peer: SigningParty) -> None:
+    path = tmp_path / "idp.xml"
+    path.write_bytes(forge.metadata(peer, entity_id=PEER))
+    words = ["--as", "redirect", "--metadata", str(path), "--destination", HERE, "--at", str(NOW), "--json"]
+    for xml, parameter, check in (
+        (LOGOUT_REQUEST.xml(), "SAMLRequest", None),
+        (AUTHN_REQUEST.xml(), "SAMLRequest", "root"),
+    ):
+        (tmp_path / "query").write_text(sent.query(xml, peer, parameter), encoding="ascii")
+        assert only(inspect(tmp_path / "query", *words)).check == check
+    # An entity of both roles: the key of its identity provider may sign logout, and no AuthnRequest
+    other = forge.rsa_party()
+    role = sent.sp_metadata(other)
+    held = role[role.index(b"<md:SPSSODescriptor") : role.index(b"</md:EntityDescriptor>")]
+    path.write_bytes(path.read_bytes().replace(b"</md:EntityDescriptor>", held + b"</md:EntityDescriptor>"))
+    for by, check in ((peer, "signature"), (other, None)):
+        (tmp_path / "query").write_text(sent.query(AUTHN_REQUEST.xml(), by, "SAMLRequest"), encoding="ascii")
+        assert only(inspect(tmp_path / "query", *words)).check == check
+        (tmp_path / "query").write_text(sent.query(LOGOUT_REQUEST.xml(), by, "SAMLRequest"), encoding="ascii")
+        assert only(inspect(tmp_path / "query", *words)).accepted
+
+
+def test_a_message_that_nobody_signed_ticks_no_signature(tmp_path: Path, peer: SigningParty) -> None:
+    (tmp_path / "logout.xml").write_text(LOGOUT_REQUEST.xml(), encoding="utf-8")
+    words = [word for word in expected(tmp_path, peer, "logout-request") if word != "--json"]
+    page = inspect(tmp_path / "logout.xml", *words).stdout
+    assert "refused by the check `signature_missing`" in page
+    assert "[!]  5. It is a message of this kind, each ID once, signed as a whole where a signature belongs." in page
+    assert "In short: This message about signing out could not be accepted." in page
+    assert "citizen" not in page.partition("[x]")[0]
+
+
+@pytest.mark.parametrize("kind", ["authn-request", "logout-request", "redirect"])
+@pytest.mark.parametrize("metadata", [b"", b"<a/>", b"<!DOCTYPE a><a/>", b"\xff", sent.sp_metadata(forge.rsa_party(1024))])
+@pytest.mark.parametrize("profile", ["saml2int", "eidas"])
+def test_metadata_that_cannot_be_pinned_is_named_and_nothing_is_said_of_a_file(
+    tmp_path: Path, peer: SigningParty, kind: str, metadata: bytes, profile: str
+) -> None:
+    words = expected(tmp_path, peer, kind, "--profile", profile)
+    (tmp_path / "metadata.xml").write_bytes(metadata)
+    result = inspect("file", *words)
+    assert result.exit_code == 2
+    assert '"code": "could_not_run"' in result.stdout
+
+
+# -- another country's node ------------------------------------------------------------------------------------------------
+
+REQUEST = replace(made.REQUEST, issuer=node.ENTITY, issue_instant=NOW)
+
+
+def of_a_node(folder: Path, kind: str, *more: str, at: int = NOW) -> list[str]:
+    (folder / "node.xml").write_bytes(etree.tostring(node.element(node.connector())))
+    option = "--sp-metadata" if kind == "authn-request" else "--metadata"
+    by_hand = [option, str(folder / "node.xml"), "--destination", made.SSO, "--profile", "eidas"]
+    return ["--as", kind, *by_hand, "--at", str(at), "--json", *more]
+
+
+def test_a_nodes_request_is_judged_by_the_rules_of_a_sending_node(tmp_path: Path) -> None:
+    signer = node.key("messages")
+    good = sign_enveloped(request_element(REQUEST), signer, place=REQUEST_SIGNATURE_PLACE, profile=EIDAS)
+    (tmp_path / "good.xml").write_bytes(good)
+    one = only(inspect(tmp_path / "good.xml", *of_a_node(tmp_path, "authn-request")))
+    message = one.whole["message"]
+    assert isinstance(message, dict)
+    assert (one.accepted, message["profile"], message["sp_type"]) == (True, "eidas", "public")
+    assert message["answer_to"] == "https://node.example/acs"
+    assert len(message["attributes"]) == 4
+    assert one.whole["not_checked"] == ["one-time use", "end of the metadata"]
+    for changes, check in (
+        ({"destination": "https://other.example/"}, "destination"),
+        ({"sp_type": "secret"}, "sp_type"),
+        ({"contexts": ()}, "authn_context_refs"),
+        ({"attributes": ()}, "minimum_data_set"),
+        ({"acs_url": "https://evil.example"}, None),  # never written: the node's metadata says it
+    ):
+        root = request_element(replace(REQUEST, **changes))
+        octets = sign_enveloped(root, signer, place=REQUEST_SIGNATURE_PLACE, profile=EIDAS)
+        (tmp_path / "bad.xml").write_bytes(octets)
+        bad = only(inspect(tmp_path / "bad.xml", *of_a_node(tmp_path, "authn-request")))
+        assert (bad.check, bad.code) == (check, None if check is None else "node_request_refused")
+
+
+def test_a_nodes_query_is_judged_so_too_and_its_relay_state_is_short(tmp_path: Path) -> None:
+    for relay_state, signer, check in (
+        ("r" * 80, node.key("messages"), None),
+        ("r" * 81, node.key("messages"), "relay_state"),
+        ("r", node.key("stranger"), "signature"),
+    ):
+        query = signed_query("SAMLRequest", request_octets(REQUEST), relay_state, signer, EIDAS)
+        (tmp_path / "query").write_text(query, encoding="ascii")
+        assert only(inspect(tmp_path / "query", *of_a_node(tmp_path, "redirect"))).check == check
+    (tmp_path / "query").write_text(query.replace("SAMLRequest=", "SAMLResponse="), encoding="ascii")
+    assert only(inspect(tmp_path / "query", *of_a_node(tmp_path, "redirect"))).check == "parameters"
+
+
+def test_a_node_whose_certificates_have_ended_sends_nothing(tmp_path: Path) -> None:
+    result = inspect("file", *of_a_node(tmp_path, "authn-request", at=NOW + 1001 * node.DAY))
+    assert (result.exit_code, "no certificate of the metadata is within its dates" in result.stdout) == (2, True)
+
+
+# -- a second opinion ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_second_implementation_agrees_on_good_messages_and_is_heard_on_refused_ones(
+    tmp_path: Path, peer: SigningParty, kind: str
+) -> None:
+    base, _, parameter, more = KINDS[kind]
+    good, tampered = (sent.posted(base.xml(), peer, parameter).parameters[parameter] for _ in range(2))
+    octets = forge.signed(base.xml().encode(), ["_message0001"], peer)
+    (tmp_path / "good").write_text(good, encoding="ascii")
+    (tmp_path / "elsewhere").write_text(
+        sent.posted(replace(base, destination="https://x.example").xml(), peer, parameter).parameters[parameter]
+    )
+    (tmp_path / "tampered.xml").write_bytes(octets.replace(HERE.encode(), b"https://evil.example/"))
+    (tmp_path / "nothing").write_text(tampered[:-9] + "!", encoding="ascii")
+    names = ("good", "elsewhere", "tampered.xml", "nothing")
+    words = expected(tmp_path, peer, kind, *more, "--second-opinion")
+    result = inspect(*(tmp_path / name for name in names), *words)
+    first, elsewhere, changed, nothing = answers(result)
+    message = first.whole["message"]
+    assert isinstance(message, dict)
+    assert (first.accepted, message["second_opinion"]) == (True, "agrees")
+    assert (elsewhere.check, "would have taken its signature" in str(elsewhere.whole)) == ("destination", True)
+    assert (changed.check, "would have refused its signature, too" in str(changed.whole)) == ("digest", True)
+    assert (nothing.check, "has nothing to look at" in str(nothing.whole)) == ("base64", True)
+    page = inspect(tmp_path / "good", *[word for word in words if word != "--json"]).stdout
+    assert "A second implementation, and a second reading of what was signed, agree." in page
+
+
+def test_where_a_second_implementation_disagrees_the_message_is_refused(
+    tmp_path: Path, peer: SigningParty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = in_files(tmp_path, [sent.posted(LOGOUT_REQUEST.xml(), peer, "SAMLRequest")])
+    monkeypatch.setattr("connectors.signatures.second_opinion._verifies", lambda *_arguments: False)
+    one = only(inspect(*files, *expected(tmp_path, peer, "logout-request", "--second-opinion")))
+    assert (one.accepted, one.check) == (False, "second_opinion")

@@ -1,0 +1,146 @@
+"""Inspectors are made without the command, from options alone: verdicts can be held against the server's one by one."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
+from lxml import etree
+
+from idp.inspection.inspectors import inspector_of
+from idp.inspection.opinion import AGREES
+from idp.inspection.options import Kind, Options
+from idp.inspection.outcome import Inspector, Outcome, inspect_file
+from policies.errors import BrokerError
+from tests.connectors import forge, sent
+from tests.connectors.eidas import node as eidas
+from tests.connectors.eidas.node import SendingNode
+from tests.connectors.forge import NOW, SigningParty
+from tests.connectors.metadata import node as published
+from tests.idp.cli.inspecting import private_pem
+
+
+@pytest.fixture(scope="module")
+def idp() -> SigningParty:
+    return forge.rsa_party()
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as made:
+        yield made
+
+
+def no_clock() -> NoReturn:
+    raise AssertionError("files are judged as of a time that is given")
+
+
+def of_response(folder: Path, idp: SigningParty) -> Options:
+    (folder / "idp.xml").write_bytes(forge.metadata(idp))
+    return Options(Kind.RESPONSE, NOW, idp_metadata=folder / "idp.xml", audience=forge.SP, acs=forge.ACS)
+
+
+def of_logout(folder: Path, idp: SigningParty) -> Options:
+    (folder / "peer.xml").write_bytes(sent.sp_metadata(idp))
+    return Options(Kind.LOGOUT_REQUEST, NOW, metadata=folder / "peer.xml", destination=sent.HERE)
+
+
+def judged(inspector: Inspector, folder: Path, octets: bytes) -> Outcome:
+    (folder / "file").write_bytes(octets)
+    return inspect_file(str(folder / "file"), inspector)
+
+
+def test_options_that_do_not_fit_together_make_no_inspector(stack: ExitStack) -> None:
+    for kind in Kind:
+        with pytest.raises(BrokerError) as refusal:
+            inspector_of(Options(kind, NOW), no_clock, stack)
+        assert refusal.value.code == "could_not_run"
+    for kind in (Kind.REDIRECT, Kind.ID_TOKEN, Kind.CLIENT_ASSERTION):
+        with pytest.raises(BrokerError, match=r"says nothing|needs"):
+            inspector_of(Options(kind, NOW, second_opinion=True), no_clock, stack)
+
+
+def test_an_inspector_judges_again_and_again_without_a_clock(tmp_path: Path, idp: SigningParty, stack: ExitStack) -> None:
+    inspector = inspector_of(of_logout(tmp_path, idp), no_clock, stack)
+    good = forge.signed(sent.LOGOUT_REQUEST.xml().encode(), ["_message0001"], idp)
+    old = replace(sent.LOGOUT_REQUEST, issued=forge.clock(NOW - 9999)).xml().encode()
+    for _ in range(2):
+        assert judged(inspector, tmp_path, good).verdict is not None
+        outcome = judged(inspector, tmp_path, forge.signed(old, ["_message0001"], idp))
+        assert outcome.failure is not None
+        assert outcome.failure.check == "logout_issued"
+        assert outcome.failure.public.startswith("This message about signing out")
+
+
+@pytest.mark.spec("house-style.md 27")
+@pytest.mark.parametrize("kind", [Kind.RESPONSE, Kind.LOGOUT_REQUEST])
+def test_a_surprise_is_a_refusal_of_one_file_in_nobodys_words(
+    tmp_path: Path, idp: SigningParty, stack: ExitStack, monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    options = of_response(tmp_path, idp) if kind is Kind.RESPONSE else of_logout(tmp_path, idp)
+    inspector = inspector_of(options, no_clock, stack)
+
+    def surprise(*_arguments: object, **_named: object) -> NoReturn:
+        raise MemoryError("Õunapuu")
+
+    monkeypatch.setattr("connectors.signatures.xmldsig.parse_message", surprise)
+    octets = forge.signed(sent.LOGOUT_REQUEST.xml().encode(), ["_message0001"], idp)
+    outcome = judged(inspector, tmp_path, octets)
+    assert outcome.failure is not None
+    assert (outcome.failure.check, outcome.failure.detail, outcome.tried) == ("unforeseen", "MemoryError", True)
+
+
+@pytest.mark.parametrize("which", ["response", "assertion", "both"])
+def test_a_second_implementation_is_asked_of_responses_wherever_they_are_signed(
+    tmp_path: Path, idp: SigningParty, stack: ExitStack, which: str
+) -> None:
+    inspector = inspector_of(replace(of_response(tmp_path, idp), second_opinion=True), no_clock, stack)
+    outcome = judged(inspector, tmp_path, forge.signed_reply(forge.Reply(), idp, which))
+    assert outcome.verdict is not None, outcome.failure
+    assert outcome.verdict.message["second_opinion"] == AGREES
+    late = judged(inspector, tmp_path, forge.signed_reply(forge.Reply(issued=forge.clock(NOW - 9999)), idp, which))
+    assert late.failure is not None
+    assert "would have taken its signature" in late.failure.detail
+
+
+def test_what_is_encrypted_nobody_else_is_asked_of(tmp_path: Path, stack: ExitStack) -> None:
+    node = SendingNode()
+    made = published.proxy(
+        entity_id=node.entity_id, country=node.country, signing=(node.signer.certificate,), assurance=tuple(node.assurance)
+    )
+    (tmp_path / "node.xml").write_bytes(etree.tostring(published.element(made)))
+    (tmp_path / "key.pem").write_bytes(private_pem(eidas.ours()))
+    options = Options(
+        Kind.RESPONSE,
+        eidas.NOW,
+        profile="eidas",
+        idp_metadata=tmp_path / "node.xml",
+        audience=eidas.OURS,
+        acs=eidas.ACS,
+        sp_key=tmp_path / "key.pem",
+        second_opinion=True,
+    )
+    inspector = inspector_of(options, no_clock, stack)
+    octets = node.says().parameters["SAMLResponse"].encode()
+    outcome = judged(inspector, tmp_path, octets)
+    assert outcome.verdict is not None, outcome.failure
+    assert outcome.not_checked[-1] == "second opinion of what is encrypted"
+
+
+def test_metadata_gets_a_second_opinion_too(tmp_path: Path, stack: ExitStack) -> None:
+    certificate = load_der_x509_certificate(published.key("metadata").certificate)
+    pem = certificate.public_bytes(Encoding.PEM)
+    (tmp_path / "trust.pem").write_bytes(pem)
+    options = Options(Kind.METADATA, published.NOW, profile="eidas", trust=tmp_path / "trust.pem", second_opinion=True)
+    inspector = inspector_of(options, no_clock, stack)
+    good = published.octets(published.proxy())
+    accepted = judged(inspector, tmp_path, good)
+    assert accepted.verdict is not None, accepted.failure
+    assert accepted.verdict.message["second_opinion"] == AGREES
+    refused = judged(inspector, tmp_path, good.replace(b"https://node.example/sso", b"https://evil.example/sso", 1))
+    assert refused.failure is not None
+    assert (refused.failure.check, "refused its signature, too" in refused.failure.detail) == ("digest", True)
