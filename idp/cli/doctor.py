@@ -40,8 +40,7 @@ def doctor(
 
     With --selftest, try the attack corpus on the installed libraries: after every upgrade. It needs no configuration.
 
-    Examples: ciconia doctor --config city --offline
-    ciconia doctor --selftest
+    Example: ciconia doctor --config city --offline
     """
     if config is None and not try_corpus:
         raise typer.BadParameter("name a configuration folder, or try this machine with --selftest.", param_hint="--config")

@@ -19,6 +19,7 @@ from connectors.fetch import FetchError
 from connectors.request_checks import PeerRequestRefused
 from idp.selftest.case import Case
 from idp.selftest.live import live_tried
+from idp.selftest.messages import message_cases
 from idp.selftest.report import Report, Tried, Verdict
 from idp.selftest.responses import response_cases
 from idp.selftest.tokens import token_cases
@@ -33,10 +34,11 @@ Live = Callable[[], Iterator[Tried]]
 # name of the generator -> what makes its cases of a moment (seconds since the epoch)
 GENERATORS: Mapping[str, Generator] = {
     "responses": response_cases,
+    "messages": message_cases,
     "tokens": token_cases,
 }
 # How many cases they make, for whoever shows how far a run is
-ABOUT = 2300
+ABOUT = 3100
 
 
 @dataclass(frozen=True, slots=True)
