@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from idp.endpoints.logins import STRICT
 from idp.selftest.case import Kind
-from idp.selftest.live.played import Attack, LiveCase, refused
+from idp.selftest.live.played import Attack, LiveCase, named, refused
 from idp.selftest.live.responses import CHOICES
 from idp.selftest.live.visitor import Answer, AstrayError, Visitor
 
@@ -148,7 +148,7 @@ def signed_in(visitor: Visitor) -> Attack:
 
 def honest(number: int) -> LiveCase:
     """A whole login after so many cases: the broker serves as before."""
-    return LiveCase(f"{HONEST}/after {number} cases", HONEST, Kind.VALID, None, signed_in, releases=True)
+    return LiveCase(named(HONEST, f"after {number} cases"), HONEST, Kind.VALID, None, signed_in, releases=True)
 
 
 def cases() -> Iterable[LiveCase]:
@@ -174,5 +174,5 @@ def cases() -> Iterable[LiveCase]:
             "two choices": ("400 request_refused", twice_in_one_form),
         },
     )
-    yield LiveCase(f"{HONEST}/approved again alike", HONEST, Kind.VALID, None, alike)
-    yield LiveCase(f"{HONEST}/response again before the decision", HONEST, Kind.VALID, None, reloaded)
+    yield LiveCase(named(HONEST, "approved again alike"), HONEST, Kind.VALID, None, alike)
+    yield LiveCase(named(HONEST, "response again before the decision"), HONEST, Kind.VALID, None, reloaded)

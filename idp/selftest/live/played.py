@@ -4,6 +4,7 @@ What must not happen is looked for twice: in the answer (a code, a token, a page
 where each release stands as a record and each code, token or receipt as a parked row.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any  # structlog's own type of an event
@@ -17,6 +18,7 @@ ENTRANCE = "a live broker"
 # What nobody may get who is refused: members of a token answer
 _TOKENS = frozenset({"access_token", "id_token", "sub"})
 
+_UNUSUAL = re.compile(r"[^a-z0-9_'-]+")
 Lines = Sequence[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 Attack = Callable[[], Answer]
 
@@ -39,7 +41,12 @@ class LiveCase:
 
 def refused(family: str, kind: Kind, cases: Mapping[str, tuple[str, Callable[[Visitor], Attack]]]) -> Iterable[LiveCase]:
     """Cases of one class, by name: what must be answered, and how it is prepared."""
-    return [LiveCase(f"{family}/{name}", family, kind, *case) for name, case in cases.items()]
+    return [LiveCase(named(family, name), family, kind, *case) for name, case in cases.items()]
+
+
+def named(family: str, name: str) -> str:
+    """The name of a case, as the names of all cases are spelt."""
+    return "/".join(_UNUSUAL.sub("-", part) for part in (family, name, "live"))
 
 
 def play(stage: Stage, case: LiveCase, lines: Lines) -> Tried:
