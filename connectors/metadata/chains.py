@@ -15,12 +15,12 @@ from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import parse_canonical, strict_base64
 from connectors.signatures.profile import DS
 from connectors.signatures.signed import Signed
-from connectors.signatures.x509 import Pki, Use
+from connectors.signatures.x509 import Chain, Pki, Use
 from policies.errors import AssertionRejected
 from policies.parties import Peer
 
-# DER of a certificate -> when its chain ends, in seconds since the epoch
-Ends = Mapping[bytes, int]
+# DER of a certificate -> its chain
+Chains = Mapping[bytes, Chain]
 
 # Mended in the registration, or there too
 _OURS = frozenset({"x509_revocation_stale", "x509_revocation_missing", "x509_chain"})
@@ -38,23 +38,23 @@ def pki_of(peer: Peer, profile: Profile) -> Pki | None:
         raise misconfigured(peer.source, "anchors", what, fix) from error
 
 
-def chains_of(pki: Pki, signed: Signed, facts: PeerFacts, now: int) -> Ends:
-    """Until when each certificate of signed metadata chains. Raises `FetchError` for the first that does not at `now`."""
-    hints, ends = _hints(signed), {}
+def chains_of(pki: Pki, signed: Signed, facts: PeerFacts, now: int) -> Chains:
+    """The chain of each certificate of signed metadata. Raises `FetchError` for the first that has none at `now`."""
+    hints, chains = _hints(signed), {}
     for certificate in sorted(facts.signing | facts.encryption):
         uses: list[Use] = ["signing"] if certificate in facts.signing else []
         uses += ["encryption"] if certificate in facts.encryption else []
         try:
-            ends[certificate] = pki.judge(certificate, uses, hints, now).ends
+            chains[certificate] = pki.judge(certificate, uses, hints, now)
         except AssertionRejected as error:
             detail = f"a certificate in its metadata is refused ({error.check}): {error.detail}."
             raise FetchError(error.check, detail, REGISTRATION if error.check in _OURS else PEER) from error
-    return ends
+    return chains
 
 
-def narrowed(key: PinnedKey, end: int) -> PinnedKey:
+def narrowed(key: PinnedKey, chain: Chain) -> PinnedKey:
     """The key, in force until its chain ends at the latest."""
-    last = end if key.not_after is None else min(end, key.not_after)
+    last = chain.ends if key.not_after is None else min(chain.ends, key.not_after)
     return PinnedKey(key.public_key, key.key_id, key.not_before, last)
 
 

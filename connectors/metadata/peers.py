@@ -14,7 +14,7 @@ from connectors.formats.eidas.metadata import PeerFacts, Role
 from connectors.formats.grammar import written
 from connectors.formats.names import POST
 from connectors.metadata.approval import additions, approved_part
-from connectors.metadata.chains import Ends, chains_of, narrowed, pki_of
+from connectors.metadata.chains import Chains, chains_of, narrowed, pki_of
 from connectors.metadata.judged import (
     MAX_VALIDITY,
     check_addresses,
@@ -96,8 +96,8 @@ class PeerInUse:
     version: str  # the highest protocol version of both
     _signing: tuple[PinnedKey, ...] = field(repr=False)
     _encryption: tuple[tuple[bytes, PinnedKey], ...] = field(repr=False)
-    # of a registration with anchors: until when each certificate chains
-    ends: Ends | None = field(default=None, repr=False)
+    # of each certificate, where the registration names anchors
+    chains: Chains | None = field(default=None, repr=False)
 
     def signing_keys(self, now: int) -> tuple[PinnedKey, ...]:
         """The keys that sign its messages. Raises `PeerUnavailable` where none is within its certificate's dates."""
@@ -168,13 +168,13 @@ class Peers:
                 octets = self._fetcher.get(
                     peer.metadata_url, networks=peer.networks, limit=MAX_METADATA, timeout=self._timeout
                 )
-                facts, ends = self._judged(peer, octets, now, known[0].facts if known else None)
+                facts, chains = self._judged(peer, octets, now, known[0].facts if known else None)
             except FetchError:
                 self._failures[entity_id] = self._failures.get(entity_id, 0) + 1
                 self._load(peer)
                 raise
             self._failures[entity_id] = 0
-            self._take(peer, octets, facts, ends, now)
+            self._take(peer, octets, facts, chains, now)
 
     def reload(self, entity_id: EntityId) -> None:
         """Look at what is kept, and at what another process approved, without fetching."""
@@ -238,7 +238,7 @@ class Peers:
                 # It changed after the operator looked: what they saw is not what they would approve.
                 raise _refused(f"what is pending of {entity_id} has another digest: look at it again.")
             held, use = self._held[entity_id]
-            self._approve(self._peers[entity_id], replace(held, approved=held.facts), use.ends, now, stored)
+            self._approve(self._peers[entity_id], replace(held, approved=held.facts), use.chains, now, stored)
             return held.facts
 
     def _waiting(self, entity_id: EntityId, now: int) -> Pending | None:
@@ -249,25 +249,25 @@ class Peers:
         new = additions(facts, approved, self._peers[entity_id].metadata_url)
         return Pending(entity_id, facts.country, facts.digest, new, first=approved is None) if new else None
 
-    def _judged(self, peer: Peer, octets: bytes, now: int, before: PeerFacts | None) -> tuple[PeerFacts, Ends | None]:
+    def _judged(self, peer: Peer, octets: bytes, now: int, before: PeerFacts | None) -> tuple[PeerFacts, Chains | None]:
         """The pinned key is in force; signature, shape, registration; the end is ahead and near; not older than `before`.
 
         A node of several processes publishes several ends, so the same facts may end earlier. Other facts have to end
         later: of two documents with one end, nobody could tell which was withdrawn.
         """
         check_key(self._keys[peer.entity_id], now)
-        facts, ends = self._read(peer, octets, now)
+        facts, chains = self._read(peer, octets, now)
         check_end(facts.valid_until, now, self._profile, self._max_validity)
         if before is not None and facts.valid_until <= before.valid_until and facts.digest != before.digest:
             # An old copy, signed by the right key, brings back keys that were withdrawn.
             detail = "its metadata says other things than the copy that is held, and does not end later."
             raise FetchError("metadata_old", detail)
-        return facts, ends
+        return facts, chains
 
-    def _read(self, peer: Peer, octets: bytes, now: int) -> tuple[PeerFacts, Ends | None]:
+    def _read(self, peer: Peer, octets: bytes, now: int) -> tuple[PeerFacts, Chains | None]:
         """What metadata says that the registered key signed, of the registered entity and country, now or once.
 
-        Where the registration names anchors, its certificates chain to them at `now`, until the ends that come with it.
+        Where the registration names anchors, its certificates chain to them at `now`, and these come with it.
         """
         pki = self._pki[peer.entity_id]
         signed = signed_octets(octets, self._keys[peer.entity_id], self._profile)
@@ -281,7 +281,7 @@ class Peers:
         pki = self._pki[stored.entity_id]
         return max(stored.fetched, pki.begins if pki is not None else 0)
 
-    def _take(self, peer: Peer, octets: bytes, facts: PeerFacts, ends: Ends | None, now: int) -> None:
+    def _take(self, peer: Peer, octets: bytes, facts: PeerFacts, chains: Chains | None, now: int) -> None:
         """A good copy takes the place of the one before, unless that ends no earlier: another process was quicker.
 
         What is gone from it is out of use before anything is written, even where nothing can be. What is new in it comes
@@ -291,7 +291,7 @@ class Peers:
         known, fetched = self._held.get(peer.entity_id), now
         last = known[0] if known else stored
         if known and facts.valid_until <= known[0].facts.valid_until:
-            ends = ends if facts.digest == known[0].facts.digest else known[1].ends
+            chains = chains if facts.digest == known[0].facts.digest else known[1].chains
             octets, facts, fetched = known[0].octets, known[0].facts, known[0].fetched
         # Where the row is gone, so is the approval: who writes to the database can take away, and nothing else
         before = last.approved if last and stored else None
@@ -299,19 +299,19 @@ class Peers:
         held = Held(
             peer.entity_id, octets, facts, before and approved_part(facts, before), fetched, named, generation=generation
         )
-        self._install(peer, held, ends)
+        self._install(peer, held, chains)
         if facts.digest == peer.digest != named:
             # Once: a withdrawn key that comes back later brings this very digest back, too
             held = replace(held, named=peer.digest)
             if held.approved != facts:
-                self._approve(peer, replace(held, approved=facts), ends, now, stored)
+                self._approve(peer, replace(held, approved=facts), chains, now, stored)
                 return
         if held != stored:
             self._copies.keep(held, instead=stored)
 
-    def _approve(self, peer: Peer, held: Held, ends: Ends | None, now: int, stored: Held | None) -> None:
+    def _approve(self, peer: Peer, held: Held, chains: Chains | None, now: int, stored: Held | None) -> None:
         """Recorded and kept, and only then in use. What cannot be used must not be what the next start begins with."""
-        use = self._use(peer, held, ends)
+        use = self._use(peer, held, chains)
         self._copies.approve(held, now, instead=stored)
         self._held[peer.entity_id] = (held, use)
 
@@ -330,30 +330,32 @@ class Peers:
             known = None
         if known and _order(stored) < _order(known[0]):
             if (stored.generation, stored.facts.digest) == (known[0].generation, known[0].facts.digest):
-                self._install(peer, replace(known[0], approved=stored.approved, named=stored.named), known[1].ends)
+                self._install(peer, replace(known[0], approved=stored.approved, named=stored.named), known[1].chains)
             return stored
         try:
-            facts, ends = self._read(peer, stored.octets, self._since(stored))
+            facts, chains = self._read(peer, stored.octets, self._since(stored))
         except FetchError:
             return stored
-        self._install(peer, replace(stored, facts=facts), ends)
+        self._install(peer, replace(stored, facts=facts), chains)
         return stored
 
-    def _install(self, peer: Peer, held: Held, ends: Ends | None) -> None:
-        self._held[peer.entity_id] = (held, self._use(peer, held, ends))
+    def _install(self, peer: Peer, held: Held, chains: Chains | None) -> None:
+        self._held[peer.entity_id] = (held, self._use(peer, held, chains))
 
-    def _use(self, peer: Peer, held: Held, ends: Ends | None) -> PeerInUse:
-        return in_use(peer, approved_part(held.facts, held.approved), self._profile, self._ours, ends)
+    def _use(self, peer: Peer, held: Held, chains: Chains | None) -> PeerInUse:
+        return in_use(peer, approved_part(held.facts, held.approved), self._profile, self._ours, chains)
 
 
-def in_use(peer: Peer, facts: PeerFacts, profile: Profile, ours: Collection[str], ends: Ends | None = None) -> PeerInUse:
+def in_use(
+    peer: Peer, facts: PeerFacts, profile: Profile, ours: Collection[str], chains: Chains | None = None
+) -> PeerInUse:
     """A node as `facts`, all of which counts, let it be used: its keys prepared, and the highest version of both.
 
-    With `ends` no key is in force beyond the end of its certificate's chain, and one that has no chain never.
+    With `chains` no key is in force beyond the end of its certificate's chain, and one that has no chain never.
     """
     version = max(facts.versions & frozenset(ours), key=_version, default="")
-    signing = tuple(key for _, key in _usable(facts.signing, profile, ends))
-    return PeerInUse(peer, facts, version, signing, tuple(_usable(facts.encryption, profile, ends)), ends)
+    signing = tuple(key for _, key in _usable(facts.signing, profile, chains))
+    return PeerInUse(peer, facts, version, signing, tuple(_usable(facts.encryption, profile, chains)), chains)
 
 
 def _metadata_key(peer: Peer, profile: Profile) -> PinnedKey:
@@ -365,15 +367,15 @@ def _metadata_key(peer: Peer, profile: Profile) -> PinnedKey:
         raise misconfigured(peer.source, "certificate", what, fix) from error
 
 
-def _usable(certificates: Collection[bytes], profile: Profile, ends: Ends | None) -> list[tuple[bytes, PinnedKey]]:
+def _usable(certificates: Collection[bytes], profile: Profile, chains: Chains | None) -> list[tuple[bytes, PinnedKey]]:
     """Those that the profile takes: a node in rollover may list one for others that we do not."""
     found = []
-    for der in sorted(certificates if ends is None else ends.keys() & certificates):
+    for der in sorted(certificates if chains is None else chains.keys() & certificates):
         try:
             key = key_of_certificate(der, profile)
         except ValueError:
             continue
-        found.append((der, key if ends is None else narrowed(key, ends[der])))
+        found.append((der, key if chains is None else narrowed(key, chains[der])))
     return found
 
 

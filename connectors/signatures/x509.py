@@ -35,9 +35,10 @@ MAX_HINTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A chain that held. It holds until `ends`: when the first of its certificates, or of the lists, ends (in seconds)."""
+    """A chain that held, in seconds since the epoch. It holds until `ends`: the first end of its certificates and lists."""
 
     ends: int
+    issued_until: int  # the first end of its certificates: lists are made anew all the time
 
 
 class Pki:
@@ -104,7 +105,7 @@ class Pki:
                 continue
             ends.append(min(_end(one) for one in chain))
         if ends:
-            return Chain(min(max(ends), *(one.ends for one in self._lists)) if self._lists else max(ends))
+            return Chain(min([max(ends), *(one.ends for one in self._lists)]), max(ends))
         raise failure or _refused("x509_chain", "a certificate that does not chain to an anchor of the registration")
 
     def _in_force(self, now: int) -> Sequence[bytes]:

@@ -7,7 +7,7 @@ files.py         files that nobody reads, and who may write to them
 registrations.py services and purposes held against each other; translations.py: languages that a text lacks
 keys.py          the key folder; certificates.py: dates
 metadata.py      what is pinned and what is held of others
-machine.py       libraries, disk, cookies behind this base address
+machine.py       libraries, disk, cookies behind this base address; opinions.py: what xmlsec can judge
 database.py      the file, its journal, its revision; ledger.py: lag, checkpoints
 unforeseen.py    what the endpoints refused and nobody foresaw: defects of ours
 network.py       what can only be seen from outside: clocks, and the proxy in front

@@ -1,4 +1,4 @@
-"""Dates of certificates: our own, those that are pinned, and those in metadata."""
+"""Dates of certificates: our own, those that are pinned, and those in metadata; and of pinned lists of revoked ones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,14 +8,20 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from connectors.formats.grammar import written
 from connectors.formats.metadata import read_identity_provider
 from connectors.signatures.keys import certificate_of
+from connectors.signatures.x509_lists import RevocationList, read_list
+from idp.crossing import known_peers
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from idp.keys.folder import NODE_FILES
-from policies.load.peers import der_of_pem
+from policies.load.peers import CERTIFICATES, der_of_pem, ders_of_pem
+from policies.parties import Peer
 
 SOON = 30 * 24 * 3600
+# Authorities make lists anew each day or week
+LIST_SOON = 2 * 24 * 3600
 _OWN = ("saml.pem", *NODE_FILES)
 
 
@@ -33,9 +39,11 @@ class Dated:
 
 
 def certificates(case: Case) -> Iterator[Finding]:
-    """Each certificate that has ended, has not begun, or ends within 30 days."""
-    for dated in (*_own(case), *_pinned(case), *_of_providers(case)):
+    """Each certificate that has ended, has not begun, or ends within 30 days; each list, within two."""
+    for dated in (*_own(case), *_pinned(case), *_anchors(case), *_of_providers(case)):
         yield from dates(dated, case.now)
+    for peer in known_peers(case.configuration).values():
+        yield from _lists(peer, case.now)
 
 
 def dates(dated: Dated, now: int) -> Iterator[Finding]:
@@ -83,9 +91,45 @@ def _pinned(case: Case) -> Iterator[Dated]:
     """Who signs the metadata of other countries' nodes."""
     why = "Metadata that it signed counts for nothing outside its dates: that country is cut off."
     fix = "Ask the node's operator for the next one, on another way than their metadata's, and pin it."
+    anchors = {der for peer in known_peers(case.configuration).values() for der in peer.anchors}
     for file, content in sorted(case.files.items()):
-        if file.endswith(".pem") and (der := der_of_pem(content)[0]):
+        if file.endswith(".pem") and (der := der_of_pem(content)[0]) and der not in anchors:
             yield Dated(file, "certificate", "the pinned certificate", der, Severity.ERROR, why, fix)
+
+
+def _anchors(case: Case) -> Iterator[Dated]:
+    """The authorities to which a node's certificates must chain."""
+    why = "No certificate of the node chains to an authority that has ended: that country is cut off."
+    fix = "Ask the authority for its next certificate, and put it beside this one in the file of anchors."
+    for peer in known_peers(case.configuration).values():
+        for der in peer.anchors:
+            holding = (name for name, content in case.files.items() if der in ders_of_pem(content, CERTIFICATES)[0])
+            file = next(holding, peer.source.file)
+            yield Dated(file, "anchors", "an anchor", der, Severity.ERROR, why, fix)
+
+
+def _lists(peer: Peer, now: int) -> Iterator[Finding]:
+    """Pinned lists of revoked certificates that have ended, have not begun, or end soon; what cannot be read is named."""
+    why = "Where a list is not of today nobody knows what is revoked, and every certificate of the node is refused."
+    fix = "Get the authority's newest list, put it in the place of this file, and start the server again."
+    for file, der in peer.revocation:
+        try:
+            found = read_list(file, der)
+        except ValueError:
+            continue  # the check of metadata names it
+        severity, what = _of_list(found, now)
+        if severity is not None:
+            yield Finding(severity, file, 0, "nextUpdate", what, why, fix)
+
+
+def _of_list(found: RevocationList, now: int) -> tuple[Severity | None, str]:
+    if now > found.ends:
+        return Severity.ERROR, f"the list of revoked certificates ended at {written(found.ends)}."
+    if now < found.begins:
+        return Severity.ERROR, f"the list of revoked certificates begins at {written(found.begins)} only."
+    if found.ends - now < LIST_SOON:
+        return Severity.WARNING, f"the list of revoked certificates ends at {written(found.ends)}."
+    return None, ""
 
 
 def _of_providers(case: Case) -> Iterator[Dated]:

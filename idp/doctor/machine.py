@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from connectors.signatures.second_opinion import WORTH
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
+from idp.doctor.opinions import silent_algorithms
 from idp.store.engine import database_file
 from policies.errors import Misconfigured
 
@@ -13,7 +15,10 @@ LEAST_FREE, LEAST_SHARE = GIB, 20  # 1 GiB, and a twentieth
 
 
 def libraries(case: Case) -> Iterator[Finding]:
-    """Both lxml and xmlsec hand trees to each other by pointer: their libxml2 must agree in major.minor."""
+    """Both lxml and xmlsec hand trees to each other by pointer: their libxml2 must agree in major.minor.
+
+    Only then is xmlsec asked whether it can judge what our own code accepts.
+    """
     lxml, xmlsec = case.machine.libxml2()
     if lxml[:2] != xmlsec[:2]:
         ours, theirs = (".".join(map(str, version)) for version in (lxml, xmlsec))
@@ -21,6 +26,12 @@ def libraries(case: Case) -> Iterator[Finding]:
         why = "They share trees in memory: a node that one reads as the other did not write it is a crash, or worse."
         fix = "Install both from the wheels of requirements.lock."
         yield Finding(Severity.ERROR, "environment", 0, "libxml2", what, why, fix)
+    elif silent := silent_algorithms():
+        what = f"the installed libxmlsec gives no opinion on {', '.join(silent)}."
+        why = f"Metadata that is signed so is refused. Its opinion is {WORTH}: silence is no agreement."
+        yield Finding(
+            Severity.WARNING, "environment", 0, "xmlsec", what, why, "Install xmlsec from the wheel of requirements.lock."
+        )
 
 
 def disk(case: Case) -> Iterator[Finding]:

@@ -9,17 +9,18 @@ from connectors.fetch import Fetcher, FetchError, judged_url
 from connectors.formats.eidas.metadata import Role
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.grammar import instant, written
-from connectors.metadata.peers import Held, Peers
+from connectors.metadata.chains import pki_of
+from connectors.metadata.peers import Held, PeerInUse, Peers
 from connectors.metadata.pinned import pinned_provider
 from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector
 from connectors.signatures.algorithms import SignatureAlgorithm
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.keys import certificate_of, key_of_certificate
 from connectors.signatures.parse import attributes, parse_metadata
 from idp.app import acs_url, entity_id
 from idp.crossing import crossing_problems, known_peers
 from idp.doctor.case import Case
-from idp.doctor.certificates import Dated, dates, pinned_file
+from idp.doctor.certificates import SOON, Dated, dates, pinned_file
 from idp.doctor.database import read_only
 from idp.doctor.finding import Finding, Severity
 from idp.store.peers import StoredCopies
@@ -63,6 +64,10 @@ def pinned(case: Case) -> Iterator[Finding]:
                 what = f"the certificate of its metadata cannot be used: {error}."
                 fix = f"{_ASK} Pin the certificate whose key signs its metadata."
                 yield _of(peer, Severity.ERROR, "metadata_certificate", what, fix)
+        try:
+            pki_of(peer, EIDAS)
+        except Misconfigured as error:
+            yield from (case.of_problem(problem, _LOGIN_FAILS) for problem in error.problems)
 
 
 def _provider(case: Case, provider: IdentityProvider) -> Iterator[Finding]:
@@ -119,9 +124,9 @@ def _copy(case: Case, engine: Engine, peer: Peer) -> Iterator[Finding]:
     known = {peer.entity_id: peer}
     try:
         peers = Peers(known, role=role, copies=copies, fetcher=fetcher, profile=EIDAS, ours=PROTOCOL_VERSIONS)
-        copy, fault = copies.held(peer.entity_id), peers.fault_of_held(peer.entity_id)
+        copy, fault = copies.held(peer.entity_id), peers.fault_of_held(peer.entity_id, case.now)
     except Misconfigured:
-        return  # its certificate, which `pinned` names
+        return  # its certificate or its anchors, which `pinned` names
     except BrokerError as error:
         yield _of(
             peer, Severity.WARNING, "metadata", f"what is held of it cannot be read ({error.detail}).", "See the database."
@@ -140,7 +145,7 @@ def _copy(case: Case, engine: Engine, peer: Peer) -> Iterator[Finding]:
 def _in_use(peers: Peers, peer: Peer, copy: Held, now: int) -> Iterator[Finding]:
     facts = copy.facts
     try:
-        peers.current(peer.entity_id, now)
+        yield from _chains(peer, peers.current(peer.entity_id, now), now)
     except PeerUnavailable as error:
         yield _of(
             peer, Severity.ERROR, "metadata", error.detail.rstrip(".") + ".", "See `ciconia metadata show` and `pending`."
@@ -166,6 +171,16 @@ def _in_use(peers: Peers, peer: Peer, copy: Held, now: int) -> Iterator[Finding]
         what = f"{len(waiting.additions)} new things in its metadata wait for an approval."
         fix = "See `ciconia metadata pending`, compare the digest with its operator, and approve it."
         yield _of(peer, Severity.NOTICE, "metadata", what, fix)
+
+
+def _chains(peer: Peer, use: PeerInUse, now: int) -> Iterator[Finding]:
+    """Chains that end soon, and sooner than the certificate itself, which has a finding of its own."""
+    for der, chain in (use.chains or {}).items():
+        end = chain.issued_until
+        if end - now < SOON and end < int(certificate_of(der).not_valid_after_utc.timestamp()):
+            what = f"the chain of a certificate in its metadata ends at {written(end)}, in less than 30 days."
+            fix = "Ask its operator for the next certificate of the authority in between; an anchor is named by itself."
+            yield _of(peer, Severity.WARNING, "anchors", what, fix)
 
 
 def _taken(der: bytes) -> bool:

@@ -29,7 +29,7 @@ _REVOCATION_FIX = (
     "put the lists of what each authority revoked into metadata/, and name them: revocation = ['metadata/NAME.crl']."
 )
 # RFC 7468 §5, §6
-_CERTIFICATES, _LISTS = b"CERTIFICATE", b"X509 CRL"
+CERTIFICATES, LISTS = b"CERTIFICATE", b"X509 CRL"
 # A node's certificates come from one authority, two when it changes
 _MAX_ANCHORS = 8
 _NETWORKS_FIX = 'write networks = ["10.1.0.0/16"], or leave it out for public addresses alone.'
@@ -117,7 +117,7 @@ def _anchors(table: Table, files: Mapping[str, bytes]) -> tuple[bytes, ...]:
     if name not in files:
         table.problem("anchors", f"there is no file {name!r} in the configuration.", _ANCHORS_FIX)
         return ()
-    found, fault = ders_of_pem(files[name], _CERTIFICATES)
+    found, fault = ders_of_pem(files[name], CERTIFICATES)
     if not fault and len(found) > _MAX_ANCHORS:
         fault = f"holds {len(found)} certificates: name the authorities of this node alone."
     if fault:
@@ -136,7 +136,7 @@ def _revocation(table: Table, files: Mapping[str, bytes]) -> tuple[tuple[str, by
         if name not in files:
             table.problem("revocation", f"there is no file {name!r} in the configuration.", _REVOCATION_FIX, str(index))
             continue
-        lists, fault = ((files[name],), "") if _is_one_sequence(files[name]) else ders_of_pem(files[name], _LISTS)
+        lists, fault = ((files[name],), "") if _is_one_sequence(files[name]) else ders_of_pem(files[name], LISTS)
         if fault:
             table.problem("revocation", f"{name} {fault}", _REVOCATION_FIX, str(index))
         found += [(name, der) for der in lists]
@@ -148,7 +148,7 @@ def ders_of_pem(content: bytes, label: bytes) -> tuple[tuple[bytes, ...], str]:
     if b"PRIVATE KEY-----" in content:
         return (), "holds a private key: make a new pair, this one has been seen."
     blocks = list(_LABELLED.finditer(content))
-    wanted = "certificates in PEM" if label == _CERTIFICATES else "lists of revoked certificates in PEM, or one in DER"
+    wanted = "certificates in PEM" if label == CERTIFICATES else "lists of revoked certificates in PEM, or one in DER"
     # Whatever stands between the blocks would be read by some program or other
     if not blocks or b"".join(block[0] for block in blocks) != content or any(block[1] != label for block in blocks):
         return (), f"holds something else than {wanted}."

@@ -16,7 +16,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 from connectors.checks import X509_CHECKS
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures import x509 as module
-from connectors.signatures.x509 import MAX_HINTS, Pki, Use
+from connectors.signatures.x509 import MAX_HINTS, Chain, Pki, Use
 from policies.errors import AssertionRejected
 from tests.connectors import authority
 from tests.connectors.authority import CA_USAGE, DAY, KINDS, NOW, Part, between, der, leaf, revoking, root
@@ -85,6 +85,8 @@ def test_the_end_is_the_first_of_the_chain_and_of_the_lists() -> None:
     assert judged(leaf("root").der, anchors=[root(end=NOW + 5 * DAY).der]) == NOW + 5 * DAY
     lists = [revoking("root", end=NOW + 3 * DAY), revoking("middle", end=NOW + 4 * DAY)]
     assert judged(leaf("middle").der, [middle.der], lists=lists) == NOW + 3 * DAY
+    pki = Pki([root().der], [("a", lists[0]), ("b", lists[1])], EIDAS)
+    assert pki.judge(leaf("middle").der, ["signing"], [middle.der], NOW) == Chain(NOW + 3 * DAY, NOW + 90 * DAY)
 
 
 def test_of_two_chains_the_one_that_ends_last_counts() -> None:

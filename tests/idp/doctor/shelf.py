@@ -38,16 +38,18 @@ def ledger_keys(folder: Path) -> LedgerKeys:
     return load_ledger_keys(folder / "keys", f"{HOST}/log")
 
 
-def facts_of(octets: bytes) -> PeerFacts:
+def facts_of(octets: bytes, *, chains: bool = False) -> PeerFacts:
     """What metadata says."""
     message = verify(octets, [key_of_certificate(node.key("metadata").certificate, EIDAS)], METADATA, EIDAS)
     assert isinstance(message, SignedMessage)
-    return read_peer(message.signed, "proxy")
+    return read_peer(message.signed, "proxy", chains=chains)
 
 
-def hold(folder: Path, octets: bytes, *, facts: PeerFacts | None = None, approved: bool = True) -> None:
+def hold(
+    folder: Path, octets: bytes, *, facts: PeerFacts | None = None, approved: bool = True, chains: bool = False
+) -> None:
     """Keep this copy of the node's metadata, in the place of any other."""
-    facts = facts or facts_of(octets)
+    facts = facts or facts_of(octets, chains=chains)
     engine = open_engine(url(folder))
     copies = StoredCopies(engine=engine, tenant=TENANT, keys=ledger_keys(folder))
     before = copies.held(EntityId(node.ENTITY))
