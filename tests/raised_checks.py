@@ -22,10 +22,10 @@ def raised_in(sources: Sources, classes: set[str]) -> tuple[Raised, ...]:
     """Every literal name of a check: first argument of these classes, or of a function for its parameter `check`.
 
     A function is known in its own package by its name, one of another file with the same name goes before; private ones
-    are known in their own file.
+    are known in their own file, and so are private constants.
     """
     trees = [(path, ast.parse(text)) for path, text in sources]
-    constants = {name: value for _, tree in trees for name, value in _constants(tree)}
+    shared_constants = {name: text for _, tree in trees for name, text in _constants(tree) if not name.startswith("_")}
     shared: dict[str, dict[str, set[int]]] = {}
     for path, tree in trees:
         for name, index in _forwarding(tree):
@@ -37,6 +37,7 @@ def raised_in(sources: Sources, classes: set[str]) -> tuple[Raised, ...]:
         for name, index in _forwarding(tree):
             own.setdefault(name, set()).add(index)
         places = shared.get(path.partition("/")[0], {}) | own
+        constants = shared_constants | dict(_constants(tree))
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             given = [keyword.value for keyword in call.keywords if keyword.arg == "check"]
             given += [call.args[at] for at in places.get(_name(call.func), set()) if at < len(call.args)]
