@@ -1,7 +1,7 @@
 """The live part of the self-test: each case refused by the check that it names, and none of them passes by luck."""
 
 import re
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any  # structlog's own type of an event
 
@@ -13,27 +13,14 @@ from idp.endpoints import login as citizen_steps
 from idp.selftest.case import Kind
 from idp.selftest.live import HONEST_EVERY, decisions, mixups, played_on, responses, tokens
 from idp.selftest.live.played import LiveCase, play
-from idp.selftest.live.stage import Stage, open_stage
+from idp.selftest.live.stage import Stage
 from idp.selftest.live.visitor import Answer, AstrayError, Visitor
 from idp.selftest.report import Outcome, Tried
-from idp.store import writer
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 CASES: Mapping[str, LiveCase] = {
     case.name: case for part in (responses, decisions, mixups, tokens) for case in part.cases()
 }
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with open_stage() as opened:
-        yield opened
-
-
-@pytest.fixture
-def lines() -> Iterator[Lines]:
-    with capture_logs() as heard:
-        yield heard
 
 
 @pytest.fixture(scope="module")
@@ -65,28 +52,6 @@ def test_their_names_are_theirs_alone(played: Sequence[Tried]) -> None:
 def test_nothing_of_it_reaches_the_terminal(stage: Stage, capfd: pytest.CaptureFixture[str], lines: Lines) -> None:
     play(stage, CASES["live-replay/by-get/live"], lines)
     assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("broken", "case"),
-    [
-        ("marks", "live-tokens/client-assertion-again/live"),
-        ("same origin", "live-decisions/from-another-site/live"),
-        ("navigation", "live-replay/in-a-frame/live"),
-    ],
-)
-def test_a_broker_without_the_check_is_caught(
-    stage: Stage, lines: Lines, monkeypatch: pytest.MonkeyPatch, broken: str, case: str
-) -> None:
-    assert play(stage, CASES[case], lines).outcome is Outcome.RIGHT
-    match broken:
-        case "marks":
-            monkeypatch.setattr(writer, "take_marks", lambda _connection, batch: (list(batch), {}))
-        case "same origin":
-            monkeypatch.setattr(citizen_steps, "check_same_origin", lambda *_: None)
-        case _:
-            monkeypatch.setattr(citizen_steps, "check_navigation", lambda *_: None)
-    assert play(stage, CASES[case], lines).outcome is Outcome.ACCEPTED
 
 
 def test_a_release_beside_a_refusal_is_caught_too(stage: Stage, lines: Lines) -> None:

@@ -1,0 +1,143 @@
+"""A broker that lacks a check is caught by the live cases: what comes in then is seen, whatever the answer looks like."""
+
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any  # structlog's own type of an event
+
+import pytest
+
+from idp.selftest.live import decisions, mixups, responses, tokens
+from idp.selftest.live.played import LiveCase, named, play
+from idp.selftest.live.stage import RELEASED, Stage
+from idp.selftest.live.visitor import Visitor
+from idp.selftest.report import Outcome
+
+Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
+CASES: Mapping[str, LiveCase] = {
+    case.name: case for part in (responses, decisions, mixups, tokens) for case in part.cases()
+}
+STEPS = "idp.endpoints.login"
+
+
+def _nothing(*_: object, **__: object) -> None:
+    """A check that checks nothing."""
+
+
+# what is missing: where, what stands there instead, the case that meets it, and how that ends
+ACCEPTED, ELSEWHERE = Outcome.ACCEPTED, Outcome.OTHER_CHECK
+MISSING: Mapping[str, tuple[str, Callable[..., object], str, Outcome]] = {
+    "marks of client assertions": (
+        "idp.store.writer.take_marks",
+        lambda _connection, batch: (list(batch), {}),
+        "live-tokens/client-assertion-again/live",
+        ACCEPTED,
+    ),
+    "same origin": (f"{STEPS}.check_same_origin", _nothing, "live-decisions/from-another-site/live", ACCEPTED),
+    "same origin, null": (f"{STEPS}.check_same_origin", _nothing, "live-decisions/from-nowhere/live", ACCEPTED),
+    "frames": (f"{STEPS}.check_navigation", _nothing, "live-replay/in-a-frame/live", ACCEPTED),
+    "a query beside": (f"{STEPS}.query", _nothing, "live-replay/beside-a-query/live", ACCEPTED),
+    "PKCE": (
+        "idp.responders.oidc_token._proves",
+        lambda *_: True,
+        "live-tokens/code-with-another-verifier/live",
+        ACCEPTED,
+    ),
+    "PKCE, absent": (
+        "idp.responders.oidc_token._proves",
+        lambda *_: True,
+        "live-tokens/code-without-a-verifier/live",
+        ACCEPTED,
+    ),
+    # Where another check stands behind, the case says that its own did not refuse
+    "the request of the response": (
+        "connectors.saml.check_response",
+        _nothing,
+        "live-replay/in-another-login-of-the-same-browser/live",
+        ELSEWHERE,
+    ),
+    "the request of the response, elsewhere": (
+        "connectors.saml.check_response",
+        _nothing,
+        "live-replay/in-another-browser's-login/live",
+        ELSEWHERE,
+    ),
+    "the Strict cookie": (
+        f"{STEPS}.secret_of",
+        lambda *_: b"\x00" * 32,
+        "live-decisions/in-another-browser/live",
+        ELSEWHERE,
+    ),
+}
+
+
+@pytest.mark.parametrize("missing", MISSING)
+def test_a_broker_that_lacks_a_check_is_caught(
+    stage: Stage, lines: Lines, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    where, instead, case, outcome = MISSING[missing]
+    assert play(stage, CASES[case], lines).outcome is Outcome.RIGHT
+    monkeypatch.setattr(where, instead)
+    assert play(stage, CASES[case], lines).outcome is outcome
+
+
+@pytest.mark.parametrize("case", ["live-tokens/code-after-its-minute/live", "live-tokens/access-token-after-its-end/live"])
+def test_a_broker_that_forgets_the_end_is_caught(
+    stage: Stage, lines: Lines, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    store = stage.application.store
+    real = store.parked
+    monkeypatch.setattr(store, "parked", lambda tenant, kind, digest, now: real(tenant, kind, digest, now - 1000))
+    assert play(stage, CASES[case], lines).outcome is Outcome.ACCEPTED
+
+
+def test_a_broker_that_takes_any_providers_key_is_caught(
+    stage: Stage, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The issuer stands behind the signature; the run says all the same that the signature did not refuse."""
+    connectors: Any = stage.application.city.broker._connectors  # Any: the connector's own keys, which no port has
+    both = [key for connector in connectors.values() for key in connector._keys]
+    for connector in connectors.values():
+        monkeypatch.setattr(connector, "_keys", both)
+    for case in mixups.cases():
+        tried = play(stage, case, lines)
+        assert tried.outcome is Outcome.OTHER_CHECK, case.name
+        assert tried.verdict.check in {"403 issuer", "403 in_response_to"}
+
+
+def test_a_case_leaves_nothing_for_the_next_one(stage: Stage, lines: Lines) -> None:
+    for case in CASES.values():
+        assert play(stage, case, lines).outcome is Outcome.RIGHT
+        assert stage.clock.ahead == 0
+    assert play(stage, decisions.honest(1), lines).outcome is Outcome.RIGHT
+
+
+def test_what_was_released_is_seen_as_records_and_parked_rows(stage: Stage) -> None:
+    visitor = Visitor(stage)
+    before = stage.released()
+    question = visitor.question()
+    assert stage.released() == before, "a question releases nothing"
+    code = visitor.decides(question).back["code"]
+    assert len(stage.released() - before) == 3, "the record, the code and the citizen's receipt"
+    between = stage.released()
+    visitor.redeem(code).expect("the redemption")
+    assert len(stage.released() - between) == 1, "the access token"
+    assert set(RELEASED) == {"code", "access", "receipt"}
+    visitor.close()
+
+
+def test_the_visitor_is_a_browser_unless_it_is_told_otherwise(stage: Stage) -> None:
+    visitor = Visitor(stage)
+    question = visitor.question()
+    login = question.fields["login"]
+    assert {f"__Host-l-{login}", f"__Host-a-{login}"} <= set(visitor.jar)
+    assert visitor.decides(question).status == 200
+    assert f"__Host-l-{login}" not in visitor.jar, "a cookie that is taken back is gone"
+    other = Visitor(stage)
+    assert other.jar == {}, "and another browser has none of it"
+    visitor.close()
+    other.close()
+
+
+def test_names_are_made_of_class_and_case() -> None:
+    assert named("live: mix-up", "demo-ee answers, demo-lv was asked since") == (
+        "live-mix-up/demo-ee-answers-demo-lv-was-asked-since/live"
+    )
