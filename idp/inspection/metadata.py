@@ -7,6 +7,7 @@ from hashlib import sha256
 from connectors.formats.eidas.metadata import PeerFacts, Role
 from connectors.formats.grammar import written
 from connectors.formats.names import md
+from connectors.metadata.chains import chains_of, pki_of
 from connectors.metadata.judged import (
     check_addresses,
     check_end,
@@ -50,6 +51,7 @@ class MetadataInspector:
             self._key: PinnedKey = key_of_certificate(der, self._profile)
         except ValueError as error:
             raise could_not(f"the certificate cannot be used: {error}.") from None
+        self._pki = pki_of(self._peer, EIDAS) if self._peer is not None else None
 
     @property
     def not_checked(self) -> tuple[str, ...]:
@@ -86,11 +88,13 @@ class MetadataInspector:
     def _node(self, signed: Signed) -> dict[str, object]:
         root = parse_canonical(signed.octets)
         roles: list[Role] = [role for role, tag in _ROLES.items() if root.find(tag) is not None] or ["proxy"]
-        facts = {role: facts_of_node(signed, role) for role in roles}
+        facts = {role: facts_of_node(signed, role, chains=self._pki is not None) for role in roles}
         for one in facts.values():
             if self._peer is not None:
                 check_registered(one, self._peer.entity_id, self._peer.country)
             check_addresses((url for _, url in one.endpoints), demo=self._demo)
+            if self._pki is not None:
+                chains_of(self._pki, signed, one, self._now)
             check_end(one.valid_until, self._now, EIDAS)
         first = next(iter(facts.values()))
         return {

@@ -102,6 +102,12 @@ _METADATA = (
     Step("It is of the entity that is registered.", "metadata_entity", "entity id"),
     Step("It is of the country that is registered.", "metadata_country", "country"),
     Step("Its addresses are https, and such that a browser may be sent to.", "metadata_address"),
+    Step(
+        "Where the registration names anchors, each certificate in it chains to one and is not revoked.",
+        "x509_revocation_stale x509_key_usage x509_dates x509_algorithm x509_path_length x509_chain x509_revoked"
+        " x509_revocation_missing",
+        "entity id",
+    ),
     Step("Its end is ahead, and near.", "metadata_expired metadata_far"),
 )
 _REQUEST_BYTES = (

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 from cryptography.x509 import Certificate
 
+from connectors.fetch import FetchError
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS
 from idp.doctor import machine as module
 from idp.doctor.opinions import silent_algorithms
+from idp.inspection.metadata import MetadataInspector
+from idp.inspection.options import Kind, Options
+from idp.inspection.outcome import Verdict
 from tests.connectors.authority import between, der, leaf, revoking, root
 from tests.connectors.metadata import node
 from tests.idp.doctor.shelf import hold
@@ -30,14 +34,17 @@ def chained(city: Path, *, anchors: str = "", middle: Certificate = MIDDLE, list
     write(city, "metadata/anchors.pem", anchors or pem(TOP))
     for file, octets in zip(files, lists, strict=True):
         (city / file).write_bytes(octets)
+    hold(city, node.octets(node.proxy(signing=(der(SIGNING),)), beside(middle)), chains=True)
 
-    def beside(tree: Element) -> None:
+
+def beside(middle: Certificate) -> node.Edit:
+    def edit(tree: Element) -> None:
         for own in list(tree.iter(CERTIFICATE)):
             hint = own.makeelement(CERTIFICATE)
             hint.text = base64.b64encode(der(middle)).decode()
             own.addnext(hint)
 
-    hold(city, node.octets(node.proxy(signing=(der(SIGNING),)), beside), chains=True)
+    return edit
 
 
 def both(end: int = NOW + 7 * DAY, begin: int = NOW - DAY) -> list[bytes]:
@@ -133,6 +140,20 @@ def test_a_file_that_is_missing_has_its_line(city: Path) -> None:
     line = edit(city, PROVIDER, "metadata/anchors.pem", "metadata/absent.pem")
     found = at(examined(city), PROVIDER, "anchors", "there is no file")
     assert found.line == line
+
+
+def test_inspection_holds_a_file_against_the_same_anchors(city: Path) -> None:
+    chained(city, lists=both())
+    octets = node.octets(node.proxy(signing=(der(SIGNING),)), beside(MIDDLE))
+
+    def inspected() -> Verdict:
+        return MetadataInspector(Options(Kind.METADATA, NOW, config=city, party="ee")).inspect(octets, "")
+
+    assert inspected().message["country"] == "EE"
+    chained(city, lists=[revoking("root"), revoking("middle", SIGNING)])
+    with pytest.raises(FetchError) as refusal:
+        inspected()
+    assert refusal.value.check == "x509_revoked"
 
 
 # -- the other opinion -----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from connectors.checks import (
     OPINION_CHECKS,
     REQUEST_CHECKS,
     SAML_CHECKS,
+    X509_CHECKS,
 )
 from idp.inspection.id_token import IdTokenInspector
 from idp.inspection.metadata import MetadataInspector
@@ -31,6 +32,7 @@ OF_METADATA = {
     "metadata_expired",
     "metadata_far",
     "metadata",
+    *X509_CHECKS,
 }
 # Of a Response's own structure, grammar and meaning: metadata has other rules
 _BEFORE_MEANING = list(SAML_CHECKS)[list(SAML_CHECKS).index("size") : list(SAML_CHECKS).index("text")]
