@@ -3,6 +3,7 @@
 answer.py       a response as data
 signing.py      a signer that signs nonsense
 encrypting.py   an encrypter that encrypts nonsense
+agreeing.py     the same to a key on a curve
 parties.py      keys, registrations and entrances of a run
 making.py       a setting makes octets of answers: what is signed, what is encrypted
 wrapping.py     signature wrapping
@@ -14,6 +15,11 @@ markup.py       encodings, DOCTYPE, entities, comments, instructions, CDATA
 binding.py      to whom, to what, from whom, when
 subject.py      who somebody is, and how surely
 grammar.py      statuses, versions, and what nobody knows
+sealed.py       encrypted assertions
+agreements.py   keys that are agreed on
+variants.py     valid: spellings and signatures
+ciphers.py      valid: encryption
+meanings.py     valid: what the standards leave open
 cases.py        all of them
 """
 

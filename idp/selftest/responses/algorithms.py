@@ -28,12 +28,12 @@ def keys_in_messages(world: World) -> Iterator[Case]:
     """A stranger signs, and the message says by which key to verify that."""
     stranger, idp = world.keys.stranger, world.keys.idp
     told = {
-        "own-certificate-cve-2018-7644": _certificates(stranger),
-        "own-key-value-cve-2021-21239": f"<ds:KeyValue>{_key_value(stranger)}</ds:KeyValue>",
-        "pinned-certificate": _certificates(idp),
-        "pinned-certificate-before-own": _certificates(idp, stranger),
-        "own-certificate-before-pinned-cve-2019-18633": _certificates(stranger, idp),
-        "pinned-certificate-with-own-key-value": f"{_certificates(idp)}<ds:KeyValue>{_key_value(stranger)}</ds:KeyValue>",
+        "own-certificate-cve-2018-7644": certificates(stranger),
+        "own-key-value-cve-2021-21239": f"<ds:KeyValue>{key_value(stranger)}</ds:KeyValue>",
+        "pinned-certificate": certificates(idp),
+        "pinned-certificate-before-own": certificates(idp, stranger),
+        "own-certificate-before-pinned-cve-2019-18633": certificates(stranger, idp),
+        "pinned-certificate-with-own-key-value": f"{certificates(idp)}<ds:KeyValue>{key_value(stranger)}</ds:KeyValue>",
         "name-of-the-pinned-key": "<ds:KeyName>idp.selftest.example</ds:KeyName>",
         "nothing-said": "",
     }
@@ -158,12 +158,14 @@ def _telling(key_info: str) -> Callable[[Setting], bytes]:
     return lambda setting: setting.outermost(replace(setting.how, key_info=f"<ds:KeyInfo>{key_info}</ds:KeyInfo>"))
 
 
-def _certificates(*holders: Holder) -> str:
+def certificates(*holders: Holder) -> str:
+    """X509Data of these, in this order."""
     inner = "".join(f"<ds:X509Certificate>{_b64(each.certificate)}</ds:X509Certificate>" for each in holders)
     return f"<ds:X509Data>{inner}</ds:X509Data>"
 
 
-def _key_value(holder: Holder) -> str:
+def key_value(holder: Holder) -> str:
+    """RSAKeyValue of a key."""
     key = holder.key
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError("a key value of a key that is not RSA")

@@ -3,15 +3,20 @@
 from collections.abc import Callable, Iterator
 
 from idp.selftest.case import Case
+from idp.selftest.responses.agreements import agreements
 from idp.selftest.responses.algorithms import confusion, keys_in_messages
 from idp.selftest.responses.binding import providers, recipients, times, unsolicited
+from idp.selftest.responses.ciphers import valid_encryption
 from idp.selftest.responses.grammar import closed, statuses
 from idp.selftest.responses.limits import identifiers, size, void
 from idp.selftest.responses.making import World
 from idp.selftest.responses.markup import comments, differential, entities, instructions, spelling
+from idp.selftest.responses.meanings import valid_meanings, valid_persons
+from idp.selftest.responses.sealed import encryption
 from idp.selftest.responses.signatures import evil_data, exclusion, foreign
 from idp.selftest.responses.signed_info import digests, external, references, transforms
 from idp.selftest.responses.subject import levels, names, persons
+from idp.selftest.responses.variants import valid_signatures, valid_spellings
 from idp.selftest.responses.wrapping import wrapping
 
 FAMILIES: tuple[Callable[[World], Iterator[Case]], ...] = (
@@ -19,7 +24,9 @@ FAMILIES: tuple[Callable[[World], Iterator[Case]], ...] = (
     *(keys_in_messages, confusion),
     *(digests, references, transforms, external),
     *(void, identifiers, differential, comments, instructions, entities, spelling, size),
+    *(encryption, agreements),
     *(recipients, unsolicited, providers, names, levels, persons, times, statuses, closed),
+    *(valid_spellings, valid_signatures, valid_encryption, valid_meanings, valid_persons),
 )
 
 

@@ -7,6 +7,7 @@ import base64
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -38,6 +39,13 @@ _HASHES: tuple[tuple[str, HashAlgorithm], ...] = (
 )
 
 
+class Sealing(Protocol):
+    """Whoever makes an EncryptedAssertion."""
+
+    def xml(self, plaintext: bytes) -> str:
+        """The EncryptedAssertion. It declares every namespace that it uses."""
+
+
 @dataclass(frozen=True, slots=True)
 class Encryption:
     """How an assertion is encrypted to the RSA key of `recipient`. URIs are those of XML encryption.
@@ -60,10 +68,10 @@ class Encryption:
     edit: Edit = same
 
     def xml(self, plaintext: bytes) -> str:
-        """The EncryptedAssertion. It declares every namespace that it uses."""
+        """As `Sealing` has it."""
         content = self.made_with or self.content
         content_key = os.urandom(KEY_OCTETS.get(content, 32))
-        value = self.value(_encrypted(content, content_key, plaintext))
+        value = self.value(encrypted_content(content, content_key, plaintext))
         wrapped = self.wrapped(self._wrapped(content_key if self.key is None else self.key))
         digest = "" if self.digest is None else f'<ds:DigestMethod Algorithm="{self.digest}"/>'
         mgf = "" if self.mgf is None else f'<xenc11:MGF Algorithm="{self.mgf}"/>'
@@ -100,7 +108,7 @@ def b64(octets: bytes) -> str:
     return base64.b64encode(octets).decode()
 
 
-def _encrypted(content: str, key: bytes, plaintext: bytes) -> bytes:
+def encrypted_content(content: str, key: bytes, plaintext: bytes) -> bytes:
     """IV, ciphertext and tag; by AES-CBC with the padding of XML Encryption 1.0 §5.2 where that is asked for."""
     if content.endswith("-cbc"):
         iv, missing = os.urandom(_BLOCK), _BLOCK - len(plaintext) % _BLOCK

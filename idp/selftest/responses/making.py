@@ -24,7 +24,7 @@ from idp.selftest.case import Case, Entrance, Kind
 from idp.selftest.keys import Holder
 from idp.selftest.responses import parties
 from idp.selftest.responses.answer import NAMESPACES, Answer, Confirmation, attribute, audience, clock, fresh
-from idp.selftest.responses.encrypting import Encryption
+from idp.selftest.responses.encrypting import Encryption, Sealing
 from idp.selftest.responses.parties import Entrances, Keys, make_keys
 from idp.selftest.responses.signing import (
     NEWER,
@@ -54,7 +54,7 @@ class Setting:
     how: How
     at_response: bool
     at_assertion: bool
-    encryption: Encryption | None = None
+    encryption: Sealing | None = None
     eidas: bool = False
     now: int = 0
 
@@ -84,9 +84,9 @@ class Setting:
 
     @property
     def encryption_here(self) -> Encryption:
-        """How this setting encrypts. ValueError where it does not."""
-        if self.encryption is None:
-            raise ValueError(f"{self.where} is not encrypted")
+        """How this setting encrypts to an RSA key. ValueError where it does not."""
+        if not isinstance(self.encryption, Encryption):
+            raise ValueError(f"{self.where} is not encrypted so")  # noqa: TRY004 # a setting of another kind
         return self.encryption
 
     def sent(
@@ -95,7 +95,7 @@ class Setting:
         *,
         how: How | None = None,
         response_how: How | None = None,
-        encryption: Encryption | None = None,
+        encryption: Sealing | None = None,
         spelled: Edit = same,
         framed: Edit = same,
         late: OctetEdit = same_octets,
@@ -155,7 +155,8 @@ class Setting:
         return self.sent(late=swap_octets(old, new))
 
 
-Row = tuple[str, str, Callable[[Setting], bytes]]
+Make = Callable[[Setting], bytes]
+Row = tuple[str, str, Make]
 
 
 def refused(family: str, settings: Iterable[Setting], *rows: Row, entrance: Entrance | None = None) -> Iterator[Case]:
@@ -170,7 +171,7 @@ def refused(family: str, settings: Iterable[Setting], *rows: Row, entrance: Entr
 def accepted(
     family: str,
     settings: Iterable[Setting],
-    *rows: tuple[str, Callable[[Setting], bytes]],
+    *rows: tuple[str, Make],
     entrance: Entrance | None = None,
 ) -> Iterator[Case]:
     """As `refused`, for what must be accepted."""

@@ -1,6 +1,6 @@
 """The parties of a run and their keys, what each registration of ours expects, and the entrances that judge by it.
 
-saml2int   an identity provider of Estonia, its metadata pinned: two RSA keys in rollover, P-256 and P-384
+saml2int   an identity provider of Estonia, its metadata pinned: two RSA keys in rollover, P-256, P-384 and P-521
 eidas      the node of Estonia: RSA-3072, every curve of the profile, and a key whose certificate ended
 
 Two keys are nobody's here: a stranger's, and that of a second identity provider whom we trust, and did not ask.
@@ -265,7 +265,7 @@ class Entrances:
         arguments: bool = True,
     ) -> Entrance:
         keys = self.keys
-        signing = [keys.idp, keys.next_idp, keys.on["p-256"], keys.on["p-384"]]
+        signing = [keys.idp, keys.next_idp, *(keys.on[curve] for curve in ("p-256", "p-384", "p-521"))]
         pinned = metadata or identity_provider_metadata(signing, encrypting=keys.second)
         provider = replace(_registration(IDP, "EE"), metadata=pinned, subject_attribute=subject_attribute)
         connector = SamlConnector(
