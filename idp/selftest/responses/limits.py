@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from connectors.formats.names import SAML
 from idp.selftest.case import Case
-from idp.selftest.responses.answer import attribute, audience
+from idp.selftest.responses.answer import attribute, audience, fresh
 from idp.selftest.responses.making import Row, Setting, World, refused
 from idp.selftest.responses.markup import posted
 from idp.selftest.responses.signing import OctetEdit, swap, swap_octets
@@ -183,8 +183,8 @@ _OCTETS: tuple[Row, ...] = (
     ("value-of-200-kilobytes", "size", _long_value),
     ("white-space-behind-the-message", "size", lambda setting: setting.sent() + b" " * 300_000),
     ("parameter-of-line-breaks-cve-2025-54572", "size", _wrapped_long),
-    ("parameter-of-one-letter", "size", lambda _: b"A" * (256 * 1024 + 4)),
-    ("nothing-in-megabytes", "size", lambda _: posted(b"<a>" + b" " * 250_000 + b"</a>")),
+    ("parameter-of-one-letter", "size", lambda _: fresh("A").encode()[1:] + b"A" * (256 * 1024)),
+    ("nothing-in-megabytes", "size", lambda _: posted(f"<a>{fresh('a')}{' ' * 250_000}</a>".encode())),
 )
 
 

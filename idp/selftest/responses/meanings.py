@@ -12,6 +12,7 @@ from idp.selftest.responses.answer import Answer, Confirmation, attribute, audie
 from idp.selftest.responses.binding import Change, said
 from idp.selftest.responses.making import Make, Setting, World, accepted, natural
 from idp.selftest.responses.parties import SUBJECT_ATTRIBUTE
+from idp.selftest.responses.subject import without_statement
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address
 
@@ -21,7 +22,7 @@ _CONSENT = ' Consent="urn:oasis:names:tc:SAML:2.0:consent:obtained"'
 
 def valid_meanings(world: World) -> Iterator[Case]:
     """What an identity provider, or a node, may say more, less or otherwise."""
-    yield from accepted(MEANINGS, world.all, *_ANYWHERE, *_TIMES)
+    yield from accepted(MEANINGS, (*world.each, world.both), *_ANYWHERE, *_TIMES)
     yield from accepted(MEANINGS, (*world.plain, world.encrypted), *_PROVIDERS, *_VALUES)
     yield from accepted(MEANINGS, (world.assertion,), *_AROUND)
     as_it_is: tuple[str, Make] = ("high-for-high", lambda setting: setting.sent())
@@ -162,7 +163,7 @@ _PROVIDERS: tuple[tuple[str, Make], ...] = (
     ),
     ("several-statements", lambda setting: setting.sent(spelled=_two_statements)),
     ("attributes-before-the-authentication", lambda setting: setting.sent(spelled=_turned)),
-    ("no-attributes", said(lambda _, answer: replace(answer, attributes=()))),
+    ("no-attributes", lambda setting: setting.sent(spelled=without_statement)),
 )
 
 

@@ -259,7 +259,7 @@ _VALUES: tuple[Row, ...] = (
         said(_without("DateOfBirth", _OLD.replace("attrname-format:uri", "attrname-format:basic"))),
     ),
     ("two-statements", "attribute_statement", lambda setting: setting.sent(spelled=_two_statements)),
-    ("no-statement", "attribute_statement", lambda setting: setting.sent(spelled=_no_statement)),
+    ("no-statement", "attribute_statement", lambda setting: setting.sent(spelled=without_statement)),
 )
 
 
@@ -269,6 +269,7 @@ def _two_statements(text: str) -> str:
     return f"{text[:begin]}</saml:AttributeStatement><saml:AttributeStatement>{text[begin:]}"
 
 
-def _no_statement(text: str) -> str:
+def without_statement(text: str) -> str:
+    """An assertion without its AttributeStatement."""
     end = "</saml:AttributeStatement>"
     return text[: text.index("<saml:AttributeStatement>")] + text[text.index(end) + len(end) :]
