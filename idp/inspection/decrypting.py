@@ -34,7 +34,9 @@ class Guarded:
 
     def __init__(self, key: DecryptionKey, record: Callable[[str], None] | None) -> None:
         self._key, self._record = key, record
-        self._file, self._recorded = "", ""
+        self._file = ""
+        # None: a key that nobody told of a file does not decrypt unrecorded
+        self._recorded: str | None = None
 
     @property
     def certificate(self) -> bytes:
