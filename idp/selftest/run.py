@@ -20,6 +20,7 @@ from connectors.request_checks import PeerRequestRefused
 from idp.selftest.case import Case
 from idp.selftest.live import live_tried
 from idp.selftest.messages import message_cases
+from idp.selftest.queries import query_cases
 from idp.selftest.report import Report, Tried, Verdict
 from idp.selftest.responses import response_cases
 from idp.selftest.tokens import token_cases
@@ -35,10 +36,11 @@ Live = Callable[[], Iterator[Tried]]
 GENERATORS: Mapping[str, Generator] = {
     "responses": response_cases,
     "messages": message_cases,
+    "queries": query_cases,
     "tokens": token_cases,
 }
 # How many cases they make, for whoever shows how far a run is
-ABOUT = 3100
+ABOUT = 6000
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,12 @@ from tests.idp.cli.command import ciconia
 NOT_ASKED: Mapping[str, str] = {
     "logout token": "no kind of `inspect`: nothing of ours receives a logout token yet",
     "encrypted id_token": "no option names our key: that a provider encrypts is said by its registration",
+    "saml2int, by attribute": "no option names the attribute that identifies: a registration does",
+    "saml2int, forced": "no option says that the login had asked for a fresh authentication",
+    "saml2int, max_age": "--max-age is of id_tokens: a SAML request turns it into a forced authentication",
+    "saml2int, two keys of ours": "one --sp-key is taken: two are held while a key is changed",
+    "eidas, registered for Latvia": "no option names the country that a node is registered for",
+    "eidas, as in a login": "no option names our country or the NameID format that was asked for: see `not_checked`",
     "id_token trusted audience": "no option names further audiences: a registration does",
 }
 RUNNER = CliRunner()

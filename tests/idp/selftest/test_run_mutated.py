@@ -22,7 +22,7 @@ from idp.selftest.case import Case, Entrance
 from idp.selftest.run import GENERATORS, verdict_of
 
 ROOT = Path(__file__).parents[3]
-EXAMPLES = 700
+EXAMPLES = 400
 # Bytes that mean something to one of the parsers below
 _OF_XML = (
     b"<",

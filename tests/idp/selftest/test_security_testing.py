@@ -1,0 +1,126 @@
+"""docs/security-testing.md says what the corpus is, and the corpus is as large as it has to be."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from idp.selftest.case import Kind
+from idp.selftest.report import ClassCount, Outcome, Report, Verdict
+from idp.selftest.run import ABOUT, Watching, run
+from tests import security_testing
+from tests.security_testing import PAGE, main, render, versions_on
+
+# issue 5 item 6
+AT_LEAST = {Kind.RESPONSE: 250, Kind.MESSAGE: 30, Kind.REDIRECT: 30, Kind.JWT: 120, Kind.VALID: 20}
+SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    """One whole run of everything that an operator's run tries."""
+    return run(int(time.time()), Watching())
+
+
+@pytest.mark.spec("issue 5: doctor --selftest (0 wrongly accepted, 0 wrongly refused)")
+def test_nothing_of_the_whole_corpus_ends_wrongly(report: Report) -> None:
+    assert [one.sentence for one in report.wrong()] == []
+    assert report.broken == ()
+    assert report.ok
+
+
+@pytest.mark.spec("issue 5 item 7: in under a minute")
+def test_it_takes_less_than_a_minute(report: Report) -> None:
+    assert report.seconds < SECONDS
+
+
+@pytest.mark.spec("issue 5 item 6")
+@pytest.mark.parametrize("kind", Kind)
+def test_there_are_as_many_of_each_kind_as_the_plan_asks_for(report: Report, kind: Kind) -> None:
+    assert sum(one.tried for one in report.classes().values() if one.kind is kind) >= AT_LEAST[kind]
+
+
+def test_names_are_unique_and_stable_in_form(report: Report) -> None:
+    names = [one.name for one in report.tried]
+    assert len(set(names)) == len(names)
+    assert [name for name in names if name != name.lower() or "/" not in name] == []
+
+
+def test_all_cases_of_a_class_are_of_one_kind(report: Report) -> None:
+    kinds: dict[str, set[Kind]] = {}
+    for one in report.tried:
+        kinds.setdefault(one.family, set()).add(one.kind)
+    assert {family: found for family, found in kinds.items() if len(found) > 1} == {}
+
+
+def test_a_case_is_valid_exactly_where_no_check_is_named(report: Report) -> None:
+    assert [one.name for one in report.tried if (one.kind is Kind.VALID) is not (one.expected is None)] == []
+
+
+def test_what_shows_how_far_a_run_is_knows_about_how_many_there_are(report: Report) -> None:
+    assert abs(len(report.tried) - ABOUT) <= ABOUT / 10, f"say ABOUT = {len(report.tried)} in idp/selftest/run.py"
+
+
+@pytest.mark.spec("issue 5 item 8")
+def test_the_page_is_what_the_corpus_says_at_whatever_versions(report: Report) -> None:
+    there = PAGE.read_text(encoding="utf-8")
+    assert there == render(report, versions_on(there)), "python -m tests.security_testing"
+
+
+def test_the_page_names_the_versions_that_it_was_made_at(report: Report) -> None:
+    assert set(versions_on(PAGE.read_text(encoding="utf-8"))) == set(report.versions)
+    assert versions_on(render(report, {"lxml": "1.2.3", "expat": "2"})) == {"lxml": "1.2.3", "expat": "2"}
+
+
+def test_no_other_library_is_counted_on_it() -> None:
+    text = PAGE.read_text(encoding="utf-8").lower()
+    for peer in ("pysaml2", "signxml", "python3-saml", "node-saml", "samlify", "authlib", "keycloak", "simplesaml"):
+        assert peer not in text
+
+
+def test_a_class_that_grew_makes_the_page_stale(
+    report: Report, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "security-testing.md"
+    monkeypatch.setattr(security_testing, "PAGE", page)
+    monkeypatch.setattr(security_testing, "run", lambda *_: report)
+    assert main(["--check"]) == 1
+    assert main([]) == 0
+    assert main(["--check"]) == 0
+    page.write_text(page.read_text(encoding="utf-8").replace("| lxml | ", "| lxml | 0."), encoding="utf-8")
+    assert main(["--check"]) == 0, "another version is not stale"
+    grown = replace(report, tried=(*report.tried, report.tried[-1]))
+    monkeypatch.setattr(security_testing, "run", lambda *_: grown)
+    assert main(["--check"]) == 1
+    assert "stale: python -m tests.security_testing" in capsys.readouterr().err
+
+
+def test_a_run_that_found_something_writes_no_page(
+    report: Report, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "security-testing.md"
+    hostile = next(one for one in report.tried if one.expected is not None)
+    wrong = replace(report, tried=(replace(hostile, verdict=Verdict(None)), *report.tried))
+    monkeypatch.setattr(security_testing, "PAGE", page)
+    monkeypatch.setattr(security_testing, "run", lambda *_: wrong)
+    assert wrong.wrong()[0].outcome is Outcome.ACCEPTED
+    assert main([]) == 1
+    assert not page.exists()
+    assert "and was accepted" in capsys.readouterr().err
+
+
+def test_a_row_has_the_class_its_counts_and_its_checks_the_most_frequent_first() -> None:
+    class Made(Report):
+        def classes(self) -> Mapping[str, ClassCount]:
+            return {
+                "wrapping": ClassCount(Kind.RESPONSE, 3, 0, {"a": 1, "b": 2}),
+                "valid": ClassCount(Kind.VALID, 4, 0, {}),
+            }
+
+    text = render(Made((), (), {}, 1.0), {})
+    assert "| wrapping | 3 | 3 | `b` 2, `a` 1 |" in text
+    assert "| valid | 4 | 4 |" in text
+    assert text.index("Responses that must be refused") < text.index("What must be accepted")
+    assert "Tokens that must be refused" not in text, "a kind without classes has no table"
