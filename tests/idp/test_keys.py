@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -176,10 +177,10 @@ Loader = Callable[[Path], object]
 ORIGIN = "broker.example/log"
 
 
-def with_certificate(key: Private, of: Private | None = None) -> bytes:
+def with_certificate(key: Private, of: Private | None = None, now: int = NOW) -> bytes:
     """A key and a certificate behind it, of another key where one is given."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "node.example")])
-    begin = datetime.fromtimestamp(NOW, UTC)
+    begin = datetime.fromtimestamp(now, UTC)
     signing = of or key
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(signing.public_key())
     builder = builder.serial_number(7).not_valid_before(begin).not_valid_after(begin + timedelta(days=1))
@@ -350,6 +351,21 @@ def test_a_node_may_be_encrypted_to_on_a_curve(tmp_path: Path, curve: ec.Ellipti
     by_hand = unwrapper_of_pem(content)
     assert isinstance(by_hand, FileAgreement)
     assert (by_hand.key_id, by_hand.certificate) == (agreement.key_id, b"")
+
+
+def test_a_folder_whose_encryption_key_is_on_a_curve_is_whole_and_says_so_to_other_nodes(
+    folder: Path, tmp_path: Path
+) -> None:
+    path, today = copied(folder, tmp_path), int(time.time())
+    key = ec.generate_private_key(ec.BrainpoolP384R1())
+    write(path / "node-encryption.pem", with_certificate(key, now=today))
+    keys = load_keys(path, ORIGIN)
+    assert keys.node is not None
+    assert isinstance(keys.node.encryption, FileAgreement)
+    assert keys.node.encryption.curve == "brainpoolP384r1"
+    assert list(problems_in(path, today + 2 * 24 * 3600)) == ["node-encryption.pem"]
+    write(path / "node.pem", (path / "node-encryption.pem").read_bytes())
+    assert "same key" in problems_in(path)["node-encryption.pem"]
 
 
 def test_a_key_on_another_curve_agrees_on_nothing(tmp_path: Path) -> None:

@@ -5,13 +5,21 @@ import time
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from lxml import etree
 
 from connectors.connector import Inbound, Post
 from connectors.fetch import Fetcher
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.peers import PeerInUse, Peers
-from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, EIDAS
+from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, EIDAS, KW_AES128, KW_AES256
 from connectors.request_checks import PeerRequestRefused
+from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.shapes import ENCRYPTED_RESPONSE
+from connectors.signatures.signed import SignedMessage
+from connectors.signatures.xmldsig import verify
+from connectors.signatures.xmlenc import open_assertion
+from idp.keys.file import FileAgreement
 from idp.node.login import Carried, NodeDecided, NodeRefused, NodeReleased, NodeRequest
 from idp.responders import eidas_request
 from idp.responders.eidas import Declined, Here, ProxyService
@@ -29,6 +37,7 @@ from policies.errors import (
     SignatureInvalid,
 )
 from policies.parties import EntityId, NodeId, Peer, ProviderId, RequestingNode, Source
+from tests.connectors import forge
 from tests.idp.neighbour import signer
 from tests.idp.node.peer import LOA, Opened, PeerNode
 
@@ -260,6 +269,34 @@ def test_the_node_s_own_order_of_methods_counts_as_far_as_the_profile_goes(
     octets = base64.b64decode(dict(answer.fields)["SAMLResponse"])
     assert f'Algorithm="{used}"'.encode() in octets
     assert opened(answer, nl).assertion is not None
+
+
+@pytest.mark.spec("eidas.md §7 ECDH-ES")
+@pytest.mark.parametrize(
+    ("methods", "used"),
+    [
+        ((), KW_AES256),
+        ((AES128_GCM, KW_AES128), KW_AES128),
+        ((KW_AES256, KW_AES128), KW_AES256),
+        (("http://www.w3.org/2001/04/xmlenc#kw-aes192", KW_AES128), KW_AES128),
+        (("http://www.w3.org/2001/04/xmlenc#kw-tripledes",), KW_AES256),
+    ],
+)
+def test_a_node_on_a_curve_is_answered_with_the_first_key_wrap_that_it_names(
+    proxy: ProxyService, nl: PeerNode, methods: tuple[str, ...], used: str
+) -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    certificate = forge.party(private).certificate
+    known = in_use(proxy, nl, *methods)
+    peer = replace(known, _encryption=((certificate, replace(key_of_certificate(certificate, EIDAS), not_after=None)),))
+    answer = proxy.respond(released(received(proxy, nl)), peer, NOW)
+    root = etree.fromstring(base64.b64decode(dict(answer.fields)["SAMLResponse"]))
+    assert [method.get("Algorithm") for method in root.iter("{*}EncryptionMethod")][1:] == [used]
+    message = verify(etree.tostring(root), [key_of_certificate(NODE.certificate, EIDAS)], ENCRYPTED_RESPONSE, EIDAS)
+    assert isinstance(message, SignedMessage)
+    keys = [key_of_certificate(NODE.certificate, EIDAS)]
+    ours = FileAgreement(_private_key=private, certificate=certificate, key_id="nl")
+    assert b"Maasikas" in open_assertion(message.signed, [ours], keys, EIDAS).octets
 
 
 def test_no_value_stands_in_the_answer_in_the_clear(proxy: ProxyService, nl: PeerNode) -> None:
