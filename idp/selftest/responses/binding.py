@@ -72,8 +72,6 @@ def providers(world: World) -> Iterator[Case]:
     )
     yield from refused(PROVIDER, (world.response, world.both, world.encrypted, world.eidas), *_UNNAMED)
     yield from refused(PROVIDER, world.each, *_FORMATS)
-    moved: Row = ("node-of-another-country", "node_country", lambda setting: setting.sent())
-    yield from refused(PROVIDER, (world.eidas,), moved, entrance=world.entrances.eidas_moved)
 
 
 def times(world: World) -> Iterator[Case]:

@@ -53,6 +53,9 @@ def persons(world: World) -> Iterator[Case]:
     yield from refused(PERSON, (world.eidas,), *_VALUES)
     other: Row = ("identifier-for-another-country", "identifier_recipient", _identified("EE/FR/1"))
     yield from refused(PERSON, settings, other, entrance=world.entrances.eidas_login)
+    # The node speaks of the citizens of the country that it is registered for, and says that it is another's
+    moved: Row = ("node-of-another-country", "node_country", _identified("LV/NL/1"))
+    yield from refused(PERSON, settings, moved, entrance=world.entrances.eidas_moved)
 
 
 # -- identifiers -----------------------------------------------------------------------------------------------------------
