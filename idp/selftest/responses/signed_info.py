@@ -348,6 +348,7 @@ _INSIDE: tuple[Row, ...] = (
     ("its-id-with-a-blank", "reference", _of_answer(lambda own: f"#{own} ")),
     ("its-id-percent-encoded", "reference", _of_answer(lambda own: f"#%5F{own[1:]}")),
     ("its-id-without-a-hash-sign", "reference", _of_answer(lambda own: own)),
+    ("its-id-behind-another-sign", "reference", _of_answer(lambda own: f"x{own}")),
     ("with-a-type", "reference", _informed(swap("<ds:Reference ", f'<ds:Reference Type="{DS}Object" '))),
     (
         "without-an-address",
