@@ -1,6 +1,7 @@
 """The other opinion of what our own code accepted: it has one of every algorithm, and each disagreement refuses."""
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -214,6 +215,21 @@ def test_every_text_reads_alike(text: str) -> None:
         return  # no character of XML
     octets, said, keys = made(etree.tostring(root))
     second_opinion(octets, said, keys, SHAPE, BOTH)
+
+
+def test_several_threads_ask_at_once() -> None:
+    """Each node's metadata is fetched and judged in a thread of its own."""
+    octets, said, keys = made()
+    altered = octets.replace(b"; more<", b"; less<")
+
+    def ask(number: int) -> str:
+        if number % 2:
+            return refused(altered, said, keys).check
+        second_opinion(octets, said, keys, SHAPE, BOTH)
+        return "agreed"
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(ask, range(200))) == ["agreed", "second_opinion"] * 100
 
 
 # -- what libxmlsec alone would say of what we refused ---------------------------------------------------------------------
