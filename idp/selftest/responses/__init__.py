@@ -15,7 +15,8 @@ markup.py       encodings, DOCTYPE, entities, comments, instructions, CDATA
 binding.py      to whom, to what, from whom, when
 subject.py      who somebody is, and how surely
 grammar.py      statuses, versions, and what nobody knows
-sealed.py       encrypted assertions
+sealed.py       encrypted assertions: who encrypted them, where they stand, what is in them
+sealed_forms.py their one form, and their methods
 agreements.py   keys that are agreed on
 variants.py     valid: spellings and signatures
 ciphers.py      valid: encryption

@@ -7,7 +7,7 @@ from dataclasses import replace
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from connectors.profiles import AES128_GCM, AES256_GCM
+from connectors.profiles import AES128_GCM, AES256_GCM, KW_AES256
 from connectors.signatures.profile import DS
 from idp.selftest.case import Case
 from idp.selftest.responses.agreeing import CONCAT_KDF, CURVE_URNS, DSIG11, PARAMETERS, Agreeing
@@ -118,6 +118,7 @@ _DERIVATIONS: tuple[Row, ...] = (
     ("pbkdf2", "key_derivation", _agreed(lambda made: replace(made, derivation=f"{XENC11}pbkdf2"))),
     ("derivation-unknown", "key_derivation", _agreed(lambda made: replace(made, derivation=CONCAT_KDF.lower()))),
     ("derivation-with-sha1", "key_derivation", _agreed(lambda made: replace(made, digest=f"{DS}sha1"))),
+    ("hash-with-a-parameter", "key_derivation", _edited(swap(_HASH, _HASH[:-2] + "><ds:X/></ds:DigestMethod>"))),
     ("derivation-without-hash", "key_derivation", _edited(swap(_HASH, ""))),
     ("parameter-that-is-not-hex", "key_derivation", _parameters(AlgorithmID="00zz")),
     ("parameter-of-half-an-octet", "key_derivation", _parameters(AlgorithmID="000")),
@@ -127,8 +128,14 @@ _DERIVATIONS: tuple[Row, ...] = (
 )
 
 
+_WRAP = f'<xenc:EncryptionMethod Algorithm="{KW_AES256}"/>'
 _WRAPS: tuple[Row, ...] = (
     ("wrap-by-aes-192", "key_wrap", _agreed(lambda made: replace(made, wrap=f"{XENC}kw-aes192"))),
+    (
+        "wrap-with-a-parameter",
+        "key_wrap",
+        _edited(swap(_WRAP, _WRAP[:-2] + "><xenc:KeySize>256</xenc:KeySize></xenc:EncryptionMethod>")),
+    ),
     ("wrap-by-triple-des", "key_wrap", _agreed(lambda made: replace(made, wrap=f"{XENC}kw-tripledes"))),
     ("wrap-with-padding", "key_wrap", _agreed(lambda made: replace(made, wrap=f"{XENC11}kw-aes256-pad"))),
     ("transport-instead-of-wrap", "key_wrap", _agreed(lambda made: replace(made, wrap=f"{XENC11}rsa-oaep"))),
@@ -183,6 +190,13 @@ def _der(edit: OctetEdit) -> Callable[[Setting], bytes]:
     return _agreed(lambda made: replace(made, der=True, point=edit))
 
 
+def _compressed_in_der(octets: bytes) -> bytes:
+    """A SubjectPublicKeyInfo on P-256, its point in the other spelling: 32 octets shorter."""
+    algorithm, point = octets[2:-66], octets[-65:]
+    bits = b"\x03\x22\0" + _compressed(point)
+    return bytes([0x30, len(algorithm) - 2 + len(bits)]) + algorithm[:-2] + bits
+
+
 def _on_bitcoins_curve(_: bytes) -> bytes:
     key = ec.generate_private_key(ec.SECP256K1()).public_key()
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -197,5 +211,6 @@ _KEYS: tuple[Row, ...] = (
     ("key-with-something-behind", "originator_key", _der(lambda octets: octets + b"\0")),
     ("key-that-is-none", "originator_key", _der(lambda octets: octets[:-1])),
     ("key-on-bitcoins-curve", "originator_key", _der(_on_bitcoins_curve)),
+    ("key-with-a-compressed-point", "originator_key", _der(_compressed_in_der)),
     ("key-of-300-octets", "originator_key", _der(lambda octets: octets + bytes(300))),
 )

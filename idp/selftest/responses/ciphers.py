@@ -10,8 +10,8 @@ from idp.selftest.responses.agreeing import Agreeing
 from idp.selftest.responses.agreements import on_curve
 from idp.selftest.responses.encrypting import XENC, XENC11, Encryption, Sealing
 from idp.selftest.responses.making import Make, Setting, World, accepted
-from idp.selftest.responses.sealed import edited, part, sealed_so
-from idp.selftest.responses.signing import DIGESTS, Edit
+from idp.selftest.responses.sealed_forms import behind, edited, part, sealed_so
+from idp.selftest.responses.signing import DIGESTS
 
 FAMILY = "valid encryption"
 _SHA2 = {name: uri for uri, name in DIGESTS.items() if name in ("sha256", "sha384", "sha512")}
@@ -83,22 +83,6 @@ def _without_hint(text: str) -> str:
     return text[:begin] + text[text.index(end) + len(end) :]
 
 
-def _behind(*, listing: bool) -> Edit:
-    """The key stands right after the data, which refers to it (OpenSAML's "peer" placement)."""
-
-    def edit(text: str) -> str:
-        key = part("xenc:EncryptedKey")(text)
-        key_id, data_id = (found.split('"')[0] for found in (key.split(' Id="')[1], text.split(' Id="')[1]))
-        reference = f'<ds:RetrievalMethod Type="{XENC}EncryptedKey" URI="#{key_id}"/>'
-        moved = key
-        if listing:
-            listed = f'<xenc:ReferenceList><xenc:DataReference URI="#{data_id}"/></xenc:ReferenceList>'
-            moved = key.replace("</xenc:EncryptedKey>", f"{listed}</xenc:EncryptedKey>")
-        return text.replace(key, reference).replace("</saml:EncryptedAssertion>", f"{moved}</saml:EncryptedAssertion>")
-
-    return edit
-
-
 def _without_ids(text: str) -> str:
     head, begin, tail = text.partition(' Id="')
     while begin:
@@ -129,8 +113,8 @@ _CONTENT = f'<xenc:EncryptionMethod Algorithm="{AES256_GCM}"/>'
 _HASHED = f'{_CONTENT[:-2]}><ds:DigestMethod Algorithm="{XENC}sha256"/></xenc:EncryptionMethod>'
 _FORMS: tuple[tuple[str, Make], ...] = (
     ("without-a-hint", edited(_without_hint)),
-    ("key-behind-the-data", edited(_behind(listing=False))),
-    ("key-behind-the-data-with-its-list", edited(_behind(listing=True))),
+    ("key-behind-the-data", edited(behind())),
+    ("key-behind-the-data-with-its-list", edited(behind("#{data}"))),
     ("without-identifiers", edited(_without_ids)),
     ("values-in-lines", edited(_in_lines)),
     ("white-space-between-elements", edited(lambda text: text.replace("><", ">\n  <"))),

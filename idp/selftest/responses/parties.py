@@ -57,8 +57,6 @@ _PROVIDER = ProviderId("selftest")
 _SOURCE = Source("selftest", 1)
 _LEVELS = {level.uri: level for level in LevelOfAssurance}
 _DAY = timedelta(days=1)
-# The keys that exchange on curves: to each of them a node may encrypt
-AGREEING = ("p-256", "p-384", "p-521", "brainpool-p256r1", "brainpool-p384r1", "brainpool-p512r1")
 
 
 class Receiving(Protocol):
@@ -126,7 +124,7 @@ def make_keys(now: int) -> Keys:
         ours_older=rsa_holder("broker.selftest.example", now),
         our_node=rsa_holder("broker.selftest.example", now, 3072),
         on={name: ec_holder("ee.selftest.example", now, curve) for name, curve in CURVES.items()},
-        ours_on={name: ec_holder("broker.selftest.example", now, CURVES[name]) for name in AGREEING},
+        ours_on={name: ec_holder("broker.selftest.example", now, curve) for name, curve in CURVES.items()},
     )
 
 
