@@ -20,6 +20,7 @@ from idp.cli.doctor_selftest import code_of, selftest, tell
 from idp.doctor.case import Machine
 from idp.doctor.examination import examine
 from idp.doctor.finding import Finding, Report, Severity
+from idp.selftest.report import Report as Corpus
 from idp.settings import examine_settings
 from policies.errors import Misconfigured
 
@@ -49,7 +50,7 @@ def doctor(
     if keep is not None and taken(keep):
         raise typer.BadParameter(f"{keep} is not an empty folder: name a new one.", param_hint="--keep")
     examined = _examined(config, offline=offline, as_json=as_json) if config is not None else None
-    tried = selftest(keep) if try_corpus else None
+    tried = _tried(keep) if try_corpus else None
     if as_json:
         told = {**(_as_json(examined) if examined else {}), **(tried.as_json() if tried else {})}
         print(json.dumps(told, ensure_ascii=False))
@@ -72,6 +73,14 @@ def _examined(config: Path, *, offline: bool, as_json: bool) -> Report:
         )
     except Misconfigured as error:
         _could_not_run(error, as_json=as_json)
+        raise typer.Exit(COULD_NOT_RUN) from None
+
+
+def _tried(keep: Path | None) -> Corpus:
+    try:
+        return selftest(keep)
+    except OSError as error:
+        say(f"The self-test could not run: {error}", error=True)
         raise typer.Exit(COULD_NOT_RUN) from None
 
 

@@ -158,6 +158,14 @@ def test_keep_writes_the_wrong_cases_into_a_new_folder_alone(monkeypatch: pytest
         assert RUNNER.invoke(app, ["doctor", *arguments]).exit_code == 2
 
 
+def test_a_folder_that_cannot_be_made_is_2_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    run = RUNNER.invoke(app, ["doctor", "--selftest", "--keep", str(tmp_path / "file" / "kept")])
+    assert (run.exit_code, run.stdout) == (2, "")
+    assert run.stderr.startswith("The self-test could not run: ")
+    assert "Traceback" not in run.output
+
+
 @pytest.fixture(scope="module")
 def whole() -> CompletedProcess[str]:
     return ciconia("doctor", "--selftest", "--json")
