@@ -1,5 +1,6 @@
 """Good messages, and where each kind is judged by POST."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
@@ -8,6 +9,7 @@ from connectors.formats.grammar import written
 from connectors.formats.names import ATTRNAME_URI, PERSISTENT, POST, SUCCESS
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.algorithms import RSA_SHA256
+from idp.selftest.case import Entrance
 from idp.selftest.messages.making import Bench, Draft, draft, fresh
 from idp.selftest.messages.parties import (
     ACS,
@@ -16,6 +18,7 @@ from idp.selftest.messages.parties import (
     SLO,
     SP,
     SSO,
+    Judge,
     Parties,
     arguments,
     authn_judge,
@@ -28,6 +31,7 @@ from idp.selftest.responses.signing import NEWER, How
 
 PSS_SHA256 = f"{NEWER}sha256-rsa-MGF1"
 LOA = "http://eidas.europa.eu/LoA/"
+Make = Callable[[], Draft]
 BY_PERSON = "urn:oasis:names:tc:SAML:2.0:logout:user"
 
 
@@ -82,47 +86,67 @@ class Drafts:
 
 @dataclass(frozen=True, slots=True)
 class Benches:
-    """The four entrances by POST."""
+    """The entrances by POST. `typed_node` is a node whose metadata says its SPType.
+
+    `nothing` are those of expectations of which a part is empty, and which nothing may match: inspection takes none such.
+    """
 
     authn: Bench
     node: Bench
     logout_request: Bench
     logout_response: Bench
+    typed_node: Bench
+    nothing: Mapping[str, Bench]
 
     @property
     def each(self) -> tuple[Bench, ...]:
-        """All of them."""
+        """The four kinds of message."""
         return self.authn, self.node, self.logout_request, self.logout_response
 
 
 def benches(parties: Parties) -> Benches:
     """All entrances, prepared once."""
     drafts, now = Drafts(parties), parties.now
-    sp, node = parties.sp_metadata, parties.node_metadata
+    sp, node, typed = parties.sp_metadata, parties.node_metadata(), parties.node_metadata("private")
     of_sp = arguments("authn-request", "--sp-metadata", SSO, SAML2INT, now)
     of_node = arguments("authn-request", "--sp-metadata", NODE_SSO, EIDAS, now)
     of_logout = arguments("logout-request", "--metadata", SLO, SAML2INT, now)
     answering = arguments("logout-response", "--metadata", SLO, SAML2INT, now, "--request-id", parties.our_request)
-    pkcs1, pss = How(method=RSA_SHA256), How(method=PSS_SHA256)
-    entrances = (
-        by_post("authn-request saml2int", "SAMLRequest", authn_judge(parties), of_sp, sp),
-        by_post("authn-request eidas", "SAMLRequest", node_judge(parties), of_node, node),
-        by_post("logout-request", "SAMLRequest", logout_request_judge(parties), of_logout, sp),
-        by_post("logout-response", "SAMLResponse", logout_response_judge(parties), answering, sp),
+    answer_judge = logout_response_judge(parties, parties.our_request)
+
+    def of_provider(entrance: Entrance, make: Make, other: Make) -> Bench:
+        how = How(method=RSA_SHA256)
+        return Bench(entrance.name, entrance, parties.sp, how, make, parties.stranger, other, now)
+
+    def of_country(entrance: Entrance) -> Bench:
+        how = How(method=PSS_SHA256)
+        strange, other = parties.stranger, drafts.logout_request
+        return Bench(entrance.name, entrance, parties.node, how, drafts.node_request, strange, other, now)
+
+    def empty(what: str, parameter: str, judge: Judge, make: Make) -> Bench:
+        name = f"nothing expected: {what}"
+        return of_provider(by_post(name, parameter, judge, None, sp), make, drafts.logout_request)
+
+    ask, end, answer = drafts.authn_request, drafts.logout_request, drafts.logout_response
+    return Benches(
+        authn=of_provider(by_post("authn-request saml2int", "SAMLRequest", authn_judge(parties), of_sp, sp), ask, end),
+        node=of_country(by_post("authn-request eidas", "SAMLRequest", node_judge(parties, node), of_node, node)),
+        logout_request=of_provider(
+            by_post("logout-request", "SAMLRequest", logout_request_judge(parties), of_logout, sp), end, answer
+        ),
+        logout_response=of_provider(by_post("logout-response", "SAMLResponse", answer_judge, answering, sp), answer, end),
+        typed_node=of_country(
+            by_post("authn-request eidas typed", "SAMLRequest", node_judge(parties, typed), of_node, typed)
+        ),
+        nothing={
+            "requests of nobody": empty("requests of nobody", "SAMLRequest", authn_judge(parties, entity_id=""), ask),
+            "requests to nowhere": empty("requests to nowhere", "SAMLRequest", authn_judge(parties, here=""), ask),
+            "logout of nobody": empty("logout of nobody", "SAMLRequest", logout_request_judge(parties, issuer=""), end),
+            "logout to nowhere": empty(
+                "logout to nowhere", "SAMLRequest", logout_request_judge(parties, destination=""), end
+            ),
+            "logout that nobody asked": empty(
+                "logout that nobody asked", "SAMLResponse", logout_response_judge(parties, ""), answer
+            ),
+        },
     )
-    made = (drafts.authn_request, drafts.node_request, drafts.logout_request, drafts.logout_response)
-    others = (drafts.logout_request, drafts.logout_request, drafts.logout_response, drafts.logout_request)
-    found = [
-        Bench(
-            where=entrance.name,
-            entrance=entrance,
-            holder=parties.node if entrance is entrances[1] else parties.sp,
-            how=pss if entrance is entrances[1] else pkcs1,
-            draft=one,
-            strange=parties.stranger,
-            other=other,
-            now=now,
-        )
-        for entrance, one, other in zip(entrances, made, others, strict=True)
-    ]
-    return Benches(*found)

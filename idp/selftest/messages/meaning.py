@@ -10,14 +10,13 @@ from connectors.profiles import EIDAS, SAML2INT, Profile
 from idp.selftest.case import Case
 from idp.selftest.messages.benches import LOA, Benches
 from idp.selftest.messages.making import Bench, Draft
-from idp.selftest.messages.parties import ACS, ARTIFACT_ACS, NODE_ACS
+from idp.selftest.messages.parties import ACS, ARTIFACT_ACS, EMAIL, NODE_ACS
 
 # what -> check, the message
 Table = Mapping[str, tuple[str, Draft]]
 Make = Callable[[], Draft]
 _ARTIFACT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
 _EVIL = "https://attacker.example"
-_EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 _ENCRYPTED = "urn:oasis:names:tc:SAML:2.0:nameid-format:encrypted"
 _REF = f"<saml:AuthnContextClassRef>{LOA}substantial</saml:AuthnContextClassRef>"
 _CONTEXT, _MINIMUM = "</samlp:RequestedAuthnContext>", 'Comparison="minimum"'
@@ -44,11 +43,24 @@ def meaning_cases(benches: Benches) -> Iterator[Case]:
     yield from _refused(node, "authentication request: attributes", _node_attributes(node.draft))
     yield from _refused(benches.logout_request, "logout: whom and until when", _logout(benches.logout_request))
     yield from _refused(benches.logout_response, "logout: answer", _answer(benches.logout_response.draft))
+    both = {"a type in request and metadata": ("sp_type", benches.typed_node.draft())}
+    yield from _refused(benches.typed_node, "authentication request: what is asked", both)
+    for what, bench in benches.nothing.items():
+        yield from _refused(bench, "message: nothing is expected", _matching_nothing(what, bench.draft()))
 
 
 def _refused(bench: Bench, family: str, table: Table) -> Iterator[Case]:
     for what, (check, message) in table.items():
         yield bench.refused(family, what, bench.signed(message), check)
+
+
+def _matching_nothing(what: str, message: Draft) -> Table:
+    """Empty is refusal: an expectation that is empty is matched by a message that says nothing, unless somebody looks."""
+    if "nobody asked" in what:
+        return {what: ("in_response_to", message.said(InResponseTo=""))}
+    if "nowhere" in what:
+        return {what: ("destination", message.said(Destination=""))}
+    return {what: ("issuer", replace(message, issuer="<saml:Issuer/>"))}
 
 
 def _envelope(bench: Bench, profile: Profile, issued: str) -> Table:
@@ -89,6 +101,9 @@ def _grammar(bench: Bench) -> Table:
         "a time without its zone": ("time", make().said(IssueInstant="2026-11-25T12:00:00")),
         "a time of no calendar": ("time", make().said(IssueInstant="2026-02-30T12:00:00Z")),
         "a time that is none": ("time", make().said(IssueInstant="now")),
+        "an id of 257 letters": ("id", make().said(ID="_" * 257)),
+        "a time of a zone that is none": ("time", make().said(IssueInstant=written(bench.now).replace("Z", "+00:60"))),
+        "a time of a zone too far": ("time", make().said(IssueInstant=written(bench.now).replace("Z", "+14:01"))),
         "an id that is none": ("id", make().said(ID=f"1{make().message_id}")),
         "an id with a blank": ("id", make().said(ID=f"{make().message_id} x")),
         "an attribute that nobody knows": ("unknown_attribute", make().said(Evil="x")),
@@ -134,7 +149,10 @@ def _answers(make: Make) -> Table:
             f"index {what}": ("acs_index", make().said(**plain, AssertionConsumerServiceIndex=index))
             for what, index in {**indexes, "that is none": "x", "that is empty": ""}.items()
         },
-        "index beside an address": ("acs_index", make().said(AssertionConsumerServiceIndex="0")),
+        "index beside an address": (
+            "acs_index",
+            make().said(ProtocolBinding=None, AssertionConsumerServiceIndex="0"),
+        ),
         "index beside a binding": (
             "acs_index",
             make().said(AssertionConsumerServiceURL=None, AssertionConsumerServiceIndex="0"),
@@ -146,7 +164,7 @@ def _answers(make: Make) -> Table:
 
 
 def _asked(make: Make) -> Table:
-    formats = {"an address": _EMAIL, "encrypted": _ENCRYPTED, "transient, which the metadata has not": TRANSIENT}
+    formats = {"an address": EMAIL, "encrypted": _ENCRYPTED, "transient, which the metadata has not": TRANSIENT}
     subject = f'<saml:Subject><saml:NameID Format="{PERSISTENT}">admin</saml:NameID></saml:Subject>'
     scoping = f"<samlp:Scoping><samlp:RequesterID>{_EVIL}</samlp:RequesterID></samlp:Scoping>"
     many = "".join(f"<saml:AuthnContextClassRef>urn:x:{n}</saml:AuthnContextClassRef>" for n in range(_TOO_MANY_CONTEXTS))
@@ -213,6 +231,8 @@ def _node_asked(make: Make) -> Table:
         "that is no uri": "substantial",
     }
     subject = "<saml:Subject><saml:NameID>admin</saml:NameID></saml:Subject>"
+    high, scheme = _REF.replace("substantial", "high"), _REF.replace(f"{LOA}substantial", "urn:selftest:scheme")
+    exactly = make().swapped(_MINIMUM, 'Comparison="exact"')
     return {
         "without force": ("force_authn", make().said(ForceAuthn="false")),
         "without saying force": ("force_authn", make().said(ForceAuthn=None)),
@@ -220,7 +240,7 @@ def _node_asked(make: Make) -> Table:
         "without saying passive": ("is_passive", make().said(IsPassive=None)),
         "a truth that is none": ("boolean", make().said(ForceAuthn="yes")),
         "a consent of nobody": ("consent", make().said(Consent="urn:selftest:granted")),
-        "a name id, an address": ("name_id_policy", make().swapped(PERSISTENT, _EMAIL)),
+        "a name id, an address": ("name_id_policy", make().swapped(PERSISTENT, EMAIL)),
         "no new name id": ("name_id_policy", make().swapped('AllowCreate="true"', 'AllowCreate="false"')),
         "a level at most": ("authn_context_comparison", make().swapped(_MINIMUM, 'Comparison="maximum"')),
         "no levels at all": ("authn_context_comparison", _without_levels(make())),
@@ -231,7 +251,10 @@ def _node_asked(make: Make) -> Table:
             for what, uri in spelled.items()
         },
         "two levels at least": ("authn_context_minimum", make().swapped(_REF, _REF + low)),
-        "a level exactly": ("authn_context_exact", make().swapped(_MINIMUM, 'Comparison="exact"')),
+        "a level of another scheme at least": ("authn_context_minimum", make().swapped(_REF, scheme)),
+        "a level exactly": ("authn_context_exact", exactly),
+        "notified levels alone, exactly": ("authn_context_exact", exactly.swapped(_REF, _REF + high)),
+        "a level without those above it, exactly": ("authn_context_exact", exactly.swapped(_REF, scheme + _REF)),
         "a subject": ("unknown_element", make().swapped(_POLICY, subject + _POLICY)),
         "no sp type": ("sp_type", make().swapped("<eidas:SPType>public</eidas:SPType>", "")),
         "an sp type of nobody": ("sp_type", make().swapped(">public<", ">government<")),
@@ -259,6 +282,9 @@ def _node_attributes(make: Make) -> Table:
         asked = f'<eidas:RequestedAttribute Name="{name}" NameFormat="{name_format}" isRequired="{required}"/>'
         return make().swapped(end, asked + end)
 
+    def said(attribute: str) -> Draft:
+        return make().swapped("<eidas:RequestedAttribute ", f"<eidas:RequestedAttribute {attribute} ")
+
     identifier = f"{NATURAL_PERSON}/PersonIdentifier"
     wanted = f'Name="{identifier}" NameFormat="{ATTRNAME_URI}" isRequired="'
     return {
@@ -276,6 +302,8 @@ def _node_attributes(make: Make) -> Table:
                 f'Name="{LEGAL_PERSON}/LEI" NameFormat="{ATTRNAME_URI}" isRequired="false"',
             ),
         ),
+        "an attribute of theirs that nobody knows": ("unknown_attribute", said('evil="x"')),
+        "an attribute of theirs in the namespace": ("unknown_attribute", said('eidas:evil="x"')),
         "a name that is no uri": ("name_format", more(f"{NATURAL_PERSON}/Gender", name_format=ATTRNAME_BASIC)),
         "a truth that is none": ("boolean", more(f"{NATURAL_PERSON}/Gender", required="maybe")),
     }
@@ -311,6 +339,9 @@ def _logout(bench: Bench) -> Table:
         ),
         "a session twice": ("session_index", replace(make(), children=make().children + _sessions(make()) * 2)),
         "sixty-five sessions": ("session_index", make().swapped(name_end, name_end + many)),
+        "a session with an attribute": ("unknown_attribute", make().swapped(session, '<samlp:SessionIndex x="y">')),
+        "an element for a session": ("text", make().swapped(name_end, f"{name_end}{session}<x/></samlp:SessionIndex>")),
+        "a session of 1025 letters": ("text", make().swapped(session, f"{session}{'s' * 1025}")),
         "a session that is empty": ("session_index", make().swapped(name_end, f"{name_end}<samlp:SessionIndex/>")),
         "extensions": (
             "extensions",

@@ -6,11 +6,11 @@ eidas      the receiving node of another country: RSA-3072, P-256
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from connectors.authn_request_checks import AskingParty, asking_party, receive_authn_request
+from connectors.authn_request_checks import asking_party, receive_authn_request
 from connectors.connector import Inbound
 from connectors.formats.eidas.metadata import read_pinned_peer
 from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
@@ -21,6 +21,8 @@ from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.request_checks import Asking, receive_request
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.profile import DS
+from connectors.signatures.shapes import REQUEST
+from connectors.signed_messages import signed_message
 from idp.responders.eidas_request import verified_request
 from idp.selftest.case import Entrance
 from idp.selftest.keys import Holder, ec_holder, rsa_holder
@@ -37,6 +39,7 @@ SSO = "https://broker.selftest.example/saml/sso"
 SLO = "https://broker.selftest.example/saml/slo"
 NODE_SSO = "https://broker.selftest.example/eidas/sso"
 METADATA = "metadata.xml"
+EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 Judge = Callable[[Inbound], object]
 
 
@@ -65,16 +68,17 @@ class Parties:
             '<md:AttributeConsumingService index="0"><md:ServiceName xml:lang="en">Self-test</md:ServiceName>'
             '<md:RequestedAttribute Name="urn:oid:2.5.4.4"/></md:AttributeConsumingService>'
         )
-        formats = f"<md:NameIDFormat>{PERSISTENT}</md:NameIDFormat>"
+        # It lists one that we do not have
+        formats = "".join(f"<md:NameIDFormat>{uri}</md:NameIDFormat>" for uri in (PERSISTENT, EMAIL))
         role = f"{_keys(self.sp, self.sp_next)}{formats}{services}{wanted}"
         return _entity(SP, "", role).encode()
 
-    @property
-    def node_metadata(self) -> bytes:
-        """The receiving node's, of Finland. Its requests say their SPType."""
+    def node_metadata(self, sp_type: str = "") -> bytes:
+        """The receiving node's, of Finland. Where it has no SPType itself, its requests say theirs."""
+        said = f"<md:Extensions><eidas:SPType>{sp_type}</eidas:SPType></md:Extensions>" if sp_type else ""
         country = "<md:Extensions><eidas:NodeCountry>FI</eidas:NodeCountry></md:Extensions>"
         role = f"{country}{_keys(self.node, self.node_next)}{_service(POST, NODE_ACS, 0)}"
-        return _entity(NODE, f' xmlns:eidas="{EIDAS_NAMESPACE}"', role).encode()
+        return _entity(NODE, f' xmlns:eidas="{EIDAS_NAMESPACE}"', role, said).encode()
 
 
 def new_parties(now: int) -> Parties:
@@ -90,17 +94,17 @@ def new_parties(now: int) -> Parties:
     )
 
 
-def authn_judge(parties: Parties) -> Judge:
+def authn_judge(parties: Parties, *, entity_id: str = SP, here: str = SSO) -> Judge:
     """A service provider's AuthnRequests, as an identity provider receives them."""
     facts = read_service_provider(parties.sp_metadata)
-    party: AskingParty = asking_party(facts)
+    party = replace(asking_party(facts), entity_id=entity_id)
     keys = _pinned(facts.certificates, SAML2INT)
-    return lambda inbound: receive_authn_request(inbound, keys, party, SSO, parties.now, SAML2INT)
+    return lambda inbound: receive_authn_request(inbound, keys, party, here, parties.now, SAML2INT)
 
 
-def node_judge(parties: Parties) -> Judge:
-    """Another node's AuthnRequests, as a sending node receives them."""
-    facts = read_pinned_peer(parties.node_metadata, "connector")
+def node_judge(parties: Parties, metadata: bytes) -> Judge:
+    """Another node's AuthnRequests, as a sending node receives them: the node is found by its key and its Issuer."""
+    facts = read_pinned_peer(metadata, "connector")
     keys: Mapping[EntityId, tuple[PinnedKey, ...]] = {EntityId(NODE): _pinned(facts.signing, EIDAS)}
     asking = Asking(NODE, NODE_ACS, facts.sp_type, facts.name_id_formats)
 
@@ -111,21 +115,34 @@ def node_judge(parties: Parties) -> Judge:
     return judge
 
 
-def logout_request_judge(parties: Parties) -> Judge:
+def one_node_judge(parties: Parties, metadata: bytes) -> Judge:
+    """The same of a node that is known beforehand, as `ciconia inspect` has it."""
+    facts = read_pinned_peer(metadata, "connector")
+    keys = _pinned(facts.signing, EIDAS)
+    asking = Asking(NODE, NODE_ACS, facts.sp_type, facts.name_id_formats)
+
+    def judge(inbound: Inbound) -> object:
+        signed, _ = signed_message(inbound, "SAMLRequest", keys, REQUEST, EIDAS)
+        return receive_request(signed, here=NODE_SSO, peer=asking, now=parties.now, profile=EIDAS)
+
+    return judge
+
+
+def logout_request_judge(parties: Parties, *, issuer: str = SP, destination: str = SLO) -> Judge:
     """LogoutRequests of the service provider."""
     keys = _pinned(read_participant(parties.sp_metadata).certificates, SAML2INT)
-    expected = ExpectedLogout(SP, SLO)
+    expected = ExpectedLogout(issuer, destination)
     return lambda inbound: receive_logout_request(inbound, keys, expected, parties.now, SAML2INT)
 
 
-def logout_response_judge(parties: Parties) -> Judge:
-    """LogoutResponses of the service provider to our one request."""
+def logout_response_judge(parties: Parties, request_id: str) -> Judge:
+    """LogoutResponses of the service provider to one request."""
     keys = _pinned(read_participant(parties.sp_metadata).certificates, SAML2INT)
-    expected = ExpectedLogout(SP, SLO, parties.our_request)
+    expected = ExpectedLogout(SP, SLO, request_id)
     return lambda inbound: receive_logout_response(inbound, keys, expected, parties.now, SAML2INT)
 
 
-def by_post(name: str, parameter: str, judge: Judge, arguments: tuple[str, ...], metadata: bytes) -> Entrance:
+def by_post(name: str, parameter: str, judge: Judge, arguments: tuple[str, ...] | None, metadata: bytes) -> Entrance:
     """Messages by POST. A file holds the XML, or the parameter itself where it does not begin with `<`."""
 
     def try_one(octets: bytes) -> None:
@@ -154,9 +171,10 @@ def _pinned(certificates: frozenset[bytes] | tuple[bytes, ...], profile: Profile
     return tuple(key_of_certificate(certificate, profile) for certificate in certificates)
 
 
-def _entity(entity_id: str, namespaces: str, role: str) -> str:
+def _entity(entity_id: str, namespaces: str, role: str, extensions: str = "") -> str:
     return (
-        f'<md:EntityDescriptor xmlns:md="{MD}" xmlns:ds="{DS}"{namespaces} entityID="{entity_id}"><md:SPSSODescriptor'
+        f'<md:EntityDescriptor xmlns:md="{MD}" xmlns:ds="{DS}"{namespaces} entityID="{entity_id}">{extensions}'
+        "<md:SPSSODescriptor"
         f' protocolSupportEnumeration="{SAMLP}" AuthnRequestsSigned="true">{role}</md:SPSSODescriptor>'
         "</md:EntityDescriptor>"
     )

@@ -35,6 +35,8 @@ def valid_messages(parties: Parties, benches: Benches) -> Iterator[Case]:
         (benches.logout_request, LOGOUT, _logout_requests(benches.logout_request)),
         (benches.logout_response, LOGOUT, _logout_responses(benches.logout_response.draft)),
     )
+    untyped = benches.typed_node.draft().swapped("<eidas:SPType>public</eidas:SPType>", "")
+    yield benches.typed_node.accepted(REQUESTS, "its type in the metadata", benches.typed_node.signed(untyped))
     for bench, family, variants in tables:
         for what, message in variants.items():
             yield bench.accepted(family, what, bench.signed(message))
@@ -105,6 +107,7 @@ def _times(make: Callable[[], Draft], now: int, skew: int, age: int) -> Variants
         "as old as may be": make().said(IssueInstant=written(now - age - skew)),
         "of a clock that is ahead": make().said(IssueInstant=written(now + skew)),
         "a time with its fraction": make().said(IssueInstant=written(now).replace("Z", ".123456789Z")),
+        "a time of the farthest zone": make().said(IssueInstant=written(now - 14 * 3600).replace("Z", "-14:00")),
         "a time of another zone": make().said(IssueInstant=written(now + 2 * 3600).replace("Z", "+02:00")),
     }
 
@@ -156,8 +159,13 @@ def _node(bench: Bench) -> Variants:
         "truth as a number": make().said(ForceAuthn="1", IsPassive="0"),
         "an optional attribute, that does not say so": make().swapped(end, gender + end),
         "an optional attribute of nobody": make().swapped(end, gender.replace("Gender", "ShoeSize") + end),
+        "an attribute with one of another namespace": make().swapped(
+            "<eidas:RequestedAttribute ", '<eidas:RequestedAttribute xmlns:v="urn:v" v:hint="x" '
+        ),
         "who asks": make().swapped(context_end, context_end + scoping),
         "exact levels with one of another scheme": exact.swapped(ref, levels + others),
+        "a level of another scheme, exactly": exact.swapped(ref, others),
+        "a consent": make().said(Consent="urn:oasis:names:tc:SAML:2.0:consent:obtained"),
         "no provider": make().said(ProviderName=None),
     }
 

@@ -13,7 +13,7 @@ from idp.selftest.messages.parties import (
     by_redirect,
     logout_request_judge,
     logout_response_judge,
-    node_judge,
+    one_node_judge,
 )
 from idp.selftest.queries.making import Bench
 
@@ -25,10 +25,10 @@ def benches(parties: Parties) -> tuple[Bench, ...]:
     of_sp = arguments("redirect", "--metadata", SSO, SAML2INT, now)
     of_logout = arguments("redirect", "--metadata", SLO, SAML2INT, now)
     answering = (*of_logout, "--request-id", parties.our_request)
-    sp, node = parties.sp_metadata, parties.node_metadata
+    sp, node = parties.sp_metadata, parties.node_metadata()
     node_bench = Bench(
         where="authn-request eidas",
-        entrance=by_redirect("query authn-request eidas", node_judge(parties), of_node, node),
+        entrance=by_redirect("query authn-request eidas", one_node_judge(parties, node), of_node, node),
         parameter="SAMLRequest",
         holder=parties.node,
         algorithm=PSS_SHA256,
@@ -41,7 +41,13 @@ def benches(parties: Parties) -> tuple[Bench, ...]:
     of_sender = (
         ("authn-request saml2int", authn_judge(parties), of_sp, "SAMLRequest", drafts.authn_request),
         ("logout-request", logout_request_judge(parties), of_logout, "SAMLRequest", drafts.logout_request),
-        ("logout-response", logout_response_judge(parties), answering, "SAMLResponse", drafts.logout_response),
+        (
+            "logout-response",
+            logout_response_judge(parties, parties.our_request),
+            answering,
+            "SAMLResponse",
+            drafts.logout_response,
+        ),
     )
     return (
         node_bench,

@@ -4,6 +4,7 @@ import base64
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -19,7 +20,7 @@ ALGORITHM, SIGNATURE = "query: algorithm", "query: signature"
 INSIDE, INFLATION, MEANING = "query: signature inside", "query: inflation", "query: message"
 ECDSA_SHA256 = f"{MORE}ecdsa-sha256"
 _TOO_LARGE = 256 * 1024
-_BOMB = 64 * 1024 * 1024
+_BOMB = 16 * 1024 * 1024
 Row = tuple[str, bytes, str]
 
 
@@ -131,10 +132,10 @@ def _inflation(bench: Bench) -> Iterator[Row]:
     raw = zlib.compress(good, wbits=-zlib.MAX_WBITS)
     end = good[good.rindex(b"</") :]
     large = good.removesuffix(end) + b" " * _TOO_LARGE + end
-    bomb = zlib.compress(bytes(_BOMB), 9, -zlib.MAX_WBITS)
+    bomb = _bomb()
     packs = {
         "a message of more than 256 kib": (zlib.compress(large, wbits=-zlib.MAX_WBITS), "size"),
-        "a bomb of 64 mib": (bomb + good[:0], "size"),
+        "a bomb of 16 mib": (bomb, "size"),
         "a message with a bomb behind it": (raw + bomb[: 8 * 1024], "deflate"),
         "rubbish behind it": (raw + b"x", "deflate"),
         "a second message behind it": (raw + raw, "deflate"),
@@ -148,7 +149,7 @@ def _inflation(bench: Bench) -> Iterator[Row]:
     for what, (octets, check) in packs.items():
         yield what, bench.query(_of(bench, base64.b64encode(octets).decode())), check
     # Bombs are not even touched where nobody whom we know signed them
-    unsigned = _of(bench, base64.b64encode(bomb + bench.strange.certificate[:0]).decode())
+    unsigned = _of(bench, base64.b64encode(bomb).decode())
     yield "a stranger's bomb", bench.query(unsigned, signer(bench.strange, bench.algorithm)), "signature"
     text = base64.b64encode(raw).decode()
     spelled = {
@@ -160,6 +161,12 @@ def _inflation(bench: Bench) -> Iterator[Row]:
     }
     for what, value in spelled.items():
         yield f"base64 {what}", bench.query(_of(bench, value)), "base64"
+
+
+@cache
+def _bomb() -> bytes:
+    """The same in every query: what is fresh is the signature over it."""
+    return zlib.compress(bytes(_BOMB), 9, -zlib.MAX_WBITS)
 
 
 def _of(bench: Bench, value: str) -> Pairs:

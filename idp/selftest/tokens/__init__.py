@@ -13,6 +13,7 @@ claims.py      what each kind of token may not say
 crossing.py    one kind of token where another is expected
 encrypting.py  a JWE by hand
 encrypted.py   encryption where none is expected, none where it is, and the wrong one
+unfinished.py  registrations that no token may satisfy
 valid.py       what must be accepted
 """
 

@@ -38,7 +38,7 @@ class Bench:
     """`claims` gives those of a good token, each time with identifiers of its own; `typ` is its type, "" for none.
 
     `key` signs it. `others` are keys of the same party for other algorithms, `strange` is somebody else's for this one.
-    `now` is the time of the run, in seconds.
+    `now` is the time of the run, in seconds; `rolling` says that there are two keys for the algorithm.
     """
 
     where: str
@@ -49,6 +49,7 @@ class Bench:
     others: tuple[TokenKey, ...]
     strange: TokenKey
     now: int
+    rolling: bool
 
     def header(self, **changes: Change) -> dict[str, Json]:
         """The header of a good token, changed."""

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
 from connectors.formats.claims import Json
@@ -42,6 +42,19 @@ class World:
         side = {**entrance.files, ACCESS_TOKEN: self.access_token.encode()}
         with_token = Entrance(entrance.name, entrance.judge, entrance.arguments, side)
         return self._bench(self.provider, alg, with_token, "", lambda: self.id_token_claims(alg))
+
+    def id_token_without_login(self) -> Bench:
+        """id_tokens of which issuer, audience and times alone are expected: `ciconia inspect` may know no more."""
+        expected = replace(
+            self.expected_id_token("ES256"), nonce=None, minimum_assurance=None, max_age=None, access_token=None
+        )
+
+        def judge(token: str, keys: tuple[VerificationKey, ...]) -> object:
+            return judge_id_token(token, keys, expected, self.now)
+
+        arguments = self._arguments("id-token", "--issuer", OP, "--audience", AT_PROVIDER, "--alg", "ES256")
+        found = entrance("id_token without login", self.provider.jwks, "ES256", judge, arguments)
+        return self._bench(self.provider, "ES256", found, "", lambda: self.id_token_claims("ES256"))
 
     def client_assertion(self, alg: str, *, alone: bool = False) -> Bench:
         """Client assertions of one relying party."""
@@ -123,7 +136,17 @@ class World:
 
     def _bench(self, who: Party, alg: str, entrance: Entrance, typ: str, claims: Callable[[], dict[str, Json]]) -> Bench:
         others = tuple(key for key in who.keys.values() if key.alg != alg)
-        return Bench(entrance.name, entrance, who.keys[alg], typ, claims, others, self.stranger.keys[alg], self.now)
+        return Bench(
+            entrance.name,
+            entrance,
+            who.keys[alg],
+            typ,
+            claims,
+            others,
+            self.stranger.keys[alg],
+            self.now,
+            alg == who.next_key.alg,
+        )
 
 
 def new_world(now: int) -> World:

@@ -13,6 +13,7 @@ from idp.selftest.tokens.encrypted import encryption_cases
 from idp.selftest.tokens.headers import critical_header, key_identifier, key_in_the_message, token_type
 from idp.selftest.tokens.signatures import signature
 from idp.selftest.tokens.spelling import form
+from idp.selftest.tokens.unfinished import unfinished_registrations
 from idp.selftest.tokens.valid import valid_tokens
 
 # What every kind of token is tried with
@@ -38,4 +39,5 @@ def token_cases(now: int) -> Iterator[Case]:
     yield from claims.logout_token(world.logout_token("ES256"))
     yield from another_kind(world)
     yield from encryption_cases(world)
+    yield from unfinished_registrations(world)
     yield from valid_tokens(world)

@@ -92,6 +92,8 @@ def _headers() -> dict[str, Mapping[str, Change]]:
         "no ephemeral key": {"epk": ABSENT},
         "an ephemeral key that is a text": {"epk": "A" * 43},
         "an ephemeral key on p-384": {"epk": stranger},
+        "an ephemeral key on another curve of its size": {"epk": {**good, "crv": "secp256k1"}},
+        "an ephemeral key of another kind": {"epk": {**good, "kty": "OKP"}},
         "an ephemeral key on x25519": {"epk": {"kty": "OKP", "crv": "X25519", "x": montgomery}},
         "an ephemeral key with its private half": {"epk": {**good, "d": "A" * 43}},
         "an ephemeral key without y": {"epk": {name: value for name, value in good.items() if name != "y"}},

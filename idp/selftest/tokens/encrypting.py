@@ -23,7 +23,7 @@ from connectors.formats.claims import Json
 from idp.selftest.tokens.bench import Change, changed
 from idp.selftest.tokens.making import base64url, public_jwk, written
 
-_SIZES = {"A128GCM": 16, "A256GCM": 32}
+_SIZES = {"A128GCM": 16, "A192GCM": 24, "A256GCM": 32}
 _IV, _TAG = 12, 16
 
 

@@ -79,6 +79,8 @@ def key_identifier(bench: Bench) -> Iterator[Case]:
     """A kid chooses among the party's keys, and does nothing else."""
     for what, kid in _KIDS.items():
         yield bench.refused(KID, what, bench.token(header={"kid": kid}), "jws_kid")
+    if bench.rolling:
+        yield bench.refused(KID, "absent, of two keys", bench.token(header={"kid": Absent.ABSENT}), "jws_kid")
     kid = bench.key.kid
     spelled = {"in capitals": kid.upper(), "with a blank": f"{kid} ", "with a nul": f"{kid}\x00", "twice": kid * 2}
     for what, other in spelled.items():

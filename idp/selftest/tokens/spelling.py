@@ -11,14 +11,16 @@ from idp.selftest.tokens.making import base64url, written
 FORM = "token: form"
 # RFC 4648 §3.5: the last letter of a text whose octets do not fill it
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_LARGE = 64 * 1024
+_LARGE, _LONG = 64 * 1024, 2 * 1024
 
 
 def form(bench: Bench) -> Iterator[Case]:
     """What a tolerant reader would mend. Where the text is signed, this very text is."""
-    for what, octets in (_texts(bench) | _respelled(bench) | _serialised(bench)).items():
+    for what, octets in (_texts(bench) | _respelled(bench) | _of_the_other_alphabet(bench) | _serialised(bench)).items():
         yield bench.refused(FORM, what, octets, "jws_form")
     yield bench.refused(FORM, "larger than 64 kib", bench.token(claims={"filler": "x" * _LARGE}), "jws_size")
+    padded = written(bench.header())[:-1] + b" " * _LONG + b"}"
+    yield bench.refused(FORM, "a header larger than 2 kib", bench.signed(padded, bench.claims()), "jws_size")
     # Eight bits of base64url for every six, and no dot at all
     yield bench.refused(FORM, "noise of 1 mib", base64url(bench.key.sign(b"")) * (1024 * 1024 // 86), "jws_size")
 
@@ -68,6 +70,22 @@ def _respelled(bench: Bench) -> dict[str, bytes]:
     if len(signature) % 4:
         found["signature with bits left over"] = b".".join((header, claims, _left_over(signature)))
     found["signature in two lines"] = b".".join((header, claims, signature[:20] + b"\r\n" + signature[20:]))
+    return found
+
+
+def _of_the_other_alphabet(bench: Bench) -> dict[str, bytes]:
+    """RFC 4648 §4 has `+` and `/` for `-` and `_`, and some readers take both."""
+    found: dict[str, bytes] = {}
+    for what, letter, other in (("a plus for a minus", b"-", b"+"), ("a slash for an underscore", b"_", b"/")):
+        # Base64 of this has both letters, wherever it stands
+        claims = base64url(written({**bench.claims(), "filler": "?>??>>???>>>~~~"}))
+        signing_input = b".".join((base64url(written(bench.header())), claims.replace(letter, other)))
+        found[f"claims with {what}"] = b".".join((signing_input, base64url(bench.key.sign(signing_input))))
+        text, signature = b"", b""
+        # A signature has them by chance
+        while letter not in signature:
+            text, _, signature = bench.token().rpartition(b".")
+        found[f"signature with {what}"] = b".".join((text, signature.replace(letter, other)))
     return found
 
 

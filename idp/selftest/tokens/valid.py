@@ -79,6 +79,11 @@ def _id_tokens(world: World) -> Iterator[Case]:
     next_key = world.provider.next_key
     rolled = bench.signed(bench.header(kid=next_key.kid), bench.claims(), next_key.sign)
     yield bench.accepted(ID_TOKENS, "the next key of a rollover", rolled)
+    bare = world.id_token_without_login()
+    nothing: Mapping[str, Change] = {"nonce": ABSENT, "acr": ABSENT, "auth_time": ABSENT, "at_hash": ABSENT}
+    yield bare.accepted(ID_TOKENS, "to no login that we know", bare.token())
+    yield bare.accepted(ID_TOKENS, "to no login, and it says of none", bare.token(claims=nothing))
+    yield bare.accepted(ID_TOKENS, "of a level that nobody knows", bare.token(claims={"acr": "urn:x:strong"}))
     trusting = _trusting(world)
     several = trusting.token(claims={"aud": ["partner", AT_PROVIDER], "azp": AT_PROVIDER})
     yield trusting.accepted(ID_TOKENS, "several audiences, all of them trusted", several)

@@ -29,6 +29,7 @@ NOT_ASKED: Mapping[str, str] = {
     "saml2int, two keys of ours": "one --sp-key is taken: two are held while a key is changed",
     "eidas, registered for Latvia": "no option names the country that a node is registered for",
     "eidas, as in a login": "no option names our country or the NameID format that was asked for: see `not_checked`",
+    "nothing expected": "no option is empty: a judge is asked all the same, for empty is refusal",
     "id_token trusted audience": "no option names further audiences: a registration does",
 }
 RUNNER = CliRunner()
