@@ -1,18 +1,12 @@
-"""Peers that run in node: started with their own environment, spoken to by lines of JSON, and ended by their process."""
+"""Peers that run in node, from this folder's package.json."""
 
-import json
-import os
 import shutil
-import subprocess
 from collections.abc import Mapping
-from pathlib import Path
-from typing import IO, Self
 
+from tests.interop.speaking import HERE, Speaking
 from tests.peers import require_peer
 
-HERE = Path(__file__).parent
 MODULES = HERE / "node_modules"
-STOPPING_SECONDS = 10
 
 
 def require_node(package: str) -> None:
@@ -20,57 +14,10 @@ def require_node(package: str) -> None:
     require_peer(f"npm {package}", present=shutil.which("node") is not None and (MODULES / package).is_dir())
 
 
-class Node:
-    """One script of this folder, running. Close it, or use it in a `with`; whatever happens it ends then."""
+class Node(Speaking):
+    """One script of this folder, running."""
 
     def __init__(self, script: str, environment: Mapping[str, str]) -> None:
         node = shutil.which("node")
         assert node is not None
-        # Nothing of ours by accident: npm's and node's own variables could change what the peer is
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        self._process = subprocess.Popen(
-            [node, "--no-deprecation", str(HERE / script)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**inherited, **environment},
-            cwd=HERE,
-            text=True,
-            encoding="utf-8",
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def hear(self) -> dict[str, object]:
-        """The next line that it says."""
-        line = self._pipe(self._process.stdout).readline()
-        assert line, "the peer has ended"
-        said = json.loads(line)
-        assert isinstance(said, dict)
-        return said
-
-    def ask(self, question: Mapping[str, object]) -> dict[str, object]:
-        """Say one line, and hear the answer."""
-        pipe = self._pipe(self._process.stdin)
-        pipe.write(json.dumps(question) + "\n")
-        pipe.flush()
-        return self.hear()
-
-    def close(self) -> None:
-        """End it, by its process id."""
-        self._process.terminate()
-        try:
-            self._process.wait(STOPPING_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            self._pipe(pipe).close()
-
-    @staticmethod
-    def _pipe(pipe: IO[str] | None) -> IO[str]:
-        assert pipe is not None
-        return pipe
+        super().__init__([node, "--no-deprecation", str(HERE / script)], environment)
