@@ -57,6 +57,15 @@ def text(name: str, number: int, value: str) -> Edit:
     return edit
 
 
+def after(name: str, number: int, value: str) -> Edit:
+    """Text behind an element."""
+
+    def edit(holder: Element) -> None:
+        part(holder, name, number).tail = value
+
+    return edit
+
+
 def without(name: str, number: int = 0) -> Edit:
     def edit(holder: Element) -> None:
         found = part(holder, name, number)

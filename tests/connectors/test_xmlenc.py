@@ -38,7 +38,7 @@ from tests.connectors.crossing import (
     response,
     unwrapper,
 )
-from tests.connectors.edits import Edit, into, part, rename, text, twice
+from tests.connectors.edits import Edit, after, into, part, rename, text, twice
 from tests.connectors.forge import DS, SAML, Reply
 
 GOOD = Encryption()
@@ -215,6 +215,10 @@ REFUSED = [
     ("encrypted_key", "beside a KeyName", replace(GOOD, edit=into("KeyInfo", "<ds:KeyName>k</ds:KeyName>"))),
     ("encrypted_key", "of a Type", replace(GOOD, edit=rename("EncryptedKey", 0, "Type", f"{XENC}EncryptedKey"))),
     ("encrypted_key", "text in it", replace(GOOD, edit=text("EncryptedKey", 0, "x"))),
+    ("encrypted_data", "text behind a part", replace(GOOD, edit=after("KeyInfo", 0, "x"))),
+    ("content_encryption", "text in the method", replace(GOOD, edit=text("EncryptionMethod", 0, "x"))),
+    ("oaep_digest", "text in the hash", replace(GOOD, edit=text("DigestMethod", 0, "x"))),
+    ("cipher_value", "with an attribute", replace(GOOD, edit=rename("CipherValue", 1, "Id", "_v"))),
     ("encrypted_data", "beside the EncryptedData", replace(GOOD, edit=beside)),
     ("encrypted_data", "Type Content", replace(GOOD, edit=rename("EncryptedData", 0, "Type", f"{XENC}Content"))),
     ("encrypted_data", "Type of a file", replace(GOOD, edit=rename("EncryptedData", 0, "Type", "text/plain"))),
@@ -261,6 +265,18 @@ def test_what_the_profile_does_not_take_is_refused_by_name_and_no_key_is_used(ch
         open_assertion(signed, [asked], [crossing.pinned(node("peer"))], EIDAS)
     assert refusal.value.check == check
     assert asked.calls == 0
+
+
+def test_an_algorithm_that_nobody_here_knows_is_refused_though_a_profile_takes_it() -> None:
+    odd = "urn:odd"
+    for made, profile, check in (
+        (replace(GOOD, content=odd), replace(EIDAS, content_encryption=frozenset({odd})), "content_encryption"),
+        (replace(GOOD, digest=odd), replace(EIDAS, oaep_digests=frozenset({odd})), "oaep_digest"),
+        (replace(GOOD, mgf=odd), replace(EIDAS, oaep_mgfs=frozenset({odd})), "oaep_mgf"),
+    ):
+        with pytest.raises(AssertionRejected) as refusal:
+            open_assertion(outer(response(made.element())), [Counting()], [crossing.pinned(node("peer"))], profile)
+        assert refusal.value.check == check
 
 
 def test_a_profile_that_takes_no_encryption_opens_nothing() -> None:

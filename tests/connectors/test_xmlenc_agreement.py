@@ -332,6 +332,17 @@ def test_a_profile_without_key_agreement_takes_none() -> None:
         assert refusal.value.check == check
 
 
+def test_an_algorithm_that_nobody_here_knows_is_refused_though_a_profile_takes_it() -> None:
+    odd = "urn:odd"
+    for made, profile, check in (
+        (replace(GOOD, wrap=odd), replace(EIDAS, key_wraps=frozenset({odd})), "key_wrap"),
+        (replace(GOOD, digest=odd), replace(EIDAS, kdf_digests=frozenset({odd})), "key_derivation"),
+    ):
+        with pytest.raises(AssertionRejected) as refusal:
+            open_assertion(outer(response(made.element())), [Counting()], PEER, profile)
+        assert refusal.value.check == check
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=140), st.text(max_size=40))
 def test_no_octets_as_key_or_parameter_are_anything_but_a_refusal_by_name(octets: bytes, said: str) -> None:

@@ -14,7 +14,7 @@ from connectors.signatures.xmlenc import open_assertion
 from policies.errors import AssertionRejected, SignatureInvalid
 from tests.connectors import crossing
 from tests.connectors.agreeing import Agreeing, agreement
-from tests.connectors.crossing import XENC, Encryption, node, opened, outer, response, unwrapper
+from tests.connectors.crossing import XENC, XENC11, Encryption, node, opened, outer, response, unwrapper
 from tests.connectors.edits import Edit, into, part, rename, text, without
 from tests.connectors.forge import DS, Reply
 
@@ -64,6 +64,10 @@ def before(holder: Element) -> None:
 
 def within_the_data(holder: Element) -> None:
     holder[0].append(holder[1])
+
+
+def another_element(holder: Element) -> None:
+    holder[1].tag = f"{{{XENC11}}}DerivedKey"
 
 
 def elsewhere(holder: Element) -> None:
@@ -124,6 +128,7 @@ REFUSED: list[tuple[str, str, Encryption]] = [
     ("retrieval_method", "of a key that is before it", made(before)),
     ("retrieval_method", "of a key that is no child", made(elsewhere)),
     ("retrieval_method", "of a key at the end of the data", made(within_the_data)),
+    ("retrieval_method", "of something else after the data", made(another_element)),
     ("encrypted_data", "a key that nothing names", made(without("RetrievalMethod"))),
     ("encrypted_key", "two keys", made(another_key)),
     ("encrypted_key", "a key in the data, too", made(inside_too)),
