@@ -63,7 +63,12 @@ def signed_in(login: Any, question: Message) -> None:
 
 def answer(question: Message) -> Message:
     hint, assertion = HINTS[question["signed_at"]]
-    login = lasso.Login(STRICT if assertion else IDP)
+    sender = STRICT if assertion else IDP
+    receiver = sender.getProvider(ENTITIES["sp"])
+    receiver.setEncryptionSymKeyType(lasso.ENCRYPTION_SYM_KEY_TYPE_AES_256)
+    receiver.setKeyEncryptionMethod(lasso.KEY_ENCRYPTION_METHOD_OAEP)
+    receiver.setEncryptionMode(lasso.ENCRYPTION_MODE_ASSERTION if question["encrypted"] else lasso.ENCRYPTION_MODE_NONE)
+    login = lasso.Login(sender)
     login.setSignatureHint(hint)
     login.processAuthnRequestMsg(received(question["request"]))
     signed_in(login, question)

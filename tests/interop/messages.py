@@ -7,7 +7,7 @@ import base64
 import re
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -74,19 +74,19 @@ def private_pem(signer: FileSigner) -> str:
     return signer._private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-def written(folder: Path) -> dict[str, str]:
+def written(folder: Path, keys: Mapping[str, FileSigner] | None = None) -> dict[str, str]:
     """Each key in a file of its own, for peers that read them so: `theirs.key`, `theirs.crt`, ..."""
     paths = {}
-    for name in (OURS, THEIRS, STRANGER):
-        for ending, text in (("key", private_pem(key(name))), ("crt", certificate_pem(key(name)))):
+    for name, signer in (keys or {name: key(name) for name in (OURS, THEIRS, STRANGER)}).items():
+        for ending, text in (("key", private_pem(signer)), ("crt", certificate_pem(signer))):
             path = folder / f"{name}.{ending}"
             path.write_text(text, encoding="ascii")
             paths[f"{name}.{ending}"] = str(path)
     return paths
 
 
-def party(name: str) -> SigningParty:
-    return SigningParty(pem=private_pem(key(name)).encode(), certificate=key(name).certificate)
+def party_of(signer: FileSigner) -> SigningParty:
+    return SigningParty(pem=private_pem(signer).encode(), certificate=signer.certificate)
 
 
 def unwrapper(signer: FileSigner) -> FileUnwrapper:
@@ -125,7 +125,7 @@ def metadata(entity: str, name: str) -> str:
 
 def connector(binding: str = "redirect", *, by: Signer | None = None, of: str = THEIRS) -> SamlConnector:
     """Ours, to the identity provider whose key is `of`; it signs with `by`, and opens what is encrypted to us."""
-    pinned_metadata = forge.metadata(party(of)).replace(f"{SSO}/post".encode(), SSO.encode())
+    pinned_metadata = forge.metadata(party_of(key(of))).replace(f"{SSO}/post".encode(), SSO.encode())
     return SamlConnector(
         provider=forge.provider(pinned_metadata, binding=binding),
         entity_id=SP,

@@ -5,6 +5,7 @@ signxml, libxmlsec in this process (python-xmlsec has a newer one than Debian), 
 
 import subprocess
 from abc import ABC, abstractmethod
+from datetime import datetime
 from pathlib import Path
 
 import xmlsec
@@ -21,6 +22,7 @@ from connectors.formats.names import SUCCESS
 from connectors.profiles import AES256_GCM
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import ENVELOPED, EXC_C14N
+from idp.keys.file import FileSigner
 from tests.connectors import forge
 from tests.connectors.crossing import XENC
 from tests.connectors.forge import DS, IDP, SAML, SP, SSO, How
@@ -38,7 +40,7 @@ RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 # What libxmlsec fills
 TEMPLATE = (
     f'<xenc:EncryptedData xmlns:xenc="{XENC}" xmlns:ds="{DS}" Type="{XENC}Element"><xenc:EncryptionMethod Algorithm='
-    f'"{AES256_GCM}"/><ds:KeyInfo><xenc:EncryptedKey><xenc:EncryptionMethod Algorithm="{XENC}rsa-oaep-mgf1p"/>'
+    f'"{AES256_GCM}"/><ds:KeyInfo><xenc:EncryptedKey>@TRANSPORT@'
     "<xenc:CipherData><xenc:CipherValue/></xenc:CipherData></xenc:EncryptedKey></ds:KeyInfo>"
     "<xenc:CipherData><xenc:CipherValue/></xenc:CipherData></xenc:EncryptedData>"
 )
@@ -53,8 +55,13 @@ SIGNATURE_TEMPLATE = (
 class XmlPeer(ABC):
     """What all three share: the texts, and what is signed and read of them. Implements `saml_peers.SamlPeer`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._paths = folder, messages.written(folder)
+    # How it is told to sign, and to transport a key
+    method = RSA_SHA256
+    transport = f'<xenc:EncryptionMethod Algorithm="{XENC}rsa-oaep-mgf1p"/>'
+
+    def __init__(self, folder: Path, *, theirs: FileSigner | None = None, ours: FileSigner | None = None) -> None:
+        self._folder, self._theirs, self._ours = folder, theirs or key(THEIRS), ours or key(OURS)
+        self._paths = messages.written(folder, {THEIRS: self._theirs, OURS: self._ours})
 
     @abstractmethod
     def signed(self, root: Element, element: Element) -> Element:
@@ -137,16 +144,17 @@ def issuer(entity: str) -> str:
 class SignXml(XmlPeer):
     """signxml, from PyPI. It has no encryption."""
 
-    method = SignatureMethod.RSA_SHA256
+    # Of the certificates' dates; None is now
+    at: datetime | None = None
 
     def signed(self, root: Element, element: Element) -> Element:
         signer = XMLSigner(
-            signature_algorithm=self.method,
+            signature_algorithm=SignatureMethod(self.method),
             digest_algorithm="sha256",
             c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
         )
-        certificate = load_der_x509_certificate(key(THEIRS).certificate)
-        private = messages.private_pem(key(THEIRS))
+        certificate = load_der_x509_certificate(self._theirs.certificate)
+        private = messages.private_pem(self._theirs)
         made: Element = signer.sign(element, key=private, cert=[certificate], reference_uri=element.get("ID"))
         # signxml puts its Signature last, and works on a copy
         made.insert(1, made[-1])
@@ -160,9 +168,9 @@ class SignXml(XmlPeer):
         try:
             found = XMLVerifier().verify(
                 etree.tostring(root),
-                x509_cert=load_der_x509_certificate(key(OURS).certificate),
+                x509_cert=load_der_x509_certificate(self._ours.certificate),
                 id_attribute="ID",
-                expect_config=SignatureConfiguration(location=location),
+                expect_config=SignatureConfiguration(location=location, verification_time=self.at),
             )
         except SignXMLException as error:
             raise Refused(type(error).__name__) from error
@@ -174,14 +182,12 @@ class SignXml(XmlPeer):
 class LibXmlsec(XmlPeer):
     """libxmlsec as python-xmlsec brings it."""
 
-    algorithm, template = RSA_SHA256, TEMPLATE
-
     def signed(self, root: Element, element: Element) -> Element:
         def edit(template: Element) -> None:
             # It knows more algorithms than python-xmlsec has names for: the template says which
-            template[0][1].set("Algorithm", self.algorithm)
+            template[0][1].set("Algorithm", self.method)
 
-        forge.sign_element(root, element.get("ID", ""), messages.party(THEIRS), How(edit=edit))
+        forge.sign_element(root, element.get("ID", ""), messages.party_of(self._theirs), How(edit=edit))
         return root
 
     def verified(self, root: Element, element: Element) -> None:
@@ -190,7 +196,7 @@ class LibXmlsec(XmlPeer):
         if signature is None:
             raise Refused("no Signature")
         context = xmlsec.SignatureContext()
-        context.key = xmlsec.Key.from_memory(key(OURS).certificate, constants.KeyDataFormatCertDer)
+        context.key = xmlsec.Key.from_memory(self._ours.certificate, constants.KeyDataFormatCertDer)
         try:
             context.verify(signature)
         except xmlsec.Error as error:
@@ -200,10 +206,10 @@ class LibXmlsec(XmlPeer):
         plaintext = etree.tostring(root[-1])
         holder = etree.Element(ENCRYPTED)
         root.replace(root[-1], holder)
-        template = etree.fromstring(self.template)
+        template = etree.fromstring(TEMPLATE.replace("@TRANSPORT@", self.transport))
         holder.append(template)
         manager = xmlsec.KeysManager()
-        manager.add_key(xmlsec.Key.from_memory(key(OURS).certificate, constants.KeyDataFormatCertDer))
+        manager.add_key(xmlsec.Key.from_memory(self._ours.certificate, constants.KeyDataFormatCertDer))
         context = xmlsec.EncryptionContext(manager)
         context.key = xmlsec.Key.generate(constants.KeyDataAes, 256, constants.KeyDataTypeSession)
         context.encrypt_binary(template, plaintext)
@@ -211,7 +217,7 @@ class LibXmlsec(XmlPeer):
 
     def decrypted(self, holder: Element) -> Element:
         manager = xmlsec.KeysManager()
-        manager.add_key(xmlsec.Key.from_memory(messages.private_pem(key(THEIRS)), constants.KeyDataFormatPem))
+        manager.add_key(xmlsec.Key.from_memory(messages.private_pem(self._theirs), constants.KeyDataFormatPem))
         try:
             found: Element = xmlsec.EncryptionContext(manager).decrypt(holder[0])
         except xmlsec.Error as error:
@@ -222,14 +228,12 @@ class LibXmlsec(XmlPeer):
 class Xmlsec1Program(XmlPeer):
     """Debian's program. What we encrypt has OAEP of XML Encryption 1.1, which this version does not have."""
 
-    algorithm = RSA_SHA256
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, theirs: FileSigner | None = None, ours: FileSigner | None = None) -> None:
         require_peer("xmlsec1", present=XMLSEC1.exists())
-        super().__init__(folder)
+        super().__init__(folder, theirs=theirs, ours=ours)
 
     def signed(self, root: Element, element: Element) -> Element:
-        text = SIGNATURE_TEMPLATE.replace("@METHOD@", self.algorithm).replace("@ID@", element.get("ID", ""))
+        text = SIGNATURE_TEMPLATE.replace("@METHOD@", self.method).replace("@ID@", element.get("ID", ""))
         element.insert(1, etree.fromstring(text))
         return self._run("--sign", "--privkey-pem", self._paths["theirs.key"], *_at(root, element), document=root)
 
@@ -244,7 +248,7 @@ class Xmlsec1Program(XmlPeer):
         text = etree.tostring(root, encoding="unicode").replace(begin, f"<saml:EncryptedAssertion>{begin}", 1)
         root = etree.fromstring(text.replace(end, f"{end}</saml:EncryptedAssertion>", 1))
         template = self._folder / "template.xml"
-        template.write_text(TEMPLATE, encoding="utf-8")
+        template.write_text(TEMPLATE.replace("@TRANSPORT@", self.transport), encoding="utf-8")
         to = ("--pubkey-cert-pem", self._paths["ours.crt"], "--session-key", "aes-256")
         what = ("--xml-data", str(self._document), "--node-xpath", "/*/*/*[local-name()='Assertion']")
         return self._run("--encrypt", *to, *what, document=root, last=template)

@@ -12,7 +12,7 @@ from policies.assurance import LevelOfAssurance
 from policies.errors import AssertionRejected
 from tests.interop import messages
 from tests.interop.messages import OURS, SIGNED_AT, STRANGER, SUBJECT, THEIRS, altered, asked, judge_request, receive
-from tests.interop.peer_table import Open, cases, opened
+from tests.interop.peer_table import KNOWN, Open, cases, opened
 from tests.interop.saml_peers import Ability, Known, Refused
 
 pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore")]  # pysaml2's, on Python 3.12 and later
@@ -76,3 +76,12 @@ def test_it_accepts_our_response_and_refuses_one_altered_or_of_another_key(
     for by, spoilt in ((OURS, True), (STRANGER, False)):
         with pytest.raises(Refused):
             heard(by, spoilt=spoilt)
+
+
+@pytest.mark.peer_row("lasso", "AES-CBC refused by us")
+def test_what_lasso_encrypts_is_refused_for_its_mode(peers: Open) -> None:
+    (known,) = [known for known in KNOWN if known.name == "lasso"]
+    assert "answers encrypted" not in known.abilities
+    answer, expectation = answered(peers, known, "response", encrypted=True)
+    assert b"xmlenc#aes256-cbc" in messages.octets_of(answer)
+    assert check_of(answer, expectation) == "content_encryption"

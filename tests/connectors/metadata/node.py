@@ -20,7 +20,8 @@ from connectors.formats.eidas.own_metadata import (
     connector_element,
     proxy_element,
 )
-from connectors.profiles import EIDAS, SAML2INT
+from connectors.profiles import EIDAS
+from connectors.signatures.jwk import thumbprint
 from connectors.signatures.keys import prepared
 from connectors.signatures.parse import Element, parse_canonical
 from connectors.signatures.shapes import METADATA
@@ -52,8 +53,7 @@ def signer_of(key: Key, begin: int = NOW - DAY, end: int = NOW + 1000 * DAY) -> 
         .not_valid_after(start + timedelta(seconds=end - begin))
         .sign(key, SHA256())
     )
-    key_id = prepared(key.public_key(), SAML2INT).key_id
-    return FileSigner(key, key.public_key(), certificate.public_bytes(Encoding.DER), key_id)
+    return FileSigner(key, key.public_key(), certificate.public_bytes(Encoding.DER), thumbprint(key.public_key()))
 
 
 def unloadable(der: bytes) -> bytes:
