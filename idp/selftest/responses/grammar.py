@@ -205,10 +205,24 @@ def _valued(xml: str) -> Callable[[Setting], bytes]:
     return said(lambda _, answer: replace(answer, attributes=(*answer.attributes, made)))
 
 
+def _attributed(more: str) -> Callable[[Setting], bytes]:
+    made = attribute("urn:selftest:x", "x", more=more)
+    return said(lambda _, answer: replace(answer, attributes=(*answer.attributes, made)))
+
+
+def _nameless(setting: Setting) -> bytes:
+    made = swap(' Name="urn:selftest:x"', "")(attribute("urn:selftest:x", "x"))
+    answer = setting.good
+    return setting.sent(replace(answer, attributes=(*answer.attributes, made)))
+
+
 _ATTRIBUTES_OF_PROVIDERS: tuple[Row, ...] = (
     ("nil-in-a-way-of-its-own", "unknown_attribute", _valued('<saml:AttributeValue xsi:nil="maybe"/>')),
     ("nil-with-a-value", "text", _valued('<saml:AttributeValue xsi:nil="true">victim</saml:AttributeValue>')),
     ("elements-in-a-value", "text", _valued(f"<saml:AttributeValue>x{_FOREIGN}</saml:AttributeValue>")),
     ("attribute-of-a-value", "unknown_attribute", _valued('<saml:AttributeValue Name="x"/>')),
     ("foreign-element-in-an-attribute", "unknown_element", _valued(_FOREIGN)),
+    ("element-alone-in-a-value", "text", _valued(f"<saml:AttributeValue>{_FOREIGN}</saml:AttributeValue>")),
+    ("attribute-of-an-attribute", "unknown_attribute", _attributed(' Other="x"')),
+    ("attribute-without-name", "missing_attribute", _nameless),
 )

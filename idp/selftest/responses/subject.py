@@ -98,6 +98,7 @@ _NAME_FORMS: tuple[Row, ...] = (
     ("two", "unknown_element", said(lambda _, answer: replace(answer, subject_end="<saml:NameID>victim</saml:NameID>"))),
     ("encrypted", "encrypted_id", said(lambda _, answer: replace(answer, subject_begin=_ENCRYPTED_ID))),
     ("base-id", "unknown_element", said(lambda _, answer: replace(answer, subject_begin="<saml:BaseID/>"))),
+    ("an-element-alone", "text", _name("<saml:x/>")),
     ("elements-in-it", "text", _name("victim<saml:x/>")),
     ("attribute-that-is-unknown", "unknown_attribute", _named(f'{_PERSISTENT} Name="victim"')),
     ("after-the-confirmation", "unknown_element", said(lambda _, answer: _behind(answer))),
@@ -227,6 +228,7 @@ _REPRESENTATIVES: tuple[Row, ...] = (
 )
 _TYPE = f' xsi:type="{NATURAL_PREFIX}:CurrentFamilyNameType"'
 _OTHER_TYPE = f' xsi:type="{NATURAL_PREFIX}:PersonIdentifierType"'
+_FORMATLESS = natural("BirthName", "x").replace(' NameFormat="urn:oasis:names:tc:SAML:2.0:attrname-format:uri"', "")
 _OLD = natural("DateOfBirth", "1887-04-12")
 _VALUES: tuple[Row, ...] = (
     ("empty-name", "minimum_data_set", _family(f"<saml:AttributeValue{_TYPE}></saml:AttributeValue>")),
@@ -244,6 +246,13 @@ _VALUES: tuple[Row, ...] = (
         _family(f'<saml:AttributeValue LatinScript="true" {NATURAL_PREFIX}:LatinScript="true">x</saml:AttributeValue>'),
     ),
     ("script-that-is-none", "boolean", _family('<saml:AttributeValue LatinScript="no">x</saml:AttributeValue>')),
+    (
+        "name-with-another-attribute",
+        "unknown_attribute",
+        said(_without("BirthName", natural("BirthName", "x", more=' Other="x"'))),
+    ),
+    ("name-without-its-format", "missing_attribute", said(_without("BirthName", _FORMATLESS))),
+    ("an-element-alone-in-a-name", "text", _family("<saml:AttributeValue><saml:x/></saml:AttributeValue>")),
     ("elements-in-a-name", "text", _family("<saml:AttributeValue>x<saml:x/></saml:AttributeValue>")),
     ("birth-date-of-no-calendar", "attribute_value", said(_without("DateOfBirth", natural("DateOfBirth", "1887-02-30")))),
     (
