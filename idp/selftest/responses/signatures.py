@@ -97,6 +97,8 @@ _DROPPED: tuple[Row, ...] = (
     ("object", "signature_shape", _with(f"<ds:Object>{_DATA}</ds:Object>")),
     ("manifest", "signature_shape", _with("<ds:Object><ds:Manifest/></ds:Object>")),
     ("foreign-element", "signature_shape", _with(_DATA)),
+    ("text", "signature_shape", finished(swap("</ds:SignedInfo>", "</ds:SignedInfo>victim"))),
+    ("text-at-the-end", "signature_shape", _with("victim")),
     ("second-signature-value", "signature_shape", _with("<ds:SignatureValue>AAAA</ds:SignatureValue>")),
     ("data-in-key-info", "key_info", _with(f"<ds:KeyInfo>{_DATA}</ds:KeyInfo>")),
     ("attribute", "signature_shape", finished(swap("<ds:Signature ", '<ds:Signature Type="victim" '))),
