@@ -5,7 +5,7 @@ the element that was being read, in our words, and nothing that stood in the mes
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta, timezone
 
 from connectors.signatures.parse import Element, attributes
@@ -23,11 +23,16 @@ _NCNAME = re.compile(r"[^\W\d][\w.\-]*")
 _DATE_TIME = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,18})?(?:(Z)|([+-])([0-9]{2}):([0-9]{2}))"
 )
+# As nearly everybody writes it: what is before the fraction, then UTC
+_IN_UTC = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,18})?Z")
+_EPOCH, _SECOND = datetime(1970, 1, 1), timedelta(seconds=1)  # noqa: DTZ001 # both sides of a difference are UTC
 _MAX_OFFSET = timedelta(hours=14)  # XML Schema Part 2 §3.2.7.3
 
 
 class Reader:
     """Reads one element of a closed grammar: attributes first, then children in order, then `end()`."""
+
+    __slots__ = ("_attributes", "_children", "_element", "_next", "_what")
 
     def __init__(self, element: Element, what: str) -> None:
         self._element = element
@@ -36,29 +41,24 @@ class Reader:
         self._next = 0
         self._attributes = attributes(element)
         if self._children:
-            between = [element.text, *[child.tail for child in self._children]]
-            if any(text and text.strip() for text in between):
-                raise AssertionRejected("text", f"text between the children of {what}")
+            no_text(element.text, what)
+            for child in self._children:
+                no_text(child.tail, what)
 
-    def only(self, required: Iterable[str], optional: Iterable[str] = (), *, but: str = "") -> dict[str, str]:
+    def only(self, required: Collection[str], optional: Collection[str] = (), *, but: str = "") -> dict[str, str]:
         """The attributes: all of `required`, any of `optional`, no other.
 
         Where the schema has `anyAttribute namespace="##other"`, `but` is its own namespace: those of all others pass.
         """
-        needed, found = set(required), set(self._attributes)
-        if but:
-            found = {name for name in found if not name.startswith("{") or name.startswith(f"{{{but}}}")}
-        if needed - found:
-            raise AssertionRejected("missing_attribute", f"{self._what} without {', '.join(sorted(needed - found))}")
-        if found - needed - set(optional):
-            raise AssertionRejected("unknown_attribute", f"an unknown attribute of {self._what}")
-        return self._attributes
+        return _only(self._attributes, self._what, required, optional, but)
 
     def optional(self, tag: str) -> Element | None:
         """The next child where it has this tag."""
-        if self._next < len(self._children) and self._children[self._next].tag == tag:
-            self._next += 1
-            return self._children[self._next - 1]
+        if self._next < len(self._children):
+            child = self._children[self._next]
+            if child.tag == tag:
+                self._next += 1
+                return child
         return None
 
     def one(self, tag: str, name: str) -> Element:
@@ -70,10 +70,12 @@ class Reader:
 
     def many(self, *tags: str) -> list[Element]:
         """All next children that have one of these tags."""
-        start = self._next
-        while self._next < len(self._children) and self._children[self._next].tag in tags:
-            self._next += 1
-        return self._children[start : self._next]
+        children, start = self._children, self._next
+        end = start
+        while end < len(children) and children[end].tag in tags:
+            end += 1
+        self._next = end
+        return children[start:end]
 
     def refuse(self, tag: str, check: str) -> None:
         """Refuse, by its own name, a next child that the schema has and we do not take."""
@@ -84,21 +86,56 @@ class Reader:
         """No child is left, and no text stands where elements are."""
         if self._next < len(self._children):
             raise AssertionRejected("unknown_element", f"an unknown, misplaced or repeated element in {self._what}")
-        if not self._children and (self._element.text or "").strip():
-            raise AssertionRejected("text", f"text in {self._what}")
+        if not self._children:
+            no_text(self._element.text, self._what)
 
     def text(self, limit: int = MAX_TEXT) -> str:
         """The text of an element without children: a single text node, untrimmed."""
         if self._children:
             raise AssertionRejected("text", f"elements in the text of {self._what}")
-        text = self._element.text or ""
-        if len(text) > limit:
-            raise AssertionRejected("text", f"{self._what} of more than {limit} characters")
-        return text
+        return _bounded(self._element, self._what, limit)
+
+
+def no_text(text: str | None, what: str) -> None:
+    """Nothing but white space stands between the children of an element, or in place of them."""
+    if text and not text.isspace():
+        raise AssertionRejected("text", f"text between or in place of the children of {what}")
+
+
+def _bounded(element: Element, what: str, limit: int) -> str:
+    text = element.text or ""
+    if len(text) > limit:
+        raise AssertionRejected("text", f"{what} of more than {limit} characters")
+    return text
+
+
+def _only(
+    found: dict[str, str], what: str, required: Collection[str], optional: Collection[str], but: str
+) -> dict[str, str]:
+    for name in required:
+        if name not in found:
+            missing = ", ".join(sorted(name for name in required if name not in found))
+            raise AssertionRejected("missing_attribute", f"{what} without {missing}")
+    for name in found:
+        if name in required or name in optional:
+            continue
+        if not but or not name.startswith("{") or name.startswith(f"{{{but}}}"):
+            raise AssertionRejected("unknown_attribute", f"an unknown attribute of {what}")
+    return found
+
+
+def empty(element: Element, what: str, required: Collection[str], optional: Collection[str] = ()) -> dict[str, str]:
+    """The attributes of an element that has neither children nor text; as `Reader.only`."""
+    if len(element):
+        raise AssertionRejected("unknown_element", f"an unknown, misplaced or repeated element in {what}")
+    no_text(element.text, what)
+    return _only(attributes(element), what, required, optional, "")
 
 
 def plain(element: Element, what: str, limit: int = MAX_TEXT) -> str:
     """The text of an element that has no attributes and no children."""
+    if not len(element) and not element.keys():
+        return _bounded(element, what, limit)
     reader = Reader(element, what)
     reader.only(())
     return reader.text(limit)
@@ -129,6 +166,12 @@ def instant(text: str, what: str) -> int:
 
     Without a time zone it is refused: it would be a guess.
     """
+    usual = _IN_UTC.fullmatch(text)
+    if usual is not None:
+        try:
+            return in_utc(usual[1])
+        except ValueError:
+            raise AssertionRejected("time", f"a time of {what} that no calendar has") from None
     match = _DATE_TIME.fullmatch(text)
     if match is None:
         raise AssertionRejected("time", f"a time of {what} that is none, or has no time zone")
@@ -139,6 +182,11 @@ def instant(text: str, what: str) -> int:
         return int(moment.timestamp())
     except (ValueError, OverflowError):
         raise AssertionRejected("time", f"a time of {what} that no calendar has") from None
+
+
+def in_utc(text: str) -> int:
+    """Seconds since the epoch of `YYYY-MM-DDTHH:MM:SS` in UTC. ValueError where no calendar has it."""
+    return (datetime.fromisoformat(text) - _EPOCH) // _SECOND
 
 
 def written(seconds: int) -> str:

@@ -11,102 +11,100 @@ Refused by name: EncryptedAssertion where no key of ours opens one, EncryptedID,
 Everything else that we do not name is refused as unknown.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
 
-from connectors.formats.grammar import MAX_ID, XSI_NIL, XSI_TYPE, Reader, identifier, instant, plain, version_2
+from connectors.formats.grammar import (
+    MAX_ID,
+    XSI_NIL,
+    XSI_TYPE,
+    Reader,
+    empty,
+    identifier,
+    instant,
+    no_text,
+    plain,
+    version_2,
+)
 from connectors.formats.names import ENTITY, SUCCESS, UNSPECIFIED, X500, saml, samlp
-from connectors.signatures.parse import MAX_OCTETS, Element, parse_canonical
+from connectors.formats.saml_message import (
+    AssertionMessage,
+    Authentication,
+    Conditions,
+    Confirmation,
+    NameIdentifier,
+    ResponseMessage,
+    WireAttribute,
+)
+from connectors.formats.saml_usual import usual_assertion, usual_response
+from connectors.signatures.parse import MAX_OCTETS, Element, pairs, parse_canonical
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.signed import Signed
 from policies.errors import AssertionRejected
 
+__all__ = [
+    "AssertionMessage",
+    "Authentication",
+    "Conditions",
+    "Confirmation",
+    "NameIdentifier",
+    "ResponseMessage",
+    "WireAttribute",
+    "attributes_in",
+    "is_nil",
+    "read_frame",
+    "read_issuer",
+    "read_signed_assertion",
+    "read_signed_response",
+    "read_status",
+    "read_unverified_response",
+]
 
-@dataclass(frozen=True, slots=True)
-class NameIdentifier:
-    """A NameID (§2.2.3). `name_format` is `unspecified` where the message has none."""
-
-    value: str = field(repr=False)
-    name_format: str
-    name_qualifier: str
-    sp_name_qualifier: str
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmation:
-    """A SubjectConfirmation (§2.4.1.1). Times are seconds since the epoch; what is absent is None or empty."""
-
-    method: str
-    recipient: str
-    in_response_to: str
-    not_before: int | None
-    not_on_or_after: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """Conditions (§2.5). Each restriction's audiences are a tuple of their own: all restrictions hold together."""
-
-    not_before: int | None
-    not_on_or_after: int | None
-    audiences: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Authentication:
-    """An AuthnStatement (§2.7.2)."""
-
-    instant: int
-    session_not_on_or_after: int | None
-    context_class: str
-
-
-@dataclass(frozen=True, slots=True)
-class WireAttribute:
-    """An Attribute (§2.7.3.1) as it stood. A value that is nil is left out; FriendlyName is not read."""
-
-    name: str
-    name_format: str
-    values: tuple[str, ...] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class AssertionMessage:
-    """An Assertion (§2.3.3), read from signed octets alone."""
-
-    assertion_id: str
-    issue_instant: int
-    issuer: str
-    subject: NameIdentifier | None
-    confirmations: tuple[Confirmation, ...]
-    conditions: Conditions
-    authentications: tuple[Authentication, ...]
-    attributes: tuple[WireAttribute, ...]
+# Made once: a tag is compared some fifty times in a message
+_RESPONSE = samlp("Response")
+_STATUS = samlp("Status")
+_STATUS_CODE = samlp("StatusCode")
+_STATUS_MESSAGE = samlp("StatusMessage")
+_STATUS_DETAIL = samlp("StatusDetail")
+_EXTENSIONS = samlp("Extensions")
+_ADVICE = saml("Advice")
+_ASSERTION = saml("Assertion")
+_ATTRIBUTE = saml("Attribute")
+_ATTRIBUTE_STATEMENT = saml("AttributeStatement")
+_ATTRIBUTE_VALUE = saml("AttributeValue")
+_AUDIENCE = saml("Audience")
+_AUDIENCE_RESTRICTION = saml("AudienceRestriction")
+_AUTHENTICATING_AUTHORITY = saml("AuthenticatingAuthority")
+_AUTHN_CONTEXT = saml("AuthnContext")
+_AUTHN_CONTEXT_CLASS_REF = saml("AuthnContextClassRef")
+_AUTHN_STATEMENT = saml("AuthnStatement")
+_CONDITIONS = saml("Conditions")
+_ENCRYPTED_ASSERTION = saml("EncryptedAssertion")
+_ENCRYPTED_ATTRIBUTE = saml("EncryptedAttribute")
+_ENCRYPTED_ID = saml("EncryptedID")
+_ISSUER = saml("Issuer")
+_NAME_ID = saml("NameID")
+_ONE_TIME_USE = saml("OneTimeUse")
+_PROXY_RESTRICTION = saml("ProxyRestriction")
+_SUBJECT = saml("Subject")
+_SUBJECT_CONFIRMATION = saml("SubjectConfirmation")
+_SUBJECT_CONFIRMATION_DATA = saml("SubjectConfirmationData")
+_SUBJECT_LOCALITY = saml("SubjectLocality")
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseMessage:
-    """A Response (§3.3.3). `issuer`, `destination` and `in_response_to` are empty where the message has none."""
-
-    response_id: str
-    issue_instant: int
-    issuer: str
-    destination: str
-    in_response_to: str
-    status: str
-    sub_status: str
-    assertions: tuple[AssertionMessage, ...]
-    encrypted: int = 0  # how many EncryptedAssertions stand in it, where they are taken at all
+# Encoding says how LDAP spells the value: old Shibboleth sends it (SAML Profiles 2.0 §8.2.3)
+_MORE_OF_ATTRIBUTE = frozenset({"FriendlyName", f"{{{X500}}}Encoding"})
+_CONFIRMATION_DATA = ("Recipient", "InResponseTo", "NotBefore", "NotOnOrAfter", "Address")
+_PLAIN_VALUES: tuple[list[str], ...] = ([XSI_TYPE], [])
 
 
 def read_signed_response(signed: Signed, *, encrypted: bool = False) -> ResponseMessage:
     """The Response of octets that a signature covered; EncryptedAssertions if `encrypted`. Raises `AssertionRejected`."""
-    return _response(parse_canonical(signed.octets), encrypted=encrypted)
+    return usual_response(signed.octets) or _response(signed.tree(), encrypted=encrypted)
 
 
 def read_signed_assertion(signed: Signed) -> AssertionMessage:
     """The Assertion of octets that a signature covered. Raises `AssertionRejected`."""
-    return _assertion(parse_canonical(signed.octets))
+    return usual_assertion(signed.octets) or _assertion(signed.tree())
 
 
 def read_unverified_response(octets: bytes) -> ResponseMessage:
@@ -115,19 +113,19 @@ def read_unverified_response(octets: bytes) -> ResponseMessage:
 
 
 def _response(element: Element, *, encrypted: bool = False) -> ResponseMessage:
-    if element.tag != samlp("Response"):
+    if element.tag != _RESPONSE:
         raise AssertionRejected("root", "a message that is no Response")
     reader = Reader(element, "Response")
     found = reader.only(("ID", "Version", "IssueInstant"), ("Destination", "InResponseTo", "Consent"))
     version_2(found["Version"], "Response")
-    issuer = reader.optional(saml("Issuer"))
+    issuer = reader.optional(_ISSUER)
     reader.optional(SIGNATURE)
-    reader.refuse(samlp("Extensions"), "extensions")
-    status, sub_status, _ = read_status(reader.one(samlp("Status"), "Status"))
-    held = reader.many(saml("Assertion"), saml("EncryptedAssertion"))
-    if not encrypted and any(child.tag == saml("EncryptedAssertion") for child in held):
+    reader.refuse(_EXTENSIONS, "extensions")
+    status, sub_status, _ = read_status(reader.one(_STATUS, "Status"))
+    held = reader.many(_ASSERTION, _ENCRYPTED_ASSERTION)
+    if not encrypted and any(child.tag == _ENCRYPTED_ASSERTION for child in held):
         raise AssertionRejected("encrypted_assertion", "an encrypted assertion, where none is taken")
-    assertions = tuple(_assertion(child) for child in held if child.tag == saml("Assertion"))
+    assertions = tuple(_assertion(child) for child in held if child.tag == _ASSERTION)
     reader.end()
     return ResponseMessage(
         response_id=identifier(found["ID"], "Response"),
@@ -149,26 +147,30 @@ def read_status(element: Element) -> tuple[str, str, str]:
     """
     reader = Reader(element, "Status")
     reader.only(())
-    top = Reader(reader.one(samlp("StatusCode"), "StatusCode"), "StatusCode")
-    value = top.only(("Value",))["Value"]
-    second = top.optional(samlp("StatusCode"))
-    top.end()
-    message = reader.optional(samlp("StatusMessage"))
-    detail = reader.optional(samlp("StatusDetail"))
+    value, second = _status_code(reader.one(_STATUS_CODE, "StatusCode"))
+    message = reader.optional(_STATUS_MESSAGE)
+    detail = reader.optional(_STATUS_DETAIL)
     if detail is not None and value == SUCCESS:
         raise AssertionRejected("status_detail", "a StatusDetail beside success")
     reader.end()
-    if second is None:
-        sub_status = ""
-    else:
-        deeper = Reader(second, "second StatusCode")
-        sub_status = deeper.only(("Value",))["Value"]
-        deeper.end()
+    sub_status = "" if second is None else empty(second, "second StatusCode", ("Value",))["Value"]
     return value, sub_status, "" if message is None else plain(message, "StatusMessage", MAX_OCTETS)
+
+
+def _status_code(element: Element) -> tuple[str, Element | None]:
+    if not len(element):
+        return empty(element, "StatusCode", ("Value",))["Value"], None
+    reader = Reader(element, "StatusCode")
+    value = reader.only(("Value",))["Value"]
+    second = reader.optional(_STATUS_CODE)
+    reader.end()
+    return value, second
 
 
 def read_issuer(element: Element) -> str:
     """An Issuer (§2.2.5) of any message: an entity's name and nothing that would qualify it."""
+    if not len(element) and not element.keys():
+        return plain(element, "Issuer", MAX_ID)
     reader = Reader(element, "Issuer")
     if reader.only((), ("Format",)).get("Format", ENTITY) != ENTITY:
         raise AssertionRejected("issuer_format", "an Issuer of a format other than entity")
@@ -176,10 +178,11 @@ def read_issuer(element: Element) -> str:
 
 
 def _assertion(element: Element) -> AssertionMessage:
-    assertion, statements = read_frame(element)
-    return replace(
-        assertion, attributes=tuple(_attribute(child) for statement in statements for child in attributes_in(statement))
-    )
+    return _framed(element, _attributes)[0]
+
+
+def _attributes(statements: list[Element]) -> tuple[WireAttribute, ...]:
+    return tuple([_attribute(child) for statement in statements for child in attributes_in(statement)])
 
 
 def read_frame(element: Element) -> tuple[AssertionMessage, list[Element]]:
@@ -187,20 +190,26 @@ def read_frame(element: Element) -> tuple[AssertionMessage, list[Element]]:
 
     Raises `AssertionRejected`.
     """
-    if element.tag != saml("Assertion"):
+    return _framed(element, lambda _statements: ())
+
+
+def _framed(
+    element: Element, read: Callable[[list[Element]], tuple[WireAttribute, ...]]
+) -> tuple[AssertionMessage, list[Element]]:
+    if element.tag != _ASSERTION:
         raise AssertionRejected("root", "a message that is no Assertion")
     reader = Reader(element, "Assertion")
     found = reader.only(("ID", "Version", "IssueInstant"))
     version_2(found["Version"], "Assertion")
-    issuer = read_issuer(reader.one(saml("Issuer"), "Issuer"))
+    issuer = read_issuer(reader.one(_ISSUER, "Issuer"))
     reader.optional(SIGNATURE)
-    subject, confirmations = _subject(reader.one(saml("Subject"), "Subject"))
-    conditions = _conditions(reader.one(saml("Conditions"), "Conditions"))
-    reader.refuse(saml("Advice"), "advice")
+    subject, confirmations = _subject(reader.one(_SUBJECT, "Subject"))
+    conditions = _conditions(reader.one(_CONDITIONS, "Conditions"))
+    reader.refuse(_ADVICE, "advice")
     authentications: list[Authentication] = []
     statements: list[Element] = []
-    for statement in reader.many(saml("AuthnStatement"), saml("AttributeStatement")):
-        if statement.tag == saml("AuthnStatement"):
+    for statement in reader.many(_AUTHN_STATEMENT, _ATTRIBUTE_STATEMENT):
+        if statement.tag == _AUTHN_STATEMENT:
             authentications.append(_authentication(statement))
         else:
             statements.append(statement)
@@ -213,7 +222,7 @@ def read_frame(element: Element) -> tuple[AssertionMessage, list[Element]]:
         confirmations=confirmations,
         conditions=conditions,
         authentications=tuple(authentications),
-        attributes=(),
+        attributes=read(statements),
     )
     return assertion, statements
 
@@ -221,9 +230,9 @@ def read_frame(element: Element) -> tuple[AssertionMessage, list[Element]]:
 def _subject(element: Element) -> tuple[NameIdentifier | None, tuple[Confirmation, ...]]:
     reader = Reader(element, "Subject")
     reader.only(())
-    reader.refuse(saml("EncryptedID"), "encrypted_id")
-    name = reader.optional(saml("NameID"))
-    confirmations = tuple(_confirmation(child) for child in reader.many(saml("SubjectConfirmation")))
+    reader.refuse(_ENCRYPTED_ID, "encrypted_id")
+    name = reader.optional(_NAME_ID)
+    confirmations = tuple(_confirmation(child) for child in reader.many(_SUBJECT_CONFIRMATION))
     reader.end()
     return (None if name is None else _name(name)), confirmations
 
@@ -242,14 +251,12 @@ def _name(element: Element) -> NameIdentifier:
 def _confirmation(element: Element) -> Confirmation:
     reader = Reader(element, "SubjectConfirmation")
     method = reader.only(("Method",))["Method"]
-    reader.refuse(saml("EncryptedID"), "encrypted_id")
-    data = reader.optional(saml("SubjectConfirmationData"))
+    reader.refuse(_ENCRYPTED_ID, "encrypted_id")
+    data = reader.optional(_SUBJECT_CONFIRMATION_DATA)
     reader.end()
     found: dict[str, str] = {}
     if data is not None:
-        inner = Reader(data, "SubjectConfirmationData")
-        found = inner.only((), ("Recipient", "InResponseTo", "NotBefore", "NotOnOrAfter", "Address"))
-        inner.end()
+        found = empty(data, "SubjectConfirmationData", (), _CONFIRMATION_DATA)
     return Confirmation(
         method=method,
         recipient=found.get("Recipient", ""),
@@ -263,14 +270,14 @@ def _conditions(element: Element) -> Conditions:
     reader = Reader(element, "Conditions")
     found = reader.only((), ("NotBefore", "NotOnOrAfter"))
     audiences: list[tuple[str, ...]] = []
-    for condition in reader.many(saml("AudienceRestriction"), saml("OneTimeUse"), saml("ProxyRestriction")):
-        if condition.tag == saml("ProxyRestriction"):
+    for condition in reader.many(_AUDIENCE_RESTRICTION, _ONE_TIME_USE, _PROXY_RESTRICTION):
+        if condition.tag == _PROXY_RESTRICTION:
             # We answer others on its basis: that is what a ProxyRestriction restricts, and none of our tokens can carry it.
             raise AssertionRejected("proxy_restriction", "an assertion that restricts its passing on")
         inner = Reader(condition, "a condition")
         inner.only(())
-        if condition.tag == saml("AudienceRestriction"):
-            found_audiences = inner.many(saml("Audience"))
+        if condition.tag == _AUDIENCE_RESTRICTION:
+            found_audiences = inner.many(_AUDIENCE)
             audiences.append(tuple(plain(child, "Audience") for child in found_audiences))
         inner.end()
     reader.end()
@@ -284,15 +291,13 @@ def _conditions(element: Element) -> Conditions:
 def _authentication(element: Element) -> Authentication:
     reader = Reader(element, "AuthnStatement")
     found = reader.only(("AuthnInstant",), ("SessionIndex", "SessionNotOnOrAfter"))
-    if (locality := reader.optional(saml("SubjectLocality"))) is not None:
-        inner = Reader(locality, "SubjectLocality")
-        inner.only((), ("Address", "DNSName"))
-        inner.end()
-    context = Reader(reader.one(saml("AuthnContext"), "AuthnContext"), "AuthnContext")
+    if (locality := reader.optional(_SUBJECT_LOCALITY)) is not None:
+        empty(locality, "SubjectLocality", (), ("Address", "DNSName"))
+    context = Reader(reader.one(_AUTHN_CONTEXT, "AuthnContext"), "AuthnContext")
     reader.end()
     context.only(())
-    context_class = plain(context.one(saml("AuthnContextClassRef"), "AuthnContextClassRef"), "AuthnContextClassRef")
-    for authority in context.many(saml("AuthenticatingAuthority")):
+    context_class = plain(context.one(_AUTHN_CONTEXT_CLASS_REF, "AuthnContextClassRef"), "AuthnContextClassRef")
+    for authority in context.many(_AUTHENTICATING_AUTHORITY):
         plain(authority, "AuthenticatingAuthority")
     context.end()
     return Authentication(
@@ -306,24 +311,35 @@ def attributes_in(statement: Element) -> list[Element]:
     """The Attributes of an AttributeStatement (§2.7.3), each to be read by whoever knows their values."""
     reader = Reader(statement, "AttributeStatement")
     reader.only(())
-    found = reader.many(saml("Attribute"), saml("EncryptedAttribute"))
+    found = reader.many(_ATTRIBUTE, _ENCRYPTED_ATTRIBUTE)
     reader.end()
-    if any(child.tag == saml("EncryptedAttribute") for child in found):
+    if any(child.tag == _ENCRYPTED_ATTRIBUTE for child in found):
         raise AssertionRejected("encrypted_attribute", "an EncryptedAttribute")
     return found
 
 
 def _attribute(element: Element) -> WireAttribute:
-    reader = Reader(element, "Attribute")
-    # Encoding says how LDAP spells the value: old Shibboleth sends it (SAML Profiles 2.0 §8.2.3)
-    found = reader.only(("Name",), ("NameFormat", "FriendlyName", f"{{{X500}}}Encoding"))
-    values = [_attribute_value(child) for child in reader.many(saml("AttributeValue"))]
-    reader.end()
-    return WireAttribute(
-        name=found["Name"],
-        name_format=found.get("NameFormat", ""),
-        values=tuple(value for value in values if value is not None),
-    )
+    # Read without a Reader: there are dozens of them, and these are its rules
+    name, name_format = None, ""
+    for key, value in pairs(element):
+        if key == "Name":
+            name = value
+        elif key == "NameFormat":
+            name_format = value
+        elif key not in _MORE_OF_ATTRIBUTE:
+            raise AssertionRejected("unknown_attribute", "an unknown attribute of Attribute")
+    if name is None:
+        raise AssertionRejected("missing_attribute", "Attribute without Name")
+    no_text(element.text, "Attribute")
+    values: list[str] = []
+    for child in element:
+        if child.tag != _ATTRIBUTE_VALUE:
+            raise AssertionRejected("unknown_element", "an unknown, misplaced or repeated element in Attribute")
+        no_text(child.tail, "Attribute")
+        text = _attribute_value(child)
+        if text is not None:
+            values.append(text)
+    return WireAttribute(name, name_format, tuple(values))
 
 
 def is_nil(reader: Reader, found: Mapping[str, str]) -> bool:
@@ -339,11 +355,13 @@ def is_nil(reader: Reader, found: Mapping[str, str]) -> bool:
 
 def _attribute_value(element: Element) -> str | None:
     """The text of an AttributeValue, or of the NameID in it (eduPersonTargetedID); None where it is nil."""
+    if not len(element) and element.keys() in _PLAIN_VALUES:
+        return element.text or ""
     reader = Reader(element, "AttributeValue")
     found = reader.only((), (XSI_TYPE, XSI_NIL))
     if is_nil(reader, found):
         return None
-    if (name := reader.optional(saml("NameID"))) is not None:
+    if (name := reader.optional(_NAME_ID)) is not None:
         reader.end()
         return _name(name).value
     # As long as a message may be: a portrait that nobody maps must not spoil a login

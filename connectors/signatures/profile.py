@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from connectors.profiles import Profile
 from connectors.signatures.algorithms import ALGORITHMS, SignatureAlgorithm
-from connectors.signatures.parse import Element, attributes, strict_base64
+from connectors.signatures.parse import Element, attributes, parse_canonical, strict_base64
 from policies.errors import SignatureInvalid
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
@@ -47,7 +47,33 @@ _INCLUSIVE = f"{{{EXC_C14N}}}InclusiveNamespaces"
 _PREFIX = re.compile(r"#default|[^\W\d][\w.\-]*")
 # Signers list the prefixes of attribute values' types: a handful
 _MAX_PREFIXES = 32
-_SPACES = {ord(space): None for space in " \t\r\n"}
+_SPACES = " \t\r\n"
+
+
+def _method(name: str, algorithm: str, inside: str = "") -> str:
+    return rf'<(?P=p){name} Algorithm="{algorithm}">{inside}</(?P=p){name}>[ \t\n]*'
+
+
+def _inclusive_form(prefix: str, listed: str) -> str:
+    name = f"(?P={prefix}):InclusiveNamespaces"
+    opening = rf'<(?P<{prefix}>[A-Za-z]+):InclusiveNamespaces xmlns:(?P={prefix})="{re.escape(EXC_C14N)}"'
+    return rf'(?:{opening} PrefixList="(?P<{listed}>[^"&<]*)"></{name}>)?'
+
+
+# The same form once more, over canonical octets as nearly everybody makes them. Canonical XML has one spelling of all
+# things: what this matches says these parts and nothing else. What it does not match is parsed, and taken apart by child.
+_COMMON = re.compile(
+    rf'<(?P<p>(?:[A-Za-z]+:)?)SignedInfo xmlns(?P<declared>(?::[A-Za-z]+)?)="{re.escape(DS)}">[ \t\n]*'
+    + _method("CanonicalizationMethod", re.escape(EXC_C14N), _inclusive_form("e", "prefixes"))
+    + _method("SignatureMethod", '(?P<algorithm>[^"&<]*)')
+    + r'<(?P=p)Reference URI="(?P<uri>[^"&<]*)">[ \t\n]*<(?P=p)Transforms>[ \t\n]*'
+    + _method("Transform", re.escape(ENVELOPED))
+    + _method("Transform", re.escape(EXC_C14N), _inclusive_form("f", "reference_prefixes"))
+    + r"</(?P=p)Transforms>[ \t\n]*"
+    + _method("DigestMethod", '(?P<digest>[^"&<]*)')
+    + r"<(?P=p)DigestValue>(?P<digest_value>[^&<]*)</(?P=p)DigestValue>[ \t\n]*</(?P=p)Reference>[ \t\n]*"
+    + r"</(?P=p)SignedInfo>"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +88,25 @@ class SignedInfo:
     digest_value: bytes
 
 
+def judge_signed_info(octets: bytes, profile: Profile) -> SignedInfo:
+    """The typed SignedInfo of its canonical octets. Raises as `read_signed_info`."""
+    match = _COMMON.fullmatch(octets.decode())
+    if match is None or match["declared"] != f":{match['p']}".removesuffix(":"):
+        return read_signed_info(parse_canonical(octets), profile)
+    prefixes, algorithm, uri, reference_prefixes, digest, digest_value = match.group(
+        "prefixes", "algorithm", "uri", "reference_prefixes", "digest", "digest_value"
+    )
+    return _judged(
+        profile,
+        () if prefixes is None else _prefix_list(prefixes, "canonicalisation_method"),
+        algorithm,
+        uri,
+        () if reference_prefixes is None else _prefix_list(reference_prefixes, "transforms"),
+        digest,
+        digest_value,
+    )
+
+
 def read_signed_info(element: Element, profile: Profile) -> SignedInfo:
     """The typed SignedInfo. Raises `SignatureInvalid` for what is not of the profile, before any of it is done.
 
@@ -72,30 +117,51 @@ def read_signed_info(element: Element, profile: Profile) -> SignedInfo:
     canonicalisation, method, reference = _children(
         element, "signed_info", "CanonicalizationMethod", "SignatureMethod", "Reference"
     )
-    algorithm = ALGORITHMS.get(_algorithm(method, "signature_algorithm"))
-    if algorithm is None or algorithm.uri not in profile.signature_algorithms or len(method):
-        raise SignatureInvalid("signature_algorithm", "a signature algorithm that we do not take")
+    algorithm = _algorithm(method, "signature_algorithm")
     transforms, digest_method, digest_value = _children(reference, "reference", "Transforms", "DigestMethod", "DigestValue")
     if list(attributes(reference)) != ["URI"]:
         raise SignatureInvalid("reference", "a Reference with other attributes than URI")
-    uri = attributes(reference)["URI"]
-    if uri and (not uri.startswith("#") or len(uri) == 1):
-        raise SignatureInvalid("reference", "a Reference that leaves the message")
     enveloped, c14n = _children(transforms, "transforms", "Transform", "Transform")
     if _algorithm(enveloped, "transforms") != ENVELOPED or len(enveloped):
         raise SignatureInvalid("transforms", "transforms other than enveloped-signature and exclusive C14N")
-    digest_uri = _algorithm(digest_method, "digest_algorithm")
-    digest = DIGESTS.get(digest_uri)
-    if digest is None or digest_uri not in profile.digests or len(digest_method):
-        raise SignatureInvalid("digest_algorithm", "a digest algorithm that we do not take")
-    return SignedInfo(
-        prefixes=inclusive_prefixes(canonicalisation, "canonicalisation_method"),
-        algorithm=algorithm,
-        referenced_id=uri[1:],
-        reference_prefixes=inclusive_prefixes(c14n, "transforms"),
-        digest=digest,
-        digest_value=octets_of(digest_value, "digest_value"),
+    digest = _algorithm(digest_method, "digest_algorithm")
+    if len(method):
+        raise SignatureInvalid("signature_algorithm", "a signature algorithm with parameters")
+    if len(digest_method):
+        raise SignatureInvalid("digest_algorithm", "a digest algorithm with parameters")
+    if len(digest_value):
+        raise SignatureInvalid("digest_value", "a base64 value with elements in it")
+    return _judged(
+        profile,
+        inclusive_prefixes(canonicalisation, "canonicalisation_method"),
+        algorithm,
+        attributes(reference)["URI"],
+        inclusive_prefixes(c14n, "transforms"),
+        digest,
+        digest_value.text or "",
     )
+
+
+def _judged(
+    profile: Profile,
+    prefixes: tuple[str, ...],
+    algorithm_uri: str,
+    uri: str,
+    reference_prefixes: tuple[str, ...],
+    digest_uri: str,
+    digest_value: str,
+) -> SignedInfo:
+    """Algorithms of the profile, a Reference that stays in the message, a digest in base64."""
+    algorithm = ALGORITHMS.get(algorithm_uri)
+    if algorithm is None or algorithm.uri not in profile.signature_algorithms:
+        raise SignatureInvalid("signature_algorithm", "a signature algorithm that we do not take")
+    if uri and (not uri.startswith("#") or len(uri) == 1):
+        raise SignatureInvalid("reference", "a Reference that leaves the message")
+    digest = DIGESTS.get(digest_uri)
+    if digest is None or digest_uri not in profile.digests:
+        raise SignatureInvalid("digest_algorithm", "a digest algorithm that we do not take")
+    octets = _octets(digest_value, "digest_value")
+    return SignedInfo(prefixes, algorithm, uri[1:], reference_prefixes, digest, octets)
 
 
 def inclusive_prefixes(method: Element, check: str) -> tuple[str, ...]:
@@ -107,7 +173,11 @@ def inclusive_prefixes(method: Element, check: str) -> tuple[str, ...]:
     inner = method[0]
     if len(method) != 1 or inner.tag != _INCLUSIVE or len(inner) or list(attributes(inner)) != ["PrefixList"]:
         raise SignatureInvalid(check, "a canonicalisation with unknown parameters")
-    prefixes = tuple(attributes(inner)["PrefixList"].split())
+    return _prefix_list(attributes(inner)["PrefixList"], check)
+
+
+def _prefix_list(text: str, check: str) -> tuple[str, ...]:
+    prefixes = tuple(text.split())
     if len(prefixes) > _MAX_PREFIXES or not all(_PREFIX.fullmatch(prefix) for prefix in prefixes):
         raise SignatureInvalid(check, "a PrefixList that is none")
     return prefixes
@@ -117,8 +187,14 @@ def octets_of(element: Element, check: str) -> bytes:
     """The octets of a base64 element: a single text node, white space as signers wrap it, else one spelling."""
     if len(element):
         raise SignatureInvalid(check, "a base64 value with elements in it")
+    return _octets(element.text or "", check)
+
+
+def _octets(text: str, check: str) -> bytes:
+    for space in _SPACES:
+        text = text.replace(space, "")
     try:
-        return strict_base64((element.text or "").translate(_SPACES))
+        return strict_base64(text)
     except ValueError:
         raise SignatureInvalid(check, "a base64 value that is none") from None
 

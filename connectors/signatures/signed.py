@@ -2,17 +2,26 @@
 
 from dataclasses import dataclass, field
 
+from connectors.signatures.parse import Element, parse_canonical
+
 
 @dataclass(frozen=True, slots=True)
 class Signed:
     """Canonical octets (exclusive C14N, no comments, its own Signature cut out) whose signature held.
 
-    Constructed in `connectors.signatures` alone. Readers parse `octets` and look at nothing else.
+    Constructed in `connectors.signatures` alone. Readers read `octets`, or the tree of them, and look at nothing else.
     """
 
     octets: bytes = field(repr=False)
     # RFC 7638 thumbprint of the key that verified
     key_id: str
+    _parsed: list[Element] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def tree(self) -> Element:
+        """The root of `octets`, which are parsed once, whoever reads them first. Nobody changes it."""
+        if not self._parsed:
+            self._parsed.append(parse_canonical(self.octets))
+        return self._parsed[0]
 
 
 @dataclass(frozen=True, slots=True)

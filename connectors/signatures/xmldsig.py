@@ -14,10 +14,8 @@ from connectors.signatures.parse import (
     MESSAGE,
     Element,
     Limits,
-    attributes,
     canonical,
     ids,
-    parse_canonical,
     parse_message,
 )
 from connectors.signatures.profile import (
@@ -28,13 +26,14 @@ from connectors.signatures.profile import (
     SIGNED_INFO,
     SignedInfo,
     inclusive_prefixes,
+    judge_signed_info,
     octets_of,
-    read_signed_info,
 )
 from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
 from policies.errors import AssertionRejected, SignatureInvalid
 
 _ANY_DS = f"{{{DS}}}*"
+_ID = frozenset({"Id"})
 _DSIG11 = "http://www.w3.org/2009/xmldsig11#"
 # What a KeyInfo may hold. It is never read: keys come from pinned metadata alone. No RetrievalMethod, which would fetch.
 KEY_HINTS = frozenset(
@@ -102,10 +101,41 @@ def verify(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, profile: Prof
         if inner is not None or (shape.opaque and root.find(shape.opaque) is not None):
             raise SignatureInvalid("signature_missing", "an assertion that nobody signed")
         return UnsignedMessage(unverified_octets=canonical(root))
+    # 6. to 8.
+    covered = _covered(root, signatures, keys, shape, profile)
+    if signatures[0][0] is root:
+        return SignedMessage(signed=covered[0], unverified_envelope=b"")
+    if inner is None or inner.getprevious() is None:
+        raise AssertionRejected("structure", "an inner element that nothing stands before")
+    cut(inner)
+    return SignedMessage(signed=covered[0], unverified_envelope=canonical(root))
+
+
+def check_own_signatures(root: Element, keys: Sequence[PinnedKey], shape: Shape, profile: Profile) -> None:
+    """As `verify`, of a tree that `parse_message` made and something else vouches for: 5. to 8. for what stands in it.
+
+    A message without a Signature passes. Those that stand must hold, and are taken out of the tree. Raises as `verify`.
+    """
+    if not keys:
+        raise ValueError("a verification without keys")
+    signatures = _signatures(root, _inner(root, shape), shape)
+    if signatures:
+        _covered(root, signatures, keys, shape, profile)
+
+
+def _covered(
+    root: Element,
+    signatures: Sequence[tuple[Element, Element]],
+    keys: Sequence[PinnedKey],
+    shape: Shape,
+    profile: Profile,
+) -> list[Signed]:
+    """What each Signature covers, all of which hold. They are cut out of the tree."""
     # 6. and 7. Each SignedInfo, while the tree is still whole.
     references = [(parent, signature, _judge(parent, signature, keys, profile)) for parent, signature in signatures]
-    if any(not info.referenced_id and not (shape.whole and parent is root) for parent, _, (info, _) in references):
-        raise SignatureInvalid("reference", "a Reference that leaves the Signature's parent")
+    for parent, _, (info, _) in references:
+        if not info.referenced_id and not (shape.whole and parent is root):
+            raise SignatureInvalid("reference", "a Reference that leaves the Signature's parent")
     # 8. The outer one first: its octets hold the inner Signature, the inner ones do not.
     covered: list[Signed] = []
     for parent, signature, (info, key) in references:
@@ -114,12 +144,7 @@ def verify(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, profile: Prof
         if info.digest(signed_octets) != info.digest_value:
             raise SignatureInvalid("digest", "a digest that does not match")
         covered.append(Signed(octets=signed_octets, key_id=key.key_id))
-    if references[0][0] is root:
-        return SignedMessage(signed=covered[0], unverified_envelope=b"")
-    if inner is None or inner.getprevious() is None:
-        raise AssertionRejected("structure", "an inner element that nothing stands before")
-    cut(inner)
-    return SignedMessage(signed=covered[0], unverified_envelope=canonical(root))
+    return covered
 
 
 def _inner(root: Element, shape: Shape) -> Element | None:
@@ -127,7 +152,7 @@ def _inner(root: Element, shape: Shape) -> Element | None:
     if root.tag != shape.root:
         raise AssertionRejected("root", "a message of another kind")
     for tag, check in shape.absent.items():
-        if root.find(f".//{tag}") is not None:
+        if _below(root, tag):
             raise AssertionRejected(check, f"a message with {tag}")
     if shape.opaque and any(found.getparent() is not root for found in root.iter(shape.opaque)):
         raise AssertionRejected("structure", "an encrypted element that is no child of the root")
@@ -141,6 +166,12 @@ def _inner(root: Element, shape: Shape) -> Element | None:
     if found[0].getparent() is not root:
         raise AssertionRejected("structure", "an inner element that is no child of the root")
     return found[0]
+
+
+def _below(root: Element, tag: str) -> bool:
+    """Whether an element of this tag stands below the root."""
+    found = root.iter(tag)
+    return next(found, root) is not root or next(found, None) is not None
 
 
 def _signatures(root: Element, inner: Element | None, shape: Shape) -> list[tuple[Element, Element]]:
@@ -159,10 +190,13 @@ def _signatures(root: Element, inner: Element | None, shape: Shape) -> list[tupl
         if (before is not None) if not shape.issuer else (parent[0].tag != shape.issuer or before is not parent[0]):
             raise SignatureInvalid("signature_place", "a Signature that does not stand where the schema has it")
         found.append((parent, signature))
-    holders = [signature for _, signature in found]
-    holders += [element for tag in (shape.opaque, shape.described) if tag for element in root.iter(tag)]
-    held = {element for holder in holders for element in holder.iter(_ANY_DS)}
-    if any(element not in held for element in root.iter(_ANY_DS)):
+    held: set[Element] = set()
+    for _, signature in found:
+        held.update(signature.iter(_ANY_DS))
+    for tag in (shape.opaque, shape.described):
+        if tag:
+            held.update(element for holder in root.iter(tag) for element in holder.iter(_ANY_DS))
+    if not held.issuperset(root.iter(_ANY_DS)):
         raise SignatureInvalid("signature_place", "elements of XML signature outside of a Signature")
     return found
 
@@ -175,18 +209,22 @@ def _judge(
     tags = [child.tag for child in children]
     if tags[:2] != [SIGNED_INFO, SIGNATURE_VALUE] or tags[2:] not in ([], [KEY_INFO]):
         raise SignatureInvalid("signature_shape", "a Signature other than SignedInfo, SignatureValue and KeyInfo")
-    if set(attributes(signature)) - {"Id"} or set(attributes(children[1])) - {"Id"}:
+    between = [signature.text, *[child.tail for child in children]]
+    if any(text and not text.isspace() for text in between):
+        raise SignatureInvalid("signature_shape", "text between the children of a Signature")
+    if not _ID.issuperset(signature.keys()) or not _ID.issuperset(children[1].keys()):
         raise SignatureInvalid("signature_shape", "a Signature with other attributes than Id")
     if any(hint.tag not in KEY_HINTS for info in children[2:] for hint in info.iterdescendants()):
         raise SignatureInvalid("key_info", "a KeyInfo with more than certificates, key values and names")
-    # 6. What is judged is what was signed: the canonical octets of SignedInfo, parsed again. The prefix list comes from the
-    #    message, and must be the one that the canonical octets have.
+    # 6. What is judged is what was signed: the canonical octets of SignedInfo. The prefix list comes from the message, and
+    #    must be the one that the canonical octets have.
     if not len(children[0]):
         raise SignatureInvalid("signed_info", "an empty SignedInfo")
-    prefixes = inclusive_prefixes(children[0][0], "canonicalisation_method")
+    method = children[0][0]
+    prefixes = inclusive_prefixes(method, "canonicalisation_method") if len(method) else ()
     octets = canonical(children[0], prefixes)
-    info = read_signed_info(parse_canonical(octets), profile)
-    if info.referenced_id and attributes(parent).get("ID") != info.referenced_id:
+    info = judge_signed_info(octets, profile)
+    if info.referenced_id and parent.get("ID") != info.referenced_id:
         raise SignatureInvalid("reference", "a Reference to something other than the Signature's parent")
     if info.prefixes != prefixes:
         raise SignatureInvalid("canonicalisation_method", "a SignedInfo that says two things about itself")

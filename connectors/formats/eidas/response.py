@@ -40,7 +40,7 @@ from connectors.formats.saml import (
     read_issuer,
     read_status,
 )
-from connectors.signatures.parse import Element, parse_canonical
+from connectors.signatures.parse import Element
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.signed import Signed
 from policies.errors import AssertionRejected
@@ -218,7 +218,7 @@ def read_response(signed: Signed) -> EidasResponse:
 
     Whether the count of EncryptedAssertions fits the status is for whoever judges it; a plain Assertion never does.
     """
-    root = parse_canonical(signed.octets)
+    root = signed.tree()
     if root.tag != samlp("Response"):
         raise AssertionRejected("root", "a message that is no Response")
     reader = Reader(root, "Response")
@@ -247,7 +247,7 @@ def read_response(signed: Signed) -> EidasResponse:
 
 def read_assertion(signed: Signed) -> EidasAssertionMessage:
     """The Assertion of octets that were decrypted out of a Response that was signed. Raises `AssertionRejected`."""
-    frame, statements = read_frame(parse_canonical(signed.octets))
+    frame, statements = read_frame(signed.tree())
     if frame.subject is None or not 0 < len(frame.subject.value) <= MAX_NAME_ID:
         raise AssertionRejected("name_id", f"an assertion without a NameID of 1 to {MAX_NAME_ID} characters")
     if frame.subject.name_format not in NAME_ID_FORMATS:

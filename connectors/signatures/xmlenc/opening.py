@@ -12,12 +12,11 @@ from lxml import etree
 
 from connectors.profiles import Profile
 from connectors.signatures.keys import PinnedKey
-from connectors.signatures.parse import Element, canonical, ids, parse_canonical
-from connectors.signatures.profile import SIGNATURE
+from connectors.signatures.parse import Element, canonical, ids, parse_message
 from connectors.signatures.shapes import ASSERTION
 from connectors.signatures.signed import Signed
 from connectors.signatures.signer import Agreement, DecryptionKey
-from connectors.signatures.xmldsig import cut, verify
+from connectors.signatures.xmldsig import check_own_signatures
 from connectors.signatures.xmlenc.algorithms import ENCRYPTED_ASSERTION, XENC, XENC11
 from connectors.signatures.xmlenc.form import Encrypted, Transported, read_encrypted
 from policies.errors import AssertionRejected
@@ -47,7 +46,7 @@ def open_assertion(
     if not unwrappers or not keys:
         raise ValueError("a decryption without keys")
     # 1. These octets were signed.
-    root = parse_canonical(signed.octets)
+    root = signed.tree()
     # 2. Structure.
     found = list(root.iter(ENCRYPTED_ASSERTION))
     if root.find(f".//{ASSERTION.root}") is not None:
@@ -61,16 +60,15 @@ def open_assertion(
     # 5. The one answer.
     plaintext = _decrypt(encrypted, unwrappers)
     # 6. Again from the beginning.
-    verify(plaintext, keys, ASSERTION, profile)
-    assertion = parse_canonical(plaintext)
+    assertion = parse_message(plaintext)
+    inner_ids = ids(assertion)
+    check_own_signatures(assertion, keys, ASSERTION, profile)
     if next(assertion.iter(f"{{{XENC}}}*", f"{{{XENC11}}}*"), None) is not None:
         raise AssertionRejected("encrypted_data", "something encrypted in what was decrypted")
     # 7. A reader of both could take one for the other.
-    if not set(ids(root)).isdisjoint(ids(assertion)):
+    if not set(ids(root)).isdisjoint(inner_ids):
         raise AssertionRejected("duplicate_id", "an ID that stands in the Response and in its assertion")
-    # 8. Its own Signature held and says nothing more.
-    for signature in assertion.findall(SIGNATURE):
-        cut(signature)
+    # 8. Its own Signature held, and stands in it no more.
     return Signed(octets=canonical(assertion, _prefixes_of_types(assertion)), key_id=signed.key_id)
 
 
