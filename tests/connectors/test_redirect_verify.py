@@ -216,7 +216,9 @@ def test_a_key_that_is_too_short_for_the_profile_verifies_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "party", [node("peer"), on_curve(256), on_curve(384), on_curve(521)], ids=["RSA", "P-256", "P-384", "P-521"]
+    "party",
+    [node("peer"), *(on_curve(name) for name in (256, 384, 521, "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1"))],
+    ids=["RSA", "P-256", "P-384", "P-521", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1"],
 )
 @pytest.mark.parametrize("relay_state", ["", "r&=+ õ%"])
 def test_what_we_sign_is_verified(party: SigningParty, relay_state: str) -> None:
