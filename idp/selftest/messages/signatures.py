@@ -37,6 +37,7 @@ KEYS, ALGORITHMS = "message: key in the message", "message: algorithm confusion"
 REFERENCES = "message: signed info and reference"
 ECDSA_SHA256 = f"{MORE}ecdsa-sha256"
 _END = "</ds:Signature>"
+_TOO_MANY = 33
 # what, check, octets
 Row = tuple[str, str, bytes]
 
@@ -216,6 +217,7 @@ def _algorithms(bench: Bench, curve: Holder) -> Iterator[Row]:
         "psychic signature, cve-2022-21449": lambda value: bytes(len(value)),
         "r and s in der": lambda value: encode_dss_signature(int.from_bytes(value[:32]), int.from_bytes(value[32:])),
         "r and s in exchanged places": lambda value: value[32:] + value[:32],
+        "r and s with a zero between": lambda value: value[:32] + b"\x00" + value[32:],
         "r and s cut off": lambda value: value[:-1],
     }
     for what, edit in values.items():
@@ -280,6 +282,31 @@ def _references(bench: Bench) -> Iterator[Row]:
     nothing = replace(bench.how, finished=void, signs=lambda _: b"", digested=lambda _: b"")
     yield "void canonicalisation, cve-2025-66568", "namespace", bench.signed(how=nothing)
     yield "changed afterwards", "digest", _changed(bench)
+    begin = "<ds:SignedInfo>"
+    yield "text in signed info", "signed_info", _told(bench, swap(begin, f"{begin}x"))
+    yield "text in the signature", "signature_shape", _finished(bench, swap(info, f"{info}x"))
+    value = "<ds:SignatureValue>"
+    attribute = swap(value, '<ds:SignatureValue Type="x">')
+    yield "an attribute of the signature value", "signature_shape", _finished(bench, attribute)
+    yield from _prefix_lists(bench)
+
+
+def _prefix_lists(bench: Bench) -> Iterator[Row]:
+    """InclusiveNamespaces, the one parameter that is taken, where it is not the one of the standard."""
+    start = f'<ec:InclusiveNamespaces xmlns:ec="{EXC_C14N}" '
+    parameters = {
+        "that is none": f'{start}PrefixList="1x"/>',
+        "of 33 prefixes": f'{start}PrefixList="{" ".join(f"p{number}" for number in range(_TOO_MANY))}"/>',
+        "with another attribute": f'{start}PrefixList="saml" Type="x"/>',
+        "with an element": f'{start}PrefixList="saml"><ec:x/></ec:InclusiveNamespaces>',
+        "twice": f'{start}PrefixList="saml"/>' * 2,
+        "under another name": f'{start}PrefixList="saml"/>'.replace("ec:Inclusive", "ec:Exclusive"),
+    }
+    for what, inside in parameters.items():
+        method = f'<ds:CanonicalizationMethod Algorithm="{EXC_C14N}">'
+        yield f"prefix list of signed info {what}", "canonicalisation_method", _told(bench, swap(method, method + inside))
+        given = f'<ds:Transform Algorithm="{EXC_C14N}">'
+        yield f"prefix list of the reference {what}", "transforms", _told(bench, swap(given, given + inside))
 
 
 def _changed(bench: Bench) -> bytes:

@@ -177,6 +177,7 @@ def _logout_requests(bench: Bench) -> Variants:
         **_times(make, bench.now, SAML2INT.skew, SAML2INT.max_age),
         "no session": replace(make(), children=make().children.partition("<samlp:SessionIndex>")[0]),
         "two sessions": make().swapped(name_end, name_end + session),
+        "a reason that looks like an id": make().said(Reason="urn:selftest:ID"),
         "no reason": make().said(Reason=None),
         "just ended, by a clock that is ahead": make().said(NotOnOrAfter=written(bench.now - SAML2INT.skew + 1)),
         "a name of no format": make().swapped(f' Format="{PERSISTENT}"', ""),

@@ -75,6 +75,7 @@ def _signatures(bench: Bench) -> Iterator[Row]:
     curve = signer(bench.following, ECDSA_SHA256)
     on_curve: dict[str, Callable[[bytes], bytes]] = {
         "psychic, cve-2022-21449": lambda value: bytes(len(value)),
+        "with a zero between r and s": lambda value: value[:32] + b"\x00" + value[32:],
         "in der": lambda value: encode_dss_signature(int.from_bytes(value[:32]), int.from_bytes(value[32:])),
         "r and s in exchanged places": lambda value: value[32:] + value[:32],
     }
