@@ -166,6 +166,8 @@ def _oaep(method: Element, profile: Profile) -> Transported:
     digest, mgf = profiles.SHA1, profiles.MGF1_SHA1
     if any(len(child) for child in method):
         raise AssertionRejected("key_transport", "parameters with parameters")
+    if any((child.tail or "").strip() for child in method):
+        raise AssertionRejected("key_transport", "text between parameters")
     if f"{{{DS}}}DigestMethod" in found:
         digest = algorithm(found[f"{{{DS}}}DigestMethod"], "oaep_digest", profile.oaep_digests)
     if f"{{{XENC11}}}MGF" in found:

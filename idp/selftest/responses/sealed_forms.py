@@ -198,6 +198,7 @@ METHODS: tuple[Row, ...] = (
     ("content-method-with-sha1", "content_encryption", _parameter(f'<ds:DigestMethod Algorithm="{SHA1_URI}"/>')),
     ("content-method-with-a-hash-of-two", "content_encryption", _parameter(_NESTED)),
     ("parameters-of-the-mask", "key_transport", edited(swap(_MASK, _MASK[:-2] + "><ds:X/></xenc11:MGF>"))),
+    ("text-between-parameters", "key_transport", edited(swap(_MASK, f"x{_MASK}"))),
     ("hash-of-two-names", "oaep_digest", edited(swap("<ds:DigestMethod", '<ds:DigestMethod Other="x"'))),
     ("key-size", "content_encryption", _parameter("<xenc:KeySize>64</xenc:KeySize>")),
     ("tag-length", "content_encryption", _parameter("<xenc11:TagLength>32</xenc11:TagLength>")),
