@@ -28,7 +28,6 @@ const settings = (binding, more) => ({
   identifierFormat: PERSISTENT,
   authnContext: ['http://eidas.europa.eu/LoA/substantial'],
   racComparison: 'minimum',
-  // Of a LogoutResponse by POST it reads none
   validateInResponseTo: 'ifPresent',
   authnRequestBinding: binding === 'post' ? 'HTTP-POST' : 'HTTP-Redirect',
   // The signature that is asked for must be there; the other may be

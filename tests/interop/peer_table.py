@@ -19,7 +19,7 @@ NO_REDIRECT: tuple[Ability, ...] = (
     *("hears logout by redirect", "ends logout by redirect"),
 )
 KNOWN = (
-    # Of the answer to its LogoutRequest it reads no signature in a query
+    # A logout that it begins is answered by POST
     Known("pysaml2", PySaml2, all_but("hears logout by redirect"), IDP),
     # Peers that know XML signature and no SAML have no query
     Known("signxml", SignXml, all_but("answers encrypted", "hears encrypted", *NO_REDIRECT), IDP),
