@@ -1,7 +1,7 @@
 """pysaml2 as both sides of SAML, in this process. It signs, verifies and encrypts with Debian's xmlsec1.
 
-Its template of encryption is set to AES-GCM where it is made. What we encrypt has OAEP of XML Encryption 1.1, which Debian's
-xmlsec1 does not have: python-xmlsec does that one step.
+Its template of encryption is set to AES-GCM where it is made. What we encrypt has OAEP of XML Encryption 1.1, which
+Debian's xmlsec1 does not have: python-xmlsec does that one step.
 """
 
 import gc
