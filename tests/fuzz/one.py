@@ -11,6 +11,7 @@ import atheris
 
 with atheris.instrument_imports(include=["connectors", "idp.transparency", "policies"]):
     from tests.fuzz.targets import targets
+from tests.fuzz import seeds
 from tests.fuzz.mutating import MAX, mutated
 from tests.fuzz.world import new_world
 
@@ -21,9 +22,11 @@ def main() -> None:
     target = targets(new_world())[name]
     folder = Path(kept)
     folder.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(target.seeds):
+    corpus = {"responses": seeds.responses, "queries": seeds.queries, "tokens": seeds.tokens}
+    starts = [*target.seeds, *(corpus[name]() if name in corpus else ())]
+    for number, seed in enumerate(starts):
         (folder / f"seed-{number}").write_bytes(seed)
-    documents = [seed[1:] for seed in target.seeds]
+    documents = [seed[1:] for seed in starts]
 
     def mutate(octets: bytes, most: int, seed: int) -> bytes:
         chance = random.Random(seed)  # noqa: S311 - a fuzzer wants to be repeated, not to be secret
