@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 
@@ -23,11 +23,10 @@ _BIRTHDATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?|([0-9]{2})([0
 
 def is_plain(text: str) -> bool:
     """Whether a text may stand for something: 1 to 256 characters, no control characters, not white space alone."""
-    return (
-        0 < len(text) <= MAX_VALUE
-        and not text.isspace()
-        and not any(unicodedata.category(mark) in _CONTROLS for mark in text)
-    )
+    if not 0 < len(text) <= MAX_VALUE or text.isspace():
+        return False
+    # What is printable has none of them, and nearly everything is
+    return text.isprintable() or not any(unicodedata.category(mark) in _CONTROLS for mark in text)
 
 
 _CONTROLS = ("Cc", "Cs", "Cn", "Zl", "Zp")
@@ -38,12 +37,19 @@ def single_value(attributes: Iterable[WireAttribute], name: str) -> str | None:
 
     Of several values we would have to choose one for the citizen. An attribute that stands twice has several.
     """
-    values = [
-        value
-        for attribute in attributes
-        if attribute.name == name and attribute.name_format in _NAME_FORMATS
-        for value in attribute.values
-    ]
+    return _single(_by_name(attributes).get(name, ()))
+
+
+def _by_name(attributes: Iterable[WireAttribute]) -> Mapping[str, Sequence[str]]:
+    """All values of each name, of attributes whose name is to be read as one."""
+    found: dict[str, list[str]] = {}
+    for attribute in attributes:
+        if attribute.name_format in _NAME_FORMATS:
+            found.setdefault(attribute.name, []).extend(attribute.values)
+    return found
+
+
+def _single(values: Sequence[str]) -> str | None:
     return values[0] if len(values) == 1 and is_plain(values[0]) else None
 
 
@@ -56,11 +62,11 @@ def offered_attributes(
     more than 256 characters or with control characters, a birth date that no calendar has, a country that is not ISO
     3166-1 alpha-2. Where two wire names lead to one attribute, the table's first that has a value holds.
     """
-    wire = tuple(attributes)
+    wire = _by_name(attributes)
     found: dict[AttributeName, Value] = {}
     parts: dict[AttributeName, dict[str, str]] = {}
     for wire_name, (name, part) in table.items():
-        value = single_value(wire, wire_name)
+        value = _single(wire.get(wire_name, ()))
         if value is None:
             continue
         if part:
@@ -80,10 +86,12 @@ def latin_name(name: AttributeName) -> AttributeName:
 
 def latin_forms(attributes: Iterable[WireAttribute], table: Mapping[str, AttributeName]) -> dict[AttributeName, Value]:
     """The transliterations that the table (wire name -> our attribute) finds, by their reserved names."""
-    wire = tuple(attributes)
+    if not table:
+        return {}
+    wire = _by_name(attributes)
     found: dict[AttributeName, Value] = {}
     for wire_name, name in table.items():
-        value = single_value(wire, wire_name)
+        value = _single(wire.get(wire_name, ()))
         if value is not None:
             found.setdefault(latin_name(name), value)
     return found

@@ -41,9 +41,10 @@ class Reader:
         self._next = 0
         self._attributes = attributes(element)
         if self._children:
-            no_text(element.text, what)
-            for child in self._children:
-                no_text(child.tail, what)
+            between = [element.text, *[child.tail for child in self._children]]
+            if any(between):
+                for text in between:
+                    no_text(text, what)
 
     def only(self, required: Collection[str], optional: Collection[str] = (), *, but: str = "") -> dict[str, str]:
         """The attributes: all of `required`, any of `optional`, no other.

@@ -28,10 +28,13 @@ from connectors.formats.saml_message import (
     ResponseMessage,
     WireAttribute,
 )
+from connectors.signatures.profile import DS
 
-_XS = "http://www.w3.org/2001/XMLSchema"
-# An attribute's value, and a text: whoever reads octets that are not canonical finds the same in these
-_VALUE = r'[^"&<>\t\n\r]*'
+_XS, _XSI = re.escape("http://www.w3.org/2001/XMLSchema"), re.escape(XSI)
+_VERSION = r' Version="2\.0"'
+# An attribute's value, and a text: whoever reads octets that are not canonical finds the same in these. Nothing is taken
+# back (`*+`): what does not match fails at once, and costs no more than what does.
+_VALUE = r'[^"&<>\t\n\r]*+'
 _TEXT = r"[^&<>\r]"
 # An xs:ID, and an xs:dateTime in UTC: what is before its fraction is captured
 _ID = rf"[A-Za-z_][A-Za-z0-9_.-]{{0,{MAX_ID - 1}}}"
@@ -57,7 +60,7 @@ def _maybe(name: str, group: str = "") -> str:
 
 
 def _text(group: str, limit: int) -> str:
-    return f"(?P<{group}>{_TEXT}{{0,{limit}}})"
+    return f"(?P<{group}>{_TEXT}{{0,{limit}}}+)"
 
 
 def _element(name: str, inside: str, attributes: str = "", *, prefix: str = "s") -> str:
@@ -113,19 +116,22 @@ _STATEMENT = _element(
     + _maybe("SessionIndex")
     + f"(?:{_time('SessionNotOnOrAfter', 'session_until')})?",
 )
-_TYPE = f'(?:{_WITH_XS} xmlns:xsi="{XSI}" xsi:type="{_VALUE}")?'
+_TYPE = f'(?:{_WITH_XS} xmlns:xsi="{_XSI}" xsi:type="{_VALUE}")?'
 _ATTRIBUTE = _element(
     "Attribute",
-    f"(?:{_element('AttributeValue', f'{_TEXT}*', _TYPE)})*",
+    f"(?:{_element('AttributeValue', f'{_TEXT}*+', _TYPE)})*+",
     _maybe("FriendlyName") + f' Name="{_VALUE}"' + _maybe("NameFormat"),
 )
+# Of an assertion that is signed itself, in a Response that is signed too. It held, and is looked at by nobody.
+_SIGNATURE = _first("Signature", "d", DS) + r" ?[^<>]*+>(?:[^<]*+<(?!/(?P=d)Signature>)[^<]*+)*+</(?P=d)Signature>"
 _ASSERTION_INSIDE = (
-    f'{_WITH_XS}{_id("assertion_id")}{_time("IssueInstant", "assertion_issued")} Version="2.0">'
+    f"{_WITH_XS}{_id('assertion_id')}{_time('IssueInstant', 'assertion_issued')}{_VERSION}>"
     + _element("Issuer", _text("assertion_issuer", MAX_ID), _ISSUER_FORMAT)
+    + f"(?:{_SIGNATURE})?"
     + _SUBJECT
     + _CONDITIONS
     + _STATEMENT
-    + f"(?:{_element('AttributeStatement', f'(?P<attributes>(?:{_ATTRIBUTE})*)')})?</(?P=s)Assertion>"
+    + f"(?:{_element('AttributeStatement', f'(?P<attributes>(?:{_ATTRIBUTE})*+)')})?</(?P=s)Assertion>"
 )
 _ASSERTION = re.compile(_first("Assertion", "s", SAML) + _ASSERTION_INSIDE)
 _RESPONSE = re.compile(
@@ -135,16 +141,17 @@ _RESPONSE = re.compile(
     + _maybe("Destination", "destination")
     + _id("response_id")
     + _maybe("InResponseTo", "in_response_to")
-    + f'{_time("IssueInstant", "issued")} Version="2.0">'
+    + f"{_time('IssueInstant', 'issued')}{_VERSION}>"
     + f"{_first('Issuer', 's', SAML)}{_ISSUER_FORMAT}>{_text('issuer', MAX_ID)}</(?P=s)Issuer>"
     + _element("Status", _element("StatusCode", "", _said("Value", "status"), prefix="p"), prefix="p")
     + f"<(?P=s)Assertion {_declared('s', SAML)}{_ASSERTION_INSIDE}</(?P=p)Response>"
 )
 # Of attributes that matched: name, format, and the values with their tags; and of those the texts
 _ONE = re.compile(
-    r'<[^ ]+(?: FriendlyName="[^"]*")? Name="([^"]*)"(?: NameFormat="([^"]*)")?>((?:<[^/>][^>]*>[^<]*</[^>]*>)*)</[^>]*>'
+    r'<[^ ]++(?: FriendlyName="[^"]*+")? Name="([^"]*+)"(?: NameFormat="([^"]*+)")?>'
+    r"((?:<[^/>][^>]*+>[^<]*+</[^>]*+>)*+)</[^>]*+>"
 )
-_TEXTS = re.compile(r">([^<]*)</")
+_TEXTS = re.compile(r">([^<]*+)</")
 
 
 def usual_response(octets: bytes) -> ResponseMessage | None:
