@@ -28,6 +28,10 @@ MAX_METADATA = 1024 * 1024
 MAX_DEPTH = 64
 MAX_ELEMENTS = 5000
 MAX_ATTRIBUTES = 32
+# What any of it may grow to in its canonical form, where a namespace stands at each element that uses it
+MAX_CANONICAL = 2 * MAX_METADATA
+# In scope of one element. Messages have a handful; libxml2 looks through all of them for each name that it canonicalises.
+MAX_NAMESPACES = 64
 
 _DECLARATION = re.compile(
     r"""<\?xml[ \t\r\n]+version[ \t]*=[ \t]*(?:"1\.0"|'1\.0')"""
@@ -40,7 +44,7 @@ _ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6}
 # small message else.
 _NAMESPACE = re.compile(
     r"""(?::[^\s=<>&"'/:]{1,64})?[ \t\r\n]*=[ \t\r\n]*"""
-    r"""(?:"[A-Za-z][A-Za-z0-9+.-]{0,31}:[^"<&\s]{1,255}"|'[A-Za-z][A-Za-z0-9+.-]{0,31}:[^'<&\s]{1,255}')"""
+    r"""(?:"[A-Za-z][A-Za-z0-9+.-]{0,31}:[^"<&\s]{1,127}"|'[A-Za-z][A-Za-z0-9+.-]{0,31}:[^'<&\s]{1,127}')"""
 )
 _MARKUP = (
     ("<!DOCTYPE", "doctype"),
@@ -157,6 +161,8 @@ def parse_message(octets: bytes, limits: Limits = MESSAGE) -> Element:
         raise AssertionRejected("comment", "a comment inside an element that holds text")
     if _BEYOND(root):
         raise next(AssertionRejected(check, detail) for beyond, check, detail in _LIMITS if beyond(root))
+    if text.count("xmlns") > MAX_NAMESPACES and _most_in_scope(root) > MAX_NAMESPACES:
+        raise AssertionRejected("namespace", f"more than {MAX_NAMESPACES} namespaces in scope of an element")
     # 4. No second way to say what an ID is. Names cannot be spelled with references, so the text tells when to look.
     named = ":ID" in text or ":Id" in text or ":id" in text or ":base" in text
     if named and _ODD_IDS(root):
@@ -211,6 +217,18 @@ def _scan(text: str, start: int, markup: Sequence[tuple[str, str]]) -> None:
     _, *declarations = text.split("xmlns")
     if not all(map(_NAMESPACE.match, declarations)):
         raise AssertionRejected("namespace", "a namespace that is empty, or no absolute URI")
+    if len(declarations) > MAX_NAMESPACES and any(tag.count("xmlns") > MAX_NAMESPACES for tag in text.split("<")):
+        # Before the parser, which copies them all for each of them
+        raise AssertionRejected("namespace", f"an element with more than {MAX_NAMESPACES} namespaces")
+
+
+def _most_in_scope(root: Element) -> int:
+    """The most declarations that stand in an element and those around it."""
+    scope = most = 0
+    for event, _ in etree.iterwalk(root, events=("start-ns", "end-ns")):
+        scope += 1 if event == "start-ns" else -1
+        most = max(most, scope)
+    return most
 
 
 def parse_canonical(octets: bytes) -> Element:
@@ -247,6 +265,8 @@ def canonical(element: Element, prefixes: Sequence[str] = ()) -> bytes:
         )
     except etree.C14NError:
         raise AssertionRejected("canonicalisation", "a message that cannot be canonicalised") from None
-    if not octets.startswith(b"<") or len(octets) < len("<a></a>"):
+    if not octets.startswith(b"<"):
         raise AssertionRejected("canonicalisation", "a message that canonicalises to nothing")
+    if len(octets) > MAX_CANONICAL:
+        raise AssertionRejected("canonicalisation", f"a message that canonicalises to more than {MAX_CANONICAL} octets")
     return octets

@@ -46,7 +46,7 @@ DIGEST_URIS: Mapping[str, str] = dict(zip(("sha256", "sha384", "sha512"), DIGEST
 _INCLUSIVE = f"{{{EXC_C14N}}}InclusiveNamespaces"
 _PREFIX = re.compile(r"#default|[^\W\d][\w.\-]*")
 # Signers list the prefixes of attribute values' types: a handful
-_MAX_PREFIXES = 32
+MAX_PREFIXES = 16
 _SPACES = " \t\r\n"
 
 
@@ -157,8 +157,8 @@ def _judged(
         raise SignatureInvalid("signature_algorithm", "a signature algorithm that we do not take")
     if uri and (not uri.startswith("#") or len(uri) == 1):
         raise SignatureInvalid("reference", "a Reference that leaves the message")
-    digest = DIGESTS.get(digest_uri)
-    if digest is None or digest_uri not in profile.digests:
+    digest = DIGESTS.get(digest_uri) if digest_uri in profile.digests else None
+    if digest is None:
         raise SignatureInvalid("digest_algorithm", "a digest algorithm that we do not take")
     octets = _octets(digest_value, "digest_value")
     return SignedInfo(prefixes, algorithm, uri[1:], reference_prefixes, digest, octets)
@@ -178,7 +178,7 @@ def inclusive_prefixes(method: Element, check: str) -> tuple[str, ...]:
 
 def _prefix_list(text: str, check: str) -> tuple[str, ...]:
     prefixes = tuple(text.split())
-    if len(prefixes) > _MAX_PREFIXES or not all(_PREFIX.fullmatch(prefix) for prefix in prefixes):
+    if len(prefixes) > MAX_PREFIXES or not all(_PREFIX.fullmatch(prefix) for prefix in prefixes):
         raise SignatureInvalid(check, "a PrefixList that is none")
     return prefixes
 

@@ -7,6 +7,7 @@ comes out is octets that one of them covered.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from connectors.profiles import Profile
 from connectors.signatures.keys import PinnedKey
@@ -34,6 +35,8 @@ from policies.errors import AssertionRejected, SignatureInvalid
 
 _ANY_DS = f"{{{DS}}}*"
 _ID = frozenset({"Id"})
+# Its form has eleven elements at most. A few more are refused by their own names
+MAX_SIGNED_INFO = 64
 _DSIG11 = "http://www.w3.org/2009/xmldsig11#"
 # What a KeyInfo may hold. It is never read: keys come from pinned metadata alone. No RetrievalMethod, which would fetch.
 KEY_HINTS = frozenset(
@@ -103,21 +106,21 @@ def verify(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, profile: Prof
         return UnsignedMessage(unverified_octets=canonical(root))
     # 6. to 8.
     covered = _covered(root, signatures, keys, shape, profile)
-    if signatures[0][0] is root:
+    parent = signatures[0][0]
+    if parent is root:
         return SignedMessage(signed=covered[0], unverified_envelope=b"")
-    if inner is None or inner.getprevious() is None:
+    if parent.getprevious() is None:
         raise AssertionRejected("structure", "an inner element that nothing stands before")
-    cut(inner)
+    cut(root, parent)
     return SignedMessage(signed=covered[0], unverified_envelope=canonical(root))
 
 
 def check_own_signatures(root: Element, keys: Sequence[PinnedKey], shape: Shape, profile: Profile) -> None:
     """As `verify`, of a tree that `parse_message` made and something else vouches for: 5. to 8. for what stands in it.
 
-    A message without a Signature passes. Those that stand must hold, and are taken out of the tree. Raises as `verify`.
+    A message without a Signature passes. Those that stand must hold, and are taken out of the tree. Raises as `verify`, and
+    where no key is given, none verifies.
     """
-    if not keys:
-        raise ValueError("a verification without keys")
     signatures = _signatures(root, _inner(root, shape), shape)
     if signatures:
         _covered(root, signatures, keys, shape, profile)
@@ -139,7 +142,7 @@ def _covered(
     # 8. The outer one first: its octets hold the inner Signature, the inner ones do not.
     covered: list[Signed] = []
     for parent, signature, (info, key) in references:
-        cut(signature)
+        cut(parent, signature)
         signed_octets = canonical(parent, info.reference_prefixes)
         if info.digest(signed_octets) != info.digest_value:
             raise SignatureInvalid("digest", "a digest that does not match")
@@ -180,9 +183,11 @@ def _signatures(root: Element, inner: Element | None, shape: Shape) -> list[tupl
     if len(values) != len(set(values)):
         raise SignatureInvalid("duplicate_id", "an ID that stands twice")
     found: list[tuple[Element, Element]] = []
+    places = [root] if inner is None else [root, inner]
     for signature in root.iter(SIGNATURE):
-        parent = signature.getparent()
-        if parent is None or (parent is not root and parent is not inner):
+        above = signature.getparent()
+        parent = next((place for place in places if place is above), None)
+        if parent is None:
             raise SignatureInvalid("signature_place", "a Signature outside of what may be signed")
         if any(other is parent for other, _ in found):
             raise SignatureInvalid("signature_count", "an element with several Signatures")
@@ -218,8 +223,9 @@ def _judge(
         raise SignatureInvalid("key_info", "a KeyInfo with more than certificates, key values and names")
     # 6. What is judged is what was signed: the canonical octets of SignedInfo. The prefix list comes from the message, and
     #    must be the one that the canonical octets have.
-    if not len(children[0]):
-        raise SignatureInvalid("signed_info", "an empty SignedInfo")
+    if not 1 < sum(1 for _ in islice(children[0].iter(), MAX_SIGNED_INFO + 1)) <= MAX_SIGNED_INFO:
+        # Before it is canonicalised: nobody has signed yet what is in it
+        raise SignatureInvalid("signed_info", "a SignedInfo that is empty, or larger than its form")
     method = children[0][0]
     prefixes = inclusive_prefixes(method, "canonicalisation_method") if len(method) else ()
     octets = canonical(children[0], prefixes)
@@ -236,11 +242,9 @@ def _judge(
     raise SignatureInvalid("signature", f"a signature that none of {len(keys)} pinned keys made")
 
 
-def cut(element: Element) -> None:
+def cut(parent: Element, element: Element) -> None:
     """Take an element out of its parent and leave the white space after it, which a signature covers."""
-    parent, before = element.getparent(), element.getprevious()
-    if parent is None:
-        raise AssertionRejected("structure", "an inner element that is the root")
+    before = element.getprevious()
     if before is None:
         parent.text = (parent.text or "") + (element.tail or "")
     else:

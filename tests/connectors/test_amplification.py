@@ -4,8 +4,14 @@ import resource
 
 import pytest
 
+from connectors.profiles import SAML2INT
+from connectors.saml import RESPONSE as RESPONSE_SHAPE
+from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.parse import canonical, parse_message
+from connectors.signatures.profile import EXC_C14N
+from connectors.signatures.xmldsig import verify
 from policies.errors import AssertionRejected
+from tests.connectors.forge import Reply, rsa_party, signed_reply
 
 RESPONSE = "urn:oasis:names:tc:SAML:2.0:protocol"
 
@@ -44,8 +50,62 @@ def test_no_part_of_a_declaration_is_long(declaration: str) -> None:
 
 
 def test_what_passes_grows_by_no_more_than_the_longest_name() -> None:
-    longest = "urn:" + "x" * 252
+    longest = "urn:" + "x" * 127
     root = parse_message(_message(longest, 4000))
-    assert len(canonical(root)) < 4000 * 300
+    assert len(canonical(root)) < 4000 * 180
     with pytest.raises(AssertionRejected):
         parse_message(_message(longest + "x" * 10, 1))
+
+
+def _declared(count: int, prefix: str = "n") -> str:
+    return " ".join(f'xmlns:{prefix}{number}="urn:n:{number}"' for number in range(count))
+
+
+@pytest.mark.spec("security.md §2.1 A")
+@pytest.mark.parametrize(
+    "message",
+    [
+        f'<p:Response xmlns:p="{RESPONSE}" {_declared(9500)}>{"<p:a/>" * 10}</p:Response>',
+        f'<p:Response xmlns:p="{RESPONSE}">'
+        + "".join(f"<p:a {_declared(40, f'd{n}')}>" for n in range(30))
+        + "</p:a>" * 30
+        + "</p:Response>",
+    ],
+    ids=["in one element", "in those around one"],
+)
+def test_few_namespaces_are_in_scope_of_an_element(message: str) -> None:
+    with pytest.raises(AssertionRejected) as refused:
+        parse_message(message.encode())
+    assert refused.value.check == "namespace"
+
+
+def test_namespaces_that_each_value_declares_again_pass() -> None:
+    # As OpenSAML writes them: five hundred groups of a person, each value with its own declarations
+    value = '<p:v xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"/>'
+    parse_message(f'<p:Response xmlns:p="{RESPONSE}">{value * 500}</p:Response>'.encode())
+
+
+def test_a_canonical_form_that_grows_far_beyond_its_message_is_refused() -> None:
+    declared = " ".join(f'xmlns:n{number}="urn:{"x" * 100}:{number}"' for number in range(30))
+    used = " ".join(f'n{number}:b=""' for number in range(30))
+    root = parse_message(f'<p:Response xmlns:p="{RESPONSE}" {declared}>{f"<p:a {used}/>" * 900}</p:Response>'.encode())
+    with pytest.raises(AssertionRejected) as refused:
+        canonical(root)
+    assert refused.value.check == "canonicalisation"
+
+
+@pytest.mark.spec("security.md §2.1 A")
+def test_a_large_signed_info_is_refused_before_it_is_canonicalised(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Anybody can send one: prefixes times elements times namespaces were seconds of work before any key was used
+    key = rsa_party()
+    reply = signed_reply(Reply(), key).decode()
+    listed = " ".join(f"n{number}" for number in range(16))
+    inclusive = f'<c:InclusiveNamespaces xmlns:c="{EXC_C14N}" PrefixList="{listed}"/>'
+    method = f'<ds:CanonicalizationMethod Algorithm="{EXC_C14N}"'
+    large = reply.replace(f"{method}/>", f"{method}>{inclusive}{'<ds:a/>' * 4000}</ds:CanonicalizationMethod>", 1)
+    assert large != reply
+    keys = [key_of_certificate(key.certificate, SAML2INT)]
+    monkeypatch.setattr("connectors.signatures.xmldsig.canonical", lambda *_: pytest.fail("it was canonicalised"))
+    with pytest.raises(AssertionRejected) as refused:
+        verify(large.encode(), keys, RESPONSE_SHAPE, SAML2INT)
+    assert refused.value.check == "signed_info"

@@ -13,6 +13,7 @@ from lxml import etree
 from connectors.profiles import Profile
 from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import Element, canonical, ids, parse_message
+from connectors.signatures.profile import MAX_PREFIXES
 from connectors.signatures.shapes import ASSERTION
 from connectors.signatures.signed import Signed
 from connectors.signatures.signer import Agreement, DecryptionKey
@@ -41,10 +42,8 @@ def open_assertion(
     """Decrypt the one EncryptedAssertion in a signed Response. What comes out is vouched for by the Response's signature.
 
     `unwrappers` are our keys, the newest first, `keys` the peer's. The key id of the result is that of the Response's
-    signature. Raises `AssertionRejected` and `SignatureInvalid`, and ValueError where no key is given.
+    signature. Raises `AssertionRejected` and `SignatureInvalid`; where no key is given, none decrypts or verifies.
     """
-    if not unwrappers or not keys:
-        raise ValueError("a decryption without keys")
     # 1. These octets were signed.
     root = signed.tree()
     # 2. Structure.
@@ -106,8 +105,12 @@ def _unwrapped(encrypted: Encrypted, key: DecryptionKey) -> bytes:
 def _prefixes_of_types(assertion: Element) -> tuple[str, ...]:
     """The prefixes that `xsi:type` names in its value, which exclusive C14N does not see. One that nobody declared is none.
 
-    Looking up what each element declares would cost elements times namespaces.
+    Looking up what each element declares would cost elements times namespaces. Each prefix costs a search at each element,
+    so they are few, as in a PrefixList.
     """
     types = _XSI_TYPES(assertion)
     named = {str(value).strip().partition(":")[0] for value in types} if isinstance(types, list) else set()
-    return tuple(sorted(prefix for prefix in named if _PREFIX.fullmatch(prefix)))
+    prefixes = tuple(sorted(prefix for prefix in named if _PREFIX.fullmatch(prefix)))
+    if len(prefixes) > MAX_PREFIXES:
+        raise AssertionRejected("canonicalisation", "an assertion whose values have types of many prefixes")
+    return prefixes

@@ -57,7 +57,7 @@ def transforms(world: World) -> Iterator[Case]:
     yield from refused(TRANSFORMS, settings, *_PROGRAMS)
     yield from refused(TRANSFORMS, (world.response, world.assertion, world.eidas), *_ORDERS)
     edit = swap("</ds:Transforms>", f"{transform(EXC_C14N) * MANY_TRANSFORMS}</ds:Transforms>")
-    row: Row = (f"{MANY_TRANSFORMS}-canonicalisations", "transforms", _informed(edit))
+    row: Row = (f"{MANY_TRANSFORMS}-canonicalisations", "signed_info", _informed(edit))
     yield from refused(TRANSFORMS, (world.response, world.assertion), row)
 
 
