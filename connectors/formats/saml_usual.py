@@ -40,7 +40,7 @@ _TEXT = r"[^&<>\r]"
 _ID = rf"[A-Za-z_][A-Za-z0-9_.-]{{0,{MAX_ID - 1}}}"
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}"
 # Types of values, which some senders have in scope everywhere (InclusiveNamespaces)
-_WITH_XS = f'(?: xmlns:xs="{_XS}")?'
+_WITH_XS = f'(?: xmlns:xs="{_XS}")?+'
 
 
 def _said(name: str, group: str) -> str:
@@ -56,7 +56,7 @@ def _time(name: str, group: str) -> str:
 
 
 def _maybe(name: str, group: str = "") -> str:
-    return f"(?:{_said(name, group)})?" if group else f'(?: {name}="{_VALUE}")?'
+    return f"(?:{_said(name, group)})?+" if group else f'(?: {name}="{_VALUE}")?+'
 
 
 def _text(group: str, limit: int) -> str:
@@ -79,7 +79,7 @@ def _declared(prefix: str, namespace: str) -> str:
     return f'xmlns(?({prefix}n):(?P={prefix}n))="{re.escape(namespace)}"'
 
 
-_ISSUER_FORMAT = f'(?: Format="{re.escape(ENTITY)}")?'
+_ISSUER_FORMAT = f'(?: Format="{re.escape(ENTITY)}")?+'
 _SUBJECT = _element(
     "Subject",
     "(?:"
@@ -88,7 +88,7 @@ _SUBJECT = _element(
         _text("name", MAX_TEXT),
         _maybe("Format", "name_format") + _maybe("NameQualifier", "qualifier") + _maybe("SPNameQualifier", "sp_qualifier"),
     )
-    + ")?"
+    + ")?+"
     + _element(
         "SubjectConfirmation",
         _element(
@@ -96,8 +96,8 @@ _SUBJECT = _element(
             "",
             _maybe("Address")
             + _maybe("InResponseTo", "confirmed_request")
-            + f"(?:{_time('NotBefore', 'confirmed_from')})?"
-            + f"(?:{_time('NotOnOrAfter', 'confirmed_until')})?"
+            + f"(?:{_time('NotBefore', 'confirmed_from')})?+"
+            + f"(?:{_time('NotOnOrAfter', 'confirmed_until')})?+"
             + _maybe("Recipient", "recipient"),
         ),
         _said("Method", "method"),
@@ -106,17 +106,17 @@ _SUBJECT = _element(
 _CONDITIONS = _element(
     "Conditions",
     _element("AudienceRestriction", _element("Audience", _text("audience", MAX_TEXT))),
-    f"(?:{_time('NotBefore', 'conditions_from')})?(?:{_time('NotOnOrAfter', 'conditions_until')})?",
+    f"(?:{_time('NotBefore', 'conditions_from')})?+(?:{_time('NotOnOrAfter', 'conditions_until')})?+",
 )
 _STATEMENT = _element(
     "AuthnStatement",
-    f"(?:{_element('SubjectLocality', '', _maybe('Address') + _maybe('DNSName'))})?"
+    f"(?:{_element('SubjectLocality', '', _maybe('Address') + _maybe('DNSName'))})?+"
     + _element("AuthnContext", _element("AuthnContextClassRef", _text("context", MAX_TEXT))),
     _time("AuthnInstant", "authenticated")
     + _maybe("SessionIndex")
-    + f"(?:{_time('SessionNotOnOrAfter', 'session_until')})?",
+    + f"(?:{_time('SessionNotOnOrAfter', 'session_until')})?+",
 )
-_TYPE = f'(?:{_WITH_XS} xmlns:xsi="{_XSI}" xsi:type="{_VALUE}")?'
+_TYPE = f'(?:{_WITH_XS} xmlns:xsi="{_XSI}" xsi:type="{_VALUE}")?+'
 _ATTRIBUTE = _element(
     "Attribute",
     f"(?:{_element('AttributeValue', f'{_TEXT}*+', _TYPE)})*+",
@@ -127,11 +127,11 @@ _SIGNATURE = _first("Signature", "d", DS) + r" ?[^<>]*+>(?:[^<]*+<(?!/(?P=d)Sign
 _ASSERTION_INSIDE = (
     f"{_WITH_XS}{_id('assertion_id')}{_time('IssueInstant', 'assertion_issued')}{_VERSION}>"
     + _element("Issuer", _text("assertion_issuer", MAX_ID), _ISSUER_FORMAT)
-    + f"(?:{_SIGNATURE})?"
+    + f"(?:{_SIGNATURE})?+"
     + _SUBJECT
     + _CONDITIONS
     + _STATEMENT
-    + f"(?:{_element('AttributeStatement', f'(?P<attributes>(?:{_ATTRIBUTE})*+)')})?</(?P=s)Assertion>"
+    + f"(?:{_element('AttributeStatement', f'(?P<attributes>(?:{_ATTRIBUTE})*+)')})?+</(?P=s)Assertion>"
 )
 _ASSERTION = re.compile(_first("Assertion", "s", SAML) + _ASSERTION_INSIDE)
 _RESPONSE = re.compile(
@@ -148,7 +148,7 @@ _RESPONSE = re.compile(
 )
 # Of attributes that matched: name, format, and the values with their tags; and of those the texts
 _ONE = re.compile(
-    r'<[^ ]++(?: FriendlyName="[^"]*+")? Name="([^"]*+)"(?: NameFormat="([^"]*+)")?>'
+    r'<[^ ]++(?: FriendlyName="[^"]*+")? Name="([^"]*+)"(?: NameFormat="([^"]*+)")?+>'
     r"((?:<[^/>][^>]*+>[^<]*+</[^>]*+>)*+)</[^>]*+>"
 )
 _TEXTS = re.compile(r">([^<]*+)</")
