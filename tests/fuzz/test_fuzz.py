@@ -3,12 +3,17 @@
 import random
 
 import pytest
+from lxml import etree
 
+from connectors.saml import SamlConnector
+from idp.inspection.expecting import NoSigner
+from policies.errors import AssertionRejected
+from tests.connectors import forge
 from tests.fuzz.mutating import mutated, parsed
 from tests.fuzz.reading import by_expat, by_lxml
 from tests.fuzz.run import TARGETS
 from tests.fuzz.targets import Broken, Target, targets
-from tests.fuzz.world import World, new_world
+from tests.fuzz.world import World, canonical, new_world
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +60,20 @@ def test_a_mutation_keeps_a_document_a_document(made: dict[str, Target]) -> None
     changed = [mutated(seed, random.Random(number), [seed]) for number in range(50)]  # noqa: S311 - as the fuzzer's
     assert all(parsed(document) is not None for document in changed)
     assert len(set(changed)) > 25
+
+
+def test_a_name_that_expat_does_not_know_is_no_finding_and_is_refused(made: dict[str, Target], world: World) -> None:
+    # Found by the fuzzer: U+022C may stand in a name since the fifth edition of XML, and expat reads the fourth
+    message = forge.Reply().xml().replace(b"<saml:Subject>", "<saml:Subject\u022c/><saml:Subject>".encode())
+    made["responses"].run(b"\x01" + message)
+    root = etree.fromstring(message)
+    world.sign(root, 1)
+    connector = SamlConnector(
+        provider=forge.provider(forge.metadata(forge.party(world.key))),
+        entity_id=forge.SP,
+        acs_url=forge.ACS,
+        signer=NoSigner(),
+    )
+    with pytest.raises(AssertionRejected) as refused:
+        connector.receive(forge.post(canonical(root)), forge.expectation(), forge.NOW)
+    assert refused.value.check == "missing_element"
