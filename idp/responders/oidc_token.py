@@ -97,15 +97,19 @@ class Tokens:
         given = {name: value for name, value in parameters.items() if value}
         caller = self._clients.authenticate(given, authorization, now)
         with about(caller.party.client_id):
-            # 2. the grant; a client assertion is spent whether it is given or not
             try:
+                # 2. the grant
                 handle, grant = self._redeemable(given, caller, now)
-            except RequestRefused:
+                # 3. one unit, durable
+                access = self._access(handle)
+                self._redeem(caller, grant, handle, access, now)
+            except RequestRefused as error:
+                # The client's assertion held, so it is spent, though it gets nothing. First of all: whoever repeats one is
+                # nobody, and ends nothing
                 spend(self._commits, self._tenant, caller)
+                if isinstance(error, _CodeUsed):
+                    self._revoke(error.handle, now)
                 raise
-            # 3. one unit, durable
-            access = self._access(handle)
-            self._redeem(caller, grant, handle, access, now)
         # 4. sign, and answer
         access_token = base64url(access)
         return {
@@ -117,10 +121,7 @@ class Tokens:
         }
 
     def _redeemable(self, given: Mapping[str, str], caller: Authenticated, now: int) -> tuple[bytes, Grant]:
-        """The code's handle and what it stands for, where this client may have it.
-
-        Changes nothing, except that a code that was used before takes its access token with it.
-        """
+        """The code's handle and what it stands for, where this client may have it. Changes nothing."""
         if "grant_type" not in given:
             raise RequestRefused("grant_type is absent.")
         if given["grant_type"] != "authorization_code":
@@ -134,8 +135,7 @@ class Tokens:
             payload = self._parked.parked(self._tenant, "code", hashlib.sha256(handle).digest(), now)
             grant = GRANT.load(self._sealer.unpark("code", handle, payload))
         except NotFound:
-            self._revoke(handle, now)
-            raise _no_grant(USED) from None
+            raise _CodeUsed(handle) from None
         if grant.client_id != caller.party.client_id:
             raise _no_grant("The code was issued to another client.")
         if given.get("redirect_uri") != grant.redirect_uri:
@@ -161,9 +161,7 @@ class Tokens:
             if error.kind == "jti":
                 raise assertion_used() from error
             # Two requests with one code at once: one of them is not the client's
-            self._revoke(handle, now)
-            spend(self._commits, self._tenant, caller)
-            raise _no_grant(USED) from error
+            raise _CodeUsed(handle) from error
 
     def _revoke(self, handle: bytes, now: int) -> None:
         """End the access token that was issued from this code, where one was."""
@@ -228,6 +226,14 @@ class Tokens:
 
     def _challenge(self, scheme: str) -> str:
         return f'{scheme} realm="{self._issuer}"'
+
+
+class _CodeUsed(RequestRefused):
+    """A code that nothing is known of any more: whatever was issued from it ends."""
+
+    def __init__(self, handle: bytes) -> None:
+        super().__init__(USED, oauth="invalid_grant")
+        self.handle = handle
 
 
 def handle_of(text: str) -> bytes | None:

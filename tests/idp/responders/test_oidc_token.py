@@ -417,6 +417,47 @@ def test_a_used_code_with_a_fresh_assertion_ends_the_token_and_spends_the_assert
     assert error(city.provider.token(asserted(code, assertion(jti="j2")), "", NOW)) == (401, "invalid_client")
 
 
+@pytest.mark.spec("RFC 7523 §3")
+@pytest.mark.parametrize("at_once", [False, True])
+def test_an_assertion_that_was_used_ends_no_token(*, at_once: bool) -> None:
+    """Who has only seen a request of the client, in a log or on the way, could end what it got by sending it again."""
+    city = City()
+    code = city.code(grant("fare"))
+    rows = dict(city.store.rows)
+    first = city.provider.token(asserted(code, assertion()), "", NOW)
+    if at_once:
+        city.store.rows.update(rows)
+    before = list(city.store.units)
+    assert error(city.provider.token(asserted(code, assertion()), "", NOW)) == (401, "invalid_client")
+    assert userinfo(city, first).status == 200
+    assert city.store.units == before
+
+
+def test_a_used_assertion_of_one_client_ends_no_token_of_another() -> None:
+    city = City()
+    code = city.code(grant())
+    first = redeemed(city, code)
+    elsewhere = base64url(b"x" * 32)
+    assert error(city.provider.token(asserted(elsewhere, assertion()), "", NOW)) == (400, "invalid_grant")
+    assert error(city.provider.token(asserted(code, assertion()), "", NOW)) == (401, "invalid_client")
+    assert userinfo(city, first).status == 200
+
+
+def test_an_assertion_is_spent_once_and_before_the_token_ends() -> None:
+    city = City()
+    code = city.code(grant("fare"))
+    rows = dict(city.store.rows)
+    city.provider.token(asserted(code, assertion()), "", NOW)
+    for jti, presented in (("j2", {}), ("j3", rows)):
+        city.store.rows.update(presented)
+        city.store.units.clear()
+        assert error(city.provider.token(asserted(code, assertion(jti=jti)), "", NOW)) == (400, "invalid_grant")
+        spent, *ended = city.store.units
+        assert ([mark.kind for mark in spent.marks], spent.removed) == (["jti"], ())
+        assert all(not unit.marks and unit.removed for unit in ended)
+        assert len(ended) == (jti == "j2")
+
+
 # -- userinfo ----------------------------------------------------------------------------------------------------------
 
 
