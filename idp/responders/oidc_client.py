@@ -32,7 +32,7 @@ SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """A relying party that proved who it is. `marks` holds its assertion's one use: the unit takes it."""
+    """A relying party that proved who it is. `marks` holds its assertion's one use: the unit takes it, or a refusal."""
 
     party: RelyingParty
     marks: tuple[Mark, ...] = ()
@@ -58,14 +58,12 @@ class Clients:
         if posted:
             raise _stranger("A client secret belongs into the Authorization header.")
         if authorization:
-            found = Authenticated(self._by_secret(authorization))
-        elif asserted:
-            found = self._by_assertion(parameters, now)
-        else:
-            raise _stranger("The request has no client authentication.")
-        if parameters.get("client_id", found.party.client_id) != found.party.client_id:
-            raise _stranger("client_id is not the client that authenticated.")
-        return found
+            party = self._by_secret(authorization)
+            _check_client_id(parameters, party)
+            return Authenticated(party)
+        if asserted:
+            return self._by_assertion(parameters, now)
+        raise _stranger("The request has no client authentication.")
 
     def _by_secret(self, authorization: str) -> RelyingParty:
         unverified_id, secret = _basic(authorization)
@@ -89,6 +87,8 @@ class Clients:
             expected = ExpectedClientAssertion(party.client_id, self._issuer, party.authentication_alg)
             # It only says so itself: whom it would be, where it is refused
             with about(party.client_id):
+                # Before it is judged: one that held is always handed out, and so always spent
+                _check_client_id(parameters, party)
                 held = judge_client_assertion(token, self._keys[party.client_id], expected, now)
         except AssertionRejected as error:
             with about(error.peer):
@@ -126,6 +126,12 @@ def _basic(authorization: str) -> tuple[str, str]:
     if not colon or not name or not secret:
         raise _stranger("The Authorization header lacks a client_id or a secret.")
     return name, secret
+
+
+def _check_client_id(parameters: Mapping[str, str], party: RelyingParty) -> None:
+    """A client_id beside the authentication is that of whom it is of, or says to be of (RFC 7521 §4.2)."""
+    if parameters.get("client_id", party.client_id) != party.client_id:
+        raise _stranger("client_id is not the client that authenticates.")
 
 
 def _stranger(sentence: str) -> RequestRefused:

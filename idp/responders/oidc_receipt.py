@@ -59,8 +59,8 @@ class PartyReceipts:
         if not token:
             return JsonAnswer(401, {"WWW-Authenticate": self._tokens.challenge}, {}, "no access token in the form")
         caller = self._clients.authenticate(form, authorization, now)
-        # 2. the receipt, before the mark: what cannot be made now may be asked for again. A client assertion is spent
-        #    whether it is given or not
+        # 2. the receipt, before the mark: what cannot be made now may be asked for again. The client's assertion held,
+        #    so a refusal spends it too
         try:
             octets = self._issued(self._grant(token, caller, now), now).octets
         except RequestRefused:

@@ -118,6 +118,15 @@ def test_a_client_id_in_the_form_must_be_the_one_that_authenticated() -> None:
     stranger(by_key(assertion(), client_id="parking"))
 
 
+def test_an_assertion_beside_the_client_id_of_another_is_not_judged_and_so_not_spent() -> None:
+    """Judged, it would have to be spent: whoever tries one with each client_id would learn that it holds, for nothing."""
+    city = City()
+    said = {stranger(by_key(assertion(number=number), city, client_id="parking")) for number in (9, 8)}
+    assert said == {"client_id is not the client that authenticates."}
+    assert city.store.units == []
+    assert by_key(assertion(), city).status == 200
+
+
 def test_the_registration_chooses_the_method() -> None:
     stranger(by_secret(basic(client="fare", secret="")))
     stranger(by_key(assertion(iss="parking", sub="parking")))
