@@ -37,14 +37,14 @@ class Reader:
     def __init__(self, element: Element, what: str) -> None:
         self._element = element
         self._what = what
-        self._children = list(element)
+        self._children = children = list(element)
         self._next = 0
         self._attributes = attributes(element)
-        if self._children:
-            between = [element.text, *[child.tail for child in self._children]]
-            if any(between):
-                for text in between:
-                    no_text(text, what)
+        if children:
+            no_text(element.text, what)
+            for child in children:
+                if child.tail:
+                    no_text(child.tail, what)
 
     def only(self, required: Collection[str], optional: Collection[str] = (), *, but: str = "") -> dict[str, str]:
         """The attributes: all of `required`, any of `optional`, no other.
@@ -117,6 +117,8 @@ def _only(
         if name not in found:
             missing = ", ".join(sorted(name for name in required if name not in found))
             raise AssertionRejected("missing_attribute", f"{what} without {missing}")
+    if len(found) == len(required):
+        return found
     for name in found:
         if name in required or name in optional:
             continue
@@ -131,6 +133,14 @@ def empty(element: Element, what: str, required: Collection[str], optional: Coll
         raise AssertionRejected("unknown_element", f"an unknown, misplaced or repeated element in {what}")
     no_text(element.text, what)
     return _only(attributes(element), what, required, optional, "")
+
+
+def texted(element: Element, what: str, optional: Collection[str], limit: int = MAX_TEXT) -> tuple[dict[str, str], str]:
+    """The attributes, any of `optional`, and the text of an element that has no children."""
+    if len(element):
+        reader = Reader(element, what)
+        return reader.only((), optional), reader.text(limit)
+    return _only(attributes(element), what, (), optional, ""), _bounded(element, what, limit)
 
 
 def plain(element: Element, what: str, limit: int = MAX_TEXT) -> str:

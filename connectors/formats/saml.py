@@ -23,6 +23,7 @@ from connectors.formats.grammar import (
     instant,
     no_text,
     plain,
+    texted,
     version_2,
 )
 from connectors.formats.names import ENTITY, SUCCESS, UNSPECIFIED, X500, saml, samlp
@@ -170,12 +171,10 @@ def _status_code(element: Element) -> tuple[str, Element | None]:
 
 def read_issuer(element: Element) -> str:
     """An Issuer (§2.2.5) of any message: an entity's name and nothing that would qualify it."""
-    if not len(element) and not element.keys():
-        return plain(element, "Issuer", MAX_ID)
-    reader = Reader(element, "Issuer")
-    if reader.only((), ("Format",)).get("Format", ENTITY) != ENTITY:
+    found, value = texted(element, "Issuer", ("Format",), MAX_ID)
+    if found and found["Format"] != ENTITY:
         raise AssertionRejected("issuer_format", "an Issuer of a format other than entity")
-    return reader.text(MAX_ID)
+    return value
 
 
 def _assertion(element: Element) -> AssertionMessage:
@@ -239,10 +238,9 @@ def _subject(element: Element) -> tuple[NameIdentifier | None, tuple[Confirmatio
 
 
 def _name(element: Element) -> NameIdentifier:
-    reader = Reader(element, "NameID")
-    found = reader.only((), ("Format", "NameQualifier", "SPNameQualifier", "SPProvidedID"))
+    found, value = texted(element, "NameID", ("Format", "NameQualifier", "SPNameQualifier", "SPProvidedID"))
     return NameIdentifier(
-        value=reader.text(),
+        value=value,
         name_format=found.get("Format", UNSPECIFIED),
         name_qualifier=found.get("NameQualifier", ""),
         sp_name_qualifier=found.get("SPNameQualifier", ""),

@@ -154,14 +154,15 @@ def parse_message(octets: bytes, limits: Limits = MESSAGE) -> Element:
         raise AssertionRejected("encoding", "a message that is not UTF-8") from None
     # 2. Markup that no identity provider emits inside a message, and that readers disagree about.
     declaration = _DECLARATION.match(text)
-    _scan(text, declaration.end() if declaration else 0, _METADATA_MARKUP if limits.comments else _MARKUP)
+    start, markup = declaration.end() if declaration else 0, _METADATA_MARKUP if limits.comments else _MARKUP
+    declared = _scan(text, start, markup)
     # 3. One parser, one tree, and its measures.
     root = parse_canonical(octets)
-    if limits.comments and not _without_comments(root):
-        raise AssertionRejected("comment", "a comment inside an element that holds text")
+    if limits.comments:
+        _check_comments(root)
     if _BEYOND(root):
         raise next(AssertionRejected(check, detail) for beyond, check, detail in _LIMITS if beyond(root))
-    if text.count("xmlns") > MAX_NAMESPACES and _most_in_scope(root) > MAX_NAMESPACES:
+    if declared > MAX_NAMESPACES and _most_in_scope(root) > MAX_NAMESPACES:
         raise AssertionRejected("namespace", f"more than {MAX_NAMESPACES} namespaces in scope of an element")
     # 4. No second way to say what an ID is. Names cannot be spelled with references, so the text tells when to look.
     named = ":ID" in text or ":Id" in text or ":id" in text or ":base" in text
@@ -182,26 +183,27 @@ def parse_metadata(octets: bytes) -> Element:
         declaration = _DECLARATION.match(text)
         _scan(text, declaration.end() if declaration else 0, _METADATA_MARKUP)
         root = parse_canonical(text.encode())
+        _check_comments(root)
     except (UnicodeDecodeError, AssertionRejected) as error:
         raise ValueError(f"the file is no plain XML in UTF-8 ({error}).") from None
-    if not _without_comments(root):
-        raise ValueError("a comment stands inside an element that holds text.")
     return root
 
 
-def _without_comments(root: Element) -> bool:
-    """Take the comments out of the tree, and leave the white space around them. False where one stands beside text."""
+def _check_comments(root: Element) -> None:
+    """Take the comments out of the tree, and leave the white space around them. Refuse where one stands beside text."""
     for parent in root.iter("*"):
         if next(parent.iterchildren(etree.Comment), None) is not None and any(
             piece.strip() for piece in (parent.text or "", *(child.tail or "" for child in parent))
         ):
-            return False
+            raise AssertionRejected("comment", "a comment stands inside an element that holds text")
     etree.strip_elements(root, etree.Comment, with_tail=False)
-    return True
 
 
-def _scan(text: str, start: int, markup: Sequence[tuple[str, str]]) -> None:
-    """Refuse forbidden markup, entities and namespaces that are not absolute, after the XML declaration."""
+def _scan(text: str, start: int, markup: Sequence[tuple[str, str]]) -> int:
+    """Refuse forbidden markup, entities and namespaces that are not absolute, after the XML declaration.
+
+    How many namespaces are declared.
+    """
     if text.startswith("\ufeff"):
         raise AssertionRejected("encoding", "a message with a byte order mark")
     if start == 0 and text.startswith("<?xml") and text[5:6] in (" ", "\t", "\r", "\n"):
@@ -220,6 +222,7 @@ def _scan(text: str, start: int, markup: Sequence[tuple[str, str]]) -> None:
     if len(declarations) > MAX_NAMESPACES and any(tag.count("xmlns") > MAX_NAMESPACES for tag in text.split("<")):
         # Before the parser, which copies them all for each of them
         raise AssertionRejected("namespace", f"an element with more than {MAX_NAMESPACES} namespaces")
+    return len(declarations)
 
 
 def _most_in_scope(root: Element) -> int:

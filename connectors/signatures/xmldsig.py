@@ -223,7 +223,7 @@ def _judge(
         raise SignatureInvalid("key_info", "a KeyInfo with more than certificates, key values and names")
     # 6. What is judged is what was signed: the canonical octets of SignedInfo. The prefix list comes from the message, and
     #    must be the one that the canonical octets have.
-    if not 1 < sum(1 for _ in islice(children[0].iter(), MAX_SIGNED_INFO + 1)) <= MAX_SIGNED_INFO:
+    if not 1 < len(list(islice(children[0].iter(), MAX_SIGNED_INFO + 1))) <= MAX_SIGNED_INFO:
         # Before it is canonicalised: nobody has signed yet what is in it
         raise SignatureInvalid("signed_info", "a SignedInfo that is empty, or larger than its form")
     method = children[0][0]
