@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 SECONDS ?= 60
 
-.PHONY: demo test fuzz mutants docs lint types format lock clean
+.PHONY: demo test bench fuzz mutants docs lint types format lock clean
 
 demo: $(VENV)/.product
 	$(BIN)/ciconia demo
@@ -20,6 +20,10 @@ fuzz: $(VENV)/.fuzz
 # Each check of the verification taken away, one at a time: the corpus must miss it
 mutants: $(VENV)/.tests
 	$(BIN)/python -m tests.mutation.run
+
+# Every benchmark, one after the other: `python -m tests.benchmarks.NAME`. Fails where one misses a target
+bench: $(VENV)/.tests
+	missed=0; for name in signatures border; do $(BIN)/python -m tests.benchmarks.$$name || missed=$$?; done; exit $$missed
 
 # Strict: a link or an anchor that leads nowhere ends it. Open .site/index.html
 docs: $(VENV)/.docs

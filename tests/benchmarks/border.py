@@ -7,15 +7,12 @@ Figures, no targets. Exit 0, or 2 where it could not run.
 """
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import httpx2
@@ -23,6 +20,7 @@ import httpx2
 from idp.demo.border import Border
 from idp.demo.browser import WalkError
 from idp.demo.relying_party import AnswerRefusedError, RelyingPartyOfCity
+from tests.benchmarks.measure import Figure, Report, could_not_run
 from tests.kill.travellers import Journey
 
 WARM_UP = 10
@@ -30,16 +28,6 @@ BATCH = 10
 IDLE_SECONDS = 5.0
 SIDES = {"receiving node": "broker", "sending node": "node-ee"}
 LIBRARIES = ("ciconia", "cryptography", "lxml", "xmlsec", "fastapi", "uvicorn", "sqlalchemy", "pydantic")
-OK, COULD_NOT_RUN = 0, 2
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured number."""
-
-    name: str
-    value: float
-    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +93,6 @@ def measured(border: Border, logins: int) -> list[Figure]:
     return [*found, Figure("logins measured", len(batches) * BATCH, "1")]
 
 
-def processor() -> str:
-    """What the machine calls its processor."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
 def main() -> int:
     """Measure and print. The exit code."""
     parser = argparse.ArgumentParser(description="CPU of each node for one login across the border")
@@ -126,18 +108,8 @@ def main() -> int:
             finally:
                 border.close()
     except (OSError, WalkError, AnswerRefusedError, httpx2.HTTPError) as error:
-        print(f"could not run: {error}", file=sys.stderr)
-        return COULD_NOT_RUN
-    machine = {"cpu": processor(), "cores": os.cpu_count(), "python": platform.python_version()}
-    versions = {name: version(name) for name in LIBRARIES}
-    if chosen.json:
-        shown = [{"name": one.name, "value": one.value, "unit": one.unit} for one in figures]
-        print(
-            json.dumps({"benchmark": "border", "machine": machine, "versions": versions, "figures": shown, "targets": []})
-        )
-    else:
-        print("\n".join(f"{one.name:52} {one.value:10} {one.unit if one.unit != '1' else ''}" for one in figures))
-    return OK
+        return could_not_run(error)
+    return Report("border", LIBRARIES, figures).finish(as_json=chosen.json)
 
 
 if __name__ == "__main__":
