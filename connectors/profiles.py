@@ -42,6 +42,7 @@ class Profile:
     signature_algorithms: frozenset[str]
     digests: frozenset[str]
     minimum_rsa_bits: int
+    minimum_rsa_exponent: int
     curves: frozenset[str]  # as pyca names them
     content_encryption: frozenset[str]
     key_transports: frozenset[str]
@@ -64,6 +65,8 @@ SAML2INT = Profile(
     digests=_SHA2,
     # spec/saml.md §11: RSA from 2048 bits, curves from 256
     minimum_rsa_bits=2048,
+    # As federations have it: 3 is refused by Shibboleth's aggregator of metadata, by default, and nothing above it
+    minimum_rsa_exponent=5,
     curves=_NIST,
     content_encryption=_GCM,
     # SHA-1 inside OAEP is no weakness, and deployed identity providers still send it
@@ -87,6 +90,8 @@ EIDAS = Profile(
     signature_algorithms=_PSS | _ECDSA,
     digests=_SHA2,
     minimum_rsa_bits=3072,
+    # FIPS 186-5 §A.1.1
+    minimum_rsa_exponent=2**16 + 1,
     curves=_NIST | _BRAINPOOL,
     content_encryption=_GCM,
     # rsa-oaep-mgf1p has MGF1 with SHA-1 by its definition

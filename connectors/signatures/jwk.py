@@ -12,7 +12,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
 from connectors.formats.claims import Json, read_object
-from connectors.signatures.jws import PublicKey, VerificationKey, base64url, from_base64url, verification_key
+from connectors.signatures.jws import (
+    MIN_RSA_BITS,
+    PublicKey,
+    VerificationKey,
+    base64url,
+    from_base64url,
+    verification_key,
+)
+from connectors.signatures.rsa_keys import FERMAT_4, check_rsa
 from policies.errors import AssertionRejected, SignatureInvalid
 
 # Algorithm -> key type, curve by its JOSE name, bytes of a coordinate (RFC 7518 §6.2.1) or of the key (RFC 8037 §2)
@@ -38,8 +46,6 @@ PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 MAX_JWKS = 64 * 1024
 MAX_KEYS = 32
 MAX_KID = 256
-# NIST SP 800-56B: below it, and above it, nobody has an honest one
-MIN_EXPONENT, MAX_EXPONENT = 65537, 2**32
 # RFC 8032 §5.1: the field and the curve -x^2 + y^2 = 1 + d x^2 y^2
 _P = 2**255 - 19
 _D = -121665 * pow(121666, -1, _P) % _P
@@ -113,10 +119,12 @@ def _key(jwk: Json, alg: str) -> VerificationKey | None:
 
 
 def _rsa(jwk: Mapping[str, Json], _alg: str) -> PublicKey:
-    modulus, exponent = _number(jwk.get("n")), _number(jwk.get("e"))
-    if not MIN_EXPONENT <= exponent <= MAX_EXPONENT:
-        raise ValueError("an exponent that nobody has")
-    return RSAPublicNumbers(exponent, modulus).public_key()
+    numbers = RSAPublicNumbers(e=_number(jwk.get("e")), n=_number(jwk.get("n")))
+    try:
+        check_rsa(numbers, MIN_RSA_BITS, FERMAT_4)
+    except ValueError as error:
+        raise SignatureInvalid("jwk", str(error)) from None
+    return numbers.public_key()
 
 
 def _point(jwk: Mapping[str, Json], alg: str) -> PublicKey:

@@ -12,11 +12,9 @@ from cryptography.x509 import Certificate, InvalidVersion, load_der_x509_certifi
 from connectors.profiles import Profile
 from connectors.signatures.algorithms import ALGORITHMS, SignatureAlgorithm
 from connectors.signatures.jwk import CURVE_NAMES, thumbprint
+from connectors.signatures.rsa_keys import MAX_RSA_BITS, check_rsa
 
 __all__ = ["ALGORITHMS", "PinnedKey", "SignatureAlgorithm", "certificate_of", "key_of_certificate", "prepared"]
-
-# A profile says what is too short. The upper bound keeps verification cheap.
-MAX_RSA_BITS = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +69,12 @@ class PinnedKey:
 def prepared(
     public_key: object, profile: Profile, *, not_before: int | None = None, not_after: int | None = None
 ) -> PinnedKey:
-    """A key that may verify under `profile`. ValueError, with words for an operator, for a kind or size that it refuses."""
+    """A key that may verify under `profile`. ValueError, with words for an operator, for a kind or size that it refuses.
+
+    At start and when metadata is taken, never on a request: see `rsa_keys`.
+    """
     if isinstance(public_key, RSAPublicKey):
-        least, bits = profile.minimum_rsa_bits, public_key.key_size
-        if not least <= bits <= MAX_RSA_BITS:
-            raise ValueError(f"an RSA key of {bits} bits; {least} to {MAX_RSA_BITS} are taken")
+        check_rsa(public_key.public_numbers(), profile.minimum_rsa_bits, profile.minimum_rsa_exponent)
     elif not isinstance(public_key, ec.EllipticCurvePublicKey) or public_key.curve.name not in profile.curves:
         curves = " or ".join(name for pyca, (name, _) in CURVE_NAMES.items() if pyca in profile.curves)
         raise ValueError(f"a key that is neither RSA nor on {curves}")

@@ -46,6 +46,7 @@ def test_eidas_takes_exactly_what_its_cryptographic_requirements_list() -> None:
     assert EIDAS.key_transports == {f"{xmlenc11}rsa-oaep"}
     assert EIDAS.oaep_mgfs == {f"{xmlenc11}mgf1sha{bits}" for bits in (256, 384, 512)}
     assert (EIDAS.minimum_rsa_bits, EIDAS.skew, EIDAS.max_age, EIDAS.certificate_dates) == (3072, 60, 300, True)
+    assert EIDAS.minimum_rsa_exponent == 65537
     assert EIDAS.curves == {*NIST, "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1"}
     assert EIDAS.key_agreements == {f"{xmlenc11}ECDH-ES"}
     assert EIDAS.kdf_digests == EIDAS.digests
@@ -56,6 +57,7 @@ def test_eidas_takes_exactly_what_its_cryptographic_requirements_list() -> None:
 def test_saml2int_takes_what_deployed_identity_providers_send() -> None:
     assert SAML2INT.signature_algorithms == {f"{MORE}{kind}-sha{n}" for kind in ("rsa", "ecdsa") for n in (256, 384, 512)}
     assert (SAML2INT.minimum_rsa_bits, SAML2INT.skew, SAML2INT.max_age) == (2048, 180, 300)
+    assert SAML2INT.minimum_rsa_exponent == 5
     assert SAML2INT.certificate_dates is False
     assert SAML2INT.curves == NIST
     assert SAML2INT.key_agreements == SAML2INT.kdf_digests == SAML2INT.key_wraps == frozenset()

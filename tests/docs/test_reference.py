@@ -93,6 +93,7 @@ def test_every_error_code_is_listed(code: str) -> None:
         ("clocks may differ by", [f"{SAML2INT.skew} s", f"{EIDAS.skew} s"]),
         ("a message is taken for", [f"{SAML2INT.max_age} s", f"{EIDAS.max_age} s"]),
         ("RSA keys", [f"{SAML2INT.minimum_rsa_bits} bits or more", f"{EIDAS.minimum_rsa_bits} bits or more"]),
+        ("exponents of RSA keys", [f"{each.minimum_rsa_exponent} to 2^32" for each in (SAML2INT, EIDAS)]),
     ],
 )
 def test_the_figures_of_the_profiles_are_those_of_the_code(of: str, figures: list[str]) -> None:

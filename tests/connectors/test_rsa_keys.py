@@ -1,0 +1,112 @@
+"""RSA keys that are none, as others may publish them: in SAML metadata, and in a JWKS."""
+
+import json
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+
+from connectors.profiles import EIDAS, SAML2INT, Profile
+from connectors.signatures import rsa_keys
+from connectors.signatures.jwk import keys_from_jwks
+from connectors.signatures.jws import base64url
+from connectors.signatures.keys import prepared
+from connectors.signatures.rsa_keys import check_rsa
+from policies.errors import SignatureInvalid
+
+HONEST = rsa.generate_private_key(public_exponent=65537, key_size=3072)
+N, P = HONEST.public_key().public_numbers().n, HONEST.private_numbers().p
+NO_MODULI = {
+    "a prime": (2**3217 - 1, "is a prime, or as good as one"),
+    "a square of a prime": (P**2, "is a prime, or as good as one"),
+    "a cube of a prime": ((2**1279 - 1) ** 3, "is a prime, or as good as one"),
+    "even": (N - 1, "is even"),
+    "a power of two": (2**3071, "is even"),
+    "a multiple of three": (3 * N, "has a factor below 752"),
+    "a multiple of 751": (751 * N, "has a factor below 752"),
+}
+
+
+def jwks(modulus: int, exponent: int = 65537) -> str:
+    n, e = (base64url(each.to_bytes((each.bit_length() + 7) // 8)) for each in (modulus, exponent))
+    return json.dumps({"keys": [{"kty": "RSA", "n": n, "e": e}]})
+
+
+@pytest.mark.spec("NIST SP 800-89 §5.3.3")
+@pytest.mark.parametrize("what", NO_MODULI)
+@pytest.mark.parametrize("profile", [EIDAS, SAML2INT], ids=lambda profile: profile.name)
+def test_a_modulus_that_anybody_can_sign_under_is_refused_in_metadata(what: str, profile: Profile) -> None:
+    modulus, words = NO_MODULI[what]
+    with pytest.raises(
+        ValueError, match=f"^an RSA key that is none, since its modulus {words}; anybody could sign with it$"
+    ):
+        prepared(RSAPublicNumbers(65537, modulus).public_key(), profile)
+
+
+@pytest.mark.spec("NIST SP 800-89 §5.3.3")
+@pytest.mark.parametrize("what", NO_MODULI)
+@pytest.mark.parametrize("alg", ["RS256", "PS256"])
+def test_and_in_a_jwks_in_the_same_words(what: str, alg: str) -> None:
+    modulus, words = NO_MODULI[what]
+    with pytest.raises(SignatureInvalid, match=words) as refused:
+        keys_from_jwks(jwks(modulus), alg)
+    assert refused.value.check == "jwk"
+
+
+def test_a_number_of_carmichael_is_no_modulus_though_it_is_no_prime() -> None:
+    """6k+1, 12k+1 and 18k+1 are primes (Chernick 1939), and e^-1 mod (n-1) signs under their product."""
+    k = next(k for k in range(200, 10_000) if all(_is_prime(factor * k + 1) for factor in (6, 12, 18)))
+    modulus = (6 * k + 1) * (12 * k + 1) * (18 * k + 1)
+    signed = pow(4711, pow(65537, -1, modulus - 1), modulus)
+    assert pow(signed, 65537, modulus) == 4711
+    with pytest.raises(ValueError, match="as good as one"):
+        check_rsa(RSAPublicNumbers(65537, modulus), 30, 65537)
+
+
+def _is_prime(number: int) -> bool:
+    return all(number % factor for factor in range(2, int(number**0.5) + 1))
+
+
+@pytest.mark.parametrize("exponent", [1, 2, 3, 4, 65538, 2**32 + 1, N // 2 | 1])
+def test_an_exponent_that_nobody_has_is_refused_by_both_profiles(exponent: int) -> None:
+    for profile in (EIDAS, SAML2INT):
+        least = profile.minimum_rsa_exponent
+        with pytest.raises(ValueError, match=f"exponent is none of the odd numbers from {least} to 4294967296$"):
+            check_rsa(RSAPublicNumbers(exponent, N), profile.minimum_rsa_bits, least)
+
+
+@pytest.mark.parametrize("exponent", [3, 2**32 + 1, N // 2 | 1])
+def test_what_pyca_loads_is_refused_all_the_same(exponent: int) -> None:
+    for profile in (EIDAS, SAML2INT):
+        with pytest.raises(ValueError, match="exponent"):
+            prepared(RSAPublicNumbers(exponent, N).public_key(), profile)
+    with pytest.raises(SignatureInvalid, match="exponent"):
+        keys_from_jwks(jwks(N, exponent), "RS256")
+
+
+@pytest.mark.spec("FIPS 186-5 §A.1.1")
+@pytest.mark.parametrize("exponent", [5, 17, 65535])
+def test_a_small_exponent_is_one_of_saml2int_alone(exponent: int) -> None:
+    key = RSAPublicNumbers(exponent, N).public_key()
+    assert prepared(key, SAML2INT).public_key == key
+    with pytest.raises(ValueError, match="from 65537 to"):
+        prepared(key, EIDAS)
+    with pytest.raises(SignatureInvalid, match="from 65537 to"):
+        keys_from_jwks(jwks(N, exponent), "RS256")
+
+
+@pytest.mark.parametrize("exponent", [65537, 65539, 2**32 - 1])
+def test_an_honest_key_is_taken(exponent: int) -> None:
+    key = RSAPublicNumbers(exponent, N).public_key()
+    assert prepared(key, EIDAS).public_key == prepared(key, SAML2INT).public_key == key
+    assert len(keys_from_jwks(jwks(N, exponent), "RS256")) == 1
+
+
+def test_a_modulus_is_judged_once_and_one_that_is_too_large_never() -> None:
+    rsa_keys._fault.cache_clear()
+    for _ in range(3):
+        _ = prepared(HONEST.public_key(), EIDAS)
+    with pytest.raises(SignatureInvalid, match="an RSA key of 320000 bits; 2048 to 8192 are taken"):
+        keys_from_jwks(jwks(2**320_000 - 1), "RS256")
+    found = rsa_keys._fault.cache_info()
+    assert (found.misses, found.hits) == (1, 2)
