@@ -1,7 +1,7 @@
 """RSA keys that others publish: whether one can be a key at all (NIST SP 800-89 §5.3.3, partial public-key validation).
 
-Under a prime, an even number or what has a small factor anybody signs, and pyca loads all of them. No honest generator makes
-one, but a broken one does. This costs some 30 ms for 3072 bits: keys are judged when they are loaded, and never again.
+Under a prime, an even number or what has a small factor anybody signs, and pyca loads all of them. Whoever has one made it
+with a broken generator. This costs some 30 ms for 3072 bits: keys are judged when they are loaded, and never again.
 """
 
 import math

@@ -1,13 +1,18 @@
 """The verified bytes of another node's request, by either binding, and who vouches for them."""
 
+import base64
+import html
+import re
+import zlib
 from collections.abc import Mapping, Sequence
+from urllib.parse import unquote_to_bytes
 
 from connectors.connector import Inbound
 from connectors.formats.eidas.request import RequestHead, read_request_head
 from connectors.profiles import EIDAS
 from connectors.request_checks import PeerRequestRefused
 from connectors.signatures.keys import PinnedKey
-from connectors.signatures.parse import from_post
+from connectors.signatures.parse import MAX_PARAMETER, from_post
 from connectors.signatures.redirect import verify_query
 from connectors.signatures.shapes import REQUEST
 from connectors.signatures.signed import Signed, UnsignedMessage
@@ -16,6 +21,8 @@ from policies.errors import AssertionRejected, SignatureInvalid
 from policies.parties import EntityId
 
 _FIELDS = frozenset({"SAMLRequest", "RelayState"})
+# The first Issuer of what is XML: of an AuthnRequest that we take, its first child
+_ISSUER = re.compile(rb"<(?:[^\s<>/:]+:)?Issuer(?:\s[^<>]*)?>([^<]*)<")
 
 
 def verified_request(
@@ -23,15 +30,17 @@ def verified_request(
 ) -> tuple[Signed, RequestHead, str, EntityId]:
     """The signed octets, who says that they sent them, the RelayState beside them ("" for none), and the node it is.
 
-    `keys` are those of all registered nodes, as approved and in force now. A key verifies first; then the Issuer has to be
-    a node that has this very key, for two nodes may publish the same certificate. Raises `PeerRequestRefused`, which only a
-    page may tell: nobody that we know vouches for it.
+    `keys` are those of all registered nodes, as approved and in force now. Those of the node that the message names are
+    tried, or of another where it names none that we know: anybody may send one, and no node adds to what that costs. A key
+    verifies first; then the Issuer that it signed has to be a node that has this very key, for two nodes may publish the
+    same certificate. Raises `PeerRequestRefused`, which only a page may tell: nobody that we know vouches for it.
     """
-    every = list({key.key_id: key for of_node in keys.values() for key in of_node}.values())
-    if not every:
+    anybody = next((of_node for of_node in keys.values() if of_node), ())
+    if not anybody:
         raise PeerRequestRefused("keys", "no registered node has metadata that is approved and valid now")
+    tried = keys.get(EntityId(_unverified_issuer(inbound))) or anybody
     try:
-        signed, relay_state = _by_redirect(inbound, every) if inbound.binding == "redirect" else _by_post(inbound, every)
+        signed, relay_state = _by_redirect(inbound, tried) if inbound.binding == "redirect" else _by_post(inbound, tried)
     except AssertionRejected as error:
         hint = " Is the node registered in nodes/, and its metadata approved?" if error.check == "signature" else ""
         raise PeerRequestRefused(error.check, f"{error.detail}.{hint}") from error
@@ -43,6 +52,24 @@ def verified_request(
     if signed.key_id not in {key.key_id for key in keys.get(sender, ())}:
         raise PeerRequestRefused("issuer", "a request whose Issuer is no node that has the key that signed it")
     return signed, head, relay_state, sender
+
+
+def _unverified_issuer(inbound: Inbound) -> str:
+    """Who a message says that it is of: a hint at whose keys to try, and nothing else. "" where it cannot be seen.
+
+    By Redirect it has to be unpacked for that, before anybody vouches for it: no further than one that holds.
+    """
+    try:
+        if inbound.binding == "redirect":
+            pieces = dict(piece.partition("=")[::2] for piece in inbound.raw[:MAX_PARAMETER].split("&"))
+            packed = base64.b64decode(unquote_to_bytes(pieces.get("SAMLRequest", "")))
+            octets = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, EIDAS.max_octets)
+        else:
+            octets = base64.b64decode(inbound.parameters.get("SAMLRequest", "")[:MAX_PARAMETER])
+        found = _ISSUER.search(octets)
+        return html.unescape(found[1].decode()) if found else ""
+    except (ValueError, zlib.error):
+        return ""
 
 
 def _by_redirect(inbound: Inbound, keys: Sequence[PinnedKey]) -> tuple[Signed, str]:
