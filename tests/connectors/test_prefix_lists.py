@@ -1,0 +1,82 @@
+"""Lists of prefixes (Exclusive XML Canonicalization 1.0 §3), and letters that look like declarations of namespaces."""
+
+import base64
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from lxml import etree
+
+from connectors.profiles import SAML2INT
+from connectors.saml import RESPONSE
+from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.parse import parse_message
+from connectors.signatures.signed import SignedMessage
+from connectors.signatures.xmldsig import verify
+from policies.errors import AssertionRejected
+from tests.connectors import forge
+from tests.connectors.forge import How, Reply
+
+OTHER = 'xmlns="https://other.example/default"'
+
+
+def with_a_default() -> bytes:
+    """A response in which a default namespace is in scope that no name is in."""
+    return Reply().xml().replace(b"<samlp:Response ", f"<samlp:Response {OTHER} ".encode(), 1)
+
+
+# In a process of its own: what a thread's parser saw before must not change what is verified
+_ALONE = """
+import sys
+from pathlib import Path
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from connectors.profiles import SAML2INT
+from connectors.saml import RESPONSE
+from connectors.signatures.keys import prepared
+from connectors.signatures.xmldsig import verify
+folder = Path(sys.argv[1])
+key = prepared(load_pem_public_key((folder / "key.pem").read_bytes()), SAML2INT)
+verify((folder / "response.xml").read_bytes(), [key], RESPONSE, SAML2INT)
+"""
+
+
+def test_the_default_namespace_in_a_prefix_list_is_canonicalised_as_libxmlsec_does(tmp_path: Path) -> None:
+    key = forge.rsa_party()
+    signed = forge.signed(with_a_default(), ["_response0001"], key, How(prefixes="#default"))
+    message = verify(signed, [key_of_certificate(key.certificate, SAML2INT)], RESPONSE, SAML2INT)
+    assert isinstance(message, SignedMessage)
+    assert OTHER.encode() in message.signed.octets
+    public = load_pem_private_key(key.pem, None).public_key()
+    (tmp_path / "key.pem").write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    (tmp_path / "response.xml").write_bytes(signed)
+    subprocess.run([sys.executable, "-c", _ALONE, str(tmp_path)], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u2003"])
+def test_white_space_that_xml_does_not_have_divides_no_list(space: str) -> None:
+    key = forge.rsa_party()
+
+    def divide(template: object) -> None:
+        assert isinstance(template, etree._Element)
+        for found in template.iter("{http://www.w3.org/2001/10/xml-exc-c14n#}InclusiveNamespaces"):
+            found.set("PrefixList", f"xs{space}xsi")
+
+    signed = forge.signed(Reply().xml(), ["_response0001"], key, How(prefixes="xs xsi", edit=divide))
+    with pytest.raises(AssertionRejected) as refused:
+        verify(signed, [key_of_certificate(key.certificate, SAML2INT)], RESPONSE, SAML2INT)
+    assert refused.value.check == "canonicalisation_method"
+
+
+def test_base64_that_happens_to_spell_xmlns_passes() -> None:
+    text = base64.b64encode(base64.b64decode("QUJDxmlnsREV" + "G" * 3 + "=" * 0 + "A" * 1)).decode()
+    assert "xmlns" in text
+    parse_message(f'<p:R xmlns:p="urn:p"><p:v>{text}</p:v></p:R>'.encode())
+
+
+@pytest.mark.parametrize("declared", ['xmlns:a="relative"', 'xmlns=""', "xmlns:b='x y:z'", '\n\txmlns:c = "no-scheme"'])
+def test_beside_such_letters_a_declaration_is_judged_all_the_same(declared: str) -> None:
+    with pytest.raises(AssertionRejected) as refused:
+        parse_message(f'<p:R xmlns:p="urn:p"><p:v>QUJDxmlnsREVG</p:v><p:w {declared}/></p:R>'.encode())
+    assert refused.value.check == "namespace"
