@@ -548,3 +548,12 @@ def test_a_recipient_is_tried_once_and_its_certificate_read_once(monkeypatch: py
     check_recipient(party.certificate, EIDAS)
     encrypt(etree.fromstring(assertion()), party.certificate, EIDAS)
     assert read == [b"tried again"]
+
+
+def test_a_recipient_of_one_profile_is_not_one_of_another() -> None:
+    """A key that one profile takes may be too short for the other, or of a kind that it does not have."""
+    party = on_curve(256)
+    check_recipient(party.certificate, EIDAS)
+    with pytest.raises(ValueError, match="P-384"):
+        check_recipient(party.certificate, replace(EIDAS, curves=frozenset({"secp384r1"})))
+    check_recipient(party.certificate, EIDAS)

@@ -56,17 +56,17 @@ class _Recipients(threading.local):
 
     def __init__(self) -> None:
         self._managers: dict[bytes, xmlsec.KeysManager] = {}
-        self._tried: set[bytes] = set()
+        self._tried: set[tuple[bytes, Profile]] = set()
 
-    def tried(self, certificate: bytes) -> bool:
-        """Whether encrypting to this certificate went well before."""
-        return certificate in self._tried
+    def tried(self, certificate: bytes, profile: Profile) -> bool:
+        """Whether encrypting to this certificate, as this profile has it, went well before."""
+        return (certificate, profile) in self._tried
 
-    def try_no_more(self, certificate: bytes) -> None:
+    def try_no_more(self, certificate: bytes, profile: Profile) -> None:
         """Remember that it does."""
         if len(self._tried) >= MAX_RECIPIENTS:
             self._tried.clear()
-        self._tried.add(certificate)
+        self._tried.add((certificate, profile))
 
     def manager(self, certificate: bytes) -> xmlsec.KeysManager:
         """The manager that holds the key of this certificate (DER), and no other."""
@@ -127,13 +127,13 @@ def check_recipient(certificate: bytes, profile: Profile) -> None:
 
     What pyca reads is not all that libxmlsec encrypts to, and after the record was written it would be too late.
     """
-    if _recipients.tried(certificate):
+    if _recipients.tried(certificate, profile):
         return
     try:
         encrypt(etree.Element(saml("Assertion"), nsmap={"saml": SAML}), certificate, profile)
     except BrokerError as error:
         raise ValueError("a certificate that nothing can be encrypted to") from error
-    _recipients.try_no_more(certificate)
+    _recipients.try_no_more(certificate, profile)
 
 
 def _plaintext(element: Element) -> bytes:
