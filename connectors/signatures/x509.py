@@ -140,7 +140,7 @@ class Pki:
         if not self._lists:
             return
         for number, (certificate, issuer) in enumerate(pairwise(chain)):
-            if any(one.names(certificate) for one in self._lists):
+            if any(one.names(certificate, issuer) for one in self._lists):
                 raise _refused("x509_revoked", f"certificate {number} of the chain is revoked")
             if not (_usage(issuer, "crl_sign") and any(one.covers(certificate, issuer) for one in self._lists)):
                 what = f"no pinned list is of the issuer of certificate {number} of the chain, and signed by it"

@@ -302,6 +302,25 @@ def test_any_list_that_names_it_counts_whatever_another_says() -> None:
         assert with_lists(revoking("root"), *lists) == "x509_revoked"
 
 
+@pytest.mark.parametrize("spelled", ["MIDDLE", "middle ", " Middle"])
+def test_a_revoked_node_is_refused_however_the_name_of_its_issuer_is_spelled(spelled: str) -> None:
+    """RFC 5280 §7.1: case and blanks are the same name to whoever builds the path."""
+    node = leaf(spelled, signed_by="middle").made()
+    for issuer in ("middle", spelled):
+        lists = [revoking("root"), revoking("middle"), revoking(issuer, node, signed_by="middle")]
+        assert refused(der(node), [der(MIDDLE)], lists=lists) == "x509_revoked"
+    assert judged(der(node), [der(MIDDLE)], lists=BOTH)
+
+
+def test_a_third_spelling_counts_where_the_issuers_key_signed_it_and_only_to_revoke() -> None:
+    node = leaf("MIDDLE", signed_by="middle").made()
+    third = revoking("Middle", node, signed_by="middle")
+    assert refused(der(node), [der(MIDDLE)], lists=[*BOTH, third]) == "x509_revoked"
+    assert judged(der(node), [der(MIDDLE)], lists=[*BOTH, revoking("Middle", node, signed_by="stranger")])
+    unnamed = revoking("Middle", signed_by="middle")
+    assert refused(der(node), [der(MIDDLE)], lists=[BOTH[0], unnamed]) == "x509_revocation_missing"
+
+
 def test_each_certificate_needs_a_list_of_its_own_issuer() -> None:
     assert with_lists(BOTH[0]) == "x509_revocation_missing"
     assert with_lists(BOTH[1]) == "x509_revocation_missing"
