@@ -96,7 +96,7 @@ def person_identifier(attributes: Mapping[str, tuple[EidasValue, ...]], *, sendi
     """
     values = attributes.get(PERSON_IDENTIFIER, ())
     parts = values[0].text.split("/", 2) if len(values) == 1 else []
-    if len(parts) != 3 or not is_plain(parts[2]):  # noqa: PLR2004 - two countries and an identifier
+    if not is_plain(parts[2] if len(parts) == 3 else ""):  # noqa: PLR2004 - two countries and an identifier
         raise AssertionRejected("identifier", "a PersonIdentifier that is not `CC/CC/identifier`")
     if parts[0].upper() != sending.upper():
         raise AssertionRejected("identifier_country", "an identifier of another country's citizen")

@@ -91,7 +91,7 @@ def test_lxml_raises_where_canonicalising_fails_and_we_refuse() -> None:
     assert refusal.value.check == "canonicalisation"
 
 
-@pytest.mark.parametrize("nothing", [b"", b"<a/>", b"text"])
+@pytest.mark.parametrize("nothing", [b"", b"text"])
 def test_canonicalising_to_nothing_is_refused(nothing: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.signatures.parse.etree.tostring", lambda *_args, **_how: nothing)
     with pytest.raises(AssertionRejected) as refusal:

@@ -371,11 +371,10 @@ def test_ciphertext_that_was_changed_breaks_the_signature_before_it_is_decrypted
     assert refusal.value.check == "digest"
 
 
-def test_opening_without_keys_is_an_error_of_ours() -> None:
-    signed = outer(response(GOOD.element()))
-    for unwrappers, keys in (([], [crossing.pinned(node("peer"))]), ([unwrapper(node("ours"))], [])):
-        with pytest.raises(ValueError, match="a decryption without keys"):
-            open_assertion(signed, unwrappers, keys, EIDAS)
+def test_without_a_key_of_ours_nothing_is_opened() -> None:
+    with pytest.raises(AssertionRejected) as refusal:
+        open_assertion(outer(response(GOOD.element())), [], [crossing.pinned(node("peer"))], EIDAS)
+    assert refusal.value.check == "decryption"
 
 
 # -- one answer for every failure ------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def read_encrypted(holder: Element, profile: Profile) -> Encrypted:
     if count > 1:
         raise AssertionRejected("encrypted_key", f"{count} times EncryptedKey")
     reference = _reference(holder)
-    if any(str(found.tag).endswith("}RetrievalMethod") and found is not reference for found in holder.iter("*")):
+    if any(found is not reference for found in holder.iter("{*}RetrievalMethod")):
         raise AssertionRejected("retrieval_method", "a key that lies elsewhere")
     after = [] if reference is None else [(XENC, "EncryptedKey")]
     data, *keys = children(holder, "encrypted_data", NOTHING, (XENC, "EncryptedData"), *after)
@@ -131,7 +131,8 @@ def _key(key: Element, data_id: str) -> tuple[Element, Element | None, Element]:
     form = [(XENC, "EncryptionMethod"), *([] if info is None else [(DS, "KeyInfo")]), (XENC, "CipherData")]
     if data_id and len(key) and key[-1].tag == _REFERENCE_LIST:
         (found,) = children(key[-1], "encrypted_key", NOTHING, (XENC, "DataReference"))
-        if len(found) or attributes(found) != {"URI": f"#{data_id}"}:
+        children(found, "encrypted_key", frozenset({"URI"}))
+        if attributes(found).get("URI") != f"#{data_id}":
             raise AssertionRejected("encrypted_key", "a key for something else than the data before it")
         form.append((XENC, "ReferenceList"))
     parts = children(key, "encrypted_key", ID | {"Recipient"}, *form)
@@ -146,14 +147,12 @@ def _key(key: Element, data_id: str) -> tuple[Element, Element | None, Element]:
 
 def _content(method: Element, profile: Profile) -> int:
     """How long the key is that the content's encryption takes."""
-    uri = algorithm(method, "content_encryption", profile.content_encryption)
+    uri = algorithm(method, "content_encryption", profile.content_encryption & KEY_OCTETS.keys())
     if len(method):
         # AES-GCM has no use for a hash, but Poland's login.gov.pl names one
         (digest,) = children(method, "content_encryption", frozenset({"Algorithm"}), (DS, "DigestMethod"))
         if algorithm(digest, "content_encryption", profile.digests) and len(digest):
             raise AssertionRejected("content_encryption", "a hash with parameters")
-    if uri not in KEY_OCTETS:
-        raise AssertionRejected("content_encryption", "an unknown encryption")
     return KEY_OCTETS[uri]
 
 
@@ -174,8 +173,8 @@ def _oaep(method: Element, profile: Profile) -> Transported:
         if transport == profiles.RSA_OAEP_MGF1P:
             raise AssertionRejected("key_transport", "rsa-oaep-mgf1p with another mask than its own")
         mgf = algorithm(found[f"{{{XENC11}}}MGF"], "oaep_mgf", profile.oaep_mgfs)
-    if digest not in profile.oaep_digests or digest not in DIGESTS:
+    if digest not in profile.oaep_digests & DIGESTS.keys():
         raise AssertionRejected("oaep_digest", "a hash in OAEP that we do not take")
-    if mgf not in profile.oaep_mgfs or mgf not in MGFS:
+    if mgf not in profile.oaep_mgfs & MGFS.keys():
         raise AssertionRejected("oaep_mgf", "a mask in OAEP that we do not take")
     return Transported(DIGESTS[digest], MGFS[mgf])

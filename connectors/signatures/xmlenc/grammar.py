@@ -1,5 +1,8 @@
 """The closed grammar of XML encryption, piece by piece. Whatever is not of it raises `AssertionRejected`, by name."""
 
+from collections.abc import Set as AbstractSet
+from functools import cache
+
 from connectors.signatures.parse import Element, attributes, strict_base64
 from connectors.signatures.xmlenc.algorithms import XENC
 from policies.errors import AssertionRejected
@@ -11,16 +14,22 @@ ID = frozenset({"Id"})
 def children(element: Element, check: str, taken: frozenset[str], *names: tuple[str, str]) -> list[Element]:
     """Exactly these children (namespace, name), attributes of `taken` alone, and only white space between."""
     found = list(element)
-    if [child.tag for child in found] != [f"{{{namespace}}}{name}" for namespace, name in names]:
+    if [child.tag for child in found] != _tags(names):
         raise AssertionRejected(check, f"a {check} of another form")
     if not taken.issuperset(attributes(element)):
         raise AssertionRejected(check, f"a {check} with other attributes")
-    if (element.text or "").strip() or any((child.tail or "").strip() for child in found):
+    if any([text and text.strip() for text in (element.text, *[child.tail for child in found])]):  # noqa: C419 # quicker
         raise AssertionRejected(check, f"a {check} with text in it")
     return found
 
 
-def algorithm(method: Element, check: str, taken: frozenset[str]) -> str:
+@cache
+def _tags(names: tuple[tuple[str, str], ...]) -> list[str]:
+    """In lxml's spelling. There are as many as the forms that ask for them."""
+    return [f"{{{namespace}}}{name}" for namespace, name in names]
+
+
+def algorithm(method: Element, check: str, taken: AbstractSet[str]) -> str:
     """The Algorithm of a method, one of those `taken`; nothing else is in it but what the caller reads."""
     if list(attributes(method)) != ["Algorithm"] or (method.text or "").strip():
         raise AssertionRejected(check, "a method with other attributes than Algorithm, or with text")

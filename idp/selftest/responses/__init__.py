@@ -4,6 +4,7 @@ answer.py       a response as data
 signing.py      a signer that signs nonsense
 encrypting.py   an encrypter that encrypts nonsense
 agreeing.py     the same to a key on a curve
+judging.py      what a file becomes at an entrance
 parties.py      keys, registrations and entrances of a run
 making.py       a setting makes octets of answers: what is signed, what is encrypted
 wrapping.py     signature wrapping
@@ -12,6 +13,7 @@ algorithms.py   keys that a message brings along, algorithms that it would like
 signed_info.py  digests, references, transforms
 limits.py       namespaces, identifiers, sizes
 markup.py       encodings, DOCTYPE, entities, comments, instructions, CDATA
+coming.py       by which binding, in which parameters
 binding.py      to whom, to what, from whom, when
 subject.py      who somebody is, and how surely
 grammar.py      statuses, versions, and what nobody knows

@@ -7,6 +7,7 @@ from idp.selftest.responses.agreements import agreements
 from idp.selftest.responses.algorithms import confusion, keys_in_messages
 from idp.selftest.responses.binding import providers, recipients, times, unsolicited
 from idp.selftest.responses.ciphers import valid_encryption
+from idp.selftest.responses.coming import coming, valid_coming
 from idp.selftest.responses.grammar import closed, statuses
 from idp.selftest.responses.limits import identifiers, size, void
 from idp.selftest.responses.making import World
@@ -25,8 +26,8 @@ FAMILIES: tuple[Callable[[World], Iterator[Case]], ...] = (
     *(digests, references, transforms, external),
     *(void, identifiers, differential, comments, instructions, entities, spelling, size),
     *(encryption, agreements),
-    *(recipients, unsolicited, providers, names, levels, persons, times, statuses, closed),
-    *(valid_spellings, valid_signatures, valid_encryption, valid_meanings, valid_persons),
+    *(coming, recipients, unsolicited, providers, names, levels, persons, times, statuses, closed),
+    *(valid_spellings, valid_signatures, valid_encryption, valid_meanings, valid_persons, valid_coming),
 )
 
 

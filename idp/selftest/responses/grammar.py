@@ -3,13 +3,22 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from connectors.formats.eidas.registry import AUTHN_FAILED, REQUEST_DENIED, REQUESTER, RESPONDER, VERSION_MISMATCH
+from connectors.eidas_checks import NO_AUTHN_CONTEXT
+from connectors.formats.eidas.registry import (
+    AUTHN_FAILED,
+    LEVEL_NOT_REACHED,
+    REQUEST_DENIED,
+    REQUESTER,
+    RESPONDER,
+    VERSION_MISMATCH,
+)
 from connectors.formats.names import SUCCESS
 from idp.selftest.case import Case
 from idp.selftest.responses.answer import attribute
 from idp.selftest.responses.binding import Change, confirmed, said
 from idp.selftest.responses.making import Row, Setting, World, refused
-from idp.selftest.responses.signing import Edit, swap
+from idp.selftest.responses.signing import Edit, serialised, swap
+from idp.selftest.responses.wrapping import assertion_of
 
 STATUS, CLOSED = "status and version", "closed grammar"
 
@@ -23,6 +32,7 @@ def statuses(world: World) -> Iterator[Case]:
         yield from refused(STATUS, (world.response, world.encrypted, world.eidas), row)
     yield from refused(STATUS, settings, *_STATUSES)
     yield from refused(STATUS, (world.response, world.encrypted, world.eidas), *_ALONE)
+    yield from refused(STATUS, (world.eidas,), *_TOLD, entrance=world.entrances.eidas_told)
     for what, version in _VERSIONS.items():
         row = (f"response-of-version-{what}", "version", said(_versions(version, outer=True)))
         yield from refused(STATUS, (world.response, world.assertion, world.eidas), row)
@@ -36,6 +46,7 @@ def closed(world: World) -> Iterator[Case]:
     yield from refused(CLOSED, settings, *_ELEMENTS, *_ATTRIBUTES, *_TEXTS)
     yield from refused(CLOSED, (world.response, world.assertion, world.encrypted), *_ATTRIBUTES_OF_PROVIDERS)
     yield from refused(CLOSED, (world.response, world.both, world.encrypted, world.eidas), *_RESPONSES)
+    yield from refused(CLOSED, (world.assertion,), ("assertion-before-everything", "structure", _first))
 
 
 # -- status ----------------------------------------------------------------------------------------------------------------
@@ -54,6 +65,10 @@ def _alone(status: str, inside: str = "", after: str = "") -> Callable[[Setting]
 
 def _code(status: str) -> str:
     return f'<samlp:StatusCode Value="{status}"/>'
+
+
+def _message(text: str) -> str:
+    return f"<samlp:StatusMessage>{text}</samlp:StatusMessage>"
 
 
 def _framed(edit: Edit) -> Callable[[Setting], bytes]:
@@ -97,6 +112,9 @@ _STATUSES: tuple[Row, ...] = (
     ("second-status", "unknown_element", _framed(_second_status)),
     ("status-without-code", "missing_element", _framed(_no_code)),
     ("code-without-value", "missing_attribute", _framed(swap(f' Value="{SUCCESS}"', ""))),
+    ("two-second-codes", "unknown_element", _status(SUCCESS, _code(RESPONDER) * 2)),
+    ("attribute-of-the-status", "unknown_attribute", _framed(swap("<samlp:Status>", '<samlp:Status Level="x">'))),
+    ("attribute-of-a-code", "unknown_attribute", _framed(swap("<samlp:StatusCode ", '<samlp:StatusCode Level="x" '))),
 )
 _ALONE: tuple[Row, ...] = (
     ("citizen-who-stopped", "status", _alone(RESPONDER, _code(AUTHN_FAILED))),
@@ -106,6 +124,12 @@ _ALONE: tuple[Row, ...] = (
         _alone(REQUESTER, _code(REQUEST_DENIED), "<samlp:StatusMessage>m</samlp:StatusMessage>"),
     ),
     ("success-alone", "one_assertion", _alone(SUCCESS)),
+    ("detail-of-a-failure", "status", _alone(RESPONDER, after="<samlp:StatusDetail><x/></samlp:StatusDetail>")),
+)
+_TOLD: tuple[Row, ...] = (
+    ("told-that-the-level-was-not-reached", "assurance_too_low", _alone(RESPONDER, after=_message(LEVEL_NOT_REACHED))),
+    ("told-that-no-level-was-reached", "assurance_too_low", _alone(RESPONDER, _code(NO_AUTHN_CONTEXT))),
+    ("told-of-another-failure", "authentication_failed", _alone(RESPONDER, _code(AUTHN_FAILED), _message("m"))),
 )
 
 
@@ -151,6 +175,20 @@ def _cut(name: str) -> Callable[[Setting], bytes]:
     return lambda setting: setting.sent(spelled=edit)
 
 
+def _spelled(old: str, new: str) -> Callable[[Setting], bytes]:
+    """An assertion that is spelled otherwise before it is signed."""
+    return lambda setting: setting.sent(spelled=swap(old, new))
+
+
+def _first(setting: Setting) -> bytes:
+    """The assertion stands where a Response has its Issuer; nobody signed the Response."""
+    root = setting.tree()
+    root.insert(0, assertion_of(root))
+    return serialised(root)
+
+
+_AUTHN_END, _DATA, _DATA_END = "</saml:AuthnStatement>", "<saml:SubjectConfirmationData", "</saml:SubjectConfirmationData>"
+_RESTRICTED, _CONTEXT, _STATEMENT = "<saml:AudienceRestriction>", "<saml:AuthnContext>", "<saml:AttributeStatement>"
 _DECISION = '<saml:AuthzDecisionStatement Resource="urn:x" Decision="Permit"/>'
 _FOREIGN = '<evil xmlns="urn:selftest:evil">victim</evil>'
 _ADVICE = "<saml:Advice><saml:AssertionIDRef>_victim</saml:AssertionIDRef></saml:Advice>"
@@ -169,6 +207,12 @@ _ELEMENTS: tuple[Row, ...] = (
     ("proxy-restriction", "proxy_restriction", _conditioned(_PROXY)),
     ("condition-of-an-extension", "unknown_element", _conditioned('<saml:Condition xsi:type="xs:string"/>')),
     ("foreign-element-in-the-context", "unknown_element", _said(context_inside=_FOREIGN)),
+    ("foreign-element-behind-the-context", "unknown_element", _spelled(_AUTHN_END, f"{_FOREIGN}{_AUTHN_END}")),
+    ("foreign-element-in-a-condition", "unknown_element", _conditioned(f"<saml:OneTimeUse>{_FOREIGN}</saml:OneTimeUse>")),
+    ("audience-in-use-once", "unknown_element", _conditioned("<saml:OneTimeUse><saml:Audience/></saml:OneTimeUse>")),
+    ("encrypted-name-in-a-confirmation", "encrypted_id", _spelled(_DATA, f"<saml:EncryptedID/>{_DATA}")),
+    ("name-in-a-confirmation", "unknown_element", _spelled(_DATA, f"<saml:NameID>victim</saml:NameID>{_DATA}")),
+    ("second-data-of-a-confirmation", "unknown_element", _spelled(_DATA_END, f"{_DATA_END}{_DATA}/>")),
     ("no-conditions", "missing_element", _cut("Conditions")),
     ("no-subject", "missing_element", _cut("Subject")),
     ("no-confirmation", "subject_confirmation_missing", _cut("SubjectConfirmation")),
@@ -180,6 +224,10 @@ _ATTRIBUTES: tuple[Row, ...] = (
     ("attribute-of-the-assertion", "unknown_attribute", _said(assertion_more=' Recipient="x"')),
     ("attribute-of-the-authentication", "unknown_attribute", _said(authn_more=' Level="high"')),
     ("foreign-attribute-of-a-confirmation", "unknown_attribute", _of_confirmation(' xmlns:e="urn:evil" e:Recipient="x"')),
+    ("attribute-of-the-subject", "unknown_attribute", _spelled("<saml:Subject>", '<saml:Subject Level="x">')),
+    ("attribute-of-a-restriction", "unknown_attribute", _spelled(_RESTRICTED, f'{_RESTRICTED[:-1]} Level="x">')),
+    ("attribute-of-the-context", "unknown_attribute", _spelled(_CONTEXT, f'{_CONTEXT[:-1]} Level="high">')),
+    ("attribute-of-a-statement", "unknown_attribute", _spelled(_STATEMENT, f'{_STATEMENT[:-1]} Level="x">')),
     ("type-of-a-confirmation", "unknown_attribute", _of_confirmation(' xsi:type="saml:KeyInfoConfirmationDataType"')),
 )
 _TEXTS: tuple[Row, ...] = (
@@ -188,6 +236,9 @@ _TEXTS: tuple[Row, ...] = (
     ("text-in-the-subject", "text", _said(subject_begin="victim")),
     ("text-in-a-confirmation", "text", _inside("victim")),
     ("text-in-the-conditions", "text", _conditioned("victim")),
+    ("text-in-a-condition", "text", _conditioned("<saml:OneTimeUse>victim</saml:OneTimeUse>")),
+    ("text-in-the-context", "text", _said(context_inside="victim")),
+    ("text-in-the-statement", "text", _said(statement_end="victim")),
     ("elements-in-the-issuer", "text", _said(assertion_issuer="https://x.example<saml:x/>")),
 )
 _RESPONSES: tuple[Row, ...] = (
@@ -216,12 +267,19 @@ def _nameless(setting: Setting) -> bytes:
     return setting.sent(replace(answer, attributes=(*answer.attributes, made)))
 
 
+def _named(xml: str) -> str:
+    return f"<saml:AttributeValue>{xml}</saml:AttributeValue>"
+
+
 _ATTRIBUTES_OF_PROVIDERS: tuple[Row, ...] = (
     ("nil-in-a-way-of-its-own", "unknown_attribute", _valued('<saml:AttributeValue xsi:nil="maybe"/>')),
     ("nil-with-a-value", "text", _valued('<saml:AttributeValue xsi:nil="true">victim</saml:AttributeValue>')),
     ("elements-in-a-value", "text", _valued(f"<saml:AttributeValue>x{_FOREIGN}</saml:AttributeValue>")),
     ("attribute-of-a-value", "unknown_attribute", _valued('<saml:AttributeValue Name="x"/>')),
     ("foreign-element-in-an-attribute", "unknown_element", _valued(_FOREIGN)),
+    ("element-behind-a-name-in-a-value", "unknown_element", _valued(_named(f"<saml:NameID>x</saml:NameID>{_FOREIGN}"))),
+    ("two-names-in-a-value", "unknown_element", _valued(_named("<saml:NameID>x</saml:NameID>" * 2))),
+    ("text-beside-a-name-in-a-value", "text", _valued(_named("<saml:NameID>x</saml:NameID>victim"))),
     ("element-alone-in-a-value", "text", _valued(f"<saml:AttributeValue>{_FOREIGN}</saml:AttributeValue>")),
     ("attribute-of-an-attribute", "unknown_attribute", _attributed(' Other="x"')),
     ("attribute-without-name", "missing_attribute", _nameless),

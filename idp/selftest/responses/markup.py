@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from idp.selftest.case import Case
+from idp.selftest.responses.answer import fresh
 from idp.selftest.responses.making import Row, Setting, World, refused
 from idp.selftest.responses.signing import OctetEdit, swap, swap_octets
 
@@ -222,6 +223,7 @@ _ENCODINGS: tuple[Row, ...] = (
     ("declared-utf-16", "encoding", _declared('<?xml version="1.0" encoding="UTF-16"?>')),
     ("xml-1-1", "encoding", _declared('<?xml version="1.1"?>')),
     ("overlong-octets", "encoding", _octets(lambda octets: octets.replace(b"/metadata<", b"\xc0\xafmetadata<", 1))),
+    ("root-of-four-letters", "root", lambda _: f'<evil ID="{fresh("e")}"></evil>'.encode()),
     ("surrogate-octets", "encoding", _octets(lambda octets: octets + b"\xed\xa0\x80")),
 )
 # Octets that are no UTF-8, since a name in them is not ASCII

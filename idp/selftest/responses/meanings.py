@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from connectors.formats.eidas.address import write_address
-from connectors.formats.eidas.registry import NATURAL_PREFIX
+from connectors.formats.eidas.registry import LEVEL_NOT_REACHED, NATURAL_PREFIX
 from connectors.formats.names import ENTITY, PERSISTENT, TRANSIENT, UNSPECIFIED, X500
 from idp.selftest.case import Case
 from idp.selftest.responses import parties
@@ -86,6 +86,7 @@ def _audiences(setting: Setting, answer: Answer) -> Answer:
 
 _AUTHORITY = "<saml:AuthenticatingAuthority>https://up.selftest.example</saml:AuthenticatingAuthority>"
 _MESSAGE = "<samlp:StatusMessage>Welcome.</samlp:StatusMessage>"
+_TOO_LOW = f"<samlp:StatusMessage>{LEVEL_NOT_REACHED}</samlp:StatusMessage>"
 _SECOND_CODE = '<samlp:StatusCode Value="urn:selftest:second"/>'
 _ADDRESS = ' Address="192.0.2.7"'
 _ANYWHERE: tuple[tuple[str, Make], ...] = (
@@ -198,6 +199,7 @@ _VALUES: tuple[tuple[str, Make], ...] = (
     ("encoding-of-ldap", _also(attribute(_NAME, "x", more=f' xmlns:x500="{X500}" x500:Encoding="LDAP"'))),
     ("name-of-the-format-basic", _also(attribute("givenName", "x").replace(":uri", ":basic"))),
     ("targeted-id", _also(attribute("urn:oid:1.3.6.1.4.1.5923.1.1.1.10", _TARGETED, typed=""))),
+    ("hundred-namespaces", _also(*(attribute(_NAME, "x", typed=f' xmlns:n{n}="urn:selftest:{n}"') for n in range(100)))),
     ("hundred-attributes", _also(*(attribute(f"urn:selftest:{n}", "x") for n in range(100)))),
 )
 # Nobody signed the Response around a signed assertion: it may be silent, and says nothing that is believed
@@ -254,4 +256,5 @@ _NODES: tuple[tuple[str, Make], ...] = (
     ("transient-name", said(lambda _, answer: replace(answer, name_id_attributes=_TRANSIENT))),
     ("attributes-turned", said(lambda _, answer: replace(answer, attributes=answer.attributes[::-1]))),
     ("friendly-names", _also(natural("BirthName", "Mari", more=' FriendlyName="BirthName"'))),
+    ("words-of-a-failure-beside-success", said(lambda _, answer: replace(answer, status_after=_TOO_LOW))),
 )

@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from connectors.connector import Expectation, Inbound
+from connectors.connector import Expectation
 from connectors.eidas import EidasConnector
 from connectors.formats.eidas.metadata import ASSURANCE_CERTIFICATION, MDATTR, PROTOCOL_VERSION, read_pinned_peer
 from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
@@ -30,9 +29,9 @@ from idp.keys.file import FileSigner, unwrapper_of_pem
 from idp.selftest.case import Entrance
 from idp.selftest.keys import Holder, certified, ec_holder, rsa_holder
 from idp.selftest.responses.answer import fresh
+from idp.selftest.responses.judging import AsItCame, AsTold, ByPost, Judging
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
-from policies.authentication import Assertion
 from policies.catalogue import STANDARD
 from policies.parties import EntityId, IdentityProvider, Peer, ProviderId, Source, SubjectNamespace
 
@@ -57,13 +56,6 @@ _PROVIDER = ProviderId("selftest")
 _SOURCE = Source("selftest", 1)
 _LEVELS = {level.uri: level for level in LevelOfAssurance}
 _DAY = timedelta(days=1)
-
-
-class Receiving(Protocol):
-    """A connector, as far as it receives."""
-
-    def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
-        """As `connectors.connector.Connector` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +135,13 @@ def identity_provider_metadata(
     ).encode()
 
 
-def node_metadata(holders: Sequence[Holder], published: LevelOfAssurance = LevelOfAssurance.HIGH) -> bytes:
-    """Metadata of the node, which publishes a level."""
-    said = {PROTOCOL_VERSION: PROTOCOL_VERSIONS, ASSURANCE_CERTIFICATION: (published.uri,)}
+def node_metadata(
+    holders: Sequence[Holder],
+    published: LevelOfAssurance = LevelOfAssurance.HIGH,
+    versions: Sequence[str] = PROTOCOL_VERSIONS,
+) -> bytes:
+    """Metadata of the node, which publishes a level and versions of the protocol."""
+    said = {PROTOCOL_VERSION: versions, ASSURANCE_CERTIFICATION: (published.uri,)}
     attributes = "".join(
         f'<saml:Attribute Name="{name}" NameFormat="{ATTRNAME_URI}">'
         + "".join(f"<saml:AttributeValue>{value}</saml:AttributeValue>" for value in values)
@@ -246,6 +242,33 @@ class Entrances:
         return self._eidas("eidas, registered for Latvia", registered="LV", arguments=False)
 
     @cached_property
+    def eidas_nowhere(self) -> Entrance:
+        """A node of no country that is registered for none: empty is no match. `inspect` has no registration by hand."""
+        return self._eidas("nothing expected: a country", registered="", country_said="", arguments=False)
+
+    @cached_property
+    def eidas_older(self) -> Entrance:
+        """A node that speaks no version of the protocol that we speak."""
+        metadata = node_metadata([self.keys.node], versions=("0.9",))
+        return self._eidas("eidas, of another version", metadata=metadata)
+
+    @cached_property
+    def eidas_told(self) -> Entrance:
+        """The node, and what becomes of the citizen: each refusal by its code. `inspect` says checks."""
+        told = self._eidas("eidas, as the citizen is told", arguments=False)
+        return replace(told, judge=AsTold(told.judge))
+
+    @cached_property
+    def came(self) -> Entrance:
+        """The pinned identity provider, and how its answer came. `inspect` reads messages, that came in no way."""
+        return self._saml("saml2int, as it came", judge=AsItCame, arguments=False)
+
+    @cached_property
+    def eidas_came(self) -> Entrance:
+        """The node, and how its answer came."""
+        return self._eidas("eidas, as it came", judge=AsItCame, arguments=False)
+
+    @cached_property
     def eidas_on(self) -> Mapping[str, Entrance]:
         """The node, where our key for decryption is on a curve, by the curve."""
         return {name: self._eidas(f"eidas, our key on {name}", ours=holder) for name, holder in self.keys.ours_on.items()}
@@ -260,6 +283,7 @@ class Entrances:
         force: bool = False,
         max_age: int | None = None,
         subject_attribute: str = "",
+        judge: Judging = ByPost,
         arguments: bool = True,
     ) -> Entrance:
         keys = self.keys
@@ -278,7 +302,7 @@ class Entrances:
         )
         asked = self._arguments(SP, ACS, minimum, encrypted=bool(ours)) if arguments else None
         files = {"idp.xml": pinned} | ({"sp.pem": ours[0].pem} if ours else {})
-        return Entrance(name, _Judge(connector, expectation, keys.now), asked, files)
+        return Entrance(name, judge(connector, expectation, keys.now), asked, files)
 
     def _eidas(
         self,
@@ -291,11 +315,13 @@ class Entrances:
         force: bool = False,
         name_id_format: str = UNSPECIFIED,
         registered: str = "EE",
+        country_said: str = "EE",
+        judge: Judging = ByPost,
         arguments: bool = True,
     ) -> Entrance:
         keys, our_key = self.keys, ours or self.keys.our_node
         pinned = metadata or node_metadata([keys.node, keys.ended, *keys.on.values()])
-        facts = read_pinned_peer(pinned, "proxy")
+        facts = replace(read_pinned_peer(pinned, "proxy"), country=country_said)
         peer = Peer(EntityId(NODE), registered, NODE, b"", "", (), _SOURCE)
         connector = EidasConnector(
             provider=replace(_registration(NODE, registered), protocol="eidas", peer=peer),
@@ -311,7 +337,7 @@ class Entrances:
         asked = None
         if arguments:
             asked = (*self._arguments(OUR_NODE, NODE_ACS, minimum, encrypted=True), "--profile", "eidas")
-        return Entrance(name, _Judge(connector, expectation, keys.now), asked, {"idp.xml": pinned, "sp.pem": our_key.pem})
+        return Entrance(name, judge(connector, expectation, keys.now), asked, {"idp.xml": pinned, "sp.pem": our_key.pem})
 
     def _expectation(self, minimum: LevelOfAssurance) -> Expectation:
         return Expectation(
@@ -328,20 +354,6 @@ class Entrances:
         if encrypted:
             said["--sp-key"] = "{folder}/sp.pem"
         return tuple(part for pair in said.items() for part in pair)
-
-
-@dataclass(frozen=True, slots=True)
-class _Judge:
-    """Octets as `ciconia inspect` reads them (idp/inspection/response.py), judged as a login judges a parameter."""
-
-    connector: Receiving
-    expectation: Expectation
-    now: int
-
-    def __call__(self, octets: bytes) -> None:
-        """Raise what the connector raises."""
-        text = base64.b64encode(octets).decode() if octets.startswith(b"<") else octets.decode("utf-8", "replace")
-        self.connector.receive(Inbound("post", {"SAMLResponse": text}), self.expectation, self.now)
 
 
 def _registration(entity_id: str, country: str) -> IdentityProvider:

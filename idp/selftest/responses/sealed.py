@@ -13,6 +13,7 @@ from connectors.formats.names import SAML
 from connectors.profiles import AES128_GCM
 from connectors.signatures.profile import DS
 from idp.selftest.case import Case
+from idp.selftest.responses.answer import attribute
 from idp.selftest.responses.encrypting import RSA_1_5, XENC, XENC11
 from idp.selftest.responses.making import PSS_SHA256, Row, Setting, World, refused
 from idp.selftest.responses.sealed_forms import EIDAS_METHODS, FORMS, METHODS, part, sealed_so
@@ -34,6 +35,8 @@ def encryption(world: World) -> Iterator[Case]:
     yield from refused(FAMILY, (world.encrypted,), ("plain-beside-the-encrypted", "one_assertion", _beside))
     yield from refused(FAMILY, (world.eidas,), ("plain-beside-the-encrypted", "plain_assertion", _beside))
     yield from refused(FAMILY, (world.eidas,), ("plain-alone", "plain_assertion", _plain))
+    beside: Row = ("encrypted-beside-a-signed-assertion", "encrypted_assertion", _beside_signed(world))
+    yield from refused(FAMILY, (world.assertion,), beside, entrance=world.entrances.encrypted)
     without_key = world.entrances.saml2int
     for setting in (world.encrypted, world.both_encrypted):
         row: Row = ("where-we-have-no-key", "encrypted_assertion", lambda setting: setting.sent())
@@ -154,6 +157,16 @@ def _beside(setting: Setting) -> bytes:
     return setting.around(evil + setting.encryption_here.xml(setting.plaintext()))
 
 
+def _beside_signed(world: World) -> Callable[[Setting], bytes]:
+    """Nobody signed the Response, in which an encrypted assertion stands beside the signed one."""
+
+    def make(setting: Setting) -> bytes:
+        evil = world.encrypted.encryption_here.xml(another(setting).assertion().encode())
+        return setting.sent(replace(setting.good, response_end=evil))
+
+    return make
+
+
 def _plain(setting: Setting) -> bytes:
     return setting.around(setting.good.assertion())
 
@@ -169,6 +182,8 @@ def _late(edit: OctetEdit) -> Callable[[Setting], bytes]:
     return lambda setting: setting.sent(late=edit)
 
 
+_STATEMENT_END = "</saml:AttributeStatement>"
+_TYPED = "".join(attribute("urn:selftest:x", "x", typed=f' xsi:type="p{n}:x"') for n in range(17))
 _DATA = f'<x:EncryptedData xmlns:x="{XENC}"/>'
 _PLAINTEXTS: tuple[Row, ...] = (
     ("no-xml-in-it", "not_well_formed", _holding(lambda _: b"victim-of-the-selftest")),
@@ -179,6 +194,7 @@ _PLAINTEXTS: tuple[Row, ...] = (
     ("namespaces-of-the-response", "not_well_formed", _late(swap_octets(f' xmlns:saml="{SAML}"', ""))),
     ("utf-16-in-it", "encoding", _late(lambda octets: octets.decode().encode("utf-16"))),
     ("mark-in-it", "encoding", _late(lambda octets: b"\xef\xbb\xbf" + octets)),
+    ("types-of-17-prefixes-in-it", "canonicalisation", _late(swap_octets(_STATEMENT_END, f"{_TYPED}{_STATEMENT_END}"))),
     ("something-encrypted-in-it", "encrypted_data", _late(swap_octets("</saml:Assertion>", f"{_DATA}</saml:Assertion>"))),
     (
         "key-info-in-the-subject",

@@ -79,6 +79,39 @@ def behind(listed: str = "", uri: str = "#{key}") -> Edit:
     return edit
 
 
+def _behind(change: Edit) -> Callable[[Setting], bytes]:
+    """The key stands behind the data, and then something is edited."""
+    moved = behind("#{data}")
+    return edited(lambda text: change(moved(text)))
+
+
+def _second_behind(text: str) -> str:
+    key = part("xenc:EncryptedKey")(text)
+    return text.replace(key, key + key.replace(' Id="_k', ' Id="_l'))
+
+
+def _without_id(text: str) -> str:
+    key_id = part("xenc:EncryptedKey")(text).split(' Id="')[1].split('"')[0]
+    return text.replace(f' Id="{key_id}"', "").replace(f'URI="#{key_id}"', 'URI="#"')
+
+
+def _other_behind(text: str) -> str:
+    return text.replace("xenc:EncryptedKey ", "xenc:AgreedKey ").replace("</xenc:EncryptedKey>", "</xenc:AgreedKey>")
+
+
+def _with_transforms(text: str) -> str:
+    reference = text[text.index("<ds:RetrievalMethod") :].split("/>", maxsplit=1)[0]
+    return text.replace(f"{reference}/>", f"{reference}><ds:Transforms/></ds:RetrievalMethod>")
+
+
+def _reference_of(inside: str) -> Edit:
+    def edit(text: str) -> str:
+        reference = text[text.index("<xenc:DataReference") :].split("/>", maxsplit=1)[0]
+        return text.replace(f"{reference}/>", f"{reference}>{inside}</xenc:DataReference>")
+
+    return edit
+
+
 def _moved_key(text: str) -> str:
     """The EncryptedKey stands beside the EncryptedData, which does not say so."""
     key = part("xenc:EncryptedKey")(text)
@@ -134,6 +167,12 @@ FORMS: tuple[Row, ...] = (
     ("key-behind-for-itself", "encrypted_key", edited(behind("#{key}"))),
     ("key-behind-by-another-name", "retrieval_method", edited(behind(uri="#_other"))),
     ("key-behind-by-an-address", "retrieval_method", edited(behind(uri="https://evil.selftest.example/#{key}"))),
+    ("two-keys-behind", "encrypted_key", _behind(_second_behind)),
+    ("key-behind-without-a-name", "retrieval_method", _behind(_without_id)),
+    ("something-else-behind", "retrieval_method", _behind(_other_behind)),
+    ("key-behind-by-transforms", "retrieval_method", _behind(_with_transforms)),
+    ("key-behind-for-a-part", "encrypted_key", _behind(_reference_of("<ds:Transforms/>"))),
+    ("key-behind-with-a-text", "encrypted_key", _behind(_reference_of("victim"))),
     ("key-by-its-name", "encrypted_key", edited(swap("<ds:KeyInfo>", "<ds:KeyInfo><ds:KeyName>k</ds:KeyName>"))),
     (
         "key-with-a-type",
@@ -148,6 +187,7 @@ FORMS: tuple[Row, ...] = (
     ("data-with-properties", "encrypted_data", edited(swap(_DATA_END, f"<xenc:EncryptionProperties/>{_DATA_END}"))),
     ("no-data", "encrypted_data", edited(_without("xenc:EncryptedData"))),
     ("two-data", "encrypted_data", edited(swap(_DATA_END, f"{_DATA_END}<xenc:EncryptedData/>"))),
+    ("text-before-the-data", "encrypted_data", edited(swap("<xenc:EncryptedData ", "victim<xenc:EncryptedData "))),
     ("text-beside-the-data", "encrypted_data", edited(swap(_DATA_END, f"{_DATA_END}victim"))),
     ("content-that-is-no-base64", "cipher_value", edited(_ciphered(1, "!!!!"))),
     ("content-that-is-empty", "cipher_value", edited(_ciphered(1, ""))),
@@ -159,6 +199,7 @@ FORMS: tuple[Row, ...] = (
         "cipher_value",
         edited(_last("</xenc:CipherData>", "<xenc:CipherValue>AAAA</xenc:CipherValue></xenc:CipherData>")),
     ),
+    ("content-with-an-id", "cipher_value", edited(_last("<xenc:CipherValue>", '<xenc:CipherValue Id="_v">'))),
     ("content-with-an-element", "cipher_value", edited(_last("</xenc:CipherValue>", "<x/></xenc:CipherValue>"))),
     ("signature-in-the-key", "signature_place", edited(swap(_KEY_END, f"<ds:Signature/>{_KEY_END}"))),
 )

@@ -12,6 +12,7 @@ from idp.selftest.responses.making import Row, Setting, World, natural, refused
 from idp.selftest.responses.parties import SUBJECT_ATTRIBUTE
 from idp.selftest.responses.signing import swap
 from policies.assurance import LevelOfAssurance
+from policies.errors import PeerUnavailable
 
 NAME, LEVEL, PERSON = "name identifier", "level of assurance", "person across a border"
 _EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
@@ -56,6 +57,10 @@ def persons(world: World) -> Iterator[Case]:
     # The node speaks of the citizens of the country that it is registered for, and says that it is another's
     moved: Row = ("node-of-another-country", "node_country", _identified("LV/NL/1"))
     yield from refused(PERSON, settings, moved, entrance=world.entrances.eidas_moved)
+    nowhere: Row = ("node-of-no-country", "node_country", lambda setting: setting.sent())
+    yield from refused(PERSON, settings, nowhere, entrance=world.entrances.eidas_nowhere)
+    older: Row = ("node-of-another-version", PeerUnavailable.code, lambda setting: setting.sent())
+    yield from refused(PERSON, settings, older, entrance=world.entrances.eidas_older)
 
 
 # -- identifiers -----------------------------------------------------------------------------------------------------------
