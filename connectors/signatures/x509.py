@@ -16,10 +16,11 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from connectors.profiles import Profile
 from connectors.signatures.keys import certificate_of, prepared
-from connectors.signatures.x509_lists import RevocationList, extension_of, is_authority, read_list
+from connectors.signatures.x509_lists import UNREADABLE, RevocationList, extension_of, is_authority, read_list
 from policies.errors import AssertionRejected
 
 try:
@@ -129,6 +130,8 @@ class Pki:
                 _ = prepared(_public_key(certificate), self._profile)
             except ValueError as error:
                 raise _refused("x509_algorithm", f"{place} has {error}") from error
+            if number < len(chain) - 1 and _for_others_alone(certificate):
+                raise _refused("x509_key_usage", f"{place} is for other purposes alone (critical extendedKeyUsage)")
             if number and not (is_authority(certificate) and _usage(certificate, "key_cert_sign")):
                 raise _refused("x509_key_usage", f"{place} is no certification authority's (CA:TRUE, keyCertSign)")
             below = sum(one.subject != one.issuer for one in chain[1:number])
@@ -190,6 +193,22 @@ def _purpose(certificate: x509.Certificate, use: Use) -> str:
     except ValueError as error:
         raise _refused("x509_algorithm", f"a certificate that has {error}") from error
     return "key_encipherment" if isinstance(public_key, RSAPublicKey) else "key_agreement"
+
+
+def _for_others_alone(certificate: x509.Certificate) -> bool:
+    """Whether a critical extendedKeyUsage keeps a certificate for purposes that are not ours (RFC 5280 §4.2.1.12).
+
+    No purpose is registered for the messages of a node, so anyExtendedKeyUsage alone can mean them. The clause holds where
+    it is not critical, too; there we are wider, since authorities write TLS into it by habit, and ask keyUsage alone.
+    """
+    try:
+        return any(
+            one.critical and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in one.value
+            for one in certificate.extensions
+            if isinstance(one.value, x509.ExtendedKeyUsage)
+        )
+    except UNREADABLE:
+        return True
 
 
 def _path_length(certificate: x509.Certificate, unbounded: int) -> int:

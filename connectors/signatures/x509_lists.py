@@ -17,6 +17,8 @@ E = TypeVar("E", bound=x509.ExtensionType)
 MAX_LIST = 16 * 1024 * 1024
 STRONG_HASHES = frozenset({"sha256", "sha384", "sha512"})
 _KNOWN_CRITICAL = frozenset({ExtensionOID.ISSUING_DISTRIBUTION_POINT})
+# What reading the extensions of a hostile certificate may raise
+UNREADABLE = (x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def extension_of(certificate: x509.Certificate, kind: type[E]) -> E | None:
     """An extension of a certificate, None where it has none, or where its extensions cannot be read."""
     try:
         return certificate.extensions.get_extension_for_class(kind).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError, TypeError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return None
 
 

@@ -11,7 +11,7 @@ from asn1crypto.x509 import Certificate
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
-from cryptography.x509.oid import AuthorityInformationAccessOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from connectors.checks import X509_CHECKS
 from connectors.profiles import EIDAS, SAML2INT, Profile
@@ -158,6 +158,33 @@ def test_a_certificate_says_what_it_is_for(kind: str, uses: list[Use], usage: li
         assert judged(node, uses=uses)
     else:
         assert refused(node, uses=uses) == "x509_key_usage"
+
+
+ANY, TLS = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE, ExtendedKeyUsageOID.SERVER_AUTH
+
+
+@pytest.mark.parametrize("place", ["leaf", "middle"])
+@pytest.mark.parametrize(
+    ("purposes", "critical", "holds"),
+    [
+        ([TLS], True, False),
+        ([ExtendedKeyUsageOID.OCSP_SIGNING, TLS], True, False),
+        ([TLS], False, True),
+        ([ANY], True, True),
+        ([TLS, ANY], True, True),
+    ],
+)
+def test_a_certificate_that_is_for_other_purposes_alone_is_refused(
+    purposes: list[x509.ObjectIdentifier], place: str, *, critical: bool, holds: bool
+) -> None:
+    """RFC 5280 §4.2.1.12: no purpose is registered for a node's messages."""
+    more = [(x509.ExtendedKeyUsage(purposes), critical)]
+    middle = between("middle", "root", more=more if place == "middle" else ())
+    node = leaf("middle", more=more if place == "leaf" else ())
+    if holds:
+        assert judged(node.der, [middle.der])
+    else:
+        assert refused(node.der, [middle.der]) == "x509_key_usage"
 
 
 @pytest.mark.parametrize(
