@@ -327,6 +327,7 @@ METADATA_CHECKS: Mapping[str, str] = {
 
 # Of keys and claims wherever they come from (connectors/signatures/jwk.py, connectors/formats/claims.py)
 KEY_CHECKS: Mapping[str, str] = {
+    "keys": "whoever sends a message has a key that is registered and in force",
     "jwk": "a key is a public JWK of the registered algorithm, large enough, and stands once",
     "json": "JSON is one object, each member once, of bounded size and depth, with numbers that programs read alike",
 }

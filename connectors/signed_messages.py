@@ -25,8 +25,11 @@ def signed_message(
     """The octets that a signature covered, and the RelayState beside them, "" where there is none.
 
     `parameter` is SAMLRequest or SAMLResponse, `shape` one without an inner element. RelayState is signed by Redirect, and
-    by POST it is not: it means nothing to us. Raises `SignatureInvalid` and `AssertionRejected`; ValueError without keys.
+    by POST it is not: it means nothing to us. Raises `SignatureInvalid` and `AssertionRejected` (`keys` where it has none).
     """
+    if not keys:
+        # Ours to mend, and a refusal like any other
+        raise AssertionRejected("keys", "whoever sends has no key that is registered and in force")
     if inbound.binding == "redirect":
         return verify_query(inbound.raw, parameter, keys, profile)
     if inbound.binding != "post":
@@ -40,7 +43,7 @@ def signed_message(
 def signed_root(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, profile: Profile) -> Signed:
     """The message of which the root is signed. Raises as `signed_message`."""
     message = verify(octets, keys, shape, profile)
-    if isinstance(message, UnsignedMessage) or message.unverified_envelope:
+    if isinstance(message, UnsignedMessage):
         raise SignatureInvalid("signature_missing", "a message that nobody signed as a whole")
     return message.signed
 

@@ -73,6 +73,7 @@ TITLES: Mapping[Kind, tuple[str, str]] = {
     Kind.MESSAGE: ("Requests and single logout that must be refused", "refused"),
     Kind.REDIRECT: ("Signed queries that must be refused", "refused"),
     Kind.JWT: ("Tokens that must be refused", "refused"),
+    Kind.REGISTRATION: ("Registrations, keys and metadata that must be refused", "refused"),
     Kind.VALID: ("What must be accepted", "accepted"),
 }
 _VERSION = re.compile(r"^\| ([^|]+) \| ([^|]+) \|$", flags=re.MULTILINE)

@@ -88,12 +88,12 @@ def _decrypted(token: str, keys: Sequence[Agreement], alg: str, enc: str) -> byt
     # 2.
     header = _header(token)
     # 3.
-    _judge_header(header, alg, enc)
+    epk = _judged_header(header, alg, enc)
     # 4.
     key = _chosen(header, keys)
     # 5.
     try:
-        ephemeral = _point(header["epk"])
+        ephemeral = _point(epk)
         held = _HeldKey(ephemeral, ephemeral)
         held.agreement = key
         found = decrypt_compact(token, held, registry=_registry(alg, enc)).plaintext
@@ -139,7 +139,8 @@ def _header(token: str) -> Mapping[str, Json]:
         raise AssertionRejected("jwe_header", error.detail) from None
 
 
-def _judge_header(header: Mapping[str, Json], alg: str, enc: str) -> None:
+def _judged_header(header: Mapping[str, Json], alg: str, enc: str) -> Mapping[str, Json]:
+    """The sender's key, as the header says it."""
     if not HEADER_MEMBERS.issuperset(header):
         raise AssertionRejected("jwe_header", "the header has a member that we do not accept")
     if header.get("alg") != alg or header.get("enc") != enc:
@@ -154,6 +155,7 @@ def _judge_header(header: Mapping[str, Json], alg: str, enc: str) -> None:
     for name in ("x", "y"):
         if len(_octets(epk[name], f"{name} of epk")) != _COORDINATE:
             raise AssertionRejected("jwe_header", f"{name} of epk is no coordinate")
+    return epk
 
 
 def _octets(value: Json, name: str) -> bytes:
@@ -172,9 +174,7 @@ def _chosen(header: Mapping[str, Json], keys: Sequence[Agreement]) -> Agreement:
     return named[0]
 
 
-def _point(epk: Json) -> EllipticCurvePublicKey:
+def _point(epk: Mapping[str, Json]) -> EllipticCurvePublicKey:
     """The ephemeral key. ValueError where it is no point of the curve: an invalid one would ask for our key bit by bit."""
-    if not isinstance(epk, dict):
-        raise ValueError("no key")  # noqa: TRY004 # one kind of error for every failure
     x, y = (int.from_bytes(_octets(epk[name], name)) for name in ("x", "y"))
     return EllipticCurvePublicNumbers(x, y, SECP256R1()).public_key()

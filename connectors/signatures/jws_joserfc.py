@@ -23,7 +23,6 @@ class JoserfcKey:
         else:
             self._key = OKPKey.import_key(public_key)
         self._model = JWSRegistry.algorithms[MODELS[alg]]
-        self._model.check_key(self._key)
 
     def verify(self, msg: bytes, sig: bytes) -> bool:
         """Whether `sig` is this key's signature of `msg`. The names are python-jose's."""

@@ -12,6 +12,7 @@ class Kind(StrEnum):
     MESSAGE = "message"
     REDIRECT = "redirect"
     JWT = "jwt"
+    REGISTRATION = "registration"
     VALID = "valid"
 
 

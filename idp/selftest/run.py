@@ -21,11 +21,12 @@ from idp.selftest.case import Case
 from idp.selftest.live import live_tried
 from idp.selftest.messages import message_cases
 from idp.selftest.queries import query_cases
+from idp.selftest.registrations import registration_cases
 from idp.selftest.report import Report, Tried, Verdict
 from idp.selftest.responses import response_cases
 from idp.selftest.tokens import token_cases
 from idp.selftest.versions import versions
-from policies.errors import AssertionRejected, BrokerError
+from policies.errors import AssertionRejected, BrokerError, Misconfigured
 
 # The check that stands for "nobody foresaw this": the judges' own net, which is a defect of ours wherever it holds
 UNFORESEEN = "unforeseen"
@@ -38,9 +39,10 @@ GENERATORS: Mapping[str, Generator] = {
     "messages": message_cases,
     "queries": query_cases,
     "tokens": token_cases,
+    "registrations": registration_cases,
 }
 # How many cases they make, for whoever shows how far a run is
-ABOUT = 6400
+ABOUT = 7300
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,9 @@ def verdict_of(judge: Callable[[bytes], None], octets: bytes) -> Verdict:
             # The detail of this check is the exception's type and nothing else
             return Verdict(None, error.detail)
         return Verdict(error.check)
+    except Misconfigured as error:
+        # A registration that cannot work is known by what of it has to be mended
+        return Verdict(error.problems[0].key)
     except BrokerError as error:
         # A refusal without a check is known by its code
         return Verdict(error.code)

@@ -11,6 +11,7 @@ from idp.selftest.tokens.benches import AT_PROVIDER, MAX_AGE, World
 from idp.selftest.tokens.making import signer, written
 from idp.selftest.tokens.parties import ALGORITHMS, as_text
 from idp.selftest.tokens.signatures import the_other_s
+from policies.errors import AssertionRejected
 
 ID_TOKENS = "valid id_tokens"
 ASSERTIONS = "valid client assertions"
@@ -87,6 +88,12 @@ def _id_tokens(world: World) -> Iterator[Case]:
     trusting = _trusting(world)
     several = trusting.token(claims={"aud": ["partner", AT_PROVIDER], "azp": AT_PROVIDER})
     yield trusting.accepted(ID_TOKENS, "several audiences, all of them trusted", several)
+    partner = trusting.token(claims={"aud": ["partner"]})
+    yield trusting.refused("id_token: audience", "whom we trust, and not us", partner, "token_audience")
+    binding = _binding(world)
+    yield binding.accepted(ID_TOKENS, "bound to the access token", binding.token())
+    unbound = binding.token(claims={"at_hash": ABSENT})
+    yield binding.refused("id_token: access token", "not bound to it", unbound, "token_access_token")
 
 
 def _assertions(world: World) -> Iterator[Case]:
@@ -133,3 +140,15 @@ def _trusting(world: World) -> Bench:
         judge_id_token(as_text(octets), keys, expected, world.now)
 
     return replace(bench, where="id_token trusted audience", entrance=Entrance("id_token trusted audience", judge, None))
+
+
+def _binding(world: World) -> Bench:
+    """Where it matters whether a token says which access token it belongs to: it may leave that out, and we must know."""
+    bench = world.id_token("ES256")
+    expected, keys = world.expected_id_token("ES256"), keys_from_jwks(world.provider.jwks.decode(), "ES256")
+
+    def judge(octets: bytes) -> None:
+        if not judge_id_token(as_text(octets), keys, expected, world.now).bound_to_access_token:
+            raise AssertionRejected("token_access_token", "a token that is bound to no access token")
+
+    return replace(bench, where="id_token bound", entrance=Entrance("id_token bound", judge, None))

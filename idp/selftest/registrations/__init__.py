@@ -1,0 +1,17 @@
+"""What a registration brings: keys, metadata and settings that must be refused, and those that must be taken.
+
+making.py      a case
+key_sets.py    JWKS
+one_key.py     a key or a certificate by itself
+described.py   metadata as text, signed or not
+entrances.py   who judges metadata
+signed.py      signed metadata: who signed it, and what of it
+contents.py    signed metadata: what it says, and until when
+pinned.py      metadata that an operator pinned
+setting_up.py  registrations that cannot work
+keyless.py     verification without keys, and messages that come in another way
+"""
+
+from idp.selftest.registrations.cases import registration_cases
+
+__all__ = ["registration_cases"]
