@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from connectors.profiles import Profile
 from connectors.signatures.keys import certificate_of, prepared
@@ -32,6 +32,16 @@ Use = Literal["signing", "encryption"]
 
 # Certificates that may stand beside a node's own as hints: chains have one or two intermediates, three in rollover
 MAX_HINTS = 4
+# What of an anchor is judged in each path; policies alone demand nothing (RFC 5280 §6.1.5 g)
+_JUDGED_OF_ANCHORS = frozenset(
+    {
+        ExtensionOID.BASIC_CONSTRAINTS,
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.NAME_CONSTRAINTS,
+        ExtensionOID.CERTIFICATE_POLICIES,
+    }
+)
+_POLICY_RULES = frozenset({ExtensionOID.POLICY_CONSTRAINTS, ExtensionOID.INHIBIT_ANY_POLICY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +66,7 @@ class Pki:
             raise ValueError("no anchor, and nothing chains to nothing")
         self._anchors, self._profile = tuple(anchors), profile
         for anchor in anchors:
-            certificate = certificate_of(anchor)
-            if not (is_authority(certificate) and _usage(certificate, "key_cert_sign")):
-                raise ValueError("an anchor that is no certification authority's (CA:TRUE, keyCertSign)")
-            _ = prepared(_public_key(certificate), profile)
+            _check_anchor(certificate_of(anchor), profile)
         self._lists = tuple(read_list(file, octets) for file, octets in lists)
 
     @property
@@ -148,6 +155,16 @@ class Pki:
             if not (_usage(issuer, "crl_sign") and any(one.covers(certificate, issuer) for one in self._lists)):
                 what = f"no pinned list is of the issuer of certificate {number} of the chain, and signed by it"
                 raise _refused("x509_revocation_missing", what)
+
+
+def _check_anchor(anchor: x509.Certificate, profile: Profile) -> None:
+    """ValueError for an anchor that is no authority's, has a key that the profile refuses, or wants what nobody judges."""
+    if not (is_authority(anchor) and _usage(anchor, "key_cert_sign")):
+        raise ValueError("an anchor that is no certification authority's (CA:TRUE, keyCertSign)")
+    for one in anchor.extensions:
+        if one.oid in _POLICY_RULES or (one.critical and one.oid not in _JUDGED_OF_ANCHORS):
+            raise ValueError(f"an anchor with an extension that is not judged here ({one.oid.dotted_string})")
+    _ = prepared(_public_key(anchor), profile)
 
 
 def _loaded(der: bytes) -> x509.Certificate:

@@ -14,7 +14,8 @@ from asn1crypto.algos import SignedDigestAlgorithm
 from asn1crypto.keys import PublicKeyInfo
 from asn1crypto.x509 import Certificate
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator import PKIXValidationParams, ValidationContext
+from pyhanko_certvalidator.authority import CertTrustAnchor, TrustQualifiers, derive_quals_from_cert
 from pyhanko_certvalidator.errors import DisallowedAlgorithmError, PathError, ValidationError
 from pyhanko_certvalidator.path import ValidationPath
 from pyhanko_certvalidator.policy_decl import CertRevTrustPolicy, RevocationCheckingPolicy, RevocationCheckingRule
@@ -61,7 +62,8 @@ class Path:
     def validate(self) -> None:
         """RFC 5280 §6.1, without revocation. Raises `AssertionRejected`: `x509_chain`, or `x509_algorithm`."""
         try:
-            _at_once(async_validate_path(self._context, self._path))
+            # With parameters the library adds the anchor's names to "all"; without, it would refuse every kind not named
+            _at_once(async_validate_path(self._context, self._path, PKIXValidationParams()))
         except (ValidationError, PathError, *_UNREADABLE) as error:
             if self._signatures.weak or isinstance(error, DisallowedAlgorithmError):
                 raise AssertionRejected("x509_algorithm", "a chain with a signature that is not of SHA-2") from error
@@ -73,7 +75,7 @@ def paths(certificate: bytes, others: Sequence[bytes], anchors: Sequence[bytes],
     signatures = _ClosedList()
     try:
         context = ValidationContext(
-            trust_roots=[Certificate.load(anchor) for anchor in anchors],
+            trust_roots=[_anchor(anchor) for anchor in anchors],
             other_certs=[Certificate.load(other) for other in others],
             moment=datetime.fromtimestamp(now, UTC),
             allow_fetching=False,
@@ -87,6 +89,20 @@ def paths(certificate: bytes, others: Sequence[bytes], anchors: Sequence[bytes],
             yield Path(_octets(path), context, path, signatures)
     except (StopAsyncIteration, ValidationError, PathError, *_UNREADABLE):
         return
+
+
+def _anchor(der: bytes) -> CertTrustAnchor:
+    """An anchor with its name constraints, which hold as if it stood in the path (RFC 5280 §6.1.1 b, c).
+
+    Its policies would be demanded of all below if the library's derivation were taken whole; in a path they would not.
+    """
+    certificate = Certificate.load(der)
+    derived = derive_quals_from_cert(certificate).standard_parameters or PKIXValidationParams()
+    names = PKIXValidationParams(
+        initial_permitted_subtrees=derived.initial_permitted_subtrees,
+        initial_excluded_subtrees=derived.initial_excluded_subtrees,
+    )
+    return CertTrustAnchor(certificate, TrustQualifiers(standard_parameters=names))
 
 
 class _ClosedList(DefaultSignatureValidator):

@@ -273,6 +273,77 @@ def test_constraints_of_names_and_extensions_that_nobody_knows_hold_too() -> Non
     assert judged(leaf("root", more=[(unknown, False)]).der)
 
 
+def only(*permitted: x509.GeneralName, excluded: Sequence[x509.GeneralName] = ()) -> x509.NameConstraints:
+    return x509.NameConstraints(permitted or None, excluded or None)
+
+
+NODE_NAME, OTHER_NAME = (x509.DirectoryName(authority.named(name)) for name in ("node", "somebody else"))
+SITE, AWAY_SITE = x509.DNSName("example"), x509.DNSName("away")
+
+
+@pytest.mark.parametrize("critical", [True, False])
+@pytest.mark.parametrize(
+    ("names", "holds"),
+    [
+        (only(NODE_NAME), True),
+        (only(OTHER_NAME), False),
+        (only(OTHER_NAME, NODE_NAME), True),
+        (only(excluded=[NODE_NAME]), False),
+        (only(excluded=[OTHER_NAME]), True),
+        (only(SITE), True),
+        (only(AWAY_SITE), False),
+        (only(NODE_NAME, excluded=[SITE]), False),
+        (only(excluded=[AWAY_SITE]), True),
+    ],
+    ids=range(9),
+)
+def test_an_anchors_own_constraints_of_names_hold(names: x509.NameConstraints, *, critical: bool, holds: bool) -> None:
+    """Of the kinds that they name; the others are as free as below any other anchor (RFC 5280 §4.2.1.10)."""
+    alternative = x509.SubjectAlternativeName([x509.DNSName("node.example"), x509.RFC822Name("desk@node.example")])
+    node, top = leaf("root", more=[(alternative, False)]).der, root(more=[(names, critical)]).der
+    if holds:
+        assert judged(node, anchors=[top])
+    else:
+        assert refused(node, anchors=[top]) == "x509_chain"
+
+
+@pytest.mark.parametrize("policy", ["1.3.6.1.4.1.99999.2", "2.5.29.32.0"], ids=["one", "any"])
+def test_policies_of_an_anchor_are_demanded_of_nobody(policy: str) -> None:
+    """RFC 5280 §6.1.5 g: where nobody requires one, a chain without is none the worse."""
+    named = x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(policy), None)])
+    for critical in (True, False):
+        assert judged(leaf("root").der, anchors=[root(more=[(named, critical)]).der])
+
+
+UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")
+
+
+@pytest.mark.parametrize(
+    ("extension", "critical", "number"),
+    [
+        (x509.PolicyConstraints(0, None), True, "2.5.29.36"),
+        (x509.PolicyConstraints(None, 0), False, "2.5.29.36"),
+        (x509.InhibitAnyPolicy(0), True, "2.5.29.54"),
+        (x509.InhibitAnyPolicy(0), False, "2.5.29.54"),
+        (x509.ExtendedKeyUsage([TLS]), True, "2.5.29.37"),
+        (UNKNOWN, True, "1.3.6.1.4.1.99999.1"),
+    ],
+    ids=range(6),
+)
+def test_an_anchor_that_wants_what_nobody_judges_is_refused_at_the_start(
+    extension: x509.ExtensionType, number: str, *, critical: bool
+) -> None:
+    top = root(more=[(extension, critical)]).der
+    for anchors in ([top], [root("other").der, top]):
+        with pytest.raises(ValueError, match=rf"not judged here \({number}\)"):
+            Pki(anchors, [], EIDAS)
+
+
+def test_what_is_not_critical_in_an_anchor_is_no_reason() -> None:
+    more = [(UNKNOWN, False), (x509.ExtendedKeyUsage([TLS]), False)]
+    assert judged(leaf("root").der, anchors=[root(more=more).der])
+
+
 def test_an_altered_certificate_is_refused() -> None:
     node = bytearray(leaf("root").der)
     node[-1] ^= 1

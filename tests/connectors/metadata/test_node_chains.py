@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from cryptography.x509 import Certificate, load_der_x509_certificate
+from cryptography.x509 import Certificate, InhibitAnyPolicy, load_der_x509_certificate
 
 from connectors.fetch import PEER, REGISTRATION
 from connectors.metadata.peers import Peers
@@ -245,6 +245,7 @@ def test_another_process_approves_and_the_chain_is_still_remembered(sending: Wor
     [
         ((b"no certificate",), ()),
         ((leaf("root").der,), ()),
+        ((TOP, root(more=[(InhibitAnyPolicy(0), True)]).der), ()),
         ((TOP,), (("metadata/root.crl", b"no list"),)),
     ],
 )
