@@ -1,6 +1,7 @@
 """Chains to anchors, case by case: what holds, and what does not and by which check."""
 
 import sys
+import tracemalloc
 from collections.abc import Sequence
 from random import Random
 from typing import Any  # a test changes fields by their names
@@ -17,6 +18,7 @@ from connectors.checks import X509_CHECKS
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures import x509 as module
 from connectors.signatures.x509 import MAX_HINTS, Chain, Pki, Use
+from connectors.signatures.x509_lists import read_list
 from policies.errors import AssertionRejected
 from tests.connectors import authority
 from tests.connectors.authority import CA_USAGE, DAY, KINDS, NOW, Part, between, der, leaf, revoking, root
@@ -585,6 +587,24 @@ def test_whatever_a_certificate_or_hint_is_nothing_but_a_refusal_comes_out() -> 
             checks.add(error.check)
     assert held < 40, "nearly every change breaks a chain"
     assert checks <= set(X509_CHECKS)
+
+
+def test_of_a_long_list_the_serial_numbers_alone_are_held() -> None:
+    """The extensions of some hundred thousand entries together would take several times what the list does."""
+    entry, many = CertificateList.load(revoking("root", root().made())), 1000
+    entries = entry["tbs_cert_list"]["revoked_certificates"]
+    for number in range(1, many):
+        entries.append(entries[0].copy())
+        entries[number]["user_certificate"] = 2**150 + number
+    octets = bytes(entry.dump(force=True))
+    tracemalloc.start()
+    try:
+        found = read_list("metadata/root.crl", octets)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found.serials) == many
+    assert peak / many < 200, "octets for each: a serial number in a set takes about 120, with its entry 260"
 
 
 def test_a_list_is_read_or_refused() -> None:
