@@ -48,9 +48,7 @@ def signed_octets(octets: bytes, key: PinnedKey, profile: Profile) -> Signed:
             raise FetchError("signature_missing", "its metadata is not signed.")
         second_opinion(octets, message.signed, [key], METADATA, profile)
     except AssertionRejected as error:
-        if error.check in OPINION_CHECKS:
-            raise _refused(error, _keep(octets)) from error
-        raise _refused(error) from error
+        raise _refused(error, _keep(octets) if error.check in OPINION_CHECKS else PEER) from error
     return message.signed
 
 

@@ -32,6 +32,7 @@ MODULES = (
     "connectors.signatures.xmldsig",
     "connectors.signatures.profile",
     "connectors.signatures.keys",
+    "connectors.signatures.rsa_keys",
     "connectors.signatures.redirect",
     "connectors.signatures.xmlenc.grammar",
     "connectors.signatures.xmlenc.form",
