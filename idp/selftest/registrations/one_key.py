@@ -75,6 +75,10 @@ def _certificates(keys: Keys) -> Iterator[Case]:
     whole = certificate(keys.public["p-256"], keys.issuer, keys.now)
     yield unusable(CERTIFICATE, "cut off", at, whole[:-1], "certificate")
     yield unusable(CERTIFICATE, "something after it", at, whole + b"\x00", "certificate")
+    # 65538: no even number has an inverse
+    odd = certificate(keys.public["rsa-3072"], keys.issuer, keys.now)
+    even = odd.replace(b"\x02\x03\x01\x00\x01", b"\x02\x03\x01\x00\x02", 1)
+    yield unusable(CERTIFICATE, "rsa-3072, an even exponent", at, even, "certificate")
     # RFC 5280 §4.1: version 1 to 3 are 0 to 2
     yield unusable(
         CERTIFICATE,
