@@ -1,5 +1,6 @@
 """The run: each case at its entrance, what came of it, and nothing that ends it but its end."""
 
+import os
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -215,6 +216,53 @@ class TestKeeping:
         assert comment.startswith("# XSW/Two Responses/at-both (at SAML: plain) should be refused by digest")
         asked = ["ciconia", "inspect", str(kept), "--as", "response", "--idp-metadata", str(side), "--audience", "a b"]
         assert shlex.split(command) == asked
+
+    def test_nobody_else_may_read_or_enter_what_is_kept_whatever_the_umask(self, tmp_path: Path) -> None:
+        folder = tmp_path / "kept"
+        entrance = Entrance("door", _accepting, ("{folder}/key.pem",), {"key.pem": b"key"})
+        before = os.umask(0)
+        try:
+            keeper = Keeper(folder)
+            for name in ("a/b", "a/c"):
+                _run(Case(name, "a", Kind.JWT, entrance, SECRET, "digest"), watching=Watching(wrong=keeper.keep))
+        finally:
+            os.umask(before)
+        kept = {path.relative_to(folder).as_posix(): path.stat().st_mode & 0o777 for path in folder.rglob("*")}
+        files = dict.fromkeys(("a_b.case", "a_c.case", "door/key.pem", COMMANDS), 0o600)
+        assert kept == {**files, "door": 0o700}
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert len((folder / COMMANDS).read_text(encoding="utf-8").splitlines()) == 4
+
+    @pytest.mark.parametrize("place", ["a_b.case", "door", COMMANDS])
+    def test_a_link_in_the_place_of_a_file_leads_nowhere(self, tmp_path: Path, place: str) -> None:
+        """As if somebody had put it there after the folder was found to be ours."""
+        folder, away = tmp_path / "kept", tmp_path / "away"
+        away.mkdir()
+        (away / "key.pem").write_bytes(b"theirs")
+        entrance = Entrance("door", _accepting, ("{folder}/key.pem",), {"key.pem": b"ours"})
+        keeper = Keeper(folder)
+        (folder / place).symlink_to(away if place == "door" else away / "key.pem")
+        report = _run(Case("a/b", "a", Kind.JWT, entrance, SECRET, "digest"), watching=Watching(wrong=keeper.keep))
+        assert report.broken
+        assert (away / "key.pem").read_bytes() == b"theirs"
+        assert [path.name for path in away.iterdir()] == ["key.pem"]
+
+    def test_a_folder_that_is_not_ours_and_empty_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        shared, full, link, file = (tmp_path / name for name in ("shared", "full", "link", "file"))
+        for folder in (shared, full):
+            folder.mkdir(mode=0o700)
+        shared.chmod(0o770)
+        (full / "x").write_bytes(b"")
+        (tmp_path / "empty").mkdir(mode=0o700)
+        link.symlink_to(tmp_path / "empty")
+        file.write_bytes(b"")
+        for folder in (shared, full, link, file):
+            with pytest.raises(FileExistsError, match="name a new one"):
+                Keeper(folder)
+        Keeper(tmp_path / "empty")
+        monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
+        with pytest.raises(FileExistsError, match="is yours"):
+            Keeper(tmp_path / "empty")
 
     def test_where_inspect_knows_no_such_question_that_is_said(self, tmp_path: Path) -> None:
         case = Case("a/b", "a", Kind.JWT, Entrance("door", _accepting, None), SECRET, "digest")
