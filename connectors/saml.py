@@ -245,14 +245,20 @@ class SamlConnector:
         return "exact", tuple(name for _, name in reaching)
 
 
-def service_provider_metadata(*, entity_id: str, acs_url: str, signer: Signer, now: int, valid_for: int) -> bytes:
-    """Our signed EntityDescriptor, valid for `valid_for` seconds from `now` (saml2int MD03: validUntil is always there)."""
+def service_provider_metadata(
+    *, entity_id: str, acs_url: str, signer: Signer, now: int, valid_for: int, encryption: bytes = b""
+) -> bytes:
+    """Our signed EntityDescriptor, valid for `valid_for` seconds from `now` (saml2int MD03: validUntil is always there).
+
+    `encryption` is the certificate (DER) of the key to encrypt to, empty where there is none.
+    """
     metadata = metadata_format.ServiceProviderMetadata(
         metadata_id="_" + secrets.token_hex(16),
         entity_id=entity_id,
         acs_url=acs_url,
         certificate=signer.certificate,
         valid_until=now + valid_for,
+        encryption=encryption,
     )
     element = metadata_format.service_provider_element(metadata)
     return sign_enveloped(element, signer, place=metadata_format.SIGNATURE_PLACE, profile=SAML2INT)

@@ -229,6 +229,7 @@ class Application:
             signer=self.keys.saml,
             now=now,
             valid_for=valid_for,
+            encryption=self.keys.saml_encryption.certificate if self.keys.saml_encryption else b"",
         )
 
     def _unforeseen(self, scope: Scope, reference: str) -> tuple[bytes, dict[str, str]]:
@@ -272,8 +273,13 @@ def _connectors(configuration: Configuration, settings: Settings, keys: Keys, pe
     """The one table of connectors: what an identity provider is asked in."""
 
     def saml(provider: IdentityProvider) -> Connector:
-        issuer = settings.issuer
-        return SamlConnector(provider=provider, entity_id=entity_id(issuer), acs_url=acs_url(issuer), signer=keys.saml)
+        return SamlConnector(
+            provider=provider,
+            entity_id=entity_id(settings.issuer),
+            acs_url=acs_url(settings.issuer),
+            signer=keys.saml,
+            unwrappers=() if keys.saml_encryption is None else (keys.saml_encryption,),
+        )
 
     def eidas(provider: IdentityProvider) -> Connector:
         if keys.node is None:

@@ -10,12 +10,16 @@ from lxml import etree
 
 from connectors.formats.grammar import MAX_TEXT, written
 from connectors.formats.names import MD, PERSISTENT, POST, REDIRECT, SAMLP, TRANSIENT, md
+from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, RSA_OAEP, RSA_OAEP_MGF1P, SHA256
 from connectors.signatures.parse import Element, attributes, parse_metadata
 from connectors.signatures.profile import DS
 
 # XML Schema Part 2 §3.3.23: an xs:unsignedShort
 MAX_INDEX = 65535
 _INDEX = re.compile(r"[0-9]{1,5}")
+# What the profile `SAML2INT` takes of others, the strongest first: a peer takes the first one that it knows
+CONTENT_ENCRYPTION = (AES256_GCM, AES192_GCM, AES128_GCM)
+KEY_TRANSPORTS = (RSA_OAEP, RSA_OAEP_MGF1P)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,17 @@ class IdentityProviderMetadata:
 
 @dataclass(frozen=True, slots=True)
 class ServiceProviderMetadata:
-    """What we say about ourselves. `certificate` is DER; `valid_until` is in seconds since the epoch."""
+    """What we say about ourselves. `valid_until` is in seconds since the epoch.
+
+    `certificate` (DER) is that of the key that signs, `encryption` that of the key to encrypt to, empty where none is.
+    """
 
     metadata_id: str
     entity_id: str
     acs_url: str
     certificate: bytes = field(repr=False)
     valid_until: int
+    encryption: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +205,9 @@ def service_provider_element(metadata: ServiceProviderMetadata) -> Element:
     role.set("AuthnRequestsSigned", "true")
     role.set("WantAssertionsSigned", "true")
     role.set("protocolSupportEnumeration", SAMLP)
-    descriptor = etree.SubElement(role, md("KeyDescriptor"))
-    descriptor.set("use", "signing")
-    data = etree.SubElement(etree.SubElement(descriptor, f"{{{DS}}}KeyInfo"), f"{{{DS}}}X509Data")
-    certificate = base64.b64encode(metadata.certificate).decode()
-    etree.SubElement(data, f"{{{DS}}}X509Certificate").text = certificate
+    _key(role, "signing", metadata.certificate)
+    if metadata.encryption:
+        _encryption_methods(_key(role, "encryption", metadata.encryption))
     for name_format in (PERSISTENT, TRANSIENT):
         etree.SubElement(role, md("NameIDFormat")).text = name_format
     service = etree.SubElement(role, md("AssertionConsumerService"))
@@ -210,3 +216,24 @@ def service_provider_element(metadata: ServiceProviderMetadata) -> Element:
     service.set("index", "0")
     service.set("isDefault", "true")
     return root
+
+
+def _key(role: Element, use: str, certificate: bytes) -> Element:
+    descriptor = etree.SubElement(role, md("KeyDescriptor"))
+    descriptor.set("use", use)
+    data = etree.SubElement(etree.SubElement(descriptor, f"{{{DS}}}KeyInfo"), f"{{{DS}}}X509Data")
+    etree.SubElement(data, f"{{{DS}}}X509Certificate").text = base64.b64encode(certificate).decode()
+    return descriptor
+
+
+def _encryption_methods(descriptor: Element) -> None:
+    """What we decrypt (Metadata 2.0 §2.4.1.1): without this list many encrypt with CBC, which we refuse.
+
+    As saml2int ALG01 has it, OAEP with SHA-256 and the mask that no element names.
+    """
+    for algorithm in CONTENT_ENCRYPTION:
+        etree.SubElement(descriptor, md("EncryptionMethod")).set("Algorithm", algorithm)
+    for algorithm in KEY_TRANSPORTS:
+        method = etree.SubElement(descriptor, md("EncryptionMethod"))
+        method.set("Algorithm", algorithm)
+        etree.SubElement(method, f"{{{DS}}}DigestMethod").set("Algorithm", SHA256)

@@ -90,7 +90,13 @@ def _make(directory: Path, issuer: str, role: Role) -> Settings:
     try:
         (directory / SETTINGS_FILE).write_text(_text(role, issuer), encoding="utf-8")
         settings = load_settings(directory)
-        create_keys(settings.key_folder, settings.origin, settings.tenant, demo=settings.demo)
+        create_keys(
+            settings.key_folder,
+            settings.origin,
+            settings.tenant,
+            demo=settings.demo,
+            saml_encryption=role is Role.CITY,
+        )
         for name in folders:
             (directory / name).mkdir()
     except (Misconfigured, OSError):

@@ -15,14 +15,14 @@ from connectors.signatures.x509_lists import RevocationList, read_list
 from idp.crossing import known_peers
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
-from idp.keys.folder import NODE_FILES
+from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION
 from policies.load.peers import CERTIFICATES, der_of_pem, ders_of_pem
 from policies.parties import Peer
 
 SOON = 30 * 24 * 3600
 # Authorities make lists anew each day or week
 LIST_SOON = 2 * 24 * 3600
-_OWN = ("saml.pem", *NODE_FILES)
+_OWN = ("saml.pem", SAML_ENCRYPTION, *NODE_FILES)
 
 
 @dataclass(frozen=True, slots=True)

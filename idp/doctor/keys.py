@@ -11,12 +11,12 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from idp.keys.file import PRODUCTION_MARK, RSA_BITS
-from idp.keys.folder import NODE_FILES, SECRETS
+from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.transparency.keys import LOG_KEY, LOG_VKEY, OPENINGS_KEY
 
 SIGNERS = ("saml.pem", "es256.pem", "rs256.pem")
 HEX = (*SECRETS, OPENINGS_KEY)
-KNOWN = (*HEX, *SIGNERS, *NODE_FILES, LOG_KEY, LOG_VKEY)
+KNOWN = (*HEX, *SIGNERS, SAML_ENCRYPTION, *NODE_FILES, LOG_KEY, LOG_VKEY)
 YEAR = 365 * 24 * 3600
 # Keys that can be changed are changed about so often; a secret that makes identifiers never is
 OLD = 3 * YEAR
@@ -26,6 +26,7 @@ _WHY = {
     "pairwise.key": "It makes every citizen's identifier at every service: with another one nobody is recognised.",
     "index.key": "It finds a citizen's records in the ledger: with another one they are found no more.",
     "openings.key": "It opens what the ledger keeps encrypted: without it no record can be shown to anybody.",
+    SAML_ENCRYPTION: "Identity providers encrypt to it: with one that does not serve, their every answer is refused.",
     "log.key": "It signs the ledger's checkpoints: without it nothing can be proved.",
     "log.vkey": "Auditors and receipts are told this key: with a wrong one every honest receipt fails.",
     "keys": "Without keys nothing can be sealed, signed or recorded.",
@@ -111,7 +112,7 @@ def _worn(case: Case, path: Path) -> Iterator[Finding]:
         fix = "Make a new one, and give it to whoever knows this broker by it, before this one is taken away."
         yield Finding(Severity.WARNING, case.name(path), 0, path.name, what, reason, fix)
     # The node's keys were refused when they were loaded, if they are short
-    public = _public(case, path) if path.name in SIGNERS else None
+    public = _public(case, path) if path.name in (*SIGNERS, SAML_ENCRYPTION) else None
     if isinstance(public, RSAPublicKey) and public.key_size < RSA_BITS:
         what = f"it is an RSA key of {public.key_size} bits."
         reason = "Below 3072 bits a key does not last beyond this decade (SOG-IS agreed mechanisms; eIDAS asks for 3072)."
@@ -120,7 +121,7 @@ def _worn(case: Case, path: Path) -> Iterator[Finding]:
 
 def _public(case: Case, path: Path) -> object:
     """The public half of a key, None for what is none: loading named that."""
-    if case.keys is not None:
+    if case.keys is not None and path.name in SIGNERS:
         return {"saml.pem": case.keys.saml, "es256.pem": case.keys.es256, "rs256.pem": case.keys.rs256}[
             path.name
         ].public_key

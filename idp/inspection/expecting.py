@@ -126,7 +126,9 @@ def _configured(options: Options, clock: Callable[[], int], stack: ExitStack) ->
     if options.profile not in (None, profile.name):
         raise could_not(f"{provider.provider_id} is asked in the profile {profile.name}.")
     if provider.protocol != "eidas":
-        return _configured_saml(provider, settings, keys)
+        held = keys.saml_encryption
+        unwrappers = () if held is None else (key_of_configuration(held, settings, options, clock, stack),)
+        return _configured_saml(provider, settings, keys, unwrappers)
     if keys.node is None:
         raise could_not("the configuration has no keys of a node.")
     key = key_of_configuration(keys.node.encryption, settings, options, clock, stack)
@@ -149,15 +151,19 @@ def _configured(options: Options, clock: Callable[[], int], stack: ExitStack) ->
     return Judge(connector, provider.provider_id, EIDAS, _guard((key,)), signing_keys, ENCRYPTED_RESPONSE, open_ends)
 
 
-def _configured_saml(provider: IdentityProvider, settings: Settings, keys: Keys) -> Judge:
+def _configured_saml(
+    provider: IdentityProvider, settings: Settings, keys: Keys, unwrappers: tuple[DecryptionKey, ...]
+) -> Judge:
     connector = SamlConnector(
         provider=provider,
         entity_id=entity_id(settings.issuer),
         acs_url=acs_url(settings.issuer),
         signer=keys.saml,
+        unwrappers=unwrappers,
     )
     pinned = pinned_provider(provider.metadata, provider.entity_id, provider.source).keys
-    return Judge(connector, provider.provider_id, SAML2INT, None, lambda _now: pinned, RESPONSE)
+    shape = OR_ENCRYPTED if unwrappers else RESPONSE
+    return Judge(connector, provider.provider_id, SAML2INT, _guard(unwrappers), lambda _now: pinned, shape)
 
 
 class OneNode:

@@ -184,6 +184,19 @@ def load_unwrapper(path: Path) -> FileDecryptionKey:
     return _decryption_key(private_key, certificate, key_id)
 
 
+def load_saml_unwrapper(path: Path) -> FileUnwrapper:
+    """A key to which identity providers encrypt: RSA of 2048 bits or more, for `SAML2INT` has transport alone.
+
+    Raises `Misconfigured` as `load_signer`, and where there is no certificate.
+    """
+    private_key, certificate, key_id = _load(path, SAML2INT, frozenset())
+    if not isinstance(private_key, rsa.RSAPrivateKey):
+        raise TypeError("a key on a curve was let through")
+    if not certificate:
+        raise _problem(path, "There is no certificate behind this key.", _CERTIFICATE_FIX)
+    return FileUnwrapper(_private_key=private_key, certificate=certificate, key_id=key_id)
+
+
 def unwrapper_of_pem(content: bytes) -> FileDecryptionKey:
     """A developer's own key for decryption in PEM, with or without a certificate: RSA of 2048 bits or more, or on a curve.
 
@@ -232,7 +245,7 @@ def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[Private
         raise _problem(path, f"This key is not {names}.", _MAKE)
     public_key = private_key.public_key()
     if isinstance(public_key, ec.EllipticCurvePublicKey) and public_key.curve.name not in curves:
-        raise _problem(path, f"This key is on another curve; it must be {names}.", _MAKE)
+        raise _problem(path, f"This key is on {'another' if curves else 'a'} curve; it must be {names}.", _MAKE)
     certificate = _certificate_of(path, rest, public_key) if mark else b""
     try:
         key_id = prepared(public_key, profile).key_id

@@ -4,6 +4,7 @@ sealing.key     seals logins between two visits, and what is parked        32 by
 pairwise.key    makes `sub` from identifiers: losing it changes every sub   32 bytes as hex
 index.key       the persons' index in the ledger                            32 bytes as hex
 saml.pem        signs our SAML requests and metadata; saml.crt beside it    RSA
+saml-encryption.pem decrypts what identity providers send to us; optional   RSA
 es256.pem       signs id_tokens                                             P-256
 rs256.pem       signs id_tokens of parties that want RS256                  RSA
 node.pem        signs what we send to other countries' nodes                RSA, or on a curve of `EIDAS`
@@ -32,6 +33,7 @@ from idp.keys.file import (
     create_saml_key,
     create_token_key,
     load_node_signer,
+    load_saml_unwrapper,
     load_signer,
     load_unwrapper,
 )
@@ -40,6 +42,7 @@ from policies.errors import Misconfigured, Problem
 
 SECRETS = ("sealing.key", "pairwise.key", "index.key")
 SECRET_BYTES = 32
+SAML_ENCRYPTION = "saml-encryption.pem"
 NODE_FILES = ("node.pem", "node-metadata.pem", "node-encryption.pem")
 
 
@@ -60,7 +63,10 @@ class NodeKeys:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """All keys of one broker, ready to use. `node` is None in a folder from before there were nodes."""
+    """All keys of one broker, ready to use. `node` is None in a folder from before there were nodes.
+
+    `saml_encryption` is None where identity providers are to encrypt nothing to us.
+    """
 
     sealing: bytes = field(repr=False)
     pairwise: bytes = field(repr=False)
@@ -70,18 +76,20 @@ class Keys:
     rs256: FileSigner
     ledger: LedgerKeys
     node: NodeKeys | None = None
+    saml_encryption: FileUnwrapper | None = None
 
 
-def create_keys(folder: Path, origin: str, host: str, *, demo: bool = False) -> None:
+def create_keys(folder: Path, origin: str, host: str, *, demo: bool = False, saml_encryption: bool = False) -> None:
     """Make fresh keys in `folder`, which must be new or empty. `host` names the certificate.
 
+    With `saml_encryption` there is a key to which identity providers encrypt: where it is, our metadata asks them to.
     Where it is no demo's, the keys to which somebody may encrypt are marked (`PRODUCTION_MARK`).
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in SECRETS:
         with os.fdopen(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_hex(SECRET_BYTES) + "\n")
-    for name in ("saml.pem", *NODE_FILES):
+    for name in ("saml.pem", *NODE_FILES, *([SAML_ENCRYPTION] if saml_encryption else [])):
         create_saml_key(folder / name, host, production=not demo)
     create_token_key(folder / "es256.pem", "ES256")
     create_token_key(folder / "rs256.pem", "RS256")
@@ -103,12 +111,14 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> Keys:
         except Misconfigured as error:
             problems += error.problems
     nodes = _node_files(folder, problems)
+    saml_encryption = _saml_encryption(folder, problems)
     ledger = None
     try:
         ledger = load_ledger_keys(folder, origin)
     except Misconfigured as error:
         problems += error.problems
-    problems += _twice(folder, {name: key.key_id for name, key in {**signers, **nodes}.items()})
+    unwrappers = {} if saml_encryption is None else {SAML_ENCRYPTION: saml_encryption}
+    problems += _twice(folder, {name: key.key_id for name, key in {**signers, **nodes, **unwrappers}.items()})
     problems += _twice(folder, secret if ledger is None else _with_openings(secret, ledger))
     problems += _out_of_dates(folder, nodes, int(time.time()) if now is None else now)
     if problems or ledger is None:
@@ -122,6 +132,7 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> Keys:
         rs256=signers["rs256.pem"],
         ledger=ledger,
         node=_node_keys(nodes),
+        saml_encryption=saml_encryption,
     )
 
 
@@ -147,6 +158,19 @@ def _node_files(folder: Path, problems: list[Problem]) -> dict[str, NodeKey]:
             except Misconfigured as error:
                 problems += error.problems
     return found
+
+
+def _saml_encryption(folder: Path, problems: list[Problem]) -> FileUnwrapper | None:
+    """The key to which identity providers encrypt; None without a file, or where it has been added to the problems."""
+    path = folder / SAML_ENCRYPTION
+    # A link that leads nowhere is a key that was lost, and no wish to have none
+    if not path.exists() and not path.is_symlink():
+        return None
+    try:
+        return load_saml_unwrapper(path)
+    except Misconfigured as error:
+        problems += error.problems
+        return None
 
 
 def _node_keys(found: Mapping[str, NodeKey]) -> NodeKeys | None:

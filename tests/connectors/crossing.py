@@ -98,7 +98,10 @@ def assertion(reply: Reply = GOOD_REPLY) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Encryption:
-    """How an assertion is encrypted. `hashes` are those of OAEP and its mask; `key` replaces the wrapped content key."""
+    """How an assertion is encrypted. `hashes` are those of OAEP and its mask; `key` replaces the wrapped content key.
+
+    `certificate` (DER) is to whom, where that is no `node` of ours by its name.
+    """
 
     plaintext: bytes = field(default_factory=assertion)
     recipient: str = "ours"
@@ -113,6 +116,7 @@ class Encryption:
     flip: int | None = None
     wrapped: Callable[[bytes], bytes] = bytes
     edit: Callable[[Element], None] = lambda _holder: None
+    certificate: bytes = b""
 
     def element(self) -> Element:
         """The EncryptedAssertion."""
@@ -121,7 +125,7 @@ class Encryption:
         value = bytearray(iv + AESGCM(content_key).encrypt(iv, self.plaintext, None))
         if self.flip is not None:
             value[self.flip] ^= 1
-        public = load_der_x509_certificate(node(self.recipient).certificate).public_key()
+        public = load_der_x509_certificate(self.certificate or node(self.recipient).certificate).public_key()
         assert isinstance(public, rsa.RSAPublicKey)
         oaep = OAEP(MGF1(HASHES[self.hashes[1]]), HASHES[self.hashes[0]], self.label)
         wrapped = self.wrapped(public.encrypt(self.key or content_key, oaep))

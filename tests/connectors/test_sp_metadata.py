@@ -1,14 +1,19 @@
 """Metadata of those who ask, and of those who take part in single logout: which keys vouch, and where answers may go."""
 
+import base64
+
 import pytest
+from lxml import etree
 
 from connectors.authn_request_checks import AskingParty, asking_party
 from connectors.formats.metadata import MAX_INDEX, read_participant, read_service_provider
 from connectors.formats.names import PERSISTENT, TRANSIENT
+from connectors.profiles import AES256_GCM, RSA_OAEP, SAML2INT, SHA256
 from connectors.saml import service_provider_metadata
 from idp.keys.file import FileSigner
 from tests.connectors import forge
 from tests.connectors.forge import SigningParty
+from tests.connectors.schemas import assert_valid
 from tests.connectors.sent import ACS, OTHER_ACS, PEER, key_descriptor, service, sp_metadata
 
 
@@ -119,3 +124,31 @@ def test_whoever_takes_part_in_logout_signs_by_the_keys_of_any_of_its_roles(
     assert (found.entity_id, found.certificates) == (PEER, (idp.certificate, stranger.certificate))
     with pytest.raises(ValueError, match="neither an IDPSSODescriptor nor an SPSSODescriptor"):
         read_participant(asking.replace(b"SPSSODescriptor", b"PDPDescriptor"))
+
+
+@pytest.mark.spec("SAML Metadata 2.0 §2.4.1.1")
+def test_where_we_have_a_key_to_encrypt_to_our_metadata_says_it_and_what_we_take(
+    signer: FileSigner, stranger: SigningParty
+) -> None:
+    plain, octets = (
+        service_provider_metadata(
+            entity_id=PEER, acs_url=ACS, signer=signer, now=forge.NOW, valid_for=9, encryption=certificate
+        )
+        for certificate in (b"", stranger.certificate)
+    )
+    root = etree.fromstring(octets)
+    assert_valid(root, "saml-schema-metadata-2.0.xsd")
+    signing, encryption = root.iterfind(".//{*}KeyDescriptor")
+    assert (signing.get("use"), encryption.get("use")) == ("signing", "encryption")
+    assert [each.get("use") for each in etree.fromstring(plain).iterfind(".//{*}KeyDescriptor")] == ["signing"]
+    held = encryption.findtext(".//{*}X509Certificate")
+    assert held is not None
+    assert base64.b64decode(held) == stranger.certificate
+    methods = [each.get("Algorithm") for each in encryption.iterfind("{*}EncryptionMethod")]
+    assert (methods[0], methods[3]) == (AES256_GCM, RSA_OAEP)
+    assert set(methods) == SAML2INT.content_encryption | SAML2INT.key_transports
+    assert len(methods) == len(set(methods))
+    inner = [(etree.QName(each).localname, each.get("Algorithm")) for each in encryption.iterfind("{*}EncryptionMethod/*")]
+    assert inner == [("DigestMethod", SHA256), ("DigestMethod", SHA256)]
+    # Whoever reads it as we read others' takes the key that signs, and that one alone
+    assert read_service_provider(octets).certificates == (signer.certificate,)

@@ -17,6 +17,7 @@ PAGE = DOCS / "rotate-a-key.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 BLOCKS = blocks_of(PAGE)
 TOKENS, SEALING, SAML = "Change the key of id_tokens", "Change the sealing key", "Change the key for identity providers"
+ENCRYPTION = "Change the key to which identity providers encrypt"
 
 
 @pytest.fixture
@@ -45,15 +46,17 @@ def _kids(operator: Newcomer) -> dict[str, str]:
     return {str(key["alg"]): str(key["kid"]) for key in json.loads(_served(operator, "/jwks"))["keys"]}
 
 
-def _certificate(operator: Newcomer) -> str:
-    (found,) = set(re.findall(r"<ds:X509Certificate>([^<]+)<", _served(operator, "/saml/metadata")))
+def _certificate(operator: Newcomer, use: str = "signing") -> str:
+    described = rf'KeyDescriptor use="{use}">.*?<ds:X509Certificate>([^<]+)<'
+    (found,) = re.findall(described, _served(operator, "/saml/metadata"), re.DOTALL)
     return str(found)
 
 
 @pytest.mark.slow
 def test_whoever_follows_the_page_changes_each_key_alone(operator: Newcomer) -> None:
-    kids, certificate = _kids(operator), _certificate(operator)
-    for section, file in ((TOKENS, "es256.pem"), (SEALING, "sealing.key"), (SAML, "saml.pem")):
+    kids, certificate, encryption = _kids(operator), _certificate(operator), _certificate(operator, "encryption")
+    files = {TOKENS: "es256.pem", SEALING: "sealing.key", SAML: "saml.pem", ENCRYPTION: "saml-encryption.pem"}
+    for section, file in files.items():
         before = _keys(operator)
         first = next(block for block in BLOCKS if block.section == section)
         operator.follow(first)
@@ -62,6 +65,7 @@ def test_whoever_follows_the_page_changes_each_key_alone(operator: Newcomer) -> 
     assert _kids(operator)["ES256"] != kids["ES256"]
     assert _kids(operator)["RS256"] == kids["RS256"]
     assert _certificate(operator) != certificate
+    assert _certificate(operator, "encryption") != encryption
     operator.follow(BLOCKS[-1])
     assert not (operator.desk / "fresh").exists()
 
@@ -73,5 +77,5 @@ def test_every_key_that_init_makes_stands_in_the_table(operator: Newcomer) -> No
 
 
 def test_every_block_belongs_to_a_section_that_is_followed() -> None:
-    assert {block.section for block in BLOCKS} == {TOKENS, SEALING, SAML}
+    assert {block.section for block in BLOCKS} == {TOKENS, SEALING, SAML, ENCRYPTION}
     assert BLOCKS[-1].text.startswith("$ rm -r fresh")

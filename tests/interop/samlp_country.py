@@ -2,14 +2,17 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from idp.demo.loopback import client, send
 from idp.demo.scene import Scene
 from idp.keys.file import FileSigner, create_saml_key, load_signer
+from idp.keys.folder import SAML_ENCRYPTION
 from tests.interop.node import Node
 
+AES256_GCM = "http://www.w3.org/2009/xmlenc11#aes256-gcm"
 HIGH = "http://eidas.europa.eu/LoA/high"
 PERSON = {
     "urn:oid:2.5.4.4": "Lindqvistsson",
@@ -62,9 +65,12 @@ class SamlpCountry:
 
     def know(self, certificate: bytes) -> None:
         """From now on verify requests with the broker's certificate (DER)."""
-        lines = base64.encodebytes(certificate).decode()
-        self._broker = f"-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n"
+        self._broker = pem(certificate)
         self.say()
+
+    def encrypt(self, to: str, **wrong: object) -> None:
+        """Answer honestly, encrypted to a certificate (PEM), but for `wrong`."""
+        self.say(**{"encryptionCert": to, "encryptionPublicKey": to, "encryptionAlgorithm": AES256_GCM, **wrong})
 
     def metadata(self) -> bytes:
         with client() as http:
@@ -83,8 +89,13 @@ class SamlpCountry:
         return str(key), str(certificate)
 
 
+def pem(certificate: bytes) -> str:
+    lines = base64.encodebytes(certificate).decode()
+    return f"-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n"
+
+
 class StageWithSamlp(Scene):
-    """The demo's stage, and samlp as the provider `samlp` that the broker asks by `binding`."""
+    """The demo's stage, and samlp as the provider `samlp` that the broker asks by `binding`, which may encrypt to it."""
 
     def __init__(self, folder: Path, binding: str) -> None:
         folder.mkdir()
@@ -97,8 +108,16 @@ class StageWithSamlp(Scene):
         self.other.close()
         super().close()
 
+    def published(self) -> str:
+        """The certificate (PEM) that the broker's metadata has to encrypt to."""
+        with client() as http:
+            metadata = send(http, "GET", f"{self.issuer}/saml/metadata").text
+        (found,) = re.findall(r'use="encryption".*?<ds:X509Certificate>([^<]+)<', metadata, re.DOTALL)
+        return pem(base64.b64decode(found))
+
     def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
         super()._configure(port, secret, fares)
+        create_saml_key(self.receiving / "keys" / SAML_ENCRYPTION, "broker.localhost")
         own = (self.receiving / "providers" / "demo-ee.toml").read_text(encoding="utf-8")
         attributes = own[own.index("[attributes]") :]
         text = PROVIDER.replace("@BASE@", self.other.base).replace("@BINDING@", self._binding)

@@ -13,6 +13,8 @@ from tests.interop.samlp_country import HIGH, PERSON, StageWithSamlp
 from tests.interop.walking import opened, to_the_answer, to_the_country
 
 pytestmark = pytest.mark.peer
+# It warns of CBC, and does it for whoever insists
+INSECURE = {"disallowEncryptionWithInsecureAlgorithm": False}
 
 
 @pytest.fixture(scope="module", params=["redirect", "post"])
@@ -59,6 +61,41 @@ def test_a_login_completes_whatever_it_signs(stage: StageWithSamlp, signed: str)
     assert isinstance(userinfo, dict)
     assert (userinfo["age_over_18"], userinfo["resident_of"]) == (True, {"Storkhaven": True})
     assert not [value for value in PERSON.values() if len(value) > 4 and value != "Storkhaven" and value in end.text]
+
+
+@pytest.mark.spec("saml.md §2: encrypted assertions")
+@pytest.mark.parametrize("signed", ["response", "both"])
+def test_a_login_completes_where_it_encrypts_to_the_key_of_our_metadata(stage: StageWithSamlp, signed: str) -> None:
+    stage.other.encrypt(stage.published(), signResponse=True, signAssertion=signed == "both")
+    with Browser() as browser:
+        back = to_the_answer(browser, _answered(stage, browser))
+        end = browser.get(back, origin=stage.issuer, accept="application/json")
+    userinfo = end.json()["userinfo"]
+    assert isinstance(userinfo, dict)
+    assert (userinfo["age_over_18"], userinfo["resident_of"]) == (True, {"Storkhaven": True})
+
+
+@pytest.mark.spec("security.md §2.1 B")
+@pytest.mark.parametrize(
+    ("wrong", "check"),
+    [
+        ({"signResponse": False, "signAssertion": True}, "signature_missing"),
+        ({**INSECURE, "encryptionAlgorithm": "http://www.w3.org/2001/04/xmlenc#aes256-cbc"}, "content_encryption"),
+        ({"spoil": ["<e:CipherValue>", "<e:CipherValue>AAAA"]}, "digest"),
+    ],
+    ids=["nobody signed the response", "CBC", "altered"],
+)
+def test_what_it_encrypts_and_we_do_not_take_is_refused_by_its_check(
+    stage: StageWithSamlp, wrong: dict[str, object], check: str
+) -> None:
+    stage.other.encrypt(stage.published(), **{"signResponse": True, **wrong})
+    assert _refused(stage) == check
+
+
+def test_what_it_encrypts_to_a_stranger_is_refused(stage: StageWithSamlp) -> None:
+    stranger = Path(stage.other.stranger[1]).read_text(encoding="ascii")
+    stage.other.encrypt(stranger, signResponse=True)
+    assert _refused(stage) == "decryption"
 
 
 def test_samlp_verified_our_request(stage: StageWithSamlp) -> None:

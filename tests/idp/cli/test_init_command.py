@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from idp.cli import app
 from idp.configuration import load_configuration
+from idp.keys.file import is_marked
 from idp.settings import Settings, load_settings
 from policies.load import load
 from policies.load.roles import problems_of_role
@@ -38,6 +39,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     issuer, listen = "https://login.storkhaven.example", "127.0.0.1:8400"
     assert said == {"directory": str(folder), "issuer": issuer, "listen": listen}
     return folder
+
+
+def test_a_city_gets_a_key_to_which_identity_providers_encrypt(made: Path) -> None:
+    key = made / "keys" / "saml-encryption.pem"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert is_marked(key.read_bytes())
 
 
 def test_every_setting_stands_in_the_file_with_a_comment_before_it(made: Path) -> None:
@@ -87,6 +94,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_node_gets_the_folders_of_a_node_and_settings_that_fit_together(node: Path) -> None:
     assert {path.name for path in node.iterdir()} == {"ciconia.toml", "keys", "metadata", "nodes", "providers"}
+    assert not (node / "keys" / "saml-encryption.pem").exists(), "it is put there where a provider encrypts"
     settings = load_settings(node)
     assert (settings.role, settings.issuer) == ("node", "https://node.country.example")
     assert set(tomllib.loads((node / "ciconia.toml").read_text(encoding="utf-8"))) == (

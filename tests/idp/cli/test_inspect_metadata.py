@@ -105,6 +105,7 @@ def test_metadata_of_saml_is_read_by_whom_it_describes(tmp_path: Path) -> None:
         signer=signer,
         now=NOW,
         valid_for=MAX_VALIDITY,
+        encryption=node.rsa_signer(1).certificate,
     )
     for octets, roles in ((own, ["sp"]), (signed_entity(signer), ["idp"])):
         path = tmp_path / "metadata.xml"

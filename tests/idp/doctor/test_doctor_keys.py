@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from idp.doctor.keys import KNOWN, YEAR
-from idp.keys.file import CERTIFICATE_LIFE, PRODUCTION_MARK
+from idp.keys.file import CERTIFICATE_LIFE, PRODUCTION_MARK, create_saml_key
+from idp.keys.folder import SAML_ENCRYPTION
 from tests.connectors.metadata import node
 from tests.idp.doctor.ward import (
     DAY,
@@ -45,7 +46,7 @@ def test_the_folder_of_keys_is_its_owners_alone(city: Path, mode: int, severity:
     assert (found.severity, found.file, found.key) == (severity, "keys", "permissions")
 
 
-@pytest.mark.parametrize("name", PRIVATE)
+@pytest.mark.parametrize("name", [name for name in PRIVATE if name != SAML_ENCRYPTION])
 def test_a_key_that_is_missing_is_an_error_with_its_why(city: Path, name: str) -> None:
     (city / "keys" / name).unlink()
     found = [one for one in examined(city).of(ERROR) if one.file == f"keys/{name}"]
@@ -54,11 +55,40 @@ def test_a_key_that_is_missing_is_an_error_with_its_why(city: Path, name: str) -
     assert found[0].fix
 
 
+def test_without_a_key_for_identity_providers_to_encrypt_to_nothing_is_wrong(city: Path) -> None:
+    (city / "keys" / SAML_ENCRYPTION).unlink()
+    assert examined(city).findings == ()
+
+
+def test_a_key_to_encrypt_to_that_does_not_serve_is_an_error_and_a_short_one_a_warning(
+    city: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = city / "keys" / SAML_ENCRYPTION
+    path.write_text("x", encoding="utf-8")
+    # What cannot be read has a line of no key, too
+    found = next(one for one in examined(city).of(ERROR) if one.line == 0)
+    assert (found.file, "every answer is refused" in found.why) == (f"keys/{SAML_ENCRYPTION}", True)
+    path.unlink()
+    monkeypatch.setattr("idp.keys.file.RSA_BITS", 2048)
+    create_saml_key(path, now=NOW - DAY)
+    found = only(examined(city))
+    assert (found.severity, found.file, "2048 bits" in found.what) == (WARNING, f"keys/{SAML_ENCRYPTION}", True)
+
+
+def test_the_dates_and_the_age_of_the_key_to_encrypt_to_are_told(city: Path) -> None:
+    report = examined(city, now=END - 29 * DAY)
+    assert at(report, f"keys/{SAML_ENCRYPTION}", SAML_ENCRYPTION, "in less than 30 days").severity is WARNING
+    os.utime(city / "keys" / SAML_ENCRYPTION, (NOW - 4 * YEAR, NOW - 4 * YEAR))
+    assert "4 years" in only(examined(city)).what
+
+
 def test_one_key_for_two_purposes_is_an_error(city: Path) -> None:
     keys = city / "keys"
     shutil.copy2(keys / "node.pem", keys / "node-metadata.pem")
     shutil.copy2(keys / "sealing.key", keys / "index.key")
+    shutil.copy2(keys / "saml.pem", keys / SAML_ENCRYPTION)
     report = examined(city)
+    assert "the same key as saml.pem" in at(report, f"keys/{SAML_ENCRYPTION}", SAML_ENCRYPTION).what
     assert "the same key as node.pem" in at(report, "keys/node-metadata.pem", "node-metadata.pem").what
     assert "the same key as sealing.key" in at(report, "keys/index.key", "index.key").what
 

@@ -11,7 +11,7 @@ from idp.doctor.case import Case, Machine, read_case
 from idp.doctor.examination import examine
 from idp.doctor.finding import Finding, Report, Severity
 from idp.keys.file import create_saml_key, create_token_key
-from idp.keys.folder import NODE_FILES, SECRETS
+from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.transparency.keys import create_ledger_keys
 from tests.connectors.metadata import node
 
@@ -115,7 +115,7 @@ def make_keys(folder: Path) -> None:
     folder.mkdir(mode=0o700)
     for number, name in enumerate(SECRETS):
         write(folder, name, f"{number:02x}" * 32 + "\n", mode=0o600)
-    for name in ("saml.pem", *NODE_FILES):
+    for name in ("saml.pem", SAML_ENCRYPTION, *NODE_FILES):
         create_saml_key(folder / name, "login.storkhaven.test", now=NOW - DAY)
     create_token_key(folder / "es256.pem", "ES256")
     create_token_key(folder / "rs256.pem", "RS256")

@@ -12,13 +12,16 @@ import xmlsec
 from lxml import etree
 
 from idp.demo.citizens import citizen
-from idp.demo.country import SAML, Country, _Context
+from idp.demo.country import SAML, _Context
 from tests.idp.endpoints.stage import Stage
 
 
 @dataclass(frozen=True)
 class Forgery:
-    """What is changed: the text before signing, the octets after, times in seconds, and whose key signs what."""
+    """What is changed: the text before signing, the octets after, times in seconds, and whose key signs what.
+
+    `sealed` makes what stands in the place of the assertion, signed or not, before the response is signed.
+    """
 
     text: Callable[[str], str] = lambda text: text
     octets: Callable[[bytes], bytes] = lambda octets: octets
@@ -27,6 +30,7 @@ class Forgery:
     by_latvia: bool = False
     signed: tuple[str, ...] = ("assertion", "response")
     who: str = "mari"
+    sealed: Callable[[bytes], etree._Element] | None = None
 
     def made(self, stage: Stage, question: Mapping[str, str]) -> dict[str, str]:
         """The fields that the browser posts to us."""
@@ -41,16 +45,18 @@ class Forgery:
             end=_utc(now + self.life),
         )
         root = etree.fromstring(self.text(context.response(citizen(self.who))))
-        self._sign(root, stage.latvia if self.by_latvia else stage.country)
+        country = stage.latvia if self.by_latvia else stage.country
+        xmlsec.tree.add_ids(root, ["ID"])
+        if "assertion" in self.signed:
+            for assertion in root.findall(f"{{{SAML}}}Assertion"):
+                country._sign(assertion)
+        if self.sealed is not None:
+            (held,) = root.findall(f"{{{SAML}}}Assertion")
+            root.replace(held, self.sealed(etree.tostring(held, with_tail=False)))
+        if "response" in self.signed:
+            country._sign(root)
         message = self.octets(etree.tostring(root))
         return {"SAMLResponse": base64.b64encode(message).decode(), "RelayState": question["RelayState"]}
-
-    def _sign(self, root: etree._Element, country: Country) -> None:
-        xmlsec.tree.add_ids(root, ["ID"])
-        elements = {"assertion": root.findall(f"{{{SAML}}}Assertion"), "response": [root]}
-        for name in self.signed:
-            for element in elements[name]:
-                country._sign(element)
 
 
 def swapped(before: str, after: str) -> Callable[[str], str]:

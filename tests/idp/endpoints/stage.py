@@ -13,6 +13,7 @@ from idp.demo.country import Country
 from idp.demo.relying_party import Service
 from idp.demo.scene import HOST, Scene
 from idp.keys.file import FileSigner, create_saml_key, load_signer
+from idp.keys.folder import SAML_ENCRYPTION
 from idp.server import Server, bind
 
 # What the second country says is `high` counts as substantial here
@@ -55,7 +56,10 @@ class Clock:
 
 
 class Stage(Scene):
-    """A `Scene` with the country Latvia beside Estonia, asked by POST, and the purpose `phone-contact` for parking."""
+    """A `Scene` with the country Latvia beside Estonia, asked by POST, and the purpose `phone-contact` for parking.
+
+    The broker has a key to which they may encrypt, and they do not, unless a test does.
+    """
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._latvian_socket = bind(HOST, 0)
@@ -105,6 +109,7 @@ class Stage(Scene):
 
     def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
         super()._configure(port, secret, fares)
+        create_saml_key(self.receiving / "keys" / SAML_ENCRYPTION, HOST)
         (self.receiving / "purposes" / "phone-contact.toml").write_text(PHONE_PURPOSE, encoding="utf-8")
         parking = self.receiving / "parties" / "parking.toml"
         text = parking.read_text(encoding="utf-8")
