@@ -41,7 +41,8 @@ class Reader:
         self._next = 0
         self._attributes = attributes(element)
         if children:
-            no_text(element.text, what)
+            if element.text:
+                no_text(element.text, what)
             for child in children:
                 if child.tail:
                     no_text(child.tail, what)
@@ -87,7 +88,7 @@ class Reader:
         """No child is left, and no text stands where elements are."""
         if self._next < len(self._children):
             raise AssertionRejected("unknown_element", f"an unknown, misplaced or repeated element in {self._what}")
-        if not self._children:
+        if not self._children and self._element.text:
             no_text(self._element.text, self._what)
 
     def text(self, limit: int = MAX_TEXT) -> str:
@@ -180,7 +181,7 @@ def instant(text: str, what: str) -> int:
     usual = _IN_UTC.fullmatch(text)
     if usual is not None:
         try:
-            return in_utc(usual[1])
+            return (datetime.fromisoformat(usual[1]) - _EPOCH) // _SECOND
         except ValueError:
             raise AssertionRejected("time", f"a time of {what} that no calendar has") from None
     match = _DATE_TIME.fullmatch(text)

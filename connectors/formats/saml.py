@@ -253,9 +253,7 @@ def _confirmation(element: Element) -> Confirmation:
     reader.refuse(_ENCRYPTED_ID, "encrypted_id")
     data = reader.optional(_SUBJECT_CONFIRMATION_DATA)
     reader.end()
-    found: dict[str, str] = {}
-    if data is not None:
-        found = empty(data, "SubjectConfirmationData", (), _CONFIRMATION_DATA)
+    found = {} if data is None else empty(data, "SubjectConfirmationData", (), _CONFIRMATION_DATA)
     return Confirmation(
         method=method,
         recipient=found.get("Recipient", ""),
