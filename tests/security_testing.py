@@ -70,10 +70,9 @@ maintainers.
 """
 TITLES: Mapping[Kind, tuple[str, str]] = {
     Kind.RESPONSE: ("Responses that must be refused", "refused"),
-    Kind.MESSAGE: ("Requests and single logout that must be refused", "refused"),
+    Kind.MESSAGE: ("Requests, single logout, metadata and key sets that must be refused", "refused"),
     Kind.REDIRECT: ("Signed queries that must be refused", "refused"),
     Kind.JWT: ("Tokens that must be refused", "refused"),
-    Kind.REGISTRATION: ("Registrations, keys and metadata that must be refused", "refused"),
     Kind.VALID: ("What must be accepted", "accepted"),
 }
 _VERSION = re.compile(r"^\| ([^|]+) \| ([^|]+) \|$", flags=re.MULTILINE)

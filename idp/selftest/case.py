@@ -12,7 +12,6 @@ class Kind(StrEnum):
     MESSAGE = "message"
     REDIRECT = "redirect"
     JWT = "jwt"
-    REGISTRATION = "registration"
     VALID = "valid"
 
 

@@ -6,7 +6,7 @@ from idp.selftest.messages.making import case_name
 
 def refused(family: str, what: str, entrance: Entrance, octets: bytes, check: str) -> Case:
     """What must be refused, by this check."""
-    return Case(case_name(family, what, entrance.name), family, Kind.REGISTRATION, entrance, octets, check)
+    return Case(case_name(family, what, entrance.name), family, Kind.MESSAGE, entrance, octets, check)
 
 
 def unusable(family: str, what: str, entrance: Entrance, octets: bytes, known_by: str) -> Case:

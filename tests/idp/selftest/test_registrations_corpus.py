@@ -64,7 +64,7 @@ def test_registrations_are_new_in_every_run(cases: list[Case]) -> None:
 
 
 def test_families_of_registrations_are_of_one_kind(cases: list[Case]) -> None:
-    is_of_kinds(cases, Kind.REGISTRATION)
+    is_of_kinds(cases, Kind.MESSAGE)
 
 
 def test_every_check_that_a_registration_names_is_known(cases: list[Case]) -> None:
