@@ -4,6 +4,7 @@ import base64
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from string import ascii_letters
 
 from connectors.formats.names import SAML
 from idp.selftest.case import Case
@@ -46,6 +47,8 @@ def size(world: World) -> Iterator[Case]:
     for what, (check, xml) in _TOO_MUCH.items():
         yield from refused(SIZE, world.each, (what, check, _valued(xml)))
         yield from refused(SIZE, (world.eidas,), (f"{what}-around", check, _detailed(xml)))
+    grown: Row = ("canonical-form-of-megabytes", "canonicalisation", _detailed(_growing()))
+    yield from refused(SIZE, (world.response, world.assertion), grown)
     yield from refused(SIZE, world.each, *_TEXTS)
 
 
@@ -209,6 +212,13 @@ def _detailed(xml: str) -> Callable[[Setting], bytes]:
     """In the StatusDetail of a Response, around what is encrypted."""
     detail = f"<samlp:StatusDetail>{xml}</samlp:StatusDetail>"
     return lambda setting: setting.sent(replace(setting.good, status_after=detail))
+
+
+def _growing() -> str:
+    """Namespaces that are declared once, and that a canonical form declares at each of 600 elements."""
+    declared = " ".join(f'xmlns:{letter}="urn:selftest:{letter * 110}"' for letter in ascii_letters[:30])
+    used = " ".join(f'{letter}:x=""' for letter in ascii_letters[:30])
+    return f"<a {declared}>{f'<a {used}/>' * 600}</a>"
 
 
 _TOO_MUCH: dict[str, tuple[str, str]] = {
