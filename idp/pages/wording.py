@@ -40,7 +40,6 @@ MOVES: Mapping[str, Move] = {
     "request_refused": Move.SERVICE,
     "node_request_refused": Move.NODE,
     "assertion_rejected": Move.PROVIDER,
-    "signature_invalid": Move.PROVIDER,
     "assurance_too_low": Move.CITIZEN,
     "authentication_failed": Move.CITIZEN,
     "replayed": Move.CITIZEN,
@@ -57,9 +56,14 @@ MOVES: Mapping[str, Move] = {
 }
 
 
+# A page does not tell a signature that failed from an answer that did not fit: the difference is for the log
+_SHOWN_AS: Mapping[str, str] = {"signature_invalid": "assertion_rejected"}
+
+
 def known_code(code: str) -> str:
-    """The code itself where it has a page of its own, else `internal`."""
-    return code if code in MOVES else "internal"
+    """The code of the page that tells of this one: mostly the same, `internal` where there is none."""
+    shown = _SHOWN_AS.get(code, code)
+    return shown if shown in MOVES else "internal"
 
 
 def text_in(translated: Translated, language: str) -> Text:

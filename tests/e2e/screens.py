@@ -50,7 +50,7 @@ SCREENS = (
     *(Screen("picker", "picker-search", "en", theme) for theme in THEMES),
     *(Screen("approval", "approval-arrived", language, theme) for language in LANGUAGES for theme in THEMES),
     *(Screen("inform", "inform", "en", theme) for theme in THEMES[:1]),
-    *(Screen("error", "error-signature_invalid", "en", theme) for theme in THEMES),
+    *(Screen("error", "error-assertion_rejected", "en", theme) for theme in THEMES),
     *(Screen("receipt", "receipt", "en", theme) for theme in THEMES),
 )
 
