@@ -31,6 +31,7 @@ NOT_ASKED: Mapping[str, str] = {
     "saml2int, as it came": "no option says how a message came: files hold what came by POST",
     "eidas, as it came": "as above",
     "eidas, as the citizen is told": "a check is told, and not the sentence that a citizen reads",
+    "eidas, of another version": "no verdict: a node that cannot be asked is an error of the command, exit code 2",
     "eidas, as in a login": "no option names our country or the NameID format that was asked for: see `not_checked`",
     "nothing expected": "no option is empty: a judge is asked all the same, for empty is refusal",
     "key set": "no kind of `inspect`: a key set is read where its registration names it, at start",
