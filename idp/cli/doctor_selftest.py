@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from connectors.signatures.second_opinion import WORTH
 from idp.app import system_clock
 from idp.cli.console import progress, say
 from idp.selftest.keeping import Keeper
@@ -45,14 +46,15 @@ def tell(report: Report) -> None:
     wrong = report.wrong()
     if wrong:
         say("\nWhat went wrong:")
-    for one in wrong[:MAX_TOLD]:
-        say(f"  {one.sentence}")
+    for tried in wrong[:MAX_TOLD]:
+        say(f"  {tried.sentence}")
     if len(wrong) > MAX_TOLD:
         say(f"  and {len(wrong) - MAX_TOLD} more.")
-    for one in report.broken:
-        say(f"  The cases of {one} could not be made.", error=True)
+    for generator in report.broken:
+        say(f"  The cases of {generator} could not be made.", error=True)
     say(f"\n{verdict(report)}")
     say(f"Versions: {', '.join(f'{name} {version}' for name, version in report.versions.items())}.")
+    say(f"Metadata has a second opinion, too: {WORTH}.")
 
 
 def verdict(report: Report) -> str:
