@@ -342,7 +342,7 @@ OPINION_CHECKS: Mapping[str, str] = {
 X509_CHECKS: Mapping[str, str] = {
     "x509_chain": "each certificate chains to an anchor of the registration (RFC 5280 section 6.1)",
     "x509_dates": "every certificate of the chain holds now, the anchor's too",
-    "x509_key_usage": "a certificate is for this use, each issuer says that it is one; no critical extendedKeyUsage keeps them for another",
+    "x509_key_usage": "a certificate is for this use, each issuer is one, and no critical extendedKeyUsage is for others",
     "x509_path_length": "no issuer has more issuers below it than it may",
     "x509_algorithm": "SHA-2, and keys of the profile's sizes and curves, in the whole chain and in the lists",
     "x509_revoked": "no certificate of the chain is on a pinned list of revoked ones",
