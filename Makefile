@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 SECONDS ?= 60
+ROUNDS ?= 300
 
-.PHONY: demo test bench fuzz mutants docs lint types format lock clean
+.PHONY: demo test bench crash fuzz mutants docs lint types format lock clean
 
 demo: $(VENV)/.product
 	$(BIN)/ciconia demo
@@ -21,9 +22,13 @@ fuzz: $(VENV)/.fuzz
 mutants: $(VENV)/.tests
 	$(BIN)/python -m tests.mutation.run
 
+# Workers, sequencers and databases killed with -9, ROUNDS times, over SQLite and PostgreSQL: nothing acknowledged is lost
+crash: $(VENV)/.tests
+	$(BIN)/python -m tests.kill.crash --rounds $(ROUNDS)
+
 # Every benchmark, one after the other: `python -m tests.benchmarks.NAME`. Fails where one misses a target
 bench: $(VENV)/.tests
-	missed=0; for name in signatures border; do $(BIN)/python -m tests.benchmarks.$$name || missed=$$?; done; exit $$missed
+	missed=0; for name in signatures border logins store; do $(BIN)/python -m tests.benchmarks.$$name || missed=$$?; done; exit $$missed
 
 # Strict: a link or an anchor that leads nowhere ends it. Open .site/index.html
 docs: $(VENV)/.docs
@@ -43,9 +48,10 @@ format: $(VENV)/.tests
 # Versions and hashes for every supported Python. Needs uv; everything else needs pip alone.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build pyproject.toml -o requirements.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra pki --extra test --constraint requirements.lock pyproject.toml -o tests/requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra cluster --extra pki --extra postgres --extra test --constraint requirements.lock pyproject.toml -o tests/requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra cluster --extra pki --extra postgres --constraint requirements.lock pyproject.toml -o docker/requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra docs --constraint requirements.lock pyproject.toml -o docs/requirements.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra pki --extra test --extra fuzz --constraint tests/requirements.lock pyproject.toml -o tests/fuzz.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra cluster --extra pki --extra postgres --extra test --extra fuzz --constraint tests/requirements.lock pyproject.toml -o tests/fuzz.lock
 
 $(VENV)/.product: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -48,7 +48,7 @@ from connectors.signatures.parse import from_post
 from connectors.signatures.redirect import signed_query
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signed import UnsignedMessage
-from connectors.signatures.signer import DecryptionKey, Signer
+from connectors.signatures.signer import DecryptionKey, DecryptionKeys, Signers, decrypting
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped
@@ -84,15 +84,15 @@ class EidasConnector:
         provider: IdentityProvider,
         entity_id: str,
         acs_url: str,
-        signer: Signer,
-        unwrappers: Sequence[DecryptionKey],
+        signer: Signers,
+        unwrappers: Sequence[DecryptionKey] | DecryptionKeys,
         peers: ApprovedPeers,
         country: str | None,
         catalogue: Catalogue,
     ) -> None:
         self._provider = provider
         self._here = Here(entity_id=entity_id, acs_url=acs_url)
-        self._signer, self._unwrappers, self._peers = signer, tuple(unwrappers), peers
+        self._signer, self._unwrappers, self._peers = signer, decrypting(unwrappers), peers
         self._country, self._catalogue = country, catalogue
         if provider.peer is None or provider.binding not in _BINDINGS:
             raise misconfigured(
@@ -101,7 +101,7 @@ class EidasConnector:
                 "A country's node has no metadata address, or is asked by a binding that there is not.",
                 "Name the address and the certificate of its metadata, and `redirect` or `post`.",
             )
-        if not provider.assurance or country == "" or not self._unwrappers:
+        if not provider.assurance or country == "" or not unwrappers:
             raise misconfigured(
                 provider.source,
                 "assurance",
@@ -197,7 +197,7 @@ class EidasConnector:
         check_response(response, self._peer.entity_id, self._here, expectation, now, envelope=envelope, profile=EIDAS)
         check_status(response)
         # 5.
-        assertion = read_assertion(open_assertion(message.signed, self._unwrappers, keys, EIDAS))
+        assertion = read_assertion(open_assertion(message.signed, self._unwrappers(now), keys, EIDAS))
         return self._judge(assertion, response.response_id, peer, expectation, now)
 
     def _judge(
@@ -254,14 +254,14 @@ class EidasConnector:
         return asked_attributes(uri for uri in NATURAL if uri in needed)
 
     def _signed(self, request: EidasRequest, binding: str, relay_state: str) -> Outbound:
-        url = request.destination
+        url, signer = request.destination, self._signer.at(request.issue_instant)
         if binding == names.POST:
-            signed = sign_enveloped(request_element(request), self._signer, place=REQUEST_SIGNATURE_PLACE, profile=EIDAS)
+            signed = sign_enveloped(request_element(request), signer, place=REQUEST_SIGNATURE_PLACE, profile=EIDAS)
             fields = [("SAMLRequest", base64.b64encode(signed).decode())]
             if relay_state:
                 fields.append(("RelayState", relay_state))
             return Post(url=url, fields=tuple(fields))
-        query = signed_query("SAMLRequest", request_octets(request), relay_state, self._signer, EIDAS)
+        query = signed_query("SAMLRequest", request_octets(request), relay_state, signer, EIDAS)
         return Redirect(url=f"{url}{'&' if '?' in url else '?'}{query}")
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound, Post, Redirect
 from connectors.formats import metadata as metadata_format
-from connectors.formats.authn_request import SIGNATURE_PLACE, AuthnRequest, authn_request_element, authn_request_octets
+from connectors.formats.authn_request import SIGNATURE_PLACE, AuthnRequest, AuthnRequestForm
 from connectors.formats.names import saml, samlp
 from connectors.formats.saml import (
     AssertionMessage,
@@ -32,9 +32,9 @@ from connectors.response_checks import (
     usable_until,
 )
 from connectors.signatures.parse import from_post
-from connectors.signatures.redirect import signed_query
+from connectors.signatures.redirect import DeflatedForm, signed_deflated_query
 from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
-from connectors.signatures.signer import DecryptionKey, Signer
+from connectors.signatures.signer import DecryptionKey, DecryptionKeys, Signers, decrypting
 from connectors.signatures.xmldsig import Shape, verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped
@@ -70,11 +70,12 @@ class SamlConnector:
         provider: IdentityProvider,
         entity_id: str,
         acs_url: str,
-        signer: Signer,
-        unwrappers: Sequence[DecryptionKey] = (),
+        signer: Signers,
+        unwrappers: Sequence[DecryptionKey] | DecryptionKeys = (),
     ) -> None:
-        self._provider, self._unwrappers = provider, tuple(unwrappers)
-        self._shape = OR_ENCRYPTED if self._unwrappers else RESPONSE
+        self._provider, self._unwrappers = provider, decrypting(unwrappers)
+        self._encrypted = bool(unwrappers)
+        self._shape = OR_ENCRYPTED if self._encrypted else RESPONSE
         self._here = Here(entity_id=entity_id, acs_url=acs_url)
         self._signer = signer
         pinned = pinned_provider(provider.metadata, provider.entity_id, provider.source)
@@ -102,6 +103,20 @@ class SamlConnector:
                     "An address has no such part.",
                     f"Use one of {', '.join(sorted(ADDRESS_PARTS))}.",
                 )
+        try:
+            self._forms = {
+                (minimum, force): self._form(minimum, force=force)
+                for minimum in LevelOfAssurance
+                if minimum <= max(provider.assurance.values())
+                for force in (False, True)
+            }
+        except ValueError:
+            raise misconfigured(
+                provider.source,
+                "assurance",
+                "An AuthnContextClassRef has characters that no XML has.",
+                "Write it without control characters.",
+            ) from None
 
     def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
         """A signed AuthnRequest, and what its answer must match.
@@ -109,33 +124,29 @@ class SamlConnector:
         Raises `AssuranceTooLow` where the registration's table has nothing that reaches the minimum: nobody is sent away to
         an identity provider whose every answer would be refused.
         """
-        comparison, contexts = self._contexts(ask.minimum_assurance)
-        request = AuthnRequest(
-            request_id="_" + secrets.token_hex(REQUEST_ID_BYTES),
-            issue_instant=now,
-            destination=self._sso_url,
-            issuer=self._here.entity_id,
-            acs_url=self._here.acs_url,
-            # SAML knows no max_age: only a forced authentication is surely young enough.
-            force_authentication=ask.force_authentication or ask.max_age is not None,
-            comparison=comparison,
-            contexts=contexts,
-        )
+        # SAML knows no max_age: only a forced authentication is surely young enough.
+        forms = self._forms.get((ask.minimum_assurance, ask.force_authentication or ask.max_age is not None))
+        if forms is None:
+            raise AssuranceTooLow("assurance_unreachable", "the identity provider has no level that reaches what is asked")
+        form, deflated_form = forms
+        request_id = "_" + secrets.token_hex(REQUEST_ID_BYTES)
         expectation = Expectation(
             provider_id=self._provider.provider_id,
-            request_id=request.request_id,
+            request_id=request_id,
             issued_at=now,
             minimum_assurance=ask.minimum_assurance,
             force_authentication=ask.force_authentication,
             max_age=ask.max_age,
         )
+        signer = self._signer.at(now)
         if self._provider.binding == "post":
-            signed = sign_enveloped(authn_request_element(request), self._signer, place=SIGNATURE_PLACE, profile=SAML2INT)
+            signed = sign_enveloped(form.element(request_id, now), signer, place=SIGNATURE_PLACE, profile=SAML2INT)
             fields = [("SAMLRequest", base64.b64encode(signed).decode())]
             if ask.relay_state:
                 fields.append(("RelayState", ask.relay_state))
             return Post(url=self._sso_url, fields=tuple(fields)), expectation
-        query = signed_query("SAMLRequest", authn_request_octets(request), ask.relay_state, self._signer, SAML2INT)
+        deflated = deflated_form.filled(form.between(request_id, now))
+        query = signed_deflated_query("SAMLRequest", deflated, ask.relay_state, signer, SAML2INT)
         return Redirect(url=f"{self._sso_url}{'&' if '?' in self._sso_url else '?'}{query}"), expectation
 
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
@@ -171,12 +182,12 @@ class SamlConnector:
                 )
                 raise SignatureInvalid("signature_missing", "a Response that nobody signed")
             case SignedMessage(signed=signed, unverified_envelope=b""):
-                response = read_signed_response(signed, encrypted=bool(self._unwrappers))
+                response = read_signed_response(signed, encrypted=self._encrypted)
                 count = len(response.assertions) + response.encrypted
                 self._check(response, Envelope(signed=True, has_assertion=count > 0), expectation, now)
                 if count != 1:
                     raise AssertionRejected("one_assertion", f"{count} assertions")
-                return self._judge(self._only(response, signed), response.response_id, expectation, now)
+                return self._judge(self._only(response, signed, now), response.response_id, expectation, now)
             case SignedMessage(signed=signed, unverified_envelope=unverified_envelope):
                 # The Response around it may say no more than what we expect; its id is not believed, so the assertion's
                 # stands in for it.
@@ -189,11 +200,11 @@ class SamlConnector:
                 assertion = read_signed_assertion(signed)
                 return self._judge(assertion, assertion.assertion_id, expectation, now)
 
-    def _only(self, response: ResponseMessage, signed: Signed) -> AssertionMessage:
+    def _only(self, response: ResponseMessage, signed: Signed, now: int) -> AssertionMessage:
         """The one assertion of a signed Response, decrypted where it has to be."""
         if not response.encrypted:
             return response.assertions[0]
-        return read_signed_assertion(open_assertion(signed, self._unwrappers, self._keys, SAML2INT))
+        return read_signed_assertion(open_assertion(signed, self._unwrappers(now), self._keys, SAML2INT))
 
     def _check(self, response: ResponseMessage, envelope: Envelope, expectation: Expectation, now: int) -> None:
         issuer = self._provider.entity_id
@@ -230,35 +241,51 @@ class SamlConnector:
             said[attribute.name] = (*said.get(attribute.name, ()), *attribute.values)
         return Examined(judged, self._provider.subject_attribute or name_format, subject, said)
 
+    def _form(self, minimum: LevelOfAssurance, *, force: bool) -> tuple[AuthnRequestForm, DeflatedForm]:
+        """Our question for this minimum, and the same deflated."""
+        comparison, contexts = self._contexts(minimum)
+        form = AuthnRequestForm(
+            AuthnRequest(
+                request_id="",
+                issue_instant=0,
+                destination=self._sso_url,
+                issuer=self._here.entity_id,
+                acs_url=self._here.acs_url,
+                force_authentication=force,
+                comparison=comparison,
+                contexts=contexts,
+            )
+        )
+        return form, DeflatedForm(form.before, form.after)
+
     def _contexts(self, minimum: LevelOfAssurance) -> tuple[str, tuple[str, ...]]:
-        """Comparison and AuthnContextClassRefs that ask for at least `minimum`, the least sufficient first.
+        """Comparison and AuthnContextClassRefs that ask for at least `minimum`, the least sufficient first. Some reach it.
 
         The eIDAS URIs have an order that both sides know (eIDAS Message Format 1.2 §3.2.2), so one of them is asked as a
         minimum. Other scales have none: every class that reaches it is listed, to be met exactly (saml2int SDP-SP07).
         """
         table = self._provider.assurance
         reaching = sorted((level, name) for name, level in table.items() if level >= minimum)
-        if not reaching:
-            raise AssuranceTooLow("assurance_unreachable", "the identity provider has no level that reaches what is asked")
         if set(table) <= _EIDAS:
             return "minimum", (reaching[0][1],)
         return "exact", tuple(name for _, name in reaching)
 
 
 def service_provider_metadata(
-    *, entity_id: str, acs_url: str, signer: Signer, now: int, valid_for: int, encryption: bytes = b""
+    *, entity_id: str, acs_url: str, signer: Signers, now: int, valid_for: int, encryption: bytes = b""
 ) -> bytes:
     """Our signed EntityDescriptor, valid for `valid_for` seconds from `now` (saml2int MD03: validUntil is always there).
 
-    `encryption` is the certificate (DER) of the key to encrypt to, empty where there is none.
+    It has the certificate of each key that signs at some time of its life. `encryption` is the certificate (DER) of the key
+    to encrypt to, empty where there is none.
     """
     metadata = metadata_format.ServiceProviderMetadata(
         metadata_id="_" + secrets.token_hex(16),
         entity_id=entity_id,
         acs_url=acs_url,
-        certificate=signer.certificate,
+        certificates=tuple(key.certificate for key in signer.published(now)),
         valid_until=now + valid_for,
         encryption=encryption,
     )
     element = metadata_format.service_provider_element(metadata)
-    return sign_enveloped(element, signer, place=metadata_format.SIGNATURE_PLACE, profile=SAML2INT)
+    return sign_enveloped(element, signer.at(now), place=metadata_format.SIGNATURE_PLACE, profile=SAML2INT)

@@ -8,7 +8,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp
 
 from connectors.connector import Connector
 from connectors.eidas import EidasConnector
@@ -22,17 +22,23 @@ from idp.citizen_receipts import CitizenReceipts
 from idp.configuration import load_configuration
 from idp.crossing import crossing_problems, known_peers, node_acs_url, node_entity_id, receiving_metadata
 from idp.endpoints import login, node, oidc, receipt, records
+from idp.endpoints.admission import Admission
+from idp.endpoints.at_once import AtOnce
 from idp.endpoints.city import CitySite
 from idp.endpoints.edge import Edge
+from idp.endpoints.front import Front, Past
+from idp.endpoints.gate import Gate
+from idp.endpoints.lanes import Queue
 from idp.endpoints.logins import Logins
 from idp.endpoints.node_site import NodeSite
 from idp.keys.folder import Keys, load_keys
+from idp.keys.keeper import Keeper
+from idp.keys.kinds import SAML_LIFE
+from idp.keys.look import Look
+from idp.keys.sealing import HourlyKeys
 from idp.login import CityStates
 from idp.node.composition import node_site
-from idp.pages.headers import headers
-from idp.pages.languages import choose_language
 from idp.pages.render import Pages
-from idp.pages.views import ErrorView
 from idp.published import Published
 from idp.receipts import Receipts
 from idp.record import Recorder
@@ -40,17 +46,24 @@ from idp.responders.oidc import OpenIDProvider
 from idp.responders.oidc_receipt import PartyReceipts
 from idp.seal import Sealer
 from idp.settings import Settings, load_settings
+from idp.store.installation import claim_keys
 from idp.store.peers import RecordedCopies, StoredCopies
+from idp.store.sealing import StoredSealingKeys
 from idp.store.store import open_store
+from idp.store.switches import KEY, Switches
 from idp.store.unforeseen import Unforeseen
+from idp.suspension import Suspension
 from idp.transparency.release_record import Releases
 from idp.transparency.sequencer import Sequencer
+from idp.transparency.witness import Witness
 from idp.watch import Watch
+from idp.watching.board import Measures
+from idp.watching.composition import vitals
+from idp.watching.timed import TimedCommits
+from idp.watching.watched import watched
 from policies.errors import BrokerError, Misconfigured, NotFound, RequestRefused
 from policies.load import Configuration
 from policies.parties import IdentityProvider, ProviderId
-
-METADATA_LIFE = 14 * 24 * 3600
 
 Connectors = Mapping[ProviderId, Connector]
 
@@ -66,15 +79,23 @@ class Application:
     Raises `Misconfigured` with every problem that can be seen before the first request.
     """
 
-    def __init__(self, folder: Path, *, clock: Callable[[], int] = system_clock) -> None:
+    def __init__(self, folder: Path, *, clock: Callable[[], int] = system_clock, measures: Measures | None = None) -> None:
         self.settings, configuration, self.keys = load_all(folder)
         settings, keys = self.settings, self.keys
         self.store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys.ledger)
         with ExitStack() as undo:
             # Whoever tries another folder after this one must find neither a thread nor a file of it open
             undo.callback(self.store.close)
+            self.watched = watched(settings, configuration, measures or Measures(), keys.index)
+            self._commits = TimedCommits(self.store, self.watched.measures, settings.tenant)
+            self.switches = Switches(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger)
             self.unforeseen = Unforeseen(engine=self.store.engine, tenant=settings.tenant, clock=clock)
-            self.sequencer = Sequencer(self.store, keys.ledger, checkpoint_seconds=settings.checkpoint_seconds)
+            self.sequencer = Sequencer(
+                self.store,
+                keys.ledger,
+                checkpoint_seconds=settings.checkpoint_seconds,
+                witness=Witness(settings.witness_path, keys.ledger) if settings.witness_path else None,
+            )
             known = known_peers(configuration)
             self.peers = Peers(
                 known,
@@ -89,13 +110,34 @@ class Application:
                 ours=PROTOCOL_VERSIONS,
             )
             self.watch = Watch(self.peers, known, clock=clock, seconds=settings.probe_seconds)
+            keys.obey(lambda key_id: self.switches.off_since(KEY, key_id))
+            claim_keys(self.store.engine, settings.tenant, keys, now=clock(), revoked=self._revoked)
+            self.sealing = self._sealing_keys(clock)
+            self._sealer = Sealer(tenant=settings.tenant, keys=self.sealing)
+            self.keeper = Keeper((self.sealing.keep_ready, Look(keys, settings.key_folder, settings.origin)))
             self._pages = Pages()
             connectors = _connectors(configuration, settings, keys, self.peers)
             self.site = (self._node if settings.role == "node" else self._city)(configuration, connectors, clock)
-            web = _web(self.site)
-            # As the framework's own outermost layer would answer first, ours stands right inside of it
-            web.add_middleware(Edge, issuer=settings.issuer, page=self._unforeseen, count=self.unforeseen.seen)
-            self.asgi: ASGIApp = web
+            self.framework, front = _web(self.site, lambda: self.vitals.fit)
+            at_once = AtOnce(self._pages, settings.documentation_url)
+            queue = Queue(settings.limits.at_work, settings.limits.waiting)
+            self.vitals = vitals(
+                store=self.store,
+                watched=self.watched,
+                configuration=configuration,
+                keys=keys,
+                peers=self.peers,
+                known=known,
+                switches=self.switches,
+                sealing=self.sealing,
+                queue=queue.standing,
+                clock=clock,
+            )
+            told = self.watched.turned_away
+            self.gate = Gate(queue=queue, rates=self.watched.rates, page=at_once.turned_away, told=told)
+            count = self.watched.unforeseen(self.unforeseen.seen)
+            admitted = Admission(front, gate=self.gate)
+            self.asgi: ASGIApp = Edge(admitted, issuer=settings.issuer, page=at_once.unforeseen, count=count)
             undo.pop_all()
 
     @property
@@ -117,9 +159,13 @@ class Application:
         self.sequencer.start()
         self.watch.start()
         self.unforeseen.start()
+        self.keeper.start()
+        self.vitals.start()
 
     def stop(self) -> None:
         """Write what waits, and end."""
+        self.vitals.stop()
+        self.keeper.stop()
         self.watch.stop()
         self.sequencer.stop()
         self.unforeseen.stop()
@@ -127,7 +173,7 @@ class Application:
 
     def _city(self, configuration: Configuration, connectors: Connectors, clock: Callable[[], int]) -> CitySite:
         settings, keys = self.settings, self.keys
-        sealer = Sealer(tenant=settings.tenant, key=keys.sealing)
+        sealer = self._sealer
         broker = self._broker(configuration, connectors, sealer)
         openid = OpenIDProvider(
             issuer=settings.issuer,
@@ -135,12 +181,14 @@ class Application:
             parties=configuration.parties,
             purposes=configuration.purposes,
             vouched=broker.vouched,
+            ended=broker.ended,
             catalogue=configuration.catalogue,
             signers={"ES256": keys.es256, "RS256": keys.rs256},
             sealer=sealer,
-            commits=self.store,
+            commits=self._commits,
             parked=self.store,
             documentation=settings.documentation_url,
+            redeemed=self.watched.redeemed,
         )
         receipts = self._receipts(configuration)
         return CitySite(
@@ -149,26 +197,37 @@ class Application:
             broker=broker,
             openid=openid,
             citizen_receipts=CitizenReceipts(
-                tenant=settings.tenant, sealer=sealer, parked=self.store, commits=self.store, receipts=receipts
+                tenant=settings.tenant, sealer=sealer, parked=self.store, commits=self._commits, receipts=receipts
             ),
             party_receipts=PartyReceipts(
                 tenant=settings.tenant,
                 tokens=openid.tokens,
                 clients=openid.clients,
                 receipts=receipts,
-                commits=self.store,
+                commits=self._commits,
             ),
             log_key=str(keys.ledger.verifier),
             logins=Logins(
-                tenant=settings.tenant, sealer=sealer, commits=self.store, parked=self.store, states=CityStates()
+                tenant=settings.tenant, sealer=sealer, commits=self._commits, parked=self.store, states=CityStates()
             ),
             sealer=sealer,
             pages=self._pages,
             catalogue=configuration.catalogue,
             log=self.store,
             clock=clock,
-            metadata={"/saml/metadata": Published(self._metadata, METADATA_LIFE), **receiving_metadata(settings, keys)},
+            metadata={"/saml/metadata": self._saml_metadata(), **receiving_metadata(settings, keys)},
             documentation=settings.documentation_url,
+            watched=self.watched,
+        )
+
+    def _revoked(self, key_id: str) -> bool:
+        """Whether an operator revoked a key of ours. Raises `StoreUnavailable` where nobody can say."""
+        return self.switches.off(KEY, key_id)
+
+    def _sealing_keys(self, clock: Callable[[], int]) -> HourlyKeys:
+        rows = StoredSealingKeys(engine=self.store.engine, tenant=self.settings.tenant)
+        return HourlyKeys(
+            tenant=self.settings.tenant, wrapping=self.keys.sealing, rows=rows, clock=clock, revoked=self._revoked
         )
 
     def _receipts(self, configuration: Configuration) -> Receipts:
@@ -192,13 +251,17 @@ class Application:
             configuration=configuration,
             keys=keys,
             node_keys=keys.node,
+            sealer=self._sealer,
             organization=settings.organization,
             store=self.store,
+            commits=self._commits,
+            watched=self.watched,
+            suspension=Suspension(self.switches),
             pages=self._pages,
             clock=clock,
             peers=self.peers,
             connectors=connectors,
-            metadata={"/saml/metadata": Published(self._metadata, METADATA_LIFE)},
+            metadata={"/saml/metadata": self._saml_metadata()},
         )
 
     def _broker(self, configuration: Configuration, connectors: Connectors, sealer: Sealer) -> Broker:
@@ -211,7 +274,7 @@ class Application:
             issuer=settings.issuer,
             own_name=settings.organization.name if settings.organization else "",
             sealer=sealer,
-            commits=self.store,
+            commits=self._commits,
             decisions=self.store,
             recorder=Recorder(
                 tenant=settings.tenant,
@@ -220,7 +283,13 @@ class Application:
                 index_key=keys.index,
             ),
             pairwise_key=keys.pairwise,
+            suspension=Suspension(self.switches),
+            reference=self.watched.steps.reference,
         )
+
+    def _saml_metadata(self) -> Published:
+        encryption = () if self.keys.saml_encryption is None else (self.keys.saml_encryption,)
+        return Published(self._metadata, SAML_LIFE, self.keys.saml, *encryption)
 
     def _metadata(self, now: int, valid_for: int) -> bytes:
         return service_provider_metadata(
@@ -229,14 +298,8 @@ class Application:
             signer=self.keys.saml,
             now=now,
             valid_for=valid_for,
-            encryption=self.keys.saml_encryption.certificate if self.keys.saml_encryption else b"",
+            encryption=self.keys.saml_encryption.at(now).certificate if self.keys.saml_encryption else b"",
         )
-
-    def _unforeseen(self, scope: Scope, reference: str) -> tuple[bytes, dict[str, str]]:
-        accept = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"accept-language"), "")
-        view = ErrorView(choose_language((), accept), "internal", reference, documentation=self.settings.documentation_url)
-        text = self._pages.error(view).encode()
-        return text, {"content-type": "text/html; charset=utf-8", **headers(view.kind)}
 
 
 def load_all(folder: Path) -> tuple[Settings, Configuration, Keys]:
@@ -278,7 +341,7 @@ def _connectors(configuration: Configuration, settings: Settings, keys: Keys, pe
             entity_id=entity_id(settings.issuer),
             acs_url=acs_url(settings.issuer),
             signer=keys.saml,
-            unwrappers=() if keys.saml_encryption is None else (keys.saml_encryption,),
+            unwrappers=() if keys.saml_encryption is None else keys.saml_encryption,
         )
 
     def eidas(provider: IdentityProvider) -> Connector:
@@ -289,7 +352,7 @@ def _connectors(configuration: Configuration, settings: Settings, keys: Keys, pe
             entity_id=node_entity_id(settings.issuer),
             acs_url=node_acs_url(settings.issuer),
             signer=keys.node.messages,
-            unwrappers=(keys.node.encryption,),
+            unwrappers=keys.node.encryption,
             peers=peers,
             country=settings.country,
             catalogue=configuration.catalogue,
@@ -308,11 +371,12 @@ def _routes(site: CitySite | NodeSite) -> tuple[APIRouter, ...]:
             return (node.router(site),)
 
 
-def _web(site: CitySite | NodeSite) -> FastAPI:
-    """All endpoints, and one page for every error."""
+def _web(site: CitySite | NodeSite, fit: Callable[[], bool]) -> tuple[FastAPI, Front]:
+    """All endpoints, and one page for every error: the framework that knows them, and the front that stands before it."""
     # One spelling of an address: a redirect of the framework's would repeat the query, and a form, somewhere else
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for routes in (*_routes(site), records.router(site)):
+    routers = (*_routes(site), records.router(site, fit))
+    for routes in routers:
         app.include_router(routes)
 
     def refused(request: Request, error: Exception) -> Response:
@@ -328,4 +392,5 @@ def _web(site: CitySite | NodeSite) -> FastAPI:
 
     app.add_exception_handler(BrokerError, refused)
     app.add_exception_handler(HTTPException, refused)
-    return app
+    app.add_middleware(Past)
+    return app, Front(app, routers=routers, refused=refused)

@@ -4,12 +4,12 @@ A relying party asks (`begin`); the citizen chooses a country, whose identity pr
 judged and what may go is decided (`hear`, a pure step that writes nothing); the citizen approves, refuses or cancels
 (`decide`, `cancel`): one unit, durable before anything is released.
 
-Relying party, purpose and identity provider are looked up again at each step: a sealed state is remembered fact, no
-permission.
+Relying party, purpose and identity provider are looked up again at each step, and whether one of them is switched off: a
+sealed state is remembered fact, no permission.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Protocol
 
@@ -35,10 +35,11 @@ from idp.login import (
 from idp.ports import Commits, DecisionRow, Decisions, Mark, Unit
 from idp.record import Recorder
 from idp.seal import Sealer, new_login_id
+from idp.suspension import Suspension
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Attribute
 from policies.authentication import AuthenticationRequest
-from policies.errors import NotFound, PeerUnavailable, ReleaseDenied, Replayed, RequestRefused
+from policies.errors import AssuranceTooLow, NotFound, PeerUnavailable, ReleaseDenied, Replayed, RequestRefused
 from policies.load import Configuration
 from policies.parties import ClientId, EntityId, IdentityProvider, ProviderId, PurposeId, RelyingParty, Tenant
 from policies.pseudonyms import pairwise_subject
@@ -78,6 +79,8 @@ class Broker:
         decisions: Decisions,
         recorder: Recorder,
         pairwise_key: bytes,
+        suspension: Suspension,
+        reference: Callable[[str], str] = lambda _login: "",
     ) -> None:
         self._tenant = tenant
         self._configuration = configuration
@@ -90,6 +93,8 @@ class Broker:
         self._decisions = decisions
         self._recorder = recorder
         self._pairwise_key = pairwise_key
+        self._suspension = suspension
+        self._reference = reference
 
     @property
     def parties(self) -> Mapping[ClientId, RelyingParty]:
@@ -102,7 +107,8 @@ class Broker:
         return self._configuration.purposes
 
     def begin(self, request: AuthenticationRequest, now: int) -> Requested:
-        """A relying party's request was accepted: a login begins, and holds nothing about a person."""
+        """A relying party's request was accepted: a login begins, and holds nothing about a person. Raises `Suspended`."""
+        self._suspension.check_party(request.client_id)
         return Requested(login=new_login_id(), began=now, request=request)
 
     def registered(self, request: AuthenticationRequest) -> tuple[RelyingParty, Purpose]:
@@ -118,8 +124,10 @@ class Broker:
     def providers(self, request: AuthenticationRequest, now: int) -> tuple[tuple[IdentityProvider, bool], ...]:
         """The identity providers that this request's citizen can choose, each with whether it can be reached now.
 
-        The request and its purpose may name countries. A country's node of which nothing valid is known is not there.
+        The request and its purpose may name countries. A country's node of which nothing valid is known is not there. One
+        that is switched off cannot be reached. Raises `Suspended` where the relying party is.
         """
+        self._suspension.check_party(request.client_id)
         purpose = self.registered(request)[1]
         eligible = [one for one in self._configuration.providers.values() if _serves(one, request, purpose)]
         return tuple((one, self._reachable(one, now)) for one in eligible if self._known(one, now))
@@ -136,14 +144,24 @@ class Broker:
         provider = self._configuration.providers.get(provider_id)
         return provider is not None and self._known(provider, now)
 
+    def suspended(self, provider: IdentityProvider) -> bool:
+        """Whether an identity provider, or its country, is switched off."""
+        return self._suspension.source_off(provider)
+
+    def ended(self, grant: Grant) -> bool:
+        """Whether what a grant rests on was switched off at any time since it was issued."""
+        provider = self._configuration.providers.get(grant.provider_id)
+        return self._suspension.ended(grant.client_id, provider, grant.issued)
+
     def ask(self, login: Requested | Asked, provider_id: ProviderId, now: int) -> tuple[Outbound, Asked]:
         """Ask the chosen identity provider. Choosing again replaces the question: an answer to the first meets nothing.
 
         Raises what the provider's connector raises, before anybody is sent anywhere: `AssuranceTooLow` where it cannot
-        reach what is asked, `PeerUnavailable` where a country's node cannot be asked now, or not for this relying party.
+        reach what is asked, `PeerUnavailable` where a country's node cannot be asked now, or not for this relying party,
+        `Suspended` where it or the relying party is switched off.
         """
         party, purpose = self.registered(login.request)
-        connector = self._connectors[self._eligible(provider_id, login.request).provider_id]
+        connector = self._connectors[self._going(provider_id, login.request).provider_id]
         # Nobody is asked for more than the purpose needs, the service asked for and its registration lets go
         needed = [one.name for one in login.request.asked if one.name in purpose.needs and one.name in party.attributes]
         question = Ask(
@@ -159,10 +177,16 @@ class Broker:
         return outbound, Asked(login.login, login.began, login.request, expectation)
 
     def hear(self, asked: Asked, inbound: Inbound, language: str, now: int) -> Decided:
-        """Judge the answer, and decide what may go. Nothing is written, so it may come again until somebody decided."""
+        """Judge the answer, and decide what may go. Nothing is written, so it may come again until somebody decided.
+
+        Raises `Suspended` before the answer is read, where the relying party or who answers is switched off, and
+        `AssuranceTooLow` where the purpose has come to need more since it was asked.
+        """
         party, purpose = self.registered(asked.request)
-        provider = self._eligible(asked.expectation.provider_id, asked.request)
+        provider = self._going(asked.expectation.provider_id, asked.request)
         assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
+        if assertion.offered.loa < self._minimum(asked.request):
+            raise AssuranceTooLow("authn_context_too_low", "a level below what the purpose needs by now")
         decision = decide(
             asked.request.asked, purpose, party, assertion.offered, on=_date(now), catalogue=self._configuration.catalogue
         )
@@ -190,8 +214,9 @@ class Broker:
 
         Raises `Replayed` where this login was decided otherwise or longer than a minute ago, `RequestRefused` where the
         choice names what was not offered, `ReleaseDenied` where a required attribute is denied, `PeerUnavailable` where
-        nothing that the country's node vouches holds now, `StoreUnavailable` where nothing could be written (in each of
-        them nothing was released).
+        nothing that the country's node vouches holds now, `Suspended` for an approval (one that is asked again, too) where
+        relying party or provider is switched off, `StoreUnavailable` where nothing could be written (in each of them
+        nothing was released).
         """
         party, purpose = self.registered(decided.request)
         provider = self._eligible(decided.provider_id, decided.request)
@@ -201,6 +226,7 @@ class Broker:
             if ruling.released is not None and not self._still_allowed(ruling.released, party):
                 raise Replayed("policy_changed", "the registration has changed since the page was shown")
         if choice.word == "approve":
+            self._going(decided.provider_id, decided.request)
             # The page stood open for a while: an approval that was withdrawn, or metadata that ended, vouches for nothing.
             # Who refuses or goes back releases nothing, and may do so at any time.
             if provider.peer is not None:
@@ -218,7 +244,7 @@ class Broker:
         Nobody was authenticated, so nothing is recorded: else any visitor could grow the ledger without end.
         """
         self.registered(login.request)
-        choice = Choice("cancel").digest(self._sealer.derive("cancel", login.login.encode()))
+        choice = Choice("cancel").digest(self._sealer.derive("cancel", login.login.encode(), at=login.began))
         unit = Unit(
             tenant=self._tenant,
             marks=(login_mark(login.login, login.began + LOGIN_LIFE + SKEW),),
@@ -236,8 +262,9 @@ class Broker:
         if decision.blocked:
             raise ReleaseDenied("a required attribute is denied, so nothing goes")
         # decisions.md 8: the same browser and choice get the same code, and nobody else can compute it
-        handle = self._sealer.derive("code", decided.login.encode(), secret)
-        receipt = self._sealer.derive("receipt", decided.login.encode(), secret)
+        at = decided.end - DECIDED_LIFE
+        handle = self._sealer.derive("code", decided.login.encode(), secret, at=at)
+        receipt = self._sealer.derive("receipt", decided.login.encode(), secret, at=at)
         record = self._recorder.release(decided, decision, purpose, now)
         held = CitizenReceipt(record.record.hex(), base64.b64encode(record.nonce("values")).decode())
         grant = Grant(
@@ -254,6 +281,8 @@ class Broker:
             in_id_token=decided.request.in_id_token,
             record=held.record,
             values_nonce=held.values_nonce,
+            issued=now,
+            reference=self._reference(decided.login),
         )
         parked = (
             self._sealer.park("code", handle, GRANT.dump(grant), now + CODE_LIFE),
@@ -290,6 +319,13 @@ class Broker:
             raise NotFound("an identity provider of a country that this request or its purpose does not take")
         return found
 
+    def _going(self, provider_id: ProviderId, request: AuthenticationRequest) -> IdentityProvider:
+        """One that this request may be about, where neither it nor who asks is switched off. Raises `Suspended`."""
+        self._suspension.check_party(request.client_id)
+        found = self._eligible(provider_id, request)
+        self._suspension.check_source(found)
+        return found
+
     def _known(self, provider: IdentityProvider, now: int) -> bool:
         """A pinned identity provider always is; a country's node while its metadata holds."""
         try:
@@ -298,6 +334,8 @@ class Broker:
             return False
 
     def _reachable(self, provider: IdentityProvider, now: int) -> bool:
+        if self._suspension.source_off(provider):
+            return False
         return provider.peer is None or self._nodes.available(provider.peer.entity_id, now)
 
     def _requester(self, party: RelyingParty) -> Requester:

@@ -32,7 +32,7 @@ class CitizenReceipts:
         """The receipt under the handle that `text` spells. Raises `NotFound` where there is none that is alive."""
         handle = _handle(text)
         payload = self._parked.parked(self._tenant, KIND, hashlib.sha256(handle).digest(), now)
-        held = RECEIPT.load(self._sealer.unpark(KIND, handle, payload))
+        held = RECEIPT.load(self._sealer.unpark(KIND, handle, payload, now))
         nonce = base64.b64decode(held.values_nonce)
         return self._receipts.issue(Holder.CITIZEN, bytes.fromhex(held.record), nonce, now)
 

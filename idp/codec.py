@@ -13,25 +13,43 @@ from policies.errors import NotFound
 T = TypeVar("T")
 # Our own sealed values inflate to a few kilobytes; a parked one to what a request of 100 kB may hold.
 MAX_INFLATED = 256 * 1024
+# What is no longer than this stays as it is: to deflate it costs several times what a few hundred bytes more do, and its
+# length would tell how much of a citizen's values stands in the request, too. What travels in a cookie has to be shorter,
+# so that a state that does not fit into one (`idp.endpoints.logins.MAX_COOKIE`) is deflated before it has to be parked.
+PLAIN, PLAIN_COOKIE = 4096, 1024
+# zlib's usual window and tables clear 256 KiB of memory for each text, and leave nothing of the processor's cache to what
+# comes after
+LEVEL, WINDOW, TABLES = 6, 12, 5
+# How JSON of an object begins, and no zlib stream: its first byte ends in an 8 (RFC 1950 §2.2)
+_OBJECT = b"{"
 
 
 class Codec(Generic[T]):
-    """Deflated JSON of one type. Make it once, at import of the module that owns the type."""
+    """JSON of one type, an object, deflated where it is longer than `plain`. Make it once, in the module of the type."""
 
-    def __init__(self, of: type[T]) -> None:
+    def __init__(self, of: type[T], *, plain: int = PLAIN) -> None:
         self._adapter: TypeAdapter[T] = TypeAdapter(of)
+        self._plain = plain
 
     def dump(self, value: T) -> bytes:
-        """Deflated JSON."""
-        return zlib.compress(self._adapter.dump_json(value), 6)
+        """JSON as it is, or deflated."""
+        text = self._adapter.dump_json(value)
+        if len(text) <= self._plain:
+            return text
+        deflater = zlib.compressobj(LEVEL, zlib.DEFLATED, WINDOW, TABLES)
+        return deflater.compress(text) + deflater.flush()
 
     def load(self, data: bytes) -> T:
         """The value; raises `NotFound` where the bytes are not what `dump` of this type makes (another version's, say)."""
-        inflater = zlib.decompressobj()
         try:
-            text = inflater.decompress(data, MAX_INFLATED)
-            if inflater.unconsumed_tail or not inflater.eof or inflater.unused_data:
-                raise NotFound("a sealed value that does not inflate")
-            return self._adapter.validate_json(text)
+            return self._adapter.validate_json(data if data.startswith(_OBJECT) else _inflated(data))
         except (zlib.error, ValidationError):
             raise NotFound("a sealed value of another shape") from None  # the cause would quote the value
+
+
+def _inflated(data: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    text = inflater.decompress(data, MAX_INFLATED)
+    if inflater.unconsumed_tail or not inflater.eof or inflater.unused_data:
+        raise NotFound("a sealed value that does not inflate")
+    return text

@@ -11,6 +11,7 @@ from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ConnectorMeta
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.folder import NODE_FILES, Keys, NodeKeys
+from idp.keys.kinds import NODE_LIFE
 from idp.published import Published
 from idp.settings import Organization, Settings
 from policies.errors import Problem
@@ -19,7 +20,7 @@ from policies.load.roles import problems_of_role
 from policies.parties import EntityId, Peer
 
 # spec/eidas.md §6: what the EU's own node says
-METADATA_LIFE = 24 * 3600
+METADATA_LIFE = NODE_LIFE
 
 
 def node_entity_id(issuer: str) -> str:
@@ -62,27 +63,27 @@ def receiving_metadata(settings: Settings, keys: Keys) -> Mapping[str, Published
     organization, node = settings.organization, keys.node
 
     def make(now: int, valid_for: int) -> bytes:
-        return _signed(settings, organization, node, now + valid_for)
+        return _signed(settings, organization, node, now, now + valid_for)
 
-    return {"/eidas/metadata": Published(make, METADATA_LIFE)}
+    return {"/eidas/metadata": Published(make, METADATA_LIFE, node.messages, node.metadata, node.encryption)}
 
 
-def _signed(settings: Settings, organization: Organization, node: NodeKeys, valid_until: int) -> bytes:
+def _signed(settings: Settings, organization: Organization, node: NodeKeys, now: int, valid_until: int) -> bytes:
     element = connector_element(
         ConnectorMetadata(
             metadata_id="_" + secrets.token_hex(16),
             valid_until=valid_until,
             entity_id=node_entity_id(settings.issuer),
             country=settings.country,
-            signing=(node.messages.certificate,),
-            encryption=node.encryption.certificate,
+            signing=tuple(key.certificate for key in node.messages.published(now)),
+            encryption=node.encryption.at(now).certificate,
             application_identifier=application_identifier(),
             organization=about(organization),
             profile=EIDAS,
             acs_url=node_acs_url(settings.issuer),
         )
     )
-    return sign_enveloped(element, node.metadata, place=SIGNATURE_PLACE, profile=EIDAS)
+    return sign_enveloped(element, node.metadata.at(now), place=SIGNATURE_PLACE, profile=EIDAS)
 
 
 def about(organization: Organization) -> NodeOrganization:

@@ -16,6 +16,7 @@ from policies.errors import Conflict, Replayed
 
 # saml2int's skew (spec: three to five minutes): a mark outlives the assertion by it
 SKEW = 180
+MARK_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,11 @@ class Choice:
 
 
 def commit_once(commits: Commits, decisions: Decisions, unit: Unit, now: int) -> None:
-    """Commit; where the login was decided already, the same choice within its minute passes, any other is `Replayed`."""
+    """Commit; where the login was decided already, the same choice within its minute passes, any other is `Replayed`.
+
+    It passes when a mark of its own is durable. The first answer may have been lost because its COMMIT still waited for a
+    standby, and then what is decided stands on one disk alone; this one is behind it and waits as long.
+    """
     try:
         commits.commit(unit)
     except Conflict as error:
@@ -41,6 +46,7 @@ def commit_once(commits: Commits, decisions: Decisions, unit: Unit, now: int) ->
         before = decisions.decision(unit.tenant, unit.decision.login, now)
         if before is None or not secrets.compare_digest(before.choice, unit.decision.choice):
             raise Replayed("decided", f"the mark of the {error.kind} is taken") from error
+        commits.commit(Unit(tenant=unit.tenant, marks=(Mark("again", secrets.token_bytes(MARK_BYTES), before.end),)))
 
 
 def login_digest(login: LoginId) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pydantic import ConfigDict
 
 from connectors.connector import Expectation
-from idp.codec import Codec
+from idp.codec import PLAIN_COOKIE, Codec
 from idp.seal import LoginId
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Attribute, AttributeName
@@ -95,6 +95,10 @@ class Grant:
     in_id_token: tuple[AttributeName, ...]
     record: str = ""
     values_nonce: str = field(default="", repr=False)
+    # of the login, in the log
+    reference: str = ""
+    # when the code was issued: what was switched off since ends it, on again or not
+    issued: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +126,8 @@ class Refused:
     error: str
 
 
-REQUESTED = Codec(Requested)
-ASKED = Codec(Asked)
+REQUESTED = Codec(Requested, plain=PLAIN_COOKIE)
+ASKED = Codec(Asked, plain=PLAIN_COOKIE)
 DECIDED = Codec(Decided)
 GRANT = Codec(Grant)
 RECEIPT = Codec(CitizenReceipt)

@@ -33,7 +33,7 @@ def own_metadata(settings: Settings, configuration: Configuration, keys: Keys) -
         providers=tuple(configuration.providers.values()),
         catalogue=configuration.catalogue,
     )
-    return Published(make, METADATA_LIFE)
+    return Published(make, METADATA_LIFE, keys.node.messages, keys.node.metadata)
 
 
 def own_facts(settings: Settings, configuration: Configuration, keys: Keys, now: int) -> PeerFacts | None:
@@ -41,7 +41,7 @@ def own_facts(settings: Settings, configuration: Configuration, keys: Keys, now:
     served = own_metadata(settings, configuration, keys)
     if served is None or keys.node is None:
         return None
-    message = verify(served(now), [prepared(keys.node.metadata.public_key, EIDAS)], METADATA, EIDAS)
+    message = verify(served(now), [prepared(keys.node.metadata.at(now).public_key, EIDAS)], METADATA, EIDAS)
     if isinstance(message, UnsignedMessage):
         raise SignatureInvalid("signature_missing", "our own metadata is not signed")
     return read_peer(message.signed, "proxy" if settings.role == "node" else "connector")

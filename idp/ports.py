@@ -11,7 +11,7 @@ from policies.parties import Tenant
 class Mark:
     """A one-time thing that a unit takes: kind, the SHA-256 of what it is, and until when it must be remembered."""
 
-    kind: str  # "login", "response", "assertion", "code", "receipt", "jti"
+    kind: str  # "login", "response", "assertion", "code", "receipt", "jti", "again"
     digest: bytes
     end: int
 
@@ -99,6 +99,29 @@ class Decisions(Protocol):
 
     def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
         """The row of this login while it lives (60 seconds), else None."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealingRow:
+    """A sealing key of one kind and hour (hours since the epoch), closed under a key that the database never sees."""
+
+    kind: str
+    hour: int
+    wrapped: bytes = field(repr=False)
+    end: int  # seconds since the epoch: from then on it is purged
+
+
+class SealingRows(Protocol):
+    """The sealing keys that all workers of a tenant share."""
+
+    def rows(self, hour: int) -> Sequence[SealingRow]:
+        """Every row of this hour and later. Raises `StoreUnavailable`."""
+
+    def add(self, rows: Sequence[SealingRow]) -> None:
+        """Insert rows; one that is there already stays as it is. Raises `StoreUnavailable`."""
+
+    def drop(self, rows: Sequence[SealingRow]) -> None:
+        """Delete these rows, where they are still the same. Raises `StoreUnavailable`."""
 
 
 @dataclass(frozen=True, slots=True)

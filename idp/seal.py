@@ -1,35 +1,38 @@
 """Authenticated encryption of what travels through a browser, and of what lies parked under its holder's secret.
 
-Two uses, two key derivations, one master key a tenant (decisions.md 4; hourly wrapped keys are to come):
+Two uses, two key derivations, one master key a tenant, kind and hour (decisions.md 4, `idp.keys.sealing`):
 
 - a *sealed login* is AES-256-GCM under HKDF(master, kind, login), so that random nonces stay far from 2^32 a key. Its
-  associated data binds tenant, kind, version, login, end and whatever else the caller binds (the Strict cookie, the hashes
-  of policy and notice). Text form: base64url(end as 8 bytes || nonce 12 || ciphertext and tag), no padding.
-- a *parked payload* is AES-256-GCM under HKDF(master, kind, handle): the database holds SHA-256(handle) and the payload,
-  and neither it nor the configuration opens the payload without the handle.
+  associated data binds tenant, kind, version, login, hour, end and whatever else the caller binds (the Strict cookie, the
+  hashes of policy and notice). Text form: base64url(hour 3 bytes || end 5 || nonce 12 || ciphertext and tag), no padding.
+- a *parked payload* is AES-256-GCM under HKDF(master, kind, handle): the database holds SHA-256(handle) and the payload
+  (hour 3 bytes || end 5 || nonce 12 || ciphertext and tag), and neither it nor the configuration opens the payload without
+  the handle. The end is bound, too: a row that is put back with a later one opens no more.
 """
 
 import hashlib
 import secrets
-from typing import NewType
+from typing import NewType, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from connectors.signatures.jws import base64url, from_base64url
 from idp.ports import ParkedRow
-from idp.transparency.keys import framed
+from idp.transparency.keys import Master, framed
 from policies.errors import NotFound, Replayed
 from policies.parties import Tenant
 
 LoginId = NewType("LoginId", str)
 
-VERSION = b"1"
+VERSION = b"2"
 KEY_BYTES = 32
 NONCE_BYTES = 12
-END_BYTES = 8
+# Hours since the epoch until the year 3883, seconds until the year 36,812
+HOUR_BYTES, END_BYTES = 3, 5
+_HEAD = HOUR_BYTES + END_BYTES
+HOUR = 3600
+DERIVED = "derived"
 # A sealed text that we made is far shorter; the limit is that of a form field.
 MAX_SEALED = 64 * 1024
 
@@ -39,21 +42,36 @@ def new_login_id() -> LoginId:
     return LoginId(base64url(secrets.token_bytes(16)))
 
 
+class SealingKeys(Protocol):
+    """The master keys of one tenant: 32 bytes a kind and hour (hours since the epoch)."""
+
+    def hour(self) -> int:
+        """The hour in which something is sealed now."""
+
+    def to_seal(self, kind: str, hour: int) -> Master:
+        """The key of an hour that is accepted, made where it is not there yet.
+
+        Raises `NotFound` for another hour, `StoreUnavailable` where nobody can say.
+        """
+
+    def to_open(self, kind: str, hour: int) -> Master:
+        """The key of a kind and hour. Raises `NotFound` where it is over, revoked or was never made."""
+
+
 class Sealer:
     """Seals and opens for one tenant."""
 
-    def __init__(self, *, tenant: Tenant, key: bytes) -> None:
-        if len(key) != KEY_BYTES:
-            raise ValueError("the sealing key has 32 bytes")
+    def __init__(self, *, tenant: Tenant, keys: SealingKeys) -> None:
         self._tenant = tenant
-        self._key = key
+        self._keys = keys
 
     def seal(self, kind: str, login: LoginId, end: int, payload: bytes, *bound: bytes) -> str:
         """Seal `payload` until `end` (seconds since the epoch), bound to kind, login and everything in `bound`."""
+        hour = self._keys.hour()
         nonce = secrets.token_bytes(NONCE_BYTES)
-        ends = end.to_bytes(END_BYTES)
-        cipher = AESGCM(self._subkey(b"login", kind, login.encode()))
-        return base64url(ends + nonce + cipher.encrypt(nonce, payload, self._associated(kind, login, ends, bound)))
+        head = hour.to_bytes(HOUR_BYTES) + end.to_bytes(END_BYTES)
+        cipher = AESGCM(self._subkey(self._keys.to_seal(kind, hour), b"login", kind, login.encode()))
+        return base64url(head + nonce + cipher.encrypt(nonce, payload, self._associated(kind, login, head, bound)))
 
     def open(self, kind: str, login: LoginId, sealed: str, now: int, *bound: bytes) -> bytes:
         """Open what `seal` made for the same kind, login and bound bytes. Raises `Replayed` for anything else, and late."""
@@ -61,38 +79,54 @@ class Sealer:
             raise Replayed("sealed_size", f"a sealed {kind} of {len(sealed)} characters")
         try:
             data = from_base64url(sealed)
-            ends, nonce, text = data[:END_BYTES], data[END_BYTES : END_BYTES + NONCE_BYTES], data[END_BYTES + NONCE_BYTES :]
-            cipher = AESGCM(self._subkey(b"login", kind, login.encode()))
-            payload = cipher.decrypt(nonce, text, self._associated(kind, login, ends, bound))
-        except (ValueError, InvalidTag) as error:
+            head, nonce, text = data[:_HEAD], data[_HEAD : _HEAD + NONCE_BYTES], data[_HEAD + NONCE_BYTES :]
+            key = self._keys.to_open(kind, int.from_bytes(head[:HOUR_BYTES]))
+            cipher = AESGCM(self._subkey(key, b"login", kind, login.encode()))
+            payload = cipher.decrypt(nonce, text, self._associated(kind, login, head, bound))
+        except (ValueError, InvalidTag, NotFound) as error:
             raise Replayed("sealed_login", f"a {kind} that we did not seal for this place") from error
-        if int.from_bytes(ends) <= now:
+        if int.from_bytes(head[HOUR_BYTES:]) <= now:
             raise Replayed("login_ended", f"a {kind} after its end", code="login_ended")
         return payload
 
     def park(self, kind: str, handle: bytes, payload: bytes, end: int) -> ParkedRow:
         """The row that keeps `payload` until `end` for whoever holds `handle` (at least 16 random bytes)."""
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        cipher = AESGCM(self._subkey(b"parked", kind, handle))
-        sealed = nonce + cipher.encrypt(nonce, payload, self._associated(kind, "", b"", ()))
+        hour = self._keys.hour()
+        nonce, head = secrets.token_bytes(NONCE_BYTES), hour.to_bytes(HOUR_BYTES) + end.to_bytes(END_BYTES)
+        cipher = AESGCM(self._subkey(self._keys.to_seal(kind, hour), b"parked", kind, handle))
+        sealed = head + nonce + cipher.encrypt(nonce, payload, self._associated(kind, "", head, ()))
         return ParkedRow(kind=kind, digest=hashlib.sha256(handle).digest(), payload=sealed, end=end)
 
-    def unpark(self, kind: str, handle: bytes, sealed: bytes) -> bytes:
-        """The payload of a parked row. Raises `NotFound` where kind, tenant or handle are not those it was parked with."""
-        cipher = AESGCM(self._subkey(b"parked", kind, handle))
+    def unpark(self, kind: str, handle: bytes, sealed: bytes, now: int) -> bytes:
+        """The payload of a parked row. Raises `NotFound` for another kind, tenant or handle, and after its own end.
+
+        Whoever writes to the database sets the end of its row as they like, and this one not.
+        """
+        head, nonce = sealed[:_HEAD], sealed[_HEAD : _HEAD + NONCE_BYTES]
+        key = self._keys.to_open(kind, int.from_bytes(head[:HOUR_BYTES]))
+        cipher = AESGCM(self._subkey(key, b"parked", kind, handle))
         try:
-            return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self._associated(kind, "", b"", ()))
+            payload = cipher.decrypt(nonce, sealed[_HEAD + NONCE_BYTES :], self._associated(kind, "", head, ()))
         except (InvalidTag, ValueError) as error:
             raise NotFound(f"a parked {kind} that does not open") from error
+        if int.from_bytes(head[HOUR_BYTES:]) <= now:
+            raise NotFound(f"a parked {kind} after its end")
+        return payload
 
-    def derive(self, purpose: str, *parts: bytes) -> bytes:
-        """32 bytes that only we can compute from `parts`: codes and ids of one decision (decisions.md 8)."""
-        info = framed(b"derive", purpose.encode(), *parts)
-        return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(self._key)
+    def derive(self, purpose: str, *parts: bytes, at: int) -> bytes:
+        """32 bytes that only we can compute from `parts`: codes and ids of one decision (decisions.md 8).
 
-    def _subkey(self, use: bytes, kind: str, binding: bytes) -> bytes:
-        info = framed(use, self._tenant.encode(), kind.encode(), binding)
-        return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(self._key)
+        They are the same again for the same `at` (seconds since the epoch), which lies in this hour or the one before: so
+        it is a moment of what they belong to, and not of the answer. Raises `Replayed` for an hour that is over.
+        """
+        try:
+            key = self._keys.to_seal(DERIVED, at // HOUR)
+        except NotFound as error:
+            raise Replayed("login_ended", f"a {purpose} of an hour that is over", code="login_ended") from error
+        return key.derive(b"derive", self._tenant.encode(), purpose.encode(), *parts)
 
-    def _associated(self, kind: str, login: str, ends: bytes, bound: tuple[bytes, ...]) -> bytes:
-        return framed(VERSION, self._tenant.encode(), kind.encode(), login.encode(), ends, *bound)
+    def _subkey(self, key: Master, use: bytes, kind: str, binding: bytes) -> bytes:
+        return key.derive(use, self._tenant.encode(), kind.encode(), binding)
+
+    def _associated(self, kind: str, login: str, head: bytes, bound: tuple[bytes, ...]) -> bytes:
+        return framed(VERSION, self._tenant.encode(), kind.encode(), login.encode(), head, *bound)

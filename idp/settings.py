@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -20,7 +20,9 @@ from policies.errors import Misconfigured, Problem
 from policies.parties import Tenant
 
 SETTINGS_FILE = "ciconia.toml"
+TENANTS = "tenants"
 UNKNOWN = "no setting has this name."
+OF_A_TENANT = "it is a tenant's setting, and beside tenants/ stand those of the process."
 # Stands in where the file names no issuer that serves (RFC 6761 §6.4: nobody will ever have it), to look at the rest
 NO_ISSUER = "https://unknown.invalid"
 
@@ -45,7 +47,7 @@ def _issuer(value: str) -> str:
 
 
 def _listen(value: str) -> str:
-    if int(value.rpartition(":")[2]) > MAX_PORT:
+    if value and int(value.rpartition(":")[2]) > MAX_PORT:
         raise ValueError("there is no such port")
     return value
 
@@ -75,32 +77,80 @@ class Organization(BaseModel):
     technical: str = Field(pattern=r"^[!-~]{1,100}@[!-~]{1,150}$")
 
 
-class Settings(BaseModel):
-    """What `ciconia.toml` may hold. `folder` is where it was found; relative paths start there."""
+class Limits(BaseModel):
+    """How much one worker takes on at a time, and how often one party or address may ask: requests a minute.
+
+    Measured (docs/watch-it.md): two at work do all that a worker can, and the rest is for those who wait for the database;
+    whoever waits behind 256 others waits for 0.4 s. Addresses are a city hall's as well as a person's, so their
+    limits are wide.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    issuer: Annotated[str, AfterValidator(_issuer)]
+    at_work: int = Field(default=4, ge=2, le=1000)
+    waiting: int = Field(default=256, ge=1, le=100_000)
+    # a login's first request, by the address, and by the relying party or node that it is for: it makes us sign
+    begin_address: int = Field(default=600, ge=1, le=10_000_000)
+    begin_party: int = Field(default=60_000, ge=1, le=10_000_000)
+    # answers and tokens that were refused, by the address, and by the address and client
+    failures: int = Field(default=120, ge=1, le=10_000_000)
+    # anything at all, by the address
+    pages: int = Field(default=12_000, ge=1, le=10_000_000)
+
+
+class ProcessSettings(BaseModel):
+    """What a process has once, however many tenants it serves: all that `ciconia.toml` beside `tenants/` may hold.
+
+    `folder` is where the file was found; relative paths start there.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
     listen: Annotated[str, AfterValidator(_listen)] = Field(
         default="127.0.0.1:8400", pattern=r"^[0-9a-zA-Z.\-\[\]:]+:\d{1,5}$"
     )
-    database: str = Field(default="ciconia.db", min_length=1)
-    keys: str = Field(default="keys", min_length=1)
     # Only a proxy at one of these addresses or networks may say under which scheme and for whom it asks
     trusted_proxies: list[Annotated[str, AfterValidator(_proxy)]] = ["127.0.0.1", "::1"]
+    # Where metrics and readiness are told, for a private network; "" nowhere
+    metrics_listen: Annotated[str, AfterValidator(_listen)] = Field(
+        default="", pattern=r"^([0-9a-zA-Z.\-\[\]:]+:\d{1,5})?$"
+    )
+    folder: Path = Field(exclude=True)
+
+    @property
+    def host(self) -> str:
+        """The address to listen on."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port to listen on."""
+        return int(self.listen.rpartition(":")[2])
+
+
+class Settings(ProcessSettings):
+    """What the `ciconia.toml` of one broker may hold: its own settings, and the process's where it is alone."""
+
+    issuer: Annotated[str, AfterValidator(_issuer)]
+    database: str = Field(default="ciconia.db", min_length=1)
+    keys: str = Field(default="keys", min_length=1)
+    # Where checkpoints are kept outside the database, and looked at before another is signed; "" nowhere
+    witness: str = ""
     checkpoint_seconds: float = Field(default=10.0, gt=0, le=3600)
     # "city" serves relying parties and asks countries; "node" answers other countries' nodes about its own citizens
     role: Literal["city", "node"] = "city"
     # the country of this node, for eIDAS (ISO 3166-1 alpha-2); "" where it takes no part in that
     country: str = Field(default="", pattern=r"^([A-Z]{2})?$")
     organization: Organization | None = None
+    limits: Limits = Limits()
+    # Where several machines count together how often somebody asks; "" each worker counts for itself
+    valkey: str = Field(default="", pattern=r"^(valkeys?://[!-~]{1,500})?$", repr=False)
     # how often the metadata of other countries' nodes is fetched
     probe_seconds: float = Field(default=30.0, ge=0.1, le=3600)
     # the page that docs/errors.md became, for links to `#code`; "" where nobody published it: no address is assumed
     documentation_url: Annotated[str, AfterValidator(_documentation)] = ""
     # Allows http on *.localhost, and nothing else
     demo: bool = False
-    folder: Path = Field(exclude=True)
 
     @property
     def tenant(self) -> Tenant:
@@ -118,25 +168,39 @@ class Settings(BaseModel):
         return self.folder / self.keys
 
     @property
+    def witness_path(self) -> Path | None:
+        """The file or folder of the witness, None where there is none."""
+        return self.folder / self.witness if self.witness else None
+
+    @property
     def database_url(self) -> str:
         """The SQLAlchemy URL: a path is SQLite's file in the folder."""
         if "://" in self.database:
             return self.database
         return f"sqlite:///{(self.folder / self.database).resolve()}"
 
-    @property
-    def host(self) -> str:
-        """The address to listen on."""
-        return self.listen.rpartition(":")[0].strip("[]")
 
-    @property
-    def port(self) -> int:
-        """The port to listen on."""
-        return int(self.listen.rpartition(":")[2])
+# Settings that are tables of their own
+_TABLES: dict[str, type[BaseModel]] = {"organization": Organization, "limits": Limits}
+
+
+def is_many(folder: Path) -> bool:
+    """Whether a configuration folder is of several tenants."""
+    return (folder / TENANTS).is_dir()
+
+
+def tenant_folders(folder: Path) -> tuple[Path, ...]:
+    """The folders of all tenants, in order of name; the folder itself where it is of one broker."""
+    if not is_many(folder):
+        return (folder,)
+    return tuple(sorted(each for each in (folder / TENANTS).iterdir() if each.is_dir() and each.name[0] != "."))
 
 
 def load_settings(folder: Path) -> Settings:
-    """Read `ciconia.toml`. Raises `Misconfigured` with every problem at once."""
+    """Read `ciconia.toml`. Raises `Misconfigured` with every problem at once, and for a folder of several tenants."""
+    if is_many(folder):
+        names = ", ".join(str(each) for each in tenant_folders(folder)) or str(folder / TENANTS / "NAME")
+        raise Misconfigured((Problem(str(folder), 0, "--config", "has several tenants.", f"Name one: {names}."),))
     settings, problems = examine_settings(folder)
     if problems or settings is None:
         raise Misconfigured(problems)
@@ -150,28 +214,56 @@ def examine_settings(folder: Path) -> tuple[Settings | None, tuple[Problem, ...]
     problem is for looking at what else is wrong, never for serving.
     """
     path = folder / SETTINGS_FILE
-    try:
-        text = path.read_text(encoding="utf-8")
-        values = tomllib.loads(text)
-    except OSError as error:
-        what = f"it cannot be read ({error.strerror})."
-        return None, (Problem(str(path), 0, "", what, "Name a folder that `ciconia init` or `ciconia demo --keep` made."),)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        what = f"it is no TOML: {error}."
-        return None, (Problem(str(path), getattr(error, "lineno", _line_told(error)), "", what, "Mend the spelling."),)
-    # `folder` is ours to say: in the file it is a name like any other that there is not
-    problems = [Problem(str(path), _line(text, "folder"), "folder", UNKNOWN, "Remove it.")] if "folder" in values else []
-    values["folder"] = folder.resolve()
+    text, values, problems = _read(folder)
+    if values is None:
+        return None, tuple(problems)
     wrong: set[str] = set()
     try:
         settings = Settings(**values)
     except ValidationError as error:
-        problems += [_problem(path, text, entry) for entry in error.errors()]
+        problems += [_problem(path, text, entry, Settings) for entry in error.errors()]
         wrong = {str(entry["loc"][0]) for entry in error.errors()}
         settings = Settings(**{"issuer": NO_ISSUER, **{key: each for key, each in values.items() if key not in wrong}})
     between = [found for found in _between(settings) if found[0] not in wrong]
     problems += [Problem(str(path), _line(text, key), key, what, fix) for key, what, fix in between]
     return settings, tuple(problems)
+
+
+def examine_process(folder: Path) -> tuple[ProcessSettings | None, tuple[Problem, ...]]:
+    """The same of the `ciconia.toml` that stands beside `tenants/`: a setting of a tenant has no place in it."""
+    text, values, problems = _read(folder)
+    if values is None:
+        return None, tuple(problems)
+    try:
+        return ProcessSettings(**values), tuple(problems)
+    except ValidationError as error:
+        path = folder / SETTINGS_FILE
+        problems += [_problem(path, text, entry, ProcessSettings) for entry in error.errors()]
+        wrong = {str(entry["loc"][0]) for entry in error.errors()}
+        return ProcessSettings(**{key: each for key, each in values.items() if key not in wrong}), tuple(problems)
+
+
+# Any: whatever TOML may hold, which pydantic then judges
+def _read(folder: Path) -> tuple[str, dict[str, Any] | None, list[Problem]]:
+    """The text of the settings, and what it says; None where it says nothing that TOML knows."""
+    path = folder / SETTINGS_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except OSError as error:
+        what = f"it cannot be read ({error.strerror})."
+        return (
+            "",
+            None,
+            [Problem(str(path), 0, "", what, "Name a folder that `ciconia init` or `ciconia demo --keep` made.")],
+        )
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        what = f"it is no TOML: {error}."
+        return "", None, [Problem(str(path), getattr(error, "lineno", _line_told(error)), "", what, "Mend the spelling.")]
+    # `folder` is ours to say: in the file it is a name like any other that there is not
+    problems = [Problem(str(path), _line(text, "folder"), "folder", UNKNOWN, "Remove it.")] if "folder" in values else []
+    values["folder"] = folder.resolve()
+    return text, values, problems
 
 
 def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
@@ -203,18 +295,21 @@ def _line(text: str, key: str) -> int:
     return 1
 
 
-def _problem(path: Path, text: str, error: ErrorDetails) -> Problem:
+def _problem(path: Path, text: str, error: ErrorDetails, model: type[ProcessSettings]) -> Problem:
     parts = [str(part) for part in error["loc"]]
-    nested = parts[:1] == ["organization"] and len(parts) > 1
+    table = _TABLES.get(parts[0]) if len(parts) > 1 else None
+    nested = table is not None
     key = ".".join(parts[:2]) if nested else "".join(parts[:1])
     line = _line(text, parts[1] if nested else key)
     if error["type"] == "extra_forbidden":
-        known = set(Organization.model_fields) if nested else set(Settings.model_fields) - {"folder"}
+        known = set(table.model_fields) if table is not None else set(model.model_fields) - {"folder"}
+        if model is ProcessSettings and parts[-1] in Settings.model_fields:
+            return Problem(str(path), line, key, OF_A_TENANT, "Move it to tenants/NAME/ciconia.toml.")
         near = difflib.get_close_matches(parts[-1], known, n=1)
         fix = f"Did you mean {near[0]}?" if near else "Remove it."
         return Problem(str(path), line, key, UNKNOWN, fix)
     if error["type"] == "missing":
-        line = _line(text, "organization") if nested else line
+        line = _line(text, parts[0]) if nested else line
         return Problem(str(path), line, key, "it is missing.", "Add it; `ciconia init` writes an example.")
     return Problem(
         str(path),

@@ -1,7 +1,9 @@
 """The watch over other countries' nodes: each one's metadata is fetched again and again, in a thread of its own.
 
-So a slow or dead node delays no other node, and no login: those look at what is held in memory. A line of the log says when
-something changed, once; it names the node, a check and who can mend it, never a piece of what came.
+So a slow or dead node delays no other node, and no login: those look at what is held in memory. It is a breaker, too: a
+first failure is looked at again after a second, a second one opens it, and citizens are told that the country cannot be
+reached; from then on each fetch is a probe, and one that is good closes it. A line of the log says when something changed,
+once; it names the node, a check and who can mend it, never a piece of what came.
 """
 
 import threading
@@ -23,6 +25,8 @@ JITTER = 0.1
 RANDOM = SystemRandom()
 # How long `stop` waits for threads that are in the middle of a fetch: they are left behind, and end with the process
 STOP_SECONDS = 0.5
+# A failure may be an accident: the next look says
+SECOND_LOOK = 1.0
 FAULT = "This is a fault of the program."
 
 
@@ -75,7 +79,9 @@ class Watch:
                 seen = self._look(entity_id, seen)
             except Exception as error:  # noqa: BLE001  a thread that died would never fetch again, and nobody would know
                 _say_fault(entity_id, error)
-            self._stopping.wait(self._seconds * self._spread(1 - JITTER, 1 + JITTER))
+            doubtful = seen.refused and seen.available
+            pause = min(SECOND_LOOK, self._seconds) if doubtful else self._seconds
+            self._stopping.wait(pause * self._spread(1 - JITTER, 1 + JITTER))
 
     def _look(self, entity_id: EntityId, before: Seen) -> Seen:
         """Fetch once, and say what is not as it was."""

@@ -31,7 +31,8 @@ class AuthenticationRequest:
     nonce: str  # "" where none was sent
     code_challenge: str
     asked: tuple[AskedAttribute, ...]  # sorted by name, each name once
-    # wire names of what was asked beyond our catalogue or form: shown to nobody, released never, listed as withheld
+    # wire names of what was asked beyond our catalogue or form: shown to nobody, released never, listed as withheld;
+    # of very many the first, and `+N` for the rest
     unknown: tuple[str, ...]
     minimum_assurance: LevelOfAssurance
     force_authentication: bool  # prompt=login, or max_age=0

@@ -137,6 +137,7 @@ class Catalogue:
 
     attributes: Mapping[AttributeName, AttributeType]
     _by_claim: Mapping[str, AskedAttribute] = field(init=False, repr=False, compare=False)
+    _by_scope: Mapping[str, tuple[AskedAttribute, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_claim: dict[str, AskedAttribute] = {}
@@ -146,7 +147,12 @@ class Catalogue:
                 if not known.parameter:
                     form = EXACT if known.name == EXACT.name else Form(known.name)
                     by_claim[self.claim_for(attribute.name, form)] = AskedAttribute(attribute.name, form)
+        by_scope: dict[str, tuple[AskedAttribute, ...]] = {}
+        for attribute in sorted(self.attributes.values(), key=lambda each: each.name):
+            if attribute.scope:
+                by_scope[attribute.scope] = (*by_scope.get(attribute.scope, ()), AskedAttribute(attribute.name, EXACT))
         object.__setattr__(self, "_by_claim", by_claim)
+        object.__setattr__(self, "_by_scope", by_scope)
 
     def with_own(self, own: Iterable[AttributeType]) -> "Catalogue":
         """This catalogue and a city's own attributes."""
@@ -222,8 +228,7 @@ class Catalogue:
 
     def asked_by_scope(self, scope: str) -> tuple[AskedAttribute, ...]:
         """What a standard scope asks for (Core §5.4), sorted by name; nothing for any other scope."""
-        named = sorted(a.name for a in self.attributes.values() if scope and a.scope == scope)
-        return tuple(AskedAttribute(name, EXACT) for name in named)
+        return self._by_scope.get(scope, ())
 
     @property
     def claims(self) -> tuple[str, ...]:

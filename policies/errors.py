@@ -3,19 +3,21 @@
 The class says who can mend it, `code` is stable and documented, `public` is one sentence for a person and never holds a
 value of anybody, `detail` goes to the log with the login's reference. A detail names checks, parties and sizes, never an
 attribute value, a token or a piece of a message. `peer` says whom it is about, by the id in our configuration: a relying
-party, an identity provider or a node; never a name that a request brought.
+party, an identity provider or a node; never a name that a request brought. `reference` is the login's, where whoever found
+the error knew it, and no request led to it.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from types import TracebackType
 
 
 class BrokerError(Exception):
-    """The base of all: `code`, `public`, `detail` and `peer` as the module's docstring has them."""
+    """The base of all: `code`, `public`, `detail`, `peer` and `reference` as the module's docstring has them."""
 
     code = "internal"
     public = "Something went wrong on our side."
     peer = ""
+    reference = ""
 
     def __init__(self, detail: str = "", *, code: str | None = None, public: str | None = None) -> None:
         super().__init__(detail)
@@ -24,15 +26,26 @@ class BrokerError(Exception):
         self.detail = detail
 
 
-@contextmanager
-def about(peer: str, *kinds: type[BrokerError]) -> Iterator[None]:
+class _About(AbstractContextManager[None]):
+    # A class and no generator: a login enters nine, and leaves all but few without an error
+    __slots__ = ("_kinds", "_peer")
+
+    def __init__(self, peer: str, kinds: tuple[type[BrokerError], ...]) -> None:
+        self._peer, self._kinds = peer, kinds or (BrokerError,)
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, BrokerError) and isinstance(error, self._kinds):
+            error.peer = error.peer or self._peer
+
+
+def about(peer: str, *kinds: type[BrokerError]) -> AbstractContextManager[None]:
     """Say of an error of these kinds (of any, without kinds) whom it is about, unless somebody nearer has said so."""
-    try:
-        yield
-    except BrokerError as error:
-        if not kinds or isinstance(error, kinds):
-            error.peer = error.peer or peer
-        raise
+    return _About(peer, kinds)
 
 
 class RequestRefused(BrokerError):
@@ -129,11 +142,44 @@ class StoreUnavailable(BrokerError):
     public = "We cannot record anything at the moment, so nothing was passed on. Please try again in a few minutes."
 
 
+class Overloaded(BrokerError):
+    """More comes than can be done: nobody's move but time's. What was turned away has changed nothing."""
+
+    code = "busy"
+    public = "Too many people are signing in at this moment. Please try again in a minute."
+
+
+class TooManyRequests(BrokerError):
+    """One address, party or node asks more often than its limit. `limit` names which; `seconds` is when it may again."""
+
+    code = "too_many"
+    public = "Too many requests came from your network, or for this service. Please wait a minute, and try again."
+
+    def __init__(self, limit: str, seconds: int = 60) -> None:
+        super().__init__(f"more than the limit {limit} takes")
+        self.limit = limit
+        self.seconds = seconds
+
+
 class PeerUnavailable(BrokerError):
     """Another country's node cannot be asked or answered now: nothing valid and approved is known of it."""
 
     code = "country_unavailable"
     public = "The sign-in service of this country cannot be reached at the moment. Please try again later."
+
+
+class Suspended(BrokerError):
+    """An operator of this broker switched a relying party off (decisions.md 31): nobody who signs in did anything wrong."""
+
+    code = "service_suspended"
+    public = "Signing in to this service is suspended. You have done nothing wrong. Please try again later."
+
+
+class SourceSuspended(Suspended):
+    """An operator of this broker switched a country or an identity provider off."""
+
+    code = "country_suspended"
+    public = "Signing in with this country is suspended. You have done nothing wrong. Please try again later."
 
 
 class Misconfigured(BrokerError):

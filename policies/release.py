@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
-from policies.attributes import Attribute, AttributeName, Form
+from policies.attributes import EXACT, Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import STANDARD, Catalogue
 from policies.derive import available, derive
@@ -98,10 +98,13 @@ def decide(
     wanted: dict[AttributeName, Form | None] = {}
     spoken: dict[AttributeName, Form] = {}
     for one in asked:
+        if one.name not in wanted:
+            wanted[one.name] = spoken[one.name] = one.form
+            continue
         # A request names each attribute once. Where one comes twice, it gets what both forms have in common.
-        before = wanted.get(one.name, one.form)
+        before = wanted[one.name]
         wanted[one.name] = catalogue.meet(one.name, before, one.form) if before else None
-        spoken[one.name] = min(one.form, spoken.get(one.name, one.form))
+        spoken[one.name] = min(one.form, spoken[one.name])
     terms = _Terms(purpose, party, offered, on, catalogue, _denied_for_all(purpose, party, offered))
     return Decision(tuple(terms.ruling(name, spoken[name], wanted[name]) for name in sorted(wanted)))
 
@@ -161,7 +164,8 @@ class _Terms:
         kind = self.catalogue.attributes[name].kind
         has = available(kind, value, self.on)
         form = self.catalogue.meet(name, allowed, has) if has else None
-        answer = derive(kind, value, form, self.on) if form else None
+        # What is there in full and goes in full goes as it is
+        answer = value if form == EXACT == has else derive(kind, value, form, self.on) if form else None
         return Attribute(name, form, answer) if form is not None and answer is not None else None
 
 

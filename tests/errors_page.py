@@ -189,7 +189,7 @@ _LINE = {
     **dict.fromkeys(("login_ended", "started_elsewhere"), ", `check`"),
     "node_request_refused": ", `check`, and `peer` where the signature held",
     "request_refused": ", and `peer` where the client or node is registered",
-    "country_unavailable": ", `peer`",
+    **dict.fromkeys(("country_unavailable", "service_suspended", "country_suspended"), ", `peer`"),
     "internal": " or the event `unforeseen`, with the kind of the error and the places that it passed",
 }
 

@@ -125,8 +125,8 @@ def test_only_these_modules_construct(made: str, where: str) -> None:
 def test_only_the_seal_opens_a_sealed_login() -> None:
     # Assertions that other nodes encrypt to us are opened where they are verified, and nothing else is
     ciphers = {module for module in _called("AESGCM") if not module.startswith("idp.transparency")}
-    # and the self-test encrypts what must be refused
-    sealing = ("connectors.signatures.xmlenc", "idp.selftest")
+    # and the self-test encrypts what must be refused; the keys of the seal lie wrapped in the database
+    sealing = ("connectors.signatures.xmlenc", "idp.selftest", "idp.keys.wrapping")
     assert all(module == "idp.seal" or module.startswith(sealing) for module in ciphers), ciphers
 
 
@@ -137,7 +137,10 @@ def test_only_fetch_reaches_out() -> None:
         for module, targets in GRAPH.items()
         if any(t == r or t.startswith((f"{r}.", "httpx2")) for t in targets for r in reaching)
     }
-    assert {module for module in users if not module.startswith("idp.demo")} <= {"connectors.fetch", "idp.server"}
+    # Those that answer, the queue of those that wait to be answered, and the threads that answer them
+    waiting = {"idp.endpoints.admission", "idp.endpoints.lanes", "idp.endpoints.threads"}
+    listening = {"idp.server", "idp.heads", "idp.watching.listener", *waiting}
+    assert {module for module in users if not module.startswith("idp.demo")} <= {"connectors.fetch", *listening}
 
 
 def test_only_the_signatures_verify() -> None:
@@ -180,7 +183,7 @@ def test_fastapi_stays_in_the_endpoints() -> None:
     users = {
         module for module, targets in GRAPH.items() if any(t.split(".")[0] in {"fastapi", "starlette"} for t in targets)
     }
-    allowed = ("idp.endpoints", "idp.app", "idp.server", "idp.demo")
+    allowed = ("idp.endpoints", "idp.app", "idp.tenants", "idp.server", "idp.demo")
     assert all(module.startswith(allowed) for module in users), users
 
 

@@ -96,7 +96,9 @@ def test_no_sentence_ends_a_cell_or_is_empty() -> None:
 def test_the_line_on_the_page_is_the_line_that_is_logged(page: str) -> None:
     shown = re.search(r"```json\n(.*?)```", page, flags=re.DOTALL)
     assert shown
-    request = Request({"type": "http", "method": "POST", "path": "/saml/acs", "headers": [], "query_string": b"a=b"})
+    request = Request(
+        {"type": "http", "method": "POST", "path": "/saml/acs", "headers": [], "query_string": b"a=b", "route": ...}
+    )
     error = SignatureInvalid("digest", "...")
     error.peer = "demo-ee"
     with capture_logs() as lines:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta, timezone
 
-from connectors.signatures.parse import Element, attributes
+from connectors.signatures.parse import Element, attributes, children_of
 from policies.errors import AssertionRejected
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -32,19 +32,18 @@ _MAX_OFFSET = timedelta(hours=14)  # XML Schema Part 2 §3.2.7.3
 class Reader:
     """Reads one element of a closed grammar: attributes first, then children in order, then `end()`."""
 
-    __slots__ = ("_attributes", "_children", "_element", "_next", "_what")
+    __slots__ = ("_children", "_element", "_next", "_what")
 
     def __init__(self, element: Element, what: str) -> None:
         self._element = element
         self._what = what
-        self._children = children = list(element)
+        self._children = children = children_of(element)
         self._next = 0
-        self._attributes = attributes(element)
         if children:
-            if element.text:
+            if element.text is not None:
                 no_text(element.text, what)
             for child in children:
-                if child.tail:
+                if child.tail is not None:
                     no_text(child.tail, what)
 
     def only(self, required: Collection[str], optional: Collection[str] = (), *, but: str = "") -> dict[str, str]:
@@ -52,14 +51,15 @@ class Reader:
 
         Where the schema has `anyAttribute namespace="##other"`, `but` is its own namespace: those of all others pass.
         """
-        return _only(self._attributes, self._what, required, optional, but)
+        return _only(attributes(self._element), self._what, required, optional, but)
 
     def optional(self, tag: str) -> Element | None:
         """The next child where it has this tag."""
-        if self._next < len(self._children):
-            child = self._children[self._next]
+        children, place = self._children, self._next
+        if place < len(children):
+            child = children[place]
             if child.tag == tag:
-                self._next += 1
+                self._next = place + 1
                 return child
         return None
 
@@ -72,12 +72,13 @@ class Reader:
 
     def many(self, *tags: str) -> list[Element]:
         """All next children that have one of these tags."""
-        children, start = self._children, self._next
-        end = start
-        while end < len(children) and children[end].tag in tags:
-            end += 1
-        self._next = end
-        return children[start:end]
+        found: list[Element] = []
+        for child in self._children[self._next :]:
+            if child.tag not in tags:
+                break
+            found.append(child)
+        self._next += len(found)
+        return found
 
     def refuse(self, tag: str, check: str) -> None:
         """Refuse, by its own name, a next child that the schema has and we do not take."""
@@ -203,7 +204,7 @@ def in_utc(text: str) -> int:
 
 def written(seconds: int) -> str:
     """Seconds since the epoch as xs:dateTime in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{(_EPOCH + seconds * _SECOND).isoformat()}Z"
 
 
 def _zone(sign: str, hours: int, minutes: int) -> timezone:

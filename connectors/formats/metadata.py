@@ -36,13 +36,14 @@ class IdentityProviderMetadata:
 class ServiceProviderMetadata:
     """What we say about ourselves. `valid_until` is in seconds since the epoch.
 
-    `certificate` (DER) is that of the key that signs, `encryption` that of the key to encrypt to, empty where none is.
+    `certificates` (DER) are those of the keys that sign, now and soon, `encryption` that of the key to encrypt to, empty
+    where none is.
     """
 
     metadata_id: str
     entity_id: str
     acs_url: str
-    certificate: bytes = field(repr=False)
+    certificates: tuple[bytes, ...] = field(repr=False)
     valid_until: int
     encryption: bytes = field(default=b"", repr=False)
 
@@ -205,7 +206,8 @@ def service_provider_element(metadata: ServiceProviderMetadata) -> Element:
     role.set("AuthnRequestsSigned", "true")
     role.set("WantAssertionsSigned", "true")
     role.set("protocolSupportEnumeration", SAMLP)
-    _key(role, "signing", metadata.certificate)
+    for certificate in metadata.certificates:
+        _key(role, "signing", certificate)
     if metadata.encryption:
         _encryption_methods(_key(role, "encryption", metadata.encryption))
     for name_format in (PERSISTENT, TRANSIENT):

@@ -37,7 +37,7 @@ from connectors.formats.saml_message import (
     WireAttribute,
 )
 from connectors.formats.saml_usual import usual_assertion, usual_response
-from connectors.signatures.parse import MAX_OCTETS, Element, pairs, parse_canonical
+from connectors.signatures.parse import MAX_OCTETS, Element, children_of, pairs, parse_canonical
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.signed import Signed
 from policies.errors import AssertionRejected
@@ -127,7 +127,6 @@ def _response(element: Element, *, encrypted: bool = False) -> ResponseMessage:
     plain_ones = [child for child in held if child.tag == _ASSERTION]
     if not encrypted and len(plain_ones) < len(held):
         raise AssertionRejected("encrypted_assertion", "an encrypted assertion, where none is taken")
-    assertions = tuple([_assertion(child) for child in plain_ones])
     reader.end()
     return ResponseMessage(
         response_id=identifier(found["ID"], "Response"),
@@ -137,8 +136,8 @@ def _response(element: Element, *, encrypted: bool = False) -> ResponseMessage:
         in_response_to=found.get("InResponseTo", ""),
         status=status,
         sub_status=sub_status,
-        assertions=assertions,
-        encrypted=len(held) - len(assertions),
+        assertions=tuple([_assertion(child) for child in plain_ones]),
+        encrypted=len(held) - len(plain_ones),
     )
 
 
@@ -203,17 +202,17 @@ def _framed(
     version_2(found["Version"], "Assertion")
     issuer = read_issuer(reader.one(_ISSUER, "Issuer"))
     reader.optional(SIGNATURE)
-    subject, confirmations = _subject(reader.one(_SUBJECT, "Subject"))
-    conditions = _conditions(reader.one(_CONDITIONS, "Conditions"))
+    held_subject, held_conditions = reader.one(_SUBJECT, "Subject"), reader.one(_CONDITIONS, "Conditions")
     reader.refuse(_ADVICE, "advice")
-    authentications: list[Authentication] = []
-    statements: list[Element] = []
-    for statement in reader.many(_AUTHN_STATEMENT, _ATTRIBUTE_STATEMENT):
-        if statement.tag == _AUTHN_STATEMENT:
-            authentications.append(_authentication(statement))
-        else:
-            statements.append(statement)
+    held = reader.many(_AUTHN_STATEMENT, _ATTRIBUTE_STATEMENT)
     reader.end()
+    # From the last to the first. The form of a usual message was tried from its beginning: what is refused early here went
+    # long there, and the other way round, so that no refusal costs much more than an acceptance.
+    statements = [statement for statement in held if statement.tag == _ATTRIBUTE_STATEMENT]
+    attributes = read(statements)
+    authentications = tuple([_authentication(statement) for statement in held if statement.tag == _AUTHN_STATEMENT])
+    conditions = _conditions(held_conditions)
+    subject, confirmations = _subject(held_subject)
     assertion = AssertionMessage(
         assertion_id=identifier(found["ID"], "Assertion"),
         issue_instant=instant(found["IssueInstant"], "Assertion"),
@@ -221,8 +220,8 @@ def _framed(
         subject=subject,
         confirmations=confirmations,
         conditions=conditions,
-        authentications=tuple(authentications),
-        attributes=read(statements),
+        authentications=authentications,
+        attributes=attributes,
     )
     return assertion, statements
 
@@ -328,10 +327,11 @@ def _attribute(element: Element) -> WireAttribute:
         raise AssertionRejected("missing_attribute", "Attribute without Name")
     no_text(element.text, "Attribute")
     values: list[str] = []
-    for child in element:
+    for child in children_of(element):
         if child.tag != _ATTRIBUTE_VALUE:
             raise AssertionRejected("unknown_element", "an unknown, misplaced or repeated element in Attribute")
-        no_text(child.tail, "Attribute")
+        if child.tail is not None:
+            no_text(child.tail, "Attribute")
         text = _attribute_value(child)
         if text is not None:
             values.append(text)

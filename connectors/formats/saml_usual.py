@@ -39,6 +39,7 @@ _TEXT = r"[^&<>\r]"
 # An xs:ID, and an xs:dateTime in UTC: what is before its fraction is captured
 _ID = rf"[A-Za-z_][A-Za-z0-9_.-]{{0,{MAX_ID - 1}}}"
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}"
+_PREFIX = "(?:[A-Za-z][A-Za-z0-9_.-]*+:)?+"
 # Types of values, which some senders have in scope everywhere (InclusiveNamespaces)
 _WITH_XS = f'(?: xmlns:xs="{_XS}")?+'
 
@@ -131,10 +132,10 @@ _ASSERTION_INSIDE = (
     + _SUBJECT
     + _CONDITIONS
     + _STATEMENT
-    + f"(?:{_element('AttributeStatement', f'(?P<attributes>(?:{_ATTRIBUTE})*+)')})?+</(?P=s)Assertion>"
 )
-_ASSERTION = re.compile(_first("Assertion", "s", SAML) + _ASSERTION_INSIDE)
-_RESPONSE = re.compile(
+# A message is matched in two parts: what stands before the attributes, and those with what follows
+_ASSERTION_HEAD = re.compile(_first("Assertion", "s", SAML) + _ASSERTION_INSIDE)
+_RESPONSE_HEAD = re.compile(
     _first("Response", "p", SAMLP)
     + _WITH_XS
     + _maybe("Consent")
@@ -144,20 +145,29 @@ _RESPONSE = re.compile(
     + f"{_time('IssueInstant', 'issued')}{_VERSION}>"
     + f"{_first('Issuer', 's', SAML)}{_ISSUER_FORMAT}>{_text('issuer', MAX_ID)}</(?P=s)Issuer>"
     + _element("Status", _element("StatusCode", "", _said("Value", "status"), prefix="p"), prefix="p")
-    + f"<(?P=s)Assertion {_declared('s', SAML)}{_ASSERTION_INSIDE}</(?P=p)Response>"
+    + f"<(?P=s)Assertion {_declared('s', SAML)}{_ASSERTION_INSIDE}"
 )
-# Of attributes that matched: name, format, and the values with their tags; and of those the texts
+_ASSERTION_END = (
+    f"(?:<(?P<s>{_PREFIX})AttributeStatement>(?P<attributes>(?:{_ATTRIBUTE})*+)</(?P=s)AttributeStatement>)?+"
+    f"</(?P<assertion>{_PREFIX})Assertion>"
+)
+_RESPONSE_TAIL = re.compile(f"{_ASSERTION_END}</(?P<response>{_PREFIX})Response>")
+_ASSERTION_TAIL = re.compile(_ASSERTION_END)
+# Of attributes that matched: name, format, and ">" with the one value or else all values in their tags; of those the texts
 _ONE = re.compile(
     r'<[^ ]++(?: FriendlyName="[^"]*+")? Name="([^"]*+)"(?: NameFormat="([^"]*+)")?+>'
-    r"((?:<[^/>][^>]*+>[^<]*+</[^>]*+>)*+)</[^>]*+>"
+    r"(?:<[^/>][^>]*+(>[^<]*+)</[^>]*+>|((?:<[^/>][^>]*+>[^<]*+</[^>]*+>)*+))</[^>]*+>"
 )
 _TEXTS = re.compile(r">([^<]*+)</")
 
 
 def usual_response(octets: bytes) -> ResponseMessage | None:
     """The Response of canonical octets, where it is of the usual shape; None where that is not so, or is not sure."""
-    match = _RESPONSE.fullmatch(octets.decode())
-    if match is None:
+    text = octets.decode()
+    begin = _begin_of_tail(text, 2)
+    match = _RESPONSE_HEAD.fullmatch(text, 0, begin)
+    tail = match and _RESPONSE_TAIL.fullmatch(text, begin)
+    if not match or not tail or match["p"] != tail["response"] or not _one_prefix(match, tail):
         return None
     response_id, issued, issuer, destination, in_response_to, status = match.group(
         "response_id", "issued", "issuer", "destination", "in_response_to", "status"
@@ -171,7 +181,7 @@ def usual_response(octets: bytes) -> ResponseMessage | None:
             in_response_to or "",
             status,
             "",
-            (_assertion(match),),
+            (_assertion(match, tail),),
         )
     except ValueError:
         return None
@@ -179,19 +189,40 @@ def usual_response(octets: bytes) -> ResponseMessage | None:
 
 def usual_assertion(octets: bytes) -> AssertionMessage | None:
     """The Assertion of canonical octets, as `usual_response`."""
-    match = _ASSERTION.fullmatch(octets.decode())
-    if match is None:
+    text = octets.decode()
+    begin = _begin_of_tail(text, 1)
+    match = _ASSERTION_HEAD.fullmatch(text, 0, begin)
+    tail = match and _ASSERTION_TAIL.fullmatch(text, begin)
+    if not match or not tail or not _one_prefix(match, tail):
         return None
     try:
-        return _assertion(match)
+        return _assertion(match, tail)
     except ValueError:
         return None
 
 
-def _assertion(match: re.Match[str]) -> AssertionMessage:
+def _begin_of_tail(text: str, ends: int) -> int:
+    """Where the attributes begin, or else the last end tags, so many; 0 where no statement stands right before those."""
+    if not text.rsplit("</", ends)[0].endswith("Statement>"):
+        return 0
+    place = text.find("AttributeStatement>")
+    if place >= 0:
+        return text.rfind("<", 0, place)
+    place = len(text)
+    for _ in range(ends):
+        place = text.rfind("<", 0, place)
+    return place
+
+
+def _one_prefix(head: re.Match[str], tail: re.Match[str]) -> bool:
+    """Whether both parts have one prefix for the namespace of assertions."""
+    return head["s"] == tail["assertion"] and tail["s"] in (None, head["s"])
+
+
+def _assertion(match: re.Match[str], tail: re.Match[str]) -> AssertionMessage:
     """What matched. ValueError where no calendar has one of its times: the reader of all shapes will say which."""
-    assertion_id, issued, issuer, context, authenticated, session_until, attributes = match.group(
-        "assertion_id", "assertion_issued", "assertion_issuer", "context", "authenticated", "session_until", "attributes"
+    assertion_id, issued, issuer, context, authenticated, session_until = match.group(
+        "assertion_id", "assertion_issued", "assertion_issuer", "context", "authenticated", "session_until"
     )
     name, name_format, qualifier, sp_qualifier = match.group("name", "name_format", "qualifier", "sp_qualifier")
     method, recipient, request, confirmed_from, confirmed_until = match.group(
@@ -210,12 +241,17 @@ def _assertion(match: re.Match[str]) -> AssertionMessage:
         (Confirmation(method, recipient or "", request or "", _at(confirmed_from), _at(confirmed_until)),),
         Conditions(_at(conditions_from), _at(conditions_until), ((audience,),)),
         (Authentication(in_utc(authenticated), _at(session_until), context),),
-        _attributes(attributes or ""),
+        _attributes(tail["attributes"] or ""),
     )
 
 
 def _attributes(text: str) -> tuple[WireAttribute, ...]:
-    return tuple([WireAttribute(name, form, tuple(_TEXTS.findall(values))) for name, form, values in _ONE.findall(text)])
+    return tuple(
+        [
+            WireAttribute(name, form, (one[1:],) if one else tuple(_TEXTS.findall(several)))
+            for name, form, one, several in _ONE.findall(text)
+        ]
+    )
 
 
 def _at(text: str | None) -> int | None:

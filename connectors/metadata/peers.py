@@ -33,8 +33,9 @@ from policies.parties import EntityId, Peer
 
 __all__ = ["MAX_VALIDITY", "Held", "PeerCopies", "PeerInUse", "Peers", "Pending", "in_use"]
 
-# Nodes publish some 20 kB over one connection
-TIMEOUT = 10.0
+# Nodes publish some 20 kB over one connection. Two of these, and a second between: a node that stopped answering, or that
+# drips, is unavailable ten seconds after the first fetch that met it (`idp.watch`).
+TIMEOUT = 4.0
 # So many failures in a row make a node unavailable; one may be an accident
 FAILURES = 2
 

@@ -72,7 +72,6 @@ MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
 HEADER_MEMBERS = frozenset({"alg", "typ", "kid", "x5t", "x5t#S256"})
 # What the last character can be, by how many there are beyond a multiple of four: its lowest bits are unused, and zero
 _LAST: Mapping[int, str] = {2: "AQgw", 3: "AEIMQUYcgkosw048"}
-_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 
 
 class Verifies(Protocol):
@@ -201,7 +200,9 @@ def sign(claims: Mapping[str, Json], signer: TokenSigner, *, alg: str, typ: str)
 
 def base64url(data: bytes) -> str:
     """Base64url without padding (RFC 7515 §2)."""
-    return binascii.b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode("ascii")
+    # Two replacements look for their sign alone, and take a third of the time of a table for each byte
+    spelled = binascii.b2a_base64(data, newline=False).rstrip(b"=")
+    return spelled.replace(b"+", b"-").replace(b"/", b"_").decode("ascii")
 
 
 def from_base64url(text: str) -> bytes:
@@ -210,7 +211,7 @@ def from_base64url(text: str) -> bytes:
     if "+" in text or "/" in text or "=" in text or (beyond and text[-1] not in _LAST.get(beyond, "")):
         raise ValueError("not the canonical base64url spelling")
     try:
-        spelled = text.encode("ascii").translate(_FROM_URL)
+        spelled = text.encode("ascii").replace(b"-", b"+").replace(b"_", b"/")
         return binascii.a2b_base64(spelled + b"=" * (-len(text) % 4), strict_mode=True)
     except (binascii.Error, UnicodeEncodeError) as error:
         raise ValueError("not base64url") from error

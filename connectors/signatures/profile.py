@@ -194,7 +194,9 @@ def octets_of(element: Element, check: str) -> bytes:
 
 def _octets(text: str, check: str) -> bytes:
     for space in _SPACES:
-        text = text.replace(space, "")
+        # To look is quicker than to replace nothing
+        if space in text:
+            text = text.replace(space, "")
     try:
         return strict_base64(text)
     except ValueError:

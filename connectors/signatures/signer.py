@@ -1,5 +1,6 @@
 """Keys that sign and keys that unwrap: protocols, so that a key may live in a file or in a hardware module."""
 
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -32,6 +33,20 @@ class Signer(Protocol):
         Without an algorithm it is SHA-256 with PKCS#1 v1.5 or on P-256, as tokens want it. Raises `BrokerError` where the
         key is none for the algorithm.
         """
+
+
+class Signers(Protocol):
+    """Our keys of one purpose in the order in which they begin. A signer alone is one that always counts."""
+
+    def at(self, now: int) -> Signer:
+        """The one that signs at `now` (seconds since the epoch).
+
+        Whatever is said of the key (its id, its certificate) and the signature are of this one object. Raises
+        `StoreUnavailable` where an operator revoked all of them.
+        """
+
+    def published(self, now: int) -> Sequence[Signer]:
+        """Those that others have to know at `now`: the one that signs first, then the next and the last one."""
 
 
 class Unwrapper(Protocol):
@@ -74,6 +89,21 @@ class Agreement(Protocol):
 
 # What decrypts: which of both a message needs, it says before any is used
 DecryptionKey = Unwrapper | Agreement
+
+
+class DecryptionKeys(Protocol):
+    """Our decryption keys in the order in which they begin."""
+
+    def published(self, now: int) -> Sequence[DecryptionKey]:
+        """Those to which somebody may have encrypted at `now`."""
+
+
+def decrypting(keys: Sequence[DecryptionKey] | DecryptionKeys) -> Callable[[int], Sequence[DecryptionKey]]:
+    """Which keys decrypt at a moment: of a schedule those that it says, of a sequence all of them, always."""
+    if not isinstance(keys, Sequence):
+        return keys.published
+    fixed = tuple(keys)
+    return lambda _now: fixed
 
 
 def algorithm_for(signer: Signer, profile: Profile) -> SignatureAlgorithm:

@@ -182,28 +182,28 @@ def _signatures(root: Element, inner: Element | None, shape: Shape) -> list[tupl
     values = ids(root)
     if len(values) != len(set(values)):
         raise SignatureInvalid("duplicate_id", "an ID that stands twice")
-    found: list[tuple[Element, Element]] = []
+    found: dict[Element, Element] = {}
     places = [root] if inner is None else [root, inner]
     for signature in root.iter(SIGNATURE):
         above = signature.getparent()
         parent = next((place for place in places if place is above), None)
         if parent is None:
             raise SignatureInvalid("signature_place", "a Signature outside of what may be signed")
-        if any(other is parent for other, _ in found):
+        if parent in found:
             raise SignatureInvalid("signature_count", "an element with several Signatures")
         before = signature.getprevious()
         if (before is not None) if not shape.issuer else (parent[0].tag != shape.issuer or before is not parent[0]):
             raise SignatureInvalid("signature_place", "a Signature that does not stand where the schema has it")
-        found.append((parent, signature))
+        found[parent] = signature
     held: set[Element] = set()
-    for _, signature in found:
+    for signature in found.values():
         held.update(signature.iter(_ANY_DS))
     for tag in (shape.opaque, shape.described):
         if tag:
             held.update(element for holder in root.iter(tag) for element in holder.iter(_ANY_DS))
     if not held.issuperset(root.iter(_ANY_DS)):
         raise SignatureInvalid("signature_place", "elements of XML signature outside of a Signature")
-    return found
+    return list(found.items())
 
 
 def _judge(

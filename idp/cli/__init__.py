@@ -6,9 +6,11 @@ Exit codes: 0 it is so, 1 it is not so (a problem was found and named), 2 it cou
 import typer
 
 from idp.cli.audit import audit
+from idp.cli.backup import backup, restore
 from idp.cli.demo import demo
 from idp.cli.doctor import doctor
 from idp.cli.inspect import inspect
+from idp.cli.keys import keys
 from idp.cli.ledger import ledger
 from idp.cli.metadata import metadata
 from idp.cli.party import party
@@ -27,8 +29,11 @@ app.command()(serve)
 app.command(name="migrate")(migrate)
 app.command(name="doctor")(doctor)
 app.command()(inspect)
+app.command()(backup)
+app.command()(restore)
 app.add_typer(policy, name="policy")
 app.add_typer(ledger, name="ledger")
 app.add_typer(metadata, name="metadata")
 app.add_typer(party, name="party")
+app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")

@@ -35,18 +35,18 @@ def problems(error: Misconfigured, *, as_json: bool = False) -> None:
 
 
 @contextmanager
-def progress(total: int, what: str, *, as_json: bool = False) -> Iterator[Callable[[int], None]]:
+def progress(total: int, what: str, *, as_json: bool = False, every: int = 0) -> Iterator[Callable[[int], None]]:
     """Show how far something is that may take long; what it gives is called with how much more was done.
 
     A bar on stderr while somebody looks (stdout and stderr are terminals), gone when it ends; with `as_json` a line
-    `{"progress": what, "done": n, "of": total}` on stdout every 10,000; in a pipe nothing.
+    `{"progress": what, "done": n, "of": total}` on stdout after each `every` (else 10,000); in a pipe nothing.
     """
-    done = 0
+    done, every = 0, every or EVERY
 
     def told(more: int) -> None:
         nonlocal done
         before, done = done, done + more
-        if before // EVERY != done // EVERY:
+        if before // every != done // every:
             print(json.dumps({"progress": what, "done": done, "of": total}), flush=True)
 
     if as_json:

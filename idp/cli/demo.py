@@ -16,6 +16,7 @@ from rich.table import Table
 from idp.cli.console import problems, say, taken
 from idp.demo.border import Border
 from idp.demo.browser import WalkError
+from idp.demo.database import demo_database
 from idp.demo.walk import Walked, walk
 from idp.logs import configure_logs
 from idp.transparency.keys import LOG_VKEY
@@ -33,6 +34,12 @@ def demo(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="With --once: one JSON object on stdout.")] = False,
     show_values: Annotated[bool, typer.Option("--show-values", help="With --once: the made-up values too.")] = False,
+    database: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="One database for all nodes: postgresql://USER@HOST/NAME, or a new sqlite:///FILE."
+        ),
+    ] = "",
 ) -> None:
     """Two demo countries, three nodes and a city, on this machine. Fresh keys on each run; nothing stays without --keep.
 
@@ -45,7 +52,11 @@ def demo(
     # As Ctrl-C, so that the folder goes with us
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with _folder(keep) as folder, _open(folder, fixed=not once) as border:
+        with (
+            _folder(keep) as folder,
+            _database(database, keep=keep is not None) as named,
+            _open(folder, fixed=not once, database=named) as border,
+        ):
             if not once:
                 _stay(border)
                 return
@@ -113,8 +124,18 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _open(folder: Path, *, fixed: bool) -> Iterator[Border]:
-    border = Border(folder, fixed=fixed)
+def _database(url: str, *, keep: bool) -> Iterator[str]:
+    """What stands in each node's settings: a file in its folder where no URL was given."""
+    if not url:
+        yield "ciconia.db"
+        return
+    with demo_database(url, keep=keep) as named:
+        yield named
+
+
+@contextmanager
+def _open(folder: Path, *, fixed: bool, database: str) -> Iterator[Border]:
+    border = Border(folder, fixed=fixed, database=database)
     try:
         border.open()
         yield border

@@ -20,8 +20,9 @@ from idp.cli.doctor_selftest import code_of, selftest, tell
 from idp.doctor.case import Machine
 from idp.doctor.examination import examine
 from idp.doctor.finding import Finding, Report, Severity
+from idp.doctor.roof import examine_roof
 from idp.selftest.report import Report as Corpus
-from idp.settings import examine_settings
+from idp.settings import examine_settings, is_many
 from policies.errors import Misconfigured
 
 FINE, PROBLEMS, COULD_NOT_RUN = 0, 1, 2
@@ -63,14 +64,18 @@ def doctor(
 
 
 def _examined(config: Path, *, offline: bool, as_json: bool) -> Report:
+    machine = Machine(disk=_disk, libxml2=libxml2_versions, environment=os.environ)
+    now, clock = system_clock(), system_clock
     try:
-        return examine(
-            config,
-            now=system_clock(),
-            machine=Machine(disk=_disk, libxml2=libxml2_versions, environment=os.environ),
-            fetcher=None if offline else _fetcher(config),
-            clock=system_clock,
-        )
+        if is_many(config):
+            return examine_roof(
+                config,
+                now=now,
+                machine=machine,
+                fetcher_of=lambda tenant: None if offline else _fetcher(tenant),
+                clock=clock,
+            )
+        return examine(config, now=now, machine=machine, fetcher=None if offline else _fetcher(config), clock=clock)
     except Misconfigured as error:
         _could_not_run(error, as_json=as_json)
         raise typer.Exit(COULD_NOT_RUN) from None

@@ -28,6 +28,7 @@ from connectors.signatures.keys import certificate_of
 from idp.app import load_all, system_clock
 from idp.cli.console import problems, progress, say
 from idp.cli.metadata_told import COULD_NOT_RUN, NO, YES, Fetched, pending_told, say_pending
+from idp.cli.revocations import ask
 from idp.crossing import known_peers, node_entity_id
 from idp.keys.folder import NODE_FILES, Keys
 from idp.logs import configure_logs
@@ -224,19 +225,28 @@ def own(
 ) -> None:
     """Show what another operator needs to trust our node: address, certificate, and the digest of what our metadata says.
 
+    Nothing is shown of a key that is revoked, nor where a database that is there cannot say which ones are.
+
     Example: ciconia metadata own --config city --certificate nl.pem
     """
     with _desk(config, as_json=as_json) as desk:
-        facts = own_facts(desk.settings, desk.configuration, desk.keys, system_clock())
+        now, answer = system_clock(), ask(desk.settings, desk.keys)
+        # A new node is told of before its first start; any other's stolen key would be pinned for want of an answer
+        if answer.unknown is not None and not answer.none_yet:
+            raise Misconfigured((answer.unknown,))
+        facts = own_facts(desk.settings, desk.configuration, desk.keys, now)
         if facts is None or desk.keys.node is None:
             raise _no_node_yet(desk)
-        der = desk.keys.node.metadata.certificate
+        der = desk.keys.node.metadata.at(now).certificate
+    if answer.unknown is not None:
+        say(f"What follows is right where no key was revoked. {answer.unknown}", error=True)
     address, fingerprint = node_entity_id(desk.settings.issuer), sha256(der).hexdigest()
     if certificate is not None:
         _write_certificate(certificate, der)
     if as_json:
         told = {"metadata_url": address, "certificate_sha256": fingerprint, "digest": facts.digest}
-        print(json.dumps({**told, "certificate": str(certificate.resolve()) if certificate is not None else None}))
+        written_to = str(certificate.resolve()) if certificate is not None else None
+        print(json.dumps({**told, "certificate": written_to, "revocations_known": answer.unknown is None}))
         return
     say(f"Address of our metadata      {address}")
     say(f"SHA-256 of the certificate   {bytes.fromhex(fingerprint).hex(':').upper()}")

@@ -19,6 +19,7 @@ import typer
 from connectors.signatures.jwk import MAX_JWKS, public_jwk
 from idp.app import load_all
 from idp.cli.console import problems, say
+from idp.cli.party_switch import disable, enable, list_
 from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, render
 from idp.keys.file import create_token_key, load_signer
 from idp.registration import Registration, algorithm_of, attributes_for, faults, register, withdraw
@@ -30,7 +31,10 @@ from policies.purposes import Purpose
 REFUSED, COULD_NOT_RUN = 1, 2
 SECRET_BYTES = 32
 
-party = typer.Typer(no_args_is_help=True, help="Services that may ask: relying parties.")
+party = typer.Typer(no_args_is_help=True, help="Services that may ask, and the switch that stops one, or a country.")
+party.command()(disable)
+party.command()(enable)
+party.command(name="list")(list_)
 
 
 class Method(StrEnum):
@@ -51,11 +55,6 @@ class Snippet(StrEnum):
     APACHE = Framework.APACHE
     SPRING = Framework.SPRING
     NONE = "none"
-
-
-@party.callback()
-def _group() -> None:
-    """A group though it has one command yet: `party add` keeps its name when others come."""
 
 
 @dataclass(frozen=True, slots=True)

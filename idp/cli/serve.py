@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
@@ -11,20 +10,22 @@ from typing import Annotated
 
 import typer
 
-from idp.app import Application
 from idp.cli.console import problems, say, taken
-from idp.configuration import load_configuration
-from idp.doctor.case import lines_of_settings
-from idp.doctor.production import ENVIRONMENT, production_faults
-from idp.keys.folder import create_keys, load_keys
+from idp.cli.serve_plan import look, look_again, plan, tell
+from idp.keys.folder import create_keys
 from idp.logs import configure_logs
-from idp.server import Server, bind
-from idp.settings import SETTINGS_FILE, Settings, examine_settings, load_settings
+from idp.server import Listening, bind
+from idp.serving.board import Board, Phase
+from idp.serving.supervisor import Supervisor
+from idp.settings import SETTINGS_FILE, TENANTS, Settings, is_many, load_settings, tenant_folders
 from idp.store.migrate import migrate as migrate_database
-from policies.errors import Misconfigured, Problem, StoreUnavailable
+from idp.watching.board import Board as Metrics
+from idp.watching.listener import serve as watched
+from policies.errors import Misconfigured, StoreUnavailable
 
 Folder = Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+MAX_WORKERS = 60
 FOLDERS = ("purposes", "parties", "providers", "metadata")
 NODE_FOLDERS = ("nodes", "providers", "metadata")
 EXAMPLE_ISSUER = "https://login.city.example"
@@ -110,90 +111,91 @@ def _make(directory: Path, issuer: str, role: Role) -> Settings:
     return settings
 
 
-def serve(config: Folder) -> None:
+def serve(
+    config: Folder,
+    workers: Annotated[
+        int, typer.Option(min=1, max=MAX_WORKERS, metavar="N", help="How many processes answer requests.")
+    ] = 1,
+    drain: Annotated[
+        float, typer.Option(min=0, max=600, metavar="SECONDS", help="After SIGTERM, how long the proxy has to notice.")
+    ] = 0.0,
+) -> None:
     """Run the broker until Ctrl-C or SIGTERM, behind a proxy that speaks https. `ciconia.toml` says where it listens.
 
-    What would leak or lose is refused: `ciconia doctor` explains it, and looks further.
+    What would leak or lose is refused: `ciconia doctor` explains it, and looks further. SIGHUP reads the configuration
+    anew; where it is broken, the former one goes on serving.
 
-    Example: ciconia serve --config city
+    Example: ciconia serve --config city --workers 4
     """
     configure_logs()
     try:
-        settings = _safe_settings(config)
-        nodes = load_configuration(config).nodes
-        migrate_database(settings.database_url)
-        application = Application(config)
-    except Misconfigured as error:
-        problems(error)
+        looked = look(config)
+    except (Misconfigured, StoreUnavailable) as error:
+        tell(config, error)
         raise typer.Exit(1) from None
-    except StoreUnavailable as error:
-        say(
-            f"The database {settings.database} cannot be used: {error.detail}. Is the disk full, or the file read-only?",
-            error=True,
-        )
-        raise typer.Exit(1) from None
+    process = looked.process
+    listening = _listen("listen", process.listen)
+    metrics = Metrics()
+    beside = None
+    if process.metrics_listen:
+        told = _listen("metrics_listen", process.metrics_listen)
+
+        def beside(board: Board) -> None:
+            watched(metrics, told, lambda: board.phase is Phase.DRAINING)
+
+    def ready() -> None:
+        are = "is" if len(looked.issuers) == 1 else "are"
+        say(f"{', '.join(looked.issuers)} {are} served at http://{process.listen}. Ctrl-C ends it.")
+        if looked.nobody_may_ask:
+            say("Nobody may ask it yet: put a file for each country's node into nodes/.")
+
+    supervisor = Supervisor(
+        listening,
+        workers=workers,
+        load=lambda: plan(config, look_again(config, looked), metrics, drain),
+        ready=ready,
+        beside=beside,
+        watching=metrics,
+    )
+    raise typer.Exit(supervisor.run(plan(config, looked, metrics, drain)))
+
+
+def _listen(key: str, address: str) -> Listening:
+    host, _, port = address.rpartition(":")
     try:
-        listening = bind(settings.host, settings.port)
+        return bind(host.strip("[]"), int(port))
     except OSError as error:
-        application.stop()
-        say(
-            f"Cannot listen on {settings.listen}: {os.strerror(error.errno or 0)}. Change listen in ciconia.toml.",
-            error=True,
-        )
+        why = os.strerror(error.errno or 0)
+        say(f"Cannot listen on {address}: {why}. Change {key} in ciconia.toml.", error=True)
         raise typer.Exit(1) from None
-    say(f"{settings.issuer} is served at http://{settings.listen}. Ctrl-C ends it.")
-    if settings.role == "node" and not nodes:
-        say("Nobody may ask it yet: put a file for each country's node into nodes/.")
-    server = Server(application.asgi, listening, trusted=settings.trusted_proxies)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # uvicorn sends itself the signal once more when it has ended: with its default, SIGTERM would kill us there,
-        # before the ledger's lease is given back
-        signal.signal(number, lambda *_: server.stop())
-    application.start()
-    try:
-        server.run()
-    finally:
-        application.stop()
-
-
-def _safe_settings(config: Path) -> Settings:
-    """The settings, if nothing about them would leak or lose.
-
-    Raises `Misconfigured` with every problem of them, and then of the configuration and the keys too: one look is enough.
-    """
-    settings, problems = examine_settings(config)
-    if settings is None:
-        raise Misconfigured(problems)
-    found, lines = [*problems], lines_of_settings(config)
-    for fault in production_faults(settings, os.environ):
-        file = ENVIRONMENT if fault.of_environment else str(config / SETTINGS_FILE)
-        line = 0 if fault.of_environment or lines is None else lines.line((fault.key,))
-        found.append(Problem(file, line, fault.key, f"{fault.what} {fault.why}", fault.fix))
-    if not found:
-        return settings
-    for load in (lambda: load_configuration(config), lambda: load_keys(settings.key_folder, settings.origin)):
-        try:
-            load()
-        except Misconfigured as error:
-            found += error.problems
-    raise Misconfigured(tuple(found))
 
 
 def migrate(config: Folder, *, as_json: AsJson = False) -> None:
-    """Bring the database to this version's tables. `serve` does the same before it listens.
+    """Bring the database to this version's tables, of several tenants each one's. `serve` does the same before it listens.
 
     Example: ciconia migrate --config city
     """
+    folders = tenant_folders(config)
+    if not folders:
+        say(f"There is no tenant in {config / TENANTS}.", error=True)
+    done = [_migrated(folder, folder.name if is_many(config) else "", as_json=as_json) for folder in folders]
+    raise typer.Exit(0 if done and all(done) else 1)
+
+
+def _migrated(folder: Path, tenant: str, *, as_json: bool) -> bool:
+    """Whether the database of one folder is at this version, which is said with the tenant's name where it has one."""
+    of = f" of {tenant}" if tenant else ""
     try:
-        settings = load_settings(config)
+        settings = load_settings(folder)
         revision = migrate_database(settings.database_url)
-    except (Misconfigured, StoreUnavailable) as error:
-        if isinstance(error, Misconfigured):
-            problems(error, as_json=as_json)
-        else:
-            say(f"The database cannot be changed: {error.detail}.", error=True)
-        raise typer.Exit(1) from None
+    except Misconfigured as error:
+        problems(error, as_json=as_json)
+        return False
+    except StoreUnavailable as error:
+        say(f"The database{of} cannot be changed: {error.detail}.", error=True)
+        return False
     if as_json:
-        print(json.dumps({"database": settings.database, "revision": revision}))
+        print(json.dumps({"database": settings.database, "revision": revision} | ({"tenant": tenant} if tenant else {})))
     else:
-        say(f"{settings.database} is at revision {revision}.")
+        say(f"{settings.database}{of} is at revision {revision}.")
+    return True

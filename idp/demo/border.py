@@ -6,6 +6,7 @@ signed metadata alone, which each fetches from the others; the registrations nam
 before the first login.
 """
 
+import json
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,11 +63,21 @@ class Border:
 
     `folder` gets `receiving/`, `sending/` (Estonia) and `sending-bg/`, a configuration each. With `fixed`,
     the usual ports. With `processes`, each node is a process of its own; else all play in this one.
-    `lands` are the two countries: others may have other citizens.
+    `lands` are the two countries: others may have other citizens. `database` is one for all three nodes, each of which is
+    a tenant of it; else each has a file in its folder.
     """
 
-    def __init__(self, folder: Path, *, fixed: bool, processes: bool = True, lands: Sequence[Land] = LANDS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        fixed: bool,
+        processes: bool = True,
+        lands: Sequence[Land] = LANDS,
+        database: str = "ciconia.db",
+    ) -> None:
         self.folder = folder
+        self._database = json.dumps(database)[1:-1]  # as TOML writes it
         self.lands = tuple(lands)
         self.receiving = folder / "receiving"
         self.sending = {"EE": folder / "sending", "BG": folder / "sending-bg"}
@@ -123,7 +134,7 @@ class Border:
     def _configure(self, secret: Mapping[str, str], fares: FileSigner) -> None:
         """Write the nodes' folders from the templates, with fresh keys; then what each must know of the others."""
         here = resources.files("idp.demo")
-        base = {"@ISSUER@": self.issuer, "@CITY@": self.city_base, **secret}
+        base = {"@ISSUER@": self.issuer, "@CITY@": self.city_base, "@DATABASE@": self._database, **secret}
         base |= {f"@{code}_NODE@": node for code, node in self.nodes.items()}
         blank = {f"@{name}_DIGEST@": "0" * 64 for name in ("EE", "BG", "ISSUER")}
         of_land = {land.code: self._words(land) for land in self.lands}
@@ -171,7 +182,7 @@ class Border:
         node = load_keys(settings.key_folder, settings.origin).node
         if node is None:
             raise ValueError("a node without keys")
-        certificate = load_der_x509_certificate(node.metadata.certificate)
+        certificate = load_der_x509_certificate(node.metadata.at(0).certificate)
         (folder / "metadata" / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
 
     def _country(self, land: Land) -> Country:

@@ -143,9 +143,11 @@ class RelyingPartyOfCity:
         return sign(claims, signer, alg="ES256", typ="JWT")
 
     def _id_token(self, token: str, access_token: str, pending: Pending) -> Mapping[str, object]:
-        jwks = send(self._http, "GET", self._endpoint("jwks_uri")).text
+        jwks = send(self._http, "GET", self._endpoint("jwks_uri"))
+        if not jwks.is_success:
+            raise AnswerRefusedError(f"the broker answered {jwks.status_code} when asked for its keys")
         try:
-            keys = keys_from_jwks(jwks, self.service.alg)
+            keys = keys_from_jwks(jwks.text, self.service.alg)
             claims = verify(token, keys, alg=self.service.alg, types={"JWT"}).members
         except AssertionRejected as error:
             raise AnswerRefusedError("id_token signature") from error

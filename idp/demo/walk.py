@@ -237,7 +237,7 @@ def _arrived(posting: Page, receiving: Path, node: str) -> tuple[str, ...]:
     try:
         match verify(message, keys, ENCRYPTED_RESPONSE, EIDAS):
             case SignedMessage(signed=signed):
-                sent = read_assertion(open_assertion(signed, (ours.encryption,), keys, EIDAS))
+                sent = read_assertion(open_assertion(signed, (ours.encryption.at(0),), keys, EIDAS))
             case _:
                 raise WalkError("the sending node's answer is not signed")
     except BrokerError as error:
@@ -294,9 +294,10 @@ class _Ledger:
         raise WalkError(f"no checkpoint over the record within {PROOF_SECONDS:.0f} seconds at {self._issuer}")
 
     def _leaves(self) -> frozenset[bytes]:
-        """The leaf hashes of all records."""
+        """The leaf hashes of all records of the node."""
+        table = tables.records.c
         with self._store.engine.connect() as connection:
-            return frozenset(connection.scalars(select(tables.records.c.leaf_hash)))
+            return frozenset(connection.scalars(select(table.leaf_hash).where(table.tenant == self._store.tenant)))
 
 
 @contextmanager

@@ -15,14 +15,14 @@ from connectors.signatures.x509_lists import RevocationList, read_list
 from idp.crossing import known_peers
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
-from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION
+from idp.keys import kinds
 from policies.load.peers import CERTIFICATES, der_of_pem, ders_of_pem
 from policies.parties import Peer
 
 SOON = 30 * 24 * 3600
 # Authorities make lists anew each day or week
 LIST_SOON = 2 * 24 * 3600
-_OWN = ("saml.pem", SAML_ENCRYPTION, *NODE_FILES)
+_OWN = (kinds.SAML, kinds.SAML_ENCRYPTION, kinds.NODE, kinds.NODE_METADATA, kinds.NODE_ENCRYPTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,9 @@ def dates(dated: Dated, now: int) -> Iterator[Finding]:
 def _own(case: Case) -> Iterator[Dated]:
     # A node's certificate that has ended was named when the keys were loaded
     named = {case.name(problem.file) for problem in case.keys_problems if "its certificate holds from" in problem.what}
-    for name in _OWN:
-        path = case.settings.key_folder / name
+    folder = case.settings.key_folder
+    for name in (name for kind in _OWN for name in (kind.files(folder) or (kind.file,))):
+        path = folder / name
         file = case.name(path)
         if file in named:
             continue

@@ -1,4 +1,4 @@
-"""The database's file: whether a commit lasts, which program made it, and who may read it. Nothing is written to it."""
+"""The database: whether a commit lasts, which program made it, and who may read it. Nothing is written to it."""
 
 import os
 import sqlite3
@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
-from idp.store.engine import database_file, open_engine, sqlite_url
-from idp.store.migrate import revision_of, revisions
+from idp.doctor.postgres import is_postgres_url, postgres
+from idp.store.engine import database_file, database_name, is_postgres, open_engine, sqlite_url
+from idp.store.migrate import revision_of, revisions, serves
+from idp.store.postgres import look_at
 from policies.errors import Misconfigured, StoreUnavailable
 
 MAGIC = b"SQLite format 3\x00"
@@ -23,8 +25,14 @@ _LAST = "A release that was approved would be gone after a crash."
 
 
 def database(case: Case) -> Iterator[Finding]:
-    """The file, its journal, its revision, and SQLite's own quick check."""
+    """The file, its journal, its revision, and SQLite's own quick check; PostgreSQL's settings, and the revision."""
     if not case.knows("database"):
+        return
+    if is_postgres_url(case.settings.database_url):
+        found = list(postgres(case))
+        yield from found
+        if not any(one.key == "database" and one.severity is Severity.ERROR for one in found):
+            yield from _revision(case)
         return
     try:
         path = database_file(case.settings.database_url)
@@ -46,7 +54,7 @@ def database(case: Case) -> Iterator[Finding]:
         yield _of(case, path, Severity.ERROR, "it is no database of SQLite.", _RECORD, "Restore it from its backup.")
         return
     yield from _journal(case, path, head)
-    yield from _revision(case, path)
+    yield from _revision(case)
 
 
 def _absent(case: Case, path: Path) -> Iterator[Finding]:
@@ -98,37 +106,55 @@ def _journal(case: Case, path: Path, head: bytes) -> Iterator[Finding]:
         engine.dispose()
 
 
-def _revision(case: Case, path: Path) -> Iterator[Finding]:
+def _revision(case: Case) -> Iterator[Finding]:
+    place = place_of(case)
     with read_only(case) as engine:
         if engine is None:
             return
         try:
-            found = revision_of(engine)
-            with engine.connect() as connection:
-                told = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+            found, served = revision_of(engine), serves(engine)
+            told = "ok"
+            if not is_postgres(engine):
+                with engine.connect() as connection:
+                    told = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() or ""
         except (StoreUnavailable, DBAPIError) as error:
             detail = error.detail if isinstance(error, StoreUnavailable) else type(error.orig).__name__
             fix = "Restore it from its backup; `ciconia ledger verify` says what of the record is left."
-            yield _of(case, path, Severity.ERROR, f"it cannot be read ({detail}).", _RECORD, fix)
+            yield Finding(Severity.ERROR, place, 0, "database", f"it cannot be read ({detail}).", _RECORD, fix)
             return
+    yield from _of_revision(place, found, served=served)
+    if told != "ok":
+        fix = "Restore it from its backup; `ciconia ledger verify` says what of the record is left."
+        yield Finding(Severity.ERROR, place, 0, "quick_check", f"SQLite's own check says: {told}.", _RECORD, fix)
+
+
+def _of_revision(place: str, found: str, *, served: bool) -> Iterator[Finding]:
     known = revisions()
-    if found not in known and found:
+    if found == known[0]:
+        return
+    if served:
+        what = f"a later version of this program made it ({found}), and lets this one go on."
+        yield Finding(Severity.NOTICE, place, 0, "revision", what, "Two versions serve it.", "End the upgrade.")
+    elif found not in known and found:
         what = f"a later version of this program made it: it has revision {found}, this program knows {known[0]}."
-        yield _of(case, path, Severity.ERROR, what, _RECORD, "Serve it with that version.", key="revision")
-    elif found != known[0]:
+        yield Finding(Severity.ERROR, place, 0, "revision", what, _RECORD, "Serve it with that version.")
+    else:
         what = f"it has revision {found or 'none'}, this program needs {known[0]}."
         why = "The server migrates it at its start; until then nothing in it can be looked at with this version."
         fix = "Back it up, then run `ciconia migrate`."
-        yield _of(case, path, Severity.WARNING, what, why, fix, key="revision")
-    if told != "ok":
-        fix = "Restore it from its backup; `ciconia ledger verify` says what of the record is left."
-        yield _of(case, path, Severity.ERROR, f"SQLite's own check says: {told}.", _RECORD, fix, key="quick_check")
+        yield Finding(Severity.WARNING, place, 0, "revision", what, why, fix)
+
+
+def place_of(case: Case) -> str:
+    """The database as findings name it."""
+    url = case.settings.database_url
+    return database_name(url) if is_postgres_url(url) else case.name(database_file(url))
 
 
 def current(engine: Engine) -> bool:
     """Whether the tables are those of this program."""
     try:
-        return revision_of(engine) == revisions()[0]
+        return serves(engine)
     except StoreUnavailable:
         return False
 
@@ -136,6 +162,17 @@ def current(engine: Engine) -> bool:
 @contextmanager
 def read_only(case: Case) -> Iterator[Engine | None]:
     """The database, which refuses every write; None where there is no file."""
+    if is_postgres_url(case.settings.database_url):
+        try:
+            looking = look_at(make_url(case.settings.database_url))
+        except Misconfigured:
+            yield None
+            return
+        try:
+            yield looking
+        finally:
+            looking.dispose()
+        return
     try:
         path = database_file(sqlite_url(case.settings.database_url))
     except Misconfigured:

@@ -16,6 +16,8 @@ from idp.doctor.metadata import held, pinned, roles
 from idp.doctor.network import Looks, address, clocks
 from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.doctor.registrations import presence, registrations
+from idp.doctor.rotation import rotation
+from idp.doctor.switches import switches
 from idp.doctor.translations import translations
 from idp.doctor.unforeseen import unforeseen
 
@@ -66,6 +68,8 @@ OFFLINE: dict[str, Check] = {
     "held metadata": held,
     "database": database,
     "ledger": ledger,
+    "rotation": rotation,
+    "switches": switches,
     "unforeseen": unforeseen,
     "disk": disk,
     "libraries": libraries,

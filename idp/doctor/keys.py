@@ -12,6 +12,7 @@ from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from idp.keys.file import PRODUCTION_MARK, RSA_BITS
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
+from idp.keys.kinds import kind_of
 from idp.transparency.keys import LOG_KEY, LOG_VKEY, OPENINGS_KEY
 
 SIGNERS = ("saml.pem", "es256.pem", "rs256.pem")
@@ -43,7 +44,7 @@ def keys(case: Case) -> Iterator[Finding]:
         return
     yield from _folder(case, folder)
     for path in sorted(folder.iterdir()):
-        if path.name not in KNOWN:
+        if path.name not in KNOWN and kind_of(path.name) is None:
             what, fix = "it is no key that this broker uses.", "Move it elsewhere: a backup belongs on another machine."
             yield Finding(Severity.NOTICE, case.name(path), 0, path.name, what, "Forgotten copies of keys get lost.", fix)
             continue
@@ -59,7 +60,8 @@ def keys(case: Case) -> Iterator[Finding]:
 
 def why(file: str) -> str:
     """Why a file of the key folder matters."""
-    return _WHY.get(Path(file).name, _SIGNS)
+    kind = kind_of(Path(file).name)
+    return _WHY.get(Path(file).name if kind is None else kind.file, _SIGNS)
 
 
 def _folder(case: Case, folder: Path) -> Iterator[Finding]:
@@ -103,7 +105,9 @@ def _foreign(case: Case, path: Path) -> Iterator[Finding]:
 
 def _worn(case: Case, path: Path) -> Iterator[Finding]:
     """Keys that are old or short."""
-    if path.name in HEX or path.name == LOG_VKEY:
+    kind = kind_of(path.name)
+    first = path.name if kind is None else kind.file
+    if first in HEX or path.name == LOG_VKEY:
         return
     age = case.now - int(path.stat().st_mtime)
     if age > OLD and path.name != LOG_KEY:
@@ -112,7 +116,7 @@ def _worn(case: Case, path: Path) -> Iterator[Finding]:
         fix = "Make a new one, and give it to whoever knows this broker by it, before this one is taken away."
         yield Finding(Severity.WARNING, case.name(path), 0, path.name, what, reason, fix)
     # The node's keys were refused when they were loaded, if they are short
-    public = _public(case, path) if path.name in (*SIGNERS, SAML_ENCRYPTION) else None
+    public = _public(case, path) if first in (*SIGNERS, SAML_ENCRYPTION) else None
     if isinstance(public, RSAPublicKey) and public.key_size < RSA_BITS:
         what = f"it is an RSA key of {public.key_size} bits."
         reason = "Below 3072 bits a key does not last beyond this decade (SOG-IS agreed mechanisms; eIDAS asks for 3072)."
@@ -121,10 +125,11 @@ def _worn(case: Case, path: Path) -> Iterator[Finding]:
 
 def _public(case: Case, path: Path) -> object:
     """The public half of a key, None for what is none: loading named that."""
-    if case.keys is not None and path.name in SIGNERS:
-        return {"saml.pem": case.keys.saml, "es256.pem": case.keys.es256, "rs256.pem": case.keys.rs256}[
-            path.name
-        ].public_key
+    if case.keys is not None and path.name.startswith(tuple(name.removesuffix(".pem") for name in SIGNERS)):
+        rings = (case.keys.saml, case.keys.es256, case.keys.rs256)
+        for each in (each for ring in rings for each in ring.scheduled):
+            if each.file == path.name:
+                return each.key.public_key
     try:
         return load_pem_private_key(path.read_bytes(), password=None).public_key()
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm):

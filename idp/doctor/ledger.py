@@ -10,11 +10,10 @@ from sqlalchemy.exc import DBAPIError
 
 from connectors.formats.grammar import written
 from idp.doctor.case import Case
-from idp.doctor.database import current, read_only
+from idp.doctor.database import current, place_of, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.ports import Checkpoint
 from idp.store import tables
-from idp.store.engine import database_file
 from idp.store.reads import as_checkpoint
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.state import believed, read_state
@@ -39,7 +38,7 @@ def ledger(case: Case) -> Iterator[Finding]:
         try:
             with engine.connect() as connection:
                 for key, severity, what, why, fix in _looked_at(case, case.ledger, connection):
-                    file = case.name(database_file(case.settings.database_url))
+                    file = place_of(case)
                     yield Finding(severity, file, 0, key, what, why, fix)
         except DBAPIError:
             return  # the check of the database names it

@@ -7,6 +7,7 @@ from connectors.signatures.second_opinion import WORTH
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from idp.doctor.opinions import silent_algorithms
+from idp.doctor.postgres import is_postgres_url
 from idp.store.engine import database_file
 from policies.errors import Misconfigured
 
@@ -35,7 +36,9 @@ def libraries(case: Case) -> Iterator[Finding]:
 
 
 def disk(case: Case) -> Iterator[Finding]:
-    """Room for the record."""
+    """Room for the record. Where PostgreSQL keeps it is not ours to see."""
+    if is_postgres_url(case.settings.database_url):
+        return
     try:
         path = database_file(case.settings.database_url)
     except Misconfigured:

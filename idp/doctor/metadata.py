@@ -1,7 +1,7 @@
 """What is pinned of identity providers, and what is held of other countries' nodes: can it be used, and how long."""
 
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from sqlalchemy import Engine
 
@@ -209,6 +209,12 @@ class _NoSigner:
     @property
     def public_key(self) -> NoReturn:
         raise BrokerError("nothing is signed here")
+
+    def at(self, now: int) -> Self:  # noqa: ARG002  as `Signers`
+        return self
+
+    def published(self, now: int) -> tuple[Self, ...]:  # noqa: ARG002  as `Signers`
+        return (self,)
 
     def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> NoReturn:  # noqa: ARG002  as `Signer`
         raise BrokerError("nothing is signed here")

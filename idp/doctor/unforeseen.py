@@ -7,11 +7,10 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from idp.doctor.case import Case
-from idp.doctor.database import current, read_only
+from idp.doctor.database import current, place_of, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.selftest.versions import versions
 from idp.store import tables
-from idp.store.engine import database_file
 from idp.store.unforeseen import DAY, TOLD_DAYS
 
 # More than these are one thing gone wrong
@@ -40,7 +39,7 @@ def unforeseen(case: Case) -> Iterator[Finding]:
                 rows = connection.execute(counted).all()
         except DBAPIError:
             return  # a database that cannot be read is named where its file is looked at
-    file = case.name(database_file(case.settings.database_url))
+    file = place_of(case)
     here = ", ".join(f"{name} {version}" for name, version in versions().items())
     for place, kind, number, day in rows:
         on = datetime.fromtimestamp(day * DAY, UTC).date().isoformat()

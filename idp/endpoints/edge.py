@@ -17,12 +17,21 @@ PLAIN_SCHEME = (
 OTHER_HOST = b"Nothing is served under this host name. The operator finds the right one as issuer in ciconia.toml.\n"
 # Where whoever refuses something that nobody foresaw leaves the type of the exception, for the edge to count
 UNFORESEEN = "ciconia.unforeseen"
+# Where the reference of the request's login lies, once it is known
+REFERENCE = "ciconia.reference"
 NO_ROUTE = "elsewhere"
+STEPS = ("countries", "decision", "cancel")
+NO_ADDRESS = b"No address here has a control character.\n"
+# A pattern of the framework's ends before a line feed: /token%0A would reach an endpoint, and pass by what is done for
+# /token alone (its limits, its lane)
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 LOOPBACK_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?")
 
 
 class Edge:
     """Wraps the application. `issuer` fixes scheme and host; a loopback literal passes too, for the operator's own look.
+
+    A path with a control character goes no further: what is inside may compare addresses each in its own way.
 
     `count` gets the route and the type of the exception of each request that ended in something that nobody foresaw.
     """
@@ -54,6 +63,9 @@ class Edge:
         if host not in self._hosts and not LOOPBACK_HOST.fullmatch(host):
             await _plain(send, 421, OTHER_HOST)
             return
+        if CONTROL.search(scope["path"]):
+            await _plain(send, 404, NO_ADDRESS)
+            return
         begun = False
 
         async def sending(message: Message) -> None:
@@ -67,7 +79,8 @@ class Edge:
             return  # nobody is left to answer, and nothing is wrong here
         except Exception as error:  # noqa: BLE001 - the outermost edge: a defect of ours, and no value of anybody may leave with it
             scope[UNFORESEEN] = type(error).__name__
-            reference = _logged(error, str(scope.get("path", "")))
+            reference = str(scope.get(REFERENCE) or secrets.token_hex(5))
+            _logged(error, str(scope.get("path", "")), reference)
             if begun:
                 raise ConnectionError("the answer had begun") from None
             body, headers = self._page(scope, reference)
@@ -78,14 +91,20 @@ class Edge:
                 self._count(str(getattr(scope.get("route"), "path", NO_ROUTE)), str(scope[UNFORESEEN]))
 
 
-def _logged(error: Exception, path: str) -> str:
+def place(path: str) -> str:
+    """A path as the log has it: without the id of a login, which is the browser's alone."""
+    if not path.startswith("/login/"):
+        return path
+    step = path.removeprefix("/login/").partition("/")[2]
+    return f"/login/{{login}}/{step if step in STEPS else 'at/{provider}' if step.startswith('at/') else '...'}"
+
+
+def _logged(error: Exception, path: str, reference: str) -> None:
     """The kind of error and the places that it passed; not its text, which may quote anything."""
-    reference = secrets.token_hex(5)
     frames = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
     structlog.get_logger().error(
-        "unforeseen", kind=type(error).__name__, frames=frames[-12:], path=path, reference=reference
+        "unforeseen", kind=type(error).__name__, frames=frames[-12:], path=place(path), reference=reference
     )
-    return reference
 
 
 async def _plain(send: Send, status: int, body: bytes) -> None:

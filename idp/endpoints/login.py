@@ -6,8 +6,9 @@ POST /login/{login}/decision         approve, refuse or cancel
 POST /login/{login}/cancel           back to the service before any country answered
 """
 
+import time
+
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from connectors.connector import Inbound, Outbound, Post
@@ -16,12 +17,15 @@ from idp.ending import Choice
 from idp.endpoints.city import CitySite
 from idp.endpoints.http import MAX_MESSAGE_BODY, check_navigation, check_same_origin, cookies, form, query
 from idp.endpoints.logins import LOGIN_ID, Cookie, after_decision, new_secret, secret_of
+from idp.endpoints.question import question
 from idp.endpoints.receipt import RECEIPT_PATH, receipt_cookie
 from idp.endpoints.site import page
+from idp.endpoints.threads import run_in_threadpool
 from idp.login import DECIDED, Asked, Decided, Refused, Released
-from idp.pages.views import ApprovalView, Ending, RefusedView
+from idp.pages.views import Ending, Kind, RefusedView
 from idp.seal import LoginId
-from policies.attributes import EXACT, AttributeName
+from idp.watching.steps import Step
+from policies.attributes import AttributeName
 from policies.authentication import AuthenticationRequest
 from policies.errors import (
     AssertionRejected,
@@ -31,10 +35,14 @@ from policies.errors import (
     PeerUnavailable,
     Replayed,
     RequestRefused,
+    SourceSuspended,
+    Suspended,
     about,
 )
 
 SHARE = "share."
+# Errors that are about the identity provider; others of a login are about the relying party
+OF_THE_SOURCE = (AssertionRejected, PeerUnavailable, SourceSuspended)
 
 
 def router(site: CitySite) -> APIRouter:
@@ -78,6 +86,7 @@ def _heard(site: CitySite, request: Request, inbound: Inbound, protocol: str) ->
     """Only this browser's live question lets a response be read at all (decisions.md 1), at the address of its protocol."""
     now = site.clock()
     login = inbound.parameters.get("RelayState", "")
+    reference = site.reference(request, login)
     state = site.logins.state(cookies(request), login, now)
     if not isinstance(state, Asked):
         raise Replayed("not_asked", "a response to a login that has asked nobody")
@@ -85,23 +94,30 @@ def _heard(site: CitySite, request: Request, inbound: Inbound, protocol: str) ->
         if site.broker.provider(state.expectation.provider_id).protocol != protocol:
             raise RequestRefused("a response at the address of another protocol than was asked in")
     language = site.language(request, state.request.ui_locales)
+    began = time.perf_counter()
     try:
-        with about(state.request.client_id), about(state.expectation.provider_id, AssertionRejected, PeerUnavailable):
+        with about(state.request.client_id), about(state.expectation.provider_id, *OF_THE_SOURCE):
             decided = site.broker.hear(state, inbound, language, now)
-    except (AssertionRejected, PeerUnavailable) as error:
+    except (AssertionRejected, PeerUnavailable, Suspended) as error:
         return rejected(site, request, error, state.request)
+    site.watched.verified(time.perf_counter() - began)
+    country = site.broker.provider(decided.provider_id).country
+    step = Step.BLOCKED if decided.decision.blocked else Step.ANSWERED
+    site.watched.steps.step(step, reference, state.request.client_id, country)
     if decided.decision.blocked:
         return _blocked(site, decided, language)
     secret, strict = new_secret(decided.login)
     sealed = site.sealer.seal("decided", decided.login, decided.end, DECIDED.dump(decided), secret)
-    view = _question(site, decided, sealed, language)
-    return page(site.pages.approval(view), view.kind, [strict])
+    return page(question(site, decided, sealed, language), Kind.FORM, [strict])
 
 
 def rejected(
-    site: CitySite, request: Request, error: AssertionRejected | PeerUnavailable, asked: AuthenticationRequest
+    site: CitySite, request: Request, error: AssertionRejected | PeerUnavailable | Suspended, asked: AuthenticationRequest
 ) -> Response:
-    """No country vouched as it has to: the page says why, and the way back tells the service as much as it may know."""
+    """No country vouched as it has to, or nobody may through now: the page says why, and there is a way back.
+
+    That way tells the service as much as it may know.
+    """
     back, language = site.openid.refuse(asked, _oauth_error(error)), site.language(request, asked.ui_locales)
     return site.error(request, error, back=back, service=site.service(asked, language), language=language)
 
@@ -109,6 +125,7 @@ def rejected(
 def _decided(site: CitySite, request: Request, login: str, fields: dict[str, str]) -> Response:
     """The citizen's choice: bound to this browser by the Strict cookie, to what was shown by the seal."""
     now = site.clock()
+    reference = site.reference(request, login)
     if not LOGIN_ID.fullmatch(login) or fields.get("login") != login:
         raise Replayed("login_id", "a decision about another login than its address says")
     secret = secret_of(cookies(request), login)
@@ -119,28 +136,39 @@ def _decided(site: CitySite, request: Request, login: str, fields: dict[str, str
         raise Replayed("decided_shape", "a decision that another version sealed") from error
     choice = _choice(fields)
     try:
-        with about(decided.request.client_id), about(decided.provider_id, PeerUnavailable):
+        with about(decided.request.client_id), about(decided.provider_id, PeerUnavailable, SourceSuspended):
             ended = site.broker.decide(decided, choice, secret, now)
-    except PeerUnavailable as error:
+    except (PeerUnavailable, Suspended) as error:
         return rejected(site, request, error, decided.request)
     language = site.language(request, decided.request.ui_locales)
     kept = after_decision(decided.login, secret)
+    step = _step_of(ended, choice)
+    country = site.broker.provider(decided.provider_id).country
+    site.watched.steps.step(step, reference, decided.request.client_id, country)
     if isinstance(ended, Released):
         service = site.service(decided.request, language)
         kept.append(receipt_cookie(ended.receipt))
         return site.answer(site.openid.respond(ended), service, language, kept, receipt=RECEIPT_PATH)
-    ending = Ending.REFUSED if fields.get("choice") == "refuse" else Ending.CANCELLED
+    ending = Ending.REFUSED if step is Step.REFUSED else Ending.CANCELLED
     return _refused(site, ended, ending, language, kept)
 
 
 def _cancelled(site: CitySite, request: Request, login: str) -> Response:
     """Back to the service from the picker."""
     now = site.clock()
+    reference = site.reference(request, login)
     state = site.logins.state(cookies(request), login, now)
     with about(state.request.client_id):
         ended = site.broker.cancel(state, now)
+    site.watched.steps.step(Step.CANCELLED, reference, state.request.client_id)
     language = site.language(request, state.request.ui_locales)
     return _refused(site, ended, Ending.CANCELLED, language, after_decision(state.login, None))
+
+
+def _step_of(ended: Released | Refused, choice: Choice) -> Step:
+    if isinstance(ended, Released):
+        return Step.RELEASED
+    return Step.REFUSED if choice.word == "refuse" else Step.CANCELLED
 
 
 def _choice(fields: dict[str, str]) -> Choice:
@@ -152,35 +180,6 @@ def _choice(fields: dict[str, str]) -> Choice:
     # Boxes ticked and then refused: what was ticked is nothing
     shared = frozenset(AttributeName(name) for name in ticked) if fields.get("choice") == "approve" else frozenset()
     return Choice(fields.get("choice", ""), shared)
-
-
-def _question(site: CitySite, decided: Decided, sealed: str, language: str) -> ApprovalView:
-    wording = site.wording(language)
-    party, purpose = site.broker.registered(decided.request)
-    return ApprovalView(
-        language=language,
-        login=decided.login,
-        decided=sealed,
-        action=f"/login/{decided.login}/decision",
-        service=wording.text(party.title),
-        purpose=wording.text(purpose.title),
-        basis=purpose.basis,
-        law=wording.text(purpose.law),
-        controller=wording.text(purpose.controller.name),
-        contact=purpose.controller.contact,
-        loa=decided.loa,
-        items=wording.items(decided.decision, purpose, site.catalogue),
-        kept=wording.kept(decided.decision, site.catalogue),
-        arrived=wording.titles(_stays(site, decided), site.catalogue),
-        receipt=RECEIPT_PATH,
-    )
-
-
-def _stays(site: CitySite, decided: Decided) -> list[AttributeName]:
-    """What a country's node sent and what does not go on as it came, whether or not it was asked for."""
-    rulings = decided.decision.rulings
-    whole = {ruling.name for ruling in rulings if ruling.released is not None and ruling.released.form == EXACT}
-    return [name for name in decided.arrived if name in site.catalogue.attributes and name not in whole]
 
 
 def _blocked(site: CitySite, decided: Decided, language: str) -> Response:
@@ -201,14 +200,14 @@ def _target(outbound: Outbound) -> tuple[str, tuple[tuple[str, str], ...]]:
     return (outbound.url, outbound.fields) if isinstance(outbound, Post) else (outbound.url, ())
 
 
-def _oauth_error(error: AssertionRejected | PeerUnavailable) -> str:
+def _oauth_error(error: AssertionRejected | PeerUnavailable | Suspended) -> str:
     """What the relying party is told, where the citizen goes back to it from the error page."""
     match error:
         case AssuranceTooLow():
             return "unmet_authentication_requirements"
         case AuthenticationFailed():
             return ACCESS_DENIED
-        case PeerUnavailable():
+        case PeerUnavailable() | Suspended():
             return "temporarily_unavailable"
         case _:
             return "server_error"

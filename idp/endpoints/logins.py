@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
 from connectors.signatures.jws import base64url, from_base64url
@@ -24,6 +25,8 @@ STRICT = "__Host-a-"
 # decisions.md A and design §2: what four logins may take of a browser's 8 kB of headers
 MAX_COOKIE = 1700
 MAX_LOGINS = 4
+# A browser of ours has five at most. Whoever brings more made them up: each would be opened, and answered with a header
+MAX_LOOKED_AT = 16
 SECRET_BYTES = 32
 LOGIN_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 # letter in the cookie -> kind of the seal, and SameSite: the answer to a question comes by cross-site POST
@@ -97,7 +100,7 @@ class Logins(Generic[S]):
             payload = self._sealer.open(kind, LoginId(login), sealed, now)
             if letter.isupper():
                 row = self._parked.parked(self._tenant, "request", hashlib.sha256(payload).digest(), now)
-                payload = self._sealer.unpark("request", payload, row)
+                payload = self._sealer.unpark("request", payload, row, now)
             return self._states.unpack(letter.lower(), payload)
         except NotFound as error:
             raise Replayed("login_cookie", "a login that is not kept any more") from error
@@ -120,12 +123,12 @@ class Logins(Generic[S]):
         """The removals that leave room for one more login: dead ones, and the oldest beyond three live ones."""
         live: list[tuple[int, str]] = []
         removals: list[Cookie] = []
-        for name in cookies:
-            if name.startswith(STATE) and LOGIN_ID.fullmatch(name.removeprefix(STATE)):
-                try:
-                    live.append((self.state(cookies, name.removeprefix(STATE), now).began, name))
-                except Replayed:
-                    removals.append(_removal(name))
+        ours = (name for name in cookies if name.startswith(STATE) and LOGIN_ID.fullmatch(name.removeprefix(STATE)))
+        for name in islice(ours, MAX_LOOKED_AT):
+            try:
+                live.append((self.state(cookies, name.removeprefix(STATE), now).began, name))
+            except Replayed:
+                removals.append(_removal(name))
         live.sort()
         return removals + [_removal(name) for _, name in live[: max(0, len(live) - MAX_LOGINS + 1)]]
 

@@ -7,22 +7,42 @@ POST /login/{login}/decision         continue or cancel
 POST /login/{login}/cancel           back before any sign-in
 """
 
+import time
+
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from connectors.connector import Inbound, Post
 from connectors.formats.eidas.registry import MINIMUM
-from idp.endpoints.http import MAX_MESSAGE_BODY, check_navigation, check_same_origin, cookies, form, query
+from idp.endpoints.http import (
+    MAX_MESSAGE_BODY,
+    check_navigation,
+    check_same_origin,
+    client_of,
+    cookies,
+    form,
+    query,
+)
 from idp.endpoints.logins import LOGIN_ID, Cookie, after_decision, new_secret, secret_of
 from idp.endpoints.node_site import NodeSite
 from idp.endpoints.site import page
+from idp.endpoints.threads import run_in_threadpool, threaded
 from idp.node.login import NODE_DECIDED, NodeAsked, NodeDecided, NodeRefused, NodeReleased, NodeRequest, NodeRequested
 from idp.node.person import PERSON_IDENTIFIER_NAME
 from idp.pages.views import CountryChoice, Ending, InformView, Item, PickerView, RefusedView, Requester, Text, Towards
 from idp.responders.eidas import Declined
 from idp.seal import LoginId
-from policies.errors import AssertionRejected, BrokerError, NotFound, PeerUnavailable, Replayed, RequestRefused, about
+from idp.watching.steps import Step
+from policies.errors import (
+    AssertionRejected,
+    BrokerError,
+    NotFound,
+    PeerUnavailable,
+    Replayed,
+    RequestRefused,
+    Suspended,
+    about,
+)
 from policies.parties import ProviderId, RequestingNode
 
 # The longest query, shorter than the 65,535 bytes at which the server's own parser gives up on an address
@@ -40,6 +60,7 @@ def router(site: NodeSite) -> APIRouter:
         return await run_in_threadpool(_begin, site, request, await _asked(request))
 
     @routes.get("/login/{login}/at/{provider}")
+    @threaded
     def at(request: Request, login: str, provider: str) -> Response:
         check_navigation(request)
         now = site.clock()
@@ -91,8 +112,10 @@ def _begin(site: NodeSite, request: Request, inbound: Inbound) -> Response:
         return _error(site, request, asked.error, asked.answer, asked.node, language)
     try:
         with about(asked.node_id):
+            site.watched.rates.begin(client_of(request), asked.node_id)
             requested = site.broker.begin(asked, now)
-    except AssertionRejected as error:
+            _step(site, Step.BEGUN, site.reference(request, requested.login), asked)
+    except (AssertionRejected, Suspended) as error:
         return _stopped(site, request, error, asked, now)
     crowded = site.logins.crowded(cookies(request), now)
     providers = site.broker.providers(asked)
@@ -104,7 +127,13 @@ def _begin(site: NodeSite, request: Request, inbound: Inbound) -> Response:
         service=site.country(site.broker.registered(asked), language),
         purpose=Text(wording.language.say(f"inform.kind.{Requester(asked.sp_type)}"), wording.language.tag),
         countries=tuple(
-            CountryChoice(f"/login/{requested.login}/at/{one.provider_id}", one.country, wording.text(one.title))
+            CountryChoice(
+                f"/login/{requested.login}/at/{one.provider_id}",
+                one.country,
+                wording.text(one.title),
+                available=not site.broker.suspended(one),
+                suspended=site.broker.suspended(one),
+            )
             for one in providers
         ),
         cancel=f"/login/{requested.login}/cancel",
@@ -121,22 +150,31 @@ def _off(
     crowded: list[Cookie],
 ) -> Response:
     """Off to an identity provider of this country."""
-    with about(state.request.node_id), about(provider_id, AssertionRejected):
-        outbound, asked = site.broker.ask(state, provider_id, now)
+    try:
+        with about(state.request.node_id), about(provider_id, AssertionRejected):
+            outbound, asked = site.broker.ask(state, provider_id, now)
+    except Suspended as error:
+        return _stopped(site, request, error, state.request, now)
+    _step(site, Step.ASKED, site.reference(request, state.login), state.request)
     return site.send(outbound, site.language(request), [*crowded, site.logins.keep(asked, now)], Towards.PROVIDER)
 
 
 def _heard(site: NodeSite, request: Request, inbound: Inbound) -> Response:
     """Only this browser's live question lets a response be read at all (decisions.md 1)."""
     now = site.clock()
-    state = site.logins.state(cookies(request), inbound.parameters.get("RelayState", ""), now)
+    login = inbound.parameters.get("RelayState", "")
+    reference = site.reference(request, login)
+    state = site.logins.state(cookies(request), login, now)
     if not isinstance(state, NodeAsked):
         raise Replayed("not_asked", "a response to a login that has asked nobody")
+    began = time.perf_counter()
     try:
         with about(state.request.node_id), about(state.expectation.provider_id, AssertionRejected):
             decided = site.broker.hear(state, inbound, now)
-    except AssertionRejected as error:
+    except (AssertionRejected, Suspended) as error:
         return _stopped(site, request, error, state.request, now)
+    site.watched.verified(time.perf_counter() - began)
+    _step(site, Step.ANSWERED, reference, state.request)
     secret, strict = new_secret(decided.login)
     sealed = site.sealer.seal("decided", decided.login, decided.end, NODE_DECIDED.dump(decided), secret)
     view = _informed(site, decided, sealed, site.language(request))
@@ -146,6 +184,7 @@ def _heard(site: NodeSite, request: Request, inbound: Inbound) -> Response:
 def _decided(site: NodeSite, request: Request, login: str, fields: dict[str, str]) -> Response:
     """The citizen's word: bound to this browser by the Strict cookie, to what was shown by the seal."""
     now = site.clock()
+    reference = site.reference(request, login)
     if not LOGIN_ID.fullmatch(login) or fields.get("login") != login:
         raise Replayed("login_id", "a decision about another login than its address says")
     if not FIELDS.issuperset(fields):
@@ -156,8 +195,13 @@ def _decided(site: NodeSite, request: Request, login: str, fields: dict[str, str
         decided = NODE_DECIDED.load(sealed)
     except NotFound as error:
         raise Replayed("decided_shape", "a decision that another version sealed") from error
-    with about(decided.request.node_id):
-        ended, peer = site.broker.decide(decided, fields.get("choice", ""), secret, now)
+    try:
+        with about(decided.request.node_id):
+            ended, peer = site.broker.decide(decided, fields.get("choice", ""), secret, now)
+    except Suspended as error:
+        return _stopped(site, request, error, decided.request, now)
+    released = isinstance(ended, NodeReleased)
+    _step(site, Step.RELEASED if released else Step.CANCELLED, reference, decided.request)
     kept = after_decision(decided.login, secret)
     language = site.language(request)
     node = site.broker.registered(decided.request)
@@ -170,11 +214,18 @@ def _decided(site: NodeSite, request: Request, login: str, fields: dict[str, str
 def _cancelled(site: NodeSite, request: Request, login: str) -> Response:
     """Back to the node from the choice among identity providers."""
     now = site.clock()
+    reference = site.reference(request, login)
     state = site.logins.state(cookies(request), login, now)
     with about(state.request.node_id):
         ended, peer = site.broker.cancel(state, now)
+    _step(site, Step.CANCELLED, reference, state.request)
     answer = site.proxy.end(ended, peer, tell=site.broker.registered(ended.request).tell_refusal, now=now)
     return _left(site, ended, answer, site.language(request), after_decision(state.login, None))
+
+
+def _step(site: NodeSite, step: Step, reference: str, asked: NodeRequest) -> None:
+    """A line and a count of a login, under the node that asks and its country."""
+    site.watched.steps.step(step, reference, asked.node_id, site.broker.registered(asked).peer.country)
 
 
 def _left(site: NodeSite, ended: NodeRefused, answer: Post, language: str, kept: list[Cookie]) -> Response:
@@ -183,8 +234,13 @@ def _left(site: NodeSite, ended: NodeRefused, answer: Post, language: str, kept:
     return page(site.pages.refused(view), view.kind, kept)
 
 
-def _stopped(site: NodeSite, request: Request, error: AssertionRejected, asked: NodeRequest, now: int) -> Response:
-    """No identity provider vouched as it has to: the page says why, and a button tells the node what it may know."""
+def _stopped(
+    site: NodeSite, request: Request, error: AssertionRejected | Suspended, asked: NodeRequest, now: int
+) -> Response:
+    """No identity provider vouched as it has to, or nobody may through now: the page says why.
+
+    A button tells the node what it may know.
+    """
     node = site.broker.registered(asked)
     try:
         answer = site.proxy.refuse(asked, error, now)

@@ -4,21 +4,25 @@ from collections.abc import Awaitable
 
 import structlog
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
 from connectors.connector import Inbound
 from idp.endpoints import picker
 from idp.endpoints.city import CitySite
-from idp.endpoints.http import check_navigation, form, query
-from idp.responders.direct import NO_STORE, JsonAnswer, explained, oauth_error, unavailable
+from idp.endpoints.http import check_navigation, client_of, form, query
+from idp.endpoints.login import rejected
+from idp.endpoints.threads import run_in_threadpool, threaded
+from idp.responders.direct import NO_STORE, JsonAnswer, explained, oauth_error, too_many, unavailable
 from idp.responders.oidc import Declined
-from policies.errors import RequestRefused, StoreUnavailable, about
+from idp.watching.steps import Step
+from policies.errors import RequestRefused, StoreUnavailable, Suspended, TooManyRequests, about
 
 # The longest request: the responder holds each parameter against limits of its own. Shorter than the 65,535 bytes at which
 # the server's own parser gives up on an address, so that the refusal is our page.
 MAX_REQUEST = 60 * 1024
 JSON = "application/json"
+TOKEN = "/token"
+REFUSED, FAULT = 400, 500
 
 
 def router(site: CitySite) -> APIRouter:
@@ -43,12 +47,14 @@ def router(site: CitySite) -> APIRouter:
         return await _direct(site, request, _receipt(site, request))
 
     @routes.get("/.well-known/openid-configuration")
+    @threaded
     def discovery(request: Request) -> Response:
         return _json(request, site.openid.discovery())
 
     @routes.get("/jwks")
+    @threaded
     def jwks(request: Request) -> Response:
-        return _json(request, site.openid.jwks())
+        return _json(request, site.openid.jwks(site.clock()))
 
     return routes
 
@@ -72,14 +78,30 @@ def _begin(site: CitySite, request: Request, inbound: Inbound) -> Response:
         log.warning("refused", path=request.url.path, code=error.oauth, peer=error.peer, detail=error.detail)
         return site.send(asked.answer, site.language(request))
     now = site.clock()
-    with about(asked.client_id):
-        return picker.begin(site, request, site.broker.begin(asked, now), now)
+    try:
+        with about(asked.client_id):
+            site.watched.rates.begin(client_of(request), asked.client_id)
+            requested = site.broker.begin(asked, now)
+            site.watched.steps.step(Step.BEGUN, site.reference(request, requested.login), asked.client_id)
+            return picker.begin(site, request, requested, now)
+    except Suspended as error:
+        return rejected(site, request, error, asked)
 
 
 async def _token(site: CitySite, request: Request) -> JsonAnswer:
     fields = await form(request, MAX_REQUEST)
     authorization = request.headers.get("authorization", "")
-    return await run_in_threadpool(site.openid.token, fields, authorization, site.clock())
+    rates = site.watched.rates
+    address = rates.address(client_of(request))
+    try:
+        # By address alone: whoever guesses would name another client each time
+        rates.check_failures(address, TOKEN)
+    except TooManyRequests as error:
+        return too_many(error.seconds)
+    answer = await run_in_threadpool(site.openid.token, fields, authorization, site.clock())
+    if REFUSED <= answer.status < FAULT:
+        rates.failed(address, TOKEN)
+    return answer
 
 
 async def _userinfo(site: CitySite, request: Request) -> JsonAnswer:
@@ -114,6 +136,7 @@ async def _direct(site: CitySite, request: Request, answer: Awaitable[JsonAnswer
 def _json(request: Request, answer: JsonAnswer) -> Response:
     if answer.detail:
         log = structlog.get_logger()
+        about_login = {"reference": answer.reference} if answer.reference else {}
         peer = answer.peer or None
-        log.warning("refused", path=request.url.path, status=answer.status, peer=peer, detail=answer.detail)
+        log.warning("refused", path=request.url.path, status=answer.status, peer=peer, detail=answer.detail, **about_login)
     return JSONResponse(dict(answer.body), answer.status, headers=dict(answer.headers))

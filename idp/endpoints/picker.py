@@ -4,22 +4,24 @@ GET  /login/{login}/countries        the picker again; `q` searches, `remember` 
 GET  /login/{login}/at/{provider}    the chosen country: off to it; `remember=yes` keeps the choice in this browser
 """
 
-import secrets
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from idp.endpoints.city import CitySite
+from idp.endpoints.edge import REFERENCE
 from idp.endpoints.http import check_navigation, cookies, query
-from idp.endpoints.login import rejected
+from idp.endpoints.login import OF_THE_SOURCE, rejected
 from idp.endpoints.logins import Cookie
-from idp.endpoints.site import REFERENCE_BYTES, log_error, page, status_of
+from idp.endpoints.site import page, status_of
+from idp.endpoints.threads import threaded
 from idp.login import Asked, Requested
 from idp.pages.search import matches
 from idp.pages.views import CountryChoice, ErrorView, PickerView, Towards
+from idp.watching.steps import Step
 from policies.authentication import AuthenticationRequest
-from policies.errors import AssertionRejected, PeerUnavailable, RequestRefused, about
+from policies.errors import AssertionRejected, PeerUnavailable, RequestRefused, SourceSuspended, Suspended, about
 from policies.parties import IdentityProvider, ProviderId
 
 REMEMBERED = "__Host-country"
@@ -38,21 +40,28 @@ def router(site: CitySite) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/login/{login}/countries")
+    @threaded
     def countries(request: Request, login: str) -> Response:
         check_navigation(request)
         now = site.clock()
+        site.reference(request, login)
         asked = _parameters(request, {"q", "remember"})
         state = site.logins.state(cookies(request), login, now)
         remember = asked.get("remember", "")
         forgotten = [Cookie(REMEMBERED, "", 0, "Lax")] if remember == "no" else []
         sought = asked.get("q", "").strip()
-        with about(state.request.client_id):
-            return _picker(site, request, state, now, forgotten, sought=sought, remembering=remember == "yes")
+        try:
+            with about(state.request.client_id):
+                return _picker(site, request, state, now, forgotten, sought=sought, remembering=remember == "yes")
+        except Suspended as error:
+            return rejected(site, request, error, state.request)
 
     @routes.get("/login/{login}/at/{provider}")
+    @threaded
     def at(request: Request, login: str, provider: str) -> Response:
         check_navigation(request)
         now = site.clock()
+        site.reference(request, login)
         remember = _parameters(request, {"remember"}).get("remember") == "yes"
         state = site.logins.state(cookies(request), login, now)
         return _off(site, request, state, ProviderId(provider), now, remember=remember)
@@ -69,7 +78,7 @@ def begin(site: CitySite, request: Request, requested: Requested, now: int) -> R
     crowded = site.logins.crowded(cookies(request), now)
     choices = site.broker.providers(asked, now)
     if _narrowed(site, asked) and len(choices) == 1 and choices[0][1]:
-        return _off(site, request, requested, choices[0][0].provider_id, now, crowded=crowded)
+        return _off(site, request, requested, choices[0][0].provider_id, now, crowded=crowded, choices=choices)
     return _picker(site, request, requested, now, [*crowded, site.logins.keep(requested, now)])
 
 
@@ -82,39 +91,47 @@ def _off(
     *,
     crowded: Sequence[Cookie] = (),
     remember: bool = False,
+    choices: Choices | None = None,
 ) -> Response:
-    """Off to the country, or a page that says why not. `crowded` are the removals that make room for the login."""
-    language = site.language(request, state.request.ui_locales)
+    """Off to the country, or a page that says why not. `crowded` are the removals that make room for the login.
+
+    `choices` are what can be chosen now, where whoever calls has just looked.
+    """
     try:
-        with about(state.request.client_id), about(provider, AssertionRejected, PeerUnavailable):
-            _check_answers(site, state.request, provider, now)
+        with about(state.request.client_id), about(provider, *OF_THE_SOURCE):
+            _check_answers(site, site.broker.providers(state.request, now) if choices is None else choices, provider)
             outbound, asked = site.broker.ask(state, provider, now)
-    except AssertionRejected as error:
-        return rejected(site, request, error, state.request)
-    except PeerUnavailable as error:
+    except (PeerUnavailable, SourceSuspended) as error:
         return _away(site, request, state, error, [*crowded, site.logins.keep(state, now)])
+    except (AssertionRejected, Suspended) as error:
+        return rejected(site, request, error, state.request)
+    country = site.broker.provider(provider).country
+    site.watched.steps.step(Step.ASKED, request.scope[REFERENCE], state.request.client_id, country)
     kept = [*crowded, site.logins.keep(asked, now)]
     if remember:
         kept.append(Cookie(REMEMBERED, provider, REMEMBERED_LIFE, "Lax"))
-    return site.send(outbound, language, kept, Towards.PROVIDER)
+    return site.send(outbound, site.language(request, state.request.ui_locales), kept, Towards.PROVIDER)
 
 
-def _check_answers(site: CitySite, asked: AuthenticationRequest, provider: ProviderId, now: int) -> None:
+def _check_answers(site: CitySite, choices: Choices, provider: ProviderId) -> None:
     """A list from before may still link a country that has stopped answering: the browser's own error page knows no way on.
 
-    Raises `PeerUnavailable`.
+    Raises `PeerUnavailable`; of what is switched off, whoever asks it says so.
     """
-    for one, available in site.broker.providers(asked, now):
-        if one.provider_id == provider and not available:
+    for one, available in choices:
+        if one.provider_id == provider and not available and not site.broker.suspended(one):
             raise PeerUnavailable("the chosen country's node did not answer when it was last asked for its metadata")
 
 
 def _away(
-    site: CitySite, request: Request, state: Requested | Asked, error: PeerUnavailable, kept: Sequence[Cookie]
+    site: CitySite,
+    request: Request,
+    state: Requested | Asked,
+    error: PeerUnavailable | SourceSuspended,
+    kept: Sequence[Cookie],
 ) -> Response:
     """The country cannot be asked now. The login lives on, and the page leads to the others."""
-    reference = secrets.token_hex(REFERENCE_BYTES)
-    log_error(request, error, reference)
+    reference = site.refused(request, error)
     language = site.language(request, state.request.ui_locales)
     view = ErrorView(language, error.code, reference, again=_address(state), documentation=site.documentation)
     return page(site.pages.error(view), view.kind, kept, status=status_of(error))
@@ -149,6 +166,7 @@ def _picker(
                 country=one.country,
                 provider=wording.text(one.title),
                 available=available,
+                suspended=site.broker.suspended(one),
                 # one that does not answer now has no place of its own
                 remembered=available and one.provider_id == remembered,
             )

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from idp.citizen_receipts import kantara
@@ -19,6 +18,7 @@ from idp.endpoints.city import CitySite
 from idp.endpoints.http import check_navigation, check_same_origin, cookies, form, query
 from idp.endpoints.logins import Cookie
 from idp.endpoints.site import page
+from idp.endpoints.threads import run_in_threadpool, threaded
 from idp.login import RECEIPT_LIFE
 from idp.pages.views import ReceiptShown, ReceiptView, Text
 from idp.pages.wording import Wording
@@ -47,11 +47,13 @@ def router(site: CitySite) -> APIRouter:
     routes = APIRouter()
 
     @routes.get(RECEIPT_PATH)
+    @threaded
     def shown(request: Request) -> Response:
         check_navigation(request)
         return _page(site, request)
 
     @routes.get(FILE_PATH)
+    @threaded
     def file(request: Request) -> Response:
         check_navigation(request)
         return _file(site, request)

@@ -1,4 +1,4 @@
-"""What the public may see of the ledger, our SAML metadata, and the style sheet: the same for every role."""
+"""What the public may see of the ledger, our SAML metadata, the style sheet, and whether we are here: for every role."""
 
 import re
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from fastapi.responses import PlainTextResponse, Response
 
 from idp.endpoints.http import query
 from idp.endpoints.site import Site
+from idp.endpoints.threads import threaded
 from idp.pages.static import STATIC_FILES, StaticFile
 from idp.receipts import placed_in
 from policies.errors import NotFound, RequestRefused
@@ -17,11 +18,12 @@ LEAF = re.compile(r"[0-9a-f]{64}")
 RETRY_AFTER = "10"
 
 
-def router(site: Site) -> APIRouter:
-    """Endpoints that answer the same to everybody."""
+def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
+    """Endpoints that answer the same to everybody. `fit` is whether this worker lacks nothing, for a proxy in front."""
     routes = APIRouter()
 
     @routes.get("/log/checkpoint")
+    @threaded
     def checkpoint() -> Response:
         newest = site.log.checkpoint(site.tenant)
         if newest is None:
@@ -29,11 +31,13 @@ def router(site: Site) -> APIRouter:
         return PlainTextResponse(newest.note, headers={"Cache-Control": "no-cache"})
 
     @routes.get("/log/vkey")
+    @threaded
     def key() -> Response:
         named = {"Content-Disposition": 'attachment; filename="log.vkey"', "Cache-Control": "no-cache"}
         return PlainTextResponse(f"{site.log_key}\n", headers=named)
 
     @routes.get("/log/proof")
+    @threaded
     def proof(request: Request) -> Response:
         asked = query(request)
         if set(asked) != {"leaf"} or not LEAF.fullmatch(asked["leaf"]):
@@ -45,8 +49,12 @@ def router(site: Site) -> APIRouter:
             return PlainTextResponse("No checkpoint covers such a leaf yet.\n", 404, headers=later)
         return PlainTextResponse(placed.text, headers={"Cache-Control": "no-cache"})
 
+    @routes.get("/healthz")
+    async def healthz() -> Response:
+        return Response(status_code=204 if fit() else 503, headers={"Cache-Control": "no-store"})
+
     for path, metadata in site.metadata.items():
-        routes.add_api_route(path, _metadata(site, metadata))
+        routes.add_api_route(path, threaded(_metadata(site, metadata)))
     for file in STATIC_FILES:
         routes.add_api_route(file.path, _static(file))
     return routes

@@ -4,37 +4,47 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from string import ascii_letters, digits
+from urllib.parse import quote, urlsplit
 
 import structlog
 from fastapi import Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, Response
 
 from connectors.connector import Outbound, Post
 from connectors.request_checks import PeerRequestRefused
-from idp.endpoints.edge import UNFORESEEN
+from idp.endpoints.edge import NO_ROUTE, REFERENCE, UNFORESEEN, place
+from idp.endpoints.http import header
 from idp.endpoints.logins import Cookie
-from idp.pages.headers import headers
+from idp.pages.headers import raw_headers
 from idp.pages.languages import choose_language
 from idp.pages.render import Pages
 from idp.pages.views import ErrorView, Kind, LeavingView, PostView, Text, Towards
 from idp.pages.wording import Wording, known_code
 from idp.ports import Log
 from idp.seal import Sealer
+from idp.watching.watched import Watched, unwatched
 from policies.errors import (
     AssertionRejected,
     BrokerError,
     NotFound,
+    Overloaded,
     PeerUnavailable,
     ReleaseDenied,
     Replayed,
     RequestRefused,
     StoreUnavailable,
+    Suspended,
+    TooManyRequests,
 )
 from policies.parties import Tenant
 
 REFERENCE_BYTES = 5
 RETRY_AFTER = "30"
+# A redirect is kept by nobody, and where it leads to learns no address of ours
+ONWARD = ((b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer"))
+# RFC 3986 §2: reserved and unreserved characters, and the sign of what is quoted already
+IN_ADDRESSES = (ascii_letters + digits + "-._~:/?#[]@!$&'()*+,;=%").encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +63,24 @@ class Site:
     log_key: str = field(kw_only=True)
     # where the codes of errors are explained; "" where the operator names no such page
     documentation: str = field(default="", kw_only=True)
+    # what is counted, said of each step, and limited
+    watched: Watched = field(default_factory=unwatched, kw_only=True)
+
+    def reference(self, request: Request, login: str) -> str:
+        """This request is about this login, whether it is one or not: its reference, which an error's page shows, too."""
+        reference = self.watched.steps.reference(login)
+        request.scope[REFERENCE] = reference
+        return reference
 
     def language(self, request: Request, wished: Sequence[str] = ()) -> str:
         """The reader's language: what who sent them here passed on, else what the browser says."""
-        return choose_language(wished, request.headers.get("accept-language", ""))
+        return choose_language(wished, header(request, b"accept-language") or "")
+
+    def refused(self, request: Request, error: BrokerError) -> str:
+        """Count and log an error. Returns the reference that finds its line, and all others of its login."""
+        reference: str = request.scope.get(REFERENCE) or secrets.token_hex(REFERENCE_BYTES)
+        self.watched.steps.refused(error.code, log_error(request, error, reference))
+        return reference
 
     def wording(self, language: str) -> Wording:
         """How things are said in this language."""
@@ -90,11 +114,9 @@ class Site:
             name = Text(urlsplit(outbound.url).hostname or "", "en")
             view = PostView(language, towards, name, outbound.url, outbound.fields)
             return page(self.pages.post(view), view.kind, kept)
-        response = RedirectResponse(
-            outbound.url, 303, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-        )
-        for cookie in kept:
-            response.headers.append("set-cookie", cookie.header())
+        response = Response(status_code=303)
+        response.raw_headers += [(b"location", _location(outbound.url)), *ONWARD]
+        _keep(response, kept)
         return response
 
     def error(
@@ -108,8 +130,7 @@ class Site:
         towards: Towards = Towards.SERVICE,
     ) -> Response:
         """One page, whatever happened: whose move it is, a reference that finds the line in the log, a way back if safe."""
-        reference = secrets.token_hex(REFERENCE_BYTES)
-        log_error(request, error, reference)
+        reference = self.refused(request, error)
         target, fields = (back.url, back.fields if isinstance(back, Post) else ()) if back else ("", ())
         tag = language or self.language(request)
         view = ErrorView(
@@ -123,17 +144,29 @@ class Site:
             documentation=self.documentation,
         )
         response = page(self.pages.error(view), view.kind, (), status=status_of(error))
-        if isinstance(error, StoreUnavailable):
+        if isinstance(error, StoreUnavailable | Overloaded):
             response.headers["Retry-After"] = RETRY_AFTER
+        if isinstance(error, TooManyRequests):
+            response.headers["Retry-After"] = str(error.seconds)
         return response
 
 
-def page(text: str, kind: Kind, kept: Iterable[Cookie], *, status: int = 200) -> Response:
+def page(text: str | bytes, kind: Kind, kept: Iterable[Cookie], *, status: int = 200) -> Response:
     """A page with the headers of its kind and the login's cookies."""
-    response = HTMLResponse(text, status, headers=dict(headers(kind)))
-    for cookie in kept:
-        response.headers.append("set-cookie", cookie.header())
+    response = HTMLResponse(text, status)
+    response.raw_headers += raw_headers(kind)
+    _keep(response, kept)
     return response
+
+
+def _location(url: str) -> bytes:
+    """An address as a header has it: what has no place there is quoted (RFC 3986 §2), and all of ours has its place."""
+    octets = url.encode()
+    return octets if not octets.translate(None, IN_ADDRESSES) else quote(url, safe=IN_ADDRESSES).encode("ascii")
+
+
+def _keep(response: Response, kept: Iterable[Cookie]) -> None:
+    response.raw_headers += [(b"set-cookie", cookie.header().encode("latin-1")) for cookie in kept]
 
 
 def status_of(error: BrokerError) -> int:
@@ -147,14 +180,19 @@ def status_of(error: BrokerError) -> int:
             return 403
         case NotFound():
             return 404
-        case StoreUnavailable() | PeerUnavailable():
+        case StoreUnavailable() | PeerUnavailable() | Suspended() | Overloaded():
             return 503
+        case TooManyRequests():
+            return 429
         case _:
             return 500
 
 
-def log_error(request: Request, error: BrokerError, reference: str) -> None:
-    """One line: path without query, code, check, whom it is about, and detail, none of which holds a value."""
+def log_error(request: Request, error: BrokerError, reference: str) -> str | None:
+    """One line: path without query, code, check, whom it is about, and detail, none of which holds a value.
+
+    Returns the check.
+    """
     log = structlog.get_logger()
     level = logging.ERROR if status_of(error) >= 500 else logging.WARNING  # noqa: PLR2004 - RFC 9110 §15.6
     check = error.check if isinstance(error, AssertionRejected | PeerRequestRefused) else None
@@ -163,10 +201,12 @@ def log_error(request: Request, error: BrokerError, reference: str) -> None:
     log.log(
         level,
         "refused",
-        path=request.url.path,
+        # An address that there is not is a stranger's text
+        path=place(request.scope["path"]) if "route" in request.scope else NO_ROUTE,
         code=error.code,
         check=check,
         peer=error.peer or None,
         detail=error.detail,
         reference=reference,
     )
+    return check

@@ -5,7 +5,7 @@ that is refused, unless they say it (`--unsafe-decrypt`) and why (`--reason`), a
 before the key is used.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -97,14 +97,14 @@ def guarded(key: DecryptionKey, record: Callable[[str], None] | None) -> Guarded
     return GuardedAgreement(key, record) if isinstance(key, Agreement) else GuardedUnwrapper(key, record)
 
 
-def key_of_configuration(
-    key: DecryptionKey, settings: Settings, options: Options, clock: Callable[[], int], stack: ExitStack
-) -> DecryptionKey:
-    """A configuration's key: as it is in a demo, else guarded. `stack` closes the ledger."""
+def keys_of_configuration(
+    keys: Sequence[DecryptionKey], settings: Settings, options: Options, clock: Callable[[], int], stack: ExitStack
+) -> tuple[DecryptionKey, ...]:
+    """A configuration's keys, as they are in a demo, else guarded. `stack` closes the ledger."""
     if settings.demo and not options.unsafe_decrypt:
-        return key
+        return tuple(keys)
     if not options.unsafe_decrypt:
-        return guarded(key, None)
+        return tuple(guarded(key, None) for key in keys)
     ledger = load_ledger_keys(settings.key_folder, settings.origin)
     store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger)
     stack.callback(store.close)
@@ -113,7 +113,7 @@ def key_of_configuration(
         draft = draft_decryption(record=new_record(), time=clock(), file=file, reason=options.reason or "")
         store.commit(Unit(tenant=settings.tenant, record=draft))
 
-    return guarded(key, record)
+    return tuple(guarded(key, record) for key in keys)
 
 
 def key_by_hand(path: Path, options: Options, clock: Callable[[], int], stack: ExitStack) -> DecryptionKey:
@@ -140,11 +140,11 @@ def key_by_hand(path: Path, options: Options, clock: Callable[[], int], stack: E
             if options.unsafe_decrypt:
                 raise could_not("--unsafe-decrypt is for the keys of a configuration: this one lies in none.")
             return key
-        return key_of_configuration(key, around, options, clock, stack)
+        return keys_of_configuration([key], around, options, clock, stack)[0]
     # A demo's ledger is nobody's record: a production key that was copied into a demo is not the demo's
     ledger = next((each for each in (around, named) if each is not None and not each.demo), None)
     if ledger is not None:
-        return key_of_configuration(key, ledger, options, clock, stack)
+        return keys_of_configuration([key], ledger, options, clock, stack)[0]
     if options.unsafe_decrypt:
         raise could_not("this key is guarded: --config DIR names the configuration (no demo's) that records its use.")
     return guarded(key, None)

@@ -5,7 +5,7 @@ By hand the identity provider's metadata is pinned, as a registration's is: nobo
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from connectors.eidas import EidasConnector
 from connectors.fetch import Fetcher
@@ -23,7 +23,7 @@ from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signer import DecryptionKey
 from idp.app import acs_url, entity_id, load_all
 from idp.crossing import known_peers, node_acs_url, node_entity_id
-from idp.inspection.decrypting import Guarded, key_by_hand, key_of_configuration
+from idp.inspection.decrypting import Guarded, key_by_hand, keys_of_configuration
 from idp.inspection.options import Options, could_not, given
 from idp.inspection.reading import read_side_file
 from idp.inspection.response import Judge, ResponseInspector
@@ -127,18 +127,19 @@ def _configured(options: Options, clock: Callable[[], int], stack: ExitStack) ->
         raise could_not(f"{provider.provider_id} is asked in the profile {profile.name}.")
     if provider.protocol != "eidas":
         held = keys.saml_encryption
-        unwrappers = () if held is None else (key_of_configuration(held, settings, options, clock, stack),)
+        ours = () if held is None else held.published(clock())
+        unwrappers = keys_of_configuration(ours, settings, options, clock, stack)
         return _configured_saml(provider, settings, keys, unwrappers)
     if keys.node is None:
         raise could_not("the configuration has no keys of a node.")
-    key = key_of_configuration(keys.node.encryption, settings, options, clock, stack)
+    unwrappers = keys_of_configuration(keys.node.encryption.published(clock()), settings, options, clock, stack)
     peers = held_peers(settings, known_peers(configuration), keys.ledger, stack, role="proxy")
     connector = EidasConnector(
         provider=provider,
         entity_id=node_entity_id(settings.issuer),
         acs_url=node_acs_url(settings.issuer),
         signer=keys.node.messages,
-        unwrappers=(key,),
+        unwrappers=unwrappers,
         peers=peers,
         country=settings.country,
         catalogue=configuration.catalogue,
@@ -148,7 +149,7 @@ def _configured(options: Options, clock: Callable[[], int], stack: ExitStack) ->
         return peers.current(provider.entity_id, now).signing_keys(now)
 
     open_ends = ("NameID format",)
-    return Judge(connector, provider.provider_id, EIDAS, _guard((key,)), signing_keys, ENCRYPTED_RESPONSE, open_ends)
+    return Judge(connector, provider.provider_id, EIDAS, _guard(unwrappers), signing_keys, ENCRYPTED_RESPONSE, open_ends)
 
 
 def _configured_saml(
@@ -198,6 +199,14 @@ class NoSigner:
     def key_id(self) -> NoReturn:
         """There is none."""
         raise BrokerError("an inspection that signs")
+
+    def at(self, now: int) -> Self:  # noqa: ARG002  as `Signers`
+        """Itself: an inspection that signs is refused in `sign`."""
+        return self
+
+    def published(self, now: int) -> tuple[Self, ...]:  # noqa: ARG002  as `Signers`
+        """Itself: an inspection that signs is refused in `sign`."""
+        return (self,)
 
     def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> NoReturn:  # noqa: ARG002 - never looked at
         """Never."""

@@ -3,6 +3,7 @@
 Creating and loading are start-up work: reading an RSA key from PEM costs some 30 ms, so it never happens on a request.
 """
 
+import hashlib
 import os
 import re
 import time
@@ -17,7 +18,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, HashAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.algorithms import SignatureAlgorithm
@@ -34,6 +41,7 @@ MAX_COMMON_NAME = 64
 _CERTIFICATE, _CERTIFICATE_END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 _CERTIFICATE_FIX = "Put the certificate of this key behind it."
 _PRIVATE = re.compile(rb"-----BEGIN ((?:RSA )?PRIVATE KEY)-----[^-]+-----END \1-----")
+_HEX = re.compile(rb"[0-9a-fA-F]+")
 _MAKE = "Make keys with `ciconia init`."
 _CURVES = {pyca: name for pyca, (name, _) in CURVE_NAMES.items()}
 # Before the key, so that it goes along with every copy of the file. Loaders pass over it, `ciconia inspect` looks for it.
@@ -52,6 +60,14 @@ class FileSigner:
     certificate: bytes = field(repr=False)
     # RFC 7638 thumbprint
     key_id: str
+
+    def at(self, now: int) -> "FileSigner":  # noqa: ARG002 - as `Signers`: it always counts
+        """As `connectors.signatures.signer.Signers` has it: itself."""
+        return self
+
+    def published(self, now: int) -> "tuple[FileSigner, ...]":  # noqa: ARG002 - as `Signers`
+        """As `connectors.signatures.signer.Signers` has it: itself."""
+        return (self,)
 
     def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> bytes:
         """Sign as `Signer` has it: SHA-256 with PKCS#1 v1.5 or on P-256 where no algorithm is named.
@@ -137,7 +153,7 @@ def create_saml_key(path: Path, common_name: str = "Ciconia", *, now: int | None
         .sign(key, SHA256())
     )
     mark = f"{PRODUCTION_MARK}\n".encode() if production else b""
-    _write(path, mark + _pem(key) + certificate.public_bytes(Encoding.PEM))
+    write_private(path, mark + _pem(key) + certificate.public_bytes(Encoding.PEM))
 
 
 def create_token_key(path: Path, algorithm: str) -> None:
@@ -146,9 +162,9 @@ def create_token_key(path: Path, algorithm: str) -> None:
     Raises FileExistsError rather than replace a key, ValueError for another algorithm.
     """
     if algorithm == "ES256":
-        _write(path, _pem(ec.generate_private_key(ec.SECP256R1())))
+        write_private(path, _pem(ec.generate_private_key(ec.SECP256R1())))
     elif algorithm == "RS256":
-        _write(path, _pem(rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)))
+        write_private(path, _pem(rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)))
     else:
         raise ValueError("keys for tokens are made for ES256 and RS256")
 
@@ -225,6 +241,21 @@ def is_marked(content: bytes) -> bool:
     return _MARK in content
 
 
+def fingerprint(content: bytes) -> str:
+    """What tells the key of a file from every other one, however it is written, and says nothing of it.
+
+    A private key is known by its public half, whatever stands beside it in the file; a secret by its bytes.
+    """
+    octets = b"".join(content.split())
+    try:
+        key = load_pem_private_key(content.partition(_CERTIFICATE)[0], password=None, unsafe_skip_rsa_key_validation=True)
+        octets = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # Hex in other letters is the same secret
+        octets = octets.lower() if _HEX.fullmatch(octets) else octets
+    return hashlib.sha256(octets).hexdigest()
+
+
 def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[PrivateKey, bytes, str]:
     """The key that `profile` takes, its certificate in DER (empty where the file has none), and its thumbprint."""
     try:
@@ -271,13 +302,22 @@ def _pem(key: PrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a new file that nobody else may read at any moment, and make it durable."""
+def write_private(path: Path, content: bytes) -> None:
+    """Write a new file that nobody else may read at any moment, and make it durable; its name is when its folder is."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _problem(path: Path, what: str, fix: str) -> Misconfigured:

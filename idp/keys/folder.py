@@ -13,20 +13,21 @@ node-encryption.pem decrypts what nodes send to us                          RSA,
 log.key, log.vkey, openings.key                                            see `idp.transparency.keys`
 
 Each purpose has a key of its own: a signature or a secret of one never counts for another, and one that is lost takes no
-other with it.
+other with it. A key that takes over stands beside the first: `es256-20261125T2100Z.pem` signs from that minute of UTC
+(`idp.keys.kinds`), on every machine that has it.
 """
 
-import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from connectors.profiles import EIDAS
 from connectors.signatures.keys import certificate_of, key_of_certificate
+from idp.keys import kinds
 from idp.keys.file import (
-    FileAgreement,
     FileDecryptionKey,
     FileSigner,
     FileUnwrapper,
@@ -36,29 +37,33 @@ from idp.keys.file import (
     load_saml_unwrapper,
     load_signer,
     load_unwrapper,
+    sync_folder,
+    write_private,
 )
+from idp.keys.kinds import Kind
+from idp.keys.ring import Named, Revoked, Ring, Scheduled
+from idp.keys.wrapping import WrappingKey, wrapping_key
 from idp.transparency.keys import OPENINGS_KEY, LedgerKeys, create_ledger_keys, ledger_keys, load_ledger_keys
 from policies.errors import Misconfigured, Problem
 
 SECRETS = ("sealing.key", "pairwise.key", "index.key")
 SECRET_BYTES = 32
-SAML_ENCRYPTION = "saml-encryption.pem"
-NODE_FILES = ("node.pem", "node-metadata.pem", "node-encryption.pem")
+SAML_ENCRYPTION = kinds.SAML_ENCRYPTION.file
+_NEW_CERTIFICATE = "Put a new certificate of this key behind it, and give it to the peers"
+_NODE = (kinds.NODE, kinds.NODE_METADATA, kinds.NODE_ENCRYPTION)
+NODE_FILES = tuple(kind.file for kind in _NODE)
 
-
-NodeKey = FileSigner | FileDecryptionKey
-_NODE_LOADERS: Mapping[str, Callable[[Path], NodeKey]] = dict(
-    zip(NODE_FILES, (load_node_signer, load_node_signer, load_unwrapper), strict=True)
-)
+K = TypeVar("K", bound=Named)
+AnyRing = Ring[FileSigner] | Ring[FileDecryptionKey] | Ring[FileUnwrapper] | Ring[WrappingKey]
 
 
 @dataclass(frozen=True, slots=True)
 class NodeKeys:
     """What another country's node knows of us, each with a certificate of its own (spec/eidas.md §6 and §7)."""
 
-    messages: FileSigner
-    metadata: FileSigner
-    encryption: FileDecryptionKey
+    messages: Ring[FileSigner]
+    metadata: Ring[FileSigner]
+    encryption: Ring[FileDecryptionKey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +73,49 @@ class Keys:
     `saml_encryption` is None where identity providers are to encrypt nothing to us.
     """
 
-    sealing: bytes = field(repr=False)
+    sealing: Ring[WrappingKey]
     pairwise: bytes = field(repr=False)
     index: bytes = field(repr=False)
-    saml: FileSigner
-    es256: FileSigner
-    rs256: FileSigner
+    saml: Ring[FileSigner]
+    es256: Ring[FileSigner]
+    rs256: Ring[FileSigner]
     ledger: LedgerKeys
     node: NodeKeys | None = None
-    saml_encryption: FileUnwrapper | None = None
+    saml_encryption: Ring[FileUnwrapper] | None = None
+
+    @property
+    def rings(self) -> Mapping[str, AnyRing]:
+        """The rings that there are, by the name of their kind."""
+        node = self.node
+        found: dict[str, AnyRing | None] = {
+            kinds.SEALING.name: self.sealing,
+            kinds.ES256.name: self.es256,
+            kinds.RS256.name: self.rs256,
+            kinds.SAML.name: self.saml,
+            kinds.SAML_ENCRYPTION.name: self.saml_encryption,
+            kinds.NODE.name: node.messages if node else None,
+            kinds.NODE_METADATA.name: node.metadata if node else None,
+            kinds.NODE_ENCRYPTION.name: node.encryption if node else None,
+        }
+        return {name: ring for name, ring in found.items() if ring is not None}
+
+    def obey(self, revoked: Revoked) -> None:
+        """From now on no key counts of which `revoked` says that its id is revoked."""
+        for ring in self.rings.values():
+            ring.obey(revoked)
+
+    def take(self, others: "Keys") -> None:
+        """Take the files of a folder that was read again. A kind that was not there needs a new start."""
+        self.sealing.replace(others.sealing.scheduled)
+        self.es256.replace(others.es256.scheduled)
+        self.rs256.replace(others.rs256.scheduled)
+        self.saml.replace(others.saml.scheduled)
+        if self.saml_encryption is not None and others.saml_encryption is not None:
+            self.saml_encryption.replace(others.saml_encryption.scheduled)
+        if self.node is not None and others.node is not None:
+            self.node.messages.replace(others.node.messages.scheduled)
+            self.node.metadata.replace(others.node.metadata.scheduled)
+            self.node.encryption.replace(others.node.encryption.scheduled)
 
 
 def create_keys(folder: Path, origin: str, host: str, *, demo: bool = False, saml_encryption: bool = False) -> None:
@@ -87,13 +126,14 @@ def create_keys(folder: Path, origin: str, host: str, *, demo: bool = False, sam
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in SECRETS:
-        with os.fdopen(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(SECRET_BYTES) + "\n")
+        write_private(folder / name, f"{secrets.token_hex(SECRET_BYTES)}\n".encode())
     for name in ("saml.pem", *NODE_FILES, *([SAML_ENCRYPTION] if saml_encryption else [])):
         create_saml_key(folder / name, host, production=not demo)
     create_token_key(folder / "es256.pem", "ES256")
     create_token_key(folder / "rs256.pem", "RS256")
     create_ledger_keys(folder, origin)
+    sync_folder(folder)
+    sync_folder(folder.parent)
 
 
 def load_keys(folder: Path, origin: str, *, now: int | None = None) -> Keys:
@@ -104,80 +144,96 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> Keys:
     """
     problems: list[Problem] = []
     secret = _secrets(folder, problems)
-    signers: dict[str, FileSigner] = {}
-    for name in ("saml.pem", "es256.pem", "rs256.pem"):
-        try:
-            signers[name] = load_signer(folder / name)
-        except Misconfigured as error:
-            problems += error.problems
-    nodes = _node_files(folder, problems)
-    saml_encryption = _saml_encryption(folder, problems)
+    sealing = _ring(folder, kinds.SEALING, _wrapping_key, problems)
+    tokens = {kind.name: _ring(folder, kind, load_signer, problems) for kind in (kinds.SAML, kinds.ES256, kinds.RS256)}
+    saml, es256, rs256 = (tokens[kind.name] for kind in (kinds.SAML, kinds.ES256, kinds.RS256))
+    encryption = None
+    if _is_there(folder, kinds.SAML_ENCRYPTION):
+        encryption = _ring(folder, kinds.SAML_ENCRYPTION, load_saml_unwrapper, problems)
+    node, of_node = _node_keys(folder, problems)
     ledger = None
     try:
         ledger = load_ledger_keys(folder, origin)
     except Misconfigured as error:
         problems += error.problems
-    unwrappers = {} if saml_encryption is None else {SAML_ENCRYPTION: saml_encryption}
-    problems += _twice(folder, {name: key.key_id for name, key in {**signers, **nodes, **unwrappers}.items()})
+    named = (saml, es256, rs256, *of_node, encryption)
+    ids = {each.file: each.key.key_id for ring in named if ring is not None for each in ring.scheduled}
+    problems += _twice(folder, ids)
+    if sealing is not None:
+        secret = {each.file: each.key.secret for each in reversed(sealing.scheduled)} | secret
     problems += _twice(folder, secret if ledger is None else _with_openings(secret, ledger))
-    problems += _out_of_dates(folder, nodes, int(time.time()) if now is None else now)
-    if problems or ledger is None:
+    problems += _out_of_dates(folder, of_node, int(time.time()) if now is None else now)
+    if problems or ledger is None or sealing is None or saml is None or es256 is None or rs256 is None:
         raise Misconfigured(tuple(problems))
     return Keys(
-        sealing=secret["sealing.key"],
+        sealing=sealing,
         pairwise=secret["pairwise.key"],
         index=secret["index.key"],
-        saml=signers["saml.pem"],
-        es256=signers["es256.pem"],
-        rs256=signers["rs256.pem"],
+        saml=saml,
+        es256=es256,
+        rs256=rs256,
         ledger=ledger,
-        node=_node_keys(nodes),
-        saml_encryption=saml_encryption,
+        node=node,
+        saml_encryption=encryption,
     )
 
 
+def _ring(folder: Path, kind: Kind, load: Callable[[Path], K], problems: list[Problem]) -> Ring[K] | None:
+    """The keys of a kind; None where one of them has been added to the problems. Without any, the first one lacks."""
+    found: list[Scheduled[K]] = []
+    before = len(problems)
+    # A link that leads nowhere is a key that was lost, and no wish to have none
+    for name, begins in (kind.files(folder) or {kind.file: 0}).items():
+        try:
+            found.append(Scheduled(begins, load(folder / name), name))
+        except Misconfigured as error:
+            problems += error.problems
+    return Ring(found, kind.overlap) if len(problems) == before else None
+
+
+def _is_there(folder: Path, kind: Kind) -> bool:
+    return bool(kind.files(folder))
+
+
+def _wrapping_key(path: Path) -> WrappingKey:
+    return wrapping_key(_loaded_secret(path))
+
+
+def _loaded_secret(path: Path) -> bytes:
+    """The secret of a file. Raises `Misconfigured`."""
+    try:
+        return _secret(path)
+    except (OSError, ValueError) as error:
+        what = "it cannot be read." if isinstance(error, OSError) else f"{error}."
+        raise Misconfigured((Problem(str(path), 0, path.name, what, "Restore it from its backup."),)) from None
+
+
 def _secrets(folder: Path, problems: list[Problem]) -> dict[str, bytes]:
-    """The secrets by name, without those that have been added to the problems."""
+    """The secrets that never change, by name, without those that have been added to the problems."""
     found: dict[str, bytes] = {}
     for name in SECRETS:
+        if name == kinds.SEALING.file:
+            continue
         try:
-            found[name] = _secret(folder / name)
-        except (OSError, ValueError) as error:
-            what = "it cannot be read." if isinstance(error, OSError) else f"{error}."
-            problems.append(Problem(str(folder / name), 0, name, what, "Restore it from its backup."))
+            found[name] = _loaded_secret(folder / name)
+        except Misconfigured as error:
+            problems += error.problems
     return found
 
 
-def _node_files(folder: Path, problems: list[Problem]) -> dict[str, NodeKey]:
-    """The node's keys by name, without those that have been added to the problems; none where there are no files."""
-    found: dict[str, NodeKey] = {}
-    if any((folder / name).exists() for name in NODE_FILES):
-        for name, load in _NODE_LOADERS.items():
-            try:
-                found[name] = load(folder / name)
-            except Misconfigured as error:
-                problems += error.problems
-    return found
+_OfNode = Ring[FileSigner] | Ring[FileDecryptionKey] | None
 
 
-def _saml_encryption(folder: Path, problems: list[Problem]) -> FileUnwrapper | None:
-    """The key to which identity providers encrypt; None without a file, or where it has been added to the problems."""
-    path = folder / SAML_ENCRYPTION
-    # A link that leads nowhere is a key that was lost, and no wish to have none
-    if not path.exists() and not path.is_symlink():
-        return None
-    try:
-        return load_saml_unwrapper(path)
-    except Misconfigured as error:
-        problems += error.problems
-        return None
-
-
-def _node_keys(found: Mapping[str, NodeKey]) -> NodeKeys | None:
-    match [found.get(name) for name in NODE_FILES]:
-        case [FileSigner() as messages, FileSigner() as metadata, FileUnwrapper() | FileAgreement() as encryption]:
-            return NodeKeys(messages=messages, metadata=metadata, encryption=encryption)
-    return None
+def _node_keys(folder: Path, problems: list[Problem]) -> tuple[NodeKeys | None, tuple[_OfNode, ...]]:
+    """The node's keys, and those rings of them that serve; none where there are no files."""
+    if not any(_is_there(folder, kind) for kind in _NODE):
+        return None, ()
+    messages = _ring(folder, kinds.NODE, load_node_signer, problems)
+    metadata = _ring(folder, kinds.NODE_METADATA, load_node_signer, problems)
+    encryption = _ring(folder, kinds.NODE_ENCRYPTION, load_unwrapper, problems)
+    if messages is None or metadata is None or encryption is None:
+        return None, (messages, metadata, encryption)
+    return NodeKeys(messages=messages, metadata=metadata, encryption=encryption), (messages, metadata, encryption)
 
 
 def _with_openings(secret: Mapping[str, bytes], ledger: LedgerKeys) -> dict[str, bytes]:
@@ -198,15 +254,21 @@ def _twice(folder: Path, keys: Mapping[str, str | bytes]) -> Iterator[Problem]:
             yield Problem(str(folder / name), 0, name, what, fix)
 
 
-def _out_of_dates(folder: Path, nodes: Mapping[str, NodeKey], now: int) -> Iterator[Problem]:
-    """Each of the node's certificates that is not in force (spec/eidas.md §7): a peer that looks at it refuses us."""
-    for name, key in nodes.items():
-        if not key_of_certificate(key.certificate, EIDAS).in_force(now):
-            certificate = certificate_of(key.certificate)
-            begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-            what = f"its certificate holds from {begin:%Y-%m-%d} to {end:%Y-%m-%d}, and not now."
-            fix = "Put a new certificate of this key behind it, and give it to the peers; or set the clock of this machine."
-            yield Problem(str(folder / name), 0, name, what, fix)
+def _out_of_dates(folder: Path, rings: Iterable[_OfNode], now: int) -> Iterator[Problem]:
+    """Each of the node's certificates that is not in force (spec/eidas.md §7): a peer that looks at it refuses us.
+
+    One that is over troubles nobody, and one that is to come begins with its key.
+    """
+    for ring in rings:
+        for each in () if ring is None else ring.scheduled:
+            key, name = each.key, each.file
+            counts = each.begins <= now and ring is not None and key in ring.published(now)
+            if counts and not key_of_certificate(key.certificate, EIDAS).in_force(now):
+                certificate = certificate_of(key.certificate)
+                begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+                what = f"its certificate holds from {begin:%Y-%m-%d} to {end:%Y-%m-%d}, and not now."
+                fix = f"{_NEW_CERTIFICATE}; or set the clock of this machine."
+                yield Problem(str(folder / name), 0, name, what, fix)
 
 
 def _secret(path: Path) -> bytes:

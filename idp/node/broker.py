@@ -4,7 +4,8 @@ Another country's node asks (`begin`); the citizen goes to one of this country's
 judged, and what would be sent is made of it (`hear`, a pure step that writes nothing); the citizen, informed, continues or
 cancels (`decide`, `cancel`): one unit, durable before anything is sent.
 
-Node, metadata and identity provider are looked up again at each step: a sealed state is remembered fact, no permission.
+Node, metadata and identity provider are looked up again at each step, and whether one is switched off: a sealed state is
+remembered fact, no permission.
 Nothing of the person is recorded (decisions.md 26).
 """
 
@@ -21,7 +22,8 @@ from idp.node.login import NodeAsked, NodeDecided, NodeRefused, NodeReleased, No
 from idp.node.person import carried
 from idp.node.record import NodeRecorder
 from idp.ports import Commits, DecisionRow, Decisions, Mark, RecordDraft, Unit
-from idp.seal import LoginId, Sealer, new_login_id
+from idp.seal import Sealer, new_login_id
+from idp.suspension import Suspension
 from policies.catalogue import Catalogue
 from policies.errors import AssuranceTooLow, NotFound, PeerUnavailable, Replayed, RequestRefused
 from policies.parties import IdentityProvider, NodeId, ProviderId, RequestingNode, Tenant
@@ -54,6 +56,7 @@ class NodeBroker:
         decisions: Decisions,
         recorder: NodeRecorder,
         pairwise_key: bytes,
+        suspension: Suspension,
     ) -> None:
         self._tenant = tenant
         self._country = country
@@ -67,14 +70,15 @@ class NodeBroker:
         self._decisions = decisions
         self._recorder = recorder
         self._pairwise_key = pairwise_key
+        self._suspension = suspension
 
     def begin(self, request: NodeRequest, now: int) -> NodeRequested:
         """A node's request was accepted: a login begins, and holds nothing about a person.
 
         Raises `AssuranceTooLow` where no identity provider of this country reaches what is asked: nobody is sent away to
-        sign in for nothing.
+        sign in for nothing. `Suspended` where the node's country is switched off.
         """
-        self.registered(request)
+        self._suspension.check_node(self.registered(request))
         if not self.providers(request):
             raise AssuranceTooLow("assurance_unreachable", "no identity provider here has a level that the node takes")
         return NodeRequested(login=new_login_id(), began=now, request=request)
@@ -90,10 +94,16 @@ class NodeBroker:
         """The identity providers that can answer this request."""
         return tuple(provider for provider in self._providers.values() if levels_for(request, provider))
 
+    def suspended(self, provider: IdentityProvider) -> bool:
+        """Whether an identity provider is switched off."""
+        return self._suspension.source_off(provider)
+
     def ask(self, login: NodeRequested | NodeAsked, provider_id: ProviderId, now: int) -> tuple[Outbound, NodeAsked]:
-        """Ask an identity provider. Choosing again replaces the question: an answer to the first meets nothing."""
-        self.registered(login.request)
-        provider = self._provider(login.request, provider_id)
+        """Ask an identity provider. Choosing again replaces the question: an answer to the first meets nothing.
+
+        Raises `Suspended` where it, or the country that asks, is switched off.
+        """
+        provider = self._going(login.request, provider_id)
         question = Ask(
             relay_state=login.login,
             minimum_assurance=min(levels_for(login.request, provider)),
@@ -105,10 +115,11 @@ class NodeBroker:
     def hear(self, asked: NodeAsked, inbound: Inbound, now: int) -> NodeDecided:
         """Judge the answer, and make of it what would be sent. Nothing is written, so it may come again until the end.
 
-        Raises `AssertionRejected` and its kinds: also where the minimum data set is not complete.
+        Raises `AssertionRejected` and its kinds: also where the minimum data set is not complete. `Suspended` before the
+        answer is read.
         """
         node = self.registered(asked.request)
-        provider = self._provider(asked.request, asked.expectation.provider_id)
+        provider = self._going(asked.request, asked.expectation.provider_id)
         assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
         levels = levels_for(asked.request, provider)
         context_class = answered_level(levels, assertion.offered.loa)
@@ -144,7 +155,8 @@ class NodeBroker:
         """The citizen's word, `continue` or `cancel`, as one unit: marks and record. Durable before it returns.
 
         With it comes the node as it may be answered now: it is looked up before anything is written, so that nothing stands
-        in the ledger that could not be sent. Raises `PeerUnavailable` for one that may not be answered any more, `Replayed`
+        in the ledger that could not be sent. Raises `Suspended` where the citizen would continue and something is switched
+        off, `PeerUnavailable` for one that may not be answered any more, `Replayed`
         where this login or this request ended before, `RequestRefused`, `StoreUnavailable`.
         """
         node = self.registered(decided.request)
@@ -152,10 +164,10 @@ class NodeBroker:
         if word == CANCEL:
             record = self._recorder.cancellation(decided.request.request_id, node.peer.entity_id, now)
             self._commit(decided, word, secret, record, now)
-            return NodeRefused(decided.request, self._derived("response", decided.login, secret)), peer
+            return NodeRefused(decided.request, self._derived("response", decided, secret)), peer
         if word != CONTINUE:
             raise RequestRefused("a choice that the page does not offer", code="other_site")
-        provider = self._provider(decided.request, decided.provider_id)
+        provider = self._going(decided.request, decided.provider_id)
         if decided.context_class not in levels_for(decided.request, provider).values():
             raise Replayed("policy_changed", "the provider's registration has changed since the page was shown")
         # Nothing is recorded as sent that nobody could encrypt
@@ -165,19 +177,21 @@ class NodeBroker:
             raise PeerUnavailable(f"{node.peer.entity_id}: {error}. Its operator can mend this.") from error
         record = self._recorder.release(decided.request.request_id, node.peer.entity_id, now)
         self._commit(decided, word, secret, record, now)
+        # Asked again: a commit may take seconds, and what was switched off meanwhile is not sent
+        self._going(decided.request, decided.provider_id)
         # decisions.md 8: the same browser and choice get the same ids, and nobody else can compute them
         released = NodeReleased(
             decided,
-            response_id=self._derived("response", decided.login, secret),
-            assertion_id=self._derived("assertion", decided.login, secret),
-            transient=self._derived("transient", decided.login, secret),
+            response_id=self._derived("response", decided, secret),
+            assertion_id=self._derived("assertion", decided, secret),
+            transient=self._derived("transient", decided, secret),
         )
         return released, peer
 
     def cancel(self, login: NodeRequested | NodeAsked, now: int) -> tuple[NodeRefused, PeerInUse]:
         """The citizen went back before anybody signed them in: the marks of login and request alone, and no record."""
         peer = self._answerable(self.registered(login.request), now)
-        secret = self._sealer.derive("cancel", login.login.encode())
+        secret = self._sealer.derive("cancel", login.login.encode(), at=login.began)
         unit = Unit(
             tenant=self._tenant,
             marks=(
@@ -187,7 +201,7 @@ class NodeBroker:
             decision=DecisionRow(login_digest(login.login), Choice(CANCEL).digest(secret), now + ANSWER_LIFE),
         )
         commit_once(self._commits, self._decisions, unit, now)
-        return NodeRefused(login.request, self._derived("response", login.login, secret)), peer
+        return NodeRefused(login.request, self._derived("response", login, secret)), peer
 
     def _provider(self, request: NodeRequest, provider_id: ProviderId) -> IdentityProvider:
         """One that can answer this request. Raises `NotFound`."""
@@ -195,6 +209,13 @@ class NodeBroker:
             if provider.provider_id == provider_id:
                 return provider
         raise NotFound("no such identity provider, or none that reaches what the node asks")
+
+    def _going(self, request: NodeRequest, provider_id: ProviderId) -> IdentityProvider:
+        """One that can answer this request, where neither it nor the country that asks is switched off."""
+        self._suspension.check_node(self.registered(request))
+        found = self._provider(request, provider_id)
+        self._suspension.check_source(found)
+        return found
 
     def _answerable(self, node: RequestingNode, now: int) -> PeerInUse:
         """The node's metadata as approved and valid now: its address is asked for here, before anything is written."""
@@ -216,9 +237,9 @@ class NodeBroker:
         )
         commit_once(self._commits, self._decisions, unit, now)
 
-    def _derived(self, what: str, login: LoginId, secret: bytes) -> str:
+    def _derived(self, what: str, login: NodeRequested | NodeAsked | NodeDecided, secret: bytes) -> str:
         """An xs:ID that begins with a letter's stand-in, since a digit may not."""
-        return "_" + self._sealer.derive(what, login.encode(), secret).hex()[:ID_DIGITS]
+        return "_" + self._sealer.derive(what, login.login.encode(), secret, at=login.began).hex()[:ID_DIGITS]
 
 
 def _request_mark(request: NodeRequest, began: int) -> Mark:

@@ -13,12 +13,15 @@ from idp.node.broker import NodeBroker
 from idp.node.login import NodeStates
 from idp.node.record import NodeRecorder
 from idp.pages.render import Pages
+from idp.ports import Commits
 from idp.published import Published
 from idp.responders.eidas import Here, ProxyService
 from idp.responders.eidas_metadata import proxy_metadata
 from idp.seal import Sealer
 from idp.settings import Organization, Settings
 from idp.store.store import Store
+from idp.suspension import Suspension
+from idp.watching.watched import Watched
 from policies.load import Configuration
 from policies.parties import ProviderId
 
@@ -34,8 +37,12 @@ def node_site(
     configuration: Configuration,
     keys: Keys,
     node_keys: NodeKeys,
+    sealer: Sealer,
     organization: Organization,
     store: Store,
+    commits: Commits,
+    watched: Watched,
+    suspension: Suspension,
     pages: Pages,
     clock: Callable[[], int],
     peers: Peers,
@@ -43,7 +50,6 @@ def node_site(
     metadata: Mapping[str, Callable[[int], bytes]],
 ) -> NodeSite:
     """The site of a sending node. `metadata` is what is served beside what other countries' nodes fetch."""
-    sealer = Sealer(tenant=settings.tenant, key=keys.sealing)
     here = proxy_here(settings.issuer)
     providers = configuration.providers
     ours = partial(
@@ -62,9 +68,10 @@ def node_site(
         pages=pages,
         log=store,
         clock=clock,
-        metadata={**metadata, "/eidas/metadata": Published(ours, METADATA_LIFE)},
+        metadata={**metadata, "/eidas/metadata": Published(ours, METADATA_LIFE, node_keys.messages, node_keys.metadata)},
         log_key=str(keys.ledger.verifier),
         documentation=settings.documentation_url,
+        watched=watched,
         broker=NodeBroker(
             tenant=settings.tenant,
             country=settings.country,
@@ -74,10 +81,11 @@ def node_site(
             connectors=connectors,
             peers=peers,
             sealer=sealer,
-            commits=store,
+            commits=commits,
             decisions=store,
             recorder=NodeRecorder(),
             pairwise_key=keys.pairwise,
+            suspension=suspension,
         ),
         proxy=ProxyService(
             here=here,
@@ -86,6 +94,6 @@ def node_site(
             signer=node_keys.messages,
             catalogue=configuration.catalogue,
         ),
-        logins=Logins(tenant=settings.tenant, sealer=sealer, commits=store, parked=store, states=NodeStates()),
+        logins=Logins(tenant=settings.tenant, sealer=sealer, commits=commits, parked=store, states=NodeStates()),
         catalogue=configuration.catalogue,
     )

@@ -10,7 +10,7 @@ from pydantic import ConfigDict
 
 from connectors.connector import Expectation
 from connectors.formats.eidas.request import RequestedAttribute
-from idp.codec import Codec
+from idp.codec import PLAIN_COOKIE, Codec
 from idp.seal import LoginId
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Value
@@ -109,8 +109,8 @@ class NodeRefused:
     response_id: str
 
 
-NODE_REQUESTED = Codec(NodeRequested)
-NODE_ASKED = Codec(NodeAsked)
+NODE_REQUESTED = Codec(NodeRequested, plain=PLAIN_COOKIE)
+NODE_ASKED = Codec(NodeAsked, plain=PLAIN_COOKIE)
 NODE_DECIDED = Codec(NodeDecided)
 
 

@@ -39,6 +39,15 @@ def headers(kind: Kind) -> Mapping[str, str]:
     target may redirect to a third origin. A page with a form says `same-origin`: with `no-referrer` Chromium sends
     `Origin: null` on the honest post.
     """
+    return _HEADERS[kind]
+
+
+def raw_headers(kind: Kind) -> tuple[tuple[bytes, bytes], ...]:
+    """The same as the server writes them."""
+    return _RAW[kind]
+
+
+def _made(kind: Kind) -> Mapping[str, str]:
     policy = (*_POLICY, _SUBMIT) if kind is Kind.POST else (*_POLICY, _OWN_FORMS)
     return MappingProxyType(
         {
@@ -47,3 +56,10 @@ def headers(kind: Kind) -> Mapping[str, str]:
             **_ALWAYS,
         }
     )
+
+
+_HEADERS = {kind: _made(kind) for kind in Kind}
+_RAW = {
+    kind: tuple((name.lower().encode("ascii"), value.encode("ascii")) for name, value in named.items())
+    for kind, named in _HEADERS.items()
+}

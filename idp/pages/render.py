@@ -1,14 +1,17 @@
-"""Views to HTML. Everything is read and compiled once, at start; nothing of a page is kept."""
+"""Views to HTML. Everything is read and compiled once, at start; of a page, only what `sheets.py` says is kept."""
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from importlib import resources
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
+from markupsafe import escape
 
 from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.languages import Language, load_languages
+from idp.pages.sheets import Mark, Sheets
 from idp.pages.static import MARK_FILE, STYLE_FILE
 from idp.pages.views import (
     ApprovalView,
@@ -23,6 +26,8 @@ from idp.pages.views import (
 )
 from idp.pages.wording import MOVES, Wording, known_code
 
+# A phrase of its own in a template
+_PHRASE = re.compile(r'\{\{ say\("([a-z0-9_.]+)"\) \}\}')
 _PAGES = ("picker", "approval", "inform", "onward", "receipt", "error")
 
 
@@ -33,17 +38,13 @@ class Pages:
         folder = resources.files("idp.pages").joinpath("templates")
         sources = {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(".html")}
         self._languages = load_languages()
-        self._environment = Environment(
-            loader=DictLoader(sources),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._environment.globals.update(style=STYLE_FILE.href, mark=MARK_FILE.href)
-        self._templates: dict[str, Template] = {name: self._environment.get_template(f"{name}.html") for name in _PAGES}
+        self._templates: dict[tuple[str, str], Template] = {
+            (name, tag): template
+            for tag, language in self._languages.items()
+            for name, template in _compiled(sources, language).items()
+        }
         self._digest = _digest(sources, self._languages)
+        self.sheets = Sheets()
 
     @property
     def template_digest(self) -> str:
@@ -108,17 +109,21 @@ class Pages:
 
     def leaving(self, view: LeavingView) -> str:
         """Approved and recorded: on to the service."""
-        language = self._languages[view.language]
-        service = view.service.text
         _elsewhere(view.target)
-        return self._onward(
-            language,
-            title=language.say("leaving.title"),
-            sentence=language.say("leaving.text", service=service),
-            onward=language.say("leaving.link", service=service),
-            target=view.target,
-            receipt=view.receipt,
-        )
+
+        def marked(mark: Mark) -> str:
+            language, service = self._languages[view.language], view.service.text
+            return self._onward(
+                language,
+                title=language.say("leaving.title"),
+                sentence=language.say("leaving.text", service=service),
+                onward=language.say("leaving.link", service=service),
+                target=mark(0),
+                receipt=view.receipt,
+            )
+
+        key = ("leaving", view.language, view.service.text, view.receipt)
+        return self.sheets.sheet(key, marked).filled(view.target).decode()
 
     def post(self, view: PostView) -> str:
         """Post a protocol message to a verified address."""
@@ -175,7 +180,34 @@ class Pages:
         return self._page("onward", language, **defaults | parts)
 
     def _page(self, name: str, language: Language, **parts: object) -> str:
-        return self._templates[name].render(language=language.tag, say=language.say, **parts)
+        return self._templates[name, language.tag].render(language=language.tag, say=language.say, **parts)
+
+
+def _compiled(sources: Mapping[str, str], language: Language) -> dict[str, Template]:
+    """All pages in one language."""
+    environment = Environment(
+        loader=DictLoader({name: _spoken(text, language) for name, text in sources.items()}),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals.update(style=STYLE_FILE.href, mark=MARK_FILE.href)
+    return {name: environment.get_template(f"{name}.html") for name in _PAGES}
+
+
+def _spoken(source: str, language: Language) -> str:
+    """A template with the phrases of a language in place, escaped, where nothing is put into them: half of a page's cost.
+
+    A phrase with a brace in it is left to `say`, so that none is read as a template's own.
+    """
+
+    def phrase(found: re.Match[str]) -> str:
+        text = language.phrases.get(found[1], "{")
+        return found[0] if "{" in text or "}" in text else str(escape(text))
+
+    return _PHRASE.sub(phrase, source)
 
 
 def _own(path: str) -> None:

@@ -31,7 +31,8 @@ class Text:
 class CountryChoice:
     """One identity provider on the picker: a link to `url` on our own origin, its country (ISO 3166-1) and its title.
 
-    One that is not `available` is shown without a link. The one that is `remembered` in this browser stands first.
+    One that is not `available` is shown without a link; one that is `suspended` is not, because our operator says so. The
+    one that is `remembered` in this browser stands first.
     """
 
     url: str
@@ -39,6 +40,7 @@ class CountryChoice:
     provider: Text
     available: bool = True
     remembered: bool = False
+    suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,11 +48,15 @@ MOVES: Mapping[str, Move] = {
     "not_found": Move.CITIZEN,
     "store_unavailable": Move.OPERATOR,
     "country_unavailable": Move.PROVIDER,
+    "service_suspended": Move.OPERATOR,
+    "country_suspended": Move.OPERATOR,
     "misconfigured": Move.OPERATOR,
     "started_elsewhere": Move.CITIZEN,
     "login_ended": Move.CITIZEN,
     "other_site": Move.CITIZEN,
     "too_large": Move.CITIZEN,
+    "busy": Move.OPERATOR,
+    "too_many": Move.OPERATOR,
 }
 
 

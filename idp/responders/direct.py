@@ -13,13 +13,17 @@ RETRY_AFTER_SECONDS = "5"
 
 @dataclass(frozen=True, slots=True)
 class JsonAnswer:
-    """A status, headers and a JSON object; `detail` and `peer` (whose request it was) are for our log alone."""
+    """A status, headers and a JSON object; the rest is for our log alone.
+
+    `peer` is whose request it was, `reference` the login's that it was about, where that is known.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: Mapping[str, Json] = field(repr=False)
     detail: str = ""
     peer: str = ""
+    reference: str = ""
 
 
 def success(body: Mapping[str, Json]) -> JsonAnswer:
@@ -31,7 +35,7 @@ def oauth_error(error: RequestRefused, *, challenge: str = "") -> JsonAnswer:
     """An error of RFC 6749 §5.2. `challenge` is the value of WWW-Authenticate that a 401 carries."""
     headers = {**NO_STORE, "WWW-Authenticate": challenge} if challenge else NO_STORE
     body: dict[str, Json] = {"error": error.oauth, "error_description": error.detail}
-    return JsonAnswer(error.status, headers, body, f"{error.oauth}: {error.detail}", error.peer)
+    return JsonAnswer(error.status, headers, body, f"{error.oauth}: {error.detail}", error.peer, error.reference)
 
 
 def unavailable(detail: str) -> JsonAnswer:
@@ -41,6 +45,15 @@ def unavailable(detail: str) -> JsonAnswer:
         "error_description": "Nothing was issued. Try again in a few seconds.",
     }
     return JsonAnswer(503, {**NO_STORE, "Retry-After": RETRY_AFTER_SECONDS}, body, detail)
+
+
+def too_many(seconds: int) -> JsonAnswer:
+    """Too much of this client was refused from this address: nothing was looked at."""
+    body: dict[str, Json] = {
+        "error": "temporarily_unavailable",
+        "error_description": "Too many requests of this client were refused. Try again in a minute.",
+    }
+    return JsonAnswer(429, {**NO_STORE, "Retry-After": str(seconds)}, body, "more than the limit failures takes")
 
 
 def explained(answer: JsonAnswer, documentation: str) -> JsonAnswer:

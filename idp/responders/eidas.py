@@ -33,7 +33,7 @@ from connectors.request_checks import Asking, PeerRequestRefused, receive_reques
 from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import Element
 from connectors.signatures.signed import Signed
-from connectors.signatures.signer import Signer
+from connectors.signatures.signer import Signers
 from connectors.signatures.xmlenc import encrypt
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.login import LOGIN_LIFE
@@ -41,7 +41,7 @@ from idp.node.login import NodeRefused, NodeReleased, NodeRequest
 from idp.node.person import eidas_values
 from idp.responders.eidas_request import verified_request
 from policies.catalogue import Catalogue
-from policies.errors import AssuranceTooLow, BrokerError, PeerUnavailable, about
+from policies.errors import AssuranceTooLow, BrokerError, PeerUnavailable, Suspended, about
 from policies.parties import EntityId, NodeId, RequestingNode
 
 # SAML Bindings 2.0 §3.4.3, in octets
@@ -86,7 +86,7 @@ class ProxyService:
         here: Here,
         nodes: Mapping[NodeId, RequestingNode],
         peers: Peers,
-        signer: Signer,
+        signer: Signers,
         catalogue: Catalogue,
     ) -> None:
         self._here = here
@@ -146,7 +146,7 @@ class ProxyService:
             issuer=self._here.entity_id,
             encrypted=encrypted,
         )
-        return self._posted(root, peer, request.relay_state)
+        return self._posted(root, peer, request.relay_state, now)
 
     def refuse(self, request: NodeRequest, error: BrokerError, now: int) -> Post:
         """A signed failure for an error that stopped a login before anybody decided. Raises `PeerUnavailable`."""
@@ -216,11 +216,11 @@ class ProxyService:
             sub_status=sub_status,
             message=message,
         )
-        return self._posted(root, peer, question.relay_state)
+        return self._posted(root, peer, question.relay_state, now)
 
-    def _posted(self, root: Element, peer: PeerInUse, relay_state: str) -> Post:
+    def _posted(self, root: Element, peer: PeerInUse, relay_state: str, now: int) -> Post:
         """Signed, and to the address of the metadata, never to one that a request named."""
-        octets = sign_enveloped(root, self._signer, place=RESPONSE_SIGNATURE_PLACE, profile=EIDAS)
+        octets = sign_enveloped(root, self._signer.at(now), place=RESPONSE_SIGNATURE_PLACE, profile=EIDAS)
         fields = [("SAMLResponse", base64.b64encode(octets).decode())]
         if relay_state:
             fields.append(("RelayState", relay_state))
@@ -238,6 +238,9 @@ def _codes(error: BrokerError) -> tuple[str, str, str]:
             return error.saml_status, error.saml_sub_status, f"{error.check}: {error.detail}"
         case AssuranceTooLow():
             return RESPONDER, AUTHN_FAILED, LEVEL_NOT_REACHED
+        case Suspended():
+            # SAML Core 2.0 §3.2.2.2: able to process the request, and has chosen not to respond
+            return RESPONDER, REQUEST_DENIED, ""
         case _:
             return RESPONDER, AUTHN_FAILED, ""
 

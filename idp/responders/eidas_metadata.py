@@ -34,7 +34,7 @@ def proxy_metadata(
         valid_until=now + valid_for,
         entity_id=here.entity_id,
         country=country,
-        signing=(keys.messages.certificate,),
+        signing=tuple(key.certificate for key in keys.messages.published(now)),
         encryption=b"",
         application_identifier=application_identifier(),
         organization=organization,
@@ -44,7 +44,7 @@ def proxy_metadata(
         assurance=published_levels(providers),
         attributes=supported_attributes(providers, catalogue),
     )
-    return sign_enveloped(proxy_element(metadata), keys.metadata, place=SIGNATURE_PLACE, profile=EIDAS)
+    return sign_enveloped(proxy_element(metadata), keys.metadata.at(now), place=SIGNATURE_PLACE, profile=EIDAS)
 
 
 def supported_attributes(providers: Collection[IdentityProvider], catalogue: Catalogue) -> tuple[str, ...]:

@@ -14,24 +14,25 @@ No HTTP here: `idp.endpoints.oidc` brings parameters and headers and takes answe
 """
 
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from connectors.connector import Inbound, Outbound, Post, Redirect
 from connectors.formats.claims import Json
 from connectors.signatures.jws import SIGNING_ALGORITHMS
-from connectors.signatures.signer import Signer
-from idp.login import Released
+from connectors.signatures.signer import Signers
+from idp.keys.kinds import JWKS_SECONDS
+from idp.login import Grant, Released
 from idp.ports import Commits, Parked
-from idp.responders.direct import JsonAnswer, error_uri, explained
+from idp.responders.direct import JsonAnswer, error_uri, explained, unavailable
 from idp.responders.oidc_client import Clients
 from idp.responders.oidc_metadata import discovery, jwks
 from idp.responders.oidc_request import FORM_POST, addressed, judged
-from idp.responders.oidc_token import Tokens, Vouched
+from idp.responders.oidc_token import Ended, Tokens, Vouched
 from idp.seal import Sealer
 from policies.authentication import AuthenticationRequest
 from policies.catalogue import Catalogue
-from policies.errors import Misconfigured, Problem, RequestRefused
+from policies.errors import Misconfigured, Problem, RequestRefused, StoreUnavailable
 from policies.parties import ClientId, PurposeId, RelyingParty, Tenant
 from policies.purposes import Purpose
 
@@ -48,7 +49,7 @@ SENTENCES = {
 }
 SERVER_ERROR = "The sign-in ended on our side."
 # A provider's keys change by a decision of days; an hour is what a relying party may be behind
-PUBLIC = {"Cache-Control": "public, max-age=3600"}
+PUBLIC = {"Cache-Control": f"public, max-age={JWKS_SECONDS}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,14 @@ class OpenIDProvider:
         parties: Mapping[ClientId, RelyingParty],
         purposes: Mapping[PurposeId, Purpose],
         vouched: Vouched,
+        ended: Ended,
         catalogue: Catalogue,
-        signers: Mapping[str, Signer],
+        signers: Mapping[str, Signers],
         sealer: Sealer,
         commits: Commits,
         parked: Parked,
         documentation: str = "",
+        redeemed: Callable[[Grant], None] = lambda _grant: None,
     ) -> None:
         problems = [problem for party in parties.values() for problem in _problems(party, signers)]
         if not signers or not set(signers) <= set(SIGNING_ALGORITHMS):
@@ -86,6 +89,7 @@ class OpenIDProvider:
         if problems:
             raise Misconfigured(tuple(problems))
         self._issuer = issuer
+        self._iss = urllib.parse.urlencode({"iss": issuer})
         self._documentation = documentation
         self._parties = parties
         self._purposes = purposes
@@ -98,12 +102,14 @@ class OpenIDProvider:
             parties=parties,
             purposes=purposes,
             vouched=vouched,
+            ended=ended,
             catalogue=catalogue,
             clients=self.clients,
             signers=signers,
             sealer=sealer,
             commits=commits,
             parked=parked,
+            redeemed=redeemed,
         )
 
     def receive(self, inbound: Inbound) -> AuthenticationRequest | Declined:
@@ -142,9 +148,12 @@ class OpenIDProvider:
         """The document at `/.well-known/openid-configuration`."""
         return JsonAnswer(200, PUBLIC, self._discovered())
 
-    def jwks(self) -> JsonAnswer:
-        """The document at `/jwks`."""
-        return JsonAnswer(200, PUBLIC, jwks(self._signers))
+    def jwks(self, now: int) -> JsonAnswer:
+        """The document at `/jwks`, as it is at `now`; 503 where nobody can say which keys are revoked."""
+        try:
+            return JsonAnswer(200, PUBLIC, jwks(self._signers, now))
+        except StoreUnavailable as error:
+            return unavailable(error.detail)
 
     def _discovered(self) -> Mapping[str, Json]:
         return discovery(self._issuer, self._signers, self._purposes, self._catalogue, self._documentation)
@@ -155,14 +164,14 @@ class OpenIDProvider:
         return (("error", code), ("error_description", sentence), *uri)
 
     def _answer(self, redirect_uri: str, mode: str, state: str, answer: tuple[tuple[str, str], ...]) -> Outbound:
-        fields = (*answer, *((("state", state),) if state else ()), ("iss", self._issuer))
+        fields = (*answer, *((("state", state),) if state else ()))
         if mode == FORM_POST:
-            return Post(redirect_uri, fields)
+            return Post(redirect_uri, (*fields, ("iss", self._issuer)))
         separator = "&" if "?" in redirect_uri else "?"
-        return Redirect(redirect_uri + separator + urllib.parse.urlencode(fields))
+        return Redirect(f"{redirect_uri}{separator}{urllib.parse.urlencode(fields)}&{self._iss}")
 
 
-def _problems(party: RelyingParty, signers: Mapping[str, Signer]) -> list[Problem]:
+def _problems(party: RelyingParty, signers: Mapping[str, Signers]) -> list[Problem]:
     """What of a registration could not be answered."""
     file, line = party.source.file, party.source.line
     problems = []

@@ -18,6 +18,9 @@ from policies.errors import AssertionRejected, RequestRefused
 # What a request may hold: it travels in a cookie, or lies parked
 MAX_CLAIMS_PARAMETER = 8 * 1024
 MAX_CLAIMS = 64
+# Of claims that we do not know so many are kept by name, and the rest by their number: a stranger writes them, and they lie
+# parked, and in the ledger
+MAX_UNKNOWN = 8
 CLAIM_NAME = re.compile(r"[A-Za-z0-9_.:/#-]{1,64}")
 # OpenID Connect Core §2 and §5.5.1: claims about the authentication, which we give or do not by ourselves
 PROTOCOL_CLAIMS = frozenset(
@@ -55,7 +58,7 @@ def read_claims(text: str, catalogue: Catalogue) -> ClaimsRequest:
     return ClaimsRequest(
         asked=tuple(asked for _, asked in (*found, *inside) if asked is not None),
         in_id_token=tuple(sorted({asked.name for _, asked in inside if asked is not None})),
-        unknown=tuple(sorted({name for name, asked in (*found, *inside) if asked is None})),
+        unknown=_kept({name for name, asked in (*found, *inside) if asked is None}),
         acr=acr,
         acr_essential=essential,
     )
@@ -91,6 +94,13 @@ def _json(value: ClaimValue) -> Json:
 def _asked(name: str, wish: Json, catalogue: Catalogue) -> AskedAttribute | None:
     value = wish.get("value") if isinstance(wish, dict) else None
     return catalogue.asked_by_claim(name, value if isinstance(value, str) else "")
+
+
+def _kept(unknown: Iterable[str]) -> tuple[str, ...]:
+    """The first names in their order, and `+N` for N more, which is no claim's name."""
+    names = sorted(unknown)
+    more = len(names) - MAX_UNKNOWN
+    return (*names[:MAX_UNKNOWN], *((f"+{more}",) if more > 0 else ()))
 
 
 def _part(request: Mapping[str, Json], name: str) -> Mapping[str, Json]:

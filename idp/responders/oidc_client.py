@@ -58,22 +58,24 @@ class Clients:
         if posted:
             raise _stranger("A client secret belongs into the Authorization header.")
         if authorization:
-            party = self._by_secret(authorization)
-            _check_client_id(parameters, party)
-            return Authenticated(party)
+            return Authenticated(self._by_secret(parameters, authorization))
         if asserted:
             return self._by_assertion(parameters, now)
         raise _stranger("The request has no client authentication.")
 
-    def _by_secret(self, authorization: str) -> RelyingParty:
+    def _by_secret(self, parameters: Mapping[str, str], authorization: str) -> RelyingParty:
         unverified_id, secret = _basic(authorization)
         party = self._parties.get(ClientId(unverified_id))
         # An unknown client costs the same comparison as a known one
         expected = party.secret_sha256 if party is not None and party.authentication_method == BASIC else ""
         given = hashlib.sha256(secret.encode()).hexdigest()
-        if not hmac.compare_digest(given, expected) or party is None:
+        held = hmac.compare_digest(given, expected)
+        # In the same words whatever is wrong: with a client_id of nobody, a secret would tell that it is right, for nothing
+        if not held or party is None or parameters.get("client_id", party.client_id) != party.client_id:
             with about(party.client_id if party is not None else ""):
-                raise _stranger("The client is unknown, its secret is wrong, or another method is registered.")
+                raise _stranger(
+                    "The client is unknown, its secret is wrong, another method is registered, or client_id is another's."
+                )
         return party
 
     def _by_assertion(self, parameters: Mapping[str, str], now: int) -> Authenticated:

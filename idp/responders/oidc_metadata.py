@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from connectors.formats.claims import Json
 from connectors.signatures.jwk import public_jwk
-from connectors.signatures.signer import Signer
+from connectors.signatures.signer import Signers
 from idp.responders.oidc_client import ASSERTION_ALGORITHMS, METHODS
 from idp.responders.oidc_request import PROMPTS, PURPOSE_SCOPE, RESPONSE_MODES, STANDARD_SCOPES
 from policies.assurance import LevelOfAssurance
@@ -22,7 +22,7 @@ ID_TOKEN_CLAIMS = ("acr", "at_hash", "aud", "auth_time", "exp", "iat", "iss", "n
 
 def discovery(
     issuer: str,
-    signers: Mapping[str, Signer],
+    signers: Mapping[str, Signers],
     purposes: Iterable[PurposeId],
     catalogue: Catalogue,
     documentation: str = "",
@@ -57,9 +57,14 @@ def discovery(
     }
 
 
-def jwks(signers: Mapping[str, Signer]) -> dict[str, Json]:
-    """The public keys, each for one algorithm (RFC 7517 §5)."""
+def jwks(signers: Mapping[str, Signers], now: int) -> dict[str, Json]:
+    """The public keys, each for one algorithm (RFC 7517 §5).
+
+    Beside those that sign stand the next ones, and those before them (Core §10.1.1).
+    """
     keys: list[Json] = [
-        {**public_jwk(signer.public_key), "use": "sig", "alg": alg, "kid": signer.key_id} for alg, signer in signers.items()
+        {**public_jwk(signer.public_key), "use": "sig", "alg": alg, "kid": signer.key_id}
+        for alg, ring in signers.items()
+        for signer in ring.published(now)
     ]
     return {"keys": keys}

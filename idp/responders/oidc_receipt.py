@@ -75,6 +75,8 @@ class PartyReceipts:
                 raise assertion_used() from error
             self._spend(caller)
             raise RequestRefused(GIVEN, status=409) from error
+        # 4. asked again: a commit may take seconds, and who was switched off meanwhile, or whose token ended, gets none
+        self._grant(token, caller, now)
         return octets
 
     def _grant(self, token: str, caller: Authenticated, now: int) -> Grant:

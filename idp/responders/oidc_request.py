@@ -221,7 +221,8 @@ def _asked(
     forms: dict[AttributeName, Form] = {}
     by_scope = [_by_scope(scope, catalogue) for scope in sorted(scopes)]
     for asked in (*claims.asked, *(asked for part in by_scope for asked in part)):
-        forms[asked.name] = _stronger(asked, forms.get(asked.name, asked.form), catalogue)
+        before = forms.get(asked.name)
+        forms[asked.name] = asked.form if before is None else _stronger(asked, before, catalogue)
     if not forms and not claims.unknown:
         forms = {name: need.form for name, need in purpose.needs.items()}
     return tuple(AskedAttribute(name, forms[name]) for name in sorted(forms))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from connectors.formats.claims import Json
 from connectors.signatures.jws import base64url, from_base64url, sign
-from connectors.signatures.signer import Signer
+from connectors.signatures.signer import Signer, Signers
 from idp.login import ACCESS_TOKEN_LIFE, CODE_LIFE, GRANT, Grant
 from idp.ports import Commits, Mark, Parked, Unit
 from idp.responders.direct import JsonAnswer, oauth_error, success, unavailable
@@ -31,10 +31,13 @@ VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 MIN_HANDLE, MAX_HANDLE = 16, 64
 # The issue's figure for one request
 MAX_PARAMETERS = 100_000
+SUSPENDED = "The client, or the source of the attributes, is suspended or was: what was issued before has ended."
 USED = "The code was used already, has expired, or was never issued."
 
 # Whether an identity provider is registered, and what is known of a country's node valid, at a moment
 Vouched = Callable[[ProviderId, int], bool]
+# Whether what a grant rests on was switched off since it was issued. Raises `StoreUnavailable`
+Ended = Callable[[Grant], bool]
 
 
 class Tokens:
@@ -48,24 +51,28 @@ class Tokens:
         parties: Mapping[ClientId, RelyingParty],
         purposes: Mapping[PurposeId, Purpose],
         vouched: Vouched,
+        ended: Ended,
         catalogue: Catalogue,
         clients: Clients,
-        signers: Mapping[str, Signer],
+        signers: Mapping[str, Signers],
         sealer: Sealer,
         commits: Commits,
         parked: Parked,
+        redeemed: Callable[[Grant], None] = lambda _grant: None,
     ) -> None:
         self._issuer = issuer
         self._tenant = tenant
         self._parties = parties
         self._purposes = purposes
         self._vouched = vouched
+        self._ended = ended
         self._catalogue = catalogue
         self._clients = clients
         self._signers = signers
         self._sealer = sealer
         self._commits = commits
         self._parked = parked
+        self._redeemed = redeemed
 
     def token(self, parameters: Mapping[str, str], authorization: str, now: int) -> JsonAnswer:
         """Redeem a code. Every refusal is an answer too; it says what is wrong with the request and nothing of a person."""
@@ -100,8 +107,11 @@ class Tokens:
             try:
                 # 2. the grant
                 handle, grant = self._redeemable(given, caller, now)
+                # Before anything is spent: where every key is revoked, the code outlives this
+                ring = self._signers[caller.party.id_token_alg]
+                ring.at(now)
                 # 3. one unit, durable
-                access = self._access(handle)
+                access = self._access(handle, now)
                 self._redeem(caller, grant, handle, access, now)
             except RequestRefused as error:
                 # The client's assertion held, so it is spent, though it gets nothing. First of all: whoever repeats one is
@@ -110,14 +120,20 @@ class Tokens:
                 if isinstance(error, _CodeUsed):
                     self._revoke(error.handle, now)
                 raise
-        # 4. sign, and answer
+            # 4. asked again: a commit may take seconds, and what was switched off meanwhile neither gets nor signs
+            if over := self._over(grant, now):
+                self._commits.commit(Unit(tenant=self._tenant, removed=(hashlib.sha256(access).digest(),)))
+                raise _no_grant(over)
+            signer = ring.at(now)
+        self._redeemed(grant)
+        # 5. sign, and answer
         access_token = base64url(access)
         return {
             "access_token": access_token,
             "token_type": "Bearer",
             "expires_in": ACCESS_TOKEN_LIFE,
             "scope": f"openid purpose:{grant.purpose_id}",
-            "id_token": self._id_token(grant, caller.party, access_token, now),
+            "id_token": self._id_token(grant, caller.party, signer, access_token, now),
         }
 
     def _redeemable(self, given: Mapping[str, str], caller: Authenticated, now: int) -> tuple[bytes, Grant]:
@@ -133,18 +149,24 @@ class Tokens:
             raise _no_grant(USED)
         try:
             payload = self._parked.parked(self._tenant, "code", hashlib.sha256(handle).digest(), now)
-            grant = GRANT.load(self._sealer.unpark("code", handle, payload))
+            grant = GRANT.load(self._sealer.unpark("code", handle, payload, now))
         except NotFound:
             raise _CodeUsed(handle) from None
-        if grant.client_id != caller.party.client_id:
-            raise _no_grant("The code was issued to another client.")
-        if given.get("redirect_uri") != grant.redirect_uri:
-            raise _no_grant("redirect_uri is not that of the authentication request.")
-        if not _proves(given.get("code_verifier", ""), grant.code_challenge):
-            raise _no_grant("code_verifier does not match the code_challenge.")
-        if not self._registered(grant, now):
-            raise _no_grant("The client, the purpose or the source of the attributes is registered no more.")
+        if wrong := self._unfit(grant, given, caller, now):
+            refused = _no_grant(wrong)
+            refused.reference = grant.reference
+            raise refused
         return handle, grant
+
+    def _unfit(self, grant: Grant, given: Mapping[str, str], caller: Authenticated, now: int) -> str:
+        """Why this client may not have what a code stands for, "" where it may."""
+        if grant.client_id != caller.party.client_id:
+            return "The code was issued to another client."
+        if given.get("redirect_uri") != grant.redirect_uri:
+            return "redirect_uri is not that of the authentication request."
+        if not _proves(given.get("code_verifier", ""), grant.code_challenge):
+            return "code_verifier does not match the code_challenge."
+        return self._over(grant, now)
 
     def _redeem(self, caller: Authenticated, grant: Grant, handle: bytes, access: bytes, now: int) -> None:
         digest = hashlib.sha256(handle).digest()
@@ -164,16 +186,19 @@ class Tokens:
             raise _CodeUsed(handle) from error
 
     def _revoke(self, handle: bytes, now: int) -> None:
-        """End the access token that was issued from this code, where one was."""
-        digest = hashlib.sha256(self._access(handle)).digest()
-        try:
-            self._parked.parked(self._tenant, "access", digest, now)
-        except NotFound:
+        """End the access token that was issued from this code, where one was: in this hour, or in the one before."""
+        for moment in (now, now - ACCESS_TOKEN_LIFE):
+            digest = hashlib.sha256(self._access(handle, moment)).digest()
+            try:
+                self._parked.parked(self._tenant, "access", digest, now)
+            except NotFound:
+                continue
+            self._commits.commit(Unit(tenant=self._tenant, removed=(digest,)))
             return
-        self._commits.commit(Unit(tenant=self._tenant, removed=(digest,)))
 
-    def _access(self, handle: bytes) -> bytes:
-        return self._sealer.derive("access", handle)
+    def _access(self, handle: bytes, moment: int) -> bytes:
+        """The token of a code that was redeemed in the hour of `moment`."""
+        return self._sealer.derive("access", handle, at=moment)
 
     def granted(self, token: str, now: int) -> Grant:
         """What a live access token stands for. Raises `RequestRefused` (401 `invalid_token`)."""
@@ -182,26 +207,31 @@ class Tokens:
             raise _no_token()
         try:
             payload = self._parked.parked(self._tenant, "access", hashlib.sha256(handle).digest(), now)
-            grant = GRANT.load(self._sealer.unpark("access", handle, payload))
+            grant = GRANT.load(self._sealer.unpark("access", handle, payload, now))
         except NotFound:
             raise _no_token() from None
-        if not self._registered(grant, now):
+        if over := self._over(grant, now):
             with about(grant.client_id):
-                raise _no_token()
+                refused = RequestRefused(over, oauth="invalid_token", status=401)
+                refused.reference = grant.reference
+                raise refused
         return grant
 
-    def _registered(self, grant: Grant, now: int) -> bool:
-        """Whether what the grant rests on still holds: a parked grant is remembered fact, no permission."""
+    def _over(self, grant: Grant, now: int) -> str:
+        """Why what the grant rests on holds no more, "" where it does: a parked grant is remembered fact, no permission."""
         party = self._parties.get(grant.client_id)
-        return (
+        registered = (
             party is not None
             and grant.redirect_uri in party.redirect_uris
             and grant.purpose_id in party.purposes
             and grant.purpose_id in self._purposes
             and self._vouched(grant.provider_id, now)
         )
+        if not registered:
+            return "The client, the purpose or the source of the attributes is registered no more."
+        return SUSPENDED if self._ended(grant) else ""
 
-    def _id_token(self, grant: Grant, party: RelyingParty, access_token: str, now: int) -> str:
+    def _id_token(self, grant: Grant, party: RelyingParty, signer: Signer, access_token: str, now: int) -> str:
         """Core §2 and §3.1.3.6. The protocol's claims come last, so that no attribute can ever stand in their place."""
         inside = [attribute for attribute in grant.attributes if attribute.name in grant.in_id_token]
         claims: dict[str, Json] = {
@@ -217,7 +247,7 @@ class Tokens:
         }
         if grant.nonce:
             claims["nonce"] = grant.nonce
-        return sign(claims, self._signers[party.id_token_alg], alg=party.id_token_alg, typ="JWT")
+        return sign(claims, signer, alg=party.id_token_alg, typ="JWT")
 
     @property
     def challenge(self) -> str:

@@ -1,6 +1,12 @@
-"""The engine: SQLite in WAL with full synchronous commits, and what is asserted of each connection.
+"""The engine of either database, and what is asserted of each connection: a commit that returned is on the disk.
 
-A transaction that writes begins IMMEDIATE, so that it waits for the lock at its beginning and not in its middle.
+    engine.connect()             reads
+    single(engine).connect()     one statement: no transaction is begun and ended around it
+    snapshot(engine)             reads that must see one state of the database, however long they take
+    writing(engine).begin()      writes
+
+SQLite is in WAL with full synchronous commits; a transaction that writes begins IMMEDIATE there, so that it waits for the
+lock at its beginning and not in its middle. For PostgreSQL see `idp.store.postgres`.
 """
 
 import os
@@ -10,22 +16,37 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any  # the DBAPI connection's own type; SQLAlchemy's events do not name it
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from idp.store.postgres import open_postgres, postgres_url, short
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 BUSY_MILLISECONDS = 5000
 # More than the threads that a server answers with (40), so that none waits for a connection
 POOL, OVERFLOW = 8, 56
+# Pages of the write-ahead log (32 MB) after which a commit folds it into the file itself, and whoever commits waits
+LOG_PAGES = 8000
 FULL = 2  # PRAGMA synchronous: every commit is on the disk when it returns
-IMMEDIATE = "ciconia_immediate"
+IMMEDIATE, SINGLE = "ciconia_immediate", "ciconia_single"
+POSTGRES_PORT = 5432
+_FIX = "use sqlite:///PATH or postgresql://USER@HOST/NAME"
 
 
 def open_engine(url: str, *, busy_milliseconds: int = BUSY_MILLISECONDS) -> Engine:
-    """The engine for a SQLAlchemy URL of a SQLite file. Raises `Misconfigured` for any other database."""
-    engine = create_engine(sqlite_url(url), hide_parameters=True, echo=False, pool_size=POOL, max_overflow=OVERFLOW)
+    """The engine for the URL of a SQLite file or of a PostgreSQL database. Raises `Misconfigured` for any other.
+
+    `busy_milliseconds` is how long a statement waits for others before it is given up.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "postgresql":
+        return open_postgres(parsed, busy_milliseconds=busy_milliseconds)
+    # The connection that was given back last: it has the pages, while the others' are old since somebody wrote
+    engine = create_engine(
+        sqlite_url(url), hide_parameters=True, echo=False, pool_size=POOL, max_overflow=OVERFLOW, pool_use_lifo=True
+    )
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:  # Any: see the import
@@ -33,10 +54,16 @@ def open_engine(url: str, *, busy_milliseconds: int = BUSY_MILLISECONDS) -> Engi
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get(IMMEDIATE, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        options = connection.get_execution_options()
+        if SINGLE not in options:
+            _begin(connection, "BEGIN IMMEDIATE" if IMMEDIATE in options else "BEGIN")
 
     return engine
+
+
+def is_postgres(bind: Engine | Connection) -> bool:
+    """Whether this is PostgreSQL; else it is SQLite."""
+    return bind.dialect.name == "postgresql"
 
 
 def writing(engine: Engine) -> Engine:
@@ -44,17 +71,62 @@ def writing(engine: Engine) -> Engine:
     return engine.execution_options(**{IMMEDIATE: True})
 
 
+def single(engine: Engine) -> Engine:
+    """The same engine, for a connection that reads by one statement, or by several that may see different states."""
+    if is_postgres(engine):
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
+    return engine.execution_options(**{SINGLE: True})
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A connection whose reads all see the database as it was at the first of them. They may take long."""
+    if not is_postgres(engine):
+        with engine.connect() as connection:  # a transaction of SQLite is one
+            yield connection
+        return
+    with engine.execution_options(isolation_level="REPEATABLE READ").connect() as connection:
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        yield connection
+
+
+Upsert = sqlite.Insert | postgresql.Insert
+
+
+def upsert(bind: Engine | Connection, table: Table) -> Upsert:
+    """An INSERT that can say ON CONFLICT, for this database: both spell it alike."""
+    return postgresql.insert(table) if is_postgres(bind) else sqlite.insert(table)
+
+
+def exclusively(connection: Connection, table: Table) -> None:
+    """Be the only one who writes to this table until the transaction ends; others read on. SQLite has one writer anyway."""
+    if is_postgres(connection):
+        connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
+
+
+def database_name(url: str) -> str:
+    """What people call the database: a file's path, or PostgreSQL's name and host. No password is in it."""
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "postgresql":
+        found = postgres_url(parsed)
+        return f"{found.database} at {found.host or 'localhost'}:{found.port or POSTGRES_PORT}"
+    return str(database_file(url))
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError:
+        raise Misconfigured((Problem("", 0, "database", "not the URL of a database.", _FIX),)) from None
+
+
 def sqlite_url(url: str) -> str:
     """The URL, where it names a SQLite file: other databases, and a database in memory alone, are refused."""
-    fix = "use sqlite:///PATH"
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise Misconfigured((Problem("", 0, "database", "not the URL of a database.", fix),)) from None
+    parsed = _parsed(url)
     if parsed.get_backend_name() != "sqlite":
-        raise Misconfigured((Problem("", 0, "database", f"{parsed.get_backend_name()} is not served yet.", fix),))
+        raise Misconfigured((Problem("", 0, "database", f"{parsed.get_backend_name()} is not served here.", _FIX),))
     if parsed.database in (None, "", ":memory:"):
-        raise Misconfigured((Problem("", 0, "database", "a database in memory loses every record.", fix),))
+        raise Misconfigured((Problem("", 0, "database", "a database in memory loses every record.", _FIX),))
     return url
 
 
@@ -65,7 +137,12 @@ def database_file(url: str) -> Path:
 
 
 def create_file(url: str) -> None:
-    """Make the database's file, readable to its owner alone (SQLite gives its log the same mode). An existing one stays."""
+    """Make SQLite's file, readable to its owner alone (SQLite gives its log the same mode). An existing one stays.
+
+    A database of PostgreSQL is made by whoever runs the server: there is nothing to do here.
+    """
+    if _parsed(url).get_backend_name() == "postgresql":
+        return
     try:
         os.close(os.open(database_file(url), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
@@ -89,9 +166,24 @@ def reading() -> Iterator[None]:
 
 
 def unavailable(error: DBAPIError) -> StoreUnavailable:
-    """The refusal for a database error: SQLite's word for it (SQLITE_FULL, SQLITE_BUSY..), which holds no value."""
+    """The refusal for a database error: the database's own word for it (SQLITE_FULL, an SQLSTATE), which holds no value."""
     original = error.orig
-    return StoreUnavailable(getattr(original, "sqlite_errorname", type(original).__name__))
+    if original is None:
+        return StoreUnavailable(type(error).__name__)
+    return StoreUnavailable(getattr(original, "sqlite_errorname", "") or short(original))
+
+
+def _begin(connection: Connection, statement: str) -> None:
+    """Begin by the driver itself: a statement that has no parameter and gives no row costs Core more than SQLite."""
+    driver = connection.connection.dbapi_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError("not SQLite's own driver")
+    try:
+        driver.execute(statement)
+    except sqlite3.OperationalError as error:  # as Core raises it; not once more by Core, for it has waited long enough
+        raise OperationalError(statement, None, error) from error
+    except sqlite3.Error:
+        connection.exec_driver_sql(statement)
 
 
 def _configure(connection: Any, busy_milliseconds: int) -> None:  # Any: see the import
@@ -101,7 +193,11 @@ def _configure(connection: Any, busy_milliseconds: int) -> None:  # Any: see the
     connection.execute(f"PRAGMA busy_timeout = {busy_milliseconds:d}")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    expected = {"journal_mode = WAL": "wal", "synchronous": FULL, "foreign_keys": 1}
+    # The sequencer folds the log into the file (`Store.fold`); a commit does it only where nobody else did for long
+    connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES:d}")
+    # Sealing keys and what they sealed are gone from the file once they are purged (Debian's SQLite does so anyway)
+    connection.execute("PRAGMA secure_delete = ON")
+    expected = {"journal_mode = WAL": "wal", "synchronous": FULL, "foreign_keys": 1, "secure_delete": 1}
     for pragma, value in expected.items():
         found = connection.execute(f"PRAGMA {pragma}").fetchone()[0]
         if found != value:

@@ -1,5 +1,13 @@
-"""Migrations: the scripts lie in the package, so an installed broker migrates as a source tree does."""
+"""Migrations: the scripts lie in the package, so an installed broker migrates as a source tree does.
 
+Two versions of this program serve one database while an operator replaces one by the other. So migrations only add (tables,
+columns with a default or nullable, indices); what is no longer used is dropped by a later step, when no program that uses
+it is left. Each script says in `compatible_from` which is the oldest revision whose program may go on serving after it, and
+the database keeps the newest script's word: a program serves a database that it does not know where that names a revision
+that it does know. A script that says nothing ends the service of every older program.
+"""
+
+import threading
 from pathlib import Path
 
 from alembic import command
@@ -7,12 +15,18 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Engine
+from sqlalchemy import Column, Connection, Engine, MetaData, Table, Text, delete, insert, inspect, select
 
-from idp.store.engine import create_file, database_file, open_engine, reading, writing
+from idp.store.engine import create_file, database_file, database_name, is_postgres, open_engine, reading, single, writing
 from policies.errors import Misconfigured, Problem
 
 SCRIPTS = Path(__file__).parent / "migrations"
+# One row, beside alembic's own table: the oldest revision whose program may serve this database
+compatible = Table("alembic_compatible", MetaData(), Column("from_revision", Text, nullable=False))
+# Any number, always the same: whoever migrates a database of PostgreSQL holds this lock
+_LOCK = 0x43_49_43_4F
+# alembic keeps the migration that runs in variables of the process: threads take turns
+_TURN = threading.Lock()
 
 
 def migrate(url: str) -> str:
@@ -24,21 +38,29 @@ def migrate(url: str) -> str:
     engine = open_engine(url)
     try:
         with reading(), writing(engine).begin() as connection:
+            if is_postgres(connection):
+                connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+                connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK:d})")
+            if _served_by_us(connection):
+                return _found(connection)
             config = _config()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            with _TURN:
+                command.upgrade(config, "head")
+            _say_compatible(connection)
         return _head()
     except CommandError as error:
         what, fix = "a later version of this program made it.", "serve it with that version"
-        raise Misconfigured((Problem(str(database_file(url)), 0, "database", what, fix),)) from error
+        raise Misconfigured((Problem(database_name(url), 0, "database", what, fix),)) from error
     finally:
         engine.dispose()
 
 
 def revision_of(engine: Engine) -> str:
     """The revision of a database, "" where it has none."""
-    with reading(), engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() or ""
+    with reading(), single(engine).connect() as connection:
+        return _found(connection)
 
 
 def revisions() -> tuple[str, ...]:
@@ -47,15 +69,42 @@ def revisions() -> tuple[str, ...]:
 
 
 def assert_current(engine: Engine) -> None:
-    """Raise `Misconfigured` where the database has another revision than this program's."""
-    file = str(engine.url.database)
+    """Raise `Misconfigured` where the database is not one that this program may serve: see the head of this module."""
+    url = engine.url.render_as_string(hide_password=False)
     fix = "run `ciconia migrate --config DIR` with the program that you serve with"
-    if not database_file(engine.url.render_as_string(hide_password=False)).exists():
-        raise Misconfigured((Problem(file, 0, "database", "there is no such file.", fix),))
-    found = revision_of(engine)
-    if found != _head():
-        what = f"it has revision {found or 'none'}, this program needs {_head()}."
-        raise Misconfigured((Problem(file, 0, "database", what, fix),))
+    if not is_postgres(engine) and not database_file(url).exists():
+        raise Misconfigured((Problem(str(engine.url.database), 0, "database", "there is no such file.", fix),))
+    with reading(), single(engine).connect() as connection:
+        found = _found(connection)
+        if found == _head() or _served_by_us(connection):
+            return
+    what = f"it has revision {found or 'none'}, this program needs {_head()}."
+    raise Misconfigured((Problem(database_name(url), 0, "database", what, fix),))
+
+
+def serves(engine: Engine) -> bool:
+    """Whether the database is of this program's revision, or of a newer one that lets it go on."""
+    with reading(), single(engine).connect() as connection:
+        return _found(connection) == _head() or _served_by_us(connection)
+
+
+def _found(connection: Connection) -> str:
+    return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def _served_by_us(connection: Connection) -> bool:
+    """Whether a later program made the database, and says that this one may serve it."""
+    known = revisions()
+    if _found(connection) in ("", *known) or not inspect(connection).has_table(compatible.name):
+        return False
+    return connection.scalar(select(compatible.c.from_revision)) in known
+
+
+def _say_compatible(connection: Connection) -> None:
+    script = ScriptDirectory.from_config(_config()).get_revision("head")
+    oldest = getattr(script.module, "compatible_from", script.revision) if script is not None else ""
+    connection.execute(delete(compatible))
+    connection.execute(insert(compatible).values(from_revision=oldest))
 
 
 def _head() -> str:

@@ -17,13 +17,12 @@ from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy import Connection, Engine, Row, select
-from sqlalchemy.dialects import sqlite
 
 from connectors.formats.eidas.metadata import PeerFacts, from_json
 from connectors.metadata.peers import Held
 from idp.ports import Commits, Unit
 from idp.store import tables
-from idp.store.engine import reading, writing
+from idp.store.engine import exclusively, reading, single, upsert, writing
 from idp.transparency.draft import draft_approval, new_record
 from idp.transparency.keys import LedgerKeys, framed
 from policies.parties import EntityId, Tenant
@@ -60,7 +59,7 @@ class StoredCopies:
 
     def held(self, entity_id: EntityId) -> Held | None:
         """As `PeerCopies` has it. A row that somebody else changed is none."""
-        with reading(), self._engine.connect() as connection:
+        with reading(), single(self._engine).connect() as connection:
             found = self._read(connection, entity_id)
         self._seen.approved[entity_id] = found.approved if found is not None else None
         return found
@@ -69,6 +68,7 @@ class StoredCopies:
         """As `PeerCopies` has it, merged with what others wrote meanwhile."""
         known = self._seen.approved
         with reading(), writing(self._engine).begin() as connection:
+            exclusively(connection, tables.peers)
             stored = self._read(connection, held.entity_id)
             if stored is not None:
                 if stored.generation > held.generation:
@@ -88,6 +88,7 @@ class StoredCopies:
     def forget(self, entity_id: EntityId, now: int) -> None:
         """Drop the copy and what is approved of it, in every process: each sees that at its next look."""
         with reading(), writing(self._engine).begin() as connection:
+            exclusively(connection, tables.peers)
             stored = self._read(connection, entity_id)
             if stored is not None:
                 generation = stored.generation + 1
@@ -127,7 +128,7 @@ class StoredCopies:
         }
         key = {"tenant": self._tenant, "entity_id": held.entity_id}
         table = tables.peers.c
-        statement = sqlite.insert(tables.peers).values({**key, **row})
+        statement = upsert(connection, tables.peers).values({**key, **row})
         connection.execute(statement.on_conflict_do_update(index_elements=[table.tenant, table.entity_id], set_=dict(row)))
 
     def _seal(self, entity_id: EntityId, columns: _Columns) -> bytes:

@@ -1,33 +1,52 @@
 """What is read from the store: parked payloads, decisions, checkpoints, and proofs from O(log n) stored hashes."""
 
+import functools
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, Row, and_, or_, select
+from sqlalchemy import CompoundSelect, Connection, Row, Select, bindparam, select, union_all
 
 from idp.ports import Checkpoint, DecisionRow
 from idp.store import tables
+from idp.store.statements import Statement
 from idp.transparency.tree import Position, inclusion_spans, positions, proof_hashes
 from policies.errors import NotFound
+
+# As many as the path of a tree of 2**64 leaves has; SQLite takes 500 in one statement
+NODES_AT_ONCE = 64
+
+
+def _parked(_connection: Connection) -> Select[bytes]:
+    table = tables.parked.c
+    matches = (
+        table.tenant == bindparam("tenant"),
+        table.digest == bindparam("digest"),
+        table.kind == bindparam("kind"),
+        table.ends > bindparam("now"),
+    )
+    return select(table.payload).where(*matches)
+
+
+def _decision(_connection: Connection) -> Select[bytes, bytes, int]:
+    table = tables.decisions.c
+    matches = (table.tenant == bindparam("tenant"), table.login == bindparam("login"), table.ends > bindparam("now"))
+    return select(table.login, table.choice, table.ends).where(*matches)
+
+
+_PARKED, _DECISION = Statement(_parked), Statement(_decision)
 
 
 def read_parked(connection: Connection, tenant: str, kind: str, digest: bytes, now: int) -> bytes:
     """The payload that lies under a digest and is alive at `now`. Raises `NotFound`."""
-    table = tables.parked.c
-    matches = (table.tenant == tenant, table.digest == digest, table.kind == kind, table.ends > now)
-    found: bytes | None = connection.scalar(select(table.payload).where(*matches))
-    if found is None:
+    found = _PARKED.rows(connection, tenant=tenant, digest=digest, kind=kind, now=now)
+    if not found:
         raise NotFound(f"no {kind} that is alive under this handle")
-    return found
+    return bytes(found[0][0])
 
 
 def read_decision(connection: Connection, tenant: str, login: bytes, now: int) -> DecisionRow | None:
     """How a login ended, while that is remembered."""
-    table = tables.decisions.c
-    query = select(table.login, table.choice, table.ends).where(
-        table.tenant == tenant, table.login == login, table.ends > now
-    )
-    found = connection.execute(query).first()
-    return None if found is None else DecisionRow(found.login, found.choice, found.ends)
+    found = _DECISION.rows(connection, tenant=tenant, login=login, now=now)
+    return DecisionRow(*found[0]) if found else None
 
 
 def read_checkpoint(connection: Connection, tenant: str) -> Checkpoint | None:
@@ -66,13 +85,37 @@ def read_inclusion(connection: Connection, tenant: str, index: int, size: int) -
 
 def read_hashes(connection: Connection, tenant: str, wanted: Iterable[Position]) -> dict[Position, bytes]:
     """The stored hashes at these positions; one that is not stored is absent."""
-    leaves, nodes = tables.leaves.c, tables.nodes.c
+    leaves = tables.leaves.c
     wanted = list(wanted)
     found: dict[Position, bytes] = {}
     if low := [index for level, index in wanted if level == 0]:
         query = select(leaves.leaf_index, leaves.leaf_hash).where(leaves.tenant == tenant, leaves.leaf_index.in_(low))
         found.update(((0, index), hashed) for index, hashed in connection.execute(query))
-    if high := [and_(nodes.level == level, nodes.node_index == index) for level, index in wanted if level > 0]:
-        places = select(nodes.level, nodes.node_index, nodes.hash).where(nodes.tenant == tenant, or_(*high))
-        found.update(((level, index), hashed) for level, index, hashed in connection.execute(places))
+    high = [position for position in wanted if position[0] > 0]
+    for begin in range(0, len(high), NODES_AT_ONCE):
+        some = high[begin : begin + NODES_AT_ONCE]
+        places = {f"level_{at}": level for at, (level, _) in enumerate(some)}
+        places |= {f"index_{at}": index for at, (_, index) in enumerate(some)}
+        rows = _nodes_at(len(some)).run(connection, tenant=tenant, **places)
+        found.update(((level, index), hashed) for level, index, hashed in rows)
     return found
+
+
+@functools.cache
+def _nodes_at(number: int) -> Statement:
+    """So many nodes by their places. Each is looked up by itself: of one condition with many ORs SQLite reads all nodes."""
+
+    def made(_connection: Connection) -> CompoundSelect[int, int, bytes]:
+        table = tables.nodes.c
+        return union_all(
+            *(
+                select(table.level, table.node_index, table.hash).where(
+                    table.tenant == bindparam("tenant"),
+                    table.level == bindparam(f"level_{at}"),
+                    table.node_index == bindparam(f"index_{at}"),
+                )
+                for at in range(number)
+            )
+        )
+
+    return Statement(made)

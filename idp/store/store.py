@@ -1,31 +1,65 @@
 """The store of one tenant: the writer, the reads and the purge behind the ports of `idp.ports`."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
-from sqlalchemy import Engine, delete
+import structlog
+from sqlalchemy import Connection, Engine, Table, delete, select
 
 from idp.ports import Checkpoint, DecisionRow, Unit
 from idp.store import reads
-from idp.store.engine import BUSY_MILLISECONDS, open_engine, reading, writing
+from idp.store.backup import CLOSED_SECONDS, closed_until
+from idp.store.engine import BUSY_MILLISECONDS, is_postgres, open_engine, reading, single, writing
+from idp.store.installation import claim
 from idp.store.migrate import assert_current
+from idp.store.periods import PARTITIONED, database_time, purge_periods
 from idp.store.tables import EXPIRING
 from idp.store.writer import Writer
 from idp.transparency.keys import LedgerKeys
 from policies.errors import StoreUnavailable
 from policies.parties import Tenant
 
+# About ten milliseconds of deleting
+PURGED_AT_ONCE = 2000
+
 
 class Store:
     """`Commits`, `Parked`, `Decisions` and `Log` over one database. Safe in any thread."""
 
-    def __init__(self, *, engine: Engine, writer: Writer, tenant: Tenant) -> None:
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        writer: Writer,
+        tenant: Tenant,
+        closed: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.engine = engine
+        self._reads = single(engine)
         self.tenant = tenant
         self._writer = writer
         self._halted = ""
+        self._closed, self._clock = closed, clock
+
+    @property
+    def closed(self) -> int:
+        """For how many seconds no marks are taken yet, after a restore (docs/decisions/0013); 0: they are."""
+        return max(0, self._closed - int(self._clock())) if self._closed else 0
+
+    @property
+    def halted(self) -> str:
+        """Why no record is taken, "" where they are."""
+        return self._halted
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether nothing can be written at the moment, since a transaction does not end."""
+        return self._writer.stands_still
 
     def halt(self, reason: str) -> None:
-        """Take no record any more, since the ledger is not what we wrote: nothing is released until an operator looked."""
+        """Take no record, since the ledger is not what we wrote, or may not be; "" takes them again."""
         self._halted = reason
 
     def commit(self, unit: Unit) -> None:
@@ -33,46 +67,72 @@ class Store:
         if unit.tenant != self.tenant:
             raise ValueError("a unit of another tenant")
         if self._halted and unit.record is not None:
-            raise StoreUnavailable(f"the ledger is broken: {self._halted}")
+            raise StoreUnavailable(f"nothing is released: {self._halted}")
+        if unit.marks and self.closed:
+            raise StoreUnavailable(f"restored from a backup: nothing is taken for {self.closed} seconds")
         self._writer.commit(unit)
 
     def parked(self, tenant: Tenant, kind: str, digest: bytes, now: int) -> bytes:
         """As `idp.ports.Parked` has it."""
-        with reading(), self.engine.connect() as connection:
+        with reading(), self._reads.connect() as connection:
             return reads.read_parked(connection, tenant, kind, digest, now)
 
     def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
         """As `idp.ports.Decisions` has it."""
-        with reading(), self.engine.connect() as connection:
+        with reading(), self._reads.connect() as connection:
             return reads.read_decision(connection, tenant, login, now)
 
     def checkpoint(self, tenant: Tenant) -> Checkpoint | None:
         """As `idp.ports.Log` has it."""
-        with reading(), self.engine.connect() as connection:
+        with reading(), self._reads.connect() as connection:
             return reads.read_checkpoint(connection, tenant)
 
     def index_of(self, tenant: Tenant, leaf_hash: bytes) -> int | None:
         """As `idp.ports.Log` has it."""
-        with reading(), self.engine.connect() as connection:
+        with reading(), self._reads.connect() as connection:
             return reads.read_index(connection, tenant, leaf_hash)
 
     def inclusion(self, tenant: Tenant, index: int, size: int) -> Sequence[bytes]:
         """As `idp.ports.Log` has it; raises `NotFound` where the tree has no such leaf or size."""
-        with reading(), self.engine.connect() as connection:
+        with reading(), self._reads.connect() as connection:
             return reads.read_inclusion(connection, tenant, index, size)
 
     def leaf_of(self, tenant: Tenant, record: bytes) -> bytes | None:
         """As `idp.ports.Log` has it."""
-        with reading(), self.engine.connect() as connection:
+        with reading(), self._reads.connect() as connection:
             return reads.read_leaf_hash(connection, tenant, record)
 
     def purge(self, now: int) -> int:
-        """Delete marks, parked rows and decisions whose stored end has come; returns how many rows went."""
-        with reading(), writing(self.engine).begin() as connection:
-            return sum(
-                connection.execute(delete(table).where(table.c.tenant == self.tenant, table.c.ends <= now)).rowcount
-                for table in EXPIRING
-            )
+        """Delete marks, parked rows, decisions and sealing keys whose stored end has come; returns how many rows went.
+
+        On PostgreSQL what is parked and decided goes with its period (`idp.store.periods`), and nothing goes whose end the
+        database's own clock has not seen: a worker's that is ahead would make free what was taken.
+        """
+        with reading():
+            if is_postgres(self.engine):
+                with self._reads.connect() as connection:
+                    now = min(now, database_time(connection))
+            periods = PARTITIONED if is_postgres(self.engine) else ()
+            gone = purge_periods(self.engine, self.tenant, now) if periods else 0
+            more = True
+            while more:
+                more = False
+                # In several transactions: while one deletes a million rows nobody could record a release
+                with writing(self.engine).begin() as connection:
+                    for table in EXPIRING:
+                        if table not in periods:
+                            deleted, again = _delete_some(connection, table, self.tenant, now)
+                            gone, more = gone + deleted, more or again
+            return gone
+
+    def fold(self) -> None:
+        """Bring SQLite's write-ahead log into its file, so far as no reader needs it: no commit has to wait for that.
+
+        PostgreSQL sees to it by itself.
+        """
+        if not is_postgres(self.engine):
+            with reading(), self._reads.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").close()
 
     def close(self) -> None:
         """Write what waits, end the writer's thread, close the connections."""
@@ -80,8 +140,38 @@ class Store:
         self.engine.dispose()
 
 
+def _delete_some(connection: Connection, table: Table, tenant: Tenant, now: int) -> tuple[int, bool]:
+    """Delete the first ones of what has ended: how many, and whether there are more."""
+    ended = (table.c.tenant == tenant, table.c.ends <= now)
+    bound = connection.scalar(select(table.c.ends).where(*ended).order_by(table.c.ends).offset(PURGED_AT_ONCE).limit(1))
+    matches = ended if bound is None else (*ended, table.c.ends <= bound)
+    return connection.execute(delete(table).where(*matches)).rowcount, bound is not None
+
+
 def open_store(url: str, *, tenant: Tenant, ledger_keys: LedgerKeys, busy_milliseconds: int = BUSY_MILLISECONDS) -> Store:
-    """Open a migrated database (`sqlite:///PATH`). Raises `Misconfigured` where it is not one, or would lose commits."""
+    """Open a migrated database (`sqlite:///PATH`, `postgresql://USER@HOST/NAME`).
+
+    Raises `Misconfigured` where it is not one, would lose commits, or belongs to an installation with other keys.
+    """
     engine = open_engine(url, busy_milliseconds=busy_milliseconds)
-    assert_current(engine)
-    return Store(engine=engine, writer=Writer(engine=engine, keys=ledger_keys), tenant=tenant)
+    try:
+        assert_current(engine)
+        claim(engine, tenant, ledger_keys)
+    except BaseException:
+        engine.dispose()
+        raise
+    closed = _closed(engine, tenant)
+    return Store(engine=engine, writer=Writer(engine=engine, keys=ledger_keys), tenant=tenant, closed=closed)
+
+
+def _closed(engine: Engine, tenant: Tenant) -> int:
+    """Until when a restored store takes no marks; the operator hears of it."""
+    with reading(), single(engine).connect() as connection:
+        found = closed_until(connection, tenant)
+    # One that ends later was written by a clock that was ahead, or by somebody else
+    found = min(found, int(time.time()) + CLOSED_SECONDS)
+    if found > time.time():
+        until = datetime.fromtimestamp(found, UTC).isoformat()
+        structlog.get_logger().warning("restored", detail="sign-ins are refused until then", until=until)
+        return found
+    return 0

@@ -1,9 +1,9 @@
 """All tables, as SQLAlchemy Core has them. The tenant comes first in every key.
 
-One-time things and what is parked live until their stored end. What is known of other countries' nodes stays, and so does,
-for a quarter of a year, how often something happened that nobody foresaw (`KEPT`): they name nobody. The *ledger tables*
-(`LEDGER`) hold the release ledger, and nobody changes or deletes a row of theirs but the writer and the sequencer: `ledger
-verify` names every byte that differs.
+One-time things, what is parked and the keys that seal it live until their stored end. What is known of other countries'
+nodes stays, and so do switches, by whose keys rows are protected and, for a quarter of a year, how often something happened
+that nobody foresaw (`KEPT`): they name nobody. The *ledger tables* (`LEDGER`) hold the release ledger, and nobody changes
+or deletes a row of theirs but the writer and the sequencer: `ledger verify` names every byte that differs.
 On SQLite the tables are STRICT, and those with short rows have no rowid, which would tell the order of insertion.
 """
 
@@ -99,6 +99,38 @@ unforeseen = _table(
     Column("times", Number, nullable=False),
 )
 
+# One sealing key a kind and hour (hours since the epoch), wrapped under a key that the database never sees. Who lacks the
+# row of the hour inserts one, and takes the one that is there.
+sealing_keys = _table(
+    "sealing_keys",
+    _tenant(),
+    Column("kind", Text, primary_key=True),
+    Column("hour", Number, primary_key=True, autoincrement=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("ends", Number, nullable=False),
+    Index("sealing_keys_by_end", "tenant", "ends"),
+)
+
+# What an operator switched off: a relying party, a country, an identity provider or a key of ours. `off` is 0 where it is
+# on again; `reason` is for the operators' eyes. `seal` is a MAC of the row.
+switches = _table(
+    "switches",
+    _tenant(),
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("off", Number, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Number, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+)
+
+# By which keys the rows of a tenant are protected: another installation's are refused at start.
+installations = _table(
+    "installations",
+    _tenant(),
+    Column("fingerprint", LargeBinary, nullable=False),
+)
+
 # A person in the ledger: keyed index, the salt of their own key, and how many records they have.
 subjects = _table(
     "subjects",
@@ -182,5 +214,5 @@ checkpoints = _table(
 )
 
 LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)
-EXPIRING = (marks, parked, decisions)
-KEPT = (peers, unforeseen)
+EXPIRING = (marks, parked, decisions, sealing_keys)
+KEPT = (peers, unforeseen, switches, installations)

@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Callable
 
 from sqlalchemy import Engine, delete
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from idp.store import tables
-from idp.store.engine import writing
+from idp.store.engine import upsert, writing
 from policies.parties import Tenant
 
 DAY = 24 * 3600
@@ -90,7 +89,7 @@ class Unforeseen:
             {"tenant": self._tenant, "day": day, "place": place, "kind": kind, "times": times}
             for (day, place, kind), times in sorted(counted.items())
         ]
-        fresh = sqlite.insert(tables.unforeseen)
+        fresh = upsert(self._engine, tables.unforeseen)
         added = fresh.on_conflict_do_update(
             index_elements=[table.tenant, table.day, table.place, table.kind],
             set_={"times": table.times + fresh.excluded.times},

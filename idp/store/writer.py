@@ -2,23 +2,32 @@
 
 A unit is written whole or not at all. Its marks are taken in the transaction that they guard; of units that want the same
 mark exactly one gets it, in one batch or in two processes. The order of statements, and of the rows in each, is fixed.
+
+Where a connection ends between COMMIT and its answer, nobody can tell whether the batch was written. Then it is written
+once more on another connection: its marks wait for the first transaction's end, and what is lost to a mark that carries the
+unit's own number was written the first time. Such a unit's row is written again, so that a standby has it, too, before it
+is acknowledged. So every thread hears how its unit ended, once.
 """
 
 import queue
 import secrets
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Connection, Delete, Engine, Insert, bindparam, delete
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from idp.ports import Mark, Unit
+from idp.ports import Unit
 from idp.store import tables
-from idp.store.engine import unavailable, writing
+from idp.store.attempt import Attempt, Kept
+from idp.store.engine import unavailable, upsert, writing
+from idp.store.outcome import recorded, write_again, written_before
+from idp.store.statements import Inserting, Row, Statement, Values, plain
 from idp.transparency.entry import Prepared, complete, new_salt, prepare
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.tree import leaf_hash
@@ -28,51 +37,126 @@ MAX_BATCH = 1000
 # Far beyond what the threads of a server can have waiting: there the database stands still, and waiting helps nobody
 MAX_WAITING = 10_000
 UNIT_BYTES = 16
+# How long a thread waits for its unit: a statement is given up after half of it (engine.BUSY_MILLISECONDS)
+COMMIT_SECONDS = 10.0
+# Whoever was told of the last batch comes back in a moment, and the first of them must not have a transaction alone. So
+# after a batch of this many the next one waits for half of them, though no longer than this share of what the last one took
+SIBLINGS, GATHER_SHARE, GATHER_LOOK = 4, 0.5, 0.0002
+
+
+def _taking(connection: Connection, values: Values) -> Insert:
+    table = tables.marks.c
+    fresh = upsert(connection, tables.marks).values(values)
+    return fresh.on_conflict_do_nothing().returning(table.tenant, table.kind, table.digest)
+
+
+def _counting(connection: Connection, values: Values) -> Insert:
+    table = tables.subjects.c
+    fresh = upsert(connection, tables.subjects).values(values)
+    return fresh.on_conflict_do_update(
+        index_elements=[table.tenant, table.subject], set_={"counter": table.counter + fresh.excluded.counter}
+    ).returning(table.tenant, table.subject, table.salt, table.counter)
+
+
+def _removing(_connection: Connection) -> Delete:
+    table = tables.parked.c
+    return delete(tables.parked).where(table.tenant == bindparam("tenant"), table.digest == bindparam("digest"))
+
+
+_TAKE = Inserting(tables.marks, _taking)
+_COUNT = Inserting(tables.subjects, _counting)
+_RECORD, _STAGE = plain(tables.records), plain(tables.staged)
+_DECIDE, _PARK = plain(tables.decisions), plain(tables.parked)
+_REMOVE = Statement(_removing)
+# Tenant and key: the order of rows
+_FIRST_TWO = itemgetter(0, 1)
 
 MarkKey = tuple[str, str, bytes]
-Row = dict[str, object]
 Subject = tuple[str, bytes]
 
 
-@dataclass(frozen=True, slots=True)
+def _locked() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+@dataclass(slots=True, eq=False)
 class Waiting:
     """A unit in the queue: its random id, what was computed of its record, and where its thread waits."""
 
     unit: Unit
     prepared: Prepared | None
     number: bytes = field(default_factory=lambda: secrets.token_bytes(UNIT_BYTES))
-    done: "Future[None]" = field(default_factory=Future)
+    # The keys of its marks, each with its end: computed once, in the thread that asks
+    marks: Mapping[MarkKey, int] = field(init=False)
+    # Why it was not written, once it is told
+    error: Exception | None = field(init=False, default=None)
+    _claim: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
+    _told: threading.Lock = field(init=False, repr=False, default_factory=_locked)
 
-    @property
-    def marks(self) -> frozenset[MarkKey]:
-        """The keys of the unit's marks."""
-        return frozenset((self.unit.tenant, mark.kind, mark.digest) for mark in self.unit.marks)
+    def __post_init__(self) -> None:
+        """Compute the keys of its marks: a batch looks at them again and again."""
+        marks: dict[MarkKey, int] = {}
+        for mark in self.unit.marks:
+            key = (self.unit.tenant, mark.kind, mark.digest)
+            marks[key] = max(mark.end, marks.get(key, mark.end))
+        self.marks = marks
+
+    def claim(self) -> bool:
+        """Whether it is the caller's, who is the first to ask: to write it, or to withdraw it."""
+        return self._claim.acquire(blocking=False)
+
+    def tell(self, error: Exception | None = None) -> None:
+        """Tell its thread how it ended, once."""
+        self.error = error
+        self._told.release()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it is told, and raise why it was not written. Raises `StoreUnavailable` where that is too late."""
+        if not self._told.acquire(timeout=seconds):
+            if self.claim():
+                raise StoreUnavailable("the database is slow: nothing was written")
+            raise StoreUnavailable("the database is slow: whether it was written is not known")
+        if self.error is not None:
+            raise self.error
 
 
 class Writer:
     """Owns the thread that writes. `commit` may be called from any number of threads; `close` writes what waits."""
 
-    def __init__(self, *, engine: Engine, keys: LedgerKeys) -> None:
-        self._engine = writing(engine)
+    def __init__(self, *, engine: Engine, keys: LedgerKeys, max_batch: int = MAX_BATCH) -> None:
+        self._kept = Kept(writing(engine))
         self._keys = keys
-        self._queue: queue.Queue[Waiting | None] = queue.Queue(MAX_WAITING)
+        self._max_batch = max_batch
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
+        self._since = 0.0  # since when it writes what it writes, by the steady clock; 0: it waits for units
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
     def commit(self, unit: Unit) -> None:
-        """Write the unit; returns after a durable commit. Raises `Conflict` and `StoreUnavailable`: nothing is written."""
+        """Write the unit; returns after a durable commit. Raises `Conflict`: nothing is written.
+
+        Raises `StoreUnavailable` where it is not written, or where nobody knows within `COMMIT_SECONDS` whether it is: its
+        marks decide what comes of another unit that takes them.
+        """
         prepared = prepare(unit.record, unit.tenant, self._keys) if unit.record is not None else None
         waiting = Waiting(unit, prepared)
         with self._closing:
             if self._closed:
                 raise StoreUnavailable("the writer is closed")
-            try:
-                self._queue.put_nowait(waiting)
-            except queue.Full as error:
-                raise StoreUnavailable("too many units wait") from error
-        waiting.done.result()
+            if self._queue.qsize() >= MAX_WAITING:
+                raise StoreUnavailable("too many units wait")
+            self._queue.put(waiting)
+        waiting.wait(COMMIT_SECONDS)
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether a transaction takes longer than anybody waits: of a COMMIT that waits for a standby there is no end."""
+        since = self._since
+        return since > 0 and time.monotonic() - since > COMMIT_SECONDS
 
     def close(self) -> None:
         """Write everything that waits, then end the thread. Later commits are refused."""
@@ -81,60 +165,89 @@ class Writer:
                 self._closed = True
                 self._queue.put(None)
         self._thread.join()
+        self._kept.close()
 
     def _run(self) -> None:
+        before, took = 0, 0.0
         while (first := self._queue.get()) is not None:
+            if before >= SIBLINGS:
+                self._gather(before, took * GATHER_SHARE)
             batch, last = [first], False
-            while len(batch) < MAX_BATCH and not last and not self._queue.empty():
+            while len(batch) < self._max_batch and not last and not self._queue.empty():
                 waiting = self._queue.get()
                 if waiting is None:
                     last = True
                 else:
                     batch.append(waiting)
-            self.write(batch)
+            begun = self._since = time.monotonic()
+            # Whoever waited too long has gone: what it wanted is not written behind its back
+            self.write([waiting for waiting in batch if waiting.claim()])
+            before, took, self._since = len(batch), time.monotonic() - begun, 0.0
             if last:
                 return
 
-    def write(self, batch: Sequence[Waiting]) -> None:
-        """Write a batch and tell each of its threads how its unit ended. Never raises: the thread outlives every batch."""
+    def _gather(self, before: int, seconds: float) -> None:
+        """Wait until half of all those are here, or until it would cost more than it saves: the others come meanwhile."""
+        wanted, until = (before + self._queue.qsize() + 1) // 2, time.monotonic() + seconds
+        while self._queue.qsize() + 1 < wanted and not self._closed and time.monotonic() < until:
+            time.sleep(GATHER_LOOK)
+
+    def write(self, batch: Sequence[Waiting], *, again: bool = False) -> None:
+        """Write a batch and tell each of its threads how its unit ended. Never raises: the thread outlives every batch.
+
+        `again`: an earlier try may have been written.
+        """
+        attempt = Attempt(self._kept, unknown=again)
         try:
-            lost = self._transaction(batch)
-        except OperationalError as error:
-            # Locked, read-only, full: no unit would fare better alone
+            lost = self._written(batch, attempt)
+        except (OperationalError, InternalError, PoolTimeout) as error:
+            # Locked, read-only, full, gone: no unit would fare better alone
             self._fail(batch, error)
         except DBAPIError as error:
             if len(batch) == 1:
                 self._fail(batch, error)
             else:
                 for waiting in batch:
-                    self.write([waiting])
+                    self.write([waiting], again=attempt.unknown)
         except Exception as error:  # noqa: BLE001  the outermost edge of this thread: whoever waits gets to know
             for waiting in batch:
-                waiting.done.set_exception(error)
+                waiting.tell(error)
         else:
             for waiting in batch:
                 kind = lost.get(waiting.number)
-                if kind is None:
-                    waiting.done.set_result(None)
-                else:
-                    waiting.done.set_exception(Conflict(kind))
+                waiting.tell(None if kind is None else Conflict(kind))
 
-    def _fail(self, batch: Iterable[Waiting], error: DBAPIError) -> None:
+    def _fail(self, batch: Iterable[Waiting], error: DBAPIError | PoolTimeout) -> None:
+        refusal = "no connection to the database is free" if isinstance(error, PoolTimeout) else unavailable(error).detail
         for waiting in batch:
-            waiting.done.set_exception(unavailable(error))
+            waiting.tell(StoreUnavailable(refusal))
 
-    def _transaction(self, batch: Sequence[Waiting]) -> dict[bytes, str]:
+    def _written(self, batch: Sequence[Waiting], attempt: Attempt) -> dict[bytes, str]:
+        """Write a batch in one transaction, as often as the attempt allows."""
+        while True:
+            try:
+                with attempt.begin() as connection:
+                    return self._transaction(connection, batch, again=attempt.unknown)
+            except DBAPIError as error:
+                if not attempt.again(error):
+                    raise
+
+    def _transaction(self, connection: Connection, batch: Sequence[Waiting], *, again: bool) -> dict[bytes, str]:
         """Write every unit that gets all its marks; returns the others' numbers, each with the kind of a lost mark."""
-        with self._engine.begin() as connection:
-            kept, lost = take_marks(connection, batch)
-            records = [w for w in kept if w.prepared is not None]
-            counters = count_subjects(connection, records, self._keys)
-            self._insert_records(connection, records, counters)
-            _insert_parked(connection, kept)
-            removed = {(w.unit.tenant, digest) for w in kept for digest in w.unit.removed}
-            if removed:
-                matches = (tables.parked.c.tenant == bindparam("t"), tables.parked.c.digest == bindparam("d"))
-                connection.execute(delete(tables.parked).where(*matches), [{"t": t, "d": d} for t, d in sorted(removed)])
+        before = recorded(connection, batch) if again else frozenset()
+        kept, lost = take_marks(connection, [one for one in batch if one.number not in before])
+        if again and lost:
+            found = written_before(connection, batch, lost)
+            lost = {number: kind for number, kind in lost.items() if number not in found}
+            before |= found
+        write_again(connection, [one for one in batch if one.number in before])
+        records = [w for w in kept if w.prepared is not None]
+        counters = count_subjects(connection, records, self._keys)
+        self._insert_records(connection, records, counters)
+        _insert_parked(connection, kept)
+        removed = {(w.unit.tenant, digest) for w in kept for digest in w.unit.removed}
+        for tenant, digest in sorted(removed):
+            _REMOVE.rows(connection, tenant=tenant, digest=digest)
         return lost
 
     def _insert_records(
@@ -154,24 +267,25 @@ class Writer:
                 counters[tenant, draft.subject] = (salt, position)
                 key = self._keys.subject_key(tenant, draft.subject, salt)
             entry = complete(prepared, tenant, key, position)
-            staged.append({"tenant": tenant, "record": draft.record, "leaf": entry.leaf})
+            sealed = prepared.sealed
+            staged.append((tenant, draft.record, entry.leaf))
             rows.append(
-                {
-                    "tenant": tenant,
-                    "record": draft.record,
-                    "time": draft.time,
-                    "leaf_hash": leaf_hash(entry.leaf),
-                    "subject": draft.subject,
-                    "position": position or None,
-                    "sent_opening": prepared.sealed["sent"],
-                    "decision_opening": prepared.sealed["decision"],
-                    "login_opening": prepared.sealed.get("login"),
-                    "subject_opening": entry.subject_opening,
-                }
+                (
+                    tenant,
+                    draft.record,
+                    draft.time,
+                    leaf_hash(entry.leaf),
+                    draft.subject,
+                    position or None,
+                    sealed["sent"],
+                    sealed["decision"],
+                    sealed.get("login"),
+                    entry.subject_opening,
+                )
             )
         if rows:
-            connection.execute(insert(tables.records), sorted(rows, key=_by("tenant", "record")))
-            connection.execute(insert(tables.staged), sorted(staged, key=_by("tenant", "record")))
+            _RECORD.run(connection, sorted(rows, key=_FIRST_TWO))
+            _STAGE.run(connection, sorted(staged, key=_FIRST_TWO))
 
 
 def take_marks(connection: Connection, batch: Sequence[Waiting]) -> tuple[list[Waiting], dict[bytes, str]]:
@@ -189,46 +303,30 @@ def take_marks(connection: Connection, batch: Sequence[Waiting]) -> tuple[list[W
         deferred: list[Waiting] = []
         wanted: set[MarkKey] = set()
         for one in waiting:
-            if taken := one.marks & held:
+            if taken := one.marks.keys() & held:
                 lost[one.number] = min(taken)[1]
-            elif one.marks & wanted:
+            elif one.marks.keys() & wanted:
                 deferred.append(one)
             else:
                 asking.append(one)
-                wanted |= one.marks
-        won = _insert_marks(connection, asking)
-        dropped = [one for one in asking if won.get(one.number, frozenset()) != one.marks]
+                wanted.update(one.marks)
+        others = _insert_marks(connection, asking)
+        dropped = [one for one in asking if not others.isdisjoint(one.marks)]
         for one in dropped:
-            lost[one.number] = min(one.marks - won.get(one.number, frozenset()))[1]
-        _give_back(connection, [key for one in dropped for key in won.get(one.number, ())])
+            lost[one.number] = min(one.marks.keys() & others)[1]
+        _give_back(connection, [key for one in dropped for key in one.marks if key not in others])
         got = [one for one in asking if one.number not in lost]
         kept.extend(got)
-        held.update(key for one in got for key in one.marks)
+        held.update(*[one.marks for one in got])
         waiting = deferred
     return kept, lost
 
 
-def _insert_marks(connection: Connection, asking: Iterable[Waiting]) -> dict[bytes, frozenset[MarkKey]]:
-    """Insert the marks in one statement. The rows that come back are those that were free, each with its unit's number."""
-    ends: dict[tuple[MarkKey, bytes], int] = {}
-    for one in asking:
-        for mark in one.unit.marks:
-            key = (_key(one, mark), one.number)
-            ends[key] = max(mark.end, ends.get(key, 0))
-    rows = [
-        {"tenant": tenant, "kind": kind, "digest": digest, "unit": number, "ends": end}
-        for ((tenant, kind, digest), number), end in sorted(ends.items())
-    ]
-    if not rows:
-        return {}
-    table = tables.marks.c
-    statement = (
-        sqlite.insert(tables.marks).on_conflict_do_nothing().returning(table.tenant, table.kind, table.digest, table.unit)
-    )
-    won: dict[bytes, set[MarkKey]] = {}
-    for tenant, kind, digest, number in connection.execute(statement, rows):
-        won.setdefault(number, set()).add((tenant, kind, digest))
-    return {number: frozenset(keys) for number, keys in won.items()}
+def _insert_marks(connection: Connection, asking: Iterable[Waiting]) -> frozenset[MarkKey]:
+    """Insert the marks in one statement. The rows that come back are those that were free: returns all others."""
+    rows = sorted([(*key, one.number, end) for one in asking for key, end in one.marks.items()])
+    free = set(_TAKE.run(connection, rows))
+    return frozenset([row[:3] for row in rows if row[:3] not in free])
 
 
 def _give_back(connection: Connection, keys: Sequence[MarkKey]) -> None:
@@ -250,17 +348,9 @@ def count_subjects(
             new[one.unit.tenant, one.prepared.draft.subject] += 1
     if not new:
         return {}
-    rows = [
-        {"tenant": tenant, "subject": subject, "salt": new_salt(keys, tenant, subject), "counter": count}
-        for (tenant, subject), count in sorted(new.items())
-    ]
-    table = tables.subjects.c
-    fresh = sqlite.insert(tables.subjects)
-    statement = fresh.on_conflict_do_update(
-        index_elements=[table.tenant, table.subject], set_={"counter": table.counter + fresh.excluded.counter}
-    ).returning(table.tenant, table.subject, table.salt, table.counter)
+    rows = [(tenant, subject, new_salt(keys, tenant, subject), count) for (tenant, subject), count in sorted(new.items())]
     found: dict[Subject, tuple[bytes, int]] = {}
-    for tenant, subject, salt, counter in connection.execute(statement, rows):
+    for tenant, subject, salt, counter in _COUNT.run(connection, rows):
         found[tenant, subject] = (salt, counter - new[tenant, subject])
     return found
 
@@ -271,22 +361,9 @@ def _insert_parked(connection: Connection, kept: Iterable[Waiting]) -> None:
     for one in kept:
         tenant, decision = one.unit.tenant, one.unit.decision
         if decision is not None:
-            row = {"tenant": tenant, "login": decision.login, "choice": decision.choice, "ends": decision.end}
-            decisions.append(row)
-        parked.extend(
-            {"tenant": tenant, "digest": row.digest, "kind": row.kind, "payload": row.payload, "ends": row.end}
-            for row in one.unit.parked
-        )
+            decisions.append((tenant, decision.login, decision.choice, decision.end))
+        parked.extend((tenant, row.digest, row.kind, row.payload, row.end) for row in one.unit.parked)
     if decisions:
-        connection.execute(insert(tables.decisions), sorted(decisions, key=_by("tenant", "login")))
+        _DECIDE.run(connection, sorted(decisions, key=_FIRST_TWO))
     if parked:
-        connection.execute(insert(tables.parked), sorted(parked, key=_by("tenant", "digest")))
-
-
-def _key(one: Waiting, mark: Mark) -> MarkKey:
-    return one.unit.tenant, mark.kind, mark.digest
-
-
-def _by(*columns: str) -> Callable[[Mapping[str, object]], tuple[str | bytes, ...]]:
-    """Sort by key: two workers that lock the same rows in two orders would wait for each other."""
-    return lambda row: tuple(part for part in (row[name] for name in columns) if isinstance(part, str | bytes))
+        _PARK.run(connection, sorted(parked, key=_FIRST_TWO))

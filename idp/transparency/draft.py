@@ -24,6 +24,11 @@ What an operator decrypted of a production configuration's messages by hand, and
     sent      {"file","reason","record","time"}
     decision  {"file","kind","reason","record","time"}
 
+What an operator switched off or on again, and why (decisions.md 31), before it counted:
+
+    sent      {"name","reason","record","state","switch","time"}       state: "off" or "on"
+    decision  {"kind","name","reason","record","state","switch","time"}
+
 64 zeros for a digest: the operator had all of it forgotten, and nothing of that node is approved from then on.
 
 Times are seconds since the epoch, ids and digests lower-case hex, `loa` a level's label ("" where nobody signed in).
@@ -53,6 +58,7 @@ REFUSAL = "refusal"
 CANCELLATION = "cancellation"
 METADATA = "metadata"
 DECRYPTION = "decryption"
+SWITCH = "switch"
 # Long enough to name an incident; a message would not fit
 MAX_REASON = 200
 BY_PAGE = "page"
@@ -174,8 +180,24 @@ def draft_decryption(*, record: bytes, time: int, file: str, reason: str) -> Rec
     return _without_subject(record, time, DECRYPTION, facts)
 
 
+def draft_switch(*, record: bytes, time: int, switch: str, name: str, off: bool, reason: str) -> RecordDraft:
+    """The record of a switch: what kind of thing, which, whether it is off, and why. ValueError for no reason."""
+    if not is_reason(reason):
+        raise ValueError(f"a reason of 1 to {MAX_REASON} visible characters")
+    state = "off" if off else "on"
+    facts: dict[str, Json] = {
+        "name": name,
+        "reason": reason,
+        "record": record.hex(),
+        "state": state,
+        "switch": switch,
+        "time": time,
+    }
+    return _without_subject(record, time, SWITCH, facts)
+
+
 def is_reason(text: str) -> bool:
-    """Whether a text may stand as the reason of a decryption: some words on one line."""
+    """Whether a text may stand as the reason of an operator's act: some words on one line."""
     return len(text) <= MAX_REASON and bool(text.strip()) and text.isprintable()
 
 

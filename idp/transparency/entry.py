@@ -13,6 +13,7 @@ A leaf is canonical JSON of one size, whatever it records and whoever it is abou
 """
 
 import base64
+import binascii
 import hmac
 import json
 import secrets
@@ -23,7 +24,6 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from idp.ports import Opening, RecordDraft
-from idp.transparency.jcs import jcs
 from idp.transparency.keys import LedgerKeys, derived, framed
 from policies.errors import SignatureInvalid
 
@@ -99,8 +99,13 @@ def leaf(commitments: Mapping[str, bytes], tagged: bytes) -> bytes:
     """The leaf's bytes."""
     if set(commitments) != set(COMPARTMENTS) or {len(c) for c in (*commitments.values(), tagged)} != {MAC_BYTES}:
         raise ValueError("a leaf has one commitment of 32 bytes for each compartment, and a tag")
-    texts = {name: base64.b64encode(value).decode() for name, value in commitments.items()}
-    return jcs({"commitments": texts, "tag": base64.b64encode(tagged).decode(), "v": VERSION})
+    # Names in their order, values without a sign that JSON escapes: what `jcs` would make, which costs each release more
+    texts = ",".join([f'"{name}":"{_base64(commitments[name])}"' for name in COMPARTMENTS])
+    return f'{{"commitments":{{{texts}}},"tag":"{_base64(tagged)}","v":{VERSION}}}'.encode()
+
+
+def _base64(value: bytes) -> str:
+    return binascii.b2a_base64(value, newline=False).decode()
 
 
 def read_leaf(data: bytes) -> tuple[dict[str, bytes], bytes]:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, select
 
 from idp.ports import Checkpoint
 from idp.store import tables
-from idp.store.engine import reading
+from idp.store.engine import reading, snapshot
 from idp.store.reads import read_checkpoint
 from idp.transparency.jcs import jcs
 from idp.transparency.tlog_proof import encoded
@@ -46,7 +46,7 @@ def export_lines(engine: Engine, *, tenant: str, origin: str, checkpoint: Checkp
         .order_by(table.leaf_index)
     )
     place = 0
-    with reading(), engine.connect() as connection:
+    with reading(), snapshot(engine) as connection:
         for index, leaf in connection.execute(query, execution_options={"yield_per": CHUNK}):
             if index != place:
                 break

@@ -10,16 +10,19 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from operator import itemgetter
 
 import structlog
 from sqlalchemy import Connection, delete, insert, select
 
 from idp.ports import Checkpoint
 from idp.store import tables
+from idp.store.attempt import durably
 from idp.store.engine import reading, writing
-from idp.store.reads import as_checkpoint, read_hashes
+from idp.store.reads import read_hashes
 from idp.store.store import Store
 from idp.transparency.checkpoint import TreeHead, open_note, sign_note
 from idp.transparency.keys import LedgerKeys
@@ -29,6 +32,8 @@ from idp.transparency.state import (
     believed,
     checkpoint_seal,
     create_state,
+    newest_checkpoint,
+    read_staged,
     read_state,
     replace_state,
 )
@@ -41,19 +46,29 @@ from idp.transparency.tree import (
     proof_hashes,
     tree_root,
 )
+from idp.transparency.witness import OLDER, Witness
 from policies.errors import SignatureInvalid, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
 BATCH = 512
-LEASE_SECONDS = 10.0
+# Renewed after a third, so a holder may be late by four seconds, or its clock before another's. What nobody renews is
+# another's after six seconds, and with a step's length and a worker that the supervisor must kill first, within ten.
+LEASE_SECONDS = 6.0
 CHECKPOINT_SECONDS = 10.0  # decisions.md 22
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.5
 PURGE_SECONDS = 60
+# A clock that is an hour ahead deletes marks that are needed again when it is right: nothing goes before this has passed
+KEPT_SECONDS = 3900
 HOLDER_BYTES = 16
 # The ledger in the database is not what we wrote: nothing more is appended or signed until an operator looked
 BROKEN = "ledger_broken"
 LEASE_LOST = "lease_lost"
+# What ends the sequencer and all releases, with what an operator does about it
+HALTING = {
+    BROKEN: "ciconia ledger verify",
+    OLDER: "serve the newest copy of the database: see docs/back-up-and-restore.md",
+}
 
 
 class Sequencer:
@@ -68,25 +83,39 @@ class Sequencer:
         lease_seconds: float = LEASE_SECONDS,
         poll_seconds: float = POLL_SECONDS,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        witness: Witness | None = None,
     ) -> None:
-        self._store = store
-        self._engine = writing(store.engine)
-        self._tenant = store.tenant
-        self._keys = keys
+        self._store, self._witness, self._keys = store, witness, keys
+        self._waits = ""  # why it cannot go on at the moment
+        self._looked = 0.0  # when the witness was last asked; 0: not yet
+        self._engine, self._tenant = writing(store.engine), store.tenant
         self._checkpoint_seconds = checkpoint_seconds
         self._lease = int(lease_seconds * 1000)
         self._poll = poll_seconds
-        self._clock = clock
+        self._clock, self._monotonic = clock, monotonic
+        self._renewed = 0.0
+        self._seen = (b"", 0.0)  # the seal of another's lease, and since when it has not changed
         self._me = secrets.token_bytes(HOLDER_BYTES)
         self._state: TreeState | None = None
         self._highest = (0, b"")  # size and root that we saw committed; never forgotten while we run
         self._purged = 0.0
+        self._signed = -checkpoint_seconds  # by the steady clock
+        self._ahead = False  # whether the newest checkpoint is of a time that has not come
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self.broken = ""  # why it stopped, where the ledger is not what we wrote
 
     def start(self) -> None:
-        """Run in a thread of its own until `stop`."""
+        """Run in a thread until `stop`. A ledger older than the witness saw halts the store before this returns."""
+        try:
+            with reading():
+                self._look(self._clock())
+        except StoreUnavailable as error:
+            if self._halts(error):
+                return
+            # Nobody knows yet whether it is older: nothing is released until somebody does
+            self._store.halt(error.detail)
         self._thread = threading.Thread(target=self._run, name="ledger-sequencer", daemon=True)
         self._thread.start()
 
@@ -106,14 +135,26 @@ class Sequencer:
             try:
                 self.step()
             except StoreUnavailable as error:
-                if error.code == BROKEN:
-                    self.broken = error.detail
-                    self._store.halt(error.detail)
-                    structlog.get_logger().critical("ledger_broken", detail=error.detail, fix="ciconia ledger verify")
+                if self._halts(error):
                     return
-                # Locked or full: the thread outlives it, and staged leaves wait
-                logger.warning("ledger: %s (%s), trying again", error.code, error.detail)
+            except Exception as error:  # noqa: BLE001 - a thread that died would place nothing, and nobody would know
+                self._state = None
+                self._halts(StoreUnavailable(type(error).__name__))
+            else:
+                self._waits = ""
             self._stopping.wait(self._poll)
+
+    def _halts(self, error: StoreUnavailable) -> bool:
+        """Whether it is the end. Else it is locked or full: the thread outlives it, leaves wait, the cause is said once."""
+        if error.code in HALTING:
+            self.broken = error.detail
+            self._store.halt(error.detail)
+            structlog.get_logger().critical(error.code, detail=error.detail, fix=HALTING[error.code])
+            return True
+        if error.code != LEASE_LOST and error.detail != self._waits:
+            structlog.get_logger().warning("ledger_waits", code=error.code, detail=error.detail)
+            self._waits = error.detail
+        return False
 
     def step(self) -> bool:
         """One round; whether we hold the lease. Raises `StoreUnavailable`, with the code `BROKEN` where that is why."""
@@ -126,43 +167,60 @@ class Sequencer:
 
     def _step(self) -> bool:
         now = self._clock()
+        if abs(now - self._looked) >= self._checkpoint_seconds:
+            # Whoever has no lease looks too: it releases, and an older database may have come under its feet
+            self._look(now)
         if not self._hold():
             return False
+        before = self._highest
         while self._append() and not self._stopping.is_set():
             pass
         self._sign(int(self._clock()))
-        if now - self._purged >= PURGE_SECONDS:
+        if self._highest != before:
+            self._store.fold()
+        if abs(now - self._purged) >= PURGE_SECONDS:
             self._purged = now
-            self._store.purge(int(now))
+            self._store.purge(int(now) - KEPT_SECONDS)
         return True
 
     # -- the lease
 
     def _hold(self) -> bool:
-        """Take the lease where it is free or ours, renew it where half of it is over."""
-        now = int(self._clock() * 1000)
+        """Take the lease where it is free or ours, renew it where a third of it is over."""
+        now, steady = int(self._clock() * 1000), self._monotonic()
         ends = now + self._lease
-        if self._state is not None and self._state.lease_ends - now > self._lease // 2:
+        fresh = steady - self._renewed < self._lease / 3000
+        if self._state is not None and fresh and self._state.lease_ends - now > self._lease // 2:
             return True
         with self._store.engine.connect() as connection:
             found = self._read(connection)
         ours = found is not None and found.holder == self._me
-        if found is not None and not ours and found.holder != NOBODY and found.lease_ends > now:
+        if found is not None and found.lease_ends == ends:
+            ends += 1  # others know a renewal by the change
+        if found is not None and not ours and not self._over(found, now, steady):
             self._state = None
             return False
-        with self._engine.begin() as connection:
+        with durably(self._engine) as connection:
             if found is None:
                 self._state = TreeState(epoch=1, holder=self._me, lease_ends=ends)
                 create_state(connection, self._tenant, self._state, self._keys)
             else:
                 epoch = found.epoch if ours else found.epoch + 1
                 self._replace(connection, found, replace(found, holder=self._me, lease_ends=ends, epoch=epoch))
+        self._renewed = steady
         return True
+
+    def _over(self, found: TreeState, now: int, steady: float) -> bool:
+        """Whether another's lease is: by its end, or since nobody renewed it for its length, whatever its clock says."""
+        seal = found.seal(self._keys, self._tenant)
+        if seal != self._seen[0]:
+            self._seen = (seal, steady)
+        return found.holder == NOBODY or found.lease_ends <= now or steady - self._seen[1] > self._lease / 1000
 
     def _give_back(self) -> None:
         state = self._state
         if state is not None:
-            with self._engine.begin() as connection:
+            with durably(self._engine) as connection:
                 freed = replace(state, holder=NOBODY, lease_ends=0)
                 replace_state(connection, self._tenant, state, freed, self._keys)
             self._state = None
@@ -171,9 +229,12 @@ class Sequencer:
         row = read_state(connection, self._tenant)
         if row is None:
             table = tables.leaves.c
-            if connection.scalar(select(table.leaf_index).where(table.tenant == self._tenant).limit(1)) is not None:
+            if connection.scalar(select(table.leaf_index).where(table.tenant == self._tenant).limit(1)) is None:
+                return None
+            # Another worker may have made both since the first look: all begin at once
+            row = read_state(connection, self._tenant)
+            if row is None:
                 raise _broken("there are leaves, and no state of the tree")
-            return None
         state = believed(row, self._keys, self._tenant)
         if state is None:
             raise _broken("the state of the tree was changed by somebody else")
@@ -191,31 +252,53 @@ class Sequencer:
             raise StoreUnavailable("the lease is another's", code=LEASE_LOST)
         self._state = after
 
+    @contextmanager
+    def _awake(self, state: TreeState) -> Iterator[None]:
+        """What a holder that slept sees fits no more to what it knows: then it lost the lease, and nothing is broken."""
+        try:
+            yield
+        except StoreUnavailable as error:
+            with self._store.engine.connect() as connection:
+                if error.code == BROKEN and self._read(connection) != state:
+                    raise StoreUnavailable("the lease is another's", code=LEASE_LOST) from error
+            raise
+
+    # -- the witness
+
+    def _look(self, now: float) -> None:
+        """Compare the tree with what the witness saw of it."""
+        if self._witness is not None:
+            # Before the snapshot: another holder signs meanwhile, and the tree must be the newer of the two
+            heads = self._witness.seen()
+            with self._store.engine.connect() as connection:
+                state = self._read(connection) or TreeState()
+                self._witness.assert_extended(heads, state, lambda head: self._extended(connection, head, state))
+        if not self._looked:
+            self._store.halt("")
+        self._looked = now
+
     # -- the tree
 
     def _append(self) -> bool:
         """Append one batch of staged leaves; whether more may wait."""
-        table = tables.staged.c
-        query = (
-            # In order of the random record id: a serial number would have gaps and races, and tell the order of arrival
-            select(table.record, table.leaf).where(table.tenant == self._tenant).order_by(table.record).limit(BATCH)
-        )
+        table, state = tables.staged.c, self._state
         with self._store.engine.connect() as connection:
-            staged = connection.execute(query).all()
-        state = self._state
-        if not staged or state is None:
-            return False
-        with self._engine.begin() as connection:
+            staged = read_staged(connection, self._tenant, BATCH)
+            if not staged or state is None:
+                return False
             tree = CompactRange(state.size, self._peaks(connection, state))
-            leaves: list[dict[str, object]] = []
-            nodes: list[dict[str, object]] = []
-            for row in staged:
-                hashed = leaf_hash(row.leaf)
-                leaves.append({"tenant": self._tenant, "leaf_index": tree.size, "leaf": row.leaf, "leaf_hash": hashed})
-                nodes.extend(
-                    {"tenant": self._tenant, "level": level, "node_index": index, "hash": node}
-                    for (level, index), node in tree.append(hashed)
-                )
+        # All of it before the transaction: while that is open no login is recorded
+        leaves: list[dict[str, object]] = []
+        nodes: list[dict[str, object]] = []
+        for row in staged:
+            hashed = leaf_hash(row.leaf)
+            leaves.append({"tenant": self._tenant, "leaf_index": tree.size, "leaf": row.leaf, "leaf_hash": hashed})
+            nodes.extend(
+                {"tenant": self._tenant, "level": level, "node_index": index, "hash": node}
+                for (level, index), node in tree.append(hashed)
+            )
+        nodes.sort(key=itemgetter("level", "node_index"))
+        with durably(self._engine) as connection:
             ends = int(self._clock() * 1000) + self._lease
             self._replace(connection, state, replace(state, size=tree.size, root=tree.root(), lease_ends=ends))
             gone = delete(tables.staged).where(
@@ -225,9 +308,7 @@ class Sequencer:
                 raise _broken("a staged leaf went away while it was appended")
             connection.execute(insert(tables.leaves), leaves)
             if nodes:
-                connection.execute(
-                    insert(tables.nodes), sorted(nodes, key=lambda node: (node["level"], node["node_index"]))
-                )
+                connection.execute(insert(tables.nodes), nodes)
         if self._state is not None:
             self._highest = (self._state.size, self._state.root)
         return len(staged) == BATCH
@@ -247,18 +328,24 @@ class Sequencer:
         state = self._state
         if state is None:
             return
-        with self._store.engine.connect() as connection:
-            newest = self._newest(connection, state)
+        with self._store.engine.connect() as connection, self._awake(state):
+            try:
+                newest = newest_checkpoint(connection, self._tenant, state, self._keys)
+            except ValueError as error:
+                raise _broken("the newest checkpoint is not the one that we wrote") from error
             if state.size == (newest.size if newest is not None else 0):
                 return
-            # A clock that went back waits until it has caught up: time in checkpoints only grows
-            if newest is not None and now < newest.time + self._checkpoint_seconds:
+            if newest is not None and (now := self._due(now, newest.time)) == 0:
                 return
             self._assert_extends(connection, state, newest)
+        self._look(self._clock())
         note = sign_note(TreeHead(self._keys.origin, state.size, state.root).text, self._keys.origin, self._keys.signer)
         checkpoint = Checkpoint(size=state.size, root=state.root, note=note, time=now)
         number = state.checkpoints + 1
-        with self._engine.begin() as connection:
+        if self._witness is not None:
+            # Before the commit, else what the public saw could be forgotten; and not in it: a share may stand still
+            self._witness.keep(note)
+        with durably(self._engine) as connection:
             self._replace(connection, state, replace(state, checkpoints=number))
             row = {
                 "tenant": self._tenant,
@@ -270,17 +357,20 @@ class Sequencer:
                 "seal": checkpoint_seal(self._keys, self._tenant, number, checkpoint),
             }
             connection.execute(insert(tables.checkpoints), [row])
+            self._signed = self._monotonic()
 
-    def _newest(self, connection: Connection, state: TreeState) -> Checkpoint | None:
-        """The checkpoint that our count names. Its seal binds number and time, beyond what its signature says."""
-        table = tables.checkpoints.c
-        query = select(tables.checkpoints).where(table.tenant == self._tenant).order_by(table.number.desc()).limit(1)
-        row = connection.execute(query).first()
-        if row is None and state.checkpoints == 0:
-            return None
-        if row is None or row.seal != checkpoint_seal(self._keys, self._tenant, state.checkpoints, as_checkpoint(row)):
-            raise _broken("the newest checkpoint is not the one that we wrote")
-        return as_checkpoint(row)
+    def _due(self, now: int, last: int) -> int:
+        """The time of the next checkpoint, 0 where none is due. It only grows, and the order is all that rests on it.
+
+        So one of a clock that was ahead is gone on from: else there were none until the right clock has caught up.
+        """
+        ahead = last - now > self._checkpoint_seconds
+        if ahead and not self._ahead:
+            structlog.get_logger().error("checkpoint_ahead", seconds=last - now, fix="look at the machines' clocks")
+        self._ahead = ahead
+        if ahead:
+            return last + 1 if self._monotonic() - self._signed >= self._checkpoint_seconds else 0
+        return now if now >= last + self._checkpoint_seconds else 0
 
     def _assert_extends(self, connection: Connection, state: TreeState, newest: Checkpoint | None) -> None:
         """The last look before signing: a log that once signed two trees is worth nothing, whoever changed the database."""
@@ -290,13 +380,20 @@ class Sequencer:
                 head = TreeHead.read(open_note(newest.note.encode(), self._keys.verifier))
             if head.origin != self._keys.origin or head.size > state.size:
                 raise _broken("the newest checkpoint is of another log, or of a larger tree")
-            spans = consistency_spans(head.size, state.size)
-            hashes = read_hashes(connection, self._tenant, positions(spans))
-            proof = proof_hashes(spans, hashes)
-        except (SignatureInvalid, KeyError) as error:
-            raise _broken("the newest checkpoint or a node that proves its place is not there") from error
-        if not extends(head.size, head.root, state.size, state.root, proof):
+            extended = self._extended(connection, head, state)
+        except SignatureInvalid as error:
+            raise _broken("the newest checkpoint is not there") from error
+        if not extended:
             raise _broken("the tree does not extend the newest checkpoint")
+
+    def _extended(self, connection: Connection, head: TreeHead, state: TreeState) -> bool:
+        """Whether the tree extends a head. Raises where a node that would prove it is not there."""
+        spans = consistency_spans(head.size, state.size)
+        hashes = read_hashes(connection, self._tenant, positions(spans))
+        try:
+            return extends(head.size, head.root, state.size, state.root, proof_hashes(spans, hashes))
+        except KeyError as error:
+            raise _broken("a node that proves the place of a checkpoint is not there") from error
 
 
 def _broken(what: str) -> StoreUnavailable:

@@ -5,12 +5,16 @@ under a key that the database does not hold.
 """
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any  # Any: of what types the columns of a row are, nobody knows
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
 
 from idp.ports import Checkpoint
 from idp.store import tables
+from idp.store.reads import as_checkpoint
+from idp.store.statements import Statement
 from idp.transparency.keys import LedgerKeys, framed
 from idp.transparency.tree import EMPTY_ROOT
 
@@ -49,15 +53,44 @@ def checkpoint_seal(keys: LedgerKeys, tenant: str, number: int, checkpoint: Chec
     return hmac.digest(keys.rows, framed(*parts), "sha256")
 
 
+def _state(_connection: Connection) -> Select[*tuple[Any, ...]]:
+    return select(tables.trees).where(tables.trees.c.tenant == bindparam("tenant"))
+
+
+def _staged(_connection: Connection) -> Select[bytes, bytes]:
+    table = tables.staged.c
+    # In order of the random record id: a serial number would have gaps and races, and tell the order of arrival
+    query = select(table.record, table.leaf).where(table.tenant == bindparam("tenant")).order_by(table.record)
+    return query.limit(bindparam("most")).offset(bindparam("skipped"))
+
+
+_STATE, _STAGED = Statement(_state), Statement(_staged)
+
+
 def read_state(connection: Connection, tenant: str) -> Row[tuple[object, ...]] | None:
     """The row of a tree, not yet believed."""
-    return connection.execute(select(tables.trees).where(tables.trees.c.tenant == tenant)).first()
+    return _STATE.run(connection, tenant=tenant).first()
 
 
 def believed(row: Row[tuple[object, ...]], keys: LedgerKeys, tenant: str) -> TreeState | None:
     """The state that a row holds, None where its seal is not ours."""
     state = TreeState(row.size, row.root, row.checkpoints, row.epoch, row.holder, row.lease_ends)
     return state if hmac.compare_digest(state.seal(keys, tenant), row.seal) else None
+
+
+def _newest(_connection: Connection) -> Select[*tuple[Any, ...]]:
+    table = tables.checkpoints.c
+    ours = table.tenant == bindparam("tenant")
+    last = select(func.max(table.number)).where(ours).scalar_subquery()
+    return select(tables.checkpoints).where(ours, table.number == last)
+
+
+_NEWEST = Statement(_newest)
+
+
+def read_staged(connection: Connection, tenant: str, most: int) -> Sequence[Row[bytes, bytes]]:
+    """Record and leaf of what waits to be appended, at most so many."""
+    return _STAGED.run(connection, tenant=tenant, most=most, skipped=0).all()
 
 
 def create_state(connection: Connection, tenant: str, state: TreeState, keys: LedgerKeys) -> None:
@@ -71,6 +104,19 @@ def replace_state(connection: Connection, tenant: str, before: TreeState, after:
     matches = (table.tenant == tenant, table.epoch == before.epoch, table.seal == before.seal(keys, tenant))
     statement = update(tables.trees).where(*matches).values(_columns(after, keys, tenant))
     return connection.execute(statement).rowcount == 1
+
+
+def newest_checkpoint(connection: Connection, tenant: str, state: TreeState, keys: LedgerKeys) -> Checkpoint | None:
+    """The checkpoint that the state's count names. Raises ValueError where it is not there as we wrote it.
+
+    Its seal binds number and time, beyond what its signature says.
+    """
+    row = _NEWEST.run(connection, tenant=tenant).first()
+    if row is None and state.checkpoints == 0:
+        return None
+    if row is None or row.seal != checkpoint_seal(keys, tenant, state.checkpoints, as_checkpoint(row)):
+        raise ValueError("another checkpoint")
+    return as_checkpoint(row)
 
 
 def _columns(state: TreeState, keys: LedgerKeys, tenant: str) -> dict[str, object]:

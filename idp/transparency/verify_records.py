@@ -14,7 +14,7 @@ from typing import Literal
 from sqlalchemy import Connection, Row, and_, func, select
 
 from idp.store import tables
-from idp.transparency.draft import CANCELLATION, DECRYPTION, METADATA, REFUSAL, RELEASE, is_reason
+from idp.transparency.draft import CANCELLATION, DECRYPTION, METADATA, REFUSAL, RELEASE, SWITCH, is_reason
 from idp.transparency.entry import commitment, open_opening, read_leaf, salt_holds, tag
 from idp.transparency.findings import Finding
 from idp.transparency.jcs import jcs
@@ -30,6 +30,7 @@ OPENED = sorted(OF_A_RELEASE)
 OF_A_NODE = {"message", "node", "record", "time"}
 OF_AN_APPROVAL = {"digest", "peer", "record", "time"}
 OF_A_DECRYPTION = {"file", "reason", "record", "time"}
+OF_A_SWITCH = {"name", "reason", "record", "state", "switch", "time"}
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -136,8 +137,8 @@ def _open(row: Row[tuple[object, ...]], compartment: str, tenant: str, keys: Led
 def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator[str]:
     sent, decision = facts.get("sent", {}), facts.get("decision", {})
     kind = decision.get("kind")
-    if kind not in (RELEASE, REFUSAL, CANCELLATION, METADATA, DECRYPTION):
-        yield "it is no release, refusal or cancellation, and no approval of metadata or decryption"
+    if kind not in (RELEASE, REFUSAL, CANCELLATION, METADATA, DECRYPTION, SWITCH):
+        yield "it is no release, refusal or cancellation, and no approval of metadata, decryption or switch"
         return
     if kind == METADATA:
         yield from _without_subject(row, "an approval of metadata", OF_AN_APPROVAL, sent, decision)
@@ -145,6 +146,9 @@ def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator
     elif kind == DECRYPTION:
         yield from _without_subject(row, "a decryption by hand", OF_A_DECRYPTION, sent, decision)
         yield from _decrypted(decision)
+    elif kind == SWITCH:
+        yield from _without_subject(row, "a switch", OF_A_SWITCH, sent, decision)
+        yield from _switched(decision)
     elif "node" in decision:
         yield from _without_subject(row, f"a {kind} to a node", OF_A_NODE, sent, decision)
     else:
@@ -180,6 +184,15 @@ def _decrypted(decision: Facts) -> Iterator[str]:
         yield "a decryption by hand names no file by a digest of 64 hex digits"
     if not (isinstance(reason, str) and is_reason(reason)):
         yield "a decryption by hand has no reason"
+
+
+def _switched(decision: Facts) -> Iterator[str]:
+    """A switch says what is off or on, and why."""
+    reason = decision.get("reason")
+    if decision.get("state") not in ("off", "on") or not (decision.get("switch") and decision.get("name")):
+        yield "a switch does not say what is off or on"
+    if not (isinstance(reason, str) and is_reason(reason)):
+        yield "a switch has no reason"
 
 
 def _without_subject(

@@ -29,6 +29,12 @@ def refused(world: World) -> dict[str, bytes]:
         ),
         "an unknown element": world.signed(replace(reply, statements_inside="<saml:Strange/>")),
         "advice": world.signed(replace(reply, advice="<saml:Advice/>")),
+        # What is read last of all, and the last of what is usual
+        "an unknown attribute of NameID": world.signed(replace(reply, name_id_attributes='x=""')),
+        "an element in the last value": world.signed(
+            replace(reply, attributes=(*reply.attributes[:-1], forge.attribute("x", "<saml:x/>")))
+        ),
+        "an element after the assertion": world.signed(replace(reply, response_end="<saml:Strange/>")),
         "another audience": world.signed(
             replace(
                 reply, audiences="<saml:AudienceRestriction><saml:Audience>x</saml:Audience></saml:AudienceRestriction>"

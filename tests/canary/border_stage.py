@@ -127,7 +127,7 @@ def crossing(page: Page, border: Border, country: str = "EE") -> EidasAssertionM
     keys = [key_of_certificate(certificate, EIDAS) for certificate in held.facts.signing]
     found = verify(message, keys, ENCRYPTED_RESPONSE, EIDAS)
     assert isinstance(found, SignedMessage)
-    return read_assertion(open_assertion(found.signed, (ours.encryption,), keys, EIDAS))
+    return read_assertion(open_assertion(found.signed, (ours.encryption.at(0),), keys, EIDAS))
 
 
 def identifiers(message: EidasAssertionMessage) -> set[str]:

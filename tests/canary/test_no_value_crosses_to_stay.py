@@ -44,7 +44,7 @@ from tests.kill.pair import ForkedBorder
 
 NAME = VALUES["family_name"].encode()
 # Words of closed lists, which every node uses: what kind of record it is, and what kind of one-time thing a mark stands for
-WORDS = {"cancellation", "metadata", "response", "assertion"}
+WORDS = {"cancellation", "metadata", "response", "assertion", "requested"}
 
 
 @dataclass

@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 
 from idp.demo.browser import Page
+from idp.demo.loopback import client
+from idp.server import bind
 from tests.canary.needles import needles, search
 from tests.canary.stage import (
     NOBODY_KNOWS_WHEN,
@@ -54,6 +56,7 @@ class Run:
     files: dict[str, bytes] = field(default_factory=dict)
     log: str = ""
     said: str = ""
+    watched: dict[str, bytes] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     folder = tmp_path_factory.mktemp("canary")
     stage, found = CanaryStage(folder / "stage", fixed=False), Run()
     stage.open()
+    watch = watched_at(stage.receiving)
     try:
         with serving(stage.receiving, folder / "log") as served:
             logins(stage, found)
@@ -69,6 +73,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             with Witness(stage, found.shown) as browser:
                 for path in ("/log/checkpoint", "/nothing/here", "/.well-known/openid-configuration"):
                     browser.get(stage.issuer + path)
+            pretended(stage)
+            with client() as http:
+                for path in ("/metrics", "/ready", "/alive", f"/{quote(VALUES['email'])}"):
+                    found.watched[path] = http.get(watch + path).content
             keep(stage.receiving, found, "while it runs")
             found.said = ended(served)
         keep(stage.receiving, found, "after its end")
@@ -142,6 +150,32 @@ def violated(stage: CanaryStage, found: Run) -> None:
         connection.close()
 
 
+def watched_at(folder: Path) -> str:
+    """Have metrics told on a free port, as an operator would; where."""
+    probe = bind("127.0.0.1", 0)
+    address = f"127.0.0.1:{probe.getsockname()[1]}"
+    probe.close()
+    settings = folder / "ciconia.toml"
+    settings.write_text(f'metrics_listen = "{address}"\n{settings.read_text(encoding="utf-8")}', encoding="utf-8")
+    return f"http://{address}"
+
+
+def pretended(stage: CanaryStage) -> None:
+    """Values wherever a stranger can put one: an address, a login's id, a client id, a cookie, a RelayState."""
+    host = {"host": stage.issuer.removeprefix("http://")}
+    at = f"http://127.0.0.1:{urlsplit(stage.issuer).port}"
+    with client() as http:
+        for value in map(quote, VALUES.values()):
+            form = {"client_id": value, "RelayState": value, "SAMLResponse": value, "grant_type": value}
+            cookie = {"cookie": f"__Host-l-{value}={value}; __Host-a-{value}={value}"}
+            http.get(f"{at}/{value}", headers=host)
+            http.get(f"{at}/authorize?client_id={value}&scope={value}", headers=host)
+            for path in (f"/login/{value}/at/{value}", f"/login/{value}/{value}", f"/log/proof?leaf={value}"):
+                http.get(f"{at}{path}", headers={**host, **cookie})
+            for path in ("/saml/acs", "/token", "/userinfo", f"/login/{value}/decision"):
+                http.post(f"{at}{path}", headers={**host, **cookie, "authorization": f"Bearer {value}"}, data=form)
+
+
 def keep(folder: Path, found: Run, when: str) -> None:
     """Every file of the broker's folder, as its bytes lie there."""
     for path in folder.rglob("*"):
@@ -173,7 +207,7 @@ def test_every_login_ended_as_it_was_meant_to(run: Run) -> None:
         "violated": 503,
     }
     lines = [json.loads(line) for line in run.log.splitlines()]
-    assert {line["code"] for line in lines if line["event"] == "refused"} >= {
+    assert {line.get("code") for line in lines if line["event"] == "refused"} >= {
         "signature_invalid",
         "assurance_too_low",
         "assertion_rejected",
@@ -225,6 +259,28 @@ def test_no_value_is_in_the_log_or_on_stdout(run: Run, sought: dict[bytes, str])
     assert len(run.log.splitlines()) >= len(SPOILED)
     assert not search(run.log.encode(), sought)
     assert not search(run.said.encode(), sought)
+
+
+@pytest.mark.spec("issue: no label, line or trace ever holds a value")
+def test_no_value_is_in_any_metric_nor_in_what_is_told_of_readiness(run: Run, sought: dict[bytes, str]) -> None:
+    metrics = run.watched["/metrics"].decode()
+    for name in ("ciconia_logins_total", "ciconia_refusals_total", "ciconia_commit_seconds_count"):
+        assert name in metrics
+    assert 'state="released"' in metrics
+    assert json.loads(run.watched["/ready"])["ready"] is True
+    for path, body in run.watched.items():
+        assert not search(body, sought), path
+
+
+@pytest.mark.spec("issue: structured logs with the login's reference")
+def test_the_lines_of_a_login_have_one_reference_and_steps_of_our_words(run: Run) -> None:
+    lines = [json.loads(line) for line in run.log.splitlines()]
+    by_reference: dict[str, list[str]] = {}
+    for line in lines:
+        if line["event"] == "login":
+            by_reference.setdefault(line["reference"], []).append(line["step"])
+    assert ["begun", "asked", "answered", "released", "token"] in by_reference.values()
+    assert {line["reference"] for line in lines if line["event"] == "refused" and "reference" in line} & set(by_reference)
 
 
 def test_no_value_is_in_any_page_but_the_question_nor_in_any_header(run: Run, sought: dict[bytes, str]) -> None:

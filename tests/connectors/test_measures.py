@@ -103,6 +103,10 @@ def numbered(piece: str, count: int) -> str:
         "<a>" * 64 + "</a>" * 64,
         "<a>" * 65 + "</a>" * 65,
         "<b/>".join(["<a>" * 63, "</a>" * 63]),
+        "<b/>".join(["<a>" * 64, "</a>" * 64]),
+        # Few are deeper than eight, and those that are have other branches
+        "<a>" * 8 + "<b/>" * 9 + "<c>" * 56 + "</c>" * 56 + "</a>" * 8,
+        "<a>" * 8 + "<b/>" * 9 + "<c>" * 57 + "</c>" * 57 + "</a>" * 8,
         f"<a>{'<b/>' * 4999}</a>",
         f"<a>{'<b/>' * 5000}</a>",
         f"<a>{'<b/>' * 100}<b {numbered(EMPTY, 32)}/></a>",

@@ -13,6 +13,8 @@ from connectors.metadata.pinned import pinned_provider
 from connectors.profiles import SAML2INT
 from connectors.saml import RESPONSE
 from connectors.signatures.parse import (
+    _NAMESPACE,
+    _USUAL_NAMESPACES,
     MAX_ATTRIBUTES,
     MAX_DEPTH,
     MAX_ELEMENTS,
@@ -45,6 +47,29 @@ def test_what_is_just_outside_the_size_is_refused_before_it_is_decoded() -> None
         parse_message(b"<a>" + b" " * MAX_OCTETS)
     with pytest.raises(AssertionRejected, match="characters"):
         from_post("*" * (MAX_PARAMETER + 1))
+
+
+def test_what_is_found_by_comparing_is_what_the_expression_finds() -> None:
+    assert all(match and match.end() == len(text) for text in _USUAL_NAMESPACES for match in [_NAMESPACE.match(text)])
+    for text in _USUAL_NAMESPACES:
+        # No prefix of another one, up to the closing quote, passes in its place
+        with pytest.raises(AssertionRejected, match="namespace"):
+            parse_message(f'<a xmlns{text} xmlns{text[:6]}""/>'.encode())
+
+
+@pytest.mark.parametrize("good", ["", "&amp;", "&#252;&lt;", "x" * 5000 + "&quot;"])
+@pytest.mark.parametrize("bad", ["&nbsp;", "&", "&x;", "&#xFFFFFFFF;"])
+def test_an_entity_is_refused_wherever_it_stands(good: str, bad: str) -> None:
+    for text in (bad + good, good + bad, good + bad + good):
+        with pytest.raises(AssertionRejected) as refusal:
+            parse_message(f"<a>{text}</a>".encode())
+        assert refusal.value.check == "entity"
+
+
+@pytest.mark.parametrize("broken", ["\n", "\r", "\r\n"])
+def test_a_parameter_may_be_wrapped_by_either_break(broken: str) -> None:
+    text = base64.b64encode(bytes(range(200))).decode()
+    assert from_post(text[:76] + broken + text[76:] + broken) == bytes(range(200))
 
 
 @given(st.binary(min_size=1, max_size=200))

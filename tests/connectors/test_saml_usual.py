@@ -238,6 +238,21 @@ PLAIN = (forge.attribute("urn:oid:2.5.4.4", "Õunapuu-李"), forge.attribute("a"
         (lambda text: text.replace("FriendlyName", "friendlyName"), False),
         (lambda text: text.replace(' Method="', ' method="'), False),
         (lambda text: text.replace("<saml:Conditions", " <saml:Conditions"), False),
+        # The attributes and what follows are matched apart from what stands before them, and have its prefixes
+        (lambda text: re.sub(r"<saml:AttributeStatement>.*</saml:AttributeStatement>", "", text), True),
+        (lambda text: re.sub(r"(<saml:AttributeStatement>).*(</saml:AttributeStatement>)", r"\1\2", text), True),
+        (lambda text: text.replace("<saml:AttributeStatement>", "<saml:AttributeStatement> "), False),
+        (lambda text: text.replace("saml:Attribute", "x:Attribute"), False),
+        (lambda text: text.replace("</saml:Assertion>", "</x:Assertion>"), False),
+        (lambda text: text.replace("</samlp:Response>", "</x:Response>"), False),
+        (lambda text: re.sub("<saml:AttributeS.*(?=</samlp)", lambda tail: tail[0].replace("saml:", "x:"), text), False),
+        (lambda text: text.replace("</saml:Assertion>", "<saml:Strange></saml:Strange></saml:Assertion>"), False),
+        (lambda text: text.replace("</samlp:Response>", "<saml:Strange></saml:Strange></samlp:Response>"), False),
+        (lambda text: text.replace("</saml:Assertion>", "</saml:Assertion><saml:Strange></saml:Strange>"), False),
+        (
+            lambda text: text.replace("<saml:AttributeStatement>", "<saml:Advice></saml:Advice><saml:AttributeStatement>"),
+            False,
+        ),
     ],
 )
 def test_this_is_usual_and_that_is_not(edit: Callable[[str], str], *, is_usual: bool) -> None:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from functools import cache
+from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -72,6 +73,12 @@ class SoftwareSigner:
     @property
     def key_id(self) -> str:
         return thumbprint(self._key.public_key())
+
+    def at(self, _now: int) -> Self:
+        return self
+
+    def published(self, _now: int) -> tuple[Self, ...]:
+        return (self,)
 
     def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> bytes:
         assert algorithm is None or algorithm.scheme in ("pss", "ecdsa")

@@ -16,6 +16,8 @@ from idp.ports import Unit
 from idp.record import Recorder
 from idp.seal import Sealer
 from idp.store.memory import MemoryStore
+from idp.store.switches import MemorySwitches
+from idp.suspension import Suspension
 from idp.transparency.keys import ledger_keys
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, AttributeName
@@ -23,6 +25,7 @@ from policies.authentication import AskedAttribute, Assertion, AuthenticationReq
 from policies.errors import PeerUnavailable, StoreUnavailable
 from policies.load import Configuration, load
 from policies.parties import ClientId, EntityId, ProviderId, PurposeId, SubjectNamespace, Tenant
+from tests.sealing import fixed_keys
 
 TENANT = Tenant("broker.example")
 ISSUER = "https://broker.example"
@@ -135,19 +138,31 @@ class Nodes:
 
 
 class Watched(MemoryStore):
-    """The store in memory, which remembers its units and can be made to fail."""
+    """The store in memory, which remembers its units and can be made to fail.
+
+    `again` counts what is written before a decision's answer is given once more.
+    """
 
     def __init__(self) -> None:
         keys = ledger_keys("broker.example/log", Ed25519PrivateKey.generate(), bytes(32))
         super().__init__(tenant=TENANT, ledger_keys=keys)
         self.units: list[Unit] = []
         self.fails = False
+        self.again = 0
+        self.fails_again = False
+        # What happens while a commit waits
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def commit(self, unit: Unit) -> None:
-        if self.fails:
+        again = [mark.kind for mark in unit.marks] == ["again"]
+        if self.fails or (again and self.fails_again):
             raise StoreUnavailable("SQLITE_FULL")
         super().commit(unit)
-        self.units.append(unit)
+        if again:
+            self.again += 1
+        else:
+            self.units.append(unit)
+        self.meanwhile()
 
 
 class House:
@@ -160,9 +175,10 @@ class House:
         **edits: tuple[str, str],
     ) -> None:
         self.store = store or Watched()
-        self.sealer = Sealer(tenant=TENANT, key=bytes(32))
+        self.sealer = Sealer(tenant=TENANT, keys=fixed_keys(bytes(32)))
         self.country, self.other = Country(COUNTRY, assertion()), Country(OTHER, assertion(provider_id=OTHER))
         self.nodes = Nodes()
+        self.switches = MemorySwitches()
         self.broker = Broker(
             tenant=TENANT,
             configuration=change(configuration(**edits)),
@@ -175,6 +191,7 @@ class House:
             decisions=self.store,
             recorder=Recorder(tenant=TENANT, issuer=ISSUER, template="t", index_key=bytes(32)),
             pairwise_key=bytes(32),
+            suspension=Suspension(self.switches),
         )
 
     def asked(self, now: int = NOW, **changes: object) -> Asked:
@@ -187,4 +204,4 @@ class House:
     def grant(self, released: Released, now: int = NOW) -> Grant:
         handle = from_base64url(released.code)
         row = self.store.parked(TENANT, "code", hashlib.sha256(handle).digest(), now)
-        return GRANT.load(self.sealer.unpark("code", handle, row))
+        return GRANT.load(self.sealer.unpark("code", handle, row, now))

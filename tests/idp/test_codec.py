@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from idp.codec import MAX_INFLATED, Codec
+from idp.codec import MAX_INFLATED, PLAIN, Codec
 from policies.errors import NotFound
 
 CANARY = "Canary-Kanarbik-1887"
@@ -20,6 +20,7 @@ class Small:
 
 
 SMALL = Codec(Small)
+DEFLATED = Codec(Small, plain=0)
 
 
 def test_a_value_comes_back_as_it_was() -> None:
@@ -27,23 +28,33 @@ def test_a_value_comes_back_as_it_was() -> None:
     assert SMALL.load(SMALL.dump(value)) == value
 
 
-def test_it_is_deflated() -> None:
+def test_what_is_long_is_deflated_and_what_is_short_stays_as_it_is() -> None:
     assert len(SMALL.dump(Small("a" * 10_000, 1))) < 100
+    assert SMALL.dump(Small("a", 1)) == b'{"name":"a","number":1,"several":[]}'
+    for length in (PLAIN - 36, PLAIN - 35, PLAIN - 34):
+        made = SMALL.dump(Small("a" * length, 1))
+        assert (len(made) == length + 35) == (length + 35 <= PLAIN)
+        assert SMALL.load(made).name == "a" * length
 
 
-def test_a_cut_longer_or_changed_text_does_not_open() -> None:
-    good = SMALL.dump(Small(CANARY, 7))
-    for bad in (
-        b"",
-        good[:-1],
-        good[1:],
-        good + b"x",
-        b"x" + good,
-        good[:9] + bytes([good[9] ^ 1]) + good[10:],
-        CANARY.encode(),
-    ):
+@pytest.mark.parametrize("level", range(10))
+def test_what_the_version_before_deflated_opens(level: int) -> None:
+    text = json.dumps({"name": CANARY, "number": 7, "several": []}).encode()
+    assert SMALL.load(zlib.compress(text, level)) == Small(CANARY, 7)
+
+
+@pytest.mark.parametrize("good", [SMALL.dump(Small(CANARY, 7)), DEFLATED.dump(Small(CANARY, 7))], ids=["plain", "deflated"])
+def test_a_cut_or_longer_text_does_not_open(good: bytes) -> None:
+    for bad in (b"", good[:-1], good[1:], good + b"x", b"x" + good, CANARY.encode(), b"{" + good, b" " + good):
         with pytest.raises(NotFound):
             SMALL.load(bad)
+
+
+def test_a_changed_stream_does_not_open() -> None:
+    """What stands in clear has no sum of its own: whatever carries it is sealed."""
+    good = DEFLATED.dump(Small(CANARY, 7))
+    with pytest.raises(NotFound):
+        SMALL.load(good[:9] + bytes([good[9] ^ 1]) + good[10:])
 
 
 @pytest.mark.parametrize(
@@ -59,17 +70,20 @@ def test_a_cut_longer_or_changed_text_does_not_open() -> None:
     ],
 )
 def test_another_shape_does_not_open_and_is_not_quoted(other: object) -> None:
-    with pytest.raises(NotFound) as refused:
-        SMALL.load(zlib.compress(json.dumps(other).encode()))
-    assert CANARY not in str(refused.value)
-    assert refused.value.__cause__ is None, "pydantic's words would quote the value"
-    assert refused.value.__suppress_context__
+    text = json.dumps(other).encode()
+    for data in (text, zlib.compress(text)):
+        with pytest.raises(NotFound) as refused:
+            SMALL.load(data)
+        assert CANARY not in str(refused.value)
+        assert refused.value.__cause__ is None, "pydantic's words would quote the value"
+        assert refused.value.__suppress_context__
 
 
 def test_no_json_does_not_open() -> None:
-    for text in (b"", b"{", b"\xff", CANARY.encode()):
-        with pytest.raises(NotFound):
-            SMALL.load(zlib.compress(text))
+    for text in (b"", b"{", b"{}", b"\xff", b'{"name":"\xff","number":7}', CANARY.encode()):
+        for data in (text, zlib.compress(text)):
+            with pytest.raises(NotFound):
+                SMALL.load(data)
 
 
 def test_a_bomb_is_not_inflated() -> None:
@@ -84,3 +98,11 @@ def test_what_just_fits_is_inflated() -> None:
     assert SMALL.load(SMALL.dump(value)) == value
     with pytest.raises(NotFound):
         SMALL.load(SMALL.dump(Small("a" * MAX_INFLATED, 1)))
+
+
+def test_what_is_deflated_needs_little_memory_and_opens_with_any_window() -> None:
+    made = DEFLATED.dump(Small(CANARY, 7, tuple(f"value {number}" for number in range(1000))))
+    # RFC 1950 §2.2: the window's size stands in the head, as its logarithm less eight
+    assert 2 ** ((made[0] >> 4) + 8) <= 4096
+    assert json.loads(zlib.decompress(made))["name"] == CANARY
+    assert len(SMALL.load(made).several) == 1000

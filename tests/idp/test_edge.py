@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import socket
+import time
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
-from threading import Thread
+from threading import Event, Thread
 from typing import Any  # structlog's own type of an event
 
 import httpx2
@@ -12,6 +14,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
+from idp import server
 from idp.app import Application
 from idp.demo.loopback import client
 from idp.endpoints.edge import Edge
@@ -125,6 +128,15 @@ def test_the_forwarded_host_of_a_proxy_changes_nothing(http: httpx2.Client, behi
     assert answer.json()["token_endpoint"] == f"{ISSUER}/token"
 
 
+@pytest.mark.parametrize(
+    "path", ["/token%0A", "/jwks%0A", "/saml/acs%0a", "/jwks%0D", "/%00", "/login/%7F/decision", "/%C2%85"]
+)
+def test_a_path_with_a_control_character_is_nobodys_address(http: httpx2.Client, behind_proxy: str, path: str) -> None:
+    answer = _get(http, behind_proxy, path, x_forwarded_proto="https")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
+    assert "control character" in answer.text, "the edge's own answer, before anything inside compares addresses"
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8400", "localhost:8400", "[::1]:8400"])
 def test_the_operator_may_look_by_loopback(http: httpx2.Client, behind_proxy: str, host: str) -> None:
     answer = _get(http, behind_proxy, host=host, x_forwarded_proto="https")
@@ -214,6 +226,26 @@ def test_who_goes_away_in_the_middle_of_a_form_is_no_defect(
     assert logs == []
 
 
+def test_whoever_asks_and_asks_and_reads_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = Event()
+
+    async def much(_scope: Scope, _receive: Receive, send: Send) -> None:
+        start: Message = {"type": "http.response.start", "status": 200, "headers": []}
+        await send(start)
+        for _ in range(2000):
+            await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+        ended.set()
+
+    with _served(much) as address, socket.socket() as silent:
+        # Not before: the socket has a limit of the kernel, too
+        monkeypatch.setattr(server, "SEND_SECONDS", 0.2)
+        silent.settimeout(5)
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        silent.connect(("127.0.0.1", int(address.rpartition(":")[2])))
+        silent.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+        assert ended.wait(5), "nobody waits for them"
+
+
 def test_what_is_no_http_passes_by() -> None:
     """A lifespan or websocket scope has no scheme of a browser's request to judge."""
     seen: list[str] = []
@@ -233,3 +265,65 @@ def test_what_is_no_http_passes_by() -> None:
         with pytest.raises(StopIteration):
             coroutine.send(None)
     assert seen == ["lifespan", "websocket"]
+
+
+async def _echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """What lay there at once, or nothing; then the whole body as it is read."""
+    at_once = scope.get(server.BODY)
+    read, more = b"", True
+    while more:
+        message = await receive()
+        read += message.get("body", b"")
+        more = message.get("more_body", False)
+    body = repr((at_once, len(read))).encode()
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": 200, "headers": [length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _sent(address: str, *pieces: bytes) -> bytes:
+    """What comes back for octets that are sent in pieces, a moment apart."""
+    with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=10) as connection:
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(0.2)
+        return connection.recv(65536)
+
+
+def test_a_body_that_came_with_its_head_is_there_at_once_and_is_read_all_the_same() -> None:
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
+    long = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 65537\r\n\r\n"
+    chunked = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with _served(_echo) as address:
+        assert _sent(address, head + b"a=b").endswith(b"\r\n\r\n(b'a=b', 3)")
+        assert _sent(address, head, b"a=b").endswith(b"\r\n\r\n(None, 3)")
+        assert _sent(address, head + b"a=", b"b").endswith(b"\r\n\r\n(None, 3)")
+        assert _sent(address, long + b"x" * 65537).endswith(b"\r\n\r\n(None, 65537)")
+        assert _sent(address, chunked + b"3\r\na=b\r\n0\r\n\r\n").endswith(b"\r\n\r\n(b'a=b', 3)")
+        assert _sent(address, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").endswith(b"\r\n\r\n(b'', 0)")
+
+
+async def _begins(_scope: Scope, _receive: Receive, send: Send) -> None:
+    start: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]}
+    await send(start)
+    raise ConnectionError("the answer had begun")
+
+
+def test_what_has_begun_is_not_begun_again(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR), _served(_begins) as address:
+        answer = _sent(address, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize(
+    ("request_line", "closes"), [(b"GET / HTTP/1.1", False), (b"HEAD / HTTP/1.1", False), (b"GET / HTTP/1.0", True)]
+)
+def test_a_connection_goes_on_as_before(request_line: bytes, closes: bool) -> None:  # noqa: FBT001 - of the table
+    asked = request_line + b"\r\nHost: x\r\n\r\n"
+    with _served(_echo) as address:
+        answer = _sent(address, asked)
+        assert (b"connection: close" in answer) == closes
+        assert answer.endswith(b"\r\n\r\n" if request_line.startswith(b"HEAD") else b"(b'', 0)")
+        if not closes:
+            assert _sent(address, asked, asked).count(b"HTTP/1.1 200") == 2

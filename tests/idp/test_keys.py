@@ -221,11 +221,12 @@ def copied(folder: Path, to: Path) -> Path:
 def test_a_node_has_three_keys_of_3072_bits_each_with_a_certificate_of_its_own(folder: Path) -> None:
     keys: Keys = load_keys(folder, ORIGIN)
     assert keys.node is not None
-    unwrapper: DecryptionKey = keys.node.encryption
-    ders = [keys.saml.certificate, keys.node.messages.certificate, keys.node.metadata.certificate, unwrapper.certificate]
+    unwrapper: DecryptionKey = keys.node.encryption.at(NOW)
+    signers = [keys.saml.at(NOW), keys.node.messages.at(NOW), keys.node.metadata.at(NOW)]
+    ders = [*(signer.certificate for signer in signers), unwrapper.certificate]
     certificates = [x509.load_der_x509_certificate(der) for der in ders]
     assert len({certificate.serial_number for certificate in certificates}) == 4
-    assert len({keys.saml.key_id, keys.node.messages.key_id, keys.node.metadata.key_id, unwrapper.key_id}) == 4
+    assert len({*(signer.key_id for signer in signers), unwrapper.key_id}) == 4
     for certificate in certificates:
         public = certificate.public_key()
         assert isinstance(public, rsa.RSAPublicKey)
@@ -233,7 +234,7 @@ def test_a_node_has_three_keys_of_3072_bits_each_with_a_certificate_of_its_own(f
         assert certificate.subject.rfc4514_string() == "CN=broker.example"
     for name in NODE_FILES:
         assert (folder / name).stat().st_mode & 0o777 == 0o600
-    assert algorithm_for(keys.node.messages, EIDAS).scheme == "pss"
+    assert algorithm_for(keys.node.messages.at(NOW), EIDAS).scheme == "pss"
 
 
 def test_keys_of_no_demo_are_marked_and_load_and_a_demos_are_not(folder: Path, tmp_path: Path) -> None:
@@ -361,8 +362,9 @@ def test_a_folder_whose_encryption_key_is_on_a_curve_is_whole_and_says_so_to_oth
     write(path / "node-encryption.pem", with_certificate(key, now=today))
     keys = load_keys(path, ORIGIN)
     assert keys.node is not None
-    assert isinstance(keys.node.encryption, FileAgreement)
-    assert keys.node.encryption.curve == "brainpoolP384r1"
+    agreement = keys.node.encryption.at(today)
+    assert isinstance(agreement, FileAgreement)
+    assert agreement.curve == "brainpoolP384r1"
     assert list(problems_in(path, today + 2 * 24 * 3600)) == ["node-encryption.pem"]
     write(path / "node.pem", (path / "node-encryption.pem").read_bytes())
     assert "same key" in problems_in(path)["node-encryption.pem"]

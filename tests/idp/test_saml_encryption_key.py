@@ -53,7 +53,9 @@ def problems(keys: Path) -> dict[str, str]:
 
 @pytest.mark.spec("saml.md §11 RSA keys")
 def test_it_is_an_rsa_key_of_3072_bits_with_a_certificate_that_unwraps_what_the_profile_takes(folder: Path) -> None:
-    unwrapper = load_keys(folder, ORIGIN).saml_encryption
+    ring = load_keys(folder, ORIGIN).saml_encryption
+    assert ring is not None
+    unwrapper = ring.at(0)
     assert isinstance(unwrapper, FileUnwrapper)
     public = x509.load_der_x509_certificate(unwrapper.certificate).public_key()
     assert isinstance(public, rsa.RSAPublicKey)
@@ -101,4 +103,4 @@ def test_its_dates_are_not_looked_at_by_us(keys: Path) -> None:
     path = written(keys / SAML_ENCRYPTION, rsa.generate_private_key(65537, 2048))
     found = load_keys(keys, ORIGIN).saml_encryption
     assert found is not None
-    assert found.key_id == load_saml_unwrapper(path).key_id
+    assert found.at(0).key_id == load_saml_unwrapper(path).key_id

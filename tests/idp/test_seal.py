@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.signatures.jws import base64url, from_base64url
+from idp.keys.wrapping import wrapping_key
 from idp.seal import MAX_SEALED, LoginId, Sealer, new_login_id
 from policies.errors import NotFound, Replayed
 from policies.parties import Tenant
+from tests.sealing import fixed_keys
 
 KEY = bytes(range(32))
 END = 2_000
@@ -22,12 +24,12 @@ ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_
 
 @pytest.fixture
 def sealer() -> Sealer:
-    return Sealer(tenant=Tenant("broker.example"), key=KEY)
+    return Sealer(tenant=Tenant("broker.example"), keys=fixed_keys(KEY))
 
 
 @given(payload=st.binary(max_size=200), bound=st.lists(st.binary(max_size=40), max_size=3))
 def test_what_was_sealed_opens_in_its_place(payload: bytes, bound: list[bytes]) -> None:
-    sealer = Sealer(tenant=Tenant("broker.example"), key=KEY)
+    sealer = Sealer(tenant=Tenant("broker.example"), keys=fixed_keys(KEY))
     sealed = sealer.seal("asked", LOGIN, END, payload, *bound)
     assert sealer.open("asked", LOGIN, sealed, NOW, *bound) == payload
 
@@ -58,8 +60,8 @@ def test_two_seals_of_one_payload_differ_and_show_nothing(sealer: Sealer) -> Non
 def test_in_any_other_place_it_does_not_open(
     tenant: str, key: bytes, kind: str, login: LoginId, bound: tuple[bytes, ...]
 ) -> None:
-    sealed = Sealer(tenant=Tenant(tenant), key=key).seal(kind, login, END, CANARY, *bound)
-    ours = Sealer(tenant=Tenant("broker.example"), key=KEY)
+    sealed = Sealer(tenant=Tenant(tenant), keys=fixed_keys(key)).seal(kind, login, END, CANARY, *bound)
+    ours = Sealer(tenant=Tenant("broker.example"), keys=fixed_keys(KEY))
     with pytest.raises(Replayed) as refused:
         ours.open("asked", LOGIN, sealed, NOW, b"a", b"b")
     assert refused.value.check == "sealed_login"
@@ -112,7 +114,7 @@ def test_what_is_parked_opens_for_its_holder_alone(sealer: Sealer) -> None:
     assert (row.kind, row.digest, row.end) == ("code", hashlib.sha256(b"h" * 32).digest(), END)
     assert CANARY not in row.payload
     assert repr(row.payload) not in repr(row)
-    assert sealer.unpark("code", b"h" * 32, row.payload) == CANARY
+    assert sealer.unpark("code", b"h" * 32, row.payload, NOW) == CANARY
 
 
 @pytest.mark.spec("decisions.md 4")
@@ -128,38 +130,47 @@ def test_what_is_parked_opens_for_its_holder_alone(sealer: Sealer) -> None:
     ids=["tenant", "key", "kind", "handle", "what the database has"],
 )
 def test_nobody_else_opens_what_is_parked(tenant: str, key: bytes, kind: str, handle: bytes) -> None:
-    row = Sealer(tenant=Tenant("broker.example"), key=KEY).park("code", b"h" * 32, CANARY, END)
+    row = Sealer(tenant=Tenant("broker.example"), keys=fixed_keys(KEY)).park("code", b"h" * 32, CANARY, END)
     with pytest.raises(NotFound):
-        Sealer(tenant=Tenant(tenant), key=key).unpark(kind, handle, row.payload)
+        Sealer(tenant=Tenant(tenant), keys=fixed_keys(key)).unpark(kind, handle, row.payload, NOW)
+
+
+def test_what_is_parked_ends_when_it_was_to_end_whatever_stands_in_its_row(sealer: Sealer) -> None:
+    payload = sealer.park("code", b"h" * 32, CANARY, END).payload
+    assert sealer.unpark("code", b"h" * 32, payload, END - 1) == CANARY
+    later = payload[:3] + (END + 7200).to_bytes(5) + payload[8:]
+    for bad in (payload, later):
+        with pytest.raises(NotFound):
+            sealer.unpark("code", b"h" * 32, bad, END)
 
 
 def test_a_parked_payload_that_was_changed_or_cut_does_not_open(sealer: Sealer) -> None:
     payload = sealer.park("code", b"h" * 32, CANARY, END).payload
     for bad in (b"", payload[:5], payload[:12], payload[:-1], payload + b"x", b"x" + payload[1:]):
         with pytest.raises(NotFound):
-            sealer.unpark("code", b"h" * 32, bad)
+            sealer.unpark("code", b"h" * 32, bad, NOW)
 
 
 def test_a_sealed_login_and_a_parked_row_never_open_as_each_other(sealer: Sealer) -> None:
     row = sealer.park("asked", LOGIN.encode(), CANARY, END)
     with pytest.raises(Replayed):
-        sealer.open("asked", LOGIN, base64url(END.to_bytes(8) + row.payload), NOW)
+        sealer.open("asked", LOGIN, base64url(row.payload), NOW)
     sealed = from_base64url(sealer.seal("asked", LOGIN, END, CANARY))
     with pytest.raises(NotFound):
-        sealer.unpark("asked", LOGIN.encode(), sealed[8:])
+        sealer.unpark("asked", LOGIN.encode(), sealed, NOW)
 
 
 @pytest.mark.spec("decisions.md 8")
 def test_a_derived_value_is_the_same_again_and_another_for_anything_else(sealer: Sealer) -> None:
-    first = sealer.derive("code", b"login", b"secret")
-    assert first == sealer.derive("code", b"login", b"secret")
+    first = sealer.derive("code", b"login", b"secret", at=NOW)
+    assert first == sealer.derive("code", b"login", b"secret", at=NOW)
     assert len(first) == 32
     others = [
-        sealer.derive("access", b"login", b"secret"),
-        sealer.derive("code", b"login", b"secres"),
-        sealer.derive("code", b"logins", b"ecret"),
-        sealer.derive("code", b"loginsecret"),
-        Sealer(tenant=Tenant("broker.example"), key=bytes(32)).derive("code", b"login", b"secret"),
+        sealer.derive("access", b"login", b"secret", at=NOW),
+        sealer.derive("code", b"login", b"secres", at=NOW),
+        sealer.derive("code", b"logins", b"ecret", at=NOW),
+        sealer.derive("code", b"loginsecret", at=NOW),
+        Sealer(tenant=Tenant("broker.example"), keys=fixed_keys(bytes(32))).derive("code", b"login", b"secret", at=NOW),
     ]
     assert len({first, *others}) == 6
 
@@ -167,7 +178,7 @@ def test_a_derived_value_is_the_same_again_and_another_for_anything_else(sealer:
 @pytest.mark.parametrize("length", [0, 16, 31, 33, 64])
 def test_a_key_of_another_length_is_refused(length: int) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
-        Sealer(tenant=Tenant("broker.example"), key=bytes(length))
+        wrapping_key(bytes(length))
 
 
 @pytest.mark.spec("RFC 4648 §3.5: canonical encoding")

@@ -30,7 +30,7 @@ from connectors.saml import SamlConnector
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import Element
 from connectors.signatures.redirect import signed_query
-from connectors.signatures.signer import Signer
+from connectors.signatures.signer import Signers
 from connectors.signatures.xmlenc import encrypt
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.file import FileSigner, FileUnwrapper
@@ -123,7 +123,7 @@ def metadata(entity: str, name: str) -> str:
 # -- we ask ----------------------------------------------------------------------------------------------------------------
 
 
-def connector(binding: str = "redirect", *, by: Signer | None = None, of: str = THEIRS) -> SamlConnector:
+def connector(binding: str = "redirect", *, by: Signers | None = None, of: str = THEIRS) -> SamlConnector:
     """Ours, to the identity provider whose key is `of`; it signs with `by`, and opens what is encrypted to us."""
     pinned_metadata = forge.metadata(party_of(key(of))).replace(f"{SSO}/post".encode(), SSO.encode())
     return SamlConnector(

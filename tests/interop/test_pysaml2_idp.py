@@ -44,7 +44,7 @@ def refused(stage: StageWithPySaml2) -> tuple[int, str]:
     with Browser() as browser, structlog.testing.capture_logs() as lines:
         page = answered(stage, browser)
     reference = str(page.tree.xpath("string(//dd/code)"))
-    (line,) = [line for line in lines if line["reference"] == reference]
+    (line,) = [line for line in lines if (line["event"], line["reference"]) == ("refused", reference)]
     # Shorter ones occur in any page by chance
     long = [value for value in PERSON.values() if len(value) > 5]
     assert not [value for value in long if value in page.text + json.dumps(line)]

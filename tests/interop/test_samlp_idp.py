@@ -46,7 +46,7 @@ def _refused(stage: StageWithSamlp) -> str:
         page = _answered(stage, browser)
     assert page.status == 403
     reference = str(page.tree.xpath("string(//dd/code)"))
-    (line,) = [line for line in lines if line["reference"] == reference]
+    (line,) = [line for line in lines if (line["event"], line["reference"]) == ("refused", reference)]
     assert not [value for value in PERSON.values() if len(value) > 4 and value in page.text + json.dumps(line)]
     return str(line["check"])
 

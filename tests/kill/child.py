@@ -29,10 +29,10 @@ PEOPLE = tuple(bytes([number]) * 32 for number in range(1, 6))
 class EagerWriter(Writer):
     """Acknowledges first, and commits second: the fault that the checker must catch."""
 
-    def write(self, batch: Sequence[Waiting]) -> None:
+    def write(self, batch: Sequence[Waiting], *, again: bool = False) -> None:
         for waiting in batch:
-            waiting.done.set_result(None)
-        super().write([Waiting(waiting.unit, waiting.prepared) for waiting in batch])
+            waiting.tell()
+        super().write([Waiting(waiting.unit, waiting.prepared) for waiting in batch], again=again)
 
 
 def stream(store: Store, journal: int, number: int) -> None:

@@ -31,7 +31,7 @@ class Evidence:
         self._tenant = settings.tenant
         self._keys = load_keys(settings.key_folder, settings.origin).ledger
         self._engine = open_engine(settings.database_url)
-        self._database = database_file(settings.database_url)
+        self._url = settings.database_url
         self._nonces: dict[bytes, str] = {}  # by record, opened once
 
     def close(self) -> None:
@@ -54,13 +54,17 @@ class Evidence:
                 found.append("missing: an acknowledged code stands for nothing")
         if thorough:
             records = [record for one in acknowledged for record in releases.get(one.nonce, [])[:1]]
-            found += check(self._database, [record.hex() for record in records])
+            found += check(database_file(self._url), [record.hex() for record in records])
         report = verify_ledger(self._engine, tenant=self._tenant, keys=self._keys)
         return found + [f"the ledger: {finding}" for finding in report.findings]
 
     def releases(self) -> dict[str, int]:
         """How many releases there are of each nonce."""
         return {nonce: len(records) for nonce, records in self._read()[0].items()}
+
+    def records(self) -> dict[str, list[bytes]]:
+        """The releases of each nonce."""
+        return self._read()[0]
 
     def size(self) -> int:
         """How many leaves have their place."""

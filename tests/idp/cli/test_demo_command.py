@@ -11,6 +11,7 @@ from idp.transparency.receipt_verify import verify_receipt
 from policies.errors import SignatureInvalid
 from tests.idp.cli.command import CICONIA, ciconia, json_of, serving
 from tests.independent_receipt import check
+from tests.postgres import server
 
 MINIMUM_DATA_SET = {"family_name", "given_name", "birthdate", "person_identifier"}
 KEYS = {"ok", "steps", "hops", "released", "weakened", "withheld", "loa", "receipt", "log_key", "ledgers"}
@@ -175,7 +176,8 @@ def test_without_keep_the_story_is_told_and_nothing_is_left(tmp_path: Path) -> N
     run = ciconia("demo", "--once", environment={"TMPDIR": str(tmp_path)})
     assert run.returncode == 0, run.stderr
     assert not list(tmp_path.iterdir())
-    assert run.stderr == ""
+    # On a busy machine a node's first look for another one's metadata comes to nothing, and is told; it looks again
+    assert [line for line in run.stderr.splitlines() if '"event": "peer_' not in line] == []
     for said in (
         "Who asked",
         "Resident parking",
@@ -190,6 +192,45 @@ def test_without_keep_the_story_is_told_and_nothing_is_left(tmp_path: Path) -> N
     mari = citizen("mari")
     assert mari is not None
     assert not [value for value in telling(mari) if value in run.stdout]
+
+
+@pytest.mark.spec("issue 5, shown by")
+def test_on_postgresql_it_says_the_same_and_leaves_nothing(kept: tuple[Path, dict[str, object]]) -> None:
+    url = server().fresh()
+    run = ciconia("demo", "--once", "--json", "--database", url)
+    assert run.returncode == 0, run.stderr
+    said = json_of(run)
+    for name in ("ok", "hops", "weakened", "withheld", "loa"):
+        assert said[name] == kept[1][name], name
+    assert released_of(said).keys() == released_of(kept[1]).keys()
+    assert [(step["node"], step["step"]) for step in listed(said, "steps")] == [
+        (step["node"], step["step"]) for step in listed(kept[1], "steps")
+    ]
+    ledgers = said["ledgers"]
+    assert isinstance(ledgers, dict)
+    before = kept[1]["ledgers"]
+    assert isinstance(before, dict)
+    assert {node: (one["size"], one["inclusion"]) for node, one in ledgers.items()} == {
+        node: (one["size"], one["inclusion"]) for node, one in before.items()
+    }
+    left = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'ciconia%'"
+    assert server().execute(left, url.rpartition("/")[2]) == []
+
+
+@pytest.mark.parametrize("url", ["mysql://db.example/x", "postgresql://db.example", "not a url"])
+def test_a_database_that_cannot_be_is_refused_before_anything_starts(url: str) -> None:
+    run = ciconia("demo", "--once", "--database", url)
+    assert run.returncode == 2
+    assert "database" in run.stderr
+
+
+def test_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "mine.db"
+    path.write_text("mine", encoding="utf-8")
+    run = ciconia("demo", "--once", "--database", f"sqlite:///{path}")
+    assert run.returncode == 2
+    assert str(path) in run.stderr
+    assert path.read_text(encoding="utf-8") == "mine"
 
 
 def test_a_folder_that_is_not_empty_is_refused_before_anything_starts(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def answer(folder: Path, node: SendingNode, keys: Keys, **changes: str) -> Path:
     acs = changes.get("acs", node_acs_url(issuer))
     said = Answer(destination=acs, recipient=acs, audience=node_entity_id(issuer))
     assert keys.node is not None
-    encrypted = encrypt(node.assertion(said), keys.node.encryption.certificate, EIDAS)
+    encrypted = encrypt(node.assertion(said), keys.node.encryption.at(0).certificate, EIDAS)
     path = folder.parent / "answer.b64"
     path.write_bytes(base64.b64encode(node.response(said, encrypted)))
     return path
@@ -312,7 +312,7 @@ def test_a_key_from_a_pipe_may_be_anybodys(make: Make, node: SendingNode, loaded
         reading, writing = os.pipe()
         try:
             assert loaded.node is not None
-            os.write(writing, private_pem(loaded.node.encryption))
+            os.write(writing, private_pem(loaded.node.encryption.at(0)))
             os.close(writing)
             one = only(inspect(path, *own_by_hand(folder, node, f"/dev/fd/{reading}", *more)))
         finally:
@@ -330,7 +330,7 @@ def test_a_key_folder_elsewhere_is_the_configurations_also_without_a_mark(
     assert loaded.node is not None
     key = tmp_path / "elsewhere" / "node-encryption.pem"
     key.parent.mkdir()
-    key.write_bytes(private_pem(loaded.node.encryption))
+    key.write_bytes(private_pem(loaded.node.encryption.at(0)))
     settings = (folder / "ciconia.toml").read_text(encoding="utf-8")
     (folder / "ciconia.toml").write_text(f'keys = "{key.parent}"\n{settings}', encoding="utf-8")
     assert only(inspect(path, *own_by_hand(folder, node, key, "--config", folder))).code == "decryption_locked"

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from idp.app import acs_url, entity_id
 from idp.cli import app
+from idp.keys import change, kinds
 from idp.keys.folder import SAML_ENCRYPTION, create_keys, load_keys
 from idp.settings import load_settings
 from idp.store.migrate import migrate
@@ -80,7 +81,7 @@ def answer(folder: Path, idp: forge.SigningParty, own_keys: Path, *, recipient: 
     restriction = f"<saml:AudienceRestriction>{audience}</saml:AudienceRestriction>"
     said = Reply(destination=acs, recipient=acs, audiences=restriction)
     root = etree.fromstring(replace(said, assertions=False).xml())
-    root.append(Encryption(plaintext=crossing.assertion(said), certificate=recipient or ours.certificate).element())
+    root.append(Encryption(plaintext=crossing.assertion(said), certificate=recipient or ours.at(0).certificate).element())
     if signed:
         forge.sign_element(root, said.response_id, idp, forge.How())
     path = folder.parent / "answer.b64"
@@ -110,6 +111,21 @@ def test_a_demos_key_opens_what_the_server_would_open(make: Make, idp: forge.Sig
     other = answer(folder, idp, own_keys, recipient=crossing.node("theirs").certificate)
     assert only(inspect(other, *words(folder))).check == "decryption"
     assert only(inspect(answer(folder, idp, own_keys, signed=False), *words(folder))).check == "signature_missing"
+
+
+@pytest.mark.parametrize(("days", "opens"), [(1, True), (15, False)])
+def test_the_key_before_opens_for_as_long_as_it_does_at_the_server(
+    make: Make, idp: forge.SigningParty, own_keys: Path, days: int, *, opens: bool
+) -> None:
+    folder = make(demo=True)
+    begins = (NOW - days * 86_400) // 60 * 60
+    change.make(folder / "keys", kinds.SAML_ENCRYPTION, begins, host="city.localhost", now=begins - 60, production=False)
+    one = only(inspect(answer(folder, idp, own_keys), *words(folder)))
+    assert one.accepted if opens else one.check == "decryption"
+    newer = load_keys(folder / "keys", load_settings(folder).origin).saml_encryption
+    assert newer is not None
+    current = answer(folder, idp, own_keys, recipient=newer.at(NOW).certificate)
+    assert only(inspect(current, *words(folder))).accepted
 
 
 @pytest.mark.spec("decisions.md 16")

@@ -26,12 +26,16 @@ from connectors.signatures.xmldsig import verify
 from idp.app import Application
 from idp.cli import app
 from idp.cli.metadata_told import CHANGED
+from idp.keys.change import make
 from idp.keys.folder import Keys, create_keys, load_keys
+from idp.keys.kinds import NODE as NODE_MESSAGES
+from idp.keys.kinds import NODE_METADATA, Kind
 from idp.settings import load_settings
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
 from idp.store.peers import StoredCopies
 from idp.store.store import open_store
+from idp.store.switches import KEY, Switchboard
 from tests.connectors import forge
 from tests.idp.cli.command import ciconia, json_of
 from tests.idp.neighbour import DAY, NOW, Neighbour, peers_of, signer
@@ -548,6 +552,82 @@ def test_own_of_a_city_that_is_no_node_exits_2_and_names_what_is_missing(tmp_pat
     assert found.exit_code == 2
     assert "country" in found.stderr
     assert "organization" in found.stderr
+
+
+Rotate = Callable[[Kind], Keys]
+
+
+@pytest.fixture
+def rotate(receiving: Path, monkeypatch: pytest.MonkeyPatch) -> Rotate:
+    """The keys of the city, of whose kind a second one counts already."""
+
+    def rotated(kind: Kind) -> Keys:
+        make(receiving / "keys", kind, NOW - 60, host="node.localhost", now=int(time.time()), production=False)
+        keys = load_keys(receiving / "keys", "node.localhost:8443/log")
+        monkeypatch.setattr("idp.app.load_keys", lambda _folder, _origin: keys)
+        return keys
+
+    return rotated
+
+
+def revoke(folder: Path, keys: Keys, key_id: str) -> None:
+    settings = load_settings(folder)
+    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys.ledger)
+    board = Switchboard(engine=store.engine, tenant=settings.tenant, keys=keys.ledger, commits=store)
+    board.set_switch(KEY, key_id, off=True, reason="Stolen", now=NOW)
+    store.close()
+
+
+def test_own_hands_out_no_certificate_of_a_key_that_is_revoked(receiving: Path, rotate: Rotate, tmp_path: Path) -> None:
+    keys, run, file = rotate(NODE_METADATA), run_in(receiving), tmp_path / "ours.pem"
+    assert keys.node is not None
+    second, first = (each.key for each in keys.node.metadata.scheduled)
+    assert said(run("own", "--json"))["certificate_sha256"] == sha256(second.certificate).hexdigest()
+    revoke(receiving, keys, second.key_id)
+    found = said(run("own", "--certificate", str(file), "--json"))
+    der = load_pem_x509_certificate(file.read_bytes()).public_bytes(Encoding.DER)
+    assert der == first.certificate
+    assert found["certificate_sha256"] == sha256(der).hexdigest()
+    assert found["revocations_known"] is True
+    assert found["digest"] == digest_by_a_peer(receiving, der, "receiving")
+    revoke(receiving, keys, first.key_id)
+    nothing = run("own")
+    assert nothing.exit_code == 2
+    assert "every key of this kind is revoked" in nothing.stderr
+
+
+def test_the_digest_of_own_is_without_a_key_of_messages_that_is_revoked(receiving: Path, rotate: Rotate) -> None:
+    keys, run = rotate(NODE_MESSAGES), run_in(receiving)
+    assert keys.node is not None
+    both = said(run("own", "--json"))["digest"]
+    revoke(receiving, keys, keys.node.messages.at(NOW).key_id)
+    found = said(run("own", "--json"))["digest"]
+    assert found != both
+    assert found == digest_by_a_peer(receiving, keys.node.metadata.at(NOW).certificate, "receiving")
+
+
+def test_own_refuses_where_a_database_that_is_there_cannot_say_what_is_revoked(
+    run: Run, sending: Path, tmp_path: Path
+) -> None:
+    for path in sending.glob("ciconia.db*"):
+        path.write_bytes(b"no database at all" * 100)
+    found = run("own", "--certificate", str(tmp_path / "ours.pem"))
+    assert found.exit_code == 2
+    assert "which keys are revoked is not known" in found.stderr
+    assert "`ciconia doctor`" in found.stderr
+    assert not (tmp_path / "ours.pem").exists()
+
+
+def test_own_of_a_new_node_goes_before_its_database_and_says_what_is_not_known(run: Run, sending: Path) -> None:
+    for path in sending.glob("ciconia.db*"):
+        path.unlink()
+    found = run("own")
+    assert found.exit_code == 0
+    (line,) = found.stderr.splitlines()
+    assert "which keys are revoked is not known" in line
+    assert "ciconia migrate" in line
+    assert said(run("own", "--json"))["revocations_known"] is False
+    assert not (sending / "ciconia.db").exists()
 
 
 # -- what could not be tried

@@ -43,7 +43,8 @@ def test_a_database_that_is_not_there_yet_is_a_notice(city: Path) -> None:
     ("setting", "words"),
     [
         ("away/ciconia.db", "is not there"),
-        ("postgresql://db/ciconia", "not served yet"),
+        ("postgresql://127.0.0.1:1/ciconia", "cannot be reached"),
+        ("postgresql://127.0.0.1:1", "names no database"),
         ("sqlite:///:memory:", "loses every record"),
         ("no url://", "not the URL of a database"),
     ],
@@ -84,11 +85,18 @@ def test_a_journal_that_is_not_wal_is_a_warning_and_stays_what_it_is(city: Path)
 def test_a_database_of_another_version_is_named(city: Path, revision: str, severity: str, words: str) -> None:
     with closing(sqlite3.connect(city / DB)) as connection, connection:
         connection.execute("DELETE FROM alembic_version")
+        connection.execute("DELETE FROM alembic_compatible")
         if revision:
             connection.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
     found = at(examined(city), DB, "revision")
     assert found.severity == severity
     assert words in found.what
+
+
+def test_a_newer_database_that_lets_this_version_go_on_is_a_notice(city: Path) -> None:
+    with closing(sqlite3.connect(city / DB)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999_later'")
+    assert at(examined(city), DB, "revision", "lets this one go on").severity is NOTICE
 
 
 def test_a_damaged_file_is_an_error(city: Path) -> None:

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from tests.idp.endpoints.stage import Clock, Stage
 from tests.idp.endpoints.visitor import Visitor
+from tests.idp.steps_apart import without_steps
 
 
 @pytest.fixture(scope="session")
@@ -35,5 +36,6 @@ def visitor(stage: Stage) -> Iterator[Visitor]:
 
 @pytest.fixture
 def logs() -> Iterator[list[MutableMapping[str, Any]]]:
-    with capture_logs() as lines:
+    """What is said beside the steps of logins, which have their own tests."""
+    with capture_logs(processors=[without_steps]) as lines:
         yield lines

@@ -155,7 +155,7 @@ class CrossingStage(Stage):
         """What our metadata says, its signature verified by the key that peers would pin."""
         node = self.application.keys.node
         assert node is not None
-        return read_metadata(octets, node.metadata, "connector")
+        return read_metadata(octets, node.metadata.at(0), "connector")
 
 
 class Traveller(Visitor):

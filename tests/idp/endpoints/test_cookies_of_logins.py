@@ -2,19 +2,22 @@
 
 import hashlib
 import string
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any  # structlog's own type of an event
 
 import pytest
+from starlette.requests import Request
 
 from connectors.signatures.jws import base64url
+from idp.endpoints.http import cookies
 from idp.endpoints.logins import STATE, STRICT
 from idp.endpoints.receipt import COOKIE
 from idp.login import LOGIN_LIFE, REQUESTED, Requested
-from idp.seal import LoginId, Sealer
+from idp.seal import LoginId, Sealer, SealingKeys
 from policies.parties import Tenant
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Answer, SetCookie, Visitor, login_of
+from tests.sealing import fixed_keys
 
 GONE = "This sign-in has ended"
 
@@ -118,6 +121,13 @@ def test_dead_logins_make_room_before_living_ones(visitor: Visitor, stage: Stage
     assert all(visitor.asks(login).status == 303 for login in new)
 
 
+@pytest.mark.spec("security.md §3, overload")
+def test_cookies_that_somebody_made_up_are_answered_with_a_few_headers_and_no_more(visitor: Visitor) -> None:
+    """A stranger who brings hundreds would else get an answer whose headers no proxy takes."""
+    visitor.jar |= {STATE + base64url(number.to_bytes(16)): "r" for number in range(300)}
+    assert len(visitor.authorize().cookies) <= 18
+
+
 def test_two_tabs_at_once_both_come_to_their_end(visitor: Visitor) -> None:
     left, right = visitor.login(state="left"), visitor.login(state="right")
     left_asked, right_asked = visitor.asked(left), visitor.asked(right, "demo-lv")
@@ -127,17 +137,17 @@ def test_two_tabs_at_once_both_come_to_their_end(visitor: Visitor) -> None:
     assert visitor.decides(left_question, "refuse").back["state"] == "left"
 
 
-def _sealed_by(visitor: Visitor, tenant: str, key: bytes, kind: str, login: str) -> str:
+def _sealed_by(visitor: Visitor, tenant: str, key: SealingKeys, kind: str, login: str) -> str:
     """The state of a login that was begun and has asked nobody, sealed as somebody else would."""
     state = visitor.stage.application.city.logins.state(visitor.jar, login, visitor.stage.clock())
     assert isinstance(state, Requested)
-    return Sealer(tenant=Tenant(tenant), key=key).seal(kind, LoginId(login), state.began + 900, REQUESTED.dump(state))
+    return Sealer(tenant=Tenant(tenant), keys=key).seal(kind, LoginId(login), state.began + 900, REQUESTED.dump(state))
 
 
 def test_a_state_sealed_with_our_key_for_our_tenant_opens(visitor: Visitor, stage: Stage) -> None:
     """The control for the refusals below: only what they change can be their reason."""
     login = visitor.login()
-    sealed = _sealed_by(visitor, "broker.localhost", stage.application.keys.sealing, "requested", login)
+    sealed = _sealed_by(visitor, "broker.localhost", stage.application.sealing, "requested", login)
     visitor.jar[STATE + login] = "r" + sealed
     assert visitor.asks(login).status == 303
 
@@ -160,7 +170,7 @@ def test_a_state_of_another_place_is_refused(
     visitor: Visitor, stage: Stage, tenant: str, kind: str, letter: str, *, keyed: bool
 ) -> None:
     login = visitor.login()
-    key = stage.application.keys.sealing if keyed else bytes(32)
+    key = stage.application.sealing if keyed else fixed_keys(bytes(32))
     visitor.jar[STATE + login] = letter + _sealed_by(visitor, tenant, key, kind, login)
     _refused_everywhere(visitor, login)
 
@@ -236,3 +246,15 @@ def test_a_login_ends_after_fifteen_minutes(visitor: Visitor, stage: Stage, logs
 def test_no_refusal_sets_a_cookie(visitor: Visitor) -> None:
     assert visitor.go("GET", "/authorize").cookies == {}
     assert visitor.asks(base64url(bytes(16))).cookies == {}
+
+
+@pytest.mark.spec("RFC 6265 §4.2.1; RFC 6265bis §4.1.3: a name that a browser does not take for one with our prefix")
+@pytest.mark.parametrize("space", [b"\x85", b"\xa0", b"\x0b", b"\x0c", b"\x1c", b"\x1f"])
+def test_a_name_that_begins_with_what_python_takes_for_a_space_is_another(space: bytes) -> None:
+    def found(line: bytes) -> Mapping[str, str]:
+        return cookies(Request({"type": "http", "headers": [(b"cookie", line)]}))
+
+    name = COOKIE.encode()
+    assert COOKIE not in found(space + name + b"=planted")
+    assert found(name + b"=ours; " + space + name + b"=planted")[COOKIE] == "ours"
+    assert found(b" \t" + name + b"=ours \t")[COOKIE] == "ours"

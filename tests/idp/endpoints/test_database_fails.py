@@ -2,11 +2,11 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any  # structlog's own type of an event
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import Connection, event, func, select
 
 from idp.endpoints.logins import STRICT
 from idp.store import tables
@@ -21,22 +21,23 @@ UNAVAILABLE = "We cannot record anything at the moment"
 
 @contextmanager
 def _pragma(stage: Stage, during: str, after: str) -> Iterator[None]:
-    """Say a PRAGMA to each connection that is taken, and take it back when the connection comes back."""
-    pool = stage.application.store.engine.pool
+    """Every connection that begins something has it; afterwards none, also none that was kept meanwhile."""
+    engine, met = stage.application.store.engine, list[sqlite3.Connection]()
 
-    def taken(connection: sqlite3.Connection, *_: object) -> None:
-        connection.execute(during)
+    def begun(connection: Connection) -> None:
+        found = connection.connection.driver_connection
+        assert isinstance(found, sqlite3.Connection)
+        found.execute(during)
+        met.append(found)
 
-    def returned(connection: sqlite3.Connection, *_: object) -> None:
-        connection.execute(after)
-
-    event.listen(pool, "checkout", taken)
-    event.listen(pool, "checkin", returned)
+    event.listen(engine, "begin", begun, insert=True)
     try:
         yield
     finally:
-        event.remove(pool, "checkout", taken)
-        event.remove(pool, "checkin", returned)
+        event.remove(engine, "begin", begun)
+        for each in met:
+            with suppress(sqlite3.ProgrammingError):  # it was closed meanwhile
+                each.execute(after)
 
 
 def read_only(stage: Stage) -> AbstractContextManager[None]:

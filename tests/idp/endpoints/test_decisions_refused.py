@@ -151,7 +151,7 @@ def test_a_decision_sealed_for_another_place_is_refused(
     login, secret = LoginId(question.fields["login"]), _secret(visitor, question)
     ours = stage.application.city.sealer
     payload = ours.open("decided", login, question.fields["decided"], stage.clock(), secret)
-    other = Sealer(tenant=Tenant(tenant), key=stage.application.keys.sealing)
+    other = Sealer(tenant=Tenant(tenant), keys=stage.application.sealing)
     sealed = other.seal(kind, login, stage.clock() + 100, payload, secret)
     _refused(_decides(visitor, question, {"decided": sealed}), 409, GONE)
     again = ours.seal("decided", login, stage.clock() + 100, payload, secret)

@@ -294,8 +294,8 @@ def test_our_metadata_is_signed_by_its_own_key_and_renewed_at_half_of_its_life(
     assert facts.entity_id == f"{crossing.issuer}/eidas/metadata"
     assert [url for _, url in facts.endpoints] == [f"{crossing.issuer}/eidas/acs"]
     assert (facts.country, facts.sp_type) == ("NL", "")
-    assert facts.signing == frozenset({node.messages.certificate})
-    assert facts.encryption == frozenset({node.encryption.certificate})
+    assert facts.signing == frozenset({node.messages.at(0).certificate})
+    assert facts.encryption == frozenset({node.encryption.at(0).certificate})
     assert DAY // 2 <= facts.valid_until - crossing.clock() <= DAY
     assert traveller.go("GET", "/eidas/metadata", headers=DIRECT).text == answer.text
     crossing.clock.ahead = DAY // 2 + 10

@@ -187,10 +187,11 @@ def test_a_response_after_fifteen_minutes_is_refused(visitor: Visitor, stage: St
 
 def test_the_question_ends_with_the_login(visitor: Visitor, stage: Stage) -> None:
     """Decided lives five minutes, and never past the login's end."""
-    login = visitor.login()
+    # First of all: what began in an hour that has not come is no login, and its cookie would go
     stage.clock.ahead = -13 * 60
     early = login_of(visitor.authorize())
     stage.clock.ahead = 0
+    login = visitor.login()
     question = visitor.returns(_back(visitor, early))
     stage.clock.ahead = 2 * 60 + 1
     answer = visitor.decides(question)

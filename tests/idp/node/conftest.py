@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from tests.idp.endpoints.stage import Clock
 from tests.idp.node.citizen import Browser
 from tests.idp.node.stage import NodeStage
+from tests.idp.steps_apart import without_steps
 
 
 @pytest.fixture(scope="session")
@@ -36,5 +37,6 @@ def browser(stage: NodeStage) -> Iterator[Browser]:
 
 @pytest.fixture
 def logs() -> Iterator[list[MutableMapping[str, Any]]]:
-    with capture_logs() as lines:
+    """What is said beside the steps of logins, which have their own tests."""
+    with capture_logs(processors=[without_steps]) as lines:
         yield lines

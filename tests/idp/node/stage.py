@@ -128,7 +128,7 @@ class NodeStage:
         """What the node signs messages with, as its metadata says."""
         keys = self.application.keys.node
         assert keys is not None
-        return keys.messages.certificate
+        return keys.messages.at(self.clock()).certificate
 
     def answer(self, query: Mapping[str, str], raw: str, who: str | Citizen | None, provider: str) -> dict[str, str]:
         """What an identity provider posts back to a question that came by redirect."""

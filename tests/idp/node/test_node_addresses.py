@@ -27,7 +27,7 @@ def metadata(browser: Browser, stage: NodeStage) -> tuple[PeerFacts, bytes]:
     assert answer.headers["content-type"] == "application/samlmetadata+xml"
     keys = stage.application.keys.node
     assert keys is not None
-    message = verify(answer.text.encode(), [key_of_certificate(keys.metadata.certificate, EIDAS)], METADATA, EIDAS)
+    message = verify(answer.text.encode(), [key_of_certificate(keys.metadata.at(0).certificate, EIDAS)], METADATA, EIDAS)
     assert isinstance(message, SignedMessage)
     return read_peer(message.signed, "proxy"), answer.text.encode()
 
@@ -47,7 +47,7 @@ def test_the_metadata_says_who_answers_and_where(browser: Browser, stage: NodeSt
 def test_messages_and_metadata_are_signed_by_different_keys(stage: NodeStage) -> None:
     keys = stage.application.keys.node
     assert keys is not None
-    assert len({keys.messages.key_id, keys.metadata.key_id, keys.encryption.key_id}) == 3
+    assert len({ring.at(0).key_id for ring in (keys.messages, keys.metadata, keys.encryption)}) == 3
 
 
 @pytest.mark.spec("eidas.md §6 assurance-certification")

@@ -21,6 +21,8 @@ from idp.node.login import NodeAsked, NodeDecided, NodeRefused, NodeReleased
 from idp.node.record import NodeRecorder
 from idp.seal import Sealer
 from idp.store.peers import MemoryCopies
+from idp.store.switches import MemorySwitches
+from idp.suspension import Suspension
 from policies.assurance import LevelOfAssurance as Level
 from policies.attributes import AttributeName
 from policies.authentication import Offered
@@ -33,12 +35,14 @@ from policies.errors import (
     Replayed,
     RequestRefused,
     StoreUnavailable,
+    Suspended,
 )
 from policies.parties import EntityId, IdentityProvider, NodeId, Peer, ProviderId, RequestingNode, Source
 from tests.idp.house import ANSWER, SECRET, TENANT, Country, Watched, assertion
 from tests.idp.node.peer import LOA, OTHER_LOA, PeerNode
 from tests.idp.node.test_node_levels import REQUEST, provider
 from tests.idp.node.test_node_person import PERSON
+from tests.sealing import fixed_keys
 
 NATIONAL, BANK = ProviderId("national"), ProviderId("bank")
 NL = NodeId("nl")
@@ -73,6 +77,7 @@ class NodeHouse:
         self.country = Country(NATIONAL, says)
         self.nodes = {NL: RequestingNode(NL, {"en": "NL"}, registered, source)}
         self.providers: dict[ProviderId, IdentityProvider] = {NATIONAL: provider(*Level)}
+        self.switches = MemorySwitches()
         self.broker = NodeBroker(
             tenant=TENANT,
             country="EE",
@@ -81,11 +86,12 @@ class NodeHouse:
             catalogue=STANDARD,
             connectors={NATIONAL: self.country, BANK: Country(BANK, says)},
             peers=self.peers,
-            sealer=Sealer(tenant=TENANT, key=bytes(32)),
+            sealer=Sealer(tenant=TENANT, keys=fixed_keys(bytes(32))),
             commits=self.store,
             decisions=self.store,
             recorder=NodeRecorder(),
             pairwise_key=bytes(32),
+            suspension=Suspension(self.switches),
         )
         self.request = replace(REQUEST, issuer=registered.entity_id, attributes=asked_attributes(()))
 
@@ -185,6 +191,30 @@ def test_a_database_that_fails_lets_nothing_go(house: NodeHouse) -> None:
             house.ends(decided, word)
     house.store.fails = False
     assert isinstance(house.ends(decided), NodeReleased)
+
+
+@pytest.mark.parametrize("word", ["continue", "cancel"])
+def test_an_answer_that_is_given_again_is_durable_like_the_first(house: NodeHouse, word: str) -> None:
+    decided = house.decided()
+    first = house.ends(decided, word)
+    assert house.store.again == 0
+    assert house.ends(decided, word) == first
+    assert house.store.again == 1
+    house.store.fails_again = True
+    with pytest.raises(StoreUnavailable):
+        house.ends(decided, word)
+
+
+@pytest.mark.spec("decisions.md 31")
+@pytest.mark.parametrize("off", [("country", "NL"), ("provider", NATIONAL)])
+def test_what_is_switched_off_while_the_commit_waits_is_not_sent(house: NodeHouse, off: tuple[str, str]) -> None:
+    decided = house.decided()
+    house.store.meanwhile = lambda: house.switches.names.add(off)
+    with pytest.raises(Suspended):
+        house.ends(decided)
+    assert len(house.store.units) == 1
+    with pytest.raises(Suspended):
+        house.ends(decided)
 
 
 def test_ids_depend_on_login_and_browser(house: NodeHouse) -> None:

@@ -4,14 +4,14 @@ import base64
 import hashlib
 import json
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from connectors.connector import Inbound, Outbound, Redirect
 from connectors.formats.claims import Json
 from connectors.signatures.jwk import public_jwk
 from connectors.signatures.jws import base64url
-from connectors.signatures.signer import Signer
+from connectors.signatures.signer import Signers
 from idp.login import CODE_LIFE, GRANT, Grant
 from idp.ports import Unit
 from idp.responders.oidc import Declined, OpenIDProvider
@@ -24,6 +24,7 @@ from policies.errors import Conflict, NotFound, StoreUnavailable
 from policies.parties import ClientId, ProviderId, PurposeId, RelyingParty, Rule, Sector, Source, Tenant
 from policies.purposes import Basis, Controller, Need, Purpose
 from tests.connectors_jws.jws_doubles import SoftwareSigner, handmade, private_key, token_key
+from tests.sealing import fixed_keys
 
 NOW = 1_795_600_000
 ISSUER = "https://id.storkhaven.example"
@@ -49,6 +50,8 @@ class MemoryStore:
         self.marks: set[tuple[Tenant, str, bytes]] = set()
         self.down = False
         self.log: list[str] = []
+        # What happens while a commit waits
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def commit(self, unit: Unit) -> None:
         if self.down:
@@ -63,6 +66,7 @@ class MemoryStore:
             self.rows.pop((unit.tenant, digest), None)
         self.units.append(unit)
         self.log.append("commit")
+        self.meanwhile()
 
     def parked(self, tenant: Tenant, kind: str, digest: bytes, now: int) -> bytes:
         found = self.rows.get((tenant, digest))
@@ -108,7 +112,7 @@ def key_party(client: str = "fare", alg: str = "ES256", **changes: object) -> Re
     return party(client, **{**wanted, **changes})
 
 
-def signers() -> dict[str, Signer]:
+def signers() -> dict[str, Signers]:
     return {alg: SoftwareSigner(private_key(alg)) for alg in ("ES256", "RS256")}
 
 
@@ -117,10 +121,11 @@ class City:
 
     def __init__(self, *parties: RelyingParty, minimum: LevelOfAssurance = LevelOfAssurance.LOW) -> None:
         self.store = MemoryStore()
-        self.sealer = Sealer(tenant=TENANT, key=bytes(32))
+        self.sealer = Sealer(tenant=TENANT, keys=fixed_keys(bytes(32)))
         self.parties = {one.client_id: one for one in parties or (party(), key_party())}
         self.purposes = {name: purpose(name, minimum) for name in (PARKING, FARE, BUDGET)}
         self.providers = {ProviderId("ee")}
+        self.suspended: set[ClientId] = set()
         self.signers = signers()
         self.provider = OpenIDProvider(
             issuer=ISSUER,
@@ -128,6 +133,7 @@ class City:
             parties=self.parties,
             purposes=self.purposes,
             vouched=lambda provider_id, _now: provider_id in self.providers,
+            ended=lambda grant: grant.client_id in self.suspended,
             catalogue=STANDARD,
             signers=self.signers,
             sealer=self.sealer,

@@ -11,6 +11,7 @@ from policies.catalogue import STANDARD
 from policies.errors import Misconfigured
 from tests.connectors_jws.jws_doubles import SoftwareSigner, private_key
 from tests.idp.responders.doubles import ISSUER, REDIRECT, TENANT, City, MemoryStore, accepted, answer, party
+from tests.sealing import fixed_keys
 
 OTHER = "https://parking.storkhaven.example/other?from=us"
 
@@ -120,9 +121,10 @@ def test_no_signer_or_one_of_another_algorithm_is_refused_at_start(algs: tuple[s
             parties={},
             purposes={},
             vouched=lambda _provider, _now: False,
+            ended=lambda _grant: False,
             catalogue=STANDARD,
             signers={alg: SoftwareSigner(private_key("ES256")) for alg in algs},
-            sealer=Sealer(tenant=TENANT, key=bytes(32)),
+            sealer=Sealer(tenant=TENANT, keys=fixed_keys(bytes(32))),
             commits=store,
             parked=store,
         )
@@ -136,9 +138,10 @@ def test_a_provider_without_any_party_starts_and_knows_nobody() -> None:
         parties={},
         purposes={},
         vouched=lambda _provider, _now: False,
+        ended=lambda _grant: False,
         catalogue=STANDARD,
         signers={"ES256": SoftwareSigner(private_key("ES256"))},
-        sealer=Sealer(tenant=TENANT, key=bytes(32)),
+        sealer=Sealer(tenant=TENANT, keys=fixed_keys(bytes(32))),
         commits=store,
         parked=store,
     )

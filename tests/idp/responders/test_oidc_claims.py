@@ -86,8 +86,16 @@ def test_what_is_no_such_request_is_refused(text: str) -> None:
 def test_a_request_is_bounded_in_length_and_in_number() -> None:
     assert "8192" in refused('{"userinfo":{"given_name":{"value":"' + "x" * 8192 + '"}}}')
     many = {"userinfo": {f"c{number}": None for number in range(64)}}
-    assert len(read(json.dumps(many)).unknown) == 64
+    assert read(json.dumps(many)).unknown[-1] == "+56"
     assert "64" in refused(json.dumps({**many, "id_token": {"one_more": None}}))
+
+
+def test_of_unknown_claims_eight_are_kept_by_name_and_the_rest_by_their_number() -> None:
+    names = [f"{number:02d}{'x' * 62}" for number in range(64)]
+    eight = read(json.dumps({"userinfo": dict.fromkeys(names[:8])})).unknown
+    assert eight == tuple(names[:8])
+    assert read(json.dumps({"userinfo": dict.fromkeys(names)})).unknown == (*names[:8], "+56")
+    refused('{"userinfo":{"+56":null}}')
 
 
 def test_the_name_of_an_unknown_claim_is_kept_once_and_sorted() -> None:

@@ -87,6 +87,12 @@ def test_known_and_unknown_clients_are_refused_in_the_same_words() -> None:
     assert by_secret(basic(secret="wrong")).body == by_secret(basic(client="nobody")).body
 
 
+def test_beside_another_client_id_a_right_secret_is_refused_in_the_words_of_a_wrong_one() -> None:
+    for client_id in ("fare", "nobody", "parking"):
+        wrong = by_secret(basic(secret="wrong"), client_id=client_id)
+        assert stranger(wrong) == stranger(by_secret(basic(), client_id="fare"))
+
+
 def test_no_authentication_at_all_is_a_stranger() -> None:
     stranger(by_secret(""))
     stranger(by_secret("", client_id="parking"))

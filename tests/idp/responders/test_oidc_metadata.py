@@ -116,16 +116,18 @@ def test_every_algorithm_of_id_tokens_that_is_listed_has_a_key_that_verifies(alg
     city = City(party(id_token_alg=alg))
     assert alg in listed("id_token_signing_alg_values_supported", city)
     found = city.provider.token(redemption(city.code(grant())), basic(), NOW)
-    keys = keys_from_jwks(json.dumps(dict(city.provider.jwks().body)), alg)
+    keys = keys_from_jwks(json.dumps(dict(city.provider.jwks(NOW).body)), alg)
     assert verify(str(found.body["id_token"]), keys, alg=alg, types=frozenset({"JWT"})).text("iss") == ISSUER
 
 
 def test_the_keys_are_public_and_each_is_for_one_algorithm() -> None:
     city = City()
-    keys = city.provider.jwks().body["keys"]
+    keys = city.provider.jwks(NOW).body["keys"]
     assert isinstance(keys, list)
     assert [set(key) for key in keys if isinstance(key, dict)] == [
         {"kty", "crv", "x", "y", "use", "alg", "kid"},
         {"kty", "n", "e", "use", "alg", "kid"},
     ]
-    assert [key["kid"] for key in keys if isinstance(key, dict)] == [signer.key_id for signer in city.signers.values()]
+    assert [key["kid"] for key in keys if isinstance(key, dict)] == [
+        signer.at(NOW).key_id for signer in city.signers.values()
+    ]

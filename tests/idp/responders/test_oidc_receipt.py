@@ -1,4 +1,6 @@
-"""A relying party's receipt: what it costs the client assertion that came with the token."""
+"""A relying party's receipt: what it costs the client assertion that came with the token, and who is asked again."""
+
+from collections.abc import Callable
 
 import pytest
 
@@ -7,6 +9,7 @@ from idp.responders.direct import JsonAnswer
 from idp.responders.oidc_receipt import PartyReceipts
 from idp.transparency.receipt import Holder
 from policies.errors import NotFound
+from policies.parties import ClientId
 from tests.idp.responders.doubles import NOW, TENANT, City, asserted, assertion, basic, grant, redemption
 
 
@@ -83,3 +86,19 @@ def test_an_assertion_that_was_used_takes_no_receipt() -> None:
     scene = Scene()
     assert scene.ask(scene.fare, "first") == 401
     assert scene.ask(scene.fare, "j1") == 200
+
+
+@pytest.mark.spec("decisions.md 31")
+@pytest.mark.parametrize("meanwhile", ["client suspended", "source gone", "token ended"])
+def test_what_is_switched_off_while_the_commit_waits_gets_no_receipt(meanwhile: str) -> None:
+    scene = Scene()
+    city = scene.city
+    acts: dict[str, Callable[[], object]] = {
+        "client suspended": lambda: city.suspended.add(ClientId("fare")),
+        "source gone": city.providers.clear,
+        "token ended": city.store.rows.clear,
+    }
+    city.store.meanwhile = acts[meanwhile]
+    before = len(city.store.units)
+    assert scene.ask(scene.fare, "j1") == 401
+    assert [{mark.kind for mark in unit.marks} for unit in city.store.units[before:]] == [{"receipt", "jti"}]

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
@@ -15,6 +16,7 @@ from joserfc.jwk import KeySet, KeySetSerialization
 from connectors.formats.claims import Json
 from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.jws import base64url, from_base64url
+from idp.keys.ring import Ring, Scheduled
 from idp.login import ACCESS_TOKEN_LIFE, CODE_LIFE, GRANT
 from idp.responders.direct import JsonAnswer
 from policies.assurance import LevelOfAssurance
@@ -51,7 +53,7 @@ def error(answer: JsonAnswer) -> tuple[int, str]:
 
 def id_token(city: City, answer: JsonAnswer, alg: str = "ES256") -> tuple[dict[str, object], dict[str, object]]:
     """Header and claims, as a relying party's library verifies them under our published keys."""
-    published = cast(KeySetSerialization, city.provider.jwks().body)  # the shape is what the test is about
+    published = cast(KeySetSerialization, city.provider.jwks(NOW).body)  # the shape is what the test is about
     token = jwt.decode(str(answer.body["id_token"]), KeySet.import_key_set(published), algorithms=[alg])
     return dict(token.header), dict(token.claims)
 
@@ -76,7 +78,7 @@ def test_a_relying_partys_library_verifies_our_id_token(alg: str) -> None:
     city = City(party(id_token_alg=alg))
     found = redeemed(city, city.code(grant()))
     header, claims = id_token(city, found, alg)
-    assert header == {"alg": alg, "kid": city.signers[alg].key_id, "typ": "JWT"}
+    assert header == {"alg": alg, "kid": city.signers[alg].at(NOW).key_id, "typ": "JWT"}
     digest = hashlib.sha256(str(found.body["access_token"]).encode()).digest()
     assert claims == {
         "iss": ISSUER,
@@ -148,7 +150,7 @@ def test_one_redemption_is_one_unit_with_its_mark_and_the_tokens_row_in_and_the_
     (row,) = unit.parked
     assert (row.kind, row.end) == ("access", NOW + ACCESS_TOKEN_LIFE)
     handle = from_base64url(str(found.body["access_token"]))
-    assert GRANT.load(city.sealer.unpark("access", handle, row.payload)) == grant()
+    assert GRANT.load(city.sealer.unpark("access", handle, row.payload, NOW)) == grant()
 
 
 def test_what_lies_in_the_store_does_not_open_without_the_token() -> None:
@@ -292,6 +294,30 @@ def test_what_was_registered_is_looked_up_again(gone: str) -> None:
     else:
         city.parties[ClientId("parking")] = party(purposes=())
     assert error(redeemed(city, code)) == (400, "invalid_grant")
+
+
+@pytest.mark.spec("decisions.md 31")
+@pytest.mark.parametrize("meanwhile", ["client suspended", "source gone", "key revoked"])
+def test_what_is_switched_off_while_the_commit_waits_gets_no_token(meanwhile: str) -> None:
+    city = City()
+    code = city.code(grant())
+    revoked: set[str] = set()
+    signer = SoftwareSigner(private_key("ES256"))
+    city.signers["ES256"] = Ring([Scheduled(0, signer)], 0, revoked=revoked.__contains__)
+    acts: dict[str, Callable[[], object]] = {
+        "client suspended": lambda: city.suspended.add(ClientId("parking")),
+        "source gone": city.providers.clear,
+        "key revoked": lambda: revoked.add(signer.key_id),
+    }
+    city.store.meanwhile = acts[meanwhile]
+    found = redeemed(city, code)
+    assert len([unit for unit in city.store.units if unit.parked]) == 1, "it was committed"
+    assert "id_token" not in found.body
+    if meanwhile == "key revoked":
+        assert found.status == 503
+        return
+    assert error(found) == (400, "invalid_grant")
+    assert not [kind for kind, _, _ in city.store.rows.values() if kind == "access"], "nor does anything lie there"
 
 
 def test_a_client_that_is_registered_no_more_redeems_nothing() -> None:

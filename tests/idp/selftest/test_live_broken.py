@@ -5,6 +5,7 @@ from typing import Any  # structlog's own type of an event
 
 import pytest
 
+from idp.seal import Sealer
 from idp.selftest.live import decisions, mixups, responses, tokens
 from idp.selftest.live.played import LiveCase, named, play
 from idp.selftest.live.stage import RELEASED, Stage
@@ -85,7 +86,10 @@ def test_a_broker_that_forgets_the_end_is_caught(
 ) -> None:
     store = stage.application.store
     real = store.parked
+    opens = Sealer.unpark
+    # The end stands in the row, and is sealed with what is parked: forgotten in both places
     monkeypatch.setattr(store, "parked", lambda tenant, kind, digest, now: real(tenant, kind, digest, now - 1000))
+    monkeypatch.setattr(Sealer, "unpark", lambda self, kind, handle, row, now: opens(self, kind, handle, row, now - 1000))
     assert play(stage, CASES[case], lines).outcome is Outcome.ACCEPTED
 
 

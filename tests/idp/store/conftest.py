@@ -1,4 +1,4 @@
-"""A migrated database for each test: copied from one that was migrated once."""
+"""A migrated database for each test: a file or a database of PostgreSQL, copied from one that was migrated once."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,7 +9,8 @@ import pytest
 from idp.store.memory import MemoryStore
 from idp.store.migrate import migrate
 from idp.store.store import Store
-from tests.idp.store.units import KEYS, TENANT, opened
+from tests.idp.store.units import KEYS, TENANT, opened, opened_at
+from tests.postgres import server
 
 AnyStore = Store | MemoryStore
 
@@ -35,8 +36,37 @@ def store(folder: Path) -> Iterator[Store]:
     found.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def any_store(request: pytest.FixtureRequest, folder: Path) -> Iterator[AnyStore]:
-    found: AnyStore = MemoryStore(tenant=TENANT, ledger_keys=KEYS) if request.param == "memory" else opened(folder)
+@pytest.fixture(scope="session")
+def postgres_template() -> str:
+    """The name of a migrated database of the server, to be copied."""
+    url = server().fresh()
+    migrate(url)
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture
+def postgres(postgres_template: str) -> str:
+    """The URL of an empty, migrated database of PostgreSQL."""
+    return server().fresh(postgres_template)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty, migrated database of either kind."""
+    if request.param == "postgresql":
+        found: str = request.getfixturevalue("postgres")
+        return found
+    return f"sqlite:///{request.getfixturevalue('folder') / 'ciconia.db'}"
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def any_store(request: pytest.FixtureRequest) -> Iterator[AnyStore]:
+    found: AnyStore
+    if request.param == "memory":
+        found = MemoryStore(tenant=TENANT, ledger_keys=KEYS)
+    elif request.param == "sqlite":
+        found = opened(request.getfixturevalue("folder"))
+    else:
+        found = opened_at(request.getfixturevalue("postgres"))
     yield found
     found.close()

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from idp.store.tables import EXPIRING, KEPT, LEDGER, metadata
 from policies.errors import Misconfigured
 
 ROOT = Path(__file__).parents[3]
+# Tables that the third version had not
+LATER = ("unforeseen", "sealing_keys", "switches", "installations")
 
 
 def shape(path: Path) -> dict[str, object]:
@@ -61,11 +64,17 @@ def test_tables_are_strict_and_short_rows_have_no_number_of_insertion(migrated: 
     assert {name for name, (without_rowid, _) in kinds.items() if not without_rowid} == {"parked", "peers", "records"}
 
 
+def test_threads_of_one_process_migrate_several_databases_at_once(tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path / f'{number}.db'}" for number in range(8)]
+    with ThreadPoolExecutor(len(urls)) as pool:
+        assert set(pool.map(migrate, urls)) == {"0006"}
+
+
 def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'ciconia.db'}"
-    assert migrate(url) == "0004"
+    assert migrate(url) == "0006"
     before = shape(tmp_path / "ciconia.db")
-    assert migrate(url) == "0004"
+    assert migrate(url) == "0006"
     assert shape(tmp_path / "ciconia.db") == before
 
 
@@ -73,17 +82,17 @@ def test_a_database_of_the_first_version_gets_what_is_new_and_keeps_the_rest(tmp
     url = f"sqlite:///{tmp_path / 'ciconia.db'}"
     migrate(url)
     with closing(sqlite3.connect(tmp_path / "ciconia.db")) as connection:
-        connection.execute("DROP TABLE peers")
-        connection.execute("DROP TABLE unforeseen")
+        for name in ("peers", *LATER, "alembic_compatible"):
+            connection.execute(f"DROP TABLE {name}")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
         connection.commit()
     engine = open_engine(url)
     with pytest.raises(Misconfigured, match="ciconia migrate"):
         assert_current(engine)
     before = shape(tmp_path / "ciconia.db")
-    assert migrate(url) == "0004"
+    assert migrate(url) == "0006"
     after = shape(tmp_path / "ciconia.db")
-    assert set(after) - set(before) == {"peers", "unforeseen"}
+    assert set(after) - set(before) == {"peers", *LATER}
     assert {name: after[name] for name in before} == before
     assert_current(engine)
     engine.dispose()
@@ -93,13 +102,14 @@ def test_what_was_approved_at_the_second_version_stays(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'ciconia.db'}"
     migrate(url)
     with closing(sqlite3.connect(tmp_path / "ciconia.db")) as connection:
-        connection.execute("DROP TABLE unforeseen")
+        for name in (*LATER, "alembic_compatible"):
+            connection.execute(f"DROP TABLE {name}")
         for column in ("named", "generation"):
             connection.execute(f"ALTER TABLE peers DROP COLUMN {column}")
         connection.execute("INSERT INTO peers VALUES ('t', 'e', x'00', 'f', 'a', 1, x'00')")
         connection.execute("UPDATE alembic_version SET version_num = '0002'")
         connection.commit()
-    assert migrate(url) == "0004"
+    assert migrate(url) == "0006"
     with closing(sqlite3.connect(tmp_path / "ciconia.db")) as connection:
         (row,) = connection.execute("SELECT entity_id, approved, named, generation FROM peers")
     assert row == ("e", "a", "", 0)
@@ -110,7 +120,7 @@ def test_two_processes_that_migrate_at_once_make_one_database(tmp_path: Path) ->
     workers = [
         subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
-    assert [worker.communicate(timeout=60)[0].strip() for worker in workers] == ["0004", "0004"]
+    assert [worker.communicate(timeout=60)[0].strip() for worker in workers] == ["0006", "0006"]
 
 
 def test_another_revision_is_not_served(migrated: Path, tmp_path: Path) -> None:
@@ -118,10 +128,33 @@ def test_another_revision_is_not_served(migrated: Path, tmp_path: Path) -> None:
     path.write_bytes(migrated.read_bytes())
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("DELETE FROM alembic_compatible")
         connection.commit()
     engine = open_engine(f"sqlite:///{path}")
     with pytest.raises(Misconfigured, match="9999"):
         assert_current(engine)
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("oldest", "served"), [("0006", True), ("0005", True), ("0007", False), ("", False)])
+def test_a_newer_database_is_served_only_where_its_newest_step_says_so(
+    migrated: Path, tmp_path: Path, oldest: str, *, served: bool
+) -> None:
+    path = tmp_path / "ciconia.db"
+    path.write_bytes(migrated.read_bytes())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0007'")
+        connection.execute("UPDATE alembic_compatible SET from_revision = ?", (oldest,))
+        connection.commit()
+    engine = open_engine(f"sqlite:///{path}")
+    if served:
+        assert_current(engine)
+        assert migrate(f"sqlite:///{path}") == "0007"  # and leaves it as it is
+    else:
+        with pytest.raises(Misconfigured, match="0007"):
+            assert_current(engine)
+        with pytest.raises(Misconfigured, match="later version"):
+            migrate(f"sqlite:///{path}")
     engine.dispose()
 
 

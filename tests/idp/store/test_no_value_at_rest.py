@@ -17,6 +17,7 @@ from idp.transparency.sequencer import Sequencer
 from policies.attributes import Address
 from policies.errors import Conflict, StoreUnavailable
 from tests.idp.store.units import KEYS, NOW, TENANT, decided, marks, refusal, release, unit
+from tests.sealing import fixed_keys
 
 STREET = "Quxwortzlane 4711-Canary"
 BIRTH = "1887-03-09"
@@ -51,7 +52,7 @@ def fill(store: Store) -> None:
     """Successful, refused and failing units about one person."""
     subject = subject_index(b"index key", TENANT, "demo/XQ", IDENTIFIER)
     decision = decided(Address(street=STREET, postal_code=BIRTH))
-    sealer = Sealer(tenant=TENANT, key=b"k" * 32)
+    sealer = Sealer(tenant=TENANT, keys=fixed_keys(b"k" * 32))
     handle = secrets.token_bytes(32)
     grant = sealer.park("code", handle, f"{STREET}{BIRTH}{SUB}".encode(), NOW + 60)
     record = release(subject, decision=decision, sub=SUB)

@@ -5,10 +5,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any  # the DBAPI connection's own type; SQLAlchemy's events do not name it
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from idp.store.engine import create_file, database_file, open_engine, reading, sqlite_url
@@ -26,10 +25,10 @@ class Pages:
 
     def __init__(self, store: Store) -> None:
         self.limit = 2**30
-        event.listen(store.engine, "checkout", self._apply)
+        event.listen(store.engine, "begin", self._apply)
 
-    def _apply(self, connection: Any, *_: object) -> None:  # Any: see the import
-        connection.execute(f"PRAGMA max_page_count = {self.limit:d}")
+    def _apply(self, connection: Connection) -> None:
+        connection.connection.cursor().execute(f"PRAGMA max_page_count = {self.limit:d}")
 
 
 @pytest.fixture

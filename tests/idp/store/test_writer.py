@@ -1,10 +1,11 @@
 """The group writer, batch by batch: what units of one batch do to each other, and what they do not."""
 
+import itertools
 import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,14 +19,15 @@ from idp.store.store import Store
 from idp.store.writer import MAX_BATCH, Waiting, Writer
 from idp.transparency.entry import prepare
 from policies.errors import Conflict, StoreUnavailable
-from tests.idp.store.units import KEYS, NOW, TENANT, marks, opened, parked, release, unit
+from tests.idp.store.sent import sent_by
+from tests.idp.store.units import KEYS, NOW, TENANT, marks, opened_at, parked, release, unit
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def writer(folder: Path) -> Iterator[Writer]:
-    engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+def writer(url: str) -> Iterator[Writer]:
+    engine = open_engine(url)
     found = Writer(engine=engine, keys=KEYS)
     yield found
     found.close()
@@ -41,19 +43,19 @@ def written(writer: Writer, waiting: Sequence[Waiting]) -> list[str]:
     writer.write(waiting)
     found = []
     for one in waiting:
-        error = one.done.exception(timeout=0)
-        if isinstance(error, Conflict):
+        try:
+            one.wait(0)
+        except Conflict as error:
             found.append(error.kind)
-        elif isinstance(error, StoreUnavailable):
+        except StoreUnavailable as error:
             found.append(error.code)
         else:
-            assert error is None
             found.append("")
     return found
 
 
-def count(folder: Path, table: Table) -> int:
-    engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+def count(url: str, table: Table) -> int:
+    engine = open_engine(url)
     with engine.connect() as connection:
         found = connection.scalar(select(func.count()).select_from(table))
     engine.dispose()
@@ -61,39 +63,39 @@ def count(folder: Path, table: Table) -> int:
 
 
 @pytest.mark.spec("design §6")
-def test_equal_marks_in_one_batch_go_to_exactly_one_unit(writer: Writer, folder: Path) -> None:
+def test_equal_marks_in_one_batch_go_to_exactly_one_unit(writer: Writer, url: str) -> None:
     found = written(writer, batch(*(unit(*marks("same"), record=release()) for _ in range(20))))
     assert found == ["", *["login"] * 19]
-    assert count(folder, tables.records) == 1
-    assert count(folder, tables.staged) == 1
+    assert count(url, tables.records) == 1
+    assert count(url, tables.staged) == 1
 
 
 @pytest.mark.spec("design §6")
-def test_a_mark_that_only_a_dropped_unit_wanted_is_free_for_the_next(writer: Writer, folder: Path) -> None:
+def test_a_mark_that_only_a_dropped_unit_wanted_is_free_for_the_next(writer: Writer, url: str) -> None:
     assert written(writer, batch(unit(*marks("taken")))) == [""]
     first = unit(*marks("free"), *marks("taken"), record=release())
     found = written(writer, batch(first, unit(*marks("free"), record=release()), unit(*marks("free"), record=release())))
     assert found == ["login", "", "login"]
-    assert count(folder, tables.records) == 1
-    assert count(folder, tables.marks) == 2
+    assert count(url, tables.records) == 1
+    assert count(url, tables.marks) == 2
 
 
-def test_a_chain_of_units_that_wait_for_each_other_ends(writer: Writer, folder: Path) -> None:
+def test_a_chain_of_units_that_wait_for_each_other_ends(writer: Writer, url: str) -> None:
     assert written(writer, batch(unit(*marks("m0")))) == [""]
     chain = [unit(*marks(f"m{number}", f"m{number + 1}")) for number in range(30)]
     found = written(writer, batch(*chain))
     winners = [number for number, outcome in enumerate(found) if not outcome]
     held = {0} | {mark for number in winners for mark in (number, number + 1)}
-    assert len(held) == 1 + 2 * len(winners) == count(folder, tables.marks)
+    assert len(held) == 1 + 2 * len(winners) == count(url, tables.marks)
     assert all(number in held or number + 1 in held for number in range(30))
 
 
 @pytest.mark.spec("design §6")
-def test_equal_subjects_in_one_batch_are_counted_one_by_one(writer: Writer, folder: Path) -> None:
+def test_equal_subjects_in_one_batch_are_counted_one_by_one(writer: Writer, url: str) -> None:
     people = [b"a" * 32, b"b" * 32, b"a" * 32, b"a" * 32, b"b" * 32]
     for _ in range(2):
         assert set(written(writer, batch(*(unit(record=release(person)) for person in people)))) == {""}
-    engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+    engine = open_engine(url)
     with engine.connect() as connection:
         rows = connection.execute(select(tables.records.c.subject, tables.records.c.position)).all()
         counters = {row.subject: row.counter for row in connection.execute(select(tables.subjects))}
@@ -103,16 +105,16 @@ def test_equal_subjects_in_one_batch_are_counted_one_by_one(writer: Writer, fold
         assert sorted(row.position for row in rows if row.subject == person) == list(range(1, counter + 1))
 
 
-def test_a_dropped_unit_is_not_counted(writer: Writer, folder: Path) -> None:
+def test_a_dropped_unit_is_not_counted(writer: Writer, url: str) -> None:
     found = written(writer, batch(unit(*marks("x"), record=release()), unit(*marks("x"), record=release())))
     assert found == ["", "login"]
-    engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+    engine = open_engine(url)
     with engine.connect() as connection:
         assert connection.scalar(select(tables.subjects.c.counter)) == 1
     engine.dispose()
 
 
-def test_a_unit_that_the_database_refuses_takes_no_other_with_it(writer: Writer, folder: Path) -> None:
+def test_a_unit_that_the_database_refuses_takes_no_other_with_it(writer: Writer, url: str) -> None:
     twice = release()
     login = DecisionRow(b"l" * 32, b"c" * 32, NOW)
     found = written(
@@ -128,34 +130,27 @@ def test_a_unit_that_the_database_refuses_takes_no_other_with_it(writer: Writer,
         ),
     )
     assert found == ["", "", "store_unavailable", "", "store_unavailable", "store_unavailable", ""]
-    assert count(folder, tables.records) == count(folder, tables.staged) == 3
-    assert count(folder, tables.decisions) == 4
-    assert count(folder, tables.parked) == 0
+    assert count(url, tables.records) == count(url, tables.staged) == 3
+    assert count(url, tables.decisions) == 4
+    assert count(url, tables.parked) == 0
 
 
 def test_what_is_no_database_error_is_told_to_whoever_waits(writer: Writer) -> None:
     broken = Waiting(unit(), prepare(release(), TENANT, KEYS))
     writer._keys = "no keys"  # type: ignore[assignment] # a fault that no type would let in
     writer.write([broken])
-    assert isinstance(broken.done.exception(timeout=0), AttributeError)
+    with pytest.raises(AttributeError):
+        broken.wait(0)
     writer._keys = KEYS
     assert written(writer, batch(unit(record=release()))) == [""]
 
 
 @pytest.mark.spec("design §6")
-def test_rows_of_every_statement_are_sorted_by_their_key(folder: Path) -> None:
+def test_rows_of_every_statement_are_sorted_by_their_key(url: str) -> None:
     seen: dict[str, list[tuple[object, ...]]] = {}
-    engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+    engine = open_engine(url)
 
-    @event.listens_for(engine, "before_cursor_execute")
-    def remember(
-        _connection: Connection, _cursor: object, statement: str, rows: Sequence[tuple[object, ...]], *_: object
-    ) -> None:
-        if statement.startswith("INSERT INTO"):
-            # insertmanyvalues hands over one flat row of all parameters, executemany a list of rows
-            flat = rows if rows and isinstance(rows[0], tuple) else [rows]
-            seen.setdefault(statement.split()[2], []).extend(tuple(row) for row in flat)
-
+    sent = sent_by(engine)
     writer = Writer(engine=engine, keys=KEYS)
     people = [secrets.token_bytes(32) for _ in range(9)]
     units = [
@@ -165,15 +160,22 @@ def test_rows_of_every_statement_are_sorted_by_their_key(folder: Path) -> None:
     assert set(written(writer, batch(*units))) == {""}
     writer.close()
     engine.dispose()
+    for statement, rows in sent:
+        if statement.startswith("INSERT INTO"):
+            given = list(rows.values() if isinstance(rows, Mapping) else rows)
+            # One statement takes several rows: its parameters are theirs, one after another
+            name = statement.split()[2]
+            width = len(tables.metadata.tables[name].columns)
+            seen.setdefault(name, []).extend(tuple(given[at : at + width]) for at in range(0, len(given), width))
     assert set(seen) == {"marks", "subjects", "records", "staged", "decisions", "parked"}
     for table, key in (("records", 1), ("staged", 1), ("decisions", 1), ("parked", 1)):
         keys = [as_bytes(row[key]) for row in seen[table]]
         assert keys == sorted(keys), table
         assert len(keys) == 9
-    digests = [as_bytes(part) for part in seen["marks"][0] if len(as_bytes(part)) == 32]
+    digests = [as_bytes(row[2]) for row in seen["marks"]]
     assert digests == sorted(digests)
     assert len(digests) == 18
-    subjects = [as_bytes(part) for part in seen["subjects"][0] if as_bytes(part) in people]
+    subjects = [as_bytes(row[1]) for row in seen["subjects"]]
     assert subjects == sorted(people)
 
 
@@ -183,22 +185,21 @@ def as_bytes(value: object) -> bytes:
 
 @pytest.mark.spec("design §6")
 def test_what_waits_is_written_in_one_transaction(folder: Path) -> None:
-    store = opened(folder)
+    url = f"sqlite:///{folder / 'ciconia.db'}"
+    store = opened_at(url)
     begins: list[str] = []
 
-    @event.listens_for(store.engine, "before_cursor_execute")
-    def remember(_connection: Connection, _cursor: object, statement: str, *_: object) -> None:
-        if statement == "BEGIN IMMEDIATE":
-            begins.append(statement)
+    event.listen(store.engine, "begin", lambda _connection: begins.append("begin"))
+    connected = threading.Event()
+    event.listen(store.engine, "checkout", lambda *_: connected.set())  # the writer's connection, once it has its batch
 
-    lock = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+    lock = open_engine(url)
     with ThreadPoolExecutor(24) as pool:
         with lock.connect() as connection:
             connection.exec_driver_sql("ROLLBACK")
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # nobody else writes now
             waiting = [pool.submit(store.commit, unit(record=release()))]
-            while not begins:
-                threading.Event().wait(0.001)
+            assert connected.wait(10)
             waiting += [pool.submit(store.commit, unit(record=release())) for _ in range(23)]
             while store._writer._queue.qsize() < 23:
                 threading.Event().wait(0.001)
@@ -209,26 +210,26 @@ def test_what_waits_is_written_in_one_transaction(folder: Path) -> None:
     lock.dispose()
     store.close()
     assert len(begins) == 2  # the one that was already waiting for the lock, and all the others
-    assert count(folder, tables.records) == 24
+    assert count(url, tables.records) == 24
 
 
-def test_closing_writes_what_waits_and_refuses_what_comes_later(folder: Path) -> None:
-    store = opened(folder)
+def test_closing_writes_what_waits_and_refuses_what_comes_later(url: str) -> None:
+    store = opened_at(url)
     with ThreadPoolExecutor(16) as pool:
         waiting = [pool.submit(store.commit, unit(record=release())) for _ in range(64)]
         while not any(one.done() for one in waiting):
             threading.Event().wait(0.001)
         store.close()
     refused = [one for one in waiting if isinstance(one.exception(timeout=10), StoreUnavailable)]
-    assert count(folder, tables.records) == 64 - len(refused) > 0
+    assert count(url, tables.records) == 64 - len(refused) > 0
     with pytest.raises(StoreUnavailable):
         store.commit(unit())
     store.close()
 
 
-def test_too_many_waiting_units_are_refused_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_waiting_units_are_refused_at_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("idp.store.writer.MAX_WAITING", 1)
-    engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+    engine = open_engine(url)
     writer = Writer(engine=engine, keys=KEYS)
     holding, go_on = threading.Event(), threading.Event()
 
@@ -241,7 +242,7 @@ def test_too_many_waiting_units_are_refused_at_once(folder: Path, monkeypatch: p
         first = pool.submit(writer.commit, unit())
         assert holding.wait(10)
         second = pool.submit(writer.commit, unit())
-        while not writer._queue.full():
+        while not writer._queue.qsize():
             threading.Event().wait(0.001)
         with pytest.raises(StoreUnavailable, match="wait"):
             writer.commit(unit())
@@ -252,16 +253,66 @@ def test_too_many_waiting_units_are_refused_at_once(folder: Path, monkeypatch: p
     engine.dispose()
 
 
-def test_more_marks_than_one_statement_takes_are_still_taken_once(writer: Writer, folder: Path) -> None:
+def test_a_transaction_that_does_not_end_is_known(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 0.05)
+    engine = open_engine(url)
+    writer = Writer(engine=engine, keys=KEYS)
+    go_on = threading.Event()
+
+    @event.listens_for(engine, "begin")
+    def hold(_connection: Connection) -> None:
+        assert go_on.wait(10)
+
+    assert not writer.stands_still
+    with pytest.raises(StoreUnavailable, match="not known"):
+        writer.commit(unit())
+    assert writer.stands_still
+    go_on.set()
+    writer.close()
+    assert not writer.stands_still
+    engine.dispose()
+
+
+def test_more_marks_than_one_statement_takes_are_still_taken_once(writer: Writer, url: str) -> None:
     many = [unit(*marks(f"l{number}"), *marks(f"r{number}", kind="response")) for number in range(MAX_BATCH)]
     assert set(written(writer, batch(*many))) == {""}
-    assert count(folder, tables.marks) == 2 * MAX_BATCH
+    assert count(url, tables.marks) == 2 * MAX_BATCH
     assert set(written(writer, batch(*many))) == {"login"}
 
 
+def test_what_waits_for_postgresql_is_written_in_one_transaction(postgres: str) -> None:
+    store = opened_at(postgres)
+    store.commit(unit(record=release()))
+    commits: list[str] = []
+    event.listen(store.engine, "commit", lambda _connection: commits.append("commit"))
+    lock = open_engine(postgres)
+    with ThreadPoolExecutor(24) as pool:
+        with lock.begin() as connection:
+            connection.exec_driver_sql("LOCK TABLE marks")  # nobody else writes now
+            waiting = [pool.submit(store.commit, unit(record=release()))]
+            while store._writer._queue.qsize() or not waits(connection):
+                threading.Event().wait(0.001)
+            waiting += [pool.submit(store.commit, unit(record=release())) for _ in range(23)]
+            while store._writer._queue.qsize() < 23:
+                threading.Event().wait(0.001)
+        for one in waiting:
+            one.result(timeout=10)
+    lock.dispose()
+    store.close()
+    assert len(commits) == 2
+    assert count(postgres, tables.records) == 25
+
+
+def waits(connection: Connection) -> bool:
+    """Whether somebody waits for a lock of this database."""
+    ours = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    query = f"SELECT count(*) FROM pg_locks WHERE NOT granted AND database = {ours}"  # noqa: S608  our own words
+    return bool(connection.exec_driver_sql(query).scalar())
+
+
 @pytest.mark.spec("security.md §3 I3")
-def test_of_several_processes_exactly_one_takes_each_mark(folder: Path) -> None:
-    command = [sys.executable, "-m", "tests.idp.store.taker", str(folder), "40"]
+def test_of_several_processes_exactly_one_takes_each_mark(url: str) -> None:
+    command = [sys.executable, "-m", "tests.idp.store.taker", url, "40"]
     workers = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     taken = []
     for worker in workers:
@@ -269,11 +320,27 @@ def test_of_several_processes_exactly_one_takes_each_mark(folder: Path) -> None:
         assert worker.returncode == 0
         taken.extend(output.split())
     assert sorted(taken) == sorted(f"mark-{number}" for number in range(40))
-    assert count(folder, tables.records) == 40
-    engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+    assert count(url, tables.records) == 40
+    engine = open_engine(url)
     with engine.connect() as connection:
         assert connection.scalar(select(tables.subjects.c.counter)) == 40
     engine.dispose()
+
+
+@pytest.mark.spec("design §6")
+def test_processes_that_want_the_same_marks_in_reversed_orders_do_not_lock_each_other_out(url: str) -> None:
+    command = [sys.executable, "-m", "tests.idp.store.taker", url, "60", "pairs"]
+    workers = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    taken: list[str] = []
+    for worker in workers:
+        output, _ = worker.communicate(timeout=60)
+        assert worker.returncode == 0  # nobody was told anything but that a mark was taken
+        taken += output.split()
+    assert len(taken) == len(set(taken)) == count(url, tables.marks) == 2 * count(url, tables.records)
+    # no pair is left of which both marks are free
+    names = {f"mark-{number}" for number in range(60)}
+    free = sorted(int(name.removeprefix("mark-")) for name in names - set(taken))
+    assert all(after - before > 1 for before, after in itertools.pairwise(free))
 
 
 def test_a_thread_waits_for_its_own_unit(store: Store) -> None:

@@ -127,5 +127,9 @@ def commit_all(store: Store, units: Sequence[Unit]) -> None:
 
 def opened(folder: Path, *, busy_milliseconds: int = 5000) -> Store:
     """The store of `folder/ciconia.db`, migrated before."""
-    url = f"sqlite:///{folder / 'ciconia.db'}"
+    return opened_at(f"sqlite:///{folder / 'ciconia.db'}", busy_milliseconds=busy_milliseconds)
+
+
+def opened_at(url: str, *, busy_milliseconds: int = 5000) -> Store:
+    """The store of a database of either kind, migrated before."""
     return open_store(url, tenant=TENANT, ledger_keys=KEYS, busy_milliseconds=busy_milliseconds)

@@ -1,6 +1,8 @@
 """RFC 8785: one spelling of each value."""
 
 import json
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -30,6 +32,16 @@ def test_text_is_escaped_as_little_as_possible() -> None:
     assert jcs("\b\t\n\f\r\x7f\u2028") == b'"\\b\\t\\n\\f\\r\x7f\xe2\x80\xa8"'
 
 
+def test_any_mapping_a_tuple_and_what_is_more_than_text_or_a_number_are_written_as_what_they_are() -> None:
+    class Word(StrEnum):
+        YES = "yes"
+
+    class Figure(IntEnum):
+        TWO = 2
+
+    assert jcs({"a": MappingProxyType({"b": (Word.YES, Figure.TWO)})}) == b'{"a":{"b":["yes",2]}}'
+
+
 def test_no_space_and_no_order_of_writing_is_left() -> None:
     assert jcs({"b": [1, True, False, "x", None], "a": {}}) == b'{"a":{},"b":[1,true,false,"x",null]}'
 
@@ -38,6 +50,16 @@ def test_no_space_and_no_order_of_writing_is_left() -> None:
 def test_what_is_read_back_is_what_was_written(value: Json) -> None:
     assert json.loads(jcs(value)) == value
     assert jcs(json.loads(jcs(value))) == jcs(value)
+
+
+@given(values)
+def test_it_is_what_the_library_writes_in_that_order(value: Json) -> None:
+    def ordered(part: Json) -> object:
+        if isinstance(part, dict):
+            return {name: ordered(part[name]) for name in sorted(part, key=lambda name: name.encode("utf-16-be"))}
+        return [ordered(one) for one in part] if isinstance(part, list) else part
+
+    assert jcs(value) == json.dumps(ordered(value), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @given(st.dictionaries(texts, st.integers(0, 9)))
@@ -53,6 +75,6 @@ def test_what_has_no_canonical_spelling_is_refused() -> None:
     for number in (MAX_INTEGER + 1, -MAX_INTEGER - 1):
         with pytest.raises(ValueError, match="integer"):
             jcs([number])
-    for value in (1.5, b"bytes"):
+    for value in (1.5, b"bytes", {"a"}, object()):
         with pytest.raises(TypeError):
             jcs([value])  # type: ignore[list-item] # what a caller without types might pass

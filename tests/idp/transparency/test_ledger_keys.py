@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
 from idp.transparency.checkpoint import VerifierKey
-from idp.transparency.keys import create_ledger_keys, framed, ledger_keys, load_ledger_keys
+from idp.transparency.keys import Master, create_ledger_keys, derived, framed, ledger_keys, load_ledger_keys
 from policies.errors import Misconfigured
 from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT
 
@@ -106,3 +110,18 @@ def test_a_month_is_one_of_utc() -> None:
 def test_no_two_lists_of_parts_are_framed_alike() -> None:
     lists = [(), (b"",), (b"", b""), (b"ab", b"c"), (b"a", b"bc"), (b"abc",), (b"\0\0\0\1a",)]
     assert len({framed(*parts) for parts in lists}) == len(lists)
+
+
+@pytest.mark.spec("RFC 5869 §2")
+@given(secret=st.binary(min_size=32, max_size=32), parts=st.lists(st.binary(max_size=200), max_size=5))
+def test_a_master_derives_what_hkdf_derives(secret: bytes, parts: list[bytes]) -> None:
+    hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=framed(*parts))
+    master = Master(secret)
+    assert master.derive(*parts) == hkdf.derive(secret) == derived(secret, b"", *parts)
+    assert master.derive(*parts) == master.derive(*parts), "and again, for nothing of the first is left in it"
+
+
+def test_a_master_is_known_by_its_secret_and_does_not_show_it() -> None:
+    master = Master(b"m" * 32)
+    assert master == Master(b"m" * 32) != Master(b"n" * 32)
+    assert "mmm" not in repr(master)

@@ -1,5 +1,6 @@
 """The sequencer: one at a time, every leaf once, and nothing signed that does not extend what was signed before."""
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -7,16 +8,19 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, Row, event
 from sqlalchemy.exc import OperationalError
 
 from idp.ports import Checkpoint
+from idp.serving.supervisor import HUNG_LOOKS, LOOK_SECONDS
 from idp.store.store import Store
+from idp.transparency import sequencer as module
 from idp.transparency.checkpoint import TreeHead, open_note
 from idp.transparency.findings import Report
-from idp.transparency.sequencer import BROKEN, LEASE_LOST, Sequencer
+from idp.transparency.sequencer import BROKEN, KEPT_SECONDS, LEASE_LOST, LEASE_SECONDS, POLL_SECONDS, Sequencer
+from idp.transparency.state import read_state
 from idp.transparency.verify import verify_ledger
-from policies.errors import StoreUnavailable
+from policies.errors import Conflict, StoreUnavailable
 from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT, commit_all, marks, opened, refusal, release, unit
 
 
@@ -74,6 +78,17 @@ def test_staged_leaves_get_their_place_and_a_signed_checkpoint(store: Store, seq
     found = checkpoint(store)
     assert TreeHead.read(open_note(found.note.encode(), KEYS.verifier)) == TreeHead(ORIGIN, 3, found.root)
     assert verified(store).staged == 0
+
+
+def test_what_was_appended_is_folded_into_the_file(
+    store: Store, sequencer: Sequencer, folder: Path, tmp_path: Path
+) -> None:
+    recorded(store, 3)
+    assert sequencer.step()
+    # The file alone, without its log: nothing that a commit would have to carry over is left in that
+    alone = shutil.copy(folder / "ciconia.db", tmp_path / "alone.db")
+    with closing(sqlite3.connect(alone)) as connection:
+        assert connection.execute("SELECT count(*) FROM leaves").fetchone() == (3,)
 
 
 @pytest.mark.spec("decisions.md 22")
@@ -138,11 +153,26 @@ def test_refusals_and_releases_share_one_tree(store: Store, sequencer: Sequencer
 def test_it_purges_what_has_ended(store: Store, sequencer: Sequencer, clock: Clock) -> None:
     store.commit(unit(*marks("short", end=NOW + 30)))
     sequencer.step()
+    clock.now += KEPT_SECONDS + 29
+    sequencer.step()
     clock.now += 59
     sequencer.step()
+    with pytest.raises(Conflict):
+        store.commit(unit(*marks("short", end=NOW + 300)))
     clock.now += 2
     sequencer.step()
     store.commit(unit(*marks("short", end=NOW + 300)))
+
+
+@pytest.mark.spec("security.md §3 clock skew")
+def test_a_clock_that_was_an_hour_ahead_has_freed_no_mark(store: Store, sequencer: Sequencer, clock: Clock) -> None:
+    """What was taken once could be taken again when the clock is right."""
+    store.commit(unit(*marks("code", end=NOW + 60)))
+    for ahead in (3600, -3600, 120):
+        clock.now += ahead
+        sequencer.step()
+    with pytest.raises(Conflict):
+        store.commit(unit(*marks("code", end=NOW + 60)))
 
 
 # -- one at a time
@@ -169,6 +199,46 @@ def test_a_lease_that_is_used_is_renewed(store: Store, sequencer: Sequencer, clo
         clock.now += 20
         assert sequencer.step()
         assert not second.step()
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_lease_moves_whatever_the_clock_of_its_holder_said(store: Store, clock: Clock, hours: int) -> None:
+    """Nobody renewed it for its length: that needs no clock but our own, which only goes forward."""
+    steady = Clock()
+    other = Clock()
+    other.now += hours * 3600
+    first = Sequencer(store, KEYS, checkpoint_seconds=0, lease_seconds=6, clock=other, monotonic=steady)
+    second = Sequencer(store, KEYS, checkpoint_seconds=0, lease_seconds=6, clock=clock, monotonic=steady)
+    recorded(store)
+    assert first.step()
+    if hours > 0:
+        assert not second.step()
+        steady.now += 5.9
+        assert not second.step()
+        steady.now += 0.2
+    assert second.step()
+    recorded(store)
+    with pytest.raises(StoreUnavailable) as caught:
+        first._append()
+    assert caught.value.code == LEASE_LOST
+    assert second.step()
+    assert verified(store).size == 2
+    second.stop()
+
+
+def test_a_holder_renews_after_a_third_although_its_clock_stands(store: Store, clock: Clock) -> None:
+    steady = Clock()
+    first, second = (Sequencer(store, KEYS, lease_seconds=6, clock=clock, monotonic=steady) for _ in range(2))
+    for _ in range(10):
+        assert first.step()
+        assert not second.step()
+        steady.now += 2.1
+    first.stop()
+
+
+def test_the_default_lease_leaves_time_for_what_else_a_move_needs() -> None:
+    """A worker that is stopped in its transaction is killed after HUNG_LOOKS of a second; the lease runs out meanwhile."""
+    assert max(HUNG_LOOKS + LOOK_SECONDS, LEASE_SECONDS) + 1 + POLL_SECONDS < 10
 
 
 def test_a_lease_that_was_given_back_is_free_at_once(store: Store, clock: Clock) -> None:
@@ -206,6 +276,29 @@ def test_a_holder_that_slept_past_its_lease_changes_nothing(store: Store, sequen
     assert sequencer._state is None or not sequencer.step()
     assert second.step()
     assert verified(store).size == 4
+    second.stop()
+
+
+def test_a_holder_that_wakes_in_the_middle_of_a_step_lost_its_lease_and_finds_nothing_broken(
+    store: Store, sequencer: Sequencer, clock: Clock
+) -> None:
+    """Stopped between its append and its look at the newest checkpoint, which is another's by now."""
+    recorded(store)
+    assert sequencer._hold()
+    sequencer._append()
+    asleep = sequencer._state
+    clock.now += 60
+    second = Sequencer(store, KEYS, checkpoint_seconds=0, lease_seconds=30, clock=clock)
+    recorded(store)
+    assert second.step()
+    sequencer._state = asleep
+    with pytest.raises(StoreUnavailable) as caught:
+        sequencer._sign(int(clock.now) + 100)
+    assert caught.value.code == LEASE_LOST
+    recorded(store)  # the store is not halted
+    assert not sequencer.step()
+    assert second.step()
+    verified(store)
     second.stop()
 
 
@@ -266,9 +359,10 @@ def test_what_stopped_between_commit_and_checkpoint_is_signed_after_the_next_sta
     successor.stop()
 
 
-# The first step writes: 1 the lease, commit; 3 state, staged, leaves, nodes, commit; 8 state, checkpoint, commit; 11 purge
-STATEMENTS = 14
-COMMITS = (2, 7, 10, 14)
+# The first step writes: 1 the lease, commit; 3 state, staged, leaves, nodes, commit; 8 state, checkpoint, commit; 11 what
+# folds the log into the file; 12 purge
+STATEMENTS = 16
+COMMITS = (2, 7, 10, 16)
 
 
 class Fault:
@@ -420,7 +514,7 @@ def test_the_thread_stops_and_says_why_on_a_changed_ledger(store: Store, folder:
     second._thread.join(timeout=10)
     assert "changed by somebody else" in second.broken
     second.stop()
-    with pytest.raises(StoreUnavailable, match="the ledger is broken"):
+    with pytest.raises(StoreUnavailable, match="nothing is released"):
         recorded(store)  # what cannot be recorded for good is not released
 
 
@@ -436,3 +530,49 @@ def test_a_key_of_another_log_signs_nothing_here(store: Store, clock: Clock) -> 
     with pytest.raises(StoreUnavailable, match="newest checkpoint"):
         second.step()
     assert checkpoint(store).size == 1
+
+
+# -- clocks and first starts
+
+
+def test_a_checkpoint_from_a_clock_that_was_ahead_stops_none_of_the_next(
+    store: Store, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steady = [1000.0]
+    one = Sequencer(store, KEYS, checkpoint_seconds=10, clock=clock, monotonic=lambda: steady[0])
+    recorded(store)
+    clock.now += 30 * 86400
+    assert one.step()
+    ahead = checkpoint(store).time
+    clock.now -= 30 * 86400
+    for size in (2, 3):
+        recorded(store)
+        assert one.step()
+        assert checkpoint(store).size == size - 1, "an interval lies between two, by the steady clock"
+        steady[0] += 10
+        assert one.step()
+        assert (checkpoint(store).size, checkpoint(store).time) == (size, ahead + size - 1)
+    assert capsys.readouterr().out.count("checkpoint_ahead") == 1
+    verified(store)
+    one.stop()
+
+
+def test_workers_that_begin_at_once_see_no_broken_ledger(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded(store)
+    first, second = Sequencer(store, KEYS, clock=clock), Sequencer(store, KEYS, clock=clock)
+    real = read_state
+    meanwhile = [first]
+
+    def read(connection: Connection, tenant: str) -> Row[tuple[object, ...]] | None:
+        row = real(connection, tenant)
+        if meanwhile:
+            connection.commit()  # SQLite would show one state to both reads; PostgreSQL shows each what was committed
+            assert meanwhile.pop().step()
+        return row
+
+    monkeypatch.setattr(module, "read_state", read)
+    assert not second.step()
+    assert checkpoint(store).size == 1
+    first.stop()

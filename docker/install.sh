@@ -1,0 +1,8 @@
+#!/bin/sh
+# Install the product from SOURCE into a virtual environment at TARGET, every package by its locked version and hash:
+# sh docker/install.sh SOURCE TARGET. What the image does, and anybody without an image can.
+set -eu
+source=$1 target=$2
+"${PYTHON:-python3}" -m venv "$target"
+"$target/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes --requirement "$source/docker/requirements.lock"
+"$target/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps --no-build-isolation "$source"

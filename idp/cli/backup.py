@@ -1,0 +1,154 @@
+"""`backup` and `restore`: the record of releases, and what must not be forgotten, as one file.
+
+Exit codes: 0 it is done and the ledger in it verifies, 1 it is not as it should be and is named, 2 it could not be tried.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy import Engine
+
+from idp.cli.console import problems, progress, say
+from idp.settings import Settings, load_settings
+from idp.store.backup import CLOSED_SECONDS, back_up, opened_backup, rows_of
+from idp.store.backup import restore as restore_rows
+from idp.store.engine import open_engine
+from idp.store.migrate import assert_current, migrate
+from idp.transparency.findings import Report
+from idp.transparency.keys import LedgerKeys, load_ledger_keys
+from idp.transparency.verify import steps_of, verify_ledger
+from idp.transparency.witness import Witness
+from policies.errors import BrokerError, Misconfigured
+
+DONE, DIFFERS, COULD_NOT_RUN = 0, 1, 2
+
+Folder = Annotated[Path, typer.Option("--config", metavar="DIR", help="The folder with `ciconia.toml`.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON in place of text: progress lines, then the result.")]
+
+
+def backup(
+    config: Folder,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="A new file: SQLite, readable to you alone.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the database into one file while the broker serves, and check the ledger in the copy. Keys are not in it.
+
+    Example: ciconia backup --config city --to /backup/city-2026-11-25.db
+
+    Exit codes: 0 it is written and its ledger fits, 1 it is written and something does not fit, 2 it could not be tried.
+    """
+    with _told(to, as_json=as_json):
+        settings = load_settings(config)
+        keys = load_ledger_keys(settings.key_folder, settings.origin)
+        with (
+            _database(settings) as engine,
+            progress(rows_of(engine, settings.tenant), "backup", as_json=as_json) as advance,
+        ):
+            count = back_up(engine, tenant=settings.tenant, file=to, advance=advance)
+        with opened_backup(to, tenant=settings.tenant, beside=to.parent) as copy:
+            report = _verified(copy, settings, keys, as_json=as_json)
+    _say(report, f"{count} rows are in {to}", {"file": str(to), "rows": count}, as_json=as_json)
+
+
+def restore(
+    config: Folder,
+    file: Annotated[Path, typer.Option("--from", metavar="FILE", help="What `ciconia backup` wrote.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Fill the empty database of a folder from a backup, and check the ledger before and after.
+
+    The folder needs the keys that the backup was made with. For 18 minutes after it the broker refuses sign-ins: what was
+    used once since the backup could be used again.
+
+    Example: ciconia restore --config city-again --from /backup/city-2026-11-25.db
+
+    Exit codes: 0 it is restored and its ledger fits, 1 something does not fit, 2 it could not be tried.
+    """
+    with _told(file, as_json=as_json):
+        settings = load_settings(config)
+        keys = load_ledger_keys(settings.key_folder, settings.origin)
+        with opened_backup(file, tenant=settings.tenant, beside=settings.folder) as source:
+            report = _verified(source, settings, keys, as_json=as_json)
+            if not report.holds:
+                _say(report, f"{file} is not restored", {"restored": False}, as_json=as_json)
+            migrate(settings.database_url)
+            with _database(settings) as engine:
+                rows = rows_of(source, settings.tenant)
+                with progress(rows, "restore", as_json=as_json) as advance:
+                    count = restore_rows(source, engine, tenant=settings.tenant, now=int(time.time()), advance=advance)
+                report = _verified(engine, settings, keys, as_json=as_json)
+        seen = _seen(settings, keys)
+    facts: dict[str, object] = {"restored": True, "rows": count, "closed_seconds": CLOSED_SECONDS, "witnessed": seen}
+    text = f"{count} rows are restored; sign-ins are refused for {CLOSED_SECONDS // 60} minutes from now"
+    if seen > report.size:
+        text += (
+            f". The witness saw {seen} leaves, and this ledger has {report.size}: a broker will sign and release nothing "
+            "with it. Restore a newer backup (docs/back-up-and-restore.md)"
+        )
+    _say(report, text, facts, as_json=as_json, older=seen > report.size)
+
+
+def _seen(settings: Settings, keys: LedgerKeys) -> int:
+    """The size of the largest tree that the witness saw."""
+    if settings.witness_path is None:
+        return 0
+    return max((head.size for head in Witness(settings.witness_path, keys).seen()), default=0)
+
+
+def _verified(engine: Engine, settings: Settings, keys: LedgerKeys, *, as_json: bool) -> Report:
+    with progress(steps_of(engine, settings.tenant), "verify", as_json=as_json) as advance:
+        return verify_ledger(engine, tenant=settings.tenant, keys=keys, role=settings.role, advance=advance)
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Engine]:
+    engine = open_engine(settings.database_url)
+    try:
+        assert_current(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _say(report: Report, text: str, facts: dict[str, object], *, as_json: bool, older: bool = False) -> None:
+    """The result, and the end of the command."""
+    holds = report.holds and not older
+    if as_json:
+        findings = [{"table": f.table, "row": f.row, "what": f.what} for f in report.findings]
+        ledger = {"size": report.size, "root": report.root.hex(), "records": report.records, "findings": findings}
+        print(json.dumps({"ok": holds, **facts, **ledger}))
+    else:
+        for finding in report.findings:
+            say(f"DOES NOT FIT  {finding}", error=True)
+        fits = "its ledger fits" if report.holds else f"{len(report.findings)} things in its ledger do not fit"
+        say(f"{text}. {report.size} leaves, {report.records} records: {fits}.", error=not holds)
+    raise typer.Exit(DONE if holds else DIFFERS)
+
+
+@contextmanager
+def _told(file: Path, *, as_json: bool) -> Iterator[None]:
+    """Say what could not be tried, and end with 2."""
+    try:
+        yield
+    except Misconfigured as error:
+        problems(error, as_json=as_json)
+        raise typer.Exit(COULD_NOT_RUN) from None
+    except BrokerError as error:
+        _failed(error.code, error.detail, as_json=as_json)
+    except OSError as error:
+        _failed("file", f"{error.filename or file}: {error.strerror or type(error).__name__}", as_json=as_json)
+
+
+def _failed(code: str, detail: str, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"ok": False, "error": {"code": code, "detail": detail}}))
+    else:
+        say(f"It could not be done: {detail}.", error=True)
+    raise typer.Exit(COULD_NOT_RUN)

@@ -1,0 +1,176 @@
+"""`ciconia party disable|enable|list`: the kill switch for a relying party, a country or an identity provider.
+
+It works while the server runs, and while the configuration is broken: settings, the ledger's keys and the database are
+enough. The release ledger records each act first, with its reason (decisions.md 31).
+
+Exit codes: 0 it is so, 1 it is refused and every reason is named, 2 it could not be tried.
+"""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from connectors.formats.grammar import written
+from idp.app import system_clock
+from idp.cli.console import problems, say
+from idp.configuration import readable_files
+from idp.logs import configure_logs
+from idp.settings import Settings, load_settings
+from idp.store.store import Store, open_store
+from idp.store.switches import COUNTRY, PARTY, PROVIDER, Switch, Switchboard, Switches
+from idp.transparency.draft import MAX_REASON, is_reason
+from idp.transparency.keys import LedgerKeys, load_ledger_keys
+from policies.errors import BrokerError, Misconfigured, Problem
+from policies.load import Configuration, examine
+
+REFUSED, COULD_NOT_RUN = 1, 2
+SECOND = "Every worker obeys within a second."
+
+
+class Kind(StrEnum):
+    """What a name is the name of."""
+
+    PARTY = PARTY
+    COUNTRY = COUNTRY
+    PROVIDER = PROVIDER
+
+
+Folder = Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A client_id, a country's two letters, or a provider's id.")]
+OfKind = Annotated[Kind, typer.Option(help="What NAME is.")]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, in a line, for the release ledger. Name no person.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """A tenant's database, what the configuration knows (as far as it can be read), and whether that is all of it."""
+
+    settings: Settings
+    ledger: LedgerKeys
+    store: Store
+    known: Mapping[Kind, frozenset[str]]
+    whole: bool
+
+    def switches(self) -> Mapping[tuple[str, str], Switch]:
+        """Every switch that was ever set."""
+        return Switches(engine=self.store.engine, tenant=self.settings.tenant, keys=self.ledger).current()
+
+
+def disable(name: Name, config: Folder, reason: Reason, kind: OfKind = Kind.PARTY, *, as_json: AsJson = False) -> None:
+    """Switch a relying party, a country or an identity provider off: on all workers, within a second, for every step.
+
+    Logins that are under way stop, codes and access tokens that are alive end. Citizens read that it is suspended, and can
+    still refuse or go back. Nothing else changes: no file, no other service.
+
+    Example: ciconia party disable permits --reason "Its secret leaked" --config city
+    """
+    _set(name, config, kind, reason, off=True, as_json=as_json)
+
+
+def enable(name: Name, config: Folder, reason: Reason, kind: OfKind = Kind.PARTY, *, as_json: AsJson = False) -> None:
+    """Switch it on again. What was alive before stays ended: whoever was stopped starts again.
+
+    Example: ciconia party enable permits --reason "It has a new secret" --config city
+    """
+    _set(name, config, kind, reason, off=False, as_json=as_json)
+
+
+def list_(config: Folder, *, as_json: AsJson = False) -> None:
+    """List relying parties, countries and identity providers, and which of them are off, since when and why.
+
+    Example: ciconia party list --config city
+    """
+    with _desk(config, as_json=as_json) as desk:
+        switches = desk.switches()
+    names = {(str(kind), name) for kind, of_kind in desk.known.items() for name in of_kind}
+    names |= {key for key in switches if key[0] in set(Kind)}
+    told = [_told(kind, name, switches.get((kind, name))) for kind, name in sorted(names)]
+    if as_json:
+        print(json.dumps({"ok": True, "whole": desk.whole, "switches": told}, ensure_ascii=False))
+        return
+    for one in told:
+        state = f"off since {one['since']}: {one['reason']}" if one["off"] else "on"
+        say(f"{one['kind']:<9} {one['name']:<24} {state}")
+    if not told:
+        say("The configuration has no service and no country yet.")
+    if not desk.whole:
+        say("The configuration has problems, so names may be missing: ciconia doctor.", error=True)
+
+
+def _set(name: str, config: Path, kind: Kind, reason: str, *, off: bool, as_json: bool) -> None:
+    with _desk(config, as_json=as_json) as desk:
+        before = desk.switches().get((kind, name))
+        if found := list(_faults(desk, kind, name, reason, before)):
+            _end(Misconfigured(tuple(found)), REFUSED, as_json=as_json)
+        board = Switchboard(engine=desk.store.engine, tenant=desk.settings.tenant, keys=desk.ledger, commits=desk.store)
+        switch = board.set_switch(kind, name, off=off, reason=reason, now=system_clock())
+    if as_json:
+        print(json.dumps({"ok": True, **_told(kind, name, switch), "tenant": desk.settings.tenant}, ensure_ascii=False))
+        return
+    say(f"{'Off' if off else 'On again'} and recorded: {kind} {name}. {SECOND}")
+    if off:
+        say(f"To end it: ciconia party enable {name} --kind {kind} --reason TEXT --config {config}")
+
+
+def _faults(desk: _Desk, kind: Kind, name: str, reason: str, before: Switch | None) -> Iterator[Problem]:
+    known = desk.known[kind]
+    # Where the configuration cannot be read as a whole, a name that it seems to lack may well be served
+    if name not in known and before is None and desk.whole:
+        near = difflib.get_close_matches(name, known, n=1)
+        fix = f"Did you mean {near[0]}?" if near else f"One of {', '.join(sorted(known)) or 'none'}, or another --kind."
+        yield Problem("party", 0, "NAME", f"there is no {kind} {name}.", fix)
+    if not is_reason(reason):
+        yield Problem("party", 0, "--reason", "is no reason.", f"Give 1 to {MAX_REASON} visible characters, on one line.")
+
+
+@contextmanager
+def _desk(config: Path, *, as_json: bool) -> Iterator[_Desk]:
+    """The opened database; whatever keeps the command from being tried ends it here with 2."""
+    configure_logs()
+    try:
+        settings = load_settings(config)
+        ledger = load_ledger_keys(settings.key_folder, settings.origin)
+        files, unreadable = readable_files(config)
+        configuration, faults = examine(files)
+        store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger)
+        try:
+            yield _Desk(settings, ledger, store, _names(configuration), whole=not (unreadable or faults))
+        finally:
+            store.close()
+    except Misconfigured as error:
+        _end(error, COULD_NOT_RUN, as_json=as_json)
+    except BrokerError as error:
+        if as_json:
+            print(json.dumps({"ok": False, "error": {"code": error.code, "detail": error.detail}}))
+        say(f"It could not be tried: {error.code} ({error.detail}).", error=True)
+        raise typer.Exit(COULD_NOT_RUN) from None
+
+
+def _names(configuration: Configuration) -> Mapping[Kind, frozenset[str]]:
+    providers = configuration.providers.values()
+    countries = {one.country for one in providers} | {one.peer.country for one in configuration.nodes.values()}
+    return {
+        Kind.PARTY: frozenset(configuration.parties),
+        Kind.COUNTRY: frozenset(countries),
+        Kind.PROVIDER: frozenset(configuration.providers),
+    }
+
+
+def _told(kind: str, name: str, switch: Switch | None) -> dict[str, object]:
+    if switch is None:
+        return {"kind": kind, "name": name, "off": False, "reason": None, "since": None}
+    since = written(switch.since) if switch.since else None
+    return {"kind": kind, "name": name, "off": switch.off, "reason": switch.reason, "since": since}
+
+
+def _end(error: Misconfigured, code: int, *, as_json: bool) -> NoReturn:
+    problems(error, as_json=as_json)
+    raise typer.Exit(code) from None

@@ -1,0 +1,66 @@
+"""What a command knows of revoked keys: it asks the database as a server does, and says where that cannot tell."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from idp.keys.folder import Keys
+from idp.keys.ring import Revoked, none_revoked
+from idp.settings import Settings
+from idp.store.engine import database_file, database_name
+from idp.store.store import open_store
+from idp.store.switches import KEY, Switches
+from policies.errors import Misconfigured, Problem, StoreUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Which keys are revoked. Where the database could not say, `unknown` tells why, and `revoked` says of each: it is not.
+
+    `none_yet` where that is because nobody made a database here yet, so that nothing was ever revoked in it.
+    """
+
+    revoked: Revoked = none_revoked
+    unknown: Problem | None = None
+    none_yet: bool = False
+
+
+def ask(settings: Settings, keys: Keys) -> Answer:
+    """Ask what is revoked, and have the rings obey it."""
+    try:
+        store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys.ledger)
+    except Misconfigured as error:
+        first = error.problems[0]
+        return Answer(
+            unknown=_unknown(first.file, first.what, f"{first.fix.rstrip('.')}."), none_yet=_none_yet(settings.database_url)
+        )
+    except StoreUnavailable as error:
+        return _silent(settings, error)
+    try:
+        off = Switches(engine=store.engine, tenant=settings.tenant, keys=keys.ledger).current()
+    except StoreUnavailable as error:
+        return _silent(settings, error)
+    finally:
+        store.close()
+    found: Mapping[str, int] = {name: each.off_since for (kind, name), each in off.items() if kind == KEY}
+
+    def revoked(key_id: str) -> int:
+        return found.get(key_id, 0)
+
+    keys.obey(revoked)
+    return Answer(revoked=revoked)
+
+
+def _silent(settings: Settings, error: StoreUnavailable) -> Answer:
+    name, what = database_name(settings.database_url), f"it does not answer ({error.detail})."
+    return Answer(unknown=_unknown(name, what, "`ciconia doctor` says more; try again when it answers."))
+
+
+def _unknown(name: str, what: str, fix: str) -> Problem:
+    return Problem(name, 0, "database", f"{what} So which keys are revoked is not known.", fix)
+
+
+def _none_yet(url: str) -> bool:
+    try:
+        return not database_file(url).exists()
+    except Misconfigured:  # no SQLite: who runs the server of PostgreSQL made it
+        return False

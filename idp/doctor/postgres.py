@@ -1,0 +1,70 @@
+"""A database of PostgreSQL: whether it is reached, whether a commit lasts there, and who could read or change it."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from idp.doctor.case import Case
+from idp.doctor.finding import Finding, Severity
+from idp.store.engine import database_name
+from idp.store.postgres import faults_of_session, look_at, postgres_url
+from policies.errors import Misconfigured
+
+_LAST = "A release that was approved would be gone after a crash, and the server does not start."
+_NOBODY = "Nothing can be recorded, so nothing is released."
+_HOSTS_OF_OURS = ("", "localhost", "127.0.0.1", "::1")
+_ENCRYPTED = ("verify-full", "verify-ca")
+
+
+def is_postgres_url(url: str) -> bool:
+    """Whether a database's setting is the URL of one of PostgreSQL."""
+    try:
+        return make_url(url).get_backend_name() == "postgresql"
+    except ArgumentError:
+        return False
+
+
+def postgres(case: Case) -> Iterator[Finding]:
+    """The connection, its durability, and its rights. The revision is looked at where that of a file is."""
+    try:
+        url = postgres_url(make_url(case.settings.database_url))
+    except Misconfigured as error:
+        for problem in error.problems:
+            yield case.setting(Severity.ERROR, "database", problem.what, why=_NOBODY, fix=f"{problem.fix}.")
+        return
+    yield from _on_its_way(case, url.host or "", dict(url.query))
+    engine = look_at(url)
+    try:
+        yield from _asked(case, engine)
+    except DBAPIError as error:
+        what = f"it cannot be reached ({type(error.orig).__name__})."
+        fix = "Start the server, and look at its log: it says why it lets nobody in."
+        yield case.setting(Severity.ERROR, "database", what, why=_NOBODY, fix=fix)
+    finally:
+        engine.dispose()
+
+
+def _on_its_way(case: Case, host: str, query: dict[str, object]) -> Iterator[Finding]:
+    if host in _HOSTS_OF_OURS or host.startswith("/") or query.get("sslmode") in _ENCRYPTED:
+        return
+    what = f"the way to {host} is not told to be encrypted and to that server alone."
+    why = "Whoever stands between could read when somebody signed in where, and answer as the database."
+    fix = "Add ?sslmode=verify-full&sslrootcert=FILE to the URL."
+    yield case.setting(Severity.WARNING, "database", what, why=why, fix=fix)
+
+
+def _asked(case: Case, engine: Engine) -> Iterator[Finding]:
+    place = database_name(case.settings.database_url)
+    with engine.connect() as connection:
+        faults = faults_of_session(connection.connection.driver_connection)
+        role = "SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user"
+        name, superuser = connection.exec_driver_sql(role).one()
+    for fault in faults:
+        fix = "Set it back in postgresql.conf, ALTER ROLE or ALTER DATABASE, whichever set it; name the primary server."
+        yield Finding(Severity.ERROR, place, 0, "durability", fault, _LAST, fix)
+    if superuser:
+        what = f"{name} may do everything on this server."
+        why = "Who gets hold of the broker then has every other database of the server, and its files."
+        fix = f"Make a role that owns this database alone: ALTER DATABASE .. OWNER TO .., and not SUPERUSER as {name}."
+        yield Finding(Severity.WARNING, place, 0, "role", what, why, fix)

@@ -1,0 +1,97 @@
+"""Keys that take over: which one is to come and in what time, which one nobody needs any more, and whether one is left."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from idp.doctor.case import Case
+from idp.doctor.database import current, read_only
+from idp.doctor.finding import Finding, Severity
+from idp.keys.change import safe_from
+from idp.keys.folder import AnyRing
+from idp.keys.kinds import KINDS, Kind
+from idp.keys.ring import Named, Scheduled, State
+from idp.store import tables
+from idp.store.switches import KEY
+from policies.errors import StoreUnavailable
+
+DAY = 24 * 3600
+
+
+def rotation(case: Case) -> Iterator[Finding]:
+    """What an operator has to know of the keys that change."""
+    if case.keys is None:
+        return
+    revoked = _revoked(case)
+    case.keys.obey(lambda key_id: revoked.get(key_id, 0))
+    for name, ring in case.keys.rings.items():
+        yield from _left(case, KINDS[name], ring)
+        for each in ring.scheduled:
+            match ring.state(each, case.now):
+                case State.NEXT:
+                    yield from _next(case, KINDS[name], each)
+                case State.OVER | State.REVOKED as state:
+                    yield _done(case, each, state)
+
+
+def _revoked(case: Case) -> Mapping[str, int]:
+    """The ids of keys whose switch is off, and since when; none where the database does not say.
+
+    Whoever wrote it, workers obey it.
+    """
+    if not case.knows("issuer", "database"):
+        return {}
+    table = tables.switches.c
+    off = select(table.name, table.since).where(table.tenant == case.settings.tenant, table.kind == KEY, table.off != 0)
+    with read_only(case) as engine:
+        if engine is None or not current(engine):
+            return {}
+        try:
+            with engine.connect() as connection:
+                return {name: max(1, since) for name, since in connection.execute(off)}
+        except DBAPIError:
+            return {}  # a database that cannot be read is named where its file is looked at
+
+
+def _left(case: Case, kind: Kind, ring: AnyRing) -> Iterator[Finding]:
+    try:
+        ring.at(case.now)
+    except StoreUnavailable:
+        what = f"every key of {kind.name} is revoked."
+        why = f"No key {kind.why}, so nothing is released that needs one."
+        file = case.name(case.settings.key_folder / kind.file)
+        yield Finding(Severity.ERROR, file, 0, kind.name, what, why, f"ciconia keys rotate {kind.name} --now")
+
+
+def _next(case: Case, kind: Kind, each: Scheduled[Named]) -> Iterator[Finding]:
+    path = case.settings.key_folder / each.file
+    begins = datetime.fromtimestamp(each.begins, UTC)
+    what = f"it takes over on {begins:%Y-%m-%d at %H:%M} UTC, {_in(each.begins - case.now)}."
+    safe = safe_from(kind, int(path.stat().st_mtime))
+    if each.begins < safe and begins.timestamp() > case.now:
+        what += " That is before everybody can know it."
+        why = f"Until then: {kind.breaks}"
+        fix = f"Name it {kind.file_from(safe)}, unless this is an emergency."
+        yield Finding(Severity.WARNING, case.name(path), 0, each.file, what, why, fix)
+        return
+    why = "A machine that does not have the file by then goes on with the key before it."
+    yield Finding(Severity.NOTICE, case.name(path), 0, each.file, what, why, "Copy it to every machine before then.")
+
+
+def _done(case: Case, each: Scheduled[Named], state: State) -> Finding:
+    path = case.settings.key_folder / each.file
+    revoked = state is State.REVOKED
+    what = "it is revoked." if revoked else "another key took over, and nobody needs this one any more."
+    why = (
+        "A key that lies about can be stolen."
+        if revoked
+        else "A key that lies about can be stolen, and then read what it closed."
+    )
+    return Finding(Severity.NOTICE, case.name(path), 0, each.file, what, why, "Delete it on every machine.")
+
+
+def _in(seconds: int) -> str:
+    days = seconds // DAY
+    return f"in {days} days" if days > 1 else f"in {seconds // 3600} hours"

@@ -1,0 +1,130 @@
+"""Who is served when more come than can be: a bounded number at work, a bounded queue, two lanes; the rest at once not.
+
+The lanes are told in `idp.endpoints.lanes`, and what the rest are told in `idp.endpoints.gate`. Whoever pretends to have
+begun is refused before anything is verified, for the price of one opened cookie (decisions.md 1), and after `failures` of
+those in a minute their address is refused here.
+
+A place is for work, so the body is read before one is taken, by a deadline: whoever drips holds a place in the queue, which
+somebody with fewer takes from them. And it is given back when the answer begins: whoever does not read it holds none. No
+body is read of what is turned away.
+"""
+
+import asyncio
+from collections import deque
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from idp.endpoints.gate import Gate, lane_full
+from idp.endpoints.http import MAX_FORM_BODY, MAX_MESSAGE_BODY
+from idp.endpoints.lanes import STEPS, Lane, Ticket, lane_of
+from idp.server import BODY, has_body
+from policies.errors import Overloaded, TooManyRequests
+
+BODY_SECONDS = 15.0
+# Who waited longer than this has closed the page
+WAIT_SECONDS = 5.0
+# Where messages of SAML are posted; whatever comes to anywhere else is a form
+MESSAGES = frozenset({"/saml/acs", "/eidas/acs", "/eidas/sso"})
+FIRST_FAILURE = 400
+FIRST_FAULT = 500
+
+
+class Admission:
+    """Wraps what is to be protected, inside the edge."""
+
+    def __init__(self, app: ASGIApp, *, gate: Gate) -> None:
+        self._app, self.gate = app, gate
+        self._queue, self._rates = gate.queue, gate.rates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request: served, kept waiting, or turned away at once."""
+        if scope["type"] != "http" or scope["path"] in self.gate.cheap:
+            await self._app(scope, receive, send)
+            return
+        client = scope.get("client")
+        address = self._rates.address(client[0]) if client else ""
+        failing = scope["path"] in STEPS
+        lane = lane_of(scope)
+        try:
+            self._rates.page(address)
+            if failing:
+                self._rates.check_failures(address)
+            here = BODY in scope or not has_body(scope)
+            ticket = (self._queue.at_once(lane, address) if here else None) or self._queue.enter(lane, address)
+        except (Overloaded, TooManyRequests) as error:
+            await self._turn_away(scope, send, error, lane)
+            return
+        try:
+            if not ticket.working:
+                receive = await self._admitted(ticket, scope, receive, here=here)
+            await self._app(scope, receive, self._watched(send, ticket, address if failing else ""))
+        except _Waited:
+            self._queue.leave(ticket)
+            await self._turn_away(scope, send, lane_full(lane), lane)
+        finally:
+            self._queue.leave(ticket)
+
+    async def _admitted(self, ticket: Ticket, scope: Scope, receive: Receive, *, here: bool) -> Receive:
+        """Read the body unless it is here, then wait for a place.
+
+        Raises `_Waited` where it took too long, or somebody else needed it.
+        """
+        if here and self._queue.wants(ticket):
+            return receive
+        try:
+            async with asyncio.timeout(BODY_SECONDS) as ticket.timeout:
+                if not ticket.ready:
+                    receive = await _read(receive, MAX_MESSAGE_BODY if scope["path"] in MESSAGES else MAX_FORM_BODY)
+                    if ticket.evicted:
+                        raise _Waited
+                    if self._queue.wants(ticket):
+                        return receive
+                ticket.timeout.reschedule(asyncio.get_running_loop().time() + WAIT_SECONDS)
+                ticket.turn = asyncio.get_running_loop().create_future()
+                await ticket.turn
+        except TimeoutError:
+            raise _Waited from None
+        finally:
+            ticket.timeout = None
+        return receive
+
+    def _watched(self, send: Send, ticket: Ticket, address: str) -> Send:
+        """Leave when the answer begins, before it is sent; one that was refused is a failure of `address`, where given."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._queue.leave(ticket)
+                if address and FIRST_FAILURE <= message["status"] < FIRST_FAULT:
+                    self._rates.failed(address)
+            await send(message)
+
+        return sending
+
+    async def _turn_away(self, scope: Scope, send: Send, error: Overloaded | TooManyRequests, lane: Lane) -> None:
+        status, headers, body = self.gate.turned_away(scope, error, lane)
+        if has_body(scope):
+            # Nobody reads what else comes on this connection
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+class _Waited(Exception):
+    pass
+
+
+async def _read(receive: Receive, most: int) -> Receive:
+    """Read a body of at most what its endpoint takes; what gives it again, and then whatever follows."""
+    messages: deque[Message] = deque()
+    size = 0
+    while size <= most:
+        message = await receive()
+        messages.append(message)
+        size += len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body"):
+            break
+
+    async def again() -> Message:
+        return messages.popleft() if messages else await receive()
+
+    return again

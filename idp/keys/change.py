@@ -1,0 +1,68 @@
+"""Make a new key, or have one begin at another moment. Nothing is ever replaced, and no reader finds half a file."""
+
+import os
+import secrets
+from pathlib import Path
+
+from idp.keys import kinds
+from idp.keys.file import create_saml_key, create_token_key, sync_folder, write_private
+from idp.keys.folder import AnyRing
+from idp.keys.kinds import Kind
+from idp.keys.ring import Named, Scheduled, State
+
+MINUTE = 60
+
+
+def next_key(ring: AnyRing, now: int) -> Scheduled[Named] | None:
+    """The key that waits for its moment and is not revoked, as the ring knows it; None where none does."""
+    later: list[Scheduled[Named]] = [each for each in ring.scheduled if each.begins > now]
+    waiting = [each for each in later if ring.state(each, now) is not State.REVOKED]
+    return waiting[-1] if waiting else None
+
+
+def safe_from(kind: Kind, made: int) -> int:
+    """The first minute in which a key that is known since `made` may sign without anybody meeting it for the first time."""
+    return next_minute(made + kind.lead)
+
+
+def next_minute(now: int) -> int:
+    """The first minute that begins at `now` or later."""
+    return -(-now // MINUTE) * MINUTE
+
+
+def this_minute(now: int) -> int:
+    """The minute that has begun."""
+    return now // MINUTE * MINUTE
+
+
+def make(folder: Path, kind: Kind, begins: int, *, host: str, now: int, production: bool) -> Path:
+    """Write a new key of this kind that begins at a minute. Raises FileExistsError where one does already.
+
+    `host` names its certificate, which begins `now`; `production` marks a key to which somebody may encrypt.
+    """
+    path = folder / kind.file_from(begins)
+    half = folder / f".{kind.name}-{secrets.token_hex(8)}"
+    try:
+        if kind is kinds.SEALING:
+            write_private(half, f"{secrets.token_hex(32)}\n".encode())
+        elif kind in (kinds.ES256, kinds.RS256):
+            create_token_key(half, kind.name.upper())
+        else:
+            create_saml_key(half, host, now=now, production=production)
+        os.link(half, path)
+    finally:
+        half.unlink(missing_ok=True)
+    # Others are told of this key, and data is closed with it: it must be there after a power cut, too
+    sync_folder(folder)
+    return path
+
+
+def move(folder: Path, kind: Kind, file: str, begins: int) -> Path:
+    """Have the key of `file` begin at another minute. Raises FileExistsError where another one begins then."""
+    path = folder / kind.file_from(begins)
+    if path.exists():
+        raise FileExistsError(str(path))
+    # In one step: under two names at once it would be one key for two moments
+    (folder / file).rename(path)
+    sync_folder(folder)
+    return path

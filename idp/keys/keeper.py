@@ -1,0 +1,59 @@
+"""The thread that has keys ready before a request needs them."""
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import structlog
+
+from policies.errors import BrokerError
+
+# How late a new file in the folder of keys may be seen; and well within the minutes for which the keys of the next hour are
+# made ahead
+SECONDS = 5.0
+STOP_SECONDS = 5.0
+FIX = "Look at the database and at the folder of keys."
+
+
+class Keeper:
+    """Calls each of `tasks` at once and then about every `seconds`. What fails is said once, and tried again."""
+
+    def __init__(self, tasks: Sequence[Callable[[], None]], *, seconds: float = SECONDS) -> None:
+        self._tasks, self._seconds = tasks, seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="keys", daemon=True)
+        self._said: dict[int, str] = {}
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End. It may be called where nothing was started."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(STOP_SECONDS)
+
+    def step(self) -> None:
+        """Call each task once."""
+        for number, task in enumerate(self._tasks):
+            try:
+                task()
+                self._said.pop(number, None)
+            except Exception as error:  # noqa: BLE001  a thread that died would make no key again, and nobody would know
+                self._say(number, error)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self.step()
+            self._stopping.wait(self._seconds)
+
+    def _say(self, number: int, error: Exception) -> None:
+        what = error.detail if isinstance(error, BrokerError) else type(error).__name__
+        if self._said.get(number) != what:
+            self._said[number] = what
+            # Where the log itself fails (a full disk), there is nobody to tell
+            with suppress(Exception):
+                structlog.get_logger().error(
+                    "keys_not_ready", check=what, fix="Look at the database and at the key folder."
+                )

@@ -1,0 +1,108 @@
+"""The kinds of keys that change while the server runs: for how long each is known before its moment, and after it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from idp.keys.ring import moment, spelled
+from idp.keys.sealing import HOUR, LONGEST
+
+DAY = 24 * HOUR
+# What our SAML metadata says of itself (validUntil), and what a node's says (spec/eidas.md §6)
+SAML_LIFE = 14 * DAY
+NODE_LIFE = DAY
+# `/jwks` says this to caches; an id_token lives five minutes
+JWKS_SECONDS = HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of key, and in `why` what hangs on it.
+
+    `lead` is for how long (seconds) a new key is known before it begins, where nobody says another moment, `overlap` for
+    how long the old one is known after that.
+    """
+
+    name: str
+    lead: int
+    overlap: int
+    why: str
+    # What a key breaks that begins at once
+    breaks: str
+    suffix: str = ".pem"
+
+    @property
+    def file(self) -> str:
+        """The name of the key that counts from the beginning."""
+        return self.name + self.suffix
+
+    def file_from(self, begins: int) -> str:
+        """The name of a key that begins at a minute (seconds since the epoch)."""
+        return f"{self.name}-{spelled(begins)}{self.suffix}"
+
+    def begins(self, file: str) -> int | None:
+        """When the key of this file begins: 0 for the first one, None where it is no file of this kind."""
+        if file == self.file:
+            return 0
+        name, suffix = Path(file).stem, Path(file).suffix
+        prefix = f"{self.name}-"
+        return moment(name.removeprefix(prefix)) if suffix == self.suffix and name.startswith(prefix) else None
+
+    def files(self, folder: Path) -> Mapping[str, int]:
+        """The files of this kind in a folder, and when each begins."""
+        found = {path.name: self.begins(path.name) for path in sorted(folder.glob(f"{self.name}*{self.suffix}"))}
+        return {name: begins for name, begins in found.items() if begins is not None}
+
+
+SEALING = Kind(
+    "sealing",
+    HOUR,
+    (LONGEST + 2) * HOUR,
+    "closes the hourly keys that seal logins, codes and tokens",
+    "a machine that does not have the file yet answers nobody until it has.",
+    ".key",
+)
+_TOKENS = "services that keep /jwks refuse its tokens, for an hour at most, where they do not look again for a new kid."
+ES256 = Kind("es256", 2 * JWKS_SECONDS, 2 * JWKS_SECONDS, "signs id_tokens", _TOKENS)
+RS256 = Kind("rs256", 2 * JWKS_SECONDS, 2 * JWKS_SECONDS, "signs id_tokens of services that want RS256", _TOKENS)
+SAML = Kind(
+    "saml",
+    SAML_LIFE + HOUR,
+    SAML_LIFE + HOUR,
+    "signs our requests and our metadata for identity providers",
+    "an identity provider refuses every login until it has our new metadata.",
+)
+SAML_ENCRYPTION = Kind(
+    "saml-encryption",
+    HOUR,
+    SAML_LIFE + HOUR,
+    "identity providers encrypt to it",
+    "a machine that does not have the file yet opens nothing that is encrypted to it.",
+)
+NODE = Kind(
+    "node",
+    NODE_LIFE + HOUR,
+    NODE_LIFE + HOUR,
+    "signs what we send to other countries' nodes",
+    "a node refuses every login until it has fetched our new metadata, and its operator has approved it.",
+)
+NODE_METADATA = Kind(
+    "node-metadata",
+    14 * DAY,
+    NODE_LIFE + HOUR,
+    "signs our metadata: other countries' nodes pin it",
+    "a node takes none of our metadata until its operator has pinned the new certificate.",
+)
+NODE_ENCRYPTION = Kind(
+    "node-encryption",
+    HOUR,
+    NODE_LIFE + HOUR,
+    "other countries' nodes encrypt to it",
+    "a machine that does not have the file yet opens nothing that is encrypted to it.",
+)
+KINDS = {kind.name: kind for kind in (SEALING, ES256, RS256, SAML, SAML_ENCRYPTION, NODE, NODE_METADATA, NODE_ENCRYPTION)}
+
+
+def kind_of(file: str) -> Kind | None:
+    """The kind of a file of the key folder; None for what is no key that changes."""
+    return next((kind for kind in KINDS.values() if kind.begins(file) is not None), None)

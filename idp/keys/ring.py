@@ -1,0 +1,163 @@
+"""Keys of one kind in the order in which they begin: which one counts now, and which ones others have to know.
+
+A key that takes over is known before it signs, and the one before it is known for as long as somebody may hold what it
+signed. Nothing is told to anybody at that moment: each worker of each machine looks at its clock, and all of them have the
+same files. A key that an operator revoked counts for nothing, whatever the clock says.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+
+from policies.errors import StoreUnavailable
+
+# es256.pem counts from the beginning, es256-20261125T2100Z.pem from that minute of UTC
+_MOMENT = re.compile(r"([0-9]{8}T[0-9]{4})Z")
+_FORMAT = "%Y%m%dT%H%M"
+
+# Since when a key of this id is revoked (seconds since the epoch), 0 where it is not
+Revoked = Callable[[str], int]
+
+
+class Named(Protocol):
+    """A key that has a name which says nothing of it."""
+
+    @property
+    def key_id(self) -> str:
+        """The same on every machine."""
+
+
+K = TypeVar("K", bound=Named)
+K_co = TypeVar("K_co", bound=Named, covariant=True)
+
+
+class State(StrEnum):
+    """What a key is doing. `NEXT` is published and waits for its moment, `PUBLISHED` was replaced and is still known."""
+
+    NEXT = "next"
+    SIGNS = "signs"
+    PUBLISHED = "published"
+    OVER = "over"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled(Generic[K_co]):
+    """A key that counts from `begins` (seconds since the epoch) on; `file` is the name of its file."""
+
+    begins: int
+    key: K_co
+    file: str = ""
+
+
+class AllRevoked(StoreUnavailable):
+    """No key of a kind is left: known, and not that nobody could be asked, where a set without keys would be a lie."""
+
+
+def none_revoked(_key_id: str) -> int:
+    """What a command without a database knows of revocations."""
+    return 0
+
+
+class Ring(Generic[K]):
+    """The keys of one kind. `overlap` is how long (seconds) a key is known after the next one began. For any thread."""
+
+    def __init__(self, keys: Iterable[Scheduled[K]], overlap: int, *, revoked: Revoked = none_revoked) -> None:
+        self.overlap = overlap
+        self._revoked = revoked
+        self._newest_first: tuple[Scheduled[K], ...] = ()
+        self.replace(keys)
+
+    def replace(self, keys: Iterable[Scheduled[K]]) -> None:
+        """Take other keys: whoever asks from now on gets them. ValueError where there is none."""
+        found = tuple(sorted(keys, key=lambda each: each.begins, reverse=True))
+        if not found:
+            raise ValueError("a kind without any key")
+        self._newest_first = found
+
+    def obey(self, revoked: Revoked) -> None:
+        """Ask `revoked`, from now on, which key ids count for nothing, and since when."""
+        self._revoked = revoked
+
+    @property
+    def scheduled(self) -> Sequence[Scheduled[K]]:
+        """Every key of the folder, the newest first."""
+        return self._newest_first
+
+    def at(self, now: int) -> K:
+        """The key that counts at `now`: the last one that began, is known to others still, and is not revoked.
+
+        Where there is none the next one takes over before its time, since others know it already. One that is over comes
+        never back, whatever became of its successors: it may lie in whoever's hands. Raises `AllRevoked` where nothing is
+        left: whoever cannot sign releases nothing. `StoreUnavailable` where nobody can say.
+        """
+        return self._counts(now).key
+
+    def _counts(self, now: int) -> Scheduled[K]:
+        for each in self._newest_first:
+            if each.begins <= now and not self._revoked(each.key.key_id) and self._known(each, now):
+                return each
+        for each in reversed(self._newest_first):
+            if each.begins > now and not self._revoked(each.key.key_id):
+                return each
+        raise AllRevoked("every key of this kind is revoked: `ciconia keys list`")
+
+    def published(self, now: int) -> tuple[K, ...]:
+        """The keys that others have to know at `now`, the one that counts first; none that is revoked.
+
+        Raises `StoreUnavailable` where nobody can say which are: a set without keys would be kept by whoever reads it.
+        """
+        try:
+            first = self._counts(now)
+        except AllRevoked:
+            return ()
+        known = (each for each in self._newest_first if each is not first and self._known(each, now))
+        return (first.key, *(each.key for each in known if not self._revoked(each.key.key_id)))
+
+    def state(self, each: Scheduled[Named], now: int) -> State:
+        """What one of `scheduled` is doing at `now`."""
+        if self._revoked(each.key.key_id):
+            return State.REVOKED
+        published = self.published(now)
+        if published and each.key is published[0]:
+            return State.SIGNS
+        if each.begins > now:
+            return State.NEXT
+        return State.PUBLISHED if each.key in published else State.OVER
+
+    def ends(self, each: Scheduled[Named]) -> int | None:
+        """When nobody needs to know this key any more: the overlap after its successor began; None for the newest.
+
+        One that was revoked while this one was known succeeds nobody, and this one goes on. One that was revoked later
+        stays the successor: what was over stays over.
+        """
+        others = (other for other in self._newest_first if other.begins > each.begins)
+        later = [other.begins for other in others if self._took_over(other)]
+        return min(later) + self.overlap if later else None
+
+    def _took_over(self, each: Scheduled[Named]) -> bool:
+        since = self._revoked(each.key.key_id)
+        return not since or since >= each.begins + self.overlap
+
+    def _known(self, each: Scheduled[Named], now: int) -> bool:
+        ends = self.ends(each)
+        return ends is None or now < ends
+
+
+def moment(text: str) -> int | None:
+    """The seconds since the epoch that `20261125T2100Z` says; None for anything else."""
+    found = _MOMENT.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        return int(datetime.strptime(found[1], _FORMAT).replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        return None
+
+
+def spelled(begins: int) -> str:
+    """The minute of a file's name."""
+    return datetime.fromtimestamp(begins, UTC).strftime(_FORMAT) + "Z"

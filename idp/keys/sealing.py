@@ -1,0 +1,180 @@
+"""Hourly sealing keys (decisions.md 4): one a kind and hour, the same for all workers, erased when nothing lives of it.
+
+Each key is 32 random bytes, made by whoever needs it first and kept wrapped in the database. A worker unwraps it once and
+holds it in memory: no request waits for more than that. The keys of the coming hour are made minutes before it begins, by
+`keep_ready`. What an hour sealed is accepted until the end of the next one; then the key is forgotten here, and its row
+purged an hour later. So neither a stolen wrapping key nor a stolen memory opens what ended before.
+
+Clocks that differ do no harm: the coming hour is accepted from the moment in which its keys may be there. A clock that
+jumps an hour ends logins, and nothing else.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from idp.keys.ring import Ring
+from idp.keys.wrapping import KEY_BYTES, WrappingKey, named
+from idp.ports import SealingRow, SealingRows
+from idp.transparency.keys import Master
+from policies.errors import NotFound, StoreUnavailable
+from policies.parties import Tenant
+
+HOUR = 3600
+# How long before its hour a key is made, and accepted from then on
+AHEAD = 5 * 60
+# An hour in a cookie is whatever a stranger writes: the database is asked for a key that it lacks no oftener than this
+MISS_SECONDS = 2
+# Kind -> hours after its own in which it is accepted. A receipt lies for a day under the handle of its holder.
+KINDS: Mapping[str, int] = {
+    "requested": 1,
+    "asked": 1,
+    "decided": 1,
+    "request": 1,
+    "code": 1,
+    "access": 1,
+    "derived": 1,
+    "receipt": 24,
+}
+LONGEST = max(KINDS.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An unwrapped key, the id of the key that had closed it, and its row's bytes."""
+
+    key: Master
+    by: str
+    wrapped: bytes = field(repr=False)
+
+
+class HourlyKeys:
+    """The sealing keys of one tenant. Implements `idp.seal.SealingKeys`. Safe in any thread."""
+
+    def __init__(
+        self,
+        *,
+        tenant: Tenant,
+        wrapping: Ring[WrappingKey],
+        rows: SealingRows,
+        clock: Callable[[], int],
+        revoked: Callable[[str], int],
+    ) -> None:
+        self._tenant, self._wrapping, self._rows = tenant, wrapping, rows
+        self._clock, self._revoked = clock, revoked
+        self._held: dict[tuple[str, int], _Held] = {}
+        # When a key of an accepted hour was not there: no more entries than there are such hours
+        self._missed: dict[tuple[str, int], int] = {}
+        self._lock = threading.Lock()
+        self._failures = 0
+
+    def hour(self) -> int:
+        """The hour in which something is sealed now."""
+        return self._clock() // HOUR
+
+    def to_seal(self, kind: str, hour: int) -> Master:
+        """The key of a kind for an hour that is accepted; made where it is not there yet.
+
+        Raises `NotFound` for another hour, `StoreUnavailable` where the database does not answer.
+        """
+        held = self._held.get((kind, hour))
+        if held is not None and not self._revoked(held.by) and self._accepted(kind, hour):
+            return held.key
+        if not self._accepted(kind, hour):
+            raise NotFound("the sealing key of an hour that is over")
+        self._load({hour})
+        held = self._held.get((kind, hour))
+        if held is None:
+            raise StoreUnavailable("the sealing keys of this hour are closed by a key that this server does not have")
+        return held.key
+
+    def to_open(self, kind: str, hour: int) -> Master:
+        """The key of a kind and hour. Raises `NotFound` where it is over, revoked or was never made."""
+        if not self._accepted(kind, hour):
+            raise NotFound("the sealing key of an hour that is over")
+        held = self._held.get((kind, hour))
+        if held is None and not 0 <= self._clock() - self._missed.get((kind, hour), -MISS_SECONDS) < MISS_SECONDS:
+            self._load(set())
+            held = self._held.get((kind, hour))
+            if held is None:
+                self._missed[kind, hour] = self._clock()
+        if held is None or self._revoked(held.by):
+            raise NotFound("a sealing key that is not there")
+        return held.key
+
+    def keep_ready(self) -> None:
+        """Have the keys of this hour and, near its end, of the next one; forget those that are over.
+
+        A thread calls it every minute, so that no request does at the turn of an hour. Raises `StoreUnavailable`.
+        """
+        now = self._clock()
+        wanted = {now // HOUR, (now + AHEAD) // HOUR}
+        if any((kind, hour) not in self._held for kind in KINDS for hour in wanted):
+            self._load(wanted)
+        self._forget()
+
+    def held_hours(self) -> frozenset[tuple[str, int]]:
+        """Kind and hour of each key in memory."""
+        return frozenset(self._held)
+
+    def _accepted(self, kind: str, hour: int) -> bool:
+        now = self._clock()
+        return hour <= (now + AHEAD) // HOUR and now // HOUR <= hour + KINDS[kind]
+
+    def _load(self, wanted: Iterable[int]) -> None:
+        """Read what is there, and make what lacks of the hours `wanted`."""
+        failures = self._failures
+        with self._lock:
+            if self._failures != failures:
+                # Somebody tried while we waited for the lock: a database that hangs holds each thread once, not in turn
+                raise StoreUnavailable("the sealing keys cannot be read")
+            try:
+                self._read_or_make(wanted)
+            except StoreUnavailable:
+                self._failures += 1
+                raise
+
+    def _read_or_make(self, wanted: Iterable[int]) -> None:
+        found = {(row.kind, row.hour): row for row in self._rows.rows(self.hour() - LONGEST)}
+        gone = [row for row in found.values() if self._revoked(named(row.wrapped))]
+        lacking = {(kind, hour) for hour in wanted for kind in KINDS} - (found.keys() - {(r.kind, r.hour) for r in gone})
+        if lacking:
+            if gone:
+                # What a revoked key closed would stand in the way of a new one
+                self._rows.drop(gone)
+            self._rows.add([self._made(kind, hour) for kind, hour in lacking])
+            found = {(row.kind, row.hour): row for row in self._rows.rows(self.hour() - LONGEST)}
+        self._take(found.values())
+
+    def _made(self, kind: str, hour: int) -> SealingRow:
+        closing = self._wrapping.at(self._clock())
+        wrapped = closing.wrap(secrets.token_bytes(KEY_BYTES), self._tenant, kind, hour)
+        return SealingRow(kind, hour, wrapped, (hour + KINDS[kind] + 2) * HOUR)
+
+    def _take(self, rows: Iterable[SealingRow]) -> None:
+        """Unwrap what is new. A row that none of our keys opens is none: somebody wrote it who has no key of ours.
+
+        Nor does one count any more that has taken its leave, and may lie in whoever's hands.
+        """
+        ours = {key.key_id: key for key in self._wrapping.published(self._clock())}
+        taken: dict[tuple[str, int], _Held] = {}
+        for row in rows:
+            by = named(row.wrapped)
+            if row.kind not in KINDS or not self._accepted(row.kind, row.hour) or by not in ours or self._revoked(by):
+                continue
+            before = self._held.get((row.kind, row.hour))
+            if before is not None and before.wrapped == row.wrapped:
+                taken[row.kind, row.hour] = before
+                continue
+            try:
+                key = ours[by].unwrap(row.wrapped, self._tenant, row.kind, row.hour)
+            except ValueError:
+                continue
+            taken[row.kind, row.hour] = _Held(Master(key), by, row.wrapped)
+        self._held = taken
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._held = {place: held for place, held in self._held.items() if self._accepted(*place)}
+        self._missed = {place: at for place, at in self._missed.copy().items() if self._accepted(*place)}

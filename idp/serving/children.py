@@ -1,0 +1,40 @@
+"""The supervisor's children by their numbers: to signal one, to ask whether it ended, to end it, and to follow the parent.
+
+A number is ours until the child is reaped, and somebody else's afterwards. None of these raises where a child is gone: the
+supervisor would take all the others along.
+"""
+
+import os
+import signal
+from contextlib import suppress
+
+# Of one that is gone and left no exit code, as asyncio has it
+UNKNOWN_CODE = 255
+
+
+def send(process: int, number: signal.Signals) -> None:
+    """Send a signal to a child that was not reaped yet."""
+    with suppress(ProcessLookupError):
+        os.kill(process, number)
+
+
+def ended(process: int) -> int | None:
+    """The exit code of a child, which is reaped by that; negative where a signal ended it, None while it lives."""
+    try:
+        found, status = os.waitpid(process, os.WNOHANG)
+    except ChildProcessError:
+        return UNKNOWN_CODE
+    return os.waitstatus_to_exitcode(status) if found else None
+
+
+def end(process: int) -> None:
+    """End a child now, and wait until it is gone. Where it is already, nobody else's process of its number is meant."""
+    if ended(process) is None:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+
+
+def follow(lifeline: int) -> None:
+    """End this process with the supervisor's."""
+    os.read(lifeline, 1)
+    os._exit(0)

@@ -1,0 +1,375 @@
+"""The supervisor: forks workers, restarts the dead, replaces all of them on SIGHUP, and lets them leave on SIGTERM.
+
+One thread, and no handler of signals: they are blocked, and taken one at a time where the loop waits. Workers hold the
+reading end of a pipe, the lifeline, whose writing end is ours alone: however we die, they read its end and follow.
+
+A *generation* is the workers of one configuration. A reload begins the next one beside the one that serves; only when all
+of it is ready does the old one leave, and where it cannot begin, the old one goes on.
+"""
+
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from idp.server import Listening
+from idp.serving.board import Board, Phase, State
+from idp.serving.children import end, ended, follow, send
+from idp.serving.files import raise_limit
+from idp.serving.worker import LINGER_SECONDS, Place, Plan, work
+from policies.errors import Misconfigured, StoreUnavailable
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+LOOK_SECONDS = 1.0
+STARTING_LOOK_SECONDS = 0.02
+# A worker that is stopped, or hangs, may hold the lock of a SQLite database: with the ledger's lease it makes ten seconds
+HUNG_LOOKS = 6
+START_SECONDS = 60.0
+# uvicorn's ten for open requests, what lingers, and the writer's last batch
+LEAVE_SECONDS = LINGER_SECONDS + 20.0
+# A worker that lived so long did not die of how it starts
+SOUND_SECONDS = 10.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
+
+
+class Watching(Protocol):
+    """Who is told of workers: the metrics, which read what they counted out of shared memory."""
+
+    def ended(self, slot: int) -> None:
+        """The worker of this number is gone."""
+
+    def note_workers(self, *, wanted: int, alive: int) -> None:
+        """How many there should be, and are."""
+
+
+class Unwatched:
+    """Nobody is told."""
+
+    def ended(self, slot: int) -> None:
+        """As `Watching` has it."""
+
+    def note_workers(self, *, wanted: int, alive: int) -> None:
+        """As `Watching` has it."""
+
+
+@dataclass
+class Worker:
+    """A living worker, as the supervisor sees it."""
+
+    process: int
+    slot: int
+    begun: float
+    processor: int | None = None
+    beats: int = 0
+    silent: int = 0  # looks in a row without a beat
+    leaves_by: float = 0.0
+
+
+@dataclass
+class Generation:
+    """The workers of one plan."""
+
+    plan: Plan
+    workers: list[Worker] = field(default_factory=list)
+    deaths: int = 0  # in a row, each soon after its start
+    begun: float = field(default_factory=time.monotonic)
+    restart_at: float = 0.0
+
+
+def _processors(workers: int) -> list[int]:
+    """One for each worker, where there are just as many. Else none: the kernel knows better where they should run.
+
+    The threads of a worker take turns anyway. A login's work goes from thread to thread a dozen times, and on one processor
+    that costs half.
+    """
+    if sys.platform != "linux":
+        return []
+    found = sorted(os.sched_getaffinity(0))
+    return found if len(found) == workers > 1 else []
+
+
+class Supervisor:
+    """`run` serves until SIGTERM or SIGINT and returns the exit code. `load` reads the configuration anew.
+
+    `beside` runs in a process of its own, from before the first worker until after the last, with the board.
+    """
+
+    def __init__(
+        self,
+        listening: Listening,
+        *,
+        workers: int,
+        load: Callable[[], Plan],
+        ready: Callable[[], None],
+        beside: Callable[[Board], None] | None = None,
+        watching: Watching | None = None,
+    ) -> None:
+        self._listening = listening
+        self._wanted = workers
+        self._processors = _processors(workers)
+        self._load = load
+        self._ready = ready
+        self._beside = beside
+        self._watching = watching or Unwatched()
+        self._board = Board(2 * workers)
+        self._lifeline, self._held = os.pipe()
+        self._current: Generation | None = None
+        self._coming: Generation | None = None
+        self._leaving: list[Worker] = []
+        self._companion, self._companion_at = 0, 0.0
+        self._looked = 0.0
+        self._ends_at = 0.0
+        self._code = 0
+        self._asked = False  # whether a reload waits for the end of another
+        self._log = structlog.get_logger()
+
+    def run(self, plan: Plan) -> int:
+        """Begin with `plan`. 0: ended by a signal. 1: the first workers could not begin."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            raise_limit()
+            gc.freeze()  # what was imported stays shared with the workers
+            self._begin_companion()
+            self._begin(plan)
+            while self._current or self._coming or self._leaving:
+                taken = signal.sigtimedwait(SIGNALS, self._pause())
+                if taken is not None:
+                    self._take(taken.si_signo)
+                self._turn(time.monotonic())
+        finally:
+            self._end_all()
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return self._code
+
+    # -- what the outside says
+
+    def _take(self, number: int) -> None:
+        if number == signal.SIGHUP:
+            self._reload()
+        elif number in (signal.SIGTERM, signal.SIGINT):
+            plan = self._current.plan if self._current else None
+            at_once = number == signal.SIGINT or self._ends_at or plan is None
+            self._board.phase = Phase.DRAINING
+            self._ends_at = time.monotonic() + (0 if at_once or plan is None else plan.drain_seconds)
+
+    def _reload(self) -> None:
+        """Begin a reload, or remember it: while the last one is under way its workers have all the slots that there are."""
+        self._asked = False
+        if self._ends_at or self._current is None:
+            return
+        if self._coming or self._leaving:
+            self._asked = True
+            return
+        try:
+            plan = self._load()
+        except Misconfigured as error:
+            self._refuse([str(problem) for problem in error.problems])
+        except StoreUnavailable as error:
+            self._refuse([f"the database cannot be used: {error.detail}"])
+        else:
+            self._begin(plan)
+
+    def _refuse(self, problems: Sequence[str]) -> None:
+        self._log.error("reload_refused", serving="as before", problems=list(problems))
+
+    # -- one turn of the loop
+
+    def _pause(self) -> float:
+        now = time.monotonic()
+        if self._coming is not None:
+            return STARTING_LOOK_SECONDS
+        moments = [self._ends_at] if self._ends_at and self._current else []
+        if self._current and self._current.restart_at:
+            moments.append(self._current.restart_at)
+        return max(0.0, min([LOOK_SECONDS, *(moment - now for moment in moments)]))
+
+    def _turn(self, now: float) -> None:
+        self._reap(now)
+        if self._ends_at and now >= self._ends_at:
+            self._leave_all(now)
+        self._look_at_the_coming(now)
+        self._look_at_the_current(now)
+        for worker in self._leaving:
+            if now > worker.leaves_by:
+                send(worker.process, signal.SIGKILL)
+        if self._asked:
+            self._reload()
+
+    def _reap(self, now: float) -> None:
+        """Take note of every process that ended."""
+        if self._companion and ended(self._companion) is not None:
+            self._companion, self._companion_at = 0, now + LOOK_SECONDS
+        if not self._companion and now >= self._companion_at:
+            self._begin_companion()
+        # All of them before any of it has consequences: those move workers from one list to another
+        ends = [(*each, code) for each in self._all() if (code := ended(each[0].process)) is not None]
+        for worker, workers, _ in ends:
+            workers.remove(worker)
+            self._board.set_state(worker.slot, State.FREE)
+            self._watching.ended(worker.slot + 1)
+        for worker, workers, code in ends:
+            if self._coming and workers is self._coming.workers:
+                self._give_up_the_coming(f"it ended with {code} before it served")
+            elif self._current and workers is self._current.workers:
+                self._mourn(self._current, worker, code, now)
+        if ends:
+            self._note()
+
+    def _mourn(self, generation: Generation, worker: Worker, code: int, now: float) -> None:
+        """Plan the successor of a worker that nobody asked to end: at once, and later each time that it dies soon."""
+        generation.deaths = 0 if now - worker.begun > SOUND_SECONDS else generation.deaths + 1
+        pause = min(FIRST_PAUSE * 2 ** (generation.deaths - 1), LONGEST_PAUSE) if generation.deaths else 0.0
+        generation.restart_at = now + pause
+        self._log.error("worker_died", number=worker.slot + 1, code=code, restart_seconds=round(pause, 1))
+
+    def _look_at_the_coming(self, now: float) -> None:
+        coming = self._coming
+        if coming is None:
+            return
+        if now - coming.begun > START_SECONDS:
+            self._give_up_the_coming("it did not serve in time")
+        elif all(self._board.state(worker.slot) is State.READY for worker in coming.workers):
+            if len(coming.workers) < self._wanted:
+                # The first one has shown that the configuration serves: were it broken, one would say so, and not all
+                while len(coming.workers) < self._wanted:
+                    self._fork(coming)
+                return
+            former, self._current, self._coming = self._current, coming, None
+            if former is None:
+                self._board.phase = Phase.SERVING
+                self._ready()
+            else:
+                self._leave(former.workers, now)
+                self._log.info("reloaded", workers=self._wanted, seconds=round(now - coming.begun, 2))
+
+    def _give_up_the_coming(self, why: str) -> None:
+        """Where a worker could say what is wrong, it has."""
+        if self._coming is None:
+            return
+        for worker in self._coming.workers:
+            send(worker.process, signal.SIGKILL)
+        self._leave(self._coming.workers, time.monotonic())
+        self._coming = None
+        if self._current is None:
+            self._code = 1
+        else:
+            self._refuse([f"a worker of the new configuration: {why}"])
+
+    def _look_at_the_current(self, now: float) -> None:
+        current = self._current
+        if current is None:
+            return
+        if len(current.workers) < self._wanted and now >= current.restart_at and not self._ends_at:
+            current.restart_at = 0.0
+            while len(current.workers) < self._wanted:
+                self._fork(current)
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            for worker in current.workers:
+                self._look_at(worker, now)
+
+    def _look_at(self, worker: Worker, now: float) -> None:
+        """A stopped or hanging worker is worth less than none: what it holds, the others wait for.
+
+        Looks are counted, not seconds: a machine that stood still as a whole has no worker that hangs.
+        """
+        beats = self._board.beats(worker.slot)
+        worker.silent = 0 if beats != worker.beats else worker.silent + 1
+        worker.beats = beats
+        late = self._board.state(worker.slot) is State.STARTING
+        if (worker.silent == HUNG_LOOKS and not late) or (late and now - worker.begun > START_SECONDS):
+            self._log.error("worker_hangs", number=worker.slot + 1)
+            send(worker.process, signal.SIGKILL)
+
+    # -- beginning and leaving
+
+    def _begin(self, plan: Plan) -> None:
+        self._coming = Generation(plan)
+        self._fork(self._coming)
+
+    def _fork(self, generation: Generation) -> None:
+        slot = next(slot for slot in range(self._board.slots) if self._board.state(slot) is State.FREE)
+        self._board.set_state(slot, State.STARTING)
+        taken = {worker.processor for worker in generation.workers}
+        processor = next((each for each in self._processors if each not in taken), None)
+        place = Place(slot, self._board, self._listening, self._lifeline, processor)
+        process = self._child(lambda: work(generation.plan, place))
+        generation.workers.append(Worker(process, slot, time.monotonic(), processor, self._board.beats(slot)))
+        self._note()
+
+    def _child(self, act: Callable[[], int]) -> int:
+        """Fork; the child does `act`, and never comes back into our own frames."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        process = os.fork()
+        if process:
+            return process
+        code = 70  # sysexits.h: EX_SOFTWARE
+        try:
+            os.close(self._held)
+            code = act()
+        except BaseException as error:  # noqa: BLE001 - the edge of a process: its text may quote anything
+            structlog.get_logger().critical("worker_failed", kind=type(error).__name__)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    def _begin_companion(self) -> None:
+        beside, board = self._beside, self._board
+        if beside is None:
+            return
+
+        def act() -> int:
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_SETMASK, [])
+            self._listening.close()
+            threading.Thread(target=follow, args=(self._lifeline,), name="lifeline", daemon=True).start()
+            beside(board)
+            return 0
+
+        self._companion = self._child(act)
+
+    def _leave_all(self, now: float) -> None:
+        for generation in (self._current, self._coming):
+            if generation is not None:
+                self._leave(generation.workers, now)
+        self._current = self._coming = None
+        # Before theirs: whoever closes last resets what waits to be taken, and a worker takes all of it first
+        self._listening.close()
+
+    def _leave(self, workers: list[Worker], now: float) -> None:
+        for worker in workers:
+            worker.leaves_by = now + LEAVE_SECONDS
+            self._board.set_state(worker.slot, State.LEAVING)
+            send(worker.process, signal.SIGTERM)
+        self._leaving += workers
+
+    def _end_all(self) -> None:
+        """Whatever brought us here, nothing of ours outlives us."""
+        os.close(self._held)
+        os.close(self._lifeline)
+        for worker, _ in self._all():
+            end(worker.process)
+        if self._companion:
+            end(self._companion)  # it writes nothing
+
+    def _all(self) -> Iterator[tuple[Worker, list[Worker]]]:
+        for generation in (self._current, self._coming):
+            if generation is not None:
+                for worker in list(generation.workers):
+                    yield worker, generation.workers
+        for worker in list(self._leaving):
+            yield worker, self._leaving
+
+    def _note(self) -> None:
+        self._watching.note_workers(wanted=self._wanted, alive=sum(1 for _ in self._all()))

@@ -1,0 +1,111 @@
+"""The tries of one batch: a transaction again, where the connection or the database's own order of things ended it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+
+from idp.store.postgres import WARNED
+from policies.errors import StoreUnavailable
+
+# How long the writer asks for the outcome of a batch whose answer was lost, and how often
+OUTCOME_SECONDS, ASK_SECONDS = 5.0, 0.1
+# Two processes that wait for each other: the database ends one of the two, which begins again (PostgreSQL's 40P01, 40001).
+# And a connection that ended while nobody used it is noticed at its next use.
+TRIES = 3
+_AGAIN = ("40P01", "40001")
+
+
+# How long a connection is kept in use: the pool looks at its age in between (postgres.RECYCLE_SECONDS)
+KEPT_SECONDS = 30.0
+
+
+@contextmanager
+def durably(engine: Engine) -> Iterator[Connection]:
+    """A transaction, committed on each disk that has to have it. Raises `StoreUnavailable` where that is not known."""
+    with engine.connect() as connection:
+        with connection.begin():
+            yield connection
+        if connection.info.pop(WARNED, False):
+            raise StoreUnavailable("the standby may not have what was committed")
+
+
+class Kept:
+    """A connection that stays out of the pool between two transactions, for one thread at a time.
+
+    To take one from the pool and to give it back costs as much as a statement. One whose transaction failed is given back.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._idle: Connection | None = None
+        self._until = 0.0
+
+    @contextmanager
+    def connected(self) -> Iterator[Connection]:
+        """The connection, or another one."""
+        if time.monotonic() >= self._until:
+            self.close()
+        connection, self._idle = self._idle, None
+        if connection is None:
+            connection = self._engine.connect()
+            self._until = time.monotonic() + KEPT_SECONDS
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._idle = connection
+
+    def close(self) -> None:
+        """Give it back."""
+        connection, self._idle = self._idle, None
+        if connection is not None:
+            connection.close()
+
+
+class Attempt:
+    """What is known of one batch's tries. `unknown`: whether an earlier try may have been written."""
+
+    def __init__(self, kept: Kept, *, unknown: bool = False) -> None:
+        self._kept = kept
+        self._tries = 0
+        self._until = 0.0
+        self._connected = False
+        self.unknown = unknown
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction, which is committed at the end: for good, on each disk that has to have it."""
+        self._tries += 1
+        self._connected = False
+        with self._kept.connected() as connection:
+            self._connected = True
+            with connection.begin() as transaction:
+                yield connection
+                try:
+                    transaction.commit()
+                except DBAPIError as error:
+                    if error.connection_invalidated:
+                        self.unknown = True
+                    raise
+            if connection.info.pop(WARNED, False):
+                self.unknown = True
+                raise OperationalError("COMMIT", None, TimeoutError("its standby may not have it"))
+
+    def again(self, error: DBAPIError) -> bool:
+        """Whether to try again. Waits a moment where the database does not answer at all."""
+        if self.unknown and not isinstance(error, IntegrityError):
+            self._until = self._until or time.monotonic() + OUTCOME_SECONDS
+            if time.monotonic() >= self._until:
+                return False
+            if not self._connected:
+                time.sleep(ASK_SECONDS)
+            return True
+        if self._tries >= TRIES or not self._connected:
+            return False
+        if self.unknown:  # what was written meanwhile is seen by the next try
+            return True
+        return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _AGAIN

@@ -1,0 +1,171 @@
+"""Backup and restore: the rows of one tenant as a SQLite file with the same tables, whichever database they came from.
+
+What is copied is what cannot be made again: the ledger with its records, the marks of one-time things, what is known of
+other countries' nodes, switches, and counts of the unforeseen. Left out is what must not lie in a backup or is of no use in
+one: the keys that seal logins (decisions.md 4: erased after two hours, in no backup), what was parked under them, how
+logins of the last minute ended, and whose keys the database is for. A copy is taken in one snapshot while a broker serves.
+
+After a restore, marks that were taken since the backup are free again. Until whatever they guarded has ended by itself, the
+store takes none (`RESTORED`; docs/decisions/0013).
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, Table, delete, func, insert, select
+
+from idp.keys.file import sync_folder
+from idp.store import tables
+from idp.store.engine import open_engine, reading, snapshot, writing
+from idp.store.foreign import is_plain
+from idp.store.migrate import migrate
+from policies.errors import NotFound, StoreUnavailable
+from policies.parties import Tenant
+
+# In the order in which a row may name another
+COPIED = (
+    tables.marks,
+    tables.peers,
+    tables.unforeseen,
+    tables.switches,
+    tables.subjects,
+    tables.records,
+    tables.staged,
+    tables.leaves,
+    tables.nodes,
+    tables.trees,
+    tables.checkpoints,
+)
+CHUNK = 500
+# The kind of the mark that says until when a restored store takes no marks
+RESTORED = "restored"
+# The longest that anything taken once is good for (15 minutes of a login) and a clock's skew (180 s): decisions.md 2
+CLOSED_SECONDS = 15 * 60 + 180
+
+
+def back_up(engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[int], None]) -> int:
+    """Copy the tenant's rows into a new file of mode 0600, whole or not at all; returns how many.
+
+    Raises `FileExistsError` and other errors of the file system, `StoreUnavailable` where a database cannot do its part.
+    """
+    if file.exists():
+        raise FileExistsError(17, "it exists already", str(file))
+    with _fresh_file(file) as fresh:
+        target = _opened(fresh)
+        try:
+            with reading(), snapshot(engine) as source, writing(target).begin() as out:
+                count = _copy(source, out, tenant, advance)
+            with reading(), target.connect() as connection:
+                connection.exec_driver_sql("COMMIT")
+                # One file: no log beside it that somebody could forget
+                connection.exec_driver_sql("PRAGMA journal_mode = DELETE")
+                connection.exec_driver_sql("BEGIN")
+        finally:
+            target.dispose()
+        with fresh.open("rb") as written:
+            os.fsync(written.fileno())
+        file.hardlink_to(fresh)
+    sync_folder(file.parent)
+    return count
+
+
+@contextmanager
+def opened_backup(file: Path, *, tenant: Tenant, beside: Path) -> Iterator[Engine]:
+    """A backup as a database of this program's tables: a copy of it in the folder `beside`, brought to the newest revision.
+
+    Raises `NotFound` where the file is no backup of this tenant's, `Misconfigured` where a later program made it.
+    """
+    with file.open("rb") as given:
+        if given.read(16) != b"SQLite format 3\0":
+            raise NotFound("the file is no backup")
+        with _fresh_file(beside / "restored") as copy:
+            # From its first octet: a copy that outlives a kill is as closed as the backup
+            descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as out:
+                left = given.seek(0, os.SEEK_END)
+                given.seek(0)
+                while chunk := given.read(min(left, 1 << 20)):
+                    out.write(chunk)
+                    left -= len(chunk)
+            if not is_plain(copy):
+                raise NotFound("the file is no backup that this version, or an earlier one, could have made")
+            migrate(_url(copy))
+            engine = _opened(copy)
+            try:
+                with reading(), engine.connect() as connection:
+                    others = {name for table in COPIED for name in connection.scalars(select(table.c.tenant).distinct())}
+                if others - {tenant}:
+                    raise NotFound("the backup is of another broker, or of several")
+                yield engine
+            finally:
+                engine.dispose()
+
+
+def rows_of(engine: Engine, tenant: Tenant) -> int:
+    """How many rows a copy will have. Raises `StoreUnavailable`."""
+    with reading(), engine.connect() as connection:
+        return sum(_count(connection, table, tenant) for table in COPIED)
+
+
+def restore(source: Engine, target: Engine, *, tenant: Tenant, now: int, advance: Callable[[int], None]) -> int:
+    """Copy a backup into a migrated database in which the tenant has no row, in one transaction; returns how many rows.
+
+    Raises `StoreUnavailable` where there are rows already, or the database cannot take them.
+    """
+    with reading(), writing(target).begin() as out, source.connect() as backup:
+        if any(_count(out, table, tenant) for table in COPIED):
+            raise StoreUnavailable("the database is not empty")
+        count = _copy(backup, out, tenant, advance)
+        # One that ends later was never ours, and nobody could sign in before it does
+        marks = tables.marks.c
+        later = (marks.tenant == tenant, marks.kind == RESTORED, marks.ends > now + CLOSED_SECONDS)
+        count -= out.execute(delete(tables.marks).where(*later)).rowcount
+        closed = {"tenant": tenant, "kind": RESTORED, "digest": secrets.token_bytes(32), "unit": secrets.token_bytes(16)}
+        out.execute(insert(tables.marks), [{**closed, "ends": now + CLOSED_SECONDS}])
+    return count
+
+
+def closed_until(connection: Connection, tenant: Tenant) -> int:
+    """Until when a restored store takes no marks, 0 where nothing was restored."""
+    table = tables.marks.c
+    found = connection.scalar(select(func.max(table.ends)).where(table.tenant == tenant, table.kind == RESTORED))
+    return int(found or 0)
+
+
+def _copy(source: Connection, out: Connection, tenant: Tenant, advance: Callable[[int], None]) -> int:
+    count = 0
+    for table in COPIED:
+        query = select(table).where(table.c.tenant == tenant)
+        for rows in source.execute(query, execution_options={"yield_per": CHUNK}).mappings().partitions():
+            out.execute(insert(table), [dict(row) for row in rows])
+            count += len(rows)
+            advance(len(rows))
+    return count
+
+
+def _count(connection: Connection, table: Table, tenant: Tenant) -> int:
+    return connection.scalar(select(func.count()).select_from(table).where(table.c.tenant == tenant)) or 0
+
+
+@contextmanager
+def _fresh_file(file: Path) -> Iterator[Path]:
+    """The name of a file beside another that is gone, with SQLite's own beside it, when the block ends."""
+    fresh = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    try:
+        yield fresh
+    finally:
+        for end in ("", "-wal", "-shm", "-journal"):
+            fresh.with_name(fresh.name + end).unlink(missing_ok=True)
+
+
+def _opened(file: Path) -> Engine:
+    if not file.exists():
+        migrate(_url(file))
+    return open_engine(_url(file))
+
+
+def _url(file: Path) -> str:
+    return URL.create("sqlite", database=str(file.resolve())).render_as_string(hide_password=False)

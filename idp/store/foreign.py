@@ -1,0 +1,56 @@
+"""A file that is said to be a backup, before anything is read of it: its schema is a program of whoever wrote it.
+
+A view has as many rows as it likes, a trigger acts when a row is deleted, an index on an expression computes one. So only
+plain tables of our names with our columns are there, and pages that lie as SQLite lays them: a page that is named twice can
+stand for any number of rows.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from idp.store import tables
+
+# Whose rows say which program wrote the file (idp.store.migrate)
+OF_MIGRATIONS = {"alembic_version": {"version_num"}, "alembic_compatible": {"from_revision"}}
+EXPRESSION = -2  # in place of a column's number, in `PRAGMA index_xinfo`
+# How many things there are, and how long one value is: far more than we ever write
+MOST_OBJECTS, MOST_OCTETS = 200, 16_000_000
+
+
+def is_plain(file: Path) -> bool:
+    """Whether the SQLite file has nothing but tables of ours. It is a copy of the caller's, which nobody else changes."""
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_OCTETS)
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute("PRAGMA cell_size_check = ON")
+            connection.execute("PRAGMA ignore_check_constraints = ON")
+            if any(_strange(connection)):
+                return False
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    except (sqlite3.Error, UnicodeDecodeError):
+        return False
+
+
+def _strange(connection: sqlite3.Connection) -> Iterator[bool]:
+    known = {table.name: {column.name for column in table.columns} for table in tables.metadata.sorted_tables}
+    known |= OF_MIGRATIONS
+    query = "SELECT type, name, tbl_name, rootpage FROM sqlite_master LIMIT ?"
+    objects = connection.execute(query, (MOST_OBJECTS + 1,)).fetchall()
+    yield len(objects) > MOST_OBJECTS
+    for kind, name, of, page in objects:
+        if kind == "table":
+            # A virtual table has no page; a generated column is hidden
+            yield name not in known or not page
+            yield any(
+                column not in known.get(name, ()) or hidden
+                for column, hidden in connection.execute("SELECT name, hidden FROM pragma_table_xinfo(?)", (name,))
+            )
+        elif kind == "index":
+            parts = connection.execute("SELECT cid FROM pragma_index_xinfo(?)", (name,)).fetchall()
+            partial = connection.execute("SELECT partial FROM pragma_index_list(?) WHERE name = ?", (of, name)).fetchone()
+            yield not parts or any(part == EXPRESSION for (part,) in parts) or partial != (0,)
+        else:
+            yield True

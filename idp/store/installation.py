@@ -1,0 +1,113 @@
+"""Whose database this is: by whose keys the rows of a tenant are protected.
+
+Two installations with different keys at one database would each refuse the other's rows as forged, seal what the other
+cannot open and give a citizen two names. So the first one writes a fingerprint of its keys, and another one is refused when
+it starts. The fingerprint is a MAC under a key that the database never sees: it says nothing about the keys.
+
+It has two parts. The first is of the ledger's secrets, which every command has. The second is of the secrets of `sub` and
+of the persons' index, which a server adds when it first starts. Neither has a key that takes turns: a signing key, or the
+key that closes sealing keys. Whether all servers have the latter is seen at what closed the living hour's rows.
+"""
+
+import hmac
+from collections.abc import Callable, Container
+
+from sqlalchemy import Connection, Engine, select, update
+
+from idp.keys.folder import Keys
+from idp.keys.wrapping import named
+from idp.store import tables
+from idp.store.engine import database_name, reading, single, upsert, writing
+from idp.transparency.keys import LedgerKeys, framed
+from idp.transparency.state import believed, read_state
+from policies.errors import Misconfigured, Problem
+from policies.parties import Tenant
+
+PART_BYTES = 32
+HOUR = 3600
+
+
+def fingerprint(keys: LedgerKeys, tenant: Tenant) -> bytes:
+    """The first 32 bytes, which only these keys give. The log's signing key is not among them: it may be replaced."""
+    return hmac.digest(keys.rows, framed(b"installation", tenant.encode()), "sha256")
+
+
+def fingerprint_of_names(tenant: Tenant, *, pairwise: bytes, index: bytes) -> bytes:
+    """The other 32: of the secrets that make `sub` and the persons' index."""
+    return hmac.digest(pairwise, framed(b"installation", tenant.encode(), index), "sha256")
+
+
+def claim(engine: Engine, tenant: Tenant, keys: LedgerKeys) -> None:
+    """Make the tenant's rows ours where nobody has them. Raises `Misconfigured` where another installation does."""
+    ours = fingerprint(keys, tenant)
+    with reading(), single(engine).connect() as connection:
+        found = _read(connection, tenant)
+        if found is None and not _foreign_tree(connection, tenant, keys):
+            found = b""
+    if found == b"":
+        with reading(), writing(engine).begin() as connection:
+            fresh = upsert(connection, tables.installations).values(tenant=tenant, fingerprint=ours)
+            connection.execute(fresh.on_conflict_do_nothing())
+        with reading(), single(engine).connect() as connection:
+            found = _read(connection, tenant)
+    if found is None or not hmac.compare_digest(found[:PART_BYTES], ours):
+        raise _foreign(engine, f"it belongs to another installation of {tenant}, which has other keys than this one.")
+
+
+def claim_keys(engine: Engine, tenant: Tenant, keys: Keys, *, now: int, revoked: Callable[[str], int]) -> None:
+    """What a server does beside `claim`, since it has all keys. Raises `Misconfigured` as that does.
+
+    `revoked` says whether a key id is revoked; `now` is in seconds since the epoch.
+    """
+    claim_names(engine, tenant, pairwise=keys.pairwise, index=keys.index)
+    ours = {each.key.key_id for each in keys.sealing.scheduled}
+    assert_sealing(engine, tenant, ours=ours, revoked=revoked, now=now)
+
+
+def claim_names(engine: Engine, tenant: Tenant, *, pairwise: bytes, index: bytes) -> None:
+    """Add the second part where it lacks. Raises `Misconfigured` where others serve this tenant with other secrets."""
+    ours = fingerprint_of_names(tenant, pairwise=pairwise, index=index)
+    table = tables.installations.c
+    with reading(), writing(engine).begin() as connection:
+        found = _read(connection, tenant) or b""
+        if len(found) == PART_BYTES:
+            whole = update(tables.installations).where(table.tenant == tenant, table.fingerprint == found)
+            connection.execute(whole.values(fingerprint=found + ours))
+            found = _read(connection, tenant) or b""
+    if not hmac.compare_digest(found[PART_BYTES:], ours):
+        what = f"it was made with another pairwise.key or index.key of {tenant}: each citizen would get a second name."
+        raise _foreign(engine, what)
+
+
+def assert_sealing(
+    engine: Engine, tenant: Tenant, *, ours: Container[str], revoked: Callable[[str], int], now: int
+) -> None:
+    """Raises `Misconfigured` where whoever serves this tenant now closes its sealing keys by a key that is not ours.
+
+    `ours` are key ids. While one key takes over from another both are there, so that one row that we open is enough. What
+    closed the rows of an hour that is over matters to nobody.
+    """
+    table = tables.sealing_keys.c
+    living = select(table.wrapped).where(table.tenant == tenant, table.hour >= now // HOUR)
+    with reading(), single(engine).connect() as connection:
+        closed_by = {named(wrapped) for wrapped in connection.scalars(living)}
+    counting = {name for name in closed_by if not revoked(name)}
+    if counting and not any(name in ours for name in counting):
+        raise _foreign(engine, f"the logins of {tenant} are sealed there under another sealing.key than this one's.")
+
+
+def _foreign(engine: Engine, what: str) -> Misconfigured:
+    url = engine.url.render_as_string(hide_password=False)
+    fix = "serve it with the keys that it was made with (restore them from their backup), or name a database of your own"
+    return Misconfigured((Problem(database_name(url), 0, "database", what, fix),))
+
+
+def _read(connection: Connection, tenant: Tenant) -> bytes | None:
+    table = tables.installations.c
+    return connection.scalar(select(table.fingerprint).where(table.tenant == tenant))
+
+
+def _foreign_tree(connection: Connection, tenant: Tenant, keys: LedgerKeys) -> bool:
+    """Whether there is a ledger of other keys already, of a version that wrote no fingerprint."""
+    row = read_state(connection, tenant)
+    return row is not None and believed(row, keys, tenant) is None

@@ -1,0 +1,92 @@
+"""Partitions by period on PostgreSQL: what is parked, and how logins ended, is dropped with its period and not deleted.
+
+A row lies in the partition of its end. Whoever purges makes the partitions of the coming periods, and drops those that have
+ended: by its own clock and by the database's, whichever is behind, so that a clock that jumped drops nothing that others
+still need. What has no partition (an end far away, or a time in which nobody purged) lies in the one for the rest, from
+which it is deleted. Marks have none: docs/decisions/0011-marks-are-not-partitioned.md.
+"""
+
+from sqlalchemy import Connection, Engine, Table, delete, func, literal_column, select, table
+from sqlalchemy.exc import DBAPIError
+
+from idp.store import tables
+from idp.store.engine import writing
+
+PERIOD = 6 * 3600
+# A receipt is parked for a day
+AHEAD = 5
+PARTITIONED = (tables.parked, tables.decisions)
+# Every login takes the lock that a partition needs for a moment: who does not get it at once comes back in a minute
+LOCK_MILLISECONDS = 200
+_LOCK = 0x43_49_43_50
+
+
+def rest_of(parent: Table) -> str:
+    """The name of the partition of whatever has no period."""
+    return f"{parent.name}_rest"
+
+
+def partition_of(parent: Table, period: int) -> str:
+    """The name of the partition of one period (seconds since the epoch, divided by `PERIOD`)."""
+    return f"{parent.name}_{period}"
+
+
+def purge_periods(engine: Engine, tenant: str, now: int) -> int:
+    """Drop the periods that have ended, make the coming ones, delete the rest of this tenant. How many rows were deleted.
+
+    Rows of a period that was dropped are not counted. Where a lock is not to be had, that waits for the next time.
+    """
+    deleted = 0
+    for parent in PARTITIONED:
+        try:
+            with writing(engine).begin() as connection:
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS:d}")
+                if connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({_LOCK:d})").scalar():
+                    _turn(connection, parent, now)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
+                raise
+        with writing(engine).begin() as connection:
+            rest = table(rest_of(parent), *(literal_column(name) for name in ("tenant", "ends")))
+            gone = delete(rest).where(rest.c.tenant == tenant, rest.c.ends <= now)
+            deleted += connection.execute(gone).rowcount
+    return deleted
+
+
+def database_time(connection: Connection) -> int:
+    """PostgreSQL's own clock, in seconds since the epoch."""
+    return int(connection.scalar(select(func.floor(func.extract("epoch", func.now())))) or 0)
+
+
+def _turn(connection: Connection, parent: Table, now: int) -> None:
+    current = database_time(connection)
+    made = {
+        int(name.rpartition("_")[2])
+        for (name,) in connection.exec_driver_sql(_CHILDREN, {"parent": parent.name})
+        if name != rest_of(parent)
+    }
+    ended = min(now, current) // PERIOD
+    for period in sorted(made):
+        if period < ended:
+            connection.exec_driver_sql(f"DROP TABLE {partition_of(parent, period)}")
+    for period in range(current // PERIOD, current // PERIOD + AHEAD + 1):
+        if period not in made:
+            make_partition(connection, parent, period)
+
+
+def make_partition(connection: Connection, parent: Table, period: int) -> None:
+    """Make one period's partition, unless rows of it lie with the rest already."""
+    begins, ends = period * PERIOD, (period + 1) * PERIOD
+    rest = rest_of(parent)
+    query = f"SELECT EXISTS (SELECT 1 FROM {rest} WHERE ends >= {begins:d} AND ends < {ends:d})"  # noqa: S608  our own names
+    if not connection.exec_driver_sql(query).scalar():
+        name = partition_of(parent, period)
+        connection.exec_driver_sql(
+            f"CREATE TABLE {name} PARTITION OF {parent.name} FOR VALUES FROM ({begins:d}) TO ({ends:d})"
+        )
+
+
+_CHILDREN = (
+    "SELECT child.relname FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid "
+    "WHERE inhparent = to_regclass(%(parent)s)"
+)

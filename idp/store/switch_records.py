@@ -1,0 +1,109 @@
+"""What the release ledger says is switched off: the other witness beside the rows of `switches` (decisions.md 31).
+
+The id of the n-th record of a switch is a MAC of n, so whoever has the ledger's keys finds each of them by its place, in
+the order of the acts, without reading millions of releases; whoever has not cannot tell them from any other record. A row
+that was deleted or turned back is thereby seen, and what the ledger says is off is off.
+
+What this does not see: rows of `switches` deleted together with the newest records. `ciconia ledger verify` names the
+leaves that then have no record.
+"""
+
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, LargeBinary, Row, Select, bindparam, select
+
+from idp.store import tables
+from idp.store.statements import Statement
+from idp.transparency.draft import SWITCH
+from idp.transparency.entry import RECORD_BYTES, open_opening
+from idp.transparency.keys import LedgerKeys, derived
+from policies.errors import SignatureInvalid
+from policies.parties import Tenant
+
+# So many places are looked at beyond the last record that is known: a record that was deleted hides none after it
+AHEAD = 16
+
+
+def _at(_connection: Connection) -> Select[bytes, int, bytes]:
+    table = tables.records.c
+    wanted = [bindparam(f"record_{place}", type_=LargeBinary) for place in range(AHEAD)]
+    query = select(table.record, table.time, table.decision_opening)
+    return query.where(table.tenant == bindparam("tenant"), table.record.in_(wanted))
+
+
+_AT = Statement(_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The last act on one thing: whether it is off, why, and when that was (seconds since the epoch)."""
+
+    off: bool
+    reason: str
+    time: int
+
+
+class SwitchRecords:
+    """One tenant's acts, as far as they were read. For one thread at a time."""
+
+    def __init__(self, tenant: Tenant, keys: LedgerKeys) -> None:
+        self._tenant, self._keys = tenant, keys
+        self._key = derived(keys.rows, b"", b"switch records", tenant.encode())
+        self._latest: dict[tuple[str, str], Recorded] = {}
+        self.next = 0
+        # Places whose record is gone, or is not what was written
+        self.lost: set[int] = set()
+        # The ids of the places that are looked at: the same ones, until there is an act
+        self._ids: tuple[int, Mapping[bytes, int]] = (-1, {})
+
+    def record(self, number: int) -> bytes:
+        """The id of the record of an act, the first of which has number 0."""
+        return hmac.digest(self._key, number.to_bytes(8), "sha256")[:RECORD_BYTES]
+
+    def read(self, connection: Connection) -> Mapping[tuple[str, str], Recorded]:
+        """The last act on each thing, by kind and name."""
+        # A hole is looked at again, and with it what came after: it may have been mended. Nothing is forgotten before the
+        # last question was answered: after one that failed, the hole is still one
+        following, lost = min(self.lost, default=self.next), set[int]()
+        while True:
+            wanted = self._wanted(following)
+            places = {f"record_{place}": record for place, record in enumerate(wanted)}
+            found = {wanted[row.record]: row for row in _AT.run(connection, tenant=self._tenant, **places)}
+            if not found:
+                break
+            for number in range(following, max(found) + 1):
+                if not self._take(found.get(number)):
+                    lost.add(number)
+            following = max(found) + 1
+        lost.update(range(following, self.next))
+        self.next, self.lost = max(following, self.next), lost
+        return self._latest
+
+    def _wanted(self, following: int) -> Mapping[bytes, int]:
+        """The places that are looked at, by the ids of their records."""
+        if self._ids[0] != following:
+            self._ids = following, {self.record(number): number for number in range(following, following + AHEAD)}
+        return self._ids[1]
+
+    def _take(self, row: Row[bytes, int, bytes] | None) -> bool:
+        """Remember an act; whether there is one."""
+        facts = None if row is None else self._facts(row)
+        if facts is None:
+            return False
+        place = str(facts["switch"]), str(facts["name"])
+        self._latest[place] = Recorded(facts["state"] != "on", str(facts["reason"]), int(str(facts["time"])))
+        return True
+
+    def _facts(self, row: Row[bytes, int, bytes]) -> Mapping[str, object] | None:
+        """What a record says; None where it is none of a switch, or not what was written."""
+        key = self._keys.period_key(self._tenant, row.time)
+        try:
+            opened = open_opening(key, self._tenant, row.record, "decision", row.decision_opening)
+            facts = json.loads(opened.content)
+        except (SignatureInvalid, ValueError):
+            return None
+        whole = isinstance(facts, dict) and facts.get("kind") == SWITCH and facts.get("record") == row.record.hex()
+        return facts if whole else None

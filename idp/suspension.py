@@ -1,0 +1,48 @@
+"""What an operator switched off goes no further: asked again at each step of a login, and wherever something is given out.
+
+A relying party that is off gets nothing, a country or identity provider that is off vouches for nobody, and what was issued
+before it was switched off ends with it (decisions.md 31). Whoever refuses or goes back releases nothing, and may always.
+"""
+
+from idp.store.switches import COUNTRY, PARTY, PROVIDER, Switched
+from policies.errors import SourceSuspended, Suspended
+from policies.parties import ClientId, IdentityProvider, RequestingNode
+
+
+class Suspension:
+    """One tenant's. Every method raises `StoreUnavailable` where nobody can say what is switched off."""
+
+    def __init__(self, switches: Switched) -> None:
+        self._switches = switches
+
+    def check_party(self, client_id: ClientId) -> None:
+        """Raises `Suspended` for a relying party that is off."""
+        if self._switches.off(PARTY, client_id):
+            raise Suspended(f"{client_id} is switched off: `ciconia party list`")
+
+    def check_source(self, provider: IdentityProvider) -> None:
+        """Raises `SourceSuspended` for an identity provider that is off, or that is of a country that is."""
+        if self.source_off(provider):
+            raise SourceSuspended(f"{provider.provider_id}, or {provider.country}, is switched off: `ciconia party list`")
+
+    def check_node(self, node: RequestingNode) -> None:
+        """Raises `SourceSuspended` for a node of a country that is off: it asks us, and gets nothing."""
+        if self._switches.off(COUNTRY, node.peer.country):
+            raise SourceSuspended(f"{node.peer.country} is switched off: `ciconia party list`")
+
+    def source_off(self, provider: IdentityProvider) -> bool:
+        """Whether an identity provider, or its country, is off."""
+        return self._switches.off(PROVIDER, provider.provider_id) or self._switches.off(COUNTRY, provider.country)
+
+    def ended(self, client_id: ClientId, provider: IdentityProvider | None, issued: int) -> bool:
+        """Whether what was issued at a moment ended since: its party, its source or that one's country was switched off.
+
+        On again, they do not bring back what was alive before. No provider: it is registered no more, and that ends it too.
+        """
+        off = self._switches.off
+        return (
+            provider is None
+            or off(PARTY, client_id, issued=issued)
+            or off(PROVIDER, provider.provider_id, issued=issued)
+            or off(COUNTRY, provider.country, issued=issued)
+        )

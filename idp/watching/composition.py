@@ -1,0 +1,98 @@
+"""The watch over one tenant in one worker, composed of what its application has."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from connectors.metadata.peers import Peers
+from connectors.signatures.keys import certificate_of
+from idp.keys.folder import Keys
+from idp.keys.sealing import HourlyKeys
+from idp.store.store import Store
+from idp.store.switches import KINDS, Switches
+from idp.watching.vitals import Looks, Vitals
+from idp.watching.watched import Watched
+from policies.errors import BrokerError, PeerUnavailable
+from policies.load import Configuration
+from policies.parties import EntityId, Peer
+
+N = TypeVar("N", int, bool)
+
+# What others hold a certificate of
+CERTIFIED = ("saml", "saml-encryption", "node", "node-metadata", "node-encryption")
+
+
+def vitals(
+    *,
+    store: Store,
+    watched: Watched,
+    configuration: Configuration,
+    keys: Keys,
+    peers: Peers,
+    known: Mapping[EntityId, Peer],
+    switches: Switches,
+    sealing: HourlyKeys,
+    queue: Callable[[], tuple[int, Mapping[str, int]]],
+    clock: Callable[[], int],
+) -> Vitals:
+    """What looks after them."""
+    shared = watched.rates.shared
+    looks = Looks(
+        have_keys=lambda _now: _has_key(sealing),
+        keys=lambda now: _ends_of_keys(keys, now),
+        metadata=lambda now: _ends_of_metadata(peers, known, now),
+        available=lambda now: _least((peer.country, peers.available(id_, now)) for id_, peer in known.items()),
+        off=lambda _now: _off(switches),
+        queue=queue,
+        closed=lambda: store.closed,
+        halted=lambda: store.halted,
+        stands_still=lambda: store.stands_still,
+        shared_limits=lambda: None if shared is None else shared.reachable,
+    )
+    pinned = sum(provider.peer is None for provider in configuration.providers.values())
+    return Vitals(
+        engine=store.engine, tenant=watched.tenant, measures=watched.measures, looks=looks, clock=clock, pinned=pinned
+    )
+
+
+def _has_key(sealing: HourlyKeys) -> None:
+    """Raises where a login that begins now could not be sealed."""
+    sealing.to_seal("requested", sealing.hour())
+
+
+def _ends_of_keys(keys: Keys, now: int) -> dict[str, int]:
+    found = {}
+    for name, ring in keys.rings.items():
+        try:
+            certificate = getattr(ring.at(now), "certificate", b"") if name in CERTIFIED else b""
+        except BrokerError:
+            # Each is revoked: it ended
+            found[name] = 0
+            continue
+        if certificate:
+            found[name] = int(certificate_of(certificate).not_valid_after_utc.timestamp())
+    return found
+
+
+def _ends_of_metadata(peers: Peers, known: Mapping[EntityId, Peer], now: int) -> dict[str, int]:
+    """When what is used of each country ends; 0 where nothing of it may be used."""
+
+    def ends(entity_id: EntityId) -> int:
+        try:
+            return peers.current(entity_id, now).facts.valid_until
+        except PeerUnavailable:
+            return 0
+
+    return _least((peer.country, ends(entity_id)) for entity_id, peer in known.items())
+
+
+def _least(found: Iterable[tuple[str, N]]) -> dict[str, N]:
+    """Of several nodes of one country, the one that is worst off."""
+    least: dict[str, N] = {}
+    for country, figure in found:
+        least[country] = min(least.get(country, figure), figure)
+    return least
+
+
+def _off(switches: Switches) -> dict[str, int]:
+    current = switches.current()
+    return {kind: sum(switch.off for (of, _), switch in current.items() if of == kind) for kind in KINDS}

@@ -1,0 +1,86 @@
+"""Each step of a login: one line of the log and one count. A line has the login's reference, which is not the login's id.
+
+The reference is an HMAC over the id: every worker finds the same without a row, the page of an error shows it, and whoever
+reads the log cannot go back to the id, which stands in addresses and cookies of a browser. Lines name the relying party
+and the country by the ids of our configuration, never anything that came in a message.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+
+import structlog
+
+from connectors import checks as of_messages
+from idp import checks as of_logins
+from idp.pages.wording import MOVES
+from idp.watching.board import OTHER, Measures
+from idp.watching.families import LOGINS, REFUSALS
+from policies.errors import BrokerError
+
+REFERENCE_DIGITS = 10
+
+
+class Step(StrEnum):
+    """How far a login came."""
+
+    BEGUN = "begun"
+    ASKED = "asked"
+    ANSWERED = "answered"
+    BLOCKED = "blocked"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    RELEASED = "released"
+    TOKEN = "token"
+
+
+def _all_checks() -> frozenset[str]:
+    """Every name of a check that our tables have."""
+    tables = [table for module in (of_messages, of_logins) for name, table in vars(module).items() if name.isupper()]
+    return frozenset(name for table in tables if isinstance(table, Mapping) for name in table) | {"unforeseen"}
+
+
+def _all_codes() -> frozenset[str]:
+    """Every code of an error: those of the classes, and those that have a page."""
+    found, kinds = set[str](), [BrokerError]
+    while kinds:
+        kind = kinds.pop()
+        found.add(kind.code)
+        kinds += kind.__subclasses__()
+    return frozenset(found) | frozenset(MOVES)
+
+
+class Steps:
+    """One tenant's. `key` is a secret of the tenant, the same in all workers; `names` are what a label may say."""
+
+    def __init__(self, *, tenant: str, key: bytes, measures: Measures, countries: Collection[str]) -> None:
+        self._tenant, self._key, self._measures = tenant, key, measures
+        self._countries = frozenset(countries)
+        self._checks, self._codes = _all_checks(), _all_codes()
+        # Bound at its first line, once: that is a third of a line's cost
+        self._log = structlog.get_logger()
+
+    def reference(self, login: str) -> str:
+        """What stands for a login in the log and on pages."""
+        return hmac.digest(self._key, login.encode(), "sha256").hex()[:REFERENCE_DIGITS]
+
+    def step(self, step: Step, reference: str, party: str, country: str = "", code: str = "") -> None:
+        """A login of this party came this far, at this country where one was chosen."""
+        known = country if country in self._countries or not country else OTHER
+        self._measures.count(LOGINS, self._tenant, step, known)
+        if code:
+            self._log.info("login", step=step, reference=reference, party=party, country=country, code=code)
+        else:
+            self._log.info("login", step=step, reference=reference, party=party, country=country)
+
+    def refused(self, code: str, failed: str | None) -> None:
+        """Something was refused, by a code and the check that failed; its line is written where its page is made."""
+        known = code if code in self._codes else OTHER
+        named = "" if failed is None else failed if failed in self._checks else OTHER
+        self._measures.count(REFUSALS, self._tenant, known, named)
+
+
+def steps_key(master: bytes) -> bytes:
+    """The key of references, of a master key of the tenant that is used for other things, too."""
+    return hashlib.blake2b(b"reference of a login", key=master[:64], digest_size=32).digest()

@@ -1,0 +1,74 @@
+"""What the endpoints of one tenant count with, and limit by."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from idp.login import Grant
+from idp.rates import Rates, Shared
+from idp.settings import Limits, Settings
+from idp.watching.board import Measures
+from idp.watching.families import LIMITED, TURNED_AWAY, UNFORESEEN, VERIFICATION
+from idp.watching.steps import Step, Steps, steps_key
+from policies.load import Configuration
+from policies.parties import ProviderId
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One tenant's counts, steps and limits."""
+
+    tenant: str
+    measures: Measures
+    steps: Steps
+    rates: Rates
+    countries: Mapping[ProviderId, str]
+
+    def redeemed(self, grant: Grant) -> None:
+        """A code of this login was redeemed: its last step."""
+        country = self.countries.get(grant.provider_id, "")
+        self.steps.step(Step.TOKEN, grant.reference, grant.client_id, country)
+
+    def verified(self, seconds: float) -> None:
+        """Judging an answer and deciding took so long."""
+        self.measures.observe(VERIFICATION, self.tenant, seconds=seconds)
+
+    def unforeseen(self, seen: Callable[[str, str], None]) -> Callable[[str, str], None]:
+        """As `seen`, and counted here, too."""
+
+        def counted(place: str, kind: str) -> None:
+            self.measures.count(UNFORESEEN, self.tenant)
+            seen(place, kind)
+
+        return counted
+
+    def turned_away(self, lane: str) -> None:
+        """A request was answered 503."""
+        self.measures.count(TURNED_AWAY, self.tenant, lane)
+
+
+def watched(settings: Settings, configuration: Configuration, measures: Measures, master: bytes) -> Watched:
+    """Compose one tenant's. `master` is a secret of the tenant that all its workers have."""
+    tenant, key = settings.tenant, steps_key(master)
+    of_providers = {name: provider.country for name, provider in configuration.providers.items()}
+    countries = set(of_providers.values()) | {node.peer.country for node in configuration.nodes.values()}
+    shared = Shared(settings.valkey, key=steps_key(key)) if settings.valkey else None
+    return Watched(
+        tenant=tenant,
+        measures=measures,
+        steps=Steps(tenant=tenant, key=key, measures=measures, countries=countries),
+        rates=Rates(
+            settings.limits,
+            exempt=settings.trusted_proxies,
+            shared=shared,
+            refused=lambda limit: measures.count(LIMITED, tenant, limit),
+        ),
+        countries=of_providers,
+    )
+
+
+def unwatched() -> Watched:
+    """For a site that nobody watches: its own counts, and references that mean nothing elsewhere."""
+    measures = Measures()
+    steps = Steps(tenant="", key=secrets.token_bytes(32), measures=measures, countries=())
+    return Watched(tenant="", measures=measures, steps=steps, rates=Rates(Limits()), countries={})

@@ -1,0 +1,104 @@
+"""The peer of the benchmark of logins: SATOSA, from a folder that says how it runs (its configuration and requirements).
+
+The folder is copied, and its virtual environment, keys and metadata are made in the copy where they lack. SATOSA signs and
+verifies by the program xmlsec1 of Debian.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from tests.benchmarks.logins_peers import CLIENT, Connection, IdentityProvider, LoginFailedError, RelyingParty
+from tests.benchmarks.logins_stage import RSA_BITS, Running, free_port
+
+HOST = "proxy.bench.test"
+BASE = f"https://{HOST}"
+ACS = f"{BASE}/Saml2/acs/post"
+NEEDED = ("gen.sh", "conf", "requirements-proxy.txt")
+WORKERS = 2
+
+
+class Satosa:
+    """A copy of the folder below `scratch`, ready to run. Raises OSError and subprocess.CalledProcessError."""
+
+    def __init__(self, source: Path, scratch: Path) -> None:
+        if shutil.which("xmlsec1") is None:
+            raise OSError("xmlsec1 is not installed, without which SATOSA cannot sign: apt-get install xmlsec1")
+        if missing := [name for name in NEEDED if not (source / name).exists()]:
+            raise OSError(f"{source} lacks {', '.join(missing)}")
+        self._folder = scratch / "satosa"
+        shutil.copytree(source, self._folder, symlinks=True)
+        self._gunicorn = _environment(source, self._folder)
+        subprocess.run(
+            ["bash", str(self._folder / "gen.sh")],
+            check=True,
+            capture_output=True,
+            cwd=self._folder,
+            env={**os.environ, "KEYBITS": str(RSA_BITS)},
+        )
+        pki = self._folder / "conf" / "pki"
+        proxy = x509.load_pem_x509_certificate((pki / "proxy.crt").read_bytes())
+        key = proxy.public_key()
+        if not isinstance(key, rsa.RSAPublicKey):
+            raise OSError("SATOSA's key is not RSA")
+        self.provider = IdentityProvider(
+            key=(pki / "idp.key").read_bytes(),
+            certificate=(pki / "idp.crt").read_bytes(),
+            audience=f"{BASE}/Saml2/proxy_saml2_backend.xml",
+            acs_url=ACS,
+            broker=proxy.public_bytes(Encoding.DER),
+        )
+        self.party = RelyingParty(scope="openid email profile", key=key, client=CLIENT, pkce=False)
+
+    def serve(self) -> Running:
+        """Start it as its folder does: two workers of gunicorn."""
+        port = free_port()
+        return Running(
+            [str(self._gunicorn), "-w", str(WORKERS), "-k", "sync", "-b", f"127.0.0.1:{port}", "satosa.wsgi:app"],
+            port,
+            cwd=self._folder,
+            environment={"SATOSA_CONFIG": "conf/proxy_conf.yaml"},
+        )
+
+    async def plain(self, browser: Connection) -> None:
+        """One login (its case post:0:oidc)."""
+        await self._login(browser, encrypted=False)
+
+    async def encrypted(self, browser: Connection) -> None:
+        """One login with an encrypted assertion (its case post:1:oidc)."""
+        await self._login(browser, encrypted=True)
+
+    async def _login(self, browser: Connection, *, encrypted: bool) -> None:
+        asked = self.party.ask()
+        first = await browser.request("GET", f"/Saml2/OIDC/authorization?{asked.query}")
+        if not first.header("location"):
+            raise LoginFailedError(f"SATOSA: {first.status} {first.body[:300]!r}")
+        posted = self.provider.answer(first.header("location"), encrypted=encrypted)
+        back = await browser.request("POST", ACS.removeprefix(BASE), posted)
+        if not back.header("location"):
+            raise LoginFailedError(f"SATOSA: {back.status} {back.body[:300]!r}")
+        redeem = self.party.redeem(back.header("location"), asked)
+        browser.cookies.clear()
+        self.party.verified(
+            await browser.request("POST", "/OIDC/token", redeem, authorization=self.party.authorization), asked
+        )
+
+
+def _environment(source: Path, copy: Path) -> Path:
+    """Its gunicorn: in $PROXY_VENV, as the folder's own script has it, or beside the folder, or made in the copy."""
+    named = os.environ.get("PROXY_VENV")
+    for place in (Path(named) if named else source.parent / "venv-satosa", source.parent / "venv-satosa"):
+        if (place / "bin" / "gunicorn").exists():
+            return (place / "bin" / "gunicorn").absolute()
+    made = copy / "venv"
+    pip = str(made / "bin" / "pip")
+    subprocess.run([sys.executable, "-m", "venv", str(made)], check=True, capture_output=True)
+    requirements = str(copy / "requirements-proxy.txt")
+    subprocess.run([pip, "install", "-q", "-r", requirements], check=True, capture_output=True)
+    return made / "bin" / "gunicorn"

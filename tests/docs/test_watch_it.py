@@ -1,0 +1,63 @@
+"""What docs/watch-it.md and docs/alerts.yaml name is what there is, and everything that there is, they name."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from idp.settings import Limits
+from idp.watching.families import FAMILIES, Kind
+from idp.watching.steps import Step
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, ALERTS = (DOCS / "watch-it.md").read_text("utf-8"), (DOCS / "alerts.yaml").read_text("utf-8")
+SUFFIX = {Kind.COUNTER: "_total", Kind.GAUGE: "", Kind.HISTOGRAM: ""}
+SHOWN = {family.name + SUFFIX[family.kind]: family for family in FAMILIES.values()}
+SAMPLES = SHOWN.keys() | {f"{name}{end}" for name in SHOWN for end in ("_bucket", "_count", "_sum")}
+ROWS = {row[1]: row[2] for row in re.finditer(r"^\| `(ciconia_\w+)` \|([^|]*)\|", PAGE, re.MULTILINE)}
+EXPRESSIONS = re.findall(r"^ +expr: (?:>-\n)?((?:.+\n)(?: {10}.+\n)*)", ALERTS, re.MULTILINE)
+
+
+def test_every_metric_has_its_row_with_its_labels_and_no_row_is_of_another() -> None:
+    assert {name: tuple(filter(None, text.strip().split(", "))) for name, text in ROWS.items()} == {
+        name: family.labels for name, family in SHOWN.items()
+    }
+
+
+def test_every_rule_asks_for_metrics_that_there_are() -> None:
+    asked = {name for text in EXPRESSIONS for name in re.findall(r"ciconia_\w+", text)}
+    assert len(EXPRESSIONS) == ALERTS.count("- alert:") > 15
+    assert asked <= SAMPLES, asked - SAMPLES
+
+
+def test_every_label_of_a_rule_is_one_of_a_metric_that_it_asks_for() -> None:
+    for text in EXPRESSIONS:
+        families = [SHOWN[re.sub("_bucket$", "", name)] for name in re.findall(r"ciconia_\w+", text)]
+        known = {label for family in families for label in family.labels} | {"le"}
+        grouped = {label.strip() for group in re.findall(r"by \(([^)]*)\)", text) for label in group.split(",")}
+        matched = set(re.findall(r'[{,](\w+)="', text))
+        assert grouped | matched <= known, text
+
+
+def test_states_of_rules_and_of_the_page_are_steps() -> None:
+    steps = {step.value for step in Step}
+    assert set(re.findall(r'state="(\w+)"', ALERTS)) <= steps
+    row = next(line for line in PAGE.splitlines() if line.startswith("| `ciconia_logins_total`"))
+    assert set(re.findall(r"`([a-z]+)`", row)) == steps
+
+
+def test_every_alert_has_its_line_of_what_to_do() -> None:
+    named = set(re.findall(r"- alert: (\w+)", ALERTS))
+    assert set(re.findall(r"`(Ciconia\w+)`", PAGE)) == named
+
+
+@pytest.mark.parametrize("name", ["begin_address", "begin_party", "failures", "pages"])
+def test_defaults_of_limits_are_those_of_the_page(name: str) -> None:
+    assert re.search(rf"^\| `{name}` \|.*\| {getattr(Limits(), name)} \|$", PAGE, re.MULTILINE)
+
+
+def test_metrics_that_lag_or_end_have_a_rule() -> None:
+    watched = " ".join(EXPRESSIONS)
+    gauges = {name for name, family in SHOWN.items() if family.kind is Kind.GAUGE}
+    unwatched = {"ciconia_admission_at_work", "ciconia_admission_waiting"}
+    assert {name for name in gauges if name not in watched} == unwatched, "the queue is for a graph, and its refusals alert"

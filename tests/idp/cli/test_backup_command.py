@@ -1,0 +1,291 @@
+"""`ciconia backup` and `restore`: the ledger verifies elsewhere and on the other database; nothing taken is free."""
+
+import io
+import json
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from typer.testing import CliRunner
+
+from idp.cli import app
+from idp.keys.folder import create_keys
+from idp.settings import SETTINGS_FILE, load_settings
+from idp.store import tables
+from idp.store.backup import CLOSED_SECONDS, COPIED, opened_backup
+from idp.store.migrate import migrate
+from idp.store.store import open_store
+from idp.transparency.keys import load_ledger_keys
+from idp.transparency.sequencer import Sequencer
+from idp.transparency.witness import Witness
+from policies.errors import StoreUnavailable
+from tests.idp.cli.command import ciconia as process
+from tests.idp.cli.command import json_of
+from tests.idp.store.units import NEVER, commit_all, marks, parked, refusal, release
+from tests.idp.store.units import unit as made
+from tests.kill.checker import check
+from tests.postgres import server
+
+ISSUER = "https://login.storkhaven.example"
+
+
+def ciconia(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """A command in this process: one of its own takes seconds to import everything."""
+    found = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
+    return subprocess.CompletedProcess([], found.exit_code, found.stdout, found.stderr)
+
+
+def folder_of(parent: Path, name: str, database: str = "ciconia.db", *, witness: str = "") -> Path:
+    """A broker's folder with settings alone."""
+    folder = parent / name
+    folder.mkdir()
+    lines = [f'issuer = "{ISSUER}"', f'database = "{database}"', f'witness = "{witness}"']
+    (folder / SETTINGS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def with_keys_of(folder: Path, other: Path) -> Path:
+    """The keys of the other folder, as an operator brings them along."""
+    (folder / "keys").symlink_to(other / "keys")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose database has eleven records, two of them staged, and rows of every kind that is left out."""
+    folder = folder_of(tmp_path_factory.mktemp("example"), "served")
+    settings = load_settings(folder)
+    create_keys(settings.key_folder, settings.origin, settings.tenant)
+    migrate(settings.database_url)
+    grow(folder, 9)
+    grow(folder, 2, sequence=False)
+    return folder
+
+
+@pytest.fixture
+def served(example: Path, tmp_path: Path) -> Path:
+    """A copy of the example."""
+    return Path(shutil.copytree(example, tmp_path / "served"))
+
+
+def grow(folder: Path, count: int, *, sequence: bool = True, witness: bool = False) -> None:
+    settings = load_settings(folder)
+    keys = load_ledger_keys(settings.key_folder, settings.origin)
+    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
+    store._closed = 0
+    now = int(time.time())
+    commit_all(
+        store,
+        [
+            made(
+                *marks(f"login {now} {number} {count}", end=NEVER),
+                record=refusal(now) if number % 4 == 0 else release(time=now),
+                parked=[
+                    parked(f"{now} {number} {count}".encode().ljust(32, b"p"), end=NEVER, payload=b"CANARY of a value")
+                ],
+                end=NEVER,
+            )
+            for number in range(count)
+        ],
+    )
+    if sequence:
+        kept = Witness(settings.witness_path, keys) if witness and settings.witness_path else None
+        sequencer = Sequencer(store, keys, checkpoint_seconds=0, witness=kept)
+        assert sequencer.step()
+        sequencer.stop()
+    store.close()
+
+
+@pytest.fixture
+def url() -> str:
+    return server().fresh()
+
+
+def rows(file: Path, table: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(file)) as connection:
+        return sorted(connection.execute(f"SELECT * FROM {table}"), key=repr)  # noqa: S608  our names
+
+
+def test_a_backup_restores_to_another_folder_and_its_ledger_verifies(served: Path, tmp_path: Path) -> None:
+    file = tmp_path / "copy.db"
+    told = json_of(ciconia("backup", "--config", served, "--to", file, "--json"))
+    assert (told["ok"], told["size"], told["records"]) == (True, 9, 11)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    again = with_keys_of(folder_of(tmp_path, "again"), served)
+    restored = json_of(ciconia("restore", "--config", again, "--from", file, "--json"))
+    assert (restored["ok"], restored["rows"], restored["root"]) == (True, told["rows"], told["root"])
+    verified = ciconia("ledger", "verify", "--config", again, "--json")
+    assert json_of(verified)["ok"] is True
+    assert check(again / "ciconia.db", []) == []
+    for table in COPIED:
+        extra = 1 if table is tables.marks else 0
+        assert len(rows(again / "ciconia.db", table.name)) == len(rows(served / "ciconia.db", table.name)) + extra
+    # whoever goes on places and signs what was staged
+    grow(again, 1)
+    assert json_of(ciconia("ledger", "verify", "--config", again, "--json"))["size"] == 12
+
+
+def test_what_must_not_lie_in_a_backup_is_not_in_it(served: Path, tmp_path: Path) -> None:
+    file = tmp_path / "copy.db"
+    with closing(sqlite3.connect(served / "ciconia.db")) as connection:
+        connection.execute("INSERT INTO sealing_keys VALUES ('login.storkhaven.example', 'code', 1, x'ab', 2)")
+        connection.commit()
+    assert ciconia("backup", "--config", served, "--to", file).returncode == 0
+    assert rows(served / "ciconia.db", "parked")
+    for name in ("sealing_keys", "parked", "decisions", "installations"):
+        assert rows(file, name) == []
+    assert b"CANARY" not in file.read_bytes()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(("copy", ".copy"))] == ["copy.db"]
+
+
+def test_from_sqlite_to_postgresql_and_back_nothing_changes(served: Path, tmp_path: Path, url: str) -> None:
+    first, second = tmp_path / "first.db", tmp_path / "second.db"
+    assert ciconia("backup", "--config", served, "--to", first).returncode == 0
+    cluster = with_keys_of(folder_of(tmp_path, "cluster", url), served)
+    restored = ciconia("restore", "--config", cluster, "--from", first, "--json")
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    assert ciconia("backup", "--config", cluster, "--to", second).returncode == 0
+    back = with_keys_of(folder_of(tmp_path, "back"), served)
+    assert json_of(ciconia("restore", "--config", back, "--from", second, "--json"))["ok"] is True
+    assert json_of(ciconia("ledger", "verify", "--config", back, "--json"))["ok"] is True
+    for table in COPIED:
+        if table is not tables.marks:
+            assert rows(back / "ciconia.db", table.name) == rows(served / "ciconia.db", table.name), table.name
+
+
+def test_a_backup_beside_a_broker_that_writes_is_one_moment(served: Path, tmp_path: Path) -> None:
+    settings = load_settings(served)
+    keys = load_ledger_keys(settings.key_folder, settings.origin)
+    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
+    sequencer = Sequencer(store, keys, checkpoint_seconds=0, lease_seconds=1, poll_seconds=0.01)
+    sequencer.start()
+    sizes = []
+    for number in range(2):
+        commit_all(store, [made(record=release()) for _ in range(20)])
+        told = json_of(ciconia("backup", "--config", served, "--to", tmp_path / f"{number}.db", "--json"))
+        assert told["ok"] is True
+        sizes.append(told["records"])
+    sequencer.stop()
+    store.close()
+    assert sizes == [31, 51]
+
+
+@pytest.mark.parametrize("what", ["no database", "not empty", "no backup", "another's", "other keys", "changed", "there"])
+def test_what_cannot_be_restored_changes_nothing(served: Path, tmp_path: Path, what: str) -> None:
+    file, again = tmp_path / "copy.db", with_keys_of(folder_of(tmp_path, "again"), served)
+    assert ciconia("backup", "--config", served, "--to", file).returncode == 0
+    before = file.read_bytes()
+    code, word = 2, ""
+    match what:
+        case "no database":
+            file, word = tmp_path / "nothing.db", "No such file"
+        case "not empty":
+            assert ciconia("restore", "--config", again, "--from", file).returncode == 0
+            word = "the database is not empty"
+        case "no backup":
+            file.write_bytes(b"something else")
+            word = "the file is no backup"
+        case "another's":
+            change(file, "UPDATE marks SET tenant = 'other.example'")
+            word = "the backup is of another broker"
+        case "other keys":
+            (again / "keys").unlink()
+            settings = load_settings(again)
+            create_keys(settings.key_folder, settings.origin, settings.tenant)
+            code, word = 1, "is not restored"
+        case "changed":
+            change(file, "UPDATE records SET time = time + 1")
+            code, word = 1, "is not restored"
+        case _:
+            found = ciconia("backup", "--config", served, "--to", file)
+            assert (found.returncode, file.read_bytes()) == (2, before)
+            assert "exists already" in found.stderr
+            return
+    found = ciconia("restore", "--config", again, "--from", file)
+    assert (found.returncode, word in found.stdout + found.stderr) == (code, True), found.stdout + found.stderr
+    assert not [path for path in again.iterdir() if path.name.startswith(".")]
+    if what != "not empty":
+        assert not (again / "ciconia.db").exists()
+
+
+def change(file: Path, statement: str) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+@pytest.mark.spec("decisions.md 2")
+def test_for_eighteen_minutes_after_a_restore_nothing_is_taken(served: Path, tmp_path: Path) -> None:
+    file, again = tmp_path / "copy.db", with_keys_of(folder_of(tmp_path, "again"), served)
+    ciconia("backup", "--config", served, "--to", file)
+    begun = time.time()
+    ciconia("restore", "--config", again, "--from", file)
+    settings = load_settings(again)
+    keys = load_ledger_keys(settings.key_folder, settings.origin)
+    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
+    assert CLOSED_SECONDS - 60 < store.closed <= CLOSED_SECONDS
+    with pytest.raises(StoreUnavailable, match="restored from a backup"):
+        store.commit(made(record=release()))
+    store._clock = lambda: begun + CLOSED_SECONDS + 60
+    assert store.closed == 0
+    store.commit(made(record=release()))
+    store.close()
+
+
+@pytest.mark.spec("security.md §3 restore from backup")
+def test_a_backup_that_is_older_than_the_witness_saw_is_named_and_signs_nothing(example: Path, tmp_path: Path) -> None:
+    (tmp_path / "witness").mkdir()
+    served = with_keys_of(folder_of(tmp_path, "served", witness=str(tmp_path / "witness")), example)
+    migrate(load_settings(served).database_url)
+    grow(served, 3, witness=True)
+    assert ciconia("backup", "--config", served, "--to", tmp_path / "old.db").returncode == 0
+    grow(served, 4, witness=True)
+    assert ciconia("backup", "--config", served, "--to", tmp_path / "new.db").returncode == 0
+    older = with_keys_of(folder_of(tmp_path, "older", witness=str(tmp_path / "witness")), served)
+    found = ciconia("restore", "--config", older, "--from", tmp_path / "old.db")
+    assert found.returncode == 1
+    assert "The witness saw 7 leaves, and this ledger has 3" in found.stderr
+    with pytest.raises(StoreUnavailable):
+        grow(older, 1, witness=True)
+    newer = with_keys_of(folder_of(tmp_path, "newer", witness=str(tmp_path / "witness")), served)
+    assert json_of(ciconia("restore", "--config", newer, "--from", tmp_path / "new.db", "--json"))["witnessed"] == 7
+    grow(newer, 1, witness=True)
+
+
+def test_a_copy_that_a_kill_leaves_behind_is_readable_to_its_owner_alone(served: Path, tmp_path: Path) -> None:
+    file = tmp_path / "copy.db"
+    ciconia("backup", "--config", served, "--to", file)
+    octets = file.read_bytes()
+    modes: list[int] = []
+
+    class Reading(io.BytesIO):
+        """Looks between any two reads, where a kill may come."""
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            modes.extend(stat.S_IMODE(made.stat().st_mode) for made in tmp_path.glob(".restored.*"))
+            return super().read(size)
+
+    given = cast("Path", SimpleNamespace(open=lambda _mode: Reading(octets)))  # of a file, it is opened and nothing else
+    before = os.umask(0)
+    try:
+        with opened_backup(given, tenant=load_settings(served).tenant, beside=tmp_path):
+            pass
+    finally:
+        os.umask(before)
+    assert set(modes) == {0o600}
+
+
+def test_progress_is_told_in_json(served: Path, tmp_path: Path) -> None:
+    found = process("backup", "--config", served, "--to", tmp_path / "a.db", "--json")
+    assert [json.loads(line)["ok"] for line in found.stdout.splitlines()] == [True]
+    missing = json_of(ciconia("restore", "--config", tmp_path / "nowhere", "--from", tmp_path / "a.db", "--json"))
+    assert missing["problems"]

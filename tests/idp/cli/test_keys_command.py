@@ -1,0 +1,337 @@
+"""`ciconia keys`, as an operator runs it: what is listed, what is made and when it begins, and what a revocation says."""
+
+import json
+import os
+import shutil
+import sqlite3
+import time
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from idp.cli import app
+from idp.cli.serve import init
+from idp.keys.file import create_token_key
+from idp.keys.folder import load_keys
+from idp.keys.kinds import ES256, KINDS, SEALING
+from idp.keys.ring import moment
+from idp.settings import load_settings
+from idp.store.migrate import migrate
+from idp.store.store import open_store
+from idp.store.switches import KEY, Switches
+
+REASON = "The laptop was stolen"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "city"
+    init(folder)
+    migrate(load_settings(folder).database_url)
+    return folder
+
+
+@pytest.fixture
+def city(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "city"))
+
+
+def keys(city: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["keys", *arguments, "--config", str(city)])
+
+
+def said(run: Result) -> dict[str, object]:
+    assert run.exit_code == 0, run.output
+    found = json.loads(run.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def listed(city: Path, kind: str) -> list[dict[str, str]]:
+    found = said(keys(city, "list", "--json"))["keys"]
+    assert isinstance(found, list)
+    return [one for one in found if one["kind"] == kind]
+
+
+def states(city: Path, kind: str) -> list[str]:
+    return [one["state"] for one in listed(city, kind)]
+
+
+def problem(run: Result, code: int = 1) -> dict[str, str]:
+    assert run.exit_code == code, run.output
+    (found,) = json.loads(run.stdout)["problems"]
+    assert isinstance(found, dict)
+    return found
+
+
+def seconds(text: object) -> int:
+    assert isinstance(text, str)
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+def test_every_kind_is_listed_with_its_state_and_its_certificates_end(city: Path) -> None:
+    found = said(keys(city, "list", "--json"))
+    assert found["revocations_known"] is True
+    lines = found["keys"]
+    assert isinstance(lines, list)
+    assert [line["kind"] for line in lines] == list(KINDS)
+    assert {line["state"] for line in lines} == {"signs"}
+    assert {line["kind"] for line in lines if line["certificate_end"] is None} == {"sealing", "es256", "rs256"}
+    text = keys(city, "list").output
+    assert all(line["key_id"] in text for line in lines)
+    assert [word in text.splitlines()[0] for word in ("KIND", "KEY", "STATE", "FROM", "UNTIL", "CERTIFICATE")] == [True] * 6
+
+
+def test_a_new_key_begins_when_everybody_can_know_it(city: Path) -> None:
+    before = int(time.time())
+    found = said(keys(city, "new", "es256", "--json"))
+    assert ES256.lead <= seconds(found["from"]) - before <= ES256.lead + 120
+    assert states(city, "es256") == ["next", "signs"]
+    line, first = listed(city, "es256")
+    assert line["key_id"] == found["key_id"]
+    assert first["until"] is not None
+    assert Path(str(found["file"])).stat().st_mode & 0o777 == 0o600
+
+
+def test_an_operator_says_when_it_begins(city: Path) -> None:
+    assert said(keys(city, "new", "sealing", "--at", "20991231T2359Z", "--json"))["from"] == "2099-12-31T23:59:00Z"
+    assert (city / "keys" / SEALING.file_from(moment("20991231T2359Z") or 0)).is_file()
+
+
+@pytest.mark.parametrize("at", ["20201231T2359Z", "20991331T2359Z"])
+def test_a_minute_that_is_none_or_is_over_is_refused(city: Path, at: str) -> None:
+    before = sorted((city / "keys").iterdir())
+    assert problem(keys(city, "new", "es256", "--at", at, "--json"))["key"] == "--at"
+    assert sorted((city / "keys").iterdir()) == before
+
+
+def test_there_is_one_next_key_of_a_kind(city: Path) -> None:
+    said(keys(city, "new", "es256", "--json"))
+    found = problem(keys(city, "new", "es256", "--json"))
+    assert "is there already" in found["what"]
+    assert "ciconia keys rotate es256" in found["fix"]
+
+
+def test_a_rotation_takes_the_next_key_as_soon_as_is_safe(city: Path) -> None:
+    made = Path(str(said(keys(city, "new", "es256", "--at", "20991231T2359Z", "--json"))["file"]))
+    key_id = listed(city, "es256")[0]["key_id"]
+    found = said(keys(city, "rotate", "es256", "--json"))
+    assert found["key_id"] == key_id
+    assert ES256.lead <= seconds(found["from"]) - time.time() + 1 <= ES256.lead + 120
+    assert not made.exists()
+    # It has been known for long enough meanwhile
+    path = Path(str(found["file"]))
+    os.utime(path, (time.time() - ES256.lead, time.time() - ES256.lead))
+    assert seconds(said(keys(city, "rotate", "es256", "--json"))["from"]) - time.time() <= 60
+
+
+def test_in_an_emergency_a_key_begins_at_once_and_it_is_said_what_that_breaks(city: Path) -> None:
+    run = keys(city, "rotate", "es256", "--now")
+    assert run.exit_code == 0
+    assert ES256.breaks in run.output
+    assert states(city, "es256") == ["signs", "published"]
+    again = problem(keys(city, "rotate", "es256", "--now", "--json"))
+    assert "in this minute" in again["what"]
+
+
+def test_a_revoked_key_gives_way_and_its_reason_is_recorded(city: Path) -> None:
+    said(keys(city, "rotate", "es256", "--now", "--json"))
+    second, first = (line["key_id"] for line in listed(city, "es256"))
+    found = said(keys(city, "revoke", second[:10], "--reason", REASON, "--json"))
+    assert (found["kind"], found["key_id"], found["signs"]) == ("es256", second, first)
+    assert states(city, "es256") == ["revoked", "signs"]
+    run = keys(city, "revoke", first, "--reason", REASON)
+    assert "No key of es256 is left" in run.output
+    assert "ciconia keys rotate es256 --now" in run.output
+    assert states(city, "es256") == ["revoked", "revoked"]
+
+
+def revoke(city: Path, *key_ids: str) -> None:
+    for key_id in key_ids:
+        said(keys(city, "revoke", key_id, "--reason", REASON, "--json"))
+
+
+def with_a_key_that_waits(city: Path) -> tuple[str, str]:
+    """The ids of the key that signs and of the next one."""
+    said(keys(city, "new", "es256", "--json"))
+    waiting, first = (line["key_id"] for line in listed(city, "es256"))
+    return first, waiting
+
+
+def signing(city: Path) -> str:
+    """The key that a server would sign with now, which asks the database itself."""
+    settings = load_settings(city)
+    found = load_keys(settings.key_folder, settings.origin)
+    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=found.ledger)
+    try:
+        switches = Switches(engine=store.engine, tenant=settings.tenant, keys=found.ledger)
+        found.obey(lambda key_id: switches.off(KEY, key_id))
+        return found.es256.at(int(time.time())).key_id
+    finally:
+        store.close()
+
+
+def silence(city: Path) -> None:
+    """A database that is there and says nothing."""
+    for path in city.glob("ciconia.db*"):
+        path.write_bytes(b"no database at all" * 100)
+
+
+def test_after_both_keys_are_revoked_a_rotation_at_once_makes_one_that_signs(city: Path) -> None:
+    both = with_a_key_that_waits(city)
+    revoke(city, *both)
+    found = said(keys(city, "rotate", "es256", "--now", "--json"))
+    assert found["key_id"] not in both
+    assert found["revocations_known"] is True
+    assert signing(city) == found["key_id"]
+    assert states(city, "es256") == ["revoked", "signs", "revoked"]
+
+
+def test_a_rotation_passes_over_a_revoked_next_key_and_takes_the_one_after_it(city: Path) -> None:
+    _, waiting = with_a_key_that_waits(city)
+    revoke(city, waiting)
+    later = said(keys(city, "new", "es256", "--at", "20991231T2359Z", "--json"))["key_id"]
+    found = said(keys(city, "rotate", "es256", "--now", "--json"))
+    assert found["key_id"] == later == signing(city)
+    assert found["was"] == "es256-20991231T2359Z.pem"
+
+
+def test_a_new_key_is_made_beside_a_revoked_next_one(city: Path) -> None:
+    first, waiting = with_a_key_that_waits(city)
+    revoke(city, waiting)
+    found = said(keys(city, "new", "es256", "--at", "20991231T2359Z", "--json"))
+    assert found["key_id"] not in (first, waiting)
+    assert states(city, "es256") == ["next", "revoked", "signs"]
+    assert "is there already" in problem(keys(city, "new", "es256", "--json"))["what"]
+
+
+def test_a_new_key_that_is_the_only_one_left_counts_at_once_and_it_is_said_what_that_breaks(city: Path) -> None:
+    (line,) = listed(city, "es256")
+    revoke(city, line["key_id"])
+    run = keys(city, "new", "es256")
+    assert run.exit_code == 0
+    assert "it counts at once" in run.output
+    assert ES256.breaks in run.output
+    assert states(city, "es256") == ["signs", "revoked"]
+
+
+def test_a_rotation_into_a_minute_that_is_taken_is_refused(city: Path) -> None:
+    said(keys(city, "rotate", "es256", "--now", "--json"))
+    said(keys(city, "new", "es256", "--json"))
+    now = int(time.time())
+    for begins in (now, now + 60):  # the minute may end while this runs
+        path = city / "keys" / ES256.file_from(begins // 60 * 60)
+        if not path.exists():
+            create_token_key(path, "ES256")
+    before = sorted((city / "keys").iterdir())
+    found = keys(city, "rotate", "es256", "--now", "--json")
+    assert (found.exit_code, "in this minute already" in found.output) == (1, True), found.output
+    assert sorted((city / "keys").iterdir()) == before
+
+
+def test_whoever_copied_the_next_key_already_is_told_which_file_to_remove(city: Path) -> None:
+    old = Path(str(said(keys(city, "new", "es256", "--at", "20991231T2359Z", "--json"))["file"]))
+    output = keys(city, "rotate", "es256").output
+    assert f"Its name was {old.name}: where that was copied already, remove it there" in output
+    assert not old.exists()
+
+
+def test_where_a_database_cannot_say_what_is_revoked_no_key_that_waits_is_taken(city: Path) -> None:
+    first, waiting = with_a_key_that_waits(city)
+    before = sorted((city / "keys").iterdir())
+    silence(city)
+    found = problem(keys(city, "rotate", "es256", "--json"), 2)
+    assert "which keys are revoked is not known" in found["what"]
+    assert "rotate es256 --now" in found["fix"]
+    assert sorted((city / "keys").iterdir()) == before
+    run = keys(city, "rotate", "es256", "--now")
+    assert run.exit_code == 0, run.output
+    assert "which keys are revoked is not known" in run.stderr
+    assert listed(city, "es256")[1]["key_id"] not in (first, waiting)
+    assert states(city, "es256") == ["next", "signs", "published"]
+
+
+def test_where_there_is_no_database_yet_a_key_that_waits_is_taken_and_it_is_said_what_is_not_known(city: Path) -> None:
+    _, waiting = with_a_key_that_waits(city)
+    for path in city.glob("ciconia.db*"):
+        path.unlink()
+    run = keys(city, "rotate", "es256", "--now")
+    assert run.exit_code == 0, run.output
+    assert "which keys are revoked is not known" in run.stderr
+    assert "ciconia migrate" in run.stderr
+    line = listed(city, "es256")[0]
+    assert (line["key_id"], line["state"]) == (waiting, "signs")
+    assert said(keys(city, "new", "es256", "--json"))["revocations_known"] is False
+    assert not list(city.glob("ciconia.db*")), "to ask is not to make one"
+
+
+@pytest.mark.parametrize(("key", "key_of_problem"), [("", "KEY"), ("nothing-of-ours", "KEY")])
+def test_a_key_that_is_not_there_or_is_more_than_one_is_not_revoked(city: Path, key: str, key_of_problem: str) -> None:
+    assert problem(keys(city, "revoke", key, "--reason", REASON, "--json"))["key"] == key_of_problem
+    assert set(states(city, "es256")) == {"signs"}
+
+
+@pytest.mark.parametrize("fault", ["garbage", "missing", "shared"])
+def test_a_key_is_revoked_by_its_whole_id_whatever_is_wrong_with_the_key_files(city: Path, fault: str) -> None:
+    (line,) = listed(city, "es256")
+    other = city / "keys" / "rs256.pem"
+    before = other.read_bytes()
+    if fault == "garbage":
+        other.write_bytes(b"no key")
+    elif fault == "missing":
+        other.unlink()
+    else:
+        other.write_bytes((city / "keys" / "es256.pem").read_bytes())
+    assert problem(keys(city, "revoke", line["key_id"][:10], "--reason", REASON, "--json"))["key"] == "KEY"
+    found = said(keys(city, "revoke", line["key_id"], "--reason", REASON, "--json"))
+    assert (found["kind"], found["key_id"]) == (None, line["key_id"])
+    assert "`ciconia doctor`" in keys(city, "revoke", line["key_id"], "--reason", REASON).output
+    other.write_bytes(before)
+    other.chmod(0o600)
+    assert states(city, "es256") == ["revoked"]
+
+
+def test_a_key_whose_file_is_gone_already_is_revoked_by_its_whole_id(city: Path) -> None:
+    said(keys(city, "rotate", "es256", "--now", "--json"))
+    second, first = listed(city, "es256")
+    path = city / "keys" / first["file"]
+    content = path.read_bytes()
+    path.unlink()
+    assert said(keys(city, "revoke", first["key_id"], "--reason", REASON, "--json"))["kind"] is None
+    path.write_bytes(content)
+    path.chmod(0o600)
+    assert states(city, "es256") == ["signs", "revoked"]
+    assert second["key_id"] != first["key_id"]
+
+
+def test_a_revocation_has_a_reason(city: Path) -> None:
+    (line,) = listed(city, "es256")
+    assert problem(keys(city, "revoke", line["key_id"], "--reason", " ", "--json"))["key"] == "--reason"
+    assert states(city, "es256") == ["signs"]
+
+
+def test_another_kind_is_refused_with_those_that_there_are(city: Path) -> None:
+    assert problem(keys(city, "new", "pairwise", "--json"))["fix"] == f"One of {', '.join(KINDS)}."
+
+
+def test_without_a_database_the_list_says_what_it_does_not_know(city: Path) -> None:
+    for path in city.glob("ciconia.db*"):
+        path.unlink()
+    assert said(keys(city, "list", "--json"))["revocations_known"] is False
+    assert "may stand here as any other" in keys(city, "list").output
+    (line,) = listed(city, "es256")
+    problem(keys(city, "revoke", line["key_id"], "--reason", REASON, "--json"), 2)
+
+
+def test_without_a_configuration_nothing_is_tried(tmp_path: Path) -> None:
+    assert keys(tmp_path, "list").exit_code == 2
+
+
+@pytest.mark.parametrize("key_id", ["-JqX9_" + "a" * 37, "--9_" + "a" * 39])
+def test_a_key_whose_id_begins_with_a_dash_can_be_revoked(city: Path, key_id: str) -> None:
+    revoke(city, key_id)
+    with closing(sqlite3.connect(city / "ciconia.db")) as connection:
+        assert connection.execute("SELECT off FROM switches WHERE name = ?", [key_id]).fetchall() == [(1,)]

@@ -1,0 +1,54 @@
+"""What a reload looks at: the supervisor waits for no database, and a tenant that came with it gets its tables."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from idp.cli import serve_plan
+from idp.cli.serve_plan import look, look_again, migrate_where_needed, plan
+from idp.settings import load_settings
+from idp.store.engine import open_engine
+from idp.store.migrate import serves
+from idp.watching.board import Board
+from tests.idp.cli.command import ciconia
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> Path:
+    folder = tmp_path / "city"
+    assert ciconia("init", folder).returncode == 0
+    return folder
+
+
+def never(*_arguments: object) -> None:
+    raise AssertionError("a supervisor waits for no database")
+
+
+def test_a_reload_asks_no_database_in_the_supervisor(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = look(city)
+    monkeypatch.setattr(serve_plan, "migrate", never)
+    monkeypatch.setattr(serve_plan, "open_engine", never)
+    assert look_again(city, served) == served
+
+
+def test_a_worker_of_a_reload_makes_the_tables_that_lack(city: Path) -> None:
+    served = look(city)
+    url = load_settings(city).database_url
+    for file in city.glob("*.db*"):
+        file.unlink()
+    composed = plan(city, look_again(city, served), Board(), 0).compose(1)
+    engine = open_engine(url)
+    assert serves(engine)
+    engine.dispose()
+    composed.start()
+    composed.stop()
+
+
+def test_a_database_that_may_be_served_is_not_locked(city: Path) -> None:
+    look(city)
+    settings = load_settings(city)
+    with closing(sqlite3.connect(settings.database_url.removeprefix("sqlite:///"), isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        migrate_where_needed(settings.database_url)

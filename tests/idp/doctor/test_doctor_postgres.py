@@ -1,0 +1,81 @@
+"""A database of PostgreSQL, as doctor sees it."""
+
+from pathlib import Path
+
+import pytest
+
+from idp.store.migrate import migrate
+from idp.store.store import open_store
+from tests.idp.doctor.shelf import TENANT, ledger_keys
+from tests.idp.doctor.ward import ERROR, NOW, WARNING, at, edit, examined
+from tests.idp.store.units import release
+from tests.idp.store.units import unit as unit_of
+from tests.postgres import server
+
+BEFORE = 'database = "ciconia.db"'
+
+
+def named(city: Path, url: str) -> str:
+    """Let the city use this database; how findings name it."""
+    edit(city, "ciconia.toml", BEFORE, f'database = "{url}"')
+    host, _, name = url.partition("@")[2].partition("/")
+    return f"{name} at {host}"
+
+
+@pytest.fixture
+def plain() -> str:
+    """A migrated database of a role that may do nothing else."""
+    url = server().fresh()
+    name = url.rpartition("/")[2]
+    server().execute(f"CREATE ROLE {name} LOGIN")
+    server().execute(f"ALTER DATABASE {name} OWNER TO {name}")
+    own = url.replace("ciconia@", f"{name}@")
+    migrate(own)
+    return own
+
+
+def test_a_database_that_is_as_it_should_be_has_no_finding(city: Path, plain: str) -> None:
+    place = named(city, plain)
+    report = examined(city)
+    assert [one for one in report.findings if one.file == place or one.key == "database"] == []
+
+
+def test_one_that_was_not_migrated_is_a_warning(city: Path) -> None:
+    place = named(city, server().fresh())
+    assert at(examined(city), place, "revision", "revision none").severity is WARNING
+
+
+def test_a_role_that_may_do_everything_is_a_warning(city: Path) -> None:
+    url = server().fresh()
+    migrate(url)
+    place = named(city, url)
+    assert at(examined(city), place, "role", "everything").severity is WARNING
+
+
+def test_commits_that_might_be_lost_are_an_error(city: Path, plain: str) -> None:
+    name = plain.rpartition("/")[2]
+    server().execute(f"ALTER ROLE {name} SET synchronous_commit = off")
+    place = named(city, plain)
+    assert at(examined(city), place, "durability", "synchronous_commit = off").severity is ERROR
+
+
+def test_a_server_that_does_not_answer_is_an_error_and_its_password_is_not_told(city: Path) -> None:
+    named(city, "postgresql://ciconia:canary@127.0.0.1:1/city")
+    report = examined(city)
+    assert at(report, "ciconia.toml", "database", "cannot be reached").severity is ERROR
+    assert "canary" not in repr(report)
+
+
+def test_a_way_that_others_could_listen_to_is_a_warning(city: Path) -> None:
+    named(city, "postgresql://ciconia@db.example:1/city?hostaddr=127.0.0.1")
+    assert at(examined(city), "ciconia.toml", "database", "encrypted").severity is WARNING
+
+
+def test_looking_writes_nothing_and_sees_what_waits(city: Path, plain: str) -> None:
+    place = named(city, plain)
+    store = open_store(plain, tenant=TENANT, ledger_keys=ledger_keys(city))
+    one = unit_of(record=release(time=NOW - 100_000))
+    store.commit(type(one)(tenant=TENANT, record=one.record))
+    found = at(examined(city), place, "staged", "waits for its place")
+    assert found.severity is WARNING
+    store.close()

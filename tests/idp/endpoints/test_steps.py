@@ -1,0 +1,151 @@
+"""Each step of a login is one line under one reference, which is not the login's id, and one count."""
+
+import json
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any  # structlog's own type of an event
+
+import pytest
+from structlog.testing import capture_logs
+
+from idp.watching.steps import REFERENCE_DIGITS, Step
+from policies.errors import StoreUnavailable, TooManyRequests
+from tests.idp.endpoints.stage import Stage
+from tests.idp.endpoints.visitor import Visitor
+from tests.idp.watching.told import told
+
+Lines = list[MutableMapping[str, Any]]
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    with capture_logs() as found:
+        yield found
+
+
+def _steps(lines: Lines) -> list[str]:
+    return [line["step"] for line in lines if line["event"] == "login"]
+
+
+def _counts(stage: Stage) -> Mapping[tuple[str, ...], float]:
+    return told(stage.application.watched.measures.board)
+
+
+@pytest.mark.spec("issue: structured logs with the login's reference")
+def test_all_lines_of_a_login_have_one_reference_from_the_first_to_the_token(visitor: Visitor, lines: Lines) -> None:
+    visitor.redeem(visitor.code())
+    assert _steps(lines) == ["begun", "asked", "answered", "released", "token"]
+    assert len({line["reference"] for line in lines if line["event"] == "login"}) == 1
+    assert {line["party"] for line in lines if line["event"] == "login"} == {"parking"}
+    assert [line["country"] for line in lines if line["event"] == "login"] == ["", "EE", "EE", "EE", "EE"]
+
+
+def test_a_reference_is_not_the_logins_id_and_no_line_holds_that(visitor: Visitor, lines: Lines) -> None:
+    login = visitor.login()
+    visitor.asked(login)
+    visitor.go("GET", f"/login/{login}/at/nowhere")
+    visitor.go("POST", f"/login/{login}/decision")
+    assert len(lines) >= 4
+    assert login not in json.dumps([dict(line) for line in lines])
+    assert {len(line["reference"]) for line in lines if "reference" in line} == {REFERENCE_DIGITS}
+
+
+def test_the_reference_of_an_errors_page_finds_all_lines_of_its_login(visitor: Visitor, lines: Lines) -> None:
+    fields = visitor.signs_in(visitor.asked(visitor.login()))
+    answer = visitor.returns({**fields, "SAMLResponse": fields["SAMLResponse"][:-8] + "AAAAAAA="})
+    assert answer.status == 403
+    mine = [line for line in lines if line.get("reference") == answer.reference]
+    assert [line.get("step", line["event"]) for line in mine] == ["begun", "asked", "refused"]
+
+
+def test_two_logins_have_two_references(visitor: Visitor, lines: Lines) -> None:
+    visitor.login()
+    visitor.login()
+    references = [line["reference"] for line in lines if line["event"] == "login"]
+    assert len(set(references)) == 2
+
+
+@pytest.mark.parametrize(("choice", "step"), [("refuse", "refused"), ("cancel", "cancelled"), ("approve", "released")])
+def test_how_a_login_ended_is_a_step(visitor: Visitor, lines: Lines, choice: str, step: str) -> None:
+    visitor.decides(visitor.question(), choice)
+    assert _steps(lines)[-1] == step
+
+
+def test_steps_are_counted_by_country_and_verification_and_commit_are_timed(stage: Stage, visitor: Visitor) -> None:
+    before = _counts(stage)
+    visitor.redeem(visitor.code())
+    after = _counts(stage)
+    tenant = stage.application.settings.tenant
+    for step in (Step.ASKED, Step.ANSWERED, Step.RELEASED, Step.TOKEN):
+        key = ("ciconia_logins_total", tenant, step.value, "EE")
+        assert after[key] == before.get(key, 0) + 1
+    for name in ("ciconia_verification_seconds_count", "ciconia_commit_seconds_count"):
+        assert after[name, tenant] > before.get((name, tenant), 0)
+
+
+def test_a_refusal_is_counted_by_code_and_check_of_our_tables_and_nothing_else(stage: Stage, visitor: Visitor) -> None:
+    visitor.go("GET", "/nowhere/Canary-1887")
+    visitor.returns({"SAMLResponse": "x", "RelayState": "Canary-1887"})
+    steps = stage.application.watched.steps
+    steps.refused("Canary-1887", "Canary-1887")
+    counts = {key: figure for key, figure in _counts(stage).items() if key[0] == "ciconia_refusals_total"}
+    tenant = stage.application.settings.tenant
+    assert counts["ciconia_refusals_total", tenant, "not_found", ""] >= 1
+    assert counts["ciconia_refusals_total", tenant, "replayed", "login_cookie"] >= 1
+    assert counts["ciconia_refusals_total", tenant, "other", "other"] == 1
+    assert "Canary" not in repr(counts)
+
+
+def test_a_party_that_asks_too_often_gets_a_page_of_429_in_the_readers_language(
+    stage: Stage, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def over(_client: str, _party: str) -> None:
+        raise TooManyRequests("begin_party", 60)
+
+    monkeypatch.setattr(type(stage.application.watched.rates), "begin", lambda _self, client, party: over(client, party))
+    answer = visitor.authorize()
+    assert (answer.status, answer.headers["retry-after"]) == (429, "60")
+    assert answer.heading == "Too many requests"
+
+
+def test_healthz_says_whether_the_worker_can_serve_and_nothing_else(stage: Stage, visitor: Visitor) -> None:
+    stage.application.vitals.look()
+    answer = visitor.go("GET", "/healthz")
+    assert (answer.status, answer.text, answer.headers["cache-control"]) == (204, "", "no-store")
+    stage.application.vitals._until = 0.0
+    answer = visitor.go("GET", "/healthz")
+    assert (answer.status, answer.text) == (503, "")
+
+
+def test_a_refusal_at_the_token_endpoint_has_the_reference_of_its_login_where_a_code_led_to_one(
+    visitor: Visitor, lines: Lines
+) -> None:
+    code = visitor.code()
+    assert visitor.redeem(code, code_verifier="short").status == 400
+    assert visitor.redeem("A" * 43).status == 400
+    found, nobody = (line for line in lines if line["event"] == "refused")
+    assert found["reference"] == next(line["reference"] for line in lines if line["event"] == "login")
+    assert "reference" not in nobody
+
+
+def test_whoever_names_another_client_each_time_is_refused_by_their_address(
+    stage: Stage, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage.application.watched.rates, "address", lambda _client: "home")
+    limit = stage.application.settings.limits.failures
+    for number in range(limit):
+        guess = visitor.basic("parking", f"guess{number}")
+        assert visitor.redeem("x", authorization=guess, client_id=f"client{number}").status == 401
+    answer = visitor.redeem("x", authorization=visitor.basic("parking"))
+    assert (answer.status, answer.headers["retry-after"]) == (429, "60")
+
+
+def test_while_the_shared_limits_are_gone_the_page_says_try_again_and_not_that_too_many_came(
+    stage: Stage, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_client: str, _party: str) -> None:
+        raise StoreUnavailable("the shared limits cannot be asked")
+
+    monkeypatch.setattr(stage.application.watched.rates, "begin", gone)
+    answer = visitor.authorize()
+    assert (answer.status, answer.headers["retry-after"]) == (503, "30")
+    assert answer.heading == "We cannot record anything at the moment"

@@ -1,0 +1,242 @@
+"""The kill switch over HTTP: what is switched off goes no further, at any step, and nobody is told that they did wrong."""
+
+import time
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any  # structlog's own type of an event
+
+import pytest
+
+from idp.store.switches import COUNTRY, PARTY, PROVIDER, Switchboard
+from tests.forgetting import forget_switches
+from tests.idp.cli.command import ciconia
+from tests.idp.endpoints.stage import Clock, Stage
+from tests.idp.endpoints.visitor import DIRECT, Answer, Visitor
+
+pytestmark = pytest.mark.spec("decisions.md 31")
+SERVICE = "Signing in to this service is suspended"
+SOURCE = "Signing in with this country is suspended"
+INNOCENT = "You have done nothing wrong."
+Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
+Switch = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A stage of these tests alone: the ledger remembers every switch."""
+    stage = Stage(tmp_path_factory.mktemp("suspended") / "stage", Clock())
+    stage.open()
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def switch(stage: Stage) -> Iterator[Switch]:
+    """Switch something as another process does: the server hears of it by the database. At the end nothing is off."""
+    application = stage.application
+    board = Switchboard(
+        engine=application.store.engine,
+        tenant=application.settings.tenant,
+        keys=application.keys.ledger,
+        commits=application.store,
+    )
+
+    def set_(kind: str, name: str, *, off: bool = True) -> None:
+        board.set_switch(kind, name, off=off, reason="a test", now=stage.clock())
+        application.switches._read = None  # half a second later
+
+    yield set_
+    forgotten(stage)
+
+
+def forgotten(stage: Stage) -> None:
+    """As if nothing had ever been switched: what the next test issues was not issued before anything."""
+    forget_switches(stage.application)
+
+
+def suspended(answer: Answer, heading: str) -> None:
+    assert (answer.status, answer.heading) == (503, heading), answer.text
+    assert INNOCENT in answer.text
+
+
+def back(answer: Answer) -> dict[str, str]:
+    found = answer.back
+    assert found["error"] == "temporarily_unavailable"
+    assert "code" not in found
+    return found
+
+
+# -- a relying party
+
+
+def test_at_authorize_the_page_says_so_and_the_verified_address_hears_temporarily_unavailable(
+    visitor: Visitor, switch: Switch, logs: Lines
+) -> None:
+    switch(PARTY, "parking")
+    answer = visitor.authorize()
+    suspended(answer, SERVICE)
+    assert back(answer)["state"] == "a-state"
+    assert not answer.cookies
+    line = next(line for line in logs if line["event"] == "refused")
+    assert (line["code"], line["peer"]) == ("service_suspended", "parking")
+
+
+def test_an_address_that_nobody_verified_gets_the_page_alone(visitor: Visitor, switch: Switch) -> None:
+    switch(PARTY, "parking")
+    answer = visitor.authorize(redirect_uri="https://evil.example/")
+    assert answer.status == 400
+    assert not answer.found("//main//a[@class='button']/@href")
+
+
+def test_by_form_post_the_service_hears_it_by_a_form(visitor: Visitor, switch: Switch) -> None:
+    switch(PARTY, "parking")
+    answer = visitor.authorize(response_mode="form_post")
+    assert (answer.status, answer.fields["error"]) == (503, "temporarily_unavailable")
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "suspended"), ("et", "peatatud"), ("zh-CN", "暂停")])
+def test_it_is_said_in_every_language(visitor: Visitor, switch: Switch, language: str, word: str) -> None:
+    switch(PARTY, "parking")
+    switch(COUNTRY, "EE")
+    assert word in visitor.authorize(ui_locales=language).heading
+    login = visitor.login(client_id="budget", scope="openid purpose:participatory-budget", ui_locales=language)
+    assert word in visitor.asks(login).heading
+
+
+def test_another_service_goes_on(visitor: Visitor, switch: Switch) -> None:
+    switch(PARTY, "parking")
+    assert visitor.authorize(client_id="budget", scope="openid purpose:participatory-budget").status == 200
+
+
+def test_a_login_under_way_stops_at_the_picker_at_the_country_and_at_the_callback(visitor: Visitor, switch: Switch) -> None:
+    login = visitor.login()
+    answered = visitor.signs_in(visitor.asked(login))
+    switch(PARTY, "parking")
+    for answer in (visitor.go("GET", f"/login/{login}/countries"), visitor.asks(login), visitor.returns(answered)):
+        suspended(answer, SERVICE)
+        back(answer)
+
+
+def test_an_approval_stops_also_one_that_was_given_a_moment_ago(visitor: Visitor, switch: Switch) -> None:
+    question, decided = visitor.question(), visitor.question()
+    assert "code" in visitor.decides(decided).back
+    switch(PARTY, "parking")
+    for page in (question, decided):
+        answer = visitor.decides(page)
+        suspended(answer, SERVICE)
+        back(answer)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(PARTY, "parking"), (COUNTRY, "EE"), (PROVIDER, "demo-ee")])
+@pytest.mark.parametrize("choice", ["refuse", "cancel"])
+def test_a_citizen_can_always_refuse_and_go_back(
+    visitor: Visitor, switch: Switch, kind: str, name: str, choice: str
+) -> None:
+    question, login = visitor.question(), visitor.login()
+    switch(kind, name)
+    assert visitor.decides(question, choice).back["error"] == "access_denied"
+    assert visitor.go("POST", f"/login/{login}/cancel", fields={}).back["error"] == "access_denied"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "later"), [(PARTY, "parking", 10), (COUNTRY, "EE", 20), (PROVIDER, "demo-ee", 30)]
+)
+def test_codes_and_tokens_that_are_alive_end_and_do_not_come_back_with_it(
+    visitor: Visitor, stage: Stage, switch: Switch, kind: str, name: str, later: int
+) -> None:
+    code, redeemed = visitor.code(), visitor.redeem(visitor.code())
+    token = str(redeemed.json["access_token"])
+    assert visitor.userinfo(token).status == 200
+
+    def ended() -> None:
+        answer = visitor.redeem(code)
+        assert (answer.status, answer.json["error"]) == (400, "invalid_grant")
+        assert "suspended" in str(answer.json["error_description"])
+        answer = visitor.userinfo(token)
+        assert (answer.status, answer.json["error"]) == (401, "invalid_token")
+        assert "suspended" in answer.headers["www-authenticate"]
+        called = {**DIRECT, "authorization": visitor.basic("parking")}
+        answer = visitor.go("POST", "/userinfo/receipt", fields={"access_token": token}, headers=called, jar={})
+        assert (answer.status, answer.json["error"]) == (401, "invalid_token")
+
+    stage.clock.ahead = 5
+    switch(kind, name)
+    ended()
+    switch(kind, name, off=False)
+    ended()
+    # No switch is earlier than what the ledger has seen, and the tests before this one were ahead, too
+    stage.clock.ahead = later
+    assert visitor.redeem(visitor.code()).status == 200
+
+
+# -- a country, an identity provider
+
+
+@pytest.mark.parametrize(("kind", "name"), [(COUNTRY, "EE"), (PROVIDER, "demo-ee")])
+def test_a_country_that_is_off_stands_in_the_picker_without_a_link_and_others_go_on(
+    visitor: Visitor, switch: Switch, kind: str, name: str
+) -> None:
+    switch(kind, name)
+    picker = visitor.authorize()
+    links = picker.found("//ul[@class='countries']//a/@href")
+    assert [link.rpartition("/")[2] for link in links] == ["demo-lv"]
+    assert "Suspended at the moment" in picker.text
+
+
+@pytest.mark.parametrize(("kind", "name"), [(COUNTRY, "EE"), (PROVIDER, "demo-ee")])
+def test_a_link_from_before_leads_to_a_page_and_on_to_the_others(
+    visitor: Visitor, switch: Switch, logs: Lines, kind: str, name: str
+) -> None:
+    login = visitor.login()
+    switch(kind, name)
+    answer = visitor.asks(login)
+    suspended(answer, SOURCE)
+    assert answer.found("//a[@class='button']/@href") == [f"/login/{login}/countries"]
+    assert visitor.asks(login, "demo-lv").status == 200
+    line = next(line for line in logs if line["event"] == "refused")
+    assert (line["code"], line["peer"]) == ("country_suspended", "demo-ee")
+
+
+@pytest.mark.parametrize(("kind", "name"), [(COUNTRY, "EE"), (PROVIDER, "demo-ee")])
+def test_its_answer_is_not_read_and_what_it_said_is_not_released(
+    visitor: Visitor, switch: Switch, kind: str, name: str
+) -> None:
+    question, asked = visitor.question(), visitor.asked(visitor.login())
+    switch(kind, name)
+    for answer in (
+        visitor.returns({"SAMLResponse": "no XML", "RelayState": asked["RelayState"]}),
+        visitor.decides(question),
+    ):
+        suspended(answer, SOURCE)
+        back(answer)
+
+
+# -- by the command, in another process
+
+
+def test_the_command_stops_a_running_server_within_a_second(visitor: Visitor, stage: Stage) -> None:
+    assert visitor.authorize().status == 200
+    try:
+        run = ciconia("party", "disable", "parking", "--reason", "a test", "--config", stage.receiving)
+        assert run.returncode == 0, run.stderr
+        begun = time.monotonic()
+        while visitor.authorize().status != 503:
+            assert time.monotonic() - begun < 1
+            time.sleep(0.05)
+    finally:
+        forgotten(stage)
+
+
+def test_where_nobody_can_say_what_is_off_nothing_goes_on(visitor: Visitor, stage: Stage) -> None:
+    engine = stage.application.store.engine
+    question, token = visitor.question(), str(visitor.redeem(visitor.code()).json["access_token"])
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE switches RENAME TO away")
+    stage.application.switches._read = None
+    try:
+        assert (visitor.authorize().status, visitor.decides(question).status) == (503, 503)
+        assert (visitor.userinfo(token).status, visitor.userinfo(token).json["error"]) == (503, "temporarily_unavailable")
+        assert "code" not in visitor.decides(question).text.partition("<dl>")[0]
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE away RENAME TO switches")
+    assert "code" in visitor.decides(question).back

@@ -1,0 +1,142 @@
+"""What others are told of our keys while one takes over from another: id_tokens, SAML, other countries' nodes."""
+
+import re
+from base64 import b64decode
+from pathlib import Path
+
+import pytest
+
+from connectors.saml import service_provider_metadata
+from connectors.signatures.signer import decrypting
+from idp.keys import kinds
+from idp.keys.change import MINUTE, make
+from idp.keys.folder import Keys, create_keys, load_keys
+from idp.keys.kinds import JWKS_SECONDS, KINDS, SAML_LIFE
+from idp.keys.ring import Ring, Scheduled
+from idp.published import Published
+from idp.responders.oidc import PUBLIC
+from idp.responders.oidc_metadata import discovery, jwks
+from idp.responders.oidc_token import ID_TOKEN_LIFE
+from policies.catalogue import STANDARD
+from policies.errors import StoreUnavailable
+from tests.connectors_jws.jws_doubles import SoftwareSigner, private_key
+from tests.idp.responders.doubles import City
+
+ORIGIN = "broker.example/log"
+BEGINS = 1_795_600_020 // MINUTE * MINUTE
+BEFORE = BEGINS - 60
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """A folder in which each of three kinds has a key that takes over at `BEGINS`."""
+    folder: Path = tmp_path_factory.mktemp("made") / "keys"
+    create_keys(folder, ORIGIN, "broker.example", saml_encryption=True)
+    for kind in (kinds.ES256, kinds.SAML, kinds.SAML_ENCRYPTION):
+        make(folder, kind, BEGINS, host="broker.example", now=BEFORE, production=True)
+    return load_keys(folder, ORIGIN)
+
+
+def kids(keys: Keys, now: int) -> list[str]:
+    found = jwks({"ES256": keys.es256, "RS256": keys.rs256}, now)["keys"]
+    assert isinstance(found, list)
+    return [str(key["kid"]) for key in found if isinstance(key, dict) and key["alg"] == "ES256"]
+
+
+def metadata(keys: Keys, now: int, use: str) -> list[bytes]:
+    ring = keys.saml_encryption
+    assert ring is not None
+    octets = service_provider_metadata(
+        entity_id="https://broker.example/saml/metadata",
+        acs_url="https://broker.example/saml/acs",
+        signer=keys.saml,
+        now=now,
+        valid_for=SAML_LIFE,
+        encryption=ring.at(now).certificate,
+    ).decode()
+    described = rf'KeyDescriptor use="{use}">.*?<ds:X509Certificate>([^<]+)<'
+    return [b64decode(found) for found in re.findall(described, octets, re.DOTALL)]
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0 §10.1.1")
+def test_the_next_key_of_id_tokens_is_in_the_jwks_before_it_signs_and_the_last_one_after(keys: Keys) -> None:
+    first, second = keys.es256.at(BEFORE).key_id, keys.es256.at(BEGINS).key_id
+    assert kids(keys, BEFORE) == [first, second]
+    assert kids(keys, BEGINS) == [second, first]
+    assert kids(keys, BEGINS + kinds.ES256.overlap) == [second]
+
+
+def test_a_fault_of_the_database_is_no_jwks_without_keys_that_somebody_would_keep() -> None:
+    def asked(_key_id: str) -> bool:
+        raise StoreUnavailable("no database")
+
+    city = City()
+    city.signers["ES256"] = Ring([Scheduled(0, SoftwareSigner(private_key("ES256")))], 0, revoked=asked)
+    told = city.provider.jwks(BEGINS)
+    assert told.status == 503
+    assert "max-age" not in told.headers.get("Cache-Control", "")
+    assert "keys" not in told.body
+    city.signers["ES256"] = Ring([Scheduled(0, SoftwareSigner(private_key("ES256")))], 0)
+    assert city.provider.jwks(BEGINS).status == 200
+
+
+def test_caches_of_the_jwks_fit_the_overlap() -> None:
+    assert PUBLIC["Cache-Control"] == f"public, max-age={JWKS_SECONDS}"
+    for kind in (kinds.ES256, kinds.RS256):
+        assert kind.lead > JWKS_SECONDS, "whoever kept it knows the next key before it signs"
+        assert kind.overlap > JWKS_SECONDS + ID_TOKEN_LIFE, "and the last one for as long as its tokens live"
+
+
+def test_discovery_says_the_same_whatever_key_signs(keys: Keys) -> None:
+    found = discovery("https://broker.example", {"ES256": keys.es256, "RS256": keys.rs256}, [], STANDARD)
+    assert found["id_token_signing_alg_values_supported"] == ["ES256", "RS256"]
+
+
+@pytest.mark.spec("saml.md §11 KeyDescriptor")
+def test_saml_metadata_has_every_key_that_signs_in_its_life_and_one_to_encrypt_to(keys: Keys) -> None:
+    first, second = keys.saml.at(BEFORE).certificate, keys.saml.at(BEGINS).certificate
+    assert metadata(keys, BEFORE, "signing") == [first, second]
+    assert metadata(keys, BEGINS, "signing") == [second, first]
+    assert metadata(keys, BEGINS + kinds.SAML.overlap, "signing") == [second]
+    ring = keys.saml_encryption
+    assert ring is not None
+    assert metadata(keys, BEFORE, "encryption") == [ring.at(BEFORE).certificate]
+    assert metadata(keys, BEGINS, "encryption") == [ring.at(BEGINS).certificate]
+
+
+def test_what_was_encrypted_to_the_key_before_is_decrypted_for_the_overlap(keys: Keys) -> None:
+    ring = keys.saml_encryption
+    assert ring is not None
+    chosen = decrypting(ring)
+    first, second = ring.at(BEFORE), ring.at(BEGINS)
+    assert list(chosen(BEFORE)) == [first, second]
+    assert list(chosen(BEGINS + kinds.SAML_ENCRYPTION.overlap - 1)) == [second, first]
+    assert list(chosen(BEGINS + kinds.SAML_ENCRYPTION.overlap)) == [second]
+    assert list(decrypting([first])(BEGINS)) == [first], "a sequence is always all of it"
+
+
+def test_a_document_is_made_anew_when_other_keys_are_to_be_known(keys: Keys) -> None:
+    made: list[int] = []
+
+    def make_it(now: int, _valid_for: int) -> bytes:
+        made.append(now)
+        return str(now).encode()
+
+    document = Published(make_it, SAML_LIFE, keys.saml)
+    for now in (BEFORE, BEFORE + 1, BEGINS, BEGINS + 1):
+        document(now)
+    assert made == [BEFORE, BEGINS]
+
+
+def test_a_revoked_key_is_published_nowhere(keys: Keys) -> None:
+    second = keys.es256.at(BEGINS).key_id
+    keys.obey(lambda key_id: key_id == second)
+    try:
+        assert second not in kids(keys, BEFORE)
+        assert second not in kids(keys, BEGINS)
+    finally:
+        keys.obey(lambda _key_id: False)
+
+
+def test_every_kind_that_there_are_files_of_has_a_ring(keys: Keys) -> None:
+    assert set(keys.rings) == set(KINDS)

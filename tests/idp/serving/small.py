@@ -1,0 +1,110 @@
+"""A server as small as can be under the real supervisor.
+
+`python -m tests.idp.serving.small FOLDER PORT WORKERS DRAIN LOOK`, where `FOLDER/word` is the configuration: `unreadable`
+is broken for the supervisor, `unfit` and `away` for a worker; with `slow` the second worker of a reload takes its time.
+"""
+
+import asyncio
+import json
+import os
+import random
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from idp.logs import configure_logs
+from idp.server import bind
+from idp.serving import supervisor
+from idp.serving.board import Board
+from idp.serving.worker import Plan
+from policies.errors import Misconfigured, Problem, StoreUnavailable
+
+# Of two workers, which have the numbers 1 and 2 before
+SECOND_OF_RELOAD = 4
+
+
+class Small:
+    """Says who answers; with `wait=S` it takes so long, with `hang=1` its event loop stands still."""
+
+    def __init__(self, word: str, number: int) -> None:
+        self.word, self.number = word, number
+
+    async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = {key: values[0] for key, values in parse_qs(scope["query_string"].decode()).items()}
+        body = await Request(scope, receive).body()
+        if "wait" in asked:
+            await asyncio.sleep(float(asked["wait"]))
+        if "hang" in asked:
+            time.sleep(600)  # noqa: ASYNC251 - it hangs on purpose
+        said = {
+            "process": os.getpid(),
+            "number": self.number,
+            "word": self.word,
+            "taken": len(body),
+            "random": [random.random(), secrets.token_hex(8)],  # noqa: S311 - whether a fork shares it is the question
+        }
+        await PlainTextResponse(json.dumps(said))(scope, receive, send)
+
+    def refused(self, _scope: Scope, _client: Callable[[], str]) -> bytes:
+        return b""
+
+    def start(self) -> None:
+        threading.Thread(target=lambda: None).start()
+
+    def stop(self) -> None:
+        print(f"stopped {self.number}", file=sys.stderr, flush=True)
+
+
+def compose(word: str, number: int) -> Small:
+    if word == "unfit":
+        raise Misconfigured((Problem("word", 1, "word", "no worker can use it.", "Write another."),))
+    if word == "away":
+        raise StoreUnavailable("the database is away")
+    if word == "slow" and number == SECOND_OF_RELOAD:
+        time.sleep(30)
+    return Small(word, number)
+
+
+def tell(error: Misconfigured | StoreUnavailable) -> None:
+    print(f"told: {error}", file=sys.stderr, flush=True)
+
+
+def beside(board: Board) -> None:
+    """The companion: writes what the board says, so that a test can read it."""
+    Path(sys.argv[1], "companion").write_text(str(os.getpid()), encoding="ascii")
+    while True:
+        Path(sys.argv[1], "ready").write_text(str(board.ready), encoding="ascii")
+        time.sleep(0.02)
+
+
+def main() -> None:
+    folder, port, workers, drain = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+    supervisor.LOOK_SECONDS = float(sys.argv[5])  # a test has not the patience of an operator
+    configure_logs()
+
+    def load() -> Plan:
+        word = (folder / "word").read_text(encoding="utf-8").strip()
+        if word == "unreadable":
+            raise Misconfigured((Problem("word", 1, "word", "it cannot be read.", "Write another."),))
+        return Plan(compose=lambda number: compose(word, number), tell=tell, drain_seconds=drain)
+
+    server = supervisor.Supervisor(
+        bind("127.0.0.1", port),
+        workers=workers,
+        load=load,
+        ready=lambda: print("listening", flush=True),
+        beside=beside,
+    )
+    sys.exit(server.run(load()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""A child that is gone already is no reason to fall: its parent has others."""
+
+import os
+import signal
+import subprocess
+import sys
+
+from idp.serving.children import UNKNOWN_CODE, end, ended, send
+from tests.idp.serving.crew import alive, until
+
+# Linux gives no process a higher number (PID_MAX_LIMIT)
+LARGEST = 2**22
+
+
+def child(code: str) -> int:
+    return os.posix_spawn(sys.executable, [sys.executable, "-c", code], os.environ)
+
+
+def test_a_child_that_ended_says_its_code_once_and_is_gone_afterwards() -> None:
+    process = child("raise SystemExit(75)")
+    codes: list[int] = []
+
+    def told() -> bool:
+        if (code := ended(process)) is not None:
+            codes.append(code)
+        return bool(codes)
+
+    until(told)
+    assert codes == [75]
+    assert ended(process) == UNKNOWN_CODE
+
+
+def test_what_is_gone_is_signalled_and_ended_without_a_fall() -> None:
+    process = child("import time; time.sleep(60)")
+    assert ended(process) is None
+    end(process)
+    end(process)
+    send(LARGEST + 1, signal.SIGTERM)
+
+
+def test_nobody_is_ended_who_is_not_our_child() -> None:
+    """A number that was reaped may be another's by now."""
+    with subprocess.Popen(["sh", "-c", "sleep 60 & echo $!; wait"], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        grandchild = int(parent.stdout.readline())
+        end(grandchild)
+        assert alive(grandchild)
+        os.kill(grandchild, signal.SIGKILL)

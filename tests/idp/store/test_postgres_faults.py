@@ -1,0 +1,398 @@
+"""PostgreSQL that dies, starts again, is full, slow or read-only, and replies that are lost.
+
+Each unit is written once or not at all, and whoever waits hears which.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import psycopg
+import pytest
+from sqlalchemy import func, make_url, select
+
+from idp.ports import Unit
+from idp.store import tables
+from idp.store.migrate import migrate
+from idp.store.store import Store
+from idp.transparency.sequencer import Sequencer
+from idp.transparency.verify import verify_ledger
+from policies.errors import Conflict, Misconfigured, StoreUnavailable
+from tests.idp.store.proxy import OnCommit, Proxy, commit_late, lose_the_commit, lose_the_reply
+from tests.idp.store.units import KEYS, NOW, TENANT, marks, opened_at, parked, release, unit
+from tests.postgres import PostgresServer, own_server, server
+
+
+@pytest.fixture(scope="module")
+def mine() -> Iterator[PostgresServer]:
+    with own_server({"max_connections": "14", "superuser_reserved_connections": "1"}) as found:
+        yield found
+
+
+def counted(store: Store) -> tuple[int, int, int]:
+    """Records, staged leaves and marks, and that the ledger holds."""
+    report = verify_ledger(store.engine, tenant=TENANT, keys=KEYS)
+    assert report.holds
+    with store.engine.connect() as connection:
+        records, staged, taken = (
+            connection.scalar(select(func.count()).select_from(table)) or 0
+            for table in (tables.records, tables.staged, tables.marks)
+        )
+    return records, staged, taken
+
+
+def let_go(store: Store) -> None:
+    """End the connections that it has, as the pool does with old ones."""
+    store._writer._kept.close()
+    store.engine.dispose()
+
+
+@pytest.fixture
+def proxied(postgres: str) -> Iterator[tuple[Store, Proxy]]:
+    """A store whose every octet passes through the proxy."""
+    name = postgres.rpartition("/")[2]
+    with Proxy(server().port) as proxy:
+        store = opened_at(server().url(name, port=proxy.port))
+        store.commit(unit(record=release()))
+        yield store, proxy
+        store.close()
+
+
+@pytest.mark.spec("security.md §3 I1")
+@pytest.mark.parametrize("strike", [lose_the_reply, lose_the_commit, commit_late])
+def test_a_unit_whose_answer_is_lost_is_written_once_and_acknowledged(
+    proxied: tuple[Store, Proxy], strike: OnCommit
+) -> None:
+    store, proxy = proxied
+    one = unit(*marks("a", "b"), record=release(), parked=[parked()])
+    proxy.on_commit = strike
+    store.commit(one)
+    assert proxy.struck == 1
+    assert counted(store) == (2, 2, 3)
+    assert one.decision is not None
+    assert store.decision(TENANT, one.decision.login, NOW) == one.decision
+    with pytest.raises(Conflict):
+        store.commit(unit(*marks("b")))
+    store.commit(unit(record=release()))
+
+
+@pytest.mark.spec("security.md §3 I3")
+@pytest.mark.parametrize("strike", [lose_the_reply, lose_the_commit, commit_late])
+def test_whoever_wanted_the_same_mark_in_a_batch_that_was_lost_hears_a_conflict(
+    proxied: tuple[Store, Proxy], strike: OnCommit
+) -> None:
+    store, proxy = proxied
+    proxy.on_commit = strike
+
+    def attempt(number: int) -> str:
+        try:
+            store.commit(unit(*marks("the one", f"own {number}"), record=release()))
+        except Conflict as conflict:
+            return conflict.kind
+        return ""
+
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(attempt, range(12)))
+    assert proxy.struck == 1
+    assert sorted(found) == ["", *["login"] * 11]
+    assert counted(store) == (2, 2, 3)
+
+
+@pytest.mark.parametrize("strike", [lose_the_reply, commit_late])
+def test_a_record_without_a_mark_is_found_again_by_its_own_id(proxied: tuple[Store, Proxy], strike: OnCommit) -> None:
+    store, proxy = proxied
+    without = [unit(record=release()) for _ in range(3)]
+    proxy.on_commit = strike
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(store.commit, type(one)(tenant=TENANT, record=one.record)) for one in without]
+        waiting.append(pool.submit(store.commit, unit(*marks("with"), record=release())))
+        for each in waiting:
+            each.result(timeout=10)
+    assert proxy.struck == 1
+    assert counted(store)[0] == 5
+
+
+def test_a_commit_whose_outcome_nobody_can_ask_for_is_unavailable(
+    proxied: tuple[Store, Proxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, proxy = proxied
+    monkeypatch.setattr("idp.store.attempt.OUTCOME_SECONDS", 0.3)
+    one = unit(*marks("a"), record=release())
+
+    def vanish(client: object, upstream: object, octets: bytes) -> None:
+        proxy.__exit__(None, None, None)
+        del client, upstream, octets
+
+    proxy.on_commit = vanish
+    with pytest.raises(StoreUnavailable):
+        store.commit(one)
+    with pytest.raises(StoreUnavailable):
+        store.decision(TENANT, b"l" * 32, NOW)
+
+
+@pytest.mark.spec("security.md §3 I7")
+def test_a_server_that_was_killed_loses_nothing_that_was_acknowledged(mine: PostgresServer) -> None:
+    url = mine.fresh()
+    migrate(url)
+    store = opened_at(url)
+    acknowledged: list[bytes] = []
+    refused: list[str] = []
+    go_on = threading.Event()
+
+    def drive(thread: int) -> None:
+        number = 0
+        while not go_on.is_set():
+            number += 1
+            one = unit(*marks(f"{thread}.{number}"), record=release())
+            try:
+                store.commit(one)
+            except StoreUnavailable as error:
+                refused.append(error.detail)
+                go_on.wait(0.02)
+            else:
+                assert one.record is not None
+                acknowledged.append(one.record.record)
+
+    with ThreadPoolExecutor(4) as pool:
+        driving = [pool.submit(drive, thread) for thread in range(4)]
+        for _ in range(2):
+            enough = len(acknowledged) + 20
+            while len(acknowledged) < enough:
+                go_on.wait(0.005)
+            mine.kill()
+            mine.start()
+        enough = len(acknowledged) + 20
+        while len(acknowledged) < enough:
+            go_on.wait(0.005)
+        go_on.set()
+        for each in driving:
+            each.result(timeout=20)
+    with store.engine.connect() as connection:
+        there = set(connection.scalars(select(tables.records.c.record)))
+    assert set(acknowledged) <= there
+    assert len(acknowledged) == len(set(acknowledged))
+    # A unit that was refused may be there only where nobody could ask any more
+    assert len(there) <= len(acknowledged) + len(refused)
+    records, staged, taken = counted(store)
+    assert records == staged == taken
+    sequencer = Sequencer(store, KEYS, checkpoint_seconds=0, clock=lambda: NOW)
+    assert sequencer.step()
+    sequencer.stop()
+    assert counted(store)[1] == 0
+    store.close()
+
+
+def test_a_server_that_started_again_serves_the_next_unit_and_the_next_read(mine: PostgresServer) -> None:
+    url = mine.fresh()
+    migrate(url)
+    store = opened_at(url)
+    one = unit(record=release())
+    store.commit(one)
+    assert one.decision is not None
+    assert store.decision(TENANT, one.decision.login, NOW) == one.decision
+    mine.stop()
+    with pytest.raises(StoreUnavailable):
+        store.commit(unit(record=release()))
+    with pytest.raises(StoreUnavailable):
+        store.decision(TENANT, one.decision.login, NOW)
+    mine.start()
+    store.commit(unit(record=release()))
+    assert store.decision(TENANT, one.decision.login, NOW) == one.decision
+    assert counted(store)[0] == 2
+    store.close()
+
+
+def test_a_server_without_a_free_connection_is_a_refusal_that_says_so(mine: PostgresServer) -> None:
+    url = mine.fresh()
+    migrate(url)
+    store = opened_at(url)
+    store.commit(unit(record=release()))
+    let_go(store)
+    with ExitStack() as others:
+        while True:
+            try:
+                others.enter_context(psycopg.connect(mine.conninfo("postgres")))
+            except psycopg.OperationalError:
+                break
+        with pytest.raises(StoreUnavailable, match="OperationalError"):
+            store.commit(unit(record=release()))
+        with pytest.raises(StoreUnavailable, match="OperationalError"):
+            store.decision(TENANT, b"l" * 32, NOW)
+    store.commit(unit(record=release()))
+    store.close()
+
+
+@pytest.mark.spec("security.md §3 I7")
+def test_a_database_that_became_read_only_refuses_to_record_and_comes_back(postgres: str) -> None:
+    store = opened_at(postgres)
+    store.commit(unit(record=release()))
+    name = postgres.rpartition("/")[2]
+    server().execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    let_go(store)
+    with pytest.raises(StoreUnavailable):
+        store.commit(unit(record=release()))
+    server().execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    store.commit(unit(record=release()))
+    assert counted(store)[0] == 2
+    store.close()
+
+
+def test_a_session_that_became_read_only_is_left_for_another(postgres: str) -> None:
+    """A primary that was demoted goes on answering: its connections must not be kept."""
+    store = opened_at(postgres)
+    with store.engine.connect() as connection:
+        connection.exec_driver_sql("SET default_transaction_read_only = on")
+        connection.commit()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(store.commit, unit(record=release())).result(timeout=10)
+    assert counted(store)[0] == 1
+    store.close()
+
+
+@pytest.mark.spec("security.md §3 I7")
+def test_a_database_that_stands_still_refuses_in_time_and_what_was_given_up_is_not_written_later(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 0.4)
+    store = opened_at(postgres)
+    store.commit(unit(record=release()))
+    other = opened_at(postgres)
+    began = time.monotonic()
+    with ThreadPoolExecutor(3) as pool, other.engine.begin() as connection:
+        connection.exec_driver_sql("LOCK TABLE subjects")
+        first = pool.submit(store.commit, unit(*marks("first"), record=release()))
+        while store._writer._queue.qsize():
+            threading.Event().wait(0.001)
+        threading.Event().wait(0.05)
+        second = pool.submit(store.commit, unit(*marks("second"), record=release()))
+        assert "not known" in str(getattr(first.exception(timeout=5), "detail", ""))
+        assert "nothing was written" in str(getattr(second.exception(timeout=5), "detail", ""))
+    assert time.monotonic() - began < 5
+    store.commit(unit(*marks("second"), record=release()))
+    with pytest.raises(Conflict):
+        store.commit(unit(*marks("first"), record=release()))  # it was written: its retry finds it
+    assert counted(store) == (3, 3, 3)
+    other.close()
+    store.close()
+
+
+def test_a_statement_that_waits_too_long_is_given_up_by_the_server(postgres: str) -> None:
+    store = opened_at(postgres, busy_milliseconds=200)
+    other = opened_at(postgres)
+    with other.engine.begin() as connection:
+        connection.exec_driver_sql("LOCK TABLE subjects")
+        with pytest.raises(StoreUnavailable, match=r"55P03|57014"):
+            store.commit(unit(record=release()))
+    store.commit(unit(record=release()))
+    assert counted(store)[0] == 1
+    other.close()
+    store.close()
+
+
+def test_a_database_that_answers_late_is_waited_for(proxied: tuple[Store, Proxy]) -> None:
+    store, proxy = proxied
+    proxy.delay = 0.1
+    store.commit(unit(record=release()))
+    proxy.delay = 0
+    assert counted(store)[0] == 2
+
+
+@pytest.mark.spec("decisions.md 15")
+def test_no_value_and_no_password_is_in_what_is_raised(postgres: str) -> None:
+    store = opened_at(postgres)
+    secret = b"canary-4711-payload"
+    with pytest.raises(StoreUnavailable) as caught:
+        store.commit(unit(parked=[parked(digest=b"canary-4711-digest", payload=secret)] * 2))
+    store.close()
+    url = make_url(postgres).set(password="canary-4711-password", port=1)
+    with pytest.raises(StoreUnavailable) as unreachable:
+        opened_at(url.render_as_string(hide_password=False))
+    for error in (caught.value, unreachable.value):
+        one: BaseException | None = error
+        while one is not None:
+            assert "canary" not in f"{one!r}{one}"
+            assert b"canary".hex() not in f"{one!r}{one}"
+            one = one.__cause__ or one.__context__
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("synchronous_commit", "off"), ("synchronous_commit", "local"), ("synchronous_commit", "remote_write")],
+)
+@pytest.mark.parametrize("where", ["DATABASE", "ROLE"])
+def test_a_commit_that_might_be_lost_is_refused_at_start(postgres: str, setting: str, value: str, where: str) -> None:
+    name = postgres.rpartition("/")[2]
+    subject = f"DATABASE {name}" if where == "DATABASE" else f"ROLE ciconia IN DATABASE {name}"
+    server().execute(f"ALTER {subject} SET {setting} = {value}")
+    with pytest.raises(Misconfigured, match=f"{setting} = {value}"):
+        opened_at(postgres)
+
+
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+def test_a_server_that_does_without_the_disk_is_refused_at_start_and_later(mine: PostgresServer, setting: str) -> None:
+    url = mine.fresh()
+    migrate(url)
+    store = opened_at(url)
+    store.commit(unit(record=release()))
+    before, mine.settings = mine.settings, mine.settings | {setting: "off"}
+    try:
+        mine.stop()
+        mine.start()
+        with pytest.raises(StoreUnavailable):
+            store.commit(unit(record=release()))  # it was good when it started
+        with pytest.raises(Misconfigured, match=f"{setting} = off"):
+            opened_at(url)
+    finally:
+        mine.settings = before
+        mine.stop()
+        mine.start()
+    store.commit(unit(record=release()))
+    store.close()
+
+
+@pytest.mark.spec("security.md §3 I1")
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_unit_that_only_the_primary_has_is_not_acknowledged_by_its_second_try(
+    mine: PostgresServer, monkeypatch: pytest.MonkeyPatch, *, marked: bool
+) -> None:
+    url = mine.fresh()
+    migrate(url)
+    store = opened_at(url)
+    store.commit(unit(record=release()))
+    one = unit(*marks("a"), record=release()) if marked else Unit(tenant=TENANT, record=release())
+    monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 2.0)
+    waits = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    _standby(mine, "nobody")
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            told = pool.submit(store.commit, one)
+            ended = _until(mine, f"SELECT pid, pg_terminate_backend(pid) {waits}")
+            again = _until(mine, f"SELECT pid {waits} AND pid <> {ended}")
+            assert again != ended
+            assert not told.done(), "its second COMMIT waits for the standby, too"
+            with pytest.raises(StoreUnavailable, match="whether it was written is not known"):
+                told.result(timeout=10)
+    finally:
+        _standby(mine, "")
+    store.commit(unit(record=release()))
+    assert counted(store)[0] == 3
+    store.close()
+
+
+def _standby(found: PostgresServer, name: str) -> None:
+    found.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
+    found.execute("SELECT pg_reload_conf()")
+    deadline = time.monotonic() + 5
+    while found.execute("SHOW synchronous_standby_names") != [(name,)]:
+        assert time.monotonic() < deadline
+
+
+def _until(found: PostgresServer, statement: str) -> object:
+    """The first column of the first row that a statement finds."""
+    deadline = time.monotonic() + 5
+    while not (rows := found.execute(statement)):
+        assert time.monotonic() < deadline, "nobody waits for the standby"
+        time.sleep(0.02)
+    return rows[0][0]

@@ -1,0 +1,144 @@
+"""The breaker: a country that dies, or drips a byte a second, is unavailable within ten seconds, and slows nobody else."""
+
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from connectors.metadata.peers import TIMEOUT
+from idp.store.peers import MemoryCopies
+from idp.watch import JITTER, SECOND_LOOK, Watch
+from tests.idp.neighbour import NOW, Neighbour, peers_of
+from tests.idp.test_watch import approved, until, watching
+
+FAST, SLOW_SECONDS = 0.3, 600.0
+
+
+class Dripping(Neighbour):
+    """It answers until it drips: an octet of its metadata, a pause, an octet."""
+
+    def __init__(self, pause: float) -> None:
+        super().__init__("lv", "LV")
+        self.pause, self.drips = pause, False
+        dripping = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                dripping.asked.release()
+                body = dripping.metadata.octets()
+                self.send_response(200)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                if not dripping.drips:
+                    self.wfile.write(body)
+                    return
+                try:
+                    for octet in body:
+                        self.wfile.write(bytes([octet]))
+                        if dripping._ended.wait(dripping.pause):
+                            return
+                except OSError:
+                    return
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self._server.RequestHandlerClass = Handler
+
+
+@pytest.fixture
+def nl() -> Iterator[Neighbour]:
+    made = Neighbour()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def lv() -> Iterator[Dripping]:
+    made = Dripping(0.05)
+    yield made
+    made.close()
+
+
+def test_two_looks_and_the_pause_between_them_take_less_than_ten_seconds() -> None:
+    assert 2 * TIMEOUT + SECOND_LOOK * (1 + JITTER) < 10
+
+
+def test_a_first_failure_is_looked_at_again_without_waiting_for_the_next_turn(nl: Neighbour) -> None:
+    turns = threading.Semaphore(0)
+    pauses: list[float] = []
+
+    class Counted(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append(timeout or 0.0)
+            turns.acquire(timeout=5)
+            return self.is_set()
+
+    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
+    watch = Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=SLOW_SECONDS, spread=lambda _low, _high: 1.0)
+    watch._stopping = Counted()
+    with watching(watch):
+        until(lambda: len(pauses) == 1)
+        nl.does = "fail"
+        for expected in (2, 3):
+            turns.release()
+            until(lambda expected=expected: len(pauses) == expected)  # type: ignore[misc]  # mypy has no type for it
+        assert pauses == [SLOW_SECONDS, SECOND_LOOK, SLOW_SECONDS], "the open breaker is probed at its own pace"
+        assert not peers.available(nl.entity_id, NOW)
+        nl.does = "answer"
+        turns.release()
+        until(lambda: peers.available(nl.entity_id, NOW))
+        watch._stopping.set()
+        turns.release(5)
+
+
+def test_a_dripping_country_opens_the_breaker_and_leaves_the_others_as_quick_as_before(nl: Neighbour, lv: Dripping) -> None:
+    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)), lv.peer(approved(lv)), timeout=FAST)
+
+    def p99() -> float:
+        taken = []
+        for _ in range(3000):
+            begun = time.perf_counter()
+            assert peers.available(nl.entity_id, NOW)
+            peers.current(nl.entity_id, NOW)
+            taken.append(time.perf_counter() - begun)
+        return statistics.quantiles(taken, n=100)[98]
+
+    watch = Watch(peers, [nl.entity_id, lv.entity_id], clock=lambda: NOW, seconds=FAST)
+    with watching(watch):
+        until(lambda: peers.available(nl.entity_id, NOW) and peers.available(lv.entity_id, NOW))
+        before = min(p99() for _ in range(3))
+        lv.drips = True
+        lv.asked.acquire(timeout=5)
+        begun = time.monotonic()
+        during = min(p99() for _ in range(3))
+        until(lambda: not peers.available(lv.entity_id, NOW))
+        assert time.monotonic() - begun < 2 * FAST + SECOND_LOOK + 3
+        assert peers.available(nl.entity_id, NOW)
+        # Microseconds: a wait for the dripping one would be a hundred thousand of them
+        assert during < before * 5 + 0.002
+        lv.drips = False
+        until(lambda: peers.available(lv.entity_id, NOW))
+
+
+@pytest.mark.slow
+def test_a_byte_a_second_for_half_a_minute_with_the_products_own_figures(nl: Neighbour, lv: Dripping) -> None:
+    lv.pause = 1.0
+    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)), lv.peer(approved(lv)), timeout=TIMEOUT)
+    watch = Watch(peers, [nl.entity_id, lv.entity_id], clock=lambda: NOW, seconds=1.0)
+    with watching(watch):
+        until(lambda: peers.available(nl.entity_id, NOW) and peers.available(lv.entity_id, NOW))
+        lv.drips = True
+        begun, opened, slowest = time.monotonic(), 0.0, 0.0
+        while time.monotonic() - begun < 30:
+            asked = time.perf_counter()
+            assert peers.available(nl.entity_id, NOW)
+            slowest = max(slowest, time.perf_counter() - asked)
+            if not opened and not peers.available(lv.entity_id, NOW):
+                opened = time.monotonic() - begun
+            time.sleep(0.001)
+        assert 0 < opened < 12, "ten seconds from the first fetch that met it, and one until that fetch"
+        assert slowest < 1.0

@@ -1,0 +1,216 @@
+"""Limits by address and party: moving windows that are bounded, keys that name nobody, and what a limit never hits."""
+
+import sys
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from idp.rates import Rates, Windows
+from idp.settings import Limits
+from policies.errors import TooManyRequests
+
+HOME, AWAY = "93.184.216.34", "93.184.216.35"
+PARTY = "parking"
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _rates(clock: Clock, **limits: int) -> Rates:
+    return Rates(Limits(**limits), windows=Windows(clock=clock))
+
+
+def test_a_window_moves_so_that_no_minute_holds_more_than_its_limit() -> None:
+    clock = Clock()
+    rates = _rates(clock, begin_address=3)
+    for _ in range(3):
+        rates.begin(HOME, PARTY)
+        clock.now += 15
+    with pytest.raises(TooManyRequests):
+        rates.begin(HOME, PARTY)
+    clock.now += 15.1
+    rates.begin(HOME, PARTY)
+    with pytest.raises(TooManyRequests, match="begin_address"):
+        rates.begin(HOME, PARTY)
+
+
+@given(st.lists(st.floats(min_value=0, max_value=40), min_size=1, max_size=60), st.integers(1, 5))
+@settings(max_examples=60, deadline=None)
+def test_whatever_the_times_are_no_minute_has_more_than_the_limit(gaps: list[float], limit: int) -> None:
+    clock, taken = Clock(), list[float]()
+    rates = _rates(clock, begin_address=limit)
+    for gap in gaps:
+        clock.now += gap
+        try:
+            rates.begin(HOME, PARTY)
+            taken.append(clock.now)
+        except TooManyRequests:
+            assert sum(one > clock.now - 65 for one in taken) >= limit, "nobody is refused much longer"
+    for moment in taken:
+        assert sum(moment - 60 < one <= moment for one in taken) <= limit
+
+
+def test_one_address_does_not_use_up_anothers_limit() -> None:
+    rates = _rates(Clock(), begin_address=1)
+    rates.begin(HOME, PARTY)
+    with pytest.raises(TooManyRequests):
+        rates.begin(HOME, PARTY)
+    rates.begin(AWAY, PARTY)
+
+
+def test_one_party_does_not_use_up_anothers_limit() -> None:
+    rates = _rates(Clock(), begin_party=1)
+    rates.begin(HOME, PARTY)
+    with pytest.raises(TooManyRequests) as caught:
+        rates.begin(AWAY, PARTY)
+    assert (caught.value.limit, caught.value.seconds) == ("begin_party", 60)
+    rates.begin(HOME, "fares")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:93.184.216.34", HOME, True),
+        (HOME, AWAY, False),
+    ],
+)
+def test_an_ipv6_address_is_counted_by_its_64_bits(one: str, other: str, *, same: bool) -> None:
+    rates = _rates(Clock())
+    assert (rates.address(one) == rates.address(other)) is same
+
+
+@pytest.mark.parametrize("client", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.7", "", "unix", "a' OR 1"])
+def test_this_machine_and_a_proxy_that_does_not_say_for_whom_are_nobodys_address(client: str) -> None:
+    rates = Rates(Limits(begin_address=1, pages=1, failures=1), exempt=["10.0.0.0/24"])
+    address = rates.address(client)
+    assert address == ""
+    for _ in range(5):
+        rates.begin(client, PARTY)
+        rates.page(address)
+        rates.failed(address)
+        rates.check_failures(address)
+
+
+@pytest.mark.spec("decisions.md I")
+def test_a_key_tells_no_address_and_no_two_processes_have_the_same() -> None:
+    windows = Windows()
+    rates = Rates(Limits(), windows=windows)
+    rates.begin(HOME, PARTY)
+    rates.page(rates.address(HOME))
+    rates.failed(rates.address(HOME), "/token")
+    held = repr(windows._windows.keys())
+    assert not any(text in held for text in (HOME, "93.184", PARTY))
+    assert rates.address(HOME) != Rates(Limits()).address(HOME)
+
+
+def test_failures_are_counted_by_address_for_each_place() -> None:
+    rates = _rates(Clock(), failures=2)
+    home, away = rates.address(HOME), rates.address(AWAY)
+    for _ in range(2):
+        rates.check_failures(home, "/token")
+        rates.failed(home, "/token")
+    with pytest.raises(TooManyRequests, match="failures"):
+        rates.check_failures(home, "/token")
+    rates.check_failures(away, "/token")
+    rates.check_failures(home)
+
+
+def test_what_succeeds_is_no_failure() -> None:
+    rates = _rates(Clock(), failures=1)
+    home = rates.address(HOME)
+    for _ in range(10):
+        rates.check_failures(home)
+
+
+def test_a_flood_of_addresses_takes_a_bounded_memory_and_forgets_who_came_longest_ago() -> None:
+    windows = Windows(max_keys=100)
+    rates = Rates(Limits(pages=1), windows=windows)
+    for number in range(1000):
+        rates.page(f"{number:024x}")
+    assert len(windows) == 100
+    with pytest.raises(TooManyRequests):
+        rates.page(f"{999:024x}")
+    rates.page(f"{0:024x}")
+
+
+def test_what_an_address_takes_does_not_grow_with_how_often_it_comes() -> None:
+    clock = Clock()
+    windows = Windows(clock=clock)
+    for _ in range(12_000):
+        clock.now += 0.01
+        assert windows.acquire_entry("flood", 12_000, 60)
+    assert windows.get_moving_window("flood", 12_000, 60)[1] < 6_600
+    assert sys.getsizeof(windows._windows["flood"]) < 500
+
+
+def test_whoever_came_before_the_window_is_forgotten_when_the_next_one_comes() -> None:
+    clock = Clock()
+    windows = Windows(clock=clock)
+    for number in range(1000):
+        clock.now += 0.1
+        windows.acquire_entry(f"k{number}", 5, 60)
+    assert len(windows) <= 601
+    # Whoever is asked about and did not come does not keep the rest
+    windows.get_moving_window("k400", 5, 60)
+    clock.now += 86_400
+    windows.acquire_entry("someone", 5, 60)
+    assert len(windows) == 1
+
+
+def test_each_refusal_is_told_by_the_name_of_its_limit() -> None:
+    told: list[str] = []
+    rates = Rates(Limits(pages=1, failures=1), windows=Windows(), refused=told.append)
+    home = rates.address(HOME)
+    rates.page(home)
+    rates.failed(home)
+    with pytest.raises(TooManyRequests):
+        rates.page(home)
+    with pytest.raises(TooManyRequests):
+        rates.check_failures(home)
+    assert told == ["pages", "failures"]
+
+
+def test_the_windows_keep_what_the_library_asks_of_a_storage() -> None:
+    clock = Clock()
+    windows = Windows(clock=clock)
+    assert windows.check()
+    assert not windows.base_exceptions
+    assert windows.get_moving_window("k", 5, 60) == (1000.0, 0)
+    windows.acquire_entry("k", 5, 60, 2)
+    clock.now += 1
+    assert windows.get_moving_window("k", 5, 60) == (1000.0, 2)
+    assert not windows.acquire_entry("k", 5, 60, 4)
+    windows.clear("k")
+    assert windows.get_moving_window("k", 5, 60)[1] == 0
+    windows.acquire_entry("k", 5, 60)
+    assert windows.reset() == 1
+    with pytest.raises(NotImplementedError):
+        windows.incr("k", 60)
+    with pytest.raises(NotImplementedError):
+        windows.get("k")
+    with pytest.raises(NotImplementedError):
+        windows.get_expiry("k")
+
+
+def test_all_limits_of_a_request_together_cost_less_than_thirty_microseconds() -> None:
+    rates = Rates(Limits(begin_address=10**7, begin_party=10**7, pages=10**7))
+    best = float("inf")
+    for _ in range(7):
+        begun = time.perf_counter()
+        for _ in range(500):
+            address = rates.address("2001:db8:1:2::1")
+            rates.page(address)
+            rates.check_failures(address)
+        best = min(best, (time.perf_counter() - begun) / 500)
+    assert best < 60e-6, f"{best * 1e6:.1f} microseconds, and a machine half as fast would do"

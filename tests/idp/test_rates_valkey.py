@@ -1,0 +1,181 @@
+"""Limits over a real Valkey: counted together, begun anew after a flush, refused while it is gone, refused at start."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from idp.rates import Rates, Shared, check_valkey
+from idp.server import bind
+from idp.settings import Limits, Settings
+from policies.errors import Misconfigured, StoreUnavailable, TooManyRequests
+from tests.peers import require_peer
+
+pytestmark = pytest.mark.peer
+PROGRAM = shutil.which("valkey-server")
+HOME, AWAY, PARTY = "93.184.216.34", "93.184.216.35", "parking"
+KEY = b"k" * 32
+
+
+@dataclass
+class Valkey:
+    """A server of our own on loopback."""
+
+    port: int
+    folder: Path
+    policy: str = "noeviction"
+    process: subprocess.Popen[bytes] | None = None
+    clients: list[Shared] = field(default_factory=list)
+
+    def shared(self, clock: Callable[[], float] = time.time) -> Shared:
+        """One worker's way to it."""
+        self.clients.append(Shared(self.url, key=KEY, clock=clock))
+        return self.clients[-1]
+
+    @property
+    def url(self) -> str:
+        return f"valkey://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        words = [f"--port {self.port}", "--bind 127.0.0.1", "--save ''", f"--maxmemory-policy {self.policy}"]
+        arguments = [part.strip("'") for word in words for part in word.split(" ")]
+        self.process = subprocess.Popen(
+            [str(PROGRAM), *arguments, "--dir", str(self.folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            try:
+                if self.shared()._storage.check():
+                    return
+            except OSError:
+                pass
+            time.sleep(0.02)
+        raise AssertionError("Valkey did not start")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(10)
+            self.process = None
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[Valkey]:
+    require_peer("valkey-server", present=PROGRAM is not None)
+    listening = bind("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    listening.close()
+    made = Valkey(port, tmp_path)
+    made.start()
+    yield made
+    for client in made.clients:
+        client.close()
+    made.stop()
+
+
+def _worker(valkey: Valkey, **limits: int) -> Rates:
+    return Rates(Limits(**limits), shared=valkey.shared())
+
+
+def _settings(valkey: Valkey) -> Settings:
+    return Settings(issuer="https://login.city.example", folder=valkey.folder, valkey=valkey.url)
+
+
+def test_workers_of_all_machines_count_together(valkey: Valkey) -> None:
+    one, other = _worker(valkey, begin_address=3), _worker(valkey, begin_address=3)
+    for worker in (one, other, one):
+        worker.begin(HOME, PARTY)
+    for worker in (one, other):
+        with pytest.raises(TooManyRequests, match="begin_address"):
+            worker.begin(HOME, PARTY)
+    other.begin(AWAY, PARTY)
+
+
+def test_no_key_in_valkey_names_an_address_or_a_party(valkey: Valkey) -> None:
+    worker = _worker(valkey)
+    worker.begin(HOME, PARTY)
+    worker.begin("2001:db8:1:2::1", PARTY)
+    assert worker.shared is not None
+    keys = [str(key) for key in worker.shared._storage.storage.keys("*")]
+    assert len(keys) == 3, "two addresses and a party"
+    assert not any(text in key for key in keys for text in (HOME, "93.", "2001", PARTY, "5db8d822"))
+
+
+@pytest.mark.spec("decisions.md I")
+def test_after_ten_minutes_the_same_address_has_another_key(valkey: Valkey) -> None:
+    times = iter((600.0, 600.0, 1199.0, 1199.0, 1200.0, 1200.0))
+    shared = valkey.shared(lambda: next(times))
+    worker = Rates(Limits(), shared=shared)
+    for _ in range(3):
+        worker.begin(HOME, PARTY)
+    assert len(shared._storage.storage.keys("*")) == 4
+
+
+def test_after_a_flush_limits_begin_anew_and_nothing_else_changes(valkey: Valkey) -> None:
+    worker = _worker(valkey, begin_party=1)
+    worker.begin(HOME, PARTY)
+    with pytest.raises(TooManyRequests):
+        worker.begin(HOME, PARTY)
+    assert worker.shared is not None
+    worker.shared._storage.storage.flushall()
+    worker.begin(HOME, PARTY)
+    with pytest.raises(TooManyRequests):
+        worker.begin(HOME, PARTY)
+
+
+def test_while_it_is_gone_nothing_begins_and_what_has_begun_is_not_touched(valkey: Valkey) -> None:
+    worker = _worker(valkey)
+    worker.begin(HOME, PARTY)
+    valkey.stop()
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            worker.begin(HOME, PARTY)
+    assert worker.shared is not None
+    assert not worker.shared.reachable
+    address = worker.address(HOME)
+    worker.page(address)
+    worker.failed(address)
+    worker.check_failures(address)
+    valkey.start()
+    end = time.monotonic() + 5
+    while time.monotonic() < end and not worker.shared.reachable:
+        try:
+            worker.begin(HOME, PARTY)
+        except StoreUnavailable:
+            time.sleep(0.05)
+    assert worker.shared.reachable, "it is asked again within a second or so"
+
+
+def test_whoever_asks_a_dead_valkey_waits_once_and_the_next_not_at_all(valkey: Valkey) -> None:
+    worker = _worker(valkey)
+    valkey.stop()
+    with bind("127.0.0.1", valkey.port) as silent:
+        # It takes the connection and says nothing
+        assert silent
+        begun = time.monotonic()
+        for _ in range(50):
+            with pytest.raises(StoreUnavailable):
+                worker.begin(HOME, PARTY)
+        assert time.monotonic() - begun < 1.0
+
+
+def test_start_is_refused_where_a_full_memory_would_drop_counters(valkey: Valkey) -> None:
+    check_valkey(_settings(valkey))
+    valkey.stop()
+    valkey.policy = "allkeys-lru"
+    valkey.start()
+    with pytest.raises(Misconfigured, match="allkeys-lru"):
+        check_valkey(_settings(valkey))
+
+
+def test_start_is_refused_where_nobody_answers_and_no_password_is_told(valkey: Valkey) -> None:
+    valkey.stop()
+    settings = _settings(valkey).model_copy(update={"valkey": f"valkey://u:Canary-1887@127.0.0.1:{valkey.port}/0"})
+    with pytest.raises(Misconfigured, match="does not answer") as caught:
+        check_valkey(settings)
+    assert "Canary" not in str(caught.value)
+    assert "Canary" not in repr(settings)

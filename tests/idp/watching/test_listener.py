@@ -1,0 +1,145 @@
+"""The listener of whoever watches, as a process of its own: three addresses, and nothing of what was sent in any answer."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from idp.demo.loopback import client
+from idp.server import bind
+from idp.watching import families, listener
+from idp.watching.board import Board
+from idp.watching.listener import serve
+
+CITY = "login.city.example"
+
+
+@dataclass
+class Watched:
+    """A board, and where it is shown."""
+
+    board: Board
+    address: str
+    port: int
+    pid: int
+
+
+@pytest.fixture(scope="module")
+def watched() -> Iterator[Watched]:
+    board, listening = Board(), bind("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    pid = os.fork()
+    if pid == 0:
+        try:
+            serve(board, listening)
+        finally:
+            os._exit(0)
+    listening.close()
+    yield Watched(board, f"http://127.0.0.1:{port}", port, pid)
+    os.kill(pid, signal.SIGTERM)
+    assert os.waitpid(pid, 0)[1] == 0, "SIGTERM ends it, and ends it well"
+
+
+@pytest.fixture
+def http() -> Iterator[httpx2.Client]:
+    with client() as made:
+        yield made
+
+
+def test_metrics_are_what_workers_count_while_it_runs(watched: Watched, http: httpx2.Client) -> None:
+    measures = watched.board.worker(1)
+    for expected in ("1.0", "2.0"):
+        measures.count(families.LOGINS, CITY, "released", "EE")
+        answer = http.get(f"{watched.address}/metrics")
+        assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+        line = f'ciconia_logins_total{{country="EE",state="released",tenant="{CITY}"}} {expected}'
+        assert line in answer.text.splitlines()
+
+
+def test_it_is_alive_before_anybody_is_ready(watched: Watched, http: httpx2.Client) -> None:
+    assert http.get(f"{watched.address}/alive").status_code == 200
+    watched.board.worker(2).set(families.READY, CITY, figure=0)
+    answer = http.get(f"{watched.address}/ready")
+    assert (answer.status_code, answer.json()) == (503, {"ready": False, "tenants": {CITY: False}})
+    watched.board.worker(2).set(families.READY, CITY, figure=time.monotonic() + 60)
+    answer = http.get(f"{watched.address}/ready")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "tenants": {CITY: True}})
+
+
+def test_another_address_is_answered_without_a_word_of_it(watched: Watched, http: httpx2.Client) -> None:
+    answer = http.get(f"{watched.address}/Canary-1887?Canary=1887")
+    assert answer.status_code == 404
+    assert "Canary" not in answer.text + str(answer.headers)
+    assert http.post(f"{watched.address}/metrics").status_code == 501
+
+
+def test_connections_that_say_nothing_hold_nobody_up(watched: Watched, http: httpx2.Client) -> None:
+    silent = [socket.create_connection(("127.0.0.1", watched.port)) for _ in range(20)]
+    try:
+        begun = time.monotonic()
+        assert http.get(f"{watched.address}/alive").status_code == 200
+        assert time.monotonic() - begun < 2
+    finally:
+        for each in silent:
+            each.close()
+
+
+def late(port: int, octets: bytes) -> float:
+    """How long somebody is heard who sends one octet more all the time."""
+    with socket.create_connection(("127.0.0.1", port)) as slow:
+        begun = time.monotonic()
+        slow.settimeout(0.2)
+        slow.sendall(b"GET /met")
+        while time.monotonic() - begun < 3 * listener.REQUEST_SECONDS:
+            try:
+                slow.sendall(octets)
+                if slow.recv(1) == b"":
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        return time.monotonic() - begun
+
+
+def test_an_octet_now_and_then_gives_nobody_more_time(watched: Watched) -> None:
+    assert late(watched.port, b"x") < 1.5 * listener.REQUEST_SECONDS
+
+
+def test_no_more_threads_than_it_has(watched: Watched) -> None:
+    silent = [socket.create_connection(("127.0.0.1", watched.port)) for _ in range(listener.MOST_AT_ONCE + 20)]
+    try:
+        assert silent[-1].recv(1) == b"", "one too many is closed at once"
+        status = Path(f"/proc/{watched.pid}/status").read_text(encoding="ascii")
+        threads = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("Threads:"))
+        assert threads <= listener.MOST_AT_ONCE + 1
+    finally:
+        for each in silent:
+            each.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8401", 200),
+        ("[::1]:8401", 200),
+        ("localhost", 200),
+        ("broker:8401", 200),
+        ("10.0.0.7", 200),
+        (f"{socket.gethostname()}:8401", 200),
+        ("evil.example", 421),
+        ("127.0.0.1.evil.example:8401", 421),
+    ],
+)
+def test_a_name_that_somebody_registered_is_not_answered(
+    watched: Watched, http: httpx2.Client, host: str, status: int
+) -> None:
+    answer = http.get(f"{watched.address}/ready?", headers={"Host": host})
+    assert (answer.status_code == 421) == (status == 421)
+    assert http.get(f"{watched.address}/alive", headers={"Host": host}).status_code == status

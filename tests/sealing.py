@@ -1,0 +1,29 @@
+"""A sealing key that a test chose, for every kind and hour."""
+
+from dataclasses import dataclass
+
+from idp.seal import HOUR
+from idp.transparency.keys import Master
+
+FIXED_HOUR = 1_795_600_000 // HOUR
+
+
+@dataclass(frozen=True)
+class FixedKeys:
+    """`idp.seal.SealingKeys` that never change."""
+
+    key: Master
+    of_hour: int = FIXED_HOUR
+
+    def hour(self) -> int:
+        return self.of_hour
+
+    def to_seal(self, _kind: str, _hour: int) -> Master:
+        return self.key
+
+    def to_open(self, _kind: str, _hour: int) -> Master:
+        return self.key
+
+
+def fixed_keys(key: bytes | Master) -> FixedKeys:
+    return FixedKeys(key if isinstance(key, Master) else Master(key))

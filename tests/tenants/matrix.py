@@ -1,0 +1,161 @@
+"""What the matrices of tenants are made of: what a tenant has given out, and how each of it is tried at another."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fastapi.routing import APIRoute
+from httpx2 import Response
+
+from idp.app import Application
+from tests.tenants.cities import Call, Town, hidden, plain
+
+Rows = Mapping[tuple[str, str], str]
+REFUSALS = frozenset({400, 401, 403, 404, 409})
+SAME = "the answer is what it is without it"
+REFUSED = "the answer is a refusal"
+# Whatever the demo's citizen has that a service or a page could show
+VALUES = ("Maasikas", "1990-02-28", "Canal Street", "mari@")
+
+
+@dataclass(frozen=True)
+class Held:
+    """What one tenant has given out: things by their kind, and honest requests that are made of them."""
+
+    things: Mapping[str, str]
+    calls: Mapping[tuple[str, str, str], Call]
+
+
+def hold(town: Town) -> Held:
+    """One of each: logins at three steps, a code, a token, a receipt, a client's assertion, an id_token and a leaf."""
+    requested, requested_cookies = town.begun()
+    asked, asked_cookies, answer = town.asked()
+    decided, decided_cookies, form = town.decided()
+    code, receipt = town.approved()
+    tokens = town.tokens()
+    strict = decided_cookies[f"__Host-a-{decided}"]
+    shown = town.send(Call("GET", "/receipt", cookies={"__Host-receipt": receipt})).text
+    leaf = re.search(r"\b[0-9a-f]{64}\b", shown)
+    assert leaf is not None
+    things = {
+        "login": requested,
+        "requested cookie": requested_cookies[f"__Host-l-{requested}"],
+        "asked cookie": asked_cookies[f"__Host-l-{asked}"],
+        "login that asked": asked,
+        "SAML response": answer["SAMLResponse"],
+        "login that is decided": decided,
+        "Strict cookie": strict,
+        "sealed decision": form["decided"],
+        "code": code,
+        "access token": tokens["access_token"],
+        "id_token": tokens["id_token"],
+        "receipt's handle": receipt,
+        "client assertion": town.assertion(),
+        "leaf": leaf[0],
+    }
+    of_login = {"login": requested}
+    at_decision = {**form, "choice": "approve"}
+    # The login's own cookie plays no part there
+    only_strict = {f"__Host-a-{decided}": strict}
+    bearer = tokens["access_token"]
+    by_assertion = {
+        "client_assertion": town.assertion(),
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_id": "fares",
+        "grant_type": "authorization_code",
+        "code": code,
+    }
+    made = [
+        ("", Call("GET", "/login/{login}/countries", parts=of_login, cookies=requested_cookies)),
+        ("", Call("GET", "/login/{login}/at/{provider}", {**of_login, "provider": "demo-ee"}, requested_cookies)),
+        ("", Call("POST", "/saml/acs", cookies=asked_cookies, form=answer, cross_site=True)),
+        ("", Call("POST", "/eidas/acs", cookies=asked_cookies, form=answer, cross_site=True)),
+        ("", Call("POST", "/login/{login}/decision", {"login": decided}, only_strict, at_decision)),
+        ("", Call("POST", "/login/{login}/cancel", of_login, requested_cookies, {})),
+        ("", Call("GET", "/receipt", cookies={"__Host-receipt": receipt})),
+        ("", Call("GET", "/receipt.json", cookies={"__Host-receipt": receipt})),
+        ("", Call("POST", "/receipt/forget", cookies={"__Host-receipt": receipt}, form={})),
+        ("", town.redeeming(code)),
+        ("by assertion", Call("POST", "/token", form=by_assertion, direct=True)),
+        ("", Call("GET", "/userinfo", bearer=bearer, direct=True)),
+        ("", Call("POST", "/userinfo", bearer=bearer, direct=True, form={})),
+        ("in the form", Call("POST", "/userinfo", direct=True, form={"access_token": bearer})),
+        ("", Call("POST", "/userinfo/receipt", form={"access_token": bearer}, basic="parking", direct=True)),
+        ("", Call("GET", "/log/proof", query={"leaf": things["leaf"]})),
+    ]
+    return Held(things, {(call.method, call.path, note): call for note, call in made})
+
+
+def routes(application: Application) -> set[tuple[str, str]]:
+    """Every endpoint that the application has, whoever made it. A route of a kind that is not known here is an error."""
+    waiting: list[object] = list(application.framework.routes)
+    found: set[tuple[str, str]] = set()
+    while waiting:
+        route = waiting.pop()
+        if isinstance(route, APIRoute):
+            found |= {(method, route.path) for method in route.methods or set()}
+            continue
+        # The framework keeps a router that was included as a node of its own
+        waiting += route.original_router.routes  # type: ignore[attr-defined] # a name of the framework's own
+    return found
+
+
+def refused(answer: Response, what: object) -> None:
+    assert answer.status_code in REFUSALS, (what, answer.status_code, answer.text[:500])
+    assert not any(value in answer.text for value in VALUES), what
+    assert "access_token" not in answer.text or "access token" in answer.text.lower(), what
+
+
+def calls_of(row: tuple[str, str], held: Held) -> list[Call]:
+    return [call for (method, path, _), call in held.calls.items() if (method, path) == row]
+
+
+def free(slot: tuple[str, str]) -> bool:
+    """Places where any text stands and nothing is looked up, or where another value is another honest request."""
+    return slot in {("form", "choice"), ("form", "grant_type"), ("form", "client_assertion_type"), ("part", "provider")}
+
+
+def elsewhere(rows: Rows, at: Town, ours: Held, theirs: Held) -> int:
+    """Everything of ours at each endpoint of another tenant: refused, or nothing happens. Returns the number of cells."""
+    cells = 0
+    for row, does in rows.items():
+        if does != REFUSED:
+            continue
+        # 1. the whole honest request, at the other host
+        for call in calls_of(row, ours):
+            refused(at.send(call), (row, "whole"))
+            cells += 1
+        # 2. an honest request of the other tenant, one thing in one place of it replaced
+        for call in calls_of(row, theirs):
+            for slot in call.slots:
+                for kind, value in ours.things.items():
+                    if free(slot):
+                        continue
+                    refused(at.send(call.put(slot, value)), (row, slot, kind))
+                    cells += 1
+    return cells
+
+
+def same(rows: Rows, at: Town, theirs: Held) -> int:
+    """At endpoints that are everybody's: with anything of another tenant the answer is the same as without."""
+    cells = 0
+    cookies = {"__Host-l-" + theirs.things["login"], "__Host-a-" + theirs.things["login that is decided"], "__Host-receipt"}
+    for (method, path), does in rows.items():
+        if does != SAME or path in ("/eidas/metadata", "/log/checkpoint"):
+            continue
+        call = Call(method, path, form={} if method == "POST" else None)
+        if path == "/authorize":
+            call = Call(method, path, **{"form" if method == "POST" else "query": at.request()})  # type: ignore[arg-type] # one of the two
+        without = at.send(call)
+        for kind, value in theirs.things.items():
+            for cookie in sorted(cookies):
+                with_it = at.send(call.put(("cookie", cookie), value))
+                assert with_it.status_code == without.status_code, (path, cookie, kind)
+                assert plain(with_it.text) == plain(without.text), (path, cookie, kind)
+                cells += 1
+            if path != "/authorize":
+                bearing = at.send(call.put(("bearer", ""), value))
+                assert plain(bearing.text) == plain(without.text), (path, kind)
+                cells += 1
+        assert not hidden(without).keys() & {"decided"} or path == "/authorize" if "<form" in without.text else True
+    return cells

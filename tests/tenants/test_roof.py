@@ -1,0 +1,275 @@
+"""Several tenants in one process: each on its own host, none touched by what is wrong with another."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copy
+
+import anyio
+import pytest
+import structlog
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from httpx2 import ASGITransport, AsyncClient, Response
+
+from idp.pages.render import Pages
+from idp.settings import is_many, tenant_folders
+from idp.tenants import Opened, _Closed, conflicts, open_site
+from policies.errors import Misconfigured, StoreUnavailable
+from tests.tenants.roof import NOW, Roof, issuer
+
+DISCOVERY = "/.well-known/openid-configuration"
+Open = Callable[[Roof], Opened]
+
+
+def get(opened: Opened, address: str, host: str = "", **headers: str) -> Response:
+    """One request to what is served; `host` replaces the Host header."""
+
+    async def ask() -> Response:
+        async with AsyncClient(transport=ASGITransport(opened.asgi), base_url="https://x") as client:
+            return await client.get(address, headers={**({"host": host} if host else {}), **headers})
+
+    return anyio.run(ask)
+
+
+def what(error: Misconfigured) -> str:
+    return "\n".join(str(problem) for problem in error.problems)
+
+
+def test_each_host_is_served_by_its_own_tenant(roof: Roof, opened: Open) -> None:
+    served = opened(roof)
+    for name in ("alder", "birch"):
+        answer = get(served, f"{issuer(name)}{DISCOVERY}")
+        assert (answer.status_code, answer.json()["issuer"]) == (200, issuer(name))
+    keys = [get(served, f"{issuer(name)}/jwks").json()["keys"][0]["kid"] for name in ("alder", "birch")]
+    assert keys[0] != keys[1]
+    assert served.addresses == (issuer("alder"), issuer("birch"))
+    assert (served.process.host, served.process.port) == ("127.0.0.1", 8400)
+
+
+@pytest.mark.parametrize(
+    "host", ["cedar.example", "127.0.0.1", "localhost:8400", "ALDER.example", "alder.example.", "x@alder.example"]
+)
+def test_another_host_is_nobodys(roof: Roof, opened: Open, host: str) -> None:
+    answer = get(opened(roof), f"{issuer('alder')}{DISCOVERY}", host=host)
+    assert answer.status_code == 421
+    assert "host name" in answer.text
+
+
+def test_a_proxy_that_asks_after_the_worker_needs_no_host_of_a_city(roof: Roof, opened: Open) -> None:
+    """One city's database may be away: the worker still serves the others, and is not to be passed over."""
+    served = opened(roof)
+    assert get(served, "https://x/healthz", host="127.0.0.1").status_code == 503
+    served.start()
+    try:
+        end = time.monotonic() + 20
+        while (answer := get(served, "https://x/healthz", host="127.0.0.1")).status_code != 204:
+            assert time.monotonic() < end, answer.status_code
+            time.sleep(0.05)
+    finally:
+        served.stop()
+    assert "content-length" not in answer.headers
+
+
+def test_a_request_with_two_hosts_is_nobodys(roof: Roof, opened: Open) -> None:
+    served = opened(roof)
+
+    async def ask() -> int:
+        found: list[int] = []
+        headers = [(b"host", b"alder.example"), (b"host", b"birch.example")]
+        scope = {"type": "http", "headers": headers, "path": DISCOVERY, "scheme": "https", "method": "GET"}
+
+        async def receive() -> dict[str, object]:
+            return {"type": "http.request"}
+
+        async def send(message: dict[str, object]) -> None:
+            if message["type"] == "http.response.start":
+                found.append(int(str(message["status"])))
+
+        await served.asgi(scope, receive, send)  # type: ignore[arg-type] # the messages are plain dictionaries
+        return found[0]
+
+    assert anyio.run(ask) == 421
+
+
+@pytest.mark.parametrize("accept", ["en", "et", "zh-CN"])
+def test_a_broken_tenant_answers_503_on_its_host_while_the_rest_serve(roof: Roof, opened: Open, accept: str) -> None:
+    (roof.tenant("birch") / "keys" / "es256.pem").write_text("no key", encoding="utf-8")
+    with structlog.testing.capture_logs() as logs:
+        served = opened(roof)
+        closed = get(served, f"{issuer('birch')}/authorize?client_id=x", **{"accept-language": accept})
+    assert get(served, f"{issuer('alder')}{DISCOVERY}").status_code == 200
+    assert (closed.status_code, closed.headers["retry-after"]) == (503, "300")
+    assert "es256" not in closed.text
+    assert f'lang="{ {"zh-CN": "zh-Hans"}.get(accept, accept) }"' in closed.text
+    told = next(line for line in logs if line["event"] == "tenant_broken")
+    assert (told["tenant"], told["issuer"]) == ("birch", issuer("birch"))
+    assert any("es256.pem" in problem for problem in told["problems"])
+    assert [one.name for one in served.broken] == ["birch"]
+
+
+def test_a_flood_at_a_broken_tenants_host_makes_one_line_and_one_page_a_language(roof: Roof, opened: Open) -> None:
+    (roof.tenant("birch") / "keys" / "es256.pem").write_text("no key", encoding="utf-8")
+    served = opened(roof)
+    with structlog.testing.capture_logs() as logs:
+        pages = {
+            get(served, f"{issuer('birch')}/login/{number:022d}/decision/MARIA", **{"accept-language": accept}).text
+            for number in range(20)
+            for accept in ("en", "et", f"en;q=0.{number}")
+        }
+    assert [line["event"] for line in logs] == ["refused"]
+    assert (logs[0]["tenant"], "path" in logs[0], "MARIA" in repr(logs)) == ("birch", False, False)
+    assert len(pages) == 2
+    assert all(logs[0]["reference"] in page for page in pages), "the page leads to the line"
+
+
+def test_after_a_minute_a_broken_tenants_page_has_another_reference_and_a_line_of_its_own() -> None:
+    now = [100.0]
+    closed = _Closed("birch", Pages(), clock=lambda: now[0])
+    with structlog.testing.capture_logs() as logs:
+        first = closed._page("en")
+        assert closed._page("en") is first
+        now[0] += 60
+        assert closed._page("en")[0] != first[0]
+    assert len({line["reference"] for line in logs}) == len(logs) == 2
+
+
+def test_a_tenant_whose_issuer_nobody_can_read_has_no_host_and_the_rest_serve(roof: Roof, opened: Open) -> None:
+    (roof.tenant("birch") / "ciconia.toml").write_text("issuer = \n", encoding="utf-8")
+    served = opened(roof)
+    assert get(served, f"{issuer('birch')}{DISCOVERY}").status_code == 421
+    assert get(served, f"{issuer('alder')}{DISCOVERY}").status_code == 200
+
+
+def test_where_no_tenant_serves_the_roof_does_not_open(roof: Roof) -> None:
+    for name in ("alder", "birch"):
+        (roof.tenant(name) / "keys" / "es256.pem").write_text("no key", encoding="utf-8")
+    with pytest.raises(Misconfigured) as refused:
+        open_site(roof.folder)
+    assert all(f"tenants/{name}/keys/es256.pem" in what(refused.value) for name in ("alder", "birch"))
+
+
+def test_the_only_broker_that_is_broken_does_not_start(roof: Roof) -> None:
+    (roof.tenant("alder") / "keys" / "es256.pem").write_text("no key", encoding="utf-8")
+    with pytest.raises(Misconfigured):
+        open_site(roof.tenant("alder"))
+
+
+def test_one_folder_is_served_as_it_always_was(roof: Roof) -> None:
+    served = open_site(roof.tenant("alder"), clock=lambda: NOW)
+    try:
+        assert get(served, f"{issuer('alder')}{DISCOVERY}").json()["issuer"] == issuer("alder")
+        assert get(served, f"{issuer('alder')}{DISCOVERY}", host="127.0.0.1:8400").status_code == 200
+        assert not is_many(roof.tenant("alder"))
+        assert tenant_folders(roof.tenant("alder")) == (roof.tenant("alder"),)
+    finally:
+        served.stop()
+
+
+def test_what_prepare_refuses_is_broken_and_the_rest_are_prepared(roof: Roof) -> None:
+    seen: list[str] = []
+
+    def prepare(folder: Path) -> None:
+        seen.append(folder.name)
+        if folder.name == "alder":
+            raise StoreUnavailable("SQLITE_CANTOPEN")
+
+    served = open_site(roof.folder, clock=lambda: NOW, prepare=prepare)
+    try:
+        assert seen == ["alder", "birch"]
+        assert ([one.name for one in served.broken], list(served.tenants)) == (["alder"], ["birch"])
+        assert "SQLITE_CANTOPEN" in str(served.broken[0].problems[0])
+        assert get(served, f"{issuer('alder')}/").status_code == 503
+    finally:
+        served.stop()
+
+
+# -- what two tenants may not share
+
+
+def test_two_tenants_with_one_host_are_both_closed_whatever_the_port(roof: Roof, opened: Open) -> None:
+    other = roof.folder / "tenants" / "cedar"
+    other.mkdir()
+    (other / "ciconia.toml").write_text('issuer = "https://alder.example:8443"\n', encoding="utf-8")
+    served = opened(roof)
+    assert {one.name: one.problems[0].key for one in served.broken} == {"alder": "issuer", "cedar": "issuer"}
+    assert "cedar has the same" in str(served.broken[0].problems[0])
+    assert get(served, f"{issuer('alder')}{DISCOVERY}").status_code == 503
+    assert get(served, f"{issuer('birch')}{DISCOVERY}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name", ["sealing.key", "pairwise.key", "index.key", "openings.key", "es256.pem", "rs256.pem", "log.key", "saml.pem"]
+)
+def test_two_tenants_with_one_key_are_both_refused(roof: Roof, name: str) -> None:
+    copy(roof.tenant("alder") / "keys" / name, roof.tenant("birch") / "keys" / name)
+    with pytest.raises(Misconfigured) as refused:
+        open_site(roof.folder)
+    assert f"tenants/birch/keys/{name}:0: keys: alder has the same." in what(refused.value)
+
+
+def test_a_key_under_another_name_and_with_other_line_ends_is_still_the_same(roof: Roof) -> None:
+    text = (roof.tenant("alder") / "keys" / "sealing.key").read_text(encoding="ascii")
+    (roof.tenant("birch") / "keys" / "pairwise.key").write_bytes(text.strip().encode() + b"\r\n")
+    assert set(conflicts(tenant_folders(roof.folder))) == {"alder", "birch"}
+
+
+def test_one_private_key_in_two_files_that_differ_in_every_byte_is_the_same(roof: Roof) -> None:
+    text = (roof.tenant("alder") / "keys" / "saml.pem").read_bytes()
+    key = load_pem_private_key(text.partition(b"-----BEGIN CERT")[0], password=None)
+    other = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    (roof.tenant("birch") / "keys" / "rs256.pem").write_bytes(b"# of birch\r\n" + other.replace(b"\n", b"\r\n"))
+    assert "alder has the same" in str(conflicts(tenant_folders(roof.folder))["birch"][0])
+
+
+def test_a_key_file_that_cannot_be_read_hides_no_other_that_two_have(roof: Roof, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy(roof.tenant("alder") / "keys" / "saml.pem", roof.tenant("birch") / "keys" / "saml.pem")
+    (roof.tenant("birch") / "keys" / "a-broken-link.pem").symlink_to(roof.folder / "nowhere")
+    read = Path.read_bytes
+
+    def reading(path: Path) -> bytes:
+        if path.name == "es256.pem":
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", reading)
+    assert set(conflicts(tenant_folders(roof.folder))) == {"alder", "birch"}
+
+
+def test_one_secret_in_other_letters_is_the_same(roof: Roof) -> None:
+    text = (roof.tenant("alder") / "keys" / "index.key").read_text(encoding="ascii")
+    (roof.tenant("birch") / "keys" / "index.key").write_text(text.upper(), encoding="ascii")
+    assert set(conflicts(tenant_folders(roof.folder))) == {"alder", "birch"}
+
+
+def test_tenants_as_they_should_be_share_nothing(roof: Roof) -> None:
+    assert conflicts(tenant_folders(roof.folder)) == {}
+
+
+# -- the settings of the process
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('issuer = "https://x.example"\n', "Move it to tenants/NAME/ciconia.toml."),
+        ('listten = "127.0.0.1:1"\n', "Did you mean listen?"),
+        ('listen = "127.0.0.1:99999"\n', "no such port"),
+        ('trusted_proxies = ["0.0.0.0/0"]\n', "trust everybody"),
+        ("listen", "no TOML"),
+    ],
+)
+def test_what_is_wrong_with_the_process_keeps_all_of_it_from_starting(roof: Roof, text: str, told: str) -> None:
+    (roof.folder / "ciconia.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(Misconfigured) as refused:
+        open_site(roof.folder)
+    assert told in what(refused.value)
+
+
+def test_a_roof_without_settings_or_without_tenants_does_not_open(tmp_path: Path, roof: Roof) -> None:
+    (roof.folder / "ciconia.toml").unlink()
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        open_site(roof.folder)
+    (tmp_path / "none" / "tenants").mkdir(parents=True)
+    (tmp_path / "none" / "ciconia.toml").touch()
+    with pytest.raises(Misconfigured, match="there is no tenant"):
+        open_site(tmp_path / "none")
