@@ -12,6 +12,7 @@ from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.folder import NODE_FILES, Keys, NodeKeys
 from idp.keys.kinds import NODE_LIFE
+from idp.keys.sealing import HOUR
 from idp.published import Published
 from idp.settings import Organization, Settings
 from policies.errors import Problem
@@ -76,7 +77,7 @@ def _signed(settings: Settings, organization: Organization, node: NodeKeys, now:
             entity_id=node_entity_id(settings.issuer),
             country=settings.country,
             signing=tuple(key.certificate for key in node.messages.published(now)),
-            encryption=node.encryption.at(now).certificate,
+            encryption=tuple(key.certificate for key in node.encryption.lasting(now, METADATA_LIFE + HOUR)),
             application_identifier=application_identifier(),
             organization=about(organization),
             profile=EIDAS,

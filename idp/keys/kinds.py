@@ -93,10 +93,11 @@ NODE_METADATA = Kind(
     "signs our metadata: other countries' nodes pin it",
     "a node takes none of our metadata until its operator has pinned the new certificate.",
 )
+# In our metadata for two weeks beside the new one, which other nodes use when their operators have approved it
 NODE_ENCRYPTION = Kind(
     "node-encryption",
     HOUR,
-    NODE_LIFE + HOUR,
+    14 * DAY + NODE_LIFE + HOUR,
     "other countries' nodes encrypt to it",
     "a machine that does not have the file yet opens nothing that is encrypted to it.",
 )

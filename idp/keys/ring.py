@@ -117,6 +117,16 @@ class Ring(Generic[K]):
         known = (each for each in self._newest_first if each is not first and self._known(each, now))
         return (first.key, *(each.key for each in known if not self._revoked(each.key.key_id)))
 
+    def lasting(self, now: int, seconds: int) -> tuple[K, ...]:
+        """What others may begin to use at `now`: the key that counts, then those known before it for `seconds` more.
+
+        None that begins later: another machine may not have its file yet. Raises as `published` does.
+        """
+        known = self.published(now)
+        begun = {each.key.key_id: self.ends(each) for each in self._newest_first if each.begins <= now}
+        ends = {key_id: end for key_id, end in begun.items() if end is not None and end > now + seconds}
+        return tuple(key for key in known if key is known[0] or key.key_id in ends)
+
     def state(self, each: Scheduled[Named], now: int) -> State:
         """What one of `scheduled` is doing at `now`."""
         if self._revoked(each.key.key_id):

@@ -76,9 +76,12 @@ class NodeBroker:
         """A node's request was accepted: a login begins, and holds nothing about a person.
 
         Raises `AssuranceTooLow` where no identity provider of this country reaches what is asked: nobody is sent away to
-        sign in for nothing. `Suspended` where the node's country is switched off.
+        sign in for nothing, so `PeerUnavailable` too where nobody could encrypt the answer. `Suspended` where the node's
+        country is switched off.
         """
-        self._suspension.check_node(self.registered(request))
+        node = self.registered(request)
+        self._suspension.check_node(node)
+        self._recipient(node, now)
         if not self.providers(request):
             raise AssuranceTooLow("assurance_unreachable", "no identity provider here has a level that the node takes")
         return NodeRequested(login=new_login_id(), began=now, request=request)
@@ -171,10 +174,7 @@ class NodeBroker:
         if decided.context_class not in levels_for(decided.request, provider).values():
             raise Replayed("policy_changed", "the provider's registration has changed since the page was shown")
         # Nothing is recorded as sent that nobody could encrypt
-        try:
-            check_recipient(peer.encryption_certificate(now), EIDAS)
-        except ValueError as error:
-            raise PeerUnavailable(f"{node.peer.entity_id}: {error}. Its operator can mend this.") from error
+        peer = self._recipient(node, now)
         record = self._recorder.release(decided.request.request_id, node.peer.entity_id, now)
         self._commit(decided, word, secret, record, now)
         # Asked again: a commit may take seconds, and what was switched off meanwhile is not sent
@@ -221,6 +221,15 @@ class NodeBroker:
         """The node's metadata as approved and valid now: its address is asked for here, before anything is written."""
         peer = self._peers.current(node.peer.entity_id, now)
         _ = peer.acs_url
+        return peer
+
+    def _recipient(self, node: RequestingNode, now: int) -> PeerInUse:
+        """The node as `_answerable`, with a key that can be encrypted to."""
+        peer = self._answerable(node, now)
+        try:
+            check_recipient(peer.encryption_certificate(now), EIDAS)
+        except ValueError as error:
+            raise PeerUnavailable(f"{node.peer.entity_id}: {error}. Its operator can mend this.") from error
         return peer
 
     def _commit(self, decided: NodeDecided, word: str, secret: bytes, record: RecordDraft, now: int) -> None:

@@ -35,7 +35,7 @@ def proxy_metadata(
         entity_id=here.entity_id,
         country=country,
         signing=tuple(key.certificate for key in keys.messages.published(now)),
-        encryption=b"",
+        encryption=(),
         application_identifier=application_identifier(),
         organization=organization,
         profile=EIDAS,

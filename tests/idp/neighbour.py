@@ -75,7 +75,7 @@ class Metadata:
                 entity_id=self.entity_id,
                 country=self.country,
                 signing=tuple(signer(name).certificate for name in self.signing),
-                encryption=b"",
+                encryption=(),
                 application_identifier="ciconia:1",
                 organization=ORGANIZATION,
                 profile=EIDAS,

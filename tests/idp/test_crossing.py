@@ -1,13 +1,36 @@
 """What a node needs of its configuration, whom it knows; and documents that are signed once and served often."""
 
 import threading
+import time
+from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from idp.crossing import application_identifier, crossing_problems, known_peers, node_acs_url, node_entity_id
+from connectors.formats.eidas.metadata import PeerFacts, read_peer
+from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
+from connectors.metadata.approval import approved_part
+from connectors.metadata.peers import in_use
+from connectors.profiles import EIDAS
+from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.shapes import METADATA
+from connectors.signatures.signed import SignedMessage
+from connectors.signatures.xmldsig import verify
+from idp.crossing import (
+    METADATA_LIFE,
+    application_identifier,
+    crossing_problems,
+    known_peers,
+    node_acs_url,
+    node_entity_id,
+    receiving_metadata,
+)
+from idp.keys import kinds
+from idp.keys.change import MINUTE, make
 from idp.keys.folder import Keys, create_keys, load_keys
+from idp.keys.kinds import DAY
+from idp.keys.sealing import HOUR
 from idp.published import Published
 from idp.settings import Organization, Settings
 from policies.load import Configuration
@@ -89,6 +112,40 @@ def test_our_names_are_addresses_and_say_what_we_are() -> None:
     program, _, version = application_identifier().partition(":")
     assert program == "ciconia"
     assert version[0].isdigit()
+
+
+@pytest.mark.spec("issue 5 item 4: overlap")
+def test_a_node_encrypts_to_our_last_key_until_its_operator_has_approved_the_next_one(tmp_path: Path) -> None:
+    begins = int(time.time()) // MINUTE * MINUTE + HOUR
+    folder = tmp_path / "keys"
+    create_keys(folder, "city.example/log", "city.example")
+    make(folder, kinds.NODE_ENCRYPTION, begins, host="city.example", now=begins - MINUTE, production=True)
+    node = load_keys(folder, "city.example/log").node
+    assert node is not None
+    published = receiving_metadata(_settings(), load_keys(folder, "city.example/log"))["/eidas/metadata"]
+
+    def told(now: int) -> PeerFacts:
+        pinned = key_of_certificate(node.metadata.at(now).certificate, EIDAS)
+        message = verify(published(now), [pinned], METADATA, EIDAS)
+        assert isinstance(message, SignedMessage)
+        return read_peer(message.signed, "connector")
+
+    def chosen(facts: PeerFacts, approved: PeerFacts) -> bytes:
+        peer = in_use(_peer("NL"), approved_part(facts, approved), EIDAS, PROTOCOL_VERSIONS)
+        return peer.encryption_certificate(begins)
+
+    first, second = (node.encryption.at(now).certificate for now in (begins - 1, begins))
+    before, after = told(begins - 1), told(begins)
+    assert before.encryption == {first}
+    assert after.encryption == {first, second}
+    assert chosen(after, before) == first
+    assert chosen(after, after) == second
+    assert published(begins).index(b64encode(second)) < published(begins).index(b64encode(first)), "some take the first one"
+    # Two weeks on the old one is told to nobody, and opens what somebody sends who kept our metadata until its end
+    told_until = begins + 14 * DAY
+    assert told(told_until - 1).encryption == {first, second}
+    assert told(told_until + METADATA_LIFE // 2).encryption == {second}
+    assert first in [key.certificate for key in node.encryption.published(told_until + METADATA_LIFE)]
 
 
 class _Signing:

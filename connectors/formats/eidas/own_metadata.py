@@ -49,7 +49,7 @@ class NodeOrganization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeMetadata:
-    """What both roles say. Certificates are DER; of several in `signing`, a rollover is under way.
+    """What both roles say. Certificates are DER; of several in `signing` or `encryption`, a rollover is under way.
 
     `metadata_id` is an xs:ID of this one copy, `valid_until` is in seconds since the epoch, `encryption` may be empty for a
     proxy service, to which nobody encrypts.
@@ -60,7 +60,7 @@ class NodeMetadata:
     entity_id: str
     country: str
     signing: tuple[bytes, ...] = field(repr=False)
-    encryption: bytes = field(repr=False)
+    encryption: tuple[bytes, ...] = field(repr=False)
     application_identifier: str
     organization: NodeOrganization
     profile: Profile
@@ -145,8 +145,8 @@ def _role(root: Element, metadata: NodeMetadata, name: str, **attributes: str) -
     _text(_child(role, md("Extensions")), f"{{{EIDAS}}}NodeCountry", metadata.country)
     for certificate in metadata.signing:
         _key(role, "signing", certificate)
-    if metadata.encryption:
-        descriptor = _key(role, "encryption", metadata.encryption)
+    for certificate in metadata.encryption:
+        descriptor = _key(role, "encryption", certificate)
         for method in _CONTENT_ENCRYPTION:
             if method in metadata.profile.content_encryption:
                 _child(descriptor, md("EncryptionMethod"), Algorithm=method)

@@ -162,7 +162,7 @@ def test_a_key_to_encrypt_to_says_that_it_is_one(receiving: World) -> None:
     rsa = leaf("root", "3072", usage=("key_encipherment",)).der
     for encryption, works in ((rsa, True), (leaf("root", "3072").der, False)):
         receiving.restart(anchors=(TOP,))
-        receiving.change(node.connector(signing=(leaf("root").der,), encryption=encryption))
+        receiving.change(node.connector(signing=(leaf("root").der,), encryption=(encryption,)))
         if works:
             receiving.refresh()
             receiving.approve()

@@ -1,13 +1,11 @@
 """When a node counts as available, by which key and version, and until when."""
 
-import base64
 import socket
 import threading
 import time
 
 import pytest
 
-from connectors.signatures.parse import Element
 from policies.errors import PeerUnavailable
 from policies.parties import EntityId
 from tests.connectors.metadata import node
@@ -96,14 +94,7 @@ def test_a_key_that_is_too_short_is_not_used(sending: World) -> None:
 
 def test_of_two_encryption_keys_the_younger_one_in_force_is_used(receiving: World) -> None:
     older, younger = node.rsa_signer(1), node.signer_of(node.rsa_signer(2)._private_key, begin=node.NOW - 10)
-
-    def both(root: Element) -> None:
-        node.twice("KeyDescriptor")(root)
-        first = node.find(root, "KeyDescriptor")
-        first.set("use", "encryption")
-        node.find(first, "X509Certificate").text = _base64(older.certificate)
-
-    receiving.change(node.connector(encryption=younger.certificate), both)
+    receiving.change(node.connector(encryption=(older.certificate, younger.certificate)))
     receiving.refresh()
     receiving.approve()
     use = receiving.peers.current(NODE, node.NOW)
@@ -147,7 +138,7 @@ def test_a_process_that_was_slower_with_an_older_copy_did_not_fail(sending: Worl
 @pytest.mark.spec("eidas.md §7 ECDH-ES")
 def test_a_key_on_a_curve_is_one_to_encrypt_to_as_any_other(receiving: World) -> None:
     curve = node.key("next").certificate
-    receiving.change(node.connector(encryption=curve))
+    receiving.change(node.connector(encryption=(curve,)))
     receiving.refresh()
     receiving.approve()
     use = receiving.peers.current(NODE, node.NOW)
@@ -182,7 +173,3 @@ def test_who_looks_while_it_changes_sees_one_copy_or_the_other(sending: World) -
             thread.join(5)
     assert not odd
     assert sending.peers.current(NODE, node.NOW).facts.valid_until == ends[-1]
-
-
-def _base64(der: bytes) -> str:
-    return base64.b64encode(der).decode()

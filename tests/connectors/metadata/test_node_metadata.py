@@ -74,7 +74,7 @@ def test_what_we_write_is_what_we_read(make: Callable[[], Metadata]) -> None:
     facts = read_peer(node.signed(metadata), node.role_of(metadata))
     assert (facts.role, facts.entity_id, facts.country) == (node.role_of(metadata), node.ENTITY, "EE")
     assert facts.signing == frozenset(metadata.signing)
-    assert facts.encryption == frozenset([metadata.encryption] if metadata.encryption else [])
+    assert facts.encryption == frozenset(metadata.encryption)
     assert facts.versions == {"1.4", "1.3", "1.2"}
     assert facts.valid_until == metadata.valid_until
     assert (facts.wants_requester_id, facts.sp_type) == (False, "")

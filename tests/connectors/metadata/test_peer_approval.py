@@ -69,7 +69,7 @@ def test_a_digest_in_the_registration_approves_nothing_else(sending: World) -> N
 
 ADDITIONS: dict[str, tuple[dict[str, object], str, Callable[[PeerFacts], bool]]] = {
     "key": ({"signing": (OLD, NEW)}, "a certificate that signs: SHA-256 ", lambda facts: facts.signing == {OLD}),
-    "encryption": ({"encryption": NEW}, "a certificate to encrypt to: SHA-256 ", lambda facts: not facts.encryption),
+    "encryption": ({"encryption": (NEW,)}, "a certificate to encrypt to: SHA-256 ", lambda facts: not facts.encryption),
     "level": (
         {"assurance": (f"{node.LOA}high", "urn:own")},
         "a level of assurance: urn:own",

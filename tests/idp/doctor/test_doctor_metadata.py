@@ -117,7 +117,7 @@ def test_what_is_new_waits_and_what_was_never_approved_is_an_error(city: Path) -
 
 @pytest.mark.parametrize(("methods", "found"), [(("http://www.w3.org/2001/04/xmlenc#aes256-cbc",), 1), ((AES256_GCM,), 0)])
 def test_no_algorithm_in_common_is_a_warning(city: Path, methods: tuple[str, ...], found: int) -> None:
-    octets = node.octets(node.proxy(encryption=node.rsa_signer().certificate), _encrypts(methods))
+    octets = node.octets(node.proxy(encryption=(node.rsa_signer().certificate,)), _encrypts(methods))
     hold(city, octets)
     report = examined(city)
     assert [one.key for one in report.findings] == ["EncryptionMethod"] * found

@@ -104,7 +104,7 @@ class Finland:
                 entity_id=self.node.entity_id,
                 country="FI",
                 signing=(self.node.signer.certificate,),
-                encryption=b"",
+                encryption=(),
                 application_identifier="elsewhere:1",
                 organization=NodeOrganization("Node", "Node", "https://fi.example", "a@fi.example", "b@fi.example"),
                 profile=EIDAS,

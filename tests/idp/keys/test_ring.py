@@ -129,6 +129,18 @@ def test_where_every_key_that_began_is_revoked_the_next_one_takes_over_early() -
     assert Case({"first", "second"}).at(NOW) == "third"
 
 
+def test_others_may_begin_to_use_a_key_that_has_begun_and_is_known_for_long_enough() -> None:
+    def lasting(case: Case, now: int, seconds: int = HOUR) -> list[str]:
+        return [key.key_id for key in case.ring.lasting(now, seconds)]
+
+    assert lasting(Case(), NOW - 1) == ["first"]
+    assert lasting(Case(), NOW) == lasting(Case(), NOW + OVERLAP - HOUR - 1) == ["second", "first"]
+    assert lasting(Case(), NOW + OVERLAP - HOUR) == ["second"]
+    assert lasting(Case({"second"}), NOW) == ["first"], "a key that is revoked is used by nobody"
+    assert lasting(Case({"first"}), NOW) == ["second"]
+    assert lasting(Case({"first", "second"}), NOW) == ["third"], "what counts before its time is all that is left"
+
+
 def test_other_files_count_for_whoever_asks_next() -> None:
     case = Case()
     case.ring.replace([Scheduled(0, Key("other"))])

@@ -1,6 +1,7 @@
 """Another country's receiving node in a test's hands: it asks whatever it is told, and opens the answers."""
 
 import base64
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.file import create_saml_key, load_node_signer, load_unwrapper
+from idp.keys.sealing import HOUR
 from policies.parties import EntityId
 from tests.idp.neighbour import signer
 
@@ -67,7 +69,8 @@ class PeerNode:
         self.entity_id = f"http://{name}.localhost:8499/eidas/metadata"
         self.acs_url = f"http://{name}.localhost:8499/eidas/acs"
         self.signer, self.metadata_signer = signer(f"{name} messages"), signer(f"{name} metadata")
-        create_saml_key(folder / f"{name}.pem", f"{name}.localhost")
+        # A test asks a quarter of an hour ago
+        create_saml_key(folder / f"{name}.pem", f"{name}.localhost", now=int(time.time()) - HOUR)
         self.rsa_signer = load_node_signer(folder / f"{name}.pem")
         self.unwrapper = load_unwrapper(folder / f"{name}.pem")
         self._number = 0
@@ -83,7 +86,7 @@ class PeerNode:
                 entity_id=self.entity_id,
                 country=self.country,
                 signing=(self.signer.certificate, self.rsa_signer.certificate) if signing else (),
-                encryption=self.unwrapper.certificate if encrypting else b"",
+                encryption=(self.unwrapper.certificate,) if encrypting else (),
                 application_identifier="ciconia:1",
                 organization=ORGANIZATION,
                 profile=EIDAS,

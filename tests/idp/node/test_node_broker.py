@@ -62,12 +62,12 @@ class NodeHouse:
         registered = Peer(
             EntityId(peer.entity_id), "NL", peer.entity_id, peer.metadata_signer.certificate, "", ("127.0.0.0/8",), source
         )
-        copies = MemoryCopies()
-        copies.keep(peer.held(now + 3600, now))
+        self.copies = MemoryCopies()
+        self.copies.keep(peer.held(now + 3600, now))
         self.peers = Peers(
             {registered.entity_id: registered},
             role="connector",
-            copies=copies,
+            copies=self.copies,
             fetcher=Fetcher(demo=True),
             profile=EIDAS,
             ours=PROTOCOL_VERSIONS,
@@ -151,6 +151,13 @@ def test_nothing_is_recorded_for_a_certificate_that_nothing_can_be_encrypted_to(
             house.ends(decided)
     assert house.store.units == []
     assert isinstance(house.ends(decided), NodeReleased), "a certificate that failed once is tried again"
+
+
+def test_nobody_signs_in_for_a_node_that_nobody_could_encrypt_to(house: NodeHouse, peer: PeerNode) -> None:
+    house.copies.keep(peer.held(house.now + 7200, house.now, encrypting=False))
+    house.peers.reload(house.request.issuer)
+    with pytest.raises(PeerUnavailable, match="no approved key for encryption"):
+        house.asked()
 
 
 def test_marks_outlive_whatever_could_come_again(house: NodeHouse) -> None:
