@@ -43,7 +43,7 @@ from idp.keys.file import (
 from idp.keys.kinds import Kind
 from idp.keys.ring import Named, Revoked, Ring, Scheduled
 from idp.keys.wrapping import WrappingKey, wrapping_key
-from idp.transparency.keys import OPENINGS_KEY, LedgerKeys, create_ledger_keys, ledger_keys, load_ledger_keys
+from idp.transparency.keys import LOG_KEY, OPENINGS_KEY, LedgerKeys, create_ledger_keys, ledger_keys, load_ledger_keys
 from policies.errors import Misconfigured, Problem
 
 SECRETS = ("sealing.key", "pairwise.key", "index.key")
@@ -154,6 +154,7 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> Keys:
     ledger = None
     try:
         ledger = load_ledger_keys(folder, origin)
+        problems += _exposed(folder)
     except Misconfigured as error:
         problems += error.problems
     named = (saml, es256, rs256, *of_node, encryption)
@@ -176,6 +177,14 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> Keys:
         node=node,
         saml_encryption=encryption,
     )
+
+
+def _exposed(folder: Path) -> Iterator[Problem]:
+    """The ledger's secrets that others may read. Whoever checks a ledger reads them all the same (`load_ledger_keys`)."""
+    for name in (LOG_KEY, OPENINGS_KEY):
+        path = folder / name
+        if path.stat().st_mode & 0o077:
+            yield Problem(str(path), 0, name, "others than its owner may read this secret.", f"chmod 600 {path}")
 
 
 def _ring(folder: Path, kind: Kind, load: Callable[[Path], K], problems: list[Problem]) -> Ring[K] | None:

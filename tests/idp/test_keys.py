@@ -279,6 +279,17 @@ def test_a_folder_from_before_there_were_nodes_is_whole_and_has_no_node(folder: 
     assert load_keys(old, ORIGIN).node is None
 
 
+@pytest.mark.parametrize("name", ["log.key", "openings.key"])
+@pytest.mark.parametrize("mode", [0o640, 0o604])
+def test_a_secret_of_the_ledger_that_others_may_read_is_not_served_with(
+    folder: Path, tmp_path: Path, name: str, mode: int
+) -> None:
+    path = Path(shutil.copytree(folder, tmp_path / "keys"))
+    (path / name).chmod(mode)
+    assert list(problems_in(path)) == [name]
+    assert "others than its owner" in problems_in(path)[name]
+
+
 def test_a_folder_with_some_of_a_nodes_keys_names_every_one_that_does_not_serve(folder: Path, tmp_path: Path) -> None:
     path = copied(folder, tmp_path)
     (path / "node.pem").unlink()
