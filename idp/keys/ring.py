@@ -94,13 +94,15 @@ class Ring(Generic[K]):
         never back, whatever became of its successors: it may lie in whoever's hands. Raises `AllRevoked` where nothing is
         left: whoever cannot sign releases nothing. `StoreUnavailable` where nobody can say.
         """
-        return self._counts(now).key
+        return self._counts(self._newest_first, now).key
 
-    def _counts(self, now: int) -> Scheduled[K]:
-        for each in self._newest_first:
-            if each.begins <= now and not self._revoked(each.key.key_id) and self._known(each, now):
+    # Whether a key is revoked may take a while to ask, and other keys come meanwhile: an answer is about one set of them
+
+    def _counts(self, keys: Sequence[Scheduled[K]], now: int) -> Scheduled[K]:
+        for each in keys:
+            if each.begins <= now and not self._revoked(each.key.key_id) and self._known(keys, each, now):
                 return each
-        for each in reversed(self._newest_first):
+        for each in reversed(keys):
             if each.begins > now and not self._revoked(each.key.key_id):
                 return each
         raise AllRevoked("every key of this kind is revoked: `ciconia keys list`")
@@ -110,33 +112,40 @@ class Ring(Generic[K]):
 
         Raises `StoreUnavailable` where nobody can say which are: a set without keys would be kept by whoever reads it.
         """
+        return tuple(each.key for each in self._published(self._newest_first, now))
+
+    def _published(self, keys: Sequence[Scheduled[K]], now: int) -> Sequence[Scheduled[K]]:
         try:
-            first = self._counts(now)
+            first = self._counts(keys, now)
         except AllRevoked:
             return ()
-        known = (each for each in self._newest_first if each is not first and self._known(each, now))
-        return (first.key, *(each.key for each in known if not self._revoked(each.key.key_id)))
+        known = (each for each in keys if each is not first and self._known(keys, each, now))
+        return (first, *(each for each in known if not self._revoked(each.key.key_id)))
 
     def lasting(self, now: int, seconds: int) -> tuple[K, ...]:
         """What others may begin to use at `now`: the key that counts, then those known before it for `seconds` more.
 
         None that begins later: another machine may not have its file yet. Raises as `published` does.
         """
-        known = self.published(now)
-        begun = {each.key.key_id: self.ends(each) for each in self._newest_first if each.begins <= now}
-        ends = {key_id: end for key_id, end in begun.items() if end is not None and end > now + seconds}
-        return tuple(key for key in known if key is known[0] or key.key_id in ends)
+        keys = self._newest_first
+
+        def lasts(each: Scheduled[K]) -> bool:
+            ends = self._ends(keys, each)
+            return each.begins <= now and ends is not None and ends > now + seconds
+
+        published = self._published(keys, now)
+        return tuple(each.key for place, each in enumerate(published) if place == 0 or lasts(each))
 
     def state(self, each: Scheduled[Named], now: int) -> State:
         """What one of `scheduled` is doing at `now`."""
         if self._revoked(each.key.key_id):
             return State.REVOKED
-        published = self.published(now)
-        if published and each.key is published[0]:
+        published = [key.key_id for key in self.published(now)]
+        if published[:1] == [each.key.key_id]:
             return State.SIGNS
         if each.begins > now:
             return State.NEXT
-        return State.PUBLISHED if each.key in published else State.OVER
+        return State.PUBLISHED if each.key.key_id in published else State.OVER
 
     def ends(self, each: Scheduled[Named]) -> int | None:
         """When nobody needs to know this key any more: the overlap after its successor began; None for the newest.
@@ -144,7 +153,10 @@ class Ring(Generic[K]):
         One that was revoked while this one was known succeeds nobody, and this one goes on. One that was revoked later
         stays the successor: what was over stays over.
         """
-        others = (other for other in self._newest_first if other.begins > each.begins)
+        return self._ends(self._newest_first, each)
+
+    def _ends(self, keys: Sequence[Scheduled[K]], each: Scheduled[Named]) -> int | None:
+        others = (other for other in keys if other.begins > each.begins)
         later = [other.begins for other in others if self._took_over(other)]
         return min(later) + self.overlap if later else None
 
@@ -152,8 +164,8 @@ class Ring(Generic[K]):
         since = self._revoked(each.key.key_id)
         return not since or since >= each.begins + self.overlap
 
-    def _known(self, each: Scheduled[Named], now: int) -> bool:
-        ends = self.ends(each)
+    def _known(self, keys: Sequence[Scheduled[K]], each: Scheduled[K], now: int) -> bool:
+        ends = self._ends(keys, each)
         return ends is None or now < ends
 
 

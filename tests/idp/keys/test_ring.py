@@ -141,6 +141,21 @@ def test_others_may_begin_to_use_a_key_that_has_begun_and_is_known_for_long_enou
     assert lasting(Case({"first", "second"}), NOW) == ["third"], "what counts before its time is all that is left"
 
 
+def test_no_key_is_published_twice_where_the_folder_is_read_again_meanwhile() -> None:
+    """Asking whether a key is revoked may read a database, and a first look at the folder comes right after the start."""
+    ring = Case().ring
+
+    def asked(_key_id: str) -> int:
+        ring.replace([Scheduled(each.begins, Key(each.key.key_id), each.file) for each in ring.scheduled])
+        return 0
+
+    ring.obey(asked)
+    for found in (ring.published(NOW), ring.lasting(NOW, HOUR)):
+        assert len({key.key_id for key in found}) == len(found) > 1
+    states = [ring.state(each, NOW) for each in reversed(ring.scheduled)]
+    assert states == [State.PUBLISHED, State.SIGNS, State.NEXT]
+
+
 def test_other_files_count_for_whoever_asks_next() -> None:
     case = Case()
     case.ring.replace([Scheduled(0, Key("other"))])
