@@ -56,7 +56,7 @@ BATCH = 512
 # another's after six seconds, and with a step's length and a worker that the supervisor must kill first, within ten.
 LEASE_SECONDS = 6.0
 CHECKPOINT_SECONDS = 10.0  # decisions.md 22
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0  # a step costs the logins beside it some milliseconds
 PURGE_SECONDS = 60
 # A clock that is an hour ahead deletes marks that are needed again when it is right: nothing goes before this has passed
 KEPT_SECONDS = 3900
