@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from idp.cli.console import say
+from idp.keys.ledger import LOG_VKEY
 from idp.transparency.checkpoint import VerifierKey
-from idp.transparency.keys import LOG_VKEY
 from idp.transparency.receipt import MAX_RECEIPT
 from idp.transparency.receipt_verify import Proved, verify_receipt
 from policies.errors import SignatureInvalid

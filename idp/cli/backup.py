@@ -14,13 +14,14 @@ import typer
 from sqlalchemy import Engine
 
 from idp.cli.console import problems, progress, say
+from idp.keys.ledger import load_ledger_keys
 from idp.settings import Settings, load_settings
 from idp.store.backup import CLOSED_SECONDS, back_up, opened_backup, rows_of
 from idp.store.backup import restore as restore_rows
 from idp.store.engine import open_engine
 from idp.store.migrate import assert_current, migrate
 from idp.transparency.findings import Report
-from idp.transparency.keys import LedgerKeys, load_ledger_keys
+from idp.transparency.keys import LedgerKeys
 from idp.transparency.verify import steps_of, verify_ledger
 from idp.transparency.witness import Witness
 from policies.errors import BrokerError, Misconfigured

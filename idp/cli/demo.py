@@ -18,8 +18,8 @@ from idp.demo.border import Border
 from idp.demo.browser import WalkError
 from idp.demo.database import demo_database
 from idp.demo.walk import Walked, walk
+from idp.keys.ledger import LOG_VKEY
 from idp.logs import configure_logs
-from idp.transparency.keys import LOG_VKEY
 from policies.attributes import AttributeName
 from policies.catalogue import STANDARD
 from policies.errors import BrokerError, Misconfigured

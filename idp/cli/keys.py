@@ -24,13 +24,13 @@ from idp.cli.revocations import Answer, ask
 from idp.keys import change
 from idp.keys.folder import AnyRing, Keys, load_keys
 from idp.keys.kinds import KINDS, Kind
+from idp.keys.ledger import load_ledger_keys
 from idp.keys.ring import Named, Scheduled, State, moment, spelled
 from idp.logs import configure_logs
 from idp.settings import Settings, load_settings
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switchboard
 from idp.transparency.draft import MAX_REASON, is_reason
-from idp.transparency.keys import load_ledger_keys
 from policies.errors import BrokerError, Misconfigured, Problem, StoreUnavailable
 
 REFUSED, COULD_NOT_RUN = 1, 2

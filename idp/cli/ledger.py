@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from idp.cli.console import problems, progress, say
+from idp.keys.ledger import load_ledger_keys
 from idp.receipts import placed_in
 from idp.settings import Settings, load_settings
 from idp.store.engine import open_engine
@@ -20,7 +21,6 @@ from idp.store.migrate import assert_current
 from idp.store.store import Store, open_store
 from idp.transparency.export import export_lines, newest_checkpoint
 from idp.transparency.findings import Report
-from idp.transparency.keys import load_ledger_keys
 from idp.transparency.tlog_proof import encoded
 from idp.transparency.tree import HASH_BYTES
 from idp.transparency.verify import steps_of, verify_ledger

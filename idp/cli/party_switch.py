@@ -21,12 +21,13 @@ from connectors.formats.grammar import written
 from idp.app import system_clock
 from idp.cli.console import problems, say
 from idp.configuration import readable_files
+from idp.keys.ledger import load_ledger_keys
 from idp.logs import configure_logs
 from idp.settings import Settings, load_settings
 from idp.store.store import Store, open_store
 from idp.store.switches import COUNTRY, PARTY, PROVIDER, Switch, Switchboard, Switches
 from idp.transparency.draft import MAX_REASON, is_reason
-from idp.transparency.keys import LedgerKeys, load_ledger_keys
+from idp.transparency.keys import LedgerKeys
 from policies.errors import BrokerError, Misconfigured, Problem
 from policies.load import Configuration, examine
 

@@ -26,12 +26,12 @@ from idp.demo.playing import Playing
 from idp.demo.scene import bound, city_secrets, secret_words, write_jwks, write_templates
 from idp.keys.file import FileSigner, create_saml_key, load_signer
 from idp.keys.folder import create_keys, load_keys
+from idp.keys.ledger import load_ledger_keys
 from idp.own_metadata import own_facts
 from idp.settings import load_settings
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
 from idp.store.peers import StoredCopies
-from idp.transparency.keys import load_ledger_keys
 from policies.parties import EntityId
 
 READY_SECONDS = 30.0

@@ -27,11 +27,12 @@ from idp.demo.browser import Browser, Page, WalkError
 from idp.demo.city import PROTOCOL_CLAIMS
 from idp.demo.loopback import client, send
 from idp.keys.folder import load_keys
+from idp.keys.ledger import load_ledger_keys
 from idp.settings import load_settings
 from idp.store import tables
 from idp.store.store import Store, open_store
 from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note
-from idp.transparency.keys import LedgerKeys, load_ledger_keys
+from idp.transparency.keys import LedgerKeys
 from idp.transparency.receipt_verify import verify_receipt
 from idp.transparency.tree import includes
 from policies.assurance import level_named

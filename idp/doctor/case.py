@@ -8,8 +8,9 @@ from pathlib import Path
 from idp.configuration import readable_files
 from idp.doctor.finding import Finding, Severity
 from idp.keys.folder import Keys, load_keys
+from idp.keys.ledger import load_ledger_keys
 from idp.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
-from idp.transparency.keys import LedgerKeys, load_ledger_keys
+from idp.transparency.keys import LedgerKeys
 from policies.errors import Misconfigured, Problem
 from policies.load import Configuration, examine
 from policies.load.lines import Lines

@@ -13,7 +13,7 @@ from idp.doctor.finding import Finding, Severity
 from idp.keys.file import PRODUCTION_MARK, RSA_BITS
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.keys.kinds import kind_of
-from idp.transparency.keys import LOG_KEY, LOG_VKEY, OPENINGS_KEY
+from idp.keys.ledger import LOG_KEY, LOG_VKEY, OPENINGS_KEY
 
 SIGNERS = ("saml.pem", "es256.pem", "rs256.pem")
 HEX = (*SECRETS, OPENINGS_KEY)

@@ -16,11 +16,11 @@ from connectors.signatures.signer import Agreement, DecryptionKey, Unwrapper
 from idp.inspection.options import Options, could_not
 from idp.inspection.reading import read_side_file
 from idp.keys.file import is_marked, unwrapper_of_pem
+from idp.keys.ledger import load_ledger_keys
 from idp.ports import Unit
 from idp.settings import SETTINGS_FILE, Settings, load_settings
 from idp.store.store import open_store
 from idp.transparency.draft import draft_decryption, new_record
-from idp.transparency.keys import load_ledger_keys
 from policies.errors import BrokerError, Misconfigured
 
 LOCKED = (

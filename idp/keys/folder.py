@@ -10,7 +10,7 @@ rs256.pem       signs id_tokens of parties that want RS256                  RSA
 node.pem        signs what we send to other countries' nodes                RSA, or on a curve of `EIDAS`
 node-metadata.pem   signs our node's metadata: peers pin its certificate    RSA, or on a curve of `EIDAS`
 node-encryption.pem decrypts what nodes send to us                          RSA, or on a curve of `EIDAS`
-log.key, log.vkey, openings.key                                            see `idp.transparency.keys`
+log.key, log.vkey, openings.key                                            see `idp.keys.ledger`
 
 Each purpose has a key of its own: a signature or a secret of one never counts for another, and one that is lost takes no
 other with it. A key that takes over stands beside the first: `es256-20261125T2100Z.pem` signs from that minute of UTC
@@ -41,9 +41,10 @@ from idp.keys.file import (
     write_private,
 )
 from idp.keys.kinds import Kind
+from idp.keys.ledger import LOG_KEY, OPENINGS_KEY, create_ledger_keys, load_ledger_keys
 from idp.keys.ring import Named, Revoked, Ring, Scheduled
 from idp.keys.wrapping import WrappingKey, wrapping_key
-from idp.transparency.keys import LOG_KEY, OPENINGS_KEY, LedgerKeys, create_ledger_keys, ledger_keys, load_ledger_keys
+from idp.transparency.keys import LedgerKeys, ledger_keys
 from policies.errors import Misconfigured, Problem
 
 SECRETS = ("sealing.key", "pairwise.key", "index.key")

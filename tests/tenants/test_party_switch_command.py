@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
+from idp.keys.ledger import load_ledger_keys
 from idp.settings import load_settings
 from idp.store.engine import open_engine
 from idp.store.switches import Switches
-from idp.transparency.keys import load_ledger_keys
 from idp.transparency.verify import verify_ledger
 from tests.tenants.roof import Roof
 

@@ -18,12 +18,12 @@ from typer.testing import CliRunner
 
 from idp.cli import app
 from idp.keys.folder import create_keys
+from idp.keys.ledger import load_ledger_keys
 from idp.settings import SETTINGS_FILE, load_settings
 from idp.store import tables
 from idp.store.backup import CLOSED_SECONDS, COPIED, opened_backup
 from idp.store.migrate import migrate
 from idp.store.store import open_store
-from idp.transparency.keys import load_ledger_keys
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.witness import Witness
 from policies.errors import StoreUnavailable

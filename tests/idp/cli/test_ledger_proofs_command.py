@@ -11,12 +11,12 @@ from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
+from idp.keys.ledger import create_ledger_keys, load_ledger_keys
 from idp.settings import load_settings
 from idp.store import tables
 from idp.store.migrate import migrate
 from idp.store.store import open_store
 from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note
-from idp.transparency.keys import create_ledger_keys, load_ledger_keys
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.tlog_proof import prove, read_proof
 from idp.transparency.tree import CompactRange, leaf_hash

@@ -14,11 +14,12 @@ from rich.console import Console
 
 from idp.cli import console
 from idp.cli.console import EVERY, progress
+from idp.keys.ledger import create_ledger_keys
 from idp.settings import load_settings
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
 from idp.store.store import open_store
-from idp.transparency.keys import LedgerKeys, create_ledger_keys
+from idp.transparency.keys import LedgerKeys
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.verify import steps_of, verify_ledger
 from idp.transparency.verify_records import CHUNK

@@ -13,12 +13,13 @@ from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.shapes import METADATA
 from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import verify
+from idp.keys.ledger import load_ledger_keys
 from idp.ports import Unit
 from idp.store.engine import open_engine, writing
 from idp.store.peers import StoredCopies
 from idp.store.store import Store, open_store
 from idp.transparency.draft import draft_approval, new_record
-from idp.transparency.keys import LedgerKeys, load_ledger_keys
+from idp.transparency.keys import LedgerKeys
 from idp.transparency.sequencer import Sequencer
 from policies.parties import EntityId, Tenant
 from tests.connectors.metadata import node

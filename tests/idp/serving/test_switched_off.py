@@ -11,10 +11,10 @@ import pytest
 
 from idp.demo.browser import Browser, Page
 from idp.demo.relying_party import AnswerRefusedError
+from idp.keys.ledger import load_ledger_keys
 from idp.settings import load_settings
 from idp.store.store import open_store
 from idp.store.switches import PARTY, Switchboard
-from idp.transparency.keys import load_ledger_keys
 from tests.idp.serving.machines import DECISION, Machines, approved, turns
 from tests.postgres import server
 

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
+from idp.keys.ledger import create_ledger_keys, load_ledger_keys
 from idp.transparency.checkpoint import VerifierKey
-from idp.transparency.keys import Master, create_ledger_keys, derived, framed, ledger_keys, load_ledger_keys
+from idp.transparency.keys import Master, derived, framed, ledger_keys
 from policies.errors import Misconfigured
 from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT
 
