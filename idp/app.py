@@ -206,7 +206,7 @@ class Application:
                 receipts=receipts,
                 commits=self._commits,
             ),
-            log_key=str(keys.ledger.verifier),
+            log_keys=keys.ledger.log,
             logins=Logins(
                 tenant=settings.tenant, sealer=sealer, commits=self._commits, parked=self.store, states=CityStates()
             ),

@@ -6,11 +6,12 @@ within `merge_seconds` of the release; `/log/proof` then gives the proof to whoe
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from idp.ports import Log
+from idp.transparency.checkpoint import VerifierKey, open_own_note
 from idp.transparency.jcs import Json
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.receipt import SEES, Holder, make_receipt
@@ -19,7 +20,7 @@ from idp.transparency.release_record import ReleaseRecord
 from idp.transparency.tlog_proof import Placed
 from idp.transparency.tree import leaf_hash
 from policies.attributes import AttributeName
-from policies.errors import StoreUnavailable
+from policies.errors import SignatureInvalid, StoreUnavailable
 from policies.forms import parse_form
 from policies.load import Configuration
 from policies.parties import ClientId, PurposeId, Tenant
@@ -77,7 +78,7 @@ class Receipts:
         found = self._records.release(record)
         contents: dict[str, Mapping[str, Json]] = {name: json.loads(found.openings[name].content) for name in SEES[holder]}
         hashed = leaf_hash(found.leaf)
-        placed = placed_in(self._log, self._tenant, hashed)
+        placed = placed_in(self._log, self._tenant, hashed, self._keys.log.published(now))
         by = found.time + self.merge_seconds
         if placed is None and now > by:
             raise StoreUnavailable("the sequencer gave a leaf no place in its time")
@@ -89,6 +90,7 @@ class Receipts:
             values_nonce=values_nonce,
             stated=self._stated(contents["sent"]),
             standing=by if placed is None else placed,
+            now=now,
         )
         readable = json.loads(octets)["record"]
         return Issued(octets=octets, openings=contents, record=readable, leaf_hash=hashed, proved=placed is not None)
@@ -115,9 +117,20 @@ class Receipts:
         return catalogue.claim_for(AttributeName(name), form) if known and form is not None else ""
 
 
-def placed_in(log: Log, tenant: Tenant, hashed: bytes) -> Placed | None:
-    """The place of a leaf under the newest checkpoint; None while it has none."""
+def placed_in(log: Log, tenant: Tenant, hashed: bytes, keys: Sequence[VerifierKey]) -> Placed | None:
+    """The place of a leaf under the newest checkpoint; None while it has none that one of `keys` signed.
+
+    Where the key of the newest one was revoked, the next one comes within seconds, over the record of that.
+    """
     index, newest = log.index_of(tenant, hashed), log.checkpoint(tenant)
-    if index is None or newest is None or index >= newest.size:
+    if index is None or newest is None or index >= newest.size or not _signed(newest.note, keys):
         return None
     return Placed(index, tuple(log.inclusion(tenant, index, newest.size)), newest.note)
+
+
+def _signed(note: str, keys: Sequence[VerifierKey]) -> bool:
+    try:
+        open_own_note(note.encode(), *keys)
+    except SignatureInvalid:
+        return False
+    return True

@@ -14,14 +14,14 @@ import typer
 
 from idp.cli.console import say
 from idp.keys.ledger import LOG_VKEY
-from idp.transparency.checkpoint import VerifierKey
+from idp.transparency.checkpoint import read_keys
 from idp.transparency.receipt import MAX_RECEIPT
 from idp.transparency.receipt_verify import Proved, verify_receipt
 from policies.errors import SignatureInvalid
 
 HOLDS, DIFFERS, COULD_NOT_RUN = 0, 1, 2
+MAX_KEYS = 64 * 1024
 DOES_NOT, COULD_NOT = "does not hold", "could not be checked"
-MAX_KEY = 4096
 
 audit = typer.Typer(no_args_is_help=True, help="Receipts: check what was released, without asking anybody.")
 
@@ -36,7 +36,7 @@ def verify(
     receipts: Annotated[list[Path], typer.Argument(metavar="RECEIPT...", help="Receipt files, of citizens or services.")],
     log: Annotated[
         Path | None,
-        typer.Option("--log", metavar="KEY", help="The log's public key, a vkey file; else log.vkey beside each receipt."),
+        typer.Option("--log", metavar="KEY", help="The log's public keys, a vkey file; else log.vkey beside each receipt."),
     ] = None,
     proof: Annotated[
         Path | None,
@@ -45,9 +45,9 @@ def verify(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each receipt, in order.")] = False,
 ) -> None:
-    """Check receipts with the log's key alone, without the network; say what that proves and what it does not.
+    """Check receipts with the log's keys alone, without the network; say what that proves and what it does not.
 
-    Whoever wants to trust the answer takes the log's key from somewhere else than from whom the receipt came.
+    Whoever wants to trust the answer takes the log's keys from somewhere else than from whom the receipt came.
 
     Example: ciconia audit verify receipt.json --log log.vkey
 
@@ -64,29 +64,29 @@ def _one(path: Path, log: Path | None, proof: Path | None, *, as_json: bool) -> 
     key = log if log is not None else path.parent / LOG_VKEY
     try:
         octets = _read(path, MAX_RECEIPT)
-        text = _read(key, MAX_KEY)
+        text = _read(key, MAX_KEYS)
         given = None if proof is None else _read(proof, MAX_RECEIPT)
     except OSError as error:
         _unreadable(path, error, as_json=as_json)
         return COULD_NOT_RUN
     try:
-        verifier = VerifierKey.read(text.decode("utf-8", "replace").removesuffix("\n"))
+        keys = read_keys(text.decode("utf-8", "replace"))
     except SignatureInvalid as error:
         _refused(path, error.check, f"{key} is no log's key: {error.detail}", COULD_NOT, as_json=as_json)
         return COULD_NOT_RUN
     try:
-        proved = verify_receipt(octets, verifier, given)
+        proved = verify_receipt(octets, keys, given)
     except SignatureInvalid as error:
         _refused(path, error.check, error.detail, DOES_NOT, as_json=as_json)
         return DIFFERS
     # The key came with the command, perhaps from whoever made the receipt too: nothing here says whose it is
     whose = (
-        f"that the key {verifier.key_id.hex()} from {key} is that of {proved.log}: compare it with the one that this log "
+        f"that the key {proved.key.key_id.hex()} from {key} is that of {proved.log}: compare it with those that this log "
         "publishes, at its own address under /log/vkey"
     )
     limits = (*proved.limits, whose)
     if as_json:
-        told = {"key_id": verifier.key_id.hex(), "key_file": str(key), "not_proved": list(limits)}
+        told = {"key_id": proved.key.key_id.hex(), "key_file": str(key), "not_proved": list(limits)}
         print(json.dumps({**_json(path, proved), **told}))
     else:
         _tell(_lines(path, proved, limits))

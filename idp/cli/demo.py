@@ -83,7 +83,7 @@ def _keep(walked: Walked, folder: Path) -> tuple[Path, Path]:
     """The citizen's receipt and the log's key, beside each other; their paths."""
     receipt, key = folder / "receipt.json", folder / LOG_VKEY
     receipt.write_bytes(walked.receipt)
-    key.write_text(f"{walked.log_key}\n", encoding="utf-8")
+    key.write_text(walked.log_key, encoding="utf-8")
     return receipt, key
 
 

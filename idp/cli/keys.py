@@ -23,8 +23,8 @@ from idp.cli.console import problems, say
 from idp.cli.revocations import Answer, ask
 from idp.keys import change
 from idp.keys.folder import AnyRing, Keys, load_keys
-from idp.keys.kinds import KINDS, Kind
-from idp.keys.ledger import load_ledger_keys
+from idp.keys.kinds import KINDS, LOG, Kind
+from idp.keys.ledger import LOG_VKEY, list_log_keys, load_ledger_keys
 from idp.keys.ring import Named, Scheduled, State, moment, spelled
 from idp.logs import configure_logs
 from idp.settings import Settings, load_settings
@@ -36,8 +36,8 @@ from policies.errors import BrokerError, Misconfigured, Problem, StoreUnavailabl
 REFUSED, COULD_NOT_RUN = 1, 2
 COPY = "Where there are several machines, copy it into the key folder of each before then; no server has to be restarted."
 
-# A thumbprint of RFC 7638, or the name of a sealing key
-_KEY_ID = re.compile(r"[A-Za-z0-9_-]{43}|[0-9a-f]{16}")
+# A thumbprint of RFC 7638, the name of a sealing key, or the id of a log's key
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{43}|[0-9a-f]{16}|[0-9a-f]{8}")
 
 keys = typer.Typer(no_args_is_help=True, help="Keys that change while the server runs: list, make, rotate, revoke.")
 
@@ -230,6 +230,8 @@ def _make(desk: _Desk, kind: Kind, begins: int, now: int) -> None:
         path = change.make(settings.key_folder, kind, begins, host=host, now=now, production=production)
     except FileExistsError:
         raise _taken() from None
+    if kind is LOG:
+        list_log_keys(settings.key_folder, settings.origin)
     fresh = load_keys(settings.key_folder, settings.origin)
     fresh.obey(desk.answer.revoked)
     ring = fresh.rings[kind.name]
@@ -272,6 +274,8 @@ def _tell(desk: _Desk, kind: Kind, key_id: str, begins: int, path: Path, *, was:
         return
     say(f"{path} {kind.why} from {_minute(begins)} on ({key_id}).")
     say(COPY)
+    if kind is LOG:
+        say(f"{LOG_VKEY} has its public half now: copy that, too, and have whoever checks receipts take /log/vkey again.")
     if was:
         say(
             f"Its name was {was}: where that was copied already, remove it there, since one key for two moments is refused."

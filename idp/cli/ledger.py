@@ -21,6 +21,7 @@ from idp.store.migrate import assert_current
 from idp.store.store import Store, open_store
 from idp.transparency.export import export_lines, newest_checkpoint
 from idp.transparency.findings import Report
+from idp.transparency.keys import LedgerKeys
 from idp.transparency.tlog_proof import encoded
 from idp.transparency.tree import HASH_BYTES
 from idp.transparency.verify import steps_of, verify_ledger
@@ -82,7 +83,7 @@ def prove(
             hashed = bytes.fromhex(named)
             if len(hashed) != HASH_BYTES:
                 hashed = store.leaf_of(settings.tenant, hashed) or b""
-            placed = placed_in(store, settings.tenant, hashed)
+            placed = placed_in(store, settings.tenant, hashed, _keys(settings).log.known)
     except BrokerError as error:
         raise typer.Exit(_could_not_run(error, as_json=as_json)) from None
     if placed is None:
@@ -161,18 +162,21 @@ def _shown(lines: Iterator[bytes], size: int, *, as_json: bool) -> Iterator[byte
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Store]:
     """The store of these settings, read beside a running broker."""
-    keys = load_ledger_keys(settings.key_folder, settings.origin)
-    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
+    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=_keys(settings))
     try:
         yield store
     finally:
         store.close()
 
 
+def _keys(settings: Settings) -> LedgerKeys:
+    return load_ledger_keys(settings.key_folder, settings.origin)
+
+
 def verify_command(settings: Settings, *, as_json: bool) -> int:
     """Check the ledger of these settings, print what was found, return the exit code."""
     try:
-        keys = load_ledger_keys(settings.key_folder, settings.origin)
+        keys = _keys(settings)
         engine = open_engine(settings.database_url)
         assert_current(engine)
         with progress(steps_of(engine, settings.tenant), "verify", as_json=as_json) as advance:

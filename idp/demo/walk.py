@@ -7,7 +7,7 @@ computed here: each ledger's leaf and its path against the checkpoint that its n
 
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ from idp.keys.ledger import load_ledger_keys
 from idp.settings import load_settings
 from idp.store import tables
 from idp.store.store import Store, open_store
-from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note
+from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note, written_keys
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.receipt_verify import verify_receipt
 from idp.transparency.tree import includes
@@ -97,7 +97,7 @@ class Walked:
     withheld: tuple[Withheld, ...]
     loa: str
     ledgers: dict[str, "Proved"]
-    # the citizen's, as their browser got it, and the key that it was checked with
+    # the citizen's, as their browser got it, and the keys that it was checked with, as /log/vkey has them
     receipt: bytes = field(repr=False)
     log_key: str
 
@@ -151,8 +151,8 @@ def _walk(border: Border, browser: Browser, who: tuple[str, str, str], ledgers: 
     id_token, userinfo = _signed_in(end)
     proved = {name: ledger.proved() for name, ledger in ledgers.items()}
     steps.done("receiving", "proves, and the sending node too, that the record stands in its published log")
-    receipt, key = _receipt(browser, border.issuer), ledgers["receiving"].key
-    _checked(receipt, key)
+    receipt, keys = _receipt(browser, border.issuer), ledgers["receiving"].keys
+    _checked(receipt, keys)
     steps.done("receiving", "gives the citizen a receipt, which is checked here with the log's key alone")
     given = {name: value for name, value in {**id_token, **userinfo}.items() if name not in PROTOCOL_CLAIMS}
     released = {name: (forms.get(name, "pairwise" if name == "sub" else "exact"), value) for name, value in given.items()}
@@ -170,7 +170,7 @@ def _walk(border: Border, browser: Browser, who: tuple[str, str, str], ledgers: 
         loa=level.label,
         ledgers=proved,
         receipt=receipt,
-        log_key=str(key),
+        log_key=written_keys(keys),
     )
 
 
@@ -179,9 +179,9 @@ def _receipt(browser: Browser, issuer: str) -> bytes:
     return _expect(browser.get(f"{issuer}/receipt.json"), "the receipt").text.encode()
 
 
-def _checked(receipt: bytes, key: VerifierKey) -> None:
+def _checked(receipt: bytes, keys: Sequence[VerifierKey]) -> None:
     try:
-        verify_receipt(receipt, key)
+        verify_receipt(receipt, keys)
     except BrokerError as error:
         raise WalkError(f"the receipt does not hold: {error}") from None
 
@@ -270,9 +270,9 @@ class _Ledger:
         self._before = self._leaves()
 
     @property
-    def key(self) -> VerifierKey:
-        """The log's public key."""
-        return self._keys.verifier
+    def keys(self) -> Sequence[VerifierKey]:
+        """The log's public keys."""
+        return self._keys.log.known
 
     def proved(self) -> Proved:
         """Wait for the checkpoint over the newest record, and verify note, path and root."""
@@ -286,7 +286,7 @@ class _Ledger:
                 index, newest = self._store.index_of(self._store.tenant, hashed), self._store.checkpoint(self._store.tenant)
                 if index is not None and newest is not None and index < newest.size:
                     note = send(http, "GET", f"{self._issuer}/log/checkpoint").content
-                    head = TreeHead.read(open_note(note, self._keys.verifier))
+                    head = TreeHead.read(open_note(note, *self._keys.log.known))
                     path = self._store.inclusion(self._store.tenant, index, head.size)
                     if not includes(index, head.size, hashed, path, head.root):
                         raise WalkError("the record's path does not lead to the published root")

@@ -12,12 +12,14 @@ from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from idp.keys.file import PRODUCTION_MARK, RSA_BITS
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
-from idp.keys.kinds import kind_of
-from idp.keys.ledger import LOG_KEY, LOG_VKEY, OPENINGS_KEY
+from idp.keys.kinds import LOG, kind_of
+from idp.keys.ledger import LOG_VKEY, OPENINGS_KEY
+from idp.transparency.checkpoint import VerifierKey
+from policies.errors import SignatureInvalid
 
 SIGNERS = ("saml.pem", "es256.pem", "rs256.pem")
 HEX = (*SECRETS, OPENINGS_KEY)
-KNOWN = (*HEX, *SIGNERS, SAML_ENCRYPTION, *NODE_FILES, LOG_KEY, LOG_VKEY)
+KNOWN = (*HEX, *SIGNERS, SAML_ENCRYPTION, *NODE_FILES, LOG.file, LOG_VKEY)
 YEAR = 365 * 24 * 3600
 # Keys that can be changed are changed about so often; a secret that makes identifiers never is
 OLD = 3 * YEAR
@@ -28,8 +30,8 @@ _WHY = {
     "index.key": "It finds a citizen's records in the ledger: with another one they are found no more.",
     "openings.key": "It opens what the ledger keeps encrypted: without it no record can be shown to anybody.",
     SAML_ENCRYPTION: "Identity providers encrypt to it: with one that does not serve, their every answer is refused.",
-    "log.key": "It signs the ledger's checkpoints: without it nothing can be proved.",
-    "log.vkey": "Auditors and receipts are told this key: with a wrong one every honest receipt fails.",
+    LOG.file: "It signs the ledger's checkpoints: without it nothing can be proved.",
+    LOG_VKEY: "Checkpoints and receipts of a key that lies nowhere else are checked with it: without its line they fail.",
     "keys": "Without keys nothing can be sealed, signed or recorded.",
 }
 _SIGNS = "Services and countries know this broker by its keys: with one that does not serve, every login fails."
@@ -90,17 +92,25 @@ def _foreign(case: Case, path: Path) -> Iterator[Finding]:
         return  # loading names it
     inside = False
     for number, line in enumerate(lines, 1):
-        if path.suffix == ".pem" or path.name == LOG_KEY:
+        if path.suffix == ".pem" or kind_of(path.name) is LOG:
             own = inside or line.startswith("-----BEGIN ") or (number == 1 and line == PRODUCTION_MARK)
             inside = own and not line.startswith(("-----END ", "#"))
         else:
-            own = number == 1
+            own = number == 1 or (path.name == LOG_VKEY and _names_a_key(line))
         if not own and line.strip():
             key = line.partition("=")[0].strip() if "=" in line else path.name
             shown = key if key.isidentifier() else path.name
             what = "this line is of no key."
             reason = "Programs differ in what they make of it: a key file holds its key and nothing else."
             yield Finding(Severity.ERROR, case.name(path), number, shown, what, reason, "Remove the line.")
+
+
+def _names_a_key(line: str) -> bool:
+    try:
+        VerifierKey.read(line)
+    except SignatureInvalid:
+        return False
+    return True
 
 
 def _worn(case: Case, path: Path) -> Iterator[Finding]:
@@ -110,7 +120,7 @@ def _worn(case: Case, path: Path) -> Iterator[Finding]:
     if first in HEX or path.name == LOG_VKEY:
         return
     age = case.now - int(path.stat().st_mtime)
-    if age > OLD and path.name != LOG_KEY:
+    if age > OLD:
         what = f"it is {age // YEAR} years old."
         reason = "The longer a key is used, the more there is to win by stealing it, and the likelier it was."
         fix = "Make a new one, and give it to whoever knows this broker by it, before this one is taken away."
@@ -137,14 +147,16 @@ def _public(case: Case, path: Path) -> object:
 
 
 def _verifier(case: Case, folder: Path) -> Iterator[Finding]:
-    """`log.vkey` is the public half of `log.key`, by the name of this log."""
+    """`log.vkey` has the public half of each key of the log, by the name of this log."""
     if case.ledger is None or not case.knows("issuer"):
         return
     try:
-        found = (folder / LOG_VKEY).read_text(encoding="utf-8").partition("\n")[0]
+        found = set((folder / LOG_VKEY).read_text(encoding="utf-8").splitlines())
     except (OSError, ValueError):
-        found = ""
-    if found != str(case.ledger.verifier):
-        what = "it is missing." if not found else f"it is not the public half of {LOG_KEY} under {case.ledger.origin}."
-        fix = f"Write this one line into it: {case.ledger.verifier}"
-        yield Finding(Severity.ERROR, case.name(folder / LOG_VKEY), 0, LOG_VKEY, what, why(LOG_VKEY), fix)
+        found = set()
+    for each in case.ledger.log.ring.scheduled:
+        line = str(each.key.verifier)
+        if line not in found:
+            what = f"the public half of {each.file} under {case.ledger.origin} is missing in it."
+            fix = f"Write this line into it: {line}"
+            yield Finding(Severity.ERROR, case.name(folder / LOG_VKEY), 0, LOG_VKEY, what, why(LOG_VKEY), fix)

@@ -111,7 +111,7 @@ def _checkpoint(case: Case, fetcher: Looks) -> Iterator[Finding]:
         answer = fetcher.look(url, networks=EVERYWHERE, limit=MAX_METADATA, timeout=TIMEOUT)
         if answer.status == NOT_FOUND:
             return
-        TreeHead.read(open_note(answer.body, case.ledger.verifier))
+        TreeHead.read(open_note(answer.body, *case.ledger.log.known))
     except FetchError as error:
         what, fix = f"{url} cannot be reached: {error.detail}", "Let the proxy pass /log/ on."
         yield case.setting(Severity.WARNING, "issuer", what, why=why, fix=fix)

@@ -11,6 +11,7 @@ from idp.endpoints.site import Site
 from idp.endpoints.threads import threaded
 from idp.pages.static import STATIC_FILES, StaticFile
 from idp.receipts import placed_in
+from idp.transparency.checkpoint import written_keys
 from policies.errors import NotFound, RequestRefused
 
 LEAF = re.compile(r"[0-9a-f]{64}")
@@ -32,9 +33,9 @@ def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
 
     @routes.get("/log/vkey")
     @threaded
-    def key() -> Response:
+    def keys() -> Response:
         named = {"Content-Disposition": 'attachment; filename="log.vkey"', "Cache-Control": "no-cache"}
-        return PlainTextResponse(f"{site.log_key}\n", headers=named)
+        return PlainTextResponse(written_keys(site.log_keys.published(site.clock())), headers=named)
 
     @routes.get("/log/proof")
     @threaded
@@ -42,7 +43,8 @@ def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
         asked = query(request)
         if set(asked) != {"leaf"} or not LEAF.fullmatch(asked["leaf"]):
             raise RequestRefused("a proof is asked for by the 64 hex digits of a leaf's hash")
-        placed = placed_in(site.log, site.tenant, bytes.fromhex(asked["leaf"]))
+        keys = site.log_keys.published(site.clock())
+        placed = placed_in(site.log, site.tenant, bytes.fromhex(asked["leaf"]), keys)
         if placed is None:
             # Not sequenced yet, or of no leaf of ours: nobody can tell the two apart
             later = {"Retry-After": RETRY_AFTER, "Cache-Control": "no-store"}

@@ -23,6 +23,7 @@ from idp.pages.views import ErrorView, Kind, LeavingView, PostView, Text, Toward
 from idp.pages.wording import Wording, known_code
 from idp.ports import Log
 from idp.seal import Sealer
+from idp.transparency.keys import LogKeys
 from idp.watching.watched import Watched, unwatched
 from policies.errors import (
     AssertionRejected,
@@ -59,8 +60,8 @@ class Site:
     clock: Callable[[], int]
     # our signed SAML metadata by path, made for the moment
     metadata: Mapping[str, Callable[[int], bytes]]
-    # the public key of the release log, as auditors read it
-    log_key: str = field(kw_only=True)
+    # the keys of the release log, of which auditors are told
+    log_keys: LogKeys = field(kw_only=True)
     # where the codes of errors are explained; "" where the operator names no such page
     documentation: str = field(default="", kw_only=True)
     # what is counted, said of each step, and limited

@@ -8,6 +8,7 @@ from idp.keys import kinds
 from idp.keys.file import create_saml_key, create_token_key, sync_folder, write_private
 from idp.keys.folder import AnyRing
 from idp.keys.kinds import Kind
+from idp.keys.ledger import create_log_key
 from idp.keys.ring import Named, Scheduled, State
 
 MINUTE = 60
@@ -38,7 +39,8 @@ def this_minute(now: int) -> int:
 def make(folder: Path, kind: Kind, begins: int, *, host: str, now: int, production: bool) -> Path:
     """Write a new key of this kind that begins at a minute. Raises FileExistsError where one does already.
 
-    `host` names its certificate, which begins `now`; `production` marks a key to which somebody may encrypt.
+    `host` names its certificate, which begins `now`; `production` marks a key to which somebody may encrypt. A log's key is
+    not in `log.vkey` yet (`idp.keys.ledger.list_log_keys`).
     """
     path = folder / kind.file_from(begins)
     half = folder / f".{kind.name}-{secrets.token_hex(8)}"
@@ -47,6 +49,8 @@ def make(folder: Path, kind: Kind, begins: int, *, host: str, now: int, producti
             write_private(half, f"{secrets.token_hex(32)}\n".encode())
         elif kind in (kinds.ES256, kinds.RS256):
             create_token_key(half, kind.name.upper())
+        elif kind is kinds.LOG:
+            create_log_key(half)
         else:
             create_saml_key(half, host, now=now, production=production)
         os.link(half, path)

@@ -41,10 +41,10 @@ from idp.keys.file import (
     write_private,
 )
 from idp.keys.kinds import Kind
-from idp.keys.ledger import LOG_KEY, OPENINGS_KEY, create_ledger_keys, load_ledger_keys
+from idp.keys.ledger import OPENINGS_KEY, create_ledger_keys, load_ledger_keys
 from idp.keys.ring import Named, Revoked, Ring, Scheduled
 from idp.keys.wrapping import WrappingKey, wrapping_key
-from idp.transparency.keys import LedgerKeys, ledger_keys
+from idp.transparency.keys import LedgerKeys, LogKey, openings_master
 from policies.errors import Misconfigured, Problem
 
 SECRETS = ("sealing.key", "pairwise.key", "index.key")
@@ -55,7 +55,7 @@ _NODE = (kinds.NODE, kinds.NODE_METADATA, kinds.NODE_ENCRYPTION)
 NODE_FILES = tuple(kind.file for kind in _NODE)
 
 K = TypeVar("K", bound=Named)
-AnyRing = Ring[FileSigner] | Ring[FileDecryptionKey] | Ring[FileUnwrapper] | Ring[WrappingKey]
+AnyRing = Ring[FileSigner] | Ring[FileDecryptionKey] | Ring[FileUnwrapper] | Ring[WrappingKey] | Ring[LogKey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,7 @@ class Keys:
             kinds.NODE.name: node.messages if node else None,
             kinds.NODE_METADATA.name: node.metadata if node else None,
             kinds.NODE_ENCRYPTION.name: node.encryption if node else None,
+            kinds.LOG.name: self.ledger.log.ring,
         }
         return {name: ring for name, ring in found.items() if ring is not None}
 
@@ -111,6 +112,7 @@ class Keys:
         self.es256.replace(others.es256.scheduled)
         self.rs256.replace(others.rs256.scheduled)
         self.saml.replace(others.saml.scheduled)
+        self.ledger.log.take(others.ledger.log)
         if self.saml_encryption is not None and others.saml_encryption is not None:
             self.saml_encryption.replace(others.saml_encryption.scheduled)
         if self.node is not None and others.node is not None:
@@ -155,10 +157,10 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> Keys:
     ledger = None
     try:
         ledger = load_ledger_keys(folder, origin)
-        problems += _exposed(folder)
+        problems += _exposed(folder, ledger)
     except Misconfigured as error:
         problems += error.problems
-    named = (saml, es256, rs256, *of_node, encryption)
+    named = (saml, es256, rs256, *of_node, encryption, None if ledger is None else ledger.log.ring)
     ids = {each.file: each.key.key_id for ring in named if ring is not None for each in ring.scheduled}
     problems += _twice(folder, ids)
     if sealing is not None:
@@ -180,9 +182,9 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> Keys:
     )
 
 
-def _exposed(folder: Path) -> Iterator[Problem]:
+def _exposed(folder: Path, ledger: LedgerKeys) -> Iterator[Problem]:
     """The ledger's secrets that others may read. Whoever checks a ledger reads them all the same (`load_ledger_keys`)."""
-    for name in (LOG_KEY, OPENINGS_KEY):
+    for name in (*[each.file for each in ledger.log.ring.scheduled], OPENINGS_KEY):
         path = folder / name
         if path.stat().st_mode & 0o077:
             yield Problem(str(path), 0, name, "others than its owner may read this secret.", f"chmod 600 {path}")
@@ -248,7 +250,7 @@ def _node_keys(folder: Path, problems: list[Problem]) -> tuple[NodeKeys | None, 
 
 def _with_openings(secret: Mapping[str, bytes], ledger: LedgerKeys) -> dict[str, bytes]:
     """What each secret would be as the master of openings, and what that is."""
-    as_master = {name: ledger_keys(ledger.origin, ledger.signer, value).openings for name, value in secret.items()}
+    as_master = {name: openings_master(value) for name, value in secret.items()}
     return {**as_master, OPENINGS_KEY: ledger.openings}
 
 

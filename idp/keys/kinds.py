@@ -6,6 +6,7 @@ from pathlib import Path
 
 from idp.keys.ring import moment, spelled
 from idp.keys.sealing import HOUR, LONGEST
+from idp.transparency.keys import LOG_OVERLAP
 
 DAY = 24 * HOUR
 # What our SAML metadata says of itself (validUntil), and what a node's says (spec/eidas.md §6)
@@ -101,7 +102,17 @@ NODE_ENCRYPTION = Kind(
     "other countries' nodes encrypt to it",
     "a machine that does not have the file yet opens nothing that is encrypted to it.",
 )
-KINDS = {kind.name: kind for kind in (SEALING, ES256, RS256, SAML, SAML_ENCRYPTION, NODE, NODE_METADATA, NODE_ENCRYPTION)}
+LOG = Kind(
+    "log",
+    14 * DAY,
+    LOG_OVERLAP,
+    "signs the checkpoints of the release record, and receipts",
+    "whoever checks receipts with an older /log/vkey refuses new ones until they take it again.",
+    ".key",
+)
+KINDS = {
+    kind.name: kind for kind in (SEALING, ES256, RS256, SAML, SAML_ENCRYPTION, NODE, NODE_METADATA, NODE_ENCRYPTION, LOG)
+}
 
 
 def kind_of(file: str) -> Kind | None:

@@ -1,11 +1,11 @@
 """The files of a ledger's keys.
 
-`log.key` (PEM, PKCS#8) signs checkpoints; `log.vkey` beside it is its public text form for auditors. `openings.key` (32
-bytes as hex) is the master of everything that the database keeps encrypted. With it and the database an operator reads
-openings; without it a copy of the database says nothing.
+`log.key` (PEM, PKCS#8) signs checkpoints and receipts from the beginning, `log-20261125T2100Z.key` from that minute on.
+`log.vkey` beside them has the public half of each in its text form, for auditors: a line for each key that ever signed,
+whose private half may be gone. `openings.key` (32 bytes as hex) is the master of everything that the database keeps
+encrypted. With it and the database an operator reads openings; without it a copy of the database says nothing.
 """
 
-import os
 import secrets
 from pathlib import Path
 
@@ -13,42 +13,103 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from idp.transparency.checkpoint import is_key_name
-from idp.transparency.keys import KEY_BYTES, LedgerKeys, ledger_keys
-from policies.errors import Misconfigured, Problem
+from idp.keys.file import sync_folder, write_private
+from idp.keys.kinds import LOG
+from idp.keys.ring import Scheduled
+from idp.transparency.checkpoint import VerifierKey, is_key_name, written_keys
+from idp.transparency.keys import KEY_BYTES, LedgerKeys, LogKey, LogKeys, ledger_keys, with_masters
+from policies.errors import Misconfigured, Problem, SignatureInvalid
 
-LOG_KEY = "log.key"
 LOG_VKEY = "log.vkey"
 OPENINGS_KEY = "openings.key"
+_RESTORE = "restore it from its backup; `ciconia init` makes fresh keys for a fresh ledger only"
 
 
 def create_ledger_keys(folder: Path, origin: str) -> LedgerKeys:
     """Make fresh keys in `folder` (files of mode 0600; an existing one is never replaced) and load them."""
     signer, master = Ed25519PrivateKey.generate(), secrets.token_bytes(KEY_BYTES)
     keys = ledger_keys(_checked_origin(folder, origin), signer, master)
-    _write(folder / LOG_KEY, signer.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    _write(folder / OPENINGS_KEY, master.hex().encode() + b"\n")
-    (folder / LOG_VKEY).write_text(f"{keys.verifier}\n", encoding="utf-8")
+    write_private(folder / LOG.file, _pem(signer))
+    write_private(folder / OPENINGS_KEY, master.hex().encode() + b"\n")
+    (folder / LOG_VKEY).write_text(written_keys(keys.log.known), encoding="utf-8")
     return keys
 
 
+def create_log_key(path: Path) -> None:
+    """Write a new key of a log. Its line is missing from `log.vkey` until `list_log_keys`."""
+    write_private(path, _pem(Ed25519PrivateKey.generate()))
+
+
+def list_log_keys(folder: Path, origin: str) -> None:
+    """Add the keys of the folder to `log.vkey`, behind whatever stands there. Raises `Misconfigured`."""
+    keys, half = load_ledger_keys(folder, origin).log.known, folder / f".{LOG_VKEY}-{secrets.token_hex(8)}"
+    lines = _lines(folder)
+    lines += [line for line in map(str, reversed(keys)) if line not in lines]
+    half.write_text("".join([f"{line}\n" for line in lines]), encoding="utf-8")
+    half.replace(folder / LOG_VKEY)
+    sync_folder(folder)
+
+
 def load_ledger_keys(folder: Path, origin: str) -> LedgerKeys:
-    """Load what `create_ledger_keys` made. Raises `Misconfigured` naming the file that does not serve."""
+    """Load what was made here. Raises `Misconfigured` naming the file that does not serve."""
     _checked_origin(folder, origin)
-    name = LOG_KEY
+    files = LOG.files(folder) or {LOG.file: 0}
+    keys = [Scheduled(begins, LogKey(origin, _log_key(folder / name)), name) for name, begins in files.items()]
+    gone = [key for key in map(_listed, _lines(folder)) if key is not None and key.name == origin]
+    return with_masters(origin, LogKeys(keys, gone), _master(folder / OPENINGS_KEY))
+
+
+def _log_key(path: Path) -> Ed25519PrivateKey:
     try:
-        signer = load_pem_private_key((folder / LOG_KEY).read_bytes(), password=None)
-        name = OPENINGS_KEY if isinstance(signer, Ed25519PrivateKey) else LOG_KEY
-        master = bytes.fromhex((folder / OPENINGS_KEY).read_text(encoding="ascii").strip())
-        if isinstance(signer, Ed25519PrivateKey) and len(master) == KEY_BYTES:
-            return ledger_keys(origin, signer, master)
-        what = "is not the kind of key that belongs here"
+        key = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
-        what = f"cannot be read ({error.strerror})"
+        raise _useless(path, f"cannot be read ({error.strerror})") from None
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        what = "is not a key"  # the cause may quote the file: it is not chained
-    fix = "restore it from its backup; `ciconia init` makes fresh keys for a fresh ledger only"
-    raise Misconfigured((Problem(str(folder / name), 0, name, f"{what}.", fix),)) from None
+        raise _useless(path, "is not a key") from None  # the cause may quote the file: it is not chained
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _useless(path, "is not the kind of key that belongs here")
+    return key
+
+
+def _master(path: Path) -> bytes:
+    try:
+        master = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except OSError as error:
+        raise _useless(path, f"cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise _useless(path, "is not a key") from None
+    if len(master) != KEY_BYTES:
+        raise _useless(path, "is not the kind of key that belongs here")
+    return master
+
+
+def _lines(folder: Path) -> list[str]:
+    """The lines of `log.vkey`; none where there is no such file."""
+    path = folder / LOG_VKEY
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _useless(path, f"cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise _useless(path, "is not the log's public keys, one a line") from None
+
+
+def _listed(line: str) -> VerifierKey | None:
+    """The key of a line. What is no key counts for nothing, and takes no other key with it."""
+    try:
+        return VerifierKey.read(line)
+    except SignatureInvalid:
+        return None
+
+
+def _useless(path: Path, what: str) -> Misconfigured:
+    return Misconfigured((Problem(str(path), 0, path.name, f"{what}.", _RESTORE),))
+
+
+def _pem(key: Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _checked_origin(folder: Path, origin: str) -> str:
@@ -59,10 +120,3 @@ def _checked_origin(folder: Path, origin: str) -> str:
         str(folder), 0, "origin", "a log's name has no space and no plus.", "use host and path, as city.example/log"
     )
     raise Misconfigured((problem,))
-
-
-def _write(path: Path, data: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())

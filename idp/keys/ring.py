@@ -82,6 +82,10 @@ class Ring(Generic[K]):
         """Ask `revoked`, from now on, which key ids count for nothing, and since when."""
         self._revoked = revoked
 
+    def revoked(self, key_id: str) -> bool:
+        """Whether a key of this kind is revoked, though it may not be here. Raises `StoreUnavailable`."""
+        return bool(self._revoked(key_id))
+
     @property
     def scheduled(self) -> Sequence[Scheduled[K]]:
         """Every key of the folder, the newest first."""

@@ -69,7 +69,7 @@ def node_site(
         log=store,
         clock=clock,
         metadata={**metadata, "/eidas/metadata": Published(ours, METADATA_LIFE, node_keys.messages, node_keys.metadata)},
-        log_key=str(keys.ledger.verifier),
+        log_keys=keys.ledger.log,
         documentation=settings.documentation_url,
         watched=watched,
         broker=NodeBroker(

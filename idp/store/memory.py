@@ -57,7 +57,7 @@ class MemoryStore:
         self._leaves[unit.record.record] = self._hashes[0, self._tree.size] = hashed
         self._hashes.update(self._tree.append(hashed))
         head = TreeHead(self._keys.origin, self._tree.size, self._tree.root())
-        note = sign_note(head.text, head.origin, self._keys.signer)
+        note = sign_note(head.text, head.origin, self._keys.log.at(0).signer)
         self._checkpoint = Checkpoint(size=head.size, root=head.root, note=note, time=unit.record.time)
 
     def parked(self, tenant: Tenant, kind: str, digest: bytes, now: int) -> bytes:

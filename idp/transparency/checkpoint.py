@@ -14,7 +14,7 @@ Canonical or nothing: one spelling of everything, a cap on the size first.
 import base64
 import binascii
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
@@ -89,6 +89,22 @@ class TreeHead:
         return head
 
 
+def read_keys(text: str) -> tuple[VerifierKey, ...]:
+    """The keys of one log: the text form of each on a line of its own, the one that signs first.
+
+    Raises `SignatureInvalid` where there is none, one stands there twice, or they are of two names.
+    """
+    keys = tuple([VerifierKey.read(line) for line in text.removesuffix("\n").split("\n")])
+    if len(set(keys)) != len(keys) or len({key.name for key in keys}) != 1:
+        raise SignatureInvalid("note_key", "keys of two logs, or one key twice")
+    return keys
+
+
+def written_keys(keys: Iterable[VerifierKey]) -> str:
+    """What `read_keys` reads."""
+    return "".join([f"{key}\n" for key in keys])
+
+
 def is_key_name(name: str) -> bool:
     """Whether this may name a key: not empty, no space of any kind, no plus, nothing that is not printable."""
     return bool(name) and "+" not in name and name.isprintable() and not any(letter.isspace() for letter in name)
@@ -100,10 +116,11 @@ def sign_note(text: str, name: str, key: Ed25519PrivateKey) -> str:
     return f"{text}\n{SIGNATURE_MARK}{name} {_base64(verifier.key_id + key.sign(text.encode()))}\n"
 
 
-def open_note(note: bytes, key: VerifierKey) -> str:
-    """The text of a note that `key` signed. Lines of keys that we do not know are read and not believed.
+def open_note(note: bytes, *keys: VerifierKey) -> str:
+    """The text of a note that one of `keys` signed. Lines of keys that we do not know are read and not believed.
 
-    Raises `SignatureInvalid` where the note is malformed, our line is absent or twice there, or its signature fails.
+    Raises `SignatureInvalid` where the note is malformed, no line is of a known key or two are of one, or the signature of
+    a known key fails.
     """
     # 1. size, spelling
     if len(note) > MAX_NOTE:
@@ -119,35 +136,35 @@ def open_note(note: bytes, key: VerifierKey) -> str:
     if not gap or not head or not tail.endswith("\n"):
         raise SignatureInvalid("note", "a note without its signature lines")
     text = head + "\n"
-    # 3. every line is a signature line, ours is there once
+    # 3. every line is a signature line, a known key's is there, and no key's twice
     signatures = [_signature_line(line) for line in tail[:-1].split("\n")]
     if len(signatures) > MAX_SIGNATURES:
         raise SignatureInvalid("note", f"a note with {len(signatures)} signatures")
-    ours = _of_key(signatures, key)
-    # 4. the signature over the text
-    try:
-        Ed25519PublicKey.from_public_bytes(key.public).verify(ours, text.encode())
-    except (InvalidSignature, ValueError) as error:
-        raise SignatureInvalid("note_signature", "the note's signature does not hold") from error
+    found = [(key, data) for key in keys for data in _of_key(signatures, key)]
+    if not found or len({key for key, _ in found}) != len(found):
+        raise SignatureInvalid("note_signature", f"the expected key signed {len(found)} times")
+    # 4. each known key's signature over the text
+    for key, signature in found:
+        try:
+            Ed25519PublicKey.from_public_bytes(key.public).verify(signature, text.encode())
+        except (InvalidSignature, ValueError) as error:
+            raise SignatureInvalid("note_signature", "the note's signature does not hold") from error
     return text
 
 
-def open_own_note(note: bytes, key: VerifierKey) -> str:
-    """As `open_note`, for a note whose every line `key` has to vouch for: it is the only one that signed.
+def open_own_note(note: bytes, *keys: VerifierKey) -> str:
+    """As `open_note`, for a note that has one line: one of `keys` is the only one that signed.
 
     What an unknown key signed could say anything, and a reader would take it for a witness.
     """
-    text = open_note(note, key)
+    text = open_note(note, *keys)
     if note.decode("utf-8").rpartition("\n\n")[2].count("\n") != 1:
-        raise SignatureInvalid("note_signature", "a key that is not known here signed too")
+        raise SignatureInvalid("note_signature", "another key signed too")
     return text
 
 
-def _of_key(signatures: Sequence[tuple[str, bytes]], key: VerifierKey) -> bytes:
-    ours = [data[KEY_ID_BYTES:] for name, data in signatures if (name, data[:KEY_ID_BYTES]) == (key.name, key.key_id)]
-    if len(ours) != 1:
-        raise SignatureInvalid("note_signature", f"the expected key signed {len(ours)} times")
-    return ours[0]
+def _of_key(signatures: Sequence[tuple[str, bytes]], key: VerifierKey) -> Sequence[bytes]:
+    return [data[KEY_ID_BYTES:] for name, data in signatures if (name, data[:KEY_ID_BYTES]) == (key.name, key.key_id)]
 
 
 def _signature_line(line: str) -> tuple[str, bytes]:

@@ -1,6 +1,12 @@
-"""The keys of one release ledger, and what is derived from them. Their files: `idp.keys.ledger`."""
+"""The keys of one release ledger, and what is derived from them. Their files: `idp.keys.ledger`.
+
+A log is its name. The keys that sign it take turns, as all signing keys do: the next one is published before it signs. Who
+checks an old checkpoint needs the key that signed it then, so the public half of each is known for good, unless it was
+revoked: then whoever has the private half could sign anything, and nothing counts that has no other signature.
+"""
 
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -8,28 +14,75 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from idp.keys.ring import Ring, Scheduled
 from idp.transparency.checkpoint import VerifierKey
 
 KEY_BYTES = 32
+# How long (seconds) the key before signs again where the next one is revoked; its public half is known for good
+LOG_OVERLAP = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class LogKey:
+    """A key that signs the log's checkpoints and receipts."""
+
+    name: str
+    signer: Ed25519PrivateKey = field(repr=False)
+    verifier: VerifierKey = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Compute the public half, as auditors need it."""
+        object.__setattr__(self, "verifier", VerifierKey(self.name, self.signer.public_key().public_bytes_raw()))
+
+    @property
+    def key_id(self) -> str:
+        """As signed notes have it, in hex."""
+        return self.verifier.key_id.hex()
+
+
+class LogKeys:
+    """The keys of one log in their turn, and the public halves of those whose private half is gone. For any thread."""
+
+    def __init__(self, keys: Iterable[Scheduled[LogKey]], gone: Iterable[VerifierKey] = ()) -> None:
+        self.ring = Ring(keys, LOG_OVERLAP)
+        self.gone = tuple(gone)
+
+    def take(self, others: "LogKeys") -> None:
+        """Take what was read again."""
+        self.gone = others.gone
+        self.ring.replace(others.ring.scheduled)
+
+    def at(self, now: int) -> LogKey:
+        """The key that signs at `now`. Raises `StoreUnavailable` as `Ring.at` does."""
+        return self.ring.at(now)
+
+    @property
+    def known(self) -> tuple[VerifierKey, ...]:
+        """Every key that ever signed: our own rows have a seal besides, which a stolen key does not make."""
+        mine = [each.key.verifier for each in self.ring.scheduled]
+        return tuple(dict.fromkeys([*mine, *self.gone]))
+
+    def published(self, now: int) -> tuple[VerifierKey, ...]:
+        """What others check with: the key that signs at `now` first, then all others that are not revoked.
+
+        Raises `StoreUnavailable` where nobody can say which are, or every key of the folder is revoked.
+        """
+        first = self.at(now).verifier
+        return (first, *(key for key in self.known if key != first and not self.ring.revoked(key.key_id.hex())))
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerKeys:
-    """The log's name and signing key, and the masters under which openings, subjects and rows are protected.
+    """The log's name and signing keys, and the masters under which openings, subjects and rows are protected.
 
     Every key that is used is derived from a master with its use, tenant and whatever else tells it apart.
     """
 
     origin: str
-    signer: Ed25519PrivateKey = field(repr=False)
+    log: "LogKeys"
     openings: bytes = field(repr=False)
     subjects: bytes = field(repr=False)
     rows: bytes = field(repr=False)
-
-    @property
-    def verifier(self) -> VerifierKey:
-        """The public half, as auditors need it."""
-        return VerifierKey(self.origin, self.signer.public_key().public_bytes_raw())
 
     def period_key(self, tenant: str, time: int) -> bytes:
         """The key of the openings of one tenant and one calendar month (UTC): granted, and in time destroyed, as one."""
@@ -77,8 +130,18 @@ class Master:
 
 
 def ledger_keys(origin: str, signer: Ed25519PrivateKey, master: bytes) -> LedgerKeys:
-    """All keys of a ledger from its two secrets: the signing key, and a master of 32 bytes."""
+    """All keys of a ledger from two secrets: its log's only key, and a master of 32 bytes."""
     if len(master) != KEY_BYTES:
         raise ValueError("the openings' master key has 32 bytes")
-    openings, subjects, rows = (derived(master, b"", use) for use in (b"openings", b"subjects", b"rows"))
-    return LedgerKeys(origin, signer, openings, subjects, rows)
+    return with_masters(origin, LogKeys([Scheduled(0, LogKey(origin, signer))]), master)
+
+
+def with_masters(origin: str, log: LogKeys, master: bytes) -> LedgerKeys:
+    """The keys of a ledger whose log has these keys."""
+    subjects, rows = (derived(master, b"", use) for use in (b"subjects", b"rows"))
+    return LedgerKeys(origin, log, openings_master(master), subjects, rows)
+
+
+def openings_master(master: bytes) -> bytes:
+    """Under which openings are encrypted."""
+    return derived(master, b"", b"openings")

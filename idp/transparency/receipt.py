@@ -57,10 +57,12 @@ def make_receipt(
     values_nonce: bytes,
     stated: Stated,
     standing: Placed | int,
+    now: int,
 ) -> bytes:
-    """The file. `standing` is the leaf's place, or the time (seconds since the epoch) by which the log promises one.
+    """The file, signed by the log's key of `now` (seconds since the epoch).
 
-    Of `openings` (all of the record's, by compartment) only those go in that the holder may see.
+    `standing` is the leaf's place, or the time by which the log promises one. Of `openings` (all of the record's, by
+    compartment) only those go in that the holder may see.
     """
     opened: dict[str, dict[str, Json]] = {name: json.loads(openings[name].content) for name in SEES[holder]}
     shown: dict[str, Json] = {
@@ -81,7 +83,7 @@ def make_receipt(
         receipt["proof"] = {"index": standing.index, "path": path, "checkpoint": standing.checkpoint}
     else:
         receipt["promise"] = {"leaf_hash": encoded(leaf_hash(leaf)), "by": standing}
-    return signed_receipt(receipt, keys.signer)
+    return signed_receipt(receipt, keys.log.at(now).signer)
 
 
 def signed_receipt(receipt: Mapping[str, Json], signer: Ed25519PrivateKey) -> bytes:

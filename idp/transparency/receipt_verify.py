@@ -4,11 +4,13 @@
 2. the members of a receipt and no other, of the log whose key we were given
 3. every opening opens what the leaf commits to, and they are of one record, one time, one relying party
 4. the readable part says what the openings say
-5. the path leads from the leaf to the root of a checkpoint that this key, and no other, signed; or it is a promise
+5. the path leads from the leaf to the root of a checkpoint that a key of the log, and no other, signed; or it is a promise
 6. the log's signature over the whole
+
+A log has several keys where one took over from another; each counts for what it signed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
@@ -42,10 +44,13 @@ Object = Mapping[str, Json]
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """A receipt whose every check held. `index` and `size` are None where it is a promise: then `by` is its time."""
+    """A receipt whose every check held, and the key that signed it.
+
+    `index` and `size` are None where it is a promise: then `by` is its time.
+    """
 
     holder: Holder
-    log: str
+    key: VerifierKey
     record: str
     client: str
     purpose: str
@@ -56,6 +61,11 @@ class Proved:
     index: int | None = None
     size: int | None = None
     by: int | None = None
+
+    @property
+    def log(self) -> str:
+        """The log's name."""
+        return self.key.name
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -91,26 +101,26 @@ class Proved:
         return (values, "that a person meant it: it proves that an approval was recorded", tree)
 
 
-def verify_receipt(octets: bytes, verifier: VerifierKey, proof: bytes | None = None) -> Proved:
-    """What a receipt proves under the log's key. `proof` is a tlog-proof that redeems a promise.
+def verify_receipt(octets: bytes, keys: Sequence[VerifierKey], proof: bytes | None = None) -> Proved:
+    """What a receipt proves under the keys of one log (`checkpoint.read_keys`).
 
-    Raises `SignatureInvalid`: `check` is the stable name of the first thing that does not fit, `detail` says it in words.
+    `proof` is a tlog-proof that redeems a promise. Raises `SignatureInvalid`: `check` is the stable name of the first thing
+    that does not fit, `detail` says it in words.
     """
     # 1. size, strict JSON, one spelling
     receipt = _read(octets)
     try:
         # 2. the members, the log
-        holder = _shape(receipt, verifier)
+        holder = _shape(receipt, keys)
         # 3. the leaf and what it commits to
         leaf = decoded(_text(receipt, "leaf"), None)
         opened = _opened(receipt, holder, leaf)
         # 4. the readable part
         check_record(_object(receipt, "record"), holder, opened)
         # 5. the place, or the promise
-        standing = _standing(receipt, leaf_hash(leaf), verifier, proof)
+        standing = _standing(receipt, leaf_hash(leaf), keys, proof)
         # 6. the signature over the whole
-        _signed(receipt, verifier)
-        return _proved(holder, verifier.name, leaf_hash(leaf), opened["sent"], standing)
+        return _proved(holder, _signer(receipt, keys), leaf_hash(leaf), opened["sent"], standing)
     except (ValueError, KeyError, TypeError, OverflowError, OSError):
         raise SignatureInvalid("shape", "it is not shaped as a receipt is") from None
 
@@ -141,10 +151,10 @@ def _exact(value: Parsed) -> Json:
             return value
 
 
-def _shape(receipt: Object, verifier: VerifierKey) -> Holder:
+def _shape(receipt: Object, keys: Sequence[VerifierKey]) -> Holder:
     if set(receipt) != MEMBERS or _number(receipt, "v") != VERSION:
         raise SignatureInvalid("shape", "it has other members, or another version, than a receipt has")
-    if _text(receipt, "log") != verifier.name:
+    if any(_text(receipt, "log") != key.name for key in keys):
         raise SignatureInvalid("log", "it is of another log than the key")
     return Holder(_text(receipt, "for"))
 
@@ -198,7 +208,7 @@ def _agree(opened: Mapping[str, Object]) -> None:
         raise SignatureInvalid("openings", "its openings are of two records")
 
 
-def _standing(receipt: Object, hashed: bytes, verifier: VerifierKey, proof: bytes | None) -> tuple[int, int] | int:
+def _standing(receipt: Object, hashed: bytes, keys: Sequence[VerifierKey], proof: bytes | None) -> tuple[int, int] | int:
     """Index and size of the tree, or the time of a promise that nobody redeemed yet."""
     if (receipt["proof"] is None) == (receipt["promise"] is None):
         raise SignatureInvalid("shape", "it has not exactly one of a proof and a promise")
@@ -209,7 +219,7 @@ def _standing(receipt: Object, hashed: bytes, verifier: VerifierKey, proof: byte
             raise SignatureInvalid("shape", "its proof has other members than index, path and checkpoint")
         path = tuple(decoded(each) for each in _texts(given, "path"))
         own = Placed(_number(given, "index"), path, _text(given, "checkpoint"))
-        prove(own, hashed, verifier)
+        prove(own, hashed, *keys)
         placed = placed or own
     else:
         promise = _object(receipt, "promise")
@@ -218,26 +228,30 @@ def _standing(receipt: Object, hashed: bytes, verifier: VerifierKey, proof: byte
         by = _number(promise, "by")
         if placed is None:
             return by
-    return placed.index, prove(placed, hashed, verifier).size
+    return placed.index, prove(placed, hashed, *keys).size
 
 
-def _signed(receipt: Object, verifier: VerifierKey) -> None:
+def _signer(receipt: Object, keys: Sequence[VerifierKey]) -> VerifierKey:
+    """The key that signed the whole."""
     signature = decoded(_text(receipt, "signature"), SIGNATURE_BYTES)
     unsigned = {name: value for name, value in receipt.items() if name != "signature"}
-    try:
-        Ed25519PublicKey.from_public_bytes(verifier.public).verify(signature, SIGNED + jcs(unsigned))
-    except InvalidSignature as error:
-        raise SignatureInvalid("signature", "the log's signature over the receipt does not hold") from error
+    for key in keys:
+        try:
+            Ed25519PublicKey.from_public_bytes(key.public).verify(signature, SIGNED + jcs(unsigned))
+        except InvalidSignature:
+            continue
+        return key
+    raise SignatureInvalid("signature", "the log's signature over the receipt does not hold")
 
 
-def _proved(holder: Holder, log: str, hashed: bytes, sent: Object, standing: tuple[int, int] | int) -> Proved:
+def _proved(holder: Holder, key: VerifierKey, hashed: bytes, sent: Object, standing: tuple[int, int] | int) -> Proved:
     index, size = standing if isinstance(standing, tuple) else (None, None)
     by = standing if isinstance(standing, int) else None
     if by is not None:
         time_text(by)
     return Proved(
         holder=holder,
-        log=log,
+        key=key,
         record=_text(sent, "record"),
         client=_text(sent, "client"),
         purpose=_text(sent, "purpose"),

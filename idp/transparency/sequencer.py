@@ -6,7 +6,6 @@ holder whose lease ran out while it slept changes nothing. Signing comes after t
 newest checkpoint is signed. What stops between commit and checkpoint is signed after the next start, as the tree then is.
 """
 
-import logging
 import secrets
 import threading
 import time
@@ -48,8 +47,6 @@ from idp.transparency.tree import (
 )
 from idp.transparency.witness import OLDER, Witness
 from policies.errors import SignatureInvalid, StoreUnavailable
-
-logger = logging.getLogger(__name__)
 
 BATCH = 512
 # Renewed after a third, so a holder may be late by four seconds, or its clock before another's. What nobody renews is
@@ -128,7 +125,7 @@ class Sequencer:
             with reading():
                 self._give_back()
         except StoreUnavailable:
-            logger.warning("ledger: the lease was not given back; it ends by itself")
+            structlog.get_logger().warning("lease_not_given_back", detail="it ends by itself")
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -339,7 +336,8 @@ class Sequencer:
                 return
             self._assert_extends(connection, state, newest)
         self._look(self._clock())
-        note = sign_note(TreeHead(self._keys.origin, state.size, state.root).text, self._keys.origin, self._keys.signer)
+        head = TreeHead(self._keys.origin, state.size, state.root)
+        note = sign_note(head.text, head.origin, self._keys.log.at(now).signer)
         checkpoint = Checkpoint(size=state.size, root=state.root, note=note, time=now)
         number = state.checkpoints + 1
         if self._witness is not None:
@@ -377,7 +375,7 @@ class Sequencer:
         try:
             head = TreeHead(self._keys.origin, 0, tree_root(0, {}))
             if newest is not None:
-                head = TreeHead.read(open_note(newest.note.encode(), self._keys.verifier))
+                head = TreeHead.read(open_note(newest.note.encode(), *self._keys.log.known))
             if head.origin != self._keys.origin or head.size > state.size:
                 raise _broken("the newest checkpoint is of another log, or of a larger tree")
             extended = self._extended(connection, head, state)

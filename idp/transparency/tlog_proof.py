@@ -55,15 +55,15 @@ def read_proof(octets: bytes) -> Placed:
     return found
 
 
-def prove(placed: Placed, leaf_hash: bytes, verifier: VerifierKey) -> TreeHead:
+def prove(placed: Placed, leaf_hash: bytes, *keys: VerifierKey) -> TreeHead:
     """The tree in which `leaf_hash` stands where `placed` says. Raises `SignatureInvalid` where it does not.
 
-    1. the log's key, and no other, signed the checkpoint
-    2. it is a checkpoint of the log that the key is named for
+    1. one of the log's `keys`, and no other, signed the checkpoint
+    2. it is a checkpoint of the log that the keys are named for
     3. the path leads from the leaf's hash to its root
     """
-    head = TreeHead.read(open_own_note(placed.checkpoint.encode(), verifier))
-    if head.origin != verifier.name:
+    head = TreeHead.read(open_own_note(placed.checkpoint.encode(), *keys))
+    if any(head.origin != key.name for key in keys):
         raise SignatureInvalid("checkpoint", "the checkpoint is another log's")
     if not includes(placed.index, head.size, leaf_hash, placed.path, head.root):
         raise SignatureInvalid("inclusion", "the path does not lead from this leaf to the checkpoint's root")

@@ -209,7 +209,7 @@ def faults_of_checkpoint(
     if checkpoint_seal(keys, tenant, row.number, found) != row.seal:
         yield "its seal does not hold: somebody else changed the row"
     try:
-        head = TreeHead.read(open_note(row.note, keys.verifier))
+        head = TreeHead.read(open_note(row.note, *keys.log.known))
     except SignatureInvalid as error:
         yield f"its note is not signed by the log's key ({error.check})"
     else:

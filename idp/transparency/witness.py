@@ -89,7 +89,7 @@ class Witness:
         A newer head stays: whoever slept between its commit and this would take it from the witness.
         """
         file = self.file
-        fresh_head = TreeHead.read(open_note(note.encode(), self._keys.verifier))
+        fresh_head = TreeHead.read(open_note(note.encode(), *self._keys.log.known))
         kept = self._head(file) if _regular(file) else None
         if kept is not None and kept != fresh_head and kept.size >= fresh_head.size:
             raise StoreUnavailable(f"the witness {file} has a checkpoint over {kept.size} leaves already")
@@ -120,7 +120,7 @@ class Witness:
             if note.partition(b"\n")[0] != self._keys.origin.encode():
                 TreeHead.read(note.decode().rpartition("\n\n")[0] + "\n")
                 return None
-            return TreeHead.read(open_note(note, self._keys.verifier))
+            return TreeHead.read(open_note(note, *self._keys.log.known))
         except (SignatureInvalid, UnicodeDecodeError) as error:
             raise StoreUnavailable(f"the witness {file} has no checkpoint that our key signed") from error
 

@@ -92,4 +92,5 @@ def test_the_page_says_the_times_that_the_program_keeps() -> None:
     assert hours["sealing"] == (1, 26)
     assert hours["es256"] == hours["rs256"] == (2, 2)
     assert hours["saml"] == (14 * 24 + 1, 14 * 24 + 1)
+    assert hours["log"] == (14 * 24, 1)
     assert (hours["node"], hours["node-encryption"], hours["node-metadata"][0]) == ((25, 25), (1, 15 * 24 + 1), 14 * 24)

@@ -401,7 +401,7 @@ class Notes:
             TreeHead.read(opened)
         except SignatureInvalid:
             pass
-        for read in (read_proof, lambda octets: verify_receipt(octets, self._verifier)):
+        for read in (read_proof, lambda octets: verify_receipt(octets, [self._verifier])):
             try:
                 read(text)
             except AssertionRejected as error:

@@ -60,11 +60,11 @@ def desk(store: Store) -> Iterator[Desk]:
 @pytest.mark.spec("issue 4 item 1: handing out a receipt never delays a login")
 def test_before_the_sequencer_a_receipt_is_a_promise_and_after_it_a_proof(desk: Desk) -> None:
     for holder in Holder:
-        promise = verify_receipt(desk.octets(holder), KEYS.verifier)
+        promise = verify_receipt(desk.octets(holder), KEYS.log.known)
         assert (promise.index, promise.by) == (None, NOW + 10 + MERGE_SECONDS)
     desk.sequencer.step()
     for holder in Holder:
-        found = verify_receipt(desk.octets(holder), KEYS.verifier)
+        found = verify_receipt(desk.octets(holder), KEYS.log.known)
         assert (found.index, found.size, found.by) == (0, 1, None)
         assert found.leaf_hash == promise.leaf_hash
 
@@ -79,16 +79,16 @@ def test_a_leaf_in_its_place_that_no_checkpoint_covers_is_a_promise_still(desk: 
     slow.stop()
     assert desk.store.index_of(TENANT, desk.store.leaf_of(TENANT, later.record) or b"") == 1
     issued = desk.receipts().issue(Holder.CITIZEN, later.record, later.nonce("values"), NOW)
-    assert verify_receipt(issued.octets, KEYS.verifier).by is not None
+    assert verify_receipt(issued.octets, KEYS.log.known).by is not None
 
 
 def test_where_the_log_stands_still_nothing_is_promised_any_more(desk: Desk) -> None:
     by = NOW + 10 + MERGE_SECONDS
-    assert verify_receipt(desk.octets(now=by), KEYS.verifier).by == by
+    assert verify_receipt(desk.octets(now=by), KEYS.log.known).by == by
     with pytest.raises(StoreUnavailable):
         desk.octets(now=by + 1)
     desk.sequencer.step()
-    assert verify_receipt(desk.octets(now=by + 1), KEYS.verifier).index == 0
+    assert verify_receipt(desk.octets(now=by + 1), KEYS.log.known).index == 0
 
 
 def test_a_record_that_is_not_there_or_is_no_release_has_no_receipt(desk: Desk) -> None:
@@ -117,7 +117,7 @@ def test_a_relying_party_or_purpose_that_is_registered_no_more_still_has_its_rec
     bare = replace(CONFIGURED, parties={}, purposes={})
     record = json.loads(desk.octets(configured=bare))["record"]
     assert record["processing"]["recipient_third_parties"] == [{"party_id": "parking", "party_name": ""}]
-    assert verify_receipt(desk.octets(configured=bare), KEYS.verifier).client == "parking"
+    assert verify_receipt(desk.octets(configured=bare), KEYS.log.known).client == "parking"
 
 
 def test_a_row_that_somebody_changed_gives_no_receipt(desk: Desk) -> None:

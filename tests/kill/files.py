@@ -39,7 +39,7 @@ def make_files(url: str, folder: Path) -> None:
         # The witness takes nothing older than what it has, from whichever process that came
         size = time.time_ns()
         with contextlib.suppress(StoreUnavailable):
-            witness.keep(sign_note(TreeHead(ORIGIN, size, b"r" * 32).text, ORIGIN, KEYS.signer))
+            witness.keep(sign_note(TreeHead(ORIGIN, size, b"r" * 32).text, ORIGIN, KEYS.log.at(0).signer))
         if number % SELDOM == 10:
             create_keys(folder / f"{KEYS_FOLDER}-{os.getpid()}-{number}", ORIGIN, TENANT, demo=False)
         if number % SELDOM == 30:

@@ -33,7 +33,7 @@ socket.getaddrinfo = socket.create_connection = refuse
 def folder(tmp_path: Path) -> Path:
     """A receipt, and the log's key beside it."""
     (tmp_path / "receipt.json").write_bytes(LOG.receipt())
-    (tmp_path / "log.vkey").write_text(f"{KEYS.verifier}\n", encoding="utf-8")
+    (tmp_path / "log.vkey").write_text(f"{KEYS.log.at(0).verifier}\n", encoding="utf-8")
     return tmp_path
 
 
@@ -60,7 +60,7 @@ def test_a_receipt_beside_its_logs_key_holds_and_says_what_it_proves_and_what_no
 
 
 def test_whose_the_key_is_was_not_proved_and_it_is_named(folder: Path) -> None:
-    known = KEYS.verifier.key_id.hex()
+    known = KEYS.log.at(0).verifier.key_id.hex()
     said = verify(folder / "receipt.json").stdout.partition("Not proved:")[2]
     assert f"that the key {known} from {folder / 'log.vkey'} is that of {ORIGIN}" in " ".join(said.split())
     found = line(verify(folder / "receipt.json", "--json"))
@@ -168,7 +168,9 @@ def test_a_folder_a_pipe_and_nothing_at_all_are_refused(folder: Path) -> None:
     assert verify(folder / "receipt.json", "--proof", folder / "pipe").exit_code == 2
 
 
-@pytest.mark.parametrize("text", ["", "no key", "a+b+c", f"{KEYS.verifier}\n\n", f" {KEYS.verifier}", "x" * 10_000])
+@pytest.mark.parametrize(
+    "text", ["", "no key", "a+b+c", f"{KEYS.log.at(0).verifier}\n\n", f" {KEYS.log.at(0).verifier}", "x" * 10_000]
+)
 def test_what_is_no_key_of_a_log_is_refused(folder: Path, text: str) -> None:
     (folder / "log.vkey").write_text(text, encoding="utf-8")
     run = verify(folder / "receipt.json")
@@ -177,7 +179,9 @@ def test_what_is_no_key_of_a_log_is_refused(folder: Path, text: str) -> None:
 
 
 def test_another_logs_key_is_refused(folder: Path) -> None:
-    (folder / "log.vkey").write_text(f"{VerifierKey('other.example/log', KEYS.verifier.public)}\n", encoding="utf-8")
+    (folder / "log.vkey").write_text(
+        f"{VerifierKey('other.example/log', KEYS.log.at(0).verifier.public)}\n", encoding="utf-8"
+    )
     run = verify(folder / "receipt.json")
     assert (run.exit_code, "(log)" in run.stderr) == (1, True)
 
@@ -189,7 +193,7 @@ def test_another_logs_key_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize("holder", Holder)
 def test_a_second_verifier_that_shares_no_code_finds_the_same_place(holder: Holder) -> None:
     for index in range(LOG.size):
-        assert check(LOG.receipt(index, holder), str(KEYS.verifier)) == index
+        assert check(LOG.receipt(index, holder), str(KEYS.log.at(0).verifier)) == index
 
 
 def test_the_second_verifier_shares_no_code() -> None:
@@ -206,4 +210,4 @@ def test_the_second_verifier_can_fail() -> None:
         changed = bytearray(octets)
         changed[at] ^= 1
         with pytest.raises(Exception):  # noqa: B017, PT011 # it explains nothing, and is to stop however it can
-            check(bytes(changed), str(KEYS.verifier))
+            check(bytes(changed), str(KEYS.log.at(0).verifier))

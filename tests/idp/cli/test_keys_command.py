@@ -16,12 +16,13 @@ from idp.cli import app
 from idp.cli.serve import init
 from idp.keys.file import create_token_key
 from idp.keys.folder import load_keys
-from idp.keys.kinds import ES256, KINDS, SEALING
+from idp.keys.kinds import ES256, KINDS, LOG, SEALING
 from idp.keys.ring import moment
 from idp.settings import load_settings
 from idp.store.migrate import migrate
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switches
+from idp.transparency.checkpoint import read_keys
 
 REASON = "The laptop was stolen"
 
@@ -79,7 +80,7 @@ def test_every_kind_is_listed_with_its_state_and_its_certificates_end(city: Path
     assert isinstance(lines, list)
     assert [line["kind"] for line in lines] == list(KINDS)
     assert {line["state"] for line in lines} == {"signs"}
-    assert {line["kind"] for line in lines if line["certificate_end"] is None} == {"sealing", "es256", "rs256"}
+    assert {line["kind"] for line in lines if line["certificate_end"] is None} == {"sealing", "es256", "rs256", "log"}
     text = keys(city, "list").output
     assert all(line["key_id"] in text for line in lines)
     assert [word in text.splitlines()[0] for word in ("KIND", "KEY", "STATE", "FROM", "UNTIL", "CERTIFICATE")] == [True] * 6
@@ -335,3 +336,27 @@ def test_a_key_whose_id_begins_with_a_dash_can_be_revoked(city: Path, key_id: st
     revoke(city, key_id)
     with closing(sqlite3.connect(city / "ciconia.db")) as connection:
         assert connection.execute("SELECT off FROM switches WHERE name = ?", [key_id]).fetchall() == [(1,)]
+
+
+@pytest.mark.spec("issue 5 item 4: signing keys for id_tokens, SAML, metadata and log with overlap")
+def test_a_key_of_the_log_takes_over_and_both_are_listed_for_auditors(city: Path) -> None:
+    (first,) = listed(city, "log")
+    made = said(keys(city, "new", "log", "--json"))
+    vkeys = read_keys((city / "keys" / "log.vkey").read_text(encoding="utf-8"))
+    assert [key.key_id.hex() for key in vkeys] == [first["key_id"], made["key_id"]]
+    assert seconds(made["from"]) - time.time() == pytest.approx(LOG.lead, abs=120)
+    said(keys(city, "rotate", "log", "--now", "--json"))
+    assert states(city, "log") == ["signs", "published"]
+    lost = keys(city, "revoke", first["key_id"], "--reason", REASON)
+    assert (lost.exit_code, f"What counts now: {made['key_id']}" in lost.output) == (0, True)
+    assert states(city, "log") == ["signs", "revoked"]
+    assert keys(city, "revoke", str(made["key_id"]), "--reason", REASON).exit_code == 0
+    assert states(city, "log") == ["revoked", "revoked"]
+
+
+def test_the_key_of_the_log_is_revoked_though_its_file_is_gone(city: Path) -> None:
+    (first,) = listed(city, "log")
+    said(keys(city, "rotate", "log", "--now", "--json"))
+    (city / "keys" / "log.key").unlink()
+    run = keys(city, "revoke", first["key_id"], "--reason", REASON)
+    assert (run.exit_code, "Revoked and recorded" in run.output) == (0, True)

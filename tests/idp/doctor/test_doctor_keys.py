@@ -110,7 +110,7 @@ def test_the_mark_of_a_production_key_belongs_to_it_and_no_other_line_does(city:
 
 
 def test_an_old_key_is_a_warning_and_a_secret_of_that_age_is_none(city: Path) -> None:
-    for name in ("es256.pem", "pairwise.key", "log.key"):
+    for name in ("es256.pem", "pairwise.key", "openings.key"):
         os.utime(city / "keys" / name, (NOW - 4 * YEAR, NOW - 4 * YEAR))
     found = only(examined(city))
     assert (found.severity, found.file) == (WARNING, "keys/es256.pem")

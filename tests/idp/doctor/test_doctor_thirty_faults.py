@@ -130,7 +130,7 @@ def _keys(city: Path) -> list[Named]:
         ("keys/es256.pem", "key", "cannot be read"),
         ("keys/saml.pem", "banana", "of no key"),
         ("keys/saml.pem.bak", "saml.pem.bak", "no key that this broker uses"),
-        ("keys/log.vkey", "log.vkey", "not the public half"),
+        ("keys/log.vkey", "log.vkey", "the public half of log.key"),
     ]
 
 

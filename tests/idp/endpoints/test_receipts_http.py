@@ -31,12 +31,12 @@ CANARY = "mari@post.example"
 
 
 def key(stage: Stage) -> VerifierKey:
-    return stage.application.keys.ledger.verifier
+    return stage.application.keys.ledger.log.at(0).verifier
 
 
 def proved(stage: Stage, answer: Answer) -> Proved:
     assert answer.status == 200, answer.text
-    return verify_receipt(answer.text.encode(), key(stage))
+    return verify_receipt(answer.text.encode(), [key(stage)])
 
 
 def file_of(visitor: Visitor, query: str = "") -> Answer:

@@ -1,5 +1,6 @@
 """A thousand logins while keys take over, on two brokers over one database, each step on either of them: none fails."""
 
+import base64
 import os
 import random
 import shutil
@@ -18,8 +19,11 @@ from idp.app import Application
 from idp.demo.scene import HOST
 from idp.keys import kinds
 from idp.keys.change import MINUTE, make, next_minute
+from idp.keys.ledger import list_log_keys
 from idp.server import Server, bind
 from idp.store.switches import KEY, Switchboard
+from idp.transparency.checkpoint import VerifierKey, read_keys
+from idp.transparency.receipt_verify import Proved, verify_receipt
 from tests.idp.endpoints.stage import Stage, serving
 from tests.idp.endpoints.visitor import DIRECT, Visitor
 
@@ -156,6 +160,34 @@ def test_a_revoked_key_signs_nothing_on_any_broker_within_a_second(pair: Pair, v
             board.set_switch(KEY, key, off=False, reason="the test is over", now=int(time.time()))
         time.sleep(1)
     assert visitor.redeem(kept).status == 200, "nothing was spent for what could not be signed"
+
+
+@pytest.mark.spec("issue 5 item 4: signing keys for id_tokens, SAML, metadata and log with overlap")
+def test_a_new_key_of_the_log_signs_on_every_broker_and_what_the_last_one_signed_holds(
+    pair: Pair, visitor: Visitor
+) -> None:
+    def vkeys() -> tuple[VerifierKey, ...]:
+        return read_keys(visitor.go("GET", "/log/vkey", headers=DIRECT).text)
+
+    def receipt() -> Proved:
+        visitor.redeem(visitor.code())
+        return verify_receipt(visitor.go("GET", "/receipt.json", headers=DIRECT).text.encode(), vkeys())
+
+    (first,) = vkeys()
+    old = receipt()
+    pair.new(kinds.LOG, int(time.time()) // MINUTE * MINUTE)
+    for folder in pair.folders():
+        list_log_keys(folder, pair.stage.application.settings.origin)
+    for visitor.port in (None, pair.port):
+        second, last = vkeys()
+        assert (old.key, last) == (first, first)
+        assert receipt().key == second
+    newest = pair.stage.application.store.checkpoint(pair.stage.application.settings.tenant)
+    until = time.monotonic() + 30
+    while newest is None or base64.b64decode(newest.note.split()[-1])[:4] != second.key_id:
+        assert time.monotonic() < until, "the sequencer goes on under the new key"
+        time.sleep(0.2)
+        newest = pair.stage.application.store.checkpoint(pair.stage.application.settings.tenant)
 
 
 def kid(visitor: Visitor) -> str:

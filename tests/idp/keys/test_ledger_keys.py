@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp.keys.ledger import create_ledger_keys, load_ledger_keys
-from idp.transparency.checkpoint import VerifierKey
+from idp.transparency.checkpoint import read_keys
 from idp.transparency.keys import Master, derived, framed, ledger_keys
 from policies.errors import Misconfigured
 from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT
@@ -24,7 +24,7 @@ PEM = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 def test_keys_load_as_they_were_made(tmp_path: Path) -> None:
     made = create_ledger_keys(tmp_path, ORIGIN)
     loaded = load_ledger_keys(tmp_path, ORIGIN)
-    assert loaded.verifier == made.verifier
+    assert loaded.log.known == made.log.known
     assert (loaded.openings, loaded.subjects, loaded.rows) == (made.openings, made.subjects, made.rows)
 
 
@@ -32,14 +32,14 @@ def test_secret_files_are_their_owners_alone_and_the_public_one_reads_back(tmp_p
     made = create_ledger_keys(tmp_path, ORIGIN)
     for name in ("log.key", "openings.key"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
-    assert VerifierKey.read((tmp_path / "log.vkey").read_text(encoding="utf-8").strip()) == made.verifier
+    assert read_keys((tmp_path / "log.vkey").read_text(encoding="utf-8")) == made.log.known
 
 
 def test_keys_are_never_replaced(tmp_path: Path) -> None:
     made = create_ledger_keys(tmp_path, ORIGIN)
     with pytest.raises(FileExistsError):
         create_ledger_keys(tmp_path, ORIGIN)
-    assert load_ledger_keys(tmp_path, ORIGIN).verifier == made.verifier
+    assert load_ledger_keys(tmp_path, ORIGIN).log.known == made.log.known
 
 
 @pytest.mark.parametrize("origin", ["", "two words", "a+b", "a\nb", "a\tb"])

@@ -195,7 +195,7 @@ def test_a_files_name_says_its_kind_and_its_moment(file: str, kind: str, begins:
         "es256-20261125T2100Z-20261125T2100Z.pem",
         ".es256-20261125T2100Z.pem",
         "index.key",
-        "log.key",
+        "log.vkey",
         "pairwise-20261125T2100Z.key",
     ],
 )

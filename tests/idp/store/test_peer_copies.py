@@ -243,7 +243,7 @@ def test_a_row_that_somebody_else_changed_counts_as_none(folder: Path, stored: S
 
 def test_a_row_under_the_keys_of_another_broker_counts_as_none(folder: Path, stored: StoredCopies) -> None:
     stored.keep(METADATA.held(approved=True))
-    keys = ledger_keys(KEYS.origin, KEYS.signer, b"o" * 32)
+    keys = ledger_keys(KEYS.origin, KEYS.log.at(0).signer, b"o" * 32)
     engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
     assert StoredCopies(engine=engine, tenant=TENANT, keys=keys).held(NODE) is None
 

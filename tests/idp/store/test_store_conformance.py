@@ -199,7 +199,7 @@ def test_every_record_is_proved_to_be_in_the_signed_tree(any_store: AnyStore) ->
     settled(any_store)
     checkpoint = any_store.checkpoint(TENANT)
     assert checkpoint is not None
-    head = TreeHead.read(open_note(checkpoint.note.encode(), KEYS.verifier))
+    head = TreeHead.read(open_note(checkpoint.note.encode(), *KEYS.log.known))
     assert head == TreeHead(ORIGIN, 11, checkpoint.root)
     places = set()
     for record in records:

@@ -61,7 +61,7 @@ class SmallLog:
 
     def note(self, size: int) -> str:
         root = tree_root(size, {at: self._hashes[at] for at in places([(0, size)])})
-        return sign_note(TreeHead(self.keys.origin, size, root).text, self.keys.origin, self.keys.signer)
+        return sign_note(TreeHead(self.keys.origin, size, root).text, self.keys.origin, self.keys.log.at(0).signer)
 
     def receipt(
         self, index: int = 3, holder: Holder = Holder.CITIZEN, standing: Placed | int | None = None, stated: Stated = STATED
@@ -76,6 +76,7 @@ class SmallLog:
             values_nonce=openings["values"].nonce,
             stated=stated,
             standing=self.placed(index) if standing is None else standing,
+            now=0,
         )
 
     def resigned(self, octets: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
@@ -83,4 +84,4 @@ class SmallLog:
         receipt = json.loads(octets)
         del receipt["signature"]
         change(receipt)
-        return signed_receipt(receipt, self.keys.signer)
+        return signed_receipt(receipt, self.keys.log.at(0).signer)

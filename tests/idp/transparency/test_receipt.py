@@ -27,14 +27,15 @@ LOG = SmallLog()
 CITIZEN = LOG.receipt()
 PARTY = LOG.receipt(holder=Holder.RELYING_PARTY)
 PROMISE = LOG.receipt(standing=PROMISED)
+KEY = KEYS.log.at(0).verifier
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(b"b made-up key of thirty-two byte")
 SAMPLE = 400
 
 
-def refused(octets: bytes, key: VerifierKey = KEYS.verifier, proof: bytes | None = None) -> str:
+def refused(octets: bytes, key: VerifierKey = KEY, proof: bytes | None = None) -> str:
     """The check that refuses. Whatever it says is one line, and quotes nothing of the file."""
     with pytest.raises(SignatureInvalid) as caught:
-        verify_receipt(octets, key, proof)
+        verify_receipt(octets, [key], proof)
     assert "\n" not in caught.value.detail
     return caught.value.check
 
@@ -46,7 +47,7 @@ def parsed(octets: bytes) -> dict[str, Any]:
 
 
 def proved(octets: bytes) -> Proved:
-    return verify_receipt(octets, KEYS.verifier)
+    return verify_receipt(octets, KEYS.log.known)
 
 
 # -- what holds
@@ -81,14 +82,14 @@ def test_a_promise_proves_a_promise_and_says_so() -> None:
 
 
 def test_a_promise_is_redeemed_by_the_proof_that_everybody_can_ask_for() -> None:
-    found = verify_receipt(PROMISE, KEYS.verifier, LOG.placed(3).text.encode())
+    found = verify_receipt(PROMISE, KEYS.log.known, LOG.placed(3).text.encode())
     assert (found.index, found.size, found.by) == (3, 7, None)
 
 
 def test_a_newer_proof_goes_with_a_receipt_that_has_one() -> None:
     older = LOG.receipt(standing=LOG.placed(3, 4))
     assert proved(older).size == 4
-    assert verify_receipt(older, KEYS.verifier, LOG.placed(3).text.encode()).size == 7
+    assert verify_receipt(older, KEYS.log.known, LOG.placed(3).text.encode()).size == 7
 
 
 @pytest.mark.parametrize("size", range(1, 8))
@@ -177,7 +178,7 @@ def _flip(octets: bytes, bit: int) -> None:
     changed = bytearray(octets)
     changed[bit // 8] ^= 1 << bit % 8
     with pytest.raises(SignatureInvalid):
-        verify_receipt(bytes(changed), KEYS.verifier)
+        verify_receipt(bytes(changed), KEYS.log.known)
 
 
 def test_every_truncation_and_every_addition_is_refused() -> None:
@@ -244,7 +245,7 @@ def test_another_logs_key_a_key_of_the_same_name_and_none_at_all_are_refused() -
     assert refused(CITIZEN, VerifierKey(ORIGIN, public)) == "note_signature"
     assert refused(PROMISE, VerifierKey(ORIGIN, public)) == "signature"
     assert refused(CITIZEN, VerifierKey(ORIGIN, bytes(32))) == "note_signature"
-    assert refused(CITIZEN, VerifierKey("other.example/log", KEYS.verifier.public)) == "log"
+    assert refused(CITIZEN, VerifierKey("other.example/log", KEYS.log.at(0).verifier.public)) == "log"
 
 
 Change = Callable[[dict[str, Any]], object]
@@ -412,12 +413,12 @@ def test_a_log_that_commits_to_signs_that_a_terminal_obeys_is_refused(member: st
 
 def test_a_log_whose_name_is_not_printable_has_no_key() -> None:
     with pytest.raises(SignatureInvalid):
-        VerifierKey.read(str(VerifierKey("login.example\x1b/log", KEYS.verifier.public)))
+        VerifierKey.read(str(VerifierKey("login.example\x1b/log", KEYS.log.at(0).verifier.public)))
 
 
 @pytest.mark.spec("decisions.md E")
 def test_what_the_log_signs_as_a_receipt_is_no_checkpoint_and_no_receipt_of_another_log() -> None:
-    other = ledger_keys("other.example/log", KEYS.signer, b"m" * 32)
+    other = ledger_keys("other.example/log", KEYS.log.at(0).signer, b"m" * 32)
     assert refused(SmallLog(keys=other).receipt()) == "log"
 
 

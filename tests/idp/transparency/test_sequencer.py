@@ -5,18 +5,21 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, Row, event
 from sqlalchemy.exc import OperationalError
 
+from idp.keys.ring import Scheduled
 from idp.ports import Checkpoint
 from idp.serving.supervisor import HUNG_LOOKS, LOOK_SECONDS
 from idp.store.store import Store
 from idp.transparency import sequencer as module
 from idp.transparency.checkpoint import TreeHead, open_note
 from idp.transparency.findings import Report
+from idp.transparency.keys import LogKey, LogKeys
 from idp.transparency.sequencer import BROKEN, KEPT_SECONDS, LEASE_LOST, LEASE_SECONDS, POLL_SECONDS, Sequencer
 from idp.transparency.state import read_state
 from idp.transparency.verify import verify_ledger
@@ -76,7 +79,7 @@ def test_staged_leaves_get_their_place_and_a_signed_checkpoint(store: Store, seq
     recorded(store, 3)
     assert sequencer.step()
     found = checkpoint(store)
-    assert TreeHead.read(open_note(found.note.encode(), KEYS.verifier)) == TreeHead(ORIGIN, 3, found.root)
+    assert TreeHead.read(open_note(found.note.encode(), *KEYS.log.known)) == TreeHead(ORIGIN, 3, found.root)
     assert verified(store).staged == 0
 
 
@@ -523,7 +526,8 @@ def test_a_key_of_another_log_signs_nothing_here(store: Store, clock: Clock) -> 
     first = Sequencer(store, KEYS, checkpoint_seconds=0, clock=clock)
     first.step()
     first.stop()
-    stranger = type(KEYS)("another.example/log", KEYS.signer, KEYS.openings, KEYS.subjects, KEYS.rows)
+    log = LogKeys([Scheduled(0, LogKey("another.example/log", KEYS.log.at(0).signer))])
+    stranger = replace(KEYS, origin="another.example/log", log=log)
     recorded(store)
     clock.now += 1
     second = Sequencer(store, stranger, checkpoint_seconds=0, clock=clock)

@@ -343,7 +343,7 @@ def test_nodes_that_no_leaf_completes_are_named(copy: Path) -> None:
 
 def test_the_keys_of_another_broker_open_nothing(ledger: Path) -> None:
     engine = open_engine(f"sqlite:///{ledger / 'ciconia.db'}")
-    report = verify_ledger(engine, tenant=TENANT, keys=ledger_keys(KEYS.origin, KEYS.signer, b"o" * 32))
+    report = verify_ledger(engine, tenant=TENANT, keys=ledger_keys(KEYS.origin, KEYS.log.at(0).signer, b"o" * 32))
     engine.dispose()
     assert {finding.table for finding in report.findings} == {"trees", "checkpoints", "records", "subjects"}
 

@@ -77,12 +77,12 @@ def waits(store: Store, folder: Path) -> str:
 
 
 def note(size: int, root: bytes = b"r" * 32) -> str:
-    return sign_note(TreeHead(ORIGIN, size, root).text, ORIGIN, KEYS.signer)
+    return sign_note(TreeHead(ORIGIN, size, root).text, ORIGIN, KEYS.log.at(0).signer)
 
 
 def test_each_checkpoint_is_kept_before_it_is_shown(store: Store, folder: Path) -> None:
     grown(store, folder, 3)
-    head = TreeHead.read(open_note((folder / NAME).read_bytes(), KEYS.verifier))
+    head = TreeHead.read(open_note((folder / NAME).read_bytes(), *KEYS.log.known))
     assert head.size == 3
     assert [path.name for path in folder.iterdir()] == [NAME]
     grown(store, folder, 2)

@@ -1,0 +1,304 @@
+"""The keys of a log take turns: what each signed holds, as long as nobody revoked it."""
+
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from idp.keys.ledger import create_ledger_keys, create_log_key, list_log_keys, load_ledger_keys
+from idp.keys.ring import AllRevoked, Scheduled
+from idp.receipts import MERGE_SECONDS, Receipts
+from idp.store.store import Store
+from idp.transparency.checkpoint import VerifierKey, open_note, open_own_note, read_keys, sign_note, written_keys
+from idp.transparency.keys import LOG_OVERLAP, LedgerKeys, LogKey, LogKeys
+from idp.transparency.receipt import Holder
+from idp.transparency.receipt_verify import Proved, verify_receipt
+from idp.transparency.release_record import Releases
+from idp.transparency.sequencer import BROKEN, Sequencer
+from idp.transparency.verify import verify_ledger
+from idp.transparency.witness import Witness
+from policies.errors import Misconfigured, SignatureInvalid, StoreUnavailable
+from tests.idp.house import configuration
+from tests.idp.store.conftest import folder, migrated, store
+from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT, decided, release, unit
+
+__all__ = ["folder", "migrated", "store"]
+CONFIGURED = configuration()
+FIRST, SECOND, THIRD = (LogKey(ORIGIN, Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)) for seed in (1, 2, 3))
+BEGINS = NOW + 100
+pytestmark = pytest.mark.spec("issue 5 item 4: signing keys for id_tokens, SAML, metadata and log with overlap")
+
+
+def log(*keys: LogKey, revoked: dict[str, int] | None = None, gone: tuple[LogKey, ...] = ()) -> LogKeys:
+    """The first of these keys signs from the beginning, the others from BEGINS on, each 10,000 seconds after the last."""
+    begins = [0, *range(BEGINS, BEGINS + 10_000 * len(keys), 10_000)]
+    made = LogKeys(map(Scheduled, begins, keys), [key.verifier for key in gone])
+    made.ring.obey(lambda key_id: (revoked or {}).get(key_id, 0))
+    return made
+
+
+class Ledger:
+    """A store, and what is done with it under whichever keys a test says."""
+
+    def __init__(self, held: Store) -> None:
+        self.store, self.now, self.number = held, NOW, count()
+        self.draft = release(decision=decided())
+
+    def keys(self, log: LogKeys) -> LedgerKeys:
+        return replace(KEYS, log=log)
+
+    def grows(self, log: LogKeys, *, at: int, witness: Path | None = None) -> str:
+        """One record more, and the checkpoint over it."""
+        self.store.commit(unit(record=self.draft if not next(self.number) else release()))
+        keys = self.keys(log)
+        looks = None if witness is None else Witness(witness, keys)
+        sequencer = Sequencer(self.store, keys, checkpoint_seconds=0, clock=lambda: float(at), witness=looks)
+        try:
+            sequencer.step()
+        finally:
+            sequencer.stop()
+        found = self.store.checkpoint(TENANT)
+        assert found is not None
+        return found.note
+
+    def fits(self, log: LogKeys) -> list[str]:
+        return [str(finding) for finding in verify_ledger(self.store.engine, tenant=TENANT, keys=self.keys(log)).findings]
+
+    def receipt(self, log: LogKeys, *, at: int) -> bytes:
+        receipts = Receipts(
+            tenant=TENANT,
+            country="NL",
+            keys=self.keys(log),
+            log=self.store,
+            records=Releases(engine=self.store.engine, tenant=TENANT, keys=KEYS),
+            configuration=CONFIGURED,
+            checkpoint_seconds=10.0,
+        )
+        return receipts.issue(Holder.CITIZEN, self.draft.record, self.draft.nonce("values"), at).octets
+
+
+@pytest.fixture
+def ledger(store: Store) -> Ledger:
+    return Ledger(store)
+
+
+@pytest.fixture
+def seen(tmp_path: Path) -> Path:
+    """A folder of a witness."""
+    (tmp_path / "witness").mkdir()
+    return tmp_path / "witness"
+
+
+# -- the log as it goes on
+
+
+def test_the_next_key_signs_from_its_minute_on_and_the_log_is_the_same(ledger: Ledger, seen: Path) -> None:
+    keys = log(FIRST, SECOND)
+    open_own_note(ledger.grows(keys, at=BEGINS - 1, witness=seen).encode(), FIRST.verifier)
+    open_own_note(ledger.grows(keys, at=BEGINS, witness=seen).encode(), SECOND.verifier)
+    assert ledger.fits(keys) == []
+    assert [head.size for head in Witness(seen, ledger.keys(keys)).seen()] == [2]
+
+
+def test_a_log_goes_on_where_the_private_half_of_its_last_key_is_gone(ledger: Ledger, seen: Path) -> None:
+    ledger.grows(log(FIRST), at=NOW, witness=seen)
+    kept = log(SECOND, gone=(FIRST,))
+    ledger.grows(kept, at=BEGINS, witness=seen)
+    assert ledger.fits(kept) == []
+
+
+def test_what_a_key_signed_that_nobody_knows_here_is_not_gone_on_from(ledger: Ledger, seen: Path) -> None:
+    ledger.grows(log(FIRST), at=NOW, witness=seen)
+    forgotten = log(SECOND)
+    with pytest.raises(StoreUnavailable) as caught:
+        ledger.grows(forgotten, at=BEGINS)
+    assert caught.value.code == BROKEN
+    with pytest.raises(StoreUnavailable, match="no checkpoint that our key signed"):
+        ledger.grows(forgotten, at=BEGINS, witness=seen)
+    assert any("its note is not signed by the log's key" in found for found in ledger.fits(forgotten))
+
+
+def test_a_log_goes_on_from_what_a_revoked_key_signed_and_that_key_signs_nothing_more(ledger: Ledger) -> None:
+    ledger.grows(log(FIRST), at=NOW)
+    stolen = log(FIRST, SECOND, revoked={FIRST.key_id: NOW})
+    open_own_note(ledger.grows(stolen, at=NOW + 1).encode(), SECOND.verifier)
+    assert ledger.fits(stolen) == []
+
+
+def test_where_every_key_is_revoked_nothing_is_signed_and_nothing_is_lost(ledger: Ledger) -> None:
+    ledger.grows(log(FIRST), at=NOW)
+    with pytest.raises(AllRevoked):
+        ledger.grows(log(FIRST, revoked={FIRST.key_id: NOW}), at=NOW + 1)
+    open_own_note(ledger.grows(log(FIRST, SECOND), at=BEGINS).encode(), SECOND.verifier)
+    assert ledger.fits(log(FIRST, SECOND)) == []
+
+
+# -- receipts
+
+
+def proved(octets: bytes, keys: LogKeys, at: int) -> Proved:
+    return verify_receipt(octets, keys.published(at))
+
+
+def test_a_receipt_of_a_key_that_was_replaced_holds_and_says_whose_key_it_was(ledger: Ledger) -> None:
+    keys = log(FIRST, SECOND)
+    ledger.grows(keys, at=NOW)
+    old = ledger.receipt(keys, at=NOW)
+    # The newest checkpoint is the last key's still, and the new one signs the receipt over it
+    new = ledger.receipt(keys, at=BEGINS)
+    for octets, key in ((old, FIRST), (new, SECOND)):
+        assert proved(octets, keys, BEGINS).key == key.verifier
+        assert proved(octets, log(SECOND, gone=(FIRST,)), BEGINS).size == 1
+    with pytest.raises(SignatureInvalid):
+        verify_receipt(new, [FIRST.verifier])
+
+
+def test_after_a_revocation_a_receipt_is_a_promise_until_another_key_signed(ledger: Ledger) -> None:
+    ledger.grows(log(FIRST), at=NOW)
+    stolen = log(FIRST, SECOND, revoked={FIRST.key_id: NOW})
+    promise = proved(ledger.receipt(stolen, at=NOW + 1), stolen, NOW + 1)
+    assert (promise.key, promise.by) == (SECOND.verifier, NOW + 10 + MERGE_SECONDS)
+    ledger.grows(stolen, at=NOW + 2)
+    assert proved(ledger.receipt(stolen, at=NOW + 3), stolen, NOW + 3).size == 2
+
+
+def test_a_revoked_key_counts_for_nobody_who_asks_again(ledger: Ledger) -> None:
+    ledger.grows(log(FIRST), at=NOW)
+    old = ledger.receipt(log(FIRST), at=NOW)
+    for keys in (
+        log(FIRST, SECOND, revoked={FIRST.key_id: NOW}),
+        log(SECOND, gone=(FIRST,), revoked={FIRST.key_id: NOW}),
+    ):
+        assert keys.published(NOW) == (SECOND.verifier,)
+        with pytest.raises(SignatureInvalid):
+            proved(old, keys, NOW)
+
+
+def test_without_any_key_no_receipt_holds(ledger: Ledger) -> None:
+    ledger.grows(log(FIRST), at=NOW)
+    with pytest.raises(SignatureInvalid):
+        verify_receipt(ledger.receipt(log(FIRST), at=NOW), ())
+
+
+# -- what is published
+
+
+def test_the_key_that_signs_is_told_first_then_the_next_and_the_last() -> None:
+    keys = log(FIRST, SECOND, gone=(THIRD,))
+    assert keys.published(BEGINS - 1) == (FIRST.verifier, SECOND.verifier, THIRD.verifier)
+    assert keys.published(BEGINS) == (SECOND.verifier, FIRST.verifier, THIRD.verifier)
+    assert keys.published(BEGINS + 1000 * LOG_OVERLAP) == keys.published(BEGINS)
+
+
+def test_a_key_that_was_replaced_never_signs_again_once_its_hour_is_over() -> None:
+    assert log(FIRST, SECOND, revoked={SECOND.key_id: BEGINS}).at(BEGINS + LOG_OVERLAP - 1) == FIRST
+    with pytest.raises(AllRevoked):
+        log(FIRST, SECOND, revoked={SECOND.key_id: BEGINS + LOG_OVERLAP}).at(BEGINS + LOG_OVERLAP)
+
+
+def test_keys_that_were_read_again_are_taken_with_those_that_are_gone() -> None:
+    keys = log(FIRST)
+    keys.take(log(SECOND, gone=(FIRST,)))
+    assert keys.published(NOW) == (SECOND.verifier, FIRST.verifier)
+
+
+# -- the files
+
+
+def files(folder: Path) -> LedgerKeys:
+    return load_ledger_keys(folder, ORIGIN)
+
+
+def test_log_vkey_keeps_the_public_half_of_every_key(tmp_path: Path) -> None:
+    create_ledger_keys(tmp_path, ORIGIN)
+    first = files(tmp_path).log.at(0).verifier
+    create_log_key(tmp_path / "log-20991231T2359Z.key")
+    assert len(files(tmp_path).log.known) == 2, "it is known before its line is written"
+    list_log_keys(tmp_path, ORIGIN)
+    list_log_keys(tmp_path, ORIGIN)
+    listed = read_keys((tmp_path / "log.vkey").read_text(encoding="utf-8"))
+    assert (len(listed), listed[0]) == (2, first)
+    (tmp_path / "log.key").unlink()
+    assert set(files(tmp_path).log.known) == set(listed)
+    assert files(tmp_path).log.at(0).verifier == listed[1]
+
+
+@pytest.mark.parametrize(
+    "line", ["no key", "", f"{ORIGIN}+00000000+AAAA", str(VerifierKey("other.example/log", b"k" * 32))]
+)
+def test_a_line_that_is_no_key_of_this_log_counts_for_nothing_and_is_left_alone(tmp_path: Path, line: str) -> None:
+    create_ledger_keys(tmp_path, ORIGIN)
+    path = tmp_path / "log.vkey"
+    path.write_text(f"{line}\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
+    assert len(files(tmp_path).log.known) == 1
+    create_log_key(tmp_path / "log-20991231T2359Z.key")
+    list_log_keys(tmp_path, ORIGIN)
+    assert path.read_text(encoding="utf-8").startswith(f"{line}\n")
+    assert len(files(tmp_path).log.known) == 2
+
+
+def test_a_list_that_cannot_be_read_is_a_problem_of_the_folder(tmp_path: Path) -> None:
+    create_ledger_keys(tmp_path, ORIGIN)
+    (tmp_path / "log.vkey").write_bytes(b"\xff\n")
+    with pytest.raises(Misconfigured, match=r"log\.vkey"):
+        files(tmp_path)
+    (tmp_path / "log.vkey").unlink()
+    assert len(files(tmp_path).log.known) == 1
+
+
+# -- notes under several keys
+
+
+def both(text: str, *keys: LogKey) -> bytes:
+    return f"{text}\n{''.join(sign_note(text, ORIGIN, key.signer).partition(chr(10) * 2)[2] for key in keys)}".encode()
+
+
+def test_a_note_holds_under_whichever_of_its_keys_is_known() -> None:
+    note = both("said\n", FIRST, SECOND)
+    for known in ([FIRST], [SECOND], [FIRST, SECOND], [SECOND, THIRD]):
+        assert open_note(note, *[key.verifier for key in known]) == "said\n"
+    for known in ([], [THIRD]):
+        with pytest.raises(SignatureInvalid):
+            open_note(note, *[key.verifier for key in known])
+
+
+def test_a_signature_of_a_known_key_that_does_not_hold_spoils_the_note_whatever_another_says() -> None:
+    good = both("said\n", FIRST, SECOND)
+    spoiled = good.replace(both("said\n", SECOND)[6:], both("other\n", SECOND)[7:])
+    assert spoiled != good
+    assert open_note(spoiled, FIRST.verifier) == "said\n"
+    for known in ((FIRST, SECOND), (SECOND,)):
+        with pytest.raises(SignatureInvalid):
+            open_note(spoiled, *[key.verifier for key in known])
+
+
+def test_a_key_that_signed_twice_or_beside_another_is_no_only_signer() -> None:
+    with pytest.raises(SignatureInvalid):
+        open_note(both("said\n", FIRST, FIRST), FIRST.verifier)
+    with pytest.raises(SignatureInvalid):
+        open_own_note(both("said\n", FIRST, SECOND), FIRST.verifier, SECOND.verifier)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n",
+        written_keys([FIRST.verifier, FIRST.verifier]),
+        written_keys([FIRST.verifier, VerifierKey("other.example/log", SECOND.verifier.public)]),
+        written_keys([FIRST.verifier]) + "\n",
+        "\n" + written_keys([FIRST.verifier]),
+        written_keys([FIRST.verifier, SECOND.verifier]).replace("\n", "\r\n"),
+    ],
+)
+def test_what_is_no_list_of_one_logs_keys_is_refused(text: str) -> None:
+    with pytest.raises(SignatureInvalid):
+        read_keys(text)
+
+
+def test_a_list_of_keys_is_read_as_it_was_written() -> None:
+    keys = (SECOND.verifier, FIRST.verifier)
+    assert read_keys(written_keys(keys)) == keys
+    assert read_keys(written_keys(keys).removesuffix("\n")) == keys
