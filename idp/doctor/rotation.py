@@ -3,9 +3,6 @@
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
-
 from idp.doctor.case import Case
 from idp.doctor.database import current, read_only
 from idp.doctor.finding import Finding, Severity
@@ -13,8 +10,7 @@ from idp.keys.change import safe_from
 from idp.keys.folder import AnyRing
 from idp.keys.kinds import KINDS, Kind
 from idp.keys.ring import Named, Scheduled, State
-from idp.store import tables
-from idp.store.switches import KEY
+from idp.store.switches import KEY, Switches
 from policies.errors import StoreUnavailable
 
 DAY = 24 * 3600
@@ -37,22 +33,17 @@ def rotation(case: Case) -> Iterator[Finding]:
 
 
 def _revoked(case: Case) -> Mapping[str, int]:
-    """The ids of keys whose switch is off, and since when; none where the database does not say.
-
-    Whoever wrote it, workers obey it.
-    """
-    if not case.knows("issuer", "database"):
+    """The ids of keys that workers take as revoked, and since when; none where the database does not say."""
+    if not case.knows("issuer", "database") or case.ledger is None:
         return {}
-    table = tables.switches.c
-    off = select(table.name, table.since).where(table.tenant == case.settings.tenant, table.kind == KEY, table.off != 0)
     with read_only(case) as engine:
         if engine is None or not current(engine):
             return {}
         try:
-            with engine.connect() as connection:
-                return {name: max(1, since) for name, since in connection.execute(off)}
-        except DBAPIError:
+            off = Switches(engine=engine, tenant=case.settings.tenant, keys=case.ledger).current()
+        except StoreUnavailable:
             return {}  # a database that cannot be read is named where its file is looked at
+    return {name: switch.off_since for (kind, name), switch in off.items() if kind == KEY}
 
 
 def _left(case: Case, kind: Kind, ring: AnyRing) -> Iterator[Finding]:

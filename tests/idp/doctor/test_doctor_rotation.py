@@ -11,6 +11,7 @@ from idp.keys.folder import load_keys
 from idp.settings import load_settings
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switchboard
+from idp.transparency.keys import LedgerKeys
 from tests.idp.doctor.ward import DAY, ERROR, NOTICE, NOW, WARNING, examined, only
 
 MINUTE = NOW // 60 * 60
@@ -30,6 +31,11 @@ def revoke(city: Path, key_id: str) -> None:
     board = Switchboard(engine=store.engine, tenant=settings.tenant, keys=ledger, commits=store)
     board.set_switch(KEY, key_id, off=True, reason="it was seen", now=NOW)
     store.close()
+
+
+def ledger_of(city: Path) -> LedgerKeys:
+    settings = load_settings(city)
+    return load_keys(settings.key_folder, settings.origin, now=NOW).ledger
 
 
 def first(city: Path) -> str:
@@ -79,3 +85,18 @@ def test_a_revocation_whose_row_was_deleted_is_an_error_and_names_the_key(city: 
     assert found.key == f"key {revoked}"
     assert "the ledger has it off, and its row is gone: it counts as off." in found.what
     assert found.fix == f"ciconia keys revoke {revoked}"
+
+
+def test_the_moment_of_a_strangers_row_is_not_believed(city: Path) -> None:
+    """Its moment says that the old key goes on (`Ring.ends`); workers take it as late as can be, and so does the doctor."""
+    key(city, MINUTE - kinds.ES256.overlap - 60)
+    settings = load_settings(city)
+    second = load_keys(settings.key_folder, settings.origin, now=NOW).es256.at(NOW).key_id
+    open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger_of(city)).close()
+    with closing(sqlite3.connect(city / "ciconia.db")) as connection:
+        row = (settings.tenant, KEY, second, 1, "a stranger's", MINUTE - kinds.ES256.overlap - 60, b"no seal")
+        connection.execute(
+            "INSERT INTO switches (tenant, kind, name, off, reason, since, seal) VALUES (?,?,?,?,?,?,?)", row
+        )
+        connection.commit()
+    assert any("every key of es256 is revoked" in one.what for one in examined(city).findings)
