@@ -80,13 +80,12 @@ def _one(path: Path, log: Path | None, proof: Path | None, *, as_json: bool) -> 
         _refused(path, error.check, error.detail, DOES_NOT, as_json=as_json)
         return DIFFERS
     # The key came with the command, perhaps from whoever made the receipt too: nothing here says whose it is
-    whose = (
-        f"that the key {proved.key.key_id.hex()} from {key} is that of {proved.log}: compare it with those that this log "
-        "publishes, at its own address under /log/vkey"
-    )
+    ids = [each.key_id.hex() for each in proved.keys]
+    is_that = f"the key {ids[0]} from {key} is that" if len(ids) == 1 else f"the keys {', '.join(ids)} from {key} are those"
+    whose = f"that {is_that} of {proved.log}: compare with what this log publishes, at its own address under /log/vkey"
     limits = (*proved.limits, whose)
     if as_json:
-        told = {"key_id": proved.key.key_id.hex(), "key_file": str(key), "not_proved": list(limits)}
+        told = {"key_id": ids[0], "key_ids": ids, "key_file": str(key), "not_proved": list(limits)}
         print(json.dumps({**_json(path, proved), **told}))
     else:
         _tell(_lines(path, proved, limits))

@@ -8,7 +8,7 @@ Exit codes: 0 it is so, 1 it is refused and every reason is named, 2 it could no
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,14 +30,15 @@ from idp.logs import configure_logs
 from idp.settings import Settings, load_settings
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switchboard
+from idp.transparency.checkpoint import VerifierKey
 from idp.transparency.draft import MAX_REASON, is_reason
 from policies.errors import BrokerError, Misconfigured, Problem, StoreUnavailable
 
 REFUSED, COULD_NOT_RUN = 1, 2
 COPY = "Where there are several machines, copy it into the key folder of each before then; no server has to be restarted."
 
-# A thumbprint of RFC 7638, the name of a sealing key, or the id of a log's key
-_KEY_ID = re.compile(r"[A-Za-z0-9_-]{43}|[0-9a-f]{16}|[0-9a-f]{8}")
+# A thumbprint of RFC 7638, or the name of a sealing key
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{43}|[0-9a-f]{16}")
 
 keys = typer.Typer(no_args_is_help=True, help="Keys that change while the server runs: list, make, rotate, revoke.")
 
@@ -188,9 +189,9 @@ def revoke(
     with _answering(as_json=as_json):
         settings = load_settings(config)
         # The ledger's keys alone: whichever other file is bad, gone or out of date must not keep a stolen key alive
-        ledger = load_ledger_keys(settings.key_folder, settings.origin)
+        ledger = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
         found = _loaded(settings)
-        kind, key_id = _named(found, key)
+        kind, key_id = _named(found, ledger.log.known, key)
         if not is_reason(reason):
             raise _Refused("--reason", "is no reason.", f"Give 1 to {MAX_REASON} visible characters, on one line.")
         now = system_clock()
@@ -225,6 +226,9 @@ def lines_of(found: Keys, now: int) -> Iterator[Line]:
 
 def _make(desk: _Desk, kind: Kind, begins: int, now: int) -> None:
     settings = desk.settings
+    if kind is LOG and not (settings.key_folder / LOG_VKEY).is_file():
+        fix = "Restore it from its backup: what earlier keys signed is checked with it."
+        raise _Refused(LOG_VKEY, "it is missing.", fix)
     host, production = settings.tenant, not settings.demo
     try:
         path = change.make(settings.key_folder, kind, begins, host=host, now=now, production=production)
@@ -306,13 +310,16 @@ def _loaded(settings: Settings) -> Keys | None:
         return None
 
 
-def _named(found: Keys | None, text: str) -> tuple[Kind | None, str]:
+def _named(found: Keys | None, log: Sequence[VerifierKey], text: str) -> tuple[Kind | None, str]:
     """The one key whose id begins so, and its kind; a whole id counts as it is, with None for a key that is not here."""
     each_of: list[tuple[Kind, str]] = []
     for name, ring in ({} if found is None else found.rings).items():
         each_of += [(KINDS[name], each.key.key_id) for each in ring.scheduled if text and each.key.key_id.startswith(text)]
     if len(each_of) == 1:
         return each_of[0]
+    # Its file may be gone, and then its line in log.vkey is left
+    if text in [key.key_id.hex() for key in log]:
+        return LOG, text
     if _KEY_ID.fullmatch(text):
         return None, text
     what = f"{len(each_of) or 'no'} keys have an id that begins so."

@@ -5,6 +5,7 @@ Exit codes: 0 everything fits, 1 something does not and is named, 2 the check co
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from idp.settings import Settings, load_settings
 from idp.store.engine import open_engine
 from idp.store.migrate import assert_current
 from idp.store.store import Store, open_store
+from idp.store.switches import KEY, Switches
 from idp.transparency.export import export_lines, newest_checkpoint
 from idp.transparency.findings import Report
 from idp.transparency.keys import LedgerKeys
@@ -79,11 +81,14 @@ def prove(
         raise typer.Exit(COULD_NOT_RUN)
     try:
         settings = load_settings(config)
+        keys = _keys(settings)
         with _opened(settings) as store:
+            switches = Switches(engine=store.engine, tenant=settings.tenant, keys=keys)
+            keys.log.ring.obey(lambda key_id: switches.off_since(KEY, key_id))
             hashed = bytes.fromhex(named)
             if len(hashed) != HASH_BYTES:
                 hashed = store.leaf_of(settings.tenant, hashed) or b""
-            placed = placed_in(store, settings.tenant, hashed, _keys(settings).log.known)
+            placed = placed_in(store, settings.tenant, hashed, keys.log.published(int(time.time())))
     except BrokerError as error:
         raise typer.Exit(_could_not_run(error, as_json=as_json)) from None
     if placed is None:

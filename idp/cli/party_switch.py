@@ -138,7 +138,7 @@ def _desk(config: Path, *, as_json: bool) -> Iterator[_Desk]:
     configure_logs()
     try:
         settings = load_settings(config)
-        ledger = load_ledger_keys(settings.key_folder, settings.origin)
+        ledger = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
         files, unreadable = readable_files(config)
         configuration, faults = examine(files)
         store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger)

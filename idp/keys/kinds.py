@@ -107,7 +107,8 @@ LOG = Kind(
     14 * DAY,
     LOG_OVERLAP,
     "signs the checkpoints of the release record, and receipts",
-    "whoever checks receipts with an older /log/vkey refuses new ones until they take it again.",
+    "whoever checks receipts with an older /log/vkey refuses new ones until they take it again, and a machine that has "
+    "neither the file nor its line in log.vkey signs nothing and proves nothing.",
     ".key",
 )
 KINDS = {

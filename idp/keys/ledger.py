@@ -1,11 +1,13 @@
 """The files of a ledger's keys.
 
 `log.key` (PEM, PKCS#8) signs checkpoints and receipts from the beginning, `log-20261125T2100Z.key` from that minute on.
-`log.vkey` beside them has the public half of each in its text form, for auditors: a line for each key that ever signed,
-whose private half may be gone. `openings.key` (32 bytes as hex) is the master of everything that the database keeps
-encrypted. With it and the database an operator reads openings; without it a copy of the database says nothing.
+`log.vkey` beside them has the public half of each in its text form: a line for each key that ever signed, whose private
+half may be gone, or which may be revoked. Auditors get those that count at `/log/vkey`. `openings.key` (32 bytes as hex) is
+the master of everything that the database keeps encrypted. With it and the database an operator reads openings; without it
+a copy of the database says nothing.
 """
 
+import os
 import secrets
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from idp.keys.file import sync_folder, write_private
+from idp.keys.file import write_private
 from idp.keys.kinds import LOG
 from idp.keys.ring import Scheduled
 from idp.transparency.checkpoint import VerifierKey, is_key_name, written_keys
@@ -42,19 +44,31 @@ def create_log_key(path: Path) -> None:
 
 def list_log_keys(folder: Path, origin: str) -> None:
     """Add the keys of the folder to `log.vkey`, behind whatever stands there. Raises `Misconfigured`."""
-    keys, half = load_ledger_keys(folder, origin).log.known, folder / f".{LOG_VKEY}-{secrets.token_hex(8)}"
     lines = _lines(folder)
-    lines += [line for line in map(str, reversed(keys)) if line not in lines]
-    half.write_text("".join([f"{line}\n" for line in lines]), encoding="utf-8")
-    half.replace(folder / LOG_VKEY)
-    sync_folder(folder)
+    fresh = [line for line in map(str, reversed(load_ledger_keys(folder, origin).log.known)) if line not in lines]
+    # What is there is the only copy of keys that are gone: it is never written again
+    with (folder / LOG_VKEY).open("ab") as file:
+        file.write("".join([f"\n{line}" for line in fresh]).encode().removeprefix(b"\n" if _ends(folder) else b""))
+        file.write(b"\n" if fresh else b"")
+        file.flush()
+        os.fsync(file.fileno())
 
 
-def load_ledger_keys(folder: Path, origin: str) -> LedgerKeys:
-    """Load what was made here. Raises `Misconfigured` naming the file that does not serve."""
+def load_ledger_keys(folder: Path, origin: str, *, any_log_key: bool = False) -> LedgerKeys:
+    """Load what was made here. Raises `Misconfigured` naming the file that does not serve.
+
+    `any_log_key` is for who signs nothing: one key of the log that serves is enough.
+    """
     _checked_origin(folder, origin)
-    files = LOG.files(folder) or {LOG.file: 0}
-    keys = [Scheduled(begins, LogKey(origin, _log_key(folder / name)), name) for name, begins in files.items()]
+    keys: list[Scheduled[LogKey]] = []
+    problems: list[Misconfigured] = []
+    for name, begins in (LOG.files(folder) or {LOG.file: 0}).items():
+        try:
+            keys.append(Scheduled(begins, LogKey(origin, _log_key(folder / name)), name))
+        except Misconfigured as error:
+            problems.append(error)
+    if problems and not (any_log_key and keys):
+        raise problems[0]
     gone = [key for key in map(_listed, _lines(folder)) if key is not None and key.name == origin]
     return with_masters(origin, LogKeys(keys, gone), _master(folder / OPENINGS_KEY))
 
@@ -87,13 +101,16 @@ def _lines(folder: Path) -> list[str]:
     """The lines of `log.vkey`; none where there is no such file."""
     path = folder / LOG_VKEY
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
     except OSError as error:
         raise _useless(path, f"cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise _useless(path, "is not the log's public keys, one a line") from None
+
+
+def _ends(folder: Path) -> bool:
+    """Whether the last line of `log.vkey` has its end."""
+    return (folder / LOG_VKEY).read_bytes()[-1:] in (b"", b"\n")
 
 
 def _listed(line: str) -> VerifierKey | None:

@@ -33,6 +33,10 @@ TEXT_LINES = 3
 SIGNATURE_MARK = "— "
 
 
+class UnknownSigner(SignatureInvalid):
+    """No key that is known here signed a note: whose it is nobody can say."""
+
+
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
     """A key that a note may be signed with: its name and its Ed25519 public key (32 bytes)."""
@@ -92,11 +96,11 @@ class TreeHead:
 def read_keys(text: str) -> tuple[VerifierKey, ...]:
     """The keys of one log: the text form of each on a line of its own, the one that signs first.
 
-    Raises `SignatureInvalid` where there is none, one stands there twice, or they are of two names.
+    Raises `SignatureInvalid` where there is none, a line is no key, or they are of two names.
     """
-    keys = tuple([VerifierKey.read(line) for line in text.removesuffix("\n").split("\n")])
-    if len(set(keys)) != len(keys) or len({key.name for key in keys}) != 1:
-        raise SignatureInvalid("note_key", "keys of two logs, or one key twice")
+    keys = tuple(dict.fromkeys([VerifierKey.read(line) for line in text.removesuffix("\n").split("\n")]))
+    if len({key.name for key in keys}) != 1:
+        raise SignatureInvalid("note_key", "keys of two logs")
     return keys
 
 
@@ -141,8 +145,10 @@ def open_note(note: bytes, *keys: VerifierKey) -> str:
     if len(signatures) > MAX_SIGNATURES:
         raise SignatureInvalid("note", f"a note with {len(signatures)} signatures")
     found = [(key, data) for key in keys for data in _of_key(signatures, key)]
-    if not found or len({key for key, _ in found}) != len(found):
-        raise SignatureInvalid("note_signature", f"the expected key signed {len(found)} times")
+    if not found:
+        raise UnknownSigner("note_signature", "no key that is known here signed it")
+    if len({key for key, _ in found}) != len(found):
+        raise SignatureInvalid("note_signature", "a key signed twice")
     # 4. each known key's signature over the text
     for key, signature in found:
         try:
@@ -152,15 +158,16 @@ def open_note(note: bytes, *keys: VerifierKey) -> str:
     return text
 
 
-def open_own_note(note: bytes, *keys: VerifierKey) -> str:
-    """As `open_note`, for a note that has one line: one of `keys` is the only one that signed.
+def open_own_note(note: bytes, *keys: VerifierKey) -> tuple[VerifierKey, str]:
+    """As `open_note`, for a note that has one line: the one of `keys` that signed it, and the text.
 
     What an unknown key signed could say anything, and a reader would take it for a witness.
     """
     text = open_note(note, *keys)
     if note.decode("utf-8").rpartition("\n\n")[2].count("\n") != 1:
         raise SignatureInvalid("note_signature", "another key signed too")
-    return text
+    name, data = _signature_line(note.decode("utf-8").rpartition("\n\n")[2].removesuffix("\n"))
+    return next(key for key in keys if (key.name, key.key_id) == (name, data[:KEY_ID_BYTES])), text
 
 
 def _of_key(signatures: Sequence[tuple[str, bytes]], key: VerifierKey) -> Sequence[bytes]:

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from idp.keys.ring import Ring, Scheduled
-from idp.transparency.checkpoint import VerifierKey
+from idp.transparency.checkpoint import VerifierKey, open_own_note
+from policies.errors import SignatureInvalid, StoreUnavailable
 
 KEY_BYTES = 32
 # How long (seconds) the key before signs again where the next one is revoked; its public half is known for good
@@ -49,7 +50,8 @@ class LogKeys:
 
     def take(self, others: "LogKeys") -> None:
         """Take what was read again."""
-        self.gone = others.gone
+        # What is forgotten in a file, or was not copied yet, is known as long as we run
+        self.gone = tuple(dict.fromkeys([*others.gone, *self.known]))
         self.ring.replace(others.ring.scheduled)
 
     def at(self, now: int) -> LogKey:
@@ -61,6 +63,18 @@ class LogKeys:
         """Every key that ever signed: our own rows have a seal besides, which a stolen key does not make."""
         mine = [each.key.verifier for each in self.ring.scheduled]
         return tuple(dict.fromkeys([*mine, *self.gone]))
+
+    def stands(self, note: bytes, now: int) -> bool:
+        """Whether a checkpoint need not be signed again: a key that is not revoked did, or none is left that could."""
+        try:
+            counting = self.published(now)
+            if len(counting) != len(self.known):
+                open_own_note(note, *counting)
+        except SignatureInvalid:
+            return False
+        except StoreUnavailable:
+            return True
+        return True
 
     def published(self, now: int) -> tuple[VerifierKey, ...]:
         """What others check with: the key that signs at `now` first, then all others that are not revoked.

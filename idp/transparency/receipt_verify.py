@@ -44,13 +44,13 @@ Object = Mapping[str, Json]
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """A receipt whose every check held, and the key that signed it.
+    """A receipt whose every check held, and the keys that it rests on: the one that signed it, then those of checkpoints.
 
     `index` and `size` are None where it is a promise: then `by` is its time.
     """
 
     holder: Holder
-    key: VerifierKey
+    keys: tuple[VerifierKey, ...]
     record: str
     client: str
     purpose: str
@@ -65,7 +65,7 @@ class Proved:
     @property
     def log(self) -> str:
         """The log's name."""
-        return self.key.name
+        return self.keys[0].name
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -118,9 +118,10 @@ def verify_receipt(octets: bytes, keys: Sequence[VerifierKey], proof: bytes | No
         # 4. the readable part
         check_record(_object(receipt, "record"), holder, opened)
         # 5. the place, or the promise
-        standing = _standing(receipt, leaf_hash(leaf), keys, proof)
+        signers, standing = _standing(receipt, leaf_hash(leaf), keys, proof)
         # 6. the signature over the whole
-        return _proved(holder, _signer(receipt, keys), leaf_hash(leaf), opened["sent"], standing)
+        rests_on = tuple(dict.fromkeys([_signer(receipt, keys), *signers]))
+        return _proved(holder, rests_on, leaf_hash(leaf), opened["sent"], standing)
     except (ValueError, KeyError, TypeError, OverflowError, OSError):
         raise SignatureInvalid("shape", "it is not shaped as a receipt is") from None
 
@@ -208,8 +209,14 @@ def _agree(opened: Mapping[str, Object]) -> None:
         raise SignatureInvalid("openings", "its openings are of two records")
 
 
-def _standing(receipt: Object, hashed: bytes, keys: Sequence[VerifierKey], proof: bytes | None) -> tuple[int, int] | int:
-    """Index and size of the tree, or the time of a promise that nobody redeemed yet."""
+_Standing = tuple[int, int] | int
+
+
+def _standing(
+    receipt: Object, hashed: bytes, keys: Sequence[VerifierKey], proof: bytes | None
+) -> tuple[list[VerifierKey], _Standing]:
+    """Who signed the checkpoints; index and size of the tree, or the time of a promise that nobody redeemed yet."""
+    signers: list[VerifierKey] = []
     if (receipt["proof"] is None) == (receipt["promise"] is None):
         raise SignatureInvalid("shape", "it has not exactly one of a proof and a promise")
     placed = None if proof is None else read_proof(proof)
@@ -219,7 +226,7 @@ def _standing(receipt: Object, hashed: bytes, keys: Sequence[VerifierKey], proof
             raise SignatureInvalid("shape", "its proof has other members than index, path and checkpoint")
         path = tuple(decoded(each) for each in _texts(given, "path"))
         own = Placed(_number(given, "index"), path, _text(given, "checkpoint"))
-        prove(own, hashed, *keys)
+        signers.append(prove(own, hashed, *keys)[0])
         placed = placed or own
     else:
         promise = _object(receipt, "promise")
@@ -227,8 +234,9 @@ def _standing(receipt: Object, hashed: bytes, keys: Sequence[VerifierKey], proof
             raise SignatureInvalid("promise", "its promise is of another leaf")
         by = _number(promise, "by")
         if placed is None:
-            return by
-    return placed.index, prove(placed, hashed, *keys).size
+            return signers, by
+    key, head = prove(placed, hashed, *keys)
+    return [*signers, key], (placed.index, head.size)
 
 
 def _signer(receipt: Object, keys: Sequence[VerifierKey]) -> VerifierKey:
@@ -244,14 +252,14 @@ def _signer(receipt: Object, keys: Sequence[VerifierKey]) -> VerifierKey:
     raise SignatureInvalid("signature", "the log's signature over the receipt does not hold")
 
 
-def _proved(holder: Holder, key: VerifierKey, hashed: bytes, sent: Object, standing: tuple[int, int] | int) -> Proved:
+def _proved(holder: Holder, keys: tuple[VerifierKey, ...], hashed: bytes, sent: Object, standing: _Standing) -> Proved:
     index, size = standing if isinstance(standing, tuple) else (None, None)
     by = standing if isinstance(standing, int) else None
     if by is not None:
         time_text(by)
     return Proved(
         holder=holder,
-        key=key,
+        keys=keys,
         record=_text(sent, "record"),
         client=_text(sent, "client"),
         purpose=_text(sent, "purpose"),

@@ -23,7 +23,7 @@ from idp.store.attempt import durably
 from idp.store.engine import reading, writing
 from idp.store.reads import read_hashes
 from idp.store.store import Store
-from idp.transparency.checkpoint import TreeHead, open_note, sign_note
+from idp.transparency.checkpoint import TreeHead, UnknownSigner, open_note, sign_note
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.state import (
     NOBODY,
@@ -36,15 +36,7 @@ from idp.transparency.state import (
     read_state,
     replace_state,
 )
-from idp.transparency.tree import (
-    CompactRange,
-    consistency_spans,
-    extends,
-    leaf_hash,
-    positions,
-    proof_hashes,
-    tree_root,
-)
+from idp.transparency.tree import CompactRange, consistency_spans, extends, leaf_hash, positions, proof_hashes, tree_root
 from idp.transparency.witness import OLDER, Witness
 from policies.errors import SignatureInvalid, StoreUnavailable
 
@@ -321,7 +313,10 @@ class Sequencer:
     # -- the checkpoint
 
     def _sign(self, now: int) -> None:
-        """Sign the tree as it stands, where it grew since the newest checkpoint and that one is old enough."""
+        """Sign the tree as it stands, where it grew since the newest checkpoint and that one is old enough.
+
+        Or where the key of the newest one was revoked: that may have signed its own revocation, and nothing grows at night.
+        """
         state = self._state
         if state is None:
             return
@@ -330,7 +325,8 @@ class Sequencer:
                 newest = newest_checkpoint(connection, self._tenant, state, self._keys)
             except ValueError as error:
                 raise _broken("the newest checkpoint is not the one that we wrote") from error
-            if state.size == (newest.size if newest is not None else 0):
+            grown = state.size != (newest.size if newest is not None else 0)
+            if not grown and (newest is None or self._keys.log.stands(newest.note.encode(), now)):
                 return
             if newest is not None and (now := self._due(now, newest.time)) == 0:
                 return
@@ -379,6 +375,8 @@ class Sequencer:
             if head.origin != self._keys.origin or head.size > state.size:
                 raise _broken("the newest checkpoint is of another log, or of a larger tree")
             extended = self._extended(connection, head, state)
+        except UnknownSigner as error:  # we wrote the row, by its seal: the key is on another machine already
+            raise StoreUnavailable("the newest checkpoint is of a key that is not here: copy it, and log.vkey") from error
         except SignatureInvalid as error:
             raise _broken("the newest checkpoint is not there") from error
         if not extended:

@@ -55,19 +55,22 @@ def read_proof(octets: bytes) -> Placed:
     return found
 
 
-def prove(placed: Placed, leaf_hash: bytes, *keys: VerifierKey) -> TreeHead:
-    """The tree in which `leaf_hash` stands where `placed` says. Raises `SignatureInvalid` where it does not.
+def prove(placed: Placed, leaf_hash: bytes, *keys: VerifierKey) -> tuple[VerifierKey, TreeHead]:
+    """The tree in which `leaf_hash` stands where `placed` says, and the key that signed it.
+
+    Raises `SignatureInvalid` where it does not stand there.
 
     1. one of the log's `keys`, and no other, signed the checkpoint
     2. it is a checkpoint of the log that the keys are named for
     3. the path leads from the leaf's hash to its root
     """
-    head = TreeHead.read(open_own_note(placed.checkpoint.encode(), *keys))
+    key, text = open_own_note(placed.checkpoint.encode(), *keys)
+    head = TreeHead.read(text)
     if any(head.origin != key.name for key in keys):
         raise SignatureInvalid("checkpoint", "the checkpoint is another log's")
     if not includes(placed.index, head.size, leaf_hash, placed.path, head.root):
         raise SignatureInvalid("inclusion", "the path does not lead from this leaf to the checkpoint's root")
-    return head
+    return key, head
 
 
 def encoded(data: bytes) -> str:

@@ -21,7 +21,7 @@ from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.engine import is_postgres, reading, snapshot
 from idp.store.reads import as_checkpoint
-from idp.transparency.checkpoint import TreeHead, open_note
+from idp.transparency.checkpoint import TreeHead, UnknownSigner, open_note
 from idp.transparency.entry import read_leaf
 from idp.transparency.findings import Finding, Report
 from idp.transparency.keys import LedgerKeys
@@ -210,12 +210,15 @@ def faults_of_checkpoint(
         yield "its seal does not hold: somebody else changed the row"
     try:
         head = TreeHead.read(open_note(row.note, *keys.log.known))
+    except UnknownSigner:
+        yield "no key of this folder signed its note: restore log.vkey, which lists every key that ever did"
     except SignatureInvalid as error:
         yield f"its note is not signed by the log's key ({error.check})"
     else:
         if head != TreeHead(keys.origin, found.size, found.root):
             yield "its note says another log, size or root than its row"
-    if before is not None and not (before.size < found.size and before.time <= found.time):
+    # Of one size twice where the key of the first was revoked; the root of each is held against the leaves
+    if before is not None and not (before.size <= found.size and before.time <= found.time):
         yield "it does not come after the one before, in size and time"
 
 

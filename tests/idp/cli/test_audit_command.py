@@ -7,11 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
-from idp.transparency.checkpoint import VerifierKey
+from idp.transparency.checkpoint import TreeHead, VerifierKey, sign_note
+from idp.transparency.keys import LogKey
 from idp.transparency.receipt import Holder
+from idp.transparency.receipt_verify import verify_receipt
+from idp.transparency.tlog_proof import Placed
 from tests.idp.store.units import KEYS, ORIGIN
 from tests.idp.transparency.issued import PROMISED, SmallLog
 from tests.independent_receipt import check
@@ -211,3 +215,18 @@ def test_the_second_verifier_can_fail() -> None:
         changed[at] ^= 1
         with pytest.raises(Exception):  # noqa: B017, PT011 # it explains nothing, and is to stop however it can
             check(bytes(changed), str(KEYS.log.at(0).verifier))
+
+
+def test_every_key_that_a_receipt_rests_on_is_named(folder: Path) -> None:
+    """Whoever compares the printed id with the log's own page must not miss a key that a stranger added to the file."""
+    (folder / "promise.json").write_bytes(LOG.receipt(standing=PROMISED))
+    promise = verify_receipt((folder / "promise.json").read_bytes(), KEYS.log.known)
+    stranger = LogKey(ORIGIN, Ed25519PrivateKey.generate())
+    with (folder / "log.vkey").open("a", encoding="utf-8") as file:
+        file.write(f"{stranger.verifier}\n")
+    note = sign_note(TreeHead(ORIGIN, 1, promise.leaf_hash).text, ORIGIN, stranger.signer)
+    (folder / "proof").write_text(Placed(0, (), note).text, encoding="utf-8")
+    run = verify(folder / "promise.json", "--proof", folder / "proof", "--json")
+    assert line(run)["key_ids"] == [KEYS.log.at(0).key_id, stranger.key_id]
+    told = verify(folder / "promise.json", "--proof", folder / "proof").stdout
+    assert f"the keys {KEYS.log.at(0).key_id}, {stranger.key_id} from" in " ".join(told.split())

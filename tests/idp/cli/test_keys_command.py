@@ -360,3 +360,23 @@ def test_the_key_of_the_log_is_revoked_though_its_file_is_gone(city: Path) -> No
     (city / "keys" / "log.key").unlink()
     run = keys(city, "revoke", first["key_id"], "--reason", REASON)
     assert (run.exit_code, "Revoked and recorded" in run.output) == (0, True)
+
+
+def test_eight_digits_of_a_whole_id_are_no_id(city: Path) -> None:
+    (key,) = listed(city, "sealing")
+    (city / "keys" / "es256.pem").write_text("damaged", encoding="utf-8")
+    assert problem(keys(city, "revoke", key["key_id"][:8], "--reason", REASON, "--json"))["key"] == "KEY"
+
+
+@pytest.mark.parametrize("file", ["log.vkey", "log-20991231T2359Z.key"])
+def test_a_key_is_revoked_though_a_file_of_the_log_is_damaged(city: Path, file: str) -> None:
+    (key,) = listed(city, "sealing")
+    (city / "keys" / file).write_bytes(b"\xff\n")
+    run = keys(city, "revoke", key["key_id"], "--reason", REASON)
+    assert (run.exit_code, "Revoked and recorded" in run.output) == (0, True)
+
+
+def test_without_the_list_of_the_logs_keys_no_new_one_is_made(city: Path) -> None:
+    (city / "keys" / "log.vkey").unlink()
+    assert problem(keys(city, "new", "log", "--json"))["key"] == "log.vkey"
+    assert len(listed(city, "log")) == 1

@@ -180,8 +180,8 @@ def test_a_new_key_of_the_log_signs_on_every_broker_and_what_the_last_one_signed
         list_log_keys(folder, pair.stage.application.settings.origin)
     for visitor.port in (None, pair.port):
         second, last = vkeys()
-        assert (old.key, last) == (first, first)
-        assert receipt().key == second
+        assert (old.keys[0], last) == (first, first)
+        assert receipt().keys[0] == second
     newest = pair.stage.application.store.checkpoint(pair.stage.application.settings.tenant)
     until = time.monotonic() + 30
     while newest is None or base64.b64decode(newest.note.split()[-1])[:4] != second.key_id:
