@@ -1,6 +1,7 @@
 """What every test shares: sockets closed except on loopback, the mark that names a clause, and the table of the peers."""
 
 import logging
+import signal
 import socket
 from collections.abc import Iterator
 from typing import Any  # a socket address has no narrower type
@@ -55,6 +56,9 @@ PEER_ROW = "peer_row"
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{PEER_ROW}(peer, what): a cell of the table of peers at the end of a run")
+    # A shell that runs us in the background has us ignore Ctrl-C, and so would every program that a test starts
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

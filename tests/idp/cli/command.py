@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,10 +88,24 @@ def serving(folder: Path, log: Path, command: Sequence[str] = ()) -> Iterator[Se
         yield Served(process, folder, log, first_line)
     finally:
         alarm.cancel()
+        workers = _children(process.pid)
         process.kill()
         process.wait(SECONDS)
+        for worker in workers:
+            # One that a test stopped would not see that its supervisor is gone
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGCONT)
         if process.stdout is not None:
             process.stdout.close()
+
+
+def _children(process: int) -> list[int]:
+    """Whom a process began; none where the system does not tell."""
+    try:
+        tasks = list(Path(f"/proc/{process}/task").glob("*/children"))
+        return [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]
+    except OSError:
+        return []
 
 
 def listen_on_a_free_port(folder: Path) -> int:
