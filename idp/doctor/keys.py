@@ -13,9 +13,7 @@ from idp.doctor.finding import Finding, Severity
 from idp.keys.file import PRODUCTION_MARK, RSA_BITS
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.keys.kinds import LOG, kind_of
-from idp.keys.ledger import LOG_VKEY, OPENINGS_KEY
-from idp.transparency.checkpoint import VerifierKey
-from policies.errors import SignatureInvalid
+from idp.keys.ledger import LOG_VKEY, OPENINGS_KEY, listed
 
 SIGNERS = ("saml.pem", "es256.pem", "rs256.pem")
 HEX = (*SECRETS, OPENINGS_KEY)
@@ -96,21 +94,13 @@ def _foreign(case: Case, path: Path) -> Iterator[Finding]:
             own = inside or line.startswith("-----BEGIN ") or (number == 1 and line == PRODUCTION_MARK)
             inside = own and not line.startswith(("-----END ", "#"))
         else:
-            own = number == 1 or (path.name == LOG_VKEY and _names_a_key(line))
+            own = number == 1 or (path.name == LOG_VKEY and listed(line) is not None)
         if not own and line.strip():
             key = line.partition("=")[0].strip() if "=" in line else path.name
             shown = key if key.isidentifier() else path.name
             what = "this line is of no key."
             reason = "Programs differ in what they make of it: a key file holds its key and nothing else."
             yield Finding(Severity.ERROR, case.name(path), number, shown, what, reason, "Remove the line.")
-
-
-def _names_a_key(line: str) -> bool:
-    try:
-        VerifierKey.read(line)
-    except SignatureInvalid:
-        return False
-    return True
 
 
 def _worn(case: Case, path: Path) -> Iterator[Finding]:

@@ -69,7 +69,7 @@ def load_ledger_keys(folder: Path, origin: str, *, any_log_key: bool = False) ->
             problems.append(error)
     if problems and not (any_log_key and keys):
         raise problems[0]
-    gone = [key for key in map(_listed, _lines(folder)) if key is not None and key.name == origin]
+    gone = [key for key in map(listed, _lines(folder)) if key is not None and key.name == origin]
     return with_masters(origin, LogKeys(keys, gone), _master(folder / OPENINGS_KEY))
 
 
@@ -113,8 +113,8 @@ def _ends(folder: Path) -> bool:
     return (folder / LOG_VKEY).read_bytes()[-1:] in (b"", b"\n")
 
 
-def _listed(line: str) -> VerifierKey | None:
-    """The key of a line. What is no key counts for nothing, and takes no other key with it."""
+def listed(line: str) -> VerifierKey | None:
+    """The key of a line of `log.vkey`. What is no key counts for nothing, and takes no other key with it."""
     try:
         return VerifierKey.read(line)
     except SignatureInvalid:
