@@ -1,5 +1,6 @@
 """The composition: what cannot be composed leaves nothing open behind it."""
 
+import contextlib
 import threading
 from pathlib import Path
 
@@ -27,9 +28,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def open_files(folder: Path) -> set[Path]:
     """What this process has open of a folder."""
-    # The descriptor of the listing itself is closed by the time that it is looked at
-    links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-    return {link.readlink() for link in links if link.readlink().is_relative_to(folder)}
+    paths = set()
+    for link in Path("/proc/self/fd").iterdir():
+        # Closed by the time that it is looked at: the listing's own descriptor, or another thread's socket
+        with contextlib.suppress(FileNotFoundError):
+            paths.add(link.readlink())
+    return {path for path in paths if path.is_relative_to(folder)}
 
 
 def of_a_broker() -> set[threading.Thread]:
