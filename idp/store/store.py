@@ -14,6 +14,7 @@ from idp.store.engine import BUSY_MILLISECONDS, is_postgres, open_engine, readin
 from idp.store.installation import claim
 from idp.store.migrate import assert_current
 from idp.store.periods import PARTITIONED, database_time, purge_periods
+from idp.store.switches import HOLD_SECONDS, since_boot
 from idp.store.tables import EXPIRING
 from idp.store.writer import Writer
 from idp.transparency.keys import LedgerKeys
@@ -33,7 +34,6 @@ class Store:
         engine: Engine,
         writer: Writer,
         tenant: Tenant,
-        closed: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.engine = engine
@@ -41,12 +41,31 @@ class Store:
         self.tenant = tenant
         self._writer = writer
         self._halted = ""
-        self._closed, self._clock = closed, clock
+        self._clock = clock
+        # Until when it is closed, once that is known, and when it was last asked, by the clock of `since_boot`
+        self._closed, self._looked = 0, -HOLD_SECONDS
 
     @property
     def closed(self) -> int:
-        """For how many seconds no marks are taken yet, after a restore (docs/decisions/0013); 0: they are."""
+        """For how many seconds no marks are taken yet, after a restore (docs/decisions/0013); 0: they are.
+
+        Asked anew every half second, since `restore` may end after this process began. Raises `StoreUnavailable`.
+        """
+        began = since_boot()
+        if not self._closed and began - self._looked >= HOLD_SECONDS:
+            self._look()
+            self._looked = began
         return max(0, self._closed - int(self._clock())) if self._closed else 0
+
+    def _look(self) -> None:
+        now = int(self._clock())
+        with reading(), self._reads.connect() as connection:
+            # One that ends later was written by a clock that was ahead, or by somebody else
+            found = min(closed_until(connection, self.tenant), now + CLOSED_SECONDS)
+        if found > now:
+            until = datetime.fromtimestamp(found, UTC).isoformat()
+            structlog.get_logger().warning("restored", detail="sign-ins are refused until then", until=until)
+            self._closed = found
 
     @property
     def halted(self) -> str:
@@ -160,18 +179,11 @@ def open_store(url: str, *, tenant: Tenant, ledger_keys: LedgerKeys, busy_millis
     except BaseException:
         engine.dispose()
         raise
-    closed = _closed(engine, tenant)
-    return Store(engine=engine, writer=Writer(engine=engine, keys=ledger_keys), tenant=tenant, closed=closed)
-
-
-def _closed(engine: Engine, tenant: Tenant) -> int:
-    """Until when a restored store takes no marks; the operator hears of it."""
-    with reading(), single(engine).connect() as connection:
-        found = closed_until(connection, tenant)
-    # One that ends later was written by a clock that was ahead, or by somebody else
-    found = min(found, int(time.time()) + CLOSED_SECONDS)
-    if found > time.time():
-        until = datetime.fromtimestamp(found, UTC).isoformat()
-        structlog.get_logger().warning("restored", detail="sign-ins are refused until then", until=until)
-        return found
-    return 0
+    store = Store(engine=engine, writer=Writer(engine=engine, keys=ledger_keys), tenant=tenant)
+    try:
+        # The operator hears at once where a restore is not long ago
+        _ = store.closed
+    except BaseException:
+        store.close()
+        raise
+    return store

@@ -98,8 +98,9 @@ class Vitals:
     def look(self) -> tuple[str, ...]:
         """Look once, and say what lacks: `database`, `keys`, `metadata`, a halted `ledger`; `restored` while closed."""
         now = self._clock()
-        lacks = ["restored"] if self._looks.closed() else []
-        lacks += ["ledger"] if self._looks.halted() else []
+        lacks = ["ledger"] if self._looks.halted() else []
+        with suppress(BrokerError):
+            lacks += ["restored"] if self._looks.closed() else []
         for name, look in (("database", self._ledger), ("keys", self._keys), ("metadata", self._metadata)):
             try:
                 fine = look(now)

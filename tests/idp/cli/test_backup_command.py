@@ -81,7 +81,7 @@ def grow(folder: Path, count: int, *, sequence: bool = True, witness: bool = Fal
     settings = load_settings(folder)
     keys = load_ledger_keys(settings.key_folder, settings.origin)
     store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
-    store._closed = 0
+    store._closed = 1  # closed until long ago
     now = int(time.time())
     commit_all(
         store,
@@ -238,6 +238,24 @@ def test_for_eighteen_minutes_after_a_restore_nothing_is_taken(served: Path, tmp
     store._clock = lambda: begun + CLOSED_SECONDS + 60
     assert store.closed == 0
     store.commit(made(record=release()))
+    store.close()
+
+
+@pytest.mark.spec("decisions.md 2")
+def test_a_broker_that_began_before_a_restore_ended_takes_nothing_either(served: Path, tmp_path: Path, url: str) -> None:
+    file, cluster = tmp_path / "copy.db", with_keys_of(folder_of(tmp_path, "cluster", url), served)
+    assert ciconia("backup", "--config", served, "--to", file).returncode == 0
+    settings = load_settings(cluster)
+    migrate(settings.database_url)
+    keys = load_ledger_keys(settings.key_folder, settings.origin)
+    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
+    assert store.closed == 0, "the control: nothing is restored yet"
+    assert ciconia("restore", "--config", cluster, "--from", file).returncode == 0
+    waited = time.monotonic() + 2
+    while not store.closed and time.monotonic() < waited:
+        time.sleep(0.05)
+    with pytest.raises(StoreUnavailable, match="restored from a backup"):
+        store.commit(made(record=release()))
     store.close()
 
 

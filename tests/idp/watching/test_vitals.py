@@ -95,6 +95,16 @@ def test_while_a_restored_broker_takes_nothing_it_is_not_ready(engine: Engine) -
     assert vitals.fit
 
 
+def test_a_database_that_cannot_say_whether_it_was_restored_is_looked_at_all_the_same(engine: Engine) -> None:
+    with writing(engine).begin() as connection:
+        connection.exec_driver_sql("DROP TABLE checkpoints")
+
+    def closed() -> int:
+        raise StoreUnavailable("no such table")
+
+    assert _vitals(engine, Looks(closed=closed)).look() == ("database",)
+
+
 def test_where_no_release_can_be_recorded_it_is_not_ready(engine: Engine) -> None:
     why = ["the ledger is older"]
     vitals = _vitals(engine, Looks(halted=lambda: why[0]))
