@@ -3,6 +3,7 @@
 import base64
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
-from idp.keys.ledger import create_ledger_keys, load_ledger_keys
+from idp.keys.kinds import LOG
+from idp.keys.ledger import create_ledger_keys, create_log_key, list_log_keys, load_ledger_keys
 from idp.settings import load_settings
 from idp.store import tables
 from idp.store.migrate import migrate
 from idp.store.store import open_store
+from idp.store.switches import KEY, Switchboard
 from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.tlog_proof import prove, read_proof
@@ -96,6 +99,23 @@ def test_a_staged_leaf_and_one_that_there_is_not_exit_1(run: Run, folder: Path) 
         assert (found.exit_code, found.stdout) == (1, "")
         assert "No checkpoint covers" in found.stderr
         assert json.loads(run("prove", named, "--json").stdout)["ok"] is False
+
+
+@pytest.mark.spec("issue 5 item 4: ciconia keys revoke")
+def test_under_a_revoked_key_nothing_is_proved(run: Run, folder: Path) -> None:
+    _, hashed = records(folder, staged=False)[0]
+    settings = load_settings(folder)
+    signed = key(folder)
+    create_log_key(settings.key_folder / LOG.file_from(60))
+    list_log_keys(settings.key_folder, settings.origin)
+    assert run("prove", hashed.hex()).exit_code == 0, "the control: another key took over, and the first one counts"
+    keys = load_ledger_keys(settings.key_folder, settings.origin)
+    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
+    board = Switchboard(engine=store.engine, tenant=settings.tenant, keys=keys, commits=store)
+    board.set_switch(KEY, signed.key_id.hex(), off=True, reason="it was copied", now=int(time.time()))
+    store.close()
+    found = run("prove", hashed.hex())
+    assert (found.exit_code, found.stdout, "No checkpoint covers" in found.stderr) == (1, "", True)
 
 
 @pytest.mark.parametrize("named", ["", "x", "A" * 32, "0" * 31, "0" * 65, "../x"])
