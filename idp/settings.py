@@ -6,6 +6,7 @@ wrong type and an unsafe value are problems with file, line, key and fix, all at
 
 import difflib
 import ipaddress
+import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -15,9 +16,12 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from policies.errors import Misconfigured, Problem
 from policies.parties import Tenant
+from policies.toml import read_toml
 
 SETTINGS_FILE = "ciconia.toml"
 TENANTS = "tenants"
@@ -32,6 +36,7 @@ LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 ISSUER = re.compile(rf"(https?)://{LABEL}(?:\.{LABEL})*(?::([1-9][0-9]{{0,4}}))?")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 MAX_PORT = 65535
+MAX_NAME = 255  # octets of a file's name, by the file systems that there are
 # RFC 6749 §5.2: what `error_uri` may hold, less the fragment, which is ours to add
 DOCUMENTATION = re.compile(r"https://[!$-;=?-\[\]_a-z~]{1,500}")
 _TOLD = re.compile(r"\(at line (\d+), column")
@@ -56,6 +61,31 @@ def _proxy(value: str) -> str:
     # ValueError for what is neither an address nor a network, such as `*`, which would let everybody say https
     if ipaddress.ip_network(value).prefixlen == 0:
         raise ValueError("it would trust everybody")
+    return value
+
+
+def _path(value: str) -> str:
+    if "\0" in value or any(len(os.fsencode(part)) > MAX_NAME for part in Path(value).parts):
+        raise ValueError("no file can have this name")
+    return value
+
+
+def _database(value: str) -> str:
+    if "://" not in value:
+        return _path(value)
+    try:
+        make_url(value)
+    except (ArgumentError, ValueError):
+        # The cause may quote a password
+        raise ValueError("it is no address of a database, or has a : or @ that is not written %3A or %40") from None
+    return value
+
+
+def _valkey(value: str) -> str:
+    try:
+        _ = urlsplit(value).port
+    except ValueError:
+        raise ValueError("it is no address, or has a : or @ that is not written %3A or %40") from None
     return value
 
 
@@ -132,10 +162,10 @@ class Settings(ProcessSettings):
     """What the `ciconia.toml` of one broker may hold: its own settings, and the process's where it is alone."""
 
     issuer: Annotated[str, AfterValidator(_issuer)]
-    database: str = Field(default="ciconia.db", min_length=1)
-    keys: str = Field(default="keys", min_length=1)
+    database: Annotated[str, AfterValidator(_database)] = Field(default="ciconia.db", min_length=1)
+    keys: Annotated[str, AfterValidator(_path)] = Field(default="keys", min_length=1)
     # Where checkpoints are kept outside the database, and looked at before another is signed; "" nowhere
-    witness: str = ""
+    witness: Annotated[str, AfterValidator(_path)] = ""
     checkpoint_seconds: float = Field(default=10.0, gt=0, le=3600)
     # "city" serves relying parties and asks countries; "node" answers other countries' nodes about its own citizens
     role: Literal["city", "node"] = "city"
@@ -144,7 +174,7 @@ class Settings(ProcessSettings):
     organization: Organization | None = None
     limits: Limits = Limits()
     # Where several machines count together how often somebody asks; "" each worker counts for itself
-    valkey: str = Field(default="", pattern=r"^(valkeys?://[!-~]{1,500})?$", repr=False)
+    valkey: Annotated[str, AfterValidator(_valkey)] = Field(default="", pattern=r"^(valkeys?://[!-~]{1,500})?$", repr=False)
     # how often the metadata of other countries' nodes is fetched
     probe_seconds: float = Field(default=30.0, ge=0.1, le=3600)
     # the page that docs/errors.md became, for links to `#code`; "" where nobody published it: no address is assumed
@@ -249,7 +279,7 @@ def _read(folder: Path) -> tuple[str, dict[str, Any] | None, list[Problem]]:
     path = folder / SETTINGS_FILE
     try:
         text = path.read_text(encoding="utf-8")
-        values = tomllib.loads(text)
+        values = read_toml(text)
     except OSError as error:
         what = f"it cannot be read ({error.strerror})."
         return (

@@ -1,6 +1,5 @@
 """What all checks look at: a folder, read as far as it can be, each part independently of the others' faults."""
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from idp.transparency.keys import LedgerKeys
 from policies.errors import Misconfigured, Problem
 from policies.load import Configuration, examine
 from policies.load.lines import Lines
+from policies.toml import read_toml
 
 # What `ciconia init` makes, and what may stand beside it: a folder with none of these is no configuration
 PARTS = (SETTINGS_FILE, "keys", "purposes", "parties", "providers", "nodes", "catalogue.toml")
@@ -135,7 +135,7 @@ def lines_of_settings(folder: Path) -> Lines | None:
     """Where the settings of a folder stand; None where the file is none that TOML knows."""
     try:
         text = (folder / SETTINGS_FILE).read_text(encoding="utf-8")
-        tomllib.loads(text)
+        read_toml(text)
     except (OSError, ValueError):
         return None
     return Lines(text.replace("\r\n", "\n"))

@@ -1,12 +1,12 @@
 """Texts that citizens read, and the languages of the pages that they lack."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
 
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from idp.pages.languages import LANGUAGES
 from policies.load.lines import Lines, Path
+from policies.toml import read_toml
 
 _WHY = "Citizens who read the page in that language get this text in English, in the middle of theirs."
 # Every table of these names is a text by language, wherever it stands
@@ -21,7 +21,7 @@ def translations(case: Case) -> Iterator[Finding]:
             continue
         try:
             text = content.decode("utf-8").replace("\r\n", "\n")
-            parsed = tomllib.loads(text)
+            parsed = read_toml(text)
         except ValueError:
             continue
         lines = Lines(text)

@@ -113,7 +113,7 @@ def _fault_of_jwks(content: bytes, algorithm: str) -> str:
     """What is wrong with a key set (RFC 7517 §5), as a sentence; "" where nothing is."""
     try:
         parsed: object = json.loads(content.decode("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return "is no JSON."
     keys = parsed.get("keys") if isinstance(parsed, dict) else None
     if not isinstance(keys, list) or not keys or not all(isinstance(key, dict) for key in keys):

@@ -15,6 +15,7 @@ from policies.assurance import LevelOfAssurance
 from policies.errors import Problem
 from policies.load.lines import Lines, Path
 from policies.parties import Source, Translated
+from policies.toml import read_toml
 
 T = TypeVar("T")
 # SAML Core §8.3.6: a URI of at most 1024 signs
@@ -192,7 +193,7 @@ def parse(file: str, content: bytes, problems: list[Problem]) -> Table | None:
         problems.append(Problem(file, line, "file", "is not UTF-8.", "save the file as UTF-8."))
         return None
     try:
-        parsed = tomllib.loads(text)
+        parsed = read_toml(text)
     except tomllib.TOMLDecodeError as error:
         at = _SYNTAX_LINE.search(str(error))
         line = int(at[1]) if at else text.count("\n") + 1

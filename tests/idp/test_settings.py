@@ -150,6 +150,14 @@ def test_proxies_by_address_or_network_or_none(tmp_path: Path) -> None:
         ("checkpoint_seconds = 4000", "checkpoint_seconds"),
         ('trusted_proxies = "127.0.0.1"', "trusted_proxies"),
         ('folder = "/etc"', "folder"),
+        ('database = "postgresql://ciconia@db:PORT/city"', "database"),
+        ('database = "postgresql://ciconia@[::1/city"', "database"),
+        ('database = "a\\u0000b"', "database"),
+        ('keys = "a\\u0000b"', "keys"),
+        (f'keys = "{"k" * 300}"', "keys"),
+        ('witness = "a\\u0000b"', "witness"),
+        ('valkey = "valkey://cache:PORT"', "valkey"),
+        ('valkey = "valkey://[::1"', "valkey"),
     ],
 )
 def test_a_value_that_cannot_be_is_a_problem_with_its_line(tmp_path: Path, line: str, key: str) -> None:
@@ -207,7 +215,28 @@ def test_an_issuer_that_is_missing_is_said_to_be(tmp_path: Path) -> None:
     assert (problem.key, problem.what) == ("issuer", "it is missing.")
 
 
-@pytest.mark.parametrize("text", ["issuer", "issuer = ", 'issuer = "a"\nissuer = "b"', "\x00"])
+@pytest.mark.parametrize(
+    "line",
+    ['database = "postgresql://ciconia:Tr0ub4dor@3:hunter2@db/city"', 'valkey = "valkey://ciconia:Tr0ub4dor@db:hunter2"'],
+)
+def test_a_password_that_is_not_escaped_is_told_to_nobody(tmp_path: Path, line: str) -> None:
+    (problem,) = _problems(tmp_path, f"{HTTPS}\n{line}\n")
+    assert "%40" in str(problem)
+    assert not any(part in str(problem) for part in ("Tr0ub4dor", "hunter2"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "issuer",
+        "issuer = ",
+        'issuer = "a"\nissuer = "b"',
+        "\x00",
+        pytest.param(f"a = {'1' * 5000}", id="a number of 5000 digits"),
+        pytest.param(f"a = {'[' * 5000}", id="5000 brackets"),
+        pytest.param(f"a = {'{a=' * 5000}", id="5000 tables"),
+    ],
+)
 def test_what_is_no_toml_is_one_problem(tmp_path: Path, text: str) -> None:
     (problem,) = _problems(tmp_path, text)
     assert "no TOML" in problem.what

@@ -88,6 +88,7 @@ def test_a_fault_of_a_party_with_a_key_is_told(old: str, new: str, line: int, ke
     ("jwks", "what"),
     [
         ("", "no JSON"),
+        pytest.param("[" * 100_000, "no JSON", id="100000 brackets"),
         ("[]", "no keys"),
         ('{"keys": []}', "no keys"),
         ('{"keys": [1]}', "no keys"),

@@ -1,0 +1,14 @@
+"""TOML as operators write it: whatever cannot be read raises one error."""
+
+import tomllib
+from typing import Any  # Any: whatever TOML may hold, which each reader judges
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """The table of a file. Raises `tomllib.TOMLDecodeError`, also for what Python's own limits refuse."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except (ValueError, RecursionError):  # of an integer with thousands of digits, of thousands of brackets
+        raise tomllib.TOMLDecodeError("a number is too long, or brackets stand too deep") from None
