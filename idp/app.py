@@ -19,8 +19,7 @@ from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector, service_provider_metadata
 from idp.broker import Broker
 from idp.citizen_receipts import CitizenReceipts
-from idp.configuration import load_configuration
-from idp.crossing import crossing_problems, known_peers, node_acs_url, node_entity_id, receiving_metadata
+from idp.crossing import known_peers, node_acs_url, node_entity_id, receiving_metadata
 from idp.endpoints import login, node, oidc, receipt, records
 from idp.endpoints.admission import Admission
 from idp.endpoints.at_once import AtOnce
@@ -31,11 +30,12 @@ from idp.endpoints.gate import Gate
 from idp.endpoints.lanes import Queue
 from idp.endpoints.logins import Logins
 from idp.endpoints.node_site import NodeSite
-from idp.keys.folder import Keys, load_keys
+from idp.keys.folder import Keys
 from idp.keys.keeper import Keeper
 from idp.keys.kinds import SAML_LIFE
 from idp.keys.look import Look
 from idp.keys.sealing import HourlyKeys
+from idp.loading import Read, load_all
 from idp.login import CityStates
 from idp.node.composition import node_site
 from idp.pages.render import Pages
@@ -45,7 +45,7 @@ from idp.record import Recorder
 from idp.responders.oidc import OpenIDProvider
 from idp.responders.oidc_receipt import PartyReceipts
 from idp.seal import Sealer
-from idp.settings import Settings, load_settings
+from idp.settings import Settings
 from idp.store.installation import claim_keys
 from idp.store.peers import RecordedCopies, StoredCopies
 from idp.store.sealing import StoredSealingKeys
@@ -61,7 +61,7 @@ from idp.watching.board import Measures
 from idp.watching.composition import vitals
 from idp.watching.timed import TimedCommits
 from idp.watching.watched import watched
-from policies.errors import BrokerError, Misconfigured, NotFound, RequestRefused
+from policies.errors import BrokerError, NotFound, RequestRefused
 from policies.load import Configuration
 from policies.parties import IdentityProvider, ProviderId
 
@@ -79,8 +79,15 @@ class Application:
     Raises `Misconfigured` with every problem that can be seen before the first request.
     """
 
-    def __init__(self, folder: Path, *, clock: Callable[[], int] = system_clock, measures: Measures | None = None) -> None:
-        self.settings, configuration, self.keys = load_all(folder)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Callable[[], int] = system_clock,
+        measures: Measures | None = None,
+        read: Read | None = None,
+    ) -> None:
+        self.settings, configuration, self.keys = load_all(folder, read)
         settings, keys = self.settings, self.keys
         self.store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys.ledger)
         with ExitStack() as undo:
@@ -300,26 +307,6 @@ class Application:
             valid_for=valid_for,
             encryption=self.keys.saml_encryption.at(now).certificate if self.keys.saml_encryption else b"",
         )
-
-
-def load_all(folder: Path) -> tuple[Settings, Configuration, Keys]:
-    """Settings, parties and keys of a folder. Raises `Misconfigured` with the problems of all three at once."""
-    settings = load_settings(folder)
-    problems: list[Misconfigured] = []
-    configuration = keys = None
-    try:
-        configuration = load_configuration(folder)
-    except Misconfigured as error:
-        problems.append(error)
-    try:
-        keys = load_keys(settings.key_folder, settings.origin)
-    except Misconfigured as error:
-        problems.append(error)
-    if configuration is None or keys is None:
-        raise Misconfigured(tuple(problem for error in problems for problem in error.problems))
-    if missing := crossing_problems(settings, configuration, keys):
-        raise Misconfigured(tuple(missing))
-    return settings, configuration, keys
 
 
 def entity_id(issuer: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from connectors.signatures.jwk import keys_from_jwks
-from idp.app import load_all
+from idp.loading import load_all
 from idp.responders.oidc import ANSWER_PARAMETERS
 from idp.responders.oidc_client import ASSERTION_ALGORITHMS, BASIC, Clients
 from idp.settings import DEFAULT_PORTS, LABEL, Settings

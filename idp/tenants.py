@@ -6,11 +6,13 @@ event loop, so each has threads of its own (`idp.endpoints.threads`): one that i
 
 A tenant that cannot be composed answers 503 on its host, and the rest serve. Two with one host, one key or one name of a
 ledger are both such: nobody can say whose it is, and neither may answer for the other.
+
+Folders are read once for a generation of workers (`Seen`): one that starts again later serves what the others serve.
 """
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ from idp.app import Application, system_clock
 from idp.endpoints.edge import LOOPBACK_HOST, OTHER_HOST
 from idp.endpoints.threads import Threads
 from idp.keys.file import fingerprint
+from idp.loading import Read, load_all
 from idp.pages.headers import headers
 from idp.pages.languages import choose_language
 from idp.pages.render import Pages
@@ -50,8 +53,8 @@ REFERENCE_SECONDS = 60
 
 T = TypeVar("T")
 
-# What `serve` asks of a folder before it composes it; raises `Misconfigured` or `StoreUnavailable`
-Prepare = Callable[[Path], None]
+# What `serve` asks of a broker before it composes it; raises `Misconfigured` or `StoreUnavailable`
+Prepare = Callable[[Settings], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,20 @@ class Broken:
     name: str
     issuer: str
     problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a configuration folder said at one moment: of the process, and of each tenant by name, the only one's ""."""
+
+    process: ProcessSettings
+    read: Mapping[str, Read]
+    broken: tuple[Broken, ...] = ()
+
+    @property
+    def many(self) -> bool:
+        """Whether it is of several tenants."""
+        return "" not in self.read
 
 
 @dataclass
@@ -98,50 +115,64 @@ class Opened:
                 ending.callback(one.stop)
 
 
-def _unprepared(_folder: Path) -> None:
+def _unprepared(_settings: Settings) -> None:
     return
+
+
+def read_all(folder: Path) -> Read:
+    """What a broker's folder says, keys and all looked at. Raises `Misconfigured`."""
+    settings, configuration, _ = load_all(folder)
+    return Read(settings, configuration)
 
 
 def open_site(
     folder: Path,
     *,
+    seen: Seen | None = None,
     clock: Callable[[], int] = system_clock,
     prepare: Prepare = _unprepared,
     measures: Measures | None = None,
-    said: Collection[str] = (),
 ) -> Opened:
-    """Compose what lies in a configuration folder: one broker, or several.
+    """Compose what lies in a configuration folder, or was `seen` there: one broker, or several.
 
-    `prepare` is asked of each broker's folder first; `measures` are the process's. Of which broken tenants nothing is
-    logged, `said` names. Raises `Misconfigured` where nothing would serve, with every problem; `StoreUnavailable` where the
-    only broker's database is away.
+    `prepare` is asked of each broker first; `measures` are the process's. Of tenants that were seen broken nothing is
+    logged. Raises `Misconfigured` where nothing would serve, with every problem; `StoreUnavailable` where the only broker's
+    database is away.
     """
-    if not is_many(folder):
-        prepare(folder)
-        application = Application(folder, clock=clock, measures=measures)
+    found = seen or see(folder)
+
+    def compose(each: Path, read: Read) -> Application:
+        prepare(read.settings)
+        return Application(each, clock=clock, measures=measures, read=read)
+
+    if not found.many:
+        application = compose(folder, found.read[""])
         return Opened(application.settings, application.asgi, {"": application})
     with ExitStack() as undo:
 
-        def compose(each: Path) -> Application:
-            prepare(each)
-            made = Application(each, clock=clock, measures=measures)
+        def tenant(each: Path) -> Application:
+            made = compose(each, found.read[each.name])
             # Whoever tries another folder after this one must find neither a thread nor a file of it open
             undo.callback(made.store.close)
             return made
 
-        process, tenants, broken = tried(folder, compose)
-        opened = Opened(process, _Hosts(tenants, broken), tenants, broken)
+        folders = [folder / TENANTS / name for name in found.read]
+        tenants, broken = _each(folders, tenant, found.broken, lambda each: found.read[each.name].settings)
+        opened = Opened(found.process, _Hosts(tenants, broken), tenants, broken)
         undo.pop_all()
-    log_broken(one for one in broken if one.name not in said)
+    log_broken(one for one in broken if seen is None or one not in seen.broken)
     return opened
 
 
-def tried(folder: Path, attempt: Callable[[Path], T]) -> tuple[ProcessSettings, Mapping[str, T], tuple[Broken, ...]]:
-    """The process's settings; what `attempt` makes of each tenant that shares nothing with another; and who is broken.
+def see(folder: Path, attempt: Callable[[Path], Read] = read_all) -> Seen:
+    """What a configuration folder says, as `attempt` reads each tenant that shares nothing with another, and who is broken.
 
     `attempt` raises `Misconfigured` or `StoreUnavailable` for one that does not serve. Raises `Misconfigured`, with every
     problem of all of them, where none serves.
     """
+    if not is_many(folder):
+        only = attempt(folder)
+        return Seen(only.settings, {"": only})
     process, problems = examine_process(folder)
     folders = tenant_folders(folder)
     if not folders:
@@ -150,19 +181,37 @@ def tried(folder: Path, attempt: Callable[[Path], T]) -> tuple[ProcessSettings, 
     if problems or process is None:
         raise Misconfigured(tuple(problems))
     between = conflicts(folders)
+    alike = tuple(
+        _broken(each, _settings(each), Misconfigured(between[each.name])) for each in folders if each.name in between
+    )
+    read, broken = _each([each for each in folders if each.name not in between], attempt, alike)
+    return Seen(process, read, broken)
+
+
+def _settings(folder: Path) -> Settings | None:
+    """What can be read of a tenant's settings. One that no reader of ours foresaw says nothing, and stops no other."""
+    try:
+        return examine_settings(folder)[0]
+    except Exception:  # noqa: BLE001  whoever tries it says what it is
+        return None
+
+
+def _each(
+    folders: Iterable[Path],
+    attempt: Callable[[Path], T],
+    broken: tuple[Broken, ...],
+    settings: Callable[[Path], Settings | None] = _settings,
+) -> tuple[Mapping[str, T], tuple[Broken, ...]]:
+    """What `attempt` makes of each folder, and who is broken besides. Raises `Misconfigured` where nothing comes of any."""
     made: dict[str, T] = {}
-    broken: list[Broken] = []
     for each in folders:
-        if each.name in between:
-            broken.append(_broken(each, Misconfigured(between[each.name])))
-            continue
         try:
             made[each.name] = attempt(each)
-        except (Misconfigured, StoreUnavailable) as error:
-            broken.append(_broken(each, error))
+        except Exception as error:  # noqa: BLE001  whatever it is, it is this tenant's alone
+            broken = (*broken, _broken(each, settings(each), error))
     if not made:
         raise Misconfigured(tuple(problem for one in broken for problem in one.problems))
-    return process, made, tuple(broken)
+    return made, broken
 
 
 def log_broken(broken: Iterable[Broken]) -> None:
@@ -176,8 +225,7 @@ def conflicts(folders: Sequence[Path]) -> dict[str, tuple[Problem, ...]]:
     """What tenants have in common that none may share, by the names of their folders: a host, a ledger's name, a key."""
     holders: dict[tuple[str, str], list[tuple[Path, Path]]] = {}
     for each in folders:
-        settings, _ = examine_settings(each)
-        for what, mark, file in _unique(each, settings):
+        for what, mark, file in _unique(each):
             holders.setdefault((what, mark), []).append((each, file))
     found: dict[str, list[Problem]] = {}
     for (what, _), shared in holders.items():
@@ -195,8 +243,9 @@ _FIXES = {
 }
 
 
-def _unique(folder: Path, settings: Settings | None) -> Iterator[tuple[str, str, Path]]:
+def _unique(folder: Path) -> Iterator[tuple[str, str, Path]]:
     """What only this tenant may have: kind, a text that tells it apart, and the file that says so."""
+    settings = _settings(folder)
     if settings is None:
         return
     if settings.issuer != NO_ISSUER:
@@ -215,14 +264,17 @@ def _unique(folder: Path, settings: Settings | None) -> Iterator[tuple[str, str,
             yield "keys", fingerprint(content), file
 
 
-def _broken(folder: Path, error: Misconfigured | StoreUnavailable) -> Broken:
-    settings, _ = examine_settings(folder)
+def _broken(folder: Path, settings: Settings | None, error: Exception) -> Broken:
     issuer = "" if settings is None or settings.issuer == NO_ISSUER else settings.issuer
     if isinstance(error, Misconfigured):
         return Broken(folder.name, issuer, error.problems)
-    what = f"the database cannot be used: {error.detail}."
-    fix = "Mend it, and send the server SIGHUP."
-    return Broken(folder.name, issuer, (Problem(str(folder / SETTINGS_FILE), 0, "database", what, fix),))
+    if isinstance(error, StoreUnavailable):
+        what, fix = f"the database cannot be used: {error.detail}.", "Mend it, and send the server SIGHUP."
+        return Broken(folder.name, issuer, (Problem(str(folder / SETTINGS_FILE), 0, "database", what, fix),))
+    # Its text may quote a password
+    what = f"the broker has a defect: nobody foresaw a {type(error).__name__} here."
+    fix = "Take back what changed last in this folder, and report it with this name."
+    return Broken(folder.name, issuer, (Problem(str(folder), 0, "", what, fix),))
 
 
 class _Hosts:

@@ -25,12 +25,13 @@ from connectors.formats.grammar import written
 from connectors.metadata.peers import Held, PeerCopies, Peers
 from connectors.profiles import EIDAS
 from connectors.signatures.keys import certificate_of
-from idp.app import load_all, system_clock
+from idp.app import system_clock
 from idp.cli.console import problems, progress, say
 from idp.cli.metadata_told import COULD_NOT_RUN, NO, YES, Fetched, pending_told, say_pending
 from idp.cli.revocations import ask
 from idp.crossing import known_peers, node_entity_id
 from idp.keys.folder import NODE_FILES, Keys
+from idp.loading import load_all
 from idp.logs import configure_logs
 from idp.own_metadata import own_facts
 from idp.settings import SETTINGS_FILE, Settings

@@ -17,11 +17,11 @@ from typing import Annotated, NoReturn
 import typer
 
 from connectors.signatures.jwk import MAX_JWKS, public_jwk
-from idp.app import load_all
 from idp.cli.console import problems, say
 from idp.cli.party_switch import disable, enable, list_
 from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, render
 from idp.keys.file import create_token_key, load_signer
+from idp.loading import load_all
 from idp.registration import Registration, algorithm_of, attributes_for, faults, register, withdraw
 from idp.responders.oidc_client import BASIC, PRIVATE_KEY_JWT
 from policies.errors import Misconfigured, Problem, SignatureInvalid

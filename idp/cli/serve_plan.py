@@ -7,19 +7,19 @@ from pathlib import Path
 
 import structlog
 
-from idp.app import load_all
 from idp.cli.console import problems, say
 from idp.configuration import load_configuration
 from idp.doctor.case import lines_of_settings
 from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.keys.folder import load_keys
+from idp.loading import Read, load_all
 from idp.rates import check_valkey
 from idp.serving.worker import Plan
 from idp.settings import SETTINGS_FILE, ProcessSettings, Settings, examine_settings, is_many, load_settings
 from idp.store.engine import database_file, is_postgres, open_engine, reading
 from idp.store.migrate import migrate, serves
 from idp.store.switches import faults_of_switches
-from idp.tenants import log_broken, open_site, tried
+from idp.tenants import Seen, log_broken, open_site, see
 from idp.transparency.keys import LedgerKeys
 from idp.watching.board import Board
 from policies.errors import Misconfigured, Problem, StoreUnavailable
@@ -30,15 +30,20 @@ FIXED = ("listen", "metrics_listen", "issuer", "database")
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A folder that may be served: what the process needs of it, the issuers in it, and who cannot be asked yet.
+    """A folder that may be served, and whether nobody may ask it yet. Of tenants that answer 503 the log knows."""
 
-    `broken` names the tenants that answer 503, of which the log knows.
-    """
-
-    process: ProcessSettings
-    issuers: tuple[str, ...]
+    seen: Seen
     nobody_may_ask: bool = False
-    broken: frozenset[str] = frozenset()
+
+    @property
+    def process(self) -> ProcessSettings:
+        """What the process needs of it."""
+        return self.seen.process
+
+    @property
+    def issuers(self) -> tuple[str, ...]:
+        """The issuers in it."""
+        return tuple(each.settings.issuer for each in self.seen.read.values())
 
 
 def look(folder: Path) -> Looked:
@@ -50,16 +55,11 @@ def look(folder: Path) -> Looked:
     return _looked(folder, _prepare)
 
 
-def _looked(folder: Path, prepare: Callable[[Path], Settings]) -> Looked:
-    if not is_many(folder):
-        settings = prepare(folder)
-        check_valkey(settings)
-        nobody = settings.role == "node" and not load_configuration(folder).nodes
-        return Looked(settings, (settings.issuer,), nobody)
-    process, tenants, broken = tried(folder, prepare)
-    log_broken(broken)
-    issuers = tuple(settings.issuer for settings in tenants.values())
-    return Looked(process, issuers, broken=frozenset(one.name for one in broken))
+def _looked(folder: Path, attempt: Callable[[Path], Read]) -> Looked:
+    seen = see(folder, attempt)
+    log_broken(seen.broken)
+    nobody = all(each.settings.role == "node" and not each.configuration.nodes for each in seen.read.values())
+    return Looked(seen, nobody)
 
 
 def look_again(folder: Path, served: Looked) -> Looked:
@@ -68,6 +68,8 @@ def look_again(folder: Path, served: Looked) -> Looked:
     Raises `Misconfigured` too where something changed that only a start can change.
     """
     now = _looked(folder, _files)
+    if not now.seen.many:
+        check_valkey(now.seen.read[""].settings)
     for key in FIXED:
         if getattr(now.process, key, "") != getattr(served.process, key, ""):
             what = "it differs from what is served, and a reload cannot change it."
@@ -79,15 +81,16 @@ def look_again(folder: Path, served: Looked) -> Looked:
 def plan(folder: Path, looked: Looked, metrics: Board, drain_seconds: float) -> Plan:
     """What a generation of workers is made of. Each worker counts in its own part of `metrics`.
 
-    One brings a database to its tables where a tenant came with a reload: a worker that waits for a lock is
-    ended in time, and the former ones serve.
+    All of them serve what was looked at, whenever they start: what stands in the folder by then nobody asked to serve. One
+    brings a database to its tables where a tenant came with a reload: a worker that waits for a lock is ended in time, and
+    the former ones serve.
     """
 
-    def prepare(each: Path) -> None:
-        migrate_where_needed(safe_settings(each).database_url)
+    def prepare(settings: Settings) -> None:
+        migrate_where_needed(settings.database_url)
 
     return Plan(
-        compose=lambda number: open_site(folder, prepare=prepare, measures=metrics.worker(number), said=looked.broken),
+        compose=lambda number: open_site(folder, seen=looked.seen, prepare=prepare, measures=metrics.worker(number)),
         tell=lambda error: tell(folder, error),
         trusted=looked.process.trusted_proxies,
         drain_seconds=drain_seconds,
@@ -138,19 +141,20 @@ def migrate_where_needed(url: str) -> None:
         migrate(url)
 
 
-def _files(folder: Path) -> Settings:
+def _files(folder: Path) -> Read:
     settings = safe_settings(folder)
-    load_all(folder)
-    return settings
+    _, configuration, _ = load_all(folder)
+    return Read(settings, configuration)
 
 
-def _prepare(folder: Path) -> Settings:
+def _prepare(folder: Path) -> Read:
     settings = safe_settings(folder)
-    _, _, keys = load_all(folder)
+    _, configuration, keys = load_all(folder)
+    check_valkey(settings)
     migrate(settings.database_url)
     if found := _switches(settings, keys.ledger):
         structlog.get_logger().error("switch_rows_changed", tenant=settings.tenant, found=found, fix="ciconia doctor")
-    return settings
+    return Read(settings, configuration)
 
 
 def _switches(settings: Settings, ledger: LedgerKeys) -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 
-from idp.app import Application, load_all, system_clock
+from idp.app import Application, system_clock
 from idp.demo.citizens import BULGARIANS, CITIZENS, Citizen
 from idp.demo.city import City, services
 from idp.demo.country import Country
@@ -27,6 +27,7 @@ from idp.demo.scene import bound, city_secrets, secret_words, write_jwks, write_
 from idp.keys.file import FileSigner, create_saml_key, load_signer
 from idp.keys.folder import create_keys, load_keys
 from idp.keys.ledger import load_ledger_keys
+from idp.loading import load_all
 from idp.own_metadata import own_facts
 from idp.settings import load_settings
 from idp.store.engine import open_engine

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import MAX_TOKEN, VerificationKey
-from idp.app import load_all
 from idp.inspection.options import Options, could_not, given
 from idp.inspection.outcome import Said, Verdict
 from idp.inspection.reading import LINE_END, line, read_keys
+from idp.loading import load_all
 from policies.errors import SignatureInvalid
 from policies.parties import ClientId
 

@@ -21,13 +21,14 @@ from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import attributes, parse_metadata
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signer import DecryptionKey
-from idp.app import acs_url, entity_id, load_all
+from idp.app import acs_url, entity_id
 from idp.crossing import known_peers, node_acs_url, node_entity_id
 from idp.inspection.decrypting import Guarded, key_by_hand, keys_of_configuration
 from idp.inspection.options import Options, could_not, given
 from idp.inspection.reading import read_side_file
 from idp.inspection.response import Judge, ResponseInspector
 from idp.keys.folder import Keys
+from idp.loading import load_all
 from idp.settings import Settings
 from idp.store.engine import open_engine
 from idp.store.migrate import assert_current

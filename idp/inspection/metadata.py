@@ -22,11 +22,11 @@ from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import MAX_METADATA, parse_canonical, strict_base64
 from connectors.signatures.shapes import METADATA
 from connectors.signatures.signed import Signed
-from idp.app import load_all
 from idp.inspection.opinion import Question
 from idp.inspection.options import PROFILES, Options, could_not
 from idp.inspection.outcome import Verdict
 from idp.inspection.reading import read_side_file
+from idp.loading import load_all
 from policies.parties import Peer
 
 _ROLES: Mapping[Role, str] = {"proxy": md("IDPSSODescriptor"), "connector": md("SPSSODescriptor")}

@@ -13,7 +13,6 @@ from connectors.formats.names import POST
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.request_checks import Asking
 from connectors.signatures.keys import PinnedKey, key_of_certificate
-from idp.app import load_all
 from idp.crossing import known_peers
 from idp.inspection.expecting import held_peers
 from idp.inspection.options import PROFILES, Kind, Options, could_not, given
@@ -26,6 +25,7 @@ from idp.inspection.told import (
     NodeRequestJudge,
     Sender,
 )
+from idp.loading import load_all
 from idp.node.composition import proxy_here
 from policies.errors import AssertionRejected
 from policies.parties import NodeId

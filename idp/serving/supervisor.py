@@ -173,6 +173,9 @@ class Supervisor:
             self._refuse([str(problem) for problem in error.problems])
         except StoreUnavailable as error:
             self._refuse([f"the database cannot be used: {error.detail}"])
+        except Exception as error:  # noqa: BLE001  whatever it is, those who serve go on
+            # Its text may quote a password
+            self._refuse([f"the broker has a defect: nobody foresaw a {type(error).__name__}"])
         else:
             self._begin(plan)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from connectors.metadata.peers import FAILURES, MAX_VALIDITY
-from idp.app import load_all
 from idp.crossing import METADATA_LIFE
 from idp.demo.browser import Browser, Page
 from idp.demo.city import City, services
 from idp.demo.playing import Playing
 from idp.demo.scene import bound
 from idp.keys.file import CERTIFICATE_LIFE, create_token_key, load_signer
+from idp.loading import load_all
 from idp.settings import Settings
 from policies.assurance import LevelOfAssurance
 from policies.parties import ProviderId

@@ -1,5 +1,6 @@
 """Several tenants in one process: each on its own host, none touched by what is wrong with another."""
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from httpx2 import ASGITransport, AsyncClient, Response
 
 from idp.pages.render import Pages
-from idp.settings import is_many, tenant_folders
+from idp.settings import Settings, is_many, tenant_folders
 from idp.tenants import Opened, _Closed, conflicts, open_site
 from policies.errors import Misconfigured, StoreUnavailable
 from tests.tenants.roof import NOW, Roof, issuer
@@ -168,9 +169,9 @@ def test_one_folder_is_served_as_it_always_was(roof: Roof) -> None:
 def test_what_prepare_refuses_is_broken_and_the_rest_are_prepared(roof: Roof) -> None:
     seen: list[str] = []
 
-    def prepare(folder: Path) -> None:
-        seen.append(folder.name)
-        if folder.name == "alder":
+    def prepare(settings: Settings) -> None:
+        seen.append(settings.folder.name)
+        if settings.folder.name == "alder":
             raise StoreUnavailable("SQLITE_CANTOPEN")
 
     served = open_site(roof.folder, clock=lambda: NOW, prepare=prepare)
@@ -181,6 +182,31 @@ def test_what_prepare_refuses_is_broken_and_the_rest_are_prepared(roof: Roof) ->
         assert get(served, f"{issuer('alder')}/").status_code == 503
     finally:
         served.stop()
+
+
+@pytest.mark.parametrize("where", ["idp.tenants.examine_settings", "idp.tenants.load_all", "idp.tenants.Application"])
+def test_what_nobody_foresaw_at_one_tenant_closes_that_one_alone_and_its_text_is_told_to_nobody(
+    roof: Roof, opened: Open, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    module, _, name = where.rpartition(".")
+    true = getattr(sys.modules[module], name)
+
+    def fails(folder: Path, *arguments: object, **named: object) -> object:
+        if folder.name == "birch":
+            raise KeyError("hunter2")
+        return true(folder, *arguments, **named)
+
+    monkeypatch.setattr(where, fails)
+    with structlog.testing.capture_logs() as logs:
+        served = opened(roof)
+    assert get(served, f"{issuer('alder')}{DISCOVERY}").status_code == 200
+    if where.endswith("settings"):
+        assert not served.broken, "only whose host it is was not to be seen"
+        return
+    assert [one.name for one in served.broken] == ["birch"]
+    assert get(served, f"{issuer('birch')}{DISCOVERY}").status_code == 503
+    assert "KeyError" in str(served.broken[0].problems[0])
+    assert ("birch" in str(logs), "hunter2" in str(logs)) == (True, False)
 
 
 # -- what two tenants may not share

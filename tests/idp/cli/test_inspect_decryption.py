@@ -84,7 +84,7 @@ def loaded(own_keys: Path) -> Keys:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, loaded: Keys) -> None:
     """In this process the command has the keys at hand, and changes no logs."""
-    monkeypatch.setattr("idp.app.load_keys", lambda _folder, _origin: loaded)
+    monkeypatch.setattr("idp.loading.load_keys", lambda _folder, _origin: loaded)
     monkeypatch.setattr("idp.inspection.decrypting.load_ledger_keys", lambda _folder, _origin: loaded.ledger)
     monkeypatch.setattr(import_module("idp.cli.inspect"), "configure_logs", lambda: None)
 

@@ -145,7 +145,7 @@ def receiving(tmp_path: Path, own_keys: Path, nl: Neighbour) -> Path:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, loaded: Keys) -> None:
     """In this process the commands have the keys at hand, and change neither its logs nor its clock."""
-    monkeypatch.setattr("idp.app.load_keys", lambda _folder, _origin: loaded)
+    monkeypatch.setattr("idp.loading.load_keys", lambda _folder, _origin: loaded)
     monkeypatch.setattr(COMMANDS, "configure_logs", lambda: None)
     monkeypatch.setattr(COMMANDS, "system_clock", lambda: NOW)
 
@@ -564,7 +564,7 @@ def rotate(receiving: Path, monkeypatch: pytest.MonkeyPatch) -> Rotate:
     def rotated(kind: Kind) -> Keys:
         make(receiving / "keys", kind, NOW - 60, host="node.localhost", now=int(time.time()), production=False)
         keys = load_keys(receiving / "keys", "node.localhost:8443/log")
-        monkeypatch.setattr("idp.app.load_keys", lambda _folder, _origin: keys)
+        monkeypatch.setattr("idp.loading.load_keys", lambda _folder, _origin: keys)
         return keys
 
     return rotated

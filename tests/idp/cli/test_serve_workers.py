@@ -100,6 +100,22 @@ def test_a_worker_that_was_killed_is_not_missed(city: Path, tmp_path: Path) -> N
         assert served.get("/healthz", **HEALTH).status_code == 204
 
 
+def test_a_worker_that_starts_again_serves_what_the_others_serve_until_a_reload(city: Path, tmp_path: Path) -> None:
+    with serving(city, tmp_path / "log", command(city)) as served:
+        path = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
+        edit(city, "login.city.example", "other.example")
+        for broken in (False, True):
+            if broken:
+                (city / "purposes" / "broken.toml").write_text("no TOML", encoding="utf-8")
+            before = path.read_text(encoding="ascii")
+            os.kill(int(before), signal.SIGKILL)
+            until(lambda: path.read_text(encoding="ascii") not in {"", before})  # noqa: B023 - called here and now
+            found = served.get("/.well-known/openid-configuration", **HEALTH)
+            assert (found.status_code, found.json()["issuer"]) == (200, "https://login.city.example")
+        served.process.send_signal(signal.SIGHUP)
+        until(lambda: len(events(served, "reload_refused")) == 1)
+
+
 def test_a_worker_takes_no_request_before_it_knows_whether_it_is_fit(city: Path, tmp_path: Path) -> None:
     """A proxy that hears "not ready" once takes the whole machine out: the first of all answers must be the true one."""
     with serving(city, tmp_path / "log", command(city)) as served:

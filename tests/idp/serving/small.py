@@ -1,7 +1,8 @@
 """A server as small as can be under the real supervisor.
 
 `python -m tests.idp.serving.small FOLDER PORT WORKERS DRAIN LOOK`, where `FOLDER/word` is the configuration: `unreadable`
-is broken for the supervisor, `unfit` and `away` for a worker; with `slow` the second worker of a reload takes its time.
+and `unforeseen` are broken for the supervisor, `unfit` and `away` for a worker; with `slow` the second worker of a reload
+takes its time.
 """
 
 import asyncio
@@ -94,6 +95,8 @@ def main() -> None:
         word = (folder / "word").read_text(encoding="utf-8").strip()
         if word == "unreadable":
             raise Misconfigured((Problem("word", 1, "word", "it cannot be read.", "Write another."),))
+        if word == "unforeseen":
+            raise KeyError("hunter2")
         return Plan(compose=lambda number: compose(word, number), tell=tell, drain_seconds=drain)
 
     server = supervisor.Supervisor(
