@@ -4,6 +4,11 @@ The lanes are told in `idp.endpoints.lanes`, and what the rest are told in `idp.
 begun is refused before anything is verified, for the price of one opened cookie (decisions.md 1), and after `failures` of
 those in a minute their address is refused here.
 
+A refusal is such a failure only where the cookie of the very login that the answer names came with it. Less would let any
+web page lock out the network of whoever looks at it: it can have a browser ask for our addresses by any method, frame or
+window, with whatever cookies the browser has; what it cannot know is the id of a login. So whatever a page can cause is
+refused before a cookie is opened, and counts as a page alone.
+
 A place is for work, so the body is read before one is taken, by a deadline: whoever drips holds a place in the queue, which
 somebody with fewer takes from them. And it is given back when the answer begins: whoever does not read it holds none. No
 body is read of what is turned away.
@@ -16,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp.endpoints.gate import Gate, lane_full
 from idp.endpoints.http import MAX_FORM_BODY, MAX_MESSAGE_BODY
-from idp.endpoints.lanes import STEPS, Lane, Ticket, lane_of
+from idp.endpoints.lanes import BROUGHT, STEPS, Lane, Ticket, lane_of
 from idp.server import BODY, has_body
 from policies.errors import Overloaded, TooManyRequests
 
@@ -57,7 +62,7 @@ class Admission:
         try:
             if not ticket.working:
                 receive = await self._admitted(ticket, scope, receive, here=here)
-            await self._app(scope, receive, self._watched(send, ticket, address if failing else ""))
+            await self._app(scope, receive, self._watched(scope, send, ticket, address if failing else ""))
         except _Waited:
             self._queue.leave(ticket)
             await self._turn_away(scope, send, lane_full(lane), lane)
@@ -88,13 +93,13 @@ class Admission:
             ticket.timeout = None
         return receive
 
-    def _watched(self, send: Send, ticket: Ticket, address: str) -> Send:
-        """Leave when the answer begins, before it is sent; one that was refused is a failure of `address`, where given."""
+    def _watched(self, scope: Scope, send: Send, ticket: Ticket, address: str) -> Send:
+        """Leave when the answer begins, before it is sent; a refused try is a failure of `address`, where given."""
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._queue.leave(ticket)
-                if address and FIRST_FAILURE <= message["status"] < FIRST_FAULT:
+                if address and scope.get(BROUGHT) and FIRST_FAILURE <= message["status"] < FIRST_FAULT:
                     self._rates.failed(address)
             await send(message)
 

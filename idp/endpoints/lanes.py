@@ -24,6 +24,8 @@ from policies.errors import Overloaded
 # The cookies that `idp.endpoints.logins` sets; what programs of relying parties send has none
 COOKIES = (b"__Host-l-", b"__Host-a-")
 STEPS = ("/saml/acs", "/eidas/acs")
+# Where a step leaves that the browser brought the cookie of the very login that its answer names
+BROUGHT = "ciconia.brought"
 PROGRAMS = ("/token", "/userinfo", "/userinfo/receipt")
 TURN_FOR_NEW = 8
 # How much of the pace is what the last one took

@@ -87,7 +87,7 @@ def _heard(site: CitySite, request: Request, inbound: Inbound, protocol: str) ->
     now = site.clock()
     login = inbound.parameters.get("RelayState", "")
     reference = site.reference(request, login)
-    state = site.logins.state(cookies(request), login, now)
+    state = site.logins.returned(request, login, now)
     if not isinstance(state, Asked):
         raise Replayed("not_asked", "a response to a login that has asked nobody")
     with about(state.expectation.provider_id):

@@ -164,7 +164,7 @@ def _heard(site: NodeSite, request: Request, inbound: Inbound) -> Response:
     now = site.clock()
     login = inbound.parameters.get("RelayState", "")
     reference = site.reference(request, login)
-    state = site.logins.state(cookies(request), login, now)
+    state = site.logins.returned(request, login, now)
     if not isinstance(state, NodeAsked):
         raise Replayed("not_asked", "a response to a login that has asked nobody")
     began = time.perf_counter()

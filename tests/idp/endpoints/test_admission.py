@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from idp.endpoints import admission
 from idp.endpoints.admission import Admission
 from idp.endpoints.gate import Gate
-from idp.endpoints.lanes import TURN_FOR_NEW, Lane, Queue, Ticket, lane_of
+from idp.endpoints.lanes import BROUGHT, TURN_FOR_NEW, Lane, Queue, Ticket, lane_of
 from idp.rates import Rates
 from idp.settings import Limits
 from policies.errors import BrokerError, Overloaded
@@ -359,8 +359,8 @@ def test_an_address_whose_answers_are_refused_too_often_is_refused_before_its_bo
         held = Held()
         held.done.set()
         wrapped = _admission(held, failures=2)
-        for _ in range(2):
-            assert (await _ask(wrapped, {**_scope("/saml/acs"), "status": 409})).status == 409
+        for brought in (False, False, False, True, True):
+            assert (await _ask(wrapped, {**_scope("/saml/acs"), "status": 409, BROUGHT: brought})).status == 409
         told = await _ask(wrapped, _scope("/saml/acs", content_length=b"9"), [b"x" * 9])
         assert (told.status, told.headers[b"retry-after"], told.read) == (429, b"60", 0)
         assert (await _ask(wrapped, _scope("/saml/acs", client=AWAY))).status == 200

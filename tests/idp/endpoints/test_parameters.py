@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.endpoints.http import MAX_FIELDS, parameters
+from idp.endpoints.http import MAX_FIELDS, MAX_MESSAGE_BODY, MAX_QUOTED, parameters
 from policies.errors import RequestRefused
 
 PIECES = [
@@ -67,3 +67,20 @@ def test_too_many_are_refused() -> None:
     assert len(parameters(fits)) == MAX_FIELDS
     with pytest.raises(RequestRefused):
         parameters(fits + b"&a")
+
+
+def test_what_is_quoted_beyond_all_need_is_refused_before_it_costs_anything() -> None:
+    fits = b"a=" + b"%41" * MAX_QUOTED
+    assert parameters(fits) == {"a": "A" * MAX_QUOTED}
+    with pytest.raises(RequestRefused, match="quoted"):
+        parameters(fits + b"&b=%41")
+
+
+@pytest.mark.parametrize("line_end", ["\r\n", ""])
+def test_the_longest_answer_of_a_country_is_not_too_much(line_end: str) -> None:
+    signs = "+/" * 38 + line_end
+    answer = {"SAMLResponse": signs * (MAX_MESSAGE_BODY // (len(urllib.parse.quote(signs, safe="")) + 1))}
+    assert parameters(urllib.parse.urlencode(answer).encode()) == answer
+    lines = "A" * 76 + line_end
+    answer = {"SAMLResponse": lines * (MAX_MESSAGE_BODY // (76 + 3 * len(line_end)) - 1)}
+    assert parameters(urllib.parse.urlencode(answer).encode()) == answer

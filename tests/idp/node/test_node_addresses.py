@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+from limits import RateLimitItemPerMinute
 from lxml import etree
 
 from connectors.formats.eidas.metadata import PeerFacts, read_peer
@@ -104,6 +105,18 @@ def test_another_method_is_refused(browser: Browser, method: str, path: str) -> 
 @pytest.mark.parametrize("path", ["/login/AAAAAAAAAAAAAAAAAAAAAA/at/national", "/login/x/at/national"])
 def test_a_login_that_is_not_in_this_browser_is_none(browser: Browser, path: str) -> None:
     assert browser.go("GET", path).status == 409
+
+
+def test_answers_to_a_login_that_somebody_made_up_count_against_their_address_and_others_do_not(
+    browser: Browser, stage: NodeStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = stage.application.watched.rates
+    monkeypatch.setattr(rates, "address", lambda _client: "made up")
+    monkeypatch.setitem(rates._items, "failures", RateLimitItemPerMinute(2))
+    fields = {"SAMLResponse": "x", "RelayState": "A" * 22}
+    made_up = {"__Host-l-" + fields["RelayState"]: "a123"}
+    assert [browser.returns(fields).status for _ in range(4)] == [409] * 4
+    assert [browser.returns(fields, made_up).status for _ in range(3)] == [409, 409, 429]
 
 
 def test_every_page_is_one_that_nobody_keeps_or_frames(browser: Browser) -> None:

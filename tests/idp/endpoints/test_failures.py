@@ -1,0 +1,84 @@
+"""Which refused answers count against an address: those that only whoever holds a login's cookie can send."""
+
+from collections.abc import Callable
+
+import pytest
+from limits import RateLimitItemPerMinute
+
+from idp.endpoints.http import MAX_MESSAGE_BODY
+from tests.idp.endpoints.stage import Stage
+from tests.idp.endpoints.visitor import Answer, Visitor
+
+LIMIT = 3
+GUESS = "A" * 22
+ELSEWHERE = {"origin": "https://hostile.example", "sec-fetch-site": "cross-site"}
+
+Sends = Callable[[Visitor], Answer]
+
+
+@pytest.fixture(autouse=True)
+def limited(stage: Stage, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """An address for each test, since this machine's own is not limited."""
+    rates = stage.application.watched.rates
+    monkeypatch.setattr(rates, "address", lambda _client: str(request.node.name))
+    monkeypatch.setitem(rates._items, "failures", RateLimitItemPerMinute(LIMIT))
+
+
+def _asks(method: str, path: str = "/saml/acs", body: bytes | None = None, **headers: str) -> Sends:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda visitor: visitor.go(method, path, body=body, headers={**ELSEWHERE, **named})
+
+
+def _posts(**fields: str) -> Sends:
+    return lambda visitor: visitor.go("POST", "/saml/acs", fields={"SAMLResponse": "x", **fields}, headers=ELSEWHERE)
+
+
+BY_A_PAGE: dict[str, tuple[Sends, int]] = {
+    "an image": (_asks("GET", sec_fetch_dest="image"), 405),
+    "a link": (_asks("GET"), 405),
+    "the other protocol's address": (_asks("GET", "/eidas/acs"), 405),
+    "a form in a frame": (_asks("POST", sec_fetch_dest="iframe"), 403),
+    "a script": (_asks("POST", sec_fetch_dest="empty"), 403),
+    "a form of plain text": (_asks("POST", content_type="text/plain"), 415),
+    "a form with a query": (_asks("POST", "/saml/acs?a=b"), 400),
+    "a form that is too long": (_asks("POST", body=b"a" * (MAX_MESSAGE_BODY + 1)), 413),
+    "a form that names no login": (_posts(), 409),
+    "a form that guesses a login": (_posts(RelayState=GUESS), 409),
+    "a form that names what is no login": (_posts(RelayState="x" * 100), 409),
+}
+
+
+@pytest.mark.parametrize("name", BY_A_PAGE)
+def test_no_web_page_locks_out_the_network_of_whoever_looks_at_it(visitor: Visitor, name: str) -> None:
+    """Its requests come from the browser of a citizen who has begun, so with the cookie of a login."""
+    sends, status = BY_A_PAGE[name]
+    fields = visitor.signs_in(visitor.asked(visitor.login()))
+    statuses = [sends(visitor).status for _ in range(LIMIT + 2)]
+    assert statuses == [status] * (LIMIT + 2)
+    assert visitor.returns(fields).status == 200
+
+
+def test_a_login_that_a_page_began_in_a_window_of_its_own_does_not_help_it(visitor: Visitor) -> None:
+    """Its cookie comes with any form from anywhere, and its id is in no address that the page can read."""
+    assert visitor.asks(visitor.login()).status == 303
+    for _ in range(LIMIT + 2):
+        assert visitor.returns({"SAMLResponse": "x", "RelayState": GUESS}).status == 409
+    assert visitor.question().status == 200
+
+
+@pytest.mark.parametrize("path", ["/saml/acs", "/eidas/acs"])
+@pytest.mark.parametrize("headers", [{}, ELSEWHERE, {"sec-fetch-dest": None, "origin": None, "sec-fetch-site": None}])
+def test_whoever_makes_up_a_login_and_its_cookie_is_refused_after_so_many(
+    visitor: Visitor, path: str, headers: dict[str, str | None]
+) -> None:
+    made_up = {"__Host-l-" + GUESS: "a123"}
+    fields = {"SAMLResponse": "x", "RelayState": GUESS}
+    statuses = [visitor.go("POST", path, fields=fields, jar=made_up, headers=headers).status for _ in range(LIMIT + 1)]
+    assert statuses == [409] * LIMIT + [429]
+
+
+def test_whoever_posts_rubbish_to_a_login_of_their_own_is_refused_after_so_many(visitor: Visitor) -> None:
+    fields = visitor.signs_in(visitor.asked(visitor.login()))
+    statuses = [visitor.returns({**fields, "SAMLResponse": "eA=="}).status for _ in range(LIMIT + 1)]
+    assert statuses == [403] * LIMIT + [429]
+    assert visitor.returns(fields).status == 429, "of an address, not of a login"
