@@ -1,6 +1,6 @@
 """OpenID Connect over HTTP: authorization, token, userinfo, discovery and keys."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 from fastapi import APIRouter, Request
@@ -23,6 +23,8 @@ MAX_REQUEST = 60 * 1024
 JSON = "application/json"
 TOKEN = "/token"
 REFUSED, FAULT = 400, 500
+# What is made of a form's fields, the Authorization header and the moment
+Asked = Callable[[Mapping[str, str], str, int], JsonAnswer | bytes]
 
 
 def router(site: CitySite) -> APIRouter:
@@ -88,7 +90,22 @@ def _begin(site: CitySite, request: Request, inbound: Inbound) -> Response:
         return rejected(site, request, error, asked)
 
 
-async def _token(site: CitySite, request: Request) -> JsonAnswer:
+async def _token(site: CitySite, request: Request) -> JsonAnswer | bytes:
+    return await _authenticated(site, request, site.openid.token)
+
+
+async def _receipt(site: CitySite, request: Request) -> JsonAnswer | bytes:
+    asked = query(request)
+
+    def given(fields: Mapping[str, str], authorization: str, now: int) -> JsonAnswer | bytes:
+        return site.party_receipts.receipt(authorization, asked, fields, now)
+
+    answer = await _authenticated(site, request, given)
+    return answer if isinstance(answer, bytes) else explained(answer, site.documentation)
+
+
+async def _authenticated(site: CitySite, request: Request, asked: Asked) -> JsonAnswer | bytes:
+    """What a client gets that has to say who it is; wherever it says so, refusals of its address count together."""
     fields = await form(request, MAX_REQUEST)
     authorization = request.headers.get("authorization", "")
     rates = site.watched.rates
@@ -98,8 +115,8 @@ async def _token(site: CitySite, request: Request) -> JsonAnswer:
         rates.check_failures(address, TOKEN)
     except TooManyRequests as error:
         return too_many(error.seconds)
-    answer = await run_in_threadpool(site.openid.token, fields, authorization, site.clock())
-    if REFUSED <= answer.status < FAULT:
+    answer = await run_in_threadpool(asked, fields, authorization, site.clock())
+    if isinstance(answer, JsonAnswer) and REFUSED <= answer.status < FAULT:
         rates.failed(address, TOKEN)
     return answer
 
@@ -109,14 +126,6 @@ async def _userinfo(site: CitySite, request: Request) -> JsonAnswer:
     fields = await form(request, MAX_REQUEST) if posted else {}
     authorization = request.headers.get("authorization", "")
     return await run_in_threadpool(site.openid.userinfo, authorization, query(request), fields, site.clock())
-
-
-async def _receipt(site: CitySite, request: Request) -> JsonAnswer | bytes:
-    fields = await form(request, MAX_REQUEST)
-    authorization = request.headers.get("authorization", "")
-    given = site.party_receipts.receipt
-    answer = await run_in_threadpool(given, authorization, query(request), fields, site.clock())
-    return answer if isinstance(answer, bytes) else explained(answer, site.documentation)
 
 
 async def _direct(site: CitySite, request: Request, answer: Awaitable[JsonAnswer | bytes]) -> Response:

@@ -1,4 +1,7 @@
-"""Which refused answers count against an address: those that only whoever holds a login's cookie can send."""
+"""Which refusals count against an address.
+
+Of answers of countries those that only whoever holds a login's cookie can send; of programs those of clients.
+"""
 
 from collections.abc import Callable
 
@@ -7,7 +10,7 @@ from limits import RateLimitItemPerMinute
 
 from idp.endpoints.http import MAX_MESSAGE_BODY
 from tests.idp.endpoints.stage import Stage
-from tests.idp.endpoints.visitor import Answer, Visitor
+from tests.idp.endpoints.visitor import DIRECT, FORM_TYPE, Answer, Visitor
 
 LIMIT = 3
 GUESS = "A" * 22
@@ -82,3 +85,35 @@ def test_whoever_posts_rubbish_to_a_login_of_their_own_is_refused_after_so_many(
     statuses = [visitor.returns({**fields, "SAMLResponse": "eA=="}).status for _ in range(LIMIT + 1)]
     assert statuses == [403] * LIMIT + [429]
     assert visitor.returns(fields).status == 429, "of an address, not of a login"
+
+
+def _receipt(visitor: Visitor, token: str, secret: str | None = None) -> Answer:
+    authorization = visitor.basic("parking") if secret is None else visitor.basic("parking", secret)
+    headers = {**DIRECT, "content-type": FORM_TYPE, "authorization": authorization}
+    return visitor.go("POST", "/userinfo/receipt", fields={"access_token": token}, headers=headers, jar={})
+
+
+def test_whoever_guesses_a_clients_secret_at_the_receipt_is_refused_as_at_the_token_endpoint(visitor: Visitor) -> None:
+    token = str(visitor.redeem(visitor.code()).json["access_token"])
+    statuses = [_receipt(visitor, "x", f"guess{number}").status for number in range(LIMIT)]
+    assert statuses == [401] * LIMIT
+    answer = _receipt(visitor, token)
+    assert (answer.status, answer.headers["retry-after"]) == (429, "60"), "the right secret tells nothing either"
+    assert answer.json["error"] == "temporarily_unavailable"
+
+
+@pytest.mark.parametrize("at_the_receipt", [1, 2])
+def test_refusals_at_both_endpoints_of_clients_count_together(visitor: Visitor, at_the_receipt: int) -> None:
+    code = visitor.code()
+    for number in range(at_the_receipt):
+        assert _receipt(visitor, "x", f"guess{number}").status == 401
+    for number in range(LIMIT - at_the_receipt):
+        assert visitor.redeem("x", authorization=visitor.basic("parking", f"guess{number}")).status == 401
+    assert visitor.redeem(code).status == 429
+    assert _receipt(visitor, "x").status == 429
+    assert visitor.question().status == 200, "citizens behind the same address go on"
+
+
+def test_receipts_that_are_given_count_for_nothing(visitor: Visitor) -> None:
+    for _ in range(LIMIT + 1):
+        assert _receipt(visitor, str(visitor.redeem(visitor.code()).json["access_token"])).status == 200
