@@ -17,6 +17,7 @@ import time
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from limits import RateLimitItemPerMinute
 from limits.errors import ConfigurationError
@@ -35,6 +36,27 @@ VALKEY_SECONDS = 0.25
 # After Valkey did not answer, nobody waits for it again for so long
 VALKEY_REST = 1.0
 DIGEST = 12
+# Octets of an IPv6 address: of one network (RFC 4291 §2.5.1), and what one line may have whole, at the most (RFC 6177 §2)
+NETWORK, LINE = 8, 6
+# As many times its limit do all networks of one /48 together have
+LINE_TIMES = 4
+# Counts one in each window, or in none and says which has no room, from 1 on. A window is a list as the library has it
+COUNT_IN_EACH = """
+local now, seconds = ARGV[1], ARGV[2]
+for place, key in ipairs(KEYS) do
+    local oldest = redis.call('lindex', key, ARGV[place + 2] - 1)
+    if oldest and tonumber(oldest) >= now - seconds then
+        return place
+    end
+end
+for place, key in ipairs(KEYS) do
+    redis.call('lpush', key, now)
+    redis.call('ltrim', key, 0, ARGV[place + 2] - 1)
+    redis.call('expire', key, seconds)
+end
+return 0
+"""
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
 
 
@@ -126,29 +148,42 @@ class Windows(Storage, MovingWindowSupport):
         raise NotImplementedError
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One more under a limit: its name, how many it takes, and whose it is."""
+
+    name: str
+    item: RateLimitItemPerMinute
+    parts: tuple[str, ...] = field(repr=False)
+
+
 class Shared:
     """Valkey, as all workers of all machines count in it. `key` is a secret of the tenant that Valkey never sees."""
 
     def __init__(self, url: str, *, key: bytes, clock: Callable[[], float] = time.time) -> None:
         self._storage = _valkey(url)
-        self._limiter = MovingWindowRateLimiter(self._storage)
+        self._count = self._storage.storage.register_script(COUNT_IN_EACH)
         self._key, self._clock = key, clock
         self._rests = 0.0
         self.reachable = True
 
-    def hit(self, item: RateLimitItemPerMinute, *parts: str) -> bool:
-        """Whether one more is within the limit. Raises `StoreUnavailable` where Valkey does not say so in time."""
+    def hit(self, *wanted: Wanted) -> str:
+        """Count one more within each of these limits, in one question; "", or the name of the first that has no room.
+
+        Then nothing is counted. Raises `StoreUnavailable` where Valkey does not say so in time.
+        """
         if time.monotonic() < self._rests:
             raise StoreUnavailable("the shared limits cannot be asked")
         slot = int(self._clock()) // KEY_LIFE
-        key = _digest(hashlib.blake2b(slot.to_bytes(8), key=self._key[:64], digest_size=32).digest(), *parts)
+        secret = hashlib.blake2b(slot.to_bytes(8), key=self._key[:64], digest_size=32).digest()
+        keys = [self._storage.prefixed_key(one.item.key_for(_digest(secret, *one.parts))) for one in wanted]
         try:
-            taken = self._limiter.hit(item, key)
+            full = int(self._count(keys, [time.time(), WINDOW, *(one.item.amount for one in wanted)]))
         except self._storage.base_exceptions as error:
             self._rests, self.reachable = time.monotonic() + VALKEY_REST, False
             raise StoreUnavailable("the shared limits cannot be asked") from error
         self.reachable = True
-        return taken
+        return wanted[full - 1].name if full else ""
 
     def close(self) -> None:
         """Close the connections."""
@@ -171,6 +206,9 @@ class Rates:
             name: RateLimitItemPerMinute(getattr(limits, name))
             for name in ("begin_address", "begin_party", "failures", "pages")
         }
+        self._lines = {
+            name: RateLimitItemPerMinute(LINE_TIMES * getattr(limits, name)) for name in ("begin_address", "failures")
+        }
         self._exempt = [ipaddress.ip_network(network) for network in exempt]
         self.shared = shared
         self._limiter = MovingWindowRateLimiter(Windows() if windows is None else windows)
@@ -178,56 +216,63 @@ class Rates:
         self._refused = refused
 
     def address(self, client: str) -> str:
-        """What an address is counted by: itself, or an IPv6 address's /64, which is one household's or one machine's.
+        """What an address is counted by: itself, or an IPv6 address's /64, which is one network's or one machine's.
+
+        After a stroke follows that of its /48: one line may have thousands of networks, and fill with them what all share.
 
         "" where it is nobody's: this machine's own, or that of a trusted proxy that did not say for whom it asks. Those
         are not limited by address, since everybody would be limited as one.
         """
         try:
-            found = ipaddress.ip_address(client)
+            found = _plain(client)
         except ValueError:
             return ""
-        if isinstance(found, ipaddress.IPv6Address):
-            found = found.ipv4_mapped or found
         if found.is_loopback or any(found in network for network in self._exempt):
             return ""
-        octets = found.packed[:8] if found.version == 6 else found.packed  # noqa: PLR2004 - RFC 4291 §2.5.1
-        return hashlib.blake2b(octets, key=self._key, digest_size=DIGEST).hexdigest()
+        return "/".join(hashlib.blake2b(octets, key=self._key, digest_size=DIGEST).hexdigest() for octets in _widths(found))
 
     def page(self, address: str) -> None:
         """One request of an address. Raises `TooManyRequests`."""
-        if address:
-            self._count("pages", address)
+        if address and (full := self._hit(Wanted("pages", self._items["pages"], (address,)))):
+            self._over(full)
 
     def begin(self, client: str, party: str) -> None:
         """One login that begins, for a registered party or node. Raises `TooManyRequests` and `StoreUnavailable`."""
         address = self.address(client)
-        if self.shared is None:
-            if address:
-                self._count("begin_address", address)
-            self._count("begin_party", party)
-            return
-        if address and not self.shared.hit(self._items["begin_address"], "address", _prefix(client)):
-            self._over("begin_address")
-        if not self.shared.hit(self._items["begin_party"], "party", party):
-            self._over("begin_party")
+        if address and self.shared is not None:
+            # As all workers have it; our own hash is of this process
+            address = "/".join(octets.hex() for octets in _widths(_plain(client)))
+        name = "begin_party"
+        wanted = (*self._of_address("begin_address", address), Wanted(name, self._items[name], ("party", party)))
+        if full := self._hit(*wanted) if self.shared is None else self.shared.hit(*wanted):
+            self._over(full)
 
     def check_failures(self, address: str, place: str = "") -> None:
         """Raise `TooManyRequests` where too much that came from there was refused in the last minute.
 
         Each `place` has a count of its own: citizens who fail do not shut out a relying party behind the same address.
         """
-        if address and not self._limiter.test(self._items["failures"], "failures", _digest(self._key, address, place)):
-            self._over("failures")
+        for one in self._of_address("failures", address, place):
+            if not self._limiter.test(one.item, one.name, _digest(self._key, *one.parts)):
+                self._over(one.name)
 
     def failed(self, address: str, place: str = "") -> None:
         """What came from there was refused."""
-        if address:
-            self._limiter.hit(self._items["failures"], "failures", _digest(self._key, address, place))
+        self._hit(*self._of_address("failures", address, place))
 
-    def _count(self, name: str, *parts: str) -> None:
-        if not self._limiter.hit(self._items[name], name, _digest(self._key, *parts)):
-            self._over(name)
+    def _of_address(self, name: str, address: str, *parts: str) -> tuple[Wanted, ...]:
+        """What counts under a limit of addresses: the address, and then its line, where it has one; nothing for nobody."""
+        own, _, line = address.partition("/")
+        found = (Wanted(name, self._items[name], ("address", own, *parts)),) if own else ()
+        return (*found, Wanted(name, self._lines[name], ("line", line, *parts))) if line else found
+
+    def _hit(self, *wanted: Wanted) -> str:
+        """Count one more within each of these limits, until one has no room: its name, or "".
+
+        So a network that is refused uses up nothing of its line, nor an address of a party.
+        """
+        hit = self._limiter.hit
+        return next((one.name for one in wanted if not hit(one.item, one.name, _digest(self._key, *one.parts))), "")
 
     def _over(self, name: str) -> None:
         self._refused(name)
@@ -266,12 +311,15 @@ def _valkey(url: str) -> RedisStorage:
     return RedisStorage(url, socket_timeout=VALKEY_SECONDS, socket_connect_timeout=VALKEY_SECONDS, decode_responses=True)
 
 
-def _prefix(client: str) -> str:
-    """An address, or the /64 of an IPv6 address, for hashing."""
+def _plain(client: str) -> Address:
+    """An address, an IPv4 one as itself. Raises ValueError for anything else."""
     found = ipaddress.ip_address(client)
-    if isinstance(found, ipaddress.IPv6Address):
-        found = found.ipv4_mapped or found
-    return found.packed[:8].hex() if found.version == 6 else found.packed.hex()  # noqa: PLR2004 - RFC 4291 §2.5.1
+    return (found.ipv4_mapped or found) if isinstance(found, ipaddress.IPv6Address) else found
+
+
+def _widths(found: Address) -> tuple[bytes, ...]:
+    """The octets by which an address is counted: all four, or the first eight and the first six of an IPv6 address."""
+    return (found.packed,) if isinstance(found, ipaddress.IPv4Address) else (found.packed[:NETWORK], found.packed[:LINE])
 
 
 def _digest(key: bytes, *parts: str) -> str:

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -88,6 +90,63 @@ def test_one_party_does_not_use_up_anothers_limit() -> None:
 def test_an_ipv6_address_is_counted_by_its_64_bits(one: str, other: str, *, same: bool) -> None:
     rates = _rates(Clock())
     assert (rates.address(one) == rates.address(other)) is same
+
+
+def _networks(count: int, line: str = "2001:db8:1") -> list[str]:
+    """An address in each of so many networks of one line."""
+    return [f"{line}:{number:x}::1" for number in range(count)]
+
+
+def _begun(rates: Rates, clients: Iterable[str]) -> int:
+    """How many of these could begin."""
+    begun = 0
+    for client in clients:
+        with suppress(TooManyRequests):
+            rates.begin(client, PARTY)
+            begun += 1
+    return begun
+
+
+def test_all_networks_of_one_line_begin_four_times_as_often_as_one() -> None:
+    rates = _rates(Clock(), begin_address=3)
+    assert _begun(rates, _networks(256)) == 12
+    assert _begun(rates, _networks(256, "2001:db8:2")) == 12
+    assert _begun(rates, [f"93.184.216.{number}" for number in range(256)]) == 256, "an IPv4 address is its own line"
+
+
+def test_one_line_fills_no_relying_party() -> None:
+    rates = _rates(Clock(), begin_address=2, begin_party=10)
+    assert _begun(rates, _networks(256) * 2) == 8
+    assert _begun(rates, [HOME]) == 1, "what was refused by address is none of the party's"
+
+
+def test_a_network_that_is_refused_uses_up_nothing_of_its_line() -> None:
+    rates = _rates(Clock(), begin_address=2)
+    assert _begun(rates, _networks(1) * 50) == 2
+    assert _begun(rates, _networks(4) * 2) == 6
+
+
+@pytest.mark.parametrize("place", ["", "/token"])
+def test_all_networks_of_one_line_fail_four_times_as_often_as_one(place: str) -> None:
+    rates = _rates(Clock(), failures=3)
+    for client in _networks(12):
+        rates.check_failures(rates.address(client), place)
+        rates.failed(rates.address(client), place)
+    for client in _networks(20)[10:]:
+        with pytest.raises(TooManyRequests, match="failures"):
+            rates.check_failures(rates.address(client), place)
+    rates.check_failures(rates.address("2001:db8:2::1"), place)
+    rates.check_failures(rates.address("2001:db8:1::1"), "elsewhere")
+
+
+def test_a_network_whose_failures_are_refused_shuts_out_no_other_of_its_line() -> None:
+    rates = _rates(Clock(), failures=3)
+    one, other = (rates.address(client) for client in _networks(2))
+    for _ in range(50):
+        rates.failed(one)
+    with pytest.raises(TooManyRequests):
+        rates.check_failures(one)
+    rates.check_failures(other)
 
 
 @pytest.mark.parametrize("client", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.7", "", "unix", "a' OR 1"])

@@ -95,19 +95,61 @@ def test_workers_of_all_machines_count_together(valkey: Valkey) -> None:
     other.begin(AWAY, PARTY)
 
 
+def _asked(worker: Rates) -> int:
+    """How many questions Valkey had."""
+    assert worker.shared is not None
+    told = worker.shared._storage.storage.info("commandstats")
+    return sum(int(told[name]["calls"]) for name in ("cmdstat_evalsha", "cmdstat_eval") if name in told)
+
+
+def test_all_networks_of_one_line_begin_four_times_as_often_as_one_on_all_workers(valkey: Valkey) -> None:
+    workers = [_worker(valkey, begin_address=3, begin_party=20) for _ in range(2)]
+    for number in range(12):
+        workers[number % 2].begin(f"2001:db8:1:{number:x}::1", PARTY)
+    for number in range(12, 64):
+        with pytest.raises(TooManyRequests, match="begin_address"):
+            workers[number % 2].begin(f"2001:db8:1:{number:x}::1", PARTY)
+    for number in range(8):
+        workers[0].begin(f"93.184.216.{number}", PARTY)
+    with pytest.raises(TooManyRequests, match="begin_party"):
+        workers[1].begin("2001:db8:2::1", PARTY)
+
+
+def test_what_has_no_room_in_one_window_is_counted_in_none(valkey: Valkey) -> None:
+    worker, line = _worker(valkey, begin_address=1, begin_party=2), "2001:db8:1:1::1"
+    worker.begin(HOME, PARTY)
+    for _ in range(5):
+        with pytest.raises(TooManyRequests, match="begin_address"):
+            worker.begin(HOME, PARTY)
+    worker.begin(AWAY, PARTY)
+    for _ in range(5):
+        with pytest.raises(TooManyRequests, match="begin_party"):
+            worker.begin(line, PARTY)
+    worker.begin(line, "fares")
+
+
+def test_a_beginning_is_one_question(valkey: Valkey) -> None:
+    worker = _worker(valkey)
+    worker.begin("2001:db8:1:1::1", PARTY)
+    before = _asked(worker)
+    for client in (HOME, "2001:db8:1:1::1", "127.0.0.1"):
+        worker.begin(client, PARTY)
+    assert _asked(worker) == before + 3
+
+
 def test_no_key_in_valkey_names_an_address_or_a_party(valkey: Valkey) -> None:
     worker = _worker(valkey)
     worker.begin(HOME, PARTY)
     worker.begin("2001:db8:1:2::1", PARTY)
     assert worker.shared is not None
     keys = [str(key) for key in worker.shared._storage.storage.keys("*")]
-    assert len(keys) == 3, "two addresses and a party"
+    assert len(keys) == 4, "two addresses, a line and a party"
     assert not any(text in key for key in keys for text in (HOME, "93.", "2001", PARTY, "5db8d822"))
 
 
 @pytest.mark.spec("decisions.md I")
 def test_after_ten_minutes_the_same_address_has_another_key(valkey: Valkey) -> None:
-    times = iter((600.0, 600.0, 1199.0, 1199.0, 1200.0, 1200.0))
+    times = iter((600.0, 1199.0, 1200.0))
     shared = valkey.shared(lambda: next(times))
     worker = Rates(Limits(), shared=shared)
     for _ in range(3):

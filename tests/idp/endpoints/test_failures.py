@@ -23,7 +23,7 @@ Sends = Callable[[Visitor], Answer]
 def limited(stage: Stage, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """An address for each test, since this machine's own is not limited."""
     rates = stage.application.watched.rates
-    monkeypatch.setattr(rates, "address", lambda _client: str(request.node.name))
+    monkeypatch.setattr(rates, "address", lambda _client: request.node.name.encode().hex())
     monkeypatch.setitem(rates._items, "failures", RateLimitItemPerMinute(LIMIT))
 
 
