@@ -1,12 +1,13 @@
 """The head of a request: what one may take of time and of memory, before anybody knows whose it is.
 
 Whoever sends a head without an end costs the sender nothing and a worker all that it has, so both are bounded here, beneath
-whatever else a worker asks of a request.
+whatever else a worker asks of a request. So is how many heads a connection may send ahead of the answers.
 """
 
 import asyncio
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 # From a connection's first moment, or a further request's first octet, to the end of the headers
 HEADERS_SECONDS = 15.0
@@ -15,6 +16,9 @@ HEADERS_SECONDS = 15.0
 MOST_HEAD = 64 * 1024
 # A browser sends about twenty and HAProxy takes 101; each costs more memory than its octets
 MOST_FIELDS = 200
+# Requests of a connection behind the one at work. Browsers and proxies wait for the answer first; each costs a worker some
+# two kilobytes, and a quarter of a megabyte, which is one read of the event loop, has room for ten thousand
+MOST_WAITING = 8
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -29,6 +33,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _late: asyncio.TimerHandle | None = None
     _counted = 0
     _refused = False
+    _at_work: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Time runs from here."""
@@ -39,9 +44,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody waits any more."""
+        """Nobody waits any more: uvicorn tells the newest request alone, and another one at work would write to nobody."""
         self._arrived()
         super().connection_lost(exc)
+        self.pipeline.clear()
+        if self._at_work is not None and not self._at_work.response_complete:
+            self._at_work.disconnected = True
+            self._at_work.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         """Count, and let the parser have it."""
@@ -68,9 +77,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """A head is whole."""
-        if len(self.headers) > MOST_FIELDS:
+        # RFC 9112 §9.6: nothing is served behind the request that ended the connection
+        over = self.transport.is_closing()
+        if over or len(self.headers) > MOST_FIELDS or len(self.pipeline) >= MOST_WAITING:
             self._refused = True
-            raise ValueError("too many fields")  # the one way to stop the parser; it ends in send_400_response
+            raise ValueError("no more")  # the one way to stop the parser; it ends in send_400_response
         self._arrived()
         self._counted = 0
         super().on_headers_complete()
@@ -91,6 +102,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._too_large()
         else:
             super().send_400_response(msg)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._at_work = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _too_large(self) -> None:
         """Say so where it cannot be taken for the answer to an earlier request, and close."""

@@ -1,24 +1,29 @@
 """Heads over real sockets: how large one may be, what is no part of it, and that a worker's memory does not follow it."""
 
 import json
+import logging
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import repeat
 
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from idp.heads import MOST_FIELDS, MOST_HEAD
-from idp.server import Server, bind
+from idp.heads import MOST_FIELDS, MOST_HEAD, MOST_WAITING, BoundedProtocol
+from idp.server import Refused, Server, bind
 
 HEAD = b"GET / HTTP/1.1\r\nHost: here\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: here\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 # Far more than what a worker and both kernels may hold of one connection
 ENDLESS = 64 * 1024 * 1024
+# A request as short as can be, and more of them than one read of the event loop takes
+SHORT = b"GET / HTTP/1.1\r\nHost:a\r\n\r\n"
+MANY = 12_000
 # What both kernels may hold on loopback, each bounded below, and one read of the event loop
 TAKEN = 768 * 1024
 
@@ -38,11 +43,13 @@ async def _told(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextmanager
-def _connected(room: int = 64 * 1024) -> Iterator[socket.socket]:
+def _connected(
+    room: int = 64 * 1024, app: ASGIApp = _told, refused: Refused = lambda _scope, _client: b""
+) -> Iterator[socket.socket]:
     listening = bind("127.0.0.1", 0)
     # An accepted socket inherits it: what the kernel takes is not what we take
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
-    server = Server(_told, listening)
+    server = Server(app, listening, refused=refused)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -194,8 +201,9 @@ def test_a_body_that_drips_is_as_long_as_it_likes() -> None:
 def test_requests_behind_each_other_have_a_head_each() -> None:
     with _connected() as client:
         body = POST + b"Content-Length: 3\r\n\r\na=b"
-        client.sendall((_head(MOST_HEAD // 3) + body) * 20)
-        assert _answers(client, 40) == [[2, 0, 2], [2, 3, 2]] * 20
+        for _ in range(5):
+            client.sendall((_head(MOST_HEAD // 3) + body) * 4)
+            assert _answers(client, 8) == [[2, 0, 2], [2, 3, 2]] * 4
 
 
 @pytest.mark.spec("RFC 9110 §6.5.1")
@@ -203,3 +211,85 @@ def test_what_comes_behind_a_body_is_no_field_of_the_request() -> None:
     with _connected() as client:
         client.sendall(CHUNKED + b"1\r\nx\r\n0\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n")
         assert _answers(client, 1) == [[2, 1, 2]]
+
+
+@pytest.fixture
+def heads(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """One for each head of which the parser sees the beginning."""
+    begun: list[None] = []
+    real = BoundedProtocol.on_message_begin
+
+    def counted(self: BoundedProtocol) -> None:
+        begun.append(None)
+        real(self)
+
+    monkeypatch.setattr(BoundedProtocol, "on_message_begin", counted)
+    return begun
+
+
+def _sent(client: socket.socket, octets: bytes) -> None:
+    """All, or as much as the other end takes."""
+    with suppress(ConnectionError):
+        client.sendall(octets)
+
+
+def _reset(client: socket.socket) -> None:
+    """Close without waiting for what is still to come."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+def test_as_many_requests_as_may_wait_are_answered() -> None:
+    with _connected() as client:
+        for _ in range(3):
+            client.sendall(SHORT * (1 + MOST_WAITING))
+            assert _answers(client, 1 + MOST_WAITING) == [[1, 0, 1]] * (1 + MOST_WAITING)
+
+
+@pytest.mark.parametrize("behind", [b"", POST + b"Content-Length: 3\r\n\r\na=b"], ids=["alone", "behind a form"])
+def test_more_requests_than_may_wait_end_the_connection_and_are_not_read(
+    behind: bytes, heads: list[None], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR), _connected(8 * MOST_HEAD) as client:
+        _sent(client, behind + SHORT * MANY)
+        last = _last(client)
+    # One at work, those that wait, and the one that is too many
+    assert len(heads) == 1 + MOST_WAITING + 1
+    assert last.count(b"HTTP/1.1") <= 1
+    assert caplog.messages == []
+
+
+def test_who_goes_away_while_others_wait_behind_the_request_at_work_is_no_defect(caplog: pytest.LogCaptureFixture) -> None:
+    ended, writing = threading.Event(), threading.Event()
+
+    async def much(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        writing.set()
+        for _ in range(2000):
+            await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        ended.set()
+
+    with caplog.at_level(logging.WARNING), _connected(app=much) as client:
+        client.sendall(SHORT * 3)
+        assert writing.wait(5)
+        time.sleep(0.2)  # until nothing more can be written
+        _reset(client)
+        assert ended.wait(5), "nobody waits for them"
+    assert caplog.messages == []
+
+
+@pytest.mark.spec("RFC 9112 §9.6")
+def test_nothing_is_served_behind_the_request_that_ends_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+    asked: list[str] = []
+
+    def refused(scope: Scope, _client: object) -> bytes:
+        asked.append(scope["path"])
+        return b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nfull"
+
+    with caplog.at_level(logging.WARNING, "asyncio"), _connected(refused=refused) as client:
+        # A body that nobody read ends it, of which the parser knows nothing
+        _sent(client, (POST + b"Content-Length: 1\r\n\r\nx") * 100)
+        assert _last(client).count(b"HTTP/1.1 503 ") == 1
+    assert asked == ["/"]
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
