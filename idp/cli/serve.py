@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from idp.cli.console import problems, say, taken
-from idp.cli.serve_plan import look, look_again, plan, tell
+from idp.cli.serve_plan import look, look_again, metrics_board, plan, tell
 from idp.keys.folder import create_keys
 from idp.logs import configure_logs
 from idp.server import Listening, bind
@@ -19,7 +19,6 @@ from idp.serving.board import Board, Phase
 from idp.serving.supervisor import Supervisor
 from idp.settings import SETTINGS_FILE, TENANTS, Settings, is_many, load_settings, tenant_folders
 from idp.store.migrate import migrate as migrate_database
-from idp.watching.board import Board as Metrics
 from idp.watching.listener import serve as watched
 from policies.errors import Misconfigured, StoreUnavailable
 
@@ -135,7 +134,7 @@ def serve(
         raise typer.Exit(1) from None
     process = looked.process
     listening = _listen("listen", process.listen)
-    metrics = Metrics()
+    metrics = metrics_board(looked, workers)
     beside = None
     if process.metrics_listen:
         told = _listen("metrics_listen", process.metrics_listen)

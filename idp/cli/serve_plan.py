@@ -24,6 +24,9 @@ from idp.transparency.keys import LedgerKeys
 from idp.watching.board import Board
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
+# A reload may bring tenants, and the memory for metrics is mapped for good: room for so many, or for twice as many as there
+# are. These are eight megabytes of addresses for each worker, and of memory what is written to
+LEAST_TENANTS = 64
 # What a start fixes: the socket is bound, and logins under way are of this issuer and in this database
 FIXED = ("listen", "metrics_listen", "issuer", "database")
 
@@ -95,6 +98,12 @@ def plan(folder: Path, looked: Looked, metrics: Board, drain_seconds: float) -> 
         trusted=looked.process.trusted_proxies,
         drain_seconds=drain_seconds,
     )
+
+
+def metrics_board(looked: Looked, workers: int) -> Board:
+    """Where so many workers count, and as many that take over from them at a reload."""
+    tenants = len(looked.issuers) + len(looked.broken)
+    return Board(2 * workers + 1, tenants=max(LEAST_TENANTS, 2 * tenants))
 
 
 def tell(folder: Path, error: Misconfigured | StoreUnavailable) -> None:

@@ -20,17 +20,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from idp.watching.families import BUILD, DROPPED, FAMILIES, WORKERS, Kind
+from idp.watching.families import BUILD, DROPPED, FAMILIES, READY, WORKERS, Kind
 
 SLOTS = 128
-# Some three thousand series; pages that nobody writes to cost nothing
-SLOT_BYTES = 256 * 1024
+# Of a slot, for each tenant. One with thirty countries has some 70 KiB when each check failed once: 660 series. Pages that
+# nobody writes to cost nothing
+TENANT_BYTES = 128 * 1024
+# The part of a slot that is kept for whether tenants are ready: a proxy must not lose one to a graph
+READY_PART = 16
 HEADER = 4096
 WORD = 8
 # What a label may hold: ids, countries, hosts and codes of ours
 LABEL = re.compile(r"[A-Za-z0-9_.:/-]{0,100}")
 OTHER = "other"
 MAX_READS = 1000
+# Series without room that a process remembers, so that they cost it nothing again
+MOST_DROPPED = 10_000
 
 # A metric's name, then its labels; of a histogram, with the bound of the bucket at the end, or `sum`
 Key = tuple[str, ...]
@@ -45,11 +50,12 @@ class Reading:
 
 
 class Board:
-    """All slots. Make it before the first fork; it lives as long as the supervisor."""
+    """All slots, each with room for so many tenants. Make it before the first fork; it lives as long as the supervisor."""
 
-    def __init__(self, slots: int = SLOTS) -> None:
+    def __init__(self, slots: int = SLOTS, tenants: int = 1) -> None:
         self._slots = slots
-        memory = mmap.mmap(-1, HEADER + slots * SLOT_BYTES)
+        self._slot_bytes = tenants * TENANT_BYTES
+        memory = mmap.mmap(-1, HEADER + slots * self._slot_bytes)
         self._octets = memoryview(memory)
         self._words = self._octets.cast("q")
         self._figures = self._octets.cast("d")
@@ -100,33 +106,33 @@ class Board:
         return self._supervisor
 
     def _start(self, slot: int) -> int:
-        return (HEADER + slot * SLOT_BYTES) // WORD
+        return (HEADER + slot * self._slot_bytes) // WORD
 
     def _entries(self, slot: int) -> Iterator[tuple[Key, float]]:
+        for key, figure in self.places(slot):
+            yield key, self._figures[figure]
+        if dropped := self._words[self._start(slot) + 1]:
+            yield (DROPPED,), float(dropped)
+
+    def places(self, slot: int, behind: int = 0) -> Iterator[tuple[Key, int]]:
+        """The series of a slot, each with the word of its figure; those behind such a word, where one is given."""
         start = self._start(slot)
-        at, end = start + 2, start + 2 + self._words[start] // WORD
+        at, end = behind + 1 if behind else start + 2, start + 2 + self._words[start] // WORD
         while at < end:
             length = self._words[at]
             begin = (at + 1) * WORD
             figure = at + 1 + -(-length // WORD)
-            yield tuple(json.loads(bytes(self._octets[begin : begin + length]))), self._figures[figure]
+            yield tuple(json.loads(bytes(self._octets[begin : begin + length]))), figure
             at = figure + 1
-        if self._words[start + 1]:
-            yield (DROPPED,), float(self._words[start + 1])
 
     def place(self, slot: int, key: Key) -> int:
-        """The word of this series' figure in a slot, which gets it where it has none; -1 where there is no room."""
+        """Give a series that a slot has not a place in it: the word of its figure, or -1 where there is no room."""
         start = self._start(slot)
-        at, end = start + 2, start + 2 + self._words[start] // WORD
+        at = start + 2 + self._words[start] // WORD
         text = json.dumps(key, separators=(",", ":")).encode()
-        while at < end:
-            length = self._words[at]
-            figure = at + 1 + -(-length // WORD)
-            if bytes(self._octets[(at + 1) * WORD : (at + 1) * WORD + length]) == text:
-                return figure
-            at = figure + 1
         figure = at + 1 + -(-len(text) // WORD)
-        if figure >= start + SLOT_BYTES // WORD:
+        room = self._slot_bytes if key[0] == READY else self._slot_bytes - self._slot_bytes // READY_PART
+        if figure >= start + room // WORD:
             self._words[start + 1] += 1
             return -1
         self._words[at] = len(text)
@@ -162,6 +168,7 @@ class Cell:
 class Measures:
     """Where one process counts: a slot of a board, or of one of its own. Safe in any thread.
 
+    It knows all series of its slot, so that none is sought there: with many tenants there are tens of thousands.
     A label that is not of the kind that `LABEL` has becomes `other`: no series holds a text that a stranger sent.
     """
 
@@ -170,6 +177,8 @@ class Measures:
         self._slot = slot
         self._cells: dict[Key, Cell] = {}
         self._lock = threading.Lock()
+        self._known = 0  # the word of the last figure in the slot that is in `_cells`
+        self._dropped = 0
         self._spare = Cell(memoryview(bytearray(WORD)).cast("d"), 0, self._lock)
 
     def count(self, name: str, *labels: str, by: float = 1.0) -> None:
@@ -201,8 +210,20 @@ class Measures:
             # Not remembered under what came: that would be a memory that strangers fill
             return self.cell(clean)
         with self._lock:
-            at = self.board.place(self._slot, key)
-            made = self._spare if at < 0 else Cell(self.board.figures(), at, self._lock)
-            if at >= 0:
-                self._cells[key] = made
-        return made
+            self._learn()
+            return self._cells.get(key) or self._placed(key)
+
+    def _learn(self) -> None:
+        """Take in what the slot has beyond what is known: of a process before this one, or what was just placed."""
+        for key, at in self.board.places(self._slot, self._known):
+            self._cells[key] = Cell(self.board.figures(), at, self._lock)
+            self._known = at
+
+    def _placed(self, key: Key) -> Cell:
+        if self.board.place(self._slot, key) >= 0:
+            self._learn()
+            return self._cells[key]
+        if self._dropped < MOST_DROPPED:
+            self._dropped += 1
+            self._cells[key] = self._spare
+        return self._spare

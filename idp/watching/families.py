@@ -90,6 +90,6 @@ _ALL = (
     Family(UNFORESEEN, Kind.COUNTER, "Requests that ended in what nobody foresaw.", TENANT),
     Family(BUILD, Kind.GAUGE, "1, with the version of the program.", ("version",), Across.MAX),
     Family(WORKERS, Kind.GAUGE, "Worker processes, wanted and alive.", ("which",), Across.MAX),
-    Family(DROPPED, Kind.COUNTER, "Series for which there was no room: a defect."),
+    Family(DROPPED, Kind.COUNTER, "Series for which there was no room."),
 )
 FAMILIES: Mapping[str, Family] = {family.name: family for family in _ALL}

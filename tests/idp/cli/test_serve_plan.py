@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from idp.cli import serve_plan
-from idp.cli.serve_plan import look, look_again, migrate_where_needed, plan
-from idp.settings import load_settings
+from idp.cli.serve_plan import LEAST_TENANTS, Looked, look, look_again, metrics_board, migrate_where_needed, plan
+from idp.settings import ProcessSettings, load_settings
 from idp.store.engine import open_engine
 from idp.store.migrate import serves
-from idp.watching.board import Board
+from idp.watching.board import TENANT_BYTES, Board
 from tests.idp.cli.command import ciconia
 
 
@@ -52,3 +52,14 @@ def test_a_database_that_may_be_served_is_not_locked(city: Path) -> None:
     with closing(sqlite3.connect(settings.database_url.removeprefix("sqlite:///"), isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         migrate_where_needed(settings.database_url)
+
+
+@pytest.mark.parametrize(("tenants", "room"), [(1, LEAST_TENANTS), (50, 100)])
+def test_metrics_have_room_for_tenants_that_a_reload_brings(tenants: int, room: int, tmp_path: Path) -> None:
+    issuers = tuple(f"https://login{number}.city.example" for number in range(tenants - 1))
+    board = metrics_board(Looked(ProcessSettings(folder=tmp_path), issuers, broken=frozenset({"alder"})), 4)
+    assert board._slot_bytes == room * TENANT_BYTES
+    # Four that leave, and four that came
+    board.worker(8)
+    with pytest.raises(ValueError, match="slot"):
+        board.worker(9)

@@ -3,15 +3,18 @@
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from idp.watching import board as module
 from idp.watching import families
-from idp.watching.board import LABEL, OTHER, SLOT_BYTES, Board, Measures
+from idp.watching.board import LABEL, OTHER, TENANT_BYTES, Board, Key, Measures
 from idp.watching.exposition import merged, ready
+from idp.watching.steps import Step, _all_checks, _all_codes
 from tests.idp.watching.told import told as _told
 
 CITY = "login.city.example"
@@ -61,8 +64,9 @@ def test_a_worker_that_ended_leaves_its_counts_and_takes_its_gauges_along() -> N
 
 def test_a_worker_that_is_restarted_in_its_slot_counts_on() -> None:
     board = Board()
-    board.worker(3).count(families.LOGINS, CITY, "asked", "EE")
-    board.worker(3).count(families.LOGINS, CITY, "asked", "EE")
+    first, second = board.worker(3), board.worker(3)
+    first.count(families.LOGINS, CITY, "asked", "EE")
+    second.count(families.LOGINS, CITY, "asked", "EE")
     assert _told(board)["ciconia_logins_total", CITY, "asked", "EE"] == 2
 
 
@@ -145,11 +149,84 @@ def test_no_text_whatever_becomes_a_series_beyond_the_grammar_of_labels(labels: 
 
 def test_a_slot_that_is_full_counts_what_it_cannot_hold_and_breaks_nothing() -> None:
     measures = Measures()
-    for number in range(SLOT_BYTES // 50):
-        measures.count(families.REFUSALS, CITY, "replayed", f"{number:050}")
+    _fill(measures)
     told = _told(measures.board)
     assert told["ciconia_series_dropped_total",] > 0
     assert told["ciconia_refusals_total", CITY, "replayed", f"{0:050}"] == 1
+
+
+def _fill(measures: Measures) -> None:
+    for number in range(TENANT_BYTES // 50):
+        measures.count(families.REFUSALS, CITY, "replayed", f"{number:050}")
+
+
+def test_a_series_that_found_no_room_is_not_sought_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    measures, sought = Measures(), list[Key]()
+    place = measures.board.place
+
+    def placed(slot: int, key: Key) -> int:
+        sought.append(key)
+        return place(slot, key)
+
+    monkeypatch.setattr(measures.board, "place", placed)
+    _fill(measures)
+    _fill(measures)
+    assert len(sought) == len(set(sought)) == TENANT_BYTES // 50
+    there = sum(key[0] == families.REFUSALS for key in merged(measures.board.read()))
+    assert _told(measures.board)["ciconia_series_dropped_total",] == len(sought) - there
+
+
+def test_what_is_remembered_of_series_without_room_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_DROPPED", 3)
+    measures = Measures()
+    _fill(measures)
+    there = sum(key[0] == families.REFUSALS for key in merged(measures.board.read()))
+    assert len(measures._cells) == there + 3
+
+
+def test_a_slot_that_is_full_still_says_who_is_ready() -> None:
+    measures = Measures()
+    _fill(measures)
+    tenants = [f"{number:02}.city.example" for number in range(50)]
+    for tenant in tenants:
+        measures.set(families.READY, tenant, figure=time.monotonic() + 60)
+    assert ready(measures.board).tenants == dict.fromkeys(tenants, True)
+
+
+def _all_series(tenant: str, countries: int) -> Iterator[Key]:
+    """Every series that a tenant can have, where each check failed once."""
+    some = [f"C{number}" for number in range(countries)]
+    refusals: list[Key] = [*product(("assertion_rejected",), _all_checks()), *product(_all_codes(), ("",))]
+    of_label: dict[str, Collection[str]] = {
+        "state": list(Step),
+        "country": ["", *some],
+        "lane": ["begun", "new"],
+        "kind": ["party", "provider", "key"],
+    }
+    of_label |= {"key": [f"es256-20261125T{hour:02}00Z" for hour in range(20)], "limit": ["begin_address", "pages"]}
+    for family in families.FAMILIES.values():
+        if family.labels[:1] != families.TENANT:
+            continue
+        lists: list[Collection[str]] = [of_label[label] for label in family.labels[1:] if label in of_label]
+        if family.buckets:
+            lists.append([*map(str, family.buckets), "+Inf", "sum"])
+        rests = refusals if family.name == families.REFUSALS else [*product(*lists)]
+        for rest in rests:
+            yield (family.name, tenant, *rest)
+
+
+@pytest.mark.parametrize("tenants", [1, 40])
+def test_there_is_room_for_as_many_tenants_as_it_was_made_for(tenants: int) -> None:
+    board = Board(3, tenants=tenants)
+    measures = board.worker(2)
+    wanted = {key for number in range(tenants) for key in _all_series(f"login.some-larger-city-{number}.example", 30)}
+    for key in wanted:
+        measures.count(*key)
+    told = merged(board.read())
+    assert wanted <= set(told)
+    assert (families.DROPPED,) not in told
+    board.ended(2)
+    assert (families.DROPPED,) not in merged(board.read())
 
 
 def test_a_metric_that_there_is_not_and_labels_that_it_has_not_are_defects() -> None:
