@@ -9,6 +9,8 @@ import structlog
 
 # Libraries whose words below a warning are of no use to an operator, and some of which quote what passes through them
 QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access", "sqlalchemy", "alembic", "asyncio", "httpx2", "httpcore2")
+# It warns of nothing but single requests that strangers sent: octets that are none, upgrades. Its errors are of the server
+SERVER = "uvicorn.error"
 _ENCODER = json.JSONEncoder(default=repr)
 
 
@@ -44,4 +46,4 @@ def configure_logs(level: int = logging.INFO) -> None:
     handler.setFormatter(_NoTraceback())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(logging.ERROR if name == SERVER else logging.WARNING)
