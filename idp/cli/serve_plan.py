@@ -102,7 +102,7 @@ def plan(folder: Path, looked: Looked, metrics: Board, drain_seconds: float) -> 
 
 def metrics_board(looked: Looked, workers: int) -> Board:
     """Where so many workers count, and as many that take over from them at a reload."""
-    tenants = len(looked.issuers) + len(looked.broken)
+    tenants = len(looked.seen.read) + len(looked.seen.broken)
     return Board(2 * workers + 1, tenants=max(LEAST_TENANTS, 2 * tenants))
 
 

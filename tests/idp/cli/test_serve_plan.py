@@ -8,10 +8,13 @@ import pytest
 
 from idp.cli import serve_plan
 from idp.cli.serve_plan import LEAST_TENANTS, Looked, look, look_again, metrics_board, migrate_where_needed, plan
-from idp.settings import ProcessSettings, load_settings
+from idp.loading import Read
+from idp.settings import Settings, load_settings
 from idp.store.engine import open_engine
 from idp.store.migrate import serves
+from idp.tenants import Broken, Seen
 from idp.watching.board import TENANT_BYTES, Board
+from policies.load import load
 from tests.idp.cli.command import ciconia
 
 
@@ -56,8 +59,9 @@ def test_a_database_that_may_be_served_is_not_locked(city: Path) -> None:
 
 @pytest.mark.parametrize(("tenants", "room"), [(1, LEAST_TENANTS), (50, 100)])
 def test_metrics_have_room_for_tenants_that_a_reload_brings(tenants: int, room: int, tmp_path: Path) -> None:
-    issuers = tuple(f"https://login{number}.city.example" for number in range(tenants - 1))
-    board = metrics_board(Looked(ProcessSettings(folder=tmp_path), issuers, broken=frozenset({"alder"})), 4)
+    settings = Settings(issuer="https://login.city.example", folder=tmp_path)
+    read = {str(number): Read(settings, load({})) for number in range(tenants - 1)}
+    board = metrics_board(Looked(Seen(settings, read, (Broken("alder", "", ()),))), 4)
     assert board._slot_bytes == room * TENANT_BYTES
     # Four that leave, and four that came
     board.worker(8)
