@@ -13,10 +13,11 @@ from typing import Annotated
 import typer
 from sqlalchemy import Engine
 
+from connectors.formats.grammar import written
 from idp.cli.console import problems, progress, say
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import Settings, load_settings
-from idp.store.backup import CLOSED_SECONDS, back_up, opened_backup, rows_of
+from idp.store.backup import CLOSED_SECONDS, back_up, newest_record, opened_backup, rows_of
 from idp.store.backup import restore as restore_rows
 from idp.store.engine import open_engine
 from idp.store.migrate import assert_current, migrate
@@ -76,7 +77,7 @@ def restore(
         settings = load_settings(config)
         keys = load_ledger_keys(settings.key_folder, settings.origin)
         with opened_backup(file, tenant=settings.tenant, beside=settings.folder) as source:
-            report = _verified(source, settings, keys, as_json=as_json)
+            report, newest = _verified(source, settings, keys, as_json=as_json), newest_record(source, settings.tenant)
             if not report.holds:
                 _say(report, f"{file} is not restored", {"restored": False}, as_json=as_json)
             migrate(settings.database_url)
@@ -86,8 +87,15 @@ def restore(
                     count = restore_rows(source, engine, tenant=settings.tenant, now=int(time.time()), advance=advance)
                 report = _verified(engine, settings, keys, as_json=as_json)
         seen = _seen(settings, keys)
+    since = written(newest) if newest else None
     facts: dict[str, object] = {"restored": True, "rows": count, "closed_seconds": CLOSED_SECONDS, "witnessed": seen}
+    facts["newest"] = since
     text = f"{count} rows are restored; sign-ins are refused for {CLOSED_SECONDS // 60} minutes from now"
+    # On stderr, since it is for who acts on it
+    lost = since or "the backup"
+    say(f"Whoever was suspended and whatever key was revoked after {lost} no longer is: do it again.", error=True)
+    if settings.witness_path is None:
+        say("No witness is set: nobody can say whether this record is older than what was signed.", error=True)
     if seen > report.size:
         text += (
             f". The witness saw {seen} leaves, and this ledger has {report.size}: a broker will sign and release nothing "

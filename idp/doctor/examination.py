@@ -45,6 +45,16 @@ def production(case: Case) -> Iterator[Finding]:
             yield case.setting(Severity.ERROR, fault.key, fault.what, why=fault.why, fix=fault.fix)
 
 
+def witness(case: Case) -> Iterator[Finding]:
+    """Whether anybody would notice that the ledger is an older one."""
+    if not case.knows("issuer", "witness") or case.settings.demo or case.settings.witness:
+        return
+    what = "no file or folder is named."
+    why = "After the restore of an older backup the broker would sign another record under the same name, and not notice."
+    fix = "Name a file on another disk, or in a folder that several brokers share."
+    yield case.setting(Severity.NOTICE, "witness", what, why=why, fix=fix)
+
+
 def configuration(case: Case) -> Iterator[Finding]:
     """What is wrong with the files of purposes, services, countries and nodes."""
     for problem in case.configuration_problems:
@@ -55,6 +65,7 @@ def configuration(case: Case) -> Iterator[Finding]:
 OFFLINE: dict[str, Check] = {
     "settings": settings,
     "production": production,
+    "witness": witness,
     "configuration": configuration,
     "files": stray_files,
     "permissions": writable_files,

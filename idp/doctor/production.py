@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from idp.settings import Settings
 
@@ -79,10 +78,7 @@ def _loopback(address: str) -> bool:
 
 
 def _durability(settings: Settings) -> Iterator[Fault]:
-    try:
-        url = make_url(settings.database_url)
-    except ArgumentError:
-        return  # the database's own check names it
+    url = make_url(settings.database_url)
     name, _, rest = (url.database or "").removeprefix("file:").partition("?")
     named = {*url.query, *(part.partition("=")[0] for part in rest.split("&"))}
     if found := sorted(named & _UNSAFE_PARAMETERS):

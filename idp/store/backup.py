@@ -44,6 +44,7 @@ CHUNK = 500
 RESTORED = "restored"
 # The longest that anything taken once is good for (15 minutes of a login) and a clock's skew (180 s): decisions.md 2
 CLOSED_SECONDS = 15 * 60 + 180
+DAY = 24 * 3600
 
 
 def back_up(engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[int], None]) -> int:
@@ -119,13 +120,32 @@ def restore(source: Engine, target: Engine, *, tenant: Tenant, now: int, advance
         if any(_count(out, table, tenant) for table in COPIED):
             raise StoreUnavailable("the database is not empty")
         count = _copy(backup, out, tenant, advance)
+        ends = closing(out, tenant, now)
         # One that ends later was never ours, and nobody could sign in before it does
         marks = tables.marks.c
-        later = (marks.tenant == tenant, marks.kind == RESTORED, marks.ends > now + CLOSED_SECONDS)
+        later = (marks.tenant == tenant, marks.kind == RESTORED, marks.ends > ends)
         count -= out.execute(delete(tables.marks).where(*later)).rowcount
         closed = {"tenant": tenant, "kind": RESTORED, "digest": secrets.token_bytes(32), "unit": secrets.token_bytes(16)}
-        out.execute(insert(tables.marks), [{**closed, "ends": now + CLOSED_SECONDS}])
+        out.execute(insert(tables.marks), [{**closed, "ends": ends}])
     return count
+
+
+def closing(connection: Connection, tenant: Tenant, now: int) -> int:
+    """Until when a store may be closed at the latest that is restored now: by the newest checkpoint, where ours is behind.
+
+    One that is ahead by more than a day was made by a clock that nobody should go by.
+    """
+    table = tables.checkpoints.c
+    newest = select(table.time).where(table.tenant == tenant).order_by(table.number.desc()).limit(1)
+    signed = connection.scalar(newest) or 0
+    return (signed if 0 <= signed - now <= DAY else now) + CLOSED_SECONDS
+
+
+def newest_record(engine: Engine, tenant: Tenant) -> int:
+    """When the newest record was made (seconds since the epoch), 0 where there is none."""
+    table = tables.records.c
+    with reading(), engine.connect() as connection:
+        return int(connection.scalar(select(func.max(table.time)).where(table.tenant == tenant)) or 0)
 
 
 def closed_until(connection: Connection, tenant: Tenant) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, Table, delete, select
 
 from idp.ports import Checkpoint, DecisionRow, Unit
 from idp.store import reads
-from idp.store.backup import CLOSED_SECONDS, closed_until
+from idp.store.backup import closed_until, closing
 from idp.store.engine import BUSY_MILLISECONDS, is_postgres, open_engine, reading, single, writing
 from idp.store.installation import claim
 from idp.store.migrate import assert_current
@@ -60,8 +60,10 @@ class Store:
     def _look(self) -> None:
         now = int(self._clock())
         with reading(), self._reads.connect() as connection:
-            # One that ends later was written by a clock that was ahead, or by somebody else
-            found = min(closed_until(connection, self.tenant), now + CLOSED_SECONDS)
+            found = closed_until(connection, self.tenant)
+            if found > now:
+                # One that ends later was written by a clock that was ahead, or by somebody else
+                found = min(found, closing(connection, self.tenant, now))
         if found > now:
             until = datetime.fromtimestamp(found, UTC).isoformat()
             structlog.get_logger().warning("restored", detail="sign-ins are refused until then", until=until)

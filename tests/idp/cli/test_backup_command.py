@@ -16,6 +16,7 @@ from typing import cast
 import pytest
 from typer.testing import CliRunner
 
+from connectors.formats.grammar import written
 from idp.cli import app
 from idp.keys.folder import create_keys
 from idp.keys.ledger import load_ledger_keys
@@ -115,14 +116,24 @@ def rows(file: Path, table: str) -> list[tuple[object, ...]]:
         return sorted(connection.execute(f"SELECT * FROM {table}"), key=repr)  # noqa: S608  our names
 
 
+def newest_record(file: Path) -> int:
+    with closing(sqlite3.connect(file)) as connection:
+        return int(connection.execute("SELECT max(time) FROM records").fetchone()[0])
+
+
 def test_a_backup_restores_to_another_folder_and_its_ledger_verifies(served: Path, tmp_path: Path) -> None:
     file = tmp_path / "copy.db"
     told = json_of(ciconia("backup", "--config", served, "--to", file, "--json"))
     assert (told["ok"], told["size"], told["records"]) == (True, 9, 11)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     again = with_keys_of(folder_of(tmp_path, "again"), served)
-    restored = json_of(ciconia("restore", "--config", again, "--from", file, "--json"))
+    ended = ciconia("restore", "--config", again, "--from", file, "--json")
+    restored = json_of(ended)
     assert (restored["ok"], restored["rows"], restored["root"]) == (True, told["rows"], told["root"])
+    newest = written(newest_record(served / "ciconia.db"))
+    assert restored["newest"] == newest
+    assert f"revoked after {newest}" in ended.stderr
+    assert "No witness is set" in ended.stderr
     verified = ciconia("ledger", "verify", "--config", again, "--json")
     assert json_of(verified)["ok"] is True
     assert check(again / "ciconia.db", []) == []

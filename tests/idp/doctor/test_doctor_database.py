@@ -46,7 +46,7 @@ def test_a_database_that_is_not_there_yet_is_a_notice(city: Path) -> None:
         ("postgresql://127.0.0.1:1/ciconia", "cannot be reached"),
         ("postgresql://127.0.0.1:1", "names no database"),
         ("sqlite:///:memory:", "loses every record"),
-        ("no url://", "not the URL of a database"),
+        ("no url://", "no address of a database"),
     ],
 )
 def test_a_database_that_cannot_be_is_an_error_of_its_setting(city: Path, setting: str, words: str) -> None:

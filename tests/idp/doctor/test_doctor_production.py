@@ -65,7 +65,6 @@ def test_everybody_is_listened_to_behind_a_proxy_alone(listen: str, proxies: lis
         ("/dev/shm/ciconia.db", "database"),  # noqa: S108 - named, not used
         ("/run/ciconia.db", "database"),
         ("/runs/ciconia.db", ""),
-        ("no url at all://", ""),
     ],
 )
 def test_a_database_that_would_lose_commits_is_refused(database: str, named: str) -> None:

@@ -28,6 +28,7 @@ trusted_proxies = ["127.0.0.1", "::1"]
 database = "ciconia.db"
 keys = "keys"
 checkpoint_seconds = 10.0
+witness = "../witness"
 country = "NL"
 
 [organization]
