@@ -19,7 +19,7 @@ from sqlalchemy import URL, Connection, Engine, Table, delete, func, insert, sel
 
 from idp.keys.file import sync_folder
 from idp.store import tables
-from idp.store.engine import open_engine, reading, snapshot, writing
+from idp.store.engine import open_engine, patiently, reading, snapshot, writing
 from idp.store.foreign import is_plain
 from idp.store.migrate import migrate
 from policies.errors import NotFound, StoreUnavailable
@@ -107,7 +107,7 @@ def opened_backup(file: Path, *, tenant: Tenant, beside: Path) -> Iterator[Engin
 
 def rows_of(engine: Engine, tenant: Tenant) -> int:
     """How many rows a copy will have. Raises `StoreUnavailable`."""
-    with reading(), engine.connect() as connection:
+    with reading(), snapshot(engine) as connection:
         return sum(_count(connection, table, tenant) for table in COPIED)
 
 
@@ -117,7 +117,8 @@ def restore(source: Engine, target: Engine, *, tenant: Tenant, now: int, advance
     Raises `StoreUnavailable` where there are rows already, or the database cannot take them.
     """
     with reading(), writing(target).begin() as out, source.connect() as backup:
-        if any(_count(out, table, tenant) for table in COPIED):
+        patiently(out)
+        if any(_has_rows(out, table, tenant) for table in COPIED):
             raise StoreUnavailable("the database is not empty")
         count = _copy(backup, out, tenant, advance)
         ends = closing(out, tenant, now)
@@ -168,6 +169,10 @@ def _copy(source: Connection, out: Connection, tenant: Tenant, advance: Callable
 
 def _count(connection: Connection, table: Table, tenant: Tenant) -> int:
     return connection.scalar(select(func.count()).select_from(table).where(table.c.tenant == tenant)) or 0
+
+
+def _has_rows(connection: Connection, table: Table, tenant: Tenant) -> bool:
+    return connection.scalar(select(table.c.tenant).where(table.c.tenant == tenant).limit(1)) is not None
 
 
 @contextmanager

@@ -86,8 +86,18 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
             yield connection
         return
     with engine.execution_options(isolation_level="REPEATABLE READ").connect() as connection:
-        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        patiently(connection)
         yield connection
+
+
+def patiently(connection: Connection) -> None:
+    """Until this transaction ends, let a statement take long, and the transaction wait long for the next one.
+
+    A copy waits for its other side's disk meanwhile, which may stand still for a while. Locks are waited for as ever.
+    """
+    if is_postgres(connection):
+        for bound in ("statement_timeout", "idle_in_transaction_session_timeout"):
+            connection.exec_driver_sql(f"SET LOCAL {bound} = 0")
 
 
 Upsert = sqlite.Insert | postgresql.Insert

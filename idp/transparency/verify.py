@@ -61,7 +61,7 @@ def verify_ledger(
 
 def steps_of(engine: Engine, tenant: Tenant) -> int:
     """How many rows the check goes through: leaves, checkpoints and records. Raises `StoreUnavailable`."""
-    with reading(), engine.connect() as connection:
+    with reading(), snapshot(engine) as connection:
         return sum(_count(connection, table, tenant) for table in (tables.leaves, tables.checkpoints, tables.records))
 
 
