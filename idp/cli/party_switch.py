@@ -30,6 +30,7 @@ from idp.transparency.draft import MAX_REASON, is_reason
 from idp.transparency.keys import LedgerKeys
 from policies.errors import BrokerError, Misconfigured, Problem
 from policies.load import Configuration, examine
+from policies.load.table import COUNTRY as CODE
 
 REFUSED, COULD_NOT_RUN = 1, 2
 SECOND = "Every worker obeys within a second."
@@ -113,8 +114,13 @@ def _set(name: str, config: Path, kind: Kind, reason: str, *, off: bool, as_json
             _end(Misconfigured(tuple(found)), REFUSED, as_json=as_json)
         board = Switchboard(engine=desk.store.engine, tenant=desk.settings.tenant, keys=desk.ledger, commits=desk.store)
         switch = board.set_switch(kind, name, off=off, reason=reason, now=system_clock())
+    known = name in desk.known[kind] or before is not None
+    if not known:
+        what = f"The configuration has problems, and in what could be read there is no {kind} {name}."
+        say(f"{what} {_nearest(desk, kind, name)} It is recorded all the same.", error=True)
     if as_json:
-        print(json.dumps({"ok": True, **_told(kind, name, switch), "tenant": desk.settings.tenant}, ensure_ascii=False))
+        told = {"ok": True, **_told(kind, name, switch), "tenant": desk.settings.tenant, "known": known}
+        print(json.dumps(told, ensure_ascii=False))
         return
     say(f"{'Off' if off else 'On again'} and recorded: {kind} {name}. {SECOND}")
     if off:
@@ -122,14 +128,21 @@ def _set(name: str, config: Path, kind: Kind, reason: str, *, off: bool, as_json
 
 
 def _faults(desk: _Desk, kind: Kind, name: str, reason: str, before: Switch | None) -> Iterator[Problem]:
-    known = desk.known[kind]
     # Where the configuration cannot be read as a whole, a name that it seems to lack may well be served
-    if name not in known and before is None and desk.whole:
-        near = difflib.get_close_matches(name, known, n=1)
-        fix = f"Did you mean {near[0]}?" if near else f"One of {', '.join(sorted(known)) or 'none'}, or another --kind."
-        yield Problem("party", 0, "NAME", f"there is no {kind} {name}.", fix)
+    if name not in desk.known[kind] and before is None and desk.whole:
+        yield Problem("party", 0, "NAME", f"there is no {kind} {name}.", _nearest(desk, kind, name))
+    elif kind is Kind.COUNTRY and not CODE.fullmatch(name):
+        fix = f"Did you mean {name.upper()}?" if CODE.fullmatch(name.upper()) else "Give its code in two capital letters."
+        yield Problem("party", 0, "NAME", f"{name} is no country's code.", fix)
     if not is_reason(reason):
         yield Problem("party", 0, "--reason", "is no reason.", f"Give 1 to {MAX_REASON} visible characters, on one line.")
+
+
+def _nearest(desk: _Desk, kind: Kind, name: str) -> str:
+    """What was meant by a name that nobody knows, as a fix."""
+    known = desk.known[kind]
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]}?" if near else f"One of {', '.join(sorted(known)) or 'none'}, or another --kind."
 
 
 @contextmanager

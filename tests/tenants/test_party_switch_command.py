@@ -137,6 +137,24 @@ def test_a_broken_configuration_keeps_nobody_from_switching_off(run: Run, city: 
     assert "names may be missing" in listed.output
 
 
+def test_a_name_that_nobody_can_confirm_is_recorded_and_said_to_be_unknown(run: Run, city: Path) -> None:
+    (city / "parties" / "broken.toml").write_text("nothing = \n", encoding="utf-8")
+    ended = run("disable", "permit", *WHY, "--json")
+    assert (ended.exit_code, "there is no party permit. Did you mean permits?" in ended.stderr) == (0, True), ended.output
+    assert json.loads(ended.stdout)["known"] is False
+    assert switches(city).off("party", "permit")
+    ended = run("disable", "permits", *WHY, "--json")
+    assert (json.loads(ended.stdout)["known"], ended.stderr) == (True, "")
+
+
+@pytest.mark.parametrize(("name", "told"), [("ee", "Did you mean EE?"), ("Estonia", "two capital letters")])
+def test_a_countrys_code_has_two_capitals_whatever_else_is_broken(run: Run, city: Path, name: str, told: str) -> None:
+    (city / "parties" / "broken.toml").write_text("nothing = \n", encoding="utf-8")
+    ended = run("disable", name, "--kind", "country", *WHY)
+    assert (ended.exit_code, told in ended.stderr) == (1, True), ended.output
+    assert not switches(city).current()
+
+
 def test_what_was_switched_off_can_be_switched_on_though_its_file_is_gone(run: Run, city: Path) -> None:
     assert run("disable", "permits", *WHY).exit_code == 0
     (city / "parties" / "permits.toml").unlink()
