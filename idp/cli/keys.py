@@ -19,6 +19,7 @@ import typer
 from connectors.formats.grammar import written
 from connectors.signatures.keys import certificate_of
 from idp.app import system_clock
+from idp.cli.committing import MEND, Unsure, set_switch, within
 from idp.cli.console import problems, say
 from idp.cli.revocations import Answer, ask
 from idp.keys import change
@@ -29,7 +30,7 @@ from idp.keys.ring import Named, Scheduled, State, moment, spelled
 from idp.logs import configure_logs
 from idp.settings import Settings, load_settings
 from idp.store.store import open_store
-from idp.store.switches import KEY, Switchboard
+from idp.store.switches import KEY
 from idp.transparency.checkpoint import VerifierKey
 from idp.transparency.draft import MAX_REASON, is_reason
 from policies.errors import BrokerError, Misconfigured, Problem, StoreUnavailable
@@ -195,10 +196,11 @@ def revoke(
         if not is_reason(reason):
             raise _Refused("--reason", "is no reason.", f"Give 1 to {MAX_REASON} visible characters, on one line.")
         now = system_clock()
-        store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger)
+        store = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger))
         try:
-            board = Switchboard(engine=store.engine, tenant=settings.tenant, keys=ledger, commits=store)
-            board.set_switch(KEY, key_id, off=True, reason=reason, now=now)
+            set_switch(store, ledger, KEY, key_id, off=True, reason=reason, now=now)
+        except Unsure as error:
+            raise _unsure(error, key_id) from error
         finally:
             store.close()
         left = _left_after(settings, found, kind, now)
@@ -326,6 +328,12 @@ def _named(found: Keys | None, log: Sequence[VerifierKey], text: str) -> tuple[K
     if found is None:
         what = "the key files cannot be loaded, so only a whole id says which key is meant."
     raise _Refused("KEY", what, "Take it from `ciconia keys list`, or from the kid of a token.")
+
+
+def _unsure(error: Unsure, key_id: str) -> Misconfigured:
+    now = {True: "It is revoked now.", False: "It is not revoked yet.", None: "What counts now is not known."}
+    what = f"it is not known whether {key_id} will be revoked: {error.detail}. {now[error.off]}"
+    return Misconfigured((Problem("keys", 0, error.code, what, MEND),))
 
 
 def _left_after(settings: Settings, found: Keys | None, kind: Kind | None, now: int) -> str | None:

@@ -26,6 +26,7 @@ from connectors.metadata.peers import Held, PeerCopies, Peers
 from connectors.profiles import EIDAS
 from connectors.signatures.keys import certificate_of
 from idp.app import system_clock
+from idp.cli.committing import MEND, PromptCopies, Unsure, within
 from idp.cli.console import problems, progress, say
 from idp.cli.metadata_told import COULD_NOT_RUN, NO, YES, Fetched, pending_told, say_pending
 from idp.cli.revocations import ask
@@ -284,7 +285,10 @@ def _desk(config: Path, *, as_json: bool) -> Iterator[_Desk]:
     except BrokerError as error:
         if as_json:
             print(json.dumps({"ok": False, "error": {"code": error.code, "detail": error.detail}}))
-        say(f"It could not be tried: {error.code} ({error.detail}).", error=True)
+        if isinstance(error, Unsure):
+            say(f"It is not known whether this will count: {error.detail}. It does not count yet. {MEND}", error=True)
+        else:
+            say(f"It could not be tried: {error.code} ({error.detail}).", error=True)
         raise typer.Exit(COULD_NOT_RUN) from None
 
 
@@ -299,12 +303,12 @@ def _engine(desk: _Desk) -> Iterator[Engine]:
 
 
 @contextmanager
-def _recorded(desk: _Desk) -> Iterator[RecordedCopies]:
+def _recorded(desk: _Desk) -> Iterator[PromptCopies]:
     """Copies whose approvals are in the ledger first."""
     settings = desk.settings
-    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=desk.keys.ledger)
+    store = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=desk.keys.ledger))
     try:
-        yield RecordedCopies(desk.copies(store.engine), commits=store, tenant=settings.tenant)
+        yield PromptCopies(RecordedCopies(desk.copies(store.engine), commits=store, tenant=settings.tenant))
     finally:
         store.close()
 

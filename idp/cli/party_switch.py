@@ -19,13 +19,14 @@ import typer
 
 from connectors.formats.grammar import written
 from idp.app import system_clock
+from idp.cli.committing import MEND, Unsure, set_switch, within
 from idp.cli.console import problems, say
 from idp.configuration import readable_files
 from idp.keys.ledger import load_ledger_keys
 from idp.logs import configure_logs
 from idp.settings import Settings, load_settings
 from idp.store.store import Store, open_store
-from idp.store.switches import COUNTRY, PARTY, PROVIDER, Switch, Switchboard, Switches
+from idp.store.switches import COUNTRY, PARTY, PROVIDER, Switch, Switches
 from idp.transparency.draft import MAX_REASON, is_reason
 from idp.transparency.keys import LedgerKeys
 from policies.errors import BrokerError, Misconfigured, Problem
@@ -112,8 +113,10 @@ def _set(name: str, config: Path, kind: Kind, reason: str, *, off: bool, as_json
         before = desk.switches().get((kind, name))
         if found := list(_faults(desk, kind, name, reason, before)):
             _end(Misconfigured(tuple(found)), REFUSED, as_json=as_json)
-        board = Switchboard(engine=desk.store.engine, tenant=desk.settings.tenant, keys=desk.ledger, commits=desk.store)
-        switch = board.set_switch(kind, name, off=off, reason=reason, now=system_clock())
+        try:
+            switch = set_switch(desk.store, desk.ledger, kind, name, off=off, reason=reason, now=system_clock())
+        except Unsure as error:
+            _unsure(error, kind, name, off=off, as_json=as_json)
     known = name in desk.known[kind] or before is not None
     if not known:
         what = f"The configuration has problems, and in what could be read there is no {kind} {name}."
@@ -125,6 +128,17 @@ def _set(name: str, config: Path, kind: Kind, reason: str, *, off: bool, as_json
     say(f"{'Off' if off else 'On again'} and recorded: {kind} {name}. {SECOND}")
     if off:
         say(f"To end it: ciconia party enable {name} --kind {kind} --reason TEXT --config {config}")
+
+
+def _unsure(error: Unsure, kind: Kind, name: str, *, off: bool, as_json: bool) -> NoReturn:
+    """Say that nobody knows what will be, and what counts until then."""
+    if as_json:
+        found = {"kind": kind, "name": name, "off": error.off, "error": {"code": error.code, "detail": error.detail}}
+        print(json.dumps({"ok": False, **found}, ensure_ascii=False))
+    now = {True: "It is off now.", False: "Nothing counts as off yet.", None: "What counts now is not known."}
+    wanted = "off" if off else "on again"
+    say(f"It is not known whether {kind} {name} will be {wanted}: {error.detail}. {now[error.off]} {MEND}", error=True)
+    raise typer.Exit(COULD_NOT_RUN)
 
 
 def _faults(desk: _Desk, kind: Kind, name: str, reason: str, before: Switch | None) -> Iterator[Problem]:
@@ -154,7 +168,8 @@ def _desk(config: Path, *, as_json: bool) -> Iterator[_Desk]:
         ledger = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
         files, unreadable = readable_files(config)
         configuration, faults = examine(files)
-        store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger)
+        # The first command at a database writes whose it is
+        store = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger))
         try:
             yield _Desk(settings, ledger, store, _names(configuration), whole=not (unreadable or faults))
         finally:

@@ -65,6 +65,13 @@ class Kept:
         if connection is not None:
             connection.close()
 
+    def end(self) -> None:
+        """Close it for good: the pool that it came from may be gone already."""
+        connection, self._idle = self._idle, None
+        if connection is not None:
+            connection.detach()
+            connection.close()
+
 
 class Attempt:
     """What is known of one batch's tries. `unknown`: whether an earlier try may have been written."""

@@ -42,6 +42,8 @@ COMMIT_SECONDS = 10.0
 # Whoever was told of the last batch comes back in a moment, and the first of them must not have a transaction alone. So
 # after a batch of this many the next one waits for half of them, though no longer than this share of what the last one took
 SIBLINGS, GATHER_SHARE, GATHER_LOOK = 4, 0.5, 0.0002
+# How often whoever closes the writer looks whether it stands still
+CLOSE_LOOK = 0.1
 
 
 def _taking(connection: Connection, values: Values) -> Insert:
@@ -159,15 +161,26 @@ class Writer:
         return since > 0 and time.monotonic() - since > COMMIT_SECONDS
 
     def close(self) -> None:
-        """Write everything that waits, then end the thread. Later commits are refused."""
+        """Write everything that waits, then end the thread. Later commits are refused.
+
+        A transaction that stands still is left behind: whoever wanted it has been told that its outcome is not known, and
+        the thread ends with the process.
+        """
         with self._closing:
             if not self._closed:
                 self._closed = True
                 self._queue.put(None)
-        self._thread.join()
-        self._kept.close()
+        self._thread.join(CLOSE_LOOK)
+        while self._thread.is_alive() and not self.stands_still:
+            self._thread.join(CLOSE_LOOK)
 
     def _run(self) -> None:
+        try:
+            self._write_what_comes()
+        finally:
+            self._kept.end()
+
+    def _write_what_comes(self) -> None:
         before, took = 0, 0.0
         while (first := self._queue.get()) is not None:
             if before >= SIBLINGS:

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from hashlib import sha256
 from importlib import import_module
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
+from sqlalchemy import event
 from typer.testing import CliRunner
 
 from connectors.formats.eidas.metadata import read_peer
@@ -26,7 +28,7 @@ from idp.settings import load_settings
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
 from idp.store.peers import StoredCopies
-from idp.store.store import Store
+from idp.store.store import Store, open_store
 from policies.parties import EntityId
 from tests.connectors import forge
 from tests.connectors.eidas.node import NOW, REQUEST, Answer, SendingNode
@@ -233,6 +235,35 @@ def test_where_nothing_can_be_recorded_nothing_is_decrypted(
     result = inspect(path, *words(folder, *ALLOWED))
     assert (result.exit_code, only(result).code) == (2, "store_unavailable")
     assert "Maasikas" not in result.output
+
+
+@pytest.mark.spec("security.md §3 I7")
+def test_where_nobody_knows_whether_it_is_recorded_nothing_is_decrypted_and_the_command_ends(
+    make: Make, node: SendingNode, loaded: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a synchronous standby is away: the COMMIT does not end before the command has."""
+    folder = make()
+    path = answer(folder, node, loaded)
+    go_on, stores = threading.Event(), list[Store]()
+
+    def hold(_connection: object) -> None:
+        assert go_on.wait(20)
+
+    def opened(*words: str, **more: object) -> Store:
+        stores.append(open_store(*words, **more))  # type: ignore[arg-type] # as it is called
+        event.listen(stores[0].engine, "commit", hold)
+        return stores[0]
+
+    monkeypatch.setattr("idp.inspection.decrypting.open_store", opened)
+    monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 0.2)
+    result = inspect(path, *words(folder, *ALLOWED))
+    assert (result.exit_code, only(result).code) == (2, "store_unavailable")
+    assert "whether it was written is not known" in str(only(result).whole["error"])
+    assert "Maasikas" not in result.output
+    assert stores[0].stands_still
+    go_on.set()
+    stores[0]._writer._thread.join(20)
+    assert records(folder) == 1, "then the record says that it was tried"
 
 
 @pytest.mark.parametrize(

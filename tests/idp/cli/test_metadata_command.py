@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificate
+from sqlalchemy import Engine, event
 from typer.testing import CliRunner, Result
 
 from connectors.formats.eidas.metadata import read_peer
@@ -41,6 +43,7 @@ from tests.idp.cli.command import ciconia, json_of
 from tests.idp.neighbour import DAY, NOW, Neighbour, peers_of, signer
 
 Run = Callable[..., Result]
+UNKNOWN = "the database is slow: whether it was written is not known"
 COMMANDS = import_module("idp.cli.metadata")  # the package's name of this is the group of commands
 
 ORGANIZATION = """
@@ -398,6 +401,56 @@ def test_a_key_that_is_added_later_waits_and_one_that_is_removed_is_gone_at_once
     run("approve", "nl", "--digest", digest_of(nl))
     nl.publish(signing=("messages", "second"))
     assert "a certificate that signs" in run("fetch", "nl").stdout
+
+
+@pytest.fixture
+def standing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """From its call on no COMMIT ends, as where a standby is away; at the end of the test all do."""
+    go_on = threading.Event()
+    threads = set(threading.enumerate())
+
+    def hold(_connection: object) -> None:
+        assert go_on.wait(20)
+
+    def stand() -> None:
+        monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 0.2)
+        event.listen(Engine, "commit", hold)
+
+    yield stand
+    go_on.set()
+    for thread in set(threading.enumerate()) - threads:
+        if thread.name in ("ledger-writer", "act"):
+            thread.join(20)
+    event.remove(Engine, "commit", hold)
+
+
+@pytest.mark.spec("security.md §3 I7")
+@pytest.mark.parametrize("act", ["approve", "forget"])
+def test_an_act_that_nobody_knows_of_is_told_and_counts_for_nothing_yet(
+    run: Run, nl: Neighbour, standing: Callable[[], None], act: str
+) -> None:
+    run("fetch", "nl")
+    standing()
+    words = (act, "nl", *(("--digest", digest_of(nl)) if act == "approve" else ()))
+    found = run(*words)
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert "It is not known whether this will count" in found.stderr
+    assert "It does not count yet." in found.stderr
+    assert said(run("show", "nl", "--json"))["approved_digest"] is None
+    assert said(run(*words, "--json"))["error"] == {"code": "store_unavailable", "detail": UNKNOWN}
+
+
+def test_a_row_that_does_not_get_written_after_its_record_is_told(
+    run: Run, nl: Neighbour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("fetch", "nl")
+    monkeypatch.setattr("idp.cli.committing.ACT_SECONDS", 0.5)
+    go_on = threading.Event()
+    monkeypatch.setattr(StoredCopies, "keep", lambda *_words, **_more: go_on.wait(20))
+    found = run("approve", "nl", "--digest", digest_of(nl))
+    go_on.set()
+    assert found.exit_code == 2
+    assert f"It is not known whether this will count: {UNKNOWN}." in found.stderr
 
 
 def test_a_database_that_takes_nothing_exits_2_and_approves_nothing(

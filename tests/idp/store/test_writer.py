@@ -5,7 +5,8 @@ import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,6 +24,13 @@ from tests.idp.store.sent import sent_by
 from tests.idp.store.units import KEYS, NOW, TENANT, marks, opened_at, parked, release, unit
 
 ROOT = Path(__file__).parents[3]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.001)
 
 
 @pytest.fixture
@@ -266,11 +274,52 @@ def test_a_transaction_that_does_not_end_is_known(url: str, monkeypatch: pytest.
     assert not writer.stands_still
     with pytest.raises(StoreUnavailable, match="not known"):
         writer.commit(unit())
-    assert writer.stands_still
+    until(lambda: writer.stands_still)  # it began a moment after whoever waited
     go_on.set()
+    until(lambda: not writer.stands_still)
     writer.close()
-    assert not writer.stands_still
     engine.dispose()
+
+
+def test_closing_waits_for_no_transaction_that_stands_still(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 0.05)
+    store = opened_at(url)
+    go_on = threading.Event()
+
+    @event.listens_for(store.engine, "commit")
+    def hold(_connection: Connection) -> None:
+        assert go_on.wait(10)
+
+    with pytest.raises(StoreUnavailable, match="whether it was written is not known"):
+        store.commit(unit(record=release()))
+    store.close()
+    assert store.stands_still, "it is left behind, and its thread is one that no process waits for"
+    assert store._writer._thread.daemon
+    with pytest.raises(StoreUnavailable, match="the writer is closed"):
+        store.commit(unit())
+    go_on.set()
+    store._writer._thread.join(10)
+    assert not store._writer._thread.is_alive()
+    assert count(url, tables.records) == 1
+
+
+def test_closing_writes_what_waits_behind_a_slow_transaction(url: str) -> None:
+    """Each transaction takes longer than whoever closes looks; that is no standstill yet."""
+    store = opened_at(url)
+
+    @event.listens_for(store.engine, "commit")
+    def slow(_connection: Connection) -> None:
+        threading.Event().wait(0.3)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(store.commit, unit(record=release()))
+        until(lambda: store._writer._since > 0)
+        second = pool.submit(store.commit, unit(record=release()))
+        until(lambda: store._writer._queue.qsize() > 0)
+        store.close()
+        for one in (first, second):
+            one.result(timeout=10)
+    assert count(url, tables.records) == 2
 
 
 def test_more_marks_than_one_statement_takes_are_still_taken_once(writer: Writer, url: str) -> None:
