@@ -5,7 +5,7 @@ Exit codes: 0 it is done and the ledger in it verifies, 1 it is not as it should
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -17,9 +17,9 @@ from connectors.formats.grammar import written
 from idp.cli.console import problems, progress, say
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import Settings, load_settings
-from idp.store.backup import CLOSED_SECONDS, back_up, newest_record, opened_backup, rows_of
+from idp.store.backup import CLOSED_SECONDS, back_up, closing, newest_moment, opened_backup, rows_of
 from idp.store.backup import restore as restore_rows
-from idp.store.engine import open_engine
+from idp.store.engine import open_engine, reading
 from idp.store.migrate import assert_current, migrate
 from idp.transparency.findings import Report
 from idp.transparency.keys import LedgerKeys
@@ -67,7 +67,7 @@ def restore(
     """Fill the empty database of a folder from a backup, and check the ledger before and after.
 
     The folder needs the keys that the backup was made with. For 18 minutes after it the broker refuses sign-ins: what was
-    used once since the backup could be used again.
+    used once since the backup could be used again. Whatever was switched off or revoked since then is on again: repeat it.
 
     Example: ciconia restore --config city-again --from /backup/city-2026-11-25.db
 
@@ -77,31 +77,54 @@ def restore(
         settings = load_settings(config)
         keys = load_ledger_keys(settings.key_folder, settings.origin)
         with opened_backup(file, tenant=settings.tenant, beside=settings.folder) as source:
-            report, newest = _verified(source, settings, keys, as_json=as_json), newest_record(source, settings.tenant)
+            report = _verified(source, settings, keys, as_json=as_json)
             if not report.holds:
                 _say(report, f"{file} is not restored", {"restored": False}, as_json=as_json)
             migrate(settings.database_url)
+            now = int(time.time())
+            newest = _newest(source, settings, now)
             with _database(settings) as engine:
                 rows = rows_of(source, settings.tenant)
                 with progress(rows, "restore", as_json=as_json) as advance:
-                    count = restore_rows(source, engine, tenant=settings.tenant, now=int(time.time()), advance=advance)
+                    count = restore_rows(source, engine, tenant=settings.tenant, now=now, advance=advance)
                 report = _verified(engine, settings, keys, as_json=as_json)
         seen = _seen(settings, keys)
-    since = written(newest) if newest else None
-    facts: dict[str, object] = {"restored": True, "rows": count, "closed_seconds": CLOSED_SECONDS, "witnessed": seen}
-    facts["newest"] = since
-    text = f"{count} rows are restored; sign-ins are refused for {CLOSED_SECONDS // 60} minutes from now"
-    # On stderr, since it is for who acts on it
-    lost = since or "the backup"
-    say(f"Whoever was suspended and whatever key was revoked after {lost} no longer is: do it again.", error=True)
-    if settings.witness_path is None:
-        say("No witness is set: nobody can say whether this record is older than what was signed.", error=True)
+    until, witness = closing(newest, now), settings.witness_path is not None
+    again = _again(newest, now, witness=witness)
+    facts: dict[str, object] = {"restored": True, "rows": count, "closed_seconds": until - now, "witnessed": seen}
+    facts |= {"newest": written(newest) if newest else None, "witness": witness, "again": again}
+    text = f"{count} rows are restored; sign-ins are refused {_how_long(until, now)}"
     if seen > report.size:
         text += (
             f". The witness saw {seen} leaves, and this ledger has {report.size}: a broker will sign and release nothing "
             "with it. Restore a newer backup (docs/back-up-and-restore.md)"
         )
-    _say(report, text, facts, as_json=as_json, older=seen > report.size)
+    _say(report, text, facts, as_json=as_json, older=seen > report.size, more=again)
+
+
+def _newest(source: Engine, settings: Settings, now: int) -> int:
+    with reading(), source.connect() as connection:
+        return newest_moment(connection, settings.tenant, now)
+
+
+def _how_long(until: int, now: int) -> str:
+    """For how long sign-ins are refused, in words."""
+    if until <= now + CLOSED_SECONDS:
+        return f"for {CLOSED_SECONDS // 60} minutes from now"
+    return f"until {written(until)}"
+
+
+def _again(newest: int, now: int, *, witness: bool) -> list[str]:
+    """What an operator has to know of an older record, and to do again: switches and revocations come with the backup."""
+    of = f"The newest record in this backup is of {written(newest)}." if newest else "There is no record in this backup."
+    on = "Every relying party, country and provider that was switched off since then is on again, and every key that was"
+    found = [f"{of} {on} revoked since then counts again. Repeat it: ciconia party disable, ciconia keys revoke."]
+    if newest > now:
+        found.append("The clock of this machine is behind that record: set it, by NTP.")
+    if not witness:
+        unseen = "No witness is set, so nobody can say whether this record is older than what was signed before"
+        found.append(f"{unseen} (docs/back-up-and-restore.md).")
+    return found
 
 
 def _seen(settings: Settings, keys: LedgerKeys) -> int:
@@ -126,8 +149,16 @@ def _database(settings: Settings) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _say(report: Report, text: str, facts: dict[str, object], *, as_json: bool, older: bool = False) -> None:
-    """The result, and the end of the command."""
+def _say(
+    report: Report,
+    text: str,
+    facts: dict[str, object],
+    *,
+    as_json: bool,
+    older: bool = False,
+    more: Sequence[str] = (),
+) -> None:
+    """The result, with more to know of it, and the end of the command."""
     holds = report.holds and not older
     if as_json:
         findings = [{"table": f.table, "row": f.row, "what": f.what} for f in report.findings]
@@ -138,6 +169,8 @@ def _say(report: Report, text: str, facts: dict[str, object], *, as_json: bool, 
             say(f"DOES NOT FIT  {finding}", error=True)
         fits = "its ledger fits" if report.holds else f"{len(report.findings)} things in its ledger do not fit"
         say(f"{text}. {report.size} leaves, {report.records} records: {fits}.", error=not holds)
+        for each in more:
+            say(each, error=not holds)
     raise typer.Exit(DONE if holds else DIFFERS)
 
 

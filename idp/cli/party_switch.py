@@ -31,7 +31,7 @@ from idp.transparency.draft import MAX_REASON, is_reason
 from idp.transparency.keys import LedgerKeys
 from policies.errors import BrokerError, Misconfigured, Problem
 from policies.load import Configuration, examine
-from policies.load.table import COUNTRY as CODE
+from policies.load.table import COUNTRY as COUNTRY_CODE
 
 REFUSED, COULD_NOT_RUN = 1, 2
 SECOND = "Every worker obeys within a second."
@@ -61,6 +61,10 @@ class _Desk:
     store: Store
     known: Mapping[Kind, frozenset[str]]
     whole: bool
+
+    def nearest(self, kind: Kind, name: str, *, cutoff: float = 0.6) -> str | None:
+        """The name of this kind that is most like another one; the larger the cutoff, the more alike."""
+        return next(iter(difflib.get_close_matches(name, sorted(self.known[kind]), n=1, cutoff=cutoff)), None)
 
     def switches(self) -> Mapping[tuple[str, str], Switch]:
         """Every switch that was ever set."""
@@ -111,19 +115,19 @@ def list_(config: Folder, *, as_json: AsJson = False) -> None:
 def _set(name: str, config: Path, kind: Kind, reason: str, *, off: bool, as_json: bool) -> None:
     with _desk(config, as_json=as_json) as desk:
         before = desk.switches().get((kind, name))
-        if found := list(_faults(desk, kind, name, reason, before)):
+        if found := list(_faults(desk, kind, name, reason, before, off=off)):
             _end(Misconfigured(tuple(found)), REFUSED, as_json=as_json)
+        known = name in desk.known[kind]
+        nearest = None if known or desk.whole else desk.nearest(kind, name, cutoff=0)
+        if not known and not desk.whole:
+            _say_unknown(kind, name, nearest)
         try:
             switch = set_switch(desk.store, desk.ledger, kind, name, off=off, reason=reason, now=system_clock())
         except Unsure as error:
             _unsure(error, kind, name, off=off, as_json=as_json)
-    known = name in desk.known[kind] or before is not None
-    if not known:
-        what = f"The configuration has problems, and in what could be read there is no {kind} {name}."
-        say(f"{what} {_nearest(desk, kind, name)} It is recorded all the same.", error=True)
     if as_json:
-        told = {"ok": True, **_told(kind, name, switch), "tenant": desk.settings.tenant, "known": known}
-        print(json.dumps(told, ensure_ascii=False))
+        told = {**_told(kind, name, switch), "known": known, "nearest": nearest, "tenant": desk.settings.tenant}
+        print(json.dumps({"ok": True, **told}, ensure_ascii=False))
         return
     say(f"{'Off' if off else 'On again'} and recorded: {kind} {name}. {SECOND}")
     if off:
@@ -141,22 +145,29 @@ def _unsure(error: Unsure, kind: Kind, name: str, *, off: bool, as_json: bool) -
     raise typer.Exit(COULD_NOT_RUN)
 
 
-def _faults(desk: _Desk, kind: Kind, name: str, reason: str, before: Switch | None) -> Iterator[Problem]:
+def _say_unknown(kind: Kind, name: str, nearest: str | None) -> None:
+    read = f"The nearest name that could be read is {nearest}." if nearest else f"No {kind} could be read."
+    say(
+        f"No file that can be read has the {kind} {name}. It is taken all the same, since others cannot be read (ciconia "
+        f"doctor): if the name is wrong, whatever you meant stays as it was. {read}",
+        error=True,
+    )
+
+
+def _faults(desk: _Desk, kind: Kind, name: str, reason: str, before: Switch | None, *, off: bool) -> Iterator[Problem]:
+    known = desk.known[kind]
+    # What an earlier version took can still be switched on
+    if kind is Kind.COUNTRY and COUNTRY_CODE.fullmatch(name) is None and (off or before is None):
+        capital = name.upper()
+        fix = f"Did you mean {capital}?" if COUNTRY_CODE.fullmatch(capital) else "Write it as in ISO 3166-1: EE."
+        yield Problem("party", 0, "NAME", f"{name} is no country: a country is two capital letters.", fix)
     # Where the configuration cannot be read as a whole, a name that it seems to lack may well be served
-    if name not in desk.known[kind] and before is None and desk.whole:
-        yield Problem("party", 0, "NAME", f"there is no {kind} {name}.", _nearest(desk, kind, name))
-    elif kind is Kind.COUNTRY and not CODE.fullmatch(name):
-        fix = f"Did you mean {name.upper()}?" if CODE.fullmatch(name.upper()) else "Give its code in two capital letters."
-        yield Problem("party", 0, "NAME", f"{name} is no country's code.", fix)
+    elif name not in known and before is None and desk.whole:
+        near = desk.nearest(kind, name)
+        fix = f"Did you mean {near}?" if near else f"One of {', '.join(sorted(known)) or 'none'}, or another --kind."
+        yield Problem("party", 0, "NAME", f"there is no {kind} {name}.", fix)
     if not is_reason(reason):
         yield Problem("party", 0, "--reason", "is no reason.", f"Give 1 to {MAX_REASON} visible characters, on one line.")
-
-
-def _nearest(desk: _Desk, kind: Kind, name: str) -> str:
-    """What was meant by a name that nobody knows, as a fix."""
-    known = desk.known[kind]
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]}?" if near else f"One of {', '.join(sorted(known)) or 'none'}, or another --kind."
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from idp.doctor.rotation import rotation
 from idp.doctor.switches import switches
 from idp.doctor.translations import translations
 from idp.doctor.unforeseen import unforeseen
+from idp.doctor.witness import witness
 
 Check = Callable[[Case], Iterator[Finding]]
 
@@ -45,16 +46,6 @@ def production(case: Case) -> Iterator[Finding]:
             yield case.setting(Severity.ERROR, fault.key, fault.what, why=fault.why, fix=fault.fix)
 
 
-def witness(case: Case) -> Iterator[Finding]:
-    """Whether anybody would notice that the ledger is an older one."""
-    if not case.knows("issuer", "witness") or case.settings.demo or case.settings.witness:
-        return
-    what = "no file or folder is named."
-    why = "After the restore of an older backup the broker would sign another record under the same name, and not notice."
-    fix = "Name a file on another disk, or in a folder that several brokers share."
-    yield case.setting(Severity.NOTICE, "witness", what, why=why, fix=fix)
-
-
 def configuration(case: Case) -> Iterator[Finding]:
     """What is wrong with the files of purposes, services, countries and nodes."""
     for problem in case.configuration_problems:
@@ -65,7 +56,6 @@ def configuration(case: Case) -> Iterator[Finding]:
 OFFLINE: dict[str, Check] = {
     "settings": settings,
     "production": production,
-    "witness": witness,
     "configuration": configuration,
     "files": stray_files,
     "permissions": writable_files,
@@ -81,6 +71,7 @@ OFFLINE: dict[str, Check] = {
     "ledger": ledger,
     "rotation": rotation,
     "switches": switches,
+    "witness": witness,
     "unforeseen": unforeseen,
     "disk": disk,
     "libraries": libraries,

@@ -44,7 +44,9 @@ CHUNK = 500
 RESTORED = "restored"
 # The longest that anything taken once is good for (15 minutes of a login) and a clock's skew (180 s): decisions.md 2
 CLOSED_SECONDS = 15 * 60 + 180
-DAY = 24 * 3600
+# How far a clock may be behind the backup. What names a later moment was written by a clock that was ahead, and must not
+# keep a store closed for ever
+AHEAD_SECONDS = 86400
 
 
 def back_up(engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[int], None]) -> int:
@@ -114,39 +116,42 @@ def rows_of(engine: Engine, tenant: Tenant) -> int:
 def restore(source: Engine, target: Engine, *, tenant: Tenant, now: int, advance: Callable[[int], None]) -> int:
     """Copy a backup into a migrated database in which the tenant has no row, in one transaction; returns how many rows.
 
-    Raises `StoreUnavailable` where there are rows already, or the database cannot take them.
+    It takes no marks until `closing`. Raises `StoreUnavailable` where there are rows already, or the database cannot take
+    them.
     """
     with reading(), writing(target).begin() as out, source.connect() as backup:
         patiently(out)
         if any(_has_rows(out, table, tenant) for table in COPIED):
             raise StoreUnavailable("the database is not empty")
         count = _copy(backup, out, tenant, advance)
-        ends = closing(out, tenant, now)
+        until = closing(newest_moment(backup, tenant, now), now)
         # One that ends later was never ours, and nobody could sign in before it does
         marks = tables.marks.c
-        later = (marks.tenant == tenant, marks.kind == RESTORED, marks.ends > ends)
+        later = (marks.tenant == tenant, marks.kind == RESTORED, marks.ends > until)
         count -= out.execute(delete(tables.marks).where(*later)).rowcount
         closed = {"tenant": tenant, "kind": RESTORED, "digest": secrets.token_bytes(32), "unit": secrets.token_bytes(16)}
-        out.execute(insert(tables.marks), [{**closed, "ends": ends}])
+        out.execute(insert(tables.marks), [{**closed, "ends": until}])
     return count
 
 
-def closing(connection: Connection, tenant: Tenant, now: int) -> int:
-    """Until when a store may be closed at the latest that is restored now: by the newest checkpoint, where ours is behind.
+def newest_moment(connection: Connection, tenant: Tenant, now: int) -> int:
+    """The newest moment of a record or checkpoint, 0 where there is none (seconds since the epoch).
 
-    One that is ahead by more than a day was made by a clock that nobody should go by.
+    What lies more than `AHEAD_SECONDS` ahead of `now` counts for nothing.
     """
-    table = tables.checkpoints.c
-    newest = select(table.time).where(table.tenant == tenant).order_by(table.number.desc()).limit(1)
-    signed = connection.scalar(newest) or 0
-    return (signed if 0 <= signed - now <= DAY else now) + CLOSED_SECONDS
+    found = [0]
+    for table in (tables.records, tables.checkpoints):
+        query = select(func.max(table.c.time)).where(table.c.tenant == tenant, table.c.time <= now + AHEAD_SECONDS)
+        found.append(connection.scalar(query) or 0)
+    return max(found)
 
 
-def newest_record(engine: Engine, tenant: Tenant) -> int:
-    """When the newest record was made (seconds since the epoch), 0 where there is none."""
-    table = tables.records.c
-    with reading(), engine.connect() as connection:
-        return int(connection.scalar(select(func.max(table.time)).where(table.tenant == tenant)) or 0)
+def closing(newest: int, now: int) -> int:
+    """Until when a store is closed that is restored `now` from a backup with this `newest_moment`.
+
+    By a clock that is behind, `now` alone would open it while what was used before the backup is still good.
+    """
+    return max(newest, now) + CLOSED_SECONDS
 
 
 def closed_until(connection: Connection, tenant: Tenant) -> int:

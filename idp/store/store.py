@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Engine, Table, delete, select
 
 from idp.ports import Checkpoint, DecisionRow, Unit
 from idp.store import reads
-from idp.store.backup import closed_until, closing
-from idp.store.engine import BUSY_MILLISECONDS, is_postgres, open_engine, reading, single, writing
+from idp.store.backup import CLOSED_SECONDS, closed_until, closing, newest_moment
+from idp.store.engine import BUSY_MILLISECONDS, is_postgres, open_engine, reading, single, snapshot, writing
 from idp.store.installation import claim
 from idp.store.migrate import assert_current
 from idp.store.periods import PARTITIONED, database_time, purge_periods
@@ -61,9 +61,10 @@ class Store:
         now = int(self._clock())
         with reading(), self._reads.connect() as connection:
             found = closed_until(connection, self.tenant)
-            if found > now:
-                # One that ends later was written by a clock that was ahead, or by somebody else
-                found = min(found, closing(connection, self.tenant, now))
+        if found > now + CLOSED_SECONDS:
+            # Our clock is behind the record, or it was written by a clock that was ahead, or by somebody else
+            with reading(), snapshot(self.engine) as connection:
+                found = min(found, closing(newest_moment(connection, self.tenant, now), now))
         if found > now:
             until = datetime.fromtimestamp(found, UTC).isoformat()
             structlog.get_logger().warning("restored", detail="sign-ins are refused until then", until=until)

@@ -11,9 +11,10 @@ from idp.cli import app
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import load_settings
 from idp.store.engine import open_engine
-from idp.store.switches import Switches
+from idp.store.store import open_store
+from idp.store.switches import Switchboard, Switches
 from idp.transparency.verify import verify_ledger
-from tests.tenants.roof import Roof
+from tests.tenants.roof import NOW, Roof
 
 Run = Callable[..., Result]
 WHY = ("--reason", "Its secret leaked")
@@ -118,6 +119,9 @@ def test_list_says_what_is_off_since_when_and_why(run: Run) -> None:
         (("disable", "permit", *WHY), "Did you mean permits?"),
         (("disable", "EE", *WHY), "there is no party EE"),
         (("enable", "LV", "--kind", "country", *WHY), "One of EE, or another --kind."),
+        (("disable", "ee", "--kind", "country", *WHY), "Did you mean EE?"),
+        (("enable", "ee", "--kind", "country", *WHY), "Did you mean EE?"),
+        (("disable", "Estonia", "--kind", "country", *WHY), "two capital letters"),
         (("disable", "permits", "--reason", " "), "is no reason"),
         (("disable", "permits", "--reason", "x" * 201), "is no reason"),
     ],
@@ -137,22 +141,59 @@ def test_a_broken_configuration_keeps_nobody_from_switching_off(run: Run, city: 
     assert "names may be missing" in listed.output
 
 
-def test_a_name_that_nobody_can_confirm_is_recorded_and_said_to_be_unknown(run: Run, city: Path) -> None:
-    (city / "parties" / "broken.toml").write_text("nothing = \n", encoding="utf-8")
-    ended = run("disable", "permit", *WHY, "--json")
-    assert (ended.exit_code, "there is no party permit. Did you mean permits?" in ended.stderr) == (0, True), ended.output
-    assert json.loads(ended.stdout)["known"] is False
-    assert switches(city).off("party", "permit")
-    ended = run("disable", "permits", *WHY, "--json")
-    assert (json.loads(ended.stdout)["known"], ended.stderr) == (True, "")
+@pytest.mark.spec("decisions.md 31")
+@pytest.mark.parametrize(
+    ("kind", "name", "told"),
+    [
+        ("party", "permitz", "The nearest name that could be read is permits."),
+        ("country", "LV", "The nearest name that could be read is EE."),
+        ("provider", "xx", "The nearest name that could be read is ee."),
+    ],
+)
+def test_a_name_that_no_readable_file_has_is_taken_in_an_emergency_and_said(
+    run: Run, city: Path, kind: str, name: str, told: str
+) -> None:
+    (city / "parties" / "bad.toml").write_text("x = [\n", encoding="utf-8")
+    ended = run("disable", name, "--kind", kind, *WHY)
+    assert ended.exit_code == 0, ended.output
+    assert f"No file that can be read has the {kind} {name}." in ended.stderr
+    assert told in ended.stderr
+    assert "Off and recorded" in ended.stdout
+    assert switches(city).off(kind, name)
+    again = run("disable", name, "--kind", kind, *WHY, "--json")
+    assert (json.loads(again.stdout)["known"], told.endswith(f" {json.loads(again.stdout)['nearest']}.")) == (False, True)
+    assert told in again.stderr, "that it was switched before makes it no better known"
+    known = run("disable", "EE", "--kind", "country", *WHY, "--json")
+    assert (json.loads(known.stdout)["known"], json.loads(known.stdout)["nearest"], known.stderr) == (True, None, "")
 
 
-@pytest.mark.parametrize(("name", "told"), [("ee", "Did you mean EE?"), ("Estonia", "two capital letters")])
-def test_a_countrys_code_has_two_capitals_whatever_else_is_broken(run: Run, city: Path, name: str, told: str) -> None:
-    (city / "parties" / "broken.toml").write_text("nothing = \n", encoding="utf-8")
-    ended = run("disable", name, "--kind", "country", *WHY)
-    assert (ended.exit_code, told in ended.stderr) == (1, True), ended.output
+def test_where_no_name_can_be_read_that_is_said(run: Run, city: Path) -> None:
+    (city / "parties" / "permits.toml").write_text("x = [\n", encoding="utf-8")
+    ended = run("disable", "permits", *WHY)
+    assert ended.exit_code == 0
+    assert "No party could be read." in ended.stderr
+
+
+@pytest.mark.spec("decisions.md 31")
+def test_a_country_that_is_not_two_capital_letters_is_refused_in_an_emergency_too(run: Run, city: Path) -> None:
+    (city / "parties" / "bad.toml").write_text("x = [\n", encoding="utf-8")
+    ended = run("disable", "de", "--kind", "country", *WHY)
+    assert (ended.exit_code, "Did you mean DE?" in ended.stderr) == (1, True), ended.output
+    ended = run("disable", "DEU", "--kind", "country", *WHY)
+    assert (ended.exit_code, "Write it as in ISO 3166-1: EE." in ended.stderr) == (1, True), ended.output
     assert not switches(city).current()
+
+
+def test_a_country_that_an_earlier_version_took_can_be_switched_on(run: Run, city: Path) -> None:
+    settings = load_settings(city)
+    keys = load_ledger_keys(settings.key_folder, settings.origin)
+    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
+    board = Switchboard(engine=store.engine, tenant=settings.tenant, keys=keys, commits=store)
+    board.set_switch("country", "ee", off=True, reason="a slip of the hand", now=NOW)
+    store.close()
+    assert run("disable", "ee", "--kind", "country", *WHY).exit_code == 1
+    assert run("enable", "ee", "--kind", "country", *WHY).exit_code == 0
+    assert not switches(city).off("country", "ee")
 
 
 def test_what_was_switched_off_can_be_switched_on_though_its_file_is_gone(run: Run, city: Path) -> None:

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import time
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -116,24 +117,14 @@ def rows(file: Path, table: str) -> list[tuple[object, ...]]:
         return sorted(connection.execute(f"SELECT * FROM {table}"), key=repr)  # noqa: S608  our names
 
 
-def newest_record(file: Path) -> int:
-    with closing(sqlite3.connect(file)) as connection:
-        return int(connection.execute("SELECT max(time) FROM records").fetchone()[0])
-
-
 def test_a_backup_restores_to_another_folder_and_its_ledger_verifies(served: Path, tmp_path: Path) -> None:
     file = tmp_path / "copy.db"
     told = json_of(ciconia("backup", "--config", served, "--to", file, "--json"))
     assert (told["ok"], told["size"], told["records"]) == (True, 9, 11)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     again = with_keys_of(folder_of(tmp_path, "again"), served)
-    ended = ciconia("restore", "--config", again, "--from", file, "--json")
-    restored = json_of(ended)
+    restored = json_of(ciconia("restore", "--config", again, "--from", file, "--json"))
     assert (restored["ok"], restored["rows"], restored["root"]) == (True, told["rows"], told["root"])
-    newest = written(newest_record(served / "ciconia.db"))
-    assert restored["newest"] == newest
-    assert f"revoked after {newest}" in ended.stderr
-    assert "No witness is set" in ended.stderr
     verified = ciconia("ledger", "verify", "--config", again, "--json")
     assert json_of(verified)["ok"] is True
     assert check(again / "ciconia.db", []) == []
@@ -288,6 +279,54 @@ def test_a_backup_that_is_older_than_the_witness_saw_is_named_and_signs_nothing(
     newer = with_keys_of(folder_of(tmp_path, "newer", witness=str(tmp_path / "witness")), served)
     assert json_of(ciconia("restore", "--config", newer, "--from", tmp_path / "new.db", "--json"))["witnessed"] == 7
     grow(newer, 1, witness=True)
+
+
+@pytest.mark.spec("security.md §3 restore from backup")
+@pytest.mark.parametrize("witness", [True, False])
+def test_a_restore_says_from_when_the_backup_is_and_what_has_to_be_done_again(
+    served: Path, tmp_path: Path, *, witness: bool
+) -> None:
+    file, kept = tmp_path / "copy.db", str(tmp_path / "witness") if witness else ""
+    ciconia("backup", "--config", served, "--to", file)
+    ((newest,),) = rows_of_query(file, "SELECT max(time) FROM records")
+    (tmp_path / "witness").mkdir()
+    found = ciconia("restore", "--config", of(served, tmp_path, "text", kept), "--from", file)
+    assert found.returncode == 0, found.stderr
+    again = f"The newest record in this backup is of {written(int(str(newest)))}. Every relying party"
+    assert again in found.stdout
+    assert "every key that was revoked since then counts again" in found.stdout
+    assert ("No witness is set, so nobody can say" in found.stdout) is not witness
+    told = json_of(ciconia("restore", "--config", of(served, tmp_path, "json", kept), "--from", file, "--json"))
+    assert (told["newest"], told["witness"]) == (written(int(str(newest))), witness)
+    assert told["closed_seconds"] == CLOSED_SECONDS
+    sentences = told["again"]
+    assert isinstance(sentences, list)
+    assert len(sentences) == (1 if witness else 2)
+    assert sentences[0].startswith(again)
+
+
+def of(served: Path, parent: Path, name: str, witness: str) -> Path:
+    return with_keys_of(folder_of(parent, name, witness=witness), served)
+
+
+def rows_of_query(file: Path, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_a_restore_by_a_clock_that_is_behind_says_so_and_until_when_it_is_closed(
+    served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "copy.db"
+    ciconia("backup", "--config", served, "--to", file)
+    ((newest,),) = rows_of_query(file, "SELECT max(time) FROM records")
+    behind = int(str(newest)) - 3600
+    monkeypatch.setattr(import_module("idp.cli.backup"), "time", SimpleNamespace(time=lambda: behind))
+    found = ciconia("restore", "--config", of(served, tmp_path, "text", ""), "--from", file)
+    assert f"sign-ins are refused until {written(int(str(newest)) + CLOSED_SECONDS)}" in found.stdout
+    assert "The clock of this machine is behind that record: set it, by NTP." in found.stdout
+    told = json_of(ciconia("restore", "--config", of(served, tmp_path, "json", ""), "--from", file, "--json"))
+    assert told["closed_seconds"] == 3600 + CLOSED_SECONDS
 
 
 def test_a_copy_that_a_kill_leaves_behind_is_readable_to_its_owner_alone(served: Path, tmp_path: Path) -> None:

@@ -27,13 +27,6 @@ def test_a_sound_folder_behind_its_proxy_gives_nothing(city: Path) -> None:
     assert {"clocks", "address"} <= set(report.checked)
 
 
-def test_that_nobody_would_notice_an_older_ledger_is_noticed(city: Path) -> None:
-    text = (city / "ciconia.toml").read_text(encoding="utf-8")
-    (city / "ciconia.toml").write_text(text.replace('witness = "../witness"', 'witness = ""'), encoding="utf-8")
-    (found,) = examined(city).findings
-    assert (found.severity, found.key, "older backup" in found.why) == (NOTICE, "witness", True)
-
-
 def test_a_check_that_trips_is_named_and_hides_no_other(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def trips(_case: Case) -> Iterator[Finding]:
         raise RuntimeError("Maasikas")

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from idp.store import tables
-from idp.store.backup import CLOSED_SECONDS, DAY, RESTORED, back_up, opened_backup, restore
+from idp.store.backup import CLOSED_SECONDS, RESTORED, back_up, opened_backup, restore
 from idp.store.engine import open_engine, reading, writing
 from idp.store.migrate import migrate
 from idp.store.store import Store
@@ -77,30 +77,6 @@ def test_pages_that_lie_otherwise_are_refused(backup: Path) -> None:
         connection.execute("UPDATE sqlite_master SET rootpage = ? WHERE name = 'leaves'", page)
         connection.commit()
     refused(backup)
-
-
-@pytest.mark.parametrize(("signed", "counts"), [(NOW - 60, NOW), (NOW + 3600, NOW + 3600), (NOW + 2 * DAY, NOW)])
-def test_a_clock_that_is_behind_opens_nothing_too_early_and_one_that_was_far_ahead_closes_nothing(
-    tmp_path: Path, backup: Path, signed: int, counts: int
-) -> None:
-    row = {"tenant": TENANT, "number": 10**6, "size": 0, "root": b"", "time": signed, "note": b"", "seal": b""}
-    source = open_engine(f"sqlite:///{backup}")
-    with writing(source).begin() as connection:
-        connection.execute(insert(tables.checkpoints), [row])
-    (tmp_path / "again").mkdir()
-    migrate(f"sqlite:///{tmp_path / 'again' / 'ciconia.db'}")
-    target = open_engine(f"sqlite:///{tmp_path / 'again' / 'ciconia.db'}")
-    restore(source, target, tenant=TENANT, now=NOW, advance=lambda _: None)
-    query = select(tables.marks.c.ends).where(tables.marks.c.kind == RESTORED)
-    with reading(), target.connect() as connection:
-        assert connection.scalars(query).all() == [counts + CLOSED_SECONDS]
-    source.dispose()
-    target.dispose()
-    again = opened(tmp_path / "again")
-    again._clock = lambda: NOW
-    again._closed, again._looked = 0, -1.0
-    assert again.closed == counts + CLOSED_SECONDS - NOW
-    again.close()
 
 
 def test_no_mark_of_a_restore_keeps_sign_ins_closed_for_ever(tmp_path: Path, backup: Path) -> None:

@@ -1,0 +1,128 @@
+"""Until when a restored store takes nothing: what was used before the backup must have ended, by whichever clock."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, insert, select, update
+
+from idp.store import tables
+from idp.store.backup import AHEAD_SECONDS, CLOSED_SECONDS, RESTORED, back_up, closed_until, opened_backup, restore
+from idp.store.engine import open_engine
+from idp.store.store import Store
+from idp.transparency.sequencer import Sequencer
+from policies.errors import StoreUnavailable
+from tests.idp.store.units import KEYS, LATER, NOW, TENANT, marks, opened, opened_at, release, unit
+
+pytestmark = pytest.mark.spec("security.md §3 restore from backup")
+
+Restored = Callable[[int], Engine]
+
+
+@pytest.fixture
+def source(folder: Path) -> Iterator[Engine]:
+    """A ledger of one record, which is of NOW, and whose checkpoint is of a minute later."""
+    store = opened(folder)
+    store.commit(unit(*marks("used once"), record=release()))
+    sequencer = Sequencer(store, KEYS, checkpoint_seconds=0, clock=lambda: NOW + 60)
+    assert sequencer.step()
+    sequencer.stop()
+    yield store.engine
+    store.close()
+
+
+@pytest.fixture
+def restored(source: Engine, tmp_path: Path, url_of_target: str) -> Iterator[Restored]:
+    """Restore a backup of it at some time by the clock of the machine."""
+    target = open_engine(url_of_target)
+
+    def at(now: int) -> Engine:
+        back_up(source, tenant=TENANT, file=tmp_path / "copy", advance=lambda _more: None)
+        with opened_backup(tmp_path / "copy", tenant=TENANT, beside=tmp_path) as backup:
+            restore(backup, target, tenant=TENANT, now=now, advance=lambda _more: None)
+        return target
+
+    yield at
+    target.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url_of_target(request: pytest.FixtureRequest, tmp_path: Path, migrated: Path) -> str:
+    if request.param == "postgresql":
+        found: str = request.getfixturevalue("postgres")
+        return found
+    (tmp_path / "target.db").write_bytes(migrated.read_bytes())
+    return f"sqlite:///{tmp_path / 'target.db'}"
+
+
+def until(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return closed_until(connection, TENANT)
+
+
+@contextmanager
+def served(engine: Engine, now: list[int]) -> Iterator[Store]:
+    """The store as a server has it whose clock says `now`."""
+    found = opened_at(engine.url.render_as_string(hide_password=False))
+    found._clock = lambda: now[0]
+    found._closed, found._looked = 0, -1000.0
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (NOW + 3600, NOW + 3600),
+        (NOW + 60, NOW + 60),
+        (NOW - 3600, NOW + 60),
+        (NOW + 60 - AHEAD_SECONDS, NOW + 60),
+        # The checkpoint is more than a day ahead, the record is not
+        (NOW - AHEAD_SECONDS, NOW),
+        (NOW - AHEAD_SECONDS - 1, NOW - AHEAD_SECONDS - 1),
+    ],
+)
+def test_it_is_closed_from_now_or_from_the_newest_moment_of_the_backup(restored: Restored, now: int, expected: int) -> None:
+    assert until(restored(now)) == expected + CLOSED_SECONDS
+
+
+def test_a_clock_that_is_behind_opens_nothing_before_what_was_used_has_ended(restored: Restored) -> None:
+    engine, now = restored(NOW - 3600), [NOW - 3600]
+    with served(engine, now) as store:
+        assert store.closed == 3600 + 60 + CLOSED_SECONDS
+        for moment in (NOW - 3600 + CLOSED_SECONDS + 1, NOW + 60 + CLOSED_SECONDS - 1):
+            now[0] = moment
+            with pytest.raises(StoreUnavailable, match="restored from a backup"):
+                store.commit(unit(*marks("used once")))
+        now[0] = NOW + 60 + CLOSED_SECONDS
+        assert store.closed == 0
+        store.commit(unit(*marks("another", end=LATER)))
+
+
+def test_a_record_of_an_absurd_time_closes_nothing_for_ever(source: Engine, restored: Restored) -> None:
+    with source.begin() as connection:
+        connection.execute(update(tables.records).values(time=NOW + 400 * 86400))
+    engine = restored(NOW)
+    assert until(engine) == NOW + 60 + CLOSED_SECONDS
+
+
+def test_a_restore_by_a_clock_that_was_ahead_closes_no_longer_than_any(restored: Restored) -> None:
+    engine, now = restored(NOW + 400 * 86400), [NOW + 100]
+    with served(engine, now) as store:
+        assert store.closed == CLOSED_SECONDS
+
+
+def test_the_end_that_an_earlier_restore_wrote_goes_where_it_is_later_and_stays_where_it_is_not(
+    source: Engine, restored: Restored
+) -> None:
+    mark = {"tenant": TENANT, "kind": RESTORED, "unit": b"u" * 16}
+    ends = (NOW + CLOSED_SECONDS, NOW + 60 + CLOSED_SECONDS, NOW + 61 + CLOSED_SECONDS, NOW + 10**6)
+    with source.begin() as connection:
+        rows = [{**mark, "digest": bytes([number]) * 32, "ends": end} for number, end in enumerate(ends)]
+        connection.execute(insert(tables.marks), rows)
+    engine = restored(NOW - 3600)
+    table = tables.marks.c
+    with engine.connect() as connection:
+        kept = connection.scalars(select(table.ends).where(table.kind == RESTORED).order_by(table.ends)).all()
+    assert kept == [ends[0], ends[1], ends[1]], "two of the backup, and the one of this restore"
