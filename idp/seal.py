@@ -11,7 +11,7 @@ Two uses, two key derivations, one master key a tenant, kind and hour (decisions
 """
 
 import hashlib
-import secrets
+from os import urandom
 from typing import NewType, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -19,13 +19,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from connectors.signatures.jws import base64url, from_base64url
 from idp.ports import ParkedRow
-from idp.transparency.keys import Master, framed
+from idp.transparency.keys import Master, beginning, framed
 from policies.errors import NotFound, Replayed
 from policies.parties import Tenant
 
 LoginId = NewType("LoginId", str)
 
-VERSION = b"2"
+VERSION = "2"
 KEY_BYTES = 32
 NONCE_BYTES = 12
 # Hours since the epoch until the year 3883, seconds until the year 36,812
@@ -39,7 +39,7 @@ MAX_SEALED = 64 * 1024
 
 def new_login_id() -> LoginId:
     """128 random bits: selects a cookie, authorises nothing."""
-    return LoginId(base64url(secrets.token_bytes(16)))
+    return LoginId(base64url(urandom(16)))
 
 
 class SealingKeys(Protocol):
@@ -68,9 +68,9 @@ class Sealer:
     def seal(self, kind: str, login: LoginId, end: int, payload: bytes, *bound: bytes) -> str:
         """Seal `payload` until `end` (seconds since the epoch), bound to kind, login and everything in `bound`."""
         hour = self._keys.hour()
-        nonce = secrets.token_bytes(NONCE_BYTES)
+        nonce = urandom(NONCE_BYTES)
         head = hour.to_bytes(HOUR_BYTES) + end.to_bytes(END_BYTES)
-        cipher = AESGCM(self._subkey(self._keys.to_seal(kind, hour), b"login", kind, login.encode()))
+        cipher = AESGCM(self._subkey(self._keys.to_seal(kind, hour), "login", kind, login.encode()))
         return base64url(head + nonce + cipher.encrypt(nonce, payload, self._associated(kind, login, head, bound)))
 
     def open(self, kind: str, login: LoginId, sealed: str, now: int, *bound: bytes) -> bytes:
@@ -81,7 +81,7 @@ class Sealer:
             data = from_base64url(sealed)
             head, nonce, text = data[:_HEAD], data[_HEAD : _HEAD + NONCE_BYTES], data[_HEAD + NONCE_BYTES :]
             key = self._keys.to_open(kind, int.from_bytes(head[:HOUR_BYTES]))
-            cipher = AESGCM(self._subkey(key, b"login", kind, login.encode()))
+            cipher = AESGCM(self._subkey(key, "login", kind, login.encode()))
             payload = cipher.decrypt(nonce, text, self._associated(kind, login, head, bound))
         except (ValueError, InvalidTag, NotFound) as error:
             raise Replayed("sealed_login", f"a {kind} that we did not seal for this place") from error
@@ -92,8 +92,8 @@ class Sealer:
     def park(self, kind: str, handle: bytes, payload: bytes, end: int) -> ParkedRow:
         """The row that keeps `payload` until `end` for whoever holds `handle` (at least 16 random bytes)."""
         hour = self._keys.hour()
-        nonce, head = secrets.token_bytes(NONCE_BYTES), hour.to_bytes(HOUR_BYTES) + end.to_bytes(END_BYTES)
-        cipher = AESGCM(self._subkey(self._keys.to_seal(kind, hour), b"parked", kind, handle))
+        nonce, head = urandom(NONCE_BYTES), hour.to_bytes(HOUR_BYTES) + end.to_bytes(END_BYTES)
+        cipher = AESGCM(self._subkey(self._keys.to_seal(kind, hour), "parked", kind, handle))
         sealed = head + nonce + cipher.encrypt(nonce, payload, self._associated(kind, "", head, ()))
         return ParkedRow(kind=kind, digest=hashlib.sha256(handle).digest(), payload=sealed, end=end)
 
@@ -104,7 +104,7 @@ class Sealer:
         """
         head, nonce = sealed[:_HEAD], sealed[_HEAD : _HEAD + NONCE_BYTES]
         key = self._keys.to_open(kind, int.from_bytes(head[:HOUR_BYTES]))
-        cipher = AESGCM(self._subkey(key, b"parked", kind, handle))
+        cipher = AESGCM(self._subkey(key, "parked", kind, handle))
         try:
             payload = cipher.decrypt(nonce, sealed[_HEAD + NONCE_BYTES :], self._associated(kind, "", head, ()))
         except (InvalidTag, ValueError) as error:
@@ -123,10 +123,10 @@ class Sealer:
             key = self._keys.to_seal(DERIVED, at // HOUR)
         except NotFound as error:
             raise Replayed("login_ended", f"a {purpose} of an hour that is over", code="login_ended") from error
-        return key.derive(b"derive", self._tenant.encode(), purpose.encode(), *parts)
+        return key.derive(*parts, begun=beginning("derive", self._tenant, purpose))
 
-    def _subkey(self, key: Master, use: bytes, kind: str, binding: bytes) -> bytes:
-        return key.derive(use, self._tenant.encode(), kind.encode(), binding)
+    def _subkey(self, key: Master, use: str, kind: str, binding: bytes) -> bytes:
+        return key.derive(binding, begun=beginning(use, self._tenant, kind))
 
     def _associated(self, kind: str, login: str, head: bytes, bound: tuple[bytes, ...]) -> bytes:
-        return framed(VERSION, self._tenant.encode(), kind.encode(), login.encode(), head, *bound)
+        return beginning(VERSION, self._tenant, kind) + framed(login.encode(), head, *bound)

@@ -45,7 +45,7 @@ def parameters(raw: bytes) -> dict[str, str]:
 def _pair(part: str) -> tuple[str, str]:
     """As urllib.parse.parse_qsl reads one: without `=` the value is empty. Raises UnicodeDecodeError."""
     name, _, value = part.partition("=")
-    return _unquoted(name), _unquoted(value)
+    return (_unquoted(name), _unquoted(value)) if "%" in part or "+" in part else (name, value)
 
 
 def _unquoted(text: str) -> str:

@@ -7,10 +7,10 @@ random secret that `Decided` and its answer are bound to.
 
 import hashlib
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
+from os import urandom
 from typing import Generic, Protocol, TypeVar
 
 from fastapi import Request
@@ -127,7 +127,7 @@ class Logins(Generic[S]):
         cookie = Cookie(STATE + state.login, letter + self._sealer.seal(kind, state.login, end, payload), life, same_site)
         if cookie.size <= MAX_COOKIE:
             return cookie
-        handle = secrets.token_bytes(SECRET_BYTES)
+        handle = urandom(SECRET_BYTES)
         row = self._sealer.park("request", handle, payload, end)
         self._commits.commit(Unit(tenant=self._tenant, parked=(row,)))
         return replace(cookie, value=letter.upper() + self._sealer.seal(kind, state.login, end, handle))
@@ -148,7 +148,7 @@ class Logins(Generic[S]):
 
 def new_secret(login: LoginId) -> tuple[bytes, Cookie]:
     """A new Strict cookie: whatever was decided before for this login opens no more (decisions.md 3)."""
-    secret = secrets.token_bytes(SECRET_BYTES)
+    secret = urandom(SECRET_BYTES)
     return secret, Cookie(STRICT + login, base64url(secret), DECIDED_LIFE, "Strict")
 
 

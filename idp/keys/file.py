@@ -75,17 +75,17 @@ class FileSigner:
         Raises `BrokerError` for an algorithm of another kind of key.
         """
         key = self._private_key
-        digest = SHA256() if algorithm is None else algorithm.digest
-        scheme = algorithm.scheme if algorithm else "pkcs1" if isinstance(key, rsa.RSAPrivateKey) else "ecdsa"
-        match key:
-            case rsa.RSAPrivateKey() if scheme == "pkcs1":
+        digest, scheme = (SHA256(), None) if algorithm is None else (algorithm.digest, algorithm.scheme)
+        # pyca's classes are abstract: each look at the kind of a key costs a call, so there is one
+        if isinstance(key, rsa.RSAPrivateKey):
+            if scheme in (None, "pkcs1"):
                 return key.sign(data, PKCS1v15(), digest)
-            case rsa.RSAPrivateKey() if scheme == "pss":
+            if scheme == "pss":
                 return key.sign(data, PSS(MGF1(digest), digest.digest_size), digest)
-            case ec.EllipticCurvePrivateKey() if scheme == "ecdsa":
-                r, s = decode_dss_signature(key.sign(data, ec.ECDSA(digest)))
-                size = (key.curve.key_size + 7) // 8
-                return r.to_bytes(size) + s.to_bytes(size)
+        elif scheme in (None, "ecdsa"):
+            r, s = decode_dss_signature(key.sign(data, ec.ECDSA(digest)))
+            size = (key.curve.key_size + 7) // 8
+            return r.to_bytes(size) + s.to_bytes(size)
         raise BrokerError(f"the key {self.key_id} makes no signature of the kind {scheme}")
 
 

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from importlib import resources
 
 from babel import Locale
@@ -41,7 +42,13 @@ _RANGE = re.compile(r"\s*([A-Za-z0-9-]{1,35}|\*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0
 
 def choose_language(ui_locales: Sequence[str], accept_language: str) -> str:
     """The language of a page: the first of `ui_locales` that we speak, else the best of Accept-Language, else English."""
-    return _first(ui_locales[:MAX_RANGES]) or _first(_by_preference(accept_language[:MAX_HEADER])) or ENGLISH
+    return _first(ui_locales[:MAX_RANGES]) or _of_browser(accept_language[:MAX_HEADER])
+
+
+@lru_cache(maxsize=256)
+def _of_browser(accept_language: str) -> str:
+    """A login asks five times, and most browsers of a country send the same."""
+    return _first(_by_preference(accept_language)) or ENGLISH
 
 
 def _first(tags: Iterable[str]) -> str | None:

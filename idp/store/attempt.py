@@ -33,41 +33,50 @@ def durably(engine: Engine) -> Iterator[Connection]:
 
 
 class Kept:
-    """A connection that stays out of the pool between two transactions, for one thread at a time.
+    """A connection that stays out of the pool between two uses. Safe in any thread: who comes meanwhile gets another one.
 
-    To take one from the pool and to give it back costs as much as a statement. One whose transaction failed is given back.
+    To take one from the pool and to give it back costs as much as a statement. One whose use failed is given back.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._idle: Connection | None = None
-        self._until = 0.0
+        # At most one, and until when it is used; a list gives what it has to one thread alone
+        self._idle: list[tuple[Connection, float]] = []
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
         """The connection, or another one."""
-        if time.monotonic() >= self._until:
-            self.close()
-        connection, self._idle = self._idle, None
+        connection, until = self._taken()
+        if connection is not None and time.monotonic() >= until:
+            connection.close()
+            connection = None
         if connection is None:
-            connection = self._engine.connect()
-            self._until = time.monotonic() + KEPT_SECONDS
+            connection, until = self._engine.connect(), time.monotonic() + KEPT_SECONDS
         try:
             yield connection
         except BaseException:
             connection.close()
             raise
-        self._idle = connection
+        if self._idle:
+            connection.close()
+        else:
+            self._idle.append((connection, until))
+
+    def _taken(self) -> tuple[Connection | None, float]:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None, 0.0
 
     def close(self) -> None:
         """Give it back."""
-        connection, self._idle = self._idle, None
+        connection, _ = self._taken()
         if connection is not None:
             connection.close()
 
     def end(self) -> None:
         """Close it for good: the pool that it came from may be gone already."""
-        connection, self._idle = self._idle, None
+        connection, _ = self._taken()
         if connection is not None:
             connection.detach()
             connection.close()

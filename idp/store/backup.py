@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, Table, delete, func, insert, select
+from sqlalchemy import URL, Connection, Engine, Select, Table, bindparam, delete, func, insert, select
 
 from idp.keys.file import sync_folder
 from idp.store import tables
 from idp.store.engine import open_engine, patiently, reading, snapshot, writing
 from idp.store.foreign import is_plain
 from idp.store.migrate import migrate
+from idp.store.statements import Statement
 from policies.errors import NotFound, StoreUnavailable
 from policies.parties import Tenant
 
@@ -154,11 +155,17 @@ def closing(newest: int, now: int) -> int:
     return max(newest, now) + CLOSED_SECONDS
 
 
+def _closed(_connection: Connection) -> Select[int]:
+    table = tables.marks.c
+    return select(func.max(table.ends)).where(table.tenant == bindparam("tenant"), table.kind == bindparam("kind"))
+
+
+_CLOSED = Statement(_closed)
+
+
 def closed_until(connection: Connection, tenant: Tenant) -> int:
     """Until when a restored store takes no marks, 0 where nothing was restored."""
-    table = tables.marks.c
-    found = connection.scalar(select(func.max(table.ends)).where(table.tenant == tenant, table.kind == RESTORED))
-    return int(found or 0)
+    return int(_CLOSED.rows(connection, tenant=tenant, kind=RESTORED)[0][0] or 0)
 
 
 def _copy(source: Connection, out: Connection, tenant: Tenant, advance: Callable[[int], None]) -> int:

@@ -87,6 +87,11 @@ class _Insertion:
         return _rows(connection, self._text, dict(zip(self._names, given, strict=True)) if self._by_name else given)
 
 
+def statement_size(left: int) -> int:
+    """How many of those that are left the next statement takes."""
+    return next(size for size in SIZES if size <= left)
+
+
 class Inserting:
     """Rows into a table, each with its values in the order of the columns, in few statements.
 
@@ -103,7 +108,7 @@ class Inserting:
         found: list[Row] = []
         done = 0
         while done < len(rows):
-            size = next(each for each in SIZES if each <= len(rows) - done)
+            size = statement_size(len(rows) - done)
             found += self._of(connection, size).run(connection, rows[done : done + size])
             done += size
         return found

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, Table, delete, select
 
 from idp.ports import Checkpoint, DecisionRow, Unit
 from idp.store import reads
+from idp.store.attempt import Kept
 from idp.store.backup import CLOSED_SECONDS, closed_until, closing, newest_moment
 from idp.store.engine import BUSY_MILLISECONDS, is_postgres, open_engine, reading, single, snapshot, writing
 from idp.store.installation import claim
@@ -38,6 +39,7 @@ class Store:
     ) -> None:
         self.engine = engine
         self._reads = single(engine)
+        self._kept = Kept(self._reads)  # for what every login asks
         self.tenant = tenant
         self._writer = writer
         self._halted = ""
@@ -59,7 +61,7 @@ class Store:
 
     def _look(self) -> None:
         now = int(self._clock())
-        with reading(), self._reads.connect() as connection:
+        with reading(), self._kept.connected() as connection:
             found = closed_until(connection, self.tenant)
         if found > now + CLOSED_SECONDS:
             # Our clock is behind the record, or it was written by a clock that was ahead, or by somebody else
@@ -96,12 +98,12 @@ class Store:
 
     def parked(self, tenant: Tenant, kind: str, digest: bytes, now: int) -> bytes:
         """As `idp.ports.Parked` has it."""
-        with reading(), self._reads.connect() as connection:
+        with reading(), self._kept.connected() as connection:
             return reads.read_parked(connection, tenant, kind, digest, now)
 
     def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
         """As `idp.ports.Decisions` has it."""
-        with reading(), self._reads.connect() as connection:
+        with reading(), self._kept.connected() as connection:
             return reads.read_decision(connection, tenant, login, now)
 
     def checkpoint(self, tenant: Tenant) -> Checkpoint | None:
@@ -159,6 +161,7 @@ class Store:
     def close(self) -> None:
         """Write what waits, end the writer's thread, close the connections."""
         self._writer.close()
+        self._kept.end()
         self.engine.dispose()
 
 

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol  # Any: all columns of a table
 
 import structlog
@@ -54,11 +55,11 @@ def _all(_connection: Connection) -> Select[*tuple[Any, ...]]:
 _ALL = Statement(_all)
 
 
-def since_boot() -> float:
-    """Seconds by a clock that goes on while the machine is paused, where there is one: what was read before is old then."""
-    if sys.platform == "linux":
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    return time.monotonic()
+# Seconds by a clock that goes on while the machine is paused, where there is one: what was read before is old then. A login
+# asks thirty times, so it is a function of C's and none of ours
+since_boot: Callable[[], float] = time.monotonic
+if sys.platform == "linux":
+    since_boot = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
 class Switched(Protocol):

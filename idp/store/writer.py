@@ -10,13 +10,13 @@ is acknowledged. So every thread hears how its unit ended, once.
 """
 
 import queue
-import secrets
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
+from os import urandom
 
 from sqlalchemy import Connection, Delete, Engine, Insert, bindparam, delete
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
@@ -89,7 +89,7 @@ class Waiting:
 
     unit: Unit
     prepared: Prepared | None
-    number: bytes = field(default_factory=lambda: secrets.token_bytes(UNIT_BYTES))
+    number: bytes = field(default_factory=lambda: urandom(UNIT_BYTES))
     # The keys of its marks, each with its end: computed once, in the thread that asks
     marks: Mapping[MarkKey, int] = field(init=False)
     # Why it was not written, once it is told

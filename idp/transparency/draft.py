@@ -40,8 +40,8 @@ citizen left unticked: so it stands with the decision, which no relying party se
 record has none of a message's ids: nothing is common to the ledgers of two nodes that a login passed.
 """
 
-import secrets
 from dataclasses import asdict
+from os import urandom
 
 from idp.ports import Opening, RecordDraft
 from idp.transparency.entry import NONCE_BYTES, RECORD_BYTES
@@ -66,7 +66,7 @@ BY_PAGE = "page"
 
 def new_record() -> bytes:
     """16 random bytes: the id of a record."""
-    return secrets.token_bytes(RECORD_BYTES)
+    return urandom(RECORD_BYTES)
 
 
 def draft_release(
@@ -245,7 +245,7 @@ def _decided(
 
 
 def _opening(compartment: str, content: dict[str, Json]) -> Opening:
-    return Opening(compartment, secrets.token_bytes(NONCE_BYTES), jcs(content))
+    return Opening(compartment, urandom(NONCE_BYTES), jcs(content))
 
 
 def _value(value: Value) -> Json:

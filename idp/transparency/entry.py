@@ -16,15 +16,15 @@ import base64
 import binascii
 import hmac
 import json
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import urandom
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from idp.ports import Opening, RecordDraft
-from idp.transparency.keys import LedgerKeys, derived, framed
+from idp.transparency.keys import LedgerKeys, beginning, derived, framed
 from policies.errors import SignatureInvalid
 
 VERSION = 1
@@ -77,7 +77,7 @@ def commitment(nonce: bytes, content: bytes) -> bytes:
 
 def new_salt(keys: LedgerKeys, tenant: str, subject: bytes) -> bytes:
     """The salt of a new subject: 32 random bytes, and their MAC. Without this row the subject's key is gone for good."""
-    random = secrets.token_bytes(SALT_BYTES)
+    random = urandom(SALT_BYTES)
     return random + _salt_mac(keys, tenant, subject, random)
 
 
@@ -134,9 +134,7 @@ def prepare(draft: RecordDraft, tenant: str, keys: LedgerKeys) -> Prepared:
     return Prepared(
         draft=draft,
         commitments={
-            name: commitment(openings[name].nonce, openings[name].content)
-            if name in openings
-            else secrets.token_bytes(MAC_BYTES)
+            name: commitment(openings[name].nonce, openings[name].content) if name in openings else urandom(MAC_BYTES)
             for name in COMPARTMENTS
         },
         sealed={
@@ -152,7 +150,7 @@ def complete(prepared: Prepared, tenant: str, subject_key: bytes | None, counter
     if (subject_key is None) != (prepared.draft.subject is None):
         raise ValueError("a subject's key belongs to a record with a subject")
     if subject_key is None:
-        return Entry(leaf(prepared.commitments, secrets.token_bytes(MAC_BYTES)), None)
+        return Entry(leaf(prepared.commitments, urandom(MAC_BYTES)), None)
     opening = next(o for o in prepared.draft.openings if o.compartment == "subject")
     sealed = seal_opening(subject_key, tenant, prepared.draft.record, opening)
     return Entry(leaf(prepared.commitments, tag(subject_key, counter)), sealed)
@@ -165,7 +163,7 @@ def seal_opening(key: bytes, tenant: str, record: bytes, opening: Opening) -> by
     size = next((size for size in SIZE_CLASSES if size >= len(plain)), 0)
     if not size:
         raise ValueError("an opening beyond the largest size class")
-    nonce = secrets.token_bytes(GCM_NONCE_BYTES)
+    nonce = urandom(GCM_NONCE_BYTES)
     cipher, bound = _cipher(key, tenant, record, opening.compartment)
     return nonce + cipher.encrypt(nonce, plain.ljust(size, b"\0"), bound)
 
@@ -184,5 +182,5 @@ def open_opening(key: bytes, tenant: str, record: bytes, compartment: str, seale
 
 def _cipher(key: bytes, tenant: str, record: bytes, compartment: str) -> tuple[AESGCM, bytes]:
     """A key for each opening: so many random nonces under one key of the month would pass GCM's bound of 2^32."""
-    bound = framed(b"opening", tenant.encode(), record, compartment.encode())
+    bound = beginning("opening", tenant) + framed(record, compartment.encode())
     return AESGCM(hmac.digest(key, bound, "sha256")), bound

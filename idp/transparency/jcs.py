@@ -22,7 +22,12 @@ def _spelled(value: Json) -> str:
     if isinstance(value, list | tuple):  # bytes are a Sequence too, and no JSON
         return f"[{','.join([_spelled(part) for part in value])}]"
     if isinstance(value, dict):
-        return f"{{{','.join([f'{encode_basestring(name)}:{_spelled(value[name])}' for name in _ordered(value)])}}}"
+        # Most members are texts: no call of ours for those
+        members = [
+            f"{encode_basestring(name)}:{encode_basestring(part) if type(part := value[name]) is str else _spelled(part)}"
+            for name in _ordered(value)
+        ]
+        return f"{{{','.join(members)}}}"
     if value is None or isinstance(value, bool):
         return _WORDS[value]
     if isinstance(value, int):

@@ -9,10 +9,9 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from idp.keys.ring import Ring, Scheduled
 from idp.transparency.checkpoint import VerifierKey, open_own_note
@@ -21,6 +20,9 @@ from policies.errors import SignatureInvalid, StoreUnavailable
 KEY_BYTES = 32
 # How long (seconds) the key before signs again where the next one is revoked; its public half is known for good
 LOG_OVERLAP = 3600
+# Beginnings of messages that are kept: uses times tenants times kinds, and none of them secret
+BEGINNINGS = 1024
+DAY = 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +102,32 @@ class LedgerKeys:
 
     def period_key(self, tenant: str, time: int) -> bytes:
         """The key of the openings of one tenant and one calendar month (UTC): granted, and in time destroyed, as one."""
-        period = datetime.fromtimestamp(time, UTC).strftime("%Y-%m")
-        return derived(self.openings, b"", b"period", tenant.encode(), period.encode())
+        return derived(self.openings, b"", b"period", tenant.encode(), _month(time // DAY))
 
     def subject_key(self, tenant: str, subject: bytes, salt: bytes) -> bytes:
         """The subject's own key. Without the random `salt` of the subject's row nobody computes it again: erasure."""
         return derived(self.subjects, salt, b"subject", tenant.encode(), subject)
 
 
+@lru_cache(maxsize=64)
+def _month(day: int) -> bytes:
+    """The calendar month of a day since the epoch."""
+    return datetime.fromtimestamp(day * DAY, UTC).strftime("%Y-%m").encode()
+
+
 def derived(master: bytes, salt: bytes, *parts: bytes) -> bytes:
     """32 bytes by HKDF-SHA256 (RFC 5869); `parts` are length-prefixed, so that no two lists of parts meet."""
-    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=salt, info=framed(*parts)).derive(master)
+    return _expanded(_extracted(salt, master), framed(*parts))
+
+
+def _extracted(salt: bytes, secret: bytes) -> bytes:
+    """RFC 5869 §2.2. No salt is as many zeros as the hash has bytes, and so is an empty key of an HMAC."""
+    return hmac.digest(salt, secret, "sha256")
+
+
+def _expanded(extracted: bytes, info: bytes) -> bytes:
+    """RFC 5869 §2.3, of which 32 bytes are the first block."""
+    return hmac.digest(extracted, info + b"\x01", "sha256")
 
 
 def framed(*parts: bytes) -> bytes:
@@ -119,28 +136,28 @@ def framed(*parts: bytes) -> bytes:
     return b"".join([len(part).to_bytes(4) + part for part in parts])
 
 
+@lru_cache(maxsize=BEGINNINGS)
+def beginning(*parts: str) -> bytes:
+    """`framed`, for the first parts of many messages: texts of our configuration, which come again and again."""
+    return framed(*(part.encode() for part in parts))
+
+
 @dataclass(frozen=True, slots=True)
 class Master:
     """A secret of 32 bytes from which keys are derived again and again, by HKDF-SHA256 (RFC 5869) without a salt.
 
-    HKDF's first step looks at the secret alone, so it is made once; what remains for 32 bytes is one HMAC. What comes out
-    is what `derived` makes, in a fifth of the time.
+    HKDF's first step looks at the secret alone, so it is made once; what remains for 32 bytes is one HMAC.
     """
 
     secret: bytes = field(repr=False)
-    _extracted: hmac.HMAC = field(init=False, repr=False, compare=False)
+    _extracted: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # §2.2: without a salt the key is as many zeros as the hash has bytes
-        extracted = hmac.digest(bytes(KEY_BYTES), self.secret, "sha256")
-        object.__setattr__(self, "_extracted", hmac.new(extracted, digestmod="sha256"))
+        object.__setattr__(self, "_extracted", _extracted(b"", self.secret))
 
-    def derive(self, *parts: bytes) -> bytes:
-        """32 bytes for these `parts`, as `derived` has it."""
-        # §2.3, of which 32 bytes are the first block
-        expanding = self._extracted.copy()
-        expanding.update(framed(*parts) + b"\x01")
-        return expanding.digest()
+    def derive(self, *parts: bytes, begun: bytes = b"") -> bytes:
+        """32 bytes for these `parts`, as `derived` has it. `begun`: the parts before them, by `beginning`."""
+        return _expanded(self._extracted, begun + framed(*parts))
 
 
 def ledger_keys(origin: str, signer: Ed25519PrivateKey, master: bytes) -> LedgerKeys:

@@ -12,16 +12,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from operator import itemgetter
 
 import structlog
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, insert, select
 
 from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.attempt import durably
 from idp.store.engine import reading, writing
 from idp.store.reads import read_hashes
+from idp.store.statements import plain
 from idp.store.store import Store
 from idp.transparency.checkpoint import TreeHead, UnknownSigner, open_note, sign_note
 from idp.transparency.keys import LedgerKeys
@@ -35,6 +35,7 @@ from idp.transparency.state import (
     read_staged,
     read_state,
     replace_state,
+    unstage,
 )
 from idp.transparency.tree import CompactRange, consistency_spans, extends, leaf_hash, positions, proof_hashes, tree_root
 from idp.transparency.witness import OLDER, Witness
@@ -58,6 +59,9 @@ HALTING = {
     BROKEN: "ciconia ledger verify",
     OLDER: "serve the newest copy of the database: see docs/back-up-and-restore.md",
 }
+
+
+_LEAVES, _NODES = plain(tables.leaves), plain(tables.nodes)
 
 
 class Sequencer:
@@ -270,34 +274,27 @@ class Sequencer:
 
     def _append(self) -> bool:
         """Append one batch of staged leaves; whether more may wait."""
-        table, state = tables.staged.c, self._state
+        state = self._state
         with self._store.engine.connect() as connection:
             staged = read_staged(connection, self._tenant, BATCH)
             if not staged or state is None:
                 return False
             tree = CompactRange(state.size, self._peaks(connection, state))
         # All of it before the transaction: while that is open no login is recorded
-        leaves: list[dict[str, object]] = []
-        nodes: list[dict[str, object]] = []
-        for row in staged:
-            hashed = leaf_hash(row.leaf)
-            leaves.append({"tenant": self._tenant, "leaf_index": tree.size, "leaf": row.leaf, "leaf_hash": hashed})
-            nodes.extend(
-                {"tenant": self._tenant, "level": level, "node_index": index, "hash": node}
-                for (level, index), node in tree.append(hashed)
-            )
-        nodes.sort(key=itemgetter("level", "node_index"))
+        leaves: list[tuple[object, ...]] = []
+        nodes: list[tuple[str, int, int, bytes]] = []
+        for _record, leaf in staged:
+            hashed = leaf_hash(leaf)
+            leaves.append((self._tenant, tree.size, leaf, hashed))
+            nodes.extend((self._tenant, level, index, node) for (level, index), node in tree.append(hashed))
+        nodes.sort()
         with durably(self._engine) as connection:
             ends = int(self._clock() * 1000) + self._lease
             self._replace(connection, state, replace(state, size=tree.size, root=tree.root(), lease_ends=ends))
-            gone = delete(tables.staged).where(
-                table.tenant == self._tenant, table.record.in_([row.record for row in staged])
-            )
-            if connection.execute(gone).rowcount != len(staged):
+            if not unstage(connection, self._tenant, [record for record, _leaf in staged]):
                 raise _broken("a staged leaf went away while it was appended")
-            connection.execute(insert(tables.leaves), leaves)
-            if nodes:
-                connection.execute(insert(tables.nodes), nodes)
+            _LEAVES.run(connection, leaves)
+            _NODES.run(connection, nodes)
         if self._state is not None:
             self._highest = (self._state.size, self._state.root)
         return len(staged) == BATCH

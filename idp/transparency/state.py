@@ -4,17 +4,18 @@ What they hold beyond hashes and signatures (a lease, a time, a count) is bound 
 under a key that the database does not hold.
 """
 
+import functools
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any  # Any: of what types the columns of a row are, nobody knows
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Delete, LargeBinary, Row, Select, Update, bindparam, delete, func, insert, select, update
 
 from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.reads import as_checkpoint
-from idp.store.statements import Statement
+from idp.store.statements import Statement, statement_size
 from idp.transparency.keys import LedgerKeys, framed
 from idp.transparency.tree import EMPTY_ROOT
 
@@ -64,7 +65,17 @@ def _staged(_connection: Connection) -> Select[bytes, bytes]:
     return query.limit(bindparam("most")).offset(bindparam("skipped"))
 
 
-_STATE, _STAGED = Statement(_state), Statement(_staged)
+def _replace(_connection: Connection) -> Update:
+    table = tables.trees.c
+    matches = (
+        table.tenant == bindparam("new_tenant"),
+        table.epoch == bindparam("old_epoch"),
+        table.seal == bindparam("old_seal"),
+    )
+    return update(tables.trees).where(*matches).values({c.name: bindparam(f"new_{c.name}") for c in tables.trees.columns})
+
+
+_STATE, _STAGED, _REPLACE = Statement(_state), Statement(_staged), Statement(_replace)
 
 
 def read_state(connection: Connection, tenant: str) -> Row[tuple[object, ...]] | None:
@@ -88,9 +99,30 @@ def _newest(_connection: Connection) -> Select[*tuple[Any, ...]]:
 _NEWEST = Statement(_newest)
 
 
-def read_staged(connection: Connection, tenant: str, most: int) -> Sequence[Row[bytes, bytes]]:
+def read_staged(connection: Connection, tenant: str, most: int) -> Sequence[tuple[bytes, bytes]]:
     """Record and leaf of what waits to be appended, at most so many."""
-    return _STAGED.run(connection, tenant=tenant, most=most, skipped=0).all()
+    return _STAGED.rows(connection, tenant=tenant, most=most, skipped=0)
+
+
+@functools.cache
+def _unstage(number: int) -> Statement:
+    def made(_connection: Connection) -> Delete:
+        table = tables.staged.c
+        records = [bindparam(f"record_{place}", type_=LargeBinary) for place in range(number)]
+        return delete(tables.staged).where(table.tenant == bindparam("tenant"), table.record.in_(records))
+
+    return Statement(made)
+
+
+def unstage(connection: Connection, tenant: str, records: Sequence[bytes]) -> bool:
+    """Delete what is appended. Whether all of it was there."""
+    gone = begin = 0
+    while begin < len(records):
+        size = statement_size(len(records) - begin)
+        some = {f"record_{place}": record for place, record in enumerate(records[begin : begin + size])}
+        gone += _unstage(size).run(connection, tenant=tenant, **some).rowcount
+        begin += size
+    return gone == len(records)
 
 
 def create_state(connection: Connection, tenant: str, state: TreeState, keys: LedgerKeys) -> None:
@@ -100,10 +132,9 @@ def create_state(connection: Connection, tenant: str, state: TreeState, keys: Le
 
 def replace_state(connection: Connection, tenant: str, before: TreeState, after: TreeState, keys: LedgerKeys) -> bool:
     """Compare and swap: whether the row was still `before`. The seal stands for all of it."""
-    table = tables.trees.c
-    matches = (table.tenant == tenant, table.epoch == before.epoch, table.seal == before.seal(keys, tenant))
-    statement = update(tables.trees).where(*matches).values(_columns(after, keys, tenant))
-    return connection.execute(statement).rowcount == 1
+    new = {f"new_{name}": value for name, value in _columns(after, keys, tenant).items()}
+    found = _REPLACE.run(connection, old_epoch=before.epoch, old_seal=before.seal(keys, tenant), **new)
+    return found.rowcount == 1
 
 
 def newest_checkpoint(connection: Connection, tenant: str, state: TreeState, keys: LedgerKeys) -> Checkpoint | None:

@@ -1,5 +1,6 @@
 """What every address does: headers, methods that it does not take, frames, languages, and addresses that there are not."""
 
+import time
 from collections.abc import MutableMapping
 from typing import Any  # structlog's own type of an event
 
@@ -12,6 +13,7 @@ from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import DIRECT, Answer, Visitor
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
+SECONDS = 10.0
 ADDRESSES = {
     "/authorize": {"GET", "POST"},
     "/token": {"POST"},
@@ -181,7 +183,9 @@ def test_our_saml_metadata_names_where_responses_come(visitor: Visitor, stage: S
 
 
 def test_the_checkpoint_is_text_that_is_asked_for_anew(visitor: Visitor) -> None:
-    answer = visitor.go("GET", "/log/checkpoint", headers=DIRECT)
+    until = time.monotonic() + SECONDS
+    while (answer := visitor.go("GET", "/log/checkpoint", headers=DIRECT)).status == 404 and time.monotonic() < until:
+        time.sleep(0.1)  # a broker that has just begun signs its first one in a moment
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/plain")
     assert answer.headers["cache-control"] == "no-cache"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from idp.keys.ledger import create_ledger_keys, load_ledger_keys
 from idp.transparency.checkpoint import read_keys
-from idp.transparency.keys import Master, derived, framed, ledger_keys
+from idp.transparency.keys import Master, beginning, derived, framed, ledger_keys
 from policies.errors import Misconfigured
 from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT
 
@@ -114,12 +114,24 @@ def test_no_two_lists_of_parts_are_framed_alike() -> None:
 
 
 @pytest.mark.spec("RFC 5869 §2")
-@given(secret=st.binary(min_size=32, max_size=32), parts=st.lists(st.binary(max_size=200), max_size=5))
-def test_a_master_derives_what_hkdf_derives(secret: bytes, parts: list[bytes]) -> None:
-    hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=framed(*parts))
-    master = Master(secret)
-    assert master.derive(*parts) == hkdf.derive(secret) == derived(secret, b"", *parts)
-    assert master.derive(*parts) == master.derive(*parts), "and again, for nothing of the first is left in it"
+@given(
+    secret=st.binary(min_size=32, max_size=32),
+    salt=st.binary(max_size=80),
+    parts=st.lists(st.binary(max_size=200), max_size=5),
+)
+def test_what_is_derived_is_what_hkdf_derives(secret: bytes, salt: bytes, parts: list[bytes]) -> None:
+    def hkdf(salt: bytes | None) -> bytes:
+        return HKDF(algorithm=SHA256(), length=32, salt=salt, info=framed(*parts)).derive(secret)
+
+    assert derived(secret, salt, *parts) == hkdf(salt)
+    assert derived(secret, b"", *parts) == Master(secret).derive(*parts) == hkdf(None)
+
+
+@given(first=st.lists(st.text(max_size=40), max_size=4), parts=st.lists(st.binary(max_size=80), max_size=4))
+def test_a_message_is_the_same_whose_beginning_was_there(first: list[str], parts: list[bytes]) -> None:
+    whole = [*(text.encode() for text in first), *parts]
+    assert beginning(*first) + framed(*parts) == framed(*whole)
+    assert Master(b"m" * 32).derive(*parts, begun=beginning(*first)) == Master(b"m" * 32).derive(*whole)
 
 
 def test_a_master_is_known_by_its_secret_and_does_not_show_it() -> None:

@@ -45,7 +45,8 @@ def counted(store: Store) -> tuple[int, int, int]:
 
 def let_go(store: Store) -> None:
     """End the connections that it has, as the pool does with old ones."""
-    store._writer._kept.close()
+    for kept in (store._writer._kept, store._kept):
+        kept.close()
     store.engine.dispose()
 
 
