@@ -1,7 +1,7 @@
 """What the image would do, done without a container engine: its own steps in a fresh virtual environment, its own command.
 
-Read from docker/Dockerfile, so that a step that changes there changes here. Of the file system that cannot be written to,
-only this is shown: nothing is written into the configuration. The account is not tried.
+Read from docker/Dockerfile, so that a step that changes there changes here. Where this account may mount, its account and
+its file system are tried, too (`tests.docker.confined`).
 """
 
 import json
@@ -10,18 +10,18 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from idp.server import bind
+from tests.docker.confined import ACCOUNT, CONFIGURATION, DATA, Confined, require_mounting
 from tests.postgres import ROLE, own_server, programs
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "docker/Dockerfile").read_text(encoding="utf-8")
-ACCOUNT = 10001
 SECONDS = 60
 
 
@@ -67,15 +67,9 @@ def run(image: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def served(image: Path, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """CMD of the image over this configuration, until the block ends."""
-    arguments = [part.replace("/etc/ciconia", str(folder)) for part in command("CMD")]
-    process = subprocess.Popen(
-        [str(image / "opt/bin" / command("ENTRYPOINT")[0]), *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def started(line: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """A process, until the block ends."""
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         yield process
     finally:
@@ -107,7 +101,8 @@ def test_the_steps_of_the_image_give_a_broker_that_answers_its_health_check(imag
     check = [str(image / "opt/bin/python"), *command("HEALTHCHECK")[1:]]
     check = [part.replace("127.0.0.1:8401", f"127.0.0.1:{health}") for part in check]
     assert subprocess.run(check, capture_output=True, check=False).returncode != 0, "healthy before it runs"
-    with served(image, city) as process:
+    arguments = [part.replace(CONFIGURATION, str(city)) for part in command("CMD")]
+    with started([str(image / "opt/bin" / command("ENTRYPOINT")[0]), *arguments]) as process:
         assert process.stdout is not None
         assert "is served at" in process.stdout.readline()
         end = time.monotonic() + SECONDS
@@ -115,6 +110,68 @@ def test_the_steps_of_the_image_give_a_broker_that_answers_its_health_check(imag
             assert time.monotonic() < end, ready.stderr
     assert process.returncode == 0
     assert contents(city) == before
+
+
+def owned(folder: Path) -> Path:
+    """The folder and what is in it belong to the image's account."""
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, ACCOUNT, ACCOUNT)
+    return folder
+
+
+@pytest.fixture
+def confined(image: Path, tmp_path: Path) -> Confined:
+    """The image over a fresh city, with mounts as compose.yaml has them."""
+    require_mounting()
+    for name in ("root", "data"):
+        (tmp_path / name).mkdir(mode=0o700)
+    assert run(image, "init", str(tmp_path / "city")).returncode == 0
+    return Confined(tmp_path / "root", image / "opt", tmp_path / "city", owned(tmp_path / "data"))
+
+
+@pytest.mark.slow
+def test_the_image_serves_as_its_account_from_a_file_system_that_cannot_be_written_to(confined: Confined) -> None:
+    port, health = free_port(), free_port()
+    settings = confined.city / "ciconia.toml"
+    text = settings.read_text(encoding="utf-8").replace("127.0.0.1:8400", f"127.0.0.1:{port}")
+    text = text.replace('database = "ciconia.db"', f'database = "{DATA}/records.db"')
+    settings.write_text(text.replace('metrics_listen = ""', f'metrics_listen = "127.0.0.1:{health}"'), encoding="utf-8")
+    owned(confined.city)
+    before = contents(confined.city)
+    check = [part.replace("127.0.0.1:8401", f"127.0.0.1:{health}") for part in command("HEALTHCHECK")]
+    served = confined.line(command("ENTRYPOINT")[0], "serve", "--config", CONFIGURATION, "--workers", "2")
+    with started(served) as process:
+        assert process.stdout is not None
+        assert "is served at" in process.stdout.readline()
+        end = time.monotonic() + SECONDS
+        while (ready := subprocess.run(confined.line(*check), capture_output=True, text=True, check=False)).returncode:
+            assert time.monotonic() < end, ready.stderr
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+        assert re.search(rf"^Uid:\t{ACCOUNT}\t{ACCOUNT}\t", status, re.MULTILINE)
+        assert re.search(r"^CapEff:\t0+$", status, re.MULTILINE)
+        assert "NoNewPrivs:\t1" in status
+    assert process.returncode == 0
+    assert contents(confined.city) == before
+    assert {path.name for path in confined.data.iterdir()} == {"records.db"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["/", "/usr", "/opt-of-the-image", CONFIGURATION])
+def test_the_account_of_the_image_can_write_nowhere_else(confined: Confined, place: str) -> None:
+    file = f"{place.replace('/opt-of-the-image', str(confined.opt))}/written"
+    owned(confined.city)
+    tried = subprocess.run(confined.line("touch", file), capture_output=True, text=True, check=False)
+    assert "Read-only file system" in tried.stderr
+    for writable in (DATA, "/tmp"):  # noqa: S108 - what compose.yaml mounts for it
+        assert subprocess.run(confined.line("touch", f"{writable}/written"), check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_the_demo_of_the_image_runs_as_its_account(confined: Confined) -> None:
+    line = confined.line(command("ENTRYPOINT")[0], "demo", "--once", "--json")
+    told = subprocess.run(line, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)["ok"] is True
 
 
 @pytest.mark.slow
