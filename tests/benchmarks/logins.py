@@ -221,7 +221,7 @@ def main() -> int:
     parser.add_argument("--no-postgres", dest="postgres", action="store_false", help="SQLite alone")
     parser.add_argument("--growth", type=int, default=10_000, help="logins between two looks at the memory; 0 for no look")
     parser.add_argument("--markdown", type=Path, metavar="PAGE", help="a page whose figures are written anew")
-    parser.add_argument("--turns", type=int, default=3, help="turns of each case")
+    parser.add_argument("--turns", type=int, default=10, help="turns of each case: the least of them counts")
     chosen = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory() as folder:
