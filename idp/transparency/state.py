@@ -150,6 +150,20 @@ def newest_checkpoint(connection: Connection, tenant: str, state: TreeState, key
     return as_checkpoint(row)
 
 
+def add_checkpoint(connection: Connection, tenant: str, number: int, checkpoint: Checkpoint, keys: LedgerKeys) -> None:
+    """Insert the checkpoint of this number, with its seal."""
+    row = {
+        "tenant": tenant,
+        "number": number,
+        "size": checkpoint.size,
+        "root": checkpoint.root,
+        "time": checkpoint.time,
+        "note": checkpoint.note.encode(),
+        "seal": checkpoint_seal(keys, tenant, number, checkpoint),
+    }
+    connection.execute(insert(tables.checkpoints), [row])
+
+
 def _columns(state: TreeState, keys: LedgerKeys, tenant: str) -> dict[str, object]:
     return {
         "tenant": tenant,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, Row, event
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from idp.keys.ring import Scheduled
 from idp.ports import Checkpoint
@@ -423,6 +424,22 @@ def test_a_fault_at_any_statement_leaves_a_ledger_that_verifies(
     assert fault.persisted_one == (persisted and at in COMMITS)
     sequencer.stop()
     other.close()
+
+
+def test_whoever_ends_the_process_does_not_wait_for_a_transaction_without_an_end(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STOP_SECONDS", 0.2)
+    other, never = opened(folder), threading.Event()
+    sequencer = Sequencer(other, KEYS)
+    sequencer.step()
+    monkeypatch.setattr(sequencer, "_give_back", never.wait)
+    with capture_logs() as lines:
+        sequencer.stop()
+    assert [line["event"] for line in lines] == ["lease_not_given_back"]
+    never.set()
+    other.close()
+    assert store.halted == ""
 
 
 def test_the_thread_outlives_a_database_that_cannot_write(store: Store, folder: Path) -> None:
