@@ -21,10 +21,11 @@ from idp.store.backup import CLOSED_SECONDS, back_up, closing, newest_moment, op
 from idp.store.backup import restore as restore_rows
 from idp.store.engine import open_engine, reading
 from idp.store.migrate import assert_current, migrate
+from idp.transparency.checkpoint import TreeHead
 from idp.transparency.findings import Report
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.verify import steps_of, verify_ledger
-from idp.transparency.witness import Witness
+from idp.transparency.witness import witnessed
 from policies.errors import BrokerError, Misconfigured
 
 DONE, DIFFERS, COULD_NOT_RUN = 0, 1, 2
@@ -48,13 +49,15 @@ def backup(
     with _told(to, as_json=as_json):
         settings = load_settings(config)
         keys = load_ledger_keys(settings.key_folder, settings.origin)
+        # Before the copy, which must have all of it
+        heads = witnessed(settings.witness_path, keys)
         with (
             _database(settings) as engine,
             progress(rows_of(engine, settings.tenant), "backup", as_json=as_json) as advance,
         ):
             count = back_up(engine, tenant=settings.tenant, file=to, advance=advance)
         with opened_backup(to, tenant=settings.tenant, beside=to.parent) as copy:
-            report = _verified(copy, settings, keys, as_json=as_json)
+            report = _verified(copy, settings, keys, heads=heads, as_json=as_json)
     _say(report, f"{count} rows are in {to}", {"file": str(to), "rows": count}, as_json=as_json)
 
 
@@ -80,6 +83,8 @@ def restore(
             report = _verified(source, settings, keys, as_json=as_json)
             if not report.holds:
                 _say(report, f"{file} is not restored", {"restored": False}, as_json=as_json)
+            # Before anything is written: one that cannot be read is said first
+            seen = max((head.size for head in witnessed(settings.witness_path, keys)), default=0)
             migrate(settings.database_url)
             now = int(time.time())
             newest = _newest(source, settings, now)
@@ -88,7 +93,6 @@ def restore(
                 with progress(rows, "restore", as_json=as_json) as advance:
                     count = restore_rows(source, engine, tenant=settings.tenant, now=now, advance=advance)
                 report = _verified(engine, settings, keys, as_json=as_json)
-        seen = _seen(settings, keys)
     until, witness = closing(newest, now), settings.witness_path is not None
     again = _again(newest, now, witness=witness)
     facts: dict[str, object] = {"restored": True, "rows": count, "closed_seconds": until - now, "witnessed": seen}
@@ -127,16 +131,11 @@ def _again(newest: int, now: int, *, witness: bool) -> list[str]:
     return found
 
 
-def _seen(settings: Settings, keys: LedgerKeys) -> int:
-    """The size of the largest tree that the witness saw."""
-    if settings.witness_path is None:
-        return 0
-    return max((head.size for head in Witness(settings.witness_path, keys).seen()), default=0)
-
-
-def _verified(engine: Engine, settings: Settings, keys: LedgerKeys, *, as_json: bool) -> Report:
+def _verified(
+    engine: Engine, settings: Settings, keys: LedgerKeys, *, as_json: bool, heads: Sequence[TreeHead] = ()
+) -> Report:
     with progress(steps_of(engine, settings.tenant), "verify", as_json=as_json) as advance:
-        return verify_ledger(engine, tenant=settings.tenant, keys=keys, role=settings.role, advance=advance)
+        return verify_ledger(engine, tenant=settings.tenant, keys=keys, role=settings.role, heads=heads, advance=advance)
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 Exit codes: 0 everything fits, 1 something does not and is named, 2 the check could not run.
 """
 
+import errno
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -14,9 +16,11 @@ from typing import Annotated
 import typer
 
 from idp.cli.console import problems, progress, say
+from idp.keys.file import sync_folder
 from idp.keys.ledger import load_ledger_keys
 from idp.receipts import placed_in
 from idp.settings import Settings, load_settings
+from idp.store.backup import fresh_file
 from idp.store.engine import open_engine
 from idp.store.migrate import assert_current
 from idp.store.store import Store, open_store
@@ -27,6 +31,7 @@ from idp.transparency.keys import LedgerKeys
 from idp.transparency.tlog_proof import encoded
 from idp.transparency.tree import HASH_BYTES
 from idp.transparency.verify import steps_of, verify_ledger
+from idp.transparency.witness import witnessed
 from policies.errors import BrokerError, Misconfigured, NotFound
 
 HOLDS, DIFFERS, COULD_NOT_RUN = 0, 1, 2
@@ -48,7 +53,7 @@ def verify(
         bool, typer.Option("--json", help="JSON in place of text: progress lines, then the result.")
     ] = False,
 ) -> None:
-    """Compute the whole ledger again from the database, and name whatever does not fit.
+    """Compute the whole ledger again from the database, and name whatever does not fit, also to what the witness saw.
 
     Example: ciconia ledger verify --config /etc/ciconia
 
@@ -76,10 +81,9 @@ def prove(
 
     Exit codes: 0 it is printed, 1 no checkpoint covers such a leaf (yet), 2 it could not be tried.
     """
-    if not RECORD_OR_LEAF.fullmatch(named):
-        say("A record's id has 32 hex digits, a leaf's hash 64, in lower case.", error=True)
-        raise typer.Exit(COULD_NOT_RUN)
     try:
+        if not RECORD_OR_LEAF.fullmatch(named):
+            raise NotFound("a record's id has 32 hex digits, a leaf's hash 64, in lower case")
         settings = load_settings(config)
         keys = _keys(settings)
         with _opened(settings) as store:
@@ -145,13 +149,16 @@ def _export(store: Store, settings: Settings, file: Path, *, as_json: bool) -> i
     """Write the file whole or not at all; what stood there before is never written over."""
     checkpoint = newest_checkpoint(store.engine, settings.tenant)
     lines = export_lines(store.engine, tenant=settings.tenant, origin=settings.origin, checkpoint=checkpoint)
-    with file.open("xb") as out:
-        try:
+    if file.exists():
+        raise FileExistsError(errno.EEXIST, "it exists already", str(file))
+    with fresh_file(file) as fresh:
+        with fresh.open("xb") as out:
             for line in _shown(lines, checkpoint.size, as_json=as_json):
                 out.write(line)
-        except (BrokerError, OSError, KeyboardInterrupt):
-            file.unlink(missing_ok=True)
-            raise
+            out.flush()
+            os.fsync(out.fileno())
+        file.hardlink_to(fresh)
+    sync_folder(file.parent)
     return checkpoint.size
 
 
@@ -184,8 +191,12 @@ def verify_command(settings: Settings, *, as_json: bool) -> int:
         keys = _keys(settings)
         engine = open_engine(settings.database_url)
         assert_current(engine)
+        # Before the look at the ledger, which grows meanwhile
+        heads = witnessed(settings.witness_path, keys)
         with progress(steps_of(engine, settings.tenant), "verify", as_json=as_json) as advance:
-            report = verify_ledger(engine, tenant=settings.tenant, keys=keys, role=settings.role, advance=advance)
+            report = verify_ledger(
+                engine, tenant=settings.tenant, keys=keys, role=settings.role, heads=heads, advance=advance
+            )
         engine.dispose()
     except BrokerError as error:
         return _could_not_run(error, as_json=as_json)

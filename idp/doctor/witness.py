@@ -9,6 +9,9 @@ from idp.doctor.case import Case
 from idp.doctor.database import current, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.store import tables
+from idp.transparency.state import read_state
+from idp.transparency.witness import witnessed
+from policies.errors import StoreUnavailable
 
 _WHY = (
     "A restored backup or an old copy of a disk would be served as if nothing had been: it signs another history under the "
@@ -17,8 +20,14 @@ _WHY = (
 
 
 def witness(case: Case) -> Iterator[Finding]:
-    """A broker that is no demo, and has none. While nothing was signed yet it is a notice: it loses nothing so far."""
-    if case.settings.demo or case.settings.witness or not case.knows("demo", "witness"):
+    """A broker that is no demo, and has none. While nothing was signed yet it is a notice: it loses nothing so far.
+
+    Of one that has a witness: whether its ledger is as large as what that saw.
+    """
+    if case.settings.demo or not case.knows("demo", "witness"):
+        return
+    if case.settings.witness:
+        yield from _older(case)
         return
     fix = 'Write witness = "DIR": a folder that exists, on another disk or machine.'
     if not _unsigned(case):
@@ -27,6 +36,31 @@ def witness(case: Case) -> Iterator[Finding]:
         return
     what = "there is none yet, and nothing was signed so far."
     yield case.setting(Severity.NOTICE, "witness", what, why=_WHY, fix=fix)
+
+
+def _older(case: Case) -> Iterator[Finding]:
+    if case.ledger is None or not case.knows("issuer", "database"):
+        return
+    try:
+        heads = witnessed(case.settings.witness_path, case.ledger)
+    except StoreUnavailable as error:
+        what, fix = f"{error.detail}.", "See to it that it can be read: until then nothing is signed."
+        yield case.setting(Severity.ERROR, "witness", what, why=_WHY, fix=fix)
+        return
+    seen = max((head.size for head in heads), default=0)
+    with read_only(case) as engine:
+        if engine is None or not current(engine):
+            return
+        try:
+            with engine.connect() as connection:
+                row = read_state(connection, case.settings.tenant)
+        except DBAPIError:
+            return
+    size = 0 if row is None else int(row.size)
+    if size < seen:
+        what = f"it saw a ledger of {seen} leaves, and the database has {size}."
+        fix = "Restore a newer backup, or bring the newest database back: docs/back-up-and-restore.md."
+        yield case.setting(Severity.ERROR, "witness", what, why=_WHY, fix=fix)
 
 
 def _unsigned(case: Case) -> bool:

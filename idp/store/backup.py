@@ -21,7 +21,7 @@ from idp.keys.file import sync_folder
 from idp.store import tables
 from idp.store.engine import open_engine, patiently, reading, snapshot, writing
 from idp.store.foreign import is_plain
-from idp.store.migrate import migrate
+from idp.store.migrate import migrate, revision_of
 from idp.store.statements import Statement
 from policies.errors import NotFound, StoreUnavailable
 from policies.parties import Tenant
@@ -48,6 +48,8 @@ CLOSED_SECONDS = 15 * 60 + 180
 # How far a clock may be behind the backup. What names a later moment was written by a clock that was ahead, and must not
 # keep a store closed for ever
 AHEAD_SECONDS = 86400
+# The beginning of a SQLite file (sqlite.org/fileformat.html §1.3); octets 18 and 19 say whether it has a write-ahead log
+_SQLITE_HEAD, _WRITTEN_AS, _WITHOUT_LOG = 20, 18, b"\x01\x01"
 
 
 def back_up(engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[int], None]) -> int:
@@ -57,7 +59,7 @@ def back_up(engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[in
     """
     if file.exists():
         raise FileExistsError(17, "it exists already", str(file))
-    with _fresh_file(file) as fresh:
+    with fresh_file(file) as fresh:
         target = _opened(fresh)
         try:
             with reading(), snapshot(engine) as source, writing(target).begin() as out:
@@ -83,9 +85,13 @@ def opened_backup(file: Path, *, tenant: Tenant, beside: Path) -> Iterator[Engin
     Raises `NotFound` where the file is no backup of this tenant's, `Misconfigured` where a later program made it.
     """
     with file.open("rb") as given:
-        if given.read(16) != b"SQLite format 3\0":
+        head = given.read(_SQLITE_HEAD)
+        if not head.startswith(b"SQLite format 3\0"):
             raise NotFound("the file is no backup")
-        with _fresh_file(beside / "restored") as copy:
+        if head[_WRITTEN_AS:] != _WITHOUT_LOG:
+            # Its newest commits may lie in the log beside it
+            raise NotFound("the file is a database that is served, or was, and no backup: make one with `ciconia backup`")
+        with fresh_file(beside / "restored") as copy:
             # From its first octet: a copy that outlives a kill is as closed as the backup
             descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as out:
@@ -96,6 +102,12 @@ def opened_backup(file: Path, *, tenant: Tenant, beside: Path) -> Iterator[Engin
                     left -= len(chunk)
             if not is_plain(copy):
                 raise NotFound("the file is no backup that this version, or an earlier one, could have made")
+            engine = _opened(copy)
+            try:
+                if not revision_of(engine):
+                    raise NotFound("the file is an empty database, and no backup")
+            finally:
+                engine.dispose()
             migrate(_url(copy))
             engine = _opened(copy)
             try:
@@ -188,7 +200,7 @@ def _has_rows(connection: Connection, table: Table, tenant: Tenant) -> bool:
 
 
 @contextmanager
-def _fresh_file(file: Path) -> Iterator[Path]:
+def fresh_file(file: Path) -> Iterator[Path]:
     """The name of a file beside another that is gone, with SQLite's own beside it, when the block ends."""
     fresh = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     try:

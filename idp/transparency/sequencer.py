@@ -24,6 +24,7 @@ from idp.store.reads import read_hashes
 from idp.store.statements import plain
 from idp.store.store import Store
 from idp.transparency.checkpoint import TreeHead, UnknownSigner, open_note, sign_note
+from idp.transparency.entry import is_leaf
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.state import (
     NOBODY,
@@ -295,15 +296,17 @@ class Sequencer:
         # All of it before the transaction: while that is open no login is recorded
         leaves: list[tuple[object, ...]] = []
         nodes: list[tuple[str, int, int, bytes]] = []
-        for _record, leaf in staged:
-            hashed = leaf_hash(leaf)
+        for record, leaf, hashed in staged:
+            if leaf_hash(leaf) != hashed or not is_leaf(leaf):
+                # In the tree it would stay for ever, and the receipt of the true one would prove nothing
+                raise _broken(f"the staged leaf of record {record.hex()} was changed by somebody else")
             leaves.append((self._tenant, tree.size, leaf, hashed))
             nodes.extend((self._tenant, level, index, node) for (level, index), node in tree.append(hashed))
         nodes.sort()
         with durably(self._engine) as connection:
             ends = int(self._clock() * 1000) + self._lease
             self._replace(connection, state, replace(state, size=tree.size, root=tree.root(), lease_ends=ends))
-            if not unstage(connection, self._tenant, [record for record, _leaf in staged]):
+            if not unstage(connection, self._tenant, [record for record, *_ in staged]):
                 raise _broken("a staged leaf went away while it was appended")
             _LEAVES.run(connection, leaves)
             _NODES.run(connection, nodes)

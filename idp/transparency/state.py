@@ -10,7 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any  # Any: of what types the columns of a row are, nobody knows
 
-from sqlalchemy import Connection, Delete, LargeBinary, Row, Select, Update, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Delete,
+    LargeBinary,
+    Row,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from idp.ports import Checkpoint
 from idp.store import tables
@@ -58,10 +72,13 @@ def _state(_connection: Connection) -> Select[*tuple[Any, ...]]:
     return select(tables.trees).where(tables.trees.c.tenant == bindparam("tenant"))
 
 
-def _staged(_connection: Connection) -> Select[bytes, bytes]:
+def _staged(_connection: Connection) -> Select[bytes, bytes, bytes]:
     table = tables.staged.c
     # In order of the random record id: a serial number would have gaps and races, and tell the order of arrival
-    query = select(table.record, table.leaf).where(table.tenant == bindparam("tenant")).order_by(table.record)
+    records = tables.records.c
+    both = and_(records.tenant == table.tenant, records.record == table.record)
+    query = select(table.record, table.leaf, records.leaf_hash).join_from(tables.staged, tables.records, both)
+    query = query.where(table.tenant == bindparam("tenant")).order_by(table.record)
     return query.limit(bindparam("most")).offset(bindparam("skipped"))
 
 
@@ -99,8 +116,8 @@ def _newest(_connection: Connection) -> Select[*tuple[Any, ...]]:
 _NEWEST = Statement(_newest)
 
 
-def read_staged(connection: Connection, tenant: str, most: int) -> Sequence[tuple[bytes, bytes]]:
-    """Record and leaf of what waits to be appended, at most so many."""
+def read_staged(connection: Connection, tenant: str, most: int) -> Sequence[tuple[bytes, bytes, bytes]]:
+    """What waits to be appended, at most so many: a record's id, its leaf, and that leaf's hash as the record has it."""
     return _STAGED.rows(connection, tenant=tenant, most=most, skipped=0)
 
 

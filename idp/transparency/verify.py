@@ -2,7 +2,7 @@
 
 1. the file is sound (SQLite's own check)
 2. every leaf is in its place and has its hash, every stored node is the hash of what is below it
-3. the state of the tree has the size and root of the leaves
+3. the leaves are what each head says that a witness saw, and the state of the tree has their size and root
 4. every checkpoint is signed by the log's key, says its row, and its root is that of the leaves at its size: so each one
    extends the one before
 5. every record has one leaf, its openings open that leaf's commitments and say what the row says, its tag is that of its
@@ -11,8 +11,9 @@
 One read transaction sees one state, so a broker may serve meanwhile. Memory does not grow with the ledger.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
+from operator import attrgetter
 
 from sqlalchemy import ColumnElement, Connection, Engine, Integer, Row, Table, and_, cast, func, not_, select
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -48,15 +49,17 @@ def verify_ledger(
     tenant: Tenant,
     keys: LedgerKeys,
     role: Role | None = None,
+    heads: Sequence[TreeHead] = (),
     advance: Callable[[int], None] = _unseen,
 ) -> Report:
     """Check one tenant's ledger; with `role`, also that its records are those that this role writes.
 
+    `heads` are what a witness saw of the log, read before this: the leaves must be what they say, and may be more.
     `advance` hears how many more of `steps_of` were done, a few hundred at a time. Raises `StoreUnavailable` where the
     database cannot be read at all.
     """
     with reading(), snapshot(engine) as connection:
-        return _Verification(connection, tenant, keys, role, advance).report()
+        return _Verification(connection, tenant, keys, role, heads, advance).report()
 
 
 def steps_of(engine: Engine, tenant: Tenant) -> int:
@@ -74,15 +77,17 @@ class _Verification:
         tenant: str,
         keys: LedgerKeys,
         role: Role | None,
+        heads: Sequence[TreeHead],
         advance: Callable[[int], None],
     ) -> None:
         self._done, self._advance = count(1), advance
+        self._seen = frozenset(heads)
         self._connection = connection
         self._role = role
         self._tenant = tenant
         self._keys = keys
         self._tree = CompactRange()
-        self._heads: dict[int, bytes] = {}  # size -> recomputed root, for each checkpoint's size
+        self._heads: dict[int, bytes] = {}  # size -> recomputed root, for the size of each checkpoint and head
 
     def report(self) -> Report:
         findings: list[Finding] = []
@@ -118,6 +123,7 @@ class _Verification:
                 if line != "ok":
                     yield Finding("database", "", f"SQLite's own check says: {line}")
         yield from self._leaves()
+        yield from self._witnessed()
         yield from self._state()
         yield from self._checkpoints()
         yield from verify_records(self._connection, self._tenant, self._keys, self._role, self._step)
@@ -149,7 +155,8 @@ class _Verification:
 
     def _checkpoint_sizes(self) -> frozenset[int]:
         table = tables.checkpoints.c
-        return frozenset(self._connection.scalars(select(table.size).where(table.tenant == self._tenant)))
+        signed = self._connection.scalars(select(table.size).where(table.tenant == self._tenant))
+        return frozenset({*signed, *(head.size for head in self._seen)})
 
     def _stored_nodes(self) -> Iterator[Node]:
         """The stored nodes in the order in which a growing tree completes them."""
@@ -165,6 +172,15 @@ class _Verification:
         query = select(table.level, table.node_index).where(table.tenant == self._tenant, not_(_possible()))
         for level, index in self._connection.execute(query):
             yield Finding("nodes", _place((level, index)), "no tree has such a node")
+
+    def _witnessed(self) -> Iterator[Finding]:
+        for head in sorted(self._seen, key=attrgetter("size", "root")):
+            if head.size > self._tree.size:
+                yield Finding(
+                    "leaves", "", f"there are {self._tree.size}, and the witness saw {head.size}: it is an older ledger"
+                )
+            elif head.size and self._heads[head.size] != head.root:
+                yield Finding("leaves", "", f"the first {head.size} are not those that the witness saw")
 
     # -- the state of the tree
 

@@ -125,6 +125,11 @@ class Witness:
             raise StoreUnavailable(f"the witness {file} has no checkpoint that our key signed") from error
 
 
+def witnessed(path: Path | None, keys: LedgerKeys) -> tuple[TreeHead, ...]:
+    """What the witness at `path` saw; nothing where none is set. Raises `StoreUnavailable` as `Witness.seen` does."""
+    return () if path is None else Witness(path, keys).seen()
+
+
 def _end_of(file: Path) -> bytes:
     """The end of a file: a whole note, or the last lines of an export. Of an export of a big log only its end is read."""
     with file.open("rb") as opened:

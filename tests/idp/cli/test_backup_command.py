@@ -8,7 +8,8 @@ import sqlite3
 import stat
 import subprocess
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,7 +26,7 @@ from idp.settings import SETTINGS_FILE, load_settings
 from idp.store import tables
 from idp.store.backup import CLOSED_SECONDS, COPIED, opened_backup
 from idp.store.migrate import migrate
-from idp.store.store import open_store
+from idp.store.store import Store, open_store
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.witness import Witness
 from policies.errors import StoreUnavailable
@@ -104,6 +105,16 @@ def grow(folder: Path, count: int, *, sequence: bool = True, witness: bool = Fal
         sequencer = Sequencer(store, keys, checkpoint_seconds=0, witness=kept)
         assert sequencer.step()
         sequencer.stop()
+    store.close()
+
+
+@contextmanager
+def open_of(folder: Path) -> Iterator[Store]:
+    """The store of a folder."""
+    settings = load_settings(folder)
+    keys = load_ledger_keys(settings.key_folder, settings.origin)
+    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
+    yield store
     store.close()
 
 
@@ -279,6 +290,78 @@ def test_a_backup_that_is_older_than_the_witness_saw_is_named_and_signs_nothing(
     newer = with_keys_of(folder_of(tmp_path, "newer", witness=str(tmp_path / "witness")), served)
     assert json_of(ciconia("restore", "--config", newer, "--from", tmp_path / "new.db", "--json"))["witnessed"] == 7
     grow(newer, 1, witness=True)
+
+
+@pytest.mark.spec("security.md §3 restore from backup")
+def test_a_database_that_is_served_is_no_backup(served: Path, tmp_path: Path) -> None:
+    """Its newest commits lie in the log beside it, which nobody copies along."""
+    again = with_keys_of(folder_of(tmp_path, "again"), served)
+    with open_of(served) as store:
+        commit_all(store, [made(record=release()) for _ in range(3)])
+        refused = ciconia("restore", "--config", again, "--from", served / "ciconia.db")
+    assert refused.returncode == 2
+    assert "make one with `ciconia backup`" in refused.stderr
+    assert not (again / "ciconia.db").exists()
+
+
+def test_an_empty_database_is_no_backup(served: Path, tmp_path: Path) -> None:
+    again = with_keys_of(folder_of(tmp_path, "again"), served)
+    with closing(sqlite3.connect(tmp_path / "empty.db")) as connection:
+        connection.execute("VACUUM")
+    refused = ciconia("restore", "--config", again, "--from", tmp_path / "empty.db")
+    assert refused.returncode == 2
+    assert "an empty database, and no backup" in refused.stderr
+
+
+@pytest.mark.spec("security.md §3 restore from backup")
+@pytest.mark.parametrize("left", ["the older one", "nothing"])
+def test_the_check_and_a_backup_of_an_older_ledger_say_what_the_witness_saw(tmp_path: Path, left: str) -> None:
+    witness = tmp_path / "witness"
+    witness.mkdir()
+    folder = folder_of(tmp_path, "watched", witness=str(witness))
+    settings = load_settings(folder)
+    create_keys(settings.key_folder, settings.origin, settings.tenant)
+    migrate(settings.database_url)
+    grow(folder, 3, witness=True)
+    older = (folder / "ciconia.db").read_bytes()
+    grow(folder, 2, witness=True)
+    assert ciconia("ledger", "verify", "--config", folder).returncode == 0
+    assert ciconia("backup", "--config", folder, "--to", tmp_path / "good.db").returncode == 0
+    (folder / "ciconia.db").write_bytes(older)
+    if left == "nothing":
+        for table in reversed(COPIED):
+            change(folder / "ciconia.db", f"DELETE FROM {table.name}")  # noqa: S608  our names
+    verified = json_of(ciconia("ledger", "verify", "--config", folder, "--json"))
+    told = json_of(ciconia("backup", "--config", folder, "--to", tmp_path / "copy.db", "--json"))
+    for found in (verified, told):
+        assert found["ok"] is False
+        assert "the witness saw 5: it is an older ledger" in str(found["findings"])
+
+
+def test_another_history_than_the_witness_saw_is_named(tmp_path: Path) -> None:
+    witness = tmp_path / "witness"
+    witness.mkdir()
+    folder = folder_of(tmp_path, "watched", witness=str(witness))
+    settings = load_settings(folder)
+    create_keys(settings.key_folder, settings.origin, settings.tenant)
+    migrate(settings.database_url)
+    empty = (folder / "ciconia.db").read_bytes()
+    grow(folder, 3, witness=True)
+    (folder / "ciconia.db").write_bytes(empty)
+    grow(folder, 4)
+    verified = json_of(ciconia("ledger", "verify", "--config", folder, "--json"))
+    assert "the first 3 are not those that the witness saw" in str(verified["findings"])
+
+
+def test_a_witness_that_cannot_be_read_is_said_before_anything_is_restored(served: Path, tmp_path: Path) -> None:
+    witness = tmp_path / "witness"
+    witness.mkdir()
+    (witness / "README").write_text("what this folder is for", encoding="utf-8")
+    assert ciconia("backup", "--config", served, "--to", tmp_path / "copy.db").returncode == 0
+    again = with_keys_of(folder_of(tmp_path, "again", witness=str(witness)), served)
+    assert ciconia("restore", "--config", again, "--from", tmp_path / "copy.db").returncode == 2
+    (witness / "README").unlink()
+    assert ciconia("restore", "--config", again, "--from", tmp_path / "copy.db").returncode == 0
 
 
 @pytest.mark.spec("security.md §3 restore from backup")

@@ -4,7 +4,8 @@ import base64
 import json
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,7 @@ def test_under_a_revoked_key_nothing_is_proved(run: Run, folder: Path) -> None:
 @pytest.mark.parametrize("named", ["", "x", "A" * 32, "0" * 31, "0" * 65, "../x"])
 def test_what_is_neither_exits_2(run: Run, named: str) -> None:
     assert run("prove", named).exit_code == 2
+    assert json.loads(run("prove", named, "--json").stdout)["ok"] is False
 
 
 def test_the_export_holds_every_leaf_and_its_root_is_the_checkpoints(run: Run, folder: Path, tmp_path: Path) -> None:
@@ -135,6 +137,22 @@ def test_the_export_holds_every_leaf_and_its_root_is_the_checkpoints(run: Run, f
         tree.append(leaf_hash(base64.b64decode(each["leaf"], validate=True)))
     head = TreeHead.read(open_note(last["checkpoint"].encode(), key(folder)))
     assert (head.size, head.root) == (tree.size, tree.root()) == (RECORDS, tree.root())
+
+
+def test_a_file_has_its_name_when_it_is_whole(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A witness may read the folder meanwhile, and a kill may come at any moment."""
+    file, seen = tmp_path / "log.jsonl", list[str]()
+
+    def lines(*_: object, **__: object) -> Iterator[bytes]:
+        for _line in range(3):
+            yield b"{}\n"
+            seen.extend(path.name for path in tmp_path.iterdir())
+
+    monkeypatch.setattr(import_module("idp.cli.ledger"), "export_lines", lines)
+    assert run("export", file).exit_code == 0
+    assert file.name not in seen
+    assert any(name.startswith(".log.jsonl.") for name in seen), "what begins with a dot is no witness"
+    assert [path.name for path in tmp_path.iterdir() if "jsonl" in path.name] == [file.name]
 
 
 def test_it_tells_its_progress_in_json_lines(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from idp.doctor.finding import Finding
-from tests.idp.doctor.shelf import meddling, record, sequence
-from tests.idp.doctor.ward import NOTICE, WARNING, edit, examined
+from tests.idp.doctor.shelf import meddling, note, record, sequence
+from tests.idp.doctor.ward import ERROR, NOTICE, WARNING, edit, examined
 
 pytestmark = pytest.mark.spec("security.md §3 restore from backup")
 
@@ -21,6 +21,25 @@ def test_with_a_witness_there_is_nothing_to_say(city: Path) -> None:
     record(city)
     sequence(city)
     assert examined(city).ok
+
+
+def test_a_ledger_that_is_older_than_the_witness_saw_is_an_error(city: Path, tmp_path: Path) -> None:
+    witness = tmp_path / "witness"
+    edit(city, "ciconia.toml", SET, f'witness = "{witness}"')
+    record(city)
+    older = (city / "ciconia.db").read_bytes()
+    sequence(city)
+    witness.mkdir()
+    (witness / "ours").write_text(note(city), encoding="utf-8")
+    assert not told(city)
+    (city / "ciconia.db").write_bytes(older)
+    (found,) = told(city)
+    assert found.severity is ERROR
+    assert "a ledger of 1 leaves, and the database has 0" in found.what
+    (witness / "strange").write_text("no checkpoint", encoding="utf-8")
+    (found,) = told(city)
+    assert found.severity is ERROR
+    assert "has no checkpoint that our key signed" in found.what
 
 
 @pytest.mark.parametrize("how", ['witness = ""', "# no word of it"])

@@ -110,6 +110,8 @@ def test_a_leaf_takes_commitments_of_one_size_alone(size: int) -> None:
         leaf(dict.fromkeys(COMPARTMENTS, bytes(32)), bytes(32)) + b"\n",
         leaf(dict.fromkeys(COMPARTMENTS, bytes(32)), bytes(32)).replace(b'"v":1', b'"v":2'),
         leaf(dict.fromkeys(COMPARTMENTS, bytes(32)), bytes(32)).replace(b":{", b": {"),
+        leaf(dict.fromkeys(COMPARTMENTS, bytes(32)), bytes(32)).replace(b"AA=", b"AB="),
+        b"[" * 1024,  # deeper than a reader of JSON goes
     ],
 )
 def test_other_bytes_are_no_leaf(data: bytes) -> None:

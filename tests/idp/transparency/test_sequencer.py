@@ -24,6 +24,7 @@ from idp.transparency.findings import Report
 from idp.transparency.keys import LogKey, LogKeys
 from idp.transparency.sequencer import BROKEN, KEPT_SECONDS, LEASE_LOST, LEASE_SECONDS, POLL_SECONDS, Sequencer
 from idp.transparency.state import read_state
+from idp.transparency.tree import leaf_hash
 from idp.transparency.verify import verify_ledger
 from policies.errors import Conflict, StoreUnavailable
 from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT, commit_all, marks, opened, refusal, release, unit
@@ -424,6 +425,23 @@ def test_a_fault_at_any_statement_leaves_a_ledger_that_verifies(
     assert fault.persisted_one == (persisted and at in COMMITS)
     sequencer.stop()
     other.close()
+
+
+@pytest.mark.spec("security.md §3 I5")
+@pytest.mark.parametrize("both", [False, True])
+def test_a_staged_leaf_that_is_not_its_records_is_never_placed(
+    store: Store, folder: Path, sequencer: Sequencer, *, both: bool
+) -> None:
+    recorded(store)
+    strange = b"[" * 1024
+    change(folder, f"UPDATE staged SET leaf = x'{strange.hex()}'")  # noqa: S608  our own
+    if both:
+        change(folder, f"UPDATE records SET leaf_hash = x'{leaf_hash(strange).hex()}'")  # noqa: S608  our own
+    with pytest.raises(StoreUnavailable, match="was changed by somebody else") as caught:
+        sequencer.step()
+    assert caught.value.code == BROKEN
+    with store.engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM leaves").scalar() == 0
 
 
 def test_whoever_ends_the_process_does_not_wait_for_a_transaction_without_an_end(
