@@ -37,14 +37,13 @@ from idp.record import Recorder
 from idp.seal import Sealer, new_login_id
 from idp.suspension import Suspension
 from policies.assurance import LevelOfAssurance
-from policies.attributes import Attribute
 from policies.authentication import AuthenticationRequest
 from policies.errors import AssuranceTooLow, NotFound, PeerUnavailable, ReleaseDenied, Replayed, RequestRefused
 from policies.load import Configuration
 from policies.parties import ClientId, EntityId, IdentityProvider, ProviderId, PurposeId, RelyingParty, Tenant
 from policies.pseudonyms import pairwise_subject
 from policies.purposes import Purpose
-from policies.release import choose, decide
+from policies.release import choose, decide, may_still_go
 
 ACCESS_DENIED = "access_denied"
 
@@ -223,7 +222,8 @@ class Broker:
         if purpose.digest != decided.policy:
             raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
         for ruling in decided.decision.rulings:
-            if ruling.released is not None and not self._still_allowed(ruling.released, party):
+            given = ruling.released
+            if given is not None and not may_still_go(given, purpose, party, self._configuration.catalogue):
                 raise Replayed("policy_changed", "the registration has changed since the page was shown")
         if choice.word == "approve":
             self._going(decided.provider_id, decided.request)
@@ -305,12 +305,6 @@ class Broker:
             record=unit.record,
         )
         commit_once(self._commits, self._decisions, whole, now)
-
-    def _still_allowed(self, released: Attribute, party: RelyingParty) -> bool:
-        """Whether the registration of this moment lets this form go: one that was narrowed meanwhile does not."""
-        rule = party.attributes.get(released.name)
-        form = released.form
-        return rule is not None and self._configuration.catalogue.meet(released.name, form, rule.form) == form
 
     def _eligible(self, provider_id: ProviderId, request: AuthenticationRequest) -> IdentityProvider:
         """One that this request may be about: no address that somebody typed leads to another."""

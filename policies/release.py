@@ -169,6 +169,14 @@ class _Terms:
         return Attribute(name, form, answer) if form is not None and answer is not None else None
 
 
+def may_still_go(released: Attribute, purpose: Purpose, party: RelyingParty, catalogue: Catalogue) -> bool:
+    """Whether registration and purpose of this moment let go what was decided before: one that was narrowed does not."""
+    bounds = (party.attributes.get(released.name), purpose.needs.get(released.name))
+    return all(
+        each is not None and catalogue.meet(released.name, released.form, each.form) == released.form for each in bounds
+    )
+
+
 def choose(decision: Decision, chosen: Collection[AttributeName]) -> Decision:
     """The same decision after the citizen's choice: an optional attribute that is not in `chosen` is withheld.
 

@@ -33,8 +33,11 @@ MAX_LOGINS = 4
 MAX_LOOKED_AT = 16
 SECRET_BYTES = 32
 LOGIN_ID = re.compile(r"[A-Za-z0-9_-]{22}")
-# letter in the cookie -> kind of the seal, and SameSite: the answer to a question comes by cross-site POST
-KINDS = {"r": ("requested", "Lax"), "a": ("asked", "None")}
+# letter in the cookie -> kind of the seal
+KINDS = {"r": "requested", "a": "asked"}
+# The answer to a question comes by cross-site POST, and so may a request: each must see all logins of the browser, or the
+# oldest ones never go. Whoever knows a login's id has 128 random bits
+SAME_SITE = "None"
 
 
 class LoginState(Protocol):
@@ -108,7 +111,7 @@ class Logins(Generic[S]):
         letter, sealed = value[0], value[1:]
         if letter.lower() not in KINDS:
             raise Replayed("login_cookie", "a cookie of no kind that we make")
-        kind, _ = KINDS[letter.lower()]
+        kind = KINDS[letter.lower()]
         try:
             payload = self._sealer.open(kind, LoginId(login), sealed, now)
             if letter.isupper():
@@ -121,10 +124,10 @@ class Logins(Generic[S]):
     def keep(self, state: S, now: int) -> Cookie:
         """The cookie that keeps `state` for the rest of the login's fifteen minutes."""
         letter, payload = self._states.pack(state)
-        kind, same_site = KINDS[letter]
+        kind = KINDS[letter]
         end = state.began + LOGIN_LIFE
         life = max(end - now, 0)
-        cookie = Cookie(STATE + state.login, letter + self._sealer.seal(kind, state.login, end, payload), life, same_site)
+        cookie = Cookie(STATE + state.login, letter + self._sealer.seal(kind, state.login, end, payload), life, SAME_SITE)
         if cookie.size <= MAX_COOKIE:
             return cookie
         handle = urandom(SECRET_BYTES)

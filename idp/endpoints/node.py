@@ -106,13 +106,14 @@ async def _asked(request: Request) -> Inbound:
 def _begin(site: NodeSite, request: Request, inbound: Inbound) -> Response:
     """Judge the node's request; an accepted one leads to a sign-in of this country, or to a choice among several."""
     now = site.clock()
-    asked = site.proxy.receive(inbound, now)
+    client = client_of(request)
+    # Before it is judged: a signed request is anybody's who saw it, and each failure of ours is signed anew
+    asked = site.proxy.receive(inbound, now, lambda node: site.watched.rates.begin(client, node))
     language = site.language(request)
     if isinstance(asked, Declined):
         return _error(site, request, asked.error, asked.answer, asked.node, language)
     try:
         with about(asked.node_id):
-            site.watched.rates.begin(client_of(request), asked.node_id)
             requested = site.broker.begin(asked, now)
             _step(site, Step.BEGUN, site.reference(request, requested.login), asked)
     except (AssertionRejected, Suspended) as error:

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from connectors.connector import Inbound
 from idp.endpoints import picker
 from idp.endpoints.city import CitySite
-from idp.endpoints.http import check_navigation, client_of, form, query
+from idp.endpoints.http import check_navigation, client_of, form, header, query
 from idp.endpoints.login import rejected
 from idp.endpoints.threads import run_in_threadpool, threaded
 from idp.responders.direct import NO_STORE, JsonAnswer, explained, oauth_error, too_many, unavailable
@@ -22,7 +22,7 @@ from policies.errors import RequestRefused, StoreUnavailable, Suspended, TooMany
 MAX_REQUEST = 60 * 1024
 JSON = "application/json"
 TOKEN = "/token"
-REFUSED, FAULT = 400, 500
+UNAUTHENTICATED = 401
 # What is made of a form's fields, the Authorization header and the moment
 Asked = Callable[[Mapping[str, str], str, int], JsonAnswer | bytes]
 
@@ -105,7 +105,13 @@ async def _receipt(site: CitySite, request: Request) -> JsonAnswer | bytes:
 
 
 async def _authenticated(site: CitySite, request: Request, asked: Asked) -> JsonAnswer | bytes:
-    """What a client gets that has to say who it is; wherever it says so, refusals of its address count together."""
+    """What a client gets that has to say who it is; wherever it says so, failures of its address count together.
+
+    What counts is that it was not who it said. A code that is none does not: anybody may hand a service one to redeem, and
+    codes are not guessed. Nor does a browser: any page could make its reader's count for the services beside it.
+    """
+    if header(request, b"sec-fetch-site") is not None:
+        raise RequestRefused("Clients authenticate from a server of theirs, and no page does.", status=403)
     fields = await form(request, MAX_REQUEST)
     authorization = request.headers.get("authorization", "")
     rates = site.watched.rates
@@ -116,7 +122,7 @@ async def _authenticated(site: CitySite, request: Request, asked: Asked) -> Json
     except TooManyRequests as error:
         return too_many(error.seconds)
     answer = await run_in_threadpool(asked, fields, authorization, site.clock())
-    if isinstance(answer, JsonAnswer) and REFUSED <= answer.status < FAULT:
+    if isinstance(answer, JsonAnswer) and answer.status == UNAUTHENTICATED:
         rates.failed(address, TOKEN)
     return answer
 

@@ -6,7 +6,7 @@ that is verified and wrong gets a signed failure beside the page, one that nobod
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from connectors.connector import Inbound, Post
@@ -95,16 +95,20 @@ class ProxyService:
         self._signer = signer
         self._catalogue = catalogue
 
-    def receive(self, inbound: Inbound, now: int) -> NodeRequest | Declined:
+    def receive(
+        self, inbound: Inbound, now: int, counted: Callable[[NodeId], None] = lambda _node: None
+    ) -> NodeRequest | Declined:
         """Judge a request. Who asks is the Issuer, if it has the key that signed.
 
-        Raises `PeerRequestRefused` where nobody vouches for it or it has no id to answer to, `PeerUnavailable` where its
-        node has no address.
+        `counted` hears of a request that a node signed, before anything of ours is signed for it, and may raise. Raises
+        `PeerRequestRefused` where nobody vouches for it or it has no id to answer to, `PeerUnavailable` where its node has
+        no address.
         """
         signed, head, relay_state, entity_id = verified_request(inbound, self._keys(now))
         node = next(node for node in self._nodes.values() if node.peer.entity_id == entity_id)
         with about(node.node_id):
             peer = self._peers.current(entity_id, now)
+            counted(node.node_id)
         try:
             request = self._judged(signed, relay_state, peer, now)
         except PeerRequestRefused as error:

@@ -21,8 +21,9 @@ from policies.errors import AssertionRejected, SignatureInvalid
 from policies.parties import EntityId
 
 _FIELDS = frozenset({"SAMLRequest", "RelayState"})
-# The first Issuer of what is XML: of an AuthnRequest that we take, its first child
-_ISSUER = re.compile(rb"<(?:[^\s<>/:]+:)?Issuer(?:\s[^<>]*)?>([^<]*)<")
+# The first Issuer of what is XML: of an AuthnRequest that we take, its first child. An entity id has 1024 characters at the
+# most (SAML Core 2.0 §8.3.6), and to read the references of a longer text costs what nobody may ask for without a signature
+_ISSUER = re.compile(rb"<(?:[^\s<>/:]+:)?Issuer(?:\s[^<>]*)?>([^<]{0,1024})<")
 
 
 def verified_request(

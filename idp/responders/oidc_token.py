@@ -20,9 +20,10 @@ from idp.responders.oidc_claims import wire_claims
 from idp.responders.oidc_client import Authenticated, Clients
 from idp.seal import Sealer
 from policies.catalogue import Catalogue
-from policies.errors import Conflict, NotFound, RequestRefused, StoreUnavailable, about
+from policies.errors import Conflict, NotFound, Replayed, RequestRefused, StoreUnavailable, about
 from policies.parties import ClientId, ProviderId, PurposeId, RelyingParty, Tenant
 from policies.purposes import Purpose
+from policies.release import may_still_go
 
 ID_TOKEN_LIFE = 5 * 60
 # RFC 7636 §4.1
@@ -186,12 +187,15 @@ class Tokens:
             raise _CodeUsed(handle) from error
 
     def _revoke(self, handle: bytes, now: int) -> None:
-        """End the access token that was issued from this code, where one was: in this hour, or in the one before."""
-        for moment in (now, now - ACCESS_TOKEN_LIFE):
-            digest = hashlib.sha256(self._access(handle, moment)).digest()
+        """End the access token that was issued from this code, where one was.
+
+        In this hour, in the one before, or in the next: by another machine's clock, or by one that was read a moment later.
+        """
+        for moment in (now, now - ACCESS_TOKEN_LIFE, now + ACCESS_TOKEN_LIFE):
             try:
+                digest = hashlib.sha256(self._access(handle, moment)).digest()
                 self._parked.parked(self._tenant, "access", digest, now)
-            except NotFound:
+            except (NotFound, Replayed):
                 continue
             self._commits.commit(Unit(tenant=self._tenant, removed=(digest,)))
             return
@@ -219,16 +223,17 @@ class Tokens:
 
     def _over(self, grant: Grant, now: int) -> str:
         """Why what the grant rests on holds no more, "" where it does: a parked grant is remembered fact, no permission."""
-        party = self._parties.get(grant.client_id)
+        party, purpose = self._parties.get(grant.client_id), self._purposes.get(grant.purpose_id)
         registered = (
             party is not None
+            and purpose is not None
             and grant.redirect_uri in party.redirect_uris
             and grant.purpose_id in party.purposes
-            and grant.purpose_id in self._purposes
             and self._vouched(grant.provider_id, now)
+            and all(may_still_go(each, purpose, party, self._catalogue) for each in grant.attributes)
         )
         if not registered:
-            return "The client, the purpose or the source of the attributes is registered no more."
+            return "The client, the purpose, the source of the attributes or one of them is registered no more."
         return SUSPENDED if self._ended(grant) else ""
 
     def _id_token(self, grant: Grant, party: RelyingParty, signer: Signer, access_token: str, now: int) -> str:

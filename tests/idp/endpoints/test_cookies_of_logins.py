@@ -42,7 +42,7 @@ def test_each_state_has_its_host_cookie_and_its_same_site(visitor: Visitor, stag
     picker = visitor.authorize()
     login = login_of(picker)
     requested = _only(picker)
-    assert (requested.name, requested.attributes) == (STATE + login, _attributes(LOGIN_LIFE, "Lax"))
+    assert (requested.name, requested.attributes) == (STATE + login, _attributes(LOGIN_LIFE, "None"))
     stage.clock.ahead = 100
     asked = _only(visitor.asks(login))
     assert asked.name == STATE + login

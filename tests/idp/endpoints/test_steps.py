@@ -139,6 +139,27 @@ def test_whoever_names_another_client_each_time_is_refused_by_their_address(
     assert (answer.status, answer.headers["retry-after"]) == (429, "60")
 
 
+def test_codes_that_are_none_shut_out_no_service(stage: Stage, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may send a service to its callback with a code of their own making, as often as they like."""
+    monkeypatch.setattr(stage.application.watched.rates, "address", lambda _client: "a service")
+    for _ in range(stage.application.settings.limits.failures + 1):
+        assert visitor.redeem("A" * 43).status == 400
+    assert visitor.redeem(visitor.code()).status == 200
+
+
+@pytest.mark.parametrize("path", ["/token", "/userinfo/receipt"])
+@pytest.mark.parametrize("site", ["cross-site", "same-origin", "none"])
+def test_no_page_makes_the_services_beside_its_reader_be_refused(
+    stage: Stage, visitor: Visitor, monkeypatch: pytest.MonkeyPatch, path: str, site: str
+) -> None:
+    monkeypatch.setattr(stage.application.watched.rates, "address", lambda _client: f"{site} {path}")
+    browser = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors", "sec-fetch-dest": "empty"}
+    for _ in range(stage.application.settings.limits.failures + 1):
+        answer = visitor.go("POST", path, fields={"a": "1"}, headers=browser)
+        assert (answer.status, json.loads(answer.text)["error"]) == (403, "invalid_request")
+    assert visitor.redeem(visitor.code()).status == 200
+
+
 def test_while_the_shared_limits_are_gone_the_page_says_try_again_and_not_that_too_many_came(
     stage: Stage, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

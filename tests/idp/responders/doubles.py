@@ -15,7 +15,7 @@ from connectors.signatures.signer import Signers
 from idp.login import CODE_LIFE, GRANT, Grant
 from idp.ports import Unit
 from idp.responders.oidc import Declined, OpenIDProvider
-from idp.seal import Sealer
+from idp.seal import Sealer, SealingKeys
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
 from policies.authentication import AuthenticationRequest
@@ -83,7 +83,7 @@ def purpose(purpose_id: PurposeId, minimum: LevelOfAssurance = LevelOfAssurance.
         basis=Basis.PUBLIC_TASK,
         law={"en": "Parking act §3"},
         controller=Controller({"en": "City of Storkhaven"}, "dpo@storkhaven.example"),
-        needs={BIRTHDATE: need, NAME: replace(need, form=EXACT, required=False)},
+        needs={BIRTHDATE: need, **dict.fromkeys((NAME, ADDRESS), replace(need, form=EXACT, required=False))},
         minimum_assurance=minimum,
         digest="00",
         source=SOURCE,
@@ -98,7 +98,7 @@ def party(client: str = "parking", **changes: object) -> RelyingParty:
         sector=Sector("mobility"),
         redirect_uris=(REDIRECT, "https://parking.storkhaven.example/other?from=us"),
         purposes=(PARKING, FARE),
-        attributes={NAME: Rule(EXACT, SOURCE)},
+        attributes=dict.fromkeys((NAME, BIRTHDATE, ADDRESS), Rule(EXACT, SOURCE)),
         source=SOURCE,
         secret_sha256=hashlib.sha256(SECRET.encode()).hexdigest(),
     )
@@ -119,9 +119,14 @@ def signers() -> dict[str, Signers]:
 class City:
     """A provider with its store and sealer; `parties` can lose one between two steps."""
 
-    def __init__(self, *parties: RelyingParty, minimum: LevelOfAssurance = LevelOfAssurance.LOW) -> None:
+    def __init__(
+        self,
+        *parties: RelyingParty,
+        minimum: LevelOfAssurance = LevelOfAssurance.LOW,
+        keys: SealingKeys | None = None,
+    ) -> None:
         self.store = MemoryStore()
-        self.sealer = Sealer(tenant=TENANT, keys=fixed_keys(bytes(32)))
+        self.sealer = Sealer(tenant=TENANT, keys=keys or fixed_keys(bytes(32)))
         self.parties = {one.client_id: one for one in parties or (party(), key_party())}
         self.purposes = {name: purpose(name, minimum) for name in (PARKING, FARE, BUDGET)}
         self.providers = {ProviderId("ee")}

@@ -35,6 +35,7 @@ from policies.errors import (
     BrokerError,
     PeerUnavailable,
     SignatureInvalid,
+    TooManyRequests,
 )
 from policies.parties import EntityId, NodeId, Peer, ProviderId, RequestingNode, Source
 from tests.connectors import forge
@@ -177,6 +178,33 @@ def test_a_declined_request_knows_its_node_and_its_answer(proxy: ProxyService, n
     assert declined.error.check == "authn_context_refs"
     assert dict(declined.answer.fields)["RelayState"] == "r"
     assert opened(declined.answer, nl).codes[0] == "Requester"
+
+
+@pytest.mark.parametrize("contexts", [None, ()])
+def test_a_signed_request_is_counted_before_anything_is_signed_for_it(
+    proxy: ProxyService, nl: PeerNode, contexts: tuple[str, ...] | None
+) -> None:
+    changes = {} if contexts is None else {"contexts": contexts}
+    counted: list[str] = []
+
+    def full(node: str) -> None:
+        counted.append(node)
+        raise TooManyRequests("begin_party", 60)
+
+    with pytest.raises(TooManyRequests):
+        proxy.receive(post(nl.posted(nl.request(HERE.sso_url, NOW, **changes))), NOW, full)
+    assert counted == ["nl"]
+    with pytest.raises(PeerRequestRefused):
+        proxy.receive(post({"SAMLRequest": "PHg+"}), NOW, full)
+    assert counted == ["nl"], "what nobody signed is nobody's"
+
+
+def test_of_a_name_that_is_too_long_nothing_is_read() -> None:
+    """Each reference takes a call, and no signature held yet."""
+    longest, longer = (b"<Issuer>" + b"&amp;" * count + b"</Issuer>" for count in (204, 206))
+    for octets, read in ((longest, "&" * 204), (longer, "")):
+        fields = {"SAMLRequest": base64.b64encode(octets).decode()}
+        assert eidas_request._unverified_issuer(post(fields)) == read
 
 
 def test_a_request_without_an_id_gets_no_answer(proxy: ProxyService, nl: PeerNode) -> None:

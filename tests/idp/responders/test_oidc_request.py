@@ -58,7 +58,7 @@ def test_a_request_is_read_into_a_type_that_needs_no_further_check() -> None:
         state="af0ifjsldkj",
         nonce="n-0S6_WzA2Mj",
         code_challenge=CHALLENGE,
-        asked=(AskedAttribute(BIRTHDATE, OVER_18), AskedAttribute(NAME, EXACT)),
+        asked=(AskedAttribute(ADDRESS, EXACT), AskedAttribute(BIRTHDATE, OVER_18), AskedAttribute(NAME, EXACT)),
         unknown=(),
         minimum_assurance=LOW,
         force_authentication=False,

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import cast
 
 import pytest
@@ -19,15 +19,24 @@ from connectors.signatures.jws import base64url, from_base64url
 from idp.keys.ring import Ring, Scheduled
 from idp.login import ACCESS_TOKEN_LIFE, CODE_LIFE, GRANT
 from idp.responders.direct import JsonAnswer
+from idp.transparency.keys import Master
 from policies.assurance import LevelOfAssurance
-from policies.attributes import EXACT, Attribute, AttributeName
-from policies.parties import ClientId, PurposeId, Tenant
+from policies.attributes import EXACT, Attribute, AttributeName, Form
+from policies.catalogue import STANDARD
+from policies.errors import NotFound
+from policies.parties import ClientId, PurposeId, Rule, Tenant
+from policies.purposes import Need
 from tests.connectors_jws.jws_doubles import SoftwareSigner, private_key, s256
 from tests.idp.responders.doubles import (
+    ADDRESS,
     BIRTHDATE,
     ISSUER,
+    NAME,
     NOW,
+    OVER_18,
+    PARKING,
     REDIRECT,
+    SOURCE,
     VERIFIER,
     City,
     asserted,
@@ -381,6 +390,8 @@ def test_no_attribute_can_stand_in_the_place_of_a_claim_of_the_protocol() -> Non
     class Renamed:
         """A catalogue whose city calls an attribute `sub`, and another `acr`."""
 
+        meet = STANDARD.meet
+
         def claim_for(self, name: AttributeName, form: object) -> str:
             del form
             return {"given_name": "sub", "birthdate": "acr"}.get(name, name)
@@ -576,6 +587,62 @@ def test_an_access_token_ends_with_its_registration(gone: str) -> None:
     assert userinfo(city, found).status == 401
 
 
+@pytest.mark.spec("security.md §2.2")
+@pytest.mark.parametrize("narrowed", ["party", "form", "purpose"])
+def test_what_is_narrowed_meanwhile_ends_codes_and_tokens_in_flight(narrowed: str) -> None:
+    city = City()
+    found, code = redeemed(city, city.code(grant())), city.code(grant(), b"g" * 32)
+    less = {BIRTHDATE: Rule(OVER_18, SOURCE), NAME: Rule(EXACT, SOURCE)}
+    match narrowed:
+        case "party":
+            city.parties[ClientId("parking")] = party(attributes=less)
+        case "form":
+            country = Rule(Form("country"), SOURCE)
+            city.parties[ClientId("parking")] = party(attributes={**less, ADDRESS: country})
+        case "purpose":
+            needs = {name: need for name, need in city.purposes[PARKING].needs.items() if name != ADDRESS}
+            city.purposes[PARKING] = replace(city.purposes[PARKING], needs=needs)
+    assert userinfo(city, found).status == 401
+    assert error(redeemed(city, code)) == (400, "invalid_grant")
+
+
+@dataclass(frozen=True)
+class KeysOfHours:
+    """`idp.seal.SealingKeys`: each hour has its own, and only some are accepted."""
+
+    hours: tuple[int, ...]
+
+    def hour(self) -> int:
+        return self.hours[0]
+
+    def to_seal(self, kind: str, hour: int) -> Master:
+        if hour not in self.hours:
+            raise NotFound("an hour that is over, or has not come")
+        return Master(hashlib.sha256(f"{kind} {hour}".encode()).digest())
+
+    to_open = to_seal
+
+
+@pytest.mark.spec("RFC 6749 §10.5")
+@pytest.mark.parametrize(("first", "second"), [(0, -1), (10, -3), (-1, 1), (1, 2)])
+def test_a_code_used_twice_ends_the_token_also_by_two_clocks_at_the_turn_of_an_hour(first: int, second: int) -> None:
+    turn = (NOW // 3600 + 1) * 3600
+    city = City(keys=KeysOfHours((turn // 3600 - 1, turn // 3600)))
+    code = city.code(grant(), now=turn - 5)
+    answer = city.provider.token(redemption(code), basic(), turn + first)
+    assert city.provider.token(redemption(code), basic(), turn + second).body["error"] == "invalid_grant"
+    bearer = f"Bearer {answer.body['access_token']}"
+    assert city.provider.userinfo(bearer, {}, {}, turn + max(first, second)).status == 401
+
+
+def test_a_code_used_twice_is_refused_where_the_coming_hour_has_no_key_yet() -> None:
+    city = City(keys=KeysOfHours((NOW // 3600,)))
+    late = (NOW // 3600 + 1) * 3600 - 30
+    code = city.code(grant(), now=late)
+    city.provider.token(redemption(code), basic(), late)
+    assert city.provider.token(redemption(code), basic(), late).body["error"] == "invalid_grant"
+
+
 def test_a_payload_under_another_key_does_not_open() -> None:
     city, other = City(), City()
     found = redeemed(city, city.code(grant()))
@@ -584,7 +651,9 @@ def test_a_payload_under_another_key_does_not_open() -> None:
 
 
 def test_an_unchanged_attribute_in_full_is_named_by_its_claim() -> None:
-    city = City()
-    nationality = Attribute(AttributeName("nationality"), EXACT, "EE")
+    name = AttributeName("nationality")
+    city = City(party(attributes={name: Rule(EXACT, SOURCE)}))
+    city.purposes[PARKING] = replace(city.purposes[PARKING], needs={name: Need(EXACT, {}, required=True, source=SOURCE)})
+    nationality = Attribute(name, EXACT, "EE")
     found = redeemed(city, city.code(grant(attributes=(nationality,))))
     assert userinfo(city, found).body["nationalities"] == ["EE"]
