@@ -166,7 +166,7 @@ def _say(
     else:
         for finding in report.findings:
             say(f"DOES NOT FIT  {finding}", error=True)
-        fits = "its ledger fits" if report.holds else f"{len(report.findings)} things in its ledger do not fit"
+        fits = "its ledger fits" if report.holds else f"in its ledger {report.told}"
         say(f"{text}. {report.size} leaves, {report.records} records: {fits}.", error=not holds)
         for each in more:
             say(each, error=not holds)

@@ -232,5 +232,5 @@ def _json(report: Report) -> dict[str, object]:
 def _text(report: Report) -> str:
     counts = f"{report.records} records, {report.size} leaves, {report.staged} staged, {report.checkpoints} checkpoints"
     lines = [f"{counts}; root {report.root.hex()}", *(f"DOES NOT FIT  {finding}" for finding in report.findings)]
-    lines.append("Everything fits." if report.holds else f"{len(report.findings)} things do not fit.")
+    lines.append("Everything fits." if report.holds else f"{report.told}.")
     return "\n".join(lines)

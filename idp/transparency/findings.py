@@ -30,3 +30,9 @@ class Report:
     def holds(self) -> bool:
         """Whether everything fits."""
         return not self.findings
+
+    @property
+    def told(self) -> str:
+        """How much does not fit, in words."""
+        count = len(self.findings)
+        return "1 thing does not fit" if count == 1 else f"{count} things do not fit"
