@@ -11,6 +11,7 @@ Folders are read once for a generation of workers (`Seen`): one that starts agai
 """
 
 import secrets
+import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -176,7 +177,7 @@ def see(folder: Path, attempt: Callable[[Path], Read] = read_all) -> Seen:
     process, problems = examine_process(folder)
     folders = tenant_folders(folder)
     if not folders:
-        fix = f"Make one: ciconia init {folder / TENANTS / 'NAME'}"
+        fix = f"Make one: ciconia init {shlex.quote(str(folder / TENANTS / 'NAME'))}"
         problems = (*problems, Problem(str(folder / TENANTS), 0, TENANTS, "there is no tenant.", fix))
     if problems or process is None:
         raise Misconfigured(tuple(problems))

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from idp.cli.console import say
+from idp.cli.console import plain, say
 from idp.keys.ledger import LOG_VKEY
 from idp.transparency.checkpoint import read_keys
 from idp.transparency.receipt import MAX_RECEIPT
@@ -113,8 +113,8 @@ def _refused(path: Path, check: str, detail: str, verdict: str, *, as_json: bool
 
 
 def _tell(lines: Sequence[str], *, error: bool = False) -> None:
-    """Lines for a person. What a terminal would obey, or show in another order, becomes `?`."""
-    say("\n".join("".join(mark if mark.isprintable() else "?" for mark in line) for line in lines), error=error)
+    """Lines for a person. A line feed in the name of a file begins none of its own."""
+    say("\n".join(map(plain, lines)), error=error)
 
 
 def _json(path: Path, proved: Proved) -> dict[str, object]:

@@ -19,19 +19,24 @@ _ERROR = Console(stderr=True, emoji=False, highlight=False, soft_wrap=True)
 EVERY = 10_000
 
 
+def plain(line: str) -> str:
+    """A line of which a terminal obeys nothing and shows all in its order: whatever is not printable becomes `?`."""
+    return "".join(mark if mark.isprintable() else "?" for mark in line)
+
+
 def say(text: str, *, error: bool = False) -> None:
-    """One line for a person; on stderr where something is wrong."""
-    (_ERROR if error else _OUT).print(text, markup=False)
+    """Lines for a person, each `plain`; on stderr where something is wrong."""
+    (_ERROR if error else _OUT).print("\n".join(map(plain, text.split("\n"))), markup=False)
 
 
 def problems(error: Misconfigured, *, as_json: bool = False) -> None:
     """Every problem at once."""
     if as_json:
         found = [{"file": p.file, "line": p.line, "key": p.key, "what": p.what, "fix": p.fix} for p in error.problems]
-        print(json.dumps({"problems": found}, ensure_ascii=False))
+        print(json.dumps({"problems": found}))
         return
     for problem in error.problems:
-        say(str(problem), error=True)
+        say(plain(str(problem)), error=True)
 
 
 @contextmanager

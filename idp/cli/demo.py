@@ -1,6 +1,7 @@
 """`ciconia demo`: the whole login on loopback, to click through, or walked and told by itself."""
 
 import json
+import shlex
 import signal
 import tempfile
 import threading
@@ -173,28 +174,28 @@ def _tell(walked: Walked, *, show_values: bool, kept: tuple[Path, Path] | None) 
         out.print(f"\n{text}", style="bold")
 
     heading("Who asked")
-    out.print(f"  {walked.service}, for: {walked.purpose}", markup=False)
+    say(f"  {walked.service}, for: {walked.purpose}")
     heading(f"What the node of the citizen's country sent to the city's node, encrypted (assurance {walked.loa})")
-    out.print(f"  {', '.join(_title(name) for name in walked.arrived)}", markup=False)
+    say(f"  {', '.join(_title(name) for name in walked.arrived)}")
     out.print("  Names, birth date and identifier always travel between nodes. They stay there, and end with the sign-in.")
     heading("What was weakened before it went on, and why")
     for one in walked.weakened:
         given = f"{_title(one.attribute)}: only {_form(one.given)}, for {_why(one.reason)}"
-        out.print(f"  {given}", markup=False)
+        say(f"  {given}")
     heading("What was withheld, and why")
     for stayed in walked.withheld:
-        out.print(f"  {_title(stayed.attribute)}: {_why(stayed.reason)}", markup=False)
+        say(f"  {_title(stayed.attribute)}: {_why(stayed.reason)}")
     heading("What the city's service got, and nothing else")
     for name, (form, value) in sorted(walked.released.items()):
         shown = f" = {json.dumps(value, ensure_ascii=False)}" if show_values else ""
-        out.print(f"  {name}{shown}, {SUB if name == 'sub' else _form(form)}", markup=False)
+        say(f"  {name}{shown}, {SUB if name == 'sub' else _form(form)}")
     heading("The proof")
     for node, proved in walked.ledgers.items():
         leaves = f"{proved.size} {'leaf' if proved.size == 1 else 'leaves'}"
         out.print(f"  The {node} node's record is in its log: {leaves}, root {proved.root[:16]}…, signed, checked here.")
     out.print("  The citizen has a receipt of it, without any value. It was checked here with the log's key alone.")
     if kept:
-        out.print(f"  Check it yourself, without a network: ciconia audit verify {kept[0]}", markup=False)
+        say(f"  Check it yourself, without a network: ciconia audit verify {shlex.quote(str(kept[0]))}")
     table = Table(title="\nStep by step", title_justify="left", box=None)
     for column in ("who", "what", "ms"):
         table.add_column(column, justify="right" if column == "ms" else "left")

@@ -15,12 +15,13 @@ import typer
 from connectors.fetch import Fetcher
 from connectors.signatures.libraries import libxml2_versions
 from idp.app import system_clock
-from idp.cli.console import say, taken
+from idp.cli.console import plain, say, taken
 from idp.cli.doctor_selftest import code_of, selftest, tell
 from idp.doctor.case import Machine
 from idp.doctor.examination import examine
 from idp.doctor.finding import Finding, Report, Severity
 from idp.doctor.roof import examine_roof
+from idp.logs import configure_logs
 from idp.selftest.report import Report as Corpus
 from idp.settings import examine_settings, is_many
 from policies.errors import Misconfigured
@@ -50,11 +51,13 @@ def doctor(
         raise typer.BadParameter("it keeps cases of --selftest.", param_hint="--keep")
     if keep is not None and taken(keep):
         raise typer.BadParameter(f"{keep} is not an empty folder: name a new one.", param_hint="--keep")
+    # Else a check that logs would do so on stdout, among the JSON
+    configure_logs()
     examined = _examined(config, offline=offline, as_json=as_json) if config is not None else None
     tried = _tried(keep) if try_corpus else None
     if as_json:
         told = {**(_as_json(examined) if examined else {}), **(tried.as_json() if tried else {})}
-        print(json.dumps(told, ensure_ascii=False))
+        print(json.dumps(told))
     else:
         if examined is not None and config is not None:
             _say(examined, config)
@@ -114,7 +117,7 @@ def _could_not_run(error: Misconfigured, *, as_json: bool) -> None:
             Finding(Severity.ERROR, p.file, p.line, p.key, p.what, "There is nothing to look at.", p.fix).as_json()
             for p in error.problems
         ]
-        print(json.dumps({"ok": False, "problems": found, "checked": []}, ensure_ascii=False))
+        print(json.dumps({"ok": False, "problems": found, "checked": []}))
         return
     for problem in error.problems:
         say(f"{problem.file} could not be examined: {problem.what} {problem.fix}", error=True)
@@ -127,10 +130,11 @@ def _say(report: Report, config: Path) -> None:
         if report.of(severity):
             say(f"\n{severity.value}s".upper())
         for one in report.of(severity):
-            say(f"  {one.place}: {one.what}")
+            # A line feed in a name that stands in the database begins no line that looks like one of ours
+            say(plain(f"  {one.place}: {one.what}"))
             if severity is not Severity.NOTICE:
-                say(f"    Why: {one.why}")
-            say(f"    Fix: {one.fix}")
+                say(plain(f"    Why: {one.why}"))
+            say(plain(f"    Fix: {one.fix}"))
 
 
 def _counted(number: int, severity: Severity) -> str:

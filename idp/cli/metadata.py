@@ -28,7 +28,7 @@ from connectors.signatures.keys import certificate_of
 from idp.app import system_clock
 from idp.cli.committing import MEND, PromptCopies, Unsure, within
 from idp.cli.console import problems, progress, say
-from idp.cli.metadata_told import COULD_NOT_RUN, NO, YES, Fetched, pending_told, say_pending
+from idp.cli.metadata_told import COULD_NOT_RUN, NO, YES, Fetched, fetch_command, pending_told, say_pending
 from idp.cli.revocations import ask
 from idp.crossing import known_peers, node_entity_id
 from idp.keys.folder import NODE_FILES, Keys
@@ -105,7 +105,7 @@ def pending(config: Folder, *, as_json: AsJson = False) -> None:
     for one in waiting:
         say_pending(names[one.entity_id], one, config)
     for name in never:
-        say(f"{name}: nothing of it was ever fetched. Next: ciconia metadata fetch {name} --config {config}")
+        say(f"{name}: nothing of it was ever fetched. Next: {fetch_command(name, config)}")
     if not waiting and not never:
         say("Nothing waits.")
 
@@ -148,7 +148,7 @@ def forget(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
         peer, now = desk.peer(name), system_clock()
         with _recorded(desk) as copies:
             dropped = copies.forget(peer.entity_id, now)
-    fix = f"ciconia metadata fetch {name} --config {config}"
+    fix = fetch_command(name, config)
     if not dropped:
         _no(name, {"code": "never_fetched", "detail": "Nothing is held."}, f"Nothing of {name} is held.", as_json=as_json)
     if as_json:
@@ -206,7 +206,7 @@ def show(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
         except PeerUnavailable as error:
             unusable = error.detail
     if held is None:
-        fix = f"Fetch it: ciconia metadata fetch {name} --config {config}"
+        fix = f"Fetch it: {fetch_command(name, config)}"
         _no(name, {"code": "never_fetched", "detail": fix}, f"Nothing of {name} is held. {fix}", as_json=as_json)
     if as_json:
         print(json.dumps({"ok": True, "peer": name, **_held(held), "usable": not unusable, "why_not": unusable or None}))
@@ -215,7 +215,7 @@ def show(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
         for text in value if isinstance(value, list) else [value]:
             say(f"{label:<20} {text if text is not None else 'nothing'}")
     say(unusable or "What is approved of it can be used.")
-    say(f"Whether it answers now, only a running server knows; try: ciconia metadata fetch {name} --config {config}")
+    say(f"Whether it answers now, only a running server knows; try: {fetch_command(name, config)}")
 
 
 @metadata.command()

@@ -1,5 +1,6 @@
 """How `ciconia metadata` tells what came of other countries' nodes and what of it waits: in sentences, or as JSON."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,4 +75,9 @@ def say_pending(name: str, one: Pending, config: Path) -> None:
         say(f"  {addition}")
     say(f"  digest {one.digest}")
     say("Compare the digest with the other operator, on another way than their metadata's. If it is the same:")
-    say(f"  ciconia metadata approve {name} --digest {one.digest} --config {config}")
+    say(f"  {shlex.join(['ciconia', 'metadata', 'approve', name, '--digest', one.digest, '--config', str(config)])}")
+
+
+def fetch_command(name: str, config: Path) -> str:
+    """What an operator types to fetch one node's metadata."""
+    return shlex.join(["ciconia", "metadata", "fetch", name, "--config", str(config)])

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from idp.cli.console import problems, say
+from idp.cli.console import plain, problems, say
 from idp.configuration import read_configuration
 from policies.attributes import Address, AttributeName, Value
 from policies.errors import Misconfigured
@@ -151,7 +151,8 @@ def _example(purpose_id: PurposeId, example: Example, found: Sequence[str]) -> d
 def _print_examples(tried: Sequence[tuple[PurposeId, Example, Sequence[str]]]) -> None:
     table = Table("purpose", "example", "", title_justify="left")
     for purpose_id, example, found in tried:
-        table.add_row(purpose_id, escape(example.title), "[red]fails[/red]" if found else "[green]holds[/green]")
+        verdict = "[red]fails[/red]" if found else "[green]holds[/green]"
+        table.add_row(_cell(purpose_id), _cell(example.title), verdict)
     _console().print(table)
     for _, example, found in tried:
         for sentence in found:
@@ -202,11 +203,16 @@ def _print_decision(decision: Decision, purpose: Purpose, party: RelyingParty, *
         goes = str(went[r.name].form) if r.name in went else "-"
         row = [r.name, str(r.asked), goes, stayed.get(r.name, r.reason.value), str(r.source)]
         value = [_text(went[r.name].value)] if show_values and r.name in went else []
-        table.add_row(*(escape(cell) for cell in (*row, *value)))
+        table.add_row(*map(_cell, (*row, *value)))
     say(f"{purpose.title['en']} ({purpose.basis}: {purpose.law['en']}), asked by {party.title['en']}:")
     _console().print(table)
     if decision.blocked:
         say(f"Nothing at all is released: {', '.join(decision.blocked)} is required, and cannot go.")
+
+
+def _cell(text: str) -> str:
+    """What stands in a cell as it is."""
+    return escape(plain(text))
 
 
 def _console() -> Console:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 from enum import StrEnum
 from importlib import resources
@@ -72,7 +73,7 @@ def init(
         return
     lacks = "no identity provider and no country that may ask" if role is Role.NODE else "no country and no service"
     say(f"Made {directory}: settings in {SETTINGS_FILE}, fresh keys in keys/, and {lacks} yet.")
-    say(f"Next: ciconia serve --config {directory}")
+    say(f"Next: ciconia serve --config {shlex.quote(str(directory))}")
 
 
 def _text(role: Role, issuer: str) -> str:

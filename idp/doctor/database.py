@@ -1,6 +1,7 @@
 """The database: whether a commit lasts, which program made it, and who may read it. Nothing is written to it."""
 
 import os
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,7 +72,7 @@ def _file(case: Case, path: Path) -> Iterator[Finding]:
     if mode & 0o077:
         what = f"others than its owner may read it (mode {mode & 0o7777:o})."
         why = "It says when somebody signed in where, and holds what is sealed."
-        yield _of(case, path, Severity.WARNING, what, why, f"chmod 600 {path}", key="permissions")
+        yield _of(case, path, Severity.WARNING, what, why, f"chmod 600 {shlex.quote(str(path))}", key="permissions")
     if not os.access(path, os.W_OK):
         fix = "Let the broker write to it."
         yield _of(

@@ -1,6 +1,7 @@
 """Files that nobody reads, and who may write to those that are read."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -51,7 +52,7 @@ def writable_files(case: Case) -> Iterator[Finding]:
         if mode & OTHERS_WRITE:
             name = case.name(path)
             what = f"everybody on this machine may write to it (mode {mode & 0o7777:o})."
-            yield Finding(Severity.ERROR, name, 0, "permissions", what, _WRITABLE, f"chmod o-w {path}")
+            yield Finding(Severity.ERROR, name, 0, "permissions", what, _WRITABLE, f"chmod o-w {shlex.quote(str(path))}")
 
 
 def _walk(case: Case) -> Iterator[Path]:

@@ -1,5 +1,6 @@
 """The key folder: who may read it, what lies in it besides keys, and how old and how large the keys are."""
 
+import shlex
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,7 +71,7 @@ def _folder(case: Case, folder: Path) -> Iterator[Finding]:
         severity = Severity.ERROR if mode & 0o022 else Severity.WARNING
         what = f"others than its owner may look into it (mode {stat.S_IMODE(mode):o})."
         reason = "Whoever may write there can put another key in place of one; whoever may read sees what there is."
-        yield Finding(severity, case.name(folder), 0, "permissions", what, reason, f"chmod 700 {folder}")
+        yield Finding(severity, case.name(folder), 0, "permissions", what, reason, f"chmod 700 {shlex.quote(str(folder))}")
 
 
 def _readers(case: Case, path: Path) -> Iterator[Finding]:
@@ -79,7 +80,7 @@ def _readers(case: Case, path: Path) -> Iterator[Finding]:
     # Loading names the others by itself
     if path.name != LOG_VKEY and mode & 0o077 and case.name(path) not in named:
         what = f"others than its owner may read it (mode {stat.S_IMODE(mode):o})."
-        yield Finding(Severity.ERROR, case.name(path), 0, path.name, what, _READ, f"chmod 600 {path}")
+        yield Finding(Severity.ERROR, case.name(path), 0, path.name, what, _READ, f"chmod 600 {shlex.quote(str(path))}")
 
 
 def _foreign(case: Case, path: Path) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """What is switched off: whether the rows of the switches are as the acts in the release ledger left them."""
 
+import shlex
 from collections.abc import Iterator
 
 from sqlalchemy.exc import DBAPIError
@@ -23,9 +24,10 @@ def switches(case: Case) -> Iterator[Finding]:
         try:
             with engine.connect() as connection:
                 for kind, name, what in faults_of_switches(connection, tenant=case.settings.tenant, keys=case.ledger):
-                    fix = f"Say again what it shall be: ciconia party disable or enable {name} --kind {kind}"
+                    quoted = shlex.quote(name)
+                    fix = f"Say again what it shall be: ciconia party disable or enable {quoted} --kind {shlex.quote(kind)}"
                     if kind == KEY:
-                        fix = f"ciconia keys revoke {name}"
+                        fix = f"ciconia keys revoke {quoted}"
                     elif not name:
                         fix = "Run `ciconia ledger verify`, and restore the database from its backup."
                     yield Finding(Severity.ERROR, place_of(case), 0, f"{kind} {name}".strip(), what, _WHY, fix)

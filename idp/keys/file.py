@@ -6,6 +6,7 @@ Creating and loading are start-up work: reading an RSA key from PEM costs some 3
 import hashlib
 import os
 import re
+import shlex
 import time
 from base64 import b64decode
 from dataclasses import dataclass, field
@@ -265,7 +266,7 @@ def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[Private
     except OSError as error:
         raise _problem(path, f"The key cannot be read ({error.strerror}).", _MAKE) from error
     if mode & 0o077:
-        raise _problem(path, "Others than its owner may read this private key.", f"chmod 600 {path}")
+        raise _problem(path, "Others than its owner may read this private key.", f"chmod 600 {shlex.quote(str(path))}")
     pem, mark, rest = content.partition(_CERTIFICATE)
     try:
         private_key = load_pem_private_key(pem, password=None)

@@ -18,6 +18,7 @@ other with it. A key that takes over stands beside the first: `es256-20261125T21
 """
 
 import secrets
+import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -187,7 +188,9 @@ def _exposed(folder: Path, ledger: LedgerKeys) -> Iterator[Problem]:
     for name in (*[each.file for each in ledger.log.ring.scheduled], OPENINGS_KEY):
         path = folder / name
         if path.stat().st_mode & 0o077:
-            yield Problem(str(path), 0, name, "others than its owner may read this secret.", f"chmod 600 {path}")
+            yield Problem(
+                str(path), 0, name, "others than its owner may read this secret.", f"chmod 600 {shlex.quote(str(path))}"
+            )
 
 
 def _ring(folder: Path, kind: Kind, load: Callable[[Path], K], problems: list[Problem]) -> Ring[K] | None:

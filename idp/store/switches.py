@@ -11,6 +11,7 @@ can switch things off; then the log says so.
 """
 
 import hmac
+import shlex
 import sys
 import threading
 import time
@@ -321,7 +322,8 @@ class Switchboard:
 
 
 def _fix(kind: str, name: str) -> str:
-    return f"ciconia keys revoke {name}" if kind == KEY else f"ciconia party enable {name} --kind {kind}"
+    quoted = shlex.quote(name)
+    return f"ciconia keys revoke {quoted}" if kind == KEY else f"ciconia party enable {quoted} --kind {shlex.quote(kind)}"
 
 
 def _switch_of(row: Row[tuple[object, ...]]) -> Switch:

@@ -49,6 +49,13 @@ def change(folder: Path, name: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
+def test_a_table_shows_what_stands_in_the_files_as_text(folder: Path) -> None:
+    change(folder, "purposes/parking.toml", "An adult of the city", r"An \u001b[8m\u202eadult [red]")
+    told = run(folder, "test").stdout
+    assert all(line.isprintable() for line in told.split("\n"))
+    assert "An ?[8m?adult [red]" in told
+
+
 # -- policy test ---------------------------------------------------------------------------------------------------------
 
 

@@ -35,6 +35,23 @@ def test_an_address_and_a_problem_are_printed_as_they_are(text: str, capsys: pyt
     assert text in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "mark", ["\x1b", "\r", "\x07", "\t", "\x7f", "\x85", "\x9b", "\u202e", "\u2066", "\u2028", "\udcff"]
+)
+def test_what_a_terminal_obeys_or_turns_round_is_shown_as_a_question_mark(
+    mark: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for error in (False, True):
+        say(f"a{mark}[2Kb\nö", error=error)
+        printed = capsys.readouterr()
+        assert (printed.err if error else printed.out) == "a?[2Kb\nö\n"
+    refused = Misconfigured((Problem(f"a{mark}.toml", 1, "key", f"b{mark}\n.", "mend it."),))
+    problems(refused)
+    assert capsys.readouterr().err == "a?.toml:1: key: b??. Fix: mend it.\n"
+    problems(refused, as_json=True)
+    assert capsys.readouterr().out.isascii()
+
+
 def test_no_console_of_ours_makes_pictograms() -> None:
     made = 0
     for path in Path(str(idp.__file__)).parent.rglob("*.py"):

@@ -1,0 +1,75 @@
+"""What somebody else wrote into the database commands neither the terminal nor the shell of who reads of it."""
+
+import json
+import shlex
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from idp.cli import app
+from idp.settings import load_settings
+from idp.store.switches import KEY
+from tests.idp.doctor.ward import NOW, at, examined
+
+# To wipe the line, to go to its start, to begin another, to name the window, to hide, to turn the order, a C1 control
+OBEYED = "\x1b[2K\r\n\x1b]0;mine\x07\x1b[8m\u202e\u2028\x9b2J"
+SHOWN = "?[2K???]0;mine??[8m???2J"
+
+
+@pytest.fixture
+def strange(city: Path) -> Path:
+    """Rows that have no seal of ours, and a place that is none of ours."""
+    with closing(sqlite3.connect(city / "ciconia.db")) as connection, connection:
+        tenant = load_settings(city).tenant
+        for kind, name in (("party", f"x{OBEYED}; reboot"), (KEY, "$(reboot)")):
+            row = (tenant, kind, name, 1, f"why{OBEYED}", NOW, b"no seal")
+            connection.execute(
+                "INSERT INTO switches (tenant, kind, name, off, reason, since, seal) VALUES (?,?,?,?,?,?,?)", row
+            )
+        connection.execute("INSERT INTO unforeseen VALUES (?, ?, ?, ?, ?)", (tenant, 10**5, f"/x{OBEYED}", "E", 3))
+    return city
+
+
+def run(*words: str, folder: Path) -> Result:
+    return CliRunner().invoke(app, [*words, "--config", str(folder)])
+
+
+def test_doctor_shows_a_strangers_text_on_one_line_as_text(strange: Path) -> None:
+    told = run("doctor", "--offline", folder=strange).stdout
+    assert all(line.isprintable() for line in told.split("\n"))
+    assert f"E at /x{SHOWN}, which nobody foresaw" in told
+    assert f":party x{SHOWN}; reboot: its row has no seal of ours" in told
+
+
+def test_doctor_as_json_has_it_as_it_is_in_ascii(strange: Path) -> None:
+    told = run("doctor", "--offline", "--json", folder=strange).stdout
+    assert told.removesuffix("\n").isprintable()
+    assert told.isascii()
+    assert f"party x{OBEYED}; reboot" in [one["key"] for one in json.loads(told)["problems"]]
+
+
+def test_list_shows_a_strangers_text_as_text(strange: Path) -> None:
+    told = run("party", "list", folder=strange).stdout
+    assert all(line.isprintable() for line in told.split("\n"))
+    assert "why?[2K?" in told
+
+
+def test_what_is_told_to_be_typed_is_one_word_of_a_shell(strange: Path) -> None:
+    report = examined(strange)
+    party = at(report, "ciconia.db", f"party x{OBEYED}; reboot").fix
+    assert shlex.split(party)[-3:] == [f"x{OBEYED}; reboot", "--kind", "party"]
+    assert shlex.split(at(report, "ciconia.db", f"{KEY} $(reboot)").fix) == ["ciconia", "keys", "revoke", "$(reboot)"]
+    assert "'$(reboot)'" in at(report, "ciconia.db", f"{KEY} $(reboot)").fix
+
+
+def test_a_path_in_what_is_told_to_be_typed_is_one_word_of_a_shell(city: Path) -> None:
+    folder = city.rename(city.with_name("my city"))
+    (folder / "parties").chmod(0o777)
+    (folder / "ciconia.db").chmod(0o644)
+    (folder / "keys").chmod(0o755)
+    (folder / "keys" / "es256.pem").chmod(0o644)
+    for fix in (one.fix for one in examined(folder).findings if one.fix.startswith("chmod")):
+        assert len(shlex.split(fix)) == 3, fix
