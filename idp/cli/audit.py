@@ -54,7 +54,11 @@ def verify(
     Exit codes: 0 every receipt holds, 1 one does not, 2 something could not be read.
     """
     if proof is not None and len(receipts) > 1:
-        say("--proof is for one receipt: name one.", error=True)
+        detail = "--proof is for one receipt: name one."
+        if as_json:
+            print(json.dumps({"file": str(proof), "ok": False, "check": "options", "detail": detail}))
+        else:
+            say(detail, error=True)
         raise typer.Exit(COULD_NOT_RUN)
     raise typer.Exit(max(_one(path, log, proof, as_json=as_json) for path in receipts))
 

@@ -29,11 +29,19 @@ def say(text: str, *, error: bool = False) -> None:
     (_ERROR if error else _OUT).print("\n".join(map(plain, text.split("\n"))), markup=False)
 
 
+def failed(code: str, detail: str, *, as_json: bool, **more: str) -> None:
+    """Why a command did not do what it was asked: a sentence on stderr, or one JSON object on stdout, which has `more`."""
+    if as_json:
+        print(json.dumps({"ok": False, **more, "error": {"code": code, "detail": detail}}))
+    else:
+        say(detail, error=True)
+
+
 def problems(error: Misconfigured, *, as_json: bool = False) -> None:
     """Every problem at once."""
     if as_json:
         found = [{"file": p.file, "line": p.line, "key": p.key, "what": p.what, "fix": p.fix} for p in error.problems]
-        print(json.dumps({"problems": found}))
+        print(json.dumps({"ok": False, "problems": found}))
         return
     for problem in error.problems:
         say(plain(str(problem)), error=True)

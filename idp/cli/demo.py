@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -47,8 +47,7 @@ def demo(
     Example: ciconia demo --once
     """
     if keep is not None and taken(keep):
-        say(f"{keep} is not an empty folder: name a new one.", error=True)
-        raise typer.Exit(2)
+        _end(f"{keep} is not an empty folder: name a new one.", as_json=as_json)
     configure_logs()
     # As Ctrl-C, so that the folder goes with us
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -72,12 +71,20 @@ def demo(
         problems(error, as_json=as_json)
         raise typer.Exit(2) from None
     except (BrokerError, OSError) as error:
-        say(f"The demo could not run: {error}", error=True)
-        raise typer.Exit(2) from None
+        _end(f"The demo could not run: {error}", as_json=as_json)
     if as_json:
         print(json.dumps(as_object(walked, show_values=show_values, kept=kept), ensure_ascii=False))
     else:
         _tell(walked, show_values=show_values, kept=kept)
+
+
+def _end(detail: str, *, as_json: bool) -> NoReturn:
+    """Say why it could not run, in JSON as of a login that did not go through, and end with 2."""
+    if as_json:
+        print(json.dumps({"ok": False, "error": detail}))
+    else:
+        say(detail, error=True)
+    raise typer.Exit(2) from None
 
 
 def _keep(walked: Walked, folder: Path) -> tuple[Path, Path]:

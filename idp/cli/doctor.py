@@ -15,7 +15,7 @@ import typer
 from connectors.fetch import Fetcher
 from connectors.signatures.libraries import libxml2_versions
 from idp.app import system_clock
-from idp.cli.console import plain, say, taken
+from idp.cli.console import failed, plain, say, taken
 from idp.cli.doctor_selftest import code_of, selftest, tell
 from idp.doctor.case import Machine
 from idp.doctor.examination import examine
@@ -54,7 +54,7 @@ def doctor(
     # Else a check that logs would do so on stdout, among the JSON
     configure_logs()
     examined = _examined(config, offline=offline, as_json=as_json) if config is not None else None
-    tried = _tried(keep) if try_corpus else None
+    tried = _tried(keep, as_json=as_json) if try_corpus else None
     if as_json:
         told = {**(_as_json(examined) if examined else {}), **(tried.as_json() if tried else {})}
         print(json.dumps(told))
@@ -84,11 +84,11 @@ def _examined(config: Path, *, offline: bool, as_json: bool) -> Report:
         raise typer.Exit(COULD_NOT_RUN) from None
 
 
-def _tried(keep: Path | None) -> Corpus:
+def _tried(keep: Path | None, *, as_json: bool) -> Corpus:
     try:
         return selftest(keep)
     except OSError as error:
-        say(f"The self-test could not run: {error}", error=True)
+        failed("unwritable", f"The self-test could not run: {error}", as_json=as_json)
         raise typer.Exit(COULD_NOT_RUN) from None
 
 

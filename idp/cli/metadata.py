@@ -27,7 +27,7 @@ from connectors.profiles import EIDAS
 from connectors.signatures.keys import certificate_of
 from idp.app import system_clock
 from idp.cli.committing import MEND, PromptCopies, Unsure, within
-from idp.cli.console import problems, progress, say
+from idp.cli.console import failed, problems, progress, say
 from idp.cli.metadata_told import COULD_NOT_RUN, NO, YES, Fetched, fetch_command, pending_told, say_pending
 from idp.cli.revocations import ask
 from idp.crossing import known_peers, node_entity_id
@@ -62,6 +62,7 @@ class _Desk:
     configuration: Configuration
     keys: Keys
     named: Mapping[str, Peer]
+    as_json: bool
 
     def peers(self, copies: PeerCopies) -> Peers:
         """All of them, as the server has them."""
@@ -82,7 +83,8 @@ class _Desk:
 
     def peer(self, name: str) -> Peer:
         if name not in self.named:
-            say(f"There is no node {name}. Nodes: {', '.join(self.named) or 'none'}.", error=True)
+            detail = f"There is no node {name}. Nodes: {', '.join(self.named) or 'none'}."
+            failed("not_found", detail, as_json=self.as_json)
             raise typer.Exit(COULD_NOT_RUN)
         return self.named[name]
 
@@ -244,7 +246,7 @@ def own(
         say(f"What follows is right where no key was revoked. {answer.unknown}", error=True)
     address, fingerprint = node_entity_id(desk.settings.issuer), sha256(der).hexdigest()
     if certificate is not None:
-        _write_certificate(certificate, der)
+        _write_certificate(certificate, der, as_json=as_json)
     if as_json:
         told = {"metadata_url": address, "certificate_sha256": fingerprint, "digest": facts.digest}
         written_to = str(certificate.resolve()) if certificate is not None else None
@@ -278,7 +280,7 @@ def _desk(config: Path, *, as_json: bool) -> Iterator[_Desk]:
         settings, configuration, keys = load_all(config)
         asked = {str(one.provider_id): one.peer for one in configuration.providers.values() if one.peer is not None}
         asking = {str(one.node_id): one.peer for one in configuration.nodes.values()}
-        yield _Desk(settings, configuration, keys, {**asked, **asking})
+        yield _Desk(settings, configuration, keys, {**asked, **asking}, as_json)
     except Misconfigured as error:
         problems(error, as_json=as_json)
         raise typer.Exit(COULD_NOT_RUN) from None
@@ -349,14 +351,15 @@ def _held(held: Held) -> dict[str, object]:
     }
 
 
-def _write_certificate(path: Path, der: bytes) -> None:
+def _write_certificate(path: Path, der: bytes, *, as_json: bool) -> None:
     """Write the PEM; a file with something else in it stays as it is."""
     pem = certificate_of(der).public_bytes(Encoding.PEM)
     try:
         if path.exists() and path.read_bytes() != pem:
-            say(f"{path} is there already and holds something else: name a new file.", error=True)
+            detail = f"{path} is there already and holds something else: name a new file."
+            failed("taken", detail, as_json=as_json)
             raise typer.Exit(COULD_NOT_RUN)
         path.write_bytes(pem)
     except OSError as error:
-        say(f"{path} cannot be written: {error.strerror}.", error=True)
+        failed("unwritable", f"{path} cannot be written: {error.strerror}.", as_json=as_json)
         raise typer.Exit(COULD_NOT_RUN) from None

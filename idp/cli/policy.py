@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from idp.cli.console import plain, problems, say
+from idp.cli.console import failed, plain, problems, say
 from idp.configuration import read_configuration
 from policies.attributes import Address, AttributeName, Value
 from policies.errors import Misconfigured
@@ -79,11 +79,11 @@ def explain(
     Example: ciconia policy explain --purpose resident-parking --from maria.toml --config city
     """
     configuration = _configuration(config, as_json=as_json)
-    purpose, party = _purpose_and_party(purpose_id, client, configuration)
+    purpose, party = _purpose_and_party(purpose_id, client, configuration, as_json=as_json)
     try:
         situation = load_situation(str(made_up), made_up.read_bytes(), configuration.catalogue)
     except OSError as error:
-        say(f"{made_up} cannot be read: {error.strerror}.", error=True)
+        failed("unreadable", f"{made_up} cannot be read: {error.strerror}.", as_json=as_json)
         raise typer.Exit(2) from None
     except Misconfigured as error:
         problems(error, as_json=as_json)
@@ -93,7 +93,8 @@ def explain(
     refused = [AttributeName(name) for name in refuse or ()]
     for name in refused:
         if name not in offered.optional:
-            say(f"{name} has no box to leave empty here. Boxes: {', '.join(offered.optional) or 'none'}.", error=True)
+            detail = f"{name} has no box to leave empty here. Boxes: {', '.join(offered.optional) or 'none'}."
+            failed("not_found", detail, as_json=as_json)
             raise typer.Exit(2)
     decision = decide_for(situation, purpose, party, on, refused, catalogue=configuration.catalogue)
     if as_json:
@@ -116,16 +117,20 @@ def _configuration(directory: Path, *, as_json: bool) -> Configuration:
         raise typer.Exit(1) from None
 
 
-def _purpose_and_party(purpose_id: str, client: str, configuration: Configuration) -> tuple[Purpose, RelyingParty]:
+def _purpose_and_party(
+    purpose_id: str, client: str, configuration: Configuration, *, as_json: bool
+) -> tuple[Purpose, RelyingParty]:
     purpose = configuration.purposes.get(PurposeId(purpose_id))
     if purpose is None:
-        say(f"There is no purpose {purpose_id}. Purposes: {', '.join(configuration.purposes) or 'none'}.", error=True)
+        detail = f"There is no purpose {purpose_id}. Purposes: {', '.join(configuration.purposes) or 'none'}."
+        failed("not_found", detail, as_json=as_json)
         raise typer.Exit(2)
     party = (
         configuration.parties.get(ClientId(client)) if client else party_with_everything(purpose, configuration.catalogue)
     )
     if party is None:
-        say(f"There is no party {client}. Parties: {', '.join(configuration.parties) or 'none'}.", error=True)
+        detail = f"There is no party {client}. Parties: {', '.join(configuration.parties) or 'none'}."
+        failed("not_found", detail, as_json=as_json)
         raise typer.Exit(2)
     return purpose, party
 

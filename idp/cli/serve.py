@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from idp.cli.console import problems, say, taken
+from idp.cli.console import failed, problems, say, taken
 from idp.cli.serve_plan import look, look_again, metrics_board, plan, tell
 from idp.keys.folder import create_keys
 from idp.logs import configure_logs
@@ -58,7 +58,8 @@ def init(
     """
     issuer = issuer or (EXAMPLE_NODE if role is Role.NODE else EXAMPLE_ISSUER)
     if taken(directory):
-        say(f"{directory} is not an empty folder: name a new one, so that nothing of yours is overwritten.", error=True)
+        detail = f"{directory} is not an empty folder: name a new one, so that nothing of yours is overwritten."
+        failed("taken", detail, as_json=as_json)
         raise typer.Exit(2)
     try:
         settings = _make(directory, issuer, role)
@@ -66,7 +67,7 @@ def init(
         problems(error, as_json=as_json)
         raise typer.Exit(2) from None
     except OSError as error:
-        say(f"{error.filename or directory} cannot be written: {error.strerror}.", error=True)
+        failed("unwritable", f"{error.filename or directory} cannot be written: {error.strerror}.", as_json=as_json)
         raise typer.Exit(2) from None
     if as_json:
         print(json.dumps({"directory": str(directory.resolve()), "issuer": settings.issuer, "listen": settings.listen}))
@@ -177,14 +178,14 @@ def migrate(config: Folder, *, as_json: AsJson = False) -> None:
     """
     folders = tenant_folders(config)
     if not folders:
-        say(f"There is no tenant in {config / TENANTS}.", error=True)
+        failed("not_found", f"There is no tenant in {config / TENANTS}.", as_json=as_json)
     done = [_migrated(folder, folder.name if is_many(config) else "", as_json=as_json) for folder in folders]
     raise typer.Exit(0 if done and all(done) else 1)
 
 
 def _migrated(folder: Path, tenant: str, *, as_json: bool) -> bool:
     """Whether the database of one folder is at this version, which is said with the tenant's name where it has one."""
-    of = f" of {tenant}" if tenant else ""
+    of, named = (f" of {tenant}", {"tenant": tenant}) if tenant else ("", {})
     try:
         settings = load_settings(folder)
         revision = migrate_database(settings.database_url)
@@ -192,10 +193,10 @@ def _migrated(folder: Path, tenant: str, *, as_json: bool) -> bool:
         problems(error, as_json=as_json)
         return False
     except StoreUnavailable as error:
-        say(f"The database{of} cannot be changed: {error.detail}.", error=True)
+        failed(error.code, f"The database{of} cannot be changed: {error.detail}.", as_json=as_json, **named)
         return False
     if as_json:
-        print(json.dumps({"database": settings.database, "revision": revision} | ({"tenant": tenant} if tenant else {})))
+        print(json.dumps({"database": settings.database, "revision": revision, **named}))
     else:
         say(f"{settings.database}{of} is at revision {revision}.")
     return True

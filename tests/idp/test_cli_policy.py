@@ -42,6 +42,13 @@ def explained(folder: Path, *arguments: str) -> Any:  # JSON has no narrower typ
     return json.loads(explain(folder, "--json", *arguments).stdout)
 
 
+def refused(done: Result) -> str:
+    """The sentence in the one object that says that it is not so."""
+    found = json.loads(done.stdout)
+    assert found["ok"] is False
+    return str(found["error"]["detail"])
+
+
 def change(folder: Path, name: str, old: str, new: str) -> None:
     path = folder / name
     text = path.read_text(encoding="utf-8")
@@ -221,6 +228,8 @@ def test_what_has_no_box_cannot_be_refused(folder: Path, name: str) -> None:
     done = explain(folder, "--refuse", name)
     assert done.exit_code == 2
     assert "Boxes: address" in done.stderr
+    as_json = explain(folder, "--refuse", name, "--json")
+    assert (as_json.exit_code, refused(as_json)) == (2, done.stderr.removesuffix("\n"))
 
 
 def test_a_partys_registration_counts_where_it_is_named(folder: Path) -> None:
@@ -257,6 +266,8 @@ def test_what_is_not_there_cannot_be_explained(folder: Path, arguments: tuple[st
     done = explain(folder, *arguments)
     assert done.exit_code == 2
     assert words in done.stderr
+    as_json = explain(folder, *arguments, "--json")
+    assert (as_json.exit_code, refused(as_json)) == (2, done.stderr.removesuffix("\n"))
 
 
 def test_a_made_up_person_with_problems_is_told_with_file_and_line(folder: Path) -> None:

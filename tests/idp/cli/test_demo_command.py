@@ -238,8 +238,8 @@ def test_a_folder_that_is_not_empty_is_refused_before_anything_starts(tmp_path: 
     mine.write_text("mine", encoding="utf-8")
     run = ciconia("demo", "--once", "--json", "--keep", tmp_path)
     assert run.returncode == 2
-    assert run.stdout == ""
-    assert f"{tmp_path} is not an empty folder" in run.stderr
+    said = json_of(run)
+    assert said == {"ok": False, "error": f"{tmp_path} is not an empty folder: name a new one."}
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 

@@ -594,9 +594,16 @@ def test_own_never_replaces_another_file(run: Run, tmp_path: Path) -> None:
     assert run("own", "--certificate", str(file)).exit_code == 0
     assert run("own", "--certificate", str(file)).exit_code == 0
     file.write_text("a letter", encoding="utf-8")
-    assert run("own", "--certificate", str(file)).exit_code == 2
+    for path, words in (
+        (file, "holds something else: name a new file."),
+        (tmp_path / "no" / "ours.pem", "cannot be written"),
+    ):
+        found = run("own", "--certificate", str(path))
+        assert (found.exit_code, words in found.stderr) == (2, True)
+        as_json = run("own", "--certificate", str(path), "--json")
+        assert (as_json.exit_code, said(as_json)["ok"]) == (2, False)
+        assert json.dumps(found.stderr.splitlines()[-1]) in as_json.stdout
     assert file.read_text(encoding="utf-8") == "a letter"
-    assert run("own", "--certificate", str(tmp_path / "no" / "ours.pem")).exit_code == 2
 
 
 def test_own_of_a_city_that_is_no_node_exits_2_and_names_what_is_missing(tmp_path: Path, own_keys: Path) -> None:

@@ -1,0 +1,102 @@
+"""With `--json` a command that does not do what it is asked says why in one object on stdout, in the words for people."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from idp.cli import app
+from idp.cli.serve import init
+from idp.demo.border import Border
+from idp.settings import load_settings
+from idp.store.migrate import migrate
+from policies.errors import StoreUnavailable
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `init` made, with its database, and nobody in it."""
+    folder = tmp_path_factory.mktemp("made") / "city"
+    init(folder)
+    migrate(load_settings(folder).database_url)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    """The demo changes what SIGTERM does."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def run(*words: str) -> Result:
+    done = CliRunner().invoke(app, words)
+    assert isinstance(done.exception, SystemExit), done.exception
+    return done
+
+
+def told(done: Result) -> str:
+    """The sentence in the one object, which says that it is not so."""
+    found = json.loads(done.stdout)
+    assert found["ok"] is False
+    error = found.get("error", found.get("detail"))
+    return str(error["detail"] if isinstance(error, dict) else error)
+
+
+NOBODY = "There is no node nope. Nodes: none."
+TAKEN = "is not an empty folder: name a new one"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("metadata show nope --config CITY", 2, NOBODY),
+        ("metadata fetch nope --config CITY", 2, NOBODY),
+        ("metadata forget nope --config CITY", 2, NOBODY),
+        ("metadata approve nope --digest 00 --config CITY", 2, NOBODY),
+        ("policy explain --purpose nope --from EMPTY/x --config CITY", 2, "There is no purpose nope. Purposes: none."),
+        ("init CITY", 2, TAKEN),
+        ("init CITY/ciconia.toml/below", 2, "cannot be written: "),
+        ("migrate --config BROKEN", 1, "The database cannot be changed: SQLITE_NOTADB."),
+        ("migrate --config EMPTY", 1, "There is no tenant in "),
+        ("demo --once --keep CITY", 2, TAKEN),
+        ("demo --once --keep CITY/ciconia.toml/below", 2, "The demo could not run: "),
+        ("audit verify a b --proof c", 2, "--proof is for one receipt: name one."),
+        ("doctor --selftest --keep CITY/ciconia.toml/below", 2, "The self-test could not run: "),
+    ],
+)
+def test_json_has_the_sentence_and_the_exit_code_that_people_get(
+    city: Path, tmp_path: Path, line: str, code: int, words: str
+) -> None:
+    broken, empty = tmp_path / "broken", tmp_path / "empty"
+    broken.mkdir()
+    (empty / "tenants").mkdir(parents=True)
+    (broken / "ciconia.toml").write_text('issuer = "https://login.city.example"\n', encoding="utf-8")
+    (broken / "ciconia.db").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    places = {"CITY": city, "BROKEN": broken, "EMPTY": empty}
+    for name, place in places.items():
+        line = line.replace(name, str(place))
+    for_people, as_json = run(*line.split()), run(*line.split(), "--json")
+    assert (for_people.exit_code, for_people.stdout) == (code, "")
+    assert words in for_people.stderr
+    assert as_json.exit_code == code
+    assert told(as_json) == for_people.stderr.removesuffix("\n")
+
+
+def test_a_demo_whose_database_goes_away_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_: Border) -> None:
+        raise StoreUnavailable("it went away")
+
+    monkeypatch.setattr(Border, "open", gone)
+    done = run("demo", "--once", "--json")
+    assert (done.exit_code, told(done)) == (2, "The demo could not run: it went away")
+
+
+def test_problems_are_an_object_that_says_that_it_is_not_so(tmp_path: Path) -> None:
+    done = run("migrate", "--config", str(tmp_path), "--json")
+    found = json.loads(done.stdout)
+    assert (done.exit_code, found["ok"], len(found["problems"])) == (1, False, 1)
