@@ -101,8 +101,8 @@ def _make(directory: Path, issuer: str, role: Role) -> Settings:
         )
         for name in folders:
             (directory / name).mkdir()
-    except (Misconfigured, OSError):
-        # It was new or empty, so everything in it is ours: half a configuration would only be in the way of the next try
+    except BaseException:
+        # A Ctrl-C, too. It was new or empty: all in it is ours, and half of it would be in the way of the next one
         for name in ("keys", *folders):
             shutil.rmtree(directory / name, ignore_errors=True)
         (directory / SETTINGS_FILE).unlink(missing_ok=True)

@@ -4,6 +4,7 @@ import re
 import shutil
 import stat
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,25 @@ def test_a_folder_that_was_there_and_empty_stays_empty_after_a_refusal(tmp_path:
     assert run.exit_code == 2
     assert '"key": "issuer"' in run.stdout
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("stopped", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("there", ["absent", "empty"])
+def test_whatever_ends_it_half_way_leaves_the_place_free_for_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped: type[BaseException], there: str
+) -> None:
+    def half(folder: Path, *_: object, **__: object) -> None:
+        folder.mkdir()
+        (folder / "index.key").write_text("half", encoding="ascii")
+        raise stopped
+
+    # The package's name of this is the command
+    monkeypatch.setattr(import_module("idp.cli.serve"), "create_keys", half)
+    city = tmp_path / "city"
+    if there == "empty":
+        city.mkdir()
+    assert CliRunner().invoke(app, ["init", str(city)]).exit_code != 0
+    assert list(tmp_path.rglob("*")) == ([city] if there == "empty" else [])
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused_without_a_traceback(tmp_path: Path) -> None:
