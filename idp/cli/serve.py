@@ -13,6 +13,7 @@ import typer
 
 from idp.cli.console import failed, problems, say, taken
 from idp.cli.serve_plan import look, look_again, metrics_board, plan, tell
+from idp.keys.file import write_private
 from idp.keys.folder import create_keys
 from idp.logs import configure_logs
 from idp.server import Listening, bind
@@ -90,7 +91,8 @@ def _make(directory: Path, issuer: str, role: Role) -> Settings:
     made_here = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
     try:
-        (directory / SETTINGS_FILE).write_text(_text(role, issuer), encoding="utf-8")
+        # An address of a database may get a password
+        write_private(directory / SETTINGS_FILE, _text(role, issuer).encode())
         settings = load_settings(directory)
         create_keys(
             settings.key_folder,

@@ -14,10 +14,10 @@ from connectors.signatures.jwk import public_jwk
 from idp.app import Application, system_clock
 from idp.demo.city import City, services
 from idp.demo.country import Country
-from idp.keys.file import FileSigner, create_saml_key, create_token_key, load_signer
+from idp.keys.file import PRIVATE_MODE, FileSigner, create_saml_key, create_token_key, load_signer
 from idp.keys.folder import create_keys
 from idp.server import Server, bind
-from idp.settings import load_settings
+from idp.settings import SETTINGS_FILE, load_settings
 from idp.store.migrate import migrate
 
 HOST = "127.0.0.1"
@@ -139,4 +139,7 @@ def write_templates(source: Traversable, target: Path, words: Mapping[str, str])
         text = each.read_text(encoding="utf-8")
         for word, value in words.items():
             text = text.replace(word, value)
+        if each.name == SETTINGS_FILE:
+            # The address of the database may have a password
+            (target / each.name).touch(PRIVATE_MODE)
         (target / each.name).write_text(text, encoding="utf-8")

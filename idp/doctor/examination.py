@@ -7,7 +7,7 @@ from pathlib import Path
 from idp.doctor.case import Case, Machine, read_case
 from idp.doctor.certificates import certificates
 from idp.doctor.database import database
-from idp.doctor.files import stray_files, writable_files
+from idp.doctor.files import permissions, stray_files
 from idp.doctor.finding import Finding, Report, Severity
 from idp.doctor.keys import keys
 from idp.doctor.ledger import ledger
@@ -58,7 +58,7 @@ OFFLINE: dict[str, Check] = {
     "production": production,
     "configuration": configuration,
     "files": stray_files,
-    "permissions": writable_files,
+    "permissions": permissions,
     "presence": presence,
     "roles": roles,
     "registrations": registrations,

@@ -1,14 +1,17 @@
-"""Files that nobody reads, and who may write to those that are read."""
+"""Files that nobody reads, who may write to those that are read, and who may read a password in them."""
 
 import os
 import shlex
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from sqlalchemy import make_url
 
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
-from idp.settings import SETTINGS_FILE
+from idp.settings import SETTINGS_FILE, Settings
 from policies.load import PATTERNS
 
 _FOLDERS = frozenset(pattern.partition("/")[0] for pattern in PATTERNS if "/" in pattern)
@@ -17,7 +20,11 @@ _HIDDEN_OK = frozenset({".gitignore", ".gitkeep", ".git"})
 _MAX_FILES = 10_000
 _UNREAD = "What stands in it counts for nothing, however much it looks like configuration."
 _WRITABLE = "Whoever has an account on this machine could register a service, or send citizens elsewhere."
+_PASSWORD = "Whoever has an account on this machine could read the password, and change or delete what is behind it."
 OTHERS_WRITE = 0o002
+OTHERS_READ = 0o044
+# libpq's parameters of an address that are secrets, and valkey's
+_SECRETS = frozenset({"password", "sslpassword"})
 
 
 def stray_files(case: Case) -> Iterator[Finding]:
@@ -41,8 +48,34 @@ def _expected(name: str, patterns: list[str]) -> bool:
     return any(fnmatchcase(name, pattern) and name.count("/") == pattern.count("/") for pattern in patterns)
 
 
-def writable_files(case: Case) -> Iterator[Finding]:
-    """Each part of the configuration that everybody on this machine may change."""
+def permissions(case: Case) -> Iterator[Finding]:
+    """Each part of the configuration that everybody on this machine may change, and a password that others may read."""
+    yield from _writable(case)
+    yield from _readable(case)
+
+
+def _readable(case: Case) -> Iterator[Finding]:
+    path, told = case.folder / SETTINGS_FILE, list(_passwords(case.settings))
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # the check of the settings names it
+    if told and mode & OTHERS_READ:
+        what = f"others than its owner may read it (mode {mode & 0o7777:o}), and {' and '.join(told)} has a password."
+        fix = f"chmod 600 {shlex.quote(str(path))}, as the account that the broker runs as; and change the password."
+        yield Finding(Severity.WARNING, SETTINGS_FILE, 0, "permissions", what, _PASSWORD, fix)
+
+
+def _passwords(settings: Settings) -> Iterator[str]:
+    """The settings whose address has a password."""
+    database, valkey = make_url(settings.database_url), urlsplit(settings.valkey)
+    if database.password or _SECRETS & database.query.keys():
+        yield "database"
+    if valkey.password or _SECRETS & parse_qs(valkey.query).keys():
+        yield "valkey"
+
+
+def _writable(case: Case) -> Iterator[Finding]:
     parts = [case.folder, case.folder / SETTINGS_FILE, *(case.folder / name for name in sorted(_FOLDERS))]
     for path in [*parts, *(case.folder / name for name in sorted(case.files))]:
         try:

@@ -1,6 +1,7 @@
 """`ciconia demo --once`: the contract of its JSON, and what it leaves behind."""
 
 import json
+import stat
 from pathlib import Path
 
 import pytest
@@ -156,7 +157,7 @@ def test_what_keep_leaves_is_a_configuration_with_its_database_whose_ledger_veri
 ) -> None:
     for node in ("receiving", "sending"):
         folder = kept[0] / node
-        assert (folder / "ciconia.toml").is_file()
+        assert stat.S_IMODE((folder / "ciconia.toml").stat().st_mode) == 0o600
         assert (folder / "ciconia.db").is_file()
         run = ciconia("ledger", "verify", "--config", folder, "--json")
         assert run.returncode == 0, run.stdout

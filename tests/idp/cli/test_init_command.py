@@ -153,6 +153,11 @@ def test_keys_are_readable_to_their_owner_alone(made: Path) -> None:
     assert set(modes.values()) == {0o600}
 
 
+def test_settings_are_readable_to_their_owner_alone(made: Path, node: Path) -> None:
+    for folder in (made, node):
+        assert stat.S_IMODE((folder / "ciconia.toml").stat().st_mode) == 0o600
+
+
 def test_migrate_makes_the_database_readable_to_its_owner_alone_and_again_changes_nothing(made: Path) -> None:
     run = ciconia("migrate", "--config", made, "--json")
     assert run.returncode == 0, run.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from policies.errors import Misconfigured
-from tests.idp.doctor.ward import ERROR, NOTICE, at, edit, examined, only, write
+from tests.idp.doctor.ward import ERROR, NOTICE, WARNING, at, edit, examined, only, write
 
 FILES = ("ciconia.toml", "purposes/permit.toml", "parties/parking.toml", "providers/lv.toml", "providers/ee.toml")
 KEYS = (
@@ -95,6 +95,49 @@ def test_what_everybody_may_write_to_is_an_error(city: Path) -> None:
     report = examined(city)
     assert [(one.file, one.severity) for one in report.findings] == [("parties", ERROR), ("purposes/permit.toml", ERROR)]
     assert "chmod o-w" in report.findings[0].fix
+
+
+def set_address(city: Path, key: str, url: str) -> None:
+    line, setting = 'database = "ciconia.db"', f'{key} = "{url}"'
+    edit(city, "ciconia.toml", line, setting if key == "database" else f"{line}\n{setting}")
+
+
+PASSWORDS = {
+    "database": (
+        "postgresql://ciconia:hunter2@db.test/ciconia",
+        "postgresql:///ciconia?host=/run/db&password=hunter2",
+        "postgresql://ciconia@db.test/ciconia?sslpassword=hunter2",
+    ),
+    "valkey": ("valkey://:hunter2@valkey.test:6379/0", "valkeys://valkey.test:6379/0?password=hunter2"),
+}
+
+
+@pytest.mark.parametrize(("key", "url"), [(key, url) for key, urls in PASSWORDS.items() for url in urls])
+def test_a_password_that_others_may_read_is_a_warning_that_does_not_quote_it(city: Path, key: str, url: str) -> None:
+    set_address(city, key, url)
+    for mode in (0o644, 0o640, 0o604):
+        (city / "ciconia.toml").chmod(mode)
+        report = examined(city)
+        found = at(report, "ciconia.toml", "permissions")
+        assert (found.severity, found.fix.partition(",")[0]) == (WARNING, f"chmod 600 {city / 'ciconia.toml'}")
+        assert f"(mode {mode:o}), and {key} has a password" in found.what
+        assert "hunter2" not in str(report)
+    (city / "ciconia.toml").chmod(0o600)
+    assert not [one for one in examined(city).findings if one.key == "permissions"]
+
+
+@pytest.mark.parametrize(
+    ("key", "url"),
+    [
+        ("database", "postgresql://ciconia@db.test/ciconia?passfile=/etc/ciconia/pgpass"),
+        ("database", "of:a@city.db"),
+        ("valkey", "valkey://valkey.test:6379/0"),
+    ],
+)
+def test_settings_without_a_password_may_be_read(city: Path, key: str, url: str) -> None:
+    set_address(city, key, url)
+    (city / "ciconia.toml").chmod(0o644)
+    assert not [one for one in examined(city).findings if one.key == "permissions"]
 
 
 def test_a_purpose_without_a_basis_is_an_error_that_says_why(city: Path) -> None:
