@@ -29,7 +29,7 @@ from idp.store.store import Store, open_store
 from idp.store.switches import COUNTRY, PARTY, PROVIDER, Switch, Switches
 from idp.transparency.draft import MAX_REASON, is_reason
 from idp.transparency.keys import LedgerKeys
-from policies.errors import BrokerError, Misconfigured, Problem
+from policies.errors import BrokerError, Misconfigured, Problem, StoreUnavailable
 from policies.load import Configuration, examine
 from policies.load.table import COUNTRY as COUNTRY_CODE
 
@@ -114,7 +114,7 @@ def list_(config: Folder, *, as_json: AsJson = False) -> None:
 
 def _set(name: str, config: Path, kind: Kind, reason: str, *, off: bool, as_json: bool) -> None:
     with _desk(config, as_json=as_json) as desk:
-        before = desk.switches().get((kind, name))
+        before, unread = _before(desk, kind, name, off=off)
         if found := list(_faults(desk, kind, name, reason, before, off=off)):
             _end(Misconfigured(tuple(found)), REFUSED, as_json=as_json)
         known = name in desk.known[kind]
@@ -127,11 +127,24 @@ def _set(name: str, config: Path, kind: Kind, reason: str, *, off: bool, as_json
             _unsure(error, kind, name, off=off, as_json=as_json)
     if as_json:
         told = {**_told(kind, name, switch), "known": known, "nearest": nearest, "tenant": desk.settings.tenant}
-        print(json.dumps({"ok": True, **told}, ensure_ascii=False))
+        print(json.dumps({"ok": True, **told, "switches_known": not unread}, ensure_ascii=False))
         return
     say(f"{'Off' if off else 'On again'} and recorded: {kind} {name}. {SECOND}")
+    if unread:
+        say(f"What else is off could not be read, and while it cannot be nothing is released: {unread}.", error=True)
     if off:
         say(f"To end it: ciconia party enable {name} --kind {kind} --reason TEXT --config {config}")
+
+
+def _before(desk: _Desk, kind: Kind, name: str, *, off: bool) -> tuple[Switch | None, str]:
+    """How the switch stood, and why that could not be read, "" where it could."""
+    try:
+        return desk.switches().get((kind, name)), ""
+    except StoreUnavailable as error:
+        # To switch off needs no knowledge of what was off before
+        if not off:
+            raise
+        return None, error.detail
 
 
 def _unsure(error: Unsure, kind: Kind, name: str, *, off: bool, as_json: bool) -> NoReturn:

@@ -18,7 +18,7 @@ from idp.serving.worker import Plan
 from idp.settings import SETTINGS_FILE, ProcessSettings, Settings, examine_settings, is_many, load_settings
 from idp.store.engine import database_file, is_postgres, open_engine, reading
 from idp.store.migrate import migrate, serves
-from idp.store.switches import faults_of_switches
+from idp.store.switches import ActLost, faults_of_switches
 from idp.tenants import Seen, log_broken, open_site, see
 from idp.transparency.keys import LedgerKeys
 from idp.watching.board import Board
@@ -112,7 +112,8 @@ def tell(folder: Path, error: Misconfigured | StoreUnavailable) -> None:
         problems(error)
         return
     database = "of a tenant" if is_many(folder) else load_settings(folder).database
-    say(f"The database {database} cannot be used: {error.detail}. Is the disk full, or the file read-only?", error=True)
+    asked = "" if isinstance(error, ActLost) else " Is the disk full, or the file read-only?"
+    say(f"The database {database} cannot be used: {error.detail}.{asked}", error=True)
 
 
 def safe_settings(folder: Path) -> Settings:

@@ -99,8 +99,9 @@ class SwitchRecords:
 
     def _facts(self, row: Row[bytes, int, bytes]) -> Mapping[str, object] | None:
         """What a record says; None where it is none of a switch, or not what was written."""
-        key = self._keys.period_key(self._tenant, row.time)
         try:
+            # A time that somebody changed gives another month's key, or none: its record is lost either way
+            key = self._keys.period_key(self._tenant, row.time)
             opened = open_opening(key, self._tenant, row.record, "decision", row.decision_opening)
             facts = json.loads(opened.content)
         except (SignatureInvalid, ValueError):

@@ -43,6 +43,8 @@ READS = 2
 TELL_AFTER_SECONDS = 5.0
 # An end of time that is a number of the database
 NEVER = 2**62
+# A moment later than this (the year 9999 begins) is no clock's, and no act could be recorded at it or after it
+LAST_MOMENT = 253_370_764_800
 # Each try that fails is another's act that succeeded
 ATTEMPTS = 50
 
@@ -71,6 +73,10 @@ class Switched(Protocol):
 
         Raises `StoreUnavailable` where nobody can say.
         """
+
+
+class ActLost(StoreUnavailable):
+    """A record of a switch is gone or was changed: the database answers, and what is off cannot be known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +175,7 @@ class Switches:
             rows = _ALL.run(connection, tenant=self._tenant).all()
         if self._records.lost:
             # Whatever it switched off is not known, and a row that was turned back has no other witness
-            raise StoreUnavailable("a record of a switch is gone, so nobody knows what is off: `ciconia doctor`")
+            raise ActLost("a record of a switch is gone, so nobody knows what is off: `ciconia doctor`")
         for row in rows:
             known = self._rows.get((row.kind, row.name))
             switch = self._believed(row, 0 if known is None else known.since)
@@ -297,9 +303,12 @@ class Switchboard:
     def _newest(self) -> int:
         """The newest moment that the ledger knows (seconds since the epoch): releases were made until then."""
         head, record, staged = tables.checkpoints.c, tables.records.c, tables.staged.c
-        signed = select(head.time).where(head.tenant == self._tenant).order_by(head.number.desc()).limit(1)
+        # What somebody wrote there who is no clock must not keep an act from being recorded
+        signed = select(head.time).where(head.tenant == self._tenant).where(head.time < LAST_MOMENT)
+        signed = signed.order_by(head.number.desc()).limit(1)
         same = (staged.tenant == record.tenant) & (staged.record == record.record)
         waiting = select(func.max(record.time)).where(record.tenant == self._tenant).where(same)
+        waiting = waiting.where(record.time < LAST_MOMENT)
         with reading(), self._engine.connect() as connection:
             return max(connection.scalar(signed) or 0, connection.scalar(waiting) or 0)
 

@@ -101,7 +101,10 @@ class LedgerKeys:
     rows: bytes = field(repr=False)
 
     def period_key(self, tenant: str, time: int) -> bytes:
-        """The key of the openings of one tenant and one calendar month (UTC): granted, and in time destroyed, as one."""
+        """The key of the openings of one tenant and one calendar month (UTC): granted, and in time destroyed, as one.
+
+        Raises ValueError where `time` is in no year of a calendar: in the database it can be any number.
+        """
         return derived(self.openings, b"", b"period", tenant.encode(), _month(time // DAY))
 
     def subject_key(self, tenant: str, subject: bytes, salt: bytes) -> bytes:
@@ -112,7 +115,10 @@ class LedgerKeys:
 @lru_cache(maxsize=64)
 def _month(day: int) -> bytes:
     """The calendar month of a day since the epoch."""
-    return datetime.fromtimestamp(day * DAY, UTC).strftime("%Y-%m").encode()
+    try:
+        return datetime.fromtimestamp(day * DAY, UTC).strftime("%Y-%m").encode()
+    except (OverflowError, OSError) as error:
+        raise ValueError("a time that is in no calendar") from error
 
 
 def derived(master: bytes, salt: bytes, *parts: bytes) -> bytes:

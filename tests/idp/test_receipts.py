@@ -129,6 +129,14 @@ def test_a_row_that_somebody_changed_gives_no_receipt(desk: Desk) -> None:
         desk.octets()
 
 
+@pytest.mark.parametrize("time", [2**60, -(2**60), 0])
+def test_a_release_whose_time_somebody_changed_gives_no_receipt(desk: Desk, time: int) -> None:
+    with desk.store.engine.begin() as connection:
+        connection.execute(records.update().values(time=time))
+    with pytest.raises(StoreUnavailable, match="not what was written"):
+        desk.octets()
+
+
 @pytest.mark.spec("decisions.md 21")
 def test_an_erased_subject_has_no_receipt_any_more(desk: Desk) -> None:
     with desk.store.engine.begin() as connection:

@@ -1,7 +1,9 @@
 """`ciconia party disable|enable|list`: exit 0 it is so, 1 it is refused, 2 it could not be tried."""
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from idp.keys.ledger import load_ledger_keys
 from idp.settings import load_settings
 from idp.store.engine import open_engine
 from idp.store.store import open_store
+from idp.store.switch_records import SwitchRecords
 from idp.store.switches import Switchboard, Switches
 from idp.transparency.verify import verify_ledger
 from tests.tenants.roof import NOW, Roof
@@ -207,6 +210,38 @@ def test_without_a_database_or_a_folder_it_could_not_be_tried(run: Run, city: Pa
     assert run("disable", "permits", *WHY, config=tmp_path / "none").exit_code == 2
     (city / "keys" / "openings.key").unlink()
     assert run("disable", "permits", *WHY).exit_code == 2
+
+
+def lose_a_record(run: Run, city: Path, how: str) -> None:
+    """Switch `permits` off, and have somebody else spoil the record of that."""
+    assert run("disable", "permits", *WHY).exit_code == 0
+    settings = load_settings(city)
+    record = SwitchRecords(settings.tenant, load_ledger_keys(settings.key_folder, settings.origin)).record(0)
+    with closing(sqlite3.connect(city / "ciconia.db")) as connection, connection:
+        connection.execute(f"UPDATE records SET {how} WHERE record = ?", [record])  # noqa: S608 - our own words
+
+
+@pytest.mark.spec("decisions.md 31")
+@pytest.mark.parametrize("how", [f"time = {2**60}", f"time = -{2**60}", "decision_opening = zeroblob(40)"])
+def test_where_a_record_is_lost_a_country_can_be_switched_off_and_the_rest_says_why_not(
+    run: Run, city: Path, how: str
+) -> None:
+    lose_a_record(run, city, how)
+    ended = run("disable", "EE", "--kind", "country", *WHY)
+    assert ended.exit_code == 0, ended.output
+    assert "Off and recorded: country EE." in ended.stdout
+    assert "What else is off could not be read" in ended.stderr
+    told = json.loads(run("disable", "EE", "--kind", "country", *WHY, "--json").stdout)
+    assert (told["ok"], told["off"], told["switches_known"]) == (True, True, False)
+    assert run("disable", "permitz", *WHY).exit_code == 1, "a name that there is not is refused as ever"
+    for arguments in (("list",), ("enable", "EE", "--kind", "country", *WHY)):
+        ended = run(*arguments)
+        assert (ended.exit_code, len(ended.stderr.splitlines())) == (2, 1), ended.output
+        assert "a record of a switch is gone" in ended.stderr
+        assert json.loads(run(*arguments, "--json").stdout)["ok"] is False
+    found = CliRunner().invoke(app, ["doctor", "--config", str(city), "--offline", "--json"])
+    whats = [problem["what"] for problem in json.loads(found.stdout)["problems"]]
+    assert "1 records of switches are gone: what they switched off is not known." in whats
 
 
 def test_a_folder_with_several_tenants_is_not_one_of_them(run: Run, roof: Roof) -> None:

@@ -12,8 +12,10 @@ from idp.loading import Read
 from idp.settings import Settings, load_settings
 from idp.store.engine import open_engine
 from idp.store.migrate import serves
+from idp.store.switches import ActLost
 from idp.tenants import Broken, Seen
 from idp.watching.board import TENANT_BYTES, Board
+from policies.errors import StoreUnavailable
 from policies.load import load
 from tests.idp.cli.command import ciconia
 
@@ -67,3 +69,10 @@ def test_metrics_have_room_for_tenants_that_a_reload_brings(tenants: int, room: 
     board.worker(8)
     with pytest.raises(ValueError, match="slot"):
         board.worker(9)
+
+
+def test_a_record_that_is_lost_is_no_question_of_the_disk(city: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    serve_plan.tell(city, ActLost("a record of a switch is gone"))
+    assert capsys.readouterr().err == "The database ciconia.db cannot be used: a record of a switch is gone.\n"
+    serve_plan.tell(city, StoreUnavailable("SQLITE_FULL"))
+    assert "SQLITE_FULL. Is the disk full" in capsys.readouterr().err

@@ -23,6 +23,7 @@ from idp.store.switches import (
     Switches,
     faults_of_switches,
 )
+from idp.transparency.sequencer import Sequencer
 from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable
 from tests.idp.store.units import KEYS, TENANT, opened
@@ -183,6 +184,33 @@ def test_a_record_that_was_deleted_is_missed_and_hides_none_after_it(
     edit(folder, f"INSERT INTO records VALUES ({', '.join('?' * len(row))})", *row)  # noqa: S608 - question marks alone
     assert worker.off(PARTY, "parking"), "what was lost is there again, in its place"
     assert worker.off(PARTY, "budget")
+
+
+@pytest.mark.parametrize("time", [2**60, 2**63 - 1, -(2**60), 253_370_764_800, 0])
+def test_a_record_whose_time_was_changed_is_lost_and_what_is_switched_off_after_it_is_recorded(
+    folder: Path, board: Switchboard, engine: Engine, time: int
+) -> None:
+    running = fresh(engine)
+    board.set_switch(PARTY, "parking", off=True, reason="it leaks", now=NOW)
+    edit(folder, "UPDATE records SET time = ? WHERE record = ?", time, SwitchRecords(TENANT, KEYS).record(0))
+    board.set_switch(KEY, "stolen", off=True, reason="it was stolen", now=NOW + 1)
+    for worker in (running, fresh(engine)):
+        with pytest.raises(StoreUnavailable, match="a record of a switch is gone"):
+            worker.off(KEY, "stolen")
+    assert faults(engine)[-1] == "ledger : 1 records of switches are gone: what they switched off is not known."
+    edit(folder, "UPDATE records SET time = ? WHERE record = ?", NOW, SwitchRecords(TENANT, KEYS).record(0))
+    assert fresh(engine).off(PARTY, "parking")
+    assert fresh(engine).off(KEY, "stolen")
+
+
+def test_a_checkpoint_whose_time_was_changed_keeps_nobody_from_switching_off(
+    folder: Path, store: Store, board: Switchboard, engine: Engine
+) -> None:
+    board.set_switch(PARTY, "parking", off=False, reason="fine", now=NOW)
+    Sequencer(store, KEYS, checkpoint_seconds=0, clock=lambda: NOW).step()
+    edit(folder, "UPDATE checkpoints SET time = ?", 2**60)
+    board.set_switch(PARTY, "parking", off=True, reason="it leaks", now=NOW + 1)
+    assert fresh(engine).off(PARTY, "parking")
 
 
 def test_records_that_vanish_behind_a_hole_do_not_close_it(folder: Path, board: Switchboard, engine: Engine) -> None:
