@@ -1,0 +1,46 @@
+"""What the commands about keys have in common: their options, and what ends them with which code."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from idp.cli.console import problems
+from idp.logs import configure_logs
+from policies.errors import BrokerError, Misconfigured, Problem
+
+REFUSED, COULD_NOT_RUN = 1, 2
+
+Folder = Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+class Refused(Misconfigured):
+    """What was asked is not done, with its one reason."""
+
+    def __init__(self, key: str, what: str, fix: str) -> None:
+        super().__init__((Problem("keys", 0, key, what, fix),))
+
+
+@contextmanager
+def answering(*, as_json: bool) -> Iterator[None]:
+    """Whatever is raised ends the command here, with its problems and its code."""
+    configure_logs()
+    try:
+        yield
+    except Refused as refusal:
+        _end(refusal, REFUSED, as_json=as_json)
+    except Misconfigured as error:
+        _end(error, COULD_NOT_RUN, as_json=as_json)
+    except BrokerError as error:
+        _end(Misconfigured((Problem("keys", 0, error.code, f"{error.detail}.", "ciconia doctor"),)), 2, as_json=as_json)
+    except OSError as error:
+        what = f"{error.filename} cannot be written: {error.strerror}."
+        _end(Misconfigured((Problem("keys", 0, "keys", what, "Run it as who owns the keys."),)), 2, as_json=as_json)
+
+
+def _end(error: Misconfigured, code: int, *, as_json: bool) -> NoReturn:
+    problems(error, as_json=as_json)
+    raise typer.Exit(code) from None
