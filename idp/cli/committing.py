@@ -3,25 +3,41 @@
 Of a COMMIT that waits for a standby of PostgreSQL which is away there is no end. Whoever pulls an emergency brake must not
 sit before a command that says nothing: so an act runs in a thread that no process waits for, and where its outcome is not
 known, that is what the command says.
+
+Until the record of an act has its leaf in the tree, whoever writes to the database can take it away unseen, and where no
+server runs nobody would place it: so the command does.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TypeVar
 
 from connectors.metadata.peers import Held
+from idp.keys.ledger import load_ledger_keys
+from idp.settings import Settings
 from idp.store.peers import RecordedCopies
 from idp.store.store import Store
-from idp.store.switches import Switch, Switchboard, Switches
+from idp.store.switches import KEY, Switch, Switchboard, Switches
 from idp.store.writer import COMMIT_SECONDS
 from idp.transparency.keys import LedgerKeys
-from policies.errors import StoreUnavailable
+from idp.transparency.sequencer import HALTING, Sequencer
+from idp.transparency.witness import Witness
+from policies.errors import Misconfigured, StoreUnavailable
 from policies.parties import EntityId
 
 # An act commits twice: its record in the ledger, then what the record says
 ACT_SECONDS = 2 * COMMIT_SECONDS
+# So long a command waits for the place of its record: a server places within a second, one that was killed holds the lease
+# for six
+PLACE_SECONDS, LOOK_SECONDS = 8.0, 0.2
 MEND = "See that the database commits (is its standby away?), and try again."
+UNPLACED = (
+    "Its record has no place in the release ledger yet: until it has, whoever can write to the database can take it away "
+    "unseen. Start a server, or see why the one that runs places nothing: ciconia doctor."
+)
 
 _T = TypeVar("_T")
 
@@ -51,13 +67,68 @@ def within(act: Callable[[], _T]) -> _T:
         raise StoreUnavailable("the database is slow: whether it was written is not known") from None
 
 
-def set_switch(store: Store, ledger: LedgerKeys, kind: str, name: str, *, off: bool, reason: str, now: int) -> Switch:
-    """As `Switchboard.set_switch`. Raises `Unsure` where the database does not say in time whether it is so."""
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A switch that was set, and whether the record of that is known to have its place in the ledger."""
+
+    switch: Switch
+    placed: bool
+
+
+def set_switch(
+    settings: Settings, store: Store, ledger: LedgerKeys, kind: str, name: str, *, off: bool, reason: str, now: int
+) -> Act:
+    """As `Switchboard.set_switch`, and see to it that the record has its place, which takes some seconds at the most.
+
+    Raises `Unsure` where the database does not say in time whether it is so.
+    """
     board = Switchboard(engine=store.engine, tenant=store.tenant, keys=ledger, commits=store)
     try:
-        return within(lambda: board.set_switch(kind, name, off=off, reason=reason, now=now))
+        switch = within(lambda: board.set_switch(kind, name, off=off, reason=reason, now=now))
     except StoreUnavailable as error:
         raise Unsure(error.detail, off=_counts_as_off(store, ledger, kind, name)) from error
+    try:
+        return Act(switch, placed=within(lambda: _place(settings, store, ledger, board.recorded)))
+    except StoreUnavailable:
+        return Act(switch, placed=False)
+
+
+def _place(settings: Settings, store: Store, ledger: LedgerKeys, record: bytes) -> bool:
+    """Whether a record has its leaf in the tree, after some seconds at the most; where no server places it, this does."""
+    sequencer = _sequencer(settings, store, ledger)
+    end = time.monotonic() + PLACE_SECONDS
+    try:
+        while not (placed := _is_placed(store, record)) and time.monotonic() < end:
+            try:
+                if sequencer is None or not sequencer.step():
+                    time.sleep(LOOK_SECONDS)
+            except StoreUnavailable as error:
+                if error.code in HALTING:
+                    break
+                time.sleep(LOOK_SECONDS)
+        return placed or _is_placed(store, record)
+    finally:
+        if sequencer is not None:
+            sequencer.stop()
+
+
+def _is_placed(store: Store, record: bytes) -> bool:
+    leaf = store.leaf_of(store.tenant, record)
+    return leaf is not None and store.index_of(store.tenant, leaf) is not None
+
+
+def _sequencer(settings: Settings, store: Store, ledger: LedgerKeys) -> Sequencer | None:
+    """As a server has it; None where not all keys of the log can be loaded."""
+    # An older one that can be is not to sign in the place of one that cannot
+    try:
+        keys = load_ledger_keys(settings.key_folder, settings.origin)
+    except Misconfigured:
+        return None
+    switches = Switches(engine=store.engine, tenant=store.tenant, keys=ledger)
+    # The key that was revoked just now signs nothing any more
+    keys.log.ring.obey(lambda key_id: switches.off_since(KEY, key_id))
+    witness = None if settings.witness_path is None else Witness(settings.witness_path, keys)
+    return Sequencer(store, keys, checkpoint_seconds=settings.checkpoint_seconds, witness=witness)
 
 
 def _counts_as_off(store: Store, ledger: LedgerKeys, kind: str, name: str) -> bool | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from idp.app import system_clock
-from idp.cli.committing import MEND, Unsure, set_switch, within
+from idp.cli.committing import MEND, UNPLACED, Unsure, set_switch, within
 from idp.cli.console import say
 from idp.cli.keys_answering import AsJson, Folder, Refused, answering
 from idp.cli.revocations import ask
@@ -51,7 +51,7 @@ def revoke(
         now = system_clock()
         store = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger))
         try:
-            set_switch(store, ledger, KEY, key_id, off=True, reason=reason, now=now)
+            act = set_switch(settings, store, ledger, KEY, key_id, off=True, reason=reason, now=now)
         except Unsure as error:
             raise _unsure(error, key_id) from error
         finally:
@@ -59,9 +59,11 @@ def revoke(
         left = _left_after(settings, found, kind, now)
     if as_json:
         name = None if kind is None else kind.name
-        print(json.dumps({"ok": True, "kind": name, "key_id": key_id, "signs": left}))
+        print(json.dumps({"ok": True, "kind": name, "key_id": key_id, "signs": left, "placed": act.placed}))
         return
     say(f"Revoked and recorded: {'' if kind is None else kind.name + ' '}{key_id}. Every worker obeys within a second.")
+    if not act.placed:
+        say(UNPLACED, error=True)
     if kind is None:
         say("No key of the folder that can be loaded has this id: `ciconia doctor` says what is wrong with its files.")
     elif left is None:

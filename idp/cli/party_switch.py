@@ -19,7 +19,7 @@ import typer
 
 from connectors.formats.grammar import written
 from idp.app import system_clock
-from idp.cli.committing import MEND, Unsure, set_switch, within
+from idp.cli.committing import MEND, UNPLACED, Unsure, set_switch, within
 from idp.cli.console import problems, say
 from idp.configuration import readable_files
 from idp.keys.ledger import load_ledger_keys
@@ -122,14 +122,22 @@ def _set(name: str, config: Path, kind: Kind, reason: str, *, off: bool, as_json
         if not known and not desk.whole:
             _say_unknown(kind, name, nearest)
         try:
-            switch = set_switch(desk.store, desk.ledger, kind, name, off=off, reason=reason, now=system_clock())
+            act = set_switch(desk.settings, desk.store, desk.ledger, kind, name, off=off, reason=reason, now=system_clock())
         except Unsure as error:
             _unsure(error, kind, name, off=off, as_json=as_json)
     if as_json:
-        told = {**_told(kind, name, switch), "known": known, "nearest": nearest, "tenant": desk.settings.tenant}
+        told = {
+            **_told(kind, name, act.switch),
+            "placed": act.placed,
+            "known": known,
+            "nearest": nearest,
+            "tenant": desk.settings.tenant,
+        }
         print(json.dumps({"ok": True, **told, "switches_known": not unread}, ensure_ascii=False))
         return
     say(f"{'Off' if off else 'On again'} and recorded: {kind} {name}. {SECOND}")
+    if not act.placed:
+        say(UNPLACED, error=True)
     if unread:
         say(f"What else is off could not be read, and while it cannot be nothing is released: {unread}.", error=True)
     if off:

@@ -5,7 +5,8 @@ the order of the acts, without reading millions of releases; whoever has not can
 that was deleted or turned back is thereby seen, and what the ledger says is off is off.
 
 What this does not see: rows of `switches` deleted together with the newest records. `ciconia ledger verify` names the
-leaves that then have no record.
+leaves that then have no record. It cannot name a record that had no leaf yet: servers place each within a second, and a
+command sees to the place of its own (`idp.cli.committing`).
 """
 
 import hmac

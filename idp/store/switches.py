@@ -260,6 +260,8 @@ class Switchboard:
     def __init__(self, *, engine: Engine, tenant: Tenant, keys: LedgerKeys, commits: Commits) -> None:
         self._engine, self._tenant, self._ledger, self._commits = engine, tenant, keys, commits
         self._key = _key(keys, tenant)
+        # The id of the record of the last act that was set here
+        self.recorded = b""
 
     def set_switch(self, kind: str, name: str, *, off: bool, reason: str, now: int) -> Switch:
         """Switch something off or on again, for `reason` (`idp.transparency.draft.is_reason`), and return it as it stands.
@@ -290,6 +292,7 @@ class Switchboard:
             last = before.get((kind, name))
             # Two that write at once: who reads back the other's act tries the next place
             if self._acts()[0].get((kind, name)) == Recorded(off, reason, now):
+                self.recorded = number
                 return now if last is None else max(now, last.time + 1)
         raise StoreUnavailable("the act could not be recorded")
 

@@ -1,0 +1,152 @@
+"""The record of a command's act has its leaf when the command ends, also where no server runs; else the command says so."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from idp.cli import app, committing
+from idp.cli.serve import init
+from idp.keys.kinds import LOG
+from idp.keys.ledger import load_ledger_keys
+from idp.settings import SETTINGS_FILE, load_settings
+from idp.store.engine import open_engine
+from idp.store.migrate import migrate
+from idp.store.store import Store, open_store
+from idp.transparency.keys import LedgerKeys
+from idp.transparency.sequencer import Sequencer
+from idp.transparency.verify import verify_ledger
+
+pytestmark = pytest.mark.spec("decisions.md 31")
+
+WHY = ("--reason", "The laptop was stolen")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "city"
+    init(folder)
+    migrate(load_settings(folder).database_url)
+    # So that a party is taken that no file has
+    (folder / "parties" / "permits.toml").write_text("broken = \n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def city(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "city"))
+
+
+@pytest.fixture
+def store(city: Path) -> Iterator[Store]:
+    """As a server has it opened."""
+    settings = load_settings(city)
+    found = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger_keys(city))
+    yield found
+    found.close()
+
+
+def ledger_keys(city: Path) -> LedgerKeys:
+    settings = load_settings(city)
+    return load_ledger_keys(settings.key_folder, settings.origin)
+
+
+def run(city: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(app, [*arguments, *WHY, "--config", str(city)])
+
+
+def disable(city: Path, *more: str) -> Result:
+    return run(city, "party", "disable", "permits", *more)
+
+
+def key_of(city: Path, kind: str) -> str:
+    listed = CliRunner().invoke(app, ["keys", "list", "--config", str(city), "--json"])
+    return next(str(key["key_id"]) for key in json.loads(listed.stdout)["keys"] if key["kind"] == kind)
+
+
+def count(city: Path, table: str) -> int:
+    with closing(sqlite3.connect(city / "ciconia.db")) as connection:
+        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - our own names
+
+
+def placed(ended: Result) -> object:
+    assert ended.exit_code == 0, ended.output
+    return json.loads(ended.stdout)["placed"]
+
+
+def test_where_no_server_runs_the_record_of_an_act_cannot_be_taken_away_unseen(city: Path) -> None:
+    assert placed(disable(city, "--json")) is True
+    assert placed(run(city, "keys", "revoke", key_of(city, "es256"), "--json")) is True
+    assert (count(city, "staged"), count(city, "leaves"), count(city, "checkpoints")) == (0, 2, 1)
+    with closing(sqlite3.connect(city / "ciconia.db")) as connection, connection:
+        for table in ("switches", "staged", "records"):
+            connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+    settings = load_settings(city)
+    engine = open_engine(settings.database_url)
+    try:
+        found = verify_ledger(engine, tenant=settings.tenant, keys=ledger_keys(city)).findings
+    finally:
+        engine.dispose()
+    assert len([finding for finding in found if finding.table == "leaves"]) == 2
+
+
+def test_the_witness_sees_what_a_command_signed(city: Path) -> None:
+    (city / "seen").mkdir()
+    path = city / SETTINGS_FILE
+    path.write_text('witness = "seen"\n' + path.read_text(encoding="utf-8").replace("witness =", "# "), encoding="utf-8")
+    assert placed(disable(city, "--json")) is True
+    assert len(list((city / "seen").iterdir())) == 1
+
+
+def test_a_key_of_the_log_that_is_revoked_does_not_sign_its_revocation(city: Path) -> None:
+    assert placed(run(city, "keys", "revoke", key_of(city, "log"), "--json")) is True
+    assert (count(city, "leaves"), count(city, "checkpoints")) == (1, 0)
+
+
+def test_a_server_that_runs_places_the_record(city: Path, store: Store) -> None:
+    server = Sequencer(store, ledger_keys(city), checkpoint_seconds=0.001, poll_seconds=0.05)
+    server.start()
+    try:
+        assert placed(disable(city, "--json")) is True
+    finally:
+        server.stop()
+
+
+def test_where_whoever_has_the_lease_places_nothing_the_act_counts_and_that_is_said(
+    city: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committing, "PLACE_SECONDS", 0.3)
+    stands_still = Sequencer(store, ledger_keys(city), lease_seconds=1000)
+    assert stands_still.step()
+    ended = disable(city)
+    assert (ended.exit_code, "Off and recorded" in ended.stdout) == (0, True), ended.output
+    assert "Its record has no place in the release ledger yet" in ended.stderr
+    assert placed(disable(city, "--json")) is False
+    revoked = run(city, "keys", "revoke", key_of(city, "es256"))
+    assert "Its record has no place in the release ledger yet" in revoked.stderr
+    assert "Revoked and recorded" in revoked.stdout
+    assert count(city, "staged") == 3
+    stands_still.stop()
+    assert placed(disable(city, "--json")) is True
+    assert count(city, "staged") == 0
+
+
+def test_where_a_key_of_the_log_cannot_be_loaded_no_other_one_signs_in_its_place(
+    city: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committing, "PLACE_SECONDS", 0.3)
+    (city / "keys" / LOG.file_from(1_795_600_020)).write_bytes(b"no key")
+    assert placed(disable(city, "--json")) is False
+    assert (count(city, "leaves"), count(city, "checkpoints")) == (0, 0)
+
+
+def test_a_ledger_that_somebody_changed_is_not_gone_on_with(city: Path) -> None:
+    assert placed(disable(city, "--json")) is True
+    with closing(sqlite3.connect(city / "ciconia.db")) as connection, connection:
+        connection.execute("UPDATE trees SET size = 7")
+    assert placed(disable(city, "--json")) is False
