@@ -12,15 +12,16 @@ from idp.cli.committing import MEND, UNPLACED, Unsure, set_switch, within
 from idp.cli.console import say
 from idp.cli.keys_answering import AsJson, Folder, Refused, answering
 from idp.cli.revocations import ask
-from idp.keys.folder import AnyRing, Keys, load_keys
+from idp.keys.folder import Keys, load_keys
 from idp.keys.kinds import KINDS, LOG, Kind
 from idp.keys.ledger import load_ledger_keys
+from idp.keys.ring import AllRevoked
 from idp.settings import Settings, load_settings
 from idp.store.store import open_store
 from idp.store.switches import KEY
 from idp.transparency.checkpoint import VerifierKey
 from idp.transparency.draft import MAX_REASON, is_reason
-from policies.errors import Misconfigured, Problem, StoreUnavailable
+from policies.errors import Misconfigured, Problem
 
 # A thumbprint of RFC 7638, or the name of a sealing key
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{43}|[0-9a-f]{16}")
@@ -56,16 +57,19 @@ def revoke(
             raise _unsure(error, key_id) from error
         finally:
             store.close()
-        left = _left_after(settings, found, kind, now)
+        left, unknown = _left_after(settings, found, kind, now)
     if as_json:
         name = None if kind is None else kind.name
-        print(json.dumps({"ok": True, "kind": name, "key_id": key_id, "signs": left, "placed": act.placed}))
+        known = {"signs": left, "signs_known": kind is not None and unknown is None}
+        print(json.dumps({"ok": True, "kind": name, "key_id": key_id, **known, "placed": act.placed}))
         return
     say(f"Revoked and recorded: {'' if kind is None else kind.name + ' '}{key_id}. Every worker obeys within a second.")
     if not act.placed:
         say(UNPLACED, error=True)
     if kind is None:
         say("No key of the folder that can be loaded has this id: `ciconia doctor` says what is wrong with its files.")
+    elif unknown is not None:
+        say(f"Which key of {kind.name} counts now is not known. {unknown}", error=True)
     elif left is None:
         say(f"No key of {kind.name} is left, so nothing is released that needs one: ciconia keys rotate {kind.name} --now")
     else:
@@ -103,16 +107,14 @@ def _unsure(error: Unsure, key_id: str) -> Misconfigured:
     return Misconfigured((Problem("keys", 0, error.code, what, MEND),))
 
 
-def _left_after(settings: Settings, found: Keys | None, kind: Kind | None, now: int) -> str | None:
-    """The id of the key of this kind that counts now."""
+def _left_after(settings: Settings, found: Keys | None, kind: Kind | None, now: int) -> tuple[str | None, Problem | None]:
+    """The id of the key of this kind that counts now, None where none does; and why that is not known, where it is not."""
     if found is None or kind is None:
-        return None
-    ask(settings, found)
-    return _left(found.rings[kind.name], now)
-
-
-def _left(ring: AnyRing, now: int) -> str | None:
+        return None, None
+    answer = ask(settings, found)
+    if answer.unknown is not None:
+        return None, answer.unknown
     try:
-        return ring.at(now).key_id
-    except StoreUnavailable:
-        return None
+        return found.rings[kind.name].at(now).key_id, None
+    except AllRevoked:
+        return None, None

@@ -143,6 +143,7 @@ def test_a_revoked_key_gives_way_and_its_reason_is_recorded(city: Path) -> None:
     second, first = (line["key_id"] for line in listed(city, "es256"))
     found = said(keys(city, "revoke", second[:10], "--reason", REASON, "--json"))
     assert (found["kind"], found["key_id"], found["signs"]) == ("es256", second, first)
+    assert found["signs_known"] is True
     assert states(city, "es256") == ["revoked", "signs"]
     run = keys(city, "revoke", first, "--reason", REASON)
     assert "No key of es256 is left" in run.output
