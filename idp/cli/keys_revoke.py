@@ -1,5 +1,6 @@
 """`ciconia keys revoke`: a key counts for nothing any more, on all workers within a second."""
 
+import difflib
 import json
 import re
 from collections.abc import Sequence
@@ -25,19 +26,22 @@ from policies.errors import Misconfigured, Problem
 
 # A thumbprint of RFC 7638, or the name of a sealing key
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{43}|[0-9a-f]{16}")
+# Of a key that is revoked for good, somebody looked at as many characters as people compare
+LEAST = 6
 
 
 def revoke(
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The id of a key, or its beginning, as `list` shows it.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help=f"The id of a key, or its beginning ({LEAST} characters).")],
     config: Folder,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, in a line, for the release ledger. Name no person.")],
     *,
+    unknown: Annotated[bool, typer.Option("--unknown", help="KEY is right, though no key of the folder has it.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Revoke a key for good: within a second no worker signs with it, publishes it, or opens what it closed.
 
     Another key of its kind takes over at once where there is one; where there is none, nothing of this kind is signed.
-    A whole id is taken as it is: also where a key file is damaged, missing or out of date.
+    A whole id is taken as it is where a key file is damaged or out of date, and with --unknown where its file is gone.
 
     Example: ciconia keys revoke Vt3bXl --reason "The laptop was stolen" --config city
     """
@@ -46,7 +50,7 @@ def revoke(
         # The ledger's keys alone: whichever other file is bad, gone or out of date must not keep a stolen key alive
         ledger = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
         found = _loaded(settings)
-        kind, key_id = _named(found, ledger.log.known, key)
+        kind, key_id = _named(found, ledger.log.known, key, unknown=unknown)
         if not is_reason(reason):
             raise Refused("--reason", "is no reason.", f"Give 1 to {MAX_REASON} visible characters, on one line.")
         now = system_clock()
@@ -57,10 +61,10 @@ def revoke(
             raise _unsure(error, key_id) from error
         finally:
             store.close()
-        left, unknown = _left_after(settings, found, kind, now)
+        left, why_not = _left_after(settings, found, kind, now)
     if as_json:
         name = None if kind is None else kind.name
-        known = {"signs": left, "signs_known": kind is not None and unknown is None}
+        known = {"signs": left, "signs_known": kind is not None and why_not is None}
         print(json.dumps({"ok": True, "kind": name, "key_id": key_id, **known, "placed": act.placed}))
         return
     say(f"Revoked and recorded: {'' if kind is None else kind.name + ' '}{key_id}. Every worker obeys within a second.")
@@ -68,8 +72,8 @@ def revoke(
         say(UNPLACED, error=True)
     if kind is None:
         say("No key of the folder that can be loaded has this id: `ciconia doctor` says what is wrong with its files.")
-    elif unknown is not None:
-        say(f"Which key of {kind.name} counts now is not known. {unknown}", error=True)
+    elif why_not is not None:
+        say(f"Which key of {kind.name} counts now is not known. {why_not}", error=True)
     elif left is None:
         say(f"No key of {kind.name} is left, so nothing is released that needs one: ciconia keys rotate {kind.name} --now")
     else:
@@ -83,22 +87,33 @@ def _loaded(settings: Settings) -> Keys | None:
         return None
 
 
-def _named(found: Keys | None, log: Sequence[VerifierKey], text: str) -> tuple[Kind | None, str]:
-    """The one key whose id begins so, and its kind; a whole id counts as it is, with None for a key that is not here."""
-    each_of: list[tuple[Kind, str]] = []
-    for name, ring in ({} if found is None else found.rings).items():
-        each_of += [(KINDS[name], each.key.key_id) for each in ring.scheduled if text and each.key.key_id.startswith(text)]
-    if len(each_of) == 1:
-        return each_of[0]
+def _named(found: Keys | None, log: Sequence[VerifierKey], text: str, *, unknown: bool) -> tuple[Kind | None, str]:
+    """The one key whose id begins so, and its kind, which is None for a whole id of a key that is not here.
+
+    A whole id counts as it is where some keys cannot be loaded; else only where it is said to be right (`unknown`).
+    """
+    rings = {} if found is None else found.rings
+    each_of = [(KINDS[name], each.key.key_id) for name, ring in rings.items() for each in ring.scheduled]
+    begun = [(kind, key_id) for kind, key_id in each_of if text and key_id.startswith(text)]
+    if len(begun) == 1 and len(text) >= LEAST:
+        return begun[0]
+    listed = [key.key_id.hex() for key in log]
     # Its file may be gone, and then its line in log.vkey is left
-    if text in [key.key_id.hex() for key in log]:
+    if text in listed:
         return LOG, text
+    fix = "Take it from `ciconia keys list`, or from the kid of a token."
     if _KEY_ID.fullmatch(text):
-        return None, text
-    what = f"{len(each_of) or 'no'} keys have an id that begins so."
+        if unknown or found is None:
+            return None, text
+        near = difflib.get_close_matches(text, [*(key_id for _, key_id in each_of), *listed], n=1)
+        meant = f"Did you mean {near[0]}?" if near else fix
+        raise Refused("KEY", "no key here has this id.", f"{meant} If it is right, and its file is gone: --unknown.")
+    what = f"{len(begun) or 'no'} keys have an id that begins so."
     if found is None:
         what = "the key files cannot be loaded, so only a whole id says which key is meant."
-    raise Refused("KEY", what, "Take it from `ciconia keys list`, or from the kid of a token.")
+    elif begun and len(text) < LEAST:
+        what = f"that is too little of an id to revoke a key for good: give {LEAST} characters of it, or all."
+    raise Refused("KEY", what, fix)
 
 
 def _unsure(error: Unsure, key_id: str) -> Misconfigured:

@@ -302,7 +302,10 @@ def test_a_key_whose_file_is_gone_already_is_revoked_by_its_whole_id(city: Path)
     path = city / "keys" / first["file"]
     content = path.read_bytes()
     path.unlink()
-    assert said(keys(city, "revoke", first["key_id"], "--reason", REASON, "--json"))["kind"] is None
+    assert (
+        "its file is gone: --unknown" in problem(keys(city, "revoke", first["key_id"], "--reason", REASON, "--json"))["fix"]
+    )
+    assert said(keys(city, "revoke", first["key_id"], "--unknown", "--reason", REASON, "--json"))["kind"] is None
     path.write_bytes(content)
     path.chmod(0o600)
     assert states(city, "es256") == ["signs", "revoked"]
@@ -334,7 +337,7 @@ def test_without_a_configuration_nothing_is_tried(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key_id", ["-JqX9_" + "a" * 37, "--9_" + "a" * 39])
 def test_a_key_whose_id_begins_with_a_dash_can_be_revoked(city: Path, key_id: str) -> None:
-    revoke(city, key_id)
+    said(keys(city, "revoke", key_id, "--unknown", "--reason", REASON, "--json"))
     with closing(sqlite3.connect(city / "ciconia.db")) as connection:
         assert connection.execute("SELECT off FROM switches WHERE name = ?", [key_id]).fetchall() == [(1,)]
 

@@ -50,6 +50,42 @@ def states(city: Path, kind: str) -> list[str]:
     return [one["state"] for one in listed(city, kind)]
 
 
+def problem(run: Result) -> dict[str, str]:
+    assert run.exit_code == 1, run.output
+    (found,) = json.loads(run.stdout)["problems"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_slip_in_a_whole_id_revokes_nothing_and_the_nearest_id_is_named(city: Path) -> None:
+    (line,) = listed(city, "es256")
+    key_id = line["key_id"]
+    slip = key_id[:20] + ("A" if key_id[20] != "A" else "B") + key_id[21:]
+    found = problem(keys(city, "revoke", slip, "--reason", REASON, "--json"))
+    assert (found["key"], found["what"]) == ("KEY", "no key here has this id.")
+    assert f"Did you mean {key_id}?" in found["fix"]
+    assert "--unknown" in found["fix"]
+    assert states(city, "es256") == ["signs"]
+    told = said(keys(city, "revoke", slip, "--unknown", "--reason", REASON, "--json"))
+    assert (told["kind"], told["key_id"], told["signs"], told["signs_known"]) == (None, slip, None, False)
+
+
+def test_with_unknown_a_key_that_is_here_is_still_known(city: Path) -> None:
+    (line,) = listed(city, "es256")
+    found = said(keys(city, "revoke", line["key_id"], "--unknown", "--reason", REASON, "--json"))
+    assert found["kind"] == "es256"
+    assert problem(keys(city, "revoke", "nothing-of-ours", "--unknown", "--reason", REASON, "--json"))["key"] == "KEY"
+
+
+@pytest.mark.parametrize("length", [1, 5])
+def test_a_few_characters_are_too_little_to_revoke_a_key_for_good(city: Path, length: int) -> None:
+    (line,) = listed(city, "sealing")
+    found = problem(keys(city, "revoke", line["key_id"][:length], "--reason", REASON, "--json"))
+    assert found["what"] == "that is too little of an id to revoke a key for good: give 6 characters of it, or all."
+    assert states(city, "sealing") == ["signs"]
+    assert said(keys(city, "revoke", line["key_id"][:6], "--reason", REASON, "--json"))["key_id"] == line["key_id"]
+
+
 def test_where_the_database_does_not_say_what_counts_after_a_revocation_no_key_is_named(
     city: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,7 +93,7 @@ def test_so_do_the_other_acts_and_json_says_what_counts_now(broker: Broker) -> N
     ended = broker.run(*SWITCH, "--json")
     told = json.loads(ended.stdout)
     assert (ended.returncode, told["ok"], told["off"], told["error"]["code"]) == (2, False, False, "store_unavailable")
-    ended = broker.run("keys", "revoke", KEY, "--reason", "A test")
+    ended = broker.run("keys", "revoke", KEY, "--unknown", "--reason", "A test")
     assert ended.returncode == 2, ended.stdout
     assert f"it is not known whether {KEY} will be revoked" in ended.stderr
     assert "It is not revoked yet." in ended.stderr
