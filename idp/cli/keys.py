@@ -23,7 +23,7 @@ from idp.cli.keys_answering import AsJson, Folder, Refused, answering
 from idp.cli.keys_revoke import revoke
 from idp.cli.revocations import Answer, ask
 from idp.keys import change
-from idp.keys.folder import Keys, load_keys
+from idp.keys.folder import NODE_FILES, OF_A_NODE, Keys, load_keys
 from idp.keys.kinds import KINDS, LOG, Kind
 from idp.keys.ledger import LOG_VKEY, list_log_keys
 from idp.keys.ring import Named, Scheduled, State, moment, spelled
@@ -178,14 +178,23 @@ def _make(desk: _Desk, kind: Kind, begins: int, now: int) -> None:
     if kind is LOG and not (settings.key_folder / LOG_VKEY).is_file():
         fix = "Restore it from its backup: what earlier keys signed is checked with it."
         raise Refused(LOG_VKEY, "it is missing.", fix)
+    if kind in OF_A_NODE and desk.found.node is None:
+        what = f"this folder has no key of a node, and a node needs all three ({', '.join(NODE_FILES)})."
+        fix = f"`ciconia init DIR --issuer {settings.issuer}` makes them: copy the three into {settings.key_folder}."
+        raise Refused("KIND", what, fix)
     host, production = settings.tenant, not settings.demo
     try:
         path = change.make(settings.key_folder, kind, begins, host=host, now=now, production=production)
     except FileExistsError:
         raise _taken() from None
-    if kind is LOG:
-        list_log_keys(settings.key_folder, settings.origin)
-    fresh = load_keys(settings.key_folder, settings.origin)
+    try:
+        fresh = load_keys(settings.key_folder, settings.origin)
+        if kind is LOG:
+            list_log_keys(settings.key_folder, settings.origin)
+    except BaseException:
+        # No server starts with a folder that does not load
+        path.unlink(missing_ok=True)
+        raise
     fresh.obey(desk.answer.revoked)
     ring = fresh.rings[kind.name]
     made = next(each for each in ring.scheduled if each.file == path.name)

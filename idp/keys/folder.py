@@ -52,8 +52,8 @@ SECRETS = ("sealing.key", "pairwise.key", "index.key")
 SECRET_BYTES = 32
 SAML_ENCRYPTION = kinds.SAML_ENCRYPTION.file
 _NEW_CERTIFICATE = "Put a new certificate of this key behind it, and give it to the peers"
-_NODE = (kinds.NODE, kinds.NODE_METADATA, kinds.NODE_ENCRYPTION)
-NODE_FILES = tuple(kind.file for kind in _NODE)
+OF_A_NODE = (kinds.NODE, kinds.NODE_METADATA, kinds.NODE_ENCRYPTION)
+NODE_FILES = tuple(kind.file for kind in OF_A_NODE)
 
 K = TypeVar("K", bound=Named)
 AnyRing = Ring[FileSigner] | Ring[FileDecryptionKey] | Ring[FileUnwrapper] | Ring[WrappingKey] | Ring[LogKey]
@@ -241,7 +241,7 @@ _OfNode = Ring[FileSigner] | Ring[FileDecryptionKey] | None
 
 def _node_keys(folder: Path, problems: list[Problem]) -> tuple[NodeKeys | None, tuple[_OfNode, ...]]:
     """The node's keys, and those rings of them that serve; none where there are no files."""
-    if not any(_is_there(folder, kind) for kind in _NODE):
+    if not any(_is_there(folder, kind) for kind in OF_A_NODE):
         return None, ()
     messages = _ring(folder, kinds.NODE, load_node_signer, problems)
     metadata = _ring(folder, kinds.NODE_METADATA, load_node_signer, problems)

@@ -8,14 +8,16 @@ import time
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any  # Any: the arguments of a function that is wrapped
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
 from idp.cli.serve import init
+from idp.keys import change
 from idp.keys.file import create_token_key
-from idp.keys.folder import load_keys
+from idp.keys.folder import NODE_FILES, load_keys
 from idp.keys.kinds import ES256, KINDS, LOG, SEALING
 from idp.keys.ring import moment
 from idp.settings import load_settings
@@ -378,6 +380,43 @@ def test_a_key_is_revoked_though_a_file_of_the_log_is_damaged(city: Path, file: 
     (city / "keys" / file).write_bytes(b"\xff\n")
     run = keys(city, "revoke", key["key_id"], "--reason", REASON)
     assert (run.exit_code, "Revoked and recorded" in run.output) == (0, True)
+
+
+@pytest.mark.parametrize("kind", ["node", "node-metadata", "node-encryption"])
+def test_a_folder_from_before_there_were_nodes_gets_no_half_of_a_nodes_keys(city: Path, kind: str) -> None:
+    for file in NODE_FILES:
+        (city / "keys" / file).unlink()
+    before = sorted((city / "keys").iterdir())
+    for command in (("new", kind), ("rotate", kind, "--now")):
+        found = problem(keys(city, *command, "--json"))
+        assert "a node needs all three (node.pem, node-metadata.pem, node-encryption.pem)" in found["what"]
+        assert "ciconia init DIR --issuer https://login.city.example" in found["fix"]
+    assert sorted((city / "keys").iterdir()) == before
+    assert keys(city, "list").exit_code == 0
+
+
+@pytest.mark.parametrize("kind", ["es256", "log"])
+def test_where_the_folder_does_not_load_with_the_new_key_it_goes_again(
+    city: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    before = {path.name: path.read_bytes() for path in (city / "keys").iterdir()}
+    make = change.make
+
+    def spoiled(*given: Any, **named: Any) -> Path:
+        path = make(*given, **named)
+        shutil.copy(city / "keys" / "rs256.pem", path)
+        return path
+
+    monkeypatch.setattr(change, "make", spoiled)
+    run = keys(city, "new", kind, "--json")
+    assert (run.exit_code, "problems" in json.loads(run.stdout)) == (2, True), run.output
+    assert {path.name: path.read_bytes() for path in (city / "keys").iterdir()} == before
+
+
+def test_a_key_to_which_providers_encrypt_is_made_alone(city: Path) -> None:
+    (city / "keys" / "saml-encryption.pem").unlink()
+    said(keys(city, "new", "saml-encryption", "--json"))
+    assert states(city, "saml-encryption") == ["signs"]
 
 
 def test_without_the_list_of_the_logs_keys_no_new_one_is_made(city: Path) -> None:
