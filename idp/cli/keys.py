@@ -219,6 +219,9 @@ def _hurry(desk: _Desk, kind: Kind, waiting: Scheduled[Named], now: int, *, at_o
         path = change.move(folder, kind, waiting.file, begins)
     except FileExistsError:
         raise _taken() from None
+    except FileNotFoundError:
+        what = f"another command had {waiting.file} begin at another moment just now."
+        raise Refused("KIND", what, "See `ciconia keys list`.") from None
     _tell(desk, kind, waiting.key.key_id, begins, path, was=waiting.file)
 
 

@@ -1,7 +1,10 @@
 """Make a new key, or have one begin at another moment. Nothing is ever replaced, and no reader finds half a file."""
 
+import fcntl
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from idp.keys import kinds
@@ -53,7 +56,8 @@ def make(folder: Path, kind: Kind, begins: int, *, host: str, now: int, producti
             create_log_key(half)
         else:
             create_saml_key(half, host, now=now, production=production)
-        os.link(half, path)
+        with _alone(folder):
+            os.link(half, path)
     finally:
         half.unlink(missing_ok=True)
     # Others are told of this key, and data is closed with it: it must be there after a power cut, too
@@ -62,11 +66,28 @@ def make(folder: Path, kind: Kind, begins: int, *, host: str, now: int, producti
 
 
 def move(folder: Path, kind: Kind, file: str, begins: int) -> Path:
-    """Have the key of `file` begin at another minute. Raises FileExistsError where another one begins then."""
+    """Have the key of `file` begin at another minute.
+
+    Raises FileExistsError where another one begins then, FileNotFoundError where `file` is gone.
+    """
     path = folder / kind.file_from(begins)
-    if path.exists():
-        raise FileExistsError(str(path))
-    # In one step: under two names at once it would be one key for two moments
-    (folder / file).rename(path)
+    with _alone(folder):
+        if path.exists():
+            raise FileExistsError(str(path))
+        # In one step: under two names at once it would be one key for two moments
+        (folder / file).rename(path)
     sync_folder(folder)
     return path
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """While no other command gives a key its name here: a rename replaces what came since it was looked for."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # Some file systems of a network lock no folder: there it goes without
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

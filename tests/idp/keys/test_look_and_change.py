@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,40 @@ def test_a_key_that_was_moved_is_the_same_one_at_another_moment(folder: Path) ->
     assert moved.read_bytes() == before
     assert not path.exists()
     assert loaded(folder).es256.at(NOW + MINUTE).key_id != loaded(folder).es256.at(NOW).key_id
+
+
+def test_two_commands_in_one_minute_replace_no_key_of_each_other(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one comes between the first one's look at a name and its renaming."""
+    waiting = new(folder, kinds.ES256, NOW + 60 * MINUTE)
+    before, exists = waiting.read_bytes(), Path.exists
+    refused: list[type[Exception]] = []
+
+    def second() -> None:
+        try:
+            new(folder, kinds.ES256)
+        except FileExistsError as error:
+            refused.append(type(error))
+
+    thread = threading.Thread(target=second)
+
+    def slowly(path: Path) -> bool:
+        found = exists(path)
+        if not thread.ident:
+            thread.start()
+            thread.join(1)
+        return found
+
+    monkeypatch.setattr(Path, "exists", slowly)
+    moved = move(folder, kinds.ES256, waiting.name, NOW + MINUTE)
+    thread.join()
+    assert (refused, moved.read_bytes()) == ([FileExistsError], before)
+
+
+def test_a_key_that_another_command_moved_meanwhile_is_not_there_to_be_moved(folder: Path) -> None:
+    waiting = new(folder, kinds.ES256, NOW + 60 * MINUTE)
+    move(folder, kinds.ES256, waiting.name, NOW + MINUTE)
+    with pytest.raises(FileNotFoundError):
+        move(folder, kinds.ES256, waiting.name, NOW + 2 * MINUTE)
 
 
 def test_without_its_first_file_a_kind_has_the_others(folder: Path) -> None:
