@@ -51,7 +51,10 @@ class Unsure(StoreUnavailable):
 
 
 def within(act: Callable[[], _T]) -> _T:
-    """What an act returns, or raises. Raises `StoreUnavailable` where it takes longer than `ACT_SECONDS`: it is left."""
+    """What an act returns, or raises. Where it takes longer than `ACT_SECONDS` it is left, and `StoreUnavailable` raised.
+
+    Raises `Unsure` where somebody interrupts the waiting: the act goes on without it.
+    """
     told: Future[_T] = Future()
 
     def run() -> None:
@@ -65,6 +68,8 @@ def within(act: Callable[[], _T]) -> _T:
         return told.result(timeout=ACT_SECONDS)
     except TimeoutError:
         raise StoreUnavailable("the database is slow: whether it was written is not known") from None
+    except KeyboardInterrupt:
+        raise Unsure("the command was interrupted: whether it was written is not known") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +20,7 @@ from idp.settings import SETTINGS_FILE, load_settings
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
 from idp.store.store import Store, open_store
+from idp.store.switches import Switchboard
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.verify import verify_ledger
@@ -149,4 +152,39 @@ def test_a_ledger_that_somebody_changed_is_not_gone_on_with(city: Path) -> None:
     assert placed(disable(city, "--json")) is True
     with closing(sqlite3.connect(city / "ciconia.db")) as connection, connection:
         connection.execute("UPDATE trees SET size = 7")
+    assert placed(disable(city, "--json")) is False
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, owner: type[object], name: str) -> None:
+    """Have somebody press Ctrl-C right after a method did its work, while the command still waits for it."""
+    done = getattr(owner, name)
+
+    def pressed(*given: object, **named: object) -> object:
+        found = done(*given, **named)
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(0.3)
+        return found
+
+    monkeypatch.setattr(owner, name, pressed)
+
+
+def test_who_interrupts_a_command_after_its_commit_reads_that_it_may_count(
+    city: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(monkeypatch, Switchboard, "set_switch")
+    ended = disable(city)
+    assert ended.exit_code == 2, ended.output
+    assert "It is not known whether party permits will be off: the command was interrupted" in ended.stderr
+    assert "It is off now." in ended.stderr
+    told = json.loads(disable(city, "--json").stdout)
+    assert (told["ok"], told["off"], told["error"]["code"]) == (False, True, "store_unavailable")
+    key = key_of(city, "es256")
+    ended = run(city, "keys", "revoke", key)
+    assert (ended.exit_code, "It is revoked now." in ended.stderr) == (2, True), ended.output
+
+
+def test_who_interrupts_a_command_that_waits_for_its_place_reads_that_the_act_counts(
+    city: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(monkeypatch, Sequencer, "step")
     assert placed(disable(city, "--json")) is False
