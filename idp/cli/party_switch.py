@@ -218,10 +218,11 @@ def _desk(config: Path, *, as_json: bool) -> Iterator[_Desk]:
 def _names(configuration: Configuration) -> Mapping[Kind, frozenset[str]]:
     providers = configuration.providers.values()
     countries = {one.country for one in providers} | {one.peer.country for one in configuration.nodes.values()}
+    # What a broken file does not say is the empty name there
     return {
-        Kind.PARTY: frozenset(configuration.parties),
-        Kind.COUNTRY: frozenset(countries),
-        Kind.PROVIDER: frozenset(configuration.providers),
+        Kind.PARTY: frozenset(configuration.parties) - {""},
+        Kind.COUNTRY: frozenset(countries) - {""},
+        Kind.PROVIDER: frozenset(configuration.providers) - {""},
     }
 
 

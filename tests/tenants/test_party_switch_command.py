@@ -170,6 +170,17 @@ def test_a_name_that_no_readable_file_has_is_taken_in_an_emergency_and_said(
     assert (json.loads(known.stdout)["known"], json.loads(known.stdout)["nearest"], known.stderr) == (True, None, "")
 
 
+def test_a_broken_file_has_no_empty_name(run: Run, city: Path) -> None:
+    for folder in ("providers", "parties"):
+        for path in (city / folder).iterdir():
+            path.write_text("broken = 1\n", encoding="utf-8")
+    assert json.loads(run("list", "--json").stdout)["switches"] == []
+    for kind, name in (("country", "EE"), ("provider", "ee"), ("party", "permits")):
+        ended = run("disable", name, "--kind", kind, *WHY, "--json")
+        assert json.loads(ended.stdout)["nearest"] is None
+        assert f"No {kind} could be read." in ended.stderr
+
+
 def test_where_no_name_can_be_read_that_is_said(run: Run, city: Path) -> None:
     (city / "parties" / "permits.toml").write_text("x = [\n", encoding="utf-8")
     ended = run("disable", "permits", *WHY)
