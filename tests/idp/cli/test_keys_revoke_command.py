@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -104,3 +106,15 @@ def test_where_the_database_does_not_say_what_counts_after_a_revocation_no_key_i
     assert "Which key of es256 counts now is not known." in run.stderr
     assert "SQLITE_BUSY" in run.stderr
     assert states(city, "es256") == ["revoked", "revoked"]
+
+
+def test_where_a_record_of_a_switch_is_lost_a_key_is_revoked_and_it_is_said_what_is_not_known(city: Path) -> None:
+    said(keys(city, "revoke", listed(city, "rs256")[0]["key_id"], "--reason", REASON, "--json"))
+    (line,) = listed(city, "es256")
+    with closing(sqlite3.connect(city / "ciconia.db")) as connection, connection:
+        connection.execute("UPDATE records SET time = ?", [2**60])
+    run = keys(city, "revoke", line["key_id"], "--reason", REASON)
+    assert (run.exit_code, "Revoked and recorded: es256" in run.stdout) == (0, True), run.output
+    assert "a record of a switch is gone. So which keys are revoked is not known." in run.stderr
+    told = said(keys(city, "list", "--json"))
+    assert told["revocations_known"] is False
