@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from typing import Protocol
 
 from connectors.connector import Ask, Connector, Inbound, Outbound, Requester
+from connectors.metadata.peers import PeerInUse
 from connectors.signatures.jws import base64url
 from idp.ending import SKEW, Choice, commit_once, login_digest, login_mark, message_digest
 from idp.login import (
@@ -51,7 +52,7 @@ ACCESS_DENIED = "access_denied"
 class Nodes(Protocol):
     """What is known of other countries' nodes at a moment, without asking anybody: `connectors.metadata.peers.Peers`."""
 
-    def current(self, entity_id: EntityId, now: int) -> object:
+    def current(self, entity_id: EntityId, now: int) -> PeerInUse:
         """What is valid and approved of it. Raises `PeerUnavailable` where nothing is."""
 
     def available(self, entity_id: EntityId, now: int) -> bool:
@@ -206,6 +207,7 @@ class Broker:
             # decisions.md 2: the later of the login's end and the assertion's own, plus skew
             marks_end=max(asked.began + LOGIN_LIFE, assertion.not_on_or_after) + SKEW,
             arrived=tuple(sorted(assertion.offered.attributes)) if provider.peer else (),
+            vouched=self._vouched(provider, now),
         )
 
     def decide(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released | Refused:
@@ -227,10 +229,11 @@ class Broker:
                 raise Replayed("policy_changed", "the registration has changed since the page was shown")
         if choice.word == "approve":
             self._going(decided.provider_id, decided.request)
-            # The page stood open for a while: an approval that was withdrawn, or metadata that ended, vouches for nothing.
+            # The page stood open for a while: an approval that was withdrawn, or metadata that ended, vouches for nothing,
+            # nor does a key or a level that the node took back.
             # Who refuses or goes back releases nothing, and may do so at any time.
-            if provider.peer is not None:
-                self._nodes.current(provider.peer.entity_id, now)
+            if self._vouched(provider, now) != decided.vouched:
+                raise Replayed("policy_changed", "what the country's node publishes has changed since the page was shown")
             return self._approve(decided, party, purpose, choice, secret, now)
         if choice.shared or choice.word not in ("refuse", "cancel"):
             raise RequestRefused("a choice that the page does not offer", code="other_site")
@@ -319,6 +322,10 @@ class Broker:
         found = self._eligible(provider_id, request)
         self._suspension.check_source(found)
         return found
+
+    def _vouched(self, provider: IdentityProvider, now: int) -> str:
+        """The digest of what is approved of a country's node, "" of a pinned provider. Raises `PeerUnavailable`."""
+        return "" if provider.peer is None else self._nodes.current(provider.peer.entity_id, now).facts.digest
 
     def _known(self, provider: IdentityProvider, now: int) -> bool:
         """A pinned identity provider always is; a country's node while its metadata holds."""

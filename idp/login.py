@@ -51,7 +51,8 @@ class Decided:
 
     `response` and `assertion` are SHA-256 over (issuer, id): the marks that the decision takes, until `marks_end`.
     `subject` is the keyed index of the person in the ledger, `sub` the pairwise identifier. `arrived` names what another
-    country's node sent to this one: the page says what of it stays here.
+    country's node sent to this one: the page says what of it stays here. `vouched` is the digest of what was approved of
+    that node, "" of a provider that is none.
     """
 
     login: LoginId
@@ -69,6 +70,7 @@ class Decided:
     assertion: bytes
     marks_end: int
     arrived: tuple[AttributeName, ...]
+    vouched: str = ""
 
     # Sealed values are JSON, which has no bytes
     __pydantic_config__ = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")

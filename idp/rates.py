@@ -247,6 +247,14 @@ class Rates:
         if full := self._hit(*wanted) if self.shared is None else self.shared.hit(*wanted):
             self._over(full)
 
+    def ask(self, client: str) -> None:
+        """One question of a login to an identity provider, which is signed. Raises `TooManyRequests`.
+
+        As many as logins may begin, by address, and counted apart: one login may ask as often as it likes.
+        """
+        if full := self._hit(*self._of_address("begin_address", self.address(client), "ask")):
+            self._over(full)
+
     def check_failures(self, address: str, place: str = "") -> None:
         """Raise `TooManyRequests` where too much that came from there was refused in the last minute.
 

@@ -191,7 +191,8 @@ def instant(text: str, what: str) -> int:
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
     try:
         zone = UTC if match[7] else _zone(match[8], int(match[9]), int(match[10]))
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=zone)
+        # In UTC, too, it has to be in a year that can be written
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=zone).astimezone(UTC)
         return int(moment.timestamp())
     except (ValueError, OverflowError):
         raise AssertionRejected("time", f"a time of {what} that no calendar has") from None

@@ -106,6 +106,8 @@ class Pki:
                 chain = [_loaded(der) for der in path.certificates]
                 self._judge(chain, now)
                 path.validate()
+                # Only now: to look for a fault of a key takes a second of a processor, and anybody may make one up
+                self._judge_keys(chain)
                 # 5. Revocation, when every signature of the chain has held.
                 self._not_revoked(chain)
             except AssertionRejected as error:
@@ -125,7 +127,7 @@ class Pki:
         return [der for der, one in held.items() if _holds(one, now)] or self._anchors
 
     def _judge(self, chain: Sequence[x509.Certificate], now: int) -> None:
-        """Dates, issuers, their path lengths and keys: the anchor too, which RFC 5280 takes as it is."""
+        """Dates, issuers and their path lengths: the anchor too, which RFC 5280 takes as it is."""
         if len(chain) < 2:  # noqa: PLR2004 - the certificate and its issuer
             raise _refused("x509_chain", "a certificate that is an anchor itself")
         for number, certificate in enumerate(chain):
@@ -133,10 +135,6 @@ class Pki:
             if not _holds(certificate, now):
                 begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
                 raise _refused("x509_dates", f"{place} is of {begin:%Y-%m-%d} to {end:%Y-%m-%d}")
-            try:
-                _ = prepared(_public_key(certificate), self._profile)
-            except ValueError as error:
-                raise _refused("x509_algorithm", f"{place} has {error}") from error
             if number < len(chain) - 1 and _for_others_alone(certificate):
                 raise _refused("x509_key_usage", f"{place} is for other purposes alone (critical extendedKeyUsage)")
             if number and not (is_authority(certificate) and _usage(certificate, "key_cert_sign")):
@@ -144,6 +142,13 @@ class Pki:
             below = sum(one.subject != one.issuer for one in chain[1:number])
             if number and below > _path_length(certificate, below):
                 raise _refused("x509_path_length", f"{place} has {below} issuers below it")
+
+    def _judge_keys(self, chain: Sequence[x509.Certificate]) -> None:
+        for number, certificate in enumerate(chain):
+            try:
+                _ = prepared(_public_key(certificate), self._profile)
+            except ValueError as error:
+                raise _refused("x509_algorithm", f"certificate {number} of the chain has {error}") from error
 
     def _not_revoked(self, chain: Sequence[x509.Certificate]) -> None:
         """Every certificate but the anchor has a list of its issuer, and is not on it. Without lists nothing is asked."""

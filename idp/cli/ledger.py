@@ -18,6 +18,7 @@ import typer
 from idp.cli.console import problems, progress, say
 from idp.keys.file import sync_folder
 from idp.keys.ledger import load_ledger_keys
+from idp.logs import configure_logs
 from idp.receipts import placed_in
 from idp.settings import Settings, load_settings
 from idp.store.backup import fresh_file
@@ -43,6 +44,8 @@ ledger = typer.Typer(no_args_is_help=True, help="The release ledger: check it, p
 @ledger.callback()
 def group() -> None:
     """The release ledger: check it, prove a place in it, copy it for auditors."""
+    # Lines of the log go to stderr: on stdout are proofs, and JSON
+    configure_logs()
 
 
 @ledger.command()

@@ -8,6 +8,7 @@ Exit codes: 0 it is so, 1 it is refused and every reason is named, 2 it could no
 
 import difflib
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ import typer
 from connectors.formats.grammar import written
 from idp.app import system_clock
 from idp.cli.committing import MEND, UNPLACED, Unsure, set_switch, within
-from idp.cli.console import problems, say
+from idp.cli.console import plain, problems, say
 from idp.configuration import readable_files
 from idp.keys.ledger import load_ledger_keys
 from idp.logs import configure_logs
@@ -101,11 +102,12 @@ def list_(config: Folder, *, as_json: AsJson = False) -> None:
     names |= {key for key in switches if key[0] in set(Kind)}
     told = [_told(kind, name, switches.get((kind, name))) for kind, name in sorted(names)]
     if as_json:
-        print(json.dumps({"ok": True, "whole": desk.whole, "switches": told}, ensure_ascii=False))
+        print(json.dumps({"ok": True, "whole": desk.whole, "switches": told}))
         return
     for one in told:
         state = f"off since {one['since']}: {one['reason']}" if one["off"] else "on"
-        say(f"{one['kind']:<9} {one['name']:<24} {state}")
+        # A line feed in a stranger's row begins no line that looks like one of ours
+        say(plain(f"{one['kind']:<9} {one['name']:<24} {state}"))
     if not told:
         say("The configuration has no service and no country yet.")
     if not desk.whole:
@@ -133,7 +135,7 @@ def _set(name: str, config: Path, kind: Kind, reason: str, *, off: bool, as_json
             "nearest": nearest,
             "tenant": desk.settings.tenant,
         }
-        print(json.dumps({"ok": True, **told, "switches_known": not unread}, ensure_ascii=False))
+        print(json.dumps({"ok": True, **told, "switches_known": not unread}))
         return
     say(f"{'Off' if off else 'On again'} and recorded: {kind} {name}. {SECOND}")
     if not act.placed:
@@ -141,7 +143,8 @@ def _set(name: str, config: Path, kind: Kind, reason: str, *, off: bool, as_json
     if unread:
         say(f"What else is off could not be read, and while it cannot be nothing is released: {unread}.", error=True)
     if off:
-        say(f"To end it: ciconia party enable {name} --kind {kind} --reason TEXT --config {config}")
+        enable = ["ciconia", "party", "enable", name, "--kind", kind, "--reason", "TEXT", "--config", str(config)]
+        say(f"To end it: {shlex.join(enable)}")
 
 
 def _before(desk: _Desk, kind: Kind, name: str, *, off: bool) -> tuple[Switch | None, str]:
@@ -159,7 +162,7 @@ def _unsure(error: Unsure, kind: Kind, name: str, *, off: bool, as_json: bool) -
     """Say that nobody knows what will be, and what counts until then."""
     if as_json:
         found = {"kind": kind, "name": name, "off": error.off, "error": {"code": error.code, "detail": error.detail}}
-        print(json.dumps({"ok": False, **found}, ensure_ascii=False))
+        print(json.dumps({"ok": False, **found}))
     now = {True: "It is off now.", False: "Nothing counts as off yet.", None: "What counts now is not known."}
     wanted = "off" if off else "on again"
     say(f"It is not known whether {kind} {name} will be {wanted}: {error.detail}. {now[error.off]} {MEND}", error=True)

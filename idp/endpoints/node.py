@@ -64,7 +64,9 @@ def router(site: NodeSite) -> APIRouter:
     def at(request: Request, login: str, provider: str) -> Response:
         check_navigation(request)
         now = site.clock()
-        return _off(site, request, site.logins.state(cookies(request), login, now), ProviderId(provider), now, [])
+        state = site.logins.state(cookies(request), login, now)
+        site.watched.rates.ask(client_of(request))
+        return _off(site, request, state, ProviderId(provider), now, [])
 
     @routes.post("/saml/acs")
     async def callback(request: Request) -> Response:

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from idp.endpoints.city import CitySite
 from idp.endpoints.edge import REFERENCE
-from idp.endpoints.http import check_navigation, cookies, query
+from idp.endpoints.http import check_navigation, client_of, cookies, query
 from idp.endpoints.login import OF_THE_SOURCE, rejected
 from idp.endpoints.logins import Cookie
 from idp.endpoints.site import page, status_of
@@ -64,6 +64,7 @@ def router(site: CitySite) -> APIRouter:
         site.reference(request, login)
         remember = _parameters(request, {"remember"}).get("remember") == "yes"
         state = site.logins.state(cookies(request), login, now)
+        site.watched.rates.ask(client_of(request))
         return _off(site, request, state, ProviderId(provider), now, remember=remember)
 
     return routes

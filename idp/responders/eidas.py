@@ -100,15 +100,14 @@ class ProxyService:
     ) -> NodeRequest | Declined:
         """Judge a request. Who asks is the Issuer, if it has the key that signed.
 
-        `counted` hears of a request that a node signed, before anything of ours is signed for it, and may raise. Raises
-        `PeerRequestRefused` where nobody vouches for it or it has no id to answer to, `PeerUnavailable` where its node has
-        no address.
+        `counted` hears of a request of now that a node signed, before anything of ours is signed for it, and may raise.
+        Raises `PeerRequestRefused` where nobody vouches for it or it has no id to answer to, `PeerUnavailable` where its
+        node has no address.
         """
         signed, head, relay_state, entity_id = verified_request(inbound, self._keys(now))
         node = next(node for node in self._nodes.values() if node.peer.entity_id == entity_id)
         with about(node.node_id):
             peer = self._peers.current(entity_id, now)
-            counted(node.node_id)
         try:
             request = self._judged(signed, relay_state, peer, now)
         except PeerRequestRefused as error:
@@ -118,7 +117,9 @@ class ProxyService:
             # Nobody waits any more for the answer to an old one, and it would buy anybody our signature for ever
             if not question.request_id or head.issue_instant is None or abs(now - head.issue_instant) > LOGIN_LIFE:
                 raise
+            counted(node.node_id)
             return Declined(node, error, self._failure(question, peer, _codes(error), _new_id(), now))
+        counted(node.node_id)
         return NodeRequest(
             node_id=node.node_id,
             issuer=node.peer.entity_id,

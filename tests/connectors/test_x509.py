@@ -346,6 +346,24 @@ def test_what_is_not_critical_in_an_anchor_is_no_reason() -> None:
     assert judged(leaf("root").der, anchors=[root(more=more).der])
 
 
+def test_no_key_is_looked_at_that_no_anchor_vouches_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To look for its faults takes a second of a processor for a long one, and whoever publishes makes up any number."""
+    looked: list[object] = []
+    uses: Sequence[Use] = ("signing",)
+    monkeypatch.setattr(module, "prepared", lambda key, _profile: looked.append(key))
+    middle = between("middle", "root")
+    stranger = between("middle", "elsewhere")
+    node, made_up = leaf("middle"), leaf("middle", issuer_kind="P-384")
+    pki = Pki([root().der], [], EIDAS)
+    looked.clear()
+    for certificate, hints in ((made_up.der, [middle.der]), (node.der, [stranger.der]), (weakened(node.der), [middle.der])):
+        with pytest.raises(AssertionRejected):
+            pki.judge(certificate, uses, hints, NOW)
+    assert looked == []
+    pki.judge(node.der, uses, [middle.der], NOW)
+    assert len(looked) == 3
+
+
 def test_an_altered_certificate_is_refused() -> None:
     node = bytearray(leaf("root").der)
     node[-1] ^= 1

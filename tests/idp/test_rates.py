@@ -45,6 +45,16 @@ def test_a_window_moves_so_that_no_minute_holds_more_than_its_limit() -> None:
         rates.begin(HOME, PARTY)
 
 
+def test_questions_of_logins_are_counted_apart_from_their_beginnings() -> None:
+    rates = _rates(Clock(), begin_address=2)
+    for _ in range(2):
+        rates.ask(HOME)
+    with pytest.raises(TooManyRequests, match="begin_address"):
+        rates.ask(HOME)
+    rates.ask(AWAY)
+    rates.begin(HOME, PARTY)
+
+
 @given(st.lists(st.floats(min_value=0, max_value=40), min_size=1, max_size=60), st.integers(1, 5))
 @settings(max_examples=60, deadline=None)
 def test_whatever_the_times_are_no_minute_has_more_than_the_limit(gaps: list[float], limit: int) -> None:

@@ -44,6 +44,20 @@ def test_doctor_shows_a_strangers_text_on_one_line_as_text(strange: Path) -> Non
     assert f":party x{SHOWN}; reboot: its row has no seal of ours" in told
 
 
+def test_the_list_of_switches_shows_it_as_text_too_and_each_on_its_line(strange: Path) -> None:
+    lines = run("party", "list", folder=strange).stdout.split("\n")
+    assert all(line.isprintable() for line in lines)
+    assert [line.split()[0] for line in lines if SHOWN in line] == ["party"]
+    as_json = run("party", "list", "--json", folder=strange).stdout
+    assert as_json.isascii()
+    assert as_json.count("\n") == 1
+
+
+def test_a_proof_is_all_that_stands_on_stdout(strange: Path) -> None:
+    told = run("ledger", "prove", "0" * 64, "--json", folder=strange)
+    assert json.loads(told.stdout)["ok"] is False
+
+
 def test_doctor_as_json_has_it_as_it_is_in_ascii(strange: Path) -> None:
     told = run("doctor", "--offline", "--json", folder=strange).stdout
     assert told.removesuffix("\n").isprintable()

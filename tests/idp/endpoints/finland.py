@@ -70,6 +70,7 @@ class Finland:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.life = DAY
+        self.assurance: tuple[str, ...] = (HIGH,)
         self.metadata_signer = curve_signer()
         finland = self
 
@@ -89,6 +90,7 @@ class Finland:
         self._thread.start()
         self.base = f"http://finland.localhost:{self._server.server_address[1]}"
         self.node = SendingNode(country="FI", entity_id=f"{self.base}/eidas/metadata")
+        self.signing: tuple[bytes, ...] = (self.node.signer.certificate,)
 
     def close(self) -> None:
         self._server.shutdown()
@@ -103,14 +105,14 @@ class Finland:
                 valid_until=self.clock() + self.life,
                 entity_id=self.node.entity_id,
                 country="FI",
-                signing=(self.node.signer.certificate,),
+                signing=self.signing,
                 encryption=(),
                 application_identifier="elsewhere:1",
                 organization=NodeOrganization("Node", "Node", "https://fi.example", "a@fi.example", "b@fi.example"),
                 profile=EIDAS,
                 redirect_url=f"{self.base}/sso",
                 post_url=f"{self.base}/sso",
-                assurance=(HIGH,),
+                assurance=self.assurance,
             )
         )
         return sign_enveloped(element, self.metadata_signer, place=SIGNATURE_PLACE, profile=EIDAS)

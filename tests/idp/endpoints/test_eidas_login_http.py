@@ -1,6 +1,7 @@
 """A citizen's login by another country's node, over real sockets: what travels, what stays, and how it may end."""
 
 from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import copytree
 from typing import Any  # structlog's own type of an event
@@ -23,6 +24,7 @@ from idp.transparency.verify import verify_ledger
 from policies.errors import Misconfigured, PeerUnavailable
 from tests.connectors.eidas.made import natural
 from tests.connectors.eidas.node import HIGH, LOW, SUBSTANTIAL
+from tests.connectors.metadata.node import curve_signer
 from tests.idp.endpoints.finland import DAY, CrossingStage, Traveller
 from tests.idp.endpoints.stage import Clock
 from tests.idp.endpoints.visitor import DIRECT, Answer
@@ -244,6 +246,53 @@ def test_a_country_that_ended_while_the_question_was_read_releases_nothing_and_t
     assert commits == []
     # it came back, and the page is still open
     assert traveller.decides(question).status == 200
+
+
+@contextmanager
+def _of_its_own(folder: Path) -> Iterator[Traveller]:
+    """A stage for one test, which changes what the country publishes."""
+    stage = CrossingStage(folder / "stage", Clock())
+    stage.open()
+    traveller = Traveller(stage)
+    try:
+        yield traveller
+    finally:
+        traveller.http.close()
+        stage.close()
+
+
+def _publishes(crossing: CrossingStage, **changes: tuple[object, ...]) -> None:
+    """Finland publishes this from now on; our operator approves whatever is new in it."""
+    finland, peers = crossing.finland, crossing.application.peers
+    for name, value in changes.items():
+        setattr(finland, name, value)
+    finland.life += 10
+    crossing.fetch()
+    for waiting in peers.pending(crossing.clock(), finland.node.peer.entity_id):
+        peers.approve(finland.node.peer.entity_id, waiting.digest, crossing.clock())
+
+
+@pytest.mark.spec("security.md §2.1 C: a provider that was taken out")
+@pytest.mark.parametrize("withdrawn", ["signing", "assurance"])
+def test_a_key_or_a_level_that_a_country_takes_back_counts_on_no_page_that_is_open(
+    tmp_path: Path, logs: Lines, withdrawn: str
+) -> None:
+    with _of_its_own(tmp_path) as traveller:
+        _took_back(traveller, traveller.crossing, logs, withdrawn)
+
+
+def _took_back(traveller: Traveller, crossing: CrossingStage, logs: Lines, withdrawn: str) -> None:
+    ours, other = crossing.finland.node.signer.certificate, curve_signer().certificate
+    _publishes(crossing, signing=(ours, other))
+    question = _answered(traveller)
+    assert question.status == 200
+    _publishes(crossing, **{withdrawn: (other,) if withdrawn == "signing" else (LOW,)})
+    page = traveller.decides(question)
+    assert page.status == 409
+    assert "code=" not in page.text
+    assert logs[-1]["check"] == "policy_changed"
+    _publishes(crossing, signing=(ours,), assurance=(HIGH,))
+    assert traveller.decides(_answered(traveller)).status == 200
 
 
 @pytest.mark.spec("security.md §2.1 C: a provider that was taken out")

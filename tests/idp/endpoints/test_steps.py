@@ -160,6 +160,17 @@ def test_no_page_makes_the_services_beside_its_reader_be_refused(
     assert visitor.redeem(visitor.code()).status == 200
 
 
+def test_one_login_asks_no_oftener_than_logins_may_begin(
+    stage: Stage, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage.application.watched.rates, "address", lambda _client: "one who asks again and again")
+    login = visitor.login()
+    limit = stage.application.settings.limits.begin_address
+    assert {visitor.asks(login).status for _ in range(limit)} == {303}
+    assert visitor.asks(login).status == 429
+    assert visitor.authorize().status == 200
+
+
 def test_while_the_shared_limits_are_gone_the_page_says_try_again_and_not_that_too_many_came(
     stage: Stage, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -194,9 +194,10 @@ def test_a_signed_request_is_counted_before_anything_is_signed_for_it(
     with pytest.raises(TooManyRequests):
         proxy.receive(post(nl.posted(nl.request(HERE.sso_url, NOW, **changes))), NOW, full)
     assert counted == ["nl"]
-    with pytest.raises(PeerRequestRefused):
-        proxy.receive(post({"SAMLRequest": "PHg+"}), NOW, full)
-    assert counted == ["nl"], "what nobody signed is nobody's"
+    for nobodys in ({"SAMLRequest": "PHg+"}, nl.posted(nl.request(HERE.sso_url, NOW - 365 * 86400, **changes))):
+        with pytest.raises(PeerRequestRefused):
+            proxy.receive(post(nobodys), NOW, full)
+    assert counted == ["nl"], "what nobody signed is nobody's, and an old one is whoever's saw it"
 
 
 def test_of_a_name_that_is_too_long_nothing_is_read() -> None:
