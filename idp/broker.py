@@ -14,7 +14,6 @@ from datetime import UTC, date, datetime
 from typing import Protocol
 
 from connectors.connector import Ask, Connector, Inbound, Outbound, Requester
-from connectors.metadata.peers import PeerInUse
 from connectors.signatures.jws import base64url
 from idp.ending import SKEW, Choice, commit_once, login_digest, login_mark, message_digest
 from idp.login import (
@@ -52,8 +51,11 @@ ACCESS_DENIED = "access_denied"
 class Nodes(Protocol):
     """What is known of other countries' nodes at a moment, without asking anybody: `connectors.metadata.peers.Peers`."""
 
-    def current(self, entity_id: EntityId, now: int) -> PeerInUse:
+    def current(self, entity_id: EntityId, now: int) -> object:
         """What is valid and approved of it. Raises `PeerUnavailable` where nothing is."""
+
+    def digest(self, entity_id: EntityId, now: int) -> str:
+        """What tells apart what is approved of a node now. Raises `PeerUnavailable`."""
 
     def available(self, entity_id: EntityId, now: int) -> bool:
         """Whether it answered lately, too."""
@@ -325,7 +327,7 @@ class Broker:
 
     def _vouched(self, provider: IdentityProvider, now: int) -> str:
         """The digest of what is approved of a country's node, "" of a pinned provider. Raises `PeerUnavailable`."""
-        return "" if provider.peer is None else self._nodes.current(provider.peer.entity_id, now).facts.digest
+        return "" if provider.peer is None else self._nodes.digest(provider.peer.entity_id, now)
 
     def _known(self, provider: IdentityProvider, now: int) -> bool:
         """A pinned identity provider always is; a country's node while its metadata holds."""

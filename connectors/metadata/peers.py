@@ -211,6 +211,10 @@ class Peers:
             raise PeerUnavailable(f"{entity_id} has no approved protocol version that we speak: {sorted(self._ours)}.")
         return use
 
+    def digest(self, entity_id: EntityId, now: int) -> str:
+        """Of what is approved of the node and in use now. Raises `PeerUnavailable`."""
+        return self.current(entity_id, now).facts.digest
+
     def available(self, entity_id: EntityId, now: int) -> bool:
         """Whether citizens may be sent there: it may be used, and did not fail twice in a row."""
         if self._failures.get(entity_id, 0) >= FAILURES:
