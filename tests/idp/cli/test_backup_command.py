@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from connectors.formats.grammar import written
@@ -43,6 +44,7 @@ ISSUER = "https://login.storkhaven.example"
 def ciconia(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """A command in this process: one of its own takes seconds to import everything."""
     found = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    structlog.reset_defaults()  # a command has its log go to a stream that ended with it
     assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
     return subprocess.CompletedProcess([], found.exit_code, found.stdout, found.stderr)
 
