@@ -70,7 +70,7 @@ class Decided:
     assertion: bytes
     marks_end: int
     arrived: tuple[AttributeName, ...]
-    vouched: str = ""
+    vouched: str = ""  # where an older version sealed it: of a node that holds for nothing
 
     # Sealed values are JSON, which has no bytes
     __pydantic_config__ = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
