@@ -172,7 +172,7 @@ class Rounds:
             others: list[Order] = [{"role": "worker"}, {"role": "sequencer"}] if kind == "disk" else []
             self._until_dead({"role": "both", "shim": [int(mode), at]}, others)
         elif kind == "random":
-            before = self._acknowledged()
+            before, known = self._acknowledged(), len(self._journal())
             roles = ["worker", "worker", "sequencer", "sequencer"]
             if self._control in ("", "deaf"):
                 roles += ["switches", self._chance.choice(CHORES)]
@@ -181,7 +181,7 @@ class Rounds:
             if self._control or self._chance.random() > EARLY:
                 self._await_done(before + (CONTROL_UNITS if self._control else 1))
             if self._control == "deaf":
-                self._await_off()
+                self._await_off(known)
             time.sleep(self._chance.uniform(SHORTEST, LONGEST) + (LONGEST if self._control else 0))
             self._end(processes)
         else:
@@ -253,11 +253,11 @@ class Rounds:
         if not self._await_done(self._acknowledged() + count + 1):
             self.report.faults.append(f"nothing was acknowledged within {PATIENCE:.0f} s {when} was killed")
 
-    def _await_off(self) -> None:
-        """Until something was switched off and on again."""
+    def _await_off(self, known: int) -> None:
+        """Until something was switched off and on again in this round, which began when the journal was so long."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            told = self._journal().partition(b" off ")[2]
+            told = self._journal()[known:].partition(b" off ")[2]
             if b" on " in told:
                 return
             time.sleep(OFTEN)
