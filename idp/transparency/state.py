@@ -72,12 +72,12 @@ def _state(_connection: Connection) -> Select[*tuple[Any, ...]]:
     return select(tables.trees).where(tables.trees.c.tenant == bindparam("tenant"))
 
 
-def _staged(_connection: Connection) -> Select[bytes, bytes, bytes]:
+def _staged(_connection: Connection) -> Select[bytes, bytes, bytes | None]:
     table = tables.staged.c
     # In order of the random record id: a serial number would have gaps and races, and tell the order of arrival
     records = tables.records.c
     both = and_(records.tenant == table.tenant, records.record == table.record)
-    query = select(table.record, table.leaf, records.leaf_hash).join_from(tables.staged, tables.records, both)
+    query = select(table.record, table.leaf, records.leaf_hash).join_from(tables.staged, tables.records, both, isouter=True)
     query = query.where(table.tenant == bindparam("tenant")).order_by(table.record)
     return query.limit(bindparam("most")).offset(bindparam("skipped"))
 
@@ -116,8 +116,11 @@ def _newest(_connection: Connection) -> Select[*tuple[Any, ...]]:
 _NEWEST = Statement(_newest)
 
 
-def read_staged(connection: Connection, tenant: str, most: int) -> Sequence[tuple[bytes, bytes, bytes]]:
-    """What waits to be appended, at most so many: a record's id, its leaf, and that leaf's hash as the record has it."""
+def read_staged(connection: Connection, tenant: str, most: int) -> Sequence[tuple[bytes, bytes, bytes | None]]:
+    """What waits to be appended, at most so many: a record's id, its leaf, and that leaf's hash as the record has it.
+
+    None where the record is gone: to pass over its leaf would hide that.
+    """
     return _STAGED.rows(connection, tenant=tenant, most=most, skipped=0)
 
 

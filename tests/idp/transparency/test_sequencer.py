@@ -444,6 +444,14 @@ def test_a_staged_leaf_that_is_not_its_records_is_never_placed(
         assert connection.exec_driver_sql("SELECT count(*) FROM leaves").scalar() == 0
 
 
+def test_a_staged_leaf_whose_record_is_gone_is_not_passed_over(store: Store, folder: Path, sequencer: Sequencer) -> None:
+    recorded(store)
+    change(folder, "DELETE FROM records")
+    with pytest.raises(StoreUnavailable, match="was changed by somebody else") as caught:
+        sequencer.step()
+    assert caught.value.code == BROKEN
+
+
 def test_whoever_ends_the_process_does_not_wait_for_a_transaction_without_an_end(
     store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
