@@ -315,15 +315,20 @@ def test_an_empty_database_is_no_backup(served: Path, tmp_path: Path) -> None:
     assert "an empty database, and no backup" in refused.stderr
 
 
-@pytest.mark.spec("security.md §3 restore from backup")
-@pytest.mark.parametrize("left", ["the older one", "nothing"])
-def test_the_check_and_a_backup_of_an_older_ledger_say_what_the_witness_saw(tmp_path: Path, left: str) -> None:
-    witness = tmp_path / "witness"
-    witness.mkdir()
-    folder = folder_of(tmp_path, "watched", witness=str(witness))
+def watched(parent: Path) -> Path:
+    """A migrated folder with keys, whose ledger is empty and has a witness."""
+    (parent / "witness").mkdir()
+    folder = folder_of(parent, "watched", witness=str(parent / "witness"))
     settings = load_settings(folder)
     create_keys(settings.key_folder, settings.origin, settings.tenant)
     migrate(settings.database_url)
+    return folder
+
+
+@pytest.mark.spec("security.md §3 restore from backup")
+@pytest.mark.parametrize("left", ["the older one", "nothing"])
+def test_the_check_and_a_backup_of_an_older_ledger_say_what_the_witness_saw(tmp_path: Path, left: str) -> None:
+    folder = watched(tmp_path)
     grow(folder, 3, witness=True)
     older = (folder / "ciconia.db").read_bytes()
     grow(folder, 2, witness=True)
@@ -341,12 +346,7 @@ def test_the_check_and_a_backup_of_an_older_ledger_say_what_the_witness_saw(tmp_
 
 
 def test_another_history_than_the_witness_saw_is_named(tmp_path: Path) -> None:
-    witness = tmp_path / "witness"
-    witness.mkdir()
-    folder = folder_of(tmp_path, "watched", witness=str(witness))
-    settings = load_settings(folder)
-    create_keys(settings.key_folder, settings.origin, settings.tenant)
-    migrate(settings.database_url)
+    folder = watched(tmp_path)
     empty = (folder / "ciconia.db").read_bytes()
     grow(folder, 3, witness=True)
     (folder / "ciconia.db").write_bytes(empty)
