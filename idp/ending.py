@@ -5,12 +5,12 @@ answer, and any other is refused (decisions.md 8). Both roles end their logins s
 """
 
 import hashlib
-import hmac
 import secrets
 from dataclasses import dataclass
 
 from idp.ports import Commits, Decisions, Mark, Unit
 from idp.seal import LoginId
+from idp.transparency.keys import mac
 from policies.attributes import AttributeName
 from policies.errors import Conflict, Replayed
 
@@ -29,7 +29,7 @@ class Choice:
     def digest(self, secret: bytes) -> bytes:
         """What the same choice in the same browser gives again, and no other (decisions.md 8)."""
         text = "\n".join([self.word, *sorted(self.shared)])
-        return hmac.digest(secret, b"choice\n" + text.encode(), "sha256")
+        return mac(secret, b"choice\n" + text.encode())
 
 
 def commit_once(commits: Commits, decisions: Decisions, unit: Unit, now: int) -> None:

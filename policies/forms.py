@@ -78,6 +78,8 @@ FORMS: Mapping[Kind, FormKinds] = {
 }
 _EVERY_FORM: FormKinds = {name: kind for table in FORMS.values() for name, kind in table.items()}
 _SPELLING = re.compile(r"([a-z_]+)(?:\((.+)\))?", re.DOTALL)
+# What composes to one sign is at most four. A longer text is not normalised: ordering marks takes their number squared
+MAX_SPELLING = 4 * MAX_PLACE + 64
 _AGE = re.compile(r"[1-9][0-9]{0,2}")
 
 
@@ -86,8 +88,10 @@ def _is_parameter(sort: str, text: str) -> bool:
     if sort == "age":
         return _AGE.fullmatch(text) is not None and int(text) <= MAX_AGE
     if sort == "place":
+        if not 0 < len(text) <= MAX_PLACE:
+            return False
         spelled = text == text.strip() and text == unicodedata.normalize("NFC", text)
-        return spelled and 0 < len(text) <= MAX_PLACE and text.isprintable() and not set('()"\\') & set(text)
+        return spelled and text.isprintable() and not set('()"\\') & set(text)
     return text == ""
 
 
@@ -99,7 +103,7 @@ def is_form(kind: Kind, form: Form) -> bool:
 
 def parse_form(text: str) -> Form | None:
     """Read `exact`, `age_over(18)` or `resident_of(Storkhaven)`; None where it is no form of any kind of attribute."""
-    match = _SPELLING.fullmatch(unicodedata.normalize("NFC", text))
+    match = _SPELLING.fullmatch(unicodedata.normalize("NFC", text)) if len(text) <= MAX_SPELLING else None
     known = _EVERY_FORM.get(match[1]) if match else None
     if match is None or known is None or not _is_parameter(known.parameter, match[2] or ""):
         return None

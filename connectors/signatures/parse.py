@@ -34,7 +34,7 @@ MAX_ATTRIBUTES = 32
 # What any of it may grow to in its canonical form, where a namespace stands at each element that uses it
 MAX_CANONICAL = 2 * MAX_METADATA
 # In scope of one element. Messages have a handful; libxml2 looks through all of them for each name that it canonicalises.
-MAX_NAMESPACES = 64
+MAX_NAMESPACES = 32
 
 _DECLARATION = re.compile(
     r"""<\?xml[ \t\r\n]+version[ \t]*=[ \t]*(?:"1\.0"|'1\.0')"""

@@ -23,7 +23,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from idp.ports import Opening, RecordDraft
-from idp.transparency.keys import LedgerKeys, beginning, derived, framed
+from idp.transparency.keys import LedgerKeys, beginning, derived, framed, mac
 from policies.errors import SignatureInvalid
 
 VERSION = 1
@@ -68,14 +68,14 @@ def subject_index(key: bytes, tenant: str, namespace: str, identifier: str) -> b
     if not key:
         raise ValueError("the index key is empty")
     message = framed(b"1", tenant.encode(), namespace.encode(), identifier.encode())
-    return hmac.digest(key, message, "sha256")
+    return mac(key, message)
 
 
 def commitment(nonce: bytes, content: bytes) -> bytes:
     """HMAC-SHA256(nonce, content). A nonce has 32 bytes: shorter keys that end in zeros would open the same commitment."""
     if len(nonce) != NONCE_BYTES:
         raise ValueError("a commitment's nonce has 32 bytes")
-    return hmac.digest(nonce, content, "sha256")
+    return mac(nonce, content)
 
 
 def new_salt(keys: LedgerKeys, tenant: str, subject: bytes) -> bytes:
@@ -90,12 +90,12 @@ def salt_holds(keys: LedgerKeys, tenant: str, subject: bytes, salt: bytes) -> bo
 
 
 def _salt_mac(keys: LedgerKeys, tenant: str, subject: bytes, random: bytes) -> bytes:
-    return hmac.digest(keys.rows, framed(b"salt", tenant.encode(), subject, random), "sha256")
+    return mac(keys.rows, framed(b"salt", tenant.encode(), subject, random))
 
 
 def tag(subject_key: bytes, counter: int) -> bytes:
     """The tag of the `counter`-th record (from 1) under a subject's own key."""
-    return hmac.digest(derived(subject_key, b"", b"tag"), counter.to_bytes(8), "sha256")
+    return mac(derived(subject_key, b"", b"tag"), counter.to_bytes(8))
 
 
 def leaf(commitments: Mapping[str, bytes], tagged: bytes) -> bytes:
@@ -192,4 +192,4 @@ def open_opening(key: bytes, tenant: str, record: bytes, compartment: str, seale
 def _cipher(key: bytes, tenant: str, record: bytes, compartment: str) -> tuple[AESGCM, bytes]:
     """A key for each opening: so many random nonces under one key of the month would pass GCM's bound of 2^32."""
     bound = beginning("opening", tenant) + framed(record, compartment.encode())
-    return AESGCM(hmac.digest(key, bound, "sha256")), bound
+    return AESGCM(mac(key, bound)), bound

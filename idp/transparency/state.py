@@ -30,7 +30,7 @@ from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.reads import as_checkpoint
 from idp.store.statements import Statement, statement_size
-from idp.transparency.keys import LedgerKeys, framed
+from idp.transparency.keys import LedgerKeys, framed, mac
 from idp.transparency.tree import EMPTY_ROOT
 
 NOBODY = b""
@@ -51,7 +51,7 @@ class TreeState:
         """The MAC of the row."""
         numbers = (self.size, self.checkpoints, self.epoch, self.lease_ends)
         parts = [b"tree", tenant.encode(), self.root, self.holder, *(_number(number) for number in numbers)]
-        return hmac.digest(keys.rows, framed(*parts), "sha256")
+        return mac(keys.rows, framed(*parts))
 
 
 def checkpoint_seal(keys: LedgerKeys, tenant: str, number: int, checkpoint: Checkpoint) -> bytes:
@@ -65,7 +65,7 @@ def checkpoint_seal(keys: LedgerKeys, tenant: str, number: int, checkpoint: Chec
         checkpoint.root,
         checkpoint.note.encode(),
     ]
-    return hmac.digest(keys.rows, framed(*parts), "sha256")
+    return mac(keys.rows, framed(*parts))
 
 
 def _state(_connection: Connection) -> Select[*tuple[Any, ...]]:

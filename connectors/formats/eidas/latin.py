@@ -20,6 +20,19 @@ _OTHER_MARKS = tuple(
     for script in ("CYRILLIC", "DEVANAGARI", "GLAGOLITIC", "GRANTHA", "GREEK", "KATAKANA", "OLD PERMIC")
 )
 _NUMBERS = ("DIGIT ", "FULLWIDTH DIGIT ", "SUPERSCRIPT ", "SUBSCRIPT ", "VULGAR FRACTION ", "ROMAN NUMERAL ")
+# Punctuation, symbols and spaces of no script (Scripts.txt); beyond are those of others: Braille, Han radicals, Yi
+_COMMON = (
+    (0x80, 0x2E9),
+    (0x2EC, 0x36F),
+    (0x2000, 0x27FF),
+    (0x2900, 0x2BFF),
+    (0x2E00, 0x2E5D),
+    (0x3000, 0x3004),
+    (0xFF01, 0xFF3D),
+    (0x1F300, 0x1FAFF),
+)
+# C1 controls, the soft hyphen, joiners and directions; what is private or unassigned is of no script that we know
+_FORMATS = frozenset((*range(0x80, 0xA0), 0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065)))
 
 
 def is_latin(text: str) -> bool:
@@ -40,5 +53,7 @@ def _is_latin(character: str) -> bool:
             return name.startswith(_MARKS) and not name.startswith(_OTHER_MARKS)
         case "N":
             return name.startswith(_NUMBERS)
+        case "C":
+            return ord(character) in _FORMATS
         case _:
-            return True
+            return any(first <= ord(character) <= last for first, last in _COMMON)

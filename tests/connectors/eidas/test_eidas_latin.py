@@ -53,8 +53,16 @@ def test_latin_letters_and_what_belongs_to_no_script_need_none(text: str) -> Non
         "\u1d78",
         "\u1d5d",
         "\u1dbf",
-        # a private character, and one that is not assigned
         "\ua8e0",
+        # private characters, and one that is not assigned
+        "\ue001\U000f0000",
+        "\u0378",
+        # signs and punctuation of other scripts: Han radicals, Braille, Yi, Greek, Arabic
+        "\u2f5f",
+        "\u283a\u2801",
+        "\ua490",
+        "\u0387",
+        "\u061f",
     ],
 )
 def test_a_letter_of_another_script_needs_one(text: str) -> None:
