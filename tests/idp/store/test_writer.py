@@ -209,8 +209,7 @@ def test_what_waits_is_written_in_one_transaction(folder: Path) -> None:
             waiting = [pool.submit(store.commit, unit(record=release()))]
             assert connected.wait(10)
             waiting += [pool.submit(store.commit, unit(record=release())) for _ in range(23)]
-            while store._writer._queue.qsize() < 23:
-                threading.Event().wait(0.001)
+            until(lambda: store._writer._queue.qsize() >= 23)
             connection.exec_driver_sql("ROLLBACK")
             connection.exec_driver_sql("BEGIN")
         for one in waiting:
@@ -225,8 +224,7 @@ def test_closing_writes_what_waits_and_refuses_what_comes_later(url: str) -> Non
     store = opened_at(url)
     with ThreadPoolExecutor(16) as pool:
         waiting = [pool.submit(store.commit, unit(record=release())) for _ in range(64)]
-        while not any(one.done() for one in waiting):
-            threading.Event().wait(0.001)
+        until(lambda: any(one.done() for one in waiting))
         store.close()
     refused = [one for one in waiting if isinstance(one.exception(timeout=10), StoreUnavailable)]
     assert count(url, tables.records) == 64 - len(refused) > 0
@@ -250,8 +248,7 @@ def test_too_many_waiting_units_are_refused_at_once(url: str, monkeypatch: pytes
         first = pool.submit(writer.commit, unit())
         assert holding.wait(10)
         second = pool.submit(writer.commit, unit())
-        while not writer._queue.qsize():
-            threading.Event().wait(0.001)
+        until(lambda: writer._queue.qsize() > 0)
         with pytest.raises(StoreUnavailable, match="wait"):
             writer.commit(unit())
         go_on.set()
@@ -339,11 +336,9 @@ def test_what_waits_for_postgresql_is_written_in_one_transaction(postgres: str) 
         with lock.begin() as connection:
             connection.exec_driver_sql("LOCK TABLE marks")  # nobody else writes now
             waiting = [pool.submit(store.commit, unit(record=release()))]
-            while store._writer._queue.qsize() or not waits(connection):
-                threading.Event().wait(0.001)
+            until(lambda: store._writer._queue.qsize() == 0 and waits(connection))
             waiting += [pool.submit(store.commit, unit(record=release())) for _ in range(23)]
-            while store._writer._queue.qsize() < 23:
-                threading.Event().wait(0.001)
+            until(lambda: store._writer._queue.qsize() >= 23)
         for one in waiting:
             one.result(timeout=10)
     lock.dispose()
