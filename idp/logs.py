@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import TextIO, cast
 
 import structlog
 
@@ -25,6 +26,26 @@ def _line(logger: structlog.typing.WrappedLogger, method: str, event: structlog.
 PROCESSORS: list[structlog.typing.Processor] = [_line]
 
 
+class Lines:
+    """Where lines go. One that cannot be written is lost, and no login with it: a full disk, a reader that is gone."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.writable = True
+
+    def write(self, line: str) -> None:
+        """Write a line at once, or lose it."""
+        try:
+            self._stream.write(line)
+            self._stream.flush()
+            self.writable = True
+        except (OSError, ValueError):  # ValueError: a stream that was closed
+            self.writable = False
+
+    def flush(self) -> None:
+        """It is written."""
+
+
 class _NoTraceback(logging.Formatter):
     """A library's message as one JSON line: its level, its name and its format string, without arguments or traceback."""
 
@@ -34,12 +55,22 @@ class _NoTraceback(logging.Formatter):
         ).__str__()
 
 
+_lines = Lines(sys.stderr)
+
+
+def writable() -> bool:
+    """Whether the last line of ours could be written."""
+    return _lines.writable
+
+
 def configure_logs(level: int = logging.INFO) -> None:
     """Call once, before anything is served. `level` is the least that our own lines must have."""
+    global _lines  # noqa: PLW0603 - a process has one log, and configures it once
+    _lines = Lines(sys.stderr)
     structlog.configure(
         processors=PROCESSORS,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _lines)),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -43,7 +43,7 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request: served, kept waiting, or turned away at once."""
-        if scope["type"] != "http" or scope["path"] in self.gate.cheap:
+        if scope["type"] != "http" or (scope["method"] == "GET" and scope["path"] in self.gate.cheap):
             await self._app(scope, receive, send)
             return
         client = scope.get("client")

@@ -14,6 +14,8 @@ MAX_MESSAGE_BODY = 400 * 1024
 # A decision's form holds the sealed decision (at most 64 KiB) and a few boxes; a relying party's request is far shorter
 MAX_FORM_BODY = 80 * 1024
 MAX_FIELDS = 100
+# Browsers keep at most some 180 of one site; each costs a look
+MAX_COOKIES = 400
 # Signs that are quoted, but for the three of base64: each takes 0.14 microseconds, and a whole message of them 18 ms. What
 # an address of 60 KiB may have, and twice what a response of 256 KiB has whose base64 is broken into lines
 MAX_QUOTED = 20 * 1024
@@ -111,10 +113,16 @@ def check_same_origin(request: Request, issuer: str) -> None:
 
 
 def cookies(request: Request) -> Mapping[str, str]:
-    """The request's cookies; one that is sent twice is dropped, since nobody can say which is ours."""
+    """The request's cookies; one that is sent twice is dropped, since nobody can say which is ours.
+
+    Raises `RequestRefused` where there are too many.
+    """
     found: dict[str, str] = {}
     twice: set[str] = set()
-    for line in (str(octets, "latin-1") for header_name, octets in request.scope["headers"] if header_name == b"cookie"):
+    lines = [str(octets, "latin-1") for header_name, octets in request.scope["headers"] if header_name == b"cookie"]
+    if sum(line.count(";") for line in lines) > MAX_COOKIES:
+        raise RequestRefused("more cookies than a browser keeps of one site", status=431, code="too_large")
+    for line in lines:
         for part in line.split(";"):
             # What Python besides takes for a space (U+0085, U+00A0) a browser takes for a letter. To it such a name is none
             # with __Host-, and a neighbour of ours may set it

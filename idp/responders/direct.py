@@ -48,10 +48,10 @@ def unavailable(detail: str) -> JsonAnswer:
 
 
 def too_many(seconds: int) -> JsonAnswer:
-    """Too much of this client was refused from this address: nothing was looked at."""
+    """Too much was refused from this address: nothing was looked at."""
     body: dict[str, Json] = {
         "error": "temporarily_unavailable",
-        "error_description": "Too many requests of this client were refused. Try again in a minute.",
+        "error_description": "Too many requests from this address were refused. Try again in a minute.",
     }
     return JsonAnswer(429, {**NO_STORE, "Retry-After": str(seconds)}, body, "more than the limit failures takes")
 

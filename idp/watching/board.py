@@ -31,7 +31,7 @@ READY_PART = 16
 HEADER = 4096
 WORD = 8
 # What a label may hold: ids, countries, hosts and codes of ours
-LABEL = re.compile(r"[A-Za-z0-9_.:/-]{0,100}")
+LABEL = re.compile(r"[A-Za-z0-9_.:/-]{0,253}")
 OTHER = "other"
 MAX_READS = 1000
 # Series without room that a process remembers, so that they cost it nothing again

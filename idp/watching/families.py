@@ -63,6 +63,7 @@ SWITCHED_OFF = "ciconia_switched_off"
 DATABASE = "ciconia_database_reachable"
 READY = "ciconia_ready"
 SHARED_LIMITS = "ciconia_shared_limits_reachable"
+LOG = "ciconia_log_writable"
 UNFORESEEN = "ciconia_unforeseen"
 BUILD = "ciconia_build"
 WORKERS = "ciconia_workers"
@@ -87,6 +88,7 @@ _ALL = (
     Family(DATABASE, Kind.GAUGE, "Whether the database answers.", TENANT, Across.FRESH),
     Family(READY, Kind.GAUGE, "Whether a worker can serve this tenant.", TENANT, Across.FRESH),
     Family(SHARED_LIMITS, Kind.GAUGE, "Whether Valkey answers.", TENANT, Across.MIN),
+    Family(LOG, Kind.GAUGE, "Whether lines of the log can be written.", TENANT, Across.MIN),
     Family(UNFORESEEN, Kind.COUNTER, "Requests that ended in what nobody foresaw.", TENANT),
     Family(BUILD, Kind.GAUGE, "1, with the version of the program.", ("version",), Across.MAX),
     Family(WORKERS, Kind.GAUGE, "Worker processes, wanted and alive.", ("which",), Across.MAX),

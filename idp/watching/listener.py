@@ -8,6 +8,7 @@ import ipaddress
 import json
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+import structlog
 
 from idp.watching.board import Board
 from idp.watching.exposition import exposition, ready
@@ -65,6 +68,12 @@ class Listener(ThreadingHTTPServer):
             self._begun[_socket(request)] = time.monotonic()
         super().process_request(request, client_address)
 
+    def handle_error(self, request: Request, client_address: object) -> None:  # noqa: ARG002 - the base's
+        """A line without a traceback, which would quote what was sent. Who went away in the middle is no news."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            structlog.get_logger().error("metrics_failed", kind=type(error).__name__)
+
     def shutdown_request(self, request: Request) -> None:
         """End it."""
         with self._lock:
@@ -91,7 +100,10 @@ def _ours(host: str) -> bool:
 
     A page that a browser behind our firewall shows may ask us under its own name, which it made lead here (DNS rebinding).
     """
-    name = urlsplit(f"//{host}").hostname or "" if host else "localhost"
+    try:
+        name = urlsplit(f"//{host}").hostname or "" if host else "localhost"
+    except ValueError:
+        return False
     if "." not in name and ":" not in name:
         return True
     try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import structlog
 from sqlalchemy import Engine, func, select
 
+from idp.logs import writable
 from idp.store import tables
 from idp.store.engine import reading
 from idp.watching import families
@@ -114,6 +115,7 @@ class Vitals:
         self._tell_queue()
         if (reachable := self._looks.shared_limits()) is not None:
             self._set(families.SHARED_LIMITS, figure=reachable)
+        self._set(families.LOG, figure=writable())
         self._until = 0.0 if lacks else time.monotonic() + FRESH_SECONDS
         self._set(families.READY, figure=self._until)
         self._say(tuple(lacks))

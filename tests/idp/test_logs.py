@@ -2,12 +2,18 @@
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
+import pytest
 import structlog
 from structlog.testing import capture_logs
 
 from idp.logs import PROCESSORS
 from idp.watching.steps import Step
+
+ROOT = Path(__file__).parents[2]
 
 
 def _line(processors: list[structlog.typing.Processor], method: str) -> str:
@@ -45,3 +51,29 @@ def test_a_logger_that_was_bound_before_is_heard_where_a_test_listens() -> None:
         structlog.configure(**before)
     assert [line["event"] for line in lines] == ["second"]
     assert len(PROCESSORS) == 1
+
+
+@pytest.mark.spec("security.md §3 a full disk")
+def test_a_line_that_cannot_be_written_is_lost_and_nothing_else() -> None:
+    """A full disk, and a reader that went away: whoever logs goes on, and the next line is written where it can be."""
+    program = """if True:
+        import os, sys, structlog
+        from idp.logs import configure_logs, writable
+        configure_logs()
+        log, kept = structlog.get_logger(), os.dup(2)
+        log.info("first")
+        reading, writing = os.pipe()
+        os.close(reading)
+        for broken in (os.open("/dev/full", os.O_WRONLY), writing):
+            os.dup2(broken, 2)
+            log.info("lost")
+            assert not writable()
+        os.dup2(kept, 2)
+        log.info("last")
+        assert writable()
+    """
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    events = [json.loads(line)["event"] for line in run.stderr.splitlines()]
+    assert events[0] == "first"
+    assert events[-1] == "last"

@@ -349,7 +349,20 @@ def test_files_of_ours_and_the_question_whether_we_are_here_never_wait() -> None
         wrapped = _admission(held, at_work=2, waiting=1)
         held.done.set()
         for path in ("/style.css", "/mark.svg", "/healthz"):
-            assert (await _ask(wrapped, _scope(path))).status == 200
+            assert (await _ask(wrapped, {**_scope(path), "method": "GET"})).status == 200
+
+    _run(test)
+
+
+def test_whatever_else_is_asked_of_them_is_limited_as_all_else_is() -> None:
+    """It is answered with a page and a line of the log."""
+
+    async def test() -> None:
+        held = Held()
+        held.done.set()
+        wrapped = _admission(held, pages=1)
+        for method, status in (("GET", 200), ("DELETE", 200), ("GET", 200), ("DELETE", 429), ("POST", 429)):
+            assert (await _ask(wrapped, {**_scope("/healthz"), "method": method})).status == status
 
     _run(test)
 

@@ -9,11 +9,12 @@ import pytest
 from starlette.requests import Request
 
 from connectors.signatures.jws import base64url
-from idp.endpoints.http import cookies
+from idp.endpoints.http import MAX_COOKIES, cookies
 from idp.endpoints.logins import STATE, STRICT
 from idp.endpoints.receipt import COOKIE
 from idp.login import LOGIN_LIFE, REQUESTED, Requested
 from idp.seal import LoginId, Sealer, SealingKeys
+from policies.errors import RequestRefused
 from policies.parties import Tenant
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Answer, SetCookie, Visitor, login_of
@@ -258,3 +259,14 @@ def test_a_name_that_begins_with_what_python_takes_for_a_space_is_another(space:
     assert COOKIE not in found(space + name + b"=planted")
     assert found(name + b"=ours; " + space + name + b"=planted")[COOKIE] == "ours"
     assert found(b" \t" + name + b"=ours \t")[COOKIE] == "ours"
+
+
+def test_more_cookies_than_any_browser_keeps_are_not_looked_at() -> None:
+    def asked(*lines: bytes) -> Request:
+        return Request({"type": "http", "headers": [(b"cookie", line) for line in lines]})
+
+    assert len(cookies(asked(b"; ".join(b"c%d=" % number for number in range(MAX_COOKIES))))) == MAX_COOKIES
+    for lines in ([b";" * (MAX_COOKIES + 1)], [b";" * MAX_COOKIES, b";"]):
+        with pytest.raises(RequestRefused) as refused:
+            cookies(asked(*lines))
+        assert refused.value.status == 431

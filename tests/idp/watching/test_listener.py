@@ -134,6 +134,8 @@ def test_no_more_threads_than_it_has(watched: Watched) -> None:
         ("10.0.0.7", 200),
         (f"{socket.gethostname()}:8401", 200),
         ("evil.example", 421),
+        ("[evil]", 421),
+        ("[::1", 421),
         ("127.0.0.1.evil.example:8401", 421),
     ],
 )

@@ -77,6 +77,15 @@ def test_it_begins_without_one_where_that_takes_long(engine: Engine, monkeypatch
     vitals.stop()
 
 
+def test_a_log_that_cannot_be_written_is_told_by_a_metric(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    measures = Measures()
+    vitals = _vitals(engine, Looks(), measures=measures)
+    for writable in (True, False):
+        monkeypatch.setattr(module, "writable", lambda found=writable: found)
+        assert vitals.look() == ()
+        assert told(measures.board)["ciconia_log_writable", CITY] == writable
+
+
 def test_without_keys_it_is_not_ready(engine: Engine) -> None:
     measures = Measures()
     vitals = _vitals(engine, Looks(have_keys=_fails), measures=measures)
