@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,7 @@ from idp.transparency.keys import LedgerKeys
 from idp.transparency.tlog_proof import encoded
 from idp.transparency.tree import HASH_BYTES
 from idp.transparency.verify import steps_of, verify_ledger
-from idp.transparency.witness import witnessed
+from idp.transparency.witness import saw_nothing, witnessed
 from policies.errors import BrokerError, Misconfigured, NotFound
 
 HOLDS, DIFFERS, COULD_NOT_RUN = 0, 1, 2
@@ -198,7 +199,13 @@ def verify_command(settings: Settings, *, as_json: bool) -> int:
         heads = witnessed(settings.witness_path, keys)
         with progress(steps_of(engine, settings.tenant), "verify", as_json=as_json) as advance:
             report = verify_ledger(
-                engine, tenant=settings.tenant, keys=keys, role=settings.role, heads=heads, advance=advance
+                engine,
+                tenant=settings.tenant,
+                keys=keys,
+                role=settings.role,
+                heads=heads,
+                blind=partial(saw_nothing, settings.witness_path, keys),
+                advance=advance,
             )
         engine.dispose()
     except BrokerError as error:

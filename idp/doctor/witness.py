@@ -56,6 +56,11 @@ def _older(case: Case) -> Iterator[Finding]:
                 row = read_state(connection, case.settings.tenant)
         except DBAPIError:
             return
+    if not heads and row is not None and row.checkpoints:
+        what = f"the ledger has checkpoints, and the witness {case.settings.witness_path} has none."
+        fix = "Mount it, or put the newest checkpoint into it first: until then nothing is signed or released."
+        yield case.setting(Severity.ERROR, "witness", what, why=_WHY, fix=fix)
+        return
     size = 0 if row is None else int(row.size)
     if size < seen:
         what = f"it saw a ledger of {seen} leaves, and the database has {size}."

@@ -50,16 +50,18 @@ def verify_ledger(
     keys: LedgerKeys,
     role: Role | None = None,
     heads: Sequence[TreeHead] = (),
+    blind: Callable[[], bool] = lambda: False,
     advance: Callable[[int], None] = _unseen,
 ) -> Report:
     """Check one tenant's ledger; with `role`, also that its records are those that this role writes.
 
-    `heads` are what a witness saw of the log, read before this: the leaves must be what they say, and may be more.
+    `heads` are what a witness saw of the log, read before this: the leaves must be what they say, and may be more. Where it
+    saw none though there are checkpoints, `blind` is asked whether that is still so: it may not be mounted.
     `advance` hears how many more of `steps_of` were done, a few hundred at a time. Raises `StoreUnavailable` where the
     database cannot be read at all.
     """
     with reading(), snapshot(engine) as connection:
-        return _Verification(connection, tenant, keys, role, heads, advance).report()
+        return _Verification(connection, tenant, keys, role, heads, blind, advance).report()
 
 
 def steps_of(engine: Engine, tenant: Tenant) -> int:
@@ -78,10 +80,11 @@ class _Verification:
         keys: LedgerKeys,
         role: Role | None,
         heads: Sequence[TreeHead],
+        blind: Callable[[], bool],
         advance: Callable[[int], None],
     ) -> None:
         self._done, self._advance = count(1), advance
-        self._seen = frozenset(heads)
+        self._seen, self._blind = frozenset(heads), blind
         self._connection = connection
         self._role = role
         self._tenant = tenant
@@ -174,6 +177,9 @@ class _Verification:
             yield Finding("nodes", _place((level, index)), "no tree has such a node")
 
     def _witnessed(self) -> Iterator[Finding]:
+        # Asked again: the first may have been signed meanwhile
+        if not self._seen and self._count(tables.checkpoints) and self._blind():
+            yield Finding("checkpoints", "", "the witness has none of them: is it mounted? Nothing is released meanwhile")
         for head in sorted(self._seen, key=attrgetter("size", "root")):
             if head.size > self._tree.size:
                 yield Finding(

@@ -130,6 +130,11 @@ def witnessed(path: Path | None, keys: LedgerKeys) -> tuple[TreeHead, ...]:
     return () if path is None else Witness(path, keys).seen()
 
 
+def saw_nothing(path: Path | None, keys: LedgerKeys) -> bool:
+    """Whether a witness is set and has no checkpoint of this log. Raises `StoreUnavailable` as `Witness.seen` does."""
+    return path is not None and not Witness(path, keys).seen()
+
+
 def _end_of(file: Path) -> bytes:
     """The end of a file: a whole note, or the last lines of an export. Of an export of a big log only its end is read."""
     with file.open("rb") as opened:

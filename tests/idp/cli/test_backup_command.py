@@ -345,6 +345,27 @@ def test_the_check_and_a_backup_of_an_older_ledger_say_what_the_witness_saw(tmp_
         assert "the witness saw 5: it is an older ledger" in str(found["findings"])
 
 
+@pytest.mark.spec("security.md §3 restore from backup")
+@pytest.mark.parametrize("how", ["empty", "not there", "a link to nowhere", "lost+found"])
+def test_the_check_and_a_backup_say_that_a_witness_may_not_be_mounted(tmp_path: Path, how: str) -> None:
+    """A broker signs and releases nothing then, and what is in the database may be as old as it likes."""
+    folder, witness = watched(tmp_path), tmp_path / "witness"
+    grow(folder, 3, witness=True)
+    witness.rename(tmp_path / "away")
+    match how:
+        case "empty" | "lost+found":
+            witness.mkdir()
+        case "a link to nowhere":
+            witness.symlink_to(tmp_path / "nowhere")
+    if how == "lost+found":
+        (witness / "lost+found").mkdir()
+    verified = json_of(ciconia("ledger", "verify", "--config", folder, "--json"))
+    told = json_of(ciconia("backup", "--config", folder, "--to", tmp_path / "copy.db", "--json"))
+    for found in (verified, told):
+        assert found["ok"] is False
+        assert "is it mounted?" in str(found["findings"])
+
+
 def test_another_history_than_the_witness_saw_is_named(tmp_path: Path) -> None:
     folder = watched(tmp_path)
     empty = (folder / "ciconia.db").read_bytes()

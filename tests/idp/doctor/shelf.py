@@ -21,6 +21,7 @@ from idp.store.store import Store, open_store
 from idp.transparency.draft import draft_approval, new_record
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.sequencer import Sequencer
+from idp.transparency.witness import Witness
 from policies.parties import EntityId, Tenant
 from tests.connectors.metadata import node
 from tests.idp.doctor.ward import ISSUER, NOW
@@ -77,9 +78,11 @@ def record(folder: Path, *, time: int = NOW) -> None:
 
 
 def sequence(folder: Path, *, time: int = NOW) -> None:
-    """Give all records their place, and sign a checkpoint."""
+    """Give all records their place, and sign a checkpoint, which the witness sees."""
     with store(folder) as opened:
-        sequencer = Sequencer(opened, ledger_keys(folder), checkpoint_seconds=0.1, clock=lambda: float(time))
+        keys = ledger_keys(folder)
+        witness = Witness(folder / "seen.checkpoint", keys)
+        sequencer = Sequencer(opened, keys, checkpoint_seconds=0.1, clock=lambda: float(time), witness=witness)
         assert sequencer.step()
         sequencer.stop()
 

@@ -10,7 +10,7 @@ from tests.idp.doctor.ward import ERROR, NOTICE, WARNING, edit, examined
 
 pytestmark = pytest.mark.spec("security.md §3 restore from backup")
 
-SET = 'witness = "/srv/witness"'
+SET = 'witness = "seen.checkpoint"'
 
 
 def told(city: Path) -> list[Finding]:
@@ -40,6 +40,17 @@ def test_a_ledger_that_is_older_than_the_witness_saw_is_an_error(city: Path, tmp
     (found,) = told(city)
     assert found.severity is ERROR
     assert "has no checkpoint that our key signed" in found.what
+
+
+def test_a_witness_that_has_no_checkpoint_of_a_ledger_that_has_some_is_an_error(city: Path) -> None:
+    assert not told(city)
+    record(city)
+    sequence(city)
+    (city / "seen.checkpoint").unlink()
+    (found,) = told(city)
+    assert (found.severity, found.file) == (ERROR, "ciconia.toml")
+    assert "has none" in found.what
+    assert "Mount it" in found.fix
 
 
 @pytest.mark.parametrize("how", ['witness = ""', "# no word of it"])

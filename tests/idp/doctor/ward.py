@@ -28,7 +28,7 @@ trusted_proxies = ["127.0.0.1", "::1"]
 database = "ciconia.db"
 keys = "keys"
 checkpoint_seconds = 10.0
-witness = "/srv/witness"
+witness = "seen.checkpoint"
 country = "NL"
 
 [organization]
