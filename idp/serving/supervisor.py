@@ -78,9 +78,14 @@ class Generation:
 
     plan: Plan
     workers: list[Worker] = field(default_factory=list)
-    deaths: int = 0  # in a row, each soon after its start
     begun: float = field(default_factory=time.monotonic)
     restart_at: float = 0.0
+    pause: float = 0.0  # the last one before a start, while starts come to nothing
+
+    def put_off(self, now: float) -> None:
+        """Plan the next start, later each time."""
+        self.pause = min(max(2 * self.pause, FIRST_PAUSE), LONGEST_PAUSE)
+        self.restart_at = now + self.pause
 
 
 def _processors(workers: int) -> list[int]:
@@ -227,10 +232,11 @@ class Supervisor:
 
     def _mourn(self, generation: Generation, worker: Worker, code: int, now: float) -> None:
         """Plan the successor of a worker that nobody asked to end: at once, and later each time that it dies soon."""
-        generation.deaths = 0 if now - worker.begun > SOUND_SECONDS else generation.deaths + 1
-        pause = min(FIRST_PAUSE * 2 ** (generation.deaths - 1), LONGEST_PAUSE) if generation.deaths else 0.0
-        generation.restart_at = now + pause
-        self._log.error("worker_died", number=worker.slot + 1, code=code, restart_seconds=round(pause, 1))
+        if now - worker.begun > SOUND_SECONDS:
+            generation.pause, generation.restart_at = 0.0, now
+        else:
+            generation.put_off(now)
+        self._log.error("worker_died", number=worker.slot + 1, code=code, restart_seconds=round(generation.pause, 1))
 
     def _look_at_the_coming(self, now: float) -> None:
         coming = self._coming

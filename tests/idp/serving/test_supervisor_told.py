@@ -1,0 +1,25 @@
+"""What a supervisor does in time, and after a long time, by a clock that a test tells."""
+
+import signal
+
+import pytest
+from structlog.testing import capture_logs
+
+from idp.serving.supervisor import LONGEST_PAUSE
+from tests.idp.serving.told import Told
+
+
+def test_a_worker_that_dies_for_hours_is_tried_again_and_the_other_one_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told(monkeypatch)
+
+    def dying() -> signal.Signals | None:
+        if told.served and len(told.living) == 2:
+            told.codes[told.living[-1]] = 75
+        return signal.SIGTERM if len(told.forked) > 1200 and told.codes.get(1) is None else None
+
+    with capture_logs() as lines:
+        assert told.run(dying) == 0
+    pauses = [line["restart_seconds"] for line in lines if line["event"] == "worker_died"]
+    assert pauses[:8] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0]
+    assert set(pauses[8:]) == {LONGEST_PAUSE}
+    assert len(pauses) > 1190

@@ -1,0 +1,90 @@
+"""A supervisor whose processes, signals and clock a test tells: what takes hours takes no time, and nobody is signalled."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+from idp.server import bind
+from idp.serving import supervisor
+from idp.serving.board import Board, State
+from idp.serving.supervisor import Supervisor
+from idp.serving.worker import Plan
+
+# More than any test needs: a supervisor that does not wait comes here soon
+MOST_TURNS = 100_000
+NOBODY = Plan(compose=lambda _: pytest.fail("no worker is forked"), tell=lambda _: None)
+
+
+class Told:
+    """`act` is asked at each wait, and says which signal came. A worker serves `starting` seconds after its fork."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, starting: float = 0.0, plan: Plan = NOBODY) -> None:
+        self.now = time.monotonic()
+        self.board = Board(4)
+        self.pauses: list[float] = []
+        self.forked: dict[int, float] = {}  # by process
+        self.codes: dict[int, int] = {}  # of those that ended and were not reaped yet
+        self.served = 0
+        self.loaded = 0
+        self._starting, self._plan = starting, plan
+        self._slots: dict[int, int] = {}
+        self._act: Callable[[], signal.Signals | None] = lambda: None
+        monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(supervisor, "Board", lambda _: self.board)
+        monkeypatch.setattr(supervisor, "raise_limit", lambda: None)
+        monkeypatch.setattr(supervisor, "gc", SimpleNamespace(freeze=lambda: None))
+        monkeypatch.setattr(supervisor, "send", lambda process, number: self.codes.setdefault(process, -number))
+        monkeypatch.setattr(supervisor, "end", self._ended)
+        monkeypatch.setattr(supervisor, "ended", self._ended)
+        monkeypatch.setattr(os, "fork", self._fork)
+        monkeypatch.setattr(signal, "sigtimedwait", self._wait)
+
+    @property
+    def living(self) -> list[int]:
+        """The workers, in the order of their forks."""
+        return [process for process in self._slots if process not in self.codes]
+
+    def run(self, act: Callable[[], signal.Signals | None]) -> int:
+        """Two workers, to the end; the exit code."""
+        self._act = act
+        listening = bind("127.0.0.1", 0)
+        try:
+            return Supervisor(listening, workers=2, load=self._load, ready=self._ready).run(self._plan)
+        finally:
+            listening.close()
+
+    def _load(self) -> Plan:
+        self.loaded += 1
+        return self._plan
+
+    def _ready(self) -> None:
+        self.served += 1
+
+    def _fork(self) -> int:
+        starting = [slot for slot in range(self.board.slots) if self.board.state(slot) is State.STARTING]
+        process = 1 + len(self.forked)
+        self._slots[process] = next(slot for slot in starting if slot not in self._slots.values())
+        self.forked[process] = self.now
+        return process
+
+    def _ended(self, process: int) -> int | None:
+        if process in self.codes:
+            self._slots.pop(process, None)
+        return self.codes.get(process)
+
+    def _wait(self, _: object, seconds: float) -> SimpleNamespace | None:
+        self.pauses.append(seconds)
+        assert len(self.pauses) < MOST_TURNS, "it does not end"
+        self.now += seconds
+        for process in self.living:
+            slot = self._slots[process]
+            if self.board.state(slot) is State.STARTING and self.now - self.forked[process] >= self._starting:
+                self.board.set_state(slot, State.READY)
+            if self.board.state(slot) is State.READY:
+                self.board.beat(slot)
+        number = self._act()
+        return None if number is None else SimpleNamespace(si_signo=number)
