@@ -37,6 +37,7 @@ LEAVE_SECONDS = LINGER_SECONDS + 20.0
 # A worker that lived so long did not die of how it starts
 SOUND_SECONDS = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
+NO_PROCESS = "no process could be forked for it"
 
 
 class Watching(Protocol):
@@ -215,6 +216,7 @@ class Supervisor:
         if self._companion and ended(self._companion) is not None:
             self._companion, self._companion_at = 0, now + LOOK_SECONDS
         if not self._companion and now >= self._companion_at:
+            self._companion_at = now + LOOK_SECONDS
             self._begin_companion()
         # All of them before any of it has consequences: those move workers from one list to another
         ends = [(*each, code) for each in self._all() if (code := ended(each[0].process)) is not None]
@@ -247,8 +249,8 @@ class Supervisor:
         elif all(self._board.state(worker.slot) is State.READY for worker in coming.workers):
             if len(coming.workers) < self._wanted:
                 # The first one has shown that the configuration serves: were it broken, one would say so, and not all
-                while len(coming.workers) < self._wanted:
-                    self._fork(coming)
+                if not self._fill(coming):
+                    self._give_up_the_coming(NO_PROCESS)
                 return
             former, self._current, self._coming = self._current, coming, None
             if former is None:
@@ -277,8 +279,8 @@ class Supervisor:
             return
         if len(current.workers) < self._wanted and now >= current.restart_at and not self._ends_at:
             current.restart_at = 0.0
-            while len(current.workers) < self._wanted:
-                self._fork(current)
+            if not self._fill(current):
+                current.put_off(now)
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
             for worker in current.workers:
@@ -301,23 +303,37 @@ class Supervisor:
 
     def _begin(self, plan: Plan) -> None:
         self._coming = Generation(plan)
-        self._fork(self._coming)
+        if not self._fork(self._coming):
+            self._give_up_the_coming(NO_PROCESS)
 
-    def _fork(self, generation: Generation) -> None:
+    def _fill(self, generation: Generation) -> bool:
+        """Fork what a generation lacks; whether all of it could be."""
+        return all(self._fork(generation) for _ in range(self._wanted - len(generation.workers)))
+
+    def _fork(self, generation: Generation) -> bool:
         slot = next(slot for slot in range(self._board.slots) if self._board.state(slot) is State.FREE)
         self._board.set_state(slot, State.STARTING)
         taken = {worker.processor for worker in generation.workers}
         processor = next((each for each in self._processors if each not in taken), None)
         place = Place(slot, self._board, self._listening, self._lifeline, processor)
         process = self._child(lambda: work(generation.plan, place))
+        if not process:
+            self._board.set_state(slot, State.FREE)
+            return False
         generation.workers.append(Worker(process, slot, time.monotonic(), processor, self._board.beats(slot)))
         self._note()
+        return True
 
     def _child(self, act: Callable[[], int]) -> int:
-        """Fork; the child does `act`, and never comes back into our own frames."""
+        """Fork; the child does `act`, and never comes back into our own frames. 0: no process could be had."""
         sys.stdout.flush()
         sys.stderr.flush()
-        process = os.fork()
+        try:
+            process = os.fork()
+        except OSError as error:
+            # No memory, or too many processes: it may pass, and those who serve go on
+            self._log.error("cannot_fork", why=os.strerror(error.errno or 0))
+            return 0
         if process:
             return process
         code = 70  # sysexits.h: EX_SOFTWARE

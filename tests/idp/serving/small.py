@@ -2,10 +2,11 @@
 
 `python -m tests.idp.serving.small FOLDER PORT WORKERS DRAIN LOOK`, where `FOLDER/word` is the configuration: `unreadable`
 and `unforeseen` are broken for the supervisor, `unfit` and `away` for a worker; with `slow` the second worker of a reload
-takes its time.
+takes its time. `FOLDER/room`, where it is, says for how many processes more the machine has room.
 """
 
 import asyncio
+import errno
 import json
 import os
 import random
@@ -86,10 +87,26 @@ def beside(board: Board) -> None:
         time.sleep(0.02)
 
 
+def make_room_end(room: Path) -> None:
+    """Let a fork fail as the kernel does where there is no room."""
+    fork = os.fork
+
+    def forked() -> int:
+        if room.exists():
+            left = int(room.read_text(encoding="ascii"))
+            if not left:
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            room.write_text(str(left - 1), encoding="ascii")
+        return fork()
+
+    os.fork = forked
+
+
 def main() -> None:
     folder, port, workers, drain = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
     supervisor.LOOK_SECONDS = float(sys.argv[5])  # a test has not the patience of an operator
     configure_logs()
+    make_room_end(folder / "room")
 
     def load() -> Plan:
         word = (folder / "word").read_text(encoding="utf-8").strip()

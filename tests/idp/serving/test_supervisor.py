@@ -112,6 +112,64 @@ def test_the_companion_is_begun_again_too(lasting: Crew) -> None:
     until(lambda: path.read_text(encoding="ascii") not in {"", str(before)})
 
 
+# -- a machine without room for a process
+
+
+def test_where_no_process_can_be_forked_the_others_serve_and_it_is_tried_again(served: Crew) -> None:
+    room = served.folder / "room"
+    room.write_text("0", encoding="ascii")
+    victim, other = served.processes
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: len(served.events("cannot_fork")) >= 3)
+    assert served.events("cannot_fork")[0]["why"] == "Resource temporarily unavailable"
+    assert served.processes == {other}
+    assert served.ask().process == other
+    room.unlink()
+    assert other in served.asked_all(2)
+
+
+def test_a_companion_that_cannot_be_forked_is_tried_again(served: Crew) -> None:
+    path, room = served.folder / "companion", served.folder / "room"
+    before = int(path.read_text(encoding="ascii"))
+    workers = served.processes
+    room.write_text("0", encoding="ascii")
+    os.kill(before, signal.SIGKILL)
+    until(lambda: len(served.events("cannot_fork")) >= 2)
+    room.unlink()
+    until(lambda: path.read_text(encoding="ascii") not in {"", str(before)})
+    assert served.processes == workers
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_reload_without_room_for_its_workers_is_refused_and_the_old_ones_serve(served: Crew, left: int) -> None:
+    before, room = served.processes, served.folder / "room"
+    room.write_text(str(left), encoding="ascii")
+    served.say("two")
+    until(lambda: bool(served.events("reload_refused")))
+    until(lambda: served.processes == before)
+    assert served.ask().word == "one"
+    assert [len(served.events(name)) for name in ("cannot_fork", "reload_refused")] == [1, 1]
+    room.unlink()
+    served.say("two")
+    until(lambda: bool(served.events("reloaded")))
+    until(lambda: served.ask().word == "two")
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_a_start_without_room_for_its_workers_is_refused(tmp_path: Path, left: int) -> None:
+    """The companion, the first worker, the second one."""
+    folder = tmp_path / "crew"
+    folder.mkdir()
+    (folder / "room").write_text(str(left), encoding="ascii")
+    found = begin(folder, word="one", workers=2)
+    assert found.supervisor.stdout is not None
+    assert found.supervisor.stdout.read() == ""
+    assert found.supervisor.wait(20) == 1
+    found.supervisor.stdout.close()
+    assert found.events("cannot_fork")
+    assert found.lines == [line for line in found.lines if line.startswith("{")], "no traceback"
+
+
 # -- SIGHUP
 
 
