@@ -23,7 +23,7 @@ from idp.server import Listening
 from idp.serving.board import Board, Phase, State
 from idp.serving.children import end, ended, follow, send
 from idp.serving.files import raise_limit
-from idp.serving.worker import LINGER_SECONDS, Place, Plan, work
+from idp.serving.worker import LEAVE, LINGER_SECONDS, Place, Plan, work
 from policies.errors import Misconfigured, StoreUnavailable
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
@@ -355,8 +355,8 @@ class Supervisor:
         def act() -> int:
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.pthread_sigmask(signal.SIG_SETMASK, [])
+            # Those that end all of us are for the supervisor: until it ends, somebody may ask how it is
+            signal.pthread_sigmask(signal.SIG_SETMASK, [signal.SIGTERM, signal.SIGINT])
             self._listening.close()
             threading.Thread(target=follow, args=(self._lifeline,), name="lifeline", daemon=True).start()
             beside(board)
@@ -376,7 +376,7 @@ class Supervisor:
         for worker in workers:
             worker.leaves_by = now + LEAVE_SECONDS
             self._board.set_state(worker.slot, State.LEAVING)
-            send(worker.process, signal.SIGTERM)
+            send(worker.process, LEAVE)
         self._leaving += workers
 
     def _end_all(self) -> None:

@@ -21,6 +21,8 @@ from policies.errors import Misconfigured, StoreUnavailable
 LINGER_SECONDS = 6.0
 # How long a thread computes while another one waits for its turn: what places records must not keep a login waiting
 TURN_SECONDS = 0.0005
+# How the supervisor tells a worker to leave, and nobody else does
+LEAVE = signal.SIGUSR1
 # As sysexits.h has them
 DATABASE_AWAY, CONFIGURATION_BROKEN = 75, 78
 
@@ -75,10 +77,10 @@ class Place:
 
 def work(plan: Plan, place: Place) -> int:
     """All that a worker does, from its fork on; returns its exit code."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        # Ctrl-C and a terminal's end reach the whole group: the supervisor decides what they mean
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        # Ctrl-C, a terminal's end and a service manager reach the whole group: the supervisor decides what they mean
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(LEAVE, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     sys.setswitchinterval(TURN_SECONDS)
@@ -121,7 +123,7 @@ def _serve(plan: Plan, place: Place, composed: Composed) -> None:
         refused=composed.refused,
     )
 
-    signal.signal(signal.SIGTERM, lambda *_: server.leave(LINGER_SECONDS))
+    signal.signal(LEAVE, lambda *_: server.leave(LINGER_SECONDS))
     threading.Thread(target=_until_alone, args=(place.lifeline, server), name="lifeline", daemon=True).start()
     composed.start()
     try:

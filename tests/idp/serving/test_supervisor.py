@@ -317,6 +317,25 @@ def test_a_second_signal_does_not_wait_for_the_proxy(tmp_path: Path) -> None:
         assert served.end(signal.SIGTERM) == 0
 
 
+def test_what_a_service_manager_sends_to_all_of_them_is_the_supervisors_to_follow(tmp_path: Path) -> None:
+    """While it waits for the proxy, the workers serve."""
+    with crew(tmp_path / "crew", drain=60) as served:
+        before = served.processes
+        companion = (served.folder / "companion").read_text(encoding="ascii")
+        for process in (*before, int(companion)):
+            os.kill(process, signal.SIGTERM)
+        served.supervisor.send_signal(signal.SIGTERM)
+        until(lambda: (served.folder / "ready").read_text(encoding="ascii") == "0")
+        time.sleep(0.5)  # longer than one that leaves takes
+        assert served.processes == before
+        assert set(served.asked_all(2)) == before
+        assert (served.folder / "companion").read_text(encoding="ascii") == companion
+        assert alive(int(companion))
+        assert served.end(signal.SIGTERM) == 0
+        assert sum(line.startswith("stopped") for line in served.lines) == 2
+    assert served.events("worker_died") == []
+
+
 def test_workers_follow_a_supervisor_that_was_killed(served: Crew) -> None:
     workers = served.processes
     thread, answers = in_a_thread(served, "wait=0.5")
