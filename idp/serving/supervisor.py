@@ -195,7 +195,7 @@ class Supervisor:
         if self._coming is not None:
             return STARTING_LOOK_SECONDS
         moments = [self._ends_at] if self._ends_at and self._current else []
-        if self._current and self._current.restart_at:
+        if self._current and self._current.restart_at and not self._ends_at:
             moments.append(self._current.restart_at)
         return max(0.0, min([LOOK_SECONDS, *(moment - now for moment in moments)]))
 

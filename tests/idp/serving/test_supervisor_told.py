@@ -1,12 +1,13 @@
 """What a supervisor does in time, and after a long time, by a clock that a test tells."""
 
+import dataclasses
 import signal
 
 import pytest
 from structlog.testing import capture_logs
 
-from idp.serving.supervisor import LONGEST_PAUSE
-from tests.idp.serving.told import Told
+from idp.serving.supervisor import LONGEST_PAUSE, LOOK_SECONDS
+from tests.idp.serving.told import NOBODY, Told
 
 
 def test_a_worker_that_dies_for_hours_is_tried_again_and_the_other_one_serves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,3 +24,22 @@ def test_a_worker_that_dies_for_hours_is_tried_again_and_the_other_one_serves(mo
     assert pauses[:8] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0]
     assert set(pauses[8:]) == {LONGEST_PAUSE}
     assert len(pauses) > 1190
+
+
+def test_a_worker_that_dies_while_the_proxy_is_waited_for_keeps_nobody_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told(monkeypatch, plan=dataclasses.replace(NOBODY, drain_seconds=30))
+    waiting: list[float] = []  # since when
+
+    def leaving() -> signal.Signals | None:
+        if not told.served:
+            return None
+        if not waiting:
+            waiting.append(told.now)
+            return signal.SIGTERM
+        told.codes.setdefault(1, 75)
+        return None
+
+    assert told.run(leaving) == 0
+    assert told.now - waiting[0] >= 30
+    assert len(told.forked) == 2
+    assert sum(pause < LOOK_SECONDS / 2 for pause in told.pauses) < 10
