@@ -244,14 +244,14 @@ class Supervisor:
         coming = self._coming
         if coming is None:
             return
-        if now - coming.begun > START_SECONDS:
+        starting = [worker for worker in coming.workers if self._board.state(worker.slot) is not State.READY]
+        if any(now - worker.begun > START_SECONDS for worker in starting):
             self._give_up_the_coming("it did not serve in time")
-        elif all(self._board.state(worker.slot) is State.READY for worker in coming.workers):
-            if len(coming.workers) < self._wanted:
-                # The first one has shown that the configuration serves: were it broken, one would say so, and not all
-                if not self._fill(coming):
-                    self._give_up_the_coming(NO_PROCESS)
-                return
+        elif not starting and len(coming.workers) < self._wanted:
+            # The first one has shown that the configuration serves: were it broken, one would say so, and not all
+            if not self._fill(coming):
+                self._give_up_the_coming(NO_PROCESS)
+        elif not starting:
             former, self._current, self._coming = self._current, coming, None
             if former is None:
                 self._board.phase = Phase.SERVING

@@ -6,7 +6,7 @@ import signal
 import pytest
 from structlog.testing import capture_logs
 
-from idp.serving.supervisor import LONGEST_PAUSE, LOOK_SECONDS
+from idp.serving.supervisor import LONGEST_PAUSE, LOOK_SECONDS, START_SECONDS
 from tests.idp.serving.told import NOBODY, Told
 
 
@@ -43,3 +43,18 @@ def test_a_worker_that_dies_while_the_proxy_is_waited_for_keeps_nobody_busy(monk
     assert told.now - waiting[0] >= 30
     assert len(told.forked) == 2
     assert sum(pause < LOOK_SECONDS / 2 for pause in told.pauses) < 10
+
+
+def test_each_worker_has_its_own_time_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are forked when the first one serves."""
+    told = Told(monkeypatch, starting=0.9 * START_SECONDS)
+    assert told.run(lambda: signal.SIGTERM if told.served else None) == 0
+    assert told.served == 1
+
+
+def test_a_worker_that_does_not_start_in_its_time_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told(monkeypatch, starting=1.1 * START_SECONDS)
+    begun = told.now
+    assert told.run(lambda: None) == 1
+    assert told.served == 0
+    assert told.now - begun < 1.1 * START_SECONDS
