@@ -133,7 +133,7 @@ class Supervisor:
         self._looked = 0.0
         self._ends_at = 0.0
         self._code = 0
-        self._asked = False  # whether a reload waits for the end of another
+        self._asked = False  # whether a reload waits for the end of another, or of the start
         self._log = structlog.get_logger()
 
     def run(self, plan: Plan) -> int:
@@ -166,11 +166,11 @@ class Supervisor:
             self._ends_at = time.monotonic() + (0 if at_once or plan is None else plan.drain_seconds)
 
     def _reload(self) -> None:
-        """Begin a reload, or remember it: while the last one is under way its workers have all the slots that there are."""
+        """Begin a reload, or remember it: until the start, or the last one, has come to its end, workers need the slots."""
         self._asked = False
-        if self._ends_at or self._current is None:
+        if self._ends_at:
             return
-        if self._coming or self._leaving:
+        if self._current is None or self._coming or self._leaving:
             self._asked = True
             return
         try:

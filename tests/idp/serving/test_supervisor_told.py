@@ -58,3 +58,23 @@ def test_a_worker_that_does_not_start_in_its_time_is_not_waited_for(monkeypatch:
     assert told.run(lambda: None) == 1
     assert told.served == 0
     assert told.now - begun < 1.1 * START_SECONDS
+
+
+def test_a_reload_that_is_asked_for_during_the_start_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told(monkeypatch, starting=1)
+
+    def asking() -> signal.Signals | None:
+        if len(told.pauses) == 1:
+            return signal.SIGHUP
+        return signal.SIGTERM if told.now - told.forked[1] > START_SECONDS else None
+
+    with capture_logs() as lines:
+        assert told.run(asking) == 0
+    assert (told.served, told.loaded) == (1, 1)
+    assert [line["event"] for line in lines] == ["reloaded"]
+
+
+def test_a_start_that_fails_is_not_begun_again_by_a_reload(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told(monkeypatch, starting=2 * START_SECONDS)
+    assert told.run(lambda: signal.SIGHUP if len(told.pauses) == 1 else None) == 1
+    assert (told.served, told.loaded, len(told.forked)) == (0, 0, 1)
