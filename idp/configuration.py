@@ -1,10 +1,22 @@
 """The configuration folder: its files are read here, and judged in `policies.load`."""
 
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from policies.errors import Misconfigured, Problem
 from policies.load import PATTERNS, Configuration, load
+
+# Far more than any file of a configuration has: metadata may have a megabyte
+MAX_FILE = 4 * 1024 * 1024
+
+
+def read_regular(path: Path, limit: int = MAX_FILE) -> bytes:
+    """A file of at most `limit` bytes, and one more where there are more. A pipe would never end; a folder has none."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(0, "it is no regular file", str(path))
+    with path.open("rb") as file:
+        return file.read(limit + 1)
 
 
 def read_configuration(directory: Path) -> Mapping[str, bytes]:
@@ -28,9 +40,14 @@ def readable_files(directory: Path) -> tuple[Mapping[str, bytes], tuple[Problem,
     for path in sorted(path for pattern in PATTERNS for path in directory.glob(pattern)):
         name = path.relative_to(directory).as_posix()
         try:
-            files[name] = path.read_bytes()
+            octets = read_regular(path)
         except OSError as error:
             problems.append(Problem(name, 0, "file", f"cannot be read: {error.strerror}.", "let the broker read it."))
+            continue
+        if len(octets) > MAX_FILE:
+            problems.append(Problem(name, 0, "file", f"has more than {MAX_FILE} bytes.", "put the right file there."))
+            continue
+        files[name] = octets
     return files, tuple(problems)
 
 

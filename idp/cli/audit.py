@@ -4,7 +4,6 @@ Exit codes: 0 every receipt holds, 1 one does not and what does not fit is named
 """
 
 import json
-import stat
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Annotated
 import typer
 
 from idp.cli.console import plain, say
+from idp.configuration import read_regular
 from idp.keys.ledger import LOG_VKEY
 from idp.transparency.checkpoint import read_keys
 from idp.transparency.receipt import MAX_RECEIPT
@@ -67,9 +67,9 @@ def _one(path: Path, log: Path | None, proof: Path | None, *, as_json: bool) -> 
     """Check one receipt, print the answer, return its exit code."""
     key = log if log is not None else path.parent / LOG_VKEY
     try:
-        octets = _read(path, MAX_RECEIPT)
-        text = _read(key, MAX_KEYS)
-        given = None if proof is None else _read(proof, MAX_RECEIPT)
+        octets = read_regular(path, MAX_RECEIPT)
+        text = read_regular(key, MAX_KEYS)
+        given = None if proof is None else read_regular(proof, MAX_RECEIPT)
     except OSError as error:
         _unreadable(path, error, as_json=as_json)
         return COULD_NOT_RUN
@@ -94,14 +94,6 @@ def _one(path: Path, log: Path | None, proof: Path | None, *, as_json: bool) -> 
     else:
         _tell(_lines(path, proved, limits))
     return HOLDS
-
-
-def _read(path: Path, limit: int) -> bytes:
-    """A file of at most `limit` bytes, and one more where there are more. A pipe would never end; a folder has none."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(0, "it is no regular file", str(path))
-    with path.open("rb") as file:
-        return file.read(limit + 1)
 
 
 def _unreadable(path: Path, error: OSError, *, as_json: bool) -> None:

@@ -30,6 +30,7 @@ from idp.cli.committing import MEND, PromptCopies, Unsure, within
 from idp.cli.console import failed, problems, progress, say
 from idp.cli.metadata_told import COULD_NOT_RUN, NO, YES, Fetched, fetch_command, pending_told, say_pending
 from idp.cli.revocations import ask
+from idp.configuration import read_regular
 from idp.crossing import known_peers, node_entity_id
 from idp.keys.folder import NODE_FILES, Keys
 from idp.loading import load_all
@@ -355,7 +356,7 @@ def _write_certificate(path: Path, der: bytes, *, as_json: bool) -> None:
     """Write the PEM; a file with something else in it stays as it is."""
     pem = certificate_of(der).public_bytes(Encoding.PEM)
     try:
-        if path.exists() and path.read_bytes() != pem:
+        if path.exists() and read_regular(path) != pem:
             detail = f"{path} is there already and holds something else: name a new file."
             failed("taken", detail, as_json=as_json)
             raise typer.Exit(COULD_NOT_RUN)

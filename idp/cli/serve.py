@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import shutil
+from contextlib import suppress
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from idp.cli.answer import UnheardError
 from idp.cli.console import failed, problems, say, taken
 from idp.cli.serve_plan import look, look_again, metrics_board, plan, tell
 from idp.keys.file import write_private
@@ -147,6 +149,10 @@ def serve(
             watched(metrics, told, lambda: board.phase is Phase.DRAINING)
 
     def ready() -> None:
+        with suppress(UnheardError):  # a server serves whoever reads its one sentence
+            told_ready()
+
+    def told_ready() -> None:
         are = "is" if len(looked.issuers) == 1 else "are"
         say(f"{', '.join(looked.issuers)} {are} served at http://{process.listen}. Ctrl-C ends it.")
         if looked.nobody_may_ask:

@@ -6,10 +6,43 @@ supervisor would take all the others along.
 
 import os
 import signal
+import sys
+from collections.abc import Callable
 from contextlib import suppress
+
+import structlog
 
 # Of one that is gone and left no exit code, as asyncio has it
 UNKNOWN_CODE = 255
+
+
+FAILED_CODE = 70  # sysexits.h: EX_SOFTWARE
+
+
+def fork(act: Callable[[], int]) -> int:
+    """The number of a child that does `act`, and never comes back into our own frames. Raises OSError."""
+    flush()
+    process = os.fork()
+    if process:
+        return process
+    code = FAILED_CODE
+    try:
+        code = act()
+    except BaseException as error:  # noqa: BLE001 - the edge of a process: its text may quote anything
+        structlog.get_logger().critical("worker_failed", kind=type(error).__name__)
+    finally:
+        try:
+            flush()
+        finally:
+            os._exit(code)
+
+
+def flush() -> None:
+    """Write what our streams still hold, so that no child writes it again. One that cannot be written holds nobody up."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            if stream is not None:  # closed by whoever started us
+                stream.flush()
 
 
 def send(process: int, number: signal.Signals) -> None:

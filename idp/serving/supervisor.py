@@ -21,7 +21,7 @@ import structlog
 
 from idp.server import Listening
 from idp.serving.board import Board, Phase, State
-from idp.serving.children import end, ended, follow, send
+from idp.serving.children import end, ended, follow, fork, send
 from idp.serving.files import raise_limit
 from idp.serving.worker import LEAVE, LINGER_SECONDS, Place, Plan, work
 from policies.errors import Misconfigured, StoreUnavailable
@@ -325,27 +325,18 @@ class Supervisor:
         return True
 
     def _child(self, act: Callable[[], int]) -> int:
-        """Fork; the child does `act`, and never comes back into our own frames. 0: no process could be had."""
-        sys.stdout.flush()
-        sys.stderr.flush()
+        """The number of a child that does `act`. 0: no process could be had."""
+
+        def begun() -> int:
+            os.close(self._held)
+            return act()
+
         try:
-            process = os.fork()
+            return fork(begun)
         except OSError as error:
             # No memory, or too many processes: it may pass, and those who serve go on
             self._log.error("cannot_fork", why=os.strerror(error.errno or 0))
             return 0
-        if process:
-            return process
-        code = 70  # sysexits.h: EX_SOFTWARE
-        try:
-            os.close(self._held)
-            code = act()
-        except BaseException as error:  # noqa: BLE001 - the edge of a process: its text may quote anything
-            structlog.get_logger().critical("worker_failed", kind=type(error).__name__)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
 
     def _begin_companion(self) -> None:
         beside, board = self._beside, self._board

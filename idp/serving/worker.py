@@ -146,4 +146,3 @@ def _number_lines(number: int) -> None:
         return {**event, "worker": number}
 
     structlog.configure(processors=[numbered, *structlog.get_config()["processors"]])
-    sys.stdout.flush()

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,20 @@ def test_a_problem_of_a_file_names_it(folder: Path) -> None:
     with pytest.raises(Misconfigured) as refused:
         load_configuration(folder)
     assert ("purposes/parking.toml", 1, "colour") in [(p.file, p.line, p.key) for p in refused.value.problems]
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a device", "gigabytes"])
+def test_what_would_not_end_is_a_problem_and_holds_nothing_up(folder: Path, kind: str) -> None:
+    path = folder / "purposes" / "endless.toml"
+    match kind:
+        case "a pipe":
+            os.mkfifo(path)
+        case "a device":
+            path.symlink_to("/dev/zero")
+        case _:
+            with path.open("wb") as file:
+                file.truncate(8 * 1024**3)
+    with pytest.raises(Misconfigured) as refused:
+        read_configuration(folder)
+    (problem,) = refused.value.problems
+    assert problem.file == "purposes/endless.toml"
