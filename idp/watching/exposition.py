@@ -1,7 +1,7 @@
 """A board in Prometheus' text format, and what /ready says: read from shared memory alone, no database asked."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from idp.watching.board import Board, Key, Reading
-from idp.watching.families import FAMILIES, READY, Across, Family, Kind
+from idp.watching.families import DENIED, FAMILIES, READY, Across, Family, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def merged(readings: Sequence[Reading]) -> dict[Key, float]:
     return {key: _one(FAMILIES[key[0]].across, figures, now) for key, figures in found.items()}
 
 
-def _one(across: Across, figures: Iterable[float], now: float) -> float:
+def _one(across: Across, figures: Sequence[float], now: float) -> float:
     match across:
         case Across.SUM:
             return sum(figures)
@@ -57,7 +57,7 @@ def _one(across: Across, figures: Iterable[float], now: float) -> float:
         case Across.MIN:
             return min(figures)
         case Across.FRESH:
-            return float(any(figure > now for figure in figures))
+            return float(DENIED not in figures and any(figure > now for figure in figures))
 
 
 class _Collector(Collector):

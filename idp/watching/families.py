@@ -18,7 +18,7 @@ class Kind(StrEnum):
 
 
 class Across(StrEnum):
-    """How the figures of all workers become one. `FRESH`: 1 where any worker's figure is a moment still to come.
+    """How the figures of all workers become one. `FRESH`: 1 where one is a moment still to come and none `DENIED`.
 
     Such a moment is of the monotonic clock, which all processes of a machine share: a worker that hangs says nothing good.
     """
@@ -44,6 +44,8 @@ class Family:
 # From a tenth of a millisecond, which is fast here, to ten seconds, which no citizen waits
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 TENANT = ("tenant",)
+# A worker answers for this tenant that it is closed: whoever asks cannot choose another worker
+DENIED = -1.0
 
 LOGINS = "ciconia_logins"
 REFUSALS = "ciconia_refusals"

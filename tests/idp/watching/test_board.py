@@ -120,6 +120,15 @@ def test_readiness_lasts_as_long_as_somebody_says_so_anew() -> None:
     assert not ready(board).any, "a worker that hangs says nothing good"
 
 
+def test_a_worker_that_has_a_tenant_closed_denies_it_whatever_another_says() -> None:
+    board = Board(4)
+    board.worker(1).set(families.READY, CITY, figure=time.monotonic() + 60)
+    board.worker(2).set(families.READY, CITY, figure=families.DENIED)
+    assert ready(board).tenants == {CITY: False}
+    board.ended(2)
+    assert ready(board).tenants == {CITY: True}
+
+
 def test_a_broken_tenant_does_not_take_the_others_out_of_service() -> None:
     board = Board()
     board.worker(1).set(families.READY, "one.example", figure=0)
