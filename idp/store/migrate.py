@@ -41,6 +41,7 @@ def migrate(url: str) -> str:
             if is_postgres(connection):
                 connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
                 connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+                connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")  # until it is our turn
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK:d})")
             if _served_by_us(connection):
                 return _found(connection)
