@@ -5,28 +5,31 @@ once. Each tenant is an `Application` of its own: settings, keys, parties, ledge
 event loop, so each has threads of its own (`idp.endpoints.threads`): one that is slow holds none of another's.
 
 A tenant that cannot be composed answers 503 on its host, and the rest serve. Two with one host, one key or one name of a
-ledger are both such: nobody can say whose it is, and neither may answer for the other.
+ledger are both such: nobody can say whose it is, and neither may answer for the other. One whose database does not answer
+is such until it does (`idp.late`), and no other waits for it.
 
 Folders are read once for a generation of workers (`Seen`): one that starts again later serves what the others serve.
 """
 
 import secrets
 import shlex
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from idp.app import Application, system_clock
+from idp.conflicts import conflicts, settings_of
 from idp.endpoints.edge import LOOPBACK_HOST, OTHER_HOST
 from idp.endpoints.threads import Threads
-from idp.keys.file import fingerprint
+from idp.late import Late, ask_all, in_thread
 from idp.loading import Read, load_all
 from idp.pages.headers import headers
 from idp.pages.languages import choose_language
@@ -40,19 +43,20 @@ from idp.settings import (
     ProcessSettings,
     Settings,
     examine_process,
-    examine_settings,
     is_many,
     tenant_folders,
 )
 from idp.watching.board import Measures
+from idp.watching.families import DENIED, READY
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 RETRY_AFTER = "300"
 NO_CONTENT = 204
 REFERENCE_BYTES = 5
 REFERENCE_SECONDS = 60
-
-T = TypeVar("T")
+# How long a worker waits for databases before it serves without some tenants, once for all and once one after another. One
+# that cannot be connected to is given up sooner; at a reload the first worker waits, then the others: within START_SECONDS
+OPEN_SECONDS = 8.0
 
 # What `serve` asks of a broker before it composes it; raises `Misconfigured` or `StoreUnavailable`
 Prepare = Callable[[Settings], None]
@@ -69,7 +73,10 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a configuration folder said at one moment: of the process, and of each tenant by name, the only one's ""."""
+    """What a configuration folder said at one moment: of the process, and of each tenant by name, the only one's "".
+
+    Of `broken` those that are in `read`, too, wait for their database alone.
+    """
 
     process: ProcessSettings
     read: Mapping[str, Read]
@@ -83,12 +90,16 @@ class Seen:
 
 @dataclass
 class Opened:
-    """What a process serves. `process` says where it listens; `broken` are the tenants that answer 503."""
+    """What a process serves. `process` says where it listens; `broken` are the tenants that answer 503.
+
+    Those of them that are `late` are served when they come.
+    """
 
     process: ProcessSettings
     asgi: ASGIApp
     tenants: Mapping[str, Application]
     broken: Sequence[Broken] = field(default=())
+    late: Sequence[tuple[Settings, Late[Application]]] = field(default=())
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -96,6 +107,7 @@ class Opened:
         return tuple(one.settings.issuer for one in self.tenants.values())
 
     def __post_init__(self) -> None:
+        self._lock, self._ended = threading.Lock(), threading.Event()
         self._gates = {host: one.gate for one in self.tenants.values() for host in _hosts(one.settings.issuer)}
 
     def refused(self, scope: Scope, client: Callable[[], str]) -> bytes:
@@ -105,15 +117,46 @@ class Opened:
         return gate.at_once(scope, client) if gate else b""
 
     def start(self) -> None:
-        """Begin what each tenant does beside requests."""
+        """Begin what each tenant does beside requests, and wait in threads for those that are late."""
         for one in self.tenants.values():
             one.start()
+        for each in self.late:
+            in_thread(partial(self._await, *each))
 
     def stop(self) -> None:
         """End each tenant, whatever the end of another raises."""
+        with self._lock:
+            self._ended.set()
         with ExitStack() as ending:
             for one in self.tenants.values():
                 ending.callback(one.stop)
+
+    def _await(self, settings: Settings, late: Late[Application]) -> None:
+        """Serve a tenant when its database answers. Where more than that is wrong with it, it stays closed."""
+        try:
+            application = late.come(self._ended)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is this tenant's alone
+            found = _broken(settings.folder, settings, error)
+            with self._lock:
+                self.broken = (*(one for one in self.broken if one.name != found.name), found)
+            log_broken((found,))
+            return
+        if application is None:
+            return
+        with self._lock:
+            if not self._ended.is_set():
+                self._admit(settings, application)
+                return
+        application.stop()
+
+    def _admit(self, settings: Settings, application: Application) -> None:
+        """From now on its host is served. Whoever reads meanwhile sees all of it, or nothing."""
+        self.tenants = {**self.tenants, settings.folder.name: application}
+        self.broken = tuple(one for one in self.broken if one.name != settings.folder.name)
+        self._gates |= dict.fromkeys(_hosts(settings.issuer), application.gate)
+        if isinstance(self.asgi, _Hosts):
+            self.asgi.admit(application)
+        structlog.get_logger().info("tenant_opened", tenant=settings.folder.name, issuer=settings.issuer)
 
 
 def _unprepared(_settings: Settings) -> None:
@@ -136,43 +179,67 @@ def open_site(
 ) -> Opened:
     """Compose what lies in a configuration folder, or was `seen` there: one broker, or several.
 
-    `prepare` is asked of each broker first; `measures` are the process's. Of tenants that were seen broken nothing is
-    logged. Raises `Misconfigured` where nothing would serve, with every problem; `StoreUnavailable` where the only broker's
-    database is away.
+    `prepare` is asked of each broker first, of several in threads; `measures` are the process's. Of tenants that were seen
+    broken for good nothing is logged. Raises `Misconfigured` where nothing would serve, with every problem;
+    `StoreUnavailable` where the only broker's database is away.
     """
     found = seen or see(folder)
 
-    def compose(each: Path, read: Read) -> Application:
-        prepare(read.settings)
-        return Application(each, clock=clock, measures=measures, read=read)
+    def compose(read: Read) -> Application:
+        return Application(read.settings.folder, clock=clock, measures=measures, read=read)
+
+    def begun_too(read: Read) -> Application:
+        # Before its first request it knows whether it is fit
+        application = compose(read)
+        application.start()
+        return application
 
     if not found.many:
-        application = compose(folder, found.read[""])
+        prepare(found.read[""].settings)
+        application = compose(found.read[""])
         return Opened(application.settings, application.asgi, {"": application})
+    asking = {name: partial(prepare, read.settings) for name, read in found.read.items()}
+    asked, failed = ask_all(asking, OPEN_SECONDS)
     with ExitStack() as undo:
-
-        def tenant(each: Path) -> Application:
-            made = compose(each, found.read[each.name])
-            # Whoever tries another folder after this one must find neither a thread nor a file of it open
-            undo.callback(made.store.close)
-            return made
-
-        folders = [folder / TENANTS / name for name in found.read]
-        tenants, broken = _each(folders, tenant, found.broken, lambda each: found.read[each.name].settings)
-        opened = Opened(found.process, _Hosts(tenants, broken), tenants, broken)
+        tenants: dict[str, Application] = {}
+        lost = 0.0
+        for name in [name for name in found.read if name not in failed]:
+            if lost > OPEN_SECONDS:
+                break
+            begun = time.monotonic()
+            try:
+                tenants[name] = compose(found.read[name])
+                # Whoever tries another folder after this one must find neither a thread nor a file of it open
+                undo.callback(tenants[name].store.close)
+            except Exception as error:  # noqa: BLE001  whatever it is, it is this tenant's alone
+                failed[name] = error
+                lost += time.monotonic() - begun
+        for_good = tuple(one for one in found.broken if one.name not in found.read)
+        fresh = _failed(found.read, failed, for_good)
+        untried = {name: StoreUnavailable("others kept it waiting") for name in {*found.read} - {*failed, *tenants}}
+        fresh, failed = (*fresh, *_failed(found.read, untried, ())), {**failed, **untried}
+        broken = (*for_good, *fresh)
+        away = {name: found.read[name] for name, error in failed.items() if _is_away(error)}
+        late = [(read.settings, Late(asked[name], asking[name], partial(begun_too, read))) for name, read in away.items()]
+        opened = Opened(found.process, _Hosts(tenants, broken), tenants, broken, late)
         undo.pop_all()
-    log_broken(one for one in broken if seen is None or one not in seen.broken)
+    log_broken(fresh if seen else broken)
+    if measures is not None:
+        for read in away.values():
+            measures.set(READY, read.settings.tenant, figure=DENIED)
     return opened
 
 
-def see(folder: Path, attempt: Callable[[Path], Read] = read_all) -> Seen:
+def see(folder: Path, attempt: Callable[[Path], Read] = read_all, further: Callable[[Read], None] | None = None) -> Seen:
     """What a configuration folder says, as `attempt` reads each tenant that shares nothing with another, and who is broken.
 
-    `attempt` raises `Misconfigured` or `StoreUnavailable` for one that does not serve. Raises `Misconfigured`, with every
-    problem of all of them, where none serves.
+    `further` asks databases. Both raise `Misconfigured` or `StoreUnavailable` for one that does not serve. Raises
+    `Misconfigured`, with every problem of all of them, where none serves.
     """
     if not is_many(folder):
         only = attempt(folder)
+        if further is not None:
+            further(only)
         return Seen(only.settings, {"": only})
     process, problems = examine_process(folder)
     folders = tenant_folders(folder)
@@ -182,37 +249,33 @@ def see(folder: Path, attempt: Callable[[Path], Read] = read_all) -> Seen:
     if problems or process is None:
         raise Misconfigured(tuple(problems))
     between = conflicts(folders)
-    alike = tuple(
-        _broken(each, _settings(each), Misconfigured(between[each.name])) for each in folders if each.name in between
-    )
-    read, broken = _each([each for each in folders if each.name not in between], attempt, alike)
-    return Seen(process, read, broken)
-
-
-def _settings(folder: Path) -> Settings | None:
-    """What can be read of a tenant's settings. One that no reader of ours foresaw says nothing, and stops no other."""
-    try:
-        return examine_settings(folder)[0]
-    except Exception:  # noqa: BLE001  whoever tries it says what it is
-        return None
-
-
-def _each(
-    folders: Iterable[Path],
-    attempt: Callable[[Path], T],
-    broken: tuple[Broken, ...],
-    settings: Callable[[Path], Settings | None] = _settings,
-) -> tuple[Mapping[str, T], tuple[Broken, ...]]:
-    """What `attempt` makes of each folder, and who is broken besides. Raises `Misconfigured` where nothing comes of any."""
-    made: dict[str, T] = {}
+    read: dict[str, Read] = {}
+    broken = [
+        _broken(each, settings_of(each), Misconfigured(between[each.name])) for each in folders if each.name in between
+    ]
     for each in folders:
-        try:
-            made[each.name] = attempt(each)
-        except Exception as error:  # noqa: BLE001  whatever it is, it is this tenant's alone
-            broken = (*broken, _broken(each, settings(each), error))
-    if not made:
-        raise Misconfigured(tuple(problem for one in broken for problem in one.problems))
-    return made, broken
+        if each.name not in between:
+            try:
+                read[each.name] = attempt(each)
+            except Exception as error:  # noqa: BLE001  whatever it is, it is this tenant's alone
+                broken.append(_broken(each, settings_of(each), error))
+    failed = ask_all({name: partial(further, one) for name, one in read.items()})[1] if further else {}
+    broken += _failed(read, failed, broken)
+    kept = {name: one for name, one in read.items() if name not in failed or _is_away(failed[name])}
+    return Seen(process, kept, tuple(broken))
+
+
+def _failed(read: Mapping[str, Read], failed: Mapping[str, BaseException], broken: Sequence[Broken]) -> tuple[Broken, ...]:
+    """Those that failed, beside who is `broken`. Raises `Misconfigured` with all their problems where nobody is left."""
+    found = tuple(_broken(read[name].settings.folder, read[name].settings, error) for name, error in failed.items())
+    if len(failed) == len(read):
+        raise Misconfigured(tuple(problem for one in (*broken, *found) for problem in one.problems))
+    return found
+
+
+def _is_away(error: BaseException) -> bool:
+    """Whether it may serve by itself in a while, with nothing changed in its folder."""
+    return isinstance(error, StoreUnavailable)
 
 
 def log_broken(broken: Iterable[Broken]) -> None:
@@ -222,55 +285,12 @@ def log_broken(broken: Iterable[Broken]) -> None:
         structlog.get_logger().error("tenant_broken", tenant=one.name, issuer=one.issuer, problems=told)
 
 
-def conflicts(folders: Sequence[Path]) -> dict[str, tuple[Problem, ...]]:
-    """What tenants have in common that none may share, by the names of their folders: a host, a ledger's name, a key."""
-    holders: dict[tuple[str, str], list[tuple[Path, Path]]] = {}
-    for each in folders:
-        for what, mark, file in _unique(each):
-            holders.setdefault((what, mark), []).append((each, file))
-    found: dict[str, list[Problem]] = {}
-    for (what, _), shared in holders.items():
-        if len({folder for folder, _ in shared}) > 1:
-            for folder, file in shared:
-                others = ", ".join(sorted({other.name for other, _ in shared} - {folder.name}))
-                problem = Problem(str(file), 0, what, f"{others} has the same.", _FIXES[what])
-                found.setdefault(folder.name, []).append(problem)
-    return {name: tuple(problems) for name, problems in found.items()}
-
-
-_FIXES = {
-    "issuer": "Each tenant has a host of its own, which is the name of its ledger, too.",
-    "keys": "Make fresh keys: ciconia init in a new folder. A key that two have lets one answer for the other.",
-}
-
-
-def _unique(folder: Path) -> Iterator[tuple[str, str, Path]]:
-    """What only this tenant may have: kind, a text that tells it apart, and the file that says so."""
-    settings = _settings(folder)
-    if settings is None:
-        return
-    if settings.issuer != NO_ISSUER:
-        # The tenant in every key is the host alone, whatever the port; and it begins the ledger's name
-        yield "issuer", settings.tenant, folder / SETTINGS_FILE
-    try:
-        files = sorted(settings.key_folder.iterdir())
-    except OSError:
-        return  # who loads the keys says it better
-    for file in files:
-        try:
-            content = file.read_bytes().strip()
-        except OSError:
-            continue  # a key that cannot be read serves nobody, and hides none that can
-        if content:
-            yield "keys", fingerprint(content), file
-
-
-def _broken(folder: Path, settings: Settings | None, error: Exception) -> Broken:
+def _broken(folder: Path, settings: Settings | None, error: BaseException) -> Broken:
     issuer = "" if settings is None or settings.issuer == NO_ISSUER else settings.issuer
     if isinstance(error, Misconfigured):
         return Broken(folder.name, issuer, error.problems)
     if isinstance(error, StoreUnavailable):
-        what, fix = f"the database cannot be used: {error.detail}.", "Mend it, and send the server SIGHUP."
+        what, fix = f"the database cannot be used: {error.detail}.", "When it answers, the tenant is served by itself."
         return Broken(folder.name, issuer, (Problem(str(folder / SETTINGS_FILE), 0, "database", what, fix),))
     # Its text may quote a password
     what = f"the broker has a defect: nobody foresaw a {type(error).__name__} here."
@@ -283,16 +303,21 @@ class _Hosts:
 
     def __init__(self, tenants: Mapping[str, Application], broken: Sequence[Broken]) -> None:
         self._served: dict[str, tuple[ASGIApp, Threads]] = {}
-        self._tenants = tuple(tenants.values())
+        self._tenants: tuple[Application, ...] = ()
         pages = Pages()
         for one in broken:
             page = _Closed(one.name, pages)
             for host in _hosts(one.issuer):
                 self._served[host] = (page, Threads())
         for application in tenants.values():
-            threads = Threads()
-            for host in _hosts(application.settings.issuer):
-                self._served[host] = (application.asgi, threads)
+            self.admit(application)
+
+    def admit(self, application: Application) -> None:
+        """Serve one more. What its host answered until now is over."""
+        threads = Threads()
+        for host in _hosts(application.settings.issuer):
+            self._served[host] = (application.asgi, threads)
+        self._tenants = (*self._tenants, application)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, to the tenant whose host it names."""

@@ -12,6 +12,7 @@ from idp.configuration import load_configuration
 from idp.doctor.case import lines_of_settings
 from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.keys.folder import load_keys
+from idp.keys.ledger import load_ledger_keys
 from idp.loading import Read, load_all
 from idp.rates import check_valkey
 from idp.serving.worker import Plan
@@ -45,21 +46,23 @@ class Looked:
 
     @property
     def issuers(self) -> tuple[str, ...]:
-        """The issuers in it."""
-        return tuple(each.settings.issuer for each in self.seen.read.values())
+        """The issuers in it that are not closed."""
+        closed = {one.name for one in self.seen.broken}
+        return tuple(each.settings.issuer for name, each in self.seen.read.items() if name not in closed)
 
 
 def look(folder: Path) -> Looked:
     """Look at everything that can be seen without serving, and bring the databases to this version's tables.
 
     Raises `Misconfigured` and `StoreUnavailable` for one broker. Of several, those that are broken answer 503, and the log
-    says so once; where all of them are, it raises `Misconfigured` with every problem.
+    says so once; where all of them are, it raises `Misconfigured` with every problem. Whose database is away is left to the
+    workers, which try it again.
     """
     return _looked(folder, _prepare)
 
 
-def _looked(folder: Path, attempt: Callable[[Path], Read]) -> Looked:
-    seen = see(folder, attempt)
+def _looked(folder: Path, further: Callable[[Read], None] | None = None) -> Looked:
+    seen = see(folder, _files, further)
     log_broken(seen.broken)
     nobody = all(each.settings.role == "node" and not each.configuration.nodes for each in seen.read.values())
     return Looked(seen, nobody)
@@ -70,7 +73,7 @@ def look_again(folder: Path, served: Looked) -> Looked:
 
     Raises `Misconfigured` too where something changed that only a start can change.
     """
-    now = _looked(folder, _files)
+    now = _looked(folder)
     if not now.seen.many:
         check_valkey(now.seen.read[""].settings)
     for key in FIXED:
@@ -102,7 +105,7 @@ def plan(folder: Path, looked: Looked, metrics: Board, drain_seconds: float) -> 
 
 def metrics_board(looked: Looked, workers: int) -> Board:
     """Where so many workers count, and as many that take over from them at a reload."""
-    tenants = len(looked.seen.read) + len(looked.seen.broken)
+    tenants = len({*looked.seen.read, *(one.name for one in looked.seen.broken)})
     return Board(2 * workers + 1, tenants=max(LEAST_TENANTS, 2 * tenants))
 
 
@@ -157,14 +160,12 @@ def _files(folder: Path) -> Read:
     return Read(settings, configuration)
 
 
-def _prepare(folder: Path) -> Read:
-    settings = safe_settings(folder)
-    _, configuration, keys = load_all(folder)
+def _prepare(read: Read) -> None:
+    settings = read.settings
     check_valkey(settings)
     migrate(settings.database_url)
-    if found := _switches(settings, keys.ledger):
+    if found := _switches(settings, load_ledger_keys(settings.key_folder, settings.origin)):
         structlog.get_logger().error("switch_rows_changed", tenant=settings.tenant, found=found, fix="ciconia doctor")
-    return Read(settings, configuration)
 
 
 def _switches(settings: Settings, ledger: LedgerKeys) -> list[str]:

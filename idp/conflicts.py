@@ -1,0 +1,59 @@
+"""What tenants under one roof have in common that none may share."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from idp.keys.file import fingerprint
+from idp.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
+from policies.errors import Problem
+
+
+def conflicts(folders: Sequence[Path]) -> dict[str, tuple[Problem, ...]]:
+    """What tenants have in common that none may share, by the names of their folders: a host, a ledger's name, a key."""
+    holders: dict[tuple[str, str], list[tuple[Path, Path]]] = {}
+    for each in folders:
+        for what, mark, file in _unique(each):
+            holders.setdefault((what, mark), []).append((each, file))
+    found: dict[str, list[Problem]] = {}
+    for (what, _), shared in holders.items():
+        if len({folder for folder, _ in shared}) > 1:
+            for folder, file in shared:
+                others = ", ".join(sorted({other.name for other, _ in shared} - {folder.name}))
+                problem = Problem(str(file), 0, what, f"{others} has the same.", _FIXES[what])
+                found.setdefault(folder.name, []).append(problem)
+    return {name: tuple(problems) for name, problems in found.items()}
+
+
+_FIXES = {
+    "issuer": "Each tenant has a host of its own, which is the name of its ledger, too.",
+    "keys": "Make fresh keys: ciconia init in a new folder. A key that two have lets one answer for the other.",
+}
+
+
+def _unique(folder: Path) -> Iterator[tuple[str, str, Path]]:
+    """What only this tenant may have: kind, a text that tells it apart, and the file that says so."""
+    settings = settings_of(folder)
+    if settings is None:
+        return
+    if settings.issuer != NO_ISSUER:
+        # The tenant in every key is the host alone, whatever the port; and it begins the ledger's name
+        yield "issuer", settings.tenant, folder / SETTINGS_FILE
+    try:
+        files = sorted(settings.key_folder.iterdir())
+    except OSError:
+        return  # who loads the keys says it better
+    for file in files:
+        try:
+            content = file.read_bytes().strip()
+        except OSError:
+            continue  # a key that cannot be read serves nobody, and hides none that can
+        if content:
+            yield "keys", fingerprint(content), file
+
+
+def settings_of(folder: Path) -> Settings | None:
+    """What can be read of a tenant's settings. One that no reader of ours foresaw says nothing, and stops no other."""
+    try:
+        return examine_settings(folder)[0]
+    except Exception:  # noqa: BLE001  whoever tries it says what it is
+        return None

@@ -1,0 +1,187 @@
+"""A tenant whose database does not answer is closed until it does, and no other tenant waits for it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import structlog
+
+from idp import late, tenants
+from idp.app import Application
+from idp.settings import Settings
+from idp.tenants import Opened, open_site, see
+from idp.watching.board import Board
+from idp.watching.exposition import ready
+from policies.errors import Misconfigured, Problem, StoreUnavailable
+from tests.idp.serving.crew import until
+from tests.tenants.roof import NOW, Roof, issuer
+from tests.tenants.test_roof import DISCOVERY, get, what
+
+PATIENCE = 20.0
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(late, "AGAIN_SECONDS", 0.02)
+    monkeypatch.setattr(tenants, "OPEN_SECONDS", 0.5)
+
+
+class Databases:
+    """What is asked of each tenant's database: it answers, it cannot be reached, or it hangs until it is let go."""
+
+    def __init__(self, **away: Exception) -> None:
+        self.away = away
+        self.hanging: set[str] = set()
+        self.asked: list[str] = []
+        self.go = threading.Event()
+
+    def __call__(self, settings: Settings) -> None:
+        name = settings.folder.name
+        self.asked.append(name)
+        if name in self.hanging:
+            self.go.wait(PATIENCE)
+        if name in self.away:
+            raise self.away[name]
+
+
+@contextmanager
+def site(roof: Roof, databases: Databases, board: Board | None = None) -> Iterator[Opened]:
+    """A worker's, from its beginning to its end."""
+    measures = (board or Board()).worker(1)
+    opened = open_site(roof.folder, clock=lambda: NOW, prepare=databases, measures=measures)
+    opened.start()
+    try:
+        yield opened
+    finally:
+        databases.go.set()
+        opened.stop()
+
+
+def status(opened: Opened, name: str) -> int:
+    return get(opened, f"{issuer(name)}{DISCOVERY}").status_code
+
+
+def test_a_tenant_is_served_by_itself_when_its_database_answers(roof: Roof) -> None:
+    databases, board = Databases(alder=StoreUnavailable("OperationalError")), Board()
+    with structlog.testing.capture_logs() as logs, site(roof, databases, board) as opened:
+        assert (status(opened, "alder"), status(opened, "birch")) == (503, 200)
+        assert ready(board).tenants == {"alder.example": False, "birch.example": True}
+        until(lambda: databases.asked.count("alder") > 3)
+        databases.away.clear()
+        until(lambda: status(opened, "alder") == 200)
+        assert ready(board).tenants == {"alder.example": True, "birch.example": True}
+        assert (opened.broken, set(opened.tenants)) == ((), {"alder", "birch"})
+        assert opened.refused({"type": "http", "headers": [(b"host", b"alder.example")], "path": "/"}, str) == b""
+        asked = len(databases.asked)
+    told = [(line["event"], line["tenant"]) for line in logs if line["event"].startswith("tenant_")]
+    assert told == [("tenant_broken", "alder"), ("tenant_opened", "alder")], "one line however often it was tried"
+    assert len(databases.asked) == asked
+
+
+def test_a_database_that_goes_while_the_tenant_is_composed_is_away_too(roof: Roof, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails = [StoreUnavailable("OperationalError")] * 3
+    monkeypatch.setattr(tenants, "Application", failing("alder", fails))
+    with site(roof, Databases()) as opened:
+        until(lambda: status(opened, "alder") == 200)
+    assert not fails
+
+
+def failing(name: str, errors: list[StoreUnavailable]) -> Callable[..., Application]:
+    def compose(folder: object, **more: object) -> Application:
+        if str(folder).endswith(name) and errors:
+            raise errors.pop()
+        return Application(folder, **more)  # type: ignore[arg-type]  # as it is called
+
+    return compose
+
+
+def test_databases_that_hang_keep_nobody_else_waiting(roof: Roof) -> None:
+    databases, board = Databases(), Board()
+    databases.hanging.add("alder")
+    with site(roof, databases, board) as opened:
+        assert not databases.go.is_set()
+        assert (status(opened, "alder"), status(opened, "birch")) == (503, 200)
+        assert not ready(board).tenants["alder.example"]
+        databases.go.set()
+        until(lambda: status(opened, "alder") == 200)
+        assert databases.asked.count("alder") == 1, "the try that hung is the one that came"
+
+
+def test_several_that_hang_cost_what_one_does() -> None:
+    together = threading.Barrier(5)
+    asked, failed = late.ask_all({str(number): lambda: _meet(together) for number in range(5)}, PATIENCE)
+    assert (len(asked), failed) == (5, {})
+
+
+def _meet(together: threading.Barrier) -> None:
+    together.wait(PATIENCE)
+
+
+def test_databases_that_fail_slowly_one_after_another_do_not_keep_a_worker_from_serving(
+    roof: Roof, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenants, "OPEN_SECONDS", 0.0)
+    monkeypatch.setattr(tenants, "Application", failing("alder", [StoreUnavailable("OperationalError")]))
+    databases = Databases()
+    opened = open_site(roof.folder, clock=lambda: NOW, prepare=databases)
+    assert {one.name for one in opened.broken} >= {"birch"}
+    opened.start()
+    until(lambda: set(opened.tenants) == {"alder", "birch"})
+    opened.stop()
+
+
+def test_a_fault_that_time_does_not_mend_closes_it_for_good(roof: Roof) -> None:
+    databases, board = Databases(alder=StoreUnavailable("OperationalError")), Board()
+    with structlog.testing.capture_logs() as logs, site(roof, databases, board) as opened:
+        fault = Problem("", 0, "database", "it belongs to another installation.", "serve it with its keys")
+        databases.away["alder"] = Misconfigured((fault,))
+        until(lambda: any("another installation" in str(one.problems[0]) for one in opened.broken))
+        asked = databases.asked.count("alder")
+        assert status(opened, "alder") == 503
+        assert not ready(board).tenants["alder.example"]
+        time.sleep(0.1)
+        assert databases.asked.count("alder") == asked
+    assert [line["tenant"] for line in logs if line["event"] == "tenant_broken"] == ["alder", "alder"]
+
+
+def test_whoever_comes_when_all_has_ended_is_not_served(roof: Roof) -> None:
+    databases = Databases()
+    databases.hanging.add("alder")
+    with site(roof, databases) as opened:
+        pass
+    until(lambda: not any(thread.name == "late" for thread in threading.enumerate()))
+    assert set(opened.tenants) == {"birch"}
+
+
+def test_where_no_database_answers_the_roof_does_not_open(roof: Roof) -> None:
+    databases = Databases(alder=StoreUnavailable("OperationalError"), birch=StoreUnavailable("SQLITE_BUSY"))
+    with pytest.raises(Misconfigured) as refused:
+        open_site(roof.folder, prepare=databases)
+    assert all(word in what(refused.value) for word in ("OperationalError", "SQLITE_BUSY"))
+
+
+def test_nobody_gives_up_while_somebody_may_still_answer() -> None:
+    go, away = threading.Event(), StoreUnavailable("OperationalError")
+
+    def gone() -> None:
+        raise away
+
+    threading.Timer(0.3, go.set).start()
+    _, failed = late.ask_all({"slow": lambda: _wait(go), "gone": gone}, 0.01)
+    assert failed == {"gone": away}
+
+
+def _wait(go: threading.Event) -> None:
+    go.wait(PATIENCE)
+
+
+def test_a_start_keeps_who_is_away_for_the_workers_and_leaves_no_thread(roof: Roof) -> None:
+    fault = Misconfigured((Problem("", 0, "database", "a later version made it.", "serve it with that one"),))
+    for error, kept in ((StoreUnavailable("OperationalError"), {"alder", "birch"}), (fault, {"birch"})):
+        databases = Databases(alder=error)
+        seen = see(roof.folder, further=lambda read: databases(read.settings))  # noqa: B023  it is called here and now
+        assert set(seen.read) == kept
+        assert [one.name for one in seen.broken] == ["alder"]
+        assert not any(thread.name == "late" for thread in threading.enumerate())
