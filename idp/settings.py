@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from idp.belonging import CLOSED, WHO_MAY, closed
 from policies.errors import Misconfigured, Problem
 from policies.parties import Tenant
 from policies.toml import read_toml
@@ -215,19 +216,36 @@ _TABLES: dict[str, type[BaseModel]] = {"organization": Organization, "limits": L
 
 
 def is_many(folder: Path) -> bool:
-    """Whether a configuration folder is of several tenants."""
-    return (folder / TENANTS).is_dir()
+    """Whether a configuration folder is of several tenants. Of one that is closed to this account: no."""
+    try:
+        return (folder / TENANTS).is_dir()
+    except OSError:
+        return False
+
+
+def shut(folder: Path) -> tuple[Problem, ...]:
+    """The first part of a configuration folder that this account may not look at, and who may."""
+    parts = (folder, folder / SETTINGS_FILE, folder / TENANTS)
+    found = next((path for path in parts if closed(path)), None)
+    return () if found is None else (Problem(str(found), 0, "--config", CLOSED, WHO_MAY),)
 
 
 def tenant_folders(folder: Path) -> tuple[Path, ...]:
-    """The folders of all tenants, in order of name; the folder itself where it is of one broker."""
+    """The folders of all tenants, in order of name; the folder itself where it is of one broker.
+
+    Raises `Misconfigured` where this account may not see them.
+    """
     if not is_many(folder):
         return (folder,)
+    if closed(folder / TENANTS):
+        raise Misconfigured(shut(folder))
     return tuple(sorted(each for each in (folder / TENANTS).iterdir() if each.is_dir() and each.name[0] != "."))
 
 
 def load_settings(folder: Path) -> Settings:
     """Read `ciconia.toml`. Raises `Misconfigured` with every problem at once, and for a folder of several tenants."""
+    if found := shut(folder):
+        raise Misconfigured(found)
     if is_many(folder):
         names = ", ".join(str(each) for each in tenant_folders(folder)) or str(folder / TENANTS / "NAME")
         raise Misconfigured((Problem(str(folder), 0, "--config", "has several tenants.", f"Name one: {names}."),))
@@ -282,11 +300,10 @@ def _read(folder: Path) -> tuple[str, dict[str, Any] | None, list[Problem]]:
         values = read_toml(text)
     except OSError as error:
         what = f"it cannot be read ({error.strerror})."
-        return (
-            "",
-            None,
-            [Problem(str(path), 0, "", what, "Name a folder that `ciconia init` or `ciconia demo --keep` made.")],
-        )
+        fix = "Name a folder that `ciconia init` or `ciconia demo --keep` made."
+        if isinstance(error, PermissionError):
+            fix = WHO_MAY
+        return "", None, [Problem(str(path), 0, "", what, fix)]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         what = f"it is no TOML: {error}."
         return "", None, [Problem(str(path), getattr(error, "lineno", _line_told(error)), "", what, "Mend the spelling.")]

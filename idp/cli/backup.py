@@ -31,7 +31,7 @@ from policies.errors import BrokerError, Misconfigured
 
 DONE, DIFFERS, COULD_NOT_RUN = 0, 1, 2
 
-Folder = Annotated[Path, typer.Option("--config", metavar="DIR", help="The folder with `ciconia.toml`.")]
+Folder = Annotated[Path, typer.Option("--config", readable=False, metavar="DIR", help="The folder with `ciconia.toml`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON in place of text: progress lines, then the result.")]
 
 

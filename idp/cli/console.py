@@ -78,5 +78,14 @@ def _nothing(_more: int) -> None:
 
 
 def taken(directory: Path) -> bool:
-    """Whether something stands there already that a command must not write into. An empty folder is free."""
+    """Whether something stands there already that a command must not write into. An empty folder is free.
+
+    Raises OSError where that cannot be seen: `unwritable` says it.
+    """
     return directory.exists() and (not directory.is_dir() or any(directory.iterdir()))
+
+
+def unwritable(path: Path, error: OSError) -> str:
+    """Why a command cannot write to a place, and who can."""
+    who = " Run this as an account that may, or name another place." if isinstance(error, PermissionError) else ""
+    return f"{error.filename or path} cannot be written: {error.strerror}.{who}"

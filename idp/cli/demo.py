@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from idp.cli.console import problems, say, taken
+from idp.cli.console import problems, say, taken, unwritable
 from idp.demo.border import Border
 from idp.demo.browser import WalkError
 from idp.demo.database import demo_database
@@ -31,7 +31,7 @@ def demo(
     *,
     once: Annotated[bool, typer.Option("--once", help="Walk one login by itself, tell it, and end.")] = False,
     keep: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Leave the configuration and record in a new DIR.")
+        Path | None, typer.Option(readable=False, metavar="DIR", help="Leave the configuration and record in a new DIR.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="With --once: one JSON object on stdout.")] = False,
     show_values: Annotated[bool, typer.Option("--show-values", help="With --once: the made-up values too.")] = False,
@@ -46,8 +46,12 @@ def demo(
 
     Example: ciconia demo --once
     """
-    if keep is not None and taken(keep):
-        _end(f"{keep} is not an empty folder: name a new one.", as_json=as_json)
+    if keep is not None:
+        try:
+            if taken(keep):
+                _end(f"{keep} is not an empty folder: name a new one.", as_json=as_json)
+        except OSError as error:
+            _end(unwritable(keep, error), as_json=as_json)
     configure_logs()
     # As Ctrl-C, so that the folder goes with us
     signal.signal(signal.SIGTERM, signal.default_int_handler)

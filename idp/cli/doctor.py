@@ -15,7 +15,7 @@ import typer
 from connectors.fetch import Fetcher
 from connectors.signatures.libraries import libxml2_versions
 from idp.app import system_clock
-from idp.cli.console import failed, plain, say, taken
+from idp.cli.console import failed, plain, say, taken, unwritable
 from idp.cli.doctor_selftest import code_of, selftest, tell
 from idp.doctor.case import Machine
 from idp.doctor.examination import examine
@@ -30,12 +30,15 @@ FINE, PROBLEMS, COULD_NOT_RUN = 0, 1, 2
 
 
 def doctor(
-    config: Annotated[Path | None, typer.Option("--config", help="The configuration folder.", metavar="DIR")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", readable=False, help="The configuration folder.", metavar="DIR")
+    ] = None,
     *,
     offline: Annotated[bool, typer.Option("--offline", help="Ask nothing over the network.")] = False,
     try_corpus: Annotated[bool, typer.Option("--selftest", help="Try the attack corpus on this machine, too.")] = False,
     keep: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="With --selftest: write cases that went wrong into a new DIR.")
+        Path | None,
+        typer.Option(readable=False, metavar="DIR", help="With --selftest: write cases that went wrong into a new DIR."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
@@ -49,8 +52,8 @@ def doctor(
         raise typer.BadParameter("name a configuration folder, or try this machine with --selftest.", param_hint="--config")
     if keep is not None and not try_corpus:
         raise typer.BadParameter("it keeps cases of --selftest.", param_hint="--keep")
-    if keep is not None and taken(keep):
-        raise typer.BadParameter(f"{keep} is not an empty folder: name a new one.", param_hint="--keep")
+    if keep is not None:
+        _assert_free(keep, as_json=as_json)
     # Else a check that logs would do so on stdout, among the JSON
     configure_logs()
     examined = _examined(config, offline=offline, as_json=as_json) if config is not None else None
@@ -64,6 +67,15 @@ def doctor(
         if tried is not None:
             tell(tried)
     raise typer.Exit(max(_code_of(examined), code_of(tried)))
+
+
+def _assert_free(keep: Path, *, as_json: bool) -> None:
+    try:
+        if taken(keep):
+            raise typer.BadParameter(f"{keep} is not an empty folder: name a new one.", param_hint="--keep")
+    except OSError as error:
+        failed("unwritable", unwritable(keep, error), as_json=as_json)
+        raise typer.Exit(COULD_NOT_RUN) from None
 
 
 def _examined(config: Path, *, offline: bool, as_json: bool) -> Report:

@@ -13,7 +13,7 @@ from policies.errors import BrokerError, Misconfigured, Problem
 
 REFUSED, COULD_NOT_RUN = 1, 2
 
-Folder = Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")]
+Folder = Annotated[Path, typer.Option("--config", readable=False, help="The configuration folder.", metavar="DIR")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 

@@ -51,7 +51,9 @@ def group() -> None:
 
 @ledger.command()
 def verify(
-    config: Annotated[Path, typer.Option("--config", metavar="DIR", help="The folder with `ciconia.toml`.")],
+    config: Annotated[
+        Path, typer.Option("--config", readable=False, metavar="DIR", help="The folder with `ciconia.toml`.")
+    ],
     *,
     as_json: Annotated[
         bool, typer.Option("--json", help="JSON in place of text: progress lines, then the result.")
@@ -75,7 +77,9 @@ def prove(
     named: Annotated[
         str, typer.Argument(metavar="RECORD|LEAF", help="A record's id (32 hex digits) or a leaf's hash (64).")
     ],
-    config: Annotated[Path, typer.Option("--config", metavar="DIR", help="The folder with `ciconia.toml`.")],
+    config: Annotated[
+        Path, typer.Option("--config", readable=False, metavar="DIR", help="The folder with `ciconia.toml`.")
+    ],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object in place of the tlog-proof.")] = False,
 ) -> None:
@@ -117,7 +121,9 @@ def prove(
 @ledger.command()
 def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file: JSON lines of all leaves and the checkpoint.")],
-    config: Annotated[Path, typer.Option("--config", metavar="DIR", help="The folder with `ciconia.toml`.")],
+    config: Annotated[
+        Path, typer.Option("--config", readable=False, metavar="DIR", help="The folder with `ciconia.toml`.")
+    ],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines about the progress on stdout.")] = False,
 ) -> None:

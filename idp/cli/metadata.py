@@ -46,7 +46,7 @@ from policies.load import Configuration
 from policies.parties import Peer
 
 metadata = typer.Typer(no_args_is_help=True, help="Other countries' nodes: what they say, and what of it is approved.")
-Folder = Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")]
+Folder = Annotated[Path, typer.Option("--config", readable=False, help="The configuration folder.", metavar="DIR")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 PeerNames = Annotated[
     list[str] | None,

@@ -75,7 +75,7 @@ def add(
         list[str], typer.Option(metavar="URI", help="The full https address of its callback; again for another one.")
     ],
     purpose: Annotated[str, typer.Option(metavar="ID", help="The purpose for which it asks.")],
-    config: Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")],
+    config: Annotated[Path, typer.Option("--config", readable=False, help="The configuration folder.", metavar="DIR")],
     method: Annotated[Method | None, typer.Option(help="How it authenticates.", show_default=BASIC)] = None,
     jwks: Annotated[Path | None, typer.Option(metavar="FILE", help="Its public keys, for private_key_jwt.")] = None,
     key_out: Annotated[

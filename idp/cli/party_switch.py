@@ -46,7 +46,7 @@ class Kind(StrEnum):
     PROVIDER = PROVIDER
 
 
-Folder = Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")]
+Folder = Annotated[Path, typer.Option("--config", readable=False, help="The configuration folder.", metavar="DIR")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A client_id, a country's two letters, or a provider's id.")]
 OfKind = Annotated[Kind, typer.Option(help="What NAME is.")]

@@ -26,7 +26,7 @@ from policies.purposes import Purpose
 from policies.release import Decision, Outcome
 
 policy = typer.Typer(no_args_is_help=True, help="Try the purposes, without anybody signing in.")
-Folder = Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")]
+Folder = Annotated[Path, typer.Option("--config", readable=False, help="The configuration folder.", metavar="DIR")]
 ADDRESS_PARTS = ("street", "postal_code", "locality", "region", "country")
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 

@@ -12,8 +12,9 @@ from typing import Annotated
 
 import typer
 
+from idp.belonging import make_folder
 from idp.cli.answer import UnheardError
-from idp.cli.console import failed, problems, say, taken
+from idp.cli.console import failed, problems, say, taken, unwritable
 from idp.cli.serve_plan import look, look_again, metrics_board, plan, tell
 from idp.keys.file import write_private
 from idp.keys.folder import create_keys
@@ -21,12 +22,12 @@ from idp.logs import configure_logs
 from idp.server import Listening, bind
 from idp.serving.board import Board, Phase
 from idp.serving.supervisor import Supervisor
-from idp.settings import SETTINGS_FILE, TENANTS, Settings, is_many, load_settings, tenant_folders
+from idp.settings import SETTINGS_FILE, TENANTS, Settings, is_many, load_settings, shut, tenant_folders
 from idp.store.migrate import migrate as migrate_database
 from idp.watching.listener import serve as watched
 from policies.errors import Misconfigured, StoreUnavailable
 
-Folder = Annotated[Path, typer.Option("--config", help="The configuration folder.", metavar="DIR")]
+Folder = Annotated[Path, typer.Option("--config", readable=False, help="The configuration folder.", metavar="DIR")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 MAX_WORKERS = 60
 FOLDERS = ("purposes", "parties", "providers", "metadata")
@@ -45,7 +46,7 @@ class Role(StrEnum):
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is new or empty.")],
+    directory: Annotated[Path, typer.Argument(readable=False, metavar="DIR", help="A folder that is new or empty.")],
     issuer: Annotated[
         str, typer.Option(help="The https address under which browsers will reach the broker.", show_default=EXAMPLE_ISSUER)
     ] = "",
@@ -60,17 +61,17 @@ def init(
     Example: ciconia init city && ciconia serve --config city
     """
     issuer = issuer or (EXAMPLE_NODE if role is Role.NODE else EXAMPLE_ISSUER)
-    if taken(directory):
-        detail = f"{directory} is not an empty folder: name a new one, so that nothing of yours is overwritten."
-        failed("taken", detail, as_json=as_json)
-        raise typer.Exit(2)
     try:
+        if taken(directory):
+            detail = f"{directory} is not an empty folder: name a new one, so that nothing of yours is overwritten."
+            failed("taken", detail, as_json=as_json)
+            raise typer.Exit(2)
         settings = _make(directory, issuer, role)
     except Misconfigured as error:
         problems(error, as_json=as_json)
         raise typer.Exit(2) from None
     except OSError as error:
-        failed("unwritable", f"{error.filename or directory} cannot be written: {error.strerror}.", as_json=as_json)
+        failed("unwritable", unwritable(directory, error), as_json=as_json)
         raise typer.Exit(2) from None
     if as_json:
         print(json.dumps({"directory": str(directory.resolve()), "issuer": settings.issuer, "listen": settings.listen}))
@@ -91,7 +92,7 @@ def _make(directory: Path, issuer: str, role: Role) -> Settings:
     """Write the whole folder, or leave nothing of ours in it."""
     folders = NODE_FOLDERS if role is Role.NODE else FOLDERS
     made_here = not directory.exists()
-    directory.mkdir(parents=True, exist_ok=True)
+    make_folder(directory)
     try:
         # An address of a database may get a password
         write_private(directory / SETTINGS_FILE, _text(role, issuer).encode())
@@ -104,7 +105,7 @@ def _make(directory: Path, issuer: str, role: Role) -> Settings:
             saml_encryption=role is Role.CITY,
         )
         for name in folders:
-            (directory / name).mkdir()
+            make_folder(directory / name)
     except BaseException:
         # A Ctrl-C, too. It was new or empty: all in it is ours, and half of it would be in the way of the next one
         for name in ("keys", *folders):
@@ -137,7 +138,7 @@ def serve(
         looked = look(config)
     except (Misconfigured, StoreUnavailable) as error:
         tell(config, error)
-        raise typer.Exit(1) from None
+        raise typer.Exit(2 if shut(config) else 1) from None
     process = looked.process
     listening = _listen("listen", process.listen)
     metrics = metrics_board(looked, workers)
@@ -184,6 +185,9 @@ def migrate(config: Folder, *, as_json: AsJson = False) -> None:
 
     Example: ciconia migrate --config city
     """
+    if found := shut(config):
+        problems(Misconfigured(found), as_json=as_json)
+        raise typer.Exit(2)
     folders = tenant_folders(config)
     if not folders:
         failed("not_found", f"There is no tenant in {config / TENANTS}.", as_json=as_json)

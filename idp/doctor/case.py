@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from idp.belonging import CLOSED, WHO_MAY, closed
 from idp.configuration import readable_files
 from idp.doctor.finding import Finding, Severity
 from idp.keys.folder import Keys, load_keys
@@ -77,6 +78,8 @@ class Case:
 
 def read_case(folder: Path, *, now: int, machine: Machine) -> Case:
     """Read a folder. Raises `Misconfigured`, with one problem, for what is no configuration folder at all."""
+    if closed(folder):
+        raise Misconfigured((Problem(str(folder), 0, "--config", CLOSED, WHO_MAY),))
     if not folder.is_dir():
         raise _none(folder, "it is no folder." if folder.exists() else "there is no such folder.")
     try:
@@ -115,7 +118,7 @@ def _none(folder: Path, what: str) -> Misconfigured:
 
 
 def _keys(settings: Settings, now: int) -> tuple[Keys | None, tuple[Problem, ...]]:
-    if not settings.key_folder.is_dir():
+    if not closed(settings.key_folder) and not settings.key_folder.is_dir():
         fix = "Restore it from its backup; `ciconia init` in a new folder makes fresh keys for a fresh broker."
         return None, (Problem(str(settings.key_folder), 0, "keys", "there is no folder of keys.", fix),)
     try:

@@ -9,6 +9,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from idp.belonging import closed
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from idp.keys.file import PRODUCTION_MARK, RSA_BITS
@@ -41,7 +42,7 @@ def keys(case: Case) -> Iterator[Finding]:
     for problem in case.keys_problems:
         yield case.of_problem(problem, why(problem.file))
     folder = case.settings.key_folder
-    if not folder.is_dir():
+    if closed(folder) or not folder.is_dir():
         return
     yield from _folder(case, folder)
     for path in sorted(folder.iterdir()):

@@ -31,6 +31,7 @@ from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.jwk import CURVE_NAMES
 from connectors.signatures.keys import certificate_of, prepared
+from idp.belonging import hand_over
 from policies.errors import BrokerError, Misconfigured, Problem
 
 # spec/saml.md §11: at least 2048, 3072 recommended
@@ -264,7 +265,7 @@ def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[Private
             mode = os.fstat(file.fileno()).st_mode
             content = file.read()
     except OSError as error:
-        raise _problem(path, f"The key cannot be read ({error.strerror}).", _MAKE) from error
+        raise _problem(path, f"The key cannot be read ({error.strerror}).", fix_of_unread(path, error)) from error
     if mode & 0o077:
         raise _problem(path, "Others than its owner may read this private key.", f"chmod 600 {shlex.quote(str(path))}")
     pem, mark, rest = content.partition(_CERTIFICATE)
@@ -307,9 +308,18 @@ def write_private(path: Path, content: bytes) -> None:
     """Write a new file that nobody else may read at any moment, and make it durable; its name is when its folder is."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
     with os.fdopen(descriptor, "wb") as file:
+        hand_over(descriptor, path.parent, PRIVATE_MODE)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def fix_of_unread(path: Path, error: OSError) -> str:
+    """What mends a file of the key folder that cannot be read. A fresh key is none: others know the one that was there."""
+    if isinstance(error, PermissionError):
+        who = "The account that the broker runs as must own it, and a command about keys runs as that account"
+        return f"{who}: as root, chown ACCOUNT {shlex.quote(str(path))}"
+    return "Restore it from its backup."
 
 
 def sync_folder(folder: Path) -> None:

@@ -27,6 +27,7 @@ from typing import TypeVar
 
 from connectors.profiles import EIDAS
 from connectors.signatures.keys import certificate_of, key_of_certificate
+from idp.belonging import CLOSED, WHO_MAY, closed, make_folder
 from idp.keys import kinds
 from idp.keys.file import (
     FileDecryptionKey,
@@ -34,6 +35,7 @@ from idp.keys.file import (
     FileUnwrapper,
     create_saml_key,
     create_token_key,
+    fix_of_unread,
     load_node_signer,
     load_saml_unwrapper,
     load_signer,
@@ -128,7 +130,7 @@ def create_keys(folder: Path, origin: str, host: str, *, demo: bool = False, sam
     With `saml_encryption` there is a key to which identity providers encrypt: where it is, our metadata asks them to.
     Where it is no demo's, the keys to which somebody may encrypt are marked (`PRODUCTION_MARK`).
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder, 0o700)
     for name in SECRETS:
         write_private(folder / name, f"{secrets.token_hex(SECRET_BYTES)}\n".encode())
     for name in ("saml.pem", *NODE_FILES, *([SAML_ENCRYPTION] if saml_encryption else [])):
@@ -146,6 +148,8 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> Keys:
     A folder with none of the node's files is whole: who needs them says so (`Keys.node`). One with some must have all, each
     with a certificate in force at `now` (seconds since the epoch, else the clock): other nodes take no other.
     """
+    if closed(folder):
+        raise Misconfigured((Problem(str(folder), 0, "keys", CLOSED, WHO_MAY),))
     problems: list[Problem] = []
     secret = _secrets(folder, problems)
     sealing = _ring(folder, kinds.SEALING, _wrapping_key, problems)
@@ -219,8 +223,10 @@ def _loaded_secret(path: Path) -> bytes:
     try:
         return _secret(path)
     except (OSError, ValueError) as error:
-        what = "it cannot be read." if isinstance(error, OSError) else f"{error}."
-        raise Misconfigured((Problem(str(path), 0, path.name, what, "Restore it from its backup."),)) from None
+        what, fix = f"{error}.", "Restore it from its backup."
+        if isinstance(error, OSError):
+            what, fix = f"it cannot be read ({error.strerror}).", fix_of_unread(path, error)
+        raise Misconfigured((Problem(str(path), 0, path.name, what, fix),)) from None
 
 
 def _secrets(folder: Path, problems: list[Problem]) -> dict[str, bytes]:

@@ -15,7 +15,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from idp.keys.file import write_private
+from idp.belonging import CLOSED, WHO_MAY, closed, hand_over
+from idp.keys.file import fix_of_unread, write_private
 from idp.keys.kinds import LOG
 from idp.keys.ring import Scheduled
 from idp.transparency.checkpoint import VerifierKey, is_key_name, written_keys
@@ -33,7 +34,9 @@ def create_ledger_keys(folder: Path, origin: str) -> LedgerKeys:
     keys = ledger_keys(_checked_origin(folder, origin), signer, master)
     write_private(folder / LOG.file, _pem(signer))
     write_private(folder / OPENINGS_KEY, master.hex().encode() + b"\n")
-    (folder / LOG_VKEY).write_text(written_keys(keys.log.known), encoding="utf-8")
+    with (folder / LOG_VKEY).open("x", encoding="utf-8") as file:
+        hand_over(file.fileno(), folder, 0o644)
+        file.write(written_keys(keys.log.known))
     return keys
 
 
@@ -60,6 +63,8 @@ def load_ledger_keys(folder: Path, origin: str, *, any_log_key: bool = False) ->
     `any_log_key` is for who signs nothing: one key of the log that serves is enough.
     """
     _checked_origin(folder, origin)
+    if closed(folder):
+        raise Misconfigured((Problem(str(folder), 0, "keys", CLOSED, WHO_MAY),))
     keys: list[Scheduled[LogKey]] = []
     problems: list[Misconfigured] = []
     for name, begins in (LOG.files(folder) or {LOG.file: 0}).items():
@@ -77,7 +82,7 @@ def _log_key(path: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
-        raise _useless(path, f"cannot be read ({error.strerror})") from None
+        raise _unread(path, error) from None
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise _useless(path, "is not a key") from None  # the cause may quote the file: it is not chained
     if not isinstance(key, Ed25519PrivateKey):
@@ -89,7 +94,7 @@ def _master(path: Path) -> bytes:
     try:
         master = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except OSError as error:
-        raise _useless(path, f"cannot be read ({error.strerror})") from None
+        raise _unread(path, error) from None
     except ValueError:
         raise _useless(path, "is not a key") from None
     if len(master) != KEY_BYTES:
@@ -105,7 +110,7 @@ def _lines(folder: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise _useless(path, f"cannot be read ({error.strerror})") from None
+        raise _unread(path, error) from None
 
 
 def _ends(folder: Path) -> bool:
@@ -119,6 +124,13 @@ def listed(line: str) -> VerifierKey | None:
         return VerifierKey.read(line)
     except SignatureInvalid:
         return None
+
+
+def _unread(path: Path, error: OSError) -> Misconfigured:
+    what, fix = f"cannot be read ({error.strerror}).", _RESTORE
+    if isinstance(error, PermissionError):
+        fix = fix_of_unread(path, error)
+    return Misconfigured((Problem(str(path), 0, path.name, what, fix),))
 
 
 def _useless(path: Path, what: str) -> Misconfigured:
