@@ -212,6 +212,8 @@ def fresh_file(file: Path) -> Iterator[Path]:
 
 def _opened(file: Path) -> Engine:
     if not file.exists():
+        # By whoever makes a backup, and readable to nobody else, whose folder ever it lies in
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         migrate(_url(file))
     return open_engine(_url(file))
 

@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from idp.belonging import hand_over
 from idp.store.postgres import open_postgres, postgres_url, short
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
@@ -147,20 +148,26 @@ def database_file(url: str) -> Path:
 
 
 def create_file(url: str) -> None:
-    """Make SQLite's file, readable to its owner alone (SQLite gives its log the same mode). An existing one stays.
+    """Make SQLite's file, readable to its owner alone (SQLite gives its log its owner and mode). An existing one stays.
 
     A database of PostgreSQL is made by whoever runs the server: there is nothing to do here.
     """
     if _parsed(url).get_backend_name() == "postgresql":
         return
+    file = database_file(url)
     try:
-        os.close(os.open(database_file(url), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        try:
+            hand_over(descriptor, file.parent, 0o600)
+        except OSError:
+            file.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
     except FileExistsError:
         return
     except OSError as error:
-        problem = Problem(
-            str(database_file(url)), 0, "database", f"{error.strerror}.", "name a folder that can be written to"
-        )
+        problem = Problem(str(file), 0, "database", f"{error.strerror}.", "name a folder that can be written to")
         raise Misconfigured((problem,)) from error
 
 
