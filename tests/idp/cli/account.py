@@ -63,7 +63,7 @@ def public_place() -> Iterator[Path]:
         place.chmod(0o755)
         yield place
     finally:
-        for each in (place, *place.rglob("*")):
-            if each.is_dir():
-                each.chmod(0o700)
+        for where, folders, _ in os.walk(place):
+            for name in folders:  # before they are walked
+                (Path(where) / name).chmod(0o700)
         shutil.rmtree(place)

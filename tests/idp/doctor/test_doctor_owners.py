@@ -74,7 +74,7 @@ def test_a_database_that_the_broker_may_only_read_is_named(owned: Path) -> None:
 
 def test_a_checkpoint_of_the_witness_that_the_broker_cannot_read_is_named(owned: Path) -> None:
     (owned / "seen").mkdir()
-    edit(owned, "ciconia.toml", '"/srv/witness"', '"seen"')
+    edit(owned, "ciconia.toml", '"seen.checkpoint"', '"seen"')
     checkpoint = owned / "seen" / "copy.checkpoint"
     checkpoint.write_text("", encoding="utf-8")
     give(owned, BROKER)
