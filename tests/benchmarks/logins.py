@@ -159,8 +159,8 @@ def _growth(case: Case, logins: int) -> list[Figure]:
     """The memory that a broker's processes have for themselves, before and after so many logins."""
     if not logins:
         return []
-    # Each connection's cache of pages fills while the database grows beyond it, in some twelve thousand logins
-    asyncio.run(drive(case.login, case.host, case.broker.port, logins=logins, at_once=8))
+    # Each connection's cache of pages fills while the database grows beyond it, in some twenty thousand logins
+    asyncio.run(drive(case.login, case.host, case.broker.port, logins=2 * logins, at_once=8))
     before = memory_kib(case.broker.processes)
     asyncio.run(drive(case.login, case.host, case.broker.port, logins=logins, at_once=8))
     after = memory_kib(case.broker.processes)
