@@ -112,7 +112,7 @@ def numbered(piece: str, count: int) -> str:
         f"<a>{'<b/>' * 100}<b {numbered(EMPTY, 32)}/></a>",
         f"<a>{'<b/>' * 100}<b {numbered(EMPTY, 33)}/></a>",
         # Declarations of namespaces are no attributes
-        f"<a {numbered(DECLARED, 40)}/>",
+        f"<a {numbered(DECLARED, 32)} b=''/>",
         # Each measure has its own name, the first that is missed
         "<a>" * 65 + "<b/>" * 5000 + "</a>" * 65,
     ],
