@@ -28,7 +28,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Ciconia: a privacy-preserving cross-border eID broker.",
 )
 
 

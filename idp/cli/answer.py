@@ -1,8 +1,8 @@
 """Standard output of a command: one that cannot be written is said, and is no answer to whether the command was done."""
 
 import os
-import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TextIO
 
 
@@ -18,7 +18,7 @@ class Answer(TextIOWrapper):
         super().__init__(
             stream.buffer, encoding=stream.encoding, errors=stream.errors, line_buffering=stream.isatty(), newline=None
         )
-        self._kept = stream  # that it is not closed, and the descriptor with it
+        self._kept = stream  # it would close the descriptor when nobody has it any more
 
     def write(self, text: str) -> int:
         """Write, or say that it cannot be."""
@@ -35,6 +35,6 @@ class Answer(TextIOWrapper):
             raise self._unheard(error) from None
 
     def _unheard(self, error: OSError) -> UnheardError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
-        sys.stderr.flush()
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), self.fileno())
         return UnheardError(os.strerror(error.errno or 0))

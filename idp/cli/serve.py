@@ -150,14 +150,11 @@ def serve(
             watched(metrics, told, lambda: board.phase is Phase.DRAINING)
 
     def ready() -> None:
-        with suppress(UnheardError):  # a server serves whoever reads its one sentence
-            told_ready()
-
-    def told_ready() -> None:
         are = "is" if len(looked.issuers) == 1 else "are"
-        say(f"{', '.join(looked.issuers)} {are} served at http://{process.listen}. Ctrl-C ends it.")
-        if looked.nobody_may_ask:
-            say("Nobody may ask it yet: put a file for each country's node into nodes/.")
+        with suppress(UnheardError):  # it serves, whoever reads this
+            say(f"{', '.join(looked.issuers)} {are} served at http://{process.listen}. Ctrl-C ends it.")
+            if looked.nobody_may_ask:
+                say("Nobody may ask it yet: put a file for each country's node into nodes/.")
 
     supervisor = Supervisor(
         listening,

@@ -1,4 +1,4 @@
-"""The supervisor's children by their numbers: to signal one, to ask whether it ended, to end it, and to follow the parent.
+"""The supervisor's children by their numbers: to begin, signal and end one, to ask whether it ended, to follow the parent.
 
 A number is ours until the child is reaped, and somebody else's afterwards. None of these raises where a child is gone: the
 supervisor would take all the others along.
@@ -14,8 +14,6 @@ import structlog
 
 # Of one that is gone and left no exit code, as asyncio has it
 UNKNOWN_CODE = 255
-
-
 FAILED_CODE = 70  # sysexits.h: EX_SOFTWARE
 
 
@@ -40,7 +38,7 @@ def fork(act: Callable[[], int]) -> int:
 def flush() -> None:
     """Write what our streams still hold, so that no child writes it again. One that cannot be written holds nobody up."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
+        with suppress(Exception):  # the command line's own has an exception of its own
             if stream is not None:  # closed by whoever started us
                 stream.flush()
 
