@@ -8,6 +8,8 @@ import os
 import stat
 from pathlib import Path
 
+from policies.errors import Misconfigured, Problem
+
 ROOT = 0
 CLOSED = "it cannot be read (Permission denied)."
 WHO_MAY = "Run this as the account that serves, which alone reads it."
@@ -60,3 +62,9 @@ def closed(path: Path) -> bool:
     except OSError:
         return False
     return not os.access(path, os.R_OK | (os.X_OK if folder else 0))
+
+
+def assert_open(path: Path, key: str) -> None:
+    """Raise `Misconfigured`, of the setting `key`, where a file or folder is `closed` to this account."""
+    if closed(path):
+        raise Misconfigured((Problem(str(path), 0, key, CLOSED, WHO_MAY),))

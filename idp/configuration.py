@@ -4,9 +4,9 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from idp.belonging import CLOSED, WHO_MAY, closed
+from idp.belonging import CLOSED, assert_open, closed
 from policies.errors import Misconfigured, Problem
-from policies.load import PATTERNS, Configuration, load
+from policies.load import FOLDERS, PATTERNS, Configuration, load
 
 # Far more than any file of a configuration has: metadata may have a megabyte
 MAX_FILE = 4 * 1024 * 1024
@@ -25,8 +25,7 @@ def read_configuration(directory: Path) -> Mapping[str, bytes]:
 
     Raises `Misconfigured` where there is no such directory, or a file cannot be read.
     """
-    if closed(directory):
-        raise Misconfigured((Problem(str(directory), 0, "--config", CLOSED, WHO_MAY),))
+    assert_open(directory, "--config")
     if not directory.is_dir():
         problem = Problem(str(directory), 0, "--config", "is not a folder.", "make one with `ciconia init DIR`.")
         raise Misconfigured((problem,))
@@ -40,8 +39,7 @@ def readable_files(directory: Path) -> tuple[Mapping[str, bytes], tuple[Problem,
     """The files that can be read, as `read_configuration` has them, and a problem for each that cannot."""
     files: dict[str, bytes] = {}
     # A pattern finds nothing in a folder that is closed, and says nothing
-    folders = sorted({pattern.partition("/")[0] for pattern in PATTERNS if "/" in pattern})
-    problems = [Problem(name, 0, "file", CLOSED, "let the broker read it.") for name in folders if closed(directory / name)]
+    problems = [Problem(name, 0, "file", CLOSED, "let the broker read it.") for name in FOLDERS if closed(directory / name)]
     for path in sorted(path for pattern in PATTERNS for path in directory.glob(pattern)):
         name = path.relative_to(directory).as_posix()
         try:

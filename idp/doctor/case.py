@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from idp.belonging import CLOSED, WHO_MAY, closed
+from idp.belonging import assert_open, closed
 from idp.configuration import readable_files
 from idp.doctor.finding import Finding, Severity
 from idp.keys.folder import Keys, load_keys
@@ -78,8 +78,7 @@ class Case:
 
 def read_case(folder: Path, *, now: int, machine: Machine) -> Case:
     """Read a folder. Raises `Misconfigured`, with one problem, for what is no configuration folder at all."""
-    if closed(folder):
-        raise Misconfigured((Problem(str(folder), 0, "--config", CLOSED, WHO_MAY),))
+    assert_open(folder, "--config")
     if not folder.is_dir():
         raise _none(folder, "it is no folder." if folder.exists() else "there is no such folder.")
     try:

@@ -12,9 +12,8 @@ from sqlalchemy import make_url
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from idp.settings import SETTINGS_FILE, Settings
-from policies.load import PATTERNS
+from policies.load import FOLDERS, PATTERNS
 
-_FOLDERS = frozenset(pattern.partition("/")[0] for pattern in PATTERNS if "/" in pattern)
 _HIDDEN_OK = frozenset({".gitignore", ".gitkeep", ".git"})
 # Somebody's whole disk may hang below a folder
 _MAX_FILES = 10_000
@@ -35,13 +34,13 @@ def stray_files(case: Case) -> Iterator[Finding]:
             continue
         top = name.partition("/")[0]
         expected = [pattern for pattern in PATTERNS if pattern.startswith(f"{top}/")] if "/" in name else []
-        if top in _FOLDERS and "/" in name and not _expected(name, expected):
+        if top in FOLDERS and "/" in name and not _expected(name, expected):
             known = " and ".join(dict.fromkeys(pattern.partition("/")[2] for pattern in expected))
             what = f"nobody reads it: in {top}/ there are {known}, and no folders below."
             yield _notice(name, what, "Give it the right name and place, or move it out of the folder.")
-        elif top not in _FOLDERS and name.lower().endswith(".toml"):
+        elif top not in FOLDERS and name.lower().endswith(".toml"):
             what = f"nobody reads it: outside of their folders there are {SETTINGS_FILE} and catalogue.toml."
-            yield _notice(name, what, f"Move it into one of {', '.join(sorted(_FOLDERS))}, or out of the folder.")
+            yield _notice(name, what, f"Move it into one of {', '.join(sorted(FOLDERS))}, or out of the folder.")
 
 
 def _expected(name: str, patterns: list[str]) -> bool:
@@ -76,7 +75,7 @@ def _passwords(settings: Settings) -> Iterator[str]:
 
 
 def _writable(case: Case) -> Iterator[Finding]:
-    parts = [case.folder, case.folder / SETTINGS_FILE, *(case.folder / name for name in sorted(_FOLDERS))]
+    parts = [case.folder, case.folder / SETTINGS_FILE, *(case.folder / name for name in sorted(FOLDERS))]
     for path in [*parts, *(case.folder / name for name in sorted(case.files))]:
         try:
             mode = path.stat().st_mode

@@ -19,7 +19,7 @@ from idp.keys.kinds import kind_of
 from idp.settings import SETTINGS_FILE
 from idp.store.engine import database_file
 from policies.errors import Misconfigured
-from policies.load import PATTERNS
+from policies.load import FOLDERS
 
 _STOPS = (
     "The broker runs as that account: it neither starts nor reloads with what it cannot read, nor records what it releases."
@@ -33,8 +33,7 @@ def owners(case: Case) -> Iterator[Finding]:
     """Each file and folder that the account cannot read, or that is another's in a folder of its own."""
     keys = case.settings.key_folder
     account = account_of(keys, case.folder)
-    folders = sorted({pattern.partition("/")[0] for pattern in PATTERNS if "/" in pattern})
-    parts = [case.folder / name for name in (SETTINGS_FILE, *folders, *sorted(case.files))]
+    parts = [case.folder / name for name in (SETTINGS_FILE, *FOLDERS, *sorted(case.files))]
     parts += [keys, *(path for path in _inside(keys) if path.name in KNOWN or kind_of(path.name))]
     if (witness := case.settings.witness_path) is not None:
         parts += [witness, *_inside(witness)]

@@ -27,7 +27,7 @@ from typing import TypeVar
 
 from connectors.profiles import EIDAS
 from connectors.signatures.keys import certificate_of, key_of_certificate
-from idp.belonging import CLOSED, WHO_MAY, closed, make_folder
+from idp.belonging import assert_open, make_folder
 from idp.keys import kinds
 from idp.keys.file import (
     FileDecryptionKey,
@@ -148,8 +148,7 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> Keys:
     A folder with none of the node's files is whole: who needs them says so (`Keys.node`). One with some must have all, each
     with a certificate in force at `now` (seconds since the epoch, else the clock): other nodes take no other.
     """
-    if closed(folder):
-        raise Misconfigured((Problem(str(folder), 0, "keys", CLOSED, WHO_MAY),))
+    assert_open(folder, "keys")
     problems: list[Problem] = []
     secret = _secrets(folder, problems)
     sealing = _ring(folder, kinds.SEALING, _wrapping_key, problems)

@@ -15,7 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from idp.belonging import CLOSED, WHO_MAY, closed, hand_over
+from idp.belonging import assert_open, hand_over
 from idp.keys.file import fix_of_unread, write_private
 from idp.keys.kinds import LOG
 from idp.keys.ring import Scheduled
@@ -63,8 +63,7 @@ def load_ledger_keys(folder: Path, origin: str, *, any_log_key: bool = False) ->
     `any_log_key` is for who signs nothing: one key of the log that serves is enough.
     """
     _checked_origin(folder, origin)
-    if closed(folder):
-        raise Misconfigured((Problem(str(folder), 0, "keys", CLOSED, WHO_MAY),))
+    assert_open(folder, "keys")
     keys: list[Scheduled[LogKey]] = []
     problems: list[Misconfigured] = []
     for name, begins in (LOG.files(folder) or {LOG.file: 0}).items():

@@ -54,6 +54,7 @@ PATTERNS = (
     "metadata/*.pem",
     "metadata/*.crl",
 )
+FOLDERS = tuple(dict.fromkeys(pattern.partition("/")[0] for pattern in PATTERNS if "/" in pattern))
 
 
 @dataclass(frozen=True, slots=True)
