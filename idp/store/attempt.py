@@ -1,8 +1,9 @@
 """The tries of one batch: a transaction again, where the connection or the database's own order of things ended it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
@@ -20,6 +21,10 @@ _AGAIN = ("40P01", "40001")
 
 # How long a connection is kept in use: the pool looks at its age in between (postgres.RECYCLE_SECONDS)
 KEPT_SECONDS = 30.0
+# Within how long a connection that had ended says so
+ENDED_SECONDS = 1.0
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -61,6 +66,21 @@ class Kept:
             connection.close()
         else:
             self._idle.append((connection, until))
+
+    def read(self, ask: Callable[[Connection], T]) -> T:
+        """What `ask` reads; once more over a new connection, where one that nobody used had ended meanwhile.
+
+        That is known at once: a server that was silent first is not waited for twice.
+        """
+        began = time.monotonic()
+        try:
+            with self.connected() as connection:
+                return ask(connection)
+        except DBAPIError as error:
+            if not error.connection_invalidated or time.monotonic() - began >= ENDED_SECONDS:
+                raise
+        with self.connected() as connection:
+            return ask(connection)
 
     def _taken(self) -> tuple[Connection | None, float]:
         try:

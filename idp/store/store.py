@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine, Table, delete, select
@@ -24,6 +25,8 @@ from policies.parties import Tenant
 
 # About ten milliseconds of deleting
 PURGED_AT_ONCE = 2000
+
+T = TypeVar("T")
 
 
 class Store:
@@ -61,8 +64,7 @@ class Store:
 
     def _look(self) -> None:
         now = int(self._clock())
-        with reading(), self._kept.connected() as connection:
-            found = closed_until(connection, self.tenant)
+        found = self._read(lambda connection: closed_until(connection, self.tenant))
         if found > now + CLOSED_SECONDS:
             # Our clock is behind the record, or it was written by a clock that was ahead, or by somebody else
             with reading(), snapshot(self.engine) as connection:
@@ -98,33 +100,31 @@ class Store:
 
     def parked(self, tenant: Tenant, kind: str, digest: bytes, now: int) -> bytes:
         """As `idp.ports.Parked` has it."""
-        with reading(), self._kept.connected() as connection:
-            return reads.read_parked(connection, tenant, kind, digest, now)
+        return self._read(lambda connection: reads.read_parked(connection, tenant, kind, digest, now))
 
     def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
         """As `idp.ports.Decisions` has it."""
-        with reading(), self._kept.connected() as connection:
-            return reads.read_decision(connection, tenant, login, now)
+        return self._read(lambda connection: reads.read_decision(connection, tenant, login, now))
 
     def checkpoint(self, tenant: Tenant) -> Checkpoint | None:
         """As `idp.ports.Log` has it."""
-        with reading(), self._reads.connect() as connection:
-            return reads.read_checkpoint(connection, tenant)
+        return self._read(lambda connection: reads.read_checkpoint(connection, tenant))
 
     def index_of(self, tenant: Tenant, leaf_hash: bytes) -> int | None:
         """As `idp.ports.Log` has it."""
-        with reading(), self._reads.connect() as connection:
-            return reads.read_index(connection, tenant, leaf_hash)
+        return self._read(lambda connection: reads.read_index(connection, tenant, leaf_hash))
 
     def inclusion(self, tenant: Tenant, index: int, size: int) -> Sequence[bytes]:
         """As `idp.ports.Log` has it; raises `NotFound` where the tree has no such leaf or size."""
-        with reading(), self._reads.connect() as connection:
-            return reads.read_inclusion(connection, tenant, index, size)
+        return self._read(lambda connection: reads.read_inclusion(connection, tenant, index, size))
 
     def leaf_of(self, tenant: Tenant, record: bytes) -> bytes | None:
         """As `idp.ports.Log` has it."""
-        with reading(), self._reads.connect() as connection:
-            return reads.read_leaf_hash(connection, tenant, record)
+        return self._read(lambda connection: reads.read_leaf_hash(connection, tenant, record))
+
+    def _read(self, ask: Callable[[Connection], T]) -> T:
+        with reading():
+            return self._kept.read(ask)
 
     def purge(self, now: int) -> int:
         """Delete marks, parked rows, decisions and sealing keys whose stored end has come; returns how many rows went.

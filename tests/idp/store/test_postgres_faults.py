@@ -5,7 +5,7 @@ Each unit is written once or not at all, and whoever waits hears which.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -298,6 +298,32 @@ def test_a_database_that_answers_late_is_waited_for(proxied: tuple[Store, Proxy]
     store.commit(unit(record=release()))
     proxy.delay = 0
     assert counted(store)[0] == 2
+
+
+def test_what_is_read_after_the_server_started_again_is_read_at_once(mine: PostgresServer) -> None:
+    url = mine.fresh()
+    migrate(url)
+    store = opened_at(url)
+    one = unit(record=release(), parked=[parked()])
+    store.commit(one)
+    assert one.decision is not None
+    login, row = one.decision.login, one.parked[0]
+    reads: list[Callable[[], object]] = [
+        lambda: store.decision(TENANT, login, NOW),
+        lambda: store.parked(TENANT, row.kind, row.digest, NOW),
+        lambda: store.checkpoint(TENANT),
+    ]
+    before = [read() for read in reads]  # each over the connection that the store keeps
+    for read, found in zip(reads, before, strict=True):
+        read()
+        mine.stop()
+        mine.start()
+        assert read() == found
+    mine.stop()
+    with pytest.raises(StoreUnavailable):
+        reads[0]()
+    mine.start()
+    store.close()
 
 
 @pytest.mark.spec("decisions.md 15")
