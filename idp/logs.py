@@ -2,6 +2,7 @@
 
 import json
 import logging
+import select
 import sys
 from datetime import UTC, datetime
 from typing import TextIO, cast
@@ -12,6 +13,8 @@ import structlog
 QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access", "sqlalchemy", "alembic", "asyncio", "httpx2", "httpcore2")
 # It warns of nothing but single requests that strangers sent: octets that are none, upgrades. Its errors are of the server
 SERVER = "uvicorn.error"
+# How long a line waits for a reader that is behind; once one was lost, the next ones do not wait
+PATIENCE_MILLISECONDS = 100
 _ENCODER = json.JSONEncoder(default=repr)
 
 
@@ -27,15 +30,21 @@ PROCESSORS: list[structlog.typing.Processor] = [_line]
 
 
 class Lines:
-    """Where lines go. One that cannot be written is lost, and no login with it: a full disk, a reader that is gone."""
+    """Where lines go. One that cannot be written is lost, and no login with it.
+
+    A full disk, a reader that is gone, and one that stands still: a pipe that is full would keep whoever writes for ever.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.writable = True
 
     def write(self, line: str) -> None:
-        """Write a line at once, or lose it."""
+        """Write a line, or lose it."""
         try:
+            if not _has_room(self._stream, PATIENCE_MILLISECONDS if self.writable else 0):
+                self.writable = False
+                return
             self._stream.write(line)
             self._stream.flush()
             self.writable = True
@@ -44,6 +53,17 @@ class Lines:
 
     def flush(self) -> None:
         """It is written."""
+
+
+def _has_room(stream: TextIO, milliseconds: int) -> bool:
+    """Whether a line can be written now, or in this time. A pipe says so where it has a page free, far more than a line."""
+    try:
+        descriptor = stream.fileno()
+    except OSError:  # a stream in memory
+        return True
+    waiting = select.poll()  # one each: it is not for two threads
+    waiting.register(descriptor, select.POLLOUT)
+    return bool(waiting.poll(milliseconds))
 
 
 class _NoTraceback(logging.Formatter):
@@ -73,7 +93,7 @@ def configure_logs(level: int = logging.INFO) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _lines)),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(cast(TextIO, _lines))
     handler.setFormatter(_NoTraceback())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in QUIET:

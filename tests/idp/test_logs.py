@@ -77,3 +77,29 @@ def test_a_line_that_cannot_be_written_is_lost_and_nothing_else() -> None:
     events = [json.loads(line)["event"] for line in run.stderr.splitlines()]
     assert events[0] == "first"
     assert events[-1] == "last"
+
+
+@pytest.mark.spec("security.md §3 a full disk")
+def test_a_reader_that_stands_still_keeps_nobody() -> None:
+    """What reads the log reads no more, and then again: libraries' lines and ours are lost in between, and nobody waits."""
+    program = """if True:
+        import logging, os, sys, structlog
+        from idp.logs import configure_logs, writable
+        configure_logs()
+        log, kept = structlog.get_logger(), os.dup(2)
+        reading, writing = os.pipe()
+        os.dup2(writing, 2)
+        for _ in range(2000):  # far more than a pipe holds
+            log.info("x" * 100)
+        logging.getLogger("library").warning("y" * 100)
+        assert not writable()
+        held = os.read(reading, 1 << 20)
+        log.info("again")
+        assert writable()
+        os.dup2(kept, 2)
+        assert os.read(reading, 1 << 20).count(b"again") == 1
+        assert 32000 < len(held) < 1 << 17 and b"yyy" not in held
+        assert held.count(b"}") == held.count(b"\\n"), "whole lines"
+    """
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert run.returncode == 0, run.stderr
