@@ -36,7 +36,7 @@ from idp.ports import Commits, DecisionRow, Decisions, Mark, Unit
 from idp.record import Recorder
 from idp.seal import Sealer, new_login_id
 from idp.suspension import Suspension
-from policies.assurance import LevelOfAssurance
+from policies.assurance import LevelOfAssurance, highest_named
 from policies.authentication import AuthenticationRequest
 from policies.errors import AssuranceTooLow, NotFound, PeerUnavailable, ReleaseDenied, Replayed, RequestRefused
 from policies.load import Configuration
@@ -281,6 +281,7 @@ class Broker:
             provider_id=decided.provider_id,
             sub=decided.sub,
             loa=decided.loa,
+            acr=highest_named(decided.request.acr, decided.loa),
             authenticated_at=decided.authenticated_at,
             attributes=decision.released,
             in_id_token=decided.request.in_id_token,

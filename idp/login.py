@@ -97,6 +97,8 @@ class Grant:
     in_id_token: tuple[AttributeName, ...]
     record: str = ""
     values_nonce: str = field(default="", repr=False)
+    # how the id_token names the level, where the request gave names; "" names what was reached
+    acr: str = ""
     # of the login, in the log
     reference: str = ""
     # when the code was issued: what was switched off since ends it, on again or not

@@ -20,14 +20,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from idp.app import Application, system_clock
 from idp.conflicts import conflicts, settings_of
-from idp.endpoints.edge import LOOPBACK_HOST, OTHER_HOST
+from idp.endpoints.edge import LOOPBACK_HOST, OTHER_HOST, hosts_of, named_host
 from idp.endpoints.threads import Threads
 from idp.late import Late, ask_all, in_thread
 from idp.loading import Read, load_all
@@ -108,12 +107,11 @@ class Opened:
 
     def __post_init__(self) -> None:
         self._lock, self._ended = threading.Lock(), threading.Event()
-        self._gates = {host: one.gate for one in self.tenants.values() for host in _hosts(one.settings.issuer)}
+        self._gates = {host: one.gate for one in self.tenants.values() for host in hosts_of(one.settings.issuer)}
 
     def refused(self, scope: Scope, client: Callable[[], str]) -> bytes:
         """The whole answer for a request that its tenant's gate refuses; empty octets where it does not."""
-        named = [value for name, value in scope["headers"] if name == b"host"]
-        gate = self._gates.get(named[0].decode("latin-1")) if len(named) == 1 else None
+        gate = self._gates.get(named_host(scope))
         return gate.at_once(scope, client) if gate else b""
 
     def start(self) -> None:
@@ -153,7 +151,7 @@ class Opened:
         """From now on its host is served. Whoever reads meanwhile sees all of it, or nothing."""
         self.tenants = {**self.tenants, settings.folder.name: application}
         self.broken = tuple(one for one in self.broken if one.name != settings.folder.name)
-        self._gates |= dict.fromkeys(_hosts(settings.issuer), application.gate)
+        self._gates |= dict.fromkeys(hosts_of(settings.issuer), application.gate)
         if isinstance(self.asgi, _Hosts):
             self.asgi.admit(application)
         structlog.get_logger().info("tenant_opened", tenant=settings.folder.name, issuer=settings.issuer)
@@ -307,7 +305,7 @@ class _Hosts:
         pages = Pages()
         for one in broken:
             page = _Closed(one.name, pages)
-            for host in _hosts(one.issuer):
+            for host in hosts_of(one.issuer):
                 self._served[host] = (page, Threads())
         for application in tenants.values():
             self.admit(application)
@@ -315,7 +313,7 @@ class _Hosts:
     def admit(self, application: Application) -> None:
         """Serve one more. What its host answered until now is over."""
         threads = Threads()
-        for host in _hosts(application.settings.issuer):
+        for host in hosts_of(application.settings.issuer):
             self._served[host] = (application.asgi, threads)
         self._tenants = (*self._tenants, application)
 
@@ -323,24 +321,19 @@ class _Hosts:
         """One request, to the tenant whose host it names."""
         if scope["type"] != "http":
             return
-        named = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        if scope["path"] == HEALTH and len(named) == 1 and LOOPBACK_HOST.fullmatch(named[0]):
+        host = named_host(scope)
+        if scope["path"] == HEALTH and LOOPBACK_HOST.fullmatch(host):
             # A proxy asks after the worker, not after a city: one that serves any is not to be passed over
             fit = any(application.vitals.fit for application in self._tenants)
             await _send(send, NO_CONTENT if fit else 503, b"", {"cache-control": "no-store"})
             return
-        found = self._served.get(named[0]) if len(named) == 1 else None
+        found = self._served.get(host)
         if found is None:
             await _send(send, 421, OTHER_HOST, {"content-type": "text/plain; charset=utf-8", "cache-control": "no-store"})
             return
         application, threads = found
         with threads.used():
             await application(scope, receive, send)
-
-
-def _hosts(issuer: str) -> set[str]:
-    parts = urlsplit(issuer)
-    return {parts.netloc, parts.hostname or ""} - {""}
 
 
 class _Closed:

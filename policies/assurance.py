@@ -4,6 +4,7 @@ Regulation (EU) 910/2014 art. 8 knows low, substantial and high. STORK's QAA 1 t
 authentication context classes map to the highest level that they surely reach, or to none at all.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -35,3 +36,9 @@ LEVELS_BY_NAME: dict[str, LevelOfAssurance] = {
 def level_named(name: str) -> LevelOfAssurance | None:
     """The level that `name` (an eIDAS URI or its last word) surely reaches; None where we know no such name."""
     return LEVELS_BY_NAME.get(name)
+
+
+def highest_named(names: Iterable[str], reached: LevelOfAssurance) -> str:
+    """Of these names of levels the one of the highest that was reached; "" where there is none. Never rounded up."""
+    known = [(level, name) for name in names if (level := level_named(name)) is not None and level <= reached]
+    return max(known)[1] if known else ""

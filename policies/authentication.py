@@ -42,6 +42,8 @@ class AuthenticationRequest:
     in_id_token: tuple[AttributeName, ...] = ()
     # the country that the service names (acr_values `country:EE`), "" where the citizen chooses
     country: str = ""
+    # the names of levels of an essential acr (claims.id_token), one of which has to come back
+    acr: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

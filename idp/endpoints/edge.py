@@ -10,6 +10,8 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from idp.settings import DEFAULT_PORTS
+
 PLAIN_SCHEME = (
     b"This broker is reached over https only, and this request came without it. If a proxy stands in front, let it send "
     b"X-Forwarded-Proto: https, and name its address in trusted_proxies of ciconia.toml.\n"
@@ -28,6 +30,19 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 LOOPBACK_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?")
 
 
+def hosts_of(issuer: str) -> frozenset[str]:
+    """How a request may name the host of an issuer: with its port and without it. None of an issuer that is "" yet."""
+    parts = urlsplit(issuer)
+    own = f"{parts.netloc}:{DEFAULT_PORTS.get(parts.scheme, 0)}" if parts.netloc and parts.port is None else ""
+    return frozenset({parts.netloc, parts.hostname or "", own}) - {""}
+
+
+def named_host(scope: Scope) -> str:
+    """What the one Host of a request says, in lower case (RFC 9110 §4.2.3); "" where there is none, or several."""
+    named = [value for name, value in scope["headers"] if name == b"host"]
+    return named[0].decode("latin-1").lower() if len(named) == 1 else ""
+
+
 class Edge:
     """Wraps the application. `issuer` fixes scheme and host; a loopback literal passes too, for the operator's own look.
 
@@ -44,10 +59,9 @@ class Edge:
         page: Callable[[Scope, str], tuple[bytes, dict[str, str]]],
         count: Callable[[str, str], None],
     ) -> None:
-        parts = urlsplit(issuer)
         self._app = app
-        self._scheme = parts.scheme
-        self._hosts = {parts.netloc, parts.hostname or ""}
+        self._scheme = urlsplit(issuer).scheme
+        self._hosts = hosts_of(issuer)
         self._page = page
         self._count = count
 
@@ -59,7 +73,7 @@ class Edge:
         if scope["scheme"] != self._scheme:
             await _plain(send, 400, PLAIN_SCHEME)
             return
-        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+        host = named_host(scope)
         if host not in self._hosts and not LOOPBACK_HOST.fullmatch(host):
             await _plain(send, 421, OTHER_HOST)
             return

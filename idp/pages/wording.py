@@ -190,17 +190,12 @@ class Wording:
 
     def _form_title(self, form: Form, title: Text) -> Text:
         key = f"form.{form.name}.title" if form.name in FORMS else "form.other.title"
-        words = self.language.say(key, title=title.text, parameter=self._parameter(form), form=str(form))
+        words = self.language.say(key, title=title.text, parameter=form.parameter, form=str(form))
         return Text(text=words, language=self.language.tag)
 
     def _form_says(self, form: Form) -> str:
         key = f"form.{form.name}.only" if form.name in FORMS else "form.other.only"
-        return self.language.say(key, parameter=self._parameter(form))
-
-    def _parameter(self, form: Form) -> str:
-        """`resident_of(EE)` names a country, `resident_of(Storkhaven)` a town."""
-        named = form.name == "resident_of" and len(form.parameter) == 2 and form.parameter.isupper()  # noqa: PLR2004 # ISO 3166-1 alpha-2
-        return self.language.country(form.parameter) if named else form.parameter
+        return self.language.say(key, parameter=form.parameter)
 
     def _title(self, catalogue: Catalogue, name: AttributeName) -> Text:
         known = catalogue.attributes.get(name)

@@ -5,7 +5,7 @@
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from connectors.formats.claims import Json, read_object
@@ -39,8 +39,11 @@ class ClaimsRequest:
     acr_essential: bool = False
 
 
-def read_claims(text: str, catalogue: Catalogue) -> ClaimsRequest:
-    """Read the `claims` parameter, strictly. Raises `RequestRefused` for what is no such request."""
+def read_claims(text: str, catalogue: Catalogue, places: Collection[str]) -> ClaimsRequest:
+    """Read the `claims` parameter, strictly. Raises `RequestRefused` for what is no such request.
+
+    `places` are those that a residence may be asked for: whoever writes the link would write on the page of approval.
+    """
     if len(text) > MAX_CLAIMS_PARAMETER:
         raise RequestRefused(f"claims is longer than {MAX_CLAIMS_PARAMETER} characters.")
     try:
@@ -52,8 +55,10 @@ def read_claims(text: str, catalogue: Catalogue) -> ClaimsRequest:
         raise RequestRefused(f"claims asks for more than {MAX_CLAIMS} claims.")
     for name, wish in (*userinfo.items(), *id_token.items()):
         _check_entry(name, wish)
-    found = [(name, _asked(name, wish, catalogue)) for name, wish in userinfo.items() if name not in PROTOCOL_CLAIMS]
-    inside = [(name, _asked(name, wish, catalogue)) for name, wish in id_token.items() if name not in PROTOCOL_CLAIMS]
+    found, inside = (
+        [(name, _asked(name, wish, catalogue, places)) for name, wish in part.items() if name not in PROTOCOL_CLAIMS]
+        for part in (userinfo, id_token)
+    )
     acr, essential = _acr(id_token.get("acr"))
     return ClaimsRequest(
         asked=tuple(asked for _, asked in (*found, *inside) if asked is not None),
@@ -91,9 +96,10 @@ def _json(value: ClaimValue) -> Json:
             return value
 
 
-def _asked(name: str, wish: Json, catalogue: Catalogue) -> AskedAttribute | None:
+def _asked(name: str, wish: Json, catalogue: Catalogue, places: Collection[str]) -> AskedAttribute | None:
     value = wish.get("value") if isinstance(wish, dict) else None
-    return catalogue.asked_by_claim(name, value if isinstance(value, str) else "")
+    asked = catalogue.asked_by_claim(name, value if isinstance(value, str) else "")
+    return None if asked and asked.form.name == "resident_of" and asked.form.parameter not in places else asked
 
 
 def _kept(unknown: Iterable[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from connectors.connector import Inbound
 from connectors.signatures.jws import from_base64url
 from idp.responders.oidc_claims import ClaimsRequest, lowest_level, read_claims
-from policies.assurance import LevelOfAssurance
+from policies.assurance import LevelOfAssurance, level_named
 from policies.attributes import AttributeName, Form
 from policies.authentication import AskedAttribute, AuthenticationRequest
 from policies.catalogue import Catalogue
@@ -85,7 +85,7 @@ def judged(
     _check_form(parameters)
     scopes = _scopes(parameters)
     purpose = _purpose(scopes, address.party, purposes)
-    claims = read_claims(parameters["claims"], catalogue) if "claims" in parameters else ClaimsRequest()
+    claims = _claims(parameters, purpose, address.party, catalogue)
     prompts = _prompts(parameters)
     max_age = _max_age(parameters)
     return AuthenticationRequest(
@@ -104,7 +104,16 @@ def judged(
         ui_locales=_ui_locales(parameters),
         in_id_token=claims.in_id_token,
         country=_country(parameters),
+        acr=tuple(name for name in claims.acr if claims.acr_essential and level_named(name)),
     )
+
+
+def _claims(parameters: Mapping[str, str], purpose: Purpose, party: RelyingParty, catalogue: Catalogue) -> ClaimsRequest:
+    if "claims" not in parameters:
+        return ClaimsRequest()
+    forms = [*(need.form for need in purpose.needs.values()), *(rule.form for rule in party.attributes.values())]
+    places = {form.parameter for form in forms if form.name == "resident_of"}
+    return read_claims(parameters["claims"], catalogue, places)
 
 
 def _check_form(parameters: Mapping[str, str]) -> None:
@@ -172,6 +181,9 @@ def _prompts(parameters: Mapping[str, str]) -> frozenset[str]:
     if "none" in prompts:
         # We keep no session: whoever comes has to be asked
         raise RequestRefused("A sign-in without the person is not possible here.", oauth="interaction_required")
+    if "id_token_hint" in parameters:
+        # Core §3.1.2.2: nobody else may come back then. As with a value of sub, we do not know who will come
+        raise RequestRefused("A particular person cannot be asked for.", oauth="login_required")
     return prompts
 
 

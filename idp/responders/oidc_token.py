@@ -187,7 +187,7 @@ class Tokens:
             raise _CodeUsed(handle) from error
 
     def _revoke(self, handle: bytes, now: int) -> None:
-        """End the access token that was issued from this code, where one was.
+        """End the access token that was issued from this code, where one was, whoever brings it: it is in wrong hands.
 
         In this hour, in the one before, or in the next: by another machine's clock, or by one that was read a moment later.
         """
@@ -247,7 +247,7 @@ class Tokens:
             "iat": now,
             "exp": now + ID_TOKEN_LIFE,
             "auth_time": grant.authenticated_at,
-            "acr": grant.loa.uri,
+            "acr": grant.acr or grant.loa.uri,
             "at_hash": base64url(hashlib.sha256(access_token.encode("ascii")).digest()[:16]),
         }
         if grant.nonce:
@@ -295,9 +295,11 @@ def bearer(authorization: str, query: Mapping[str, str], form: Mapping[str, str]
     if authorization and posted:
         raise RequestRefused("The access token was brought in two ways.")
     scheme, _, token = authorization.partition(" ")
-    if authorization and (scheme.lower() != "bearer" or not token):
-        raise RequestRefused("The Authorization header is not Bearer.")
-    return token or posted
+    if scheme.lower() != "bearer":
+        return posted  # another scheme brings no access token
+    if not token:
+        raise RequestRefused("The Authorization header has no access token.")
+    return token
 
 
 def _no_grant(sentence: str) -> RequestRefused:

@@ -18,6 +18,9 @@ def form_of(table: Table, key: str, name: AttributeName, text: object, catalogue
     if form is None:
         what = f"`{text}` is no form of {name}." if isinstance(text, str) else "the form must be text."
         table.problem(key, what, "write one of " + ", ".join(catalogue.spellings(name)) + ".")
+    elif form.name == "resident_of" and COUNTRY.fullmatch(form.parameter):
+        # It compares with the town alone, and would say of everybody that they live elsewhere
+        table.problem(key, f"`{text}` names a country, and no town has this name.", "write `country`, or the town's name.")
     return form or EXACT
 
 

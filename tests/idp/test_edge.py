@@ -122,6 +122,13 @@ def test_under_another_host_name_nothing_is_served(http: httpx2.Client, behind_p
     assert "evil" not in answer.text
 
 
+@pytest.mark.spec("RFC 9110 §4.2.3")
+@pytest.mark.parametrize("host", ["login.city.example:443", "Login.City.EXAMPLE", "LOGIN.city.example:443"])
+def test_a_host_has_no_case_and_may_have_its_schemes_port(http: httpx2.Client, behind_proxy: str, host: str) -> None:
+    answer = _get(http, behind_proxy, host=host, x_forwarded_proto="https")
+    assert (answer.status_code, answer.json()["issuer"]) == (200, ISSUER)
+
+
 def test_the_forwarded_host_of_a_proxy_changes_nothing(http: httpx2.Client, behind_proxy: str) -> None:
     answer = _get(http, behind_proxy, x_forwarded_proto="https", x_forwarded_host="evil.example")
     assert "evil" not in answer.text

@@ -1,6 +1,6 @@
 import pytest
 
-from policies.assurance import LevelOfAssurance, level_named
+from policies.assurance import LevelOfAssurance, highest_named, level_named
 
 
 @pytest.mark.spec("eIDAS Message Format 1.2 §3")
@@ -32,3 +32,21 @@ def test_levels_stand_in_their_order() -> None:
 )
 def test_a_name_that_we_do_not_know_is_no_level(name: str) -> None:
     assert level_named(name) is None
+
+
+@pytest.mark.spec("OpenID Connect Core §5.5.1.1")
+@pytest.mark.parametrize(
+    ("names", "reached", "said"),
+    [
+        (("low",), LevelOfAssurance.HIGH, "low"),
+        (("low", LevelOfAssurance.SUBSTANTIAL.uri), LevelOfAssurance.HIGH, LevelOfAssurance.SUBSTANTIAL.uri),
+        (("high", "low"), LevelOfAssurance.SUBSTANTIAL, "low"),
+        (("high",), LevelOfAssurance.SUBSTANTIAL, ""),
+        (("urn:other",), LevelOfAssurance.HIGH, ""),
+        ((), LevelOfAssurance.HIGH, ""),
+    ],
+)
+def test_of_the_levels_that_were_named_the_highest_that_was_reached_is_said(
+    names: tuple[str, ...], reached: LevelOfAssurance, said: str
+) -> None:
+    assert highest_named(names, reached) == said

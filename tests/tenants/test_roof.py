@@ -48,8 +48,15 @@ def test_each_host_is_served_by_its_own_tenant(roof: Roof, opened: Open) -> None
     assert (served.process.host, served.process.port) == ("127.0.0.1", 8400)
 
 
+@pytest.mark.spec("RFC 9110 §4.2.3")
+@pytest.mark.parametrize("host", ["ALDER.example", "alder.example:443", "Alder.Example:443"])
+def test_a_host_has_no_case_and_may_have_its_schemes_port(roof: Roof, opened: Open, host: str) -> None:
+    answer = get(opened(roof), f"{issuer('alder')}{DISCOVERY}", host=host)
+    assert (answer.status_code, answer.json()["issuer"]) == (200, issuer("alder"))
+
+
 @pytest.mark.parametrize(
-    "host", ["cedar.example", "127.0.0.1", "localhost:8400", "ALDER.example", "alder.example.", "x@alder.example"]
+    "host", ["cedar.example", "127.0.0.1", "localhost:8400", "alder.example:80", "alder.example.", "x@alder.example"]
 )
 def test_another_host_is_nobodys(roof: Roof, opened: Open, host: str) -> None:
     answer = get(opened(roof), f"{issuer('alder')}{DISCOVERY}", host=host)

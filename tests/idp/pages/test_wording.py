@@ -86,7 +86,7 @@ def test_a_value_is_said_as_readers_say_it(
             "address",
             Form("resident_of", "EE"),
             True,
-            ("You live in Estonia", "The service learns only whether you live in Estonia."),
+            ("You live in EE", "The service learns only whether you live in EE."),
         ),
         ("address", Form("country"), "EE", ("Address: country only", "The service learns the country only.")),
         ("given_name", Form("initials"), "M.", ("Given name: initials only", "The service learns the first letters only.")),

@@ -105,6 +105,12 @@ def party(client: str = "parking", **changes: object) -> RelyingParty:
     return replace(made, **changes)  # type: ignore[arg-type] # whichever fields a test names
 
 
+def living_in(place: str) -> RelyingParty:
+    """The client, registered for whether somebody lives there."""
+    made = party()
+    return replace(made, attributes={**made.attributes, ADDRESS: Rule(Form("resident_of", place), SOURCE)})
+
+
 def key_party(client: str = "fare", alg: str = "ES256", **changes: object) -> RelyingParty:
     """A relying party that signs its client assertions."""
     jwks = json.dumps({"keys": [{**public_jwk(token_key(alg, 9).public_key()), "kid": "k9"}]})

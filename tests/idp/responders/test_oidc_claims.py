@@ -18,7 +18,7 @@ from tests.idp.responders.doubles import ADDRESS, BIRTHDATE, NAME, OVER_18, RESI
 
 
 def read(text: str) -> ClaimsRequest:
-    return read_claims(text, STANDARD)
+    return read_claims(text, STANDARD, {"Storkhaven"})
 
 
 def refused(text: str) -> str:
@@ -114,7 +114,8 @@ def test_a_particular_subject_cannot_be_asked_for(member: str) -> None:
 
 def test_a_place_is_asked_for_by_its_value_and_without_one_the_claim_is_unknown() -> None:
     assert read('{"userinfo":{"resident_of":{"value":"Storkhaven"}}}').asked == (AskedAttribute(ADDRESS, RESIDENT),)
-    for wish in ("null", "{}", '{"value":1}', '{"value":""}', '{"value":"a(b)"}', '{"values":["Storkhaven"]}'):
+    elsewhere = '{"value":"Tartu"}'
+    for wish in ("null", "{}", elsewhere, '{"value":1}', '{"value":""}', '{"value":"a(b)"}', '{"values":["Storkhaven"]}'):
         assert read(f'{{"userinfo":{{"resident_of":{wish}}}}}').unknown == ("resident_of",)
 
 

@@ -19,6 +19,7 @@ from tests.idp.responders.doubles import (
     basic,
     grant,
     key_party,
+    living_in,
     party,
     redemption,
     request,
@@ -82,9 +83,10 @@ def test_every_response_mode_and_prompt_that_is_listed_is_accepted() -> None:
 
 
 def test_every_claim_that_is_listed_is_known() -> None:
+    city = City(living_in("Storkhaven"))
     for name in listed("claims_supported"):
         value = '{"value":"Storkhaven"}' if name == "resident_of" else "null"
-        assert accepted(City(), claims=f'{{"userinfo":{{"{name}":{value}}}}}').unknown == ()
+        assert accepted(city, claims=f'{{"userinfo":{{"{name}":{value}}}}}').unknown == ()
 
 
 def test_every_scope_that_is_listed_is_accepted_from_a_client_that_has_it() -> None:

@@ -1,5 +1,7 @@
 """Authentication requests: what is accepted, what goes back as an error, and what goes back to nobody."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from policies.attributes import EXACT, AttributeName, Form
 from policies.authentication import AskedAttribute, AuthenticationRequest
 from policies.errors import RequestRefused
 from policies.parties import ClientId
+from policies.purposes import Purpose
 from tests.idp.responders.doubles import (
     ADDRESS,
     BIRTHDATE,
@@ -26,6 +29,7 @@ from tests.idp.responders.doubles import (
     accepted,
     answer,
     declined,
+    living_in,
     party,
     request,
 )
@@ -47,6 +51,11 @@ def local(**changes: str | None) -> RequestRefused:
     with pytest.raises(RequestRefused) as caught:
         City().provider.receive(request(**changes))
     return caught.value
+
+
+def needing(purpose: Purpose, place: str) -> Purpose:
+    need = replace(purpose.needs[ADDRESS], form=Form("resident_of", place))
+    return replace(purpose, needs={**purpose.needs, ADDRESS: need})
 
 
 def test_a_request_is_read_into_a_type_that_needs_no_further_check() -> None:
@@ -281,7 +290,7 @@ def test_a_standard_scope_asks_for_its_attributes_in_full() -> None:
 
 def test_a_claim_asks_for_its_form() -> None:
     claims = '{"userinfo":{"age_over_18":null,"resident_of":{"value":"Storkhaven"},"given_name_initials":{}}}'
-    assert accepted(City(), claims=claims).asked == (
+    assert accepted(City(living_in("Storkhaven")), claims=claims).asked == (
         AskedAttribute(ADDRESS, RESIDENT),
         AskedAttribute(BIRTHDATE, OVER_18),
         AskedAttribute(NAME, Form("initials")),
@@ -302,11 +311,29 @@ def test_of_two_comparable_forms_the_stronger_is_asked() -> None:
     [
         '{"userinfo":{"age_over_18":null,"age_over_21":null}}',
         '{"userinfo":{"age_over_18":null},"id_token":{"birth_year":null}}',
-        '{"userinfo":{"resident_of":{"value":"Storkhaven"}},"id_token":{"resident_of":{"value":"Tartu"}}}',
     ],
 )
 def test_two_forms_of_which_neither_says_more_are_refused(claims: str) -> None:
     assert error(claims=claims) == "invalid_request"
+
+
+def test_two_places_are_asked_for_in_two_requests() -> None:
+    claims = '{"userinfo":{"resident_of":{"value":"Storkhaven"}},"id_token":{"resident_of":{"value":"Tartu"}}}'
+    city = City(living_in("Storkhaven"))
+    city.purposes[PARKING] = needing(city.purposes[PARKING], "Tartu")
+    assert error(city, claims=claims) == "invalid_request"
+
+
+@pytest.mark.parametrize("place", ["Storkhaven", "Tartu"])
+def test_a_place_that_neither_purpose_nor_registration_names_is_unknown(place: str) -> None:
+    """A stranger words the request: what they wrote would stand on the page of approval, and in the record."""
+    claims = f'{{"userinfo":{{"resident_of":{{"value":"{place}"}}}}}}'
+    assert accepted(City(), claims=claims).unknown == ("resident_of",)
+    city = City(living_in("Storkhaven"))
+    city.purposes[PARKING] = needing(city.purposes[PARKING], "Tartu")
+    assert accepted(city, claims=claims).asked == (AskedAttribute(ADDRESS, Form("resident_of", place)),)
+    other = claims.replace(place, "Storkhaven. Call +372 555 0100 now")
+    assert accepted(city, claims=other).unknown == ("resident_of",)
 
 
 def test_a_claim_that_nobody_knows_is_remembered_as_unknown_and_asks_for_nothing() -> None:
@@ -391,6 +418,22 @@ def test_an_essential_acr_counts_before_acr_values() -> None:
     assert accepted(City(), claims=claims, acr_values="low").minimum_assurance == HIGH
 
 
+@pytest.mark.spec("OpenID Connect Core §5.5.1.1")
+def test_the_known_names_of_an_essential_acr_are_remembered_and_of_a_voluntary_one_none() -> None:
+    wish = '"values":["low","urn:other","http://eidas.europa.eu/LoA/high"]'
+    essential = '{"id_token":{"acr":{"essential":true,' + wish + "}}}"
+    assert accepted(City(), claims=essential).acr == ("low", HIGH.uri)
+    assert accepted(City(), claims=essential.replace('"essential":true,', "")).acr == ()
+    assert accepted(City(), acr_values="low").acr == ()
+
+
+@pytest.mark.spec("OpenID Connect Core §3.1.2.2")
+def test_a_particular_person_cannot_be_asked_for() -> None:
+    assert error(id_token_hint="eyJ.e30.c2ln") == "login_required"
+    assert error(id_token_hint="eyJ.e30.c2ln", prompt="none") == "interaction_required"
+    assert accepted(City(), id_token_hint="") == accepted(City())
+
+
 @pytest.mark.parametrize("wish", ['"value":"urn:other"', '"values":["urn:other"]', '"values":[]'])
 def test_an_essential_acr_that_cannot_be_met_is_an_error(wish: str) -> None:
     claims = '{"id_token":{"acr":{"essential":true,' + wish + "}}}"
@@ -424,7 +467,7 @@ def test_languages_that_cannot_be_read_are_passed_over() -> None:
     assert len(found.ui_locales) == 8
 
 
-@pytest.mark.parametrize("name", ["login_hint", "id_token_hint", "display", "claims_locales", "resource", "unheard_of"])
+@pytest.mark.parametrize("name", ["login_hint", "display", "claims_locales", "resource", "unheard_of"])
 def test_what_is_ignored_leaves_no_trace(name: str) -> None:
     assert accepted(City(), **{name: "canary-person-4711"}) == accepted(City())
 

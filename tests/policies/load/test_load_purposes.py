@@ -110,6 +110,12 @@ def test_a_fault_of_an_example_is_told_with_line_and_key(old: str, new: str, lin
     assert found.fix
 
 
+def test_a_country_is_no_place_to_live_in() -> None:
+    found = problem_of(FILE, 'form = "resident_of(Storkhaven)"', 'form = "resident_of(EE)"')
+    assert "names a country" in found.what
+    assert "country" in found.fix
+
+
 def test_an_example_that_expects_nothing_is_a_problem() -> None:
     text = PURPOSE.split("released =")[0]
     (found,) = problems_of({FILE: text.encode()})
