@@ -17,7 +17,6 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from connectors.signatures.jwk import keys_from_jwks
-from idp.belonging import hand_over, make_folder
 from idp.loading import load_all
 from idp.responders.oidc import ANSWER_PARAMETERS
 from idp.responders.oidc_client import ASSERTION_ALGORITHMS, BASIC, Clients
@@ -199,7 +198,7 @@ def register(asked: Registration, purpose: Purpose, folder: Path) -> tuple[Path,
     if asked.method != BASIC:
         files.insert(0, (folder / asked.jwks_file, asked.jwks))
     written: list[Path] = []
-    make_folder(folder / "parties")
+    (folder / "parties").mkdir(exist_ok=True)
     try:
         for path, content in files:
             write_new(path, content, 0o644)
@@ -225,7 +224,6 @@ def write_new(path: Path, content: bytes, mode: int) -> None:
     descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            hand_over(descriptor, path.parent, mode)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

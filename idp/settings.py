@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from idp.belonging import CLOSED, WHO_MAY, closed
+from idp.belonging import WHO_MAY, assert_open
 from policies.errors import Misconfigured, Problem
 from policies.parties import Tenant
 from policies.toml import read_toml
@@ -224,10 +224,13 @@ def is_many(folder: Path) -> bool:
 
 
 def shut(folder: Path) -> tuple[Problem, ...]:
-    """The first part of a configuration folder that this account may not look at, and who may."""
-    parts = (folder, folder / SETTINGS_FILE, folder / TENANTS)
-    found = next((path for path in parts if closed(path)), None)
-    return () if found is None else (Problem(str(found), 0, "--config", CLOSED, WHO_MAY),)
+    """The first part of a configuration folder that this account is not to go on with, and who may."""
+    try:
+        for path in (folder, folder / SETTINGS_FILE, folder / TENANTS):
+            assert_open(path, "--config")
+    except Misconfigured as error:
+        return error.problems
+    return ()
 
 
 def tenant_folders(folder: Path) -> tuple[Path, ...]:
@@ -237,8 +240,7 @@ def tenant_folders(folder: Path) -> tuple[Path, ...]:
     """
     if not is_many(folder):
         return (folder,)
-    if closed(folder / TENANTS):
-        raise Misconfigured(shut(folder))
+    assert_open(folder / TENANTS, "--config")
     return tuple(sorted(each for each in (folder / TENANTS).iterdir() if each.is_dir() and each.name[0] != "."))
 
 

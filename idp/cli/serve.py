@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 
-from idp.belonging import make_folder
 from idp.cli.answer import UnheardError
 from idp.cli.console import failed, problems, say, taken, unwritable
 from idp.cli.serve_plan import look, look_again, metrics_board, plan, tell
@@ -92,7 +91,7 @@ def _make(directory: Path, issuer: str, role: Role) -> Settings:
     """Write the whole folder, or leave nothing of ours in it."""
     folders = NODE_FOLDERS if role is Role.NODE else FOLDERS
     made_here = not directory.exists()
-    make_folder(directory)
+    directory.mkdir(parents=True, exist_ok=True)
     try:
         # An address of a database may get a password
         write_private(directory / SETTINGS_FILE, _text(role, issuer).encode())
@@ -105,7 +104,7 @@ def _make(directory: Path, issuer: str, role: Role) -> Settings:
             saml_encryption=role is Role.CITY,
         )
         for name in folders:
-            make_folder(directory / name)
+            (directory / name).mkdir()
     except BaseException:
         # A Ctrl-C, too. It was new or empty: all in it is ours, and half of it would be in the way of the next one
         for name in ("keys", *folders):

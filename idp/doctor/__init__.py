@@ -4,7 +4,6 @@ finding.py       one thing that is wrong: file, line, key, what, why it matters,
 case.py          what all checks look at: the folder, read as far as it can be, however broken
 production.py    settings that would leak or lose; `serve` refuses them
 files.py         files that nobody reads, and who may write to them
-owners.py        for root to see: what is not the account's that the broker runs as
 registrations.py services and purposes held against each other; translations.py: languages that a text lacks
 keys.py          the key folder; certificates.py: dates
 metadata.py      what is pinned and what is held of others

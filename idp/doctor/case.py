@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from idp.belonging import assert_open, closed
+from idp.belonging import assert_open, assert_own, closed
 from idp.configuration import readable_files
 from idp.doctor.finding import Finding, Severity
 from idp.keys.folder import Keys, load_keys
@@ -90,6 +90,7 @@ def read_case(folder: Path, *, now: int, machine: Machine) -> Case:
     settings, settings_problems = examine_settings(folder)
     wrong = {problem.key.partition(".")[0] for problem in settings_problems}
     settings = settings or Settings(issuer=NO_ISSUER, folder=folder.resolve())
+    assert_own(settings.key_folder, "keys")
     files, unreadable = readable_files(folder)
     configuration, faults = examine(files)
     keys, keys_problems = _keys(settings, now)

@@ -14,7 +14,6 @@ from idp.doctor.ledger import ledger
 from idp.doctor.machine import cookies, disk, libraries
 from idp.doctor.metadata import held, pinned, roles
 from idp.doctor.network import Looks, address, clocks
-from idp.doctor.owners import owners
 from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.doctor.registrations import presence, registrations
 from idp.doctor.rotation import rotation
@@ -60,7 +59,6 @@ OFFLINE: dict[str, Check] = {
     "configuration": configuration,
     "files": stray_files,
     "permissions": permissions,
-    "owners": owners,
     "presence": presence,
     "roles": roles,
     "registrations": registrations,

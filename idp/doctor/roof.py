@@ -9,8 +9,7 @@ from idp.doctor.case import Machine
 from idp.doctor.examination import examine
 from idp.doctor.finding import Finding, Report, Severity
 from idp.doctor.network import Looks
-from idp.doctor.owners import account_of, foreign
-from idp.settings import SETTINGS_FILE, TENANTS, examine_process, tenant_folders
+from idp.settings import SETTINGS_FILE, examine_process, tenant_folders
 from policies.errors import Misconfigured, Problem
 
 _ORDER = tuple(Severity)
@@ -29,8 +28,6 @@ def examine_roof(
     if not folders:
         fix = "Make one with `ciconia init`, or name another folder."
         found.append(Finding(Severity.ERROR, "tenants", 0, "tenants", "there is no tenant.", _NOBODY, fix))
-    above = (folder / SETTINGS_FILE, folder / TENANTS, *folders)
-    found += foreign(above, account_of(folder, *folders), lambda path: _name(path, folder))
     shared = conflicts(folders)
     found += [_of(problem, folder, _SHARED) for each in shared.values() for problem in each]
     checked: tuple[str, ...] = ("process", "tenants")

@@ -31,7 +31,6 @@ from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.jwk import CURVE_NAMES
 from connectors.signatures.keys import certificate_of, prepared
-from idp.belonging import hand_over
 from policies.errors import BrokerError, Misconfigured, Problem
 
 # spec/saml.md §11: at least 2048, 3072 recommended
@@ -308,7 +307,6 @@ def write_private(path: Path, content: bytes) -> None:
     """Write a new file that nobody else may read at any moment, and make it durable; its name is when its folder is."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
     with os.fdopen(descriptor, "wb") as file:
-        hand_over(descriptor, path.parent, PRIVATE_MODE)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -27,7 +27,7 @@ from typing import TypeVar
 
 from connectors.profiles import EIDAS
 from connectors.signatures.keys import certificate_of, key_of_certificate
-from idp.belonging import assert_open, make_folder
+from idp.belonging import assert_open
 from idp.keys import kinds
 from idp.keys.file import (
     FileDecryptionKey,
@@ -130,7 +130,7 @@ def create_keys(folder: Path, origin: str, host: str, *, demo: bool = False, sam
     With `saml_encryption` there is a key to which identity providers encrypt: where it is, our metadata asks them to.
     Where it is no demo's, the keys to which somebody may encrypt are marked (`PRODUCTION_MARK`).
     """
-    make_folder(folder, 0o700)
+    folder.mkdir(0o700, parents=True, exist_ok=True)
     for name in SECRETS:
         write_private(folder / name, f"{secrets.token_hex(SECRET_BYTES)}\n".encode())
     for name in ("saml.pem", *NODE_FILES, *([SAML_ENCRYPTION] if saml_encryption else [])):

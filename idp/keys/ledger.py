@@ -15,7 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from idp.belonging import assert_open, hand_over
+from idp.belonging import assert_open
 from idp.keys.file import fix_of_unread, write_private
 from idp.keys.kinds import LOG
 from idp.keys.ring import Scheduled
@@ -35,7 +35,6 @@ def create_ledger_keys(folder: Path, origin: str) -> LedgerKeys:
     write_private(folder / LOG.file, _pem(signer))
     write_private(folder / OPENINGS_KEY, master.hex().encode() + b"\n")
     with (folder / LOG_VKEY).open("x", encoding="utf-8") as file:
-        hand_over(file.fileno(), folder, 0o644)
         file.write(written_keys(keys.log.known))
     return keys
 

@@ -21,7 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from idp.belonging import hand_over
+from idp.belonging import assert_own
 from idp.store.postgres import open_postgres, postgres_url, short
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
@@ -44,6 +44,9 @@ def open_engine(url: str, *, busy_milliseconds: int = BUSY_MILLISECONDS) -> Engi
     parsed = _parsed(url)
     if parsed.get_backend_name() == "postgresql":
         return open_postgres(parsed, busy_milliseconds=busy_milliseconds)
+    # As root SQLite would do what a journal beside its file says: delete a file that this journal names
+    assert_own(database_file(url).parent, "database")
+    assert_own(database_file(url), "database")
     # The connection that was given back last: it has the pages, while the others' are old since somebody wrote
     engine = create_engine(
         sqlite_url(url), hide_parameters=True, echo=False, pool_size=POOL, max_overflow=OVERFLOW, pool_use_lifo=True
@@ -155,15 +158,9 @@ def create_file(url: str) -> None:
     if _parsed(url).get_backend_name() == "postgresql":
         return
     file = database_file(url)
+    assert_own(file.parent, "database")
     try:
-        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        try:
-            hand_over(descriptor, file.parent, 0o600)
-        except OSError:
-            file.unlink(missing_ok=True)
-            raise
-        finally:
-            os.close(descriptor)
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
         return
     except OSError as error:

@@ -19,7 +19,6 @@ import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from idp.belonging import hand_over
 from idp.keys.file import sync_folder
 from idp.transparency.checkpoint import MAX_NOTE, TreeHead, open_note
 from idp.transparency.keys import LedgerKeys
@@ -99,7 +98,6 @@ class Witness:
             try:
                 descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
                 with os.fdopen(descriptor, "wb") as out:
-                    hand_over(descriptor, file.parent, 0o644)
                     out.write(note.encode())
                     out.flush()
                     os.fsync(out.fileno())
