@@ -148,7 +148,14 @@ def _show(
     asked: Registration, credential: _Credential, needed: Purpose, around: _Around, snippet: Snippet, *, as_json: bool
 ) -> None:
     """Print everything: for a person the programs first, so that what was made stays on the screen."""
-    words = Words(around.issuer, asked.client_id, asked.purpose, asked.redirect_uris[0], key=credential.method != BASIC)
+    words = Words(
+        around.issuer,
+        asked.client_id,
+        asked.purpose,
+        asked.redirect_uris[0],
+        needed.minimum_assurance,
+        key=credential.method != BASIC,
+    )
     wanted = [one for one in Framework if snippet in (Snippet.ALL, one)]
     snippets = {one: render(one, words) for one in wanted if not (words.key and one in SECRET_ALONE)}
     if as_json:

@@ -33,7 +33,7 @@ from tests.interop.walking import to_the_answer, to_the_country
 
 HERE = Path(__file__).parent
 START_SECONDS, STOP_SECONDS = 30.0, 10
-PURPOSE = "resident-parking"
+PURPOSE, LOW = "resident-parking", "visitor-parking"
 RELEASED = {"age_over_18": True, "resident_of": {"Storkhaven": True}}
 # One service each: with its secret, with its key, and with those of somebody else
 KINDS = ("secret", "key", "wrong-secret", "wrong-key")
@@ -72,12 +72,17 @@ class SnippetStage(Scene):
             self._register(each)
 
     def _register(self, each: App) -> None:
+        self._add_low_purpose()
         key = self.folder / f"{each.kind}.pem"
         arguments = ["party", "add", each.kind, "--redirect", each.redirect_uri, "--purpose", PURPOSE]
         arguments += ["--config", str(self.receiving), "--snippet", self.framework, "--json"]
         run = CliRunner().invoke(app, [*arguments, *(["--key-out", str(key)] if each.kind.endswith("key") else [])])
         assert run.exit_code == 0, run.output
         said = json.loads(run.stdout)
+        registration = self.receiving / "parties" / f"{each.kind}.toml"
+        text = registration.read_text(encoding="utf-8")
+        assert f'purposes = ["{PURPOSE}"]' in text
+        registration.write_text(text.replace(f'["{PURPOSE}"]', f'["{PURPOSE}", "{LOW}"]'), encoding="utf-8")
         each.text = said["snippets"][self.framework]
         each.environment = {"SESSION_KEY": secrets.token_urlsafe(32), "PORT": str(each.port)}
         if each.kind.startswith("wrong"):
@@ -87,6 +92,13 @@ class SnippetStage(Scene):
             each.environment["CLIENT_KEY"] = said["key"]
         else:
             each.environment["CLIENT_SECRET"] = said["client_secret"]
+
+    def _add_low_purpose(self) -> None:
+        """The same purpose once more, which a citizen with a password alone may sign in for."""
+        folder = self.receiving / "purposes"
+        text = (folder / f"{PURPOSE}.toml").read_text(encoding="utf-8").partition("[[examples]]")[0]
+        text = text.replace(f'id = "{PURPOSE}"', f'id = "{LOW}"').replace('"substantial"', '"low"')
+        (folder / f"{LOW}.toml").write_text(text, encoding="utf-8")
 
 
 @contextmanager
@@ -230,11 +242,11 @@ def begun(browser: Browser, each: App, **changed: str) -> str:
     return urlunsplit(parts._replace(query=urlencode({**asked, **changed})))
 
 
-def signed_in(stage: SnippetStage, each: App, **changed: str) -> tuple[Page, Log]:
+def signed_in(stage: SnippetStage, each: App, citizen: str = "mari", **changed: str) -> tuple[Page, Log]:
     """A citizen's whole way through a program; the last page, and what the broker logged meanwhile."""
     with Browser() as browser, structlog.testing.capture_logs() as lines:
         address = begun(browser, each, **changed)
-        posting = browser.submit(to_the_country(browser, stage, address), {"citizen": "mari"})
+        posting = browser.submit(to_the_country(browser, stage, address), {"citizen": citizen})
         back = to_the_answer(browser, browser.submit(posting, {}))
         return browser.get(back, origin=stage.issuer), [dict(line) for line in lines]
 

@@ -1,7 +1,7 @@
 """What every snippet has to do: sign in, and stop where a side misbehaves, on the side that should notice."""
 
 from idp.demo.browser import Page
-from tests.interop.snippet_stage import RELEASED, SnippetStage, refused_before, running, signed_in
+from tests.interop.snippet_stage import LOW, RELEASED, SnippetStage, refused_before, running, signed_in
 
 ANOTHER = "a-nonce-that-nobody-chose-0123456789abcdef0"
 
@@ -48,4 +48,15 @@ def refuses_an_id_token_for_another_request(stage: SnippetStage, kind: str = "se
     assert page.status >= 400, page.text
     assert not [line for line in log if line.get("path") == "/token"], "the broker had nothing to refuse"
     assert "sub" not in page.text
+    return page
+
+
+def refuses_a_lower_level(stage: SnippetStage, kind: str = "secret") -> Page:
+    """A thief of a password asks for another purpose of the service, in its own request: the app notices the level."""
+    with running(stage, kind) as app:
+        page, log = signed_in(stage, app, "toomas", scope=f"openid purpose:{LOW}")
+    assert page.url.startswith(app.base)
+    assert page.status >= 400, page.text
+    assert [line for line in log if line.get("step") == "token"], "the broker had nothing to refuse"
+    assert "age_over_18" not in page.text
     return page

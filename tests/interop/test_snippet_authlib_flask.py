@@ -39,3 +39,8 @@ def test_another_redirect_address_is_noticed_by_the_broker(stage: SnippetStage) 
 @pytest.mark.peer_row(PEER, "broken nonce refused by it")
 def test_a_broken_nonce_is_noticed_by_the_app(stage: SnippetStage) -> None:
     assert "nonce" in proved.refuses_an_id_token_for_another_request(stage).text
+
+
+@pytest.mark.peer_row(PEER, "lower level refused by it")
+def test_a_lower_level_is_noticed_by_the_app(stage: SnippetStage) -> None:
+    proved.refuses_a_lower_level(stage)

@@ -117,3 +117,8 @@ def test_with_a_broken_nonce_chromium_shows_apaches_refusal(stage: SnippetStage,
         page.click("button[value=approve]")
         page.wait_for_url(f"{app.base}/**")
         expect(page.locator("body")).not_to_contain_text("OIDC_CLAIM")
+
+
+@pytest.mark.peer_row(PEER, "lower level refused by it")
+def test_a_lower_level_is_noticed_by_the_app(stage: SnippetStage) -> None:
+    proved.refuses_a_lower_level(stage)

@@ -16,6 +16,8 @@ from enum import StrEnum
 from importlib import resources
 from urllib.parse import urlsplit
 
+from policies.assurance import LevelOfAssurance
+
 
 class Framework(StrEnum):
     """What an app is made with."""
@@ -51,6 +53,8 @@ class Words:
     client_id: str
     purpose: str
     redirect_uri: str
+    # what the purpose needs, as an id_token's `acr` has it
+    minimum: LevelOfAssurance
     # with a key instead of a secret
     key: bool = False
 
@@ -58,6 +62,11 @@ class Words:
     def callback(self) -> str:
         """The path of the redirect address."""
         return urlsplit(self.redirect_uri).path or "/"
+
+    @property
+    def levels(self) -> tuple[LevelOfAssurance, ...]:
+        """Those that will do."""
+        return tuple(level for level in LevelOfAssurance if level >= self.minimum)
 
 
 def source(framework: Framework) -> str:
@@ -81,6 +90,8 @@ def render(framework: Framework, words: Words) -> str:
         "@PURPOSE@": words.purpose,
         "@REDIRECT_URI@": words.redirect_uri,
         "@CALLBACK@": words.callback,
+        "@LEVELS@": ", ".join(f'"{level.uri}"' for level in words.levels),
+        "@LEVEL_NAMES@": "|".join(level.label for level in words.levels),
     }
     for word, value in filled.items():
         text = text.replace(word, value)

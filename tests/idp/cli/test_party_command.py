@@ -16,6 +16,7 @@ from idp.cli.serve import init
 from idp.cli.snippets import NOT_RUN, TITLES, Framework, Words, render
 from idp.configuration import load_configuration
 from idp.keys.file import create_token_key, load_signer
+from policies.assurance import LevelOfAssurance
 from policies.parties import ClientId
 from tests.idp.cli.command import listen_on_a_free_port, serving
 
@@ -143,7 +144,7 @@ def test_a_person_reads_the_programs_and_then_what_was_made(city: Path) -> None:
 @pytest.mark.parametrize("framework", list(Framework))
 def test_one_program_alone_can_be_had(city: Path, framework: Framework) -> None:
     found = said(add(city, "--json", "--snippet", framework))["snippets"]
-    words = Words("https://login.city.example", "permits", "resident-parking", URI)
+    words = Words("https://login.city.example", "permits", "resident-parking", URI, LevelOfAssurance.SUBSTANTIAL)
     assert found == {str(framework): render(framework, words)}
 
 

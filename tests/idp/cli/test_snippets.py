@@ -1,15 +1,21 @@
 """The programs that `party add` prints: filled in, whole in both ways to authenticate, and without a secret in them."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, lines_of, render, source
+from policies.assurance import LevelOfAssurance
 
 WORDS = Words(
-    "https://login.city.example", "permits", "resident-parking", "https://permits.city.example/sign-in/callback?a=b"
+    "https://login.city.example",
+    "permits",
+    "resident-parking",
+    "https://permits.city.example/sign-in/callback?a=b",
+    LevelOfAssurance.SUBSTANTIAL,
 )
-WITH_KEY = Words(WORDS.issuer, WORDS.client_id, WORDS.purpose, WORDS.redirect_uri, key=True)
+WITH_KEY = replace(WORDS, key=True)
 PYTHON = (Framework.FASTAPI, Framework.FLASK, Framework.DJANGO)
 
 each = pytest.mark.parametrize("framework", list(Framework))
@@ -63,4 +69,17 @@ def test_lines_are_for_one_way_or_for_both() -> None:
 
 
 def test_an_address_without_a_path_is_called_back_at_the_root() -> None:
-    assert Words("https://a", "b", "c", "https://permits.city.example").callback == "/"
+    assert replace(WORDS, redirect_uri="https://permits.city.example").callback == "/"
+
+
+@each
+@both
+def test_every_program_looks_at_the_level_that_was_reached(framework: Framework, words: Words) -> None:
+    """Whoever holds the browser can ask for another purpose of the service, whose level is lower."""
+    text = render(framework, words)
+    if framework is Framework.APACHE:
+        (pattern,) = re.findall(r"Require claim acr~(.*)", text)
+        accepted = [level for level in LevelOfAssurance if re.search(pattern, level.uri)]
+    else:
+        accepted = [level for level in LevelOfAssurance if f'"{level.uri}"' in text]
+    assert accepted == [LevelOfAssurance.SUBSTANTIAL, LevelOfAssurance.HIGH]
