@@ -1,23 +1,12 @@
 """The configuration folder: its files are read here, and judged in `policies.load`."""
 
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from idp.belonging import CLOSED, assert_open, closed
+from idp.files import MAX_FILE, read_regular
 from policies.errors import Misconfigured, Problem
 from policies.load import FOLDERS, PATTERNS, Configuration, load
-
-# Far more than any file of a configuration has: metadata may have a megabyte
-MAX_FILE = 4 * 1024 * 1024
-
-
-def read_regular(path: Path, limit: int = MAX_FILE) -> bytes:
-    """A file of at most `limit` bytes, and one more where there are more. A pipe would never end; a folder has none."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(0, "it is no regular file", str(path))
-    with path.open("rb") as file:
-        return file.read(limit + 1)
 
 
 def read_configuration(directory: Path) -> Mapping[str, bytes]:

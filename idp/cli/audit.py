@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from idp.cli.console import plain, say
-from idp.configuration import read_regular
+from idp.files import read_regular
 from idp.keys.ledger import LOG_VKEY
 from idp.transparency.checkpoint import read_keys
 from idp.transparency.receipt import MAX_RECEIPT

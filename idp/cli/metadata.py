@@ -30,8 +30,8 @@ from idp.cli.committing import MEND, PromptCopies, Unsure, within
 from idp.cli.console import failed, problems, progress, say
 from idp.cli.metadata_told import COULD_NOT_RUN, NO, YES, Fetched, fetch_command, pending_told, say_pending
 from idp.cli.revocations import ask
-from idp.configuration import read_regular
 from idp.crossing import known_peers, node_entity_id
+from idp.files import read_regular
 from idp.keys.folder import NODE_FILES, Keys
 from idp.loading import load_all
 from idp.logs import configure_logs

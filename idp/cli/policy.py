@@ -16,7 +16,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from idp.cli.console import failed, plain, problems, say
-from idp.configuration import read_configuration, read_regular
+from idp.configuration import read_configuration
+from idp.files import read_regular
 from policies.attributes import Address, AttributeName, Value
 from policies.errors import Misconfigured
 from policies.examples import Example, decide_for, differences, party_with_everything, withheld_by

@@ -1,0 +1,15 @@
+"""Files that operators wrote, read up to a limit and never from what has no end."""
+
+import stat
+from pathlib import Path
+
+# Far more than any file of a configuration has: metadata may have a megabyte
+MAX_FILE = 4 * 1024 * 1024
+
+
+def read_regular(path: Path, limit: int = MAX_FILE) -> bytes:
+    """A file of at most `limit` bytes, and one more where there are more. A pipe would never end; a folder has none."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(0, "it is no regular file", str(path))
+    with path.open("rb") as file:
+        return file.read(limit + 1)
