@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from idp.files import read_whole
 from idp.keys.file import fingerprint
 from idp.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
 from policies.errors import Problem
@@ -44,7 +45,7 @@ def _unique(folder: Path) -> Iterator[tuple[str, str, Path]]:
         return  # who loads the keys says it better
     for file in files:
         try:
-            content = file.read_bytes().strip()
+            content = read_whole(file).strip()
         except OSError:
             continue  # a key that cannot be read serves nobody, and hides none that can
         if content:

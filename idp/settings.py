@@ -20,6 +20,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from idp.belonging import WHO_MAY, assert_open
+from idp.files import read_whole
 from policies.errors import Misconfigured, Problem
 from policies.parties import Tenant
 from policies.toml import read_toml
@@ -298,7 +299,7 @@ def _read(folder: Path) -> tuple[str, dict[str, Any] | None, list[Problem]]:
     """The text of the settings, and what it says; None where it says nothing that TOML knows."""
     path = folder / SETTINGS_FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_whole(path).decode("utf-8")
         values = read_toml(text)
     except OSError as error:
         what = f"it cannot be read ({error.strerror})."

@@ -7,6 +7,7 @@ from pathlib import Path
 from idp.belonging import assert_open, assert_own, closed
 from idp.configuration import readable_files
 from idp.doctor.finding import Finding, Severity
+from idp.files import read_whole
 from idp.keys.folder import Keys, load_keys
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
@@ -137,7 +138,7 @@ def _ledger(settings: Settings) -> LedgerKeys | None:
 def lines_of_settings(folder: Path) -> Lines | None:
     """Where the settings of a folder stand; None where the file is none that TOML knows."""
     try:
-        text = (folder / SETTINGS_FILE).read_text(encoding="utf-8")
+        text = read_whole(folder / SETTINGS_FILE).decode("utf-8")
         read_toml(text)
     except (OSError, ValueError):
         return None

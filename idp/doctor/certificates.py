@@ -15,6 +15,7 @@ from connectors.signatures.x509_lists import RevocationList, read_list
 from idp.crossing import known_peers
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
+from idp.files import read_whole
 from idp.keys import kinds
 from policies.load.peers import CERTIFICATES, der_of_pem, ders_of_pem
 from policies.parties import Peer
@@ -81,7 +82,7 @@ def _own(case: Case) -> Iterator[Dated]:
 
 def _in_pem(path: Path) -> Iterator[bytes]:
     try:
-        found = x509.load_pem_x509_certificates(path.read_bytes())
+        found = x509.load_pem_x509_certificates(read_whole(path))
     except (OSError, ValueError, UnsupportedAlgorithm):
         return
     for certificate in found:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from idp.doctor.postgres import is_postgres_url, postgres
+from idp.files import read_regular
 from idp.store.engine import database_file, database_name, is_postgres, open_engine, sqlite_url
 from idp.store.migrate import revision_of, revisions, serves
 from idp.store.postgres import look_at
@@ -21,6 +22,7 @@ from policies.errors import Misconfigured, StoreUnavailable
 MAGIC = b"SQLite format 3\x00"
 # https://sqlite.org/fileformat.html §1.3.3: the versions to write and to read, 2 in WAL mode
 _WAL = b"\x02\x02"
+_HEAD = 20  # to the end of these two
 _RECORD = "It holds the record of every release: without it nothing is served, and nothing can be proved."
 _LAST = "A release that was approved would be gone after a crash."
 
@@ -46,8 +48,7 @@ def database(case: Case) -> Iterator[Finding]:
         return
     yield from _file(case, path)
     try:
-        with path.open("rb") as file:
-            head = file.read(20)
+        head = read_regular(path, _HEAD)[:_HEAD]
     except OSError as error:
         yield _of(case, path, Severity.ERROR, f"it cannot be read ({error.strerror}).", _RECORD, "Let the broker read it.")
         return

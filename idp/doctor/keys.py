@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from idp.belonging import closed
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
+from idp.files import read_whole
 from idp.keys.file import PRODUCTION_MARK, RSA_BITS
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.keys.kinds import LOG, kind_of
@@ -87,7 +88,7 @@ def _readers(case: Case, path: Path) -> Iterator[Finding]:
 def _foreign(case: Case, path: Path) -> Iterator[Finding]:
     """Lines that are of no key: readers pass over them, and some day one does not."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_whole(path).decode("utf-8").splitlines()
     except (OSError, ValueError):
         return  # loading names it
     inside = False
@@ -133,7 +134,7 @@ def _public(case: Case, path: Path) -> object:
             if each.file == path.name:
                 return each.key.public_key
     try:
-        return load_pem_private_key(path.read_bytes(), password=None).public_key()
+        return load_pem_private_key(read_whole(path), password=None).public_key()
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
         return None
 
@@ -143,7 +144,7 @@ def _verifier(case: Case, folder: Path) -> Iterator[Finding]:
     if case.ledger is None or not case.knows("issuer"):
         return
     try:
-        found = set((folder / LOG_VKEY).read_text(encoding="utf-8").splitlines())
+        found = set(read_whole(folder / LOG_VKEY).decode("utf-8").splitlines())
     except (OSError, ValueError):
         found = set()
     for each in case.ledger.log.ring.scheduled:

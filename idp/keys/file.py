@@ -31,6 +31,7 @@ from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.jwk import CURVE_NAMES
 from connectors.signatures.keys import certificate_of, prepared
+from idp.files import read_whole
 from policies.errors import BrokerError, Misconfigured, Problem
 
 # spec/saml.md §11: at least 2048, 3072 recommended
@@ -260,9 +261,7 @@ def fingerprint(content: bytes) -> str:
 def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[PrivateKey, bytes, str]:
     """The key that `profile` takes, its certificate in DER (empty where the file has none), and its thumbprint."""
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read()
+        mode, content = path.stat().st_mode, read_whole(path)
     except OSError as error:
         raise _problem(path, f"The key cannot be read ({error.strerror}).", fix_of_unread(path, error)) from error
     if mode & 0o077:

@@ -28,6 +28,7 @@ from typing import TypeVar
 from connectors.profiles import EIDAS
 from connectors.signatures.keys import certificate_of, key_of_certificate
 from idp.belonging import assert_open
+from idp.files import read_whole
 from idp.keys import kinds
 from idp.keys.file import (
     FileDecryptionKey,
@@ -295,7 +296,7 @@ def _secret(path: Path) -> bytes:
     if path.stat().st_mode & 0o077:
         raise ValueError("others than its owner may read it: chmod 600")
     try:
-        value = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        value = bytes.fromhex(read_whole(path).decode("ascii").strip())
     except ValueError:
         raise ValueError("it is not 32 bytes in hex") from None
     if len(value) != SECRET_BYTES:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from idp.belonging import assert_open
+from idp.files import read_whole
 from idp.keys.file import fix_of_unread, write_private
 from idp.keys.kinds import LOG
 from idp.keys.ring import Scheduled
@@ -78,7 +79,7 @@ def load_ledger_keys(folder: Path, origin: str, *, any_log_key: bool = False) ->
 
 def _log_key(path: Path) -> Ed25519PrivateKey:
     try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
+        key = load_pem_private_key(read_whole(path), password=None)
     except OSError as error:
         raise _unread(path, error) from None
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -90,7 +91,7 @@ def _log_key(path: Path) -> Ed25519PrivateKey:
 
 def _master(path: Path) -> bytes:
     try:
-        master = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        master = bytes.fromhex(read_whole(path).decode("ascii").strip())
     except OSError as error:
         raise _unread(path, error) from None
     except ValueError:
@@ -104,7 +105,7 @@ def _lines(folder: Path) -> list[str]:
     """The lines of `log.vkey`; none where there is no such file."""
     path = folder / LOG_VKEY
     try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return read_whole(path).decode("utf-8", "replace").splitlines()
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -1,5 +1,6 @@
 """Several tenants in one process: each on its own host, none touched by what is wrong with another."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from httpx2 import ASGITransport, AsyncClient, Response
 
 from idp.conflicts import conflicts
+from idp.files import read_whole
 from idp.pages.render import Pages
 from idp.settings import Settings, is_many, tenant_folders
 from idp.tenants import Opened, _Closed, open_site
@@ -258,14 +260,25 @@ def test_one_private_key_in_two_files_that_differ_in_every_byte_is_the_same(roof
 def test_a_key_file_that_cannot_be_read_hides_no_other_that_two_have(roof: Roof, monkeypatch: pytest.MonkeyPatch) -> None:
     copy(roof.tenant("alder") / "keys" / "saml.pem", roof.tenant("birch") / "keys" / "saml.pem")
     (roof.tenant("birch") / "keys" / "a-broken-link.pem").symlink_to(roof.folder / "nowhere")
-    read = Path.read_bytes
 
     def reading(path: Path) -> bytes:
         if path.name == "es256.pem":
             raise PermissionError(13, "Permission denied")
-        return read(path)
+        return read_whole(path)
 
-    monkeypatch.setattr(Path, "read_bytes", reading)
+    monkeypatch.setattr("idp.conflicts.read_whole", reading)
+    assert set(conflicts(tenant_folders(roof.folder))) == {"alder", "birch"}
+
+
+def test_what_has_no_end_in_a_folder_of_keys_holds_up_nobody_and_hides_nothing(roof: Roof, opened: Open) -> None:
+    """Looking for shared keys opens every file of every tenant, at a start and at each reload."""
+    keys = roof.tenant("birch") / "keys"
+    os.mkfifo(keys / "a-pipe", 0o600)
+    (keys / "a-device").symlink_to("/dev/zero")
+    with (keys / "gigabytes").open("wb") as file:
+        file.truncate(8 * 1024**3)
+    assert opened(roof).broken == ()
+    copy(roof.tenant("alder") / "keys" / "saml.pem", keys / "saml.pem")
     assert set(conflicts(tenant_folders(roof.folder))) == {"alder", "birch"}
 
 

@@ -32,6 +32,14 @@ END = NOW - DAY + int(CERTIFICATE_LIFE.total_seconds())
 PRIVATE = [name for name in KNOWN if name != "log.vkey"]
 
 
+@pytest.mark.parametrize("name", [*(f"keys/{name}" for name in KNOWN), "ciconia.toml", "ciconia.db"])
+def test_a_pipe_in_the_place_of_a_file_is_named_and_not_waited_for(city: Path, name: str) -> None:
+    (city / name).unlink()
+    os.mkfifo(city / name, 0o600)
+    told = [f"{one.what} {one.fix}" for one in examined(city).findings if one.file == name]
+    assert any("it is no regular file" in one for one in told), told
+
+
 @pytest.mark.parametrize("name", PRIVATE)
 def test_a_key_that_others_may_read_is_an_error(city: Path, name: str) -> None:
     (city / "keys" / name).chmod(0o640)
