@@ -4,7 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from idp.files import read_whole
-from idp.keys.file import fingerprint
+from idp.keys.file import fingerprint, holds_secret
+from idp.keys.folder import SECRETS
+from idp.keys.kinds import kind_of
+from idp.keys.ledger import OPENINGS_KEY
 from idp.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
 from policies.errors import Problem
 
@@ -48,8 +51,13 @@ def _unique(folder: Path) -> Iterator[tuple[str, str, Path]]:
             content = read_whole(file).strip()
         except OSError:
             continue  # a key that cannot be read serves nobody, and hides none that can
-        if content:
+        # A README, an authority's chain and `log.vkey` are no secret: several may have the same
+        if content and (_is_key(file.name) or holds_secret(content)):
             yield "keys", fingerprint(content), file
+
+
+def _is_key(name: str) -> bool:
+    return name in (*SECRETS, OPENINGS_KEY) or kind_of(name) is not None
 
 
 def settings_of(folder: Path) -> Settings | None:

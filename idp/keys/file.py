@@ -44,6 +44,7 @@ _CERTIFICATE, _CERTIFICATE_END = b"-----BEGIN CERTIFICATE-----", b"-----END CERT
 _CERTIFICATE_FIX = "Put the certificate of this key behind it."
 _PRIVATE = re.compile(rb"-----BEGIN ((?:RSA )?PRIVATE KEY)-----[^-]+-----END \1-----")
 _HEX = re.compile(rb"[0-9a-fA-F]+")
+SECRET_HEX = 64  # the digits of a secret of 32 bytes
 _MAKE = "Make keys with `ciconia init`."
 _CURVES = {pyca: name for pyca, (name, _) in CURVE_NAMES.items()}
 # Before the key, so that it goes along with every copy of the file. Loaders pass over it, `ciconia inspect` looks for it.
@@ -241,6 +242,19 @@ def _decryption_key(private_key: PrivateKey, certificate: bytes, key_id: str) ->
 def is_marked(content: bytes) -> bool:
     """Whether the content of a key file says that it is a production broker's."""
     return _MARK in content
+
+
+def holds_secret(content: bytes) -> bool:
+    """Whether a file of any name holds what a broker could keep secret: a private key in PEM, or 32 bytes in hex."""
+    if len(octets := b"".join(content.split())) == SECRET_HEX and _HEX.fullmatch(octets):
+        return True
+    try:
+        load_pem_private_key(content, password=None, unsafe_skip_rsa_key_validation=True)
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    except TypeError:
+        return True  # it is, under a password
+    return True
 
 
 def fingerprint(content: bytes) -> str:

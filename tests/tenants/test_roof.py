@@ -282,6 +282,24 @@ def test_what_has_no_end_in_a_folder_of_keys_holds_up_nobody_and_hides_nothing(r
     assert set(conflicts(tenant_folders(roof.folder))) == {"alder", "birch"}
 
 
+def test_what_is_no_secret_may_lie_in_two_folders_of_keys(roof: Roof) -> None:
+    chain = (roof.tenant("alder") / "keys" / "saml.pem").read_bytes().partition(b"-----END PRIVATE KEY-----\n")[2]
+    assert chain.startswith(b"-----BEGIN CERTIFICATE-----")
+    for name in ("alder", "birch"):
+        keys = roof.tenant(name) / "keys"
+        (keys / ".gitignore").write_text("*\n", encoding="ascii")
+        (keys / "README").write_text("-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----\n", encoding="ascii")
+        (keys / "chain.pem").write_bytes(chain)
+    assert conflicts(tenant_folders(roof.folder)) == {}
+
+
+@pytest.mark.parametrize("name", ["sealing.key", "openings.key", "log.key", "es256.pem", "saml.pem"])
+def test_a_key_that_one_has_under_a_name_that_no_key_has_is_still_the_same(roof: Roof, name: str) -> None:
+    copy(roof.tenant("alder") / "keys" / name, roof.tenant("birch") / "keys" / "of-last-year")
+    problems = conflicts(tenant_folders(roof.folder))
+    assert [Path(problem.file).name for found in problems.values() for problem in found] == [name, "of-last-year"]
+
+
 def test_one_secret_in_other_letters_is_the_same(roof: Roof) -> None:
     text = (roof.tenant("alder") / "keys" / "index.key").read_text(encoding="ascii")
     (roof.tenant("birch") / "keys" / "index.key").write_text(text.upper(), encoding="ascii")
