@@ -17,7 +17,7 @@ from rich.table import Table
 
 from idp.cli.console import failed, plain, problems, say
 from idp.configuration import read_configuration
-from idp.files import read_regular
+from idp.files import read_whole
 from policies.attributes import Address, AttributeName, Value
 from policies.errors import Misconfigured
 from policies.examples import Example, decide_for, differences, party_with_everything, withheld_by
@@ -82,7 +82,7 @@ def explain(
     configuration = _configuration(config, as_json=as_json)
     purpose, party = _purpose_and_party(purpose_id, client, configuration, as_json=as_json)
     try:
-        situation = load_situation(str(made_up), read_regular(made_up), configuration.catalogue)
+        situation = load_situation(str(made_up), read_whole(made_up), configuration.catalogue)
     except OSError as error:
         failed("unreadable", f"{made_up} cannot be read: {error.strerror}.", as_json=as_json)
         raise typer.Exit(2) from None
