@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError
 
 from idp.belonging import WHO_MAY, assert_open
 from idp.files import read_whole
+from idp.store.engine import url_of_file
 from policies.errors import Misconfigured, Problem
 from policies.parties import Tenant
 from policies.toml import read_toml
@@ -209,7 +210,7 @@ class Settings(ProcessSettings):
         """The SQLAlchemy URL: a path is SQLite's file in the folder."""
         if "://" in self.database:
             return self.database
-        return f"sqlite:///{(self.folder / self.database).resolve()}"
+        return url_of_file(self.folder / self.database)
 
 
 # Settings that are tables of their own

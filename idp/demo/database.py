@@ -7,11 +7,10 @@ demo ends unless it is kept.
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sqlalchemy import make_url
 
-from idp.store.engine import database_file, is_postgres, open_engine, reading, writing
+from idp.store.engine import database_file, is_postgres, open_engine, reading, url_of_file, writing
 from policies.errors import Misconfigured, Problem
 
 SCHEMA = "ciconia_demo_"
@@ -43,7 +42,7 @@ def _fresh_file(url: str) -> str:
     if path.exists():
         fix = "name a new file: each demo has fresh keys"
         raise Misconfigured((Problem(str(path), 0, "database", "there is such a file already.", fix),))
-    return f"sqlite:///{Path(path)}"
+    return url_of_file(path)
 
 
 def _within(url: str, schema: str) -> str:

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, Select, Table, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Engine, Select, Table, bindparam, delete, func, insert, select
 
 from idp.keys.file import sync_folder
 from idp.store import tables
-from idp.store.engine import open_engine, patiently, reading, snapshot, writing
+from idp.store.engine import open_engine, patiently, reading, snapshot, url_of_file, writing
 from idp.store.foreign import is_plain
 from idp.store.migrate import migrate, revision_of
 from idp.store.statements import Statement
@@ -108,7 +108,7 @@ def opened_backup(file: Path, *, tenant: Tenant, beside: Path) -> Iterator[Engin
                     raise NotFound("the file is an empty database, and no backup")
             finally:
                 engine.dispose()
-            migrate(_url(copy))
+            migrate(url_of_file(copy))
             engine = _opened(copy)
             try:
                 with reading(), engine.connect() as connection:
@@ -214,9 +214,5 @@ def _opened(file: Path) -> Engine:
     if not file.exists():
         # By whoever makes a backup, and readable to nobody else, whose folder ever it lies in
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        migrate(_url(file))
-    return open_engine(_url(file))
-
-
-def _url(file: Path) -> str:
-    return URL.create("sqlite", database=str(file.resolve())).render_as_string(hide_password=False)
+        migrate(url_of_file(file))
+    return open_engine(url_of_file(file))

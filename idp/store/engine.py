@@ -147,7 +147,12 @@ def sqlite_url(url: str) -> str:
 def database_file(url: str) -> Path:
     """The file of a SQLite URL."""
     name = make_url(sqlite_url(url)).database or ""
-    return Path(name.removeprefix("file:").partition("?")[0])
+    return Path(name.removeprefix("file:").partition("?")[0] if name.startswith("file:") else name)
+
+
+def url_of_file(file: Path) -> str:
+    """The URL of a SQLite file, whose path may have any sign: `?` and `%` mean something else in a URL."""
+    return URL.create("sqlite", database=str(file.resolve())).render_as_string(hide_password=False)
 
 
 def create_file(url: str) -> None:

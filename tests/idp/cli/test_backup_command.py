@@ -130,6 +130,14 @@ def rows(file: Path, table: str) -> list[tuple[object, ...]]:
         return sorted(connection.execute(f"SELECT * FROM {table}"), key=repr)  # noqa: S608  our names
 
 
+def test_a_backup_of_any_name_is_one_file(served: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    run = ciconia("backup", "--config", served, "--to", out / "b?c%41.db")
+    assert run.returncode == 0, run.stderr
+    assert [path.name for path in out.iterdir()] == ["b?c%41.db"]
+
+
 def test_a_backup_restores_to_another_folder_and_its_ledger_verifies(served: Path, tmp_path: Path) -> None:
     file = tmp_path / "copy.db"
     told = json_of(ciconia("backup", "--config", served, "--to", file, "--json"))

@@ -168,6 +168,16 @@ def test_migrate_makes_the_database_readable_to_its_owner_alone_and_again_change
     assert again.stdout == f"ciconia.db is at revision {json_of(run)['revision']}.\n"
 
 
+@pytest.mark.parametrize("name", ["w?1", "p%41x", "a#b&c=d", "e f+g@h:i"])
+def test_the_database_lies_in_the_folder_whatever_the_folder_is_called(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    for command in (["init", str(folder)], ["migrate", "--config", str(folder)]):
+        run = CliRunner().invoke(app, command)
+        assert run.exit_code == 0, run.output
+    assert (folder / "ciconia.db").stat().st_size
+    assert list(tmp_path.iterdir()) == [folder]
+
+
 def test_a_folder_with_something_in_it_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine", encoding="utf-8")
     run = ciconia("init", tmp_path)

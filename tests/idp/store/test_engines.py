@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, event
 
-from idp.store.engine import database_name, is_postgres, open_engine, single, snapshot
+from idp.store.engine import database_file, database_name, is_postgres, open_engine, single, snapshot, url_of_file
 from idp.store.postgres import short
 from idp.store.reads import read_hashes
 from policies.errors import Misconfigured
@@ -55,6 +55,16 @@ def test_a_name_of_a_database_has_no_password() -> None:
     named = database_name("postgresql://ciconia:canary@db.example:6432/city?sslmode=verify-full&passfile=canary")
     assert named == "city at db.example:6432"
     assert database_name("sqlite:////var/lib/ciconia.db") == "/var/lib/ciconia.db"
+
+
+@pytest.mark.parametrize("name", ["w?1.db", "p%41x.db", "plain.db"])
+def test_a_file_has_a_url_that_leads_back_to_it(tmp_path: Path, name: str) -> None:
+    assert database_file(url_of_file(tmp_path / name)) == (tmp_path / name).resolve()
+
+
+def test_only_a_uri_of_sqlite_has_a_query_behind_its_file() -> None:
+    assert database_file("sqlite:///file:/var/x.db%3Fmode=rw?uri=true") == Path("/var/x.db")
+    assert database_file("sqlite:////var/x.db%3Fmode=rw") == Path("/var/x.db?mode=rw")
 
 
 def test_a_shown_engine_has_no_password() -> None:
