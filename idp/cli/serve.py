@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 from contextlib import suppress
 from enum import StrEnum
 from importlib import resources
@@ -60,12 +61,14 @@ def init(
     Example: ciconia init city && ciconia serve --config city
     """
     issuer = issuer or (EXAMPLE_NODE if role is Role.NODE else EXAMPLE_ISSUER)
+    # As Ctrl-C, so that no half of a folder stays
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        if taken(directory):
-            detail = f"{directory} is not an empty folder: name a new one, so that nothing of yours is overwritten."
-            failed("taken", detail, as_json=as_json)
-            raise typer.Exit(2)
         settings = _make(directory, issuer, role)
+    except _TakenError:
+        detail = f"{directory} is not an empty folder: name a new one, so that nothing of yours is overwritten."
+        failed("taken", detail, as_json=as_json)
+        raise typer.Exit(2) from None
     except Misconfigured as error:
         problems(error, as_json=as_json)
         raise typer.Exit(2) from None
@@ -87,14 +90,34 @@ def _text(role: Role, issuer: str) -> str:
     return text.replace("@ISSUER@", issuer).replace("@ROLE@", role).replace("@COUNTRY@", NO_COUNTRY)
 
 
+class _TakenError(Exception):
+    """Somebody else's files stand where a folder was to be made."""
+
+
+def _begin(directory: Path, text: str) -> None:
+    """Write the settings: of several who begin at once one alone can. Raises `_TakenError`, and leaves nothing then."""
+    file = directory / SETTINGS_FILE
+    try:
+        # An address of a database may get a password
+        write_private(file, text.encode())
+    except FileExistsError:
+        raise _TakenError from None
+    if any(each.name != file.name for each in directory.iterdir()):
+        file.unlink()
+        raise _TakenError
+
+
 def _make(directory: Path, issuer: str, role: Role) -> Settings:
-    """Write the whole folder, or leave nothing of ours in it."""
+    """Write the whole folder, or leave nothing of ours in it. Raises `_TakenError` where somebody else has files there."""
+    if taken(directory):
+        raise _TakenError
     folders = NODE_FOLDERS if role is Role.NODE else FOLDERS
     made_here = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
+    ours: tuple[str, ...] = ()
     try:
-        # An address of a database may get a password
-        write_private(directory / SETTINGS_FILE, _text(role, issuer).encode())
+        _begin(directory, _text(role, issuer))
+        ours = ("keys", *folders)
         settings = load_settings(directory)
         create_keys(
             settings.key_folder,
@@ -106,12 +129,14 @@ def _make(directory: Path, issuer: str, role: Role) -> Settings:
         for name in folders:
             (directory / name).mkdir()
     except BaseException:
-        # A Ctrl-C, too. It was new or empty: all in it is ours, and half of it would be in the way of the next one
-        for name in ("keys", *folders):
+        # A Ctrl-C, too: half of it would be in the way of the next one. The settings last, which keep others out
+        for name in ours:
             shutil.rmtree(directory / name, ignore_errors=True)
-        (directory / SETTINGS_FILE).unlink(missing_ok=True)
+        if ours:
+            (directory / SETTINGS_FILE).unlink(missing_ok=True)
         if made_here:
-            directory.rmdir()
+            with suppress(OSError):  # it is somebody else's by now
+                directory.rmdir()
         raise
     return settings
 

@@ -317,12 +317,19 @@ def _pem(key: PrivateKey) -> bytes:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a new file that nobody else may read at any moment, and make it durable; its name is when its folder is."""
+    """Write a new file that nobody else may read at any moment, and make it durable; its name is when its folder is.
+
+    Where it raises there is no file of ours, and one that was there before stays.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def fix_of_unread(path: Path, error: OSError) -> str:

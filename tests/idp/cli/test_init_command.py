@@ -3,6 +3,8 @@
 import re
 import shutil
 import stat
+import subprocess
+import time
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +18,7 @@ from idp.keys.file import is_marked
 from idp.settings import Settings, load_settings
 from policies.load import load
 from policies.load.roles import problems_of_role
-from tests.idp.cli.command import ciconia, json_of, listen_on_a_free_port, serving
+from tests.idp.cli.command import CICONIA, ciconia, json_of, listen_on_a_free_port, serving
 from tests.policies.load.files import PEM
 
 COMMANDS = (
@@ -228,6 +230,52 @@ def test_whatever_ends_it_half_way_leaves_the_place_free_for_the_next_try(
         city.mkdir()
     assert CliRunner().invoke(app, ["init", str(city)]).exit_code != 0
     assert list(tmp_path.rglob("*")) == ([city] if there == "empty" else [])
+
+
+@pytest.mark.parametrize("there", ["absent", "empty"])
+@pytest.mark.parametrize("theirs", ["ciconia.toml", "purposes/parking.toml", "keys/index.key"])
+def test_what_came_since_the_place_was_looked_at_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str, theirs: str
+) -> None:
+    """Of two that begin at once the second one took away the keys of the first, which had said that they are made."""
+    city = tmp_path / "city"
+    if there == "empty":
+        city.mkdir()
+    module = import_module("idp.cli.serve")
+    begin = module._begin
+
+    def late(path: Path, text: str) -> None:
+        for name in (theirs, "keys/es256.pem"):
+            (path / name).parent.mkdir(exist_ok=True)
+            (path / name).write_text("theirs", encoding="ascii")
+        begin(path, text)
+
+    monkeypatch.setattr(module, "_begin", late)
+    run = CliRunner().invoke(app, ["init", str(city), "--json"])
+    assert run.exit_code == 2
+    assert '"code": "taken"' in run.stdout
+    files = {path.relative_to(city).as_posix(): path.read_text(encoding="ascii") for path in city.rglob("*.*")}
+    assert files == {theirs: "theirs", "keys/es256.pem": "theirs"}
+
+
+def test_settings_that_cannot_be_written_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("idp.keys.file.os.fsync", full)
+    run = CliRunner().invoke(app, ["init", str(tmp_path / "city")])
+    assert (run.exit_code, "No space left on device" in run.stderr) == (2, True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_sigterm_leaves_nothing(tmp_path: Path) -> None:
+    city = tmp_path / "city"
+    with subprocess.Popen([CICONIA, "init", city], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not (city / "keys").exists():
+            time.sleep(0.01)
+        process.terminate()
+    assert process.returncode != 0
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused_without_a_traceback(tmp_path: Path) -> None:
