@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import select
 import sys
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access", "sqlalchemy", "alembic", 
 SERVER = "uvicorn.error"
 # How long a line waits for a reader that is behind; once one was lost, the next ones do not wait
 PATIENCE_MILLISECONDS = 100
+# Where asyncio's own words end, and the name of a function of ours
+_QUOTED = re.compile(r"""[\n:(\[{'"]|<(?!locals>|lambda>)""")
 _ENCODER = json.JSONEncoder(default=repr)
 
 
@@ -67,12 +70,19 @@ def _has_room(stream: TextIO, milliseconds: int) -> bool:
 
 
 class _NoTraceback(logging.Formatter):
-    """A library's message as one JSON line: its level, its name and its format string, without arguments or traceback."""
+    """A library's message as one JSON line: its level, its name and its format string, without arguments or traceback.
+
+    asyncio puts what it was handed into the message itself: `future: <Task ... exception=ValueError('...')>`, `Exception in
+    callback send('...')`. Of its messages the words before that stay, and the type of the exception.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        return structlog.processors.JSONRenderer()(
-            None, "", {"event": str(record.msg)[:200], "logger": record.name, "level": record.levelname.lower()}
-        ).__str__()
+        line = {"event": str(record.msg)[:200], "logger": record.name, "level": record.levelname.lower()}
+        if record.name == "asyncio":
+            line["event"] = _QUOTED.split(line["event"], maxsplit=1)[0].strip()
+            if record.exc_info and record.exc_info[0]:
+                line["kind"] = record.exc_info[0].__name__
+        return structlog.processors.JSONRenderer()(None, "", line).__str__()
 
 
 _lines = Lines(sys.stderr)

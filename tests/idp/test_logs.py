@@ -103,3 +103,52 @@ def test_a_reader_that_stands_still_keeps_nobody() -> None:
     """
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert run.returncode == 0, run.stderr
+
+
+def test_what_asyncio_says_of_an_exception_holds_no_value_of_it() -> None:
+    """A real event loop, whose messages quote exceptions, arguments, names of tasks and generators."""
+    program = """if True:
+        import asyncio, gc
+        from idp.logs import configure_logs
+        configure_logs()
+
+        async def fails():
+            raise ValueError("MARIA")
+
+        async def generator():
+            try:
+                yield
+            finally:
+                raise KeyError("MARIA")
+
+        async def main():
+            loop = asyncio.get_running_loop()
+            def explode(value):
+                raise OSError(value)
+            loop.call_soon(explode, "MARIA")
+            loop.call_soon(lambda value: 1 / 0, {"name": "MARIA"})
+            task = asyncio.create_task(fails(), name="MARIA")
+            future = loop.create_future()
+            future.set_exception(RuntimeError("MARIA"))
+            await asyncio.sleep(0.01)
+            del task, future
+            gc.collect()
+            left = generator()
+            await anext(left)
+            main.left = left
+
+        asyncio.run(main())
+    """
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert run.returncode == 0, run.stderr
+    lines = [json.loads(line) for line in run.stderr.splitlines()]
+    told = {(line["event"], line.get("kind", "")) for line in lines}
+    assert {
+        ("Exception in callback main.<locals>.explode", "OSError"),
+        ("Exception in callback main.<locals>.<lambda>", "ZeroDivisionError"),
+        ("Task exception was never retrieved", "ValueError"),
+        ("Future exception was never retrieved", "RuntimeError"),
+        ("an error occurred during closing of asynchronous generator", "KeyError"),
+    } <= told
+    assert {line["logger"] for line in lines} == {"asyncio"}
+    assert "MARIA" not in run.stderr
