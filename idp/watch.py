@@ -2,8 +2,9 @@
 
 So a slow or dead node delays no other node, and no login: those look at what is held in memory. It is a breaker, too: a
 first failure is looked at again after a second, a second one opens it, and citizens are told that the country cannot be
-reached; from then on each fetch is a probe, and one that is good closes it. A line of the log says when something changed,
-once; it names the node, a check and who can mend it, never a piece of what came.
+reached; from then on each fetch is a probe, and one that is good closes it. A node of which nothing is in use yet is asked
+again after one second, two, four and so on, until it answers. A line of the log says when something changed, once; it names
+the node, a check and who can mend it, never a piece of what came.
 """
 
 import threading
@@ -73,14 +74,20 @@ class Watch:
                 thread.join(max(0.0, end - time.monotonic()))
 
     def _run(self, entity_id: EntityId) -> None:
-        seen = Seen()
+        seen, soon = Seen(), SECOND_LOOK
         while not self._stopping.is_set():
             try:
                 seen = self._look(entity_id, seen)
             except Exception as error:  # noqa: BLE001  a thread that died would never fetch again, and nobody would know
                 _say_fault(entity_id, error)
-            doubtful = seen.refused and seen.available
-            pause = min(SECOND_LOOK, self._seconds) if doubtful else self._seconds
+            pause = self._seconds
+            if seen.refused and seen.available:
+                pause = min(SECOND_LOOK, pause)
+            elif seen.refused and not seen.in_use:
+                # Nothing of it counts yet, as where two nodes begin together and the other one is not up
+                pause, soon = min(soon, pause), 2 * soon
+            else:
+                soon = SECOND_LOOK
             self._stopping.wait(pause * self._spread(1 - JITTER, 1 + JITTER))
 
     def _look(self, entity_id: EntityId, before: Seen) -> Seen:

@@ -96,6 +96,16 @@ def test_it_waits_between_two_fetches(nl: Neighbour) -> None:
         assert not nl.asked.acquire(timeout=0.1)
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_node_that_was_not_up_yet_is_asked_again_soon(nl: Neighbour, times: int) -> None:
+    nl.does = "fail"
+    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
+    with watching(Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=LONG)):
+        asked(nl, times)
+        nl.does = "answer"
+        until(lambda: peers.available(nl.entity_id, NOW))
+
+
 def test_a_watch_over_nobody_starts_and_stops() -> None:
     with watching(Watch(peers_of(MemoryCopies()), [], clock=lambda: NOW, seconds=LONG)):
         pass
