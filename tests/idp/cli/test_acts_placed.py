@@ -4,10 +4,12 @@ import json
 import shutil
 import signal
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -156,15 +158,26 @@ def test_a_ledger_that_somebody_changed_is_not_gone_on_with(city: Path) -> None:
 
 
 def interrupted(monkeypatch: pytest.MonkeyPatch, owner: type[object], name: str) -> None:
-    """Have somebody press Ctrl-C right after a method did its work, while the command still waits for it."""
-    done = getattr(owner, name)
+    """Have somebody press Ctrl-C right after a method did its work, while the command still waits for it.
+
+    Not when the command has ended, and its thread works on: whoever runs the tests would be interrupted.
+    """
+    done, waiting = getattr(owner, name), threading.Event()
+    invoke = CliRunner.invoke
+
+    def watched(*given: Any, **named: Any) -> Result:  # Any: whatever the runner takes
+        waiting.set()
+        return invoke(*given, **named)
 
     def pressed(*given: object, **named: object) -> object:
         found = done(*given, **named)
-        signal.raise_signal(signal.SIGINT)
+        if waiting.is_set():
+            waiting.clear()
+            signal.raise_signal(signal.SIGINT)
         time.sleep(0.3)
         return found
 
+    monkeypatch.setattr(CliRunner, "invoke", watched)
     monkeypatch.setattr(owner, name, pressed)
 
 
