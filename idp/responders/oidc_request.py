@@ -104,7 +104,7 @@ def judged(
         ui_locales=_ui_locales(parameters),
         in_id_token=claims.in_id_token,
         country=_country(parameters),
-        acr=tuple(name for name in claims.acr if claims.acr_essential and level_named(name)),
+        acr=tuple(dict.fromkeys(name for name in claims.acr if claims.acr_essential and level_named(name))),
     )
 
 
