@@ -11,6 +11,7 @@ from idp.files import read_whole
 from idp.keys.folder import Keys, load_keys
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
+from idp.store.engine import assert_own_file, database_file
 from idp.transparency.keys import LedgerKeys
 from policies.errors import Misconfigured, Problem
 from policies.load import Configuration, examine
@@ -92,6 +93,7 @@ def read_case(folder: Path, *, now: int, machine: Machine) -> Case:
     wrong = {problem.key.partition(".")[0] for problem in settings_problems}
     settings = settings or Settings(issuer=NO_ISSUER, folder=folder.resolve())
     assert_own(settings.key_folder, "keys")
+    _assert_own_database(settings)
     files, unreadable = readable_files(folder)
     configuration, faults = examine(files)
     keys, keys_problems = _keys(settings, now)
@@ -111,6 +113,14 @@ def read_case(folder: Path, *, now: int, machine: Machine) -> Case:
         keys_problems=keys_problems,
         lines=lines_of_settings(folder),
     )
+
+
+def _assert_own_database(settings: Settings) -> None:
+    try:
+        file = database_file(settings.database_url)
+    except Misconfigured:
+        return  # no file, or no URL: the check of the database says which
+    assert_own_file(file)
 
 
 def _none(folder: Path, what: str) -> Misconfigured:

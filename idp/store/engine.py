@@ -44,9 +44,7 @@ def open_engine(url: str, *, busy_milliseconds: int = BUSY_MILLISECONDS) -> Engi
     parsed = _parsed(url)
     if parsed.get_backend_name() == "postgresql":
         return open_postgres(parsed, busy_milliseconds=busy_milliseconds)
-    # As root SQLite would do what a journal beside its file says: delete a file that this journal names
-    assert_own(database_file(url).parent, "database")
-    assert_own(database_file(url), "database")
+    assert_own_file(database_file(url))
     # The connection that was given back last: it has the pages, while the others' are old since somebody wrote
     engine = create_engine(
         sqlite_url(url), hide_parameters=True, echo=False, pool_size=POOL, max_overflow=OVERFLOW, pool_use_lifo=True
@@ -150,6 +148,15 @@ def database_file(url: str) -> Path:
     return Path(name.removeprefix("file:").partition("?")[0] if name.startswith("file:") else name)
 
 
+def assert_own_file(file: Path) -> None:
+    """Raise `Misconfigured` where this is root, and SQLite's file or its folder another account's.
+
+    SQLite does what a journal beside its file says: as root it would delete any file that this journal names.
+    """
+    assert_own(file.parent, "database")
+    assert_own(file, "database")
+
+
 def url_of_file(file: Path) -> str:
     """The URL of a SQLite file, whose path may have any sign: `?` and `%` mean something else in a URL."""
     return URL.create("sqlite", database=str(file.resolve())).render_as_string(hide_password=False)
@@ -163,7 +170,7 @@ def create_file(url: str) -> None:
     if _parsed(url).get_backend_name() == "postgresql":
         return
     file = database_file(url)
-    assert_own(file.parent, "database")
+    assert_own_file(file)
     try:
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:

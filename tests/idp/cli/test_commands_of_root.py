@@ -37,6 +37,7 @@ COMMANDS = (
 )
 # Of these the folder of settings says enough: they open neither keys nor database
 SETTINGS_ALONE = ("policy",)
+NO_DATABASE = ("keys list", "keys new", "party add", "restore")
 # These look at no key before all else is in order
 NO_KEY = ("party list", "metadata", "restore", "migrate")
 
@@ -125,13 +126,17 @@ def test_a_journal_that_the_account_left_deletes_nothing_of_roots(
     data.mkdir()
     shutil.move(city / "ciconia.db", data / "ciconia.db")
     settings = city / "ciconia.toml"
-    settings.write_text(f'database = "{data / "ciconia.db"}"\n' + settings.read_text())
+    text = settings.read_text()
+    assert 'database = "ciconia.db"' in text
+    settings.write_text(text.replace('"ciconia.db"', f'"{data / "ciconia.db"}"'))
     victim = tmp_path / "victim"
     victim.write_text("of root\n")
     super_journal(data / "ciconia.db", victim)
     give(data, BROKER)
-    run(line, city, tmp_path)
+    done = run(line, city, tmp_path)
     assert victim.exists()
+    if not line.startswith(NO_DATABASE):
+        assert_refused(done)
 
 
 def test_that_journal_would_have_deleted_it(made: Path, tmp_path: Path) -> None:
