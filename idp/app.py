@@ -1,6 +1,5 @@
 """The composition root: from a configuration folder to a running broker. The one table of connectors stands here."""
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,9 +16,11 @@ from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector, service_provider_metadata
+from idp.addresses import acs_url, entity_id, node_acs_url, node_entity_id
 from idp.broker import Broker
 from idp.citizen_receipts import CitizenReceipts
-from idp.crossing import known_peers, node_acs_url, node_entity_id, receiving_metadata
+from idp.clock import system_clock
+from idp.crossing import known_peers, receiving_metadata
 from idp.endpoints import login, node, oidc, receipt, records
 from idp.endpoints.admission import Admission
 from idp.endpoints.at_once import AtOnce
@@ -66,11 +67,6 @@ from policies.load import Configuration
 from policies.parties import IdentityProvider, ProviderId
 
 Connectors = Mapping[ProviderId, Connector]
-
-
-def system_clock() -> int:
-    """Seconds since the epoch, by the machine's clock."""
-    return int(time.time())
 
 
 class Application:
@@ -307,16 +303,6 @@ class Application:
             valid_for=valid_for,
             encryption=self.keys.saml_encryption.at(now).certificate if self.keys.saml_encryption else b"",
         )
-
-
-def entity_id(issuer: str) -> str:
-    """Our SAML entity id: the address of our metadata."""
-    return f"{issuer}/saml/metadata"
-
-
-def acs_url(issuer: str) -> str:
-    """Where responses come."""
-    return f"{issuer}/saml/acs"
 
 
 def _connectors(configuration: Configuration, settings: Settings, keys: Keys, peers: Peers) -> Connectors:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ConnectorMetadata, NodeOrganization, connector_element
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
+from idp.addresses import node_acs_url, node_entity_id
 from idp.keys.folder import NODE_FILES, Keys, NodeKeys
 from idp.keys.kinds import NODE_LIFE
 from idp.keys.sealing import HOUR
@@ -22,16 +23,6 @@ from policies.parties import EntityId, Peer
 
 # spec/eidas.md §6: what the EU's own node says
 METADATA_LIFE = NODE_LIFE
-
-
-def node_entity_id(issuer: str) -> str:
-    """Our entity id among nodes, in either role: the address of our metadata."""
-    return f"{issuer}/eidas/metadata"
-
-
-def node_acs_url(issuer: str) -> str:
-    """Where other countries' responses come."""
-    return f"{issuer}/eidas/acs"
 
 
 def known_peers(configuration: Configuration) -> Mapping[EntityId, Peer]:

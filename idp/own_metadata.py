@@ -10,8 +10,8 @@ from connectors.signatures.signed import UnsignedMessage
 from connectors.signatures.xmldsig import verify
 from idp.crossing import METADATA_LIFE, about, receiving_metadata
 from idp.keys.folder import Keys
-from idp.node.composition import proxy_here
 from idp.published import Published
+from idp.responders.eidas import proxy_here
 from idp.responders.eidas_metadata import proxy_metadata
 from idp.settings import Settings
 from policies.errors import SignatureInvalid

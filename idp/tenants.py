@@ -24,7 +24,8 @@ from pathlib import Path
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from idp.app import Application, system_clock
+from idp.app import Application
+from idp.clock import system_clock
 from idp.conflicts import conflicts, settings_of
 from idp.endpoints.edge import LOOPBACK_HOST, OTHER_HOST, hosts_of, named_host
 from idp.endpoints.threads import Threads

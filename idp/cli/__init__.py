@@ -4,27 +4,64 @@ Exit codes: 0 it is so, 1 it is not so (a problem was found and named), 2 it cou
 """
 
 import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from idp.cli.answer import Answer, UnheardError
-from idp.cli.audit import audit
-from idp.cli.backup import backup, restore
-from idp.cli.demo import demo
-from idp.cli.doctor import doctor
-from idp.cli.inspect import inspect
-from idp.cli.keys import keys
-from idp.cli.ledger import ledger
-from idp.cli.metadata import metadata
-from idp.cli.party import party
-from idp.cli.policy import policy
-from idp.cli.serve import init, migrate, serve
 
 NOT_KNOWN = 2
+# Where each command is. Only the one that is asked for is loaded: a broker takes a second, and `keys list` needs none
+MODULES = {
+    "demo": "demo",
+    "init": "init",
+    "serve": "serve",
+    "migrate": "migrate",
+    "doctor": "doctor",
+    "inspect": "inspect",
+    "backup": "backup",
+    "restore": "backup",
+    "policy": "policy",
+    "ledger": "ledger",
+    "metadata": "metadata",
+    "party": "party",
+    "keys": "keys",
+    "audit": "audit",
+}
+
+
+class _Loaded(Mapping[str, Any]):
+    """Typer's commands by their names, each loaded when it is looked at."""
+
+    def __getitem__(self, name: str) -> Any:
+        found = getattr(import_module(f"idp.cli.{MODULES[name]}"), name)
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer(add_completion=False)
+            alone.command(name=name)(found)
+            found = alone
+        command = typer.main.get_command(found)
+        command.name = name
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MODULES)
+
+    def __len__(self) -> int:
+        return len(MODULES)
+
+
+class _Commands(TyperGroup):
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = _Loaded()  # type: ignore[assignment]  # Typer never adds to it
+
 
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -45,22 +82,6 @@ def group(
     ] = False,
 ) -> None:
     """Ciconia: a privacy-preserving cross-border eID broker."""
-
-
-app.command()(demo)
-app.command()(init)
-app.command()(serve)
-app.command(name="migrate")(migrate)
-app.command(name="doctor")(doctor)
-app.command()(inspect)
-app.command()(backup)
-app.command()(restore)
-app.add_typer(policy, name="policy")
-app.add_typer(ledger, name="ledger")
-app.add_typer(metadata, name="metadata")
-app.add_typer(party, name="party")
-app.add_typer(keys, name="keys")
-app.add_typer(audit, name="audit")
 
 
 def main() -> None:

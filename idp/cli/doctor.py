@@ -14,9 +14,9 @@ import typer
 
 from connectors.fetch import Fetcher
 from connectors.signatures.libraries import libxml2_versions
-from idp.app import system_clock
 from idp.cli.console import failed, plain, say, taken, unwritable
 from idp.cli.doctor_selftest import code_of, selftest, tell
+from idp.clock import system_clock
 from idp.doctor.case import Machine
 from idp.doctor.examination import examine
 from idp.doctor.finding import Finding, Report, Severity

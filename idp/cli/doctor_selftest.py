@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from connectors.signatures.second_opinion import WORTH
-from idp.app import system_clock
 from idp.cli.console import progress, say
+from idp.clock import system_clock
 from idp.selftest.keeping import Keeper
 from idp.selftest.report import Outcome, Report
 from idp.selftest.run import ABOUT, Watching, run

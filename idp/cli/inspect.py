@@ -13,9 +13,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from idp.app import system_clock
 from idp.cli import inspect_options as given
 from idp.cli.console import problems, say
+from idp.clock import system_clock
 from idp.inspection.inspectors import inspector_of
 from idp.inspection.options import Options, read_time
 from idp.inspection.outcome import Inspector, Outcome, inspect_file

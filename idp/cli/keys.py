@@ -17,11 +17,11 @@ import typer
 
 from connectors.formats.grammar import written
 from connectors.signatures.keys import certificate_of
-from idp.app import system_clock
 from idp.cli.console import say
 from idp.cli.keys_answering import AsJson, Folder, Refused, answering
 from idp.cli.keys_revoke import revoke
 from idp.cli.revocations import Answer, ask
+from idp.clock import system_clock
 from idp.keys import change
 from idp.keys.folder import NODE_FILES, OF_A_NODE, Keys, load_keys
 from idp.keys.kinds import KINDS, LOG, Kind

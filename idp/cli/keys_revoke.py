@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from idp.app import system_clock
 from idp.cli.committing import MEND, UNPLACED, Unsure, set_switch, within
 from idp.cli.console import say
 from idp.cli.keys_answering import AsJson, Folder, Refused, answering
 from idp.cli.revocations import ask
+from idp.clock import system_clock
 from idp.keys.folder import Keys, load_keys
 from idp.keys.kinds import KINDS, LOG, Kind
 from idp.keys.ledger import load_ledger_keys

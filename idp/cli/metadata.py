@@ -25,12 +25,13 @@ from connectors.formats.grammar import written
 from connectors.metadata.peers import Held, PeerCopies, Peers
 from connectors.profiles import EIDAS
 from connectors.signatures.keys import certificate_of
-from idp.app import system_clock
+from idp.addresses import node_entity_id
 from idp.cli.committing import MEND, PromptCopies, Unsure, within
 from idp.cli.console import failed, problems, progress, say
 from idp.cli.metadata_told import COULD_NOT_RUN, NO, YES, Fetched, fetch_command, pending_told, say_pending
 from idp.cli.revocations import ask
-from idp.crossing import known_peers, node_entity_id
+from idp.clock import system_clock
+from idp.crossing import known_peers
 from idp.files import read_regular
 from idp.keys.folder import NODE_FILES, Keys
 from idp.loading import load_all

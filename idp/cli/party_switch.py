@@ -19,9 +19,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from connectors.formats.grammar import written
-from idp.app import system_clock
 from idp.cli.committing import MEND, UNPLACED, Unsure, set_switch, within
 from idp.cli.console import plain, problems, say
+from idp.clock import system_clock
 from idp.configuration import readable_files
 from idp.keys.ledger import load_ledger_keys
 from idp.logs import configure_logs

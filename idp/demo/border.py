@@ -18,7 +18,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 
-from idp.app import Application, system_clock
+from idp.app import Application
+from idp.clock import system_clock
 from idp.demo.citizens import BULGARIANS, CITIZENS, Citizen
 from idp.demo.city import City, services
 from idp.demo.country import Country

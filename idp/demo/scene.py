@@ -11,7 +11,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from connectors.signatures.jwk import public_jwk
-from idp.app import Application, system_clock
+from idp.app import Application
+from idp.clock import system_clock
 from idp.demo.city import City, services
 from idp.demo.country import Country
 from idp.keys.file import PRIVATE_MODE, FileSigner, create_saml_key, create_token_key, load_signer

@@ -17,7 +17,7 @@ from connectors.saml import SamlConnector
 from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.keys import certificate_of, key_of_certificate
 from connectors.signatures.parse import attributes, parse_metadata
-from idp.app import acs_url, entity_id
+from idp.addresses import acs_url, entity_id
 from idp.crossing import crossing_problems, known_peers
 from idp.doctor.case import Case
 from idp.doctor.certificates import SOON, Dated, dates, pinned_file

@@ -21,8 +21,8 @@ from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import attributes, parse_metadata
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signer import DecryptionKey
-from idp.app import acs_url, entity_id
-from idp.crossing import known_peers, node_acs_url, node_entity_id
+from idp.addresses import acs_url, entity_id, node_acs_url, node_entity_id
+from idp.crossing import known_peers
 from idp.inspection.decrypting import Guarded, key_by_hand, keys_of_configuration
 from idp.inspection.options import Options, could_not, given
 from idp.inspection.reading import read_side_file

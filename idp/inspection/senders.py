@@ -26,7 +26,7 @@ from idp.inspection.told import (
     Sender,
 )
 from idp.loading import load_all
-from idp.node.composition import proxy_here
+from idp.responders.eidas import proxy_here
 from policies.errors import AssertionRejected
 from policies.parties import NodeId
 

@@ -5,7 +5,7 @@ from functools import partial
 
 from connectors.connector import Connector
 from connectors.metadata.peers import Peers
-from idp.crossing import METADATA_LIFE, about, node_entity_id
+from idp.crossing import METADATA_LIFE, about
 from idp.endpoints.logins import Logins
 from idp.endpoints.node_site import NodeSite
 from idp.keys.folder import Keys, NodeKeys
@@ -15,7 +15,7 @@ from idp.node.record import NodeRecorder
 from idp.pages.render import Pages
 from idp.ports import Commits
 from idp.published import Published
-from idp.responders.eidas import Here, ProxyService
+from idp.responders.eidas import ProxyService, proxy_here
 from idp.responders.eidas_metadata import proxy_metadata
 from idp.seal import Sealer
 from idp.settings import Organization, Settings
@@ -24,11 +24,6 @@ from idp.suspension import Suspension
 from idp.watching.watched import Watched
 from policies.load import Configuration
 from policies.parties import ProviderId
-
-
-def proxy_here(issuer: str) -> Here:
-    """Who a sending node of this issuer is, and where it is asked."""
-    return Here(entity_id=node_entity_id(issuer), sso_url=f"{issuer}/eidas/sso")
 
 
 def node_site(

@@ -36,6 +36,7 @@ from connectors.signatures.signed import Signed
 from connectors.signatures.signer import Signers
 from connectors.signatures.xmlenc import encrypt
 from connectors.signatures.xmlsign import sign_enveloped
+from idp.addresses import node_entity_id
 from idp.login import LOGIN_LIFE
 from idp.node.login import NodeRefused, NodeReleased, NodeRequest
 from idp.node.person import eidas_values
@@ -58,6 +59,11 @@ class Here:
 
     entity_id: str
     sso_url: str
+
+
+def proxy_here(issuer: str) -> Here:
+    """Who a sending node of this issuer is, and where it is asked."""
+    return Here(entity_id=node_entity_id(issuer), sso_url=f"{issuer}/eidas/sso")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from idp.app import acs_url, entity_id
+from idp.addresses import acs_url, entity_id
 from idp.keys.file import load_signer
 from tests.benchmarks.logins_peers import CALLBACK, CLIENT, ME, SECRET, IdentityProvider, PublicKey, RelyingParty
 from tests.connectors.forge import SigningParty, metadata

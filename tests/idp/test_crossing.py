@@ -17,13 +17,12 @@ from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.shapes import METADATA
 from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import verify
+from idp.addresses import node_acs_url, node_entity_id
 from idp.crossing import (
     METADATA_LIFE,
     application_identifier,
     crossing_problems,
     known_peers,
-    node_acs_url,
-    node_entity_id,
     receiving_metadata,
 )
 from idp.keys import kinds

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.signatures.jwk import public_jwk
-from idp.cli.serve import init
+from idp.cli.init import init
 from idp.registration import Registration, algorithm_of, attributes_for, faults, register, text_of, write_new
 from idp.responders.oidc import ANSWER_PARAMETERS
 from idp.settings import Settings, load_settings

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from idp.cli import app, committing
-from idp.cli.serve import init
+from idp.cli.init import init
 from idp.keys.kinds import LOG
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import SETTINGS_FILE, load_settings

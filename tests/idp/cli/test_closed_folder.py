@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.cli.serve import init
+from idp.cli.init import init
 from idp.keys.folder import load_keys
 from policies.errors import Misconfigured
 from tests.idp.cli.account import IS_ROOT, NOBODY, as_stranger, give, public_place

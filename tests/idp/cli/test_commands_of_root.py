@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
-from idp.cli.serve import init
+from idp.cli.init import init
 from idp.settings import load_settings
 from idp.store.engine import create_file, open_engine
 from policies.errors import Misconfigured

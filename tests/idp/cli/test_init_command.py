@@ -224,7 +224,7 @@ def test_whatever_ends_it_half_way_leaves_the_place_free_for_the_next_try(
         raise stopped
 
     # The package's name of this is the command
-    monkeypatch.setattr(import_module("idp.cli.serve"), "create_keys", half)
+    monkeypatch.setattr(import_module("idp.cli.init"), "create_keys", half)
     city = tmp_path / "city"
     if there == "empty":
         city.mkdir()
@@ -241,7 +241,7 @@ def test_what_came_since_the_place_was_looked_at_is_left_as_it_is(
     city = tmp_path / "city"
     if there == "empty":
         city.mkdir()
-    module = import_module("idp.cli.serve")
+    module = import_module("idp.cli.init")
     begin = module._begin
 
     def late(path: Path, text: str) -> None:

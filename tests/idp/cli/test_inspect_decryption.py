@@ -20,8 +20,8 @@ from connectors.formats.eidas.metadata import read_peer
 from connectors.metadata.peers import Held
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlenc import encrypt
+from idp.addresses import node_acs_url, node_entity_id
 from idp.cli import app
-from idp.crossing import node_acs_url, node_entity_id
 from idp.keys.folder import Keys, create_keys, load_keys
 from idp.ports import RecordDraft, Unit
 from idp.settings import load_settings

@@ -12,7 +12,7 @@ import pytest
 from lxml import etree
 from typer.testing import CliRunner
 
-from idp.app import acs_url, entity_id
+from idp.addresses import acs_url, entity_id
 from idp.cli import app
 from idp.keys import change, kinds
 from idp.keys.folder import SAML_ENCRYPTION, create_keys, load_keys

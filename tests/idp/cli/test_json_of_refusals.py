@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
-from idp.cli.serve import init
+from idp.cli.init import init
 from idp.demo.border import Border
 from idp.settings import load_settings
 from idp.store.migrate import migrate

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
-from idp.cli.serve import init
+from idp.cli.init import init
 from idp.keys import change
 from idp.keys.file import create_token_key
 from idp.keys.folder import NODE_FILES, load_keys

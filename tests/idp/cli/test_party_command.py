@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from connectors.signatures.jwk import keys_from_jwks, public_jwk
 from idp.cli import app
-from idp.cli.serve import init
+from idp.cli.init import init
 from idp.cli.snippets import NOT_RUN, TITLES, Framework, Words, render
 from idp.configuration import load_configuration
 from idp.keys.file import create_token_key, load_signer

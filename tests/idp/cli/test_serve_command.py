@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from lxml import html
 
-from idp.cli.serve import FOLDERS
+from idp.cli.init import FOLDERS
 from idp.demo.loopback import client, send
 from idp.demo.scene import Scene
 from idp.keys.folder import create_keys

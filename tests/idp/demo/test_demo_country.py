@@ -13,7 +13,7 @@ from lxml import etree
 
 from connectors.connector import Ask, Post, Redirect
 from connectors.saml import SamlConnector
-from idp.app import acs_url, entity_id
+from idp.addresses import acs_url, entity_id
 from idp.demo.citizens import CITIZENS, NAMES, citizen
 from idp.demo.country import SAML, SAMLP
 from idp.demo.loopback import client, send

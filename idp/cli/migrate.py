@@ -1,0 +1,49 @@
+"""`ciconia migrate`: the database at this version's tables."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from idp.cli.console import failed, problems, say
+from idp.settings import TENANTS, is_many, load_settings, shut, tenant_folders
+from idp.store.migrate import migrate as migrate_database
+from policies.errors import Misconfigured, StoreUnavailable
+
+Folder = Annotated[Path, typer.Option("--config", readable=False, help="The configuration folder.", metavar="DIR")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+def migrate(config: Folder, *, as_json: AsJson = False) -> None:
+    """Bring the database to this version's tables, of several tenants each one's. `serve` does the same before it listens.
+
+    Example: ciconia migrate --config city
+    """
+    if found := shut(config):
+        problems(Misconfigured(found), as_json=as_json)
+        raise typer.Exit(2)
+    folders = tenant_folders(config)
+    if not folders:
+        failed("not_found", f"There is no tenant in {config / TENANTS}.", as_json=as_json)
+    done = [_migrated(folder, folder.name if is_many(config) else "", as_json=as_json) for folder in folders]
+    raise typer.Exit(0 if done and all(done) else 1)
+
+
+def _migrated(folder: Path, tenant: str, *, as_json: bool) -> bool:
+    """Whether the database of one folder is at this version, which is said with the tenant's name where it has one."""
+    of, named = (f" of {tenant}", {"tenant": tenant}) if tenant else ("", {})
+    try:
+        settings = load_settings(folder)
+        revision = migrate_database(settings.database_url)
+    except Misconfigured as error:
+        problems(error, as_json=as_json)
+        return False
+    except StoreUnavailable as error:
+        failed(error.code, f"The database{of} cannot be changed: {error.detail}.", as_json=as_json, **named)
+        return False
+    if as_json:
+        print(json.dumps({"database": settings.database, "revision": revision, **named}))
+    else:
+        say(f"{settings.database}{of} is at revision {revision}.")
+    return True

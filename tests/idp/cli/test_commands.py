@@ -1,0 +1,49 @@
+"""A command is loaded when it is asked for, and without what another one needs."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from idp.cli import MODULES, app
+
+RUNNER = CliRunner()
+# What it takes to serve, or to try the attack corpus: a second of a processor
+BROKER = {"fastapi", "uvicorn", "idp.app", "idp.selftest.run"}
+LIGHT = [name for name in MODULES if name not in {"serve", "demo", "doctor"}]
+
+
+def loaded(command: str) -> set[str]:
+    """The modules of the process that shows a command's help."""
+    code = f"import sys; from idp.cli import app; app(['{command}', '--help'], standalone_mode=False); print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    return set(run.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("command", LIGHT)
+def test_a_command_that_serves_nothing_loads_no_broker(command: str) -> None:
+    assert not BROKER & loaded(command)
+
+
+def test_one_that_serves_does() -> None:
+    assert loaded("serve") >= {"fastapi", "uvicorn", "idp.app"}
+
+
+def test_the_help_names_every_command_in_their_order() -> None:
+    shown = RUNNER.invoke(app, ["--help"]).output
+    places = [shown.index(f"│ {name} ") for name in MODULES]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_each_is_called_as_it_is_listed(name: str) -> None:
+    shown = RUNNER.invoke(app, [name, "--help"])
+    assert shown.exit_code == 0
+    assert f" {name} " in shown.output.split("\n\n")[0]
+
+
+def test_one_that_there_is_not_is_named_with_its_like() -> None:
+    asked = RUNNER.invoke(app, ["keyz"])
+    assert asked.exit_code == 2
+    assert "No such command 'keyz'. Did you mean 'keys'?" in asked.output
