@@ -1,6 +1,7 @@
 """What every test shares: sockets closed except on loopback, the mark that names a clause, and the table of the peers."""
 
 import logging
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -59,6 +60,12 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell that runs us in the background has us ignore Ctrl-C, and so would every program that a test starts
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Three processes for two processors: a third of the time a test waits, for another process or for a clock."""
+    return (os.cpu_count() or 1) * 3 // 2
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
