@@ -1,12 +1,10 @@
 """What the image would do, done without a container engine: its own steps in a fresh virtual environment, its own command.
 
-Read from docker/Dockerfile, so that a step that changes there changes here. Where this account may mount, its account and
-its file system are tried, too (`tests.docker.confined`).
+The steps are read from docker/Dockerfile (`tests.docker.dockerfile`). Where an engine is at hand, it builds and runs
+the image (`tests.docker.test_container`).
 """
 
-import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -17,32 +15,10 @@ from pathlib import Path
 import pytest
 
 from idp.server import bind
-from tests.docker.confined import ACCOUNT, CONFIGURATION, DATA, Confined, require_mounting
-from tests.postgres import ROLE, own_server, programs
+from tests.docker.dockerfile import ACCOUNT, CONFIGURATION, DOCKERFILE, ROOT, command, copied, instruction, make_role
+from tests.postgres import own_server
 
-ROOT = Path(__file__).parents[2]
-DOCKERFILE = (ROOT / "docker/Dockerfile").read_text(encoding="utf-8")
 SECONDS = 60
-
-
-def instruction(name: str) -> str:
-    """The last instruction of this name, its lines joined."""
-    joined = DOCKERFILE.replace("\\\n", " ")
-    return str(re.findall(rf"^{name} (.+)$", joined, re.MULTILINE)[-1])
-
-
-def command(name: str) -> list[str]:
-    """An instruction in its exec form."""
-    found = json.loads(instruction(name)[instruction(name).index("[") :])
-    assert isinstance(found, list)
-    return [str(part) for part in found]
-
-
-def copied() -> list[str]:
-    """What `COPY . /source` copies: docker/Dockerfile.dockerignore names it, and all else stays outside."""
-    lines = (ROOT / "docker/Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
-    assert "*" in lines
-    return [line[1:] for line in lines if line.startswith("!")]
 
 
 @pytest.fixture(scope="module")
@@ -112,68 +88,6 @@ def test_the_steps_of_the_image_give_a_broker_that_answers_its_health_check(imag
     assert contents(city) == before
 
 
-def owned(folder: Path) -> Path:
-    """The folder and what is in it belong to the image's account."""
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, ACCOUNT, ACCOUNT)
-    return folder
-
-
-@pytest.fixture
-def confined(image: Path, tmp_path: Path) -> Confined:
-    """The image over a fresh city, with mounts as compose.yaml has them."""
-    require_mounting()
-    for name in ("root", "data"):
-        (tmp_path / name).mkdir(mode=0o700)
-    assert run(image, "init", str(tmp_path / "city")).returncode == 0
-    return Confined(tmp_path / "root", image / "opt", tmp_path / "city", owned(tmp_path / "data"))
-
-
-@pytest.mark.slow
-def test_the_image_serves_as_its_account_from_a_file_system_that_cannot_be_written_to(confined: Confined) -> None:
-    port, health = free_port(), free_port()
-    settings = confined.city / "ciconia.toml"
-    text = settings.read_text(encoding="utf-8").replace("127.0.0.1:8400", f"127.0.0.1:{port}")
-    text = text.replace('database = "ciconia.db"', f'database = "{DATA}/records.db"')
-    settings.write_text(text.replace('metrics_listen = ""', f'metrics_listen = "127.0.0.1:{health}"'), encoding="utf-8")
-    owned(confined.city)
-    before = contents(confined.city)
-    check = [part.replace("127.0.0.1:8401", f"127.0.0.1:{health}") for part in command("HEALTHCHECK")]
-    served = confined.line(command("ENTRYPOINT")[0], "serve", "--config", CONFIGURATION, "--workers", "2")
-    with started(served) as process:
-        assert process.stdout is not None
-        assert "is served at" in process.stdout.readline()
-        end = time.monotonic() + SECONDS
-        while (ready := subprocess.run(confined.line(*check), capture_output=True, text=True, check=False)).returncode:
-            assert time.monotonic() < end, ready.stderr
-        status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
-        assert re.search(rf"^Uid:\t{ACCOUNT}\t{ACCOUNT}\t", status, re.MULTILINE)
-        assert re.search(r"^CapEff:\t0+$", status, re.MULTILINE)
-        assert "NoNewPrivs:\t1" in status
-    assert process.returncode == 0
-    assert contents(confined.city) == before
-    assert {path.name for path in confined.data.iterdir()} == {"records.db"}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("place", ["/", "/usr", "/opt-of-the-image", CONFIGURATION])
-def test_the_account_of_the_image_can_write_nowhere_else(confined: Confined, place: str) -> None:
-    file = f"{place.replace('/opt-of-the-image', str(confined.opt))}/written"
-    owned(confined.city)
-    tried = subprocess.run(confined.line("touch", file), capture_output=True, text=True, check=False)
-    assert "Read-only file system" in tried.stderr
-    for writable in (DATA, "/tmp"):  # noqa: S108 - what compose.yaml mounts for it
-        assert subprocess.run(confined.line("touch", f"{writable}/written"), check=False).returncode == 0
-
-
-@pytest.mark.slow
-def test_the_demo_of_the_image_runs_as_its_account(confined: Confined) -> None:
-    line = confined.line(command("ENTRYPOINT")[0], "demo", "--once", "--json")
-    told = subprocess.run(line, capture_output=True, text=True, timeout=SECONDS, check=False)
-    assert told.returncode == 0, told.stderr
-    assert json.loads(told.stdout)["ok"] is True
-
-
 @pytest.mark.slow
 def test_the_image_holds_the_packages_of_every_extra_that_runs(image: Path) -> None:
     listed = subprocess.run(
@@ -200,14 +114,8 @@ def test_what_the_image_installs_is_locked_by_hash() -> None:
 def test_the_role_of_the_broker_owns_its_databases_and_is_nobodys_administrator(tmp_path: Path) -> None:
     """docker/roles.sh, as PostgreSQL's own image runs it once."""
     (tmp_path / "broker_password").write_text("it's $(secret)", encoding="utf-8")
-    script = (ROOT / "docker/roles.sh").read_text(encoding="utf-8").replace("/run/secrets", str(tmp_path))
-    # The administrator of the tests' server has the name already
-    script = script.replace("ROLE ciconia", "ROLE broker").replace("OWNER ciconia", "OWNER broker")
     with own_server() as server:
-        # libpq's own names; the image's psql comes by its path
-        where = {"PGHOST": "127.0.0.1", "PGPORT": str(server.port), "PGDATABASE": "postgres", "POSTGRES_USER": ROLE}
-        path = f"{programs()}:{os.environ['PATH']}"
-        subprocess.run(["sh", "-c", script], env={**os.environ, **where, "PATH": path}, check=True, timeout=SECONDS)
+        make_role(server, tmp_path)
         rights = server.execute("SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = 'broker'")
         owned = server.execute(
             "SELECT datname FROM pg_database JOIN pg_roles r ON datdba = r.oid WHERE rolname = 'broker' ORDER BY 1"
