@@ -46,17 +46,27 @@ def test_all_workers_answer_on_one_socket_and_the_supervisor_has_one_thread(last
     assert [path.name for path in Path(f"/proc/{lasting.supervisor.pid}/task").iterdir()] == [str(lasting.supervisor.pid)]
 
 
+def threads(process: int) -> list[int]:
+    return [int(path.name) for path in Path(f"/proc/{process}/task").iterdir()]
+
+
 def test_each_worker_has_a_processor_to_itself_where_there_is_one_for_each(lasting: Crew) -> None:
     ours = os.sched_getaffinity(lasting.supervisor.pid)
     each = [os.sched_getaffinity(process) for process in lasting.processes]
     if len(ours) == 2:
         assert sorted(map(sorted, each)) == sorted([one] for one in ours)
+        # There a thread that is woken takes it from nobody; the supervisor has all, and is scheduled as usual
+        assert {os.sched_getscheduler(thread) for process in lasting.processes for thread in threads(process)} == {
+            os.SCHED_BATCH
+        }
+        assert os.sched_getscheduler(lasting.supervisor.pid) == os.SCHED_OTHER
         # The one that takes a dead one's place takes its processor too
         os.kill(max(lasting.processes), signal.SIGKILL)
         until(lambda: len(lasting.asked_all(2)) == 2)
         until(lambda: {next(iter(os.sched_getaffinity(process))) for process in lasting.processes} == ours)
     else:
         assert each == [ours, ours]
+        assert {os.sched_getscheduler(process) for process in lasting.processes} == {os.SCHED_OTHER}
 
 
 def test_workers_share_no_random_state(lasting: Crew) -> None:
