@@ -151,8 +151,10 @@ def database_file(url: str) -> Path:
 def assert_own_file(file: Path) -> None:
     """Raise `Misconfigured` where this is root, and SQLite's file or its folder another account's.
 
-    SQLite does what a journal beside its file says: as root it would delete any file that this journal names.
+    SQLite does what a journal beside its file says: as root it would delete any file that this journal names. Where this is
+    a link, the journal is beside what it leads to.
     """
+    file = file.resolve()
     assert_own(file.parent, "database")
     assert_own(file, "database")
 
