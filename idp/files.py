@@ -5,8 +5,8 @@ import os
 import stat
 from pathlib import Path
 
-# Far more than any file of a configuration has: metadata may have a megabyte
-MAX_FILE = 4 * 1024 * 1024
+# As much as a list of revoked certificates may have (connectors.signatures.x509_lists), and far more than any other file
+MAX_FILE = 16 * 1024 * 1024
 
 
 def read_regular(path: Path, limit: int = MAX_FILE) -> bytes:

@@ -5,6 +5,7 @@ import logging
 import re
 import select
 import sys
+import threading
 from datetime import UTC, datetime
 from typing import TextIO, cast
 
@@ -40,26 +41,35 @@ class Lines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._lock = threading.RLock()
+        self._cut = False  # whether the end of the last one that was begun is lost
         self.writable = True
 
     def write(self, line: str) -> None:
-        """Write a line, or lose it."""
-        try:
-            if not _has_room(self._stream, PATIENCE_MILLISECONDS if self.writable else 0):
+        """Write a line, or lose it, or the end of a long one."""
+        with self._lock:
+            try:
+                self.writable = self._written("\n" + line if self._cut else line)
+            except (OSError, ValueError):  # ValueError: a stream that was closed
                 self.writable = False
-                return
-            self._stream.write(line)
+
+    def _written(self, text: str) -> bool:
+        """Whether all of it was. In pieces: a pipe that has room takes so much, and keeps whoever brings more."""
+        for begin in range(0, len(text), select.PIPE_BUF):
+            if not _has_room(self._stream, PATIENCE_MILLISECONDS if self.writable else 0):
+                return False
+            piece = text[begin : begin + select.PIPE_BUF]
+            self._cut = piece[-1] != "\n"
+            self._stream.write(piece)
             self._stream.flush()
-            self.writable = True
-        except (OSError, ValueError):  # ValueError: a stream that was closed
-            self.writable = False
+        return True
 
     def flush(self) -> None:
         """It is written."""
 
 
 def _has_room(stream: TextIO, milliseconds: int) -> bool:
-    """Whether a line can be written now, or in this time. A pipe says so where it has a page free, far more than a line."""
+    """Whether something can be written now, or in this time. A pipe says so where it has room for `PIPE_BUF` octets."""
     try:
         descriptor = stream.fileno()
     except OSError:  # a stream in memory

@@ -3,10 +3,13 @@
 Exit codes: 0 it is so, 1 it is not so (a problem was found and named), 2 it could not be tried.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -86,14 +89,18 @@ def group(
 
 def main() -> None:
     """What the shell runs. Whether a command was done is one thing, whether its answer could be written another."""
-    if sys.stdout is not None:  # closed by whoever started us
-        sys.stdout = Answer(sys.stdout)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started us: what goes there goes nowhere
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
+    sys.stdout = Answer(sys.stdout)
     try:
         try:
             app()
         finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            sys.stdout.flush()
     except UnheardError as error:
-        print(f"The answer could not be written: {error}. Look whether it was done before you ask again.", file=sys.stderr)
+        with suppress(OSError):  # where both are one pipe, nobody hears this either
+            print(
+                f"The answer could not be written: {error}. Look whether it was done before you ask again.", file=sys.stderr
+            )
         sys.exit(NOT_KNOWN)

@@ -10,7 +10,7 @@ from idp.doctor.database import current, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.store import tables
 from idp.transparency.state import read_state
-from idp.transparency.witness import witnessed
+from idp.transparency.witness import saw_nothing, witnessed
 from policies.errors import StoreUnavailable
 
 _WHY = (
@@ -56,7 +56,8 @@ def _older(case: Case) -> Iterator[Finding]:
                 row = read_state(connection, case.settings.tenant)
         except DBAPIError:
             return
-    if not heads and row is not None and row.checkpoints:
+    # Asked again: the first may have been signed meanwhile
+    if not heads and row is not None and row.checkpoints and saw_nothing(case.settings.witness_path, case.ledger):
         what = f"the ledger has checkpoints, and the witness {case.settings.witness_path} has none."
         fix = "Mount it, or put the newest checkpoint into it first: until then nothing is signed or released."
         yield case.setting(Severity.ERROR, "witness", what, why=_WHY, fix=fix)

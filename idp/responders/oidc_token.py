@@ -292,11 +292,11 @@ def bearer(authorization: str, query: Mapping[str, str], form: Mapping[str, str]
     if "access_token" in query:
         raise RequestRefused("An access token does not belong into the address.")
     posted = form.get("access_token", "")
-    if authorization and posted:
-        raise RequestRefused("The access token was brought in two ways.")
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
         return posted  # another scheme brings no access token
+    if posted:
+        raise RequestRefused("The access token was brought in two ways.")
     if not token:
         raise RequestRefused("The Authorization header has no access token.")
     return token

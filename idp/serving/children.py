@@ -39,8 +39,7 @@ def flush() -> None:
     """Write what our streams still hold, so that no child writes it again. One that cannot be written holds nobody up."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):  # the command line's own has an exception of its own
-            if stream is not None:  # closed by whoever started us
-                stream.flush()
+            stream.flush()
 
 
 def send(process: int, number: signal.Signals) -> None:

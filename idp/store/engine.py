@@ -151,15 +151,23 @@ def database_file(url: str) -> Path:
 def assert_own_file(file: Path) -> None:
     """Raise `Misconfigured` where this is root, and SQLite's file or its folder another account's.
 
-    SQLite does what a journal beside its file says: as root it would delete any file that this journal names.
+    SQLite does what a journal beside its file says: as root it would delete any file that this journal names. Where this is
+    a link, the journal is beside what it leads to.
     """
+    file = _real(file)
     assert_own(file.parent, "database")
     assert_own(file, "database")
 
 
 def url_of_file(file: Path) -> str:
     """The URL of a SQLite file, whose path may have any sign: `?` and `%` mean something else in a URL."""
-    return URL.create("sqlite", database=str(file.resolve())).render_as_string(hide_password=False)
+    return URL.create("sqlite", database=str(_real(file))).render_as_string(hide_password=False)
+
+
+def _real(file: Path) -> Path:
+    """Where a file lies, whatever links lead to it. Links in a circle stay as they are: whoever opens them says so."""
+    # Path.resolve() raises RuntimeError for them before Python 3.13
+    return Path(os.path.realpath(file))
 
 
 def create_file(url: str) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.signatures.x509_lists import MAX_LIST
 from idp.configuration import load_configuration, read_configuration
 from policies.errors import Misconfigured
 from policies.parties import ClientId
@@ -84,3 +85,11 @@ def test_what_would_not_end_is_a_problem_and_holds_nothing_up(folder: Path, kind
         read_configuration(folder)
     (problem,) = refused.value.problems
     assert problem.file == "purposes/endless.toml"
+
+
+def test_a_list_of_revoked_certificates_is_read_as_long_as_one_may_be(folder: Path) -> None:
+    path = folder / "metadata" / "root.crl"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("wb") as file:
+        file.truncate(MAX_LIST)
+    assert len(read_configuration(folder)["metadata/root.crl"]) == MAX_LIST

@@ -105,6 +105,38 @@ def test_a_reader_that_stands_still_keeps_nobody() -> None:
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.spec("security.md §3 a full disk")
+def test_a_line_that_is_longer_than_the_room_in_a_pipe_keeps_nobody() -> None:
+    """What finds room is written, the rest is lost, and the next line is one of its own. A reader that reads gets all."""
+    program = """if True:
+        import fcntl, os, structlog, threading
+        from idp.logs import configure_logs, writable
+        configure_logs()
+        log, kept = structlog.get_logger(), os.dup(2)
+        reading, writing = os.pipe()
+        os.dup2(writing, 2)
+        os.write(2, b"-" * (fcntl.fcntl(2, fcntl.F_GETPIPE_SZ) - 4096))
+        log.error("x" * 10000)
+        assert not writable()
+        held = os.read(reading, 1 << 20)
+        log.info("again")
+        assert writable()
+        rest = os.read(reading, 1 << 20)
+        assert held.count(b"x") + rest.count(b"x") < 4096 and rest.startswith(b'\\n{"event": "again"'), rest
+        got = []
+        reader = threading.Thread(target=lambda: got.extend(os.read(reading, 9999) for _ in range(40)), daemon=True)
+        reader.start()
+        log.error("y" * 100000)
+        assert writable()
+        os.dup2(kept, 2)
+        os.close(writing)
+        reader.join()
+        assert b"".join(got).count(b"y") == 100000
+    """
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert run.returncode == 0, run.stderr
+
+
 def test_what_asyncio_says_of_an_exception_holds_no_value_of_it() -> None:
     """A real event loop, whose messages quote exceptions, arguments, names of tasks and generators."""
     program = """if True:

@@ -47,12 +47,20 @@ def test_an_act_was_done_and_its_answer_is_lost(city: Path, how: str, more: tupl
     assert len(list((city / "keys").glob("es256*"))) == 2
 
 
-def test_where_standard_output_is_closed_nothing_is_said_and_the_code_is_the_commands(city: Path) -> None:
-    for command, code in (("keys list --config city", 0), ("keys list --config nowhere", 2)):
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_where_a_stream_is_closed_nothing_is_said_there_and_the_code_is_the_commands(city: Path, closed: str) -> None:
+    assert ciconia("migrate", "--config", city).returncode == 0
+    for command, code in (("keys list --config city", 0), ("keys list --config no", 2), ("ledger verify --config city", 0)):
         run = subprocess.run(
-            ["sh", "-c", f"{CICONIA} {command} >&-"], cwd=city.parent, capture_output=True, text=True, check=False
+            ["sh", "-c", f"{CICONIA} {command} {closed}"], cwd=city.parent, capture_output=True, text=True, check=False
         )
-        assert (run.returncode, run.stderr.count("Traceback")) == (code, 0)
+        assert (run.returncode, run.stderr.count("Traceback")) == (code, 0), command
+
+
+def test_where_nobody_reads_what_is_wrong_either_the_code_says_it(city: Path) -> None:
+    with nobody_hears("a pipe that nobody reads") as (output, _):
+        run = subprocess.run([CICONIA, "keys", "list", "--config", city], stdout=output, stderr=output, check=False)
+    assert run.returncode == 2
 
 
 @pytest.mark.parametrize("how", ["a full disk", "a pipe that nobody reads"])
@@ -71,6 +79,18 @@ def test_a_server_serves_though_nobody_reads_its_one_sentence(city: Path, tmp_pa
             process.kill()
             process.wait(SECONDS)
     assert "Traceback" not in log.read_text(encoding="utf-8")
+
+
+def test_a_server_without_streams_answers_what_it_would_have_logged(city: Path) -> None:
+    address = f"http://127.0.0.1:{load_settings(city).port}/authorize"
+    process = subprocess.Popen(["sh", "-c", f"exec {CICONIA} serve --config {city} <&- >&- 2>&-"])
+    try:
+        with httpx2.Client(transport=httpx2.HTTPTransport(retries=10)) as client:
+            host = {"host": "city.localhost", "x-forwarded-proto": "https"}
+            assert client.get(address, headers=host, timeout=SECONDS).status_code == 400
+    finally:
+        process.terminate()
+        assert process.wait(SECONDS) == 0
 
 
 def test_it_says_which_version_it_is() -> None:

@@ -157,6 +157,18 @@ def test_a_link_in_place_of_the_database_makes_no_file(place: Path) -> None:
     assert not (place / "nologin").exists()
 
 
+def test_a_link_of_roots_own_does_not_lead_around_it(made: Path, place: Path, tmp_path: Path) -> None:
+    """The file is root's, too, and lies in the account's folder: there SQLite looks for the journal."""
+    link, victim = tmp_path / "link.db", tmp_path / "victim"
+    shutil.copy(made / "ciconia.db", place / "ciconia.db")
+    link.symlink_to(place / "ciconia.db")
+    victim.write_text("of root\n")
+    super_journal(place / "ciconia.db", victim)
+    with pytest.raises(Misconfigured, match="root does not work"):
+        open_engine(f"sqlite:///{link}").connect()
+    assert victim.exists()
+
+
 @pytest.mark.parametrize("line", ["policy test --config CITY", "keys list --config CITY", "ledger verify --config CITY"])
 def test_the_account_itself_may(city: Path, line: str) -> None:
     done = as_account(BROKER, *[word.replace("CITY", str(city)) for word in line.split()])

@@ -53,6 +53,13 @@ def test_a_witness_that_has_no_checkpoint_of_a_ledger_that_has_some_is_an_error(
     assert "Mount it" in found.fix
 
 
+def test_a_first_checkpoint_that_is_signed_while_it_looks_is_no_error(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(city)
+    sequence(city)
+    monkeypatch.setattr("idp.doctor.witness.witnessed", lambda *_: ())  # as it was read a moment before
+    assert not told(city)
+
+
 @pytest.mark.parametrize("how", ['witness = ""', "# no word of it"])
 def test_a_ledger_that_was_signed_without_a_witness_is_a_warning_on_its_line(city: Path, how: str) -> None:
     line = edit(city, "ciconia.toml", SET, how)

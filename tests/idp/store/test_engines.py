@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import Connection, event
 
 from idp.store.engine import database_file, database_name, is_postgres, open_engine, single, snapshot, url_of_file
+from idp.store.migrate import migrate
 from idp.store.postgres import short
 from idp.store.reads import read_hashes
-from policies.errors import Misconfigured
+from policies.errors import Misconfigured, StoreUnavailable
 from tests.idp.store.units import TENANT, opened_at, release, unit
 
 
@@ -60,6 +61,12 @@ def test_a_name_of_a_database_has_no_password() -> None:
 @pytest.mark.parametrize("name", ["w?1.db", "p%41x.db", "plain.db"])
 def test_a_file_has_a_url_that_leads_back_to_it(tmp_path: Path, name: str) -> None:
     assert database_file(url_of_file(tmp_path / name)) == (tmp_path / name).resolve()
+
+
+def test_links_in_a_circle_are_a_database_that_cannot_be_opened(tmp_path: Path) -> None:
+    (tmp_path / "ciconia.db").symlink_to("ciconia.db")
+    with pytest.raises(StoreUnavailable, match="SQLITE_CANTOPEN"):
+        migrate(url_of_file(tmp_path / "ciconia.db"))
 
 
 def test_only_a_uri_of_sqlite_has_a_query_behind_its_file() -> None:
