@@ -98,7 +98,7 @@ def _processors(workers: int) -> list[int]:
     if sys.platform != "linux":
         return []
     found = sorted(os.sched_getaffinity(0))
-    return found if len(found) == workers > 1 else []
+    return found if len(found) == workers else []
 
 
 class Supervisor:

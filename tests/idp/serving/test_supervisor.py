@@ -69,6 +69,17 @@ def test_each_worker_has_a_processor_to_itself_where_there_is_one_for_each(lasti
         assert {os.sched_getscheduler(process) for process in lasting.processes} == {os.SCHED_OTHER}
 
 
+def test_one_worker_on_a_machine_of_one_processor_is_scheduled_so_too(tmp_path: Path) -> None:
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(mine)})
+    try:
+        with crew(tmp_path / "crew", workers=1) as alone:
+            (process,) = alone.processes
+            assert {os.sched_getscheduler(thread) for thread in threads(process)} == {os.SCHED_BATCH}
+    finally:
+        os.sched_setaffinity(0, mine)
+
+
 def test_workers_share_no_random_state(lasting: Crew) -> None:
     drawn = [answer.random for answer in lasting.asked_all(2).values()]
     assert len({number for pair in drawn for number in pair}) == 4
