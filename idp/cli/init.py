@@ -13,12 +13,12 @@ from typing import Annotated
 import typer
 
 from idp.cli.console import failed, problems, say, taken, unwritable
+from idp.cli.options import AsJson
 from idp.keys.file import write_private
 from idp.keys.folder import create_keys
 from idp.settings import SETTINGS_FILE, Settings, load_settings
 from policies.errors import Misconfigured
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 FOLDERS = ("purposes", "parties", "providers", "metadata")
 NODE_FOLDERS = ("nodes", "providers", "metadata")
 EXAMPLE_ISSUER = "https://login.city.example"

@@ -18,8 +18,9 @@ import typer
 from connectors.formats.grammar import written
 from connectors.signatures.keys import certificate_of
 from idp.cli.console import say
-from idp.cli.keys_answering import AsJson, Folder, Refused, answering
+from idp.cli.keys_answering import Refused, answering
 from idp.cli.keys_revoke import revoke
+from idp.cli.options import AsJson, Folder
 from idp.cli.revocations import Answer, ask
 from idp.clock import system_clock
 from idp.keys import change

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 
@@ -12,9 +11,6 @@ from idp.logs import configure_logs
 from policies.errors import BrokerError, Misconfigured, Problem
 
 REFUSED, COULD_NOT_RUN = 1, 2
-
-Folder = Annotated[Path, typer.Option("--config", readable=False, help="The configuration folder.", metavar="DIR")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
 class Refused(Misconfigured):

@@ -10,7 +10,8 @@ import typer
 
 from idp.cli.committing import MEND, UNPLACED, Unsure, set_switch, within
 from idp.cli.console import say
-from idp.cli.keys_answering import AsJson, Folder, Refused, answering
+from idp.cli.keys_answering import Refused, answering
+from idp.cli.options import AsJson, Folder
 from idp.cli.revocations import ask
 from idp.clock import system_clock
 from idp.keys.folder import Keys, load_keys

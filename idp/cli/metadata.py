@@ -29,6 +29,7 @@ from idp.addresses import node_entity_id
 from idp.cli.committing import MEND, PromptCopies, Unsure, within
 from idp.cli.console import failed, problems, progress, say
 from idp.cli.metadata_told import COULD_NOT_RUN, NO, YES, Fetched, fetch_command, pending_told, say_pending
+from idp.cli.options import AsJson, Folder
 from idp.cli.revocations import ask
 from idp.clock import system_clock
 from idp.crossing import known_peers
@@ -47,8 +48,6 @@ from policies.load import Configuration
 from policies.parties import Peer
 
 metadata = typer.Typer(no_args_is_help=True, help="Other countries' nodes: what they say, and what of it is approved.")
-Folder = Annotated[Path, typer.Option("--config", readable=False, help="The configuration folder.", metavar="DIR")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 PeerNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="[PEER]...", help="Ids of providers or nodes of the configuration; default: all."),

@@ -2,17 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from idp.cli.console import failed, problems, say
+from idp.cli.options import AsJson, Folder
 from idp.settings import TENANTS, is_many, load_settings, shut, tenant_folders
 from idp.store.migrate import migrate as migrate_database
 from policies.errors import Misconfigured, StoreUnavailable
-
-Folder = Annotated[Path, typer.Option("--config", readable=False, help="The configuration folder.", metavar="DIR")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
 def migrate(config: Folder, *, as_json: AsJson = False) -> None:

@@ -21,6 +21,7 @@ import typer
 from connectors.formats.grammar import written
 from idp.cli.committing import MEND, UNPLACED, Unsure, set_switch, within
 from idp.cli.console import plain, problems, say
+from idp.cli.options import AsJson, Folder
 from idp.clock import system_clock
 from idp.configuration import readable_files
 from idp.keys.ledger import load_ledger_keys
@@ -46,8 +47,6 @@ class Kind(StrEnum):
     PROVIDER = PROVIDER
 
 
-Folder = Annotated[Path, typer.Option("--config", readable=False, help="The configuration folder.", metavar="DIR")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A client_id, a country's two letters, or a provider's id.")]
 OfKind = Annotated[Kind, typer.Option(help="What NAME is.")]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, in a line, for the release ledger. Name no person.")]

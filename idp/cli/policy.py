@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from idp.cli.console import failed, plain, problems, say
+from idp.cli.options import AsJson, Folder
 from idp.configuration import read_configuration
 from idp.files import read_whole
 from policies.attributes import Address, AttributeName, Value
@@ -27,9 +28,7 @@ from policies.purposes import Purpose
 from policies.release import Decision, Outcome
 
 policy = typer.Typer(no_args_is_help=True, help="Try the purposes, without anybody signing in.")
-Folder = Annotated[Path, typer.Option("--config", readable=False, help="The configuration folder.", metavar="DIR")]
 ADDRESS_PARTS = ("street", "postal_code", "locality", "region", "country")
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
 @policy.command("test")

@@ -2,13 +2,13 @@
 
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from idp.cli.answer import UnheardError
 from idp.cli.console import say
+from idp.cli.options import Folder
 from idp.cli.serve_plan import look, look_again, metrics_board, plan, tell
 from idp.logs import configure_logs
 from idp.server import Listening, bind
@@ -18,7 +18,6 @@ from idp.settings import shut
 from idp.watching.listener import serve as watched
 from policies.errors import Misconfigured, StoreUnavailable
 
-Folder = Annotated[Path, typer.Option("--config", readable=False, help="The configuration folder.", metavar="DIR")]
 MAX_WORKERS = 60
 
 
