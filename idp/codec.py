@@ -1,16 +1,19 @@
 """Frozen values to bytes and back, strictly by their types: what lies in sealed logins and parked rows.
 
-The types are the schema; pydantic reads and writes them. What does not fit the type does not open.
+The types are the schema; msgspec reads and writes them (octets as base64). What does not fit the type does not open.
 """
 
 import zlib
 from typing import Generic, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from msgspec import MsgspecError
+from msgspec.json import Decoder, Encoder
 
 from policies.errors import NotFound
 
 T = TypeVar("T")
+
+_ENCODER = Encoder()
 # Our own sealed values inflate to a few kilobytes; a parked one to what a request of 100 kB may hold.
 MAX_INFLATED = 256 * 1024
 # What is no longer than this stays as it is: to deflate it costs several times what a few hundred bytes more do, and its
@@ -28,12 +31,12 @@ class Codec(Generic[T]):
     """JSON of one type, an object, deflated where it is longer than `plain`. Make it once, in the module of the type."""
 
     def __init__(self, of: type[T], *, plain: int = PLAIN) -> None:
-        self._adapter: TypeAdapter[T] = TypeAdapter(of)
+        self._decoder: Decoder[T] = Decoder(of)
         self._plain = plain
 
     def dump(self, value: T) -> bytes:
         """JSON as it is, or deflated."""
-        text = self._adapter.dump_json(value)
+        text = _ENCODER.encode(value)
         if len(text) <= self._plain:
             return text
         deflater = zlib.compressobj(LEVEL, zlib.DEFLATED, WINDOW, TABLES)
@@ -42,8 +45,8 @@ class Codec(Generic[T]):
     def load(self, data: bytes) -> T:
         """The value; raises `NotFound` where the bytes are not what `dump` of this type makes (another version's, say)."""
         try:
-            return self._adapter.validate_json(data if data.startswith(_OBJECT) else _inflated(data))
-        except (zlib.error, ValidationError):
+            return self._decoder.decode(data if data.startswith(_OBJECT) else _inflated(data))
+        except (zlib.error, MsgspecError, UnicodeDecodeError):
             raise NotFound("a sealed value of another shape") from None  # the cause would quote the value
 
 

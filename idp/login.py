@@ -6,8 +6,6 @@ holds only what may be released, in its form. `Grant` is what a code stands for:
 
 from dataclasses import dataclass, field
 
-from pydantic import ConfigDict
-
 from connectors.connector import Expectation
 from idp.codec import PLAIN_COOKIE, Codec
 from idp.seal import LoginId
@@ -71,9 +69,6 @@ class Decided:
     marks_end: int
     arrived: tuple[AttributeName, ...]
     vouched: str = ""  # where an older version sealed it: of a node that holds for nothing
-
-    # Sealed values are JSON, which has no bytes
-    __pydantic_config__ = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
 
 @dataclass(frozen=True, slots=True)

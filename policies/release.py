@@ -171,10 +171,12 @@ class _Terms:
 
 def may_still_go(released: Attribute, purpose: Purpose, party: RelyingParty, catalogue: Catalogue) -> bool:
     """Whether registration and purpose of this moment let go what was decided before: one that was narrowed does not."""
-    bounds = (party.attributes.get(released.name), purpose.needs.get(released.name))
-    return all(
-        each is not None and catalogue.meet(released.name, released.form, each.form) == released.form for each in bounds
-    )
+    name, form = released.name, released.form
+    for bound in (party.attributes.get(name), purpose.needs.get(name)):
+        # What was loaded has forms of this attribute alone: the same form needs no further look
+        if bound is None or (bound.form != form and catalogue.meet(name, form, bound.form) != form):
+            return False
+    return True
 
 
 def choose(decision: Decision, chosen: Collection[AttributeName]) -> Decision:

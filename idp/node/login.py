@@ -6,8 +6,6 @@ form field and holds what would be sent, never the assertion that it came from.
 
 from dataclasses import dataclass, field
 
-from pydantic import ConfigDict
-
 from connectors.connector import Expectation
 from connectors.formats.eidas.request import RequestedAttribute
 from idp.codec import PLAIN_COOKIE, Codec
@@ -85,9 +83,6 @@ class NodeDecided:
     response: bytes
     assertion: bytes
     marks_end: int
-
-    # Sealed values are JSON, which has no bytes
-    __pydantic_config__ = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ LOG_OVERLAP = 3600
 BEGINNINGS = 1024
 DAY = 86400
 _SHA256 = SHA256()
+_FIRST = b"\x01"  # RFC 5869 §2.3: the number of the block
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def _extracted(salt: bytes, secret: bytes) -> bytes:
 
 def _expanded(extracted: bytes, info: bytes) -> bytes:
     """RFC 5869 §2.3, of which 32 bytes are the first block."""
-    return mac(extracted, info + b"\x01")
+    return mac(extracted, info + _FIRST)
 
 
 def framed(*parts: bytes) -> bytes:
@@ -162,18 +163,21 @@ def beginning(*parts: str) -> bytes:
 class Master:
     """A secret of 32 bytes from which keys are derived again and again, by HKDF-SHA256 (RFC 5869) without a salt.
 
-    HKDF's first step looks at the secret alone, so it is made once; what remains for 32 bytes is one HMAC.
+    HKDF's first step looks at the secret alone, so it is made once; what remains for 32 bytes is one HMAC whose key is set.
     """
 
     secret: bytes = field(repr=False)
-    _extracted: bytes = field(init=False, repr=False, compare=False)
+    # HKDF's second step, as far as it is the same each time
+    _begun: HMAC = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_extracted", _extracted(b"", self.secret))
+        object.__setattr__(self, "_begun", HMAC(_extracted(b"", self.secret), _SHA256))
 
     def derive(self, *parts: bytes, begun: bytes = b"") -> bytes:
         """32 bytes for these `parts`, as `derived` has it. `begun`: the parts before them, by `beginning`."""
-        return _expanded(self._extracted, begun + framed(*parts))
+        made = self._begun.copy()
+        made.update(begun + framed(*parts) + _FIRST)
+        return made.finalize()
 
 
 def ledger_keys(origin: str, signer: Ed25519PrivateKey, master: bytes) -> LedgerKeys:

@@ -6,7 +6,6 @@ and the country by the ids of our configuration, never anything that came in a m
 """
 
 import hashlib
-import hmac
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
@@ -15,6 +14,7 @@ import structlog
 from connectors import checks as of_messages
 from idp import checks as of_logins
 from idp.pages.wording import MOVES
+from idp.transparency.keys import mac
 from idp.watching.board import OTHER, Measures
 from idp.watching.families import LOGINS, REFUSALS
 from policies.errors import BrokerError
@@ -63,7 +63,7 @@ class Steps:
 
     def reference(self, login: str) -> str:
         """What stands for a login in the log and on pages."""
-        return hmac.digest(self._key, login.encode(), "sha256").hex()[:REFERENCE_DIGITS]
+        return mac(self._key, login.encode()).hex()[:REFERENCE_DIGITS]
 
     def step(self, step: Step, reference: str, party: str, country: str = "", code: str = "") -> None:
         """A login of this party came this far, at this country where one was chosen."""

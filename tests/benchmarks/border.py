@@ -27,7 +27,7 @@ WARM_UP = 10
 BATCH = 10
 IDLE_SECONDS = 5.0
 SIDES = {"receiving node": "broker", "sending node": "node-ee"}
-LIBRARIES = ("ciconia", "cryptography", "lxml", "xmlsec", "fastapi", "uvicorn", "sqlalchemy", "pydantic")
+LIBRARIES = ("ciconia", "cryptography", "lxml", "xmlsec", "fastapi", "uvicorn", "sqlalchemy", "msgspec")
 
 
 @dataclass(frozen=True, slots=True)

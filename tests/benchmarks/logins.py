@@ -27,7 +27,7 @@ from tests.benchmarks.logins_stage import HOST, ISSUER, Running, make_stage, mem
 from tests.benchmarks.measure import Figure, Report, Target, could_not_run
 from tests.postgres import server
 
-LIBRARIES = ("ciconia", "cryptography", "lxml", "xmlsec", "fastapi", "uvicorn", "sqlalchemy", "pydantic")
+LIBRARIES = ("ciconia", "cryptography", "lxml", "xmlsec", "fastapi", "uvicorn", "sqlalchemy", "msgspec")
 WARM_UP = 20
 AT_ONCE = (1, 8)
 WORKERS = 2

@@ -75,7 +75,7 @@ def test_another_shape_does_not_open_and_is_not_quoted(other: object) -> None:
         with pytest.raises(NotFound) as refused:
             SMALL.load(data)
         assert CANARY not in str(refused.value)
-        assert refused.value.__cause__ is None, "pydantic's words would quote the value"
+        assert refused.value.__cause__ is None, "a library's words may quote the value"
         assert refused.value.__suppress_context__
 
 
