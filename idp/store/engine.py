@@ -28,8 +28,8 @@ from policies.errors import Misconfigured, Problem, StoreUnavailable
 BUSY_MILLISECONDS = 5000
 # More than the threads that a server answers with (40), so that none waits for a connection
 POOL, OVERFLOW = 8, 56
-# Pages of the write-ahead log (32 MB) after which a commit folds it into the file itself, and whoever commits waits
-LOG_PAGES = 8000
+# Pages of the write-ahead log (256 MB) after which a commit folds it into the file itself, and whoever commits waits
+LOG_PAGES = 65536
 FULL = 2  # PRAGMA synchronous: every commit is on the disk when it returns
 IMMEDIATE, SINGLE = "ciconia_immediate", "ciconia_single"
 POSTGRES_PORT = 5432

@@ -51,6 +51,7 @@ STOP_SECONDS = 10.0
 CHECKPOINT_SECONDS = 10.0  # decisions.md 22
 POLL_SECONDS = 1.0  # a step costs the logins beside it some milliseconds
 PURGE_SECONDS = 60
+FOLD_SECONDS = 10.0  # one takes ten milliseconds, however little there is to fold
 # A clock that is an hour ahead deletes marks that are needed again when it is right: nothing goes before this has passed
 KEPT_SECONDS = 3900
 HOLDER_BYTES = 16
@@ -62,7 +63,6 @@ HALTING = {
     BROKEN: "ciconia ledger verify",
     OLDER: "serve the newest copy of the database: see docs/back-up-and-restore.md",
 }
-
 
 _LEAVES, _NODES = plain(tables.leaves), plain(tables.nodes)
 
@@ -95,7 +95,7 @@ class Sequencer:
         self._me = secrets.token_bytes(HOLDER_BYTES)
         self._state: TreeState | None = None
         self._highest = (0, b"")  # size and root that we saw committed; never forgotten while we run
-        self._purged = 0.0
+        self._purged = self._folded = 0.0
         self._signed = -checkpoint_seconds  # by the steady clock
         self._ahead = False  # whether the newest checkpoint is of a time that has not come
         self._stopping = threading.Event()
@@ -178,11 +178,11 @@ class Sequencer:
             self._look(now)
         if not self._hold():
             return False
-        before = self._highest
         while self._append() and not self._stopping.is_set():
             pass
         self._sign(int(self._clock()))
-        if self._highest != before:
+        if abs(now - self._folded) >= FOLD_SECONDS:
+            self._folded = now
             self._store.fold()
         if abs(now - self._purged) >= PURGE_SECONDS:
             self._purged = now

@@ -22,7 +22,15 @@ from idp.transparency import sequencer as module
 from idp.transparency.checkpoint import TreeHead, open_note
 from idp.transparency.findings import Report
 from idp.transparency.keys import LogKey, LogKeys
-from idp.transparency.sequencer import BROKEN, KEPT_SECONDS, LEASE_LOST, LEASE_SECONDS, POLL_SECONDS, Sequencer
+from idp.transparency.sequencer import (
+    BROKEN,
+    FOLD_SECONDS,
+    KEPT_SECONDS,
+    LEASE_LOST,
+    LEASE_SECONDS,
+    POLL_SECONDS,
+    Sequencer,
+)
 from idp.transparency.state import read_state
 from idp.transparency.tree import leaf_hash
 from idp.transparency.verify import verify_ledger
@@ -628,3 +636,23 @@ def test_workers_that_begin_at_once_see_no_broken_ledger(
     assert not second.step()
     assert checkpoint(store).size == 1
     first.stop()
+
+
+def test_sqlites_log_is_brought_into_its_file_at_once_and_then_every_ten_seconds(
+    sequencer: Sequencer, store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """A commit beside it waits for the disk, so it is done seldom, and never by a commit."""
+
+    def in_the_file() -> int:
+        alone = tmp_path / "alone.db"
+        shutil.copyfile(str(store.engine.url.database), alone)
+        with closing(sqlite3.connect(alone)) as connection:
+            return int(connection.execute("SELECT count(*) FROM records").fetchone()[0])
+
+    found = []
+    for seconds in (0, FOLD_SECONDS - 1, 1):
+        recorded(store)
+        clock.now += seconds
+        sequencer.step()
+        found.append(in_the_file())
+    assert found == [1, 1, 3]
