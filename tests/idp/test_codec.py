@@ -62,6 +62,9 @@ def test_a_changed_stream_does_not_open() -> None:
     [
         {"name": CANARY},
         {"name": CANARY, "number": "seven"},
+        {"name": CANARY, "number": "7"},
+        {"name": CANARY, "number": 7.0},
+        {"name": CANARY, "number": True},
         {"name": None, "number": 7},
         {"name": CANARY, "number": 7, "several": CANARY},
         [CANARY, 7],
