@@ -100,14 +100,21 @@ def show(page: Page, url: str) -> None:
     page.wait_for_selector("footer", state="attached")
 
 
+def _styled(page: Page) -> None:
+    """Wait until the page looks as it will: before that a browser's own colours and sizes would be judged."""
+    page.wait_for_function("() => [...document.querySelectorAll('link[rel=stylesheet]')].every(link => link.sheet)")
+
+
 def violations(page: Page) -> list[str]:
     """What axe finds, a line each: rule, place, and what to mend."""
+    _styled(page)
     found = Axe().run(page, options=AXE).response["violations"]
     return [f"{each['id']}: {node['target']}: {node['failureSummary']}" for each in found for node in each["nodes"]]
 
 
 def overflow(page: Page) -> list[str]:
     """The elements that stick out of the window to the side; empty where nobody has to scroll sideways."""
+    _styled(page)
     found = page.evaluate(
         """() => {
             const width = document.documentElement.clientWidth;
