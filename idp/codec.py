@@ -46,7 +46,7 @@ class Codec(Generic[T]):
         """The value; raises `NotFound` where the bytes are not what `dump` of this type makes (another version's, say)."""
         try:
             return self._decoder.decode(data if data.startswith(_OBJECT) else _inflated(data))
-        except (zlib.error, MsgspecError, UnicodeDecodeError):
+        except (zlib.error, MsgspecError, UnicodeDecodeError, RecursionError):
             raise NotFound("a sealed value of another shape") from None  # the cause would quote the value
 
 

@@ -17,7 +17,7 @@ from idp.store.installation import claim
 from idp.store.migrate import assert_current
 from idp.store.periods import PARTITIONED, database_time, purge_periods
 from idp.store.switches import HOLD_SECONDS, since_boot
-from idp.store.tables import EXPIRING
+from idp.store.tables import EXPIRING, sealing_keys
 from idp.store.writer import Writer
 from idp.transparency.keys import LedgerKeys
 from policies.errors import StoreUnavailable
@@ -25,6 +25,8 @@ from policies.parties import Tenant
 
 # About ten milliseconds of deleting
 PURGED_AT_ONCE = 2000
+# How long everybody who writes may wait while SQLite's log is emptied; where a reader takes longer it is left for later
+EMPTYING_MILLISECONDS = 100
 
 T = TypeVar("T")
 
@@ -49,6 +51,8 @@ class Store:
         self._clock = clock
         # Until when it is closed, once that is known, and when it was last asked, by the clock of `since_boot`
         self._closed, self._looked = 0, -HOLD_SECONDS
+        # Whether SQLite's log may hold a sealing key that was purged: a process before this one may have been killed
+        self._holds_purged = not is_postgres(engine)
 
     @property
     def closed(self) -> int:
@@ -130,7 +134,8 @@ class Store:
         """Delete marks, parked rows, decisions and sealing keys whose stored end has come; returns how many rows went.
 
         On PostgreSQL what is parked and decided goes with its period (`idp.store.periods`), and nothing goes whose end the
-        database's own clock has not seen: a worker's that is ahead would make free what was taken.
+        database's own clock has not seen: a worker's that is ahead would make free what was taken. SQLite's log is emptied
+        where a sealing key went, since a purged row overwrites the file and not what the log has had.
         """
         with reading():
             if is_postgres(self.engine):
@@ -147,7 +152,23 @@ class Store:
                         if table not in periods:
                             deleted, again = _delete_some(connection, table, self.tenant, now)
                             gone, more = gone + deleted, more or again
+                            if deleted and table is sealing_keys:
+                                self._holds_purged = not is_postgres(self.engine)
+            if self._holds_purged:
+                self._holds_purged = not self._emptied()
             return gone
+
+    def _emptied(self) -> bool:
+        """Bring SQLite's log into its file and cut it to nothing; False where somebody still reads it."""
+        self.fold()  # most of it while others write
+        with self._reads.connect() as connection:
+            usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {EMPTYING_MILLISECONDS:d}").close()
+            try:
+                busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {usual:d}").close()
+        return not busy
 
     def fold(self) -> None:
         """Bring SQLite's write-ahead log into its file, so far as no reader needs it: no commit has to wait for that.

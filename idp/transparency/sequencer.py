@@ -178,12 +178,12 @@ class Sequencer:
             self._look(now)
         if not self._hold():
             return False
-        while self._append() and not self._stopping.is_set():
-            pass
-        self._sign(int(self._clock()))
         if abs(now - self._folded) >= FOLD_SECONDS:
             self._folded = now
             self._store.fold()
+        while self._append() and not self._stopping.is_set():
+            pass
+        self._sign(int(self._clock()))
         if abs(now - self._purged) >= PURGE_SECONDS:
             self._purged = now
             self._store.purge(int(now) - KEPT_SECONDS)

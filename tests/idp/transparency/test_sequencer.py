@@ -373,10 +373,10 @@ def test_what_stopped_between_commit_and_checkpoint_is_signed_after_the_next_sta
     successor.stop()
 
 
-# The first step writes: 1 the lease, commit; 3 state, staged, leaves, nodes, commit; 8 state, checkpoint, commit; 11 what
-# folds the log into the file; 12 purge
-STATEMENTS = 16
-COMMITS = (2, 7, 10, 16)
+# The first step writes: 1 the lease, commit; 3 what folds the log into the file; 4 state, staged, leaves, nodes, commit;
+# 9 state, checkpoint, commit; 12 purge, commit; 17 what empties the log
+STATEMENTS = 21
+COMMITS = (2, 8, 11, 16)
 
 
 class Fault:
