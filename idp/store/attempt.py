@@ -47,6 +47,7 @@ class Kept:
         self._engine = engine
         # At most one, and until when it is used; a list gives what it has to one thread alone
         self._idle: list[tuple[Connection, float]] = []
+        self._ended = False
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
@@ -62,10 +63,12 @@ class Kept:
         except BaseException:
             connection.close()
             raise
-        if self._idle:
-            connection.close()
-        else:
-            self._idle.append((connection, until))
+        self._idle.append((connection, until))
+        # Two threads may end theirs at once: each looks after it gave its own, so the last of them leaves one at the most
+        if self._ended:
+            self.end()
+        elif len(self._idle) > 1:
+            self.close()
 
     def read(self, ask: Callable[[Connection], T]) -> T:
         """What `ask` reads; once more over a new connection, where one that nobody used had ended meanwhile.
@@ -89,15 +92,15 @@ class Kept:
             return None, 0.0
 
     def close(self) -> None:
-        """Give it back."""
+        """Give one back."""
         connection, _ = self._taken()
         if connection is not None:
             connection.close()
 
     def end(self) -> None:
-        """Close it for good: the pool that it came from may be gone already."""
-        connection, _ = self._taken()
-        if connection is not None:
+        """Close what is here for good, and what comes back later: the pool that it came from may be gone already."""
+        self._ended = True
+        while (connection := self._taken()[0]) is not None:
             connection.detach()
             connection.close()
 
