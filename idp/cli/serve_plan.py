@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from idp.broken import log_broken
 from idp.cli.console import problems, say
 from idp.configuration import load_configuration
 from idp.doctor.case import lines_of_settings
@@ -20,7 +21,7 @@ from idp.settings import SETTINGS_FILE, ProcessSettings, Settings, examine_setti
 from idp.store.engine import database_file, is_postgres, open_engine, reading
 from idp.store.migrate import migrate, serves
 from idp.store.switches import ActLost, faults_of_switches
-from idp.tenants import Seen, log_broken, open_site, see
+from idp.tenants import Seen, open_site, see
 from idp.transparency.keys import LedgerKeys
 from idp.watching.board import Board
 from policies.errors import Misconfigured, Problem, StoreUnavailable

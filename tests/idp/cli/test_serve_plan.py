@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from idp.broken import Broken
 from idp.cli import serve_plan
 from idp.cli.serve_plan import LEAST_TENANTS, Looked, look, look_again, metrics_board, migrate_where_needed, plan
 from idp.loading import Read
@@ -13,7 +14,7 @@ from idp.settings import Settings, load_settings
 from idp.store.engine import open_engine
 from idp.store.migrate import serves
 from idp.store.switches import ActLost
-from idp.tenants import Broken, Seen
+from idp.tenants import Seen
 from idp.watching.board import TENANT_BYTES, Board
 from policies.errors import StoreUnavailable
 from policies.load import load
