@@ -18,6 +18,7 @@ from idp.loading import Read, load_all
 from idp.rates import check_valkey
 from idp.serving.worker import Plan
 from idp.settings import SETTINGS_FILE, ProcessSettings, Settings, examine_settings, is_many, load_settings
+from idp.store.attempt import Unconfirmed
 from idp.store.engine import database_file, is_postgres, open_engine, reading
 from idp.store.migrate import migrate, serves
 from idp.store.switches import ActLost, faults_of_switches
@@ -116,7 +117,7 @@ def tell(folder: Path, error: Misconfigured | StoreUnavailable) -> None:
         problems(error)
         return
     database = "of a tenant" if is_many(folder) else load_settings(folder).database
-    asked = "" if isinstance(error, ActLost) else " Is the disk full, or the file read-only?"
+    asked = "" if isinstance(error, ActLost | Unconfirmed) else " Is the disk full, or the file read-only?"
     say(f"The database {database} cannot be used: {error.detail}.{asked}", error=True)
 
 

@@ -1,13 +1,15 @@
 """The tries of one batch: a transaction again, where the connection or the database's own order of things ended it."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar  # Any: psycopg's connection, which SQLAlchemy does not name
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from idp.store.engine import is_postgres
 from idp.store.postgres import WARNED
 from policies.errors import StoreUnavailable
 
@@ -23,6 +25,8 @@ _AGAIN = ("40P01", "40001")
 KEPT_SECONDS = 30.0
 # Within how long a connection that had ended says so
 ENDED_SECONDS = 1.0
+# How long the COMMIT of a command may wait for a standby: somebody sits before it
+STANDBY_SECONDS = 60.0
 
 T = TypeVar("T")
 
@@ -35,6 +39,53 @@ def durably(engine: Engine) -> Iterator[Connection]:
             yield connection
         if connection.info.pop(WARNED, False):
             raise StoreUnavailable("the standby may not have what was committed")
+
+
+class Unconfirmed(StoreUnavailable):
+    """It is committed, but maybe on this server alone."""
+
+    def __init__(self) -> None:
+        what = "no standby has confirmed that it has what is committed on this server"
+        super().__init__(f"{what}: bring the standby back (pg_stat_replication shows it), and it gets that by itself")
+
+
+@contextmanager
+def confirmed(engine: Engine) -> Iterator[Connection]:
+    """A transaction as `durably` has it, whose COMMIT waits for a standby no longer than `STANDBY_SECONDS`.
+
+    Raises `Unconfirmed` where it was committed, and the standby may not have it.
+    """
+    with engine.connect() as connection:
+        with connection.begin() as transaction:
+            yield connection
+            connection.info.pop(WARNED, None)  # of what was before the COMMIT
+            with _cancelled_in_time(connection):
+                transaction.commit()
+        if connection.info.pop(WARNED, False):
+            raise Unconfirmed
+
+
+@contextmanager
+def _cancelled_in_time(connection: Connection) -> Iterator[None]:
+    """Cancel a COMMIT that takes long. PostgreSQL then says that it is done, and warns that it waits for no standby."""
+    if not is_postgres(connection):
+        yield
+        return
+    ended = threading.Event()
+    driver: Any = connection.connection.dbapi_connection  # Any: see the import
+
+    def cancel() -> None:
+        while not ended.wait(STANDBY_SECONDS):
+            with suppress(connection.dialect.loaded_dbapi.Error):  # it asks over a connection of its own
+                driver.cancel_safe()
+
+    thread = threading.Thread(target=cancel, name="commit", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 class Kept:
