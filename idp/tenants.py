@@ -25,6 +25,7 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from idp.app import Application
+from idp.broken import Broken, broken_by, log_broken
 from idp.clock import system_clock
 from idp.conflicts import conflicts, settings_of
 from idp.endpoints.edge import LOOPBACK_HOST, OTHER_HOST, hosts_of, named_host
@@ -37,8 +38,6 @@ from idp.pages.render import Pages
 from idp.pages.views import ErrorView
 from idp.server import HEALTH
 from idp.settings import (
-    NO_ISSUER,
-    SETTINGS_FILE,
     TENANTS,
     ProcessSettings,
     Settings,
@@ -47,7 +46,7 @@ from idp.settings import (
     tenant_folders,
 )
 from idp.watching.board import Measures
-from idp.watching.families import DENIED, READY
+from idp.watching.families import BROKEN, DENIED, READY
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 RETRY_AFTER = "300"
@@ -60,15 +59,6 @@ OPEN_SECONDS = 8.0
 
 # What `serve` asks of a broker before it composes it; raises `Misconfigured` or `StoreUnavailable`
 Prepare = Callable[[Settings], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A tenant that does not serve: its folder's name, the hosts that it would have had ("" for none), and why."""
-
-    name: str
-    issuer: str
-    problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +82,7 @@ class Seen:
 class Opened:
     """What a process serves. `process` says where it listens; `broken` are the tenants that answer 503.
 
-    Those of them that are `late` are served when they come.
+    Those of them that are `late` are served when they come. `measures` are told who is broken.
     """
 
     process: ProcessSettings
@@ -100,6 +90,7 @@ class Opened:
     tenants: Mapping[str, Application]
     broken: Sequence[Broken] = field(default=())
     late: Sequence[tuple[Settings, Late[Application]]] = field(default=())
+    measures: Measures | None = None
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -109,6 +100,7 @@ class Opened:
     def __post_init__(self) -> None:
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._gates = {host: one.gate for one in self.tenants.values() for host in hosts_of(one.settings.issuer)}
+        self._note(self.broken, 1)
 
     def refused(self, scope: Scope, client: Callable[[], str]) -> bytes:
         """The whole answer for a request that its tenant's gate refuses; empty octets where it does not."""
@@ -135,9 +127,11 @@ class Opened:
         try:
             application = late.come(self._ended)
         except Exception as error:  # noqa: BLE001  whatever it is, it is this tenant's alone
-            found = _broken(settings.folder, settings, error)
+            found = broken_by(settings.folder, settings, error)
             with self._lock:
-                self.broken = (*(one for one in self.broken if one.name != found.name), found)
+                self._mended(found.name)
+                self.broken = (*self.broken, found)
+                self._note((found,), 1)
             log_broken((found,))
             return
         if application is None:
@@ -151,11 +145,20 @@ class Opened:
     def _admit(self, settings: Settings, application: Application) -> None:
         """From now on its host is served. Whoever reads meanwhile sees all of it, or nothing."""
         self.tenants = {**self.tenants, settings.folder.name: application}
-        self.broken = tuple(one for one in self.broken if one.name != settings.folder.name)
+        self._mended(settings.folder.name)
         self._gates |= dict.fromkeys(hosts_of(settings.issuer), application.gate)
         if isinstance(self.asgi, _Hosts):
             self.asgi.admit(application)
         structlog.get_logger().info("tenant_opened", tenant=settings.folder.name, issuer=settings.issuer)
+
+    def _mended(self, name: str) -> None:
+        self._note([one for one in self.broken if one.name == name], 0)
+        self.broken = tuple(one for one in self.broken if one.name != name)
+
+    def _note(self, broken: Iterable[Broken], figure: float) -> None:
+        if self.measures is not None:
+            for one in broken:
+                self.measures.set(BROKEN, one.tenant, one.why, figure=figure)
 
 
 def _unprepared(_settings: Settings) -> None:
@@ -220,7 +223,7 @@ def open_site(
         broken = (*for_good, *fresh)
         away = {name: found.read[name] for name, error in failed.items() if _is_away(error)}
         late = [(read.settings, Late(asked[name], asking[name], partial(begun_too, read))) for name, read in away.items()]
-        opened = Opened(found.process, _Hosts(tenants, broken), tenants, broken, late)
+        opened = Opened(found.process, _Hosts(tenants, broken), tenants, broken, late, measures)
         undo.pop_all()
     log_broken(fresh if seen else broken)
     if measures is not None:
@@ -250,14 +253,14 @@ def see(folder: Path, attempt: Callable[[Path], Read] = read_all, further: Calla
     between = conflicts(folders)
     read: dict[str, Read] = {}
     broken = [
-        _broken(each, settings_of(each), Misconfigured(between[each.name])) for each in folders if each.name in between
+        broken_by(each, settings_of(each), Misconfigured(between[each.name])) for each in folders if each.name in between
     ]
     for each in folders:
         if each.name not in between:
             try:
                 read[each.name] = attempt(each)
             except Exception as error:  # noqa: BLE001  whatever it is, it is this tenant's alone
-                broken.append(_broken(each, settings_of(each), error))
+                broken.append(broken_by(each, settings_of(each), error))
     failed = ask_all({name: partial(further, one) for name, one in read.items()})[1] if further else {}
     broken += _failed(read, failed, broken)
     kept = {name: one for name, one in read.items() if name not in failed or _is_away(failed[name])}
@@ -266,7 +269,7 @@ def see(folder: Path, attempt: Callable[[Path], Read] = read_all, further: Calla
 
 def _failed(read: Mapping[str, Read], failed: Mapping[str, BaseException], broken: Sequence[Broken]) -> tuple[Broken, ...]:
     """Those that failed, beside who is `broken`. Raises `Misconfigured` with all their problems where nobody is left."""
-    found = tuple(_broken(read[name].settings.folder, read[name].settings, error) for name, error in failed.items())
+    found = tuple(broken_by(read[name].settings.folder, read[name].settings, error) for name, error in failed.items())
     if len(failed) == len(read):
         raise Misconfigured(tuple(problem for one in (*broken, *found) for problem in one.problems))
     return found
@@ -275,26 +278,6 @@ def _failed(read: Mapping[str, Read], failed: Mapping[str, BaseException], broke
 def _is_away(error: BaseException) -> bool:
     """Whether it may serve by itself in a while, with nothing changed in its folder."""
     return isinstance(error, StoreUnavailable)
-
-
-def log_broken(broken: Iterable[Broken]) -> None:
-    """One line of the log for each tenant that does not serve."""
-    for one in broken:
-        told = [str(problem) for problem in one.problems]
-        structlog.get_logger().error("tenant_broken", tenant=one.name, issuer=one.issuer, problems=told)
-
-
-def _broken(folder: Path, settings: Settings | None, error: BaseException) -> Broken:
-    issuer = "" if settings is None or settings.issuer == NO_ISSUER else settings.issuer
-    if isinstance(error, Misconfigured):
-        return Broken(folder.name, issuer, error.problems)
-    if isinstance(error, StoreUnavailable):
-        what, fix = f"the database cannot be used: {error.detail}.", "When it answers, the tenant is served by itself."
-        return Broken(folder.name, issuer, (Problem(str(folder / SETTINGS_FILE), 0, "database", what, fix),))
-    # Its text may quote a password
-    what = f"the broker has a defect: nobody foresaw a {type(error).__name__} here."
-    fix = "Take back what changed last in this folder, and report it with this name."
-    return Broken(folder.name, issuer, (Problem(str(folder), 0, "", what, fix),))
 
 
 class _Hosts:

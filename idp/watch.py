@@ -29,6 +29,7 @@ STOP_SECONDS = 0.5
 # A failure may be an accident: the next look says
 SECOND_LOOK = 1.0
 FAULT = "This is a fault of the program."
+DATABASE = "The database does not answer: see that it runs, and that its disk has room. What is held counts on."
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,8 @@ class Watch:
             self._peers.refresh(entity_id, now)
         except FetchError as error:
             refused, mend = error.check, error.mend
-        except StoreUnavailable as error:
-            refused, mend = error.code, "Look at the database."
         except Exception as error:  # noqa: BLE001  what failed is said as any refusal is, and the held copy counts on
-            refused, mend = type(error).__name__, FAULT
+            refused, mend = _failed(error)
         if self._stopping.is_set():
             return before
         waiting = self._peers.pending(now, entity_id)
@@ -130,7 +129,15 @@ class Watch:
             return ""
 
 
+def _failed(error: Exception) -> tuple[str, str]:
+    """What is said of a failure that is not the node's, and who mends it."""
+    if isinstance(error, StoreUnavailable):
+        return error.code, DATABASE
+    return type(error).__name__, FAULT
+
+
 def _say_fault(entity_id: EntityId, error: Exception) -> None:
     """Say the kind of error. Where the log itself fails (a full disk), there is nobody to tell."""
+    check, mend = _failed(error)
     with suppress(Exception):
-        structlog.get_logger().error("watch_failed", peer=entity_id, check=type(error).__name__, fix=FAULT)
+        structlog.get_logger().error("watch_failed", peer=entity_id, check=check, fix=mend)

@@ -18,6 +18,7 @@ from connectors.formats.grammar import written
 from idp.cli.console import problems, progress, say
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import Settings, load_settings
+from idp.store.attempt import Unconfirmed
 from idp.store.backup import CLOSED_SECONDS, back_up, closing, newest_moment, opened_backup, rows_of
 from idp.store.backup import restore as restore_rows
 from idp.store.engine import open_engine, reading
@@ -27,7 +28,7 @@ from idp.transparency.findings import Report
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.verify import steps_of, verify_ledger
 from idp.transparency.witness import saw_nothing, witnessed
-from policies.errors import BrokerError, Misconfigured
+from policies.errors import BrokerError, Misconfigured, StoreUnavailable
 
 DONE, DIFFERS, COULD_NOT_RUN = 0, 1, 2
 
@@ -87,16 +88,22 @@ def restore(
                 _say(report, f"{file} is not restored", {"restored": False}, as_json=as_json)
             # Before anything is written: one that cannot be read is said first
             seen = max((head.size for head in witnessed(settings.witness_path, keys)), default=0)
-            migrate(settings.database_url)
+            try:
+                migrate(settings.database_url)
+            except Unconfirmed as error:
+                raise StoreUnavailable(f"{error.detail}. Nothing is restored yet: restore again") from error
             now = int(time.time())
             newest = _newest(source, settings, now)
             with _database(settings) as engine:
-                rows = rows_of(source, settings.tenant)
-                with progress(rows, "restore", as_json=as_json) as advance:
-                    count = restore_rows(source, engine, tenant=settings.tenant, now=now, advance=advance)
+                count, alone = rows_of(source, settings.tenant), ""
+                with progress(count, "restore", as_json=as_json) as advance:
+                    try:
+                        count = restore_rows(source, engine, tenant=settings.tenant, now=now, advance=advance)
+                    except Unconfirmed as error:
+                        alone = f"The rows are there, but {error.detail}. Do not restore again."
                 report = _verified(engine, settings, keys, as_json=as_json)
     until, witness = closing(newest, now), settings.witness_path is not None
-    again = _again(newest, now, witness=witness)
+    again = _again(newest, now, witness=witness) + ([alone] if alone else [])
     facts: dict[str, object] = {"restored": True, "rows": count, "closed_seconds": until - now, "witnessed": seen}
     facts |= {"newest": written(newest) if newest else None, "witness": witness, "again": again}
     text = f"{count} rows are restored; sign-ins are refused {_how_long(until, now)}"
@@ -105,7 +112,7 @@ def restore(
             f". The witness saw {seen} leaves, and this ledger has {report.size}: a broker will sign and release nothing "
             "with it. Restore a newer backup (docs/back-up-and-restore.md)"
         )
-    _say(report, text, facts, as_json=as_json, older=seen > report.size, more=again)
+    _say(report, text, facts, as_json=as_json, amiss=bool(alone) or seen > report.size, more=again)
 
 
 def _newest(source: Engine, settings: Settings, now: int) -> int:
@@ -164,11 +171,11 @@ def _say(
     facts: dict[str, object],
     *,
     as_json: bool,
-    older: bool = False,
+    amiss: bool = False,
     more: Sequence[str] = (),
 ) -> None:
     """The result, with more to know of it, and the end of the command."""
-    holds = report.holds and not older
+    holds = report.holds and not amiss
     if as_json:
         findings = [{"table": f.table, "row": f.row, "what": f.what} for f in report.findings]
         ledger = {"size": report.size, "root": report.root.hex(), "records": report.records, "findings": findings}

@@ -8,6 +8,7 @@ import typer
 from idp.cli.console import failed, problems, say
 from idp.cli.options import AsJson, Folder
 from idp.settings import TENANTS, is_many, load_settings, shut, tenant_folders
+from idp.store.attempt import Unconfirmed
 from idp.store.migrate import migrate as migrate_database
 from policies.errors import Misconfigured, StoreUnavailable
 
@@ -35,6 +36,10 @@ def _migrated(folder: Path, tenant: str, *, as_json: bool) -> bool:
         revision = migrate_database(settings.database_url)
     except Misconfigured as error:
         problems(error, as_json=as_json)
+        return False
+    except Unconfirmed as error:
+        what = f"The database{of} is changed, but {error.detail}. Run this again: it ends well once the standby has it."
+        failed(error.code, what, as_json=as_json, **named)
         return False
     except StoreUnavailable as error:
         failed(error.code, f"The database{of} cannot be changed: {error.detail}.", as_json=as_json, **named)

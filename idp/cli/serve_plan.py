@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from idp.broken import log_broken
 from idp.cli.console import problems, say
 from idp.configuration import load_configuration
 from idp.doctor.case import lines_of_settings
@@ -17,10 +18,11 @@ from idp.loading import Read, load_all
 from idp.rates import check_valkey
 from idp.serving.worker import Plan
 from idp.settings import SETTINGS_FILE, ProcessSettings, Settings, examine_settings, is_many, load_settings
+from idp.store.attempt import Unconfirmed
 from idp.store.engine import database_file, is_postgres, open_engine, reading
 from idp.store.migrate import migrate, serves
 from idp.store.switches import ActLost, faults_of_switches
-from idp.tenants import Seen, log_broken, open_site, see
+from idp.tenants import Seen, open_site, see
 from idp.transparency.keys import LedgerKeys
 from idp.watching.board import Board
 from policies.errors import Misconfigured, Problem, StoreUnavailable
@@ -115,7 +117,7 @@ def tell(folder: Path, error: Misconfigured | StoreUnavailable) -> None:
         problems(error)
         return
     database = "of a tenant" if is_many(folder) else load_settings(folder).database
-    asked = "" if isinstance(error, ActLost) else " Is the disk full, or the file read-only?"
+    asked = "" if isinstance(error, ActLost | Unconfirmed) else " Is the disk full, or the file read-only?"
     say(f"The database {database} cannot be used: {error.detail}.{asked}", error=True)
 
 

@@ -1,13 +1,15 @@
 """The tries of one batch: a transaction again, where the connection or the database's own order of things ended it."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar  # Any: psycopg's connection, which SQLAlchemy does not name
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from idp.store.engine import is_postgres
 from idp.store.postgres import WARNED
 from policies.errors import StoreUnavailable
 
@@ -23,6 +25,8 @@ _AGAIN = ("40P01", "40001")
 KEPT_SECONDS = 30.0
 # Within how long a connection that had ended says so
 ENDED_SECONDS = 1.0
+# How long the COMMIT of a command may wait for a standby: somebody sits before it
+STANDBY_SECONDS = 60.0
 
 T = TypeVar("T")
 
@@ -37,6 +41,53 @@ def durably(engine: Engine) -> Iterator[Connection]:
             raise StoreUnavailable("the standby may not have what was committed")
 
 
+class Unconfirmed(StoreUnavailable):
+    """It is committed, but maybe on this server alone."""
+
+    def __init__(self) -> None:
+        what = "no standby has confirmed that it has what is committed on this server"
+        super().__init__(f"{what}: bring the standby back (pg_stat_replication shows it), and it gets that by itself")
+
+
+@contextmanager
+def confirmed(engine: Engine) -> Iterator[Connection]:
+    """A transaction as `durably` has it, whose COMMIT waits for a standby no longer than `STANDBY_SECONDS`.
+
+    Raises `Unconfirmed` where it was committed, and the standby may not have it.
+    """
+    with engine.connect() as connection:
+        with connection.begin() as transaction:
+            yield connection
+            connection.info.pop(WARNED, None)  # of what was before the COMMIT
+            with _cancelled_in_time(connection):
+                transaction.commit()
+        if connection.info.pop(WARNED, False):
+            raise Unconfirmed
+
+
+@contextmanager
+def _cancelled_in_time(connection: Connection) -> Iterator[None]:
+    """Cancel a COMMIT that takes long. PostgreSQL then says that it is done, and warns that it waits for no standby."""
+    if not is_postgres(connection):
+        yield
+        return
+    ended = threading.Event()
+    driver: Any = connection.connection.dbapi_connection  # Any: see the import
+
+    def cancel() -> None:
+        while not ended.wait(STANDBY_SECONDS):
+            with suppress(connection.dialect.loaded_dbapi.Error):  # it asks over a connection of its own
+                driver.cancel_safe()
+
+    thread = threading.Thread(target=cancel, name="commit", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 class Kept:
     """A connection that stays out of the pool between two uses. Safe in any thread: who comes meanwhile gets another one.
 
@@ -47,6 +98,7 @@ class Kept:
         self._engine = engine
         # At most one, and until when it is used; a list gives what it has to one thread alone
         self._idle: list[tuple[Connection, float]] = []
+        self._ended = False
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
@@ -62,10 +114,12 @@ class Kept:
         except BaseException:
             connection.close()
             raise
-        if self._idle:
-            connection.close()
-        else:
-            self._idle.append((connection, until))
+        self._idle.append((connection, until))
+        # Two threads may end theirs at once: each looks after it gave its own, so the last of them leaves one at the most
+        if self._ended:
+            self.end()
+        elif len(self._idle) > 1:
+            self.close()
 
     def read(self, ask: Callable[[Connection], T]) -> T:
         """What `ask` reads; once more over a new connection, where one that nobody used had ended meanwhile.
@@ -89,15 +143,15 @@ class Kept:
             return None, 0.0
 
     def close(self) -> None:
-        """Give it back."""
+        """Give one back."""
         connection, _ = self._taken()
         if connection is not None:
             connection.close()
 
     def end(self) -> None:
-        """Close it for good: the pool that it came from may be gone already."""
-        connection, _ = self._taken()
-        if connection is not None:
+        """Close what is here for good, and what comes back later: the pool that it came from may be gone already."""
+        self._ended = True
+        while (connection := self._taken()[0]) is not None:
             connection.detach()
             connection.close()
 

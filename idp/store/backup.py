@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, Select, Table, bindparam, delete, fun
 
 from idp.keys.file import sync_folder
 from idp.store import tables
+from idp.store.attempt import confirmed
 from idp.store.engine import open_engine, patiently, reading, snapshot, url_of_file, writing
 from idp.store.foreign import is_plain
 from idp.store.migrate import migrate, revision_of
@@ -130,9 +131,9 @@ def restore(source: Engine, target: Engine, *, tenant: Tenant, now: int, advance
     """Copy a backup into a migrated database in which the tenant has no row, in one transaction; returns how many rows.
 
     It takes no marks until `closing`. Raises `StoreUnavailable` where there are rows already, or the database cannot take
-    them.
+    them; `Unconfirmed` where it has them, and a standby that is away may not.
     """
-    with reading(), writing(target).begin() as out, source.connect() as backup:
+    with reading(), confirmed(writing(target)) as out, source.connect() as backup:
         patiently(out)
         if any(_has_rows(out, table, tenant) for table in COPIED):
             raise StoreUnavailable("the database is not empty")

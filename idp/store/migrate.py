@@ -17,6 +17,7 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Column, Connection, Engine, MetaData, Table, Text, delete, insert, inspect, select
 
+from idp.store.attempt import confirmed
 from idp.store.engine import create_file, database_file, database_name, is_postgres, open_engine, reading, single, writing
 from policies.errors import Misconfigured, Problem
 
@@ -33,11 +34,12 @@ def migrate(url: str) -> str:
     """Bring the database to the newest revision, making its file where there is none; returns the revision.
 
     One transaction: a migration that fails leaves the database as it was, and of two processes one waits for the other.
+    Raises `Unconfirmed` where it is done, and a standby that is away may not have it.
     """
     create_file(url)
     engine = open_engine(url)
     try:
-        with reading(), writing(engine).begin() as connection:
+        with reading(), confirmed(writing(engine)) as connection:
             if is_postgres(connection):
                 connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
                 connection.exec_driver_sql("SET LOCAL lock_timeout = 0")

@@ -9,14 +9,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from idp.watching.board import Board, Key, Reading
-from idp.watching.families import DENIED, FAMILIES, READY, Across, Family, Kind
+from idp.watching.families import BROKEN, DENIED, FAMILIES, READY, Across, Family, Kind
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Which tenants can be served by some worker that said so a moment ago."""
+    """Which tenants can be served by some worker that said so a moment ago, and why a worker has closed which others."""
 
     tenants: dict[str, bool]
+    broken: dict[str, str]
 
     @property
     def any(self) -> bool:
@@ -34,7 +35,10 @@ def exposition(board: Board) -> bytes:
 def ready(board: Board) -> Ready:
     """What /ready says."""
     figures = merged(board.read())
-    return Ready({key[1]: figure > 0 for key, figure in figures.items() if key[0] == READY})
+    return Ready(
+        {key[1]: figure > 0 for key, figure in figures.items() if key[0] == READY},
+        {key[1]: key[2] for key, figure in figures.items() if key[0] == BROKEN and figure > 0},
+    )
 
 
 def merged(readings: Sequence[Reading]) -> dict[Key, float]:

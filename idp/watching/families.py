@@ -64,6 +64,7 @@ AVAILABLE = "ciconia_country_available"
 SWITCHED_OFF = "ciconia_switched_off"
 DATABASE = "ciconia_database_reachable"
 READY = "ciconia_ready"
+BROKEN = "ciconia_tenant_broken"
 SHARED_LIMITS = "ciconia_shared_limits_reachable"
 LOG = "ciconia_log_writable"
 UNFORESEEN = "ciconia_unforeseen"
@@ -89,6 +90,7 @@ _ALL = (
     Family(SWITCHED_OFF, Kind.GAUGE, "What an operator switched off.", (*TENANT, "kind"), Across.MAX),
     Family(DATABASE, Kind.GAUGE, "Whether the database answers.", TENANT, Across.FRESH),
     Family(READY, Kind.GAUGE, "Whether a worker can serve this tenant.", TENANT, Across.FRESH),
+    Family(BROKEN, Kind.GAUGE, "Whether a worker has closed this tenant, by why.", (*TENANT, "why"), Across.MAX),
     Family(SHARED_LIMITS, Kind.GAUGE, "Whether Valkey answers.", TENANT, Across.MIN),
     Family(LOG, Kind.GAUGE, "Whether lines of the log can be written.", TENANT, Across.MIN),
     Family(UNFORESEEN, Kind.COUNTER, "Requests that ended in what nobody foresaw.", TENANT),

@@ -134,8 +134,10 @@ class _Answering(BaseHTTPRequestHandler):
                 found = ready(board)
                 fit = found.any and not self.server.draining()
                 status = HTTPStatus.OK if fit else HTTPStatus.SERVICE_UNAVAILABLE
-                text = json.dumps({"ready": fit, "tenants": dict(sorted(found.tenants.items()))})
-                self._answer(status, JSON, f"{text}\n".encode())
+                told: dict[str, object] = {"ready": fit, "tenants": dict(sorted(found.tenants.items()))}
+                if found.broken:
+                    told["broken"] = dict(sorted(found.broken.items()))
+                self._answer(status, JSON, f"{json.dumps(told)}\n".encode())
             case _:
                 self._answer(HTTPStatus.NOT_FOUND, TEXT, b"/metrics, /ready or /alive\n")
 

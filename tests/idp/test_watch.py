@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from connectors.metadata.peers import Held
 from idp.store.peers import MemoryCopies
-from idp.watch import STOP_SECONDS, Watch
+from idp.watch import DATABASE, FAULT, STOP_SECONDS, Watch
 from policies.errors import StoreUnavailable
 from policies.parties import EntityId
 from tests.idp.neighbour import DAY, NOW, UNLOADABLE, Neighbour, peers_of
@@ -282,7 +282,7 @@ def test_a_log_that_cannot_be_written_ends_no_thread(nl: Neighbour, full_disk: F
 
 
 def test_a_fault_outside_of_the_fetch_ends_no_thread_and_is_said(nl: Neighbour) -> None:
-    turns = iter([KeyError("qxwvzk-canary"), OverflowError()])
+    turns = iter([KeyError("qxwvzk-canary"), OverflowError(), StoreUnavailable("OperationalError")])
 
     def clock() -> int:
         for error in turns:
@@ -292,7 +292,8 @@ def test_a_fault_outside_of_the_fetch_ends_no_thread_and_is_said(nl: Neighbour) 
     peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
     with capture_logs() as logs, watching(Watch(peers, [nl.entity_id], clock=clock, seconds=SOON)):
         until(lambda: peers.available(nl.entity_id, NOW))
-    assert [line["check"] for line in logs if line["event"] == "watch_failed"] == ["KeyError", "OverflowError"]
+    told = [(line["check"], line["fix"]) for line in logs if line["event"] == "watch_failed"]
+    assert told == [("KeyError", FAULT), ("OverflowError", FAULT), ("store_unavailable", DATABASE)]
     assert "canary" not in str(logs)
 
 
@@ -327,9 +328,10 @@ class Broken(MemoryCopies):
 
 
 @pytest.mark.parametrize(
-    ("error", "check"), [(StoreUnavailable("SQLITE_FULL"), "store_unavailable"), (KeyError("x"), "KeyError")]
+    ("error", "check", "fix"),
+    [(StoreUnavailable("SQLITE_FULL"), "store_unavailable", DATABASE), (KeyError("x"), "KeyError", FAULT)],
 )
-def test_whatever_goes_wrong_the_thread_lives_and_goes_on(nl: Neighbour, error: Exception, check: str) -> None:
+def test_whatever_goes_wrong_the_thread_lives_and_goes_on(nl: Neighbour, error: Exception, check: str, fix: str) -> None:
     copies = Broken()
     copies.error = error
     peers = peers_of(copies, nl.peer(approved(nl)))
@@ -338,4 +340,4 @@ def test_whatever_goes_wrong_the_thread_lives_and_goes_on(nl: Neighbour, error: 
         copies.error = None
         until(lambda: peers.available(EntityId(nl.url), NOW))
     refused = [line for line in logs if line["event"] == "peer_refused"]
-    assert [line["check"] for line in refused] == [check]
+    assert [(line["check"], line["fix"]) for line in refused] == [(check, fix)]

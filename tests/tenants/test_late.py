@@ -68,11 +68,13 @@ def test_a_tenant_is_served_by_itself_when_its_database_answers(roof: Roof) -> N
     with structlog.testing.capture_logs() as logs, site(roof, databases, board) as opened:
         assert (status(opened, "alder"), status(opened, "birch")) == (503, 200)
         assert ready(board).tenants == {"alder.example": False, "birch.example": True}
+        assert ready(board).broken == {"alder.example": "database"}
         until(lambda: databases.asked.count("alder") > 3)
         databases.away.clear()
         until(lambda: status(opened, "alder") == 200)
         assert ready(board).tenants == {"alder.example": True, "birch.example": True}
         assert (opened.broken, set(opened.tenants)) == ((), {"alder", "birch"})
+        assert ready(board).broken == {}
         assert opened.refused({"type": "http", "headers": [(b"host", b"alder.example")], "path": "/"}, str) == b""
         asked = len(databases.asked)
     told = [(line["event"], line["tenant"]) for line in logs if line["event"].startswith("tenant_")]
@@ -141,6 +143,7 @@ def test_a_fault_that_time_does_not_mend_closes_it_for_good(roof: Roof) -> None:
         asked = databases.asked.count("alder")
         assert status(opened, "alder") == 503
         assert not ready(board).tenants["alder.example"]
+        assert ready(board).broken == {"alder.example": "configuration"}
         time.sleep(0.1)
         assert databases.asked.count("alder") == asked
     assert [line["tenant"] for line in logs if line["event"] == "tenant_broken"] == ["alder", "alder"]

@@ -18,7 +18,10 @@ from idp.files import read_whole
 from idp.pages.render import Pages
 from idp.settings import Settings, is_many, tenant_folders
 from idp.tenants import Opened, _Closed, open_site
+from idp.watching.board import Board
+from idp.watching.exposition import exposition, ready
 from policies.errors import Misconfigured, StoreUnavailable
+from tests.idp.serving.crew import until
 from tests.tenants.roof import NOW, Roof, issuer
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -149,6 +152,28 @@ def test_a_tenant_whose_issuer_nobody_can_read_has_no_host_and_the_rest_serve(ro
     served = opened(roof)
     assert get(served, f"{issuer('birch')}{DISCOVERY}").status_code == 421
     assert get(served, f"{issuer('alder')}{DISCOVERY}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("file", "tenant"),
+    [("keys/es256.pem", "birch.example"), ("parties/x.toml", "birch.example"), ("ciconia.toml", "birch")],
+)
+def test_whoever_watches_is_told_which_tenant_is_broken_and_the_others_are_ready(
+    roof: Roof, file: str, tenant: str
+) -> None:
+    (roof.tenant("birch") / file).write_text("qxwvzk-canary = ", encoding="utf-8")
+    board = Board()
+    served = open_site(roof.folder, clock=lambda: NOW, measures=board.worker(1))
+    served.start()
+    try:
+        until(lambda: ready(board).any)
+        assert ready(board).tenants == {"alder.example": True}
+        assert ready(board).broken == {tenant: "configuration"}
+        shown = exposition(board).decode()
+        assert f'ciconia_tenant_broken{{tenant="{tenant}",why="configuration"}} 1.0' in shown.splitlines()
+        assert "canary" not in shown
+    finally:
+        served.stop()
 
 
 def test_where_no_tenant_serves_the_roof_does_not_open(roof: Roof) -> None:

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from idp.broken import Broken
 from idp.cli import serve_plan
 from idp.cli.serve_plan import LEAST_TENANTS, Looked, look, look_again, metrics_board, migrate_where_needed, plan
 from idp.loading import Read
 from idp.settings import Settings, load_settings
+from idp.store.attempt import Unconfirmed
 from idp.store.engine import open_engine
 from idp.store.migrate import serves
 from idp.store.switches import ActLost
-from idp.tenants import Broken, Seen
+from idp.tenants import Seen
 from idp.watching.board import TENANT_BYTES, Board
 from policies.errors import StoreUnavailable
 from policies.load import load
@@ -71,8 +73,12 @@ def test_metrics_have_room_for_tenants_that_a_reload_brings(tenants: int, room: 
         board.worker(9)
 
 
-def test_a_record_that_is_lost_is_no_question_of_the_disk(city: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_record_that_is_lost_and_a_standby_that_is_away_are_no_question_of_the_disk(
+    city: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     serve_plan.tell(city, ActLost("a record of a switch is gone"))
     assert capsys.readouterr().err == "The database ciconia.db cannot be used: a record of a switch is gone.\n"
     serve_plan.tell(city, StoreUnavailable("SQLITE_FULL"))
     assert "SQLITE_FULL. Is the disk full" in capsys.readouterr().err
+    serve_plan.tell(city, Unconfirmed())
+    assert "disk" not in capsys.readouterr().err

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
+from typer.testing import CliRunner, Result
 
+from idp.cli import app
 from idp.keys.folder import create_keys
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import SETTINGS_FILE, Settings, load_settings
@@ -51,6 +54,13 @@ class Broker:
             assert time.monotonic() < end
 
 
+def here(*arguments: str | Path) -> Result:
+    """A command in this process, whose bounds a test has changed."""
+    found = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    structlog.reset_defaults()  # a command has its log go to a stream that ended with it
+    return found
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
     """Its standby is away, and it knows no country yet: its configuration is broken."""
@@ -86,6 +96,52 @@ def test_a_switch_says_that_it_is_not_known_and_works_when_the_standby_is_back(b
     assert Switches(engine=store.engine, tenant=settings.tenant, keys=keys).off("country", "EE")
     assert verify_ledger(store.engine, tenant=settings.tenant, keys=keys).holds
     store.close()
+
+
+def test_migrate_says_that_the_standby_has_not_confirmed_and_ends_well_when_it_is_back(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("idp.store.attempt.STANDBY_SECONDS", 0.5)
+    ended = here("migrate", "--config", broker.folder)
+    assert ended.exit_code == 1, ended.output
+    told = " ".join(ended.stderr.split())
+    assert "The database is changed, but no standby has confirmed" in told
+    assert "bring the standby back" in told
+    assert "cannot be changed" not in told
+    told = json.loads(here("migrate", "--config", broker.folder, "--json").stdout)
+    assert (told["ok"], told["error"]["code"]) == (False, "store_unavailable")
+    broker.standby("")
+    assert here("migrate", "--config", broker.folder).exit_code == 0
+
+
+def test_restore_says_what_is_there_and_what_is_not(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup.db"
+    broker.standby("")
+    assert here(*SWITCH, "--config", broker.folder).exit_code == 0
+    assert here("backup", "--config", broker.folder, "--to", backup).exit_code == 0
+    text = f'issuer = "{broker.settings.issuer}"\ndatabase = "{broker.server.fresh()}"\n'
+    (broker.folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
+    restore = ("restore", "--config", broker.folder, "--from", backup)
+    monkeypatch.setattr("idp.store.attempt.STANDBY_SECONDS", 0.5)
+
+    broker.standby("s1")
+    ended = here(*restore)
+    assert ended.exit_code == 2, ended.output
+    assert "Nothing is restored yet: restore again." in " ".join(ended.stderr.split())
+
+    # It goes away between the tables and the rows
+    monkeypatch.setattr("idp.cli.backup.migrate", lambda _url: None)
+    ended = here(*restore)
+    assert ended.exit_code == 1, ended.output
+    told = " ".join(ended.stderr.split())
+    assert "rows are restored; sign-ins are refused for 18 minutes" in told
+    assert "The rows are there, but no standby has confirmed" in told
+    assert "Repeat it: ciconia party disable" in told
+    broker.standby("")
+    ended = here(*restore)
+    assert (ended.exit_code, "the database is not empty" in ended.stderr) == (2, True)
 
 
 @pytest.mark.slow

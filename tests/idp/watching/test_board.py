@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from idp.broken import Why
 from idp.watching import board as module
 from idp.watching import families
 from idp.watching.board import LABEL, OTHER, TENANT_BYTES, Board, Key, Measures
@@ -211,6 +212,7 @@ def _all_series(tenant: str, countries: int) -> Iterator[Key]:
         "country": ["", *some],
         "lane": ["begun", "new"],
         "kind": ["party", "provider", "key"],
+        "why": list(Why),
     }
     of_label |= {"key": [f"es256-20261125T{hour:02}00Z" for hour in range(20)], "limit": ["begin_address", "pages"]}
     for family in families.FAMILIES.values():

@@ -72,6 +72,14 @@ def test_it_is_alive_before_anybody_is_ready(watched: Watched, http: httpx2.Clie
     assert (answer.status_code, answer.json()) == (200, {"ready": True, "tenants": {CITY: True}})
 
 
+def test_a_tenant_that_is_broken_is_named_and_takes_no_other_out_of_service(watched: Watched, http: httpx2.Client) -> None:
+    watched.board.worker(4).set(families.READY, CITY, figure=time.monotonic() + 60)
+    for figure, more in ((1, {"broken": {"login.birch.example": "configuration"}}), (0, {})):
+        watched.board.worker(5).set(families.BROKEN, "login.birch.example", "configuration", figure=figure)
+        answer = http.get(f"{watched.address}/ready")
+        assert (answer.status_code, answer.json()) == (200, {"ready": True, "tenants": {CITY: True}, **more})
+
+
 def test_another_address_is_answered_without_a_word_of_it(watched: Watched, http: httpx2.Client) -> None:
     answer = http.get(f"{watched.address}/Canary-1887?Canary=1887")
     assert answer.status_code == 404
