@@ -38,7 +38,7 @@ def _migrated(folder: Path, tenant: str, *, as_json: bool) -> bool:
         problems(error, as_json=as_json)
         return False
     except Unconfirmed as error:
-        what = f"The database{of} is changed, but {error.detail}. Run this again: it ends well once the standby has it."
+        what = f"The database{of} is changed, but {error.detail}."
         failed(error.code, what, as_json=as_json, **named)
         return False
     except StoreUnavailable as error:

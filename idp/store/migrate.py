@@ -106,6 +106,8 @@ def _served_by_us(connection: Connection) -> bool:
 def _say_compatible(connection: Connection) -> None:
     script = ScriptDirectory.from_config(_config()).get_revision("head")
     oldest = getattr(script.module, "compatible_from", script.revision) if script is not None else ""
+    if connection.scalars(select(compatible.c.from_revision)).all() == [oldest]:
+        return  # nothing for which a standby would be waited
     connection.execute(delete(compatible))
     connection.execute(insert(compatible).values(from_revision=oldest))
 

@@ -15,6 +15,7 @@ from idp.cli import app
 from idp.keys.folder import create_keys
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import SETTINGS_FILE, Settings, load_settings
+from idp.store.attempt import STANDBY_SECONDS
 from idp.store.migrate import migrate
 from idp.store.store import open_store
 from idp.store.switches import Switches
@@ -98,20 +99,34 @@ def test_a_switch_says_that_it_is_not_known_and_works_when_the_standby_is_back(b
     store.close()
 
 
-def test_migrate_says_that_the_standby_has_not_confirmed_and_ends_well_when_it_is_back(
+def elsewhere(broker: Broker) -> None:
+    """Have the broker's configuration name an empty database of the same server. Its standby is away from then on."""
+    broker.standby("")  # or the database itself would wait for it
+    text = f'issuer = "{broker.settings.issuer}"\ndatabase = "{broker.server.fresh()}"\n'
+    (broker.folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
+    broker.standby("s1")
+
+
+def test_migrate_says_that_the_standby_has_not_confirmed_what_it_changed(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("idp.store.attempt.STANDBY_SECONDS", 0.5)
+    elsewhere(broker)
     ended = here("migrate", "--config", broker.folder)
     assert ended.exit_code == 1, ended.output
     told = " ".join(ended.stderr.split())
     assert "The database is changed, but no standby has confirmed" in told
     assert "bring the standby back" in told
     assert "cannot be changed" not in told
+    elsewhere(broker)
     told = json.loads(here("migrate", "--config", broker.folder, "--json").stdout)
     assert (told["ok"], told["error"]["code"]) == (False, "store_unavailable")
-    broker.standby("")
+
+
+def test_where_there_is_nothing_to_migrate_no_standby_is_waited_for(broker: Broker) -> None:
+    began = time.monotonic()
     assert here("migrate", "--config", broker.folder).exit_code == 0
+    assert time.monotonic() - began < STANDBY_SECONDS / 2
 
 
 def test_restore_says_what_is_there_and_what_is_not(
@@ -121,12 +136,10 @@ def test_restore_says_what_is_there_and_what_is_not(
     broker.standby("")
     assert here(*SWITCH, "--config", broker.folder).exit_code == 0
     assert here("backup", "--config", broker.folder, "--to", backup).exit_code == 0
-    text = f'issuer = "{broker.settings.issuer}"\ndatabase = "{broker.server.fresh()}"\n'
-    (broker.folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
+    elsewhere(broker)
     restore = ("restore", "--config", broker.folder, "--from", backup)
     monkeypatch.setattr("idp.store.attempt.STANDBY_SECONDS", 0.5)
 
-    broker.standby("s1")
     ended = here(*restore)
     assert ended.exit_code == 2, ended.output
     assert "Nothing is restored yet: restore again." in " ".join(ended.stderr.split())
