@@ -10,6 +10,14 @@ from pathlib import Path
 MAX_FILE = 16 * 1024 * 1024
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder that can be seen: no of one that is closed, and of a name that no file can have."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def read_regular(path: Path, limit: int = MAX_FILE) -> bytes:
     """A file of at most `limit` bytes, and one more where there are more. A pipe would never end; a folder has none."""
     if not stat.S_ISREG(path.stat().st_mode):

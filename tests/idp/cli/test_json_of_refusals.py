@@ -87,6 +87,28 @@ def test_json_has_the_sentence_and_the_exit_code_that_people_get(
     assert told(as_json) == for_people.stderr.removesuffix("\n")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "migrate",
+        "doctor --offline",
+        "policy test",
+        "policy explain --purpose permit --from maria.toml",
+        "keys list",
+        "party list",
+        "ledger verify",
+        "backup --to backup.db",
+        "metadata pending",
+        "serve",
+    ],
+)
+def test_a_folder_of_a_name_that_no_file_can_have_is_one_that_is_not_there(tmp_path: Path, line: str) -> None:
+    gone, endless = (run(*line.split(), "--config", str(tmp_path / name)) for name in ("gone", "x" * 300))
+    assert (endless.exit_code, endless.stdout) == (gone.exit_code, "")
+    assert len(endless.stderr.splitlines()) == 1, endless.stderr
+    assert endless.stderr.startswith(str(tmp_path / ("x" * 300)))
+
+
 def test_a_demo_whose_database_goes_away_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(_: Border) -> None:
         raise StoreUnavailable("it went away")
