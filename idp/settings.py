@@ -316,6 +316,11 @@ def _read(folder: Path) -> tuple[str, dict[str, Any] | None, list[Problem]]:
 
 def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """What one setting asks of another: key, what is wrong, and how to mend it."""
+    try:
+        _ = settings.database_url
+    except Misconfigured as error:
+        for problem in error.problems:
+            yield problem.key, problem.what, problem.fix
     local = settings.demo and settings.tenant.endswith(".localhost")
     if not settings.issuer.startswith("https://") and not local:
         what = "it is http, so browsers would keep no cookie of ours."

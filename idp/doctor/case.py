@@ -116,8 +116,9 @@ def read_case(folder: Path, *, now: int, machine: Machine) -> Case:
 
 
 def _assert_own_database(settings: Settings) -> None:
+    url = settings.database_url
     try:
-        file = database_file(settings.database_url)
+        file = database_file(url)
     except Misconfigured:
         return  # no file, or no URL: the check of the database says which
     assert_own_file(file)

@@ -1,6 +1,7 @@
 """With `--json` a command that does not do what it is asked says why in one object on stdout, in the words for people."""
 
 import json
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,32 @@ def test_a_folder_of_a_name_that_no_file_can_have_is_one_that_is_not_there(tmp_p
     assert (endless.exit_code, endless.stdout) == (gone.exit_code, "")
     assert len(endless.stderr.splitlines()) == 1, endless.stderr
     assert endless.stderr.startswith(str(tmp_path / ("x" * 300)))
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("migrate --config HERE", 1),
+        ("serve --config HERE", 1),
+        ("doctor --offline --config HERE", 2),
+        ("keys list --config HERE", 2),
+        ("ledger verify --config HERE", 2),
+        ("backup --to backup.db --config HERE", 2),
+        ("restore --from backup.db --config HERE", 2),
+        ("backup --to HERE/backup.db --config CITY", 2),
+        ("init HERE/city", 2),
+        ("demo --once --database sqlite:///HERE/demo.db", 2),
+    ],
+)
+def test_a_database_whose_path_is_not_utf8_is_a_problem(city: Path, tmp_path: Path, line: str, code: int) -> None:
+    here = tmp_path / "caf\udce9"
+    shutil.copytree(city, here)
+    before = set(here.iterdir())
+    done = run(*line.replace("HERE", str(here)).replace("CITY", str(city)).split())
+    assert (done.exit_code, done.stdout) == (code, "")
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "its path is not UTF-8, as that of a SQLite file has to be." in done.stderr
+    assert set(here.iterdir()) == before
 
 
 def test_a_demo_whose_database_goes_away_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
