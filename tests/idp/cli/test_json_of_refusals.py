@@ -136,6 +136,33 @@ def test_a_database_whose_path_is_not_utf8_is_a_problem(city: Path, tmp_path: Pa
     assert set(here.iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("keys list", "Missing option '--config'"),
+        ("keys new", "Missing argument 'KIND'"),
+        ("keys list --nope", "No such option: --nope"),
+        ("init DIR --role nope", "Invalid value for '--role'"),
+        ("serve --config DIR", "No such option: --json"),
+        ("doctor --keep DIR --config DIR", "Invalid value for --keep: it keeps cases of --selftest."),
+        ("nope", "No such command 'nope'"),
+        ("--nope", "No such option: --nope"),
+    ],
+)
+def test_a_line_that_is_none_is_said_in_json_where_it_asks_for_json(line: str, words: str) -> None:
+    done = run(*line.split(), "--json")
+    assert (done.exit_code, done.stderr) == (2, "")
+    assert json.loads(done.stdout)["error"]["code"] == "usage"
+    assert words in told(done)
+
+
+@pytest.mark.parametrize("line", ["keys list", "audit verify --nope -- --json"])
+def test_a_line_that_is_none_and_asks_for_no_json_is_said_on_stderr(line: str) -> None:
+    done = run(*line.split())
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "Usage: " in done.stderr
+
+
 def test_a_demo_whose_database_goes_away_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(_: Border) -> None:
         raise StoreUnavailable("it went away")
