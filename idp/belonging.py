@@ -30,7 +30,13 @@ def closed(path: Path) -> bool:
 
 def assert_own(path: Path, key: str) -> None:
     """Raise `Misconfigured`, of the setting `key`, where this is root, and there is a file or folder of another account."""
-    if os.geteuid() != ROOT or not path.exists() or (owner := path.stat().st_uid) == ROOT:
+    if os.geteuid() != ROOT:
+        return
+    try:
+        owner = path.stat().st_uid
+    except OSError:
+        return  # there is none, or none that can be opened either
+    if owner == ROOT:
         return
     name = _name(owner)
     what = f"it belongs to {name}, and root does not work in another account's folder."

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from idp.belonging import CLOSED, assert_open, closed
-from idp.files import MAX_FILE, read_regular
+from idp.files import MAX_FILE, is_folder, read_regular
 from policies.errors import Misconfigured, Problem
 from policies.load import FOLDERS, PATTERNS, Configuration, load
 
@@ -15,7 +15,7 @@ def read_configuration(directory: Path) -> Mapping[str, bytes]:
     Raises `Misconfigured` where there is no such directory, or a file cannot be read.
     """
     assert_open(directory, "--config")
-    if not directory.is_dir():
+    if not is_folder(directory):
         problem = Problem(str(directory), 0, "--config", "is not a folder.", "make one with `ciconia init DIR`.")
         raise Misconfigured((problem,))
     files, problems = readable_files(directory)

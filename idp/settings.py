@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from idp.belonging import WHO_MAY, assert_open
-from idp.files import read_whole
+from idp.files import is_folder, read_whole
 from idp.store.engine import url_of_file
 from policies.errors import Misconfigured, Problem
 from policies.parties import Tenant
@@ -219,10 +219,7 @@ _TABLES: dict[str, type[BaseModel]] = {"organization": Organization, "limits": L
 
 def is_many(folder: Path) -> bool:
     """Whether a configuration folder is of several tenants. Of one that is closed to this account: no."""
-    try:
-        return (folder / TENANTS).is_dir()
-    except OSError:
-        return False
+    return is_folder(folder / TENANTS)
 
 
 def shut(folder: Path) -> tuple[Problem, ...]:
@@ -319,6 +316,11 @@ def _read(folder: Path) -> tuple[str, dict[str, Any] | None, list[Problem]]:
 
 def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """What one setting asks of another: key, what is wrong, and how to mend it."""
+    try:
+        _ = settings.database_url
+    except Misconfigured as error:
+        for problem in error.problems:
+            yield problem.key, problem.what, problem.fix
     local = settings.demo and settings.tenant.endswith(".localhost")
     if not settings.issuer.startswith("https://") and not local:
         what = "it is http, so browsers would keep no cookie of ours."

@@ -3,12 +3,14 @@
 Exit codes: 0 it is so, 1 it is not so (a problem was found and named), 2 it could not be tried.
 """
 
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.metadata import version
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +20,9 @@ from typer.core import TyperGroup
 from idp.cli.answer import Answer, UnheardError
 
 NOT_KNOWN = 2
+# What is raised for a line that is none, whatever is wrong with it. Typer shows only this class below it
+_UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
+_AS_JSON = "ciconia.as_json"
 # Where each command is. Only the one that is asked for is loaded: a broker takes a second, and `keys list` needs none
 MODULES = {
     "demo": "demo",
@@ -57,10 +62,35 @@ class _Loaded(Mapping[str, Any]):
         return len(MODULES)
 
 
+@contextmanager
+def _usage(*, as_json: bool) -> Iterator[None]:
+    """Say what is wrong with the line itself in JSON where that was asked for; else Typer says it on stderr."""
+    try:
+        yield
+    except _UsageError as error:
+        if not as_json:
+            raise
+        # As `console.failed`, which takes a while to load
+        print(json.dumps({"ok": False, "error": {"code": "usage", "detail": error.format_message()}}))
+        raise typer.Exit(NOT_KNOWN) from None
+
+
 class _Commands(TyperGroup):
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.commands = _Loaded()  # type: ignore[assignment]  # Typer never adds to it
+
+    # Any: Typer has its own Context here, which it shows nobody
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        as_json = "--json" in takewhile(lambda word: word != "--", args)
+        with _usage(as_json=as_json):
+            context = super().make_context(info_name, args, parent, **extra)
+        context.meta[_AS_JSON] = as_json
+        return context
+
+    def invoke(self, ctx: Any) -> Any:  # Any: as above
+        with _usage(as_json=ctx.meta[_AS_JSON]):
+            return super().invoke(ctx)
 
 
 app = typer.Typer(

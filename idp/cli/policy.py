@@ -18,7 +18,7 @@ from rich.table import Table
 from idp.cli.console import failed, plain, problems, say
 from idp.cli.options import AsJson, Folder
 from idp.configuration import read_configuration
-from idp.files import read_whole
+from idp.files import read_named
 from policies.attributes import Address, AttributeName, Value
 from policies.errors import Misconfigured
 from policies.examples import Example, decide_for, differences, party_with_everything, withheld_by
@@ -64,7 +64,11 @@ def explain(
     purpose_id: Annotated[str, typer.Option("--purpose", help="The id of a purpose.", metavar="ID")],
     made_up: Annotated[
         Path,
-        typer.Option("--from", help="A TOML file of a made-up person: loa, asked, given, perhaps on.", metavar="FILE"),
+        typer.Option(
+            "--from",
+            help="TOML of a made-up person: loa, asked, given, perhaps on. A file, a pipe, or `-` for standard input.",
+            metavar="FILE",
+        ),
     ],
     client: Annotated[str, typer.Option(help="Whose registration; else one for everything.", metavar="CLIENT_ID")] = "",
     refuse: Annotated[
@@ -81,7 +85,7 @@ def explain(
     configuration = _configuration(config, as_json=as_json)
     purpose, party = _purpose_and_party(purpose_id, client, configuration, as_json=as_json)
     try:
-        situation = load_situation(str(made_up), read_whole(made_up), configuration.catalogue)
+        situation = load_situation(str(made_up), read_named(str(made_up)), configuration.catalogue)
     except OSError as error:
         failed("unreadable", f"{made_up} cannot be read: {error.strerror}.", as_json=as_json)
         raise typer.Exit(2) from None

@@ -7,7 +7,7 @@ from pathlib import Path
 from idp.belonging import assert_open, assert_own, closed
 from idp.configuration import readable_files
 from idp.doctor.finding import Finding, Severity
-from idp.files import read_whole
+from idp.files import is_folder, read_whole
 from idp.keys.folder import Keys, load_keys
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
@@ -81,9 +81,9 @@ class Case:
 def read_case(folder: Path, *, now: int, machine: Machine) -> Case:
     """Read a folder. Raises `Misconfigured`, with one problem, for what is no configuration folder at all."""
     assert_open(folder, "--config")
-    if not folder.is_dir():
-        raise _none(folder, "it is no folder." if folder.exists() else "there is no such folder.")
     try:
+        if not folder.is_dir():
+            raise _none(folder, "it is no folder." if folder.exists() else "there is no such folder.")
         present = {each.name for each in folder.iterdir()}
     except OSError as error:
         raise _none(folder, f"it cannot be read ({error.strerror}).") from error
@@ -116,8 +116,9 @@ def read_case(folder: Path, *, now: int, machine: Machine) -> Case:
 
 
 def _assert_own_database(settings: Settings) -> None:
+    url = settings.database_url
     try:
-        file = database_file(settings.database_url)
+        file = database_file(url)
     except Misconfigured:
         return  # no file, or no URL: the check of the database says which
     assert_own_file(file)
@@ -129,7 +130,7 @@ def _none(folder: Path, what: str) -> Misconfigured:
 
 
 def _keys(settings: Settings, now: int) -> tuple[Keys | None, tuple[Problem, ...]]:
-    if not closed(settings.key_folder) and not settings.key_folder.is_dir():
+    if not closed(settings.key_folder) and not is_folder(settings.key_folder):
         fix = "Restore it from its backup; `ciconia init` in a new folder makes fresh keys for a fresh broker."
         return None, (Problem(str(settings.key_folder), 0, "keys", "there is no folder of keys.", fix),)
     try:

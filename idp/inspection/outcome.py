@@ -7,7 +7,7 @@ from typing import Protocol
 
 from connectors.fetch import FetchError
 from connectors.request_checks import PeerRequestRefused
-from idp.inspection.reading import read_upto
+from idp.files import read_upto
 from policies.errors import AssertionRejected, BrokerError
 
 # What no file can show: whether it came before, and in whose browser

@@ -1,13 +1,13 @@
 """Files as they come: a path, a pipe or standard input, read up to a limit, so that 300 MB cost no more than 256 KiB."""
 
 import base64
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import VerificationKey
 from connectors.signatures.parse import Element, from_post, parse_message
+from idp.files import read_upto
 from idp.inspection.options import could_not
 from policies.errors import AssertionRejected, SignatureInvalid
 
@@ -15,17 +15,6 @@ from policies.errors import AssertionRejected, SignatureInvalid
 MAX_SIDE_FILE = 1024 * 1024
 # A line's end after a token or a query is an editor's
 LINE_END = 2
-
-
-def read_upto(name: str, limit: int) -> bytes:
-    """At most `limit` octets and one more, by which whoever judges sees that there are too many. Raises OSError.
-
-    `-` is standard input. A pipe is read to its end or to the limit.
-    """
-    if name == "-":
-        return sys.stdin.buffer.read(limit + 1)
-    with Path(name).open("rb") as file:
-        return file.read(limit + 1)
 
 
 def read_side_file(path: Path, what: str) -> bytes:

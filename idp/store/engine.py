@@ -160,8 +160,16 @@ def assert_own_file(file: Path) -> None:
 
 
 def url_of_file(file: Path) -> str:
-    """The URL of a SQLite file, whose path may have any sign: `?` and `%` mean something else in a URL."""
-    return URL.create("sqlite", database=str(_real(file))).render_as_string(hide_password=False)
+    """The URL of a SQLite file, whose path may have any sign: `?` and `%` mean something else in a URL.
+
+    Raises `Misconfigured` for a path whose octets are not UTF-8, of which there is no URL.
+    """
+    try:
+        return URL.create("sqlite", database=str(_real(file))).render_as_string(hide_password=False)
+    except UnicodeEncodeError:
+        what = "its path is not UTF-8, as that of a SQLite file has to be."
+        fix = "Give it, and the folders that it lies in, names in UTF-8."
+        raise Misconfigured((Problem(str(file), 0, "database", what, fix),)) from None
 
 
 def _real(file: Path) -> Path:

@@ -7,6 +7,7 @@ from typer.testing import CliRunner, Result
 
 from idp.cli import app
 from policies.release import decide
+from tests.idp.cli.command import ciconia
 from tests.policies.load.files import FILES
 
 PERSON = """\
@@ -268,6 +269,18 @@ def test_what_is_not_there_cannot_be_explained(folder: Path, arguments: tuple[st
     assert words in done.stderr
     as_json = explain(folder, *arguments, "--json")
     assert (as_json.exit_code, refused(as_json)) == (2, done.stderr.removesuffix("\n"))
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_a_made_up_person_comes_through_a_pipe(folder: Path, name: str) -> None:
+    line = ("policy", "explain", "--purpose", "resident-parking", "--config", folder, "--json", "--from", name)
+    done = ciconia(*line, stdin=(folder / "person.toml").read_text(encoding="utf-8"))
+    assert (done.returncode, done.stdout) == (0, explain(folder, "--json").stdout), done
+
+
+def test_a_made_up_person_without_end_is_read_to_the_limit(folder: Path) -> None:
+    done = explain(folder, "--from", "/dev/zero")
+    assert (done.exit_code, done.stderr) == (2, "/dev/zero cannot be read: File too large.\n")
 
 
 def test_a_made_up_person_with_problems_is_told_with_file_and_line(folder: Path) -> None:

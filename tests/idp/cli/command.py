@@ -21,10 +21,13 @@ CICONIA = str(Path(sys.executable).with_name("ciconia"))
 SECONDS = 300
 
 
-def ciconia(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+def ciconia(
+    *arguments: str | Path, environment: Mapping[str, str] | None = None, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with `stdin` in a pipe."""
     return subprocess.run(
         [CICONIA, *map(str, arguments)],
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=SECONDS,
