@@ -12,18 +12,23 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any  # Any: of what types the columns of a text are, nobody knows
 
-from sqlalchemy import BindParameter, Connection, CursorResult, Insert, Table, bindparam, insert
+from sqlalchemy import Connection, CursorResult, Insert, Table, bindparam, column, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import CompilerElement
 
+from idp.store.engine import Upsert, is_postgres, upsert
+
 # How many rows one statement takes; more go in several, in their order. SQLite takes 32,766 parameters in one statement
 SIZES = (64, 16, 4, 3, 2, 1)
+# More rows go to PostgreSQL as arrays. psycopg keeps what it read of a text of at most 4096 signs and 50 parameters, and
+# reads a longer one again each time: two thirds of what a batch of 64 took of our process
+MOST_BY_VALUE = 4
 
 Result = CursorResult[*tuple[Any, ...]]
 Row = tuple[Any, ...]
 Given = Mapping[str, object] | tuple[object, ...]
-Values = list[dict[str, BindParameter[Any]]]
 
 
 class Compiled:
@@ -87,6 +92,22 @@ class _Insertion:
         return _rows(connection, self._text, dict(zip(self._names, given, strict=True)) if self._by_name else given)
 
 
+class _Unnesting:
+    """PostgreSQL's INSERT of any number of rows: each column is one parameter, an array."""
+
+    def __init__(self, connection: Connection, statement: Insert, names: Sequence[str]) -> None:
+        text = Compiled(connection, statement).text
+        for name in names:
+            # psycopg's way to say that it goes as octets: as text an array of octets is twice as long
+            text = text.replace(f"%({name})s", f"%({name})b")
+        self._text, self._names = text, names
+
+    def run(self, connection: Connection, rows: Sequence[Row]) -> Sequence[Row]:
+        """Run it once; all that comes back."""
+        columns = map(list, zip(*rows, strict=True))
+        return _rows(connection, self._text, dict(zip(self._names, columns, strict=True)))
+
+
 def statement_size(left: int) -> int:
     """How many of those that are left the next statement takes."""
     return next(size for size in SIZES if size <= left)
@@ -95,16 +116,21 @@ def statement_size(left: int) -> int:
 class Inserting:
     """Rows into a table, each with its values in the order of the columns, in few statements.
 
-    `made` completes the INSERT of some rows.
+    `completed` says what becomes of rows that are there, and what comes back.
     """
 
-    def __init__(self, table: Table, made: Callable[[Connection, Values], Insert]) -> None:
+    def __init__(self, table: Table, completed: Callable[[Upsert], Insert]) -> None:
+        self._table, self._completed = table, completed
         self._types = {column.name: column.type for column in table.columns}
-        self._made = made
         self._compiled: dict[tuple[str, int], _Insertion] = {}
+        self._unnesting: _Unnesting | None = None
 
     def run(self, connection: Connection, rows: Sequence[Row]) -> list[Row]:
         """Insert the rows, in their order; all that comes back."""
+        if len(rows) > MOST_BY_VALUE and is_postgres(connection):
+            if self._unnesting is None:
+                self._unnesting = self._of_arrays(connection)
+            return list(self._unnesting.run(connection, rows))
         found: list[Row] = []
         done = 0
         while done < len(rows):
@@ -117,13 +143,21 @@ class Inserting:
         key = (connection.dialect.name, size)
         compiled = self._compiled.get(key)
         if compiled is None:
-            values: Values = [
+            values = [
                 {name: bindparam(f"{name}_{place}", type_=kind) for name, kind in self._types.items()}
                 for place in range(size)
             ]
             names = [f"{name}_{place}" for place in range(size) for name in self._types]
-            compiled = self._compiled[key] = _Insertion(connection, self._made(connection, values), names)
+            fresh = upsert(connection, self._table).values(values)
+            compiled = self._compiled[key] = _Insertion(connection, self._completed(fresh), names)
         return compiled
+
+    def _of_arrays(self, connection: Connection) -> _Unnesting:
+        arrays = [bindparam(name, type_=ARRAY(kind)) for name, kind in self._types.items()]
+        columns = [column(name, kind) for name, kind in self._types.items()]
+        source = func.unnest(*arrays).table_valued(*columns).render_derived()
+        fresh = upsert(connection, self._table).from_select(list(self._types), select(source))
+        return _Unnesting(connection, self._completed(fresh), list(self._types))
 
 
 def _rows(connection: Connection, text: str, given: Given) -> Sequence[Row]:
@@ -149,8 +183,4 @@ def _element(statement: Executable) -> CompilerElement:
 
 def plain(table: Table) -> Inserting:
     """Rows into a table, and nothing else about them."""
-
-    def made(_connection: Connection, values: Values) -> Insert:
-        return insert(table).values(values)
-
-    return Inserting(table, made)
+    return Inserting(table, lambda fresh: fresh)

@@ -25,9 +25,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from idp.ports import Unit
 from idp.store import tables
 from idp.store.attempt import Attempt, Kept
-from idp.store.engine import unavailable, upsert, writing
+from idp.store.engine import Upsert, unavailable, writing
 from idp.store.outcome import recorded, write_again, written_before
-from idp.store.statements import Inserting, Row, Statement, Values, plain
+from idp.store.statements import Inserting, Row, Statement, plain
 from idp.transparency.entry import Prepared, complete, new_salt, prepare
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.tree import leaf_hash
@@ -46,15 +46,13 @@ SIBLINGS, GATHER_SHARE, GATHER_LOOK = 4, 0.5, 0.0002
 CLOSE_LOOK = 0.1
 
 
-def _taking(connection: Connection, values: Values) -> Insert:
+def _taking(fresh: Upsert) -> Insert:
     table = tables.marks.c
-    fresh = upsert(connection, tables.marks).values(values)
     return fresh.on_conflict_do_nothing().returning(table.tenant, table.kind, table.digest)
 
 
-def _counting(connection: Connection, values: Values) -> Insert:
+def _counting(fresh: Upsert) -> Insert:
     table = tables.subjects.c
-    fresh = upsert(connection, tables.subjects).values(values)
     return fresh.on_conflict_do_update(
         index_elements=[table.tenant, table.subject], set_={"counter": table.counter + fresh.excluded.counter}
     ).returning(table.tenant, table.subject, table.salt, table.counter)

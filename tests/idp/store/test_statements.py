@@ -4,12 +4,12 @@ import sqlite3
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection, Engine, Insert, Select, bindparam, create_engine, func, insert, select
+from sqlalchemy import Connection, Engine, Insert, Select, Table, bindparam, create_engine, func, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from idp.store import tables
-from idp.store.engine import upsert
-from idp.store.statements import SIZES, Inserting, Row, Statement, Values, plain
+from idp.store.engine import Upsert, open_engine
+from idp.store.statements import SIZES, Inserting, Row, Statement, plain
 from tests.idp.store.sent import Sent, sent_by
 
 TENANT = "city.example"
@@ -19,6 +19,14 @@ TENANT = "city.example"
 def engine() -> Iterator[Engine]:
     found = create_engine("sqlite://")
     tables.metadata.create_all(found)
+    yield found
+    found.dispose()
+
+
+@pytest.fixture
+def either(url: str) -> Iterator[Engine]:
+    """Of SQLite, and of PostgreSQL."""
+    found = open_engine(url)
     yield found
     found.dispose()
 
@@ -48,9 +56,9 @@ def test_every_row_is_inserted_whatever_their_number(engine: Engine, sent: Sent,
 def test_a_statement_is_made_once_for_each_number_of_rows(engine: Engine) -> None:
     made: list[int] = []
 
-    def making(_connection: Connection, values: Values) -> Insert:
-        made.append(len(values))
-        return insert(tables.decisions).values(values)
+    def making(fresh: Upsert) -> Insert:
+        made.append(len(fresh.compile().params) // 4)
+        return fresh
 
     inserting = Inserting(tables.decisions, making)
     with engine.begin() as connection:
@@ -59,17 +67,62 @@ def test_a_statement_is_made_once_for_each_number_of_rows(engine: Engine) -> Non
     assert made == [4, 1]
 
 
-def test_what_comes_back_comes_in_the_order_of_the_rows(engine: Engine) -> None:
-    def taking(connection: Connection, values: Values) -> Insert:
-        return (
-            upsert(connection, tables.decisions).values(values).on_conflict_do_nothing().returning(tables.decisions.c.ends)
-        )
+@pytest.mark.parametrize("count", [4, 5, 80])
+def test_what_comes_back_comes_in_the_order_of_the_rows(either: Engine, count: int) -> None:
+    def taking(fresh: Upsert) -> Insert:
+        return fresh.on_conflict_do_nothing().returning(tables.decisions.c.ends)
 
     inserting = Inserting(tables.decisions, taking)
-    with engine.begin() as connection:
+    with either.begin() as connection:
         plain(tables.decisions).run(connection, [row(3), row(70)])
-        found = [ends for (ends,) in inserting.run(connection, [row(number) for number in range(80)])]
-    assert found == [number for number in range(80) if number not in (3, 70)]
+        found = [ends for (ends,) in inserting.run(connection, [row(number) for number in reversed(range(count))])]
+        assert stored(connection) == sorted({*range(count), 3, 70})
+    assert found == [number for number in reversed(range(count)) if number not in (3, 70)]
+
+
+@pytest.mark.parametrize("count", [1, 5, 300])
+def test_what_is_stored_is_what_was_given_and_nothing_where_it_was_none(either: Engine, count: int) -> None:
+    octets = bytes(range(256))
+    rows: list[Row] = [
+        (
+            'Straße \\ " {NULL},',
+            number.to_bytes(16),
+            2**62 + number,
+            number.to_bytes(32),
+            # Every other one has a subject, and nobody a login
+            octets if number % 2 else None,
+            number if number % 2 else None,
+            b"",
+            octets,
+            None,
+            octets,
+        )
+        for number in range(count)
+    ]
+    with either.begin() as connection:
+        assert plain(tables.records).run(connection, rows) == []
+        found = connection.execute(select(tables.records).order_by(tables.records.c.record))
+        assert [tuple(one) for one in found] == rows
+
+
+@pytest.mark.parametrize("table", [tables.marks, tables.records, tables.leaves], ids=lambda table: table.name)
+def test_rows_go_to_postgresql_in_texts_that_psycopg_keeps(postgres: str, table: Table) -> None:
+    engine = open_engine(postgres)
+    sent = sent_by(engine)
+    rows: list[Row] = []
+    for number in range(1000):
+        of = {"TEXT": "t", "BLOB": number.to_bytes(16), "BIGINT": number}
+        rows.append(tuple([of[str(column.type)] for column in table.columns]))
+    inserting = plain(table)
+    with engine.begin() as connection:
+        for begin, end in ((0, 1), (1, 3), (3, 6), (6, 10), (10, 15), (15, 80), (80, 1000)):
+            inserting.run(connection, rows[begin:end])
+        assert connection.scalar(select(func.count()).select_from(table)) == 1000
+    engine.dispose()
+    texts = [(text, given) for text, given in sent if text.startswith("INSERT")]
+    # By value up to four, and beyond that one text for any number
+    assert (len(texts), len({text for text, _ in texts})) == (7, 5)
+    assert all(len(text) <= 4096 and len(given) <= 50 for text, given in texts)
 
 
 def test_a_row_without_a_column_is_a_fault_of_the_program(engine: Engine) -> None:
