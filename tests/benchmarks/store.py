@@ -2,7 +2,8 @@
 
 A release is a unit as an approved login has it: three marks, a decision, a parked code, a record with its four openings and
 a staged leaf. It counts when `commit` returned. SQLite and PostgreSQL stand beside each other in one run, on the same disk;
-PostgreSQL is the wheel's, which the tests start, or the one that `CICONIA_TEST_POSTGRES` names.
+PostgreSQL is the wheel's, which the tests start, or the one that `CICONIA_TEST_POSTGRES` names. This process runs as a
+worker of `serve` does: where there are two processors, all of its threads on one, and PostgreSQL on the others.
 
 - `group_vs_single`: releases a second with 64 at a time, which share commits, to those with 64 at a time of which each has
   a commit of its own: the same threads and the same writer, which takes one unit into each transaction. Both are the best
@@ -37,6 +38,7 @@ from functools import partial
 from pathlib import Path
 
 from idp.ports import Unit
+from idp.serving.worker import TURN_SECONDS
 from idp.store.engine import database_file, is_postgres
 from idp.store.migrate import migrate
 from idp.store.store import Store
@@ -207,6 +209,16 @@ def appended(name: str, stage: Stage) -> Iterator[Figure]:
         yield Figure(f"{name}: ledger append of a leaf, {which}, median", round(statistics.median(found) * 1000, 4), "ms")
 
 
+def run_as_a_worker() -> None:
+    """Every thread that there is, and whatever they start from now on."""
+    sys.setswitchinterval(TURN_SECONDS)
+    processors = sorted(os.sched_getaffinity(0))
+    if len(processors) > 1:
+        for thread in Path("/proc/self/task").iterdir():
+            os.sched_setaffinity(int(thread.name), processors[-1:])
+            os.sched_setscheduler(int(thread.name), os.SCHED_BATCH, os.sched_param(0))
+
+
 @contextmanager
 def stages(folder: Path, stored: int, only: str) -> Iterator[dict[str, Stage]]:
     """The databases, filled."""
@@ -235,6 +247,7 @@ def stages(folder: Path, stored: int, only: str) -> Iterator[dict[str, Stage]]:
 def run(folder: Path, stored: int, only: str) -> Report:
     """Everything, in turns."""
     with stages(folder, stored, only) as found:
+        run_as_a_worker()
         figures, targets = [Figure("stored releases, full", stored, "1")], []
         ratios = {}
         # While the small store is small
