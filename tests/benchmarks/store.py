@@ -32,7 +32,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -219,39 +219,41 @@ def run_as_a_worker() -> None:
             os.sched_setscheduler(int(thread.name), os.SCHED_BATCH, os.sched_param(0))
 
 
-@contextmanager
-def stages(folder: Path, stored: int, only: str) -> Iterator[dict[str, Stage]]:
-    """The databases, filled."""
-    with ExitStack() as ending:
-        urls: dict[str, tuple[str, str]] = {}
-        if only in ("", "sqlite"):
-            urls["SQLite"] = (f"sqlite:///{folder / 'few.db'}", f"sqlite:///{folder / 'full.db'}")
-        if only in ("", "postgresql"):
-            server = ending.enter_context(own_server({"shared_buffers": "256MB", "max_wal_size": "4GB"}))
-            urls["PostgreSQL"] = (server.fresh(), server.fresh())
-        found: dict[str, Stage] = {}
-        for name, pair in urls.items():
-            stores = []
-            for url, size in zip(pair, (FEW, stored), strict=True):
-                migrate(url)
-                stores.append(opened_at(url))
-                ending.callback(stores[-1].close)
-                fill(stores[-1], size)
-            engine = stores[0].engine
-            single = Store(engine=engine, writer=Writer(engine=engine, keys=KEYS, max_batch=1), tenant=TENANT)
-            ending.callback(single.close)
-            found[name] = Stage(few=stores[0], full=stores[1], alone=single)
-        yield found
+def urls(folder: Path, only: str, ending: ExitStack) -> dict[str, tuple[str, str]]:
+    """A small and a large database of each kind, which are not there yet."""
+    found: dict[str, tuple[str, str]] = {}
+    if only in ("", "sqlite"):
+        found["SQLite"] = (f"sqlite:///{folder / 'few.db'}", f"sqlite:///{folder / 'full.db'}")
+    if only in ("", "postgresql"):
+        server = ending.enter_context(own_server({"shared_buffers": "256MB", "max_wal_size": "4GB"}))
+        found["PostgreSQL"] = (server.fresh(), server.fresh())
+    return found
+
+
+def filled(pair: tuple[str, str], stored: int, ending: ExitStack) -> Stage:
+    """Both databases, with what they store."""
+    stores = []
+    for url, size in zip(pair, (FEW, stored), strict=True):
+        migrate(url)
+        stores.append(opened_at(url))
+        ending.callback(stores[-1].close)
+        fill(stores[-1], size)
+    engine = stores[0].engine
+    single = Store(engine=engine, writer=Writer(engine=engine, keys=KEYS, max_batch=1), tenant=TENANT)
+    ending.callback(single.close)
+    return Stage(few=stores[0], full=stores[1], alone=single)
 
 
 def run(folder: Path, stored: int, only: str) -> Report:
     """Everything, in turns."""
-    with stages(folder, stored, only) as found:
-        run_as_a_worker()
+    with ExitStack() as ending:
         figures, targets = [Figure("stored releases, full", stored, "1")], []
-        ratios = {}
-        # While the small store is small
-        for name, stage in found.items():
+        found, ratios = dict[str, Stage](), dict[str, float]()
+        databases = urls(folder, only, ending)
+        run_as_a_worker()
+        for name, pair in databases.items():
+            found[name] = stage = filled(pair, stored, ending)
+            # Now: the small store is small, and what was written is in memory
             more, ratios[name] = growth(name, stage)
             figures += [*more, *appended(name, stage)]
         figures += rates(folder, found)
