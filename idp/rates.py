@@ -287,6 +287,11 @@ class Rates:
         raise TooManyRequests(name, WINDOW)
 
 
+def wide_of(address: str) -> str:
+    """The part of what `Rates.address` gives that all addresses of one /48 have; "" where it has none."""
+    return address.partition("/")[2]
+
+
 def check_valkey(settings: Settings) -> None:
     """Raise `Misconfigured` where Valkey cannot be asked, or would drop counters when its memory is full.
 

@@ -10,8 +10,8 @@ window, with whatever cookies the browser has; what it cannot know is the id of 
 refused before a cookie is opened, and counts as a page alone.
 
 A place is for work, so the body is read before one is taken, by a deadline: whoever drips holds a place in the queue, which
-somebody with fewer takes from them. And it is given back when the answer begins: whoever does not read it holds none. No
-body is read of what is turned away.
+somebody with fewer takes from them, and a request that is whole where it has as many. And it is given back when the answer
+begins: whoever does not read it holds none. No body is read of what is turned away.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ class Admission:
             if failing:
                 self._rates.check_failures(address)
             here = BODY in scope or not has_body(scope)
-            ticket = (self._queue.at_once(lane, address) if here else None) or self._queue.enter(lane, address)
+            ticket = (self._queue.at_once(lane, address) if here else None) or self._queue.enter(lane, address, whole=here)
         except (Overloaded, TooManyRequests) as error:
             await self._turn_away(scope, send, error, lane)
             return

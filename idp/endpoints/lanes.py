@@ -5,7 +5,10 @@ comes later in a sign-in, with a cookie of that name, not verified. So a flood t
 
 - one in `TURN_FOR_NEW` turns is for the new, and half of the places are never for them: no lane starves the other;
 - inside a lane addresses take turns, and when it is full, the address with most in it gives way to one with fewer: whoever
-  floods from few addresses waits behind themselves. From more addresses than the queue has places, it would hold.
+  floods from few addresses waits behind themselves. All of one /48 weigh as one address with a quarter as many;
+- a request that is whole takes the place of one whose body is still to come, of an address with no fewer.
+
+From more addresses than the queue has places, with whole requests, a flood would hold.
 
 A lane is full when it has no more places, or when the newest would wait too long behind those who are ready, as fast as
 they were served lately: a short queue behind a slow database is full sooner than a long one behind a quick one.
@@ -13,12 +16,13 @@ they were served lately: a short queue behind a slow database is full sooner tha
 
 import asyncio
 import time
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from enum import StrEnum
 
 from starlette.types import Scope
 
+from idp.rates import LINE_TIMES, wide_of
 from policies.errors import Overloaded
 
 # The cookies that `idp.endpoints.logins` sets; what programs of relying parties send has none
@@ -67,49 +71,142 @@ class Ticket:
         self.timeout: asyncio.Timeout | None = None
 
 
+class Crowd:
+    """How many tickets each name has, and who has most: a flood of names must not make us look at each of them."""
+
+    __slots__ = ("_counts", "_names", "most")
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        # By how many they have, those first that have had so many for longest
+        self._names: dict[int, OrderedDict[str, None]] = {}
+        self.most = 0
+
+    def count(self, name: str) -> int:
+        """How many a name has."""
+        return self._counts.get(name, 0)
+
+    def heaviest(self) -> str:
+        """Who has most. Only where somebody has any."""
+        return next(iter(self._names[self.most]))
+
+    def change(self, name: str, by: int) -> None:
+        """One more, or one less."""
+        had = self._counts.pop(name, 0)
+        if had:
+            names = self._names[had]
+            del names[name]
+            if not names:
+                del self._names[had]
+        if now := had + by:
+            self._counts[name] = now
+            self._names.setdefault(now, OrderedDict())[name] = None
+        if now > self.most or self.most not in self._names:
+            self.most = now
+
+
+class Weights:
+    """How heavy addresses are: by what each has, and all of one /48 by a part of what they have together."""
+
+    def __init__(self) -> None:
+        self._addresses, self._wide = Crowd(), Crowd()
+        # The addresses of each /48
+        self._inside: dict[str, Crowd] = {}
+
+    @property
+    def most(self) -> int:
+        """The weight of the heaviest."""
+        return max(self._addresses.most, _part(self._wide.most))
+
+    def count(self, address: str) -> int:
+        """How many tickets an address has."""
+        return self._addresses.count(address)
+
+    def with_one_more(self, address: str) -> int:
+        """The weight that one more would give an address."""
+        wide = wide_of(address)
+        return max(self.count(address) + 1, _part(self._wide.count(wide) + 1) if wide else 0)
+
+    def above(self, weight: int, count: int, address: str) -> str | None:
+        """An address that is heavier than that, or one in the /48 of `address` that has more than so many tickets."""
+        most = self.most
+        if most > weight:
+            heavy = self._addresses if self._addresses.most == most else self._inside[self._wide.heaviest()]
+            return heavy.heaviest()
+        beside = self._inside.get(wide_of(address))
+        return beside.heaviest() if beside is not None and beside.most > count else None
+
+    def change(self, address: str, by: int) -> None:
+        """One ticket more, or one less."""
+        self._addresses.change(address, by)
+        if wide := wide_of(address):
+            self._wide.change(wide, by)
+            beside = self._inside.setdefault(wide, Crowd())
+            beside.change(address, by)
+            if not beside.most:
+                del self._inside[wide]
+
+
 class Line:
     """The tickets of one lane, by address, in the order in which addresses have their turn."""
 
     def __init__(self) -> None:
         self._tickets: OrderedDict[str, deque[Ticket]] = OrderedDict()
-        # How many addresses have so many tickets: a flood of addresses must not make us look at each of them
-        self._counts: Counter[int] = Counter()
-        self.size = self.ready = self.most = 0
+        # Of all, and of those whose body is still to come
+        self._weights, self._half_sent = Weights(), Weights()
+        self.size = self.ready = 0
 
-    def count(self, address: str) -> int:
-        """How many tickets an address has here."""
-        return len(self._tickets.get(address, ()))
+    @property
+    def most(self) -> int:
+        """The weight of the heaviest address."""
+        return self._weights.most
 
-    def heaviest(self) -> Ticket:
-        """The newest ticket of the address with most."""
-        return max(self._tickets.values(), key=len)[-1]
+    def gives_way(self, address: str, *, half_sent: bool) -> Ticket | None:
+        """Which ticket gives way to one more of an address: the newest of a heavier one.
+
+        Or, where `half_sent`, one whose body is still to come, of an address that has as many of those.
+        """
+        weight, count = self._weights.with_one_more(address), self._weights.count(address)
+        heavier = self._weights.above(weight, count + 1, address)
+        if heavier is not None:
+            return self._tickets[heavier][-1]
+        drips = self._half_sent.above(weight - 1, count, address) if half_sent else None
+        return None if drips is None else next(ticket for ticket in self._tickets[drips] if not ticket.ready)
 
     def add(self, ticket: Ticket) -> None:
-        """At the end of its address's turn."""
-        tickets = self._tickets.setdefault(ticket.address, deque())
-        tickets.append(ticket)
-        self._counts[len(tickets) - 1] -= 1
-        self._counts[len(tickets)] += 1
-        self.most = max(self.most, len(tickets))
+        """At the end of its address's turn. Its body is still to come."""
+        self._tickets.setdefault(ticket.address, deque()).append(ticket)
+        self._weights.change(ticket.address, 1)
+        self._half_sent.change(ticket.address, 1)
         self.size += 1
+
+    def is_ready(self, ticket: Ticket) -> None:
+        """It is whole."""
+        ticket.ready = True
+        self._half_sent.change(ticket.address, -1)
+        self.ready += 1
 
     def remove(self, ticket: Ticket) -> None:
         """It has its place, or has gone."""
         tickets = self._tickets[ticket.address]
-        self._counts[len(tickets)] -= 1
-        self._counts[len(tickets) - 1] += 1
         tickets.remove(ticket)
-        if not self._counts[self.most]:
-            self.most -= 1
         if not tickets:
             del self._tickets[ticket.address]
+        self._weights.change(ticket.address, -1)
         self.size -= 1
-        self.ready -= ticket.ready
+        if ticket.ready:
+            self.ready -= 1
+        else:
+            self._half_sent.change(ticket.address, -1)
 
     def had_turn(self, address: str) -> None:
         """An address got a place without coming here: of its tickets that are here others are before."""
         if address in self._tickets:
             self._tickets.move_to_end(address)
+        if self.size:
+            for weights in (self._weights, self._half_sent):
+                weights.change(address, 1)
+                weights.change(address, -1)
 
     def take(self) -> Ticket:
         """The first ready ticket of the address whose turn it is. Only where one is ready."""
@@ -139,26 +236,21 @@ class Queue:
 
     def full(self, lane: Lane) -> bool:
         """Whether there is no place in a lane, or whoever came now would wait too long."""
-        line = self.lines[lane]
-        if line.size >= self._waiting:
-            return True
-        before = line.ready if lane is Lane.BEGUN else self._ready
-        return before > 0 and max(before * self._pace, self._clock() - self._left) > LONGEST[lane]
+        return self.lines[lane].size >= self._waiting or self._slow(lane)
 
     def refuses(self, lane: Lane, address: str) -> bool:
-        """Whether a lane is full of others with no more tickets than this address would have."""
-        line = self.lines[lane]
-        return self.full(lane) and line.most <= line.count(address) + 1
+        """Whether a lane is full, and nobody in it gives way to a whole request of this address."""
+        return self.full(lane) and self._gives_way(lane, address, whole=True) is None
 
-    def enter(self, lane: Lane, address: str) -> Ticket:
-        """Come to the end of a lane. Raises `Overloaded` where it refuses."""
-        line = self.lines[lane]
+    def enter(self, lane: Lane, address: str, *, whole: bool = False) -> Ticket:
+        """Come to the end of a lane, with a whole request or one whose body is to come. Raises `Overloaded` where full."""
         if self.full(lane):
-            if self.refuses(lane, address):
+            other = self._gives_way(lane, address, whole=whole)
+            if other is None:
                 raise Overloaded(f"the lane {lane} is full")
-            self._evict(line.heaviest())
+            self._evict(other)
         ticket = Ticket(lane, address)
-        line.add(ticket)
+        self.lines[lane].add(ticket)
         return ticket
 
     def at_once(self, lane: Lane, address: str) -> Ticket | None:
@@ -175,8 +267,7 @@ class Queue:
 
     def wants(self, ticket: Ticket) -> bool:
         """It is ready for a place; whether it has one at once."""
-        ticket.ready = True
-        self.lines[ticket.lane].ready += 1
+        self.lines[ticket.lane].is_ready(ticket)
         self._fill()
         if not ticket.working and self._ready == 1:
             self._left = self._clock()  # from here on somebody waits
@@ -199,6 +290,14 @@ class Queue:
     @property
     def _ready(self) -> int:
         return self.lines[Lane.BEGUN].ready + self.lines[Lane.NEW].ready
+
+    def _slow(self, lane: Lane) -> bool:
+        before = self.lines[lane].ready if lane is Lane.BEGUN else self._ready
+        return before > 0 and max(before * self._pace, self._clock() - self._left) > LONGEST[lane]
+
+    def _gives_way(self, lane: Lane, address: str, *, whole: bool) -> Ticket | None:
+        # Whoever would wait too long behind those who are ready gains nothing by the place of one who is not
+        return self.lines[lane].gives_way(address, half_sent=whole and not self._slow(lane))
 
     def _paced(self) -> None:
         now = self._clock()
@@ -230,3 +329,8 @@ class Queue:
             if self._turns % TURN_FOR_NEW == 0:
                 return Lane.NEW
         return Lane.BEGUN
+
+
+def _part(tickets: int) -> int:
+    """What so many tickets of one /48 weigh."""
+    return -(-tickets // LINE_TIMES)
