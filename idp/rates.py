@@ -29,7 +29,7 @@ from policies.errors import Misconfigured, Problem, StoreUnavailable, TooManyReq
 
 WINDOW = 60
 KEY_LIFE = 600
-# What a flood of addresses may take: 30 MB at most. Beyond it whoever came longest ago is forgotten.
+# What a flood of addresses may take: 30 MB at most, and as much for pages. Beyond it whoever came longest ago is forgotten
 MAX_KEYS = 50_000
 PARTS = 12
 VALKEY_SECONDS = 0.25
@@ -79,25 +79,36 @@ class Windows(Storage, MovingWindowSupport):
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Count `amount` more under a key, unless that is above its limit."""
         with self._lock:
-            now, window = self._clock(), self._window(key, expiry)
+            now = self._clock()
+            window = self._window(key, now - expiry)
             if sum(window[1::2]) + amount > limit:
                 return False
-            part = expiry / PARTS
-            if window and window[-2] // part == now // part:
-                window[-2] = now
-                window[-1] += amount
-            else:
-                window.extend((now, amount))
+            _count(window, now, expiry, amount)
             return True
+
+    def count_in_each(self, limits: Sequence[tuple[str, int]], expiry: int) -> int:
+        """Count one more under each key, or under none and say which has no room, from 1 on; 0 where all have.
+
+        A key under which nothing is counted is not made.
+        """
+        with self._lock:
+            now = self._clock()
+            oldest = now - expiry
+            found = [self._window(key, oldest) if key in self._windows else None for key, _ in limits]
+            for place, (window, (_, limit)) in enumerate(zip(found, limits, strict=True), 1):
+                if window and sum(window[1::2]) >= limit:
+                    return place
+            for window, (key, _) in zip(found, limits, strict=True):
+                _count(self._window(key, oldest) if window is None else window, now, expiry, 1)
+        return 0
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:  # noqa: ARG002 - the library's
         """When the oldest of the window came, and how many there are."""
         with self._lock:
-            window = self._window(key, expiry) if key in self._windows else ()
+            window = self._window(key, self._clock() - expiry) if key in self._windows else ()
             return (window[0] if window else self._clock()), int(sum(window[1::2]))
 
-    def _window(self, key: str, expiry: int) -> "array[float]":
-        oldest = self._clock() - expiry
+    def _window(self, key: str, oldest: float) -> "array[float]":
         window = self._windows.setdefault(key, array("d"))
         self._windows.move_to_end(key)
         while len(self._windows) > self._max_keys or self._over(oldest):
@@ -200,6 +211,7 @@ class Rates:
         exempt: Sequence[str] = (),
         shared: Shared | None = None,
         windows: Windows | None = None,
+        pages: Windows | None = None,
         refused: Callable[[str], None] = lambda _limit: None,
     ) -> None:
         self._items = {
@@ -207,11 +219,15 @@ class Rates:
             for name in ("begin_address", "begin_party", "failures", "pages")
         }
         self._lines = {
-            name: RateLimitItemPerMinute(LINE_TIMES * getattr(limits, name)) for name in ("begin_address", "failures")
+            name: RateLimitItemPerMinute(LINE_TIMES * getattr(limits, name))
+            for name in ("begin_address", "failures", "pages")
         }
         self._exempt = [ipaddress.ip_network(network) for network in exempt]
         self.shared = shared
-        self._limiter = MovingWindowRateLimiter(Windows() if windows is None else windows)
+        self._windows = Windows() if windows is None else windows
+        self._limiter = MovingWindowRateLimiter(self._windows)
+        # Anybody makes keys of pages: they must not have the others forgotten
+        self._pages = Windows() if pages is None else pages
         self._key = secrets.token_bytes(32)
         self._refused = refused
 
@@ -233,7 +249,7 @@ class Rates:
 
     def page(self, address: str) -> None:
         """One request of an address. Raises `TooManyRequests`."""
-        if address and (full := self._hit(Wanted("pages", self._items["pages"], (address,)))):
+        if full := self._hit(*self._of_address("pages", address), windows=self._pages):
             self._over(full)
 
     def begin(self, client: str, party: str) -> None:
@@ -274,13 +290,15 @@ class Rates:
         found = (Wanted(name, self._items[name], ("address", own, *parts)),) if own else ()
         return (*found, Wanted(name, self._lines[name], ("line", line, *parts))) if line else found
 
-    def _hit(self, *wanted: Wanted) -> str:
-        """Count one more within each of these limits, until one has no room: its name, or "".
+    def _hit(self, *wanted: Wanted, windows: Windows | None = None) -> str:
+        """Count one more within each of these limits; "", or the name of the first that has no room.
 
-        So a network that is refused uses up nothing of its line, nor an address of a party.
+        Then nothing is counted. So a network that is refused uses up nothing of its line, nor an address of a party, and
+        the networks of a line that is refused make no keys.
         """
-        hit = self._limiter.hit
-        return next((one.name for one in wanted if not hit(one.item, one.name, _digest(self._key, *one.parts))), "")
+        limits = [(one.item.key_for(one.name, _digest(self._key, *one.parts)), one.item.amount) for one in wanted]
+        full = (self._windows if windows is None else windows).count_in_each(limits, WINDOW)
+        return wanted[full - 1].name if full else ""
 
     def _over(self, name: str) -> None:
         self._refused(name)
@@ -336,8 +354,17 @@ def _widths(found: Address) -> tuple[bytes, ...]:
 
 
 def _digest(key: bytes, *parts: str) -> str:
-    made = hashlib.blake2b(key=key, digest_size=DIGEST)
+    joined = b""
     for part in parts:
         octets = part.encode()
-        made.update(len(octets).to_bytes(4) + octets)
-    return made.hexdigest()
+        joined += len(octets).to_bytes(4) + octets
+    return hashlib.blake2b(joined, key=key, digest_size=DIGEST).hexdigest()
+
+
+def _count(window: "array[float]", now: float, expiry: int, amount: int) -> None:
+    part = expiry / PARTS
+    if window and window[-2] // part == now // part:
+        window[-2] = now
+        window[-1] += amount
+    else:
+        window.extend((now, amount))

@@ -28,7 +28,7 @@ class Clock:
 
 
 def _rates(clock: Clock, **limits: int) -> Rates:
-    return Rates(Limits(**limits), windows=Windows(clock=clock))
+    return Rates(Limits(**limits), windows=Windows(clock=clock), pages=Windows(clock=clock))
 
 
 def test_a_window_moves_so_that_no_minute_holds_more_than_its_limit() -> None:
@@ -69,6 +69,16 @@ def test_whatever_the_times_are_no_minute_has_more_than_the_limit(gaps: list[flo
             assert sum(one > clock.now - 65 for one in taken) >= limit, "nobody is refused much longer"
     for moment in taken:
         assert sum(moment - 60 < one <= moment for one in taken) <= limit
+
+
+def test_what_a_party_has_no_room_for_is_none_of_the_address() -> None:
+    rates = _rates(Clock(), begin_address=2, begin_party=1)
+    rates.begin(AWAY, PARTY)
+    for _ in range(5):
+        with pytest.raises(TooManyRequests, match="begin_party"):
+            rates.begin(HOME, PARTY)
+    for party in ("fares", "library"):
+        rates.begin(HOME, party)
 
 
 def test_one_address_does_not_use_up_anothers_limit() -> None:
@@ -130,10 +140,54 @@ def test_one_line_fills_no_relying_party() -> None:
     assert _begun(rates, [HOME]) == 1, "what was refused by address is none of the party's"
 
 
+def _asked(rates: Rates, clients: Iterable[str]) -> int:
+    """How many of these got a page."""
+    asked = 0
+    for client in clients:
+        with suppress(TooManyRequests):
+            rates.page(rates.address(client))
+            asked += 1
+    return asked
+
+
 def test_a_network_that_is_refused_uses_up_nothing_of_its_line() -> None:
-    rates = _rates(Clock(), begin_address=2)
-    assert _begun(rates, _networks(1) * 50) == 2
-    assert _begun(rates, _networks(4) * 2) == 6
+    rates = _rates(Clock(), begin_address=2, pages=2)
+    for count in (_begun, _asked):
+        assert count(rates, _networks(1) * 50) == 2
+        assert count(rates, _networks(4) * 2) == 6
+
+
+def test_all_networks_of_one_line_ask_for_four_times_as_many_pages_as_one() -> None:
+    rates = _rates(Clock(), pages=3)
+    assert _asked(rates, _networks(256)) == 12
+    assert _asked(rates, _networks(256, "2001:db8:2")) == 12
+    assert _asked(rates, [f"93.184.216.{number}" for number in range(256)]) == 256
+
+
+def test_networks_of_a_line_that_is_refused_make_no_keys() -> None:
+    windows, pages = Windows(), Windows()
+    rates = Rates(Limits(begin_address=3, pages=3, failures=3), windows=windows, pages=pages)
+    _asked(rates, _networks(256))
+    assert len(pages) == 12 + 1
+    _begun(rates, _networks(256))
+    assert len(windows) == 12 + 1 + 1, "and the party's"
+    for client in _networks(256):
+        rates.failed(rates.address(client))
+    assert len(windows) == 12 + 1 + 1 + 12 + 1
+
+
+def test_a_flood_of_pages_has_no_other_limit_forgotten() -> None:
+    rates = Rates(Limits(begin_address=2, failures=2), windows=Windows(max_keys=100), pages=Windows(max_keys=100))
+    home = rates.address(HOME)
+    for _ in range(2):
+        rates.failed(home)
+        rates.begin(HOME, PARTY)
+    for number in range(1000):
+        rates.page(f"{number:024x}")
+    with pytest.raises(TooManyRequests, match="failures"):
+        rates.check_failures(home)
+    with pytest.raises(TooManyRequests, match="begin_address"):
+        rates.begin(HOME, PARTY)
 
 
 @pytest.mark.parametrize("place", ["", "/token"])
@@ -173,12 +227,13 @@ def test_this_machine_and_a_proxy_that_does_not_say_for_whom_are_nobodys_address
 
 @pytest.mark.spec("decisions.md I")
 def test_a_key_tells_no_address_and_no_two_processes_have_the_same() -> None:
-    windows = Windows()
-    rates = Rates(Limits(), windows=windows)
+    windows, pages = Windows(), Windows()
+    rates = Rates(Limits(), windows=windows, pages=pages)
     rates.begin(HOME, PARTY)
     rates.page(rates.address(HOME))
     rates.failed(rates.address(HOME), "/token")
-    held = repr(windows._windows.keys())
+    held = repr([*windows._windows, *pages._windows])
+    assert (len(windows), len(pages)) == (3, 1)
     assert not any(text in held for text in (HOME, "93.184", PARTY))
     assert rates.address(HOME) != Rates(Limits()).address(HOME)
 
@@ -204,7 +259,7 @@ def test_what_succeeds_is_no_failure() -> None:
 
 def test_a_flood_of_addresses_takes_a_bounded_memory_and_forgets_who_came_longest_ago() -> None:
     windows = Windows(max_keys=100)
-    rates = Rates(Limits(pages=1), windows=windows)
+    rates = Rates(Limits(pages=1), pages=windows)
     for number in range(1000):
         rates.page(f"{number:024x}")
     assert len(windows) == 100
