@@ -222,6 +222,20 @@ def test_whoever_is_evicted_while_waiting_or_dripping_is_told_so_at_once() -> No
     _run(test)
 
 
+def test_whoever_drips_gives_way_to_a_whole_request_of_an_address_with_no_fewer() -> None:
+    async def test() -> None:
+        held = Held()
+        held.done.set()
+        wrapped = _admission(held, at_work=2, waiting=1)
+        drips = asyncio.ensure_future(_ask(wrapped, _scope("/token", content_length=b"9"), [b"x"] * 9, pause=30.0))
+        await _settled()
+        assert (await _ask(wrapped, _scope("/token", client=AWAY, content_length=b"9"), [b"x" * 9])).status == 503
+        assert (await _ask(wrapped, _scope("/token", client=AWAY))).status == 200
+        assert (await drips).status == 503
+
+    _run(test)
+
+
 def test_whoever_drips_a_body_holds_no_place_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "BODY_SECONDS", 0.2)
 
