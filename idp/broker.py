@@ -185,7 +185,7 @@ class Broker:
         `AssuranceTooLow` where the purpose has come to need more since it was asked.
         """
         party, purpose = self.registered(asked.request)
-        provider = self._going(asked.expectation.provider_id, asked.request)
+        provider = self._going(asked.expectation.provider_id, asked.request, since=asked.expectation.issued_at)
         assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
         if assertion.offered.loa < self._minimum(asked.request):
             raise AssuranceTooLow("authn_context_too_low", "a level below what the purpose needs by now")
@@ -230,7 +230,7 @@ class Broker:
             if given is not None and not may_still_go(given, purpose, party, self._configuration.catalogue):
                 raise Replayed("policy_changed", "the registration has changed since the page was shown")
         if choice.word == "approve":
-            self._going(decided.provider_id, decided.request)
+            self._going(decided.provider_id, decided.request, since=decided.heard)
             # The page stood open for a while: an approval that was withdrawn, or metadata that ended, vouches for nothing,
             # nor does a key or a level that the node took back.
             # Who refuses or goes back releases nothing, and may do so at any time.
@@ -267,9 +267,8 @@ class Broker:
         if decision.blocked:
             raise ReleaseDenied("a required attribute is denied, so nothing goes")
         # decisions.md 8: the same browser and choice get the same code, and nobody else can compute it
-        at = decided.end - DECIDED_LIFE
-        handle = self._sealer.derive("code", decided.login.encode(), secret, at=at)
-        receipt = self._sealer.derive("receipt", decided.login.encode(), secret, at=at)
+        handle = self._sealer.derive("code", decided.login.encode(), secret, at=decided.heard)
+        receipt = self._sealer.derive("receipt", decided.login.encode(), secret, at=decided.heard)
         record = self._recorder.release(decided, decision, purpose, now)
         held = CitizenReceipt(record.record.hex(), base64.b64encode(record.nonce("values")).decode())
         grant = Grant(
@@ -295,6 +294,8 @@ class Broker:
             self._sealer.park("receipt", receipt, RECEIPT.dump(held), now + RECEIPT_LIFE),
         )
         self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, parked=parked, record=record))
+        # Asked again: a commit may take seconds
+        self._going(decided.provider_id, decided.request, since=decided.heard)
         return Released(decided.request, base64url(handle), base64url(receipt))
 
     def _commit(self, decided: Decided, choice: Choice, secret: bytes, now: int, unit: Unit) -> None:
@@ -319,11 +320,18 @@ class Broker:
             raise NotFound("an identity provider of a country that this request or its purpose does not take")
         return found
 
-    def _going(self, provider_id: ProviderId, request: AuthenticationRequest) -> IdentityProvider:
-        """One that this request may be about, where neither it nor who asks is switched off. Raises `Suspended`."""
+    def _going(
+        self, provider_id: ProviderId, request: AuthenticationRequest, *, since: int | None = None
+    ) -> IdentityProvider:
+        """One that this request may be about, where neither it nor who asks is switched off. Raises `Suspended`.
+
+        Raises `Replayed` where one of them was off at any time `since` a moment: what is of before goes no further.
+        """
         self._suspension.check_party(request.client_id)
         found = self._eligible(provider_id, request)
         self._suspension.check_source(found)
+        if since is not None:
+            self._suspension.check_heard(request.client_id, found, since)
         return found
 
     def _vouched(self, provider: IdentityProvider, now: int) -> str:

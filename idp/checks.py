@@ -16,7 +16,7 @@ LOGIN_CHECKS: Mapping[str, str] = {
     "sealed_login": "a sealed state was sealed by us, for this login and this browser",
     "decided_shape": "the question was shown by this version",
     "decided": "a login is decided once, and answered again only alike and within a minute",
-    "policy_changed": "purpose and registrations are what they were when the question was shown",
+    "policy_changed": "purpose, registrations and switches are what they were when the question was shown",
     "subject_empty": "the identifier that a pseudonym is made of is not empty",
 }
 

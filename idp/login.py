@@ -70,6 +70,11 @@ class Decided:
     arrived: tuple[AttributeName, ...]
     vouched: str = ""  # where an older version sealed it: of a node that holds for nothing
 
+    @property
+    def heard(self) -> int:
+        """When the answer was heard; of one late in its login, a moment before that."""
+        return self.end - DECIDED_LIFE
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:

@@ -1,11 +1,12 @@
 """What an operator switched off goes no further: asked again at each step of a login, and wherever something is given out.
 
-A relying party that is off gets nothing, a country or identity provider that is off vouches for nobody, and what was issued
-before it was switched off ends with it (decisions.md 31). Whoever refuses or goes back releases nothing, and may always.
+A relying party that is off gets nothing, a country or identity provider that is off vouches for nobody, and what was asked,
+heard or issued before it was switched off ends with it (decisions.md 31): on again, it brings nothing back. Whoever refuses
+or goes back releases nothing, and may always.
 """
 
 from idp.store.switches import COUNTRY, PARTY, PROVIDER, Switched
-from policies.errors import SourceSuspended, Suspended
+from policies.errors import Replayed, SourceSuspended, Suspended
 from policies.parties import ClientId, IdentityProvider, RequestingNode
 
 
@@ -39,10 +40,21 @@ class Suspension:
 
         On again, they do not bring back what was alive before. No provider: it is registered no more, and that ends it too.
         """
-        off = self._switches.off
-        return (
-            provider is None
-            or off(PARTY, client_id, issued=issued)
-            or off(PROVIDER, provider.provider_id, issued=issued)
-            or off(COUNTRY, provider.country, issued=issued)
-        )
+        return provider is None or self._since(PARTY, client_id, issued) or self._source_since(provider, issued)
+
+    def check_heard(self, client_id: ClientId, provider: IdentityProvider, heard: int) -> None:
+        """Raises `Replayed` where what was heard at a moment of a provider, for a relying party, has `ended` since."""
+        if self.ended(client_id, provider, heard):
+            raise Replayed("policy_changed", f"{client_id} or {provider.provider_id} was switched off meanwhile")
+
+    def check_heard_for_node(self, node: RequestingNode, provider: IdentityProvider, heard: int) -> None:
+        """The same for a node that asks us."""
+        country = node.peer.country
+        if self._since(COUNTRY, country, heard) or self._source_since(provider, heard):
+            raise Replayed("policy_changed", f"{country} or {provider.provider_id} was switched off meanwhile")
+
+    def _since(self, kind: str, name: str, moment: int) -> bool:
+        return self._switches.off(kind, name, issued=moment)
+
+    def _source_since(self, provider: IdentityProvider, moment: int) -> bool:
+        return self._since(PROVIDER, provider.provider_id, moment) or self._since(COUNTRY, provider.country, moment)

@@ -122,7 +122,7 @@ class NodeBroker:
         answer is read.
         """
         node = self.registered(asked.request)
-        provider = self._going(asked.request, asked.expectation.provider_id)
+        provider = self._going(asked.request, asked.expectation.provider_id, since=asked.expectation.issued_at)
         assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
         levels = levels_for(asked.request, provider)
         context_class = answered_level(levels, assertion.offered.loa)
@@ -170,7 +170,7 @@ class NodeBroker:
             return NodeRefused(decided.request, self._derived("response", decided, secret)), peer
         if word != CONTINUE:
             raise RequestRefused("a choice that the page does not offer", code="other_site")
-        provider = self._going(decided.request, decided.provider_id)
+        provider = self._going(decided.request, decided.provider_id, since=decided.heard)
         if decided.context_class not in levels_for(decided.request, provider).values():
             raise Replayed("policy_changed", "the provider's registration has changed since the page was shown")
         # Nothing is recorded as sent that nobody could encrypt
@@ -178,7 +178,7 @@ class NodeBroker:
         record = self._recorder.release(decided.request.request_id, node.peer.entity_id, now)
         self._commit(decided, word, secret, record, now)
         # Asked again: a commit may take seconds, and what was switched off meanwhile is not sent
-        self._going(decided.request, decided.provider_id)
+        self._going(decided.request, decided.provider_id, since=decided.heard)
         # decisions.md 8: the same browser and choice get the same ids, and nobody else can compute them
         released = NodeReleased(
             decided,
@@ -210,11 +210,14 @@ class NodeBroker:
                 return provider
         raise NotFound("no such identity provider, or none that reaches what the node asks")
 
-    def _going(self, request: NodeRequest, provider_id: ProviderId) -> IdentityProvider:
-        """One that can answer this request, where neither it nor the country that asks is switched off."""
-        self._suspension.check_node(self.registered(request))
+    def _going(self, request: NodeRequest, provider_id: ProviderId, *, since: int | None = None) -> IdentityProvider:
+        """One that can answer this request, where neither it nor the country that asks is switched off, nor was `since`."""
+        node = self.registered(request)
+        self._suspension.check_node(node)
         found = self._provider(request, provider_id)
         self._suspension.check_source(found)
+        if since is not None:
+            self._suspension.check_heard_for_node(node, found, since)
         return found
 
     def _answerable(self, node: RequestingNode, now: int) -> PeerInUse:

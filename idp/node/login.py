@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from connectors.connector import Expectation
 from connectors.formats.eidas.request import RequestedAttribute
 from idp.codec import PLAIN_COOKIE, Codec
+from idp.login import DECIDED_LIFE
 from idp.seal import LoginId
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Value
@@ -83,6 +84,11 @@ class NodeDecided:
     response: bytes
     assertion: bytes
     marks_end: int
+
+    @property
+    def heard(self) -> int:
+        """When the answer was heard; of one late in its login, a moment before that."""
+        return self.end - DECIDED_LIFE
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,16 @@ from idp.ports import DecisionRow
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.authentication import Offered
-from policies.errors import AssuranceTooLow, Conflict, NotFound, ReleaseDenied, Replayed, RequestRefused, StoreUnavailable
+from policies.errors import (
+    AssuranceTooLow,
+    Conflict,
+    NotFound,
+    ReleaseDenied,
+    Replayed,
+    RequestRefused,
+    StoreUnavailable,
+    Suspended,
+)
 from policies.parties import ClientId, EntityId, ProviderId, PurposeId, SubjectNamespace
 from tests.idp.house import (
     ADDRESS,
@@ -371,3 +380,31 @@ def test_whoever_knows_the_login_but_not_the_secret_cannot_tell_the_code(house: 
     decided = house.decided()
     codes = {_released(House().broker.decide(decided, APPROVE, secret, NOW)).code for secret in (SECRET, SECRET, b"t" * 32)}
     assert len(codes) == 2
+
+
+@pytest.mark.spec("decisions.md 31")
+@pytest.mark.parametrize("off", [("party", REQUEST.client_id), ("country", "EE"), ("provider", COUNTRY)])
+def test_who_is_switched_off_while_the_commit_waits_gets_no_code(off: tuple[str, str]) -> None:
+    house = House()
+    decided = house.decided()
+    house.store.meanwhile = lambda: house.switches.names.add(off)
+    for _ in range(2):
+        with pytest.raises(Suspended):
+            house.broker.decide(decided, APPROVE, SECRET, NOW)
+    assert len(house.store.units) == 1
+
+
+@pytest.mark.spec("decisions.md 31")
+@pytest.mark.parametrize("off", [("party", REQUEST.client_id), ("country", "EE"), ("provider", COUNTRY)])
+def test_what_was_asked_or_heard_before_a_switch_is_of_no_use_after_it(off: tuple[str, str]) -> None:
+    house, before = House(), House()
+    before.switches.since[off] = NOW
+    assert isinstance(before.broker.decide(before.decided(), APPROVE, SECRET, NOW), Released)
+    asked, decided = house.asked(), house.decided()
+    house.switches.since[off] = NOW + 1
+    with pytest.raises(Replayed, match="switched off meanwhile"):
+        house.broker.hear(asked, ANSWER, "en", NOW + 2)
+    with pytest.raises(Replayed, match="switched off meanwhile"):
+        house.broker.decide(decided, APPROVE, SECRET, NOW + 2)
+    # Whoever goes back releases nothing
+    assert isinstance(house.broker.decide(decided, CANCEL, SECRET, NOW + 2), Refused)

@@ -240,3 +240,29 @@ def test_where_nobody_can_say_what_is_off_nothing_goes_on(visitor: Visitor, stag
         with engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE away RENAME TO switches")
     assert "code" in visitor.decides(question).back
+
+
+# -- on again
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "later"), [(PARTY, "parking", 100), (COUNTRY, "EE", 120), (PROVIDER, "demo-ee", 140)]
+)
+def test_what_was_asked_or_heard_before_goes_no_further_when_it_is_on_again(
+    visitor: Visitor, stage: Stage, switch: Switch, logs: Lines, kind: str, name: str, later: int
+) -> None:
+    # No switch is earlier than what the ledger has seen, and the tests before this one were ahead, too
+    stage.clock.ahead = later
+    question, decided = visitor.question(), visitor.question()
+    assert "code" in visitor.decides(decided).back
+    answered = visitor.signs_in(visitor.asked(visitor.login()))
+    stage.clock.ahead += 5
+    switch(kind, name)
+    switch(kind, name, off=False)
+    stage.clock.ahead += 5
+    for answer in (visitor.decides(question), visitor.decides(decided), visitor.returns(answered)):
+        assert answer.status == 409
+        assert "start again" in answer.text
+        assert "code=" not in answer.text
+    assert {line.get("check") for line in logs if line["event"] == "refused"} == {"policy_changed"}
+    assert visitor.redeem(visitor.code()).status == 200
