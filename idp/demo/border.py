@@ -36,7 +36,7 @@ from idp.store.migrate import migrate
 from idp.store.peers import StoredCopies
 from policies.parties import EntityId
 
-READY_SECONDS = 30.0
+READY_SECONDS = 90.0
 POLL_SECONDS = 0.05
 PORTS = {"broker": 8400, "estonia": 8401, "city": 8402, "node-ee": 8403, "bulgaria": 8404, "node-bg": 8405}
 
