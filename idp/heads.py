@@ -97,11 +97,20 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def send_400_response(self, msg: str) -> None:
-        """Whatever stopped the parser ends here."""
+        """Whatever stopped the parser ends here, with 400 where it cannot be taken for the answer to an earlier request."""
         if self._refused:
             self._too_large()
-        else:
+        elif self.transport.is_closing():
+            return
+        elif self._in_order():
             super().send_400_response(msg)
+        elif self._in_its_body():
+            # What the application still says comes behind an answer
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            super().send_400_response(msg)
+        else:
+            self.transport.abort()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._at_work = cycle
@@ -111,11 +120,21 @@ class BoundedProtocol(HttpToolsProtocol):
         """Say so where it cannot be taken for the answer to an earlier request, and close."""
         if self.transport.is_closing():
             return
-        if (self.cycle is None or self.cycle.response_complete) and not self.flow.write_paused:
+        if self._in_order():
             self.transport.write(TOO_LARGE)
             self.transport.close()
         else:
             self.transport.abort()
+
+    def _in_order(self) -> bool:
+        """Whether all that was asked before is answered, and whoever asked reads."""
+        return (self.cycle is None or self.cycle.response_complete) and not self.flow.write_paused
+
+    def _in_its_body(self) -> bool:
+        """Whether what the parser reads is the body of the request at work, which nobody has begun to answer."""
+        cycle = self.cycle
+        at_work = cycle is self._at_work and not self.flow.write_paused
+        return at_work and cycle.more_body and not cycle.response_started
 
     def _wait(self) -> None:
         self._late = self.loop.call_later(HEADERS_SECONDS, self.transport.abort)

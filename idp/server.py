@@ -164,8 +164,8 @@ class Server:
                 # Who does not read, or sends more before an answer came, is served in order, by the long way
                 long = self.pipeline or self.flow.write_paused or leaving()
                 if octets := b"" if long else refused(scope, lambda: scope["client"][0] if scope["client"] else ""):
-                    if has_body(scope):
-                        # See _Answer.begin
+                    if has_body(scope) or self.parser.should_upgrade():
+                        # See _Answer.begin, and on_headers_complete, which comes later
                         cycle.keep_alive = False
                         octets = octets.replace(b"\r\n", b"\r\nconnection: close\r\n", 1)
                     _answered(cycle, octets)

@@ -46,6 +46,11 @@ class _Call:
             return functools.partial(self._tell, self.done.set_exception, error)
         return functools.partial(self._tell, self.done.set_result, result)
 
+    def fail(self, error: BaseException) -> None:
+        """Tell whoever waits that it is not called. In any thread."""
+        with suppress(RuntimeError):  # where the loop has ended nobody waits
+            self.loop.call_soon_threadsafe(self._tell, self.done.set_exception, error)
+
     def _tell(self, way: Callable[[Any], None], what: object) -> None:  # Any: see the import
         if not self.done.cancelled():
             way(what)
@@ -87,17 +92,23 @@ class Threads:
                 more = self._threads < self._count
                 self._threads += more
         if more:
-            self._begin()
+            self._begin(call)
         return done
 
-    def _begin(self) -> None:
+    def _begin(self, call: _Call) -> None:
         try:
             threading.Thread(target=self._run, name="endpoint", daemon=True).start()
-        except RuntimeError:  # the system has no more: one of those that there are takes the call, or the next one's
+        except RuntimeError as error:  # the system has no more: one of those that there are takes the call
             with self._lock:
                 self._threads -= 1
-                if not self._threads:
-                    raise
+                if self._threads:
+                    return
+                # Nobody takes what waits, and whoever hears so must not find that it was done later
+                others = [other for other in self._waiting if other is not call]
+                self._waiting.clear()
+            for other in others:
+                other.fail(error)
+            raise
 
     def _run(self) -> None:
         own: SimpleQueue[_Call] = SimpleQueue()

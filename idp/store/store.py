@@ -51,6 +51,8 @@ class Store:
         self._clock = clock
         # Until when it is closed, once that is known, and when it was last asked, by the clock of `since_boot`
         self._closed, self._looked = 0, -HOLD_SECONDS
+        # What the database said when it was found closed
+        self._seen = 0
         # Whether SQLite's log may hold a sealing key that was purged: a process before this one may have been killed
         self._holds_purged = not is_postgres(engine)
 
@@ -58,25 +60,31 @@ class Store:
     def closed(self) -> int:
         """For how many seconds no marks are taken yet, after a restore (docs/decisions/0013); 0: they are.
 
-        Asked anew every half second, since `restore` may end after this process began. Raises `StoreUnavailable`.
+        Asked anew every half second, since `restore` may end after this process began, and again after an earlier one.
+        Raises `StoreUnavailable`.
         """
         began = since_boot()
-        if not self._closed and began - self._looked >= HOLD_SECONDS:
+        if began - self._looked >= HOLD_SECONDS:
             self._look()
             self._looked = began
         return max(0, self._closed - int(self._clock())) if self._closed else 0
 
     def _look(self) -> None:
         now = int(self._clock())
-        found = self._read(lambda connection: closed_until(connection, self.tenant))
+        found = seen = self._read(lambda connection: closed_until(connection, self.tenant))
+        if seen == self._seen:
+            # Judged once: one of a clock that was ahead would close us anew at each look
+            return
         if found > now + CLOSED_SECONDS:
             # Our clock is behind the record, or it was written by a clock that was ahead, or by somebody else
             with reading(), snapshot(self.engine) as connection:
                 found = min(found, closing(newest_moment(connection, self.tenant, now), now))
         if found > now:
-            until = datetime.fromtimestamp(found, UTC).isoformat()
+            # No sooner than an earlier restore said
+            self._closed = max(self._closed, found)
+            until = datetime.fromtimestamp(self._closed, UTC).isoformat()
             structlog.get_logger().warning("restored", detail="sign-ins are refused until then", until=until)
-            self._closed = found
+            self._seen = seen  # last: another thread that looks meanwhile must not pass before it is closed
 
     @property
     def halted(self) -> str:
@@ -98,8 +106,8 @@ class Store:
             raise ValueError("a unit of another tenant")
         if self._halted and unit.record is not None:
             raise StoreUnavailable(f"nothing is released: {self._halted}")
-        if unit.marks and self.closed:
-            raise StoreUnavailable(f"restored from a backup: nothing is taken for {self.closed} seconds")
+        if unit.marks and (seconds := self.closed):
+            raise StoreUnavailable(f"restored from a backup: nothing is taken for {seconds} seconds")
         self._writer.commit(unit)
 
     def parked(self, tenant: Tenant, kind: str, digest: bytes, now: int) -> bytes:

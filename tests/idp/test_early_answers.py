@@ -158,3 +158,19 @@ def test_what_comes_behind_a_request_for_another_protocol_is_no_request() -> Non
                 octets += more
     assert told.paths == ["/read"]
     assert octets.lower().count(b"connection: close") == 1
+
+
+@pytest.mark.spec("RFC 9112 §9.6: whoever ends a connection says so")
+@pytest.mark.parametrize("before", [b"", NEXT], ids=["alone", "behind another"])
+def test_a_refusal_ends_the_connection_of_who_asks_for_another_protocol(before: bytes) -> None:
+    told = Told()
+    upgrade = b"GET /full HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    with _connected(told) as client:
+        client.sendall(before + upgrade + NEXT)
+        octets = b""
+        with suppress(ConnectionError):
+            while more := client.recv(4096):
+                octets += more
+    assert octets.count(b"HTTP/1.1 503 ") == 1
+    assert octets.lower().count(b"connection: close") == 1
+    assert told.paths == (["/next"] if before else []), "nothing behind it"

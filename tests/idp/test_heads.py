@@ -293,3 +293,42 @@ def test_nothing_is_served_behind_the_request_that_ends_the_connection(caplog: p
         assert _last(client).count(b"HTTP/1.1 503 ") == 1
     assert asked == ["/"]
     assert [record for record in caplog.records if record.name == "asyncio"] == []
+
+
+# What is no request, and what begins as one
+NONE = [b"\x00", SHORT[:-2] + b"Bad Field\r\n\r\n", POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab"]
+
+
+@pytest.mark.spec("RFC 9112 §9.3.2: answers come in the order of what they answer")
+@pytest.mark.parametrize("none", NONE, ids=["octets", "field", "lengths"])
+def test_what_is_no_request_gets_no_answer_before_the_one_at_work(none: bytes) -> None:
+    with _connected() as client:
+        client.sendall(b"GET /slow HTTP/1.1\r\nHost: here\r\n\r\n" + none)
+        assert b"HTTP/1.1 400 " not in _last(client)
+
+
+def test_nor_before_those_that_wait_behind_it() -> None:
+    with _connected() as client:
+        client.sendall(b"GET /slow HTTP/1.1\r\nHost: here\r\n\r\n" + CHUNKED + b"no length\r\n")
+        assert b"HTTP/1.1 400 " not in _last(client)
+
+
+@pytest.mark.parametrize("none", NONE, ids=["octets", "field", "lengths"])
+def test_where_all_before_it_is_answered_it_gets_one(none: bytes) -> None:
+    with _connected() as client:
+        client.sendall(SHORT)
+        assert _answers(client, 1) == [[1, 0, 1]]
+        client.sendall(none)
+        assert _last(client).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_body_that_is_none_gets_one_and_only_one() -> None:
+    with _connected() as client:
+        client.sendall(SHORT)
+        assert _answers(client, 1) == [[1, 0, 1]]
+        client.sendall(CHUNKED + b"1\r\na\r\n")
+        time.sleep(0.1)  # until it is at work
+        client.sendall(b"no length\r\n")
+        last = _last(client)
+    assert last.startswith(b"HTTP/1.1 400 ")
+    assert last.count(b"HTTP/1.1 ") == 1

@@ -119,6 +119,69 @@ def test_whoever_went_away_is_not_told_and_what_has_begun_ends() -> None:
     assert done.is_set()
 
 
+def _starts_none(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_what_no_thread_was_there_for_is_not_done_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    share, done = Threads(2), list[str]()
+
+    async def ask(which: str) -> None:
+        with share.used():
+            await run_in_threadpool(done.append, which)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _starts_none)
+        with pytest.raises(RuntimeError, match="can't start"):
+            asyncio.run(ask("refused"))
+    asyncio.run(ask("next"))
+    asyncio.run(ask("last"))  # whatever waits is called before it
+    assert done == ["next", "last"]
+
+
+def test_where_there_is_a_thread_it_takes_what_no_other_came_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    share, gate = Threads(2), threading.Event()
+
+    async def ask() -> list[object]:
+        first = share.call(lambda: gate.wait(10))
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", _starts_none)
+            second = share.call(lambda: "second")
+        gate.set()
+        return [await first, await second]
+
+    assert asyncio.run(ask()) == [True, "second"]
+
+
+def test_of_two_loops_that_wait_for_one_thread_both_hear_that_it_did_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    share, done, heard = Threads(2), list[str](), list[str]()
+    begins = threading.Thread.start
+
+    async def ask(which: str) -> None:
+        try:
+            await asyncio.wait_for(share.call(lambda: done.append(which)), 5)
+        except RuntimeError as error:
+            heard.append(f"{which}: {error}")
+
+    def other_comes_first(thread: threading.Thread) -> None:
+        """While the first one's thread begins, another loop's call comes, and neither gets one."""
+        if thread.name == "other":
+            begins(thread)
+            return
+        if not other.ident:
+            other.start()
+            time.sleep(0.2)
+        raise RuntimeError("can't start new thread")
+
+    other = threading.Thread(target=lambda: asyncio.run(ask("other")), name="other")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", other_comes_first)
+        asyncio.run(ask("first"))
+        other.join(10)
+    asyncio.run(ask("next"))
+    assert (sorted(heard), done) == (["first: can't start new thread", "other: can't start new thread"], ["next"])
+
+
 def test_nobody_is_told_in_a_loop_that_has_ended() -> None:
     gate, share = threading.Event(), Threads(1)
 

@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, delete, insert, select, update
 
 from idp.store import tables
-from idp.store.backup import AHEAD_SECONDS, CLOSED_SECONDS, RESTORED, back_up, closed_until, opened_backup, restore
+from idp.store.backup import AHEAD_SECONDS, CLOSED_SECONDS, COPIED, RESTORED, back_up, closed_until, opened_backup, restore
 from idp.store.engine import open_engine
 from idp.store.store import Store
+from idp.store.switches import since_boot
 from idp.transparency.sequencer import Sequencer
 from policies.errors import StoreUnavailable
 from tests.idp.store.units import KEYS, LATER, NOW, TENANT, marks, opened, opened_at, release, unit
@@ -38,6 +39,7 @@ def restored(source: Engine, tmp_path: Path, url_of_target: str) -> Iterator[Res
     target = open_engine(url_of_target)
 
     def at(now: int) -> Engine:
+        (tmp_path / "copy").unlink(missing_ok=True)
         back_up(source, tenant=TENANT, file=tmp_path / "copy", advance=lambda _more: None)
         with opened_backup(tmp_path / "copy", tenant=TENANT, beside=tmp_path) as backup:
             restore(backup, target, tenant=TENANT, now=now, advance=lambda _more: None)
@@ -66,9 +68,14 @@ def served(engine: Engine, now: list[int]) -> Iterator[Store]:
     """The store as a server has it whose clock says `now`."""
     found = opened_at(engine.url.render_as_string(hide_password=False))
     found._clock = lambda: now[0]
-    found._closed, found._looked = 0, -1000.0
+    found._closed, found._seen, found._looked = 0, 0, -1000.0
     yield found
     found.close()
+
+
+def look_again(store: Store) -> None:
+    """Half a second has passed."""
+    store._looked = -1000.0
 
 
 @pytest.mark.parametrize(
@@ -111,6 +118,37 @@ def test_a_restore_by_a_clock_that_was_ahead_closes_no_longer_than_any(restored:
     engine, now = restored(NOW + 400 * 86400), [NOW + 100]
     with served(engine, now) as store:
         assert store.closed == CLOSED_SECONDS
+
+
+def test_a_process_that_saw_one_restore_sees_the_next(restored: Restored) -> None:
+    later = NOW + 15 * 60
+    engine, now = restored(NOW + 60), [NOW + 60]
+    with served(engine, now) as store:
+        assert store.closed == CLOSED_SECONDS
+        with engine.begin() as connection:
+            for table in reversed(COPIED):
+                connection.execute(delete(table))
+        restored(later)
+        now[0] = later
+        store._looked = since_boot()
+        assert store.closed == 60 + 180, "the control: it asks no more often than before"
+        look_again(store)
+        assert store.closed == CLOSED_SECONDS
+        now[0] = later + CLOSED_SECONDS - 1
+        with pytest.raises(StoreUnavailable, match="restored from a backup: nothing is taken for 1 seconds"):
+            store.commit(unit(*marks("used once")))
+        now[0] = later + CLOSED_SECONDS
+        look_again(store)
+        store.commit(unit(*marks("another", end=LATER + CLOSED_SECONDS)))
+
+
+def test_a_restore_by_a_clock_that_was_ahead_is_judged_once(restored: Restored) -> None:
+    engine, now = restored(NOW + 400 * 86400), [NOW + 100]
+    with served(engine, now) as store:
+        for passed in (0, 600, CLOSED_SECONDS, 400 * 86400):
+            now[0] = NOW + 100 + passed
+            look_again(store)
+            assert store.closed == max(0, CLOSED_SECONDS - passed)
 
 
 def test_the_end_that_an_earlier_restore_wrote_goes_where_it_is_later_and_stays_where_it_is_not(
