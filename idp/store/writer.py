@@ -43,8 +43,9 @@ OWN, OWN_SECONDS = "unit", 600
 # How long a thread waits for its unit: a statement is given up after half of it (engine.BUSY_MILLISECONDS)
 COMMIT_SECONDS = 10.0
 # Whoever was told of the last batch comes back in a moment, and the first of them must not have a transaction alone. So
-# after a batch of this many the next one waits for half of them, though no longer than this share of what the last one took
-SIBLINGS, GATHER_SHARE, GATHER_LOOK = 4, 0.5, 0.0002
+# after a batch of this many the next one waits for half of them, though no longer than this share of what the last one
+# took, and than half of a commit whose standby is in another town: behind a disk that stood still nobody comes any sooner
+SIBLINGS, GATHER_SHARE, GATHER_MOST, GATHER_LOOK = 4, 0.5, 0.02, 0.0002
 # How often whoever closes the writer looks whether it stands still
 CLOSE_LOOK = 0.1
 
@@ -189,7 +190,7 @@ class Writer:
         before, took = 0, 0.0
         while (first := self._queue.get()) is not None:
             if before >= SIBLINGS:
-                self._gather(before, took * GATHER_SHARE)
+                self._gather(before, min(took * GATHER_SHARE, GATHER_MOST))
             batch, last = [first], False
             while len(batch) < self._max_batch and not last and not self._queue.empty():
                 waiting = self._queue.get()
