@@ -6,7 +6,7 @@ mark exactly one gets it, in one batch or in two processes. The order of stateme
 Where a connection ends between COMMIT and its answer, nobody can tell whether the batch was written. Then it is written
 once more on another connection: its marks wait for the first transaction's end, and what is lost to a mark that carries the
 unit's own number was written the first time. Such a unit's row is written again, so that a standby has it, too, before it
-is acknowledged. So every thread hears how its unit ended, once.
+is acknowledged. So every thread hears how its unit ended, once. A unit that brings neither a mark nor a record gets a mark.
 """
 
 import queue
@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Delete, Engine, Insert, bindparam, delete
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from idp.clock import system_clock
 from idp.ports import Unit
 from idp.store import tables
 from idp.store.attempt import Attempt, Kept
@@ -37,11 +38,14 @@ MAX_BATCH = 1000
 # Far beyond what the threads of a server can have waiting: there the database stands still, and waiting helps nobody
 MAX_WAITING = 10_000
 UNIT_BYTES = 16
+# The kind of the mark of a unit that brings none and no record, and how long it is kept: its tries take seconds
+OWN, OWN_SECONDS = "unit", 600
 # How long a thread waits for its unit: a statement is given up after half of it (engine.BUSY_MILLISECONDS)
 COMMIT_SECONDS = 10.0
 # Whoever was told of the last batch comes back in a moment, and the first of them must not have a transaction alone. So
-# after a batch of this many the next one waits for half of them, though no longer than this share of what the last one took
-SIBLINGS, GATHER_SHARE, GATHER_LOOK = 4, 0.5, 0.0002
+# after a batch of this many the next one waits for half of them, though no longer than this share of what the last one
+# took, and than half of a commit whose standby is in another town: behind a disk that stood still nobody comes any sooner
+SIBLINGS, GATHER_SHARE, GATHER_MOST, GATHER_LOOK = 4, 0.5, 0.02, 0.0002
 # How often whoever closes the writer looks whether it stands still
 CLOSE_LOOK = 0.1
 
@@ -88,7 +92,9 @@ class Waiting:
     unit: Unit
     prepared: Prepared | None
     number: bytes = field(default_factory=lambda: urandom(UNIT_BYTES))
-    # The keys of its marks, each with its end: computed once, in the thread that asks
+    # The keys of its marks, each with its end: computed once, in the thread that asks. Where it has neither a mark nor a
+    # record, one by its number: what it removed or parked does not tell whether a try before was written, and a transaction
+    # that finds nothing to remove writes nothing, so that its COMMIT waits for no standby
     marks: Mapping[MarkKey, int] = field(init=False)
     # Why it was not written, once it is told
     error: Exception | None = field(init=False, default=None)
@@ -101,6 +107,8 @@ class Waiting:
         for mark in self.unit.marks:
             key = (self.unit.tenant, mark.kind, mark.digest)
             marks[key] = max(mark.end, marks.get(key, mark.end))
+        if not marks and self.unit.record is None:
+            marks[self.unit.tenant, OWN, self.number] = system_clock() + OWN_SECONDS
         self.marks = marks
 
     def claim(self) -> bool:
@@ -182,7 +190,7 @@ class Writer:
         before, took = 0, 0.0
         while (first := self._queue.get()) is not None:
             if before >= SIBLINGS:
-                self._gather(before, took * GATHER_SHARE)
+                self._gather(before, min(took * GATHER_SHARE, GATHER_MOST))
             batch, last = [first], False
             while len(batch) < self._max_batch and not last and not self._queue.empty():
                 waiting = self._queue.get()

@@ -11,18 +11,40 @@ from contextlib import ExitStack
 
 import psycopg
 import pytest
-from sqlalchemy import func, make_url, select
+from sqlalchemy import event, func, make_url, select
 
 from idp.ports import Unit
 from idp.store import tables
 from idp.store.migrate import migrate
 from idp.store.store import Store
+from idp.store.writer import Waiting
+from idp.transparency.entry import prepare
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.verify import verify_ledger
-from policies.errors import Conflict, Misconfigured, StoreUnavailable
+from policies.errors import Conflict, Misconfigured, NotFound, StoreUnavailable
 from tests.idp.store.proxy import OnCommit, Proxy, commit_late, lose_the_commit, lose_the_reply
-from tests.idp.store.units import KEYS, NOW, TENANT, marks, opened_at, parked, release, unit
+from tests.idp.store.units import KEYS, LATER, NOW, TENANT, marks, opened_at, parked, release, unit
 from tests.postgres import PostgresServer, own_server, server
+
+KINDS_OF_UNIT = ("marked", "recording", "parking", "removing")
+
+
+def marked_unit() -> Unit:
+    return unit(*marks("a"), record=release())
+
+
+def recording_unit() -> Unit:
+    return Unit(tenant=TENANT, record=release())
+
+
+def parking_unit() -> Unit:
+    """One without a mark or a record, as a login keeps what no cookie has room for."""
+    return Unit(tenant=TENANT, parked=(parked(b"q" * 32, kind="request", end=LATER),))
+
+
+def removing_unit() -> Unit:
+    """The same that ends what `parked()` is, as a token is revoked."""
+    return Unit(tenant=TENANT, removed=(parked().digest,))
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +135,29 @@ def test_a_record_without_a_mark_is_found_again_by_its_own_id(proxied: tuple[Sto
             each.result(timeout=10)
     assert proxy.struck == 1
     assert counted(store)[0] == 5
+
+
+@pytest.mark.spec("security.md §3 I1")
+@pytest.mark.parametrize("strike", [lose_the_reply, lose_the_commit, commit_late])
+def test_what_has_neither_mark_nor_record_is_known_again_and_keeps_its_batch_together(
+    proxied: tuple[Store, Proxy], strike: OnCommit
+) -> None:
+    store, proxy = proxied
+    store.commit(unit(parked=[parked()]))
+    units = [unit(*marks(f"m{number}"), record=release()) for number in range(6)]
+    units[3:3] = [parking_unit(), removing_unit()]
+    batch = [Waiting(one, prepare(one.record, TENANT, KEYS) if one.record else None) for one in units]
+    begins: list[str] = []
+    event.listen(store.engine, "begin", lambda _connection: begins.append("begin"))
+    proxy.on_commit = strike
+    store._writer.write(batch)
+    assert proxy.struck == 1
+    assert [one.error for one in batch] == [None] * 8
+    assert len(begins) <= 3, "one try, another, and what a new connection asks"
+    assert counted(store)[0] == 7
+    assert store.parked(TENANT, "request", b"q" * 32, NOW) == b"sealed"
+    with pytest.raises(NotFound):
+        store.parked(TENANT, "code", parked().digest, NOW)
 
 
 def test_a_commit_whose_outcome_nobody_can_ask_for_is_unavailable(
@@ -380,15 +425,14 @@ def test_a_server_that_does_without_the_disk_is_refused_at_start_and_later(mine:
 
 
 @pytest.mark.spec("security.md §3 I1")
-@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize("one", [marked_unit(), recording_unit(), parking_unit(), removing_unit()], ids=KINDS_OF_UNIT)
 def test_a_unit_that_only_the_primary_has_is_not_acknowledged_by_its_second_try(
-    mine: PostgresServer, monkeypatch: pytest.MonkeyPatch, *, marked: bool
+    mine: PostgresServer, monkeypatch: pytest.MonkeyPatch, one: Unit
 ) -> None:
     url = mine.fresh()
     migrate(url)
     store = opened_at(url)
-    store.commit(unit(record=release()))
-    one = unit(*marks("a"), record=release()) if marked else Unit(tenant=TENANT, record=release())
+    store.commit(unit(record=release(), parked=[parked()]))
     monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 2.0)
     waits = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
     _standby(mine, "nobody")
@@ -404,7 +448,7 @@ def test_a_unit_that_only_the_primary_has_is_not_acknowledged_by_its_second_try(
     finally:
         _standby(mine, "")
     store.commit(unit(record=release()))
-    assert counted(store)[0] == 3
+    assert counted(store)[0] == 2 + (one.record is not None)
     store.close()
 
 
