@@ -24,7 +24,7 @@ EXECUTING = ("do_execute", "do_executemany", "do_execute_no_params")
 FILES = ("open", "fdopen", "fsync", "rename", "replace", "link", "unlink", "mkdir", "chmod", "close")
 # Lists of parameters have as many places as there are rows
 _LIST = re.compile(r"\(\?(?:, ?\?)*\)(?:, ?\(\?(?:, ?\?)*\))*")
-_PARAMETER = re.compile(r"%\(\w+\)s(?:::\w+)?|%s(?:::\w+)?")
+_PARAMETER = re.compile(r"%\(\w+\)[sb](?:::\w+(?:\[\])?)?|%s(?:::\w+)?")
 # Moments, in the names of partitions and in their bounds
 _MOMENT = re.compile(r"[0-9]{5,}")
 _PAIRS = re.compile(r"\(?(\w+\.\w+ = \? AND \w+\.\w+ = \?)(?: OR \1)*\)?")

@@ -199,6 +199,7 @@ def doubled_login(lines: list[Line]) -> list[Line]:
 def test_a_statement_has_one_name_however_many_rows_it_has() -> None:
     one = named("INSERT INTO marks (tenant, kind)\nVALUES (?, ?)")
     assert one == named("INSERT INTO marks (tenant, kind) VALUES (?, ?), (?, ?)")
+    assert named("SELECT x FROM unnest(%(b)b::TEXT[], %(c)b::BYTEA[]) AS a(b)") == "SELECT x FROM unnest(..) AS a(b)"
     assert named("x IN (%(a_1)s::VARCHAR, %(a_2)s::VARCHAR)") == named("x IN (%(a_1)s::VARCHAR)")
 
 
