@@ -372,6 +372,7 @@ def test_the_check_and_a_backup_say_that_a_witness_may_not_be_mounted(tmp_path: 
     for found in (verified, told):
         assert found["ok"] is False
         assert "is it mounted?" in str(found["findings"])
+        assert "a broker that starts releases nothing" in str(found["findings"]), "one that runs goes on"
 
 
 def test_another_history_than_the_witness_saw_is_named(tmp_path: Path) -> None:
