@@ -1,6 +1,7 @@
 """Whether anything would notice an older ledger: a restored backup, a snapshot, a replica that was behind."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
@@ -10,24 +11,30 @@ from idp.doctor.database import current, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.store import tables
 from idp.transparency.state import read_state
-from idp.transparency.witness import saw_nothing, witnessed
+from idp.transparency.witness import saw_nothing, unkept_at, witnessed
 from policies.errors import StoreUnavailable
 
 _WHY = (
     "A restored backup or an old copy of a disk would be served as if nothing had been: it signs another history under the "
     "same name, and a key that was revoked since then, or a service that was switched off, is on again."
 )
+_UNSIGNED = (
+    "No checkpoint is signed that it cannot keep: records wait for one, and a broker that starts and finds none there "
+    "releases nothing."
+)
 
 
 def witness(case: Case) -> Iterator[Finding]:
     """A broker that is no demo, and has none. While nothing was signed yet it is a notice: it loses nothing so far.
 
-    Of one that has a witness: whether its ledger is as large as what that saw.
+    Of one that has a witness: whether a checkpoint can be kept there, and whether its ledger is as large as what that saw.
     """
     if case.settings.demo or not case.knows("demo", "witness"):
         return
-    if case.settings.witness:
-        yield from _older(case)
+    if case.settings.witness_path is not None:
+        unkept = list(_unkept(case, case.settings.witness_path))
+        yield from unkept
+        yield from _older(case, empty=not unkept)
         return
     fix = 'Write witness = "DIR": a folder that exists, on another disk or machine.'
     if not _unsigned(case):
@@ -38,7 +45,18 @@ def witness(case: Case) -> Iterator[Finding]:
     yield case.setting(Severity.NOTICE, "witness", what, why=_WHY, fix=fix)
 
 
-def _older(case: Case) -> Iterator[Finding]:
+def _unkept(case: Case, path: Path) -> Iterator[Finding]:
+    try:
+        unkept = unkept_at(path)
+    except StoreUnavailable:
+        return  # `_older` says it
+    if unkept:
+        fix = "Make or mount the folder, and let the account that serves write to it: until then nothing is signed."
+        yield case.setting(Severity.ERROR, "witness", f"{unkept}.", why=_UNSIGNED, fix=fix)
+
+
+def _older(case: Case, *, empty: bool) -> Iterator[Finding]:
+    """What it saw; with `empty` also that it saw nothing of a ledger that was signed."""
     if case.ledger is None or not case.knows("issuer", "database"):
         return
     try:
@@ -57,9 +75,10 @@ def _older(case: Case) -> Iterator[Finding]:
         except DBAPIError:
             return
     # Asked again: the first may have been signed meanwhile
-    if not heads and row is not None and row.checkpoints and saw_nothing(case.settings.witness_path, case.ledger):
+    signed = row is not None and row.checkpoints
+    if empty and not heads and signed and saw_nothing(case.settings.witness_path, case.ledger):
         what = f"the ledger has checkpoints, and the witness {case.settings.witness_path} has none."
-        fix = "Mount it, or put the newest checkpoint into it first: until then nothing is signed or released."
+        fix = "Mount it, or put the newest checkpoint into it first: until then nothing is signed."
         yield case.setting(Severity.ERROR, "witness", what, why=_WHY, fix=fix)
         return
     size = 0 if row is None else int(row.size)

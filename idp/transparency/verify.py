@@ -179,7 +179,8 @@ class _Verification:
     def _witnessed(self) -> Iterator[Finding]:
         # Asked again: the first may have been signed meanwhile
         if not self._seen and self._count(tables.checkpoints) and self._blind():
-            yield Finding("checkpoints", "", "the witness has none of them: is it mounted? Nothing is released meanwhile")
+            meanwhile = "Nothing is signed meanwhile, and a broker that starts releases nothing"
+            yield Finding("checkpoints", "", f"the witness has none of them: is it mounted? {meanwhile}")
         for head in sorted(self._seen, key=attrgetter("size", "root")):
             if head.size > self._tree.size:
                 yield Finding(

@@ -70,8 +70,11 @@ class Witness:
     def assert_extended(self, heads: Sequence[TreeHead], state: TreeState, extended: Callable[[TreeHead], bool]) -> None:
         """Raise where the tree of `state` is not what `heads`, which were read before it, grew into: with the code `OLDER`.
 
-        `extended` says of a head that is no larger whether the tree extends it.
+        `extended` says of a head that is no larger whether the tree extends it. Without heads, one that could keep none is
+        raised for too: it is as one that was not mounted, and a first checkpoint would find that out too late.
         """
+        if not heads and (unkept := unkept_at(self._path)):
+            raise StoreUnavailable(unkept)
         if not heads and state.checkpoints and not self.seen():  # again: the first may have been signed meanwhile
             # A witness that was not mounted would see no harm in anything
             raise StoreUnavailable(f"the ledger has checkpoints, and the witness {self.file} has none")
@@ -123,6 +126,26 @@ class Witness:
             return TreeHead.read(open_note(note, *self._keys.log.known))
         except (SignatureInvalid, UnicodeDecodeError) as error:
             raise StoreUnavailable(f"the witness {file} has no checkpoint that our key signed") from error
+
+
+def unkept_at(path: Path) -> str:
+    """Why the witness at `path` can keep no checkpoint: no folder, or one that we may not write to. "" where it can.
+
+    Raises `StoreUnavailable` where nobody can say what lies there.
+    """
+    try:
+        folder = path if path.is_dir() else path.parent
+        if path.is_symlink() and not path.exists():
+            why = "it leads nowhere"
+        elif not folder.is_dir():
+            why = f"there is no folder {folder}"
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            why = f"the folder {folder} is not ours to write to"
+        else:
+            return ""
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return f"the witness {path} cannot be written ({why})"
 
 
 def witnessed(path: Path | None, keys: LedgerKeys) -> tuple[TreeHead, ...]:

@@ -57,6 +57,7 @@ TURNED_AWAY = "ciconia_admission_refused"
 LIMITED = "ciconia_limited"
 STAGED = "ciconia_ledger_staged"
 OLDEST_STAGED = "ciconia_ledger_oldest_staged_seconds"
+UNSIGNED = "ciconia_ledger_unsigned"
 CHECKPOINT = "ciconia_ledger_checkpoint_timestamp_seconds"
 KEY_ENDS = "ciconia_key_ends_timestamp_seconds"
 METADATA_ENDS = "ciconia_metadata_ends_timestamp_seconds"
@@ -83,6 +84,7 @@ _ALL = (
     Family(LIMITED, Kind.COUNTER, "Requests answered 429, by limit.", (*TENANT, "limit")),
     Family(STAGED, Kind.GAUGE, "Leaves that wait for the sequencer.", TENANT, Across.MAX),
     Family(OLDEST_STAGED, Kind.GAUGE, "Age of the leaf that waits longest.", TENANT, Across.MAX),
+    Family(UNSIGNED, Kind.GAUGE, "Leaves that no checkpoint covers.", TENANT, Across.MAX),
     Family(CHECKPOINT, Kind.GAUGE, "When the newest checkpoint was signed.", TENANT, Across.MAX),
     Family(KEY_ENDS, Kind.GAUGE, "When the certificate of a key ends.", (*TENANT, "key"), Across.MIN),
     Family(METADATA_ENDS, Kind.GAUGE, "When the metadata of a country ends.", (*TENANT, "country"), Across.MIN),

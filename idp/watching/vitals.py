@@ -133,8 +133,9 @@ class Vitals:
             self._stopping.wait(SOON if lacks else self._seconds)
 
     def _ledger(self, now: int) -> bool:
-        """The database answers; how much waits for the sequencer, and since when; when the last checkpoint was signed."""
+        """The database answers; how much waits for the sequencer, and since when; what the last checkpoint covers."""
         staged, records, checkpoints = tables.staged.c, tables.records.c, tables.checkpoints.c
+        trees = tables.trees.c
         waiting = (
             select(records.time)
             .join_from(
@@ -149,17 +150,21 @@ class Vitals:
         self._set(families.DATABASE, figure=0.0)
         with reading(), self._engine.connect() as connection:
             count, oldest = connection.execute(select(func.count(), func.min(waiting.c.time)).select_from(waiting)).one()
-            signed = connection.scalar(
-                select(checkpoints.time)
+            placed = connection.scalar(select(trees.size).where(trees.tenant == self._tenant)) or 0
+            signed = connection.execute(
+                select(checkpoints.time, checkpoints.size)
                 .where(checkpoints.tenant == self._tenant)
                 .order_by(checkpoints.number.desc())
                 .limit(1)
-            )
+            ).first()
         self._set(families.DATABASE, figure=time.monotonic() + FRESH_SECONDS)
         self._set(families.STAGED, figure=count)
         self._set(families.OLDEST_STAGED, figure=max(0, now - oldest) if oldest is not None else 0)
+        # With those that wait: where nothing is placed any more nothing is signed either
+        covered = signed.size if signed is not None else 0
+        self._set(families.UNSIGNED, figure=count + max(0, placed - covered))
         if signed is not None:
-            self._set(families.CHECKPOINT, figure=signed)
+            self._set(families.CHECKPOINT, figure=signed.time)
         # It reads, and that is half of it
         return not self._looks.stands_still()
 

@@ -30,6 +30,14 @@ def test_every_rule_asks_for_metrics_that_there_are() -> None:
     assert asked <= SAMPLES, asked - SAMPLES
 
 
+def test_a_ledger_that_was_never_signed_fires_too() -> None:
+    """Its checkpoint has no moment then, and `and` with a series that is not there is nothing."""
+    (rule,) = (text for text in EXPRESSIONS if "ciconia_ledger_checkpoint_timestamp_seconds" in text)
+    leaves, unless, signed = rule.partition(" unless ")
+    assert (leaves, unless) == ("ciconia_ledger_unsigned > 0", " unless ")
+    assert " <= " in signed
+
+
 def test_every_label_of_a_rule_is_one_of_a_metric_that_it_asks_for() -> None:
     for text in EXPRESSIONS:
         families = [SHOWN[re.sub("_bucket$", "", name)] for name in re.findall(r"ciconia_\w+", text)]

@@ -356,7 +356,7 @@ def test_the_check_and_a_backup_of_an_older_ledger_say_what_the_witness_saw(tmp_
 @pytest.mark.spec("security.md §3 restore from backup")
 @pytest.mark.parametrize("how", ["empty", "not there", "a link to nowhere", "lost+found"])
 def test_the_check_and_a_backup_say_that_a_witness_may_not_be_mounted(tmp_path: Path, how: str) -> None:
-    """A broker signs and releases nothing then, and what is in the database may be as old as it likes."""
+    """A broker that starts then signs and releases nothing, and what is in the database may be as old as it likes."""
     folder, witness = watched(tmp_path), tmp_path / "witness"
     grow(folder, 3, witness=True)
     witness.rename(tmp_path / "away")
@@ -372,6 +372,7 @@ def test_the_check_and_a_backup_say_that_a_witness_may_not_be_mounted(tmp_path: 
     for found in (verified, told):
         assert found["ok"] is False
         assert "is it mounted?" in str(found["findings"])
+        assert "a broker that starts releases nothing" in str(found["findings"]), "one that runs goes on"
 
 
 def test_another_history_than_the_witness_saw_is_named(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A broker without a witness: a notice while nothing was signed, then a warning, since an older ledger would go on."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,32 @@ def test_a_witness_that_has_no_checkpoint_of_a_ledger_that_has_some_is_an_error(
     assert (found.severity, found.file) == (ERROR, "ciconia.toml")
     assert "has none" in found.what
     assert "Mount it" in found.fix
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_witness_without_its_folder_is_an_error_whether_or_not_anything_was_signed(city: Path, *, signed: bool) -> None:
+    if signed:
+        record(city)
+        sequence(city)
+    line = edit(city, "ciconia.toml", SET, 'witness = "no/such"')
+    (found,) = told(city)
+    assert (found.severity, found.file, found.line) == (ERROR, "ciconia.toml", line)
+    assert f"cannot be written (there is no folder {city / 'no'})." in found.what
+    assert "Make or mount the folder" in found.fix
+    (city / "ciconia.db").unlink()
+    assert told(city) == [found]
+    (city / "no").mkdir()
+    assert not told(city)
+
+
+def test_a_witness_that_is_not_ours_to_write_to_is_an_error(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(city)
+    sequence(city)
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK and allowed(path, mode))
+    (found,) = told(city)
+    assert found.severity is ERROR
+    assert "not ours to write to" in found.what
 
 
 def test_a_first_checkpoint_that_is_signed_while_it_looks_is_no_error(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:

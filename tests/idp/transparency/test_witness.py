@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PosixPath
 from typing import NoReturn
 
@@ -16,7 +16,7 @@ from idp.store.store import Store
 from idp.transparency.checkpoint import TreeHead, open_note, sign_note
 from idp.transparency.export import export_lines, newest_checkpoint
 from idp.transparency.sequencer import Sequencer
-from idp.transparency.witness import MAX_FILES, OLDER, Witness
+from idp.transparency.witness import MAX_FILES, OLDER, Witness, unkept_at
 from policies.errors import StoreUnavailable
 from tests.idp.store.units import KEYS, ORIGIN, TENANT, commit_all, opened, release, unit
 
@@ -266,6 +266,62 @@ def test_at_start_nothing_is_released_until_the_witness_was_read(store: Store, f
     witness.left = 0
     assert within_seconds(store)
     one.stop()
+
+
+def no_folder(folder: Path, _monkeypatch: pytest.MonkeyPatch) -> Path:
+    return folder / "no" / "such"
+
+
+def read_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    allowed = os.access  # root may write to every folder but one of a disk that is read-only
+    monkeypatch.setattr(os, "access", lambda path, mode: (folder / "no").is_dir() and allowed(path, mode))
+    return folder
+
+
+def nowhere(folder: Path, _monkeypatch: pytest.MonkeyPatch) -> Path:
+    (folder / "link").symlink_to(folder / "no")
+    return folder / "link"
+
+
+@pytest.mark.parametrize("how", [no_folder, read_only, nowhere])
+def test_at_start_a_first_checkpoint_that_cannot_be_kept_is_said_and_nothing_released(
+    store: Store,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    how: Callable[[Path, pytest.MonkeyPatch], Path],
+) -> None:
+    one = Sequencer(store, KEYS, checkpoint_seconds=0, poll_seconds=0.01, witness=Witness(how(folder, monkeypatch), KEYS))
+    one.start()
+    assert "cannot be written" in store.halted
+    with pytest.raises(StoreUnavailable, match="cannot be written"):
+        store.commit(unit(record=release()))
+    time.sleep(0.05)
+    assert capsys.readouterr().out.count("ledger_waits") == 1
+    (folder / "no").mkdir()
+    assert within_seconds(store)
+    one.stop()
+    assert not store.halted
+
+
+def test_a_witness_that_has_our_checkpoint_and_cannot_be_written_halts_no_start(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown(store, folder, 1)
+    read_only(folder, monkeypatch)
+    one = sequencer(store, folder)
+    one.start()
+    assert not store.halted, "it has seen that it is the newest"
+    one.stop()
+
+
+def test_a_stale_path_can_be_judged_by_nobody(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stale(*_of: object, **_more: object) -> NoReturn:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(type(folder), "is_dir", stale)
+    with pytest.raises(StoreUnavailable, match="cannot be read"):
+        unkept_at(folder)
 
 
 def test_what_is_no_regular_file_is_no_witness(store: Store, folder: Path) -> None:

@@ -219,6 +219,30 @@ def test_the_ledgers_lag_is_how_many_leaves_wait_and_since_when(engine: Engine) 
     figures = told(measures.board)
     assert figures["ciconia_ledger_staged", CITY] == 2
     assert figures["ciconia_ledger_oldest_staged_seconds", CITY] == 90
+    assert figures["ciconia_ledger_unsigned", CITY] == 2
+
+
+def test_a_leaf_that_no_checkpoint_covers_is_counted_from_the_first_one_on(engine: Engine) -> None:
+    measures = Measures()
+    vitals = _vitals(engine, Looks(), measures=measures)
+
+    def unsigned() -> tuple[float, float | None]:
+        vitals.look()
+        figures = told(measures.board)
+        return figures["ciconia_ledger_unsigned", CITY], figures.get(("ciconia_ledger_checkpoint_timestamp_seconds", CITY))
+
+    assert unsigned() == (0, None)
+    with writing(engine).begin() as connection:
+        row = {"tenant": CITY, "root": b"r", "checkpoints": 0, "epoch": 1, "holder": b"", "lease_ends": 0, "seal": b"s"}
+        connection.execute(insert(tables.trees).values(size=3, **row))
+    assert unsigned() == (3, None), "nothing was ever signed"
+    with writing(engine).begin() as connection:
+        row = {"tenant": CITY, "root": b"r", "time": NOW - 5, "note": b"n", "seal": b"s"}
+        connection.execute(insert(tables.checkpoints).values(number=1, size=2, **row))
+    assert unsigned() == (1, NOW - 5)
+    with writing(engine).begin() as connection:
+        connection.execute(insert(tables.checkpoints).values(number=2, size=3, **row))
+    assert unsigned() == (0, NOW - 5)
 
 
 def test_gauges_say_what_the_looks_found(engine: Engine) -> None:
