@@ -207,15 +207,25 @@ def addresses() -> dict[str, tuple[str, set[str]]]:
 
 
 def _routes(source: str) -> Iterator[tuple[str, str]]:
-    for one in ast.walk(ast.parse(source)):
+    module = ast.parse(source)
+    named_here = _constants(module)
+    for one in ast.walk(module):
         if not isinstance(one, ast.Call) or not isinstance(one.func, ast.Attribute) or not one.args:
             continue
         where = one.args[0]
         if one.func.attr in {"get", "post", "api_route"} and isinstance(one.func.value, ast.Name):
-            if one.func.value.id != "routes" or not isinstance(where, ast.Constant):
+            if one.func.value.id != "routes":
                 continue
+            # An address that nobody here can read would be missing from the page
+            address = where.value if isinstance(where, ast.Constant) else named_here[ast.unparse(where)]
             named = [ast.literal_eval(keyword.value) for keyword in one.keywords if keyword.arg == "methods"]
-            yield str(where.value), ", ".join(named[0]) if named else one.func.attr.upper()
+            yield str(address), ", ".join(named[0]) if named else one.func.attr.upper()
+
+
+def _constants(module: ast.Module) -> dict[str, object]:
+    """The constants of a module by their names."""
+    given = [(one.targets[0], one.value) for one in module.body if isinstance(one, ast.Assign)]
+    return {name.id: value.value for name, value in given if isinstance(name, ast.Name) and isinstance(value, ast.Constant)}
 
 
 def _addresses() -> Iterator[str]:

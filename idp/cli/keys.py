@@ -31,7 +31,10 @@ from idp.keys.ring import Named, Scheduled, State, moment, spelled
 from idp.settings import Settings, load_settings
 from policies.errors import Misconfigured, Problem
 
-COPY = "Where there are several machines, copy it into the key folder of each before then; no server has to be restarted."
+COPY = (
+    "Where there are several machines, copy it into the key folder of each before then, with its time (`cp -p`); no server "
+    "has to be restarted."
+)
 
 keys = typer.Typer(no_args_is_help=True, help="Keys that change while the server runs: list, make, rotate, revoke.")
 

@@ -283,8 +283,8 @@ def _say(
         say(f"  CLIENT_SECRET={credential.secret}")
     if credential.key is not None:
         say(f"Its private key, for the app alone: CLIENT_KEY={credential.key}")
-    say("The configuration was loaded again and holds. A running server read its parties when it started:")
-    say(f"end it and start it again, then {asked.client_id} can sign citizens in.")
+    say("The configuration was loaded again and holds. A running server takes it in when it gets SIGHUP")
+    say(f"(`systemctl reload ciconia`), or at its next start: then {asked.client_id} can sign citizens in.")
 
 
 def _one(file: str, key: str, what: str, fix: str) -> Misconfigured:

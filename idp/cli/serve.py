@@ -33,7 +33,7 @@ def serve(
     """Run the broker until Ctrl-C or SIGTERM, behind a proxy that speaks https. `ciconia.toml` says where it listens.
 
     What would leak or lose is refused: `ciconia doctor` explains it, and looks further. SIGHUP reads the configuration
-    anew; where it is broken, the former one goes on serving.
+    anew; where it is broken, the former one goes on serving. Of several tenants a broken one is closed, and the rest serve.
 
     Example: ciconia serve --config city --workers 4
     """

@@ -15,7 +15,9 @@ from policies.errors import Misconfigured, Problem
 _ORDER = tuple(Severity)
 _NOBODY = "Nothing is served until this is mended."
 _SHARED = "Both answer 503: nobody can say whose it is, and neither may answer for the other."
-_CLOSED = "This tenant answers 503 on its host; the others serve."
+_CLOSED = "This tenant is closed; the others serve."
+# What is said of a broker that is served alone, and of one of several
+_ALONE, _OF_SEVERAL = "`ciconia serve` does not start", "`ciconia serve` closes this tenant"
 
 
 def examine_roof(
@@ -44,7 +46,8 @@ def examine_roof(
 
 
 def _inside(tenant: Path, folder: Path, report: Report) -> Iterator[Finding]:
-    for one in report.findings:
+    for found in report.findings:
+        one = replace(found, why=found.why.replace(_ALONE, _OF_SEVERAL))
         # What is of the machine, and of no file, is said once for all
         yield replace(one, file=_name(tenant / one.file, folder)) if one.file and (tenant / one.file).exists() else one
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
+from connectors.signatures.keys import certificate_of
 from idp.doctor.case import Case
 from idp.doctor.database import current, read_only
 from idp.doctor.finding import Finding, Severity
@@ -60,15 +62,27 @@ def _next(case: Case, kind: Kind, each: Scheduled[Named]) -> Iterator[Finding]:
     path = case.settings.key_folder / each.file
     begins = datetime.fromtimestamp(each.begins, UTC)
     what = f"it takes over on {begins:%Y-%m-%d at %H:%M} UTC, {_in(each.begins - case.now)}."
-    safe = safe_from(kind, int(path.stat().st_mtime))
+    safe = safe_from(kind, _made(path, each.key))
     if each.begins < safe and begins.timestamp() > case.now:
         what += " That is before everybody can know it."
         why = f"Until then: {kind.breaks}"
-        fix = f"Name it {kind.file_from(safe)}, unless this is an emergency."
+        fix = (
+            f"Where it was made here just now, and is no emergency, name it {kind.file_from(safe)} on every machine. A "
+            "copy keeps the name that it has where it was made: take it with its time (`cp -p`, `rsync -a`)."
+        )
         yield Finding(Severity.WARNING, case.name(path), 0, each.file, what, why, fix)
         return
     why = "A machine that does not have the file by then goes on with the key before it."
-    yield Finding(Severity.NOTICE, case.name(path), 0, each.file, what, why, "Copy it to every machine before then.")
+    yield Finding(
+        Severity.NOTICE, case.name(path), 0, each.file, what, why, "Copy it to every machine before then (`cp -p`)."
+    )
+
+
+def _made(path: Path, key: Named) -> int:
+    """When a key was made. A copy need not have kept its file's time: a certificate counts that says an earlier one."""
+    written = int(path.stat().st_mtime)
+    der = getattr(key, "certificate", b"")
+    return min(written, int(certificate_of(der).not_valid_before_utc.timestamp())) if der else written
 
 
 def _done(case: Case, each: Scheduled[Named], state: State) -> Finding:

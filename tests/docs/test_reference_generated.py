@@ -69,6 +69,8 @@ def test_addresses_know_their_methods_and_roles() -> None:
     assert found["/eidas/sso"] == ("GET, POST", {"node"})
     assert found["/saml/acs"] == ("POST", {"city", "node"})
     assert found["/log/checkpoint"] == ("GET", {"city", "node"})
+    assert found["/receipt"] == ("GET", {"city"})
+    assert found["/receipt/forget"] == ("POST", {"city"})
 
 
 def test_every_file_with_addresses_was_read() -> None:

@@ -34,6 +34,15 @@ def test_what_is_wrong_with_one_names_its_folder(roof: Roof) -> None:
     assert not any(file.startswith("tenants/alder/keys") for file, _ in errors(found))
 
 
+def test_a_fault_of_one_is_not_said_to_keep_the_server_from_starting(roof: Roof) -> None:
+    settings = roof.tenant("birch") / "ciconia.toml"
+    settings.write_text(settings.read_text(encoding="utf-8") + "\nno TOML\n", encoding="utf-8")
+    _, found, _ = examined(roof.folder)
+    whys = [one["why"] for one in found if one["file"] == "tenants/birch/ciconia.toml" and one["severity"] == "error"]
+    assert "`ciconia serve` closes this tenant with it." in whys
+    assert not any("does not start" in why for why in whys)
+
+
 def test_what_tenants_share_is_an_error_of_both(roof: Roof) -> None:
     copy(roof.tenant("alder") / "keys" / "pairwise.key", roof.tenant("birch") / "keys" / "pairwise.key")
     code, found, _ = examined(roof.folder)

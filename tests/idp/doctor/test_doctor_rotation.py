@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from idp.keys import kinds
-from idp.keys.file import create_token_key
+from idp.keys.file import create_saml_key, create_token_key
 from idp.keys.folder import load_keys
 from idp.settings import load_settings
 from idp.store.store import open_store
@@ -56,6 +56,22 @@ def test_a_key_that_begins_before_others_can_know_it_is_a_warning(city: Path) ->
     assert (found.severity, found.file) == (WARNING, file)
     assert kinds.ES256.file_from(kinds.ES256.begins("es256.pem") or 0) not in found.fix
     assert "es256-" in found.fix
+
+
+def test_a_copy_that_did_not_keep_its_time_is_not_to_get_another_name_than_on_the_first_machine(city: Path) -> None:
+    key(city, MINUTE + kinds.ES256.lead, made=NOW + 120)
+    found = only(examined(city))
+    assert found.severity is WARNING
+    assert "made here" in found.fix
+    assert "on every machine" in found.fix
+    assert "A copy keeps the name" in found.fix
+
+
+def test_a_certificate_says_when_a_key_was_made_whatever_the_time_of_its_copy(city: Path) -> None:
+    path = city / "keys" / kinds.SAML.file_from(MINUTE + kinds.SAML.lead)
+    create_saml_key(path, now=MINUTE)
+    os.utime(path, (NOW + 120, NOW + 120))
+    assert only(examined(city)).severity is NOTICE
 
 
 def test_a_key_that_nobody_needs_any_more_is_a_notice(city: Path) -> None:
