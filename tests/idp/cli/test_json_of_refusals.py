@@ -172,6 +172,12 @@ def test_a_demo_whose_database_goes_away_says_so(monkeypatch: pytest.MonkeyPatch
     assert (done.exit_code, told(done)) == (2, "The demo could not run: it went away")
 
 
+def test_a_demo_that_stays_has_no_json() -> None:
+    done = run("demo", "--json")
+    assert (done.exit_code, "--json is for --once" in told(done)) == (2, True)
+    assert json.loads(done.stdout)["error"]["code"] == "usage"
+
+
 def test_problems_are_an_object_that_says_that_it_is_not_so(tmp_path: Path) -> None:
     done = run("migrate", "--config", str(tmp_path), "--json")
     found = json.loads(done.stdout)
