@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError
 
 from idp.belonging import WHO_MAY, assert_open
 from idp.files import is_folder, read_whole
-from idp.store.engine import url_of_file
+from idp.store.engine import database_name, url_of_file
 from policies.errors import Misconfigured, Problem
 from policies.parties import Tenant
 from policies.toml import read_toml
@@ -213,6 +213,17 @@ class Settings(ProcessSettings):
         return url_of_file(self.folder / self.database)
 
 
+_MAIL = "Write a mail address: NAME@HOST."
+# How what has a pattern is written, for people
+_FORMS = {
+    "listen": "Write ADDRESS:PORT, as 127.0.0.1:8400.",
+    "metrics_listen": 'Write ADDRESS:PORT, as 127.0.0.1:9400; "" tells them nowhere.',
+    "country": 'Write two capital letters, as in ISO 3166-1 (alpha-2); "" for none.',
+    "valkey": 'Write valkey://HOST:PORT, or valkeys://HOST:PORT for TLS; "" for none.',
+    "organization.url": "Write an address that begins with https:// or http://.",
+    "organization.support": _MAIL,
+    "organization.technical": _MAIL,
+}
 # Settings that are tables of their own
 _TABLES: dict[str, type[BaseModel]] = {"organization": Organization, "limits": Limits}
 
@@ -317,7 +328,7 @@ def _read(folder: Path) -> tuple[str, dict[str, Any] | None, list[Problem]]:
 def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """What one setting asks of another: key, what is wrong, and how to mend it."""
     try:
-        _ = settings.database_url
+        database_name(settings.database_url)
     except Misconfigured as error:
         for problem in error.problems:
             yield problem.key, problem.what, problem.fix
@@ -364,6 +375,8 @@ def _problem(path: Path, text: str, error: ErrorDetails, model: type[ProcessSett
     if error["type"] == "missing":
         line = _line(text, parts[0]) if nested else line
         return Problem(str(path), line, key, "it is missing.", "Add it; `ciconia init` writes an example.")
+    if error["type"] == "string_pattern_mismatch":
+        return Problem(str(path), line, key, "it is not written as it has to be.", _FORMS[key])
     return Problem(
         str(path),
         line,

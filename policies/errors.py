@@ -202,4 +202,6 @@ class Problem:
         self.file, self.line, self.key, self.what, self.fix = file, line, key, what, fix
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.key}: {self.what} Fix: {self.fix}"
+        where = f"{self.file}:{self.line}" if self.line and self.file else self.file
+        known = [part for part in (where, self.key, self.what) if part]
+        return f"{': '.join(known)} Fix: {self.fix}"

@@ -6,13 +6,14 @@ Exit codes: 0 it is so, 1 it is not so (a problem was found and named), 2 it cou
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from typer.core import TyperGroup
@@ -53,6 +54,7 @@ class _Loaded(Mapping[str, Any]):
             found = alone
         command = typer.main.get_command(found)
         command.name = name
+        _refuse_empty_paths(command)
         return command
 
     def __iter__(self) -> Iterator[str]:
@@ -60,6 +62,21 @@ class _Loaded(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(MODULES)
+
+
+def _refuse_empty_paths(command: Any) -> None:
+    """Have each path of a command, and of those below it, refused where it is empty: Python takes it for `.`, a folder."""
+    for each in command.params:
+        if Path in (each.type_descriptor.annotation, *get_args(each.type_descriptor.annotation)):
+            each.process_value = partial(_path, each, each.process_value)
+    for below in getattr(command, "commands", {}).values():
+        _refuse_empty_paths(below)
+
+
+def _path(parameter: Any, process: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
+    if value == "" or (isinstance(value, list | tuple) and "" in value):
+        raise typer.BadParameter("it is empty, and names no file and no folder.", ctx=context, param=parameter)
+    return process(context, value)
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def _one(path: Path, log: Path | None, proof: Path | None, *, as_json: bool) -> 
     key = log if log is not None else path.parent / LOG_VKEY
     try:
         octets = read_regular(path, MAX_RECEIPT)
-        text = read_regular(key, MAX_KEYS)
+        text = _keys(key, named=log is not None)
         given = None if proof is None else read_regular(proof, MAX_RECEIPT)
     except OSError as error:
         _unreadable(path, error, as_json=as_json)
@@ -94,6 +94,15 @@ def _one(path: Path, log: Path | None, proof: Path | None, *, as_json: bool) -> 
     else:
         _tell(_lines(path, proved, limits))
     return HOLDS
+
+
+def _keys(key: Path, *, named: bool) -> bytes:
+    try:
+        return read_regular(key, MAX_KEYS)
+    except FileNotFoundError as error:
+        if named:
+            raise
+        raise FileNotFoundError(error.errno, f"{error.strerror}; --log names the log's keys", str(key)) from error
 
 
 def _unreadable(path: Path, error: OSError, *, as_json: bool) -> None:

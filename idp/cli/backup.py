@@ -61,7 +61,7 @@ def backup(
             count = back_up(engine, tenant=settings.tenant, file=to, advance=advance)
         with opened_backup(to, tenant=settings.tenant, beside=to.parent) as copy:
             report = _verified(copy, settings, keys, heads=heads, blind=blind, as_json=as_json)
-    _say(report, f"{count} rows are in {to}", {"file": str(to), "rows": count}, as_json=as_json)
+    _say(report, f"{_rows(count)} in {to}", {"file": str(to), "rows": count}, as_json=as_json)
 
 
 def restore(
@@ -106,7 +106,7 @@ def restore(
     again = _again(newest, now, witness=witness) + ([alone] if alone else [])
     facts: dict[str, object] = {"restored": True, "rows": count, "closed_seconds": until - now, "witnessed": seen}
     facts |= {"newest": written(newest) if newest else None, "witness": witness, "again": again}
-    text = f"{count} rows are restored; sign-ins are refused {_how_long(until, now)}"
+    text = f"{_rows(count)} restored; sign-ins are refused {_how_long(until, now)}"
     if seen > report.size:
         text += (
             f". The witness saw {seen} leaves, and this ledger has {report.size}: a broker will sign and release nothing "
@@ -188,6 +188,10 @@ def _say(
         for each in more:
             say(each, error=not holds)
     raise typer.Exit(DONE if holds else DIFFERS)
+
+
+def _rows(count: int) -> str:
+    return "1 row is" if count == 1 else f"{count} rows are"
 
 
 @contextmanager

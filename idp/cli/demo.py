@@ -46,12 +46,12 @@ def demo(
 
     Example: ciconia demo --once
     """
+    if as_json and not once:
+        raise typer.BadParameter(
+            "--json is for --once, which ends. Without it the demo stays, and tells its address in text."
+        )
     if keep is not None:
-        try:
-            if taken(keep):
-                _end(f"{keep} is not an empty folder: name a new one.", as_json=as_json)
-        except OSError as error:
-            _end(unwritable(keep, error), as_json=as_json)
+        _assert_free(keep, as_json=as_json)
     configure_logs()
     # As Ctrl-C, so that the folder goes with us
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -80,6 +80,15 @@ def demo(
         print(json.dumps(as_object(walked, show_values=show_values, kept=kept), ensure_ascii=False))
     else:
         _tell(walked, show_values=show_values, kept=kept)
+
+
+def _assert_free(keep: Path, *, as_json: bool) -> None:
+    """End it with 2 where the folder is not one to write into."""
+    try:
+        if taken(keep):
+            _end(f"{keep} is not an empty folder: name a new one.", as_json=as_json)
+    except OSError as error:
+        _end(unwritable(keep, error), as_json=as_json)
 
 
 def _end(detail: str, *, as_json: bool) -> NoReturn:

@@ -114,6 +114,8 @@ def _named(found: Keys | None, log: Sequence[VerifierKey], text: str, *, unknown
         what = "the key files cannot be loaded, so only a whole id says which key is meant."
     elif begun and len(text) < LEAST:
         what = f"that is too little of an id to revoke a key for good: give {LEAST} characters of it, or all."
+    elif unknown:
+        fix = f"{fix} With --unknown: the whole id, since no key here has it."
     raise Refused("KEY", what, fix)
 
 

@@ -33,6 +33,7 @@ from idp.cli.options import AsJson, Folder
 from idp.cli.revocations import ask
 from idp.clock import system_clock
 from idp.crossing import known_peers
+from idp.doctor.case import lines_of_settings
 from idp.files import read_regular
 from idp.keys.folder import NODE_FILES, Keys
 from idp.loading import load_all
@@ -266,7 +267,8 @@ def _no_node_yet(desk: _Desk) -> Misconfigured:
     file = str(settings.folder / SETTINGS_FILE)
     what = "it is missing, and other countries' nodes ask for it."
     missing = [name for name in ("country", "organization") if not getattr(settings, name)]
-    found = [Problem(file, 1, name, what, fix) for name in missing]
+    lines = lines_of_settings(settings.folder)
+    found = [Problem(file, lines.line((name,)) if lines else 0, name, what, fix) for name in missing]
     if desk.keys.node is None:
         lost = f"{', '.join(NODE_FILES)} are missing."
         found.append(Problem(str(settings.key_folder), 0, "keys", lost, "take them from a new `ciconia init`."))

@@ -26,6 +26,7 @@ from idp.clock import system_clock
 from idp.configuration import readable_files
 from idp.keys.ledger import load_ledger_keys
 from idp.logs import configure_logs
+from idp.pages.search import code_of
 from idp.settings import Settings, load_settings
 from idp.store.store import Store, open_store
 from idp.store.switches import COUNTRY, PARTY, PROVIDER, Switch, Switches
@@ -47,6 +48,12 @@ class Kind(StrEnum):
     PROVIDER = PROVIDER
 
 
+_OTHER_KIND = "Name what NAME is with --kind: party, country or provider; ciconia party list shows what there is."
+_NONE = {
+    Kind.PARTY: f"The configuration has no service. {_OTHER_KIND}",
+    Kind.COUNTRY: f"The configuration has no country. {_OTHER_KIND}",
+    Kind.PROVIDER: f"The configuration has no identity provider. {_OTHER_KIND}",
+}
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A client_id, a country's two letters, or a provider's id.")]
 OfKind = Annotated[Kind, typer.Option(help="What NAME is.")]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, in a line, for the release ledger. Name no person.")]
@@ -182,12 +189,14 @@ def _faults(desk: _Desk, kind: Kind, name: str, reason: str, before: Switch | No
     # What an earlier version took can still be switched on
     if kind is Kind.COUNTRY and COUNTRY_CODE.fullmatch(name) is None and (off or before is None):
         capital = name.upper()
-        fix = f"Did you mean {capital}?" if COUNTRY_CODE.fullmatch(capital) else "Write it as in ISO 3166-1: EE."
+        meant = capital if COUNTRY_CODE.fullmatch(capital) else code_of(name)
+        fix = f"Did you mean {meant}?" if meant else "Write two capital letters, as in ISO 3166-1."
         yield Problem("party", 0, "NAME", f"{name} is no country: a country is two capital letters.", fix)
     # Where the configuration cannot be read as a whole, a name that it seems to lack may well be served
     elif name not in known and before is None and desk.whole:
         near = desk.nearest(kind, name)
-        fix = f"Did you mean {near}?" if near else f"One of {', '.join(sorted(known)) or 'none'}, or another --kind."
+        fix = f"One of {', '.join(sorted(known))}, or another --kind." if known else _NONE[kind]
+        fix = f"Did you mean {near}?" if near else fix
         yield Problem("party", 0, "NAME", f"there is no {kind} {name}.", fix)
     if not is_reason(reason):
         yield Problem("party", 0, "--reason", "is no reason.", f"Give 1 to {MAX_REASON} visible characters, on one line.")

@@ -88,7 +88,8 @@ def _state(
         yield "tree", Severity.ERROR, "its tree is not the one of its last checkpoint.", why, _VERIFY
     elif behind and age > patience:
         last = f"the last checkpoint is of {written(newest.time)}" if newest is not None else "there is no checkpoint"
-        what = f"{behind} records have a place that no checkpoint covers: {last}."
+        of = "1 record has" if behind == 1 else f"{behind} records have"
+        what = f"{of} a place that no checkpoint covers: {last}."
         yield (
             "checkpoint",
             Severity.WARNING,

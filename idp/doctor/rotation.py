@@ -61,7 +61,7 @@ def _left(case: Case, kind: Kind, ring: AnyRing) -> Iterator[Finding]:
 def _next(case: Case, kind: Kind, each: Scheduled[Named]) -> Iterator[Finding]:
     path = case.settings.key_folder / each.file
     begins = datetime.fromtimestamp(each.begins, UTC)
-    what = f"it takes over on {begins:%Y-%m-%d at %H:%M} UTC, {_in(each.begins - case.now)}."
+    what = f"it takes over on {begins:%Y-%m-%d at %H:%M} UTC, {remaining(each.begins - case.now)}."
     safe = safe_from(kind, _made(path, each.key))
     if each.begins < safe and begins.timestamp() > case.now:
         what += " That is before everybody can know it."
@@ -97,6 +97,12 @@ def _done(case: Case, each: Scheduled[Named], state: State) -> Finding:
     return Finding(Severity.NOTICE, case.name(path), 0, each.file, what, why, "Delete it on every machine.")
 
 
-def _in(seconds: int) -> str:
+def remaining(seconds: int) -> str:
+    """How long it takes until then, in words."""
     days = seconds // DAY
-    return f"in {days} days" if days > 1 else f"in {seconds // 3600} hours"
+    if days > 1:
+        return f"in {days} days"
+    hours = seconds // 3600
+    if not hours:
+        return "in less than an hour"
+    return "in 1 hour" if hours == 1 else f"in {hours} hours"

@@ -192,9 +192,12 @@ def _exposed(folder: Path, ledger: LedgerKeys) -> Iterator[Problem]:
     for name in (*[each.file for each in ledger.log.ring.scheduled], OPENINGS_KEY):
         path = folder / name
         if path.stat().st_mode & 0o077:
-            yield Problem(
-                str(path), 0, name, "others than its owner may read this secret.", f"chmod 600 {shlex.quote(str(path))}"
-            )
+            yield _readable_by_others(path)
+
+
+def _readable_by_others(path: Path) -> Problem:
+    fix = f"chmod 600 {shlex.quote(str(path))}"
+    return Problem(str(path), 0, path.name, "others than its owner may read this secret.", fix)
 
 
 def _ring(folder: Path, kind: Kind, load: Callable[[Path], K], problems: list[Problem]) -> Ring[K] | None:
@@ -221,6 +224,8 @@ def _wrapping_key(path: Path) -> WrappingKey:
 def _loaded_secret(path: Path) -> bytes:
     """The secret of a file. Raises `Misconfigured`."""
     try:
+        if path.stat().st_mode & 0o077:
+            raise Misconfigured((_readable_by_others(path),))
         return _secret(path)
     except (OSError, ValueError) as error:
         what, fix = f"{error}.", "Restore it from its backup."
@@ -293,8 +298,6 @@ def _out_of_dates(folder: Path, rings: Iterable[_OfNode], now: int) -> Iterator[
 
 
 def _secret(path: Path) -> bytes:
-    if path.stat().st_mode & 0o077:
-        raise ValueError("others than its owner may read it: chmod 600")
     try:
         value = bytes.fromhex(read_whole(path).decode("ascii").strip())
     except ValueError:

@@ -36,6 +36,15 @@ def matches(sought: str, country: str, titles: Iterable[str], language: Language
     return any(f" {wanted}" in f" {name}" for name in names)
 
 
+def code_of(name: str) -> str | None:
+    """The code (ISO 3166-1 alpha-2) of the country that is called so in English, or has this code of three letters."""
+    wanted = _folded(name)
+    aliases = get_global("territory_aliases").get(name.upper(), []) if len(name) == 3 else []  # noqa: PLR2004 - alpha-3
+    names = Locale.parse(ENGLISH).territories.items()
+    found = [*aliases, *(code for code, called in names if wanted and _folded(str(called)) == wanted)]
+    return found[0] if len(found) == 1 and len(found[0]) == 2 else None  # noqa: PLR2004 - alpha-2; CLDR has continents too
+
+
 @cache
 def _codes(country: str) -> frozenset[str]:
     """Its codes of two and three letters; Greece is EL to the European Union."""

@@ -58,8 +58,10 @@ def back_up(engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[in
 
     Raises `FileExistsError` and other errors of the file system, `StoreUnavailable` where a database cannot do its part.
     """
+    if not file.parent.is_dir():
+        raise FileNotFoundError(2, "there is no such folder: make it, or name another", str(file.parent))
     if file.exists():
-        raise FileExistsError(17, "it exists already", str(file))
+        raise FileExistsError(17, "it exists already: name a new file", str(file))
     with fresh_file(file) as fresh:
         target = _opened(fresh)
         try:
@@ -88,7 +90,7 @@ def opened_backup(file: Path, *, tenant: Tenant, beside: Path) -> Iterator[Engin
     with file.open("rb") as given:
         head = given.read(_SQLITE_HEAD)
         if not head.startswith(b"SQLite format 3\0"):
-            raise NotFound("the file is no backup")
+            raise NotFound("the file is no backup: name one that `ciconia backup` wrote")
         if head[_WRITTEN_AS:] != _WITHOUT_LOG:
             # Its newest commits may lie in the log beside it
             raise NotFound("the file is a database that is served, or was, and no backup: make one with `ciconia backup`")
@@ -136,7 +138,7 @@ def restore(source: Engine, target: Engine, *, tenant: Tenant, now: int, advance
     with reading(), confirmed(writing(target)) as out, source.connect() as backup:
         patiently(out)
         if any(_has_rows(out, table, tenant) for table in COPIED):
-            raise StoreUnavailable("the database is not empty")
+            raise StoreUnavailable("the database is not empty: restore into one that is new")
         count = _copy(backup, out, tenant, advance)
         until = closing(newest_moment(backup, tenant, now), now)
         # One that ends later was never ours, and nobody could sign in before it does

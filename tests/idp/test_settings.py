@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.settings import SETTINGS_FILE, Settings, load_settings
+from idp.settings import _FORMS, SETTINGS_FILE, Organization, Settings, load_settings
 from policies.errors import Misconfigured, Problem
 
 HTTPS = 'issuer = "https://login.city.example"\n'
@@ -306,3 +306,42 @@ def test_a_fault_of_a_nodes_settings_is_told_with_its_line(tmp_path: Path, old: 
 def test_a_misspelled_name_in_the_organization_names_the_one_that_was_meant(tmp_path: Path) -> None:
     problems = _problems(tmp_path, HTTPS + NODE.replace("technical =", "tecnical ="))
     assert "Did you mean technical?" in [problem.fix for problem in problems]
+
+
+@pytest.mark.parametrize(
+    ("line", "fix"),
+    [
+        ('listen = "8400"', "ADDRESS:PORT, as 127.0.0.1:8400"),
+        ('metrics_listen = "9400"', "ADDRESS:PORT, as 127.0.0.1:9400"),
+        ('valkey = "foo"', "valkey://HOST:PORT"),
+        ('country = "ee"', "two capital letters"),
+        ('[organization]\nname = "n"\nurl = "x"\nsupport = "a@b"\ntechnical = "a@b"', "https://"),
+        ('[organization]\nname = "n"\nurl = "https://b"\nsupport = "a"\ntechnical = "a@b"', "NAME@HOST"),
+        ('[organization]\nname = "n"\nurl = "https://b"\nsupport = "a@b"\ntechnical = "a"', "NAME@HOST"),
+    ],
+)
+def test_what_has_another_form_is_answered_with_its_form_and_no_pattern(tmp_path: Path, line: str, fix: str) -> None:
+    (problem,) = _problems(tmp_path, HTTPS + line + "\n")
+    assert fix in problem.fix
+    assert "pattern" not in problem.what
+
+
+def test_every_setting_with_a_pattern_says_its_form() -> None:
+    for model, before in ((Settings, ""), (Organization, "organization.")):
+        for name, each in model.model_fields.items():
+            has = any(getattr(one, "pattern", None) for one in each.metadata)
+            assert (f"{before}{name}" in _FORMS) == has, name
+
+
+@pytest.mark.parametrize("url", ["postgresq://x", "mysql://db.example/x", "sqlite://", "postgresql://db.example"])
+def test_a_database_that_is_not_served_has_its_file_and_line(tmp_path: Path, url: str) -> None:
+    (problem,) = _problems(tmp_path, HTTPS + f'database = "{url}"\n')
+    assert (problem.line, problem.key) == (2, "database")
+
+
+def test_what_is_not_known_of_a_place_is_left_out() -> None:
+    assert (
+        str(Problem("city/ciconia.toml", 0, "", "it is gone.", "Get it.")) == "city/ciconia.toml: it is gone. Fix: Get it."
+    )
+    assert str(Problem("", 0, "database", "it is none.", "Get it.")) == "database: it is none. Fix: Get it."
+    assert str(Problem("a.toml", 3, "b", "it is none.", "Get it.")) == "a.toml:3: b: it is none. Fix: Get it."

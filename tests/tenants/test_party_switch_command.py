@@ -193,9 +193,24 @@ def test_a_country_that_is_not_two_capital_letters_is_refused_in_an_emergency_to
     (city / "parties" / "bad.toml").write_text("x = [\n", encoding="utf-8")
     ended = run("disable", "de", "--kind", "country", *WHY)
     assert (ended.exit_code, "Did you mean DE?" in ended.stderr) == (1, True), ended.output
-    ended = run("disable", "DEU", "--kind", "country", *WHY)
-    assert (ended.exit_code, "Write it as in ISO 3166-1: EE." in ended.stderr) == (1, True), ended.output
+    ended = run("disable", "Moonland", "--kind", "country", *WHY)
+    assert ended.exit_code == 1
+    assert ended.stderr.endswith(" Fix: Write two capital letters, as in ISO 3166-1.\n"), "no country that could be copied"
     assert not switches(city).current()
+
+
+@pytest.mark.parametrize(("name", "code"), [("Bulgaria", "BG"), ("czechia", "CZ"), ("Côte d'Ivoire", "CI"), ("DEU", "DE")])
+def test_the_name_of_a_country_is_answered_with_its_code(run: Run, city: Path, name: str, code: str) -> None:
+    ended = run("disable", name, "--kind", "country", *WHY)
+    assert (ended.exit_code, ended.stderr.endswith(f" Fix: Did you mean {code}?\n")) == (1, True), ended.output
+    assert not switches(city).current()
+
+
+@pytest.mark.parametrize(("kind", "none"), [("provider", "no identity provider"), ("country", "no country")])
+def test_where_there_is_none_of_a_kind_that_is_said(run: Run, city: Path, kind: str, none: str) -> None:
+    (city / "providers" / "ee.toml").unlink()
+    ended = run("disable", "EE", "--kind", kind, *WHY)
+    assert (ended.exit_code, f" Fix: The configuration has {none}. Name what" in ended.stderr) == (1, True), ended.output
 
 
 def test_a_country_that_an_earlier_version_took_can_be_switched_on(run: Run, city: Path) -> None:

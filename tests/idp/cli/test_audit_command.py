@@ -230,3 +230,9 @@ def test_every_key_that_a_receipt_rests_on_is_named(folder: Path) -> None:
     assert line(run)["key_ids"] == [KEYS.log.at(0).key_id, stranger.key_id]
     told = verify(folder / "promise.json", "--proof", folder / "proof").stdout
     assert f"the keys {KEYS.log.at(0).key_id}, {stranger.key_id} from" in " ".join(told.split())
+
+
+def test_where_no_key_lies_beside_a_receipt_log_is_named(tmp_path: Path) -> None:
+    (tmp_path / "receipt.json").write_bytes(b"")
+    done = CliRunner().invoke(app, ["audit", "verify", str(tmp_path / "receipt.json")])
+    assert (done.exit_code, "--log names the log's keys" in done.stderr) == (2, True), done.output

@@ -213,10 +213,10 @@ def test_what_cannot_be_restored_changes_nothing(served: Path, tmp_path: Path, w
             file, word = tmp_path / "nothing.db", "No such file"
         case "not empty":
             assert ciconia("restore", "--config", again, "--from", file).returncode == 0
-            word = "the database is not empty"
+            word = "the database is not empty: restore into one that is new"
         case "no backup":
             file.write_bytes(b"something else")
-            word = "the file is no backup"
+            word = "the file is no backup: name one that"
         case "another's":
             change(file, "UPDATE marks SET tenant = 'other.example'")
             word = "the backup is of another broker"
@@ -231,7 +231,9 @@ def test_what_cannot_be_restored_changes_nothing(served: Path, tmp_path: Path, w
         case _:
             found = ciconia("backup", "--config", served, "--to", file)
             assert (found.returncode, file.read_bytes()) == (2, before)
-            assert "exists already" in found.stderr
+            assert "exists already: name a new file" in found.stderr
+            nowhere = ciconia("backup", "--config", served, "--to", tmp_path / "nowhere" / "x.db")
+            assert (nowhere.returncode, f"{tmp_path / 'nowhere'}: there is no such folder" in nowhere.stderr) == (2, True)
             return
     found = ciconia("restore", "--config", again, "--from", file)
     assert (found.returncode, word in found.stdout + found.stderr) == (code, True), found.stdout + found.stderr

@@ -92,7 +92,7 @@ def test_a_part_that_is_closed_is_named(place: Path, line: str, part: str) -> No
     (city / part).chmod(0)
     done = as_stranger(*words(line, place))
     assert done.returncode == (1 if part == "keys" and "serve" in line else 2), done
-    assert f"{city / part}:0: " in done.stderr
+    assert f"{city / part}: " in done.stderr
     assert WHO in done.stderr
     assert "cannot be written" not in done.stderr
     assert "Traceback" not in done.stderr
@@ -105,7 +105,7 @@ def test_a_folder_of_parties_that_is_closed_is_no_folder_without_parties(place: 
     (city / "parties").chmod(0)
     done = as_stranger("policy", "test", "--config", city)
     assert done.returncode == 2
-    assert "parties:0: file: it cannot be read (Permission denied). Fix: let the broker read it." in done.stderr
+    assert "parties: file: it cannot be read (Permission denied). Fix: let the broker read it." in done.stderr
 
 
 @pytest.mark.parametrize("line", ["init", "demo --once --keep", "doctor --selftest --keep"])

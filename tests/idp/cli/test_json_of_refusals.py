@@ -172,7 +172,38 @@ def test_a_demo_whose_database_goes_away_says_so(monkeypatch: pytest.MonkeyPatch
     assert (done.exit_code, told(done)) == (2, "The demo could not run: it went away")
 
 
+def test_a_demo_that_stays_has_no_json() -> None:
+    done = run("demo", "--json")
+    assert (done.exit_code, "--json is for --once" in told(done)) == (2, True)
+    assert json.loads(done.stdout)["error"]["code"] == "usage"
+
+
 def test_problems_are_an_object_that_says_that_it_is_not_so(tmp_path: Path) -> None:
     done = run("migrate", "--config", str(tmp_path), "--json")
     found = json.loads(done.stdout)
     assert (done.exit_code, found["ok"], len(found["problems"])) == (1, False, 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "init EMPTY",
+        "doctor --config EMPTY",
+        "demo --once --keep EMPTY",
+        "backup --config HERE --to EMPTY",
+        "keys list --config EMPTY",
+        "party disable a --reason b --config EMPTY",
+        "audit verify EMPTY",
+        "audit verify a EMPTY",
+        "inspect a --jwks EMPTY",
+    ],
+)
+def test_an_empty_path_is_refused_and_never_the_folder_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["" if word == "EMPTY" else word.replace("HERE", str(tmp_path)) for word in line.split()]
+    done = run(*words, "--json")
+    assert (done.exit_code, "it is empty" in told(done)) == (2, True), done.output
+    assert json.loads(done.stdout)["error"]["code"] == "usage"
+    assert not list(tmp_path.iterdir())

@@ -612,6 +612,8 @@ def test_own_of_a_city_that_is_no_node_exits_2_and_names_what_is_missing(tmp_pat
     assert found.exit_code == 2
     assert "country" in found.stderr
     assert "organization" in found.stderr
+    (folder / "ciconia.toml").write_text('issuer = "https://city.example"\n\ncountry = ""\n', encoding="utf-8")
+    assert f"{folder / 'ciconia.toml'}:3: country: " in run_in(folder)("own").stderr
 
 
 Rotate = Callable[[Kind], Keys]

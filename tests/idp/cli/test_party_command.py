@@ -191,7 +191,7 @@ def _refused(city: Path, run: Result, code: int = 1) -> str:
 
 def test_a_refusal_names_everything_and_leaves_nothing(city: Path) -> None:
     text = _refused(city, add(city, uri="http://permits.city.example/callback?code=1", purpose="parking"))
-    assert "parties/permits.toml:0: redirect_uris:" in text
+    assert "parties/permits.toml: redirect_uris:" in text
     assert "purposes: `parking` is not a purpose. Fix: did you mean `resident-parking`?" in text
     run = add(city, "--json", uri="https://*.example/")
     assert [problem["key"] for problem in json.loads(run.stdout)["problems"]] == ["redirect_uris"]

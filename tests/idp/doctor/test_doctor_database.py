@@ -132,7 +132,7 @@ def test_a_place_that_no_checkpoint_covers_is_a_warning(city: Path) -> None:
     sequence(city)
     with meddling(city) as connection:
         connection.exec_driver_sql("DELETE FROM checkpoints")
-    found = at(examined(city), DB, "checkpoint", "1 records have a place that no checkpoint covers")
+    found = at(examined(city), DB, "checkpoint", "1 record has a place that no checkpoint covers")
     assert found.severity is WARNING
     assert "there is no checkpoint" in found.what
 

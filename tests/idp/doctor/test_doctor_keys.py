@@ -45,7 +45,7 @@ def test_a_key_that_others_may_read_is_an_error(city: Path, name: str) -> None:
     (city / "keys" / name).chmod(0o640)
     found = only(examined(city))
     assert (found.severity, found.file) == (ERROR, f"keys/{name}")
-    assert "chmod 600" in found.fix + found.what
+    assert found.fix == f"chmod 600 {city / 'keys' / name}"
 
 
 @pytest.mark.parametrize(("mode", "severity"), [(0o755, WARNING), (0o770, ERROR), (0o702, ERROR)])

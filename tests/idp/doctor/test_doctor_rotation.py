@@ -5,6 +5,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from idp.doctor.rotation import remaining
 from idp.keys import kinds
 from idp.keys.file import create_saml_key, create_token_key
 from idp.keys.folder import load_keys
@@ -116,3 +119,10 @@ def test_the_moment_of_a_strangers_row_is_not_believed(city: Path) -> None:
         )
         connection.commit()
     assert any("every key of es256 is revoked" in one.what for one in examined(city).findings)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(60, "in less than an hour"), (3600, "in 1 hour"), (7200, "in 2 hours"), (172800, "in 2 days")]
+)
+def test_one_hour_is_one_and_none_is_less_than_one(seconds: int, words: str) -> None:
+    assert remaining(seconds) == words
