@@ -22,6 +22,7 @@ from idp.store.attempt import Unconfirmed
 from idp.store.backup import CLOSED_SECONDS, back_up, closing, newest_moment, opened_backup, rows_of
 from idp.store.backup import restore as restore_rows
 from idp.store.engine import open_engine, reading
+from idp.store.faults import explained
 from idp.store.migrate import assert_current, migrate
 from idp.transparency.checkpoint import TreeHead
 from idp.transparency.findings import Report
@@ -199,7 +200,7 @@ def _told(file: Path, *, as_json: bool) -> Iterator[None]:
         problems(error, as_json=as_json)
         raise typer.Exit(COULD_NOT_RUN) from None
     except BrokerError as error:
-        _failed(error.code, error.detail, as_json=as_json)
+        _failed(error.code, explained(error.detail), as_json=as_json)
     except OSError as error:
         _failed("file", f"{error.filename or file}: {error.strerror or type(error).__name__}", as_json=as_json)
 

@@ -14,7 +14,8 @@ from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from idp.doctor.postgres import is_postgres_url, postgres
 from idp.files import read_regular
-from idp.store.engine import database_file, database_name, is_postgres, open_engine, sqlite_url
+from idp.store.engine import database_file, database_name, is_postgres, open_engine, sqlite_url, unavailable
+from idp.store.faults import meaning
 from idp.store.migrate import revision_of, revisions, serves
 from idp.store.postgres import look_at
 from policies.errors import Misconfigured, StoreUnavailable
@@ -120,9 +121,11 @@ def _revision(case: Case) -> Iterator[Finding]:
                 with engine.connect() as connection:
                     told = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() or ""
         except (StoreUnavailable, DBAPIError) as error:
-            detail = error.detail if isinstance(error, StoreUnavailable) else type(error.orig).__name__
-            fix = "Restore it from its backup; `ciconia ledger verify` says what of the record is left."
-            yield Finding(Severity.ERROR, place, 0, "database", f"it cannot be read ({detail}).", _RECORD, fix)
+            detail = (error if isinstance(error, StoreUnavailable) else unavailable(error)).detail
+            means, fix = meaning(detail)
+            fix = fix or "Restore it from its backup; `ciconia ledger verify` says what of the record is left."
+            what = f"it cannot be read ({detail}). {means}".rstrip()
+            yield Finding(Severity.ERROR, place, 0, "database", what, _RECORD, fix)
             return
     yield from _of_revision(place, found, served=served)
     if told != "ok":

@@ -62,8 +62,20 @@ def test_commits_that_might_be_lost_are_an_error(city: Path, plain: str) -> None
 def test_a_server_that_does_not_answer_is_an_error_and_its_password_is_not_told(city: Path) -> None:
     named(city, "postgresql://ciconia:canary@127.0.0.1:1/city")
     report = examined(city)
-    assert at(report, "ciconia.toml", "database", "cannot be reached").severity is ERROR
+    assert at(report, "ciconia.toml", "database", "(OperationalError (refused)). Nobody listens there.").severity is ERROR
     assert "canary" not in repr(report)
+
+
+def test_a_server_that_runs_and_has_no_such_database_is_named_as_that(city: Path) -> None:
+    named(city, server().url("no_such_database"))
+    found = at(examined(city), "ciconia.toml", "database", "has no database of this name")
+    assert "CREATE DATABASE" in found.fix
+
+
+@pytest.mark.parametrize("asked", ["standby", "read-only"])
+def test_a_url_that_asks_for_a_standby_is_an_error(city: Path, plain: str, asked: str) -> None:
+    named(city, f"{plain}?target_session_attrs={asked}")
+    assert at(examined(city), "ciconia.toml", "database", f"target_session_attrs={asked}").severity is ERROR
 
 
 def test_a_way_that_others_could_listen_to_is_a_warning(city: Path) -> None:
