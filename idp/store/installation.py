@@ -24,6 +24,7 @@ from policies.errors import Misconfigured, Problem
 from policies.parties import Tenant
 
 PART_BYTES = 32
+FIX = "serve it with the keys that it was made with (restore them from their backup), or name a database of your own"
 HOUR = 3600
 
 
@@ -51,7 +52,22 @@ def claim(engine: Engine, tenant: Tenant, keys: LedgerKeys) -> None:
         with reading(), single(engine).connect() as connection:
             found = _read(connection, tenant)
     if found is None or not hmac.compare_digest(found[:PART_BYTES], ours):
-        raise _foreign(engine, f"it belongs to another installation of {tenant}, which has other keys than this one.")
+        raise _foreign(engine, _of_another(tenant))
+
+
+def fault_of_keys(engine: Engine, tenant: Tenant, keys: LedgerKeys, names: bytes = b"") -> str:
+    """What `claim` would refuse, and with the `fingerprint_of_names` `claim_names` too; "" where neither would.
+
+    Nothing is written.
+    """
+    with reading(), single(engine).connect() as connection:
+        found = _read(connection, tenant)
+        if found is None:
+            return _of_another(tenant) if _foreign_tree(connection, tenant, keys) else ""
+    if not hmac.compare_digest(found[:PART_BYTES], fingerprint(keys, tenant)):
+        return _of_another(tenant)
+    others = names and len(found) > PART_BYTES and not hmac.compare_digest(found[PART_BYTES:], names)
+    return _with_other_names(tenant) if others else ""
 
 
 def claim_keys(engine: Engine, tenant: Tenant, keys: Keys, *, now: int, revoked: Callable[[str], int]) -> None:
@@ -75,8 +91,7 @@ def claim_names(engine: Engine, tenant: Tenant, *, pairwise: bytes, index: bytes
             connection.execute(whole.values(fingerprint=found + ours))
             found = _read(connection, tenant) or b""
     if not hmac.compare_digest(found[PART_BYTES:], ours):
-        what = f"it was made with another pairwise.key or index.key of {tenant}: each citizen would get a second name."
-        raise _foreign(engine, what)
+        raise _foreign(engine, _with_other_names(tenant))
 
 
 def assert_sealing(
@@ -96,10 +111,17 @@ def assert_sealing(
         raise _foreign(engine, f"the logins of {tenant} are sealed there under another sealing.key than this one's.")
 
 
+def _of_another(tenant: Tenant) -> str:
+    return f"it belongs to another installation of {tenant}, which has other keys than this one."
+
+
+def _with_other_names(tenant: Tenant) -> str:
+    return f"it was made with another pairwise.key or index.key of {tenant}: each citizen would get a second name."
+
+
 def _foreign(engine: Engine, what: str) -> Misconfigured:
     url = engine.url.render_as_string(hide_password=False)
-    fix = "serve it with the keys that it was made with (restore them from their backup), or name a database of your own"
-    return Misconfigured((Problem(database_name(url), 0, "database", what, fix),))
+    return Misconfigured((Problem(database_name(url), 0, "database", what, FIX),))
 
 
 def _read(connection: Connection, tenant: Tenant) -> bytes | None:
