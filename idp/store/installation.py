@@ -18,8 +18,9 @@ from idp.keys.folder import Keys
 from idp.keys.wrapping import named
 from idp.store import tables
 from idp.store.engine import database_name, reading, single, upsert, writing
+from idp.store.reads import as_checkpoint
 from idp.transparency.keys import LedgerKeys, framed
-from idp.transparency.state import believed, read_state
+from idp.transparency.state import believed, checkpoint_seal, read_state
 from policies.errors import Misconfigured, Problem
 from policies.parties import Tenant
 
@@ -127,6 +128,21 @@ def _foreign(engine: Engine, what: str) -> Misconfigured:
 def _read(connection: Connection, tenant: Tenant) -> bytes | None:
     table = tables.installations.c
     return connection.scalar(select(table.fingerprint).where(table.tenant == tenant))
+
+
+def is_sealed_by_others(connection: Connection, tenant: Tenant, keys: LedgerKeys) -> bool:
+    """Whether no row that the sequencer sealed is ours, neither the tree's nor a checkpoint's: one that was changed is one.
+
+    A backup has no fingerprint. Without a checkpoint nobody can tell.
+    """
+    if not _foreign_tree(connection, tenant, keys):
+        return False
+    seen = False
+    for row in connection.execute(select(tables.checkpoints).where(tables.checkpoints.c.tenant == tenant)):
+        if hmac.compare_digest(checkpoint_seal(keys, tenant, row.number, as_checkpoint(row)), row.seal):
+            return False
+        seen = True
+    return seen
 
 
 def _foreign_tree(connection: Connection, tenant: Tenant, keys: LedgerKeys) -> bool:
