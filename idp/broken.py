@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from idp.settings import NO_ISSUER, SETTINGS_FILE, Settings
+from idp.store.faults import explained
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 
@@ -48,7 +49,8 @@ def broken_by(folder: Path, settings: Settings | None, error: BaseException) -> 
     if isinstance(error, Misconfigured):
         return Broken(folder.name, issuer, error.problems)
     if isinstance(error, StoreUnavailable):
-        what, fix = f"the database cannot be used: {error.detail}.", "When it answers, the tenant is served by itself."
+        what = f"the database cannot be used: {explained(error.detail)}."
+        fix = "When it answers, the tenant is served by itself."
         return Broken(folder.name, issuer, (Problem(str(folder / SETTINGS_FILE), 0, "database", what, fix),), Why.DATABASE)
     # Its text may quote a password
     what = f"the broker has a defect: nobody foresaw a {type(error).__name__} here."

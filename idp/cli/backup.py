@@ -22,13 +22,15 @@ from idp.store.attempt import Unconfirmed
 from idp.store.backup import CLOSED_SECONDS, back_up, closing, newest_moment, opened_backup, rows_of
 from idp.store.backup import restore as restore_rows
 from idp.store.engine import open_engine, reading
+from idp.store.faults import explained
+from idp.store.installation import is_sealed_by_others
 from idp.store.migrate import assert_current, migrate
 from idp.transparency.checkpoint import TreeHead
 from idp.transparency.findings import Report
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.verify import steps_of, verify_ledger
 from idp.transparency.witness import saw_nothing, witnessed
-from policies.errors import BrokerError, Misconfigured, StoreUnavailable
+from policies.errors import BrokerError, Misconfigured, Problem, StoreUnavailable
 
 DONE, DIFFERS, COULD_NOT_RUN = 0, 1, 2
 
@@ -83,6 +85,7 @@ def restore(
         settings = load_settings(config)
         keys = load_ledger_keys(settings.key_folder, settings.origin)
         with opened_backup(file, tenant=settings.tenant, beside=settings.folder) as source:
+            _assert_our_keys(source, settings, keys, file)
             report = _verified(source, settings, keys, as_json=as_json)
             if not report.holds:
                 _say(report, f"{file} is not restored", {"restored": False}, as_json=as_json)
@@ -113,6 +116,14 @@ def restore(
             "with it. Restore a newer backup (docs/back-up-and-restore.md)"
         )
     _say(report, text, facts, as_json=as_json, amiss=bool(alone) or seen > report.size, more=again)
+
+
+def _assert_our_keys(source: Engine, settings: Settings, keys: LedgerKeys, file: Path) -> None:
+    with reading(), source.connect() as connection:
+        if is_sealed_by_others(connection, settings.tenant, keys):
+            what = f"it was made with other keys than those in {settings.key_folder}. Nothing is restored."
+            fix = "Restore the keys that it was made with first, from their own backup."
+            raise Misconfigured((Problem(str(file), 0, "keys", what, fix),))
 
 
 def _newest(source: Engine, settings: Settings, now: int) -> int:
@@ -203,7 +214,7 @@ def _told(file: Path, *, as_json: bool) -> Iterator[None]:
         problems(error, as_json=as_json)
         raise typer.Exit(COULD_NOT_RUN) from None
     except BrokerError as error:
-        _failed(error.code, error.detail, as_json=as_json)
+        _failed(error.code, explained(error.detail), as_json=as_json)
     except OSError as error:
         _failed("file", f"{error.filename or file}: {error.strerror or type(error).__name__}", as_json=as_json)
 

@@ -21,6 +21,7 @@ from idp.demo.database import demo_database
 from idp.demo.walk import Walked, walk
 from idp.keys.ledger import LOG_VKEY
 from idp.logs import configure_logs
+from idp.store.faults import explained
 from policies.attributes import AttributeName
 from policies.catalogue import STANDARD
 from policies.errors import BrokerError, Misconfigured
@@ -75,7 +76,7 @@ def demo(
         problems(error, as_json=as_json)
         raise typer.Exit(2) from None
     except (BrokerError, OSError) as error:
-        _end(f"The demo could not run: {error}", as_json=as_json)
+        _end(f"The demo could not run: {explained(str(error))}", as_json=as_json)
     if as_json:
         print(json.dumps(as_object(walked, show_values=show_values, kept=kept), ensure_ascii=False))
     else:

@@ -8,6 +8,7 @@ import typer
 
 from idp.cli.console import problems
 from idp.logs import configure_logs
+from idp.store.faults import explained
 from policies.errors import BrokerError, Misconfigured, Problem
 
 REFUSED, COULD_NOT_RUN = 1, 2
@@ -31,7 +32,8 @@ def answering(*, as_json: bool) -> Iterator[None]:
     except Misconfigured as error:
         _end(error, COULD_NOT_RUN, as_json=as_json)
     except BrokerError as error:
-        _end(Misconfigured((Problem("keys", 0, error.code, f"{error.detail}.", "ciconia doctor"),)), 2, as_json=as_json)
+        what = f"{explained(error.detail)}."
+        _end(Misconfigured((Problem("keys", 0, error.code, what, "ciconia doctor"),)), 2, as_json=as_json)
     except OSError as error:
         what = f"{error.filename} cannot be written: {error.strerror}."
         _end(Misconfigured((Problem("keys", 0, "keys", what, "Run it as who owns the keys."),)), 2, as_json=as_json)

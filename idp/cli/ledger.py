@@ -24,6 +24,7 @@ from idp.receipts import placed_in
 from idp.settings import Settings, load_settings
 from idp.store.backup import fresh_file
 from idp.store.engine import open_engine
+from idp.store.faults import advice, explained
 from idp.store.migrate import assert_current
 from idp.store.store import Store, open_store
 from idp.store.switches import KEY, Switches
@@ -224,12 +225,13 @@ def verify_command(settings: Settings, *, as_json: bool) -> int:
 
 
 def _could_not_run(error: BrokerError, *, as_json: bool) -> int:
+    told = f".{more}" if (more := advice(error.detail)) else ""
     if isinstance(error, Misconfigured):
         problems(error, as_json=as_json)
     elif as_json:
-        print(json.dumps({"ok": False, "error": {"code": error.code, "detail": error.detail}}))
+        print(json.dumps({"ok": False, "error": {"code": error.code, "detail": explained(error.detail)}}))
     else:
-        say(f"The check could not run: {error.code} ({error.detail})", error=True)
+        say(f"The check could not run: {error.code} ({error.detail}){told}", error=True)
     return COULD_NOT_RUN
 
 

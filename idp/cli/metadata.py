@@ -41,6 +41,7 @@ from idp.logs import configure_logs
 from idp.own_metadata import own_facts
 from idp.settings import SETTINGS_FILE, Settings
 from idp.store.engine import open_engine
+from idp.store.faults import advice, explained
 from idp.store.migrate import assert_current
 from idp.store.peers import RecordedCopies, StoredCopies
 from idp.store.store import open_store
@@ -289,11 +290,11 @@ def _desk(config: Path, *, as_json: bool) -> Iterator[_Desk]:
         raise typer.Exit(COULD_NOT_RUN) from None
     except BrokerError as error:
         if as_json:
-            print(json.dumps({"ok": False, "error": {"code": error.code, "detail": error.detail}}))
+            print(json.dumps({"ok": False, "error": {"code": error.code, "detail": explained(error.detail)}}))
         if isinstance(error, Unsure):
             say(f"It is not known whether this will count: {error.detail}. It does not count yet. {MEND}", error=True)
         else:
-            say(f"It could not be tried: {error.code} ({error.detail}).", error=True)
+            say(f"It could not be tried: {error.code} ({error.detail}).{advice(error.detail)}", error=True)
         raise typer.Exit(COULD_NOT_RUN) from None
 
 

@@ -9,6 +9,7 @@ from idp.cli.console import failed, problems, say
 from idp.cli.options import AsJson, Folder
 from idp.settings import TENANTS, is_many, load_settings, shut, tenant_folders
 from idp.store.attempt import Unconfirmed
+from idp.store.faults import explained
 from idp.store.migrate import migrate as migrate_database
 from policies.errors import Misconfigured, StoreUnavailable
 
@@ -42,7 +43,7 @@ def _migrated(folder: Path, tenant: str, *, as_json: bool) -> bool:
         failed(error.code, what, as_json=as_json, **named)
         return False
     except StoreUnavailable as error:
-        failed(error.code, f"The database{of} cannot be changed: {error.detail}.", as_json=as_json, **named)
+        failed(error.code, f"The database{of} cannot be changed: {explained(error.detail)}.", as_json=as_json, **named)
         return False
     if as_json:
         print(json.dumps({"database": settings.database, "revision": revision, **named}))

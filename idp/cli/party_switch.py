@@ -28,6 +28,7 @@ from idp.keys.ledger import load_ledger_keys
 from idp.logs import configure_logs
 from idp.pages.search import code_of
 from idp.settings import Settings, load_settings
+from idp.store.faults import advice, explained
 from idp.store.store import Store, open_store
 from idp.store.switches import COUNTRY, PARTY, PROVIDER, Switch, Switches
 from idp.transparency.draft import MAX_REASON, is_reason
@@ -221,8 +222,8 @@ def _desk(config: Path, *, as_json: bool) -> Iterator[_Desk]:
         _end(error, COULD_NOT_RUN, as_json=as_json)
     except BrokerError as error:
         if as_json:
-            print(json.dumps({"ok": False, "error": {"code": error.code, "detail": error.detail}}))
-        say(f"It could not be tried: {error.code} ({error.detail}).", error=True)
+            print(json.dumps({"ok": False, "error": {"code": error.code, "detail": explained(error.detail)}}))
+        say(f"It could not be tried: {error.code} ({error.detail}).{advice(error.detail)}", error=True)
         raise typer.Exit(COULD_NOT_RUN) from None
 
 

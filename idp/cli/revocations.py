@@ -7,6 +7,7 @@ from idp.keys.folder import Keys
 from idp.keys.ring import Revoked, none_revoked
 from idp.settings import Settings
 from idp.store.engine import database_file, database_name
+from idp.store.faults import advice
 from idp.store.store import open_store
 from idp.store.switches import KEY, ActLost, Switches
 from policies.errors import Misconfigured, Problem, StoreUnavailable
@@ -51,7 +52,7 @@ def ask(settings: Settings, keys: Keys) -> Answer:
 
 
 def _silent(settings: Settings, error: StoreUnavailable) -> Answer:
-    name, what = database_name(settings.database_url), f"it does not answer ({error.detail})."
+    name, what = database_name(settings.database_url), f"it does not answer ({error.detail}).{advice(error.detail)}"
     if isinstance(error, ActLost):
         return Answer(unknown=_unknown(name, "a record of a switch is gone.", "`ciconia doctor` says more."))
     return Answer(unknown=_unknown(name, what, "`ciconia doctor` says more; try again when it answers."))

@@ -18,10 +18,10 @@ from idp.loading import Read, load_all
 from idp.rates import check_valkey
 from idp.serving.worker import Plan
 from idp.settings import SETTINGS_FILE, ProcessSettings, Settings, examine_settings, is_many, load_settings
-from idp.store.attempt import Unconfirmed
 from idp.store.engine import database_file, is_postgres, open_engine, reading
+from idp.store.faults import explained
 from idp.store.migrate import migrate, serves
-from idp.store.switches import ActLost, faults_of_switches
+from idp.store.switches import faults_of_switches
 from idp.tenants import Seen, open_site, see
 from idp.transparency.keys import LedgerKeys
 from idp.watching.board import Board
@@ -117,8 +117,7 @@ def tell(folder: Path, error: Misconfigured | StoreUnavailable) -> None:
         problems(error)
         return
     database = "of a tenant" if is_many(folder) else load_settings(folder).database
-    asked = "" if isinstance(error, ActLost | Unconfirmed) else " Is the disk full, or the file read-only?"
-    say(f"The database {database} cannot be used: {error.detail}.{asked}", error=True)
+    say(f"The database {database} cannot be used: {explained(error.detail)}.", error=True)
 
 
 def safe_settings(folder: Path) -> Settings:

@@ -14,7 +14,9 @@ from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from idp.doctor.postgres import is_postgres_url, postgres
 from idp.files import read_regular
-from idp.store.engine import database_file, database_name, is_postgres, open_engine, sqlite_url
+from idp.store.engine import database_file, database_name, is_postgres, open_engine, sqlite_url, unavailable
+from idp.store.faults import meaning
+from idp.store.installation import FIX, fault_of_keys, fingerprint_of_names
 from idp.store.migrate import revision_of, revisions, serves
 from idp.store.postgres import look_at
 from policies.errors import Misconfigured, StoreUnavailable
@@ -24,6 +26,7 @@ MAGIC = b"SQLite format 3\x00"
 _WAL = b"\x02\x02"
 _HEAD = 20  # to the end of these two
 _RECORD = "It holds the record of every release: without it nothing is served, and nothing can be proved."
+_STARTS_NOT = "`ciconia serve` does not start with it: each would refuse the other's rows as forged."
 _LAST = "A release that was approved would be gone after a crash."
 
 
@@ -115,15 +118,20 @@ def _revision(case: Case) -> Iterator[Finding]:
             return
         try:
             found, served = revision_of(engine), serves(engine)
+            others = _others(case, engine) if served else ""
             told = "ok"
             if not is_postgres(engine):
                 with engine.connect() as connection:
                     told = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() or ""
         except (StoreUnavailable, DBAPIError) as error:
-            detail = error.detail if isinstance(error, StoreUnavailable) else type(error.orig).__name__
-            fix = "Restore it from its backup; `ciconia ledger verify` says what of the record is left."
-            yield Finding(Severity.ERROR, place, 0, "database", f"it cannot be read ({detail}).", _RECORD, fix)
+            detail = (error if isinstance(error, StoreUnavailable) else unavailable(error)).detail
+            means, fix = meaning(detail)
+            fix = fix or "Restore it from its backup; `ciconia ledger verify` says what of the record is left."
+            what = f"it cannot be read ({detail}). {means}".rstrip()
+            yield Finding(Severity.ERROR, place, 0, "database", what, _RECORD, fix)
             return
+    if others:
+        yield Finding(Severity.ERROR, place, 0, "database", others, _STARTS_NOT, f"{FIX[0].upper()}{FIX[1:]}.")
     yield from _of_revision(place, found, served=served)
     if told != "ok":
         fix = "Restore it from its backup; `ciconia ledger verify` says what of the record is left."
@@ -151,6 +159,23 @@ def place_of(case: Case) -> str:
     """The database as findings name it."""
     url = case.settings.database_url
     return database_name(url) if is_postgres_url(url) else case.name(database_file(url))
+
+
+def _others(case: Case, engine: Engine) -> str:
+    if case.ledger is None or not case.knows("issuer", "database"):
+        return ""
+    tenant, names = case.settings.tenant, b""
+    if case.keys is not None:
+        names = fingerprint_of_names(tenant, pairwise=case.keys.pairwise, index=case.keys.index)
+    return fault_of_keys(engine, tenant, case.ledger, names)
+
+
+def ours(case: Case, engine: Engine) -> bool:
+    """Whether the tables are those of this program, and the rows in them of these keys: else no seal would hold."""
+    try:
+        return serves(engine) and not _others(case, engine)
+    except (StoreUnavailable, DBAPIError):
+        return False
 
 
 def current(engine: Engine) -> bool:

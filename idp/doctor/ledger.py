@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from connectors.formats.grammar import written
 from idp.doctor.case import Case
-from idp.doctor.database import current, place_of, read_only
+from idp.doctor.database import ours, place_of, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.ports import Checkpoint
 from idp.store import tables
@@ -33,7 +33,7 @@ def ledger(case: Case) -> Iterator[Finding]:
     if case.ledger is None or not case.knows("issuer", "database"):
         return
     with read_only(case) as engine:
-        if engine is None or not current(engine):
+        if engine is None or not ours(case, engine):
             return
         try:
             with engine.connect() as connection:

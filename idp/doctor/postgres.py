@@ -7,7 +7,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
-from idp.store.engine import database_name
+from idp.store.engine import database_name, unavailable
+from idp.store.faults import meaning
 from idp.store.postgres import faults_of_session, look_at, postgres_url
 from policies.errors import Misconfigured
 
@@ -34,13 +35,18 @@ def postgres(case: Case) -> Iterator[Finding]:
             yield case.setting(Severity.ERROR, "database", problem.what, why=_NOBODY, fix=f"{problem.fix}.")
         return
     yield from _on_its_way(case, url.host or "", dict(url.query))
+    asked = url.query.get("target_session_attrs")
+    if asked in ("standby", "read-only"):  # `look_at` takes any
+        what, fix = f"target_session_attrs={asked} asks for a server that only reads.", "Take it out of the URL."
+        yield case.setting(Severity.ERROR, "database", what, why=_NOBODY, fix=fix)
     engine = look_at(url)
     try:
         yield from _asked(case, engine)
     except DBAPIError as error:
-        what = f"it cannot be reached ({type(error.orig).__name__})."
-        fix = "Start the server, and look at its log: it says why it lets nobody in."
-        yield case.setting(Severity.ERROR, "database", what, why=_NOBODY, fix=fix)
+        detail = unavailable(error).detail
+        means, fix = meaning(detail)
+        what = f"it cannot be used ({detail}). {means}".rstrip()
+        yield case.setting(Severity.ERROR, "database", what, why=_NOBODY, fix=fix or "Look at the server's log.")
     finally:
         engine.dispose()
 

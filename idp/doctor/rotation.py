@@ -6,7 +6,7 @@ from pathlib import Path
 
 from connectors.signatures.keys import certificate_of
 from idp.doctor.case import Case
-from idp.doctor.database import current, read_only
+from idp.doctor.database import ours, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.keys.change import safe_from
 from idp.keys.folder import AnyRing
@@ -39,7 +39,7 @@ def _revoked(case: Case) -> Mapping[str, int]:
     if not case.knows("issuer", "database") or case.ledger is None:
         return {}
     with read_only(case) as engine:
-        if engine is None or not current(engine):
+        if engine is None or not ours(case, engine):
             return {}
         try:
             off = Switches(engine=engine, tenant=case.settings.tenant, keys=case.ledger).current()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from sqlalchemy.exc import DBAPIError
 
 from idp.doctor.case import Case
-from idp.doctor.database import current, place_of, read_only
+from idp.doctor.database import ours, place_of, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.store.switches import KEY, faults_of_switches
 from policies.errors import StoreUnavailable
@@ -19,7 +19,7 @@ def switches(case: Case) -> Iterator[Finding]:
     if case.ledger is None or not case.knows("issuer", "database"):
         return
     with read_only(case) as engine:
-        if engine is None or not current(engine):
+        if engine is None or not ours(case, engine):
             return
         try:
             with engine.connect() as connection:

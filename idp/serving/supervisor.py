@@ -24,6 +24,7 @@ from idp.serving.board import Board, Phase, State
 from idp.serving.children import end, ended, follow, fork, send
 from idp.serving.files import raise_limit
 from idp.serving.worker import LEAVE, LINGER_SECONDS, Place, Plan, work
+from idp.store.faults import explained
 from policies.errors import Misconfigured, StoreUnavailable
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
@@ -178,7 +179,7 @@ class Supervisor:
         except Misconfigured as error:
             self._refuse([str(problem) for problem in error.problems])
         except StoreUnavailable as error:
-            self._refuse([f"the database cannot be used: {error.detail}"])
+            self._refuse([f"the database cannot be used: {explained(error.detail)}"])
         except Exception as error:  # noqa: BLE001  whatever it is, those who serve go on
             # Its text may quote a password
             self._refuse([f"the broker has a defect: nobody foresaw a {type(error).__name__}"])

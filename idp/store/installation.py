@@ -18,12 +18,14 @@ from idp.keys.folder import Keys
 from idp.keys.wrapping import named
 from idp.store import tables
 from idp.store.engine import database_name, reading, single, upsert, writing
+from idp.store.reads import as_checkpoint
 from idp.transparency.keys import LedgerKeys, framed
-from idp.transparency.state import believed, read_state
+from idp.transparency.state import believed, checkpoint_seal, read_state
 from policies.errors import Misconfigured, Problem
 from policies.parties import Tenant
 
 PART_BYTES = 32
+FIX = "serve it with the keys that it was made with (restore them from their backup), or name a database of your own"
 HOUR = 3600
 
 
@@ -51,7 +53,22 @@ def claim(engine: Engine, tenant: Tenant, keys: LedgerKeys) -> None:
         with reading(), single(engine).connect() as connection:
             found = _read(connection, tenant)
     if found is None or not hmac.compare_digest(found[:PART_BYTES], ours):
-        raise _foreign(engine, f"it belongs to another installation of {tenant}, which has other keys than this one.")
+        raise _foreign(engine, _of_another(tenant))
+
+
+def fault_of_keys(engine: Engine, tenant: Tenant, keys: LedgerKeys, names: bytes = b"") -> str:
+    """What `claim` would refuse, and with the `fingerprint_of_names` `claim_names` too; "" where neither would.
+
+    Nothing is written.
+    """
+    with reading(), single(engine).connect() as connection:
+        found = _read(connection, tenant)
+        if found is None:
+            return _of_another(tenant) if _foreign_tree(connection, tenant, keys) else ""
+    if not hmac.compare_digest(found[:PART_BYTES], fingerprint(keys, tenant)):
+        return _of_another(tenant)
+    others = names and len(found) > PART_BYTES and not hmac.compare_digest(found[PART_BYTES:], names)
+    return _with_other_names(tenant) if others else ""
 
 
 def claim_keys(engine: Engine, tenant: Tenant, keys: Keys, *, now: int, revoked: Callable[[str], int]) -> None:
@@ -75,8 +92,7 @@ def claim_names(engine: Engine, tenant: Tenant, *, pairwise: bytes, index: bytes
             connection.execute(whole.values(fingerprint=found + ours))
             found = _read(connection, tenant) or b""
     if not hmac.compare_digest(found[PART_BYTES:], ours):
-        what = f"it was made with another pairwise.key or index.key of {tenant}: each citizen would get a second name."
-        raise _foreign(engine, what)
+        raise _foreign(engine, _with_other_names(tenant))
 
 
 def assert_sealing(
@@ -96,15 +112,37 @@ def assert_sealing(
         raise _foreign(engine, f"the logins of {tenant} are sealed there under another sealing.key than this one's.")
 
 
+def _of_another(tenant: Tenant) -> str:
+    return f"it belongs to another installation of {tenant}, which has other keys than this one."
+
+
+def _with_other_names(tenant: Tenant) -> str:
+    return f"it was made with another pairwise.key or index.key of {tenant}: each citizen would get a second name."
+
+
 def _foreign(engine: Engine, what: str) -> Misconfigured:
     url = engine.url.render_as_string(hide_password=False)
-    fix = "serve it with the keys that it was made with (restore them from their backup), or name a database of your own"
-    return Misconfigured((Problem(database_name(url), 0, "database", what, fix),))
+    return Misconfigured((Problem(database_name(url), 0, "database", what, FIX),))
 
 
 def _read(connection: Connection, tenant: Tenant) -> bytes | None:
     table = tables.installations.c
     return connection.scalar(select(table.fingerprint).where(table.tenant == tenant))
+
+
+def is_sealed_by_others(connection: Connection, tenant: Tenant, keys: LedgerKeys) -> bool:
+    """Whether no row that the sequencer sealed is ours, neither the tree's nor a checkpoint's: one that was changed is one.
+
+    A backup has no fingerprint. Without a checkpoint nobody can tell.
+    """
+    if not _foreign_tree(connection, tenant, keys):
+        return False
+    seen = False
+    for row in connection.execute(select(tables.checkpoints).where(tables.checkpoints.c.tenant == tenant)):
+        if hmac.compare_digest(checkpoint_seal(keys, tenant, row.number, as_checkpoint(row)), row.seal):
+            return False
+        seen = True
+    return seen
 
 
 def _foreign_tree(connection: Connection, tenant: Tenant, keys: LedgerKeys) -> bool:

@@ -26,6 +26,10 @@ SCRIPTS = Path(__file__).parent / "migrations"
 compatible = Table("alembic_compatible", MetaData(), Column("from_revision", Text, nullable=False))
 # Any number, always the same: whoever migrates a database of PostgreSQL holds this lock
 _LOCK = 0x43_49_43_4F
+_ABSENT = (
+    "look at `database` in ciconia.toml; where the file was there before, restore it from its backup; only a new broker's "
+    "is made, empty, by `ciconia serve` or `ciconia migrate`"
+)
 # alembic keeps the migration that runs in variables of the process: threads take turns
 _TURN = threading.Lock()
 
@@ -76,7 +80,7 @@ def assert_current(engine: Engine) -> None:
     url = engine.url.render_as_string(hide_password=False)
     fix = "run `ciconia migrate --config DIR` with the program that you serve with"
     if not is_postgres(engine) and not database_file(url).exists():
-        raise Misconfigured((Problem(str(engine.url.database), 0, "database", "there is no such file.", fix),))
+        raise Misconfigured((Problem(str(engine.url.database), 0, "database", "there is no such file.", _ABSENT),))
     with reading(), single(engine).connect() as connection:
         found = _found(connection)
         if found == _head() or _served_by_us(connection):

@@ -10,6 +10,7 @@ counter), which waits for whoever holds the key and then sees what that one comm
 of the transaction then relies on. The sequencer compares and swaps one row.
 """
 
+import re
 from functools import partial
 from typing import Any  # the DBAPI's connection and errors: psycopg is an extra, and SQLAlchemy's events name no type
 
@@ -17,6 +18,7 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
+from idp.store.faults import word_of
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 DRIVER = "postgresql+psycopg"
@@ -40,6 +42,9 @@ _DURABLE = {"fsync": ("on",), "full_page_writes": ("on",), "synchronous_commit":
 _READ_ONLY = "25006"  # read_only_sql_transaction: this server was the primary, and is no more
 # In a connection's `info` (SQLAlchemy): the server warned of something since somebody looked
 WARNED = "ciconia_warned"
+# In an error: why there is no connection
+_WORD = "ciconia_word"
+_STATE = re.compile("[0-9A-Z]{5}")
 _FIX = "use postgresql://USER@HOST/NAME"
 _LOST = "a release that was approved could be gone after a crash."
 
@@ -109,9 +114,14 @@ def faults_of_session(connection: Any) -> tuple[str, ...]:  # Any: see the impor
 
 
 def short(error: BaseException) -> str:
-    """What may be told of an error of psycopg: its SQLSTATE and type. Its words may hold the row that was refused."""
-    state = getattr(error, "sqlstate", None)
-    return f"{type(error).__name__} {state}" if state else type(error).__name__
+    """What may be told of an error of psycopg: its type, and its SQLSTATE or our word for why there is no connection.
+
+    Its own words may hold the row that was refused.
+    """
+    word = getattr(error, _WORD, "") or getattr(error, "sqlstate", None) or word_of(str(error))
+    if not word:
+        return type(error).__name__
+    return f"{type(error).__name__} {word}" if _STATE.fullmatch(word) else f"{type(error).__name__} ({word})"
 
 
 class _Checks:
@@ -148,6 +158,8 @@ def _without_values(context: ExceptionContext) -> None:
     """Take the words from an error before anybody may print them: DETAIL quotes keys, and whole rows."""
     original, wrapped = context.original_exception, context.sqlalchemy_exception
     if isinstance(wrapped, DBAPIError):
+        # Once its words are gone, nobody could say why there was no connection
+        setattr(original, _WORD, getattr(original, "sqlstate", None) or word_of(str(original)))
         original.args = (short(original),)
         wrapped.args = (short(original),)
         if getattr(original, "sqlstate", None) == _READ_ONLY:

@@ -224,7 +224,7 @@ def test_what_cannot_be_restored_changes_nothing(served: Path, tmp_path: Path, w
             (again / "keys").unlink()
             settings = load_settings(again)
             create_keys(settings.key_folder, settings.origin, settings.tenant)
-            code, word = 1, "is not restored"
+            word = "it was made with other keys than those in"
         case "changed":
             change(file, "UPDATE records SET time = time + 1")
             code, word = 1, "is not restored"
@@ -237,9 +237,18 @@ def test_what_cannot_be_restored_changes_nothing(served: Path, tmp_path: Path, w
             return
     found = ciconia("restore", "--config", again, "--from", file)
     assert (found.returncode, word in found.stdout + found.stderr) == (code, True), found.stdout + found.stderr
+    assert ("other keys" in found.stderr, "DOES NOT FIT" in found.stderr) == (what == "other keys", code == 1)
     assert not [path for path in again.iterdir() if path.name.startswith(".")]
     if what != "not empty":
         assert not (again / "ciconia.db").exists()
+
+
+def test_a_tree_that_was_changed_in_a_backup_is_no_question_of_keys(served: Path, tmp_path: Path) -> None:
+    file, again = tmp_path / "copy.db", with_keys_of(folder_of(tmp_path, "again"), served)
+    assert ciconia("backup", "--config", served, "--to", file).returncode == 0
+    change(file, "UPDATE trees SET epoch = epoch + 1")
+    found = ciconia("restore", "--config", again, "--from", file)
+    assert (found.returncode, "DOES NOT FIT  trees" in found.stderr, "other keys" in found.stderr) == (1, True, False)
 
 
 def change(file: Path, statement: str) -> None:

@@ -73,12 +73,14 @@ def test_metrics_have_room_for_tenants_that_a_reload_brings(tenants: int, room: 
         board.worker(9)
 
 
-def test_a_record_that_is_lost_and_a_standby_that_is_away_are_no_question_of_the_disk(
+def test_serve_says_what_the_word_of_a_database_means_and_nothing_of_the_disk_where_that_is_not_why(
     city: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     serve_plan.tell(city, ActLost("a record of a switch is gone"))
     assert capsys.readouterr().err == "The database ciconia.db cannot be used: a record of a switch is gone.\n"
     serve_plan.tell(city, StoreUnavailable("SQLITE_FULL"))
-    assert "SQLITE_FULL. Is the disk full" in capsys.readouterr().err
+    assert "SQLITE_FULL. The disk is full. Make room on it." in capsys.readouterr().err
+    serve_plan.tell(city, StoreUnavailable("InsufficientPrivilege 42501"))
+    assert "has not the rights" in capsys.readouterr().err
     serve_plan.tell(city, Unconfirmed())
     assert "disk" not in capsys.readouterr().err

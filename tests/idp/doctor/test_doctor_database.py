@@ -43,7 +43,7 @@ def test_a_database_that_is_not_there_yet_is_a_notice(city: Path) -> None:
     ("setting", "words"),
     [
         ("away/ciconia.db", "is not there"),
-        ("postgresql://127.0.0.1:1/ciconia", "cannot be reached"),
+        ("postgresql://127.0.0.1:1/ciconia", "Nobody listens there"),
         ("postgresql://127.0.0.1:1", "names no database"),
         ("sqlite:///:memory:", "loses every record"),
         ("no url://", "no address of a database"),

@@ -3,10 +3,18 @@
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import delete
 
+from idp.store import tables
+from idp.store.engine import writing
+from idp.store.installation import claim_names
 from idp.store.migrate import migrate
 from idp.store.store import open_store
-from tests.idp.doctor.shelf import TENANT, ledger_keys
+from idp.transparency.keys import ledger_keys as keys_of
+from idp.transparency.sequencer import Sequencer
+from policies.errors import Misconfigured
+from tests.idp.doctor.shelf import HOST, TENANT, ledger_keys
 from tests.idp.doctor.ward import ERROR, NOW, WARNING, at, edit, examined
 from tests.idp.store.units import release
 from tests.idp.store.units import unit as unit_of
@@ -20,6 +28,9 @@ def named(city: Path, url: str) -> str:
     edit(city, "ciconia.toml", BEFORE, f'database = "{url}"')
     host, _, name = url.partition("@")[2].partition("/")
     return f"{name} at {host}"
+
+
+OTHERS = keys_of(f"{HOST}/log", Ed25519PrivateKey.generate(), b"o" * 32)
 
 
 @pytest.fixture
@@ -62,8 +73,47 @@ def test_commits_that_might_be_lost_are_an_error(city: Path, plain: str) -> None
 def test_a_server_that_does_not_answer_is_an_error_and_its_password_is_not_told(city: Path) -> None:
     named(city, "postgresql://ciconia:canary@127.0.0.1:1/city")
     report = examined(city)
-    assert at(report, "ciconia.toml", "database", "cannot be reached").severity is ERROR
+    assert at(report, "ciconia.toml", "database", "(OperationalError (refused)). Nobody listens there.").severity is ERROR
     assert "canary" not in repr(report)
+
+
+def test_a_server_that_runs_and_has_no_such_database_is_named_as_that(city: Path) -> None:
+    named(city, server().url("no_such_database"))
+    found = at(examined(city), "ciconia.toml", "database", "has no database of this name")
+    assert "CREATE DATABASE" in found.fix
+
+
+def test_a_database_of_other_keys_is_named_as_serve_does_and_nothing_in_it_as_broken(city: Path, plain: str) -> None:
+    place = named(city, plain)
+    store = open_store(plain, tenant=TENANT, ledger_keys=OTHERS)
+    store.commit(type(one := unit_of(record=release()))(tenant=TENANT, record=one.record))
+    sequencer = Sequencer(store, OTHERS, checkpoint_seconds=0, clock=lambda: NOW)
+    assert sequencer.step()
+    sequencer.stop()
+    with pytest.raises(Misconfigured) as refused:
+        open_store(plain, tenant=TENANT, ledger_keys=ledger_keys(city))
+    report = examined(city)
+    (found,) = (one for one in report.findings if one.file == place)
+    assert (found.severity, found.what) == (ERROR, refused.value.problems[0].what)
+    assert found.fix.lower() == f"{refused.value.problems[0].fix}.".lower()
+    with writing(store.engine).begin() as connection:
+        connection.execute(delete(tables.installations))  # as of a version that wrote none
+    store.close()
+    assert [one.what for one in examined(city).findings if one.file == place] == [found.what]
+
+
+def test_other_secrets_of_names_are_named_as_serve_does(city: Path, plain: str) -> None:
+    place = named(city, plain)
+    store = open_store(plain, tenant=TENANT, ledger_keys=ledger_keys(city))
+    claim_names(store.engine, TENANT, pairwise=b"p" * 32, index=b"i" * 32)
+    store.close()
+    assert at(examined(city), place, "database", "pairwise.key").severity is ERROR
+
+
+@pytest.mark.parametrize("asked", ["standby", "read-only"])
+def test_a_url_that_asks_for_a_standby_is_an_error(city: Path, plain: str, asked: str) -> None:
+    named(city, f"{plain}?target_session_attrs={asked}")
+    assert at(examined(city), "ciconia.toml", "database", f"target_session_attrs={asked}").severity is ERROR
 
 
 def test_a_way_that_others_could_listen_to_is_a_warning(city: Path) -> None:

@@ -171,3 +171,12 @@ def test_a_reader_of_the_schema_sees_the_same_names(migrated: Path) -> None:
     for table in metadata.tables.values():
         assert {column["name"] for column in found.get_columns(table.name)} == set(table.c.keys())
     engine.dispose()
+
+
+def test_a_file_that_is_gone_is_no_reason_to_make_an_empty_one(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'gone.db'}")
+    with pytest.raises(Misconfigured, match="no such file") as refused:
+        assert_current(engine)
+    (problem,) = refused.value.problems
+    assert problem.fix.startswith("look at `database` in ciconia.toml; where the file was there before, restore it")
+    assert not (tmp_path / "gone.db").exists()

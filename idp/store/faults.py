@@ -1,0 +1,101 @@
+"""What a database's own word for a fault means, and what to do: one table for `serve`, `migrate`, `doctor` and the others.
+
+The word is all that is told of an error: a code of SQLite, or a type of psycopg with an SQLSTATE. libpq gives no SQLSTATE
+for a connection that was not made, only a text, which may quote names and values: it is matched here, and never told.
+"""
+
+import re
+
+# What libpq, psycopg and the server say of a connection that was not made, and our word for it. The first that fits counts:
+# of several hosts one may be down, and the other a standby. A server that speaks another language is matched by none.
+_SAID = tuple(
+    (re.compile(pattern), word)
+    for pattern, word in (
+        (r'FATAL: +database ".*" does not exist', "3D000"),
+        (r'FATAL: +role ".*" (does not exist|is not permitted to log in)', "28000"),
+        (r"no pg_hba\.conf entry|pg_hba\.conf rejects|(Peer|Ident) authentication failed", "28000"),
+        (r"password authentication failed|no password supplied", "28P01"),
+        (r"FATAL: +permission denied for database", "42501"),
+        (r"hot standby mode|session is (not )?read-only", "no primary"),
+        (r"too many clients|too many connections|remaining connection slots", "53300"),
+        (r"the database system is", "57P03"),
+        (r"could not translate host name|failed to resolve host", "no such host"),
+        (r"timeout expired|timed out|No route to host|Network is unreachable", "no answer"),
+        (r"Connection refused|on socket \".*\" failed", "refused"),
+        (r"closed (the connection )?unexpectedly|terminating connection", "closed"),
+        (r"SSL|certificate", "TLS"),
+    )
+)
+_RESTORE = "Restore it from its backup."
+_MEANS = {
+    "refused": ("Nobody listens there.", "Start the server, and see that `database` names its host and port."),
+    "no such host": ("The host is not known.", "See that `database` names it as the name service knows it."),
+    "no answer": ("The host does not answer.", "See that `database` names it, and that no firewall is between."),
+    "no primary": (
+        "No host of `database` is what it asks for: a server that writes, the primary.",
+        "Name the primary, and no other target_session_attrs than read-write.",
+    ),
+    "TLS": ("The way to the server could not be encrypted as `database` asks.", "See to sslmode and sslrootcert there."),
+    "closed": ("The server closed the connection.", "See that it runs: its log says why."),
+    "3D000": ("The server has no database of this name.", "Make it (CREATE DATABASE), or name another in `database`."),
+    "28000": (
+        "The server does not let this user in: it has no such role, or no line of pg_hba.conf for it.",
+        "Make the role (CREATE ROLE .. LOGIN) or the line, or name another user in `database`.",
+    ),
+    "28P01": (
+        "The server does not take this user's password, or got none.",
+        "See to the user and the password of `database`, or to the password file.",
+    ),
+    "42501": (
+        "The role has not the rights for it.",
+        "Make it the owner of the database (ALTER DATABASE .. OWNER TO ..) and of its tables.",
+    ),
+    "25006": ("The server only reads: it is a standby, or was made read-only.", "Name the primary in `database`."),
+    "53100": ("The server's disk is full.", "Make room on it."),
+    "53300": ("The server has no connection free.", "Raise its max_connections, or end what else holds them."),
+    "57P03": ("The server is starting, or stopping.", "Try again when it answers; its log says what it waits for."),
+    "57014": ("The server took too long.", "Look at what else keeps it busy."),
+    "55P03": ("Somebody else holds the lock.", "Try again when they are done."),
+    "SQLITE_FULL": ("The disk is full.", "Make room on it."),
+    "SQLITE_READONLY": ("The file, or its folder, cannot be written to.", "Let the broker's account write to both."),
+    "SQLITE_CANTOPEN": (
+        "SQLite cannot open it: it is a folder, or closed to this account.",
+        "See that `database` names a file, and that this account may read and write it and its folder.",
+    ),
+    "SQLITE_PERM": ("The file is closed to this account.", "Let the broker's account read and write it."),
+    "SQLITE_NOTADB": ("It is no database of SQLite.", f"See that `database` names the right file. {_RESTORE}"),
+    "SQLITE_CORRUPT": ("The file is damaged.", _RESTORE),
+    "SQLITE_IOERR": ("The disk failed.", "The log of the machine says how."),
+    "SQLITE_BUSY": ("Another process holds it.", "Try again when that one is done."),
+}
+_ANY = (
+    "The server was not reached, or let nobody in.",
+    "See that it runs, that `database` names it, and that the user may use it: its log says why.",
+)
+_OF_PSYCOPG = re.compile(r"[A-Za-z]+ (?:\((?P<said>[A-Za-z ]+)\)|(?P<state>[0-9A-Z]{5}))")
+
+
+def word_of(said: str) -> str:
+    """Our word, or the SQLSTATE, for what was said of a connection that was not made; "" where it is not known."""
+    return next((word for pattern, word in _SAID if pattern.search(said)), "")
+
+
+def meaning(detail: str) -> tuple[str, str]:
+    """What the detail of a `StoreUnavailable` means, and what to do: a sentence or two each, empty where nobody knows."""
+    if detail == "OperationalError":
+        return _ANY
+    if detail.startswith("SQLITE_"):
+        code = "_".join(detail.split("_")[:2])
+        return _MEANS.get(code, ("", ""))
+    found = _OF_PSYCOPG.fullmatch(detail)
+    return _MEANS.get(found["said"] or found["state"], ("", "")) if found else ("", "")
+
+
+def advice(detail: str) -> str:
+    """The same to be written after a sentence, with a space before it; "" where nobody knows."""
+    return "".join(f" {part}" for part in meaning(detail) if part)
+
+
+def explained(detail: str) -> str:
+    """The detail, and after it what it means and what to do; as a detail is, without a full stop at its end."""
+    return f"{detail}.{advice(detail)}".removesuffix(".")

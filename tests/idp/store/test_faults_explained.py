@@ -1,0 +1,116 @@
+"""A database that cannot be used: each command says what happened and what to do, and quotes nothing that was asked."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from idp.store.engine import open_engine, reading
+from idp.store.faults import advice, explained, meaning
+from idp.store.postgres import short
+from policies.errors import StoreUnavailable
+from tests.idp.cli.command import ciconia
+from tests.postgres import PostgresServer, own_server
+
+SECRET = "s3cretword"
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[PostgresServer]:
+    """A server with a role that has a password and no rights, and one that no line lets in."""
+    with own_server() as found:
+        found.execute(f"CREATE ROLE weak LOGIN PASSWORD '{SECRET}'")
+        found.execute("CREATE ROLE outside LOGIN")
+        lines = ("ciconia 127.0.0.1/32 trust", "weak 127.0.0.1/32 scram-sha-256", "lacking 127.0.0.1/32 trust")
+        (found.data / "pg_hba.conf").write_text("".join(f"host all {line}\n" for line in lines), encoding="utf-8")
+        found.execute("SELECT pg_reload_conf()")
+        while not found.execute("SELECT 1 FROM pg_hba_file_rules WHERE user_name = '{weak}'"):
+            pass
+        yield found
+
+
+def detail_of(url: str, statement: str = "SELECT 1") -> str:
+    engine = open_engine(url)
+    try:
+        with pytest.raises(StoreUnavailable) as refused, reading(), engine.begin() as connection:
+            connection.execute(text(statement))
+    finally:
+        engine.dispose()
+    assert SECRET not in str(refused.value)
+    return refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("address", "detail", "words"),
+    [
+        ("ciconia@127.0.0.1:1/x", "OperationalError (refused)", "Nobody listens there."),
+        ("ciconia@nosuch.invalid/x", "OperationalError (no such host)", "The host is not known."),
+        (f"ciconia@HERE/{SECRET}", "OperationalError 3D000", "no database of this name"),
+        (f"lacking:{SECRET}@HERE/postgres", "OperationalError 28000", "no such role"),
+        (f"outside:{SECRET}@HERE/postgres", "OperationalError 28000", "no line of pg_hba.conf"),
+        (f"weak:{SECRET}x@HERE/postgres", "OperationalError 28P01", "password"),
+        ("weak@HERE/postgres", "OperationalError 28P01", "or got none"),
+        ("ciconia@HERE/postgres?target_session_attrs=standby", "OperationalError (no primary)", "Name the primary"),
+        ("ciconia@HERE/postgres?sslmode=require", "OperationalError (TLS)", "sslmode"),
+    ],
+)
+def test_a_connection_that_is_not_made_is_told_by_our_own_words(
+    strict: PostgresServer, address: str, detail: str, words: str
+) -> None:
+    found = detail_of(f"postgresql://{address.replace('HERE', f'127.0.0.1:{strict.port}')}")
+    assert found == detail
+    assert words in explained(found)
+    assert all(meaning(found))
+
+
+def test_a_role_without_rights_is_told_so(strict: PostgresServer) -> None:
+    url = f"postgresql://weak:{SECRET}@127.0.0.1:{strict.port}/postgres"
+    found = detail_of(url, "CREATE TABLE public.mine (n int)")
+    assert found == "InsufficientPrivilege 42501"
+    assert "ALTER DATABASE" in explained(found)
+
+
+@pytest.mark.parametrize("said", ["", "could not accept SSL from " + SECRET, f'FATAL: role "{SECRET}" does not exist'])
+def test_what_libpq_says_is_never_told(said: str) -> None:
+    told = short(psycopg.OperationalError(said))
+    assert SECRET not in explained(told)
+    assert advice(told)
+
+
+@pytest.mark.parametrize("detail", ["the writer is closed", "IntegrityError", "SQLITE_MADEUP", "OperationalError ZZZZZ"])
+def test_what_nobody_knows_stays_as_it_is(detail: str) -> None:
+    assert explained(detail) == detail
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "serve",
+        "migrate",
+        "migrate --json",
+        "ledger verify",
+        "backup --to TO",
+        "backup --json --to TO",
+        "party list",
+        "doctor --offline",
+    ],
+)
+@pytest.mark.parametrize("setting", ["postgresql://ciconia@127.0.0.1:1/x", "folder.db"])
+def test_every_command_says_it(tmp_path: Path, command: str, setting: str) -> None:
+    city = tmp_path / "city"
+    assert ciconia("init", city).returncode == 0
+    (city / "folder.db").mkdir()
+    file = city / "ciconia.toml"
+    lines = file.read_text(encoding="utf-8")
+    file.write_text(lines.replace('database = "ciconia.db"', f'database = "{setting}"'), encoding="utf-8")
+    run = ciconia(*command.replace("TO", str(tmp_path / "copy.db")).split(), "--config", city)
+    told = run.stdout + run.stderr
+    assert run.returncode
+    assert "Traceback" not in told
+    assert "Is the disk full" not in told
+    if "://" in setting:
+        assert "Nobody listens there." in told
+    elif not command.startswith("doctor"):
+        assert "it is a folder" in told
