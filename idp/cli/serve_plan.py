@@ -18,7 +18,7 @@ from idp.loading import Read, load_all
 from idp.rates import check_valkey
 from idp.serving.worker import Plan
 from idp.settings import SETTINGS_FILE, ProcessSettings, Settings, examine_settings, is_many, load_settings
-from idp.store.engine import database_file, is_postgres, open_engine, reading
+from idp.store.engine import database_file, database_name, is_postgres, open_engine, reading
 from idp.store.faults import explained
 from idp.store.migrate import migrate, serves
 from idp.store.switches import faults_of_switches
@@ -116,7 +116,11 @@ def tell(folder: Path, error: Misconfigured | StoreUnavailable) -> None:
     if isinstance(error, Misconfigured):
         problems(error)
         return
-    database = "of a tenant" if is_many(folder) else load_settings(folder).database
+    database = "of a tenant"
+    if not is_many(folder):
+        settings = load_settings(folder)
+        # A URL may have a password
+        database = database_name(settings.database_url) if "://" in settings.database else settings.database
     say(f"The database {database} cannot be used: {explained(error.detail)}.", error=True)
 
 

@@ -97,7 +97,7 @@ def test_what_nobody_knows_stays_as_it_is(detail: str) -> None:
         "doctor --offline",
     ],
 )
-@pytest.mark.parametrize("setting", ["postgresql://ciconia@127.0.0.1:1/x", "folder.db"])
+@pytest.mark.parametrize("setting", [f"postgresql://ciconia:{SECRET}@127.0.0.1:1/x", "folder.db"])
 def test_every_command_says_it(tmp_path: Path, command: str, setting: str) -> None:
     city = tmp_path / "city"
     assert ciconia("init", city).returncode == 0
@@ -110,6 +110,7 @@ def test_every_command_says_it(tmp_path: Path, command: str, setting: str) -> No
     assert run.returncode
     assert "Traceback" not in told
     assert "Is the disk full" not in told
+    assert SECRET not in told
     if "://" in setting:
         assert "Nobody listens there." in told
     elif not command.startswith("doctor"):
