@@ -9,6 +9,7 @@ from idp.cli.console import failed, problems, say
 from idp.cli.options import AsJson, Folder
 from idp.settings import TENANTS, is_many, load_settings, shut, tenant_folders
 from idp.store.attempt import Unconfirmed
+from idp.store.engine import database_name
 from idp.store.faults import explained
 from idp.store.migrate import migrate as migrate_database
 from policies.errors import Misconfigured, StoreUnavailable
@@ -45,8 +46,10 @@ def _migrated(folder: Path, tenant: str, *, as_json: bool) -> bool:
     except StoreUnavailable as error:
         failed(error.code, f"The database{of} cannot be changed: {explained(error.detail)}.", as_json=as_json, **named)
         return False
+    # A URL may have a password
+    database = database_name(settings.database_url) if "://" in settings.database else settings.database
     if as_json:
-        print(json.dumps({"database": settings.database, "revision": revision, **named}))
+        print(json.dumps({"database": database, "revision": revision, **named}))
     else:
-        say(f"{settings.database}{of} is at revision {revision}.")
+        say(f"{database}{of} is at revision {revision}.")
     return True

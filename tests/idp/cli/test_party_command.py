@@ -136,7 +136,7 @@ def test_a_person_reads_the_programs_and_then_what_was_made(city: Path) -> None:
     assert "email                exact (if the citizen ticks it)\n" in last
     assert re.search(r"CLIENT_SECRET=[\w-]{43}\n", last)
     assert run.stdout.count("CLIENT_SECRET=") == 1
-    assert "A running server read its parties when it started" in last
+    assert "A running server takes it in when it gets SIGHUP" in last
     # Nothing of a program is left to be filled in
     assert not re.search(r"@[A-Z_]+@|@secret@|@key@", run.stdout)
 

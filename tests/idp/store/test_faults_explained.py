@@ -115,3 +115,18 @@ def test_every_command_says_it(tmp_path: Path, command: str, setting: str) -> No
         assert "Nobody listens there." in told
     elif not command.startswith("doctor"):
         assert "it is a folder" in told
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_migrated_database_is_named_without_its_password(
+    strict: PostgresServer, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    city = tmp_path / "city"
+    assert ciconia("init", city).returncode == 0
+    file, url = city / "ciconia.toml", strict.fresh().replace("ciconia@", f"ciconia:{SECRET}@").replace("+psycopg", "")
+    lines = file.read_text(encoding="utf-8")
+    file.write_text(lines.replace('database = "ciconia.db"', f'database = "{url}"'), encoding="utf-8")
+    run = ciconia("migrate", "--config", city, *options)
+    assert run.returncode == 0, run.stderr
+    assert f"{url.rpartition('/')[2]} at 127.0.0.1:{strict.port}" in run.stdout
+    assert SECRET not in run.stdout + run.stderr
