@@ -51,7 +51,10 @@ class LooseWriter(Writer):
         with self._kept.connected() as connection, connection.begin():
             kept, lost = take_marks(connection, batch)
         threading.Event().wait(PAUSE)  # a kill meets it here
-        super()._written([replace(one, unit=replace(one.unit, marks=())) for one in kept], attempt)
+        without = [replace(one, unit=replace(one.unit, marks=())) for one in kept]
+        for one in without:
+            one.marks = {}  # not even one of its own
+        super()._written(without, attempt)
         return lost
 
 
