@@ -21,15 +21,23 @@ _REMEMBERED = 1024
 
 def check_rsa(numbers: RSAPublicNumbers, least_bits: int, least_exponent: int) -> None:
     """That this can be somebody's key, and is not too small or too large. ValueError, with words for an operator."""
+    # First of all: what follows grows with the cube of its bits
+    check_size(numbers, least_bits, least_exponent)
+    fault = _fault(numbers.n)
+    if fault:
+        raise ValueError(f"an RSA key that is none, since its modulus {fault}; anybody could sign with it")
+
+
+def check_size(numbers: RSAPublicNumbers, least_bits: int, least_exponent: int) -> None:
+    """That it is not too small or too large: all there is to ask of a private key of ours, whose primes OpenSSL looked at.
+
+    ValueError, with words for an operator.
+    """
     bits = numbers.n.bit_length()
-    # First of all: what follows grows with the cube of it
     if not least_bits <= bits <= MAX_RSA_BITS:
         raise ValueError(f"an RSA key of {bits} bits; {least_bits} to {MAX_RSA_BITS} are taken")
     if not numbers.e % 2 or not least_exponent <= numbers.e <= MAX_EXPONENT:
         raise ValueError(f"an RSA key whose exponent is none of the odd numbers from {least_exponent} to {MAX_EXPONENT}")
-    fault = _fault(numbers.n)
-    if fault:
-        raise ValueError(f"an RSA key that is none, since its modulus {fault}; anybody could sign with it")
 
 
 @lru_cache(maxsize=_REMEMBERED)

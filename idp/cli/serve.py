@@ -10,6 +10,7 @@ from idp.cli.answer import UnheardError
 from idp.cli.console import say
 from idp.cli.options import Folder
 from idp.cli.serve_plan import look, look_again, metrics_board, plan, tell
+from idp.keys.file import forget_keys
 from idp.logs import configure_logs
 from idp.server import Listening, bind
 from idp.serving.board import Board, Phase
@@ -51,6 +52,7 @@ def serve(
         told = _listen("metrics_listen", process.metrics_listen)
 
         def beside(board: Board) -> None:
+            forget_keys()
             watched(metrics, told, lambda: board.phase is Phase.DRAINING)
 
     def ready() -> None:

@@ -15,6 +15,7 @@ from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.keys.folder import load_keys
 from idp.keys.ledger import load_ledger_keys
 from idp.loading import Read, load_all
+from idp.pages.render import compiled
 from idp.rates import check_valkey
 from idp.serving.worker import Plan
 from idp.settings import SETTINGS_FILE, ProcessSettings, Settings, examine_settings, is_many, load_settings
@@ -60,6 +61,8 @@ def look(folder: Path) -> Looked:
     says so once; where all of them are, it raises `Misconfigured` with every problem. Whose database is away is left to the
     workers, which try it again.
     """
+    # What is the same in every worker, and takes long, they have from here
+    compiled()
     return _looked(folder, _prepare)
 
 

@@ -11,6 +11,7 @@ import time
 from base64 import b64decode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography import x509
@@ -29,13 +30,16 @@ from cryptography.hazmat.primitives.serialization import (
 
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.algorithms import SignatureAlgorithm
-from connectors.signatures.jwk import CURVE_NAMES
+from connectors.signatures.jwk import CURVE_NAMES, thumbprint
 from connectors.signatures.keys import certificate_of, prepared
+from connectors.signatures.rsa_keys import check_size
 from idp.files import read_whole
 from policies.errors import BrokerError, Misconfigured, Problem
 
 # spec/saml.md §11: at least 2048, 3072 recommended
 RSA_BITS = 3072
+# More than all keys of a hundred tenants
+_REMEMBERED = 1024
 PRIVATE_MODE = 0o600
 # Peers that look at the dates of certificates in metadata should never find one that ended; the key is changed long before.
 CERTIFICATE_LIFE = timedelta(days=3652)
@@ -282,7 +286,7 @@ def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[Private
         raise _problem(path, "Others than its owner may read this private key.", f"chmod 600 {shlex.quote(str(path))}")
     pem, mark, rest = content.partition(_CERTIFICATE)
     try:
-        private_key = load_pem_private_key(pem, password=None)
+        private_key = _parsed(pem)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise _problem(path, "This is no unencrypted PKCS#8 key in PEM.", _MAKE) from error
     names = " or ".join(["RSA", *(name for pyca, name in _CURVES.items() if pyca in curves)])
@@ -292,11 +296,23 @@ def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[Private
     if isinstance(public_key, ec.EllipticCurvePublicKey) and public_key.curve.name not in curves:
         raise _problem(path, f"This key is on {'another' if curves else 'a'} curve; it must be {names}.", _MAKE)
     certificate = _certificate_of(path, rest, public_key) if mark else b""
-    try:
-        key_id = prepared(public_key, profile).key_id
-    except ValueError as error:
-        raise _problem(path, f"This is {error}.", _MAKE) from error
-    return private_key, certificate, key_id
+    if isinstance(public_key, rsa.RSAPublicKey):
+        try:
+            check_size(public_key.public_numbers(), profile.minimum_rsa_bits, profile.minimum_rsa_exponent)
+        except ValueError as error:
+            raise _problem(path, f"This is {error}.", _MAKE) from error
+    return private_key, certificate, thumbprint(public_key)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _parsed(pem: bytes) -> object:
+    # OpenSSL takes 30 to 100 ms for one of RSA: workers have it from their supervisor, and looks at a folder take new ones
+    return load_pem_private_key(pem, password=None)
+
+
+def forget_keys() -> None:
+    """For a process that has no use for what was read before it was forked."""
+    _parsed.cache_clear()
 
 
 def _certificate_of(path: Path, text: bytes, public_key: object) -> bytes:

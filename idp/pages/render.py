@@ -4,6 +4,8 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
@@ -31,19 +33,35 @@ _PHRASE = re.compile(r'\{\{ say\("([a-z0-9_.]+)"\) \}\}')
 _PAGES = ("picker", "approval", "inform", "onward", "receipt", "error")
 
 
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The languages, the templates by page and language, and the digest of both: the same for every tenant."""
+
+    languages: Mapping[str, Language]
+    templates: Mapping[tuple[str, str], Template]
+    digest: str
+
+
+@cache
+def compiled() -> Compiled:
+    """All templates in all languages. It takes half a second: whoever forks workers calls it before."""
+    folder = resources.files("idp.pages").joinpath("templates")
+    sources = {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(".html")}
+    languages = load_languages()
+    templates = {
+        (name, tag): template
+        for tag, language in languages.items()
+        for name, template in _compiled(sources, language).items()
+    }
+    return Compiled(languages, templates, _digest(sources, languages))
+
+
 class Pages:
-    """All pages in all languages. Make it once; its methods may run in any thread."""
+    """All pages in all languages. One for each tenant; its methods may run in any thread."""
 
     def __init__(self) -> None:
-        folder = resources.files("idp.pages").joinpath("templates")
-        sources = {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(".html")}
-        self._languages = load_languages()
-        self._templates: dict[tuple[str, str], Template] = {
-            (name, tag): template
-            for tag, language in self._languages.items()
-            for name, template in _compiled(sources, language).items()
-        }
-        self._digest = _digest(sources, self._languages)
+        found = compiled()
+        self._languages, self._templates, self._digest = found.languages, found.templates, found.digest
         self.sheets = Sheets()
 
     @property

@@ -10,6 +10,7 @@ from idp.broken import Broken
 from idp.cli import serve_plan
 from idp.cli.serve_plan import LEAST_TENANTS, Looked, look, look_again, metrics_board, migrate_where_needed, plan
 from idp.loading import Read
+from idp.pages.render import compiled
 from idp.settings import Settings, load_settings
 from idp.store.attempt import Unconfirmed
 from idp.store.engine import open_engine
@@ -51,6 +52,14 @@ def test_a_worker_of_a_reload_makes_the_tables_that_lack(city: Path) -> None:
     engine.dispose()
     composed.start()
     composed.stop()
+
+
+def test_a_worker_reads_no_private_key_and_compiles_no_page(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled.cache_clear()
+    served = look(city)
+    monkeypatch.setattr("idp.keys.file.load_pem_private_key", never)
+    monkeypatch.setattr("idp.pages.render._compiled", never)
+    plan(city, served, Board(), 0).compose(1).stop()
 
 
 def test_a_database_that_may_be_served_is_not_locked(city: Path) -> None:

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from idp.keys import kinds
 from idp.keys.change import MINUTE, make, move, next_key, next_minute, safe_from, this_minute
@@ -195,3 +196,22 @@ def test_a_minute_is_rounded_so_that_nobody_meets_a_key_too_early() -> None:
 def test_a_key_that_comes_of_other_hands_counts_as_well(folder: Path) -> None:
     create_token_key(folder / kinds.ES256.file_from(NOW), "ES256")
     assert loaded(folder).es256.at(NOW).key_id != loaded(folder).es256.at(NOW - 1).key_id
+
+
+def test_a_private_key_is_read_from_its_file_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+
+    def noting(pem: bytes, password: None) -> object:
+        read.append(pem)
+        return load_pem_private_key(pem, password=password)
+
+    monkeypatch.setattr("idp.keys.file.load_pem_private_key", noting)
+    new(folder, kinds.KINDS["rs256"])
+    loaded(folder)
+    first = len(read)
+    assert first
+    again = loaded(folder)
+    assert len(read) == first
+    path = new(folder, kinds.KINDS["es256"])
+    assert again.rings["es256"].scheduled != loaded(folder).rings["es256"].scheduled
+    assert [pem.strip() for pem in read[first:]] == [path.read_bytes().strip()]
