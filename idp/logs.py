@@ -6,7 +6,9 @@ import re
 import select
 import sys
 import threading
+import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TextIO, cast
 
 import structlog
@@ -25,8 +27,15 @@ _ENCODER = json.JSONEncoder(default=repr)
 def _line(logger: structlog.typing.WrappedLogger, method: str, event: structlog.typing.EventDict) -> str:
     """The line, with its level and the moment: three processors in one, of which each login passes five times."""
     leveled = structlog.processors.add_log_level(logger, method, event)
-    leveled["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    second, part = divmod(time.time_ns(), 1_000_000_000)
+    leveled["timestamp"] = f"{_second(second)}.{part // 1000:06}Z"
     return _ENCODER.encode(leveled)
+
+
+@lru_cache(maxsize=4)
+def _second(moment: int) -> str:
+    """A second since the epoch as RFC 3339 has it, without its end: the lines of a login have the same."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 # One list for good: a logger that was made before keeps it, and sees what a test does to it

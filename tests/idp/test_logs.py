@@ -38,6 +38,16 @@ def test_it_is_octet_for_octet_the_one_of_structlogs_own_processors() -> None:
         assert json.loads(one)["step"] == "asked"
 
 
+def test_its_moment_is_the_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for nanoseconds, expected in (
+        (1_795_600_020_000_999_999, "2026-11-25T09:47:00.000999Z"),
+        (1_795_600_020_999_999_999, "2026-11-25T09:47:00.999999Z"),
+        (1_795_600_021_000_000_000, "2026-11-25T09:47:01.000000Z"),
+    ):
+        monkeypatch.setattr("idp.logs.time.time_ns", lambda moment=nanoseconds: moment)
+        assert json.loads(_line(PROCESSORS, "info"))["timestamp"] == expected
+
+
 def test_a_logger_that_was_bound_before_is_heard_where_a_test_listens() -> None:
     before = structlog.get_config()
     structlog.configure(processors=PROCESSORS, cache_logger_on_first_use=True)
