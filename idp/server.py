@@ -22,6 +22,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from idp.accepting import Accepting
 from idp.heads import BoundedProtocol
 from idp.written import written
 
@@ -74,6 +75,10 @@ def _nothing() -> None:
     return
 
 
+def _alone(_connections: int) -> bool:
+    return False
+
+
 def _nobody(_scope: Scope, _client: Callable[[], str]) -> bytes:
     return b""
 
@@ -96,7 +101,8 @@ class Server:
     It closes at once what comes when it has `most` connections; how long and large a head may be is in `idp.heads`.
 
     `draining` says whether the proxy should go elsewhere; `ticked` is called about ten times a second while the event loop
-    turns, from the moment that it accepts. `refused` is asked before `app` is.
+    turns, from the moment that it accepts. `refused` is asked before `app` is. `ahead` is told how many connections there
+    are, and says whether another process that shares the socket should take the next one.
     """
 
     def __init__(
@@ -107,6 +113,7 @@ class Server:
         trusted: Sequence[str] = (),
         draining: Callable[[], bool] = _never,
         ticked: Callable[[], None] = _nothing,
+        ahead: Callable[[int], bool] = _alone,
         refused: Refused = _nobody,
         most: int | None = None,
     ) -> None:
@@ -131,6 +138,7 @@ class Server:
             ),
             listening,
             ticked,
+            ahead,
         )
 
     def run(self) -> None:
@@ -300,12 +308,37 @@ class _Answer:
 class _Uvicorn(uvicorn.Server):
     """uvicorn's server, which handles no signal, tells that it lives, and knows how to leave."""
 
-    def __init__(self, config: uvicorn.Config, listening: Listening, ticked: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, listening: Listening, ticked: Callable[[], None], ahead: Callable[[int], bool]
+    ) -> None:
         super().__init__(config)
         self.leave_by = 0.0
         self._listening = listening
-        self._ticked = ticked
-        self._accepting = True
+        self._ticked, self._ahead = ticked, ahead
+        self._accepting: Accepting | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002  ours is the only one
+        await super().startup(sockets=[])
+        self._listening.settimeout(0)
+        self._accepting = Accepting(self._listening, self._made, self._is_ahead)
+        self._accepting.start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stop_accepting()
+        await super().shutdown(sockets)
+
+    def _made(self) -> asyncio.Protocol:
+        """As uvicorn's `startup` makes it."""
+        kind = cast("type[HttpToolsProtocol]", self.config.http_protocol_class)
+        return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+    def _is_ahead(self) -> bool:
+        return self._ahead(len(self.server_state.connections))
+
+    def _stop_accepting(self) -> None:
+        if self._accepting is not None:
+            self._accepting.stop()
+            self._accepting = None
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -313,8 +346,9 @@ class _Uvicorn(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         self._ticked()
+        self._is_ahead()  # others see what has ended since
         if self.leave_by:
-            if self._accepting:
+            if self._accepting is not None:
                 await self._accept_no_more()
             if not self.server_state.connections or time.monotonic() > self.leave_by:
                 return True
@@ -322,12 +356,10 @@ class _Uvicorn(uvicorn.Server):
 
     async def _accept_no_more(self) -> None:
         """Close the socket with an empty queue: the kernel resets what waits in it, with a request perhaps."""
-        self._accepting = False
         waiting = select.poll()
         waiting.register(self._listening, select.POLLIN)
         end = time.monotonic() + 1
         while waiting.poll(0) and time.monotonic() < end:  # noqa: ASYNC110 - it is the kernel's queue that we wait for
             await asyncio.sleep(0.001)
-        for server in self.servers:
-            server.close()
+        self._stop_accepting()
         self._listening.close()

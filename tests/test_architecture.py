@@ -139,7 +139,7 @@ def test_only_fetch_reaches_out() -> None:
     }
     # Those that answer, the queue of those that wait to be answered, and the threads that answer them
     waiting = {"idp.endpoints.admission", "idp.endpoints.lanes", "idp.endpoints.threads"}
-    listening = {"idp.server", "idp.heads", "idp.watching.listener", *waiting}
+    listening = {"idp.server", "idp.accepting", "idp.heads", "idp.watching.listener", *waiting}
     assert {module for module in users if not module.startswith("idp.demo")} <= {"connectors.fetch", *listening}
 
 

@@ -1,8 +1,9 @@
 """What supervisor and workers tell each other without a message: a page of shared memory, made before the first fork.
 
     u32 0      phase of the whole: 0 starting, 1 serving, 2 draining
-    u32 1+2n   state of slot n: 0 free, 1 starting, 2 ready, 3 leaving
-    u32 2+2n   beats of slot n: grows about ten times a second while its event loop turns
+    u32 1+3n   state of slot n: 0 free, 1 starting, 2 ready, 3 leaving
+    u32 2+3n   beats of slot n: grows about ten times a second while its event loop turns
+    u32 3+3n   connections of slot n
 
 Each number has one writer at a time, and is written in one piece.
 """
@@ -11,6 +12,10 @@ import mmap
 from enum import IntEnum
 
 NUMBER = 4
+# Of a slot
+NUMBERS = 3
+# So many connections more than another worker's, or this share of them, are nothing to wait for
+SLACK, SLACK_SHARE = 2, 8
 
 
 class Phase(IntEnum):
@@ -35,7 +40,7 @@ class Board:
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
-        self._numbers = memoryview(mmap.mmap(-1, (1 + 2 * slots) * NUMBER)).cast("I")
+        self._numbers = memoryview(mmap.mmap(-1, (1 + NUMBERS * slots) * NUMBER)).cast("I")
 
     @property
     def phase(self) -> Phase:
@@ -48,19 +53,31 @@ class Board:
 
     def state(self, slot: int) -> State:
         """How the worker in a slot is."""
-        return State(self._numbers[1 + 2 * slot])
+        return State(self._numbers[1 + NUMBERS * slot])
 
     def set_state(self, slot: int, state: State) -> None:
         """Say how the worker in a slot is."""
-        self._numbers[1 + 2 * slot] = state
+        self._numbers[1 + NUMBERS * slot] = state
 
     def beat(self, slot: int) -> None:
         """A worker's sign of life."""
-        self._numbers[2 + 2 * slot] = (self._numbers[2 + 2 * slot] + 1) & 0xFFFFFFFF
+        self._numbers[2 + NUMBERS * slot] = (self._numbers[2 + NUMBERS * slot] + 1) & 0xFFFFFFFF
 
     def beats(self, slot: int) -> int:
         """How often the worker in a slot has given a sign of life."""
-        return self._numbers[2 + 2 * slot]
+        return self._numbers[2 + NUMBERS * slot]
+
+    def hold(self, slot: int, connections: int) -> None:
+        """Say how many connections the worker in a slot has."""
+        self._numbers[3 + NUMBERS * slot] = connections
+
+    def is_ahead(self, slot: int) -> bool:
+        """Whether the worker in a slot has so many connections that another one should take the next."""
+        others = [n for n in range(self.slots) if n != slot and self.state(n) is State.READY]
+        if not others:
+            return False
+        fewest = min(self._numbers[3 + NUMBERS * n] for n in others)
+        return self._numbers[3 + NUMBERS * slot] > fewest + max(SLACK, fewest // SLACK_SHARE)
 
     @property
     def ready(self) -> int:

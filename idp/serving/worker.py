@@ -113,6 +113,10 @@ def _refused(plan: Plan, place: Place, error: Misconfigured | StoreUnavailable) 
 def _serve(plan: Plan, place: Place, composed: Composed) -> None:
     board, slot = place.board, place.slot
 
+    def ahead(connections: int) -> bool:
+        board.hold(slot, connections)
+        return board.is_ahead(slot)
+
     def ticked() -> None:
         if board.state(slot) is State.STARTING:
             board.set_state(slot, State.READY)
@@ -124,6 +128,7 @@ def _serve(plan: Plan, place: Place, composed: Composed) -> None:
         trusted=plan.trusted,
         draining=lambda: board.phase is Phase.DRAINING,
         ticked=ticked,
+        ahead=ahead,
         refused=composed.refused,
     )
 

@@ -1,0 +1,147 @@
+"""Who takes a new connection: workers that share a socket have about as many each, and none waits long for another."""
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from idp import accepting
+from idp.accepting import Accepting
+from idp.server import bind
+from idp.serving.board import SLACK, Board, State
+from tests.idp.serving.crew import Crew, crew, until
+
+MANY = 40
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[Crew]:
+    # Nobody replaces a worker that stands still while a test looks
+    with crew(tmp_path / "crew", look=5) as found:
+        until(lambda: len(found.asked_all(2)) == 2)
+        yield found
+
+
+def opened(two: Crew, count: int, seconds: float) -> list[HTTPConnection]:
+    """Connections that are opened one after another and kept, as a proxy does."""
+    connections = [two.connect() for _ in range(count)]
+    for each in connections:
+        each.connect()
+        time.sleep(seconds)
+    return connections
+
+
+@pytest.mark.parametrize("seconds", [0.002, 0.01])
+def test_connections_that_a_proxy_keeps_are_shared_by_all_workers(two: Crew, seconds: float) -> None:
+    connections = opened(two, MANY, seconds)
+    whose = Counter(two.ask(over=each).process for each in connections)
+    assert set(whose) == two.processes
+    assert min(whose.values()) >= MANY // 4, whose
+    for each in connections:
+        each.close()
+
+
+def test_nobody_waits_for_a_worker_that_stands_still(two: Crew) -> None:
+    still, other = sorted(two.processes)
+    os.kill(still, signal.SIGSTOP)
+    begun = time.monotonic()
+    connections = opened(two, MANY, 0)
+    assert {two.ask(over=each).process for each in connections} == {other}
+    # Some milliseconds each at the most
+    assert time.monotonic() - begun < 5
+    os.kill(still, signal.SIGCONT)
+    for each in connections:
+        each.close()
+
+
+def board_of(*connections: int) -> Board:
+    board = Board(len(connections) + 1)
+    for slot, count in enumerate(connections):
+        board.set_state(slot, State.READY)
+        board.hold(slot, count)
+    return board
+
+
+@pytest.mark.parametrize(
+    ("mine", "others", "ahead"),
+    [
+        (0, (), False),
+        (4000, (), False),
+        (SLACK, (0,), False),
+        (SLACK + 1, (0,), True),
+        (SLACK + 1, (9, 0, 9), True),
+        (90, (80,), False),
+        (91, (80,), True),
+        (0, (100, 100), False),
+    ],
+)
+def test_who_is_ahead_of_the_others(*, mine: int, others: tuple[int, ...], ahead: bool) -> None:
+    assert board_of(mine, *others).is_ahead(0) is ahead
+
+
+@pytest.mark.parametrize("state", [State.FREE, State.STARTING, State.LEAVING])
+def test_who_takes_no_connections_is_nobody_to_wait_for(state: State) -> None:
+    board = board_of(10, 0)
+    assert board.is_ahead(0)
+    board.set_state(1, state)
+    assert not board.is_ahead(0)
+
+
+class Full(socket.socket):
+    """A listening socket of a process without a free descriptor."""
+
+    full = True
+
+    def accept(self) -> tuple[socket.socket, object]:
+        if self.full:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+def test_without_a_free_descriptor_it_rests_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accepting, "RETRY_SECONDS", 0.05)
+    bound = bind("127.0.0.1", 0)
+    listening = Full(fileno=bound.detach())
+    listening.settimeout(0)
+    asked: list[float] = []
+    made: list[asyncio.Protocol] = []
+
+    def protocol() -> asyncio.Protocol:
+        made.append(asyncio.Protocol())
+        return made[-1]
+
+    def ahead() -> bool:
+        asked.append(time.monotonic())
+        return False
+
+    async def run() -> None:
+        one = Accepting(listening, protocol, ahead)
+        one.start()
+        with socket.create_connection(listening.getsockname()):
+            await asyncio.sleep(0.3)
+            assert not made
+            listening.full = False
+            await until_async(lambda: bool(made))
+        one.stop()
+        with socket.create_connection(listening.getsockname()):
+            await asyncio.sleep(0.2)
+        assert len(made) == 1
+
+    asyncio.run(run())
+    # Not as often as the event loop turns
+    assert 3 <= len(asked) <= 20
+    listening.close()
+
+
+async def until_async(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
