@@ -151,9 +151,9 @@ class Broker:
         return self._suspension.source_off(provider)
 
     def ended(self, grant: Grant) -> bool:
-        """Whether what a grant rests on was switched off at any time since it was issued."""
+        """Whether what a grant rests on was switched off at any time since its login was asked."""
         provider = self._configuration.providers.get(grant.provider_id)
-        return self._suspension.ended(grant.client_id, provider, grant.issued)
+        return self._suspension.ended(grant.client_id, provider, grant.acts)
 
     def ask(self, login: Requested | Asked, provider_id: ProviderId, now: int) -> tuple[Outbound, Asked]:
         """Ask the chosen identity provider. Choosing again replaces the question: an answer to the first meets nothing.
@@ -162,6 +162,8 @@ class Broker:
         reach what is asked, `PeerUnavailable` where a country's node cannot be asked now, or not for this relying party,
         `Suspended` where it or the relying party is switched off.
         """
+        # Before the checks: what is switched off and on again after them has a number that is not known yet
+        acts = self._suspension.acts
         party, purpose = self.registered(login.request)
         connector = self._connectors[self._going(provider_id, login.request).provider_id]
         # Nobody is asked for more than the purpose needs, the service asked for and its registration lets go
@@ -176,7 +178,7 @@ class Broker:
             requester=self._requester(party),
         )
         outbound, expectation = connector.request(question, now)
-        return outbound, Asked(login.login, login.began, login.request, expectation)
+        return outbound, Asked(login.login, login.began, login.request, expectation, acts)
 
     def hear(self, asked: Asked, inbound: Inbound, language: str, now: int) -> Decided:
         """Judge the answer, and decide what may go. Nothing is written, so it may come again until somebody decided.
@@ -185,7 +187,7 @@ class Broker:
         `AssuranceTooLow` where the purpose has come to need more since it was asked.
         """
         party, purpose = self.registered(asked.request)
-        provider = self._going(asked.expectation.provider_id, asked.request, since=asked.expectation.issued_at)
+        provider = self._going(asked.expectation.provider_id, asked.request, acts=asked.acts)
         assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
         if assertion.offered.loa < self._minimum(asked.request):
             raise AssuranceTooLow("authn_context_too_low", "a level below what the purpose needs by now")
@@ -210,6 +212,7 @@ class Broker:
             marks_end=max(asked.began + LOGIN_LIFE, assertion.not_on_or_after) + SKEW,
             arrived=tuple(sorted(assertion.offered.attributes)) if provider.peer else (),
             vouched=self._vouched(provider, now),
+            acts=asked.acts,
         )
 
     def decide(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released | Refused:
@@ -230,7 +233,7 @@ class Broker:
             if given is not None and not may_still_go(given, purpose, party, self._configuration.catalogue):
                 raise Replayed("policy_changed", "the registration has changed since the page was shown")
         if choice.word == "approve":
-            self._going(decided.provider_id, decided.request, since=decided.heard)
+            self._going(decided.provider_id, decided.request, acts=decided.acts)
             # The page stood open for a while: an approval that was withdrawn, or metadata that ended, vouches for nothing,
             # nor does a key or a level that the node took back.
             # Who refuses or goes back releases nothing, and may do so at any time.
@@ -286,7 +289,7 @@ class Broker:
             in_id_token=decided.request.in_id_token,
             record=held.record,
             values_nonce=held.values_nonce,
-            issued=now,
+            acts=decided.acts,
             reference=self._reference(decided.login),
         )
         parked = (
@@ -295,7 +298,7 @@ class Broker:
         )
         self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, parked=parked, record=record))
         # Asked again: a commit may take seconds
-        self._going(decided.provider_id, decided.request, since=decided.heard)
+        self._going(decided.provider_id, decided.request, acts=decided.acts)
         return Released(decided.request, base64url(handle), base64url(receipt))
 
     def _commit(self, decided: Decided, choice: Choice, secret: bytes, now: int, unit: Unit) -> None:
@@ -321,17 +324,17 @@ class Broker:
         return found
 
     def _going(
-        self, provider_id: ProviderId, request: AuthenticationRequest, *, since: int | None = None
+        self, provider_id: ProviderId, request: AuthenticationRequest, *, acts: int | None = None
     ) -> IdentityProvider:
         """One that this request may be about, where neither it nor who asks is switched off. Raises `Suspended`.
 
-        Raises `Replayed` where one of them was off at any time `since` a moment: what is of before goes no further.
+        Raises `Replayed` where one of them was off at any time since so many `acts`: what is of before goes no further.
         """
         self._suspension.check_party(request.client_id)
         found = self._eligible(provider_id, request)
         self._suspension.check_source(found)
-        if since is not None:
-            self._suspension.check_heard(request.client_id, found, since)
+        if acts is not None:
+            self._suspension.check_asked(request.client_id, found, acts)
         return found
 
     def _vouched(self, provider: IdentityProvider, now: int) -> str:

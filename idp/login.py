@@ -35,12 +35,16 @@ class Requested:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """We asked an identity provider, and remember what its answer must match."""
+    """We asked an identity provider, and remember what its answer must match.
+
+    `acts` is how many acts of the switchboard were known before (`idp.suspension`); what comes of the answer carries it on.
+    """
 
     login: LoginId
     began: int
     request: AuthenticationRequest
     expectation: Expectation
+    acts: int = 0  # where an older version sealed it: whatever was ever switched ends it
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Decided:
     marks_end: int
     arrived: tuple[AttributeName, ...]
     vouched: str = ""  # where an older version sealed it: of a node that holds for nothing
+    acts: int = 0  # as above
 
     @property
     def heard(self) -> int:
@@ -101,8 +106,8 @@ class Grant:
     acr: str = ""
     # of the login, in the log
     reference: str = ""
-    # when the code was issued: what was switched off since ends it, on again or not
-    issued: int = 0
+    # of the login that it was issued in: what was switched off since ends it, on again or not
+    acts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

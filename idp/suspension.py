@@ -1,8 +1,9 @@
 """What an operator switched off goes no further: asked again at each step of a login, and wherever something is given out.
 
 A relying party that is off gets nothing, a country or identity provider that is off vouches for nobody, and what was asked,
-heard or issued before it was switched off ends with it (decisions.md 31): on again, it brings nothing back. Whoever refuses
-or goes back releases nothing, and may always.
+heard or issued before it was switched off ends with it (decisions.md 31): on again, it brings nothing back. So a login
+carries one number from its question to its tokens: how many acts of the switchboard were known before it was asked. Whoever
+refuses or goes back releases nothing, and may always.
 """
 
 from idp.store.switches import COUNTRY, PARTY, PROVIDER, Switched
@@ -15,6 +16,11 @@ class Suspension:
 
     def __init__(self, switches: Switched) -> None:
         self._switches = switches
+
+    @property
+    def acts(self) -> int:
+        """How many acts are known: what a login carries. To be read before its checks, so that none comes between."""
+        return self._switches.acts
 
     def check_party(self, client_id: ClientId) -> None:
         """Raises `Suspended` for a relying party that is off."""
@@ -35,26 +41,26 @@ class Suspension:
         """Whether an identity provider, or its country, is off."""
         return self._switches.off(PROVIDER, provider.provider_id) or self._switches.off(COUNTRY, provider.country)
 
-    def ended(self, client_id: ClientId, provider: IdentityProvider | None, issued: int) -> bool:
-        """Whether what was issued at a moment ended since: its party, its source or that one's country was switched off.
+    def ended(self, client_id: ClientId, provider: IdentityProvider | None, acts: int) -> bool:
+        """Whether what is as old as so many acts ended since: its party, its source or that one's country was switched off.
 
         On again, they do not bring back what was alive before. No provider: it is registered no more, and that ends it too.
         """
-        return provider is None or self._since(PARTY, client_id, issued) or self._source_since(provider, issued)
+        return provider is None or self._since(PARTY, client_id, acts) or self._source_since(provider, acts)
 
-    def check_heard(self, client_id: ClientId, provider: IdentityProvider, heard: int) -> None:
-        """Raises `Replayed` where what was heard at a moment of a provider, for a relying party, has `ended` since."""
-        if self.ended(client_id, provider, heard):
+    def check_asked(self, client_id: ClientId, provider: IdentityProvider, acts: int) -> None:
+        """Raises `Replayed` where what was asked of a provider, for a relying party, has `ended` since."""
+        if self.ended(client_id, provider, acts):
             raise Replayed("policy_changed", f"{client_id} or {provider.provider_id} was switched off meanwhile")
 
-    def check_heard_for_node(self, node: RequestingNode, provider: IdentityProvider, heard: int) -> None:
+    def check_asked_for_node(self, node: RequestingNode, provider: IdentityProvider, acts: int) -> None:
         """The same for a node that asks us."""
         country = node.peer.country
-        if self._since(COUNTRY, country, heard) or self._source_since(provider, heard):
+        if self._since(COUNTRY, country, acts) or self._source_since(provider, acts):
             raise Replayed("policy_changed", f"{country} or {provider.provider_id} was switched off meanwhile")
 
-    def _since(self, kind: str, name: str, moment: int) -> bool:
-        return self._switches.off(kind, name, issued=moment)
+    def _since(self, kind: str, name: str, acts: int) -> bool:
+        return self._switches.off(kind, name, acts=acts)
 
-    def _source_since(self, provider: IdentityProvider, moment: int) -> bool:
-        return self._since(PROVIDER, provider.provider_id, moment) or self._since(COUNTRY, provider.country, moment)
+    def _source_since(self, provider: IdentityProvider, acts: int) -> bool:
+        return self._since(PROVIDER, provider.provider_id, acts) or self._since(COUNTRY, provider.country, acts)

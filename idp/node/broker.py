@@ -106,6 +106,7 @@ class NodeBroker:
 
         Raises `Suspended` where it, or the country that asks, is switched off.
         """
+        acts = self._suspension.acts  # before the checks
         provider = self._going(login.request, provider_id)
         question = Ask(
             relay_state=login.login,
@@ -113,7 +114,7 @@ class NodeBroker:
             force_authentication=True,
         )
         outbound, expectation = self._connectors[provider.provider_id].request(question, now)
-        return outbound, NodeAsked(login.login, login.began, login.request, expectation)
+        return outbound, NodeAsked(login.login, login.began, login.request, expectation, acts)
 
     def hear(self, asked: NodeAsked, inbound: Inbound, now: int) -> NodeDecided:
         """Judge the answer, and make of it what would be sent. Nothing is written, so it may come again until the end.
@@ -122,7 +123,7 @@ class NodeBroker:
         answer is read.
         """
         node = self.registered(asked.request)
-        provider = self._going(asked.request, asked.expectation.provider_id, since=asked.expectation.issued_at)
+        provider = self._going(asked.request, asked.expectation.provider_id, acts=asked.acts)
         assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
         levels = levels_for(asked.request, provider)
         context_class = answered_level(levels, assertion.offered.loa)
@@ -150,6 +151,7 @@ class NodeBroker:
             assertion=message_digest(assertion.issuer, assertion.assertion_id),
             # decisions.md 2: the later of the login's end and the assertion's own, plus skew
             marks_end=max(asked.began + LOGIN_LIFE, assertion.not_on_or_after) + SKEW,
+            acts=asked.acts,
         )
 
     def decide(
@@ -170,7 +172,7 @@ class NodeBroker:
             return NodeRefused(decided.request, self._derived("response", decided, secret)), peer
         if word != CONTINUE:
             raise RequestRefused("a choice that the page does not offer", code="other_site")
-        provider = self._going(decided.request, decided.provider_id, since=decided.heard)
+        provider = self._going(decided.request, decided.provider_id, acts=decided.acts)
         if decided.context_class not in levels_for(decided.request, provider).values():
             raise Replayed("policy_changed", "the provider's registration has changed since the page was shown")
         # Nothing is recorded as sent that nobody could encrypt
@@ -178,7 +180,7 @@ class NodeBroker:
         record = self._recorder.release(decided.request.request_id, node.peer.entity_id, now)
         self._commit(decided, word, secret, record, now)
         # Asked again: a commit may take seconds, and what was switched off meanwhile is not sent
-        self._going(decided.request, decided.provider_id, since=decided.heard)
+        self._going(decided.request, decided.provider_id, acts=decided.acts)
         # decisions.md 8: the same browser and choice get the same ids, and nobody else can compute them
         released = NodeReleased(
             decided,
@@ -210,14 +212,14 @@ class NodeBroker:
                 return provider
         raise NotFound("no such identity provider, or none that reaches what the node asks")
 
-    def _going(self, request: NodeRequest, provider_id: ProviderId, *, since: int | None = None) -> IdentityProvider:
-        """One that can answer this request, where neither it nor the country that asks is switched off, nor was `since`."""
+    def _going(self, request: NodeRequest, provider_id: ProviderId, *, acts: int | None = None) -> IdentityProvider:
+        """One that can answer this request, where neither it nor the country that asks is off, nor was since `acts`."""
         node = self.registered(request)
         self._suspension.check_node(node)
         found = self._provider(request, provider_id)
         self._suspension.check_source(found)
-        if since is not None:
-            self._suspension.check_heard_for_node(node, found, since)
+        if acts is not None:
+            self._suspension.check_asked_for_node(node, found, acts)
         return found
 
     def _answerable(self, node: RequestingNode, now: int) -> PeerInUse:

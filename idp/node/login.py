@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from connectors.connector import Expectation
 from connectors.formats.eidas.request import RequestedAttribute
 from idp.codec import PLAIN_COOKIE, Codec
-from idp.login import DECIDED_LIFE
 from idp.seal import LoginId
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Value
@@ -47,12 +46,16 @@ class NodeRequested:
 
 @dataclass(frozen=True, slots=True)
 class NodeAsked:
-    """We asked an identity provider of the country, and remember what its answer must match."""
+    """We asked an identity provider of the country, and remember what its answer must match.
+
+    `acts` is how many acts of the switchboard were known before, as in a city's `Asked`.
+    """
 
     login: LoginId
     began: int
     request: NodeRequest
     expectation: Expectation
+    acts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +87,7 @@ class NodeDecided:
     response: bytes
     assertion: bytes
     marks_end: int
-
-    @property
-    def heard(self) -> int:
-        """When the answer was heard; of one late in its login, a moment before that."""
-        return self.end - DECIDED_LIFE
+    acts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

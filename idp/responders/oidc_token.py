@@ -37,7 +37,7 @@ USED = "The code was used already, has expired, or was never issued."
 
 # Whether an identity provider is registered, and what is known of a country's node valid, at a moment
 Vouched = Callable[[ProviderId, int], bool]
-# Whether what a grant rests on was switched off since it was issued. Raises `StoreUnavailable`
+# Whether what a grant rests on was switched off since its login was asked. Raises `StoreUnavailable`
 Ended = Callable[[Grant], bool]
 
 

@@ -4,9 +4,9 @@ The id of the n-th record of a switch is a MAC of n, so whoever has the ledger's
 the order of the acts, without reading millions of releases; whoever has not cannot tell them from any other record. A row
 that was deleted or turned back is thereby seen, and what the ledger says is off is off.
 
-What this does not see: rows of `switches` deleted together with the newest records. `ciconia ledger verify` names the
-leaves that then have no record. It cannot name a record that had no leaf yet: servers place each within a second, and a
-command sees to the place of its own (`idp.cli.committing`).
+What this does not see: rows of `switches` deleted together with the newest records; nor, where those alone are deleted,
+what they ended. `ciconia ledger verify` names the leaves that then have no record. It cannot name a record that had no leaf
+yet: servers place each within a second, and a command sees to the place of its own (`idp.cli.committing`).
 """
 
 import hmac
@@ -40,11 +40,12 @@ _AT = Statement(_at)
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The last act on one thing: whether it is off, why, and when that was (seconds since the epoch)."""
+    """The last act on one thing: whether it is off, why, when that was (seconds since the epoch), and its number."""
 
     off: bool
     reason: str
     time: int
+    number: int
 
 
 class SwitchRecords:
@@ -54,6 +55,7 @@ class SwitchRecords:
         self._tenant, self._keys = tenant, keys
         self._key = derived(keys.rows, b"", b"switch records", tenant.encode())
         self._latest: dict[tuple[str, str], Recorded] = {}
+        # The number of the next act, and so how many there are
         self.next = 0
         # Places whose record is gone, or is not what was written
         self.lost: set[int] = set()
@@ -76,7 +78,7 @@ class SwitchRecords:
             if not found:
                 break
             for number in range(following, max(found) + 1):
-                if not self._take(found.get(number)):
+                if not self._take(number, found.get(number)):
                     lost.add(number)
             following = max(found) + 1
         lost.update(range(following, self.next))
@@ -89,13 +91,13 @@ class SwitchRecords:
             self._ids = following, {self.record(number): number for number in range(following, following + AHEAD)}
         return self._ids[1]
 
-    def _take(self, row: Row[bytes, int, bytes] | None) -> bool:
+    def _take(self, number: int, row: Row[bytes, int, bytes] | None) -> bool:
         """Remember an act; whether there is one."""
         facts = None if row is None else self._facts(row)
         if facts is None:
             return False
         place = str(facts["switch"]), str(facts["name"])
-        self._latest[place] = Recorded(facts["state"] != "on", str(facts["reason"]), int(str(facts["time"])))
+        self._latest[place] = Recorded(facts["state"] != "on", str(facts["reason"]), int(str(facts["time"])), number)
         return True
 
     def _facts(self, row: Row[bytes, int, bytes]) -> Mapping[str, object] | None:

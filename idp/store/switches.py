@@ -8,6 +8,11 @@ Whoever writes to the database and has no key of ours switches nothing on: a row
 off, and one that this process saw does not count as gone or as older than it was. The ledger is the second witness, also
 for a process that starts later (`idp.store.switch_records`): what it says is off is off, whatever became of the row. They
 can switch things off; then the log says so.
+
+Acts have numbers, by their places in the ledger. What carries how many were known when it was asked has ended where a later
+one is on its party or source: no clock has a say in that. A worker that has not read the newest ones yet gives a number
+that is too low, and what it asked may end once too often. A number that another worker gave, and this one has not reached,
+compares as it has to: whatever this one reads next below it was known there.
 """
 
 import hmac
@@ -66,13 +71,14 @@ if sys.platform == "linux":
 
 
 class Switched(Protocol):
-    """What is switched off at this moment."""
+    """What is switched off at this moment. Raises `StoreUnavailable` where nobody can say."""
 
-    def off(self, kind: str, name: str, *, issued: int | None = None) -> bool:
-        """Whether a thing of this kind of `KINDS` is switched off; for what was `issued` at a moment, whether ever since.
+    @property
+    def acts(self) -> int:
+        """How many acts are known, on whatever thing."""
 
-        Raises `StoreUnavailable` where nobody can say.
-        """
+    def off(self, kind: str, name: str, *, acts: int | None = None) -> bool:
+        """Whether a thing of this kind of `KINDS` is off; for what is as old as so many `acts`, whether ever since."""
 
 
 class ActLost(StoreUnavailable):
@@ -81,13 +87,17 @@ class ActLost(StoreUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """One switch as it stands: `name` is a client id, an ISO 3166-1 code, or the id of a provider or key."""
+    """One switch as it stands: `name` is a client id, an ISO 3166-1 code, or the id of a provider or key.
+
+    `number` is that of its last act, -1 where the ledger has none.
+    """
 
     kind: str
     name: str
     off: bool
     reason: str
     since: int
+    number: int = -1
 
     @property
     def off_since(self) -> int:
@@ -96,6 +106,10 @@ class Switch:
         A key that was revoked early enough hands back to the one before it: no stranger's row brings that one back.
         """
         return (self.since or NEVER) if self.off else 0
+
+
+# When it was read by the monotonic clock, every switch, and how many acts there were
+_Read = tuple[float, Mapping[_Name, Switch], int]
 
 
 class Switches:
@@ -113,8 +127,8 @@ class Switches:
         self._engine, self._tenant, self._key = engine, tenant, _key(keys, tenant)
         self._monotonic, self._hold = monotonic, hold
         self._lock = threading.Lock()
-        # One object, so that a thread without the lock sees both or neither
-        self._read: tuple[float, Mapping[_Name, Switch]] | None = None
+        # One object, so that a thread without the lock sees all of it or nothing
+        self._read: _Read | None = None
         self._failures = 0
         self._rows: dict[_Name, Switch] = {}
         self._records = SwitchRecords(tenant, keys)
@@ -122,14 +136,18 @@ class Switches:
         # What differs, and since when by the monotonic clock
         self._differ: dict[_Name, float] = {}
 
-    def off(self, kind: str, name: str, *, issued: int | None = None) -> bool:
+    def off(self, kind: str, name: str, *, acts: int | None = None) -> bool:
         """As `Switched` has it. A code or token that was alive when its party was off does not come back with it."""
-        read = self._read  # looked at as `current` does, without its call: this is asked dozens of times in a login
+        read = self._read  # looked at as `_fresh` does, without its call: this is asked dozens of times in a login
         if read is None or self._monotonic() - read[0] >= self._hold:
-            found = self.current().get((kind, name))
-        else:
-            found = read[1].get((kind, name))
-        return found is not None and (found.off or (issued is not None and issued < found.since))
+            read = self._fresh()
+        found = read[1].get((kind, name))
+        return found is not None and (found.off or (acts is not None and found.number >= acts))
+
+    @property
+    def acts(self) -> int:
+        """As `Switched` has it."""
+        return self._fresh()[2]
 
     def off_since(self, kind: str, name: str) -> int:
         """Since when something is switched off (`Switch.off_since`), 0 where it is on."""
@@ -141,14 +159,17 @@ class Switches:
 
         Raises `StoreUnavailable` where it would be older and cannot be read, or not fast enough.
         """
+        return self._fresh()[1]
+
+    def _fresh(self) -> _Read:
         read = self._read
         if read is not None and self._monotonic() - read[0] < self._hold:
-            return read[1]
+            return read
         failures = self._failures
         with self._lock:
             read = self._read
             if read is not None and self._monotonic() - read[0] < self._hold:
-                return read[1]
+                return read
             if self._failures != failures:
                 # Somebody tried while we waited for the lock: a database that hangs holds each thread once, not in turn
                 raise StoreUnavailable("what is switched off cannot be read")
@@ -158,14 +179,14 @@ class Switches:
                 self._failures += 1
                 raise
 
-    def _again(self) -> Mapping[_Name, Switch]:
+    def _again(self) -> _Read:
         for _ in range(READS):
             began = self._monotonic()
             found = self._found(began)
             # Where this process stood still since, what it read is as old as that
             if self._monotonic() - began < self._hold:
-                self._read = (began, found)
-                return found
+                self._read = read = (began, found, self._records.next)
+                return read
         raise StoreUnavailable("reading what is switched off takes too long")
 
     def _found(self, now: float) -> Mapping[_Name, Switch]:
@@ -208,7 +229,10 @@ class Switches:
 def merged(
     rows: Mapping[_Name, Switch], recorded: Mapping[_Name, Recorded]
 ) -> tuple[dict[_Name, Switch], frozenset[_Name]]:
-    """What counts where the rows and the ledger are both asked, and where the two differ: off, where either says so."""
+    """What counts where the rows and the ledger are both asked, and where the two differ: off, where either says so.
+
+    The number of the last act is the ledger's, whatever became of the row.
+    """
     found, differ = dict(rows), set()
     for (kind, name), act in recorded.items():
         row = rows.get((kind, name))
@@ -216,7 +240,8 @@ def merged(
             differ.add((kind, name))
             since = act.time if row is None else max(row.since, act.time)
             off = act.off or (row is not None and row.off)
-            found[kind, name] = Switch(kind, name, off=off, reason=act.reason, since=since)
+            row = Switch(kind, name, off=off, reason=act.reason, since=since)
+        found[kind, name] = replace(row, number=act.number)
     return found, frozenset(differ)
 
 
@@ -242,16 +267,22 @@ def faults_of_switches(connection: Connection, *, tenant: Tenant, keys: LedgerKe
 
 
 class MemorySwitches:
-    """The twin for tests: a set of what is off, and since when something is on again."""
+    """The twin for tests: a set of what is off, and the number of the last act on each thing."""
 
     def __init__(self) -> None:
-        self.names: set[tuple[str, str]] = set()
-        self.since: dict[tuple[str, str], int] = {}
+        self.acts = 0
+        self._off: set[_Name] = set()
+        self._last: dict[_Name, int] = {}
 
-    def off(self, kind: str, name: str, *, issued: int | None = None) -> bool:
+    def set_switch(self, kind: str, name: str, *, off: bool) -> None:
+        """An act."""
+        self._last[kind, name] = self.acts
+        self.acts += 1
+        (self._off.add if off else self._off.discard)((kind, name))
+
+    def off(self, kind: str, name: str, *, acts: int | None = None) -> bool:
         """As `Switched` has it."""
-        ended = issued is not None and issued < self.since.get((kind, name), 0)
-        return (kind, name) in self.names or ended
+        return (kind, name) in self._off or (acts is not None and self._last.get((kind, name), -1) >= acts)
 
 
 class Switchboard:
@@ -271,37 +302,38 @@ class Switchboard:
         """
         if kind not in KINDS:
             raise ValueError(f"no such kind of switch: {kind}")
-        # By a clock that is behind, what was issued before would count as issued after, and come back with the switch
-        now = max(now, self._newest())
-        since = self._record(kind, name, off=off, reason=reason, now=now)
-        switch = Switch(kind, name, off=off, reason=reason, since=since)
+        if kind == KEY:
+            # By a clock that is behind, it would count as revoked before it took over, and bring back one that is over
+            now = max(now, self._newest())
+        act = self._record(kind, name, off=off, reason=reason, now=now)
+        switch = Switch(kind, name, off=off, reason=reason, since=act.time, number=act.number)
         with reading(), writing(self._engine).begin() as connection:
             return self._put(connection, switch)
 
-    def _record(self, kind: str, name: str, *, off: bool, reason: str, now: int) -> int:
-        """Record the act in the first place that is free; returns a moment that is later than the act before it."""
+    def _record(self, kind: str, name: str, *, off: bool, reason: str, now: int) -> Recorded:
+        """Record the act in the first place that is free, by a time that is later than that of the act before it."""
         for _ in range(ATTEMPTS):
-            before, number = self._acts()
-            drafted = draft_switch(record=number, time=now, switch=kind, name=name, off=off, reason=reason)
+            before, records = self._acts()
+            last, record = before.get((kind, name)), records.record(records.next)
+            act = Recorded(off, reason, now if last is None else max(now, last.time + 1), records.next)
+            drafted = draft_switch(record=record, time=act.time, switch=kind, name=name, off=off, reason=reason)
             try:
                 self._commits.commit(Unit(tenant=self._tenant, record=drafted))
             except StoreUnavailable:
-                if self._acts()[1] == number:
+                if self._acts()[1].next == act.number:
                     raise
                 continue  # somebody else's act has this place
-            last = before.get((kind, name))
             # Two that write at once: who reads back the other's act tries the next place
-            if self._acts()[0].get((kind, name)) == Recorded(off, reason, now):
-                self.recorded = number
-                return now if last is None else max(now, last.time + 1)
+            if self._acts()[0].get((kind, name)) == act:
+                self.recorded = record
+                return act
         raise StoreUnavailable("the act could not be recorded")
 
-    def _acts(self) -> tuple[Mapping[_Name, Recorded], bytes]:
-        """The last acts, and the id of the record of the next one."""
+    def _acts(self) -> tuple[Mapping[_Name, Recorded], SwitchRecords]:
+        """The last acts, and what was read of all of them."""
         records = SwitchRecords(self._tenant, self._ledger)
         with reading(), self._engine.connect() as connection:
-            found = records.read(connection)
-        return found, records.record(records.next)
+            return records.read(connection), records
 
     def _newest(self) -> int:
         """The newest moment that the ledger knows (seconds since the epoch): releases were made until then."""

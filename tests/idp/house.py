@@ -16,7 +16,7 @@ from idp.ports import Unit
 from idp.record import Recorder
 from idp.seal import Sealer
 from idp.store.memory import MemoryStore
-from idp.store.switches import MemorySwitches
+from idp.store.switches import MemorySwitches, Switched
 from idp.suspension import Suspension
 from idp.transparency.keys import ledger_keys
 from policies.assurance import LevelOfAssurance
@@ -171,12 +171,16 @@ class Watched(MemoryStore):
 
 
 class House:
-    """A broker with everything around it. `change` turns the configuration into another one."""
+    """A broker with everything around it. `change` turns the configuration into another one.
+
+    `switched` says what is switched off, in place of `switches`.
+    """
 
     def __init__(
         self,
         store: Watched | None = None,
         change: Callable[[Configuration], Configuration] = lambda made: made,
+        switched: Switched | None = None,
         **edits: tuple[str, str],
     ) -> None:
         self.store = store or Watched()
@@ -196,7 +200,7 @@ class House:
             decisions=self.store,
             recorder=Recorder(tenant=TENANT, issuer=ISSUER, template="t", index_key=bytes(32)),
             pairwise_key=bytes(32),
-            suspension=Suspension(self.switches),
+            suspension=Suspension(switched or self.switches),
         )
 
     def asked(self, now: int = NOW, **changes: object) -> Asked:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from idp.ending import SKEW, Choice
-from idp.login import ANSWER_LIFE, CODE_LIFE, DECIDED, DECIDED_LIFE, LOGIN_LIFE, RECEIPT_LIFE, Refused, Released
+from idp.login import ANSWER_LIFE, CODE_LIFE, DECIDED, DECIDED_LIFE, LOGIN_LIFE, RECEIPT_LIFE, Decided, Refused, Released
 from idp.ports import DecisionRow
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
@@ -42,6 +42,7 @@ from tests.idp.house import (
     House,
     assertion,
 )
+from tests.idp.switched import Interrupted, off_and_on
 
 
 @pytest.fixture
@@ -387,7 +388,7 @@ def test_whoever_knows_the_login_but_not_the_secret_cannot_tell_the_code(house: 
 def test_who_is_switched_off_while_the_commit_waits_gets_no_code(off: tuple[str, str]) -> None:
     house = House()
     decided = house.decided()
-    house.store.meanwhile = lambda: house.switches.names.add(off)
+    house.store.meanwhile = lambda: house.switches.set_switch(*off, off=True)
     for _ in range(2):
         with pytest.raises(Suspended):
             house.broker.decide(decided, APPROVE, SECRET, NOW)
@@ -397,14 +398,34 @@ def test_who_is_switched_off_while_the_commit_waits_gets_no_code(off: tuple[str,
 @pytest.mark.spec("decisions.md 31")
 @pytest.mark.parametrize("off", [("party", REQUEST.client_id), ("country", "EE"), ("provider", COUNTRY)])
 def test_what_was_asked_or_heard_before_a_switch_is_of_no_use_after_it(off: tuple[str, str]) -> None:
-    house, before = House(), House()
-    before.switches.since[off] = NOW
-    assert isinstance(before.broker.decide(before.decided(), APPROVE, SECRET, NOW), Released)
+    house = House()
+    off_and_on(house.switches, *off)
+    grant = house.grant(_released(house.broker.decide(house.decided(), APPROVE, SECRET, NOW)))
+    house.country.says = assertion(response_id="_another", assertion_id="_another")
     asked, decided = house.asked(), house.decided()
-    house.switches.since[off] = NOW + 1
+    off_and_on(house.switches, "party", "budget")
+    assert not house.broker.ended(grant), "another thing's act"
+    off_and_on(house.switches, *off)
+    assert house.broker.ended(grant)
     with pytest.raises(Replayed, match="switched off meanwhile"):
-        house.broker.hear(asked, ANSWER, "en", NOW + 2)
+        house.broker.hear(asked, ANSWER, "en", NOW)
     with pytest.raises(Replayed, match="switched off meanwhile"):
-        house.broker.decide(decided, APPROVE, SECRET, NOW + 2)
-    # Whoever goes back releases nothing
-    assert isinstance(house.broker.decide(decided, CANCEL, SECRET, NOW + 2), Refused)
+        house.broker.decide(decided, APPROVE, SECRET, NOW)
+    # Whoever goes back releases nothing, and whoever chooses again begins anew
+    assert isinstance(house.broker.decide(decided, CANCEL, SECRET, NOW), Refused)
+    again = house.broker.ask(asked, COUNTRY, NOW)[1]
+    assert isinstance(house.broker.hear(again, ANSWER, "en", NOW), Decided)
+
+
+@pytest.mark.spec("decisions.md 31")
+@pytest.mark.parametrize("looks", [1, 2, 3, 4])
+@pytest.mark.parametrize("off", [("party", REQUEST.client_id), ("country", "EE"), ("provider", COUNTRY)])
+def test_off_and_on_after_any_look_of_the_step_that_asks_ends_what_it_asked(off: tuple[str, str], looks: int) -> None:
+    switches = Interrupted(off)
+    house = House(switched=switches)
+    begun = house.broker.begin(REQUEST, NOW)
+    switches.left = looks
+    asked = house.broker.ask(begun, COUNTRY, NOW)[1]
+    assert switches.left == 0, "the control: the step looks as often"
+    with pytest.raises(Replayed, match="switched off meanwhile"):
+        house.broker.hear(asked, ANSWER, "en", NOW)

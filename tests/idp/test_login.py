@@ -158,7 +158,10 @@ def test_without_any_one_member_nothing_opens() -> None:
     assert set(members) == {one.name for one in dataclasses.fields(Decided)}
     # The version before this one sealed no `vouched`: of a pinned provider it says nothing, and of a node it never holds
     assert DECIDED.load(zlib.compress(json.dumps({**members, "vouched": ""}).encode())).vouched == ""
-    for name in members.keys() - {"vouched"}:
+    # Nor `acts`: then it knew none, and whatever was ever switched ends it
+    cut = {key: value for key, value in members.items() if key != "acts"}
+    assert DECIDED.load(json.dumps(cut).encode()).acts == 0
+    for name in members.keys() - {"vouched", "acts"}:
         cut = {key: value for key, value in members.items() if key != name}
         with pytest.raises(NotFound):
             DECIDED.load(zlib.compress(json.dumps(cut).encode()))

@@ -21,7 +21,7 @@ from idp.node.login import NodeAsked, NodeDecided, NodeRefused, NodeReleased
 from idp.node.record import NodeRecorder
 from idp.seal import Sealer
 from idp.store.peers import MemoryCopies
-from idp.store.switches import MemorySwitches
+from idp.store.switches import MemorySwitches, Switched
 from idp.suspension import Suspension
 from policies.assurance import LevelOfAssurance as Level
 from policies.attributes import AttributeName
@@ -42,6 +42,7 @@ from tests.idp.house import ANSWER, SECRET, TENANT, Country, Watched, assertion
 from tests.idp.node.peer import LOA, OTHER_LOA, PeerNode
 from tests.idp.node.test_node_levels import REQUEST, provider
 from tests.idp.node.test_node_person import PERSON
+from tests.idp.switched import Interrupted, off_and_on
 from tests.sealing import fixed_keys
 
 NATIONAL, BANK = ProviderId("national"), ProviderId("bank")
@@ -56,7 +57,7 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> PeerNode:
 class NodeHouse:
     """A broker with everything around it but HTTP."""
 
-    def __init__(self, peer: PeerNode, now: int) -> None:
+    def __init__(self, peer: PeerNode, now: int, switched: Switched | None = None) -> None:
         self.now, self.store = now, Watched()
         source = Source("nodes/nl.toml", 1)
         registered = Peer(
@@ -91,7 +92,7 @@ class NodeHouse:
             decisions=self.store,
             recorder=NodeRecorder(),
             pairwise_key=bytes(32),
-            suspension=Suspension(self.switches),
+            suspension=Suspension(switched or self.switches),
         )
         self.request = replace(REQUEST, issuer=registered.entity_id, attributes=asked_attributes(()))
 
@@ -216,12 +217,45 @@ def test_an_answer_that_is_given_again_is_durable_like_the_first(house: NodeHous
 @pytest.mark.parametrize("off", [("country", "NL"), ("provider", NATIONAL)])
 def test_what_is_switched_off_while_the_commit_waits_is_not_sent(house: NodeHouse, off: tuple[str, str]) -> None:
     decided = house.decided()
-    house.store.meanwhile = lambda: house.switches.names.add(off)
+    house.store.meanwhile = lambda: house.switches.set_switch(*off, off=True)
     with pytest.raises(Suspended):
         house.ends(decided)
     assert len(house.store.units) == 1
     with pytest.raises(Suspended):
         house.ends(decided)
+
+
+@pytest.mark.spec("decisions.md 31")
+@pytest.mark.parametrize("off", [("country", "NL"), ("provider", NATIONAL)])
+def test_what_was_asked_or_heard_before_a_switch_is_of_no_use_after_it(house: NodeHouse, off: tuple[str, str]) -> None:
+    off_and_on(house.switches, *off)
+    asked, decided = house.asked(), house.decided()
+    off_and_on(house.switches, "country", "LV")
+    assert replace(house.broker.hear(asked, ANSWER, house.now), login=decided.login) == decided, "another thing's act"
+    off_and_on(house.switches, *off)
+    with pytest.raises(Replayed, match="switched off meanwhile"):
+        house.broker.hear(asked, ANSWER, house.now)
+    with pytest.raises(Replayed, match="switched off meanwhile"):
+        house.ends(decided)
+    assert isinstance(house.ends(decided, "cancel"), NodeRefused)
+    again = house.broker.ask(asked, NATIONAL, house.now)[1]
+    assert isinstance(house.broker.hear(again, ANSWER, house.now), NodeDecided)
+
+
+@pytest.mark.spec("decisions.md 31")
+@pytest.mark.parametrize("looks", [1, 2, 3, 4])
+@pytest.mark.parametrize("off", [("country", "NL"), ("provider", NATIONAL)])
+def test_off_and_on_after_any_look_of_the_step_that_asks_ends_what_it_asked(
+    peer: PeerNode, off: tuple[str, str], looks: int
+) -> None:
+    switches = Interrupted(off)
+    house = NodeHouse(peer, int(time.time()), switches)
+    begun = house.broker.begin(house.request, house.now)
+    switches.left = looks
+    asked = house.broker.ask(begun, NATIONAL, house.now)[1]
+    assert switches.left == 0, "the control: the step looks as often"
+    with pytest.raises(Replayed, match="switched off meanwhile"):
+        house.broker.hear(asked, ANSWER, house.now)
 
 
 def test_ids_depend_on_login_and_browser(house: NodeHouse) -> None:

@@ -87,29 +87,22 @@ def test_what_was_sent_a_moment_ago_is_not_sent_again(browser: Browser, switch: 
     stopped(browser, browser.decides(page))
 
 
-def test_another_country_goes_on_and_so_does_this_one_when_it_is_on_again(
-    browser: Browser, stage: NodeStage, switch: Switch
-) -> None:
+def test_another_country_goes_on_and_so_does_this_one_when_it_is_on_again(browser: Browser, switch: Switch) -> None:
     switch(COUNTRY, "LV")
     page = browser.informed()
     assert browser.opened(browser.decides(page)).assertion is not None
     switch(COUNTRY, "NL")
     switch(COUNTRY, "NL", off=False)
-    stage.clock.ahead += 2
     assert browser.opened(browser.decides(browser.informed())).assertion is not None
 
 
-@pytest.mark.parametrize(("kind", "name", "later"), [(COUNTRY, "NL", 100), (PROVIDER, "national", 120)])
+@BOTH
 def test_what_was_asked_or_heard_before_goes_nowhere_when_it_is_on_again(
-    browser: Browser, stage: NodeStage, switch: Switch, kind: str, name: str, later: int
+    browser: Browser, switch: Switch, kind: str, name: str
 ) -> None:
-    # No switch is earlier than what the ledger has seen, and the tests before this one were ahead, too
-    stage.clock.ahead = later
     page, fields = browser.informed(), browser.signs_in(browser.asks())
-    stage.clock.ahead += 5
     switch(kind, name)
     switch(kind, name, off=False)
-    stage.clock.ahead += 5
     for answer in (browser.decides(page), browser.returns(fields)):
         assert answer.status == 409
         assert "SAMLResponse" not in answer.text or browser.opened(answer).assertion is None

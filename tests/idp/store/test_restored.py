@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, delete, insert, select, update
 
+from idp.seal import LoginId, Sealer
 from idp.store import tables
 from idp.store.backup import AHEAD_SECONDS, CLOSED_SECONDS, COPIED, RESTORED, back_up, closed_until, opened_backup, restore
 from idp.store.engine import open_engine
+from idp.store.sealing import StoredSealingKeys
 from idp.store.store import Store
 from idp.store.switches import since_boot
 from idp.transparency.sequencer import Sequencer
-from policies.errors import StoreUnavailable
+from policies.errors import NotFound, Replayed, StoreUnavailable
+from tests.idp.keys.hours import Clock as HoursClock
+from tests.idp.keys.hours import Worker
 from tests.idp.store.units import KEYS, LATER, NOW, TENANT, marks, opened, opened_at, release, unit
 
 pytestmark = pytest.mark.spec("security.md §3 restore from backup")
@@ -149,6 +153,30 @@ def test_a_restore_by_a_clock_that_was_ahead_is_judged_once(restored: Restored) 
             now[0] = NOW + 100 + passed
             look_again(store)
             assert store.closed == max(0, CLOSED_SECONDS - passed)
+
+
+@pytest.mark.spec("decisions.md 31")
+def test_what_carries_a_number_of_acts_from_before_a_restore_opens_no_more_after_it(
+    source: Engine, restored: Restored
+) -> None:
+    """Acts after a restore take numbers that were given before: what knew those would outlive a switch, if it opened."""
+
+    def sealer(engine: Engine) -> Sealer:
+        return Worker(StoredSealingKeys(engine=engine, tenant=TENANT), HoursClock(NOW), tenant=TENANT).sealer
+
+    login, handle, end = LoginId("A" * 22), b"h" * 32, NOW + 900
+    sealed, row = sealer(source).seal("decided", login, end, b"a page"), sealer(source).park("code", handle, b"a code", end)
+    with served(source, [NOW]) as store:
+        store.commit(unit(*marks("approved"), parked=[row]))
+        assert sealer(source).open("decided", login, sealed, NOW) == b"a page"
+        assert sealer(source).unpark("code", handle, store.parked(TENANT, "code", row.digest, NOW), NOW) == b"a code"
+    engine = restored(NOW)
+    with served(engine, [NOW]) as store, pytest.raises(NotFound):
+        store.parked(TENANT, "code", row.digest, NOW)
+    with pytest.raises(Replayed):
+        sealer(engine).open("decided", login, sealed, NOW)
+    with pytest.raises(NotFound):
+        sealer(engine).unpark("code", handle, row.payload, NOW)
 
 
 def test_the_end_that_an_earlier_restore_wrote_goes_where_it_is_later_and_stays_where_it_is_not(

@@ -113,8 +113,22 @@ def test_on_again_what_was_issued_before_stays_ended_though_the_row_is_gone(
     edit(folder, "DELETE FROM switches")
     switches = fresh(engine)
     assert not switches.off(PARTY, "parking")
-    assert switches.off(PARTY, "parking", issued=NOW + 59)
-    assert not switches.off(PARTY, "parking", issued=NOW + 60)
+    assert [switches.off(PARTY, "parking", acts=acts) for acts in range(3)] == [True, True, False]
+
+
+def test_a_strangers_row_ends_nothing_and_brings_back_nothing_when_it_is_gone(
+    folder: Path, board: Switchboard, engine: Engine
+) -> None:
+    for off in (True, False):
+        board.set_switch(PARTY, "parking", off=off, reason="it leaks", now=NOW)
+    with closing(sqlite3.connect(folder / "ciconia.db")) as connection:
+        ours = connection.execute("SELECT off, reason, since, seal FROM switches").fetchone()
+    for spoilt in ((0, "fine", 1, b"x" * 32), (0, "fine", NOW * 2, b"x" * 32), ours):
+        edit(folder, "UPDATE switches SET off = ?, reason = ?, since = ?, seal = ?", *spoilt)
+        switches = fresh(engine)
+        assert switches.off(PARTY, "parking") is (spoilt is not ours)
+        assert switches.off(PARTY, "parking", acts=1)
+        assert switches.off(PARTY, "parking", acts=2) is (spoilt is not ours)
 
 
 def test_while_it_runs_a_row_that_vanishes_is_off_and_said_once(folder: Path, board: Switchboard, engine: Engine) -> None:
@@ -153,6 +167,8 @@ def test_a_clock_that_was_set_back_keeps_no_switch_from_being_obeyed(
     board.set_switch(PARTY, "parking", off=False, reason="mended", now=NOW - 3600)
     assert not fresh(engine).off(PARTY, "parking")
     assert faults(engine) == []
+    with engine.connect() as connection:
+        assert SwitchRecords(TENANT, KEYS).read(connection)[PARTY, "parking"].time == NOW + 1
 
 
 def test_more_acts_than_are_looked_at_at_once_are_all_found(board: Switchboard, engine: Engine) -> None:

@@ -119,11 +119,32 @@ def test_on_again_it_is_on_and_keeps_why(board: Switchboard, switches: Switches)
     assert (found.reason, found.since) == ("mended", NOW + 5)
 
 
-def test_what_was_issued_before_it_was_on_again_does_not_come_back(board: Switchboard, switches: Switches) -> None:
+def test_what_knew_fewer_acts_when_it_was_asked_does_not_come_back(board: Switchboard, switches: Switches) -> None:
+    board.set_switch(PARTY, "budget", off=False, reason="fine", now=NOW)
     board.set_switch(PARTY, "parking", off=True, reason="it leaks", now=NOW)
-    board.set_switch(PARTY, "parking", off=False, reason="mended", now=NOW + 5)
-    assert [switches.off(PARTY, "parking", issued=NOW + later) for later in (-1, 4, 5)] == [True, True, False]
-    assert not switches.off(PARTY, "budget", issued=NOW)
+    board.set_switch(PARTY, "parking", off=False, reason="mended", now=NOW)
+    assert switches.acts == 3
+    assert [switches.off(PARTY, "parking", acts=acts) for acts in range(4)] == [True, True, True, False]
+    assert [switches.off(PARTY, "budget", acts=acts) for acts in range(4)] == [True, False, False, False]
+    assert not switches.off(PARTY, "fares", acts=0)
+
+
+def test_a_worker_that_has_not_read_the_last_acts_ends_too_much_and_compares_rightly_once_it_has(
+    folder: Path, board: Switchboard, switches: Switches, clock: Clock
+) -> None:
+    assert switches.acts == 0
+    for off in (True, False):
+        board.set_switch(PARTY, "parking", off=off, reason="it leaks", now=NOW)
+    ahead = Switches(engine=engine_of(folder), tenant=TENANT, keys=KEYS)
+    assert (switches.acts, ahead.acts) == (0, 2)
+    assert ahead.off(PARTY, "parking", acts=switches.acts), "asked here after it was on again, and ended all the same"
+    assert not switches.off(PARTY, "parking", acts=ahead.acts)
+    clock.seconds += HOLD_SECONDS
+    assert not switches.off(PARTY, "parking", acts=ahead.acts), "it was known where it was asked"
+    for off in (True, False):
+        board.set_switch(PARTY, "parking", off=off, reason="it leaks", now=NOW)
+    clock.seconds += HOLD_SECONDS
+    assert switches.off(PARTY, "parking", acts=ahead.acts)
 
 
 def test_an_act_is_later_than_the_one_before_though_the_clock_was_set_back(board: Switchboard, switches: Switches) -> None:
@@ -133,18 +154,19 @@ def test_an_act_is_later_than_the_one_before_though_the_clock_was_set_back(board
 
 
 @pytest.mark.parametrize("signed", [False, True])
-def test_off_and_on_by_a_clock_that_is_behind_brings_no_token_back(
+def test_a_key_that_is_revoked_by_a_clock_that_is_behind_is_revoked_when_the_ledger_was_last_used(
     store: Store, board: Switchboard, switches: Switches, *, signed: bool
 ) -> None:
+    """Revoked early enough, it never took over: the key before it would sign again, though it is over."""
     store.commit(Unit(tenant=TENANT, record=replace(release(), time=NOW)))
     if signed:
         sequencer = Sequencer(store, KEYS, checkpoint_seconds=0, clock=lambda: NOW)
         assert sequencer.step()
         sequencer.stop()
-    for off in (True, False):
-        board.set_switch(PARTY, "parking", off=off, reason="it leaks", now=NOW - 3600)
-    assert not switches.off(PARTY, "parking")
-    assert switches.off(PARTY, "parking", issued=NOW)
+    board.set_switch(PARTY, "parking", off=True, reason="it leaks", now=NOW - 3600)
+    board.set_switch(KEY, "stolen", off=True, reason="it was stolen", now=NOW - 3600)
+    assert switches.current()[PARTY, "parking"].since == NOW - 3600, "a party's is the operator's clock"
+    assert switches.off_since(KEY, "stolen") == NOW
 
 
 def test_what_was_read_before_the_machine_was_paused_is_old() -> None:

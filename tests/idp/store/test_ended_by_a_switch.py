@@ -1,0 +1,77 @@
+"""What ends with a switch: the number of its act says so, whatever the clocks of the machines say."""
+
+import pytest
+
+from idp.login import Decided, Grant, Released
+from idp.ports import Unit
+from idp.store.store import Store
+from idp.store.switches import COUNTRY, HOLD_SECONDS, PARTY, PROVIDER, Switchboard, Switches
+from idp.transparency.sequencer import Sequencer
+from policies.errors import Replayed
+from tests.idp.house import ANSWER, APPROVE, NOW, SECRET, House
+from tests.idp.store.units import KEYS, TENANT, release
+
+pytestmark = pytest.mark.spec("decisions.md 31")
+DAY = 24 * 3600
+EACH = pytest.mark.parametrize(("kind", "name"), [(PARTY, "parking"), (COUNTRY, "EE"), (PROVIDER, "demo-ee")])
+
+
+class City:
+    """Brokers over one database, and the operator's board. `seconds` is the monotonic clock of all."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.seconds = store, 100.0
+        self.board = Switchboard(engine=store.engine, tenant=TENANT, keys=KEYS, commits=store)
+
+    def worker(self) -> House:
+        switches = Switches(engine=self.store.engine, tenant=TENANT, keys=KEYS, monotonic=lambda: self.seconds)
+        return House(switched=switches)
+
+    def off_and_on(self, kind: str, name: str, now: int) -> None:
+        """And every worker hears of it."""
+        for off in (True, False):
+            self.board.set_switch(kind, name, off=off, reason="a test", now=now)
+        self.seconds += HOLD_SECONDS
+
+    def released_at(self, now: int, *, placed: bool) -> None:
+        """A release was recorded by a clock that said so; where it is placed, the checkpoint is by the right one."""
+        self.store.commit(Unit(tenant=TENANT, record=release(time=now)))
+        if placed:
+            sequencer = Sequencer(self.store, KEYS, checkpoint_seconds=0, clock=lambda: NOW)
+            assert sequencer.step()
+            sequencer.stop()
+
+
+@pytest.fixture
+def city(store: Store) -> City:
+    return City(store)
+
+
+def approved(house: House, decided: Decided, now: int) -> Grant:
+    ended = house.broker.decide(decided, APPROVE, SECRET, now)
+    assert isinstance(ended, Released)
+    return house.grant(ended, now)
+
+
+@EACH
+def test_after_a_release_by_a_clock_a_day_ahead_what_is_on_again_goes_on_at_once(city: City, kind: str, name: str) -> None:
+    city.released_at(NOW + DAY, placed=False)
+    city.off_and_on(kind, name, NOW)
+    house = city.worker()
+    assert not house.broker.ended(approved(house, house.decided(NOW + 10, NOW + 5), NOW + 15))
+
+
+@EACH
+@pytest.mark.parametrize("placed", [False, True])
+def test_what_was_issued_by_a_clock_that_is_ahead_ends_with_a_switch_by_the_right_one(
+    city: City, kind: str, name: str, *, placed: bool
+) -> None:
+    house, ahead = city.worker(), NOW + 60
+    asked, decided = house.asked(ahead), house.decided(ahead, ahead)
+    grant = approved(house, house.decided(ahead, ahead), ahead)
+    city.released_at(ahead, placed=placed)
+    city.off_and_on(kind, name, NOW + 1)
+    assert house.broker.ended(grant)
+    for on in (lambda: house.broker.hear(asked, ANSWER, "en", ahead), lambda: approved(house, decided, ahead)):
+        with pytest.raises(Replayed, match="switched off meanwhile"):
+            on()

@@ -1,0 +1,35 @@
+"""What is switched while somebody looks."""
+
+from typing import TypeVar
+
+from idp.store.switches import MemorySwitches
+
+_T = TypeVar("_T")
+
+
+def off_and_on(switches: MemorySwitches, kind: str, name: str) -> None:
+    """It is on again, and what was asked before has ended."""
+    for off in (True, False):
+        switches.set_switch(kind, name, off=off)
+
+
+class Interrupted:
+    """`Switched`; after the look with which `left` comes to 0 a thing is switched off, and on again."""
+
+    def __init__(self, thing: tuple[str, str]) -> None:
+        self._switches, self._thing = MemorySwitches(), thing
+        self.left = 0
+
+    @property
+    def acts(self) -> int:
+        return self._looked(self._switches.acts)
+
+    def off(self, kind: str, name: str, *, acts: int | None = None) -> bool:
+        return self._looked(self._switches.off(kind, name, acts=acts))
+
+    def _looked(self, found: _T) -> _T:
+        if self.left:
+            self.left -= 1
+            if not self.left:
+                off_and_on(self._switches, *self._thing)
+        return found
