@@ -17,8 +17,9 @@ from idp.cli import app
 from idp.cli.init import init
 from idp.keys import change
 from idp.keys.file import create_token_key
-from idp.keys.folder import NODE_FILES, load_keys
+from idp.keys.folder import NODE_FILES, Keys, load_keys
 from idp.keys.kinds import ES256, KINDS, LOG, SEALING
+from idp.keys.look import Look
 from idp.keys.ring import moment
 from idp.settings import load_settings
 from idp.store.migrate import migrate
@@ -415,6 +416,34 @@ def test_where_the_folder_does_not_load_with_the_new_key_it_goes_again(
     run = keys(city, "new", kind, "--json")
     assert (run.exit_code, "problems" in json.loads(run.stdout)) == (2, True), run.output
     assert {path.name: path.read_bytes() for path in (city / "keys").iterdir()} == before
+
+
+@pytest.mark.parametrize("kind", ["sealing", "es256", "log"])
+def test_a_key_that_a_server_may_use_already_outlives_the_interruption_of_its_command(
+    city: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """What it signed or closed meanwhile would else be of a key that nobody has."""
+    settings = load_settings(city)
+    served = load_keys(settings.key_folder, settings.origin)
+    look = Look(served, settings.key_folder, settings.origin)
+    first, loads = served.rings[kind].at(int(time.time())).key_id, iter([load_keys])
+
+    def interrupted(*given: Any, **named: Any) -> Keys:
+        for load in loads:
+            return load(*given, **named)
+        look()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("idp.cli.keys.load_keys", interrupted)
+    assert keys(city, "rotate", kind, "--now").exit_code != 0
+    monkeypatch.undo()
+    uses = served.rings[kind].at(int(time.time())).key_id
+    assert uses != first
+    assert uses in {one["key_id"] for one in listed(city, kind)}
+    # The next command brings what the interrupted one left out
+    assert keys(city, "new", kind).exit_code == 0
+    if kind == "log":
+        assert uses in (settings.key_folder / "log.vkey").read_text(encoding="utf-8")
 
 
 def test_a_key_to_which_providers_encrypt_is_made_alone(city: Path) -> None:
