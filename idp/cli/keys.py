@@ -213,7 +213,7 @@ def _make(desk: _Desk, kind: Kind, begins: int, now: int) -> None:
 
 
 def _list_of_log(desk: _Desk, kind: Kind) -> None:
-    """Have every key of the log that is here in `log.vkey`, also one whose command was interrupted before it wrote it there."""
+    """Have every key of the log that is here in `log.vkey`, also one whose command was interrupted before that."""
     settings = desk.settings
     if kind is LOG and (settings.key_folder / LOG_VKEY).is_file():
         list_log_keys(settings.key_folder, settings.origin)
