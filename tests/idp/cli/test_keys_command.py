@@ -189,6 +189,22 @@ def silence(city: Path) -> None:
         path.write_bytes(b"no database at all" * 100)
 
 
+def test_a_revocation_that_is_repeated_hours_later_takes_no_other_key_along(
+    city: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that was revoked as soon as it began succeeded nobody: the one before it goes on."""
+    (first,) = [one["key_id"] for one in listed(city, "es256")]
+    second = said(keys(city, "rotate", "es256", "--now", "--json"))["key_id"]
+    assert isinstance(second, str)
+    assert said(keys(city, "revoke", second, "--reason", REASON, "--json"))["signs"] == first
+    later = int(time.time()) + ES256.overlap + 3600
+    for module in ("keys", "keys_revoke"):
+        monkeypatch.setattr(f"idp.cli.{module}.system_clock", lambda: later)
+    run = said(keys(city, "revoke", second, "--reason", REASON, "--json"))
+    assert (run["signs"], run["placed"]) == (first, True)
+    assert states(city, "es256") == ["revoked", "signs"]
+
+
 def test_after_both_keys_are_revoked_a_rotation_at_once_makes_one_that_signs(city: Path) -> None:
     both = with_a_key_that_waits(city)
     revoke(city, *both)
