@@ -18,11 +18,12 @@ class Published:
     def __init__(self, make: Callable[[int, int], bytes], life: int, *rings: Signers | DecryptionKeys) -> None:
         self._make, self._life, self._rings = make, life, rings
         self._lock = threading.Lock()
-        self._made: tuple[int, bytes, tuple[str, ...]] = (0, b"", ())
+        self._made: tuple[int, bytes, tuple[tuple[str, bytes], ...]] = (0, b"", ())
 
     def __call__(self, now: int) -> bytes:
         """The document, of which at least half of its life is left."""
-        keys = tuple(key.key_id for ring in self._rings for key in ring.published(now))
+        # A certificate may be renewed in place, behind the key that it always was of
+        keys = tuple((key.key_id, key.certificate) for ring in self._rings for key in ring.published(now))
         with self._lock:
             made_at, octets, known = self._made
             # A clock that was set back has made a document from the future

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from idp.ports import Log
-from idp.transparency.checkpoint import VerifierKey, open_own_note
+from idp.transparency.checkpoint import TreeHead, VerifierKey, open_own_note
 from idp.transparency.jcs import Json
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.receipt import SEES, Holder, make_receipt
 from idp.transparency.receipt_record import Stated, names_of
 from idp.transparency.release_record import ReleaseRecord
 from idp.transparency.tlog_proof import Placed
-from idp.transparency.tree import leaf_hash
+from idp.transparency.tree import includes, leaf_hash
 from policies.attributes import AttributeName
 from policies.errors import SignatureInvalid, StoreUnavailable
 from policies.forms import parse_form
@@ -120,17 +120,22 @@ class Receipts:
 def placed_in(log: Log, tenant: Tenant, hashed: bytes, keys: Sequence[VerifierKey]) -> Placed | None:
     """The place of a leaf under the newest checkpoint; None while it has none that one of `keys` signed.
 
-    Where the key of the newest one was revoked, the next one comes within seconds, over the record of that.
+    Where the key of the newest one was revoked, the next one comes within seconds, over the record of that. Raises
+    `StoreUnavailable` where what is stored does not prove the place: nobody gets that as a proof.
     """
     index, newest = log.index_of(tenant, hashed), log.checkpoint(tenant)
-    if index is None or newest is None or index >= newest.size or not _signed(newest.note, keys):
+    head = None if newest is None else _head(newest.note, keys)
+    if index is None or newest is None or head is None or index >= head.size:
         return None
-    return Placed(index, tuple(log.inclusion(tenant, index, newest.size)), newest.note)
+    placed = Placed(index, tuple(log.inclusion(tenant, index, head.size)), newest.note)
+    if not includes(index, head.size, hashed, placed.path, head.root):
+        raise StoreUnavailable("what is stored does not prove the place of a leaf: run ciconia ledger verify")
+    return placed
 
 
-def _signed(note: str, keys: Sequence[VerifierKey]) -> bool:
+def _head(note: str, keys: Sequence[VerifierKey]) -> TreeHead | None:
+    """What a checkpoint says that one of `keys` signed; None where none did."""
     try:
-        open_own_note(note.encode(), *keys)
+        return TreeHead.read(open_own_note(note.encode(), *keys)[1])
     except SignatureInvalid:
-        return False
-    return True
+        return None

@@ -10,17 +10,20 @@ server runs nobody would place it: so the command does.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from connectors.metadata.peers import Held
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import Settings
+from idp.store.engine import reading
 from idp.store.peers import RecordedCopies
 from idp.store.store import Store
-from idp.store.switches import KEY, Switch, Switchboard, Switches
+from idp.store.switch_records import SwitchRecords
+from idp.store.switches import KEY, Switch, Switchboard, Switches, faults_of_switches
 from idp.store.writer import COMMIT_SECONDS
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.sequencer import HALTING, Sequencer
@@ -96,6 +99,32 @@ def set_switch(
         return Act(switch, placed=within(lambda: _place(settings, store, ledger, board.recorded)))
     except StoreUnavailable:
         return Act(switch, placed=False)
+
+
+def standing(settings: Settings, store: Store, ledger: LedgerKeys, kind: str, name: str) -> Act | None:
+    """The act by which a thing is off already, where nothing of it lacks; None else, and where nobody can say.
+
+    Said again, it would be off since now: and a key that was revoked early, which succeeded nobody, would be one that did.
+    """
+    try:
+        switch, acts = within(lambda: _acts(store, ledger, kind, name))
+        if switch is None or not switch.off:
+            return None
+        # Whichever of them is its own
+        waiting = [record for record in acts if not _is_placed(store, record)]
+        return Act(switch, placed=all(within(partial(_place, settings, store, ledger, record)) for record in waiting))
+    except StoreUnavailable:
+        return None
+
+
+def _acts(store: Store, ledger: LedgerKeys, kind: str, name: str) -> tuple[Switch | None, Sequence[bytes]]:
+    """A switch as it stands, None where its row is not as its act left it; and the records of all acts."""
+    records = SwitchRecords(store.tenant, ledger)
+    with reading(), store.engine.connect() as connection:
+        changed = {each[:2] for each in faults_of_switches(connection, tenant=store.tenant, keys=ledger)}
+        records.read(connection)
+    found = Switches(engine=store.engine, tenant=store.tenant, keys=ledger).current().get((kind, name))
+    return None if (kind, name) in changed else found, [records.record(number) for number in range(records.next)]
 
 
 def _place(settings: Settings, store: Store, ledger: LedgerKeys, record: bytes) -> bool:

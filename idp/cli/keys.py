@@ -126,6 +126,7 @@ def new(
         wanted, begins = _kind(kind), change.safe_from(_kind(kind), now)
         if at:
             begins = _moment(at, now)
+        _list_of_log(desk, wanted)
         if (waiting := desk.waiting(wanted, now)) is not None:
             what = f"the next key of {kind} is there already: {waiting.file}."
             raise Refused("KIND", what, f"`ciconia keys rotate {kind}` has it begin as soon as is safe.")
@@ -149,6 +150,7 @@ def rotate(
     with _desk(config, as_json=as_json) as desk:
         now, wanted = system_clock(), _kind(kind)
         waiting, unknown = desk.waiting(wanted, now), desk.answer.unknown
+        _list_of_log(desk, wanted)
         if waiting is not None and unknown is not None and not desk.answer.none_yet:
             if not now_:
                 what = f"{unknown.what} {waiting.file}, which would take over, may be one of them."
@@ -193,12 +195,11 @@ def _make(desk: _Desk, kind: Kind, begins: int, now: int) -> None:
         raise _taken() from None
     try:
         fresh = load_keys(settings.key_folder, settings.origin)
-        if kind is LOG:
-            list_log_keys(settings.key_folder, settings.origin)
-    except BaseException:
-        # No server starts with a folder that does not load
+    except Misconfigured:
+        # No server starts with a folder that does not load. Whatever else ends this, one that runs may use the key already
         path.unlink(missing_ok=True)
         raise
+    _list_of_log(desk, kind)
     fresh.obey(desk.answer.revoked)
     ring = fresh.rings[kind.name]
     made = next(each for each in ring.scheduled if each.file == path.name)
@@ -209,6 +210,13 @@ def _make(desk: _Desk, kind: Kind, begins: int, now: int) -> None:
         say(f"No other key of {kind.name} is left, so it counts at once. What that breaks: {kind.breaks}")
     if kind.name not in desk.found.rings:
         say("It is the first of its kind: a server that runs takes it up when it is started again, or gets SIGHUP.")
+
+
+def _list_of_log(desk: _Desk, kind: Kind) -> None:
+    """Have every key of the log that is here in `log.vkey`, also one whose command was interrupted before that."""
+    settings = desk.settings
+    if kind is LOG and (settings.key_folder / LOG_VKEY).is_file():
+        list_log_keys(settings.key_folder, settings.origin)
 
 
 def _hurry(desk: _Desk, kind: Kind, waiting: Scheduled[Named], now: int, *, at_once: bool) -> None:

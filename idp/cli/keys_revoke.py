@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from idp.cli.committing import MEND, UNPLACED, Unsure, set_switch, within
+from connectors.formats.grammar import written
+from idp.cli.committing import MEND, UNPLACED, Unsure, set_switch, standing, within
 from idp.cli.console import say
 from idp.cli.keys_answering import Refused, answering
 from idp.cli.options import AsJson, Folder
@@ -57,7 +58,8 @@ def revoke(
         now = system_clock()
         store = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger))
         try:
-            act = set_switch(settings, store, ledger, KEY, key_id, off=True, reason=reason, now=now)
+            before = standing(settings, store, ledger, KEY, key_id)
+            act = before or set_switch(settings, store, ledger, KEY, key_id, off=True, reason=reason, now=now)
         except Unsure as error:
             raise _unsure(error, key_id) from error
         finally:
@@ -68,7 +70,8 @@ def revoke(
         known = {"signs": left, "signs_known": kind is not None and why_not is None}
         print(json.dumps({"ok": True, "kind": name, "key_id": key_id, **known, "placed": act.placed}))
         return
-    say(f"Revoked and recorded: {'' if kind is None else kind.name + ' '}{key_id}. Every worker obeys within a second.")
+    done = "Revoked and recorded" if before is None else f"It was revoked already, at {written(act.switch.since)}"
+    say(f"{done}: {'' if kind is None else kind.name + ' '}{key_id}. Every worker obeys within a second.")
     if not act.placed:
         say(UNPLACED, error=True)
     if kind is None:

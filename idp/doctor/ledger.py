@@ -15,6 +15,7 @@ from idp.doctor.finding import Finding, Severity
 from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.reads import as_checkpoint
+from idp.store.schema import faults_of_schema
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.state import believed, read_state
 from idp.transparency.verify import faults_of_checkpoint
@@ -46,6 +47,10 @@ def ledger(case: Case) -> Iterator[Finding]:
 
 def _looked_at(case: Case, keys: LedgerKeys, connection: Connection) -> Iterator[tuple[str, Severity, str, str, str]]:
     tenant = case.settings.tenant
+    for name, what in faults_of_schema(connection):
+        why = "What was used once may be used again, and a record be gone before it has its place: then the ledger fits."
+        fix = "Find out who can write to the database; then restore it from a backup of before."
+        yield "schema", Severity.ERROR, f"{name}: {what}.", why, fix
     others = sorted(set(connection.scalars(select(tables.trees.c.tenant))) - {tenant})
     if others:
         what = f"it holds the ledger of {', '.join(others)}, and this broker is {tenant}."

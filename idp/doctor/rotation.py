@@ -1,6 +1,6 @@
 """Keys that take over: which one is to come and in what time, which one nobody needs any more, and whether one is left."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,8 +30,12 @@ def rotation(case: Case) -> Iterator[Finding]:
             match ring.state(each, case.now):
                 case State.NEXT:
                     yield from _next(case, KINDS[name], each)
-                case State.OVER | State.REVOKED as state:
-                    yield _done(case, each, state)
+                case State.OVER:
+                    yield _done(case, each)
+                case State.REVOKED:
+                    before = (one for one in ring.scheduled if one.begins < each.begins)
+                    over = [one.file for one in before if ring.state(one, case.now) is State.OVER]
+                    yield _done(case, each, revoked=True, first=over)
 
 
 def _revoked(case: Case) -> Mapping[str, int]:
@@ -85,16 +89,19 @@ def _made(path: Path, key: Named) -> int:
     return min(written, int(certificate_of(der).not_valid_before_utc.timestamp())) if der else written
 
 
-def _done(case: Case, each: Scheduled[Named], state: State) -> Finding:
+def _done(case: Case, each: Scheduled[Named], *, revoked: bool = False, first: Sequence[str] = ()) -> Finding:
+    """A key to be deleted, after those that are to go `first`: by its file they are known to be over."""
     path = case.settings.key_folder / each.file
-    revoked = state is State.REVOKED
     what = "it is revoked." if revoked else "another key took over, and nobody needs this one any more."
     why = (
         "A key that lies about can be stolen."
         if revoked
         else "A key that lies about can be stolen, and then read what it closed."
     )
-    return Finding(Severity.NOTICE, case.name(path), 0, each.file, what, why, "Delete it on every machine.")
+    fix = "Delete it on every machine."
+    if first:
+        fix = f"Delete it on every machine, and before it {', '.join(first)}: without it, what is over would count again."
+    return Finding(Severity.NOTICE, case.name(path), 0, each.file, what, why, fix)
 
 
 def remaining(seconds: int) -> str:

@@ -93,13 +93,13 @@ class HourlyKeys:
         """The key of a kind and hour. Raises `NotFound` where it is over, revoked or was never made."""
         if not self._accepted(kind, hour):
             raise NotFound("the sealing key of an hour that is over")
-        held = self._held.get((kind, hour))
+        held = self._standing(kind, hour)
         if held is None and not 0 <= self._clock() - self._missed.get((kind, hour), -MISS_SECONDS) < MISS_SECONDS:
             self._load(set())
-            held = self._held.get((kind, hour))
+            held = self._standing(kind, hour)
             if held is None:
                 self._missed[kind, hour] = self._clock()
-        if held is None or self._revoked(held.by):
+        if held is None:
             raise NotFound("a sealing key that is not there")
         return held.key
 
@@ -110,13 +110,18 @@ class HourlyKeys:
         """
         now = self._clock()
         wanted = {now // HOUR, (now + AHEAD) // HOUR}
-        if any((kind, hour) not in self._held for kind in KINDS for hour in wanted):
+        if any(self._standing(kind, hour) is None for kind in KINDS for hour in wanted):
             self._load(wanted)
         self._forget()
 
     def held_hours(self) -> frozenset[tuple[str, int]]:
         """Kind and hour of each key in memory."""
         return frozenset(self._held)
+
+    def _standing(self, kind: str, hour: int) -> _Held | None:
+        """What is in memory, unless its wrapping key is revoked: another worker may have put a new one in its place."""
+        held = self._held.get((kind, hour))
+        return None if held is None or self._revoked(held.by) else held
 
     def _accepted(self, kind: str, hour: int) -> bool:
         now = self._clock()

@@ -1,8 +1,8 @@
 """A file that is said to be a backup, before anything is read of it: its schema is a program of whoever wrote it.
 
-A view has as many rows as it likes, a trigger acts when a row is deleted, an index on an expression computes one. So only
-plain tables of our names with our columns are there, and pages that lie as SQLite lays them: a page that is named twice can
-stand for any number of rows.
+A view has as many rows as it likes, a trigger acts when a row is deleted, an index on an expression computes one, and a
+column of no type has values of any. So only plain tables of our names with our columns are there, of our types, and pages
+that lie as SQLite lays them: a page that is named twice can stand for any number of rows.
 """
 
 import sqlite3
@@ -10,10 +10,17 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from sqlalchemy.dialects import sqlite
+
 from idp.store import tables
 
 # Whose rows say which program wrote the file (idp.store.migrate)
-OF_MIGRATIONS = {"alembic_version": {"version_num"}, "alembic_compatible": {"from_revision"}}
+OF_MIGRATIONS = {
+    "alembic_version": {("version_num", "VARCHAR(32)", 1)},
+    "alembic_compatible": {("from_revision", "TEXT", 1)},
+}
+ALEMBIC = "alembic_version"
+_COLUMNS = 'SELECT name, type, "notnull", hidden FROM pragma_table_xinfo(?)'
 EXPRESSION = -2  # in place of a column's number, in `PRAGMA index_xinfo`
 # How many things there are, and how long one value is: far more than we ever write
 MOST_OBJECTS, MOST_OCTETS = 200, 16_000_000
@@ -35,18 +42,24 @@ def is_plain(file: Path) -> bool:
 
 
 def _strange(connection: sqlite3.Connection) -> Iterator[bool]:
-    known = {table.name: {column.name for column in table.columns} for table in tables.metadata.sorted_tables}
-    known |= OF_MIGRATIONS
+    # The name of each column, its type, and whether it has a value in each row
+    known = {
+        table.name: {(each.name, each.type.compile(sqlite.dialect()), int(not each.nullable)) for each in table.columns}
+        for table in tables.metadata.sorted_tables
+    } | OF_MIGRATIONS
     query = "SELECT type, name, tbl_name, rootpage FROM sqlite_master LIMIT ?"
     objects = connection.execute(query, (MOST_OBJECTS + 1,)).fetchall()
     yield len(objects) > MOST_OBJECTS
+    strict = {name for (name,) in connection.execute("SELECT name FROM pragma_table_list WHERE strict")}
     for kind, name, of, page in objects:
         if kind == "table":
             # A virtual table has no page; a generated column is hidden
             yield name not in known or not page
+            # Else a column may hold what is not of its type; alembic's own is not made so
+            yield name not in strict and name != ALEMBIC
             yield any(
-                column not in known.get(name, ()) or hidden
-                for column, hidden in connection.execute("SELECT name, hidden FROM pragma_table_xinfo(?)", (name,))
+                (column, of_type, required) not in known.get(name, ()) or hidden
+                for column, of_type, required, hidden in connection.execute(_COLUMNS, (name,))
             )
         elif kind == "index":
             parts = connection.execute("SELECT cid FROM pragma_index_xinfo(?)", (name,)).fetchall()

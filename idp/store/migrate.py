@@ -24,6 +24,7 @@ from policies.errors import Misconfigured, Problem
 SCRIPTS = Path(__file__).parent / "migrations"
 # One row, beside alembic's own table: the oldest revision whose program may serve this database
 compatible = Table("alembic_compatible", MetaData(), Column("from_revision", Text, nullable=False))
+SEVERAL = ", "  # between the revisions of a database that has more than one
 # Any number, always the same: whoever migrates a database of PostgreSQL holds this lock
 _LOCK = 0x43_49_43_4F
 _ABSENT = (
@@ -96,13 +97,15 @@ def serves(engine: Engine) -> bool:
 
 
 def _found(connection: Connection) -> str:
-    return MigrationContext.configure(connection).get_current_revision() or ""
+    # Several are of no program of ours, and alembic raises for them where one is asked for;
+    # and the table is alembic's, in which a revision may be no text
+    return SEVERAL.join(map(str, MigrationContext.configure(connection).get_current_heads()))
 
 
 def _served_by_us(connection: Connection) -> bool:
     """Whether a later program made the database, and says that this one may serve it."""
-    known = revisions()
-    if _found(connection) in ("", *known) or not inspect(connection).has_table(compatible.name):
+    known, found = revisions(), _found(connection)
+    if found in ("", *known) or SEVERAL in found or not inspect(connection).has_table(compatible.name):
         return False
     return connection.scalar(select(compatible.c.from_revision)) in known
 

@@ -9,7 +9,7 @@ from idp.ports import Checkpoint, DecisionRow
 from idp.store import tables
 from idp.store.statements import Statement
 from idp.transparency.tree import Position, inclusion_spans, positions, proof_hashes
-from policies.errors import NotFound
+from policies.errors import NotFound, StoreUnavailable
 
 # As many as the path of a tree of 2**64 leaves has; SQLite takes 500 in one statement
 NODES_AT_ONCE = 64
@@ -75,12 +75,18 @@ def read_index(connection: Connection, tenant: str, leaf_hash: bytes) -> int | N
 
 
 def read_inclusion(connection: Connection, tenant: str, index: int, size: int) -> Sequence[bytes]:
-    """The inclusion path of a leaf in the tree of the first `size` leaves. Raises `NotFound` for a larger one."""
+    """The inclusion path of a leaf in the tree of the first `size` leaves.
+
+    Raises `NotFound` for a larger one, `StoreUnavailable` where a node of the path is not there.
+    """
     grown = connection.scalar(select(tables.trees.c.size).where(tables.trees.c.tenant == tenant)) or 0
     if not 0 <= index < size <= grown:
         raise NotFound("no such leaf in a tree of this size")
     spans = inclusion_spans(index, size)
-    return proof_hashes(spans, read_hashes(connection, tenant, positions(spans)))
+    try:
+        return proof_hashes(spans, read_hashes(connection, tenant, positions(spans)))
+    except KeyError as error:
+        raise StoreUnavailable("a node that proves a place is not there: run ciconia ledger verify") from error
 
 
 def read_hashes(connection: Connection, tenant: str, wanted: Iterable[Position]) -> dict[Position, bytes]:

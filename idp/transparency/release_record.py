@@ -3,6 +3,7 @@
 A leaf may be staged still: whoever asks for a receipt does not wait for the sequencer.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,6 +16,8 @@ from idp.transparency.entry import commitment, open_opening, read_leaf
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.verify_records import OPENED
 from policies.errors import NotFound, SignatureInvalid, StoreUnavailable
+
+CHANGED = "a record that is not what was written: run ciconia ledger verify"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,10 @@ class Releases:
             commitments = read_leaf(leaf)[0]
             openings = {name: self._opening(row, name, commitments[name]) for name in OPENED}
         except (SignatureInvalid, ValueError) as error:
-            raise StoreUnavailable("a record that is not what was written: run ciconia ledger verify") from error
+            raise StoreUnavailable(CHANGED) from error
+        if json.loads(openings["sent"].content)["time"] != row.time:
+            # By it the log promises a place, and nothing else in the row binds more of it than the month
+            raise StoreUnavailable(CHANGED)
         return ReleaseRecord(record=record, time=row.time, leaf=leaf, openings=openings)
 
     def _opening(self, row: Row[tuple[object, ...]], name: str, committed: bytes) -> Opening:

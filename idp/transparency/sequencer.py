@@ -345,7 +345,8 @@ class Sequencer:
             self._assert_extends(connection, state, newest)
         self._look(self._clock())
         head = TreeHead(self._keys.origin, state.size, state.root)
-        note = sign_note(head.text, head.origin, self._keys.log.at(now).signer)
+        # By the clock, and not by the checkpoint's time: after a clock that was ahead, that is the turn of a key to come
+        note = sign_note(head.text, head.origin, self._keys.log.at(int(self._clock())).signer)
         checkpoint = Checkpoint(size=state.size, root=state.root, note=note, time=now)
         number = state.checkpoints + 1
         if self._witness is not None:

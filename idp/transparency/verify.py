@@ -1,6 +1,6 @@
 """The check of the whole release ledger: everything is computed again from the database, and what does not fit is named.
 
-1. the file is sound (SQLite's own check)
+1. the file is sound (SQLite's own check), and nothing in the database acts by itself (`idp.store.schema`)
 2. every leaf is in its place and has its hash, every stored node is the hash of what is below it
 3. the leaves are what each head says that a witness saw, and the state of the tree has their size and root
 4. every checkpoint is signed by the log's key, says its row, and its root is that of the leaves at its size: so each one
@@ -22,6 +22,7 @@ from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.engine import is_postgres, reading, snapshot
 from idp.store.reads import as_checkpoint
+from idp.store.schema import faults_of_schema
 from idp.transparency.checkpoint import TreeHead, UnknownSigner, open_note
 from idp.transparency.entry import read_leaf
 from idp.transparency.findings import Finding, Report
@@ -125,6 +126,7 @@ class _Verification:
             for (line,) in self._connection.exec_driver_sql("PRAGMA integrity_check"):
                 if line != "ok":
                     yield Finding("database", "", f"SQLite's own check says: {line}")
+        yield from (Finding("database", name, what) for name, what in faults_of_schema(self._connection))
         yield from self._leaves()
         yield from self._witnessed()
         yield from self._state()

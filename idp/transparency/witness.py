@@ -75,6 +75,8 @@ class Witness:
         """
         if not heads and (unkept := unkept_at(self._path)):
             raise StoreUnavailable(unkept)
+        if not heads:
+            self._kept(self.file)
         if not heads and state.checkpoints and not self.seen():  # again: the first may have been signed meanwhile
             # A witness that was not mounted would see no harm in anything
             raise StoreUnavailable(f"the ledger has checkpoints, and the witness {self.file} has none")
@@ -89,13 +91,11 @@ class Witness:
     def keep(self, note: str) -> None:
         """Replace our file, whole or not at all. Raises `StoreUnavailable` where it cannot be written.
 
-        A newer head stays: whoever slept between its commit and this would take it from the witness.
+        A newer head stays: whoever slept between its commit and this would take it from the witness. So does another log's.
         """
         file = self.file
         fresh_head = TreeHead.read(open_note(note.encode(), *self._keys.log.known))
-        kept = self._head(file) if _regular(file) else None
-        if kept is not None and kept != fresh_head and kept.size >= fresh_head.size:
-            raise StoreUnavailable(f"the witness {file} has a checkpoint over {kept.size} leaves already")
+        self._assert_newest(file, fresh_head)
         fresh = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
         try:
             try:
@@ -104,13 +104,29 @@ class Witness:
                     out.write(note.encode())
                     out.flush()
                     os.fsync(out.fileno())
+                # Again: where the share stood still, another holder kept its own meanwhile
+                self._assert_newest(file, fresh_head)
                 fresh.replace(file)
-            except OSError:
+            except (OSError, StoreUnavailable):
                 fresh.unlink(missing_ok=True)
                 raise
             sync_folder(file.parent)
         except OSError as error:
             raise StoreUnavailable(f"the witness {file} cannot be written ({error.strerror})") from error
+
+    def _assert_newest(self, file: Path, fresh: TreeHead) -> None:
+        """Raise where our file has a checkpoint that is newer than `fresh`, or another one of its size."""
+        kept = self._kept(file)
+        if kept is not None and kept != fresh and kept.size >= fresh.size:
+            raise StoreUnavailable(f"the witness {file} has a checkpoint over {kept.size} leaves already")
+
+    def _kept(self, file: Path) -> TreeHead | None:
+        """The head in our file, None where there is none. Raises where it is another log's, which would lose it."""
+        if not _regular(file):
+            return None
+        if (kept := self._head(file)) is None:
+            raise StoreUnavailable(f"the witness {file} has another log's checkpoint: each has a file of its own")
+        return kept
 
     def _head(self, file: Path) -> TreeHead | None:
         """The head in a file, None where it is another log's."""
@@ -173,7 +189,7 @@ def _note(octets: bytes) -> bytes:
         return octets
     try:
         found = json.loads(last)
-    except ValueError:
+    except (ValueError, RecursionError):
         return b""
     return str(found.get("checkpoint", "")).encode()
 

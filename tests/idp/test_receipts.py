@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import Delete, Update
 
 from idp.receipts import MERGE_SECONDS, Receipts
 from idp.store.store import Store
-from idp.store.tables import records, subjects
+from idp.store.tables import nodes, records, subjects
 from idp.transparency.receipt import Holder
 from idp.transparency.receipt_verify import verify_receipt
 from idp.transparency.release_record import Releases
@@ -129,11 +130,29 @@ def test_a_row_that_somebody_changed_gives_no_receipt(desk: Desk) -> None:
         desk.octets()
 
 
-@pytest.mark.parametrize("time", [2**60, -(2**60), 0])
+# A day later lies in the same month, whose key opens the record: what is promised would move with it
+@pytest.mark.parametrize("time", [2**60, -(2**60), 0, NOW + 1, NOW + 86400])
 def test_a_release_whose_time_somebody_changed_gives_no_receipt(desk: Desk, time: int) -> None:
     with desk.store.engine.begin() as connection:
         connection.execute(records.update().values(time=time))
     with pytest.raises(StoreUnavailable, match="not what was written"):
+        desk.octets()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        nodes.update().values(hash=bytes(32)),
+        nodes.delete(),
+    ],
+)
+def test_what_proves_no_place_is_given_to_nobody_as_a_proof(desk: Desk, change: Update | Delete) -> None:
+    for _ in range(9):
+        desk.store.commit(unit(record=release()))
+    desk.sequencer.step()
+    with desk.store.engine.begin() as connection:
+        connection.execute(change)
+    with pytest.raises(StoreUnavailable, match="ledger verify"):
         desk.octets()
 
 

@@ -17,8 +17,9 @@ from idp.cli import app
 from idp.cli.init import init
 from idp.keys import change
 from idp.keys.file import create_token_key
-from idp.keys.folder import NODE_FILES, load_keys
+from idp.keys.folder import NODE_FILES, Keys, load_keys
 from idp.keys.kinds import ES256, KINDS, LOG, SEALING
+from idp.keys.look import Look
 from idp.keys.ring import moment
 from idp.settings import load_settings
 from idp.store.migrate import migrate
@@ -186,6 +187,22 @@ def silence(city: Path) -> None:
     """A database that is there and says nothing."""
     for path in city.glob("ciconia.db*"):
         path.write_bytes(b"no database at all" * 100)
+
+
+def test_a_revocation_that_is_repeated_hours_later_takes_no_other_key_along(
+    city: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that was revoked as soon as it began succeeded nobody: the one before it goes on."""
+    (first,) = [one["key_id"] for one in listed(city, "es256")]
+    second = said(keys(city, "rotate", "es256", "--now", "--json"))["key_id"]
+    assert isinstance(second, str)
+    assert said(keys(city, "revoke", second, "--reason", REASON, "--json"))["signs"] == first
+    later = int(time.time()) + ES256.overlap + 3600
+    for module in ("keys", "keys_revoke"):
+        monkeypatch.setattr(f"idp.cli.{module}.system_clock", lambda: later)
+    run = said(keys(city, "revoke", second, "--reason", REASON, "--json"))
+    assert (run["signs"], run["placed"]) == (first, True)
+    assert states(city, "es256") == ["revoked", "signs"]
 
 
 def test_after_both_keys_are_revoked_a_rotation_at_once_makes_one_that_signs(city: Path) -> None:
@@ -415,6 +432,34 @@ def test_where_the_folder_does_not_load_with_the_new_key_it_goes_again(
     run = keys(city, "new", kind, "--json")
     assert (run.exit_code, "problems" in json.loads(run.stdout)) == (2, True), run.output
     assert {path.name: path.read_bytes() for path in (city / "keys").iterdir()} == before
+
+
+@pytest.mark.parametrize("kind", ["sealing", "es256", "log"])
+def test_a_key_that_a_server_may_use_already_outlives_the_interruption_of_its_command(
+    city: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """What it signed or closed meanwhile would else be of a key that nobody has."""
+    settings = load_settings(city)
+    served = load_keys(settings.key_folder, settings.origin)
+    look = Look(served, settings.key_folder, settings.origin)
+    first, loads = served.rings[kind].at(int(time.time())).key_id, iter([load_keys])
+
+    def interrupted(*given: Any, **named: Any) -> Keys:
+        for load in loads:
+            return load(*given, **named)
+        look()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("idp.cli.keys.load_keys", interrupted)
+    assert keys(city, "rotate", kind, "--now").exit_code != 0
+    monkeypatch.undo()
+    uses = served.rings[kind].at(int(time.time())).key_id
+    assert uses != first
+    assert uses in {one["key_id"] for one in listed(city, kind)}
+    # The next command brings what the interrupted one left out
+    assert keys(city, "new", kind).exit_code == 0
+    if kind == "log":
+        assert uses in (settings.key_folder / "log.vkey").read_text(encoding="utf-8")
 
 
 def test_a_key_to_which_providers_encrypt_is_made_alone(city: Path) -> None:

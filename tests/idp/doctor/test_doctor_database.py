@@ -166,6 +166,14 @@ def test_what_somebody_else_wrote_into_the_ledger_is_an_error(city: Path, statem
     assert "ledger verify" in found[0].fix
 
 
+def test_what_acts_in_the_database_by_itself_is_an_error(city: Path) -> None:
+    with closing(sqlite3.connect(city / DB)) as connection:
+        connection.execute("CREATE TRIGGER again AFTER INSERT ON marks BEGIN DELETE FROM marks; END")
+    found = only(examined(city))
+    assert (found.severity, found.file, found.key) == (ERROR, DB, "schema")
+    assert "again: it is a trigger on marks" in found.what
+
+
 def test_an_old_backup_is_told_from_its_checkpoint(city: Path) -> None:
     """The row of the tree is an old one of ours, with a seal that holds."""
     record(city)

@@ -41,9 +41,13 @@ def ledger_of(city: Path) -> LedgerKeys:
     return load_keys(settings.key_folder, settings.origin, now=NOW).ledger
 
 
-def first(city: Path) -> str:
+def of(city: Path, now: int) -> str:
     settings = load_settings(city)
-    return load_keys(settings.key_folder, settings.origin, now=NOW).es256.at(0).key_id
+    return load_keys(settings.key_folder, settings.origin, now=NOW).es256.at(now).key_id
+
+
+def first(city: Path) -> str:
+    return of(city, 0)
 
 
 def test_a_key_that_is_to_come_is_told_with_its_remaining_time(city: Path) -> None:
@@ -92,6 +96,20 @@ def test_where_every_key_of_a_kind_is_revoked_it_is_an_error(city: Path) -> None
     assert errors[0].fix == "ciconia keys rotate es256 --now"
     key(city, MINUTE - 60)
     assert not [one for one in examined(city).findings if one.severity == ERROR], "another one took over"
+
+
+def test_a_revoked_key_goes_after_those_that_are_over_by_its_file_alone(city: Path) -> None:
+    second = key(city, MINUTE - 90 * DAY)
+    revoke(city, of(city, MINUTE))
+    (found,) = [one for one in examined(city).findings if one.file == second]
+    assert found.fix == "Delete it on every machine, and before it es256.pem: without it, what is over would count again."
+    (city / "keys" / "es256.pem").rename(city / "es256.pem")
+    (found,) = [one for one in examined(city).findings if one.file == second]
+    assert found.fix == "Delete it on every machine."
+    # What it is for
+    (city / "es256.pem").rename(city / "keys" / "es256.pem")
+    (city / second).unlink()
+    assert of(city, MINUTE) == first(city)
 
 
 def test_a_revocation_whose_row_was_deleted_is_an_error_and_names_the_key(city: Path) -> None:

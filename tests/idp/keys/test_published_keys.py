@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,15 @@ def test_a_document_is_made_anew_when_other_keys_are_to_be_known(keys: Keys) -> 
     for now in (BEFORE, BEFORE + 1, BEGINS, BEGINS + 1):
         document(now)
     assert made == [BEFORE, BEGINS]
+
+
+def test_a_document_is_made_anew_when_a_certificate_is_renewed_behind_its_key(keys: Keys) -> None:
+    key = keys.saml.at(BEFORE)
+    ring = Ring([Scheduled(0, key)], 1)
+    document = Published(lambda now, _valid_for: ring.at(now).certificate, SAML_LIFE, ring)
+    assert document(BEFORE) == key.certificate
+    ring.replace([Scheduled(0, replace(key, certificate=b"renewed"))])
+    assert document(BEFORE + 1) == b"renewed"
 
 
 def test_a_revoked_key_is_published_nowhere(keys: Keys) -> None:

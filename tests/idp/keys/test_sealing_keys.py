@@ -308,6 +308,39 @@ def test_what_a_revoked_key_closed_opens_no_more_and_new_keys_take_its_place() -
     assert third.sealer.open("asked", LOGIN, again, NOW) == b"new"
 
 
+def two_with_a_revoked_key() -> tuple[Worker, Worker, set[str]]:
+    """Two workers that hold keys of this hour, closed by a key that is revoked from now on, and the names of such keys."""
+    schedule, revoked = ((0, SECRET), (NOW - 1, b"n" * 32)), set[str]()
+    before = Worker()
+    before.keys.keep_ready()
+    one, other = (Worker(rows=before.rows, wrapping=ring(*schedule), revoked=revoked) for _ in range(2))
+    for worker in (one, other):
+        worker.keys.keep_ready()
+    revoked.add(wrapping_key(SECRET).key_id)
+    return one, other, revoked
+
+
+def test_after_a_revocation_each_worker_opens_what_another_one_sealed_since() -> None:
+    one, other, _ = two_with_a_revoked_key()
+    sealed = one.sealer.seal("asked", LOGIN, NOW + LOGIN_LIFE, b"new")
+    assert other.sealer.open("asked", LOGIN, sealed, NOW) == b"new"
+
+
+def test_what_a_revoked_key_closed_asks_the_database_once_in_two_seconds() -> None:
+    _, other, _ = two_with_a_revoked_key()
+    rows_of(other).reads = 0
+    for _ in range(10):
+        with pytest.raises(NotFound):
+            other.keys.to_open("asked", other.keys.hour())
+    assert rows_of(other).reads == 1
+
+
+def test_after_a_revocation_new_keys_are_made_before_a_request_needs_them() -> None:
+    one, _, revoked = two_with_a_revoked_key()
+    one.keys.keep_ready()
+    assert not {named(row.wrapped) for row in rows_of(one).held.values()} & revoked
+
+
 def test_a_row_that_a_key_closed_after_it_was_over_neither_seals_nor_opens() -> None:
     schedule = ((0, SECRET), (NOW - 90 * 24 * HOUR, b"n" * 32))
     thief = Worker()

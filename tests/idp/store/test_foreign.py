@@ -14,7 +14,7 @@ from idp.store.backup import CLOSED_SECONDS, RESTORED, back_up, opened_backup, r
 from idp.store.engine import open_engine, reading, writing
 from idp.store.migrate import migrate
 from idp.store.store import Store
-from policies.errors import NotFound
+from policies.errors import Misconfigured, NotFound
 from tests.idp.store.units import NOW, TENANT, commit_all, opened, release, unit
 
 VIEW = "CREATE VIEW unforeseen AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS day FROM n"
@@ -60,6 +60,10 @@ def test_what_we_wrote_is_opened(backup: Path) -> None:
         ("ALTER TABLE marks ADD COLUMN more TEXT AS (hex(digest))",),
         ("ALTER TABLE marks ADD COLUMN more TEXT",),
         ("DROP TABLE unforeseen", "CREATE VIRTUAL TABLE unforeseen USING fts5(day)"),
+        ("DROP TABLE unforeseen", "CREATE TABLE unforeseen (tenant, day, place, kind, times)"),
+        ("DROP TABLE staged", "CREATE TABLE staged (tenant TEXT NOT NULL, record BLOB NOT NULL, leaf BLOB NOT NULL)"),
+        ("DROP TABLE staged", "CREATE TABLE staged (tenant TEXT NOT NULL, record BLOB NOT NULL, leaf BLOB) STRICT"),
+        ("DROP TABLE staged", "CREATE TABLE staged (tenant TEXT NOT NULL, record ANY NOT NULL, leaf BLOB NOT NULL) STRICT"),
     ],
 )
 def test_what_is_more_than_our_tables_is_refused_before_it_runs(backup: Path, changes: tuple[str, ...]) -> None:
@@ -68,6 +72,31 @@ def test_what_is_more_than_our_tables_is_refused_before_it_runs(backup: Path, ch
             connection.execute(statement)
         connection.commit()
     refused(backup)
+
+
+def test_a_value_that_is_not_of_its_columns_type_is_refused(backup: Path) -> None:
+    """Where it came into the table before that was said to be strict."""
+    with closing(sqlite3.connect(backup)) as connection:
+        (made,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'staged'").fetchone()
+        connection.execute("DROP TABLE staged")
+        connection.execute(made.replace(",\n STRICT", ""))
+        connection.execute("INSERT INTO staged VALUES (?, ?, 'no octets')", (TENANT, b"r" * 16))
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'staged'", (made,))
+        connection.commit()
+    refused(backup)
+
+
+@pytest.mark.parametrize(
+    "change", ["INSERT INTO alembic_version VALUES ('0001')", "UPDATE alembic_version SET version_num = zeroblob(9)"]
+)
+def test_a_file_of_two_revisions_or_of_one_that_is_no_text_is_of_none(backup: Path, change: str) -> None:
+    with closing(sqlite3.connect(backup)) as connection:
+        connection.execute(change)
+        connection.execute("DELETE FROM alembic_compatible")
+        connection.commit()
+    with pytest.raises(Misconfigured, match="a later version"), opened_backup(backup, tenant=TENANT, beside=backup.parent):
+        raise AssertionError("it was opened")
 
 
 def test_pages_that_lie_otherwise_are_refused(backup: Path) -> None:

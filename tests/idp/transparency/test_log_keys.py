@@ -103,6 +103,11 @@ def test_the_next_key_signs_from_its_minute_on_and_the_log_is_the_same(ledger: L
     assert [head.size for head in Witness(seen, ledger.keys(keys)).seen()] == [2]
 
 
+def test_after_a_clock_that_was_ahead_no_key_signs_before_its_minute(ledger: Ledger) -> None:
+    ledger.grows(log(FIRST), at=BEGINS + 50)
+    open_own_note(ledger.grows(log(FIRST, SECOND), at=NOW).encode(), FIRST.verifier)
+
+
 def test_a_log_goes_on_where_the_private_half_of_its_last_key_is_gone(ledger: Ledger, seen: Path) -> None:
     ledger.grows(log(FIRST), at=NOW, witness=seen)
     kept = log(SECOND, gone=(FIRST,))

@@ -158,7 +158,10 @@ def test_a_witness_that_is_empty_beside_a_ledger_that_was_signed_is_refused(stor
     assert "has none" in waits(store, folder / "a file that is not there")
 
 
-@pytest.mark.parametrize("octets", [b"", b"\xff", b"nothing\n", b'{"checkpoint": 3', b'{"checkpoint":"x"}'])
+@pytest.mark.parametrize(
+    "octets",
+    [b"", b"\xff", b"nothing\n", b'{"checkpoint": 3', b'{"checkpoint":"x"}', b'{"checkpoint":' + b"[" * 99_999],
+)
 def test_a_file_that_is_no_checkpoint_is_refused(store: Store, folder: Path, octets: bytes) -> None:
     (folder / "x").write_bytes(octets)
     assert "no checkpoint that our key signed" in waits(store, folder)
@@ -346,6 +349,34 @@ def test_a_late_writer_takes_no_newer_checkpoint_away(folder: Path) -> None:
     assert [head.size for head in witness.seen()] == [1000]
     witness.keep(note(1001))
     assert [head.size for head in witness.seen()] == [1001]
+
+
+def test_a_writer_that_was_late_while_the_share_stood_still_takes_none_away_either(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    witness, other, fsync = Witness(folder, KEYS), Witness(folder, KEYS), os.fsync
+
+    def standing(descriptor: int) -> None:
+        monkeypatch.undo()
+        fsync(descriptor)
+        other.keep(note(1000))
+
+    monkeypatch.setattr(os, "fsync", standing)
+    with pytest.raises(StoreUnavailable, match="1000 leaves already"):
+        witness.keep(note(10))
+    assert [head.size for head in witness.seen()] == [1000]
+    assert [file.name for file in folder.iterdir()] == [NAME]
+
+
+def test_two_logs_with_one_file_do_not_take_it_from_each_other(store: Store, tmp_path: Path) -> None:
+    file, other = tmp_path / "seen", "other.example/log"
+    theirs = sign_note(TreeHead(other, 5, b"r" * 32).text, other, STRANGER)
+    file.write_text(theirs, encoding="utf-8")
+    with pytest.raises(StoreUnavailable, match="another log's"):
+        Witness(file, KEYS).keep(note(10))
+    # Said at the start, before anything is released that could not be signed
+    assert "another log's" in waits(store, file)
+    assert file.read_text(encoding="utf-8") == theirs
 
 
 class Slow(Witness):
