@@ -30,7 +30,8 @@ def conflicts(folders: Sequence[Path]) -> dict[str, tuple[Problem, ...]]:
 
 _FIXES = {
     "issuer": "Each tenant has a host of its own, which is the name of its ledger, too.",
-    "keys": "Make fresh keys: ciconia init in a new folder. A key that two have lets one answer for the other.",
+    "keys": "Take the copy out of tenants/; or, where it has never served, give it others: ciconia init in a new folder. "
+    "A key that two have lets one answer for the other.",
 }
 
 

@@ -364,7 +364,8 @@ def _problem(path: Path, text: str, error: ErrorDetails, model: type[ProcessSett
     table = _TABLES.get(parts[0]) if len(parts) > 1 else None
     nested = table is not None
     key = ".".join(parts[:2]) if nested else "".join(parts[:1])
-    line = _line(text, parts[1] if nested else key)
+    # Of a table that stands on one line, the table's
+    line = max(_line(text, parts[0]), _line(text, parts[1])) if nested else _line(text, key)
     if error["type"] == "extra_forbidden":
         known = set(table.model_fields) if table is not None else set(model.model_fields) - {"folder"}
         if model is ProcessSettings and parts[-1] in Settings.model_fields:

@@ -85,6 +85,7 @@ def _usage(*, as_json: bool) -> Iterator[None]:
     try:
         yield
     except _UsageError as error:
+        error.message = error.message.removeprefix("Value error, ")  # pydantic's word, which says nothing
         if not as_json:
             raise
         # As `console.failed`, which takes a while to load

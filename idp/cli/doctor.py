@@ -47,6 +47,8 @@ def doctor(
     With --selftest, try the attack corpus on the installed libraries: after every upgrade. It needs no configuration.
 
     Example: ciconia doctor --config city --offline
+
+    Exit codes: 0 nothing but notices, 1 errors or warnings or a case that went wrong, 2 it could not be tried.
     """
     if config is None and not try_corpus:
         raise typer.BadParameter("name a configuration folder, or try this machine with --selftest.", param_hint="--config")

@@ -16,7 +16,7 @@ from idp.cli.console import failed, problems, say, taken, unwritable
 from idp.cli.options import AsJson
 from idp.keys.file import write_private
 from idp.keys.folder import create_keys
-from idp.settings import SETTINGS_FILE, Settings, load_settings
+from idp.settings import SETTINGS_FILE, TENANTS, Settings, load_settings
 from policies.errors import Misconfigured
 
 FOLDERS = ("purposes", "parties", "providers", "metadata")
@@ -37,8 +37,9 @@ class Role(StrEnum):
 def init(
     directory: Annotated[Path, typer.Argument(readable=False, metavar="DIR", help="A folder that is new or empty.")],
     issuer: Annotated[
-        str, typer.Option(help="The https address under which browsers will reach the broker.", show_default=EXAMPLE_ISSUER)
-    ] = "",
+        str | None,
+        typer.Option(help="The https address under which browsers will reach the broker.", show_default=EXAMPLE_ISSUER),
+    ] = None,
     role: Annotated[
         Role, typer.Option(help="city: serves relying parties. node: answers other countries about its own citizens.")
     ] = Role.CITY,
@@ -49,7 +50,8 @@ def init(
 
     Example: ciconia init city && ciconia serve --config city
     """
-    issuer = issuer or (EXAMPLE_NODE if role is Role.NODE else EXAMPLE_ISSUER)
+    if issuer is None:
+        issuer = EXAMPLE_NODE if role is Role.NODE else EXAMPLE_ISSUER
     # As Ctrl-C, so that no half of a folder stays
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -69,7 +71,15 @@ def init(
         return
     lacks = "no identity provider and no country that may ask" if role is Role.NODE else "no country and no service"
     say(f"Made {directory}: settings in {SETTINGS_FILE}, fresh keys in keys/, and {lacks} yet.")
-    say(f"Next: ciconia serve --config {shlex.quote(str(directory))}")
+    say(f"Next: ciconia serve --config {shlex.quote(str(_served(directory)))}")
+
+
+def _served(directory: Path) -> Path:
+    """What is served: the folder itself, or that around `tenants/` where it lies in one."""
+    if directory.parent.name == TENANTS:
+        return directory.parent.parent
+    around = directory.resolve().parent
+    return around.parent if around.name == TENANTS else directory
 
 
 def _text(role: Role, issuer: str) -> str:

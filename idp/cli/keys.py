@@ -32,7 +32,7 @@ from idp.settings import Settings, load_settings
 from policies.errors import Misconfigured, Problem
 
 COPY = (
-    "Where there are several machines, copy it into the key folder of each before then, with its time (`cp -p`); no server "
+    "Where there are several machines, copy it into the key folder of each {when}, with its time (`cp -p`); no server "
     "has to be restarted."
 )
 
@@ -111,7 +111,7 @@ def list_(config: Folder, *, as_json: AsJson = False) -> None:
 def new(
     kind: OfKind,
     config: Folder,
-    at: Annotated[str, typer.Option(metavar="MINUTE", help="When it begins, in UTC, as 20261125T2100Z.")] = "",
+    at: Annotated[str | None, typer.Option(metavar="MINUTE", help="When it begins, in UTC, as 20261125T2100Z.")] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -124,7 +124,7 @@ def new(
     with _desk(config, as_json=as_json) as desk:
         now = system_clock()
         wanted, begins = _kind(kind), change.safe_from(_kind(kind), now)
-        if at:
+        if at is not None:
             begins = _moment(at, now)
         _list_of_log(desk, wanted)
         if (waiting := desk.waiting(wanted, now)) is not None:
@@ -163,7 +163,7 @@ def rotate(
         else:
             _hurry(desk, wanted, waiting, now, at_once=now_)
     if now_ and not as_json:
-        say(f"Until then: {wanted.breaks}")
+        say(f"What that breaks: {wanted.breaks}")
 
 
 # One id in 64 begins with "-", and none of our options is short
@@ -250,7 +250,7 @@ def _tell(desk: _Desk, kind: Kind, key_id: str, begins: int, path: Path, *, was:
         print(json.dumps({"ok": True, **told, "tenant": desk.settings.tenant, **known}))
         return
     say(f"{path} {kind.why} from {_minute(begins)} on ({key_id}).")
-    say(COPY)
+    say(COPY.format(when="before then" if begins > system_clock() else "now"))
     if kind is LOG:
         say(f"{LOG_VKEY} has its public half now: copy that, too, and have whoever checks receipts take /log/vkey again.")
     if was:

@@ -49,6 +49,10 @@ def database(case: Case) -> Iterator[Finding]:
     if not path.exists():
         yield from _absent(case, path)
         return
+    if not path.is_file():
+        what, fix = "it is a folder, or no regular file.", "Name a file in `database`: it is made where there is none."
+        yield case.setting(Severity.ERROR, "database", what, why=_RECORD, fix=fix)
+        return
     yield from _file(case, path)
     try:
         head = read_regular(path, _HEAD)[:_HEAD]

@@ -12,6 +12,7 @@ from connectors.formats.grammar import written
 from idp.doctor.case import Case
 from idp.doctor.database import ours, place_of, read_only
 from idp.doctor.finding import Finding, Severity
+from idp.keys.ledger import LOG_VKEY
 from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.reads import as_checkpoint
@@ -66,7 +67,11 @@ def _looked_at(case: Case, keys: LedgerKeys, connection: Connection) -> Iterator
     for number, found, faults in _checkpoints(connection, keys, tenant):
         for fault in faults:
             why = "Somebody else wrote to the ledger: what it says can no longer be believed."
-            yield f"checkpoint {number}", Severity.ERROR, fault.rstrip(".") + ".", why, _VERIFY
+            fix = _VERIFY
+            if f"restore {LOG_VKEY}" in fault:
+                why = f"A key of another machine signed it, whose line {LOG_VKEY} lacks here; or somebody else wrote it."
+                fix = f"Copy {LOG_VKEY} and the keys of the log from the machine that has it. If none has: {_VERIFY}"
+            yield f"checkpoint {number}", Severity.ERROR, fault.rstrip(".") + ".", why, fix
         newest = found
     yield from _state(case, keys, connection, newest, patience)
 

@@ -9,7 +9,7 @@ from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from idp.store.engine import database_name, unavailable
 from idp.store.faults import meaning
-from idp.store.postgres import faults_of_session, look_at, postgres_url
+from idp.store.postgres import ONLY_READS, faults_of_session, look_at, postgres_url
 from policies.errors import Misconfigured
 
 _LAST = "A release that was approved would be gone after a crash, and the server does not start."
@@ -64,11 +64,16 @@ def _asked(case: Case, engine: Engine) -> Iterator[Finding]:
     place = database_name(case.settings.database_url)
     with engine.connect() as connection:
         faults = faults_of_session(connection.connection.driver_connection)
+        only_reads = connection.info.get(ONLY_READS, False)
         role = "SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user"
         name, superuser = connection.exec_driver_sql(role).one()
     for fault in faults:
         fix = "Set it back in postgresql.conf, ALTER ROLE or ALTER DATABASE, whichever set it; name the primary server."
         yield Finding(Severity.ERROR, place, 0, "durability", fault, _LAST, fix)
+    if only_reads:
+        what = "it was made read-only (default_transaction_read_only)."
+        fix = "Set it back in postgresql.conf, ALTER ROLE or ALTER DATABASE, whichever set it."
+        yield Finding(Severity.ERROR, place, 0, "read_only", what, _NOBODY, fix)
     if superuser:
         what = f"{name} may do everything on this server."
         why = "Who gets hold of the broker then has every other database of the server, and its files."

@@ -10,7 +10,8 @@ from idp.doctor.database import ours, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.keys.change import safe_from
 from idp.keys.folder import AnyRing
-from idp.keys.kinds import KINDS, Kind
+from idp.keys.kinds import KINDS, LOG, Kind
+from idp.keys.ledger import LOG_VKEY
 from idp.keys.ring import Named, Scheduled, State
 from idp.store.switches import KEY, Switches
 from policies.errors import StoreUnavailable
@@ -59,7 +60,11 @@ def _left(case: Case, kind: Kind, ring: AnyRing) -> Iterator[Finding]:
         what = f"every key of {kind.name} is revoked."
         why = f"No key {kind.why}, so nothing is released that needs one."
         file = case.name(case.settings.key_folder / kind.file)
-        yield Finding(Severity.ERROR, file, 0, kind.name, what, why, f"ciconia keys rotate {kind.name} --now")
+        fix = (
+            "Where another machine has one that counts already, copy its file from there (`cp -p`): what one makes anew "
+            f"here, the others do not have. Else: ciconia keys rotate {kind.name} --now"
+        )
+        yield Finding(Severity.ERROR, file, 0, kind.name, what, why, fix)
 
 
 def _next(case: Case, kind: Kind, each: Scheduled[Named]) -> Iterator[Finding]:
@@ -77,9 +82,11 @@ def _next(case: Case, kind: Kind, each: Scheduled[Named]) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, case.name(path), 0, each.file, what, why, fix)
         return
     why = "A machine that does not have the file by then goes on with the key before it."
-    yield Finding(
-        Severity.NOTICE, case.name(path), 0, each.file, what, why, "Copy it to every machine before then (`cp -p`)."
-    )
+    fix = "Copy it to every machine before then (`cp -p`)."
+    if kind is LOG:
+        why = f"A machine that has neither the file nor its line in {LOG_VKEY} by then signs nothing and proves nothing."
+        fix = f"Copy it, and {LOG_VKEY}, to every machine before then (`cp -p`)."
+    yield Finding(Severity.NOTICE, case.name(path), 0, each.file, what, why, fix)
 
 
 def _made(path: Path, key: Named) -> int:

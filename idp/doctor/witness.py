@@ -62,7 +62,8 @@ def _older(case: Case, *, empty: bool) -> Iterator[Finding]:
     try:
         heads = witnessed(case.settings.witness_path, case.ledger)
     except StoreUnavailable as error:
-        what, fix = f"{error.detail}.", "See to it that it can be read: until then nothing is signed."
+        what = f"{error.detail}."
+        fix = "See to it that it can be read, and has checkpoints of this ledger alone: until then nothing is signed."
         yield case.setting(Severity.ERROR, "witness", what, why=_WHY, fix=fix)
         return
     seen = max((head.size for head in heads), default=0)

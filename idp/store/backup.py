@@ -88,6 +88,8 @@ def opened_backup(file: Path, *, tenant: Tenant, beside: Path) -> Iterator[Engin
     Raises `NotFound` where the file is no backup of this tenant's, `Misconfigured` where a later program made it.
     """
     with file.open("rb") as given:
+        if not given.seekable():
+            raise NotFound("it is a pipe, and a backup is read more than once: name the file")
         head = given.read(_SQLITE_HEAD)
         if not head.startswith(b"SQLite format 3\0"):
             raise NotFound("the file is no backup: name one that `ciconia backup` wrote")
@@ -104,7 +106,7 @@ def opened_backup(file: Path, *, tenant: Tenant, beside: Path) -> Iterator[Engin
                     out.write(chunk)
                     left -= len(chunk)
             if not is_plain(copy):
-                raise NotFound("the file is no backup that this version, or an earlier one, could have made")
+                raise NotFound("the file is damaged, or cut short, or no backup of this version or an earlier one")
             engine = _opened(copy)
             try:
                 if not revision_of(engine):

@@ -23,6 +23,7 @@ _SAID = tuple(
         (r"timeout expired|timed out|No route to host|Network is unreachable", "no answer"),
         (r"Connection refused|on socket \".*\" failed", "refused"),
         (r"closed (the connection )?unexpectedly|terminating connection", "closed"),
+        (r"invalid (URI query|connection) |in URI query|(bad|invalid \w+) value", "parameter"),
         (r"SSL|certificate", "TLS"),
     )
 )
@@ -34,6 +35,10 @@ _MEANS = {
     "no primary": (
         "No host of `database` is what it asks for: a server that writes, the primary.",
         "Name the primary, and no other target_session_attrs than read-write.",
+    ),
+    "parameter": (
+        "`database` has a parameter, or a value of one, that libpq does not know.",
+        "See to the spelling of what stands behind its `?`.",
     ),
     "TLS": ("The way to the server could not be encrypted as `database` asks.", "See to sslmode and sslrootcert there."),
     "closed": ("The server closed the connection.", "See that it runs: its log says why."),

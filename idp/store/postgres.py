@@ -17,6 +17,7 @@ from typing import Any  # the DBAPI's connection and errors: psycopg is an extra
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from idp.store.faults import word_of
 from policies.errors import Misconfigured, Problem, StoreUnavailable
@@ -42,6 +43,8 @@ _DURABLE = {"fsync": ("on",), "full_page_writes": ("on",), "synchronous_commit":
 _READ_ONLY = "25006"  # read_only_sql_transaction: this server was the primary, and is no more
 # In a connection's `info` (SQLAlchemy): the server warned of something since somebody looked
 WARNED = "ciconia_warned"
+# There, too, of one that looks: the server, the database or the role was made read-only, and not by us
+ONLY_READS = "ciconia_only_reads"
 # In an error: why there is no connection
 _WORD = "ciconia_word"
 _STATE = re.compile("[0-9A-Z]{5}")
@@ -80,8 +83,10 @@ def look_at(url: URL) -> Engine:
     engine = create_engine(postgres_url(url), hide_parameters=True, use_native_hstore=False, connect_args=parameters)
 
     @event.listens_for(engine, "connect")
-    def connected(connection: Any, _record: object) -> None:  # Any: see the import
+    def connected(connection: Any, record: ConnectionPoolEntry) -> None:  # Any: see the import
         connection.autocommit = True  # else the setting would end with a transaction
+        before = connection.execute("SELECT current_setting('default_transaction_read_only')").fetchone()
+        record.info[ONLY_READS] = before[0] == "on"
         connection.execute("SELECT set_config('default_transaction_read_only', 'on', false)")
         connection.autocommit = False
 

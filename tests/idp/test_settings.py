@@ -154,6 +154,7 @@ def test_proxies_by_address_or_network_or_none(tmp_path: Path) -> None:
         ('database = "postgresql://ciconia@[::1/city"', "database"),
         ('database = "a\\u0000b"', "database"),
         ('keys = "a\\u0000b"', "keys"),
+        ("limits = { at_wrok = 4 }", "limits.at_wrok"),
         (f'keys = "{"k" * 300}"', "keys"),
         ('witness = "a\\u0000b"', "witness"),
         ('valkey = "valkey://cache:PORT"', "valkey"),

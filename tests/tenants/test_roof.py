@@ -265,7 +265,7 @@ def test_two_tenants_with_one_key_are_both_refused(roof: Roof, name: str) -> Non
     copy(roof.tenant("alder") / "keys" / name, roof.tenant("birch") / "keys" / name)
     with pytest.raises(Misconfigured) as refused:
         open_site(roof.folder)
-    assert f"tenants/birch/keys/{name}: keys: alder has the same." in what(refused.value)
+    assert f"tenants/birch/keys/{name}: keys: alder has the same. Fix: Take the copy out" in what(refused.value)
 
 
 def test_a_key_under_another_name_and_with_other_line_ends_is_still_the_same(roof: Roof) -> None:

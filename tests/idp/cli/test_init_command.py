@@ -195,6 +195,7 @@ def test_a_folder_with_something_in_it_is_left_as_it_is(tmp_path: Path) -> None:
         ("https://login.city.example/tenant", "more than scheme, host and port"),
         ("https://Login.city.example", "in lower case"),
         ("login.city.example", "no https address"),
+        ("", "no https address"),
         ("https://login city.example", "no https address"),
         ('https://a"', "no TOML"),
     ],
@@ -204,6 +205,14 @@ def test_an_issuer_that_cannot_be_served_is_refused_and_leaves_nothing(tmp_path:
     assert run.exit_code == 2
     assert said in run.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_what_serves_a_tenant_is_the_folder_that_holds_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = CliRunner().invoke(app, ["init", str(tmp_path / "tenants" / "alder")])
+    assert f"Next: ciconia serve --config {tmp_path}\n" in run.stdout
+    monkeypatch.chdir(tmp_path / "tenants")
+    run = CliRunner().invoke(app, ["init", "birch"])
+    assert f"Next: ciconia serve --config {tmp_path}\n" in run.stdout
 
 
 def test_a_folder_that_was_there_and_empty_stays_empty_after_a_refusal(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_a_database_whose_path_is_not_utf8_is_a_problem(city: Path, tmp_path: Pa
         ("keys list", "Missing option '--config'"),
         ("keys new", "Missing argument 'KIND'"),
         ("keys list --nope", "No such option: --nope"),
-        ("init DIR --role nope", "Invalid value for '--role'"),
+        ("init DIR --role nope", "Invalid value for '--role': 'nope' is not one of 'city', 'node'."),
         ("serve --config DIR", "No such option: --json"),
         ("doctor --keep DIR --config DIR", "Invalid value for --keep: it keeps cases of --selftest."),
         ("nope", "No such command 'nope'"),

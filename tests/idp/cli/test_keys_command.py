@@ -105,7 +105,7 @@ def test_an_operator_says_when_it_begins(city: Path) -> None:
     assert (city / "keys" / SEALING.file_from(moment("20991231T2359Z") or 0)).is_file()
 
 
-@pytest.mark.parametrize("at", ["20201231T2359Z", "20991331T2359Z"])
+@pytest.mark.parametrize("at", ["20201231T2359Z", "20991331T2359Z", ""])
 def test_a_minute_that_is_none_or_is_over_is_refused(city: Path, at: str) -> None:
     before = sorted((city / "keys").iterdir())
     assert problem(keys(city, "new", "es256", "--at", at, "--json"))["key"] == "--at"
@@ -139,7 +139,8 @@ def test_in_an_emergency_a_key_begins_at_once_and_it_is_said_what_that_breaks(
     monkeypatch.setattr("idp.cli.keys.system_clock", lambda: now)  # all of it in one minute
     run = keys(city, "rotate", "es256", "--now")
     assert run.exit_code == 0
-    assert ES256.breaks in run.output
+    assert f"What that breaks: {ES256.breaks}" in run.output
+    assert "into the key folder of each now, with its time" in run.output
     assert states(city, "es256") == ["signs", "published"]
     again = problem(keys(city, "rotate", "es256", "--now", "--json"))
     assert "in this minute" in again["what"]

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from idp.doctor.ledger import AT_LEAST
+from idp.keys import change
+from idp.keys.kinds import LOG
+from idp.keys.ledger import LOG_VKEY, list_log_keys
 from idp.store import tables
 from idp.store.migrate import revisions
-from tests.idp.doctor.shelf import meddling, record, sequence
+from tests.idp.doctor.shelf import HOST, meddling, record, sequence
 from tests.idp.doctor.ward import DAY, ERROR, NOTICE, NOW, WARNING, at, edit, examined, only
 
 DB = "ciconia.db"
@@ -43,6 +46,8 @@ def test_a_database_that_is_not_there_yet_is_a_notice(city: Path) -> None:
     ("setting", "words"),
     [
         ("away/ciconia.db", "is not there"),
+        ("keys", "it is a folder"),
+        ("/", "it is a folder"),
         ("postgresql://127.0.0.1:1/ciconia", "Nobody listens there"),
         ("postgresql://127.0.0.1:1", "names no database"),
         ("sqlite:///:memory:", "loses every record"),
@@ -172,6 +177,21 @@ def test_what_acts_in_the_database_by_itself_is_an_error(city: Path) -> None:
     found = only(examined(city))
     assert (found.severity, found.file, found.key) == (ERROR, DB, "schema")
     assert "again: it is a trigger on marks" in found.what
+
+
+def test_where_a_line_of_the_logs_keys_was_not_copied_no_restore_comes_first(city: Path) -> None:
+    listed = (city / "keys" / LOG_VKEY).read_bytes()
+    made = change.make(city / "keys", LOG, NOW // 60 * 60 - 60, host=HOST, now=NOW, production=False)
+    list_log_keys(city / "keys", f"{HOST}/log")
+    record(city)
+    sequence(city)
+    assert examined(city).findings == ()
+    # As a machine that has neither the file nor its line
+    made.unlink()
+    (city / "keys" / LOG_VKEY).write_bytes(listed)
+    found = at(examined(city), DB, "checkpoint 1")
+    assert found.severity is ERROR
+    assert found.fix.startswith(f"Copy {LOG_VKEY} and the keys of the log from the machine that has it.")
 
 
 def test_an_old_backup_is_told_from_its_checkpoint(city: Path) -> None:

@@ -70,6 +70,14 @@ def test_commits_that_might_be_lost_are_an_error(city: Path, plain: str) -> None
     assert at(examined(city), place, "durability", "synchronous_commit = off").severity is ERROR
 
 
+def test_a_database_that_was_made_read_only_is_an_error(city: Path, plain: str) -> None:
+    name = plain.rpartition("/")[2]
+    server().execute(f"ALTER ROLE {name} SET default_transaction_read_only = on")
+    place = named(city, plain)
+    found = at(examined(city), place, "read_only", "was made read-only")
+    assert found.severity is ERROR
+
+
 def test_a_server_that_does_not_answer_is_an_error_and_its_password_is_not_told(city: Path) -> None:
     named(city, "postgresql://ciconia:canary@127.0.0.1:1/city")
     report = examined(city)

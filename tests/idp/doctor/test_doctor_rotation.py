@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from idp.doctor.rotation import remaining
-from idp.keys import kinds
+from idp.keys import change, kinds
 from idp.keys.file import create_saml_key, create_token_key
 from idp.keys.folder import load_keys
+from idp.keys.ledger import list_log_keys
 from idp.settings import load_settings
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switchboard
 from idp.transparency.keys import LedgerKeys
+from tests.idp.doctor.shelf import HOST
 from tests.idp.doctor.ward import DAY, ERROR, NOTICE, NOW, WARNING, examined, only
 
 MINUTE = NOW // 60 * 60
@@ -57,6 +59,12 @@ def test_a_key_that_is_to_come_is_told_with_its_remaining_time(city: Path) -> No
     assert "in 2 days" in found.what or "in 3 days" in found.what
 
 
+def test_of_a_key_of_the_log_the_list_of_its_keys_is_to_be_copied_too(city: Path) -> None:
+    change.make(city / "keys", kinds.LOG, MINUTE + 30 * DAY, host=HOST, now=NOW, production=False)
+    list_log_keys(city / "keys", f"{HOST}/log")
+    assert "log.vkey" in only(examined(city)).fix
+
+
 def test_a_key_that_begins_before_others_can_know_it_is_a_warning(city: Path) -> None:
     file = key(city, MINUTE + 3600)
     found = only(examined(city))
@@ -93,7 +101,8 @@ def test_where_every_key_of_a_kind_is_revoked_it_is_an_error(city: Path) -> None
     found = examined(city).findings
     errors = [one for one in found if one.severity == ERROR]
     assert [one.what for one in errors] == ["every key of es256 is revoked."]
-    assert errors[0].fix == "ciconia keys rotate es256 --now"
+    assert "another machine has one that counts already, copy its file" in errors[0].fix, "a second new key helps nobody"
+    assert errors[0].fix.endswith("ciconia keys rotate es256 --now")
     key(city, MINUTE - 60)
     assert not [one for one in examined(city).findings if one.severity == ERROR], "another one took over"
 

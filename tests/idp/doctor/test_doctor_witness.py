@@ -41,6 +41,7 @@ def test_a_ledger_that_is_older_than_the_witness_saw_is_an_error(city: Path, tmp
     (found,) = told(city)
     assert found.severity is ERROR
     assert "has no checkpoint that our key signed" in found.what
+    assert "checkpoints of this ledger alone" in found.fix
 
 
 def test_a_witness_that_has_no_checkpoint_of_a_ledger_that_has_some_is_an_error(city: Path) -> None:

@@ -53,6 +53,9 @@ def detail_of(url: str, statement: str = "SELECT 1") -> str:
         (f"weak:{SECRET}x@HERE/postgres", "OperationalError 28P01", "password"),
         ("weak@HERE/postgres", "OperationalError 28P01", "or got none"),
         ("ciconia@HERE/postgres?target_session_attrs=standby", "OperationalError (no primary)", "Name the primary"),
+        ("ciconia@HERE/postgres?sslmod=require", "ProgrammingError (parameter)", "spelling of what stands behind its `?`"),
+        ("ciconia@HERE/postgres?sslmode=requir", "OperationalError (parameter)", "that libpq does not know"),
+        ("ciconia@HERE/postgres?connect_timeout=5s", "ProgrammingError (parameter)", "or a value of one"),
         ("ciconia@HERE/postgres?sslmode=require", "OperationalError (TLS)", "sslmode"),
     ],
 )

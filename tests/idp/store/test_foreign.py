@@ -1,5 +1,6 @@
 """A file that somebody else wrote is no backup because it is a SQLite file: nothing of it is asked before it is plain."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -128,3 +129,19 @@ def test_no_mark_of_a_restore_keeps_sign_ins_closed_for_ever(tmp_path: Path, bac
     again = opened(tmp_path / "again")
     assert 0 < again.closed <= CLOSED_SECONDS
     again.close()
+
+
+def test_a_backup_through_a_pipe_is_refused_as_that(tmp_path: Path) -> None:
+    out, into = os.pipe()
+    with os.fdopen(out, "rb"), os.fdopen(into, "wb") as writer:
+        writer.write(b"SQLite format 3\0")
+        writer.flush()
+        pipe = Path(f"/dev/fd/{out}")
+        with pytest.raises(NotFound, match="it is a pipe"), opened_backup(pipe, tenant=TENANT, beside=tmp_path):
+            raise AssertionError("it was opened")
+
+
+def test_a_backup_that_was_cut_short_is_said_to_be_so_perhaps(backup: Path) -> None:
+    backup.write_bytes(backup.read_bytes()[:-4096])
+    with pytest.raises(NotFound, match="damaged, or cut short"), opened_backup(backup, tenant=TENANT, beside=backup.parent):
+        raise AssertionError("it was opened")
