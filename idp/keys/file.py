@@ -50,6 +50,8 @@ _PRIVATE = re.compile(rb"-----BEGIN ((?:RSA )?PRIVATE KEY)-----[^-]+-----END \1-
 _HEX = re.compile(rb"[0-9a-fA-F]+")
 SECRET_HEX = 64  # the digits of a secret of 32 bytes
 _MAKE = "Make keys with `ciconia init`."
+# Others know the key that was there
+_RESTORE = "Restore it from its backup, or copy it again. A broker that never served has a fresh one from `ciconia init`."
 _CURVES = {pyca: name for pyca, (name, _) in CURVE_NAMES.items()}
 # Before the key, so that it goes along with every copy of the file. Loaders pass over it, `ciconia inspect` looks for it.
 PRODUCTION_MARK = "# Ciconia production key: it decrypts by hand only on record. This line belongs to the file."
@@ -288,7 +290,7 @@ def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[Private
     try:
         private_key = _parsed(pem)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise _problem(path, "This is no unencrypted PKCS#8 key in PEM.", _MAKE) from error
+        raise _problem(path, "This is no unencrypted PKCS#8 key in PEM.", _RESTORE) from error
     names = " or ".join(["RSA", *(name for pyca, name in _CURVES.items() if pyca in curves)])
     if not isinstance(private_key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise _problem(path, f"This key is not {names}.", _MAKE)

@@ -50,6 +50,8 @@ class Keeper:
 
     def _say(self, number: int, error: Exception) -> None:
         what = error.detail if isinstance(error, BrokerError) else type(error).__name__
+        if isinstance(error, OSError) and error.filename:
+            what = f"{error.filename}: {error.strerror}"
         if self._said.get(number) != what:
             self._said[number] = what
             # Where the log itself fails (a full disk), there is nobody to tell

@@ -367,7 +367,9 @@ class Switchboard:
 
 def _fix(kind: str, name: str) -> str:
     quoted = shlex.quote(name)
-    return f"ciconia keys revoke {quoted}" if kind == KEY else f"ciconia party enable {quoted} --kind {shlex.quote(kind)}"
+    if kind == KEY:
+        return f"ciconia keys revoke {quoted}"
+    return f"Say again what it shall be: ciconia party disable or enable {quoted} --kind {shlex.quote(kind)}"
 
 
 def _switch_of(row: Row[tuple[object, ...]]) -> Switch:

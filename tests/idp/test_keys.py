@@ -333,6 +333,7 @@ def test_what_is_no_key_of_a_node_is_named(tmp_path: Path, load: Loader) -> None
         (with_certificate(short, point), "of another key"),
     ):
         assert words in problem_of(load, write(path, content)), words
+    assert "Restore it from its backup" in problem_of(load, write(path, b""))
     assert "cannot be read" in problem_of(load, tmp_path / "absent.pem")
     path.chmod(0o644)
     assert "chmod 600" in problem_of(load, path)

@@ -6,12 +6,14 @@ import threading
 from pathlib import Path
 
 import pytest
+import structlog
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from idp.keys import kinds
 from idp.keys.change import MINUTE, make, move, next_key, next_minute, safe_from, this_minute
 from idp.keys.file import create_token_key
 from idp.keys.folder import Keys, create_keys, load_keys
+from idp.keys.keeper import Keeper
 from idp.keys.look import Look
 from policies.errors import Misconfigured
 
@@ -215,3 +217,12 @@ def test_a_private_key_is_read_from_its_file_once(folder: Path, monkeypatch: pyt
     path = new(folder, kinds.KINDS["es256"])
     assert again.rings["es256"].scheduled != loaded(folder).rings["es256"].scheduled
     assert [pem.strip() for pem in read[first:]] == [path.read_bytes().strip()]
+
+
+def test_the_log_says_which_folder_of_keys_is_gone(folder: Path) -> None:
+    keys = loaded(folder)
+    keeper = Keeper((Look(keys, folder, ORIGIN),))
+    shutil.rmtree(folder)
+    with structlog.testing.capture_logs() as logs:
+        keeper.step()
+    assert [line["check"] for line in logs] == [f"{folder}: No such file or directory"]

@@ -318,6 +318,8 @@ def test_a_row_that_somebody_else_switched_on_is_off_and_said_once(
             assert switches.off(PARTY, "parking")
             clock.seconds += HOLD_SECONDS
     assert [(line["event"], line["name"]) for line in logs] == [("switch_row_changed", "parking")]
+    # What was to be off is not to be switched on by whoever reads this
+    assert logs[0]["fix"].endswith(": ciconia party disable or enable parking --kind party")
 
 
 def test_a_strangers_row_revokes_a_key_too_late_to_bring_back_the_one_before_it(
