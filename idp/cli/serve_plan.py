@@ -61,9 +61,10 @@ def look(folder: Path) -> Looked:
     says so once; where all of them are, it raises `Misconfigured` with every problem. Whose database is away is left to the
     workers, which try it again.
     """
+    found = _looked(folder, _prepare)
     # What is the same in every worker, and takes long, they have from here
     compiled()
-    return _looked(folder, _prepare)
+    return found
 
 
 def _looked(folder: Path, further: Callable[[Read], None] | None = None) -> Looked:

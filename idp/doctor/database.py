@@ -49,8 +49,8 @@ def database(case: Case) -> Iterator[Finding]:
     if not path.exists():
         yield from _absent(case, path)
         return
-    if not path.is_file():
-        what, fix = "it is a folder, or no regular file.", "Name a file in `database`: it is made where there is none."
+    if path.is_dir():
+        what, fix = "it is a folder.", "Name a file in `database`: it is made where there is none."
         yield case.setting(Severity.ERROR, "database", what, why=_RECORD, fix=fix)
         return
     yield from _file(case, path)

@@ -14,8 +14,8 @@ from enum import IntEnum
 NUMBER = 4
 # Of a slot
 NUMBERS = 3
-# So many connections more than another worker's, or this share of them, are nothing to wait for
-SLACK, SLACK_SHARE = 2, 8
+# So many connections more than another worker, or this share of them, are nothing to wait for
+SLACK, SLACK_SHARE = 8, 8
 
 
 class Phase(IntEnum):

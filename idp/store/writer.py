@@ -29,6 +29,7 @@ from idp.store.attempt import Attempt, Kept
 from idp.store.engine import Upsert, unavailable, writing
 from idp.store.outcome import recorded, write_again, written_before
 from idp.store.statements import Inserting, Row, Statement, plain
+from idp.store.turn import Turn
 from idp.transparency.entry import Prepared, complete, new_salt, prepare
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.tree import leaf_hash
@@ -134,13 +135,14 @@ class Writer:
     """Owns the thread that writes. `commit` may be called from any number of threads; `close` writes what waits."""
 
     def __init__(self, *, engine: Engine, keys: LedgerKeys, max_batch: int = MAX_BATCH) -> None:
-        self._kept = Kept(writing(engine))
+        self._kept, self._turn = Kept(writing(engine)), Turn(engine)
         self._keys = keys
         self._max_batch = max_batch
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
-        self._since = 0.0  # since when it writes what it writes, by the steady clock; 0: it waits for units
+        # Since when it writes what it writes, or waits for its turn, by the steady clock; 0: it waits for units
+        self._since = 0.0
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
@@ -185,25 +187,33 @@ class Writer:
             self._write_what_comes()
         finally:
             self._kept.end()
+            self._turn.close()
 
     def _write_what_comes(self) -> None:
         before, took = 0, 0.0
         while (first := self._queue.get()) is not None:
             if before >= SIBLINGS:
                 self._gather(before, min(took * GATHER_SHARE, GATHER_MOST))
-            batch, last = [first], False
-            while len(batch) < self._max_batch and not last and not self._queue.empty():
-                waiting = self._queue.get()
-                if waiting is None:
-                    last = True
-                else:
-                    batch.append(waiting)
-            begun = self._since = time.monotonic()
-            # Whoever waited too long has gone: what it wanted is not written behind its back
-            self.write([waiting for waiting in batch if waiting.claim()])
+            self._since = time.monotonic()
+            with self._turn:
+                # Whoever came while another process wrote is of this batch
+                batch, last = self._batch(first)
+                begun = self._since = time.monotonic()
+                # Whoever waited too long has gone: what it wanted is not written behind its back
+                self.write([waiting for waiting in batch if waiting.claim()])
             before, took, self._since = len(batch), time.monotonic() - begun, 0.0
             if last:
                 return
+
+    def _batch(self, first: Waiting) -> tuple[list[Waiting], bool]:
+        """The first one and those that wait behind it, and whether there are no more to come."""
+        batch = [first]
+        while len(batch) < self._max_batch and not self._queue.empty():
+            waiting = self._queue.get()
+            if waiting is None:
+                return batch, True
+            batch.append(waiting)
+        return batch, False
 
     def _gather(self, before: int, seconds: float) -> None:
         """Wait until half of all those are here, or until it would cost more than it saves: the others come meanwhile."""

@@ -19,7 +19,7 @@ from idp.server import bind
 from idp.serving.board import SLACK, Board, State
 from tests.idp.serving.crew import Crew, crew, until
 
-MANY = 40
+MANY = 60
 
 
 @pytest.fixture
@@ -39,12 +39,13 @@ def opened(two: Crew, count: int, seconds: float) -> list[HTTPConnection]:
     return connections
 
 
-@pytest.mark.parametrize("seconds", [0.002, 0.01])
+@pytest.mark.parametrize("seconds", [0.005, 0.02])
 def test_connections_that_a_proxy_keeps_are_shared_by_all_workers(two: Crew, seconds: float) -> None:
     connections = opened(two, MANY, seconds)
     whose = Counter(two.ask(over=each).process for each in connections)
     assert set(whose) == two.processes
-    assert min(whose.values()) >= MANY // 4, whose
+    # As evenly as both have a processor meanwhile; before, one had them all
+    assert min(whose.values()) >= MANY // 10, whose
     for each in connections:
         each.close()
 
