@@ -101,7 +101,7 @@ def test_the_image_serves_from_sqlite_and_turns_healthy_and_ends_with_0(engine: 
     assert engine.stop(container) == 0
     assert contents(city) == before
     listed = engine.run("run", "--rm", "--network", "none", *mounts, "--entrypoint", "ls", IMAGE, DATA).split()
-    assert listed == ["records.db", "written"]
+    assert listed == ["records.db", "records.db-turn", "written"]
 
 
 @dataclass(frozen=True, slots=True)
