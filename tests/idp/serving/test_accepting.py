@@ -57,7 +57,7 @@ def test_nobody_waits_for_a_worker_that_stands_still(two: Crew) -> None:
     connections = opened(two, MANY, 0)
     assert {two.ask(over=each).process for each in connections} == {other}
     # Some milliseconds each at the most
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
     os.kill(still, signal.SIGCONT)
     for each in connections:
         each.close()

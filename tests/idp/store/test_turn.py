@@ -4,7 +4,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,6 +43,13 @@ def taken(folder: Path) -> Iterator[None]:
         os.close(file)
 
 
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.01)
+
+
 def committed(store: Store, name: str) -> tuple[threading.Thread, list[Exception]]:
     """A commit in a thread, and what it raised."""
     raised: list[Exception] = []
@@ -79,7 +86,8 @@ def test_all_that_came_meanwhile_are_one_batch(store: Store, tmp_path: Path, mon
     monkeypatch.setattr(store._writer, "write", noting)
     with taken(tmp_path):
         threads = [committed(store, f"one of {number}")[0] for number in range(6)]
-        time.sleep(0.3)
+        # The writer has the first of them, and waits with it
+        until(lambda: store._writer._queue.qsize() == len(threads) - 1)
     for each in threads:
         each.join(5)
     assert sizes == [6]
@@ -93,8 +101,9 @@ def test_whoever_waits_too_long_for_a_turn_wrote_nothing(
         thread, raised = committed(store, "gives up")
         thread.join(5)
         assert [str(error) for error in raised] == ["the database is slow: nothing was written"]
-        # Nobody sends more here
-        assert store._writer.stands_still
+        # A proxy is told to send nobody here
+        until(lambda: store._writer.stands_still)
+    monkeypatch.undo()
     store.commit(unit(*marks("gives up")))
     assert not store._writer.stands_still
 
