@@ -144,7 +144,12 @@ def sqlite_url(url: str) -> str:
 
 def database_file(url: str) -> Path:
     """The file of a SQLite URL."""
-    name = make_url(sqlite_url(url)).database or ""
+    return file_of(make_url(sqlite_url(url)))
+
+
+def file_of(url: URL) -> Path:
+    """The file of the URL that an engine of SQLite has."""
+    name = url.database or ""
     return Path(name.removeprefix("file:").partition("?")[0] if name.startswith("file:") else name)
 
 

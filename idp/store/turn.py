@@ -9,13 +9,12 @@ somebody else writes, SQLite's own lock decides as ever.
 import fcntl
 import os
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Engine
 
-from idp.store.engine import is_postgres
+from idp.store.engine import file_of, is_postgres
 
 SUFFIX = "-turn"
 MODE = 0o600
@@ -27,10 +26,11 @@ class Turn:
     def __init__(self, engine: Engine) -> None:
         self._file = -1
         if not is_postgres(engine) and engine.url.database:
-            path = engine.url.database.removeprefix("file:").partition("?")[0]
             try:
                 # Not the database's own file: who closes that one gives back SQLite's locks, too
-                self._file = os.open(f"{Path(path).resolve()}{SUFFIX}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, MODE)
+                self._file = os.open(
+                    f"{file_of(engine.url).resolve()}{SUFFIX}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, MODE
+                )
             except OSError:
                 return
 
