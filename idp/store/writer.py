@@ -131,6 +131,10 @@ class Waiting:
             raise self.error
 
 
+# Of one transaction: the numbers of the units that lost a mark, each with its kind, and the units that it left for another
+Outcome = tuple[dict[bytes, str], list[Waiting]]
+
+
 class Writer:
     """Owns the thread that writes. `commit` may be called from any number of threads; `close` writes what waits."""
 
@@ -228,7 +232,7 @@ class Writer:
         """
         attempt = Attempt(self._kept, unknown=again)
         try:
-            lost = self._written(batch, attempt)
+            lost, later = self._written(batch, attempt)
         except (OperationalError, InternalError, PoolTimeout) as error:
             # Locked, read-only, full, gone: no unit would fare better alone
             self._fail(batch, error)
@@ -242,16 +246,17 @@ class Writer:
             for waiting in batch:
                 waiting.tell(error)
         else:
-            for waiting in batch:
-                kind = lost.get(waiting.number)
-                waiting.tell(None if kind is None else Conflict(kind))
+            for waiting in (one for one in batch if one not in later):
+                waiting.tell(Conflict(lost[waiting.number]) if waiting.number in lost else None)
+            if later:
+                self.write(later, again=attempt.unknown)
 
     def _fail(self, batch: Iterable[Waiting], error: DBAPIError | PoolTimeout) -> None:
         refusal = "no connection to the database is free" if isinstance(error, PoolTimeout) else unavailable(error).detail
         for waiting in batch:
             waiting.tell(StoreUnavailable(refusal))
 
-    def _written(self, batch: Sequence[Waiting], attempt: Attempt) -> dict[bytes, str]:
+    def _written(self, batch: Sequence[Waiting], attempt: Attempt) -> Outcome:
         """Write a batch in one transaction, as often as the attempt allows."""
         while True:
             try:
@@ -261,10 +266,10 @@ class Writer:
                 if not attempt.again(error):
                     raise
 
-    def _transaction(self, connection: Connection, batch: Sequence[Waiting], *, again: bool) -> dict[bytes, str]:
-        """Write every unit that gets all its marks; returns the others' numbers, each with the kind of a lost mark."""
+    def _transaction(self, connection: Connection, batch: Sequence[Waiting], *, again: bool) -> Outcome:
+        """Write every unit that gets all its marks."""
         before = recorded(connection, batch) if again else frozenset()
-        kept, lost = take_marks(connection, [one for one in batch if one.number not in before])
+        kept, lost, later = take_marks(connection, [one for one in batch if one.number not in before])
         if again and lost:
             found = written_before(connection, batch, lost)
             lost = {number: kind for number, kind in lost.items() if number not in found}
@@ -277,7 +282,7 @@ class Writer:
         removed = {(w.unit.tenant, digest) for w in kept for digest in w.unit.removed}
         for tenant, digest in sorted(removed):
             _REMOVE.rows(connection, tenant=tenant, digest=digest)
-        return lost
+        return lost, later
 
     def _insert_records(
         self, connection: Connection, waiting: Iterable[Waiting], counters: dict[Subject, tuple[bytes, int]]
@@ -317,38 +322,30 @@ class Writer:
             _STAGE.run(connection, sorted(staged, key=_FIRST_TWO))
 
 
-def take_marks(connection: Connection, batch: Sequence[Waiting]) -> tuple[list[Waiting], dict[bytes, str]]:
-    """Take the marks of a batch. Returns the units that got all of theirs, and the others with the kind of a lost mark.
+def take_marks(connection: Connection, batch: Iterable[Waiting]) -> tuple[list[Waiting], dict[bytes, str], list[Waiting]]:
+    """Take the marks of a batch. Returns the units that got all of theirs, then as `Outcome` has it.
 
-    Units that want what an earlier unit of the batch wants wait for its end: where it is dropped for another mark, theirs
-    is free again. So a round asks for each mark once, and only a dropped unit makes a further round.
+    Each mark is asked for once, in one statement: two processes that want the same ones wait for each other in one order.
+    Who wants what an earlier unit of the batch wants waits for its end. Where that one is dropped for another mark, theirs
+    is free again, and they are written in a transaction of their own.
     """
-    kept: list[Waiting] = []
-    lost: dict[bytes, str] = {}
-    held: set[MarkKey] = set()
-    waiting = list(batch)
-    while waiting:
-        asking: list[Waiting] = []
-        deferred: list[Waiting] = []
-        wanted: set[MarkKey] = set()
-        for one in waiting:
-            if taken := one.marks.keys() & held:
-                lost[one.number] = min(taken)[1]
-            elif one.marks.keys() & wanted:
-                deferred.append(one)
-            else:
-                asking.append(one)
-                wanted.update(one.marks)
-        others = _insert_marks(connection, asking)
-        dropped = [one for one in asking if not others.isdisjoint(one.marks)]
-        for one in dropped:
-            lost[one.number] = min(one.marks.keys() & others)[1]
-        _give_back(connection, [key for one in dropped for key in one.marks if key not in others])
-        got = [one for one in asking if one.number not in lost]
-        kept.extend(got)
-        held.update(*[one.marks for one in got])
-        waiting = deferred
-    return kept, lost
+    asking: list[Waiting] = []
+    others: list[Waiting] = []
+    wanted: set[MarkKey] = set()
+    for one in batch:
+        if one.marks.keys().isdisjoint(wanted):
+            asking.append(one)
+            wanted.update(one.marks)
+        else:
+            others.append(one)
+    taken = _insert_marks(connection, asking)
+    lost = {one.number: min(gone)[1] for one in asking if (gone := one.marks.keys() & taken)}
+    dropped = [one for one in asking if one.number in lost]
+    _give_back(connection, [key for one in dropped for key in one.marks if key not in taken])
+    kept = [one for one in asking if one.number not in lost]
+    held = {key for one in kept for key in one.marks} | taken
+    lost |= {one.number: min(gone)[1] for one in others if (gone := one.marks.keys() & held)}
+    return kept, lost, [one for one in others if one.number not in lost]
 
 
 def _insert_marks(connection: Connection, asking: Iterable[Waiting]) -> frozenset[MarkKey]:

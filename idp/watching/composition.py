@@ -1,11 +1,12 @@
 """The watch over one tenant in one worker, composed of what its application has."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from connectors.metadata.peers import Peers
 from connectors.signatures.keys import certificate_of
-from idp.keys.folder import Keys
+from idp.keys.folder import AnyRing, Keys
+from idp.keys.ring import AllRevoked
 from idp.keys.sealing import HourlyKeys
 from idp.store.store import Store
 from idp.store.switches import KINDS, Switches
@@ -36,8 +37,9 @@ def vitals(
 ) -> Vitals:
     """What looks after them."""
     shared = watched.rates.shared
+    serving = _serving(configuration, keys)
     looks = Looks(
-        have_keys=lambda _now: _has_key(sealing),
+        have_keys=lambda now: _have_keys(sealing, serving, now),
         keys=lambda now: _ends_of_keys(keys, now),
         metadata=lambda now: _ends_of_metadata(peers, known, now),
         available=lambda now: _least((peer.country, peers.available(id_, now)) for id_, peer in known.items()),
@@ -54,9 +56,24 @@ def vitals(
     )
 
 
-def _has_key(sealing: HourlyKeys) -> None:
-    """Raises where a login that begins now could not be sealed."""
+def _serving(configuration: Configuration, keys: Keys) -> Sequence[Sequence[AnyRing]]:
+    """What nobody is served without: of each of these, one kind at least has to have a key that counts.
+
+    One kind that only some services or providers need takes nobody else out of service.
+    """
+    rings = keys.rings
+    of_tokens = {party.id_token_alg.lower() for party in configuration.parties.values()}
+    of_questions = {"node" if provider.protocol == "eidas" else "saml" for provider in configuration.providers.values()}
+    of_answers = {"node"} if configuration.nodes else of_tokens
+    return tuple([rings[name] for name in names] for names in ({"log"}, of_questions, of_answers) if names)
+
+
+def _have_keys(sealing: HourlyKeys, serving: Sequence[Sequence[AnyRing]], now: int) -> None:
+    """Raises where a login that begins now could not be sealed, or nobody's could come to its end."""
     sealing.to_seal("requested", sealing.hour())
+    for rings in serving:
+        if not any(ring.published(now) for ring in rings):
+            raise AllRevoked("every key that could sign is revoked: `ciconia keys list`")
 
 
 def _ends_of_keys(keys: Keys, now: int) -> dict[str, int]:

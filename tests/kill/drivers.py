@@ -19,7 +19,7 @@ from idp.store.attempt import Attempt
 from idp.store.engine import open_engine
 from idp.store.store import Store
 from idp.store.switches import HOLD_SECONDS, KEY, PARTY, Switchboard, Switches
-from idp.store.writer import Waiting, Writer, take_marks
+from idp.store.writer import Outcome, Waiting, Writer, take_marks
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.state import TreeState, believed, read_state
 from idp.transparency.witness import Witness
@@ -47,15 +47,15 @@ class EagerWriter(Writer):
 class LooseWriter(Writer):
     """Control: takes the marks in a transaction of their own, before the one that they guard."""
 
-    def _written(self, batch: Sequence[Waiting], attempt: Attempt) -> dict[bytes, str]:
+    def _written(self, batch: Sequence[Waiting], attempt: Attempt) -> Outcome:
         with self._kept.connected() as connection, connection.begin():
-            kept, lost = take_marks(connection, batch)
+            kept, lost, later = take_marks(connection, batch)
         threading.Event().wait(PAUSE)  # a kill meets it here
         without = [replace(one, unit=replace(one.unit, marks=())) for one in kept]
         for one in without:
             one.marks = {}  # not even one of its own
         super()._written(without, attempt)
-        return lost
+        return lost, later
 
 
 class UnfencedSequencer(Sequencer):

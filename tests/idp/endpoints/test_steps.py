@@ -1,7 +1,7 @@
 """Each step of a login is one line under one reference, which is not the login's id, and one count."""
 
 import json
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any  # structlog's own type of an event
 
 import pytest
@@ -114,6 +114,22 @@ def test_healthz_says_whether_the_worker_can_serve_and_nothing_else(stage: Stage
     stage.application.vitals._until = 0.0
     answer = visitor.go("GET", "/healthz")
     assert (answer.status, answer.text) == (503, "")
+
+
+@pytest.mark.parametrize("kinds", [("log",), ("saml",), ("es256", "rs256")])
+def test_where_nobodys_login_could_come_to_its_end_a_worker_is_not_ready(stage: Stage, kinds: Sequence[str]) -> None:
+    """Each key that could sign is revoked, and another machine may have the file of the next one."""
+    rings, vitals = [stage.application.keys.rings[kind] for kind in kinds], stage.application.vitals
+    before = [ring._revoked for ring in rings]
+    try:
+        for ring in rings:
+            assert vitals.look() == ()  # one kind of tokens is left: its services are served
+            ring.obey(lambda _key_id: 1)
+        assert vitals.look() == ("keys",)
+    finally:
+        for ring, obeyed in zip(rings, before, strict=True):
+            ring.obey(obeyed)
+    assert vitals.look() == ()
 
 
 def test_a_refusal_at_the_token_endpoint_has_the_reference_of_its_login_where_a_code_led_to_one(

@@ -28,7 +28,7 @@ ACCEPTED, ELSEWHERE = Outcome.ACCEPTED, Outcome.OTHER_CHECK
 MISSING: Mapping[str, tuple[str, Callable[..., object], str, Outcome]] = {
     "marks of client assertions": (
         "idp.store.writer.take_marks",
-        lambda _connection, batch: (list(batch), {}),
+        lambda _connection, batch: (list(batch), {}, []),
         "live-tokens/client-assertion-again/live",
         ACCEPTED,
     ),

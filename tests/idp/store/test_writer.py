@@ -88,6 +88,22 @@ def test_a_mark_that_only_a_dropped_unit_wanted_is_free_for_the_next(writer: Wri
     assert count(url, tables.marks) == 2
 
 
+@pytest.mark.spec("design §6")
+def test_each_transaction_asks_for_its_marks_once(url: str) -> None:
+    """Marks that are asked for after others were taken could meet those of another process in reversed order."""
+    engine = open_engine(url)
+    writer = Writer(engine=engine, keys=KEYS)
+    assert written(writer, batch(unit(*marks("taken")))) == [""]
+    begins: list[str] = []
+    event.listen(engine, "begin", lambda _connection: begins.append("begin"))
+    sent = sent_by(engine)
+    first = unit(*marks("free"), *marks("taken"))
+    assert written(writer, batch(first, unit(*marks("free")), unit(*marks("other")))) == ["login", "", ""]
+    writer.close()
+    engine.dispose()
+    assert sum(statement.startswith("INSERT INTO marks") for statement, _ in sent) == len(begins) == 2
+
+
 def test_a_chain_of_units_that_wait_for_each_other_ends(writer: Writer, url: str) -> None:
     assert written(writer, batch(unit(*marks("m0")))) == [""]
     chain = [unit(*marks(f"m{number}", f"m{number + 1}")) for number in range(30)]
