@@ -224,7 +224,12 @@ class Citizens:
         browser = self.idle.pop() if self.idle else Connection(HOST, self.stage.port)
         browser.fresh()
         asked = self.stage.rs256.ask()
-        first = await browser.request("GET", f"/authorize?{asked.query}", sec_fetch_dest="document")
+        try:
+            first = await browser.request("GET", f"/authorize?{asked.query}", sec_fetch_dest="document")
+        except (asyncio.IncompleteReadError, ConnectionError):  # a worker has no room for more connections
+            browser.close()
+            self.away += 1
+            return
         if first.status == 503:
             assert first.header("retry-after")
             self.away += 1
