@@ -27,7 +27,6 @@ class Accepting:
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[object]] = set()
         self._paused: asyncio.TimerHandle | None = None
-        self._waited = False
 
     def start(self) -> None:
         """Begin, or go on."""
@@ -41,26 +40,33 @@ class Accepting:
         self._loop.remove_reader(self._listening)
 
     def _take(self) -> None:
+        """One connection, or what others leave of it."""
+        if self._ahead():
+            self._pause(PAUSE_SECONDS, self._take_what_is_left)
+        else:
+            self._accept()
+
+    def _take_what_is_left(self) -> None:
+        # At once: a later connection is another one, of which nothing was left to anybody
+        self.start()
+        self._accept()
+
+    def _accept(self) -> None:
         """One connection, where one is still there."""
-        if not self._waited and self._ahead():
-            self._waited = True
-            self._pause(PAUSE_SECONDS)
-            return
-        self._waited = False
         try:
             connection, _ = self._listening.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return
         except OSError:
-            self._pause(RETRY_SECONDS)
+            self._pause(RETRY_SECONDS, self.start)
             return
         opening = self._loop.create_task(self._open(connection))
         self._opening.add(opening)
         opening.add_done_callback(self._opening.discard)
 
-    def _pause(self, seconds: float) -> None:
+    def _pause(self, seconds: float, then: Callable[[], None]) -> None:
         self._loop.remove_reader(self._listening)
-        self._paused = self._loop.call_later(seconds, self.start)
+        self._paused = self._loop.call_later(seconds, then)
 
     async def _open(self, connection: socket.socket) -> None:
         try:

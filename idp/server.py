@@ -138,7 +138,8 @@ class Server:
             ),
             listening,
             ticked,
-            ahead,
+            # Who is full would close it: somebody else may have room
+            lambda connections: ahead(connections) or connections >= self._most,
         )
 
     def run(self) -> None:

@@ -47,7 +47,7 @@ class _Call:
         try:
             result = self.context.run(self.function)
         except BaseException as error:  # noqa: BLE001  whatever it is, it is the caller's
-            return functools.partial(self._tell, self.done.set_exception, error)
+            return functools.partial(self._tell, self.done.set_exception, _tellable(error))
         return functools.partial(self._tell, self.done.set_result, result)
 
     def fail(self, error: BaseException) -> None:
@@ -58,6 +58,11 @@ class _Call:
     def _tell(self, way: Callable[[Any], None], what: object) -> None:  # Any: see the import
         if not self.done.cancelled():
             way(what)
+
+
+def _tellable(error: BaseException) -> BaseException:
+    """What a future takes: it refuses a StopIteration (until Python 3.12), and whoever waits would wait for ever."""
+    return RuntimeError("StopIteration").with_traceback(error.__traceback__) if isinstance(error, StopIteration) else error
 
 
 class Threads:

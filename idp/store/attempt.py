@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from idp.store.engine import is_postgres
 from idp.store.postgres import WARNED
+from idp.store.turn import one_turn
 from policies.errors import StoreUnavailable
 
 # How long the writer asks for the outcome of a batch whose answer was lost, and how often
@@ -33,9 +34,12 @@ T = TypeVar("T")
 
 @contextmanager
 def durably(engine: Engine) -> Iterator[Connection]:
-    """A transaction, committed on each disk that has to have it. Raises `StoreUnavailable` where that is not known."""
+    """A transaction in its turn, committed on each disk that has to have it.
+
+    Raises `StoreUnavailable` where that is not known.
+    """
     with engine.connect() as connection:
-        with connection.begin():
+        with one_turn(engine), connection.begin():
             yield connection
         if connection.info.pop(WARNED, False):
             raise StoreUnavailable("the standby may not have what was committed")

@@ -18,6 +18,7 @@ from idp.store.migrate import assert_current
 from idp.store.periods import PARTITIONED, database_time, purge_periods
 from idp.store.switches import HOLD_SECONDS, since_boot
 from idp.store.tables import EXPIRING, sealing_keys
+from idp.store.turn import one_turn
 from idp.store.writer import Writer
 from idp.transparency.keys import LedgerKeys
 from policies.errors import StoreUnavailable
@@ -155,7 +156,7 @@ class Store:
             while more:
                 more = False
                 # In several transactions: while one deletes a million rows nobody could record a release
-                with writing(self.engine).begin() as connection:
+                with one_turn(self.engine), writing(self.engine).begin() as connection:
                     for table in EXPIRING:
                         if table not in periods:
                             deleted, again = _delete_some(connection, table, self.tenant, now)

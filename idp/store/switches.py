@@ -34,6 +34,7 @@ from idp.store import tables
 from idp.store.engine import exclusively, reading, writing
 from idp.store.statements import Statement
 from idp.store.switch_records import Recorded, SwitchRecords
+from idp.store.turn import one_turn
 from idp.transparency.draft import draft_switch
 from idp.transparency.keys import LedgerKeys, derived, framed
 from policies.errors import StoreUnavailable
@@ -317,7 +318,7 @@ class Switchboard:
             now = max(now, self._newest())
         act = self._record(kind, name, off=off, reason=reason, now=now)
         switch = Switch(kind, name, off=off, reason=reason, since=act.time, number=act.number)
-        with reading(), writing(self._engine).begin() as connection:
+        with reading(), one_turn(self._engine), writing(self._engine).begin() as connection:
             return self._put(connection, switch)
 
     def _record(self, kind: str, name: str, *, off: bool, reason: str, now: int) -> Recorded:

@@ -4,11 +4,15 @@ SQLite has one writer, and whoever comes meanwhile sleeps and asks again, after 
 two busy workers the one that has it takes it again, and a sign-in of the other waited for more than a second. A lock of the
 kernel wakes who waits for it at once, and goes when its holder dies. Nothing rests on it: where it cannot be had, as where
 somebody else writes, SQLite's own lock decides as ever.
+
+Between two turns SQLite's lock is free for a moment, and who sleeps misses that for seconds. So the sequencer takes turns,
+too, and who sets a switch. Others write seldom and try again, or may not be kept waiting without an end.
 """
 
 import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -51,3 +55,14 @@ class Turn:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+@contextmanager
+def one_turn(engine: Engine) -> Iterator[None]:
+    """One, for who keeps none. Inside of it nobody may wait for another one's."""
+    turn = Turn(engine)
+    try:
+        with turn:
+            yield
+    finally:
+        turn.close()

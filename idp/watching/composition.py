@@ -56,24 +56,33 @@ def vitals(
     )
 
 
-def _serving(configuration: Configuration, keys: Keys) -> Sequence[Sequence[AnyRing]]:
-    """What nobody is served without: of each of these, one kind at least has to have a key that counts.
+# Kinds of keys of which each has to have one that counts
+_Way = Sequence[AnyRing]
 
-    One kind that only some services or providers need takes nobody else out of service.
+
+def _serving(configuration: Configuration, keys: Keys) -> Sequence[Sequence[_Way]]:
+    """What nobody is served without: of each of these, one way at least has to have its keys.
+
+    A kind that only some services or providers need takes nobody else out of service.
     """
     rings = keys.rings
-    of_tokens = {party.id_token_alg.lower() for party in configuration.parties.values()}
-    of_questions = {"node" if provider.protocol == "eidas" else "saml" for provider in configuration.providers.values()}
-    of_answers = {"node"} if configuration.nodes else of_tokens
-    return tuple([rings[name] for name in names] for names in ({"log"}, of_questions, of_answers) if names)
+    of_tokens = {(party.id_token_alg.lower(),) for party in configuration.parties.values()}
+    # A node answers in what it encrypted to us
+    of_questions = {
+        ("node", "node-encryption") if provider.protocol == "eidas" else ("saml",)
+        for provider in configuration.providers.values()
+    }
+    of_answers = {("node",)} if configuration.nodes else of_tokens
+    needed = [each for each in ({("log",)}, of_questions, of_answers) if each]
+    return tuple([tuple(rings[name] for name in names) for names in ways] for ways in needed)
 
 
-def _have_keys(sealing: HourlyKeys, serving: Sequence[Sequence[AnyRing]], now: int) -> None:
+def _have_keys(sealing: HourlyKeys, serving: Sequence[Sequence[_Way]], now: int) -> None:
     """Raises where a login that begins now could not be sealed, or nobody's could come to its end."""
     sealing.to_seal("requested", sealing.hour())
-    for rings in serving:
-        if not any(ring.published(now) for ring in rings):
-            raise AllRevoked("every key that could sign is revoked: `ciconia keys list`")
+    for ways in serving:
+        if not any(all(ring.published(now) for ring in way) for way in ways):
+            raise AllRevoked("every key that could sign, or open an answer, is revoked: `ciconia keys list`")
 
 
 def _ends_of_keys(keys: Keys, now: int) -> dict[str, int]:

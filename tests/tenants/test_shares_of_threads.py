@@ -101,6 +101,20 @@ def test_what_a_call_raises_is_raised_and_the_thread_lives_on() -> None:
     assert asyncio.run(ask()) == "7"
 
 
+def test_an_end_that_no_future_takes_is_told_all_the_same() -> None:
+    def over() -> int:
+        return next(iter(()))
+
+    async def ask() -> None:
+        with Threads(1).used():
+            async with asyncio.timeout(5):
+                await run_in_threadpool(over)
+
+    with pytest.raises(RuntimeError, match="StopIteration") as raised:
+        asyncio.run(ask())
+    assert raised.traceback[-1].name == "over", "the log names the place"
+
+
 def test_whoever_went_away_is_not_told_and_what_has_begun_ends() -> None:
     gate, done, share = threading.Event(), threading.Event(), Threads(1)
 

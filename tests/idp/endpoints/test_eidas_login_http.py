@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 from typing import Any  # structlog's own type of an event
@@ -20,7 +21,9 @@ from connectors.formats.names import UNSPECIFIED
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import verify
 from idp.app import Application
+from idp.keys.ring import AllRevoked
 from idp.transparency.verify import verify_ledger
+from idp.watching.composition import _have_keys, _serving
 from policies.errors import Misconfigured, PeerUnavailable
 from tests.connectors.eidas.made import natural
 from tests.connectors.eidas.node import HIGH, LOW, SUBSTANTIAL
@@ -378,3 +381,25 @@ def test_what_a_city_with_nodes_lacks_is_said_at_once(crossing: CrossingStage, t
         Application(folder)
     assert {problem.key for problem in error.value.problems} == {"country", "organization", "keys"}
     assert all(problem.fix for problem in error.value.problems)
+
+
+@pytest.mark.parametrize("kind", ["node", "node-encryption"])
+def test_where_nobody_else_can_be_asked_a_broker_is_ready_with_its_node_s_keys_alone(
+    crossing: CrossingStage, kind: str
+) -> None:
+    """What a node says is encrypted to us: without a key that opens it no login comes to its end."""
+    application, now = crossing.application, crossing.clock()
+    ring, configuration = application.keys.rings[kind], application.city.broker._configuration
+    abroad = {name: one for name, one in configuration.providers.items() if one.protocol == "eidas"}
+    everybody, alone = (
+        _serving(each, application.keys) for each in (configuration, replace(configuration, providers=abroad))
+    )
+    before = ring._revoked
+    try:
+        _have_keys(application.sealing, alone, now)
+        ring.obey(lambda _key_id: 1)
+        _have_keys(application.sealing, everybody, now)  # others are served
+        with pytest.raises(AllRevoked):
+            _have_keys(application.sealing, alone, now)
+    finally:
+        ring.obey(before)

@@ -96,6 +96,42 @@ def test_who_takes_no_connections_is_nobody_to_wait_for(state: State) -> None:
     assert not board.is_ahead(0)
 
 
+def test_who_is_ahead_leaves_each_connection_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not every second one: that others took the last one says nothing of the next."""
+    monkeypatch.setattr(accepting, "PAUSE_SECONDS", 0.05)
+    listening = bind("127.0.0.1", 0)
+    taken: list[str] = []
+
+    def protocol(whose: str) -> Callable[[], asyncio.Protocol]:
+        def made() -> asyncio.Protocol:
+            taken.append(whose)
+            return asyncio.Protocol()
+
+        return made
+
+    async def run() -> None:
+        sockets = [listening, listening.dup()]
+        for each in sockets:
+            each.settimeout(0)
+        ahead = Accepting(sockets[0], protocol("ahead"), lambda: True)
+        behind = Accepting(sockets[1], protocol("behind"), lambda: False)
+        ahead.start()
+        behind.start()
+        for count in range(1, 11):
+            with socket.create_connection(listening.getsockname()):
+                await until_async(lambda: len(taken) == count)  # noqa: B023  awaited here
+                await asyncio.sleep(0.1)
+        behind.stop()
+        with socket.create_connection(listening.getsockname()):
+            await until_async(lambda: len(taken) == 11)
+        ahead.stop()
+        sockets[1].close()
+
+    asyncio.run(run())
+    assert taken == ["behind"] * 10 + ["ahead"]
+    listening.close()
+
+
 class Full(socket.socket):
     """A listening socket of a process without a free descriptor."""
 

@@ -15,7 +15,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from idp import heads
+from idp import accepting, heads
 from idp import server as module
 from idp.server import Server, bind
 
@@ -37,15 +37,23 @@ class Told:
 @contextmanager
 def serving(told: Told, *, most: int = 100) -> Iterator[int]:
     listening = bind("127.0.0.1", 0)
+    try:
+        with worker(told, listening, most):
+            yield int(listening.getsockname()[1])
+    finally:
+        listening.close()
+
+
+@contextmanager
+def worker(told: Told, listening: socket.socket, most: int) -> Iterator[None]:
     server = Server(told.asgi, listening, most=most)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        yield int(listening.getsockname()[1])
+        yield
     finally:
         server.stop()
         thread.join()
-        listening.close()
 
 
 @pytest.fixture(autouse=True)
@@ -118,6 +126,22 @@ def test_more_connections_than_a_worker_takes_are_closed_at_once() -> None:
             assert time.monotonic() - begun < LATE
         kept[0].request("GET", "/")
         assert kept[0].getresponse().status == 200
+
+
+def test_one_that_is_full_leaves_the_next_to_another_that_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accepting, "PAUSE_SECONDS", 0.5)
+    listening, told = bind("127.0.0.1", 0), Told()
+    port = int(listening.getsockname()[1])
+
+    def asked(held: ExitStack) -> int:
+        one = held.enter_context(kept_open(port))
+        one.request("GET", "/")
+        return one.getresponse().status
+
+    with worker(told, listening, FREE), ExitStack() as held:
+        assert [asked(held) for _ in range(FREE)] == [200] * FREE
+        with worker(told, listening.dup(), 100):
+            assert [asked(held) for _ in range(20)] == [200] * 20
 
 
 @contextmanager

@@ -12,10 +12,13 @@ import pytest
 
 from idp.store.migrate import migrate
 from idp.store.store import Store
+from idp.store.switch_records import Recorded
+from idp.store.switches import PARTY, Switchboard
 from idp.store.turn import SUFFIX
 from idp.store.writer import Waiting
+from idp.transparency.sequencer import Sequencer
 from policies.errors import StoreUnavailable
-from tests.idp.store.units import marks, opened_at, unit
+from tests.idp.store.units import KEYS, NEVER, NOW, TENANT, marks, opened_at, unit
 
 
 @pytest.fixture
@@ -73,6 +76,34 @@ def test_a_writer_waits_for_its_turn_and_no_longer(store: Store, tmp_path: Path)
     thread.join(5)
     assert not thread.is_alive()
     assert not raised
+
+
+def _places(store: Store, _patch: pytest.MonkeyPatch) -> None:
+    assert Sequencer(store, KEYS).step()
+
+
+def _purges(store: Store, _patch: pytest.MonkeyPatch) -> None:
+    store.purge(NEVER)
+
+
+def _switches(store: Store, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Switchboard, "_record", lambda *_args, **_named: Recorded(off=True, reason="x", time=NOW, number=0))
+    board = Switchboard(engine=store.engine, tenant=TENANT, keys=KEYS, commits=store)
+    board.set_switch(PARTY, "parking", off=True, reason="x", now=NOW)
+
+
+@pytest.mark.parametrize("act", [_places, _purges, _switches])
+def test_who_writes_beside_the_writers_has_a_turn(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: Callable[[Store, pytest.MonkeyPatch], None]
+) -> None:
+    """Between two turns of busy writers SQLite's own lock is free for a moment: a step took nine seconds, or failed."""
+    with taken(tmp_path):
+        thread = threading.Thread(target=act, args=(store, monkeypatch))
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+    thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_all_that_came_meanwhile_are_one_batch(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
