@@ -84,15 +84,16 @@ def explain(
     """
     configuration = _configuration(config, as_json=as_json)
     purpose, party = _purpose_and_party(purpose_id, client, configuration, as_json=as_json)
+    today = datetime.now(tz=UTC).date()
     try:
-        situation = load_situation(str(made_up), read_named(str(made_up)), configuration.catalogue)
+        situation = load_situation(str(made_up), read_named(str(made_up)), configuration.catalogue, today)
     except OSError as error:
         failed("unreadable", f"{made_up} cannot be read: {error.strerror}.", as_json=as_json)
         raise typer.Exit(2) from None
     except Misconfigured as error:
         problems(error, as_json=as_json)
         raise typer.Exit(2) from None
-    on = situation.on or datetime.now(tz=UTC).date()
+    on = situation.on or today
     offered = decide_for(situation, purpose, party, on, (), catalogue=configuration.catalogue)
     refused = [AttributeName(name) for name in refuse or ()]
     for name in refused:
