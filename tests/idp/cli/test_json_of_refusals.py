@@ -62,7 +62,7 @@ TAKEN = "is not an empty folder: name a new one"
         ("policy explain --purpose nope --from EMPTY/x --config CITY", 2, "There is no purpose nope. Purposes: none."),
         ("init CITY", 2, TAKEN),
         ("init CITY/ciconia.toml/below", 2, "cannot be written: "),
-        ("migrate --config BROKEN", 1, "The database cannot be changed: SQLITE_NOTADB."),
+        ("migrate --config BROKEN", 1, "The database ciconia.db cannot be changed: SQLITE_NOTADB."),
         ("migrate --config EMPTY", 1, "There is no tenant in "),
         ("demo --once --keep CITY", 2, TAKEN),
         ("demo --once --keep CITY/ciconia.toml/below", 2, "The demo could not run: "),
