@@ -258,6 +258,8 @@ def test_a_required_attribute_that_is_denied_exits_with_1(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("--client", ""), "There is no party without a name. Parties: fares, parking."),
+        (("--purpose", ""), "There is no purpose without a name. Purposes: resident-parking."),
         (("--client", "nobody"), "There is no party nobody. Parties: fares, parking."),
         (("--purpose", "nothing"), "There is no purpose nothing. Purposes: resident-parking."),
         (("--from", "/nonexistent.toml"), "cannot be read"),

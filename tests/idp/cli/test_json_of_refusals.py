@@ -187,6 +187,26 @@ def test_problems_are_an_object_that_says_that_it_is_not_so(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "line",
     [
+        "metadata show EMPTY --config HERE",
+        "metadata fetch nl EMPTY --config HERE",
+        "party add EMPTY --redirect https://a.example/b --purpose c --config HERE",
+        "party disable EMPTY --reason b --config HERE",
+        "keys new EMPTY --config HERE",
+        "keys revoke EMPTY --reason b --config HERE",
+        "ledger prove EMPTY --config HERE",
+        "inspect a EMPTY --as response",
+    ],
+)
+def test_an_empty_name_is_refused_in_a_sentence(tmp_path: Path, line: str) -> None:
+    words = ["" if word == "EMPTY" else word.replace("HERE", str(tmp_path)) for word in line.split()]
+    done = run(*words, "--json")
+    assert (done.exit_code, "it is empty, and names nothing" in told(done)) == (2, True), done.output
+    assert json.loads(done.stdout)["error"]["code"] == "usage"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
         "init EMPTY",
         "doctor --config EMPTY",
         "demo --once --keep EMPTY",
