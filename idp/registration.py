@@ -101,8 +101,10 @@ def _faults_of_names(
         yield "client_id", f"`{asked.client_id}` is there already ({taken[0]}).", "choose another name."
     if not IDENTIFIER.fullmatch(asked.sector):
         yield "sector", "is no name.", _NAME_FIX
-    if not asked.title.strip() or not asked.title.isprintable() or len(asked.title) > MAX_TITLE:
-        yield "title", "is empty, too long or not printable.", f"write at most {MAX_TITLE} signs in one line."
+    if not asked.title.strip():
+        yield "title", "is empty.", "write what citizens call the service, or leave --title out: then it is NAME."
+    elif not asked.title.isprintable() or len(asked.title) > MAX_TITLE:
+        yield "title", "is too long or not printable.", f"write at most {MAX_TITLE} signs in one line."
 
 
 def _fault_of_address(uri: str, settings: Settings) -> str:

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from idp.belonging import WHO_MAY, assert_open
 from idp.files import is_folder, read_whole
+from idp.setting_forms import FORMS
 from idp.store.engine import database_name, url_of_file
 from policies.errors import Misconfigured, Problem
 from policies.parties import Tenant
@@ -150,6 +151,14 @@ class ProcessSettings(BaseModel):
     )
     folder: Path = Field(exclude=True)
 
+    @field_validator("metrics_listen")
+    @classmethod
+    def _apart(cls, value: str, beside: ValidationInfo) -> str:
+        # Port 0 is another one each time
+        if value == beside.data.get("listen") and int(value.rpartition(":")[2]):
+            raise ValueError("it is the address of `listen`, too")
+        return value
+
     @property
     def host(self) -> str:
         """The address to listen on."""
@@ -213,17 +222,6 @@ class Settings(ProcessSettings):
         return url_of_file(self.folder / self.database)
 
 
-_MAIL = "Write a mail address: NAME@HOST."
-# How what has a pattern is written, for people
-_FORMS = {
-    "listen": "Write ADDRESS:PORT, as 127.0.0.1:8400.",
-    "metrics_listen": 'Write ADDRESS:PORT, as 127.0.0.1:9400; "" tells them nowhere.',
-    "country": 'Write two capital letters, as in ISO 3166-1 (alpha-2); "" for none.',
-    "valkey": 'Write valkey://HOST:PORT, or valkeys://HOST:PORT for TLS; "" for none.',
-    "organization.url": "Write an address that begins with https:// or http://.",
-    "organization.support": _MAIL,
-    "organization.technical": _MAIL,
-}
 # Settings that are tables of their own
 _TABLES: dict[str, type[BaseModel]] = {"organization": Organization, "limits": Limits}
 
@@ -377,11 +375,6 @@ def _problem(path: Path, text: str, error: ErrorDetails, model: type[ProcessSett
         line = _line(text, parts[0]) if nested else line
         return Problem(str(path), line, key, "it is missing.", "Add it; `ciconia init` writes an example.")
     if error["type"] == "string_pattern_mismatch":
-        return Problem(str(path), line, key, "it is not written as it has to be.", _FORMS[key])
-    return Problem(
-        str(path),
-        line,
-        key,
-        f"{error['msg'].removeprefix('Value error, ')}.",
-        "See the comments that `ciconia init` writes.",
-    )
+        return Problem(str(path), line, key, "it is not written as it has to be.", FORMS[key])
+    what = f"{error['msg'].removeprefix('Value error, ')}."
+    return Problem(str(path), line, key, what, FORMS.get(key) or FORMS[parts[0]])

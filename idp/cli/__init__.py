@@ -54,7 +54,7 @@ class _Loaded(Mapping[str, Any]):
             found = alone
         command = typer.main.get_command(found)
         command.name = name
-        _refuse_empty_paths(command)
+        _refuse_empty(command)
         return command
 
     def __iter__(self) -> Iterator[str]:
@@ -64,18 +64,23 @@ class _Loaded(Mapping[str, Any]):
         return len(MODULES)
 
 
-def _refuse_empty_paths(command: Any) -> None:
-    """Have each path of a command, and of those below it, refused where it is empty: Python takes it for `.`, a folder."""
+def _refuse_empty(command: Any) -> None:
+    """Have what is empty refused, of a command and of those below it: each path, and each argument.
+
+    Python takes an empty path for `.`, a folder; and no node, key or service has an empty name.
+    """
     for each in command.params:
-        if Path in (each.type_descriptor.annotation, *get_args(each.type_descriptor.annotation)):
-            each.process_value = partial(_path, each, each.process_value)
+        is_path = Path in (each.type_descriptor.annotation, *get_args(each.type_descriptor.annotation))
+        if is_path or each.param_type_name == "argument":
+            what = "it is empty, and names no file and no folder." if is_path else "it is empty, and names nothing."
+            each.process_value = partial(_full, each, what, each.process_value)
     for below in getattr(command, "commands", {}).values():
-        _refuse_empty_paths(below)
+        _refuse_empty(below)
 
 
-def _path(parameter: Any, process: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
+def _full(parameter: Any, what: str, process: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
     if value == "" or (isinstance(value, list | tuple) and "" in value):
-        raise typer.BadParameter("it is empty, and names no file and no folder.", ctx=context, param=parameter)
+        raise typer.BadParameter(what, ctx=context, param=parameter)
     return process(context, value)
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from idp.cli.console import plain, say
-from idp.files import read_regular
+from idp.files import read_regular, read_upto
 from idp.keys.ledger import LOG_VKEY
 from idp.transparency.checkpoint import read_keys
 from idp.transparency.receipt import MAX_RECEIPT
@@ -22,6 +22,9 @@ from policies.errors import SignatureInvalid
 HOLDS, DIFFERS, COULD_NOT_RUN = 0, 1, 2
 MAX_KEYS = 64 * 1024
 DOES_NOT, COULD_NOT = "does not hold", "could not be checked"
+
+_RECEIPTS = "Receipt files, of citizens or services; `-` for standard input, with --log."
+_INPUT = Path("-")
 
 audit = typer.Typer(no_args_is_help=True, help="Receipts: check what was released, without asking anybody.")
 
@@ -33,7 +36,7 @@ def group() -> None:
 
 @audit.command()
 def verify(
-    receipts: Annotated[list[Path], typer.Argument(metavar="RECEIPT...", help="Receipt files, of citizens or services.")],
+    receipts: Annotated[list[Path], typer.Argument(metavar="RECEIPT...", help=_RECEIPTS)],
     log: Annotated[
         Path | None,
         typer.Option("--log", metavar="KEY", help="The log's public keys, a vkey file; else log.vkey beside each receipt."),
@@ -53,6 +56,8 @@ def verify(
 
     Exit codes: 0 every receipt holds, 1 one does not, 2 something could not be read.
     """
+    if _INPUT in receipts and log is None:
+        raise typer.BadParameter("no log.vkey lies beside standard input: name the log's keys.", param_hint="--log")
     if proof is not None and len(receipts) > 1:
         detail = "--proof is for one receipt: name one."
         if as_json:
@@ -67,7 +72,7 @@ def _one(path: Path, log: Path | None, proof: Path | None, *, as_json: bool) -> 
     """Check one receipt, print the answer, return its exit code."""
     key = log if log is not None else path.parent / LOG_VKEY
     try:
-        octets = read_regular(path, MAX_RECEIPT)
+        octets = read_upto("-", MAX_RECEIPT) if path == _INPUT else read_regular(path, MAX_RECEIPT)
         text = _keys(key, named=log is not None)
         given = None if proof is None else read_regular(proof, MAX_RECEIPT)
     except OSError as error:

@@ -158,7 +158,7 @@ def _verified(
     *,
     as_json: bool,
     heads: Sequence[TreeHead] = (),
-    blind: Callable[[], bool] = lambda: False,
+    blind: Callable[[], str] = str,
 ) -> Report:
     with progress(steps_of(engine, settings.tenant), "verify", as_json=as_json) as advance:
         return verify_ledger(

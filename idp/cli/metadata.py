@@ -28,7 +28,7 @@ from connectors.signatures.keys import certificate_of
 from idp.addresses import node_entity_id
 from idp.cli.committing import MEND, PromptCopies, Unsure, within
 from idp.cli.console import failed, problems, progress, say
-from idp.cli.metadata_told import COULD_NOT_RUN, NO, YES, Fetched, fetch_command, pending_told, say_pending
+from idp.cli.metadata_told import COULD_NOT_RUN, NO, NOBODY, YES, Fetched, fetch_command, pending_told, say_pending
 from idp.cli.options import AsJson, Folder
 from idp.cli.revocations import ask
 from idp.clock import system_clock
@@ -166,7 +166,7 @@ def forget(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
 def fetch(config: Folder, names: PeerNames = None, *, as_json: AsJson = False) -> None:
     """Fetch nodes' metadata now, judge it as the server does, and say what came. Without a PEER, that of all of them.
 
-    With --json one line for each, in order, as it comes.
+    With --json one line for each, in order, as it comes; where there is none, one that says so.
 
     Example: ciconia metadata fetch ee --config city
     """
@@ -180,11 +180,13 @@ def fetch(config: Folder, names: PeerNames = None, *, as_json: AsJson = False) -
                 if as_json:
                     print(json.dumps(found[-1].told), flush=True)
                 advance(1)
-    if not as_json:
+    if not found and as_json:
+        print(json.dumps({"ok": True, "peer": None, "detail": NOBODY}))
+    elif not found:
+        say(NOBODY)
+    elif not as_json:
         for one in found:
             one.say(config)
-        if not found:
-            say("The configuration has no node.")
     raise typer.Exit(max((one.code for one in found), default=YES))
 
 

@@ -10,6 +10,7 @@ from connectors.metadata.peers import Held, Pending
 from idp.cli.console import say
 
 YES, NO, COULD_NOT_RUN = 0, 1, 2
+NOBODY = "The configuration has no node."
 CHANGED = "It was fetched, and another process changed its row: try again."
 
 

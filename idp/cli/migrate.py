@@ -33,21 +33,23 @@ def migrate(config: Folder, *, as_json: AsJson = False) -> None:
 def _migrated(folder: Path, tenant: str, *, as_json: bool) -> bool:
     """Whether the database of one folder is at this version, which is said with the tenant's name where it has one."""
     of, named = (f" of {tenant}", {"tenant": tenant}) if tenant else ("", {})
+    database = ""
     try:
         settings = load_settings(folder)
+        # A URL may have a password
+        database = database_name(settings.database_url) if "://" in settings.database else settings.database
         revision = migrate_database(settings.database_url)
     except Misconfigured as error:
         problems(error, as_json=as_json)
         return False
     except Unconfirmed as error:
-        what = f"The database{of} is changed, but {error.detail}."
+        what = f"The database {database}{of} is changed, but {error.detail}."
         failed(error.code, what, as_json=as_json, **named)
         return False
     except StoreUnavailable as error:
-        failed(error.code, f"The database{of} cannot be changed: {explained(error.detail)}.", as_json=as_json, **named)
+        what = f"The database {database}{of} cannot be changed: {explained(error.detail)}."
+        failed(error.code, what, as_json=as_json, **named)
         return False
-    # A URL may have a password
-    database = database_name(settings.database_url) if "://" in settings.database else settings.database
     if as_json:
         print(json.dumps({"database": database, "revision": revision, **named}))
     else:

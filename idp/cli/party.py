@@ -82,11 +82,12 @@ def add(
         Path | None, typer.Option(metavar="FILE", help="Make its key, and write it here, outside of the configuration.")
     ] = None,
     title: Annotated[
-        str, typer.Option(metavar="TEXT", help="Its name for citizens, in English.", show_default="NAME")
-    ] = "",
+        str | None, typer.Option(metavar="TEXT", help="Its name for citizens, in English.", show_default="NAME")
+    ] = None,
     sector: Annotated[
-        str, typer.Option(metavar="NAME", help="Services of one sector know a person by one sub.", show_default="NAME")
-    ] = "",
+        str | None,
+        typer.Option(metavar="NAME", help="Services of one sector know a person by one sub.", show_default="NAME"),
+    ] = None,
     snippet: Annotated[Snippet, typer.Option(help="The program that is printed.")] = Snippet.ALL,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
@@ -101,15 +102,15 @@ def add(
         _end(error, COULD_NOT_RUN, as_json=as_json)
     asked = Registration(
         client_id=name,
-        title=title or name,
-        sector=sector or name,
+        title=name if title is None else title,
+        sector=name if sector is None else sector,
         redirect_uris=tuple(redirect),
         purpose=PurposeId(purpose),
         method=_method(method, jwks, key_out),
     )
     neighbours = tuple(one.client_id for one in configuration.parties.values() if one.sector == asked.sector)
     found = [*faults(asked, settings, configuration), *_faults_of_key(asked.method, jwks, key_out, config)]
-    if neighbours and not sector:
+    if neighbours and sector is None:
         # Citizens were told of services that know them by one `sub`: nobody comes among these by a name that happens to fit
         fix = "give --sector to join it, or another name."
         found.append(Problem(asked.file, 0, "sector", f"this sector has {', '.join(neighbours)}.", fix))

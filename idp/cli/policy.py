@@ -70,7 +70,9 @@ def explain(
             metavar="FILE",
         ),
     ],
-    client: Annotated[str, typer.Option(help="Whose registration; else one for everything.", metavar="CLIENT_ID")] = "",
+    client: Annotated[
+        str | None, typer.Option(help="Whose registration; else one for everything.", metavar="CLIENT_ID")
+    ] = None,
     refuse: Annotated[
         list[str] | None, typer.Option(help="An optional attribute that is not ticked.", metavar="NAME")
     ] = None,
@@ -84,15 +86,16 @@ def explain(
     """
     configuration = _configuration(config, as_json=as_json)
     purpose, party = _purpose_and_party(purpose_id, client, configuration, as_json=as_json)
+    today = datetime.now(tz=UTC).date()
     try:
-        situation = load_situation(str(made_up), read_named(str(made_up)), configuration.catalogue)
+        situation = load_situation(str(made_up), read_named(str(made_up)), configuration.catalogue, today)
     except OSError as error:
         failed("unreadable", f"{made_up} cannot be read: {error.strerror}.", as_json=as_json)
         raise typer.Exit(2) from None
     except Misconfigured as error:
         problems(error, as_json=as_json)
         raise typer.Exit(2) from None
-    on = situation.on or datetime.now(tz=UTC).date()
+    on = situation.on or today
     offered = decide_for(situation, purpose, party, on, (), catalogue=configuration.catalogue)
     refused = [AttributeName(name) for name in refuse or ()]
     for name in refused:
@@ -122,18 +125,19 @@ def _configuration(directory: Path, *, as_json: bool) -> Configuration:
 
 
 def _purpose_and_party(
-    purpose_id: str, client: str, configuration: Configuration, *, as_json: bool
+    purpose_id: str, client: str | None, configuration: Configuration, *, as_json: bool
 ) -> tuple[Purpose, RelyingParty]:
     purpose = configuration.purposes.get(PurposeId(purpose_id))
     if purpose is None:
-        detail = f"There is no purpose {purpose_id}. Purposes: {', '.join(configuration.purposes) or 'none'}."
+        known = ", ".join(configuration.purposes) or "none"
+        detail = f"There is no purpose {purpose_id or 'without a name'}. Purposes: {known}."
         failed("not_found", detail, as_json=as_json)
         raise typer.Exit(2)
-    party = (
-        configuration.parties.get(ClientId(client)) if client else party_with_everything(purpose, configuration.catalogue)
-    )
+    if client is None:
+        return purpose, party_with_everything(purpose, configuration.catalogue)
+    party = configuration.parties.get(ClientId(client))
     if party is None:
-        detail = f"There is no party {client}. Parties: {', '.join(configuration.parties) or 'none'}."
+        detail = f"There is no party {client or 'without a name'}. Parties: {', '.join(configuration.parties) or 'none'}."
         failed("not_found", detail, as_json=as_json)
         raise typer.Exit(2)
     return purpose, party

@@ -9,18 +9,21 @@ After a restore, marks that were taken since the backup are free again. Until wh
 store takes none (`RESTORED`; docs/decisions/0013).
 """
 
+import errno
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, Select, Table, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Engine, RowMapping, Select, Table, bindparam, delete, func, insert, select
+from sqlalchemy.exc import DBAPIError
 
 from idp.keys.file import sync_folder
 from idp.store import tables
 from idp.store.attempt import confirmed
-from idp.store.engine import open_engine, patiently, reading, snapshot, url_of_file, writing
+from idp.store.engine import open_engine, patiently, reading, snapshot, unavailable, url_of_file, writing
+from idp.store.faults import explained
 from idp.store.foreign import is_plain
 from idp.store.migrate import migrate, revision_of
 from idp.store.statements import Statement
@@ -58,16 +61,15 @@ def back_up(engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[in
 
     Raises `FileExistsError` and other errors of the file system, `StoreUnavailable` where a database cannot do its part.
     """
-    if not file.parent.is_dir():
-        raise FileNotFoundError(2, "there is no such folder: make it, or name another", str(file.parent))
     if file.exists():
         raise FileExistsError(17, "it exists already: name a new file", str(file))
     with fresh_file(file) as fresh:
-        target = _opened(fresh)
+        with _naming(file, StoreUnavailable):
+            target = _opened(fresh)
         try:
-            with reading(), snapshot(engine) as source, writing(target).begin() as out:
+            with reading(), snapshot(engine) as source, _naming(file), writing(target).begin() as out:
                 count = _copy(source, out, tenant, advance)
-            with reading(), target.connect() as connection:
+            with _naming(file), target.connect() as connection:
                 connection.exec_driver_sql("COMMIT")
                 # One file: no log beside it that somebody could forget
                 connection.exec_driver_sql("PRAGMA journal_mode = DELETE")
@@ -96,7 +98,7 @@ def opened_backup(file: Path, *, tenant: Tenant, beside: Path) -> Iterator[Engin
         if head[_WRITTEN_AS:] != _WITHOUT_LOG:
             # Its newest commits may lie in the log beside it
             raise NotFound("the file is a database that is served, or was, and no backup: make one with `ciconia backup`")
-        with fresh_file(beside / "restored") as copy:
+        with fresh_file(beside / "restored", beside) as copy:
             # From its first octet: a copy that outlives a kill is as closed as the backup
             descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as out:
@@ -113,7 +115,8 @@ def opened_backup(file: Path, *, tenant: Tenant, beside: Path) -> Iterator[Engin
                     raise NotFound("the file is an empty database, and no backup")
             finally:
                 engine.dispose()
-            migrate(url_of_file(copy))
+            with _naming(beside, StoreUnavailable):
+                migrate(url_of_file(copy))
             engine = _opened(copy)
             try:
                 with reading(), engine.connect() as connection:
@@ -188,12 +191,28 @@ def closed_until(connection: Connection, tenant: Tenant) -> int:
 def _copy(source: Connection, out: Connection, tenant: Tenant, advance: Callable[[int], None]) -> int:
     count = 0
     for table in COPIED:
-        query = select(table).where(table.c.tenant == tenant)
-        for rows in source.execute(query, execution_options={"yield_per": CHUNK}).mappings().partitions():
+        for rows in _chunks(source, table, tenant):
             out.execute(insert(table), [dict(row) for row in rows])
             count += len(rows)
             advance(len(rows))
     return count
+
+
+def _chunks(source: Connection, table: Table, tenant: Tenant) -> Iterator[Sequence[RowMapping]]:
+    """The tenant's rows. Raises `StoreUnavailable`: what the source cannot do is no fault of where they go."""
+    with reading():
+        query = select(table).where(table.c.tenant == tenant)
+        yield from source.execute(query, execution_options={"yield_per": CHUNK}).mappings().partitions()
+
+
+@contextmanager
+def _naming(place: Path, fault: type[DBAPIError] | type[StoreUnavailable] = DBAPIError) -> Iterator[None]:
+    """Have a fault of the database at `place` name it."""
+    try:
+        yield
+    except fault as error:
+        detail = unavailable(error).detail if isinstance(error, DBAPIError) else error.detail
+        raise StoreUnavailable(f"{place} cannot be written: {explained(detail)}") from error
 
 
 def _count(connection: Connection, table: Table, tenant: Tenant) -> int:
@@ -205,11 +224,21 @@ def _has_rows(connection: Connection, table: Table, tenant: Tenant) -> bool:
 
 
 @contextmanager
-def fresh_file(file: Path) -> Iterator[Path]:
-    """The name of a file beside another that is gone, with SQLite's own beside it, when the block ends."""
+def fresh_file(file: Path, told: Path | None = None) -> Iterator[Path]:
+    """The name of a file beside another that is gone, with SQLite's own beside it, when the block ends.
+
+    An error about it, or about a disk without room, names what was asked for: `told`, else the other file.
+    """
+    if not file.parent.is_dir():
+        raise FileNotFoundError(2, "there is no such folder: make it, or name another", str(file.parent))
     fresh = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     try:
         yield fresh
+    except OSError as error:
+        full = error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if full or error.filename == str(fresh):
+            error.filename, error.filename2 = str(told or file), None
+        raise
     finally:
         for end in ("", "-wal", "-shm", "-journal"):
             fresh.with_name(fresh.name + end).unlink(missing_ok=True)

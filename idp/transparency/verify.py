@@ -51,13 +51,13 @@ def verify_ledger(
     keys: LedgerKeys,
     role: Role | None = None,
     heads: Sequence[TreeHead] = (),
-    blind: Callable[[], bool] = lambda: False,
+    blind: Callable[[], str] = str,
     advance: Callable[[int], None] = _unseen,
 ) -> Report:
     """Check one tenant's ledger; with `role`, also that its records are those that this role writes.
 
     `heads` are what a witness saw of the log, read before this: the leaves must be what they say, and may be more. Where it
-    saw none though there are checkpoints, `blind` is asked whether that is still so: it may not be mounted.
+    saw none though there are checkpoints, `blind` is asked whether that is still so, and where: it may not be mounted.
     `advance` hears how many more of `steps_of` were done, a few hundred at a time. Raises `StoreUnavailable` where the
     database cannot be read at all.
     """
@@ -81,7 +81,7 @@ class _Verification:
         keys: LedgerKeys,
         role: Role | None,
         heads: Sequence[TreeHead],
-        blind: Callable[[], bool],
+        blind: Callable[[], str],
         advance: Callable[[int], None],
     ) -> None:
         self._done, self._advance = count(1), advance
@@ -180,9 +180,9 @@ class _Verification:
 
     def _witnessed(self) -> Iterator[Finding]:
         # Asked again: the first may have been signed meanwhile
-        if not self._seen and self._count(tables.checkpoints) and self._blind():
+        if not self._seen and self._count(tables.checkpoints) and (witness := self._blind()):
             meanwhile = "Nothing is signed meanwhile, and a broker that starts releases nothing"
-            yield Finding("checkpoints", "", f"the witness has none of them: is it mounted? {meanwhile}")
+            yield Finding("checkpoints", "", f"the witness {witness} has none of them: is it mounted? {meanwhile}")
         for head in sorted(self._seen, key=attrgetter("size", "root")):
             if head.size > self._tree.size:
                 yield Finding(

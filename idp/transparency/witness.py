@@ -169,9 +169,9 @@ def witnessed(path: Path | None, keys: LedgerKeys) -> tuple[TreeHead, ...]:
     return () if path is None else Witness(path, keys).seen()
 
 
-def saw_nothing(path: Path | None, keys: LedgerKeys) -> bool:
-    """Whether a witness is set and has no checkpoint of this log. Raises `StoreUnavailable` as `Witness.seen` does."""
-    return path is not None and not Witness(path, keys).seen()
+def saw_nothing(path: Path | None, keys: LedgerKeys) -> str:
+    """The path of a witness that has no checkpoint of this log, else "". Raises `StoreUnavailable` as `seen` does."""
+    return str(path) if path is not None and not Witness(path, keys).seen() else ""
 
 
 def _end_of(file: Path) -> bytes:

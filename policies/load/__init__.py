@@ -14,6 +14,7 @@ Nothing is read here: the caller hands in relative paths and bytes.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
@@ -113,11 +114,14 @@ def examine(files: Mapping[str, bytes]) -> tuple[Configuration, tuple[Problem, .
     return configuration, tuple(sorted(problems, key=lambda problem: (problem.file, problem.line)))
 
 
-def load_situation(file: str, content: bytes, catalogue: Catalogue) -> Situation:
-    """The made-up login of `policy explain --from FILE`. Raises `Misconfigured` with every problem of it."""
+def load_situation(file: str, content: bytes, catalogue: Catalogue, today: date) -> Situation:
+    """The made-up login of `policy explain --from FILE`, on `today` where it names no day.
+
+    Raises `Misconfigured` with every problem of it.
+    """
     problems: list[Problem] = []
     table = parse(file, content, problems)
-    situation = read_situation(table, catalogue, day_required=False) if table else None
+    situation = read_situation(table, catalogue, today=today) if table else None
     if table:
         table.close()
     if problems or situation is None:

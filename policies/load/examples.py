@@ -6,6 +6,7 @@ from datetime import date
 from policies.attributes import EXACT, Address, AttributeName, Form, Value
 from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import Catalogue
+from policies.derive import available
 from policies.examples import BLOCKED, Example, Situation
 from policies.forms import Kind
 from policies.load.purposes import form_of, known_attribute
@@ -17,6 +18,14 @@ _TABLES_FIX = "write [[examples]] with title, on, loa, asked, given, released, w
 _ASKED_FIX = 'write asked = { birthdate = "exact" }.'
 _GIVEN_FIX = 'write given = { birthdate = "1990-04-01" }.'
 _RELEASED_FIX = 'write released = { birthdate = "age_over(18)" }, or { birthdate = { form = "...", answer = true } }.'
+_USABLE = {
+    Kind.DATE: (
+        "is no date, or one after the day of the sign-in.",
+        'write a day that there is, as "1990-04-01", or the part that the country knows: "1990-04" or "1990".',
+    ),
+    Kind.ADDRESS: ("has nothing that a purpose can use.", 'write { locality = "Storkhaven", country = "EE" }.'),
+}
+_EMPTY = ("is empty.", "write text, or leave it out: then the country knows none.")
 _WITHHELD_FIX = 'write withheld = { email = "not_needed" }.'
 _GOES = {Reason.AS_ASKED, Reason.LEAST_SUFFICIENT, Reason.SOURCE_HAS_LESS}
 _REASONS = {word: word for word in (BLOCKED, *(reason.value for reason in Reason if reason not in _GOES))}
@@ -27,23 +36,38 @@ def read_examples(purpose: Table, catalogue: Catalogue) -> tuple[Example, ...]:
     return tuple(_example(table, catalogue) for table in purpose.tables("examples", _TABLES_FIX))
 
 
-def read_situation(table: Table, catalogue: Catalogue, *, day_required: bool) -> Situation:
-    """A made-up login: `on`, `loa`, `asked`, `given`."""
+def read_situation(table: Table, catalogue: Catalogue, *, today: date | None) -> Situation:
+    """A made-up login: `on`, `loa`, `asked`, `given`.
+
+    With `today` it needs no day, and each value has to be one that could be used. Without, it is an example, which may show
+    what becomes of one that cannot.
+    """
     on = table.day("on")
-    if day_required and "on" not in table:
+    if today is None and "on" not in table:
         table.problem("on", "is missing: ages are counted on a day.", "write on = 2026-11-25.")
     asked = table.table("asked", _ASKED_FIX)
     given = table.table("given", _GIVEN_FIX)
+    values = _values(given, catalogue)
+    if given is not None and today is not None:
+        _assert_usable(given, values, catalogue, on or today)
     return Situation(
         on=on,
         asked=tuple(AskedAttribute(name, form) for name, form in sorted(_forms(asked, catalogue).items())),
-        offered=Offered(_values(given, catalogue), table.level("loa")),
+        offered=Offered(values, table.level("loa")),
     )
+
+
+def _assert_usable(table: Table, values: Mapping[AttributeName, Value], catalogue: Catalogue, on: date) -> None:
+    """Report each value that no purpose could use: it would count as one that the country did not send."""
+    for name, value in values.items():
+        kind = catalogue.attributes[name].kind
+        if available(kind, value, on) is None:
+            table.problem(name, *_USABLE.get(kind, _EMPTY))
 
 
 def _example(table: Table, catalogue: Catalogue) -> Example:
     title = table.text("title", "say in a sentence what the example shows.")
-    situation = read_situation(table, catalogue, day_required=True)
+    situation = read_situation(table, catalogue, today=None)
     released = table.table("released", _RELEASED_FIX, required=False)
     forms, answers = _released(released, catalogue) if released else ({}, {})
     example = Example(

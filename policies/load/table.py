@@ -24,6 +24,7 @@ COUNTRY = re.compile(r"[A-Z]{2}")
 IDENTIFIER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LEVELS: Mapping[str, LevelOfAssurance] = {level.label: level for level in LevelOfAssurance}
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
+_SYNTAX_FIX = "see https://toml.io; a text needs quotes, a list commas, a date is written 2026-11-25."
 _SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
@@ -198,6 +199,6 @@ def parse(file: str, content: bytes, problems: list[Problem]) -> Table | None:
         at = _SYNTAX_LINE.search(str(error))
         line = int(at[1]) if at else text.count("\n") + 1
         what = f"is no TOML: {_SYNTAX_LINE.sub('', str(error)).strip()}."
-        problems.append(Problem(file, line, "file", what, "see https://toml.io; a text needs quotes, a list commas."))
+        problems.append(Problem(file, line, "file", what, _SYNTAX_FIX))
         return None
     return Table(file, parsed, Lines(text.replace("\r\n", "\n")), problems)

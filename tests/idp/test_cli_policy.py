@@ -258,6 +258,8 @@ def test_a_required_attribute_that_is_denied_exits_with_1(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("--client", ""), "There is no party without a name. Parties: fares, parking."),
+        (("--purpose", ""), "There is no purpose without a name. Purposes: resident-parking."),
         (("--client", "nobody"), "There is no party nobody. Parties: fares, parking."),
         (("--purpose", "nothing"), "There is no purpose nothing. Purposes: resident-parking."),
         (("--from", "/nonexistent.toml"), "cannot be read"),
@@ -289,6 +291,23 @@ def test_a_made_up_person_with_problems_is_told_with_file_and_line(folder: Path)
     assert done.exit_code == 2
     assert "person.toml:3: asked.gendr" in done.stderr
     assert "`gender`" in done.stderr
+
+
+def test_a_misspelled_date_of_a_made_up_person_is_not_what_the_country_did_not_send(folder: Path) -> None:
+    change(folder, "person.toml", "birthdate = 1887-05-01", 'birthdate = "1887-05-32"')
+    done = explain(folder)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "person.toml:6: given.birthdate: is no date" in done.stderr
+    assert "1887" not in done.stderr
+    (problem,) = json.loads(explain(folder, "--json").stdout)["problems"]
+    assert (problem["line"], problem["key"]) == (6, "given.birthdate")
+
+
+def test_a_misspelled_day_is_told_how_a_date_is_written(folder: Path) -> None:
+    change(folder, "person.toml", "on = 2026-11-25", "on = 2026-13-25")
+    done = explain(folder)
+    assert (done.exit_code, "person.toml:1: " in done.stderr) == (2, True)
+    assert "a date is written 2026-11-25" in done.stderr
 
 
 def test_a_person_without_a_day_is_judged_today(folder: Path) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from idp.settings import _FORMS, SETTINGS_FILE, Organization, Settings, load_settings
+from idp.setting_forms import FORMS
+from idp.settings import SETTINGS_FILE, Organization, Settings, examine_process, load_settings
 from policies.errors import Misconfigured, Problem
 
 HTTPS = 'issuer = "https://login.city.example"\n'
@@ -327,11 +328,58 @@ def test_what_has_another_form_is_answered_with_its_form_and_no_pattern(tmp_path
     assert "pattern" not in problem.what
 
 
-def test_every_setting_with_a_pattern_says_its_form() -> None:
-    for model, before in ((Settings, ""), (Organization, "organization.")):
-        for name, each in model.model_fields.items():
-            has = any(getattr(one, "pattern", None) for one in each.metadata)
-            assert (f"{before}{name}" in _FORMS) == has, name
+def test_every_setting_says_its_form_and_each_with_a_pattern_its_own() -> None:
+    assert set(Settings.model_fields) - {"folder"} <= set(FORMS)
+    for name, each in Organization.model_fields.items():
+        has = any(getattr(one, "pattern", None) for one in each.metadata)
+        assert (f"organization.{name}" in FORMS) == has, name
+
+
+@pytest.mark.parametrize(
+    ("line", "fix"),
+    [
+        ('listen = "127.0.0.1:99999"', "as 127.0.0.1:8400"),
+        ("listen = 8400", "as 127.0.0.1:8400"),
+        ('trusted_proxies = ["*"]', "addresses or networks"),
+        ('database = ""', "the name of a file"),
+        ('keys = ""', "the name of a folder"),
+        ('witness = "a\\u0000b"', "a folder or file"),
+        ("checkpoint_seconds = 0", "a number of seconds"),
+        ("probe_seconds = 4000", "a number of seconds"),
+        ('role = "town"', '"city" or "node"'),
+        ('demo = "yes"', "true or false"),
+        ('documentation_url = "docs"', "https address"),
+        ("limits = { at_work = 0 }", "whole numbers"),
+        ("limits = 4", "whole numbers"),
+        ('[organization]\nname = ""\nurl = "https://b"\nsupport = "a@b"\ntechnical = "a@b"', "each a text"),
+    ],
+)
+def test_what_cannot_be_is_answered_with_what_to_write(tmp_path: Path, line: str, fix: str) -> None:
+    (problem,) = _problems(tmp_path, HTTPS + line + "\n")
+    assert fix in problem.fix
+
+
+def test_an_issuer_that_is_none_is_answered_with_what_to_write(tmp_path: Path) -> None:
+    (problem,) = _problems(tmp_path, 'issuer = "login.city.example"\n')
+    assert "https://HOST" in problem.fix
+
+
+@pytest.mark.parametrize("listen", ['listen = "10.0.0.1:8400"', ""])
+def test_metrics_where_citizens_are_answered_are_a_problem_with_their_line(tmp_path: Path, listen: str) -> None:
+    address = listen.partition('"')[2].strip('"') or "127.0.0.1:8400"
+    text = f'{listen}\nmetrics_listen = "{address}"\n'
+    (problem,) = _problems(tmp_path, HTTPS + text)
+    assert (problem.line, problem.key) == (3, "metrics_listen")
+    assert "`listen`" in problem.what
+    (tmp_path / "ciconia.toml").write_text(text, encoding="utf-8")
+    process, (found,) = examine_process(tmp_path)
+    assert (found.line, found.key) == (2, "metrics_listen")
+    assert process is not None
+    assert process.metrics_listen == ""
+
+
+def test_two_ports_that_are_taken_at_the_start_are_two(tmp_path: Path) -> None:
+    assert _load(tmp_path, HTTPS + 'listen = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"\n').metrics_listen
 
 
 @pytest.mark.parametrize("url", ["postgresq://x", "mysql://db.example/x", "sqlite://", "postgresql://db.example"])

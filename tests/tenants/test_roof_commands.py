@@ -90,7 +90,7 @@ def test_migrate_brings_every_tenant_s_database_up_and_names_the_one_that_cannot
     lines = [json.loads(line) for line in ciconia("migrate", "--config", str(roof.folder), "--json").stdout.splitlines()]
     assert [line["ok"] for line in lines] == [False, False]
     assert lines[1]["tenant"] == "birch"
-    assert lines[1]["error"]["detail"].startswith("The database of birch cannot be changed: ")
+    assert lines[1]["error"]["detail"].startswith("The database ciconia.db of birch cannot be changed: ")
 
 
 def test_migrate_of_a_folder_without_any_tenant_says_so(tmp_path: Path) -> None:

@@ -103,6 +103,18 @@ def test_the_key_may_lie_elsewhere(folder: Path, tmp_path: Path) -> None:
     assert verify(folder / "receipt.json", "--log", elsewhere / "key").exit_code == 0
 
 
+def test_standard_input_is_a_receipt_whose_key_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words, key = ["audit", "verify", "-"], ["--log", str(folder / "log.vkey")]
+    for given, code in ((LOG.receipt(), 0), (b"{}", 1), (b"", 1)):
+        done = CliRunner().invoke(app, [*words, *key], input=given)
+        assert done.exit_code == code, done.output
+        assert "-: it " in done.output
+    monkeypatch.chdir(folder)  # whose log.vkey is nobody's that standard input came from
+    done = CliRunner().invoke(app, [*words, "--json"], input=LOG.receipt())
+    assert done.exit_code == 2
+    assert "no log.vkey lies beside standard input: name the log's keys" in json.loads(done.stdout)["error"]["detail"]
+
+
 def test_json_has_a_line_for_each_receipt_in_order(folder: Path) -> None:
     (folder / "party.json").write_bytes(LOG.receipt(holder=Holder.RELYING_PARTY))
     (folder / "cut.json").write_bytes(LOG.receipt()[:-9])

@@ -1,5 +1,6 @@
 """`ciconia backup` and `restore`: the ledger verifies elsewhere and on the other database; nothing taken is free."""
 
+import errno
 import io
 import json
 import os
@@ -17,6 +18,7 @@ from typing import cast
 
 import pytest
 import structlog
+from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
 from connectors.formats.grammar import written
@@ -136,6 +138,79 @@ def test_a_backup_of_any_name_is_one_file(served: Path, tmp_path: Path) -> None:
     run = ciconia("backup", "--config", served, "--to", out / "b?c%41.db")
     assert run.returncode == 0, run.stderr
     assert [path.name for path in out.iterdir()] == ["b?c%41.db"]
+
+
+@pytest.mark.parametrize("when", ["made", "filled", "checked"])
+def test_a_disk_without_room_is_named_by_the_file_that_was_asked_for(
+    served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    file, module = tmp_path / "b.db", import_module("idp.store.backup")
+
+    def full(*_: object) -> None:
+        raise OperationalError("", {}, sqlite_error("SQLITE_FULL"))
+
+    def unable(*_: object) -> None:
+        raise StoreUnavailable("SQLITE_FULL")
+
+    def no_room(descriptor: int, mode: str) -> None:
+        os.close(descriptor)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if mode == "wb" else AssertionError(mode)
+
+    match when:
+        case "made":
+            monkeypatch.setattr(module, "migrate", unable)
+        case "filled":
+            monkeypatch.setattr(module, "insert", full)
+        case "checked":
+            monkeypatch.setattr(os, "fdopen", no_room)
+    run = ciconia("backup", "--config", served, "--to", file)
+    assert run.returncode == 2
+    if when == "checked":
+        assert run.stderr == f"It could not be done: {tmp_path}: No space left on device.\n"
+    else:
+        told = f"{file} cannot be written: SQLITE_FULL. The disk is full. Make room on it."
+        assert run.stderr == f"It could not be done: {told}\n"
+
+
+def test_what_the_database_cannot_do_is_no_fault_of_the_backup(
+    served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> None:
+        raise OperationalError("", {}, sqlite_error("SQLITE_IOERR_READ"))
+
+    monkeypatch.setattr(import_module("idp.store.backup"), "select", unreadable)
+    monkeypatch.setattr(import_module("idp.cli.backup"), "rows_of", lambda *_: 1)
+    run = ciconia("backup", "--config", served, "--to", tmp_path / "b.db")
+    assert run.returncode == 2
+    assert run.stderr.startswith("It could not be done: SQLITE_IOERR_READ. ")
+
+
+def sqlite_error(name: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError()
+    error.sqlite_errorname = name
+    return error
+
+
+def test_a_file_that_cannot_have_its_name_is_told_by_it(
+    served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(source: Path, target: Path) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(source), None, str(target))
+
+    monkeypatch.setattr(os, "link", no_links)
+    for command in (("backup", "--to"), ("ledger", "export")):
+        run = ciconia(*command, tmp_path / "out", "--config", served)
+        assert (run.returncode, list(tmp_path.glob("*out*"))) == (2, [])
+        assert f"{tmp_path / 'out'}" in run.stderr
+        assert ".out." not in run.stderr
+
+
+@pytest.mark.parametrize("command", ["backup --to", "ledger export"])
+def test_a_folder_that_is_not_there_is_to_be_made(served: Path, tmp_path: Path, command: str) -> None:
+    run = ciconia(*command.split(), tmp_path / "absent" / "out", "--config", served)
+    assert run.returncode == 2
+    assert "there is no such folder: make it, or name another" in run.stderr
+    assert f"{tmp_path / 'absent'}" in run.stderr
 
 
 def test_a_backup_restores_to_another_folder_and_its_ledger_verifies(served: Path, tmp_path: Path) -> None:
@@ -382,7 +457,7 @@ def test_the_check_and_a_backup_say_that_a_witness_may_not_be_mounted(tmp_path: 
     told = json_of(ciconia("backup", "--config", folder, "--to", tmp_path / "copy.db", "--json"))
     for found in (verified, told):
         assert found["ok"] is False
-        assert "is it mounted?" in str(found["findings"])
+        assert f"the witness {witness} has none of them: is it mounted?" in str(found["findings"])
         assert "a broker that starts releases nothing" in str(found["findings"]), "one that runs goes on"
 
 

@@ -126,6 +126,24 @@ def test_a_fresh_node_starts_and_says_that_nobody_may_ask_it_yet(node: Path, tmp
         assert served.process.stdout.readline().startswith("Nobody may ask it yet: ")
 
 
+def test_migrate_names_the_database_that_it_cannot_reach_and_no_password(tmp_path: Path) -> None:
+    text = 'issuer = "https://login.city.example"\ndatabase = "postgresql://ciconia:hidden@127.0.0.1:1/city"\n'
+    (tmp_path / "ciconia.toml").write_text(text, encoding="utf-8")
+    for more in ([], ["--json"]):
+        run = CliRunner().invoke(app, ["migrate", "--config", str(tmp_path), *more])
+        assert run.exit_code == 1
+        assert "The database city at 127.0.0.1:1 cannot be changed: " in run.output
+        assert "hidden" not in run.output
+
+
+def test_the_comment_of_the_issuer_says_that_it_names_the_record(made: Path) -> None:
+    comment = (made / "ciconia.toml").read_text(encoding="utf-8").partition("\nissuer = ")[0].rpartition("\n\n")[2]
+    assert "names the release record" in comment
+    assert "keys/log.vkey" in comment
+    (line,) = (made / "keys" / "log.vkey").read_text(encoding="utf-8").splitlines()
+    assert line.startswith(load_settings(made).origin)
+
+
 def test_there_is_no_third_role(tmp_path: Path) -> None:
     run = CliRunner().invoke(app, ["init", str(tmp_path / "new"), "--role", "village"])
     assert run.exit_code == 2

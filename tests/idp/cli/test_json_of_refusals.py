@@ -62,7 +62,7 @@ TAKEN = "is not an empty folder: name a new one"
         ("policy explain --purpose nope --from EMPTY/x --config CITY", 2, "There is no purpose nope. Purposes: none."),
         ("init CITY", 2, TAKEN),
         ("init CITY/ciconia.toml/below", 2, "cannot be written: "),
-        ("migrate --config BROKEN", 1, "The database cannot be changed: SQLITE_NOTADB."),
+        ("migrate --config BROKEN", 1, "The database ciconia.db cannot be changed: SQLITE_NOTADB."),
         ("migrate --config EMPTY", 1, "There is no tenant in "),
         ("demo --once --keep CITY", 2, TAKEN),
         ("demo --once --keep CITY/ciconia.toml/below", 2, "The demo could not run: "),
@@ -182,6 +182,26 @@ def test_problems_are_an_object_that_says_that_it_is_not_so(tmp_path: Path) -> N
     done = run("migrate", "--config", str(tmp_path), "--json")
     found = json.loads(done.stdout)
     assert (done.exit_code, found["ok"], len(found["problems"])) == (1, False, 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "metadata show EMPTY --config HERE",
+        "metadata fetch nl EMPTY --config HERE",
+        "party add EMPTY --redirect https://a.example/b --purpose c --config HERE",
+        "party disable EMPTY --reason b --config HERE",
+        "keys new EMPTY --config HERE",
+        "keys revoke EMPTY --reason b --config HERE",
+        "ledger prove EMPTY --config HERE",
+        "inspect a EMPTY --as response",
+    ],
+)
+def test_an_empty_name_is_refused_in_a_sentence(tmp_path: Path, line: str) -> None:
+    words = ["" if word == "EMPTY" else word.replace("HERE", str(tmp_path)) for word in line.split()]
+    done = run(*words, "--json")
+    assert (done.exit_code, "it is empty, and names nothing" in told(done)) == (2, True), done.output
+    assert json.loads(done.stdout)["error"]["code"] == "usage"
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,16 @@ def test_a_slip_in_a_whole_id_revokes_nothing_and_the_nearest_id_is_named(city: 
     assert (told["kind"], told["key_id"], told["signs"], told["signs_known"]) == (None, slip, None, False)
 
 
+@pytest.mark.parametrize(("kind", "file"), [("es256", "es256.pem"), ("saml", "keys/saml.pem"), ("log", "log.key")])
+def test_the_name_of_a_file_revokes_nothing_and_the_id_of_its_key_is_told(city: Path, kind: str, file: str) -> None:
+    (line,) = listed(city, kind)
+    for more in ([], ["--unknown"]):
+        found = problem(keys(city, "revoke", file, "--reason", REASON, "--json", *more))
+        assert (found["key"], found["what"]) == ("KEY", "that is the name of a file.")
+        assert found["fix"] == f"The id of the key in it is {line['key_id']}."
+    assert states(city, kind) == ["signs"]
+
+
 def test_with_unknown_a_key_that_is_here_is_still_known(city: Path) -> None:
     (line,) = listed(city, "es256")
     found = said(keys(city, "revoke", line["key_id"], "--unknown", "--reason", REASON, "--json"))

@@ -245,7 +245,9 @@ def test_without_a_node_there_is_nothing_to_fetch(run: Run, sending: Path) -> No
     found = run("fetch")
     assert found.exit_code == 0
     assert "The configuration has no node." in found.stdout
-    assert run("fetch", "--json").stdout == ""
+    as_json = run("fetch", "--json")
+    assert said(as_json) == {"ok": True, "peer": None, "detail": "The configuration has no node."}
+    assert as_json.exit_code == 0
 
 
 def test_a_row_that_another_process_changed_meanwhile_is_said_and_exits_2(

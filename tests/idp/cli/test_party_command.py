@@ -97,11 +97,11 @@ def test_nobody_joins_a_sector_by_a_name_that_happens_to_fit(city: Path) -> None
     said(add(city, "--json", "--sector", "mobility", name="parking"))
     said(add(city, "--json", "--sector", "mobility", name="fares"))
     before = contents(city)
-    for more in ((), ("--sector", "")):
+    taken = "this sector has fares, parking. Fix: give --sector to join it, or another name"
+    for more, told in (((), taken), (("--sector", ""), "sector: is no name")):
         run = add(city, *more, name="mobility")
         assert run.exit_code == 1
-        assert "this sector has fares, parking" in run.output
-        assert "give --sector to join it, or another name" in run.output
+        assert told in run.output
     assert contents(city) == before
     found = said(add(city, "--json", "--sector", "mobility", name="mobility"))
     assert found["sector_shared_with"] == ["fares", "parking"]
@@ -195,6 +195,17 @@ def test_a_refusal_names_everything_and_leaves_nothing(city: Path) -> None:
     assert "purposes: `parking` is not a purpose. Fix: did you mean `resident-parking`?" in text
     run = add(city, "--json", uri="https://*.example/")
     assert [problem["key"] for problem in json.loads(run.stdout)["problems"]] == ["redirect_uris"]
+
+
+@pytest.mark.parametrize(
+    ("words", "key"), [(("--title", ""), "title"), (("--title", " "), "title"), (("--sector", ""), "sector")]
+)
+def test_what_is_given_and_empty_is_no_default(city: Path, words: tuple[str, ...], key: str) -> None:
+    run = add(city, *words, "--json")
+    assert run.exit_code == 1
+    (problem,) = json.loads(run.stdout)["problems"]
+    assert problem["key"] == key
+    assert ("is empty" in problem["what"]) == (key == "title")
 
 
 def test_an_existing_name_is_refused_and_its_file_stays(city: Path) -> None:

@@ -16,6 +16,7 @@ from idp.keys.folder import create_keys
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import SETTINGS_FILE, Settings, load_settings
 from idp.store.attempt import STANDBY_SECONDS
+from idp.store.engine import database_name
 from idp.store.migrate import migrate
 from idp.store.store import open_store
 from idp.store.switches import Switches
@@ -115,7 +116,8 @@ def test_migrate_says_that_the_standby_has_not_confirmed_what_it_changed(
     ended = here("migrate", "--config", broker.folder)
     assert ended.exit_code == 1, ended.output
     told = " ".join(ended.stderr.split())
-    assert "The database is changed, but no standby has confirmed" in told
+    url = load_settings(broker.folder).database_url
+    assert f"The database {database_name(url)} is changed, but no standby has confirmed" in told
     assert "bring the standby back" in told
     assert "cannot be changed" not in told
     elsewhere(broker)

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from policies.attributes import Address, AttributeName, Value
@@ -5,6 +7,7 @@ from policies.errors import Misconfigured
 from policies.load import load, load_situation
 from policies.parties import PurposeId
 from tests.policies.load.files import PURPOSE, files, problem_of, problems_of, spoiled
+from tests.policies.parts import ON
 
 FILE = "purposes/parking.toml"
 
@@ -153,10 +156,45 @@ def test_an_example_may_insist_on_an_answer(old: str, new: str, name: str, value
 def test_a_made_up_person_with_faults_is_told_with_all_of_them() -> None:
     text = b'loa = "x"\nasked = { shoe = "exact" }\nextra = 1\n'
     with pytest.raises(Misconfigured) as refused:
-        load_situation("maria.toml", text, load(files()).catalogue)
+        load_situation("maria.toml", text, load(files()).catalogue, ON)
     assert sorted(p.key for p in refused.value.problems) == ["asked.shoe", "extra", "given", "loa"]
     with pytest.raises(Misconfigured):
-        load_situation("maria.toml", b"=", load(files()).catalogue)
+        load_situation("maria.toml", b"=", load(files()).catalogue, ON)
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ('birthdate = "1990-02-30"', "is no date"),
+        ('birthdate = "02.03.1990"', "is no date"),
+        ('birthdate = ""', "is no date"),
+        (f"birthdate = {ON + timedelta(days=1)}", "one after the day"),
+        ("address = {}", "has nothing"),
+        ('address = { country = "Estonia" }', "has nothing"),
+        ('email = " "', "is empty"),
+    ],
+)
+def test_a_made_up_value_that_no_purpose_can_use_is_told_with_its_line(value: str, what: str) -> None:
+    text = f'loa = "high"\nasked = {{ birthdate = "exact" }}\n[given]\ngender = "female"\n{value}\n'
+    with pytest.raises(Misconfigured) as refused:
+        load_situation("maria.toml", text.encode(), load(files()).catalogue, ON)
+    (found,) = refused.value.problems
+    assert (found.file, found.line, found.key) == ("maria.toml", 5, f"given.{value.partition(' ')[0]}")
+    assert what in found.what
+
+
+@pytest.mark.parametrize("born", ['"1990"', '"1990-04"', '"1990-04-01"', "1990-04-01", str(ON)])
+def test_a_made_up_birth_date_may_be_as_much_as_a_country_knows(born: str) -> None:
+    text = f'loa = "high"\nasked = {{ birthdate = "exact" }}\ngiven = {{ birthdate = {born} }}\n'
+    found = load_situation("maria.toml", text.encode(), load(files()).catalogue, ON)
+    assert found.offered.attributes == {AttributeName("birthdate"): born.strip('"')}
+
+
+def test_an_example_may_show_what_becomes_of_a_date_that_is_none() -> None:
+    head, example = PURPOSE.split("[[examples]]")
+    assert "birthdate = 1990-04-01" in example
+    text = head + "[[examples]]" + example.replace("birthdate = 1990-04-01", 'birthdate = "1990-02-30"')
+    assert load(files(**{FILE: text})).examples[PurposeId("resident-parking")]
 
 
 def test_a_spoiled_file_spoils_no_other() -> None:

@@ -180,7 +180,7 @@ def test_the_example_of_the_file_holds() -> None:
 
 def test_a_made_up_person_is_read() -> None:
     text = b'loa = "low"\nasked = { email = "exact" }\n[given]\nemail = "x@example.org"\n'
-    situation = load_situation("maria.toml", text, WHOLE.catalogue)
+    situation = load_situation("maria.toml", text, WHOLE.catalogue, ON)
     assert situation.on is None
     assert situation.offered.loa is LevelOfAssurance.LOW
     assert situation.offered.attributes == {AttributeName("email"): "x@example.org"}
