@@ -216,7 +216,6 @@ class Application:
             sealer=sealer,
             pages=self._pages,
             catalogue=configuration.catalogue,
-            at_hand=self._at_hand,
             log=self.store,
             clock=clock,
             metadata={"/saml/metadata": self._saml_metadata(), **receiving_metadata(settings, keys)},
@@ -227,9 +226,6 @@ class Application:
     def _revoked(self, key_id: str) -> bool:
         """Whether an operator revoked a key of ours. Raises `StoreUnavailable` where nobody can say."""
         return self.switches.off(KEY, key_id)
-
-    def _at_hand(self) -> bool:
-        return self.switches.at_hand and self.sealing.at_hand and self.watched.rates.shared is None
 
     def _sealing_keys(self, clock: Callable[[], int]) -> HourlyKeys:
         rows = StoredSealingKeys(engine=self.store.engine, tenant=self.settings.tenant)

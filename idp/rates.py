@@ -24,7 +24,6 @@ from limits.errors import ConfigurationError
 from limits.storage import MovingWindowSupport, RedisStorage, Storage
 from limits.strategies import MovingWindowRateLimiter
 
-from idp.blocking import may_block
 from idp.settings import Limits, Settings
 from policies.errors import Misconfigured, Problem, StoreUnavailable, TooManyRequests
 
@@ -184,7 +183,6 @@ class Shared:
 
         Then nothing is counted. Raises `StoreUnavailable` where Valkey does not say so in time.
         """
-        may_block()
         if time.monotonic() < self._rests:
             raise StoreUnavailable("the shared limits cannot be asked")
         slot = int(self._clock()) // KEY_LIFE

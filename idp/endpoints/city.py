@@ -1,6 +1,5 @@
 """A city's broker as the web sees it: relying parties, the citizen's logins, and the country picker."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from idp.broker import Broker
@@ -26,8 +25,6 @@ class CitySite(Site):
     catalogue: Catalogue
     citizen_receipts: CitizenReceipts
     party_receipts: PartyReceipts
-    # whether a step that writes nothing finds in memory all that it needs
-    at_hand: Callable[[], bool]
 
     def service(self, asked: AuthenticationRequest, language: str) -> Text:
         """The title of the relying party."""

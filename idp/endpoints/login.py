@@ -20,7 +20,7 @@ from idp.endpoints.logins import LOGIN_ID, Cookie, after_decision, new_secret, s
 from idp.endpoints.question import question
 from idp.endpoints.receipt import RECEIPT_PATH, receipt_cookie
 from idp.endpoints.site import page
-from idp.endpoints.threads import run_at_hand, run_in_threadpool
+from idp.endpoints.threads import run_in_threadpool
 from idp.login import DECIDED, Asked, Decided, Refused, Released
 from idp.pages.views import Ending, Kind, RefusedView
 from idp.seal import LoginId
@@ -41,8 +41,6 @@ from policies.errors import (
 )
 
 SHARE = "share."
-# The longest response that is judged on the event loop: twice what a usual one has that is signed and encrypted
-AT_HAND_RESPONSE = 32 * 1024
 # Errors that are about the identity provider; others of a login are about the relying party
 OF_THE_SOURCE = (AssertionRejected, PeerUnavailable, SourceSuspended)
 
@@ -53,10 +51,7 @@ def router(site: CitySite) -> APIRouter:
 
     @routes.post("/saml/acs")
     async def saml(request: Request) -> Response:
-        inbound = await _response(request)
-        short = len(inbound.parameters.get("SAMLResponse", "")) <= AT_HAND_RESPONSE
-        run = run_at_hand if short and site.at_hand() else run_in_threadpool
-        return await run(_heard, site, request, inbound, "saml")
+        return await run_in_threadpool(_heard, site, request, await _response(request), "saml")
 
     @routes.post("/eidas/acs")
     async def eidas(request: Request) -> Response:

@@ -11,7 +11,7 @@ from idp.endpoints import picker
 from idp.endpoints.city import CitySite
 from idp.endpoints.http import check_navigation, client_of, form, header, query
 from idp.endpoints.login import rejected
-from idp.endpoints.threads import run_at_hand, run_in_threadpool, threaded
+from idp.endpoints.threads import run_in_threadpool, threaded
 from idp.responders.direct import NO_STORE, JsonAnswer, explained, oauth_error, too_many, unavailable
 from idp.responders.oidc import Declined
 from idp.watching.steps import Step
@@ -20,8 +20,6 @@ from policies.errors import RequestRefused, StoreUnavailable, Suspended, TooMany
 # The longest request: the responder holds each parameter against limits of its own. Shorter than the 65,535 bytes at which
 # the server's own parser gives up on an address, so that the refusal is our page.
 MAX_REQUEST = 60 * 1024
-# The longest one that is judged on the event loop: what a login keeps of it fits into a cookie, and waits for no commit
-AT_HAND_REQUEST = 1024
 JSON = "application/json"
 TOKEN = "/token"
 UNAUTHENTICATED = 401
@@ -36,10 +34,7 @@ def router(site: CitySite) -> APIRouter:
 
     @routes.api_route("/authorize", methods=["GET", "POST"])
     async def authorize(request: Request) -> Response:
-        inbound = await _asked(request)
-        short = len(request.scope["query_string"]) <= AT_HAND_REQUEST and inbound.binding == "redirect"
-        run = run_at_hand if short and site.at_hand() else run_in_threadpool
-        return await run(_begin, site, request, inbound)
+        return await run_in_threadpool(_begin, site, request, await _asked(request))
 
     @routes.post("/token")
     async def token(request: Request) -> Response:

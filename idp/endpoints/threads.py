@@ -6,8 +6,6 @@ whose database is slow fills its own, and none of another's. Which share it is g
 The threads are ours: a queue there and a call of the loop's back is a third of what the framework's way costs, which counts
 who waits, looks for a thread and keeps scopes of cancellation, four times a login. Nothing here is cancelled: what has
 begun in a thread ends there, whoever still wants it.
-
-Two of a login's four requests hardly ever need the database. They run on the event loop itself, one each turn of it.
 """
 
 import asyncio
@@ -21,8 +19,6 @@ from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar  # Any: of what type a call's result is, its future does not know
-
-from idp.blocking import Blocks, without_blocking
 
 # As many as the framework has for a process; the pool of connections to a database is made for them
 THREADS = 40
@@ -78,7 +74,6 @@ class Threads:
         self._waiting: deque[_Call] = deque()
         # Where each thread that has nothing to do gets its next call; the last one to come is the first to go
         self._idle: list[SimpleQueue[_Call]] = []
-        self._turn_taken = False
 
     @contextmanager
     def used(self) -> Iterator[None]:
@@ -88,17 +83,6 @@ class Threads:
             yield
         finally:
             _SHARE.reset(before)
-
-    def take_turn(self) -> bool:
-        """Whether the event loop's turn is the caller's, who keeps all others waiting with what it does in it."""
-        if self._turn_taken:
-            return False
-        self._turn_taken = True
-        asyncio.get_running_loop().call_soon(self._next_turn)
-        return True
-
-    def _next_turn(self) -> None:
-        self._turn_taken = False
 
     def call(self, function: Callable[[], T]) -> "asyncio.Future[T]":
         """Call it in one of the threads; the future is the running loop's."""
@@ -173,18 +157,6 @@ _SHARE: ContextVar[Threads] = ContextVar("threads", default=_OWN)
 async def run_in_threadpool(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function that may block, in a thread of the share that this request has."""
     return await _SHARE.get().call(functools.partial(function, *args, **kwargs))
-
-
-async def run_at_hand(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function that hardly ever blocks, and never takes long: here, where this turn of the event loop is free.
-
-    Where it would block it is called again, in a thread: what it does before that it must be able to do twice.
-    """
-    share = _SHARE.get()
-    if share.take_turn():
-        with suppress(Blocks):
-            return without_blocking(function, *args, **kwargs)
-    return await share.call(functools.partial(function, *args, **kwargs))
 
 
 def threaded(endpoint: Callable[P, T]) -> Callable[P, Awaitable[T]]:

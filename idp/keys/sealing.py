@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from idp.blocking import may_block
 from idp.keys.ring import Ring
 from idp.keys.wrapping import KEY_BYTES, WrappingKey, named
 from idp.ports import SealingRow, SealingRows
@@ -115,12 +114,6 @@ class HourlyKeys:
             self._load(wanted)
         self._forget()
 
-    @property
-    def at_hand(self) -> bool:
-        """Whether what is sealed now waits for no database."""
-        hour = self.hour()
-        return all((kind, hour) in self._held for kind in KINDS)
-
     def held_hours(self) -> frozenset[tuple[str, int]]:
         """Kind and hour of each key in memory."""
         return frozenset(self._held)
@@ -136,7 +129,6 @@ class HourlyKeys:
 
     def _load(self, wanted: Iterable[int]) -> None:
         """Read what is there, and make what lacks of the hours `wanted`."""
-        may_block()
         failures = self._failures
         with self._lock:
             if self._failures != failures:

@@ -22,7 +22,6 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from idp.belonging import assert_own
-from idp.blocking import may_block
 from idp.store.postgres import open_postgres, postgres_url, short
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
@@ -204,8 +203,7 @@ def create_file(url: str) -> None:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Turn what the database cannot do into `StoreUnavailable`. Raises `Blocks` on the event loop."""
-    may_block()
+    """Turn what the database cannot do into `StoreUnavailable`."""
     try:
         yield
     except DBAPIError as error:

@@ -28,7 +28,6 @@ from typing import Any, Protocol  # Any: all columns of a table
 import structlog
 from sqlalchemy import Connection, Engine, Row, Select, bindparam, func, insert, select, update
 
-from idp.blocking import may_block
 from idp.ports import Commits, Unit
 from idp.store import tables
 from idp.store.engine import exclusively, reading, writing
@@ -44,8 +43,6 @@ PARTY, COUNTRY, PROVIDER, KEY = "party", "country", "provider", "key"
 KINDS = (PARTY, COUNTRY, PROVIDER, KEY)
 # "On all workers within a second": half of it for reading, half for a step that had just asked
 HOLD_SECONDS = 0.5
-# Longer than a step on the event loop takes
-AT_HAND_SECONDS = 0.02
 # One that took longer than its answer would hold is repeated once: a pause of the process, not a slow database
 READS = 2
 # An act stands in the ledger some milliseconds before its row: only what still differs after this was somebody else's
@@ -153,12 +150,6 @@ class Switches:
         """As `Switched` has it."""
         return self._fresh()[2]
 
-    @property
-    def at_hand(self) -> bool:
-        """Whether nobody who asks within `AT_HAND_SECONDS` waits for the database."""
-        read = self._read
-        return read is not None and self._monotonic() - read[0] < self._hold - AT_HAND_SECONDS
-
     def off_since(self, kind: str, name: str) -> int:
         """Since when something is switched off (`Switch.off_since`), 0 where it is on."""
         found = self.current().get((kind, name))
@@ -175,7 +166,6 @@ class Switches:
         read = self._read
         if read is not None and self._monotonic() - read[0] < self._hold:
             return read
-        may_block()
         failures = self._failures
         with self._lock:
             read = self._read

@@ -22,7 +22,6 @@ from sqlalchemy import Connection, Delete, Engine, Insert, bindparam, delete
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from idp.blocking import may_block
 from idp.clock import system_clock
 from idp.ports import Unit
 from idp.store import tables
@@ -157,7 +156,6 @@ class Writer:
         Raises `StoreUnavailable` where it is not written, or where nobody knows within `COMMIT_SECONDS` whether it is: its
         marks decide what comes of another unit that takes them.
         """
-        may_block()
         prepared = prepare(unit.record, unit.tenant, self._keys) if unit.record is not None else None
         waiting = Waiting(unit, prepared)
         with self._closing:

@@ -11,7 +11,7 @@ import anyio
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from idp.endpoints.threads import THREADS, Threads, run_at_hand, run_in_threadpool, threaded
+from idp.endpoints.threads import THREADS, Threads, run_in_threadpool, threaded
 from idp.ports import Checkpoint
 from idp.tenants import Opened
 from policies.errors import NotFound
@@ -283,24 +283,3 @@ def test_a_tenant_whose_database_hangs_holds_nobody_of_another(
             return found
 
     assert anyio.run(ask) == [200] * 5
-
-
-def test_one_call_runs_in_each_turn_of_the_event_loop_and_the_others_in_threads() -> None:
-    async def rounds() -> list[set[str]]:
-        with Threads(5).used():
-
-            async def name() -> str:
-                return await run_at_hand(lambda: threading.current_thread().name)
-
-            return [set(await asyncio.gather(*(name() for _ in range(3)))) for _ in range(2)]
-
-    here = threading.current_thread().name
-    assert asyncio.run(rounds()) == [{here, "endpoint"}, {here, "endpoint"}]
-
-
-def test_what_runs_on_the_event_loop_and_fails_fails_there() -> None:
-    async def ask() -> None:
-        await run_at_hand(lambda: int("none"))
-
-    with pytest.raises(ValueError, match="none"):
-        asyncio.run(ask())
