@@ -54,6 +54,8 @@ CLOSED_SECONDS = 15 * 60 + 180
 AHEAD_SECONDS = 86400
 # The beginning of a SQLite file (sqlite.org/fileformat.html §1.3); octets 18 and 19 say whether it has a write-ahead log
 _SQLITE_HEAD, _WRITTEN_AS, _WITHOUT_LOG = 20, 18, b"\x01\x01"
+# Faults of where a copy of a backup stands; any other is of what somebody gave for one
+_OF_THE_PLACE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_BUSY")
 
 
 def back_up(engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[int], None]) -> int:
@@ -115,8 +117,12 @@ def opened_backup(file: Path, *, tenant: Tenant, beside: Path) -> Iterator[Engin
                     raise NotFound("the file is an empty database, and no backup")
             finally:
                 engine.dispose()
-            with _naming(beside, StoreUnavailable):
+            try:
                 migrate(url_of_file(copy))
+            except StoreUnavailable as error:
+                if not error.detail.startswith(_OF_THE_PLACE):
+                    raise NotFound("the file is no backup: its tables are not of the version that it names") from error
+                raise StoreUnavailable(f"{beside} cannot be written: {explained(error.detail)}") from error
             engine = _opened(copy)
             try:
                 with reading(), engine.connect() as connection:

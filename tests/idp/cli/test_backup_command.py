@@ -409,6 +409,17 @@ def test_an_empty_database_is_no_backup(served: Path, tmp_path: Path) -> None:
     assert "an empty database, and no backup" in refused.stderr
 
 
+def test_tables_of_another_version_than_the_file_names_are_no_fault_of_the_folder(served: Path, tmp_path: Path) -> None:
+    again, file = with_keys_of(folder_of(tmp_path, "again"), served), tmp_path / "backup.db"
+    assert ciconia("backup", "--config", served, "--to", file).returncode == 0
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0004'")
+    refused = ciconia("restore", "--config", again, "--from", file)
+    assert refused.returncode == 2
+    assert "its tables are not of the version that it names" in refused.stderr
+    assert "cannot be written" not in refused.stderr
+
+
 def watched(parent: Path) -> Path:
     """A migrated folder with keys, whose ledger is empty and has a witness."""
     (parent / "witness").mkdir()
