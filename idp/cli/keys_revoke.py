@@ -98,9 +98,9 @@ def _named(found: Keys | None, log: Sequence[VerifierKey], text: str, *, unknown
     """
     rings = {} if found is None else found.rings
     each_of = [(KINDS[name], each.key.key_id) for name, ring in rings.items() for each in ring.scheduled]
-    file = text.rpartition("/")[2]
-    for each in (each for ring in rings.values() for each in ring.scheduled if file and each.file == file):
-        raise Refused("KEY", "that is the name of a file.", f"The id of the key in it is {each.key.key_id}.")
+    in_files = {each.file: each.key.key_id for ring in rings.values() for each in ring.scheduled if each.file}
+    if in_file := in_files.get(text.rpartition("/")[2]):
+        raise Refused("KEY", "that is the name of a file.", f"The id of the key in it is {in_file}.")
     begun = [(kind, key_id) for kind, key_id in each_of if text and key_id.startswith(text)]
     if len(begun) == 1 and len(text) >= LEAST:
         return begun[0]
