@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from idp.server import MOST_CONNECTIONS
 from tests.benchmarks.logins_peers import Answer, Connection
 from tests.benchmarks.logins_stage import HOST, ISSUER, Stage, make_stage
 from tests.canary.stage import CanaryStage, Witness
@@ -218,16 +219,21 @@ class Citizens:
     away: int = 0
     again: int = 0
     begun: int = 0
+    open: int = 0  # connections
     idle: list[Connection] = field(default_factory=list)
 
     async def one(self) -> None:
+        if not self.idle:
+            self.open += 1
         browser = self.idle.pop() if self.idle else Connection(HOST, self.stage.port)
         browser.fresh()
         asked = self.stage.rs256.ask()
         try:
             first = await browser.request("GET", f"/authorize?{asked.query}", sec_fetch_dest="document")
-        except (asyncio.IncompleteReadError, ConnectionError):  # a worker has no room for more connections
+        except (asyncio.IncompleteReadError, ConnectionError):
+            assert self.open > MOST_CONNECTIONS, "a worker closes only what it has no room for"
             browser.close()
+            self.open -= 1
             self.away += 1
             return
         if first.status == 503:
@@ -291,6 +297,7 @@ class Citizens:
     def _leave(self) -> None:
         for browser in self.idle:
             browser.close()
+        self.open -= len(self.idle)
         self.idle.clear()
 
 
