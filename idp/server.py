@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast  # Any: uvicorn and starlette each have types of their own for the same
 
 import uvicorn
@@ -30,6 +30,8 @@ BACKLOG = 512
 # A keep-alive connection is worth less than a worker's memory
 KEEP_ALIVE = 15
 GRACEFUL_SECONDS = 10
+# Between two looks whether to end, where nothing wakes it
+TICK_SECONDS, LEAVING_TICK_SECONDS = 0.5, 0.1
 # Of one worker. At most half of its descriptors: the database, the witness and other countries' nodes need some, too
 MOST_CONNECTIONS = 4096
 # Whoever reads nothing of what was sent for so long has gone, or asks without wanting an answer
@@ -100,7 +102,7 @@ class Server:
 
     It closes at once what comes when it has `most` connections; how long and large a head may be is in `idp.heads`.
 
-    `draining` says whether the proxy should go elsewhere; `ticked` is called about ten times a second while the event loop
+    `draining` says whether the proxy should go elsewhere; `ticked` is called about twice a second while the event loop
     turns, from the moment that it accepts. `refused` is asked before `app` is. `ahead` is told how many connections there
     are, and says whether another process that shares the socket should take the next one.
     """
@@ -149,10 +151,12 @@ class Server:
     def stop(self) -> None:
         """Ask the server to end; `run` returns when open requests are answered. Idle connections are closed at once."""
         self._server.should_exit = True
+        self._server.wake()
 
     def leave(self, seconds: float) -> None:
         """Ask the server to end when nobody holds a connection any more, or `seconds` have passed."""
         self._server.leave_by = time.monotonic() + seconds
+        self._server.wake()
 
     def _protocol(self, refused: Refused, trusted: Sequence[str]) -> type[HttpToolsProtocol]:
         """The protocol of uvicorn, which writes a refusal before it makes a task of the request: most of what one costs."""
@@ -317,6 +321,24 @@ class _Uvicorn(uvicorn.Server):
         self._listening = listening
         self._ticked, self._ahead = ticked, ahead
         self._accepting: Accepting | None = None
+        self._woken: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+
+    def wake(self) -> None:
+        """Look at once whether to end. May be called from any thread, and from what handles a signal."""
+        woken = self._woken
+        if woken is not None:
+            with suppress(RuntimeError):  # it has ended
+                woken[0].call_soon_threadsafe(woken[1].set)
+
+    async def main_loop(self) -> None:
+        """As uvicorn's, which looks ten times a second whether to end: most of what a worker did while nobody asked."""
+        event = asyncio.Event()
+        self._woken = (asyncio.get_running_loop(), event)
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LEAVING_TICK_SECONDS if self.leave_by else TICK_SECONDS):
+                    await event.wait()
+            event.clear()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002  ours is the only one
         await super().startup(sockets=[])

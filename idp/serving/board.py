@@ -2,7 +2,7 @@
 
     u32 0      phase of the whole: 0 starting, 1 serving, 2 draining
     u32 1+3n   state of slot n: 0 free, 1 starting, 2 ready, 3 leaving
-    u32 2+3n   beats of slot n: grows about ten times a second while its event loop turns
+    u32 2+3n   beats of slot n: grows about twice a second while its event loop turns
     u32 3+3n   connections of slot n
 
 Each number has one writer at a time, and is written in one piece.
