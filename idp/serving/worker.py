@@ -84,19 +84,24 @@ def work(plan: Plan, place: Place) -> int:
     signal.signal(LEAVE, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    sys.setswitchinterval(TURN_SECONDS)
     _number_lines(place.number)
-    if place.processor is not None and sys.platform == "linux":
-        with suppress(OSError):  # a confined service may not; it costs a little more there
-            os.sched_setaffinity(0, {place.processor})
-            # Whoever is woken lets the thread that woke it go on: that one has Python's lock, and nobody gets far without
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    settle(place.processor)
     try:
         composed = plan.compose(place.number)
     except (Misconfigured, StoreUnavailable) as error:
         return _refused(plan, place, error)
     _serve(plan, place, composed)
     return 0
+
+
+def settle(processor: int | None) -> None:
+    """Have this process's threads take turns as those of a worker do, on this processor if one is named."""
+    sys.setswitchinterval(TURN_SECONDS)
+    if processor is not None and sys.platform == "linux":
+        with suppress(OSError):  # a confined service may not; it costs a little more there
+            os.sched_setaffinity(0, {processor})
+            # Whoever is woken lets the thread that woke it go on: that one has Python's lock, and nobody gets far without
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _refused(plan: Plan, place: Place, error: Misconfigured | StoreUnavailable) -> int:

@@ -1,21 +1,23 @@
-"""Where the CPU of a login goes: one broker and its driver in this process, each part timed by its thread's own clock.
+"""Where the CPU of a login goes: a broker in a process of its own, each part timed by its thread's own clock.
 
 A part's time is its own: what it calls that is a part, too, is taken out. All of it comes from one run; "the rest" is what
-the process spent and no part did. Every timer costs half a microsecond, which is in the parts.
+the process spent and no part did. Every timer costs half a microsecond, which is in the parts. The process runs as a worker
+does, and its driver in another one: beside a driver that wants Python's lock, too, a login costs half as much again.
 """
 
 import asyncio
 import functools
+import multiprocessing
 import os
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
+from multiprocessing.connection import Connection as Connector
 from pathlib import Path
 from statistics import median
 from typing import Any  # Any: whatever is timed keeps its types
-from unittest.mock import patch
 
 from connectors.saml import SamlConnector
 from connectors.signatures.keys import PinnedKey
@@ -29,6 +31,7 @@ from idp.pages.sheets import Sheet
 from idp.record import Recorder
 from idp.seal import Sealer
 from idp.server import Server, bind
+from idp.serving.worker import settle
 from idp.store import writer
 from idp.store.engine import create_file
 from idp.store.migrate import migrate
@@ -89,6 +92,53 @@ class Meter:
         return called
 
 
+def profile(stage: Stage, login: Login, *, logins: int = 20, turns: int = 15) -> list[Figure]:
+    """The least and the median of the turns for each part, in µs a login. The stage is not served by anybody else."""
+    found: dict[str, list[float]] = {part: [] for part in PARTS}
+    forks = multiprocessing.get_context("fork")
+    ours, theirs = forks.Pipe()
+    broker = forks.Process(target=_broker, args=(stage, theirs, ours), daemon=True)
+    broker.start()
+    theirs.close()
+    try:
+        ours.recv()  # it serves
+        asyncio.run(_drive(login, stage.port, 2 * logins))
+        for _ in range(turns):
+            ours.send("measure")
+            ours.recv()
+            asyncio.run(_drive(login, stage.port, logins))
+            ours.send("tell")
+            for part, taken in ours.recv().items():
+                found[part].append(taken / logins / 1000)
+    finally:
+        ours.close()
+        broker.join()
+    figures = []
+    for part, each in found.items():
+        figures.append(Figure(f"part: {part}, least", round(min(each), 1), "µs"))
+        figures.append(Figure(f"part: {part}, median", round(median(each), 1), "µs"))
+    return figures
+
+
+def _broker(stage: Stage, told: Connector, others: Connector) -> None:
+    """The broker's process. It ends where nobody tells it anything any more."""
+    others.close()
+    settle(min(os.sched_getaffinity(0)))
+    database = f"sqlite:///{stage.folder / 'ciconia.db'}"
+    create_file(database)
+    migrate(database)
+    meter = Meter()
+    for part, owner, names in _TIMED:
+        for name in names:
+            setattr(owner, name, meter.timed(part, getattr(owner, name)))
+    with Path(os.devnull).open("w", encoding="utf-8") as lines, redirect_stderr(lines), suppress(EOFError):
+        configure_logs()  # each line is made, and goes nowhere
+        with _served(stage) as loop:
+            told.send("serves")
+            while told.recv():
+                _turn(meter, loop, told)
+
+
 @contextmanager
 def _served(stage: Stage) -> Iterator[threading.Thread]:
     """The broker of a stage in threads of this process, and the one that its event loop has."""
@@ -105,43 +155,16 @@ def _served(stage: Stage) -> Iterator[threading.Thread]:
         application.stop()
 
 
-def profile(stage: Stage, login: Login, *, logins: int = 20, turns: int = 15) -> list[Figure]:
-    """The least and the median of the turns for each part, in µs a login. The stage is not served by anybody else."""
-    database = f"sqlite:///{stage.folder / 'ciconia.db'}"
-    create_file(database)
-    migrate(database)
-    meter = Meter()
-    found: dict[str, list[float]] = {part: [] for part in PARTS}
-    with ExitStack() as changed:
-        lines = changed.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
-        with redirect_stderr(lines):  # each line is made, and goes nowhere
-            configure_logs()
-        for part, owner, names in _TIMED:
-            for name in names:
-                changed.enter_context(patch.object(owner, name, meter.timed(part, getattr(owner, name))))
-        loop = changed.enter_context(_served(stage))
-        asyncio.run(_drive(login, stage.port, 2 * logins))
-        for _ in range(turns):
-            for part, taken in _turn(meter, loop, lambda: asyncio.run(_drive(login, stage.port, logins))).items():
-                found[part].append(taken / logins / 1000)
-    figures = []
-    for part, each in found.items():
-        figures.append(Figure(f"part: {part}, least", round(min(each), 1), "µs"))
-        figures.append(Figure(f"part: {part}, median", round(median(each), 1), "µs"))
-    return figures
-
-
-def _turn(meter: Meter, loop: threading.Thread, drive: Callable[[], None]) -> dict[str, float]:
-    """What each part spent while somebody drives, in ns. The driver is this thread."""
+def _turn(meter: Meter, loop: threading.Thread, told: Connector) -> None:
+    """Tell what each part spent while somebody drives, in ns."""
     clock = time.pthread_getcpuclockid(loop.ident or 0)
     meter.spent.clear()
-    process, served, own = time.process_time_ns(), time.clock_gettime_ns(clock), time.thread_time_ns()
-    drive()
-    own = time.thread_time_ns() - own
+    process, served = time.process_time_ns(), time.clock_gettime_ns(clock)
+    told.send("measures")
+    told.recv()
     meter.spent[FRAMEWORK] = time.clock_gettime_ns(clock) - served
-    whole = time.process_time_ns() - process - own
-    meter.spent[REST] = max(0, whole - meter.spent.total())
-    return {part: float(meter.spent[part]) for part in PARTS}
+    meter.spent[REST] = max(0, time.process_time_ns() - process - meter.spent.total())
+    told.send({part: float(meter.spent[part]) for part in PARTS})
 
 
 async def _drive(login: Login, port: int, logins: int) -> None:

@@ -1,14 +1,33 @@
 """A part's time is its own, whoever calls it and in whichever thread."""
 
+import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.benchmarks.logins_profile import _TIMED, PARTS, Meter
 
 MILLISECOND = 1_000_000
+# In a process of its own: it forks, and the tests' process has threads
+SMALL = """
+import json, os, sys, tempfile
+from pathlib import Path
+from tests.benchmarks.logins import ours
+from tests.benchmarks.logins_profile import profile
+from tests.benchmarks.logins_stage import make_stage
+
+processors = os.sched_getaffinity(0)
+with tempfile.TemporaryDirectory() as folder:
+    stage = make_stage(Path(folder) / "profile")
+    figures = profile(stage, ours(stage.provider, stage.rs256, encrypted=False), logins=2, turns=1)
+assert os.sched_getaffinity(0) == processors
+json.dump({each.name: each.value for each in figures}, sys.stdout)
+"""
 
 
 def work(milliseconds: float) -> None:
@@ -65,3 +84,11 @@ def test_everything_that_is_timed_is_there_and_of_a_part_that_is_told() -> None:
     for part, owner, names in _TIMED:
         assert part in PARTS
         assert all(callable(getattr(owner, name)) for name in names)
+
+
+def test_every_part_of_a_real_login_takes_its_time() -> None:
+    root = Path(__file__).parents[2]
+    run = subprocess.run([sys.executable, "-c", SMALL], cwd=root, capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stderr
+    figures = json.loads(run.stdout)
+    assert all(figures[f"part: {part}, least"] > 0 for part in PARTS)
