@@ -182,13 +182,19 @@ def _signing_certificates(roles: Iterable[Element]) -> tuple[bytes, ...]:
 
 
 def _certificates(descriptor: Element) -> list[bytes]:
-    """The DER certificates of one KeyDescriptor."""
+    """The DER certificate of one KeyDescriptor, as often as it stands; none where the key stands there by itself.
+
+    Several are a chain (XML Signature 1.1 §4.5.4): reading it as keys would let a certification authority sign for whom it
+    issued to.
+    """
     found = []
     for element in descriptor.iterdescendants(f"{{{DS}}}X509Certificate"):
         try:
             found.append(base64.b64decode("".join((element.text or "").split()), validate=True))
         except binascii.Error:
             raise ValueError("a certificate in it is not base64.") from None
+    if len(set(found)) > 1:
+        raise ValueError("a KeyDescriptor in it has several certificates, and may have the one alone whose key signs.")
     return found
 
 

@@ -22,7 +22,8 @@ from policies.errors import RequestRefused, StoreUnavailable, Suspended, TooMany
 MAX_REQUEST = 60 * 1024
 JSON = "application/json"
 TOKEN = "/token"
-UNAUTHENTICATED = 401
+# RFC 6749 §5.2: who calls is not who it says
+STRANGER = "invalid_client"
 # What is made of a form's fields, the Authorization header and the moment
 Asked = Callable[[Mapping[str, str], str, int], JsonAnswer | bytes]
 
@@ -108,7 +109,8 @@ async def _authenticated(site: CitySite, request: Request, asked: Asked) -> Json
     """What a client gets that has to say who it is; wherever it says so, failures of its address count together.
 
     What counts is that it was not who it said. A code that is none does not: anybody may hand a service one to redeem, and
-    codes are not guessed. Nor does a browser: any page could make its reader's count for the services beside it.
+    codes are not guessed. Nor does an access token that has ended, or a browser: any page could make its reader's count for
+    the services beside it.
     """
     if header(request, b"sec-fetch-site") is not None:
         raise RequestRefused("Clients authenticate from a server of theirs, and no page does.", status=403)
@@ -122,7 +124,7 @@ async def _authenticated(site: CitySite, request: Request, asked: Asked) -> Json
     except TooManyRequests as error:
         return too_many(error.seconds)
     answer = await run_in_threadpool(asked, fields, authorization, site.clock())
-    if isinstance(answer, JsonAnswer) and answer.status == UNAUTHENTICATED:
+    if isinstance(answer, JsonAnswer) and answer.body.get("error") == STRANGER:
         rates.failed(address, TOKEN)
     return answer
 

@@ -1,5 +1,7 @@
 """Pinned metadata of an identity provider: what is read, and in which words an operator hears of what is not."""
 
+import base64
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -35,6 +37,20 @@ def test_keys_for_encryption_do_not_verify(idp: forge.SigningParty, stranger: fo
     descriptor = both[both.index(b"<md:KeyDescriptor") : both.index(b"<md:SingleSignOnService")]
     merged = signing.replace(b"<md:SingleSignOnService", descriptor + b"<md:SingleSignOnService", 1)
     assert read_identity_provider(merged, IDP).certificates == (idp.certificate,)
+
+
+def beside(octets: bytes, certificate: bytes) -> bytes:
+    """One more certificate in the same KeyDescriptor."""
+    end, text = b"</ds:X509Certificate>", base64.b64encode(certificate)
+    return octets.replace(end, end + b"<ds:X509Certificate>" + text + end, 1)
+
+
+def test_an_authority_beside_the_certificate_that_it_issued_does_not_sign_for_the_provider(
+    idp: forge.SigningParty, stranger: forge.SigningParty
+) -> None:
+    with pytest.raises(Misconfigured, match="several certificates"):
+        pinned_provider(beside(metadata(idp), stranger.certificate), EntityId(IDP), SOURCE)
+    assert len(pinned_provider(beside(metadata(idp), idp.certificate), EntityId(IDP), SOURCE).keys) == 1
 
 
 def test_what_we_do_not_use_is_passed_over(idp: forge.SigningParty) -> None:

@@ -117,3 +117,10 @@ def test_refusals_at_both_endpoints_of_clients_count_together(visitor: Visitor, 
 def test_receipts_that_are_given_count_for_nothing(visitor: Visitor) -> None:
     for _ in range(LIMIT + 1):
         assert _receipt(visitor, str(visitor.redeem(visitor.code()).json["access_token"])).status == 200
+
+
+@pytest.mark.parametrize("token", ["A" * 43, ""], ids=["ended", "absent"])
+def test_receipts_that_there_are_not_shut_out_no_service_that_is_who_it_says(visitor: Visitor, token: str) -> None:
+    """Whoever fetches them too late has tokens that have ended: sign-ins go on, also those of the services beside it."""
+    assert [_receipt(visitor, token).status for _ in range(LIMIT + 1)] == [401] * (LIMIT + 1)
+    assert visitor.redeem(visitor.code()).status == 200
