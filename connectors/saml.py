@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound, Post, Redirect
+from connectors.fetch import FetchError, judged_url
 from connectors.formats import metadata as metadata_format
 from connectors.formats.authn_request import SIGNATURE_PLACE, AuthnRequest, AuthnRequestForm
 from connectors.formats.names import saml, samlp
@@ -88,6 +89,16 @@ class SamlConnector:
                 "The identity provider's metadata has no SingleSignOnService for this binding.",
                 "Use the other of `redirect` and `post`.",
             )
+        try:
+            # A browser is sent there: in the open, or to run what stands there, it would go nowhere of theirs
+            judged_url(self._sso_url, demo=True)
+        except FetchError as error:
+            raise misconfigured(
+                provider.source,
+                "SingleSignOnService",
+                f"The SingleSignOnService of the identity provider is {error.detail}",
+                "Ask its operator, and pin their metadata of today.",
+            ) from error
         if not provider.assurance:
             raise misconfigured(
                 provider.source,

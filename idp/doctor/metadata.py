@@ -75,11 +75,15 @@ def _provider(case: Case, provider: IdentityProvider) -> Iterator[Finding]:
     try:
         SamlConnector(provider=provider, entity_id=entity_id(issuer), acs_url=acs_url(issuer), signer=_NoSigner())
     except Misconfigured as error:
-        for problem in error.problems:
+        others = [
+            problem for problem in error.problems if problem.key != "SingleSignOnService"
+        ]  # which its file has, below
+        for problem in others:
             finding = case.of_problem(problem, _LOGIN_FAILS)
             named = f"{finding.what.rstrip('.')} ({file})."
             yield Finding(Severity.ERROR, finding.file, finding.line, finding.key, named, finding.why, finding.fix)
-        return
+        if others:
+            return
     read = pinned_provider(provider.metadata, provider.entity_id, provider.source)
     for url in filter(None, (read.redirect_url, read.post_url)):
         try:

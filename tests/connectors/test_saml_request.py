@@ -262,3 +262,17 @@ def test_a_form_is_filled_with_no_id_that_would_have_to_be_escaped(request_id: s
     form = AuthnRequestForm(blank)
     with pytest.raises(ValueError, match="none of ours"):
         form.between(request_id, NOW)
+
+
+@pytest.mark.parametrize(
+    "location", ["http://idp.example/sso", "javascript:alert(1)", "//idp.example", "https://u@idp.example/"]
+)
+@pytest.mark.parametrize("binding", ["redirect", "post"])
+def test_no_citizen_is_sent_to_an_address_in_the_open_or_to_none(
+    idp: forge.SigningParty, signer: FileSigner, location: str, binding: str
+) -> None:
+    pinned = forge.metadata(idp).replace(b'"%s/post"' % SSO.encode(), b'"%s"' % location.encode())
+    pinned = pinned.replace(b'"%s"' % SSO.encode(), b'"%s"' % location.encode())
+    with pytest.raises(Misconfigured) as refused:
+        SamlConnector(provider=forge.provider(pinned, binding=binding), entity_id=SP, acs_url=ACS, signer=signer)
+    assert [problem.key for problem in refused.value.problems] == ["SingleSignOnService"]
