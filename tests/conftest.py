@@ -5,12 +5,14 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from typing import Any  # a socket address has no narrower type
+from typing import Any  # a socket address has no narrower type, nor has what SQLAlchemy takes
 
 import pytest
 import structlog
 from playwright.sync_api import Browser, sync_playwright
+from sqlalchemy import Engine, create_engine
 
+from idp.store import engine, postgres
 from tests.e2e.browser import launch
 
 _connect = socket.socket.connect
@@ -41,6 +43,22 @@ def logs_as_they_were() -> Iterator[None]:
         for handler in logging.getLogger().handlers[:]:
             if handler not in handlers and type(handler) is logging.StreamHandler:
                 logging.getLogger().removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def no_engine_stays_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close what the engines of a test keep open: from Python 3.13 on SQLite's connections warn where nobody did."""
+    made: list[Engine] = []
+
+    def create(*arguments: Any, **options: Any) -> Engine:  # Any: see the import
+        made.append(create_engine(*arguments, **options))
+        return made[-1]
+
+    for module in (engine, postgres):
+        monkeypatch.setattr(module, "create_engine", create)
+    yield
+    for each in made:
+        each.dispose()
 
 
 @pytest.fixture(scope="session")
