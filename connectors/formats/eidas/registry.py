@@ -54,12 +54,9 @@ SUB_STATUSES = frozenset((AUTHN_FAILED, INVALID_ATTRIBUTE, INVALID_NAME_ID_POLIC
 LEVEL_NOT_REACHED = "The requested level of assurance was not reached."
 
 _LOA = "http://eidas.europa.eu/LoA/"
+# How we and others usually call the levels of a scheme that is not notified; any other URI is as good
 _NOT_NOTIFIED_LOA = "http://eidas.europa.eu/NotNotified/LoA/"
 NOTIFIED_LEVELS: Mapping[str, LevelOfAssurance] = {f"{_LOA}{level.label}": level for level in LevelOfAssurance}
-# How we and others usually call the levels of a scheme that is not notified; any other URI is as good
-NOT_NOTIFIED_LEVELS: Mapping[str, LevelOfAssurance] = {
-    f"{_NOT_NOTIFIED_LOA}{level.label}": level for level in LevelOfAssurance
-}
 
 
 def notified(uri: str) -> bool:
@@ -86,8 +83,8 @@ def notified_from(level: LevelOfAssurance) -> tuple[str, ...]:
 class NaturalAttribute:
     """An attribute of natural persons (SAML Attribute Profile §2.2).
 
-    `xsi_type` is the local name of its type in the namespace of natural persons, `since` the protocol version that first
-    has it. `form` is the pattern of its values, "" where any text is one.
+    `xsi_type` is the local name of its type in the namespace of natural persons. `form` is the pattern of its values, ""
+    where any text is one.
     """
 
     uri: str
@@ -95,7 +92,6 @@ class NaturalAttribute:
     xsi_type: str
     mandatory: bool = False
     transliterated: bool = False
-    since: str = "1.2"
     form: str = ""
 
     def is_value(self, text: str) -> bool:
@@ -120,7 +116,7 @@ _COUNTRY = r"[A-Z][A-Z]"
 
 
 def _natural(
-    name: str, friendly: str = "", *, mandatory: bool = False, latin: bool = False, since: str = "1.2", form: str = ""
+    name: str, friendly: str = "", *, mandatory: bool = False, latin: bool = False, form: str = ""
 ) -> NaturalAttribute:
     return NaturalAttribute(
         uri=f"{NATURAL_PERSON}/{name}",
@@ -128,7 +124,6 @@ def _natural(
         xsi_type=f"{name}Type",
         mandatory=mandatory,
         transliterated=latin,
-        since=since,
         form=form,
     )
 
@@ -143,12 +138,13 @@ _NATURAL = (
     _natural("PlaceOfBirth"),
     _natural("CurrentAddress"),
     _natural("Gender", form="Male|Female|Unspecified"),
-    _natural("PhoneNumber", since="1.3"),
-    _natural("Nationality", since="1.3", form=_COUNTRY),
-    _natural("CountryOfBirth", since="1.3", form=_COUNTRY),
-    _natural("TownOfBirth", since="1.3"),
-    _natural("CountryOfResidence", since="1.3", form=_COUNTRY),
-    _natural("EmailAddress", since="1.3"),
+    # From here on of protocol version 1.3
+    _natural("PhoneNumber"),
+    _natural("Nationality", form=_COUNTRY),
+    _natural("CountryOfBirth", form=_COUNTRY),
+    _natural("TownOfBirth"),
+    _natural("CountryOfResidence", form=_COUNTRY),
+    _natural("EmailAddress"),
 )
 NATURAL: Mapping[str, NaturalAttribute] = {attribute.uri: attribute for attribute in _NATURAL}
 PERSON_IDENTIFIER, CURRENT_FAMILY_NAME, CURRENT_GIVEN_NAME, DATE_OF_BIRTH = (attribute.uri for attribute in _NATURAL[:4])
@@ -178,12 +174,3 @@ REPRESENTATIVE_MINIMUMS: Mapping[str, tuple[str, ...]] = {
 def representative_kind(uri: str) -> str:
     """The namespace of representatives that an attribute is of; "" for every other attribute."""
     return next((kind for kind in REPRESENTATIVE_MINIMUMS if uri.startswith(kind + "/")), "")
-
-
-def attributes_of(version: str) -> tuple[str, ...]:
-    """The natural persons' attributes that a protocol version has, such as "1.2"."""
-    return tuple(attribute.uri for attribute in _NATURAL if _number(attribute.since) <= _number(version))
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))

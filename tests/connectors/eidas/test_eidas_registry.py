@@ -16,7 +16,6 @@ from connectors.formats.eidas.registry import (
     NATURAL,
     NATURAL_PERSON,
     REPRESENTATIVE_MINIMUMS,
-    attributes_of,
     is_level,
     level_uri,
     notified,
@@ -27,22 +26,22 @@ from policies.assurance import LevelOfAssurance
 from tests.connectors.eidas import judge
 from tests.connectors.eidas.made import HIGH, LOW, OWN_HIGH, SUBSTANTIAL, natural
 
-# URI suffix, FriendlyName, xsi:type, mandatory, transliterated, since: the table as the specification prints it
+# URI suffix, FriendlyName, xsi:type, mandatory, transliterated: the table as the specification prints it
 NATURAL_TABLE = """
-PersonIdentifier PersonIdentifier PersonIdentifierType M - 1.2
-CurrentFamilyName FamilyName CurrentFamilyNameType M T 1.2
-CurrentGivenName FirstName CurrentGivenNameType M T 1.2
-DateOfBirth DateOfBirth DateOfBirthType M - 1.2
-BirthName BirthName BirthNameType - T 1.2
-PlaceOfBirth PlaceOfBirth PlaceOfBirthType - - 1.2
-CurrentAddress CurrentAddress CurrentAddressType - - 1.2
-Gender Gender GenderType - - 1.2
-PhoneNumber PhoneNumber PhoneNumberType - - 1.3
-Nationality Nationality NationalityType - - 1.3
-CountryOfBirth CountryOfBirth CountryOfBirthType - - 1.3
-TownOfBirth TownOfBirth TownOfBirthType - - 1.3
-CountryOfResidence CountryOfResidence CountryOfResidenceType - - 1.3
-EmailAddress EmailAddress EmailAddressType - - 1.3
+PersonIdentifier PersonIdentifier PersonIdentifierType M -
+CurrentFamilyName FamilyName CurrentFamilyNameType M T
+CurrentGivenName FirstName CurrentGivenNameType M T
+DateOfBirth DateOfBirth DateOfBirthType M -
+BirthName BirthName BirthNameType - T
+PlaceOfBirth PlaceOfBirth PlaceOfBirthType - -
+CurrentAddress CurrentAddress CurrentAddressType - -
+Gender Gender GenderType - -
+PhoneNumber PhoneNumber PhoneNumberType - -
+Nationality Nationality NationalityType - -
+CountryOfBirth CountryOfBirth CountryOfBirthType - -
+TownOfBirth TownOfBirth TownOfBirthType - -
+CountryOfResidence CountryOfResidence CountryOfResidenceType - -
+EmailAddress EmailAddress EmailAddressType - -
 """
 ROWS = [line.split() for line in NATURAL_TABLE.split("\n") if line]
 
@@ -52,24 +51,15 @@ ROWS = [line.split() for line in NATURAL_TABLE.split("\n") if line]
 @pytest.mark.spec("eidas.md §5 mandatory attributes")
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_an_attribute_of_natural_persons_is_as_the_table_has_it(row: list[str]) -> None:
-    suffix, friendly, xsi_type, mandatory, transliterated, since = row
+    suffix, friendly, xsi_type, mandatory, transliterated = row
     known = NATURAL[f"http://eidas.europa.eu/attributes/naturalperson/{suffix}"]
-    assert (known.friendly_name, known.xsi_type, known.since) == (friendly, xsi_type, since)
+    assert (known.friendly_name, known.xsi_type) == (friendly, xsi_type)
     assert (known.mandatory, known.transliterated) == (mandatory == "M", transliterated == "T")
 
 
 def test_the_table_is_complete() -> None:
     assert list(NATURAL) == [natural(row[0]) for row in ROWS]
     assert [natural(row[0]) for row in ROWS if row[3] == "M"] == list(MINIMUM)
-
-
-@pytest.mark.spec("eidas.md §5 six attributes of 1.3")
-def test_six_attributes_came_with_version_1_3() -> None:
-    assert len(attributes_of("1.2")) == len(attributes_of("1.1")) + 8 == 8
-    assert attributes_of("1.3") == attributes_of("1.4") == attributes_of("1.10") == tuple(NATURAL)
-    assert {uri.removeprefix(f"{NATURAL_PERSON}/") for uri in set(NATURAL) - set(attributes_of("1.2"))} == {
-        *("PhoneNumber", "Nationality", "CountryOfBirth", "TownOfBirth", "CountryOfResidence", "EmailAddress")
-    }
 
 
 @pytest.mark.spec("eidas.md §5 legal person")
@@ -133,7 +123,6 @@ def test_any_other_uri_may_name_a_level_that_is_not_notified() -> None:
         assert not notified(uri)
     assert level_uri(LevelOfAssurance.HIGH, is_notified=False) == OWN_HIGH
     assert level_uri(LevelOfAssurance.HIGH, is_notified=True) == HIGH == LevelOfAssurance.HIGH.uri
-    assert set(registry.NOT_NOTIFIED_LEVELS.values()) == set(LevelOfAssurance)
 
 
 @pytest.mark.spec("eidas.md §1 namespaces")
