@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from connectors.profiles import Profile
 from connectors.signatures.keys import certificate_of, prepared
-from connectors.signatures.x509_lists import UNREADABLE, RevocationList, extension_of, is_authority, read_list
+from connectors.signatures.x509_lists import UNREADABLE, extension_of, is_authority, read_list
 from policies.errors import AssertionRejected
 
 try:
@@ -73,11 +73,6 @@ class Pki:
     def begins(self) -> int:
         """When the last of the lists began: nothing can be judged as of an earlier time. 0 without lists."""
         return max((one.begins for one in self._lists), default=0)
-
-    @property
-    def lists(self) -> Sequence[RevocationList]:
-        """The pinned lists."""
-        return self._lists
 
     def judge(self, certificate: bytes, uses: Collection[Use], hints: Sequence[bytes], now: int) -> Chain:
         """Whether a certificate (DER) chains to an anchor at `now`, through any of `hints` or none, and may be used so.

@@ -12,7 +12,6 @@ from policies.errors import BrokerError
 # made ahead
 SECONDS = 5.0
 STOP_SECONDS = 5.0
-FIX = "Look at the database and at the folder of keys."
 
 
 class Keeper:

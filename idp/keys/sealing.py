@@ -114,10 +114,6 @@ class HourlyKeys:
             self._load(wanted)
         self._forget()
 
-    def held_hours(self) -> frozenset[tuple[str, int]]:
-        """Kind and hour of each key in memory."""
-        return frozenset(self._held)
-
     def _standing(self, kind: str, hour: int) -> _Held | None:
         """What is in memory, unless its wrapping key is revoked: another worker may have put a new one in its place."""
         held = self._held.get((kind, hour))

@@ -44,4 +44,3 @@ def _read(name: str, media_type: str) -> StaticFile:
 STYLE_FILE = _read("style.css", "text/css; charset=utf-8")
 MARK_FILE = _read("mark.svg", "image/svg+xml")
 STATIC_FILES = (STYLE_FILE, MARK_FILE)
-STYLE = STYLE_FILE.content

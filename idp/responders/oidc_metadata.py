@@ -15,7 +15,6 @@ AUTHORIZATION_PATH = "/authorize"
 TOKEN_PATH = "/token"
 USERINFO_PATH = "/userinfo"
 JWKS_PATH = "/jwks"
-DISCOVERY_PATH = "/.well-known/openid-configuration"
 # What every id_token has, beside the attributes
 ID_TOKEN_CLAIMS = ("acr", "at_hash", "aud", "auth_time", "exp", "iat", "iss", "nonce", "sub")
 

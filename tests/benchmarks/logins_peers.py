@@ -53,7 +53,6 @@ _SIGNATURE = (
     "<ds:SignatureValue/><ds:KeyInfo><ds:X509Data><ds:X509Certificate/></ds:X509Data></ds:KeyInfo></ds:Signature>"
 )
 _INPUT = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
-_ACTION = re.compile(r'action="([^"]+)"')
 _REFRESH = re.compile(r'<meta http-equiv="refresh" content="0; ?url=([^"]+)"', re.IGNORECASE)
 
 

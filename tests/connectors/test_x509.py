@@ -540,7 +540,7 @@ def test_the_beginning_is_that_of_the_newest_list() -> None:
     lists = [("a", revoking("root", begin=NOW - 5 * DAY)), ("b", revoking("middle", begin=NOW - 2 * DAY))]
     pki = Pki([root().der], lists, EIDAS)
     assert pki.begins == NOW - 2 * DAY
-    assert [one.file for one in pki.lists] == ["a", "b"]
+    assert [one.file for one in pki._lists] == ["a", "b"]
 
 
 def test_without_the_extra_an_operator_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ from tests.e2e.browser import PATIENCE_MS
 
 ESTONIA, BULGARIA = "EE", "BG"
 CITIZENS = {ESTONIA: "mari", BULGARIA: "ivana"}
-COUNTRIES = "nav[aria-label=Countries]"
 PROCEED, CANCEL, APPROVE = "button[value=continue]", "button[value=cancel]", "button[value=approve]"
 # The one visible control of a page that posts a protocol message
 POSTS = "main form button:not([name])"

@@ -68,10 +68,3 @@ def arm(folder: Path, mode: Mode, at: int = 0, kinds: int = 0, error: int = 0) -
 def power_goes() -> None:
     """End this process now; what no fsync confirmed is gone."""
     ctypes.CDLL(None).ciconia_power()
-
-
-def counted() -> int:
-    """How many operations were seen since it was armed."""
-    ask = ctypes.CDLL(None).ciconia_count
-    ask.restype = ctypes.c_long
-    return int(ask())

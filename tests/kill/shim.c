@@ -47,8 +47,6 @@ static struct undo *undone = NULL;
     static __typeof__(&name) real = NULL; \
     if (!real) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
-long ciconia_count(void) { return count; }
-
 void ciconia_arm(const char *where, int what, long n, int which, int number) {
     pthread_mutex_lock(&lock);
     snprintf(folder, sizeof folder, "%s", where);

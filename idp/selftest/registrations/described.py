@@ -20,14 +20,12 @@ from connectors.signatures.profile import DS
 from idp.selftest.case import Case, Entrance
 from idp.selftest.keys import Holder
 from idp.selftest.registrations.making import accepted, refused
-from idp.selftest.responses.signing import Edit, How, same, sign, swap
+from idp.selftest.responses.signing import Edit, How, same, sign
 
 NODE = "https://ee.selftest.example/eidas/metadata"
 IDP = "https://idp.selftest.example/metadata"
 DAY = 24 * 3600
 NEAR = 7 * DAY
-# What another entity would be called that has the same metadata else
-OTHER_ENTITY = swap('entityID="https://', 'entityID="https://other.')
 
 
 @dataclass(frozen=True, slots=True)

@@ -284,8 +284,3 @@ def _events() -> Table:
         "jti of 256 characters": ("logout_jti", {"jti": "j" * 256}),
         "jti with a line end": ("logout_jti", {"jti": "one\ntwo"}),
     }
-
-
-def _now(bench: Bench) -> int:
-    """The time of the run, by when a good token was issued."""
-    return bench.now

@@ -55,9 +55,6 @@ def test_a_production_key_on_a_curve_opens_nothing(tmp_path: Path, sender: Sendi
     assert (result.exit_code, only(result).code) == (2, "decryption_locked")
 
 
-Recorded = Callable[[str], None]
-
-
 def keys() -> list[tuple[DecryptionKey, Callable[[], bytes]]]:
     """A key of each kind, and what is encrypted to it."""
     return [

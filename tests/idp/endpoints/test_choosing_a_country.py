@@ -12,7 +12,6 @@ from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Visitor, login_of, query_of
 
 SAML = "{urn:oasis:names:tc:SAML:2.0:assertion}"
-SAMLP = "{urn:oasis:names:tc:SAML:2.0:protocol}"
 
 
 def _question(fields: dict[str, str]) -> etree._Element:

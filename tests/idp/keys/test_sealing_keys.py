@@ -168,13 +168,13 @@ def test_memory_forgets_a_key_that_is_over() -> None:
     hour = worker.keys.hour()
     worker.clock.now += HOUR
     worker.keys.keep_ready()
-    assert ("asked", hour) in worker.keys.held_hours()
+    assert ("asked", hour) in worker.keys._held
     worker.clock.now = (hour + 2) * HOUR
     worker.keys.keep_ready()
-    assert {kind for kind, held in worker.keys.held_hours() if held == hour} == {"receipt"}
+    assert {kind for kind, held in worker.keys._held if held == hour} == {"receipt"}
     worker.clock.now = (hour + 25) * HOUR
     worker.keys.keep_ready()
-    assert hour not in {held for _, held in worker.keys.held_hours()}
+    assert hour not in {held for _, held in worker.keys._held}
 
 
 @pytest.mark.spec("decisions.md 4")
