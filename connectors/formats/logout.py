@@ -1,4 +1,4 @@
-"""SAML single logout (SAML Core 2.0 §3.7), both ways: read by a closed grammar, and written. No cryptography.
+"""SAML single logout (SAML Core 2.0 §3.7), read by a closed grammar. No cryptography.
 
 ```xml
 <samlp:LogoutRequest ID Version="2.0" IssueInstant [Destination] [NotOnOrAfter] [Reason] [Consent]>
@@ -13,23 +13,15 @@ Refused by name: EncryptedID, BaseID and Extensions; what we do not name is refu
 
 from dataclasses import dataclass, field
 
-from lxml import etree
-
-from connectors.formats.grammar import Reader, identifier, instant, plain, version_2, written
-from connectors.formats.names import SAML, SAMLP, SUCCESS, UNSPECIFIED, saml, samlp
+from connectors.formats.grammar import Reader, identifier, instant, plain, version_2
+from connectors.formats.names import SUCCESS, UNSPECIFIED, saml, samlp
 from connectors.formats.saml import NameIdentifier, read_issuer, read_status
 from connectors.signatures.parse import Element, parse_canonical
 from connectors.signatures.signed import Signed
 from policies.errors import AssertionRejected
 
-# SAML Core 2.0 §3.7.3: why somebody is logged out; other URIs are allowed
-BY_PERSON = "urn:oasis:names:tc:SAML:2.0:logout:user"
-BY_ADMINISTRATOR = "urn:oasis:names:tc:SAML:2.0:logout:admin"
-# §3.2.2.2: a second-level code beside success: not every session participant could be reached
+# SAML Core 2.0 §3.2.2.2: a second-level code beside success: not every session participant could be reached
 PARTIAL_LOGOUT = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"
-
-# The children stand in this order: Issuer, Signature, ...
-LOGOUT_SIGNATURE_PLACE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,64 +124,3 @@ def _read_name(element: Element) -> NameIdentifier:
         name_qualifier=found.get("NameQualifier", ""),
         sp_name_qualifier=found.get("SPNameQualifier", ""),
     )
-
-
-def logout_request_element(request: LogoutRequest) -> Element:
-    """The element, unsigned. A Signature belongs at `LOGOUT_SIGNATURE_PLACE`.
-
-    The NameID is written as it was issued, with its qualifiers (saml2int SDP-SP30): the receiver compares it whole.
-    """
-    root = _root("LogoutRequest", request.request_id, request.issue_instant, request.destination, request.consent)
-    if request.not_on_or_after is not None:
-        root.set("NotOnOrAfter", written(request.not_on_or_after))
-    if request.reason:
-        root.set("Reason", request.reason)
-    etree.SubElement(root, saml("Issuer")).text = request.issuer
-    name = etree.SubElement(root, saml("NameID"))
-    qualified = {
-        "Format": request.name.name_format,
-        "NameQualifier": request.name.name_qualifier,
-        "SPNameQualifier": request.name.sp_name_qualifier,
-    }
-    for attribute, value in qualified.items():
-        if value:
-            name.set(attribute, value)
-    name.text = request.name.value
-    for session in request.session_indexes:
-        etree.SubElement(root, samlp("SessionIndex")).text = session
-    return root
-
-
-def logout_response_element(response: LogoutResponse) -> Element:
-    """The element, unsigned. A Signature belongs at `LOGOUT_SIGNATURE_PLACE`."""
-    root = _root("LogoutResponse", response.response_id, response.issue_instant, response.destination, response.consent)
-    if response.in_response_to:
-        root.set("InResponseTo", response.in_response_to)
-    etree.SubElement(root, saml("Issuer")).text = response.issuer
-    code = etree.SubElement(etree.SubElement(root, samlp("Status")), samlp("StatusCode"))
-    code.set("Value", response.status)
-    if response.sub_status:
-        etree.SubElement(code, samlp("StatusCode")).set("Value", response.sub_status)
-    return root
-
-
-def logout_request_octets(request: LogoutRequest) -> bytes:
-    """The unsigned XML in UTF-8: what the Redirect binding deflates."""
-    return etree.tostring(logout_request_element(request), encoding="unicode").encode()
-
-
-def logout_response_octets(response: LogoutResponse) -> bytes:
-    """The unsigned XML in UTF-8: what the Redirect binding deflates."""
-    return etree.tostring(logout_response_element(response), encoding="unicode").encode()
-
-
-def _root(name: str, message_id: str, issued: int, destination: str, consent: str) -> Element:
-    root = etree.Element(samlp(name), nsmap={"samlp": SAMLP, "saml": SAML})
-    root.set("ID", message_id)
-    root.set("Version", "2.0")
-    root.set("IssueInstant", written(issued))
-    if destination:
-        root.set("Destination", destination)
-    if consent:
-        root.set("Consent", consent)
-    return root

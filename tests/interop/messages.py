@@ -20,10 +20,9 @@ from lxml import etree
 
 from connectors.authn_request_checks import AskingParty, receive_authn_request
 from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
-from connectors.formats import logout
 from connectors.formats.authn_request import AuthnRequestMessage
+from connectors.formats.logout import LogoutRequest, LogoutResponse
 from connectors.formats.names import POST, REDIRECT, SUCCESS
-from connectors.formats.saml import NameIdentifier
 from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
 from connectors.profiles import SAML2INT, Profile
 from connectors.saml import SamlConnector
@@ -39,6 +38,7 @@ from policies.authentication import Assertion
 from tests.connectors import forge
 from tests.connectors.forge import ACS, DS, IDP, SAML, SAMLP, SP, SSO, SigningParty
 from tests.connectors.metadata.node import signer_of
+from tests.connectors.sent import Message
 
 OURS, THEIRS, STRANGER = "ours", "theirs", "stranger"
 SLO = {IDP: "https://idp.example/slo", SP: "https://broker.example/saml/slo"}
@@ -228,46 +228,38 @@ def judge_request(request: Inbound, of: str = THEIRS) -> AuthnRequestMessage:
 
 
 def logout_request(sender: str, binding: str, by: str = OURS) -> Inbound:
-    request = logout.LogoutRequest(
-        request_id=f"_l{time.time_ns()}",
-        issue_instant=clock(),
-        issuer=sender,
-        destination=SLO[_other(sender)],
-        not_on_or_after=clock() + 120,
-        name=NameIdentifier(SUBJECT, forge.PERSISTENT, "", ""),
-        session_indexes=(SESSION,),
-    )
-    if binding == "redirect":
-        octets = logout.logout_request_octets(request)
-        return Inbound("redirect", {}, signed_query("SAMLRequest", octets, RELAY_STATE, key(by), SAML2INT))
-    element = logout.logout_request_element(request)
-    signed = sign_enveloped(element, key(by), place=logout.LOGOUT_SIGNATURE_PLACE, profile=SAML2INT)
-    return posted("SAMLRequest", signed)
+    name = f'<saml:NameID Format="{forge.PERSISTENT}">{SUBJECT}</saml:NameID>'
+    inside = f"{name}<samlp:SessionIndex>{SESSION}</samlp:SessionIndex>"
+    message = _logout("LogoutRequest", sender, f' NotOnOrAfter="{forge.clock(clock() + 120)}"', inside)
+    return _sent("SAMLRequest", message, binding, RELAY_STATE if binding == "redirect" else "", by)
 
 
 def logout_response(sender: str, binding: str, in_response_to: str, relay_state: str, by: str = OURS) -> Inbound:
-    answer = logout.LogoutResponse(
-        response_id=f"_l{time.time_ns()}",
-        issue_instant=clock(),
-        issuer=sender,
-        destination=SLO[_other(sender)],
-        in_response_to=in_response_to,
-        status=SUCCESS,
-    )
+    inside = f'<samlp:Status><samlp:StatusCode Value="{SUCCESS}"/></samlp:Status>'
+    message = _logout("LogoutResponse", sender, f' InResponseTo="{in_response_to}"', inside)
+    return _sent("SAMLResponse", message, binding, relay_state, by)
+
+
+def _logout(root: str, sender: str, more: str, inside: str) -> bytes:
+    issued, destination, issuer = forge.clock(clock()), SLO[_other(sender)], f"<saml:Issuer>{sender}</saml:Issuer>"
+    message = Message(root, issued, destination, message_id=f"_l{time.time_ns()}", more=more, issuer=issuer, inside=inside)
+    return message.xml().encode()
+
+
+def _sent(parameter: str, message: bytes, binding: str, relay_state: str, by: str) -> Inbound:
     if binding == "redirect":
-        octets = logout.logout_response_octets(answer)
-        return Inbound("redirect", {}, signed_query("SAMLResponse", octets, relay_state, key(by), SAML2INT))
-    element = logout.logout_response_element(answer)
-    signed = sign_enveloped(element, key(by), place=logout.LOGOUT_SIGNATURE_PLACE, profile=SAML2INT)
-    return Inbound("post", {**posted("SAMLResponse", signed).parameters, "RelayState": relay_state})
+        return Inbound("redirect", {}, signed_query(parameter, message, relay_state, key(by), SAML2INT))
+    signed = sign_enveloped(etree.fromstring(message), key(by), place=1, profile=SAML2INT)
+    relayed = {"RelayState": relay_state} if relay_state else {}
+    return Inbound("post", {**posted(parameter, signed).parameters, **relayed})
 
 
-def judge_logout_request(request: Inbound, sender: str, of: str = THEIRS) -> logout.LogoutRequest:
+def judge_logout_request(request: Inbound, sender: str, of: str = THEIRS) -> LogoutRequest:
     expected = ExpectedLogout(sender, SLO[_other(sender)])
     return receive_logout_request(request, pinned(of), expected, clock(), SAML2INT)[0]
 
 
-def judge_logout_response(answer: Inbound, sender: str, request_id: str, of: str = THEIRS) -> logout.LogoutResponse:
+def judge_logout_response(answer: Inbound, sender: str, request_id: str, of: str = THEIRS) -> LogoutResponse:
     expected = ExpectedLogout(sender, SLO[_other(sender)], request_id)
     return receive_logout_response(answer, pinned(of), expected, clock(), SAML2INT)[0]
 
