@@ -65,7 +65,7 @@ class Open:
     def __call__(self, known: Known) -> SamlPeer:
         if known.name not in self._peers:
             folder = self._folder / known.name.rpartition("/")[2]
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)  # a peer that is missing is asked for by each test
             self._peers[known.name] = self._stack.enter_context(closing(known.opening(folder)))
         return self._peers[known.name]
 
