@@ -45,8 +45,6 @@ from policies.pseudonyms import pairwise_subject
 from policies.purposes import Purpose
 from policies.release import choose, decide, may_still_go
 
-ACCESS_DENIED = "access_denied"
-
 
 class Nodes(Protocol):
     """What is known of other countries' nodes at a moment, without asking anybody: `connectors.metadata.peers.Peers`."""
@@ -244,7 +242,7 @@ class Broker:
             raise RequestRefused("a choice that the page does not offer", code="other_site")
         record = self._recorder.refusal(decided, purpose, choice.word, now)
         self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, record=record))
-        return Refused(decided.request, ACCESS_DENIED)
+        return Refused(decided.request)
 
     def cancel(self, login: Requested | Asked, now: int) -> Refused:
         """The citizen went back before any country answered: the same shape of unit, with the login's mark alone.
@@ -259,7 +257,7 @@ class Broker:
             decision=DecisionRow(login_digest(login.login), choice, now + ANSWER_LIFE),
         )
         commit_once(self._commits, self._decisions, unit, now)
-        return Refused(login.request, ACCESS_DENIED)
+        return Refused(login.request)
 
     def _approve(
         self, decided: Decided, party: RelyingParty, purpose: Purpose, choice: Choice, secret: bytes, now: int

@@ -129,10 +129,9 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The login ended without a release; `error` is the OAuth code that the relying party gets."""
+    """The login ended without a release: the relying party gets `access_denied`."""
 
     request: AuthenticationRequest
-    error: str
 
 
 REQUESTED = Codec(Requested, plain=PLAIN_COOKIE)

@@ -72,10 +72,10 @@ class Case:
         line = self.lines.line((key,)) if self.lines is not None else 1
         return Finding(severity, SETTINGS_FILE, line, key, what, why, fix)
 
-    def of_problem(self, problem: Problem, why: str, severity: Severity = Severity.ERROR) -> Finding:
+    def of_problem(self, problem: Problem, why: str) -> Finding:
         """A problem that some other part of the program found."""
         file = self.name(problem.file) if problem.file else SETTINGS_FILE
-        return Finding(severity, file, problem.line, problem.key, problem.what, why, problem.fix)
+        return Finding(Severity.ERROR, file, problem.line, problem.key, problem.what, why, problem.fix)
 
 
 def read_case(folder: Path, *, now: int, machine: Machine) -> Case:

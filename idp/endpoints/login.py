@@ -12,7 +12,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from connectors.connector import Inbound, Outbound, Post
-from idp.broker import ACCESS_DENIED
 from idp.ending import Choice
 from idp.endpoints.city import CitySite
 from idp.endpoints.http import MAX_MESSAGE_BODY, check_navigation, check_same_origin, cookies, form, query
@@ -41,6 +40,7 @@ from policies.errors import (
 )
 
 SHARE = "share."
+ACCESS_DENIED = "access_denied"
 # Errors that are about the identity provider; others of a login are about the relying party
 OF_THE_SOURCE = (AssertionRejected, PeerUnavailable, SourceSuspended)
 
@@ -191,7 +191,7 @@ def _blocked(site: CitySite, decided: Decided, language: str) -> Response:
 
 
 def _refused(site: CitySite, ended: Refused, ending: Ending, language: str, kept: list[Cookie]) -> Response:
-    answer = _target(site.openid.refuse(ended.request, ended.error))
+    answer = _target(site.openid.refuse(ended.request, ACCESS_DENIED))
     view = RefusedView(language, ending, site.service(ended.request, language), *answer)
     return page(site.pages.refused(view), view.kind, kept)
 

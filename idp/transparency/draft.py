@@ -61,6 +61,7 @@ DECRYPTION = "decryption"
 SWITCH = "switch"
 # Long enough to name an incident; a message would not fit
 MAX_REASON = 200
+# How it was decided: there is one way
 BY_PAGE = "page"
 
 
@@ -83,7 +84,6 @@ def draft_release(
     subject: bytes,
     issuer: str,
     sub: str,
-    path: str = BY_PAGE,
 ) -> RecordDraft:
     """The record of a release. `decision` is what stands after the citizen's choice, `subject` the person's keyed index."""
     sent: dict[str, Json] = {
@@ -105,7 +105,6 @@ def draft_release(
                 notice=notice,
                 decision=decision,
                 source=source,
-                path=path,
             ),
         ),
         _opening("subject", {"record": record.hex(), "subject": subject.hex()}),
@@ -126,7 +125,6 @@ def draft_refusal(
     decision: Decision | None = None,
     source: ProviderId | None = None,
     kind: str = REFUSAL,
-    path: str = BY_PAGE,
 ) -> RecordDraft:
     """The record of a refusal or a cancellation: who asked for what, and that nothing went. No subject, no values.
 
@@ -151,7 +149,6 @@ def draft_refusal(
                 notice=notice,
                 decision=decision,
                 source=source or ProviderId(""),
-                path=path,
             ),
         ),
     )
@@ -226,7 +223,6 @@ def _decided(
     notice: str,
     decision: Decision | None,
     source: ProviderId,
-    path: str,
 ) -> dict[str, Json]:
     rulings = decision.rulings if decision is not None else ()
     optional = [r for r in rulings if not r.required and (r.released is not None or r.reason is Reason.NOT_CHOSEN)]
@@ -235,7 +231,7 @@ def _decided(
         "bits": "".join("0" if r.released is None or kind != RELEASE else "1" for r in optional),
         "kind": kind,
         "notice": notice,
-        "path": path,
+        "path": BY_PAGE,
         "record": record.hex(),
         "source": source,
         "time": time,

@@ -65,14 +65,11 @@ class Steps:
         """What stands for a login in the log and on pages."""
         return mac(self._key, login.encode()).hex()[:REFERENCE_DIGITS]
 
-    def step(self, step: Step, reference: str, party: str, country: str = "", code: str = "") -> None:
+    def step(self, step: Step, reference: str, party: str, country: str = "") -> None:
         """A login of this party came this far, at this country where one was chosen."""
         known = country if country in self._countries or not country else OTHER
         self._measures.count(LOGINS, self._tenant, step, known)
-        if code:
-            self._log.info("login", step=step, reference=reference, party=party, country=country, code=code)
-        else:
-            self._log.info("login", step=step, reference=reference, party=party, country=country)
+        self._log.info("login", step=step, reference=reference, party=party, country=country)
 
     def refused(self, code: str, failed: str | None) -> None:
         """Something was refused, by a code and the check that failed; its line is written where its page is made."""

@@ -14,7 +14,7 @@ def read_node(table: Table, files: Mapping[str, bytes]) -> RequestingNode:
         title=table.translated("title", "Node of the Netherlands"),
         peer=read_peer(table, files),
         source=table.source("id"),
-        tell_refusal=table.flag("tell_refusal", default=False),
+        tell_refusal=table.flag("tell_refusal"),
     )
     table.close()
     return node

@@ -51,7 +51,7 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         id_token_alg=table.choice("id_token_signed_response_alg", _ID_TOKEN_ALGORITHMS, "ES256", required=False),
         sp_type=table.choice("sp_type", _SP_TYPES, "public", required=False),
         requester_id=table.matching("requester_id", URI, _REQUESTER_FIX, default=""),
-        blind=table.flag("blind", default=False),
+        blind=table.flag("blind"),
     )
     if party.blind and party.requester_id:
         what, fix = "names the service to other countries, which `blind` forbids.", "leave out one of the two."

@@ -57,7 +57,7 @@ def _identity_provider(table: Table, files: Mapping[str, bytes], catalogue: Cata
         assurance=_assurance(table),
         source=table.source("id"),
         binding=table.choice("binding", _BINDINGS, "redirect", required=False),
-        notified=table.flag("notified", default=False),
+        notified=table.flag("notified"),
         latin={wire: name for wire, (name, part) in targets.items() if part == _LATIN},
     )
 

@@ -90,7 +90,7 @@ def _needs(purpose: Table, catalogue: Catalogue) -> Mapping[AttributeName, Need]
         needs[name] = Need(
             form=form_of(table, "form", name, text, catalogue) if text else EXACT,
             why=table.translated("why", "Permits are for adults."),
-            required=table.flag("required", default=False),
+            required=table.flag("required"),
             source=table.source("form"),
         )
         table.close()

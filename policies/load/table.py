@@ -117,13 +117,13 @@ class Table:
         """A level of assurance by its label."""
         return self.choice(key, LEVELS, LevelOfAssurance.HIGH)
 
-    def flag(self, key: str, *, default: bool) -> bool:
-        """True or false."""
+    def flag(self, key: str) -> bool:
+        """True or false; false where it is left out."""
         value = self.take(key)
         if value is None or isinstance(value, bool):
-            return default if value is None else value
-        self.problem(key, "must be true or false.", f"write {key} = true, or leave it out for {str(default).lower()}.")
-        return default
+            return bool(value)
+        self.problem(key, "must be true or false.", f"write {key} = true, or leave it out for false.")
+        return False
 
     def day(self, key: str) -> date | None:
         """A local date such as 2026-11-25; None where it is missing or wrong (a present wrong one is a problem)."""

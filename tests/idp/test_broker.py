@@ -170,7 +170,6 @@ def test_an_approval_is_one_unit_with_marks_record_answer_and_grant(house: House
 def test_a_refusal_is_one_unit_without_subject_and_grant(house: House, choice: Choice, kind: str) -> None:
     ended = house.broker.decide(house.decided(), choice, SECRET, NOW)
     assert isinstance(ended, Refused)
-    assert ended.error == "access_denied"
     (unit,) = house.store.units
     assert {mark.kind for mark in unit.marks} == {"login", "response", "assertion"}
     assert unit.record is not None
@@ -180,7 +179,7 @@ def test_a_refusal_is_one_unit_without_subject_and_grant(house: House, choice: C
 
 def test_leaving_before_any_country_answered_takes_the_logins_mark_alone(house: House) -> None:
     asked = house.asked()
-    assert house.broker.cancel(asked, NOW).error == "access_denied"
+    house.broker.cancel(asked, NOW)
     (unit,) = house.store.units
     assert [mark.kind for mark in unit.marks] == ["login"]
     assert (unit.record, unit.parked) == (None, ())

@@ -121,11 +121,11 @@ class Setting:
             octets = sign(octets, answer.response_id, self.key, outer)
         return envelope(late(octets) if sealing is None else octets)
 
-    def outermost(self, how: How, answer: Answer | None = None, late: OctetEdit = same_octets) -> bytes:
+    def outermost(self, how: How, answer: Answer | None = None) -> bytes:
         """An answer whose outermost Signature is made so, and one within it honestly."""
         if self.at_response:
-            return self.sent(answer, how=self.how if self.at_assertion else None, response_how=how, late=late)
-        return self.sent(answer, how=how, late=late)
+            return self.sent(answer, how=self.how if self.at_assertion else None, response_how=how)
+        return self.sent(answer, how=how)
 
     def plaintext(self, answer: Answer | None = None, how: How | None = None, spelled: Edit = same) -> bytes:
         """The assertion of an answer by itself, signed where this setting signs it."""

@@ -116,11 +116,11 @@ def test_a_level_that_cannot_be_read_counts_as_high() -> None:
 
 @pytest.mark.parametrize(
     ("text", "value", "count"),
-    [("", True, 0), ("key = false", False, 0), ("key = true", True, 0), ("key = 1", True, 1), ('key = "true"', True, 1)],
+    [("", False, 0), ("key = false", False, 0), ("key = true", True, 0), ("key = 1", False, 1), ('key = "true"', False, 1)],
 )
 def test_a_flag_is_true_or_false(text: str, *, value: bool, count: int) -> None:
     table, problems = read(text)
-    assert table.flag("key", default=True) is value
+    assert table.flag("key") is value
     assert len(problems) == count
 
 
