@@ -1,7 +1,7 @@
 """Keys that sign and keys that unwrap: protocols, so that a key may live in a file or in a hardware module."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import NoReturn, Protocol, Self, runtime_checkable
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -47,6 +47,29 @@ class Signers(Protocol):
 
     def published(self, now: int) -> Sequence[Signer]:
         """Those that others have to know at `now`: the one that signs first, then the next and the last one."""
+
+
+class NoSigner:
+    """Stands in where a connector judges or is looked at, and asks nobody. A `Signer` and `Signers` that refuses."""
+
+    @property
+    def public_key(self) -> NoReturn:
+        """There is none."""
+        raise BrokerError("nothing is signed here")
+
+    certificate = key_id = public_key
+
+    def at(self, now: int) -> Self:  # noqa: ARG002 - as `Signers`
+        """Itself, who refuses."""
+        return self
+
+    def published(self, now: int) -> tuple[Self, ...]:  # noqa: ARG002 - as `Signers`
+        """Itself, who refuses."""
+        return (self,)
+
+    def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> NoReturn:  # noqa: ARG002 - never looked at
+        """Never."""
+        raise BrokerError("nothing is signed here")
 
 
 class Unwrapper(Protocol):

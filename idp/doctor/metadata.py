@@ -1,7 +1,6 @@
 """What is pinned of identity providers, and what is held of other countries' nodes: can it be used, and how long."""
 
 from collections.abc import Iterator
-from typing import NoReturn, Self
 
 from sqlalchemy import Engine
 
@@ -14,9 +13,9 @@ from connectors.metadata.peers import Held, PeerInUse, Peers
 from connectors.metadata.pinned import pinned_provider
 from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector
-from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.keys import certificate_of, key_of_certificate
 from connectors.signatures.parse import attributes, parse_metadata
+from connectors.signatures.signer import NoSigner
 from idp.addresses import acs_url, entity_id
 from idp.crossing import crossing_problems, known_peers
 from idp.doctor.case import Case
@@ -73,7 +72,7 @@ def pinned(case: Case) -> Iterator[Finding]:
 def _provider(case: Case, provider: IdentityProvider) -> Iterator[Finding]:
     issuer, file = case.settings.issuer, pinned_file(case, provider.metadata)
     try:
-        SamlConnector(provider=provider, entity_id=entity_id(issuer), acs_url=acs_url(issuer), signer=_NoSigner())
+        SamlConnector(provider=provider, entity_id=entity_id(issuer), acs_url=acs_url(issuer), signer=NoSigner())
     except Misconfigured as error:
         others = [
             problem for problem in error.problems if problem.key != "SingleSignOnService"
@@ -202,23 +201,3 @@ def _never(peer: Peer) -> Finding:
 
 def _of(peer: Peer, severity: Severity, key: str, what: str, fix: str) -> Finding:
     return Finding(severity, peer.source.file, peer.source.line, key, what, _LOGIN_FAILS, fix)
-
-
-class _NoSigner:
-    """Stands in where a connector is made to be looked at: it never asks anybody."""
-
-    certificate = b""
-    key_id = ""
-
-    @property
-    def public_key(self) -> NoReturn:
-        raise BrokerError("nothing is signed here")
-
-    def at(self, now: int) -> Self:  # noqa: ARG002  as `Signers`
-        return self
-
-    def published(self, now: int) -> tuple[Self, ...]:  # noqa: ARG002  as `Signers`
-        return (self,)
-
-    def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> NoReturn:  # noqa: ARG002  as `Signer`
-        raise BrokerError("nothing is signed here")

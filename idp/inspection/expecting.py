@@ -5,7 +5,6 @@ By hand the identity provider's metadata is pinned, as a registration's is: nobo
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import NoReturn, Self
 
 from connectors.eidas import EidasConnector
 from connectors.fetch import Fetcher
@@ -16,11 +15,10 @@ from connectors.metadata.peers import PeerInUse, Peers, in_use
 from connectors.metadata.pinned import pinned_provider
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.saml import OR_ENCRYPTED, RESPONSE, SamlConnector
-from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import attributes, parse_metadata
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
-from connectors.signatures.signer import DecryptionKey
+from connectors.signatures.signer import DecryptionKey, NoSigner
 from idp.addresses import acs_url, entity_id, node_acs_url, node_entity_id
 from idp.crossing import known_peers
 from idp.inspection.decrypting import Guarded, key_by_hand, keys_of_configuration
@@ -36,7 +34,7 @@ from idp.store.peers import StoredCopies
 from idp.transparency.keys import LedgerKeys
 from policies.assurance import LevelOfAssurance
 from policies.catalogue import STANDARD
-from policies.errors import AssertionRejected, BrokerError, Misconfigured
+from policies.errors import AssertionRejected, Misconfigured
 from policies.parties import EntityId, IdentityProvider, Peer, ProviderId, Source, SubjectNamespace
 
 BY_HAND = ProviderId("by-hand")
@@ -181,37 +179,6 @@ class OneNode:
     def signing_keys(self, now: int) -> tuple[PinnedKey, ...]:
         """Those that may have signed a response now."""
         return self._use.signing_keys(now)
-
-
-class NoSigner:
-    """Inspection asks nobody anything, so nothing is ever signed. Implements `Signer` by refusing."""
-
-    @property
-    def public_key(self) -> NoReturn:
-        """There is none."""
-        raise BrokerError("an inspection that signs")
-
-    @property
-    def certificate(self) -> NoReturn:
-        """There is none."""
-        raise BrokerError("an inspection that signs")
-
-    @property
-    def key_id(self) -> NoReturn:
-        """There is none."""
-        raise BrokerError("an inspection that signs")
-
-    def at(self, now: int) -> Self:  # noqa: ARG002  as `Signers`
-        """Itself: an inspection that signs is refused in `sign`."""
-        return self
-
-    def published(self, now: int) -> tuple[Self, ...]:  # noqa: ARG002  as `Signers`
-        """Itself: an inspection that signs is refused in `sign`."""
-        return (self,)
-
-    def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> NoReturn:  # noqa: ARG002 - never looked at
-        """Never."""
-        raise BrokerError("an inspection that signs")
 
 
 def held_peers(

@@ -38,9 +38,9 @@ from connectors.signatures.profile import SIGNED_INFO, judge_signed_info, read_s
 from connectors.signatures.redirect import verify_query
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
+from connectors.signatures.signer import NoSigner
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
-from idp.inspection.expecting import NoSigner
 from idp.keys.file import unwrapper_of_pem
 from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note, sign_note
 from idp.transparency.receipt import MEMBERS, signed_receipt

@@ -6,7 +6,7 @@ import pytest
 from lxml import etree
 
 from connectors.saml import SamlConnector
-from idp.inspection.expecting import NoSigner
+from connectors.signatures.signer import NoSigner
 from policies.errors import AssertionRejected
 from tests.connectors import forge
 from tests.fuzz.mutating import mutated, parsed
