@@ -11,10 +11,7 @@ from pathlib import Path
 from typing import Any  # Any: the arguments of a function that is wrapped
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from idp.cli import app
-from idp.cli.init import init
 from idp.keys import change
 from idp.keys.file import create_token_key
 from idp.keys.folder import NODE_FILES, Keys, load_keys
@@ -22,53 +19,10 @@ from idp.keys.kinds import ES256, KINDS, LOG, SEALING
 from idp.keys.look import Look
 from idp.keys.ring import moment
 from idp.settings import load_settings
-from idp.store.migrate import migrate
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switches
 from idp.transparency.checkpoint import read_keys
-
-REASON = "The laptop was stolen"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made") / "city"
-    init(folder)
-    migrate(load_settings(folder).database_url)
-    return folder
-
-
-@pytest.fixture
-def city(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "city"))
-
-
-def keys(city: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(app, ["keys", *arguments, "--config", str(city)])
-
-
-def said(run: Result) -> dict[str, object]:
-    assert run.exit_code == 0, run.output
-    found = json.loads(run.stdout)
-    assert isinstance(found, dict)
-    return found
-
-
-def listed(city: Path, kind: str) -> list[dict[str, str]]:
-    found = said(keys(city, "list", "--json"))["keys"]
-    assert isinstance(found, list)
-    return [one for one in found if one["kind"] == kind]
-
-
-def states(city: Path, kind: str) -> list[str]:
-    return [one["state"] for one in listed(city, kind)]
-
-
-def problem(run: Result, code: int = 1) -> dict[str, str]:
-    assert run.exit_code == code, run.output
-    (found,) = json.loads(run.stdout)["problems"]
-    assert isinstance(found, dict)
-    return found
+from tests.idp.cli.keys_said import REASON, keys, listed, problem, said, states
 
 
 def seconds(text: object) -> int:

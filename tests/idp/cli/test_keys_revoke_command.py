@@ -1,62 +1,13 @@
 """`ciconia keys revoke`, as an operator runs it: which key is meant, and what is said of the one that counts then."""
 
-import json
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from idp.cli import app
-from idp.cli.init import init
-from idp.settings import load_settings
-from idp.store.migrate import migrate
 from policies.errors import StoreUnavailable
-
-REASON = "The laptop was stolen"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made") / "city"
-    init(folder)
-    migrate(load_settings(folder).database_url)
-    return folder
-
-
-@pytest.fixture
-def city(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "city"))
-
-
-def keys(city: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(app, ["keys", *arguments, "--config", str(city)])
-
-
-def said(run: Result) -> dict[str, object]:
-    assert run.exit_code == 0, run.output
-    found = json.loads(run.stdout)
-    assert isinstance(found, dict)
-    return found
-
-
-def listed(city: Path, kind: str) -> list[dict[str, str]]:
-    found = said(keys(city, "list", "--json"))["keys"]
-    assert isinstance(found, list)
-    return [one for one in found if one["kind"] == kind]
-
-
-def states(city: Path, kind: str) -> list[str]:
-    return [one["state"] for one in listed(city, kind)]
-
-
-def problem(run: Result) -> dict[str, str]:
-    assert run.exit_code == 1, run.output
-    (found,) = json.loads(run.stdout)["problems"]
-    assert isinstance(found, dict)
-    return found
+from tests.idp.cli.keys_said import REASON, keys, listed, problem, said, states
 
 
 def test_a_slip_in_a_whole_id_revokes_nothing_and_the_nearest_id_is_named(city: Path) -> None:
