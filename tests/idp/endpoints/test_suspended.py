@@ -1,13 +1,13 @@
 """The kill switch over HTTP: what is switched off goes no further, at any step, and nobody is told that they did wrong."""
 
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from typing import Any  # structlog's own type of an event
 
 import pytest
 
-from idp.store.switches import COUNTRY, PARTY, PROVIDER, Switchboard
-from tests.forgetting import forget_switches
+from idp.store.switches import COUNTRY, PARTY, PROVIDER
+from tests.forgetting import Switch, forget_switches, switch_of
 from tests.idp.cli.command import ciconia
 from tests.idp.endpoints.stage import Clock, Stage
 from tests.idp.endpoints.visitor import DIRECT, Answer, Visitor
@@ -17,7 +17,6 @@ SERVICE = "Signing in to this service is suspended"
 SOURCE = "Signing in with this country is suspended"
 INNOCENT = "You have done nothing wrong."
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
-Switch = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
@@ -31,25 +30,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture
 def switch(stage: Stage) -> Iterator[Switch]:
-    """Switch something as another process does: the server hears of it by the database. At the end nothing is off."""
-    application = stage.application
-    board = Switchboard(
-        engine=application.store.engine,
-        tenant=application.settings.tenant,
-        keys=application.keys.ledger,
-        commits=application.store,
-    )
-
-    def set_(kind: str, name: str, *, off: bool = True) -> None:
-        board.set_switch(kind, name, off=off, reason="a test", now=stage.clock())
-        application.switches._read = None  # half a second later
-
-    yield set_
-    forgotten(stage)
-
-
-def forgotten(stage: Stage) -> None:
-    """As if nothing had ever been switched: what the next test issues was not issued before anything."""
+    """At the end nothing is off."""
+    yield switch_of(stage.application, stage.clock)
     forget_switches(stage.application)
 
 
@@ -218,7 +200,7 @@ def test_the_command_stops_a_running_server_within_a_second(visitor: Visitor, st
             assert time.monotonic() - begun < 1
             time.sleep(0.05)
     finally:
-        forgotten(stage)
+        forget_switches(stage.application)
 
 
 def test_where_nobody_can_say_what_is_off_nothing_goes_on(visitor: Visitor, stage: Stage) -> None:

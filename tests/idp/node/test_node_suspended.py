@@ -1,11 +1,11 @@
 """The kill switch at a sending node: a country that asks, and an identity provider that is asked, go no further."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from idp.store.switches import COUNTRY, PROVIDER, Switchboard
-from tests.forgetting import forget_switches
+from idp.store.switches import COUNTRY, PROVIDER
+from tests.forgetting import Switch, forget_switches, switch_of
 from tests.idp.endpoints.stage import Clock
 from tests.idp.endpoints.visitor import Answer
 from tests.idp.node.citizen import Browser
@@ -13,7 +13,6 @@ from tests.idp.node.stage import NodeStage
 
 pytestmark = pytest.mark.spec("decisions.md 31")
 HEADING = "Signing in with this country is suspended"
-Switch = Callable[..., None]
 BOTH = pytest.mark.parametrize(("kind", "name"), [(COUNTRY, "NL"), (PROVIDER, "national")])
 
 
@@ -28,20 +27,8 @@ def running_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeStage
 
 @pytest.fixture
 def switch(stage: NodeStage) -> Iterator[Switch]:
-    application = stage.application
-    board = Switchboard(
-        engine=application.store.engine,
-        tenant=application.settings.tenant,
-        keys=application.keys.ledger,
-        commits=application.store,
-    )
-
-    def set_(kind: str, name: str, *, off: bool = True) -> None:
-        board.set_switch(kind, name, off=off, reason="a test", now=stage.clock())
-        application.switches._read = None  # half a second later
-
-    yield set_
-    forget_switches(application)
+    yield switch_of(stage.application, stage.clock)
+    forget_switches(stage.application)
 
 
 def stopped(browser: Browser, page: Answer) -> None:
