@@ -81,9 +81,6 @@ class _Desk:
     def copies(self, engine: Engine) -> StoredCopies:
         return StoredCopies(engine=engine, tenant=self.settings.tenant, keys=self.keys.ledger)
 
-    def name(self, peer: Peer) -> str:
-        return next(name for name, known in self.named.items() if known.entity_id == peer.entity_id)
-
     def peer(self, name: str) -> Peer:
         if name not in self.named:
             detail = f"There is no node {name}. Nodes: {', '.join(self.named) or 'none'}."

@@ -17,7 +17,6 @@ import re
 import threading
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 
 from idp.watching.families import BUILD, DROPPED, FAMILIES, READY, WORKERS, Kind
@@ -39,14 +38,6 @@ MOST_DROPPED = 10_000
 
 # A metric's name, then its labels; of a histogram, with the bound of the bucket at the end, or `sum`
 Key = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One slot as it was read."""
-
-    slot: int
-    figures: Mapping[Key, float]
 
 
 class Board:
@@ -91,14 +82,14 @@ class Board:
         own.set(WORKERS, "wanted", figure=wanted)
         own.set(WORKERS, "alive", figure=alive)
 
-    def read(self) -> list[Reading]:
-        """Every slot that says something, at one moment as far as folding goes."""
+    def read(self) -> list[Mapping[Key, float]]:
+        """The figures of every slot that says something, at one moment as far as folding goes."""
         for _ in range(MAX_READS):
             before = self._words[0]
-            found = [Reading(slot, dict(self._entries(slot))) for slot in range(self._slots)]
+            found = [dict(self._entries(slot)) for slot in range(self._slots)]
             if before == self._words[0] and before % 2 == 0:
                 break
-        return [one for one in found if one.figures]
+        return [one for one in found if one]
 
     def _own(self) -> "Measures":
         if self._supervisor is None:

@@ -1,14 +1,14 @@
 """A board in Prometheus' text format, and what /ready says: read from shared memory alone, no database asked."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from idp.watching.board import Board, Key, Reading
+from idp.watching.board import Board, Key
 from idp.watching.families import BROKEN, DENIED, FAMILIES, READY, Across, Family, Kind
 
 
@@ -41,11 +41,11 @@ def ready(board: Board) -> Ready:
     )
 
 
-def merged(readings: Sequence[Reading]) -> dict[Key, float]:
+def merged(readings: Sequence[Mapping[Key, float]]) -> dict[Key, float]:
     """The workers' figures as one figure a series."""
     found: dict[Key, list[float]] = {}
     for reading in readings:
-        for key, figure in reading.figures.items():
+        for key, figure in reading.items():
             if key[0] in FAMILIES:
                 found.setdefault(key, []).append(figure)
     now = time.monotonic()

@@ -68,11 +68,6 @@ class Setting:
         return self.template.again()
 
     @property
-    def confirmation(self) -> Confirmation:
-        """That of a good answer."""
-        return self.template.confirmation
-
-    @property
     def skew(self) -> int:
         """How far clocks may differ, in seconds, as the profile has it."""
         return (EIDAS if self.eidas else SAML2INT).skew
@@ -261,11 +256,6 @@ class World:
     def each(self) -> tuple[Setting, ...]:
         """One of each kind, where all of them would only say the same again."""
         return self.response, self.assertion, self.encrypted, self.eidas
-
-    @property
-    def outer(self) -> tuple[Setting, ...]:
-        """Those whose Response is signed, one of each kind."""
-        return self.response, self.both, self.encrypted, self.eidas
 
     @property
     def all(self) -> tuple[Setting, ...]:

@@ -152,7 +152,7 @@ class World:
 def new_world(now: int) -> World:
     """Everybody, with new keys."""
     access_token = secrets.token_urlsafe(32)
-    return World(now, party("provider"), party("client"), party("stranger"), secrets.token_urlsafe(16), access_token)
+    return World(now, party(), party(), party(), secrets.token_urlsafe(16), access_token)
 
 
 def _entrance(who: Party, alg: str, kind: str, judge: Judge, arguments: tuple[str, ...] | None, *, alone: bool) -> Entrance:

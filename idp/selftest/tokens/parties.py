@@ -27,7 +27,6 @@ JWKS = "jwks.json"
 class Party:
     """Somebody with keys: one for each algorithm, and `next_key` beside the one for ES256."""
 
-    name: str
     keys: dict[str, TokenKey] = field(repr=False)
     next_key: TokenKey = field(repr=False)
 
@@ -37,10 +36,10 @@ class Party:
         return jwks(*self.keys.values(), self.next_key)
 
 
-def party(name: str) -> Party:
+def party() -> Party:
     """A party with new keys."""
     keys = {alg: TokenKey(_kid(alg), alg, new_key(alg)) for alg in ALGORITHMS}
-    return Party(name, keys, TokenKey(_kid("ES256"), "ES256", new_key("ES256")))
+    return Party(keys, TokenKey(_kid("ES256"), "ES256", new_key("ES256")))
 
 
 def jwks(*keys: TokenKey) -> bytes:
