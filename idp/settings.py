@@ -282,7 +282,9 @@ def examine_settings(folder: Path) -> tuple[Settings | None, tuple[Problem, ...]
         problems += [_problem(path, text, entry, Settings) for entry in error.errors()]
         wrong = {str(entry["loc"][0]) for entry in error.errors()}
         settings = Settings(**{"issuer": NO_ISSUER, **{key: each for key, each in values.items() if key not in wrong}})
-    between = [found for found in _between(settings) if found[0] not in wrong]
+    # http is right or wrong by what `demo` says
+    unsure = {"issuer"} if "demo" in wrong else set()
+    between = [found for found in _between(settings) if found[0] not in wrong | unsure]
     problems += [Problem(str(path), _line(text, key), key, what, fix) for key, what, fix in between]
     return settings, tuple(problems)
 
