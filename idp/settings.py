@@ -282,7 +282,9 @@ def examine_settings(folder: Path) -> tuple[Settings | None, tuple[Problem, ...]
         problems += [_problem(path, text, entry, Settings) for entry in error.errors()]
         wrong = {str(entry["loc"][0]) for entry in error.errors()}
         settings = Settings(**{"issuer": NO_ISSUER, **{key: each for key, each in values.items() if key not in wrong}})
-    between = [found for found in _between(settings) if found[0] not in wrong]
+    # http is right or wrong by what `demo` says
+    unsure = {"issuer"} if "demo" in wrong else set()
+    between = [found for found in _between(settings) if found[0] not in wrong | unsure]
     problems += [Problem(str(path), _line(text, key), key, what, fix) for key, what, fix in between]
     return settings, tuple(problems)
 
@@ -330,10 +332,11 @@ def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
     except Misconfigured as error:
         for problem in error.problems:
             yield problem.key, problem.what, problem.fix
-    local = settings.demo and settings.tenant.endswith(".localhost")
-    if not settings.issuer.startswith("https://") and not local:
+    local = settings.tenant.endswith(".localhost")
+    if not settings.issuer.startswith("https://") and not (local and settings.demo):
         what = "it is http, so browsers would keep no cookie of ours."
-        yield "issuer", what, "Use https; http is for the demo's *.localhost alone."
+        fix = "Write demo = true beside it, to practise on this machine, or use https." if local else ""
+        yield "issuer", what, fix or "Use https; http is for the demo's *.localhost alone."
     if settings.role == "node":
         if not settings.country:
             what = "it is missing: a node answers for the citizens of one country."

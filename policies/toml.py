@@ -6,6 +6,9 @@ from typing import Any  # Any: whatever TOML may hold, which each reader judges
 
 def read_toml(text: str) -> dict[str, Any]:
     """The table of a file. Raises `tomllib.TOMLDecodeError`, also for what Python's own limits refuse."""
+    if text.startswith("\ufeff"):  # some editors put it there unasked, and show it nowhere
+        what = "it begins with a byte order mark: save it as UTF-8 without one"
+        raise tomllib.TOMLDecodeError(f"{what} (at line 1, column 1)")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:

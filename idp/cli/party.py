@@ -110,7 +110,10 @@ def add(
     )
     neighbours = tuple(one.client_id for one in configuration.parties.values() if one.sector == asked.sector)
     found = [*faults(asked, settings, configuration), *_faults_of_key(asked.method, jwks, key_out, config)]
-    if neighbours and sector is None:
+    if sector is None:
+        # It is the name then, and so is its fault
+        found = [one for one in found if one.key != "sector"]
+    if neighbours and sector is None and name not in neighbours:
         # Citizens were told of services that know them by one `sub`: nobody comes among these by a name that happens to fit
         fix = "give --sector to join it, or another name."
         found.append(Problem(asked.file, 0, "sector", f"this sector has {', '.join(neighbours)}.", fix))

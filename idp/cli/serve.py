@@ -1,5 +1,6 @@
 """`ciconia serve`: a running broker."""
 
+import errno
 import os
 from contextlib import suppress
 from typing import Annotated
@@ -79,5 +80,6 @@ def _listen(key: str, address: str) -> Listening:
         return bind(host.strip("[]"), int(port))
     except OSError as error:
         why = os.strerror(error.errno or 0)
-        say(f"Cannot listen on {address}: {why}. Change {key} in ciconia.toml.", error=True)
+        end = "End what listens there, or change" if error.errno == errno.EADDRINUSE else "Change"
+        say(f"Cannot listen on {address}: {why}. {end} {key} in ciconia.toml.", error=True)
         raise typer.Exit(1) from None

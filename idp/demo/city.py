@@ -21,7 +21,7 @@ PROTOCOL_CLAIMS = {"iss", "aud", "exp", "iat", "nonce", "at_hash", "auth_time", 
 STYLE = (
     "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:38rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}"
     "a.b{display:block;padding:1rem;margin:.7rem 0;border:2px solid;border-radius:.5rem}"
-    "dt{font-weight:bold}dd{margin:0 0 .7rem}"
+    "dt{font-weight:bold}dd{margin:0 0 .7rem;overflow-wrap:anywhere}"
 )
 
 

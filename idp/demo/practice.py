@@ -29,10 +29,20 @@ def main(arguments: Sequence[str]) -> int:
     config, metadata, port = Path(arguments[0]), Path(arguments[1]), int(arguments[2])
     try:
         country = practice_country(config, metadata, port)
-        listening = bind(HOST, port)
     except Misconfigured as error:
         return _cannot(str(error))
+    except OSError as error:
+        return _cannot(f"It cannot begin: {error}.")
+    try:
+        listening = bind(HOST, port)
     except (OSError, OverflowError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        return _cannot(f"Cannot listen on {HOST}:{port}: {why}. Name another PORT, or end what listens there.")
+    # Only now: the metadata of an address where somebody else answers is not to be pinned
+    try:
+        metadata.write_bytes(country.metadata())
+    except OSError as error:
+        listening.close()
         return _cannot(f"It cannot begin: {error}.")
     server = Server(country.app(), listening)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -45,20 +55,18 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def practice_country(config: Path, metadata: Path, port: int) -> Country:
-    """The provider for the broker of this folder; its metadata is written. Raises `Misconfigured` and OSError."""
+    """The provider for the broker of this folder, with its key beside `metadata`. Raises `Misconfigured` and OSError."""
     broker = load_signer(load_settings(config).key_folder / "saml.pem")
     key = metadata.with_suffix(".pem")
     if not key.exists():
         create_saml_key(key, NAME)
-    country = Country(
+    return Country(
         base=f"http://{NAME}:{port}",
         title="Practice sign-in of Estonia",
         key_pem=key.read_bytes(),
         certificate_der=load_signer(key).certificate,
         broker_certificate=broker.certificate,
     )
-    metadata.write_bytes(country.metadata())
-    return country
 
 
 def _cannot(why: str) -> int:

@@ -86,7 +86,7 @@ def _provider(case: Case, provider: IdentityProvider) -> Iterator[Finding]:
     read = pinned_provider(provider.metadata, provider.entity_id, provider.source)
     for url in filter(None, (read.redirect_url, read.post_url)):
         try:
-            judged_url(url, demo=case.settings.demo)
+            judged_url(url, demo=case.settings.demo or not case.knows("demo"))
         except FetchError as error:
             why = "Citizens, and our questions about them, would go there in the open, or nowhere."
             what = f"its SingleSignOnService is {error.detail}"

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from sqlalchemy import make_url
 
-from idp.settings import Settings
+from idp.settings import NO_ISSUER, Settings
 
 ENVIRONMENT = "environment"
 # What makes Python tell more than it should, or write down the keys of TLS
@@ -46,7 +46,7 @@ def production_faults(settings: Settings, environment: Mapping[str, str]) -> tup
 
 
 def _demo(settings: Settings) -> Iterator[Fault]:
-    if settings.demo and not settings.tenant.endswith(".localhost"):
+    if settings.demo and settings.issuer != NO_ISSUER and not settings.tenant.endswith(".localhost"):
         yield Fault(
             "demo",
             f"it is the demo's, and {settings.tenant} is no *.localhost.",

@@ -22,6 +22,6 @@ class NodeSite(Site):
     catalogue: Catalogue
 
     def country(self, node: RequestingNode, language: str) -> Text:
-        """The name of the country that asks, in the reader's language."""
+        """The name of the country that asks, in the reader's language, for a sentence."""
         said = self.wording(language).language
-        return Text(said.country(node.peer.country), said.tag)
+        return Text(said.country_in_a_sentence(node.peer.country), said.tag)

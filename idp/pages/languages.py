@@ -21,6 +21,9 @@ ENGLISH = "en"
 LOCALES: Mapping[str, str] = {"en": "en_GB", "et": "et", "zh-Hans": "zh_Hans"}
 LANGUAGES = tuple(LOCALES)
 
+# Of the countries that may be connected, those that an English sentence does not name without one
+_WITH_ARTICLE = frozenset({"NL", "GB", "US"})
+
 # RFC 4647 lookup, longest range first. Traditional Chinese has no page here and does not match the simplified one.
 _MATCHES: Mapping[str, str] = {
     "en": "en",
@@ -92,6 +95,11 @@ class Language:
     def country(self, code: str) -> str:
         """The country's name in this language; the code itself where CLDR does not know it."""
         return str(self.locale.territories.get("GR" if code == "EL" else code, code))
+
+    def country_in_a_sentence(self, code: str) -> str:
+        """The country's name as it stands within a sentence: English says the Netherlands."""
+        article = "the " if self.tag == ENGLISH and code in _WITH_ARTICLE else ""
+        return article + self.country(code)
 
     def date(self, text: str) -> str:
         """A whole or partial date (`YYYY-MM-DD`, `YYYY-MM`, `YYYY`) as readers write it; any other text as it is."""

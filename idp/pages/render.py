@@ -99,9 +99,9 @@ class Pages:
         """This goes to another country's node: two equal buttons."""
         language = self._languages[view.language]
         _own(view.action)
-        country = language.country(view.country)
-        title = language.say("inform.title", country=country)
-        return self._page("inform", language, title=title, view=view, country=country)
+        country, within = language.country(view.country), language.country_in_a_sentence(view.country)
+        title = language.say("inform.title", country=within)
+        return self._page("inform", language, title=title, view=view, country=country, within=within)
 
     def refused(self, view: RefusedView) -> str:
         """The login ended without a release."""

@@ -79,7 +79,8 @@ class Proved:
         ]
         if self.index is not None:
             found.append(
-                f"That leaf stands at place {self.index} of the {self.size} in the tree whose checkpoint the log signed."
+                f"That leaf stands at index {self.index}, counted from 0, in the tree of {self.size} whose checkpoint "
+                "the log signed."
             )
         elif self.by is not None:
             found.append(f"The log promised that this leaf would stand in its tree by {time_text(self.by)}.")

@@ -30,8 +30,10 @@ _SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 def nearest(word: str, known: Collection[str]) -> str:
     """What the writer probably meant, as a fix: the nearest known word, else all of them."""
+    if not known:
+        return "there is none yet: write its file first."
     close = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(sorted(known)) or 'nothing'}."
+    return f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(sorted(known))}."
 
 
 class Table:

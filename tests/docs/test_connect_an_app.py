@@ -84,6 +84,9 @@ def test_the_sentences_of_the_errors_are_those_of_the_code() -> None:
     assert library in sentences
     ours = {text for text in sentences - {library} if not text.startswith("--")}
     assert len(ours) >= 5
+    # Whatever a library sends by itself that is not the header
+    assert "A client secret belongs into the Authorization header." in ours
+    assert "The request has no client authentication." in ours
     assert not [sentence for sentence in ours if sentence not in sources]
 
 

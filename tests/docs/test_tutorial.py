@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from idp.cli import app
 from idp.demo.browser import Browser, Page
 from idp.demo.citizens import CITIZENS
+from idp.server import bind
 from tests.docs.newcomer import Newcomer
 from tests.docs.operators import Block, blocks_of
 from tests.docs.pages import DOCS
@@ -133,6 +136,20 @@ def test_the_practice_sign_in_says_what_it_needs(tmp_path: Path, arguments: tupl
     assert said in ran.stderr
     assert "Traceback" not in ran.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_practice_sign_in_names_the_port_that_is_taken_and_writes_no_metadata(tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["init", str(tmp_path / "city")]).exit_code == 0
+    listening = bind("127.0.0.1", 0)
+    port = str(listening.getsockname()[1])
+    try:
+        command = [sys.executable, "-m", "idp.demo.practice", "city", "practice.xml", port]
+        ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    finally:
+        listening.close()
+    assert ran.returncode == 2
+    assert f"Cannot listen on 127.0.0.1:{port}: Address already in use. Name another PORT" in ran.stderr
+    assert not (tmp_path / "practice.xml").exists()
 
 
 def test_a_file_of_the_tutorial_is_written_once(newcomer: Newcomer) -> None:

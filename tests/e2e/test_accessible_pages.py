@@ -87,6 +87,27 @@ def test_both_answers_look_the_same(chromium: Browser, shown: Gallery, theme: Th
     assert looks[0] == looks[1]
 
 
+def test_a_way_back_of_two_lines_stands_in_its_middle_as_a_button_does(chromium: Browser, shown: Gallery) -> None:
+    with window(chromium, width=320) as opened:
+        for name in ("refused", "blocked", "error-release_denied"):
+            opened.page.goto(shown.url(name))
+            way = opened.page.locator("main .button, main button").first
+            assert way.evaluate("e => getComputedStyle(e).textAlign") == "center", name
+
+
+def test_in_colours_of_the_readers_own_everything_keeps_its_edges(chromium: Browser, shown: Gallery) -> None:
+    """There every button has a border, and nothing has a ground: neither may touch words, nor tell two of them apart."""
+    with window(chromium) as opened:
+        opened.page.emulate_media(forced_colors="active")
+        opened.page.goto(shown.url("receipt"))
+        quiet, went = opened.page.locator("button.quiet"), opened.page.locator(".arrived li").first
+        assert quiet.evaluate("e => parseFloat(getComputedStyle(e).paddingInlineStart)") >= 8
+        assert went.evaluate("e => getComputedStyle(e).borderTopStyle") == "solid"
+        opened.page.goto(shown.url("approval"))
+        stays = opened.page.locator(".stays").first
+        assert stays.evaluate("e => getComputedStyle(e).borderTopStyle") == "solid"
+
+
 def _tab_through(page: Page) -> list[str]:
     """Every element that Tab reaches, from the top of the page until the keyboard leaves it."""
     reached = []

@@ -48,6 +48,8 @@ def test_a_citizen_is_informed_at_home_and_asked_abroad(
         assert "What stays at this node" in page.inner_text("main")
         page.click(APPROVE)
         got = crossing.at_city(border, page, "You are signed in")
+        page.set_viewport_size({"width": 360, "height": 740})
+        assert overflow(page) == []
         assert opened.complaints == []
     assert "age_over_18" in got
     assert not re.search(r"1990|1985|Maasikas|Иванова|Ivanova|post\.example|NL/", got)
@@ -81,7 +83,7 @@ def test_who_cancels_at_home_comes_back_through_the_receiving_node(
         crossing.informed(border, page, country, scripts=scripts)
         page.click(CANCEL)
         if not scripts:
-            crossing.said(page, "Netherlands was sent nothing about you")
+            crossing.said(page, "Nothing about you was sent to the Netherlands")
             assert page.url.startswith(border.nodes[country])
             page.click(POSTS)
         page.wait_for_url(f"{border.issuer}/eidas/acs")

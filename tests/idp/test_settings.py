@@ -120,6 +120,7 @@ def test_http_is_for_the_demo_on_localhost_alone(tmp_path: Path) -> None:
         (problem,) = _problems(tmp_path, text)
         assert problem.key == "issuer"
         assert "https" in problem.fix
+        assert ("demo = true" in problem.fix) == ("broker.localhost" in text)
 
 
 @pytest.mark.spec("house style 18")

@@ -11,6 +11,7 @@ A line that begins with `@secret@` or `@key@` is for services that authenticate 
 are those of `Words`. No secret and no path of a key is ever put in: a program takes them from its environment.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
@@ -43,6 +44,9 @@ NOT_RUN = frozenset({Framework.SPRING})
 # mod_auth_openidc 2.4 makes the token endpoint the audience of its assertions, unless pushed requests are on, too
 SECRET_ALONE = frozenset({Framework.APACHE})
 SECRET, KEY = "@secret@", "@key@"  # marks of lines
+# Where each program begins a sign-in, and where it does if the app is called back there: one path is not for both
+BEGIN, ELSE_BEGIN = "login", "sign-in"
+_BEGINS = re.compile(rf"(?<=[\"'/]){BEGIN}(?=[\"'])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,9 @@ def lines_of(text: str, *, key: bool) -> str:
 def render(framework: Framework, words: Words) -> str:
     """A snippet with the identifiers of a registration in it."""
     text = lines_of(source(framework), key=words.key)
+    # One router looks at neither a slash at the end nor capitals
+    if words.callback.strip("/").lower() == BEGIN:
+        text = _BEGINS.sub(ELSE_BEGIN, text)
     filled = {
         "@ISSUER@": words.issuer,
         "@CLIENT_ID@": words.client_id,

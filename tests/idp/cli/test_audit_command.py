@@ -58,7 +58,14 @@ def test_a_receipt_beside_its_logs_key_holds_and_says_what_it_proves_and_what_no
     run = verify(folder / "receipt.json")
     assert run.exit_code == 0, run.output
     said = " ".join(run.stdout.split())
-    for words in ("it holds.", "Proved:", "place 3 of the 7", "Not proved:", "the values were true", "a person meant it"):
+    for words in (
+        "it holds.",
+        "Proved:",
+        "index 3, counted from 0, in the tree of 7",
+        "Not proved:",
+        "the values were true",
+        "a person meant it",
+    ):
         assert words in said
     assert "another tree" in said
 

@@ -208,6 +208,13 @@ def test_what_is_given_and_empty_is_no_default(city: Path, words: tuple[str, ...
     assert ("is empty" in problem["what"]) == (key == "title")
 
 
+@pytest.mark.parametrize("name", ["permits", "two words"])
+def test_a_name_that_will_not_do_is_one_fault_and_not_also_one_of_its_sector(city: Path, name: str) -> None:
+    assert add(city).exit_code == 0
+    run = add(city, "--json", name=name)
+    assert [problem["key"] for problem in json.loads(run.stdout)["problems"]] == ["client_id"]
+
+
 def test_an_existing_name_is_refused_and_its_file_stays(city: Path) -> None:
     assert add(city).exit_code == 0
     before = contents(city)

@@ -181,7 +181,7 @@ def test_a_port_that_somebody_has_is_named_with_what_to_change(made: Path) -> No
         taken.close()
     assert run.returncode == 1
     assert f"Cannot listen on 127.0.0.1:{load_settings(made).port}: Address already in use" in run.stderr
-    assert "Change listen in ciconia.toml" in run.stderr
+    assert "End what listens there, or change listen in ciconia.toml" in run.stderr
 
 
 def test_keys_are_never_replaced(made: Path) -> None:

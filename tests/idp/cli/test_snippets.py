@@ -83,3 +83,13 @@ def test_every_program_looks_at_the_level_that_was_reached(framework: Framework,
     else:
         accepted = [level for level in LevelOfAssurance if f'"{level.uri}"' in text]
     assert accepted == [LevelOfAssurance.SUBSTANTIAL, LevelOfAssurance.HIGH]
+
+
+@pytest.mark.parametrize("path", ["/callback", "/login", "/login/", "/Login"])
+@pytest.mark.parametrize("framework", [one for one in Framework if one is not Framework.SPRING])
+def test_no_program_begins_where_it_is_called_back(framework: Framework, path: str) -> None:
+    text = render(framework, replace(WORDS, redirect_uri=f"https://permits.test{path}"))
+    begin, back = sorted(re.findall(r"(?:get\(|path\(|<Location )[\"']([^\"']*)", text), key=path.__eq__)
+    assert back == path
+    # Express tells neither a slash at the end nor capitals
+    assert begin.strip("/").lower() != back.strip("/").lower()

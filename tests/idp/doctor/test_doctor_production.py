@@ -6,7 +6,8 @@ import pytest
 
 from idp.doctor.production import production_faults
 from idp.settings import Settings
-from tests.idp.doctor.ward import ERROR, NOTICE, at, edit, examined, machine, only
+from tests.connectors.metadata import node
+from tests.idp.doctor.ward import ERROR, ISSUER, NOTICE, at, edit, examined, machine, only, provider_metadata, write
 
 
 def settings(**changes: object) -> Settings:
@@ -33,6 +34,22 @@ def test_the_defaults_are_safe() -> None:
 )
 def test_the_demo_is_for_localhost_alone(issuer: str, demo: str, named: str) -> None:
     assert keys(settings(issuer=issuer, demo=demo == "on")) == named.split()
+
+
+@pytest.mark.parametrize(
+    ("issuer", "demo", "named"),
+    [
+        ('"http://broker.localhost:8400/"', "true", "issuer"),
+        ('"broker.localhost"', "true", "issuer"),
+        ("http://broker.localhost:8400", "true", ""),
+        ('"http://login.storkhaven.test"', '"maybe"', "demo"),
+    ],
+)
+def test_one_misspelling_in_a_demos_settings_is_one_finding(city: Path, issuer: str, demo: str, named: str) -> None:
+    edit(city, "ciconia.toml", f'issuer = "{ISSUER}"', f"issuer = {issuer}\ndemo = {demo}")
+    write(city, "metadata/lv.xml", provider_metadata(node.curve_signer().certificate, url="http://idp.localhost:8401/sso"))
+    errors = [(found.file, found.key) for found in examined(city).findings if found.severity is ERROR]
+    assert errors == [("ciconia.toml", named)]
 
 
 @pytest.mark.parametrize(

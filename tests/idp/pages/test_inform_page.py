@@ -32,6 +32,14 @@ def test_it_names_the_country_in_the_readers_language_and_the_node_by_its_title(
     assert page.words("//dl/div[2]/dd") == "Finland's eIDAS node"
 
 
+def test_in_an_english_sentence_a_country_has_its_article(pages: Pages) -> None:
+    page = Read(pages.inform(replace(inform(pages, "en"), country="NL")))
+    assert page.words("//h1") == "This goes to the Netherlands"
+    assert page.words("//h2[@id='goes']") == "What goes to the Netherlands"
+    assert page.words("//title").startswith("Your data goes to the Netherlands")
+    assert page.words("//dl/div[1]/dd") == "Netherlands"
+
+
 @pytest.mark.spec("issue 3 item 6")
 @every_language
 def test_it_says_for_which_kind_of_service(pages: Pages, language: str) -> None:

@@ -59,7 +59,14 @@ def test_a_citizens_receipt_proves_these_commitments_at_this_place_in_this_log()
     assert found.names == (("address", "exact"), ("birthdate", "age_over(18)"))
     assert found.leaf_hash == leaf_hash(LOG.leaves[3])
     said = " ".join(found.sentences)
-    for word in (ORIGIN, found.leaf_hash.hex(), "age_over(18)", "parking", "public_task", "place 3 of the 7"):
+    for word in (
+        ORIGIN,
+        found.leaf_hash.hex(),
+        "age_over(18)",
+        "parking",
+        "public_task",
+        "index 3, counted from 0, in the tree of 7",
+    ):
         assert word in said
 
 

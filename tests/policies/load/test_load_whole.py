@@ -164,6 +164,16 @@ def test_a_file_that_is_no_toml_is_told_with_its_line(content: bytes, line: int,
     assert what in found.what
 
 
+def test_a_byte_order_mark_is_named() -> None:
+    (found,) = problems_of({"purposes/x.toml": b"\xef\xbb\xbf" + PURPOSE.encode()})
+    assert (found.line, found.what) == (1, "is no TOML: it begins with a byte order mark: save it as UTF-8 without one.")
+
+
+def test_a_purpose_where_there_is_none_is_to_be_written() -> None:
+    found = {one.key: one for one in problems_of({"parties/parking.toml": FILES["parties/parking.toml"].encode()})}
+    assert found["purposes"].fix == "there is none yet: write its file first."
+
+
 def test_windows_line_ends_count_once() -> None:
     content = PURPOSE.replace("\n", "\r\n").replace('"age_over(18)"', '"age_above(18)"', 1).encode()
     (found,) = problems_of({"purposes/x.toml": content})

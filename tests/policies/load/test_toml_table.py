@@ -45,7 +45,7 @@ def test_the_nearest_known_word_is_the_fix(word: str, fix: str) -> None:
 
 
 def test_where_nothing_is_known_the_fix_says_so() -> None:
-    assert nearest("x", ()) == "known here: nothing."
+    assert nearest("x", ()) == "there is none yet: write its file first."
 
 
 @pytest.mark.parametrize(
