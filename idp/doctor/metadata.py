@@ -74,9 +74,8 @@ def _provider(case: Case, provider: IdentityProvider) -> Iterator[Finding]:
     try:
         SamlConnector(provider=provider, entity_id=entity_id(issuer), acs_url=acs_url(issuer), signer=NoSigner())
     except Misconfigured as error:
-        others = [
-            problem for problem in error.problems if problem.key != "SingleSignOnService"
-        ]  # which its file has, below
+        # That one is told below, of its file
+        others = [problem for problem in error.problems if problem.key != "SingleSignOnService"]
         for problem in others:
             finding = case.of_problem(problem, _LOGIN_FAILS)
             named = f"{finding.what.rstrip('.')} ({file})."
