@@ -120,6 +120,8 @@ def _fault_of_address(uri: str, settings: Settings) -> str:
     if parts.scheme != "https" and not settings.demo:
         return "is not https, and this is no demo: whoever listens would read the code."
     found = ADDRESS.fullmatch(uri)
+    if found is None and ADDRESS.fullmatch(uri.replace(parts.netloc, parts.netloc.lower(), 1)):
+        return "has capitals in its host, which is written in lower case."
     if found is None:
         return "has a host or port in another spelling than the one, or a sign that programs and routes read as their own."
     if found["port"] and int(found["port"]) == DEFAULT_PORTS[found["scheme"]]:

@@ -88,14 +88,18 @@ class Newcomer:
                 # Where it runs already, its operator has ended it before
                 self._serving.close()
                 self._serving.enter_context(self._process([CICONIA, *words[1:]], "is served at"))
+            case ["python", "-m", "venv", "app-env"]:
+                pass  # Ours has what its pip would bring: whatever is not of it would come into the broker's own
             case ["python", *rest]:
                 self._start([sys.executable, *rest], "Ctrl-C ends it")
-            case ["pip", "install", *names]:
+            case ["app-env/bin/pip", "install", *names]:
                 assert all(importlib.util.find_spec(name) for name in names), names
             case ["env", *rest]:
                 secret = SECRET.findall(self.printed[-2])[-1]  # what `party add` printed, before `doctor`
                 given = dict(word.split("=", 1) for word in rest if re.match(r"[A-Z_]+=", word))
-                command = [str(Path(sys.executable).with_name(rest[len(given)])), *rest[len(given) + 1 :]]
+                program = rest[len(given)].removeprefix("app-env/bin/")
+                assert program != rest[len(given)], rest
+                command = [str(Path(sys.executable).with_name(program)), *rest[len(given) + 1 :]]
                 given = {name: value.replace("SECRET", secret) for name, value in given.items()}
                 self._start(command, "Running on", {**given, "PYTHONPATH": str(LOCALHOST)})
             case [("ciconia" | "cp" | "rm"), *rest]:

@@ -84,11 +84,15 @@ def test_whoever_follows_the_tutorial_alone_signs_a_citizen_in_to_an_app_of_thei
     assert _sign_in(newcomer, "juhan")["resident_of"] == {"Storkhaven": False}
     with Browser() as browser:
         assert _question(browser, newcomer, "toomas").status == 403
+    with Browser() as browser:
+        assert browser.submit(_question(browser, newcomer, "mari"), {"choice": "refuse"}, DECISION).status == 200
+    assert "for each release and each refusal" in PAGE.read_text(encoding="utf-8")
 
     for block in BLOCKS:
         if block.section == RECORD:
             newcomer.follow(block)
-    assert "3" in newcomer.printed[-1]
+    # Three releases and a refusal: who could not go on left nothing
+    assert newcomer.printed[-1].startswith("4 records")
     _nothing_in_clear(newcomer.desk / "city" / "ciconia.db")
     _look_at_a_message(newcomer)
 

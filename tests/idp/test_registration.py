@@ -104,7 +104,7 @@ def test_nothing_is_wrong_with_a_good_one(settings: Settings) -> None:
         ("https://-permits.example/callback", "another spelling"),
         ("https://permits-.example/callback", "another spelling"),
         ("https://permits'x.example/callback", "another spelling"),
-        ("https://PERMITS.city.example/callback", "another spelling"),
+        ("https://PERMITS.city.example/callback", "has capitals in its host"),
         ("https://2130706433/callback", "neither a name"),
         ("https://0x7f.1/callback", "neither a name"),
         ("https://127.0.0.01/callback", "neither a name"),
