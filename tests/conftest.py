@@ -9,11 +9,16 @@ from typing import Any  # a socket address has no narrower type, nor has what SQ
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine, create_engine
 
 from idp.store import engine, postgres
 from tests.e2e.browser import launch
+
+# A busy machine is no failure, and no example has a clock
+settings.register_profile("properties", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("properties")
 
 _connect = socket.socket.connect
 LOOPBACK = ("127.", "::1")

@@ -184,7 +184,7 @@ def test_an_ecdsa_signature_is_r_and_s_of_the_curves_length(curve: int | str, si
         assert not key.verifies(algorithm, wrong, bytes([number])), wrong
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=400))
 def test_no_bytes_at_all_are_a_signature_of_another(signature: bytes) -> None:
     for name, party in PARTIES.items():

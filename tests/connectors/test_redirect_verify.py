@@ -314,7 +314,7 @@ def test_sizes_and_spellings_that_no_sender_has_are_refused() -> None:
 GOOD = signed(of(relay_state="a%2Fb"))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, len(GOOD) - 1), bit=st.integers(0, 6))
 def test_a_flipped_bit_is_refused_or_changes_nothing(place: int, bit: int) -> None:
     altered = GOOD[:place] + chr(ord(GOOD[place]) ^ (1 << bit)) + GOOD[place + 1 :]

@@ -14,7 +14,7 @@ from policies.errors import AssertionRejected
 from tests.connectors import forge
 from tests.connectors.forge import NOW, Reply, SigningParty, signed_reply
 
-QUICK = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def judged(connector: SamlConnector, xml: bytes) -> Assertion | str:
@@ -92,7 +92,7 @@ def test_a_message_in_other_letters_is_refused(
         assert isinstance(judged(connector, change(genuine)), str)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(max_size=300))
 def test_any_text_at_all_is_refused_by_name(connector: SamlConnector, text: str) -> None:
     for parameter in (text, base64.b64encode(text.encode(errors="surrogatepass")).decode()):

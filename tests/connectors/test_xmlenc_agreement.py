@@ -343,7 +343,7 @@ def test_an_algorithm_that_nobody_here_knows_is_refused_though_a_profile_takes_i
         assert refusal.value.check == check
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=140), st.text(max_size=40))
 def test_no_octets_as_key_or_parameter_are_anything_but_a_refusal_by_name(octets: bytes, said: str) -> None:
     bits = said.encode().hex()[:39]

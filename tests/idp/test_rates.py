@@ -56,7 +56,7 @@ def test_questions_of_logins_are_counted_apart_from_their_beginnings() -> None:
 
 
 @given(st.lists(st.floats(min_value=0, max_value=40), min_size=1, max_size=60), st.integers(1, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_the_times_are_no_minute_has_more_than_the_limit(gaps: list[float], limit: int) -> None:
     clock, taken = Clock(), list[float]()
     rates = _rates(clock, begin_address=limit)

@@ -254,7 +254,7 @@ def test_a_second_entity_inside_is_refused_by_the_reader_too() -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_is_signed_is_facts_or_refused_in_words(data: st.DataObject) -> None:
     root = etree.fromstring(node.signed(node.proxy()).octets)
     elements = list(root.iter())

@@ -136,7 +136,7 @@ def _query(octets: bytes) -> Sequence[Envelope]:
 
 @pytest.mark.parametrize("generator", GENERATORS)
 @pytest.mark.spec("issue 5: no exception of lxml, xmlsec, pyca or jose ever leaves its module under its own name")
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_a_judge_raises_our_kinds_alone_on_mutated_cases(generator: str, data: st.DataObject) -> None:
     case = data.draw(st.sampled_from(corpus()[generator]), label="case")
@@ -147,7 +147,7 @@ def test_a_judge_raises_our_kinds_alone_on_mutated_cases(generator: str, data: s
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
-@settings(max_examples=EXAMPLES // 2, deadline=None)
+@settings(max_examples=EXAMPLES // 2)
 @given(octets=st.one_of(st.binary(max_size=300), st.text(max_size=200).map(str.encode)), data=st.data())
 def test_a_judge_raises_our_kinds_alone_on_any_octets(generator: str, octets: bytes, data: st.DataObject) -> None:
     entrances: Mapping[str, Entrance] = {case.entrance.name: case.entrance for case in corpus()[generator]}

@@ -147,7 +147,7 @@ def test_a_label_that_is_none_of_ours_is_other_and_is_not_remembered(label: str)
 
 
 @given(st.lists(st.text(max_size=200), max_size=30))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_no_text_whatever_becomes_a_series_beyond_the_grammar_of_labels(labels: list[str]) -> None:
     measures = Measures()
     for label in labels:
