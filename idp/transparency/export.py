@@ -5,7 +5,7 @@
     {"checkpoint": the signed note over these n leaves}
 
 Leaves commit to what was released and open nothing: whoever has the file computes the tree's root from it, and sees whether
-the log ever showed them another.
+the log ever showed them another (`export_verify`).
 """
 
 from collections.abc import Iterator

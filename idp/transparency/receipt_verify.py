@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from connectors.formats.claims import Json as Parsed
 from connectors.formats.claims import read_object
-from idp.transparency.checkpoint import VerifierKey
+from idp.transparency.checkpoint import TreeHead, VerifierKey
 from idp.transparency.draft import RELEASE
 from idp.transparency.entry import NONCE_BYTES, commitment, read_leaf
 from idp.transparency.jcs import Json, jcs
@@ -46,7 +46,7 @@ Object = Mapping[str, Json]
 class Proved:
     """A receipt whose every check held, and the keys that it rests on: the one that signed it, then those of checkpoints.
 
-    `index` and `size` are None where it is a promise: then `by` is its time.
+    `index` and `head`, the checkpoint's, are None where it is a promise: then `by` is its time.
     """
 
     holder: Holder
@@ -59,8 +59,13 @@ class Proved:
     names: tuple[tuple[str, str], ...]
     leaf_hash: bytes
     index: int | None = None
-    size: int | None = None
+    head: TreeHead | None = None
     by: int | None = None
+
+    @property
+    def size(self) -> int | None:
+        """How many leaves the tree has in which the leaf stands."""
+        return None if self.head is None else self.head.size
 
     @property
     def log(self) -> str:
@@ -210,13 +215,13 @@ def _agree(opened: Mapping[str, Object]) -> None:
         raise SignatureInvalid("openings", "its openings are of two records")
 
 
-_Standing = tuple[int, int] | int
+_Standing = tuple[int, TreeHead] | int
 
 
 def _standing(
     receipt: Object, hashed: bytes, keys: Sequence[VerifierKey], proof: bytes | None
 ) -> tuple[list[VerifierKey], _Standing]:
-    """Who signed the checkpoints; index and size of the tree, or the time of a promise that nobody redeemed yet."""
+    """Who signed the checkpoints; the index and the tree, or the time of a promise that nobody redeemed yet."""
     signers: list[VerifierKey] = []
     if (receipt["proof"] is None) == (receipt["promise"] is None):
         raise SignatureInvalid("shape", "it has not exactly one of a proof and a promise")
@@ -237,7 +242,7 @@ def _standing(
         if placed is None:
             return signers, by
     key, head = prove(placed, hashed, *keys)
-    return [*signers, key], (placed.index, head.size)
+    return [*signers, key], (placed.index, head)
 
 
 def _signer(receipt: Object, keys: Sequence[VerifierKey]) -> VerifierKey:
@@ -254,7 +259,7 @@ def _signer(receipt: Object, keys: Sequence[VerifierKey]) -> VerifierKey:
 
 
 def _proved(holder: Holder, keys: tuple[VerifierKey, ...], hashed: bytes, sent: Object, standing: _Standing) -> Proved:
-    index, size = standing if isinstance(standing, tuple) else (None, None)
+    index, head = standing if isinstance(standing, tuple) else (None, None)
     by = standing if isinstance(standing, int) else None
     if by is not None:
         time_text(by)
@@ -269,7 +274,7 @@ def _proved(holder: Holder, keys: tuple[VerifierKey, ...], hashed: bytes, sent: 
         names=tuple(names_of(sent)),
         leaf_hash=hashed,
         index=index,
-        size=size,
+        head=head,
         by=by,
     )
 

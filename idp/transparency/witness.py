@@ -131,7 +131,7 @@ class Witness:
     def _head(self, file: Path) -> TreeHead | None:
         """The head in a file, None where it is another log's."""
         try:
-            note = _note(_end_of(file))
+            note = note_in(file)
         except OSError as error:
             raise _unreadable(file, error) from error
         try:
@@ -172,6 +172,11 @@ def witnessed(path: Path | None, keys: LedgerKeys) -> tuple[TreeHead, ...]:
 def saw_nothing(path: Path | None, keys: LedgerKeys) -> str:
     """The path of a witness that has no checkpoint of this log, else "". Raises `StoreUnavailable` as `seen` does."""
     return str(path) if path is not None and not Witness(path, keys).seen() else ""
+
+
+def note_in(file: Path) -> bytes:
+    """The note that a file holds, or that an export ends with. Raises OSError."""
+    return _note(_end_of(file))
 
 
 def _end_of(file: Path) -> bytes:

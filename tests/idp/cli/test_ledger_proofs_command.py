@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from idp.cli import app
 from idp.keys.kinds import LOG
-from idp.keys.ledger import create_ledger_keys, create_log_key, list_log_keys, load_ledger_keys
+from idp.keys.ledger import LOG_VKEY, create_ledger_keys, create_log_key, list_log_keys, load_ledger_keys
 from idp.settings import load_settings
 from idp.store import tables
 from idp.store.migrate import migrate
@@ -137,6 +137,11 @@ def test_the_export_holds_every_leaf_and_its_root_is_the_checkpoints(run: Run, f
         tree.append(leaf_hash(base64.b64decode(each["leaf"], validate=True)))
     head = TreeHead.read(open_note(last["checkpoint"].encode(), key(folder)))
     assert (head.size, head.root) == (tree.size, tree.root()) == (RECORDS, tree.root())
+    kept = tmp_path / "kept.checkpoint"
+    kept.write_text(last["checkpoint"], encoding="utf-8")
+    keys = load_settings(folder).key_folder / LOG_VKEY
+    audited = CliRunner().invoke(app, ["audit", "ledger", str(file), "--log", str(keys), "--checkpoint", str(kept)])
+    assert audited.exit_code == 0, audited.output
 
 
 def test_a_file_has_its_name_when_it_is_whole(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
