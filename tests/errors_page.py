@@ -178,6 +178,7 @@ _WHO = {
     "service": "the service's operator",
     "provider": "the identity provider, or the country's node",
     "operator": "the operator of this broker",
+    "suspension": "the operator of this broker",
     "node": "the operator of the other country's node",
 }
 _CHECK_AND_PEER = ", `check` and `peer`"

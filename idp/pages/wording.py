@@ -31,6 +31,7 @@ class Move(StrEnum):
     SERVICE = "service"
     PROVIDER = "provider"
     OPERATOR = "operator"
+    SUSPENSION = "suspension"  # the operator's, too, and not in a few minutes
     NODE = "node"
 
 
@@ -48,8 +49,8 @@ MOVES: Mapping[str, Move] = {
     "not_found": Move.CITIZEN,
     "store_unavailable": Move.OPERATOR,
     "country_unavailable": Move.PROVIDER,
-    "service_suspended": Move.OPERATOR,
-    "country_suspended": Move.OPERATOR,
+    "service_suspended": Move.SUSPENSION,
+    "country_suspended": Move.SUSPENSION,
     "misconfigured": Move.OPERATOR,
     "started_elsewhere": Move.CITIZEN,
     "login_ended": Move.CITIZEN,

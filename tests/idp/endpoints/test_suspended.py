@@ -38,6 +38,7 @@ def switch(stage: Stage) -> Iterator[Switch]:
 def suspended(answer: Answer, heading: str) -> None:
     assert (answer.status, answer.heading) == (503, heading), answer.text
     assert INNOCENT in answer.text
+    assert "few minutes" not in answer.text, "it may last for days"
 
 
 def back(answer: Answer) -> dict[str, str]:
