@@ -21,7 +21,7 @@ from idp.configuration import read_configuration
 from idp.files import read_named
 from policies.attributes import Address, AttributeName, Value
 from policies.errors import Misconfigured
-from policies.examples import Example, decide_for, differences, party_with_everything, withheld_by
+from policies.examples import Example, decide_for, party_with_everything, withheld_by
 from policies.load import Configuration, load, load_situation
 from policies.parties import ClientId, PurposeId, RelyingParty
 from policies.purposes import Purpose
@@ -39,7 +39,7 @@ def run_examples(config: Folder, *, as_json: AsJson = False) -> None:
     """
     configuration = _configuration(config, as_json=as_json)
     tried = [
-        (purpose_id, example, _run(example, purpose_id, configuration))
+        (purpose_id, example, configuration.differences(purpose_id, example))
         for purpose_id, examples in sorted(configuration.examples.items())
         for example in examples
     ]
@@ -141,13 +141,6 @@ def _purpose_and_party(
         failed("not_found", detail, as_json=as_json)
         raise typer.Exit(2)
     return purpose, party
-
-
-def _run(example: Example, purpose_id: PurposeId, configuration: Configuration) -> tuple[str, ...]:
-    purpose, catalogue = configuration.purposes[purpose_id], configuration.catalogue
-    party = configuration.parties.get(example.client_id) or party_with_everything(purpose, catalogue)
-    on = example.situation.on
-    return ("it names no day.",) if on is None else differences(example, purpose, party, on, catalogue=catalogue)
 
 
 def _example(purpose_id: PurposeId, example: Example, found: Sequence[str]) -> dict[str, object]:

@@ -32,6 +32,8 @@ def registrations(case: Case) -> Iterator[Finding]:
     for purpose in configuration.purposes.values():
         yield from _unserved(purpose, configuration)
         yield from _unreachable(purpose, configuration)
+        if not case.configuration_problems:  # else what is missing would differ
+            yield from _examples(purpose, configuration)
 
 
 def presence(case: Case) -> Iterator[Finding]:
@@ -116,6 +118,15 @@ def _unserved(purpose: Purpose, configuration: Configuration) -> Iterator[Findin
         why = "It is told to citizens as needed, and never passed on."
         fix = f"Remove it from the purpose, or register a service for {name}."
         yield _at(Severity.WARNING, need.source, f"attributes.{name}", what, why, fix)
+
+
+def _examples(purpose: Purpose, configuration: Configuration) -> Iterator[Finding]:
+    for example in configuration.examples.get(purpose.purpose_id, ()):
+        for difference in configuration.differences(purpose.purpose_id, example):
+            what = f"the example `{example.title}` does not hold: {difference}"
+            why = "It says what was meant, and a citizen is asked for something else."
+            fix = "Mend the purpose or the example. `ciconia policy test` runs all of them."
+            yield _at(Severity.WARNING, example.source, "examples", what, why, fix)
 
 
 def _never(needs: Mapping[AttributeName, Need], served: list[RelyingParty]) -> Iterator[tuple[AttributeName, Need]]:

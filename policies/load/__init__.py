@@ -21,7 +21,7 @@ from typing import TypeVar
 from policies.attributes import AttributeName
 from policies.catalogue import STANDARD, Catalogue
 from policies.errors import Misconfigured, Problem
-from policies.examples import Example, Situation
+from policies.examples import Example, Situation, differences, party_with_everything
 from policies.load.examples import read_examples, read_situation
 from policies.load.nodes import read_node
 from policies.load.own import read_own_attributes
@@ -69,6 +69,13 @@ class Configuration:
     examples: Mapping[PurposeId, tuple[Example, ...]]
     # the receiving nodes that may ask this one; a city has none
     nodes: Mapping[NodeId, RequestingNode] = field(default_factory=dict)
+
+    def differences(self, purpose_id: PurposeId, example: Example) -> tuple[str, ...]:
+        """Run an example of a purpose; a sentence for each thing that came out otherwise than it says."""
+        purpose = self.purposes[purpose_id]
+        party = self.parties.get(example.client_id) or party_with_everything(purpose, self.catalogue)
+        on = example.situation.on
+        return ("it names no day.",) if on is None else differences(example, purpose, party, on, catalogue=self.catalogue)
 
 
 def load(files: Mapping[str, bytes]) -> Configuration:

@@ -50,6 +50,31 @@ def test_a_purpose_that_no_service_has_is_a_notice(city: Path) -> None:
     assert (found.severity, found.file, found.key) == (NOTICE, "purposes/other.toml", "id")
 
 
+EXAMPLE = """
+[[examples]]
+title = "An adult"
+on = 2026-11-25
+loa = "high"
+asked = { birthdate = "exact" }
+given = { birthdate = "1990-02-28" }
+released = { birthdate = "age_over(18)" }
+"""
+
+
+def test_an_example_that_does_not_hold_is_a_warning_of_its_purpose(city: Path) -> None:
+    """It stands in the file, and says what was meant."""
+    text = (city / PURPOSE).read_text(encoding="utf-8")
+    write(city, PURPOSE, text + EXAMPLE)
+    assert not [one for one in examined(city).findings if one.key == "examples"]
+    write(city, PURPOSE, text + EXAMPLE.replace("age_over(18)", "exact"))
+    (found,) = [one for one in examined(city).findings if one.key == "examples"]
+    assert (found.severity, found.file) == (WARNING, PURPOSE)
+    assert found.line > text.count("\n")
+    assert "`An adult` does not hold: birthdate: the file says released as exact" in found.what
+    edit(city, PURPOSE, "[attributes.email]", "[attributes.emil]")
+    assert not [one for one in examined(city).findings if one.key == "examples"], "with a gap nobody knows"
+
+
 def test_a_purpose_for_countries_that_are_not_connected_is_a_warning(city: Path) -> None:
     edit(city, PURPOSE, 'id = "permit"', 'id = "permit"\ncountries = ["SE", "FI"]')
     found = only(examined(city))
