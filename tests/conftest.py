@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine, create_engine
 
-from idp.store import engine, postgres
+from idp.store import engine
 from tests.e2e.browser import launch
 
 # A busy machine is no failure, and no example has a clock
@@ -51,16 +51,18 @@ def logs_as_they_were() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def no_engine_stays_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Close what the engines of a test keep open: from Python 3.13 on SQLite's connections warn where nobody did."""
+def no_file_stays_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close what SQLite's engines of a test keep open: from Python 3.13 on such connections warn where nobody did.
+
+    Those to PostgreSQL always warned. One that is out while its engine is disposed of would be closed by nobody.
+    """
     made: list[Engine] = []
 
     def create(*arguments: Any, **options: Any) -> Engine:  # Any: see the import
         made.append(create_engine(*arguments, **options))
         return made[-1]
 
-    for module in (engine, postgres):
-        monkeypatch.setattr(module, "create_engine", create)
+    monkeypatch.setattr(engine, "create_engine", create)
     yield
     for each in made:
         each.dispose()
