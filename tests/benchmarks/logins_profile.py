@@ -2,7 +2,7 @@
 
 A part's time is its own: what it calls that is a part, too, is taken out. All of it comes from one run; "the rest" is what
 the process spent and no part did. Every timer costs half a microsecond, which is in the parts. The process runs as a worker
-does, and its driver in another one: beside a driver that wants Python's lock, too, a login costs half as much again.
+does, and its driver in another one: beside a driver that wants Python's lock, too, a login costs a tenth more.
 """
 
 import asyncio
