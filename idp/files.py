@@ -20,10 +20,15 @@ def is_folder(path: Path) -> bool:
 
 def read_regular(path: Path, limit: int = MAX_FILE) -> bytes:
     """A file of at most `limit` bytes, and one more where there are more. A pipe would never end; a folder has none."""
+    with regular(path).open("rb") as file:
+        return file.read(limit + 1)
+
+
+def regular(path: Path) -> Path:
+    """The same path, of a regular file. Raises OSError of any other."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(0, "it is no regular file", str(path))
-    with path.open("rb") as file:
-        return file.read(limit + 1)
+    return path
 
 
 def read_whole(path: Path, limit: int = MAX_FILE) -> bytes:

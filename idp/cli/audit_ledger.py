@@ -1,7 +1,6 @@
 """`ciconia audit ledger`: an export of the whole log, compared with checkpoints and receipts that others have."""
 
 import json
-import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -10,7 +9,7 @@ import typer
 
 from idp.cli.audit_told import COULD_NOT, DOES_NOT, HOLDS, keys_for, say_failed, tell, unreadable, whose
 from idp.cli.console import progress
-from idp.files import read_regular
+from idp.files import read_regular, regular
 from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note
 from idp.transparency.export_verify import Exported, NotCompared, read_size, verify_export
 from idp.transparency.receipt import MAX_RECEIPT
@@ -69,7 +68,7 @@ def ledger(
 
 
 def _kept(path: Path, keys: Sequence[VerifierKey]) -> TreeHead:
-    head = TreeHead.read(open_note(note_in(_regular(path)), *keys))
+    head = TreeHead.read(open_note(note_in(regular(path)), *keys))
     if head.origin != keys[0].name:
         raise SignatureInvalid("checkpoint", "the checkpoint is another log's")
     return head
@@ -96,7 +95,7 @@ def _compared(
 ) -> int:
     """Check the export, then each other file against it; say what was found, and return the exit code."""
     try:
-        with _regular(export).open("rb") as file:
+        with regular(export).open("rb") as file:
             whole = _whole(file, keys, [other for _, other in others], as_json=as_json)
     except OSError as error:
         return unreadable(export, error, as_json=as_json)
@@ -153,10 +152,3 @@ def _fits(path: Path, other: _Other, whole: Exported, *, as_json: bool) -> int:
     else:
         tell([f"{path}: it fits: {what}."])
     return HOLDS
-
-
-def _regular(path: Path) -> Path:
-    """The same path, of a regular file. Raises OSError."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(0, "it is no regular file", str(path))
-    return path

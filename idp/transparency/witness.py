@@ -196,7 +196,7 @@ def _note(octets: bytes) -> bytes:
         found = json.loads(last)
     except (ValueError, RecursionError):
         return b""
-    return str(found.get("checkpoint", "")).encode()
+    return str(found.get("checkpoint", "")).encode("utf-8", "replace")  # half a sign may stand in JSON
 
 
 def _unreadable(path: Path, error: OSError) -> StoreUnavailable:

@@ -184,6 +184,8 @@ def test_what_is_no_checkpoint_or_receipt_of_this_log_is_named_and_the_rest_is_c
         (str(kept), True),
     ]
     assert audit(folder / "log.jsonl", "--receipt", kept).exit_code == 1
+    half = written(folder / "half.jsonl", [b'{"checkpoint":"\\ud800"}'])
+    assert audit(folder / "log.jsonl", "--checkpoint", half).exit_code == 1
     for option in ("--checkpoint", "--receipt"):
         assert audit(folder / "log.jsonl", option, absent).exit_code == 2
 
