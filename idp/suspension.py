@@ -46,7 +46,13 @@ class Suspension:
 
         On again, they do not bring back what was alive before. No provider: it is registered no more, and that ends it too.
         """
-        return provider is None or self._since(PARTY, client_id, acts) or self._source_since(provider, acts)
+        off = self._switches.off
+        return (
+            provider is None
+            or off(PARTY, client_id, acts=acts)
+            or off(PROVIDER, provider.provider_id, acts=acts)
+            or off(COUNTRY, provider.country, acts=acts)
+        )
 
     def check_asked(self, client_id: ClientId, provider: IdentityProvider, acts: int) -> None:
         """Raises `Replayed` where what was asked of a provider, for a relying party, has `ended` since."""
@@ -55,12 +61,10 @@ class Suspension:
 
     def check_asked_for_node(self, node: RequestingNode, provider: IdentityProvider, acts: int) -> None:
         """The same for a node that asks us."""
-        country = node.peer.country
-        if self._since(COUNTRY, country, acts) or self._source_since(provider, acts):
+        off, country = self._switches.off, node.peer.country
+        if (
+            off(COUNTRY, country, acts=acts)
+            or off(PROVIDER, provider.provider_id, acts=acts)
+            or off(COUNTRY, provider.country, acts=acts)
+        ):
             raise Replayed("policy_changed", f"{country} or {provider.provider_id} was switched off meanwhile")
-
-    def _since(self, kind: str, name: str, acts: int) -> bool:
-        return self._switches.off(kind, name, acts=acts)
-
-    def _source_since(self, provider: IdentityProvider, acts: int) -> bool:
-        return self._since(PROVIDER, provider.provider_id, acts) or self._since(COUNTRY, provider.country, acts)

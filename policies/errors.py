@@ -26,11 +26,13 @@ class BrokerError(Exception):
         self.detail = detail
 
 
-class _About(AbstractContextManager[None]):
+class About(AbstractContextManager[None]):
+    """Say of an error of these kinds (of any, without kinds) whom it is about, unless somebody nearer has said so."""
+
     # A class and no generator: a login enters nine, and leaves all but few without an error
     __slots__ = ("_kinds", "_peer")
 
-    def __init__(self, peer: str, kinds: tuple[type[BrokerError], ...]) -> None:
+    def __init__(self, peer: str, *kinds: type[BrokerError]) -> None:
         self._peer, self._kinds = peer, kinds or (BrokerError,)
 
     def __enter__(self) -> None:
@@ -43,9 +45,7 @@ class _About(AbstractContextManager[None]):
             error.peer = error.peer or self._peer
 
 
-def about(peer: str, *kinds: type[BrokerError]) -> AbstractContextManager[None]:
-    """Say of an error of these kinds (of any, without kinds) whom it is about, unless somebody nearer has said so."""
-    return _About(peer, kinds)
+about = About
 
 
 class RequestRefused(BrokerError):

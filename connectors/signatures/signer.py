@@ -1,7 +1,7 @@
 """Keys that sign and keys that unwrap: protocols, so that a key may live in a file or in a hardware module."""
 
 from collections.abc import Callable, Sequence
-from typing import NoReturn, Protocol, Self, runtime_checkable
+from typing import NoReturn, Protocol, Self, TypeGuard, runtime_checkable
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -112,6 +112,11 @@ class Agreement(Protocol):
 
 # What decrypts: which of both a message needs, it says before any is used
 DecryptionKey = Unwrapper | Agreement
+
+
+def transports(key: DecryptionKey) -> TypeGuard[Unwrapper]:
+    """Whether a key opens what came by RSA-OAEP. To ask `isinstance` of a protocol costs as much as an AES-GCM."""
+    return hasattr(key, "unwrap")
 
 
 class DecryptionKeys(Protocol):

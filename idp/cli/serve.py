@@ -14,7 +14,7 @@ from idp.cli.serve_plan import look, look_again, metrics_board, plan, tell
 from idp.keys.file import forget_keys
 from idp.logs import configure_logs
 from idp.server import Listening, bind
-from idp.serving.board import Board, Phase
+from idp.serving.board import Board
 from idp.serving.supervisor import Supervisor
 from idp.settings import shut
 from idp.watching.listener import serve as watched
@@ -54,7 +54,7 @@ def serve(
 
         def beside(board: Board) -> None:
             forget_keys()
-            watched(metrics, told, lambda: board.phase is Phase.DRAINING)
+            watched(metrics, told, board.draining)
 
     def ready() -> None:
         are = "is" if len(looked.issuers) == 1 else "are"

@@ -14,7 +14,7 @@ import inspect
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -48,8 +48,14 @@ class _Call:
 
     def fail(self, error: BaseException) -> None:
         """Tell whoever waits that it is not called. In any thread."""
-        with suppress(RuntimeError):  # where the loop has ended nobody waits
-            self.loop.call_soon_threadsafe(self._tell, self.done.set_exception, error)
+        self.tell(functools.partial(self._tell, self.done.set_exception, error))
+
+    def tell(self, tell: Callable[[], None]) -> None:
+        """Have the loop call what `run` returned. In any thread."""
+        try:
+            self.loop.call_soon_threadsafe(tell)
+        except RuntimeError:  # where the loop has ended nobody waits
+            return
 
     def _tell(self, way: Callable[[Any], None], what: object) -> None:  # Any: see the import
         if not self.done.cancelled():
@@ -121,12 +127,11 @@ class Threads:
         while True:
             if call is None and (call := self._given(own)) is None:
                 return
-            tell, loop = call.run(), call.loop
+            tell, tells = call.run(), call.tell
             # Before anybody hears of it: whoever comes next finds this thread free, and needs no other
             call = self._next(own)
-            with suppress(RuntimeError):  # where the loop has ended nobody waits
-                loop.call_soon_threadsafe(tell)
-            del tell, loop  # what they hold must not live on until the next call comes
+            tells(tell)
+            del tell, tells  # what they hold must not live on until the next call comes
 
     def _next(self, own: "SimpleQueue[_Call]") -> _Call | None:
         """A call that waits; where there is none, this thread is free."""

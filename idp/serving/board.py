@@ -51,6 +51,10 @@ class Board:
     def phase(self, phase: Phase) -> None:
         self._numbers[0] = phase
 
+    def draining(self) -> bool:
+        """Whether the whole ends: asked twice a request, so without a `Phase` made of the number."""
+        return self._numbers[0] == Phase.DRAINING
+
     def state(self, slot: int) -> State:
         """How the worker in a slot is."""
         return State(self._numbers[1 + NUMBERS * slot])
@@ -82,6 +86,6 @@ class Board:
     @property
     def ready(self) -> int:
         """How many workers answer requests. None does, in the eyes of a proxy, once the whole is draining."""
-        if self.phase is Phase.DRAINING:
+        if self.draining():
             return 0
         return sum(self.state(slot) is State.READY for slot in range(self.slots))

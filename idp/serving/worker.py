@@ -131,7 +131,7 @@ def _serve(plan: Plan, place: Place, composed: Composed) -> None:
         composed.asgi,
         place.listening,
         trusted=plan.trusted,
-        draining=lambda: board.phase is Phase.DRAINING,
+        draining=board.draining,
         ticked=ticked,
         ahead=ahead,
         refused=composed.refused,

@@ -110,7 +110,10 @@ class _Unnesting:
 
 def statement_size(left: int) -> int:
     """How many of those that are left the next statement takes."""
-    return next(size for size in SIZES if size <= left)
+    for size in SIZES:
+        if size <= left:
+            return size
+    raise ValueError("nothing is left")
 
 
 class Inserting:

@@ -12,7 +12,7 @@ too, and who sets a switch. Others write seldom and try again, or may not be kep
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -46,9 +46,11 @@ class Turn:
         self._lock(fcntl.LOCK_UN)
 
     def _lock(self, how: int) -> None:
-        if self._file >= 0:
-            with suppress(OSError):  # the kernel has no locks left
+        try:
+            if self._file >= 0:
                 fcntl.flock(self._file, how)
+        except OSError:  # the kernel has no locks left
+            return
 
     def close(self) -> None:
         """Give up."""

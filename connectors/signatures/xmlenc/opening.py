@@ -16,7 +16,7 @@ from connectors.signatures.parse import Element, canonical, ids, parse_message
 from connectors.signatures.profile import MAX_PREFIXES
 from connectors.signatures.shapes import ASSERTION
 from connectors.signatures.signed import Signed
-from connectors.signatures.signer import Agreement, DecryptionKey
+from connectors.signatures.signer import Agreement, DecryptionKey, transports
 from connectors.signatures.xmldsig import check_own_signatures
 from connectors.signatures.xmlenc.algorithms import ENCRYPTED_ASSERTION, XENC, XENC11
 from connectors.signatures.xmlenc.form import Encrypted, Transported, read_encrypted
@@ -93,7 +93,7 @@ def _unwrapped(encrypted: Encrypted, key: DecryptionKey) -> bytes:
     """The content's key, or octets that are none; ValueError and `InvalidUnwrap` where nothing comes out."""
     way = encrypted.way
     if isinstance(way, Transported):
-        return b"" if isinstance(key, Agreement) else key.unwrap(encrypted.wrapped_key, way.digest, way.mgf)
+        return key.unwrap(encrypted.wrapped_key, way.digest, way.mgf) if transports(key) else b""
     # A key that agrees on nothing is one that agrees on something else: the rest is done all the same.
     secret = os.urandom(encrypted.key_octets)
     if isinstance(key, Agreement) and key.curve == way.originator.curve.name:
