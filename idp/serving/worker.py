@@ -14,6 +14,7 @@ from typing import Protocol
 
 import structlog
 
+from idp.logs import put_on_every_line
 from idp.server import App, Listening, Refused, Server
 from idp.serving.board import Board, Phase, State
 from policies.errors import Misconfigured, StoreUnavailable
@@ -84,7 +85,7 @@ def work(plan: Plan, place: Place) -> int:
     signal.signal(LEAVE, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    _number_lines(place.number)
+    put_on_every_line(worker=place.number)
     settle(place.processor)
     try:
         composed = plan.compose(place.number)
@@ -151,12 +152,3 @@ def _until_alone(lifeline: int, server: Server) -> None:
     while os.read(lifeline, 1):
         pass
     server.stop()
-
-
-def _number_lines(number: int) -> None:
-    """Put the worker's number on every line that it logs."""
-
-    def numbered(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        return {**event, "worker": number}
-
-    structlog.configure(processors=[numbered, *structlog.get_config()["processors"]])

@@ -149,8 +149,11 @@ def _expanded(extracted: bytes, info: bytes) -> bytes:
 
 def framed(*parts: bytes) -> bytes:
     """Length-prefixed, so that no two lists of parts give the same bytes."""
-    # A list, and no generator: this runs thirty times a login
-    return b"".join([len(part).to_bytes(4) + part for part in parts])
+    # No list, and no generator: this runs thirty times a login, over a few short parts
+    joined = b""
+    for part in parts:
+        joined += len(part).to_bytes(4) + part
+    return joined
 
 
 @lru_cache(maxsize=BEGINNINGS)
