@@ -18,7 +18,7 @@ import asyncio
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from starlette.types import Scope
 
@@ -59,16 +59,45 @@ def lane_of(scope: Scope) -> Lane:
     return Lane.NEW
 
 
+class State(Enum):
+    """Where a ticket is: in its lane's line (the first two), at work, or out for good (the last two)."""
+
+    COMING = auto()  # its body is still to come
+    READY = auto()
+    WORKING = auto()
+    EVICTED = auto()  # it gave way to another
+    GONE = auto()
+
+
 class Ticket:
     """One request that waits, or is at work."""
 
-    __slots__ = ("address", "evicted", "gone", "lane", "ready", "timeout", "turn", "working")
+    __slots__ = ("address", "lane", "state", "timeout", "turn")
 
-    def __init__(self, lane: Lane, address: str) -> None:
-        self.lane, self.address = lane, address
-        self.ready = self.working = self.evicted = self.gone = False
+    def __init__(self, lane: Lane, address: str, state: State = State.COMING) -> None:
+        self.lane, self.address, self.state = lane, address, state
         self.turn: asyncio.Future[None] | None = None
         self.timeout: asyncio.Timeout | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing of it is still to come."""
+        return self.state is not State.COMING
+
+    @property
+    def working(self) -> bool:
+        """Whether it has a place."""
+        return self.state is State.WORKING
+
+    @property
+    def evicted(self) -> bool:
+        """Whether it gave way to another."""
+        return self.state is State.EVICTED
+
+    @property
+    def gone(self) -> bool:
+        """Whether it left."""
+        return self.state is State.GONE
 
 
 class Crowd:
@@ -182,7 +211,7 @@ class Line:
 
     def is_ready(self, ticket: Ticket) -> None:
         """It is whole."""
-        ticket.ready = True
+        ticket.state = State.READY
         self._half_sent.change(ticket.address, -1)
         self.ready += 1
 
@@ -258,8 +287,7 @@ class Queue:
         free = self.at_work < self._places and (lane is Lane.BEGUN or self._new_at_work < self._places_for_new)
         if not free or self._ready or self.lines[lane].size >= self._waiting:
             return None
-        ticket = Ticket(lane, address)
-        ticket.ready = ticket.working = True
+        ticket = Ticket(lane, address, State.WORKING)
         self.lines[lane].had_turn(address)
         self.at_work += 1
         self._new_at_work += lane is Lane.NEW
@@ -275,17 +303,15 @@ class Queue:
 
     def leave(self, ticket: Ticket) -> None:
         """It is answered, or has gone: the next have their turn. Once more is nothing."""
-        if ticket.gone:
-            return
-        ticket.gone = True
-        if ticket.working:
-            ticket.working = False
+        if ticket.state is State.WORKING:
+            ticket.state = State.GONE
             self._paced()
             self.at_work -= 1
             self._new_at_work -= ticket.lane is Lane.NEW
             self._fill()
-        elif not ticket.evicted:
+        elif ticket.state in (State.COMING, State.READY):
             self.lines[ticket.lane].remove(ticket)
+            ticket.state = State.GONE
 
     @property
     def _ready(self) -> int:
@@ -306,15 +332,15 @@ class Queue:
         self._left = now
 
     def _evict(self, ticket: Ticket) -> None:
-        ticket.evicted = True
         self.lines[ticket.lane].remove(ticket)
+        ticket.state = State.EVICTED
         if ticket.timeout is not None and not ticket.timeout.expired():
             ticket.timeout.reschedule(0.0)
 
     def _fill(self) -> None:
         while self.at_work < self._places and (lane := self._next()) is not None:
             ticket = self.lines[lane].take()
-            ticket.working = True
+            ticket.state = State.WORKING
             self.at_work += 1
             self._new_at_work += lane is Lane.NEW
             if ticket.turn is not None and not ticket.turn.done():
