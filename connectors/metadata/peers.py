@@ -14,6 +14,7 @@ from connectors.formats.eidas.metadata import PeerFacts, Role
 from connectors.formats.grammar import written
 from connectors.formats.names import POST
 from connectors.metadata.approval import additions, approved_part
+from connectors.metadata.believed import Held, Look, Write, check_newer, looked, taken
 from connectors.metadata.chains import Chains, chains_of, narrowed, pki_of
 from connectors.metadata.judged import (
     MAX_VALIDITY,
@@ -38,27 +39,6 @@ __all__ = ["MAX_VALIDITY", "Held", "PeerCopies", "PeerInUse", "Peers", "Pending"
 TIMEOUT = 4.0
 # So many failures in a row make a node unavailable; one may be an accident
 FAILURES = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The last good copy of a node's metadata: as it came, what it says, what of it is approved, and when it came.
-
-    No octets: an operator had the copy forgotten. Then its facts are the last known ones, and count for nothing.
-    """
-
-    entity_id: EntityId
-    octets: bytes = field(repr=False)
-    facts: PeerFacts
-    approved: PeerFacts | None
-    fetched: int
-    named: str = ""  # the digest of a registration (`Peer.digest`) that was used to approve: each approves once
-    generation: int = 0  # how often the copy was forgotten: what is of an earlier one is as if it had not come
-
-    @property
-    def forgotten(self) -> bool:
-        """Whether nothing is held but the memory that something was."""
-        return not self.octets
 
 
 class PeerCopies(Protocol):
@@ -175,7 +155,7 @@ class Peers:
                 self._load(peer)
                 raise
             self._failures[entity_id] = 0
-            self._take(peer, octets, facts, chains, now)
+            self._take(peer, Held(entity_id, octets, facts, None, now), chains, now)
 
     def reload(self, entity_id: EntityId) -> None:
         """Look at what is kept, and at what another process approved, without fetching."""
@@ -255,18 +235,12 @@ class Peers:
         return Pending(entity_id, facts.country, facts.digest, new, first=approved is None) if new else None
 
     def _judged(self, peer: Peer, octets: bytes, now: int, before: PeerFacts | None) -> tuple[PeerFacts, Chains | None]:
-        """The pinned key is in force; signature, shape, registration; the end is ahead and near; not older than `before`.
-
-        A node of several processes publishes several ends, so the same facts may end earlier. Other facts have to end
-        later: of two documents with one end, nobody could tell which was withdrawn.
-        """
+        """The pinned key is in force; signature, shape, registration; the end is ahead and near; no older than before."""
         check_key(self._keys[peer.entity_id], now)
         facts, chains = self._read(peer, octets, now)
         check_end(facts.valid_until, now, self._profile, self._max_validity)
-        if before is not None and facts.valid_until <= before.valid_until and facts.digest != before.digest:
-            # An old copy, signed by the right key, brings back keys that were withdrawn.
-            detail = "its metadata says other things than the copy that is held, and does not end later."
-            raise FetchError("metadata_old", detail)
+        if before is not None:
+            check_newer(facts, before)
         return facts, chains
 
     def _read(self, peer: Peer, octets: bytes, now: int) -> tuple[PeerFacts, Chains | None]:
@@ -286,33 +260,18 @@ class Peers:
         pki = self._pki[stored.entity_id]
         return max(stored.fetched, pki.begins if pki is not None else 0)
 
-    def _take(self, peer: Peer, octets: bytes, facts: PeerFacts, chains: Chains | None, now: int) -> None:
-        """A good copy takes the place of the one before, unless that ends no earlier: another process was quicker.
-
-        What is gone from it is out of use before anything is written, even where nothing can be. What is new in it comes
-        into use when that is recorded and kept.
-        """
+    def _take(self, peer: Peer, came: Held, chains: Chains | None, now: int) -> None:
+        """What is gone is out of use before anything is written, and what is new in use when that is recorded and kept."""
         stored = self._load(peer)
-        known, fetched = self._held.get(peer.entity_id), now
-        last = known[0] if known else stored
-        if known and facts.valid_until <= known[0].facts.valid_until:
-            chains = chains if facts.digest == known[0].facts.digest else known[1].chains
-            octets, facts, fetched = known[0].octets, known[0].facts, known[0].fetched
-        # Where the row is gone, so is the approval: who writes to the database can take away, and nothing else
-        before = last.approved if last and stored else None
-        named, generation = (last.named, last.generation) if last else ("", 0)
-        held = Held(
-            peer.entity_id, octets, facts, before and approved_part(facts, before), fetched, named, generation=generation
-        )
-        self._install(peer, held, chains)
-        if facts.digest == peer.digest != named:
-            # Once: a withdrawn key that comes back later brings this very digest back, too
-            held = replace(held, named=peer.digest)
-            if held.approved != facts:
-                self._approve(peer, replace(held, approved=facts), chains, now, stored)
-                return
-        if held != stored:
-            self._copies.keep(held, instead=stored)
+        known = self._held.get(peer.entity_id)
+        found = taken(came, known[0] if known else None, stored, peer.digest)
+        if known and found.at_once.facts.digest != came.facts.digest:
+            chains = known[1].chains
+        self._install(peer, found.at_once, chains)
+        if found.write is Write.APPROVE:
+            self._approve(peer, found.then, chains, now, stored)
+        elif found.write is Write.KEEP:
+            self._copies.keep(found.then, instead=stored)
 
     def _approve(self, peer: Peer, held: Held, chains: Chains | None, now: int, stored: Held | None) -> None:
         """Recorded and kept, and only then in use. What cannot be used must not be what the next start begins with."""
@@ -321,27 +280,19 @@ class Peers:
         self._held[peer.entity_id] = (held, use)
 
     def _load(self, peer: Peer) -> Held | None:
-        """Take over what is kept, judged by the registration as it is now. Returns it, good or not, as it is kept.
-
-        What the registration no longer allows counts for nothing. What ends before the copy in memory does neither: whoever
-        puts an old row of ours back in the database would undo a withdrawal.
-        """
+        """Take over what is kept, judged by the registration as it is now. Returns it, good or not, as it is kept."""
         stored, known = self._copies.held(peer.entity_id), self._held.get(peer.entity_id)
-        if stored is None or (known and known[0] == stored):
-            return stored
-        if known and stored.generation > known[0].generation:
-            # An operator had it forgotten
+        look = looked(known[0] if known else None, stored)
+        if look is Look.FORGOTTEN:
             del self._held[peer.entity_id]
-            known = None
-        if known and _order(stored) < _order(known[0]):
-            if (stored.generation, stored.facts.digest) == (known[0].generation, known[0].facts.digest):
-                self._install(peer, replace(known[0], approved=stored.approved, named=stored.named), known[1].chains)
-            return stored
-        try:
-            facts, chains = self._read(peer, stored.octets, self._since(stored))
-        except FetchError:
-            return stored
-        self._install(peer, replace(stored, facts=facts), chains)
+        if known and stored and look is Look.APPROVED:
+            self._install(peer, replace(known[0], approved=stored.approved, named=stored.named), known[1].chains)
+        if stored and look in (Look.NEWER, Look.FORGOTTEN):
+            try:
+                facts, chains = self._read(peer, stored.octets, self._since(stored))
+            except FetchError:
+                return stored
+            self._install(peer, replace(stored, facts=facts), chains)
         return stored
 
     def _install(self, peer: Peer, held: Held, chains: Chains | None) -> None:
@@ -382,11 +333,6 @@ def _usable(certificates: Collection[bytes], profile: Profile, chains: Chains | 
             continue
         found.append((der, key if chains is None else narrowed(key, chains[der])))
     return found
-
-
-def _order(held: Held) -> tuple[int, int]:
-    """What is greater is newer."""
-    return held.generation, held.facts.valid_until
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -1,0 +1,108 @@
+"""Which copy of a node's metadata counts, and what of it: the rules alone, pure. `Peers` reads, writes and obeys.
+
+A copy is in memory, one is kept, and one may come. Who can write where they are kept takes away, and adds nothing.
+"""
+
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+
+from connectors.fetch import FetchError
+from connectors.formats.eidas.metadata import PeerFacts
+from connectors.metadata.approval import approved_part
+from policies.parties import EntityId
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The last good copy of a node's metadata: as it came, what it says, what of it is approved, and when it came.
+
+    No octets: an operator had the copy forgotten. Then its facts are the last known ones, and count for nothing.
+    """
+
+    entity_id: EntityId
+    octets: bytes = field(repr=False)
+    facts: PeerFacts
+    approved: PeerFacts | None
+    fetched: int
+    named: str = ""  # the digest of a registration (`Peer.digest`) that was used to approve: each approves once
+    generation: int = 0  # how often the copy was forgotten: what is of an earlier one is as if it had not come
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether nothing is held but the memory that something was."""
+        return not self.octets
+
+
+class Look(Enum):
+    """What a look at the copy that is kept does to the one in memory."""
+
+    NOTHING = auto()  # it is the same, or an older one: whoever puts an old row of ours back undoes no withdrawal
+    APPROVED = auto()  # of the same facts: what another process approved counts here, too
+    NEWER = auto()  # takes its place, where the registration still allows it
+    FORGOTTEN = auto()  # an operator had the one in memory forgotten; this one as `NEWER`
+
+
+def looked(known: Held | None, stored: Held | None) -> Look:
+    """The rule for what is kept (`stored`) beside what is in memory (`known`)."""
+    if stored is None or stored == known:
+        return Look.NOTHING
+    if known is None:
+        return Look.NEWER
+    if stored.generation > known.generation:
+        return Look.FORGOTTEN
+    if stored.generation == known.generation:
+        if stored.facts.valid_until >= known.facts.valid_until:
+            return Look.NEWER
+        if stored.facts.digest == known.facts.digest:
+            return Look.APPROVED
+    return Look.NOTHING
+
+
+def check_newer(came: PeerFacts, before: PeerFacts) -> None:
+    """What came says the same as the copy before, or ends later. Raises `FetchError`.
+
+    A node of several processes publishes several ends, so the same facts may end earlier. Other facts have to end later: of
+    two documents with one end, nobody could tell which was withdrawn.
+    """
+    if came.valid_until <= before.valid_until and came.digest != before.digest:
+        # An old copy, signed by the right key, brings back keys that were withdrawn.
+        detail = "its metadata says other things than the copy that is held, and does not end later."
+        raise FetchError("metadata_old", detail)
+
+
+class Write(Enum):
+    """What is written of a copy that came, and why."""
+
+    NOTHING = auto()  # it is kept so
+    KEEP = auto()  # it is not
+    APPROVE = auto()  # the registration names its digest, and something of it is not approved
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What counts after a copy came: `at_once`, and `then`, when that is written."""
+
+    at_once: Held
+    then: Held
+    write: Write
+
+
+def taken(came: Held, known: Held | None, stored: Held | None, registered: str) -> Taken:
+    """The rule for a good copy that came: it takes the place of the one in memory, unless that ends no earlier.
+
+    Then another process was quicker. What is gone from it counts no longer, even where nothing can be written; what is new
+    in it is approved by the digest that is `registered`, or waits.
+    """
+    last = known or stored
+    held = known if known and came.facts.valid_until <= known.facts.valid_until else came
+    if last:
+        # Where the row is gone, so is the approval
+        approved = approved_part(held.facts, last.approved) if stored and last.approved else None
+        held = replace(held, approved=approved, named=last.named, generation=last.generation)
+    then = held
+    if held.facts.digest == registered != held.named:
+        # Once: a withdrawn key that comes back later brings this very digest back, too
+        then = replace(held, approved=held.facts, named=registered)
+    if then.approved != held.approved:
+        return Taken(held, then, Write.APPROVE)
+    return Taken(held, then, Write.NOTHING if then == stored else Write.KEEP)
