@@ -22,8 +22,8 @@ from idp.settings import Settings
 from idp.store.engine import reading
 from idp.store.peers import RecordedCopies
 from idp.store.store import Store
-from idp.store.switch_records import SwitchRecords
 from idp.store.switches import KEY, Switch, Switchboard, Switches, faults_of_switches
+from idp.store.switches.records import SwitchRecords
 from idp.store.writer import COMMIT_SECONDS
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.sequencer import HALTING, Sequencer

@@ -14,8 +14,8 @@ from idp.keys.ledger import load_ledger_keys
 from idp.settings import load_settings
 from idp.store.engine import open_engine
 from idp.store.store import open_store
-from idp.store.switch_records import SwitchRecords
 from idp.store.switches import Switchboard, Switches
+from idp.store.switches.records import SwitchRecords
 from idp.transparency.verify import verify_ledger
 from tests.tenants.roof import NOW, Roof
 

@@ -12,17 +12,9 @@ from sqlalchemy import Engine
 
 from idp.store.engine import open_engine
 from idp.store.store import Store
-from idp.store.switch_records import AHEAD, SwitchRecords
-from idp.store.switches import (
-    COUNTRY,
-    HOLD_SECONDS,
-    KEY,
-    PARTY,
-    TELL_AFTER_SECONDS,
-    Switchboard,
-    Switches,
-    faults_of_switches,
-)
+from idp.store.switches import COUNTRY, HOLD_SECONDS, KEY, PARTY, Switchboard, Switches, faults_of_switches
+from idp.store.switches.reading import TELL_AFTER_SECONDS
+from idp.store.switches.records import AHEAD, SwitchRecords
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, Engine
 from idp.ports import Unit
 from idp.store.engine import open_engine
 from idp.store.store import Store
-from idp.store.switches import COUNTRY, HOLD_SECONDS, KEY, KINDS, NEVER, PARTY, PROVIDER, Switchboard, Switches, since_boot
+from idp.store.switches import COUNTRY, HOLD_SECONDS, KEY, KINDS, PARTY, PROVIDER, Switchboard, Switches, since_boot
+from idp.store.switches.switch import NEVER
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable

@@ -12,8 +12,8 @@ import pytest
 
 from idp.store.migrate import migrate
 from idp.store.store import Store
-from idp.store.switch_records import Recorded
 from idp.store.switches import PARTY, Switchboard
+from idp.store.switches.records import Recorded
 from idp.store.turn import SUFFIX
 from idp.store.writer import Waiting
 from idp.transparency.sequencer import Sequencer
