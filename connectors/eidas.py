@@ -42,6 +42,7 @@ from connectors.response_checks import (
     check_confirmations,
     check_issued,
     check_response,
+    posted_response,
     usable_until,
 )
 from connectors.signatures.parse import from_post
@@ -52,6 +53,7 @@ from connectors.signatures.signer import DecryptionKey, DecryptionKeys, Signers,
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped
+from connectors.signed_messages import foreseen
 from policies.authentication import Assertion, Offered
 from policies.catalogue import Catalogue
 from policies.errors import AssertionRejected, BrokerError, PeerUnavailable, SignatureInvalid
@@ -158,13 +160,7 @@ class EidasConnector:
 
     def examine(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
         """As `receive`, with what the message said in its own names."""
-        try:
-            return self._receive(inbound, expectation, now)
-        except BrokerError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the edge of judging: a surprise in a parser is a refusal, never a 500
-            # Without the cause: a library's words may quote the message.
-            raise AssertionRejected("unforeseen", type(error).__name__) from None
+        return foreseen(lambda: self._receive(inbound, expectation, now))
 
     # The plan (spec/eidas.md §4 and §5, security.md §2.0 and §2.1). Each block below has its number.
     #  1. An answer for this registration, by POST, one parameter.
@@ -176,13 +172,7 @@ class EidasConnector:
     #  7. The person: country of the node, identifier between its country and ours; then what is offered.
     def _receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
         # 1.
-        if expectation.provider_id != self._provider.provider_id:
-            raise AssertionRejected("provider", "an answer from another identity provider than was asked")
-        if inbound.binding != "post":
-            raise AssertionRejected("binding", "a Response by another binding than POST")
-        if "SAMLResponse" not in inbound.parameters or "SAMLRequest" in inbound.parameters:
-            raise AssertionRejected("parameters", "not exactly a SAMLResponse")
-        octets = from_post(inbound.parameters["SAMLResponse"])
+        octets = from_post(posted_response(inbound, self._provider.provider_id, expectation))
         # 2.
         peer = self._peers.current(self._peer.entity_id, now)
         self._check_peer(peer)

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from connectors.connector import Expectation
+from connectors.connector import Expectation, Inbound
 from connectors.formats.names import BEARER, PERSISTENT, SUCCESS, UNSPECIFIED
 from connectors.formats.saml import AssertionMessage, Authentication, Conditions, Confirmation
 from connectors.mapping import is_plain, single_value
 from connectors.profiles import Profile
 from policies.assurance import LevelOfAssurance
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed
-from policies.parties import IdentityProvider
+from policies.parties import IdentityProvider, ProviderId
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,17 @@ class Answer(Protocol):
     @property
     def status(self) -> str:
         """The top-level status code."""
+
+
+def posted_response(inbound: Inbound, provider_id: ProviderId, expectation: Expectation) -> str:
+    """The Response as it was posted: it came for the registration that was asked, by POST, and no request beside it."""
+    if expectation.provider_id != provider_id:
+        raise AssertionRejected("provider", "an answer from another identity provider than was asked")
+    if inbound.binding != "post":
+        raise AssertionRejected("binding", "a Response by another binding than POST")
+    if "SAMLResponse" not in inbound.parameters or "SAMLRequest" in inbound.parameters:
+        raise AssertionRejected("parameters", "not exactly a SAMLResponse")
+    return inbound.parameters["SAMLResponse"]
 
 
 def check_response(

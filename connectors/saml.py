@@ -29,6 +29,7 @@ from connectors.response_checks import (
     check_issued,
     check_response,
     check_success,
+    posted_response,
     subject_identifier,
     usable_until,
 )
@@ -39,9 +40,10 @@ from connectors.signatures.signer import DecryptionKey, DecryptionKeys, Signers,
 from connectors.signatures.xmldsig import Shape, verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped
+from connectors.signed_messages import foreseen
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Assertion, Offered
-from policies.errors import AssertionRejected, AssuranceTooLow, BrokerError, SignatureInvalid
+from policies.errors import AssertionRejected, AssuranceTooLow, SignatureInvalid
 from policies.parties import IdentityProvider
 
 RESPONSE = Shape(
@@ -166,22 +168,10 @@ class SamlConnector:
 
     def examine(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
         """As `receive`, with what the message said in its own names."""
-        try:
-            return self._receive(inbound, expectation, now)
-        except BrokerError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the edge of judging: a surprise in a parser is a refusal, never a 500
-            # Without the cause: a library's words may quote the message.
-            raise AssertionRejected("unforeseen", type(error).__name__) from None
+        return foreseen(lambda: self._receive(inbound, expectation, now))
 
     def _receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
-        if expectation.provider_id != self._provider.provider_id:
-            raise AssertionRejected("provider", "an answer from another identity provider than was asked")
-        if inbound.binding != "post":
-            raise AssertionRejected("binding", "a Response by another binding than POST")
-        if "SAMLResponse" not in inbound.parameters or "SAMLRequest" in inbound.parameters:
-            raise AssertionRejected("parameters", "not exactly a SAMLResponse")
-        octets = from_post(inbound.parameters["SAMLResponse"])
+        octets = from_post(posted_response(inbound, self._provider.provider_id, expectation))
         match verify(octets, self._keys, self._shape, SAML2INT):
             case UnsignedMessage(unverified_octets=unverified_octets):
                 # Nobody vouches for it: a failure that answers our question ends this try, and nothing else comes of it.
