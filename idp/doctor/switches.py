@@ -1,6 +1,5 @@
 """What is switched off: whether the rows of the switches are as the acts in the release ledger left them."""
 
-import shlex
 from collections.abc import Iterator
 
 from sqlalchemy.exc import DBAPIError
@@ -8,10 +7,11 @@ from sqlalchemy.exc import DBAPIError
 from idp.doctor.case import Case
 from idp.doctor.database import ours, place_of, read_only
 from idp.doctor.finding import Finding, Severity
-from idp.store.switches import KEY, faults_of_switches
+from idp.store.switches import faults_of_switches, fix_of_switch
 from policies.errors import StoreUnavailable
 
 _WHY = "Somebody else wrote to the database, or a command died before its last step."
+_LOST = "Run `ciconia ledger verify`, and restore the database from its backup."
 
 
 def switches(case: Case) -> Iterator[Finding]:
@@ -24,12 +24,7 @@ def switches(case: Case) -> Iterator[Finding]:
         try:
             with engine.connect() as connection:
                 for kind, name, what in faults_of_switches(connection, tenant=case.settings.tenant, keys=case.ledger):
-                    quoted = shlex.quote(name)
-                    fix = f"Say again what it shall be: ciconia party disable or enable {quoted} --kind {shlex.quote(kind)}"
-                    if kind == KEY:
-                        fix = f"ciconia keys revoke {quoted}"
-                    elif not name:
-                        fix = "Run `ciconia ledger verify`, and restore the database from its backup."
+                    fix = fix_of_switch(kind, name) if name else _LOST
                     yield Finding(Severity.ERROR, place_of(case), 0, f"{kind} {name}".strip(), what, _WHY, fix)
         except (DBAPIError, StoreUnavailable):
             return  # the check of the database names it

@@ -21,7 +21,7 @@ records  what the ledger says of them
 """
 
 from idp.store.switches.board import Switchboard
-from idp.store.switches.reading import HOLD_SECONDS, Switches, faults_of_switches, since_boot
+from idp.store.switches.reading import HOLD_SECONDS, Switches, faults_of_switches, fix_of_switch, since_boot
 from idp.store.switches.switch import COUNTRY, KEY, KINDS, PARTY, PROVIDER, ActLost, MemorySwitches, Switch, Switched
 
 __all__ = [
@@ -38,5 +38,6 @@ __all__ = [
     "Switched",
     "Switches",
     "faults_of_switches",
+    "fix_of_switch",
     "since_boot",
 ]

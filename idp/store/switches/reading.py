@@ -147,7 +147,7 @@ class Switches:
         for (kind, name), since in self._differ.items():
             if now - since >= TELL_AFTER_SECONDS and (kind, name) not in self._told:
                 self._told.add((kind, name))
-                structlog.get_logger().error("switch_row_changed", kind=kind, name=name, fix=_fix(kind, name))
+                structlog.get_logger().error("switch_row_changed", kind=kind, name=name, fix=fix_of_switch(kind, name))
 
     def _believed(self, row: Row[tuple[object, ...]], known: int) -> Switch:
         switch = switch_of(row)
@@ -155,7 +155,7 @@ class Switches:
             return switch
         if row.seal not in self._told:
             self._told.add(row.seal)
-            fix = _fix(switch.kind, switch.name)
+            fix = fix_of_switch(switch.kind, switch.name)
             structlog.get_logger().error("switch_row_changed", kind=switch.kind, name=switch.name, fix=fix)
         # As old as what was known before: whatever moment stands here, the operator's next word counts
         return replace(switch, off=True, since=known)
@@ -199,7 +199,8 @@ def faults_of_switches(connection: Connection, *, tenant: Tenant, keys: LedgerKe
         yield "ledger", "", f"{len(records.lost)} records of switches are gone: what they switched off is not known."
 
 
-def _fix(kind: str, name: str) -> str:
+def fix_of_switch(kind: str, name: str) -> str:
+    """What an operator does about a switch whose row is not theirs."""
     quoted = shlex.quote(name)
     if kind == KEY:
         return f"ciconia keys revoke {quoted}"
