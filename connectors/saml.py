@@ -84,38 +84,7 @@ class SamlConnector:
         pinned = pinned_provider(provider.metadata, provider.entity_id, provider.source)
         self._keys = pinned.keys
         self._sso_url = pinned.post_url if provider.binding == "post" else pinned.redirect_url
-        if provider.binding not in ("post", "redirect") or not self._sso_url:
-            raise misconfigured(
-                provider.source,
-                "binding",
-                "The identity provider's metadata has no SingleSignOnService for this binding.",
-                "Use the other of `redirect` and `post`.",
-            )
-        try:
-            # A browser is sent there: in the open, or to run what stands there, it would go nowhere of theirs
-            judged_url(self._sso_url, demo=True)
-        except FetchError as error:
-            raise misconfigured(
-                provider.source,
-                "SingleSignOnService",
-                f"The SingleSignOnService of the identity provider is {error.detail}",
-                "Ask its operator, and pin their metadata of today.",
-            ) from error
-        if not provider.assurance:
-            raise misconfigured(
-                provider.source,
-                "assurance",
-                "No AuthnContextClassRef is mapped to a level, so every answer would be refused.",
-                "Map at least one, or leave the table out for the eIDAS URIs.",
-            )
-        for wire_name, (_, part) in provider.attributes.items():
-            if part and part not in ADDRESS_PARTS:
-                raise misconfigured(
-                    provider.source,
-                    wire_name,
-                    "An address has no such part.",
-                    f"Use one of {', '.join(sorted(ADDRESS_PARTS))}.",
-                )
+        _check_registration(provider, self._sso_url)
         try:
             self._forms = {
                 (minimum, force): self._form(minimum, force=force)
@@ -270,6 +239,42 @@ class SamlConnector:
         if set(table) <= _EIDAS:
             return "minimum", (reaching[0][1],)
         return "exact", tuple(name for _, name in reaching)
+
+
+def _check_registration(provider: IdentityProvider, sso_url: str) -> None:
+    """Raises `Misconfigured` where nobody could be asked, or every answer would be refused."""
+    if provider.binding not in ("post", "redirect") or not sso_url:
+        raise misconfigured(
+            provider.source,
+            "binding",
+            "The identity provider's metadata has no SingleSignOnService for this binding.",
+            "Use the other of `redirect` and `post`.",
+        )
+    try:
+        # A browser is sent there: in the open, or to run what stands there, it would go nowhere of theirs
+        judged_url(sso_url, demo=True)
+    except FetchError as error:
+        raise misconfigured(
+            provider.source,
+            "SingleSignOnService",
+            f"The SingleSignOnService of the identity provider is {error.detail}",
+            "Ask its operator, and pin their metadata of today.",
+        ) from error
+    if not provider.assurance:
+        raise misconfigured(
+            provider.source,
+            "assurance",
+            "No AuthnContextClassRef is mapped to a level, so every answer would be refused.",
+            "Map at least one, or leave the table out for the eIDAS URIs.",
+        )
+    for wire_name, (_, part) in provider.attributes.items():
+        if part and part not in ADDRESS_PARTS:
+            raise misconfigured(
+                provider.source,
+                wire_name,
+                "An address has no such part.",
+                f"Use one of {', '.join(sorted(ADDRESS_PARTS))}.",
+            )
 
 
 def service_provider_metadata(
