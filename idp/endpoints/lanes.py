@@ -94,11 +94,6 @@ class Ticket:
         """Whether it gave way to another."""
         return self.state is State.EVICTED
 
-    @property
-    def gone(self) -> bool:
-        """Whether it left."""
-        return self.state is State.GONE
-
 
 class Crowd:
     """How many tickets each name has, and who has most: a flood of names must not make us look at each of them."""

@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from idp.endpoints import admission
 from idp.endpoints.admission import Admission
 from idp.endpoints.gate import Gate
-from idp.endpoints.lanes import BROUGHT, TURN_FOR_NEW, Lane, Queue, Ticket, lane_of
+from idp.endpoints.lanes import BROUGHT, TURN_FOR_NEW, Lane, Queue, State, Ticket, lane_of
 from idp.rates import Rates
 from idp.settings import Limits
 from policies.errors import BrokerError, Overloaded
@@ -465,7 +465,7 @@ def test_a_place_at_once_is_the_place_that_the_queue_would_give(steps: list[tupl
             if step == "leave":
                 quick.leave(pair[0])
                 slow.leave(pair[1])
-            elif not (pair[0].ready or pair[0].gone or pair[0].evicted):
+            elif pair[0].state is State.COMING:
                 quick.wants(pair[0])
                 slow.wants(pair[1])
         assert quick.standing() == slow.standing()
