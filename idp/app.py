@@ -34,7 +34,7 @@ from idp.endpoints.node_site import NodeSite
 from idp.keys.folder import Keys
 from idp.keys.keeper import Keeper
 from idp.keys.kinds import SAML_LIFE
-from idp.keys.look import Look
+from idp.keys.look import Look, alone
 from idp.keys.sealing import HourlyKeys
 from idp.loading import Read, load_all
 from idp.login import CityStates
@@ -72,6 +72,7 @@ Connectors = Mapping[ProviderId, Connector]
 class Application:
     """One broker, composed. `asgi` is what a server runs; `start` and `stop` frame it.
 
+    `own` is asked whether its folder of keys has none of another's: of what was loaded, at first and whenever it changes.
     Raises `Misconfigured` with every problem that can be seen before the first request.
     """
 
@@ -82,8 +83,10 @@ class Application:
         clock: Callable[[], int] = system_clock,
         measures: Measures | None = None,
         read: Read | None = None,
+        own: Callable[[], None] = alone,
     ) -> None:
         self.settings, configuration, self.keys = load_all(folder, read)
+        own()
         settings, keys = self.settings, self.keys
         self.store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys.ledger)
         with ExitStack() as undo:
@@ -117,7 +120,7 @@ class Application:
             claim_keys(self.store.engine, settings.tenant, keys, now=clock(), revoked=self._revoked)
             self.sealing = self._sealing_keys(clock)
             self._sealer = Sealer(tenant=settings.tenant, keys=self.sealing)
-            self.keeper = Keeper((self.sealing.keep_ready, Look(keys, settings.key_folder, settings.origin)))
+            self.keeper = Keeper((self.sealing.keep_ready, Look(keys, settings.key_folder, settings.origin, own)))
             self._pages = Pages()
             connectors = _connectors(configuration, settings, keys, self.peers)
             self.site = (self._node if settings.role == "node" else self._city)(configuration, connectors, clock)

@@ -1,5 +1,6 @@
 """What tenants under one roof have in common that none may share."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,15 +10,50 @@ from idp.keys.folder import SECRETS
 from idp.keys.kinds import kind_of
 from idp.keys.ledger import OPENINGS_KEY
 from idp.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
-from policies.errors import Problem
+from policies.errors import Misconfigured, Problem
 
 
-def conflicts(folders: Sequence[Path]) -> dict[str, tuple[Problem, ...]]:
-    """What tenants have in common that none may share, by the names of their folders: a host, a ledger's name, a key."""
+class Owners:
+    """Whose each key is, of the tenants of one process: who had it first. For any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of: dict[str, str] = {}
+
+    def note(self, mark: str, name: str) -> None:
+        """A key is this tenant's, unless it is another's already."""
+        self._of.setdefault(mark, name)
+
+    def claim(self, name: str, key_folder: Path) -> None:
+        """Every key of the folder is this tenant's from now on.
+
+        Raises `Misconfigured`, and none is, where another one had some of them first: whoever copies a key takes it from
+        nobody, and does not answer for its owner.
+        """
+        marks = tuple(_keys(key_folder))
+        with self._lock:
+            problems = [
+                Problem(str(file), 0, "keys", f"{self._of[mark]} had it first.", _FIXES["keys"])
+                for mark, file in marks
+                if self._of.get(mark, name) != name
+            ]
+            if problems:
+                raise Misconfigured(tuple(problems))
+            for mark, _ in marks:
+                self.note(mark, name)
+
+
+def conflicts(folders: Sequence[Path], owners: Owners | None = None) -> dict[str, tuple[Problem, ...]]:
+    """What tenants have in common that none may share, by the names of their folders: a host, a ledger's name, a key.
+
+    Each key is noted with `owners` as the first one's that has it.
+    """
     holders: dict[tuple[str, str], list[tuple[Path, Path]]] = {}
     for each in folders:
         for what, mark, file in _unique(each):
             holders.setdefault((what, mark), []).append((each, file))
+            if owners is not None and what == "keys":
+                owners.note(mark, each.name)
     found: dict[str, list[Problem]] = {}
     for (what, _), shared in holders.items():
         if len({folder for folder, _ in shared}) > 1:
@@ -43,8 +79,14 @@ def _unique(folder: Path) -> Iterator[tuple[str, str, Path]]:
     if settings.issuer != NO_ISSUER:
         # The tenant in every key is the host alone, whatever the port; and it begins the ledger's name
         yield "issuer", settings.tenant, folder / SETTINGS_FILE
+    for mark, file in _keys(settings.key_folder):
+        yield "keys", mark, file
+
+
+def _keys(folder: Path) -> Iterator[tuple[str, Path]]:
+    """What tells each key of a folder apart, and its file."""
     try:
-        files = sorted(settings.key_folder.iterdir())
+        files = sorted(folder.iterdir())
     except OSError:
         return  # who loads the keys says it better
     for file in files:
@@ -54,7 +96,7 @@ def _unique(folder: Path) -> Iterator[tuple[str, str, Path]]:
             continue  # a key that cannot be read serves nobody, and hides none that can
         # A README, an authority's chain and `log.vkey` are no secret: several may have the same
         if content and (_is_key(file.name) or holds_secret(content)):
-            yield "keys", fingerprint(content), file
+            yield fingerprint(content), file
 
 
 def _is_key(name: str) -> bool:

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from idp.app import Application
 from idp.broken import Broken, broken_by, log_broken
 from idp.clock import system_clock
-from idp.conflicts import conflicts, settings_of
+from idp.conflicts import Owners, conflicts, settings_of
 from idp.endpoints.edge import LOOPBACK_HOST, OTHER_HOST, hosts_of, named_host
 from idp.endpoints.threads import Threads
 from idp.late import Late, ask_all, in_thread
@@ -65,12 +65,13 @@ Prepare = Callable[[Settings], None]
 class Seen:
     """What a configuration folder said at one moment: of the process, and of each tenant by name, the only one's "".
 
-    Of `broken` those that are in `read`, too, wait for their database alone.
+    Of `broken` those that are in `read`, too, wait for their database alone. `owners` are told of a key that comes later.
     """
 
     process: ProcessSettings
     read: Mapping[str, Read]
     broken: tuple[Broken, ...] = ()
+    owners: Owners = field(default_factory=Owners, compare=False)
 
     @property
     def many(self) -> bool:
@@ -188,7 +189,8 @@ def open_site(
     found = seen or see(folder)
 
     def compose(read: Read) -> Application:
-        return Application(read.settings.folder, clock=clock, measures=measures, read=read)
+        own = partial(found.owners.claim, read.settings.folder.name, read.settings.key_folder)
+        return Application(read.settings.folder, clock=clock, measures=measures, read=read, own=own)
 
     def begun_too(read: Read) -> Application:
         # Before its first request it knows whether it is fit
@@ -250,7 +252,8 @@ def see(folder: Path, attempt: Callable[[Path], Read] = read_all, further: Calla
         problems = (*problems, Problem(str(folder / TENANTS), 0, TENANTS, "there is no tenant.", fix))
     if problems or process is None:
         raise Misconfigured(tuple(problems))
-    between = conflicts(folders)
+    owners = Owners()
+    between = conflicts(folders, owners)
     read: dict[str, Read] = {}
     broken = [
         broken_by(each, settings_of(each), Misconfigured(between[each.name])) for each in folders if each.name in between
@@ -264,7 +267,7 @@ def see(folder: Path, attempt: Callable[[Path], Read] = read_all, further: Calla
     failed = ask_all({name: partial(further, one) for name, one in read.items()})[1] if further else {}
     broken += _failed(read, failed, broken)
     kept = {name: one for name, one in read.items() if name not in failed or _is_away(failed[name])}
-    return Seen(process, kept, tuple(broken))
+    return Seen(process, kept, tuple(broken), owners)
 
 
 def _failed(read: Mapping[str, Read], failed: Mapping[str, BaseException], broken: Sequence[Broken]) -> tuple[Broken, ...]:

@@ -3,7 +3,7 @@
 So nothing has to be told to anybody: whoever makes a key puts its file into the folder of every machine before its moment.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from idp.keys.folder import Keys, load_keys
@@ -11,11 +11,18 @@ from idp.keys.folder import Keys, load_keys
 _Seen = tuple[tuple[str, int, int, int], ...]
 
 
-class Look:
-    """Takes the files of `folder` into `keys`, where they changed since the last look. One thread calls it."""
+def alone() -> None:
+    """Nobody else has keys here."""
 
-    def __init__(self, keys: Keys, folder: Path, origin: str) -> None:
-        self._keys, self._folder, self._origin = keys, folder, origin
+
+class Look:
+    """Takes the files of `folder` into `keys`, where they changed since the last look. One thread calls it.
+
+    `own` raises `Misconfigured` where one of them is another tenant's.
+    """
+
+    def __init__(self, keys: Keys, folder: Path, origin: str, own: Callable[[], None] = alone) -> None:
+        self._keys, self._folder, self._origin, self._own = keys, folder, origin, own
         # Whatever changed between the loading and now is loaded again, once
         self._seen: _Seen = ()
 
@@ -24,7 +31,9 @@ class Look:
         seen = tuple(sorted(_states(self._folder)))
         if seen == self._seen:
             return
-        self._keys.take(load_keys(self._folder, self._origin))
+        loaded = load_keys(self._folder, self._origin)
+        self._own()
+        self._keys.take(loaded)
         self._seen = seen
 
 
