@@ -13,6 +13,7 @@ from idp.doctor.case import Case
 from idp.doctor.database import ours, place_of, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.keys.ledger import LOG_VKEY
+from idp.keys.sealing import HOUR, LONGEST
 from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.reads import as_checkpoint
@@ -26,6 +27,8 @@ ROUNDS, AT_LEAST = 6, 60
 # The newest checkpoints that are looked at: a year of them would take seconds
 MAX_CHECKPOINTS = 1000
 SKEW = 60
+# Twice what lives longest: a receipt's way, and the keys that close it
+LONGEST_SECONDS = 2 * (LONGEST + 2) * HOUR
 _PROOF = "A receipt promises a place in the record by a certain time: an auditor would find it broken."
 _VERIFY = "Run `ciconia ledger verify`: it names every row that does not fit. Then restore the database from its backup."
 
@@ -57,6 +60,7 @@ def _looked_at(case: Case, keys: LedgerKeys, connection: Connection) -> Iterator
         what = f"it holds the ledger of {', '.join(others)}, and this broker is {tenant}."
         why = "The issuer was changed, or this is another broker's database: what was recorded is found no more."
         yield "tenant", Severity.WARNING, what, why, "Write the issuer of before, or begin with a fresh folder."
+    yield from _stays(case, connection)
     oldest = oldest_staged(connection, tenant)
     patience = max(AT_LEAST, int(ROUNDS * case.settings.checkpoint_seconds))
     if oldest is not None and case.now - oldest > patience:
@@ -76,6 +80,20 @@ def _looked_at(case: Case, keys: LedgerKeys, connection: Connection) -> Iterator
     yield from _state(case, keys, connection, newest, patience)
 
 
+def _stays(case: Case, connection: Connection) -> Iterator[tuple[str, Severity, str, str, str]]:
+    """What is to be purged at a time that no right clock wrote."""
+    latest = case.now + LONGEST_SECONDS
+    for table in tables.EXPIRING:
+        far = (table.c.tenant == case.settings.tenant, table.c.ends > latest)
+        count = connection.scalar(select(func.count()).select_from(table).where(*far))
+        if count:
+            rows = "1 row ends" if count == 1 else f"{count} rows end"
+            what = f"{rows} later than {written(latest)}, and nothing in it lives for so long."
+            why = "A clock was ahead when they were written, or this one is behind. Nothing purges them before their end."
+            sql = f"DELETE FROM {table.name} WHERE tenant = '{case.settings.tenant}' AND ends > {latest}"  # noqa: S608  told, not run
+            yield table.name, Severity.WARNING, what, why, f"Set all clocks, by NTP. When they are right: {sql}"
+
+
 def _state(
     case: Case, keys: LedgerKeys, connection: Connection, newest: Checkpoint | None, patience: int
 ) -> Iterator[tuple[str, Severity, str, str, str]]:
@@ -89,8 +107,9 @@ def _state(
         return
     if newest is not None and newest.time > case.now + SKEW:
         what = f"its last checkpoint was signed at {written(newest.time)}, which has not come yet."
-        why = "The clock of this machine was set back: times in the record would not follow each other."
-        yield "checkpoint", Severity.ERROR, what, why, "Set the clock, by NTP."
+        why = "The clock of this machine is behind, or one was ahead then: the times of checkpoints follow each other."
+        fix = "Set the clock, by NTP. Where it is right, checkpoints go on, each a second later than the one before."
+        yield "checkpoint", Severity.ERROR, what, why, fix
     behind = state.size - (newest.size if newest is not None else 0)
     age = case.now - (newest.time if newest is not None else 0)
     if behind < 0 or (newest is not None and behind == 0 and newest.root != state.root):

@@ -101,10 +101,11 @@ def assert_sealing(
     """Raises `Misconfigured` where whoever serves this tenant now closes its sealing keys by a key that is not ours.
 
     `ours` are key ids. While one key takes over from another both are there, so that one row that we open is enough. What
-    closed the rows of an hour that is over matters to nobody.
+    closed the rows of an hour that is over matters to nobody, nor of one that only a clock that was ahead has seen.
     """
     table = tables.sealing_keys.c
-    living = select(table.wrapped).where(table.tenant == tenant, table.hour >= now // HOUR)
+    hours = table.hour.between(now // HOUR, now // HOUR + 1)
+    living = select(table.wrapped).where(table.tenant == tenant, hours)
     with reading(), single(engine).connect() as connection:
         closed_by = {named(wrapped) for wrapped in connection.scalars(living)}
     counting = {name for name in closed_by if not revoked(name)}

@@ -6,8 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Table, insert, update
 
-from idp.doctor.ledger import AT_LEAST
+from idp.doctor.ledger import AT_LEAST, LONGEST_SECONDS
 from idp.keys import change
 from idp.keys.kinds import LOG
 from idp.keys.ledger import LOG_VKEY, list_log_keys
@@ -17,6 +18,7 @@ from tests.idp.doctor.shelf import HOST, meddling, record, sequence
 from tests.idp.doctor.ward import DAY, ERROR, NOTICE, NOW, WARNING, at, edit, examined, only
 
 DB = "ciconia.db"
+LATEST_YEAR = 253_339_228_800  # 9998 begins
 FORGED = "UPDATE checkpoints SET note = CAST(replace(CAST(note AS TEXT), 'haven', 'heaven') AS BLOB) WHERE number = 2"
 
 
@@ -145,7 +147,26 @@ def test_a_place_that_no_checkpoint_covers_is_a_warning(city: Path) -> None:
 def test_a_checkpoint_from_the_future_is_an_error(city: Path) -> None:
     record(city)
     sequence(city, time=NOW + DAY // 2)
-    assert only(examined(city)).what.endswith("which has not come yet.")
+    found = only(examined(city))
+    assert found.what.endswith("which has not come yet.")
+    assert "Where it is right, checkpoints go on" in found.fix
+
+
+@pytest.mark.parametrize("table", tables.EXPIRING)
+def test_what_a_clock_wrote_that_was_ahead_is_named_with_what_deletes_it(city: Path, table: Table) -> None:
+    texts = {"tenant": HOST, "kind": "code", "digest": b"d", "unit": b"u", "payload": b"p", "login": b"l", "choice": b"c"}
+    numbers = {"hour": NOW // 3600, "wrapped": b"w"}
+    row = {name: value for name, value in {**texts, **numbers}.items() if name in table.c}
+    with meddling(city) as connection:
+        connection.execute(insert(table).values(**row, ends=NOW + LONGEST_SECONDS))
+    assert examined(city).findings == ()
+    with meddling(city) as connection:
+        connection.execute(update(table).values(ends=LATEST_YEAR))
+    found = at(examined(city), DB, table.name, "1 row ends later than")
+    assert found.severity is WARNING
+    with meddling(city) as connection:
+        connection.exec_driver_sql(found.fix.partition(": ")[2])
+    assert examined(city).findings == ()
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,8 @@ HOUR = NOW // 3600
         ({HOUR + 1: STRANGER}, (FIRST,), (), True),
         # An hour that is over, and a key that was lost and revoked
         ({HOUR - 1: STRANGER}, (FIRST,), (), False),
+        # What a clock wrote that was years ahead, and nobody purges: its key is over since, and gone
+        ({HOUR + 2: STRANGER}, (FIRST,), (), False),
         ({HOUR: STRANGER}, (FIRST,), (STRANGER,), False),
     ],
 )
