@@ -18,7 +18,7 @@ import time
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from limits import RateLimitItemPerMinute
@@ -44,6 +44,8 @@ KEPT_ADDRESSES = 16
 NETWORK, LINE = 8, 6
 # As many times its limit do all networks of one /48 together have
 LINE_TIMES = 4
+# And so many times all clients behind one address: a few that fail all the time shut out none of the others
+CLIENT_TIMES = 4
 # Counts one in each window, or in none and says which has no room, from 1 on. A window is a list as the library has it
 COUNT_IN_EACH = """
 local now, seconds = ARGV[1], ARGV[2]
@@ -279,18 +281,26 @@ class Rates:
         if full := self._hit(*self._of_address("begin_address", self.address(client), "ask")):
             self._over(full)
 
-    def check_failures(self, address: str, place: str = "") -> None:
+    def check_failures(self, address: str, place: str = "", client: str | None = None) -> None:
         """Raise `TooManyRequests` where too much that came from there was refused in the last minute.
 
-        Each `place` has a count of its own: citizens who fail do not shut out a relying party behind the same address.
+        Each `place` has a count of its own: citizens who fail do not shut out a relying party behind the same address. So
+        has each `client` of one, "" for all that are unknown; together they may fail `CLIENT_TIMES` as often.
         """
-        for one in self._of_address("failures", address, place):
+        for one in self._of_failures(address, place, client):
             if not self._limiter.test(one.item, one.name, _digest(self._key, *one.parts)):
                 self._over(one.name)
 
-    def failed(self, address: str, place: str = "") -> None:
+    def failed(self, address: str, place: str = "", client: str | None = None) -> None:
         """What came from there was refused."""
-        self._hit(*self._of_address("failures", address, place))
+        self._hit(*self._of_failures(address, place, client))
+
+    def _of_failures(self, address: str, place: str, client: str | None) -> tuple[Wanted, ...]:
+        found = self._of_address("failures", address, place)
+        if client is None:
+            return found
+        together = [replace(one, item=RateLimitItemPerMinute(CLIENT_TIMES * one.item.amount)) for one in found]
+        return (*self._of_address("failures", address.partition("/")[0], place, client), *together)
 
     def _of_address(self, name: str, address: str, *parts: str) -> tuple[Wanted, ...]:
         """What counts under a limit of addresses: the address, and then its line, where it has one; nothing for nobody."""

@@ -106,8 +106,10 @@ async def _receipt(site: CitySite, request: Request) -> JsonAnswer | bytes:
 
 
 async def _authenticated(site: CitySite, request: Request, asked: Asked) -> JsonAnswer | bytes:
-    """What a client gets that has to say who it is; wherever it says so, failures of its address count together.
+    """What a client gets that has to say who it is; wherever it says so, its failures count together.
 
+    They count by address and client, and by address alone, where there is room for more: one service that has another
+    secret than it should shuts out none behind the same address, and whoever guesses may name another client each time.
     What counts is that it was not who it said. A code that is none does not: anybody may hand a service one to redeem, and
     codes are not guessed. Nor does an access token that has ended, or a browser: any page could make its reader's count for
     the services beside it.
@@ -118,14 +120,14 @@ async def _authenticated(site: CitySite, request: Request, asked: Asked) -> Json
     authorization = request.headers.get("authorization", "")
     rates = site.watched.rates
     address = rates.address(client_of(request))
+    client = site.openid.clients.named(fields, authorization)
     try:
-        # By address alone: whoever guesses would name another client each time
-        rates.check_failures(address, TOKEN)
+        rates.check_failures(address, TOKEN, client)
     except TooManyRequests as error:
         return too_many(error.seconds)
     answer = await run_in_threadpool(asked, fields, authorization, site.clock())
     if isinstance(answer, JsonAnswer) and answer.body.get("error") == STRANGER:
-        rates.failed(address, TOKEN)
+        rates.failed(address, TOKEN, client)
     return answer
 
 

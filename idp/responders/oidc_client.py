@@ -49,6 +49,15 @@ class Clients:
         if problems:
             raise Misconfigured(tuple(problems))
 
+    def named(self, parameters: Mapping[str, str], authorization: str) -> str:
+        """The registered client that a request says it is of, "" where it says none. Nothing is proven by that."""
+        try:
+            asserted = parameters.get("client_assertion", "")
+            unverified_id = _basic(authorization)[0] if authorization else unverified_issuer(asserted)
+        except (RequestRefused, AssertionRejected):
+            return ""
+        return unverified_id if unverified_id in self._parties else ""
+
     def authenticate(self, parameters: Mapping[str, str], authorization: str, now: int) -> Authenticated:
         """Who calls. Raises `RequestRefused`: invalid_client, or invalid_request for two methods at once."""
         posted = "client_secret" in parameters

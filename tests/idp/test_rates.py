@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idp.rates import Rates, Windows
+from idp.rates import CLIENT_TIMES, LINE_TIMES, Rates, Windows
 from idp.settings import Limits
 from policies.errors import TooManyRequests
 
@@ -201,6 +201,23 @@ def test_all_networks_of_one_line_fail_four_times_as_often_as_one(place: str) ->
             rates.check_failures(rates.address(client), place)
     rates.check_failures(rates.address("2001:db8:2::1"), place)
     rates.check_failures(rates.address("2001:db8:1::1"), "elsewhere")
+
+
+@pytest.mark.parametrize("clients", [[HOME], ["2001:db8:1::1"], _networks(12)])
+def test_clients_fail_apart_and_together_four_times_as_often(clients: list[str]) -> None:
+    rates = _rates(Clock(), failures=3)
+    room = 3 * CLIENT_TIMES * min(len(clients), LINE_TIMES)
+    failed = 0
+    for number in range(room):
+        address = rates.address(clients[number % len(clients)])
+        with suppress(TooManyRequests):
+            rates.check_failures(address, "/token", f"{number // len(clients) % 6}")
+            rates.failed(address, "/token", f"{number // len(clients) % 6}")
+            failed += 1
+    assert failed == room
+    with pytest.raises(TooManyRequests, match="failures"):
+        rates.check_failures(rates.address(clients[0]), "/token", "another")
+    rates.check_failures(rates.address(AWAY), "/token", "another")
 
 
 def test_a_network_whose_failures_are_refused_shuts_out_no_other_of_its_line() -> None:

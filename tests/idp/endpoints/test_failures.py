@@ -8,12 +8,16 @@ from collections.abc import Callable
 import pytest
 from limits import RateLimitItemPerMinute
 
+from connectors.signatures.jws import base64url
 from idp.endpoints.http import MAX_MESSAGE_BODY
+from idp.rates import CLIENT_TIMES
+from idp.responders.oidc_client import ASSERTION_TYPE
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import DIRECT, FORM_TYPE, Answer, Visitor
 
 LIMIT = 3
 GUESS = "A" * 22
+FORGED = ".".join(base64url(part) for part in (b'{"alg":"ES256"}', b'{"iss":"fares"}', b"none"))
 ELSEWHERE = {"origin": "https://hostile.example", "sec-fetch-site": "cross-site"}
 
 Sends = Callable[[Visitor], Answer]
@@ -112,6 +116,31 @@ def test_refusals_at_both_endpoints_of_clients_count_together(visitor: Visitor, 
     assert visitor.redeem(code).status == 429
     assert _receipt(visitor, "x").status == 429
     assert visitor.question().status == 200, "citizens behind the same address go on"
+
+
+def _guess(visitor: Visitor, client: str) -> int:
+    return visitor.redeem("x", authorization=visitor.basic(client, "guess")).status
+
+
+@pytest.mark.parametrize("failing", ["budget", "nobody"])
+def test_a_service_that_fails_shuts_out_no_other_behind_the_same_address(visitor: Visitor, failing: str) -> None:
+    code = visitor.code()
+    assert [_guess(visitor, failing) for _ in range(2 * LIMIT)] == [401] * LIMIT + [429] * LIMIT
+    assert visitor.redeem(code).status == 200
+
+
+def test_whoever_guesses_for_one_client_after_another_is_refused_after_a_few_times_as_many(visitor: Visitor) -> None:
+    names = ["budget", "fares", "parking", *(f"nobody{number}" for number in range(LIMIT))]
+    statuses = [_guess(visitor, name) for _ in range(LIMIT) for name in names]
+    assert statuses.count(401) == CLIENT_TIMES * LIMIT
+    assert visitor.redeem(visitor.code()).status == 429
+    assert visitor.question().status == 200, "citizens behind the same address go on"
+
+
+def test_a_client_that_signs_has_a_count_of_its_own_too(visitor: Visitor) -> None:
+    refused = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": FORGED}
+    assert [visitor.redeem("x", authorization="", **refused).status for _ in range(LIMIT + 1)] == [401] * LIMIT + [429]
+    assert _guess(visitor, "nobody") == 401
 
 
 def test_receipts_that_are_given_count_for_nothing(visitor: Visitor) -> None:
