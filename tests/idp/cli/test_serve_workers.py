@@ -116,6 +116,24 @@ def test_a_worker_that_starts_again_serves_what_the_others_serve_until_a_reload(
         until(lambda: len(events(served, "reload_refused")) == 1)
 
 
+def test_a_key_file_that_is_broken_keeps_one_worker_from_starting_again_and_the_other_serves(
+    city: Path, tmp_path: Path
+) -> None:
+    with serving(city, tmp_path / "log", command(city, "--workers", "2")) as served:
+        path = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
+        key = city / "keys" / "es256.pem"
+        sound = key.read_bytes()
+        key.write_bytes(b"half a key")
+        stays, dies = path.read_text(encoding="ascii").split()
+        os.kill(int(dies), signal.SIGKILL)
+        until(lambda: bool(events(served, "worker_misconfigured")))
+        assert "es256.pem: key: This is no unencrypted" in str(events(served, "worker_misconfigured")[0]["problems"])
+        assert served.get("/healthz", **HEALTH).status_code == 204
+        key.write_bytes(sound)
+        until(lambda: len(events(served, "ready")) == 3)
+        assert stays in path.read_text(encoding="ascii").split()
+
+
 def test_a_worker_takes_no_request_before_it_knows_whether_it_is_fit(city: Path, tmp_path: Path) -> None:
     """A proxy that hears "not ready" once takes the whole machine out: the first of all answers must be the true one."""
     with serving(city, tmp_path / "log", command(city)) as served:
