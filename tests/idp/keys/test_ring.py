@@ -125,6 +125,21 @@ def test_a_key_that_is_over_is_over_whichever_of_its_successors_is_revoked() -> 
     assert case.states(later) == {"first": State.OVER, "second": State.REVOKED, "third": State.SIGNS}
 
 
+def test_an_early_revocation_that_a_restore_lost_is_not_early_again_while_the_file_lies_there() -> None:
+    """Nobody can tell it from a key that served for long: the one before it was over, and comes back without its file."""
+    case, later = Case({"second"}), NOW + 10 * HOUR
+    case.ring.replace(case.ring.scheduled[1:])
+    assert case.at(later) == "first"
+    case.revoked.clear()
+    assert (case.at(later), case.states(later)["first"]) == ("second", State.OVER), "a backup of before was restored"
+    without = Ring([each for each in case.ring.scheduled if each.key.key_id != "second"], OVERLAP)
+    case.ring.obey(lambda name: later if name == "second" else 0)
+    with pytest.raises(AllRevoked):
+        case.ring.at(later)
+    without.obey(lambda name: later if name == "second" else 0)
+    assert without.at(later).key_id == "first"
+
+
 def test_where_every_key_that_began_is_revoked_the_next_one_takes_over_early() -> None:
     assert Case({"first", "second"}).at(NOW) == "third"
 
