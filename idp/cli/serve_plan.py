@@ -12,6 +12,7 @@ from idp.cli.console import problems, say
 from idp.configuration import load_configuration
 from idp.doctor.case import lines_of_settings
 from idp.doctor.production import ENVIRONMENT, production_faults
+from idp.keys.file import forget_gone_keys
 from idp.keys.folder import load_keys
 from idp.keys.ledger import load_ledger_keys
 from idp.loading import Read, load_all
@@ -80,6 +81,7 @@ def look_again(folder: Path, served: Looked) -> Looked:
     Raises `Misconfigured` too where something changed that only a start can change.
     """
     now = _looked(folder)
+    forget_gone_keys()
     if not now.seen.many:
         check_valkey(now.seen.read[""].settings)
     for key in FIXED:

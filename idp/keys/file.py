@@ -11,7 +11,6 @@ import time
 from base64 import b64decode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 
 from cryptography import x509
@@ -57,6 +56,9 @@ _CURVES = {pyca: name for pyca, (name, _) in CURVE_NAMES.items()}
 PRODUCTION_MARK = "# Ciconia production key: it decrypts by hand only on record. This line belongs to the file."
 _MARK = b"Ciconia production key"
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+# What was read last of each file, and the key that it gave: of the process, and of whoever is forked from it
+_FILES: dict[Path, bytes] = {}
+_READ: dict[bytes, object] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +290,7 @@ def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[Private
         raise _problem(path, "Others than its owner may read this private key.", f"chmod 600 {shlex.quote(str(path))}")
     pem, mark, rest = content.partition(_CERTIFICATE)
     try:
-        private_key = _parsed(pem)
+        private_key = _parsed(path, pem)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise _problem(path, "This is no unencrypted PKCS#8 key in PEM.", _RESTORE) from error
     names = " or ".join(["RSA", *(name for pyca, name in _CURVES.items() if pyca in curves)])
@@ -306,15 +308,28 @@ def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[Private
     return private_key, certificate, thumbprint(public_key)
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _parsed(pem: bytes) -> object:
+def _parsed(path: Path, pem: bytes) -> object:
     # OpenSSL takes 30 to 100 ms for one of RSA: workers have it from their supervisor, and looks at a folder take new ones
-    return load_pem_private_key(pem, password=None)
+    if len(_FILES) >= _REMEMBERED:
+        forget_keys()
+    key = _READ.get(pem) or load_pem_private_key(pem, password=None)
+    _FILES[path], _READ[pem] = pem, key
+    return key
 
 
 def forget_keys() -> None:
     """For a process that has no use for what was read before it was forked."""
-    _parsed.cache_clear()
+    _FILES.clear()
+    _READ.clear()
+
+
+def forget_gone_keys(folder: Path | None = None) -> None:
+    """For whoever read a folder again, or all of them: of a key whose file is gone nothing is kept here."""
+    for path in list(_FILES):
+        if (folder is None or path.parent == folder) and not path.exists():
+            _FILES.pop(path, None)
+    for pem in set(_READ) - set(_FILES.values()):
+        _READ.pop(pem, None)
 
 
 def _certificate_of(path: Path, text: bytes, public_key: object) -> bytes:

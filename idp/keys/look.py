@@ -6,6 +6,7 @@ So nothing has to be told to anybody: whoever makes a key puts its file into the
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from idp.keys.file import forget_gone_keys
 from idp.keys.folder import Keys, load_keys
 
 _Seen = tuple[tuple[str, int, int, int], ...]
@@ -34,6 +35,7 @@ class Look:
         loaded = load_keys(self._folder, self._origin)
         self._own()
         self._keys.take(loaded)
+        forget_gone_keys(self._folder)
         self._seen = seen
 
 

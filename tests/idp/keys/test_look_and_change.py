@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import threading
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from idp.keys import kinds
 from idp.keys.change import MINUTE, make, move, next_key, next_minute, safe_from, this_minute
-from idp.keys.file import create_token_key
+from idp.keys.file import create_token_key, forget_gone_keys
 from idp.keys.folder import Keys, create_keys, load_keys
 from idp.keys.keeper import Keeper
 from idp.keys.look import Look
@@ -19,6 +20,8 @@ from policies.errors import Misconfigured
 
 ORIGIN = "broker.example/log"
 NOW = 1_795_600_020 // MINUTE * MINUTE
+# References to what one variable holds, as Python counts them
+ALONE = 2
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +220,30 @@ def test_a_private_key_is_read_from_its_file_once(folder: Path, monkeypatch: pyt
     path = new(folder, kinds.KINDS["es256"])
     assert again.rings["es256"].scheduled != loaded(folder).rings["es256"].scheduled
     assert [pem.strip() for pem in read[first:]] == [path.read_bytes().strip()]
+
+
+def test_of_a_key_whose_file_is_gone_nothing_is_kept(folder: Path) -> None:
+    path = new(folder, kinds.ES256)
+    keys = loaded(folder)
+    look = Look(keys, folder, ORIGIN)
+    look()
+    key = keys.es256.at(NOW + MINUTE)._private_key
+    path.unlink()
+    look()
+    assert sys.getrefcount(key) == ALONE
+
+
+def test_of_a_key_whose_file_is_gone_nothing_is_kept_after_a_reload(folder: Path, tmp_path: Path) -> None:
+    moved = folder.rename(tmp_path / "of-another-tenant")
+    new(moved, kinds.ES256, NOW)
+    keys = loaded(moved)
+    key = keys.es256.at(NOW)._private_key
+    del keys
+    forget_gone_keys()
+    assert sys.getrefcount(key) > ALONE, "it may be needed again"
+    shutil.rmtree(moved)
+    forget_gone_keys()
+    assert sys.getrefcount(key) == ALONE
 
 
 def test_the_log_says_which_folder_of_keys_is_gone(folder: Path) -> None:
