@@ -16,6 +16,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -110,8 +111,7 @@ class Opened:
 
     def start(self) -> None:
         """Begin what each tenant does beside requests, and wait in threads for those that are late."""
-        for one in self.tenants.values():
-            one.start()
+        _at_once(one.start for one in self.tenants.values())
         for each in self.late:
             in_thread(partial(self._await, *each))
 
@@ -119,9 +119,7 @@ class Opened:
         """End each tenant, whatever the end of another raises."""
         with self._lock:
             self._ended.set()
-        with ExitStack() as ending:
-            for one in self.tenants.values():
-                ending.callback(one.stop)
+        _at_once(one.stop for one in self.tenants.values())
 
     def _await(self, settings: Settings, late: Late[Application]) -> None:
         """Serve a tenant when its database answers. Where more than that is wrong with it, it stays closed."""
@@ -160,6 +158,14 @@ class Opened:
         if self.measures is not None:
             for one in broken:
                 self.measures.set(BROKEN, one.tenant, one.why, figure=figure)
+
+
+def _at_once(acts: Iterable[Callable[[], None]]) -> None:
+    """Do each in a thread of its own, and all of them whatever one raises: of databases that hang one costs what all do."""
+    tasks = tuple(acts)
+    with ThreadPoolExecutor(max(1, len(tasks))) as pool, ExitStack() as ending:
+        for task in tasks:
+            ending.callback(pool.submit(task).result)
 
 
 def _unprepared(_settings: Settings) -> None:

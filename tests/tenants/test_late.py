@@ -158,6 +158,38 @@ def test_whoever_comes_when_all_has_ended_is_not_served(roof: Roof) -> None:
     assert set(opened.tenants) == {"birch"}
 
 
+def test_none_waits_until_another_has_begun_or_ended(roof: Roof, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A standby that is away holds each tenant's end for ten seconds, and the supervisor waits for 26."""
+    together = threading.Barrier(2)
+
+    def both(act: Callable[[Application], None]) -> Callable[[Application], None]:
+        def waiting(application: Application) -> None:
+            together.wait(PATIENCE)
+            act(application)
+
+        return waiting
+
+    monkeypatch.setattr(Application, "start", both(Application.start))
+    monkeypatch.setattr(Application, "stop", both(Application.stop))
+    opened = open_site(roof.folder, clock=lambda: NOW)
+    opened.start()
+    opened.stop()
+
+
+def test_each_is_ended_whatever_the_end_of_another_raises(roof: Roof, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, ended, stop = open_site(roof.folder, clock=lambda: NOW), [], Application.stop
+
+    def raising(application: Application) -> None:
+        stop(application)
+        ended.append(application.settings.tenant)
+        raise OSError(application.settings.tenant)
+
+    monkeypatch.setattr(Application, "stop", raising)
+    with pytest.raises(OSError, match="example"):
+        opened.stop()
+    assert sorted(ended) == ["alder.example", "birch.example"]
+
+
 def test_where_no_database_answers_the_roof_does_not_open(roof: Roof) -> None:
     databases = Databases(alder=StoreUnavailable("OperationalError"), birch=StoreUnavailable("SQLITE_BUSY"))
     with pytest.raises(Misconfigured) as refused:
