@@ -62,7 +62,9 @@ class Small:
         threading.Thread(target=lambda: None).start()
 
     def stop(self) -> None:
-        print(f"stopped {self.number}", file=sys.stderr, flush=True)
+        # In one piece: print writes the line's end by itself, and another worker's line comes between
+        sys.stderr.write(f"stopped {self.number}\n")
+        sys.stderr.flush()
 
 
 def compose(word: str, number: int) -> Small:
