@@ -27,7 +27,9 @@ from connectors.signatures.profile import (
     ENVELOPED,
     EXC_C14N,
     KEY_INFO,
+    MAX_PREFIXES,
     SIGNATURE,
+    SIGNATURE_VALUE,
     SIGNED_INFO,
     read_signed_info,
 )
@@ -166,9 +168,14 @@ def _harmless(signature: Element) -> bool:
         return False
     references, transforms = list(infos[0].iter(f"{{{DS}}}Reference")), list(infos[0].iter(f"{{{DS}}}Transform"))
     uris = [attributes(reference).get("URI") for reference in references]
+    lists = [attributes(inclusive).get("PrefixList", "") for inclusive in infos[0].iter("{*}InclusiveNamespaces")]
     return (
-        len(references) <= _MAX_REFERENCES
+        # libxmlsec follows the References of a Manifest in an Object, too: it opens files, and there are any number of them
+        all(child.tag in (SIGNED_INFO, SIGNATURE_VALUE, KEY_INFO) for child in signature)
+        and len(references) <= _MAX_REFERENCES
         and len(transforms) <= _MAX_TRANSFORMS
+        # Each is looked up at each element
+        and len(" ".join(lists).split()) <= MAX_PREFIXES
         # `#xpointer(...)` is a language
         and all(uri == "" or (uri and uri.startswith("#") and "(" not in uri) for uri in uris)
         and _only(infos[0].iter(f"{{{DS}}}CanonicalizationMethod"), (EXC_C14N,))

@@ -1,8 +1,11 @@
 """The other opinion of what our own code accepted: it has one of every algorithm, and each disagreement refuses."""
 
 import base64
+import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +20,7 @@ from connectors.saml import RESPONSE
 from connectors.signatures import second_opinion as module
 from connectors.signatures.algorithms import ALGORITHMS, RSA_PSS_SHA512, RSA_SHA256
 from connectors.signatures.keys import PinnedKey, key_of_certificate, prepared
+from connectors.signatures.profile import EXC_C14N, MAX_PREFIXES
 from connectors.signatures.second_opinion import WORTH, another_verdict, second_opinion
 from connectors.signatures.shapes import METADATA
 from connectors.signatures.signed import Signed, SignedMessage
@@ -269,6 +273,18 @@ def reference(octets: bytes, uri: bytes) -> bytes:
     return octets.replace(b'URI="#_a"', b'URI="' + uri + b'"')
 
 
+def manifest(uri: str) -> bytes:
+    digest = '<ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><ds:DigestValue>AAAA</ds:DigestValue>'
+    reference = f'<ds:Reference URI="{uri}">{digest}</ds:Reference>'
+    return f"<ds:Object><ds:Manifest>{reference}</ds:Manifest></ds:Object>".encode()
+
+
+def inclusive(prefixes: int) -> bytes:
+    listed = " ".join(f"p{number}" for number in range(prefixes))
+    inner = f'<c:InclusiveNamespaces xmlns:c="{EXC_C14N}" PrefixList="{listed}"/>'
+    return f'<ds:Transform Algorithm="{EXC_C14N}">{inner}</ds:Transform>'.encode()
+
+
 ODD = made()[0]
 
 
@@ -294,12 +310,38 @@ ODD = made()[0]
             b"<ds:Transforms>" + b'<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/>' * 3,
         ),
         ODD.replace(b"</ds:Reference>", b"</ds:Reference>" + b'<ds:Reference URI="#_a"/>' * 4),
+        ODD.replace(b"</ds:Signature>", manifest("#_a") + b"</ds:Signature>"),
+        ODD.replace(b"<ds:Transform ", inclusive(MAX_PREFIXES + 1) + b"<ds:Transform ", 1),
     ],
-    ids=range(13),
+    ids=range(15),
 )
 def test_what_would_have_to_be_tried_to_be_known_is_not_asked(octets: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_verifies", lambda *_: pytest.fail("libxmlsec was asked"))
     assert verdict(octets) is None
+
+
+@pytest.mark.spec("security.md §2.1 A")
+def test_no_file_is_opened_that_a_manifest_names(tmp_path: Path) -> None:
+    """A pipe that nobody writes to would hold the command for good: here somebody would, and finds that nobody reads."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    opened = threading.Event()
+
+    def write() -> None:
+        with pipe.open("wb"):
+            opened.set()
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    assert verdict(ODD.replace(b"</ds:Signature>", manifest(pipe.as_uri()) + b"</ds:Signature>")) is None
+    assert not opened.wait(0.2)
+    # It lets go of the writer
+    pipe.open("rb").close()
+    writer.join()
+
+
+def test_a_few_prefixes_are_asked_about() -> None:
+    assert verdict(ODD.replace(b"<ds:Transform ", inclusive(MAX_PREFIXES) + b"<ds:Transform ", 1)) is False
 
 
 def test_two_elements_of_one_id_are_no_reason_to_crash() -> None:
