@@ -29,24 +29,17 @@ LOCKED = (
 )
 
 
-class Guarded:
-    """A key that records each file before it decrypts of it, or refuses to decrypt at all."""
+class Guard:
+    """Records each file before a key decrypts of it, or lets none decrypt at all.
 
-    def __init__(self, key: DecryptionKey, record: Callable[[str], None] | None) -> None:
-        self._key, self._record = key, record
+    There is one for all keys of an inspection: which of them opens a file is known when it is open.
+    """
+
+    def __init__(self, record: Callable[[str], None] | None) -> None:
+        self._record = record
         self._file = ""
         # None: a key that nobody told of a file does not decrypt unrecorded
         self._recorded: str | None = None
-
-    @property
-    def certificate(self) -> bytes:
-        """As `Unwrapper` and `Agreement` have it."""
-        return self._key.certificate
-
-    @property
-    def key_id(self) -> str:
-        """As `Unwrapper` and `Agreement` have it."""
-        return self._key.key_id
 
     def begin(self, digest: str) -> None:
         """From here on it is this file, by its SHA-256."""
@@ -61,24 +54,41 @@ class Guarded:
             self._recorded = self._file
 
 
+class Guarded:
+    """A key that asks its guard before it decrypts."""
+
+    def __init__(self, key: DecryptionKey, guard: Guard) -> None:
+        self._key, self.guard = key, guard
+
+    @property
+    def certificate(self) -> bytes:
+        """As `Unwrapper` and `Agreement` have it."""
+        return self._key.certificate
+
+    @property
+    def key_id(self) -> str:
+        """As `Unwrapper` and `Agreement` have it."""
+        return self._key.key_id
+
+
 class GuardedUnwrapper(Guarded):
     """An `Unwrapper` that is guarded."""
 
-    def __init__(self, key: Unwrapper, record: Callable[[str], None] | None) -> None:
-        super().__init__(key, record)
+    def __init__(self, key: Unwrapper, guard: Guard) -> None:
+        super().__init__(key, guard)
         self._unwrapper = key
 
     def unwrap(self, wrapped: bytes, digest: HashAlgorithm, mgf: HashAlgorithm) -> bytes:
-        """As `Unwrapper` has it. Raises as `allow`."""
-        self.allow()
+        """As `Unwrapper` has it. Raises as `Guard.allow`."""
+        self.guard.allow()
         return self._unwrapper.unwrap(wrapped, digest, mgf)
 
 
 class GuardedAgreement(Guarded):
     """An `Agreement` that is guarded."""
 
-    def __init__(self, key: Agreement, record: Callable[[str], None] | None) -> None:
-        super().__init__(key, record)
+    def __init__(self, key: Agreement, guard: Guard) -> None:
+        super().__init__(key, guard)
         self._agreement = key
 
     @property
@@ -87,14 +97,14 @@ class GuardedAgreement(Guarded):
         return self._agreement.curve
 
     def agree(self, public_key: EllipticCurvePublicKey) -> bytes:
-        """As `Agreement` has it. Raises as `allow`."""
-        self.allow()
+        """As `Agreement` has it. Raises as `Guard.allow`."""
+        self.guard.allow()
         return self._agreement.agree(public_key)
 
 
-def guarded(key: DecryptionKey, record: Callable[[str], None] | None) -> GuardedUnwrapper | GuardedAgreement:
-    """This key, guarded: by `record`, or locked without it."""
-    return GuardedAgreement(key, record) if isinstance(key, Agreement) else GuardedUnwrapper(key, record)
+def guarded(key: DecryptionKey, guard: Guard) -> GuardedUnwrapper | GuardedAgreement:
+    """This key, guarded."""
+    return GuardedAgreement(key, guard) if isinstance(key, Agreement) else GuardedUnwrapper(key, guard)
 
 
 def keys_of_configuration(
@@ -104,7 +114,7 @@ def keys_of_configuration(
     if settings.demo and not options.unsafe_decrypt:
         return tuple(keys)
     if not options.unsafe_decrypt:
-        return tuple(guarded(key, None) for key in keys)
+        return _all_guarded(keys, None)
     ledger = load_ledger_keys(settings.key_folder, settings.origin)
     store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger)
     stack.callback(store.close)
@@ -113,7 +123,13 @@ def keys_of_configuration(
         draft = draft_decryption(record=new_record(), time=clock(), file=file, reason=options.reason or "")
         store.commit(Unit(tenant=settings.tenant, record=draft))
 
-    return tuple(guarded(key, record) for key in keys)
+    return _all_guarded(keys, record)
+
+
+def _all_guarded(keys: Sequence[DecryptionKey], record: Callable[[str], None] | None) -> tuple[DecryptionKey, ...]:
+    """These keys, guarded by one guard."""
+    guard = Guard(record)
+    return tuple(guarded(key, guard) for key in keys)
 
 
 def key_by_hand(path: Path, options: Options, clock: Callable[[], int], stack: ExitStack) -> DecryptionKey:
@@ -132,7 +148,7 @@ def key_by_hand(path: Path, options: Options, clock: Callable[[], int], stack: E
         around = _settings_around(path)
         named = load_settings(options.config) if options.config is not None else None
     except Misconfigured:
-        return guarded(key, None)
+        return guarded(key, Guard(None))
     if around is None and named is not None and _lies_in(path, named.key_folder):
         around = named
     if not unknown:
@@ -147,7 +163,7 @@ def key_by_hand(path: Path, options: Options, clock: Callable[[], int], stack: E
         return keys_of_configuration([key], ledger, options, clock, stack)[0]
     if options.unsafe_decrypt:
         raise could_not("this key is guarded: --config DIR names the configuration (no demo's) that records its use.")
-    return guarded(key, None)
+    return guarded(key, Guard(None))
 
 
 def _settings_around(path: Path) -> Settings | None:

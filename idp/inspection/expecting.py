@@ -21,7 +21,7 @@ from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signer import DecryptionKey, NoSigner
 from idp.addresses import acs_url, entity_id, node_acs_url, node_entity_id
 from idp.crossing import known_peers
-from idp.inspection.decrypting import Guarded, key_by_hand, keys_of_configuration
+from idp.inspection.decrypting import Guard, Guarded, key_by_hand, keys_of_configuration
 from idp.inspection.options import Options, could_not, given
 from idp.inspection.reading import read_side_file
 from idp.inspection.response import Judge, ResponseInspector
@@ -198,5 +198,6 @@ def held_peers(
     )
 
 
-def _guard(unwrappers: tuple[DecryptionKey, ...]) -> Guarded | None:
-    return next((key for key in unwrappers if isinstance(key, Guarded)), None)
+def _guard(unwrappers: tuple[DecryptionKey, ...]) -> Guard | None:
+    """The one guard of them all, None where nothing is guarded."""
+    return next((key.guard for key in unwrappers if isinstance(key, Guarded)), None)

@@ -15,7 +15,7 @@ from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import MAX_PARAMETER, attributes, from_post
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.xmldsig import Shape
-from idp.inspection.decrypting import Guarded
+from idp.inspection.decrypting import Guard
 from idp.inspection.opinion import Question
 from idp.inspection.options import Options
 from idp.inspection.outcome import ALWAYS_UNCHECKED, Said, Verdict
@@ -38,7 +38,7 @@ class Judge:
     connector: ExaminingConnector
     provider_id: ProviderId
     profile: Profile
-    guard: Guarded | None
+    guard: Guard | None
     # the keys and the shape by which it verifies at a time, for another implementation to be asked
     keys: Callable[[int], Sequence[PinnedKey]] = field(repr=False)
     shape: Shape = field(repr=False)

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from connectors.profiles import EIDAS
 from connectors.signatures.signer import Agreement, DecryptionKey, Unwrapper
 from connectors.signatures.xmlenc import encrypt, open_assertion
-from idp.inspection.decrypting import GuardedAgreement, GuardedUnwrapper, guarded
+from idp.inspection.decrypting import Guard, GuardedAgreement, GuardedUnwrapper, guarded
 from idp.keys.file import PRODUCTION_MARK
 from policies.errors import BrokerError
 from tests.connectors import crossing
@@ -64,7 +64,7 @@ def keys() -> list[tuple[DecryptionKey, Callable[[], bytes]]]:
 
 
 def test_a_guarded_key_is_of_the_kind_that_it_guards() -> None:
-    curve, rsa = (guarded(key, None) for key, _ in keys())
+    curve, rsa = (guarded(key, Guard(None)) for key, _ in keys())
     assert isinstance(curve, GuardedAgreement)
     assert isinstance(curve, Agreement)
     assert not isinstance(curve, GuardedUnwrapper)
@@ -79,19 +79,19 @@ def test_a_guarded_key_is_of_the_kind_that_it_guards() -> None:
 def test_a_locked_key_agrees_on_nothing_and_says_so() -> None:
     for key, made in keys():
         with pytest.raises(BrokerError) as refusal:
-            open_assertion(outer(made()), [guarded(key, None)], [crossing.pinned(node("peer"))], EIDAS)
+            open_assertion(outer(made()), [guarded(key, Guard(None))], [crossing.pinned(node("peer"))], EIDAS)
         assert refusal.value.code == "decryption_locked"
     private = ec.generate_private_key(ec.SECP256R1())
     with pytest.raises(BrokerError):
-        GuardedAgreement(agreement(256), None).agree(private.public_key())
+        GuardedAgreement(agreement(256), Guard(None)).agree(private.public_key())
 
 
 def test_each_file_is_recorded_once_before_its_key_is_used() -> None:
     for key, made in keys():
         recorded: list[str] = []
-        ours = guarded(key, recorded.append)
+        ours = guarded(key, Guard(recorded.append))
         for file in ("one", "one", "two"):
-            ours.begin(file)
+            ours.guard.begin(file)
             for _ in range(2):
                 open_assertion(outer(made()), [ours], [crossing.pinned(node("peer"))], EIDAS)
         assert recorded == ["one", "two"]
@@ -103,4 +103,4 @@ def test_what_cannot_be_recorded_is_not_decrypted() -> None:
 
     for key, made in keys():
         with pytest.raises(BrokerError, match="no ledger"):
-            open_assertion(outer(made()), [guarded(key, fails)], [crossing.pinned(node("peer"))], EIDAS)
+            open_assertion(outer(made()), [guarded(key, Guard(fails))], [crossing.pinned(node("peer"))], EIDAS)

@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +23,9 @@ from connectors.profiles import EIDAS
 from connectors.signatures.xmlenc import encrypt
 from idp.addresses import node_acs_url, node_entity_id
 from idp.cli import app
+from idp.keys.file import unwrapper_of_pem
 from idp.keys.folder import Keys, create_keys, load_keys
+from idp.keys.ring import Ring, Scheduled
 from idp.ports import RecordDraft, Unit
 from idp.settings import load_settings
 from idp.store.engine import open_engine
@@ -31,6 +34,7 @@ from idp.store.peers import StoredCopies
 from idp.store.store import Store, open_store
 from policies.parties import EntityId
 from tests.connectors import forge
+from tests.connectors.agreeing import agreement
 from tests.connectors.eidas.node import NOW, REQUEST, Answer, SendingNode
 from tests.connectors.forge import Reply
 from tests.connectors.metadata import node as published
@@ -219,6 +223,25 @@ def test_a_decryption_is_recorded_by_file_and_reason_before_it_happens(
     assert facts["file"] == sha256(path.read_bytes()).hexdigest()
     assert facts["reason"] == ALLOWED[2]
     assert records(folder) == 1
+
+
+@pytest.mark.spec("decisions.md 16")
+def test_whichever_of_several_keys_decrypts_each_file_is_recorded_by_its_name(
+    make: Make, node: SendingNode, loaded: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newer key is on a curve: of what was encrypted to the RSA key before it, it is asked nothing."""
+    assert loaded.node is not None
+    before = loaded.node.encryption
+    newer = Scheduled(NOW - 60, unwrapper_of_pem(private_pem(agreement(256))))
+    ours = replace(loaded.node, encryption=Ring([*before.scheduled, newer], before.overlap))
+    monkeypatch.setattr("idp.loading.load_keys", lambda _folder, _origin: replace(loaded, node=ours))
+    folder = make()
+    paths = [answer(folder, node, loaded).rename(folder / name) for name in ("one.b64", "two.b64")]
+    drafts: list[RecordDraft] = []
+    monkeypatch.setattr(Store, "commit", lambda _store, unit: drafts.append(unit.record))
+    assert all(one.accepted for one in answers(inspect(*paths, *words(folder, *ALLOWED))))
+    recorded = [json.loads(draft.openings[0].content)["file"] for draft in drafts]
+    assert recorded == [sha256(path.read_bytes()).hexdigest() for path in paths]
 
 
 @pytest.mark.spec("house-style.md 17")
