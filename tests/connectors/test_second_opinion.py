@@ -310,14 +310,30 @@ ODD = made()[0]
             b"<ds:Transforms>" + b'<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/>' * 3,
         ),
         ODD.replace(b"</ds:Reference>", b"</ds:Reference>" + b'<ds:Reference URI="#_a"/>' * 4),
+        reference(ODD, b"#_a'=//*='"),
+        reference(ODD, b"#_a&quot;=//*=&quot;"),
         ODD.replace(b"</ds:Signature>", manifest("#_a") + b"</ds:Signature>"),
         ODD.replace(b"<ds:Transform ", inclusive(MAX_PREFIXES + 1) + b"<ds:Transform ", 1),
     ],
-    ids=range(15),
+    ids=range(17),
 )
 def test_what_would_have_to_be_tried_to_be_known_is_not_asked(octets: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_verifies", lambda *_: pytest.fail("libxmlsec was asked"))
     assert verdict(octets) is None
+
+
+@pytest.mark.parametrize("quoted", ["a'=//*='b", "a'b", 'a"b'])
+def test_no_id_becomes_an_expression_of_xpath(
+    quoted: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Who signs may choose their IDs, and a node's metadata is judged where the server runs."""
+    key, spelled = curve_key("secp256r1"), quoted.replace('"', "&quot;")
+    octets = signed(XML.replace(b"_a", spelled.encode()), key, P256, uri=f"#{spelled}")
+    said = accepted(octets, [pinned(key)])
+    monkeypatch.setattr(module, "_verifies", lambda *_: pytest.fail("libxmlsec was asked"))
+    assert refused(octets, said, [pinned(key)]).detail.startswith("an ID with a quotation mark")
+    # libxml2 would print an expression that is none, as it came
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.spec("security.md §2.1 A")
