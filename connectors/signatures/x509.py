@@ -169,9 +169,12 @@ def _check_anchor(anchor: x509.Certificate, profile: Profile) -> None:
 
 def _loaded(der: bytes) -> x509.Certificate:
     try:
-        return certificate_of(der)
-    except ValueError as error:
-        raise _refused("x509_chain", str(error)) from error
+        certificate = certificate_of(der)
+        # pyca reads names when they are asked for
+        _ = (certificate.subject, certificate.issuer)
+    except UNREADABLE as error:
+        raise _refused("x509_chain", "a certificate that cannot be read") from error
+    return certificate
 
 
 def _readable(hints: Sequence[bytes]) -> list[bytes]:

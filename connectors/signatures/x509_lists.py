@@ -71,7 +71,8 @@ def read_list(file: str, octets: bytes) -> RevocationList:
     try:
         crl = x509.load_der_x509_crl(octets)
         ends, strong = crl.next_update_utc, crl.signature_hash_algorithm
-        extensions = list(crl.extensions)
+        # Read now: a name that cannot be is found when it is asked for
+        extensions, _ = list(crl.extensions), crl.issuer
         serials = frozenset(_serials(crl))
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension) as error:
         raise ValueError(f"{file} holds no list of revoked certificates that can be read") from error

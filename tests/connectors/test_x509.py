@@ -8,7 +8,7 @@ from typing import Any  # a test changes fields by their names
 
 import pytest
 from asn1crypto.crl import CertificateList
-from asn1crypto.x509 import Certificate
+from asn1crypto.x509 import Certificate, Name
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
@@ -605,6 +605,25 @@ def test_whatever_a_certificate_or_hint_is_nothing_but_a_refusal_comes_out() -> 
             checks.add(error.check)
     assert held < 40, "nearly every change breaks a chain"
     assert checks <= set(X509_CHECKS)
+
+
+def doubled(name: Name) -> None:
+    """One attribute twice in one place, which asn1crypto takes for once, and pyca for no name."""
+    name.chosen[0].append(name.chosen[0][0].copy())
+
+
+@pytest.mark.parametrize("whose", ["subject", "issuer"])
+def test_a_hint_whose_names_cannot_be_read_is_a_refusal(whose: str) -> None:
+    hint = Certificate.load(between("lower", "upper").der)
+    doubled(hint["tbs_certificate"][whose])
+    assert refused(leaf("lower").der, [hint.dump(force=True), between("upper", "root").der]) == "x509_chain"
+
+
+def test_a_list_whose_issuer_cannot_be_read_is_refused_at_the_start() -> None:
+    entry = CertificateList.load(revoking("root"))
+    doubled(entry["tbs_cert_list"]["issuer"])
+    with pytest.raises(ValueError, match="can be read"):
+        read_list("metadata/root.crl", bytes(entry.dump(force=True)))
 
 
 def test_of_a_long_list_the_serial_numbers_alone_are_held() -> None:
