@@ -322,18 +322,28 @@ def test_what_would_have_to_be_tried_to_be_known_is_not_asked(octets: bytes, mon
     assert verdict(octets) is None
 
 
-@pytest.mark.parametrize("quoted", ["a'=//*='b", "a'b", 'a"b'])
+@pytest.mark.parametrize(
+    "odd", ["a'=//*='b", "a'b", 'a"b', "a)b", "xpointer(/)", "xmlns(x=y)xpointer(/)", "element(/1)", "a b"]
+)
 def test_no_id_becomes_an_expression_of_xpath(
-    quoted: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    odd: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Who signs may choose their IDs, and a node's metadata is judged where the server runs."""
-    key, spelled = curve_key("secp256r1"), quoted.replace('"', "&quot;")
+    key, spelled = curve_key("secp256r1"), odd.replace('"', "&quot;")
     octets = signed(XML.replace(b"_a", spelled.encode()), key, P256, uri=f"#{spelled}")
     said = accepted(octets, [pinned(key)])
     monkeypatch.setattr(module, "_verifies", lambda *_: pytest.fail("libxmlsec was asked"))
-    assert refused(octets, said, [pinned(key)]).detail.startswith("an ID with a quotation mark")
+    assert refused(octets, said, [pinned(key)]).detail.startswith("an ID that is no name")
     # libxml2 would print an expression that is none, as it came
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", ["_a", "pfx-1.2", "1", "a:b", "ärger"])
+def test_every_name_is_asked_about(name: str) -> None:
+    key = curve_key("secp256r1")
+    octets = signed(XML.replace(b"_a", name.encode()), key, P256, uri=f"#{name}")
+    second_opinion(octets, accepted(octets, [pinned(key)]), [pinned(key)], SHAPE, BOTH)
+    assert verdict(octets) is True
 
 
 @pytest.mark.spec("security.md §2.1 A")
