@@ -77,12 +77,13 @@ def _entity(signed: Signed, profile: Profile) -> EntityFacts:
     head = attributes(root)
     if "validUntil" not in head:
         raise ValueError("it has no validUntil.")
-    roles = tuple(
-        name
+    descriptors = [
+        (name, descriptor)
         for name, tag in (("idp", md("IDPSSODescriptor")), ("sp", md("SPSSODescriptor")))
         for descriptor in root.iterchildren(tag)
         if SAMLP in attributes(descriptor).get("protocolSupportEnumeration", "").split()
-    )
+    ]
+    roles = tuple(name for name, _ in descriptors)
     if not roles or len(set(roles)) != len(roles):
         raise ValueError("it does not have one IDPSSODescriptor or SPSSODescriptor for SAML 2.0, or one of each.")
     entity_id, keys = EntityId(head.get("entityID", "")), 0
@@ -93,7 +94,10 @@ def _entity(signed: Signed, profile: Profile) -> EntityFacts:
         keys = len([key_of_certificate(certificate, profile) for certificate in pinned.certificates])
     services = (*root.iter(md("SingleSignOnService")), *root.iter(md("AssertionConsumerService")))
     addresses = tuple(attributes(service).get("Location", "") for service in services)
-    return EntityFacts(entity_id, roles, instant(head["validUntil"], "the metadata"), keys, addresses)
+    # A role may end before the entity does (Metadata 2.0 §2.4.1)
+    found = (head, *(attributes(descriptor) for _, descriptor in descriptors))
+    valid_until = min(instant(one["validUntil"], "the metadata") for one in found if "validUntil" in one)
+    return EntityFacts(entity_id, roles, valid_until, keys, addresses)
 
 
 def check_key(key: PinnedKey, now: int) -> None:

@@ -9,6 +9,7 @@ from cryptography.x509 import load_der_x509_certificate
 from lxml import etree
 
 from connectors.formats.eidas.own_metadata import ConnectorMetadata, ProxyMetadata
+from connectors.formats.names import md
 from connectors.metadata.judged import MAX_VALIDITY
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.saml import service_provider_metadata
@@ -132,6 +133,16 @@ def test_metadata_of_saml_has_an_end_that_is_ahead_and_near(tmp_path: Path, vali
     path = tmp_path / "metadata.xml"
     path.write_bytes(signed_entity(signer, valid_until=valid_until))
     assert only(inspect(path, *trusted(tmp_path, signer))).check == check
+
+
+def test_a_role_that_ended_is_over_though_its_entity_is_not(tmp_path: Path) -> None:
+    signer = node.rsa_signer(0)
+    root = parse_metadata(forge.metadata(forge.rsa_party()))
+    root.attrib.update({"ID": "_m1", "validUntil": forge.clock(NOW + DAY)})
+    next(root.iterchildren(md("IDPSSODescriptor"))).set("validUntil", forge.clock(NOW))
+    path = tmp_path / "metadata.xml"
+    path.write_bytes(sign_enveloped(root, signer, place=0, profile=SAML2INT))
+    assert only(inspect(path, *trusted(tmp_path, signer))).check == "metadata_expired"
 
 
 @pytest.mark.parametrize("sso", ["http://idp.example/sso", "javascript:alert(1)", "", "https://a@b.example/"])
