@@ -17,8 +17,19 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where else in its file a finding holds."""
+
+    line: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """Where (`file` relative to the folder, `line` from 1, 0 for the whole file), what, why it matters, how to mend it."""
+    """Where (`file` relative to the folder, `line` from 1, 0 for the whole file), what, why it matters, how to mend it.
+
+    One that holds in several places of its file stands at the first; `also` has the others.
+    """
 
     severity: Severity
     file: str
@@ -27,6 +38,7 @@ class Finding:
     what: str
     why: str
     fix: str
+    also: tuple[Place, ...] = ()
 
     @property
     def place(self) -> str:
@@ -36,6 +48,7 @@ class Finding:
 
     def as_json(self) -> dict[str, object]:
         """The object of `doctor --json`."""
+        also = [{"line": one.line, "key": one.key} for one in self.also]
         return {
             "severity": self.severity.value,
             "file": self.file,
@@ -44,6 +57,7 @@ class Finding:
             "what": self.what,
             "why": self.why,
             "fix": self.fix,
+            **({"also": also} if also else {}),
         }
 
 

@@ -1,9 +1,9 @@
 """Texts that citizens read, and the languages of the pages that they lack."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from idp.doctor.case import Case
-from idp.doctor.finding import Finding, Severity
+from idp.doctor.finding import Finding, Place, Severity
 from idp.pages.languages import LANGUAGES
 from policies.load.lines import Lines, Path
 from policies.toml import read_toml
@@ -15,7 +15,7 @@ _FOLDERS = ("purposes/", "parties/", "providers/", "nodes/", "catalogue.toml")
 
 
 def translations(case: Case) -> Iterator[Finding]:
-    """One notice for each text that lacks a language."""
+    """One notice for all texts of a file that lack the same languages, on the line of the first."""
     for file, content in sorted(case.files.items()):
         if not (file.endswith(".toml") and file.startswith(_FOLDERS)):
             continue
@@ -25,10 +25,24 @@ def translations(case: Case) -> Iterator[Finding]:
         except ValueError:
             continue
         lines = Lines(text)
+        alike: dict[tuple[str, ...], list[Place]] = {}
         for path, lacks in _lacking(parsed, ()):
-            what = f"it has no {', '.join(lacks)}."
-            key, fix = ".".join(path), f'Write {path[-1]}.{lacks[0]} = "...".'
-            yield Finding(Severity.NOTICE, file, lines.line(path), key, what, _WHY, fix)
+            alike.setdefault(lacks, []).append(Place(lines.line(path), ".".join(path)))
+        for lacks, places in alike.items():
+            places.sort(key=lambda place: place.line)
+            yield _told(file, lacks, places)
+
+
+def _told(file: str, lacks: tuple[str, ...], places: Sequence[Place]) -> Finding:
+    first, *others = places
+    languages = ", ".join(lacks)
+    if not others:
+        what, fix = f"it has no {languages}.", f'Write {first.key.rpartition(".")[2]}.{lacks[0]} = "...".'
+    else:
+        names = ", ".join(place.key for place in places)
+        what = f"{len(places)} texts have no {languages}: {names}."
+        fix = f'Write {lacks[0]} = "..." into each.'
+    return Finding(Severity.NOTICE, file, first.line, first.key, what, _WHY, fix, also=tuple(others))
 
 
 def _lacking(table: Mapping[str, object], path: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:

@@ -157,3 +157,23 @@ def test_a_citys_own_attribute_wants_its_languages_too(city: Path) -> None:
     write(city, "catalogue.toml", '[attributes.library_card]\ntitle.en = "Library card"\ntitle.et = "Kaart"\n')
     found = at(examined(city), "catalogue.toml", "attributes.library_card.title")
     assert found.what == "it has no zh-Hans."
+
+
+def test_texts_that_lack_the_same_languages_are_one_line_for_a_person_and_places_for_a_program(city: Path) -> None:
+    lines = {}
+    for key in ("title", "law", "controller.name", "attributes.birthdate.why"):
+        whole = f'[{key}]\nen = "a"\net = "b"\nzh-Hans = "c"\n'
+        lines[key] = edit(city, PURPOSE, whole, f'[{key}]\nen = "a"\n')
+    edit(
+        city,
+        PURPOSE,
+        '[attributes.email.why]\nen = "a"\net = "b"\nzh-Hans = "c"\n',
+        '[attributes.email.why]\nen = "a"\net = "b"\n',
+    )
+    whole, alone = [one for one in examined(city).findings if one.file == PURPOSE]
+    assert (whole.severity, whole.line, whole.key) == (NOTICE, lines.pop("title"), "title")
+    assert whole.what == "4 texts have no et, zh-Hans: title, law, controller.name, attributes.birthdate.why."
+    assert whole.fix == 'Write et = "..." into each.'
+    assert whole.as_json()["also"] == [{"line": line, "key": key} for key, line in lines.items()]
+    assert (alone.key, alone.what) == ("attributes.email.why", "it has no zh-Hans.")
+    assert "also" not in alone.as_json()
