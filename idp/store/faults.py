@@ -28,6 +28,10 @@ _SAID = tuple(
     )
 )
 _RESTORE = "Restore it from its backup."
+_LACKS = (
+    "It lacks a table or a column that this program made: somebody else changed it.",
+    f"`ciconia doctor --config DIR` names the table. {_RESTORE}",
+)
 _MEANS = {
     "refused": ("Nobody listens there.", "Start the server, and see that `database` names its host and port."),
     "no such host": ("The host is not known.", "See that `database` names it as the name service knows it."),
@@ -55,6 +59,9 @@ _MEANS = {
         "The role has not the rights for it.",
         "Make it the owner of the database (ALTER DATABASE .. OWNER TO ..) and of its tables.",
     ),
+    "42P01": _LACKS,
+    "42703": _LACKS,
+    "SQLITE_ERROR": _LACKS,
     "25006": ("The server only reads: it is a standby, or was made read-only.", "Name the primary in `database`."),
     "53100": ("The server's disk is full.", "Make room on it."),
     "53300": ("The server has no connection free.", "Raise its max_connections, or end what else holds them."),

@@ -86,7 +86,10 @@ def assert_current(engine: Engine) -> None:
         found = _found(connection)
         if found == _head() or _served_by_us(connection):
             return
-    what = f"it has revision {found or 'none'}, this program needs {_head()}."
+    what = f"it has revision {found}, this program needs {_head()}."
+    if not found:
+        what = f"it has no tables of this program: it is empty, or another program's. Revision {_head()} is needed."
+        fix = f"see that `database` names the right one; if it does, {fix}"
     raise Misconfigured((Problem(database_name(url), 0, "database", what, fix),))
 
 

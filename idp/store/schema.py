@@ -29,13 +29,16 @@ KEYED = (tables.marks, *tables.LEDGER)
 
 
 def faults_of_schema(connection: Connection) -> Iterator[tuple[str, str]]:
-    """The name of each thing that acts by itself, or of each table whose key is gone, and a sentence."""
+    """The name of each thing that acts by itself, or of each table that is gone or whose key is, and a sentence."""
     names = {"names": [table.name for table in tables.metadata.sorted_tables]}
     found = connection.execute(_POSTGRES, names) if is_postgres(connection) else connection.execute(_SQLITE)
     for table, kind, name in found:
         yield str(name), f"it is a {kind} on {table}, and none of ours: whoever made it changes rows unseen"
+    looking = inspect(connection)
+    gone = [one.name for one in tables.metadata.sorted_tables if not looking.has_table(one.name)]
+    yield from ((name, "this table is gone") for name in gone)
     for one in KEYED:
-        if not _keys_of(one) <= _keys_in(connection, one.name):
+        if one.name not in gone and not _keys_of(one) <= _keys_in(connection, one.name):
             yield one.name, "a key of this table is gone: it takes one thing twice"
 
 

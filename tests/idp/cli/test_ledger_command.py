@@ -118,6 +118,32 @@ def test_a_database_that_was_not_migrated_exits_2(verify: Verify, folder: Path) 
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_database_of_another_program_exits_2_and_says_what_to_do(
+    folder: Path, verify: Verify, options: list[str]
+) -> None:
+    for name in ("ciconia.db", "ciconia.db-wal", "ciconia.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+    change(folder, "CREATE TABLE shelf (book TEXT)")
+    found = verify(*options)
+    assert found.exit_code == 2
+    for words in ("it is empty, or another program's", "see that `database` names the right one", "ciconia migrate"):
+        assert words in found.output
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_database_without_the_table_of_leaves_exits_2_and_says_what_to_do(
+    folder: Path, verify: Verify, options: list[str]
+) -> None:
+    change(folder, "DROP TABLE leaves")
+    found = verify(*options)
+    assert found.exit_code == 2
+    for words in ("It lacks a table or a column", "ciconia doctor --config DIR", "Restore it from its backup"):
+        assert words in found.output
+    told = CliRunner().invoke(app, ["doctor", "--offline", "--config", str(folder)])
+    assert "leaves: this table is gone." in told.output
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
 def test_a_file_that_is_no_database_exits_2(verify: Verify, folder: Path, options: list[str]) -> None:
     (folder / "ciconia.db").write_bytes(b"a letter to the mayor " * 400)
     found = verify(*options)

@@ -75,6 +75,16 @@ def test_a_role_without_rights_is_told_so(strict: PostgresServer) -> None:
     assert "ALTER DATABASE" in explained(found)
 
 
+def test_a_table_or_a_column_that_is_not_there_is_told(strict: PostgresServer) -> None:
+    url = f"postgresql://ciconia@127.0.0.1:{strict.port}/postgres"
+    for statement, found in (
+        ("SELECT 1 FROM leaves", "UndefinedTable 42P01"),
+        ("SELECT leaf FROM pg_class", "UndefinedColumn 42703"),
+    ):
+        assert detail_of(url, statement) == found
+        assert "It lacks a table or a column" in explained(found)
+
+
 @pytest.mark.parametrize("said", ["", "could not accept SSL from " + SECRET, f'FATAL: role "{SECRET}" does not exist'])
 def test_what_libpq_says_is_never_told(said: str) -> None:
     told = short(psycopg.OperationalError(said))

@@ -89,7 +89,14 @@ def test_a_table_that_takes_one_thing_twice_is_named(any_store: Store) -> None:
 
 def test_a_table_that_is_a_view_or_is_gone_is_named(any_store: Store) -> None:
     change(any_store, "DROP TABLE staged", "DROP TABLE marks", "CREATE VIEW marks AS SELECT 1 AS tenant")
-    assert {"staged", "marks"} <= faults(any_store).keys()
+    found = faults(any_store)
+    assert {"staged", "marks"} <= found.keys()
+    assert found["staged"] == "this table is gone"
+
+
+def test_a_table_without_a_key_of_its_own_is_missed_too(any_store: Store) -> None:
+    change(any_store, "DROP TABLE peers")
+    assert faults(any_store) == {"peers": "this table is gone"}
 
 
 def test_a_ledger_in_which_every_record_vanishes_does_not_fit(store: Store) -> None:
