@@ -4,10 +4,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from policies.errors import Misconfigured
 
@@ -73,8 +75,23 @@ def progress(total: int, what: str, *, as_json: bool = False, every: int = 0) ->
             yield lambda more: bar.advance(task, more)
 
 
-def _nothing(_more: int) -> None:
+def _nothing(_more: object) -> None:
     """Nobody looks."""
+
+
+@contextmanager
+def doing(*, as_json: bool = False) -> Iterator[Callable[[str], None]]:
+    """Say on stderr what is being done that may take long; what it gives is called with each new thing.
+
+    On a terminal it is one line that moves, and is gone when it ends; else each is a line. With `as_json` nothing is said.
+    """
+    if as_json:
+        yield _nothing
+    elif not (sys.stdout.isatty() and sys.stderr.isatty()):
+        yield partial(say, error=True)
+    else:
+        with _ERROR.status("") as status:
+            yield lambda what: status.update(Text(what))
 
 
 def taken(directory: Path) -> bool:

@@ -6,7 +6,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from idp.cli.console import problems, say, taken, unwritable
+from idp.cli.console import doing, problems, say, taken, unwritable
 from idp.demo.border import Border
 from idp.demo.browser import WalkError
 from idp.demo.database import demo_database
@@ -60,12 +60,14 @@ def demo(
         with (
             _folder(keep) as folder,
             _database(database, keep=keep is not None) as named,
-            _open(folder, fixed=not once, database=named) as border,
+            _open(folder, fixed=not once, database=named, as_json=as_json) as border,
         ):
             if not once:
                 _stay(border)
                 return
-            walked = walk(border)
+            with doing(as_json=as_json) as told:
+                told("Signing a citizen of Estonia in")
+                walked = walk(border)
             kept = _keep(walked, folder) if keep is not None else None
     except WalkError as error:
         if as_json:
@@ -156,13 +158,13 @@ def _database(url: str, *, keep: bool) -> Iterator[str]:
 
 
 @contextmanager
-def _open(folder: Path, *, fixed: bool, database: str) -> Iterator[Border]:
-    border = Border(folder, fixed=fixed, database=database)
-    try:
-        border.open()
+def _open(folder: Path, *, fixed: bool, database: str, as_json: bool) -> Iterator[Border]:
+    with ExitStack() as stack:
+        with doing(as_json=as_json) as told:
+            border = Border(folder, fixed=fixed, database=database, told=told)
+            stack.callback(border.close)
+            border.open()
         yield border
-    finally:
-        border.close()
 
 
 def _stay(border: Border) -> None:

@@ -9,7 +9,7 @@ before the first login.
 import json
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -20,7 +20,7 @@ from cryptography.x509 import load_der_x509_certificate
 
 from idp.app import Application
 from idp.clock import system_clock
-from idp.demo.citizens import BULGARIANS, CITIZENS, Citizen
+from idp.demo.citizens import BULGARIANS, CITIZENS, CITY, Citizen
 from idp.demo.city import City, services
 from idp.demo.country import Country
 from idp.demo.playing import Playing
@@ -66,7 +66,7 @@ class Border:
     `folder` gets `receiving/`, `sending/` (Estonia) and `sending-bg/`, a configuration each. With `fixed`,
     the usual ports. With `processes`, each node is a process of its own; else all play in this one.
     `lands` are the two countries: others may have other citizens. `database` is one for all three nodes, each of which is
-    a tenant of it; else each has a file in its folder.
+    a tenant of it; else each has a file in its folder. `told` hears what is done, in a few words each.
     """
 
     def __init__(
@@ -77,8 +77,10 @@ class Border:
         processes: bool = True,
         lands: Sequence[Land] = LANDS,
         database: str = "ciconia.db",
+        told: Callable[[str], object] = str,
     ) -> None:
         self.folder = folder
+        self._told = told
         self._database = json.dumps(database)[1:-1]  # as TOML writes it
         self.lands = tuple(lands)
         self.receiving = folder / "receiving"
@@ -100,12 +102,15 @@ class Border:
 
     def open(self) -> None:
         """Start all, and wait until the nodes know each other."""
-        self._playing.thread("city", self.city.app(), self._sockets["city"])
+        self._told("Starting the three nodes")
         for land in self.lands:
             self._playing.thread(land.host, self.countries[land.code].app(), self._sockets[land.host])
         for name in ("node-ee", "node-bg", "broker"):
             self.play(name)
+        self._told("Waiting until the nodes know each other")
         self._until_ready()
+        # The last: whoever knows its address already waits until there is a broker to sign in at
+        self._playing.thread("city", self.city.app(), self._sockets["city"])
 
     def play(self, name: str) -> None:
         """Start one node: `broker`, `node-ee` or `node-bg`."""
@@ -146,7 +151,9 @@ class Border:
         # One node's country and its identity provider stand in the other stage's template alone
         (self.receiving / "providers" / "demo-ee.toml").unlink()
         folders = {"broker": self.receiving, **{land.node: self.sending[land.code] for land in self.lands}}
+        operators = {land.node: land.operator for land in self.lands}
         for name, folder in folders.items():
+            self._told(f"Making keys and settings: {operators.get(name, f'Node of {CITY}')}")
             (folder / "metadata").mkdir(parents=True, exist_ok=True)
             if name == "broker":
                 write_templates(here.joinpath("border", "receiving"), folder, {**receiving, **blank})

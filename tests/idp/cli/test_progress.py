@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from idp.cli import console
-from idp.cli.console import EVERY, progress
+from idp.cli.console import EVERY, doing, progress
 from idp.keys.ledger import create_ledger_keys
 from idp.settings import load_settings
 from idp.store.engine import open_engine
@@ -177,3 +177,27 @@ def test_the_check_of_a_ledger_tells_whole_chunks_of_every_row(
     assert steps_of(engine, settings.tenant) == 2 * RECORDS + 1
     assert told == [2] * RECORDS
     engine.dispose()
+
+
+def test_what_is_done_is_a_line_that_goes_away_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr(console, "_ERROR", Console(stderr=True, emoji=False, force_terminal=True, width=100))
+    with doing() as told:
+        told("first [red]")
+        told("then :ab:")
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert "then :ab:" in written.err, "what it is stays as it is"
+    assert "\x1b[2K" in written.err, "the line is cleared"
+    assert written.err.count("\n") <= 1
+
+
+def test_what_is_done_is_a_line_each_in_a_pipe_and_nothing_with_json(capsys: pytest.CaptureFixture[str]) -> None:
+    for as_json, written in ((False, "first [red]\nthen\n"), (True, "")):
+        with doing(as_json=as_json) as told:
+            told("first [red]")
+            told("then")
+        assert capsys.readouterr() == ("", written)
