@@ -153,7 +153,11 @@ class Wording:
         for name, text in names:
             form, title = parse_form(text), self._title(catalogue, AttributeName(name))
             said = form_title(form) if form is not None and form != EXACT else None
-            found.append(Text(f"{title.text}: {self.text(said).text}", self.language.tag) if said else title)
+            if said:
+                title = Text(
+                    self.language.say("receipt.sent", title=title.text, form=self.text(said).text), self.language.tag
+                )
+            found.append(title)
         return tuple(found)
 
     def withheld(self, pairs: Iterable[tuple[str, str]], catalogue: Catalogue) -> tuple[Kept, ...]:
@@ -166,7 +170,8 @@ class Wording:
     def moment(self, seconds: int) -> str:
         """A moment (seconds since the epoch): the date as readers write it, and the time in UTC."""
         moment = datetime.fromtimestamp(seconds, UTC)
-        return f"{self.language.date(moment.date().isoformat())}, {moment:%H:%M} UTC"
+        date = self.language.date(moment.date().isoformat())
+        return self.language.say("receipt.moment", date=date, time=f"{moment:%H:%M}")
 
     def value(self, attribute: Attribute, catalogue: Catalogue) -> tuple[str, ...]:
         """The value in lines, as a reader of this language writes it."""

@@ -14,6 +14,8 @@ from idp.pages.wording import FORMS, GENDERS, MOVES, Move
 from policies.assurance import LevelOfAssurance
 from policies.purposes import Basis
 from policies.release import Reason
+from tests.e2e.gallery import gallery
+from tests.idp.pages.reading import Read
 
 SPOKEN = load_languages()
 PACKAGE = resources.files("idp.pages")
@@ -30,6 +32,11 @@ BUILT = {
     *(f"error.mover.{move}" for move in Move),
     *(f"value.{gender}" for gender in GENDERS),
 }
+
+# Phrases that are parts and signs alone
+WITHOUT_A_WORD = {"form.other.title", "receipt.sent", "receipt.moment"}
+_CHINESE, _HALF = r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]", r"[,.:;?!()\"']"
+HALF_WIDTH = rf"{_CHINESE}\s?{_HALF}|{_HALF}\s?{_CHINESE}"
 
 
 def _parts(phrase: str) -> set[str]:
@@ -65,13 +72,29 @@ def test_every_phrase_has_the_parts_of_the_english_one(tag: str) -> None:
 @pytest.mark.parametrize("tag", [tag for tag in LANGUAGES if tag != "en"])
 def test_nothing_is_left_in_english(tag: str) -> None:
     same = {key for key, phrase in SPOKEN[tag].phrases.items() if phrase == SPOKEN["en"].phrases[key]}
-    assert same <= {"form.other.title"}
+    assert same <= WITHOUT_A_WORD
+
+
+def test_every_chinese_phrase_is_in_chinese() -> None:
+    for key, phrase in SPOKEN["zh-Hans"].phrases.items():
+        assert re.search(r"[\u4e00-\u9fff]", phrase) or key in WITHOUT_A_WORD
 
 
 def test_chinese_is_written_with_its_own_punctuation() -> None:
-    for key, phrase in SPOKEN["zh-Hans"].phrases.items():
-        assert re.search(r"[\u4e00-\u9fff]", phrase) or key == "form.other.title"
-        assert not re.search(r"[\u4e00-\u9fff][,.:;?!()\"]", phrase), key
+    """Full-width beside its own signs; half-width stays within numbers, times, addresses and Latin words."""
+    texts = dict(SPOKEN["zh-Hans"].phrases)
+    for file in (resources.files("idp.demo").joinpath("receiving", "purposes")).iterdir():
+        texts |= {
+            f"{file.name} {line}": line.partition("=")[2].strip(' "') for line in file.read_text("utf-8").splitlines()
+        }
+    for page in gallery(Pages()):
+        if page.language == "zh-Hans":
+            texts |= {f"{page.name} {text}": text for text in Read(page.html).tree.itertext()}
+    assert [where for where, text in texts.items() if re.search(HALF_WIDTH, text)] == []
+    assert all(
+        re.search(HALF_WIDTH, bad) for bad in ("\u4eba,\u4e0d", "\u6761(a)", "\u671f: \u662f", "a)\u4eba", "\u65e5, 16:00")
+    )
+    assert not re.search(HALF_WIDTH, "Kantara 1.1\uff0c\u7b2c 6 \u6761\uff08a.b, c\uff09\u3002")
 
 
 def test_no_phrase_has_markup_or_stray_space() -> None:
