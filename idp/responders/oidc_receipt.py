@@ -58,7 +58,9 @@ class PartyReceipts:
         token = bearer("", query, form)
         if not token:
             return JsonAnswer(401, {"WWW-Authenticate": self._tokens.challenge}, {}, "no access token in the form")
-        caller = self._clients.authenticate(form, authorization, now)
+        # RFC 6749 §3.2: a field without a value counts as omitted
+        given = {name: value for name, value in form.items() if value}
+        caller = self._clients.authenticate(given, authorization, now)
         # 2. the receipt, before the mark: what cannot be made now may be asked for again. The client's assertion held,
         #    so a refusal spends it too
         try:

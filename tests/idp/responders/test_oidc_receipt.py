@@ -88,6 +88,17 @@ def test_an_assertion_that_was_used_takes_no_receipt() -> None:
     assert scene.ask(scene.fare, "j1") == 200
 
 
+@pytest.mark.spec("RFC 6749 §3.2")
+def test_a_field_without_a_value_counts_as_omitted() -> None:
+    scene = Scene()
+    empty = dict.fromkeys(("client_id", "client_secret", "client_assertion", "client_assertion_type"), "")
+    token = {"access_token": scene.parking}
+    assert scene.endpoint.receipt(basic(), {}, {**empty, **token}, NOW) == b"{}\n"
+    answer = scene.endpoint.receipt("", {}, {**empty, **token}, NOW)
+    assert isinstance(answer, JsonAnswer)
+    assert (answer.status, answer.body["error_description"]) == (401, "The request has no client authentication.")
+
+
 @pytest.mark.spec("decisions.md 31")
 @pytest.mark.parametrize("meanwhile", ["client suspended", "source gone", "token ended"])
 def test_what_is_switched_off_while_the_commit_waits_gets_no_receipt(meanwhile: str) -> None:
