@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from idp.cli.console import doing, problems, say, taken, unwritable
+from idp.cli.console import doing, failed, problems, say, taken, unwritable
 from idp.demo.border import Border
 from idp.demo.browser import WalkError
 from idp.demo.database import demo_database
@@ -70,15 +70,14 @@ def demo(
                 walked = walk(border)
             kept = _keep(walked, folder) if keep is not None else None
     except WalkError as error:
-        if as_json:
-            print(json.dumps({"ok": False, "error": str(error)}))
-        say(f"The login did not go through: {error}", error=True)
+        failed("not_through", f"The login did not go through: {error}", as_json=as_json)
         raise typer.Exit(1) from None
     except Misconfigured as error:
         problems(error, as_json=as_json)
         raise typer.Exit(2) from None
     except (BrokerError, OSError) as error:
-        _end(f"The demo could not run: {explained(str(error))}", as_json=as_json)
+        code = error.code if isinstance(error, BrokerError) else "file"
+        _end(code, f"The demo could not run: {explained(str(error))}", as_json=as_json)
     if as_json:
         print(json.dumps(as_object(walked, show_values=show_values, kept=kept), ensure_ascii=False))
     else:
@@ -89,17 +88,14 @@ def _assert_free(keep: Path, *, as_json: bool) -> None:
     """End it with 2 where the folder is not one to write into."""
     try:
         if taken(keep):
-            _end(f"{keep} is not an empty folder: name a new one.", as_json=as_json)
+            _end("taken", f"{keep} is not an empty folder: name a new one.", as_json=as_json)
     except OSError as error:
-        _end(unwritable(keep, error), as_json=as_json)
+        _end("unwritable", unwritable(keep, error), as_json=as_json)
 
 
-def _end(detail: str, *, as_json: bool) -> NoReturn:
-    """Say why it could not run, in JSON as of a login that did not go through, and end with 2."""
-    if as_json:
-        print(json.dumps({"ok": False, "error": detail}))
-    else:
-        say(detail, error=True)
+def _end(code: str, detail: str, *, as_json: bool) -> NoReturn:
+    """Say why it could not run, and end with 2."""
+    failed(code, detail, as_json=as_json)
     raise typer.Exit(2) from None
 
 

@@ -249,7 +249,10 @@ def test_a_folder_that_is_not_empty_is_refused_before_anything_starts(tmp_path: 
     run = ciconia("demo", "--once", "--json", "--keep", tmp_path)
     assert run.returncode == 2
     said = json_of(run)
-    assert said == {"ok": False, "error": f"{tmp_path} is not an empty folder: name a new one."}
+    assert said == {
+        "ok": False,
+        "error": {"code": "taken", "detail": f"{tmp_path} is not an empty folder: name a new one."},
+    }
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 

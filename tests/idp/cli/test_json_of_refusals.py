@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from idp.cli import app
 from idp.cli.init import init
 from idp.demo.border import Border
+from idp.demo.browser import WalkError
 from idp.settings import load_settings
 from idp.store.migrate import migrate
 from policies.errors import StoreUnavailable
@@ -44,8 +45,7 @@ def told(done: Result) -> str:
     """The sentence in the one object, which says that it is not so."""
     found = json.loads(done.stdout)
     assert found["ok"] is False
-    error = found.get("error", found.get("detail"))
-    return str(error["detail"] if isinstance(error, dict) else error)
+    return str(found["error"]["detail"] if "error" in found else found["detail"])
 
 
 NOBODY = "There is no node nope. Nodes: none."
@@ -170,6 +170,18 @@ def test_a_demo_whose_database_goes_away_says_so(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Border, "open", gone)
     done = run("demo", "--once", "--json")
     assert (done.exit_code, told(done)) == (2, "The demo could not run: it went away")
+    assert json.loads(done.stdout)["error"]["code"] == "store_unavailable"
+
+
+def test_a_demo_whose_login_does_not_go_through_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(_: Border) -> None:
+        raise WalkError("the service did not sign in")
+
+    monkeypatch.setattr(Border, "open", stopped)
+    done = run("demo", "--once", "--json")
+    detail = "The login did not go through: the service did not sign in"
+    assert (done.exit_code, done.stderr) == (1, "")
+    assert json.loads(done.stdout) == {"ok": False, "error": {"code": "not_through", "detail": detail}}
 
 
 def test_a_demo_that_stays_has_no_json() -> None:
