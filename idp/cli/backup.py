@@ -3,6 +3,7 @@
 Exit codes: 0 it is done and the ledger in it verifies, 1 it is not as it should be and is named, 2 it could not be tried.
 """
 
+import errno
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ from idp.settings import Settings, load_settings
 from idp.store.attempt import Unconfirmed
 from idp.store.backup import CLOSED_SECONDS, back_up, closing, newest_moment, opened_backup, rows_of
 from idp.store.backup import restore as restore_rows
-from idp.store.engine import open_engine, reading
+from idp.store.engine import database_name, open_engine, reading
 from idp.store.faults import explained
 from idp.store.installation import is_sealed_by_others
 from idp.store.migrate import assert_current, migrate
@@ -33,6 +34,8 @@ from idp.transparency.witness import saw_nothing, witnessed
 from policies.errors import BrokerError, Misconfigured, Problem, StoreUnavailable
 
 DONE, DIFFERS, COULD_NOT_RUN = 0, 1, 2
+# What SQLite says where there is no room for the file, or for what it keeps beside it
+NO_ROOM = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
 
 Folder = Annotated[Path, typer.Option("--config", readable=False, metavar="DIR", help="The folder with `ciconia.toml`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON in place of text: progress lines, then the result.")]
@@ -84,20 +87,23 @@ def restore(
     with _told(file, as_json=as_json):
         settings = load_settings(config)
         keys = load_ledger_keys(settings.key_folder, settings.origin)
-        with opened_backup(file, tenant=settings.tenant, beside=settings.folder) as source:
+        backup_opened = opened_backup(file, tenant=settings.tenant, beside=settings.folder)
+        with _room_at(str(settings.folder)), backup_opened as source:
             _assert_our_keys(source, settings, keys, file)
             report = _verified(source, settings, keys, as_json=as_json)
             if not report.holds:
                 _say(report, f"{file} is not restored", {"restored": False}, as_json=as_json)
             # Before anything is written: one that cannot be read is said first
             seen = max((head.size for head in witnessed(settings.witness_path, keys)), default=0)
+            database = database_name(settings.database_url)
             try:
-                migrate(settings.database_url)
+                with _room_at(database):
+                    migrate(settings.database_url)
             except Unconfirmed as error:
                 raise StoreUnavailable(f"{error.detail}. Nothing is restored yet: restore again") from error
             now = int(time.time())
             newest = _newest(source, settings, now)
-            with _database(settings) as engine:
+            with _room_at(database), _database(settings) as engine:
                 count, alone = rows_of(source, settings.tenant), ""
                 with progress(count, "restore", as_json=as_json) as advance:
                     try:
@@ -167,6 +173,17 @@ def _verified(
 
 
 @contextmanager
+def _room_at(place: str) -> Iterator[None]:
+    """Have a disk without room name what is on it. What else a database cannot do may be of the one that is read."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        if error.detail not in NO_ROOM:
+            raise
+        raise StoreUnavailable(f"{place} cannot be written: {explained(error.detail)}") from error
+
+
+@contextmanager
 def _database(settings: Settings) -> Iterator[Engine]:
     engine = open_engine(settings.database_url)
     try:
@@ -216,7 +233,8 @@ def _told(file: Path, *, as_json: bool) -> Iterator[None]:
     except BrokerError as error:
         _failed(error.code, explained(error.detail), as_json=as_json)
     except OSError as error:
-        _failed("file", f"{error.filename or file}: {error.strerror or type(error).__name__}", as_json=as_json)
+        room = ". Make room on its disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        _failed("file", f"{error.filename or file}: {error.strerror or type(error).__name__}{room}", as_json=as_json)
 
 
 def _failed(code: str, detail: str, *, as_json: bool) -> None:

@@ -77,6 +77,7 @@ _MEANS = {
     "SQLITE_PERM": ("The file is closed to this account.", "Let the broker's account read and write it."),
     "SQLITE_NOTADB": ("It is no database of SQLite.", f"See that `database` names the right file. {_RESTORE}"),
     "SQLITE_CORRUPT": ("The file is damaged.", _RESTORE),
+    "SQLITE_IOERR_SHMSIZE": ("The disk has no room for what SQLite keeps beside the file.", "Make room on it."),
     "SQLITE_IOERR": ("The disk failed.", "The log of the machine says how."),
     "SQLITE_BUSY": ("Another process holds it.", "Try again when that one is done."),
 }
@@ -98,7 +99,7 @@ def meaning(detail: str) -> tuple[str, str]:
         return _ANY
     if detail.startswith("SQLITE_"):
         code = "_".join(detail.split("_")[:2])
-        return _MEANS.get(code, ("", ""))
+        return _MEANS.get(detail) or _MEANS.get(code, ("", ""))
     found = _OF_PSYCOPG.fullmatch(detail)
     return _MEANS.get(found["said"] or found["state"], ("", "")) if found else ("", "")
 

@@ -166,10 +166,51 @@ def test_a_disk_without_room_is_named_by_the_file_that_was_asked_for(
     run = ciconia("backup", "--config", served, "--to", file)
     assert run.returncode == 2
     if when == "checked":
-        assert run.stderr == f"It could not be done: {tmp_path}: No space left on device.\n"
+        assert run.stderr == f"It could not be done: {tmp_path}: No space left on device. Make room on its disk.\n"
     else:
         told = f"{file} cannot be written: SQLITE_FULL. The disk is full. Make room on it."
         assert run.stderr == f"It could not be done: {told}\n"
+
+
+@pytest.mark.parametrize(
+    ("when", "word"), [("copied", "ENOSPC"), ("migrated", "SQLITE_FULL"), ("filled", "SQLITE_FULL"), ("read", "SHMSIZE")]
+)
+def test_a_restore_to_a_disk_without_room_names_it_and_says_what_to_do(
+    served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str, word: str
+) -> None:
+    file, again = tmp_path / "copy.db", with_keys_of(folder_of(tmp_path, "again", database="other.db"), served)
+    assert ciconia("backup", "--config", served, "--to", file).returncode == 0
+    module, command = import_module("idp.store.backup"), import_module("idp.cli.backup")
+
+    def full(*_: object) -> None:
+        raise OperationalError("", {}, sqlite_error("SQLITE_FULL"))
+
+    def unable(*_: object) -> None:
+        raise StoreUnavailable("SQLITE_FULL" if when == "migrated" else "SQLITE_IOERR_SHMSIZE")
+
+    def no_room(descriptor: int, _: str) -> None:
+        os.close(descriptor)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    match when:
+        case "copied":
+            monkeypatch.setattr(os, "fdopen", no_room)
+        case "migrated":
+            monkeypatch.setattr(command, "migrate", unable)
+        case "filled":
+            monkeypatch.setattr(module, "insert", full)
+        case "read":
+            monkeypatch.setattr(module, "revision_of", unable)
+    told = {
+        "ENOSPC": f"{again}: No space left on device. Make room on its disk.",
+        "SQLITE_FULL": f"{again / 'other.db'} cannot be written: SQLITE_FULL. The disk is full. Make room on it.",
+        "SHMSIZE": f"{again} cannot be written: SQLITE_IOERR_SHMSIZE. The disk has no room for what SQLite keeps beside "
+        "the file. Make room on it.",
+    }
+    run = ciconia("restore", "--config", again, "--from", file)
+    assert (run.returncode, run.stderr) == (2, f"It could not be done: {told[word]}\n")
+    monkeypatch.undo()
+    assert ciconia("restore", "--config", again, "--from", file).returncode == 0
 
 
 def test_what_the_database_cannot_do_is_no_fault_of_the_backup(
