@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError
 
 from idp.belonging import WHO_MAY, assert_open
 from idp.files import is_folder, read_whole
+from idp.listening import clash
 from idp.setting_forms import FORMS
 from idp.store.engine import database_name, url_of_file
 from policies.errors import Misconfigured, Problem
@@ -154,9 +155,10 @@ class ProcessSettings(BaseModel):
     @field_validator("metrics_listen")
     @classmethod
     def _apart(cls, value: str, beside: ValidationInfo) -> str:
+        listen = str(beside.data.get("listen", ""))
         # Port 0 is another one each time
-        if value == beside.data.get("listen") and int(value.rpartition(":")[2]):
-            raise ValueError("it is the address of `listen`, too")
+        if value and listen and int(value.rpartition(":")[2]) and clash(value, listen):
+            raise ValueError(f"nobody can listen there and at `listen`, {listen}, at once")
         return value
 
     @property

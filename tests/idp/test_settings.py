@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from idp.listening import EVERY_IPV4
+from idp.server import bind
 from idp.setting_forms import FORMS
 from idp.settings import SETTINGS_FILE, Organization, Settings, examine_process, load_settings
 from policies.errors import Misconfigured, Problem
@@ -377,6 +379,43 @@ def test_metrics_where_citizens_are_answered_are_a_problem_with_their_line(tmp_p
     assert (found.line, found.key) == (2, "metrics_listen")
     assert process is not None
     assert process.metrics_listen == ""
+
+
+@pytest.mark.parametrize(
+    ("listen", "metrics"),
+    [
+        (EVERY_IPV4, "127.0.0.1"),
+        ("127.0.0.1", EVERY_IPV4),
+        (EVERY_IPV4, "localhost"),
+        ("localhost", "127.0.0.1"),
+        ("[::]", "127.0.0.1"),
+        ("[::]", "[::1]"),
+        ("[::1]", "[0:0:0:0:0:0:0:1]"),
+        (EVERY_IPV4, "[::1]"),
+        ("127.0.0.1", "127.0.0.2"),
+        ("127.0.0.1", "[::1]"),
+    ],
+)
+def test_addresses_at_which_nobody_can_listen_at_once_are_a_problem_and_no_others(
+    tmp_path: Path, listen: str, metrics: str
+) -> None:
+    first = bind(listen.strip("[]"), 0)
+    port = first.getsockname()[1]
+    try:
+        bind(metrics.strip("[]"), port).close()
+        clash = False
+    except OSError:
+        clash = True
+    finally:
+        first.close()
+    text = f'listen = "{listen}:{port}"\nmetrics_listen = "{metrics}:{port}"\n'
+    (tmp_path / "ciconia.toml").write_text(text, encoding="utf-8")
+    _, problems = examine_process(tmp_path)
+    assert [(one.line, one.key) for one in problems] == ([(2, "metrics_listen")] if clash else [])
+    assert all(one.what == f"nobody can listen there and at `listen`, {listen}:{port}, at once." for one in problems)
+    other = text.replace(f'{metrics}:{port}"', f'{metrics}:{port + 1}"')
+    (tmp_path / "ciconia.toml").write_text(other, encoding="utf-8")
+    assert examine_process(tmp_path)[1] == ()
 
 
 def test_two_ports_that_are_taken_at_the_start_are_two(tmp_path: Path) -> None:
