@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
+from inspect import cleandoc
 from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -55,6 +56,7 @@ class _Loaded(Mapping[str, Any]):
         command = typer.main.get_command(found)
         command.name = name
         _refuse_empty(command)
+        _let_flow(command)
         return command
 
     def __iter__(self) -> Iterator[str]:
@@ -62,6 +64,16 @@ class _Loaded(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(MODULES)
+
+
+def _let_flow(command: Any) -> None:
+    """Have each paragraph of the help flow, of a command and of those below it: Typer lets the first one alone do so.
+
+    Else a line ends twice on a narrow terminal, and an example of two lines is two commands to whoever copies it.
+    """
+    command.help = command.help and "\n\n".join(" ".join(each.split()) for each in cleandoc(command.help).split("\n\n"))
+    for below in getattr(command, "commands", {}).values():
+        _let_flow(below)
 
 
 def _refuse_empty(command: Any) -> None:

@@ -22,7 +22,9 @@ from policies.errors import SignatureInvalid
 _RECEIPTS = "Receipt files, of citizens or services; `-` for standard input, with --log."
 _INPUT = Path("-")
 
-audit = typer.Typer(no_args_is_help=True, help="Receipts and the whole log: check them, without asking anybody.")
+audit = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Receipts and the whole log: check them, without asking anybody."
+)
 audit.command()(ledger)
 
 

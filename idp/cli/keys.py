@@ -36,7 +36,9 @@ COPY = (
     "has to be restarted."
 )
 
-keys = typer.Typer(no_args_is_help=True, help="Keys that change while the server runs: list, make, rotate, revoke.")
+keys = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Keys that change while the server runs: list, make, rotate, revoke."
+)
 
 AtOnce = Annotated[bool, typer.Option("--now", help="In an emergency: begin this minute, and break what it breaks.")]
 OfKind = Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}.")]

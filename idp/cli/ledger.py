@@ -40,7 +40,9 @@ from policies.errors import BrokerError, Misconfigured, NotFound
 HOLDS, DIFFERS, COULD_NOT_RUN = 0, 1, 2
 RECORD_OR_LEAF = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
 
-ledger = typer.Typer(no_args_is_help=True, help="The release ledger: check it, prove a place in it, copy it.")
+ledger = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="The release ledger: check it, prove a place in it, copy it."
+)
 
 
 @ledger.callback()
@@ -126,7 +128,9 @@ def export(
         Path, typer.Option("--config", readable=False, metavar="DIR", help="The folder with `ciconia.toml`.")
     ],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines about the progress on stdout.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON in place of text: progress lines, then the result.")
+    ] = False,
 ) -> None:
     """Write the log up to its newest checkpoint, for auditors: leaves commit to what was released, and open nothing.
 

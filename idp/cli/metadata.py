@@ -49,7 +49,9 @@ from policies.errors import BrokerError, Misconfigured, PeerUnavailable, Problem
 from policies.load import Configuration
 from policies.parties import Peer
 
-metadata = typer.Typer(no_args_is_help=True, help="Other countries' nodes: what they say, and what of it is approved.")
+metadata = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Other countries' nodes: what they say, and what of it is approved."
+)
 PeerNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="[PEER]...", help="Ids of providers or nodes of the configuration; default: all."),
@@ -160,7 +162,12 @@ def forget(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
 
 
 @metadata.command()
-def fetch(config: Folder, names: PeerNames = None, *, as_json: AsJson = False) -> None:
+def fetch(
+    config: Folder,
+    names: PeerNames = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each PEER.")] = False,
+) -> None:
     """Fetch nodes' metadata now, judge it as the server does, and say what came. Without a PEER, that of all of them.
 
     With --json one line for each, in order, as it comes; where there is none, one that says so.

@@ -31,7 +31,9 @@ from policies.purposes import Purpose
 REFUSED, COULD_NOT_RUN = 1, 2
 SECRET_BYTES = 32
 
-party = typer.Typer(no_args_is_help=True, help="Services that may ask, and the switch that stops one, or a country.")
+party = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Services that may ask, and the switch that stops one, or a country."
+)
 party.command()(disable)
 party.command()(enable)
 party.command(name="list")(list_)

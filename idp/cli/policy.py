@@ -27,7 +27,7 @@ from policies.parties import ClientId, PurposeId, RelyingParty
 from policies.purposes import Purpose
 from policies.release import Decision, Outcome
 
-policy = typer.Typer(no_args_is_help=True, help="Try the purposes, without anybody signing in.")
+policy = typer.Typer(no_args_is_help=True, add_completion=False, help="Try the purposes, without anybody signing in.")
 ADDRESS_PARTS = ("street", "postal_code", "locality", "region", "country")
 
 

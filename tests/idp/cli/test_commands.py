@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 from typer.testing import CliRunner
@@ -42,6 +43,24 @@ def test_each_is_called_as_it_is_listed(name: str) -> None:
     shown = RUNNER.invoke(app, [name, "--help"])
     assert shown.exit_code == 0
     assert f" {name} " in shown.output.split("\n\n")[0]
+
+
+def helps(command: str) -> list[str]:
+    """The help of a command, and of those below it, on a terminal of 60 columns."""
+    shown = RUNNER.invoke(app, [*command.split(), "--help"], env={"COLUMNS": "60"}).output
+    below = shown.partition(" Commands ")[2]
+    names = [line[2:].split()[0] for line in below.splitlines() if line.startswith("│ ") and line[2] != " "]
+    return [shown, *(text for name in names for text in helps(f"{command} {name}"))]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_paragraph_of_a_help_flows(name: str) -> None:
+    for shown in helps(name):
+        assert "--install-completion" not in shown
+        for paragraph in shown.partition("╭")[0].split(" " * 60):
+            lines = [line.strip() for line in paragraph.splitlines() if line.strip()]
+            for line, after in pairwise(lines):
+                assert len(line) + 1 + len(after.split()[0]) > 58, f"{name}: `{line}` ends before `{after}`"
 
 
 def test_one_that_there_is_not_is_named_with_its_like() -> None:

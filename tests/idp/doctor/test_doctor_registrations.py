@@ -170,10 +170,10 @@ def test_texts_that_lack_the_same_languages_are_one_line_for_a_person_and_places
         '[attributes.email.why]\nen = "a"\net = "b"\nzh-Hans = "c"\n',
         '[attributes.email.why]\nen = "a"\net = "b"\n',
     )
-    whole, alone = [one for one in examined(city).findings if one.file == PURPOSE]
-    assert (whole.severity, whole.line, whole.key) == (NOTICE, lines.pop("title"), "title")
-    assert whole.what == "4 texts have no et, zh-Hans: title, law, controller.name, attributes.birthdate.why."
-    assert whole.fix == 'Write et = "..." into each.'
-    assert whole.as_json()["also"] == [{"line": line, "key": key} for key, line in lines.items()]
+    several, alone = [one for one in examined(city).findings if one.file == PURPOSE]
+    assert (several.severity, several.line, several.key) == (NOTICE, lines.pop("title"), "title")
+    assert several.what == "4 texts have no et, zh-Hans: title, law, controller.name, attributes.birthdate.why."
+    assert several.fix == 'Write et = "..." into each.'
+    assert several.as_json()["also"] == [{"line": line, "key": key} for key, line in lines.items()]
     assert (alone.key, alone.what) == ("attributes.email.why", "it has no zh-Hans.")
     assert "also" not in alone.as_json()
