@@ -85,11 +85,12 @@ class SamlConnector:
         self._keys = pinned.keys
         self._sso_url = pinned.post_url if provider.binding == "post" else pinned.redirect_url
         _check_registration(provider, self._sso_url)
+        highest = max(provider.assurance.values())
         try:
             self._forms = {
                 (minimum, force): self._form(minimum, force=force)
                 for minimum in LevelOfAssurance
-                if minimum <= max(provider.assurance.values())
+                if minimum <= highest
                 for force in (False, True)
             }
         except ValueError:

@@ -63,7 +63,7 @@ OURS: Mapping[str, str] = {
     "connectors.signatures.jws:sign": "our own tokens: a signer of ours that does not fit its algorithm",
     "connectors.signatures.jwe:encrypt": "our own encryption, to a key that was judged when it was registered",
     "connectors.signatures.jwk:public_jwk": "our own JWKS and names of keys, of keys that were judged before",
-    "connectors.saml:SamlConnector._contexts": "our own question: that a provider can reach the level that is asked",
+    "connectors.saml:SamlConnector.request": "our own question: that a provider can reach the level that is asked",
     "connectors.eidas:EidasConnector.request": "our own question to a node",
     "connectors.eidas:_requester_id": "our own question: whether a node is told who asks",
     "connectors.eidas_checks:levels_to_ask": "our own question: that a node publishes the level that is asked",
