@@ -12,7 +12,7 @@ from idp.store.store import Store
 from idp.store.switches import KINDS, Switches
 from idp.watching.vitals import Looks, Vitals
 from idp.watching.watched import Watched
-from policies.errors import BrokerError, PeerUnavailable
+from policies.errors import PeerUnavailable
 from policies.load import Configuration
 from policies.parties import EntityId, Peer
 
@@ -90,8 +90,8 @@ def _ends_of_keys(keys: Keys, now: int) -> dict[str, int]:
     for name, ring in keys.rings.items():
         try:
             certificate = getattr(ring.at(now), "certificate", b"") if name in CERTIFIED else b""
-        except BrokerError:
-            # Each is revoked: it ended
+        except AllRevoked:
+            # It ended
             found[name] = 0
             continue
         if certificate:
