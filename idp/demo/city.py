@@ -91,7 +91,11 @@ class City:
             party = self._parties.get(name)
             if party is None:
                 return _page("Not here", "<p>This city has no such service.</p>", 404)
-            url, state = party.begin()
+            try:
+                url, state = party.begin()
+            except AnswerRefusedError:
+                again = f'<a href="/{name}/login">Try again</a> in a minute.'
+                return _page("Not now", f"<p>The broker does not answer, and nobody can sign in. {again}</p>", 503)
             response = RedirectResponse(url, 303)
             response.set_cookie(_cookie(name), state, max_age=STATE_LIFE, httponly=True, samesite="lax", path=f"/{name}/")
             return response

@@ -5,8 +5,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from idp.demo.browser import Browser, Page
+from idp.demo.city import City
 from idp.demo.loopback import client, send
 from idp.demo.scene import Scene
+from idp.server import bind
+from tests.idp.demo.conftest import Serving
 
 
 def _approved(browser: Browser, scene: Scene, service: str, citizen: str = "mari") -> Page:
@@ -44,6 +47,19 @@ def test_signing_in_begins_at_the_broker_and_leaves_a_state_in_this_browser(scen
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
     assert "Path=/parking/" in cookie
+
+
+def test_where_its_broker_does_not_answer_it_says_so_and_to_try_again(scene: Scene, serving: Serving) -> None:
+    parking = scene.city._parties["parking"].service
+    with bind("127.0.0.1", 0) as taken:
+        dead = f"http://broker.localhost:{taken.getsockname()[1]}"
+    city = City(base=scene.city_base, issuer=dead, services=(parking,))
+    with serving(city.app()) as port, Browser() as browser:
+        page = browser.get(f"http://storkhaven.localhost:{port}/parking/login")
+    city.close()
+    assert page.status == 503
+    assert "The broker does not answer" in _text(page)
+    assert page.link("//main//a").endswith("/parking/login")
 
 
 def test_the_last_page_shows_all_that_the_service_was_told_and_no_more(browser: Browser, scene: Scene) -> None:
