@@ -9,6 +9,7 @@ SQLite is in WAL with full synchronous commits; a transaction that writes begins
 lock at its beginning and not in its middle. For PostgreSQL see `idp.store.postgres`.
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -197,8 +198,9 @@ def create_file(url: str) -> None:
     except FileExistsError:
         return
     except OSError as error:
-        problem = Problem(str(file), 0, "database", f"{error.strerror}.", "name a folder that can be written to")
-        raise Misconfigured((problem,)) from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        fix = "make room on its disk" if full else "name a folder that can be written to"
+        raise Misconfigured((Problem(str(file), 0, "database", f"{error.strerror}.", fix),)) from error
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """A database that is locked, read-only or full: a refusal, nothing half written, and work as before once it is well."""
 
+import errno
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -196,6 +198,19 @@ def test_a_file_is_made_for_its_owner_and_an_old_one_stays(tmp_path: Path) -> No
     assert database_file(url).read_bytes() == b"kept"
     with pytest.raises(Misconfigured, match="folder"):
         create_file(f"sqlite:///{tmp_path / 'no' / 'folder.db'}")
+
+
+def test_a_disk_without_room_for_a_new_file_is_told_to_be_made_room_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(Misconfigured) as refusal:
+        create_file(f"sqlite:///{tmp_path / 'new.db'}")
+    told = f"{tmp_path / 'new.db'}: database: No space left on device. Fix: make room on its disk"
+    assert str(refusal.value) == told
 
 
 def test_a_pool_without_a_free_connection_is_a_refusal() -> None:
