@@ -194,19 +194,21 @@ def open_site(
     """
     found = seen or see(folder)
 
-    def compose(read: Read) -> Application:
-        own = partial(found.owners.claim, read.settings.folder.name, read.settings.key_folder)
+    def compose(name: str) -> Application:
+        read = found.read[name]
+        # By its name in tenants/: what stands there may be a link to a folder of another name
+        own = partial(found.owners.claim, name, read.settings.key_folder)
         return Application(read.settings.folder, clock=clock, measures=measures, read=read, own=own)
 
-    def begun_too(read: Read) -> Application:
+    def begun_too(name: str) -> Application:
         # Before its first request it knows whether it is fit
-        application = compose(read)
+        application = compose(name)
         application.start()
         return application
 
     if not found.many:
         prepare(found.read[""].settings)
-        application = compose(found.read[""])
+        application = compose("")
         return Opened(application.settings, application.asgi, {"": application})
     asking = {name: partial(prepare, read.settings) for name, read in found.read.items()}
     asked, failed = ask_all(asking, OPEN_SECONDS)
@@ -218,7 +220,7 @@ def open_site(
                 break
             begun = time.monotonic()
             try:
-                tenants[name] = compose(found.read[name])
+                tenants[name] = compose(name)
                 # Whoever tries another folder after this one must find neither a thread nor a file of it open
                 undo.callback(tenants[name].store.close)
             except Exception as error:  # noqa: BLE001  whatever it is, it is this tenant's alone
@@ -230,7 +232,7 @@ def open_site(
         fresh, failed = (*fresh, *_failed(found.read, untried, ())), {**failed, **untried}
         broken = (*for_good, *fresh)
         away = {name: found.read[name] for name, error in failed.items() if _is_away(error)}
-        late = [(read.settings, Late(asked[name], asking[name], partial(begun_too, read))) for name, read in away.items()]
+        late = [(read.settings, Late(asked[name], asking[name], partial(begun_too, name))) for name, read in away.items()]
         opened = Opened(found.process, _Hosts(tenants, broken), tenants, broken, late, measures)
         undo.pop_all()
     log_broken(fresh if seen else broken)
