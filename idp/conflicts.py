@@ -1,7 +1,7 @@
 """What tenants under one roof have in common that none may share."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from idp.files import read_whole
@@ -11,6 +11,9 @@ from idp.keys.kinds import kind_of
 from idp.keys.ledger import OPENINGS_KEY
 from idp.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
 from policies.errors import Misconfigured, Problem
+
+# In place of a tenant's name
+NOBODY = "nobody knows which tenant"
 
 
 class Owners:
@@ -23,6 +26,16 @@ class Owners:
     def note(self, mark: str, name: str) -> None:
         """A key is this tenant's, unless it is another's already."""
         self._of.setdefault(mark, name)
+
+    def contest(self, key_folders: Mapping[str, Path]) -> None:
+        """Of a key that is not noted, and that several have by now, nobody is the owner: none can say who had it first."""
+        holders: dict[str, set[str]] = {}
+        for name, folder in key_folders.items():
+            for mark, _ in _keys(folder):
+                holders.setdefault(mark, set()).add(name)
+        for mark, names in holders.items():
+            if len(names) > 1:
+                self.note(mark, NOBODY)
 
     def claim(self, name: str, key_folder: Path) -> None:
         """Every key of the folder is this tenant's from now on.

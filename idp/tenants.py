@@ -210,6 +210,9 @@ def open_site(
         prepare(found.read[""].settings)
         application = compose("")
         return Opened(application.settings, application.asgi, {"": application})
+    if seen is not None:
+        # A worker that starts again knows of no key that came since then who took it first
+        found.owners.contest({name: read.settings.key_folder for name, read in found.read.items()})
     asking = {name: partial(prepare, read.settings) for name, read in found.read.items()}
     asked, failed = ask_all(asking, OPEN_SECONDS)
     with ExitStack() as undo:

@@ -10,6 +10,7 @@ import structlog
 from idp.keys.change import make
 from idp.keys.kinds import KINDS
 from idp.tenants import Opened, open_site, see
+from policies.errors import Misconfigured
 from tests.tenants.roof import NOW, Roof
 
 Open = Callable[[Roof], Opened]
@@ -55,3 +56,15 @@ def test_a_tenant_may_be_a_link_to_a_folder_of_another_name(roof: Roof, tmp_path
     served = opened(roof)
     assert (list(served.broken), list(served.tenants)) == ([], ["alder", "birch"])
     served.tenants["alder"].keeper.step()
+
+
+def test_a_worker_that_starts_again_gives_a_key_that_came_since_and_was_copied_to_nobody(roof: Roof) -> None:
+    seen = see(roof.folder)
+    alder, birch = (roof.tenant(each) / "keys" for each in ("alder", "birch"))
+    made = make(birch, KINDS["rs256"], NOW - 60, host="birch.example", now=NOW, production=False)
+    copy(made, alder / made.name)
+    with pytest.raises(Misconfigured) as raised:
+        open_site(roof.folder, seen=seen, clock=lambda: NOW)
+    assert [(one.file, one.what) for one in raised.value.problems] == [
+        (str(each / made.name), "nobody knows which tenant had it first.") for each in (alder, birch)
+    ]
