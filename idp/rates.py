@@ -300,7 +300,7 @@ class Rates:
         if client is None:
             return found
         together = [replace(one, item=RateLimitItemPerMinute(CLIENT_TIMES * one.item.amount)) for one in found]
-        return (*self._of_address("failures", address.partition("/")[0], place, client), *together)
+        return (*self._of_address("failures", address, place, client), *together)
 
     def _of_address(self, name: str, address: str, *parts: str) -> tuple[Wanted, ...]:
         """What counts under a limit of addresses: the address, and then its line, where it has one; nothing for nobody."""

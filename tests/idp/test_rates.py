@@ -220,6 +220,16 @@ def test_clients_fail_apart_and_together_four_times_as_often(clients: list[str])
     rates.check_failures(rates.address(AWAY), "/token", "another")
 
 
+def test_all_networks_of_one_line_fail_four_times_as_often_as_one_in_the_name_of_a_client() -> None:
+    rates = _rates(Clock(), failures=3)
+    for client in _networks(3 * LINE_TIMES):
+        rates.check_failures(rates.address(client), "/token", "parking")
+        rates.failed(rates.address(client), "/token", "parking")
+    with pytest.raises(TooManyRequests, match="failures"):
+        rates.check_failures(rates.address("2001:db8:1:ffff::1"), "/token", "parking")
+    rates.check_failures(rates.address("2001:db8:1:ffff::1"), "/token", "permits")
+
+
 def test_a_network_whose_failures_are_refused_shuts_out_no_other_of_its_line() -> None:
     rates = _rates(Clock(), failures=3)
     one, other = (rates.address(client) for client in _networks(2))
