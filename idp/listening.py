@@ -19,6 +19,7 @@ def _spelt(host: str) -> str:
     """A host in one spelling. A name that is not this machine's own nobody looks up here."""
     bare = host.strip("[]").lower()
     try:
-        return str(ipaddress.ip_address(bare))
+        found = ipaddress.ip_address(bare)
+        return str((found.ipv4_mapped or found) if isinstance(found, ipaddress.IPv6Address) else found)
     except ValueError:
         return "127.0.0.1" if bare == "localhost" else bare
