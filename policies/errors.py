@@ -26,7 +26,7 @@ class BrokerError(Exception):
         self.detail = detail
 
 
-class About(AbstractContextManager[None]):
+class about(AbstractContextManager[None]):  # noqa: N801 - called as a function is
     """Say of an error of these kinds (of any, without kinds) whom it is about, unless somebody nearer has said so."""
 
     # A class and no generator: a login enters nine, and leaves all but few without an error
@@ -43,9 +43,6 @@ class About(AbstractContextManager[None]):
     ) -> None:
         if isinstance(error, BrokerError) and isinstance(error, self._kinds):
             error.peer = error.peer or self._peer
-
-
-about = About
 
 
 class RequestRefused(BrokerError):
