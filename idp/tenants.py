@@ -216,19 +216,7 @@ def open_site(
     asking = {name: partial(prepare, read.settings) for name, read in found.read.items()}
     asked, failed = ask_all(asking, OPEN_SECONDS)
     with ExitStack() as undo:
-        tenants: dict[str, Application] = {}
-        lost = 0.0
-        for name in [name for name in found.read if name not in failed]:
-            if lost > OPEN_SECONDS:
-                break
-            begun = time.monotonic()
-            try:
-                tenants[name] = compose(name)
-                # Whoever tries another folder after this one must find neither a thread nor a file of it open
-                undo.callback(tenants[name].store.close)
-            except Exception as error:  # noqa: BLE001  whatever it is, it is this tenant's alone
-                failed[name] = error
-                lost += time.monotonic() - begun
+        tenants = _composed([name for name in found.read if name not in failed], compose, failed, undo)
         for_good = tuple(one for one in found.broken if one.name not in found.read)
         fresh = _failed(found.read, failed, for_good)
         untried = {name: StoreUnavailable("others kept it waiting") for name in {*found.read} - {*failed, *tenants}}
@@ -243,6 +231,26 @@ def open_site(
         for read in away.values():
             measures.set(READY, read.settings.tenant, figure=DENIED)
     return opened
+
+
+def _composed(
+    names: Iterable[str], compose: Callable[[str], Application], failed: dict[str, BaseException], undo: ExitStack
+) -> dict[str, Application]:
+    """Compose one tenant after another. Who cannot be goes into `failed`; where that took long, nobody else is tried."""
+    tenants: dict[str, Application] = {}
+    lost = 0.0
+    for name in names:
+        if lost > OPEN_SECONDS:
+            break
+        begun = time.monotonic()
+        try:
+            tenants[name] = compose(name)
+            # Whoever tries another folder after this one must find neither a thread nor a file of it open
+            undo.callback(tenants[name].store.close)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is this tenant's alone
+            failed[name] = error
+            lost += time.monotonic() - begun
+    return tenants
 
 
 def see(folder: Path, attempt: Callable[[Path], Read] = read_all, further: Callable[[Read], None] | None = None) -> Seen:
