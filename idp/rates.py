@@ -5,9 +5,8 @@ are counted by all workers of all machines together. What is counted there is no
 else needs it: whoever has begun ends. A Valkey that was flushed begins to count anew, and holds nothing else of ours.
 
 No key holds an address, a party's name or anything of a citizen: it is a keyed hash. In memory the key is random, of this
-process, and the last few addresses are kept beside their hashes. In Valkey, where all workers must find the same, it is
-derived from a key that Valkey never sees, anew for every ten minutes (decisions.md I): a window may begin anew then, and a
-dump says nothing about anybody.
+process. In Valkey, where all workers must find the same, it is derived from a key that Valkey never sees, anew for every
+ten minutes (decisions.md I): a window may begin anew then, and a dump says nothing about anybody.
 """
 
 import hashlib
@@ -19,7 +18,6 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 from limits import RateLimitItemPerMinute
 from limits.errors import ConfigurationError
@@ -38,8 +36,8 @@ VALKEY_SECONDS = 0.25
 # After Valkey did not answer, nobody waits for it again for so long
 VALKEY_REST = 1.0
 DIGEST = 12
-# A login asks six times about two addresses
-KEPT_ADDRESSES = 16
+# A login asks six times about two addresses: what so many were counted by is remembered, under a hash of each
+REMEMBERED = 64
 # Octets of an IPv6 address: of one network (RFC 4291 §2.5.1), and what one line may have whole, at the most (RFC 6177 §2)
 NETWORK, LINE = 8, 6
 # As many times its limit do all networks of one /48 together have
@@ -236,7 +234,7 @@ class Rates:
         self._pages = Windows() if pages is None else pages
         self._key = secrets.token_bytes(32)
         self._refused = refused
-        self._counted_by = lru_cache(maxsize=KEPT_ADDRESSES)(self._address)
+        self._remembered: dict[bytes, str] = {}
 
     def address(self, client: str) -> str:
         """What an address is counted by: itself, or an IPv6 address's /64, which is one network's or one machine's.
@@ -246,9 +244,15 @@ class Rates:
         "" where it is nobody's: this machine's own, or that of a trusted proxy that did not say for whom it asks. Those
         are not limited by address, since everybody would be limited as one.
         """
-        return self._counted_by(client)
+        mark = hashlib.blake2b(client.encode(errors="replace"), key=self._key, digest_size=DIGEST).digest()
+        found = self._remembered.get(mark)
+        if found is None:
+            if len(self._remembered) >= REMEMBERED:
+                self._remembered.clear()
+            found = self._remembered[mark] = self._counted_by(client)
+        return found
 
-    def _address(self, client: str) -> str:
+    def _counted_by(self, client: str) -> str:
         try:
             found = _plain(client)
         except ValueError:
