@@ -152,7 +152,12 @@ def main() -> int:
         return 2
     _forget()
     modules = asked.module or MODULES
-    mutants = [mutant for module in modules for mutant in mutants_of(module) if _place(mutant) not in OURS]
+    made = [mutant for module in modules for mutant in mutants_of(module)]
+    excused = {*(mutant.name for mutant in made), *map(_place, made)}
+    if gone := [name for name in (*reasons(), *OURS) if name.partition(":")[0] in modules and name not in excused]:
+        print(f"There is a reason for what is not there: {', '.join(gone)}", file=sys.stderr)
+        return 2
+    mutants = [mutant for mutant in made if _place(mutant) not in OURS]
     with Progress(disable=not sys.stderr.isatty()) as progress:
         trying = try_all(mutants, cases, min(2, os.cpu_count() or 1))
         tried = list(progress.track(trying, total=len(mutants), description="Removing checks"))
