@@ -115,7 +115,7 @@ DecryptionKey = Unwrapper | Agreement
 
 
 def transports(key: DecryptionKey) -> TypeGuard[Unwrapper]:
-    """Whether a key opens what came by RSA-OAEP. To ask `isinstance` of a protocol costs as much as an AES-GCM."""
+    """Whether a key opens what came by RSA-OAEP. To ask `isinstance` of a protocol costs more than the AES-GCM."""
     return hasattr(key, "unwrap")
 
 

@@ -80,8 +80,10 @@ def look_again(folder: Path, served: Looked) -> Looked:
 
     Raises `Misconfigured` too where something changed that only a start can change.
     """
-    now = _looked(folder)
-    forget_gone_keys()
+    try:
+        now = _looked(folder)
+    finally:
+        forget_gone_keys()
     if not now.seen.many:
         check_valkey(now.seen.read[""].settings)
     for key in FIXED:

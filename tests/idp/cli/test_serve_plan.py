@@ -9,6 +9,7 @@ import pytest
 from idp.broken import Broken
 from idp.cli import serve_plan
 from idp.cli.serve_plan import LEAST_TENANTS, Looked, look, look_again, metrics_board, migrate_where_needed, plan
+from idp.keys.file import _READ
 from idp.loading import Read
 from idp.pages.render import compiled
 from idp.settings import Settings, load_settings
@@ -18,7 +19,7 @@ from idp.store.migrate import serves
 from idp.store.switches import ActLost
 from idp.tenants import Seen
 from idp.watching.board import TENANT_BYTES, Board
-from policies.errors import StoreUnavailable
+from policies.errors import Misconfigured, StoreUnavailable
 from policies.load import load
 from tests.idp.cli.command import ciconia
 
@@ -39,6 +40,18 @@ def test_a_reload_asks_no_database_in_the_supervisor(city: Path, monkeypatch: py
     monkeypatch.setattr(serve_plan, "migrate", never)
     monkeypatch.setattr(serve_plan, "open_engine", never)
     assert look_again(city, served) == served
+
+
+def test_a_reload_that_is_refused_keeps_nothing_of_a_key_whose_file_is_gone(city: Path) -> None:
+    served = look(city)
+    key = city / "keys" / "es256.pem"
+    pem = key.read_bytes()
+    assert any(read in pem for read in _READ)
+    key.unlink()
+    (city / "ciconia.toml").write_text("half a setting", encoding="utf-8")
+    with pytest.raises(Misconfigured):
+        look_again(city, served)
+    assert not any(read in pem for read in _READ)
 
 
 def test_a_worker_of_a_reload_makes_the_tables_that_lack(city: Path) -> None:
