@@ -163,7 +163,7 @@ class Broker:
         # Before the checks: what is switched off and on again after them has a number that is not known yet
         acts = self._suspension.acts
         party, purpose = self.registered(login.request)
-        connector = self._connectors[self._going(provider_id, login.request).provider_id]
+        connector = self._connectors[self._going(provider_id, login.request, purpose).provider_id]
         # Nobody is asked for more than the purpose needs, the service asked for and its registration lets go
         needed = [one.name for one in login.request.asked if one.name in purpose.needs and one.name in party.attributes]
         question = Ask(
@@ -172,7 +172,7 @@ class Broker:
             force_authentication=login.request.force_authentication,
             max_age=login.request.max_age,
             attributes=tuple(needed),
-            required=frozenset(name for name in needed if purpose.needs[name].required),
+            required=frozenset([name for name in needed if purpose.needs[name].required]),
             requester=self._requester(party),
         )
         outbound, expectation = connector.request(question, now)
@@ -185,7 +185,7 @@ class Broker:
         `AssuranceTooLow` where the purpose has come to need more since it was asked.
         """
         party, purpose = self.registered(asked.request)
-        provider = self._going(asked.expectation.provider_id, asked.request, acts=asked.acts)
+        provider = self._going(asked.expectation.provider_id, asked.request, purpose, acts=asked.acts)
         assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
         if assertion.offered.loa < self._minimum(asked.request):
             raise AssuranceTooLow("authn_context_too_low", "a level below what the purpose needs by now")
@@ -223,15 +223,14 @@ class Broker:
         nothing was released).
         """
         party, purpose = self.registered(decided.request)
-        provider = self._eligible(decided.provider_id, decided.request)
+        provider = self._eligible(decided.provider_id, decided.request, purpose)
         if purpose.digest != decided.policy:
             raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
-        for ruling in decided.decision.rulings:
-            given = ruling.released
-            if given is not None and not may_still_go(given, purpose, party, self._configuration.catalogue):
-                raise Replayed("policy_changed", "the registration has changed since the page was shown")
+        given = [ruling.released for ruling in decided.decision.rulings if ruling.released is not None]
+        if not may_still_go(given, purpose, party, self._configuration.catalogue):
+            raise Replayed("policy_changed", "the registration has changed since the page was shown")
         if choice.word == "approve":
-            self._going(decided.provider_id, decided.request, acts=decided.acts)
+            self._going(decided.provider_id, decided.request, purpose, acts=decided.acts)
             # The page stood open for a while: an approval that was withdrawn, or metadata that ended, vouches for nothing,
             # nor does a key or a level that the node took back.
             # Who refuses or goes back releases nothing, and may do so at any time.
@@ -296,7 +295,7 @@ class Broker:
         )
         self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, parked=parked, record=record))
         # Asked again: a commit may take seconds
-        self._going(decided.provider_id, decided.request, acts=decided.acts)
+        self._going(decided.provider_id, decided.request, purpose, acts=decided.acts)
         return Released(decided.request, base64url(handle), base64url(receipt))
 
     def _commit(self, decided: Decided, choice: Choice, secret: bytes, now: int, unit: Unit) -> None:
@@ -314,24 +313,25 @@ class Broker:
         )
         commit_once(self._commits, self._decisions, whole, now)
 
-    def _eligible(self, provider_id: ProviderId, request: AuthenticationRequest) -> IdentityProvider:
-        """One that this request may be about: no address that somebody typed leads to another."""
+    def _eligible(self, provider_id: ProviderId, request: AuthenticationRequest, purpose: Purpose) -> IdentityProvider:
+        """One that this request, and its purpose, may be about: no address that somebody typed leads to another."""
         found = self.provider(provider_id)
-        if not _serves(found, request, self.registered(request)[1]):
+        if not _serves(found, request, purpose):
             raise NotFound("an identity provider of a country that this request or its purpose does not take")
         return found
 
     def _going(
-        self, provider_id: ProviderId, request: AuthenticationRequest, *, acts: int | None = None
+        self, provider_id: ProviderId, request: AuthenticationRequest, purpose: Purpose, *, acts: int | None = None
     ) -> IdentityProvider:
         """One that this request may be about, where neither it nor who asks is switched off. Raises `Suspended`.
 
         Raises `Replayed` where one of them was off at any time since so many `acts`: what is of before goes no further.
         """
         self._suspension.check_party(request.client_id)
-        found = self._eligible(provider_id, request)
-        self._suspension.check_source(found)
-        if acts is not None:
+        found = self._eligible(provider_id, request, purpose)
+        if acts is None:
+            self._suspension.check_source(found)
+        else:
             self._suspension.check_asked(request.client_id, found, acts)
         return found
 

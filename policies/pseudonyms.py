@@ -56,8 +56,8 @@ def _keyed(key: bytes, version: bytes, *named: str) -> str:
         )
     if not named[-1]:
         raise AssertionRejected("subject_empty")
-    parts = (version, *(part.encode() for part in named))
-    message = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    parts = (version, *[part.encode() for part in named])
+    message = b"".join([len(part).to_bytes(4, "big") + part for part in parts])
     return b32encode(hmac.digest(key, message, "sha256")).decode().rstrip("=").lower()
 
 

@@ -1,6 +1,6 @@
 """The decision: what goes, in which form, what is withheld, and the reason for each."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -69,7 +69,7 @@ class Decision:
         """What goes; nothing where a required attribute is blocked."""
         if self.blocked:
             return ()
-        return tuple(r.released for r in self.rulings if r.released is not None)
+        return tuple([r.released for r in self.rulings if r.released is not None])
 
     @property
     def optional(self) -> tuple[AttributeName, ...]:
@@ -106,7 +106,7 @@ def decide(
         wanted[one.name] = catalogue.meet(one.name, before, one.form) if before else None
         spoken[one.name] = min(one.form, spoken[one.name])
     terms = _Terms(purpose, party, offered, on, catalogue, _denied_for_all(purpose, party, offered))
-    return Decision(tuple(terms.ruling(name, spoken[name], wanted[name]) for name in sorted(wanted)))
+    return Decision(tuple([terms.ruling(name, spoken[name], wanted[name]) for name in sorted(wanted)]))
 
 
 def _denied_for_all(purpose: Purpose, party: RelyingParty, offered: Offered) -> tuple[Reason, Source] | None:
@@ -169,13 +169,13 @@ class _Terms:
         return Attribute(name, form, answer) if form is not None and answer is not None else None
 
 
-def may_still_go(released: Attribute, purpose: Purpose, party: RelyingParty, catalogue: Catalogue) -> bool:
-    """Whether registration and purpose of this moment let go what was decided before: one that was narrowed does not."""
-    name, form = released.name, released.form
-    for bound in (party.attributes.get(name), purpose.needs.get(name)):
-        # What was loaded has forms of this attribute alone: the same form needs no further look
-        if bound is None or (bound.form != form and catalogue.meet(name, form, bound.form) != form):
-            return False
+def may_still_go(released: Iterable[Attribute], purpose: Purpose, party: RelyingParty, catalogue: Catalogue) -> bool:
+    """Whether registration and purpose of this moment let go all that was decided before: narrowed ones do not."""
+    for one in released:
+        for bound in (party.attributes.get(one.name), purpose.needs.get(one.name)):
+            # What was loaded has forms of this attribute alone: the same form needs no further look
+            if bound is None or (bound.form != one.form and catalogue.meet(one.name, one.form, bound.form) != one.form):
+                return False
     return True
 
 
@@ -191,7 +191,9 @@ def choose(decision: Decision, chosen: Collection[AttributeName]) -> Decision:
     left = set(optional) - set(chosen)
     return Decision(
         tuple(
-            replace(r, outcome=Outcome.WITHHELD, reason=Reason.NOT_CHOSEN, released=None) if r.name in left else r
-            for r in decision.rulings
+            [
+                replace(r, outcome=Outcome.WITHHELD, reason=Reason.NOT_CHOSEN, released=None) if r.name in left else r
+                for r in decision.rulings
+            ]
         )
     )

@@ -183,11 +183,9 @@ def _signatures(root: Element, inner: Element | None, shape: Shape) -> list[tupl
     if len(values) != len(set(values)):
         raise SignatureInvalid("duplicate_id", "an ID that stands twice")
     found: dict[Element, Element] = {}
-    places = [root] if inner is None else [root, inner]
     for signature in root.iter(SIGNATURE):
-        above = signature.getparent()
-        parent = next((place for place in places if place is above), None)
-        if parent is None:
+        parent = signature.getparent()
+        if parent is None or (parent is not root and parent is not inner):
             raise SignatureInvalid("signature_place", "a Signature outside of what may be signed")
         if parent in found:
             raise SignatureInvalid("signature_count", "an element with several Signatures")
@@ -214,12 +212,12 @@ def _judge(
     tags = [child.tag for child in children]
     if tags[:2] != [SIGNED_INFO, SIGNATURE_VALUE] or tags[2:] not in ([], [KEY_INFO]):
         raise SignatureInvalid("signature_shape", "a Signature other than SignedInfo, SignatureValue and KeyInfo")
-    between = [signature.text, *[child.tail for child in children]]
-    if any(text and not text.isspace() for text in between):
+    between = "".join(filter(None, [signature.text, *[child.tail for child in children]]))
+    if between and not between.isspace():
         raise SignatureInvalid("signature_shape", "text between the children of a Signature")
     if not _ID.issuperset(signature.keys()) or not _ID.issuperset(children[1].keys()):
         raise SignatureInvalid("signature_shape", "a Signature with other attributes than Id")
-    if any(hint.tag not in KEY_HINTS for info in children[2:] for hint in info.iterdescendants()):
+    if not KEY_HINTS.issuperset([hint.tag for info in children[2:] for hint in info.iterdescendants()]):
         raise SignatureInvalid("key_info", "a KeyInfo with more than certificates, key values and names")
     # 6. What is judged is what was signed: the canonical octets of SignedInfo. The prefix list comes from the message, and
     #    must be the one that the canonical octets have.

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from idp.endpoints.city import CitySite
 from idp.endpoints.receipt import RECEIPT_PATH
@@ -26,7 +27,7 @@ def question(site: CitySite, decided: Decided, sealed: str, language: str) -> by
         return site.pages.approval(view_of(site, decided, language, mark(0), mark(1), marks))
 
     sheet = site.pages.sheets.sheet(_key(decided, language, lines), marked)
-    return sheet.filled(decided.login, sealed, *(line for value in values for line in value))
+    return sheet.filled(decided.login, sealed, *chain.from_iterable(values))
 
 
 def view_of(
@@ -73,15 +74,17 @@ def _key(decided: Decided, language: str, lines: tuple[int, ...]) -> Hashable:
 def _ruled(decision: Decision) -> Hashable:
     """Each ruling without its value and without the line of the file that it came from, which no page shows."""
     return tuple(
-        (
-            ruling.name,
-            ruling.asked.name,
-            ruling.asked.parameter,
-            ruling.reason,
-            ruling.required,
-            ruling.released and (ruling.released.form.name, ruling.released.form.parameter),
-        )
-        for ruling in decision.rulings
+        [
+            (
+                ruling.name,
+                ruling.asked.name,
+                ruling.asked.parameter,
+                ruling.reason,
+                ruling.required,
+                ruling.released and (ruling.released.form.name, ruling.released.form.parameter),
+            )
+            for ruling in decision.rulings
+        ]
     )
 
 

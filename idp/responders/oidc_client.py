@@ -3,14 +3,13 @@
 The method and the algorithm are those of the registration; nothing in the request chooses them.
 """
 
-import base64
 import binascii
 import hashlib
 import hmac
 import re
-import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote_plus
 
 from connectors.client_assertion import SKEW, ExpectedClientAssertion, judge_client_assertion
 from connectors.signatures.jwk import keys_from_jwks
@@ -130,8 +129,10 @@ def _basic(authorization: str) -> tuple[str, str]:
     if scheme.lower() != "basic" or len(text) > MAX_AUTHORIZATION:
         raise _stranger("The Authorization header is not Basic.")
     try:
-        decoded = base64.b64decode(text.encode("ascii"), validate=True).decode("ascii")
-        name, colon, secret = (urllib.parse.unquote_plus(p, errors="strict") for p in decoded.partition(":"))
+        decoded = binascii.a2b_base64(text.encode("ascii"), strict_mode=True).decode("ascii")
+        name, colon, secret = decoded.partition(":")
+        if "%" in decoded or "+" in decoded:
+            name, secret = unquote_plus(name, errors="strict"), unquote_plus(secret, errors="strict")
     except (binascii.Error, UnicodeError):
         raise _stranger("The Authorization header does not decode.") from None
     if not colon or not name or not secret:

@@ -7,6 +7,7 @@ but the person in front of the screen. Then what is asked (`judged`): whatever f
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from connectors.connector import Inbound
 from connectors.signatures.jws import from_base64url
@@ -60,7 +61,7 @@ class Address:
 def addressed(inbound: Inbound, parties: Mapping[ClientId, RelyingParty]) -> Address:
     """Who asks, and where the answer may go. Raises `RequestRefused` for the local page."""
     parameters = inbound.parameters
-    size = sum(len(name) + len(value) for name, value in parameters.items())
+    size = sum(map(len, parameters)) + sum(map(len, parameters.values()))
     if size > MAX_REQUEST:
         raise RequestRefused(f"The request has {size} characters.", status=413)
     party = parties.get(ClientId(parameters.get("client_id", "")))
@@ -232,12 +233,12 @@ def _asked(
     """What scopes and claims ask for, each attribute once; where they ask for nothing, what the purpose needs."""
     forms: dict[AttributeName, Form] = {}
     by_scope = [_by_scope(scope, catalogue) for scope in sorted(scopes)]
-    for asked in (*claims.asked, *(asked for part in by_scope for asked in part)):
+    for asked in (*claims.asked, *chain.from_iterable(by_scope)):
         before = forms.get(asked.name)
         forms[asked.name] = asked.form if before is None else _stronger(asked, before, catalogue)
     if not forms and not claims.unknown:
         forms = {name: need.form for name, need in purpose.needs.items()}
-    return tuple(AskedAttribute(name, forms[name]) for name in sorted(forms))
+    return tuple([AskedAttribute(name, forms[name]) for name in sorted(forms)])
 
 
 def _by_scope(scope: str, catalogue: Catalogue) -> tuple[AskedAttribute, ...]:

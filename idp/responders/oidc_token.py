@@ -100,7 +100,7 @@ class Tokens:
 
     def _token(self, parameters: Mapping[str, str], authorization: str, now: int) -> Mapping[str, Json]:
         # 1. the request's form, then who calls
-        if sum(len(name) + len(value) for name, value in parameters.items()) > MAX_PARAMETERS:
+        if sum(map(len, parameters)) + sum(map(len, parameters.values())) > MAX_PARAMETERS:
             raise RequestRefused("The request is too long.", status=413)
         given = {name: value for name, value in parameters.items() if value}
         caller = self._clients.authenticate(given, authorization, now)
@@ -230,7 +230,7 @@ class Tokens:
             and grant.redirect_uri in party.redirect_uris
             and grant.purpose_id in party.purposes
             and self._vouched(grant.provider_id, now)
-            and all(may_still_go(each, purpose, party, self._catalogue) for each in grant.attributes)
+            and may_still_go(grant.attributes, purpose, party, self._catalogue)
         )
         if not registered:
             return "The client, the purpose, the source of the attributes or one of them is registered no more."

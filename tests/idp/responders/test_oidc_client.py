@@ -1,14 +1,19 @@
 """Client authentication: the one registered way, and every other way refused."""
 
 import base64
+import binascii
 import json
+import urllib.parse
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.formats.claims import Json
 from connectors.signatures.jwk import public_jwk
 from idp.responders.direct import JsonAnswer
-from policies.errors import Misconfigured
+from idp.responders.oidc_client import _basic
+from policies.errors import Misconfigured, RequestRefused
 from policies.parties import RelyingParty
 from tests.connectors_jws.jws_doubles import EVERY_ALGORITHM, handmade, private_key
 from tests.idp.responders.doubles import (
@@ -51,6 +56,30 @@ def stranger(answer: JsonAnswer) -> str:
 def test_a_secret_with_every_awkward_character_is_form_encoded_first() -> None:
     assert set("+/%&= :") <= set(SECRET)
     assert by_secret(basic()).status == 200
+
+
+def _by_the_library(text: str) -> tuple[str, ...] | None:
+    """Each of the three parts as it comes out of the standard library; None where that raises, or a part is empty."""
+    try:
+        decoded = base64.b64decode(text.encode("ascii"), validate=True).decode("ascii")
+        found = [urllib.parse.unquote_plus(part, errors="strict") for part in decoded.partition(":")]
+    except (binascii.Error, UnicodeError):
+        return None
+    return (found[0], found[2]) if all(found) else None
+
+
+PIECES = ["a", "%", ":", "+", "%2B", "%3A", "%C3%BC", "%C3", "\xfc", " "]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=9), st.sampled_from(["", "=", "\n", "\xfc", "A"]))
+def test_id_and_secret_are_those_of_the_library(pieces: list[str], behind: str) -> None:
+    text = base64.b64encode("".join(pieces).encode("latin-1")).decode() + behind
+    expected = _by_the_library(text)
+    if expected is None:
+        with pytest.raises(RequestRefused):
+            _basic(f"Basic {text}")
+    else:
+        assert _basic(f"Basic {text}") == expected
 
 
 @pytest.mark.parametrize("scheme", ["basic", "BASIC", "Basic"])

@@ -1,0 +1,39 @@
+"""What was asked of a source that is off is refused as the source is; where it is on again, since it was off meanwhile."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idp.store.switches import COUNTRY, PARTY, PROVIDER, MemorySwitches
+from idp.suspension import Suspension
+from policies.errors import BrokerError, Replayed, Suspended
+from tests.idp.house import COUNTRY as PROVIDER_ID
+from tests.idp.house import REQUEST, House
+
+THINGS = ((PARTY, REQUEST.client_id), (COUNTRY, "EE"), (PROVIDER, PROVIDER_ID), (COUNTRY, "LV"))
+
+
+@given(st.lists(st.tuples(st.sampled_from(THINGS), st.booleans()), max_size=8), st.integers(0, 9))
+def test_each_is_refused_as_by_one_look_after_another(switched: list[tuple[tuple[str, str], bool]], acts: int) -> None:
+    switches, source = MemorySwitches(), House().broker.provider(PROVIDER_ID)
+    for thing, off in switched:
+        switches.set_switch(*thing, off=off)
+    suspension = Suspension(switches)
+
+    def in_turn() -> None:
+        suspension.check_party(REQUEST.client_id)
+        suspension.check_source(source)
+        if suspension.ended(REQUEST.client_id, source, acts):
+            raise Replayed("policy_changed", f"{REQUEST.client_id} or {source.provider_id} was switched off meanwhile")
+
+    def at_once() -> None:
+        suspension.check_party(REQUEST.client_id)
+        suspension.check_asked(REQUEST.client_id, source, acts)
+
+    found: list[tuple[type[BrokerError], str] | None] = []
+    for check in (in_turn, at_once):
+        try:
+            check()
+            found.append(None)
+        except (Replayed, Suspended) as error:
+            found.append((type(error), error.detail))
+    assert found[0] == found[1]
