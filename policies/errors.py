@@ -27,13 +27,13 @@ class BrokerError(Exception):
 
 
 class about(AbstractContextManager[None]):  # noqa: N801 - called as a function is
-    """Say of an error of these kinds (of any, without kinds) whom it is about, unless somebody nearer has said so."""
+    """Say of an error whom it is about, unless somebody nearer has said so: `source` of one of its `kinds`, else `peer`."""
 
-    # A class and no generator: a login enters nine, and leaves all but few without an error
-    __slots__ = ("_kinds", "_peer")
+    # A class and no generator: a login enters six, and leaves all but few without an error
+    __slots__ = ("_kinds", "_peer", "_source")
 
-    def __init__(self, peer: str, *kinds: type[BrokerError]) -> None:
-        self._peer, self._kinds = peer, kinds or (BrokerError,)
+    def __init__(self, peer: str, source: str = "", *kinds: type[BrokerError]) -> None:
+        self._peer, self._source, self._kinds = peer, source, kinds
 
     def __enter__(self) -> None:
         return
@@ -41,8 +41,9 @@ class about(AbstractContextManager[None]):  # noqa: N801 - called as a function 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        if isinstance(error, BrokerError) and isinstance(error, self._kinds):
-            error.peer = error.peer or self._peer
+        if isinstance(error, BrokerError):
+            source = self._source if isinstance(error, self._kinds) else ""
+            error.peer = error.peer or source or self._peer
 
 
 class RequestRefused(BrokerError):

@@ -96,7 +96,7 @@ def _heard(site: CitySite, request: Request, inbound: Inbound, protocol: str) ->
     language = site.language(request, state.request.ui_locales)
     began = time.perf_counter()
     try:
-        with about(state.request.client_id), about(state.expectation.provider_id, *OF_THE_SOURCE):
+        with about(state.request.client_id, state.expectation.provider_id, *OF_THE_SOURCE):
             decided = site.broker.hear(state, inbound, language, now)
     except (AssertionRejected, PeerUnavailable, Suspended) as error:
         return rejected(site, request, error, state.request)
@@ -136,7 +136,7 @@ def _decided(site: CitySite, request: Request, login: str, fields: dict[str, str
         raise Replayed("decided_shape", "a decision that another version sealed") from error
     choice = _choice(fields)
     try:
-        with about(decided.request.client_id), about(decided.provider_id, PeerUnavailable, SourceSuspended):
+        with about(decided.request.client_id, decided.provider_id, PeerUnavailable, SourceSuspended):
             ended = site.broker.decide(decided, choice, secret, now)
     except (PeerUnavailable, Suspended) as error:
         return rejected(site, request, error, decided.request)

@@ -154,7 +154,7 @@ def _off(
 ) -> Response:
     """Off to an identity provider of this country."""
     try:
-        with about(state.request.node_id), about(provider_id, AssertionRejected):
+        with about(state.request.node_id, provider_id, AssertionRejected):
             outbound, asked = site.broker.ask(state, provider_id, now)
     except Suspended as error:
         return _stopped(site, request, error, state.request, now)
@@ -172,7 +172,7 @@ def _heard(site: NodeSite, request: Request, inbound: Inbound) -> Response:
         raise Replayed("not_asked", "a response to a login that has asked nobody")
     began = time.perf_counter()
     try:
-        with about(state.request.node_id), about(state.expectation.provider_id, AssertionRejected):
+        with about(state.request.node_id, state.expectation.provider_id, AssertionRejected):
             decided = site.broker.hear(state, inbound, now)
     except (AssertionRejected, Suspended) as error:
         return _stopped(site, request, error, state.request, now)

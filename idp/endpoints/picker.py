@@ -99,7 +99,7 @@ def _off(
     `choices` are what can be chosen now, where whoever calls has just looked.
     """
     try:
-        with about(state.request.client_id), about(provider, *OF_THE_SOURCE):
+        with about(state.request.client_id, provider, *OF_THE_SOURCE):
             _check_answers(site, site.broker.providers(state.request, now) if choices is None else choices, provider)
             outbound, asked = site.broker.ask(state, provider, now)
     except (PeerUnavailable, SourceSuspended) as error:

@@ -1,4 +1,5 @@
 import inspect
+from itertools import product
 
 import pytest
 
@@ -11,6 +12,7 @@ from policies.errors import (
     Problem,
     RequestRefused,
     SignatureInvalid,
+    about,
 )
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BrokerError)]
@@ -55,3 +57,26 @@ def test_every_problem_of_a_configuration_is_in_the_detail() -> None:
         "a.toml:3: basis: is missing. Fix: write it.",
         "b.toml:1: id: is odd. Fix: mend it.",
     ]
+
+
+def _peer_of(error: BrokerError, *scopes: about) -> str:
+    """Whom an error is about that was raised in these scopes, the outermost first."""
+    for scope in reversed(scopes):
+        scope.__exit__(type(error), error, None)
+    return error.peer
+
+
+def test_an_error_is_about_the_source_where_it_is_of_its_kinds_and_else_about_who_asked() -> None:
+    assert _peer_of(SignatureInvalid("digest"), about("party", "source", AssertionRejected)) == "source"
+    assert _peer_of(RequestRefused(), about("party", "source", AssertionRejected)) == "party"
+    assert _peer_of(RequestRefused(), about("party")) == "party"
+    assert _peer_of(RequestRefused(), about("party"), about("nearer")) == "nearer"
+
+
+@pytest.mark.parametrize("kind", [SignatureInvalid, RequestRefused, Conflict])
+def test_one_scope_of_two_says_what_two_of_one_do(kind: type[BrokerError]) -> None:
+    for known, peer, source in product(("", "known"), ("", "party"), ("", "source")):
+        one, two = kind("x"), kind("x")
+        one.peer = two.peer = known
+        inner = [about(source)] if isinstance(two, AssertionRejected | RequestRefused) else []
+        assert _peer_of(one, about(peer, source, AssertionRejected, RequestRefused)) == _peer_of(two, about(peer), *inner)
