@@ -125,7 +125,7 @@ class Server:
         self._most = most or min(MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         self._server = _Uvicorn(
             uvicorn.Config(
-                self._asgi,
+                app,
                 interface="asgi3",
                 http=self._protocol(refused, trusted),
                 ws="none",  # an upgrade would pass what is asked of every request
@@ -160,8 +160,8 @@ class Server:
 
     def _protocol(self, refused: Refused, trusted: Sequence[str]) -> type[HttpToolsProtocol]:
         """The protocol of uvicorn, which writes a refusal before it makes a task of the request: most of what one costs."""
-        proxies = ProxyHeadersMiddleware(cast("ASGI3Application", self._asgi), list(trusted))
-        leaving, most = self._leaving, self._most
+        proxies = ProxyHeadersMiddleware(cast("ASGI3Application", self._app), list(trusted))
+        leaving, last, most = self._leaving, self._last, self._most
 
         class Protocol(BoundedProtocol):
             most_connections = most
@@ -172,30 +172,28 @@ class Server:
                 self.flow = _Flow(transport)
 
             def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-                scope = cast("Scope", cycle.scope)  # one type, as uvicorn and starlette write it
+                scope: Any = cycle.scope  # Any: see the import
                 _forwarded(scope, proxies)
                 # Who does not read, or sends more before an answer came, is served in order, by the long way
-                long = self.pipeline or self.flow.write_paused or leaving()
+                leaves = leaving()
+                long = self.pipeline or self.flow.write_paused or leaves
                 if octets := b"" if long else refused(scope, lambda: scope["client"][0] if scope["client"] else ""):
                     if has_body(scope) or self.parser.should_upgrade():
-                        # See _Answer.begin, and on_headers_complete, which comes later
+                        # See _InOnePiece._begin, and on_headers_complete, which comes later
                         cycle.keep_alive = False
                         octets = octets.replace(b"\r\n", b"\r\nconnection: close\r\n", 1)
                     _answered(cycle, octets)
                     return
 
-                super()._start_asgi_task(cycle, _in_one_piece(cycle, app))
+                super()._start_asgi_task(cycle, _InOnePiece(cycle, last if leaves else app))
 
         return Protocol
 
     def _leaving(self) -> bool:
         return bool(self._server.leave_by) or self._draining()
 
-    async def _asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not self._leaving():
-            await self._app(scope, receive, send)
-            return
-
+    async def _last(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application while we leave: an answer ends its connection."""
         if scope["path"] == HEALTH:
             await send({"type": "http.response.start", "status": 503, "headers": [(b"connection", b"close")]})
             await send({"type": "http.response.body", "body": b""})
@@ -236,23 +234,6 @@ def has_body(scope: Scope) -> bool:
     return False
 
 
-def _in_one_piece(cycle: RequestResponseCycle, app: ASGI3Application) -> ASGI3Application:
-    """The application, for a request that may have come in one piece, and an answer that may go in one."""
-
-    async def served(scope: Any, receive: Any, send: Any) -> None:  # Any: see the import
-        # By now all is parsed that came together
-        if not (cycle.more_body or cycle.disconnected) and len(cycle.body) <= MOST_AT_ONCE:
-            scope[BODY] = bytes(cycle.body)
-        answer = _Answer(cycle, send)
-        sending: Any = answer.send  # Any: see the import
-        try:
-            await app(scope, receive, sending)
-        finally:
-            await answer.begin()
-
-    return served
-
-
 def _answered(cycle: RequestResponseCycle, octets: bytes) -> None:
     """Write a whole answer, as what uvicorn's own way comes to at its end."""
     cycle.response_started = True
@@ -266,15 +247,30 @@ def _answered(cycle: RequestResponseCycle, octets: bytes) -> None:
     cycle.on_response()
 
 
-class _Answer:
-    """Keeps the beginning of an answer until its body comes, so that one of one piece is written as one."""
+class _InOnePiece:
+    """The application, for a request that may have come in one piece, and an answer that may go in one.
 
-    def __init__(self, cycle: RequestResponseCycle, send: Send) -> None:
-        self._cycle, self._send = cycle, send
+    The beginning of an answer is kept until its body comes.
+    """
+
+    _send: Send
+
+    def __init__(self, cycle: RequestResponseCycle, app: Any) -> None:  # Any: see the import
+        self._cycle, self._app = cycle, app
         self._start: Message | None = None
 
-    async def send(self, message: Message) -> None:
-        """As ASGI has it."""
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # Any: see the import
+        self._send = send
+        # By now all is parsed that came together
+        if not (self._cycle.more_body or self._cycle.disconnected) and len(self._cycle.body) <= MOST_AT_ONCE:
+            scope[BODY] = bytes(self._cycle.body)
+        try:
+            await self._app(scope, receive, self._sending)
+        finally:
+            if self._start is not None:
+                await self._begin(self._start)
+
+    async def _sending(self, message: Message) -> None:
         if message["type"] == "http.response.start" and not self._cycle.response_started and self._start is None:
             self._start = message
             return
@@ -282,18 +278,18 @@ class _Answer:
             self._start = None
             _answered(self._cycle, octets)
             return
-        await self.begin()
+        if self._start is not None:
+            await self._begin(self._start)
         await self._send(message)
 
-    async def begin(self) -> None:
+    async def _begin(self, start: Message) -> None:
         """Send what is kept: what has begun stays so, whatever happens to its body."""
-        if self._start is not None:
-            start, self._start = self._start, None
-            if self._cycle.more_body:
-                # Who waits to be told to send a body sends none now: the next request would be taken for it. uvicorn says
-                # that the connection ends, unless the answer does
-                self._cycle.keep_alive = False
-            await self._send(start)
+        self._start = None
+        if self._cycle.more_body:
+            # Who waits to be told to send a body sends none now: the next request would be taken for it. uvicorn says
+            # that the connection ends, unless the answer does
+            self._cycle.keep_alive = False
+        await self._send(start)
 
     def _whole(self, start: Message, message: Message) -> bytes | None:
         """The octets, where this is the whole body and whoever asked takes it now, on a connection that goes on."""

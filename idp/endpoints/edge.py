@@ -39,8 +39,13 @@ def hosts_of(issuer: str) -> frozenset[str]:
 
 def named_host(scope: Scope) -> str:
     """What the one Host of a request says, in lower case (RFC 9110 §4.2.3); "" where there is none, or several."""
-    named = [value for name, value in scope["headers"] if name == b"host"]
-    return named[0].decode("latin-1").lower() if len(named) == 1 else ""
+    named = None
+    for name, value in scope["headers"]:
+        if name == b"host":
+            if named is not None:
+                return ""
+            named = value
+    return "" if named is None else named.decode("latin-1").lower()
 
 
 class Edge:

@@ -52,8 +52,10 @@ class Gate:
 
         `client` says whose address it is; asked only where that matters.
         """
+        if scope["method"] != "GET" or scope["path"] in self.cheap:
+            return b""
         lane = lane_of(scope)
-        if not self.queue.full(lane) or scope["method"] != "GET" or scope["path"] in self.cheap or has_body(scope):
+        if not self.queue.full(lane) or has_body(scope):
             return b""
         if not self.queue.refuses(lane, self.rates.address(client())):
             return b""

@@ -33,7 +33,11 @@ def parameters(raw: bytes) -> dict[str, str]:
             raise RequestRefused("parameters with too much that is quoted")
         if text.count("&") >= MAX_FIELDS:
             raise RequestRefused("too many parameters")
-        pairs = [_pair(part) for part in text.split("&") if part]
+        pairs = []
+        for part in filter(None, text.split("&")):
+            # As urllib.parse.parse_qsl reads one: without `=` the value is empty
+            name, _, value = part.partition("=")
+            pairs.append((_unquoted(name), _unquoted(value)) if "%" in part or "+" in part else (name, value))
     except ValueError as error:  # UnicodeDecodeError is one
         raise RequestRefused("parameters that do not decode") from error
     found: dict[str, str] = {}
@@ -44,16 +48,12 @@ def parameters(raw: bytes) -> dict[str, str]:
     return found
 
 
-def _pair(part: str) -> tuple[str, str]:
-    """As urllib.parse.parse_qsl reads one: without `=` the value is empty. Raises UnicodeDecodeError."""
-    name, _, value = part.partition("=")
-    return (_unquoted(name), _unquoted(value)) if "%" in part or "+" in part else (name, value)
-
-
 def _unquoted(text: str) -> str:
     """A name or a value. The signs of base64 first, by themselves: a message of 12 kB has hundreds, and little else.
 
     None of the three is a hex digit or a percent sign, so what stood around them reads as it did.
+
+    Raises UnicodeDecodeError.
     """
     if "+" in text:
         text = text.replace("+", " ")
@@ -119,10 +119,14 @@ def cookies(request: Request) -> Mapping[str, str]:
     """
     found: dict[str, str] = {}
     twice: set[str] = set()
-    lines = [str(octets, "latin-1") for header_name, octets in request.scope["headers"] if header_name == b"cookie"]
-    if sum(line.count(";") for line in lines) > MAX_COOKIES:
-        raise RequestRefused("more cookies than a browser keeps of one site", status=431, code="too_large")
-    for line in lines:
+    separators = 0
+    for header_name, octets in request.scope["headers"]:
+        if header_name != b"cookie":
+            continue
+        line = str(octets, "latin-1")
+        separators += line.count(";")
+        if separators > MAX_COOKIES:
+            raise RequestRefused("more cookies than a browser keeps of one site", status=431, code="too_large")
         for part in line.split(";"):
             # What Python besides takes for a space (U+0085, U+00A0) a browser takes for a letter. To it such a name is none
             # with __Host-, and a neighbour of ours may set it
@@ -130,7 +134,9 @@ def cookies(request: Request) -> Mapping[str, str]:
             if name in found:
                 twice.add(name)
             found[name] = value
-    return {name: value for name, value in found.items() if name not in twice}
+    for name in twice:
+        del found[name]
+    return found
 
 
 def client_of(request: Request) -> str:

@@ -15,6 +15,7 @@ they were served lately: a short queue behind a slow database is full sooner tha
 """
 
 import asyncio
+import re
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from idp.rates import LINE_TIMES, wide_of
 from policies.errors import Overloaded
 
 # The cookies that `idp.endpoints.logins` sets; what programs of relying parties send has none
-COOKIES = (b"__Host-l-", b"__Host-a-")
+COOKIES = re.compile(rb"__Host-[la]-")
 STEPS = ("/saml/acs", "/eidas/acs")
 # Where a step leaves that the browser brought the cookie of the very login that its answer names
 BROUGHT = "ciconia.brought"
@@ -54,7 +55,7 @@ def lane_of(scope: Scope) -> Lane:
         return Lane.BEGUN
     if path in STEPS or path.startswith("/login/"):
         for name, value in scope["headers"]:
-            if name == b"cookie" and any(cookie in value for cookie in COOKIES):
+            if name == b"cookie" and COOKIES.search(value):
                 return Lane.BEGUN
     return Lane.NEW
 
@@ -224,13 +225,12 @@ class Line:
             self._half_sent.change(ticket.address, -1)
 
     def had_turn(self, address: str) -> None:
-        """An address got a place without coming here: of its tickets that are here others are before."""
+        """An address got a place without coming here, where tickets are: of its own others are before."""
         if address in self._tickets:
             self._tickets.move_to_end(address)
-        if self.size:
-            for weights in (self._weights, self._half_sent):
-                weights.change(address, 1)
-                weights.change(address, -1)
+        for weights in (self._weights, self._half_sent):
+            weights.change(address, 1)
+            weights.change(address, -1)
 
     def take(self) -> Ticket:
         """The first ready ticket of the address whose turn it is. Only where one is ready."""
@@ -251,7 +251,7 @@ class Queue:
         self._places_for_new = at_work // 2
         self.lines = {lane: Line() for lane in Lane}
         self.at_work = self._new_at_work = self._turns = 0
-        # Seconds from one answer to the next while somebody waits, and when the last one was
+        # Seconds from one answer to the next while somebody waits, and when the last one was, or their wait began
         self._pace = self._left = 0.0
 
     def standing(self) -> tuple[int, dict[str, int]]:
@@ -283,7 +283,8 @@ class Queue:
         if not free or self._ready or self.lines[lane].size >= self._waiting:
             return None
         ticket = Ticket(lane, address, State.WORKING)
-        self.lines[lane].had_turn(address)
+        if self.lines[lane].size:
+            self.lines[lane].had_turn(address)
         self.at_work += 1
         self._new_at_work += lane is Lane.NEW
         return ticket
@@ -300,10 +301,11 @@ class Queue:
         """It is answered, or has gone: the next have their turn. Once more is nothing."""
         if ticket.state is State.WORKING:
             ticket.state = State.GONE
-            self._paced()
             self.at_work -= 1
             self._new_at_work -= ticket.lane is Lane.NEW
-            self._fill()
+            if self._ready:
+                self._paced()
+                self._fill()
         elif ticket.state in (State.COMING, State.READY):
             self.lines[ticket.lane].remove(ticket)
             ticket.state = State.GONE
@@ -322,8 +324,7 @@ class Queue:
 
     def _paced(self) -> None:
         now = self._clock()
-        if self._ready:
-            self._pace += NEWEST * (now - self._left - self._pace)
+        self._pace += NEWEST * (now - self._left - self._pace)
         self._left = now
 
     def _evict(self, ticket: Ticket) -> None:

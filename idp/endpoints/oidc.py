@@ -39,7 +39,7 @@ def router(site: CitySite) -> APIRouter:
 
     @routes.post("/token")
     async def token(request: Request) -> Response:
-        return await _direct(site, request, _token(site, request))
+        return await _direct(site, request, _authenticated(site, request, site.openid.token))
 
     @routes.api_route("/userinfo", methods=["GET", "POST"])
     async def userinfo(request: Request) -> Response:
@@ -64,7 +64,7 @@ def router(site: CitySite) -> APIRouter:
 
 async def _asked(request: Request) -> Inbound:
     """An authentication request by GET or by POST (OpenID Connect Core §3.1.2.1)."""
-    if request.method == "POST":
+    if request.scope["method"] == "POST":
         return Inbound("post", await form(request, MAX_REQUEST))
     if len(request.scope["query_string"]) > MAX_REQUEST:
         raise RequestRefused("a query that is too long", status=414, code="too_large")
@@ -91,10 +91,6 @@ def _begin(site: CitySite, request: Request, inbound: Inbound) -> Response:
         return rejected(site, request, error, asked)
 
 
-async def _token(site: CitySite, request: Request) -> JsonAnswer | bytes:
-    return await _authenticated(site, request, site.openid.token)
-
-
 async def _receipt(site: CitySite, request: Request) -> JsonAnswer | bytes:
     asked = query(request)
 
@@ -117,7 +113,7 @@ async def _authenticated(site: CitySite, request: Request, asked: Asked) -> Json
     if header(request, b"sec-fetch-site") is not None:
         raise RequestRefused("Clients authenticate from a server of theirs, and no page does.", status=403)
     fields = await form(request, MAX_REQUEST)
-    authorization = request.headers.get("authorization", "")
+    authorization = header(request, b"authorization") or ""
     rates = site.watched.rates
     address = rates.address(client_of(request))
     client = site.openid.clients.named(fields, authorization)
@@ -134,7 +130,7 @@ async def _authenticated(site: CitySite, request: Request, asked: Asked) -> Json
 async def _userinfo(site: CitySite, request: Request) -> JsonAnswer:
     posted = request.method == "POST" and "content-type" in request.headers
     fields = await form(request, MAX_REQUEST) if posted else {}
-    authorization = request.headers.get("authorization", "")
+    authorization = header(request, b"authorization") or ""
     return await run_in_threadpool(site.openid.userinfo, authorization, query(request), fields, site.clock())
 
 

@@ -159,9 +159,9 @@ _OWN = Threads()
 _SHARE: ContextVar[Threads] = ContextVar("threads", default=_OWN)
 
 
-async def run_in_threadpool(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def run_in_threadpool(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "asyncio.Future[T]":
     """Call a function that may block, in a thread of the share that this request has."""
-    return await _SHARE.get().call(functools.partial(function, *args, **kwargs))
+    return _SHARE.get().call(functools.partial(function, *args, **kwargs))
 
 
 def threaded(endpoint: Callable[P, T]) -> Callable[P, Awaitable[T]]:

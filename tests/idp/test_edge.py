@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from idp import server
 from idp.app import Application
 from idp.demo.loopback import client
-from idp.endpoints.edge import Edge
+from idp.endpoints.edge import Edge, named_host
 from idp.keys.folder import create_keys
 from idp.server import Server, bind
 from idp.settings import load_settings
@@ -127,6 +127,19 @@ def test_under_another_host_name_nothing_is_served(http: httpx2.Client, behind_p
 def test_a_host_has_no_case_and_may_have_its_schemes_port(http: httpx2.Client, behind_proxy: str, host: str) -> None:
     answer = _get(http, behind_proxy, host=host, x_forwarded_proto="https")
     assert (answer.status_code, answer.json()["issuer"]) == (200, ISSUER)
+
+
+def test_two_hosts_are_none() -> None:
+    def named(*hosts: bytes) -> str:
+        return named_host({"headers": [(b"accept", b"a"), *((b"host", host) for host in hosts), (b"x-host", b"b")]})
+
+    assert [named(), named(b"City.Example:443"), named(b""), named(b"a", b"a"), named(b"", b"a")] == [
+        "",
+        "city.example:443",
+        "",
+        "",
+        "",
+    ]
 
 
 def test_the_forwarded_host_of_a_proxy_changes_nothing(http: httpx2.Client, behind_proxy: str) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any  # structlog's own type of an event
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.requests import Request
 
 from connectors.signatures.jws import base64url
@@ -270,3 +272,28 @@ def test_more_cookies_than_any_browser_keeps_are_not_looked_at() -> None:
         with pytest.raises(RequestRefused) as refused:
             cookies(asked(*lines))
         assert refused.value.status == 431
+
+
+def _in_turn(lines: list[bytes]) -> dict[str, str] | None:
+    """What `cookies` gives, one rule after another; None where it refuses."""
+    texts = [line.decode("latin-1") for line in lines]
+    if sum(text.count(";") for text in texts) > MAX_COOKIES:
+        return None
+    pairs = [part.strip(" \t").partition("=") for text in texts for part in text.split(";")]
+    names = [name for name, _, _ in pairs]
+    return {name: value for name, _, value in pairs if names.count(name) == 1}
+
+
+PIECES = [b"a", b"b", b"=", b";", b" ", b"\t", b"\xa0", b";" * 200]
+
+
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=9), max_size=4))
+def test_cookies_of_several_headers_are_those_of_all(lines: list[list[bytes]]) -> None:
+    joined = [b"".join(pieces) for pieces in lines]
+    request = Request({"type": "http", "headers": [(b"cookie", line) for line in joined] + [(b"accept", b"a=b; c=d")]})
+    expected = _in_turn(joined)
+    if expected is None:
+        with pytest.raises(RequestRefused):
+            cookies(request)
+    else:
+        assert list(cookies(request).items()) == list(expected.items())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.endpoints.lanes import LONGEST, Lane, Queue, Ticket, Weights
+from idp.endpoints.lanes import LONGEST, NEWEST, Lane, Queue, State, Ticket, Weights
 from idp.rates import LINE_TIMES, Rates, wide_of
 from idp.settings import Limits
 from policies.errors import Overloaded
@@ -140,3 +140,54 @@ def test_the_heaviest_is_known_without_looking_at_each(steps: list[tuple[str, bo
         heaviest = weights.above(max(most - 1, 0), 0, "a")
         assert heaviest is None if not weigh else weigh[str(heaviest)] == most
         assert weights.above(most, 100, "c/1") is None
+
+
+class _EveryTime(Queue):
+    """Looks at its pace and for who is next whenever somebody leaves, and lets every address have had its turn."""
+
+    def leave(self, ticket: Ticket) -> None:
+        if not ticket.working:
+            super().leave(ticket)
+            return
+        ticket.state = State.GONE
+        now = self._clock()
+        if self._ready:
+            self._pace += NEWEST * (now - self._left - self._pace)
+        self._left = now
+        self.at_work -= 1
+        self._new_at_work -= ticket.lane is Lane.NEW
+        self._fill()
+
+    def at_once(self, lane: Lane, address: str) -> Ticket | None:
+        ticket = super().at_once(lane, address)
+        if ticket is not None and not self.lines[lane].size:
+            self.lines[lane].had_turn(address)
+        return ticket
+
+
+STEP = st.tuples(st.sampled_from(["enter", "wants", "at_once", "leave"]), st.integers(0, 30), st.floats(0, 3))
+
+
+@given(st.lists(STEP, max_size=60))
+def test_where_nobody_is_ready_there_is_nothing_to_pace(steps: list[tuple[str, int, float]]) -> None:
+    now = 0.0
+    queues = [kind(4, 3, clock=lambda: now) for kind in (Queue, _EveryTime)]
+    tickets: list[list[Ticket]] = [[], []]
+    for act, number, seconds in steps:
+        now += seconds
+        lane, address = list(Lane)[number % 2], "abcd"[number // 2 % 4]
+        for queue, own in zip(queues, tickets, strict=True):
+            if act == "at_once" and (ticket := queue.at_once(lane, address)):
+                own.append(ticket)
+            elif act == "enter" and not queue.refuses(lane, address):
+                own.append(queue.enter(lane, address, whole=True))
+            elif own and act == "leave":
+                queue.leave(own[number % len(own)])
+            elif own and act == "wants" and own[number % len(own)].state is State.COMING:
+                queue.wants(own[number % len(own)])
+        one, two = ([(each.lane, each.address, each.state) for each in own] for own in tickets)
+        assert one == two
+        assert [[queue.full(lane), queue.refuses(lane, address)] for lane in Lane for queue in queues[:1]] == [
+            [queue.full(lane), queue.refuses(lane, address)] for lane in Lane for queue in queues[1:]
+        ]
+        assert queues[0].standing() == queues[1].standing()
