@@ -230,13 +230,16 @@ class Broker:
         if not may_still_go(given, purpose, party, self._configuration.catalogue):
             raise Replayed("policy_changed", "the registration has changed since the page was shown")
         if choice.word == "approve":
-            self._going(decided.provider_id, decided.request, purpose, acts=decided.acts)
+            self._suspension.check_asked(party.client_id, provider, decided.acts)
             # The page stood open for a while: an approval that was withdrawn, or metadata that ended, vouches for nothing,
             # nor does a key or a level that the node took back.
             # Who refuses or goes back releases nothing, and may do so at any time.
             if self._vouched(provider, now) != decided.vouched:
                 raise Replayed("policy_changed", "what the country's node publishes has changed since the page was shown")
-            return self._approve(decided, party, purpose, choice, secret, now)
+            released = self._approve(decided, party, purpose, choice, secret, now)
+            # Asked again: a commit may take seconds
+            self._suspension.check_asked(party.client_id, provider, decided.acts)
+            return released
         if choice.shared or choice.word not in ("refuse", "cancel"):
             raise RequestRefused("a choice that the page does not offer", code="other_site")
         record = self._recorder.refusal(decided, purpose, choice.word, now)
@@ -294,8 +297,6 @@ class Broker:
             self._sealer.park("receipt", receipt, RECEIPT.dump(held), now + RECEIPT_LIFE),
         )
         self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, parked=parked, record=record))
-        # Asked again: a commit may take seconds
-        self._going(decided.provider_id, decided.request, purpose, acts=decided.acts)
         return Released(decided.request, base64url(handle), base64url(receipt))
 
     def _commit(self, decided: Decided, choice: Choice, secret: bytes, now: int, unit: Unit) -> None:

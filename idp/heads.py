@@ -41,7 +41,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.connections) > self.most_connections:
             transport.abort()
             return
-        self._wait()
+        self._late = self.loop.call_later(HEADERS_SECONDS, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody waits any more: uvicorn tells the newest request alone, and another one at work would write to nobody."""
@@ -55,7 +55,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Count, and let the parser have it."""
         if self._late is None and (self.cycle is None or self.cycle.response_complete):
-            self._wait()
+            self._late = self.loop.call_later(HEADERS_SECONDS, self.transport.abort)
         if self._counted + len(data) < MOST_HEAD:
             self._feed(data)
             return
@@ -135,9 +135,6 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle = self.cycle
         at_work = cycle is self._at_work and not self.flow.write_paused
         return at_work and cycle.more_body and not cycle.response_started
-
-    def _wait(self) -> None:
-        self._late = self.loop.call_later(HEADERS_SECONDS, self.transport.abort)
 
     def _arrived(self) -> None:
         if self._late is not None:

@@ -1,4 +1,4 @@
-"""How often one party, node or address may ask: moving windows of a minute, by the library `limits`.
+"""How often one party, node or address may ask: moving windows of a minute; those in Valkey by the library `limits`.
 
 In the memory of each worker, so N workers take up to N times as much; with the setting `valkey` the beginnings of logins
 are counted by all workers of all machines together. What is counted there is not begun while Valkey is gone, and nothing
@@ -21,8 +21,7 @@ from dataclasses import dataclass, field, replace
 
 from limits import RateLimitItemPerMinute
 from limits.errors import ConfigurationError
-from limits.storage import MovingWindowSupport, RedisStorage, Storage
-from limits.strategies import MovingWindowRateLimiter
+from limits.storage import RedisStorage
 
 from idp.settings import Limits, Settings
 from policies.errors import Misconfigured, Problem, StoreUnavailable, TooManyRequests
@@ -64,31 +63,20 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
 
 
-class Windows(Storage, MovingWindowSupport):
+class Windows:
     """The moving windows of one process, of a bounded number of keys, without a thread. All windows have one length.
 
-    The library's own memory starts a thread every hundredth of a second and keeps as many keys as strangers send. A window
+    The library's memory starts a thread every hundredth of a second and keeps as many keys as strangers send. A window here
     is a pair (newest moment, how many) for each twelfth of its length, and what came in one twelfth is forgotten together.
     So no window holds more than its limit, a dense one is held for up to a twelfth longer, and what a key takes does not
     grow with how often it comes. A key is forgotten when its window is over.
     """
 
     def __init__(self, max_keys: int = MAX_KEYS, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__()
         self._max_keys, self._clock = max_keys, clock
         self._lock = threading.Lock()
         # In the order of their last use
         self._windows: OrderedDict[str, array[float]] = OrderedDict()
-
-    def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count `amount` more under a key, unless that is above its limit."""
-        with self._lock:
-            now = self._clock()
-            window = self._window(key, now - expiry)
-            if sum(window[1::2]) + amount > limit:
-                return False
-            _count(window, now, expiry, amount)
-            return True
 
     def count_in_each(self, limits: Sequence[tuple[str, int]], expiry: int) -> int:
         """Count one more under each key, or under none and say which has no room, from 1 on; 0 where all have.
@@ -103,14 +91,13 @@ class Windows(Storage, MovingWindowSupport):
                 if window and sum(window[1::2]) >= limit:
                     return place
             for window, (key, _) in zip(found, limits, strict=True):
-                _count(self._window(key, oldest) if window is None else window, now, expiry, 1)
+                _count(self._window(key, oldest) if window is None else window, now, expiry)
         return 0
 
-    def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:  # noqa: ARG002 - the library's
-        """When the oldest of the window came, and how many there are."""
+    def counted(self, key: str, expiry: int) -> int:
+        """How many there are under a key."""
         with self._lock:
-            window = self._window(key, self._clock() - expiry) if key in self._windows else ()
-            return (window[0] if window else self._clock()), int(sum(window[1::2]))
+            return int(sum(self._window(key, self._clock() - expiry)[1::2])) if key in self._windows else 0
 
     def _window(self, key: str, oldest: float) -> "array[float]":
         window = self._windows.setdefault(key, array("d"))
@@ -128,39 +115,6 @@ class Windows(Storage, MovingWindowSupport):
 
     def __len__(self) -> int:
         return len(self._windows)
-
-    @property
-    def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
-        """Nothing here fails."""
-        return ()
-
-    def reset(self) -> int | None:
-        """Forget everything; how many keys there were."""
-        with self._lock:
-            found = len(self._windows)
-            self._windows.clear()
-        return found
-
-    def clear(self, key: str) -> None:
-        """Forget one key."""
-        with self._lock:
-            self._windows.pop(key, None)
-
-    def check(self) -> bool:
-        """It is there."""
-        return True
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Of fixed windows, which nobody here has."""
-        raise NotImplementedError
-
-    def get(self, key: str) -> int:
-        """Of fixed windows, which nobody here has."""
-        raise NotImplementedError
-
-    def get_expiry(self, key: str) -> float:
-        """Of fixed windows, which nobody here has."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +183,6 @@ class Rates:
         self._exempt = [ipaddress.ip_network(network) for network in exempt]
         self.shared = shared
         self._windows = Windows() if windows is None else windows
-        self._limiter = MovingWindowRateLimiter(self._windows)
         # Anybody makes keys of pages: they must not have the others forgotten
         self._pages = Windows() if pages is None else pages
         self._key = secrets.token_bytes(32)
@@ -292,7 +245,7 @@ class Rates:
         has each `client` of one, "" for all that are unknown; together they may fail `CLIENT_TIMES` as often.
         """
         for one in self._of_failures(address, place, client):
-            if not self._limiter.test(one.item, one.name, _digest(self._key, *one.parts)):
+            if self._windows.counted(self._key_of(one), WINDOW) >= one.item.amount:
                 self._over(one.name)
 
     def failed(self, address: str, place: str = "", client: str | None = None) -> None:
@@ -318,9 +271,12 @@ class Rates:
         Then nothing is counted. So a network that is refused uses up nothing of its line, nor an address of a party, and
         the networks of a line that is refused make no keys.
         """
-        limits = [(one.item.key_for(one.name, _digest(self._key, *one.parts)), one.item.amount) for one in wanted]
+        limits = [(self._key_of(one), one.item.amount) for one in wanted]
         full = (self._windows if windows is None else windows).count_in_each(limits, WINDOW)
         return wanted[full - 1].name if full else ""
+
+    def _key_of(self, one: Wanted) -> str:
+        return f"{one.name}/{one.item.amount}/{_digest(self._key, *one.parts)}"
 
     def _over(self, name: str) -> None:
         self._refused(name)
@@ -383,10 +339,10 @@ def _digest(key: bytes, *parts: str) -> str:
     return hashlib.blake2b(joined, key=key, digest_size=DIGEST).hexdigest()
 
 
-def _count(window: "array[float]", now: float, expiry: int, amount: int) -> None:
+def _count(window: "array[float]", now: float, expiry: int) -> None:
     part = expiry / PARTS
     if window and window[-2] // part == now // part:
         window[-2] = now
-        window[-1] += amount
+        window[-1] += 1
     else:
-        window.extend((now, amount))
+        window.extend((now, 1))

@@ -57,9 +57,10 @@ class Suspension:
     def check_asked(self, client_id: ClientId, provider: IdentityProvider, acts: int) -> None:
         """Raises `Replayed` where what was asked of a provider, for a relying party, has `ended` since.
 
-        Or `SourceSuspended`, as `check_source`: what is off now has ended.
+        Or as `check_party` and `check_source` do: what is off now has ended.
         """
         if self.ended(client_id, provider, acts):
+            self.check_party(client_id)
             self.check_source(provider)
             raise Replayed("policy_changed", f"{client_id} or {provider.provider_id} was switched off meanwhile")
 

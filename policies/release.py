@@ -67,9 +67,13 @@ class Decision:
     @property
     def released(self) -> tuple[Attribute, ...]:
         """What goes; nothing where a required attribute is blocked."""
-        if self.blocked:
-            return ()
-        return tuple([r.released for r in self.rulings if r.released is not None])
+        released = []
+        for ruling in self.rulings:
+            if ruling.released is not None:
+                released.append(ruling.released)
+            elif ruling.required:
+                return ()
+        return tuple(released)
 
     @property
     def optional(self) -> tuple[AttributeName, ...]:

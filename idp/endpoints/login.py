@@ -91,7 +91,8 @@ def _heard(site: CitySite, request: Request, inbound: Inbound, protocol: str) ->
     if not isinstance(state, Asked):
         raise Replayed("not_asked", "a response to a login that has asked nobody")
     with about(state.expectation.provider_id):
-        if site.broker.provider(state.expectation.provider_id).protocol != protocol:
+        provider = site.broker.provider(state.expectation.provider_id)
+        if provider.protocol != protocol:
             raise RequestRefused("a response at the address of another protocol than was asked in")
     language = site.language(request, state.request.ui_locales)
     began = time.perf_counter()
@@ -101,10 +102,10 @@ def _heard(site: CitySite, request: Request, inbound: Inbound, protocol: str) ->
     except (AssertionRejected, PeerUnavailable, Suspended) as error:
         return rejected(site, request, error, state.request)
     site.watched.verified(time.perf_counter() - began)
-    country = site.broker.provider(decided.provider_id).country
-    step = Step.BLOCKED if decided.decision.blocked else Step.ANSWERED
-    site.watched.steps.step(step, reference, state.request.client_id, country)
-    if decided.decision.blocked:
+    blocked = decided.decision.blocked
+    step = Step.BLOCKED if blocked else Step.ANSWERED
+    site.watched.steps.step(step, reference, state.request.client_id, provider.country)
+    if blocked:
         return _blocked(site, decided, language)
     secret, strict = new_secret(decided.login)
     sealed = site.sealer.seal("decided", decided.login, decided.end, DECIDED.dump(decided), secret)

@@ -55,7 +55,10 @@ def _of_browser(accept_language: str) -> str:
 
 
 def _first(tags: Iterable[str]) -> str | None:
-    return next((language for tag in tags if (language := _spoken(tag))), None)
+    for tag in tags:
+        if language := _spoken(tag):
+            return language
+    return None
 
 
 def _spoken(tag: str) -> str | None:

@@ -310,8 +310,8 @@ def test_what_an_address_takes_does_not_grow_with_how_often_it_comes() -> None:
     windows = Windows(clock=clock)
     for _ in range(12_000):
         clock.now += 0.01
-        assert windows.acquire_entry("flood", 12_000, 60)
-    assert windows.get_moving_window("flood", 12_000, 60)[1] < 6_600
+        assert not windows.count_in_each([("flood", 12_000)], 60)
+    assert windows.counted("flood", 60) < 6_600
     assert sys.getsizeof(windows._windows["flood"]) < 500
 
 
@@ -320,12 +320,12 @@ def test_whoever_came_before_the_window_is_forgotten_when_the_next_one_comes() -
     windows = Windows(clock=clock)
     for number in range(1000):
         clock.now += 0.1
-        windows.acquire_entry(f"k{number}", 5, 60)
+        windows.count_in_each([(f"k{number}", 5)], 60)
     assert len(windows) <= 601
     # Whoever is asked about and did not come does not keep the rest
-    windows.get_moving_window("k400", 5, 60)
+    windows.counted("k400", 60)
     clock.now += 86_400
-    windows.acquire_entry("someone", 5, 60)
+    windows.count_in_each([("someone", 5)], 60)
     assert len(windows) == 1
 
 
@@ -342,26 +342,19 @@ def test_each_refusal_is_told_by_the_name_of_its_limit() -> None:
     assert told == ["pages", "failures"]
 
 
-def test_the_windows_keep_what_the_library_asks_of_a_storage() -> None:
+def test_two_limits_of_one_address_are_two_windows_each_full_by_itself() -> None:
     clock = Clock()
     windows = Windows(clock=clock)
-    assert windows.check()
-    assert not windows.base_exceptions
-    assert windows.get_moving_window("k", 5, 60) == (1000.0, 0)
-    windows.acquire_entry("k", 5, 60, 2)
+    assert windows.counted("k", 60) == len(windows) == 0
+    for _ in range(2):
+        assert windows.count_in_each([("k", 3), ("other", 2)], 60) == 0
     clock.now += 1
-    assert windows.get_moving_window("k", 5, 60) == (1000.0, 2)
-    assert not windows.acquire_entry("k", 5, 60, 4)
-    windows.clear("k")
-    assert windows.get_moving_window("k", 5, 60)[1] == 0
-    windows.acquire_entry("k", 5, 60)
-    assert windows.reset() == 1
-    with pytest.raises(NotImplementedError):
-        windows.incr("k", 60)
-    with pytest.raises(NotImplementedError):
-        windows.get("k")
-    with pytest.raises(NotImplementedError):
-        windows.get_expiry("k")
+    assert windows.count_in_each([("k", 3), ("other", 2)], 60) == 2
+    assert windows.count_in_each([("k", 3)], 60) == 0
+    assert windows.count_in_each([("k", 3), ("other", 2)], 60) == 1
+    assert (windows.counted("k", 60), windows.counted("other", 60)) == (3, 2)
+    clock.now += 60
+    assert (windows.counted("k", 60), windows.counted("other", 60)) == (0, 0)
 
 
 def test_all_limits_of_a_request_together_take_few_calls() -> None:

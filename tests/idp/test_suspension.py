@@ -26,7 +26,6 @@ def test_each_is_refused_as_by_one_look_after_another(switched: list[tuple[tuple
             raise Replayed("policy_changed", f"{REQUEST.client_id} or {source.provider_id} was switched off meanwhile")
 
     def at_once() -> None:
-        suspension.check_party(REQUEST.client_id)
         suspension.check_asked(REQUEST.client_id, source, acts)
 
     found: list[tuple[type[BrokerError], str] | None] = []
