@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar  # Any: psycopg's connection, which SQLAlchemy does not name
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from idp.store.engine import is_postgres
@@ -104,9 +104,8 @@ class Kept:
         self._idle: list[tuple[Connection, float]] = []
         self._ended = False
 
-    @contextmanager
-    def connected(self) -> Iterator[Connection]:
-        """The connection, or another one."""
+    def use(self, work: Callable[[Connection], T]) -> T:
+        """What `work` makes of the connection, or of another one."""
         connection, until = self._taken()
         if connection is not None and time.monotonic() >= until:
             connection.close()
@@ -114,7 +113,7 @@ class Kept:
         if connection is None:
             connection, until = self._engine.connect(), time.monotonic() + KEPT_SECONDS
         try:
-            yield connection
+            found = work(connection)
         except BaseException:
             connection.close()
             raise
@@ -124,6 +123,7 @@ class Kept:
             self.end()
         elif len(self._idle) > 1:
             self.close()
+        return found
 
     def read(self, ask: Callable[[Connection], T]) -> T:
         """What `ask` reads; once more over a new connection, where one that nobody used had ended meanwhile.
@@ -132,13 +132,11 @@ class Kept:
         """
         began = time.monotonic()
         try:
-            with self.connected() as connection:
-                return ask(connection)
+            return self.use(ask)
         except DBAPIError as error:
             if not error.connection_invalidated or time.monotonic() - began >= ENDED_SECONDS:
                 raise
-        with self.connected() as connection:
-            return ask(connection)
+        return self.use(ask)
 
     def _taken(self) -> tuple[Connection | None, float]:
         try:
@@ -170,24 +168,34 @@ class Attempt:
         self._connected = False
         self.unknown = unknown
 
-    @contextmanager
-    def begin(self) -> Iterator[Connection]:
-        """A transaction, which is committed at the end: for good, on each disk that has to have it."""
+    def run(self, write: Callable[[Connection], T]) -> T:
+        """What `write` makes of a transaction, which is committed then: for good, on each disk that has to have it."""
         self._tries += 1
         self._connected = False
-        with self._kept.connected() as connection:
-            self._connected = True
-            with connection.begin() as transaction:
-                yield connection
-                try:
-                    transaction.commit()
-                except DBAPIError as error:
-                    if error.connection_invalidated:
-                        self.unknown = True
-                    raise
-            if connection.info.pop(WARNED, False):
+        return self._kept.use(lambda connection: self._committed(connection, write))
+
+    def _committed(self, connection: Connection, write: Callable[[Connection], T]) -> T:
+        self._connected = True
+        transaction = connection.begin()
+        try:
+            found = write(connection)
+            self._commit(transaction)
+        except BaseException:
+            with suppress(DBAPIError):  # what ended it says more
+                transaction.rollback()
+            raise
+        if connection.info.pop(WARNED, False):
+            self.unknown = True
+            raise OperationalError("COMMIT", None, TimeoutError("its standby may not have it"))
+        return found
+
+    def _commit(self, transaction: RootTransaction) -> None:
+        try:
+            transaction.commit()
+        except DBAPIError as error:
+            if error.connection_invalidated:
                 self.unknown = True
-                raise OperationalError("COMMIT", None, TimeoutError("its standby may not have it"))
+            raise
 
     def again(self, error: DBAPIError) -> bool:
         """Whether to try again. Waits a moment where the database does not answer at all."""

@@ -128,12 +128,15 @@ class Inserting:
         self._compiled: dict[tuple[str, int], _Insertion] = {}
         self._unnesting: _Unnesting | None = None
 
-    def run(self, connection: Connection, rows: Sequence[Row]) -> list[Row]:
+    def run(self, connection: Connection, rows: Sequence[Row]) -> Sequence[Row]:
         """Insert the rows, in their order; all that comes back."""
+        at_once = self._compiled.get((connection.dialect.name, len(rows)))
+        if at_once is not None:
+            return at_once.run(connection, rows)
         if len(rows) > MOST_BY_VALUE and is_postgres(connection):
             if self._unnesting is None:
                 self._unnesting = self._of_arrays(connection)
-            return list(self._unnesting.run(connection, rows))
+            return self._unnesting.run(connection, rows)
         found: list[Row] = []
         done = 0
         while done < len(rows):
@@ -169,8 +172,11 @@ def _rows(connection: Connection, text: str, given: Given) -> Sequence[Row]:
     if dialect.name != "sqlite":
         result = connection.exec_driver_sql(text, given)
         return [tuple(row) for row in result] if result.returns_rows else ()
-    cursor = connection.connection.cursor()
+    driver = connection.connection.dbapi_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError("not SQLite's own driver")
     try:
+        cursor = driver.cursor()
         dialect.do_execute(cursor, text, given)
         return cursor.fetchall()
     except sqlite3.Error as error:

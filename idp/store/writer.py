@@ -246,7 +246,7 @@ class Writer:
             for waiting in batch:
                 waiting.tell(error)
         else:
-            for waiting in (one for one in batch if one not in later):
+            for waiting in [one for one in batch if one not in later]:
                 waiting.tell(Conflict(lost[waiting.number]) if waiting.number in lost else None)
             if later:
                 self.write(later, again=attempt.unknown)
@@ -260,8 +260,7 @@ class Writer:
         """Write a batch in one transaction, as often as the attempt allows."""
         while True:
             try:
-                with attempt.begin() as connection:
-                    return self._transaction(connection, batch, again=attempt.unknown)
+                return attempt.run(lambda connection: self._transaction(connection, batch, again=attempt.unknown))
             except DBAPIError as error:
                 if not attempt.again(error):
                     raise
@@ -270,11 +269,12 @@ class Writer:
         """Write every unit that gets all its marks."""
         before = recorded(connection, batch) if again else frozenset()
         kept, lost, later = take_marks(connection, [one for one in batch if one.number not in before])
-        if again and lost:
-            found = written_before(connection, batch, lost)
-            lost = {number: kind for number, kind in lost.items() if number not in found}
-            before |= found
-        write_again(connection, [one for one in batch if one.number in before])
+        if again:
+            if lost:
+                found = written_before(connection, batch, lost)
+                lost = {number: kind for number, kind in lost.items() if number not in found}
+                before |= found
+            write_again(connection, [one for one in batch if one.number in before])
         records = [w for w in kept if w.prepared is not None]
         counters = count_subjects(connection, records, self._keys)
         self._insert_records(connection, records, counters)
@@ -339,6 +339,8 @@ def take_marks(connection: Connection, batch: Iterable[Waiting]) -> tuple[list[W
         else:
             others.append(one)
     taken = _insert_marks(connection, asking)
+    if not taken and not others:
+        return asking, {}, []
     lost = {one.number: min(gone)[1] for one in asking if (gone := one.marks.keys() & taken)}
     dropped = [one for one in asking if one.number in lost]
     _give_back(connection, [key for one in dropped for key in one.marks if key not in taken])

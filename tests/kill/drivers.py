@@ -48,8 +48,11 @@ class LooseWriter(Writer):
     """Control: takes the marks in a transaction of their own, before the one that they guard."""
 
     def _written(self, batch: Sequence[Waiting], attempt: Attempt) -> Outcome:
-        with self._kept.connected() as connection, connection.begin():
-            kept, lost, later = take_marks(connection, batch)
+        def take(connection: Connection) -> tuple[list[Waiting], dict[bytes, str], list[Waiting]]:
+            with connection.begin():
+                return take_marks(connection, batch)
+
+        kept, lost, later = self._kept.use(take)
         threading.Event().wait(PAUSE)  # a kill meets it here
         without = [replace(one, unit=replace(one.unit, marks=())) for one in kept]
         for one in without:

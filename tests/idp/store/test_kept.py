@@ -44,8 +44,7 @@ def test_of_two_that_come_back_at_once_one_is_kept_at_the_most_and_the_end_close
     kept._idle = Together()
 
     def use() -> None:
-        with kept.connected():
-            both.wait(PATIENCE)
+        kept.use(lambda _connection: both.wait(PATIENCE))
 
     with ThreadPoolExecutor(2) as pool:
         for each in [pool.submit(use), pool.submit(use)]:
@@ -57,7 +56,10 @@ def test_of_two_that_come_back_at_once_one_is_kept_at_the_most_and_the_end_close
 
 def test_what_comes_back_after_the_end_is_closed_too(engine: Engine) -> None:
     kept = Kept(engine)
-    with kept.connected():
+
+    def end(_connection: Connection) -> None:
         kept.end()
         assert out(engine) == 1
+
+    kept.use(end)
     assert out(engine) == 0

@@ -100,7 +100,7 @@ def test_what_is_stored_is_what_was_given_and_nothing_where_it_was_none(either: 
         for number in range(count)
     ]
     with either.begin() as connection:
-        assert plain(tables.records).run(connection, rows) == []
+        assert not plain(tables.records).run(connection, rows)
         found = connection.execute(select(tables.records).order_by(tables.records.c.record))
         assert [tuple(one) for one in found] == rows
 
