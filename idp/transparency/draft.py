@@ -86,13 +86,14 @@ def draft_release(
     sub: str,
 ) -> RecordDraft:
     """The record of a release. `decision` is what stands after the citizen's choice, `subject` the person's keyed index."""
+    released = decision.released
     sent: dict[str, Json] = {
         **_sent(record=record, time=time, request=request, basis=basis, policy=policy),
         "loa": loa.label,
-        "names": [[a.name, str(a.form)] for a in decision.released],
+        "names": [[a.name, str(a.form)] for a in released],
     }
     login: dict[str, Json] = {"aud": request.client_id, "iss": issuer, "nonce": request.nonce, "sub": sub}
-    values: dict[str, Json] = {a.name: _value(a.value) for a in decision.released}
+    values: dict[str, Json] = {a.name: _value(a.value) for a in released}
     openings = (
         _opening("sent", sent),
         _opening(

@@ -99,7 +99,7 @@ class LedgerKeys:
 
     origin: str
     log: "LogKeys"
-    openings: bytes = field(repr=False)
+    openings: "Master" = field(repr=False)
     subjects: bytes = field(repr=False)
     rows: bytes = field(repr=False)
 
@@ -108,7 +108,7 @@ class LedgerKeys:
 
         Raises ValueError where `time` is in no year of a calendar: in the database it can be any number.
         """
-        return derived(self.openings, b"", b"period", tenant.encode(), _month(time // DAY))
+        return self.openings.derive(_month(time // DAY), begun=beginning("period", tenant))
 
     def subject_key(self, tenant: str, subject: bytes, salt: bytes) -> bytes:
         """The subject's own key. Without the random `salt` of the subject's row nobody computes it again: erasure."""
@@ -126,15 +126,20 @@ def _month(day: int) -> bytes:
 
 def mac(key: bytes, message: bytes) -> bytes:
     """HMAC-SHA256 (RFC 2104)."""
-    # The standard library's looks its algorithms up in OpenSSL at each call, at twice the time, thirty times a login
+    # The standard library's looks its algorithms up in OpenSSL at each call, at twice the time, twenty times a login
     made = HMAC(key, _SHA256)
     made.update(message)
     return made.finalize()
 
 
+def keyed(key: bytes) -> HMAC:
+    """An HMAC-SHA256 whose key is set: to be copied for each message, where there are many under one key."""
+    return HMAC(key, _SHA256)
+
+
 def derived(master: bytes, salt: bytes, *parts: bytes) -> bytes:
     """32 bytes by HKDF-SHA256 (RFC 5869); `parts` are length-prefixed, so that no two lists of parts meet."""
-    return _expanded(_extracted(salt, master), framed(*parts))
+    return mac(_extracted(salt, master), framed(*parts) + _FIRST)  # §2.3, of which 32 bytes are the first block
 
 
 def _extracted(salt: bytes, secret: bytes) -> bytes:
@@ -142,14 +147,9 @@ def _extracted(salt: bytes, secret: bytes) -> bytes:
     return mac(salt, secret)
 
 
-def _expanded(extracted: bytes, info: bytes) -> bytes:
-    """RFC 5869 §2.3, of which 32 bytes are the first block."""
-    return mac(extracted, info + _FIRST)
-
-
 def framed(*parts: bytes) -> bytes:
     """Length-prefixed, so that no two lists of parts give the same bytes."""
-    # No list, and no generator: this runs thirty times a login, over a few short parts
+    # No list, and no generator: this runs a dozen times a login, over a few short parts
     joined = b""
     for part in parts:
         joined += len(part).to_bytes(4) + part
@@ -174,12 +174,14 @@ class Master:
     _begun: HMAC = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_begun", HMAC(_extracted(b"", self.secret), _SHA256))
+        object.__setattr__(self, "_begun", keyed(_extracted(b"", self.secret)))
 
     def derive(self, *parts: bytes, begun: bytes = b"") -> bytes:
         """32 bytes for these `parts`, as `derived` has it. `begun`: the parts before them, by `beginning`."""
         made = self._begun.copy()
-        made.update(begun + framed(*parts) + _FIRST)
+        for part in parts:  # as `framed` has it, without its call
+            begun += len(part).to_bytes(4) + part
+        made.update(begun + _FIRST)
         return made.finalize()
 
 
@@ -193,7 +195,7 @@ def ledger_keys(origin: str, signer: Ed25519PrivateKey, master: bytes) -> Ledger
 def with_masters(origin: str, log: LogKeys, master: bytes) -> LedgerKeys:
     """The keys of a ledger whose log has these keys."""
     subjects, rows = (derived(master, b"", use) for use in (b"subjects", b"rows"))
-    return LedgerKeys(origin, log, openings_master(master), subjects, rows)
+    return LedgerKeys(origin, log, Master(openings_master(master)), subjects, rows)
 
 
 def openings_master(master: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """Each step of a login is one line under one reference, which is not the login's id, and one count."""
 
+import hmac
 import json
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any  # structlog's own type of an event
@@ -7,7 +8,8 @@ from typing import Any  # structlog's own type of an event
 import pytest
 from structlog.testing import capture_logs
 
-from idp.watching.steps import REFERENCE_DIGITS, Step
+from idp.watching.board import Measures
+from idp.watching.steps import REFERENCE_DIGITS, Step, Steps
 from policies.errors import StoreUnavailable, TooManyRequests
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Visitor
@@ -47,6 +49,13 @@ def test_a_reference_is_not_the_logins_id_and_no_line_holds_that(visitor: Visito
     assert len(lines) >= 4
     assert login not in json.dumps([dict(line) for line in lines])
     assert {len(line["reference"]) for line in lines if "reference" in line} == {REFERENCE_DIGITS}
+
+
+def test_a_reference_is_an_hmac_of_the_id_by_whichever_worker() -> None:
+    one, other = (Steps(tenant="t", key=b"k" * 32, measures=Measures(), countries=()) for _ in range(2))
+    for login in ("one", "other", "one"):
+        expected = hmac.digest(b"k" * 32, login.encode(), "sha256").hex()[:REFERENCE_DIGITS]
+        assert one.reference(login) == other.reference(login) == expected
 
 
 def test_the_reference_of_an_errors_page_finds_all_lines_of_its_login(visitor: Visitor, lines: Lines) -> None:

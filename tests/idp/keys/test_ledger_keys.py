@@ -87,7 +87,7 @@ def test_a_master_of_another_size_is_refused() -> None:
 def test_every_use_tenant_month_and_salt_has_a_key_of_its_own() -> None:
     month = 32 * 86400
     keys = [
-        KEYS.openings,
+        KEYS.openings.secret,
         KEYS.subjects,
         KEYS.rows,
         KEYS.period_key(TENANT, NOW),
@@ -106,6 +106,7 @@ def test_a_month_is_one_of_utc() -> None:
     november, december = 1_796_083_199, 1_796_083_200  # 2026-11-30T23:59:59Z and the second after it
     assert KEYS.period_key(TENANT, november) != KEYS.period_key(TENANT, december)
     assert KEYS.period_key(TENANT, november) == KEYS.period_key(TENANT, november - 29 * 86400)
+    assert KEYS.period_key(TENANT, november) == derived(KEYS.openings.secret, b"", b"period", TENANT.encode(), b"2026-11")
 
 
 def test_no_two_lists_of_parts_are_framed_alike() -> None:

@@ -1,9 +1,12 @@
 """The leaf and the openings: one size, one spelling, and nothing opens but what was committed to."""
 
+import base64
 import hashlib
 import hmac
 import json
 import secrets
+import string
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -15,6 +18,7 @@ from idp.transparency.entry import (
     SIZE_CLASSES,
     commitment,
     complete,
+    is_leaf,
     leaf,
     open_opening,
     prepare,
@@ -23,6 +27,7 @@ from idp.transparency.entry import (
     subject_index,
     tag,
 )
+from idp.transparency.jcs import Json, jcs
 from policies.attributes import Address
 from policies.errors import SignatureInvalid
 from tests.idp.store.units import KEYS, NOW, TENANT, decided, refusal, release
@@ -30,6 +35,7 @@ from tests.idp.store.units import KEYS, NOW, TENANT, decided, refusal, release
 SUBJECT = b"s" * 32
 SALT = b"t" * 32
 KEY = KEYS.subject_key(TENANT, SUBJECT, SALT)
+LETTERS = string.ascii_letters + string.digits + "+/"
 
 
 def opening(content: bytes, compartment: str = "sent") -> Opening:
@@ -115,8 +121,32 @@ def test_a_leaf_takes_commitments_of_one_size_alone(size: int) -> None:
     ],
 )
 def test_other_bytes_are_no_leaf(data: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011  several reasons, one kind
+    with pytest.raises(ValueError, match="not a leaf"):
         read_leaf(data)
+    assert not is_leaf(data)
+
+
+@given(st.lists(st.binary(min_size=32, max_size=32), min_size=6, max_size=6))
+def test_a_leaf_is_the_canonical_json_of_what_is_read_from_it(parts: list[bytes]) -> None:
+    *made, tagged = parts
+    commitments = dict(zip(COMPARTMENTS, made, strict=True))
+    data = leaf(dict(reversed(commitments.items())), tagged)
+    texts: dict[str, Json] = {name: base64.b64encode(part).decode() for name, part in commitments.items()}
+    assert data == jcs({"v": 1, "tag": base64.b64encode(tagged).decode(), "commitments": texts})
+    assert read_leaf(data) == (commitments, tagged)
+    assert is_leaf(data)
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_of_the_spellings_that_a_last_letter_has_one_is_a_leafs(place: int) -> None:
+    parts = [*[bytes([number]) * 32 for number in range(5)], bytes(32)]
+    whole = leaf(dict(zip(COMPARTMENTS, parts, strict=False)), parts[-1])
+    end = [at for at in range(len(whole)) if whole.startswith(b'="', at)][place]
+    for letter in string.printable.encode():
+        data = whole[: end - 1] + bytes([letter]) + whole[end:]
+        # 32 bytes end in four bits of that letter: what is read and spelled again is the same for one in four
+        spelt = base64.b64encode(base64.b64decode(data[end - 43 : end + 1])) if chr(letter) in LETTERS else b""
+        assert is_leaf(data) == (spelt == data[end - 43 : end + 1])
 
 
 def test_the_tag_counts_under_the_subjects_own_key() -> None:
@@ -141,9 +171,18 @@ def test_openings_of_usual_logins_all_have_one_size() -> None:
     assert len(sizes) == 1
 
 
+@pytest.mark.parametrize(("first", "second"), list(pairwise(SIZE_CLASSES)))
+def test_what_fills_a_class_has_its_size_and_one_more_the_next(first: int, second: int) -> None:
+    around = 12 + 16
+    full = bytes(first - 32 - 4)
+    assert len(seal_opening(KEY, TENANT, b"r" * 16, opening(full))) == around + first
+    assert len(seal_opening(KEY, TENANT, b"r" * 16, opening(full + b"0"))) == around + second
+
+
 def test_an_opening_larger_than_any_class_is_refused() -> None:
+    seal_opening(KEY, TENANT, b"r" * 16, opening(bytes(SIZE_CLASSES[-1] - 36)))
     with pytest.raises(ValueError, match="size class"):
-        seal_opening(KEY, TENANT, b"r" * 16, opening(bytes(SIZE_CLASSES[-1])))
+        seal_opening(KEY, TENANT, b"r" * 16, opening(bytes(SIZE_CLASSES[-1] - 35)))
 
 
 @pytest.mark.spec("decisions.md 5")
