@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request
@@ -116,7 +117,9 @@ class Application:
                 ours=PROTOCOL_VERSIONS,
             )
             self.watch = Watch(self.peers, known, clock=clock, seconds=settings.probe_seconds)
-            keys.obey(lambda key_id: self.switches.off_since(KEY, key_id))
+            # A function of C's before the one that is asked a dozen times a login. Raises `StoreUnavailable`
+            self._revoked = partial(self.switches.off_since, KEY)
+            keys.obey(self._revoked)
             claim_keys(self.store.engine, settings.tenant, keys, now=clock(), revoked=self._revoked)
             self.sealing = self._sealing_keys(clock)
             self._sealer = Sealer(tenant=settings.tenant, keys=self.sealing)
@@ -225,10 +228,6 @@ class Application:
             documentation=settings.documentation_url,
             watched=self.watched,
         )
-
-    def _revoked(self, key_id: str) -> bool:
-        """Whether an operator revoked a key of ours. Raises `StoreUnavailable` where nobody can say."""
-        return self.switches.off(KEY, key_id)
 
     def _sealing_keys(self, clock: Callable[[], int]) -> HourlyKeys:
         rows = StoredSealingKeys(engine=self.store.engine, tenant=self.settings.tenant)

@@ -45,8 +45,8 @@ def new_login_id() -> LoginId:
 class SealingKeys(Protocol):
     """The master keys of one tenant: 32 bytes a kind and hour (hours since the epoch)."""
 
-    def hour(self) -> int:
-        """The hour in which something is sealed now."""
+    def current(self, kind: str) -> tuple[int, Master]:
+        """The hour in which something is sealed now, and its key. Raises `StoreUnavailable` where nobody can say."""
 
     def to_seal(self, kind: str, hour: int) -> Master:
         """The key of an hour that is accepted, made where it is not there yet.
@@ -67,11 +67,10 @@ class Sealer:
 
     def seal(self, kind: str, login: LoginId, end: int, payload: bytes, *bound: bytes) -> str:
         """Seal `payload` until `end` (seconds since the epoch), bound to kind, login and everything in `bound`."""
-        hour = self._keys.hour()
-        nonce = urandom(NONCE_BYTES)
-        head = hour.to_bytes(HOUR_BYTES) + end.to_bytes(END_BYTES)
-        cipher = AESGCM(self._subkey(self._keys.to_seal(kind, hour), "login", kind, login.encode()))
-        return base64url(head + nonce + cipher.encrypt(nonce, payload, self._associated(kind, login, head, bound)))
+        hour, key = self._keys.current(kind)
+        nonce, head = urandom(NONCE_BYTES), hour.to_bytes(HOUR_BYTES) + end.to_bytes(END_BYTES)
+        cipher, associated = self._cipher(key, "login", kind, login.encode(), login.encode(), head, *bound)
+        return base64url(head + nonce + cipher.encrypt(nonce, payload, associated))
 
     def open(self, kind: str, login: LoginId, sealed: str, now: int, *bound: bytes) -> bytes:
         """Open what `seal` made for the same kind, login and bound bytes. Raises `Replayed` for anything else, and late."""
@@ -81,8 +80,8 @@ class Sealer:
             data = from_base64url(sealed)
             head, nonce, text = data[:_HEAD], data[_HEAD : _HEAD + NONCE_BYTES], data[_HEAD + NONCE_BYTES :]
             key = self._keys.to_open(kind, int.from_bytes(head[:HOUR_BYTES]))
-            cipher = AESGCM(self._subkey(key, "login", kind, login.encode()))
-            payload = cipher.decrypt(nonce, text, self._associated(kind, login, head, bound))
+            cipher, associated = self._cipher(key, "login", kind, login.encode(), login.encode(), head, *bound)
+            payload = cipher.decrypt(nonce, text, associated)
         except (ValueError, InvalidTag, NotFound) as error:
             raise Replayed("sealed_login", f"a {kind} that we did not seal for this place") from error
         if int.from_bytes(head[HOUR_BYTES:]) <= now:
@@ -91,10 +90,10 @@ class Sealer:
 
     def park(self, kind: str, handle: bytes, payload: bytes, end: int) -> ParkedRow:
         """The row that keeps `payload` until `end` for whoever holds `handle` (at least 16 random bytes)."""
-        hour = self._keys.hour()
+        hour, key = self._keys.current(kind)
         nonce, head = urandom(NONCE_BYTES), hour.to_bytes(HOUR_BYTES) + end.to_bytes(END_BYTES)
-        cipher = AESGCM(self._subkey(self._keys.to_seal(kind, hour), "parked", kind, handle))
-        sealed = head + nonce + cipher.encrypt(nonce, payload, self._associated(kind, "", head, ()))
+        cipher, associated = self._cipher(key, "parked", kind, handle, b"", head)
+        sealed = head + nonce + cipher.encrypt(nonce, payload, associated)
         return ParkedRow(kind=kind, digest=hashlib.sha256(handle).digest(), payload=sealed, end=end)
 
     def unpark(self, kind: str, handle: bytes, sealed: bytes, now: int) -> bytes:
@@ -104,9 +103,9 @@ class Sealer:
         """
         head, nonce = sealed[:_HEAD], sealed[_HEAD : _HEAD + NONCE_BYTES]
         key = self._keys.to_open(kind, int.from_bytes(head[:HOUR_BYTES]))
-        cipher = AESGCM(self._subkey(key, "parked", kind, handle))
+        cipher, associated = self._cipher(key, "parked", kind, handle, b"", head)
         try:
-            payload = cipher.decrypt(nonce, sealed[_HEAD + NONCE_BYTES :], self._associated(kind, "", head, ()))
+            payload = cipher.decrypt(nonce, sealed[_HEAD + NONCE_BYTES :], associated)
         except (InvalidTag, ValueError) as error:
             raise NotFound(f"a parked {kind} that does not open") from error
         if int.from_bytes(head[HOUR_BYTES:]) <= now:
@@ -125,8 +124,7 @@ class Sealer:
             raise Replayed("login_ended", f"a {purpose} of an hour that is over", code="login_ended") from error
         return key.derive(*parts, begun=beginning("derive", self._tenant, purpose))
 
-    def _subkey(self, key: Master, use: str, kind: str, binding: bytes) -> bytes:
-        return key.derive(binding, begun=beginning(use, self._tenant, kind))
-
-    def _associated(self, kind: str, login: str, head: bytes, bound: tuple[bytes, ...]) -> bytes:
-        return beginning(VERSION, self._tenant, kind) + framed(login.encode(), head, *bound)
+    def _cipher(self, key: Master, use: str, kind: str, holder: bytes, *bound: bytes) -> tuple[AESGCM, bytes]:
+        """The cipher of a login or handle, and the associated data: login ("" for a handle), head and what else is."""
+        cipher = AESGCM(key.derive(holder, begun=beginning(use, self._tenant, kind)))
+        return cipher, beginning(VERSION, self._tenant, kind) + framed(*bound)

@@ -24,7 +24,7 @@ class Suspension:
 
     def check_party(self, client_id: ClientId) -> None:
         """Raises `Suspended` for a relying party that is off."""
-        if self._switches.off(PARTY, client_id):
+        if self._switches.any_off((PARTY, client_id)):
             raise Suspended(f"{client_id} is switched off: `ciconia party list`")
 
     def check_source(self, provider: IdentityProvider) -> None:
@@ -34,24 +34,20 @@ class Suspension:
 
     def check_node(self, node: RequestingNode) -> None:
         """Raises `SourceSuspended` for a node of a country that is off: it asks us, and gets nothing."""
-        if self._switches.off(COUNTRY, node.peer.country):
+        if self._switches.any_off((COUNTRY, node.peer.country)):
             raise SourceSuspended(f"{node.peer.country} is switched off: `ciconia party list`")
 
     def source_off(self, provider: IdentityProvider) -> bool:
         """Whether an identity provider, or its country, is off."""
-        return self._switches.off(PROVIDER, provider.provider_id) or self._switches.off(COUNTRY, provider.country)
+        return self._switches.any_off((PROVIDER, provider.provider_id), (COUNTRY, provider.country))
 
     def ended(self, client_id: ClientId, provider: IdentityProvider | None, acts: int) -> bool:
         """Whether what is as old as so many acts ended since: its party, its source or that one's country was switched off.
 
         On again, they do not bring back what was alive before. No provider: it is registered no more, and that ends it too.
         """
-        off = self._switches.off
-        return (
-            provider is None
-            or off(PARTY, client_id, acts=acts)
-            or off(PROVIDER, provider.provider_id, acts=acts)
-            or off(COUNTRY, provider.country, acts=acts)
+        return provider is None or self._switches.any_off(
+            (PARTY, client_id), (PROVIDER, provider.provider_id), (COUNTRY, provider.country), acts=acts
         )
 
     def check_asked(self, client_id: ClientId, provider: IdentityProvider, acts: int) -> None:
@@ -66,10 +62,8 @@ class Suspension:
 
     def check_asked_for_node(self, node: RequestingNode, provider: IdentityProvider, acts: int) -> None:
         """The same for a node that asks us."""
-        off, country = self._switches.off, node.peer.country
-        if (
-            off(COUNTRY, country, acts=acts)
-            or off(PROVIDER, provider.provider_id, acts=acts)
-            or off(COUNTRY, provider.country, acts=acts)
-        ):
+        country = node.peer.country
+        things = (COUNTRY, country), (PROVIDER, provider.provider_id), (COUNTRY, provider.country)
+        if self._switches.any_off(*things, acts=acts):
+            self.check_source(provider)
             raise Replayed("policy_changed", f"{country} or {provider.provider_id} was switched off meanwhile")

@@ -15,8 +15,8 @@ class FixedKeys:
     key: Master
     of_hour: int = FIXED_HOUR
 
-    def hour(self) -> int:
-        return self.of_hour
+    def current(self, _kind: str) -> tuple[int, Master]:
+        return self.of_hour, self.key
 
     def to_seal(self, _kind: str, _hour: int) -> Master:
         return self.key

@@ -160,8 +160,7 @@ class Ring(Generic[K]):
         return self._ends(self._newest_first, each)
 
     def _ends(self, keys: Sequence[Scheduled[K]], each: Scheduled[Named]) -> int | None:
-        others = (other for other in keys if other.begins > each.begins)
-        later = [other.begins for other in others if self._took_over(other)]
+        later = [other.begins for other in keys if other.begins > each.begins and self._took_over(other)]
         return min(later) + self.overlap if later else None
 
     def _took_over(self, each: Scheduled[Named]) -> bool:

@@ -42,11 +42,18 @@ LONGEST = max(KINDS.values())
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """An unwrapped key, the id of the key that had closed it, and its row's bytes."""
+    """An unwrapped key, when it is accepted, the id of the key that had closed it, and its row's bytes."""
 
     key: Master
+    begins: int
+    ends: int
     by: str
     wrapped: bytes = field(repr=False)
+
+
+def _span(kind: str, hour: int) -> tuple[int, int]:
+    """When the key of a kind and hour is accepted: from the one moment until before the other."""
+    return hour * HOUR - AHEAD, (hour + KINDS[kind] + 1) * HOUR
 
 
 class HourlyKeys:
@@ -73,13 +80,21 @@ class HourlyKeys:
         """The hour in which something is sealed now."""
         return self._clock() // HOUR
 
+    def current(self, kind: str) -> tuple[int, Master]:
+        """The hour in which something is sealed now, and its key of a kind. Raises `StoreUnavailable` as `to_seal` does."""
+        hour = self._clock() // HOUR
+        held = self._held.get((kind, hour))
+        if held is not None and not self._revoked(held.by):
+            return hour, held.key
+        return hour, self.to_seal(kind, hour)
+
     def to_seal(self, kind: str, hour: int) -> Master:
         """The key of a kind for an hour that is accepted; made where it is not there yet.
 
         Raises `NotFound` for another hour, `StoreUnavailable` where the database does not answer.
         """
         held = self._held.get((kind, hour))
-        if held is not None and not self._revoked(held.by) and self._accepted(kind, hour):
+        if held is not None and not self._revoked(held.by) and held.begins <= self._clock() < held.ends:
             return held.key
         if not self._accepted(kind, hour):
             raise NotFound("the sealing key of an hour that is over")
@@ -91,6 +106,9 @@ class HourlyKeys:
 
     def to_open(self, kind: str, hour: int) -> Master:
         """The key of a kind and hour. Raises `NotFound` where it is over, revoked or was never made."""
+        held = self._held.get((kind, hour))
+        if held is not None and held.begins <= self._clock() < held.ends and not self._revoked(held.by):
+            return held.key
         if not self._accepted(kind, hour):
             raise NotFound("the sealing key of an hour that is over")
         held = self._standing(kind, hour)
@@ -120,8 +138,8 @@ class HourlyKeys:
         return None if held is None or self._revoked(held.by) else held
 
     def _accepted(self, kind: str, hour: int) -> bool:
-        now = self._clock()
-        return hour <= (now + AHEAD) // HOUR and now // HOUR <= hour + KINDS[kind]
+        begins, ends = _span(kind, hour)
+        return begins <= self._clock() < ends
 
     def _load(self, wanted: Iterable[int]) -> None:
         """Read what is there, and make what lacks of the hours `wanted`."""
@@ -172,7 +190,7 @@ class HourlyKeys:
                 key = ours[by].unwrap(row.wrapped, self._tenant, row.kind, row.hour)
             except ValueError:
                 continue
-            taken[row.kind, row.hour] = _Held(Master(key), by, row.wrapped)
+            taken[row.kind, row.hour] = _Held(Master(key), *_span(row.kind, row.hour), by, row.wrapped)
         self._held = taken
 
     def _forget(self) -> None:

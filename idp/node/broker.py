@@ -217,8 +217,9 @@ class NodeBroker:
         node = self.registered(request)
         self._suspension.check_node(node)
         found = self._provider(request, provider_id)
-        self._suspension.check_source(found)
-        if acts is not None:
+        if acts is None:
+            self._suspension.check_source(found)
+        else:
             self._suspension.check_asked_for_node(node, found, acts)
         return found
 

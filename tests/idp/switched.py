@@ -24,8 +24,8 @@ class Interrupted:
     def acts(self) -> int:
         return self._looked(self._switches.acts)
 
-    def off(self, kind: str, name: str, *, acts: int | None = None) -> bool:
-        return self._looked(self._switches.off(kind, name, acts=acts))
+    def any_off(self, *things: tuple[str, str], acts: int | None = None) -> bool:
+        return self._looked(self._switches.any_off(*things, acts=acts))
 
     def _looked(self, found: _T) -> _T:
         if self.left:

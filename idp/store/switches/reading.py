@@ -71,13 +71,20 @@ class Switches:
         # What differs, and since when by the monotonic clock
         self._differ: dict[Name, float] = {}
 
-    def off(self, kind: str, name: str, *, acts: int | None = None) -> bool:
-        """As `Switched` has it. A code or token that was alive when its party was off does not come back with it."""
+    def any_off(self, *things: Name, acts: int | None = None) -> bool:
+        """As `Switched` has it: of all of them as they stood at one moment."""
         read = self._read  # looked at as `_fresh` does, without its call: this is asked dozens of times in a login
         if read is None or self._monotonic() - read[0] >= self._hold:
             read = self._fresh()
-        found = read[1].get((kind, name))
-        return found is not None and (found.off or (acts is not None and found.number >= acts))
+        for thing in things:
+            found = read[1].get(thing)
+            if found is not None and (found.off or (acts is not None and found.number >= acts)):
+                return True
+        return False
+
+    def off(self, kind: str, name: str, *, acts: int | None = None) -> bool:
+        """Whether one thing is."""
+        return self.any_off((kind, name), acts=acts)
 
     @property
     def acts(self) -> int:
@@ -86,7 +93,10 @@ class Switches:
 
     def off_since(self, kind: str, name: str) -> int:
         """Since when something is switched off (`Switch.off_since`), 0 where it is on."""
-        found = self.current().get((kind, name))
+        read = self._read  # as above: each use of a key asks
+        if read is None or self._monotonic() - read[0] >= self._hold:
+            read = self._fresh()
+        found = read[1].get((kind, name))
         return 0 if found is None else found.off_since
 
     def current(self) -> Mapping[tuple[str, str], Switch]:

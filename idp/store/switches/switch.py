@@ -15,7 +15,7 @@ KINDS = (PARTY, COUNTRY, PROVIDER, KEY)
 # An end of time that is a number of the database
 NEVER = 2**62
 
-# Kind and name
+# Kind, of `KINDS`, and name
 Name = tuple[str, str]
 
 
@@ -26,8 +26,11 @@ class Switched(Protocol):
     def acts(self) -> int:
         """How many acts are known, on whatever thing."""
 
-    def off(self, kind: str, name: str, *, acts: int | None = None) -> bool:
-        """Whether a thing of this kind of `KINDS` is off; for what is as old as so many `acts`, whether ever since."""
+    def any_off(self, *things: Name, acts: int | None = None) -> bool:
+        """Whether one of these things is off; for what is as old as so many `acts`, whether ever since.
+
+        What was alive while a thing was off does not come back with it.
+        """
 
 
 class ActLost(StoreUnavailable):
@@ -71,9 +74,9 @@ class MemorySwitches:
         self.acts += 1
         (self._off.add if off else self._off.discard)((kind, name))
 
-    def off(self, kind: str, name: str, *, acts: int | None = None) -> bool:
+    def any_off(self, *things: Name, acts: int | None = None) -> bool:
         """As `Switched` has it."""
-        return (kind, name) in self._off or (acts is not None and self._last.get((kind, name), -1) >= acts)
+        return any(one in self._off or (acts is not None and self._last.get(one, -1) >= acts) for one in things)
 
 
 def switch_of(row: Row[tuple[object, ...]]) -> Switch:

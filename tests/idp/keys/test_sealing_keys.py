@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from idp.keys.keeper import Keeper
@@ -71,6 +73,25 @@ def test_a_key_is_accepted_in_its_hour_and_for_as_long_as_its_kind_lives(kind: s
         with pytest.raises(NotFound):
             use(kind, hour)
     assert last + 1 - (hour + 1) * HOUR >= (RECEIPT_LIFE if kind == "receipt" else LOGIN_LIFE)
+
+
+@pytest.mark.spec("decisions.md 4")
+@given(kind=st.sampled_from(list(KINDS)), now=st.integers(NOW - 30 * HOUR, NOW + 30 * HOUR), near=st.integers(-3, 3))
+def test_a_key_is_accepted_where_the_coming_hour_is_near_and_its_own_not_long_over(kind: str, now: int, near: int) -> None:
+    hour = NOW // HOUR
+    for moment in (now, hour * HOUR - AHEAD + near, (hour + KINDS[kind] + 1) * HOUR + near):
+        worker, fresh = Worker(), Worker(clock=Clock(moment))
+        key = worker.keys.to_seal(kind, hour)
+        worker.clock.now = moment
+        if hour <= (moment + AHEAD) // HOUR and moment // HOUR <= hour + KINDS[kind]:
+            assert worker.keys.to_open(kind, hour) == worker.keys.to_seal(kind, hour) == key
+            assert fresh.keys.to_seal(kind, hour) == fresh.keys.to_open(kind, hour)
+        else:
+            for use in (worker.keys.to_open, worker.keys.to_seal, fresh.keys.to_open, fresh.keys.to_seal):
+                with pytest.raises(NotFound):
+                    use(kind, hour)
+        now_hour, current = worker.keys.current(kind)
+        assert (now_hour, current) == (moment // HOUR, worker.keys.to_seal(kind, moment // HOUR))
 
 
 def test_only_a_receipt_is_accepted_for_more_than_two_hours() -> None:

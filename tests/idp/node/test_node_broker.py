@@ -243,7 +243,7 @@ def test_what_was_asked_or_heard_before_a_switch_is_of_no_use_after_it(house: No
 
 
 @pytest.mark.spec("decisions.md 31")
-@pytest.mark.parametrize("looks", [1, 2, 3, 4])
+@pytest.mark.parametrize("looks", [1, 2, 3])
 @pytest.mark.parametrize("off", [("country", "NL"), ("provider", NATIONAL)])
 def test_off_and_on_after_any_look_of_the_step_that_asks_ends_what_it_asked(
     peer: PeerNode, off: tuple[str, str], looks: int

@@ -619,8 +619,8 @@ class KeysOfHours:
 
     hours: tuple[int, ...]
 
-    def hour(self) -> int:
-        return self.hours[0]
+    def current(self, kind: str) -> tuple[int, Master]:
+        return self.hours[0], self.to_seal(kind, self.hours[0])
 
     def to_seal(self, kind: str, hour: int) -> Master:
         if hour not in self.hours:

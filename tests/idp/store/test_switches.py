@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 import structlog
-from sqlalchemy import Connection, Engine
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine, create_engine
 
 from idp.ports import Unit
 from idp.store.engine import open_engine
 from idp.store.store import Store
 from idp.store.switches import COUNTRY, HOLD_SECONDS, KEY, KINDS, PARTY, PROVIDER, Switchboard, Switches, since_boot
-from idp.store.switches.switch import NEVER
+from idp.store.switches.switch import NEVER, MemorySwitches, Switch
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable
@@ -130,6 +132,34 @@ def test_what_knew_fewer_acts_when_it_was_asked_does_not_come_back(board: Switch
     assert not switches.off(PARTY, "fares", acts=0)
 
 
+@given(
+    done=st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from("abc"), st.booleans()), max_size=6),
+    asked=st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from("abc")), max_size=4),
+    acts=st.none() | st.integers(0, 7),
+)
+def test_of_several_things_one_is_off_where_one_of_them_is_asked_alone(
+    done: list[tuple[str, str, bool]], asked: list[tuple[str, str]], acts: int | None
+) -> None:
+    memory = MemorySwitches()
+    state: dict[tuple[str, str], Switch] = {}
+    for number, (kind, name, off) in enumerate(done):
+        memory.set_switch(kind, name, off=off)
+        state[kind, name] = Switch(kind, name, off=off, reason="it leaks", since=NOW, number=number)
+    engine = create_engine("sqlite://")
+    switches = Switches(engine=engine, tenant=TENANT, keys=KEYS, monotonic=lambda: 0.0)
+    switches._read = (0.0, state, len(done))  # what it would have read
+
+    def alone(kind: str, name: str) -> bool:
+        found = state.get((kind, name))
+        return found is not None and (found.off or (acts is not None and found.number >= acts))
+
+    expected = any(alone(*thing) for thing in asked)
+    assert switches.any_off(*asked, acts=acts) == memory.any_off(*asked, acts=acts) == expected
+    assert [switches.off(*thing, acts=acts) for thing in asked] == [alone(*thing) for thing in asked]
+    assert [bool(switches.off_since(*thing)) for thing in asked] == [switches.off(*thing) for thing in asked]
+    engine.dispose()
+
+
 def test_a_worker_that_has_not_read_the_last_acts_ends_too_much_and_compares_rightly_once_it_has(
     folder: Path, board: Switchboard, switches: Switches, clock: Clock
 ) -> None:
@@ -210,7 +240,7 @@ def test_a_kind_that_there_is_not_is_refused(board: Switchboard) -> None:
 def test_while_it_is_fresh_it_costs_no_question(switches: Switches, counting: Counting, clock: Clock) -> None:
     for _ in range(1000):
         switches.off(PARTY, "parking")
-        switches.off(PROVIDER, "ee")
+        switches.off_since(PROVIDER, "ee")
     assert counting.asked == 1
     clock.seconds += HOLD_SECONDS - 0.001
     switches.off(PARTY, "parking")
@@ -218,6 +248,9 @@ def test_while_it_is_fresh_it_costs_no_question(switches: Switches, counting: Co
     clock.seconds += 0.001
     switches.off(PARTY, "parking")
     assert counting.asked == 2
+    clock.seconds += HOLD_SECONDS
+    switches.off_since(KEY, "k1")
+    assert counting.asked == 3
 
 
 def test_a_worker_that_was_stopped_and_woken_reads_before_it_answers(
