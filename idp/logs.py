@@ -39,7 +39,7 @@ def _line(_logger: structlog.typing.WrappedLogger, method: str, event: structlog
     """The line, with its level and the moment: four processors in one, of which each login passes five times."""
     second, part = divmod(time.time_ns(), 1_000_000_000)
     moment = f"{_second(second)}.{part // 1000:06}Z"
-    return _ENCODER.encode({**event, **_OF_ALL, "level": _LEVELS.get(method, method), "timestamp": moment})
+    return _ENCODER.encode({**event, **_OF_ALL, "level": _LEVELS.get(method, method), "timestamp": moment}) + "\n"
 
 
 @lru_cache(maxsize=4)
@@ -53,7 +53,7 @@ PROCESSORS: list[structlog.typing.Processor] = [_line]
 
 
 class Lines:
-    """Where lines go. One that cannot be written is lost, and no login with it.
+    """Where lines go, ours by structlog and those of `logging`. One that cannot be written is lost, and no login with it.
 
     A full disk, a reader that is gone, and one that stands still: a pipe that is full would keep whoever writes for ever.
     """
@@ -71,6 +71,9 @@ class Lines:
                 self.writable = self._written("\n" + line if self._cut else line)
             except (OSError, ValueError):  # ValueError: a stream that was closed
                 self.writable = False
+
+    # What structlog calls with a line of each level that it has
+    debug = info = warning = error = critical = write
 
     def _written(self, text: str) -> bool:
         """Whether all of it was. In pieces: a pipe that has room takes so much, and keeps whoever brings more."""
@@ -125,11 +128,11 @@ def writable() -> bool:
 def configure_logs(level: int = logging.INFO) -> None:
     """Call once, before anything is served. `level` is the least that our own lines must have."""
     global _lines  # noqa: PLW0603 - a process has one log, and configures it once
-    _lines = Lines(sys.stderr)
+    _lines = lines = Lines(sys.stderr)
     structlog.configure(
         processors=PROCESSORS,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _lines)),
+        logger_factory=lambda *_arguments: lines,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(cast(TextIO, _lines))

@@ -34,7 +34,8 @@ def test_it_is_octet_for_octet_the_one_of_structlogs_own_processors() -> None:
     for method in ("info", "warn", "warning", "error", "critical", "exception"):
         one, other = _line(PROCESSORS, method), _line(theirs, method)
         assert moment.search(one)
-        assert moment.sub("", one) == moment.sub("", other)
+        assert moment.sub("", one) == moment.sub("", other) + "\n"
+        assert one.isascii()
         assert json.loads(one)["step"] == "asked"
 
 
@@ -61,6 +62,34 @@ def test_a_logger_that_was_bound_before_is_heard_where_a_test_listens() -> None:
         structlog.configure(**before)
     assert [line["event"] for line in lines] == ["second"]
     assert len(PROCESSORS) == 1
+
+
+def test_a_line_of_each_level_is_written_once_from_the_least_on() -> None:
+    program = """if True:
+        import logging, structlog
+        from idp.logs import configure_logs
+        configure_logs(logging.INFO)
+        log = structlog.get_logger()
+        for level in ("debug", "info", "warn", "warning", "err", "error", "exception", "fatal", "critical"):
+            getattr(log, level, lambda event: None)(level)
+        log.bind(party="parking").log(logging.ERROR, "bound")
+        logging.getLogger("library").warning("theirs")
+    """
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.endswith("}\n")
+    lines = [json.loads(line) for line in run.stderr.splitlines()]
+    assert [(line["event"], line["level"]) for line in lines] == [
+        ("info", "info"),
+        ("warn", "warning"),
+        ("warning", "warning"),
+        ("error", "error"),
+        ("exception", "error"),
+        ("fatal", "critical"),
+        ("critical", "critical"),
+        ("bound", "error"),
+        ("theirs", "warning"),
+    ]
 
 
 @pytest.mark.spec("security.md §3 a full disk")
