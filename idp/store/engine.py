@@ -35,6 +35,9 @@ FULL = 2  # PRAGMA synchronous: every commit is on the disk when it returns
 IMMEDIATE, SINGLE = "ciconia_immediate", "ciconia_single"
 POSTGRES_PORT = 5432
 _FIX = "use sqlite:///PATH or postgresql://USER@HOST/NAME"
+# The driver takes bytes as they are. But where it does not find this, it asks them what they would rather be, by two
+# attributes that they do not have: for each of a login's fifty that costs more than to bind it
+sqlite3.register_adapter(bytes, bytes)
 
 
 def open_engine(url: str, *, busy_milliseconds: int = BUSY_MILLISECONDS) -> Engine:

@@ -25,7 +25,8 @@ def jcs(value: Json) -> bytes:
 
 def _usual(value: Json) -> bool:
     """Whether the library spells it as RFC 8785 does: it takes more kinds than we, and orders names by code points."""
-    names, values = list[str](), [value]
+    names: list[str] = []
+    values = [value]
     for each in islice(values, MOST_VALUES):  # which grow meanwhile, so that nothing is called for each
         if type(each) is dict:
             names += each

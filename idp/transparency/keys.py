@@ -132,11 +132,6 @@ def mac(key: bytes, message: bytes) -> bytes:
     return made.finalize()
 
 
-def keyed(key: bytes) -> HMAC:
-    """An HMAC-SHA256 whose key is set: to be copied for each message, where there are many under one key."""
-    return HMAC(key, _SHA256)
-
-
 def derived(master: bytes, salt: bytes, *parts: bytes) -> bytes:
     """32 bytes by HKDF-SHA256 (RFC 5869); `parts` are length-prefixed, so that no two lists of parts meet."""
     return mac(_extracted(salt, master), framed(*parts) + _FIRST)  # §2.3, of which 32 bytes are the first block
@@ -174,7 +169,7 @@ class Master:
     _begun: HMAC = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_begun", keyed(_extracted(b"", self.secret)))
+        object.__setattr__(self, "_begun", HMAC(_extracted(b"", self.secret), _SHA256))
 
     def derive(self, *parts: bytes, begun: bytes = b"") -> bytes:
         """32 bytes for these `parts`, as `derived` has it. `begun`: the parts before them, by `beginning`."""

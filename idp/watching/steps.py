@@ -14,7 +14,6 @@ import structlog
 from connectors import checks as of_messages
 from idp import checks as of_logins
 from idp.pages.wording import MOVES
-from idp.transparency.keys import keyed
 from idp.watching.board import OTHER, Measures
 from idp.watching.families import LOGINS, REFUSALS
 from policies.errors import BrokerError
@@ -55,7 +54,7 @@ class Steps:
     """One tenant's. `key` is a secret of the tenant, the same in all workers; `names` are what a label may say."""
 
     def __init__(self, *, tenant: str, key: bytes, measures: Measures, countries: Collection[str]) -> None:
-        self._tenant, self._key, self._measures = tenant, keyed(key), measures
+        self._tenant, self._key, self._measures = tenant, key, measures
         self._countries = frozenset(countries)
         self._checks, self._codes = _all_checks(), _all_codes()
         # Bound at its first line, once
@@ -63,9 +62,7 @@ class Steps:
 
     def reference(self, login: str) -> str:
         """What stands for a login in the log and on pages."""
-        made = self._key.copy()
-        made.update(login.encode())
-        return made.finalize().hex()[:REFERENCE_DIGITS]
+        return hashlib.blake2b(login.encode(), key=self._key, digest_size=REFERENCE_DIGITS // 2).hexdigest()
 
     def step(self, step: Step, reference: str, party: str, country: str = "") -> None:
         """A login of this party came this far, at this country where one was chosen."""
