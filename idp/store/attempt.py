@@ -64,7 +64,12 @@ def confirmed(engine: Engine) -> Iterator[Connection]:
             yield connection
             connection.info.pop(WARNED, None)  # of what was before the COMMIT
             with _cancelled_in_time(connection):
-                transaction.commit()
+                try:
+                    transaction.commit()
+                except DBAPIError:
+                    # SQLite may keep it open, and what `begin` gives takes it for ended: the pool would have it as it is
+                    transaction.rollback()
+                    raise
         if connection.info.pop(WARNED, False):
             raise Unconfirmed
 
@@ -181,6 +186,7 @@ class Attempt:
             found = write(connection)
             self._commit(transaction)
         except BaseException:
+            # Of a COMMIT that failed, too: as in `confirmed`
             with suppress(DBAPIError):  # what ended it says more
                 transaction.rollback()
             raise

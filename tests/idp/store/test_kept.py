@@ -1,15 +1,17 @@
 """The connection that stays out of the pool: one at the most, and none when all has ended."""
 
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, QueuePool
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from idp.store.attempt import Kept
-from idp.store.engine import open_engine, single
+from idp.store.attempt import Attempt, Kept, confirmed
+from idp.store.engine import open_engine, single, writing
 
 PATIENCE = 10.0
 
@@ -63,3 +65,53 @@ def test_what_comes_back_after_the_end_is_closed_too(engine: Engine) -> None:
 
     kept.use(end)
     assert out(engine) == 0
+
+
+def attempted(engine: Engine, write: Callable[[Connection], None]) -> None:
+    Attempt(Kept(engine)).run(write)
+
+
+def of_a_command(engine: Engine, write: Callable[[Connection], None]) -> None:
+    with confirmed(engine) as connection:
+        write(connection)
+
+
+def broken_promise(connection: Connection) -> None:
+    """What SQLite refuses at its COMMIT, which leaves the transaction as it is."""
+    connection.exec_driver_sql("CREATE TABLE parents (id INTEGER PRIMARY KEY)")
+    connection.exec_driver_sql("CREATE TABLE children (of REFERENCES parents DEFERRABLE INITIALLY DEFERRED)")
+    connection.exec_driver_sql("INSERT INTO children VALUES (1)")
+
+
+@pytest.mark.parametrize("by", [attempted, of_a_command])
+def test_a_commit_that_fails_leaves_no_transaction_in_the_pool(
+    tmp_path: Path, by: Callable[[Engine, Callable[[Connection], None]], None]
+) -> None:
+    engine = writing(open_engine(f"sqlite:///{tmp_path / 'ciconia.db'}"))
+    with pytest.raises(IntegrityError):
+        by(engine, broken_promise)
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar() == 0
+    engine.dispose()
+
+
+def test_what_ended_a_transaction_is_raised_where_its_end_fails_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = writing(open_engine(f"sqlite:///{tmp_path / 'ciconia.db'}"))
+    kept, fails, ended = Kept(engine), [sqlite3.OperationalError("ROLLBACK")], engine.dialect.do_rollback
+    kept.use(lambda _connection: None)  # SQLAlchemy's first connection is rolled back by itself
+
+    def end(connection: object) -> None:
+        if fails:
+            raise fails.pop()
+        ended(connection)  # type: ignore[arg-type]  # a driver's connection, whose type SQLAlchemy does not name
+
+    monkeypatch.setattr(engine.dialect, "do_rollback", end)
+    with pytest.raises(DBAPIError, match="nowhere"):
+        Attempt(kept).run(lambda connection: connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)"))
+    assert not fails
+    assert out(engine) == 0
+    assert Attempt(kept).run(lambda connection: connection.exec_driver_sql("SELECT 7").scalar()) == 7
+    kept.end()
+    engine.dispose()
