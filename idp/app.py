@@ -117,7 +117,7 @@ class Application:
                 ours=PROTOCOL_VERSIONS,
             )
             self.watch = Watch(self.peers, known, clock=clock, seconds=settings.probe_seconds)
-            # A function of C's before the one that is asked a dozen times a login. Raises `StoreUnavailable`
+            # Asked a dozen times a login, so no function of ours stands before it. Raises `StoreUnavailable`
             self._revoked = partial(self.switches.off_since, KEY)
             keys.obey(self._revoked)
             claim_keys(self.store.engine, settings.tenant, keys, now=clock(), revoked=self._revoked)

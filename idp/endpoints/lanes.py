@@ -225,7 +225,7 @@ class Line:
             self._half_sent.change(ticket.address, -1)
 
     def had_turn(self, address: str) -> None:
-        """An address got a place without coming here, where tickets are: of its own others are before."""
+        """An address got a place without coming here: where tickets are, those of others go before its own."""
         if address in self._tickets:
             self._tickets.move_to_end(address)
         for weights in (self._weights, self._half_sent):

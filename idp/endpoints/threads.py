@@ -160,7 +160,7 @@ _SHARE: ContextVar[Threads] = ContextVar("threads", default=_OWN)
 
 
 def run_in_threadpool(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "asyncio.Future[T]":
-    """Call a function that may block, in a thread of the share that this request has."""
+    """Call a function that may block, in a thread of the share that this request has: from now on, awaited or not."""
     return _SHARE.get().call(functools.partial(function, *args, **kwargs))
 
 

@@ -1,8 +1,8 @@
 """Each step of a login: one line of the log and one count. A line has the login's reference, which is not the login's id.
 
-The reference is an HMAC over the id: every worker finds the same without a row, the page of an error shows it, and whoever
-reads the log cannot go back to the id, which stands in addresses and cookies of a browser. Lines name the relying party
-and the country by the ids of our configuration, never anything that came in a message.
+The reference is a keyed hash of the id: every worker finds the same without a row, the page of an error shows it, and
+whoever reads the log cannot go back to the id, which stands in addresses and cookies of a browser. Lines name the relying
+party and the country by the ids of our configuration, never anything that came in a message.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ def _all_codes() -> frozenset[str]:
 
 
 class Steps:
-    """One tenant's. `key` is a secret of the tenant, the same in all workers; `names` are what a label may say."""
+    """One tenant's. `key` is a secret of the tenant, the same in all workers; `countries` are what a label may say."""
 
     def __init__(self, *, tenant: str, key: bytes, measures: Measures, countries: Collection[str]) -> None:
         self._tenant, self._key, self._measures = tenant, key, measures
@@ -68,7 +68,7 @@ class Steps:
         """A login of this party came this far, at this country where one was chosen."""
         known = country if country in self._countries or not country else OTHER
         self._measures.count(LOGINS, self._tenant, step, known)
-        # `bind`: what it is bound to, which the proxy finds by two calls where it is left to itself
+        # `bind` gives what `info` is of; without it the proxy looks for that by two calls more
         self._log.bind().info("login", step=step, reference=reference, party=party, country=country)
 
     def refused(self, code: str, failed: str | None) -> None:

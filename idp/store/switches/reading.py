@@ -37,7 +37,7 @@ _ALL = Statement(_all)
 
 
 # Seconds by a clock that goes on while the machine is paused, where there is one: what was read before is old then. A login
-# asks thirty times, so it is a function of C's and none of ours
+# asks two dozen times, so it is a function of C's and none of ours
 since_boot: Callable[[], float] = time.monotonic
 if sys.platform == "linux":
     since_boot = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
@@ -73,7 +73,7 @@ class Switches:
 
     def any_off(self, *things: Name, acts: int | None = None) -> bool:
         """As `Switched` has it: of all of them as they stood at one moment."""
-        read = self._read  # looked at as `_fresh` does, without its call: this is asked dozens of times in a login
+        read = self._read  # looked at as `_fresh` does, without its call: a login asks this a dozen times
         if read is None or self._monotonic() - read[0] >= self._hold:
             read = self._fresh()
         for thing in things:
