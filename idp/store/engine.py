@@ -35,9 +35,6 @@ FULL = 2  # PRAGMA synchronous: every commit is on the disk when it returns
 IMMEDIATE, SINGLE = "ciconia_immediate", "ciconia_single"
 POSTGRES_PORT = 5432
 _FIX = "use sqlite:///PATH or postgresql://USER@HOST/NAME"
-# The driver takes bytes as they are. But where it does not find this, it asks them what they would rather be, by two
-# attributes that they do not have: for each of a login's fifty that costs more than to bind it
-sqlite3.register_adapter(bytes, bytes)
 
 
 def open_engine(url: str, *, busy_milliseconds: int = BUSY_MILLISECONDS) -> Engine:
@@ -49,6 +46,9 @@ def open_engine(url: str, *, busy_milliseconds: int = BUSY_MILLISECONDS) -> Engi
     if parsed.get_backend_name() == "postgresql":
         return open_postgres(parsed, busy_milliseconds=busy_milliseconds)
     assert_own_file(database_file(url))
+    # The driver takes bytes as they are. But where it does not find this, it asks them what they would rather be, by two
+    # attributes that they do not have: for each of a login's fifty that costs more than to bind it
+    sqlite3.register_adapter(bytes, bytes)
     # The connection that was given back last: it has the pages, while the others' are old since somebody wrote
     engine = create_engine(
         sqlite_url(url), hide_parameters=True, echo=False, pool_size=POOL, max_overflow=OVERFLOW, pool_use_lifo=True
