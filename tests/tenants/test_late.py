@@ -75,7 +75,8 @@ def test_a_tenant_is_served_by_itself_when_its_database_answers(roof: Roof) -> N
         assert ready(board).tenants == {"alder.example": True, "birch.example": True}
         assert (opened.broken, set(opened.tenants)) == ((), {"alder", "birch"})
         assert ready(board).broken == {}
-        assert opened.refused({"type": "http", "headers": [(b"host", b"alder.example")], "path": "/"}, str) == b""
+        request = {"type": "http", "method": "GET", "headers": [(b"host", b"alder.example")], "path": "/"}
+        assert opened.refused(request, str) == b""
         asked = len(databases.asked)
     told = [(line["event"], line["tenant"]) for line in logs if line["event"].startswith("tenant_")]
     assert told == [("tenant_broken", "alder"), ("tenant_opened", "alder")], "one line however often it was tried"

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -197,6 +197,9 @@ class Everything(frozenset[str]):
     """A set that takes everything."""
 
     def __contains__(self, _name: object) -> bool:
+        return True
+
+    def issuperset(self, _names: Iterable[object]) -> bool:
         return True
 
 
