@@ -67,7 +67,8 @@ def init(
         failed("unwritable", unwritable(directory, error), as_json=as_json)
         raise typer.Exit(2) from None
     if as_json:
-        print(json.dumps({"directory": str(directory.resolve()), "issuer": settings.issuer, "listen": settings.listen}))
+        made = {"directory": str(directory.resolve()), "issuer": settings.issuer, "listen": settings.listen}
+        print(json.dumps({"ok": True, **made}))
         return
     lacks = "no identity provider and no country that may ask" if role is Role.NODE else "no country and no service"
     say(f"Made {directory}: settings in {SETTINGS_FILE}, fresh keys in keys/, and {lacks} yet.")

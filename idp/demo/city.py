@@ -120,7 +120,9 @@ class City:
         except AnswerRefusedError as error:
             if as_json:
                 return JSONResponse({"refused": str(error)}, 403)
-            return _page("Not signed in", f'<p>{html.escape(str(error))}</p><p><a href="/">Back to the city</a></p>', 403)
+            why = f"<p>{html.escape(party.service.title)} could not sign you in ({html.escape(str(error))}).</p>"
+            again = f'<p><a href="/{name}/login">Try again</a></p><p><a href="/">Back to the city</a></p>'
+            return _page("Not signed in", why + again, 403)
         if as_json:
             return JSONResponse({"id_token": dict(signed_in.id_token), "userinfo": dict(signed_in.userinfo)})
         return _page(party.service.title, _shown(signed_in))

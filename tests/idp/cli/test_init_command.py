@@ -40,7 +40,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run.returncode == 0, run.stderr
     said = json_of(run)
     issuer, listen = "https://login.storkhaven.example", "127.0.0.1:8400"
-    assert said == {"directory": str(folder), "issuer": issuer, "listen": listen}
+    assert said == {"ok": True, "directory": str(folder), "issuer": issuer, "listen": listen}
     return folder
 
 

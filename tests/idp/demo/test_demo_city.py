@@ -99,6 +99,8 @@ def test_a_code_of_one_service_is_of_no_use_to_another(browser: Browser, scene: 
 def test_an_answer_without_anything_is_refused_with_a_page(browser: Browser, scene: Scene) -> None:
     page = browser.get(f"{scene.city_base}/parking/callback")
     assert page.status == 403
+    assert "could not sign you in (state)" in _text(page)
+    assert page.link("//main//a[text()='Try again']").endswith("/parking/login")
     assert "Back to the city" in page.text
 
 
