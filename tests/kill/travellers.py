@@ -5,7 +5,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,7 +22,7 @@ DECISION = "//form[.//*[@name='decided']]"
 CITIZENS = ("mari", "juhan")
 SECONDS = 20.0
 PAUSE = 0.02
-OK = 200
+OK, AWAY = 200, 503
 T = TypeVar("T")
 
 
@@ -41,6 +41,10 @@ class Traveller(Browser):
             self.message = _message_id(octets)
 
 
+class OutOfReachError(Exception):
+    """The country's node failed twice in a row: nobody is sent there now, and it is looked at again in a moment."""
+
+
 class Journey:
     """One login of one citizen, step by step. `attempt` runs each step, and may run it again."""
 
@@ -56,10 +60,20 @@ class Journey:
             raise
         self.code: dict[str, str] = {}
 
+    @property
+    def _country_link(self) -> str:
+        return f"//a[contains(@href, '/at/{self.country.lower()}')]"
+
+    @property
+    def out_of_reach(self) -> bool:
+        """Whether the list of countries has no way to this one, or the page that came says so."""
+        if self.page.status == OK:
+            return urlsplit(self.page.url).path == "/authorize" and not self.page.tree.xpath(self._country_link)
+        return self.page.status == AWAY
+
     def to_the_country(self) -> None:
         """Choose the country, whose node sends on to its identity provider."""
-        picker = self.page
-        chosen = picker.link(f"//a[contains(@href, '/at/{self.country.lower()}')]")
+        chosen = self.page.link(self._country_link)
         page = self.browser.get(chosen, origin=self.border.issuer)
         if posted := str(page.tree.xpath("string(//input[@name='SAMLRequest']/@value)")):
             self.browser.message = _message_id(base64.b64decode(posted))
@@ -140,17 +154,29 @@ class Travellers:
         service = self._border.city._parties[("fares", "parking")[number % 2]].service
         party = RelyingPartyOfCity(service, self._border.issuer)
         while not self._ending.is_set() and not self.wrong:
-            journey = self._patient(lambda: Journey(self._border, party, CITIZENS[number % 2]))
-            with journey.browser:
-                try:
+            try:
+                journey = self._patient(lambda: self._under_way(party, CITIZENS[number % 2]))
+                with journey.browser:
                     self._travel(journey)
-                except WalkError as error:
-                    self.wrong.append(str(error))
+            except WalkError as error:
+                self.wrong.append(str(error))
         party.close()
+
+    def _under_way(self, party: RelyingPartyOfCity, citizen: str) -> Journey:
+        journey = Journey(self._border, party, citizen)
+        with ExitStack() as ending:
+            ending.callback(journey.browser.close)
+            if not journey.out_of_reach:
+                self._patient(journey.to_the_country)
+            if journey.out_of_reach:
+                raise OutOfReachError
+            ending.pop_all()
+        return journey
 
     def _travel(self, journey: Journey) -> None:
         for place, step in enumerate(journey.steps()):
-            self._patient(step)
+            if place:  # the first one is made
+                self._patient(step)
             if journey.page.status != OK:
                 self.wrong.append(f"{journey.page.status} after step {place}: {_heading(journey.page)}")
                 return
@@ -161,12 +187,12 @@ class Travellers:
             self.unredeemed += 1
 
     def _patient(self, step: Callable[[], T]) -> T:
-        """Whoever gets no answer presses the same button again (decisions.md 8)."""
+        """Whoever gets no answer presses the same button again (decisions.md 8), and whoever finds no way begins again."""
         end = time.monotonic() + SECONDS
         while True:
             try:
                 return step()
-            except (httpx2.HTTPError, AnswerRefusedError):
+            except (httpx2.HTTPError, AnswerRefusedError, OutOfReachError):
                 self.again += 1
                 if time.monotonic() > end:
                     raise
