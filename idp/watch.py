@@ -1,10 +1,10 @@
 """The watch over other countries' nodes: each one's metadata is fetched again and again, in a thread of its own.
 
 So a slow or dead node delays no other node, and no login: those look at what is held in memory. It is a breaker, too: a
-first failure is looked at again after a second, a second one opens it, and citizens are told that the country cannot be
-reached; from then on each fetch is a probe, and one that is good closes it. A node of which nothing is in use yet is asked
-again after one second, two, four and so on, until it answers. A line of the log says when something changed, once; it names
-the node, a check and who can mend it, never a piece of what came.
+second failure in a row opens it, and citizens are told that the country cannot be reached; from then on each fetch is a
+probe, and one that is good closes it. A node that fails is asked again after one second, two, four and so on, up to the
+usual pause: one that started again is offered again about as soon as it is up. A line of the log says when something
+changed, once; it names the node, a check and who can mend it, never a piece of what came.
 """
 
 import threading
@@ -26,7 +26,7 @@ JITTER = 0.1
 RANDOM = SystemRandom()
 # How long `stop` waits for threads that are in the middle of a fetch: they are left behind, and end with the process
 STOP_SECONDS = 0.5
-# A failure may be an accident: the next look says
+# After a first failure, which may be an accident: the next look says. After each further one twice as long
 SECOND_LOOK = 1.0
 FAULT = "This is a fault of the program."
 DATABASE = "The database does not answer: see that it runs, and that its disk has room. What is held counts on."
@@ -82,11 +82,9 @@ class Watch:
             except Exception as error:  # noqa: BLE001  a thread that died would never fetch again, and nobody would know
                 _say_fault(entity_id, error)
             pause = self._seconds
-            if seen.refused and seen.available:
-                pause = min(SECOND_LOOK, pause)
-            elif seen.refused and not seen.in_use:
-                # Nothing of it counts yet, as where two nodes begin together and the other one is not up
-                pause, soon = min(soon, pause), 2 * soon
+            if seen.refused:
+                pause = min(soon, pause)
+                soon = 2 * pause
             else:
                 soon = SECOND_LOOK
             self._stopping.wait(pause * self._spread(1 - JITTER, 1 + JITTER))

@@ -131,11 +131,10 @@ def _state(
 def oldest_staged(connection: Connection, tenant: str) -> int | None:
     """When the record that waits longest for its place was made (seconds since the epoch); None where none waits."""
     staged, records = tables.staged.c, tables.records.c
-    query = (
-        select(func.min(records.time))
-        .join(tables.staged, (staged.tenant == records.tenant) & (staged.record == records.record))
-        .where(records.tenant == tenant)
-    )
+    same = (staged.tenant == records.tenant) & (staged.record == records.record)
+    # From what waits to its record: the other way round, as SQLite would join them, it reads all records ever made
+    query = select(func.min(records.time)).select_from(tables.staged.outerjoin(tables.records, same))
+    query = query.where(staged.tenant == tenant)
     found: int | None = connection.scalar(query)
     return found
 

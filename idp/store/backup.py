@@ -182,8 +182,9 @@ def closing(newest: int, now: int) -> int:
 
 
 def _closed(_connection: Connection) -> Select[int]:
+    # Not max(): SQLite would look for it in the index by end, through all marks that there are
     table = tables.marks.c
-    return select(func.max(table.ends)).where(table.tenant == bindparam("tenant"), table.kind == bindparam("kind"))
+    return select(table.ends).where(table.tenant == bindparam("tenant"), table.kind == bindparam("kind"))
 
 
 _CLOSED = Statement(_closed)
@@ -191,7 +192,7 @@ _CLOSED = Statement(_closed)
 
 def closed_until(connection: Connection, tenant: Tenant) -> int:
     """Until when a restored store takes no marks, 0 where nothing was restored."""
-    return int(_CLOSED.rows(connection, tenant=tenant, kind=RESTORED)[0][0] or 0)
+    return max([int(ends) for (ends,) in _CLOSED.rows(connection, tenant=tenant, kind=RESTORED)], default=0)
 
 
 def _copy(source: Connection, out: Connection, tenant: Tenant, advance: Callable[[int], None]) -> int:

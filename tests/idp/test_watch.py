@@ -176,6 +176,34 @@ def test_two_failures_make_it_unavailable_and_one_success_brings_it_back(nl: Nei
     assert events(logs) == ["peer_in_use", "peer_available", "peer_refused", "peer_unavailable", "peer_available"]
 
 
+class Pauses(threading.Event):
+    """Waits for nothing, and knows for how long it was to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wanted: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.wanted.append(timeout or 0.0)
+        return self.is_set()
+
+
+def test_a_node_that_fails_is_asked_again_soon_and_later_less_often(nl: Neighbour) -> None:
+    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
+    steps, pauses = Stepped(), Pauses()
+    watch = Watch(peers, [nl.entity_id], clock=steps.clock, seconds=30.0, spread=lambda _low, _high: 1.0)
+    watch._stopping = pauses
+    with watching(watch):
+        for does, times in (("answer", 2), ("fail", 7), ("answer", 1), ("fail", 1)):
+            before = len(pauses.wanted)
+            nl.does = does
+            steps.go(times)
+            until(lambda wanted=before + times: len(pauses.wanted) == wanted)  # type: ignore[misc]  # a lambda's default
+        watch.stop()
+        steps.end()
+    assert pauses.wanted[:11] == [30, 30, 1, 2, 4, 8, 16, 30, 30, 30, 1]
+
+
 class Stepped:
     """A clock that lets the watch look once each time that a test says so."""
 

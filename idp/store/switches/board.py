@@ -78,9 +78,10 @@ class Switchboard:
         # What somebody wrote there who is no clock must not keep an act from being recorded
         signed = select(head.time).where(head.tenant == self._tenant).where(head.time < LAST_MOMENT)
         signed = signed.order_by(head.number.desc()).limit(1)
-        same = (staged.tenant == record.tenant) & (staged.record == record.record)
-        waiting = select(func.max(record.time)).where(record.tenant == self._tenant).where(same)
-        waiting = waiting.where(record.time < LAST_MOMENT)
+        same = (staged.tenant == record.tenant) & (staged.record == record.record) & (record.time < LAST_MOMENT)
+        # From what waits to its record: the other way round, as SQLite would join them, it reads all records ever made
+        waiting = select(func.max(record.time)).select_from(tables.staged.outerjoin(tables.records, same))
+        waiting = waiting.where(staged.tenant == self._tenant)
         with reading(), self._engine.connect() as connection:
             return max(connection.scalar(signed) or 0, connection.scalar(waiting) or 0)
 
