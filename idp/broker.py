@@ -106,9 +106,13 @@ class Broker:
         """The purposes as configured now."""
         return self._configuration.purposes
 
+    def check_party(self, client_id: ClientId) -> None:
+        """Raises `Suspended` for a relying party that is switched off: nobody is sent to it, whatever it asked."""
+        self._suspension.check_party(client_id)
+
     def begin(self, request: AuthenticationRequest, now: int) -> Requested:
         """A relying party's request was accepted: a login begins, and holds nothing about a person. Raises `Suspended`."""
-        self._suspension.check_party(request.client_id)
+        self.check_party(request.client_id)
         return Requested(login=new_login_id(), began=now, request=request)
 
     def registered(self, request: AuthenticationRequest) -> tuple[RelyingParty, Purpose]:

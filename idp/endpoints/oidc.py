@@ -12,6 +12,7 @@ from idp.endpoints.city import CitySite
 from idp.endpoints.http import check_navigation, client_of, form, header, query
 from idp.endpoints.login import rejected
 from idp.endpoints.threads import run_in_threadpool, threaded
+from idp.pages.wording import text_in
 from idp.responders.direct import NO_STORE, JsonAnswer, explained, oauth_error, too_many, unavailable
 from idp.responders.oidc import Declined
 from idp.watching.steps import Step
@@ -76,10 +77,7 @@ def _begin(site: CitySite, request: Request, inbound: Inbound) -> Response:
     check_navigation(request)
     asked = site.openid.receive(inbound)
     if isinstance(asked, Declined):
-        error = asked.error
-        log = structlog.get_logger()
-        log.warning("refused", path=request.url.path, code=error.oauth, peer=error.peer, detail=error.detail)
-        return site.send(asked.answer, site.language(request))
+        return _declined(site, request, asked)
     now = site.clock()
     try:
         with about(asked.client_id):
@@ -89,6 +87,20 @@ def _begin(site: CitySite, request: Request, inbound: Inbound) -> Response:
             return picker.begin(site, request, requested, now)
     except Suspended as error:
         return rejected(site, request, error, asked)
+
+
+def _declined(site: CitySite, request: Request, declined: Declined) -> Response:
+    """Back at once to the verified redirect address, but not to a service that is switched off: a page comes before."""
+    error, party, language = declined.error, declined.address.party, site.language(request)
+    log = structlog.get_logger()
+    log.warning("refused", path=request.url.path, code=error.oauth, peer=error.peer, detail=error.detail)
+    try:
+        with about(party.client_id):
+            site.broker.check_party(party.client_id)
+    except Suspended as suspended:
+        back = site.openid.refuse(declined.address, "temporarily_unavailable")
+        return site.error(request, suspended, back=back, service=text_in(party.title, language), language=language)
+    return site.send(declined.answer, language)
 
 
 async def _receipt(site: CitySite, request: Request) -> JsonAnswer | bytes:

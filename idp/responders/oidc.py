@@ -27,7 +27,7 @@ from idp.ports import Commits, Parked
 from idp.responders.direct import JsonAnswer, error_uri, explained, unavailable
 from idp.responders.oidc_client import Clients
 from idp.responders.oidc_metadata import discovery, jwks
-from idp.responders.oidc_request import FORM_POST, addressed, judged
+from idp.responders.oidc_request import FORM_POST, Address, addressed, judged
 from idp.responders.oidc_token import Ended, Tokens, Vouched
 from idp.seal import Sealer
 from policies.authentication import AuthenticationRequest
@@ -57,6 +57,7 @@ class Declined:
     """An authentication request that is refused, and the error that goes to the verified redirect address."""
 
     error: RequestRefused
+    address: Address
     answer: Outbound
 
 
@@ -123,15 +124,19 @@ class OpenIDProvider:
         except RequestRefused as error:
             error.peer = address.party.client_id
             answer = self._error(error.oauth, error.detail)
-            return Declined(error, self._answer(address.redirect_uri, address.response_mode, address.state, answer))
+            outbound = self._answer(address.redirect_uri, address.response_mode, address.state, answer)
+            return Declined(error, address, outbound)
 
     def respond(self, released: Released) -> Outbound:
         """The code, on its way (Core §3.1.2.5, RFC 9207)."""
         request = released.request
         return self._answer(request.redirect_uri, request.response_mode, request.state, (("code", released.code),))
 
-    def refuse(self, request: AuthenticationRequest, error: str) -> Outbound:
-        """An error of RFC 6749 §4.1.2.1 for a request that was accepted before; one without a sentence is server_error."""
+    def refuse(self, request: AuthenticationRequest | Address, error: str) -> Outbound:
+        """An error of RFC 6749 §4.1.2.1 for a request that was accepted before; one without a sentence is server_error.
+
+        Or to the verified address of one that was not.
+        """
         code = error if error in SENTENCES else "server_error"
         answer = self._error(code, SENTENCES.get(code, SERVER_ERROR))
         return self._answer(request.redirect_uri, request.response_mode, request.state, answer)

@@ -63,6 +63,20 @@ def test_at_authorize_the_page_says_so_and_the_verified_address_hears_temporaril
     assert (line["code"], line["peer"]) == ("service_suspended", "parking")
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"prompt": "none"}, {"scope": "openid purpose:nobodys"}, {"code_challenge": "", "response_mode": "form_post"}]
+)
+def test_who_asks_for_what_is_declined_sends_no_browser_on_either(
+    visitor: Visitor, switch: Switch, wrong: dict[str, str]
+) -> None:
+    assert visitor.authorize(**wrong).status in (200, 303)
+    switch(PARTY, "parking")
+    answer = visitor.authorize(**wrong)
+    assert (answer.status, answer.heading) == (503, SERVICE), answer.text
+    told = answer.fields if "response_mode" in wrong else answer.back
+    assert (told["error"], told["state"]) == ("temporarily_unavailable", "a-state")
+
+
 def test_an_address_that_nobody_verified_gets_the_page_alone(visitor: Visitor, switch: Switch) -> None:
     switch(PARTY, "parking")
     answer = visitor.authorize(redirect_uri="https://evil.example/")
