@@ -214,9 +214,9 @@ class Rates:
             return ""
         return "/".join(hashlib.blake2b(octets, key=self._key, digest_size=DIGEST).hexdigest() for octets in _widths(found))
 
-    def page(self, address: str) -> None:
-        """One request of an address. Raises `TooManyRequests`."""
-        if full := self._hit(*self._of_address("pages", address), windows=self._pages):
+    def page(self, address: str, kind: str = "") -> None:
+        """One request of an address, of a `kind` that is counted apart. Raises `TooManyRequests`."""
+        if full := self._hit(*self._of_address("pages", address, kind), windows=self._pages):
             self._over(full)
 
     def begin(self, client: str, party: str) -> None:

@@ -7,7 +7,8 @@ those in a minute their address is refused here.
 A refusal is such a failure only where the cookie of the very login that the answer names came with it. Less would let any
 web page lock out the network of whoever looks at it: it can have a browser ask for our addresses by any method, frame or
 window, with whatever cookies the browser has; what it cannot know is the id of a login. So whatever a page can cause is
-refused before a cookie is opened, and counts as a page alone.
+refused before a cookie is opened, and counts as a page alone; and what a browser says that a page of another site embeds or
+fetches, apart from all that is somebody's own way.
 
 A place is for work, so the body is read before one is taken, by a deadline: whoever drips holds a place in the queue, which
 somebody with fewer takes from them, and a request that is whole where it has as many. And it is given back when the answer
@@ -21,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp.endpoints.gate import Gate, lane_full
 from idp.endpoints.http import MAX_FORM_BODY, MAX_MESSAGE_BODY
-from idp.endpoints.lanes import BROUGHT, STEPS, Lane, Ticket, lane_of
+from idp.endpoints.lanes import BROUGHT, EMBEDDED, STEPS, Lane, Ticket, embedded, lane_of
 from idp.server import BODY, has_body
 from policies.errors import Overloaded, TooManyRequests
 
@@ -51,7 +52,7 @@ class Admission:
         failing = scope["path"] in STEPS
         lane = lane_of(scope)
         try:
-            self._rates.page(address)
+            self._rates.page(address, EMBEDDED if embedded(scope) else "")
             if failing:
                 self._rates.check_failures(address)
             here = BODY in scope or not has_body(scope)

@@ -32,6 +32,10 @@ STEPS = ("/saml/acs", "/eidas/acs")
 # Where a step leaves that the browser brought the cookie of the very login that its answer names
 BROUGHT = "ciconia.brought"
 PROGRAMS = ("/token", "/userinfo", "/userinfo/receipt")
+# What a browser says where a page of another site asks
+FOREIGN = (b"sec-fetch-site", b"cross-site"), (b"sec-fetch-site", b"same-site")
+# What `embedded` requests are counted as
+EMBEDDED = "embedded"
 TURN_FOR_NEW = 8
 # How much of the pace is what the last one took
 NEWEST = 0.1
@@ -58,6 +62,17 @@ def lane_of(scope: Scope) -> Lane:
             if name == b"cookie" and COOKIES.search(value):
                 return Lane.BEGUN
     return Lane.NEW
+
+
+def embedded(scope: Scope) -> bool:
+    """Whether a browser says that a page of another site asks, and not for a window: nobody's sign-in does.
+
+    No page can make its reader's browser say otherwise of what it embeds or fetches (Fetch Metadata Request Headers, §3).
+    """
+    headers = scope["headers"]
+    if FOREIGN[0] not in headers and FOREIGN[1] not in headers:
+        return False
+    return any(name == b"sec-fetch-dest" and value != b"document" for name, value in headers)
 
 
 class State(Enum):

@@ -396,6 +396,53 @@ def test_an_address_whose_answers_are_refused_too_often_is_refused_before_its_bo
     _run(test)
 
 
+def _browser(site: bytes, dest: bytes | None) -> dict[str, bytes]:
+    return {"sec-fetch-site": site, **({} if dest is None else {"sec-fetch-dest": dest})}
+
+
+def _from(headers: dict[str, bytes], path: str = "/authorize") -> Scope:
+    return {**_scope(path), "headers": [(name.encode(), value) for name, value in headers.items()]}
+
+
+@pytest.mark.parametrize("site", [b"cross-site", b"same-site"])
+@pytest.mark.parametrize("dest", [b"empty", b"image", b"iframe"])
+def test_what_a_web_page_asks_for_fills_a_count_of_its_own_and_shuts_nobody_out(site: bytes, dest: bytes) -> None:
+    async def test() -> None:
+        held = Held()
+        held.done.set()
+        wrapped = _admission(held, pages=2)
+        page = [await _ask(wrapped, _from(_browser(site, dest))) for _ in range(3)]
+        assert [told.status for told in page] == [200, 200, 429]
+        returned = _from({**REAL, **_browser(b"cross-site", b"document")}, "/saml/acs")
+        assert (await _ask(wrapped, returned)).status == 200
+        assert (await _ask(wrapped, _scope("/token"))).status == 200
+        assert (await _ask(wrapped, _scope("/token"))).status == 429
+
+    _run(test)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        _browser(b"cross-site", None),
+        {"sec-fetch-dest": b"empty"},
+        _browser(b"cross-site", b"document"),
+        _browser(b"none", b"document"),
+        _browser(b"same-origin", b"empty"),
+    ],
+)
+def test_whatever_may_be_somebodys_way_is_counted_together(headers: dict[str, bytes]) -> None:
+    async def test() -> None:
+        held = Held()
+        held.done.set()
+        wrapped = _admission(held, pages=1)
+        assert (await _ask(wrapped, _from(headers))).status == 200
+        assert (await _ask(wrapped, _scope("/authorize"))).status == 429
+
+    _run(test)
+
+
 def test_an_address_that_asks_for_too_many_pages_is_refused_and_this_machine_never() -> None:
     async def test() -> None:
         held = Held()
