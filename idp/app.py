@@ -1,6 +1,6 @@
 """The composition root: from a configuration folder to a running broker. The one table of connectors stands here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -74,6 +74,7 @@ class Application:
     """One broker, composed. `asgi` is what a server runs; `start` and `stop` frame it.
 
     `own` is asked whether its folder of keys has none of another's: of what was loaded, at first and whenever it changes.
+    `proxies` are those that the process trusts, where it is another folder than this one that says so.
     Raises `Misconfigured` with every problem that can be seen before the first request.
     """
 
@@ -85,6 +86,7 @@ class Application:
         measures: Measures | None = None,
         read: Read | None = None,
         own: Callable[[], None] = alone,
+        proxies: Sequence[str] | None = None,
     ) -> None:
         self.settings, configuration, self.keys = load_all(folder, read)
         own()
@@ -93,7 +95,7 @@ class Application:
         with ExitStack() as undo:
             # Whoever tries another folder after this one must find neither a thread nor a file of it open
             undo.callback(self.store.close)
-            self.watched = watched(settings, configuration, measures or Measures(), keys.index)
+            self.watched = watched(settings, configuration, measures or Measures(), keys.index, proxies)
             self._commits = TimedCommits(self.store, self.watched.measures, settings.tenant)
             self.switches = Switches(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger)
             self.unforeseen = Unforeseen(engine=self.store.engine, tenant=settings.tenant, clock=clock)

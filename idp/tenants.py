@@ -198,7 +198,8 @@ def open_site(
         read = found.read[name]
         # By its name in tenants/: what stands there may be a link to a folder of another name
         own = partial(found.owners.claim, name, read.settings.key_folder)
-        return Application(read.settings.folder, clock=clock, measures=measures, read=read, own=own)
+        proxies = found.process.trusted_proxies
+        return Application(read.settings.folder, clock=clock, measures=measures, read=read, own=own, proxies=proxies)
 
     def begun_too(name: str) -> Application:
         # Before its first request it knows whether it is fit

@@ -1,7 +1,7 @@
 """What the endpoints of one tenant count with, and limit by."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from idp.login import Grant
@@ -47,8 +47,17 @@ class Watched:
         self.measures.count(TURNED_AWAY, self.tenant, lane)
 
 
-def watched(settings: Settings, configuration: Configuration, measures: Measures, master: bytes) -> Watched:
-    """Compose one tenant's. `master` is a secret of the tenant that all its workers have."""
+def watched(
+    settings: Settings,
+    configuration: Configuration,
+    measures: Measures,
+    master: bytes,
+    proxies: Sequence[str] | None = None,
+) -> Watched:
+    """Compose one tenant's. `master` is a secret of the tenant that all its workers have.
+
+    `proxies` are not limited: those that the process trusts, by these settings where it serves nobody else.
+    """
     tenant, key = settings.tenant, steps_key(master)
     of_providers = {name: provider.country for name, provider in configuration.providers.items()}
     countries = set(of_providers.values()) | {node.peer.country for node in configuration.nodes.values()}
@@ -59,7 +68,7 @@ def watched(settings: Settings, configuration: Configuration, measures: Measures
         steps=Steps(tenant=tenant, key=key, measures=measures, countries=countries),
         rates=Rates(
             settings.limits,
-            exempt=settings.trusted_proxies,
+            exempt=settings.trusted_proxies if proxies is None else proxies,
             shared=shared,
             refused=lambda limit: measures.count(LIMITED, tenant, limit),
         ),

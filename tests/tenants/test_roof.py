@@ -105,6 +105,18 @@ def test_a_request_with_two_hosts_is_nobodys(roof: Roof, opened: Open) -> None:
     assert anyio.run(ask) == 421
 
 
+def test_the_proxies_that_are_not_limited_are_those_of_the_process_and_not_of_the_tenants_own_file(
+    roof: Roof, opened: Open
+) -> None:
+    for folder, proxy in ((roof.folder, "198.51.100.1"), (roof.tenant("birch"), "198.51.100.2")):
+        with (folder / "ciconia.toml").open("a", encoding="utf-8") as file:
+            file.write(f'trusted_proxies = ["{proxy}"]\n')
+    for application in opened(roof).tenants.values():
+        rates = application.watched.rates
+        assert rates.address("198.51.100.1") == ""
+        assert rates.address("198.51.100.2")
+
+
 @pytest.mark.parametrize("accept", ["en", "et", "zh-CN"])
 def test_a_broken_tenant_answers_503_on_its_host_while_the_rest_serve(roof: Roof, opened: Open, accept: str) -> None:
     (roof.tenant("birch") / "keys" / "es256.pem").write_text("no key", encoding="utf-8")
