@@ -238,13 +238,15 @@ class Rates:
         if full := self._hit(*self._of_address("begin_address", self.address(client), "ask")):
             self._over(full)
 
-    def check_failures(self, address: str, place: str = "", client: str | None = None) -> None:
+    def check_failures(self, address: str, place: str = "", client: str | None = None, *, own: bool = False) -> None:
         """Raise `TooManyRequests` where too much that came from there was refused in the last minute.
 
         Each `place` has a count of its own: citizens who fail do not shut out a relying party behind the same address. So
-        has each `client` of one, "" for all that are unknown; together they may fail `CLIENT_TIMES` as often.
+        has each `client` of one, "" for all that are unknown; together they may fail `CLIENT_TIMES` as often. `own` looks
+        at what this address itself has failed for this client, and at nothing that a neighbour could have done.
         """
-        for one in self._of_failures(address, place, client):
+        wanted = self._of_failures(address, place, client)
+        for one in wanted[:1] if own else wanted:
             if self._windows.counted(self._key_of(one), WINDOW) >= one.item.amount:
                 self._over(one.name)
 

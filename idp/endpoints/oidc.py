@@ -116,8 +116,10 @@ async def _receipt(site: CitySite, request: Request) -> JsonAnswer | bytes:
 async def _authenticated(site: CitySite, request: Request, asked: Asked) -> JsonAnswer | bytes:
     """What a client gets that has to say who it is; wherever it says so, its failures count together.
 
-    They count by address and client, and by address alone, where there is room for more: one service that has another
-    secret than it should shuts out none behind the same address, and whoever guesses may name another client each time.
+    They count by address and client, and by address alone, where there is room for more: whoever guesses may name another
+    client each time. Whom they shut out is who fails too: a client_id is no secret, and neighbours of its line may fail in
+    its name. But from an address that itself failed too often for this client nothing is looked at: it may be guessing.
+
     What counts is that it was not who it said. A code that is none does not: anybody may hand a service one to redeem, and
     codes are not guessed. Nor does an access token that has ended, or a browser: any page could make its reader's count for
     the services beside it.
@@ -130,12 +132,13 @@ async def _authenticated(site: CitySite, request: Request, asked: Asked) -> Json
     address = rates.address(client_of(request))
     client = site.openid.clients.named(fields, authorization)
     try:
-        rates.check_failures(address, TOKEN, client)
+        rates.check_failures(address, TOKEN, client, own=True)
+        answer = await run_in_threadpool(asked, fields, authorization, site.clock())
+        if isinstance(answer, JsonAnswer) and answer.body.get("error") == STRANGER:
+            rates.check_failures(address, TOKEN, client)
+            rates.failed(address, TOKEN, client)
     except TooManyRequests as error:
         return too_many(error.seconds)
-    answer = await run_in_threadpool(asked, fields, authorization, site.clock())
-    if isinstance(answer, JsonAnswer) and answer.body.get("error") == STRANGER:
-        rates.failed(address, TOKEN, client)
     return answer
 
 

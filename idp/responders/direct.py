@@ -48,7 +48,7 @@ def unavailable(detail: str) -> JsonAnswer:
 
 
 def too_many(seconds: int) -> JsonAnswer:
-    """Too much was refused from this address: nothing was looked at."""
+    """Too much was refused from this address: nothing was looked at, or nothing is said of it."""
     body: dict[str, Json] = {
         "error": "temporarily_unavailable",
         "error_description": "Too many requests from this address were refused. Try again in a minute.",

@@ -230,6 +230,22 @@ def test_all_networks_of_one_line_fail_four_times_as_often_as_one_in_the_name_of
     rates.check_failures(rates.address("2001:db8:1:ffff::1"), "/token", "permits")
 
 
+def test_what_neighbours_failed_is_not_an_addresss_own() -> None:
+    rates = _rates(Clock(), failures=3)
+    for client in _networks(3 * LINE_TIMES):
+        rates.failed(rates.address(client), "/token", "parking")
+    fresh, guessing = rates.address("2001:db8:1:ffff::1"), rates.address(HOME)
+    rates.check_failures(fresh, "/token", "parking", own=True)
+    for _ in range(3):
+        rates.check_failures(guessing, "/token", "parking", own=True)
+        rates.failed(guessing, "/token", "parking")
+    with pytest.raises(TooManyRequests, match="failures"):
+        rates.check_failures(guessing, "/token", "parking", own=True)
+    rates.check_failures(guessing, "/token", "permits", own=True)
+    rates.check_failures("", "/token", "parking", own=True)
+    rates.failed("", "/token", "parking")
+
+
 def test_a_network_whose_failures_are_refused_shuts_out_no_other_of_its_line() -> None:
     rates = _rates(Clock(), failures=3)
     one, other = (rates.address(client) for client in _networks(2))

@@ -3,12 +3,14 @@
 Of answers of countries those that only whoever holds a login's cookie can send; of programs those of clients.
 """
 
+import secrets
 from collections.abc import Callable
 
 import pytest
 from limits import RateLimitItemPerMinute
 
-from connectors.signatures.jws import base64url
+from connectors.formats.claims import Json
+from connectors.signatures.jws import base64url, sign
 from idp.endpoints.http import MAX_MESSAGE_BODY
 from idp.rates import CLIENT_TIMES
 from idp.responders.oidc_client import ASSERTION_TYPE
@@ -113,8 +115,9 @@ def test_refusals_at_both_endpoints_of_clients_count_together(visitor: Visitor, 
         assert _receipt(visitor, "x", f"guess{number}").status == 401
     for number in range(LIMIT - at_the_receipt):
         assert visitor.redeem("x", authorization=visitor.basic("parking", f"guess{number}")).status == 401
+    assert _guess(visitor, "parking") == 429
+    assert _receipt(visitor, "x", "guess").status == 429
     assert visitor.redeem(code).status == 429
-    assert _receipt(visitor, "x").status == 429
     assert visitor.question().status == 200, "citizens behind the same address go on"
 
 
@@ -141,6 +144,29 @@ def test_a_client_that_signs_has_a_count_of_its_own_too(visitor: Visitor) -> Non
     refused = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": FORGED}
     assert [visitor.redeem("x", authorization="", **refused).status for _ in range(LIMIT + 1)] == [401] * LIMIT + [429]
     assert _guess(visitor, "nobody") == 401
+
+
+def _signed(visitor: Visitor) -> int:
+    """A code that is none, from who it says."""
+    now = visitor.stage.clock()
+    claims: dict[str, Json] = {"iss": "fares", "sub": "fares", "aud": visitor.stage.issuer, "iat": now, "exp": now + 60}
+    assertion = sign({**claims, "jti": secrets.token_urlsafe(16)}, visitor.stage.fares_signer(), alg="ES256", typ="JWT")
+    given = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
+    return visitor.redeem(GUESS, authorization="", **given).status
+
+
+def test_signatures_of_an_address_that_failed_are_looked_at_no_more_and_a_neighbours_are(
+    visitor: Visitor, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = stage.application.watched.rates
+    monkeypatch.setitem(rates._lines, "failures", RateLimitItemPerMinute(LIMIT))
+    refused = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": FORGED}
+    monkeypatch.setattr(rates, "address", lambda _client: "a1/feed")
+    assert [visitor.redeem("x", authorization="", **refused).status for _ in range(LIMIT + 1)] == [401] * LIMIT + [429]
+    assert _signed(visitor) == 429
+    monkeypatch.setattr(rates, "address", lambda _client: "a2/feed")
+    assert visitor.redeem("x", authorization="", **refused).status == 429
+    assert _signed(visitor) == 400, "it is known, and its code is not"
 
 
 def test_receipts_that_are_given_count_for_nothing(visitor: Visitor) -> None:
