@@ -10,7 +10,7 @@ import typer
 from idp.cli.answer import UnheardError
 from idp.cli.console import say
 from idp.cli.options import Folder
-from idp.cli.serve_plan import look, look_again, metrics_board, plan, tell
+from idp.cli.serve_plan import look, metrics_board, plan, tell
 from idp.keys.file import forget_keys
 from idp.logs import configure_logs
 from idp.server import Listening, bind
@@ -66,7 +66,6 @@ def serve(
     supervisor = Supervisor(
         listening,
         workers=workers,
-        load=lambda: plan(config, look_again(config, looked), metrics, drain),
         ready=ready,
         beside=beside,
         watching=metrics,

@@ -1,8 +1,8 @@
 """What `serve` looks at before it forks, and again at SIGHUP: one broker's folder, or one with several tenants."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -19,7 +19,7 @@ from idp.loading import Read, load_all
 from idp.pages.render import compiled
 from idp.rates import check_valkey
 from idp.serving.worker import Plan
-from idp.settings import SETTINGS_FILE, ProcessSettings, Settings, examine_settings, is_many, load_settings
+from idp.settings import SETTINGS_FILE, TENANTS, ProcessSettings, Settings, examine_settings, is_many, load_settings
 from idp.store.engine import database_file, database_name, is_postgres, open_engine, reading
 from idp.store.faults import explained
 from idp.store.migrate import migrate, serves
@@ -32,21 +32,32 @@ from policies.errors import Misconfigured, Problem, StoreUnavailable
 # A reload may bring tenants, and the memory for metrics is mapped for good: room for so many, or for twice as many as there
 # are. These are eight megabytes of addresses for each worker, and of memory what is written to
 LEAST_TENANTS = 64
-# What a start fixes: the socket is bound, and logins under way are of this issuer and in this database
+# What a start fixes: the socket is bound, and logins under way are of this issuer and in this database. So is what was
+# switched off, which another one knows nothing of
 FIXED = ("listen", "metrics_listen", "issuer", "database")
+FIXED_OF_A_TENANT = ("issuer", "database")
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A folder that may be served, and whether nobody may ask it yet. Of tenants that answer 503 the log knows."""
+    """A folder that may be served, and whether nobody may ask it yet. Of tenants that answer 503 the log knows.
+
+    `closed` are those of them that an earlier look found whole, by name, with what it found: that stays fixed.
+    """
 
     seen: Seen
     nobody_may_ask: bool = False
+    closed: Mapping[str, Settings] = field(default_factory=dict)
 
     @property
     def process(self) -> ProcessSettings:
         """What the process needs of it."""
         return self.seen.process
+
+    @property
+    def fixed(self) -> Mapping[str, Settings]:
+        """The settings of each tenant that a reload has to leave as they are in part, by name; the only one's is ""."""
+        return {**self.closed, **{name: each.settings for name, each in self.seen.read.items()}}
 
     @property
     def issuers(self) -> tuple[str, ...]:
@@ -86,12 +97,21 @@ def look_again(folder: Path, served: Looked) -> Looked:
         forget_gone_keys()
     if not now.seen.many:
         check_valkey(now.seen.read[""].settings)
-    for key in FIXED:
-        if getattr(now.process, key, "") != getattr(served.process, key, ""):
+    _assert_unchanged(folder / SETTINGS_FILE, now.process, served.process, FIXED)
+    fixed = served.fixed
+    for name in {*now.fixed} & {*fixed}:
+        file = folder / TENANTS / name / SETTINGS_FILE
+        _assert_unchanged(file, now.fixed[name], fixed[name], FIXED_OF_A_TENANT)
+    broken = {one.name for one in now.seen.broken}
+    return replace(now, closed={name: each for name, each in fixed.items() if name in broken})
+
+
+def _assert_unchanged(file: Path, now: ProcessSettings, served: ProcessSettings, keys: Sequence[str]) -> None:
+    for key in keys:
+        if getattr(now, key, "") != getattr(served, key, ""):
             what = "it differs from what is served, and a reload cannot change it."
             fix = "Restart the broker, or change it back."
-            raise Misconfigured((Problem(str(folder / SETTINGS_FILE), 0, key, what, fix),))
-    return now
+            raise Misconfigured((Problem(str(file), 0, key, what, fix),))
 
 
 def plan(folder: Path, looked: Looked, metrics: Board, drain_seconds: float) -> Plan:
@@ -108,6 +128,7 @@ def plan(folder: Path, looked: Looked, metrics: Board, drain_seconds: float) -> 
     return Plan(
         compose=lambda number: open_site(folder, seen=looked.seen, prepare=prepare, measures=metrics.worker(number)),
         tell=lambda error: tell(folder, error),
+        again=lambda: plan(folder, look_again(folder, looked), metrics, drain_seconds),
         trusted=looked.process.trusted_proxies,
         drain_seconds=drain_seconds,
     )

@@ -103,7 +103,7 @@ def _processors(workers: int) -> list[int]:
 
 
 class Supervisor:
-    """`run` serves until SIGTERM or SIGINT and returns the exit code. `load` reads the configuration anew.
+    """`run` serves until SIGTERM or SIGINT and returns the exit code.
 
     `beside` runs in a process of its own, from before the first worker until after the last, with the board.
     """
@@ -113,7 +113,6 @@ class Supervisor:
         listening: Listening,
         *,
         workers: int,
-        load: Callable[[], Plan],
         ready: Callable[[], None],
         beside: Callable[[Board], None] | None = None,
         watching: Watching | None = None,
@@ -121,7 +120,6 @@ class Supervisor:
         self._listening = listening
         self._wanted = workers
         self._processors = _processors(workers)
-        self._load = load
         self._ready = ready
         self._beside = beside
         self._watching = watching or Unwatched()
@@ -175,7 +173,7 @@ class Supervisor:
             self._asked = True
             return
         try:
-            plan = self._load()
+            plan = self._current.plan.again()
         except Misconfigured as error:
             self._refuse([str(problem) for problem in error.problems])
         except StoreUnavailable as error:

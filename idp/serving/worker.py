@@ -52,11 +52,12 @@ class Plan:
     """What a generation of workers is made of.
 
     `compose` is called in each worker with its number; it raises `Misconfigured` and `StoreUnavailable`. `tell` says to
-    whoever started the server why it does not begin.
+    whoever started the server why it does not begin. `again` reads the configuration anew, while this one serves.
     """
 
     compose: Callable[[int], Composed]
     tell: Callable[[Misconfigured | StoreUnavailable], None]
+    again: Callable[[], "Plan"]
     trusted: Sequence[str] = ()
     drain_seconds: float = 0.0
 

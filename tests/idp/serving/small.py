@@ -116,12 +116,11 @@ def main() -> None:
             raise Misconfigured((Problem("word", 1, "word", "it cannot be read.", "Write another."),))
         if word == "unforeseen":
             raise KeyError("hunter2")
-        return Plan(compose=lambda number: compose(word, number), tell=tell, drain_seconds=drain)
+        return Plan(compose=lambda number: compose(word, number), tell=tell, again=load, drain_seconds=drain)
 
     server = supervisor.Supervisor(
         bind("127.0.0.1", port),
         workers=workers,
-        load=load,
         ready=lambda: print("listening", flush=True),
         beside=beside,
     )

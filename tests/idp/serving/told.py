@@ -1,5 +1,6 @@
 """A supervisor whose processes, signals and clock a test tells: what takes hours takes no time, and nobody is signalled."""
 
+import dataclasses
 import os
 import signal
 import time
@@ -16,7 +17,11 @@ from idp.serving.worker import Plan
 
 # More than any test needs: a supervisor that does not wait comes here soon
 MOST_TURNS = 100_000
-NOBODY = Plan(compose=lambda _: pytest.fail("no worker is forked"), tell=lambda _: None)
+NOBODY = Plan(
+    compose=lambda _: pytest.fail("no worker is forked"),
+    tell=lambda _: None,
+    again=lambda: pytest.fail("nobody asks for a reload"),
+)
 
 
 class Told:
@@ -30,7 +35,7 @@ class Told:
         self.codes: dict[int, int] = {}  # of those that ended and were not reaped yet
         self.served = 0
         self.loaded = 0
-        self._starting, self._plan = starting, plan
+        self._starting, self._plan = starting, dataclasses.replace(plan, again=self._load)
         self._slots: dict[int, int] = {}
         self._act: Callable[[], signal.Signals | None] = lambda: None
         monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: self.now))
@@ -53,7 +58,7 @@ class Told:
         self._act = act
         listening = bind("127.0.0.1", 0)
         try:
-            return Supervisor(listening, workers=2, load=self._load, ready=self._ready).run(self._plan)
+            return Supervisor(listening, workers=2, ready=self._ready).run(self._plan)
         finally:
             listening.close()
 
