@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 from contextlib import suppress
 from typing import Annotated
 
@@ -39,6 +40,8 @@ def serve(
 
     Example: ciconia serve --config city --workers 4
     """
+    # It would end us while we look: until the supervisor asks for it, it waits. Whoever is forked sets its own
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
     configure_logs()
     try:
         looked = look(config)

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import httpx2
@@ -15,6 +16,16 @@ from tests.idp.serving.crew import free_port, until
 from tests.idp.serving.machines import change
 
 HEALTH = {"x_forwarded_proto": "https"}
+# Somebody reloads it while it has hardly begun
+HASTY = """
+import os, signal
+from idp.cli import main, serve
+def look(folder, look=serve.look):
+    os.kill(os.getpid(), signal.SIGHUP)
+    return look(folder)
+serve.look = look
+main()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +78,12 @@ def test_a_reload_takes_what_is_sound_and_says_in_one_line_what_is_not(city: Pat
         print(f"a reload of two workers took {events(served, 'reloaded')[0]['seconds']} s")
         assert served.end(signal.SIGTERM) == 0
         assert "Traceback" not in served.stderr
+
+
+def test_a_reload_that_is_asked_for_before_there_is_a_worker_is_done_when_there_is_one(city: Path, tmp_path: Path) -> None:
+    with serving(city, tmp_path / "log", [sys.executable, "-c", HASTY, *command(city)[1:]]) as served:
+        until(lambda: len(events(served, "reloaded")) == 1)
+        assert served.end(signal.SIGTERM) == 0
 
 
 def test_readiness_is_told_beside_the_workers_and_denied_when_all_of_it_is_about_to_leave(
