@@ -194,7 +194,7 @@ class Supervisor:
         if self._coming is not None:
             return STARTING_LOOK_SECONDS
         moments = [self._ends_at] if self._ends_at and self._current else []
-        if self._current and self._current.restart_at and not self._ends_at:
+        if self._current and self._current.restart_at:
             moments.append(self._current.restart_at)
         return max(0.0, min([LOOK_SECONDS, *(moment - now for moment in moments)]))
 
@@ -276,7 +276,7 @@ class Supervisor:
         current = self._current
         if current is None:
             return
-        if len(current.workers) < self._wanted and now >= current.restart_at and not self._ends_at:
+        if len(current.workers) < self._wanted and now >= current.restart_at:
             current.restart_at = 0.0
             if not self._fill(current):
                 current.put_off(now)

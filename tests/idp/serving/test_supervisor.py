@@ -338,6 +338,17 @@ def test_a_second_signal_does_not_wait_for_the_proxy(tmp_path: Path) -> None:
         assert served.end(signal.SIGTERM) == 0
 
 
+def test_a_worker_that_dies_while_the_proxy_is_waited_for_is_replaced(tmp_path: Path) -> None:
+    with crew(tmp_path / "crew", workers=1, drain=60) as served:
+        before = served.ask().process
+        served.supervisor.send_signal(signal.SIGTERM)
+        until(lambda: served.ask().closing)
+        os.kill(before, signal.SIGKILL)
+        answer = served.ask()
+        assert (answer.process != before, answer.closing) == (True, True)
+        assert served.end(signal.SIGTERM) == 0
+
+
 def test_what_a_service_manager_sends_to_all_of_them_is_the_supervisors_to_follow(tmp_path: Path) -> None:
     """While it waits for the proxy, the workers serve."""
     with crew(tmp_path / "crew", drain=60) as served:

@@ -41,7 +41,7 @@ def test_a_worker_that_dies_while_the_proxy_is_waited_for_keeps_nobody_busy(monk
 
     assert told.run(leaving) == 0
     assert told.now - waiting[0] >= 30
-    assert len(told.forked) == 2
+    assert len(told.forked) == 3, "and another one takes its place: the proxy may send for as long"
     assert sum(pause < LOOK_SECONDS / 2 for pause in told.pauses) < 10
 
 
