@@ -229,8 +229,9 @@ def open_site(
         undo.pop_all()
     log_broken(fresh if seen else broken)
     if measures is not None:
-        for read in away.values():
-            measures.set(READY, read.settings.tenant, figure=DENIED)
+        # Whatever the other workers can: this one answers 503
+        for name in failed:
+            measures.set(READY, found.read[name].settings.tenant, figure=DENIED)
     return opened
 
 

@@ -150,6 +150,18 @@ def test_a_fault_that_time_does_not_mend_closes_it_for_good(roof: Roof) -> None:
     assert [line["tenant"] for line in logs if line["event"] == "tenant_broken"] == ["alder", "alder"]
 
 
+def test_a_tenant_that_one_worker_closed_for_good_is_not_ready_whatever_another_one_can(roof: Roof) -> None:
+    board, seen = Board(), see(roof.folder)
+    with site(roof, Databases(), board):
+        until(lambda: ready(board).tenants.get("alder.example", False))
+        (roof.tenant("alder") / "keys" / "es256.pem").write_bytes(b"half a key")
+        again = open_site(roof.folder, seen=seen, clock=lambda: NOW, measures=board.worker(2))
+        again.stop()
+        assert [one.name for one in again.broken] == ["alder"]
+        assert ready(board).tenants["alder.example"] is False
+        assert ready(board).broken == {"alder.example": "configuration"}
+
+
 def test_whoever_comes_when_all_has_ended_is_not_served(roof: Roof) -> None:
     databases = Databases()
     databases.hanging.add("alder")
