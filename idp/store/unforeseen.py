@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from idp.store import tables
 from idp.store.engine import upsert, writing
+from policies.errors import Misconfigured, StoreUnavailable
 from policies.parties import Tenant
 
 DAY = 24 * 3600
@@ -72,7 +73,8 @@ class Unforeseen:
             return
         try:
             self._write(taken)
-        except (DBAPIError, PoolTimeout):
+        except (DBAPIError, PoolTimeout, StoreUnavailable, Misconfigured):
+            # The latter two: what is asked of a new connection refused it
             with self._holding:
                 self._pending.update(taken)
 

@@ -1,18 +1,21 @@
 """The count of what nobody foresaw: durable, bounded, of one tenant, and nobody waits for it."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.exc import OperationalError
 
 from idp.store import tables
 from idp.store.store import Store
-from idp.store.unforeseen import DAY, KEPT_DAYS, MANY, MAX_NAME, MAX_PENDING, Unforeseen
+from idp.store.unforeseen import DAY, KEPT_DAYS, MANY, MAX_NAME, MAX_PENDING, Key, Unforeseen
+from policies.errors import BrokerError, Misconfigured, Problem, StoreUnavailable
 from policies.parties import Tenant
-from tests.idp.store.units import TENANT, opened
+from tests.idp.store.units import TENANT, opened, opened_at
+from tests.postgres import server
 
 NOW = 20_000 * DAY + 5
 
@@ -154,3 +157,52 @@ def test_many_threads_count_every_one(store: Store, count: Unforeseen) -> None:
         thread.join()
     count.stop()
     assert [row[4] for row in rows(store)] == [1600]
+
+
+def test_a_connection_that_is_refused_ends_neither_the_thread_nor_what_it_holds(
+    postgres: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL that came back with a setting by which a commit may be lost, and was mended."""
+    monkeypatch.setattr("idp.store.unforeseen.TOGETHER_SECONDS", 0)
+    name = postgres.rpartition("/")[2]
+    store = opened_at(postgres)
+    count = Unforeseen(engine=store.engine, tenant=TENANT, clock=clock)
+    tried = threading.Event()
+    written = count._write
+
+    def watched(counted: Counter[Key]) -> None:
+        try:
+            written(counted)
+        finally:
+            tried.set()
+
+    monkeypatch.setattr(count, "_write", watched)
+    server().execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    store.engine.dispose()
+    count.start()
+    count.seen("/token", "ValueError")
+    assert tried.wait(10)
+    count.stop()  # it holds what it could not write, and whoever ends goes on to close the store
+    server().execute(f"ALTER DATABASE {name} RESET synchronous_commit")
+    count.stop()
+    assert [row[4] for row in rows(store)] == [1]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [StoreUnavailable("the database is not what it was"), Misconfigured((Problem("", 0, "database", "not WAL.", ""),))],
+)
+def test_what_each_connection_is_asked_may_be_refused_for_a_while(
+    store: Store, count: Unforeseen, refusal: BrokerError
+) -> None:
+    def refuse(*_: object) -> None:
+        raise refusal
+
+    count.seen("/token", "ValueError")
+    store.engine.dispose()
+    event.listen(store.engine, "connect", refuse)
+    count.flush()
+    event.remove(store.engine, "connect", refuse)
+    count.flush()
+    assert [row[4] for row in rows(store)] == [1]
