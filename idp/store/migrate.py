@@ -99,6 +99,11 @@ def serves(engine: Engine) -> bool:
         return _found(connection) == _head() or _served_by_us(connection)
 
 
+def is_newest(connection: Connection) -> bool:
+    """Whether the database is of this program's own revision."""
+    return _found(connection) == _head()
+
+
 def _found(connection: Connection) -> str:
     # Several are of no program of ours, and alembic raises for them where one is asked for;
     # and the table is alembic's, in which a revision may be no text

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from idp.store.engine import is_postgres, open_engine, reading
+from idp.store.periods import AHEAD
 from idp.store.schema import faults_of_schema
 from idp.store.store import Store
 from idp.transparency.sequencer import Sequencer
@@ -32,6 +33,51 @@ WITHOUT_KEY = (
     "ALTER TABLE marks RENAME TO old",
     "CREATE TABLE marks (tenant TEXT, kind TEXT, digest BLOB, unit BLOB, ends INTEGER) STRICT",
     "DROP TABLE old",
+)
+
+# What else there may be in a table's own definition, and whom it is named by. The word may be spelled in any way
+FORGETS = "ALTER TABLE {} ADD COLUMN x INTEGER NOT NULL {} IGNORE DEFAULT 1"
+CLAUSES = ("ON CONFLICT", "on Conflict", "ON/**/CONFLICT", "ON -- nothing\n\tconflict")
+ACTS_ON_SQLITE = {
+    "ALTER TABLE marks ADD COLUMN x TEXT REFERENCES parked (digest) ON DELETE CASCADE": {"marks"},
+    "ALTER TABLE marks ADD COLUMN x TEXT REFERENCES parked (digest) ON UPDATE SET NULL": {"marks"},
+    "CREATE UNIQUE INDEX one ON marks (tenant)": {"one"},
+    "CREATE UNIQUE INDEX one ON marks (kind) WHERE kind = 'code'": {"one"},
+    "ALTER TABLE records ADD COLUMN x TEXT AS (hex(record))": {"records"},
+    "ALTER TABLE records ADD COLUMN x TEXT": {"records"},
+    "ALTER TABLE records ADD COLUMN x TEXT NOT NULL DEFAULT ''": {"records"},
+    "ALTER TABLE peers DROP COLUMN named": {"peers"},
+    "ALTER TABLE switches RENAME COLUMN off TO on_again": {"switches"},
+}
+_EVIL = "CREATE FUNCTION evil() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'"
+_SURE = "CREATE FUNCTION sure(bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS 'SELECT $1'"
+ACTS_ON_POSTGRES = {
+    "ALTER TABLE marks ALTER unit SET DEFAULT decode(md5(random()::text), 'hex')": {"unit"},
+    "ALTER TABLE marks ADD x bigint DEFAULT evil()": {"x", "marks"},
+    "ALTER TABLE marks ADD x bigint": {"marks"},
+    "ALTER TABLE marks ADD x bytea GENERATED ALWAYS AS (sure(digest)) STORED": {"x", "marks"},
+    "ALTER TABLE marks ADD x bigint GENERATED ALWAYS AS IDENTITY": {"marks"},
+    "ALTER TABLE records ALTER time TYPE numeric(20, -2)": {"records"},
+    "ALTER TABLE records ALTER leaf_hash DROP NOT NULL": {"records"},
+    "ALTER TABLE staged ADD CONSTRAINT calls CHECK (evil() = 1)": {"calls"},
+    "ALTER TABLE staged DROP CONSTRAINT staged_record, ADD CONSTRAINT gone FOREIGN KEY (tenant, record) "
+    "REFERENCES records (tenant, record) ON DELETE CASCADE": {"gone"},
+    "CREATE INDEX calls ON marks (sure(digest))": {"calls"},
+    "CREATE INDEX calls ON marks (digest) WHERE sure(digest) IS NOT NULL": {"calls"},
+    "CREATE UNIQUE INDEX one ON marks (tenant)": {"one"},
+    "CREATE UNIQUE INDEX one ON parked (ends, tenant)": {"one", "parked_rest_ends_tenant_idx"},
+    "ALTER TABLE marks ADD CONSTRAINT one UNIQUE (tenant)": {"marks"},
+    "ALTER TABLE switches ENABLE ROW LEVEL SECURITY": {"switches"},
+    "CREATE TRIGGER again BEFORE INSERT ON parked_rest FOR EACH ROW EXECUTE FUNCTION gone()": {"again"},
+    "CREATE RULE kept AS ON DELETE TO decisions_rest DO INSTEAD NOTHING": {"kept"},
+    "ALTER TABLE peers RENAME TO old; CREATE VIEW peers AS SELECT * FROM old": {"peers"},
+}
+# What a later program may have added, and says that this one may go on
+LATER = (
+    "UPDATE alembic_version SET version_num = '9999'",
+    "ALTER TABLE records ADD COLUMN one TEXT",
+    "ALTER TABLE peers ADD COLUMN two TEXT NOT NULL DEFAULT 'none'",
+    "CREATE INDEX later ON records (time)",
 )
 
 
@@ -97,6 +143,70 @@ def test_a_table_that_is_a_view_or_is_gone_is_named(any_store: Store) -> None:
 def test_a_table_without_a_key_of_its_own_is_missed_too(any_store: Store) -> None:
     change(any_store, "DROP TABLE peers")
     assert faults(any_store) == {"peers": "this table is gone"}
+
+
+@pytest.mark.parametrize("clause", CLAUSES)
+def test_a_table_that_forgets_what_it_is_given_is_named(store: Store, clause: str) -> None:
+    change(store, FORGETS.format("records", clause), FORGETS.format("staged", clause))
+    assert faults(store).keys() == {"records", "staged"}
+
+
+def test_a_table_made_anew_that_takes_no_record_does_not_fit(store: Store) -> None:
+    """Each INSERT that does not name the column is as if it had not been, and nothing says so."""
+    commit_all(store, [unit(record=release())])
+    for table in ("staged", "records"):
+        with store.engine.connect() as connection:
+            made = str(connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).scalar())
+        anew = made.replace("tenant TEXT NOT NULL,", "tenant TEXT NOT NULL, x INTEGER NOT NULL ON CONFLICT IGNORE,", 1)
+        change(store, "PRAGMA foreign_keys = OFF", f"DROP TABLE {table}", anew)
+    store.commit(unit(record=release()))
+    with store.engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM records")) == 0, "it was acknowledged"
+    report = verify_ledger(store.engine, tenant=TENANT, keys=KEYS)
+    assert {"records", "staged"} <= {finding.row for finding in report.findings}
+
+
+@pytest.mark.parametrize("statement", ACTS_ON_SQLITE)
+def test_what_acts_in_a_tables_own_definition_is_named(store: Store, statement: str) -> None:
+    change(store, statement)
+    assert faults(store).keys() == ACTS_ON_SQLITE[statement]
+
+
+def test_a_table_that_is_not_strict_is_named(store: Store) -> None:
+    change(
+        store,
+        "DROP TABLE unforeseen",
+        "CREATE TABLE unforeseen (tenant TEXT NOT NULL, day INTEGER NOT NULL, place TEXT NOT NULL, kind TEXT NOT NULL, "
+        "times INTEGER NOT NULL, PRIMARY KEY (tenant, day, place, kind)) WITHOUT ROWID",
+    )
+    assert faults(store).keys() == {"unforeseen"}
+
+
+@pytest.mark.parametrize("statement", ACTS_ON_POSTGRES)
+def test_what_acts_in_a_tables_definition_on_postgresql_is_named(postgres: str, statement: str) -> None:
+    store = opened_at(postgres)
+    change(store, OF_POSTGRES[0], _EVIL, _SURE, *statement.split("; "))
+    assert faults(store).keys() == ACTS_ON_POSTGRES[statement]
+    store.close()
+
+
+def test_what_a_later_program_added_is_no_fault(any_store: Store) -> None:
+    change(any_store, *LATER)
+    assert faults(any_store) == {}
+    change(
+        any_store,
+        "ALTER TABLE records DROP COLUMN time" if on_postgres(any_store) else FORGETS.format("records", "ON CONFLICT"),
+    )
+    assert "records" in faults(any_store)
+
+
+def test_periods_that_are_made_while_it_serves_are_no_fault(postgres: str) -> None:
+    store = opened_at(postgres)
+    store.purge(NOW)
+    with store.engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM pg_inherits WHERE inhparent = 'parked'::regclass")) == AHEAD + 2
+    assert faults(store) == {}
+    store.close()
 
 
 def test_a_ledger_in_which_every_record_vanishes_does_not_fit(store: Store) -> None:
