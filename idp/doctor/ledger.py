@@ -17,7 +17,7 @@ from idp.keys.sealing import HOUR, LONGEST
 from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.reads import as_checkpoint
-from idp.store.schema import faults_of_schema
+from idp.store.schema import UNLOGGED, faults_of_schema
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.state import believed, read_state
 from idp.transparency.verify import faults_of_checkpoint
@@ -54,6 +54,9 @@ def _looked_at(case: Case, keys: LedgerKeys, connection: Connection) -> Iterator
     for name, what in faults_of_schema(connection):
         why = "What was used once may be used again, and a record be gone before it has its place: then the ledger fits."
         fix = "Find out who can write to the database; then restore it from a backup of before."
+        if what == UNLOGGED:
+            why = "A release that was approved would be gone after a crash, and the server does not start."
+            fix = f"Run ALTER TABLE {name} SET LOGGED."
         yield "schema", Severity.ERROR, f"{name}: {what}.", why, fix
     others = sorted(set(connection.scalars(select(tables.trees.c.tenant))) - {tenant})
     if others:

@@ -49,7 +49,7 @@ ONLY_READS = "ciconia_only_reads"
 _WORD = "ciconia_word"
 _STATE = re.compile("[0-9A-Z]{5}")
 _FIX = "use postgresql://USER@HOST/NAME"
-_LOST = "a release that was approved could be gone after a crash."
+LOST = "a release that was approved could be gone after a crash."
 
 
 def open_postgres(url: URL, *, busy_milliseconds: int) -> Engine:
@@ -113,7 +113,7 @@ def faults_of_session(connection: Any) -> tuple[str, ...]:  # Any: see the impor
     if int(found["server_version_num"]) < OLDEST:
         faults.append("the server is older than PostgreSQL 13.")
     faults += [
-        f"PostgreSQL answers {name} = {found[name]}: {_LOST}" for name, good in _DURABLE.items() if found[name] not in good
+        f"PostgreSQL answers {name} = {found[name]}: {LOST}" for name, good in _DURABLE.items() if found[name] not in good
     ]
     return tuple(faults)
 

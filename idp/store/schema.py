@@ -5,18 +5,23 @@ which everything fits. A table whose key is gone takes a mark twice. Who put it 
 
 A table's own definition does the same. SQLite forgets a row, and says nothing, where a column has to have a value `ON
 CONFLICT IGNORE`; PostgreSQL calls anybody's function for a default, a check or an index that computes. Both delete rows
-with those that a foreign key leads to.
+with those that a foreign key leads to. And a table of PostgreSQL that is UNLOGGED is empty after a crash.
 """
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, PrimaryKeyConstraint, Table, UniqueConstraint, bindparam, inspect, text
+from sqlalchemy import Connection, Engine, PrimaryKeyConstraint, Table, UniqueConstraint, bindparam, inspect, text
 from sqlalchemy.exc import NoSuchTableError
 
 from idp.store import tables
-from idp.store.engine import is_postgres
+from idp.store.engine import database_name, is_postgres, reading, single
 from idp.store.migrate import is_newest
 from idp.store.periods import PARTITIONED
+from idp.store.postgres import LOST
+from policies.errors import Misconfigured, Problem
+
+UNLOGGED = "this table is UNLOGGED: after a crash it is empty"
+_IS_UNLOGGED = "unlogged"
 
 # The word CONFLICT is in none of our tables, and whoever writes its clause cannot spell it otherwise
 _SQLITE = text(
@@ -33,16 +38,17 @@ _SQLITE = text(
     ORDER BY 1, 3
     """
 )
-# Ours are the tables that a statement without a schema finds, and their partitions
+# Ours are the tables that a statement without a schema finds, and their partitions. Who has these holds no rows itself
 _POSTGRES = text(
     """
     WITH RECURSIVE ours AS (
-        SELECT oid, relname, relkind, relrowsecurity FROM pg_class
+        SELECT oid, relname, relkind, relpersistence, relrowsecurity FROM pg_class
             WHERE relname IN :names AND relkind IN ('r', 'p', 'v', 'm', 'f') AND pg_table_is_visible(oid)
-        UNION SELECT its.oid, its.relname, its.relkind, its.relrowsecurity
+        UNION SELECT its.oid, its.relname, its.relkind, its.relpersistence, its.relrowsecurity
             FROM ours JOIN pg_inherits ON inhparent = ours.oid JOIN pg_class its ON its.oid = inhrelid
     )
-    SELECT relname, 'trigger', tgname FROM ours JOIN pg_trigger ON tgrelid = ours.oid WHERE NOT tgisinternal
+    SELECT relname, 'unlogged', relname FROM ours WHERE relkind = 'r' AND relpersistence <> 'p'
+    UNION ALL SELECT relname, 'trigger', tgname FROM ours JOIN pg_trigger ON tgrelid = ours.oid WHERE NOT tgisinternal
     UNION ALL SELECT relname, 'rule', rulename FROM ours JOIN pg_rewrite ON ev_class = ours.oid WHERE rulename <> '_RETURN'
     UNION ALL SELECT relname, 'policy', polname FROM ours JOIN pg_policy ON polrelid = ours.oid
     UNION ALL SELECT relname, 'row level security', relname FROM ours WHERE relrowsecurity
@@ -83,7 +89,8 @@ def faults_of_schema(connection: Connection) -> Iterator[tuple[str, str]]:
     """The name of each thing that acts by itself, or of each table that is not as we made it, and a sentence."""
     found = connection.execute(_POSTGRES, _NAMES) if is_postgres(connection) else connection.execute(_SQLITE)
     for table, kind, name in found.all():
-        yield str(name), f"it is a {kind} on {table}, and none of ours: whoever made it changes rows unseen"
+        acts = f"it is a {kind} on {table}, and none of ours: whoever made it changes rows unseen"
+        yield str(name), UNLOGGED if kind == _IS_UNLOGGED else acts
     looking = inspect(connection)
     gone = [one.name for one in tables.metadata.sorted_tables if not looking.has_table(one.name)]
     yield from ((name, "this table is gone") for name in gone)
@@ -98,6 +105,21 @@ def faults_of_schema(connection: Connection) -> Iterator[tuple[str, str]]:
             yield one.name, "a key of this table is none of ours: what comes for the first time seems to come again"
         if not _as_ours(connection, one, newest=newest):
             yield one.name, "its columns are not as we made them: a row may vanish, or change as it is written"
+
+
+def assert_logged(engine: Engine) -> None:
+    """Raise `Misconfigured` for a table of ours on PostgreSQL that a crash would empty."""
+    if not is_postgres(engine):
+        return
+    with reading(), single(engine).connect() as connection:
+        names = [name for _, kind, name in connection.execute(_POSTGRES, _NAMES) if kind == _IS_UNLOGGED]
+    if names:
+        place = database_name(engine.url.render_as_string(hide_password=False))
+        problems = (
+            Problem(place, 0, "database", f"its table {name} is UNLOGGED: {LOST}", f"run ALTER TABLE {name} SET LOGGED")
+            for name in names
+        )
+        raise Misconfigured(tuple(problems))
 
 
 def _as_ours(connection: Connection, table: Table, *, newest: bool) -> bool:

@@ -70,6 +70,14 @@ def test_commits_that_might_be_lost_are_an_error(city: Path, plain: str) -> None
     assert at(examined(city), place, "durability", "synchronous_commit = off").severity is ERROR
 
 
+def test_a_table_that_a_crash_would_empty_is_an_error_that_says_how_it_is_mended(city: Path, plain: str) -> None:
+    server().execute("ALTER TABLE marks SET UNLOGGED", plain.rpartition("/")[2])
+    place = named(city, plain)
+    found = at(examined(city), place, "schema", "marks: this table is UNLOGGED")
+    assert (found.severity, found.fix) == (ERROR, "Run ALTER TABLE marks SET LOGGED.")
+    assert "the server does not start" in found.why
+
+
 def test_a_database_that_was_made_read_only_is_an_error(city: Path, plain: str) -> None:
     name = plain.rpartition("/")[2]
     server().execute(f"ALTER ROLE {name} SET default_transaction_read_only = on")

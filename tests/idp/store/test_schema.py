@@ -7,10 +7,11 @@ from sqlalchemy import text
 
 from idp.store.engine import is_postgres, open_engine, reading
 from idp.store.periods import AHEAD
-from idp.store.schema import faults_of_schema
+from idp.store.schema import UNLOGGED, faults_of_schema
 from idp.store.store import Store
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.verify import verify_ledger
+from policies.errors import Misconfigured
 from tests.idp.store.units import KEYS, NOW, TENANT, commit_all, marks, opened_at, release, unit
 
 NEVER_RECORDED = """
@@ -198,6 +199,25 @@ def test_what_a_later_program_added_is_no_fault(any_store: Store) -> None:
         "ALTER TABLE records DROP COLUMN time" if on_postgres(any_store) else FORGETS.format("records", "ON CONFLICT"),
     )
     assert "records" in faults(any_store)
+
+
+@pytest.mark.spec("security.md §3 I7")
+@pytest.mark.parametrize("table", ["records", "marks", "parked_rest"])
+def test_a_table_that_a_crash_would_empty_is_named_and_refused_at_start(postgres: str, table: str) -> None:
+    store = opened_at(postgres)
+    if table == "records":
+        change(store, "ALTER TABLE staged SET UNLOGGED")  # what refers to it has to go first
+    change(store, f"ALTER TABLE {table} SET UNLOGGED")
+    assert faults(store)[table] == UNLOGGED
+    assert table in {finding.row for finding in verify_ledger(store.engine, tenant=TENANT, keys=KEYS).findings}
+    with pytest.raises(Misconfigured, match=f"{table} is UNLOGGED") as refused:
+        opened_at(postgres)
+    assert f"run ALTER TABLE {table} SET LOGGED" in {problem.fix for problem in refused.value.problems}
+    for problem in refused.value.problems:
+        change(store, problem.fix.removeprefix("run "))
+    assert faults(store) == {}
+    opened_at(postgres).close()
+    store.close()
 
 
 def test_periods_that_are_made_while_it_serves_are_no_fault(postgres: str) -> None:
