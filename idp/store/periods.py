@@ -6,7 +6,7 @@ still need. What has no partition (an end far away, or a time in which nobody pu
 which it is deleted. Marks have none: docs/decisions/0011-marks-are-not-partitioned.md.
 """
 
-from sqlalchemy import Connection, Engine, Table, delete, func, literal_column, select, table
+from sqlalchemy import Connection, Engine, Table, TableClause, column, func, select, table
 from sqlalchemy.exc import DBAPIError
 
 from idp.store import tables
@@ -31,26 +31,24 @@ def partition_of(parent: Table, period: int) -> str:
     return f"{parent.name}_{period}"
 
 
-def purge_periods(engine: Engine, tenant: str, now: int) -> int:
-    """Drop the periods that have ended, make the coming ones, delete the rest of this tenant. How many rows were deleted.
+def rest_table(parent: Table) -> TableClause:
+    """The partition of whatever has no period, for who deletes from it."""
+    return table(rest_of(parent), column("tenant"), column("ends"))
 
-    Rows of a period that was dropped are not counted. Where a lock is not to be had, that waits for the next time.
+
+def turn_periods(engine: Engine, parent: Table, now: int) -> None:
+    """Drop the periods of a table that have ended, and make the coming ones.
+
+    Where a lock is not to be had, that waits for the next time.
     """
-    deleted = 0
-    for parent in PARTITIONED:
-        try:
-            with writing(engine).begin() as connection:
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS:d}")
-                if connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({_LOCK:d})").scalar():
-                    _turn(connection, parent, now)
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
-                raise
+    try:
         with writing(engine).begin() as connection:
-            rest = table(rest_of(parent), *(literal_column(name) for name in ("tenant", "ends")))
-            gone = delete(rest).where(rest.c.tenant == tenant, rest.c.ends <= now)
-            deleted += connection.execute(gone).rowcount
-    return deleted
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS:d}")
+            if connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({_LOCK:d})").scalar():
+                _turn(connection, parent, now)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
+            raise
 
 
 def database_time(connection: Connection) -> int:
@@ -60,11 +58,8 @@ def database_time(connection: Connection) -> int:
 
 def _turn(connection: Connection, parent: Table, now: int) -> None:
     current = database_time(connection)
-    made = {
-        int(name.rpartition("_")[2])
-        for (name,) in connection.exec_driver_sql(_CHILDREN, {"parent": parent.name})
-        if name != rest_of(parent)
-    }
+    children = connection.exec_driver_sql(_CHILDREN, {"parent": parent.name}).scalars()
+    made = {period for name in children if (period := _period_of(parent, name)) is not None}
     ended = min(now, current) // PERIOD
     for period in sorted(made):
         if period < ended:
@@ -72,6 +67,12 @@ def _turn(connection: Connection, parent: Table, now: int) -> None:
     for period in range(current // PERIOD, current // PERIOD + AHEAD + 1):
         if period not in made:
             make_partition(connection, parent, period)
+
+
+def _period_of(parent: Table, name: str) -> int | None:
+    """The period of a partition that we made; None for the rest, and for one that an operator made."""
+    number = name.removeprefix(f"{parent.name}_")
+    return int(number) if number.isdecimal() and partition_of(parent, int(number)) == name else None
 
 
 def make_partition(connection: Connection, parent: Table, period: int) -> None:

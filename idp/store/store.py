@@ -1,12 +1,13 @@
 """The store of one tenant: the writer, the reads and the purge behind the ports of `idp.ports`."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import Connection, Engine, Table, delete, select
+from sqlalchemy import Connection, Engine, Table, TableClause, delete, select
 
 from idp.ports import Checkpoint, DecisionRow, Unit
 from idp.store import reads
@@ -15,7 +16,7 @@ from idp.store.backup import CLOSED_SECONDS, closed_until, closing, newest_momen
 from idp.store.engine import BUSY_MILLISECONDS, is_postgres, open_engine, reading, single, snapshot, writing
 from idp.store.installation import claim
 from idp.store.migrate import assert_current
-from idp.store.periods import PARTITIONED, database_time, purge_periods
+from idp.store.periods import PARTITIONED, database_time, rest_table, turn_periods
 from idp.store.schema import assert_logged
 from idp.store.switches import HOLD_SECONDS, since_boot
 from idp.store.tables import EXPIRING, sealing_keys
@@ -146,27 +147,54 @@ class Store:
         On PostgreSQL what is parked and decided goes with its period (`idp.store.periods`), and nothing goes whose end the
         database's own clock has not seen: a worker's that is ahead would make free what was taken. SQLite's log is emptied
         where a sealing key went, since a purged row overwrites the file and not what the log has had.
+
+        Each part is tried, whatever becomes of those before it; then the first `StoreUnavailable` is raised.
         """
-        with reading():
-            if is_postgres(self.engine):
-                with self._reads.connect() as connection:
-                    now = min(now, database_time(connection))
-            periods = PARTITIONED if is_postgres(self.engine) else ()
-            gone = purge_periods(self.engine, self.tenant, now) if periods else 0
-            more = True
-            while more:
-                more = False
-                # In several transactions: while one deletes a million rows nobody could record a release
-                with one_turn(self.engine), writing(self.engine).begin() as connection:
-                    for table in EXPIRING:
-                        if table not in periods:
-                            deleted, again = _delete_some(connection, table, self.tenant, now)
-                            gone, more = gone + deleted, more or again
-                            if deleted and table is sealing_keys:
-                                self._holds_purged = not is_postgres(self.engine)
-            if self._holds_purged:
-                self._holds_purged = not self._emptied()
-            return gone
+        if is_postgres(self.engine):
+            with reading(), self._reads.connect() as connection:
+                now = min(now, database_time(connection))
+        gone, failures = 0, list[StoreUnavailable]()
+        for part in self._purging(now):
+            try:
+                with reading():
+                    gone += part()
+            except StoreUnavailable as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return gone
+
+    def _purging(self, now: int) -> Iterator[Callable[[], int]]:
+        """The parts of a purge. Sealing keys come first: what an operator did to a partition keeps none of them."""
+        periods = PARTITIONED if is_postgres(self.engine) else ()
+        yield partial(self._delete, [table for table in EXPIRING if table not in periods], now)
+        if self._holds_purged:
+            yield self._empty
+        for parent in periods:
+            yield partial(self._turn, parent, now)
+            yield partial(self._delete, [rest_table(parent)], now)
+
+    def _delete(self, ending: Sequence[Table | TableClause], now: int) -> int:
+        gone, more = 0, True
+        while more:
+            more = False
+            # In several transactions: while one deletes a million rows nobody could record a release
+            with one_turn(self.engine), writing(self.engine).begin() as connection:
+                for table in ending:
+                    deleted, again = _delete_some(connection, table, self.tenant, now)
+                    gone, more = gone + deleted, more or again
+                    if deleted and table is sealing_keys:
+                        self._holds_purged = not is_postgres(self.engine)
+        return gone
+
+    def _turn(self, parent: Table, now: int) -> int:
+        """Rows of a period that was dropped are not counted."""
+        turn_periods(self.engine, parent, now)
+        return 0
+
+    def _empty(self) -> int:
+        self._holds_purged = not self._emptied()
+        return 0
 
     def _emptied(self) -> bool:
         """Bring SQLite's log into its file and cut it to nothing; False where somebody still reads it."""
@@ -196,7 +224,7 @@ class Store:
         self.engine.dispose()
 
 
-def _delete_some(connection: Connection, table: Table, tenant: Tenant, now: int) -> tuple[int, bool]:
+def _delete_some(connection: Connection, table: Table | TableClause, tenant: Tenant, now: int) -> tuple[int, bool]:
     """Delete the first ones of what has ended: how many, and whether there are more."""
     ended = (table.c.tenant == tenant, table.c.ends <= now)
     bound = connection.scalar(select(table.c.ends).where(*ended).order_by(table.c.ends).offset(PURGED_AT_ONCE).limit(1))

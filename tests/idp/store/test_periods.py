@@ -3,12 +3,15 @@
 import time
 
 import pytest
-from sqlalchemy import func, inspect, select
+from psycopg import Cursor
+from sqlalchemy import event, func, inspect, select
 
+from idp.ports import SealingRow, Unit
 from idp.store import tables
 from idp.store.periods import AHEAD, PARTITIONED, PERIOD, make_partition, partition_of, rest_of
+from idp.store.sealing import StoredSealingKeys
 from idp.store.store import Store
-from policies.errors import Conflict, NotFound
+from policies.errors import Conflict, NotFound, StoreUnavailable
 from tests.idp.store.units import TENANT, marks, opened_at, parked, unit
 
 
@@ -147,4 +150,54 @@ def test_purge_deletes_in_pieces_and_all_of_it(url: str, monkeypatch: pytest.Mon
     assert store.purge(now) == 10
     with store.engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(tables.marks)) == 1
+    store.close()
+
+
+def test_a_partition_that_an_operator_made_is_passed_over_and_keeps_nothing_else(postgres: str, now: int) -> None:
+    store = opened_at(postgres)
+    with store.engine.begin() as connection:
+        for number, name in enumerate(("parked_archive", "parked_archive_2024", "parked_01")):
+            values = f"FROM ({2 * number + 1:d}) TO ({2 * number + 2:d})"
+            connection.exec_driver_sql(f"CREATE TABLE {name} PARTITION OF parked FOR VALUES {values}")
+    StoredSealingKeys(engine=store.engine, tenant=TENANT).add([SealingRow("decided", 1, b"w" * 60, 7200)])
+    store.commit(unit(*marks("ended", end=now - 1), parked=[parked(end=7)], end=now - 1))
+    assert store.purge(now) == 4
+    assert {in_table(store, name) for name in ("sealing_keys", "marks", "parked_rest", "decisions_rest")} == {0}
+    coming = {partition_of(tables.parked, now // PERIOD + ahead) for ahead in range(AHEAD + 1)}
+    theirs = {"parked_archive", "parked_archive_2024", "parked_01"}
+    assert partitions(store, "parked") == {"parked_rest", *theirs, *coming}
+    store.close()
+
+
+def test_what_lies_in_no_period_is_deleted_in_pieces(postgres: str, monkeypatch: pytest.MonkeyPatch, now: int) -> None:
+    """One statement for a week's rows takes longer than a statement may: it failed each time, and nothing went again."""
+    monkeypatch.setattr("idp.store.store.PURGED_AT_ONCE", 3)
+    store, pieces = opened_at(postgres), list[int]()
+    rows = [parked(bytes([number]) * 32, end=now - 100 * PERIOD + number) for number in range(10)]
+    store.commit(unit(parked=rows, end=now + 60))
+
+    def noting(_connection: object, cursor: Cursor[object], statement: str, *_: object) -> None:
+        if statement.startswith("DELETE FROM parked_rest"):
+            pieces.append(cursor.rowcount)
+
+    event.listen(store.engine, "after_cursor_execute", noting)
+    store.purge(now)
+    assert pieces == [4, 4, 2]
+    store.close()
+
+
+def test_what_cannot_be_dropped_or_deleted_keeps_no_sealing_key_and_no_mark(postgres: str, now: int) -> None:
+    store = opened_at(postgres)
+    past = now // PERIOD - 1
+    with store.engine.begin() as connection:
+        make_partition(connection, tables.parked, past)
+        connection.exec_driver_sql(f"CREATE VIEW theirs AS SELECT * FROM parked_{past}")  # noqa: S608  our own
+        connection.exec_driver_sql("ALTER TABLE decisions_rest RENAME TO decisions_moved")
+    StoredSealingKeys(engine=store.engine, tenant=TENANT).add([SealingRow("decided", 1, b"w" * 60, 7200)])
+    rows = [parked(b"r" * 32, end=now - 100 * PERIOD)]
+    store.commit(Unit(tenant=TENANT, marks=marks("ended", end=now - 1), parked=tuple(rows)))
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="2BP01"):  # dependent_objects_still_exist
+            store.purge(now)
+        assert {in_table(store, name) for name in ("sealing_keys", "marks", "parked_rest")} == {0}
     store.close()
