@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
-from sqlalchemy import Engine, delete
+from sqlalchemy import Connection, Engine, delete
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -96,7 +96,12 @@ class Unforeseen:
             index_elements=[table.tenant, table.day, table.place, table.kind],
             set_={"times": table.times + fresh.excluded.times},
         )
-        old = delete(tables.unforeseen).where(table.tenant == self._tenant, table.day <= self._clock() // DAY - KEPT_DAYS)
         with self._engine.begin() as connection:
             connection.execute(added, rows)
-            connection.execute(old)
+
+
+def forget_old(connection: Connection, tenant: Tenant, now: int) -> int:
+    """Delete the days of which nothing is kept any more: how many rows. It needs nothing new that is counted."""
+    table = tables.unforeseen.c
+    old = delete(tables.unforeseen).where(table.tenant == tenant, table.day <= now // DAY - KEPT_DAYS)
+    return connection.execute(old).rowcount
