@@ -50,6 +50,7 @@ from idp.seal import Sealer
 from idp.settings import Settings
 from idp.store.installation import claim_keys
 from idp.store.peers import RecordedCopies, StoredCopies
+from idp.store.retention import Retention
 from idp.store.sealing import StoredSealingKeys
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switches
@@ -105,6 +106,7 @@ class Application:
                 checkpoint_seconds=settings.checkpoint_seconds,
                 witness=Witness(settings.witness_path, keys.ledger) if settings.witness_path else None,
             )
+            self.retention = Retention(self.store, elsewhere=self.sequencer.follows)
             known = known_peers(configuration)
             self.peers = Peers(
                 known,
@@ -166,8 +168,9 @@ class Application:
         return self.site
 
     def start(self) -> None:
-        """Begin to sequence the ledger, and to watch other countries' nodes."""
+        """Begin to sequence the ledger, to purge what has ended, and to watch other countries' nodes."""
         self.sequencer.start()
+        self.retention.start()
         self.watch.start()
         self.unforeseen.start()
         self.keeper.start()
@@ -178,6 +181,7 @@ class Application:
         self.vitals.stop()
         self.keeper.stop()
         self.watch.stop()
+        self.retention.stop()
         self.sequencer.stop()
         self.unforeseen.stop()
         self.store.close()

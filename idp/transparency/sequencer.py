@@ -50,10 +50,7 @@ LEASE_SECONDS = 6.0
 STOP_SECONDS = 10.0
 CHECKPOINT_SECONDS = 10.0  # decisions.md 22
 POLL_SECONDS = 1.0  # a step costs the logins beside it some milliseconds
-PURGE_SECONDS = 60
 FOLD_SECONDS = 10.0  # one takes ten milliseconds, however little there is to fold
-# A clock that is an hour ahead deletes marks that are needed again when it is right: nothing goes before this has passed
-KEPT_SECONDS = 3900
 HOLDER_BYTES = 16
 # The ledger in the database is not what we wrote: nothing more is appended or signed until an operator looked
 BROKEN = "ledger_broken"
@@ -95,7 +92,8 @@ class Sequencer:
         self._me = secrets.token_bytes(HOLDER_BYTES)
         self._state: TreeState | None = None
         self._highest = (0, b"")  # size and root that we saw committed; never forgotten while we run
-        self._purged = self._folded = 0.0
+        self._folded = 0.0
+        self._another = -lease_seconds  # when another was last found to hold the lease, by the steady clock
         self._signed = -checkpoint_seconds  # by the steady clock
         self._ahead = False  # whether the newest checkpoint is of a time that has not come
         self._stopping = threading.Event()
@@ -184,12 +182,13 @@ class Sequencer:
         while self._append() and not self._stopping.is_set():
             pass
         self._sign(int(self._clock()))
-        if abs(now - self._purged) >= PURGE_SECONDS:
-            self._purged = now
-            self._store.purge(int(now) - KEPT_SECONDS)
         return True
 
     # -- the lease
+
+    def follows(self) -> bool:
+        """Whether another holds the lease, and we have seen that within its length: no step of ours failed for so long."""
+        return self._monotonic() - self._another < self._lease / 1000
 
     def _hold(self) -> bool:
         """Take the lease where it is free or ours, renew it where a third of it is over."""
@@ -204,7 +203,7 @@ class Sequencer:
         if found is not None and found.lease_ends == ends:
             ends += 1  # others know a renewal by the change
         if found is not None and not ours and not self._over(found, now, steady):
-            self._state = None
+            self._state, self._another = None, steady
             return False
         with durably(self._engine) as connection:
             if found is None:

@@ -25,7 +25,6 @@ from idp.transparency.keys import LogKey, LogKeys
 from idp.transparency.sequencer import (
     BROKEN,
     FOLD_SECONDS,
-    KEPT_SECONDS,
     LEASE_LOST,
     LEASE_SECONDS,
     POLL_SECONDS,
@@ -34,8 +33,8 @@ from idp.transparency.sequencer import (
 from idp.transparency.state import read_state
 from idp.transparency.tree import leaf_hash
 from idp.transparency.verify import verify_ledger
-from policies.errors import Conflict, StoreUnavailable
-from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT, commit_all, marks, opened, refusal, release, unit
+from policies.errors import StoreUnavailable
+from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT, commit_all, opened, refusal, release, unit
 
 
 class Clock:
@@ -95,9 +94,11 @@ def test_staged_leaves_get_their_place_and_a_signed_checkpoint(store: Store, seq
 
 
 def test_what_was_appended_is_folded_into_the_file(
-    store: Store, sequencer: Sequencer, folder: Path, tmp_path: Path
+    store: Store, sequencer: Sequencer, clock: Clock, folder: Path, tmp_path: Path
 ) -> None:
     recorded(store, 3)
+    assert sequencer.step()
+    clock.now += FOLD_SECONDS
     assert sequencer.step()
     # The file alone, without its log: nothing that a commit would have to carry over is left in that
     alone = shutil.copy(folder / "ciconia.db", tmp_path / "alone.db")
@@ -164,31 +165,6 @@ def test_refusals_and_releases_share_one_tree(store: Store, sequencer: Sequencer
     assert verified(store).size == 2
 
 
-def test_it_purges_what_has_ended(store: Store, sequencer: Sequencer, clock: Clock) -> None:
-    store.commit(unit(*marks("short", end=NOW + 30)))
-    sequencer.step()
-    clock.now += KEPT_SECONDS + 29
-    sequencer.step()
-    clock.now += 59
-    sequencer.step()
-    with pytest.raises(Conflict):
-        store.commit(unit(*marks("short", end=NOW + 300)))
-    clock.now += 2
-    sequencer.step()
-    store.commit(unit(*marks("short", end=NOW + 300)))
-
-
-@pytest.mark.spec("security.md §3 clock skew")
-def test_a_clock_that_was_an_hour_ahead_has_freed_no_mark(store: Store, sequencer: Sequencer, clock: Clock) -> None:
-    """What was taken once could be taken again when the clock is right."""
-    store.commit(unit(*marks("code", end=NOW + 60)))
-    for ahead in (3600, -3600, 120):
-        clock.now += ahead
-        sequencer.step()
-    with pytest.raises(Conflict):
-        store.commit(unit(*marks("code", end=NOW + 60)))
-
-
 # -- one at a time
 
 
@@ -197,6 +173,8 @@ def test_a_second_sequencer_waits_for_the_end_of_the_lease(store: Store, sequenc
     second = Sequencer(store, KEYS, checkpoint_seconds=0, lease_seconds=30, clock=clock)
     assert sequencer.step()
     assert not second.step()
+    assert second.follows()
+    assert not sequencer.follows()
     clock.now += 29
     assert not second.step()
     clock.now += 2
@@ -253,6 +231,19 @@ def test_a_holder_renews_after_a_third_although_its_clock_stands(store: Store, c
 def test_the_default_lease_leaves_time_for_what_else_a_move_needs() -> None:
     """A worker that is stopped in its transaction is killed after HUNG_LOOKS of a second; the lease runs out meanwhile."""
     assert max(HUNG_LOOKS + LOOK_SECONDS, LEASE_SECONDS) + 1 + POLL_SECONDS < 10
+
+
+def test_who_has_seen_no_other_holder_for_the_length_of_a_lease_follows_nobody(store: Store, clock: Clock) -> None:
+    steady = Clock()
+    first, second = (Sequencer(store, KEYS, lease_seconds=6, clock=clock, monotonic=steady) for _ in range(2))
+    assert not second.follows()
+    assert first.step()
+    assert not second.step()
+    steady.now += 5.9
+    assert second.follows()
+    steady.now += 0.2  # its own steps fail, or hang
+    assert not second.follows()
+    first.stop()
 
 
 def test_a_lease_that_was_given_back_is_free_at_once(store: Store, clock: Clock) -> None:
@@ -374,9 +365,9 @@ def test_what_stopped_between_commit_and_checkpoint_is_signed_after_the_next_sta
 
 
 # The first step writes: 1 the lease, commit; 3 what folds the log into the file; 4 state, staged, leaves, nodes, commit;
-# 9 state, checkpoint, commit; 12 purge, commit; 17 what empties the log
-STATEMENTS = 21
-COMMITS = (2, 8, 11, 16)
+# 9 state, checkpoint, commit
+STATEMENTS = 11
+COMMITS = (2, 8, 11)
 
 
 class Fault:
