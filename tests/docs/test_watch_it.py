@@ -38,6 +38,14 @@ def test_a_ledger_that_was_never_signed_fires_too() -> None:
     assert " <= " in signed
 
 
+def test_a_counter_that_counted_nothing_yet_is_not_asked_as_if_it_were_there() -> None:
+    """It has no series: of none, nothing is 0, and its first count is no increase."""
+    for text in EXPRESSIONS:
+        assert not re.search(r"_total\b.*== 0", text, re.DOTALL), text
+        for counter in re.findall(r"increase\((\w+)\[1h\]\) > 0", text):
+            assert f"or\n          ({counter} > 0 unless {counter} offset 1h)" in text
+
+
 def test_every_label_of_a_rule_is_one_of_a_metric_that_it_asks_for() -> None:
     for text in EXPRESSIONS:
         families = [SHOWN[re.sub("_bucket$", "", name)] for name in re.findall(r"ciconia_\w+", text)]
