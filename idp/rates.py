@@ -24,7 +24,7 @@ from limits.errors import ConfigurationError
 from limits.storage import RedisStorage
 
 from idp.settings import Limits, Settings
-from policies.errors import Misconfigured, Problem, StoreUnavailable, TooManyRequests
+from policies.errors import EXTRAS, Misconfigured, Problem, StoreUnavailable, TooManyRequests
 
 WINDOW = 60
 KEY_LIFE = 600
@@ -301,7 +301,7 @@ def check_valkey(settings: Settings) -> None:
     try:
         storage = _valkey(settings.valkey)
     except ConfigurationError:
-        what, fix = "Valkey's library is not installed.", "pip install 'ciconia[cluster]', or leave valkey out"
+        what, fix = "Valkey's library is not installed.", f"{EXTRAS}, or leave valkey out"
         raise Misconfigured((Problem(file, 0, "valkey", what, fix),)) from None
     try:
         found = storage.storage.config_get("maxmemory-policy")

@@ -191,6 +191,13 @@ class Misconfigured(BrokerError):
         self.problems = problems
 
 
+# How to mend that a library of an extra is not there: the lock has all of `cluster`, `pki` and `postgres`, by their hashes
+EXTRAS = (
+    "run this environment's `python -m pip install --require-hashes --requirement docker/requirements.lock` in the folder "
+    "of the source"
+)
+
+
 class Problem:
     """One thing wrong in a configuration: file, line, key, what is wrong and how to mend it."""
 

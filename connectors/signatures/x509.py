@@ -21,7 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from connectors.profiles import Profile
 from connectors.signatures.keys import certificate_of, prepared
 from connectors.signatures.x509_lists import UNREADABLE, extension_of, is_authority, read_list
-from policies.errors import AssertionRejected
+from policies.errors import EXTRAS, AssertionRejected
 
 try:
     from connectors.signatures.x509_paths import paths
@@ -61,7 +61,7 @@ class Pki:
 
     def __init__(self, anchors: Sequence[bytes], lists: Sequence[tuple[str, bytes]], profile: Profile) -> None:
         if paths is None:
-            raise ValueError("the extra `pki` is not installed: pip install 'ciconia[pki]'")
+            raise ValueError(f"the extra `pki` is not installed: {EXTRAS}")
         if not anchors:
             raise ValueError("no anchor, and nothing chains to nothing")
         self._anchors, self._profile = tuple(anchors), profile

@@ -30,16 +30,18 @@ def postgres(case: Case) -> Iterator[Finding]:
     """The connection, its durability, and its rights. The revision is looked at where that of a file is."""
     try:
         url = postgres_url(make_url(case.settings.database_url))
+        engine = look_at(url)
     except Misconfigured as error:
         for problem in error.problems:
-            yield case.setting(Severity.ERROR, "database", problem.what, why=_NOBODY, fix=f"{problem.fix}.")
+            yield case.setting(
+                Severity.ERROR, "database", problem.what, why=_NOBODY, fix=f"{problem.fix[0].upper()}{problem.fix[1:]}."
+            )
         return
     yield from _on_its_way(case, url.host or "", dict(url.query))
     asked = url.query.get("target_session_attrs")
     if asked in ("standby", "read-only"):  # `look_at` takes any
         what, fix = f"target_session_attrs={asked} asks for a server that only reads.", "Take it out of the URL."
         yield case.setting(Severity.ERROR, "database", what, why=_NOBODY, fix=fix)
-    engine = look_at(url)
     try:
         yield from _asked(case, engine)
     except DBAPIError as error:

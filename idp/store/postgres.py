@@ -11,6 +11,8 @@ of the transaction then relies on. The sequencer compares and swaps one row.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any  # the DBAPI's connection and errors: psycopg is an extra, and SQLAlchemy's events name no type
 
@@ -20,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from idp.store.faults import word_of
-from policies.errors import Misconfigured, Problem, StoreUnavailable
+from policies.errors import EXTRAS, Misconfigured, Problem, StoreUnavailable
 
 DRIVER = "postgresql+psycopg"
 # A worker's threads (40) read for a millisecond each: so few connections serve them, and many workers share one server
@@ -55,7 +57,7 @@ LOST = "a release that was approved could be gone after a crash."
 def open_postgres(url: URL, *, busy_milliseconds: int) -> Engine:
     """The engine. `busy_milliseconds` bounds each statement, and each wait for a lock. Nothing is connected yet."""
     parameters = {name: value for name, value in PARAMETERS.items() if name not in url.query}
-    try:
+    with _psycopg():
         engine = create_engine(
             postgres_url(url),
             hide_parameters=True,
@@ -67,9 +69,6 @@ def open_postgres(url: URL, *, busy_milliseconds: int) -> Engine:
             use_native_hstore=False,
             connect_args=parameters,
         )
-    except (ModuleNotFoundError, NoSuchModuleError):
-        what = "psycopg, which talks to PostgreSQL, is not installed."
-        raise Misconfigured((Problem("", 0, "database", what, "install ciconia[postgres]"),)) from None
     checks = _Checks(busy_milliseconds)
     event.listen(engine, "connect", checks.connected)
     event.listen(engine, "handle_error", _without_values)
@@ -80,7 +79,8 @@ def look_at(url: URL) -> Engine:
     """An engine that only reads, takes a standby too, and asks nothing of the server: for looking at what is wrong."""
     parameters = {name: value for name, value in PARAMETERS.items() if name not in url.query}
     parameters["target_session_attrs"] = "any"
-    engine = create_engine(postgres_url(url), hide_parameters=True, use_native_hstore=False, connect_args=parameters)
+    with _psycopg():
+        engine = create_engine(postgres_url(url), hide_parameters=True, use_native_hstore=False, connect_args=parameters)
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, record: ConnectionPoolEntry) -> None:  # Any: see the import
@@ -92,6 +92,16 @@ def look_at(url: URL) -> Engine:
 
     event.listen(engine, "handle_error", _without_values)
     return engine
+
+
+@contextmanager
+def _psycopg() -> Iterator[None]:
+    """Raise `Misconfigured` where what makes an engine finds that the extra `postgres` is not installed."""
+    try:
+        yield
+    except (ModuleNotFoundError, NoSuchModuleError):
+        what = "psycopg, which talks to PostgreSQL, is not installed."
+        raise Misconfigured((Problem("", 0, "database", what, EXTRAS),)) from None
 
 
 def postgres_url(url: URL) -> URL:

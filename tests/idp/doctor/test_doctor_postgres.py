@@ -1,5 +1,6 @@
 """A database of PostgreSQL, as doctor sees it."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from idp.store.migrate import migrate
 from idp.store.store import open_store
 from idp.transparency.keys import ledger_keys as keys_of
 from idp.transparency.sequencer import Sequencer
-from policies.errors import Misconfigured
+from policies.errors import EXTRAS, Misconfigured
 from tests.idp.doctor.shelf import HOST, TENANT, ledger_keys
 from tests.idp.doctor.ward import ERROR, NOW, WARNING, at, edit, examined
 from tests.idp.store.units import release
@@ -91,6 +92,15 @@ def test_a_server_that_does_not_answer_is_an_error_and_its_password_is_not_told(
     report = examined(city)
     assert at(report, "ciconia.toml", "database", "(OperationalError (refused)). Nobody listens there.").severity is ERROR
     assert "canary" not in repr(report)
+
+
+def test_without_psycopg_it_is_said_once_and_as_serve_does(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named(city, "postgresql://ciconia@127.0.0.1:1/city")
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    report = examined(city)
+    found = at(report, "ciconia.toml", "database", "psycopg, which talks to PostgreSQL, is not installed.")
+    assert (found.severity, found.fix) == (ERROR, f"{EXTRAS[0].upper()}{EXTRAS[1:]}.")
+    assert [one.what for one in report.findings if "could not be made" in one.what] == []
 
 
 def test_a_server_that_runs_and_has_no_such_database_is_named_as_that(city: Path) -> None:

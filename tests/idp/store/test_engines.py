@@ -10,7 +10,7 @@ from idp.store.engine import database_file, database_name, is_postgres, open_eng
 from idp.store.migrate import migrate
 from idp.store.postgres import short
 from idp.store.reads import read_hashes
-from policies.errors import Misconfigured, StoreUnavailable
+from policies.errors import EXTRAS, Misconfigured, StoreUnavailable
 from tests.idp.store.units import TENANT, opened_at, release, unit
 
 
@@ -34,7 +34,7 @@ def test_without_psycopg_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(Misconfigured, match=r"psycopg") as caught:
         open_engine("postgresql://db.example/ciconia")
-    assert caught.value.problems[0].fix == "install ciconia[postgres]"
+    assert caught.value.problems[0].fix == EXTRAS
 
 
 def test_sqlite_s_connection_that_was_given_back_last_is_the_next_one_since_it_has_the_pages(tmp_path: Path) -> None:
