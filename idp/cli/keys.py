@@ -18,7 +18,7 @@ import typer
 from connectors.formats.grammar import written
 from connectors.signatures.keys import certificate_of
 from idp.cli.console import say
-from idp.cli.keys_answering import Refused, answering
+from idp.cli.keys_answering import Refused, answering, rotate_command
 from idp.cli.keys_revoke import revoke
 from idp.cli.options import AsJson, Folder
 from idp.cli.revocations import Answer, ask
@@ -131,7 +131,7 @@ def new(
         _list_of_log(desk, wanted)
         if (waiting := desk.waiting(wanted, now)) is not None:
             what = f"the next key of {kind} is there already: {waiting.file}."
-            raise Refused("KIND", what, f"`ciconia keys rotate {kind}` has it begin as soon as is safe.")
+            raise Refused("KIND", what, f"`{rotate_command(kind, config)}` has it begin as soon as is safe.")
         _make(desk, wanted, begins, now)
 
 
@@ -156,7 +156,7 @@ def rotate(
         if waiting is not None and unknown is not None and not desk.answer.none_yet:
             if not now_:
                 what = f"{unknown.what} {waiting.file}, which would take over, may be one of them."
-                fix = f"{unknown.fix} `ciconia keys rotate {kind} --now` makes another one without asking."
+                fix = f"{unknown.fix} `{rotate_command(kind, config, '--now')}` makes another one without asking."
                 raise Misconfigured((Problem(unknown.file, 0, unknown.key, what, fix),))
             # One that is made now is none that somebody revoked
             waiting = None

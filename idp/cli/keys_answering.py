@@ -1,7 +1,9 @@
-"""What the commands about keys have in common: their options, and what ends them with which code."""
+"""What the commands about keys have in common: what ends them with which code, and how one names another."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -19,6 +21,11 @@ class Refused(Misconfigured):
 
     def __init__(self, key: str, what: str, fix: str) -> None:
         super().__init__((Problem("keys", 0, key, what, fix),))
+
+
+def rotate_command(kind: str, config: Path, *options: str) -> str:
+    """What an operator types to have a new key of a kind take over."""
+    return shlex.join(["ciconia", "keys", "rotate", kind, *options, "--config", str(config)])
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import typer
 from connectors.formats.grammar import written
 from idp.cli.committing import MEND, UNPLACED, Unsure, set_switch, standing, within
 from idp.cli.console import say
-from idp.cli.keys_answering import Refused, answering
+from idp.cli.keys_answering import Refused, answering, rotate_command
 from idp.cli.options import AsJson, Folder
 from idp.cli.revocations import ask
 from idp.clock import system_clock
@@ -79,7 +79,8 @@ def revoke(
     elif why_not is not None:
         say(f"Which key of {kind.name} counts now is not known. {why_not}", error=True)
     elif left is None:
-        say(f"No key of {kind.name} is left, so nothing is released that needs one: ciconia keys rotate {kind.name} --now")
+        command = rotate_command(kind.name, config, "--now")
+        say(f"No key of {kind.name} is left, so nothing is released that needs one: {command}")
     else:
         say(f"What counts now: {left}.")
 

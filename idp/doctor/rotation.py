@@ -1,5 +1,6 @@
 """Keys that take over: which one is to come and in what time, which one nobody needs any more, and whether one is left."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,9 +61,10 @@ def _left(case: Case, kind: Kind, ring: AnyRing) -> Iterator[Finding]:
         what = f"every key of {kind.name} is revoked."
         why = f"No key {kind.why}, so nothing is released that needs one."
         file = case.name(case.settings.key_folder / kind.file)
+        again = shlex.join(["ciconia", "keys", "rotate", kind.name, "--now", "--config", str(case.folder)])
         fix = (
             "Where another machine has one that counts already, copy its file from there (`cp -p`): what one makes anew "
-            f"here, the others do not have. Else: ciconia keys rotate {kind.name} --now"
+            f"here, the others do not have. Else: {again}"
         )
         yield Finding(Severity.ERROR, file, 0, kind.name, what, why, fix)
 

@@ -70,7 +70,7 @@ def test_there_is_one_next_key_of_a_kind(city: Path) -> None:
     said(keys(city, "new", "es256", "--json"))
     found = problem(keys(city, "new", "es256", "--json"))
     assert "is there already" in found["what"]
-    assert "ciconia keys rotate es256" in found["fix"]
+    assert f"`ciconia keys rotate es256 --config {city}`" in found["fix"]
 
 
 def test_a_rotation_takes_the_next_key_as_soon_as_is_safe(city: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_revoked_key_gives_way_and_its_reason_is_recorded(city: Path) -> None:
     assert states(city, "es256") == ["revoked", "signs"]
     run = keys(city, "revoke", first, "--reason", REASON)
     assert "No key of es256 is left" in run.output
-    assert "ciconia keys rotate es256 --now" in run.output
+    assert f"ciconia keys rotate es256 --now --config {city}" in run.output
     assert states(city, "es256") == ["revoked", "revoked"]
 
 
@@ -225,7 +225,7 @@ def test_where_a_database_cannot_say_what_is_revoked_no_key_that_waits_is_taken(
     silence(city)
     found = problem(keys(city, "rotate", "es256", "--json"), 2)
     assert "which keys are revoked is not known" in found["what"]
-    assert "rotate es256 --now" in found["fix"]
+    assert f"rotate es256 --now --config {city}`" in found["fix"]
     assert sorted((city / "keys").iterdir()) == before
     run = keys(city, "rotate", "es256", "--now")
     assert run.exit_code == 0, run.output

@@ -102,7 +102,7 @@ def test_where_every_key_of_a_kind_is_revoked_it_is_an_error(city: Path) -> None
     errors = [one for one in found if one.severity == ERROR]
     assert [one.what for one in errors] == ["every key of es256 is revoked."]
     assert "another machine has one that counts already, copy its file" in errors[0].fix, "a second new key helps nobody"
-    assert errors[0].fix.endswith("ciconia keys rotate es256 --now")
+    assert errors[0].fix.endswith(f"ciconia keys rotate es256 --now --config {city}")
     key(city, MINUTE - 60)
     assert not [one for one in examined(city).findings if one.severity == ERROR], "another one took over"
 
