@@ -2,7 +2,8 @@
 # Install the product from SOURCE into a virtual environment at TARGET, every package by its locked version and hash:
 # sh docker/install.sh SOURCE TARGET. What the image does, and anybody without an image can.
 set -eu
-source=$1 target=$2
+# pip takes the bare name of a folder for the name of a package
+source=$(cd "$1" && pwd) target=$2
 "${PYTHON:-python3}" -m venv "$target"
 "$target/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes --requirement "$source/docker/requirements.lock"
 "$target/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps --no-build-isolation "$source"

@@ -34,7 +34,7 @@ RUNNING = """\
 $ ciconia doctor --selftest
 ```
 
-It needs no configuration and no network, writes nothing, and takes less than a minute. The live cases start a broker
+It needs no configuration and no network, writes nothing, and takes a minute or two. The live cases start a broker
 with two identity providers on loopback, in a temporary folder that goes when they end. Run it [after every
 upgrade](after-an-upgrade.md): the versions below are ours, and what counts is yours.
 

@@ -1,6 +1,8 @@
 """What the pages and the program say of how to install: what they name is there, and no index is asked for our name."""
 
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -30,6 +32,27 @@ def test_nobody_is_sent_to_an_index_for_our_name() -> None:
     """It is not registered, so whoever registers it would be installed."""
     asking = re.compile(r"install [^\n`]*\bciconia(?:\[|\s|'|\"|`|$)")
     assert [str(path) for path in SAID if asking.search(path.read_text("utf-8"))] == []
+
+
+def test_what_serves_is_not_linked_to_a_source_that_changes() -> None:
+    text = (DOCS / "after-an-upgrade.md").read_text("utf-8")
+    assert "--editable" not in text
+    assert re.search(r"^\$ sudo sh (\S+)/docker/install\.sh \1 /opt/\1$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("source", ["ciconia-2", "./ciconia-2", "ciconia-2/"])
+def test_a_source_that_is_named_without_a_path_is_no_package_of_an_index(tmp_path: Path, source: str) -> None:
+    (tmp_path / "ciconia-2").mkdir()
+    python = tmp_path / "python"
+    # As `python -m venv TARGET`, of which each further command goes to a file
+    asked = """printf '#!/bin/sh\\necho "$@" >>asked\\n' >"$3/bin/python\""""
+    python.write_text(f'#!/bin/sh\nmkdir -p "$3/bin"\n{asked}\nchmod +x "$3/bin/python"\n')
+    python.chmod(0o755)
+    done = ["sh", str(ROOT / "docker" / "install.sh"), source, "target"]
+    subprocess.run(done, cwd=tmp_path, env={**os.environ, "PYTHON": str(python)}, check=True)
+    locked, itself = (tmp_path / "asked").read_text("utf-8").splitlines()
+    assert locked.endswith(f"--require-hashes --requirement {tmp_path}/ciconia-2/docker/requirements.lock")
+    assert itself.endswith(f"--no-deps --no-build-isolation {tmp_path}/ciconia-2")
 
 
 def test_no_lock_of_hashes_is_a_constraint() -> None:
