@@ -8,6 +8,7 @@ import os
 import pwd
 import shlex
 import stat
+import sys
 from pathlib import Path
 
 from policies.errors import Misconfigured, Problem
@@ -40,7 +41,9 @@ def assert_own(path: Path, key: str) -> None:
         return
     name = _name(owner)
     what = f"it belongs to {name}, and root does not work in another account's folder."
-    fix = f"Run this as {name}: `sudo -u {shlex.quote(name)} ciconia ...`."
+    # By its path: sudo has a path of its own, on which an environment of Python's is not
+    program = Path(sys.executable).with_name("ciconia")
+    fix = f"Run this as {name}: `{shlex.join(['sudo', '-u', name, str(program)])} ...`."
     raise Misconfigured((Problem(str(path), 0, key, what, fix),))
 
 

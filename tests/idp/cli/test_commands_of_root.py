@@ -3,6 +3,7 @@
 import os
 import shutil
 import struct
+import sys
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -82,7 +83,7 @@ def states(folder: Path) -> dict[Path, tuple[int, int, int]]:
 def assert_refused(done: Result) -> None:
     assert done.exit_code in {1, 2}, done.output
     assert "root does not work in another account's folder" in done.output
-    assert f"sudo -u '#{BROKER}' ciconia" in done.output
+    assert f"sudo -u '#{BROKER}' {Path(sys.executable).parent}/ciconia ..." in done.output
 
 
 @pytest.mark.parametrize("line", COMMANDS)
