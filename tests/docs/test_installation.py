@@ -79,3 +79,9 @@ def test_the_unit_can_be_enabled_and_what_it_names_is_made_before() -> None:
 
 def test_no_lock_of_hashes_is_a_constraint() -> None:
     assert [path.name for path in DOCS.glob("*.md") if re.search(r"--constraint \S+\.lock", path.read_text("utf-8"))] == []
+
+
+def test_no_page_of_an_error_is_kept_as_what_was_asked_for() -> None:
+    curls = [line for path in DOCS.glob("*.md") for line in re.findall(r"curl [^`\n]*-o [^`\n]*", path.read_text("utf-8"))]
+    assert curls
+    assert [line for line in curls if not re.search(r" -f ", line)] == []

@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from idp.cli import app
 from idp.doctor.finding import Finding
 from tests.idp.doctor.shelf import meddling, note, record, sequence
 from tests.idp.doctor.ward import ERROR, NOTICE, WARNING, edit, examined
@@ -53,6 +55,18 @@ def test_a_witness_that_has_no_checkpoint_of_a_ledger_that_has_some_is_an_error(
     assert (found.severity, found.file) == (ERROR, "ciconia.toml")
     assert "has none" in found.what
     assert "Mount it" in found.fix
+
+
+def test_an_export_into_the_empty_folder_is_a_witness(city: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "witness"
+    folder.mkdir()
+    record(city)
+    sequence(city)
+    edit(city, "ciconia.toml", SET, f'witness = "{folder}"')
+    assert "has none" in told(city)[0].what
+    run = CliRunner().invoke(app, ["ledger", "export", "--config", str(city), str(folder / "first")])
+    assert run.exit_code == 0, run.output
+    assert told(city) == []
 
 
 @pytest.mark.parametrize("signed", [False, True])
