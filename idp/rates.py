@@ -290,10 +290,11 @@ def wide_of(address: str) -> str:
     return address.partition("/")[2]
 
 
-def check_valkey(settings: Settings) -> None:
+def check_valkey(settings: Settings, *, ask: bool = True) -> None:
     """Raise `Misconfigured` where Valkey cannot be asked, or would drop counters when its memory is full.
 
-    For the start alone: a worker that starts again while Valkey is gone serves those who have begun.
+    For the start alone: a worker that starts again while Valkey is gone serves those who have begun. Without `ask` its
+    library is looked for, and nobody is asked.
     """
     if not settings.valkey:
         return
@@ -303,6 +304,8 @@ def check_valkey(settings: Settings) -> None:
     except ConfigurationError:
         what, fix = "Valkey's library is not installed.", f"{EXTRAS}, or leave valkey out"
         raise Misconfigured((Problem(file, 0, "valkey", what, fix),)) from None
+    if not ask:
+        return
     try:
         found = storage.storage.config_get("maxmemory-policy")
     except storage.base_exceptions:

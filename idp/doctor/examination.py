@@ -20,6 +20,7 @@ from idp.doctor.rotation import rotation
 from idp.doctor.switches import switches
 from idp.doctor.translations import translations
 from idp.doctor.unforeseen import unforeseen
+from idp.doctor.valkey import valkey
 from idp.doctor.witness import witness
 
 Check = Callable[[Case], Iterator[Finding]]
@@ -76,6 +77,7 @@ OFFLINE: dict[str, Check] = {
     "disk": disk,
     "libraries": libraries,
     "cookies": cookies,
+    "valkey": valkey,
 }
 _ORDER = tuple(Severity)
 
@@ -88,6 +90,7 @@ def examine(folder: Path, *, now: int, machine: Machine, fetcher: Looks | None, 
     case = read_case(folder, now=now, machine=machine)
     checks = dict(OFFLINE)
     if fetcher is not None:
+        checks["valkey"] = partial(valkey, ask=True)
         checks["clocks"] = partial(clocks, fetcher=fetcher, clock=clock)
         checks["address"] = partial(address, fetcher=fetcher, clock=clock)
     found = [finding for name, check in checks.items() for finding in _made(name, check, case)]

@@ -1,80 +1,25 @@
 """Limits over a real Valkey: counted together, begun anew after a flush, refused while it is gone, refused at start."""
 
-import shutil
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from idp.rates import Rates, Shared, check_valkey
+from idp.rates import Rates, check_valkey
 from idp.server import bind
 from idp.settings import Limits, Settings
 from policies.errors import Misconfigured, StoreUnavailable, TooManyRequests
-from tests.peers import require_peer
+from tests.valkey import Valkey, valkey_server
 
 pytestmark = pytest.mark.peer
-PROGRAM = shutil.which("valkey-server")
 HOME, AWAY, PARTY = "93.184.216.34", "93.184.216.35", "parking"
-KEY = b"k" * 32
-
-
-@dataclass
-class Valkey:
-    """A server of our own on loopback."""
-
-    port: int
-    folder: Path
-    policy: str = "noeviction"
-    process: subprocess.Popen[bytes] | None = None
-    clients: list[Shared] = field(default_factory=list)
-
-    def shared(self, clock: Callable[[], float] = time.time) -> Shared:
-        """One worker's way to it."""
-        self.clients.append(Shared(self.url, key=KEY, clock=clock))
-        return self.clients[-1]
-
-    @property
-    def url(self) -> str:
-        return f"valkey://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        words = [f"--port {self.port}", "--bind 127.0.0.1", "--save ''", f"--maxmemory-policy {self.policy}"]
-        arguments = [part.strip("'") for word in words for part in word.split(" ")]
-        self.process = subprocess.Popen(
-            [str(PROGRAM), *arguments, "--dir", str(self.folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        end = time.monotonic() + 10
-        while time.monotonic() < end:
-            try:
-                if self.shared()._storage.check():
-                    return
-            except OSError:
-                pass
-            time.sleep(0.02)
-        raise AssertionError("Valkey did not start")
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(10)
-            self.process = None
 
 
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[Valkey]:
-    require_peer("valkey-server", present=PROGRAM is not None)
-    listening = bind("127.0.0.1", 0)
-    port = listening.getsockname()[1]
-    listening.close()
-    made = Valkey(port, tmp_path)
-    made.start()
-    yield made
-    for client in made.clients:
-        client.close()
-    made.stop()
+    with valkey_server(tmp_path) as made:
+        yield made
 
 
 def _worker(valkey: Valkey, **limits: int) -> Rates:
