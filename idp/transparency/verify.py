@@ -181,8 +181,9 @@ class _Verification:
     def _witnessed(self) -> Iterator[Finding]:
         # Asked again: the first may have been signed meanwhile
         if not self._seen and self._count(tables.checkpoints) and (witness := self._blind()):
+            fix = "If it is, put the newest checkpoint into it first (docs/back-up-and-restore.md)"
             meanwhile = "Nothing is signed meanwhile, and a broker that starts releases nothing"
-            yield Finding("checkpoints", "", f"the witness {witness} has none of them: is it mounted? {meanwhile}")
+            yield Finding("checkpoints", "", f"the witness {witness} has none of them: is it mounted? {fix}. {meanwhile}")
         for head in sorted(self._seen, key=attrgetter("size", "root")):
             if head.size > self._tree.size:
                 yield Finding(

@@ -531,7 +531,48 @@ def test_a_witness_that_cannot_be_read_is_said_before_anything_is_restored(serve
     again = with_keys_of(folder_of(tmp_path, "again", witness=str(witness)), served)
     assert ciconia("restore", "--config", again, "--from", tmp_path / "copy.db").returncode == 2
     (witness / "README").unlink()
+    show_newest(served, witness)
     assert ciconia("restore", "--config", again, "--from", tmp_path / "copy.db").returncode == 0
+
+
+@pytest.mark.spec("security.md §3 restore from backup")
+def test_a_restore_beside_a_witness_that_was_lost_with_the_old_machine_says_that_nothing_will_be_released(
+    served: Path, tmp_path: Path
+) -> None:
+    file, witness = tmp_path / "copy.db", tmp_path / "witness"
+    witness.mkdir()
+    assert ciconia("backup", "--config", served, "--to", file).returncode == 0
+    text = ciconia("restore", "--config", of(served, tmp_path, "text", str(witness)), "--from", file)
+    told = json_of(ciconia("restore", "--config", of(served, tmp_path, "json", str(witness)), "--from", file, "--json"))
+    assert (text.returncode, told["ok"], told["restored"], told["witness"], told["witnessed"]) == (1, False, True, True, 0)
+    for said in (text.stderr, str(told["findings"])):
+        assert f"the witness {witness} has none of them: is it mounted?" in said
+        assert "put the newest checkpoint into it first (docs/back-up-and-restore.md)" in said
+        assert "a broker that starts releases nothing" in said
+    assert ciconia("ledger", "verify", "--config", tmp_path / "text").returncode == 1, "it says the same"
+    show_newest(tmp_path / "text", witness)
+    assert ciconia("ledger", "verify", "--config", tmp_path / "text").returncode == 0
+    grow(tmp_path / "text", 1, witness=True)
+
+
+def test_a_restore_beside_another_history_than_the_witness_saw_names_it(served: Path, tmp_path: Path) -> None:
+    file, witness = tmp_path / "copy.db", tmp_path / "witness"
+    witness.mkdir()
+    other = with_keys_of(folder_of(tmp_path, "other"), served)
+    migrate(load_settings(other).database_url)
+    grow(other, 3)
+    show_newest(other, witness)
+    assert ciconia("backup", "--config", served, "--to", file).returncode == 0
+    found = ciconia("restore", "--config", of(served, tmp_path, "again", str(witness)), "--from", file)
+    assert (found.returncode, "the first 3 are not those that the witness saw" in found.stderr) == (1, True)
+
+
+def test_a_restore_of_what_was_never_signed_needs_nothing_in_the_witness(tmp_path: Path) -> None:
+    folder, file = watched(tmp_path), tmp_path / "copy.db"
+    grow(folder, 2, sequence=False)
+    assert ciconia("backup", "--config", folder, "--to", file).returncode == 0
+    again = of(folder, tmp_path, "again", str(tmp_path / "witness"))
+    assert ciconia("restore", "--config", again, "--from", file).returncode == 0
 
 
 @pytest.mark.spec("security.md §3 restore from backup")
@@ -543,6 +584,7 @@ def test_a_restore_says_from_when_the_backup_is_and_what_has_to_be_done_again(
     ciconia("backup", "--config", served, "--to", file)
     ((newest,),) = rows_of_query(file, "SELECT max(time) FROM records")
     (tmp_path / "witness").mkdir()
+    show_newest(served, tmp_path / "witness")
     found = ciconia("restore", "--config", of(served, tmp_path, "text", kept), "--from", file)
     assert found.returncode == 0, found.stderr
     again = f"The newest record in this backup is of {written(int(str(newest)))}. Every relying party"
@@ -556,6 +598,11 @@ def test_a_restore_says_from_when_the_backup_is_and_what_has_to_be_done_again(
     assert isinstance(sentences, list)
     assert len(sentences) == (1 if witness else 2)
     assert sentences[0].startswith(again)
+
+
+def show_newest(served: Path, witness: Path) -> None:
+    """Put the newest checkpoint into a witness that has none, as an operator does."""
+    assert ciconia("ledger", "export", witness / "first", "--config", served).returncode == 0
 
 
 def of(served: Path, parent: Path, name: str, witness: str) -> Path:
