@@ -545,7 +545,7 @@ def test_the_beginning_is_that_of_the_newest_list() -> None:
 
 def test_without_the_extra_an_operator_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "paths", None)
-    with pytest.raises(ValueError, match=r"ciconia\[pki\]"):
+    with pytest.raises(ValueError, match=r"`pki` is not installed: .*requirements\.lock"):
         Pki([root().der], [], EIDAS)
 
 

@@ -86,7 +86,7 @@ def test_a_first_failure_is_looked_at_again_without_waiting_for_the_next_turn(nl
         for expected in (2, 3):
             turns.release()
             until(lambda expected=expected: len(pauses) == expected)  # type: ignore[misc]  # mypy has no type for it
-        assert pauses == [SLOW_SECONDS, SECOND_LOOK, SLOW_SECONDS], "the open breaker is probed at its own pace"
+        assert pauses == [SLOW_SECONDS, SECOND_LOOK, 2 * SECOND_LOOK], "the open breaker is probed soon, and then later"
         assert not peers.available(nl.entity_id, NOW)
         nl.does = "answer"
         turns.release()

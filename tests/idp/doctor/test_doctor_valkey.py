@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from idp.doctor.finding import Finding
+from policies.errors import EXTRAS
 from tests.idp.doctor.ward import ERROR, edit, examined, healthy, only
 from tests.valkey import free_port, valkey_server
 
@@ -28,10 +29,7 @@ def test_a_library_that_is_missing_is_found_offline_too(
     monkeypatch.setitem(sys.modules, "valkey", None)
     found = only(examined(city, outside=None if offline else healthy()))
     told(found, line)
-    assert (found.what, found.fix.partition(",")[0]) == (
-        "Valkey's library is not installed.",
-        "pip install 'ciconia[cluster]'",
-    )
+    assert (found.what, found.fix.partition(",")[0]) == ("Valkey's library is not installed.", EXTRAS)
 
 
 def test_where_nobody_listens_that_is_found_and_no_password_is_told(city: Path) -> None:
