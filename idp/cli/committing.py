@@ -101,30 +101,56 @@ def set_switch(
         return Act(switch, placed=False)
 
 
-def standing(settings: Settings, store: Store, ledger: LedgerKeys, kind: str, name: str) -> Act | None:
-    """The act by which a thing is off already, where nothing of it lacks; None else, and where nobody can say.
+def standing(
+    settings: Settings, store: Store, ledger: LedgerKeys, kind: str, name: str, *, off: bool = True, reason: str = ""
+) -> Act | None:
+    """The act by which a thing is off (or on) already, where nothing of it lacks; None else, and where nobody can say.
 
-    Said again, it would be off since now: and a key that was revoked early, which succeeded nobody, would be one that did.
+    With a `reason` it has to be for that one. What was never switched is on, since 0. Said again, a key would be revoked
+    since now, and one that was revoked early, which succeeded nobody, would be one that did; and whatever is alive of a
+    thing that is on would end.
+
+    Raises `Unsure` where somebody interrupts the reading.
     """
     try:
-        switch, acts = within(lambda: _acts(store, ledger, kind, name))
-        if switch is None or not switch.off:
-            return None
-        # Whichever of them is its own
-        waiting = [record for record in acts if not _is_placed(store, record)]
-        return Act(switch, placed=all(within(partial(_place, settings, store, ledger, record)) for record in waiting))
+        found = within(lambda: _found(store, ledger, kind, name))
+    except Unsure:
+        raise
     except StoreUnavailable:
         return None
+    switch = found.switch
+    if switch is None or switch.off != off or (reason and switch.reason != reason):
+        return None
+    try:
+        # Whichever of them is its own
+        waiting = [record for record in found.records if not _is_placed(store, record)]
+        placed = all(within(partial(_place, settings, store, ledger, record)) for record in waiting)
+    except StoreUnavailable:
+        placed = False
+    return Act(switch, placed=placed)
 
 
-def _acts(store: Store, ledger: LedgerKeys, kind: str, name: str) -> tuple[Switch | None, Sequence[bytes]]:
-    """A switch as it stands, None where its row is not as its act left it; and the records of all acts."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A switch as it stands, None where its row and its record are not of one act; and the records of all acts."""
+
+    switch: Switch | None
+    records: Sequence[bytes]
+
+
+def _found(store: Store, ledger: LedgerKeys, kind: str, name: str) -> _Found:
     records = SwitchRecords(store.tenant, ledger)
     with reading(), store.engine.connect() as connection:
         changed = {each[:2] for each in faults_of_switches(connection, tenant=store.tenant, keys=ledger)}
-        records.read(connection)
-    found = Switches(engine=store.engine, tenant=store.tenant, keys=ledger).current().get((kind, name))
-    return None if (kind, name) in changed else found, [records.record(number) for number in range(records.next)]
+        act = records.read(connection).get((kind, name))
+    switch = Switches(engine=store.engine, tenant=store.tenant, keys=ledger).current().get((kind, name))
+    if switch is None and act is None:
+        switch = Switch(kind, name, off=False, reason="", since=0)
+    # A key whose record is gone is not revoked since now
+    elif switch is not None and kind != KEY and (act is None or act.off != switch.off):
+        switch = None
+    acts = [records.record(number) for number in range(records.next)]
+    return _Found(None if (kind, name) in changed else switch, acts)
 
 
 def _place(settings: Settings, store: Store, ledger: LedgerKeys, record: bytes) -> bool:

@@ -19,7 +19,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from connectors.formats.grammar import written
-from idp.cli.committing import MEND, UNPLACED, Unsure, set_switch, within
+from idp.cli.committing import MEND, UNPLACED, Unsure, set_switch, standing, within
 from idp.cli.console import plain, problems, say
 from idp.cli.options import AsJson, Folder
 from idp.clock import system_clock
@@ -130,13 +130,16 @@ def _set(name: str, config: Path, kind: Kind, reason: str, *, off: bool, as_json
         nearest = None if known or desk.whole else desk.nearest(kind, name, cutoff=0)
         if not known and not desk.whole:
             _say_unknown(kind, name, nearest)
+        at = (desk.settings, desk.store, desk.ledger, kind, name)
         try:
-            act = set_switch(desk.settings, desk.store, desk.ledger, kind, name, off=off, reason=reason, now=system_clock())
+            # Off for another reason is another act; on is on, and said again it would end what is alive
+            already = standing(*at, off=off, reason=reason if off else "")
+            act = already or set_switch(*at, off=off, reason=reason, now=system_clock())
         except Unsure as error:
             _unsure(error, kind, name, off=off, as_json=as_json)
     if as_json:
         told = {
-            **_told(kind, name, act.switch),
+            **_told(kind, name, act.switch if act.switch.since else None),
             "placed": act.placed,
             "known": known,
             "nearest": nearest,
@@ -144,7 +147,11 @@ def _set(name: str, config: Path, kind: Kind, reason: str, *, off: bool, as_json
         }
         print(json.dumps({"ok": True, **told, "switches_known": not unread}))
         return
-    say(f"{'Off' if off else 'On again'} and recorded: {kind} {name}. {SECOND}")
+    done = f"{'Off' if off else 'On again'} and recorded"
+    if already is not None:
+        since = f", since {written(act.switch.since)}" if act.switch.since else ""
+        done = f"It was {'off' if off else 'on'} already{since}, and nothing is recorded"
+    say(f"{done}: {kind} {name}. {SECOND}")
     if not act.placed:
         say(UNPLACED, error=True)
     if unread:

@@ -232,6 +232,72 @@ def test_what_was_switched_off_can_be_switched_on_though_its_file_is_gone(run: R
     assert not switches(city).off("party", "permits")
 
 
+def records_of(city: Path) -> int:
+    with closing(sqlite3.connect(city / "ciconia.db")) as connection:
+        return int(connection.execute("SELECT count(*) FROM records").fetchone()[0])
+
+
+def test_what_is_on_already_is_said_and_ends_nothing(run: Run, city: Path) -> None:
+    ended = run("enable", "permits", *WHY)
+    assert (ended.exit_code, records_of(city)) == (0, 0), "it was never off"
+    assert "It was on already, and nothing is recorded: party permits." in ended.stdout
+    never = json.loads(run("enable", "permits", *WHY, "--json").stdout)
+    assert (never["ok"], never["off"], never["reason"], never["since"], never["placed"]) == (True, False, None, None, True)
+    run("disable", "permits", *WHY)
+    first = json.loads(run("enable", "permits", "--reason", "mended", "--json").stdout)
+    begun = switches(city).acts
+    again = run("enable", "permits", "--reason", "mended, I said")
+    assert f"It was on already, since {first['since']}, and nothing is recorded: party permits." in again.stdout
+    assert json.loads(run("enable", "permits", *WHY, "--json").stdout) == first
+    assert (records_of(city), switches(city).off("party", "permits", acts=begun)) == (2, False)
+
+
+def test_what_is_off_already_for_the_same_reason_is_said_and_another_reason_is_another_act(run: Run, city: Path) -> None:
+    first = json.loads(run("disable", "permits", *WHY, "--json").stdout)
+    again = run("disable", "permits", *WHY)
+    assert f"It was off already, since {first['since']}, and nothing is recorded: party permits." in again.stdout
+    assert "To end it: ciconia party enable permits" in again.stdout
+    assert json.loads(run("disable", "permits", *WHY, "--json").stdout) == first
+    assert records_of(city) == 1
+    other = json.loads(run("disable", "permits", "--reason", "It asks for too much", "--json").stdout)
+    assert (other["reason"], records_of(city)) == ("It asks for too much", 2)
+
+
+@pytest.mark.spec("decisions.md 31")
+@pytest.mark.parametrize("off", [True, False])
+@pytest.mark.parametrize("how", ["deleted", "changed", "turned back", "its record is gone"])
+def test_a_switch_that_somebody_else_touched_is_set_again(run: Run, city: Path, how: str, *, off: bool) -> None:
+    last, before = ("disable", "enable") if off else ("enable", "disable")
+    run("disable", "permits", *WHY)
+    if off:
+        run(before, "permits", *WHY)
+    columns = "off, reason, since, seal"
+    with closing(sqlite3.connect(city / "ciconia.db")) as connection:
+        old = connection.execute(f"SELECT {columns} FROM switches").fetchone()  # noqa: S608 - our own names
+        run(last, "permits", *WHY)
+        known = records_of(city)
+        with connection:
+            match how:
+                case "deleted":
+                    connection.execute("DELETE FROM switches")
+                case "changed":
+                    connection.execute("UPDATE switches SET off = 1 - off")
+                case "turned back":
+                    connection.execute("UPDATE switches SET off = ?, reason = ?, since = ?, seal = ?", old)
+                case _:
+                    settings = load_settings(city)
+                    keys = load_ledger_keys(settings.key_folder, settings.origin)
+                    newest = SwitchRecords(settings.tenant, keys).record(known - 1)
+                    connection.execute("DELETE FROM records WHERE record = ?", [newest])
+                    known -= 1
+    ended = run(last, "permits", *WHY)
+    assert (ended.exit_code, "already" in ended.stdout) == (0, False), ended.output
+    if how != "its record is gone":  # its place has a leaf already
+        assert records_of(city) == known + 1
+        assert switches(city).off("party", "permits") is off
+        assert "already" in run(last, "permits", *WHY).stdout
+
+
 def test_without_a_database_or_a_folder_it_could_not_be_tried(run: Run, city: Path, tmp_path: Path) -> None:
     assert run("disable", "permits", *WHY, config=tmp_path / "none").exit_code == 2
     (city / "keys" / "openings.key").unlink()

@@ -22,7 +22,7 @@ from idp.settings import SETTINGS_FILE, load_settings
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
 from idp.store.store import Store, open_store
-from idp.store.switches import Switchboard
+from idp.store.switches import Switchboard, Switches
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.verify import verify_ledger
@@ -65,8 +65,8 @@ def run(city: Path, *arguments: str) -> Result:
     return CliRunner().invoke(app, [*arguments, *WHY, "--config", str(city)])
 
 
-def disable(city: Path, *more: str) -> Result:
-    return run(city, "party", "disable", "permits", *more)
+def disable(city: Path, *more: str, name: str = "permits") -> Result:
+    return run(city, "party", "disable", name, *more)
 
 
 def key_of(city: Path, kind: str) -> str:
@@ -135,7 +135,7 @@ def test_where_whoever_has_the_lease_places_nothing_the_act_counts_and_that_is_s
     revoked = run(city, "keys", "revoke", key_of(city, "es256"))
     assert "Its record has no place in the release ledger yet" in revoked.stderr
     assert "Revoked and recorded" in revoked.stdout
-    assert count(city, "staged") == 3
+    assert count(city, "staged") == 2
     stands_still.stop()
     assert placed(disable(city, "--json")) is True
     assert count(city, "staged") == 0
@@ -154,7 +154,7 @@ def test_a_ledger_that_somebody_changed_is_not_gone_on_with(city: Path) -> None:
     assert placed(disable(city, "--json")) is True
     with closing(sqlite3.connect(city / "ciconia.db")) as connection, connection:
         connection.execute("UPDATE trees SET size = 7")
-    assert placed(disable(city, "--json")) is False
+    assert placed(disable(city, "--json", name="parking")) is False
 
 
 def interrupted(monkeypatch: pytest.MonkeyPatch, owner: type[object], name: str) -> None:
@@ -190,7 +190,7 @@ def test_who_interrupts_a_command_after_its_commit_reads_that_it_may_count(
     assert ended.exit_code == 2, ended.output
     assert "It is not known whether party permits will be off: the command was interrupted" in ended.stderr
     assert "It is off now." in ended.stderr
-    told = json.loads(disable(city, "--json").stdout)
+    told = json.loads(disable(city, "--json", name="parking").stdout)
     assert (told["ok"], told["off"], told["error"]["code"]) == (False, True, "store_unavailable")
     key = key_of(city, "es256")
     ended = run(city, "keys", "revoke", key)
@@ -202,3 +202,12 @@ def test_who_interrupts_a_command_that_waits_for_its_place_reads_that_the_act_co
 ) -> None:
     interrupted(monkeypatch, Sequencer, "step")
     assert placed(disable(city, "--json")) is False
+
+
+def test_who_interrupts_a_command_that_finds_it_off_already_has_nothing_done(
+    city: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert placed(disable(city, "--json")) is True
+    interrupted(monkeypatch, Switches, "current")
+    ended = disable(city)
+    assert (ended.exit_code, count(city, "records")) == (2, 1), ended.output
