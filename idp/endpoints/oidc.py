@@ -92,14 +92,14 @@ def _begin(site: CitySite, request: Request, inbound: Inbound) -> Response:
 def _declined(site: CitySite, request: Request, declined: Declined) -> Response:
     """Back at once to the verified redirect address, but not to a service that is switched off: a page comes before."""
     error, party, language = declined.error, declined.address.party, site.language(request)
-    log = structlog.get_logger()
-    log.warning("refused", path=request.url.path, code=error.oauth, peer=error.peer, detail=error.detail)
     try:
         with about(party.client_id):
             site.broker.check_party(party.client_id)
     except Suspended as suspended:
         back = site.openid.refuse(declined.address, "temporarily_unavailable")
         return site.error(request, suspended, back=back, service=text_in(party.title, language), language=language)
+    log = structlog.get_logger()
+    log.warning("refused", path=request.url.path, code=error.oauth, peer=error.peer, detail=error.detail)
     return site.send(declined.answer, language)
 
 
