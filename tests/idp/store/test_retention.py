@@ -18,20 +18,10 @@ from idp.store.store import Store
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.witness import Witness
 from policies.errors import Conflict, StoreUnavailable
-from tests.idp.store.units import KEYS, NOW, TENANT, marks, opened_at, parked, release, unit
+from tests.idp.store.units import KEYS, NOW, TENANT, Clock, marks, opened_at, parked, release, unit
 
 LONG_AGO = NOW - 2 * KEPT_SECONDS
 TABLES = (tables.marks, tables.parked, tables.decisions, tables.sealing_keys)
-
-
-class Clock:
-    """The time that a test says it is."""
-
-    def __init__(self) -> None:
-        self.now = float(NOW)
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -28,6 +28,16 @@ SOURCE = Source("purposes/parking.toml", 7)
 ADULT = Form("age_over", "18")
 
 
+class Clock:
+    """The time that a test says it is."""
+
+    def __init__(self) -> None:
+        self.now = float(NOW)
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def request(nonce: str = "n-0S6", unknown: Sequence[str] = ()) -> AuthenticationRequest:
     return AuthenticationRequest(
         client_id=ClientId("parking"),

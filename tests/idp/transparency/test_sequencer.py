@@ -34,17 +34,7 @@ from idp.transparency.state import read_state
 from idp.transparency.tree import leaf_hash
 from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable
-from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT, commit_all, opened, refusal, release, unit
-
-
-class Clock:
-    """The time that a test says it is."""
-
-    def __init__(self) -> None:
-        self.now = float(NOW)
-
-    def __call__(self) -> float:
-        return self.now
+from tests.idp.store.units import KEYS, ORIGIN, TENANT, Clock, commit_all, opened, refusal, release, unit
 
 
 @pytest.fixture
