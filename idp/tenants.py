@@ -8,7 +8,8 @@ A tenant that cannot be composed answers 503 on its host, and the rest serve. Tw
 ledger are both such: nobody can say whose it is, and neither may answer for the other. One whose database does not answer
 is such until it does (`idp.late`), and no other waits for it.
 
-Folders are read once for a generation of workers (`Seen`): one that starts again later serves what the others serve.
+Folders are read once for a generation of workers (`Seen`), but for keys: one that starts again later serves what the others
+serve, with the keys that lie there by then.
 """
 
 import secrets
