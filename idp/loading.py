@@ -13,16 +13,18 @@ from policies.load import Configuration
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a broker's folder said at one moment, but for its keys. Nothing in it belongs to a process."""
+    """What a broker's folder said at one moment, and the kinds of keys in it. Nothing in it belongs to a process."""
 
     settings: Settings
     configuration: Configuration
+    kinds: frozenset[str]
 
 
 def load_all(folder: Path, read: Read | None = None) -> tuple[Settings, Configuration, Keys]:
     """Settings, parties and keys of a folder. Raises `Misconfigured` with the problems of all three at once.
 
-    What was `read` already is not read again: the folder may say something else by now.
+    What was `read` already is not read again: the folder may say something else by now. Of its keys those of the same kinds
+    are, so that all workers of a generation have the same kinds.
     """
     settings = read.settings if read else load_settings(folder)
     problems: list[Misconfigured] = []
@@ -33,6 +35,7 @@ def load_all(folder: Path, read: Read | None = None) -> tuple[Settings, Configur
         problems.append(error)
     try:
         keys = load_keys(settings.key_folder, settings.origin)
+        keys = keys.only(read.kinds) if read else keys
     except Misconfigured as error:
         problems.append(error)
     if configuration is None or keys is None:

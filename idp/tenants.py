@@ -9,7 +9,7 @@ ledger are both such: nobody can say whose it is, and neither may answer for the
 is such until it does (`idp.late`), and no other waits for it.
 
 Folders are read once for a generation of workers (`Seen`), but for keys: one that starts again later serves what the others
-serve, with the keys that lie there by then.
+serve, with the keys of those kinds that lie there by then.
 """
 
 import secrets
@@ -175,8 +175,8 @@ def _unprepared(_settings: Settings) -> None:
 
 def read_all(folder: Path) -> Read:
     """What a broker's folder says, keys and all looked at. Raises `Misconfigured`."""
-    settings, configuration, _ = load_all(folder)
-    return Read(settings, configuration)
+    settings, configuration, keys = load_all(folder)
+    return Read(settings, configuration, frozenset(keys.rings))
 
 
 def open_site(

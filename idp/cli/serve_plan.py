@@ -15,7 +15,7 @@ from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.keys.file import forget_gone_keys
 from idp.keys.folder import load_keys
 from idp.keys.ledger import load_ledger_keys
-from idp.loading import Read, load_all
+from idp.loading import Read
 from idp.pages.render import compiled
 from idp.rates import check_valkey
 from idp.serving.worker import Plan
@@ -24,7 +24,7 @@ from idp.store.engine import database_file, database_name, is_postgres, open_eng
 from idp.store.faults import explained
 from idp.store.migrate import migrate, serves
 from idp.store.switches import faults_of_switches
-from idp.tenants import Seen, open_site, see
+from idp.tenants import Seen, open_site, read_all, see
 from idp.transparency.keys import LedgerKeys
 from idp.watching.board import Board
 from policies.errors import Misconfigured, Problem, StoreUnavailable
@@ -189,9 +189,8 @@ def migrate_where_needed(url: str) -> None:
 
 
 def _files(folder: Path) -> Read:
-    settings = safe_settings(folder)
-    _, configuration, _ = load_all(folder)
-    return Read(settings, configuration)
+    safe_settings(folder)
+    return read_all(folder)
 
 
 def _prepare(read: Read) -> None:

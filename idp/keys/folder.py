@@ -20,8 +20,8 @@ other with it. A key that takes over stands beside the first: `es256-20261125T21
 import secrets
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -104,6 +104,12 @@ class Keys:
             kinds.LOG.name: self.ledger.log.ring,
         }
         return {name: ring for name, ring in found.items() if ring is not None}
+
+    def only(self, names: Collection[str]) -> "Keys":
+        """Without the kinds that not every broker has, where they are none of these."""
+        node = self.node if kinds.NODE.name in names else None
+        encryption = self.saml_encryption if kinds.SAML_ENCRYPTION.name in names else None
+        return replace(self, node=node, saml_encryption=encryption)
 
     def obey(self, revoked: Revoked) -> None:
         """From now on no key counts of which `revoked` says that its id is revoked."""

@@ -9,7 +9,9 @@ import pytest
 from idp.broken import Broken
 from idp.cli import serve_plan
 from idp.cli.serve_plan import LEAST_TENANTS, Looked, look, look_again, metrics_board, migrate_where_needed, plan
+from idp.keys.change import make
 from idp.keys.file import _READ
+from idp.keys.kinds import KINDS
 from idp.loading import Read
 from idp.pages.render import compiled
 from idp.settings import Settings, load_settings
@@ -17,7 +19,7 @@ from idp.store.attempt import Unconfirmed
 from idp.store.engine import open_engine
 from idp.store.migrate import serves
 from idp.store.switches import ActLost
-from idp.tenants import Seen
+from idp.tenants import Opened, Seen
 from idp.watching.board import TENANT_BYTES, Board
 from policies.errors import Misconfigured, StoreUnavailable
 from policies.load import load
@@ -75,6 +77,22 @@ def test_a_worker_reads_no_private_key_and_compiles_no_page(city: Path, monkeypa
     plan(city, served, Board(), 0).compose(1).stop()
 
 
+def test_a_worker_that_starts_again_has_no_kind_of_key_that_the_others_lack_until_a_reload(city: Path) -> None:
+    kind, folder = KINDS["saml-encryption"], load_settings(city).key_folder
+    (folder / kind.file).unlink()
+    served = look(city)
+    make(folder, kind, 60, host="login.city.example", now=1, production=False)
+
+    def kinds_of(looked: Looked) -> set[str]:
+        composed = plan(city, looked, Board(), 0).compose(1)
+        composed.stop()
+        assert isinstance(composed, Opened)
+        return {*composed.tenants[""].keys.rings}
+
+    assert kind.name not in kinds_of(served), "its metadata would ask for what no other worker can decrypt"
+    assert kind.name in kinds_of(look_again(city, served))
+
+
 def test_a_database_that_may_be_served_is_not_locked(city: Path) -> None:
     look(city)
     settings = load_settings(city)
@@ -86,7 +104,7 @@ def test_a_database_that_may_be_served_is_not_locked(city: Path) -> None:
 @pytest.mark.parametrize(("tenants", "room"), [(1, LEAST_TENANTS), (50, 100)])
 def test_metrics_have_room_for_tenants_that_a_reload_brings(tenants: int, room: int, tmp_path: Path) -> None:
     settings = Settings(issuer="https://login.city.example", folder=tmp_path)
-    read = {str(number): Read(settings, load({})) for number in range(tenants - 1)}
+    read = {str(number): Read(settings, load({}), frozenset()) for number in range(tenants - 1)}
     board = metrics_board(Looked(Seen(settings, read, (Broken("alder", "", ()),))), 4)
     assert board._slot_bytes == room * TENANT_BYTES
     # Four that leave, and four that came
