@@ -16,10 +16,11 @@ T = TypeVar("T")
 _ENCODER = Encoder()
 # Our own sealed values inflate to a few kilobytes; a parked one to what a request of 100 kB may hold.
 MAX_INFLATED = 256 * 1024
-# What is no longer than this stays as it is: to deflate it costs several times what a few hundred bytes more do, and its
-# length would tell how much of a citizen's values stands in the request, too. What travels in a cookie has to be shorter,
-# so that a state that does not fit into one (`idp.endpoints.logins.MAX_COOKIE`) is deflated before it has to be parked.
-PLAIN, PLAIN_COOKIE = 4096, 1024
+# What is no longer than this stays as it is: to deflate it costs several times what a few hundred bytes more do. What is to
+# travel in a cookie has to be shorter, so that a state that does not fit into one (`idp.endpoints.logins.MAX_COOKIE`) is
+# deflated before it has to be parked. What travels with a citizen's values stays as it is at any length: beside them stands
+# the `state` that whoever wrote the link chose, and what both have in common would make it shorter.
+PLAIN, PLAIN_COOKIE, NEVER_DEFLATED = 4096, 1024, MAX_INFLATED
 # zlib's usual window and tables clear 256 KiB of memory for each text, and leave nothing of the processor's cache to what
 # comes after
 LEVEL, WINDOW, TABLES = 6, 12, 5

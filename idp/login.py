@@ -7,7 +7,7 @@ holds only what may be released, in its form. `Grant` is what a code stands for:
 from dataclasses import dataclass, field
 
 from connectors.connector import Expectation
-from idp.codec import PLAIN_COOKIE, Codec
+from idp.codec import NEVER_DEFLATED, PLAIN_COOKIE, Codec
 from idp.seal import LoginId
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Attribute, AttributeName
@@ -136,7 +136,7 @@ class Refused:
 
 REQUESTED = Codec(Requested, plain=PLAIN_COOKIE)
 ASKED = Codec(Asked, plain=PLAIN_COOKIE)
-DECIDED = Codec(Decided)
+DECIDED = Codec(Decided, plain=NEVER_DEFLATED)
 GRANT = Codec(Grant)
 RECEIPT = Codec(CitizenReceipt)
 

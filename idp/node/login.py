@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from connectors.connector import Expectation
 from connectors.formats.eidas.request import RequestedAttribute
-from idp.codec import PLAIN_COOKIE, Codec
+from idp.codec import NEVER_DEFLATED, PLAIN_COOKIE, Codec
 from idp.seal import LoginId
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Value
@@ -111,7 +111,7 @@ class NodeRefused:
 
 NODE_REQUESTED = Codec(NodeRequested, plain=PLAIN_COOKIE)
 NODE_ASKED = Codec(NodeAsked, plain=PLAIN_COOKIE)
-NODE_DECIDED = Codec(NodeDecided)
+NODE_DECIDED = Codec(NodeDecided, plain=NEVER_DEFLATED)
 
 
 class NodeStates:

@@ -32,7 +32,8 @@ COLLECTION = (
 )
 RETENTION = (
     "The log keeps the commitments for good. What opens them lies encrypted beside it, until its keys are destroyed. "
-    "The broker keeps no value longer than the sign-in takes, at most fifteen minutes. "
+    "Values lie encrypted under a secret of the recipient's, who can have them until twenty-one minutes after the sign-in "
+    "began, and the broker deletes them in the seventy minutes after that. "
     "The recipient answers for its own copy."
 )
 STORAGE = (

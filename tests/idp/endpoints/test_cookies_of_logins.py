@@ -102,6 +102,15 @@ def test_every_size_around_the_limit_makes_a_cookie_that_fits_and_opens(visitor:
 
 
 @pytest.mark.spec("design §2: at most four live logins a browser")
+def test_the_length_of_the_question_tells_no_value_to_whoever_chose_the_state(visitor: Visitor) -> None:
+    letters = "".join(hashlib.sha256(bytes([place])).hexdigest() for place in range(56))
+    lengths = set()
+    for guess in ("mari.maasikas", "karl.koppelma", "anna.tammsaar"):
+        visitor.jar.clear()
+        lengths.add(len(visitor.question(state=letters + guess).fields["decided"]))
+    assert len(lengths) == 1
+
+
 def test_the_fifth_login_drops_the_oldest_of_four(visitor: Visitor, stage: Stage) -> None:
     logins = []
     for ahead in range(5):

@@ -150,6 +150,9 @@ def test_a_login_goes_through_tls_as_the_page_has_it(
         with socket.create_connection(("127.0.0.1", front)) as plain:
             plain.sendall(b"GET /jwks HTTP/1.1\r\nHost: broker.bench.example\r\n\r\n")
             assert b" 200 " not in plain.recv(1000)
+        with trusting.wrap_socket(socket.create_connection(("127.0.0.1", front)), server_hostname=HOST) as secure:
+            secure.sendall(f"GET /jwks HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+            assert b"\r\nstrict-transport-security: max-age=15552000\r\n" in secure.recv(4000).lower()
         trusting.set_alpn_protocols(["h2", "http/1.1"])
         with trusting.wrap_socket(socket.create_connection(("127.0.0.1", front)), server_hostname=HOST) as browser:
             assert (browser.selected_alpn_protocol() == "h2") == (program is HAPROXY)

@@ -10,12 +10,14 @@ from typing import Any  # JSON that a test takes apart
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from idp.login import ACCESS_TOKEN_LIFE, CODE_LIFE, LOGIN_LIFE
+from idp.store.retention import KEPT_SECONDS, PURGE_SECONDS
 from idp.transparency.checkpoint import VerifierKey
 from idp.transparency.entry import commitment
 from idp.transparency.jcs import jcs
 from idp.transparency.keys import ledger_keys
 from idp.transparency.receipt import MAX_RECEIPT, Holder
-from idp.transparency.receipt_record import WITHDRAWAL
+from idp.transparency.receipt_record import RETENTION, WITHDRAWAL
 from idp.transparency.receipt_verify import Proved, verify_receipt
 from idp.transparency.tree import leaf_hash
 from policies.errors import SignatureInvalid
@@ -435,3 +437,11 @@ def test_a_purpose_that_changed_since_leaves_its_texts_out() -> None:
     assert processing["pii_controllers"] == []
     assert processing["jurisdiction"] == "not stated"
     assert proved(LOG.receipt(stated=bare))
+
+
+def test_a_receipt_says_how_long_values_are_there_as_it_is() -> None:
+    assert LOGIN_LIFE + CODE_LIFE + ACCESS_TOKEN_LIFE == 21 * 60
+    assert "until twenty-one minutes after the sign-in began" in RETENTION
+    # A look a minute, and what one takes
+    assert KEPT_SECONDS + 2 * PURGE_SECONDS <= 70 * 60
+    assert "in the seventy minutes after that" in RETENTION
