@@ -26,7 +26,7 @@ from idp.setting_forms import FORMS
 from idp.store.engine import database_name, url_of_file
 from policies.errors import Misconfigured, Problem
 from policies.parties import Tenant
-from policies.toml import read_toml
+from policies.toml import fix_of, read_toml
 
 SETTINGS_FILE = "ciconia.toml"
 TENANTS = "tenants"
@@ -320,7 +320,7 @@ def _read(folder: Path) -> tuple[str, dict[str, Any] | None, list[Problem]]:
         return "", None, [Problem(str(path), 0, "", what, fix)]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         what = f"it is no TOML: {error}."
-        return "", None, [Problem(str(path), getattr(error, "lineno", _line_told(error)), "", what, "Mend the spelling.")]
+        return "", None, [Problem(str(path), getattr(error, "lineno", _line_told(error)), "", what, fix_of(error))]
     # `folder` is ours to say: in the file it is a name like any other that there is not
     problems = [Problem(str(path), _line(text, "folder"), "folder", UNKNOWN, "Remove it.")] if "folder" in values else []
     values["folder"] = folder.resolve()

@@ -15,3 +15,10 @@ def read_toml(text: str) -> dict[str, Any]:
         raise
     except (ValueError, RecursionError):  # of an integer with thousands of digits, of thousands of brackets
         raise tomllib.TOMLDecodeError("a number is too long, or brackets stand too deep") from None
+
+
+def fix_of(error: ValueError) -> str:
+    """What mends a file that is no TOML."""
+    if str(error).startswith(("Cannot overwrite a value", "Cannot declare ")):
+        return "it stands there twice: take one of the two away."
+    return "see https://toml.io; a text needs quotes, a list commas, a date is written 2026-11-25."

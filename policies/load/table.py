@@ -15,7 +15,7 @@ from policies.assurance import LevelOfAssurance
 from policies.errors import Problem
 from policies.load.lines import Lines, Path
 from policies.parties import Source, Translated
-from policies.toml import read_toml
+from policies.toml import fix_of, read_toml
 
 T = TypeVar("T")
 # SAML Core §8.3.6: a URI of at most 1024 signs
@@ -24,7 +24,6 @@ COUNTRY = re.compile(r"[A-Z]{2}")
 IDENTIFIER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LEVELS: Mapping[str, LevelOfAssurance] = {level.label: level for level in LevelOfAssurance}
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
-_SYNTAX_FIX = "see https://toml.io; a text needs quotes, a list commas, a date is written 2026-11-25."
 _SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
@@ -201,6 +200,6 @@ def parse(file: str, content: bytes, problems: list[Problem]) -> Table | None:
         at = _SYNTAX_LINE.search(str(error))
         line = int(at[1]) if at else text.count("\n") + 1
         what = f"is no TOML: {_SYNTAX_LINE.sub('', str(error)).strip()}."
-        problems.append(Problem(file, line, "file", what, _SYNTAX_FIX))
+        problems.append(Problem(file, line, "file", what, fix_of(error)))
         return None
     return Table(file, parsed, Lines(text.replace("\r\n", "\n")), problems)
