@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 import psycopg
+from psycopg import sql
 from sqlalchemy import make_url
 
 from idp.store.migrate import migrate
@@ -30,6 +31,9 @@ class Base(Protocol):
     def judged(self, folder: Path, /, *, aside: bool = False) -> Path | str:
         """How the checker reads it, or the second one."""
 
+    def drop(self) -> None:
+        """Both are judged for the last time, and nobody uses them any more."""
+
 
 class Lite:
     """SQLite: a file in the folder of its ledger."""
@@ -51,6 +55,9 @@ class Lite:
 
     def judged(self, folder: Path, *, aside: bool = False) -> Path:
         return (folder / "aside" if aside else folder) / "ciconia.db"
+
+    def drop(self) -> None:
+        """They end with their folder."""
 
 
 class Post:
@@ -80,12 +87,20 @@ class Post:
         self.await_answer()
         return self.server.conninfo(self._aside if aside else self.database)
 
+    def drop(self) -> None:
+        # A server that was killed makes each file of each database durable before it answers again
+        for name in (self.database, self._aside):
+            if name:
+                self.await_answer()
+                self.server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        self.database = self._aside = ""
+
     def await_answer(self) -> None:
         """Until the server answers: one of whose processes somebody killed recovers first."""
         end = time.monotonic() + PATIENCE
         while True:
             try:
-                self.server.execute("SELECT 1", self.database)
+                self.server.execute("SELECT 1")
             except psycopg.OperationalError:
                 assert time.monotonic() < end, "PostgreSQL does not recover"
                 time.sleep(0.05)

@@ -85,6 +85,7 @@ class Rounds:
 
     def fresh(self) -> None:
         """Begin a new ledger."""
+        self._base.drop()
         self._ledgers += 1
         self._folder = Path(self._log.name).parent / str(self._ledgers)
         for made in (self._folder, self._folder / "witness", self._folder / "kept"):
