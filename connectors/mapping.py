@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import date
 
 from connectors.formats.names import ATTRNAME_BASIC, ATTRNAME_UNSPECIFIED, ATTRNAME_URI
-from connectors.formats.saml import WireAttribute
+from connectors.formats.saml import NameIdentifier, WireAttribute
 from policies.attributes import Address, AttributeName, Value
 
 # saml2int SDP-G02: attribute values have at most 256 characters; SAML Core 2.0 §8.3.7 says the same of a persistent NameID
@@ -38,6 +38,16 @@ def single_value(attributes: Iterable[WireAttribute], name: str) -> str | None:
     Of several values we would have to choose one for the citizen. An attribute that stands twice has several.
     """
     return _single(_by_name(attributes).get(name, ()))
+
+
+def name_identifiers(attributes: Iterable[WireAttribute], name: str) -> list[NameIdentifier]:
+    """The NameIDs among the values of the attribute of this name."""
+    return [
+        name_id
+        for attribute in attributes
+        if attribute.name == name and attribute.name_format in _NAME_FORMATS
+        for name_id in attribute.name_ids
+    ]
 
 
 def _by_name(attributes: Iterable[WireAttribute]) -> Mapping[str, Sequence[str]]:

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from connectors.connector import Expectation, Inbound
 from connectors.formats.names import BEARER, PERSISTENT, SUCCESS, UNSPECIFIED
-from connectors.formats.saml import AssertionMessage, Authentication, Conditions, Confirmation
-from connectors.mapping import is_plain, single_value
+from connectors.formats.saml import AssertionMessage, Authentication, Conditions, Confirmation, NameIdentifier
+from connectors.mapping import is_plain, name_identifiers, single_value
 from connectors.profiles import Profile
 from policies.assurance import LevelOfAssurance
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed
@@ -187,19 +187,29 @@ def usable_until(confirmed_until: int, issued: int, conditions: Conditions, prof
 
 
 def subject_identifier(assertion: AssertionMessage, provider: IdentityProvider, here: Here) -> str:
-    """§2.14: the identifier by which the registration knows a subject, as received: an attribute, or the NameID."""
+    """§2.14: the identifier by which the registration knows a subject, as received: an attribute, or the NameID.
+
+    Where the attribute's value is a NameID (eduPersonTargetedID), it has to identify as the Subject's has to.
+    """
     if provider.subject_attribute:
         value = single_value(assertion.attributes, provider.subject_attribute)
         if value is None:
             raise AssertionRejected("name_id", "an assertion without one plain value of the subject's attribute")
+        for name_id in name_identifiers(assertion.attributes, provider.subject_attribute):
+            _check_name(name_id, provider, here)
         return value
     name = assertion.subject
     if name is None:
         raise AssertionRejected("name_id", "an assertion without a NameID")
+    _check_name(name, provider, here)
+    return name.value
+
+
+def _check_name(name: NameIdentifier, provider: IdentityProvider, here: Here) -> None:
+    """§2.14: a NameID that identifies for good, and that nobody else qualifies."""
     if name.name_format not in (PERSISTENT, UNSPECIFIED):
         raise AssertionRejected("name_id_format", "a NameID of a format that does not identify for good")
     if name.name_qualifier not in ("", provider.entity_id) or name.sp_name_qualifier not in ("", here.entity_id):
         raise AssertionRejected("name_qualifier", "a NameID that somebody else qualifies")
     if not is_plain(name.value):
         raise AssertionRejected("name_id", "a NameID that is empty, too long or has control characters")
-    return name.value

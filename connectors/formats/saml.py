@@ -326,16 +326,25 @@ def _attribute(element: Element) -> WireAttribute:
     if name is None:
         raise AssertionRejected("missing_attribute", "Attribute without Name")
     no_text(element.text, "Attribute")
-    values: list[str] = []
+    return WireAttribute(name, name_format, *_values(element))
+
+
+def _values(element: Element) -> tuple[tuple[str, ...], tuple[NameIdentifier, ...]]:
+    """The texts of an Attribute's values, those of NameIDs among them, and the NameIDs as they are."""
+    texts: list[str] = []
+    names: list[NameIdentifier] = []
     for child in children_of(element):
         if child.tag != _ATTRIBUTE_VALUE:
             raise AssertionRejected("unknown_element", "an unknown, misplaced or repeated element in Attribute")
         if child.tail is not None:
             no_text(child.tail, "Attribute")
-        text = _attribute_value(child)
-        if text is not None:
-            values.append(text)
-    return WireAttribute(name, name_format, tuple(values))
+        value = _attribute_value(child)
+        if isinstance(value, NameIdentifier):
+            names.append(value)
+            value = value.value
+        if value is not None:
+            texts.append(value)
+    return tuple(texts), tuple(names)
 
 
 def is_nil(reader: Reader, found: Mapping[str, str]) -> bool:
@@ -349,8 +358,8 @@ def is_nil(reader: Reader, found: Mapping[str, str]) -> bool:
     return True
 
 
-def _attribute_value(element: Element) -> str | None:
-    """The text of an AttributeValue, or of the NameID in it (eduPersonTargetedID); None where it is nil."""
+def _attribute_value(element: Element) -> str | NameIdentifier | None:
+    """The text of an AttributeValue, or the NameID in it (eduPersonTargetedID); None where it is nil."""
     if not len(element) and element.keys() in _PLAIN_VALUES:
         return element.text or ""
     reader = Reader(element, "AttributeValue")
@@ -359,7 +368,7 @@ def _attribute_value(element: Element) -> str | None:
         return None
     if (name := reader.optional(_NAME_ID)) is not None:
         reader.end()
-        return _name(name).value
+        return _name(name)
     # As long as a message may be: a portrait that nobody maps must not spoil a login
     return reader.text(limit=MAX_OCTETS)
 

@@ -44,11 +44,15 @@ class Authentication:
 
 @dataclass(frozen=True, slots=True)
 class WireAttribute:
-    """An Attribute (§2.7.3.1) as it stood. A value that is nil is left out; FriendlyName is not read."""
+    """An Attribute (§2.7.3.1) as it stood. A value that is nil is left out; FriendlyName is not read.
+
+    `name_ids` are the NameIDs among its values: `values` has the text of each as well.
+    """
 
     name: str
     name_format: str
     values: tuple[str, ...] = field(repr=False)
+    name_ids: tuple[NameIdentifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

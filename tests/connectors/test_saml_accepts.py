@@ -267,9 +267,17 @@ def test_the_subject_may_be_identified_by_an_attribute(signer: FileSigner, idp: 
     assert accepted(by_attribute, forge.signed_reply(reply, idp)).subject == "EE-48704120000"
 
 
-def test_a_targeted_id_is_the_text_of_its_name_id(signer: FileSigner, idp: forge.SigningParty) -> None:
+@pytest.mark.parametrize(
+    "qualified",
+    [
+        "",
+        f'Format="{forge.PERSISTENT}"',
+        f'Format="{forge.PERSISTENT}" NameQualifier="{forge.IDP}" SPNameQualifier="{forge.SP}"',
+    ],
+)
+def test_a_targeted_id_is_the_text_of_its_name_id(signer: FileSigner, idp: forge.SigningParty, qualified: str) -> None:
     name = "urn:oid:1.3.6.1.4.1.5923.1.1.1.10"
-    value = f'<saml:Attribute Name="{name}"><saml:AttributeValue><saml:NameID Format="{forge.PERSISTENT}">t-1</saml:NameID>'
+    value = f'<saml:Attribute Name="{name}"><saml:AttributeValue><saml:NameID {qualified}>t-1</saml:NameID>'
     reply = Reply(attributes=(value + "</saml:AttributeValue></saml:Attribute>",))
     by_attribute = with_provider(signer, idp, subject_attribute=name)
     assert accepted(by_attribute, forge.signed_reply(reply, idp)).subject == "t-1"

@@ -141,3 +141,42 @@ def test_where_an_attribute_identifies_the_name_id_never_stands_in_for_it(
     with pytest.raises(AssertionRejected) as refusal:
         by_attribute.receive(forge.post(forge.signed_reply(reply, idp)), forge.expectation(), NOW)
     assert refusal.value.check == "name_id"
+
+
+@pytest.mark.spec("saml.md §2.14")
+@pytest.mark.parametrize("general", [False, True])
+@pytest.mark.parametrize(
+    ("qualified", "check"),
+    [
+        (f'Format="{forge.PERSISTENT}" NameQualifier="https://another.example/idp"', "name_qualifier"),
+        (f'Format="{forge.PERSISTENT}" SPNameQualifier="https://another.example/sp"', "name_qualifier"),
+        ('Format="urn:oasis:names:tc:SAML:2.0:nameid-format:transient"', "name_id_format"),
+        ('Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"', "name_id_format"),
+        ('Format=""', "name_id_format"),
+    ],
+)
+def test_a_name_id_in_the_subject_s_attribute_is_judged_as_the_subject_s_own(
+    signer: FileSigner,
+    idp: forge.SigningParty,
+    monkeypatch: pytest.MonkeyPatch,
+    qualified: str,
+    check: str,
+    *,
+    general: bool,
+) -> None:
+    if general:
+        monkeypatch.setattr("connectors.formats.saml.usual_response", lambda _octets: None)
+        monkeypatch.setattr("connectors.formats.saml.usual_assertion", lambda _octets: None)
+    targeted = "urn:oid:1.3.6.1.4.1.5923.1.1.1.10"
+    value = f"<saml:AttributeValue><saml:NameID {qualified}>t-1</saml:NameID></saml:AttributeValue>"
+    attribute = f'<saml:Attribute Name="{targeted}" NameFormat="{forge.URI_FORMAT}">{value}</saml:Attribute>'
+    for name, reply in (
+        ("", Reply(name_id="t-1", name_id_attributes=qualified)),
+        (targeted, Reply(attributes=(*forge.ATTRIBUTES, attribute))),
+    ):
+        provider = forge.provider(forge.metadata(idp), subject_attribute=name)
+        connector = SamlConnector(provider=provider, entity_id=forge.SP, acs_url=forge.ACS, signer=signer)
+        for which in ("response", "assertion"):
+            with pytest.raises(AssertionRejected) as refusal:
+                connector.receive(forge.post(forge.signed_reply(reply, idp, which)), forge.expectation(), NOW)
+            assert refusal.value.check == check
