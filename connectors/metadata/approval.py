@@ -20,8 +20,8 @@ def approved_part(facts: PeerFacts, approved: PeerFacts | None) -> PeerFacts:
     """`facts` without what was not approved: the only facts that may be used, and what stays approved afterwards.
 
     What disappeared from `facts` is approved no longer: if it comes back, it is new. `sp_type` is no list: the approved one
-    stays until another, or none, is approved. Encryption methods need no approval,
-    since we take only those of our profile; the end (`valid_until`) is that of `facts`.
+    stays until another, or none, is approved. So do NameID formats of which none is left, since no format means every one.
+    Encryption methods need no approval, as we take only those of our profile; the end (`valid_until`) is that of `facts`.
     """
     if approved is None or _identity(approved) != _identity(facts):
         approved = _nothing(facts)
@@ -33,7 +33,7 @@ def approved_part(facts: PeerFacts, approved: PeerFacts | None) -> PeerFacts:
         attributes=facts.attributes & approved.attributes,
         versions=facts.versions & approved.versions,
         assurance=facts.assurance & approved.assurance,
-        name_id_formats=facts.name_id_formats & approved.name_id_formats,
+        name_id_formats=facts.name_id_formats & approved.name_id_formats or approved.name_id_formats,
         # It makes us tell the name of a service
         wants_requester_id=facts.wants_requester_id and approved.wants_requester_id,
         # A fixed type that is gone lets a request call a private service public: that is an addition, too
@@ -54,6 +54,10 @@ def additions(facts: PeerFacts, approved: PeerFacts | None, metadata_url: str) -
     words += [f"a level of assurance: {level}" for level in sorted(facts.assurance - known.assurance)]
     words += [f"a protocol version: {version}" for version in sorted(facts.versions - known.versions)]
     words += [f"a NameID format: {name}" for name in sorted(facts.name_id_formats - known.name_id_formats)]
+    if known.name_id_formats and not facts.name_id_formats:
+        words.append(
+            f"it lists no NameID format any more ({', '.join(sorted(known.name_id_formats))}): any may be asked for"
+        )
     if facts.wants_requester_id and not known.wants_requester_id:
         words.append("it asks to be told which service asks (RequesterID)")
     if facts.sp_type != known.sp_type:
