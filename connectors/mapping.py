@@ -8,6 +8,7 @@ from datetime import date
 
 from connectors.formats.names import ATTRNAME_BASIC, ATTRNAME_UNSPECIFIED, ATTRNAME_URI
 from connectors.formats.saml import NameIdentifier, WireAttribute
+from connectors.formats.visible import is_visible
 from policies.attributes import Address, AttributeName, Value
 
 # saml2int SDP-G02: attribute values have at most 256 characters; SAML Core 2.0 §8.3.7 says the same of a persistent NameID
@@ -22,8 +23,8 @@ _BIRTHDATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?|([0-9]{2})([0
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text may stand for something: 1 to 256 characters, no control characters, not white space alone."""
-    if not 0 < len(text) <= MAX_VALUE or text.isspace():
+    """Whether a text may stand for something: 1 to 256 characters, no control characters, something to see."""
+    if len(text) > MAX_VALUE or not is_visible(text):
         return False
     # What is printable has none of them, and nearly everything is
     return text.isprintable() or not any(unicodedata.category(mark) in _CONTROLS for mark in text)
@@ -68,9 +69,9 @@ def offered_attributes(
 ) -> dict[AttributeName, Value]:
     """What the table (wire name -> our attribute, part of an address or "") finds in the assertion.
 
-    Not available, and so dropped: what the table does not name, an attribute of several values, of an empty or nil one, of
-    more than 256 characters or with control characters, a birth date that no calendar has, a country that is not ISO
-    3166-1 alpha-2. Where two wire names lead to one attribute, the table's first that has a value holds.
+    Not available, and so dropped: what the table does not name, an attribute of several values, of one that is nil, shows
+    nothing, has more than 256 characters or control characters, a birth date that no calendar has, a country that is not
+    ISO 3166-1 alpha-2. Where two wire names lead to one attribute, the table's first that has a value holds.
     """
     wire = _by_name(attributes)
     found: dict[AttributeName, Value] = {}

@@ -26,7 +26,20 @@ def test_what_the_table_does_not_name_is_dropped() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [(), ("",), (" ",), ("\t",), ("a\nb",), ("a\x7fb",), ("x" * 257,), ("a", "b"), ("a", "a")]
+    "values",
+    [
+        (),
+        ("",),
+        (" ",),
+        ("\u200b",),
+        ("\u00ad\u034f",),
+        ("\t",),
+        ("a\nb",),
+        ("a\x7fb",),
+        ("x" * 257,),
+        ("a", "b"),
+        ("a", "a"),
+    ],
 )
 def test_an_attribute_without_one_plain_value_is_not_available(values: tuple[str, ...]) -> None:
     assert offered_attributes([wire(FAMILY_NAME, *values)], TABLE) == {}

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from connectors.formats.names import PERSISTENT, TRANSIENT, UNSPECIFIED
+from connectors.formats.visible import is_visible
 from policies.assurance import LevelOfAssurance
 
 EIDAS = "http://eidas.europa.eu/saml-extensions"
@@ -95,8 +96,8 @@ class NaturalAttribute:
     form: str = ""
 
     def is_value(self, text: str) -> bool:
-        """Whether a text is of the attribute's type. Neither an empty text nor white space alone is."""
-        if not text.strip():
+        """Whether a text is of the attribute's type. One that shows nothing, as white space does, is of none."""
+        if not is_visible(text):
             return False
         if self.form and not re.fullmatch(self.form, text):
             return False

@@ -29,6 +29,7 @@ from connectors.formats.eidas.registry import (
 from connectors.formats.grammar import XSI_NIL, XSI_TYPE, Reader, boolean
 from connectors.formats.names import ATTRNAME_URI, saml
 from connectors.formats.saml import is_nil
+from connectors.formats.visible import is_visible
 from connectors.signatures.parse import MAX_OCTETS, Element, attributes
 from policies.errors import AssertionRejected
 
@@ -114,7 +115,7 @@ def _refuse_representatives(names: Sequence[str]) -> None:
 
 
 def _read_attribute(element: Element, known: NaturalAttribute) -> tuple[EidasValue, ...]:
-    """The values of one attribute that we know; those that are nil or empty, or malformed and optional, are no values."""
+    """The values of one attribute that we know; what is nil, shows nothing, or is malformed and optional, is no value."""
     reader = Reader(element, known.friendly_name)
     found = reader.only(("Name", "NameFormat"), ("FriendlyName",))
     children = reader.many(saml("AttributeValue"))
@@ -122,7 +123,7 @@ def _read_attribute(element: Element, known: NaturalAttribute) -> tuple[EidasVal
     if found["NameFormat"] != ATTRNAME_URI:
         raise AssertionRejected("name_format", f"{known.friendly_name} under a name that is no URI")
     read = [_read_value(child, known) for child in children]
-    values = tuple(value for value in read if value is not None and value.text.strip())
+    values = tuple(value for value in read if value is not None and is_visible(value.text))
     if not all(known.is_value(value.text) for value in values):
         if known.mandatory:
             raise AssertionRejected("attribute_value", f"{known.friendly_name} of another type than its own")

@@ -143,13 +143,14 @@ def test_a_value_may_leave_its_type_out_or_say_the_right_one(xsi_type: str) -> N
 
 @pytest.mark.spec("eidas.md §4 minimum data set")
 @pytest.mark.parametrize("name", sorted(made.GOOD))
-@pytest.mark.parametrize("kind", ["absent", "no value", "empty", "white space", "nil", "unknown name"])
+@pytest.mark.parametrize("kind", ["absent", "no value", "empty", "white space", "invisible", "nil", "unknown name"])
 def test_an_incomplete_minimum_data_set_is_refused(name: str, kind: str) -> None:
     spelled = {
         "absent": None,
         "no value": attribute(name),
         "empty": attribute(name, value(name, "")),
         "white space": attribute(name, value(name, " \n ")),
+        "invisible": attribute(name, value(name, "\u200b\u2060 \u034f")),
         "nil": attribute(name, value(name, "", 'x:nil="true"')),
         "unknown name": attribute(name, value(name, made.GOOD[name][0]), uri=natural(name).upper()),
     }[kind]
@@ -175,7 +176,14 @@ def test_who_somebody_is_cannot_be_malformed_or_manifold(name: str, texts: list[
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("Gender", "F"), ("Nationality", "EST"), ("CountryOfBirth", "ee"), ("Gender", ""), ("TownOfBirth", " ")],
+    [
+        ("Gender", "F"),
+        ("Nationality", "EST"),
+        ("CountryOfBirth", "ee"),
+        ("Gender", ""),
+        ("TownOfBirth", " "),
+        ("TownOfBirth", "\u00ad"),
+    ],
 )
 def test_an_optional_value_that_is_none_is_not_available(name: str, text: str) -> None:
     message = heard(assertion(said=statement(**{name: attribute(name, value(name, text))})))

@@ -58,7 +58,7 @@ def test_the_minimum_data_set_is_whole_and_has_our_identifier() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(PERSON))
-@pytest.mark.parametrize("value", [None, " "])
+@pytest.mark.parametrize("value", [None, " ", "\u200b", "\u202e\u034f"])
 def test_without_one_of_it_nothing_goes(name: str, value: str | None) -> None:
     with pytest.raises(AssertionRejected) as refused:
         carried(ASKED, assertion(**{name: value}), IDENTIFIER, STANDARD)

@@ -1,0 +1,17 @@
+"""Which texts have something to see in them. One that has nothing stands for nothing, however many characters it has."""
+
+# What is printable and shows nothing: the space, Braille without a dot, and what is default-ignorable beside the format
+# characters (Unicode Standard §5.21): the joiner of graphemes, fillers of Hangul, two vowels of Khmer, variation selectors
+_UNSEEN = frozenset(
+    " \u2800\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
+
+
+def is_visible(text: str) -> bool:
+    """Whether any character of a text can be seen: one of a category C* or Z* cannot, nor one that is ignored."""
+    # It is nearly always the first, and a generator for `any` would cost more than to look at it
+    for mark in text:  # noqa: SIM110
+        if mark.isprintable() and mark not in _UNSEEN:
+            return True
+    return False
