@@ -2,6 +2,7 @@
 
 import base64
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -31,6 +32,8 @@ from policies.errors import AssertionRejected, SignatureInvalid
 from policies.parties import EntityId, Source
 from tests.connectors import forge
 
+ROOT = Path(__file__).parents[2]
+
 
 def test_what_is_just_inside_the_limits_passes() -> None:
     assert parse_message(b"<a>" * MAX_DEPTH + b"</a>" * MAX_DEPTH).tag == "a"
@@ -47,6 +50,22 @@ def test_what_is_just_outside_the_size_is_refused_before_it_is_decoded() -> None
         parse_message(b"<a>" + b" " * MAX_OCTETS)
     with pytest.raises(AssertionRejected, match="characters"):
         from_post("*" * (MAX_PARAMETER + 1))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "scheme", "behind", "passes"),
+    [(64, 32, 127, True), (65, 32, 127, False), (64, 33, 127, False), (64, 32, 128, False), (64, 4, 155, False)],
+)
+def test_a_namespace_is_as_long_as_the_page_of_threats_says(*, prefix: int, scheme: int, behind: int, passes: bool) -> None:
+    said = "namespaces of at most 160 characters (32 of scheme, a colon, 127 behind it) under prefixes of 64"
+    assert said in (ROOT / "docs" / "threats.md").read_text(encoding="utf-8")
+    octets = f'<a xmlns:{"p" * prefix}="{"s" * scheme}:{"x" * behind}"/>'.encode()
+    if passes:
+        assert parse_message(octets).tag == "a"
+        return
+    with pytest.raises(AssertionRejected) as refusal:
+        parse_message(octets)
+    assert refusal.value.check == "namespace"
 
 
 def test_what_is_found_by_comparing_is_what_the_expression_finds() -> None:
