@@ -140,6 +140,13 @@ class StoreUnavailable(BrokerError):
     public = "We cannot record anything at the moment, so nothing was passed on. Please try again in a few minutes."
 
 
+class AllRevoked(StoreUnavailable):
+    """No key of a kind is left: known, and not that nobody could be asked, where a set without keys would be a lie."""
+
+    code = "keys_revoked"
+    public = "A key that signing in needs was withdrawn, and there is no new one yet, so nothing was passed on."
+
+
 class Overloaded(BrokerError):
     """More comes than can be done: nobody's move but time's. What was turned away has changed nothing."""
 

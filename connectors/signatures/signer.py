@@ -42,7 +42,7 @@ class Signers(Protocol):
         """The one that signs at `now` (seconds since the epoch).
 
         Whatever is said of the key (its id, its certificate) and the signature are of this one object. Raises
-        `StoreUnavailable` where an operator revoked all of them.
+        `AllRevoked` where an operator revoked all of them, `StoreUnavailable` where nobody can say.
         """
 
     def published(self, now: int) -> Sequence[Signer]:

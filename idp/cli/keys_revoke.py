@@ -18,13 +18,12 @@ from idp.clock import system_clock
 from idp.keys.folder import Keys, load_keys
 from idp.keys.kinds import KINDS, LOG, Kind
 from idp.keys.ledger import load_ledger_keys
-from idp.keys.ring import AllRevoked
 from idp.settings import Settings, load_settings
 from idp.store.store import open_store
 from idp.store.switches import KEY
 from idp.transparency.checkpoint import VerifierKey
 from idp.transparency.draft import MAX_REASON, is_reason
-from policies.errors import Misconfigured, Problem
+from policies.errors import AllRevoked, Misconfigured, Problem
 
 # A thumbprint of RFC 7638, or the name of a sealing key
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{43}|[0-9a-f]{16}")

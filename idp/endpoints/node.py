@@ -34,12 +34,14 @@ from idp.responders.eidas import Declined
 from idp.seal import LoginId
 from idp.watching.steps import Step
 from policies.errors import (
+    AllRevoked,
     AssertionRejected,
     BrokerError,
     NotFound,
     PeerUnavailable,
     Replayed,
     RequestRefused,
+    StoreUnavailable,
     Suspended,
     about,
 )
@@ -118,7 +120,7 @@ def _begin(site: NodeSite, request: Request, inbound: Inbound) -> Response:
         with about(asked.node_id):
             requested = site.broker.begin(asked, now)
             _step(site, Step.BEGUN, site.reference(request, requested.login), asked)
-    except (AssertionRejected, Suspended) as error:
+    except (AssertionRejected, Suspended, AllRevoked) as error:
         return _stopped(site, request, error, asked, now)
     crowded = site.logins.crowded(cookies(request), now)
     providers = site.broker.providers(asked)
@@ -156,7 +158,7 @@ def _off(
     try:
         with about(state.request.node_id, provider_id, AssertionRejected):
             outbound, asked = site.broker.ask(state, provider_id, now)
-    except Suspended as error:
+    except (Suspended, AllRevoked) as error:
         return _stopped(site, request, error, state.request, now)
     _step(site, Step.ASKED, site.reference(request, state.login), state.request)
     return site.send(outbound, site.language(request), [*crowded, site.logins.keep(asked, now)], Towards.PROVIDER)
@@ -201,7 +203,7 @@ def _decided(site: NodeSite, request: Request, login: str, fields: dict[str, str
     try:
         with about(decided.request.node_id):
             ended, peer = site.broker.decide(decided, fields.get("choice", ""), secret, now)
-    except Suspended as error:
+    except (Suspended, AllRevoked) as error:
         return _stopped(site, request, error, decided.request, now)
     released = isinstance(ended, NodeReleased)
     _step(site, Step.RELEASED if released else Step.CANCELLED, reference, decided.request)
@@ -238,16 +240,16 @@ def _left(site: NodeSite, ended: NodeRefused, answer: Post, language: str, kept:
 
 
 def _stopped(
-    site: NodeSite, request: Request, error: AssertionRejected | Suspended, asked: NodeRequest, now: int
+    site: NodeSite, request: Request, error: AssertionRejected | Suspended | AllRevoked, asked: NodeRequest, now: int
 ) -> Response:
-    """No identity provider vouched as it has to, or nobody may through now: the page says why.
+    """No identity provider vouched as it has to, or nobody may or can go through now: the page says why.
 
-    A button tells the node what it may know.
+    A button tells the node what it may know, where that can be signed.
     """
     node = site.broker.registered(asked)
     try:
         answer = site.proxy.refuse(asked, error, now)
-    except PeerUnavailable:
+    except (PeerUnavailable, StoreUnavailable):
         answer = None
     return _error(site, request, error, answer, node, site.language(request))
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
-from policies.errors import StoreUnavailable
+from policies.errors import AllRevoked
 
 # es256.pem counts from the beginning, es256-20261125T2100Z.pem from that minute of UTC
 _MOMENT = re.compile(r"([0-9]{8}T[0-9]{4})Z")
@@ -51,10 +51,6 @@ class Scheduled(Generic[K_co]):
     begins: int
     key: K_co
     file: str = ""
-
-
-class AllRevoked(StoreUnavailable):
-    """No key of a kind is left: known, and not that nobody could be asked, where a set without keys would be a lie."""
 
 
 def none_revoked(_key_id: str) -> int:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from connectors.connector import Ask, Connector, Inbound, Outbound
 from connectors.metadata.peers import PeerInUse, Peers
 from connectors.profiles import EIDAS
+from connectors.signatures.signer import Signers
 from connectors.signatures.xmlenc import check_recipient
 from idp.ending import SKEW, Choice, commit_once, login_digest, login_mark, message_digest
 from idp.login import ANSWER_LIFE, DECIDED_LIFE, LOGIN_LIFE
@@ -39,7 +40,10 @@ ID_DIGITS = 40
 
 
 class NodeBroker:
-    """One country's sending node. Holds configuration and keys, and no state of any login."""
+    """One country's sending node. Holds configuration and keys, and no state of any login.
+
+    `signer` is asked whether an answer can be signed: it signs none here.
+    """
 
     def __init__(
         self,
@@ -51,6 +55,7 @@ class NodeBroker:
         catalogue: Catalogue,
         connectors: Mapping[ProviderId, Connector],
         peers: Peers,
+        signer: Signers,
         sealer: Sealer,
         commits: Commits,
         decisions: Decisions,
@@ -65,6 +70,7 @@ class NodeBroker:
         self._catalogue = catalogue
         self._connectors = connectors
         self._peers = peers
+        self._signer = signer
         self._sealer = sealer
         self._commits = commits
         self._decisions = decisions
@@ -76,8 +82,8 @@ class NodeBroker:
         """A node's request was accepted: a login begins, and holds nothing about a person.
 
         Raises `AssuranceTooLow` where no identity provider of this country reaches what is asked: nobody is sent away to
-        sign in for nothing, so `PeerUnavailable` too where nobody could encrypt the answer. `Suspended` where the node's
-        country is switched off.
+        sign in for nothing, so `PeerUnavailable` too where nobody could encrypt the answer, and `AllRevoked` where nobody
+        could sign it. `Suspended` where the node's country is switched off.
         """
         node = self.registered(request)
         self._suspension.check_node(node)
@@ -161,8 +167,8 @@ class NodeBroker:
 
         With it comes the node as it may be answered now: it is looked up before anything is written, so that nothing stands
         in the ledger that could not be sent. Raises `Suspended` where the citizen would continue and something is switched
-        off, `PeerUnavailable` for one that may not be answered any more, `Replayed`
-        where this login or this request ended before, `RequestRefused`, `StoreUnavailable`.
+        off, `PeerUnavailable` for one that may not be answered any more, `AllRevoked` where no answer can be signed,
+        `Replayed` where this login or this request ended before, `RequestRefused`, `StoreUnavailable`.
         """
         node = self.registered(decided.request)
         peer = self._answerable(node, now)
@@ -191,7 +197,10 @@ class NodeBroker:
         return released, peer
 
     def cancel(self, login: NodeRequested | NodeAsked, now: int) -> tuple[NodeRefused, PeerInUse]:
-        """The citizen went back before anybody signed them in: the marks of login and request alone, and no record."""
+        """The citizen went back before anybody signed them in: the marks of login and request alone, and no record.
+
+        Raises as `decide` does for this word.
+        """
         peer = self._answerable(self.registered(login.request), now)
         secret = self._sealer.derive("cancel", login.login.encode(), at=login.began)
         unit = Unit(
@@ -224,9 +233,13 @@ class NodeBroker:
         return found
 
     def _answerable(self, node: RequestingNode, now: int) -> PeerInUse:
-        """The node's metadata as approved and valid now: its address is asked for here, before anything is written."""
+        """The node's metadata as approved and valid now, where whatever it is told can be signed.
+
+        Its address and our key are asked for here, before anything is written.
+        """
         peer = self._peers.current(node.peer.entity_id, now)
         _ = peer.acs_url
+        self._signer.at(now)
         return peer
 
     def _recipient(self, node: RequestingNode, now: int) -> PeerInUse:

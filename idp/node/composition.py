@@ -75,6 +75,7 @@ def node_site(
             catalogue=configuration.catalogue,
             connectors=connectors,
             peers=peers,
+            signer=node_keys.messages,
             sealer=sealer,
             commits=commits,
             decisions=store,

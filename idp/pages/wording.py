@@ -48,6 +48,7 @@ MOVES: Mapping[str, Move] = {
     "conflict": Move.CITIZEN,
     "not_found": Move.CITIZEN,
     "store_unavailable": Move.OPERATOR,
+    "keys_revoked": Move.OPERATOR,
     "country_unavailable": Move.PROVIDER,
     "service_suspended": Move.SUSPENSION,
     "country_suspended": Move.SUSPENSION,

@@ -42,7 +42,7 @@ from idp.node.login import NodeRefused, NodeReleased, NodeRequest
 from idp.node.person import eidas_values
 from idp.responders.eidas_request import verified_request
 from policies.catalogue import Catalogue
-from policies.errors import AssuranceTooLow, BrokerError, PeerUnavailable, Suspended, about
+from policies.errors import AssuranceTooLow, BrokerError, PeerUnavailable, StoreUnavailable, Suspended, about
 from policies.parties import EntityId, NodeId, RequestingNode
 
 # SAML Bindings 2.0 §3.4.3, in octets
@@ -68,11 +68,11 @@ def proxy_here(issuer: str) -> Here:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """A verified request that is refused: whose it is, why, and the signed failure for its node."""
+    """A verified request that is refused: whose it is, why, and the signed failure for its node, if it can be signed."""
 
     node: RequestingNode
     error: PeerRequestRefused
-    answer: Post
+    answer: Post | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,11 @@ class ProxyService:
             if not question.request_id or head.issue_instant is None or abs(now - head.issue_instant) > LOGIN_LIFE:
                 raise
             counted(node.node_id)
-            return Declined(node, error, self._failure(question, peer, _codes(error), _new_id(), now))
+            try:
+                answer = self._failure(question, peer, _codes(error), _new_id(), now)
+            except StoreUnavailable:
+                answer = None
+            return Declined(node, error, answer)
         counted(node.node_id)
         return NodeRequest(
             node_id=node.node_id,
@@ -140,7 +144,10 @@ class ProxyService:
         )
 
     def respond(self, released: NodeReleased, peer: PeerInUse, now: int) -> Post:
-        """The signed Response with its one assertion, encrypted to the node's key of this moment."""
+        """The signed Response with its one assertion, encrypted to the node's key of this moment.
+
+        Raises `AllRevoked` and `StoreUnavailable` as `Signers.at`: where the last key was revoked since it was decided.
+        """
         request = released.decided.request
         encrypted = encrypt(
             assertion_element(self._assertion(released, peer, now)),
@@ -160,7 +167,10 @@ class ProxyService:
         return self._posted(root, peer, request.relay_state, now)
 
     def refuse(self, request: NodeRequest, error: BrokerError, now: int) -> Post:
-        """A signed failure for an error that stopped a login before anybody decided. Raises `PeerUnavailable`."""
+        """A signed failure for an error that stopped a login before anybody decided.
+
+        Raises `PeerUnavailable`, and `AllRevoked` and `StoreUnavailable` as `Signers.at`.
+        """
         peer = self._peers.current(request.issuer, now)
         return self._failure(_Question(request.request_id, request.relay_state), peer, _codes(error), _new_id(), now)
 

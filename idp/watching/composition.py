@@ -6,13 +6,12 @@ from typing import TypeVar
 from connectors.metadata.peers import Peers
 from connectors.signatures.keys import certificate_of
 from idp.keys.folder import AnyRing, Keys
-from idp.keys.ring import AllRevoked
 from idp.keys.sealing import HourlyKeys
 from idp.store.store import Store
 from idp.store.switches import KINDS, Switches
 from idp.watching.vitals import Looks, Vitals
 from idp.watching.watched import Watched
-from policies.errors import PeerUnavailable
+from policies.errors import AllRevoked, PeerUnavailable
 from policies.load import Configuration
 from policies.parties import EntityId, Peer
 

@@ -21,10 +21,9 @@ from connectors.formats.names import UNSPECIFIED
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import verify
 from idp.app import Application
-from idp.keys.ring import AllRevoked
 from idp.transparency.verify import verify_ledger
 from idp.watching.composition import _have_keys, _serving
-from policies.errors import Misconfigured, PeerUnavailable
+from policies.errors import AllRevoked, Misconfigured, PeerUnavailable
 from tests.connectors.eidas.made import natural
 from tests.connectors.eidas.node import HIGH, LOW, SUBSTANTIAL
 from tests.connectors.metadata.node import curve_signer

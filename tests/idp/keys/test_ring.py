@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp.keys.kinds import KINDS, kind_of
-from idp.keys.ring import AllRevoked, Ring, Scheduled, State, moment, spelled
-from policies.errors import StoreUnavailable
+from idp.keys.ring import Ring, Scheduled, State, moment, spelled
+from policies.errors import AllRevoked, StoreUnavailable
 
 HOUR = 3600
 OVERLAP = 2 * HOUR

@@ -87,6 +87,7 @@ class NodeHouse:
             catalogue=STANDARD,
             connectors={NATIONAL: self.country, BANK: Country(BANK, says)},
             peers=self.peers,
+            signer=peer.signer,
             sealer=Sealer(tenant=TENANT, keys=fixed_keys(bytes(32))),
             commits=self.store,
             decisions=self.store,

@@ -176,6 +176,7 @@ def test_a_declined_request_knows_its_node_and_its_answer(proxy: ProxyService, n
     assert isinstance(declined, Declined)
     assert declined.node.node_id == "nl"
     assert declined.error.check == "authn_context_refs"
+    assert declined.answer is not None
     assert dict(declined.answer.fields)["RelayState"] == "r"
     assert opened(declined.answer, nl).codes[0] == "Requester"
 

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from idp.keys.ledger import create_ledger_keys, create_log_key, list_log_keys, load_ledger_keys
-from idp.keys.ring import AllRevoked, Scheduled
+from idp.keys.ring import Scheduled
 from idp.receipts import MERGE_SECONDS, Receipts
 from idp.store.store import Store
 from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note, open_own_note, read_keys, sign_note, written_keys
@@ -20,7 +20,7 @@ from idp.transparency.sequencer import HALTING, Sequencer
 from idp.transparency.tlog_proof import Placed
 from idp.transparency.verify import verify_ledger
 from idp.transparency.witness import Witness
-from policies.errors import Misconfigured, SignatureInvalid, StoreUnavailable
+from policies.errors import AllRevoked, Misconfigured, SignatureInvalid, StoreUnavailable
 from tests.idp.house import configuration
 from tests.idp.store.conftest import folder, migrated, store
 from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT, decided, release, unit
