@@ -95,7 +95,10 @@ class Connector(Protocol):
     """One way to ask one identity provider. Judging does no I/O: bytes, keys and `now` are arguments."""
 
     def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
-        """Make the question, and what its answer must match. Raises `AssuranceTooLow` and `PeerUnavailable`."""
+        """Make the question, and what its answer must match.
+
+        Raises `AssuranceTooLow`, `PeerUnavailable`, and `AllRevoked` where nobody can sign it, or open what comes of it.
+        """
 
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
         """Judge the answer. Raises `AssertionRejected` and its kinds, and `PeerUnavailable`."""

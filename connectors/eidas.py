@@ -56,7 +56,7 @@ from connectors.signatures.xmlsign import sign_enveloped
 from connectors.signed_messages import foreseen
 from policies.authentication import Assertion, Offered
 from policies.catalogue import Catalogue
-from policies.errors import AssertionRejected, BrokerError, PeerUnavailable, SignatureInvalid
+from policies.errors import AllRevoked, AssertionRejected, BrokerError, PeerUnavailable, SignatureInvalid
 from policies.parties import EntityId, IdentityProvider
 
 REQUEST_ID_BYTES = 20  # SAML Core 2.0 §1.3.4: at least 128 random bits, 160 are better
@@ -116,11 +116,14 @@ class EidasConnector:
         """A signed AuthnRequest (spec/eidas.md §3), and what its answer must match.
 
         Nobody is sent away to a node whose every answer would be refused, or that must refuse us. Raises `PeerUnavailable`
-        (nothing valid is known of it, no protocol version in common, it wants a RequesterID that may not be told) and
-        `AssuranceTooLow` (it publishes no level that reaches the minimum).
+        (nothing valid is known of it, no protocol version in common, it wants a RequesterID that may not be told),
+        `AssuranceTooLow` (it publishes no level that reaches the minimum) and `AllRevoked` (of our keys none is left that
+        signs the question, or none that opens an answer).
         """
         peer = self._peers.current(self._peer.entity_id, now)
         self._check_peer(peer)
+        if not self._unwrappers(now):
+            raise AllRevoked("every key that could open the answer is revoked: `ciconia keys list`")
         if ask.requester is None:
             raise BrokerError("a question to another country on behalf of nobody")
         comparison, contexts = levels_to_ask(self._provider.assurance, peer.facts.assurance, ask.minimum_assurance)

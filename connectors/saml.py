@@ -105,7 +105,7 @@ class SamlConnector:
         """A signed AuthnRequest, and what its answer must match.
 
         Raises `AssuranceTooLow` where the registration's table has nothing that reaches the minimum: nobody is sent away to
-        an identity provider whose every answer would be refused.
+        an identity provider whose every answer would be refused. `AllRevoked` where no key of ours is left that signs it.
         """
         # SAML knows no max_age: only a forced authentication is surely young enough.
         forms = self._forms.get((ask.minimum_assurance, ask.force_authentication or ask.max_age is not None))

@@ -17,6 +17,7 @@ from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector, service_provider_metadata
+from connectors.signatures.signer import Signers
 from idp.addresses import acs_url, entity_id, node_acs_url, node_entity_id
 from idp.broker import Broker
 from idp.citizen_receipts import CitizenReceipts
@@ -189,7 +190,8 @@ class Application:
     def _city(self, configuration: Configuration, connectors: Connectors, clock: Callable[[], int]) -> CitySite:
         settings, keys = self.settings, self.keys
         sealer = self._sealer
-        broker = self._broker(configuration, connectors, sealer)
+        signers = {"ES256": keys.es256, "RS256": keys.rs256}
+        broker = self._broker(configuration, connectors, sealer, signers)
         openid = OpenIDProvider(
             issuer=settings.issuer,
             tenant=settings.tenant,
@@ -198,7 +200,7 @@ class Application:
             vouched=broker.vouched,
             ended=broker.ended,
             catalogue=configuration.catalogue,
-            signers={"ES256": keys.es256, "RS256": keys.rs256},
+            signers=signers,
             sealer=sealer,
             commits=self._commits,
             parked=self.store,
@@ -275,7 +277,9 @@ class Application:
             metadata={"/saml/metadata": self._saml_metadata()},
         )
 
-    def _broker(self, configuration: Configuration, connectors: Connectors, sealer: Sealer) -> Broker:
+    def _broker(
+        self, configuration: Configuration, connectors: Connectors, sealer: Sealer, signers: Mapping[str, Signers]
+    ) -> Broker:
         settings, keys = self.settings, self.keys
         return Broker(
             tenant=settings.tenant,
@@ -284,6 +288,7 @@ class Application:
             nodes=self.peers,
             issuer=settings.issuer,
             own_name=settings.organization.name if settings.organization else "",
+            signers=signers,
             sealer=sealer,
             commits=self._commits,
             decisions=self.store,

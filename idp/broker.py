@@ -15,6 +15,7 @@ from typing import Protocol
 
 from connectors.connector import Ask, Connector, Inbound, Outbound, Requester
 from connectors.signatures.jws import base64url
+from connectors.signatures.signer import Signers
 from idp.ending import SKEW, Choice, commit_once, login_digest, login_mark, message_digest
 from idp.login import (
     ANSWER_LIFE,
@@ -62,7 +63,8 @@ class Nodes(Protocol):
 class Broker:
     """One tenant's broker. Holds configuration and keys, and no state of any login.
 
-    `issuer` begins the name that other countries know a relying party by; `own_name` stands in for a blind one's.
+    `issuer` begins the name that other countries know a relying party by; `own_name` stands in for a blind one's. `signers`
+    are our keys for id_tokens by their algorithm: they are asked whether one can be signed, and sign none here.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Broker:
         nodes: Nodes,
         issuer: str,
         own_name: str,
+        signers: Mapping[str, Signers],
         sealer: Sealer,
         commits: Commits,
         decisions: Decisions,
@@ -88,6 +91,7 @@ class Broker:
         self._nodes = nodes
         self._issuer = issuer
         self._own_name = own_name
+        self._signers = signers
         self._sealer = sealer
         self._commits = commits
         self._decisions = decisions
@@ -111,8 +115,14 @@ class Broker:
         self._suspension.check_party(client_id)
 
     def begin(self, request: AuthenticationRequest, now: int) -> Requested:
-        """A relying party's request was accepted: a login begins, and holds nothing about a person. Raises `Suspended`."""
+        """A relying party's request was accepted: a login begins, and holds nothing about a person.
+
+        Raises `Suspended`, and `AllRevoked` where no id_token for it can be signed: nobody is sent to sign in for nothing.
+        """
         self.check_party(request.client_id)
+        party = self.parties.get(request.client_id)
+        if party is not None:  # else the first step that looks it up says so
+            self._check_signer(party, now)
         return Requested(login=new_login_id(), began=now, request=request)
 
     def registered(self, request: AuthenticationRequest) -> tuple[RelyingParty, Purpose]:
@@ -223,8 +233,8 @@ class Broker:
         Raises `Replayed` where this login was decided otherwise or longer than a minute ago, `RequestRefused` where the
         choice names what was not offered, `ReleaseDenied` where a required attribute is denied, `PeerUnavailable` where
         nothing that the country's node vouches holds now, `Suspended` for an approval (one that is asked again, too) where
-        relying party or provider is switched off, `StoreUnavailable` where nothing could be written (in each of them
-        nothing was released).
+        relying party or provider is switched off, `AllRevoked` for an approval where no id_token can be signed,
+        `StoreUnavailable` where nothing could be written (in each of them nothing was released).
         """
         party, purpose = self.registered(decided.request)
         provider = self._eligible(decided.provider_id, decided.request, purpose)
@@ -240,6 +250,8 @@ class Broker:
             # Who refuses or goes back releases nothing, and may do so at any time.
             if self._vouched(provider, now) != decided.vouched:
                 raise Replayed("policy_changed", "what the country's node publishes has changed since the page was shown")
+            # The code would stand for a release that nobody can redeem
+            self._check_signer(party, now)
             released = self._approve(decided, party, purpose, choice, secret, now)
             # Asked again: a commit may take seconds
             self._suspension.check_asked(party.client_id, provider, decided.acts)
@@ -355,6 +367,10 @@ class Broker:
         if self._suspension.source_off(provider):
             return False
         return provider.peer is None or self._nodes.available(provider.peer.entity_id, now)
+
+    def _check_signer(self, party: RelyingParty, now: int) -> None:
+        """Raises `AllRevoked` where each key that could sign this relying party's id_tokens is revoked."""
+        self._signers[party.id_token_alg].at(now)
 
     def _requester(self, party: RelyingParty) -> Requester:
         """What another country learns of a relying party; of a blind one, our own name (decisions.md 19)."""

@@ -27,6 +27,7 @@ from idp.watching.steps import Step
 from policies.attributes import AttributeName
 from policies.authentication import AuthenticationRequest
 from policies.errors import (
+    AllRevoked,
     AssertionRejected,
     AssuranceTooLow,
     AuthenticationFailed,
@@ -43,6 +44,8 @@ SHARE = "share."
 ACCESS_DENIED = "access_denied"
 # Errors that are about the identity provider; others of a login are about the relying party
 OF_THE_SOURCE = (AssertionRejected, PeerUnavailable, SourceSuspended)
+# A login that goes no further, and of which the relying party may be told
+Stopped = AssertionRejected | PeerUnavailable | Suspended | AllRevoked
 
 
 def router(site: CitySite) -> APIRouter:
@@ -112,10 +115,8 @@ def _heard(site: CitySite, request: Request, inbound: Inbound, protocol: str) ->
     return page(question(site, decided, sealed, language), Kind.FORM, [strict])
 
 
-def rejected(
-    site: CitySite, request: Request, error: AssertionRejected | PeerUnavailable | Suspended, asked: AuthenticationRequest
-) -> Response:
-    """No country vouched as it has to, or nobody may through now: the page says why, and there is a way back.
+def rejected(site: CitySite, request: Request, error: Stopped, asked: AuthenticationRequest) -> Response:
+    """No country vouched as it has to, or nobody may or can go through now: the page says why, and there is a way back.
 
     That way tells the service as much as it may know.
     """
@@ -139,7 +140,7 @@ def _decided(site: CitySite, request: Request, login: str, fields: dict[str, str
     try:
         with about(decided.request.client_id, decided.provider_id, PeerUnavailable, SourceSuspended):
             ended = site.broker.decide(decided, choice, secret, now)
-    except (PeerUnavailable, Suspended) as error:
+    except (PeerUnavailable, Suspended, AllRevoked) as error:
         return rejected(site, request, error, decided.request)
     language = site.language(request, decided.request.ui_locales)
     kept = after_decision(decided.login, secret)
@@ -201,14 +202,14 @@ def _target(outbound: Outbound) -> tuple[str, tuple[tuple[str, str], ...]]:
     return (outbound.url, outbound.fields) if isinstance(outbound, Post) else (outbound.url, ())
 
 
-def _oauth_error(error: AssertionRejected | PeerUnavailable | Suspended) -> str:
+def _oauth_error(error: Stopped) -> str:
     """What the relying party is told, where the citizen goes back to it from the error page."""
     match error:
         case AssuranceTooLow():
             return "unmet_authentication_requirements"
         case AuthenticationFailed():
             return ACCESS_DENIED
-        case PeerUnavailable() | Suspended():
+        case PeerUnavailable() | Suspended() | AllRevoked():
             return "temporarily_unavailable"
         case _:
             return "server_error"

@@ -21,7 +21,15 @@ from idp.pages.search import matches
 from idp.pages.views import CountryChoice, ErrorView, PickerView, Towards
 from idp.watching.steps import Step
 from policies.authentication import AuthenticationRequest
-from policies.errors import AssertionRejected, PeerUnavailable, RequestRefused, SourceSuspended, Suspended, about
+from policies.errors import (
+    AllRevoked,
+    AssertionRejected,
+    PeerUnavailable,
+    RequestRefused,
+    SourceSuspended,
+    Suspended,
+    about,
+)
 from policies.parties import IdentityProvider, ProviderId
 
 REMEMBERED = "__Host-country"
@@ -99,10 +107,10 @@ def _off(
     `choices` are what can be chosen now, where whoever calls has just looked.
     """
     try:
-        with about(state.request.client_id, provider, *OF_THE_SOURCE):
+        with about(state.request.client_id, provider, *OF_THE_SOURCE, AllRevoked):
             _check_answers(site, site.broker.providers(state.request, now) if choices is None else choices, provider)
             outbound, asked = site.broker.ask(state, provider, now)
-    except (PeerUnavailable, SourceSuspended) as error:
+    except (PeerUnavailable, SourceSuspended, AllRevoked) as error:
         return _away(site, request, state, error, [*crowded, site.logins.keep(state, now)])
     except (AssertionRejected, Suspended) as error:
         return rejected(site, request, error, state.request)
@@ -128,10 +136,10 @@ def _away(
     site: CitySite,
     request: Request,
     state: Requested | Asked,
-    error: PeerUnavailable | SourceSuspended,
+    error: PeerUnavailable | SourceSuspended | AllRevoked,
     kept: Sequence[Cookie],
 ) -> Response:
-    """The country cannot be asked now. The login lives on, and the page leads to the others."""
+    """The country cannot be asked now, by its fault or for want of our keys. The login lives on, with a way to others."""
     reference = site.refused(request, error)
     language = site.language(request, state.request.ui_locales)
     view = ErrorView(language, error.code, reference, again=_address(state), documentation=site.documentation)
