@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import HashAlgorithm
 from connectors.signatures.signer import Agreement, DecryptionKey, Unwrapper
 from idp.inspection.options import Options, could_not
 from idp.inspection.reading import read_side_file
-from idp.keys.file import is_marked, unwrapper_of_pem
+from idp.keys.file import FileAgreement, FileUnwrapper, is_marked, unwrapper_of_pem
 from idp.keys.ledger import load_ledger_keys
 from idp.ports import Unit
 from idp.settings import SETTINGS_FILE, Settings, load_settings
@@ -110,9 +110,17 @@ def guarded(key: DecryptionKey, guard: Guard) -> GuardedUnwrapper | GuardedAgree
 def keys_of_configuration(
     keys: Sequence[DecryptionKey], settings: Settings, options: Options, clock: Callable[[], int], stack: ExitStack
 ) -> tuple[DecryptionKey, ...]:
-    """A configuration's keys, as they are in a demo, else guarded. `stack` closes the ledger."""
-    if settings.demo and not options.unsafe_decrypt:
-        return tuple(keys)
+    """A configuration's keys: a demo's own as they are, else guarded. `stack` closes the ledger. Raises `BrokerError`.
+
+    Whatever the settings say, a marked key is a production broker's, and a demo's ledger is nobody's record.
+    """
+    if settings.demo:
+        marked = [key for key in keys if isinstance(key, FileUnwrapper | FileAgreement) and key.marked]
+        if marked and options.unsafe_decrypt:
+            raise could_not("a demo records no use of a production broker's key: name the configuration that it is from.")
+        if not options.unsafe_decrypt:
+            guard = Guard(None)
+            return tuple(guarded(key, guard) if key in marked else key for key in keys)
     if not options.unsafe_decrypt:
         return _all_guarded(keys, None)
     ledger = load_ledger_keys(settings.key_folder, settings.origin)

@@ -109,6 +109,8 @@ class FileUnwrapper:
     certificate: bytes = field(repr=False)
     # RFC 7638 thumbprint
     key_id: str
+    # Whether its file says that it is a production broker's
+    marked: bool = False
 
     def unwrap(self, wrapped: bytes, digest: HashAlgorithm, mgf: HashAlgorithm) -> bytes:
         """RSA-OAEP without a label. ValueError in one sentence for whatever is wrong."""
@@ -127,6 +129,8 @@ class FileAgreement:
     certificate: bytes = field(repr=False)
     # RFC 7638 thumbprint
     key_id: str
+    # Whether its file says that it is a production broker's
+    marked: bool = False
 
     @property
     def curve(self) -> str:
@@ -185,7 +189,7 @@ def load_signer(path: Path) -> FileSigner:
 
     Raises `Misconfigured` where it is missing, readable by others than its owner, or holds something else.
     """
-    private_key, certificate, key_id = _load(path, SAML2INT, frozenset({"secp256r1"}))
+    private_key, certificate, key_id, _ = _load(path, SAML2INT, frozenset({"secp256r1"}))
     return FileSigner(_private_key=private_key, public_key=private_key.public_key(), certificate=certificate, key_id=key_id)
 
 
@@ -194,7 +198,7 @@ def load_node_signer(path: Path) -> FileSigner:
 
     Raises `Misconfigured` as `load_signer`, and where there is no certificate.
     """
-    private_key, certificate, key_id = _load(path, EIDAS, EIDAS.curves)
+    private_key, certificate, key_id, _ = _load(path, EIDAS, EIDAS.curves)
     if not certificate:
         raise _problem(path, "There is no certificate behind this key.", _CERTIFICATE_FIX)
     return FileSigner(_private_key=private_key, public_key=private_key.public_key(), certificate=certificate, key_id=key_id)
@@ -205,10 +209,10 @@ def load_unwrapper(path: Path) -> FileDecryptionKey:
 
     Raises `Misconfigured` as `load_signer`, and where there is no certificate.
     """
-    private_key, certificate, key_id = _load(path, EIDAS, EIDAS.curves)
+    private_key, certificate, key_id, marked = _load(path, EIDAS, EIDAS.curves)
     if not certificate:
         raise _problem(path, "There is no certificate behind this key.", _CERTIFICATE_FIX)
-    return _decryption_key(private_key, certificate, key_id)
+    return _decryption_key(private_key, certificate, key_id, marked=marked)
 
 
 def load_saml_unwrapper(path: Path) -> FileUnwrapper:
@@ -216,12 +220,12 @@ def load_saml_unwrapper(path: Path) -> FileUnwrapper:
 
     Raises `Misconfigured` as `load_signer`, and where there is no certificate.
     """
-    private_key, certificate, key_id = _load(path, SAML2INT, frozenset())
+    private_key, certificate, key_id, marked = _load(path, SAML2INT, frozenset())
     if not isinstance(private_key, rsa.RSAPrivateKey):
         raise TypeError("a key on a curve was let through")
     if not certificate:
         raise _problem(path, "There is no certificate behind this key.", _CERTIFICATE_FIX)
-    return FileUnwrapper(_private_key=private_key, certificate=certificate, key_id=key_id)
+    return FileUnwrapper(private_key, certificate, key_id, marked)
 
 
 def unwrapper_of_pem(content: bytes) -> FileDecryptionKey:
@@ -241,10 +245,10 @@ def unwrapper_of_pem(content: bytes) -> FileDecryptionKey:
     return _decryption_key(key, b"", prepared(key.public_key(), EIDAS).key_id)
 
 
-def _decryption_key(private_key: PrivateKey, certificate: bytes, key_id: str) -> FileDecryptionKey:
+def _decryption_key(private_key: PrivateKey, certificate: bytes, key_id: str, *, marked: bool = False) -> FileDecryptionKey:
     if isinstance(private_key, rsa.RSAPrivateKey):
-        return FileUnwrapper(_private_key=private_key, certificate=certificate, key_id=key_id)
-    return FileAgreement(_private_key=private_key, certificate=certificate, key_id=key_id)
+        return FileUnwrapper(private_key, certificate, key_id, marked)
+    return FileAgreement(private_key, certificate, key_id, marked)
 
 
 def is_marked(content: bytes) -> bool:
@@ -280,8 +284,8 @@ def fingerprint(content: bytes) -> str:
     return hashlib.sha256(octets).hexdigest()
 
 
-def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[PrivateKey, bytes, str]:
-    """The key that `profile` takes, its certificate in DER (empty where the file has none), and its thumbprint."""
+def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[PrivateKey, bytes, str, bool]:
+    """The key that `profile` takes, its certificate in DER (empty where there is none), thumbprint, and `is_marked`."""
     try:
         mode, content = path.stat().st_mode, read_whole(path)
     except OSError as error:
@@ -305,7 +309,7 @@ def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[Private
             check_size(public_key.public_numbers(), profile.minimum_rsa_bits, profile.minimum_rsa_exponent)
         except ValueError as error:
             raise _problem(path, f"This is {error}.", _MAKE) from error
-    return private_key, certificate, thumbprint(public_key)
+    return private_key, certificate, thumbprint(public_key), is_marked(content)
 
 
 def _parsed(path: Path, pem: bytes) -> object:

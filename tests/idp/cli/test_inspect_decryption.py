@@ -23,7 +23,7 @@ from connectors.profiles import EIDAS
 from connectors.signatures.xmlenc import encrypt
 from idp.addresses import node_acs_url, node_entity_id
 from idp.cli import app
-from idp.keys.file import unwrapper_of_pem
+from idp.keys.file import is_marked, unwrapper_of_pem
 from idp.keys.folder import Keys, create_keys, load_keys
 from idp.keys.ring import Ring, Scheduled
 from idp.ports import RecordDraft, Unit
@@ -87,10 +87,24 @@ def loaded(own_keys: Path) -> Keys:
     return load_keys(own_keys, ORIGIN)
 
 
+@pytest.fixture(scope="module")
+def unmarked(own_keys: Path) -> Path:
+    """The same keys, in files as a demo has them."""
+    folder = Path(shutil.copytree(own_keys, own_keys.with_name("unmarked")))
+    for file in folder.glob("*-encryption.pem"):
+        file.write_bytes(file.read_bytes().partition(b"\n")[2])
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, loaded: Keys) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch, loaded: Keys, unmarked: Path) -> None:
     """In this process the command has the keys at hand, and changes no logs."""
-    monkeypatch.setattr("idp.loading.load_keys", lambda _folder, _origin: loaded)
+    of_a_demo = load_keys(unmarked, ORIGIN)
+
+    def at_hand(folder: Path, _origin: str) -> Keys:
+        return loaded if is_marked((folder / "node-encryption.pem").read_bytes()) else of_a_demo
+
+    monkeypatch.setattr("idp.loading.load_keys", at_hand)
     monkeypatch.setattr("idp.inspection.decrypting.load_ledger_keys", lambda _folder, _origin: loaded.ledger)
     monkeypatch.setattr(import_module("idp.cli.inspect"), "configure_logs", lambda: None)
 
@@ -109,17 +123,17 @@ Make = Callable[..., Path]
 
 
 @pytest.fixture
-def make(tmp_path: Path, own_keys: Path, loaded: Keys, node: SendingNode, idp: forge.SigningParty) -> Make:
-    """A city's folder that knows the node, whose metadata is approved; a demo's or not."""
+def make(tmp_path: Path, own_keys: Path, unmarked: Path, loaded: Keys, node: SendingNode, idp: forge.SigningParty) -> Make:
+    """A city's folder that knows the node, whose metadata is approved; a demo's or not. `keys` are others than its own."""
 
-    def made(*, demo: bool = False) -> Path:
+    def made(*, demo: bool = False, keys: Path | None = None) -> Path:
         folder = tmp_path / ("demo" if demo else "production")
         for name in ("providers", "metadata"):
             (folder / name).mkdir(parents=True)
         issuer = f"{'http' if demo else 'https'}://{HOST}"
         text = SETTINGS.replace("ISSUER", issuer).replace("DEMO", "true" if demo else "false")
         (folder / "ciconia.toml").write_text(text, encoding="utf-8")
-        shutil.copytree(own_keys, folder / "keys")
+        shutil.copytree(keys or (unmarked if demo else own_keys), folder / "keys")
         (folder / "providers" / "ee.toml").write_text(ESTONIA, encoding="utf-8")
         (folder / "providers" / "pinned.toml").write_text(PINNED, encoding="utf-8")
         (folder / "metadata" / "idp.xml").write_bytes(forge.metadata(idp))
@@ -175,6 +189,20 @@ def test_a_demos_keys_decrypt_as_they_are(make: Make, node: SendingNode, loaded:
         "authentication age",
         "NameID format",
     ]
+    assert records(folder) == 0
+
+
+@pytest.mark.spec("decisions.md 16")
+def test_a_production_key_in_a_folder_that_says_it_is_a_demos_decrypts_nothing(
+    make: Make, own_keys: Path, node: SendingNode, loaded: Keys
+) -> None:
+    folder = make(demo=True, keys=own_keys)
+    path = answer(folder, node, loaded)
+    result = inspect(path, *words(folder))
+    assert (result.exit_code, only(result).code) == (2, "decryption_locked")
+    allowed = inspect(path, *words(folder, *ALLOWED))
+    assert allowed.exit_code == 2
+    assert "name the configuration that it is from" in allowed.output
     assert records(folder) == 0
 
 
