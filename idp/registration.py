@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -21,7 +21,10 @@ from idp.loading import load_all
 from idp.responders.oidc import ANSWER_PARAMETERS
 from idp.responders.oidc_client import ASSERTION_ALGORITHMS, BASIC, Clients
 from idp.settings import DEFAULT_PORTS, LABEL, Settings
+from policies.attributes import EXACT, Address, AttributeName, Form, Value
+from policies.catalogue import Catalogue, ClaimValue
 from policies.errors import Problem, SignatureInvalid
+from policies.forms import Kind
 from policies.load import Configuration
 from policies.load.redirects import fault_of_redirect_uri
 from policies.load.table import IDENTIFIER, nearest
@@ -39,6 +42,8 @@ ADDRESS = re.compile(
 # A last label of this kind makes browsers read the whole host as an IPv4 address (WHATWG URL §3.5)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 MAX_HOST = 253
+# Forms whose value is a yes or a no
+PREDICATES = frozenset({"age_over", "resident_of"})
 MAX_TITLE = 256
 _NAME_FIX = "use 1 to 64 letters, digits, dots, lines and underscores."
 _REDIRECT_FIX = "write the one full https address of the app's callback."
@@ -168,6 +173,22 @@ def algorithm_of(jwks: bytes) -> str:
 def attributes_for(purpose: Purpose) -> Mapping[str, str]:
     """What a party has to be registered for, so that the purpose can be fulfilled: nothing more, in no stronger form."""
     return {str(name): str(need.form) for name, need in purpose.needs.items()}
+
+
+def required_claims(purpose: Purpose, catalogue: Catalogue) -> Mapping[str, ClaimValue]:
+    """The claims that carry what the purpose requires, each with a value of the kind that it has."""
+    return {
+        catalogue.claim_for(name, need.form): catalogue.claim_value(name, need.form, _sample(catalogue, name, need.form))
+        for name, need in purpose.needs.items()
+        if need.required
+    }
+
+
+def _sample(catalogue: Catalogue, name: AttributeName, form: Form) -> Value:
+    if form.name in PREDICATES:
+        return True
+    whole = form == EXACT and catalogue.attributes[name].kind is Kind.ADDRESS
+    return Address(*("-" for _ in fields(Address))) if whole else "-"
 
 
 def text_of(asked: Registration, purpose: Purpose) -> str:

@@ -22,8 +22,9 @@ from idp.cli.party_switch import disable, enable, list_
 from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, render
 from idp.keys.file import create_token_key, load_signer
 from idp.loading import load_all
-from idp.registration import Registration, algorithm_of, attributes_for, faults, register, withdraw
+from idp.registration import Registration, algorithm_of, attributes_for, faults, register, required_claims, withdraw
 from idp.responders.oidc_client import BASIC, PRIVATE_KEY_JWT
+from policies.catalogue import ClaimValue
 from policies.errors import Misconfigured, Problem, SignatureInvalid
 from policies.parties import PurposeId
 from policies.purposes import Purpose
@@ -135,7 +136,14 @@ def add(
         except OSError as error:
             what = f"cannot be written: {error.strerror}."
             _end(_one(asked.file, "file", what, "let this command write there."), COULD_NOT_RUN, as_json=as_json)
-        _show(asked, credential, needed, _Around(settings.issuer, config, neighbours), snippet, as_json=as_json)
+        _show(
+            asked,
+            credential,
+            needed,
+            _Around(settings.issuer, config, neighbours, required_claims(needed, configuration.catalogue)),
+            snippet,
+            as_json=as_json,
+        )
         # Only now somebody has the secret; until here a Ctrl-C or a pipe that closed takes the registration back
         sys.stdout.flush()
         undo.pop_all()
@@ -143,11 +151,12 @@ def add(
 
 @dataclass(frozen=True, slots=True)
 class _Around:
-    """Where it was registered, and the parties that have its sector already."""
+    """Where it was registered, the parties that have its sector already, and the claims that its purpose requires."""
 
     issuer: str
     config: Path
     neighbours: tuple[str, ...]
+    required: Mapping[str, ClaimValue]
 
 
 def _show(
@@ -160,6 +169,7 @@ def _show(
         asked.purpose,
         asked.redirect_uris[0],
         needed.minimum_assurance,
+        around.required,
         key=credential.method != BASIC,
     )
     wanted = [one for one in Framework if snippet in (Snippet.ALL, one)]

@@ -15,6 +15,7 @@ from connectors.signatures.signer import Signer
 from idp.demo.citizens import CITY
 from idp.demo.relying_party import AnswerRefusedError, RelyingPartyOfCity, Service, SignedIn
 from idp.endpoints.http import cookies, form, query
+from policies.assurance import LevelOfAssurance
 
 STATE_LIFE = 900
 PROTOCOL_CLAIMS = {"iss", "aud", "exp", "iat", "nonce", "at_hash", "auth_time", "acr"}
@@ -39,6 +40,8 @@ def services(base: str, secrets_of: Mapping[str, str], signer: Signer) -> tuple[
             scope="profile email address",
             redirect_uri=redirect("parking"),
             alg="ES256",
+            minimum=LevelOfAssurance.SUBSTANTIAL,
+            required=("age_over_18", "resident_of"),
             secret=secrets_of["parking"],
         ),
         Service(
@@ -48,6 +51,8 @@ def services(base: str, secrets_of: Mapping[str, str], signer: Signer) -> tuple[
             scope="",
             redirect_uri=redirect("fares"),
             alg="ES256",
+            minimum=LevelOfAssurance.LOW,
+            required=("age_over_60",),
             signer=signer,
         ),
         Service(
@@ -57,6 +62,8 @@ def services(base: str, secrets_of: Mapping[str, str], signer: Signer) -> tuple[
             scope="",
             redirect_uri=redirect("budget"),
             alg="RS256",
+            minimum=LevelOfAssurance.SUBSTANTIAL,
+            required=("age_over_16", "resident_of"),
             secret=secrets_of["budget"],
         ),
     )

@@ -20,6 +20,7 @@ from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import base64url, sign, verify
 from connectors.signatures.signer import Signer
 from idp.demo.loopback import client, send
+from policies.assurance import LevelOfAssurance, level_named
 from policies.errors import AssertionRejected
 
 WAITING = 900
@@ -28,7 +29,7 @@ ASSERTION_LIFE = 60
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service of the city: how it is registered, and what it asks for."""
+    """One service of the city: how it is registered, what it asks for, and what it cannot do without."""
 
     client_id: str
     title: str
@@ -36,6 +37,8 @@ class Service:
     scope: str
     redirect_uri: str
     alg: str
+    minimum: LevelOfAssurance
+    required: tuple[str, ...]  # claims
     secret: str = field(default="", repr=False)
     signer: Signer | None = None  # for private_key_jwt
     claims: str = ""  # the claims parameter
@@ -110,7 +113,20 @@ class RelyingPartyOfCity:
         userinfo = self._json("GET", self._endpoint("userinfo_endpoint"), {"authorization": f"Bearer {access_token}"})
         if userinfo.get("sub") != claims["sub"]:
             raise AnswerRefusedError("userinfo sub")
+        self._suffices(str(tokens.get("scope", "")), claims, userinfo)
         return SignedIn(claims, userinfo)
+
+    def _suffices(self, scope: str, claims: Mapping[str, object], userinfo: Mapping[str, object]) -> None:
+        """Whether this service was asked for, and all of it: whoever holds the browser can change what is asked."""
+        if f"purpose:{self.service.purpose}" not in scope.split():
+            raise AnswerRefusedError("another purpose")
+        level = level_named(str(claims.get("acr", "")))
+        if level is None or level < self.service.minimum:
+            raise AnswerRefusedError("id_token acr")
+        for claim in self.service.required:
+            # A no is an answer, too: what to make of it is the service's own matter
+            if claim not in claims and claim not in userinfo:
+                raise AnswerRefusedError(f"{claim} did not come")
 
     def _redeem(self, code: str, pending: Pending) -> dict[str, object]:
         fields = {

@@ -17,12 +17,24 @@ from hypothesis import strategies as st
 
 from connectors.signatures.jwk import public_jwk
 from idp.cli.init import init
-from idp.registration import Registration, algorithm_of, attributes_for, faults, register, text_of, write_new
+from idp.registration import (
+    Registration,
+    algorithm_of,
+    attributes_for,
+    faults,
+    register,
+    required_claims,
+    text_of,
+    write_new,
+)
 from idp.responders.oidc import ANSWER_PARAMETERS
 from idp.settings import Settings, load_settings
+from policies.attributes import EXACT, AttributeName, Form
+from policies.catalogue import STANDARD, ClaimValue
 from policies.errors import Misconfigured, SignatureInvalid
 from policies.load import Configuration, load
-from policies.parties import ClientId, PurposeId
+from policies.parties import ClientId, PurposeId, Source
+from policies.purposes import Need
 
 PURPOSE = resources.files("idp.demo").joinpath("receiving", "purposes", "resident-parking.toml").read_bytes()
 FILES = {"purposes/resident-parking.toml": PURPOSE}
@@ -297,3 +309,28 @@ def test_the_algorithm_is_that_of_the_keys() -> None:
 def test_keys_that_cannot_be_used_are_refused_with_the_reason(content: bytes, said: str) -> None:
     with pytest.raises(SignatureInvalid, match=said):
         algorithm_of(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "claim", "value"),
+    [
+        ("birthdate", EXACT, "birthdate", "-"),
+        ("birthdate", Form("birth_year"), "birth_year", "-"),
+        ("birthdate", Form("age_over", "18"), "age_over_18", True),
+        ("address", Form("resident_of", "Storkhaven"), "resident_of", {"Storkhaven": True}),
+        ("address", Form("country"), "address_country", "-"),
+        (
+            "address",
+            EXACT,
+            "address",
+            dict.fromkeys(("street_address", "postal_code", "locality", "region", "country"), "-"),
+        ),
+        ("nationality", EXACT, "nationalities", ["-"]),
+    ],
+)
+def test_what_a_purpose_requires_is_known_by_its_claim(name: str, form: Form, claim: str, value: ClaimValue) -> None:
+    needs = {
+        AttributeName(name): Need(form, {"en": "."}, required=True, source=Source("p", 1)),
+        AttributeName("email"): Need(EXACT, {"en": "."}, required=False, source=Source("p", 2)),
+    }
+    assert required_claims(replace(NEEDED, needs=needs), STANDARD) == {claim: value}

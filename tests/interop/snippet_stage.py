@@ -231,14 +231,14 @@ def _until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) ->
 
 
 def begun(browser: Browser, each: App, **changed: str) -> str:
-    """Where the program sends the citizen's browser, with parameters changed on the way."""
+    """Where the program sends the citizen's browser, with parameters changed on the way, or claims added."""
     with client() as http:
         answer = send(http, "GET", f"{each.base}/login")
     assert answer.status_code in {302, 303}, answer.text
     browser._keep(each.base, answer.headers.get_list("set-cookie"))
     parts = urlsplit(answer.headers["location"])
     asked = dict(parse_qsl(parts.query))
-    assert set(changed) <= set(asked)
+    assert set(changed) <= {*asked, "claims"}
     return urlunsplit(parts._replace(query=urlencode({**asked, **changed})))
 
 

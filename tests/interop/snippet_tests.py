@@ -1,8 +1,10 @@
 """What every snippet has to do: sign in, and stop where a side misbehaves, on the side that should notice."""
 
 from idp.demo.browser import Page
-from tests.interop.snippet_stage import LOW, RELEASED, SnippetStage, refused_before, running, signed_in
+from tests.interop.snippet_stage import LOW, RELEASED, App, Log, SnippetStage, refused_before, running, signed_in
 
+# What somebody may ask for in the program's own request: nothing that is needed, and one of the two that are required
+LESS = ('{"userinfo": {"gender": null}}', '{"userinfo": {"age_over_18": null}}')
 ANOTHER = "a-nonce-that-nobody-chose-0123456789abcdef0"
 
 
@@ -58,5 +60,28 @@ def refuses_a_lower_level(stage: SnippetStage, kind: str = "secret") -> Page:
     assert page.url.startswith(app.base)
     assert page.status >= 400, page.text
     assert [line for line in log if line.get("step") == "token"], "the broker had nothing to refuse"
+    assert "age_over_18" not in page.text
+    return page
+
+
+def refuses_another_purpose(stage: SnippetStage, kind: str = "secret") -> Page:
+    """Another purpose of the service that needs the same, at a level that will do: the app looks at the token's scope."""
+    with running(stage, kind) as app:
+        page, log = signed_in(stage, app, scope=f"openid purpose:{LOW}")
+    return _refused_by(app, page, log)
+
+
+def refuses_less_than_is_required(stage: SnippetStage, claims: str, kind: str = "secret") -> Page:
+    """Whoever holds the browser asks for less than the purpose requires: the app notices what did not come."""
+    with running(stage, kind) as app:
+        page, log = signed_in(stage, app, claims=claims)
+    return _refused_by(app, page, log)
+
+
+def _refused_by(app: App, page: Page, log: Log) -> Page:
+    assert page.url.startswith(app.base)
+    assert page.status in {401, 403}, page.text
+    assert [line for line in log if line.get("step") == "token"], "the broker had nothing to refuse"
+    assert not [line for line in log if line.get("path") == "/userinfo"], "the broker refused"
     assert "age_over_18" not in page.text
     return page

@@ -47,3 +47,14 @@ def test_a_broken_nonce_is_noticed_by_the_app(stage: SnippetStage) -> None:
 @pytest.mark.peer_row(PEER, "lower level refused by it")
 def test_a_lower_level_is_noticed_by_the_app(stage: SnippetStage) -> None:
     proved.refuses_a_lower_level(stage)
+
+
+@pytest.mark.peer_row(PEER, "other purpose refused by it")
+def test_another_purpose_is_noticed_by_the_app(stage: SnippetStage) -> None:
+    proved.refuses_another_purpose(stage)
+
+
+@pytest.mark.peer_row(PEER, "less refused by it")
+@pytest.mark.parametrize("claims", proved.LESS)
+def test_less_than_the_purpose_requires_is_noticed_by_the_app(stage: SnippetStage, claims: str) -> None:
+    proved.refuses_less_than_is_required(stage, claims)

@@ -12,12 +12,14 @@ are those of `Words`. No secret and no path of a key is ever put in: a program t
 """
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
 from urllib.parse import urlsplit
 
 from policies.assurance import LevelOfAssurance
+from policies.catalogue import ClaimValue
 
 
 class Framework(StrEnum):
@@ -59,6 +61,8 @@ class Words:
     redirect_uri: str
     # what the purpose needs, as an id_token's `acr` has it
     minimum: LevelOfAssurance
+    # the claims that the purpose requires, each with a value of the kind that it has
+    required: Mapping[str, ClaimValue]
     # with a key instead of a secret
     key: bool = False
 
@@ -99,7 +103,27 @@ def render(framework: Framework, words: Words) -> str:
         "@CALLBACK@": words.callback,
         "@LEVELS@": ", ".join(f'"{level.uri}"' for level in words.levels),
         "@LEVEL_NAMES@": "|".join(level.label for level in words.levels),
+        "@REQUIRED@": ", ".join(f'"{claim}"' for claim in words.required),
+        "@REQUIRE@": "\n    ".join(_require(words.required)) or "# The purpose requires no attribute",
     }
     for word, value in filled.items():
         text = text.replace(word, value)
     return text
+
+
+def _require(claims: Mapping[str, ClaimValue]) -> Iterator[str]:
+    """Apache's line for each claim, which holds where the claim came, whatever it says."""
+    for claim, value in claims.items():
+        yield f"Require claim {' '.join(_any_of(claim, value))}"
+
+
+def _any_of(claim: str, value: ClaimValue) -> Iterator[str]:
+    """mod_auth_openidc compares values alone: all that the claim may be, of which one will do."""
+    match value:
+        case dict():
+            for member, inner in value.items():
+                yield from _any_of(f"{claim}.{member}", inner)
+        case bool():
+            yield from (f'"{claim}:true"', f'"{claim}:false"')
+        case _:
+            yield f'"{claim}~."'

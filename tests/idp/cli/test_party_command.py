@@ -17,6 +17,7 @@ from idp.cli.snippets import NOT_RUN, TITLES, Framework, Words, render
 from idp.configuration import load_configuration
 from idp.keys.file import create_token_key, load_signer
 from policies.assurance import LevelOfAssurance
+from policies.catalogue import ClaimValue
 from policies.parties import ClientId
 from tests.idp.cli.command import listen_on_a_free_port, serving
 
@@ -144,7 +145,8 @@ def test_a_person_reads_the_programs_and_then_what_was_made(city: Path) -> None:
 @pytest.mark.parametrize("framework", list(Framework))
 def test_one_program_alone_can_be_had(city: Path, framework: Framework) -> None:
     found = said(add(city, "--json", "--snippet", framework))["snippets"]
-    words = Words("https://login.city.example", "permits", "resident-parking", URI, LevelOfAssurance.SUBSTANTIAL)
+    required: dict[str, ClaimValue] = {"age_over_18": True, "resident_of": {"Storkhaven": True}}
+    words = Words("https://login.city.example", "permits", "resident-parking", URI, LevelOfAssurance.SUBSTANTIAL, required)
     assert found == {str(framework): render(framework, words)}
 
 

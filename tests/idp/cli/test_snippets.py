@@ -14,6 +14,7 @@ WORDS = Words(
     "resident-parking",
     "https://permits.city.example/sign-in/callback?a=b",
     LevelOfAssurance.SUBSTANTIAL,
+    {"age_over_18": True, "resident_of": {"New Storkhaven": True}, "nationalities": ["-"]},
 )
 WITH_KEY = replace(WORDS, key=True)
 PYTHON = (Framework.FASTAPI, Framework.FLASK, Framework.DJANGO)
@@ -83,6 +84,33 @@ def test_every_program_looks_at_the_level_that_was_reached(framework: Framework,
     else:
         accepted = [level for level in LevelOfAssurance if f'"{level.uri}"' in text]
     assert accepted == [LevelOfAssurance.SUBSTANTIAL, LevelOfAssurance.HIGH]
+
+
+@each
+@both
+def test_every_program_looks_at_the_purpose_and_at_what_it_requires(framework: Framework, words: Words) -> None:
+    """Whoever holds the browser can ask for another purpose of the service, or for less."""
+    text = render(framework, words)
+    if framework is Framework.APACHE:
+        assert re.findall(r"Require claim (\".*)", text) == [
+            '"scope:openid purpose:resident-parking"',
+            '"age_over_18:true" "age_over_18:false"',
+            '"resident_of.New Storkhaven:true" "resident_of.New Storkhaven:false"',
+            '"nationalities~."',
+        ]
+        return
+    assert '"age_over_18", "resident_of", "nationalities"' in text
+    looks = ("PURPOSE not in token", "includes(purpose)", "SCOPE_purpose:resident-parking")
+    assert len([look for look in looks if look in text]) == 1
+
+
+@each
+def test_a_purpose_that_requires_nothing_leaves_no_gap(framework: Framework) -> None:
+    text = render(framework, replace(WORDS, required={}))
+    assert not re.search(r"@[A-Z_]+@", text)
+    assert "[]" in text or "List.of()" in text or framework is Framework.APACHE
+    if framework in PYTHON:
+        compile(text, "app.py", "exec")
 
 
 @pytest.mark.parametrize("path", ["/callback", "/login", "/login/", "/Login"])

@@ -1,20 +1,26 @@
 """The demo city's web site: its services, what it shows, and what it refuses to believe."""
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pytest
 
+from idp.configuration import load_configuration
 from idp.demo.browser import Browser, Page
 from idp.demo.city import City
 from idp.demo.loopback import client, send
 from idp.demo.scene import Scene
+from idp.registration import required_claims
 from idp.server import bind
+from policies.parties import PurposeId
 from tests.idp.demo.conftest import Serving
 
 
 def _approved(browser: Browser, scene: Scene, service: str, citizen: str = "mari") -> Page:
     """The page that leads back to the city."""
-    picker = browser.get(f"{scene.city_base}/{service}/login")
+    return _from_the_picker(browser, scene, browser.get(f"{scene.city_base}/{service}/login"), citizen)
+
+
+def _from_the_picker(browser: Browser, scene: Scene, picker: Page, citizen: str) -> Page:
     country = browser.get(picker.link("//a[contains(@href, '/at/')]"), origin=scene.issuer)
     posting = browser.submit(country, {"citizen": citizen})
     return browser.submit(browser.submit(posting, {}), {"choice": "approve"}, "//form[.//*[@name='decided']]")
@@ -132,3 +138,28 @@ def test_its_pages_are_kept_by_nobody(scene: Scene) -> None:
         response = send(http, "GET", f"{scene.city_base}/parking/callback")
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["referrer-policy"] == "no-referrer"
+
+
+def test_each_service_looks_for_what_its_purpose_requires(scene: Scene) -> None:
+    configuration = load_configuration(scene.receiving)
+    for party in scene.city._parties.values():
+        purpose = configuration.purposes[PurposeId(party.service.purpose)]
+        assert party.service.required == tuple(required_claims(purpose, configuration.catalogue))
+        assert party.service.minimum == purpose.minimum_assurance
+
+
+@pytest.mark.parametrize("claims", ['{"userinfo": {"email": null}}', '{"userinfo": {"age_over_18": null}}'])
+def test_whoever_asks_for_less_than_the_purpose_requires_is_not_signed_in(
+    browser: Browser, scene: Scene, claims: str
+) -> None:
+    with client() as http:
+        begun = send(http, "GET", f"{scene.city_base}/parking/login")
+    browser._keep(scene.city_base, begun.headers.get_list("set-cookie"))
+    parts = urlsplit(begun.headers["location"])
+    asked = dict(parse_qsl(parts.query)) | {"scope": "openid purpose:resident-parking", "claims": claims}
+    picker = browser.get(urlunsplit(parts._replace(query=urlencode(asked))))
+    page = _from_the_picker(browser, scene, picker, "mari")
+    page = browser.get(page.link("//main//a[contains(@href, 'code=')]"), origin=scene.issuer)
+    assert page.status == 403
+    assert "could not sign you in (" in _text(page)
+    assert "did not come)" in _text(page)

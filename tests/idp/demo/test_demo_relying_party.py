@@ -18,6 +18,7 @@ from connectors.signatures.jwk import keys_from_jwks, public_jwk
 from connectors.signatures.jws import base64url, sign, verify
 from idp.demo.relying_party import WAITING, AnswerRefusedError, RelyingPartyOfCity, Service, SignedIn
 from idp.keys.file import FileSigner, create_token_key, load_signer
+from policies.assurance import LevelOfAssurance
 from tests.idp.demo.conftest import Serving
 
 SECRET = "a secret with a colon: and a plus +"
@@ -34,6 +35,7 @@ class Broker:
         self.userinfo: dict[str, Json] = {"sub": "s", "age_over_18": True}
         self.discovered: dict[str, Json] = {}
         self.status = 200
+        self.scope = "openid purpose:resident-parking"
         self.seen: list[tuple[dict[str, str], dict[str, list[str]]]] = []
 
     def app(self) -> FastAPI:
@@ -54,7 +56,7 @@ class Broker:
             if self.status != 200:
                 return JSONResponse({"error": "invalid_grant"}, self.status)
             id_token = sign(self.claims, self.signer, alg="ES256", typ="JWT")
-            return JSONResponse({"access_token": "at", "id_token": id_token})
+            return JSONResponse({"access_token": "at", "id_token": id_token, "scope": self.scope})
 
         @app.get("/userinfo")
         def userinfo(request: Request) -> Response:
@@ -86,6 +88,8 @@ def party(broker: Broker) -> Iterator[RelyingPartyOfCity]:
         scope="email",
         redirect_uri="http://city.localhost/parking/callback",
         alg="ES256",
+        minimum=LevelOfAssurance.SUBSTANTIAL,
+        required=("age_over_18",),
         secret=SECRET,
     )
     made = RelyingPartyOfCity(service, broker.issuer)
@@ -105,6 +109,7 @@ def _begun(party: RelyingPartyOfCity, broker: Broker, **changes: Json) -> dict[s
         "exp": now + 300,
         "iat": now,
         "nonce": asked["nonce"],
+        "acr": LevelOfAssurance.SUBSTANTIAL.uri,
         "at_hash": base64url(hashlib.sha256(b"at").digest()[:16]),
     }
     broker.claims |= changes
@@ -160,6 +165,9 @@ def test_a_right_answer_signs_in(party: RelyingPartyOfCity, broker: Broker) -> N
         ({"iat": 1}, "id_token iat"),
         ({"iat": None}, "id_token iat"),
         ({"sub": ""}, "id_token sub"),
+        ({"acr": LevelOfAssurance.LOW.uri}, "id_token acr"),
+        ({"acr": "high enough"}, "id_token acr"),
+        ({"acr": None}, "id_token acr"),
     ],
     ids=repr,
 )
@@ -177,6 +185,17 @@ def test_an_id_token_of_another_key_is_refused(party: RelyingPartyOfCity, broker
 def test_userinfo_about_somebody_else_is_refused(party: RelyingPartyOfCity, broker: Broker) -> None:
     broker.userinfo["sub"] = "another"
     _refused(party, _begun(party, broker), "userinfo sub")
+
+
+def test_an_answer_for_another_purpose_is_refused(party: RelyingPartyOfCity, broker: Broker) -> None:
+    for broker.scope in ("openid purpose:concession-fare", "openid purpose:resident-parking-2", "openid", ""):
+        _refused(party, _begun(party, broker), "another purpose")
+
+
+def test_an_answer_without_what_the_purpose_requires_is_refused(party: RelyingPartyOfCity, broker: Broker) -> None:
+    broker.userinfo = {"sub": "s", "email": "mari@post.example"}
+    _refused(party, _begun(party, broker), "age_over_18 did not come")
+    assert _received(party, _begun(party, broker, age_over_18=False)).id_token["age_over_18"] is False
 
 
 @pytest.mark.spec("RFC 9207; RFC 9700 §4.4")
