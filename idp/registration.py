@@ -27,7 +27,7 @@ from policies.errors import Problem, SignatureInvalid
 from policies.forms import Kind
 from policies.load import Configuration
 from policies.load.redirects import fault_of_redirect_uri
-from policies.load.table import IDENTIFIER, nearest
+from policies.load.table import IDENTIFIER, MAX_TITLE, nearest, unreadable
 from policies.parties import PurposeId
 from policies.purposes import Purpose
 
@@ -44,7 +44,6 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 MAX_HOST = 253
 # Forms whose value is a yes or a no
 PREDICATES = frozenset({"age_over", "resident_of"})
-MAX_TITLE = 256
 _NAME_FIX = "use 1 to 64 letters, digits, dots, lines and underscores."
 _REDIRECT_FIX = "write the one full https address of the app's callback."
 
@@ -108,7 +107,7 @@ def _faults_of_names(
         yield "sector", "is no name.", _NAME_FIX
     if not asked.title.strip():
         yield "title", "is empty.", "write what citizens call the service, or leave --title out: then it is NAME."
-    elif not asked.title.isprintable() or len(asked.title) > MAX_TITLE:
+    elif unreadable(asked.title) or len(asked.title) > MAX_TITLE:
         yield "title", "is too long or not printable.", f"write at most {MAX_TITLE} signs in one line."
 
 

@@ -8,7 +8,7 @@ from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
 from policies.load.purposes import form_of, known_attribute
 from policies.load.redirects import fault_of_redirect_uri
-from policies.load.table import URI, Table
+from policies.load.table import MAX_TITLE, URI, Table
 from policies.parties import ClientId, PurposeId, RelyingParty, Rule, Sector
 
 _METHODS = {method: method for method in ("client_secret_basic", "private_key_jwt")}
@@ -38,7 +38,7 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
     )
     party = RelyingParty(
         client_id=ClientId(table.identifier("client_id")),
-        title=table.translated("title", "Resident parking"),
+        title=table.translated("title", "Resident parking", most=MAX_TITLE),
         sector=Sector(table.identifier("sector")),
         redirect_uris=_redirect_uris(table),
         purposes=tuple(PurposeId(one) for one in table.texts("purposes", 'write purposes = ["ID of a purpose"].')),

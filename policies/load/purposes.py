@@ -43,7 +43,7 @@ def read_purpose(table: Table, content: bytes, catalogue: Catalogue) -> Purpose:
         purpose_id=PurposeId(table.identifier("id")),
         title=table.translated("title", "Resident parking permit"),
         basis=table.choice("basis", _BASES, Basis.CONSENT, required="basis" in table),
-        law=table.translated("law", "Parking Ordinance of Storkhaven, section 12"),
+        law=table.translated("law", "Parking Ordinance of Storkhaven, section 12", lines=True),
         controller=_controller(controller),
         needs=_needs(table, catalogue),
         minimum_assurance=table.level("minimum_assurance"),
@@ -89,7 +89,7 @@ def _needs(purpose: Table, catalogue: Catalogue) -> Mapping[AttributeName, Need]
         text = table.text("form", "write form = one of " + ", ".join(catalogue.spellings(name)) + ".")
         needs[name] = Need(
             form=form_of(table, "form", name, text, catalogue) if text else EXACT,
-            why=table.translated("why", "Permits are for adults."),
+            why=table.translated("why", "Permits are for adults.", lines=True),
             required=table.flag("required"),
             source=table.source("form"),
         )

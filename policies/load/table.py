@@ -7,6 +7,7 @@ comes back as an empty value, so that reading goes on and all problems are found
 import difflib
 import re
 import tomllib
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from typing import TypeVar
@@ -23,6 +24,8 @@ URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]{1,1000}")
 COUNTRY = re.compile(r"[A-Z]{2}")
 IDENTIFIER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LEVELS: Mapping[str, LevelOfAssurance] = {level.label: level for level in LevelOfAssurance}
+# What another country's node takes as the name of a service (`connectors.mapping.is_plain`)
+MAX_TITLE = 256
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 _SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
@@ -33,6 +36,16 @@ def nearest(word: str, known: Collection[str]) -> str:
         return "there is none yet: write its file first."
     close = difflib.get_close_matches(word, known, n=1)
     return f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(sorted(known))}."
+
+
+def unreadable(text: str, *, lines: bool = False) -> str:
+    """The first sign that nobody can read, such as a control or a mark of direction; "" where there is none.
+
+    No XML takes a control, and a mark of direction turns what stands around the text. Any space will do, with `lines` also
+    a line feed.
+    """
+    found = (mark for mark in text if not mark.isprintable() and unicodedata.category(mark) != "Zs")
+    return next((mark for mark in found if not (lines and mark == "\n")), "")
 
 
 class Table:
@@ -147,8 +160,8 @@ class Table:
             self.problem(key, "names something twice." if value else "is empty, and empty means nothing at all.", fix)
         return tuple(value)
 
-    def translated(self, key: str, example: str) -> Translated:
-        """A text in several languages, English among them."""
+    def translated(self, key: str, example: str, *, most: int | None = None, lines: bool = False) -> Translated:
+        """A text in several languages, English among them: of `most` signs in each, and with `lines` of several lines."""
         fix = f'write {key}.en = "{example}", and the same for et, zh-Hans as you need them.'
         table = self.table(key, fix)
         if table is None:
@@ -157,6 +170,12 @@ class Table:
         for tag in texts:
             if not _LANGUAGE.fullmatch(tag):
                 table.problem(tag, "is no language tag.", "write en, et, zh-Hans (BCP 47).")
+        for tag, text in texts.items():
+            if mark := unreadable(text, lines=lines):
+                what = f"has the sign U+{ord(mark):04X}, which nobody can read."
+                table.problem(tag, what, "write it without this sign" + ("." if lines else ", in one line."))
+            if most is not None and len(text) > most:
+                table.problem(tag, f"has {len(text)} signs.", f"write at most {most}: other countries take no more.")
         if "en" not in texts:
             table.problem("en", "is missing: English is what every reader falls back to.", fix)
         return texts

@@ -179,6 +179,30 @@ def test_what_is_no_language_tag_is_told(tag: str) -> None:
     assert told(problems) == [(2, f"key.{tag}", "is no language tag.")]
 
 
+@pytest.mark.parametrize("sign", ["0000", "0007", "007F", "0085", "00AD", "2028", "202E", "2066", "200F", "FEFF", "FFFE"])
+@pytest.mark.parametrize("lines", [False, True])
+def test_a_sign_that_nobody_can_read_is_told(sign: str, *, lines: bool) -> None:
+    table, problems = read(f'key.en = "x"\nkey.et = "Parking\\u{sign}"\n')
+    table.translated("key", "X", lines=lines)
+    assert told(problems) == [(2, "key.et", f"has the sign U+{sign}, which nobody can read.")]
+    assert problems[0].fix.startswith("write it without this sign")
+
+
+def test_spaces_of_any_kind_are_read_and_line_feeds_where_a_text_may_have_them() -> None:
+    table, problems = read('key.en = "a b\\u00A0c\\u3000d"\nlong.en = """\na\nb"""\n')
+    assert table.translated("key", "X") == {"en": "a b\u00a0c\u3000d"}
+    assert table.translated("long", "X", lines=True) == {"en": "a\nb"}
+    assert problems == []
+    table.translated("long", "X")
+    assert told(problems) == [(2, "long.en", "has the sign U+000A, which nobody can read.")]
+
+
+def test_a_text_may_have_a_bound() -> None:
+    table, problems = read(f'key.en = "{"x" * 256}"\nkey.et = "{"x" * 257}"\n')
+    table.translated("key", "X", most=256)
+    assert told(problems) == [(2, "key.et", "has 257 signs.")]
+
+
 def test_tables_know_their_lines() -> None:
     table, problems = read("[[each]]\na = 1\n\n[[each]]\na = 2\n")
     first, second = table.tables("each", "write it.")
