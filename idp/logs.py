@@ -13,6 +13,8 @@ from typing import TextIO, cast
 
 import structlog
 
+from idp.aside import Aside
+
 # Libraries whose words below a warning are of no use to an operator, and some of which quote what passes through them
 QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access", "sqlalchemy", "alembic", "asyncio", "httpx2", "httpcore2")
 # It warns of nothing but single requests that strangers sent: octets that are none, upgrades. Its errors are of the server
@@ -59,7 +61,7 @@ class Lines:
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._stream = stream.heard if isinstance(stream, Aside) else stream
         self._lock = threading.RLock()
         self._cut = False  # whether the end of the last one that was begun is lost
         self.writable = True

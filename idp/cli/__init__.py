@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
@@ -19,6 +19,7 @@ from typing import Annotated, Any, get_args
 import typer
 from typer.core import TyperGroup
 
+from idp.aside import Aside
 from idp.cli.answer import Answer, UnheardError
 
 NOT_KNOWN = 2
@@ -157,15 +158,13 @@ def main() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started us: what goes there goes nowhere
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
-    sys.stdout = Answer(sys.stdout)
+    sys.stdout, sys.stderr = Answer(sys.stdout), Aside(sys.stderr)
     try:
         try:
             app()
         finally:
             sys.stdout.flush()
     except UnheardError as error:
-        with suppress(OSError):  # where both are one pipe, nobody hears this either
-            print(
-                f"The answer could not be written: {error}. Look whether it was done before you ask again.", file=sys.stderr
-            )
+        # Where both are one pipe, nobody hears this either
+        print(f"The answer could not be written: {error}. Look whether it was done before you ask again.", file=sys.stderr)
         sys.exit(NOT_KNOWN)

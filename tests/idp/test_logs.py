@@ -93,11 +93,14 @@ def test_a_line_of_each_level_is_written_once_from_the_least_on() -> None:
 
 
 @pytest.mark.spec("security.md §3 a full disk")
-def test_a_line_that_cannot_be_written_is_lost_and_nothing_else() -> None:
+@pytest.mark.parametrize("stream", ["sys.stderr", "Aside(sys.stderr)"])
+def test_a_line_that_cannot_be_written_is_lost_and_nothing_else(stream: str) -> None:
     """A full disk, and a reader that went away: whoever logs goes on, and the next line is written where it can be."""
-    program = """if True:
+    program = f"""if True:
         import os, sys, structlog
+        from idp.aside import Aside
         from idp.logs import configure_logs, writable
+        sys.stderr = {stream}
         configure_logs()
         log, kept = structlog.get_logger(), os.dup(2)
         log.info("first")

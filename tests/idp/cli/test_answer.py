@@ -57,6 +57,18 @@ def test_where_a_stream_is_closed_nothing_is_said_there_and_the_code_is_the_comm
         assert (run.returncode, run.stderr.count("Traceback")) == (code, 0), command
 
 
+@pytest.mark.parametrize("how", ["a full disk", "a pipe that nobody reads"])
+@pytest.mark.parametrize(
+    "command",
+    ["audit verify no", "doctor --config no", "keys list --config no", "ledger verify --config no", "ledger --unknown"],
+)
+def test_where_stderr_takes_nothing_the_code_is_the_commands(tmp_path: Path, how: str, command: str) -> None:
+    act = [CICONIA, *command.split()]
+    with nobody_hears(how) as (errors, _):
+        run = subprocess.run(act, cwd=tmp_path, stdout=subprocess.PIPE, stderr=errors, timeout=SECONDS, check=False)
+    assert (run.returncode, run.stdout) == (2, b"")
+
+
 def test_where_nobody_reads_what_is_wrong_either_the_code_says_it(city: Path) -> None:
     with nobody_hears("a pipe that nobody reads") as (output, _):
         run = subprocess.run([CICONIA, "keys", "list", "--config", city], stdout=output, stderr=output, check=False)
