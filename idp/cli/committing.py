@@ -20,6 +20,7 @@ from connectors.metadata.peers import Held
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import Settings
 from idp.store.engine import reading
+from idp.store.faults import advice
 from idp.store.peers import RecordedCopies
 from idp.store.store import Store
 from idp.store.switches import KEY, Switch, Switchboard, Switches, faults_of_switches
@@ -36,7 +37,6 @@ ACT_SECONDS = 2 * COMMIT_SECONDS
 # So long a command waits for the place of its record: a server places within a second, one that was killed holds the lease
 # for six
 PLACE_SECONDS, LOOK_SECONDS = 8.0, 0.2
-MEND = "See that the database commits (is its standby away?), and try again."
 UNPLACED = (
     "Its record has no place in the release ledger yet: until it has, whoever can write to the database can take it away "
     "unseen. Start a server, or see why the one that runs places nothing: ciconia doctor."
@@ -51,6 +51,15 @@ class Unsure(StoreUnavailable):
     def __init__(self, detail: str, *, off: bool | None = None) -> None:
         super().__init__(detail)
         self.off = off
+
+
+def mend(detail: str, *, stops: bool = False) -> str:
+    """What to do about an `Unsure` of this detail, in sentences. `stops`: the act was to end something, which cannot wait."""
+    what = "See that the database commits (is its standby away?)."
+    # Only PostgreSQL has a standby
+    if detail.startswith("SQLITE_"):
+        what = advice(detail).strip() or "See that the database commits."
+    return f"{what} Then try again.{' Where it cannot be mended at once, end the servers.' if stops else ''}"
 
 
 def within(act: Callable[[], _T]) -> _T:

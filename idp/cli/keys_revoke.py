@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from connectors.formats.grammar import written
-from idp.cli.committing import MEND, UNPLACED, Unsure, set_switch, standing, within
+from idp.cli.committing import UNPLACED, Unsure, mend, set_switch, standing, within
 from idp.cli.console import say
 from idp.cli.keys_answering import Refused, answering, rotate_command
 from idp.cli.options import AsJson, Folder
@@ -128,7 +128,7 @@ def _named(found: Keys | None, log: Sequence[VerifierKey], text: str, *, unknown
 def _unsure(error: Unsure, key_id: str) -> Misconfigured:
     now = {True: "It is revoked now.", False: "It is not revoked yet.", None: "What counts now is not known."}
     what = f"it is not known whether {key_id} will be revoked: {error.detail}. {now[error.off]}"
-    return Misconfigured((Problem("keys", 0, error.code, what, MEND),))
+    return Misconfigured((Problem("keys", 0, error.code, what, mend(error.detail, stops=True)),))
 
 
 def _left_after(settings: Settings, found: Keys | None, kind: Kind | None, now: int) -> tuple[str | None, Problem | None]:

@@ -26,7 +26,7 @@ from connectors.metadata.peers import Held, PeerCopies, Peers
 from connectors.profiles import EIDAS
 from connectors.signatures.keys import certificate_of
 from idp.addresses import node_entity_id
-from idp.cli.committing import MEND, PromptCopies, Unsure, within
+from idp.cli.committing import PromptCopies, Unsure, mend, within
 from idp.cli.console import failed, problems, progress, say
 from idp.cli.metadata_told import COULD_NOT_RUN, NO, NOBODY, YES, Fetched, fetch_command, pending_told, say_pending
 from idp.cli.options import AsJson, Folder
@@ -298,7 +298,8 @@ def _desk(config: Path, *, as_json: bool) -> Iterator[_Desk]:
         if as_json:
             print(json.dumps({"ok": False, "error": {"code": error.code, "detail": explained(error.detail)}}))
         if isinstance(error, Unsure):
-            say(f"It is not known whether this will count: {error.detail}. It does not count yet. {MEND}", error=True)
+            fix = mend(error.detail)
+            say(f"It is not known whether this will count: {error.detail}. It does not count yet. {fix}", error=True)
         else:
             say(f"It could not be tried: {error.code} ({error.detail}).{advice(error.detail)}", error=True)
         raise typer.Exit(COULD_NOT_RUN) from None

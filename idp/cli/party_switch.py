@@ -19,7 +19,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from connectors.formats.grammar import written
-from idp.cli.committing import MEND, UNPLACED, Unsure, set_switch, standing, within
+from idp.cli.committing import UNPLACED, Unsure, mend, set_switch, standing, within
 from idp.cli.console import plain, problems, say
 from idp.cli.options import AsJson, Folder
 from idp.clock import system_clock
@@ -179,7 +179,8 @@ def _unsure(error: Unsure, kind: Kind, name: str, *, off: bool, as_json: bool) -
         print(json.dumps({"ok": False, **found}))
     now = {True: "It is off now.", False: "Nothing counts as off yet.", None: "What counts now is not known."}
     wanted = "off" if off else "on again"
-    say(f"It is not known whether {kind} {name} will be {wanted}: {error.detail}. {now[error.off]} {MEND}", error=True)
+    fix = mend(error.detail, stops=off)
+    say(f"It is not known whether {kind} {name} will be {wanted}: {error.detail}. {now[error.off]} {fix}", error=True)
     raise typer.Exit(COULD_NOT_RUN)
 
 

@@ -49,6 +49,17 @@ def place(made: Path) -> Iterator[Path]:
         yield found
 
 
+@pytest.fixture
+def owned(place: Path) -> Path:
+    """A city of the account that runs the commands, with a country's file that is broken."""
+    city = place / "closed" / "city"
+    (place / "closed").chmod(0o755)
+    (city / "providers" / "ee.toml").write_text("[", encoding="utf-8")
+    if IS_ROOT:
+        give(city, NOBODY)
+    return city
+
+
 def words(line: str, place: Path, city: str = "closed/city") -> list[str]:
     return [word.replace("CITY", str(place / city)).replace("FREE", str(place / "free")) for word in line.split()]
 
@@ -155,3 +166,17 @@ def test_a_key_that_is_gone_is_to_be_restored(place: Path) -> None:
     with pytest.raises(Misconfigured, match="Fix: Restore it from its backup") as refused:
         load_keys(city / "keys", "login.city.example/log")
     assert "ciconia init" not in str(refused.value)
+
+
+def test_what_switches_off_says_of_a_read_only_file_that_it_is_that_and_to_end_the_servers(owned: Path) -> None:
+    switch = ("party", "disable", "EE", "--kind", "country", "--reason", "A test", "--config", owned)
+    assert as_stranger("migrate", "--config", owned).returncode == 0
+    assert as_stranger("party", "list", "--config", owned).returncode == 0
+    (owned / "ciconia.db").chmod(0o400)
+    done = as_stranger(*switch)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith(
+        "It is not known whether country EE will be off: SQLITE_READONLY. Nothing counts as off yet. The file, or its "
+        "folder, cannot be written to. Let the broker's account write to both. Then try again. Where it cannot be mended "
+        "at once, end the servers.\n"
+    )
