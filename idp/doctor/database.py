@@ -67,7 +67,11 @@ def database(case: Case) -> Iterator[Finding]:
 
 
 def _absent(case: Case, path: Path) -> Iterator[Finding]:
-    if path.parent.is_dir():
+    if path.parent.is_dir() and not os.access(path.parent, os.W_OK | os.X_OK):
+        what = f"there is none yet, and its folder {path.parent} cannot be written to: `ciconia serve` does not start."
+        fix = "Let the broker's account write to it, or name a folder in which it may."
+        yield case.setting(Severity.ERROR, "database", what, why=_RECORD, fix=fix)
+    elif path.parent.is_dir():
         what, fix = "there is no database yet.", "`ciconia serve` makes it."
         yield _of(case, path, Severity.NOTICE, what, "Nothing was recorded so far.", fix)
     else:

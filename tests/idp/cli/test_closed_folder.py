@@ -180,3 +180,15 @@ def test_what_switches_off_says_of_a_read_only_file_that_it_is_that_and_to_end_t
         "folder, cannot be written to. Let the broker's account write to both. Then try again. Where it cannot be mended "
         "at once, end the servers.\n"
     )
+
+
+def test_doctor_says_that_no_database_can_be_made_where_serve_cannot_make_it(owned: Path) -> None:
+    (owned / "providers" / "ee.toml").unlink()
+    owned.chmod(0o500)
+    done = as_stranger("doctor", "--offline", "--config", owned)
+    served = as_stranger("serve", "--config", owned)
+    owned.chmod(0o700)
+    assert (done.returncode, served.returncode) == (1, 1), (done, served)
+    assert "`ciconia serve` makes it" not in done.stdout
+    assert f"its folder {owned} cannot be written to: `ciconia serve` does not start." in done.stdout
+    assert "Fix: Let the broker's account write to it, or name a folder in which it may." in done.stdout
