@@ -16,7 +16,7 @@ import typer
 from sqlalchemy import Engine
 
 from connectors.formats.grammar import written
-from idp.cli.console import problems, progress, say
+from idp.cli.console import problems, progress, say, unwritable
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import Settings, load_settings
 from idp.store.attempt import Unconfirmed
@@ -53,7 +53,7 @@ def backup(
 
     Exit codes: 0 it is written and its ledger fits, 1 it is written and something does not fit, 2 it could not be tried.
     """
-    with _told(to, as_json=as_json):
+    with _told(to, as_json=as_json, writes=True):
         settings = load_settings(config)
         keys = load_ledger_keys(settings.key_folder, settings.origin)
         # Before the copy, which must have all of it
@@ -226,8 +226,8 @@ def _rows(count: int) -> str:
 
 
 @contextmanager
-def _told(file: Path, *, as_json: bool) -> Iterator[None]:
-    """Say what could not be tried, and end with 2."""
+def _told(file: Path, *, as_json: bool, writes: bool = False) -> Iterator[None]:
+    """Say what could not be tried, and end with 2. `writes`: whether the file is one that is made."""
     try:
         yield
     except Misconfigured as error:
@@ -236,6 +236,8 @@ def _told(file: Path, *, as_json: bool) -> Iterator[None]:
     except BrokerError as error:
         _failed(error.code, explained(error.detail), as_json=as_json)
     except OSError as error:
+        if writes and isinstance(error, PermissionError):
+            _failed("file", unwritable(file, error).removesuffix("."), as_json=as_json)
         room = ". Make room on its disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
         _failed("file", f"{error.filename or file}: {error.strerror or type(error).__name__}{room}", as_json=as_json)
 

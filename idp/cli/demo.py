@@ -75,9 +75,12 @@ def demo(
     except Misconfigured as error:
         problems(error, as_json=as_json)
         raise typer.Exit(2) from None
-    except (BrokerError, OSError) as error:
-        code = error.code if isinstance(error, BrokerError) else "file"
-        _end(code, f"The demo could not run: {explained(str(error))}", as_json=as_json)
+    except BrokerError as error:
+        _end(error.code, f"The demo could not run: {explained(str(error))}", as_json=as_json)
+    except OSError as error:
+        if keep is not None and isinstance(error, PermissionError):
+            _end("unwritable", unwritable(keep, error), as_json=as_json)
+        _end("file", f"The demo could not run: {explained(str(error))}", as_json=as_json)
     if as_json:
         print(json.dumps(as_object(walked, show_values=show_values, kept=kept), ensure_ascii=False))
     else:

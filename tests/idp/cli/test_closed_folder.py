@@ -141,6 +141,20 @@ def test_a_place_that_cannot_be_written_to_is_said_and_nothing_is_made(place: Pa
     assert {path.name for path in (place / "closed").iterdir()} == {"city"}
 
 
+@pytest.mark.parametrize("line", ["demo --once --keep WHERE", "backup --config CITY --to WHERE"])
+def test_where_a_folder_takes_no_new_file_it_is_said_who_can_mend_it(owned: Path, line: str) -> None:
+    assert as_stranger("migrate", "--config", owned).returncode == 0
+    shut = owned.parent.parent / "shut"
+    shut.mkdir(mode=0o555)
+    words = [word.replace("CITY", str(owned)).replace("WHERE", str(shut / "new")) for word in line.split()]
+    done = as_stranger(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cannot be written: Permission denied. Run this as an account that may, or name another place." in done.stderr
+    assert done.stderr.count(str(shut)) == 1
+    assert "Errno" not in done.stderr
+    assert json.loads(as_stranger(*words, "--json").stdout)["ok"] is False
+
+
 @pytest.mark.parametrize("name", ["es256.pem", "sealing.key", "log.key", "openings.key"])
 def test_a_key_that_cannot_be_read_says_who_has_to_own_it_and_nothing_of_making_one(place: Path, name: str) -> None:
     closed, city = place / "closed", place / "closed" / "city"
