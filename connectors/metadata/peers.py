@@ -218,6 +218,9 @@ class Peers:
             stored = self._load(self._peers[entity_id])
             waiting = self._waiting(entity_id, now)
             if waiting is None:
+                known = self._held.get(entity_id)
+                if known is not None and known[0].facts.valid_until > now:
+                    raise _refused(f"all that is held of {entity_id} is approved already: nothing is left to do.")
                 raise _refused(f"nothing of {entity_id} is pending: fetch its metadata first.")
             if waiting.digest != digest:
                 # It changed after the operator looked: what they saw is not what they would approve.

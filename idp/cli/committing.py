@@ -54,7 +54,7 @@ class Unsure(StoreUnavailable):
 
 
 def mend(detail: str, *, stops: bool = False) -> str:
-    """What to do about an `Unsure` of this detail, in sentences. `stops`: the act was to end something, which cannot wait."""
+    """What to do about an `Unsure` of this detail, in sentences. `stops`: the act is to end something, and cannot wait."""
     what = "See that the database commits (is its standby away?)."
     # Only PostgreSQL has a standby
     if detail.startswith("SQLITE_"):

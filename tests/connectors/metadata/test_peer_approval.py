@@ -200,7 +200,7 @@ def test_what_changed_after_the_operator_looked_is_not_approved(sending: World) 
 
 
 def test_nothing_pending_nobody_registered_and_metadata_that_ended_are_refused(sending: World) -> None:
-    with pytest.raises(RequestRefused, match="nothing of") as caught:
+    with pytest.raises(RequestRefused, match="approved already: nothing is left to do") as caught:
         sending.peers.approve(NODE, in_use(sending).digest, sending.now)
     assert caught.value.code == "approval_refused"
     with pytest.raises(RequestRefused, match="no node"):
