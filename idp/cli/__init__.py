@@ -166,5 +166,7 @@ def main() -> None:
             sys.stdout.flush()
     except UnheardError as error:
         # Where both are one pipe, nobody hears this either
-        print(f"The answer could not be written: {error}. Look whether it was done before you ask again.", file=sys.stderr)
+        asked = {"--help", "--version"} & set(takewhile(lambda word: word != "--", sys.argv[1:]))
+        again = "" if asked else " Look whether it was done before you ask again."
+        print(f"The answer could not be written: {error}.{again}", file=sys.stderr)
         sys.exit(NOT_KNOWN)

@@ -138,6 +138,8 @@ def export(
 
     Exit codes: 0 it is written, 1 there is no checkpoint yet or a leaf is missing, 2 it could not be tried.
     """
+    if str(file) == "-":
+        raise typer.BadParameter("- is no file: it is not written to stdout. Name a new file.", param_hint="FILE")
     try:
         settings = load_settings(config)
         with _opened(settings) as store:

@@ -47,6 +47,15 @@ def test_an_act_was_done_and_its_answer_is_lost(city: Path, how: str, more: tupl
     assert len(list((city / "keys").glob("es256*"))) == 2
 
 
+@pytest.mark.parametrize("words", [["--help"], ["keys", "--help"], ["keys", "new", "--help"], ["--version"]])
+def test_of_what_does_nothing_it_is_not_said_to_look_whether_it_was_done(words: list[str]) -> None:
+    with nobody_hears("a pipe that nobody reads") as (output, why):
+        run = subprocess.run(
+            [CICONIA, *words], stdout=output, stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False
+        )
+    assert (run.returncode, run.stderr) == (2, f"The answer could not be written: {why}.\n")
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
 def test_where_a_stream_is_closed_nothing_is_said_there_and_the_code_is_the_commands(city: Path, closed: str) -> None:
     assert ciconia("migrate", "--config", city).returncode == 0

@@ -183,3 +183,11 @@ def test_help_shows_an_example() -> None:
 
 def test_the_tenant_of_the_settings_is_the_one_that_is_checked(folder: Path) -> None:
     assert load_settings(folder).tenant == Tenant(TENANT)
+
+
+def test_an_export_to_a_dash_writes_no_file_of_that_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    run = CliRunner().invoke(app, ["ledger", "export", "-", "--config", str(folder)])
+    assert (run.exit_code, run.stdout) == (2, "")
+    assert "- is no file" in run.stderr
+    assert not (folder / "-").exists()
