@@ -17,6 +17,7 @@ from idp.keys.file import PRODUCTION_MARK, RSA_BITS
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.keys.kinds import LOG, kind_of
 from idp.keys.ledger import LOG_VKEY, OPENINGS_KEY, listed
+from idp.settings import SETTINGS_FILE
 
 SIGNERS = ("saml.pem", "es256.pem", "rs256.pem")
 HEX = (*SECRETS, OPENINGS_KEY)
@@ -36,6 +37,14 @@ _WHY = {
     "keys": "Without keys nothing can be sealed, signed or recorded.",
 }
 _SIGNS = "Services and countries know this broker by its keys: with one that does not serve, every login fails."
+RENAMED = "The issuer names the log, and was changed: what was signed before counts for nothing under another name."
+
+
+def back(case: Case, origin: str) -> str:
+    """What to do where the log was of this name before."""
+    scheme = case.settings.issuer.partition("://")[0]
+    before = f"{scheme}://{origin.removesuffix('/log')}"
+    return f"Change `issuer` in {SETTINGS_FILE} back to {before}, or begin with a fresh folder."
 
 
 def keys(case: Case) -> Iterator[Finding]:
@@ -147,9 +156,15 @@ def _verifier(case: Case, folder: Path) -> Iterator[Finding]:
         found = set(read_whole(folder / LOG_VKEY).decode("utf-8").splitlines())
     except (OSError, ValueError):
         found = set()
+    names = {key.public: key.name for key in map(listed, found) if key is not None}
     for each in case.ledger.log.ring.scheduled:
-        line = str(each.key.verifier)
-        if line not in found:
+        verifier, line = each.key.verifier, str(each.key.verifier)
+        if line not in found and verifier.public in names:
+            before = names[verifier.public]
+            what = f"{each.file} is listed in it for the log {before}, and the issuer names {verifier.name}."
+            file, fix = case.name(folder / LOG_VKEY), back(case, before)
+            yield Finding(Severity.ERROR, file, 0, LOG_VKEY, what, RENAMED, fix)
+        elif line not in found:
             what = f"the public half of {each.file} under {case.ledger.origin} is missing in it."
             fix = f"Write this line into it: {line}"
             yield Finding(Severity.ERROR, case.name(folder / LOG_VKEY), 0, LOG_VKEY, what, why(LOG_VKEY), fix)

@@ -12,15 +12,18 @@ from connectors.formats.grammar import written
 from idp.doctor.case import Case
 from idp.doctor.database import ours, place_of, read_only
 from idp.doctor.finding import Finding, Severity
+from idp.doctor.keys import RENAMED, back
 from idp.keys.ledger import LOG_VKEY
 from idp.keys.sealing import HOUR, LONGEST
 from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.reads import as_checkpoint
 from idp.store.schema import UNLOGGED, faults_of_schema
+from idp.transparency.checkpoint import VerifierKey, open_note
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.state import believed, read_state
 from idp.transparency.verify import faults_of_checkpoint
+from policies.errors import SignatureInvalid
 
 # So many rounds of the sequencer, and never less than a minute, may pass before a leaf has its place
 ROUNDS, AT_LEAST = 6, 60
@@ -70,9 +73,14 @@ def _looked_at(case: Case, keys: LedgerKeys, connection: Connection) -> Iterator
         what = f"a record waits for its place since {written(oldest)}, {case.now - oldest} seconds."
         fix = "Start the server. If it runs, its log says why the sequencer stopped."
         yield "staged", Severity.WARNING, what, _PROOF, fix
-    newest = None
+    newest, renamed = None, dict[str, int]()
     for number, found, faults in _checkpoints(connection, keys, tenant):
+        name = _name_before(found.note, keys) if faults else ""
+        if name:
+            renamed[name] = renamed.get(name, 0) + 1
         for fault in faults:
+            if name and f"restore {LOG_VKEY}" in fault:
+                continue
             why = "Somebody else wrote to the ledger: what it says can no longer be believed."
             fix = _VERIFY
             if f"restore {LOG_VKEY}" in fault:
@@ -80,6 +88,9 @@ def _looked_at(case: Case, keys: LedgerKeys, connection: Connection) -> Iterator
                 fix = f"Copy {LOG_VKEY} and the keys of the log from the machine that has it. If none has: {_VERIFY}"
             yield f"checkpoint {number}", Severity.ERROR, fault.rstrip(".") + ".", why, fix
         newest = found
+    for name, count in renamed.items():
+        of = "1 checkpoint is" if count == 1 else f"{count} checkpoints are"
+        yield "checkpoint", Severity.ERROR, f"{of} of the log {name}, and this is {keys.origin}.", RENAMED, back(case, name)
     yield from _state(case, keys, connection, newest, patience)
 
 
@@ -140,6 +151,16 @@ def oldest_staged(connection: Connection, tenant: str) -> int | None:
     query = query.where(staged.tenant == tenant)
     found: int | None = connection.scalar(query)
     return found
+
+
+def _name_before(note: str, keys: LedgerKeys) -> str:
+    """The other name under which a key of this log signed a note; "" where none did."""
+    unverified = note.partition("\n")[0]
+    others = [VerifierKey(unverified, key.public) for key in keys.log.known]
+    try:
+        return unverified if unverified != keys.origin and open_note(note.encode(), *others) else ""
+    except SignatureInvalid:
+        return ""
 
 
 def _checkpoints(connection: Connection, keys: LedgerKeys, tenant: str) -> Iterator[tuple[int, Checkpoint, list[str]]]:

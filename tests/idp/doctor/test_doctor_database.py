@@ -236,3 +236,18 @@ def test_a_ledger_of_another_issuer_is_a_warning(city: Path) -> None:
     found = at(examined(city), DB, "tenant")
     assert found.severity is WARNING
     assert "login.storkhaven.test" in found.what
+
+
+def test_checkpoints_of_another_name_of_the_log_are_told_once_with_the_issuer_to_change_back(city: Path) -> None:
+    for step in (1, 2, 3):
+        record(city, time=NOW + step)
+        sequence(city, time=NOW + step)
+    edit(city, "ciconia.toml", "https://login.storkhaven.test", "https://login.storkhaven.test:8443")
+    found = examined(city, now=NOW + 4)
+    told = at(found, DB, "checkpoint", f"3 checkpoints are of the log {HOST}/log, and this is {HOST}:8443/log.")
+    assert told.severity is ERROR
+    assert [one.key for one in found.findings if one.file == DB] == ["checkpoint"]
+    listed = at(found, f"keys/{LOG_VKEY}", LOG_VKEY)
+    assert listed.what == f"log.key is listed in it for the log {HOST}/log, and the issuer names {HOST}:8443/log."
+    for one in (told, listed):
+        assert one.fix == f"Change `issuer` in ciconia.toml back to https://{HOST}, or begin with a fresh folder."
