@@ -13,7 +13,7 @@ from idp.demo.browser import Browser as Hops
 from tests.e2e.browser import window
 from tests.interop import snippet_tests as proved
 from tests.interop.snippet_stage import APACHE, MODULES, App, SnippetStage, begun, running, signed_in
-from tests.interop.walking import opened
+from tests.interop.walking import DECISION, opened, to_the_country
 from tests.peers import require_peer
 
 PEER = "mod_auth_openidc in Apache"
@@ -39,6 +39,15 @@ def test_a_citizen_signs_in(stage: SnippetStage) -> None:
     assert page.url == f"{app.base}/login"
     assert "OIDC_CLAIM_age_over_18=1" in page.text
     assert "OIDC_CLAIM_resident_of" in page.text
+
+
+def test_whoever_says_no_is_told_to_begin_again(stage: SnippetStage) -> None:
+    with running(stage, "secret") as app, Hops() as hops:
+        posting = hops.submit(to_the_country(hops, stage, begun(hops, app)), {"citizen": "mari"})
+        refused = hops.submit(hops.submit(posting, {}), {"choice": "refuse"}, DECISION)
+        page = hops.get(refused.link("//main//a[contains(@href, 'error=access_denied')]"), origin=stage.issuer)
+    assert "You are not signed in. You can begin again at /login." in page.text
+    assert "Internal Server Error" not in page.text
 
 
 @pytest.mark.peer_row(PEER, "wrong key refused by us")
