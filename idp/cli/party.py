@@ -113,6 +113,9 @@ def add(
     )
     neighbours = tuple(one.client_id for one in configuration.parties.values() if one.sector == asked.sector)
     found = [*faults(asked, settings, configuration), *_faults_of_key(asked.method, jwks, key_out, config)]
+    for one in [each for each in SECRET_ALONE if asked.method != BASIC and str(each) == str(snippet)]:
+        what = f"{TITLES[one]} cannot authenticate with a key at this broker."
+        found.append(Problem("party add", 0, "--snippet", what, "leave the key out: it is registered with a secret then."))
     if sector is None:
         # It is the name then, and so is its fault
         found = [one for one in found if one.key != "sector"]

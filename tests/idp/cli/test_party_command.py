@@ -169,7 +169,13 @@ def test_a_key_is_made_outside_of_the_configuration_for_its_owner_alone(city: Pa
 
 
 def test_who_asks_for_apache_with_a_key_is_told_why_not(city: Path, tmp_path: Path) -> None:
-    run = add(city, "--key-out", tmp_path / "permits.pem", "--snippet", "apache")
+    key, before = tmp_path / "permits.pem", contents(city / "parties")
+    run = add(city, "--key-out", key, "--snippet", "apache")
+    assert run.exit_code == 1
+    assert "--snippet: Apache with mod_auth_openidc cannot authenticate with a key at this broker" in run.output
+    assert not key.exists()
+    assert contents(city / "parties") == before
+    run = add(city, "--key-out", key)
     assert run.exit_code == 0
     assert "Apache with mod_auth_openidc cannot authenticate with a key at this broker" in run.stdout
 
