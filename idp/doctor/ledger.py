@@ -3,7 +3,7 @@
 `ciconia ledger verify` computes everything again; this takes no longer than reading the checkpoints.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
@@ -73,8 +73,17 @@ def _looked_at(case: Case, keys: LedgerKeys, connection: Connection) -> Iterator
         what = f"a record waits for its place since {written(oldest)}, {case.now - oldest} seconds."
         fix = "Start the server. If it runs, its log says why the sequencer stopped."
         yield "staged", Severity.WARNING, what, _PROOF, fix
-    newest, renamed = None, dict[str, int]()
-    for number, found, faults in _checkpoints(connection, keys, tenant):
+    newest = yield from _signed(case, keys, connection)
+    yield from _state(case, keys, connection, newest, patience)
+
+
+def _signed(
+    case: Case, keys: LedgerKeys, connection: Connection
+) -> Generator[tuple[str, Severity, str, str, str], None, Checkpoint | None]:
+    """What does not fit of the checkpoints; returns the newest one."""
+    newest: Checkpoint | None = None
+    renamed: dict[str, int] = {}
+    for number, found, faults in _checkpoints(connection, keys, case.settings.tenant):
         name = _name_before(found.note, keys) if faults else ""
         if name:
             renamed[name] = renamed.get(name, 0) + 1
@@ -91,7 +100,7 @@ def _looked_at(case: Case, keys: LedgerKeys, connection: Connection) -> Iterator
     for name, count in renamed.items():
         of = "1 checkpoint is" if count == 1 else f"{count} checkpoints are"
         yield "checkpoint", Severity.ERROR, f"{of} of the log {name}, and this is {keys.origin}.", RENAMED, back(case, name)
-    yield from _state(case, keys, connection, newest, patience)
+    return newest
 
 
 def _stays(case: Case, connection: Connection) -> Iterator[tuple[str, Severity, str, str, str]]:
