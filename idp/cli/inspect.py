@@ -76,18 +76,19 @@ def inspect(
         asked = replace(asked, nonce=nonce, minimum_loa=level, max_age=max_age)
         asked = replace(asked, sp_key=sp_key, unsafe_decrypt=unsafe_decrypt, reason=reason)
         with ExitStack() as stack:
-            outcomes = _outcomes(files, inspector_of(asked, system_clock, stack))
+            outcomes = _outcomes(files, inspector_of(asked, system_clock, stack), as_of_now=at is None)
             code = _tell(outcomes, asked, as_json=as_json, show_values=show_values)
     except BrokerError as error:
         code = _could_not_run(error, as_json=as_json)
     raise typer.Exit(code)
 
 
-def _outcomes(files: Sequence[str], inspector: Inspector) -> Iterator[Outcome]:
+def _outcomes(files: Sequence[str], inspector: Inspector, *, as_of_now: bool) -> Iterator[Outcome]:
     """One after the other, so that the memory is that of one; a bar on a terminal that shows nothing else."""
     quiet = len(files) == 1 or sys.stdout.isatty() or not sys.stderr.isatty()
     with Progress(console=Console(stderr=True, emoji=False), transient=True, disable=quiet) as progress:
-        yield from (inspect_file(name, inspector) for name in progress.track(files, description="Inspecting"))
+        tracked = progress.track(files, description="Inspecting")
+        yield from (inspect_file(name, inspector, as_of_now=as_of_now) for name in tracked)
 
 
 def _tell(outcomes: Iterator[Outcome], asked: Options, *, as_json: bool, show_values: bool) -> int:

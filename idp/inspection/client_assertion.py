@@ -7,7 +7,7 @@ from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import MAX_TOKEN, VerificationKey
 from idp.inspection.options import Options, could_not, given
 from idp.inspection.outcome import Said, Verdict
-from idp.inspection.reading import LINE_END, line, read_keys
+from idp.inspection.reading import LINE_END, issued_in_token, line, read_keys
 from idp.loading import load_all
 from policies.errors import SignatureInvalid
 from policies.parties import ClientId
@@ -39,6 +39,10 @@ class ClientAssertionInspector:
     def unsigned(self, octets: bytes) -> bool:  # noqa: ARG002 - a token without a signature is no token
         """As `Inspector` has it."""
         return False
+
+    def issued(self, octets: bytes) -> int | None:
+        """As `Inspector` has it."""
+        return issued_in_token(octets)
 
 
 def _registered(options: Options) -> tuple[Sequence[VerificationKey], ExpectedClientAssertion]:

@@ -5,7 +5,7 @@ from connectors.id_token import ExpectedIdToken, judge_id_token
 from connectors.signatures.jws import MAX_TOKEN
 from idp.inspection.options import Options, given
 from idp.inspection.outcome import ALWAYS_UNCHECKED, Said, Verdict
-from idp.inspection.reading import LINE_END, line, read_keys, read_side_file
+from idp.inspection.reading import LINE_END, issued_in_token, line, read_keys, read_side_file
 
 
 class IdTokenInspector:
@@ -67,6 +67,10 @@ class IdTokenInspector:
     def unsigned(self, octets: bytes) -> bool:  # noqa: ARG002 - a token without a signature is no token
         """As `Inspector` has it."""
         return False
+
+    def issued(self, octets: bytes) -> int | None:
+        """As `Inspector` has it."""
+        return issued_in_token(octets)
 
 
 def _values(value: Json) -> tuple[object, ...]:

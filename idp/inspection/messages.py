@@ -14,7 +14,7 @@ from connectors.signed_messages import signed_root
 from idp.inspection.opinion import Question
 from idp.inspection.options import Kind
 from idp.inspection.outcome import Verdict
-from idp.inspection.reading import LINE_END, line, parameter, peek
+from idp.inspection.reading import LINE_END, issued_in, line, parameter, peek
 from idp.inspection.told import MessageJudge, Told
 from policies.errors import AssertionRejected, SignatureInvalid
 
@@ -54,6 +54,10 @@ class MessageInspector:
         root = peek(octets)
         return root is not None and root.find(f".//{SIGNATURE}") is None
 
+    def issued(self, octets: bytes) -> int | None:
+        """As `Inspector` has it."""
+        return issued_in(peek(octets))
+
 
 class RedirectInspector:
     """Implements `Inspector`: signed queries of one sender, whichever of its messages they hold."""
@@ -77,6 +81,11 @@ class RedirectInspector:
     def unsigned(self, octets: bytes) -> bool:  # noqa: ARG002 - a query that nobody signed fails before anything else
         """As `Inspector` has it."""
         return False
+
+    def issued(self, octets: bytes) -> int | None:
+        """As `Inspector` has it."""
+        _, signed, _ = self._verified(line(octets))
+        return issued_in(parse_canonical(signed.octets))
 
     def _verified(self, raw: str) -> tuple[MessageJudge, Signed, str]:
         """Which judge takes the message, by its root; its key must be one of that judge's sender, in that role."""

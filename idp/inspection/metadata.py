@@ -74,6 +74,10 @@ class MetadataInspector:
         """As `Inspector` has it."""
         return False
 
+    def issued(self, octets: bytes) -> int | None:  # noqa: ARG002 - metadata says when it ends
+        """As `Inspector` has it."""
+        return None
+
     def _entity(self, signed: Signed) -> dict[str, object]:
         facts = facts_of_entity(signed, SAML2INT)
         check_addresses(facts.addresses, demo=False)

@@ -46,6 +46,7 @@ class SecondOpinion:
         self._asked = asked
         self.limit, self.public, self.not_checked = asked.limit, asked.public, asked.not_checked
         self.unsigned: Callable[[bytes], bool] = asked.unsigned
+        self.issued: Callable[[bytes], int | None] = asked.issued
 
     def inspect(self, octets: bytes, digest: str) -> Verdict:
         """As `Inspector` has it. Raises `AssertionRejected` too where the second implementation disagrees."""

@@ -2,16 +2,30 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from connectors.fetch import FetchError
+from connectors.formats.grammar import written
 from connectors.request_checks import PeerRequestRefused
 from idp.files import read_upto
 from policies.errors import AssertionRejected, BrokerError
 
 # What no file can show: whether it came before, and in whose browser
 ALWAYS_UNCHECKED = ("one-time use", "browser binding")
+# 9999-12-31T23:59:59Z: a time that can be written, and so given to `--at`
+LAST_WRITTEN = 253_402_300_799
+# Checks that compare with the time as of which a file is judged: a good file of yesterday fails there today
+OF_TIME = frozenset(
+    (
+        *("response_issued", "assertion_issued", "request_issued", "logout_issued", "token_issued"),
+        *("subject_confirmation_expired", "conditions_expired", "session_expired", "logout_expired"),
+        *("token_expired", "assertion_expired", "metadata_expired"),
+        *("conditions_not_before", "token_not_before", "assertion_not_before"),
+        *("authn_instant_future", "authentication_future", "authentication_stale"),
+        *("metadata_key", "x509_dates", "x509_revocation_stale"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +56,18 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why not: the error's stable code, the check's stable name, a sentence for everybody and one for the operator."""
+    """Why not: the error's stable code, the check's stable name, a sentence for everybody and one for the operator.
+
+    `untimely` is True where it is a check about time, and no time was given as of which to judge; `issued` is then when
+    the file says that it was issued (seconds since the epoch), where it says so.
+    """
 
     code: str
     check: str | None
     public: str
     detail: str
+    untimely: bool = False
+    issued: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +84,10 @@ class Outcome:
     def as_json(self, *, show_values: bool) -> dict[str, object]:
         """The object of the contract. Values are those of accepted files alone, and only where asked for."""
         failure, verdict = self.failure, self.verdict
-        error = None
+        error: dict[str, str | None] | None = None
         if failure is not None:
             error = {"code": failure.code, "check": failure.check, "public": failure.public, "detail": failure.detail}
+            error["issued"] = written(failure.issued) if failure.issued is not None else None
         return {
             "file": self.file,
             "accepted": verdict is not None,
@@ -98,15 +119,32 @@ class Inspector(Protocol):
     def unsigned(self, octets: bytes) -> bool:
         """Whether nobody signed what was refused."""
 
+    def issued(self, octets: bytes) -> int | None:
+        """When what was refused says that it was issued, in seconds since the epoch: believed in nothing, shown to people.
 
-def inspect_file(name: str, inspector: Inspector) -> Outcome:
-    """Read and judge one file. Whatever is wrong with it is in what comes back."""
-    left_open = inspector.not_checked
+        Raises `AssertionRejected` where it says so in no way that can be read.
+        """
+
+
+def inspect_file(name: str, inspector: Inspector, *, as_of_now: bool = False) -> Outcome:
+    """Read and judge one file. Whatever is wrong with it is in what comes back.
+
+    With `as_of_now` nobody said as of when: a check about time is then told as that.
+    """
     try:
         octets = read_upto(name, inspector.limit)
     except OSError as error:
         public, detail = "The file could not be read.", f"{error.strerror or 'no such file'}."
-        return Outcome(name, None, Failure("unreadable", None, public, detail), left_open, tried=False)
+        return Outcome(name, None, Failure("unreadable", None, public, detail), inspector.not_checked, tried=False)
+    outcome = _judged(name, octets, inspector)
+    failure = outcome.failure
+    if as_of_now and failure is not None and failure.check in OF_TIME:
+        return replace(outcome, failure=replace(failure, untimely=True, issued=_issued(octets, inspector)))
+    return outcome
+
+
+def _judged(name: str, octets: bytes, inspector: Inspector) -> Outcome:
+    left_open = inspector.not_checked
     try:
         verdict = inspector.inspect(octets, hashlib.sha256(octets).hexdigest())
     except AssertionRejected as error:
@@ -123,6 +161,14 @@ def inspect_file(name: str, inspector: Inspector) -> Outcome:
         failure = Failure(AssertionRejected.code, "unforeseen", AssertionRejected.public, type(error).__name__)
         return Outcome(name, None, failure, left_open)
     return Outcome(name, verdict, None, (*left_open, *verdict.not_checked))
+
+
+def _issued(octets: bytes, inspector: Inspector) -> int | None:
+    try:
+        said = inspector.issued(octets)
+    except AssertionRejected:
+        return None
+    return said if said is not None and 0 <= said <= LAST_WRITTEN else None
 
 
 def _said(said: Said, *, show_values: bool) -> dict[str, object]:

@@ -8,6 +8,7 @@ that did not hold.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from connectors.formats.grammar import written
 from idp.inspection.options import Kind
 from idp.inspection.outcome import Outcome
 
@@ -244,6 +245,8 @@ def _lines(outcome: Outcome, kind: Kind, steps: Sequence[Step]) -> Iterator[str]
         yield f"{name}: refused by the check `{failure.check}` ({failure.code})."
         yield f"  {failure.detail[:1].upper()}{failure.detail[1:].removesuffix('.')}."
         yield f"  {'What a citizen would read' if kind in _OF_CITIZENS else 'In short'}: {failure.public}"
+    if failure is not None and failure.untimely:
+        yield f"  {_as_of(failure.issued)}"
     yield from _plan(outcome, steps)
     if verdict is not None and verdict.said is not None:
         said = verdict.said
@@ -253,6 +256,14 @@ def _lines(outcome: Outcome, kind: Kind, steps: Sequence[Step]) -> Iterator[str]
     if verdict is not None and verdict.said is None:
         yield from (f"  {name}: {told}" for name, told in verdict.message.items() if name != "kind")
     yield f"  Not checked: {', '.join(outcome.not_checked)}."
+
+
+def _as_of(issued: int | None) -> str:
+    """What is to be done about a check of the time that a file has outlived."""
+    if issued is None:
+        return "It was judged as of now: `--at TIME` judges it as of then."
+    then = written(issued)
+    return f"It was judged as of now, and says that it was issued at {then}: `--at {then}` judges it as of then."
 
 
 def _plan(outcome: Outcome, steps: Sequence[Step]) -> Iterator[str]:

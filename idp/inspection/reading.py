@@ -4,9 +4,11 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
+from connectors.formats.claims import read_object
+from connectors.formats.grammar import instant
 from connectors.signatures.jwk import keys_from_jwks
-from connectors.signatures.jws import VerificationKey
-from connectors.signatures.parse import Element, from_post, parse_message
+from connectors.signatures.jws import VerificationKey, from_base64url
+from connectors.signatures.parse import Element, attributes, from_post, parse_message
 from idp.files import read_upto
 from idp.inspection.options import could_not
 from policies.errors import AssertionRejected, SignatureInvalid
@@ -54,3 +56,19 @@ def peek(octets: bytes) -> Element | None:
         return parse_message(octets if octets.startswith(b"<") else from_post(parameter(octets)))
     except AssertionRejected:
         return None
+
+
+def issued_in(root: Element | None) -> int | None:
+    """The IssueInstant of a message of SAML (seconds since the epoch). Raises `AssertionRejected` where it is no time."""
+    said = attributes(root).get("IssueInstant") if root is not None else None
+    return instant(said, "IssueInstant") if said is not None else None
+
+
+def issued_in_token(octets: bytes) -> int | None:
+    """The `iat` of a token (seconds since the epoch). Raises `AssertionRejected` where its claims cannot be read."""
+    _, _, rest = line(octets).partition(".")
+    try:
+        said = read_object(from_base64url(rest.partition(".")[0])).get("iat")
+    except ValueError:
+        return None
+    return said if isinstance(said, int) and not isinstance(said, bool) and said >= 0 else None

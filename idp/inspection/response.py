@@ -19,7 +19,7 @@ from idp.inspection.decrypting import Guard
 from idp.inspection.opinion import Question
 from idp.inspection.options import Options
 from idp.inspection.outcome import ALWAYS_UNCHECKED, Said, Verdict
-from idp.inspection.reading import parameter, peek
+from idp.inspection.reading import issued_in, parameter, peek
 from policies.assurance import LevelOfAssurance
 from policies.parties import ProviderId
 
@@ -117,3 +117,7 @@ class ResponseInspector:
         """As `Inspector` has it."""
         root = peek(octets)
         return root is not None and root.find(f".//{SIGNATURE}") is None
+
+    def issued(self, octets: bytes) -> int | None:
+        """As `Inspector` has it."""
+        return issued_in(peek(octets))
