@@ -7,10 +7,13 @@ that did not hold.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from connectors.formats.grammar import written
 from idp.inspection.options import Kind
 from idp.inspection.outcome import Outcome
+from idp.pages.languages import ENGLISH, Language, load_languages
+from idp.pages.wording import known_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +247,12 @@ def _lines(outcome: Outcome, kind: Kind, steps: Sequence[Step]) -> Iterator[str]
     elif failure is not None:
         yield f"{name}: refused by the check `{failure.check}` ({failure.code})."
         yield f"  {failure.detail[:1].upper()}{failure.detail[1:].removesuffix('.')}."
-        yield f"  {'What a citizen would read' if kind in _OF_CITIZENS else 'In short'}: {failure.public}"
+        read = (
+            f"What a citizen would read: {_of_page(failure.code)}"
+            if kind in _OF_CITIZENS
+            else f"In short: {failure.public}"
+        )
+        yield f"  {read}"
     if failure is not None and failure.untimely:
         yield f"  {_as_of(failure.issued)}"
     yield from _plan(outcome, steps)
@@ -256,6 +264,17 @@ def _lines(outcome: Outcome, kind: Kind, steps: Sequence[Step]) -> Iterator[str]
     if verdict is not None and verdict.said is None:
         yield from (f"  {name}: {told}" for name, told in verdict.message.items() if name != "kind")
     yield f"  Not checked: {', '.join(outcome.not_checked)}."
+
+
+def _of_page(code: str) -> str:
+    """Title and text of the error page, in English."""
+    say, shown = _english().say, known_code(code)
+    return f"{say(f'error.{shown}.title')}. {say(f'error.{shown}.text')}"
+
+
+@lru_cache(maxsize=1)
+def _english() -> Language:
+    return load_languages()[ENGLISH]
 
 
 def _as_of(issued: int | None) -> str:

@@ -21,6 +21,8 @@ from idp.inspection.outcome import ALWAYS_UNCHECKED, Failure, Outcome, Said, Ver
 from idp.inspection.plan import OPINION, PLANS, page
 from idp.inspection.response import ResponseInspector
 from idp.inspection.told import LogoutResponseJudge
+from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, SignatureInvalid
+from tests.errors_page import page_texts
 
 # Nobody's fault and no step's: nothing is ticked. The last two are of questions and of signed queries.
 IN_NO_STEP = {"unforeseen", "assurance_unreachable", "deflate"}
@@ -102,6 +104,26 @@ def test_a_surprise_ticks_nothing() -> None:
 def test_signatures_of_what_nobody_signed_are_not_ticked() -> None:
     lines = page(refused("status", unsigned=True), Kind.RESPONSE).splitlines()
     assert sum("Nobody signed it." in line for line in lines) == sum(step.signature for step in PLANS[Kind.RESPONSE])
+
+
+@pytest.mark.parametrize("kind", [Kind.RESPONSE, Kind.ID_TOKEN])
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (AssertionRejected, "assertion_rejected"),
+        (SignatureInvalid, "assertion_rejected"),
+        (AssuranceTooLow, "assurance_too_low"),
+        (AuthenticationFailed, "authentication_failed"),
+    ],
+)
+def test_what_a_citizen_would_read_is_what_stands_on_the_page(
+    kind: Kind, error: type[AssertionRejected], shown: str
+) -> None:
+    failure = Failure(error.code, "issuer", error.public, "a detail")
+    lines = page(Outcome("file", None, failure, ()), kind).splitlines()
+    texts = page_texts()[shown]
+    assert f"  What a citizen would read: {texts['title']}. {texts['text']}" in lines
+    assert error.public not in "".join(lines)
 
 
 @pytest.mark.parametrize("kind", list(PLANS))
