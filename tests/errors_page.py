@@ -18,7 +18,7 @@ from connectors import checks as of_messages
 from connectors.fetch import FetchError
 from connectors.request_checks import PeerRequestRefused
 from idp import checks as of_logins
-from idp.pages.wording import MOVES
+from idp.pages.wording import MOVES, SHOWN_AS
 from policies.errors import AssertionRejected, BrokerError
 from tests.raised_checks import Raised, codes_in, oauth_codes_in, raised_in
 
@@ -133,7 +133,8 @@ def render(words: Words) -> str:
     texts = page_texts()
     parts = [HEAD, "## On pages\n", *(_of_page(code, words, texts) for code in MOVES)]
     parts += ["## For relying parties\n", _OAUTH_HEAD, *(_of_oauth(code, words) for code in sorted(words.oauth))]
-    rest = sorted(set(words.mend) - set(MOVES))
+    parts += ["## In the log alone\n", _LOG_HEAD, *(_of_log(code, words) for code in SHOWN_AS)]
+    rest = sorted(set(words.mend) - set(MOVES) - set(SHOWN_AS))
     if rest:
         parts += ["## On the command line\n", *(f"### {code}\n\n{words.mend[code]}\n" for code in rest)]
     parts += ["## Checks\n", _CHECKS_HEAD]
@@ -151,6 +152,9 @@ _OAUTH_HEAD = """\
 An error in the answer to a registered redirect address, or JSON of `/token` and `/userinfo`. `error_description` says more,
 and never anything of a person.
 """
+_LOG_HEAD = """\
+A page does not tell these apart from another code, which it shows in their place.
+"""
 _CHECKS_HEAD = """\
 A line of the log, `ciconia inspect` and `ciconia audit verify` name the first check that failed. Each sentence says what
 has to be so.
@@ -164,7 +168,22 @@ def _of_page(code: str, words: Words, texts: Mapping[str, Mapping[str, str]]) ->
         f"**{title}.** {text}\n\n"
         f"- Whose move: {_WHO[MOVES[code]]}. The page says: {mover}\n"
         f"- How to mend it: {words.mend[code]}\n"
-        f'- In the log: `"code": "{code}"`{_LINE.get(code, "")}, with the reference of the page.\n'
+        f'- In the log: `"code": "{code}"`{_LINE.get(code, "")}, with the reference of the page.{_instead(code)}\n'
+    )
+
+
+def _instead(code: str) -> str:
+    """What the log may say where a page shows this code."""
+    others = [f"`{logged}`" for logged, shown in SHOWN_AS.items() if shown == code]
+    return f" The log may say {' or '.join(others)} in its place." if others else ""
+
+
+def _of_log(code: str, words: Words) -> str:
+    return (
+        f"### {code}\n\n"
+        f"- How to mend it: {words.mend[code]}\n"
+        f'- In the log: `"code": "{code}"`{_LINE.get(code, "")}, with the reference of the page, which shows '
+        f"`{SHOWN_AS[code]}`.\n"
     )
 
 

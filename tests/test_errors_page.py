@@ -9,7 +9,7 @@ from fastapi import Request
 from structlog.testing import capture_logs
 
 from idp.endpoints.site import log_error
-from idp.pages.wording import MOVES
+from idp.pages.wording import MOVES, SHOWN_AS, known_code
 from idp.responders.oidc import SENTENCES
 from policies.errors import SignatureInvalid
 from tests import errors_page
@@ -83,6 +83,15 @@ def test_every_entry_of_a_code_says_what_happened_whose_move_how_to_mend_and_whi
         code, _, text = entry.partition("\n")
         parts = ["**", "- Whose move: ", "- How to mend it: ", f'- In the log: `"code": "{code}"`']
         assert all(part in text for part in parts), code
+
+
+def test_a_page_whose_log_line_has_another_code_says_which(page: str) -> None:
+    for logged, shown in SHOWN_AS.items():
+        assert known_code(logged) == shown
+        (of_page,) = re.findall(rf"^### {shown}$(.*?)^##", page, flags=re.MULTILINE | re.DOTALL)
+        assert f"The log may say `{logged}` in its place." in of_page
+        (of_log,) = re.findall(rf"^### {logged}$(.*?)^##", page, flags=re.MULTILINE | re.DOTALL)
+        assert f"the page, which shows `{shown}`" in of_log.replace("the reference of the page", "the page")
 
 
 def test_no_sentence_ends_a_cell_or_is_empty() -> None:

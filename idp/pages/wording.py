@@ -63,12 +63,12 @@ MOVES: Mapping[str, Move] = {
 
 
 # A page does not tell a signature that failed from an answer that did not fit: the difference is for the log
-_SHOWN_AS: Mapping[str, str] = {"signature_invalid": "assertion_rejected"}
+SHOWN_AS: Mapping[str, str] = {"signature_invalid": "assertion_rejected"}
 
 
 def known_code(code: str) -> str:
     """The code of the page that tells of this one: mostly the same, `internal` where there is none."""
-    shown = _SHOWN_AS.get(code, code)
+    shown = SHOWN_AS.get(code, code)
     return shown if shown in MOVES else "internal"
 
 

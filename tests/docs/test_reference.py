@@ -11,7 +11,7 @@ from idp.cli import app
 from idp.endpoints.logins import STATE, STRICT
 from idp.endpoints.picker import REMEMBERED
 from idp.endpoints.receipt import COOKIE
-from idp.pages.wording import MOVES
+from idp.pages.wording import MOVES, SHOWN_AS
 from idp.settings import Organization, Settings
 from policies.release import Reason
 
@@ -82,9 +82,14 @@ def test_every_reason_has_a_row(reason: Reason) -> None:
     assert row("Reasons", f"`{reason}`")
 
 
-@pytest.mark.parametrize("code", sorted(MOVES))
-def test_every_error_code_is_listed(code: str) -> None:
-    assert f"`{code}`" in section("Error codes on pages")
+def test_the_codes_that_are_listed_are_those_of_pages() -> None:
+    rows = [line.split(" | ")[0] for line in section("Error codes on pages").splitlines() if line.startswith("| `")]
+    assert sorted(re.findall(r"`(\w+)`", "".join(rows))) == sorted(MOVES)
+
+
+@pytest.mark.parametrize(("logged", "shown"), SHOWN_AS.items())
+def test_a_code_of_the_log_alone_stands_beside_the_code_of_its_page(logged: str, shown: str) -> None:
+    assert f"`{logged}`" in row("Error codes on pages", f"`{shown}`")
 
 
 @pytest.mark.parametrize(
