@@ -29,7 +29,9 @@ NODE_CHECKS: Mapping[str, str] = {
 # Of the release record and its receipts (idp/transparency), for whoever verifies one
 RECORD_CHECKS: Mapping[str, str] = {
     "unreadable": "the file is there, is a file, and may be read",
+    "options": "`--proof` is for one receipt",
     "size": "a receipt has at most 256 KiB",
+    "json": "a receipt is one object of strict JSON",
     "canonical": "a receipt is canonical JSON (RFC 8785) and one line feed",
     "shape": "a receipt has the members that its version has, each of its kind",
     "signature": "the log's key signed the receipt",

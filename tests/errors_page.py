@@ -20,7 +20,7 @@ from connectors.request_checks import PeerRequestRefused
 from idp import checks as of_logins
 from idp.pages.wording import MOVES, SHOWN_AS
 from policies.errors import AssertionRejected, BrokerError
-from tests.raised_checks import Raised, codes_in, oauth_codes_in, raised_in
+from tests.raised_checks import Raised, codes_in, oauth_codes_in, raised_in, told_codes_in
 
 ROOT = Path(__file__).parents[1]
 PAGE, WORDS = ROOT / "docs" / "errors.md", ROOT / "tests" / "errors.toml"
@@ -114,6 +114,12 @@ def holes(words: Words, texts: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     found = [f"{one.place}: the check `{one.check}` has no sentence" for one in raised if not _said(one, known)]
     found += [f"the code `{code}` has no page" for code in sorted(codes - set(MOVES) - set(words.mend))]
     found += [f"the code `{code}` is not in {WORDS.name}" for code in sorted({*MOVES, *codes} - set(words.mend))]
+    commands = sorted(set(told_codes_in(texts)) & set(MOVES))
+    found += [
+        f"the code `{code}` is of commands, too, and {WORDS.name} names none"
+        for code in commands
+        if "`ciconia " not in words.mend[code]
+    ]
     found += [f"{WORDS.name} has `{code}`, which nothing raises" for code in sorted(set(words.mend) - {*MOVES, *codes})]
     found += [f"the OAuth error `{code}` is not in {WORDS.name}" for code in sorted(oauth - set(words.oauth))]
     found += [f"{WORDS.name} has `{code}`, which nothing answers" for code in sorted(set(words.oauth) - oauth)]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 Sources = Sequence[tuple[str, str]]
 # Names in which the product keeps OAuth errors that it puts together elsewhere
 OAUTH_TABLES = ("SENTENCES", "UNSUPPORTED")
+# Whose first argument is a code: what ends a command, and what `ciconia inspect` says of a file
+TOLD_BY = ("failed", "_failed", "_end", "Failure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Raised:
 
 
 def raised_in(sources: Sources, classes: set[str]) -> tuple[Raised, ...]:
-    """Every literal name of a check: first argument of these classes, or of a function for its parameter `check`.
+    """Every literal name of a check: first argument of these classes, or of a function for its `check`, or printed.
 
     A function is known in its own package by its name, one of another file with the same name goes before; private ones
     are known in their own file, and so are private constants.
@@ -43,16 +45,30 @@ def raised_in(sources: Sources, classes: set[str]) -> tuple[Raised, ...]:
             given += [call.args[at] for at in places.get(_name(call.func), set()) if at < len(call.args)]
             for node in given:
                 found += [Raised(check, f"{path}:{call.lineno}", whole) for check, whole in _texts(node, constants)]
+        for node in (one for one in ast.walk(tree) if isinstance(one, ast.Dict)):
+            found += [Raised(check, f"{path}:{node.lineno}") for check in _member(node, "check")]
     return tuple(dict.fromkeys(found))
 
 
 def codes_in(sources: Sources) -> Iterator[str]:
-    """The literal `code=` of every call that raises or makes an error, and `"code": "..."` of what a command prints."""
+    """The literal `code=` of every call that raises or makes an error, and what a command prints.
+
+    That is `"code": "..."`, and the first argument of `TOLD_BY`.
+    """
     yield from _keyword(sources, "code", _raises)
+    yield from told_codes_in(sources)
     for _, text in sources:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Dict):
                 yield from _member(node, "code")
+
+
+def told_codes_in(sources: Sources) -> Iterator[str]:
+    """The literal first argument of `TOLD_BY`: the codes by which a command says why it did not do what it was asked."""
+    for _, text in sources:
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Call) and _name(node.func) in TOLD_BY:
+                yield from _literals(node.args[:1])
 
 
 def oauth_codes_in(sources: Sources) -> Iterator[str]:

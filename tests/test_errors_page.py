@@ -42,6 +42,13 @@ raising("no check", "four")
 _private("five")
 reader.refuse("no check", "six")
 print({"code": "printed", "error": "in_a_body"})
+print({"file": name, "check": "seven"})
+failed("why_not", "detail", as_json=True)
+rates.failed(address, name)
+_failed("why_not_either", "detail")
+_end("at_its_end", "detail")
+_end(whole, "no code")
+Failure("of_a_file", None, "public", "detail")
 raise RuntimeError("this source is read and never run")
 """
 
@@ -119,7 +126,16 @@ def test_the_line_on_the_page_is_the_line_that_is_logged(page: str) -> None:
 
 def test_checks_are_found_wherever_they_are_written() -> None:
     found = raised_in([("idp/x.py", MADE)], KINDS)
-    assert [one.check for one in found if one.whole] == ["four", "five", "six", "one", "two", "three", "relay_state"]
+    assert [one.check for one in found if one.whole] == [
+        "four",
+        "five",
+        "six",
+        "one",
+        "two",
+        "three",
+        "relay_state",
+        "seven",
+    ]
     assert [one.check for one in found if not one.whole] == ["claim_"]
     assert found[0] == Raised("four", "idp/x.py:22")
 
@@ -132,7 +148,14 @@ def test_a_private_function_and_one_of_another_package_lend_their_name_to_nobody
 
 
 def test_codes_are_found_in_errors_and_in_what_commands_print() -> None:
-    assert set(codes_in([("x.py", MADE)])) == {"its_code", "printed"}
+    assert set(codes_in([("x.py", MADE)])) == {
+        "its_code",
+        "printed",
+        "why_not",
+        "why_not_either",
+        "at_its_end",
+        "of_a_file",
+    }
     assert set(oauth_codes_in([("x.py", MADE)])) == {
         "access_denied",
         "request_not_supported",
@@ -152,6 +175,9 @@ def test_the_kinds_of_an_error_are_found_however_deep() -> None:
         ('raise AssertionRejected("no_such_check")', "idp/x.py:1: the check `no_such_check` has no sentence"),
         ('raise AssertionRejected(f"nothing_{x}")', "idp/x.py:1: the check `nothing_` has no sentence"),
         ('raise ReleaseDenied("x", code="no_such_code")', "the code `no_such_code` is not in errors.toml"),
+        ('failed("no_such_code", "x", as_json=True)', "the code `no_such_code` is not in errors.toml"),
+        ('failed("conflict", "x", as_json=True)', "the code `conflict` is of commands, too, and errors.toml names none"),
+        ('print({"check": "no_such_check"})', "idp/x.py:1: the check `no_such_check` has no sentence"),
         ('raise RequestRefused("x", oauth="no_such_error")', "the OAuth error `no_such_error` is not in errors.toml"),
     ],
 )

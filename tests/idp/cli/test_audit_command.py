@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner, Result
 
+from idp.checks import RECORD_CHECKS
 from idp.cli import app
 from idp.transparency.checkpoint import TreeHead, VerifierKey, sign_note
 from idp.transparency.keys import LogKey
@@ -132,6 +133,7 @@ def test_json_has_a_line_for_each_receipt_in_order(folder: Path) -> None:
     assert [each["ok"] for each in found] == [True, False, True]
     assert (found[0]["for"], found[2]["for"], found[0]["index"], found[0]["log"]) == ("relying_party", "citizen", 3, ORIGIN)
     assert found[1]["check"] == "json"
+    assert {one["check"] for one in found if not one["ok"]} <= set(RECORD_CHECKS)
     assert run.exit_code == 1
 
 
