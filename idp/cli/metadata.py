@@ -104,7 +104,7 @@ def pending(config: Folder, *, as_json: AsJson = False) -> None:
     names = {peer.entity_id: name for name, peer in desk.named.items()}
     if as_json:
         found = [pending_told(names[one.entity_id], one) for one in waiting]
-        print(json.dumps({"pending": found, "never_fetched": never}))
+        print(json.dumps({"ok": True, "pending": found, "never_fetched": never}))
         return
     for one in waiting:
         say_pending(names[one.entity_id], one, config)
@@ -259,7 +259,7 @@ def own(
     if as_json:
         told = {"metadata_url": address, "certificate_sha256": fingerprint, "digest": facts.digest}
         written_to = str(certificate.resolve()) if certificate is not None else None
-        print(json.dumps({**told, "certificate": written_to, "revocations_known": answer.unknown is None}))
+        print(json.dumps({"ok": True, **told, "certificate": written_to, "revocations_known": answer.unknown is None}))
         return
     say(f"Address of our metadata      {address}")
     say(f"SHA-256 of the certificate   {bytes.fromhex(fingerprint).hex(':').upper()}")

@@ -51,7 +51,7 @@ def _migrated(folder: Path, tenant: str, *, as_json: bool) -> bool:
         failed(error.code, what, as_json=as_json, **named)
         return False
     if as_json:
-        print(json.dumps({"database": database, "revision": revision, **named}))
+        print(json.dumps({"ok": True, "database": database, "revision": revision, **named}))
     else:
         say(f"{database}{of} is at revision {revision}.")
     return True

@@ -172,6 +172,7 @@ def _decision(
     went = {attribute.name: attribute for attribute in decision.released}
     stayed = withheld_by(decision)
     return {
+        "ok": not decision.blocked,
         "purpose": purpose.purpose_id,
         "client": party.client_id or None,
         "on": on.isoformat(),

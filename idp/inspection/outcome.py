@@ -90,6 +90,7 @@ class Outcome:
             error["issued"] = written(failure.issued) if failure.issued is not None else None
         return {
             "file": self.file,
+            "ok": verdict is not None,
             "accepted": verdict is not None,
             "error": error,
             "assertion": _said(verdict.said, show_values=show_values) if verdict and verdict.said else None,

@@ -40,7 +40,10 @@ def explain(folder: Path, *arguments: str, purpose: str = "resident-parking") ->
 
 
 def explained(folder: Path, *arguments: str) -> Any:  # JSON has no narrower type
-    return json.loads(explain(folder, "--json", *arguments).stdout)
+    done = explain(folder, "--json", *arguments)
+    found = json.loads(done.stdout)
+    assert found["ok"] is (done.exit_code == 0)
+    return found
 
 
 def refused(done: Result) -> str:
@@ -175,6 +178,7 @@ def test_what_would_go_is_shown_with_form_reason_and_rule(folder: Path) -> None:
 
 def test_what_would_go_as_json(folder: Path) -> None:
     assert explained(folder) == {
+        "ok": True,
         "purpose": "resident-parking",
         "client": None,
         "on": "2026-11-25",

@@ -77,7 +77,7 @@ def test_migrate_brings_every_tenant_s_database_up_and_names_the_one_that_cannot
     done = ciconia("migrate", "--config", str(roof.folder), "--json")
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [line["tenant"] for line in lines] == ["alder", "birch"]
+    assert [(line["ok"], line["tenant"]) for line in lines] == [(True, "alder"), (True, "birch")]
     assert len({line["revision"] for line in lines}) == 1
     (roof.tenant("alder") / "ciconia.toml").write_text("issuer = \n", encoding="utf-8")
     (roof.tenant("birch") / "ciconia.db").unlink()

@@ -44,7 +44,8 @@ def only(result: Result) -> Answer:
 
 
 def _answer(whole: dict[str, object]) -> Answer:
-    assert list(whole) == ["file", "accepted", "error", "assertion", "message", "not_checked"]
+    assert list(whole) == ["file", "ok", "accepted", "error", "assertion", "message", "not_checked"]
+    assert whole["ok"] is whole["accepted"]
     error = whole["error"] or {"code": None, "check": None}
     assert isinstance(error, dict)
     return Answer(bool(whole["accepted"]), error["code"], error["check"], whole)

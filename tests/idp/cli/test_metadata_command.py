@@ -169,6 +169,7 @@ def said(result: Result) -> dict[str, object]:
     """The one JSON object."""
     found = json.loads(result.stdout)
     assert isinstance(found, dict)
+    assert found["ok"] is (result.exit_code == 0)
     return found
 
 
@@ -325,7 +326,7 @@ def test_a_refused_copy_leaves_the_good_one(run: Run, nl: Neighbour) -> None:
 
 def test_pending_names_what_was_never_fetched(run: Run) -> None:
     assert "nl: nothing of it was ever fetched. Next: ciconia metadata fetch nl" in run("pending").stdout
-    assert said(run("pending", "--json")) == {"pending": [], "never_fetched": ["nl"]}
+    assert said(run("pending", "--json")) == {"ok": True, "pending": [], "never_fetched": ["nl"]}
 
 
 def test_pending_shows_each_addition_and_the_digest_over_all(run: Run, nl: Neighbour) -> None:
@@ -489,7 +490,7 @@ def test_a_copy_that_should_never_have_come_is_forgotten_recorded_and_replaced(
     assert "Forgotten and recorded: nl." in found.stdout
     assert records(sending) == 2
     assert run("show", "nl").exit_code == 1
-    assert said(run("pending", "--json")) == {"pending": [], "never_fetched": ["nl"]}
+    assert said(run("pending", "--json")) == {"ok": True, "pending": [], "never_fetched": ["nl"]}
     assert run("fetch", "nl").exit_code == 0
     assert run("approve", "nl", "--digest", digest_of(nl)).exit_code == 0
     assert said(run("show", "nl", "--json"))["usable"] is True
@@ -739,5 +740,5 @@ def test_the_installed_command_says_one_object_and_logs_beside_it(sending: Path,
         connection.execute("UPDATE peers SET fetched = fetched + 1")
         connection.commit()
     found = ciconia("metadata", "pending", "--json", "--config", sending)
-    assert json_of(found) == {"pending": [], "never_fetched": ["nl"]}
+    assert json_of(found) == {"ok": True, "pending": [], "never_fetched": ["nl"]}
     assert "peer_row_changed" in found.stderr
