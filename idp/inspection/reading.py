@@ -1,6 +1,7 @@
 """Files as they come: a path, a pipe or standard input, read up to a limit, so that 300 MB cost no more than 256 KiB."""
 
 import base64
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,10 +12,13 @@ from connectors.signatures.jws import VerificationKey, from_base64url
 from connectors.signatures.parse import Element, attributes, from_post, parse_message
 from idp.files import read_upto
 from idp.inspection.options import could_not
-from policies.errors import AssertionRejected, SignatureInvalid
+from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
 
 # A key, a certificate or a token: the largest of them is far smaller
 MAX_SIDE_FILE = 1024 * 1024
+# A form as it is sent: the name of a field, or a value in which every sign of base64 that is none of a URL is escaped
+_NAMED = re.compile(rb"\s*SAML(?:Response|Request)=")
+_ESCAPED = re.compile(rb"[A-Za-z0-9\s]*(?:%(?:2B|2F|3D)[A-Za-z0-9\s]*)+", flags=re.IGNORECASE)
 # A line's end after a token or a query is an editor's
 LINE_END = 2
 
@@ -46,7 +50,13 @@ def line(octets: bytes) -> str:
 
 
 def parameter(octets: bytes) -> str:
-    """The POST parameter that these octets are, or would be: a file that begins with `<` is XML."""
+    """The POST parameter that these octets are, or would be: a file that begins with `<` is XML.
+
+    Raises `BrokerError` for a form as it is sent: it is no fault of whoever sent it that its field was not decoded.
+    """
+    if _NAMED.match(octets) or _ESCAPED.fullmatch(octets):
+        detail = "this is the form as sent: take the field's decoded value."
+        raise BrokerError(detail, code="as_sent", public="The file is not what was to be saved.")
     return base64.b64encode(octets).decode() if octets.startswith(b"<") else octets.decode("utf-8", "replace")
 
 

@@ -6,6 +6,7 @@ import resource
 import subprocess
 import threading
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -64,6 +65,24 @@ def test_each_odd_file_gets_its_answer_and_the_others_are_judged_all_the_same(
     assert [one.code for one in odd if one.check is None] == ["unreadable"] * 4
     assert not any(one.accepted for one in odd)
     assert last.accepted
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["SAMLResponse={}&RelayState=a%2Fb", "{}", "\nSAMLResponse={}"],
+    ids=["the whole form", "its value", "after a line's end"],
+)
+def test_a_form_as_it_was_sent_is_no_answer_and_nobodys_fault(
+    tmp_path: Path, idp: forge.SigningParty, good: str, form: str
+) -> None:
+    sent = tmp_path / "sent"
+    sent.write_text(form.format(quote(Path(good).read_text(encoding="ascii"), safe="")), encoding="ascii")
+    words = saml(tmp_path, idp)
+    result = inspect(sent, *words)
+    found = only(result)
+    assert (result.exit_code, found.code, found.check) == (2, "as_sent", None)
+    page = inspect(sent, *[word for word in words if word != "--json"]).stdout
+    assert "this is the form as sent: take the field's decoded value." in page
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
