@@ -25,6 +25,7 @@ from idp.listening import clash
 from idp.setting_forms import FORMS
 from idp.store.engine import database_name, url_of_file
 from policies.errors import Misconfigured, Problem
+from policies.load.table import unreadable
 from policies.parties import Tenant
 from policies.toml import fix_of, read_toml
 
@@ -100,13 +101,19 @@ def _documentation(value: str) -> str:
     return value
 
 
+def _readable(value: str) -> str:
+    if unreadable(value):
+        raise ValueError("it has a sign that nobody can read, such as a control or a mark of direction")
+    return value
+
+
 class Organization(BaseModel):
     """Who runs this node, as its eIDAS metadata says (eidas.md §6): names, a web address, two mail addresses."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    name: str = Field(min_length=1, max_length=256)
-    display_name: str = Field(default="", max_length=256)
+    name: Annotated[str, AfterValidator(_readable)] = Field(min_length=1, max_length=256)
+    display_name: Annotated[str, AfterValidator(_readable)] = Field(default="", max_length=256)
     url: str = Field(pattern=r"^https?://[!-~]{1,500}$")
     support: str = Field(pattern=r"^[!-~]{1,100}@[!-~]{1,150}$")
     technical: str = Field(pattern=r"^[!-~]{1,100}@[!-~]{1,150}$")

@@ -69,7 +69,10 @@ _MEANS = {
     "57014": ("The server took too long.", "Look at what else keeps it busy."),
     "55P03": ("Somebody else holds the lock.", "Try again when they are done."),
     "SQLITE_FULL": ("The disk is full.", "Make room on it."),
-    "SQLITE_READONLY": ("The file, or its folder, cannot be written to.", "Let the broker's account write to both."),
+    "SQLITE_READONLY": (
+        "The file, one beside it (-wal, -shm), or its folder cannot be written to.",
+        "Let the broker's account write to all of them.",
+    ),
     "SQLITE_CANTOPEN": (
         "SQLite cannot open it: it is a folder, or closed to this account.",
         "See that `database` names a file, and that this account may read and write it and its folder.",

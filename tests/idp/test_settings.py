@@ -306,6 +306,8 @@ def test_a_node_without_country_or_organization_is_told_both_at_once_with_a_bad_
         ('"https://node.example/about"', '"javascript:alert(1)"', 7, "organization.url"),
         ('url = "https://node.example/about"\n', "", 5, "organization.url"),
         ('"State Information System Authority"', '""', 6, "organization.name"),
+        ('"State Information System Authority"', '"Authority\\u0007"', 6, "organization.name"),
+        ('"State Information System Authority"', '"Authority \\u202egro"', 6, "organization.name"),
     ],
 )
 def test_a_fault_of_a_nodes_settings_is_told_with_its_line(tmp_path: Path, old: str, new: str, line: int, key: str) -> None:

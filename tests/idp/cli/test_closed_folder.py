@@ -190,9 +190,9 @@ def test_what_switches_off_says_of_a_read_only_file_that_it_is_that_and_to_end_t
     done = as_stranger(*switch)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith(
-        "It is not known whether country EE will be off: SQLITE_READONLY. Nothing counts as off yet. The file, or its "
-        "folder, cannot be written to. Let the broker's account write to both. Then try again. Where it cannot be mended "
-        "at once, end the servers.\n"
+        "It is not known whether country EE will be off: SQLITE_READONLY. Nothing counts as off yet. The file, one "
+        "beside it (-wal, -shm), or its folder cannot be written to. Let the broker's account write to all of them. Then "
+        "try again. Where it cannot be mended at once, end the servers.\n"
     )
 
 
