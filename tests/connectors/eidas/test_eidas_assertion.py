@@ -24,6 +24,7 @@ from connectors.formats.eidas.response import (
 )
 from connectors.formats.names import ATTRNAME_URI, BEARER, ENTITY, PERSISTENT
 from connectors.formats.saml import Confirmation
+from connectors.formats.visible import is_visible
 from tests.connectors.eidas import judge
 from tests.connectors.eidas.made import (
     ACS,
@@ -145,7 +146,7 @@ def test_what_a_peer_would_have_to_refuse_is_not_made(changed: object) -> None:
 
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), min_size=1, max_size=30).filter(
-    lambda text: bool(text.strip())
+    is_visible
 )
 
 

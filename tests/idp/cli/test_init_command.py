@@ -181,7 +181,7 @@ def test_settings_are_readable_to_their_owner_alone(made: Path, node: Path) -> N
 def test_migrate_makes_the_database_readable_to_its_owner_alone_and_again_changes_nothing(made: Path) -> None:
     run = ciconia("migrate", "--config", made, "--json")
     assert run.returncode == 0, run.stderr
-    assert set(json_of(run)) == {"database", "revision"}
+    assert set(json_of(run)) == {"ok", "database", "revision"}
     assert stat.S_IMODE((made / "ciconia.db").stat().st_mode) == 0o600
     again = ciconia("migrate", "--config", made)
     assert again.returncode == 0

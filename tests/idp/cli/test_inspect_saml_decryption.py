@@ -63,6 +63,8 @@ def make(tmp_path: Path, own_keys: Path, idp: forge.SigningParty, monkeypatch: p
         settings = f'issuer = "{scheme}://city.localhost"\ndemo = {told}\n'
         (folder / "ciconia.toml").write_text(settings, encoding="utf-8")
         shutil.copytree(own_keys, folder / "keys")
+        for file in folder.glob("keys/*-encryption.pem") if demo else ():
+            file.write_bytes(file.read_bytes().partition(b"\n")[2])  # a demo's have no mark
         (folder / "providers" / "pinned.toml").write_text(PROVIDER, encoding="utf-8")
         (folder / "metadata" / "idp.xml").write_bytes(forge.metadata(idp))
         migrate(load_settings(folder).database_url)

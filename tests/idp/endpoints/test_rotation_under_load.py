@@ -146,12 +146,12 @@ def test_a_revoked_key_signs_nothing_on_any_broker_within_a_second(pair: Pair, v
             assert second not in jwks(visitor)
             assert first in jwks(visitor)
             assert kid(visitor) == first
+        kept = visitor.code()
         board.set_switch(KEY, first, off=True, reason="it was seen too", now=int(time.time()))
         time.sleep(1)
         for port in (None, pair.port):
             visitor.port = port
             assert '"alg":"ES256"' not in jwks(visitor).replace(" ", "")
-            kept = visitor.code()
             answer = visitor.redeem(kept)
             assert "id_token" not in answer.text
             assert answer.status == 503
