@@ -172,12 +172,13 @@ class Broker:
 
         Raises what the provider's connector raises, before anybody is sent anywhere: `AssuranceTooLow` where it cannot
         reach what is asked, `PeerUnavailable` where a country's node cannot be asked now, or not for this relying party,
-        `Suspended` where it or the relying party is switched off.
+        `Suspended` where it or the relying party is switched off, `AllRevoked` where no id_token can be signed.
         """
         # Before the checks: what is switched off and on again after them has a number that is not known yet
         acts = self._suspension.acts
         party, purpose = self.registered(login.request)
         connector = self._connectors[self._going(provider_id, login.request, purpose).provider_id]
+        self._check_signer(party, now)
         # Nobody is asked for more than the purpose needs, the service asked for and its registration lets go
         needed = [one.name for one in login.request.asked if one.name in purpose.needs and one.name in party.attributes]
         question = Ask(

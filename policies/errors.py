@@ -144,7 +144,7 @@ class AllRevoked(StoreUnavailable):
     """No key of a kind is left: known, and not that nobody could be asked, where a set without keys would be a lie."""
 
     code = "keys_revoked"
-    public = "A key that signing in needs was withdrawn, and there is no new one yet, so nothing was passed on."
+    public = "A key that this needs was withdrawn, and there is no new one yet. Please try again later."
 
 
 class Overloaded(BrokerError):

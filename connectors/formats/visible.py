@@ -1,5 +1,7 @@
 """Which texts have something to see in them. One that has nothing stands for nothing, however many characters it has."""
 
+import unicodedata
+
 # What is printable and shows nothing: the space, Braille without a dot, and what is default-ignorable beside the format
 # characters (Unicode Standard §5.21): the joiner of graphemes, fillers of Hangul, two vowels of Khmer, variation selectors
 _UNSEEN = frozenset(
@@ -8,10 +10,19 @@ _UNSEEN = frozenset(
 )
 
 
+# Not printable for Python, and a letter all the same where a font has it: of private use, or newer than Python's Unicode.
+# These alone are ignored: they are not assigned, but in a block of such as are
+_LETTERS = frozenset({"Co", "Cn"})
+_NEVER = frozenset(map(chr, (0x2065, *range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000))))
+
+
 def is_visible(text: str) -> bool:
-    """Whether any character of a text can be seen: one of a category C* or Z* cannot, nor one that is ignored."""
+    """Whether any character of a text can be seen: no space, no control, no mark of format can, nor what is ignored."""
     # It is nearly always the first, and a generator for `any` would cost more than to look at it
-    for mark in text:  # noqa: SIM110
-        if mark.isprintable() and mark not in _UNSEEN:
+    for mark in text:
+        if mark.isprintable():
+            if mark not in _UNSEEN:
+                return True
+        elif unicodedata.category(mark) in _LETTERS and mark not in _NEVER:
             return True
     return False

@@ -20,11 +20,15 @@ def approved_part(facts: PeerFacts, approved: PeerFacts | None) -> PeerFacts:
     """`facts` without what was not approved: the only facts that may be used, and what stays approved afterwards.
 
     What disappeared from `facts` is approved no longer: if it comes back, it is new. `sp_type` is no list: the approved one
-    stays until another, or none, is approved. So do NameID formats of which none is left, since no format means every one.
-    Encryption methods need no approval, as we take only those of our profile; the end (`valid_until`) is that of `facts`.
+    stays until another, or none, is approved. So do the NameID formats of a node that asks, where none of them is left: no
+    format means every one. Encryption methods need no approval, as we take only those of our profile; the end
+    (`valid_until`) is that of `facts`.
     """
     if approved is None or _identity(approved) != _identity(facts):
         approved = _nothing(facts)
+    formats = facts.name_id_formats & approved.name_id_formats
+    if facts.role == "connector":
+        formats = formats or approved.name_id_formats
     return replace(
         facts,
         signing=facts.signing & approved.signing,
@@ -33,7 +37,7 @@ def approved_part(facts: PeerFacts, approved: PeerFacts | None) -> PeerFacts:
         attributes=facts.attributes & approved.attributes,
         versions=facts.versions & approved.versions,
         assurance=facts.assurance & approved.assurance,
-        name_id_formats=facts.name_id_formats & approved.name_id_formats or approved.name_id_formats,
+        name_id_formats=formats,
         # It makes us tell the name of a service
         wants_requester_id=facts.wants_requester_id and approved.wants_requester_id,
         # A fixed type that is gone lets a request call a private service public: that is an addition, too

@@ -189,8 +189,8 @@ def migrate_where_needed(url: str) -> None:
 
 
 def _files(folder: Path) -> Read:
-    safe_settings(folder)
-    return read_all(folder)
+    settings = safe_settings(folder)
+    return replace(read_all(folder), settings=settings)
 
 
 def _prepare(read: Read) -> None:

@@ -14,7 +14,7 @@ from idp.endpoints.edge import REFERENCE
 from idp.endpoints.http import check_navigation, client_of, cookies, query
 from idp.endpoints.login import OF_THE_SOURCE, rejected
 from idp.endpoints.logins import Cookie
-from idp.endpoints.site import page, status_of
+from idp.endpoints.site import RETRY_AFTER, page, status_of
 from idp.endpoints.threads import threaded
 from idp.login import Asked, Requested
 from idp.pages.search import matches
@@ -143,7 +143,10 @@ def _away(
     reference = site.refused(request, error)
     language = site.language(request, state.request.ui_locales)
     view = ErrorView(language, error.code, reference, again=_address(state), documentation=site.documentation)
-    return page(site.pages.error(view), view.kind, kept, status=status_of(error))
+    response = page(site.pages.error(view), view.kind, kept, status=status_of(error))
+    if isinstance(error, AllRevoked):
+        response.headers["Retry-After"] = RETRY_AFTER
+    return response
 
 
 def _picker(

@@ -110,10 +110,11 @@ class NodeBroker:
     def ask(self, login: NodeRequested | NodeAsked, provider_id: ProviderId, now: int) -> tuple[Outbound, NodeAsked]:
         """Ask an identity provider. Choosing again replaces the question: an answer to the first meets nothing.
 
-        Raises `Suspended` where it, or the country that asks, is switched off.
+        Raises `Suspended` where it, or the country that asks, is switched off, `AllRevoked` where no answer can be signed.
         """
         acts = self._suspension.acts  # before the checks
         provider = self._going(login.request, provider_id)
+        self._signer.at(now)
         question = Ask(
             relay_state=login.login,
             minimum_assurance=min(levels_for(login.request, provider)),

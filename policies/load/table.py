@@ -27,6 +27,9 @@ LEVELS: Mapping[str, LevelOfAssurance] = {level.label: level for level in LevelO
 # What another country's node takes as the name of a service (`connectors.mapping.is_plain`)
 MAX_TITLE = 256
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
+# Controls, halves of pairs, what is no character (yet), ends of lines and paragraphs
+_UNREADABLE = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
@@ -41,11 +44,11 @@ def nearest(word: str, known: Collection[str]) -> str:
 def unreadable(text: str, *, lines: bool = False) -> str:
     """The first sign that nobody can read, such as a control or a mark of direction; "" where there is none.
 
-    No XML takes a control, and a mark of direction turns what stands around the text. Any space will do, with `lines` also
-    a line feed.
+    No XML takes a control, and a mark of direction turns what stands around the text. Any space will do, and what joins or
+    parts letters, which Persian and Hindi need; with `lines` also a line feed and a tab.
     """
-    found = (mark for mark in text if not mark.isprintable() and unicodedata.category(mark) != "Zs")
-    return next((mark for mark in found if not (lines and mark == "\n")), "")
+    found = (mark for mark in text if unicodedata.category(mark) in _UNREADABLE or mark in _DIRECTIONS)
+    return next((mark for mark in found if not (lines and mark in "\n\t")), "")
 
 
 class Table:

@@ -1,6 +1,5 @@
 """What a text shows: something, or nothing at all."""
 
-import time
 import unicodedata
 
 import pytest
@@ -22,8 +21,9 @@ BRAILLE_BLANK = 0x2800
 
 def test_each_character_that_is_ignored_or_blank_or_controls_shows_nothing_and_each_other_something() -> None:
     ignored = {mark for first, last in IGNORED for mark in range(first, last + 1)} | {BRAILLE_BLANK}
+    unseen = {"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"}
     for mark in range(0x110000):
-        shows = mark not in ignored and unicodedata.category(chr(mark))[0] not in "CZ"
+        shows = mark not in ignored and unicodedata.category(chr(mark)) not in unseen
         assert is_visible(chr(mark)) is shows, hex(mark)
 
 
@@ -36,7 +36,7 @@ def test_a_name_that_shows_nothing_is_none_of_the_city_s_and_none_of_a_node_s(te
     assert not NATURAL[CURRENT_FAMILY_NAME].is_value(text)
 
 
-@pytest.mark.parametrize("text", ["O", "李", "أ", "Ō", "e\u0301", "\u200dx", "\u202eKask\u202c", "👩\u200d👧", "0", "-"])
+@pytest.mark.parametrize("text", ["李", "\ue863", "أ", "Ō", "e\u0301", "\u200dx", "\u202eKask\u202c", "👩\u200d👧", "-"])
 def test_a_name_that_shows_something_is_one_whatever_stands_beside(text: str) -> None:
     assert is_visible(text)
     assert is_plain(text)
@@ -46,11 +46,3 @@ def test_a_name_that_shows_something_is_one_whatever_stands_beside(text: str) ->
 @given(st.text(), st.text())
 def test_a_text_shows_something_where_one_of_its_parts_does(a: str, b: str) -> None:
     assert is_visible(a + b) == (is_visible(a) or is_visible(b))
-
-
-def test_a_usual_value_costs_next_to_nothing() -> None:
-    """About 0.1 microseconds, whatever its length."""
-    begin = time.process_time()
-    for _ in range(10_000):
-        is_visible("Maasikas" * 32)
-    assert (time.process_time() - begin) / 10_000 < 0.000_005

@@ -247,7 +247,7 @@ def test_what_is_no_toml_is_one_problem(tmp_path: Path, text: str) -> None:
     assert "no TOML" in problem.what
 
 
-@pytest.mark.parametrize("text", ['issuer = "a"\nissuer = "b"', "[organization]\n\n[organization]\n"])
+@pytest.mark.parametrize("text", ['issuer = "a"\nissuer = "b"', "[organization]\n\n[organization]\n", "a = {b = 1, b = 2}"])
 def test_what_stands_twice_is_said_to(tmp_path: Path, text: str) -> None:
     (problem,) = _problems(tmp_path, text)
     assert problem.fix == "it stands there twice: take one of the two away."

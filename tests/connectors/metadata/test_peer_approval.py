@@ -118,15 +118,23 @@ def test_an_address_on_the_metadata_s_host_is_not_marked(sending: World) -> None
     assert sending.additions() == (f"an address by POST: {url}",)
 
 
-def test_an_added_attribute_waits(sending: World) -> None:
+def test_an_added_attribute_and_name_id_format_wait(sending: World) -> None:
     gender = f"{node.PERSON}Gender"
+
+    def less(root: object) -> None:
+        node.remove("NameIDFormat")(root)  # type: ignore[arg-type] # an element, as every edit gets
+
     without = tuple(uri for uri in node.proxy().attributes if uri != gender)
-    facts = fetch(sending, node.proxy(attributes=without, valid_until=LATER))
+    facts = fetch(sending, node.proxy(attributes=without, valid_until=LATER), less)
     assert gender not in facts.attributes
+    assert not facts.name_id_formats
     assert not sending.additions()
     facts = fetch(sending, node.proxy(valid_until=LATER))
     assert gender not in facts.attributes
-    assert sending.additions() == (f"an attribute: {gender}",)
+    assert not facts.name_id_formats
+    words = sending.additions()
+    assert f"an attribute: {gender}" in words
+    assert len(words) == 4
     sending.approve()
     assert gender in in_use(sending).attributes
 

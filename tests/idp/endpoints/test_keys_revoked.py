@@ -77,6 +77,14 @@ def test_nobody_is_sent_to_sign_in_for_a_token_that_nobody_can_sign(crossing: Cr
     assert traveller.authorize().status == 200
 
 
+def test_nobody_who_chooses_by_then_is_sent_to_sign_in_for_it_either(crossing: CrossingStage, traveller: Traveller) -> None:
+    login = traveller.login()
+    with all_revoked(crossing.application, "es256"):
+        page = told(traveller.asks(login, "fi"))
+        assert page.headers["retry-after"] == "30"
+    assert traveller.asks(login, "fi").status == 303
+
+
 @pytest.mark.parametrize("kind", ["node", "node-encryption"])
 def test_nobody_is_sent_abroad_where_the_answer_would_be_none_or_stay_closed(
     crossing: CrossingStage, traveller: Traveller, logs: Lines, kind: str

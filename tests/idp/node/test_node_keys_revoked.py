@@ -47,6 +47,14 @@ def test_nobody_is_sent_to_sign_in_for_an_answer_that_nobody_can_sign(browser: B
     assert browser.asks().status == 303
 
 
+def test_nobody_who_chooses_by_then_is_sent_to_sign_in_for_it_either(browser: Browser, stage: NodeStage) -> None:
+    levels = (f"{OTHER_LOA}low", f"{LOA}low", f"{LOA}substantial", f"{LOA}high")
+    chosen = browser.asks(comparison="exact", contexts=levels).found("//a[contains(@href, '/at/')]/@href")[0]
+    with all_revoked(stage.application, "node"):
+        told(browser.go("GET", chosen))
+    assert browser.go("GET", chosen).status == 303
+
+
 def test_a_choice_that_is_left_ends_when_it_can_be_told(browser: Browser, stage: NodeStage) -> None:
     levels = (f"{OTHER_LOA}low", f"{LOA}low", f"{LOA}substantial", f"{LOA}high")
     path = browser.asks(comparison="exact", contexts=levels).found("//form/@action")[0]
