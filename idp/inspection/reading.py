@@ -17,8 +17,8 @@ from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
 # A key, a certificate or a token: the largest of them is far smaller
 MAX_SIDE_FILE = 1024 * 1024
 # A form as it is sent: the name of a field, or a value in which every sign of base64 that is none of a URL is escaped
-_NAMED = re.compile(rb"\s*SAML(?:Response|Request)=")
-_ESCAPED = re.compile(rb"[A-Za-z0-9\s]*(?:%(?:2B|2F|3D)[A-Za-z0-9\s]*)+", flags=re.IGNORECASE)
+_NAMED = re.compile(rb"(?:\s*|[^<]*&)SAML(?:Response|Request)=")
+_ESCAPED = re.compile(rb"[A-Za-z0-9\s]*(?:%(?:2B|2F|3D|0D|0A)[A-Za-z0-9\s]*)+(?:&.*)?", flags=re.IGNORECASE | re.DOTALL)
 # A line's end after a token or a query is an editor's
 LINE_END = 2
 

@@ -69,8 +69,8 @@ def test_each_odd_file_gets_its_answer_and_the_others_are_judged_all_the_same(
 
 @pytest.mark.parametrize(
     "form",
-    ["SAMLResponse={}&RelayState=a%2Fb", "{}", "\nSAMLResponse={}"],
-    ids=["the whole form", "its value", "after a line's end"],
+    ["SAMLResponse={}&RelayState=a%2Fb", "{}", "\nSAMLResponse={}", "RelayState=a%2Fb&SAMLResponse={}", "{}&RelayState=x"],
+    ids=["the whole form", "its value", "after a line's end", "the other field first", "its value and the other field"],
 )
 def test_a_form_as_it_was_sent_is_no_answer_and_nobodys_fault(
     tmp_path: Path, idp: forge.SigningParty, good: str, form: str
