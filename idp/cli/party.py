@@ -112,10 +112,7 @@ def add(
         method=_method(method, jwks, key_out),
     )
     neighbours = tuple(one.client_id for one in configuration.parties.values() if one.sector == asked.sector)
-    found = [*faults(asked, settings, configuration), *_faults_of_key(asked.method, jwks, key_out, config)]
-    for one in [each for each in SECRET_ALONE if asked.method != BASIC and str(each) == str(snippet)]:
-        what = f"{TITLES[one]} cannot authenticate with a key at this broker."
-        found.append(Problem("party add", 0, "--snippet", what, "leave the key out: it is registered with a secret then."))
+    found = [*faults(asked, settings, configuration), *_faults_of_key(asked.method, jwks, key_out, config, snippet)]
     if sector is None:
         # It is the name then, and so is its fault
         found = [one for one in found if one.key != "sector"]
@@ -196,7 +193,7 @@ def _method(method: Method | None, jwks: Path | None, key_out: Path | None) -> s
     return PRIVATE_KEY_JWT if jwks is not None or key_out is not None else BASIC
 
 
-def _faults_of_key(method: str, jwks: Path | None, key_out: Path | None, config: Path) -> list[Problem]:
+def _faults_of_key(method: str, jwks: Path | None, key_out: Path | None, config: Path, snippet: Snippet) -> list[Problem]:
     """What does not fit together of the options about keys."""
 
     def fault(option: str, what: str, fix: str) -> list[Problem]:
@@ -206,6 +203,9 @@ def _faults_of_key(method: str, jwks: Path | None, key_out: Path | None, config:
         option = "--jwks" if jwks is not None else "--key-out"
         given = jwks is not None or key_out is not None
         return fault(option, f"is for {PRIVATE_KEY_JWT}.", "leave it out, or change --method.") if given else []
+    if snippet in [Snippet(one) for one in SECRET_ALONE]:
+        what = f"{TITLES[Framework(snippet)]} cannot authenticate with a key at this broker."
+        return fault("--snippet", what, "leave the key out: it is registered with a secret then.")
     if (jwks is None) == (key_out is None):
         return fault("--key-out", "or --jwks: one of the two is needed.", "give --key-out FILE to have a key made.")
     if key_out is not None and key_out.resolve().is_relative_to(config.resolve()):
