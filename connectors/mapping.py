@@ -8,8 +8,8 @@ from datetime import date
 
 from connectors.formats.names import ATTRNAME_BASIC, ATTRNAME_UNSPECIFIED, ATTRNAME_URI
 from connectors.formats.saml import NameIdentifier, WireAttribute
-from connectors.formats.visible import is_visible
 from policies.attributes import Address, AttributeName, Value
+from policies.visible import is_visible
 
 # saml2int SDP-G02: attribute values have at most 256 characters; SAML Core 2.0 §8.3.7 says the same of a persistent NameID
 MAX_VALUE = 256

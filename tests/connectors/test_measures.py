@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from connectors.formats.grammar import instant
 from connectors.formats.saml_message import WireAttribute
-from connectors.formats.visible import is_visible
 from connectors.mapping import is_plain, single_value
 from connectors.signatures.parse import (
     MAX_ATTRIBUTES,
@@ -26,6 +25,7 @@ from connectors.signatures.parse import (
     strict_base64,
 )
 from policies.errors import AssertionRejected
+from policies.visible import is_visible
 
 NAMES = ["a", "b", "p:a", "ID"]
 ATTRIBUTES = [

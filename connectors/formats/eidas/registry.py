@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from connectors.formats.names import PERSISTENT, TRANSIENT, UNSPECIFIED
-from connectors.formats.visible import is_visible
 from policies.assurance import LevelOfAssurance
+from policies.visible import is_visible
 
 EIDAS = "http://eidas.europa.eu/saml-extensions"
 NATURAL_PERSON = "http://eidas.europa.eu/attributes/naturalperson"

@@ -29,9 +29,9 @@ from connectors.formats.eidas.registry import (
 from connectors.formats.grammar import XSI_NIL, XSI_TYPE, Reader, boolean
 from connectors.formats.names import ATTRNAME_URI, saml
 from connectors.formats.saml import is_nil
-from connectors.formats.visible import is_visible
 from connectors.signatures.parse import MAX_OCTETS, Element, attributes
 from policies.errors import AssertionRejected
+from policies.visible import is_visible
 
 _LATIN_SCRIPT = "LatinScript"
 _QUALIFIED_LATIN_SCRIPT = f"{{{NATURAL_PERSON}}}{_LATIN_SCRIPT}"

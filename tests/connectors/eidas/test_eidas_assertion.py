@@ -24,7 +24,7 @@ from connectors.formats.eidas.response import (
 )
 from connectors.formats.names import ATTRNAME_URI, BEARER, ENTITY, PERSISTENT
 from connectors.formats.saml import Confirmation
-from connectors.formats.visible import is_visible
+from policies.visible import is_visible
 from tests.connectors.eidas import judge
 from tests.connectors.eidas.made import (
     ACS,
