@@ -30,6 +30,7 @@ from policies.load.redirects import fault_of_redirect_uri
 from policies.load.table import IDENTIFIER, MAX_TITLE, nearest, unreadable
 from policies.parties import PurposeId
 from policies.purposes import Purpose
+from policies.visible import is_visible
 
 # A name of a file, too: it begins with a letter or digit, so that it is neither hidden nor an option to somebody's shell
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -105,8 +106,9 @@ def _faults_of_names(
         yield "client_id", f"`{asked.client_id}` is there already ({taken[0]}).", "choose another name."
     if not IDENTIFIER.fullmatch(asked.sector):
         yield "sector", "is no name.", _NAME_FIX
-    if not asked.title.strip():
-        yield "title", "is empty.", "write what citizens call the service, or leave --title out: then it is NAME."
+    if not is_visible(asked.title):
+        what = "has nothing that anybody can see." if asked.title.strip() else "is empty."
+        yield "title", what, "write what citizens call the service, or leave --title out: then it is NAME."
     elif unreadable(asked.title) or len(asked.title) > MAX_TITLE:
         yield "title", "is too long or not printable.", f"write at most {MAX_TITLE} signs in one line."
 

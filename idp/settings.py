@@ -28,6 +28,7 @@ from policies.errors import Misconfigured, Problem
 from policies.load.table import unreadable
 from policies.parties import Tenant
 from policies.toml import fix_of, read_toml
+from policies.visible import is_visible
 
 SETTINGS_FILE = "ciconia.toml"
 TENANTS = "tenants"
@@ -104,6 +105,8 @@ def _documentation(value: str) -> str:
 def _readable(value: str) -> str:
     if unreadable(value):
         raise ValueError("it has a sign that nobody can read, such as a control or a mark of direction")
+    if value and not is_visible(value):
+        raise ValueError("it has nothing that anybody can see")
     return value
 
 

@@ -17,6 +17,7 @@ from policies.errors import Problem
 from policies.load.lines import Lines, Path
 from policies.parties import Source, Translated
 from policies.toml import fix_of, read_toml
+from policies.visible import is_visible
 
 T = TypeVar("T")
 # SAML Core §8.3.6: a URI of at most 1024 signs
@@ -91,7 +92,7 @@ class Table:
     # -- values ----------------------------------------------------------------------------------------------------------
 
     def text(self, key: str, fix: str, *, default: str | None = None) -> str:
-        """Text that is not empty; without a default it must be there."""
+        """Text in which there is something to see; without a default it must be there."""
         value = self.take(key)
         if value is None:
             if default is None:
@@ -99,6 +100,9 @@ class Table:
             return default or ""
         if not isinstance(value, str) or not value.strip():
             self.problem(key, "must be text.", fix)
+            return ""
+        if not is_visible(value):
+            self.problem(key, "has nothing that anybody can see.", fix)
             return ""
         return value
 

@@ -307,6 +307,7 @@ def test_a_node_without_country_or_organization_is_told_both_at_once_with_a_bad_
         ('url = "https://node.example/about"\n', "", 5, "organization.url"),
         ('"State Information System Authority"', '""', 6, "organization.name"),
         ('"State Information System Authority"', '"Authority\\u0007"', 6, "organization.name"),
+        ('"State Information System Authority"', '"\\u200d \\u2800"', 6, "organization.name"),
         ('"State Information System Authority"', '"Authority \\u202egro"', 6, "organization.name"),
     ],
 )

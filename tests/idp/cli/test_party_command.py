@@ -216,6 +216,12 @@ def test_what_is_given_and_empty_is_no_default(city: Path, words: tuple[str, ...
     assert ("is empty" in problem["what"]) == (key == "title")
 
 
+@pytest.mark.parametrize("title", ["\u200d", "\u2800\u3164", " \u00ad"])
+def test_a_title_that_shows_nothing_is_no_title(city: Path, title: str) -> None:
+    text = _refused(city, add(city, "--title", title))
+    assert "title: has nothing that anybody can see. Fix: write what citizens call the service" in text
+
+
 @pytest.mark.parametrize("name", ["permits", "two words"])
 def test_a_name_that_will_not_do_is_one_fault_and_not_also_one_of_its_sector(city: Path, name: str) -> None:
     assert add(city).exit_code == 0

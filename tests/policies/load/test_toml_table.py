@@ -204,6 +204,18 @@ def test_what_joins_or_parts_letters_is_read(text: str) -> None:
     assert problems == []
 
 
+@pytest.mark.parametrize("text", ["\u200d", " \u200c\u2060 ", "\u00ad", "\u2800", "\u3164\ufe0f", "\u202e"])
+def test_a_text_in_which_there_is_nothing_to_see_is_none(text: str) -> None:
+    table, problems = read(f'contact = "{text}"\nkey.en = "x"\nkey.et = "{text}"\n')
+    assert (table.text("contact", "write it."), table.translated("key", "X")) == ("", {"en": "x", "et": ""})
+    what = "has nothing that anybody can see."
+    assert [(problem.file, *told([problem])[0]) for problem in problems] == [
+        ("x.toml", 1, "contact", what),
+        ("x.toml", 3, "key.et", what),
+    ]
+    assert [problem.fix for problem in problems] == ["write it.", "write text for et."]
+
+
 def test_a_text_may_have_a_bound() -> None:
     table, problems = read(f'key.en = "{"x" * 256}"\nkey.et = "{"x" * 257}"\n')
     table.translated("key", "X", most=256)
