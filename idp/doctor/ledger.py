@@ -84,7 +84,7 @@ def _signed(
     newest: Checkpoint | None = None
     renamed: dict[str, int] = {}
     for number, found, faults in _checkpoints(connection, keys, case.settings.tenant):
-        name = _name_before(found.note, keys) if faults else ""
+        name = name_before(found.note, keys) if faults else ""
         if name:
             renamed[name] = renamed.get(name, 0) + 1
         for fault in faults:
@@ -162,7 +162,7 @@ def oldest_staged(connection: Connection, tenant: str) -> int | None:
     return found
 
 
-def _name_before(note: str, keys: LedgerKeys) -> str:
+def name_before(note: str, keys: LedgerKeys) -> str:
     """The other name under which a key of this log signed a note; "" where none did."""
     unverified = note.partition("\n")[0]
     others = [VerifierKey(unverified, key.public) for key in keys.log.known]

@@ -9,7 +9,10 @@ from sqlalchemy.exc import DBAPIError
 from idp.doctor.case import Case
 from idp.doctor.database import current, read_only
 from idp.doctor.finding import Finding, Severity
+from idp.doctor.keys import RENAMED, back
+from idp.doctor.ledger import name_before
 from idp.store import tables
+from idp.store.reads import read_checkpoint
 from idp.transparency.state import read_state
 from idp.transparency.witness import saw_nothing, unkept_at, witnessed
 from policies.errors import StoreUnavailable
@@ -73,11 +76,17 @@ def _older(case: Case, *, empty: bool) -> Iterator[Finding]:
         try:
             with engine.connect() as connection:
                 row = read_state(connection, case.settings.tenant)
+                last = read_checkpoint(connection, case.settings.tenant)
         except DBAPIError:
             return
     # Asked again: the first may have been signed meanwhile
     signed = row is not None and row.checkpoints
     if empty and not heads and signed and saw_nothing(case.settings.witness_path, case.ledger):
+        before = name_before(last.note, case.ledger) if last is not None else ""
+        if before:
+            what = f"{case.settings.witness_path} has no checkpoint of {case.ledger.origin}: the ledger's are of {before}."
+            yield case.setting(Severity.ERROR, "witness", what, why=RENAMED, fix=back(case, before))
+            return
         what = f"the ledger has checkpoints, and the witness {case.settings.witness_path} has none."
         fix = "Mount it, or put the newest checkpoint into it first: until then nothing is signed."
         yield case.setting(Severity.ERROR, "witness", what, why=_WHY, fix=fix)

@@ -57,6 +57,24 @@ def test_a_witness_that_has_no_checkpoint_of_a_ledger_that_has_some_is_an_error(
     assert "Mount it" in found.fix
 
 
+@pytest.mark.parametrize("folder", [False, True])
+def test_where_the_issuer_has_another_port_the_fix_is_the_port_of_before(
+    city: Path, tmp_path: Path, *, folder: bool
+) -> None:
+    record(city)
+    sequence(city)
+    if folder:
+        (tmp_path / "witness").mkdir()
+        (tmp_path / "witness" / "ours").write_text(note(city), encoding="utf-8")
+        edit(city, "ciconia.toml", SET, f'witness = "{tmp_path / "witness"}"')
+    edit(city, "ciconia.toml", "https://login.storkhaven.test", "https://login.storkhaven.test:8443")
+    (found,) = told(city)
+    assert found.severity is ERROR
+    host = "login.storkhaven.test"
+    assert found.what.endswith(f" has no checkpoint of {host}:8443/log: the ledger's are of {host}/log.")
+    assert found.fix == f"Change `issuer` in ciconia.toml back to https://{host}, or begin with a fresh folder."
+
+
 def test_an_export_into_the_empty_folder_is_a_witness(city: Path, tmp_path: Path) -> None:
     folder = tmp_path / "witness"
     folder.mkdir()
