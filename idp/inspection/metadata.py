@@ -37,7 +37,7 @@ class MetadataInspector:
     """Implements `Inspector` and `Asked`: of whoever's certificate signs it, and of the registered node if there is one."""
 
     limit = MAX_METADATA
-    public = ""
+    public = "This metadata is not taken."
 
     def __init__(self, options: Options) -> None:
         self._now, self._peer, self._demo = options.now, None, False

@@ -159,7 +159,8 @@ def _judged(name: str, octets: bytes, inspector: Inspector) -> Outcome:
     except BrokerError as error:
         return Outcome(name, None, Failure(error.code, None, error.public, error.detail), left_open, tried=False)
     except Exception as error:  # noqa: BLE001 - the edge of inspecting: a surprise in a parser is a refusal of this one file
-        failure = Failure(AssertionRejected.code, "unforeseen", AssertionRejected.public, type(error).__name__)
+        public = inspector.public or AssertionRejected.public
+        failure = Failure(AssertionRejected.code, "unforeseen", public, type(error).__name__)
         return Outcome(name, None, failure, left_open)
     return Outcome(name, verdict, None, (*left_open, *verdict.not_checked))
 

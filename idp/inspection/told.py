@@ -169,7 +169,7 @@ class NodeRequestJudge:
     """Implements `MessageJudge`, for another country's node, by the rules that a sending node runs."""
 
     kind = Kind.AUTHN_REQUEST
-    root, parameter, shape, public = samlp("AuthnRequest"), "SAMLRequest", REQUEST, ""
+    root, parameter, shape, public = samlp("AuthnRequest"), "SAMLRequest", REQUEST, PeerRequestRefused.public
 
     def __init__(self, sender: Sender, asking: Asking, destination: str, left_open: Sequence[str]) -> None:
         self.sender = sender

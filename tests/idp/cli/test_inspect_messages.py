@@ -280,6 +280,16 @@ def test_a_nodes_request_is_judged_by_the_rules_of_a_sending_node(tmp_path: Path
         assert (bad.check, bad.code) == (check, None if check is None else "node_request_refused")
 
 
+@pytest.mark.parametrize("by", ["messages", "stranger"])
+def test_of_a_nodes_request_everybody_reads_that_it_is_one_whatever_is_wrong_with_it(tmp_path: Path, by: str) -> None:
+    root = request_element(replace(REQUEST, destination="https://other.example/"))
+    octets = sign_enveloped(root, node.key(by), place=REQUEST_SIGNATURE_PLACE, profile=EIDAS)
+    (tmp_path / "bad.xml").write_bytes(octets)
+    error = only(inspect(tmp_path / "bad.xml", *of_a_node(tmp_path, "authn-request"))).whole["error"]
+    assert isinstance(error, dict)
+    assert error["public"].startswith("The node of the country that asks made a request that we cannot accept.")
+
+
 def test_a_nodes_query_is_judged_so_too_and_its_relay_state_is_short(tmp_path: Path) -> None:
     for relay_state, signer, check in (
         ("r" * 80, node.key("messages"), None),

@@ -92,6 +92,7 @@ def test_a_surprise_is_a_refusal_of_one_file_in_nobodys_words(
     outcome = judged(inspector, tmp_path, octets)
     assert outcome.failure is not None
     assert (outcome.failure.check, outcome.failure.detail, outcome.tried) == ("unforeseen", "MemoryError", True)
+    assert outcome.failure.public.startswith("The answer of" if kind is Kind.RESPONSE else "This message about signing out")
 
 
 @pytest.mark.parametrize("which", ["response", "assertion", "both"])
