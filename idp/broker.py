@@ -114,6 +114,10 @@ class Broker:
         """Raises `Suspended` for a relying party that is switched off: nobody is sent to it, whatever it asked."""
         self._suspension.check_party(client_id)
 
+    def check_signer(self, party: RelyingParty, now: int) -> None:
+        """Raises `AllRevoked` where each key that could sign this relying party's id_tokens is revoked."""
+        self._signers[party.id_token_alg].at(now)
+
     def begin(self, request: AuthenticationRequest, now: int) -> Requested:
         """A relying party's request was accepted: a login begins, and holds nothing about a person.
 
@@ -122,7 +126,7 @@ class Broker:
         self.check_party(request.client_id)
         party = self.parties.get(request.client_id)
         if party is not None:  # else the first step that looks it up says so
-            self._check_signer(party, now)
+            self.check_signer(party, now)
         return Requested(login=new_login_id(), began=now, request=request)
 
     def registered(self, request: AuthenticationRequest) -> tuple[RelyingParty, Purpose]:
@@ -178,7 +182,7 @@ class Broker:
         acts = self._suspension.acts
         party, purpose = self.registered(login.request)
         connector = self._connectors[self._going(provider_id, login.request, purpose).provider_id]
-        self._check_signer(party, now)
+        self.check_signer(party, now)
         # Nobody is asked for more than the purpose needs, the service asked for and its registration lets go
         needed = [one.name for one in login.request.asked if one.name in purpose.needs and one.name in party.attributes]
         question = Ask(
@@ -252,7 +256,7 @@ class Broker:
             if self._vouched(provider, now) != decided.vouched:
                 raise Replayed("policy_changed", "what the country's node publishes has changed since the page was shown")
             # The code would stand for a release that nobody can redeem
-            self._check_signer(party, now)
+            self.check_signer(party, now)
             released = self._approve(decided, party, purpose, choice, secret, now)
             # Asked again: a commit may take seconds
             self._suspension.check_asked(party.client_id, provider, decided.acts)
@@ -368,10 +372,6 @@ class Broker:
         if self._suspension.source_off(provider):
             return False
         return provider.peer is None or self._nodes.available(provider.peer.entity_id, now)
-
-    def _check_signer(self, party: RelyingParty, now: int) -> None:
-        """Raises `AllRevoked` where each key that could sign this relying party's id_tokens is revoked."""
-        self._signers[party.id_token_alg].at(now)
 
     def _requester(self, party: RelyingParty) -> Requester:
         """What another country learns of a relying party; of a blind one, our own name (decisions.md 19)."""

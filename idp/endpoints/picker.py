@@ -111,6 +111,8 @@ def _off(
             _check_answers(site, site.broker.providers(state.request, now) if choices is None else choices, provider)
             outbound, asked = site.broker.ask(state, provider, now)
     except (PeerUnavailable, SourceSuspended, AllRevoked) as error:
+        if isinstance(error, AllRevoked) and not _signed_for(site, state.request, now):
+            return rejected(site, request, error, state.request)
         return _away(site, request, state, error, [*crowded, site.logins.keep(state, now)])
     except (AssertionRejected, Suspended) as error:
         return rejected(site, request, error, state.request)
@@ -120,6 +122,15 @@ def _off(
     if remember:
         kept.append(Cookie(REMEMBERED, provider, REMEMBERED_LIFE, "Lax"))
     return site.send(outbound, site.language(request, state.request.ui_locales), kept, Towards.PROVIDER)
+
+
+def _signed_for(site: CitySite, asked: AuthenticationRequest, now: int) -> bool:
+    """Whether a key is left for the id_tokens of whoever asks: where none is, no other country helps."""
+    try:
+        site.broker.check_signer(site.broker.registered(asked)[0], now)
+    except AllRevoked:
+        return False
+    return True
 
 
 def _check_answers(site: CitySite, choices: Choices, provider: ProviderId) -> None:

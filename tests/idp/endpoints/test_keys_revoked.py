@@ -82,6 +82,8 @@ def test_nobody_who_chooses_by_then_is_sent_to_sign_in_for_it_either(crossing: C
     with all_revoked(crossing.application, "es256"):
         page = told(traveller.asks(login, "fi"))
         assert page.headers["retry-after"] == "30"
+        assert not [link for link in page.found("//a/@href") if "/countries" in link], "no country helps"
+        assert back(page) == "temporarily_unavailable"
     assert traveller.asks(login, "fi").status == 303
 
 
