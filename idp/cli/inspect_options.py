@@ -36,7 +36,7 @@ class Algorithm(StrEnum):
 
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, pipes, or `-` for standard input.")]
-As = Annotated[Kind, typer.Option("--as", help="What the files are.")]
+As = Annotated[Kind, typer.Option("--as", metavar="KIND", help=f"What the files are: {', '.join(Kind)}.")]
 # whose messages
 Config = Annotated[Path | None, typer.Option(metavar="DIR", help="The expectation of a configuration.")]
 From = Annotated[str | None, typer.Option("--from", metavar="PARTY", help="Whose messages: an id in it.")]
@@ -47,7 +47,10 @@ Trust = Annotated[Path | None, typer.Option(metavar="CERT.pem", help="Whose key 
 Jwks = Annotated[Path | None, typer.Option(metavar="FILE", help="The issuer's keys, or the client's.")]
 Issuer = Annotated[str | None, typer.Option(metavar="ISS", help="The issuer, sign by sign.")]
 Client = Annotated[str | None, typer.Option(metavar="CLIENT_ID", help="The client whose assertion it is.")]
-Alg = Annotated[Algorithm | None, typer.Option(help="The one algorithm that is registered.")]
+Alg = Annotated[
+    Algorithm | None,
+    typer.Option(metavar="ALG", help=f"The one algorithm that is registered: {', '.join(Algorithm)}."),
+]
 # for whom, and in answer to what
 Audience = Annotated[
     str | None, typer.Option(metavar="URI", help="Whom it must be for: our entity id, client id or issuer.")
@@ -56,11 +59,14 @@ Acs = Annotated[str | None, typer.Option(metavar="URL", help="The address that r
 Destination = Annotated[str | None, typer.Option(metavar="URL", help="The address that received the message.")]
 RequestId = Annotated[str | None, typer.Option(metavar="ID", help="The request that it must answer.")]
 Nonce = Annotated[str | None, typer.Option(metavar="N", help="The nonce of the request.")]
-MinimumLoa = Annotated[Level | None, typer.Option(help="The level that must be reached.")]
+MinimumLoa = Annotated[Level | None, typer.Option(metavar="LEVEL", help=f"What must be reached: {', '.join(Level)}.")]
 MaxAge = Annotated[int | None, typer.Option(metavar="S", min=0, help="How old the authentication may be.")]
 AccessToken = Annotated[Path | None, typer.Option(metavar="FILE", help="The access token beside it.")]
 # how
-How = Annotated[Profile | None, typer.Option("--profile", help="How strict.", show_default="saml2int")]
+How = Annotated[
+    Profile | None,
+    typer.Option("--profile", metavar="NAME", help=f"How strict: {', '.join(Profile)}.", show_default="saml2int"),
+]
 At = Annotated[str | None, typer.Option(metavar="TIME", help="Judge as of then: ISO 8601, or seconds.")]
 SpKey = Annotated[Path | None, typer.Option(metavar="PEM", help="Your own key, for encrypted assertions.")]
 Reason = Annotated[str | None, typer.Option(metavar="TEXT", help="Why: it goes into the release ledger.")]

@@ -1,5 +1,6 @@
 """A command is loaded when it is asked for, and without what another one needs."""
 
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -51,6 +52,13 @@ def helps(command: str) -> list[str]:
     below = shown.partition(" Commands ")[2]
     names = [line[2:].split()[0] for line in below.splitlines() if line.startswith("│ ") and line[2] != " "]
     return [shown, *(text for name in names for text in helps(f"{command} {name}"))]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_name_of_each_option_is_whole_on_a_narrow_terminal(name: str) -> None:
+    for shown in helps(name):
+        assert not re.findall(r"--[a-z-]*…", shown)
+        assert "--help " in shown
 
 
 @pytest.mark.parametrize("name", MODULES)
