@@ -6,7 +6,7 @@ Exit codes: 0 it is so, 1 it is not so (a problem was found and named), 2 it cou
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
@@ -43,6 +43,11 @@ MODULES = {
     "keys": "keys",
     "audit": "audit",
 }
+# What changes nothing anywhere, so that whoever does not hear its answer asks again
+READING = frozenset({"doctor", "inspect", "policy test", "policy explain", "ledger verify", "ledger prove", "party list"})
+READING |= {"metadata pending", "metadata show", "metadata own", "keys list", "audit ledger", "audit verify"}
+# With these it does: a decryption is recorded, a file is written
+_ACTING = ("--unsafe-decrypt", "--certificate")
 
 
 class _Loaded(Mapping[str, Any]):
@@ -153,6 +158,13 @@ def group(
     """Ciconia: a privacy-preserving cross-border eID broker."""
 
 
+def _reads(words: Sequence[str]) -> bool:
+    """Whether a line can have done nothing but read."""
+    words = list(takewhile(lambda word: word != "--", words))
+    reading = not READING.isdisjoint({" ".join(words[:1]), " ".join(words[:2])})
+    return bool({"--help", "--version"} & set(words)) or (reading and not any(word.startswith(_ACTING) for word in words))
+
+
 def main() -> None:
     """What the shell runs. Whether a command was done is one thing, whether its answer could be written another."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -166,7 +178,6 @@ def main() -> None:
             sys.stdout.flush()
     except UnheardError as error:
         # Where both are one pipe, nobody hears this either
-        asked = {"--help", "--version"} & set(takewhile(lambda word: word != "--", sys.argv[1:]))
-        again = "" if asked else " Look whether it was done before you ask again."
+        again = "" if _reads(sys.argv[1:]) else " Look whether it was done before you ask again."
         print(f"The answer could not be written: {error}.{again}", file=sys.stderr)
         sys.exit(NOT_KNOWN)
