@@ -117,12 +117,22 @@ def approved(stage: Machines, party: RelyingPartyOfCity, citizen: str) -> tuple[
     """A login up to its approval: what the browser brings to the relying party, and the state that it began with."""
     address, state = party.begin()
     with Browser() as browser:
-        picker = _shown(browser.get(address), "the picker")
-        country = browser.get(picker.link("//a[contains(@href, '/at/demo-ee')]"), origin=stage.issuer)
-        posting = browser.submit(_shown(country, "the country"), {"citizen": citizen})
-        question = _shown(browser.submit(posting, {}), "the question")
+        question = to_the_question(stage, browser, address, citizen)
         leaving = _shown(browser.submit(question, {"choice": "approve"}, DECISION), "the way back")
-        return dict(parse_qsl(urlsplit(leaving.link("//main//a[contains(@href, 'code=')]")).query)), state
+        return brought(leaving), state
+
+
+def to_the_question(stage: Machines, browser: Browser, address: str, citizen: str) -> Page:
+    """From the relying party's address to the question."""
+    picker = _shown(browser.get(address), "the picker")
+    country = browser.get(picker.link("//a[contains(@href, '/at/demo-ee')]"), origin=stage.issuer)
+    posting = browser.submit(_shown(country, "the country"), {"citizen": citizen})
+    return _shown(browser.submit(posting, {}), "the question")
+
+
+def brought(leaving: Page) -> dict[str, str]:
+    """What the browser brings to the relying party from the page that leads there."""
+    return dict(parse_qsl(urlsplit(leaving.link("//main//a[contains(@href, 'code=')]")).query))
 
 
 def sign_in(stage: Machines, party: RelyingPartyOfCity, citizen: str) -> SignedIn:

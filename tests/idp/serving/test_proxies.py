@@ -17,13 +17,14 @@ from pathlib import Path
 
 import pytest
 
+from idp.demo.browser import Browser, Page
 from tests.benchmarks.logins import ours
 from tests.benchmarks.logins_peers import Connection
 from tests.benchmarks.logins_stage import HOST, make_stage, new_party, pem_of
 from tests.idp.serving.crew import free_port, until
-from tests.idp.serving.machines import Citizens, Machines, fronting, verified
+from tests.idp.serving.machines import DECISION, Citizens, Machines, brought, fronting, to_the_question, verified
 from tests.peers import require_peer
-from tests.postgres import server
+from tests.postgres import own_server, server
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 
@@ -114,6 +115,39 @@ def test_no_login_fails_while_both_machines_are_restarted_one_after_the_other(
     assert citizens.failed == []
     assert verified(stage.folders[0], staged=True) >= citizens.done
     print(f"{program.name}: {citizens.done} logins through two restarts, the longest in {citizens.longest:.1f} s")
+
+
+@pytest.mark.parametrize(("program", "command"), [(HAPROXY, haproxy), (NGINX, nginx)], ids=["haproxy", "nginx"])
+def test_where_the_database_is_away_citizens_read_our_page_and_nothing_is_lost(
+    tmp_path: Path, program: Path, command: Callable[[Path, int, Sequence[int]], list[str]]
+) -> None:
+    require_peer(program.name, present=program.exists())
+    front = tmp_path / "front"
+    with own_server() as database, ExitStack() as stack:
+        stage = Machines(tmp_path / "stage", database=database.fresh())
+        stack.callback(stage.close)
+        for number in range(2):
+            stack.enter_context(stage.serving(number, "--workers", "2"))
+        stack.enter_context(fronting(command(tmp_path, stage.front, stage.ports), stage.front, front))
+        party, browser = stage.party(), stack.enter_context(Browser())
+        stack.callback(party.close)
+        address, state = party.begin()
+        question = to_the_question(stage, browser, address, "mari")
+        database.kill()
+        if program is HAPROXY:
+            until(lambda: front.read_text(encoding="utf-8").count(" is DOWN") == 2)
+        for _ in range(4):
+            page = browser.submit(question, {"choice": "approve"}, DECISION)
+            assert (page.status, page.tree.findtext(".//h1")) == (503, "We cannot record anything at the moment")
+        database.start()
+        leaving: list[Page] = []
+
+        def goes() -> bool:
+            leaving.append(browser.submit(question, {"choice": "approve"}, DECISION))
+            return leaving[-1].status == 200
+
+        until(goes)
+        party.receive(brought(leaving[-1]), state)
 
 
 @pytest.mark.parametrize(("program", "command"), [(HAPROXY, haproxy), (NGINX, nginx)], ids=["haproxy", "nginx"])
