@@ -68,12 +68,11 @@ def _countries(purpose: Table) -> tuple[str, ...]:
 def _controller(table: Table | None) -> Controller:
     if table is None:
         return Controller({}, "")
-    controller = Controller(
-        table.translated("name", "City of Storkhaven"),
-        table.text("contact", 'write contact = "privacy@storkhaven.example": where people reach them.'),
-    )
+    name = table.translated("name", "City of Storkhaven")
+    contact = table.text("contact", 'write contact = "privacy@storkhaven.example": where people reach them.')
+    table.check_readable("contact", contact)
     table.close()
-    return controller
+    return Controller(name, contact)
 
 
 def _needs(purpose: Table, catalogue: Catalogue) -> Mapping[AttributeName, Need]:

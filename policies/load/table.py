@@ -106,6 +106,12 @@ class Table:
             return ""
         return value
 
+    def check_readable(self, key: str, text: str, *, lines: bool = False) -> None:
+        """A problem where a text that people read has a sign that they cannot."""
+        if mark := unreadable(text, lines=lines):
+            what = f"has the sign U+{ord(mark):04X}, which nobody can read."
+            self.problem(key, what, "write it without this sign" + ("." if lines else ", in one line."))
+
     def matching(self, key: str, pattern: re.Pattern[str], fix: str, *, default: str | None = None) -> str:
         """Text of one spelling."""
         value = self.text(key, fix, default=default)
@@ -178,9 +184,7 @@ class Table:
             if not _LANGUAGE.fullmatch(tag):
                 table.problem(tag, "is no language tag.", "write en, et, zh-Hans (BCP 47).")
         for tag, text in texts.items():
-            if mark := unreadable(text, lines=lines):
-                what = f"has the sign U+{ord(mark):04X}, which nobody can read."
-                table.problem(tag, what, "write it without this sign" + ("." if lines else ", in one line."))
+            table.check_readable(tag, text, lines=lines)
             if most is not None and len(text) > most:
                 table.problem(tag, f"has {len(text)} signs.", f"write at most {most}: other countries take no more.")
         if "en" not in texts:

@@ -46,6 +46,7 @@ FILE = "purposes/parking.toml"
         ('"Elaniku parkimisluba"', '" "', 3, "title.et", "write text"),
         ('title.en = "Resident parking permit"\ntitle.et = "Elaniku parkimisluba"', "title = 1", 2, "title", "title.en"),
         ('contact = "privacy@storkhaven.example"\n', "", 8, "controller.contact", "contact ="),
+        ('"privacy@storkhaven.example"', '"a\\u202eb"', 10, "controller.contact", "without this sign"),
         ('id = "resident-parking"\n', "", 1, "id", "64 letters"),
         ('"substantial"', '"medium"', 6, "minimum_assurance", '"low", "substantial", "high"'),
         ('minimum_assurance = "substantial"\n', "", 1, "minimum_assurance", '"high"'),
