@@ -1,8 +1,8 @@
 """The steps of a login, in their order. It reads as the story of one.
 
 A relying party asks (`begin`); the citizen chooses a country, whose identity provider is asked (`ask`); its answer is
-judged and what may go is decided (`hear`, a pure step that writes nothing); the citizen approves, refuses or cancels
-(`decide`, `cancel`): one unit, durable before anything is released.
+judged and what may go is decided (`hear`, a pure step that writes nothing, as is `reword`, the question in another
+language); the citizen approves, refuses or cancels (`decide`, `cancel`): one unit, durable before anything is released.
 
 Relying party, purpose and identity provider are looked up again at each step, and whether one of them is switched off: a
 sealed state is remembered fact, no permission.
@@ -10,6 +10,7 @@ sealed state is remembered fact, no permission.
 
 import base64
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Protocol
 
@@ -32,12 +33,14 @@ from idp.login import (
     Refused,
     Released,
     Requested,
+    grant_of,
+    speaking,
 )
 from idp.ports import Commits, DecisionRow, Decisions, Mark, Unit
 from idp.record import Recorder
 from idp.seal import Sealer, new_login_id
 from idp.suspension import Suspension
-from policies.assurance import LevelOfAssurance, highest_named
+from policies.assurance import LevelOfAssurance
 from policies.authentication import AuthenticationRequest
 from policies.errors import AssuranceTooLow, NotFound, PeerUnavailable, ReleaseDenied, Replayed, RequestRefused
 from policies.load import Configuration
@@ -232,6 +235,15 @@ class Broker:
             acts=asked.acts,
         )
 
+    def reword(self, decided: Decided, language: str, now: int) -> Decided:
+        """The same question in another language: same marks, same end. Nothing is written.
+
+        The hash of what is shown is that of the new page. Raises what `decide` does for an approval that cannot be.
+        """
+        party, purpose, provider = self._as_shown(decided)
+        self._check_approvable(decided, party, provider, now)
+        return replace(speaking(decided, language), notice=self._recorder.notice(language, purpose, decided.decision))
+
     def decide(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released | Refused:
         """The citizen's choice, as one unit: marks, record and what is parked. Durable before it returns.
 
@@ -241,23 +253,10 @@ class Broker:
         relying party or provider is switched off, `AllRevoked` for an approval where no id_token can be signed,
         `StoreUnavailable` where nothing could be written (in each of them nothing was released).
         """
-        party, purpose = self.registered(decided.request)
-        provider = self._eligible(decided.provider_id, decided.request, purpose)
-        if purpose.digest != decided.policy:
-            raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
-        given = [ruling.released for ruling in decided.decision.rulings if ruling.released is not None]
-        if not may_still_go(given, purpose, party, self._configuration.catalogue):
-            raise Replayed("policy_changed", "the registration has changed since the page was shown")
+        party, purpose, provider = self._as_shown(decided)
         if choice.word == "approve":
-            self._suspension.check_asked(party.client_id, provider, decided.acts)
-            # The page stood open for a while: an approval that was withdrawn, or metadata that ended, vouches for nothing,
-            # nor does a key or a level that the node took back.
-            # Who refuses or goes back releases nothing, and may do so at any time.
-            if self._vouched(provider, now) != decided.vouched:
-                raise Replayed("policy_changed", "what the country's node publishes has changed since the page was shown")
-            # The code would stand for a release that nobody can redeem
-            self.check_signer(party, now)
-            released = self._approve(decided, party, purpose, choice, secret, now)
+            self._check_approvable(decided, party, provider, now)
+            released = self._approve(decided, purpose, choice, secret, now)
             # Asked again: a commit may take seconds
             self._suspension.check_asked(party.client_id, provider, decided.acts)
             return released
@@ -282,9 +281,28 @@ class Broker:
         commit_once(self._commits, self._decisions, unit, now)
         return Refused(login.request)
 
-    def _approve(
-        self, decided: Decided, party: RelyingParty, purpose: Purpose, choice: Choice, secret: bytes, now: int
-    ) -> Released:
+    def _as_shown(self, decided: Decided) -> tuple[RelyingParty, Purpose, IdentityProvider]:
+        """Whom a question is about. Raises `Replayed` where what was shown is not so any more."""
+        party, purpose = self.registered(decided.request)
+        provider = self._eligible(decided.provider_id, decided.request, purpose)
+        if purpose.digest != decided.policy:
+            raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
+        given = [ruling.released for ruling in decided.decision.rulings if ruling.released is not None]
+        if not may_still_go(given, purpose, party, self._configuration.catalogue):
+            raise Replayed("policy_changed", "the registration has changed since the page was shown")
+        return party, purpose, provider
+
+    def _check_approvable(self, decided: Decided, party: RelyingParty, provider: IdentityProvider, now: int) -> None:
+        self._suspension.check_asked(party.client_id, provider, decided.acts)
+        # The page stood open for a while: an approval that was withdrawn, or metadata that ended, vouches for nothing, nor
+        # does a key or a level that the node took back.
+        # Who refuses or goes back releases nothing, and may do so at any time.
+        if self._vouched(provider, now) != decided.vouched:
+            raise Replayed("policy_changed", "what the country's node publishes has changed since the page was shown")
+        # The code would stand for a release that nobody can redeem
+        self.check_signer(party, now)
+
+    def _approve(self, decided: Decided, purpose: Purpose, choice: Choice, secret: bytes, now: int) -> Released:
         if not choice.shared <= set(decided.decision.optional):
             raise RequestRefused("a box that the page does not have", code="other_site")
         decision = choose(decided.decision, choice.shared)
@@ -295,24 +313,7 @@ class Broker:
         receipt = self._sealer.derive("receipt", decided.login.encode(), secret, at=decided.heard)
         record = self._recorder.release(decided, decision, purpose, now)
         held = CitizenReceipt(record.record.hex(), base64.b64encode(record.nonce("values")).decode())
-        grant = Grant(
-            client_id=party.client_id,
-            redirect_uri=decided.request.redirect_uri,
-            code_challenge=decided.request.code_challenge,
-            nonce=decided.request.nonce,
-            purpose_id=purpose.purpose_id,
-            provider_id=decided.provider_id,
-            sub=decided.sub,
-            loa=decided.loa,
-            acr=highest_named(decided.request.acr, decided.loa),
-            authenticated_at=decided.authenticated_at,
-            attributes=decision.released,
-            in_id_token=decided.request.in_id_token,
-            record=held.record,
-            values_nonce=held.values_nonce,
-            acts=decided.acts,
-            reference=self._reference(decided.login),
-        )
+        grant = grant_of(decided, decision, held, self._reference(decided.login))
         parked = (
             self._sealer.park("code", handle, GRANT.dump(grant), now + CODE_LIFE),
             self._sealer.park("receipt", receipt, RECEIPT.dump(held), now + RECEIPT_LIFE),

@@ -4,12 +4,13 @@
 holds only what may be released, in its form. `Grant` is what a code stands for: it lies parked under the code.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from connectors.connector import Expectation
 from idp.codec import NEVER_DEFLATED, PLAIN_COOKIE, Codec
 from idp.seal import LoginId
-from policies.assurance import LevelOfAssurance
+from policies.assurance import LevelOfAssurance, highest_named
 from policies.attributes import Attribute, AttributeName
 from policies.authentication import AuthenticationRequest
 from policies.parties import ClientId, ProviderId, PurposeId
@@ -81,6 +82,14 @@ class Decided:
         return self.end - DECIDED_LIFE
 
 
+S = TypeVar("S", bound=Requested | Asked | Decided)
+
+
+def speaking(state: S, language: str) -> S:
+    """The same state of the same login, whose pages speak this language from here on, whatever the service wished."""
+    return replace(state, request=replace(state.request, ui_locales=(language,)))
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What a code stands for, and then an access token: all that the relying party is given.
@@ -116,6 +125,29 @@ class CitizenReceipt:
 
     record: str
     values_nonce: str = field(repr=False)
+
+
+def grant_of(decided: Decided, decision: Decision, held: CitizenReceipt, reference: str) -> Grant:
+    """What a code stands for: `decision` is what stands after the citizen's choice, `held` what the receipt is made of."""
+    request = decided.request
+    return Grant(
+        client_id=request.client_id,
+        redirect_uri=request.redirect_uri,
+        code_challenge=request.code_challenge,
+        nonce=request.nonce,
+        purpose_id=request.purpose_id,
+        provider_id=decided.provider_id,
+        sub=decided.sub,
+        loa=decided.loa,
+        acr=highest_named(request.acr, decided.loa),
+        authenticated_at=decided.authenticated_at,
+        attributes=decision.released,
+        in_id_token=request.in_id_token,
+        record=held.record,
+        values_nonce=held.values_nonce,
+        acts=decided.acts,
+        reference=reference,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from idp.login import DECIDED, Decided, Refused, Released
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, AttributeName
 from policies.authentication import AskedAttribute, AuthenticationRequest, Offered
-from policies.errors import AssuranceTooLow, NotFound, PeerUnavailable
+from policies.errors import AssuranceTooLow, NotFound, PeerUnavailable, Replayed
 from policies.load import Configuration
 from policies.parties import ClientId, EntityId, IdentityProvider, Peer, ProviderId, PurposeId, Source, SubjectNamespace
 from tests.idp.house import (
@@ -233,6 +233,18 @@ def test_what_a_node_vouches_holds_while_something_valid_is_known_of_it(house: H
     assert vouched(OTHER, NOW)
     house.nodes.unknown = {LATVIA}
     assert (vouched(COUNTRY, NOW), vouched(OTHER, NOW)) == (True, False)
+
+
+def test_what_a_node_vouches_no_more_is_not_asked_about_in_another_language_either(house: House) -> None:
+    decided = _heard(house)
+    assert house.broker.reword(decided, "et", NOW).vouched == decided.vouched
+    house.nodes.unknown = {LATVIA}
+    with pytest.raises(PeerUnavailable):
+        house.broker.reword(decided, "et", NOW)
+    house.nodes.unknown, house.nodes.vouched = set(), "another key"
+    with pytest.raises(Replayed) as refused:
+        house.broker.reword(decided, "et", NOW)
+    assert refused.value.check == "policy_changed"
 
 
 @pytest.mark.parametrize("choice", [REFUSE, CANCEL])
