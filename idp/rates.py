@@ -238,6 +238,14 @@ class Rates:
         if full := self._hit(*self._of_address("begin_address", self.address(client), "ask")):
             self._over(full)
 
+    def speak(self, client: str) -> None:
+        """One choice of a login's language, which keeps its state anew. Raises `TooManyRequests`.
+
+        As many as logins may begin, by address, and counted apart, as for `ask`.
+        """
+        if full := self._hit(*self._of_address("begin_address", self.address(client), "speak")):
+            self._over(full)
+
     def check_failures(self, address: str, place: str = "", client: str | None = None, *, own: bool = False) -> None:
         """Raise `TooManyRequests` where too much that came from there was refused in the last minute.
 

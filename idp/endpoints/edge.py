@@ -22,7 +22,7 @@ UNFORESEEN = "ciconia.unforeseen"
 # Where the reference of the request's login lies, once it is known
 REFERENCE = "ciconia.reference"
 NO_ROUTE = "elsewhere"
-STEPS = ("countries", "decision", "cancel")
+STEPS = ("countries", "language", "decision", "cancel")
 NO_ADDRESS = b"No address here has a control character.\n"
 # A pattern of the framework's ends before a line feed: /token%0A would reach an endpoint, and pass by what is done for
 # /token alone (its limits, its lane)

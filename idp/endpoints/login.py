@@ -2,6 +2,7 @@
 
 POST /saml/acs                       back from the chosen country: the answer is judged, and the question is asked
 POST /eidas/acs                      the same, where a country's node was asked
+POST /login/{login}/language         the question again, in another language
 POST /login/{login}/decision         approve, refuse or cancel
 POST /login/{login}/cancel           back to the service before any country answered
 """
@@ -20,7 +21,8 @@ from idp.endpoints.question import question
 from idp.endpoints.receipt import RECEIPT_PATH, receipt_cookie
 from idp.endpoints.site import page
 from idp.endpoints.threads import run_in_threadpool
-from idp.login import DECIDED, Asked, Decided, Refused, Released
+from idp.login import DECIDED, Asked, Decided, Refused, Released, speaking
+from idp.pages.languages import LANGUAGES
 from idp.pages.views import Ending, Kind, RefusedView
 from idp.seal import LoginId
 from idp.watching.steps import Step
@@ -59,6 +61,13 @@ def router(site: CitySite) -> APIRouter:
     @routes.post("/eidas/acs")
     async def eidas(request: Request) -> Response:
         return await run_in_threadpool(_heard, site, request, await _response(request), "eidas")
+
+    @routes.post("/login/{login}/language")
+    async def language(request: Request, login: str) -> Response:
+        check_navigation(request)
+        check_same_origin(request, site.issuer)
+        fields = await form(request)
+        return await run_in_threadpool(_reworded, site, request, login, fields)
 
     @routes.post("/login/{login}/decision")
     async def decision(request: Request, login: str) -> Response:
@@ -111,8 +120,34 @@ def _heard(site: CitySite, request: Request, inbound: Inbound, protocol: str) ->
     if blocked:
         return _blocked(site, decided, language)
     secret, strict = new_secret(decided.login)
+    return _asking(site, decided, secret, language, [strict])
+
+
+def _asking(site: CitySite, decided: Decided, secret: bytes, language: str, kept: list[Cookie]) -> Response:
+    """The question in this language, sealed for whoever has the Strict cookie of this secret."""
     sealed = site.sealer.seal("decided", decided.login, decided.end, DECIDED.dump(decided), secret)
-    return page(question(site, decided, sealed, language), Kind.FORM, [strict])
+    return page(question(site, decided, sealed, language), Kind.FORM, kept)
+
+
+def _reworded(site: CitySite, request: Request, login: str, fields: dict[str, str]) -> Response:
+    """The question in the language that the citizen chose: what is recorded of it is what they see now.
+
+    No response came, so the secret stays (decisions.md 3): the page before is as good as this one, until one is decided.
+    """
+    now = site.clock()
+    site.reference(request, login)
+    decided, secret = _opened(site, request, login, fields, now)
+    # As for a response that comes again (decisions.md 1): once somebody decided here, nobody sees the values any more
+    site.logins.state(cookies(request), login, now)
+    language = fields.get("language", "")
+    if _unknown(fields, {"language"}) or language not in LANGUAGES:
+        raise RequestRefused("a choice of language with fields that the page does not have", code="other_site")
+    try:
+        with about(decided.request.client_id, decided.provider_id, PeerUnavailable, SourceSuspended):
+            worded = site.broker.reword(decided, language, now)
+    except (PeerUnavailable, Suspended, AllRevoked) as error:
+        return rejected(site, request, error, speaking(decided, language).request)
+    return _asking(site, worded, secret, language, [])
 
 
 def rejected(site: CitySite, request: Request, error: Stopped, asked: AuthenticationRequest) -> Response:
@@ -128,14 +163,7 @@ def _decided(site: CitySite, request: Request, login: str, fields: dict[str, str
     """The citizen's choice: bound to this browser by the Strict cookie, to what was shown by the seal."""
     now = site.clock()
     reference = site.reference(request, login)
-    if not LOGIN_ID.fullmatch(login) or fields.get("login") != login:
-        raise Replayed("login_id", "a decision about another login than its address says")
-    secret = secret_of(cookies(request), login)
-    sealed = site.sealer.open("decided", LoginId(login), fields.get("decided", ""), now, secret)
-    try:
-        decided = DECIDED.load(sealed)
-    except NotFound as error:
-        raise Replayed("decided_shape", "a decision that another version sealed") from error
+    decided, secret = _opened(site, request, login, fields, now)
     choice = _choice(fields)
     try:
         with about(decided.request.client_id, decided.provider_id, PeerUnavailable, SourceSuspended):
@@ -153,6 +181,18 @@ def _decided(site: CitySite, request: Request, login: str, fields: dict[str, str
         return site.answer(site.openid.respond(ended), service, language, kept, receipt=RECEIPT_PATH)
     ending = Ending.REFUSED if step is Step.REFUSED else Ending.CANCELLED
     return _refused(site, ended, ending, language, kept)
+
+
+def _opened(site: CitySite, request: Request, login: str, fields: dict[str, str], now: int) -> tuple[Decided, bytes]:
+    """What the question's form brings back, and the secret of the Strict cookie that opens it. Raises `Replayed`."""
+    if not LOGIN_ID.fullmatch(login) or fields.get("login") != login:
+        raise Replayed("login_id", "a decision about another login than its address says")
+    secret = secret_of(cookies(request), login)
+    sealed = site.sealer.open("decided", LoginId(login), fields.get("decided", ""), now, secret)
+    try:
+        return DECIDED.load(sealed), secret
+    except NotFound as error:
+        raise Replayed("decided_shape", "a decision that another version sealed") from error
 
 
 def _cancelled(site: CitySite, request: Request, login: str) -> Response:
@@ -175,13 +215,17 @@ def _step_of(ended: Released | Refused, choice: Choice) -> Step:
 
 def _choice(fields: dict[str, str]) -> Choice:
     """What was pressed and ticked. Fields that the page does not have refuse: a browser sends none."""
-    ticked = {name.removeprefix(SHARE): value for name, value in fields.items() if name.startswith(SHARE)}
-    known = {"login", "decided", "choice"} | {SHARE + name for name in ticked}
-    if not known.issuperset(fields) or any(value != "yes" for value in ticked.values()):
+    if _unknown(fields, {"choice"}):
         raise RequestRefused("a decision with fields that the page does not have", code="other_site")
+    ticked = frozenset(AttributeName(name.removeprefix(SHARE)) for name in fields if name.startswith(SHARE))
     # Boxes ticked and then refused: what was ticked is nothing
-    shared = frozenset(AttributeName(name) for name in ticked) if fields.get("choice") == "approve" else frozenset()
-    return Choice(fields.get("choice", ""), shared)
+    return Choice(fields.get("choice", ""), ticked if fields.get("choice") == "approve" else frozenset())
+
+
+def _unknown(fields: dict[str, str], pressed: set[str]) -> bool:
+    """Whether there is a field that the question's form does not send with what was `pressed`."""
+    boxes = {name for name, value in fields.items() if name.startswith(SHARE) and value == "yes"}
+    return not ({"login", "decided"} | pressed | boxes).issuperset(fields)
 
 
 def _blocked(site: CitySite, decided: Decided, language: str) -> Response:

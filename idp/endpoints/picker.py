@@ -1,6 +1,7 @@
 """Which country's eID: the page that lists them, what the citizen types there, and the way to the country.
 
-GET  /login/{login}/countries        the picker again; `q` searches, `remember` says whether the choice is kept
+GET  /login/{login}/countries        the picker again; `q` searches, `remember` says whether the choice is kept, and from
+                                     `language` on the login's pages speak that one
 GET  /login/{login}/at/{provider}    the chosen country: off to it; `remember=yes` keeps the choice in this browser
 """
 
@@ -16,7 +17,8 @@ from idp.endpoints.login import OF_THE_SOURCE, rejected
 from idp.endpoints.logins import Cookie
 from idp.endpoints.site import RETRY_AFTER, page, status_of
 from idp.endpoints.threads import threaded
-from idp.login import Asked, Requested
+from idp.login import Asked, Requested, speaking
+from idp.pages.languages import ENGLISH, LANGUAGES
 from idp.pages.search import matches
 from idp.pages.views import CountryChoice, ErrorView, PickerView, Towards
 from idp.watching.steps import Step
@@ -53,14 +55,19 @@ def router(site: CitySite) -> APIRouter:
         check_navigation(request)
         now = site.clock()
         site.reference(request, login)
-        asked = _parameters(request, {"q", "remember"})
+        asked = _parameters(request, {"q", "remember", "language"})
         state = site.logins.state(cookies(request), login, now)
         remember = asked.get("remember", "")
-        forgotten = [Cookie(REMEMBERED, "", 0, "Lax")] if remember == "no" else []
+        kept = [Cookie(REMEMBERED, "", 0, "Lax")] if remember == "no" else []
         sought = asked.get("q", "").strip()
+        if language := asked.get("language"):
+            # A long state is parked anew each time
+            site.watched.rates.speak(client_of(request))
+            state = speaking(state, language)
+            kept.append(site.logins.keep(state, now))
         try:
             with about(state.request.client_id):
-                return _picker(site, request, state, now, forgotten, sought=sought, remembering=remember == "yes")
+                return _picker(site, request, state, now, kept, sought=sought, remembering=remember == "yes")
         except Suspended as error:
             return rejected(site, request, error, state.request)
 
@@ -219,6 +226,8 @@ def _parameters(request: Request, known: set[str]) -> dict[str, str]:
     found = query(request)
     if not known.issuperset(found) or found.get("remember", "yes") not in ("yes", "no"):
         raise RequestRefused("a query that no page of ours makes")
+    if found.get("language", ENGLISH) not in LANGUAGES:
+        raise RequestRefused("a language that no page of ours links")
     if len(found.get("q", "")) > MAX_SOUGHT:
         raise RequestRefused("a search that is too long", status=414, code="too_large")
     return found

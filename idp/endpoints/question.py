@@ -42,6 +42,7 @@ def view_of(
         login=login,
         decided=sealed,
         action=f"/login/{login}/decision",
+        rewording=f"/login/{login}/language",
         service=wording.text(party.title),
         purpose=wording.text(purpose.title),
         basis=purpose.basis,

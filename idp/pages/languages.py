@@ -1,7 +1,7 @@
 """Which language a page speaks, the phrases of each language, and how each one sorts, dates and names countries.
 
 A language is a BCP 47 tag of `LANGUAGES`. There is no cookie: the relying party's `ui_locales` come first, then the
-browser's Accept-Language, then English.
+browser's Accept-Language, then English. What the citizen chooses on a page stands in their login in place of `ui_locales`.
 """
 
 import re
@@ -20,6 +20,8 @@ ENGLISH = "en"
 # British dates (22 July 1990): the readers are Europeans
 LOCALES: Mapping[str, str] = {"en": "en_GB", "et": "et", "zh-Hans": "zh_Hans"}
 LANGUAGES = tuple(LOCALES)
+# What each calls itself: whoever looks for theirs may read no other
+OWN_NAMES: Mapping[str, str] = {"en": "English", "et": "Eesti", "zh-Hans": "简体中文"}
 
 # Of the countries that may be connected, those that an English sentence does not name without one
 _WITH_ARTICLE = frozenset({"NL", "GB", "US"})

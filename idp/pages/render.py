@@ -12,7 +12,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from markupsafe import escape
 
 from idp.pages.headers import SUBMIT_SCRIPT
-from idp.pages.languages import Language, load_languages
+from idp.pages.languages import OWN_NAMES, Language, load_languages
 from idp.pages.sheets import Mark, Sheets
 from idp.pages.static import MARK_FILE, STYLE_FILE
 from idp.pages.views import (
@@ -86,14 +86,25 @@ class Pages:
             _own(view.address)
         one_country = not view.sought and len(named) > 1 and len({choice.country for _, choice in named}) == 1
         title = language.say("picker.title_services" if one_country else "picker.title")
-        return self._page("picker", language, title=title, view=view, countries=named, one_country=one_country)
+        return self._page(
+            "picker",
+            language,
+            title=title,
+            view=view,
+            countries=named,
+            one_country=one_country,
+            others=self._others(language) if view.address else (),
+        )
 
     def approval(self, view: ApprovalView) -> str:
         """May this go? Two equal buttons, and nothing ticked."""
         language = self._languages[view.language]
         _own(view.action)
+        if view.rewording:
+            _own(view.rewording)
         title = language.say("approval.title", service=view.service.text)
-        return self._page("approval", language, title=title, view=view)
+        others = self._others(language) if view.rewording else ()
+        return self._page("approval", language, title=title, view=view, others=others)
 
     def inform(self, view: InformView) -> str:
         """This goes to another country's node: two equal buttons."""
@@ -196,6 +207,10 @@ class Pages:
         """On, by link and refresh or by a posted form, to an address that the caller has looked at."""
         defaults = {"fields": (), "at_once": True, "missing": (), "action": "", "receipt": "", "script": SUBMIT_SCRIPT}
         return self._page("onward", language, **defaults | parts)
+
+    def _others(self, language: Language) -> tuple[tuple[str, str], ...]:
+        """The other languages: tag, and the name that each has for itself."""
+        return tuple((tag, OWN_NAMES[tag]) for tag in self._languages if tag != language.tag)
 
     def _page(self, name: str, language: Language, **parts: object) -> str:
         return self._templates[name, language.tag].render(language=language.tag, say=language.say, **parts)

@@ -48,8 +48,9 @@ class PickerView:
     """Which country's eID? `cancel` is the path that a cancelling form posts to.
 
     `address` is the picker's own path, which its searching form and its links about remembering lead to; empty for a
-    picker that has neither. `searchable` shows the form, and `sought` is what it found `countries` by. `remembering`: the
-    links that are shown keep the choice in this browser. `narrowed`: the service or its purpose takes some countries only.
+    picker that has neither; so do those to other languages. `searchable` shows the form, and `sought` is what it found
+    `countries` by. `remembering`: the links that are shown keep the choice in this browser. `narrowed`: the service or its
+    purpose takes some countries only.
     """
 
     language: str
@@ -108,7 +109,8 @@ class ApprovalView:
 
     The form's fields: `login`, `decided`, `choice` (`approve`, `refuse` or `cancel`) and `share.NAME` for each optional
     attribute that was ticked. `arrived` names what another country's node sent to this one and what stays here.
-    `receipt` is the path of the receipt that an approval leaves, empty where there is none.
+    `receipt` is the path of the receipt that an approval leaves, empty where there is none. `rewording` is the path that
+    the form is posted to with `language` in place of `choice`, for the page in that language; empty where there is none.
     """
 
     language: str
@@ -126,6 +128,7 @@ class ApprovalView:
     kept: tuple[Kept, ...]
     arrived: tuple[Text, ...] = ()
     receipt: str = ""
+    rewording: str = ""
 
     @property
     def kind(self) -> Kind:

@@ -110,6 +110,11 @@ class Witness(Browser):
         named = {name.replace("share_", "share."): value for name, value in fields.items()}
         return self.submit(question, named, "//form[.//*[@name='decided']]")
 
+    def reword(self, question: Page, language: str) -> Page:
+        """Press a language of the approval page."""
+        text = question.text.replace('/decision"', '/language"')
+        return self.submit(replace(question, text=text), {"language": language}, "//form[.//*[@name='decided']]")
+
     def _with(self, service: str, more: str) -> Page:
         url, _ = self.stage.city._parties[service].begin()
         return self.get(f"{url}&{more}")

@@ -120,10 +120,13 @@ def logins(stage: CanaryStage, found: Run) -> None:
         question = browser.to_the_question(more=hint)
         # Fields that no page has, and the same decision in another way
         extra = {"share_email": VALUES["email"], "choice": VALUES["person_identifier"]}
+        found.ends["foreign language"] = browser.reword(question, VALUES["email"])
+        question = browser.reword(question, "et")
         found.ends["foreign fields"] = browser.decide(question, **extra)
         found.ends["foreign box"] = browser.decide(question, choice="approve", **{f"share_{VALUES['email']}": "yes"})
         browser.decide(question, choice="approve")
         found.ends["decided otherwise"] = browser.decide(question, choice="refuse")
+        found.ends["decided, then another language"] = browser.reword(question, "en")
         found.ends["hint twice"] = browser._with("parking", f"{hint}&{hint}")
 
 
@@ -172,7 +175,7 @@ def pretended(stage: CanaryStage) -> None:
             http.get(f"{at}/authorize?client_id={value}&scope={value}", headers=host)
             for path in (f"/login/{value}/at/{value}", f"/login/{value}/{value}", f"/log/proof?leaf={value}"):
                 http.get(f"{at}{path}", headers={**host, **cookie})
-            for path in ("/saml/acs", "/token", "/userinfo", f"/login/{value}/decision"):
+            for path in ("/saml/acs", "/token", "/userinfo", f"/login/{value}/language", f"/login/{value}/decision"):
                 http.post(f"{at}{path}", headers={**host, **cookie, "authorization": f"Bearer {value}"}, data=form)
 
 
@@ -201,8 +204,8 @@ def test_every_login_ended_as_it_was_meant_to(run: Run) -> None:
     assert statuses == {
         **dict.fromkeys(("released", "refused", "cancelled", "city", "fares", "budget", "blocked"), 200),
         **dict.fromkeys(("unsure", "overlong", "failed", *SPOILED), 403),
-        **dict.fromkeys(("foreign fields", "foreign box", "hint twice"), 400),
-        "decided otherwise": 409,
+        **dict.fromkeys(("foreign language", "foreign fields", "foreign box", "hint twice"), 400),
+        **dict.fromkeys(("decided otherwise", "decided, then another language"), 409),
         "locked": 503,
         "violated": 503,
     }

@@ -9,6 +9,7 @@ from typing import Literal
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
+from idp.pages.languages import LANGUAGES
 from tests.peers import require_peer
 
 CHROMIUM = "chromium"
@@ -124,6 +125,12 @@ def overflow(page: Page) -> list[str]:
         }"""
     )
     return [str(each) for each in found]
+
+
+def past_the_languages(page: Page) -> None:
+    """Tab over the other languages, which the keyboard reaches first on a picker and a question."""
+    for _ in LANGUAGES[1:]:
+        page.keyboard.press("Tab")
 
 
 def focused(page: Page) -> str:

@@ -35,12 +35,12 @@ def to_picker(border: Border, page: Page, service: str = "parking") -> None:
     """From the city to the list of countries."""
     page.goto(f"{border.city_base}/")
     page.click(f"a[href='/{service}/login']")
-    seen(page.locator("nav"))
+    seen(page.locator("main nav"))
 
 
 def to_sign_in(border: Border, page: Page, country: str = ESTONIA, *, scripts: bool = True) -> None:
     """From the list through both nodes to the country's own sign-in. Bulgaria's node is asked by a form."""
-    page.click(f"nav a[href*='/at/{country.lower()}']")
+    page.click(f"main nav a[href*='/at/{country.lower()}']")
     if country == BULGARIA and not scripts:
         seen(page.locator(POSTS))
         assert page.url.startswith(border.issuer)

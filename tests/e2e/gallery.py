@@ -255,6 +255,7 @@ def approval(pages: Pages, language: str, decision: Decision, purpose: Purpose =
         items=words.items(decision, purpose, STANDARD),
         kept=words.kept(decision, STANDARD),
         receipt="/receipt",
+        rewording="/login/L1/language",
     )
 
 

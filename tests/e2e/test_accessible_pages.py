@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from idp.pages.languages import LANGUAGES
-from tests.e2e.browser import THEMES, Theme, focused, outline, overflow, show, violations, window
+from tests.e2e.browser import THEMES, Theme, focused, outline, overflow, past_the_languages, show, violations, window
 from tests.e2e.gallery_server import Gallery
 
 pytestmark = pytest.mark.peer
@@ -124,7 +124,9 @@ def test_the_keyboard_reaches_every_box_and_every_answer_in_their_order(chromium
     with window(chromium) as opened:
         opened.page.goto(shown.url("approval"))
         reached = _tab_through(opened.page)
-        assert reached[:5] == [
+        assert reached[:7] == [
+            "button language",
+            "button language",
             "input share.address",
             "input share.email",
             "button approve",
@@ -142,8 +144,8 @@ def test_the_keyboard_reaches_the_search_then_each_country_that_answers_then_wha
 ) -> None:
     with window(chromium) as opened:
         opened.page.goto(shown.url("picker-search"))
-        # six countries, one of which does not answer
-        assert _tab_through(opened.page) == ["input q", "button", *["a"] * 5, "a", "a", "button"]
+        # Two other languages first; six countries, one of which does not answer
+        assert _tab_through(opened.page) == ["a", "a", "input q", "button", *["a"] * 5, "a", "a", "button"]
 
 
 @pytest.mark.spec("issue 4: the pages of this issue under the same tests")
@@ -168,6 +170,7 @@ def test_a_search_is_typed_and_sent_by_enter(
     with window(chromium, scripts=scripts) as opened:
         page = opened.page
         page.goto(shown.url(name))
+        past_the_languages(page)
         page.keyboard.press("Tab")
         page.keyboard.type("läti")
         with page.expect_response("**/countries*") as answer:
@@ -199,6 +202,7 @@ def test_the_keyboard_alone_decides(chromium: Browser, shown: Gallery, presses: 
     shown.posted.clear()
     with window(chromium, scripts=scripts) as opened:
         opened.page.goto(shown.url("approval"))
+        past_the_languages(opened.page)
         for _ in range(presses):
             opened.page.keyboard.press("Tab")
         with opened.page.expect_response("**/decision"):
@@ -212,7 +216,9 @@ def test_a_box_is_ticked_by_space_and_enter_in_it_decides_nothing(chromium: Brow
         page = opened.page
         page.goto(shown.url("approval"))
         assert page.locator("input:checked").count() == 0
+        past_the_languages(page)
         page.keyboard.press("Tab")
+        assert focused(page) == "input share.address"
         page.keyboard.press("Enter")
         page.keyboard.press("Space")
         page.keyboard.press("Enter")
@@ -221,6 +227,43 @@ def test_a_box_is_ticked_by_space_and_enter_in_it_decides_nothing(chromium: Brow
             page.click("button[value=approve]")
     sent = {"login": "L1", "decided": "sealed-text", "share.address": "yes", "choice": "approve"}
     assert shown.posted == [("/login/L1/decision", sent)]
+
+
+@pytest.mark.parametrize(("presses", "language"), [(1, "et"), (2, "zh-Hans")])
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_the_keyboard_alone_chooses_a_language_and_decides_nothing(
+    chromium: Browser, shown: Gallery, presses: int, language: str, *, scripts: bool
+) -> None:
+    shown.posted.clear()
+    with window(chromium, scripts=scripts) as opened:
+        opened.page.goto(shown.url("approval"))
+        for _ in range(presses):
+            opened.page.keyboard.press("Tab")
+        with opened.page.expect_response("**/language"):
+            opened.page.keyboard.press("Enter")
+        assert opened.complaints == []
+    assert shown.posted == [("/login/L1/language", {"login": "L1", "decided": "sealed-text", "language": language})]
+
+
+@pytest.mark.spec("WCAG 2.2, 2.5.8 of AA, and 2.5.5 of AAA")
+@pytest.mark.parametrize("name", ["approval", "picker-search"])
+@every_language
+def test_other_languages_are_as_large_as_a_finger_and_stand_at_the_right(
+    chromium: Browser, shown: Gallery, language: str, name: str
+) -> None:
+    for width in (320, 1000):
+        with window(chromium, width=width) as opened:
+            show(opened.page, shown.url(name, language))
+            assert overflow(opened.page) == []
+            header = opened.page.locator("header").bounding_box()
+            boxes = [each.bounding_box() for each in opened.page.locator(".languages li > *").all()]
+            assert header
+            assert len(boxes) == len(LANGUAGES) - 1
+            for box in boxes:
+                assert box
+                assert min(box["width"], box["height"]) >= 44
+            assert boxes[-1]
+            assert header["x"] + header["width"] - (boxes[-1]["x"] + boxes[-1]["width"]) == pytest.approx(16, abs=1)
 
 
 def test_a_click_on_the_words_ticks_the_box(chromium: Browser, shown: Gallery) -> None:
@@ -286,4 +329,5 @@ def test_on_paper_the_page_is_black_on_white_without_its_buttons(chromium: Brows
         opened.page.emulate_media(media="print", color_scheme="light")
         opened.page.goto(shown.url("approval"))
         assert not opened.page.is_visible("button[value=approve]")
+        assert not opened.page.is_visible(".languages")
         assert opened.page.is_visible(".kept")

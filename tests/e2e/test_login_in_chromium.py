@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 
 from idp.demo.scene import Scene
 from idp.transparency.receipt_verify import verify_receipt
-from tests.e2e.browser import THEMES, Theme, another_tab, overflow, violations, window
+from tests.e2e.browser import THEMES, Theme, another_tab, overflow, past_the_languages, violations, window
 
 pytestmark = pytest.mark.peer
 
@@ -21,12 +21,12 @@ def _pick(scene: Scene, page: Page, service: str = "parking") -> None:
     """From the city to the picker."""
     page.goto(f"{scene.city_base}/")
     page.click(f"a[href='/{service}/login']")
-    expect(page.locator("nav a")).to_have_count(1)
+    expect(page.locator("main nav a")).to_have_count(1)
 
 
 def _sign_in(page: Page, citizen: str = "mari", *, scripts: bool = True) -> None:
     """From the picker through the country and back."""
-    page.click("nav a")
+    page.click("main nav a")
     page.click(f"button[value='{citizen}']")
     if not scripts:
         page.click("text=Continue")
@@ -71,6 +71,48 @@ def test_a_citizen_approves_and_the_city_gets_what_the_page_said(chromium: Brows
         assert opened.complaints == []
     assert "age_over_18" in got
     assert not re.search(r"1990|Maasikas|post\.example", got)
+
+
+@with_and_without_scripts
+def test_a_citizen_chooses_the_language_at_the_picker_and_at_the_question(
+    chromium: Browser, scene: Scene, *, scripts: bool
+) -> None:
+    with window(chromium, scripts=scripts) as opened:
+        page = opened.page
+        _pick(scene, page)
+        page.click("header a[lang=et]")
+        expect(page.locator("h1")).to_have_text("Millise riigi e-identiteeti te kasutate?")
+        page.click("main nav a")
+        page.click("button[value='mari']")
+        if not scripts:
+            page.click("text=Continue")
+        expect(page.locator("h1")).to_contain_text("Kas jagada neid andmeid?")
+        page.check("input[name='share.email']")
+        page.click("header button[lang=en]")
+        expect(page.locator("h1")).to_contain_text("Share this with")
+        assert not page.is_checked("input[name='share.email']")
+        page.click("header button[lang=zh-Hans]")
+        expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+        page.click("button[value=approve]")
+        _at_city(scene, page, "You are signed in")
+        assert opened.complaints == []
+
+
+@pytest.mark.spec("decisions.md 1: refuse, Back, Reload must fail")
+def test_who_comes_after_a_refusal_in_another_language_sees_no_value_again(chromium: Browser, scene: Scene) -> None:
+    with window(chromium) as opened:
+        page = opened.page
+        _ask(scene, page)
+        page.click("header button[lang=et]")
+        expect(page.locator("html")).to_have_attribute("lang", "et")
+        page.reload()
+        expect(page.locator("html")).to_have_attribute("lang", "et")
+        page.click("button[value=refuse]")
+        page.wait_for_url(f"{scene.city_base}/**")
+        _back_and_reload(page)
+        assert page.url.endswith("/language")
+        expect(page.locator("h1")).to_have_text("This sign-in has ended")
+        assert "post.example" not in page.content()
 
 
 @pytest.mark.spec("issue 4 item 1")
@@ -204,7 +246,7 @@ def test_a_reload_before_the_decision_asks_again(chromium: Browser, scene: Scene
 def test_an_answer_in_another_browser_goes_nowhere(chromium: Browser, scene: Scene) -> None:
     with window(chromium) as opened, window(chromium) as stranger:
         _pick(scene, opened.page)
-        opened.page.click("nav a")
+        opened.page.click("main nav a")
         stranger.page.goto(opened.page.url)
         stranger.page.click("button[value='mari']")
         _refused(stranger.page)
@@ -273,7 +315,8 @@ def test_the_keyboard_alone_signs_in(chromium: Browser, scene: Scene) -> None:
         page.goto(f"{scene.city_base}/")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        expect(page.locator("nav a")).to_have_count(1)
+        expect(page.locator("main nav a")).to_have_count(1)
+        past_the_languages(page)
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page.locator("button[value=mari]")).to_be_visible()
@@ -283,6 +326,7 @@ def test_the_keyboard_alone_signs_in(chromium: Browser, scene: Scene) -> None:
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page.locator("button[value=approve]")).to_be_visible()
+        past_the_languages(page)
         page.keyboard.press("Tab")
         page.keyboard.press("Space")
         page.keyboard.press("Tab")

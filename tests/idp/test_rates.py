@@ -55,6 +55,17 @@ def test_questions_of_logins_are_counted_apart_from_their_beginnings() -> None:
     rates.begin(HOME, PARTY)
 
 
+def test_choices_of_a_language_are_counted_apart_from_both() -> None:
+    rates = _rates(Clock(), begin_address=2)
+    for _ in range(2):
+        rates.speak(HOME)
+    with pytest.raises(TooManyRequests, match="begin_address"):
+        rates.speak(HOME)
+    rates.speak(AWAY)
+    rates.ask(HOME)
+    rates.begin(HOME, PARTY)
+
+
 @given(st.lists(st.floats(min_value=0, max_value=40), min_size=1, max_size=60), st.integers(1, 5))
 @settings(max_examples=60)
 def test_whatever_the_times_are_no_minute_has_more_than_the_limit(gaps: list[float], limit: int) -> None:

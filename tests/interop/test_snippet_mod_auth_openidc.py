@@ -70,7 +70,7 @@ def test_a_broken_nonce_is_noticed_by_the_app(stage: SnippetStage) -> None:
 def _approve(page: Page, app: App) -> None:
     """A citizen's way in a real browser, from what Apache protects to what it makes of the answer."""
     page.goto(f"{app.base}/login")
-    page.click("nav a")
+    page.click("main nav a")
     page.click("button[value=mari]")
     page.click("button[value=approve]")
     page.wait_for_url(f"{app.base}/**")
@@ -121,7 +121,7 @@ def test_with_a_broken_nonce_chromium_shows_apaches_refusal(stage: SnippetStage,
             kept = [(name, value.rpartition("|")[0]) for (_, name), value in hops._jar.items()]
         opened_window.context.add_cookies([{"name": name, "value": value, "url": app.base} for name, value in kept])
         page.goto(address)
-        page.click("nav a")
+        page.click("main nav a")
         page.click("button[value=mari]")
         page.click("button[value=approve]")
         page.wait_for_url(f"{app.base}/**")

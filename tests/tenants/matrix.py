@@ -70,6 +70,7 @@ def hold(town: Town) -> Held:
         ("", Call("GET", "/login/{login}/at/{provider}", {**of_login, "provider": "demo-ee"}, requested_cookies)),
         ("", Call("POST", "/saml/acs", cookies=asked_cookies, form=answer, cross_site=True)),
         ("", Call("POST", "/eidas/acs", cookies=asked_cookies, form=answer, cross_site=True)),
+        ("", Call("POST", "/login/{login}/language", {"login": decided}, decided_cookies, {**form, "language": "et"})),
         ("", Call("POST", "/login/{login}/decision", {"login": decided}, only_strict, at_decision)),
         ("", Call("POST", "/login/{login}/cancel", of_login, requested_cookies, {})),
         ("", Call("GET", "/receipt", cookies={"__Host-receipt": receipt})),

@@ -25,6 +25,7 @@ ROWS: Mapping[tuple[str, str], str] = {
     ("GET", "/login/{login}/at/{provider}"): REFUSED,
     ("POST", "/saml/acs"): REFUSED,
     ("POST", "/eidas/acs"): REFUSED,
+    ("POST", "/login/{login}/language"): REFUSED,
     ("POST", "/login/{login}/decision"): REFUSED,
     ("POST", "/login/{login}/cancel"): REFUSED,
     ("GET", "/receipt"): REFUSED,

@@ -24,7 +24,7 @@ def test_the_picker_offers_each_country_as_a_link_of_our_own(visitor: Visitor) -
     picker = visitor.authorize()
     login = login_of(picker)
     assert picker.status == 200
-    assert picker.found("//nav//a/@href") == [f"/login/{login}/at/demo-ee", f"/login/{login}/at/demo-lv"]
+    assert picker.found("//main//nav//a/@href") == [f"/login/{login}/at/demo-ee", f"/login/{login}/at/demo-lv"]
     assert picker.found("//form/@action") == [f"/login/{login}/countries", f"/login/{login}/cancel"]
     assert "Resident parking asks you to sign in." in picker.text
     assert "Parking permit for residents" in picker.text

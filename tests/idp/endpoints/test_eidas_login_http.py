@@ -67,7 +67,7 @@ def _ended(page: Answer, status: int, heading: str, error: str) -> None:
 
 
 def test_the_picker_lists_the_country_and_leads_to_its_node(traveller: Traveller) -> None:
-    links = traveller.authorize().found("//nav//a/@href")
+    links = traveller.authorize().found("//main//nav//a/@href")
     assert {link.rpartition("/")[2] for link in links} == {"demo-ee", "demo-lv", "fi"}
 
 
@@ -221,7 +221,7 @@ def test_a_country_of_which_nothing_is_valid_now_can_neither_be_asked_nor_heard(
         away = traveller.asks(begun, "fi")
         assert away.status == 503
         assert f"/login/{begun}/countries" in away.found("//main//a/@href")
-        assert not any(link.endswith("/fi") for link in traveller.authorize().found("//nav//a/@href"))
+        assert not any(link.endswith("/fi") for link in traveller.authorize().found("//main//nav//a/@href"))
         _ended(traveller.arrives(fields), 503, away.heading, "temporarily_unavailable")
     # both logins live on
     assert traveller.arrives(fields).status == 200

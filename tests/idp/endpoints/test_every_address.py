@@ -25,6 +25,7 @@ ADDRESSES = {
     "/log/checkpoint": {"GET"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/at/demo-ee": {"GET"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/countries": {"GET"},
+    "/login/AAAAAAAAAAAAAAAAAAAAAA/language": {"POST"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/decision": {"POST"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/cancel": {"POST"},
 }
@@ -44,6 +45,7 @@ def test_every_kind_of_page_has_the_headers_of_its_kind(visitor: Visitor) -> Non
         (picker, Kind.FORM),
         (visitor.asks(visitor.login(), "demo-lv"), Kind.POST),
         (question, Kind.FORM),
+        (visitor.rewords(question, "et"), Kind.FORM),
         (visitor.decides(question), Kind.PLAIN),
         (visitor.decides(question, "refuse"), Kind.PLAIN),
         (visitor.decides(by_post), Kind.POST),
@@ -161,6 +163,8 @@ def test_what_is_not_the_top_of_a_window_is_refused_and_sets_no_cookie(visitor: 
         visitor.go("POST", "/authorize", fields=visitor.request(), headers=told),
         visitor.go("GET", f"/login/{login}/at/demo-ee", headers=told),
         visitor.go("POST", "/saml/acs", fields={"RelayState": login}, headers=told),
+        visitor.go("GET", f"/login/{login}/countries?language=et", headers=told),
+        visitor.go("POST", f"/login/{login}/language", headers=told),
         visitor.go("POST", f"/login/{login}/cancel", headers=told),
     ):
         assert answer.status == 403

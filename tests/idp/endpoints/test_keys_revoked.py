@@ -55,6 +55,7 @@ def test_an_approval_records_no_release_that_nobody_can_redeem(crossing: Crossin
     page, before = traveller.question(), records(crossing)
     with all_revoked(crossing.application, "es256"):
         assert back(traveller.decides(page)) == "temporarily_unavailable"
+        assert traveller.rewords(page, "et").back["error"] == "temporarily_unavailable", "nor is it asked about"
         assert records(crossing) == before
     # and nothing was spent
     tokens = traveller.redeem(traveller.decides(page).back["code"])

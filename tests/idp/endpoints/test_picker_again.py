@@ -19,7 +19,7 @@ from tests.idp.endpoints.visitor import Answer, Visitor
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 YEAR = str(365 * 24 * 3600)
-SHOWN = "//nav//span[@class='country']/text()"
+SHOWN = "//main//nav//span[@class='country']/text()"
 
 
 def _countries(visitor: Visitor, login: str, **parameters: str) -> Answer:
@@ -43,7 +43,7 @@ def _away(monkeypatch: pytest.MonkeyPatch, provider: str) -> Iterator[None]:
 def _remembering(visitor: Visitor, provider: str = "demo-lv") -> None:
     """A login in which the citizen asks to keep the choice."""
     login = visitor.login()
-    link = next(one for one in _countries(visitor, login, remember="yes").found("//nav//a/@href") if provider in one)
+    link = next(one for one in _countries(visitor, login, remember="yes").found("//main//nav//a/@href") if provider in one)
     assert visitor.go("GET", link).status in (200, 303)
 
 
@@ -144,10 +144,10 @@ def test_a_country_that_does_not_answer_is_shown_without_a_link(visitor: Visitor
     with _away(monkeypatch, "demo-lv"):
         picker = visitor.authorize()
         assert picker.found(SHOWN) == ["Estonia", "Latvia"]
-        assert [one.rpartition("/")[2] for one in picker.found("//nav//a/@href")] == ["demo-ee"]
-        assert picker.found("//nav//li[2]//span[@class='note']/text()") == ["Does not answer at the moment"]
+        assert [one.rpartition("/")[2] for one in picker.found("//main//nav//a/@href")] == ["demo-ee"]
+        assert picker.found("//main//nav//li[2]//span[@class='note']/text()") == ["Does not answer at the moment"]
     back = _countries(visitor, next(iter(visitor.jar)).removeprefix("__Host-l-"))
-    assert len(back.found("//nav//a/@href")) == 2
+    assert len(back.found("//main//nav//a/@href")) == 2
 
 
 @pytest.mark.spec("issue 3 item 10")
@@ -218,7 +218,7 @@ def test_a_choice_is_kept_only_where_the_citizen_asked_for_it(visitor: Visitor) 
     assert "is remembered in this browser, for a year" in page.text
     assert page.found("//form[@role='search']//input[@type='hidden']/@name") == ["remember"]
     link = f"/login/{login}/at/demo-lv?remember=yes"
-    assert link in page.found("//nav//a/@href")
+    assert link in page.found("//main//nav//a/@href")
     kept = visitor.go("GET", link).cookies[REMEMBERED]
     assert kept.value == "demo-lv"
     assert dict(kept.attributes) == {"max-age": YEAR, "path": "/", "secure": "", "httponly": "", "samesite": "Lax"}
@@ -229,8 +229,8 @@ def test_the_next_login_has_the_kept_choice_first_and_decides_nothing(visitor: V
     picker = visitor.authorize()
     assert picker.status == 200
     assert picker.found(SHOWN) == ["Latvia", "Estonia"]
-    assert picker.found("//nav//li[1]//span[@class='note']/text()") == ["Your choice last time"]
-    assert not picker.found("//nav//li[2]//span[@class='note']")
+    assert picker.found("//main//nav//li[1]//span[@class='note']/text()") == ["Your choice last time"]
+    assert not picker.found("//main//nav//li[2]//span[@class='note']")
 
 
 def test_the_kept_choice_is_forgotten_by_a_link(visitor: Visitor) -> None:
@@ -255,7 +255,7 @@ def test_a_kept_choice_that_there_is_not_is_passed_by(visitor: Visitor, value: s
     visitor.jar[REMEMBERED] = value
     picker = visitor.authorize()
     assert picker.found(SHOWN) == ["Estonia", "Latvia"]
-    assert not picker.found("//nav//span[@class='note']")
+    assert not picker.found("//main//nav//span[@class='note']")
 
 
 def test_a_kept_choice_that_does_not_answer_is_passed_by(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +263,7 @@ def test_a_kept_choice_that_does_not_answer_is_passed_by(visitor: Visitor, monke
     with _away(monkeypatch, "demo-lv"):
         picker = visitor.authorize()
     assert picker.found(SHOWN) == ["Estonia", "Latvia"]
-    assert picker.found("//nav//span[@class='note']/text()") == ["Does not answer at the moment"]
+    assert picker.found("//main//nav//span[@class='note']/text()") == ["Does not answer at the moment"]
 
 
 def test_a_choice_that_could_not_be_asked_is_not_kept(visitor: Visitor) -> None:

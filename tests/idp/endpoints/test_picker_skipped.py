@@ -12,7 +12,7 @@ from policies.errors import PeerUnavailable
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Visitor, login_of, query_of
 
-SHOWN = "//nav//span[@class='country']/text()"
+SHOWN = "//main//nav//span[@class='country']/text()"
 PURPOSE = "purposes/resident-parking.toml"
 HIGH = "http://eidas.europa.eu/LoA/high"
 
@@ -85,7 +85,7 @@ def test_a_country_that_is_not_connected_gives_a_page_that_says_so_and_leads_bac
     page = visitor.authorize(acr_values="country:FI")
     assert page.status == 200
     assert "none of them is connected here" in page.text
-    assert not page.found("//nav | //form[@role='search']")
+    assert not page.found("//main//nav | //form[@role='search']")
     ended = visitor.go("POST", f"/login/{login_of(page)}/cancel")
     assert ended.back["error"] == "access_denied"
 
@@ -99,9 +99,9 @@ def test_a_named_country_that_does_not_answer_is_shown_and_not_gone_to(
         page = visitor.authorize(acr_values="country:EE")
     assert page.status == 200
     assert page.found(SHOWN) == ["Estonia"]
-    assert not page.found("//nav//a")
+    assert not page.found("//main//nav//a")
     again = visitor.go("GET", f"/login/{login_of(page)}/countries")
-    assert again.found("//nav//a/@href") == [f"/login/{login_of(page)}/at/demo-ee"]
+    assert again.found("//main//nav//a/@href") == [f"/login/{login_of(page)}/at/demo-ee"]
 
 
 def test_a_named_country_that_fell_silent_this_moment_gives_a_page_and_keeps_the_login(

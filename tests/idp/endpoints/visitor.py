@@ -198,6 +198,11 @@ class Visitor:
         fields = {**question.fields, "choice": choice, **(ticked or {})}
         return self.go("POST", f"/login/{fields['login']}/decision", fields=fields)
 
+    def rewords(self, question: Answer, language: str, **fields: str) -> Answer:
+        """Press a language of the approval page."""
+        sent = {**question.fields, "language": language, **fields}
+        return self.go("POST", f"/login/{sent['login']}/language", fields=sent)
+
     def code(self, citizen: str = "mari", provider: str = "demo-ee", **changes: str | None) -> str:
         """A whole login, approved: its code."""
         leaving = self.decides(self.question(citizen, provider, **changes))

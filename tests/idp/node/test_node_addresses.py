@@ -88,6 +88,7 @@ def test_what_a_country_s_identity_provider_needs_is_served_too(browser: Browser
         ("GET", "/jwks"),
         ("POST", "/eidas/acs"),
         ("GET", "/login/AAAAAAAAAAAAAAAAAAAAAA/countries"),
+        ("POST", "/login/AAAAAAAAAAAAAAAAAAAAAA/language"),
         ("GET", "/"),
     ],
 )

@@ -104,9 +104,36 @@ def test_refusing_is_as_easy_as_approving(pages: Pages, language: str) -> None:
 
 
 def test_the_first_submit_buttons_do_nothing_so_that_enter_in_a_box_decides_nothing(pages: Pages) -> None:
-    first, second = _page(pages).find("//form//button")[:2]
-    assert set(first.attrib) == {"disabled", "hidden"}
-    assert dict(second.attrib) == {"formmethod": "dialog", "hidden": ""}
+    page = _page(pages)
+    first, second = page.find("//button")[:2]
+    assert (set(first.attrib), first.get("form")) == ({"form", "disabled", "hidden"}, "question")
+    assert dict(second.attrib) == {"form": "question", "formmethod": "dialog", "hidden": ""}
+    assert page.one("//form").get("id") == "question"
+    # Where there is no other language to choose they stand there, too
+    alone = Read(pages.approval(replace(approval(pages, "en", DECISION), rewording="")))
+    assert [dict(each.attrib) for each in alone.find("//button")[:2]] == [dict(first.attrib), dict(second.attrib)]
+
+
+def test_each_other_language_is_a_button_of_the_form_behind_those_and_says_its_own_name(pages: Pages) -> None:
+    page = _page(pages, "et")
+    assert page.one("//header//nav").get("aria-label") == "Keel"
+    buttons = page.find("//header//nav//button")
+    assert [(each.get("value"), each.get("lang"), each.text) for each in buttons] == [
+        ("en", "en", "English"),
+        ("zh-Hans", "zh-Hans", "简体中文"),
+    ]
+    for each in buttons:
+        assert (each.get("form"), each.get("name"), each.get("formaction")) == (
+            "question",
+            "language",
+            "/login/L1/language",
+        )
+    assert page.find("//button")[2:4] == buttons
+
+
+def test_without_a_path_to_other_languages_there_is_none(pages: Pages) -> None:
+    page = Read(pages.approval(replace(approval(pages, "en", DECISION), rewording="")))
+    assert not page.find("//nav | //*[@name='language']")
 
 
 def test_the_form_carries_the_login_and_what_was_decided(pages: Pages) -> None:

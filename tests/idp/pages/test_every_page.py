@@ -1,19 +1,25 @@
 """What holds for every page in every language."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from lxml import html
 
 from idp.pages.headers import SUBMIT_SCRIPT
-from idp.pages.languages import LANGUAGES
+from idp.pages.languages import LANGUAGES, OWN_NAMES
 from idp.pages.render import Pages
 from idp.pages.static import MARK_FILE, STYLE_FILE
 from idp.pages.views import Kind
-from tests.e2e.gallery import Shown, gallery
+from tests.e2e.gallery import DECISION, Shown, approval, gallery, picker
 from tests.idp.pages.reading import Read
 
 SHOWN = gallery(Pages())
+# The other pickers of the gallery have no address of their own
+OFFERING = {
+    *(f"picker-{name}" for name in ("search", "found", "not-found", "remembering", "narrowed")),
+    *("approval", "approval-nothing", "approval-arrived"),
+}
 every_page = pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: f"{shown.name}-{shown.language}")
 
 
@@ -45,6 +51,23 @@ def test_it_says_its_language_and_has_one_heading_and_the_landmarks(shown: Shown
         len(page.find("//h1")) == len(page.find("//main")) == len(page.find("//header")) == len(page.find("//footer")) == 1
     )
     assert page.words("//title")
+
+
+@every_page
+def test_only_the_picker_and_the_question_offer_other_languages(shown: Shown) -> None:
+    page = Read(shown.html)
+    assert len(page.find("//header//nav")) == (shown.name in OFFERING)
+    for each in page.find("//header//nav//li/*"):
+        assert each.get("lang") in set(LANGUAGES) - {shown.language}
+        assert each.text == OWN_NAMES[str(each.get("lang"))]
+
+
+def test_a_page_without_another_language_offers_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = Pages()
+    monkeypatch.setattr(pages, "_languages", {"en": pages._languages["en"]})
+    asked, listed = approval(pages, "en", DECISION), replace(picker(pages, "en"), address="/login/L1/countries")
+    for html_of in (pages.approval(asked), pages.picker(listed)):
+        assert not Read(html_of).find("//header//nav")
 
 
 @every_page

@@ -160,7 +160,9 @@ def test_a_page_of_ours_posts_and_links_to_ours_alone(pages: Pages, path: str) -
     view: PickerView = picker(pages, "en")
     with pytest.raises(ValueError, match="path of ours"):
         pages.picker(replace(view, cancel=path))
-    if path:  # which is a picker without an address of its own, or an error without another country
+    if path:  # which is a page without other languages, a picker without an address of its own, an error without a way
+        with pytest.raises(ValueError, match="path of ours"):
+            pages.approval(replace(approval(pages, "en", DECISION), rewording=path))
         with pytest.raises(ValueError, match="path of ours"):
             pages.picker(replace(view, address=path))
         with pytest.raises(ValueError, match="path of ours"):

@@ -6,9 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.pages.languages import LANGUAGES, choose_language, load_languages
+from idp.pages.languages import LANGUAGES, OWN_NAMES, choose_language, load_languages
 
 SPOKEN = load_languages()
+
+
+def test_each_language_has_the_name_that_it_has_for_itself() -> None:
+    assert set(OWN_NAMES) == set(LANGUAGES)
+    for tag, name in OWN_NAMES.items():
+        assert name.casefold() == SPOKEN[tag].locale.languages[tag.replace("-", "_")].casefold()
+        assert choose_language((tag,), "de") == tag, "what is chosen is what is spoken"
 
 
 @pytest.mark.spec("OpenID Connect Core 1.0 §3.1.2.1 ui_locales")

@@ -22,10 +22,10 @@ def test_it_says_who_asks_and_what_for(pages: Pages) -> None:
 @pytest.mark.spec("decisions.md 7")
 def test_every_country_is_a_link_with_its_provider_beside_it(pages: Pages) -> None:
     page = Read(pages.picker(picker(pages, "en")))
-    links = page.find("//nav//a")
+    links = page.find("//main//nav//a")
     assert [each.get("href") for each in links][:2] == ["/login/L1/at/1", "/login/L1/at/7"]
-    assert page.words("//nav//a[1]").startswith("Austria ID Austria Belgium CSAM Belgium itsme Czechia NIA")
-    assert not page.find("//nav//form | //nav//button")
+    assert page.words("//main//nav//a[1]").startswith("Austria ID Austria Belgium CSAM Belgium itsme Czechia NIA")
+    assert not page.find("//main//nav//form | //main//nav//button")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_providers_title_says_its_own_language(pages: Pages) -> None:
 def test_without_a_country_it_says_that_none_is_connected_and_cancels(pages: Pages) -> None:
     page = Read(pages.picker(picker(pages, "en", ())))
     assert "No country is connected yet." in page.words("//main")
-    assert not page.find("//nav")
+    assert not page.find("//main//nav")
     assert page.one("//form").get("action") == "/login/L1/cancel"
 
 
@@ -85,6 +85,17 @@ def test_without_an_address_of_its_own_it_has_no_search_and_nothing_to_remember(
     assert len(page.find("//main//a")) == len(COUNTRIES)
 
 
+@pytest.mark.parametrize(("remembering", "more"), [(False, ""), (True, "&remember=yes")])
+def test_each_other_language_is_a_link_that_says_its_own_name(pages: Pages, *, remembering: bool, more: str) -> None:
+    page = _full(pages, "zh-Hans", remembering=remembering, sought="Canary")
+    assert page.one("//header//nav").get("aria-label") == "语言"
+    assert [(each.get("href"), each.get("lang"), each.get("hreflang"), each.text) for each in page.find("//header//a")] == [
+        (f"/login/L1/countries?language=en{more}", "en", "en", "English"),
+        (f"/login/L1/countries?language=et{more}", "et", "et", "Eesti"),
+    ]
+    assert not Read(pages.picker(picker(pages, "en"))).find("//header//nav"), "without an address of its own"
+
+
 def test_one_country_needs_no_search_and_can_be_remembered(pages: Pages) -> None:
     page = _full(pages, searchable=False)
     assert not page.find("//form[@role='search']")
@@ -94,16 +105,16 @@ def test_one_country_needs_no_search_and_can_be_remembered(pages: Pages) -> None
 def test_a_country_that_does_not_answer_stands_in_its_place_without_a_link(pages: Pages) -> None:
     plain = picker(pages, "en").countries
     page = _full(pages, countries=tuple(replace(one, available=one.country != "EE") for one in plain))
-    assert "Estonia" not in page.words("//nav//a")
+    assert "Estonia" not in page.words("//main//nav//a")
     assert page.words("//span[@class='away']") == "Estonia Riigi autentimisteenus Does not answer at the moment"
-    assert page.words("(//nav//li)[5]") == page.words("//span[@class='away']")
+    assert page.words("(//main//nav//li)[5]") == page.words("//span[@class='away']")
 
 
 def test_the_last_choice_stands_first_and_can_be_forgotten(pages: Pages) -> None:
     plain = picker(pages, "en").countries
     page = _full(pages, countries=tuple(replace(one, remembered=one.country == "NL") for one in plain))
-    assert page.words("(//nav//li)[1]") == "Netherlands DigiD Your choice last time"
-    assert page.words("(//nav//li)[2]//span[@class='country']") == "Austria"
+    assert page.words("(//main//nav//li)[1]") == "Netherlands DigiD Your choice last time"
+    assert page.words("(//main//nav//li)[2]//span[@class='country']") == "Austria"
     assert page.one("//a[text()='Forget my last choice']").get("href") == "/login/L1/countries?remember=no"
 
 
@@ -127,7 +138,7 @@ def test_while_it_remembers_the_page_says_so_and_how_not_to(pages: Pages) -> Non
 def test_an_empty_list_says_why_it_is_empty(pages: Pages, changes: dict[str, Any], words: str) -> None:  # as above
     page = _full(pages, countries=(), **changes)
     assert page.words("//p[@class='notice']").startswith(words)
-    assert not page.find("//nav")
+    assert not page.find("//main//nav")
     assert bool(page.find("//a[text()='Show all countries']")) is ("sought" in changes)
 
 
@@ -141,7 +152,7 @@ def test_where_one_country_has_several_sign_ins_it_asks_for_the_sign_in(pages: P
     several = Read(pages.picker(picker(pages, language, (("EE", "ID card"), ("EE", "Mobile-ID")))))
     assert several.words("//h1") == say("picker.heading_services")
     assert several.words("//title") == say("picker.title_services")
-    assert several.one("//nav").get("aria-label") == say("picker.list_services")
+    assert several.one("//main//nav").get("aria-label") == say("picker.list_services")
     for countries in ((("EE", "ID card"),), (("EE", "ID card"), ("LV", "eParaksts"))):
         assert Read(pages.picker(picker(pages, language, countries))).words("//h1") == say("picker.heading")
     found = replace(
