@@ -3,13 +3,14 @@
 import os
 import shlex
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 
+from idp.clock import system_clock
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from idp.doctor.postgres import is_postgres_url, postgres
@@ -30,12 +31,12 @@ _STARTS_NOT = "`ciconia serve` does not start with it: each would refuse the oth
 _LAST = "A release that was approved would be gone after a crash."
 
 
-def database(case: Case) -> Iterator[Finding]:
-    """The file, its journal, its revision, and SQLite's own quick check; PostgreSQL's settings, and the revision."""
+def database(case: Case, clock: Callable[[], int] = system_clock) -> Iterator[Finding]:
+    """A file's journal, revision, and SQLite's own quick check; PostgreSQL's settings, clock, and revision."""
     if not case.knows("database"):
         return
     if is_postgres_url(case.settings.database_url):
-        found = list(postgres(case))
+        found = list(postgres(case, clock))
         yield from found
         if not any(one.key == "database" and one.severity is Severity.ERROR for one in found):
             yield from _revision(case)

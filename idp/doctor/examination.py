@@ -88,7 +88,7 @@ def examine(folder: Path, *, now: int, machine: Machine, fetcher: Looks | None, 
     Raises `Misconfigured` where the folder is no configuration at all.
     """
     case = read_case(folder, now=now, machine=machine)
-    checks = dict(OFFLINE)
+    checks = OFFLINE | {"database": partial(database, clock=clock)}
     if fetcher is not None:
         checks["valkey"] = partial(valkey, ask=True)
         checks["clocks"] = partial(clocks, fetcher=fetcher, clock=clock)

@@ -1,12 +1,13 @@
-"""A database of PostgreSQL: whether it is reached, whether a commit lasts there, and who could read or change it."""
+"""A database of PostgreSQL: whether it is reached, whether a commit lasts, its clock, and who could read or change it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
+from idp.store.apart import ALLOWED, FIX, apart, told
 from idp.store.engine import database_name, unavailable
 from idp.store.faults import meaning
 from idp.store.postgres import ONLY_READS, faults_of_session, look_at, postgres_url
@@ -14,6 +15,7 @@ from policies.errors import Misconfigured
 
 _LAST = "A release that was approved would be gone after a crash, and the server does not start."
 _NOBODY = "Nothing can be recorded, so nothing is released."
+_CLOCK = "Sign-ins that pass through two machines fail by it, so a machine is not ready while its clock is off."
 _HOSTS_OF_OURS = ("", "localhost", "127.0.0.1", "::1")
 _ENCRYPTED = ("verify-full", "verify-ca")
 
@@ -26,8 +28,8 @@ def is_postgres_url(url: str) -> bool:
         return False
 
 
-def postgres(case: Case) -> Iterator[Finding]:
-    """The connection, its durability, and its rights. The revision is looked at where that of a file is."""
+def postgres(case: Case, clock: Callable[[], int]) -> Iterator[Finding]:
+    """The connection, its durability, its clock, and its rights. The revision is looked at where that of a file is."""
     try:
         url = postgres_url(make_url(case.settings.database_url))
         engine = look_at(url)
@@ -43,7 +45,7 @@ def postgres(case: Case) -> Iterator[Finding]:
         what, fix = f"target_session_attrs={asked} asks for a server that only reads.", "Take it out of the URL."
         yield case.setting(Severity.ERROR, "database", what, why=_NOBODY, fix=fix)
     try:
-        yield from _asked(case, engine)
+        yield from _asked(case, engine, clock)
     except DBAPIError as error:
         detail = unavailable(error).detail
         means, fix = meaning(detail)
@@ -62,13 +64,14 @@ def _on_its_way(case: Case, host: str, query: dict[str, object]) -> Iterator[Fin
     yield case.setting(Severity.WARNING, "database", what, why=why, fix=fix)
 
 
-def _asked(case: Case, engine: Engine) -> Iterator[Finding]:
+def _asked(case: Case, engine: Engine, clock: Callable[[], int]) -> Iterator[Finding]:
     place = database_name(case.settings.database_url)
     with engine.connect() as connection:
         faults = faults_of_session(connection.connection.driver_connection)
         only_reads = connection.info.get(ONLY_READS, False)
         role = "SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user"
         name, superuser = connection.exec_driver_sql(role).one()
+        off = apart(connection, clock)
     for fault in faults:
         fix = "Set it back in postgresql.conf, ALTER ROLE or ALTER DATABASE, whichever set it; name the primary server."
         yield Finding(Severity.ERROR, place, 0, "durability", fault, _LAST, fix)
@@ -76,6 +79,8 @@ def _asked(case: Case, engine: Engine) -> Iterator[Finding]:
         what = "it was made read-only (default_transaction_read_only)."
         fix = "Set it back in postgresql.conf, ALTER ROLE or ALTER DATABASE, whichever set it."
         yield Finding(Severity.ERROR, place, 0, "read_only", what, _NOBODY, fix)
+    if off is not None and abs(off) > ALLOWED:
+        yield Finding(Severity.ERROR, place, 0, "clock", f"{told(off)}; {ALLOWED} are allowed.", _CLOCK, FIX)
     if superuser:
         what = f"{name} may do everything on this server."
         why = "Who gets hold of the broker then has every other database of the server, and its files."

@@ -1,6 +1,6 @@
 """The store: SQLAlchemy Core over SQLite.
 
 `tables` has every table, `migrate` and `migrations/` make them, `engine` opens the database and asserts that a commit is
-durable, `writer` is the one thread that commits units, `retention` the one that purges, `reads` and `store` are the ports'
-other side, `memory` is the twin for tests.
+durable, `apart` holds the database's clock against ours, `writer` is the one thread that commits units, `retention` the one
+that purges, `reads` and `store` are the ports' other side, `memory` is the twin for tests.
 """

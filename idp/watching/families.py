@@ -64,6 +64,7 @@ METADATA_ENDS = "ciconia_metadata_ends_timestamp_seconds"
 AVAILABLE = "ciconia_country_available"
 SWITCHED_OFF = "ciconia_switched_off"
 DATABASE = "ciconia_database_reachable"
+CLOCK_APART = "ciconia_clock_apart_seconds"
 READY = "ciconia_ready"
 BROKEN = "ciconia_tenant_broken"
 SHARED_LIMITS = "ciconia_shared_limits_reachable"
@@ -91,6 +92,7 @@ _ALL = (
     Family(AVAILABLE, Kind.GAUGE, "Whether citizens are sent to a country.", (*TENANT, "country"), Across.MIN),
     Family(SWITCHED_OFF, Kind.GAUGE, "What an operator switched off.", (*TENANT, "kind"), Across.MAX),
     Family(DATABASE, Kind.GAUGE, "Whether the database answers.", TENANT, Across.FRESH),
+    Family(CLOCK_APART, Kind.GAUGE, "How far this machine's clock and the database's are apart.", TENANT, Across.MAX),
     Family(READY, Kind.GAUGE, "Whether a worker can serve this tenant.", TENANT, Across.FRESH),
     Family(BROKEN, Kind.GAUGE, "Whether a worker has closed this tenant, by why.", (*TENANT, "why"), Across.MAX),
     Family(SHARED_LIMITS, Kind.GAUGE, "Whether Valkey answers.", TENANT, Across.MIN),

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, func, select
 
 from idp.logs import writable
 from idp.store import tables
+from idp.store.apart import ALLOWED, FIX, apart, told
 from idp.store.engine import reading
 from idp.watching import families
 from idp.watching.board import Measures
@@ -31,6 +32,8 @@ MAX_COUNTED = 10_000
 STOP_SECONDS = 0.5
 # Who asks a worker that has not looked yet would hear that it is not ready, and send everybody elsewhere
 FIRST_SECONDS = 2.0
+# By how much nearer a clock has to come to be right again: seconds are whole, and at the edge it would come and go
+STEADY = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,9 @@ class Vitals:
         self._clock, self._pinned, self._seconds = clock, pinned, seconds
         self._until = 0.0
         self._lacks: tuple[str, ...] | None = None
+        # What the database's clock said at this look, and whether ours was too far from it when it last said something
+        self._apart: int | None = None
+        self._off = False
         self._began = time.monotonic()
         self._stopping = threading.Event()
         self._looked = threading.Event()
@@ -97,12 +103,21 @@ class Vitals:
             self._thread.join(STOP_SECONDS)
 
     def look(self) -> tuple[str, ...]:
-        """Look once, and say what lacks: `database`, `keys`, `metadata`, a halted `ledger`; `restored` while closed."""
+        """Look once, and say what lacks: `database`, a right `clock`, `keys`, `metadata`, a `ledger` that is not halted.
+
+        `restored` while closed.
+        """
         now = self._clock()
         lacks = ["ledger"] if self._looks.halted() else []
         with suppress(BrokerError):
             lacks += ["restored"] if self._looks.closed() else []
-        for name, look in (("database", self._ledger), ("keys", self._keys), ("metadata", self._metadata)):
+        looks = (
+            ("database", self._ledger),
+            ("clock", self._right),
+            ("keys", self._keys),
+            ("metadata", self._metadata),
+        )
+        for name, look in looks:
             try:
                 fine = look(now)
             except BrokerError:
@@ -148,6 +163,7 @@ class Vitals:
             .subquery()
         )
         self._set(families.DATABASE, figure=0.0)
+        self._apart = None
         with reading(), self._engine.connect() as connection:
             count, oldest = connection.execute(select(func.count(), func.min(waiting.c.time)).select_from(waiting)).one()
             placed = connection.scalar(select(trees.size).where(trees.tenant == self._tenant)) or 0
@@ -157,6 +173,7 @@ class Vitals:
                 .order_by(checkpoints.number.desc())
                 .limit(1)
             ).first()
+            self._apart = apart(connection, self._clock)
         self._set(families.DATABASE, figure=time.monotonic() + FRESH_SECONDS)
         self._set(families.STAGED, figure=count)
         self._set(families.OLDEST_STAGED, figure=max(0, now - oldest) if oldest is not None else 0)
@@ -167,6 +184,18 @@ class Vitals:
             self._set(families.CHECKPOINT, figure=signed.time)
         # It reads, and that is half of it
         return not self._looks.stands_still()
+
+    def _right(self, _now: int) -> bool:
+        """Our clock is not far from the database's, where that one said something just now; the first that is, is told."""
+        if self._apart is None:
+            return True
+        before, off = self._off, abs(self._apart)
+        self._off = off > (ALLOWED - STEADY if before else ALLOWED)
+        self._set(families.CLOCK_APART, figure=off)
+        if self._off and not before:
+            log = structlog.get_logger()
+            log.error("clock_apart", tenant=self._tenant, seconds=self._apart, detail=told(self._apart), fix=FIX)
+        return not self._off
 
     def _keys(self, now: int) -> bool:
         for name, ends in self._looks.keys(now).items():

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from idp.settings import Limits
+from idp.store.apart import ALLOWED
 from idp.watching.families import FAMILIES, Kind
 from idp.watching.steps import Step
 
@@ -36,6 +37,12 @@ def test_a_ledger_that_was_never_signed_fires_too() -> None:
     leaves, unless, signed = rule.partition(" unless ")
     assert (leaves, unless) == ("ciconia_ledger_unsigned > 0", " unless ")
     assert " <= " in signed
+
+
+def test_the_alert_of_clocks_fires_where_a_machine_leaves() -> None:
+    (rule,) = (text for text in EXPRESSIONS if "ciconia_clock_apart_seconds" in text)
+    assert rule.strip() == f"ciconia_clock_apart_seconds > {ALLOWED}"
+    assert f"no more than {ALLOWED} seconds apart" in PAGE
 
 
 def test_a_counter_that_counted_nothing_yet_is_not_asked_as_if_it_were_there() -> None:

@@ -1,5 +1,6 @@
 """A database of PostgreSQL, as doctor sees it."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import delete
 
+from idp.clock import system_clock
 from idp.store import tables
 from idp.store.engine import writing
 from idp.store.installation import claim_names
@@ -48,8 +50,26 @@ def plain() -> str:
 
 def test_a_database_that_is_as_it_should_be_has_no_finding(city: Path, plain: str) -> None:
     place = named(city, plain)
-    report = examined(city)
+    report = examined(city, clock=system_clock)
     assert [one for one in report.findings if one.file == place or one.key == "database"] == []
+
+
+@pytest.mark.parametrize(("ahead", "way"), [(3600, "ahead of"), (-3600, "behind")])
+def test_a_clock_that_is_not_the_databases_is_an_error_that_says_which_way(
+    city: Path, plain: str, ahead: int, way: str
+) -> None:
+    place = named(city, plain)
+    found = at(examined(city, clock=lambda: system_clock() + ahead), place, "clock")
+    assert found.severity is ERROR
+    assert re.fullmatch(f"the clock of this machine is [0-9]+ seconds {way} the database's; 20 are allowed.", found.what)
+    assert found.fix == "Set the clock of this machine, or the database's, by NTP."
+
+
+@pytest.mark.parametrize("ahead", [15, -15])
+def test_clocks_that_differ_by_some_seconds_are_no_finding(city: Path, plain: str, ahead: int) -> None:
+    place = named(city, plain)
+    report = examined(city, clock=lambda: system_clock() + ahead)
+    assert [one for one in report.findings if one.file == place] == []
 
 
 def test_one_that_was_not_migrated_is_a_warning(city: Path) -> None:
@@ -118,14 +138,14 @@ def test_a_database_of_other_keys_is_named_as_serve_does_and_nothing_in_it_as_br
     sequencer.stop()
     with pytest.raises(Misconfigured) as refused:
         open_store(plain, tenant=TENANT, ledger_keys=ledger_keys(city))
-    report = examined(city)
+    report = examined(city, clock=system_clock)
     (found,) = (one for one in report.findings if one.file == place)
     assert (found.severity, found.what) == (ERROR, refused.value.problems[0].what)
     assert found.fix.lower() == f"{refused.value.problems[0].fix}.".lower()
     with writing(store.engine).begin() as connection:
         connection.execute(delete(tables.installations))  # as of a version that wrote none
     store.close()
-    assert [one.what for one in examined(city).findings if one.file == place] == [found.what]
+    assert [one.what for one in examined(city, clock=system_clock).findings if one.file == place] == [found.what]
 
 
 def test_other_secrets_of_names_are_named_as_serve_does(city: Path, plain: str) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -182,9 +182,16 @@ def healthy(note: str = "") -> Outside:
     )
 
 
-def examined(folder: Path, *, on: Machine | None = None, outside: Outside | None = None, now: int = NOW) -> Report:
+def examined(
+    folder: Path,
+    *,
+    on: Machine | None = None,
+    outside: Outside | None = None,
+    now: int = NOW,
+    clock: Callable[[], int] | None = None,
+) -> Report:
     """What is wrong with it."""
-    return examine(folder, now=now, machine=on or machine(), fetcher=outside, clock=lambda: now)
+    return examine(folder, now=now, machine=on or machine(), fetcher=outside, clock=clock or (lambda: now))
 
 
 def only(report: Report) -> Finding:

@@ -14,6 +14,7 @@ from idp.demo.relying_party import AnswerRefusedError
 from tests.idp.serving.crew import until
 from tests.idp.serving.machines import Machines, approved, sign_in, verified
 from tests.peers import require_peer
+from tests.postgres import server
 
 pytestmark = pytest.mark.peer
 LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
@@ -102,6 +103,28 @@ def test_a_clock_that_jumps_loses_nothing_doubles_nothing_and_goes_back_in_no_ch
     with closing(sqlite3.connect(stage.receiving / "ciconia.db")) as connection:
         times = [row[0] for row in connection.execute("SELECT time FROM checkpoints ORDER BY number")]
     assert times == sorted(times)
+
+
+@pytest.mark.slow
+def test_a_machine_whose_clock_is_not_the_databases_is_not_ready_until_it_is_set(tmp_path: Path) -> None:
+    require_peer("libfaketime", present=LIBRARY.exists())
+    clock, stage = Watch(tmp_path), Machines.alone(tmp_path / "stage", database=server().fresh())
+
+    def health() -> int:
+        return httpx2.get(f"http://127.0.0.1:{stage.front}/healthz", headers={"Host": "127.0.0.1"}).status_code
+
+    try:
+        clock.put("+3600")
+        with stage.serving(0, before=clock.before):
+            assert health() == 503
+            assert stage.log(0).count("3600 seconds ahead of the database's") == 1
+            clock.put("+0")
+            until(lambda: health() == 204, 10)
+            assert outcome(stage) == ""
+            clock.put("+3600")
+            until(lambda: health() == 503, 10)
+    finally:
+        stage.close()
 
 
 @pytest.mark.slow
