@@ -339,6 +339,22 @@ def test_a_request_whose_browser_goes_away_leaves_its_place() -> None:
     _run(test)
 
 
+def test_whose_browser_goes_away_as_a_place_comes_free_spoils_nobodys_answer() -> None:
+    async def test() -> None:
+        held = Held()
+        wrapped = _admission(held, at_work=1, waiting=5)
+        served, gone, following = tasks = [asyncio.ensure_future(_ask(wrapped, _scope("/token"))) for _ in range(3)]
+        await _settled()
+        held.done.set()
+        gone.cancel()  # its place comes before it has left
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert gone.cancelled()
+        assert [served.result().status, following.result().status] == [200, 200]
+        assert wrapped.gate.queue.standing() == (0, {"begun": 0, "new": 0})
+
+    _run(test)
+
+
 def test_the_body_comes_whole_to_the_endpoint_and_what_is_too_much_comes_as_it_is() -> None:
     seen: list[bytes] = []
 

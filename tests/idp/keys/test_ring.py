@@ -142,6 +142,7 @@ def test_an_early_revocation_that_a_restore_lost_is_not_early_again_while_the_fi
 
 def test_where_every_key_that_began_is_revoked_the_next_one_takes_over_early() -> None:
     assert Case({"first", "second"}).at(NOW) == "third"
+    assert Case({"first"}).at(NOW - 1) == "second", "of two that are to come, the one that comes first"
 
 
 def test_others_may_begin_to_use_a_key_that_has_begun_and_is_known_for_long_enough() -> None:

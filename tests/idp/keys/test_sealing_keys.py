@@ -4,8 +4,10 @@ import dataclasses
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event, Lock, Semaphore
 
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from idp.keys.keeper import Keeper
 from idp.keys.sealing import AHEAD, HOUR, KINDS, MISS_SECONDS, HourlyKeys
 from idp.keys.wrapping import named, wrapping_key
 from idp.login import LOGIN_LIFE, RECEIPT_LIFE
+from idp.ports import SealingRow
 from idp.seal import LoginId, Sealer
 from idp.store.engine import open_engine
 from idp.store.sealing import StoredSealingKeys
@@ -182,6 +185,54 @@ def test_without_a_database_nothing_is_sealed_with_a_key_that_nobody_else_has() 
     worker.sealer.seal("asked", LOGIN, NOW + 1, b"state")
 
 
+class Crowded:
+    """A lock that knows how many came for it."""
+
+    def __init__(self) -> None:
+        self.came, self.lock = Semaphore(0), Lock()
+
+    def __enter__(self) -> None:
+        self.came.release()
+        self.lock.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self.lock.release()
+
+
+class Hanging(MemoryRows):
+    """Rows of a database that answers nothing until a test says so, and then that it cannot."""
+
+    def __init__(self) -> None:
+        super().__init__(fails=True)
+        self.answers = Event()
+
+    def rows(self, hour: int) -> Sequence[SealingRow]:
+        self.answers.wait(60)
+        return super().rows(hour)
+
+
+def test_a_database_that_hangs_holds_each_thread_once_and_not_in_turn() -> None:
+    worker, lock = Worker(rows=(hanging := Hanging())), Crowded()
+    worker.keys._lock = lock  # type: ignore[assignment] # a double that has what is used of a lock
+
+    def ask(_number: int) -> str:
+        try:
+            worker.keys.to_seal("code", NOW // HOUR)
+        except StoreUnavailable as error:
+            return error.detail
+        return ""
+
+    with ThreadPoolExecutor(8) as pool:
+        asking = pool.map(ask, range(8))
+        for _ in range(8):
+            assert lock.came.acquire(timeout=60)
+        hanging.answers.set()
+        assert sorted(asking) == ["SQLITE_BUSY", *["the sealing keys cannot be read"] * 7]
+    assert hanging.reads == 1
+    hanging.fails = False
+    assert ask(0) == "", "and whoever comes later asks again"
+
+
 @pytest.mark.spec("decisions.md 4")
 def test_memory_forgets_a_key_that_is_over() -> None:
     worker = Worker()
@@ -196,6 +247,24 @@ def test_memory_forgets_a_key_that_is_over() -> None:
     worker.clock.now = (hour + 25) * HOUR
     worker.keys.keep_ready()
     assert hour not in {held for _, held in worker.keys._held}
+
+
+@pytest.mark.spec("decisions.md 4")
+def test_memory_forgets_a_key_that_is_over_where_every_other_key_is_there() -> None:
+    worker = Worker()
+    worker.keys.keep_ready()
+    hour = worker.keys.hour()
+    with pytest.raises(NotFound):
+        worker.keys.to_open("asked", hour - 1)
+    for following in (hour + 1, hour + 2):
+        worker.clock.now = following * HOUR - 1
+        worker.keys.keep_ready()
+    reads = rows_of(worker).reads
+    worker.clock.now = (hour + 2) * HOUR
+    worker.keys.keep_ready()
+    assert rows_of(worker).reads == reads, "nothing was read, and so nothing taken anew"
+    assert {kind for kind, held in worker.keys._held if held == hour} == {"receipt"}
+    assert worker.keys._missed == {}
 
 
 @pytest.mark.spec("decisions.md 4")

@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import Engine, delete, insert, select, update
 
 from idp.seal import LoginId, Sealer
+from idp.store import store as module
 from idp.store import tables
 from idp.store.backup import AHEAD_SECONDS, CLOSED_SECONDS, COPIED, RESTORED, back_up, closed_until, opened_backup, restore
 from idp.store.engine import open_engine
 from idp.store.sealing import StoredSealingKeys
 from idp.store.store import Store
-from idp.store.switches import since_boot
+from idp.store.switches import HOLD_SECONDS, since_boot
 from idp.transparency.sequencer import Sequencer
 from policies.errors import NotFound, Replayed, StoreUnavailable
 from tests.idp.keys.hours import Clock as HoursClock
@@ -144,6 +145,21 @@ def test_a_process_that_saw_one_restore_sees_the_next(restored: Restored) -> Non
         now[0] = later + CLOSED_SECONDS
         look_again(store)
         store.commit(unit(*marks("another", end=LATER + CLOSED_SECONDS)))
+
+
+def test_a_worker_that_runs_is_closed_half_a_second_after_a_restore(
+    source: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steady = [1000.0]
+    monkeypatch.setattr(module, "since_boot", lambda: steady[0])
+    with served(source, [NOW]) as store:
+        assert store.closed == 0
+        mark = {"tenant": TENANT, "kind": RESTORED, "digest": b"d" * 32, "unit": b"u" * 16, "ends": NOW + CLOSED_SECONDS}
+        with source.begin() as connection:
+            connection.execute(insert(tables.marks), [mark])
+        steady[0] += HOLD_SECONDS
+        with pytest.raises(StoreUnavailable, match="restored from a backup"):
+            store.commit(unit(*marks("used once")))
 
 
 def test_a_restore_by_a_clock_that_was_ahead_is_judged_once(restored: Restored) -> None:

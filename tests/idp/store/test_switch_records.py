@@ -10,11 +10,13 @@ import pytest
 import structlog
 from sqlalchemy import Engine
 
+from idp.ports import Unit
 from idp.store.engine import open_engine
 from idp.store.store import Store
 from idp.store.switches import COUNTRY, HOLD_SECONDS, KEY, PARTY, Switchboard, Switches, faults_of_switches
 from idp.store.switches.reading import TELL_AFTER_SECONDS
 from idp.store.switches.records import AHEAD, SwitchRecords
+from idp.transparency.draft import draft_switch
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable
@@ -233,8 +235,9 @@ def test_records_that_vanish_behind_a_hole_do_not_close_it(folder: Path, board: 
         worker.current()
     for each in ids:
         edit(folder, "DELETE FROM records WHERE record = ?", each)
-    with pytest.raises(StoreUnavailable):
-        worker.current()
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            worker.current()
 
 
 def test_a_question_that_failed_does_not_forget_that_a_record_is_lost(
@@ -279,6 +282,50 @@ def test_commands_that_act_at_once_have_a_record_each(folder: Path, engine: Engi
     with engine.connect() as connection:
         assert {name for _, name in records.read(connection)} == {f"party-{number}" for number in range(len(boards))}
     assert faults(engine) == []
+
+
+class Answering:
+    """Commits that say of the first act that it is written, while another's took its place."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.asked = store, 0
+
+    def commit(self, unit: Unit) -> None:
+        self.asked += 1
+        if self.asked == 1 and unit.record is not None:
+            place = unit.record.record
+            record = draft_switch(record=place, time=NOW, switch=PARTY, name="budget", off=True, reason="it leaks")
+            unit = Unit(tenant=TENANT, record=record)
+        self.store.commit(unit)
+
+
+def test_an_act_that_reads_back_as_anothers_takes_the_next_place(store: Store, engine: Engine) -> None:
+    board = Switchboard(engine=store.engine, tenant=TENANT, keys=KEYS, commits=Answering(store))
+    board.set_switch(PARTY, "parking", off=True, reason="it leaks", now=NOW)
+    records = SwitchRecords(TENANT, KEYS)
+    assert board.recorded == records.record(1)
+    with engine.connect() as connection:
+        assert [name for _, name in records.read(connection)] == ["budget", "parking"]
+
+
+class Full:
+    """Commits of a database that takes nothing any more."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def commit(self, _unit: Unit) -> None:
+        self.asked += 1
+        raise StoreUnavailable("SQLITE_FULL")
+
+
+def test_a_database_that_takes_no_act_is_asked_once_and_it_is_said_why(store: Store, engine: Engine) -> None:
+    full = Full()
+    board = Switchboard(engine=store.engine, tenant=TENANT, keys=KEYS, commits=full)
+    with pytest.raises(StoreUnavailable, match="SQLITE_FULL"):
+        board.set_switch(PARTY, "parking", off=True, reason="it leaks", now=NOW)
+    assert full.asked == 1
+    assert not fresh(engine).off(PARTY, "parking")
 
 
 def test_the_records_hold_in_the_check_of_the_whole_ledger(board: Switchboard, engine: Engine) -> None:

@@ -21,7 +21,7 @@ from idp.store.writer import MAX_BATCH, Waiting, Writer
 from idp.transparency.entry import prepare
 from policies.errors import Conflict, StoreUnavailable
 from tests.idp.store.sent import sent_by
-from tests.idp.store.units import KEYS, NOW, TENANT, marks, opened_at, parked, release, unit
+from tests.idp.store.units import KEYS, LATER, NOW, TENANT, marks, opened_at, parked, release, unit
 
 ROOT = Path(__file__).parents[3]
 
@@ -86,6 +86,17 @@ def test_a_mark_that_only_a_dropped_unit_wanted_is_free_for_the_next(writer: Wri
     assert found == ["login", "", "login"]
     assert count(url, tables.records) == 1
     assert count(url, tables.marks) == 2
+
+
+@pytest.mark.parametrize("ends", [(LATER, LATER + 60), (LATER + 60, LATER)])
+def test_a_mark_that_a_unit_names_twice_stays_taken_until_the_later_end(
+    writer: Writer, url: str, ends: tuple[int, int]
+) -> None:
+    assert written(writer, batch(unit(*(mark for end in ends for mark in marks("same", end=end))))) == [""]
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        assert connection.scalars(select(tables.marks.c.ends)).all() == [LATER + 60]
+    engine.dispose()
 
 
 @pytest.mark.spec("design §6")

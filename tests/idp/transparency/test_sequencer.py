@@ -71,6 +71,12 @@ def change(folder: Path, statement: str) -> None:
         connection.commit()
 
 
+def copied(source: Path, target: Path) -> None:
+    """Every row of one database, in place of those of another."""
+    with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
+        here.backup(there)
+
+
 # -- appending and signing
 
 
@@ -540,6 +546,28 @@ def test_a_tree_that_was_rebuilt_without_a_leaf_is_not_signed(store: Store, fold
     with pytest.raises(StoreUnavailable, match="does not extend"):
         first.step()
     assert checkpoint(store).size == 4
+
+
+@pytest.mark.spec("security.md §3 I4")
+def test_another_tree_of_the_size_that_we_have_seen_is_not_signed(
+    store: Store, folder: Path, clock: Clock, tmp_path: Path
+) -> None:
+    """Rolled back to what was signed, and grown again by another worker: the newest checkpoint knows nothing of it."""
+    first, second = (Sequencer(store, KEYS, checkpoint_seconds=10, lease_seconds=1, clock=clock) for _ in range(2))
+    recorded(store, 3)
+    assert first.step()
+    copied(folder / "ciconia.db", tmp_path / "older.db")
+    recorded(store)
+    assert first.step()
+    copied(tmp_path / "older.db", folder / "ciconia.db")
+    recorded(store)
+    clock.now += 5
+    assert second.step()
+    clock.now += 5
+    with pytest.raises(StoreUnavailable, match="older than one that we have seen") as caught:
+        first.step()
+    assert caught.value.code == BROKEN
+    assert checkpoint(store).size == 3
 
 
 def test_the_thread_stops_and_says_why_on_a_changed_ledger(store: Store, folder: Path) -> None:

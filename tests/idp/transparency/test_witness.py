@@ -3,8 +3,10 @@
 import errno
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path, PosixPath
 from typing import NoReturn
 
@@ -18,7 +20,7 @@ from idp.transparency.export import export_lines, newest_checkpoint
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.witness import MAX_FILES, OLDER, Witness, unkept_at
 from policies.errors import StoreUnavailable
-from tests.idp.store.units import KEYS, ORIGIN, TENANT, commit_all, opened, release, unit
+from tests.idp.store.units import KEYS, ORIGIN, TENANT, Clock, commit_all, opened, release, unit
 
 NAME = ORIGIN.replace("/", "_") + ".checkpoint"
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"the key of somebody else, 32 oct")
@@ -62,6 +64,12 @@ def grown(store: Store, folder: Path | None, count: int) -> None:
 def copied(database: Path, to: Path) -> Path:
     shutil.copytree(database, to)
     return to
+
+
+def rows_copied(source: Path, target: Path) -> None:
+    """Every row of one database, in place of those of another, under whoever uses it."""
+    with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
+        here.backup(there)
 
 
 def refused(store: Store, folder: Path, *, code: str = OLDER) -> str:
@@ -133,6 +141,33 @@ def test_another_history_of_the_same_length_is_refused(store: Store, database: P
     grown(fork, None, 5)
     assert "does not extend" in refused(fork, folder)
     fork.close()
+
+
+@pytest.mark.spec("security.md §3 restore from backup")
+def test_the_witness_is_asked_again_before_each_signature(
+    store: Store, database: Path, folder: Path, tmp_path: Path
+) -> None:
+    """Whoever looked a moment ago, and got the lease since, would sign another tree of a size that the public saw."""
+    clock, witness = Clock(), Witness(folder, KEYS)
+    first, second = (
+        Sequencer(store, KEYS, checkpoint_seconds=10, lease_seconds=1, clock=clock, witness=witness) for _ in range(2)
+    )
+    here, older = database / "ciconia.db", tmp_path / "older.db"
+    store.commit(unit(record=release()))
+    assert first.step()
+    rows_copied(here, older)
+    clock.now += 9
+    assert second.step(), "it looks, and nothing is due yet"
+    store.commit(unit(record=release()))
+    clock.now += 2
+    assert first.step()
+    rows_copied(older, here)
+    store.commit(unit(record=release()))
+    clock.now += 2
+    with pytest.raises(StoreUnavailable) as caught:
+        second.step()
+    assert caught.value.code == OLDER
+    assert [head.size for head in witness.seen()] == [2]
 
 
 def test_a_newer_ledger_that_extends_what_was_seen_goes_on(store: Store, folder: Path) -> None:
