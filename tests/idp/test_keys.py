@@ -32,6 +32,8 @@ from idp.keys.file import (
     unwrapper_of_pem,
 )
 from idp.keys.folder import NODE_FILES, Keys, create_keys, load_keys
+from idp.keys.kinds import NODE
+from idp.keys.ring import spelled
 from policies.errors import Misconfigured
 
 NOW = 1_795_600_000
@@ -279,11 +281,9 @@ def test_a_folder_from_before_there_were_nodes_is_whole_and_has_no_node(folder: 
     assert load_keys(old, ORIGIN).node is None
 
 
-@pytest.mark.parametrize("name", ["log.key", "openings.key"])
+@pytest.mark.parametrize("name", ["log.key", "openings.key", "sealing.key", "pairwise.key", "index.key"])
 @pytest.mark.parametrize("mode", [0o640, 0o604])
-def test_a_secret_of_the_ledger_that_others_may_read_is_not_served_with(
-    folder: Path, tmp_path: Path, name: str, mode: int
-) -> None:
+def test_a_secret_that_others_may_read_is_not_served_with(folder: Path, tmp_path: Path, name: str, mode: int) -> None:
     path = Path(shutil.copytree(folder, tmp_path / "keys"))
     (path / name).chmod(mode)
     assert list(problems_in(path)) == [name]
@@ -455,7 +455,15 @@ def test_a_certificate_of_its_own_makes_no_other_key(folder: Path, tmp_path: Pat
     assert "same key as es256.pem" in problems_in(path, NOW)["node.pem"]
 
 
-@pytest.mark.parametrize(("name", "other"), [("sealing.key", "openings.key"), ("index.key", "pairwise.key")])
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("sealing.key", "openings.key"),
+        ("index.key", "pairwise.key"),
+        ("pairwise.key", "sealing-20991125T2100Z.key"),
+        ("sealing.key", "sealing-20991125T2100Z.key"),
+    ],
+)
 def test_a_secret_that_serves_twice_is_refused(folder: Path, tmp_path: Path, name: str, other: str) -> None:
     path = copied(folder, tmp_path)
     replaced(path, other, name)
@@ -487,3 +495,17 @@ def test_the_clock_of_the_machine_counts_where_no_time_is_given(folder: Path, tm
     (path / "node-metadata.pem").unlink()
     create_saml_key(path / "node-metadata.pem", now=1_000_000_000)
     assert set(problems_in(path)) == {"node-metadata.pem"}
+
+
+@pytest.mark.spec("eidas.md §7 certificate dates")
+def test_dates_of_a_certificate_count_from_when_its_key_begins_until_it_is_over(folder: Path, tmp_path: Path) -> None:
+    path = copied(folder, tmp_path)
+    now = int(time.time()) // 60 * 60 + 120
+    write(path / "node.pem", with_certificate(rsa.generate_private_key(65537, 3072), now=now - 10 * 86400))
+    assert set(problems_in(path, now)) == {"node.pem"}
+    begins = now - NODE.overlap
+    create_saml_key(path / f"node-{spelled(begins)}.pem", now=begins)
+    assert set(problems_in(path, now - 1)) == {"node.pem"}, "others know it still"
+    assert load_keys(path, ORIGIN, now=now).node is not None
+    create_saml_key(path / f"node-{spelled(now + 60)}.pem", now=now + 60)
+    assert load_keys(path, ORIGIN, now=now).node is not None

@@ -124,6 +124,15 @@ def test_a_server_that_runs_takes_a_new_file_and_leaves_one_that_does_not_serve(
     assert keys.es256.at(NOW + MINUTE).key_id == first.key_id
 
 
+def test_a_server_that_runs_takes_a_new_file_of_every_kind(folder: Path) -> None:
+    keys = loaded(folder)
+    look = Look(keys, folder, ORIGIN)
+    look()
+    made = {name: new(folder, kind).name for name, kind in kinds.KINDS.items()}
+    look()
+    assert {name: ring.scheduled[0].file for name, ring in keys.rings.items()} == made
+
+
 def test_a_folder_that_did_not_change_is_loaded_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = loaded(folder)
     look = Look(keys, folder, ORIGIN)
