@@ -73,6 +73,10 @@ def test_a_proxy_that_asks_after_the_worker_needs_no_host_of_a_city(roof: Roof, 
     """One city's database may be away: the worker still serves the others, and is not to be passed over."""
     served = opened(roof)
     assert get(served, "https://x/healthz", host="127.0.0.1").status_code == 503
+    served.tenants["birch"].vitals.look()
+    assert [one.vitals.fit for one in served.tenants.values()] == [False, True]
+    assert get(served, "https://x/healthz", host="127.0.0.1").status_code == 204
+    assert get(served, "https://x/healthz", host="cedar.example").status_code == 421
     served.start()
     try:
         end = time.monotonic() + 20

@@ -7,7 +7,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
+import httpcore2
 import pytest
 
 from connectors.fetch import NETWORK, PEER, Fetcher, FetchError
@@ -50,6 +52,8 @@ def test_a_chunked_body_is_fetched() -> None:
     chunked = raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
     with origin(chunked) as server:
         assert get(server) == b"hello world"
+        assert get(server, limit=11) == b"hello world"
+    assert refused(chunked, limit=10).check == "size", "though no length was announced"
 
 
 def test_a_body_of_exactly_the_limit_is_fetched() -> None:
@@ -172,6 +176,68 @@ def test_a_server_that_says_nothing_does_not_hold_us_past_the_deadline(over: thr
     error = refused(raw(b"", pause=over, each=0.4), timeout=0.2)
     over.set()
     assert error.check == "deadline"
+
+
+class Noting(httpcore2.NetworkStream):
+    """A connection to nowhere that answers at once, and notes how long each step may take."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, float | None]] = []
+        self.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self.steps.append(("read", timeout))
+        found, self.answer = self.answer[:max_bytes], self.answer[max_bytes:]
+        return found
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - nobody reads it
+        self.steps.append(("write", timeout))
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,  # noqa: ARG002 - there is nobody to speak it with
+        server_hostname: str | None = None,  # noqa: ARG002 - as above
+        timeout: float | None = None,
+    ) -> httpcore2.NetworkStream:
+        self.steps.append(("tls", timeout))
+        return self
+
+    def close(self) -> None:
+        pass
+
+    def get_extra_info(self, info: str) -> None:  # noqa: ARG002 - it has none
+        return
+
+
+def test_each_step_of_a_fetch_has_what_the_steps_before_it_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    noting = Noting()
+
+    def connect(_backend: object, _host: str, _port: int, timeout: float, *_of_the_socket: object) -> Noting:
+        noting.steps.append(("connect", timeout))
+        return noting
+
+    monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", connect)
+    assert Fetcher(demo=True).get("https://localhost/", networks=LOOPBACK, limit=LIMIT, timeout=5) == b"hello"
+    assert list(dict.fromkeys(name for name, _ in noting.steps)) == ["connect", "tls", "write", "read"]
+    seconds = [timeout or 0.0 for _, timeout in noting.steps]
+    assert 5 >= seconds[0] > seconds[-1] > 0
+    assert seconds == sorted(seconds, reverse=True)
+
+
+def test_a_name_of_a_thousand_addresses_is_worth_a_few_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def connect(_backend: object, host: str, *_of_the_socket: object) -> NoReturn:
+        asked.append(host)
+        raise httpcore2.ConnectError
+
+    monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", connect)
+    addresses = [f"127.0.{number // 250}.{number % 250}" for number in range(1, 1001)]
+    fetcher = Fetcher(demo=False, resolver=lambda _host, _port: addresses)
+    with pytest.raises(FetchError) as caught:
+        fetcher.get("https://node.example/", networks=LOOPBACK, limit=LIMIT, timeout=5)
+    assert caught.value.check == "connection"
+    assert asked == addresses[:4]
 
 
 def test_a_body_that_ends_too_early_is_refused() -> None:

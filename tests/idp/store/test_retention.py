@@ -1,11 +1,14 @@
 """The retention: what has ended goes every minute, whatever becomes of the ledger, by one worker where one is enough."""
 
+import errno
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+import structlog
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
@@ -145,6 +148,28 @@ def test_what_fails_is_said_once_and_tried_again_in_a_minute(
             alone.step()
             clock.now += PURGE_SECONDS
     assert [(line["event"], line["detail"]) for line in lines] == [("purge_failed", "SQLITE_FULL")]
+    alone.step()
+    assert not any(left(store, LONG_AGO))
+    clock.now += PURGE_SECONDS
+    monkeypatch.setattr(store, "purge", full)
+    with capture_logs() as lines:
+        alone.step()
+    assert [line["detail"] for line in lines] == ["SQLITE_FULL"], "it had gone well meanwhile"
+
+
+def test_a_log_that_cannot_be_written_does_not_end_it(
+    store: Store, alone: Retention, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended(store, LONG_AGO)
+
+    def full(*_of_no_matter: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "purge", full)
+        patched.setattr(structlog, "get_logger", full)
+        alone.step()
+    clock.now += PURGE_SECONDS
     alone.step()
     assert not any(left(store, LONG_AGO))
 
