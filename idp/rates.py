@@ -39,6 +39,8 @@ DIGEST = 12
 REMEMBERED = 64
 # Octets of an IPv6 address: of one network (RFC 4291 §2.5.1), and what one line may have whole, at the most (RFC 6177 §2)
 NETWORK, LINE = 8, 6
+# NAT64 (RFC 6052 §2.1): such an address is that of the IPv4 machine in its last 32 bits, which a translator passes on
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # As many times its limit do all networks of one /48 together have
 LINE_TIMES = 4
 # And so many times all clients behind one address: a few that fail all the time shut out none of the others
@@ -334,9 +336,15 @@ def _valkey(url: str) -> RedisStorage:
 
 
 def _plain(client: str) -> Address:
-    """An address, an IPv4 one as itself. Raises ValueError for anything else."""
+    """An address, an IPv4 one as itself, however it is written. Raises ValueError for anything else."""
     found = ipaddress.ip_address(client)
-    return (found.ipv4_mapped or found) if isinstance(found, ipaddress.IPv6Address) else found
+    if isinstance(found, ipaddress.IPv4Address):
+        return found
+    if found in NAT64:
+        # No translator writes so what is not of the public (RFC 6052 §3.1): it is not taken for this machine, or a proxy
+        inside = ipaddress.IPv4Address(found.packed[-4:])
+        return inside if inside.is_global else found
+    return found.ipv4_mapped or found
 
 
 def _widths(found: Address) -> tuple[bytes, ...]:

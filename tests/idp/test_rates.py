@@ -115,6 +115,9 @@ def test_one_party_does_not_use_up_anothers_limit() -> None:
         ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
         ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
         ("::ffff:93.184.216.34", HOME, True),
+        ("64:ff9b::93.184.216.34", HOME, True),
+        ("64:ff9b::93.184.216.34", "64:ff9b::93.184.216.35", False),
+        ("64:ff9b::127.0.0.1", "127.0.0.1", False),
         (HOME, AWAY, False),
     ],
 )
