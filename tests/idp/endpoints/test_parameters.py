@@ -76,6 +76,12 @@ def test_what_is_quoted_beyond_all_need_is_refused_before_it_costs_anything() ->
         parameters(fits + b"&b=%41")
 
 
+def test_a_bare_percent_sign_costs_what_a_quoted_one_costs_and_is_counted_as_one() -> None:
+    assert parameters(b"%" * MAX_QUOTED) == {"%" * MAX_QUOTED: ""}
+    with pytest.raises(RequestRefused, match="quoted"):
+        parameters(b"%" * (MAX_QUOTED + 1))
+
+
 @pytest.mark.parametrize("line_end", ["\r\n", ""])
 def test_the_longest_answer_of_a_country_is_not_too_much(line_end: str) -> None:
     signs = "+/" * 38 + line_end
