@@ -4,6 +4,7 @@ It has no database, no key and no configuration: it reads the board. So it answe
 is asked. It is for a private network: it names tenants and countries and counts, and no person.
 """
 
+import io
 import ipaddress
 import json
 import signal
@@ -25,6 +26,8 @@ from idp.watching.exposition import exposition, ready
 # Whoever asks has this long, from its connection to its answer's end; so many may ask at once, with a thread each
 REQUEST_SECONDS = 5.0
 MOST_AT_ONCE = 64
+# Octets of a request's head: Prometheus sends some 300. The library takes 6 MiB, and seconds to read those
+MOST_HEAD = 16 * 1024
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
 Request = socket.socket | tuple[bytes, socket.socket]  # as the base has it
@@ -118,6 +121,18 @@ class _Answering(BaseHTTPRequestHandler):
     server_version = "ciconia"
     sys_version = ""
     timeout = REQUEST_SECONDS
+    # What is read at once
+    rbufsize = MOST_HEAD
+
+    def setup(self) -> None:
+        """Read the head, and no more than that of what was sent. One that is longer is closed without a word."""
+        super().setup()
+        with self.rfile as sent:
+            head, line = b"", b" "
+            while line not in (b"", b"\n", b"\r\n") and len(head) < MOST_HEAD:
+                line = sent.readline(MOST_HEAD - len(head))
+                head += line
+        self.rfile = io.BytesIO(head if line in (b"", b"\n", b"\r\n") else b"")
 
     def do_GET(self) -> None:
         """One of three addresses."""

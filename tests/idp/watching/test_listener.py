@@ -5,6 +5,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from idp.demo.loopback import client
 from idp.server import bind
 from idp.watching import families, listener
 from idp.watching.board import Board
-from idp.watching.listener import serve
+from idp.watching.listener import MOST_HEAD, Listener, serve
 
 CITY = "login.city.example"
 
@@ -130,6 +131,43 @@ def test_no_more_threads_than_it_has(watched: Watched) -> None:
     finally:
         for each in silent:
             each.close()
+
+
+def head(length: int) -> bytes:
+    """A whole head of so many octets."""
+    begin, end = b"GET /alive HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ", b"\r\n\r\n"
+    return begin + b"a" * (length - len(begin) - len(end)) + end
+
+
+@pytest.mark.parametrize(("length", "begin"), [(100, b"HTTP/1.0 200"), (MOST_HEAD, b"HTTP/1.0 200"), (MOST_HEAD + 1, b"")])
+def test_a_head_that_is_longer_than_anybody_sends_is_closed(watched: Watched, length: int, begin: bytes) -> None:
+    told = b""
+    with socket.create_connection(("127.0.0.1", watched.port)) as asking:
+        asking.sendall(head(length))
+        # The end is a reset where something was not read
+        with suppress(ConnectionResetError):
+            while more := asking.recv(4096):
+                told += more
+    assert told[: len(b"HTTP/1.0 200")] == begin
+
+
+@pytest.mark.parametrize("lines", [b"X: " + b"a" * 60_000 + b"\r\n", b"a\r", b"X: a\r\n"])
+def test_no_more_is_read_than_a_head_may_have(lines: bytes) -> None:
+    """In this process, which sees what was left of it. The lines of which it is made are long, none, or very many."""
+    server = Listener(Board(), bind("127.0.0.1", 0), lambda: False)
+    asking, asked = socket.socketpair()
+    with server, asking, asked:
+        asking.settimeout(0)
+        sent = asking.send(b"GET /alive HTTP/1.1\r\n" + lines * (200_000 // len(lines)))
+        assert sent > 4 * MOST_HEAD
+        asking.shutdown(socket.SHUT_WR)
+        server.finish_request(asked, "")
+        left = 0
+        while more := asked.recv(65536):
+            left += len(more)
+        assert sent - left <= 2 * MOST_HEAD
+        with pytest.raises(BlockingIOError):
+            asking.recv(1)
 
 
 @pytest.mark.parametrize(
