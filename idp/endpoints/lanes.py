@@ -6,7 +6,9 @@ comes later in a sign-in, with a cookie of that name, not verified. So a flood t
 - one in `TURN_FOR_NEW` turns is for the new, and half of the places are never for them: no lane starves the other;
 - inside a lane addresses take turns, and when it is full, the address with most in it gives way to one with fewer: whoever
   floods from few addresses waits behind themselves. All of one /48 weigh as one address with a quarter as many;
-- a request that is whole takes the place of one whose body is still to come, of an address with no fewer.
+- a request that is whole takes the place of one whose body is still to come, of an address with no fewer;
+- of those whose body is still to come one address has no more than a quarter of a lane, however much room there is: each
+  also holds a connection of the proxy to this worker. One more takes the place of its own that drips for longest.
 
 From more addresses than the queue has places, with whole requests, a flood would hold.
 
@@ -37,6 +39,8 @@ FOREIGN = (b"sec-fetch-site", b"cross-site"), (b"sec-fetch-site", b"same-site")
 # What `embedded` requests are counted as
 EMBEDDED = "embedded"
 TURN_FOR_NEW = 8
+# Of a lane, what one address may hold with bodies that are still to come: generous, since it may be thousands of citizens'
+HALF_SENT = 4
 # How much of the pace is what the last one took
 NEWEST = 0.1
 
@@ -211,7 +215,14 @@ class Line:
         if heavier is not None:
             return self._tickets[heavier][-1]
         drips = self._half_sent.above(weight - 1, count, address) if half_sent else None
-        return None if drips is None else next(ticket for ticket in self._tickets[drips] if not ticket.ready)
+        return None if drips is None else self._drips_longest(drips)
+
+    def gives_way_of_its_own(self, address: str, most: int) -> Ticket | None:
+        """Which one of an address gives way, where it has so many whose body is still to come; none of nobody's address."""
+        return self._drips_longest(address) if address and self._half_sent.count(address) >= most else None
+
+    def _drips_longest(self, address: str) -> Ticket:
+        return next(ticket for ticket in self._tickets[address] if not ticket.ready)
 
     def add(self, ticket: Ticket) -> None:
         """At the end of its address's turn. Its body is still to come."""
@@ -288,6 +299,8 @@ class Queue:
             if other is None:
                 raise Overloaded(f"the lane {lane} is full")
             self._evict(other)
+        elif not whole and (own := self.lines[lane].gives_way_of_its_own(address, -(-self._waiting // HALF_SENT))):
+            self._evict(own)
         ticket = Ticket(lane, address)
         self.lines[lane].add(ticket)
         return ticket

@@ -177,7 +177,7 @@ def test_a_real_sign_in_waits_behind_one_of_each_flooding_address_and_not_behind
     for ticket in (queue.enter(Lane.BEGUN, "flood") for _ in range(2)):
         queue.wants(ticket)
         last = ticket
-    flood = [queue.enter(Lane.BEGUN, "flood") for _ in range(99)]
+    flood = [queue.enter(Lane.BEGUN, "flood", whole=True) for _ in range(99)]
     for ticket in flood:
         queue.wants(ticket)
     real = queue.enter(Lane.BEGUN, "real")
@@ -191,7 +191,7 @@ def test_in_a_full_lane_the_address_with_most_gives_way() -> None:
     queue = Queue(at_work=2, waiting=10)
     for ticket in (queue.enter(Lane.BEGUN, "flood") for _ in range(2)):
         queue.wants(ticket)
-    flood = [queue.enter(Lane.BEGUN, "flood") for _ in range(10)]
+    flood = [queue.enter(Lane.BEGUN, "flood", whole=True) for _ in range(10)]
     for ticket in flood:
         queue.wants(ticket)
     with pytest.raises(Overloaded):
@@ -509,15 +509,15 @@ def test_a_place_at_once_is_the_place_that_the_queue_would_give(steps: list[tupl
         lane, address = Lane.BEGUN if begun else Lane.NEW, str(number)
         if step == "come":  # with its body, or without one
             try:
-                other = slow.enter(lane, address)
+                other = slow.enter(lane, address, whole=True)
             except Overloaded:
                 assert quick.at_once(lane, address) is None
                 with pytest.raises(Overloaded):
-                    quick.enter(lane, address)
+                    quick.enter(lane, address, whole=True)
                 continue
             slow.wants(other)
             if (ticket := quick.at_once(lane, address)) is None:
-                ticket = quick.enter(lane, address)
+                ticket = quick.enter(lane, address, whole=True)
                 quick.wants(ticket)
             both.append((ticket, other))
         elif step == "read":  # its body is still to come

@@ -84,6 +84,23 @@ def test_a_whole_request_takes_the_place_of_one_whose_body_is_still_to_come() ->
         queue.enter(Lane.NEW, AWAY, whole=True)
 
 
+@pytest.mark.parametrize("lane", list(Lane))
+def test_one_address_holds_a_quarter_of_a_lane_with_bodies_that_are_still_to_come(lane: Lane) -> None:
+    queue = Queue(at_work=2, waiting=256, clock=lambda: 0.0)
+    drips = _enter_all(queue, [HOME] * 100, lane=lane)
+    others = _enter_all(queue, [AWAY] * 64, lane=lane)
+    assert [ticket.evicted for ticket in drips] == [True] * 36 + [False] * 64, "who has dripped for longest"
+    assert not any(ticket.evicted for ticket in others)
+    whole = _enter_all(queue, [HOME] * 100, whole=True, lane=lane)
+    assert not any(ticket.evicted for ticket in [*drips[36:], *whole]), "whoever sent all is not of these"
+
+
+def test_of_nobodys_address_as_many_drip_as_there_is_room_for() -> None:
+    """A proxy that does not say for whom it asks."""
+    queue = _busy(50)
+    assert not any(ticket.evicted for ticket in _enter_all(queue, [""] * 50))
+
+
 def test_who_drips_inside_a_48_does_not_shut_out_the_rest_of_it() -> None:
     queue = _busy(64)
     drips = _enter_all(queue, [_inside(number) for number in range(64)])
