@@ -1,0 +1,146 @@
+"""One who floods haproxy or nginx, with the configurations of docs/ in front of a server of our own: who else is served."""
+
+import asyncio
+import socket
+import struct
+import threading
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from idp.serving.files import raise_limit
+from tests.idp.serving.crew import free_port, until
+from tests.idp.serving.machines import fronting
+from tests.idp.serving.test_proxies import HAPROXY, haproxy
+from tests.peers import require_peer
+
+pytestmark = [pytest.mark.peer, pytest.mark.slow]
+
+# RFC 9113 §6: kinds of frames, and the end of a head
+DATA, HEADERS, SETTINGS, WINDOW_UPDATE = 0, 1, 4, 8
+END_HEADERS = 4
+LARGEST = 16_384
+WINDOW = 65_535
+# More than haproxy keeps for itself, and not all that was announced
+DRIPPED, ANNOUNCED = 34_000, 300_000
+
+
+class Patient:
+    """Answers what has no body at once, and waits for bodies for as long as it takes. `held` says how many came."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self._connections: list[asyncio.Transport] = []
+        self._loop = asyncio.new_event_loop()
+        serving = self._loop.create_server(lambda: _Waiting(self), "127.0.0.1", 0, backlog=2000)
+        self._serving = self._loop.run_until_complete(serving)
+        self.port = int(self._serving.sockets[0].getsockname()[1])
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._serving.close()
+        for connection in self._connections:
+            connection.abort()
+        self._loop.run_until_complete(asyncio.sleep(0.1))
+        self._loop.close()
+
+    def opened(self, connection: asyncio.Transport) -> None:
+        """One more."""
+        self._connections.append(connection)
+
+
+class _Waiting(asyncio.Protocol):
+    def __init__(self, patient: Patient) -> None:
+        self._patient, self._holds = patient, False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._patient.opened(transport)
+
+    def data_received(self, data: bytes) -> None:
+        if data.startswith(b"POST "):
+            self._holds = True
+            self._patient.held += 1
+        elif not self._holds:
+            status = b"204 No Content" if b" /healthz " in data else b"200 OK\r\ncontent-length: 0"
+            self._transport.write(b"HTTP/1.1 " + status + b"\r\n\r\n")
+
+
+class Dripping:
+    """A connection of HTTP/2 with requests of which each sends a part of its body, and no more."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self._window, self._next = WINDOW, 1
+        self.socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(SETTINGS, 0, 0))
+
+    def drip(self) -> None:
+        """One more."""
+        fields = {":method": "POST", ":scheme": "http", ":path": "/saml/acs", ":authority": "a"}
+        fields["content-length"] = str(ANNOUNCED)
+        block = b"".join(b"\0" + _field(name) + _field(value) for name, value in fields.items())
+        self.socket.sendall(_frame(HEADERS, END_HEADERS, self._next, block))
+        left = DRIPPED
+        while left:
+            part = min(left, LARGEST)
+            while self._window < part:
+                self._read()
+            self.socket.sendall(_frame(DATA, 0, self._next, b"a" * part))
+            self._window -= part
+            left -= part
+        self._next += 2
+
+    def _read(self) -> None:
+        head = self._exactly(9)
+        payload = self._exactly(int.from_bytes(head[:3]))
+        assert head[3] != HEADERS, "haproxy had no connection for it, and answered by itself"
+        if head[3] == WINDOW_UPDATE and not any(head[5:]):
+            self._window += int.from_bytes(payload)
+
+    def _exactly(self, length: int) -> bytes:
+        found = b""
+        while len(found) < length:
+            more = self.socket.recv(length - len(found))
+            assert more, "haproxy closed it"
+            found += more
+        return found
+
+
+def _frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    return len(payload).to_bytes(3) + struct.pack(">BBI", kind, flags, stream) + payload
+
+
+def _field(text: str) -> bytes:
+    """A string of less than 127 octets (RFC 7541 §5.2)."""
+    return bytes([len(text)]) + text.encode()
+
+
+def _status(port: int, source: str) -> int:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=10, source_address=(source, 0))) as asking:
+        asking.request("GET", "/jwks")
+        return asking.getresponse().status
+
+
+def test_long_bodies_that_drip_from_one_address_leave_haproxy_room_for_others(tmp_path: Path) -> None:
+    """As many as filled 500 connections to each of two servers, and some more."""
+    require_peer(HAPROXY.name, present=HAPROXY.exists())
+    raise_limit()
+    front = free_port()
+    with ExitStack() as stack:
+        patient = stack.enter_context(closing(Patient()))
+        stack.enter_context(fronting(haproxy(tmp_path, front, [patient.port] * 2), front, tmp_path / "front"))
+        until(lambda: _status(front, "127.0.0.2") == 200)
+        for _ in range(55):
+            connection = Dripping(front)
+            stack.callback(connection.socket.close)
+            for _ in range(20):
+                connection.drip()
+        until(lambda: patient.held >= 2 * 500)
+        assert _status(front, "127.0.0.2") == 200
