@@ -144,3 +144,50 @@ def test_long_bodies_that_drip_from_one_address_leave_haproxy_room_for_others(tm
                 connection.drip()
         until(lambda: patient.held >= 2 * 500)
         assert _status(front, "127.0.0.2") == 200
+
+
+def _from(address: str, port: int) -> socket.socket:
+    """A connection that says whose it is (the PROXY protocol, version 1), with half a request."""
+    found = socket.create_connection(("127.0.0.1", port), timeout=10)
+    kind, here = ("TCP6", "2001:db8::1") if ":" in address else ("TCP4", "192.0.2.1")
+    found.sendall(f"PROXY {kind} {address} {here} 40000 443\r\nGET /jwks HTTP/1.1\r\nHost: a\r\n".encode())
+    return found
+
+
+def _answered(connection: socket.socket) -> bool:
+    try:
+        connection.sendall(b"\r\n")
+        return connection.recv(100).startswith(b"HTTP/1.1 200 ")
+    except ConnectionError:
+        return False
+
+
+def test_all_addresses_of_one_64_open_as_many_connections_to_haproxy_as_one(tmp_path: Path) -> None:
+    """Of IPv4 each by itself. Whose they are the connections say here, and the rules, else as written, go by that."""
+    require_peer(HAPROXY.name, present=HAPROXY.exists())
+    front = free_port()
+    with ExitStack() as stack:
+        command = haproxy(tmp_path, front, [stack.enter_context(closing(Patient())).port] * 2)
+        path = tmp_path / "haproxy.cfg"
+        text = path.read_text(encoding="utf-8")
+        for word, other in (("tcp-request connection", "tcp-request session"), (f":{front}", f":{front} accept-proxy")):
+            assert word in text
+            text = text.replace(word, other)
+        path.write_text(text, encoding="utf-8")
+        stack.enter_context(fronting(command, front, tmp_path / "front"))
+
+        def opened(address: str) -> socket.socket:
+            return stack.enter_context(closing(_from(address, front)))
+
+        def served() -> bool:
+            with closing(_from("198.51.100.1", front)) as asking:
+                return _answered(asking)
+
+        until(served)
+        for number in range(200):
+            opened(f"2001:db8:1:2::{number:x}")
+        assert not _answered(opened("2001:db8:1:2::ffff"))
+        assert _answered(opened("2001:db8:1:3::1")), "another network"
+        for number in range(201):
+            opened(f"203.0.113.{number}")
+        assert _answered(opened("203.0.113.201")), "an IPv4 address is one network"
