@@ -13,7 +13,7 @@ import pytest
 from idp.serving.files import raise_limit
 from tests.idp.serving.crew import free_port, until
 from tests.idp.serving.machines import fronting
-from tests.idp.serving.test_proxies import HAPROXY, haproxy
+from tests.idp.serving.test_proxies import HAPROXY, NGINX, haproxy, nginx
 from tests.peers import require_peer
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
@@ -191,3 +191,37 @@ def test_all_addresses_of_one_64_open_as_many_connections_to_haproxy_as_one(tmp_
         for number in range(201):
             opened(f"203.0.113.{number}")
         assert _answered(opened("203.0.113.201")), "an IPv4 address is one network"
+
+
+def test_heads_that_do_not_end_and_bodies_that_drip_hold_no_more_of_nginx_than_the_page_says(tmp_path: Path) -> None:
+    """A head's time is shorter here. What is said to be left to a firewall is so: no count keeps heads from coming."""
+    require_peer(NGINX.name, present=NGINX.exists())
+    front = free_port()
+    with ExitStack() as stack:
+        command = nginx(tmp_path, front, [stack.enter_context(closing(Patient())).port] * 2)
+        path = tmp_path / "nginx.conf"
+        text = path.read_text(encoding="utf-8")
+        assert "client_header_timeout 10s;" in text
+        path.write_text(text.replace("client_header_timeout 10s;", "client_header_timeout 2s;"), encoding="utf-8")
+        stack.enter_context(fronting(command, front, tmp_path / "front"))
+
+        def opened(octets: bytes) -> socket.socket:
+            found = stack.enter_context(closing(socket.create_connection(("127.0.0.1", front), timeout=10)))
+            found.sendall(octets)
+            return found
+
+        heads = [opened(b"GET / HTTP/1.1\r\nHost: a\r\n") for _ in range(220)]
+        assert _answered(heads[0])
+
+        def closed() -> bool:
+            # An octet now and then gives it no more time
+            try:
+                heads[-1].sendall(b"a")
+            except ConnectionError:
+                return True
+            return False
+
+        until(closed, 30)
+        bodies = [opened(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx") for _ in range(201)]
+        assert bodies[-1].recv(100).startswith(b"HTTP/1.1 503 ")
+        assert _status(front, "127.0.0.2") == 200
