@@ -14,10 +14,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from idp.belonging import assert_own
 from idp.cli.console import doing, failed, problems, say, taken, unwritable
 from idp.demo.border import Border
 from idp.demo.browser import WalkError
 from idp.demo.database import demo_database
+from idp.demo.scene import write_new
 from idp.demo.walk import Walked, walk
 from idp.keys.ledger import LOG_VKEY
 from idp.logs import configure_logs
@@ -51,12 +53,12 @@ def demo(
         raise typer.BadParameter(
             "--json is for --once, which ends. Without it the demo stays, and tells its address in text."
         )
-    if keep is not None:
-        _assert_free(keep, as_json=as_json)
     configure_logs()
     # As Ctrl-C, so that the folder goes with us
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        if keep is not None:
+            _assert_free(keep, as_json=as_json)
         with (
             _folder(keep) as folder,
             _database(database, keep=keep is not None) as named,
@@ -88,8 +90,12 @@ def demo(
 
 
 def _assert_free(keep: Path, *, as_json: bool) -> None:
-    """End it with 2 where the folder is not one to write into."""
+    """End it with 2 where the folder is not one to write into. Raises `Misconfigured` where root asks, and it is another's.
+
+    Where the folder is new the one around it counts: whoever owns that may put another one in its place meanwhile.
+    """
     try:
+        assert_own(next(each for each in (keep, *keep.absolute().parents) if each.exists()), "--keep")
         if taken(keep):
             _end("taken", f"{keep} is not an empty folder: name a new one.", as_json=as_json)
     except OSError as error:
@@ -105,8 +111,8 @@ def _end(code: str, detail: str, *, as_json: bool) -> NoReturn:
 def _keep(walked: Walked, folder: Path) -> tuple[Path, Path]:
     """The citizen's receipt and the log's key, beside each other; their paths."""
     receipt, key = folder / "receipt.json", folder / LOG_VKEY
-    receipt.write_bytes(walked.receipt)
-    key.write_text(walked.log_key, encoding="utf-8")
+    write_new(receipt, walked.receipt)
+    write_new(key, walked.log_key.encode())
     return receipt, key
 
 
@@ -140,7 +146,10 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     """The folder of the demo: the one to keep, or one that goes when the demo ends."""
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
-        yield keep.resolve()
+        found = keep.resolve()
+        # Once more: somebody else may have made it meanwhile
+        assert_own(found, "--keep")
+        yield found
         return
     with tempfile.TemporaryDirectory(prefix="ciconia-demo-") as temporary:
         yield Path(temporary)

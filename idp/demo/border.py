@@ -24,7 +24,7 @@ from idp.demo.citizens import BULGARIANS, CITIZENS, CITY, Citizen
 from idp.demo.city import City, services
 from idp.demo.country import Country
 from idp.demo.playing import Playing
-from idp.demo.scene import bound, city_secrets, secret_words, write_jwks, write_templates
+from idp.demo.scene import bound, city_secrets, secret_words, write_jwks, write_new, write_templates
 from idp.keys.file import FileSigner, create_saml_key, load_signer
 from idp.keys.folder import create_keys, load_keys
 from idp.keys.ledger import load_ledger_keys
@@ -192,7 +192,7 @@ class Border:
         if node is None:
             raise ValueError("a node without keys")
         certificate = load_der_x509_certificate(node.metadata.at(0).certificate)
-        (folder / "metadata" / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+        write_new(folder / "metadata" / f"{name}.pem", certificate.public_bytes(Encoding.PEM))
 
     def _country(self, land: Land) -> Country:
         """The country's identity provider, and its metadata pinned at the country's node."""
@@ -207,7 +207,7 @@ class Border:
             broker_certificate=load_signer(node / "keys" / "saml.pem").certificate,
             citizens=land.citizens,
         )
-        (node / "metadata" / "national.xml").write_bytes(country.metadata())
+        write_new(node / "metadata" / "national.xml", country.metadata())
         return country
 
     def _until_ready(self) -> None:

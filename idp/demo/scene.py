@@ -15,7 +15,7 @@ from idp.app import Application
 from idp.clock import system_clock
 from idp.demo.city import City, services
 from idp.demo.country import Country
-from idp.keys.file import PRIVATE_MODE, FileSigner, create_saml_key, create_token_key, load_signer
+from idp.keys.file import FileSigner, create_saml_key, create_token_key, load_signer, write_private
 from idp.keys.folder import create_keys
 from idp.server import Server, bind
 from idp.settings import SETTINGS_FILE, load_settings
@@ -90,7 +90,7 @@ class Scene:
         write_jwks(self.receiving / "parties" / "fares.jwks.json", fares)
         self.country = self._country(load_signer(settings.key_folder / "saml.pem").certificate)
         (self.receiving / "metadata").mkdir()
-        (self.receiving / "metadata" / "demo-ee.xml").write_bytes(self.country.metadata())
+        write_new(self.receiving / "metadata" / "demo-ee.xml", self.country.metadata())
         migrate(settings.database_url)
 
     def _country(self, broker_certificate: bytes) -> Country:
@@ -119,7 +119,13 @@ def secret_words(secret: Mapping[str, str]) -> dict[str, str]:
 def write_jwks(path: Path, signer: FileSigner) -> None:
     """The key set of a service that authenticates by a signed assertion."""
     jwks = {"keys": [{**public_jwk(signer.public_key), "kid": signer.key_id, "alg": "ES256", "use": "sig"}]}
-    path.write_text(json.dumps(jwks, indent=1) + "\n", encoding="utf-8")
+    write_new(path, (json.dumps(jwks, indent=1) + "\n").encode())
+
+
+def write_new(path: Path, octets: bytes) -> None:
+    """Write a file that is not there yet: never into one that somebody else laid there, nor through a link."""
+    with path.open("xb") as file:
+        file.write(octets)
 
 
 def bound(port: int) -> socket.socket:
@@ -131,7 +137,7 @@ def bound(port: int) -> socket.socket:
 
 
 def write_templates(source: Traversable, target: Path, words: Mapping[str, str]) -> None:
-    """Copy a folder of templates, each `@WORD@` replaced. What stands there already is written over."""
+    """Copy a folder of templates, each `@WORD@` replaced. New files take the place of what stands there already."""
     target.mkdir(parents=True, exist_ok=True)
     for each in source.iterdir():
         if each.is_dir():
@@ -140,7 +146,8 @@ def write_templates(source: Traversable, target: Path, words: Mapping[str, str])
         text = each.read_text(encoding="utf-8")
         for word, value in words.items():
             text = text.replace(word, value)
-        if each.name == SETTINGS_FILE:
-            # The address of the database may have a password
-            (target / each.name).touch(PRIVATE_MODE)
-        (target / each.name).write_text(text, encoding="utf-8")
+        file = target / each.name
+        file.unlink(missing_ok=True)
+        # The address of the database may have a password
+        write = write_private if each.name == SETTINGS_FILE else write_new
+        write(file, text.encode())

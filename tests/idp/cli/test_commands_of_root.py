@@ -4,13 +4,14 @@ import os
 import shutil
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from idp.belonging import ROOT
 from idp.cli import app
 from idp.cli.init import init
 from idp.settings import load_settings
@@ -168,6 +169,30 @@ def test_a_link_of_roots_own_does_not_lead_around_it(made: Path, place: Path, tm
     with pytest.raises(Misconfigured, match="root does not work"):
         open_engine(f"sqlite:///{link}").connect()
     assert victim.exists()
+
+
+@pytest.mark.parametrize("new", ["", "demo", "a/b"])
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_a_demo_is_kept_in_no_folder_of_another_account(place: Path, new: str, as_json: Sequence[str]) -> None:
+    """While it runs that account could lay a link there, through which root would write."""
+    done = CliRunner().invoke(app, ["demo", "--once", "--keep", str(place / new), *as_json])
+    assert_refused(done)
+    assert list(place.iterdir()) == []
+
+
+def test_a_folder_that_somebody_made_while_the_demo_began_is_not_written_into(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.chown(place, ROOT, ROOT)
+    made = Path.mkdir
+
+    def made_by_another(path: Path, **_named: object) -> None:
+        made(path)
+        os.chown(path, BROKER, BROKER)
+
+    monkeypatch.setattr(Path, "mkdir", made_by_another)
+    assert_refused(CliRunner().invoke(app, ["demo", "--once", "--keep", str(place / "demo")]))
+    assert list((place / "demo").iterdir()) == []
 
 
 @pytest.mark.parametrize("line", ["policy test --config CITY", "keys list --config CITY", "ledger verify --config CITY"])

@@ -1,12 +1,13 @@
 """The demo's stage: a folder that any broker could run on, fresh secrets, and nothing of the parties' inside."""
 
 import socket
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from idp.demo.loopback import client, send
-from idp.demo.scene import HOST, PORTS, Scene
+from idp.demo.scene import HOST, PORTS, Scene, write_new, write_templates
 from idp.loading import load_all
 
 
@@ -79,6 +80,23 @@ def test_all_three_answer_on_loopback_under_their_names(scene: Scene) -> None:
             assert send(http, "GET", url).status_code == expected
         wrong = scene.issuer.replace("broker.", "evil.")
         assert send(http, "GET", f"{wrong}/jwks").status_code == 421
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    """New files take the place of links; where there was to be no file it is refused."""
+    (tmp_path / "victim").write_text("mine")
+    templates = resources.files("idp.demo").joinpath("border", "sending")
+    for name in ("ciconia.toml", "nodes/storkhaven.toml"):
+        link = tmp_path / "sending" / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(tmp_path / "victim")
+    write_templates(templates, tmp_path / "sending", {})
+    assert "issuer" in (tmp_path / "sending" / "ciconia.toml").read_text()
+    assert (tmp_path / "sending" / "ciconia.toml").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "receipt.json").symlink_to(tmp_path / "victim")
+    with pytest.raises(FileExistsError):
+        write_new(tmp_path / "receipt.json", b"{}")
+    assert (tmp_path / "victim").read_text() == "mine"
 
 
 def test_a_closed_scene_answers_nobody(tmp_path: Path) -> None:
