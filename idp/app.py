@@ -147,11 +147,18 @@ class Application:
                 queue=queue.standing,
                 clock=clock,
             )
-            told = self.watched.turned_away
-            self.gate = Gate(queue=queue, rates=self.watched.rates, page=at_once.turned_away, told=told)
+            self.gate = Gate(
+                tenant=settings.tenant,
+                queue=queue,
+                rates=self.watched.rates,
+                page=at_once.turned_away,
+                told=self.watched.turned_away,
+            )
             count = self.watched.unforeseen(self.unforeseen.seen)
             admitted = Admission(front, gate=self.gate)
-            self.asgi: ASGIApp = Edge(admitted, issuer=settings.issuer, page=at_once.unforeseen, count=count)
+            self.asgi: ASGIApp = Edge(
+                admitted, tenant=settings.tenant, issuer=settings.issuer, page=at_once.unforeseen, count=count
+            )
             undo.pop_all()
 
     @property

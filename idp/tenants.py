@@ -313,7 +313,7 @@ class _Hosts:
         self._tenants: tuple[Application, ...] = ()
         pages = Pages()
         for one in broken:
-            page = _Closed(one.name, pages)
+            page = _Closed(one.tenant, pages)
             for host in hosts_of(one.issuer):
                 self._served[host] = (page, Threads())
         for application in tenants.values():

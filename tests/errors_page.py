@@ -37,8 +37,8 @@ more. Made by `python -m tests.errors_page` from the code; a test fails where th
 An error page shows a **code** and a **reference**. The log has one line with the same `reference`, which is JSON:
 
 ```json
-{"event": "refused", "level": "warning", "path": "/saml/acs", "code": "signature_invalid", "check": "digest",
- "peer": "demo-ee", "detail": "...", "reference": "3f9c2a7b10"}
+{"event": "refused", "level": "warning", "tenant": "login.city.example", "path": "/saml/acs", "code": "signature_invalid",
+ "check": "digest", "peer": "demo-ee", "detail": "...", "reference": "3f9c2a7b10"}
 ```
 
 `check` is the first check that failed ([below](#checks)); `peer` is the id, in our configuration, of the identity provider,

@@ -118,7 +118,7 @@ def test_the_line_on_the_page_is_the_line_that_is_logged(page: str) -> None:
     error = SignatureInvalid("digest", "...")
     error.peer = "demo-ee"
     with capture_logs() as lines:
-        log_error(request, error, "3f9c2a7b10")
+        log_error(request, error, "3f9c2a7b10", "login.city.example")
     (line,) = lines
     line["level"] = line.pop("log_level")
     assert json.loads(shown[1]) == line

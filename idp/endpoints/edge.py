@@ -60,11 +60,12 @@ class Edge:
         self,
         app: ASGIApp,
         *,
+        tenant: str,
         issuer: str,
         page: Callable[[Scope, str], tuple[bytes, dict[str, str]]],
         count: Callable[[str, str], None],
     ) -> None:
-        self._app = app
+        self._app, self._tenant = app, tenant
         self._scheme = urlsplit(issuer).scheme
         self._hosts = hosts_of(issuer)
         self._page = page
@@ -99,7 +100,7 @@ class Edge:
         except Exception as error:  # noqa: BLE001 - the outermost edge: a defect of ours, and no value of anybody may leave with it
             scope[UNFORESEEN] = type(error).__name__
             reference = str(scope.get(REFERENCE) or secrets.token_hex(5))
-            _logged(error, str(scope.get("path", "")), reference)
+            _logged(error, self._tenant, str(scope.get("path", "")), reference)
             if begun:
                 raise ConnectionError("the answer had begun") from None
             body, headers = self._page(scope, reference)
@@ -118,11 +119,16 @@ def place(path: str) -> str:
     return f"/login/{{login}}/{step if step in STEPS else 'at/{provider}' if step.startswith('at/') else '...'}"
 
 
-def _logged(error: Exception, path: str, reference: str) -> None:
+def _logged(error: Exception, tenant: str, path: str, reference: str) -> None:
     """The kind of error and the places that it passed; not its text, which may quote anything."""
     frames = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
     structlog.get_logger().error(
-        "unforeseen", kind=type(error).__name__, frames=frames[-12:], path=place(path), reference=reference
+        "unforeseen",
+        tenant=tenant,
+        kind=type(error).__name__,
+        frames=frames[-12:],
+        path=place(path),
+        reference=reference,
     )
 
 

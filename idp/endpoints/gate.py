@@ -35,6 +35,7 @@ class Gate:
     def __init__(
         self,
         *,
+        tenant: str,
         queue: Queue,
         rates: Rates,
         page: Page,
@@ -42,7 +43,7 @@ class Gate:
         cheap: Collection[str] = CHEAP,
     ) -> None:
         self.queue, self.rates, self.cheap = queue, rates, cheap
-        self._page, self._told = page, told
+        self._tenant, self._page, self._told = tenant, page, told
         self._references: dict[str, tuple[float, str]] = {}
         self._octets: dict[tuple[bool, bytes], bytes] = {}
         self._octets_until = 0.0
@@ -97,7 +98,8 @@ class Gate:
         if until < time.monotonic():
             reference = secrets.token_hex(5)
             self._references[cause] = (time.monotonic() + REFERENCE_SECONDS, reference)
-            structlog.get_logger().warning("turned_away", code=error.code, detail=cause, reference=reference)
+            log = structlog.get_logger()
+            log.warning("turned_away", tenant=self._tenant, code=error.code, detail=cause, reference=reference)
         return reference
 
 

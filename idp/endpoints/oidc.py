@@ -53,12 +53,12 @@ def router(site: CitySite) -> APIRouter:
     @routes.get("/.well-known/openid-configuration")
     @threaded
     def discovery(request: Request) -> Response:
-        return _json(request, site.openid.discovery())
+        return _json(site, request, site.openid.discovery())
 
     @routes.get("/jwks")
     @threaded
     def jwks(request: Request) -> Response:
-        return _json(request, site.openid.jwks(site.clock()))
+        return _json(site, request, site.openid.jwks(site.clock()))
 
     return routes
 
@@ -99,7 +99,9 @@ def _declined(site: CitySite, request: Request, declined: Declined) -> Response:
         back = site.openid.refuse(declined.address, "temporarily_unavailable")
         return site.error(request, suspended, back=back, service=text_in(party.title, language), language=language)
     log = structlog.get_logger()
-    log.warning("refused", path=request.url.path, code=error.oauth, peer=error.peer, detail=error.detail)
+    log.warning(
+        "refused", tenant=site.tenant, path=request.url.path, code=error.oauth, peer=error.peer, detail=error.detail
+    )
     return site.send(declined.answer, language)
 
 
@@ -156,17 +158,24 @@ async def _direct(site: CitySite, request: Request, answer: Awaitable[JsonAnswer
         # A receipt is its octets: spelt anew it would not hold
         if isinstance(found, bytes):
             return Response(found, media_type=JSON, headers=NO_STORE)
-        return _json(request, found)
+        return _json(site, request, found)
     except RequestRefused as error:
-        return _json(request, explained(oauth_error(error), site.documentation))
+        return _json(site, request, explained(oauth_error(error), site.documentation))
     except StoreUnavailable as error:
-        return _json(request, explained(unavailable(error.detail), site.documentation))
+        return _json(site, request, explained(unavailable(error.detail), site.documentation))
 
 
-def _json(request: Request, answer: JsonAnswer) -> Response:
+def _json(site: CitySite, request: Request, answer: JsonAnswer) -> Response:
     if answer.detail:
         log = structlog.get_logger()
         about_login = {"reference": answer.reference} if answer.reference else {}
-        peer = answer.peer or None
-        log.warning("refused", path=request.url.path, status=answer.status, peer=peer, detail=answer.detail, **about_login)
+        log.warning(
+            "refused",
+            tenant=site.tenant,
+            path=request.url.path,
+            status=answer.status,
+            peer=answer.peer or None,
+            detail=answer.detail,
+            **about_login,
+        )
     return JSONResponse(dict(answer.body), answer.status, headers=dict(answer.headers))

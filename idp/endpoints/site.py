@@ -80,7 +80,7 @@ class Site:
     def refused(self, request: Request, error: BrokerError) -> str:
         """Count and log an error. Returns the reference that finds its line, and all others of its login."""
         reference: str = request.scope.get(REFERENCE) or secrets.token_hex(REFERENCE_BYTES)
-        self.watched.steps.refused(error.code, log_error(request, error, reference))
+        self.watched.steps.refused(error.code, log_error(request, error, reference, self.tenant))
         return reference
 
     def wording(self, language: str) -> Wording:
@@ -189,8 +189,8 @@ def status_of(error: BrokerError) -> int:
             return 500
 
 
-def log_error(request: Request, error: BrokerError, reference: str) -> str | None:
-    """One line: path without query, code, check, whom it is about, and detail, none of which holds a value.
+def log_error(request: Request, error: BrokerError, reference: str, tenant: str) -> str | None:
+    """One line: tenant, path without query, code, check, whom it is about, and detail, none of which holds a value.
 
     Returns the check.
     """
@@ -202,6 +202,7 @@ def log_error(request: Request, error: BrokerError, reference: str) -> str | Non
     log.log(
         level,
         "refused",
+        tenant=tenant,
         # An address that there is not is a stranger's text
         path=place(request.scope["path"]) if "route" in request.scope else NO_ROUTE,
         code=error.code,

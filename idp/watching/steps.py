@@ -69,7 +69,7 @@ class Steps:
         known = country if country in self._countries or not country else OTHER
         self._measures.count(LOGINS, self._tenant, step, known)
         # `bind` gives what `info` is of; without it the proxy looks for that by two calls more
-        self._log.bind().info("login", step=step, reference=reference, party=party, country=country)
+        self._log.bind().info("login", tenant=self._tenant, step=step, reference=reference, party=party, country=country)
 
     def refused(self, code: str, failed: str | None) -> None:
         """Something was refused, by a code and the check that failed; its line is written where its page is made."""

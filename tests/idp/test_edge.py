@@ -23,7 +23,8 @@ from idp.server import Server, bind
 from idp.settings import load_settings
 from idp.store.migrate import migrate
 
-ISSUER = "https://login.city.example"
+TENANT = "login.city.example"
+ISSUER = f"https://{TENANT}"
 SECRET = "Canary-Kanarbik-1887"
 
 
@@ -197,12 +198,13 @@ async def _half(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 def test_a_defect_gives_the_page_that_it_was_given(http: httpx2.Client, logs: list[MutableMapping[str, Any]]) -> None:
-    with _served(Edge(_defect, issuer="http://login.city.example", page=_page, count=_nobody)) as address:
+    with _served(Edge(_defect, tenant=TENANT, issuer="http://login.city.example", page=_page, count=_nobody)) as address:
         answer = _get(http, address, "/somewhere")
     (line,) = logs
     assert (answer.status_code, answer.headers["x-made"]) == (500, "by us")
     assert answer.text == f"page {line['reference']} at /somewhere"
     assert (line["event"], line["kind"], line["path"]) == ("unforeseen", "ValueError", "/somewhere")
+    assert line["tenant"] == TENANT
     assert SECRET not in repr(logs)
 
 
@@ -211,7 +213,7 @@ def test_a_defect_after_the_beginning_of_an_answer_ends_the_connection(
 ) -> None:
     with (
         caplog.at_level(logging.ERROR),
-        _served(Edge(_half, issuer="http://login.city.example", page=_page, count=_nobody)) as address,
+        _served(Edge(_half, tenant=TENANT, issuer="http://login.city.example", page=_page, count=_nobody)) as address,
         pytest.raises(httpx2.RemoteProtocolError),
     ):
         _get(http, address)
@@ -279,7 +281,7 @@ def test_what_is_no_http_passes_by() -> None:
     async def send(_message: Message) -> None:
         raise AssertionError
 
-    edge = Edge(app, issuer=ISSUER, page=_page, count=_nobody)
+    edge = Edge(app, tenant=TENANT, issuer=ISSUER, page=_page, count=_nobody)
     for kind in ("lifespan", "websocket"):
         coroutine = edge({"type": kind, "scheme": "ws", "headers": []}, receive, send)
         with pytest.raises(StopIteration):

@@ -9,9 +9,12 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 from anyio.from_thread import start_blocking_portal
+from structlog.testing import capture_logs
 
+from idp.endpoints.lanes import Lane
 from idp.pages.static import STATIC_FILES
 from idp.tenants import open_site
+from policies.errors import Overloaded
 from tests.postgres import server
 from tests.tenants.cities import NAMES, Call, Cities, Town, build, on_postgres
 from tests.tenants.matrix import REFUSED, SAME, Held, calls_of, elsewhere, free, hold, refused, routes, same
@@ -83,6 +86,25 @@ def test_every_endpoint_has_a_row_and_every_row_an_endpoint(towns: list[Town], h
     unserved = {("GET", "/eidas/metadata")}  # of a broker that takes part in eIDAS
     assert set(ROWS) - found <= unserved
     assert all(calls_of(row, held["alder"]) for row, does in ROWS.items() if does == REFUSED)
+
+
+def test_each_line_of_a_request_says_whose_it_is(towns: list[Town], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_now: int) -> object:
+        raise ValueError
+
+    for town in towns:
+        with capture_logs() as lines:
+            town.tokens()
+            town.send(town.redeeming("no code"))
+            town.send(Call("GET", "/nope"))
+            town.send(Call("GET", "/authorize", query={**town.request(), "scope": "openid purpose:none"}))
+            scope = {"type": "http", "path": "/authorize", "headers": []}
+            town.application.gate.turned_away(scope, Overloaded("full"), Lane.NEW)
+            monkeypatch.setattr(town.application.city.openid, "jwks", fails)
+            town.send(Call("GET", "/jwks"))
+        of_requests = [line for line in lines if line["event"] in {"login", "refused", "turned_away", "unforeseen"}]
+        assert [line["event"] for line in of_requests] == ["login"] * 5 + ["refused"] * 3 + ["turned_away", "unforeseen"]
+        assert {line["tenant"] for line in of_requests} == {town.application.settings.tenant}
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [NAMES, NAMES[::-1]], ids=["alder at birch", "birch at alder"])

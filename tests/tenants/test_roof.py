@@ -147,7 +147,7 @@ def test_a_flood_at_a_broken_tenants_host_makes_one_line_and_one_page_a_language
             for accept in ("en", "et", f"en;q=0.{number}")
         }
     assert [line["event"] for line in logs] == ["refused"]
-    assert (logs[0]["tenant"], "path" in logs[0], "MARIA" in repr(logs)) == ("birch", False, False)
+    assert (logs[0]["tenant"], "path" in logs[0], "MARIA" in repr(logs)) == ("birch.example", False, False)
     assert len(pages) == 2
     assert all(logs[0]["reference"] in page for page in pages), "the page leads to the line"
 

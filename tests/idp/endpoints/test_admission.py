@@ -60,7 +60,8 @@ def _page(_scope: Scope, error: BrokerError, _reference: str) -> tuple[int, dict
 
 
 def _admission(app: Held, at_work: int = 2, waiting: int = 3, **limits: int) -> Admission:
-    return Admission(app, gate=Gate(queue=Queue(at_work, waiting), rates=Rates(Limits(**limits)), page=_page))
+    rates = Rates(Limits(**limits))
+    return Admission(app, gate=Gate(tenant="x.example", queue=Queue(at_work, waiting), rates=rates, page=_page))
 
 
 async def _ask(wrapped: Admission, scope: Scope, body: Iterable[bytes] = (), pause: float = 0.0) -> Told:
@@ -367,7 +368,7 @@ def test_the_body_comes_whole_to_the_endpoint_and_what_is_too_much_comes_as_it_i
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     async def test() -> None:
-        wrapped = Admission(reading, gate=Gate(queue=Queue(2, 2), rates=Rates(Limits()), page=_page))
+        wrapped = Admission(reading, gate=Gate(tenant="x.example", queue=Queue(2, 2), rates=Rates(Limits()), page=_page))
         await _ask(wrapped, _scope("/token", content_length=b"5"), [b"ab", b"cd", b"e"])
         await _ask(wrapped, _scope("/token", transfer_encoding=b"chunked"), [b"x" * 100_000] * 6)
 
@@ -478,7 +479,8 @@ def test_admission_costs_a_request_little() -> None:
         return None
 
     async def test() -> None:
-        wrapped = Admission(nothing, gate=Gate(queue=Queue(16, 256), rates=Rates(Limits(pages=10**7)), page=_page))
+        rates = Rates(Limits(pages=10**7))
+        wrapped = Admission(nothing, gate=Gate(tenant="x.example", queue=Queue(16, 256), rates=rates, page=_page))
         scope = _scope("/authorize")
 
         async def receive() -> Message:

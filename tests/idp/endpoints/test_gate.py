@@ -32,7 +32,7 @@ def _gate(*waiting: str, told: Callable[[str], None] = lambda _lane: None) -> Ga
     rates = Rates(Limits())
     for address in (*("busy",) * (1 if waiting else 0), *waiting):
         queue.wants(queue.enter(Lane.NEW, rates.address(address)))
-    return Gate(queue=queue, rates=rates, page=_page, told=told)
+    return Gate(tenant="login.example", queue=queue, rates=rates, page=_page, told=told)
 
 
 def _scope(path: str = "/authorize", method: str = "GET", **headers: bytes) -> Scope:
