@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from idp.endpoints.site import log_error
 from idp.pages.wording import MOVES, SHOWN_AS, known_code
 from idp.responders.oidc import SENTENCES
+from idp.watching.refusals import Refusals
 from policies.errors import SignatureInvalid
 from tests import errors_page
 from tests.errors_page import PAGE, WORDS, Words, holes, kinds, main, read_words, render, sources, tables
@@ -118,7 +119,7 @@ def test_the_line_on_the_page_is_the_line_that_is_logged(page: str) -> None:
     error = SignatureInvalid("digest", "...")
     error.peer = "demo-ee"
     with capture_logs() as lines:
-        log_error(request, error, "3f9c2a7b10", "login.city.example")
+        log_error(Refusals(tenant="login.city.example"), request, error, "3f9c2a7b10")
     (line,) = lines
     line["level"] = line.pop("log_level")
     assert json.loads(shown[1]) == line

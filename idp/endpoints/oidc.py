@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
@@ -98,10 +97,8 @@ def _declined(site: CitySite, request: Request, declined: Declined) -> Response:
     except Suspended as suspended:
         back = site.openid.refuse(declined.address, "temporarily_unavailable")
         return site.error(request, suspended, back=back, service=text_in(party.title, language), language=language)
-    log = structlog.get_logger()
-    log.warning(
-        "refused", tenant=site.tenant, path=request.url.path, code=error.oauth, peer=error.peer, detail=error.detail
-    )
+    fields = {"path": request.url.path, "code": error.oauth, "peer": error.peer, "detail": error.detail}
+    site.watched.refusals.line(fields, anybodys=True)
     return site.send(declined.answer, language)
 
 
@@ -167,15 +164,7 @@ async def _direct(site: CitySite, request: Request, answer: Awaitable[JsonAnswer
 
 def _json(site: CitySite, request: Request, answer: JsonAnswer) -> Response:
     if answer.detail:
-        log = structlog.get_logger()
-        about_login = {"reference": answer.reference} if answer.reference else {}
-        log.warning(
-            "refused",
-            tenant=site.tenant,
-            path=request.url.path,
-            status=answer.status,
-            peer=answer.peer or None,
-            detail=answer.detail,
-            **about_login,
-        )
+        peer = answer.peer or None
+        fields = {"path": request.url.path, "status": answer.status, "peer": peer, "detail": answer.detail}
+        site.watched.refusals.line(fields, answer.reference, anybodys=not answer.reference)
     return JSONResponse(dict(answer.body), answer.status, headers=dict(answer.headers))

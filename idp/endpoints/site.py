@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from string import ascii_letters, digits
 from urllib.parse import quote, urlsplit
 
-import structlog
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
@@ -24,6 +23,7 @@ from idp.pages.wording import Wording, known_code
 from idp.ports import Log
 from idp.seal import Sealer
 from idp.transparency.keys import LogKeys
+from idp.watching.refusals import Refusals
 from idp.watching.watched import Watched, unwatched
 from policies.errors import (
     AssertionRejected,
@@ -42,6 +42,8 @@ from policies.parties import Tenant
 
 REFERENCE_BYTES = 5
 RETRY_AFTER = "30"
+# Checks that fail only where a seal of ours was opened: of a login that there was
+OPENED = frozenset({"login_ended", "not_asked", "decided_shape"})
 # A redirect is kept by nobody, and where it leads to learns no address of ours
 ONWARD = ((b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer"))
 # RFC 3986 §2: reserved and unreserved characters, and the sign of what is quoted already
@@ -80,8 +82,8 @@ class Site:
     def refused(self, request: Request, error: BrokerError) -> str:
         """Count and log an error. Returns the reference that finds its line, and all others of its login."""
         reference: str = request.scope.get(REFERENCE) or secrets.token_hex(REFERENCE_BYTES)
-        self.watched.steps.refused(error.code, log_error(request, error, reference, self.tenant))
-        return reference
+        self.watched.steps.refused(error.code, check_of(error))
+        return log_error(self.watched.refusals, request, error, reference)
 
     def wording(self, language: str) -> Wording:
         """How things are said in this language."""
@@ -189,26 +191,29 @@ def status_of(error: BrokerError) -> int:
             return 500
 
 
-def log_error(request: Request, error: BrokerError, reference: str, tenant: str) -> str | None:
+def log_error(refusals: Refusals, request: Request, error: BrokerError, reference: str) -> str:
     """One line: tenant, path without query, code, check, whom it is about, and detail, none of which holds a value.
 
-    Returns the check.
+    Returns the reference that finds it.
     """
-    log = structlog.get_logger()
-    level = logging.ERROR if status_of(error) >= 500 else logging.WARNING  # noqa: PLR2004 - RFC 9110 §15.6
-    check = error.check if isinstance(error, AssertionRejected | PeerRequestRefused) else None
+    is_ours = status_of(error) >= 500  # noqa: PLR2004 - RFC 9110 §15.6
+    check = check_of(error)
     if check == "unforeseen":
         request.scope[UNFORESEEN] = error.detail
-    log.log(
-        level,
-        "refused",
-        tenant=tenant,
+    fields = {
         # An address that there is not is a stranger's text
-        path=place(request.scope["path"]) if "route" in request.scope else NO_ROUTE,
-        code=error.code,
-        check=check,
-        peer=error.peer or None,
-        detail=error.detail,
-        reference=reference,
-    )
-    return check
+        "path": place(request.scope["path"]) if "route" in request.scope else NO_ROUTE,
+        "code": error.code,
+        "check": check,
+        "peer": error.peer or None,
+        "detail": error.detail,
+    }
+    # A request may name any login. Whom an error is about is known of one that was opened
+    begun = REFERENCE in request.scope and (bool(error.peer) or check in OPENED)
+    level = logging.ERROR if is_ours else logging.WARNING
+    return refusals.line(fields, reference, anybodys=not (is_ours or begun), level=level)
+
+
+def check_of(error: BrokerError) -> str | None:
+    """The check that failed, where it was one of a message or a login."""
+    return error.check if isinstance(error, AssertionRejected | PeerRequestRefused) else None

@@ -9,6 +9,7 @@ from idp.rates import Rates, Shared
 from idp.settings import Limits, Settings
 from idp.watching.board import Measures
 from idp.watching.families import LIMITED, TURNED_AWAY, UNFORESEEN, VERIFICATION
+from idp.watching.refusals import Refusals
 from idp.watching.steps import Step, Steps, steps_key
 from policies.load import Configuration
 from policies.parties import ProviderId
@@ -21,6 +22,7 @@ class Watched:
     tenant: str
     measures: Measures
     steps: Steps
+    refusals: Refusals
     rates: Rates
     countries: Mapping[ProviderId, str]
 
@@ -66,6 +68,7 @@ def watched(
         tenant=tenant,
         measures=measures,
         steps=Steps(tenant=tenant, key=key, measures=measures, countries=countries),
+        refusals=Refusals(tenant=tenant),
         rates=Rates(
             settings.limits,
             exempt=settings.trusted_proxies if proxies is None else proxies,
@@ -80,4 +83,5 @@ def unwatched() -> Watched:
     """For a site that nobody watches: its own counts, and references that mean nothing elsewhere."""
     measures = Measures()
     steps = Steps(tenant="", key=secrets.token_bytes(32), measures=measures, countries=())
-    return Watched(tenant="", measures=measures, steps=steps, rates=Rates(Limits()), countries={})
+    refusals, rates = Refusals(tenant=""), Rates(Limits())
+    return Watched(tenant="", measures=measures, steps=steps, refusals=refusals, rates=rates, countries={})

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from idp.watching.board import Measures
+from idp.watching.refusals import MOST
 from idp.watching.steps import REFERENCE_DIGITS, Step, Steps
 from policies.errors import StoreUnavailable, TooManyRequests
 from tests.idp.endpoints.stage import Stage
@@ -22,6 +23,15 @@ Lines = list[MutableMapping[str, Any]]
 def lines() -> Iterator[Lines]:
     with capture_logs() as found:
         yield found
+
+
+@pytest.fixture
+def minute(stage: Stage) -> Iterator[None]:
+    """A minute in which nothing was refused yet, and which is over for whoever comes next."""
+    refusals = stage.application.watched.refusals
+    refusals._causes.clear()
+    yield
+    refusals._causes.clear()
 
 
 def _steps(lines: Lines) -> list[str]:
@@ -66,6 +76,42 @@ def test_the_reference_of_an_errors_page_finds_all_lines_of_its_login(visitor: V
     assert answer.status == 403
     mine = [line for line in lines if line.get("reference") == answer.reference]
     assert [line.get("step", line["event"]) for line in mine] == ["begun", "asked", "refused"]
+
+
+@pytest.mark.usefixtures("minute")
+@pytest.mark.parametrize(
+    ("path", "cookie"),
+    [
+        ("/nope", ""),
+        ("/authorize?client_id=nobody", ""),
+        ("/login/AAAAAAAAAAAAAAAAAAAAAA/countries", ""),
+        ("/login/AAAAAAAAAAAAAAAAAAAAAA/countries?x=y", ""),
+        ("/login/AAAAAAAAAAAAAAAAAAAAAA/countries", "__Host-l-AAAAAAAAAAAAAAAAAAAAAA=aAAAAAAAA"),
+        ("/login/AAAAAAAAAAAAAAAAAAAAAA/countries", f"__Host-l-AAAAAAAAAAAAAAAAAAAAAA=a{'A' * 200}"),
+    ],
+)
+def test_a_flood_of_what_anybody_may_ask_leaves_few_lines_and_each_page_leads_to_one(
+    stage: Stage, visitor: Visitor, lines: Lines, path: str, cookie: str
+) -> None:
+    headers = {"cookie": cookie} if cookie else {}
+    shown = [visitor.go("GET", path, headers=headers).reference for _ in range(MOST + 20)]
+    assert len(lines) <= MOST + 2
+    assert set(shown) <= {line["reference"] for line in lines}
+    assert lines[-1]["shared"]
+    counted = told(stage.application.watched.measures.board)
+    refused = sum(count for key, count in counted.items() if key[0] == "ciconia_refusals_total")
+    assert refused >= MOST + 20
+
+
+@pytest.mark.usefixtures("minute")
+def test_a_login_that_there_is_keeps_its_lines_among_a_flood(visitor: Visitor, lines: Lines) -> None:
+    for _ in range(MOST + 20):
+        assert visitor.go("GET", "/login/AAAAAAAAAAAAAAAAAAAAAA/countries").status == 409
+    fields = visitor.signs_in(visitor.asked(visitor.login()))
+    for _ in range(3):
+        answer = visitor.returns({**fields, "SAMLResponse": fields["SAMLResponse"][:-8] + "AAAAAAA="})
+    mine = [line.get("step", line["event"]) for line in lines if line.get("reference") == answer.reference]
+    assert mine == ["begun", "asked", "refused", "refused", "refused"]
 
 
 def test_two_logins_have_two_references(visitor: Visitor, lines: Lines) -> None:
