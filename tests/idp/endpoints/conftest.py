@@ -21,7 +21,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture
 def stage(running: Stage) -> Iterator[Stage]:
-    """The stage at the machine's time, whatever a test does to the clock."""
+    """The stage at the machine's time, whatever a test does to the clock, in a minute in which nothing was refused yet."""
+    running.application.watched.refusals._causes.clear()
     running.clock.ahead = 0
     yield running
     running.clock.ahead = 0

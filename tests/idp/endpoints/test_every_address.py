@@ -216,5 +216,5 @@ def test_a_refused_request_leaves_one_line_without_its_query(visitor: Visitor, l
     visitor.go("GET", f"/authorize?client_id={canary}&state={canary}", headers={"cookie": f"a={canary}"})
     (line,) = logs
     assert line["peer"] is None, "a name that nobody registered is a value that somebody sent"
-    assert set(line) == {"event", "path", "code", "check", "peer", "detail", "reference", "log_level"}
+    assert set(line) == {"event", "tenant", "path", "code", "check", "peer", "detail", "reference", "log_level"}
     assert canary not in repr(logs)

@@ -25,15 +25,6 @@ def lines() -> Iterator[Lines]:
         yield found
 
 
-@pytest.fixture
-def minute(stage: Stage) -> Iterator[None]:
-    """A minute in which nothing was refused yet, and which is over for whoever comes next."""
-    refusals = stage.application.watched.refusals
-    refusals._causes.clear()
-    yield
-    refusals._causes.clear()
-
-
 def _steps(lines: Lines) -> list[str]:
     return [line["step"] for line in lines if line["event"] == "login"]
 
@@ -78,7 +69,6 @@ def test_the_reference_of_an_errors_page_finds_all_lines_of_its_login(visitor: V
     assert [line.get("step", line["event"]) for line in mine] == ["begun", "asked", "refused"]
 
 
-@pytest.mark.usefixtures("minute")
 @pytest.mark.parametrize(
     ("path", "cookie"),
     [
@@ -103,7 +93,6 @@ def test_a_flood_of_what_anybody_may_ask_leaves_few_lines_and_each_page_leads_to
     assert refused >= MOST + 20
 
 
-@pytest.mark.usefixtures("minute")
 def test_a_login_that_there_is_keeps_its_lines_among_a_flood(visitor: Visitor, lines: Lines) -> None:
     for _ in range(MOST + 20):
         assert visitor.go("GET", "/login/AAAAAAAAAAAAAAAAAAAAAA/countries").status == 409

@@ -22,7 +22,8 @@ def running_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeStage
 
 @pytest.fixture
 def stage(running_node: NodeStage) -> Iterator[NodeStage]:
-    """The node at the machine's time, whatever a test does to the clock."""
+    """The node at the machine's time, whatever a test does to the clock, in a minute in which nothing was refused yet."""
+    running_node.application.watched.refusals._causes.clear()
     running_node.clock.ahead = 0
     yield running_node
     running_node.clock.ahead = 0
