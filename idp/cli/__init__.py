@@ -47,7 +47,7 @@ MODULES = {
 READING = frozenset({"doctor", "inspect", "policy test", "policy explain", "ledger verify", "ledger prove", "party list"})
 READING |= {"metadata pending", "metadata show", "metadata own", "keys list", "audit ledger", "audit verify"}
 # With these it does: a decryption is recorded, a file is written
-_ACTING = ("--unsafe-decrypt", "--certificate")
+_ACTING = ("--unsafe-decrypt", "--certificate", "--keep")
 
 
 class _Loaded(Mapping[str, Any]):

@@ -138,7 +138,9 @@ def _reworded(site: CitySite, request: Request, login: str, fields: dict[str, st
     site.reference(request, login)
     decided, secret = _opened(site, request, login, fields, now)
     # As for a response that comes again (decisions.md 1): once somebody decided here, nobody sees the values any more
-    site.logins.state(cookies(request), login, now)
+    state = site.logins.state(cookies(request), login, now)
+    if not isinstance(state, Asked) or state.expectation.provider_id != decided.provider_id:
+        raise Replayed("not_asked", "a question of another country than was asked last")
     language = fields.get("language", "")
     if _unknown(fields, {"language"}) or language not in LANGUAGES:
         raise RequestRefused("a choice of language with fields that the page does not have", code="other_site")

@@ -60,16 +60,18 @@ def router(site: CitySite) -> APIRouter:
         remember = asked.get("remember", "")
         kept = [Cookie(REMEMBERED, "", 0, "Lax")] if remember == "no" else []
         sought = asked.get("q", "").strip()
-        if language := asked.get("language"):
-            # A long state is parked anew each time
-            site.watched.rates.speak(client_of(request))
-            state = speaking(state, language)
-            kept.append(site.logins.keep(state, now))
+        language = asked.get("language")
+        spoken = speaking(state, language) if language else state
         try:
             with about(state.request.client_id):
-                return _picker(site, request, state, now, kept, sought=sought, remembering=remember == "yes")
+                if spoken != state:
+                    site.broker.check_party(state.request.client_id)
+                    # A long state is parked anew each time
+                    site.watched.rates.speak(client_of(request))
+                    kept.append(site.logins.keep(spoken, now))
+                return _picker(site, request, spoken, now, kept, sought=sought, remembering=remember == "yes")
         except Suspended as error:
-            return rejected(site, request, error, state.request)
+            return rejected(site, request, error, spoken.request)
 
     @routes.get("/login/{login}/at/{provider}")
     @threaded

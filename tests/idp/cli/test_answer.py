@@ -74,6 +74,7 @@ def test_nor_of_what_only_reads(city: Path, words: str, more: tuple[str, ...]) -
         ("inspect a.b64 --as response", True),
         ("inspect a.b64 --as response --unsafe-decrypt --reason x", False),
         ("metadata own --config city --certificate=nl.pem", False),
+        ("doctor --selftest --keep cases", False),
         ("ledger export - --config city", False),
         ("keys new es256 --config city", False),
         ("party disable -- --help", False),

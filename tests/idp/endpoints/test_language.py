@@ -156,6 +156,14 @@ def test_a_long_login_is_parked_anew_as_often_as_an_address_may_begin(
     assert _spoken(visitor.go("GET", f"/login/{login}/countries")) == "zh-Hans"
 
 
+def test_a_long_login_is_parked_once_for_a_language_however_often_it_is_chosen(visitor: Visitor, stage: Stage) -> None:
+    login = visitor.login(state="".join(map(str, range(1200))))
+    before = _rows(stage)["parked"]
+    for _ in range(3):
+        assert _spoken(visitor.go("GET", f"/login/{login}/countries?language=et")) == "et"
+    assert _rows(stage)["parked"] == before + 1
+
+
 def test_no_other_browser_chooses_it(visitor: Visitor, stage: Stage) -> None:
     login = visitor.login()
     stranger = Visitor(stage)
@@ -345,6 +353,13 @@ def test_the_log_names_the_step_and_not_the_login(visitor: Visitor, logs: Lines)
     visitor.rewords(question, "de")
     assert logs[-1]["path"] == "/login/{login}/language"
     assert question.fields["login"] not in repr(logs)
+
+
+def test_a_question_is_not_put_again_after_another_country_was_chosen(visitor: Visitor, logs: Lines) -> None:
+    question = visitor.question()
+    visitor.asks(question.fields["login"], "demo-lv")
+    _refused(visitor.rewords(question, "et"), 409, GONE)
+    assert logs[-1]["check"] == "not_asked"
 
 
 # -- pages that have no choice

@@ -99,6 +99,14 @@ def test_it_is_said_in_every_language(visitor: Visitor, switch: Switch, language
     assert word in visitor.asks(login).heading
 
 
+def test_a_language_chosen_for_a_service_that_is_off_is_not_kept(visitor: Visitor, switch: Switch) -> None:
+    login = visitor.login(ui_locales="en")
+    switch(PARTY, "parking")
+    answer = visitor.go("GET", f"/login/{login}/countries?language=et")
+    suspended(answer, SERVICE)
+    assert not answer.cookies
+
+
 def test_another_service_goes_on(visitor: Visitor, switch: Switch) -> None:
     switch(PARTY, "parking")
     assert visitor.authorize(client_id="budget", scope="openid purpose:participatory-budget").status == 200
