@@ -3,9 +3,11 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import structlog
+from sqlalchemy import Connection
 
 from idp.broken import log_broken
 from idp.cli.console import problems, say
@@ -22,6 +24,7 @@ from idp.serving.worker import Plan
 from idp.settings import SETTINGS_FILE, TENANTS, ProcessSettings, Settings, examine_settings, is_many, load_settings
 from idp.store.engine import database_file, database_name, is_postgres, open_engine, reading
 from idp.store.faults import explained
+from idp.store.installation import assert_ours
 from idp.store.migrate import migrate, serves
 from idp.store.switches import faults_of_switches
 from idp.tenants import Seen, open_site, read_all, see
@@ -123,7 +126,7 @@ def plan(folder: Path, looked: Looked, metrics: Board, drain_seconds: float) -> 
     """
 
     def prepare(settings: Settings) -> None:
-        migrate_where_needed(settings.database_url)
+        migrate_where_needed(settings)
 
     return Plan(
         compose=lambda number: open_site(folder, seen=looked.seen, prepare=prepare, measures=metrics.worker(number)),
@@ -176,16 +179,16 @@ def safe_settings(folder: Path) -> Settings:
     raise Misconfigured(tuple(found))
 
 
-def migrate_where_needed(url: str) -> None:
-    """Migrate a database that this program may not serve yet. Nothing is locked where it may."""
-    engine = open_engine(url)
+def migrate_where_needed(settings: Settings) -> None:
+    """Migrate a database of ours that this program may not serve yet. Nothing is locked, and no key read, where it may."""
+    engine = open_engine(settings.database_url)
     try:
         # Whoever asks a file of SQLite that is not there makes one, readable to all
-        ready = (is_postgres(engine) or database_file(url).exists()) and serves(engine)
+        ready = (is_postgres(engine) or database_file(settings.database_url).exists()) and serves(engine)
     finally:
         engine.dispose()
     if not ready:
-        migrate(url)
+        migrate(settings.database_url, partial(_assert_ours, settings))
 
 
 def _files(folder: Path) -> Read:
@@ -196,9 +199,14 @@ def _files(folder: Path) -> Read:
 def _prepare(read: Read) -> None:
     settings = read.settings
     check_valkey(settings)
-    migrate(settings.database_url)
+    # Another installation's rows would read as changed ones
+    migrate(settings.database_url, partial(_assert_ours, settings))
     if found := _switches(settings, load_ledger_keys(settings.key_folder, settings.origin)):
         structlog.get_logger().error("switch_rows_changed", tenant=settings.tenant, found=found, fix="ciconia doctor")
+
+
+def _assert_ours(settings: Settings, connection: Connection) -> None:
+    assert_ours(connection, settings.tenant, load_ledger_keys(settings.key_folder, settings.origin))
 
 
 def _switches(settings: Settings, ledger: LedgerKeys) -> list[str]:

@@ -12,7 +12,7 @@ key that closes sealing keys. Whether all servers have the latter is seen at wha
 import hmac
 from collections.abc import Callable, Container
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, inspect, select, update
 
 from idp.keys.folder import Keys
 from idp.keys.wrapping import named
@@ -63,12 +63,21 @@ def fault_of_keys(engine: Engine, tenant: Tenant, keys: LedgerKeys, names: bytes
     """
     with reading(), single(engine).connect() as connection:
         found = _read(connection, tenant)
-        if found is None:
-            return _of_another(tenant) if _foreign_tree(connection, tenant, keys) else ""
-    if not hmac.compare_digest(found[:PART_BYTES], fingerprint(keys, tenant)):
-        return _of_another(tenant)
-    others = names and len(found) > PART_BYTES and not hmac.compare_digest(found[PART_BYTES:], names)
+        if _is_anothers(connection, tenant, keys, found):
+            return _of_another(tenant)
+    others = names and found and len(found) > PART_BYTES and not hmac.compare_digest(found[PART_BYTES:], names)
     return _with_other_names(tenant) if others else ""
+
+
+def assert_ours(connection: Connection, tenant: Tenant, keys: LedgerKeys) -> None:
+    """Raises `Misconfigured` where `claim` would. The database may be of any revision of ours; nothing is written."""
+    there = inspect(connection)
+    # Versions before 0005 wrote none
+    found = _read(connection, tenant) if there.has_table(tables.installations.name) else None
+    if found is None and not there.has_table(tables.trees.name):
+        return
+    if _is_anothers(connection, tenant, keys, found):
+        raise _foreign(connection.engine, _of_another(tenant))
 
 
 def claim_keys(engine: Engine, tenant: Tenant, keys: Keys, *, now: int, revoked: Callable[[str], int]) -> None:
@@ -144,6 +153,13 @@ def is_sealed_by_others(connection: Connection, tenant: Tenant, keys: LedgerKeys
             return False
         seen = True
     return seen
+
+
+def _is_anothers(connection: Connection, tenant: Tenant, keys: LedgerKeys, found: bytes | None) -> bool:
+    """Whether the fingerprint that was `found` is of other keys; where there is none, whether the tree is."""
+    if found is None:
+        return _foreign_tree(connection, tenant, keys)
+    return not hmac.compare_digest(found[:PART_BYTES], fingerprint(keys, tenant))
 
 
 def _foreign_tree(connection: Connection, tenant: Tenant, keys: LedgerKeys) -> bool:

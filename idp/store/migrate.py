@@ -8,6 +8,7 @@ that it does know. A script that says nothing ends the service of every older pr
 """
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
@@ -35,10 +36,11 @@ _ABSENT = (
 _TURN = threading.Lock()
 
 
-def migrate(url: str) -> str:
+def migrate(url: str, look: Callable[[Connection], None] | None = None) -> str:
     """Bring the database to the newest revision, making its file where there is none; returns the revision.
 
     One transaction: a migration that fails leaves the database as it was, and of two processes one waits for the other.
+    `look` is called before anything is changed, where the database is of a revision that we know; what it raises ends it.
     Raises `Unconfirmed` where it is done, and a standby that is away may not have it.
     """
     create_file(url)
@@ -50,8 +52,11 @@ def migrate(url: str) -> str:
                 connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
                 connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")  # until it is our turn
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK:d})")
-            if _served_by_us(connection):
-                return _found(connection)
+            served, found = _served_by_us(connection), _found(connection)
+            if look is not None and (served or found in revisions()):
+                look(connection)
+            if served:
+                return found
             config = _config()
             config.attributes["connection"] = connection
             with _TURN:

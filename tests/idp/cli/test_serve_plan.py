@@ -98,7 +98,7 @@ def test_a_database_that_may_be_served_is_not_locked(city: Path) -> None:
     settings = load_settings(city)
     with closing(sqlite3.connect(settings.database_url.removeprefix("sqlite:///"), isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        migrate_where_needed(settings.database_url)
+        migrate_where_needed(settings)
 
 
 @pytest.mark.parametrize(("tenants", "room"), [(1, LEAST_TENANTS), (50, 100)])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import delete, select
+from sqlalchemy import delete, inspect, select, text
 
 from idp.keys.file import create_token_key
 from idp.keys.folder import create_keys, load_keys
@@ -14,7 +14,8 @@ from idp.keys.wrapping import WrappingKey, wrapping_key
 from idp.ports import SealingRow
 from idp.store import tables
 from idp.store.engine import writing
-from idp.store.installation import assert_sealing, claim_keys, claim_names, fingerprint, fingerprint_of_names
+from idp.store.installation import assert_ours, assert_sealing, claim_keys, claim_names, fingerprint, fingerprint_of_names
+from idp.store.migrate import migrate
 from idp.store.sealing import StoredSealingKeys
 from idp.store.store import open_store
 from idp.transparency.keys import ledger_keys
@@ -88,6 +89,36 @@ def assert_names(url: str, pairwise: bytes, index: bytes) -> None:
         claim_names(store.engine, TENANT, pairwise=pairwise, index=index)
     finally:
         store.close()
+
+
+# Of a later revision the database says that this program may serve it
+@pytest.mark.parametrize(
+    ("revision", "lacks"),
+    [
+        ("0004", ("alembic_compatible", "sealing_keys", "switches", "installations")),
+        ("0005", ("alembic_compatible",)),
+        ("0006", ()),
+        ("9999", ()),
+    ],
+)
+def test_a_database_of_others_is_not_migrated_at_any_revision(url: str, revision: str, lacks: tuple[str, ...]) -> None:
+    store = opened_at(url)
+    store.commit(unit(record=release()))
+    sequencer = Sequencer(store, KEYS, checkpoint_seconds=0, clock=lambda: NOW)
+    assert sequencer.step()
+    sequencer.stop()
+    with writing(store.engine).begin() as connection:
+        for name in lacks:
+            connection.exec_driver_sql(f"DROP TABLE {name}")
+        connection.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
+        there = inspect(connection).get_table_names()
+    with pytest.raises(Misconfigured, match="other keys"):
+        migrate(url, lambda connection: assert_ours(connection, TENANT, OTHERS))
+    with store.engine.connect() as connection:
+        assert inspect(connection).get_table_names() == there
+        assert_ours(connection, TENANT, KEYS)
+        assert_ours(connection, NEIGHBOUR, OTHERS)
+    store.close()
 
 
 @pytest.mark.spec("issue 5, what bad input gets: two installations pointed at one database")

@@ -1,0 +1,55 @@
+"""A database of another installation: each command says that, says nothing else, and leaves it as it is."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from idp.cli.init import init
+from idp.keys.ledger import load_ledger_keys
+from idp.settings import SETTINGS_FILE, load_settings
+from idp.store.store import open_store
+from idp.store.switches import PARTY, Switchboard
+from idp.transparency.sequencer import Sequencer
+from tests.idp.cli.command import ciconia
+
+ANOTHERS = (
+    "it belongs to another installation of login.city.example, which has other keys than this one. Fix: serve it with "
+    "the keys that it was made with (restore them from their backup), or name a database of your own"
+)
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the same issuer with other keys."""
+    folder = tmp_path_factory.mktemp("stranger") / "city"
+    init(folder)
+    return folder
+
+
+@pytest.fixture
+def second(city: Path, stranger: Path, tmp_path: Path) -> Path:
+    """An installation whose `database` is the one of `city`, which is served and has something switched off."""
+    settings = load_settings(city)
+    keys = load_ledger_keys(settings.key_folder, settings.origin)
+    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
+    board = Switchboard(engine=store.engine, tenant=settings.tenant, keys=keys, commits=store)
+    board.set_switch(PARTY, "parking", off=True, reason="A test", now=1)
+    sequencer = Sequencer(store, keys, checkpoint_seconds=0)
+    assert sequencer.step()
+    sequencer.stop()
+    store.close()
+    folder = Path(shutil.copytree(stranger, tmp_path / "second"))
+    file = folder / SETTINGS_FILE
+    named = file.read_text(encoding="utf-8").replace('"ciconia.db"', json.dumps(str(city / "ciconia.db")))
+    file.write_text(named, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.spec("issue 5, what bad input gets: two installations pointed at one database")
+def test_serve_says_whose_it_is_and_accuses_nobody_of_changing_its_rows(second: Path, city: Path) -> None:
+    run = ciconia("serve", "--config", second)
+    assert (run.returncode, run.stdout) == (1, "")
+    (line,) = run.stderr.splitlines()
+    assert line.startswith(f"{city / 'ciconia.db'}: database: {ANOTHERS}")
