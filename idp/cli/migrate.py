@@ -1,22 +1,28 @@
 """`ciconia migrate`: the database at this version's tables."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import typer
+from sqlalchemy import Connection
 
 from idp.cli.console import failed, problems, say
 from idp.cli.options import AsJson, Folder
-from idp.settings import TENANTS, is_many, load_settings, shut, tenant_folders
+from idp.keys.ledger import load_ledger_keys
+from idp.settings import TENANTS, Settings, is_many, load_settings, shut, tenant_folders
 from idp.store.attempt import Unconfirmed
 from idp.store.engine import database_name
 from idp.store.faults import explained
+from idp.store.installation import assert_ours
 from idp.store.migrate import migrate as migrate_database
 from policies.errors import Misconfigured, StoreUnavailable
 
 
 def migrate(config: Folder, *, as_json: AsJson = False) -> None:
     """Bring the database to this version's tables, of several tenants each one's. `serve` does the same before it listens.
+
+    A database of another installation is refused, and stays as it is.
 
     Example: ciconia migrate --config city
     """
@@ -38,7 +44,7 @@ def _migrated(folder: Path, tenant: str, *, as_json: bool) -> bool:
         settings = load_settings(folder)
         # A URL may have a password
         database = database_name(settings.database_url) if "://" in settings.database else settings.database
-        revision = migrate_database(settings.database_url)
+        revision = migrate_database(settings.database_url, partial(_assert_ours, settings))
     except Misconfigured as error:
         problems(error, as_json=as_json)
         return False
@@ -55,3 +61,9 @@ def _migrated(folder: Path, tenant: str, *, as_json: bool) -> bool:
     else:
         say(f"{database}{of} is at revision {revision}.")
     return True
+
+
+def _assert_ours(settings: Settings, connection: Connection) -> None:
+    """Raise where the database is another installation's. An empty one is nobody's, and needs no keys."""
+    keys = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
+    assert_ours(connection, settings.tenant, keys)

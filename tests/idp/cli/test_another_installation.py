@@ -2,10 +2,16 @@
 
 import json
 import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import structlog
+from typer.testing import CliRunner
 
+from idp.cli import app
 from idp.cli.init import init
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import SETTINGS_FILE, load_settings
@@ -18,6 +24,14 @@ ANOTHERS = (
     "it belongs to another installation of login.city.example, which has other keys than this one. Fix: serve it with "
     "the keys that it was made with (restore them from their backup), or name a database of your own"
 )
+
+
+def here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """A command in this process, which need not import everything."""
+    found = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    structlog.reset_defaults()  # a command has its log go to a stream that ended with it
+    assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
+    return subprocess.CompletedProcess([], found.exit_code, found.stdout, found.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +67,27 @@ def test_serve_says_whose_it_is_and_accuses_nobody_of_changing_its_rows(second: 
     assert (run.returncode, run.stdout) == (1, "")
     (line,) = run.stderr.splitlines()
     assert line.startswith(f"{city / 'ciconia.db'}: database: {ANOTHERS}")
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_migrate_says_whose_it_is_and_leaves_it_as_it_is(second: Path, city: Path, *, old: bool) -> None:
+    file = city / "ciconia.db"
+    with closing(sqlite3.connect(file)) as connection:
+        if old:
+            connection.execute("DROP TABLE alembic_compatible")
+            connection.execute("UPDATE alembic_version SET version_num = '0005'")
+            connection.commit()
+        before = list(connection.iterdump())
+    run = here("migrate", "--config", second)
+    assert (run.returncode, run.stdout) == (1, "")
+    (line,) = run.stderr.splitlines()
+    assert line.startswith(f"{file}: database: {ANOTHERS}")
+    with closing(sqlite3.connect(file)) as connection:
+        assert list(connection.iterdump()) == before
+    assert here("migrate", "--config", city).stdout == "ciconia.db is at revision 0006.\n"
+
+
+def test_an_empty_database_is_migrated_before_there_are_keys(stranger: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(stranger, tmp_path / "city"))
+    shutil.rmtree(folder / "keys")
+    assert here("migrate", "--config", folder).returncode == 0
