@@ -24,7 +24,7 @@ from idp.store.backup import CLOSED_SECONDS, back_up, closing, newest_moment, op
 from idp.store.backup import restore as restore_rows
 from idp.store.engine import database_name, open_engine, reading
 from idp.store.faults import explained
-from idp.store.installation import is_sealed_by_others
+from idp.store.installation import assert_ours, is_sealed_by_others
 from idp.store.migrate import assert_current, migrate
 from idp.transparency.checkpoint import TreeHead
 from idp.transparency.findings import Report
@@ -49,6 +49,8 @@ def backup(
 ) -> None:
     """Copy the database into one file while the broker serves, and check the ledger in the copy. Keys are not in it.
 
+    Of a database of another installation nothing is written.
+
     Example: ciconia backup --config city --to /backup/city-2026-11-25.db
 
     Exit codes: 0 it is written and its ledger fits, 1 it is written and something does not fit, 2 it could not be tried.
@@ -56,14 +58,15 @@ def backup(
     with _told(to, as_json=as_json, writes=True):
         settings = load_settings(config)
         keys = load_ledger_keys(settings.key_folder, settings.origin)
-        # Before the copy, which must have all of it
-        heads = witnessed(settings.witness_path, keys)
         blind = partial(saw_nothing, settings.witness_path, keys)
-        with (
-            _database(settings) as engine,
-            progress(rows_of(engine, settings.tenant), "backup", as_json=as_json) as advance,
-        ):
-            count = back_up(engine, tenant=settings.tenant, file=to, advance=advance)
+        with _database(settings) as engine:
+            # With other keys nothing in it would fit, nor what the witness saw
+            with reading(), engine.connect() as connection:
+                assert_ours(connection, settings.tenant, keys)
+            # Before the copy, which must have all of it
+            heads = witnessed(settings.witness_path, keys)
+            with progress(rows_of(engine, settings.tenant), "backup", as_json=as_json) as advance:
+                count = back_up(engine, tenant=settings.tenant, file=to, advance=advance)
         with opened_backup(to, tenant=settings.tenant, beside=to.parent) as copy:
             report = _verified(copy, settings, keys, heads=heads, blind=blind, as_json=as_json)
     _say(report, f"{_rows(count)} in {to}", {"file": str(to), "rows": count}, as_json=as_json)
@@ -99,7 +102,7 @@ def restore(
             database = database_name(settings.database_url)
             try:
                 with _room_at(database):
-                    migrate(settings.database_url)
+                    migrate(settings.database_url, partial(assert_ours, tenant=settings.tenant, keys=keys))
             except Unconfirmed as error:
                 raise StoreUnavailable(f"{error.detail}. Nothing is restored yet: restore again") from error
             now = int(time.time())

@@ -91,3 +91,33 @@ def test_an_empty_database_is_migrated_before_there_are_keys(stranger: Path, tmp
     folder = Path(shutil.copytree(stranger, tmp_path / "city"))
     shutil.rmtree(folder / "keys")
     assert here("migrate", "--config", folder).returncode == 0
+
+
+@pytest.mark.parametrize("witness", ["", "witness"])
+def test_backup_says_whose_it_is_and_writes_nothing(second: Path, city: Path, tmp_path: Path, witness: str) -> None:
+    if witness:
+        # What the owner of the database keeps, which these keys did not sign either
+        (second / witness).mkdir()
+        (second / witness / "login.city.example_log.checkpoint").write_text("login.city.example/log\n", encoding="utf-8")
+        file = second / SETTINGS_FILE
+        text = file.read_text(encoding="utf-8")
+        assert 'witness = ""' in text
+        file.write_text(text.replace('witness = ""', f'witness = "{witness}"'), encoding="utf-8")
+    out = tmp_path / "out"
+    out.mkdir()
+    run = here("backup", "--config", second, "--to", out / "copy.db")
+    assert (run.returncode, run.stdout) == (2, "")
+    (line,) = run.stderr.splitlines()
+    assert line.startswith(f"{city / 'ciconia.db'}: database: {ANOTHERS}")
+    told = json.loads(here("backup", "--config", second, "--to", out / "copy.db", "--json").stdout)
+    assert (told["ok"], [one["key"] for one in told["problems"]]) == (False, ["database"])
+    assert not list(out.iterdir())
+
+
+def test_restore_into_it_says_whose_it_is(second: Path, stranger: Path, city: Path, tmp_path: Path) -> None:
+    file, own = tmp_path / "copy.db", Path(shutil.copytree(stranger, tmp_path / "own"))
+    assert here("migrate", "--config", own).returncode == 0
+    assert here("backup", "--config", own, "--to", file).returncode == 0
+    run = here("restore", "--config", second, "--from", file)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith(f"{city / 'ciconia.db'}: database: {ANOTHERS}")
