@@ -30,7 +30,7 @@ from idp.transparency.checkpoint import TreeHead
 from idp.transparency.findings import Report
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.verify import steps_of, verify_ledger
-from idp.transparency.witness import saw_nothing, witnessed
+from idp.transparency.witness import saw_nothing, witnessed, would_count
 from policies.errors import BrokerError, Misconfigured, Problem, StoreUnavailable
 
 DONE, DIFFERS, COULD_NOT_RUN = 0, 1, 2
@@ -58,6 +58,9 @@ def backup(
     with _told(to, as_json=as_json, writes=True):
         settings = load_settings(config)
         keys = load_ledger_keys(settings.key_folder, settings.origin)
+        if would_count(to, settings.witness_path):
+            what = f"{to} would count as a checkpoint of the witness {settings.witness_path}, and nothing would be signed"
+            _failed("file", f"{what} beside it: name a file in another folder", as_json=as_json)
         blind = partial(saw_nothing, settings.witness_path, keys)
         with _database(settings) as engine:
             # With other keys nothing in it would fit, nor what the witness saw

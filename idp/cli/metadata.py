@@ -45,6 +45,7 @@ from idp.store.faults import advice, explained
 from idp.store.migrate import assert_current
 from idp.store.peers import RecordedCopies, StoredCopies
 from idp.store.store import open_store
+from idp.transparency.witness import would_count
 from policies.errors import BrokerError, Misconfigured, PeerUnavailable, Problem, RequestRefused
 from policies.load import Configuration
 from policies.parties import Peer
@@ -255,6 +256,10 @@ def own(
         say(f"What follows is right where no key was revoked. {answer.unknown}", error=True)
     address, fingerprint = node_entity_id(desk.settings.issuer), sha256(der).hexdigest()
     if certificate is not None:
+        if would_count(certificate, desk.settings.witness_path):
+            detail = f"{certificate} would count as a checkpoint of the witness: name a file in another folder."
+            failed("taken", detail, as_json=as_json)
+            raise typer.Exit(COULD_NOT_RUN)
         _write_certificate(certificate, der, as_json=as_json)
     if as_json:
         told = {"metadata_url": address, "certificate_sha256": fingerprint, "digest": facts.digest}

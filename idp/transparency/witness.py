@@ -164,6 +164,16 @@ def unkept_at(path: Path) -> str:
     return f"the witness {path} cannot be written ({why})"
 
 
+def would_count(file: Path, path: Path | None) -> bool:
+    """Whether a new file would be one of the witness at `path`, wherever links lead: then it has to be a checkpoint."""
+    if path is None:
+        return False
+    try:
+        return file.parent.samefile(path)
+    except OSError:  # no such folder, or no witness yet: that may be a file
+        return os.path.realpath(file) == os.path.realpath(path)
+
+
 def witnessed(path: Path | None, keys: LedgerKeys) -> tuple[TreeHead, ...]:
     """What the witness at `path` saw; nothing where none is set. Raises `StoreUnavailable` as `Witness.seen` does."""
     return () if path is None else Witness(path, keys).seen()

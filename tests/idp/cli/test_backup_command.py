@@ -513,6 +513,26 @@ def test_the_check_and_a_backup_say_that_a_witness_may_not_be_mounted(tmp_path: 
         assert "a broker that starts releases nothing" in str(found["findings"]), "one that runs goes on"
 
 
+@pytest.mark.parametrize("how", ["the folder", "a link to it", "a file that is not there yet"])
+def test_a_backup_is_not_written_where_it_would_count_as_a_checkpoint(tmp_path: Path, how: str) -> None:
+    folder, witness = watched(tmp_path), tmp_path / "witness"
+    to = witness / "copy.db"
+    match how:
+        case "a link to it":
+            (tmp_path / "link").symlink_to(witness)
+            to = tmp_path / "link" / "copy.db"
+        case "a file that is not there yet":
+            witness.rmdir()
+            to = witness
+    run = ciconia("backup", "--config", folder, "--to", to)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert f"{to} would count as a checkpoint of the witness {witness}" in run.stderr
+    assert "name a file in another folder" in run.stderr
+    assert not to.exists()
+    assert ciconia("backup", "--config", folder, "--to", tmp_path / "copy.db").returncode == 0
+    assert ciconia("ledger", "verify", "--config", folder).returncode == 0
+
+
 def test_another_history_than_the_witness_saw_is_named(tmp_path: Path) -> None:
     folder = watched(tmp_path)
     empty = (folder / "ciconia.db").read_bytes()

@@ -571,6 +571,16 @@ def test_own_says_what_a_partner_needs_and_the_digest_that_they_will_see(
     assert found["digest"] == digest_by_a_peer(folder, der, role)
 
 
+def test_no_certificate_is_written_where_the_witness_would_read_it(sending: Path, tmp_path: Path) -> None:
+    witness, file = tmp_path / "witness", sending / "ciconia.toml"
+    witness.mkdir()
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("witness")]
+    file.write_text("\n".join([f'witness = "{witness}"', *lines]) + "\n", encoding="utf-8")
+    found = run_in(sending)("own", "--certificate", str(witness / "ours.pem"))
+    assert (found.exit_code, "name a file in another folder" in found.output) == (2, True)
+    assert not list(witness.iterdir())
+
+
 def digest_by_a_peer(folder: Path, certificate: bytes, role: str) -> str:
     """The digest of what the server serves, as the other node reads it."""
     if role == "sending":
