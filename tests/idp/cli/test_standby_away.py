@@ -147,7 +147,7 @@ def test_restore_says_what_is_there_and_what_is_not(
     assert "Nothing is restored yet: restore again." in " ".join(ended.stderr.split())
 
     # It goes away between the tables and the rows
-    monkeypatch.setattr("idp.cli.backup.migrate", lambda _url: None)
+    monkeypatch.setattr("idp.cli.backup.migrate", lambda *_: None)
     ended = here(*restore)
     assert ended.exit_code == 1, ended.output
     told = " ".join(ended.stderr.split())
