@@ -8,7 +8,8 @@ import pytest
 from idp.settings import Limits
 from idp.store.apart import ALLOWED
 from idp.watching.families import FAMILIES, Kind
-from idp.watching.steps import Step
+from idp.watching.steps import Step, _all_codes
+from policies.errors import StoreUnavailable
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE, ALERTS = (DOCS / "watch-it.md").read_text("utf-8"), (DOCS / "alerts.yaml").read_text("utf-8")
@@ -67,6 +68,11 @@ def test_states_of_rules_and_of_the_page_are_steps() -> None:
     assert set(re.findall(r'state="(\w+)"', ALERTS)) <= steps
     row = next(line for line in PAGE.splitlines() if line.startswith("| `ciconia_logins_total`"))
     assert set(re.findall(r"`([a-z]+)`", row)) == steps
+
+
+def test_codes_of_rules_are_counted_and_a_release_that_was_not_recorded_is_one() -> None:
+    codes = set(re.findall(r'code="(\w+)"', ALERTS))
+    assert StoreUnavailable.code in codes <= _all_codes()
 
 
 def test_every_alert_has_its_line_of_what_to_do() -> None:
