@@ -307,6 +307,7 @@ class Application:
             ),
             pairwise_key=keys.pairwise,
             suspension=Suspension(self.switches),
+            check_open=self.store.check_open,
             reference=self.watched.steps.reference,
         )
 

@@ -86,6 +86,7 @@ class Broker:
         recorder: Recorder,
         pairwise_key: bytes,
         suspension: Suspension,
+        check_open: Callable[[], None],
         reference: Callable[[str], str] = lambda _login: "",
     ) -> None:
         self._tenant = tenant
@@ -101,6 +102,7 @@ class Broker:
         self._recorder = recorder
         self._pairwise_key = pairwise_key
         self._suspension = suspension
+        self._check_open = check_open
         self._reference = reference
 
     @property
@@ -124,9 +126,11 @@ class Broker:
     def begin(self, request: AuthenticationRequest, now: int) -> Requested:
         """A relying party's request was accepted: a login begins, and holds nothing about a person.
 
-        Raises `Suspended`, and `AllRevoked` where no id_token for it can be signed: nobody is sent to sign in for nothing.
+        Raises `Suspended`, `AllRevoked` where no id_token for it can be signed, and `Restored` soon after a restore: nobody
+        is sent to sign in for nothing.
         """
         self.check_party(request.client_id)
+        self._check_open()
         party = self.parties.get(request.client_id)
         if party is not None:  # else the first step that looks it up says so
             self.check_signer(party, now)
@@ -179,10 +183,11 @@ class Broker:
 
         Raises what the provider's connector raises, before anybody is sent anywhere: `AssuranceTooLow` where it cannot
         reach what is asked, `PeerUnavailable` where a country's node cannot be asked now, or not for this relying party,
-        `Suspended` where it or the relying party is switched off, `AllRevoked` where no id_token can be signed.
+        `Suspended` where it or the relying party is switched off, `AllRevoked` and `Restored` as `begin`.
         """
         # Before the checks: what is switched off and on again after them has a number that is not known yet
         acts = self._suspension.acts
+        self._check_open()
         party, purpose = self.registered(login.request)
         connector = self._connectors[self._going(provider_id, login.request, purpose).provider_id]
         self.check_signer(party, now)

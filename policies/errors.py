@@ -140,6 +140,10 @@ class StoreUnavailable(BrokerError):
     public = "We cannot record anything at the moment, so nothing was passed on. Please try again in a few minutes."
 
 
+class Restored(StoreUnavailable):
+    """The database was restored a short while ago: nobody's move but time's. Who signs in by then does so for nothing."""
+
+
 class AllRevoked(StoreUnavailable):
     """No key of a kind is left: known, and not that nobody could be asked, where a set without keys would be a lie."""
 

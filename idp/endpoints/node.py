@@ -41,6 +41,7 @@ from policies.errors import (
     PeerUnavailable,
     Replayed,
     RequestRefused,
+    Restored,
     StoreUnavailable,
     Suspended,
     about,
@@ -50,6 +51,8 @@ from policies.parties import ProviderId, RequestingNode
 # The longest query, shorter than the 65,535 bytes at which the server's own parser gives up on an address
 MAX_QUERY = 60 * 1024
 FIELDS = frozenset({"login", "decided", "choice"})
+# A login that goes no further, and of which the node is told
+Stopped = AssertionRejected | Suspended | AllRevoked | Restored
 
 
 def router(site: NodeSite) -> APIRouter:
@@ -120,7 +123,7 @@ def _begin(site: NodeSite, request: Request, inbound: Inbound) -> Response:
         with about(asked.node_id):
             requested = site.broker.begin(asked, now)
             _step(site, Step.BEGUN, site.reference(request, requested.login), asked)
-    except (AssertionRejected, Suspended, AllRevoked) as error:
+    except (AssertionRejected, Suspended, AllRevoked, Restored) as error:
         return _stopped(site, request, error, asked, now)
     crowded = site.logins.crowded(cookies(request), now)
     providers = site.broker.providers(asked)
@@ -158,7 +161,7 @@ def _off(
     try:
         with about(state.request.node_id, provider_id, AssertionRejected):
             outbound, asked = site.broker.ask(state, provider_id, now)
-    except (Suspended, AllRevoked) as error:
+    except (Suspended, AllRevoked, Restored) as error:
         return _stopped(site, request, error, state.request, now)
     _step(site, Step.ASKED, site.reference(request, state.login), state.request)
     return site.send(outbound, site.language(request), [*crowded, site.logins.keep(asked, now)], Towards.PROVIDER)
@@ -239,9 +242,7 @@ def _left(site: NodeSite, ended: NodeRefused, answer: Post, language: str, kept:
     return page(site.pages.refused(view), view.kind, kept)
 
 
-def _stopped(
-    site: NodeSite, request: Request, error: AssertionRejected | Suspended | AllRevoked, asked: NodeRequest, now: int
-) -> Response:
+def _stopped(site: NodeSite, request: Request, error: Stopped, asked: NodeRequest, now: int) -> Response:
     """No identity provider vouched as it has to, or nobody may or can go through now: the page says why.
 
     A button tells the node what it may know, where that can be signed.

@@ -9,7 +9,7 @@ remembered fact, no permission.
 Nothing of the person is recorded (decisions.md 26).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from connectors.connector import Ask, Connector, Inbound, Outbound
 from connectors.metadata.peers import PeerInUse, Peers
@@ -62,6 +62,7 @@ class NodeBroker:
         recorder: NodeRecorder,
         pairwise_key: bytes,
         suspension: Suspension,
+        check_open: Callable[[], None],
     ) -> None:
         self._tenant = tenant
         self._country = country
@@ -77,16 +78,18 @@ class NodeBroker:
         self._recorder = recorder
         self._pairwise_key = pairwise_key
         self._suspension = suspension
+        self._check_open = check_open
 
     def begin(self, request: NodeRequest, now: int) -> NodeRequested:
         """A node's request was accepted: a login begins, and holds nothing about a person.
 
         Raises `AssuranceTooLow` where no identity provider of this country reaches what is asked: nobody is sent away to
         sign in for nothing, so `PeerUnavailable` too where nobody could encrypt the answer, and `AllRevoked` where nobody
-        could sign it. `Suspended` where the node's country is switched off.
+        could sign it, `Restored` soon after a restore. `Suspended` where the node's country is switched off.
         """
         node = self.registered(request)
         self._suspension.check_node(node)
+        self._check_open()
         self._recipient(node, now)
         if not self.providers(request):
             raise AssuranceTooLow("assurance_unreachable", "no identity provider here has a level that the node takes")
@@ -110,8 +113,10 @@ class NodeBroker:
     def ask(self, login: NodeRequested | NodeAsked, provider_id: ProviderId, now: int) -> tuple[Outbound, NodeAsked]:
         """Ask an identity provider. Choosing again replaces the question: an answer to the first meets nothing.
 
-        Raises `Suspended` where it, or the country that asks, is switched off, `AllRevoked` where no answer can be signed.
+        Raises `Suspended` where it, or the country that asks, is switched off, `AllRevoked` where no answer can be signed,
+        `Restored` as `begin`.
         """
+        self._check_open()
         acts = self._suspension.acts  # before the checks
         provider = self._going(login.request, provider_id)
         self._signer.at(now)

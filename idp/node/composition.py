@@ -82,6 +82,7 @@ def node_site(
             recorder=NodeRecorder(),
             pairwise_key=keys.pairwise,
             suspension=suspension,
+            check_open=store.check_open,
         ),
         proxy=ProxyService(
             here=here,

@@ -24,7 +24,7 @@ from idp.store.turn import one_turn
 from idp.store.unforeseen import forget_old
 from idp.store.writer import Writer
 from idp.transparency.keys import LedgerKeys
-from policies.errors import StoreUnavailable
+from policies.errors import Restored, StoreUnavailable
 from policies.parties import Tenant
 
 # About ten milliseconds of deleting
@@ -71,6 +71,17 @@ class Store:
         if began - self._looked >= HOLD_SECONDS:
             self._look()
             self._looked = began
+        return self._seconds_left()
+
+    def check_open(self) -> None:
+        """Raises `Restored` where no marks are taken yet, by what `closed` saw last: the database is not asked here.
+
+        Each login begins with this question. `closed` is asked by each commit, and by the watch every few seconds.
+        """
+        if seconds := self._seconds_left():
+            raise Restored(f"restored from a backup: nothing is taken for {seconds} seconds")
+
+    def _seconds_left(self) -> int:
         return max(0, self._closed - int(self._clock())) if self._closed else 0
 
     def _look(self) -> None:
@@ -110,8 +121,8 @@ class Store:
             raise ValueError("a unit of another tenant")
         if self._halted and unit.record is not None:
             raise StoreUnavailable(f"nothing is released: {self._halted}")
-        if unit.marks and (seconds := self.closed):
-            raise StoreUnavailable(f"restored from a backup: nothing is taken for {seconds} seconds")
+        if unit.marks and self.closed:
+            self.check_open()
         self._writer.commit(unit)
 
     def parked(self, tenant: Tenant, kind: str, digest: bytes, now: int) -> bytes:

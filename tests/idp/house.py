@@ -203,6 +203,7 @@ class House:
             recorder=Recorder(tenant=TENANT, issuer=ISSUER, template="t", index_key=bytes(32)),
             pairwise_key=bytes(32),
             suspension=Suspension(switched or self.switches),
+            check_open=lambda: None,
         )
 
     def asked(self, now: int = NOW, **changes: object) -> Asked:

@@ -94,6 +94,7 @@ class NodeHouse:
             recorder=NodeRecorder(),
             pairwise_key=bytes(32),
             suspension=Suspension(switched or self.switches),
+            check_open=lambda: None,
         )
         self.request = replace(REQUEST, issuer=registered.entity_id, attributes=asked_attributes(()))
 

@@ -17,6 +17,7 @@ from idp.store.store import Store
 from idp.store.switches import HOLD_SECONDS, since_boot
 from idp.transparency.sequencer import Sequencer
 from policies.errors import NotFound, Replayed, StoreUnavailable
+from policies.errors import Restored as Lately
 from tests.idp.keys.hours import Clock as HoursClock
 from tests.idp.keys.hours import Worker
 from tests.idp.store.units import KEYS, LATER, NOW, TENANT, marks, opened, opened_at, release, unit
@@ -160,6 +161,30 @@ def test_a_worker_that_runs_is_closed_half_a_second_after_a_restore(
         steady[0] += HOLD_SECONDS
         with pytest.raises(StoreUnavailable, match="restored from a backup"):
             store.commit(unit(*marks("used once")))
+
+
+def test_who_asks_whether_it_is_open_hears_what_was_seen_last_and_asks_no_database(
+    restored: Restored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, now = restored(NOW + 60), [NOW + 60]
+    with served(engine, now) as store:
+        looks: list[int] = []
+        look = store._look
+
+        def looking() -> None:
+            looks.append(1)
+            look()
+
+        monkeypatch.setattr(store, "_look", looking)
+        store.check_open()
+        assert not looks, "the control: it was not seen"
+        assert store.closed == CLOSED_SECONDS
+        look_again(store)
+        with pytest.raises(Lately, match=f"restored from a backup: nothing is taken for {CLOSED_SECONDS} seconds"):
+            store.check_open()
+        now[0] += CLOSED_SECONDS
+        store.check_open()
+        assert len(looks) == 1
 
 
 def test_a_restore_by_a_clock_that_was_ahead_is_judged_once(restored: Restored) -> None:
