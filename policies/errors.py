@@ -151,6 +151,11 @@ class AllRevoked(StoreUnavailable):
     public = "A key that this needs was withdrawn, and there is no new one yet. Please try again later."
 
 
+def is_of_database(error: Exception) -> bool:
+    """Whether the database may be the cause, and not that something which it answers is not there."""
+    return isinstance(error, StoreUnavailable) and not isinstance(error, AllRevoked)
+
+
 class Overloaded(BrokerError):
     """More comes than can be done: nobody's move but time's. What was turned away has changed nothing."""
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, event, func, select
 from idp.endpoints.logins import STRICT
 from idp.store import tables
 from idp.store.engine import BUSY_MILLISECONDS
+from policies.errors import StoreUnavailable
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Answer, Visitor
 
@@ -154,3 +155,20 @@ def test_reading_goes_on_while_nobody_can_write(visitor: Visitor, stage: Stage) 
         assert visitor.userinfo(token).status == 200
         question = visitor.question()
         assert question.status == 200, "up to the decision nothing is written"
+
+
+def test_what_looks_after_keys_asks_the_database_before_it_accuses_them(
+    stage: Stage, logs: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_asked: object) -> None:
+        raise StoreUnavailable("gone")
+
+    application = stage.application
+    monkeypatch.setattr(application.sealing, "_held", {})
+    monkeypatch.setattr(application.sealing._rows, "rows", gone)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(application.store, "_read", gone)
+        application.keeper.step()
+        assert not logs
+    application.keeper.step()
+    assert [(line["event"], line["check"]) for line in logs] == [("keys_not_ready", "gone")]

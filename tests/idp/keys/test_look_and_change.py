@@ -14,9 +14,9 @@ from idp.keys import kinds
 from idp.keys.change import MINUTE, make, move, next_key, next_minute, safe_from, this_minute
 from idp.keys.file import create_token_key, forget_gone_keys
 from idp.keys.folder import Keys, create_keys, load_keys
-from idp.keys.keeper import Keeper
+from idp.keys.keeper import FIX, Keeper
 from idp.keys.look import Look
-from policies.errors import Misconfigured
+from policies.errors import AllRevoked, Misconfigured, StoreUnavailable
 
 ORIGIN = "broker.example/log"
 NOW = 1_795_600_020 // MINUTE * MINUTE
@@ -261,4 +261,39 @@ def test_the_log_says_which_folder_of_keys_is_gone(folder: Path) -> None:
     shutil.rmtree(folder)
     with structlog.testing.capture_logs() as logs:
         keeper.step()
-    assert [line["check"] for line in logs] == [f"{folder}: No such file or directory"]
+    assert [(line["check"], line.get("fix")) for line in logs] == [(f"{folder}: No such file or directory", None)]
+
+
+def test_the_log_says_of_a_broken_file_what_to_do_about_it_and_nothing_else(folder: Path) -> None:
+    keys = loaded(folder)
+    keeper = Keeper((Look(keys, folder, ORIGIN),))
+    (folder / "saml.pem").write_text("no key")
+    with structlog.testing.capture_logs() as logs:
+        keeper.step()
+    (line,) = logs
+    assert (line["event"], "saml.pem" in line["check"]) == ("keys_not_ready", True)
+    assert "fix" not in line
+
+
+@pytest.mark.parametrize(
+    ("error", "gone", "said"),
+    [
+        (StoreUnavailable("SQLITE_CANTOPEN"), True, []),
+        (StoreUnavailable("SQLITE_FULL"), False, [("SQLITE_FULL", FIX)]),
+        (AllRevoked("every key of this kind is revoked"), True, [("every key of this kind is revoked", None)]),
+        (RuntimeError("Canary-1887"), True, [("RuntimeError", FIX)]),
+    ],
+)
+def test_the_log_says_nothing_of_keys_where_the_database_alone_is_gone(
+    error: Exception, *, gone: bool, said: list[tuple[str, str | None]]
+) -> None:
+    def fails() -> None:
+        raise error
+
+    def database() -> None:
+        if gone:
+            raise StoreUnavailable("SQLITE_CANTOPEN")
+
+    with structlog.testing.capture_logs() as logs:
+        Keeper((fails,), database=database).step()
+    assert [(line["check"], line.get("fix")) for line in logs] == said

@@ -16,7 +16,7 @@ from idp.watching import vitals as module
 from idp.watching.board import Measures
 from idp.watching.exposition import ready
 from idp.watching.vitals import Looks, Vitals
-from policies.errors import StoreUnavailable
+from policies.errors import AllRevoked, StoreUnavailable
 from tests.idp.watching.told import told
 
 CITY, NOW = "login.city.example", 1_800_000_000
@@ -92,6 +92,19 @@ def test_without_keys_it_is_not_ready(engine: Engine) -> None:
     assert vitals.look() == ("keys",)
     assert not vitals.fit
     assert ready(measures.board).tenants == {CITY: False}
+
+
+def test_without_the_database_nothing_is_said_against_keys_but_that_they_are_revoked(tmp_path: Path) -> None:
+    def revoked(_now: int) -> None:
+        raise AllRevoked("every key is revoked")
+
+    (tmp_path / "empty.db").touch()
+    empty = open_engine(f"sqlite:///{tmp_path / 'empty.db'}")
+    with capture_logs() as logs:
+        assert _vitals(empty, Looks(have_keys=_fails)).look() == ("database",)
+    assert [line["lacks"] for line in logs] == [["database"]]
+    assert _vitals(empty, Looks(have_keys=revoked)).look() == ("database", "keys")
+    empty.dispose()
 
 
 def test_while_a_restored_broker_takes_nothing_it_is_not_ready(engine: Engine) -> None:
