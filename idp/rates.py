@@ -341,7 +341,7 @@ def _plain(client: str) -> Address:
     if isinstance(found, ipaddress.IPv4Address):
         return found
     if found in NAT64:
-        # No translator writes so what is not of the public (RFC 6052 §3.1): it is not taken for this machine, or a proxy
+        # No translator writes so what is not of the public (RFC 6052 §3.1): it is not taken for us or our proxy
         inside = ipaddress.IPv4Address(found.packed[-4:])
         return inside if inside.is_global else found
     return found.ipv4_mapped or found

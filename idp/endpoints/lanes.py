@@ -294,13 +294,13 @@ class Queue:
 
     def enter(self, lane: Lane, address: str, *, whole: bool = False) -> Ticket:
         """Come to the end of a lane, with a whole request or one whose body is to come. Raises `Overloaded` where full."""
-        if self.full(lane):
+        if not whole and (own := self.lines[lane].gives_way_of_its_own(address, -(-self._waiting // HALF_SENT))):
+            self._evict(own)
+        elif self.full(lane):
             other = self._gives_way(lane, address, whole=whole)
             if other is None:
                 raise Overloaded(f"the lane {lane} is full")
             self._evict(other)
-        elif not whole and (own := self.lines[lane].gives_way_of_its_own(address, -(-self._waiting // HALF_SENT))):
-            self._evict(own)
         ticket = Ticket(lane, address)
         self.lines[lane].add(ticket)
         return ticket

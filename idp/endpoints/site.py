@@ -34,6 +34,7 @@ from policies.errors import (
     ReleaseDenied,
     Replayed,
     RequestRefused,
+    Restored,
     StoreUnavailable,
     Suspended,
     TooManyRequests,
@@ -196,7 +197,8 @@ def log_error(refusals: Refusals, request: Request, error: BrokerError, referenc
 
     Returns the reference that finds it.
     """
-    is_ours = status_of(error) >= 500  # noqa: PLR2004 - RFC 9110 §15.6
+    # What a switch or a restore refuses is by no fault of ours, and anybody's to ask for
+    is_ours = status_of(error) >= 500 and not isinstance(error, Suspended | Restored)  # noqa: PLR2004 - RFC 9110 §15.6
     check = check_of(error)
     if check == "unforeseen":
         request.scope[UNFORESEEN] = error.detail
@@ -209,8 +211,10 @@ def log_error(refusals: Refusals, request: Request, error: BrokerError, referenc
         "detail": error.detail,
     }
     # A request may name any login. Whom an error is about is known of one that was opened
-    begun = REFERENCE in request.scope and (bool(error.peer) or check in OPENED)
-    level = logging.ERROR if is_ours else logging.WARNING
+    opened = REFERENCE in request.scope and (bool(error.peer) or check in OPENED)
+    # One login is enough to be told so again and again
+    begun = opened and not isinstance(error, TooManyRequests)
+    level = logging.ERROR if status_of(error) >= 500 else logging.WARNING  # noqa: PLR2004 - as above
     return refusals.line(fields, reference, anybodys=not (is_ours or begun), level=level)
 
 

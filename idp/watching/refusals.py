@@ -1,7 +1,8 @@
 """The lines of what was refused, of one tenant: a flood of requests must not become a flood of lines.
 
 Of what anybody causes who has begun nothing, each cause has so many lines in a minute. One more is written, and all further
-ones have its reference: whoever meets a page among a flood is led to a line that says why, as their own would have said it.
+ones have its reference: whoever meets a page among a flood is led to a line that says why, as their own would have said it,
+or, where there are more causes than are told apart, that says what kind of refusal it was, and no more.
 After the minute the next refusal tells how many those were. The metric counts each.
 """
 
@@ -21,12 +22,15 @@ SECONDS = 60
 MAX_CAUSES = 64
 REFERENCE_BYTES = 5
 Fields = Mapping[str, object]
+# What all of a code have in common, and what is said of them where they are not told apart
+KIND, MIXED = ("tenant", "code", "status"), {"detail": f"one of more than {MAX_CAUSES} causes"}
 
 
 @dataclass(slots=True)
 class _Cause:
-    """What came of one cause in this minute; `shared` is the line that all beyond the most share."""
+    """What came of one cause (`alone`) or of a code in this minute; `shared` is the line that all beyond the most share."""
 
+    alone: bool = True
     came: int = 0
     shared: Fields | None = None
 
@@ -58,7 +62,8 @@ class Refusals:
                 if cause.shared is None:
                     # Of nobody's login: what that one did is not what the others did
                     own = {"reference": secrets.token_hex(REFERENCE_BYTES)} if reference else {}
-                    cause.shared = {**fields, **own}
+                    alike = fields if cause.alone else {name: fields[name] for name in KIND if name in fields} | MIXED
+                    cause.shared = {**alike, **own}
                 fields = {**cause.shared, "shared": True}
                 reference = str(cause.shared.get("reference", ""))
         for shared, left_out in ended:
@@ -85,7 +90,7 @@ class Refusals:
             key = key[:2]
             found = self._causes.get(key)
         if found is None:
-            found = self._causes[key] = _Cause()
+            found = self._causes[key] = _Cause(alone=len(key) > len(KIND))
         return found
 
 

@@ -95,6 +95,14 @@ def test_one_address_holds_a_quarter_of_a_lane_with_bodies_that_are_still_to_com
     assert not any(ticket.evicted for ticket in [*drips[36:], *whole]), "whoever sent all is not of these"
 
 
+def test_nor_more_where_another_address_fills_the_lane() -> None:
+    queue = Queue(at_work=2, waiting=256, clock=lambda: 0.0)
+    honest = _enter_all(queue, [HOME] * 200, whole=True)
+    drips = _enter_all(queue, [AWAY] * 150)
+    assert sum(not ticket.evicted for ticket in drips) == 64
+    assert sum(ticket.evicted for ticket in honest) <= 8, "64 where there was room for 56"
+
+
 def test_of_nobodys_address_as_many_drip_as_there_is_room_for() -> None:
     """A proxy that does not say for whom it asks."""
     queue = _busy(50)

@@ -14,6 +14,7 @@ from idp.endpoints.logins import STATE, STRICT
 from idp.endpoints.picker import REMEMBERED
 from idp.login import LOGIN_LIFE, Asked, Requested, speaking
 from idp.store import tables
+from idp.watching.refusals import MOST
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.test_decisions_refused import FOREIGN
 from tests.idp.endpoints.visitor import Answer, Visitor
@@ -154,6 +155,20 @@ def test_a_long_login_is_parked_anew_as_often_as_an_address_may_begin(
     assert visitor.go("GET", f"/login/{login}/countries?language=en").status == 429
     assert _rows(stage)["parked"] == before + 2
     assert _spoken(visitor.go("GET", f"/login/{login}/countries")) == "zh-Hans"
+
+
+def test_whoever_is_told_again_and_again_that_it_is_too_often_leaves_few_lines(
+    visitor: Visitor, stage: Stage, logs: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = visitor.login()
+    rates = stage.application.watched.rates
+    monkeypatch.setattr(rates, "address", lambda _client: "an address of a flood")
+    monkeypatch.setitem(rates._items, "begin_address", RateLimitItemPerMinute(1))
+    for number in range(2 * MOST + 40):
+        visitor.go("GET", f"/login/{login}/countries?language={('et', 'zh-Hans')[number % 2]}")
+    refused = [line for line in logs if line["event"] == "refused"]
+    assert len(refused) == MOST + 1
+    assert {line["code"] for line in refused} == {"too_many"}
 
 
 def test_a_long_login_is_parked_once_for_a_language_however_often_it_is_chosen(visitor: Visitor, stage: Stage) -> None:

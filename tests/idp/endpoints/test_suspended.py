@@ -7,6 +7,7 @@ from typing import Any  # structlog's own type of an event
 import pytest
 
 from idp.store.switches import COUNTRY, PARTY, PROVIDER
+from idp.watching.refusals import MOST
 from tests.forgetting import Switch, forget_switches, switch_of
 from tests.idp.cli.command import ciconia
 from tests.idp.endpoints.stage import Clock, Stage
@@ -75,6 +76,14 @@ def test_who_asks_for_what_is_declined_sends_no_browser_on_either(
     assert (answer.status, answer.heading) == (503, SERVICE), answer.text
     told = answer.fields if "response_mode" in wrong else answer.back
     assert (told["error"], told["state"]) == ("temporarily_unavailable", "a-state")
+
+
+def test_a_flood_that_asks_for_it_leaves_few_lines(visitor: Visitor, switch: Switch, logs: Lines) -> None:
+    switch(PARTY, "parking")
+    shown = {visitor.authorize(scope="openid purpose:nobodys").reference for _ in range(MOST + 20)}
+    refused = [line for line in logs if line["event"] == "refused"]
+    assert len(refused) == MOST + 1
+    assert shown == {line["reference"] for line in refused}
 
 
 def test_an_address_that_nobody_verified_gets_the_page_alone(visitor: Visitor, switch: Switch) -> None:

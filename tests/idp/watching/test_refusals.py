@@ -86,6 +86,19 @@ def test_details_that_a_stranger_varies_make_no_more_causes_than_there_is_room_f
     assert refuse("known", detail="of 1 characters") == "known"
 
 
+def test_among_causes_that_are_not_told_apart_a_page_leads_to_a_line_that_says_nothing_of_another(
+    refuse: Callable[..., str], lines: Lines
+) -> None:
+    for number in range(MAX_CAUSES):
+        refuse(detail=f"of {number} characters")
+    for number in range(MOST):
+        refuse(f"flood{number}", detail="of a flood", peer="another", path="/authorize", check="state")
+    shown = refuse("honest", detail="redirect_uri is absent", peer="parking", path="/authorize")
+    (line,) = [line for line in lines if line.get("reference") == shown]
+    said = {"tenant": "alder.example", "code": "not_found", "detail": "one of more than 64 causes", "shared": True}
+    assert line == {**said, "reference": shown, "event": "refused", "log_level": "warning"}
+
+
 def test_a_line_that_no_page_leads_to_has_no_reference(refuse: Callable[..., str], lines: Lines) -> None:
     assert {refuse() for _ in range(MOST * 2)} == {""}
     assert Counter("reference" in line for line in lines) == {False: MOST + 1}
