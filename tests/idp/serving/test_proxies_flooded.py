@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import struct
-import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -33,22 +33,28 @@ class Patient:
     def __init__(self) -> None:
         self.held = 0
         self._connections: list[asyncio.Transport] = []
-        self._loop = asyncio.new_event_loop()
-        serving = self._loop.create_server(lambda: _Waiting(self), "127.0.0.1", 0, backlog=2000)
-        self._serving = self._loop.run_until_complete(serving)
-        self.port = int(self._serving.sockets[0].getsockname()[1])
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
+        self._ending = asyncio.Event()
+        # In a thread of its own: where a browser was tested before, this one has a loop already
+        self._pool = ThreadPoolExecutor(1)
+        bound: Future[tuple[asyncio.AbstractEventLoop, int]] = Future()
+        self._ended = self._pool.submit(asyncio.run, self._serve(bound))
+        self._loop, self.port = bound.result(10)
+
+    async def _serve(self, bound: "Future[tuple[asyncio.AbstractEventLoop, int]]") -> None:
+        loop = asyncio.get_running_loop()
+        serving = await loop.create_server(lambda: _Waiting(self), "127.0.0.1", 0, backlog=2000)
+        bound.set_result((loop, int(serving.sockets[0].getsockname()[1])))
+        await self._ending.wait()
+        serving.close()
+        for connection in self._connections:
+            connection.abort()
+        await asyncio.sleep(0.1)
 
     def close(self) -> None:
         """Hang up."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._serving.close()
-        for connection in self._connections:
-            connection.abort()
-        self._loop.run_until_complete(asyncio.sleep(0.1))
-        self._loop.close()
+        self._loop.call_soon_threadsafe(self._ending.set)
+        self._ended.result(10)
+        self._pool.shutdown()
 
     def opened(self, connection: asyncio.Transport) -> None:
         """One more."""
