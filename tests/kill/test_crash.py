@@ -19,7 +19,7 @@ from tests.kill.report import Report
 from tests.kill.rounds import Rounds
 from tests.postgres import own_server
 
-CONTROL_ROUNDS = 25
+CONTROL_ROUNDS = 60
 
 
 def chance() -> random.Random:
