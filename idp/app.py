@@ -134,7 +134,6 @@ class Application:
             connectors = _connectors(configuration, settings, keys, self.peers)
             self.site = (self._node if settings.role == "node" else self._city)(configuration, connectors, clock)
             self.framework, front = _web(self.site, lambda: self.vitals.fit)
-            at_once = AtOnce(self._pages, settings.documentation_url)
             queue = Queue(settings.limits.at_work, settings.limits.waiting)
             self.vitals = vitals(
                 store=self.store,
@@ -148,18 +147,7 @@ class Application:
                 queue=queue.standing,
                 clock=clock,
             )
-            self.gate = Gate(
-                tenant=settings.tenant,
-                queue=queue,
-                rates=self.watched.rates,
-                page=at_once.turned_away,
-                told=self.watched.turned_away,
-            )
-            count = self.watched.unforeseen(self.unforeseen.seen)
-            admitted = Admission(front, gate=self.gate)
-            self.asgi: ASGIApp = Edge(
-                admitted, tenant=settings.tenant, issuer=settings.issuer, page=at_once.unforeseen, count=count
-            )
+            self.gate, self.asgi = self._outermost(front, queue)
             undo.pop_all()
 
     @property
@@ -244,6 +232,14 @@ class Application:
             documentation=settings.documentation_url,
             watched=self.watched,
         )
+
+    def _outermost(self, front: ASGIApp, queue: Queue) -> tuple[Gate, ASGIApp]:
+        """What stands before every endpoint: the edge, and the gate of those who wait."""
+        at_once, watched, tenant = AtOnce(self._pages, self.settings.documentation_url), self.watched, self.settings.tenant
+        gate = Gate(tenant=tenant, queue=queue, rates=watched.rates, page=at_once.turned_away, told=watched.turned_away)
+        count = watched.unforeseen(self.unforeseen.seen)
+        admitted = Admission(front, gate=gate)
+        return gate, Edge(admitted, tenant=tenant, issuer=self.settings.issuer, page=at_once.unforeseen, count=count)
 
     def _sealing_keys(self, clock: Callable[[], int]) -> HourlyKeys:
         rows = StoredSealingKeys(engine=self.store.engine, tenant=self.settings.tenant)
