@@ -30,7 +30,7 @@ KIND, MIXED = ("tenant", "code", "status"), {"detail": f"one of more than {MAX_C
 class _Cause:
     """What came of one cause (`alone`) or of a code in this minute; `shared` is the line that all beyond the most share."""
 
-    alone: bool = True
+    alone: bool
     came: int = 0
     shared: Fields | None = None
 
@@ -85,13 +85,9 @@ class Refusals:
     def _cause(self, fields: Fields) -> _Cause:
         # Not the path: of one cause a stranger may name any
         key = tuple(fields.get(name) for name in ("code", "status", "check", "peer", "detail"))
-        found = self._causes.get(key)
-        if found is None and len(self._causes) >= MAX_CAUSES:
-            key = key[:2]
-            found = self._causes.get(key)
-        if found is None:
-            found = self._causes[key] = _Cause(alone=len(key) > len(KIND))
-        return found
+        if alone := key in self._causes or len(self._causes) < MAX_CAUSES:
+            return self._causes.setdefault(key, _Cause(alone))
+        return self._causes.setdefault(key[:2], _Cause(alone))
 
 
 def _write(level: int, fields: Fields) -> None:
