@@ -75,8 +75,9 @@ def within(act: Callable[[], _T]) -> _T:
         except BaseException as error:  # noqa: BLE001  whoever waits gets it
             told.set_exception(error)
 
-    threading.Thread(target=run, name="act", daemon=True).start()
     try:
+        # What interrupts its start interrupts the waiting, too
+        threading.Thread(target=run, name="act", daemon=True).start()
         return told.result(timeout=ACT_SECONDS)
     except TimeoutError:
         raise StoreUnavailable("the database is slow: whether it was written is not known") from None

@@ -211,3 +211,18 @@ def test_who_interrupts_a_command_that_finds_it_off_already_has_nothing_done(
     interrupted(monkeypatch, Switches, "current")
     ended = disable(city)
     assert (ended.exit_code, count(city, "records")) == (2, 1), ended.output
+
+
+def test_who_interrupts_a_command_while_its_act_begins_reads_that_it_may_count(
+    city: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = threading.Thread.start
+
+    def pressed(thread: threading.Thread) -> None:
+        begin(thread)
+        if thread.name == "act":
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(threading.Thread, "start", pressed)
+    ended = disable(city)
+    assert (ended.exit_code, "the command was interrupted" in ended.stderr) == (2, True), ended.output
