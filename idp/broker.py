@@ -126,8 +126,8 @@ class Broker:
     def begin(self, request: AuthenticationRequest, now: int) -> Requested:
         """A relying party's request was accepted: a login begins, and holds nothing about a person.
 
-        Raises `Suspended`, `AllRevoked` where no id_token for it can be signed, and `Restored` soon after a restore: nobody
-        is sent to sign in for nothing.
+        Raises `Suspended`, `AllRevoked` where no id_token for it can be signed, and `Closed` where no release could be
+        recorded: nobody is sent to sign in for nothing.
         """
         self.check_party(request.client_id)
         self._check_open()
@@ -183,7 +183,7 @@ class Broker:
 
         Raises what the provider's connector raises, before anybody is sent anywhere: `AssuranceTooLow` where it cannot
         reach what is asked, `PeerUnavailable` where a country's node cannot be asked now, or not for this relying party,
-        `Suspended` where it or the relying party is switched off, `AllRevoked` and `Restored` as `begin`.
+        `Suspended` where it or the relying party is switched off, `AllRevoked` and `Closed` as `begin`.
         """
         # Before the checks: what is switched off and on again after them has a number that is not known yet
         acts = self._suspension.acts

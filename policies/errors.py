@@ -140,8 +140,8 @@ class StoreUnavailable(BrokerError):
     public = "We cannot record anything at the moment, so nothing was passed on. Please try again in a few minutes."
 
 
-class Restored(StoreUnavailable):
-    """The database was restored a short while ago: nobody's move but time's. Who signs in by then does so for nothing."""
+class Closed(StoreUnavailable):
+    """Nothing would be recorded, as is known beforehand: the ledger is halted, or the database was restored lately."""
 
 
 class AllRevoked(StoreUnavailable):

@@ -33,11 +33,11 @@ from policies.errors import (
     AssertionRejected,
     AssuranceTooLow,
     AuthenticationFailed,
+    Closed,
     NotFound,
     PeerUnavailable,
     Replayed,
     RequestRefused,
-    Restored,
     SourceSuspended,
     Suspended,
     about,
@@ -48,7 +48,7 @@ ACCESS_DENIED = "access_denied"
 # Errors that are about the identity provider; others of a login are about the relying party
 OF_THE_SOURCE = (AssertionRejected, PeerUnavailable, SourceSuspended)
 # A login that goes no further, and of which the relying party may be told
-Stopped = AssertionRejected | PeerUnavailable | Suspended | AllRevoked | Restored
+Stopped = AssertionRejected | PeerUnavailable | Suspended | AllRevoked | Closed
 
 
 def router(site: CitySite) -> APIRouter:
@@ -256,7 +256,7 @@ def _oauth_error(error: Stopped) -> str:
             return "unmet_authentication_requirements"
         case AuthenticationFailed():
             return ACCESS_DENIED
-        case PeerUnavailable() | Suspended() | AllRevoked() | Restored():
+        case PeerUnavailable() | Suspended() | AllRevoked() | Closed():
             return "temporarily_unavailable"
         case _:
             return "server_error"

@@ -37,11 +37,11 @@ from policies.errors import (
     AllRevoked,
     AssertionRejected,
     BrokerError,
+    Closed,
     NotFound,
     PeerUnavailable,
     Replayed,
     RequestRefused,
-    Restored,
     StoreUnavailable,
     Suspended,
     about,
@@ -52,7 +52,7 @@ from policies.parties import ProviderId, RequestingNode
 MAX_QUERY = 60 * 1024
 FIELDS = frozenset({"login", "decided", "choice"})
 # A login that goes no further, and of which the node is told
-Stopped = AssertionRejected | Suspended | AllRevoked | Restored
+Stopped = AssertionRejected | Suspended | AllRevoked | Closed
 
 
 def router(site: NodeSite) -> APIRouter:
@@ -123,7 +123,7 @@ def _begin(site: NodeSite, request: Request, inbound: Inbound) -> Response:
         with about(asked.node_id):
             requested = site.broker.begin(asked, now)
             _step(site, Step.BEGUN, site.reference(request, requested.login), asked)
-    except (AssertionRejected, Suspended, AllRevoked, Restored) as error:
+    except (AssertionRejected, Suspended, AllRevoked, Closed) as error:
         return _stopped(site, request, error, asked, now)
     crowded = site.logins.crowded(cookies(request), now)
     providers = site.broker.providers(asked)
@@ -161,7 +161,7 @@ def _off(
     try:
         with about(state.request.node_id, provider_id, AssertionRejected):
             outbound, asked = site.broker.ask(state, provider_id, now)
-    except (Suspended, AllRevoked, Restored) as error:
+    except (Suspended, AllRevoked, Closed) as error:
         return _stopped(site, request, error, state.request, now)
     _step(site, Step.ASKED, site.reference(request, state.login), state.request)
     return site.send(outbound, site.language(request), [*crowded, site.logins.keep(asked, now)], Towards.PROVIDER)

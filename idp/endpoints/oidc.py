@@ -15,7 +15,7 @@ from idp.pages.wording import text_in
 from idp.responders.direct import NO_STORE, JsonAnswer, explained, oauth_error, too_many, unavailable
 from idp.responders.oidc import Declined
 from idp.watching.steps import Step
-from policies.errors import AllRevoked, RequestRefused, Restored, StoreUnavailable, Suspended, TooManyRequests, about
+from policies.errors import AllRevoked, Closed, RequestRefused, StoreUnavailable, Suspended, TooManyRequests, about
 
 # The longest request: the responder holds each parameter against limits of its own. Shorter than the 65,535 bytes at which
 # the server's own parser gives up on an address, so that the refusal is our page.
@@ -84,7 +84,7 @@ def _begin(site: CitySite, request: Request, inbound: Inbound) -> Response:
             requested = site.broker.begin(asked, now)
             site.watched.steps.step(Step.BEGUN, site.reference(request, requested.login), asked.client_id)
             return picker.begin(site, request, requested, now)
-    except (Suspended, AllRevoked, Restored) as error:
+    except (Suspended, AllRevoked, Closed) as error:
         return rejected(site, request, error, asked)
 
 

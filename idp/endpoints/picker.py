@@ -26,9 +26,9 @@ from policies.authentication import AuthenticationRequest
 from policies.errors import (
     AllRevoked,
     AssertionRejected,
+    Closed,
     PeerUnavailable,
     RequestRefused,
-    Restored,
     SourceSuspended,
     Suspended,
     about,
@@ -124,7 +124,7 @@ def _off(
         if isinstance(error, AllRevoked) and not _signed_for(site, state.request, now):
             return rejected(site, request, error, state.request)
         return _away(site, request, state, error, [*crowded, site.logins.keep(state, now)])
-    except (AssertionRejected, Suspended, Restored) as error:
+    except (AssertionRejected, Suspended, Closed) as error:
         return rejected(site, request, error, state.request)
     country = site.broker.provider(provider).country
     site.watched.steps.step(Step.ASKED, request.scope[REFERENCE], state.request.client_id, country)

@@ -28,13 +28,13 @@ from idp.watching.watched import Watched, unwatched
 from policies.errors import (
     AssertionRejected,
     BrokerError,
+    Closed,
     NotFound,
     Overloaded,
     PeerUnavailable,
     ReleaseDenied,
     Replayed,
     RequestRefused,
-    Restored,
     StoreUnavailable,
     Suspended,
     TooManyRequests,
@@ -197,8 +197,8 @@ def log_error(refusals: Refusals, request: Request, error: BrokerError, referenc
 
     Returns the reference that finds it.
     """
-    # What a switch or a restore refuses is by no fault of ours, and anybody's to ask for
-    is_ours = status_of(error) >= 500 and not isinstance(error, Suspended | Restored)  # noqa: PLR2004 - RFC 9110 §15.6
+    # What a switch or a store that is closed refuses was said already, and is anybody's to ask for
+    is_ours = status_of(error) >= 500 and not isinstance(error, Suspended | Closed)  # noqa: PLR2004 - RFC 9110 §15.6
     check = check_of(error)
     if check == "unforeseen":
         request.scope[UNFORESEEN] = error.detail

@@ -84,8 +84,9 @@ class NodeBroker:
         """A node's request was accepted: a login begins, and holds nothing about a person.
 
         Raises `AssuranceTooLow` where no identity provider of this country reaches what is asked: nobody is sent away to
-        sign in for nothing, so `PeerUnavailable` too where nobody could encrypt the answer, and `AllRevoked` where nobody
-        could sign it, `Restored` soon after a restore. `Suspended` where the node's country is switched off.
+        sign in for nothing, so `PeerUnavailable` too where nobody could encrypt the answer, `AllRevoked` where nobody
+        could sign it, and `Closed` where it could not be recorded. `Suspended` where the node's country is
+        switched off.
         """
         node = self.registered(request)
         self._suspension.check_node(node)
@@ -114,7 +115,7 @@ class NodeBroker:
         """Ask an identity provider. Choosing again replaces the question: an answer to the first meets nothing.
 
         Raises `Suspended` where it, or the country that asks, is switched off, `AllRevoked` where no answer can be signed,
-        `Restored` as `begin`.
+        `Closed` as `begin`.
         """
         self._check_open()
         acts = self._suspension.acts  # before the checks

@@ -24,7 +24,7 @@ from idp.store.turn import one_turn
 from idp.store.unforeseen import forget_old
 from idp.store.writer import Writer
 from idp.transparency.keys import LedgerKeys
-from policies.errors import Restored, StoreUnavailable
+from policies.errors import Closed, StoreUnavailable
 from policies.parties import Tenant
 
 # About ten milliseconds of deleting
@@ -74,12 +74,18 @@ class Store:
         return self._seconds_left()
 
     def check_open(self) -> None:
-        """Raises `Restored` where no marks are taken yet, by what `closed` saw last: the database is not asked here.
+        """Raises `Closed` where the ledger is halted, or the database was restored lately.
 
-        Each login begins with this question. `closed` is asked by each commit, and by the watch every few seconds.
+        Each login begins with this question. The database is not asked: what `closed` saw last counts, which each commit
+        asks, and the watch every few seconds.
         """
+        self._check_recorded()
         if seconds := self._seconds_left():
-            raise Restored(f"restored from a backup: nothing is taken for {seconds} seconds")
+            raise Closed(f"restored from a backup: nothing is taken for {seconds} seconds")
+
+    def _check_recorded(self) -> None:
+        if self._halted:
+            raise Closed(f"nothing is released: {self._halted}")
 
     def _seconds_left(self) -> int:
         return max(0, self._closed - int(self._clock())) if self._closed else 0
@@ -119,8 +125,8 @@ class Store:
         """As `idp.ports.Commits` has it. Blocks the calling thread until the unit is on the disk."""
         if unit.tenant != self.tenant:
             raise ValueError("a unit of another tenant")
-        if self._halted and unit.record is not None:
-            raise StoreUnavailable(f"nothing is released: {self._halted}")
+        if unit.record is not None:
+            self._check_recorded()
         if unit.marks and self.closed:
             self.check_open()
         self._writer.commit(unit)

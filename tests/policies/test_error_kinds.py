@@ -16,7 +16,7 @@ from policies.errors import (
 )
 
 # What only we tell from its kind: to everybody else it is one of that kind
-SAME = {errors.Restored}
+SAME = {errors.Closed}
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BrokerError)]
 
 

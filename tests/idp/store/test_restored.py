@@ -16,8 +16,7 @@ from idp.store.sealing import StoredSealingKeys
 from idp.store.store import Store
 from idp.store.switches import HOLD_SECONDS, since_boot
 from idp.transparency.sequencer import Sequencer
-from policies.errors import NotFound, Replayed, StoreUnavailable
-from policies.errors import Restored as Lately
+from policies.errors import Closed, NotFound, Replayed, StoreUnavailable
 from tests.idp.keys.hours import Clock as HoursClock
 from tests.idp.keys.hours import Worker
 from tests.idp.store.units import KEYS, LATER, NOW, TENANT, marks, opened, opened_at, release, unit
@@ -180,7 +179,7 @@ def test_who_asks_whether_it_is_open_hears_what_was_seen_last_and_asks_no_databa
         assert not looks, "the control: it was not seen"
         assert store.closed == CLOSED_SECONDS
         look_again(store)
-        with pytest.raises(Lately, match=f"restored from a backup: nothing is taken for {CLOSED_SECONDS} seconds"):
+        with pytest.raises(Closed, match=f"restored from a backup: nothing is taken for {CLOSED_SECONDS} seconds"):
             store.check_open()
         now[0] += CLOSED_SECONDS
         store.check_open()

@@ -1,4 +1,4 @@
-"""After a restore nobody is sent to sign in for nothing: a login that would come to no end does not begin."""
+"""Nobody is sent to sign in for nothing: after a restore, or on a halted ledger, a login does not begin."""
 
 import re
 from collections.abc import MutableMapping
@@ -61,3 +61,18 @@ def test_whether_it_was_restored_is_not_asked_of_the_database_where_a_login_begi
     assert visitor.asks(login).status == 303
     with pytest.raises(StoreUnavailable, match="gone"):
         _ = store.closed
+
+
+def test_on_a_halted_ledger_no_login_begins_and_nobody_is_sent_to_their_country(
+    visitor: Visitor, stage: Stage, logs: Lines
+) -> None:
+    login = visitor.login()
+    stage.application.store.halt("the ledger is older than its witness saw")
+    try:
+        back = refused(visitor.authorize()).back
+        assert refused(visitor.asks(login)).back["error"] == back["error"] == "temporarily_unavailable"
+    finally:
+        stage.application.store.halt("")
+    details = {line["detail"] for line in logs if line["event"] == "refused"}
+    assert details == {"nothing is released: the ledger is older than its witness saw"}
+    assert visitor.asks(login).status == 303
