@@ -121,7 +121,7 @@ class Application:
                 profile=EIDAS,
                 ours=PROTOCOL_VERSIONS,
             )
-            self.watch = Watch(self.peers, known, clock=clock, seconds=settings.probe_seconds)
+            self.watch = Watch(self.peers, known, tenant=settings.tenant, clock=clock, seconds=settings.probe_seconds)
             # Asked a dozen times a login, so no function of ours stands before it. Raises `StoreUnavailable`
             self._revoked = partial(self.switches.off_since, KEY)
             keys.obey(self._revoked)
@@ -129,7 +129,7 @@ class Application:
             self.sealing = self._sealing_keys(clock)
             self._sealer = Sealer(tenant=settings.tenant, keys=self.sealing)
             tasks = self.sealing.keep_ready, Look(keys, settings.key_folder, settings.origin, own)
-            self.keeper = Keeper(tasks, database=partial(self.store.checkpoint, settings.tenant))
+            self.keeper = Keeper(tasks, tenant=settings.tenant, database=partial(self.store.checkpoint, settings.tenant))
             self._pages = Pages()
             connectors = _connectors(configuration, settings, keys, self.peers)
             self.site = (self._node if settings.role == "node" else self._city)(configuration, connectors, clock)

@@ -6,8 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import structlog
-
+from idp.logs import log_of
 from idp.settings import NO_ISSUER, SETTINGS_FILE, Settings
 from idp.store.faults import explained
 from policies.errors import Misconfigured, Problem, StoreUnavailable
@@ -40,7 +39,7 @@ def log_broken(broken: Iterable[Broken]) -> None:
     """One line of the log for each tenant that does not serve."""
     for one in broken:
         told = [str(problem) for problem in one.problems]
-        structlog.get_logger().error("tenant_broken", tenant=one.name, issuer=one.issuer, problems=told)
+        log_of(one.name).error("tenant_broken", issuer=one.issuer, problems=told)
 
 
 def broken_by(folder: Path, settings: Settings | None, error: BaseException) -> Broken:

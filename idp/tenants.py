@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from idp.app import Application
@@ -34,6 +33,7 @@ from idp.endpoints.edge import LOOPBACK_HOST, OTHER_HOST, hosts_of, named_host
 from idp.endpoints.threads import Threads
 from idp.late import Late, ask_all, in_thread
 from idp.loading import Read, load_all
+from idp.logs import log_of
 from idp.pages.headers import headers
 from idp.pages.languages import choose_language
 from idp.pages.render import Pages
@@ -149,7 +149,7 @@ class Opened:
         self._gates |= dict.fromkeys(hosts_of(settings.issuer), application.gate)
         if isinstance(self.asgi, _Hosts):
             self.asgi.admit(application)
-        structlog.get_logger().info("tenant_opened", tenant=settings.folder.name, issuer=settings.issuer)
+        log_of(settings.folder.name).info("tenant_opened", issuer=settings.issuer)
 
     def _mended(self, name: str) -> None:
         self._note([one for one in self.broken if one.name == name], 0)
@@ -367,8 +367,7 @@ class _Closed:
         if not self._reference or self._clock() >= self._until:
             self._reference, self._until = secrets.token_hex(REFERENCE_BYTES), self._clock() + REFERENCE_SECONDS
             self._made.clear()
-            log = structlog.get_logger()
-            log.error("refused", tenant=self._tenant, code=Misconfigured.code, reference=self._reference)
+            log_of(self._tenant).error("refused", code=Misconfigured.code, reference=self._reference)
         made = self._made.get(language)
         if made is None:
             view = ErrorView(language, Misconfigured.code, self._reference)

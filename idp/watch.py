@@ -14,12 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from random import SystemRandom
 
-import structlog
-
 from connectors.fetch import FetchError
 from connectors.metadata.peers import Peers
+from idp.logs import log_of
 from policies.errors import PeerUnavailable, StoreUnavailable
-from policies.parties import EntityId
+from policies.parties import EntityId, Tenant
 
 # Each wait is up to so much shorter or longer: nodes that were started together need not be asked together for ever
 JITTER = 0.1
@@ -50,10 +49,12 @@ class Watch:
         peers: Peers,
         ids: Iterable[EntityId],
         *,
+        tenant: Tenant,
         clock: Callable[[], int],
         seconds: float,
         spread: Callable[[float, float], float] = RANDOM.uniform,
     ) -> None:
+        self._log = log_of(tenant)
         self._peers, self._clock, self._seconds, self._spread = peers, clock, seconds, spread
         self._stopping = threading.Event()
         self._threads = [
@@ -80,7 +81,7 @@ class Watch:
             try:
                 seen = self._look(entity_id, seen)
             except Exception as error:  # noqa: BLE001  a thread that died would never fetch again, and nobody would know
-                _say_fault(entity_id, error)
+                self._say_fault(entity_id, error)
             pause = self._seconds
             if seen.refused:
                 pause = min(soon, pause)
@@ -91,7 +92,7 @@ class Watch:
 
     def _look(self, entity_id: EntityId, before: Seen) -> Seen:
         """Fetch once, and say what is not as it was."""
-        log = structlog.get_logger().bind(peer=entity_id)
+        log = self._log.bind(peer=entity_id)
         now = self._clock()
         refused, mend = "", ""
         try:
@@ -119,6 +120,12 @@ class Watch:
             (log.info if seen.available else log.warning)("peer_available" if seen.available else "peer_unavailable")
         return seen
 
+    def _say_fault(self, entity_id: EntityId, error: Exception) -> None:
+        """Say the kind of error. Where the log itself fails (a full disk), there is nobody to tell."""
+        check, mend = _failed(error)
+        with suppress(Exception):
+            self._log.error("watch_failed", peer=entity_id, check=check, fix=mend)
+
     def _in_use(self, entity_id: EntityId, now: int) -> str:
         """The digest of the facts that count, whether a registration named it in advance or an operator approved it."""
         try:
@@ -132,10 +139,3 @@ def _failed(error: Exception) -> tuple[str, str]:
     if isinstance(error, StoreUnavailable):
         return error.code, DATABASE
     return type(error).__name__, FAULT
-
-
-def _say_fault(entity_id: EntityId, error: Exception) -> None:
-    """Say the kind of error. Where the log itself fails (a full disk), there is nobody to tell."""
-    check, mend = _failed(error)
-    with suppress(Exception):
-        structlog.get_logger().error("watch_failed", peer=entity_id, check=check, fix=mend)

@@ -179,6 +179,13 @@ def _plainly(tree: ast.AST) -> list[str]:
     return [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
 
 
+def test_a_line_of_the_log_names_its_tenant_unless_it_is_of_the_whole_process() -> None:
+    of_the_process = {"idp.serving.worker", "idp.serving.supervisor", "idp.serving.children", "idp.watching.listener"}
+    assert set(_called("get_logger")) == {"idp.logs", *of_the_process}
+    # And nobody writes by a module of structlog's or the standard library's own
+    assert {module for module, targets in GRAPH.items() if "structlog" in targets} == {"idp.logs", *of_the_process}
+
+
 def test_fastapi_stays_in_the_endpoints() -> None:
     users = {
         module for module, targets in GRAPH.items() if any(t.split(".")[0] in {"fastapi", "starlette"} for t in targets)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-import structlog
 from sqlalchemy import Connection
 
 from idp.broken import log_broken
@@ -18,6 +17,7 @@ from idp.keys.file import forget_gone_keys
 from idp.keys.folder import load_keys
 from idp.keys.ledger import load_ledger_keys
 from idp.loading import Read
+from idp.logs import log_of
 from idp.pages.render import compiled
 from idp.rates import check_valkey
 from idp.serving.worker import Plan
@@ -202,7 +202,7 @@ def _prepare(read: Read) -> None:
     # Another installation's rows would read as changed ones
     migrate(settings.database_url, partial(_assert_ours, settings))
     if found := _switches(settings, load_ledger_keys(settings.key_folder, settings.origin)):
-        structlog.get_logger().error("switch_rows_changed", tenant=settings.tenant, found=found, fix="ciconia doctor")
+        log_of(settings.tenant).error("switch_rows_changed", found=found, fix="ciconia doctor")
 
 
 def _assert_ours(settings: Settings, connection: Connection) -> None:

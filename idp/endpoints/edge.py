@@ -6,10 +6,10 @@ import traceback
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from idp.logs import log_of
 from idp.settings import DEFAULT_PORTS
 
 PLAIN_SCHEME = (
@@ -122,9 +122,8 @@ def place(path: str) -> str:
 def _logged(error: Exception, tenant: str, path: str, reference: str) -> None:
     """The kind of error and the places that it passed; not its text, which may quote anything."""
     frames = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
-    structlog.get_logger().error(
+    log_of(tenant).error(
         "unforeseen",
-        tenant=tenant,
         kind=type(error).__name__,
         frames=frames[-12:],
         path=place(path),

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Collection
 from http import HTTPStatus
 
-import structlog
 from starlette.types import Scope
 
 from idp.endpoints.at_once import PROGRAMS
 from idp.endpoints.lanes import Lane, Queue, lane_of
+from idp.logs import log_of
 from idp.rates import Rates
 from idp.server import has_body
 from policies.errors import BrokerError, Overloaded, TooManyRequests
@@ -98,8 +98,7 @@ class Gate:
         if until < time.monotonic():
             reference = secrets.token_hex(5)
             self._references[cause] = (time.monotonic() + REFERENCE_SECONDS, reference)
-            log = structlog.get_logger()
-            log.warning("turned_away", tenant=self._tenant, code=error.code, detail=cause, reference=reference)
+            log_of(self._tenant).warning("turned_away", code=error.code, detail=cause, reference=reference)
         return reference
 
 

@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-import structlog
-
+from idp.logs import log_of
 from policies.errors import AllRevoked, BrokerError, Misconfigured, StoreUnavailable, is_of_database
+from policies.parties import Tenant
 
 # How late a new file in the folder of keys may be seen; and well within the minutes for which the keys of the next hour are
 # made ahead
@@ -26,10 +26,11 @@ class Keeper:
         self,
         tasks: Sequence[Callable[[], None]],
         *,
+        tenant: Tenant,
         database: Callable[[], object] = lambda: None,
         seconds: float = SECONDS,
     ) -> None:
-        self._tasks, self._database, self._seconds = tasks, database, seconds
+        self._tasks, self._tenant, self._database, self._seconds = tasks, tenant, database, seconds
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keys", daemon=True)
         self._said: dict[int, str] = {}
@@ -77,4 +78,4 @@ class Keeper:
             self._said[number] = what
             # Where the log itself fails (a full disk), there is nobody to tell
             with suppress(Exception):
-                structlog.get_logger().error("keys_not_ready", check=what, **fix)
+                log_of(self._tenant).error("keys_not_ready", check=what, **fix)

@@ -15,11 +15,11 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import structlog
 from sqlalchemy import Connection, Engine, Row, select
 
 from connectors.formats.eidas.metadata import PeerFacts, from_json
 from connectors.metadata.peers import Held
+from idp.logs import log_of
 from idp.ports import Commits, Unit
 from idp.store import tables
 from idp.store.engine import exclusively, reading, single, upsert, writing
@@ -103,14 +103,14 @@ class StoredCopies:
     def _believed(self, row: Row[tuple[object, ...]], entity_id: EntityId) -> Held | None:
         columns = _Columns(row.octets, row.facts, row.approved or "", row.fetched, row.named, row.generation)
         if not hmac.compare_digest(self._seal(entity_id, columns), row.seal):
-            structlog.get_logger().warning("peer_row_changed", peer=entity_id, fix="ciconia metadata pending")
+            log_of(self._tenant).warning("peer_row_changed", peer=entity_id, fix="ciconia metadata pending")
             return None
         try:
             facts = from_json(columns.facts)
             approved = from_json(columns.approved) if columns.approved else None
         except ValueError:
             # Another version of this program, which had other facts, wrote it
-            structlog.get_logger().warning("peer_row_unreadable", peer=entity_id, fix="ciconia metadata pending")
+            log_of(self._tenant).warning("peer_row_unreadable", peer=entity_id, fix="ciconia metadata pending")
             return None
         return Held(entity_id, columns.octets, facts, approved, columns.fetched, columns.named, columns.generation)
 

@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-import structlog
-
+from idp.logs import log_of
 from idp.store.store import Store
 from policies.errors import BrokerError
 
@@ -67,4 +66,4 @@ class Retention:
             self._said = what
             # Where the log itself fails (a full disk), there is nobody to tell
             with suppress(Exception):
-                structlog.get_logger().warning("purge_failed", detail=what, fix="Look at the database.")
+                log_of(self._store.tenant).warning("purge_failed", detail=what, fix="Look at the database.")

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
-import structlog
 from sqlalchemy import Connection, Engine, Table, TableClause, delete, select
 
+from idp.logs import log_of
 from idp.ports import Checkpoint, DecisionRow, Unit
 from idp.store import reads
 from idp.store.attempt import Kept
@@ -104,7 +104,7 @@ class Store:
             # No sooner than an earlier restore said
             self._closed = max(self._closed, found)
             until = datetime.fromtimestamp(self._closed, UTC).isoformat()
-            structlog.get_logger().warning("restored", detail="sign-ins are refused until then", until=until)
+            log_of(self.tenant).warning("restored", detail="sign-ins are refused until then", until=until)
             self._seen = seen  # last: another thread that looks meanwhile must not pass before it is closed
 
     @property

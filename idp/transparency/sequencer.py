@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import structlog
 from sqlalchemy import Connection, select
 
+from idp.logs import log_of
 from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.attempt import durably
@@ -123,7 +123,7 @@ class Sequencer:
         ending.start()
         ending.join(STOP_SECONDS)
         if ending.is_alive():
-            structlog.get_logger().warning("lease_not_given_back", detail="a transaction does not end; the lease does")
+            log_of(self._tenant).warning("lease_not_given_back", detail="a transaction does not end; the lease does")
 
     def _end(self) -> None:
         if self._thread is not None:
@@ -132,7 +132,7 @@ class Sequencer:
             with reading():
                 self._give_back()
         except StoreUnavailable:
-            structlog.get_logger().warning("lease_not_given_back", detail="it ends by itself")
+            log_of(self._tenant).warning("lease_not_given_back", detail="it ends by itself")
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -153,10 +153,10 @@ class Sequencer:
         if error.code in HALTING:
             self.broken = error.detail
             self._store.halt(error.detail)
-            structlog.get_logger().critical(error.code, detail=error.detail, fix=HALTING[error.code])
+            log_of(self._tenant).critical(error.code, detail=error.detail, fix=HALTING[error.code])
             return True
         if error.code != LEASE_LOST and error.detail != self._waits:
-            structlog.get_logger().warning("ledger_waits", code=error.code, detail=error.detail)
+            log_of(self._tenant).warning("ledger_waits", code=error.code, detail=error.detail)
             self._waits = error.detail
         return False
 
@@ -363,7 +363,7 @@ class Sequencer:
         """
         ahead = last - now > self._checkpoint_seconds
         if ahead and not self._ahead:
-            structlog.get_logger().error("checkpoint_ahead", seconds=last - now, fix="look at the machines' clocks")
+            log_of(self._tenant).error("checkpoint_ahead", seconds=last - now, fix="look at the machines' clocks")
         self._ahead = ahead
         if ahead:
             return last + 1 if self._monotonic() - self._signed >= self._checkpoint_seconds else 0

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import structlog
+from idp.logs import log_of
 
 # A minute and cause, in one worker. Citizens who lost a cookie, or whose service asks wrongly, come nowhere near it
 MOST = 100
@@ -23,7 +23,7 @@ MAX_CAUSES = 64
 REFERENCE_BYTES = 5
 Fields = Mapping[str, object]
 # What all of a code have in common, and what is said of them where they are not told apart
-KIND, MIXED = ("tenant", "code", "status"), {"detail": f"one of more than {MAX_CAUSES} causes"}
+KIND, MIXED = ("code", "status"), {"detail": f"one of more than {MAX_CAUSES} causes"}
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class Refusals:
     """Each worker's own, as limits are."""
 
     def __init__(self, *, tenant: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._tenant, self._clock = tenant, clock
+        self._log, self._clock = log_of(tenant), clock
         self._lock = threading.Lock()
         self._causes: dict[tuple[object, ...], _Cause] = {}
         self._until = 0.0
@@ -49,9 +49,9 @@ class Refusals:
 
         `anybodys` is what takes no login of ours to cause.
         """
-        fields = {"tenant": self._tenant, **fields, **({"reference": reference} if reference else {})}
+        fields = {**fields, **({"reference": reference} if reference else {})}
         if not anybodys:
-            _write(level, fields)
+            self._write(level, fields)
             return reference
         with self._lock:
             ended = self._ended()
@@ -67,10 +67,13 @@ class Refusals:
                 fields = {**cause.shared, "shared": True}
                 reference = str(cause.shared.get("reference", ""))
         for shared, left_out in ended:
-            _write(logging.WARNING, {**shared, "left_out": left_out})
+            self._write(logging.WARNING, {**shared, "left_out": left_out})
         if written:
-            _write(level, fields)
+            self._write(level, fields)
         return reference
+
+    def _write(self, level: int, fields: Fields) -> None:
+        self._log.log(level, "refused", **fields)
 
     def _ended(self) -> list[tuple[Fields, int]]:
         """What was left out in the minute that is over, once."""
@@ -88,7 +91,3 @@ class Refusals:
         if alone := key in self._causes or len(self._causes) < MAX_CAUSES:
             return self._causes.setdefault(key, _Cause(alone))
         return self._causes.setdefault(key[:2], _Cause(alone))
-
-
-def _write(level: int, fields: Fields) -> None:
-    structlog.get_logger().log(level, "refused", **fields)

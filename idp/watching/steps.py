@@ -9,10 +9,9 @@ import hashlib
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
-import structlog
-
 from connectors import checks as of_messages
 from idp import checks as of_logins
+from idp.logs import log_of
 from idp.pages.wording import MOVES
 from idp.watching.board import OTHER, Measures
 from idp.watching.families import LOGINS, REFUSALS
@@ -58,7 +57,7 @@ class Steps:
         self._countries = frozenset(countries)
         self._checks, self._codes = _all_checks(), _all_codes()
         # Bound at its first line, once
-        self._log = structlog.get_logger()
+        self._log = log_of(tenant)
 
     def reference(self, login: str) -> str:
         """What stands for a login in the log and on pages."""
@@ -69,7 +68,7 @@ class Steps:
         known = country if country in self._countries or not country else OTHER
         self._measures.count(LOGINS, self._tenant, step, known)
         # `bind` gives what `info` is of; without it the proxy looks for that by two calls more
-        self._log.bind().info("login", tenant=self._tenant, step=step, reference=reference, party=party, country=country)
+        self._log.bind().info("login", step=step, reference=reference, party=party, country=country)
 
     def refused(self, code: str, failed: str | None) -> None:
         """Something was refused, by a code and the check that failed; its line is written where its page is made."""

@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import structlog
 from sqlalchemy import Engine, func, select
 
-from idp.logs import writable
+from idp.logs import log_of, writable
 from idp.store import tables
 from idp.store.apart import ALLOWED, FIX, apart, told
 from idp.store.engine import reading
@@ -144,7 +143,7 @@ class Vitals:
             except Exception as error:  # noqa: BLE001 - a thread that died would leave us unready, and nobody would know why
                 lacks = ("program",)
                 with suppress(Exception):
-                    structlog.get_logger().error("vitals_failed", kind=type(error).__name__)
+                    log_of(self._tenant).error("vitals_failed", kind=type(error).__name__)
             self._looked.set()
             self._stopping.wait(SOON if lacks else self._seconds)
 
@@ -194,8 +193,7 @@ class Vitals:
         self._off = off > (ALLOWED - STEADY if before else ALLOWED)
         self._set(families.CLOCK_APART, figure=off)
         if self._off and not before:
-            log = structlog.get_logger()
-            log.error("clock_apart", tenant=self._tenant, seconds=self._apart, detail=told(self._apart), fix=FIX)
+            log_of(self._tenant).error("clock_apart", seconds=self._apart, detail=told(self._apart), fix=FIX)
         return not self._off
 
     def _keys(self, now: int) -> bool:
@@ -228,9 +226,9 @@ class Vitals:
             return
         if self._lacks is None and lacks == ("metadata",) and time.monotonic() - self._began < FETCHING_SECONDS:
             return
-        log = structlog.get_logger()
+        log = log_of(self._tenant)
         if lacks:
-            log.warning("not_ready", tenant=self._tenant, lacks=list(lacks))
+            log.warning("not_ready", lacks=list(lacks))
         else:
-            log.info("ready", tenant=self._tenant)
+            log.info("ready")
         self._lacks = lacks

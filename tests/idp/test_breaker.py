@@ -12,7 +12,7 @@ from connectors.metadata.peers import TIMEOUT
 from idp.store.peers import MemoryCopies
 from idp.watch import JITTER, SECOND_LOOK, Watch
 from tests.idp.neighbour import NOW, Neighbour, peers_of
-from tests.idp.test_watch import approved, until, watching
+from tests.idp.test_watch import TENANT, approved, until, watching
 
 FAST, SLOW_SECONDS = 0.3, 600.0
 
@@ -78,7 +78,9 @@ def test_a_first_failure_is_looked_at_again_without_waiting_for_the_next_turn(nl
             return self.is_set()
 
     peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
-    watch = Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=SLOW_SECONDS, spread=lambda _low, _high: 1.0)
+    watch = Watch(
+        peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=SLOW_SECONDS, spread=lambda _low, _high: 1.0
+    )
     watch._stopping = Counted()
     with watching(watch):
         until(lambda: len(pauses) == 1)
@@ -107,7 +109,7 @@ def test_a_dripping_country_opens_the_breaker_and_leaves_the_others_as_quick_as_
             taken.append(time.perf_counter() - begun)
         return statistics.quantiles(taken, n=100)[98]
 
-    watch = Watch(peers, [nl.entity_id, lv.entity_id], clock=lambda: NOW, seconds=FAST)
+    watch = Watch(peers, [nl.entity_id, lv.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=FAST)
     with watching(watch):
         until(lambda: peers.available(nl.entity_id, NOW) and peers.available(lv.entity_id, NOW))
         before = min(p99() for _ in range(3))
@@ -128,7 +130,7 @@ def test_a_dripping_country_opens_the_breaker_and_leaves_the_others_as_quick_as_
 def test_a_byte_a_second_for_half_a_minute_with_the_products_own_figures(nl: Neighbour, lv: Dripping) -> None:
     lv.pause = 1.0
     peers = peers_of(MemoryCopies(), nl.peer(approved(nl)), lv.peer(approved(lv)), timeout=TIMEOUT)
-    watch = Watch(peers, [nl.entity_id, lv.entity_id], clock=lambda: NOW, seconds=1.0)
+    watch = Watch(peers, [nl.entity_id, lv.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=1.0)
     with watching(watch):
         until(lambda: peers.available(nl.entity_id, NOW) and peers.available(lv.entity_id, NOW))
         lv.drips = True

@@ -13,9 +13,10 @@ from connectors.metadata.peers import Held
 from idp.store.peers import MemoryCopies
 from idp.watch import DATABASE, FAULT, STOP_SECONDS, Watch
 from policies.errors import StoreUnavailable
-from policies.parties import EntityId
+from policies.parties import EntityId, Tenant
 from tests.idp.neighbour import DAY, NOW, UNLOADABLE, Neighbour, peers_of
 
+TENANT = Tenant("city")
 SOON = 0.01
 LONG = 600.0
 PATIENCE = 10.0
@@ -71,7 +72,7 @@ def events(logs: Sequence[Mapping[str, object]]) -> list[object]:
 
 def test_the_first_fetch_comes_at_once(nl: Neighbour) -> None:
     peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
-    with watching(Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=LONG)):
+    with watching(Watch(peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=LONG)):
         until(lambda: peers.available(nl.entity_id, NOW))
 
 
@@ -84,14 +85,14 @@ def test_it_fetches_again_after_its_seconds_more_or_less(nl: Neighbour) -> None:
         return 1.0
 
     peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
-    with watching(Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=SOON, spread=spread)):
+    with watching(Watch(peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=SOON, spread=spread)):
         asked(nl, 3)
     assert set(bounds) == {(0.9, 1.1)}
 
 
 def test_it_waits_between_two_fetches(nl: Neighbour) -> None:
     peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
-    with watching(Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=LONG)):
+    with watching(Watch(peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=LONG)):
         asked(nl, 1)
         assert not nl.asked.acquire(timeout=0.1)
 
@@ -100,14 +101,14 @@ def test_it_waits_between_two_fetches(nl: Neighbour) -> None:
 def test_a_node_that_was_not_up_yet_is_asked_again_soon(nl: Neighbour, times: int) -> None:
     nl.does = "fail"
     peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
-    with watching(Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=LONG)):
+    with watching(Watch(peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=LONG)):
         asked(nl, times)
         nl.does = "answer"
         until(lambda: peers.available(nl.entity_id, NOW))
 
 
 def test_a_watch_over_nobody_starts_and_stops() -> None:
-    with watching(Watch(peers_of(MemoryCopies()), [], clock=lambda: NOW, seconds=LONG)):
+    with watching(Watch(peers_of(MemoryCopies()), [], tenant=TENANT, clock=lambda: NOW, seconds=LONG)):
         pass
 
 
@@ -118,7 +119,7 @@ def test_a_watch_over_nobody_starts_and_stops() -> None:
 def test_a_node_that_never_answers_delays_no_other(nl: Neighbour, lv: Neighbour) -> None:
     nl.does = "hang"
     peers = peers_of(MemoryCopies(), nl.peer(), lv.peer(approved(lv)), timeout=60)
-    with watching(Watch(peers, [nl.entity_id, lv.entity_id], clock=lambda: NOW, seconds=SOON)):
+    with watching(Watch(peers, [nl.entity_id, lv.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=SOON)):
         asked(nl, 1)
         asked(lv, 5)
         until(lambda: peers.available(lv.entity_id, NOW))
@@ -129,7 +130,9 @@ def test_a_node_that_never_answers_delays_no_other(nl: Neighbour, lv: Neighbour)
 
 def test_stop_does_not_wait_for_a_node_that_never_answers(nl: Neighbour) -> None:
     nl.does = "hang"
-    watch = Watch(peers_of(MemoryCopies(), nl.peer(), timeout=60), [nl.entity_id], clock=lambda: NOW, seconds=SOON)
+    watch = Watch(
+        peers_of(MemoryCopies(), nl.peer(), timeout=60), [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=SOON
+    )
     watch.start()
     asked(nl, 1)
     began = time.monotonic()
@@ -139,7 +142,7 @@ def test_stop_does_not_wait_for_a_node_that_never_answers(nl: Neighbour) -> None
 
 def test_stop_is_prompt_while_it_waits(nl: Neighbour) -> None:
     peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
-    watch = Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=LONG)
+    watch = Watch(peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=LONG)
     watch.start()
     until(lambda: peers.available(nl.entity_id, NOW))
     began = time.monotonic()
@@ -149,14 +152,14 @@ def test_stop_is_prompt_while_it_waits(nl: Neighbour) -> None:
 
 
 def test_a_watch_that_never_started_can_be_stopped(nl: Neighbour) -> None:
-    Watch(peers_of(MemoryCopies(), nl.peer()), [nl.entity_id], clock=lambda: NOW, seconds=LONG).stop()
+    Watch(peers_of(MemoryCopies(), nl.peer()), [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=LONG).stop()
 
 
 @pytest.mark.spec("issue: two failures show it as unavailable and one success as back")
 def test_two_failures_make_it_unavailable_and_one_success_brings_it_back(nl: Neighbour) -> None:
     peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
     steps = Stepped()
-    watch = Watch(peers, [nl.entity_id], clock=steps.clock, seconds=0.0)
+    watch = Watch(peers, [nl.entity_id], tenant=TENANT, clock=steps.clock, seconds=0.0)
     with capture_logs() as logs, watching(watch):
         steps.go(1)
         until(lambda: "peer_available" in events(logs))
@@ -191,7 +194,7 @@ class Pauses(threading.Event):
 def test_a_node_that_fails_is_asked_again_soon_and_later_less_often(nl: Neighbour) -> None:
     peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
     steps, pauses = Stepped(), Pauses()
-    watch = Watch(peers, [nl.entity_id], clock=steps.clock, seconds=30.0, spread=lambda _low, _high: 1.0)
+    watch = Watch(peers, [nl.entity_id], tenant=TENANT, clock=steps.clock, seconds=30.0, spread=lambda _low, _high: 1.0)
     watch._stopping = pauses
     with watching(watch):
         for does, times in (("answer", 2), ("fail", 7), ("answer", 1), ("fail", 1)):
@@ -229,7 +232,7 @@ def look_often(nl: Neighbour, digest: str = "") -> list[dict[str, object]]:
     """The log of many fetches that all came out the same."""
     peers = peers_of(MemoryCopies(), nl.peer(digest))
     with capture_logs() as logs:
-        with watching(Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=SOON)):
+        with watching(Watch(peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=SOON)):
             asked(nl, 6)
         return [dict(line) for line in logs]
 
@@ -264,7 +267,7 @@ def test_the_log_holds_no_piece_of_what_came(nl: Neighbour) -> None:
 def test_a_removed_key_is_out_of_use_at_the_next_look_and_a_new_one_waits(nl: Neighbour) -> None:
     nl.publish(signing=("messages", "second"))
     peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
-    with watching(Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=SOON)):
+    with watching(Watch(peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=SOON)):
         until(lambda: peers.available(nl.entity_id, NOW) and len(peers.current(nl.entity_id, NOW).signing_keys(NOW)) == 2)
         nl.publish(signing=("messages", "third"))
         until(lambda: len(peers.current(nl.entity_id, NOW).signing_keys(NOW)) == 1)
@@ -300,7 +303,7 @@ class Full:
 
 def test_a_log_that_cannot_be_written_ends_no_thread(nl: Neighbour, full_disk: Full) -> None:
     peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
-    with watching(Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=SOON)):
+    with watching(Watch(peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=SOON)):
         until(lambda: peers.available(nl.entity_id, NOW))
         full_disk.is_full, tried = True, full_disk.tried
         nl.does = "fail"
@@ -318,9 +321,10 @@ def test_a_fault_outside_of_the_fetch_ends_no_thread_and_is_said(nl: Neighbour) 
         return NOW
 
     peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
-    with capture_logs() as logs, watching(Watch(peers, [nl.entity_id], clock=clock, seconds=SOON)):
+    with capture_logs() as logs, watching(Watch(peers, [nl.entity_id], tenant=TENANT, clock=clock, seconds=SOON)):
         until(lambda: peers.available(nl.entity_id, NOW))
     told = [(line["check"], line["fix"]) for line in logs if line["event"] == "watch_failed"]
+    assert {line["tenant"] for line in logs} == {TENANT}
     assert told == [("KeyError", FAULT), ("OverflowError", FAULT), ("store_unavailable", DATABASE)]
     assert "canary" not in str(logs)
 
@@ -328,7 +332,7 @@ def test_a_fault_outside_of_the_fetch_ends_no_thread_and_is_said(nl: Neighbour) 
 def test_a_certificate_that_nobody_loads_is_that_nodes_trouble_alone(nl: Neighbour, lv: Neighbour) -> None:
     copies = MemoryCopies()
     peers = peers_of(copies, nl.peer(approved(nl)), lv.peer())
-    watch = Watch(peers, [nl.entity_id, lv.entity_id], clock=lambda: NOW, seconds=SOON)
+    watch = Watch(peers, [nl.entity_id, lv.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=SOON)
     with capture_logs() as logs, watching(watch):
         until(lambda: peers.available(nl.entity_id, NOW) and len(peers.pending(NOW)) == 1)
         good = copies.held(nl.entity_id)
@@ -363,7 +367,7 @@ def test_whatever_goes_wrong_the_thread_lives_and_goes_on(nl: Neighbour, error: 
     copies = Broken()
     copies.error = error
     peers = peers_of(copies, nl.peer(approved(nl)))
-    with capture_logs() as logs, watching(Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=SOON)):
+    with capture_logs() as logs, watching(Watch(peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=SOON)):
         asked(nl, 3)
         copies.error = None
         until(lambda: peers.available(EntityId(nl.url), NOW))

@@ -13,8 +13,9 @@ from structlog.testing import capture_logs
 
 from idp.endpoints.lanes import Lane
 from idp.pages.static import STATIC_FILES
+from idp.store.retention import Retention
 from idp.tenants import open_site
-from policies.errors import Overloaded
+from policies.errors import Overloaded, StoreUnavailable
 from tests.postgres import server
 from tests.tenants.cities import NAMES, Call, Cities, Town, build, on_postgres
 from tests.tenants.matrix import REFUSED, SAME, Held, calls_of, elsewhere, free, hold, refused, routes, same
@@ -105,6 +106,24 @@ def test_each_line_of_a_request_says_whose_it_is(towns: list[Town], monkeypatch:
         of_requests = [line for line in lines if line["event"] in {"login", "refused", "turned_away", "unforeseen"}]
         assert [line["event"] for line in of_requests] == ["login"] * 5 + ["refused"] * 3 + ["turned_away", "unforeseen"]
         assert {line["tenant"] for line in of_requests} == {town.application.settings.tenant}
+
+
+def test_each_line_of_what_goes_on_beside_requests_says_whose_it_is(
+    towns: list[Town], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_anything: object) -> None:
+        raise StoreUnavailable("SQLITE_FULL")
+
+    for town in towns:
+        one = town.application
+        with capture_logs() as lines, monkeypatch.context() as patched:
+            patched.setattr(one.store, "purge", full)
+            patched.setattr(one.keeper, "_tasks", (full,))
+            Retention(one.store, elsewhere=lambda: False).step()
+            one.keeper.step()
+            one.sequencer._halts(StoreUnavailable("SQLITE_FULL"))
+        assert {line["event"] for line in lines} >= {"ledger_waits", "purge_failed", "keys_not_ready"}
+        assert {line["tenant"] for line in lines} == {one.settings.tenant}
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [NAMES, NAMES[::-1]], ids=["alder at birch", "birch at alder"])

@@ -9,9 +9,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any  # all columns of a table
 
-import structlog
 from sqlalchemy import Connection, Engine, Row, Select, bindparam, select
 
+from idp.logs import log_of
 from idp.store import tables
 from idp.store.engine import reading
 from idp.store.statements import Statement
@@ -157,7 +157,7 @@ class Switches:
         for (kind, name), since in self._differ.items():
             if now - since >= TELL_AFTER_SECONDS and (kind, name) not in self._told:
                 self._told.add((kind, name))
-                structlog.get_logger().error("switch_row_changed", kind=kind, name=name, fix=fix_of_switch(kind, name))
+                log_of(self._tenant).error("switch_row_changed", kind=kind, name=name, fix=fix_of_switch(kind, name))
 
     def _believed(self, row: Row[tuple[object, ...]], known: int) -> Switch:
         switch = switch_of(row)
@@ -166,7 +166,7 @@ class Switches:
         if row.seal not in self._told:
             self._told.add(row.seal)
             fix = fix_of_switch(switch.kind, switch.name)
-            structlog.get_logger().error("switch_row_changed", kind=switch.kind, name=switch.name, fix=fix)
+            log_of(self._tenant).error("switch_row_changed", kind=switch.kind, name=switch.name, fix=fix)
         # As old as what was known before: whatever moment stands here, the operator's next word counts
         return replace(switch, off=True, since=known)
 

@@ -15,7 +15,7 @@ from connectors.signatures import second_reading as reading
 from connectors.signatures.keys import key_of_certificate
 from idp.watch import Watch
 from policies.errors import Misconfigured
-from policies.parties import EntityId, Source
+from policies.parties import EntityId, Source, Tenant
 from tests.connectors import forge
 from tests.connectors.metadata import node
 from tests.connectors.metadata.world import NODE, World, peers
@@ -80,7 +80,7 @@ def test_the_log_names_the_peer_the_check_and_the_document(
     octets = node.octets(node.proxy())
     sending.publish(octets)
     make(monkeypatch)
-    watch = Watch(sending.peers, [NODE], clock=lambda: sending.now, seconds=3600)
+    watch = Watch(sending.peers, [NODE], tenant=Tenant("city"), clock=lambda: sending.now, seconds=3600)
     with capture_logs() as lines:
         watch.start()
         for _ in range(500):

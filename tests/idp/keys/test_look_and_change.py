@@ -17,8 +17,9 @@ from idp.keys.folder import Keys, create_keys, load_keys
 from idp.keys.keeper import FIX, Keeper
 from idp.keys.look import Look
 from policies.errors import AllRevoked, Misconfigured, StoreUnavailable
+from policies.parties import Tenant
 
-ORIGIN = "broker.example/log"
+ORIGIN, TENANT = "broker.example/log", Tenant("broker.example")
 NOW = 1_795_600_020 // MINUTE * MINUTE
 # References to what one variable holds, as Python counts them
 ALONE = 2
@@ -27,7 +28,7 @@ ALONE = 2
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made") / "keys"
-    create_keys(folder, ORIGIN, "broker.example", saml_encryption=True)
+    create_keys(folder, ORIGIN, TENANT, saml_encryption=True)
     return folder
 
 
@@ -69,7 +70,7 @@ def test_a_new_key_and_its_name_are_there_after_a_power_cut(folder: Path, durabl
 
 def test_every_secret_of_a_new_broker_is_there_after_a_power_cut(tmp_path: Path, durable: set[int]) -> None:
     folder = tmp_path / "keys"
-    create_keys(folder, ORIGIN, "broker.example", saml_encryption=True)
+    create_keys(folder, ORIGIN, TENANT, saml_encryption=True)
     secret = [path for path in folder.iterdir() if path.suffix in (".key", ".pem")]
     assert len(secret) >= 10
     assert {path.stat().st_ino for path in (*secret, folder, tmp_path)} <= durable
@@ -257,7 +258,7 @@ def test_of_a_key_whose_file_is_gone_nothing_is_kept_after_a_reload(folder: Path
 
 def test_the_log_says_which_folder_of_keys_is_gone(folder: Path) -> None:
     keys = loaded(folder)
-    keeper = Keeper((Look(keys, folder, ORIGIN),))
+    keeper = Keeper((Look(keys, folder, ORIGIN),), tenant=TENANT)
     shutil.rmtree(folder)
     with structlog.testing.capture_logs() as logs:
         keeper.step()
@@ -266,7 +267,7 @@ def test_the_log_says_which_folder_of_keys_is_gone(folder: Path) -> None:
 
 def test_the_log_says_of_a_broken_file_what_to_do_about_it_and_nothing_else(folder: Path) -> None:
     keys = loaded(folder)
-    keeper = Keeper((Look(keys, folder, ORIGIN),))
+    keeper = Keeper((Look(keys, folder, ORIGIN),), tenant=TENANT)
     (folder / "saml.pem").write_text("no key")
     with structlog.testing.capture_logs() as logs:
         keeper.step()
@@ -295,5 +296,5 @@ def test_the_log_says_nothing_of_keys_where_the_database_alone_is_gone(
             raise StoreUnavailable("SQLITE_CANTOPEN")
 
     with structlog.testing.capture_logs() as logs:
-        Keeper((fails,), database=database).step()
+        Keeper((fails,), tenant=TENANT, database=database).step()
     assert [(line["check"], line.get("fix")) for line in logs] == said

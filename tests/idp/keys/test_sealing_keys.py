@@ -469,13 +469,13 @@ def test_the_thread_outlives_what_fails() -> None:
         called.append("fails")
         raise StoreUnavailable("SQLITE_BUSY")
 
-    keeper = Keeper((fails, lambda: called.append("goes on")), seconds=0.001)
+    keeper = Keeper((fails, lambda: called.append("goes on")), tenant=TENANT, seconds=0.001)
     keeper.start()
     while called.count("goes on") < 3:
         pass
     keeper.stop()
     assert called[:4] == ["fails", "goes on"] * 2
-    Keeper(()).stop()
+    Keeper((), tenant=TENANT).stop()
 
 
 def test_hourly_keys_are_sealing_keys(database: str) -> None:
