@@ -9,12 +9,13 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import Engine
 
 from idp.cli.console import problems, progress, say
 from idp.keys.file import sync_folder
@@ -25,6 +26,7 @@ from idp.settings import Settings, load_settings
 from idp.store.backup import fresh_file
 from idp.store.engine import open_engine
 from idp.store.faults import advice, explained
+from idp.store.installation import FIX, fault_of_keys
 from idp.store.migrate import assert_current
 from idp.store.store import Store, open_store
 from idp.store.switches import KEY, Switches
@@ -35,7 +37,7 @@ from idp.transparency.tlog_proof import encoded
 from idp.transparency.tree import HASH_BYTES
 from idp.transparency.verify import steps_of, verify_ledger
 from idp.transparency.witness import saw_nothing, witnessed
-from policies.errors import BrokerError, Misconfigured, NotFound
+from policies.errors import BrokerError, Misconfigured, NotFound, StoreUnavailable
 
 HOLDS, DIFFERS, COULD_NOT_RUN = 0, 1, 2
 RECORD_OR_LEAF = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
@@ -63,6 +65,8 @@ def verify(
     ] = False,
 ) -> None:
     """Compute the whole ledger again from the database, and name whatever does not fit, also to what the witness saw.
+
+    Where the database seems to be another installation's, that is said too: with other keys none of its rows fits.
 
     Example: ciconia ledger verify --config /etc/ciconia
 
@@ -220,14 +224,23 @@ def verify_command(settings: Settings, *, as_json: bool) -> int:
                 blind=partial(saw_nothing, settings.witness_path, keys),
                 advance=advance,
             )
+        hint = _whose(engine, settings, keys)
         engine.dispose()
     except BrokerError as error:
         return _could_not_run(error, as_json=as_json)
     if as_json:
-        print(json.dumps(_json(report)))
+        print(json.dumps(_json(report, hint)))
     else:
-        say(_text(report))
+        say(_text(report, hint))
     return HOLDS if report.holds else DIFFERS
+
+
+def _whose(engine: Engine, settings: Settings, keys: LedgerKeys) -> str:
+    """That the database says it is another installation's, "" where it does not. No verdict: who attacks may write that."""
+    with suppress(StoreUnavailable):
+        if fault := fault_of_keys(engine, settings.tenant, keys):
+            return f"The database says: {fault} If so, no row can fit here. Fix: {FIX}."
+    return ""
 
 
 def _could_not_run(error: BrokerError, *, as_json: bool) -> int:
@@ -241,7 +254,7 @@ def _could_not_run(error: BrokerError, *, as_json: bool) -> int:
     return COULD_NOT_RUN
 
 
-def _json(report: Report) -> dict[str, object]:
+def _json(report: Report, hint: str) -> dict[str, object]:
     return {
         "ok": report.holds,
         "size": report.size,
@@ -250,11 +263,13 @@ def _json(report: Report) -> dict[str, object]:
         "records": report.records,
         "staged": report.staged,
         "findings": [{"table": f.table, "row": f.row, "what": f.what} for f in report.findings],
+        "hint": hint,
     }
 
 
-def _text(report: Report) -> str:
+def _text(report: Report, hint: str) -> str:
     counts = f"{report.records} records, {report.size} leaves, {report.staged} staged, {report.checkpoints} checkpoints"
     lines = [f"{counts}; root {report.root.hex()}", *(f"DOES NOT FIT  {finding}" for finding in report.findings)]
+    lines += [hint] if hint else []
     lines.append("Everything fits." if report.holds else f"{report.told}.")
     return "\n".join(lines)

@@ -121,3 +121,33 @@ def test_restore_into_it_says_whose_it_is(second: Path, stranger: Path, city: Pa
     run = here("restore", "--config", second, "--from", file)
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.startswith(f"{city / 'ciconia.db'}: database: {ANOTHERS}")
+
+
+def test_verify_names_what_does_not_fit_and_says_whose_it_may_be(second: Path, city: Path) -> None:
+    run = here("ledger", "verify", "--config", second)
+    assert (run.returncode, run.stdout.count("DOES NOT FIT") > 1, run.stderr) == (1, True, "")
+    hint, verdict = run.stdout.splitlines()[-2:]
+    assert hint == f"The database says: {ANOTHERS.replace('. Fix', '. If so, no row can fit here. Fix')}."
+    assert verdict.endswith("things do not fit.")
+    told = json.loads(here("ledger", "verify", "--config", second, "--json").stdout.splitlines()[-1])
+    assert (told["ok"], len(told["findings"]) > 1, told["hint"]) == (False, True, hint)
+    assert "The database says" not in here("ledger", "verify", "--config", city).stdout
+
+
+@pytest.mark.usefixtures("second")
+@pytest.mark.parametrize(
+    ("what", "says", "hint"),
+    [
+        ("UPDATE installations SET fingerprint = zeroblob(64)", "Everything fits.", True),
+        ("DROP TABLE installations", "1 thing does not fit.", False),
+    ],
+)
+def test_what_becomes_of_the_row_that_says_whose_it_is_changes_no_verdict(
+    city: Path, what: str, says: str, *, hint: bool
+) -> None:
+    with closing(sqlite3.connect(city / "ciconia.db")) as connection:
+        connection.execute(what)
+        connection.commit()
+    run = here("ledger", "verify", "--config", city)
+    assert (run.returncode, run.stdout.splitlines()[-1]) == (says != "Everything fits.", says)
+    assert ("The database says" in run.stdout) == hint
