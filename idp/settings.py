@@ -23,7 +23,7 @@ from idp.belonging import WHO_MAY, assert_open
 from idp.files import is_folder, read_whole
 from idp.listening import clash
 from idp.setting_forms import FORMS
-from idp.store.engine import database_name, url_of_file
+from idp.store.engine import database_name, lies_at, url_of_file
 from policies.errors import Misconfigured, Problem
 from policies.load.table import unreadable
 from policies.parties import Tenant
@@ -344,6 +344,9 @@ def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
     except Misconfigured as error:
         for problem in error.problems:
             yield problem.key, problem.what, problem.fix
+    if settings.witness_path and lies_at(settings.database_url, settings.witness_path):
+        what = "the database lies there, and would count as a checkpoint: nothing would be signed or released."
+        yield "witness", what, "Name a folder of its own, best on another disk or machine."
     local = settings.tenant.endswith(".localhost")
     if not settings.issuer.startswith("https://") and not (local and settings.demo):
         what = "it is http, so browsers would keep no cookie of ours."

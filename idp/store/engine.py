@@ -151,6 +151,15 @@ def database_file(url: str) -> Path:
     return file_of(make_url(sqlite_url(url)))
 
 
+def lies_at(url: str, path: Path) -> bool:
+    """Whether a SQLite URL's file is `path` or in that folder, by their names alone: where a disk hangs, nobody waits."""
+    try:
+        file = Path(os.path.abspath(database_file(url)))  # noqa: PTH100  pathlib leaves `..` in
+    except Misconfigured:  # it is no SQLite file
+        return False
+    return Path(os.path.abspath(path)) in {file, file.parent}  # noqa: PTH100
+
+
 def file_of(url: URL) -> Path:
     """The file of the URL that an engine of SQLite has."""
     name = url.database or ""

@@ -446,3 +446,28 @@ def test_what_is_not_known_of_a_place_is_left_out() -> None:
     )
     assert str(Problem("", 0, "database", "it is none.", "Get it.")) == "database: it is none. Fix: Get it."
     assert str(Problem("a.toml", 3, "b", "it is none.", "Get it.")) == "a.toml:3: b: it is none. Fix: Get it."
+
+
+@pytest.mark.parametrize(
+    ("witness", "database", "counts"),
+    [
+        ("w", "w/ciconia.db", True),
+        ("../{name}/w/.", "sqlite:///{folder}/x/../w/ciconia.db", True),
+        (".", "ciconia.db", True),
+        ("ciconia.db", "ciconia.db", True),
+        ("w", "ciconia.db", False),
+        ("w", "w/inside/ciconia.db", False),
+        ("w", "postgresql://broker@db/w", False),
+        ("", "ciconia.db", False),
+    ],
+)
+def test_a_database_in_the_folder_of_the_witness_is_a_problem(
+    tmp_path: Path, witness: str, database: str, *, counts: bool
+) -> None:
+    named = {"name": tmp_path.name, "folder": tmp_path}
+    text = f'{HTTPS}witness = "{witness.format(**named)}"\ndatabase = "{database.format(**named)}"\n'
+    if not counts:
+        assert _load(tmp_path, text)
+        return
+    (problem,) = _problems(tmp_path, text)
+    assert (problem.line, problem.key, "would count as a checkpoint" in problem.what) == (2, "witness", True)
