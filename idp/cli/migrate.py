@@ -44,7 +44,7 @@ def _migrated(folder: Path, tenant: str, *, as_json: bool) -> bool:
         settings = load_settings(folder)
         # A URL may have a password
         database = database_name(settings.database_url) if "://" in settings.database else settings.database
-        revision = migrate_database(settings.database_url, partial(_assert_ours, settings))
+        revision = migrate_ours(settings)
     except Misconfigured as error:
         problems(error, as_json=as_json)
         return False
@@ -61,6 +61,14 @@ def _migrated(folder: Path, tenant: str, *, as_json: bool) -> bool:
     else:
         say(f"{database}{of} is at revision {revision}.")
     return True
+
+
+def migrate_ours(settings: Settings) -> str:
+    """Bring the database of these settings to this version's tables; returns their revision.
+
+    Raises `Misconfigured`, where it is another installation's too, and `StoreUnavailable`.
+    """
+    return migrate_database(settings.database_url, partial(_assert_ours, settings))
 
 
 def _assert_ours(settings: Settings, connection: Connection) -> None:

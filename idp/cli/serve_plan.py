@@ -3,13 +3,11 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-
-from sqlalchemy import Connection
 
 from idp.broken import log_broken
 from idp.cli.console import problems, say
+from idp.cli.migrate import migrate_ours
 from idp.configuration import load_configuration
 from idp.doctor.case import lines_of_settings
 from idp.doctor.production import ENVIRONMENT, production_faults
@@ -24,8 +22,7 @@ from idp.serving.worker import Plan
 from idp.settings import SETTINGS_FILE, TENANTS, ProcessSettings, Settings, examine_settings, is_many, load_settings
 from idp.store.engine import database_file, database_name, is_postgres, open_engine, reading
 from idp.store.faults import explained
-from idp.store.installation import assert_ours
-from idp.store.migrate import migrate, serves
+from idp.store.migrate import serves
 from idp.store.switches import faults_of_switches
 from idp.tenants import Seen, open_site, read_all, see
 from idp.transparency.keys import LedgerKeys
@@ -188,7 +185,7 @@ def migrate_where_needed(settings: Settings) -> None:
     finally:
         engine.dispose()
     if not ready:
-        migrate(settings.database_url, partial(_assert_ours, settings))
+        migrate_ours(settings)
 
 
 def _files(folder: Path) -> Read:
@@ -200,13 +197,9 @@ def _prepare(read: Read) -> None:
     settings = read.settings
     check_valkey(settings)
     # Another installation's rows would read as changed ones
-    migrate(settings.database_url, partial(_assert_ours, settings))
+    migrate_ours(settings)
     if found := _switches(settings, load_ledger_keys(settings.key_folder, settings.origin)):
         log_of(settings.tenant).error("switch_rows_changed", found=found, fix="ciconia doctor")
-
-
-def _assert_ours(settings: Settings, connection: Connection) -> None:
-    assert_ours(connection, settings.tenant, load_ledger_keys(settings.key_folder, settings.origin))
 
 
 def _switches(settings: Settings, ledger: LedgerKeys) -> list[str]:

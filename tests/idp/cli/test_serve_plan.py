@@ -39,7 +39,7 @@ def never(*_arguments: object) -> None:
 
 def test_a_reload_asks_no_database_in_the_supervisor(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     served = look(city)
-    monkeypatch.setattr(serve_plan, "migrate", never)
+    monkeypatch.setattr(serve_plan, "migrate_ours", never)
     monkeypatch.setattr(serve_plan, "open_engine", never)
     assert look_again(city, served) == served
 
