@@ -47,6 +47,13 @@ def assert_own(path: Path, key: str) -> None:
     raise Misconfigured((Problem(str(path), 0, key, what, fix),))
 
 
+def assert_own_way(path: Path, key: str) -> None:
+    """As `assert_own`, of each folder on the way to it too: whoever owns one may put a link in place of the next."""
+    for way in (path.absolute(), Path(os.path.realpath(path))):
+        for each in (way, *way.parents):
+            assert_own(each, key)
+
+
 def assert_open(path: Path, key: str) -> None:
     """Raise `Misconfigured`, of the setting `key`, where this account is not to go on with a file or folder."""
     if closed(path):

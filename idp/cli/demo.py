@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from idp.belonging import assert_own
+from idp.belonging import assert_own_way
 from idp.cli.console import doing, failed, problems, say, taken, unwritable
 from idp.demo.border import Border
 from idp.demo.browser import WalkError
@@ -92,10 +92,10 @@ def demo(
 def _assert_free(keep: Path, *, as_json: bool) -> None:
     """End it with 2 where the folder is not one to write into. Raises `Misconfigured` where root asks, and it is another's.
 
-    Where the folder is new the one around it counts: whoever owns that may put another one in its place meanwhile.
+    Each folder around it counts: whoever owns that may put another one in its place meanwhile.
     """
     try:
-        assert_own(next(each for each in (keep, *keep.absolute().parents) if each.exists()), "--keep")
+        assert_own_way(keep, "--keep")
         if taken(keep):
             _end("taken", f"{keep} is not an empty folder: name a new one.", as_json=as_json)
     except OSError as error:
@@ -148,7 +148,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         keep.mkdir(parents=True, exist_ok=True)
         found = keep.resolve()
         # Once more: somebody else may have made it meanwhile
-        assert_own(found, "--keep")
+        assert_own_way(found, "--keep")
         yield found
         return
     with tempfile.TemporaryDirectory(prefix="ciconia-demo-") as temporary:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from idp.belonging import assert_own_way
 from idp.cli.console import failed, problems, say, taken, unwritable
 from idp.cli.options import AsJson
 from idp.keys.file import write_private
@@ -66,6 +67,7 @@ def init(
     except OSError as error:
         failed("unwritable", unwritable(directory, error), as_json=as_json)
         raise typer.Exit(2) from None
+    _warn_root(directory)
     if as_json:
         made = {"directory": str(directory.resolve()), "issuer": settings.issuer, "listen": settings.listen}
         print(json.dumps({"ok": True, **made}))
@@ -73,6 +75,16 @@ def init(
     lacks = "no identity provider and no country that may ask" if role is Role.NODE else "no country and no service"
     say(f"Made {directory}: settings in {SETTINGS_FILE}, fresh keys in keys/, and {lacks} yet.")
     say(f"Next: ciconia serve --config {shlex.quote(str(_served(directory)))}")
+
+
+def _warn_root(directory: Path) -> None:
+    """Say where root made it in a folder of another account, which cannot read it."""
+    try:
+        assert_own_way(directory, "DIR")
+    except Misconfigured as error:
+        for around in error.problems:
+            of = f"{directory} is root's alone, and lies in another account's folder, {around.file}."
+            say(f"{of} If that account is to serve it, remove it and begin anew. {around.fix}", error=True)
 
 
 def _served(directory: Path) -> Path:

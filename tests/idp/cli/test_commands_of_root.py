@@ -1,5 +1,6 @@
 """Root in the folder of the account that the broker runs as: nothing is opened there, whatever that account laid out."""
 
+import json
 import os
 import shutil
 import struct
@@ -178,6 +179,28 @@ def test_a_demo_is_kept_in_no_folder_of_another_account(place: Path, new: str, a
     done = CliRunner().invoke(app, ["demo", "--once", "--keep", str(place / new), *as_json])
     assert_refused(done)
     assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize("new", ["", "new"])
+def test_nor_in_a_folder_of_roots_inside_one(place: Path, tmp_path: Path, new: str) -> None:
+    """That account could put a link in its place."""
+    own, link = place / "own", tmp_path / "link"
+    own.mkdir()
+    link.symlink_to(own)
+    for keep in (own, link):
+        assert_refused(CliRunner().invoke(app, ["demo", "--once", "--keep", str(keep / new)]))
+    assert list(own.iterdir()) == []
+
+
+def test_init_says_that_what_root_made_is_of_no_use_to_the_account_whose_folder_it_lies_in(
+    place: Path, tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(app, ["init", str(place / "new" / "city"), "--json"])
+    assert (done.exit_code, json.loads(done.stdout)["ok"]) == (0, True)
+    said = f"{place / 'new' / 'city'} is root's alone, and lies in another account's folder, {place}."
+    assert done.stderr.startswith(said)
+    assert f"sudo -u '#{BROKER}'" in done.stderr
+    assert CliRunner().invoke(app, ["init", str(tmp_path / "city")]).stderr == ""
 
 
 def test_a_folder_that_somebody_made_while_the_demo_began_is_not_written_into(
