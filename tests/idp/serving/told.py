@@ -25,7 +25,10 @@ NOBODY = Plan(
 
 
 class Told:
-    """`act` is asked at each wait, and says which signal came. A worker serves `starting` seconds after its fork."""
+    """`act` is asked at each wait, and says which signal came. A worker serves `starting` seconds after its fork.
+
+    It is the supervisor's `watching`, too: it notes who ended, and how many were alive.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, starting: float = 0.0, plan: Plan = NOBODY) -> None:
         self.now = time.monotonic()
@@ -33,16 +36,20 @@ class Told:
         self.pauses: list[float] = []
         self.forked: dict[int, float] = {}  # by process
         self.codes: dict[int, int] = {}  # of those that ended and were not reaped yet
+        self.silent: set[int] = set()  # processes that give no sign of life
+        self.deaf = False  # whether no worker leaves that is only asked to
+        self.gone: list[int] = []  # the numbers of workers, from 1
+        self.alive: list[int] = []
         self.served = 0
         self.loaded = 0
-        self._starting, self._plan = starting, dataclasses.replace(plan, again=self._load)
+        self.starting, self._plan = starting, dataclasses.replace(plan, again=self._load)
         self._slots: dict[int, int] = {}
         self._act: Callable[[], signal.Signals | None] = lambda: None
         monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: self.now))
         monkeypatch.setattr(supervisor, "Board", lambda _: self.board)
         monkeypatch.setattr(supervisor, "raise_limit", lambda: None)
         monkeypatch.setattr(supervisor, "gc", SimpleNamespace(freeze=lambda: None))
-        monkeypatch.setattr(supervisor, "send", lambda process, number: self.codes.setdefault(process, -number))
+        monkeypatch.setattr(supervisor, "send", self._send)
         monkeypatch.setattr(supervisor, "end", self._ended)
         monkeypatch.setattr(supervisor, "ended", self._ended)
         monkeypatch.setattr(os, "fork", self._fork)
@@ -58,9 +65,20 @@ class Told:
         self._act = act
         listening = bind("127.0.0.1", 0)
         try:
-            return Supervisor(listening, workers=2, ready=self._ready).run(self._plan)
+            return Supervisor(listening, workers=2, ready=self._ready, watching=self).run(self._plan)
         finally:
             listening.close()
+
+    def ended(self, slot: int) -> None:
+        self.gone.append(slot)
+
+    def note_workers(self, *, wanted: int, alive: int) -> None:
+        assert wanted == 2
+        self.alive.append(alive)
+
+    def _send(self, process: int, number: signal.Signals) -> None:
+        if number is signal.SIGKILL or not self.deaf:
+            self.codes.setdefault(process, -number)
 
     def _load(self) -> Plan:
         self.loaded += 1
@@ -87,9 +105,9 @@ class Told:
         self.now += seconds
         for process in self.living:
             slot = self._slots[process]
-            if self.board.state(slot) is State.STARTING and self.now - self.forked[process] >= self._starting:
+            if self.board.state(slot) is State.STARTING and self.now - self.forked[process] >= self.starting:
                 self.board.set_state(slot, State.READY)
-            if self.board.state(slot) is State.READY:
+            if self.board.state(slot) is State.READY and process not in self.silent:
                 self.board.beat(slot)
         number = self._act()
         return None if number is None else SimpleNamespace(si_signo=number)
