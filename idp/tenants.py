@@ -217,17 +217,15 @@ def open_site(
         found.owners.contest({name: read.settings.key_folder for name, read in found.read.items()})
     asking = {name: partial(prepare, read.settings) for name, read in found.read.items()}
     asked, failed = ask_all(asking, OPEN_SECONDS)
-    with ExitStack() as undo:
-        tenants = _composed([name for name in found.read if name not in failed], compose, failed, undo)
-        for_good = tuple(one for one in found.broken if one.name not in found.read)
-        fresh = _failed(found.read, failed, for_good)
-        untried = {name: StoreUnavailable("others kept it waiting") for name in {*found.read} - {*failed, *tenants}}
-        fresh, failed = (*fresh, *_failed(found.read, untried, ())), {**failed, **untried}
-        broken = (*for_good, *fresh)
-        away = {name: found.read[name] for name, error in failed.items() if _is_away(error)}
-        late = [(read.settings, Late(asked[name], asking[name], partial(begun_too, name))) for name, read in away.items()]
-        opened = Opened(found.process, _Hosts(tenants, broken), tenants, broken, late, measures)
-        undo.pop_all()
+    tenants = _composed([name for name in found.read if name not in failed], compose, failed)
+    for_good = tuple(one for one in found.broken if one.name not in found.read)
+    fresh = _failed(found.read, failed, for_good)
+    untried = {name: StoreUnavailable("others kept it waiting") for name in {*found.read} - {*failed, *tenants}}
+    fresh, failed = (*fresh, *_failed(found.read, untried, ())), {**failed, **untried}
+    broken = (*for_good, *fresh)
+    away = {name: found.read[name] for name, error in failed.items() if _is_away(error)}
+    late = [(read.settings, Late(asked[name], asking[name], partial(begun_too, name))) for name, read in away.items()]
+    opened = Opened(found.process, _Hosts(tenants, broken), tenants, broken, late, measures)
     log_broken(fresh if seen else broken)
     if measures is not None:
         # Whatever the other workers can: this one answers 503
@@ -237,7 +235,7 @@ def open_site(
 
 
 def _composed(
-    names: Iterable[str], compose: Callable[[str], Application], failed: dict[str, BaseException], undo: ExitStack
+    names: Iterable[str], compose: Callable[[str], Application], failed: dict[str, BaseException]
 ) -> dict[str, Application]:
     """Compose one tenant after another. Who cannot be goes into `failed`; where that took long, nobody else is tried."""
     tenants: dict[str, Application] = {}
@@ -248,8 +246,6 @@ def _composed(
         begun = time.monotonic()
         try:
             tenants[name] = compose(name)
-            # Whoever tries another folder after this one must find neither a thread nor a file of it open
-            undo.callback(tenants[name].store.close)
         except Exception as error:  # noqa: BLE001  whatever it is, it is this tenant's alone
             failed[name] = error
             lost += time.monotonic() - begun
