@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from idp.store.engine import open_engine
 from idp.store.migrate import migrate
 from idp.store.store import Store
 from idp.store.switches import PARTY, Switchboard
 from idp.store.switches.records import Recorded
-from idp.store.turn import SUFFIX
+from idp.store.turn import SUFFIX, Turn, one_turn
 from idp.store.writer import Waiting
 from idp.transparency.sequencer import Sequencer
 from policies.errors import StoreUnavailable
@@ -158,12 +159,11 @@ def test_without_the_file_sqlites_own_lock_decides(url: str, tmp_path: Path, str
     if strange == "folder":
         path.mkdir()
     else:
-        (tmp_path / "elsewhere").write_bytes(b"mine")
         path.symlink_to(tmp_path / "elsewhere")
     store = opened_at(url)
     store.commit(unit(*marks("alone")))
     store.close()
-    assert path.is_dir() or (tmp_path / "elsewhere").read_bytes() == b"mine"
+    assert not (tmp_path / "elsewhere").exists(), "a file of somebody else's choosing"
 
 
 def test_where_the_kernel_has_no_lock_left_the_writer_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,6 +172,26 @@ def test_where_the_kernel_has_no_lock_left_the_writer_goes_on(store: Store, monk
 
     monkeypatch.setattr("idp.store.turn.fcntl.flock", none_left)
     store.commit(unit(*marks("goes on")))
+
+
+def test_of_two_that_have_a_turn_the_second_waits_until_it_is_given_back(tmp_path: Path) -> None:
+    path, engine = tmp_path / f"ciconia.db{SUFFIX}", open_engine(f"sqlite:///{tmp_path / 'ciconia.db'}")
+    first, second = Turn(engine), Turn(engine)
+    with first, pytest.raises(BlockingIOError):
+        fcntl.flock(second._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    fcntl.flock(second._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    for turn in (first, second, second):
+        turn.close()
+    assert not is_open(path)
+    with one_turn(engine):
+        assert is_open(path)
+    assert not is_open(path)
+    engine.dispose()
+
+
+def is_open(path: Path) -> bool:
+    """Whether this process has a file open."""
+    return any(each.resolve() == path for each in Path("/proc/self/fd").iterdir())
 
 
 def test_nobody_else_may_read_the_file(store: Store, tmp_path: Path) -> None:
