@@ -5,12 +5,14 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import Connection, Engine, QueuePool
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from idp.store.attempt import Attempt, Kept, confirmed
+from idp.store import attempt
+from idp.store.attempt import ASK_SECONDS, ENDED_SECONDS, KEPT_SECONDS, OUTCOME_SECONDS, TRIES, Attempt, Kept, confirmed
 from idp.store.engine import open_engine, single, writing
 
 PATIENCE = 10.0
@@ -65,6 +67,134 @@ def test_what_comes_back_after_the_end_is_closed_too(engine: Engine) -> None:
 
     kept.use(end)
     assert out(engine) == 0
+
+
+def test_the_end_closes_all_that_are_kept_and_not_through_the_pool(engine: Engine) -> None:
+    kept = Kept(engine)
+    kept._idle = [(engine.connect(), 0.0) for _ in range(2)]
+    drivers = [connection.connection.dbapi_connection for connection, _ in kept._idle]
+    kept.end()
+    for driver in drivers:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            driver.execute("SELECT 1")  # type: ignore[union-attr]  # it was there
+
+
+def test_one_that_was_kept_long_enough_goes_through_the_pool_however_often_it_was_used(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(attempt, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    kept, seen = Kept(engine), list[Connection]()
+    for passed in (0.0, KEPT_SECONDS - 1, 1.0):
+        now[0] += passed
+        kept.use(seen.append)
+    assert [connection is seen[0] for connection in seen] == [True, True, False]
+    assert seen[0].closed
+    kept.end()
+    assert out(engine) == 0
+
+
+def test_a_use_that_is_interrupted_gives_its_connection_back(engine: Engine) -> None:
+    held: list[Connection] = []
+
+    def interrupted(connection: Connection) -> None:
+        held.append(connection)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Kept(engine).use(interrupted)
+    assert out(engine) == 0
+    assert held[0].closed
+
+
+def failed(text: str = "gone", *, ended: bool = True) -> DBAPIError:
+    return OperationalError("SELECT", None, sqlite3.OperationalError(text), connection_invalidated=ended)
+
+
+@pytest.mark.parametrize(("ended", "seconds", "asked"), [(True, 0.0, 2), (True, ENDED_SECONDS, 1), (False, 0.0, 1)])
+def test_a_read_is_tried_again_where_its_connection_had_ended_and_said_so_at_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, *, ended: bool, seconds: float, asked: int
+) -> None:
+    now, tried = [100.0], []
+    monkeypatch.setattr(attempt, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def ask(_connection: Connection) -> int:
+        tried.append(now[0])
+        now[0] += seconds
+        if len(tried) == 1:
+            raise failed(ended=ended)
+        return 7
+
+    if asked == 1:
+        with pytest.raises(DBAPIError):
+            Kept(engine).read(ask)
+    else:
+        assert Kept(engine).read(ask) == 7
+    assert len(tried) == asked
+
+
+def tries(engine: Engine, error: DBAPIError, *, unknown: bool = False) -> int:
+    """How often a transaction is tried that always ends with this."""
+    kept, count = Kept(engine), 0
+    one = Attempt(kept, unknown=unknown)
+
+    def write(_connection: Connection) -> None:
+        nonlocal count
+        count += 1
+        raise error
+
+    while True:
+        with pytest.raises(DBAPIError):
+            one.run(write)
+        if not one.again(error):
+            return count
+
+
+class Deadlock(sqlite3.OperationalError):
+    """As PostgreSQL says it."""
+
+    def __init__(self, sqlstate: str) -> None:
+        super().__init__(sqlstate)
+        self.sqlstate = sqlstate
+
+
+def test_a_transaction_that_cannot_be_had_is_tried_as_often_as_it_may_help(engine: Engine) -> None:
+    for sqlstate in ("40P01", "40001"):
+        assert tries(engine, OperationalError("INSERT", None, Deadlock(sqlstate))) == TRIES
+    assert tries(engine, failed()) == TRIES
+    assert tries(engine, OperationalError("INSERT", None, Deadlock("53100"))) == 1
+    # Of one that may be there already: the next try sees it
+    assert tries(engine, IntegrityError("INSERT", None, sqlite3.IntegrityError("x")), unknown=True) == TRIES
+    assert tries(engine, IntegrityError("INSERT", None, sqlite3.IntegrityError("x"))) == 1
+
+
+def test_an_outcome_is_asked_for_so_long_and_a_server_that_is_away_not_without_a_pause(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, slept = [100.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr(attempt, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    assert 0 < OUTCOME_SECONDS < 1000 * ASK_SECONDS
+    one = Attempt(Kept(engine), unknown=True)
+    monkeypatch.setattr(Kept, "_taken", lambda _: (_ for _ in ()).throw(failed()))
+    asked = 0
+    while asked < 1000:
+        asked += 1
+        with pytest.raises(DBAPIError):
+            one.run(lambda _connection: None)
+        if not one.again(failed()):
+            break
+    assert slept == [ASK_SECONDS] * (asked - 1)
+    assert OUTCOME_SECONDS <= now[0] - 100 < OUTCOME_SECONDS + 2 * ASK_SECONDS
+    # One that was not begun is not tried again: nothing of it was written, and the pool has tried already
+    fresh = Attempt(Kept(engine))
+    with pytest.raises(DBAPIError):
+        fresh.run(lambda _connection: None)
+    assert not fresh.again(failed())
 
 
 def attempted(engine: Engine, write: Callable[[Connection], None]) -> None:

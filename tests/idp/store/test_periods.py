@@ -8,7 +8,7 @@ from sqlalchemy import event, func, inspect, select
 
 from idp.ports import SealingRow, Unit
 from idp.store import tables
-from idp.store.periods import AHEAD, PARTITIONED, PERIOD, make_partition, partition_of, rest_of
+from idp.store.periods import AHEAD, PARTITIONED, PERIOD, make_partition, partition_of, rest_of, turn_periods
 from idp.store.sealing import StoredSealingKeys
 from idp.store.store import Store
 from policies.errors import Conflict, NotFound, StoreUnavailable
@@ -78,6 +78,9 @@ def test_a_period_is_dropped_when_it_has_ended_by_our_clock_and_by_the_databases
     assert f"parked_{past}" not in partitions(store, "parked")
     assert f"parked_{current}" in partitions(store, "parked")
     assert in_table(store, "parked") == 1
+    # Nor does it where nobody has looked at the database's clock before
+    turn_periods(store.engine, tables.parked, now + 10 * PERIOD)
+    assert f"parked_{current}" in partitions(store, "parked")
     store.close()
 
 
