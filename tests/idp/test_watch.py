@@ -4,14 +4,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from connectors.metadata.peers import Held
+from connectors.metadata.peers import Held, Peers
 from idp.store.peers import MemoryCopies
-from idp.watch import DATABASE, FAULT, STOP_SECONDS, Watch
+from idp.watch import DATABASE, FAULT, STOP_SECONDS, Seen, Watch
 from policies.errors import StoreUnavailable
 from policies.parties import EntityId, Tenant
 from tests.idp.neighbour import DAY, NOW, UNLOADABLE, Neighbour, peers_of
@@ -20,6 +21,7 @@ TENANT = Tenant("city")
 SOON = 0.01
 LONG = 600.0
 PATIENCE = 10.0
+NOTHING = Seen()
 
 
 @pytest.fixture
@@ -255,6 +257,54 @@ def test_metadata_that_is_refused_is_said_once_with_its_check_and_who_can_mend_i
     assert events(logs) == ["peer_refused", "peer_unavailable"]
     assert logs[0]["check"] == "signature"
     assert "mend" in str(logs[0]["fix"])
+
+
+def test_what_becomes_another_is_said_again(nl: Neighbour) -> None:
+    def look(peers: Peers, before: Seen = NOTHING) -> Seen:
+        return Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=LONG)._look(nl.entity_id, before)
+
+    with capture_logs() as logs:
+        waiting = peers_of(MemoryCopies(), nl.peer())
+        seen = look(waiting)
+        approving = peers_of(MemoryCopies(), nl.peer(approved(nl)))
+        used = look(approving)
+        nl.publish(signing=("messages", "second"))
+        look(waiting, seen)
+        (new,) = waiting.pending(NOW)
+        waiting.approve(nl.entity_id, new.digest, NOW)
+        used = look(waiting, used)
+        nl.publish(by="thief")
+        seen = look(waiting, used)
+        nl.does = "fail"
+        look(waiting, seen)
+    told = [(line["event"], line["digest"]) for line in logs if "digest" in line]
+    assert len({digest for event, digest in told if event == "peer_pending"}) == 2
+    assert len({digest for event, digest in told if event == "peer_in_use"}) == 2
+    assert len({line["check"] for line in logs if line["event"] == "peer_refused"}) == 2
+
+
+def test_nothing_is_said_of_a_look_that_the_end_came_before(nl: Neighbour) -> None:
+    watch = Watch(peers_of(MemoryCopies(), nl.peer()), [nl.entity_id], clock=lambda: NOW, seconds=LONG)
+    watch.stop()
+    with capture_logs() as logs:
+        assert watch._look(nl.entity_id, NOTHING) is NOTHING
+    assert logs == []
+
+
+def test_the_end_waits_once_for_all_nodes_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch, now, waited = Watch(peers_of(MemoryCopies()), [], clock=lambda: NOW, seconds=LONG), [100.0], list[float]()
+
+    class Hanging:
+        ident = 1
+
+        def join(self, seconds: float) -> None:
+            waited.append(seconds)
+            now[0] += seconds
+
+    monkeypatch.setattr("idp.watch.time", SimpleNamespace(monotonic=lambda: now[0]))
+    watch._threads = [Hanging(), Hanging()]  # type: ignore[list-item]  # all that is asked of a thread
+    watch.stop()
+    assert waited == [STOP_SECONDS, 0.0]
 
 
 def test_the_log_holds_no_piece_of_what_came(nl: Neighbour) -> None:

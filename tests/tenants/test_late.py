@@ -173,13 +173,20 @@ def test_a_tenant_that_one_worker_closed_for_good_is_not_ready_whatever_another_
         assert ready(board).broken == {"alder.example": "configuration"}
 
 
-def test_whoever_comes_when_all_has_ended_is_not_served(roof: Roof) -> None:
-    databases = Databases()
+def test_whoever_comes_when_all_has_ended_is_not_served(roof: Roof, monkeypatch: pytest.MonkeyPatch) -> None:
+    databases, ended, stop = Databases(), list[str](), Application.stop
+
+    def stopping(application: Application) -> None:
+        ended.append(application.settings.folder.name)
+        stop(application)
+
+    monkeypatch.setattr(Application, "stop", stopping)
     databases.hanging.add("alder")
     with site(roof, databases) as opened:
         pass
     until(lambda: not any(thread.name == "late" for thread in threading.enumerate()))
     assert set(opened.tenants) == {"birch"}
+    assert sorted(ended) == ["alder", "birch"], "what it began is ended"
 
 
 def test_none_waits_until_another_has_begun_or_ended(roof: Roof, monkeypatch: pytest.MonkeyPatch) -> None:
