@@ -261,7 +261,7 @@ def test_metadata_that_is_refused_is_said_once_with_its_check_and_who_can_mend_i
 
 def test_what_becomes_another_is_said_again(nl: Neighbour) -> None:
     def look(peers: Peers, before: Seen = NOTHING) -> Seen:
-        return Watch(peers, [nl.entity_id], clock=lambda: NOW, seconds=LONG)._look(nl.entity_id, before)
+        return Watch(peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=LONG)._look(nl.entity_id, before)
 
     with capture_logs() as logs:
         waiting = peers_of(MemoryCopies(), nl.peer())
