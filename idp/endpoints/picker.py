@@ -18,7 +18,7 @@ from idp.endpoints.logins import Cookie
 from idp.endpoints.site import RETRY_AFTER, page, status_of
 from idp.endpoints.threads import threaded
 from idp.login import Asked, Requested, speaking
-from idp.pages.languages import ENGLISH, LANGUAGES
+from idp.pages.languages import LANGUAGES
 from idp.pages.search import matches
 from idp.pages.views import CountryChoice, ErrorView, PickerView, Towards
 from idp.watching.steps import Step
@@ -225,12 +225,15 @@ def _address(state: Requested | Asked) -> str:
 
 
 def _parameters(request: Request, known: set[str]) -> dict[str, str]:
-    """What our own links and form put into a query; a browser sends nothing else. What is typed is never logged."""
-    found = query(request)
-    if not known.issuperset(found) or found.get("remember", "yes") not in ("yes", "no"):
+    """What our own links and form put into a query. What is typed is never logged.
+
+    Whatever else is there is left out: a page of a later version, which serves beside this one, may link it.
+    """
+    found = {name: value for name, value in query(request).items() if name in known}
+    if found.get("remember", "yes") not in ("yes", "no"):
         raise RequestRefused("a query that no page of ours makes")
-    if found.get("language", ENGLISH) not in LANGUAGES:
-        raise RequestRefused("a language that no page of ours links")
+    if found.get("language") not in LANGUAGES:
+        found.pop("language", None)
     if len(found.get("q", "")) > MAX_SOUGHT:
         raise RequestRefused("a search that is too long", status=414, code="too_large")
     return found

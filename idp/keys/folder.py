@@ -278,12 +278,19 @@ def _twice(folder: Path, keys: Mapping[str, str | bytes]) -> Iterator[Problem]:
     """Each file whose key another one holds too."""
     first: dict[str | bytes, str] = {}
     for name, key in keys.items():
-        if (other := first.setdefault(key, name)) != name:
+        if (other := first.setdefault(key, name)) == name:
+            continue
+        kind = kinds.kind_of(name)
+        if kind is not None and kind is kinds.kind_of(other):
+            what = f"it holds the same key as {other}, and a key has one moment from which it counts."
+            earlier, later = sorted((name, other), key=lambda file: kind.begins(file) or 0)
+            fix = f"Remove {later}: `ciconia keys rotate` brought it forward, and {earlier} is its name since."
+        else:
             what = f"it holds the same key as {other}, and each purpose has a key of its own."
             fix = (
                 f"Restore {name} or {other} from its backup; `ciconia init` in a new folder makes one that was never used."
             )
-            yield Problem(str(folder / name), 0, name, what, fix)
+        yield Problem(str(folder / name), 0, name, what, fix)
 
 
 def _out_of_dates(folder: Path, rings: Iterable[_OfNode], now: int) -> Iterator[Problem]:

@@ -447,6 +447,19 @@ def test_every_file_that_holds_one_key_is_named_at_once(folder: Path, tmp_path: 
     assert all("same key as sealing.key" in found[name] for name in ("pairwise.key", "index.key"))
 
 
+def test_a_key_under_two_moments_is_told_by_the_name_that_goes(folder: Path, tmp_path: Path) -> None:
+    path = copied(folder, tmp_path)
+    early, late = "rs256-20991125T2000Z.pem", "rs256-20991125T2200Z.pem"
+    create_token_key(path / late, "RS256")
+    replaced(path, early, late)
+    with pytest.raises(Misconfigured) as error:
+        load_keys(path, ORIGIN)
+    (found,) = error.value.problems
+    assert found.fix.startswith(f"Remove {late}: ")
+    (path / late).unlink()
+    load_keys(path, ORIGIN)
+
+
 def test_a_certificate_of_its_own_makes_no_other_key(folder: Path, tmp_path: Path) -> None:
     path = copied(folder, tmp_path)
     key = ec.generate_private_key(ec.SECP256R1())

@@ -284,7 +284,7 @@ def test_what_becomes_another_is_said_again(nl: Neighbour) -> None:
 
 
 def test_nothing_is_said_of_a_look_that_the_end_came_before(nl: Neighbour) -> None:
-    watch = Watch(peers_of(MemoryCopies(), nl.peer()), [nl.entity_id], clock=lambda: NOW, seconds=LONG)
+    watch = Watch(peers_of(MemoryCopies(), nl.peer()), [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=LONG)
     watch.stop()
     with capture_logs() as logs:
         assert watch._look(nl.entity_id, NOTHING) is NOTHING
@@ -292,7 +292,8 @@ def test_nothing_is_said_of_a_look_that_the_end_came_before(nl: Neighbour) -> No
 
 
 def test_the_end_waits_once_for_all_nodes_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    watch, now, waited = Watch(peers_of(MemoryCopies()), [], clock=lambda: NOW, seconds=LONG), [100.0], list[float]()
+    watch = Watch(peers_of(MemoryCopies()), [], tenant=TENANT, clock=lambda: NOW, seconds=LONG)
+    now, waited = [100.0], list[float]()
 
     class Hanging:
         ident = 1

@@ -102,7 +102,6 @@ def test_what_is_typed_stays_text(visitor: Visitor) -> None:
         ("q=" + "a" * (MAX_SOUGHT + 1), 414),
         ("q=a&q=b", 400),
         ("q=%ff", 400),
-        ("q=a&p=b", 400),
         ("remember=perhaps", 400),
         ("remember=", 400),
     ],
@@ -111,6 +110,13 @@ def test_a_query_that_no_page_of_ours_makes_is_refused(visitor: Visitor, query: 
     login = visitor.login()
     assert visitor.go("GET", f"/login/{login}/countries?{query}").status == status
     assert _countries(visitor, login).status == 200, "the login goes on"
+
+
+def test_what_a_later_version_may_link_is_left_out(visitor: Visitor) -> None:
+    login = visitor.login()
+    found = visitor.go("GET", f"/login/{login}/countries?q=latv&next=1")
+    assert (found.status, found.text) == (200, _countries(visitor, login, q="latv").text)
+    assert visitor.go("GET", f"/login/{login}/at/demo-ee?next=1").status == 303
 
 
 def test_a_search_may_be_as_long_as_its_field(visitor: Visitor) -> None:
