@@ -83,6 +83,19 @@ def test_a_tenant_is_served_by_itself_when_its_database_answers(roof: Roof) -> N
     assert len(databases.asked) == asked
 
 
+def test_one_that_comes_late_has_its_own_bounds(roof: Roof, monkeypatch: pytest.MonkeyPatch) -> None:
+    databases, board = Databases(alder=StoreUnavailable("OperationalError")), Board()
+    with site(roof, databases, board) as opened:
+        databases.away.clear()
+        until(lambda: status(opened, "alder") == 200)
+        monkeypatch.setattr(opened.tenants["alder"].gate.queue, "full", lambda _lane: True)
+        answers = {}
+        for host in (b"alder.example", b"birch.example"):
+            request = {"type": "http", "method": "GET", "headers": [(b"host", host)], "path": DISCOVERY}
+            answers[host] = opened.refused(request, str).partition(b"\r\n")[0]
+    assert answers == {b"alder.example": b"HTTP/1.1 503 Service Unavailable", b"birch.example": b""}
+
+
 def test_one_that_comes_late_leaves_another_closed_that_is_broken_for_good(roof: Roof) -> None:
     write(roof.folder, "cedar")  # it has no keys
     databases, board = Databases(alder=StoreUnavailable("OperationalError")), Board()

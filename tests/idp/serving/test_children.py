@@ -46,3 +46,33 @@ def test_nobody_is_ended_who_is_not_our_child() -> None:
         end(grandchild)
         assert alive(grandchild)
         os.kill(grandchild, signal.SIGKILL)
+
+
+FORKING = """
+import os
+from idp.serving.children import fork
+
+def tells():
+    print("of the child")
+    return 75
+
+def fails():
+    raise RuntimeError("what somebody sent")
+
+print("of the parent")
+for act in (tells, fails):
+    status = os.waitpid(fork(act), 0)[1]
+    print(os.waitstatus_to_exitcode(status))
+"""
+
+
+def test_a_child_ends_with_its_own_code_and_every_word_is_written_once() -> None:
+    # Whose streams hold what they are given until they are full
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-c", FORKING]
+    ran = subprocess.run(command, env=buffered, capture_output=True, text=True, check=True, timeout=60)
+    first, child, told, failed, its_code = ran.stdout.splitlines()
+    assert (first, child, told, its_code) == ("of the parent", "of the child", "75", "70")
+    assert "worker_failed" in failed
+    assert "kind=RuntimeError" in failed
+    assert "what somebody sent" not in ran.stdout + ran.stderr
