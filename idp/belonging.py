@@ -9,11 +9,14 @@ import pwd
 import shlex
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from policies.errors import Misconfigured, Problem
 
 ROOT = 0
+MAX_LINKS = 40  # as Linux has it (path_resolution(7))
 CLOSED = "it cannot be read (Permission denied)."
 WHO_MAY = "Run this as the account that serves, which alone reads it."
 
@@ -33,10 +36,31 @@ def assert_own(path: Path, key: str) -> None:
     """Raise `Misconfigured`, of the setting `key`, where this is root, and there is a file or folder of another account."""
     if os.geteuid() != ROOT:
         return
-    try:
-        owner = path.stat().st_uid
-    except OSError:
-        return  # there is none, or none that can be opened either
+    with suppress(OSError):  # there is none, or none that can be opened either
+        _assert_roots(path, path.stat().st_uid, key)
+
+
+def assert_own_way(path: Path, key: str) -> None:
+    """As `assert_own`, of each folder and link on the way to it: whoever owns one may put another in place of the next."""
+    for each in _way(path) if os.geteuid() == ROOT else ():
+        with suppress(OSError):
+            _assert_roots(each, each.lstat().st_uid, key)
+
+
+def _way(path: Path) -> Iterator[Path]:
+    """Each folder and link that is passed on the way to a path, and what is there; links as the kernel follows them."""
+    here, links = Path("/"), 0
+    left = list(reversed(path.absolute().parts))
+    while left:
+        here = Path(os.path.normpath(here / left.pop()))  # `here` has no link, so .. is what stands before it
+        yield here
+        if here.is_symlink() and links < MAX_LINKS:
+            links += 1
+            left += reversed(here.readlink().parts)
+            here = here.parent
+
+
+def _assert_roots(path: Path, owner: int, key: str) -> None:
     if owner == ROOT:
         return
     name = _name(owner)
@@ -45,13 +69,6 @@ def assert_own(path: Path, key: str) -> None:
     program = Path(sys.executable).with_name("ciconia")
     fix = f"Run this as {name}: `{shlex.join(['sudo', '-u', name, str(program)])} ...`."
     raise Misconfigured((Problem(str(path), 0, key, what, fix),))
-
-
-def assert_own_way(path: Path, key: str) -> None:
-    """As `assert_own`, of each folder on the way to it too: whoever owns one may put a link in place of the next."""
-    for way in (path.absolute(), Path(os.path.realpath(path))):
-        for each in (way, *way.parents):
-            assert_own(each, key)
 
 
 def assert_open(path: Path, key: str) -> None:

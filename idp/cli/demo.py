@@ -60,7 +60,7 @@ def demo(
         if keep is not None:
             _assert_free(keep, as_json=as_json)
         with (
-            _folder(keep) as folder,
+            _folder(keep, as_json=as_json) as folder,
             _database(database, keep=keep is not None) as named,
             _open(folder, fixed=not once, database=named, as_json=as_json) as border,
         ):
@@ -142,13 +142,13 @@ def as_object(walked: Walked, *, show_values: bool, kept: tuple[Path, Path] | No
 
 
 @contextmanager
-def _folder(keep: Path | None) -> Iterator[Path]:
+def _folder(keep: Path | None, *, as_json: bool) -> Iterator[Path]:
     """The folder of the demo: the one to keep, or one that goes when the demo ends."""
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
         found = keep.resolve()
-        # Once more: somebody else may have made it meanwhile
-        assert_own_way(found, "--keep")
+        # Once more: somebody else may have made it meanwhile, or put a link in its place
+        _assert_free(found, as_json=as_json)
         yield found
         return
     with tempfile.TemporaryDirectory(prefix="ciconia-demo-") as temporary:

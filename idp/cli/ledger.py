@@ -224,7 +224,7 @@ def verify_command(settings: Settings, *, as_json: bool) -> int:
                 blind=partial(saw_nothing, settings.witness_path, keys),
                 advance=advance,
             )
-        hint = _whose(engine, settings, keys)
+        hint = _whose(engine, settings, keys, fits=report.holds and report.records > 0)
         engine.dispose()
     except BrokerError as error:
         return _could_not_run(error, as_json=as_json)
@@ -235,10 +235,12 @@ def verify_command(settings: Settings, *, as_json: bool) -> int:
     return HOLDS if report.holds else DIFFERS
 
 
-def _whose(engine: Engine, settings: Settings, keys: LedgerKeys) -> str:
+def _whose(engine: Engine, settings: Settings, keys: LedgerKeys, *, fits: bool) -> str:
     """That the database says it is another installation's, "" where it does not. No verdict: who attacks may write that."""
     with suppress(StoreUnavailable):
         if fault := fault_of_keys(engine, settings.tenant, keys):
+            if fits:
+                return f"The database says: {fault} But its rows fit these keys: somebody changed what it says of itself."
             return f"The database says: {fault} If so, no row can fit here. Fix: {FIX}."
     return ""
 

@@ -284,7 +284,7 @@ def _twice(folder: Path, keys: Mapping[str, str | bytes]) -> Iterator[Problem]:
         if kind is not None and kind is kinds.kind_of(other):
             what = f"it holds the same key as {other}, and a key has one moment from which it counts."
             earlier, later = sorted((name, other), key=lambda file: kind.begins(file) or 0)
-            fix = f"Remove {later}: `ciconia keys rotate` brought it forward, and {earlier} is its name since."
+            fix = f"Remove {later}: where `ciconia keys rotate` brought it forward, {earlier} is its name since."
         else:
             what = f"it holds the same key as {other}, and each purpose has a key of its own."
             fix = (

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from idp.belonging import ROOT
+from idp.belonging import ROOT, assert_own_way
 from idp.cli import app
 from idp.cli.init import init
 from idp.settings import load_settings
@@ -190,6 +190,23 @@ def test_nor_in_a_folder_of_roots_inside_one(place: Path, tmp_path: Path, new: s
     for keep in (own, link):
         assert_refused(CliRunner().invoke(app, ["demo", "--once", "--keep", str(keep / new)]))
     assert list(own.iterdir()) == []
+
+
+def test_nor_where_one_of_its_links_leads(place: Path, tmp_path: Path) -> None:
+    """Wherever it leads: that account chose it, and may choose again."""
+    roots, hop, link = tmp_path / "roots", place / "hop", tmp_path / "link"
+    roots.mkdir()
+    hop.symlink_to(roots)
+    link.symlink_to(hop)
+    theirs = tmp_path / "theirs"
+    theirs.symlink_to(Path("..", tmp_path.name, "roots"))
+    os.lchown(theirs, BROKER, BROKER)
+    for keep in (link, link / "new", theirs):
+        assert_refused(CliRunner().invoke(app, ["demo", "--once", "--keep", str(keep)]))
+    assert list(roots.iterdir()) == []
+    ours = tmp_path / "ours"
+    ours.symlink_to(Path("..", tmp_path.name, "roots"))
+    assert_own_way(ours / "new", "--keep")
 
 
 def test_init_says_that_what_root_made_is_of_no_use_to_the_account_whose_folder_it_lies_in(
