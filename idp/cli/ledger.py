@@ -240,7 +240,8 @@ def _whose(engine: Engine, settings: Settings, keys: LedgerKeys, *, fits: bool) 
     with suppress(StoreUnavailable):
         if fault := fault_of_keys(engine, settings.tenant, keys):
             if fits:
-                return f"The database says: {fault} But its rows fit these keys: somebody changed what it says of itself."
+                changed = "But its rows fit these keys: somebody changed what it says of itself"
+                return f"The database says: {fault} {changed}. Fix: take the row of `installations` from a backup."
             return f"The database says: {fault} If so, no row can fit here. Fix: {FIX}."
     return ""
 
