@@ -23,9 +23,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def stage(running: Stage) -> Iterator[Stage]:
     """The stage at the machine's time, whatever a test does to the clock, in a minute in which nothing was refused yet."""
     running.application.watched.refusals._causes.clear()
-    running.clock.ahead = 0
+    running.clock.reset()
     yield running
-    running.clock.ahead = 0
+    running.clock.reset()
 
 
 @pytest.fixture

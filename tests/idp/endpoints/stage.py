@@ -46,13 +46,24 @@ why.en = "In case the line is bad."
 
 
 class Clock:
-    """The broker's clock: the machine's, and as many seconds more as a test says."""
+    """The broker's clock: the machine's, and as many seconds more as a test says.
+
+    It stands still for a test that asks what is true to the second: on a busy machine one passes in the middle of it.
+    """
 
     def __init__(self) -> None:
         self.ahead = 0
+        self._stopped: int | None = None
 
     def __call__(self) -> int:
-        return int(time.time()) + self.ahead
+        return (int(time.time()) if self._stopped is None else self._stopped) + self.ahead
+
+    def stand(self) -> None:
+        """Stand still until `reset`; a test moves it by `ahead`."""
+        self._stopped = int(time.time())
+
+    def reset(self) -> None:
+        self.ahead, self._stopped = 0, None
 
 
 class Stage(Scene):

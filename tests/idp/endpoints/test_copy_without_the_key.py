@@ -74,7 +74,7 @@ class Loot:
 @pytest.fixture(scope="module")
 def loot(running: Stage) -> Iterator[Loot]:
     """Taken after logins of every kind of state, while all of it is alive."""
-    running.clock.ahead = 0
+    running.clock.reset()
     visitor = Visitor(running)
     yield _taken(running, visitor)
     visitor.http.close()

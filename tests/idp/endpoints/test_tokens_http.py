@@ -97,10 +97,11 @@ def test_another_redirect_address_or_none_is_refused(visitor: Visitor, stage: St
 
 
 def test_a_code_after_its_minute_is_refused(visitor: Visitor, stage: Stage) -> None:
+    stage.clock.stand()
     early, late = visitor.code(), visitor.code()
-    stage.clock.ahead = 57
+    stage.clock.ahead = 59
     assert visitor.redeem(early).status == 200
-    stage.clock.ahead = 61
+    stage.clock.ahead = 60
     _refused(visitor.redeem(late), "invalid_grant")
 
 
@@ -291,10 +292,11 @@ def test_a_code_is_no_access_token_and_an_access_token_no_code(visitor: Visitor)
 
 
 def test_an_access_token_ends_after_five_minutes(visitor: Visitor, stage: Stage) -> None:
+    stage.clock.stand()
     token = _token(visitor)
-    stage.clock.ahead = 297
+    stage.clock.ahead = 299
     assert visitor.userinfo(token).status == 200
-    stage.clock.ahead = 301
+    stage.clock.ahead = 300
     _refused(visitor.userinfo(token), "invalid_token", 401)
 
 

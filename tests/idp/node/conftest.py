@@ -24,9 +24,9 @@ def running_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeStage
 def stage(running_node: NodeStage) -> Iterator[NodeStage]:
     """The node at the machine's time, whatever a test does to the clock, in a minute in which nothing was refused yet."""
     running_node.application.watched.refusals._causes.clear()
-    running_node.clock.ahead = 0
+    running_node.clock.reset()
     yield running_node
-    running_node.clock.ahead = 0
+    running_node.clock.reset()
 
 
 @pytest.fixture
