@@ -53,6 +53,8 @@ from policies.errors import Misconfigured, Problem
 
 SECRETS = ("sealing.key", "pairwise.key", "index.key")
 SECRET_BYTES = 32
+# Of clocks a minute apart (spec/eidas.md §3 IssueInstant), as before and after ours is set right, none finds one to come
+BEFORE_SECONDS = 60
 SAML_ENCRYPTION = kinds.SAML_ENCRYPTION.file
 _NEW_CERTIFICATE = "Put a new certificate of this key behind it, and give it to the peers"
 OF_A_NODE = (kinds.NODE, kinds.NODE_METADATA, kinds.NODE_ENCRYPTION)
@@ -138,10 +140,11 @@ def create_keys(folder: Path, origin: str, host: str, *, demo: bool = False, sam
     Where it is no demo's, the keys to which somebody may encrypt are marked (`PRODUCTION_MARK`).
     """
     folder.mkdir(0o700, parents=True, exist_ok=True)
+    begin = int(time.time()) - BEFORE_SECONDS
     for name in SECRETS:
         write_private(folder / name, f"{secrets.token_hex(SECRET_BYTES)}\n".encode())
     for name in ("saml.pem", *NODE_FILES, *([SAML_ENCRYPTION] if saml_encryption else [])):
-        create_saml_key(folder / name, host, production=not demo)
+        create_saml_key(folder / name, host, now=begin, production=not demo)
     create_token_key(folder / "es256.pem", "ES256")
     create_token_key(folder / "rs256.pem", "RS256")
     create_ledger_keys(folder, origin)

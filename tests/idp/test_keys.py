@@ -511,6 +511,13 @@ def test_the_clock_of_the_machine_counts_where_no_time_is_given(folder: Path, tm
 
 
 @pytest.mark.spec("eidas.md §7 certificate dates")
+def test_a_clock_a_minute_behind_finds_no_new_certificate_that_is_to_come(tmp_path: Path) -> None:
+    before = int(time.time())
+    create_keys(tmp_path / "keys", ORIGIN, "login.localhost")
+    assert load_keys(tmp_path / "keys", ORIGIN, now=before - 60).node is not None
+
+
+@pytest.mark.spec("eidas.md §7 certificate dates")
 def test_dates_of_a_certificate_count_from_when_its_key_begins_until_it_is_over(folder: Path, tmp_path: Path) -> None:
     path = copied(folder, tmp_path)
     now = int(time.time()) // 60 * 60 + 120
