@@ -9,7 +9,8 @@ import pytest
 from idp.store.memory import MemoryStore
 from idp.store.migrate import migrate
 from idp.store.store import Store
-from tests.idp.store.units import KEYS, TENANT, opened, opened_at
+from tests.idp.store.proxy import Proxy
+from tests.idp.store.units import KEYS, TENANT, opened, opened_at, release, unit
 from tests.postgres import server
 
 AnyStore = Store | MemoryStore
@@ -48,6 +49,17 @@ def postgres_template() -> str:
 def postgres(postgres_template: str) -> str:
     """The URL of an empty, migrated database of PostgreSQL."""
     return server().fresh(postgres_template)
+
+
+@pytest.fixture
+def proxied(postgres: str) -> Iterator[tuple[Store, Proxy]]:
+    """A store whose every octet passes through the proxy."""
+    name = postgres.rpartition("/")[2]
+    with Proxy(server().port) as proxy:
+        store = opened_at(server().url(name, port=proxy.port))
+        store.commit(unit(record=release()))
+        yield store, proxy
+        store.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -72,17 +72,6 @@ def let_go(store: Store) -> None:
     store.engine.dispose()
 
 
-@pytest.fixture
-def proxied(postgres: str) -> Iterator[tuple[Store, Proxy]]:
-    """A store whose every octet passes through the proxy."""
-    name = postgres.rpartition("/")[2]
-    with Proxy(server().port) as proxy:
-        store = opened_at(server().url(name, port=proxy.port))
-        store.commit(unit(record=release()))
-        yield store, proxy
-        store.close()
-
-
 @pytest.mark.spec("security.md §3 I1")
 @pytest.mark.parametrize("strike", [lose_the_reply, lose_the_commit, commit_late])
 def test_a_unit_whose_answer_is_lost_is_written_once_and_acknowledged(
