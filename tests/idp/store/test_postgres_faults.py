@@ -112,7 +112,7 @@ def test_whoever_wanted_the_same_mark_in_a_batch_that_was_lost_hears_a_conflict(
     assert counted(store) == (2, 2, 3)
 
 
-@pytest.mark.parametrize("strike", [lose_the_reply, commit_late])
+@pytest.mark.parametrize("strike", [lose_the_reply, lose_the_commit, commit_late])
 def test_a_record_without_a_mark_is_found_again_by_its_own_id(proxied: tuple[Store, Proxy], strike: OnCommit) -> None:
     store, proxy = proxied
     without = [unit(record=release()) for _ in range(3)]
