@@ -1,14 +1,20 @@
 """A batch whose answer was lost, row by row: what its second try writes once more, and what it leaves as it was."""
 
+import socket
 from collections import Counter
+from types import NoneType
+
+import pytest
 
 from idp.ports import Unit
 from idp.store.store import Store, open_store
 from idp.store.writer import Waiting
 from idp.transparency.entry import prepare
+from policies.errors import StoreUnavailable
 from policies.parties import Tenant
-from tests.idp.store.proxy import Proxy, lose_the_reply
+from tests.idp.store.proxy import Proxy, end, lose_the_reply
 from tests.idp.store.units import KEYS, NOW, TENANT, marks, release, unit
+from tests.postgres import server
 
 OTHER = Tenant("other.example")
 MARKS = "SELECT 'marks', tenant, kind, digest, unit, ends, xmin::text FROM marks"
@@ -24,6 +30,10 @@ def rows(store: Store) -> dict[Row, int]:
     return {row[:-1]: int(str(row[-1])) for row in found}
 
 
+def waiting(*units: Unit) -> list[Waiting]:
+    return [Waiting(one, prepare(one.record, TENANT, KEYS) if one.record else None) for one in units]
+
+
 def test_a_second_try_writes_a_row_of_each_of_its_units_once_more_and_no_other(
     postgres: str, proxied: tuple[Store, Proxy]
 ) -> None:
@@ -37,7 +47,7 @@ def test_a_second_try_writes_a_row_of_each_of_its_units_once_more_and_no_other(
     store.commit(unit(*marks("c"), record=release()))
     before = rows(store)
     units = [unit(*marks("a", "b"), record=release()), Unit(tenant=TENANT, record=release()), unit(*marks("d"))]
-    batch = [Waiting(one, prepare(one.record, TENANT, KEYS) if one.record else None) for one in units]
+    batch = waiting(*units)
     proxy.on_commit = lose_the_reply
     store._writer.write(batch)
     assert proxy.struck == 1
@@ -52,3 +62,28 @@ def test_a_second_try_writes_a_row_of_each_of_its_units_once_more_and_no_other(
     second = max(written.values())
     assert Counter(row[0] for row, transaction in written.items() if transaction == second) == {"marks": 2, "records": 1}
     assert len(set(written.values())) == 2, "what the first try wrote is not written whole again"
+
+
+@pytest.mark.spec("security.md §3 I1")
+def test_units_of_a_lost_batch_that_are_tried_one_by_one_are_still_known_again(
+    proxied: tuple[Store, Proxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What keeps one of them from being asked for makes no conflict of another that was written."""
+    monkeypatch.setattr("idp.store.attempt.OUTCOME_SECONDS", 0.3)
+    store, proxy = proxied
+    name = str(store.engine.url.database)
+
+    def lose_the_reply_and_the_records(client: socket.socket, upstream: socket.socket, octets: bytes) -> None:
+        proxy.delay = 60  # the reply waits here while it is committed
+        upstream.sendall(octets)
+        server().execute("ALTER TABLE records RENAME TO moved", name)
+        proxy.delay = 0
+        end(client)
+
+    batch = waiting(unit(*marks("a")), Unit(tenant=TENANT, record=release()), unit(*marks("b")))
+    proxy.on_commit = lose_the_reply_and_the_records
+    store._writer.write(batch)
+    assert proxy.struck == 1
+    assert [type(one.error) for one in batch] == [NoneType, StoreUnavailable, NoneType]
+    server().execute("ALTER TABLE moved RENAME TO records", name)
+    assert len([row for row in rows(store) if row[0] == "records"]) == 2, "of the store's first unit, and of this batch"
