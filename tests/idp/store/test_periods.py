@@ -4,11 +4,20 @@ import time
 
 import pytest
 from psycopg import Cursor
-from sqlalchemy import event, func, inspect, select
+from sqlalchemy import Connection, event, func, inspect, select
 
 from idp.ports import SealingRow, Unit
 from idp.store import tables
-from idp.store.periods import AHEAD, PARTITIONED, PERIOD, make_partition, partition_of, rest_of, turn_periods
+from idp.store.periods import (
+    AHEAD,
+    LOCK_MILLISECONDS,
+    PARTITIONED,
+    PERIOD,
+    make_partition,
+    partition_of,
+    rest_of,
+    turn_periods,
+)
 from idp.store.sealing import StoredSealingKeys
 from idp.store.store import Store
 from policies.errors import Conflict, NotFound, StoreUnavailable
@@ -112,7 +121,8 @@ def test_a_period_whose_rows_lie_with_the_rest_is_left_there(postgres: str, now:
     end = (now // PERIOD + 2) * PERIOD
     store.commit(unit(parked=[parked(end=end)]))
     store.purge(now)
-    assert partition_of(tables.parked, end // PERIOD) not in partitions(store, "parked")
+    others = {now // PERIOD + ahead for ahead in range(AHEAD + 1)} - {end // PERIOD}
+    assert partitions(store, "parked") == {"parked_rest", *(partition_of(tables.parked, period) for period in others)}
     assert partition_of(tables.decisions, end // PERIOD) in partitions(store, "decisions")
     assert store.parked(TENANT, "code", b"d" * 32, now) == b"sealed"
     store.close()
@@ -128,6 +138,50 @@ def test_where_a_lock_is_not_to_be_had_logins_go_on_and_the_next_purge_drops(pos
     store.purge(now)
     assert len(partitions(store, "parked")) == AHEAD + 1  # without the one whose row lies with the rest
     other.close()
+    store.close()
+
+
+def test_of_two_workers_that_turn_at_once_one_does_it_and_none_fails(postgres: str, now: int) -> None:
+    """Else each would find no period and make all of them, and the second one's purge would fail."""
+    one, other = opened_at(postgres), opened_at(postgres)
+    meanwhile = [other]
+
+    def looked(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "pg_inherits" in statement and meanwhile:
+            turn_periods(meanwhile.pop().engine, tables.parked, now)
+            assert partitions(other, "parked") == {"parked_rest"}, "it is left to the first one"
+
+    event.listen(one.engine, "after_cursor_execute", looked)
+    turn_periods(one.engine, tables.parked, now)
+    assert not meanwhile
+    assert len(partitions(one, "parked")) == AHEAD + 2
+    other.close()
+    one.close()
+
+
+def test_a_turn_waits_for_a_lock_for_a_moment_and_whatever_comes_after_it_as_long_as_ever(postgres: str, now: int) -> None:
+    """Each login waits behind who waits for a partition's lock; and one over the same connection may wait for a mark."""
+    store, found = opened_at(postgres), list[object]()
+
+    def made(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("CREATE TABLE"):
+            found.append(connection.exec_driver_sql("SHOW lock_timeout").scalar())
+
+    event.listen(store.engine, "after_cursor_execute", made)
+    with store.engine.connect() as connection:
+        before = connection.exec_driver_sql("SHOW lock_timeout").scalar()
+    turn_periods(store.engine, tables.parked, now)
+    assert set(found) == {f"{LOCK_MILLISECONDS}ms"}
+    with store.engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == before
+    store.close()
+
+
+def test_a_worker_whose_clock_is_behind_makes_the_periods_that_come_by_the_databases(postgres: str, now: int) -> None:
+    store = opened_at(postgres)
+    store.purge(now - 10 * PERIOD)
+    coming = {partition_of(tables.parked, now // PERIOD + ahead) for ahead in range(AHEAD + 1)}
+    assert partitions(store, "parked") == {"parked_rest", *coming}
     store.close()
 
 
