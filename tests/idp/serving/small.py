@@ -2,7 +2,8 @@
 
 `python -m tests.idp.serving.small FOLDER PORT WORKERS DRAIN LOOK`, where `FOLDER/word` is the configuration: `unreadable`
 and `unforeseen` are broken for the supervisor, `unfit` and `away` for a worker; with `slow` the second worker of a reload
-takes its time. `FOLDER/room`, where it is, says for how many processes more the machine has room.
+takes its time. `FOLDER/room`, where it is, says for how many processes more the machine has room. While there is a
+`FOLDER/later`, its word is what workers find, whatever was loaded.
 """
 
 import asyncio
@@ -110,13 +111,17 @@ def main() -> None:
     configure_logs()
     make_room_end(folder / "room")
 
+    def found(word: str) -> str:
+        later = folder / "later"
+        return later.read_text(encoding="utf-8") if later.exists() else word
+
     def load() -> Plan:
         word = (folder / "word").read_text(encoding="utf-8").strip()
         if word == "unreadable":
             raise Misconfigured((Problem("word", 1, "word", "it cannot be read.", "Write another."),))
         if word == "unforeseen":
             raise KeyError("hunter2")
-        return Plan(compose=lambda number: compose(word, number), tell=tell, again=load, drain_seconds=drain)
+        return Plan(compose=lambda number: compose(found(word), number), tell=tell, again=load, drain_seconds=drain)
 
     server = supervisor.Supervisor(
         bind("127.0.0.1", port),
