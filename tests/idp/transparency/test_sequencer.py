@@ -224,6 +224,45 @@ def test_a_holder_renews_after_a_third_although_its_clock_stands(store: Store, c
     first.stop()
 
 
+def held(store: Store) -> tuple[int, int]:
+    """The epoch of the lease, and when it ends, in milliseconds."""
+    with store.engine.connect() as connection:
+        row = read_state(connection, TENANT)
+    assert row is not None
+    return row.epoch, row.lease_ends
+
+
+def test_a_lease_is_written_after_a_third_of_it_or_with_leaves_and_has_a_new_epoch_with_each_holder(
+    store: Store, clock: Clock
+) -> None:
+    """Each commit of a sequencer is one that the logins beside it wait for."""
+    steady = Clock()
+    first, second = (Sequencer(store, KEYS, lease_seconds=6, clock=clock, monotonic=steady) for _ in range(2))
+
+    def later(seconds: float) -> int:
+        clock.now += seconds
+        steady.now += seconds
+        return int(clock.now * 1000) + 6000
+
+    ends = later(0)
+    assert first.step()
+    later(1.5)
+    assert first.step()
+    assert held(store) == (1, ends)
+    recorded(store)
+    ends = later(0.25)
+    assert first.step()
+    assert held(store) == (1, ends)
+    ends = later(0.5)
+    assert first.step()
+    assert held(store) == (1, ends)
+    ends = later(7)
+    assert second.step()
+    assert held(store) == (2, ends)
+    assert not first.step()
+    second.stop()
+
+
 def test_the_default_lease_leaves_time_for_what_else_a_move_needs() -> None:
     """A worker that is stopped in its transaction is killed after HUNG_LOOKS of a second; the lease runs out meanwhile."""
     assert max(HUNG_LOOKS + LOOK_SECONDS, LEASE_SECONDS) + 1 + POLL_SECONDS < 10
@@ -624,6 +663,23 @@ def test_a_checkpoint_from_a_clock_that_was_ahead_stops_none_of_the_next(
     assert capsys.readouterr().out.count("checkpoint_ahead") == 1
     verified(store)
     one.stop()
+
+
+def test_a_clock_that_was_set_back_by_no_more_than_an_interval_is_waited_for(
+    store: Store, sequencer: Sequencer, clock: Clock
+) -> None:
+    """As clocks are each day: it is no error."""
+    recorded(store)
+    assert sequencer.step()
+    recorded(store)
+    last = checkpoint(store).time
+    with capture_logs() as lines:
+        for seconds, size in ((-10, 1), (9, 1), (10, 1), (1, 2)):
+            clock.now += seconds
+            assert sequencer.step()
+            assert checkpoint(store).size == size
+    assert checkpoint(store).time == last + 10
+    assert lines == []
 
 
 def test_workers_that_begin_at_once_see_no_broken_ledger(
