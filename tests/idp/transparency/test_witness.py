@@ -170,6 +170,28 @@ def test_the_witness_is_asked_again_before_each_signature(
     assert [head.size for head in witness.seen()] == [2]
 
 
+@pytest.mark.spec("security.md §3 restore from backup")
+def test_a_clock_that_was_set_back_puts_no_look_at_the_witness_off(
+    store: Store, database: Path, folder: Path, tmp_path: Path
+) -> None:
+    """Else an older copy could release until the clock has come as far again."""
+    clock, later = Clock(), Clock()
+    later.now += 60
+    one = Sequencer(store, KEYS, checkpoint_seconds=10, clock=clock, witness=Witness(folder, KEYS))
+    store.commit(unit(record=release()))
+    assert one.step()
+    (tmp_path / "newer").mkdir()
+    rows_copied(database / "ciconia.db", tmp_path / "newer" / "ciconia.db")
+    newer = opened(tmp_path / "newer")
+    newer.commit(unit(record=release()))
+    assert Sequencer(newer, KEYS, checkpoint_seconds=10, clock=later, witness=Witness(folder, KEYS)).step()
+    newer.close()
+    clock.now -= 3600
+    with pytest.raises(StoreUnavailable) as caught:
+        one.step()
+    assert caught.value.code == OLDER
+
+
 def test_a_newer_ledger_that_extends_what_was_seen_goes_on(store: Store, folder: Path) -> None:
     grown(store, folder, 3)
     grown(store, None, 3)
