@@ -31,7 +31,9 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     made.dispose()
 
 
-def _vitals(engine: Engine, looks: Looks, *, pinned: int = 1, measures: Measures | None = None) -> Vitals:
+def _vitals(
+    engine: Engine, looks: Looks, *, pinned: int = 1, measures: Measures | None = None, seconds: float = 0.01
+) -> Vitals:
     return Vitals(
         engine=engine,
         tenant=CITY,
@@ -39,7 +41,7 @@ def _vitals(engine: Engine, looks: Looks, *, pinned: int = 1, measures: Measures
         looks=looks,
         clock=lambda: NOW,
         pinned=pinned,
-        seconds=0.01,
+        seconds=seconds,
     )
 
 
@@ -60,6 +62,22 @@ def test_it_begins_with_a_look(engine: Engine) -> None:
     vitals = _vitals(engine, Looks())
     vitals.start()
     assert vitals.fit
+    vitals.stop()
+
+
+def test_while_something_lacks_it_looks_again_before_its_turn(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SOON", 0.01)
+    asked, again = list[str](), threading.Event()
+
+    def halted() -> str:
+        asked.append("")
+        if len(asked) > 1:
+            again.set()
+        return "the ledger is older"
+
+    vitals = _vitals(engine, Looks(halted=halted), seconds=600)
+    vitals.start()
+    assert again.wait(60)
     vitals.stop()
 
 
@@ -125,6 +143,17 @@ def test_a_database_that_cannot_say_whether_it_was_restored_is_looked_at_all_the
         raise StoreUnavailable("no such table")
 
     assert _vitals(engine, Looks(closed=closed)).look() == ("database",)
+
+
+def test_switches_that_cannot_be_counted_take_no_worker_out(engine: Engine) -> None:
+    """What is off is asked of each login, by rules of its own: here it is a figure, and nobody is unready for that."""
+
+    def off(_now: int) -> dict[str, int]:
+        raise StoreUnavailable("no switch can be read")
+
+    vitals = _vitals(engine, Looks(off=off))
+    assert vitals.look() == ()
+    assert vitals.fit
 
 
 def test_where_no_release_can_be_recorded_it_is_not_ready(engine: Engine) -> None:
