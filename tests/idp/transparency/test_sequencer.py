@@ -609,6 +609,27 @@ def test_another_tree_of_the_size_that_we_have_seen_is_not_signed(
     assert checkpoint(store).size == 3
 
 
+@pytest.mark.spec("security.md §3 I4")
+def test_a_tree_older_than_one_that_another_holder_made_is_not_signed(
+    store: Store, folder: Path, clock: Clock, tmp_path: Path
+) -> None:
+    """Who waits for the lease has looked at the tree, too, and takes over what was rolled back."""
+    first, second = (Sequencer(store, KEYS, checkpoint_seconds=10, lease_seconds=1, clock=clock) for _ in range(2))
+    recorded(store, 3)
+    assert first.step()
+    copied(folder / "ciconia.db", tmp_path / "older.db")
+    recorded(store)
+    assert first.step()
+    assert not second.step()
+    copied(tmp_path / "older.db", folder / "ciconia.db")
+    recorded(store)
+    clock.now += 20
+    with pytest.raises(StoreUnavailable, match="older than one that we have seen") as caught:
+        second.step()
+    assert caught.value.code == BROKEN
+    assert checkpoint(store).size == 3
+
+
 def test_the_thread_stops_and_says_why_on_a_changed_ledger(store: Store, folder: Path) -> None:
     recorded(store)
     first = Sequencer(store, KEYS, checkpoint_seconds=0)
