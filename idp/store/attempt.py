@@ -204,12 +204,12 @@ class Attempt:
             raise
 
     def again(self, error: DBAPIError) -> bool:
-        """Whether to try again. Waits a moment where the database does not answer at all."""
+        """Whether to try again. Waits a moment where the database does not answer at all, or once more with an error."""
         if self.unknown and not isinstance(error, IntegrityError):
             self._until = self._until or time.monotonic() + OUTCOME_SECONDS
             if time.monotonic() >= self._until:
                 return False
-            if not self._connected:
+            if not self._connected or self._tries > 1:
                 time.sleep(ASK_SECONDS)
             return True
         if self._tries >= TRIES or not self._connected:

@@ -168,8 +168,9 @@ def test_a_transaction_that_cannot_be_had_is_tried_as_often_as_it_may_help(engin
     assert tries(engine, IntegrityError("INSERT", None, sqlite3.IntegrityError("x"))) == 1
 
 
-def test_an_outcome_is_asked_for_so_long_and_a_server_that_is_away_not_without_a_pause(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("reached", [False, True])
+def test_an_outcome_is_asked_for_so_long_and_a_server_that_is_away_or_refuses_not_without_a_pause(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, *, reached: bool
 ) -> None:
     now, slept = [100.0], []
 
@@ -180,16 +181,24 @@ def test_an_outcome_is_asked_for_so_long_and_a_server_that_is_away_not_without_a
     monkeypatch.setattr(attempt, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
     assert 0 < OUTCOME_SECONDS < 1000 * ASK_SECONDS
     one = Attempt(Kept(engine), unknown=True)
-    monkeypatch.setattr(Kept, "_taken", lambda _: (_ for _ in ()).throw(failed()))
+
+    def nothing(connection: Connection) -> None:
+        if reached:
+            connection.exec_driver_sql("SELECT * FROM nowhere")
+
+    if not reached:
+        monkeypatch.setattr(Kept, "_taken", lambda _: (_ for _ in ()).throw(failed()))
     asked = 0
     while asked < 1000:
         asked += 1
         with pytest.raises(DBAPIError):
-            one.run(lambda _connection: None)
+            one.run(nothing)
         if not one.again(failed()):
             break
-    assert slept == [ASK_SECONDS] * (asked - 1)
+    assert slept == [ASK_SECONDS] * (asked - 1 - reached), "who answers is asked again at once, and then by and by"
     assert OUTCOME_SECONDS <= now[0] - 100 < OUTCOME_SECONDS + 2 * ASK_SECONDS
+    if reached:
+        return
     # One that was not begun is not tried again: nothing of it was written, and the pool has tried already
     fresh = Attempt(Kept(engine))
     with pytest.raises(DBAPIError):
