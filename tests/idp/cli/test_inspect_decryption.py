@@ -39,6 +39,7 @@ from tests.connectors.eidas.node import NOW, REQUEST, Answer, SendingNode
 from tests.connectors.forge import Reply
 from tests.connectors.metadata import node as published
 from tests.idp.cli.inspecting import answers, inspect, of_a_node, only, private_pem
+from tests.idp.store.giving_up import given_up_when
 
 ORIGIN, HOST = "city.localhost/log", "city.localhost"
 SETTINGS = """
@@ -295,10 +296,11 @@ def test_where_nobody_knows_whether_it_is_recorded_nothing_is_decrypted_and_the_
     """As where a synchronous standby is away: the COMMIT does not end before the command has."""
     folder = make()
     path = answer(folder, node, loaded)
-    go_on, stores = threading.Event(), list[Store]()
+    begun, go_on, stores = threading.Event(), threading.Event(), list[Store]()
 
     def hold(_connection: object) -> None:
-        assert go_on.wait(20)
+        begun.set()
+        assert go_on.wait(60)
 
     def opened(*words: str, **more: object) -> Store:
         stores.append(open_store(*words, **more))  # type: ignore[arg-type] # as it is called
@@ -307,7 +309,8 @@ def test_where_nobody_knows_whether_it_is_recorded_nothing_is_decrypted_and_the_
 
     monkeypatch.setattr("idp.inspection.decrypting.open_store", opened)
     monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 0.2)
-    result = inspect(path, *words(folder, *ALLOWED))
+    with given_up_when(begun.is_set):
+        result = inspect(path, *words(folder, *ALLOWED))
     assert (result.exit_code, only(result).code) == (2, "store_unavailable")
     assert "whether it was written is not known" in str(only(result).whole["error"])
     assert "Maasikas" not in result.output

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -41,6 +41,7 @@ from idp.store.switches import KEY, Switchboard
 from tests.connectors import forge
 from tests.idp.cli.command import ciconia, json_of
 from tests.idp.neighbour import DAY, NOW, Neighbour, peers_of, signer
+from tests.idp.store.giving_up import given_up_when
 
 Run = Callable[..., Result]
 UNKNOWN = "the database is slow: whether it was written is not known"
@@ -409,17 +410,20 @@ def test_a_key_that_is_added_later_waits_and_one_that_is_removed_is_gone_at_once
 @pytest.fixture
 def standing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """From its call on no COMMIT ends, as where a standby is away; at the end of the test all do."""
-    go_on = threading.Event()
+    begun, go_on = threading.Event(), threading.Event()
     threads = set(threading.enumerate())
 
     def hold(_connection: object) -> None:
-        assert go_on.wait(20)
+        begun.set()
+        assert go_on.wait(60)
 
     def stand() -> None:
         monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 0.2)
         event.listen(Engine, "commit", hold)
+        late.enter_context(given_up_when(begun.is_set))
 
-    yield stand
+    with ExitStack() as late:
+        yield stand
     go_on.set()
     for thread in set(threading.enumerate()) - threads:
         if thread.name in ("ledger-writer", "act"):

@@ -41,7 +41,7 @@ def refused(file: Path) -> None:
     begun = time.monotonic()
     with pytest.raises(NotFound), opened_backup(file, tenant=TENANT, beside=file.parent):
         raise AssertionError("it was opened")
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60, "of what is in it there is no end"
     assert not list(file.parent.glob(".restored*")), "nothing of it stays"
 
 

@@ -4,7 +4,6 @@ Each unit is written once or not at all, and whoever waits hears which.
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -22,6 +21,8 @@ from idp.transparency.entry import prepare
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.verify import verify_ledger
 from policies.errors import Conflict, Misconfigured, NotFound, StoreUnavailable
+from tests.idp.serving.crew import until
+from tests.idp.store.giving_up import PATIENCE, given_up_when
 from tests.idp.store.proxy import OnCommit, Proxy, commit_late, lose_the_commit, lose_the_reply
 from tests.idp.store.units import KEYS, LATER, NOW, TENANT, marks, opened_at, parked, release, unit
 from tests.postgres import PostgresServer, own_server, server
@@ -246,11 +247,16 @@ def test_a_server_without_a_free_connection_is_a_refusal_that_says_so(mine: Post
     store.commit(unit(record=release()))
     let_go(store)
     with ExitStack() as others:
-        while True:
+        first, connected, refused = others.enter_context(psycopg.connect(mine.conninfo("postgres"), autocommit=True)), 1, 0
+        there = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        # Those that ended a moment ago may hold their places still
+        while not refused or first.execute(there).fetchone() != (connected,):
             try:
                 others.enter_context(psycopg.connect(mine.conninfo("postgres")))
             except psycopg.OperationalError:
-                break
+                refused += 1
+            else:
+                connected, refused = connected + 1, 0
         with pytest.raises(StoreUnavailable, match="OperationalError"):
             store.commit(unit(record=release()))
         with pytest.raises(StoreUnavailable, match="OperationalError"):
@@ -288,23 +294,22 @@ def test_a_session_that_became_read_only_is_left_for_another(postgres: str) -> N
 
 @pytest.mark.spec("security.md §3 I7")
 def test_a_database_that_stands_still_refuses_in_time_and_what_was_given_up_is_not_written_later(
-    postgres: str, monkeypatch: pytest.MonkeyPatch
+    postgres: str,
 ) -> None:
-    monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 0.4)
-    store = opened_at(postgres)
+    # Longer than a machine stands still that others want, too: until then the server gives up no statement
+    store, other = (opened_at(postgres, busy_milliseconds=60_000) for _ in range(2))
     store.commit(unit(record=release()))
-    other = opened_at(postgres)
-    began = time.monotonic()
-    with ThreadPoolExecutor(3) as pool, other.engine.begin() as connection:
+    late = threading.Event()
+    with ThreadPoolExecutor(3) as pool, given_up_when(late.is_set), other.engine.begin() as connection:
         connection.exec_driver_sql("LOCK TABLE subjects")
         first = pool.submit(store.commit, unit(*marks("first"), record=release()))
-        while store._writer._queue.qsize():
-            threading.Event().wait(0.001)
-        threading.Event().wait(0.05)
+        waits = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = "
+        _until(server(), f"{waits}'{postgres.rpartition('/')[2]}'")
         second = pool.submit(store.commit, unit(*marks("second"), record=release()))
-        assert "not known" in str(getattr(first.exception(timeout=5), "detail", ""))
-        assert "nothing was written" in str(getattr(second.exception(timeout=5), "detail", ""))
-    assert time.monotonic() - began < 5
+        until(lambda: store._writer._queue.qsize() == 1)
+        late.set()
+        assert "not known" in str(getattr(first.exception(timeout=60), "detail", ""))
+        assert "nothing was written" in str(getattr(second.exception(timeout=60), "detail", ""))
     store.commit(unit(*marks("second"), record=release()))
     with pytest.raises(Conflict):
         store.commit(unit(*marks("first"), record=release()))  # it was written: its retry finds it
@@ -415,23 +420,22 @@ def test_a_server_that_does_without_the_disk_is_refused_at_start_and_later(mine:
 
 @pytest.mark.spec("security.md §3 I1")
 @pytest.mark.parametrize("one", [marked_unit(), recording_unit(), parking_unit(), removing_unit()], ids=KINDS_OF_UNIT)
-def test_a_unit_that_only_the_primary_has_is_not_acknowledged_by_its_second_try(
-    mine: PostgresServer, monkeypatch: pytest.MonkeyPatch, one: Unit
-) -> None:
+def test_a_unit_that_only_the_primary_has_is_not_acknowledged_by_its_second_try(mine: PostgresServer, one: Unit) -> None:
     url = mine.fresh()
     migrate(url)
     store = opened_at(url)
     store.commit(unit(record=release(), parked=[parked()]))
-    monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 2.0)
+    late = threading.Event()
     waits = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
     _standby(mine, "nobody")
     try:
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1) as pool, given_up_when(late.is_set):
             told = pool.submit(store.commit, one)
             ended = _until(mine, f"SELECT pid, pg_terminate_backend(pid) {waits}")
             again = _until(mine, f"SELECT pid {waits} AND pid <> {ended}")
             assert again != ended
             assert not told.done(), "its second COMMIT waits for the standby, too"
+            late.set()
             with pytest.raises(StoreUnavailable, match="whether it was written is not known"):
                 told.result(timeout=10)
     finally:
@@ -444,15 +448,16 @@ def test_a_unit_that_only_the_primary_has_is_not_acknowledged_by_its_second_try(
 def _standby(found: PostgresServer, name: str) -> None:
     found.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
     found.execute("SELECT pg_reload_conf()")
-    deadline = time.monotonic() + 5
-    while found.execute("SHOW synchronous_standby_names") != [(name,)]:
-        assert time.monotonic() < deadline
+    until(lambda: found.execute("SHOW synchronous_standby_names") == [(name,)], PATIENCE)
 
 
 def _until(found: PostgresServer, statement: str) -> object:
     """The first column of the first row that a statement finds."""
-    deadline = time.monotonic() + 5
-    while not (rows := found.execute(statement)):
-        assert time.monotonic() < deadline, "nobody waits for the standby"
-        time.sleep(0.02)
+    rows: list[tuple[object, ...]] = []
+
+    def asked() -> bool:
+        rows[:] = found.execute(statement)
+        return bool(rows)
+
+    until(asked, PATIENCE)
     return rows[0][0]

@@ -21,6 +21,7 @@ from idp.store.store import Store
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.witness import Witness
 from policies.errors import Conflict, StoreUnavailable
+from tests.idp.serving.crew import until
 from tests.idp.store.units import KEYS, NOW, TENANT, Clock, marks, opened_at, parked, release, unit
 
 LONG_AGO = NOW - 2 * KEPT_SECONDS
@@ -108,11 +109,7 @@ def test_it_purges_whatever_becomes_of_the_ledger(
     retention = Retention(store, elsewhere=sequencer.follows)
     sequencer.start()
     retention.start()
-    for _ in range(500):
-        if not any(left(store, end)):
-            break
-        time.sleep(0.01)
-    assert not any(left(store, end))
+    until(lambda: not any(left(store, end)))
     retention.stop()
     sequencer.stop()
     store.close()

@@ -432,9 +432,14 @@ from idp.store.switches import PARTY, Switches
 from tests.idp.store.units import KEYS, TENANT
 switches = Switches(engine=open_engine(sys.argv[1]), tenant=TENANT, keys=KEYS)
 print(switches.off(PARTY, "parking"), flush=True)
-while not switches.off(PARTY, "parking"):
+asked = 0.0
+while True:
+    before = time.time()
+    if switches.off(PARTY, "parking"):
+        break
+    asked = before
     time.sleep(0.02)
-print(time.time(), flush=True)
+print(asked, flush=True)
 """
 
 
@@ -447,5 +452,5 @@ def test_another_process_obeys_within_a_second(folder: Path, board: Switchboard)
         assert process.stdout.readline() == "False\n"
         board.set_switch(PARTY, "parking", off=True, reason="it leaks", now=NOW)
         done = time.time()
-        assert float(process.stdout.readline()) - done < 1
-        assert process.wait(5) == 0
+        assert float(process.stdout.readline()) - done < 1, "the last that asked and was told that it is on"
+        assert process.wait(60) == 0

@@ -48,7 +48,7 @@ def taken(folder: Path) -> Iterator[None]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end, "it did not come about"
         time.sleep(0.01)
@@ -74,7 +74,7 @@ def test_a_writer_waits_for_its_turn_and_no_longer(store: Store, tmp_path: Path)
         thread, raised = committed(store, "waits")
         thread.join(0.3)
         assert thread.is_alive()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
     assert not raised
 
@@ -103,7 +103,7 @@ def test_who_writes_beside_the_writers_has_a_turn(
         thread.start()
         thread.join(0.3)
         assert thread.is_alive()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -121,7 +121,7 @@ def test_all_that_came_meanwhile_are_one_batch(store: Store, tmp_path: Path, mon
         # The writer has the first of them, and waits with it
         until(lambda: store._writer._queue.qsize() == len(threads) - 1)
     for each in threads:
-        each.join(5)
+        each.join(60)
     assert sizes == [6]
 
 
@@ -131,7 +131,7 @@ def test_whoever_waits_too_long_for_a_turn_wrote_nothing(
     monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 0.2)
     with taken(tmp_path):
         thread, raised = committed(store, "gives up")
-        thread.join(5)
+        thread.join(60)
         assert [str(error) for error in raised] == ["the database is slow: nothing was written"]
         # A proxy is told to send nobody here
         until(lambda: store._writer.stands_still)
@@ -146,10 +146,10 @@ def test_a_broker_ends_though_another_process_never_gives_the_turn_back(
     monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 0.2)
     store = opened_at(url)
     with taken(tmp_path):
-        committed(store, "never")[0].join(5)
+        committed(store, "never")[0].join(60)
         begun = time.monotonic()
         store.close()
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 60, "it ends at all"
 
 
 @pytest.mark.parametrize("strange", ["folder", "link"])

@@ -20,6 +20,7 @@ from idp.store.store import Store
 from idp.store.writer import MAX_BATCH, Waiting, Writer
 from idp.transparency.entry import prepare
 from policies.errors import Conflict, StoreUnavailable
+from tests.idp.store.giving_up import given_up_when
 from tests.idp.store.sent import sent_by
 from tests.idp.store.units import KEYS, LATER, NOW, TENANT, marks, opened_at, parked, release, unit
 
@@ -293,14 +294,15 @@ def test_a_transaction_that_does_not_end_is_known(url: str, monkeypatch: pytest.
     monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 0.05)
     engine = open_engine(url)
     writer = Writer(engine=engine, keys=KEYS)
-    go_on = threading.Event()
+    holding, go_on = threading.Event(), threading.Event()
 
     @event.listens_for(engine, "begin")
     def hold(_connection: Connection) -> None:
-        assert go_on.wait(10)
+        holding.set()
+        assert go_on.wait(60)
 
     assert not writer.stands_still
-    with pytest.raises(StoreUnavailable, match="not known"):
+    with given_up_when(holding.is_set), pytest.raises(StoreUnavailable, match="not known"):
         writer.commit(unit())
     until(lambda: writer.stands_still)  # it began a moment after whoever waited
     go_on.set()
@@ -312,13 +314,15 @@ def test_a_transaction_that_does_not_end_is_known(url: str, monkeypatch: pytest.
 def test_closing_waits_for_no_transaction_that_stands_still(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 0.05)
     store = opened_at(url)
-    go_on = threading.Event()
+    holding, go_on = threading.Event(), threading.Event()
 
     @event.listens_for(store.engine, "commit")
     def hold(_connection: Connection) -> None:
-        assert go_on.wait(10)
+        holding.set()
+        assert go_on.wait(60)
 
-    with pytest.raises(StoreUnavailable, match="whether it was written is not known"):
+    unknown = pytest.raises(StoreUnavailable, match="whether it was written is not known")
+    with given_up_when(holding.is_set), unknown:
         store.commit(unit(record=release()))
     store.close()
     assert store.stands_still, "it is left behind, and its thread is one that no process waits for"
@@ -334,16 +338,20 @@ def test_closing_waits_for_no_transaction_that_stands_still(url: str, monkeypatc
 def test_closing_writes_what_waits_behind_a_slow_transaction(url: str) -> None:
     """Each transaction takes longer than whoever closes looks; that is no standstill yet."""
     store = opened_at(url)
+    begun, go_on = threading.Event(), threading.Event()
 
     @event.listens_for(store.engine, "commit")
     def slow(_connection: Connection) -> None:
+        begun.set()
+        assert go_on.wait(60)
         threading.Event().wait(0.3)
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(store.commit, unit(record=release()))
-        until(lambda: store._writer._since > 0)
+        assert begun.wait(60)
         second = pool.submit(store.commit, unit(record=release()))
         until(lambda: store._writer._queue.qsize() > 0)
+        go_on.set()
         store.close()
         for one in (first, second):
             one.result(timeout=10)
@@ -366,7 +374,8 @@ def test_what_waits_for_postgresql_is_written_in_one_transaction(postgres: str) 
     lock = open_engine(postgres, busy_milliseconds=60_000)
     with ThreadPoolExecutor(24) as pool:
         with lock.begin() as connection:
-            connection.exec_driver_sql("LOCK TABLE marks")  # nobody else writes now
+            # Nobody else writes now; marks are read, too, of whether it was restored
+            connection.exec_driver_sql("LOCK TABLE subjects")
             waiting = [pool.submit(store.commit, unit(record=release()))]
             until(lambda: store._writer._queue.qsize() == 0 and waits(connection))
             waiting += [pool.submit(store.commit, unit(record=release())) for _ in range(23)]
