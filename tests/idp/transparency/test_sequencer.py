@@ -34,6 +34,8 @@ from idp.transparency.state import read_state
 from idp.transparency.tree import leaf_hash
 from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable
+from tests.idp.serving.crew import until
+from tests.idp.store.giving_up import PATIENCE
 from tests.idp.store.units import KEYS, ORIGIN, TENANT, Clock, commit_all, opened, refusal, release, unit
 
 
@@ -366,12 +368,7 @@ def test_two_threads_of_sequencers_keep_one_tree(store: Store, folder: Path) -> 
     for one in running:
         one.start()
     recorded(store, 60)
-    waited = threading.Event()
-    for _ in range(500):
-        found = store.checkpoint(TENANT)
-        if found is not None and found.size == 60:
-            break
-        waited.wait(0.01)
+    until(lambda: (found := store.checkpoint(TENANT)) is not None and found.size == 60, PATIENCE)
     for one in running:
         one.stop()
     assert [one.broken for one in running] == ["", "", ""]
@@ -512,10 +509,7 @@ def test_the_thread_outlives_a_database_that_cannot_write(store: Store, folder: 
         threading.Event().wait(0.1)
         assert store.checkpoint(TENANT) is None
         lock.execute("ROLLBACK")
-    for _ in range(500):
-        if store.checkpoint(TENANT) is not None:
-            break
-        threading.Event().wait(0.01)
+    until(lambda: store.checkpoint(TENANT) is not None, PATIENCE)
     assert checkpoint(store).size == 1
     sequencer.stop()
     impatient.close()
@@ -639,7 +633,7 @@ def test_the_thread_stops_and_says_why_on_a_changed_ledger(store: Store, folder:
     second = Sequencer(store, KEYS, poll_seconds=0.001)
     second.start()
     assert second._thread is not None
-    second._thread.join(timeout=10)
+    second._thread.join(timeout=PATIENCE)
     assert "changed by somebody else" in second.broken
     second.stop()
     with pytest.raises(StoreUnavailable, match="nothing is released"):

@@ -290,7 +290,7 @@ class _Gone(PosixPath):
 
 def within_seconds(store: Store) -> bool:
     """Whether a record is taken, in the end."""
-    for _ in range(250):
+    for _ in range(3000):
         try:
             store.commit(unit(record=release()))
         except StoreUnavailable:
