@@ -40,8 +40,8 @@ class Crew:
 
     @property
     def lines(self) -> list[str]:
-        """What was written to stderr."""
-        return (self.folder / "log").read_text(encoding="utf-8").splitlines()
+        """What was written to stderr, but for a line that somebody writes just now."""
+        return (self.folder / "log").read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
 
     def events(self, name: str) -> list[dict[str, object]]:
         """The log lines of one event."""
@@ -133,24 +133,27 @@ def refused(port: int) -> bool:
     return False
 
 
-def begin(folder: Path, *, word: str, workers: int = 2, drain: float = 0, look: float = 0.2) -> Crew:
-    """Start one, whether or not it comes to serve."""
+def begin(folder: Path, *, word: str, workers: int = 2, drain: float = 0, look: float = 0.2, looks: int = 150) -> Crew:
+    """Start one, whether or not it comes to serve. After `looks` without a sign of life a worker counts as hanging."""
     folder.mkdir(exist_ok=True)
     (folder / "word").write_text(word, encoding="utf-8")
     port = free_port()
-    command = [sys.executable, "-m", "tests.idp.serving.small", str(folder), str(port), str(workers), str(drain), str(look)]
+    numbers = [str(number) for number in (port, workers, drain, look, looks)]
+    command = [sys.executable, "-m", "tests.idp.serving.small", str(folder), *numbers]
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     return Crew(process, folder, port)
 
 
 @contextmanager
-def crew(folder: Path, *, workers: int = 2, drain: float = 0, look: float = 0.2) -> Iterator[Crew]:
+def crew(folder: Path, *, workers: int = 2, drain: float = 0, look: float = 0.2, looks: int = 150) -> Iterator[Crew]:
     """One that serves; nothing of it is left when the block ends."""
-    found = begin(folder, word="one", workers=workers, drain=drain, look=look)
+    found = begin(folder, word="one", workers=workers, drain=drain, look=look, looks=looks)
     try:
         assert found.supervisor.stdout is not None
         assert found.supervisor.stdout.readline() == "listening\n", found.lines
+        # The companion may come to its first words later than the workers to theirs
+        until((folder / "ready").exists)
         yield found
     finally:
         if found.supervisor.poll() is None:

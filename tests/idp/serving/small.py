@@ -1,9 +1,9 @@
 """A server as small as can be under the real supervisor.
 
-`python -m tests.idp.serving.small FOLDER PORT WORKERS DRAIN LOOK`, where `FOLDER/word` is the configuration: `unreadable`
-and `unforeseen` are broken for the supervisor, `unfit` and `away` for a worker; with `slow` the second worker of a reload
-takes its time. `FOLDER/room`, where it is, says for how many processes more the machine has room. While there is a
-`FOLDER/later`, its word is what workers find, whatever was loaded.
+`python -m tests.idp.serving.small FOLDER PORT WORKERS DRAIN LOOK LOOKS`, where `FOLDER/word` is the configuration:
+`unreadable` and `unforeseen` are broken for the supervisor, `unfit` and `away` for a worker; with `slow` the second worker
+of a reload takes its time. `FOLDER/room`, where it is, says for how many processes more the machine has room. While there
+is a `FOLDER/later`, its word is what workers find, whatever was loaded. A request that takes its time makes `FOLDER/taken`.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ from idp.serving.board import Board
 from idp.serving.worker import Plan
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
+TAKEN = Path(sys.argv[1], "taken") if __name__ == "__main__" else Path("taken")
 # Of two workers, which have the numbers 1 and 2 before
 SECOND_OF_RELOAD = 4
 
@@ -44,6 +45,7 @@ class Small:
         asked = {key: values[0] for key, values in parse_qs(scope["query_string"].decode()).items()}
         body = await Request(scope, receive).body()
         if "wait" in asked:
+            TAKEN.touch()
             await asyncio.sleep(float(asked["wait"]))
         if "hang" in asked:
             time.sleep(600)  # noqa: ASYNC251 - it hangs on purpose
@@ -107,7 +109,8 @@ def make_room_end(room: Path) -> None:
 
 def main() -> None:
     folder, port, workers, drain = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
-    supervisor.LOOK_SECONDS = float(sys.argv[5])  # a test has not the patience of an operator
+    # A test has not the patience of an operator, but with a worker that a busy machine lets wait
+    supervisor.LOOK_SECONDS, supervisor.HUNG_LOOKS = float(sys.argv[5]), int(sys.argv[6])
     configure_logs()
     make_room_end(folder / "room")
 

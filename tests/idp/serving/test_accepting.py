@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -41,13 +42,18 @@ def opened(two: Crew, count: int, seconds: float) -> list[HTTPConnection]:
 
 @pytest.mark.parametrize("seconds", [0.005, 0.02])
 def test_connections_that_a_proxy_keeps_are_shared_by_all_workers(two: Crew, seconds: float) -> None:
-    connections = opened(two, MANY, seconds)
-    whose = Counter(two.ask(over=each).process for each in connections)
-    assert set(whose) == two.processes
-    # As evenly as both have a processor meanwhile; before, one had them all
-    assert min(whose.values()) >= MANY // 10, whose
-    for each in connections:
-        each.close()
+    shares: list[Counter[int]] = []
+
+    def shared() -> bool:
+        connections = opened(two, MANY, seconds)
+        shares.append(Counter(two.ask(over=each).process for each in connections))
+        for each in connections:
+            each.close()
+        # As evenly as both have a processor meanwhile; before, one had them all
+        return set(shares[-1]) == two.processes and min(shares[-1].values()) >= MANY // 10
+
+    # On a busy machine one of them may wait for a processor the whole time, though not again and again
+    assert any(shared() for _ in range(5)), shares
 
 
 def test_nobody_waits_for_a_worker_that_stands_still(two: Crew) -> None:
@@ -163,8 +169,10 @@ def test_without_a_free_descriptor_it_rests_and_goes_on(monkeypatch: pytest.Monk
         one = Accepting(listening, protocol, ahead)
         one.start()
         with socket.create_connection(listening.getsockname()):
-            await asyncio.sleep(0.3)
+            await until_async(lambda: len(asked) >= 5)
             assert not made
+            # Not as often as the event loop turns
+            assert min(later - sooner for sooner, later in pairwise(asked)) > 0.03
             listening.full = False
             await until_async(lambda: bool(made))
         one.stop()
@@ -173,12 +181,10 @@ def test_without_a_free_descriptor_it_rests_and_goes_on(monkeypatch: pytest.Monk
         assert len(made) == 1
 
     asyncio.run(run())
-    # Not as often as the event loop turns
-    assert 3 <= len(asked) <= 20
     listening.close()
 
 
 async def until_async(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)

@@ -1,5 +1,6 @@
 """A clock that jumps an hour, forward and back, under a running `ciconia serve` (libfaketime from Debian)."""
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -117,12 +118,13 @@ def test_a_machine_whose_clock_is_not_the_databases_is_not_ready_until_it_is_set
         clock.put("+3600")
         with stage.serving(0, before=clock.before):
             assert health() == 503
-            assert stage.log(0).count("3600 seconds ahead of the database's") == 1
+            # Seconds are whole, and one may pass between the two clocks
+            assert len(re.findall(r" (?:3600|3599) seconds ahead of the database's", stage.log(0))) == 1
             clock.put("+0")
-            until(lambda: health() == 204, 10)
+            until(lambda: health() == 204)
             assert outcome(stage) == ""
             clock.put("+3600")
-            until(lambda: health() == 503, 10)
+            until(lambda: health() == 503)
     finally:
         stage.close()
 
@@ -142,7 +144,7 @@ def test_the_lease_moves_from_a_machine_whose_clock_is_an_hour_off(stage: Machin
         first.process.kill()
     with stage.serving(0):
         begun = time.monotonic()
-        until(lambda: epoch(stage) == 2, 10)
+        until(lambda: epoch(stage) == 2)
         moved = time.monotonic() - begun
         assert outcome(stage) == ""
         until(lambda: verified(stage.folders[0]) == 1)

@@ -19,7 +19,7 @@ from idp import accepting, heads
 from idp import server as module
 from idp.server import Server, bind
 
-FREE, LATE = 2, 0.3
+FREE, LATE = 2, 1.0
 HEAD = b"GET / HTTP/1.1\r\nHost: here\r\n"
 
 
@@ -63,7 +63,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def connected(port: int) -> socket.socket:
     made = socket.create_connection(("127.0.0.1", port))
-    made.settimeout(5)
+    made.settimeout(60)
     return made
 
 
@@ -75,20 +75,19 @@ def closed(connection: socket.socket) -> bool:
         return True
 
 
-def sent_slowly(connection: socket.socket, octets: Callable[[int], bytes]) -> float:
-    """How long it takes to be closed, though something comes all the time."""
-    begun = time.monotonic()
+def closed_meanwhile(connection: socket.socket, octets: Callable[[int], bytes]) -> bool:
+    """Whether it is closed in the end, though something comes all the time."""
     connection.settimeout(LATE / 10)
     for number in range(200):
         try:
             connection.sendall(octets(number))
             if connection.recv(1) == b"":
-                break
+                return True
         except TimeoutError:
             continue
         except OSError:
-            break
-    return time.monotonic() - begun
+            return True
+    return False
 
 
 def test_a_connection_that_sends_nothing_is_closed() -> None:
@@ -99,7 +98,7 @@ def test_a_connection_that_sends_nothing_is_closed() -> None:
 @pytest.mark.parametrize("octets", [b"x", b"\r\n"])
 def test_one_that_never_comes_to_its_request_is_closed(octets: bytes) -> None:
     with serving(Told()) as port, connected(port) as slow:
-        assert sent_slowly(slow, lambda number: octets if number or octets == b"\r\n" else HEAD + b"X-Slow: ") < 10 * LATE
+        assert closed_meanwhile(slow, lambda number: octets if number or octets == b"\r\n" else HEAD + b"X-Slow: ")
 
 
 def test_the_second_request_of_a_connection_has_as_long() -> None:
@@ -110,26 +109,26 @@ def test_the_second_request_of_a_connection_has_as_long() -> None:
         time.sleep(2 * LATE)  # idle, which is its right
         kept.sendall(HEAD + b"\r\n")
         assert b"200" in kept.recv(1000)
-        assert sent_slowly(kept, lambda number: b"x" if number else HEAD + b"X-Slow: ") < 10 * LATE
+        assert closed_meanwhile(kept, lambda number: b"x" if number else HEAD + b"X-Slow: ")
     assert told.kinds == ["http", "http"]
 
 
-def test_more_connections_than_a_worker_takes_are_closed_at_once() -> None:
+def test_more_connections_than_a_worker_takes_are_closed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "HEADERS_SECONDS", 600)
     with serving(Told(), most=FREE) as port, ExitStack() as held:
         kept = [held.enter_context(kept_open(port)) for _ in range(FREE)]
         for each in kept:
             each.request("GET", "/")
             each.getresponse().read()
         with connected(port) as more:
-            begun = time.monotonic()
+            more.settimeout(60)
             assert closed(more)
-            assert time.monotonic() - begun < LATE
         kept[0].request("GET", "/")
         assert kept[0].getresponse().status == 200
 
 
 def test_one_that_is_full_leaves_the_next_to_another_that_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accepting, "PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr(accepting, "PAUSE_SECONDS", 10)
     listening, told = bind("127.0.0.1", 0), Told()
     port = int(listening.getsockname()[1])
 
@@ -146,7 +145,7 @@ def test_one_that_is_full_leaves_the_next_to_another_that_has_room(monkeypatch: 
 
 @contextmanager
 def kept_open(port: int) -> Iterator[HTTPConnection]:
-    made = HTTPConnection("127.0.0.1", port, timeout=5)
+    made = HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         yield made
     finally:
