@@ -41,7 +41,7 @@ class Valkey:
         self.process = subprocess.Popen(
             [str(PROGRAM), *arguments, "--dir", str(self.folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
                 if self.shared()._storage.check():

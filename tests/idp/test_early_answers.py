@@ -51,7 +51,7 @@ def _connected(told: Told, refused: Refused = _full) -> Iterator[socket.socket]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        with socket.create_connection(listening.getsockname(), timeout=5) as client:
+        with socket.create_connection(listening.getsockname(), timeout=60) as client:
             yield client
     finally:
         server.stop()

@@ -3,10 +3,9 @@
 import asyncio
 import logging
 import socket
-import time
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
-from threading import Event, Thread
+from contextlib import contextmanager, suppress
+from threading import Event, Semaphore, Thread
 from typing import Any  # structlog's own type of an event
 
 import httpx2
@@ -261,11 +260,11 @@ def test_whoever_asks_and_asks_and_reads_nothing_is_cut_off(monkeypatch: pytest.
     with _served(much) as address, socket.socket() as silent:
         # Not before: the socket has a limit of the kernel, too
         monkeypatch.setattr(server, "SEND_SECONDS", 0.2)
-        silent.settimeout(5)
+        silent.settimeout(60)
         silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         silent.connect(("127.0.0.1", int(address.rpartition(":")[2])))
         silent.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 5)
-        assert ended.wait(5), "nobody waits for them"
+        assert ended.wait(15), "nobody waits for them"
 
 
 def test_what_is_no_http_passes_by() -> None:
@@ -289,40 +288,60 @@ def test_what_is_no_http_passes_by() -> None:
     assert seen == ["lifespan", "websocket"]
 
 
-async def _echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """What lay there at once, or nothing; then the whole body as it is read."""
-    at_once = scope.get(server.BODY)
-    read, more = b"", True
-    while more:
-        message = await receive()
-        read += message.get("body", b"")
-        more = message.get("more_body", False)
-    body = repr((at_once, len(read))).encode()
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": 200, "headers": [length]})
-    await send({"type": "http.response.body", "body": body})
+class Echo:
+    """Answers what lay there at once, or nothing; then the whole body as it is read. `begun` counts what it was asked."""
+
+    def __init__(self) -> None:
+        self.begun = Semaphore(0)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        at_once = scope.get(server.BODY)
+        self.begun.release()
+        read, more = b"", True
+        while more:
+            message = await receive()
+            read += message.get("body", b"")
+            more = message.get("more_body", False)
+        body = repr((at_once, len(read))).encode()
+        length = (b"content-length", str(len(body)).encode())
+        await send({"type": "http.response.start", "status": 200, "headers": [length]})
+        await send({"type": "http.response.body", "body": body})
 
 
-def _sent(address: str, *pieces: bytes) -> bytes:
-    """What comes back for octets that are sent in pieces, a moment apart."""
-    with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=10) as connection:
-        for piece in pieces:
-            connection.sendall(piece)
-            time.sleep(0.2)
-        return connection.recv(65536)
+def _connected(address: str) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=60)
+
+
+def _told(connection: socket.socket, end: bytes) -> bytes:
+    """What comes back, up to this end or that of the connection."""
+    read = b""
+    with suppress(ConnectionResetError):
+        while not read.endswith(end) and (more := connection.recv(65536)):
+            read += more
+    return read
+
+
+def _echoed(begun: Semaphore, address: str, first: bytes, rest: bytes = b"") -> bytes:
+    """What comes back for a request whose first octets are at work before the rest comes."""
+    with _connected(address) as connection:
+        connection.sendall(first)
+        assert begun.acquire(timeout=60)
+        connection.sendall(rest)
+        return _told(connection, b")")
 
 
 def test_a_body_that_came_with_its_head_is_there_at_once_and_is_read_all_the_same() -> None:
     head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
     long = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 65537\r\n\r\n"
     chunked = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-    with _served(_echo) as address:
-        assert _sent(address, head + b"a=b").endswith(b"\r\n\r\n(b'a=b', 3)")
-        assert _sent(address, head, b"a=b").endswith(b"\r\n\r\n(None, 3)")
-        assert _sent(address, head + b"a=", b"b").endswith(b"\r\n\r\n(None, 3)")
-        assert _sent(address, long + b"x" * 65537).endswith(b"\r\n\r\n(None, 65537)")
-        assert _sent(address, chunked + b"3\r\na=b\r\n0\r\n\r\n").endswith(b"\r\n\r\n(b'a=b', 3)")
-        assert _sent(address, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").endswith(b"\r\n\r\n(b'', 0)")
+    echo = Echo()
+    with _served(echo) as address:
+        assert _echoed(echo.begun, address, head + b"a=b").endswith(b"\r\n\r\n(b'a=b', 3)")
+        assert _echoed(echo.begun, address, head, b"a=b").endswith(b"\r\n\r\n(None, 3)")
+        assert _echoed(echo.begun, address, head + b"a=", b"b").endswith(b"\r\n\r\n(None, 3)")
+        assert _echoed(echo.begun, address, long + b"x" * 65537).endswith(b"\r\n\r\n(None, 65537)")
+        assert _echoed(echo.begun, address, chunked + b"3\r\na=b\r\n0\r\n\r\n").endswith(b"\r\n\r\n(b'a=b', 3)")
+        assert _echoed(echo.begun, address, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").endswith(b"\r\n\r\n(b'', 0)")
 
 
 async def _begins(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -332,8 +351,9 @@ async def _begins(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 def test_what_has_begun_is_not_begun_again(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.ERROR), _served(_begins) as address:
-        answer = _sent(address, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    with caplog.at_level(logging.ERROR), _served(_begins) as address, _connected(address) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = _told(connection, b"no end")
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert answer.count(b"HTTP/1.1") == 1
 
@@ -343,9 +363,11 @@ def test_what_has_begun_is_not_begun_again(caplog: pytest.LogCaptureFixture) -> 
 )
 def test_a_connection_goes_on_as_before(request_line: bytes, closes: bool) -> None:  # noqa: FBT001 - of the table
     asked = request_line + b"\r\nHost: x\r\n\r\n"
-    with _served(_echo) as address:
-        answer = _sent(address, asked)
-        assert (b"connection: close" in answer) == closes
-        assert answer.endswith(b"\r\n\r\n" if request_line.startswith(b"HEAD") else b"(b'', 0)")
-        if not closes:
-            assert _sent(address, asked, asked).count(b"HTTP/1.1 200") == 2
+    end = b"\r\n\r\n" if request_line.startswith(b"HEAD") else b"(b'', 0)"
+    with _served(Echo()) as address, _connected(address) as connection:
+        for _ in range(1 if closes else 2):
+            connection.sendall(asked)
+            answer = _told(connection, end)
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert (b"connection: close" in answer) == closes
+            assert answer.endswith(end)
