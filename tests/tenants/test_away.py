@@ -26,7 +26,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 def events(served: Served, name: str) -> int:
     """How many lines of the workers say it about the one whose database goes and comes."""
-    found = [json.loads(line) for line in served.stderr.splitlines() if line.startswith("{")]
+    found = [json.loads(line) for line in served.lines if line.startswith("{")]
     return sum((line["event"], line.get("tenant"), "worker" in line) == (name, "alder", True) for line in found)
 
 

@@ -60,7 +60,8 @@ def test_serve_with_one_broken_tenant_of_two_says_so_once_and_serves_the_other(r
             assert told[-1], told
         for name, status in (("alder", 200), ("birch", 503)):
             host = {"host": f"{name}.example", "x-forwarded-proto": "https"}
-            assert httpx2.get(f"http://127.0.0.1:{port}{DISCOVERY}", headers=host).status_code == status
+            found = httpx2.get(f"http://127.0.0.1:{port}{DISCOVERY}", headers=host, timeout=SECONDS)
+            assert found.status_code == status
         process.send_signal(signal.SIGTERM)
         told += process.communicate(timeout=SECONDS)[0].splitlines()
     assert process.returncode == 0, told

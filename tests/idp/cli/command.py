@@ -61,10 +61,15 @@ class Served:
     def stderr(self) -> str:
         return self.log.read_text(encoding="utf-8")
 
+    @property
+    def lines(self) -> list[str]:
+        """Those of stderr, but for one that is being written."""
+        return self.stderr.rpartition("\n")[0].splitlines()
+
     def get(self, path: str, **headers: str) -> httpx2.Response:
         """Ask it on loopback, as the proxy in front does (underscores in names stand for hyphens)."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx2.get(f"http://127.0.0.1:{self.port}{path}", headers=named, timeout=10)
+        return httpx2.get(f"http://127.0.0.1:{self.port}{path}", headers=named, timeout=SECONDS)
 
     def end(self, number: signal.Signals) -> int:
         """Send one signal; the exit code."""

@@ -1,6 +1,7 @@
 """`ciconia demo --once`: the contract of its JSON, and what it leaves behind."""
 
 import json
+import signal
 import stat
 from pathlib import Path
 
@@ -260,8 +261,7 @@ def test_a_demo_that_stays_ends_on_sigterm_and_takes_its_folder_along(tmp_path: 
     with serving(tmp_path, tmp_path / "log", ["env", f"TMPDIR={tmp_path}", CICONIA, "demo"]) as stage:
         assert stage.first_line.startswith("Open http://storkhaven.localhost:")
         assert [path for path in tmp_path.iterdir() if path.name.startswith("ciconia-demo-")]
-        stage.process.terminate()
-        assert stage.process.wait(20) == 0
+        assert stage.end(signal.SIGTERM) == 0
         assert [path.name for path in tmp_path.iterdir()] == ["log"]
         # A machine that is busy may be late to fetch a node's metadata, and says so
         late = '"check": "deadline"', '"event": "peer_available"'

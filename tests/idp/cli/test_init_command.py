@@ -4,6 +4,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 import time
 import tomllib
 from importlib import import_module
@@ -18,7 +19,7 @@ from idp.keys.file import is_marked
 from idp.settings import Settings, load_settings
 from policies.load import load
 from policies.load.roles import problems_of_role
-from tests.idp.cli.command import CICONIA, ciconia, json_of, listen_on_a_free_port, serving
+from tests.idp.cli.command import ciconia, json_of, listen_on_a_free_port, serving
 from tests.policies.load.files import PEM
 
 COMMANDS = (
@@ -30,6 +31,14 @@ COMMANDS = (
     ("policy", "test"),
     ("policy", "explain"),
 )
+# It has half of the keys, and gets no further
+SLOW = """
+import time
+from idp.cli import main
+from idp.keys import folder
+folder.create_ledger_keys = lambda *_: time.sleep(600)
+main()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -297,8 +306,9 @@ def test_settings_that_cannot_be_written_leave_nothing(tmp_path: Path, monkeypat
 
 def test_sigterm_leaves_nothing(tmp_path: Path) -> None:
     city = tmp_path / "city"
-    with subprocess.Popen([CICONIA, "init", city], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None and not (city / "keys").exists():
+    command = [sys.executable, "-c", SLOW, "init", str(city)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not (city / "keys" / "es256.pem").exists():
             time.sleep(0.01)
         process.terminate()
     assert process.returncode != 0

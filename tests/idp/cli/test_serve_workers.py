@@ -47,7 +47,7 @@ def command(folder: Path, *options: str) -> list[str]:
 
 
 def events(served: Served, name: str) -> list[dict[str, object]]:
-    found = [json.loads(line) for line in served.stderr.splitlines() if line.startswith("{")]
+    found = [json.loads(line) for line in served.lines if line.startswith("{")]
     return [line for line in found if line["event"] == name]
 
 

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 
+from idp.heads import MOST_HEAD
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Answer, Visitor, query_of
 
@@ -180,9 +181,9 @@ def test_a_parameter_of_100_kb_by_post_gets_a_page(visitor: Visitor, stage: Stag
 @pytest.mark.spec("issue 2: parameters of 100 kB")
 def test_a_parameter_of_100_kb_by_get_is_refused(visitor: Visitor, logs: Lines) -> None:
     _page(visitor.authorize(unheard_of="a" * 64_000), logs, 414, "This was too large")
-    # Beyond 64 KiB no head is taken at all
-    with socket.create_connection(("127.0.0.1", urlsplit(visitor.stage.issuer).port or 0), timeout=5) as connection:
-        connection.sendall(b"GET /authorize?a=" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: broker.localhost\r\n\r\n")
+    # Of 64 KiB no head is taken at all. No more is sent: behind what nobody read the answer may be lost
+    with socket.create_connection(("127.0.0.1", urlsplit(visitor.stage.issuer).port or 0), timeout=60) as connection:
+        connection.sendall((b"GET /authorize?a=" + b"a" * 100_000)[:MOST_HEAD])
         answer = connection.recv(4096)
     assert answer.startswith(b"HTTP/1.1 431 ")
     assert b"Set-Cookie" not in answer

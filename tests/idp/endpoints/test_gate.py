@@ -216,8 +216,8 @@ def test_a_refusal_costs_little() -> None:
     gate, best = _full(), float("inf")
     scope = _scope(accept_language=b"de")
     for _ in range(7):
-        begun = time.perf_counter()
+        begun = time.thread_time()
         for _ in range(500):
             gate.at_once(scope, lambda: "198.51.101.2")
-        best = min(best, (time.perf_counter() - begun) / 500)
+        best = min(best, (time.thread_time() - begun) / 500)
     assert best < 25e-6, f"{best * 1e6:.1f} microseconds"

@@ -241,10 +241,11 @@ def test_the_command_stops_a_running_server_within_a_second(visitor: Visitor, st
     try:
         run = ciconia("party", "disable", "parking", "--reason", "a test", "--config", stage.receiving)
         assert run.returncode == 0, run.stderr
-        begun = time.monotonic()
+        done = asked = time.monotonic()
         while visitor.authorize().status != 503:
-            assert time.monotonic() - begun < 1
+            assert asked - done < 1, "whoever asked then was served"
             time.sleep(0.05)
+            asked = time.monotonic()
     finally:
         forget_switches(stage.application)
 

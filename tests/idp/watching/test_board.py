@@ -289,8 +289,8 @@ def test_a_count_costs_a_microsecond_or_two_and_not_a_system_call() -> None:
     measures.count(families.LOGINS, CITY, "asked", "EE")
     rounds, best = 2000, float("inf")
     for _ in range(5):
-        begun = time.perf_counter()
+        begun = time.thread_time()
         for _ in range(rounds):
             measures.count(families.LOGINS, CITY, "asked", "EE")
-        best = min(best, (time.perf_counter() - begun) / rounds)
+        best = min(best, (time.thread_time() - begun) / rounds)
     assert best < 20e-6, "far above what it takes, far below what a file would"
