@@ -17,7 +17,6 @@ import itertools
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -28,6 +27,8 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+
+from tests.ports import free_port
 
 PROGRAMS = "CICONIA_TEST_POSTGRES"
 ROLE = "ciconia"
@@ -64,7 +65,7 @@ class PostgresServer:
         self.folder = folder
         self.data = folder / "data"
         self.log = folder / "postgres.log"
-        self.port = _free_port()
+        self.port = free_port()
         self.settings = SETTINGS | (settings or {})
         self._as = {"user": NOBODY, "group": NOBODY, "extra_groups": ()} if os.geteuid() == 0 else {}
         self._programs = _reachable(programs(), folder) if self._as else programs()
@@ -184,13 +185,6 @@ def own_server(settings: dict[str, str] | None = None) -> Iterator[PostgresServe
 def _plain() -> dict[str, str]:
     """No variable that libpq or a locale would read."""
     return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _reachable(found: Path, folder: Path) -> Path:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from idp.rates import Shared
-from idp.server import bind
 from tests.peers import require_peer
+from tests.ports import free_port
 
 PROGRAM = shutil.which("valkey-server")
 KEY = b"k" * 32
@@ -70,11 +70,3 @@ def valkey_server(folder: Path) -> Iterator[Valkey]:
         for client in made.clients:
             client.close()
         made.stop()
-
-
-def free_port() -> int:
-    """A port of loopback at which nobody listens."""
-    listening = bind("127.0.0.1", 0)
-    port = int(listening.getsockname()[1])
-    listening.close()
-    return port

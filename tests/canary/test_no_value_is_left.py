@@ -13,7 +13,6 @@ import pytest
 
 from idp.demo.browser import Page
 from idp.demo.loopback import client
-from idp.server import bind
 from tests.canary.needles import needles, search
 from tests.canary.stage import (
     NOBODY_KNOWS_WHEN,
@@ -24,7 +23,8 @@ from tests.canary.stage import (
     Shown,
     Witness,
 )
-from tests.idp.cli.command import Served, ciconia, serving
+from tests.idp.cli.command import SECONDS, Served, ciconia, serving
+from tests.ports import free_port
 
 NAME = VALUES["family_name"].encode()
 FAILURE = (
@@ -155,9 +155,7 @@ def violated(stage: CanaryStage, found: Run) -> None:
 
 def watched_at(folder: Path) -> str:
     """Have metrics told on a free port, as an operator would; where."""
-    probe = bind("127.0.0.1", 0)
-    address = f"127.0.0.1:{probe.getsockname()[1]}"
-    probe.close()
+    address = f"127.0.0.1:{free_port()}"
     settings = folder / "ciconia.toml"
     settings.write_text(f'metrics_listen = "{address}"\n{settings.read_text(encoding="utf-8")}', encoding="utf-8")
     return f"http://{address}"
@@ -190,7 +188,7 @@ def ended(served: Served) -> str:
     """End it; what it said on stdout."""
     served.process.terminate()
     rest = served.process.stdout.read() if served.process.stdout else ""
-    assert served.process.wait(20) == 0
+    assert served.process.wait(SECONDS) == 0
     return served.first_line + rest
 
 

@@ -201,9 +201,9 @@ def test_five_times_the_peak_leaves_goodput_logins_in_flight_and_memory(tmp_path
             told = f"{best=:.0f}/s {alone=:.0f} {good=:.0f} {quick * 1000:.0f} ms, {flood.statuses}"
             print(told)
             assert set(flood.statuses) <= {303, 503}, told
-            assert flood.statuses[503], told
             assert _memory(served.process.pid) < before * 1.25, told
             _skip_where_others_work()
+            assert flood.statuses[503], told
             assert good >= LEAST * alone, told
             assert quick < AT_ONCE_SECONDS, told
     finally:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from idp.server import bind
 from tests.docker.dockerfile import ACCOUNT, CONFIGURATION, DOCKERFILE, ROOT, command, copied, instruction, make_role
+from tests.ports import free_port
 from tests.postgres import own_server
 
 SECONDS = 60
@@ -55,13 +55,6 @@ def started(line: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def free_port() -> int:
-    with bind("127.0.0.1", 0) as listening:
-        port = listening.getsockname()[1]
-    assert isinstance(port, int)
-    return port
 
 
 @pytest.mark.slow

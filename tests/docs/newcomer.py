@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import IO
 
 from idp.demo.browser import Browser
-from idp.server import bind
 from tests.docs.operators import Block
 from tests.docs.pages import ROOT
 from tests.idp.cli.command import CICONIA
+from tests.ports import free_port
 
 PORTS = ("8400", "8401", "5000")
 LOCALHOST = ROOT / "tests" / "interop" / "localhost"
@@ -31,20 +31,13 @@ SECRET = re.compile(r"CLIENT_SECRET=(\S+)")
 PROGRAM = re.compile(r"^== [^\n]*\n(.*?)^Wrote ", flags=re.MULTILINE | re.DOTALL)
 
 
-def _free_port() -> str:
-    probe = bind("127.0.0.1", 0)
-    port = str(probe.getsockname()[1])
-    probe.close()
-    return port
-
-
 @dataclass
 class Newcomer:
     """At work in `desk`. Close it: what was started is ended."""
 
     desk: Path
     printed: list[str] = field(default_factory=list)
-    ports: Mapping[str, str] = field(default_factory=lambda: {port: _free_port() for port in PORTS})
+    ports: Mapping[str, str] = field(default_factory=lambda: {port: str(free_port()) for port in PORTS})
     _started: ExitStack = field(default_factory=ExitStack)
     _serving: ExitStack = field(default_factory=ExitStack)
 

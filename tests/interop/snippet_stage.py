@@ -28,8 +28,8 @@ from idp.demo.browser import Browser, Page
 from idp.demo.loopback import client, send
 from idp.demo.scene import HOST, Scene
 from idp.keys.file import FileSigner, create_token_key
-from idp.server import bind
 from tests.interop.walking import to_the_answer, to_the_country
+from tests.ports import free_port
 
 HERE = Path(__file__).parent
 START_SECONDS, STOP_SECONDS = 30.0, 10
@@ -63,7 +63,7 @@ class SnippetStage(Scene):
 
     def __init__(self, folder: Path, framework: Framework, kinds: tuple[str, ...] = KINDS) -> None:
         self.framework = framework
-        self.apps = {kind: App(kind, _free_port()) for kind in kinds}
+        self.apps = {kind: App(kind, free_port()) for kind in kinds}
         super().__init__(folder, fixed=False)
 
     def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
@@ -209,13 +209,6 @@ def _open_to_everybody(folder: Path) -> None:
     for path in (folder, *folder.parents[:3]):
         path.chmod(0o755)
     folder.chmod(0o777)
-
-
-def _free_port() -> int:
-    probe = bind(HOST, 0)
-    port = int(probe.getsockname()[1])
-    probe.close()
-    return port
 
 
 def _until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

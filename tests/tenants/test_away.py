@@ -11,7 +11,8 @@ import httpx2
 import pytest
 
 from tests.idp.cli.command import CICONIA, Served, serving
-from tests.idp.serving.crew import free_port, until
+from tests.idp.serving.crew import until
+from tests.ports import free_port
 from tests.postgres import PostgresServer, own_server
 from tests.tenants.roof import Roof, issuer
 

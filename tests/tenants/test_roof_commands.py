@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import httpx2
 import pytest
 
 from tests.idp.cli.command import CICONIA, ciconia
+from tests.ports import free_port
 from tests.tenants.roof import Roof, issuer
 
 SECONDS = 40
@@ -26,9 +26,7 @@ def spoil(roof: Roof, *names: str) -> None:
 @contextmanager
 def serving(roof: Roof, *more: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`ciconia serve` over the folder, on a port that is free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (roof.folder / "ciconia.toml").write_text(f'listen = "127.0.0.1:{port}"\n', encoding="utf-8")
     command = [CICONIA, "serve", "--config", str(roof.folder), *more]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx2
 
-from idp.server import bind
 from idp.settings import SETTINGS_FILE, load_settings
+from tests.ports import free_port
 
 CICONIA = str(Path(sys.executable).with_name("ciconia"))
 # Only for what would never end: the self-test takes forty seconds of a processor that is its own
@@ -119,9 +119,7 @@ def _children(process: int) -> list[int]:
 
 def listen_on_a_free_port(folder: Path) -> int:
     """Change `listen` in the settings, as an operator would whose port is taken."""
-    probe = bind("127.0.0.1", 0)
-    port = int(probe.getsockname()[1])
-    probe.close()
+    port = free_port()
     path = folder / SETTINGS_FILE
     lines = path.read_text(encoding="utf-8").splitlines()
     changed = [f'listen = "127.0.0.1:{port}"' if line.startswith("listen") else line for line in lines]

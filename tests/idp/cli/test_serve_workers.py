@@ -12,8 +12,9 @@ import pytest
 
 from idp.settings import SETTINGS_FILE
 from tests.idp.cli.command import CICONIA, Served, ciconia, listen_on_a_free_port, serving
-from tests.idp.serving.crew import free_port, until
+from tests.idp.serving.crew import until
 from tests.idp.serving.machines import change
+from tests.ports import free_port
 
 HEALTH = {"x_forwarded_proto": "https"}
 # Somebody reloads it while it has hardly begun

@@ -8,7 +8,8 @@ import pytest
 from idp.doctor.finding import Finding
 from policies.errors import EXTRAS
 from tests.idp.doctor.ward import ERROR, edit, examined, healthy, only
-from tests.valkey import free_port, valkey_server
+from tests.ports import free_port
+from tests.valkey import valkey_server
 
 
 def set_valkey(city: Path, url: str) -> int:

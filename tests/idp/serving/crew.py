@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
-from idp.server import bind
+from tests.ports import free_port
 
 SECONDS = 30.0
 
@@ -115,13 +115,6 @@ def alive(process: int) -> bool:
     except OSError:
         return False
     return state != "Z"
-
-
-def free_port() -> int:
-    probe = bind("127.0.0.1", 0)
-    port = int(probe.getsockname()[1])
-    probe.close()
-    return port
 
 
 def refused(port: int) -> bool:

@@ -25,8 +25,9 @@ from idp.store import tables
 from idp.store.engine import open_engine, reading
 from idp.transparency.verify import verify_ledger
 from tests.idp.cli.command import CICONIA, Served, serving
-from tests.idp.serving.crew import free_port, until
+from tests.idp.serving.crew import until
 from tests.kill.outside import BrokerOutside
+from tests.ports import free_port
 
 DECISION = "//form[.//*[@name='decided']]"
 SECONDS = 60.0

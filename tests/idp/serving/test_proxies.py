@@ -21,9 +21,10 @@ from idp.demo.browser import Browser, Page
 from tests.benchmarks.logins import ours
 from tests.benchmarks.logins_peers import Connection
 from tests.benchmarks.logins_stage import HOST, make_stage, new_party, pem_of
-from tests.idp.serving.crew import free_port, until
+from tests.idp.serving.crew import until
 from tests.idp.serving.machines import DECISION, Citizens, Machines, brought, fronting, to_the_question, verified
 from tests.peers import require_peer
+from tests.ports import free_port
 from tests.postgres import own_server, server
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]

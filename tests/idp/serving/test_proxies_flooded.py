@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from idp.serving.files import raise_limit
-from tests.idp.serving.crew import free_port, until
+from tests.idp.serving.crew import until
 from tests.idp.serving.machines import fronting
 from tests.idp.serving.test_proxies import HAPROXY, NGINX, haproxy, nginx
 from tests.peers import require_peer
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 
