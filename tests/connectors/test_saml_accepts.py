@@ -286,10 +286,10 @@ def test_a_targeted_id_is_the_text_of_its_name_id(signer: FileSigner, idp: forge
 def test_a_whole_verification_takes_less_than_five_milliseconds(connector: SamlConnector, idp: forge.SigningParty) -> None:
     """It takes about 0.4 ms: ten times that means that something is loaded on a request that belongs to the start."""
     inbound = forge.post(forge.signed_reply(Reply(), idp))
-    begin = time.process_time()
+    begin = time.thread_time()
     for _ in range(20):
         connector.receive(inbound, forge.expectation(), NOW)
-    assert (time.process_time() - begin) / 20 < 0.005
+    assert (time.thread_time() - begin) / 20 < 0.005
 
 
 def test_the_messages_of_these_tests_are_those_of_the_standard() -> None:

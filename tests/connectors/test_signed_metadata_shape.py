@@ -168,6 +168,6 @@ def test_metadata_may_be_larger_than_a_message_and_not_larger_than_its_own_limit
 
 def test_many_comments_cost_no_more_than_their_length() -> None:
     many = b"<a>" + b"<!---->" * 140_000 + b"</a>"
-    begin = time.monotonic()
+    begin = time.thread_time()
     assert len(parse_message(many, SIGNED_METADATA)) == 0
-    assert time.monotonic() - begin < 5
+    assert time.thread_time() - begin < 5

@@ -83,7 +83,7 @@ def test_the_log_names_the_peer_the_check_and_the_document(
     watch = Watch(sending.peers, [NODE], tenant=Tenant("city"), clock=lambda: sending.now, seconds=3600)
     with capture_logs() as lines:
         watch.start()
-        for _ in range(500):
+        for _ in range(6000):
             if any(line["event"] == "peer_refused" and line["peer"] == NODE for line in lines):
                 break
             watch._stopping.wait(0.01)

@@ -105,7 +105,7 @@ def test_of_two_encryption_keys_the_younger_one_in_force_is_used(receiving: Worl
 
 def test_a_slow_node_delays_nobody_who_asks_what_is_held(sending: World) -> None:
     over = threading.Event()
-    sending.server.answer = raw(b"HTTP/1.1 200 OK\r\n", pause=over, each=1.5)
+    sending.server.answer = raw(b"HTTP/1.1 200 OK\r\n", pause=over, each=60)
     fetching = threading.Thread(target=sending.refused, daemon=True)
     fetching.start()
     while sending.server.accepted < 2:
@@ -114,9 +114,9 @@ def test_a_slow_node_delays_nobody_who_asks_what_is_held(sending: World) -> None
     sending.still_there()
     assert sending.peers.available(NODE, sending.now)
     assert sending.peers.pending(sending.now) == ()
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 15, "the fetch takes twice as long"
     over.set()
-    fetching.join(5)
+    fetching.join(60)
 
 
 def test_a_process_that_was_slower_with_an_older_copy_did_not_fail(sending: World) -> None:
@@ -170,6 +170,6 @@ def test_who_looks_while_it_changes_sees_one_copy_or_the_other(sending: World) -
     finally:
         over.set()
         for thread in threads:
-            thread.join(5)
+            thread.join(60)
     assert not odd
     assert sending.peers.current(NODE, node.NOW).facts.valid_until == ends[-1]

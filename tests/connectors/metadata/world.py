@@ -97,7 +97,7 @@ class World:
 
 def peers(peer: Peer, copies: Copies, role: Role = "proxy", ours: Sequence[str] = OURS) -> Peers:
     fetcher = Fetcher(demo=True)
-    return Peers({NODE: peer}, role=role, copies=copies, fetcher=fetcher, profile=EIDAS, ours=ours, timeout=2.0)
+    return Peers({NODE: peer}, role=role, copies=copies, fetcher=fetcher, profile=EIDAS, ours=ours, timeout=30.0)
 
 
 @contextlib.contextmanager

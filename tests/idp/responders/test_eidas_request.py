@@ -168,7 +168,7 @@ def test_no_text_makes_the_hint_slow(filler: bytes, keys: Keys) -> None:
     deflater = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     packed = quote(base64.b64encode(deflater.compress(text) + deflater.flush()), safe="")
     posted = Inbound("post", {"SAMLRequest": base64.b64encode(text[: EIDAS.max_octets * 3 // 4]).decode()})
-    began = time.process_time()
+    began = time.thread_time()
     refused(Inbound("redirect", {}, f"SAMLRequest={packed}&SigAlg=x&Signature=AAAA"), keys)
     refused(posted, keys)
-    assert time.process_time() - began < 0.5
+    assert time.thread_time() - began < 0.5
