@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from idp.pages.languages import LANGUAGES
 from tests.peers import require_peer
@@ -28,11 +28,12 @@ THEMES: Sequence[Theme] = ("light", "dark")
 AXE = {"resultTypes": ["violations"], "rules": {"color-contrast-enhanced": {"enabled": True}}}
 # In a frame that is refused Chromium shows a page of its own, whose script may meet its end; none of ours has such a policy
 CHROMIUMS = "'TrustedTypePolicy'"
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 
 
 def launch(playwright: Playwright, *more: str) -> Browser:
     """A headless Chromium with these arguments and `more`; skips, or in CI fails, where none is installed."""
+    expect.set_options(timeout=PATIENCE_MS)
     path = shutil.which(CHROMIUM)
     require_peer(CHROMIUM, present=path is not None)
     return playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])

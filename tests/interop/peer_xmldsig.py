@@ -266,7 +266,7 @@ class Xmlsec1Program(XmlPeer):
             [str(XMLSEC1), *arguments, "--output", str(output), str(last or self._document)],
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=120,
             check=False,
         )
         if ran.returncode:

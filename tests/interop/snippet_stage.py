@@ -32,7 +32,7 @@ from tests.interop.walking import to_the_answer, to_the_country
 from tests.ports import free_port
 
 HERE = Path(__file__).parent
-START_SECONDS, STOP_SECONDS = 30.0, 10
+START_SECONDS, STOP_SECONDS = 120.0, 10
 PURPOSE, LOW = "resident-parking", "visitor-parking"
 RELEASED = {"age_over_18": True, "resident_of": {"Storkhaven": True}}
 # One service each: with its secret, with its key, and with those of somebody else

@@ -112,7 +112,7 @@ def test_a_machine_whose_clock_is_not_the_databases_is_not_ready_until_it_is_set
     clock, stage = Watch(tmp_path), Machines.alone(tmp_path / "stage", database=server().fresh())
 
     def health() -> int:
-        return httpx2.get(f"http://127.0.0.1:{stage.front}/healthz", headers={"Host": "127.0.0.1"}).status_code
+        return httpx2.get(f"http://127.0.0.1:{stage.front}/healthz", headers={"Host": "127.0.0.1"}, timeout=60).status_code
 
     try:
         clock.put("+3600")
