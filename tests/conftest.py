@@ -4,14 +4,17 @@ import logging
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
-from typing import Any  # a socket address has no narrower type, nor has what SQLAlchemy takes
+from typing import Any, NoReturn  # Any: a socket address has no narrower type, nor has what SQLAlchemy takes
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine, create_engine
+from structlog.testing import LogCapture
+from structlog.typing import EventDict
 
 from idp.store import engine
 from tests.e2e.browser import launch
@@ -19,6 +22,9 @@ from tests.e2e.browser import launch
 # A busy machine is no failure, and no example has a clock
 settings.register_profile("properties", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("properties")
+
+# The threads of a broker that look after something, whoever asks or not
+BESIDE = ("watch ", "vitals", "retention", "unforeseen", "keys", "ledger-sequencer")
 
 _connect = socket.socket.connect
 LOOPBACK = ("127.", "::1")
@@ -48,6 +54,20 @@ def logs_as_they_were() -> Iterator[None]:
         for handler in logging.getLogger().handlers[:]:
             if handler not in handlers and type(handler) is logging.StreamHandler:
                 logging.getLogger().removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def lines_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage that plays on beside a test may speak at any moment of what it does by itself: no line of this test."""
+    before = {thread for thread in threading.enumerate() if thread.name.startswith(BESIDE)}
+    captured = LogCapture.__call__
+
+    def capture(self: LogCapture, logger: object, name: str, event: EventDict) -> NoReturn:
+        if threading.current_thread() in before:
+            raise structlog.DropEvent
+        captured(self, logger, name, event)
+
+    monkeypatch.setattr(LogCapture, "__call__", capture)
 
 
 @pytest.fixture(autouse=True)
