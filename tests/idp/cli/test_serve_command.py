@@ -16,6 +16,7 @@ from idp.keys.folder import create_keys
 from idp.server import bind
 from idp.settings import load_settings
 from tests.idp.cli.command import ciconia, json_of, listen_on_a_free_port, serving
+from tests.idp.serving.crew import until
 
 ISSUER = "https://login.city.example"
 
@@ -94,7 +95,7 @@ def test_a_signal_ends_it_with_0_and_the_lease_of_the_ledger_is_free_again(
 ) -> None:
     with serving(city, tmp_path / "log") as served:
         assert served.get("/log/checkpoint", x_forwarded_proto="https").status_code == 404
-        wait_for_lease(city / "ciconia.db")
+        until(lambda: bool(lease_ends(city / "ciconia.db")))
         assert served.end(number) == 0
         assert served.stderr.count("Traceback") == 0
     assert lease_ends(city / "ciconia.db") == 0
@@ -206,11 +207,3 @@ def lease_ends(database: Path) -> int | None:
     finally:
         connection.close()
     return None if row is None else int(row[0])
-
-
-def wait_for_lease(database: Path) -> None:
-    """Until the sequencer of the process holds it: bounded by the busy wait of the connection, some milliseconds."""
-    for _ in range(2000):
-        if lease_ends(database):
-            return
-    raise AssertionError("nobody took the lease")

@@ -5,7 +5,7 @@ from collections.abc import MutableMapping
 from typing import Any  # structlog's own type of an event
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from idp.store import tables
 from policies.errors import AssertionRejected
@@ -66,8 +66,8 @@ def _counted(stage: Stage) -> dict[tuple[str, str], int]:
     stage.application.unforeseen.flush()
     table = tables.unforeseen.c
     with stage.application.store.engine.connect() as connection:
-        found = connection.execute(select(table.place, table.kind, table.times))
-        return {(place, kind): times for place, kind, times in found}
+        found = connection.execute(select(table.place, table.kind, func.sum(table.times)).group_by(table.place, table.kind))
+        return {(place, kind): int(times) for place, kind, times in found}
 
 
 @pytest.mark.spec("issue 5: what nobody foresaw is counted apart")
