@@ -233,11 +233,11 @@ class Broker:
             notice=self._recorder.notice(language, purpose, decision),
             response=message_digest(assertion.issuer, assertion.response_id),
             assertion=message_digest(assertion.issuer, assertion.assertion_id),
-            # decisions.md 2: the later of the login's end and the assertion's own, plus skew
-            marks_end=max(asked.began + LOGIN_LIFE, assertion.not_on_or_after) + SKEW,
+            marks_end=max(asked.began + LOGIN_LIFE, assertion.not_on_or_after) + SKEW,  # decisions.md 2
             arrived=tuple(sorted(assertion.offered.attributes)) if provider.peer else (),
             vouched=self._vouched(provider, now),
             acts=asked.acts,
+            deviations=assertion.deviations,
         )
 
     def reword(self, decided: Decided, language: str, now: int) -> Decided:

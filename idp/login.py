@@ -75,6 +75,7 @@ class Decided:
     arrived: tuple[AttributeName, ...]
     vouched: str = ""  # where an older version sealed it: of a node that holds for nothing
     acts: int = 0  # as above
+    deviations: tuple[str, ...] = ()  # the named deviations that the answer used
 
     @property
     def heard(self) -> int:

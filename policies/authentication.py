@@ -67,3 +67,5 @@ class Assertion:
     assertion_id: str
     authenticated_at: int  # AuthnInstant
     not_on_or_after: int  # the end of the assertion's use, seconds since the epoch, without skew
+    # the named deviations that its message used (`policies.deviations`), for the log and for inspection
+    deviations: tuple[str, ...] = ()

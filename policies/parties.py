@@ -85,6 +85,8 @@ class Peer:
     anchors: tuple[bytes, ...] = field(default=(), repr=False)
     # file and DER of each pinned list of revoked certificates (CRL)
     revocation: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    # names of `policies.deviations` that are switched on for it, besides those of its profile
+    deviations: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +130,5 @@ class IdentityProvider:
     notified: bool = False
     # wire name -> our attribute, where it holds that attribute's transliteration to Latin script
     latin: Mapping[str, AttributeName] = field(default_factory=dict)
+    # as of a peer; those of a country's node stand at its `peer`
+    deviations: frozenset[str] = frozenset()

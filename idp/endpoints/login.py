@@ -117,7 +117,7 @@ def _heard(site: CitySite, request: Request, inbound: Inbound, protocol: str) ->
     site.watched.verified(time.perf_counter() - began)
     blocked = decided.decision.blocked
     step = Step.BLOCKED if blocked else Step.ANSWERED
-    site.watched.steps.step(step, reference, state.request.client_id, provider.country)
+    site.watched.steps.step(step, reference, state.request.client_id, provider.country, decided.deviations)
     if blocked:
         return _blocked(site, decided, language)
     secret, strict = new_secret(decided.login)

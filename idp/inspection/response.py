@@ -103,6 +103,7 @@ class ResponseInspector:
             "in_response_to": request_id or None,
             "authenticated": found.assertion.authenticated_at,
             "ends": found.assertion.not_on_or_after,
+            "deviations": list(found.assertion.deviations),
         }
         return Verdict(said, message)
 

@@ -6,7 +6,7 @@ party and the country by the ids of our configuration, never anything that came 
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 
 from connectors import checks as of_messages
@@ -63,12 +63,13 @@ class Steps:
         """What stands for a login in the log and on pages."""
         return hashlib.blake2b(login.encode(), key=self._key, digest_size=REFERENCE_DIGITS // 2).hexdigest()
 
-    def step(self, step: Step, reference: str, party: str, country: str = "") -> None:
-        """A login of this party came this far, at this country where one was chosen."""
+    def step(self, step: Step, reference: str, party: str, country: str = "", deviations: Sequence[str] = ()) -> None:
+        """A login of this party came this far, at this country where one was chosen, by these named deviations."""
         known = country if country in self._countries or not country else OTHER
         self._measures.count(LOGINS, self._tenant, step, known)
+        used = {"deviations": list(deviations)} if deviations else {}
         # `bind` gives what `info` is of; without it the proxy looks for that by two calls more
-        self._log.bind().info("login", step=step, reference=reference, party=party, country=country)
+        self._log.bind().info("login", step=step, reference=reference, party=party, country=country, **used)
 
     def refused(self, code: str, failed: str | None) -> None:
         """Something was refused, by a code and the check that failed; its line is written where its page is made."""

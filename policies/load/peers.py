@@ -8,8 +8,9 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from ipaddress import ip_network
 
+from policies.deviations import by_registration, usual
 from policies.load.redirects import fault_of_address
-from policies.load.table import URI, Table
+from policies.load.table import URI, Table, nearest
 from policies.parties import EntityId, Peer
 
 KEYS = ("metadata_url", "metadata_certificate", "metadata_digest", "networks", "anchors", "revocation")
@@ -55,7 +56,24 @@ def read_peer(table: Table, files: Mapping[str, bytes]) -> Peer:
         source=table.source("entity_id"),
         anchors=anchors,
         revocation=_revocation(table, files),
+        deviations=read_deviations(table, "eidas"),
     )
+
+
+def read_deviations(table: Table, profile: str) -> frozenset[str]:
+    """The deviations that this peer's registration switches on, each a name that its profile has."""
+    known = by_registration(profile)
+    fix = 'write deviations = ["name"], with names of docs/deviations.md, or leave it out.'
+    found = table.texts("deviations", fix, required="deviations" in table)
+    for index, name in enumerate(found):
+        if name in known:
+            continue
+        if name in usual(profile):
+            table.problem("deviations", f"{name!r} is on for every {profile} peer.", "remove it.", str(index))
+        else:
+            what = f"{name!r} is no deviation of {profile} that a registration switches on."
+            table.problem("deviations", what, nearest(name, known), str(index))
+    return frozenset(found) & known
 
 
 def _metadata_url(table: Table, entity_id: str) -> str:

@@ -59,6 +59,7 @@ def _identity_provider(table: Table, files: Mapping[str, bytes], catalogue: Cata
         binding=table.choice("binding", _BINDINGS, "redirect", required=False),
         notified=table.flag("notified"),
         latin={wire: name for wire, (name, part) in targets.items() if part == _LATIN},
+        deviations=peers.read_deviations(table, "saml2int"),
     )
 
 
