@@ -6,13 +6,17 @@ BIN := $(VENV)/bin
 SECONDS ?= 60
 ROUNDS ?= 300
 
-.PHONY: demo test bench crash fuzz mutants docs lint types format lock clean
+.PHONY: demo test interop bench crash fuzz mutants docs lint types format lock clean
 
 demo: $(VENV)/.product
 	$(BIN)/ciconia demo
 
 test: $(VENV)/.tests
 	$(BIN)/python -m pytest -m "not peer and not slow" -n auto --dist loadfile
+
+# Products of others against a real broker over real sockets; `bash .ci/peers` installs them
+interop: $(VENV)/.tests
+	$(BIN)/python -m tests.interop.run
 
 # Octets that nobody thought of, SECONDS long; it has wheels for Linux alone
 fuzz: $(VENV)/.fuzz

@@ -119,7 +119,7 @@ def running(stage: SnippetStage, kind: str) -> Iterator[App]:
             start_new_session=True,
         )
     try:
-        _until_it_listens(process, each.port, folder / "log")
+        until_it_listens(process, each.port, folder / "log")
         yield each
     finally:
         process.terminate()
@@ -211,7 +211,8 @@ def _open_to_everybody(folder: Path) -> None:
     folder.chmod(0o777)
 
 
-def _until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Wait until the program listens; an AssertionError with its log where it ends before."""
     until = time.monotonic() + START_SECONDS
     while True:
         said = log.read_text(encoding="utf-8", errors="replace")

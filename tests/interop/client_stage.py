@@ -1,0 +1,218 @@
+"""A stage for OpenID Connect clients of others: a broker, a country, and one registered service for each flow.
+
+Each service is registered by `ciconia party add` and the lines that its operator adds. Its program is the client as its
+documentation has it, in a process of its own, and ends on a page that shows the claims it got, as JSON.
+"""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from idp.cli import app
+from idp.demo.browser import Browser, Page
+from idp.demo.scene import Scene
+from idp.keys.file import FileSigner
+from tests.interop.peer import Fault, Flow, Package, Role, Session
+from tests.interop.snippet_stage import PURPOSE, RELEASED, until_it_listens
+from tests.interop.walking import DECISION, opened
+from tests.ports import free_port
+
+STOP_SECONDS = 10
+# Forms of the client's own on the way to the broker: "sign in with ..."
+MOST_FORMS = 3
+CITIZEN = "mari"
+SCOPE = f"openid purpose:{PURPOSE}"
+
+
+class Failed(Exception):
+    """A flow did not end as it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One registered service: what the client is told of it."""
+
+    flow: Flow
+    name: str
+    port: int
+    redirect_uri: str
+    issuer: str
+    credential: Mapping[str, str] = field(repr=False)
+
+    @property
+    def base(self) -> str:
+        """Its origin."""
+        return f"http://{self.name}.localhost:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every program of a client reads."""
+        return {
+            "ISSUER": self.issuer,
+            "CLIENT_ID": self.name,
+            "BASE": self.base,
+            "REDIRECT_URI": self.redirect_uri,
+            "SCOPE": SCOPE,
+            "FLOW": self.flow.name,
+            "PORT": str(self.port),
+            "SESSION_KEY": secrets.token_urlsafe(32),
+            **self.credential,
+        }
+
+
+class ClientStage(Scene):
+    """The demo's stage, and the services of one client."""
+
+    def __init__(self, folder: Path, name: str, callback: str, flows: Sequence[Flow]) -> None:
+        self._name, self._callback, self._flows = name, callback, flows
+        self.services: dict[str, Service] = {}
+        self.refused: dict[str, str] = {}
+        super().__init__(folder, fixed=False)
+
+    def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
+        super()._configure(port, secret, fares)
+        for number, flow in enumerate(self._flows):
+            self._register(flow, f"{self._name}-{number}")
+
+    def _register(self, flow: Flow, name: str) -> None:
+        """As an operator does: one command, then lines that no option writes."""
+        listening = free_port()
+        redirect = f"http://{name}.localhost:{listening}{self._callback}"
+        options = [word for each in flow.registered if each.startswith("--") for word in each.split(" ")]
+        if "--key-out" in options:
+            options.insert(options.index("--key-out") + 1, str(self.folder / f"{name}.pem"))
+        command = ["party", "add", name, "--redirect", redirect, "--purpose", PURPOSE, "--config", str(self.receiving)]
+        run = CliRunner().invoke(app, [*command, "--snippet", "none", "--json", *options])
+        if run.exit_code != 0:
+            # This flow's failure alone: the other services are there
+            self.refused[flow.name] = f"party add: {run.output}"
+            return
+        said = json.loads(run.stdout)
+        file = self.receiving / str(said["file"])
+        lines = [each for each in flow.registered if not each.startswith("--")]
+        file.write_text("\n".join([*lines, file.read_text(encoding="utf-8")]), encoding="utf-8")
+        credential = {"CLIENT_SECRET": said["client_secret"], "CLIENT_KEY": said["key"]}
+        given = {key: str(value) for key, value in credential.items() if value}
+        self.services[flow.name] = Service(flow, name, listening, redirect, self.issuer, given)
+
+
+Command = Callable[[Service, Path], tuple[Sequence[str], Mapping[str, str]]]
+
+
+@contextmanager
+def running(service: Service, folder: Path, command: Command) -> Iterator[Path]:
+    """The client's program until it is ended by its process; its log."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "log"
+    words, more = command(service, folder)
+    # Nothing of ours by accident: npm's, node's and Python's own variables could change what the peer is
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            words,
+            cwd=folder,
+            env={**inherited, **service.environment, **more},
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    try:
+        until_it_listens(process, service.port, log)
+        yield log
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An OpenID Connect client of others: `begin` is where its sign-in starts, `shows` where its claims are shown."""
+
+    name: str
+    package: Package
+    documented: str
+    command: Command = field(repr=False)
+    callback: str
+    flows: tuple[Flow, ...]
+    faults: tuple[Fault, ...] = ()
+    begin: str = "/login"
+    shows: str = ""
+    role: Role = Role.CLIENT
+    claims: Callable[[Page], Mapping[str, object]] = field(default=lambda page: page.json(), repr=False)
+
+    @contextmanager
+    def opened(self, folder: Path) -> Iterator[Session]:
+        """A broker that has a service for each flow; calling what it yields signs a citizen in."""
+        slug = "".join(each if each.isalnum() else "-" for each in self.name.lower()).strip("-")
+        with opened(ClientStage(folder, slug, self.callback, self.flows)) as stage:
+
+            def session(flow: Flow) -> None:
+                if flow.name in stage.refused:
+                    raise Failed(stage.refused[flow.name])
+                service = stage.services[flow.name]
+                with running(service, folder / "programs" / service.name, self.command) as log:
+                    try:
+                        self._signs_in(stage, service)
+                    except Exception as error:
+                        raise Failed(f"{error}\n{_end_of(log)}") from error
+
+            yield session
+
+    def _signs_in(self, stage: Scene, service: Service) -> None:
+        with Browser() as browser:
+            page = self._answered(stage, service, browser)
+            if self.shows:
+                page = browser.get(f"{service.base}{self.shows}", origin=service.base)
+            if page.status != 200 or not page.url.startswith(service.base):
+                raise Failed(f"status {page.status} at {page.url.partition('?')[0]}: {_words(page)}")
+            holds(self.claims(page))
+
+    def _answered(self, stage: Scene, service: Service, browser: Browser) -> Page:
+        """A citizen's way from the client to the country, to the question, and back; the client's page then."""
+        page = browser.get(f"{service.base}{self.begin}")
+        for _ in range(MOST_FORMS):
+            if page.url.startswith(stage.issuer) or page.status != 200:
+                break
+            page = browser.submit(page, {})
+        if page.status != 200 or not page.url.startswith(stage.issuer):
+            raise Failed(f"no picker: status {page.status} at {page.url.partition('?')[0]}: {_words(page)}")
+        page = browser.get(page.link("//a[contains(@href, '/at/demo-ee')]"), origin=stage.issuer)
+        question = browser.submit(browser.submit(page, {"citizen": CITIZEN}), {})
+        if question.status != 200:
+            raise Failed(f"no question: {_words(question)}")
+        answer = browser.submit(question, {"choice": "approve"}, DECISION)
+        if answer.tree.xpath("boolean(//form[.//input[@name='code']])"):
+            return browser.submit(answer, {}, "//form[.//input[@name='code']]")
+        return browser.get(answer.link("//main//a[contains(@href, 'code=')]"), origin=stage.issuer)
+
+
+def holds(claims: Mapping[str, object]) -> None:
+    """Raise `Failed` unless the client has a subject, and exactly what the purpose releases."""
+    if not isinstance(claims.get("sub"), str) or not claims["sub"]:
+        raise Failed(f"the client has no sub, only {sorted(claims)}")
+    missing = {name for name, value in RELEASED.items() if claims.get(name) != value}
+    if missing:
+        raise Failed(f"the client did not get {sorted(missing)}, only {sorted(claims)}")
+
+
+def _words(page: Page) -> str:
+    return " ".join(str(page.tree.text_content()).split())[:400] if page.text.strip() else "an empty page"
+
+
+def _end_of(log: Path) -> str:
+    """The last lines that the program wrote."""
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])

@@ -1,0 +1,45 @@
+"""Which peers the tests themselves run, and what they try: read from the marks of the tests, not by running them."""
+
+import ast
+from collections.abc import Mapping
+
+from tests.interop.peer import ROOT
+
+MARK = "peer_row"
+
+
+def covered() -> Mapping[str, tuple[str, ...]]:
+    """Each peer of a literal mark `@pytest.mark.peer_row(peer, what)`, in alphabetical order, and what is tried."""
+    found: dict[str, dict[str, None]] = {}
+    for path in sorted((ROOT / "tests").glob("*/test_*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = _names(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == MARK:
+                peer, what = (_text(one, names) for one in node.args)
+                if peer and what:
+                    found.setdefault(peer, {})[what] = None
+    return {peer: tuple(found[peer]) for peer in sorted(found, key=str.lower)}
+
+
+def _names(tree: ast.Module) -> Mapping[str, str]:
+    """The module's own constants that are texts."""
+    return {
+        target.id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _text(node: ast.expr, names: Mapping[str, str]) -> str:
+    """A literal, a constant, or an f-string of both; "" for anything else."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id=name):
+            return names.get(name, "")
+        case ast.JoinedStr(values=parts):
+            return "".join(_text(one.value if isinstance(one, ast.FormattedValue) else one, names) for one in parts)
+    return ""

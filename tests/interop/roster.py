@@ -1,0 +1,7 @@
+"""All peers of `make interop`, in the order of the table."""
+
+from tests.interop.client_peers import CLIENTS
+from tests.interop.peer import Peer
+from tests.interop.provider_peers import PROVIDERS
+
+PEERS: tuple[Peer, ...] = (*CLIENTS, *PROVIDERS)
