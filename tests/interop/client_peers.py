@@ -4,11 +4,22 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.interop import client_apache
 from tests.interop.client_stage import Client, Command, Service
-from tests.interop.peer import HERE, NODE_MODULES, VENV, Flow, Npm
+from tests.interop.peer import HERE, NODE_MODULES, VENV, Debian, Fault, Flow, Npm, PyPI
+from tests.interop.snippet_stage import APACHE, MODULES
 
 PROGRAMS = HERE / "clients"
 LOCAL = HERE / "localhost"
+# What an operator writes for a client that wants it so
+POST = 'token_endpoint_auth_method = "client_secret_post"'
+KEY = "--key-out key.pem"
+RSA_KEY = "--jwks rsa.jwks.json"
+RS256 = 'id_token_signed_response_alg = "RS256"'
+NO_PKCE = 'pkce = "optional"'
+IN_ID_TOKEN = "claims_in_id_token = true"
+AT_TOKEN_ENDPOINT = 'assertion_audience = "token_endpoint"'
+LONGER = "assertion_life = 600"
 
 
 def node(program: str) -> Command:
@@ -25,9 +36,8 @@ def node(program: str) -> Command:
 def python(program: str) -> Command:
     """A program for the peers' own Python."""
 
-    def command(_: Service, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
-        (folder / program).write_bytes((PROGRAMS / program).read_bytes())
-        return [str(VENV / "bin" / "python"), program], {"PYTHONPATH": str(LOCAL)}
+    def command(_: Service, __: Path) -> tuple[Sequence[str], Mapping[str, str]]:
+        return [str(VENV / "bin" / "python"), str(PROGRAMS / program)], {"PYTHONPATH": str(LOCAL)}
 
     return command
 
@@ -39,6 +49,104 @@ CLIENTS: tuple[Client, ...] = (
         documented="README, Quick start; `allowInsecureRequests` since the stage has no TLS",
         command=node("openid_client.mjs"),
         callback="/callback",
-        flows=(Flow("code, PKCE without state and nonce, secret by POST", ("--method client_secret_post",)),),
+        flows=(Flow("PKCE, neither state nor nonce", (POST,)),),
+    ),
+    Client(
+        name="Auth.js",
+        package=Npm("@auth/express"),
+        documented="`@auth/express`, Usage, with a provider of type `oidc`; session callbacks hand the claims to the page",
+        command=node("auth_express.mjs"),
+        callback="/auth/callback/ciconia",
+        begin="/auth/signin",
+        shows="/",
+        flows=(Flow("PKCE, neither state nor nonce; claims from the id_token", (RS256, IN_ID_TOKEN)),),
+    ),
+    Client(
+        name="mozilla-django-oidc",
+        package=PyPI("mozilla-django-oidc"),
+        documented="Installation; users are found by `sub`, as the page says for projects without e-mail addresses",
+        command=python("mozilla_oidc.py"),
+        callback="/oidc/callback/",
+        begin="/oidc/authenticate/",
+        flows=(
+            Flow("defaults: no PKCE", (POST, RS256, NO_PKCE)),
+            Flow("OIDC_USE_PKCE", (POST, RS256)),
+        ),
+    ),
+    Client(
+        name="django-allauth",
+        package=PyPI("django-allauth"),
+        documented="Quickstart, and OpenID Connect; its default scopes beside the purpose",
+        command=python("allauth_oidc.py"),
+        callback="/accounts/oidc/ciconia/login/callback/",
+        begin="/accounts/oidc/ciconia/login/",
+        flows=(Flow("PKCE, scopes openid profile email", (POST, RS256)),),
+    ),
+    Client(
+        name="social-auth-core",
+        package=PyPI("social-auth-core"),
+        documented="social-auth-app-django, and OIDC (OpenID Connect); its default scopes beside the purpose",
+        command=python("social_auth.py"),
+        callback="/complete/oidc/",
+        begin="/",
+        flows=(
+            Flow("defaults: no PKCE", (RS256, NO_PKCE)),
+            Flow("SOCIAL_AUTH_OIDC_USE_PKCE", (RS256,)),
+        ),
+    ),
+    Client(
+        name="flask-oidc",
+        package=PyPI("flask-oidc"),
+        documented="the example of its documentation",
+        command=python("flask_client.py"),
+        callback="/authorize",
+        begin="/",
+        flows=(Flow("defaults: no PKCE", (POST, NO_PKCE)),),
+    ),
+    Client(
+        name="passport-openidconnect",
+        package=Npm("passport-openidconnect"),
+        documented="README, Usage, with the option `nonce: true`",
+        command=node("passport_openidconnect.mjs"),
+        callback="/cb",
+        flows=(Flow("no PKCE; claims from the id_token", (POST, RS256, NO_PKCE, IN_ID_TOKEN)),),
+    ),
+    Client(
+        name="express-openid-connect",
+        package=Npm("express-openid-connect"),
+        documented="README, Getting Started; with a secret and the code flow",
+        command=node("express_openid_connect.mjs"),
+        callback="/callback",
+        begin="/",
+        flows=(Flow("code", (RS256,)),),
+    ),
+    Client(
+        name="idpyoidc",
+        package=PyPI("idpyoidc"),
+        documented="the client's configuration page, and the three methods of its handler",
+        command=python("idpyoidc_client.py"),
+        callback="/callback",
+        flows=(Flow("private_key_jwt for the token endpoint", (KEY, RS256, AT_TOKEN_ENDPOINT, LONGER)),),
+    ),
+    Client(
+        name="mod_auth_openidc",
+        package=Debian("libapache2-mod-auth-openidc", (APACHE, MODULES / "mod_auth_openidc.so")),
+        documented="`auth_openidc.conf`, with OIDCPrivateKeyFiles",
+        command=client_apache.command,
+        callback="/callback",
+        begin="/login",
+        claims=client_apache.claims,
+        flows=(
+            Flow("private_key_jwt for the token endpoint, RSA", (RSA_KEY, RS256, AT_TOKEN_ENDPOINT)),
+            Flow("private_key_jwt for the token endpoint, EC", (KEY, RS256, AT_TOKEN_ENDPOINT)),
+        ),
+        faults=(
+            Fault(
+                "private_key_jwt for the token endpoint, EC",
+                "no private signing keys have been configured",
+                "Up to 2.4.17 it signs client assertions with RSA keys alone, and calls an EC key no key.",
+                issue="https://github.com/OpenIDC/mod_auth_openidc/blob/v2.4.17/src/proto/auth.c#L199",
+            ),
+        ),
     ),
 )

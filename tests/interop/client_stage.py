@@ -16,10 +16,11 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from connectors.signatures.jwk import public_jwk
 from idp.cli import app
 from idp.demo.browser import Browser, Page
 from idp.demo.scene import Scene
-from idp.keys.file import FileSigner
+from idp.keys.file import FileSigner, create_token_key, load_signer
 from tests.interop.peer import Fault, Flow, Package, Role, Session
 from tests.interop.snippet_stage import PURPOSE, RELEASED, until_it_listens
 from tests.interop.walking import DECISION, opened
@@ -87,8 +88,11 @@ class ClientStage(Scene):
         listening = free_port()
         redirect = f"http://{name}.localhost:{listening}{self._callback}"
         options = [word for each in flow.registered if each.startswith("--") for word in each.split(" ")]
+        key = self.folder / f"{name}.pem"
         if "--key-out" in options:
-            options.insert(options.index("--key-out") + 1, str(self.folder / f"{name}.pem"))
+            options[options.index("--key-out") + 1] = str(key)
+        if "--jwks" in options:
+            options[options.index("--jwks") + 1] = str(_rsa_jwks(key))
         command = ["party", "add", name, "--redirect", redirect, "--purpose", PURPOSE, "--config", str(self.receiving)]
         run = CliRunner().invoke(app, [*command, "--snippet", "none", "--json", *options])
         if run.exit_code != 0:
@@ -98,10 +102,26 @@ class ClientStage(Scene):
         said = json.loads(run.stdout)
         file = self.receiving / str(said["file"])
         lines = [each for each in flow.registered if not each.startswith("--")]
-        file.write_text("\n".join([*lines, file.read_text(encoding="utf-8")]), encoding="utf-8")
-        credential = {"CLIENT_SECRET": said["client_secret"], "CLIENT_KEY": said["key"]}
-        given = {key: str(value) for key, value in credential.items() if value}
-        self.services[flow.name] = Service(flow, name, listening, redirect, self.issuer, given)
+        # A line takes the place of what the command wrote under its name
+        changed = tuple(f"{each.partition(' = ')[0]} = " for each in lines)
+        written = [
+            each for each in file.read_text(encoding="utf-8").splitlines() if not (changed and each.startswith(changed))
+        ]
+        file.write_text("\n".join([*lines, *written, ""]), encoding="utf-8")
+        credential = {"CLIENT_SECRET": said["client_secret"]} if said["client_secret"] else {}
+        if key.exists():
+            credential["CLIENT_KEY"] = str(key)
+        self.services[flow.name] = Service(flow, name, listening, redirect, self.issuer, credential)
+
+
+def _rsa_jwks(key: Path) -> Path:
+    """An RSA key of the client's own, and the file of its public half that the operator is given."""
+    create_token_key(key, "RS256")
+    signer = load_signer(key)
+    jwks = key.with_suffix(".jwks.json")
+    public = {**public_jwk(signer.public_key), "kid": signer.key_id, "alg": "RS256", "use": "sig"}
+    jwks.write_text(json.dumps({"keys": [public]}), encoding="utf-8")
+    return jwks
 
 
 Command = Callable[[Service, Path], tuple[Sequence[str], Mapping[str, str]]]

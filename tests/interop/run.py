@@ -26,7 +26,7 @@ from tests.interop.peer import Flow, Outcome, Peer, Result, Session, judge
 from tests.interop.roster import PEERS
 
 WELL = {Outcome.WORKS, Outcome.PEER}
-MOST_SAID = 600
+MOST_SAID = 1500
 Lines = list[Mapping[str, object]]
 
 
@@ -63,7 +63,9 @@ def _said(error: Exception, lines: Lines) -> str:
         f"broker: {line.get('check') or line.get('step') or ''} {line['detail']}" for line in lines if line.get("detail")
     ]
     own = f"{type(error).__name__}: {error}"
-    return "\n".join([own if len(own) < MOST_SAID else f"{own[:MOST_SAID]}...", *dict.fromkeys(refused)])
+    if len(own) > MOST_SAID:
+        own = f"{own[: MOST_SAID // 2]} ... {own[-MOST_SAID // 2 :]}"
+    return "\n".join([own, *dict.fromkeys(refused)])
 
 
 @contextmanager
@@ -108,9 +110,12 @@ def _print(results: Sequence[Result], *, as_json: bool) -> None:
         return
     table = Table("peer", "version", "flow", "result", "why")
     for one in results:
-        why = f"{one.fault.why} ({one.fault.issue or one.fault.source})" if one.fault else one.said
+        why = f"{one.fault.why} ({one.fault.issue or one.fault.source})" if one.fault else ""
         table.add_row(one.peer, one.version, one.flow.name, one.outcome, why)
     Console(width=None if sys.stdout.isatty() else 160, markup=False, highlight=False).print(table)
+    for one in results:
+        if one.outcome is Outcome.OURS:
+            print(f"\n== {one.peer}: {one.flow.name}\n{one.said}")
     counted = {outcome: sum(one.outcome is outcome for one in results) for outcome in Outcome}
     print(", ".join(f"{count} {outcome}" for outcome, count in counted.items() if count))
 

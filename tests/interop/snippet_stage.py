@@ -145,7 +145,7 @@ def _command(framework: Framework, each: App, folder: Path) -> tuple[list[str], 
             (folder / "node_modules").symlink_to(HERE / "node_modules")
         return [node, "--import", str(HERE / "localhost" / "localhost.mjs"), "app.mjs"], {}
     if framework == Framework.APACHE:
-        return _apache(each, folder), {}
+        return apache(each, folder), {}
     (folder / "app.py").write_text(each.text, encoding="utf-8")
     started = {
         Framework.FASTAPI: ["-m", "uvicorn", "app:app", "--host", HOST, "--port", port, "--loop", "asyncio"],
@@ -160,7 +160,7 @@ MODULES = Path("/usr/lib/apache2/modules")
 LOADED = ("mpm_event", "authn_core", "authz_core", "authz_user", "dir", "mime", "headers", "auth_openidc", "cgid", "env")
 
 
-def _apache(each: App, folder: Path) -> list[str]:
+def apache(each: App, folder: Path) -> list[str]:
     """A private Apache: one virtual host with the printed lines in it, and a page that shows what it was told."""
     html = folder / "html"
     html.mkdir(exist_ok=True)

@@ -1,0 +1,42 @@
+"""mod_auth_openidc in a private Apache, authenticating by a key of its own."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from connectors.signatures.jwk import thumbprint
+from idp.demo.browser import Page
+from idp.keys.file import load_signer
+from tests.interop.client_stage import Service
+from tests.interop.snippet_stage import App, apache
+
+# As its configuration file has these directives, from its head to its foot
+LINES = """\
+OIDCProviderMetadataURL {ISSUER}/.well-known/openid-configuration
+OIDCClientID {CLIENT_ID}
+OIDCRedirectURI {REDIRECT_URI}
+OIDCCryptoPassphrase {SESSION_KEY}
+OIDCScope "{SCOPE}"
+OIDCPKCEMethod S256
+OIDCPrivateKeyFiles sig:{KID}#{CLIENT_KEY}
+OIDCProviderTokenEndpointAuth private_key_jwt
+<Location "/">
+  AuthType openid-connect
+  Require valid-user
+</Location>
+"""
+
+
+def command(service: Service, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
+    """Apache with these lines in its one virtual host."""
+    told = service.environment
+    text = LINES.format(**told, KID=thumbprint(load_signer(Path(told["CLIENT_KEY"])).public_key))
+    return apache(App(service.name, service.port, text), folder), {}
+
+
+def claims(page: Page) -> Mapping[str, object]:
+    """What a script behind it finds in its environment: a flag is 1, an object is JSON."""
+    told = dict(re.findall(r"^OIDC_CLAIM_(\w+)=(.*)$", page.text, re.MULTILINE))
+    objects = {name: json.loads(value) for name, value in told.items() if value.startswith("{")}
+    return {**told, **objects, "age_over_18": told.get("age_over_18") == "1"}
