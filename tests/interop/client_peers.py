@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.interop import client_apache
+from tests.interop import client_apache, client_chromium
 from tests.interop.client_stage import Client, Command, Service
 from tests.interop.peer import HERE, NODE_MODULES, VENV, Debian, Fault, Flow, Npm, PyPI
 from tests.interop.snippet_stage import APACHE, MODULES
@@ -13,6 +13,7 @@ PROGRAMS = HERE / "clients"
 LOCAL = HERE / "localhost"
 # What an operator writes for a client that wants it so
 POST = 'token_endpoint_auth_method = "client_secret_post"'
+PUBLIC = "--public"
 KEY = "--key-out key.pem"
 RSA_KEY = "--jwks rsa.jwks.json"
 RS256 = 'id_token_signed_response_alg = "RS256"'
@@ -148,5 +149,14 @@ CLIENTS: tuple[Client, ...] = (
                 issue="https://github.com/OpenIDC/mod_auth_openidc/blob/v2.4.17/src/proto/auth.c#L199",
             ),
         ),
+    ),
+    Client(
+        name="oidc-client-ts",
+        package=Npm("oidc-client-ts"),
+        documented="its UserManager with `loadUserInfo`, in a page that Debian's Chromium shows",
+        command=node("oidc_client_ts.mjs"),
+        callback="/callback",
+        signs_in=client_chromium.signs_in,
+        flows=(Flow("public client, PKCE, across origins", (PUBLIC,)),),
     ),
 )

@@ -108,7 +108,7 @@ class ClientStage(Scene):
             each for each in file.read_text(encoding="utf-8").splitlines() if not (changed and each.startswith(changed))
         ]
         file.write_text("\n".join([*lines, *written, ""]), encoding="utf-8")
-        credential = {"CLIENT_SECRET": said["client_secret"]} if said["client_secret"] else {}
+        credential = {"CLIENT_SECRET": str(said["client_secret"])} if said["client_secret"] else {}
         if key.exists():
             credential["CLIENT_KEY"] = str(key)
         self.services[flow.name] = Service(flow, name, listening, redirect, self.issuer, credential)
@@ -173,6 +173,8 @@ class Client:
     shows: str = ""
     role: Role = Role.CLIENT
     claims: Callable[[Page], Mapping[str, object]] = field(default=lambda page: page.json(), repr=False)
+    # For a client that needs a whole browser
+    signs_in: Callable[[Scene, Service], None] | None = field(default=None, repr=False)
 
     @contextmanager
     def opened(self, folder: Path) -> Iterator[Session]:
@@ -186,13 +188,13 @@ class Client:
                 service = stage.services[flow.name]
                 with running(service, folder / "programs" / service.name, self.command) as log:
                     try:
-                        self._signs_in(stage, service)
+                        (self.signs_in or self._by_hops)(stage, service)
                     except Exception as error:
                         raise Failed(f"{error}\n{_end_of(log)}") from error
 
             yield session
 
-    def _signs_in(self, stage: Scene, service: Service) -> None:
+    def _by_hops(self, stage: Scene, service: Service) -> None:
         with Browser() as browser:
             page = self._answered(stage, service, browser)
             if self.shows:
