@@ -14,6 +14,7 @@ from idp.endpoints.threads import run_in_threadpool, threaded
 from idp.pages.wording import text_in
 from idp.responders.direct import NO_STORE, JsonAnswer, explained, oauth_error, too_many, unavailable
 from idp.responders.oidc import Declined
+from idp.responders.oidc_request import unknown_scopes
 from idp.watching.steps import Step
 from policies.errors import AllRevoked, Closed, RequestRefused, StoreUnavailable, Suspended, TooManyRequests, about
 
@@ -82,7 +83,9 @@ def _begin(site: CitySite, request: Request, inbound: Inbound) -> Response:
         with about(asked.client_id):
             site.watched.rates.begin(client_of(request), asked.client_id)
             requested = site.broker.begin(asked, now)
-            site.watched.steps.step(Step.BEGUN, site.reference(request, requested.login), asked.client_id)
+            ignored = unknown_scopes(inbound.parameters)
+            reference = site.reference(request, requested.login)
+            site.watched.steps.step(Step.BEGUN, reference, asked.client_id, scopes_ignored=ignored)
             return picker.begin(site, request, requested, now)
     except (Suspended, AllRevoked, Closed) as error:
         return rejected(site, request, error, asked)

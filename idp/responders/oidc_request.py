@@ -26,6 +26,8 @@ PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 # Core §5.4; `offline_access` is understood and gives nothing, since no purpose can say offline
 STANDARD_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 PURPOSE_SCOPE = "purpose:"
+# A scope that wants to be a purpose: nobody may get another one than they meant because they misspelt it
+LIKE_A_PURPOSE = re.compile(r"purpose(?![a-z])", re.IGNORECASE)
 # The issue's figure for one request; state beyond 512 bytes makes the login lie parked (decisions.md 6)
 MAX_REQUEST = 100_000
 MAX_STATE = 4096
@@ -139,7 +141,18 @@ def _scopes(parameters: Mapping[str, str]) -> frozenset[str]:
     scopes = frozenset(text.split(" ")) - {""}
     if len(text) > MAX_SCOPE or "openid" not in scopes:
         raise RequestRefused("scope lacks openid, or is too long.", oauth="invalid_scope")
+    if any(LIKE_A_PURPOSE.match(scope) and not scope.startswith(PURPOSE_SCOPE) for scope in scopes):
+        raise RequestRefused("scope has a purpose in another spelling than purpose:ID.", oauth="invalid_scope")
     return scopes
+
+
+def unknown_scopes(parameters: Mapping[str, str]) -> int:
+    """How many scopes of an accepted request mean nothing here, and are ignored (Core §3.1.2.1).
+
+    The log has their number alone: a stranger writes them.
+    """
+    scopes = frozenset(parameters.get("scope", "").split(" ")) - STANDARD_SCOPES - {""}
+    return sum(not scope.startswith(PURPOSE_SCOPE) for scope in scopes)
 
 
 def _purpose(scopes: frozenset[str], party: RelyingParty, purposes: Mapping[PurposeId, Purpose]) -> Purpose:
@@ -230,22 +243,22 @@ def _country(parameters: Mapping[str, str]) -> str:
 def _asked(
     scopes: frozenset[str], claims: ClaimsRequest, purpose: Purpose, catalogue: Catalogue
 ) -> tuple[AskedAttribute, ...]:
-    """What scopes and claims ask for, each attribute once; where they ask for nothing, what the purpose needs."""
+    """What scopes and claims ask for, each attribute once; where they ask for nothing, what the purpose needs.
+
+    What the purpose requires is asked for whatever the request words, in no weaker form than it is required in: a request
+    by standard scopes would else drop it, and somebody who rewords the request in their browser could have it dropped.
+    """
     forms: dict[AttributeName, Form] = {}
-    by_scope = [_by_scope(scope, catalogue) for scope in sorted(scopes)]
+    by_scope = [catalogue.asked_by_scope(scope) for scope in sorted(scopes)]
     for asked in (*claims.asked, *chain.from_iterable(by_scope)):
         before = forms.get(asked.name)
         forms[asked.name] = asked.form if before is None else _stronger(asked, before, catalogue)
     if not forms and not claims.unknown:
         forms = {name: need.form for name, need in purpose.needs.items()}
+    for name, need in purpose.needs.items():
+        if need.required and (name not in forms or catalogue.meet(name, forms[name], need.form) != need.form):
+            forms[name] = need.form
     return tuple([AskedAttribute(name, forms[name]) for name in sorted(forms)])
-
-
-def _by_scope(scope: str, catalogue: Catalogue) -> tuple[AskedAttribute, ...]:
-    asked = catalogue.asked_by_scope(scope)
-    if not asked and scope not in STANDARD_SCOPES and not scope.startswith(PURPOSE_SCOPE):
-        raise RequestRefused("scope has a value that is not known here.", oauth="invalid_scope")
-    return asked
 
 
 def _stronger(asked: AskedAttribute, before: Form, catalogue: Catalogue) -> Form:

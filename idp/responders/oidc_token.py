@@ -28,6 +28,10 @@ from policies.release import may_still_go
 ID_TOKEN_LIFE = 5 * 60
 # RFC 7636 §4.1
 VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+MALFORMED = (
+    "code_verifier is malformed: RFC 7636 section 4.1 wants 43 to 128 characters out of A-Z, a-z, 0-9, hyphen, period, "
+    "underscore and tilde."
+)
 # Our handles have 32 bytes; ports.py asks for at least 16
 MIN_HANDLE, MAX_HANDLE = 16, 64
 # The figure for one request
@@ -165,8 +169,11 @@ class Tokens:
             return "The code was issued to another client."
         if given.get("redirect_uri") != grant.redirect_uri:
             return "redirect_uri is not that of the authentication request."
-        if not _proves(given.get("code_verifier", ""), grant.code_challenge):
-            return "code_verifier does not match the code_challenge."
+        verifier = given.get("code_verifier", "")
+        if verifier and not VERIFIER.fullmatch(verifier):
+            return MALFORMED
+        if not _proves(verifier, grant.code_challenge):
+            return "code_verifier does not match the code_challenge." if verifier else "code_verifier is absent."
         return self._over(grant, now)
 
     def _redeem(self, caller: Authenticated, grant: Grant, handle: bytes, access: bytes, now: int) -> None:

@@ -63,11 +63,25 @@ class Steps:
         """What stands for a login in the log and on pages."""
         return hashlib.blake2b(login.encode(), key=self._key, digest_size=REFERENCE_DIGITS // 2).hexdigest()
 
-    def step(self, step: Step, reference: str, party: str, country: str = "", deviations: Sequence[str] = ()) -> None:
-        """A login of this party came this far, at this country where one was chosen, by these named deviations."""
+    def step(
+        self,
+        step: Step,
+        reference: str,
+        party: str,
+        country: str = "",
+        deviations: Sequence[str] = (),
+        *,
+        scopes_ignored: int = 0,
+    ) -> None:
+        """A login of this party came this far, at this country where one was chosen, by these named deviations.
+
+        `scopes_ignored` is how many scopes of its request mean nothing here.
+        """
         known = country if country in self._countries or not country else OTHER
         self._measures.count(LOGINS, self._tenant, step, known)
-        used = {"deviations": list(deviations)} if deviations else {}
+        used: dict[str, object] = {"deviations": list(deviations)} if deviations else {}
+        if scopes_ignored:
+            used["scopes_ignored"] = scopes_ignored
         # `bind` gives what `info` is of; without it the proxy looks for that by two calls more
         self._log.bind().info("login", step=step, reference=reference, party=party, country=country, **used)
 

@@ -119,7 +119,7 @@ def test_a_parameter_that_nobody_knows_is_ignored(visitor: Visitor) -> None:
         ({"response_mode": "fragment"}, "invalid_request"),
         ({"scope": None}, "invalid_scope"),
         ({"scope": "purpose:resident-parking"}, "invalid_scope"),
-        ({"scope": "openid purpose:resident-parking unheard_of"}, "invalid_scope"),
+        ({"scope": "openid purpose:unheard_of"}, "invalid_scope"),
         ({"scope": "openid purpose:unheard-of"}, "invalid_scope"),
         ({"scope": "openid purpose:concession-fare"}, "invalid_scope"),
         ({"scope": "openid purpose:resident-parking purpose:phone-contact"}, "invalid_scope"),

@@ -42,6 +42,14 @@ def test_all_lines_of_a_login_have_one_reference_from_the_first_to_the_token(vis
     assert [line["country"] for line in lines if line["event"] == "login"] == ["", "EE", "EE", "EE", "EE"]
 
 
+@pytest.mark.spec("OpenID Connect Core §3.1.2.1")
+def test_scopes_that_mean_nothing_are_told_by_their_number_and_never_by_their_text(visitor: Visitor, lines: Lines) -> None:
+    visitor.login(scope="openid purpose:resident-parking groups canary-scope-4711")
+    visitor.login()
+    assert [line.get("scopes_ignored") for line in lines if line["event"] == "login"] == [2, None]
+    assert "canary" not in json.dumps([dict(line) for line in lines])
+
+
 def test_a_reference_is_not_the_logins_id_and_no_line_holds_that(visitor: Visitor, lines: Lines) -> None:
     login = visitor.login()
     visitor.asked(login)

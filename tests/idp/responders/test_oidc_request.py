@@ -1,18 +1,21 @@
 """Authentication requests: what is accepted, what goes back as an error, and what goes back to nobody."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.connector import Inbound, Post, Redirect
+from idp.responders.oidc_request import unknown_scopes
 from policies.assurance import LevelOfAssurance
-from policies.attributes import EXACT, AttributeName, Form
-from policies.authentication import AskedAttribute, AuthenticationRequest
+from policies.attributes import EXACT, Attribute, AttributeName, Form
+from policies.authentication import AskedAttribute, AuthenticationRequest, Offered
 from policies.errors import RequestRefused
 from policies.parties import ClientId
 from policies.purposes import Purpose
+from policies.release import decide
 from tests.idp.responders.doubles import (
     ADDRESS,
     BIRTHDATE,
@@ -158,7 +161,10 @@ def test_a_local_refusal_says_whose_move_it_is_and_repeats_nothing_of_the_reques
         ({"scope": "openid purpose:budget"}, "invalid_scope"),
         ({"scope": "openid purpose:"}, "invalid_scope"),
         ({"scope": "openid"}, "invalid_scope"),
-        ({"scope": "openid purpose:parking everything"}, "invalid_scope"),
+        ({"scope": "openid Purpose:parking"}, "invalid_scope"),
+        ({"scope": "openid purpose:fare PURPOSE:parking"}, "invalid_scope"),
+        ({"scope": "openid purpose=parking"}, "invalid_scope"),
+        ({"scope": "openid purpose"}, "invalid_scope"),
         ({"scope": "openid purpose:parking " + "x" * 2000}, "invalid_scope"),
         ({"code_challenge": None}, "invalid_request"),
         ({"code_challenge": ""}, "invalid_request"),
@@ -276,16 +282,60 @@ def test_a_scope_twice_or_spaced_widely_is_one_scope() -> None:
     assert accepted(City(), scope="openid  purpose:parking purpose:parking openid").purpose_id == PARKING
 
 
-def test_offline_access_is_understood_and_gives_nothing() -> None:
-    assert accepted(City(), scope="openid purpose:parking offline_access") == accepted(City())
+@pytest.mark.spec("OpenID Connect Core §3.1.2.1")
+@pytest.mark.parametrize("scope", ["offline_access", "everything", "repurpose:fare purposeful EMAIL", "x" * 900])
+def test_a_scope_that_means_nothing_here_is_ignored(scope: str) -> None:
+    assert accepted(City(), scope=f"openid purpose:parking {scope}") == accepted(City())
+
+
+@pytest.mark.parametrize("scope", ["purpose:budget", "purpose:nothing", "Purpose:fare", "purpose/fare", "purpose"])
+def test_a_purpose_is_never_a_scope_that_means_nothing(scope: str) -> None:
+    """Ignored, it would let a client of one purpose get that one, whatever it meant to ask for."""
+    assert error(City(party(purposes=(FARE,))), scope=f"openid {scope}") == "invalid_scope"
+    assert error(City(party(purposes=(FARE,))), scope=f"openid purpose:fare {scope}") == "invalid_scope"
+
+
+def test_ignored_scopes_are_counted_and_those_with_a_meaning_are_not() -> None:
+    parameters = {"scope": "openid  profile offline_access purpose:parking groups groups roles"}
+    assert unknown_scopes(parameters) == 2
+    assert unknown_scopes({}) == 0
 
 
 # -- what is asked -----------------------------------------------------------------------------------------------------
 
 
 def test_a_standard_scope_asks_for_its_attributes_in_full() -> None:
-    asked = accepted(City(), scope="openid purpose:parking email address").asked
-    assert asked == (AskedAttribute(ADDRESS, EXACT), AskedAttribute(AttributeName("email"), EXACT))
+    asked = accepted(City(), scope="openid purpose:parking email address profile").asked
+    assert [AskedAttribute(name, EXACT) for name in (ADDRESS, BIRTHDATE, AttributeName("email"))] == list(asked[:3])
+
+
+REWORDED: list[dict[str, str | None]] = [
+    {"scope": "openid purpose:parking email"},
+    {"scope": "openid purpose:parking profile email phone address groups"},
+    {"claims": '{"userinfo":{"given_name":null}}'},
+    {"claims": '{"id_token":{"shoe_size":{"essential":true}}}'},
+    {"claims": '{"userinfo":{"age_over_16":null}}'},
+    {"claims": '{"userinfo":{"birth_year":null}}'},
+    {"claims": '{"userinfo":{"birthdate":null}}'},
+]
+
+
+@pytest.mark.parametrize("changes", REWORDED)
+def test_what_the_purpose_requires_goes_whatever_the_request_words(changes: dict[str, str | None]) -> None:
+    """Standard scopes would else drop it in silence, and so could somebody who rewords the request in their browser."""
+    city = City()
+    asked = accepted(city, **changes).asked
+    assert len({one.name for one in asked}) == len(asked)
+    offered = Offered({BIRTHDATE: "1990-02-28"}, HIGH)
+    decided = decide(asked, city.purposes[PARKING], party(), offered, date(2026, 11, 25))
+    assert Attribute(BIRTHDATE, OVER_18, value=True) in decided.released
+
+
+@pytest.mark.parametrize("changes", REWORDED[:4])
+def test_what_the_purpose_does_not_require_is_asked_for_only_where_the_request_says_so(
+    changes: dict[str, str | None],
+) -> None:
+    assert (ADDRESS in {one.name for one in accepted(City(), **changes).asked}) == ("address" in str(changes))
 
 
 def test_a_claim_asks_for_its_form() -> None:
@@ -331,7 +381,7 @@ def test_a_place_that_neither_purpose_nor_registration_names_is_unknown(place: s
     assert accepted(City(), claims=claims).unknown == ("resident_of",)
     city = City(living_in("Storkhaven"))
     city.purposes[PARKING] = needing(city.purposes[PARKING], "Tartu")
-    assert accepted(city, claims=claims).asked == (AskedAttribute(ADDRESS, Form("resident_of", place)),)
+    assert AskedAttribute(ADDRESS, Form("resident_of", place)) in accepted(city, claims=claims).asked
     other = claims.replace(place, "Storkhaven. Call +372 555 0100 now")
     assert accepted(city, claims=other).unknown == ("resident_of",)
 
@@ -339,7 +389,7 @@ def test_a_place_that_neither_purpose_nor_registration_names_is_unknown(place: s
 def test_a_claim_that_nobody_knows_is_remembered_as_unknown_and_asks_for_nothing() -> None:
     found = accepted(City(), claims='{"userinfo":{"shoe_size":null},"id_token":{"blood_type":null}}')
     assert found.unknown == ("blood_type", "shoe_size")
-    assert found.asked == ()
+    assert found.asked == (AskedAttribute(BIRTHDATE, OVER_18),), "what the purpose requires, and nothing else"
 
 
 def test_claims_of_the_protocol_are_no_attributes() -> None:

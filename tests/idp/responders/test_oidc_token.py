@@ -284,11 +284,23 @@ def test_a_verifier_of_the_standards_alphabet_and_length_is_good(verifier: str) 
     assert redeemed(city, city.code(grant(code_challenge=s256(verifier))), code_verifier=verifier).status == 200
 
 
-@pytest.mark.parametrize("verifier", ["a" * 42, "a" * 129, "a" * 42 + " ", "a" * 42 + "+", "a" * 42 + "\n"])
+@pytest.mark.parametrize("verifier", ["a" * 16, "a" * 42, "a" * 129, "a" * 42 + " ", "a" * 42 + "+", "a" * 42 + "\n"])
 def test_a_verifier_that_the_standard_does_not_know_is_refused_though_its_hash_fits(verifier: str) -> None:
     city = City()
     code = city.code(grant(code_challenge=s256(verifier)))
-    assert error(redeemed(city, code, code_verifier=verifier)) == (400, "invalid_grant")
+    found = redeemed(city, code, code_verifier=verifier)
+    assert error(found) == (400, "invalid_grant")
+    # LemonLDAP::NG 2.21 sends 16 characters: "does not match" would have its operator look for the wrong thing
+    assert "malformed" in str(found.body["error_description"])
+    assert "43 to 128" in str(found.body["error_description"])
+
+
+def test_a_verifier_that_is_absent_or_another_is_not_called_malformed() -> None:
+    city = City()
+    for verifier, word in ((None, "absent"), ("", "absent"), ("x" * 43, "match")):
+        told = str(redeemed(city, city.code(grant()), code_verifier=verifier).body["error_description"])
+        assert word in told
+        assert "malformed" not in told
 
 
 @pytest.mark.spec("RFC 9700 §4.8.2")
@@ -388,7 +400,7 @@ def test_a_database_that_cannot_write_issues_nothing_and_says_try_again() -> Non
 
 def test_a_refusal_tells_the_log_what_was_wrong_and_never_a_value() -> None:
     city = City()
-    found = redeemed(city, city.code(grant()), code_verifier="canary-verifier-4711")
+    found = redeemed(city, city.code(grant()), code_verifier="canary-verifier-4711" * 3)
     assert found.detail == "invalid_grant: code_verifier does not match the code_challenge."
     assert "canary" not in repr(found) + json.dumps(dict(found.body))
 
