@@ -1,7 +1,8 @@
 """RSA keys that others publish: whether one can be a key at all (NIST SP 800-89 §5.3.3, partial public-key validation).
 
-Under a prime, an even number or what has a small factor anybody signs, and pyca loads all of them. Whoever has one made it
-with a broken generator. This costs some 30 ms for 3072 bits: keys are judged when they are loaded, and never again.
+Under a prime, an even number or what has a small factor anybody signs, and pyca loads all of them. So anybody does under two
+primes that lie close together, or that one library for smart cards made. Such a key comes from a broken generator. All of
+this costs some 30 ms for 3072 bits: keys are judged when they are loaded, and never again.
 """
 
 import math
@@ -13,10 +14,18 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 MAX_RSA_BITS = 8192
 # FIPS 186-5 §A.1.1 has odd exponents above 2^16 and below 2^256; above 2^32 nobody has an honest one
 FERMAT_4, MAX_EXPONENT = 2**16 + 1, 2**32
-# SP 800-89 §5.3.3: no factor is smaller than 752
-_SMALL = math.prod(n for n in range(3, 752) if all(n % factor for factor in range(2, n)))
+_PRIMES = [3, *(n for n in range(5, 752, 2) if all(n % factor for factor in range(3, n, 2)))]
+# SP 800-89 §5.3.3: odd, and no factor is smaller than 752
+_SMALL = 2 * math.prod(_PRIMES)
+# CVE-2022-26320: keys of printers and of a TLS library fell in the first hundred steps. 256 take 1 ms for 3072 bits, and
+# end between primes that differ in their lower half alone: a generator that draws both at random never comes so near
+FERMAT_STEPS = 256
 # More than all keys of all nodes and providers
 _REMEMBERED = 1024
+# ROCA (CVE-2017-15361; Nemec et al., "The Return of Coppersmith's Attack", CCS 2017, §2): each prime of that library is a
+# power of 65537 modulo every one of the first primes, and so is their product. From 992 bits on there are 71 of them or
+# more, 2 among them, of which all that is odd is a power. A modulus of another generator is so once in 2^83.
+_MARKERS = [(prime, {pow(FERMAT_4, power, prime) for power in range(prime)}) for prime in _PRIMES[:70]]
 
 
 def check_rsa(numbers: RSAPublicNumbers, least_bits: int, least_exponent: int) -> None:
@@ -28,11 +37,20 @@ def check_rsa(numbers: RSAPublicNumbers, least_bits: int, least_exponent: int) -
         raise ValueError(f"an RSA key that is none, since its modulus {fault}; anybody could sign with it")
 
 
-def check_size(numbers: RSAPublicNumbers, least_bits: int, least_exponent: int) -> None:
-    """That it is not too small or too large: all there is to ask of a private key of ours, whose primes OpenSSL looked at.
+def check_own_rsa(numbers: RSAPublicNumbers, least_bits: int, least_exponent: int) -> None:
+    """The same of a private key of ours, but that its factors are primes: OpenSSL looked at these.
 
-    ValueError, with words for an operator.
+    ValueError, with words for an operator. A key that was made on a chip may be one of ROCA's.
     """
+    check_size(numbers, least_bits, least_exponent)
+    try:
+        _check_generator(numbers.n)
+    except ValueError as error:
+        raise ValueError(f"an RSA key whose modulus {error}; anybody could sign with it") from None
+
+
+def check_size(numbers: RSAPublicNumbers, least_bits: int, least_exponent: int) -> None:
+    """That it is not too small or too large. ValueError, with words for an operator."""
     bits = numbers.n.bit_length()
     if not least_bits <= bits <= MAX_RSA_BITS:
         raise ValueError(f"an RSA key of {bits} bits; {least_bits} to {MAX_RSA_BITS} are taken")
@@ -42,13 +60,36 @@ def check_size(numbers: RSAPublicNumbers, least_bits: int, least_exponent: int) 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _fault(modulus: int) -> str:
-    """What a modulus is that is no product of two large primes, as far as it shows; "" for nothing."""
-    if not modulus % 2:
-        return "is even"
+    """What a modulus is that is no product of two large and secret primes, as far as it shows; "" for nothing."""
+    try:
+        _check_factors(modulus)
+        _check_generator(modulus)
+        _check_composite(modulus)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _check_factors(modulus: int) -> None:
     if math.gcd(modulus, _SMALL) != 1:
-        return "has a factor below 752"
+        raise ValueError("has a factor below 752")
+
+
+def _check_generator(modulus: int) -> None:
+    """That nobody finds its primes by what is known of how they were made."""
+    if all(modulus % prime in powers for prime, powers in _MARKERS):
+        raise ValueError("has the form that ROCA breaks (CVE-2017-15361)")
+    # Fermat's way of factoring: the middle of two factors that lie close together is hardly above the square root
+    middle = math.isqrt(modulus - 1) + 1
+    for _ in range(FERMAT_STEPS):
+        square = middle * middle - modulus
+        if math.isqrt(square) ** 2 == square:
+            raise ValueError("is the product of two numbers that lie close together")
+        middle += 1
+
+
+def _check_composite(modulus: int) -> None:
     # Fermat's little theorem in place of Miller and Rabin's test. It finds every prime, and also the powers of primes and
     # the numbers of Carmichael, which theirs calls composite: with all of these e^-1 mod (n-1) or a factor is at hand.
     if math.gcd(pow(2, modulus, modulus) - 2, modulus) != 1:
-        return "is a prime, or as good as one"
-    return ""
+        raise ValueError("is a prime, or as good as one")

@@ -31,7 +31,7 @@ from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.jwk import CURVE_NAMES, thumbprint
 from connectors.signatures.keys import certificate_of, prepared
-from connectors.signatures.rsa_keys import check_size
+from connectors.signatures.rsa_keys import check_own_rsa
 from idp.files import read_whole
 from policies.errors import BrokerError, Misconfigured, Problem
 
@@ -306,7 +306,7 @@ def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[Private
     certificate = _certificate_of(path, rest, public_key) if mark else b""
     if isinstance(public_key, rsa.RSAPublicKey):
         try:
-            check_size(public_key.public_numbers(), profile.minimum_rsa_bits, profile.minimum_rsa_exponent)
+            check_own_rsa(public_key.public_numbers(), profile.minimum_rsa_bits, profile.minimum_rsa_exponent)
         except ValueError as error:
             raise _problem(path, f"This is {error}.", _MAKE) from error
     return private_key, certificate, thumbprint(public_key), is_marked(content)

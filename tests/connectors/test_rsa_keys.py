@@ -1,6 +1,7 @@
 """RSA keys that are none, as others may publish them: in SAML metadata, and in a JWKS."""
 
 import json
+import math
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -11,17 +12,24 @@ from connectors.signatures import rsa_keys
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import base64url
 from connectors.signatures.keys import prepared
-from connectors.signatures.rsa_keys import check_rsa
+from connectors.signatures.rsa_keys import check_own_rsa, check_rsa
 from policies.errors import SignatureInvalid
 
 HONEST = rsa.generate_private_key(public_exponent=65537, key_size=3072)
 N, P = HONEST.public_key().public_numbers().n, HONEST.private_numbers().p
+# By the paper on ROCA: a modulus of 2048 to 3936 bits is a power of 65537 modulo the product of the first 126 primes
+FIRST_126 = math.prod(n for n in range(2, 702) if all(n % factor for factor in range(2, n)))
+OF_ROCA = (N // FIRST_126) * FIRST_126 + pow(65537, 1887, FIRST_126)
+# The first odd number after a prime that has no small factor either
+NEXT = next(q for q in range(P + 2, 2 * P, 2) if all(q % small for small in range(3, 752, 2)))
 NO_MODULI = {
+    "one of ROCA's": (OF_ROCA, r"has the form that ROCA breaks \(CVE-2017-15361\)"),
+    "two numbers side by side": (P * NEXT, "is the product of two numbers that lie close together"),
     "a prime": (2**3217 - 1, "is a prime, or as good as one"),
-    "a square of a prime": (P**2, "is a prime, or as good as one"),
+    "a square of a prime": (P**2, "is the product of two numbers that lie close together"),
     "a cube of a prime": ((2**1279 - 1) ** 3, "is a prime, or as good as one"),
-    "even": (N - 1, "is even"),
-    "a power of two": (2**3071, "is even"),
+    "even": (N - 1, "has a factor below 752"),
+    "a power of two": (2**3071, "has a factor below 752"),
     "a multiple of three": (3 * N, "has a factor below 752"),
     "a multiple of 751": (751 * N, "has a factor below 752"),
 }
@@ -66,6 +74,31 @@ def test_a_number_of_carmichael_is_no_modulus_though_it_is_no_prime() -> None:
     assert pow(signed, 65537, modulus) == 4711
     with pytest.raises(ValueError, match="as good as one"):
         check_rsa(RSAPublicNumbers(65537, modulus), 30, 65537)
+
+
+def test_a_key_of_roca_is_one_modulo_every_marker_prime_and_of_no_key_by_chance() -> None:
+    """The same modulus with one marker prime changed is a key like any other."""
+    for prime in (n for n in range(3, 168) if _is_prime(n)):
+        powers = {pow(65537, power, prime) for power in range(prime)}
+        if (other := next((residue for residue in range(1, prime) if residue not in powers), None)) is None:
+            continue
+        apart = next(n for n in range(OF_ROCA, 2**3072, FIRST_126 // prime) if n % prime == other)
+        with pytest.raises(ValueError, match="ROCA"):
+            check_own_rsa(RSAPublicNumbers(65537, OF_ROCA), 2048, 65537)
+        check_own_rsa(RSAPublicNumbers(65537, apart), 2048, 65537)
+
+
+@pytest.mark.spec("CVE-2022-26320")
+def test_primes_count_as_close_while_they_share_their_upper_half() -> None:
+    """Beyond it a few hundred steps find nothing. Whoever draws both at random shares a few bits."""
+    low = 2**1536 * 7 // 11 | 1
+    for differing, found in ((770, True), (800, False)):
+        numbers = RSAPublicNumbers(65537, low * (low + 2**differing))
+        if found:
+            with pytest.raises(ValueError, match="close together"):
+                check_own_rsa(numbers, 2048, 65537)
+        else:
+            check_own_rsa(numbers, 2048, 65537)
 
 
 def _is_prime(number: int) -> bool:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import math
 import os
 import shutil
 import time
@@ -529,3 +530,18 @@ def test_dates_of_a_certificate_count_from_when_its_key_begins_until_it_is_over(
     assert load_keys(path, ORIGIN, now=now).node is not None
     create_saml_key(path / f"node-{spelled(now + 60)}.pem", now=now + 60)
     assert load_keys(path, ORIGIN, now=now).node is not None
+
+
+def test_a_key_that_a_chip_made_as_roca_has_it_is_none_of_ours(tmp_path: Path) -> None:
+    """OpenSSL finds both primes in order, and has no eyes for how they were made."""
+    first = math.prod(n for n in range(2, 702) if all(n % factor for factor in range(2, n)))
+
+    def prime(draw: int) -> int:
+        start = pow(65537, draw, first) + first * ((3 << 1022) // first + 1)
+        return next(p for p in range(start, 2**1024, first) if pow(2, p - 1, p) == 1)
+
+    p, q = prime(1887), prime(1923)
+    d = rsa.rsa_recover_private_exponent(65537, p, q)
+    numbers = rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), rsa.RSAPublicNumbers(65537, p * q))
+    said = problem(write(tmp_path / "rs256.pem", pem(numbers.private_key())))
+    assert "the form that ROCA breaks" in said

@@ -63,6 +63,7 @@ OURS: Mapping[str, str] = {
     "connectors.signatures.jws:sign": "our own tokens: a signer of ours that does not fit its algorithm",
     "connectors.signatures.jwe:encrypt": "our own encryption, to a key that was judged when it was registered",
     "connectors.signatures.jwk:public_jwk": "our own JWKS and names of keys, of keys that were judged before",
+    "connectors.signatures.rsa_keys:check_own_rsa": "our own keys, when they are loaded",
     "connectors.saml:SamlConnector.request": "our own question: that a provider can reach the level that is asked",
     "connectors.eidas:EidasConnector.request": "our own question to a node",
     "connectors.eidas:_requester_id": "our own question: whether a node is told who asks",

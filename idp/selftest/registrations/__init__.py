@@ -3,6 +3,7 @@
 making.py      a case
 key_sets.py    JWKS
 one_key.py     a key or a certificate by itself
+weak_keys.py   RSA keys that anybody breaks
 described.py   metadata as text, signed or not
 entrances.py   who judges metadata
 signed.py      signed metadata: who signed it, and what of it

@@ -34,7 +34,7 @@ def registration_cases(now: int) -> Iterator[Case]:
         yield from content_cases(bench, weak, ended)
     yield from key_set_cases()
     yield from key_cases(keys)
-    yield from pinned_cases(now, (parties.sp, on_curve), weak, keys.public)
+    yield from pinned_cases(now, (parties.sp, on_curve), weak, {**keys.public, **keys.weak})
     yield from registrations(now, on_curve, parties.sp)
     yield from keyless_cases(parties)
 

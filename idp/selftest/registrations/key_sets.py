@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from connectors.signatures.jwk import MAX_JWKS, MAX_KEYS, MAX_KID, keys_from_jwks
 from idp.selftest.case import Case, Entrance
 from idp.selftest.registrations.making import accepted, refused
+from idp.selftest.registrations.weak_keys import close, prime, roca
 from idp.selftest.tokens.making import base64url, number, public_jwk, written
 from idp.selftest.tokens.parties import ALGORITHMS, new_key
 
@@ -151,7 +152,7 @@ def _names(at: Entrance, keys: Mapping[str, Jwk], alg: str) -> Iterator[Case]:
 
 
 def _numbers(at: Entrance, key: Jwk, alg: str) -> Iterator[Case]:
-    """RSA. ROCA and its like cannot be seen in a key by itself; sizes, exponents and spellings can."""
+    """RSA: sizes, exponents, spellings, and moduli from which anybody computes the private key."""
     weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 # to be refused
     huge = number(secrets.randbits(8200) | 1 << 8199 | 1)
     modulus, spelled = str(key["n"]), str(key["e"])
@@ -176,8 +177,11 @@ def _numbers(at: Entrance, key: Jwk, alg: str) -> Iterator[Case]:
         "base64 of the other alphabet": {"n": f"{modulus[:8]}+/{modulus[10:]}"},
         "a line break": {"n": f"{modulus[:8]}\n{modulus[8:]}"},
         "no ascii": {"n": f"ä{modulus[1:]}"},
-        "a modulus that is a square": {"n": number(_prime() ** 2)},
-        "a modulus with a small factor": {"n": number((secrets.randbits(2046) | 1 << 2045 | 1) * 3)},
+        "a modulus that is a square": {"n": number(prime() ** 2)},
+        "a modulus that is a cube": {"n": number(prime() ** 3)},
+        "a modulus of primes that lie close together": {"n": number(close(2048))},
+        "a modulus of roca": {"n": number(roca(2048))},
+        "a modulus with a small factor": {"n": number((secrets.randbits(2046) | 1 << 2045 | 1) * 751)},
         "an even modulus": {"n": number(int.from_bytes(_octets(modulus)) - 1)},
     }
     for what, members in changed.items():
@@ -254,10 +258,6 @@ def _kid() -> str:
 
 def _octets(spelled: str) -> bytes:
     return base64.urlsafe_b64decode(spelled + "=" * (-len(spelled) % 4))
-
-
-def _prime() -> int:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048).private_numbers().p
 
 
 def _zero_before(spelled: str) -> str:

@@ -19,6 +19,7 @@ from idp.selftest.case import Case, Entrance
 from idp.selftest.keys import Holder
 from idp.selftest.registrations.entrances import node_certificate
 from idp.selftest.registrations.making import accepted, refused, unusable
+from idp.selftest.registrations.weak_keys import weak_keys
 from idp.selftest.tokens.parties import ALGORITHMS
 from policies.errors import SignatureInvalid
 
@@ -40,9 +41,10 @@ _OF_NODES = ("rsa-3072", "p-256", "p-384", "p-521", "brainpool-p256r1", "brainpo
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """A key of each kind, by name; `issuer` signs certificates of all of them."""
+    """A key of each kind, by name; `issuer` signs certificates of all of them. `weak` are RSA keys that anybody breaks."""
 
     public: Mapping[str, PublicKey]
+    weak: Mapping[str, PublicKey]
     issuer: ec.EllipticCurvePrivateKey = field(repr=False)
     now: int
 
@@ -72,6 +74,8 @@ def _certificates(keys: Keys) -> Iterator[Case]:
             yield accepted(VALID_CERTIFICATES, name, at, octets)
         else:
             yield unusable(CERTIFICATE, name, at, octets, "certificate")
+    for name, key in keys.weak.items():
+        yield unusable(CERTIFICATE, f"rsa-3072, {name}", at, certificate(key, keys.issuer, keys.now), "certificate")
     whole = certificate(keys.public["p-256"], keys.issuer, keys.now)
     yield unusable(CERTIFICATE, "cut off", at, whole[:-1], "certificate")
     yield unusable(CERTIFICATE, "something after it", at, whole + b"\x00", "certificate")
@@ -121,7 +125,7 @@ def public_keys(now: int, known: Sequence[Holder]) -> Keys:
     for holder in known:
         key = holder.key.public_key()
         public[f"rsa-{key.key_size}"] = key
-    return Keys(public, ec.generate_private_key(ec.SECP256R1()), now)
+    return Keys(public, weak_keys(3072), ec.generate_private_key(ec.SECP256R1()), now)
 
 
 def _token_key(alg: str) -> Entrance:

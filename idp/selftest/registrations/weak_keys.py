@@ -1,0 +1,44 @@
+"""RSA keys whose private half anybody computes from the public one. Each is new, and of exactly so many bits.
+
+A modulus of a case is none whose factors anybody knows, where the check does not look at them: it is made in a moment.
+"""
+
+import math
+import secrets
+from collections.abc import Mapping
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+_PRIMES = [n for n in range(2, 752) if all(n % factor for factor in range(2, n))]
+_GENERATOR = 65537
+
+
+def weak_keys(bits: int) -> Mapping[str, rsa.RSAPublicKey]:
+    """One of each kind, by name."""
+    moduli = {"roca": roca(bits), "primes that lie close together": close(bits)}
+    return {name: rsa.RSAPublicNumbers(_GENERATOR, modulus).public_key() for name, modulus in moduli.items()}
+
+
+def roca(bits: int) -> int:
+    """CVE-2017-15361: a power of 65537 modulo the product of the first 126 primes, for 2048 to 3936 bits (CCS 2017, §2.1)."""
+    product = math.prod(_PRIMES[:126])
+    least, most = (1 << bits - 1) // product + 1, (1 << bits) // product - 1
+    multiple = least + secrets.randbelow(most - least)
+    return multiple * product + pow(_GENERATOR, secrets.randbits(64), product)
+
+
+def close(bits: int) -> int:
+    """CVE-2022-26320: the second factor is the first number after the first one that has no small factor."""
+    first = _without_small_factor(secrets.randbits(bits // 2) | 3 << bits // 2 - 2 | 1)
+    return first * _without_small_factor(first + 2)
+
+
+def prime() -> int:
+    """Of 1024 bits."""
+    return rsa.generate_private_key(public_exponent=_GENERATOR, key_size=2048).private_numbers().p
+
+
+def _without_small_factor(number: int) -> int:
+    while not all(number % small for small in _PRIMES):
+        number += 2
+    return number
