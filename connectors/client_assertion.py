@@ -1,4 +1,4 @@
-"""A client assertion, judged: `private_key_jwt` of RFC 7523 §3, as strict as FAPI 2.0 has it, pure.
+"""A client assertion, judged: `private_key_jwt` of RFC 7523 §3, by default as strict as FAPI 2.0 has it, pure.
 
     {"iss": "parking", "sub": "parking", "aud": "https://id.storkhaven.example", "exp": 1795600060, "jti": "..."}
 
@@ -12,22 +12,28 @@ from dataclasses import dataclass, field
 from connectors.registered_claims import optional_seconds
 from connectors.signatures.jws import SignedClaims, VerificationKey, verify
 from policies.errors import AssertionRejected
+from policies.parties import ASSERTION_LIFE
 
 # rfc7523bis: the type of its own; absent and JWT are what libraries send today. An id_token or access token is neither.
 TYPES = frozenset({"", "JWT", "client-authentication+jwt"})
-# At most 5 minutes; clocks may differ by as much as FAPI 2.0 Security Profile §5.3.2.1 allows
-MAX_LIFE = 5 * 60
+# Clocks may differ by as much as FAPI 2.0 Security Profile §5.3.2.1 allows
 SKEW = 10
 MAX_JTI = 256
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedClientAssertion:
-    """What an assertion must match: the client by its registration, us as its audience, the one registered algorithm."""
+    """What an assertion must match: the client by its registration, us as its audience, the one registered algorithm.
+
+    `token_endpoint` is our token endpoint where the registration lets an assertion name it, "" where our issuer alone
+    counts. `life` is the longest life in seconds.
+    """
 
     client_id: str
     issuer: str
     alg: str
+    token_endpoint: str = ""
+    life: int = ASSERTION_LIFE
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,8 @@ class ClientAssertion:
 #  2. Who says it, and of whom: the client, both times. [RFC 7523 §3 items 1 and 2.B]
 #  3. For whom: our issuer, as one text. A list, or our token endpoint, may be meant for somebody else too: audience
 #     injection, CVE-2025-27370 and CVE-2025-27371. [item 3, as rfc7523bis and FAPI 2.0 §5.3.2.1 have it]
-#  4. When: not ended, ending within 5 minutes, and neither issued nor beginning in the future. [items 4 to 6]
+#     Where the registration lets it name our token endpoint: names of ours alone, as one text or as a list.
+#  4. When: not ended, ending within its life, and neither issued nor beginning in the future. [items 4 to 6]
 #  5. An identifier, by which it is used once. [item 7, OpenID Connect Core 1.0 §9]
 def judge_client_assertion(
     token: str, keys: Sequence[VerificationKey], expected: ExpectedClientAssertion, now: int
@@ -59,10 +66,9 @@ def judge_client_assertion(
     if claims.text("sub") != expected.client_id:
         raise AssertionRejected("assertion_subject", "sub is not the client_id")
     # 3.
-    if claims.text("aud") != expected.issuer:
-        raise AssertionRejected("assertion_audience", "aud is not our issuer, as one text")
+    _judge_audience(claims, expected)
     # 4.
-    ends = _judged_times(claims, now)
+    ends = _judged_times(claims, now, expected.life)
     # 5.
     jti = claims.text("jti")
     if len(jti) > MAX_JTI:
@@ -70,12 +76,27 @@ def judge_client_assertion(
     return ClientAssertion(client_id=expected.client_id, jti=jti, ends=ends, kid=claims.kid)
 
 
-def _judged_times(claims: SignedClaims, now: int) -> int:
+def _judge_audience(claims: SignedClaims, expected: ExpectedClientAssertion) -> None:
+    if not expected.token_endpoint:
+        if claims.text("aud") != expected.issuer:
+            raise AssertionRejected("assertion_audience", "aud is not our issuer, as one text")
+        return
+    value = claims.members.get("aud")
+    listed = value if isinstance(value, list) else [value]
+    named = {one for one in listed if isinstance(one, str) and one}
+    if not listed or len(named) != len(listed):
+        raise AssertionRejected("claim_aud", "the claim aud is absent, or no text and no list of different texts")
+    # One name more is another server, which could bring the assertion to us as the client
+    if not named <= {expected.issuer, expected.token_endpoint}:
+        raise AssertionRejected("assertion_audience", "aud names somebody beside our token endpoint and our issuer")
+
+
+def _judged_times(claims: SignedClaims, now: int, life: int) -> int:
     ends = claims.seconds("exp")
     if ends <= now - SKEW:
         raise AssertionRejected("assertion_expired", "it has expired")
-    if ends > now + MAX_LIFE + SKEW:
-        raise AssertionRejected("assertion_life", f"it lives longer than {MAX_LIFE} seconds")
+    if ends > now + life + SKEW:
+        raise AssertionRejected("assertion_life", f"it lives longer than {life} seconds")
     issued, begins = optional_seconds(claims, "iat"), optional_seconds(claims, "nbf")
     if issued is not None and issued > now + SKEW:
         raise AssertionRejected("assertion_issued", "iat lies in the future")

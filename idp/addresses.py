@@ -19,3 +19,8 @@ def node_entity_id(issuer: str) -> str:
 def node_acs_url(issuer: str) -> str:
     """Where other countries' responses come."""
     return f"{issuer}/eidas/acs"
+
+
+def token_endpoint(issuer: str) -> str:
+    """Where relying parties redeem codes, as discovery says."""
+    return f"{issuer}/token"

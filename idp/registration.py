@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 from connectors.signatures.jwk import keys_from_jwks
 from idp.loading import load_all
 from idp.responders.oidc import ANSWER_PARAMETERS
-from idp.responders.oidc_client import ASSERTION_ALGORITHMS, BASIC, Clients
+from idp.responders.oidc_client import ASSERTION_ALGORITHMS, SECRET_METHODS, Clients
 from idp.settings import DEFAULT_PORTS, LABEL, Settings
 from policies.attributes import EXACT, Address, AttributeName, Form, Value
 from policies.catalogue import Catalogue, ClaimValue
@@ -28,7 +28,7 @@ from policies.forms import Kind
 from policies.load import Configuration
 from policies.load.redirects import fault_of_redirect_uri
 from policies.load.table import IDENTIFIER, MAX_TITLE, nearest, unreadable
-from policies.parties import PurposeId
+from policies.parties import ASSERTION_LIFE, PurposeId
 from policies.purposes import Purpose
 from policies.visible import is_visible
 
@@ -62,6 +62,11 @@ class Registration:
     algorithm: str = "ES256"
     secret_sha256: str = field(default="", repr=False)
     jwks: bytes = field(default=b"", repr=False)
+    id_token_alg: str = "ES256"
+    claims_in_id_token: bool = False
+    pkce_required: bool = True
+    assertion_audience: str = "issuer"
+    assertion_life: int = ASSERTION_LIFE
 
     @property
     def file(self) -> str:
@@ -194,7 +199,7 @@ def _sample(catalogue: Catalogue, name: AttributeName, form: Form) -> Value:
 
 def text_of(asked: Registration, purpose: Purpose) -> str:
     """The file, as TOML. All texts were judged by `faults`: JSON's spelling of them is TOML's too."""
-    secret = asked.method == BASIC
+    secret = asked.method in SECRET_METHODS
     lines = [
         "# Written by `ciconia party add`. The attributes are the most that this service may ever get: exactly what its",
         "# purpose needs. Services of one sector know the same person by the same `sub`.",
@@ -208,10 +213,25 @@ def text_of(asked: Registration, purpose: Purpose) -> str:
         lines.append(f"client_secret_sha256 = {_quoted(asked.secret_sha256)}")
     else:
         lines += [f"token_endpoint_auth_signing_alg = {_quoted(asked.algorithm)}", f"jwks = {_quoted(asked.jwks_file)}"]
+    lines += _needed_by_its_library(asked)
     lines += ["", "# The name that citizens read; add et, zh-Hans and others.", "[title]", f"en = {_quoted(asked.title)}"]
     if needed := attributes_for(purpose):
         lines += ["", "[attributes]", *(f"{name} = {_quoted(form)}" for name, form in needed.items())]
     return "\n".join(lines) + "\n"
+
+
+def _needed_by_its_library(asked: Registration) -> Iterator[str]:
+    """The lines that are not as they would be by themselves."""
+    if asked.assertion_audience != "issuer":
+        yield f"assertion_audience = {_quoted(asked.assertion_audience)}"
+    if asked.assertion_life != ASSERTION_LIFE:
+        yield f"assertion_life = {asked.assertion_life}"
+    if asked.id_token_alg != "ES256":
+        yield f"id_token_signed_response_alg = {_quoted(asked.id_token_alg)}"
+    if asked.claims_in_id_token:
+        yield "claims_in_id_token = true"
+    if not asked.pkce_required:
+        yield 'pkce = "optional"'
 
 
 def register(asked: Registration, purpose: Purpose, folder: Path) -> tuple[Path, ...]:
@@ -221,7 +241,7 @@ def register(asked: Registration, purpose: Purpose, folder: Path) -> tuple[Path,
     written; then nothing of ours is left, nor after a Ctrl-C.
     """
     files = [(folder / asked.file, text_of(asked, purpose).encode())]
-    if asked.method != BASIC:
+    if asked.method not in SECRET_METHODS:
         files.insert(0, (folder / asked.jwks_file, asked.jwks))
     written: list[Path] = []
     (folder / "parties").mkdir(exist_ok=True)

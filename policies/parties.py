@@ -16,6 +16,9 @@ Sector = NewType("Sector", str)
 SubjectNamespace = NewType("SubjectNamespace", str)
 NodeId = NewType("NodeId", str)
 
+# RFC 7523 §3 leaves the life of a client assertion to us: five minutes, and ten where a registration says so
+ASSERTION_LIFE, LONGEST_ASSERTION_LIFE = 5 * 60, 10 * 60
+
 # A text in several languages, by BCP 47 tag; "en" is always there.
 Translated = Mapping[str, str]
 
@@ -50,7 +53,7 @@ class RelyingParty:
     purposes: tuple[PurposeId, ...]
     attributes: Mapping[AttributeName, Rule]
     source: Source
-    # "client_secret_basic" or "private_key_jwt"
+    # "client_secret_basic", "client_secret_post" or "private_key_jwt"
     authentication_method: str = "client_secret_basic"
     # SHA-256 of the secret as hex: the secret itself is random and long, so a plain hash is enough
     secret_sha256: str = field(default="", repr=False)
@@ -58,7 +61,15 @@ class RelyingParty:
     jwks: str = field(default="", repr=False)
     # the one algorithm of its client assertions: "ES256", "ES384" or "RS256"
     authentication_alg: str = "ES256"
+    # whom its client assertions name: "issuer", or "token_endpoint" where its library knows no other audience
+    assertion_audience: str = "issuer"
+    # the longest life of its client assertions in seconds
+    assertion_life: int = ASSERTION_LIFE
     id_token_alg: str = "ES256"
+    # Whether the id_token repeats every claim of userinfo, for libraries that never ask there
+    claims_in_id_token: bool = False
+    # False for a confidential client whose library has no PKCE: then each of its requests needs a nonce
+    pkce_required: bool = True
     # what other countries' nodes are told of it: "public" or "private", and a URI for nodes that ask for one ("" is ours)
     sp_type: str = "public"
     requester_id: str = ""

@@ -182,6 +182,12 @@ def unverified_issuer(token: str) -> str:
     return issuer if isinstance(issuer, str) else ""
 
 
+def unverified_algorithm(token: str) -> str:
+    """The algorithm that a token says it has, where it is one that we know: what its sender seems to be set to. Else ""."""
+    algorithm = _object(_octets(_parts(token)[0]), "jws_header").get("alg")
+    return algorithm if isinstance(algorithm, str) and algorithm in CURVES else ""
+
+
 def sign(claims: Mapping[str, Json], signer: TokenSigner, *, alg: str, typ: str) -> str:
     """Sign claims as a compact JWS with `kid` and `typ`. Raises `BrokerError` where the signer cannot."""
     if alg not in SIGNING_ALGORITHMS:

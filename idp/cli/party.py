@@ -9,7 +9,7 @@ import secrets
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -23,14 +23,15 @@ from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, re
 from idp.keys.file import create_token_key, load_signer
 from idp.loading import load_all
 from idp.registration import Registration, algorithm_of, attributes_for, faults, register, required_claims, withdraw
-from idp.responders.oidc_client import BASIC, PRIVATE_KEY_JWT
+from idp.responders.oidc_client import BASIC, POST, PRIVATE_KEY_JWT, SECRET_METHODS, TOKEN_ENDPOINT
 from policies.catalogue import ClaimValue
 from policies.errors import Misconfigured, Problem, SignatureInvalid
-from policies.parties import PurposeId
+from policies.parties import ASSERTION_LIFE, LONGEST_ASSERTION_LIFE, PurposeId
 from policies.purposes import Purpose
 
 REFUSED, COULD_NOT_RUN = 1, 2
 SECRET_BYTES = 32
+NO_PROGRAM = "no program of ours signs in with a key; docs/connect-an-app.md says what it needs."
 
 party = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Services that may ask, and the switch that stops one, or a country."
@@ -44,7 +45,29 @@ class Method(StrEnum):
     """How a service authenticates."""
 
     BASIC = BASIC
+    POST = POST
     PRIVATE_KEY_JWT = PRIVATE_KEY_JWT
+
+
+class IdTokenAlg(StrEnum):
+    """What signs its id_tokens."""
+
+    ES256 = "ES256"
+    RS256 = "RS256"
+
+
+class Pkce(StrEnum):
+    """Whether each of its requests needs PKCE."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+
+
+class AssertionAudience(StrEnum):
+    """Whom its client assertions may name."""
+
+    ISSUER = "issuer"
+    TOKEN_ENDPOINT = TOKEN_ENDPOINT
 
 
 class Snippet(StrEnum):
@@ -92,7 +115,21 @@ def add(
         typer.Option(metavar="NAME", help="Services of one sector know a person by one sub.", show_default="NAME"),
     ] = None,
     snippet: Annotated[Snippet, typer.Option(help="The program that is printed.")] = Snippet.ALL,
+    id_token_alg: Annotated[IdTokenAlg, typer.Option(help="What signs its id_tokens.")] = IdTokenAlg.ES256,
+    pkce: Annotated[
+        Pkce, typer.Option(help="Whether each request needs PKCE, or a nonce may stand in for it.")
+    ] = Pkce.REQUIRED,
+    assertion_audience: Annotated[
+        AssertionAudience, typer.Option(help="Whom its client assertions may name, for private_key_jwt.")
+    ] = AssertionAudience.ISSUER,
+    assertion_life: Annotated[
+        int,
+        typer.Option(metavar="S", min=1, max=LONGEST_ASSERTION_LIFE, help="How many seconds its client assertions live."),
+    ] = ASSERTION_LIFE,
     *,
+    claims_in_id_token: Annotated[
+        bool, typer.Option("--claims-in-id-token", help="Repeat the claims of userinfo in the id_token.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Register a service: one new file in parties/, a secret or a key, and programs that sign a citizen in with it.
@@ -110,9 +147,14 @@ def add(
         redirect_uris=tuple(redirect),
         purpose=PurposeId(purpose),
         method=_method(method, jwks, key_out),
+        id_token_alg=str(id_token_alg),
+        claims_in_id_token=claims_in_id_token,
+        pkce_required=pkce is Pkce.REQUIRED,
+        assertion_audience=str(assertion_audience),
+        assertion_life=assertion_life,
     )
     neighbours = tuple(one.client_id for one in configuration.parties.values() if one.sector == asked.sector)
-    found = [*faults(asked, settings, configuration), *_faults_of_key(asked.method, jwks, key_out, config, snippet)]
+    found = [*faults(asked, settings, configuration), *_faults_of_key(asked, jwks, key_out, config, snippet)]
     if sector is None:
         # It is the name then, and so is its fault
         found = [one for one in found if one.key != "sector"]
@@ -170,7 +212,9 @@ def _show(
         asked.redirect_uris[0],
         needed.minimum_assurance,
         around.required,
-        key=credential.method != BASIC,
+        key=credential.method == PRIVATE_KEY_JWT,
+        post=credential.method == POST,
+        id_token_alg=asked.id_token_alg,
     )
     wanted = [one for one in Framework if snippet in (Snippet.ALL, one)]
     snippets = {one: render(one, words) for one in wanted if not (words.key and one in SECRET_ALONE)}
@@ -181,7 +225,7 @@ def _show(
         say(f"== {TITLES[one]}{' (not run by our tests)' if one in NOT_RUN else ''}\n")
         print(text)
     for one in (each for each in wanted if each not in snippets):
-        say(f"{TITLES[one]} cannot authenticate with a key at this broker: register it with a secret.")
+        say(f"{TITLES[one]}: {NO_PROGRAM}")
     required = {str(attribute) for attribute, need in needed.needs.items() if need.required}
     _say(asked, credential, attributes_for(needed), required, around)
 
@@ -193,19 +237,26 @@ def _method(method: Method | None, jwks: Path | None, key_out: Path | None) -> s
     return PRIVATE_KEY_JWT if jwks is not None or key_out is not None else BASIC
 
 
-def _faults_of_key(method: str, jwks: Path | None, key_out: Path | None, config: Path, snippet: Snippet) -> list[Problem]:
+def _faults_of_key(
+    asked: Registration, jwks: Path | None, key_out: Path | None, config: Path, snippet: Snippet
+) -> list[Problem]:
     """What does not fit together of the options about keys."""
 
     def fault(option: str, what: str, fix: str) -> list[Problem]:
         return [Problem("party add", 0, option, what, fix)]
 
-    if method == BASIC:
-        option = "--jwks" if jwks is not None else "--key-out"
-        given = jwks is not None or key_out is not None
-        return fault(option, f"is for {PRIVATE_KEY_JWT}.", "leave it out, or change --method.") if given else []
+    if asked.method in SECRET_METHODS:
+        given = {
+            "--jwks": jwks is not None,
+            "--key-out": key_out is not None,
+            "--assertion-audience": asked.assertion_audience != AssertionAudience.ISSUER,
+            "--assertion-life": asked.assertion_life != ASSERTION_LIFE,
+        }
+        why, fix = f"is for {PRIVATE_KEY_JWT}.", "leave it out, or change --method."
+        return [one for option, is_given in given.items() if is_given for one in fault(option, why, fix)]
     if snippet in [Snippet(one) for one in SECRET_ALONE]:
-        what = f"{TITLES[Framework(snippet)]} cannot authenticate with a key at this broker."
-        return fault("--snippet", what, "leave the key out: it is registered with a secret then.")
+        fix = "leave the key out, and it is registered with a secret; or give --snippet none."
+        return fault("--snippet", f"{TITLES[Framework(snippet)]}: {NO_PROGRAM}", fix)
     if (jwks is None) == (key_out is None):
         return fault("--key-out", "or --jwks: one of the two is needed.", "give --key-out FILE to have a key made.")
     if key_out is not None and key_out.resolve().is_relative_to(config.resolve()):
@@ -217,8 +268,8 @@ def _faults_of_key(method: str, jwks: Path | None, key_out: Path | None, config:
 
 def _credential(asked: Registration, jwks: Path | None, key_out: Path | None, *, as_json: bool) -> _Credential:
     """Make a secret, make a key, or read the keys that were given."""
-    if asked.method == BASIC:
-        return _Credential(BASIC, secret=secrets.token_urlsafe(SECRET_BYTES))
+    if asked.method in SECRET_METHODS:
+        return _Credential(asked.method, secret=secrets.token_urlsafe(SECRET_BYTES))
     if jwks is not None:
         try:
             with jwks.open("rb") as file:
@@ -244,12 +295,8 @@ def _credential(asked: Registration, jwks: Path | None, key_out: Path | None, *,
 
 def _with(asked: Registration, credential: _Credential) -> Registration:
     """The registration, and what proves the app's name to us."""
-    return Registration(
-        client_id=asked.client_id,
-        title=asked.title,
-        sector=asked.sector,
-        redirect_uris=asked.redirect_uris,
-        purpose=asked.purpose,
+    return replace(
+        asked,
         method=credential.method,
         algorithm=credential.algorithm,
         secret_sha256=hashlib.sha256(credential.secret.encode()).hexdigest() if credential.secret else "",
@@ -277,6 +324,7 @@ def _as_json(
         "attributes": dict(attributes),
         "method": asked.method,
         "algorithm": asked.algorithm if credential.jwks else None,
+        "id_token_alg": asked.id_token_alg,
         "client_secret": credential.secret or None,
         "jwks": asked.jwks_file if credential.jwks else None,
         "key": str(credential.key.resolve()) if credential.key else None,

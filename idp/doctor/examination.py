@@ -6,6 +6,7 @@ from pathlib import Path
 
 from idp.doctor.case import Case, Machine, read_case
 from idp.doctor.certificates import certificates
+from idp.doctor.clients import clients
 from idp.doctor.database import database
 from idp.doctor.files import permissions, stray_files
 from idp.doctor.finding import Finding, Report, Severity
@@ -63,6 +64,7 @@ OFFLINE: dict[str, Check] = {
     "presence": presence,
     "roles": roles,
     "registrations": registrations,
+    "clients": clients,
     "translations": translations,
     "keys": keys,
     "certificates": certificates,

@@ -9,6 +9,7 @@ from idp.inspection.options import Options, could_not, given
 from idp.inspection.outcome import Said, Verdict
 from idp.inspection.reading import LINE_END, issued_in_token, line, read_keys
 from idp.loading import load_all
+from idp.responders.oidc_client import expected_assertion
 from policies.errors import SignatureInvalid
 from policies.parties import ClientId
 
@@ -57,4 +58,4 @@ def _registered(options: Options) -> tuple[Sequence[VerificationKey], ExpectedCl
         keys = keys_from_jwks(party.jwks, alg)
     except SignatureInvalid as error:
         raise could_not(f"the keys of {party.client_id} cannot be used: {error.detail}.") from None
-    return keys, ExpectedClientAssertion(party.client_id, settings.issuer, alg)
+    return keys, expected_assertion(party, settings.issuer)

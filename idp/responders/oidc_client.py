@@ -1,6 +1,10 @@
-"""Who calls the token endpoint: `client_secret_basic` (RFC 6749 §2.3.1) or `private_key_jwt` (RFC 7523 §3), one per party.
+"""Who calls the token endpoint, by the one method of its registration; nothing in the request chooses it.
 
-The method and the algorithm are those of the registration; nothing in the request chooses them.
+| method | the client sends |
+|---|---|
+| `client_secret_basic` (RFC 6749 §2.3.1) | id and secret in the Authorization header |
+| `client_secret_post` (the same section) | id and secret in the form |
+| `private_key_jwt` (RFC 7523 §3) | an assertion that it signs, by the one algorithm of its registration |
 """
 
 import binascii
@@ -13,19 +17,30 @@ from urllib.parse import unquote_plus
 
 from connectors.client_assertion import SKEW, ExpectedClientAssertion, judge_client_assertion
 from connectors.signatures.jwk import keys_from_jwks
-from connectors.signatures.jws import VerificationKey, unverified_issuer
+from connectors.signatures.jws import VerificationKey, unverified_algorithm, unverified_issuer
+from idp.addresses import token_endpoint
 from idp.ports import Mark
 from policies.errors import AssertionRejected, Misconfigured, Problem, RequestRefused, SignatureInvalid, about
 from policies.parties import ClientId, RelyingParty
 
 BASIC = "client_secret_basic"
+POST = "client_secret_post"
 PRIVATE_KEY_JWT = "private_key_jwt"
-METHODS = (BASIC, PRIVATE_KEY_JWT)
+SECRET_METHODS = (BASIC, POST)
+METHODS = (*SECRET_METHODS, PRIVATE_KEY_JWT)
+# By registration, the audience that a client assertion may have beside our issuer
+TOKEN_ENDPOINT = "token_endpoint"
 # In the order in which `ciconia party add` looks for one that fits a party's keys
 ASSERTION_ALGORITHMS = ("ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519")
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # A client id and a secret, form-encoded and then in base64
 MAX_AUTHORIZATION = 4096
+# Where each method has its proof, as a developer is told
+PLACES = {
+    BASIC: "send id and secret in the Authorization header",
+    POST: "send client_id and client_secret in the form",
+    PRIVATE_KEY_JWT: "send a client_assertion in the form",
+}
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -51,8 +66,12 @@ class Clients:
     def named(self, parameters: Mapping[str, str], authorization: str) -> str:
         """The registered client that a request says it is of, "" where it says none. Nothing is proven by that."""
         try:
-            asserted = parameters.get("client_assertion", "")
-            unverified_id = _basic(authorization)[0] if authorization else unverified_issuer(asserted)
+            if authorization:
+                unverified_id = _basic(authorization)[0]
+            elif "client_secret" in parameters:
+                unverified_id = parameters.get("client_id", "")
+            else:
+                unverified_id = unverified_issuer(parameters.get("client_assertion", ""))
         except (RequestRefused, AssertionRejected):
             return ""
         return unverified_id if unverified_id in self._parties else ""
@@ -64,26 +83,28 @@ class Clients:
         if sum((bool(authorization), posted, asserted)) > 1:
             raise RequestRefused("More than one way of client authentication was used.")
         if posted:
-            raise _stranger("A client secret belongs into the Authorization header.")
+            unverified_id, secret = parameters.get("client_id", ""), parameters["client_secret"]
+            return Authenticated(self._by_secret(POST, unverified_id, secret, parameters))
         if authorization:
-            return Authenticated(self._by_secret(parameters, authorization))
+            return Authenticated(self._by_secret(BASIC, *_basic(authorization), parameters))
         if asserted:
             return self._by_assertion(parameters, now)
         raise _stranger("The request has no client authentication.")
 
-    def _by_secret(self, parameters: Mapping[str, str], authorization: str) -> RelyingParty:
-        unverified_id, secret = _basic(authorization)
+    def _by_secret(self, method: str, unverified_id: str, secret: str, parameters: Mapping[str, str]) -> RelyingParty:
+        """The party whose secret it is, brought by the method that it is registered for."""
         party = self._parties.get(ClientId(unverified_id))
+        if party is not None and party.authentication_method != method:
+            with about(party.client_id):
+                raise _another_method(party)
         # An unknown client costs the same comparison as a known one
-        expected = party.secret_sha256 if party is not None and party.authentication_method == BASIC else ""
+        expected = party.secret_sha256 if party is not None else ""
         given = hashlib.sha256(secret.encode()).hexdigest()
         held = hmac.compare_digest(given, expected)
         # In the same words whatever is wrong: with a client_id of nobody, a secret would tell that it is right, for nothing
         if not held or party is None or parameters.get("client_id", party.client_id) != party.client_id:
             with about(party.client_id if party is not None else ""):
-                raise _stranger(
-                    "The client is unknown, its secret is wrong, another method is registered, or client_id is another's."
-                )
+                raise _stranger("The client is unknown, its secret is wrong, or client_id is another's.")
         return party
 
     def _by_assertion(self, parameters: Mapping[str, str], now: int) -> Authenticated:
@@ -92,17 +113,20 @@ class Clients:
         token = parameters.get("client_assertion", "")
         try:
             party = self._parties.get(ClientId(unverified_issuer(token)))
-            if party is None or party.authentication_method != PRIVATE_KEY_JWT:
-                raise _stranger("The client is unknown, or another method is registered.")
-            expected = ExpectedClientAssertion(party.client_id, self._issuer, party.authentication_alg)
+            if party is None:
+                raise _stranger("The client is unknown.")
             # It only says so itself: whom it would be, where it is refused
             with about(party.client_id):
+                if party.authentication_method != PRIVATE_KEY_JWT:
+                    raise _another_method(party)
+                expected = expected_assertion(party, self._issuer)
                 # Before it is judged: one that held is always handed out, and so always spent
                 _check_client_id(parameters, party)
                 held = judge_client_assertion(token, self._keys[party.client_id], expected, now)
         except AssertionRejected as error:
             with about(error.peer):
-                raise _stranger(f"The client assertion was refused: {error.check}, {error.detail}.") from error
+                hint = _seems(token) if error.check == "jws_alg" else ""
+                raise _stranger(f"The client assertion was refused: {error.check}, {error.detail}.{hint}") from error
         # Length-prefixed: two clients' identifiers never meet
         identity = len(held.client_id.encode()).to_bytes(4) + held.client_id.encode() + held.jti.encode()
         return Authenticated(party, (Mark("jti", hashlib.sha256(identity).digest(), held.ends + SKEW),))
@@ -110,7 +134,7 @@ class Clients:
     def _prepare(self, party: RelyingParty) -> list[Problem]:
         """Prepare a party's keys, and name what can never work."""
         problems = []
-        if party.authentication_method == BASIC and not SHA256_HEX.fullmatch(party.secret_sha256):
+        if party.authentication_method in SECRET_METHODS and not SHA256_HEX.fullmatch(party.secret_sha256):
             problems.append(_problem(party, "secret_sha256", "no SHA-256 in hex.", "Hash a random secret of 32 bytes."))
         elif party.authentication_method == PRIVATE_KEY_JWT and party.authentication_alg in ASSERTION_ALGORITHMS:
             try:
@@ -121,6 +145,12 @@ class Clients:
             fix = f"One of {', '.join(METHODS)}; one of {', '.join(ASSERTION_ALGORITHMS)}."
             problems.append(_problem(party, "authentication_method", "a method or algorithm that we do not offer.", fix))
         return problems
+
+
+def expected_assertion(party: RelyingParty, issuer: str) -> ExpectedClientAssertion:
+    """What an assertion of this party must match at the broker of this issuer."""
+    named = token_endpoint(issuer) if party.assertion_audience == TOKEN_ENDPOINT else ""
+    return ExpectedClientAssertion(party.client_id, issuer, party.authentication_alg, named, party.assertion_life)
 
 
 def _basic(authorization: str) -> tuple[str, str]:
@@ -144,6 +174,18 @@ def _check_client_id(parameters: Mapping[str, str], party: RelyingParty) -> None
     """A client_id beside the authentication is that of whom it is of, or says to be of (RFC 7521 §4.2)."""
     if parameters.get("client_id", party.client_id) != party.client_id:
         raise _stranger("client_id is not the client that authenticates.")
+
+
+def _seems(token: str) -> str:
+    """Which algorithm a client seems to be set to, whose assertion has another than its registration: both may be meant."""
+    algorithm = unverified_algorithm(token)
+    return f" It has {algorithm}: token_endpoint_auth_signing_alg registers that." if algorithm else ""
+
+
+def _another_method(party: RelyingParty) -> RequestRefused:
+    """The method is no secret: it says nothing of whether what was sent is right, which nobody looked at."""
+    method = party.authentication_method
+    return _stranger(f"The client is registered for {method}: {PLACES[method]}.")
 
 
 def _stranger(sentence: str) -> RequestRefused:

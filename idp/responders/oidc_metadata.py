@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from connectors.formats.claims import Json
 from connectors.signatures.jwk import public_jwk
 from connectors.signatures.signer import Signers
+from idp.addresses import token_endpoint
 from idp.responders.oidc_client import ASSERTION_ALGORITHMS, METHODS
 from idp.responders.oidc_request import PROMPTS, PURPOSE_SCOPE, RESPONSE_MODES, STANDARD_SCOPES
 from policies.assurance import LevelOfAssurance
@@ -12,7 +13,6 @@ from policies.catalogue import Catalogue
 from policies.parties import PurposeId
 
 AUTHORIZATION_PATH = "/authorize"
-TOKEN_PATH = "/token"
 USERINFO_PATH = "/userinfo"
 JWKS_PATH = "/jwks"
 # What every id_token has, beside the attributes
@@ -32,7 +32,7 @@ def discovery(
     return {
         "issuer": issuer,
         "authorization_endpoint": base + AUTHORIZATION_PATH,
-        "token_endpoint": base + TOKEN_PATH,
+        "token_endpoint": token_endpoint(base),
         "userinfo_endpoint": base + USERINFO_PATH,
         "jwks_uri": base + JWKS_PATH,
         "scopes_supported": ["openid", *attribute_scopes, *sorted(PURPOSE_SCOPE + purpose for purpose in purposes)],

@@ -98,7 +98,7 @@ def judged(
         response_mode=address.response_mode,
         state=address.state,
         nonce=_nonce(parameters),
-        code_challenge=_challenge(parameters),
+        code_challenge=_challenge(parameters, address.party),
         asked=_asked(scopes, claims, purpose, catalogue),
         unknown=claims.unknown,
         minimum_assurance=_minimum(parameters, claims, purpose),
@@ -132,8 +132,6 @@ def _check_form(parameters: Mapping[str, str]) -> None:
     state = parameters.get("state", "")
     if len(state) > MAX_STATE or not VISIBLE.fullmatch(state):
         raise RequestRefused(f"state is longer than {MAX_STATE} characters, or not of visible ASCII.")
-    if not state and "nonce" not in parameters:
-        raise RequestRefused("Neither state nor nonce was sent.")
 
 
 def _scopes(parameters: Mapping[str, str]) -> frozenset[str]:
@@ -167,7 +165,15 @@ def _purpose(scopes: frozenset[str], party: RelyingParty, purposes: Mapping[Purp
     return registered[named[0]]
 
 
-def _challenge(parameters: Mapping[str, str]) -> str:
+def _challenge(parameters: Mapping[str, str], party: RelyingParty) -> str:
+    """The challenge of PKCE; "" where the registration lets a request do without, and a nonce stands in for it.
+
+    One of the two keeps a stolen code from being taken for the victim's sign-in (RFC 9700 §2.1.1).
+    """
+    if not party.pkce_required and {"code_challenge", "code_challenge_method"}.isdisjoint(parameters):
+        if "nonce" not in parameters:
+            raise RequestRefused("The request has neither code_challenge nor nonce: one of the two is required.")
+        return ""
     # RFC 7636 §4.3: an absent method means plain, which proves nothing
     if parameters.get("code_challenge_method") != "S256":
         raise RequestRefused("PKCE is required: code_challenge_method is not S256.")

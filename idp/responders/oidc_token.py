@@ -169,11 +169,8 @@ class Tokens:
             return "The code was issued to another client."
         if given.get("redirect_uri") != grant.redirect_uri:
             return "redirect_uri is not that of the authentication request."
-        verifier = given.get("code_verifier", "")
-        if verifier and not VERIFIER.fullmatch(verifier):
-            return MALFORMED
-        if not _proves(verifier, grant.code_challenge):
-            return "code_verifier does not match the code_challenge." if verifier else "code_verifier is absent."
+        if wrong := _unproven(given.get("code_verifier", ""), grant, caller.party):
+            return wrong
         return self._over(grant, now)
 
     def _redeem(self, caller: Authenticated, grant: Grant, handle: bytes, access: bytes, now: int) -> None:
@@ -245,7 +242,8 @@ class Tokens:
 
     def _id_token(self, grant: Grant, party: RelyingParty, signer: Signer, access_token: str, now: int) -> str:
         """Core §2 and §3.1.3.6. The protocol's claims come last, so that no attribute can ever stand in their place."""
-        inside = [attribute for attribute in grant.attributes if attribute.name in grant.in_id_token]
+        everything = party.claims_in_id_token
+        inside = [attribute for attribute in grant.attributes if everything or attribute.name in grant.in_id_token]
         claims: dict[str, Json] = {
             **wire_claims(inside, self._catalogue),
             "iss": self._issuer,
@@ -285,6 +283,19 @@ def handle_of(text: str) -> bytes | None:
     except ValueError:
         return None
     return handle if MIN_HANDLE <= len(handle) <= MAX_HANDLE else None
+
+
+def _unproven(verifier: str, grant: Grant, party: RelyingParty) -> str:
+    """Why a verifier, "" where none came, does not prove that whoever redeems the code asked for it; "" where it does."""
+    if verifier and not VERIFIER.fullmatch(verifier):
+        return MALFORMED
+    # The registration is asked again: it may have changed since the code was issued
+    if not grant.code_challenge and grant.nonce and not party.pkce_required:
+        # RFC 9700 §4.8.2: else whoever takes the challenge out of a request gets past PKCE
+        return "code_verifier came, and the authentication request had no code_challenge." if verifier else ""
+    if not _proves(verifier, grant.code_challenge):
+        return "code_verifier does not match the code_challenge." if verifier else "code_verifier is absent."
+    return ""
 
 
 def _proves(verifier: str, challenge: str) -> bool:

@@ -9,9 +9,22 @@ from policies.catalogue import Catalogue
 from policies.load.purposes import form_of, known_attribute
 from policies.load.redirects import fault_of_redirect_uri
 from policies.load.table import MAX_TITLE, URI, Table
-from policies.parties import ClientId, PurposeId, RelyingParty, Rule, Sector
+from policies.parties import (
+    ASSERTION_LIFE,
+    LONGEST_ASSERTION_LIFE,
+    ClientId,
+    PurposeId,
+    RelyingParty,
+    Rule,
+    Sector,
+)
 
-_METHODS = {method: method for method in ("client_secret_basic", "private_key_jwt")}
+_SECRET_METHODS = ("client_secret_basic", "client_secret_post")
+_METHODS = {method: method for method in (*_SECRET_METHODS, "private_key_jwt")}
+# The keys of a registration that say how its client assertions are judged
+_OF_ASSERTIONS = ("token_endpoint_auth_signing_alg", "assertion_audience", "assertion_life")
+_AUDIENCES = {word: word for word in ("issuer", "token_endpoint")}
+_PKCE = {"required": True, "optional": False}
 _ID_TOKEN_ALGORITHMS = {alg: alg for alg in ("ES256", "RS256")}
 # algorithm of a client assertion -> key type and curve (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2)
 _ASSERTION_ALGORITHMS = {
@@ -48,6 +61,10 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         secret_sha256=_secret(table, method),
         jwks=_jwks(table, method, algorithm, files),
         authentication_alg=algorithm,
+        assertion_audience=table.choice("assertion_audience", _AUDIENCES, "issuer", required=False),
+        assertion_life=table.seconds("assertion_life", ASSERTION_LIFE, most=LONGEST_ASSERTION_LIFE),
+        claims_in_id_token=table.flag("claims_in_id_token"),
+        pkce_required=table.choice("pkce", _PKCE, default=True, required=False),
         id_token_alg=table.choice("id_token_signed_response_alg", _ID_TOKEN_ALGORITHMS, "ES256", required=False),
         sp_type=table.choice("sp_type", _SP_TYPES, "public", required=False),
         requester_id=table.matching("requester_id", URI, _REQUESTER_FIX, default=""),
@@ -56,10 +73,10 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
     if party.blind and party.requester_id:
         what, fix = "names the service to other countries, which `blind` forbids.", "leave out one of the two."
         table.problem("requester_id", what, fix)
-    if method != "private_key_jwt" and "token_endpoint_auth_signing_alg" in table:
-        table.problem(
-            "token_endpoint_auth_signing_alg", "is for private_key_jwt alone.", "leave it out, or change the method."
-        )
+    if method != "private_key_jwt":
+        for key in _OF_ASSERTIONS:
+            if key in table:
+                table.problem(key, "is for private_key_jwt alone.", "leave it out, or change the method.")
     table.close()
     return party
 
@@ -86,7 +103,7 @@ def _rules(party: Table, catalogue: Catalogue) -> Mapping[AttributeName, Rule]:
 
 
 def _secret(table: Table, method: str) -> str:
-    if method == "client_secret_basic":
+    if method in _SECRET_METHODS:
         return table.matching("client_secret_sha256", _HASH, _HASH_FIX)
     if table.take("client_secret_sha256") is not None:
         table.problem("client_secret_sha256", f"is not for {method}.", "leave it out: one way to authenticate a party.")

@@ -152,6 +152,17 @@ class Table:
         self.problem(key, "must be true or false.", f"write {key} = true, or leave it out for false.")
         return False
 
+    def seconds(self, key: str, default: int, *, most: int) -> int:
+        """Whole seconds from 1 to `most`; `default` where it is left out or wrong (a present wrong one is a problem)."""
+        value = self.take(key)
+        if value is None:
+            return default
+        # True is 1 to Python, and not to us
+        if type(value) is int and 0 < value <= most:
+            return value
+        self.problem(key, "must be whole seconds.", f"write {key} = {default}, and at most {most}.")
+        return default
+
     def day(self, key: str) -> date | None:
         """A local date such as 2026-11-25; None where it is missing or wrong (a present wrong one is a problem)."""
         value = self.take(key)

@@ -10,7 +10,6 @@ from joserfc.jwk import OKPKey
 from connectors.checks import CLIENT_ASSERTION_CHECKS
 from connectors.client_assertion import (
     MAX_JTI,
-    MAX_LIFE,
     SKEW,
     TYPES,
     ClientAssertion,
@@ -19,6 +18,7 @@ from connectors.client_assertion import (
 )
 from connectors.formats.claims import Json
 from policies.errors import AssertionRejected, SignatureInvalid
+from policies.parties import ASSERTION_LIFE, LONGEST_ASSERTION_LIFE
 from tests.connectors.token_cases import KID, NOW, Case, keys_for, of_signature, without
 from tests.connectors_jws.jws_doubles import EVERY_ALGORITHM, handmade, token_key
 
@@ -68,7 +68,7 @@ CASES = (
     claim("claim_exp", "a truth value", exp=True),
     claim("assertion_expired", "long ago", exp=NOW - 1000, iat=NOW - 1060),
     claim("assertion_expired", "at the end of the skew", exp=NOW - SKEW, iat=NOW - 60),
-    claim("assertion_life", "a second too long", exp=NOW + MAX_LIFE + SKEW + 1),
+    claim("assertion_life", "a second too long", exp=NOW + ASSERTION_LIFE + SKEW + 1),
     claim("assertion_life", "a year", exp=NOW + 31_536_000),
     claim("assertion_life", "ends before it was issued", iat=NOW + 5, exp=NOW + 4),
     claim("claim_iat", "a text", iat="now"),
@@ -121,7 +121,7 @@ def test_each_type_of_an_assertion_is_accepted(typ: str) -> None:
     "changes",
     [
         {"exp": NOW - SKEW + 1, "iat": NOW - 60},
-        {"exp": NOW + MAX_LIFE + SKEW},
+        {"exp": NOW + ASSERTION_LIFE + SKEW},
         {"iat": NOW + SKEW},
         {"iat": "LEFT OUT"},
         {"iat": NOW + SKEW, "exp": NOW + SKEW},
@@ -167,3 +167,67 @@ def test_an_assertion_of_joserfc_is_accepted() -> None:
     key = OKPKey.import_key(token_key("EdDSA"))  # type: ignore[arg-type] # of that algorithm it is such a key
     made = jwt.encode({"alg": "Ed25519", "kid": KID}, dict(CLAIMS), key, algorithms=["Ed25519"])
     assert judged(made, replace(EXPECTED, alg="Ed25519")).ends == NOW + 60
+
+
+# What a registration lets an assertion say beyond that, and what not even then
+
+TOKEN_ENDPOINT = f"{ISSUER}/token"
+LENIENT = replace(EXPECTED, token_endpoint=TOKEN_ENDPOINT, life=LONGEST_ASSERTION_LIFE)
+
+
+@pytest.mark.parametrize(
+    "audience",
+    [
+        pytest.param(TOKEN_ENDPOINT, id="mod_auth_openidc 2.4"),
+        pytest.param([TOKEN_ENDPOINT], id="idpyoidc 5"),
+        pytest.param([ISSUER, TOKEN_ENDPOINT], id="Auth.js, oauth4webapi 2"),
+        pytest.param([TOKEN_ENDPOINT, ISSUER], id="the other way round"),
+        pytest.param([ISSUER], id="our issuer in a list"),
+        pytest.param(ISSUER, id="as rfc7523bis has it"),
+    ],
+)
+def test_by_registration_an_assertion_names_our_token_endpoint_and_our_issuer(audience: Json) -> None:
+    assert judged(token(aud=audience), LENIENT).client_id == CLIENT
+    if audience != ISSUER:
+        with pytest.raises(AssertionRejected) as caught:
+            judged(token(aud=audience), replace(LENIENT, token_endpoint=""))
+        assert caught.value.check in ("assertion_audience", "claim_aud")
+
+
+@pytest.mark.spec("CVE-2025-27370")
+@pytest.mark.parametrize(
+    ("audience", "check"),
+    [
+        ([TOKEN_ENDPOINT, ISSUER, "https://evil.example"], "assertion_audience"),
+        ([TOKEN_ENDPOINT, "https://evil.example"], "assertion_audience"),
+        ([ISSUER, "https://evil.example"], "assertion_audience"),
+        (["https://evil.example/token"], "assertion_audience"),
+        ("https://evil.example/token", "assertion_audience"),
+        (f"{TOKEN_ENDPOINT}/", "assertion_audience"),
+        (f"{TOKEN_ENDPOINT} {ISSUER}", "assertion_audience"),
+        (TOKEN_ENDPOINT.upper(), "assertion_audience"),
+        (f"{ISSUER}/userinfo", "assertion_audience"),
+        ([TOKEN_ENDPOINT, TOKEN_ENDPOINT], "claim_aud"),
+        ([TOKEN_ENDPOINT, ""], "claim_aud"),
+        ([[TOKEN_ENDPOINT]], "claim_aud"),
+        ([TOKEN_ENDPOINT, 7], "claim_aud"),
+        ([TOKEN_ENDPOINT, None], "claim_aud"),
+        ([], "claim_aud"),
+        ({TOKEN_ENDPOINT: 1}, "claim_aud"),
+        ("", "claim_aud"),
+        ("LEFT OUT", "claim_aud"),
+    ],
+)
+def test_nobody_else_is_named_even_then(audience: Json, check: str) -> None:
+    with pytest.raises(AssertionRejected) as caught:
+        judged(token(aud=audience), LENIENT)
+    assert caught.value.check == check
+
+
+def test_ten_minutes_are_a_registration_s() -> None:
+    edge = LONGEST_ASSERTION_LIFE + SKEW
+    assert judged(token(exp=NOW + edge), LENIENT).ends == NOW + edge
+    for late, expected in ((edge + 1, LENIENT), (edge, EXPECTED)):
+        with pytest.raises(AssertionRejected) as caught:
+            judged(token(exp=NOW + late), expected)
+        assert caught.value.check == "assertion_life"

@@ -13,6 +13,7 @@ from idp.cli import app
 from idp.cli.party import Snippet
 from idp.cli.snippets import NOT_RUN, TITLES, Framework
 from idp.configuration import load_configuration
+from idp.responders.oidc_client import PLACES, SECRET_METHODS
 from policies.parties import ClientId
 from tests.docs.operators import blocks_of
 from tests.docs.snippet_blocks import MARKED, PAGE, with_blocks
@@ -85,9 +86,12 @@ def test_the_sentences_of_the_errors_are_those_of_the_code() -> None:
     ours = {text for text in sentences - {library} if not text.startswith("--")}
     assert len(ours) >= 5
     # Whatever a library sends by itself that is not the header
-    assert "A client secret belongs into the Authorization header." in ours
     assert "The request has no client authentication." in ours
-    assert not [sentence for sentence in ours if sentence not in sources]
+    filled = {f"The client is registered for {method}: {PLACES[method]}." for method in SECRET_METHODS}
+    assert filled <= ours
+    seeming = "It has RS256: token_endpoint_auth_signing_alg registers that."
+    assert seeming.removeprefix("It has RS256") in sources
+    assert not [sentence for sentence in ours - filled - {seeming} if sentence not in sources]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@
 | `apache.txt` | Apache with mod_auth_openidc, run in a real browser |
 | `spring.txt` | Java with Spring Security, not run: it cannot be had from PyPI, npm or Debian |
 
-A line that begins with `@secret@` or `@key@` is for services that authenticate in this way; the other words between two `@`
-are those of `Words`. No secret and no path of a key is ever put in: a program takes them from its environment.
+A line that begins with `@secret@`, `@basic@`, `@post@` or `@key@` is for services that authenticate in this way: with a
+secret, with one in the header, with one in the form, or with a key. The other words between two `@` are those of `Words`.
+No secret and no path of a key is ever put in: a program takes them from its environment.
 """
 
 import re
@@ -18,6 +19,7 @@ from enum import StrEnum
 from importlib import resources
 from urllib.parse import urlsplit
 
+from idp.responders.oidc_client import BASIC, POST
 from policies.assurance import LevelOfAssurance
 from policies.catalogue import ClaimValue
 
@@ -43,9 +45,10 @@ TITLES = {
 }
 # Nobody has proved these: the page and the command say so
 NOT_RUN = frozenset({Framework.SPRING})
-# mod_auth_openidc 2.4 makes the token endpoint the audience of its assertions, unless pushed requests are on, too
+# mod_auth_openidc 2.4 signs with an RSA key and names the token endpoint: it needs more than a key that we make
 SECRET_ALONE = frozenset({Framework.APACHE})
-SECRET, KEY = "@secret@", "@key@"  # marks of lines
+SECRET, IN_HEADER, IN_FORM, KEY = "@secret@", "@basic@", "@post@", "@key@"  # marks of lines
+_MARK = re.compile("^@(secret|basic|post|key)@")
 # Where each program begins a sign-in, and where it does if the app is called back there: one path is not for both
 BEGIN, ELSE_BEGIN = "login", "sign-in"
 _BEGINS = re.compile(rf"(?<=[\"'/]){BEGIN}(?=[\"'])")
@@ -65,6 +68,9 @@ class Words:
     required: Mapping[str, ClaimValue]
     # with a key instead of a secret
     key: bool = False
+    # with the secret in the form instead of the header
+    post: bool = False
+    id_token_alg: str = "ES256"
 
     @property
     def callback(self) -> str:
@@ -82,16 +88,17 @@ def source(framework: Framework) -> str:
     return resources.files("idp.cli.snippets").joinpath(f"{framework}.txt").read_text(encoding="utf-8")
 
 
-def lines_of(text: str, *, key: bool) -> str:
-    """A snippet's lines for services with a key, or for those with a secret."""
-    mark, other = (KEY, SECRET) if key else (SECRET, KEY)
-    kept = (line for line in text.splitlines(keepends=True) if not line.startswith(other))
-    return "".join(line.removeprefix(mark) for line in kept)
+def lines_of(text: str, *, key: bool, post: bool = False) -> str:
+    """A snippet's lines for services with a key, or for those with a secret, which comes in the header or in the form."""
+    wanted = (KEY,) if key else (SECRET, IN_FORM if post else IN_HEADER)
+    others = tuple(mark for mark in (SECRET, IN_HEADER, IN_FORM, KEY) if mark not in wanted)
+    kept = (line for line in text.splitlines(keepends=True) if not line.startswith(others))
+    return "".join(_MARK.sub("", line) for line in kept)
 
 
 def render(framework: Framework, words: Words) -> str:
     """A snippet with the identifiers of a registration in it."""
-    text = lines_of(source(framework), key=words.key)
+    text = lines_of(source(framework), key=words.key, post=words.post)
     # One router looks at neither a slash at the end nor capitals
     if words.callback.strip("/").lower() == BEGIN:
         text = _BEGINS.sub(ELSE_BEGIN, text)
@@ -101,6 +108,8 @@ def render(framework: Framework, words: Words) -> str:
         "@PURPOSE@": words.purpose,
         "@REDIRECT_URI@": words.redirect_uri,
         "@CALLBACK@": words.callback,
+        "@METHOD@": POST if words.post else BASIC,
+        "@ID_TOKEN_ALG@": words.id_token_alg,
         "@LEVELS@": ", ".join(f'"{level.uri}"' for level in words.levels),
         "@LEVEL_NAMES@": "|".join(level.label for level in words.levels),
         "@REQUIRED@": ", ".join(f'"{claim}"' for claim in words.required),

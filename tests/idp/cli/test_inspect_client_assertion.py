@@ -8,11 +8,13 @@ import pytest
 
 from connectors.formats.claims import Json
 from connectors.signatures.jwk import public_jwk
+from policies.parties import RelyingParty
 from tests.connectors import test_client_assertion as assertions
 from tests.connectors import test_id_token as tokens
 from tests.connectors.token_cases import KID, NOW
 from tests.connectors_jws.jws_doubles import EVERY_ALGORITHM, handmade, token_key
 from tests.idp.cli.inspecting import answers, inspect, only
+from tests.idp.responders.doubles import key_party
 
 
 def jwks_of(alg: str) -> str:
@@ -80,8 +82,8 @@ def test_another_client_or_issuer_is_another_expectation(tmp_path: Path) -> None
 
 
 def test_a_client_of_a_configuration_has_its_keys_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def party(name: str, keys: str) -> SimpleNamespace:
-        return SimpleNamespace(client_id=name, jwks=keys, authentication_alg="PS256")
+    def party(name: str, keys: str, **changes: object) -> RelyingParty:
+        return key_party(name, alg="PS256", jwks=keys, **changes)
 
     held = {"parking": party("parking", jwks_of("PS256")), "fare": party("fare", ""), "odd": party("odd", jwks_of("ES256"))}
     loaded = (SimpleNamespace(issuer=assertions.ISSUER), SimpleNamespace(parties=held), None)
@@ -108,3 +110,22 @@ def test_id_tokens_are_judged_by_the_newer_algorithms_too(tmp_path: Path, alg: s
     assert only(inspect(*in_files(tmp_path, text), *words)).accepted
     spoiled = text[:-8] + ("AAAAAAAA" if text[-8:] != "AAAAAAAA" else "BBBBBBBB")
     assert only(inspect(*in_files(tmp_path, spoiled), *words)).check in ("jws_signature", "jws_form")
+
+
+def test_what_a_registration_lets_an_assertion_say_counts_for_its_client_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    party = key_party("parking", jwks=jwks_of("ES256"), assertion_audience="token_endpoint", assertion_life=600)
+    loaded = (SimpleNamespace(issuer=assertions.ISSUER), SimpleNamespace(parties={"parking": party}), None)
+    monkeypatch.setattr("idp.inspection.client_assertion.load_all", lambda _folder: loaded)
+    endpoint = assertions.TOKEN_ENDPOINT
+    lenient = assertions.token(aud=[assertions.ISSUER, endpoint], exp=NOW + 600)
+    hostile = assertions.token(aud=[endpoint, "https://evil.example"])
+    files = in_files(tmp_path, lenient, hostile, assertions.token(aud=endpoint))
+    configured = ["--as", "client-assertion", "--config", "x", "--from", "parking", "--at", str(NOW), "--json"]
+    assert [one.check for one in answers(inspect(*files, *configured))] == [None, "assertion_audience", None]
+    by_hand = expected(tmp_path)
+    assert [one.check for one in answers(inspect(*files, *by_hand))] == ["claim_aud", "claim_aud", "assertion_audience"]
+    by_hand[by_hand.index("--audience") + 1] = endpoint
+    # An audience by hand is that one alone, as one text
+    assert [one.check for one in answers(inspect(*files, *by_hand))] == ["claim_aud", "claim_aud", None]

@@ -86,6 +86,7 @@ def test_the_json_says_what_the_app_needs(city: Path) -> None:
         "attributes": {"birthdate": "age_over(18)", "address": "resident_of(Storkhaven)", "email": "exact"},
         "method": "client_secret_basic",
         "algorithm": None,
+        "id_token_alg": "ES256",
         "jwks": None,
         "key": None,
         "restart": True,
@@ -139,7 +140,7 @@ def test_a_person_reads_the_programs_and_then_what_was_made(city: Path) -> None:
     assert run.stdout.count("CLIENT_SECRET=") == 1
     assert "A running server takes it in when it gets SIGHUP" in last
     # Nothing of a program is left to be filled in
-    assert not re.search(r"@[A-Z_]+@|@secret@|@key@", run.stdout)
+    assert not re.search(r"@[A-Z_]+@|@secret@|@basic@|@post@|@key@", run.stdout)
 
 
 @pytest.mark.parametrize("framework", list(Framework))
@@ -163,7 +164,7 @@ def test_a_key_is_made_outside_of_the_configuration_for_its_owner_alone(city: Pa
     assert '"d"' not in party.jwks
     snippets = found["snippets"]
     assert isinstance(snippets, dict)
-    # mod_auth_openidc has no assertion that we would take
+    # mod_auth_openidc signs with RSA alone
     assert set(snippets) == {str(one) for one in Framework} - {"apache"}
     assert all("CLIENT_KEY" in text and "CLIENT_SECRET" not in text for text in snippets.values())
 
@@ -172,12 +173,12 @@ def test_who_asks_for_apache_with_a_key_is_told_why_not(city: Path, tmp_path: Pa
     key, before = tmp_path / "permits.pem", contents(city / "parties")
     run = add(city, "--key-out", key, "--snippet", "apache")
     assert run.exit_code == 1
-    assert "--snippet: Apache with mod_auth_openidc cannot authenticate with a key at this broker" in run.output
+    assert "--snippet: Apache with mod_auth_openidc: no program of ours signs in with a key" in run.output
     assert not key.exists()
     assert contents(city / "parties") == before
     run = add(city, "--key-out", key)
     assert run.exit_code == 0
-    assert "Apache with mod_auth_openidc cannot authenticate with a key at this broker" in run.stdout
+    assert "Apache with mod_auth_openidc: no program of ours signs in with a key" in run.stdout
 
 
 def test_keys_that_the_app_has_already_are_taken(city: Path, tmp_path: Path) -> None:
@@ -187,6 +188,45 @@ def test_keys_that_the_app_has_already_are_taken(city: Path, tmp_path: Path) -> 
     found = said(add(city, "--jwks", own, "--json"))
     assert (found["method"], found["algorithm"], found["key"]) == ("private_key_jwt", "RS256", None)
     assert (city / "parties" / "permits.jwks.json").read_bytes() == own.read_bytes()
+
+
+def test_what_its_library_needs_is_registered_and_the_programs_say_it(city: Path, tmp_path: Path) -> None:
+    found = said(
+        add(
+            city,
+            "--json",
+            "--method",
+            "client_secret_post",
+            "--id-token-alg",
+            "RS256",
+            "--claims-in-id-token",
+            "--pkce",
+            "optional",
+        )
+    )
+    party = load_configuration(city).parties[ClientId("permits")]
+    assert (party.authentication_method, party.id_token_alg) == ("client_secret_post", "RS256")
+    assert (party.claims_in_id_token, party.pkce_required) == (True, False)
+    assert (found["method"], found["id_token_alg"]) == ("client_secret_post", "RS256")
+    assert party.secret_sha256 == hashlib.sha256(str(found["client_secret"]).encode()).hexdigest()
+    snippets = found["snippets"]
+    assert isinstance(snippets, dict)
+    assert "OIDCProviderTokenEndpointAuth client_secret_post" in snippets["apache"]
+    assert "OIDCIDTokenSignedResponseAlg RS256" in snippets["apache"]
+    more = ("--assertion-audience", "token_endpoint", "--assertion-life", "600")
+    said(add(city, "--json", "--key-out", tmp_path / "k.pem", *more, name="fares"))
+    fares = load_configuration(city).parties[ClientId("fares")]
+    assert (fares.assertion_audience, fares.assertion_life, fares.pkce_required) == ("token_endpoint", 600, True)
+    # Nobody reads a line that says what holds anyhow
+    said(add(city, "--json", name="plain"))
+    text = (city / "parties" / "plain.toml").read_text(encoding="utf-8")
+    assert not re.search("assertion|pkce|claims_in|id_token", text)
+
+
+def test_what_is_said_of_assertions_is_for_a_service_that_makes_some(city: Path) -> None:
+    for words in (("--assertion-audience", "token_endpoint"), ("--assertion-life", "600")):
+        assert f"{words[0]}: is for private_key_jwt" in _refused(city, add(city, *words))
+    assert add(city, "--method", "private_key_jwt", "--assertion-life", "601").exit_code == 2
 
 
 def _refused(city: Path, run: Result, code: int = 1) -> str:
@@ -300,7 +340,7 @@ def test_a_running_server_sees_it_after_a_restart_and_not_before(city: Path, tmp
             answer = served.get(asked, **proxied)
             # Known now: what lacks in the request goes back to it
             assert answer.status_code == 303, answer.text
-            assert answer.headers["location"].startswith(f"{URI}?error=invalid_request")
+            assert answer.headers["location"].startswith(f"{URI}?error=invalid_scope")
     finally:
         (city / "ciconia.toml").write_text(text, encoding="utf-8")
 

@@ -27,7 +27,7 @@ both = pytest.mark.parametrize("words", [WORDS, WITH_KEY], ids=["secret", "key"]
 @both
 def test_nothing_is_left_to_fill_in_and_every_identifier_is_there(framework: Framework, words: Words) -> None:
     text = render(framework, words)
-    assert not re.search(r"@[A-Z_]+@|@secret@|@key@", text)
+    assert not re.search(r"@[A-Z_]+@|@secret@|@basic@|@post@|@key@", text)
     for value in (words.issuer, f"purpose:{words.purpose}", words.redirect_uri, words.client_id):
         assert value in text
     assert "/sign-in/callback" in text.replace(words.redirect_uri, "")
@@ -63,9 +63,23 @@ def test_a_program_that_nobody_runs_says_so_in_its_first_line(framework: Framewo
     assert TITLES[framework]
 
 
-def test_lines_are_for_one_way_or_for_both() -> None:
-    text = "one\n@secret@two\n@key@three\n  four @key@\n"
-    assert lines_of(text, key=False) == "one\ntwo\n  four @key@\n"
+@each
+def test_a_program_says_the_method_and_the_algorithm_that_are_registered(framework: Framework) -> None:
+    header, form = render(framework, WORDS), render(framework, replace(WORDS, post=True))
+    rs256 = render(framework, replace(WORDS, id_token_alg="RS256"))
+    # Authlib sends the secret in the header by itself, and goes by our metadata for the algorithm
+    assert re.search(r"client_secret_basic|ClientSecretBasic", header) or framework in PYTHON
+    assert re.search(r"client_secret_post|ClientSecretPost", form)
+    assert not re.search(r"client_secret_basic|ClientSecretBasic", form)
+    assert header.replace("ES256", "RS256") == rs256
+    if framework in PYTHON:
+        compile(form, "app.py", "exec")
+
+
+def test_lines_are_for_one_way_or_for_several() -> None:
+    text = "one\n@secret@two\n@key@three\n  four @key@\n@basic@five\n@post@six\n"
+    assert lines_of(text, key=False) == "one\ntwo\n  four @key@\nfive\n"
+    assert lines_of(text, key=False, post=True) == "one\ntwo\n  four @key@\nsix\n"
     assert lines_of(text, key=True) == "one\nthree\n  four @key@\n"
 
 

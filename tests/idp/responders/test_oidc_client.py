@@ -127,8 +127,56 @@ def test_no_authentication_at_all_is_a_stranger() -> None:
     stranger(by_secret("", client_id="parking"))
 
 
-def test_a_secret_in_the_form_is_not_offered() -> None:
-    assert "Authorization header" in stranger(by_secret("", client_id="parking", client_secret=SECRET))
+# -- client_secret_post ------------------------------------------------------------------------------------------------
+
+
+def by_post(city: City, **changes: str | None) -> JsonAnswer:
+    sent = {"client_id": "parking", "client_secret": SECRET, **changes}
+    return city.provider.token(redemption(city.code(grant()), **sent), "", NOW)
+
+
+@pytest.mark.spec("RFC 6749 §2.3.1")
+def test_a_secret_in_the_form_is_taken_of_a_client_that_is_registered_so() -> None:
+    assert by_post(City(party(authentication_method="client_secret_post"))).status == 200
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_secret": f"{SECRET}x"},
+        {"client_secret": f" {SECRET}"},
+        {"client_secret": party().secret_sha256},
+        {"client_id": "nobody"},
+        {"client_id": "PARKING"},
+        {"client_id": None},
+        {"client_id": ""},
+    ],
+)
+def test_a_secret_in_the_form_is_the_whole_secret_of_the_client_that_is_named(changes: dict[str, str | None]) -> None:
+    city = City(party(authentication_method="client_secret_post"))
+    assert "is unknown, its secret is wrong" in stranger(by_post(city, **changes))
+    assert city.store.units == []
+
+
+def test_a_secret_that_comes_another_way_is_told_the_registered_one_right_or_not() -> None:
+    """In the same words for a secret that is right: nobody learns that it is, by the way that is not the client's."""
+    posts, header = City(party(authentication_method="client_secret_post")), City(party())
+    for secret in (SECRET, "wrong"):
+        said = stranger(by_post(header, client_secret=secret))
+        assert said == "The client is registered for client_secret_basic: send id and secret in the Authorization header."
+        said = stranger(by_secret(basic(secret=secret), posts))
+        assert said == "The client is registered for client_secret_post: send client_id and client_secret in the form."
+    said = stranger(by_key(assertion(iss="parking", sub="parking"), posts))
+    assert said == "The client is registered for client_secret_post: send client_id and client_secret in the form."
+
+
+def test_whose_secret_it_is_is_named_for_the_log_and_the_limits_and_the_secret_is_not() -> None:
+    city = City(party(authentication_method="client_secret_post"), key_party())
+    clients = city.provider.clients
+    assert clients.named({"client_id": "parking", "client_secret": "x"}, "") == "parking"
+    assert clients.named({"client_id": "nobody", "client_secret": "x"}, "") == ""
+    refused = by_post(city, client_secret="a-canary-of-a-secret")
+    assert (refused.peer, "canary" in repr(refused)) == ("parking", False)
 
 
 @pytest.mark.spec("RFC 6749 §2.3")
@@ -310,6 +358,33 @@ def test_what_is_no_token_is_no_assertion(token: str) -> None:
     stranger(by_key(token))
 
 
+def test_a_token_endpoint_is_an_audience_of_a_client_that_is_registered_so() -> None:
+    lenient = {"assertion_audience": "token_endpoint", "assertion_life": 600}
+    for audience in (f"{ISSUER}/token", [ISSUER, f"{ISSUER}/token"], [f"{ISSUER}/token"]):
+        said = assertion(aud=audience, exp=NOW + 600)
+        assert by_key(said, City(key_party(**lenient))).status == 200
+        stranger(by_key(said))
+    # A neighbour's registration opens nothing for this one
+    city = City(key_party(), key_party("other", **lenient))
+    assert "claim_aud" in stranger(by_key(assertion(aud=[ISSUER, f"{ISSUER}/token"]), city))
+
+
+def test_the_mark_of_an_assertion_of_ten_minutes_outlives_it() -> None:
+    city = City(key_party(assertion_life=600))
+    assert by_key(assertion(exp=NOW + 600), city).status == 200
+    (mark,) = [mark for mark in city.store.units[0].marks if mark.kind == "jti"]
+    assert mark.end == NOW + 610
+
+
+def test_another_algorithm_than_the_registered_one_is_named() -> None:
+    said = stranger(by_key(assertion({"alg": "RS256", "kid": "k9"}, alg="RS256")))
+    assert said.endswith(
+        "jws_alg, the header's algorithm is not ES256. It has RS256: token_endpoint_auth_signing_alg registers that."
+    )
+    # A word of a stranger's is not repeated
+    assert "canary" not in stranger(by_key(assertion({"alg": "canary"})))
+
+
 def test_an_assertion_with_a_member_twice_is_refused() -> None:
     claims = f'{{"iss":"fare","sub":"fare","aud":"{ISSUER}","exp":{NOW + 60},"jti":"a","jti":"b"}}'
     stranger(by_key(handmade({"alg": "ES256", "kid": "k9"}, claims, private_key("ES256", 9))))
@@ -333,7 +408,8 @@ def test_a_refused_assertion_says_which_check_and_nothing_of_its_claims() -> Non
         (party(secret_sha256="G" * 64), "secret_sha256"),
         (party(authentication_method="none"), "authentication_method"),
         (party(authentication_method=""), "authentication_method"),
-        (party(authentication_method="client_secret_post"), "authentication_method"),
+        (party(authentication_method="client_secret_jwt"), "authentication_method"),
+        (party(authentication_method="client_secret_post", secret_sha256=""), "secret_sha256"),
         (key_party(authentication_alg="HS256"), "authentication_method"),
         (key_party(authentication_alg="none"), "authentication_method"),
         (key_party(jwks=""), "jwks"),

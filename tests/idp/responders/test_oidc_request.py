@@ -177,8 +177,7 @@ def test_a_local_refusal_says_whose_move_it_is_and_repeats_nothing_of_the_reques
         ({"code_challenge_method": None}, "invalid_request"),
         ({"code_challenge_method": "plain"}, "invalid_request"),
         ({"code_challenge_method": "s256"}, "invalid_request"),
-        ({"state": None, "nonce": None}, "invalid_request"),
-        ({"state": "", "nonce": ""}, "invalid_request"),
+        ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
         ({"nonce": "n" * 513}, "invalid_request"),
         ({"nonce": "n\n"}, "invalid_request"),
         ({"nonce": "ñ"}, "invalid_request"),
@@ -524,9 +523,35 @@ def test_what_is_ignored_leaves_no_trace(name: str) -> None:
     assert accepted(City(), **{name: "canary-person-4711"}) == accepted(City())
 
 
-def test_a_nonce_alone_or_a_state_alone_is_enough() -> None:
-    assert accepted(City(), state=None).state == ""
-    assert accepted(City(), nonce=None).nonce == ""
+@pytest.mark.spec("RFC 9700 §2.1.1")
+def test_pkce_alone_is_enough() -> None:
+    for absent in (None, ""):
+        found = accepted(City(), state=absent, nonce=absent)
+        assert (found.state, found.nonce, found.code_challenge) == ("", "", CHALLENGE)
+
+
+WITHOUT = {"code_challenge": None, "code_challenge_method": None}
+
+
+@pytest.mark.spec("RFC 9700 §2.1.1")
+def test_by_registration_a_nonce_stands_in_for_pkce() -> None:
+    city = City(party(pkce_required=False))
+    found = accepted(city, **WITHOUT, state=None)
+    assert (found.code_challenge, found.nonce) == ("", "n-0S6_WzA2Mj")
+    # One with PKCE is judged as any other
+    assert accepted(city, nonce=None).code_challenge == CHALLENGE
+    for changes in (
+        {**WITHOUT, "nonce": None},
+        {**WITHOUT, "nonce": ""},
+        {"code_challenge": None},
+        {"code_challenge_method": None},
+        {"code_challenge_method": "plain"},
+        {"code_challenge": "short"},
+    ):
+        assert answer(declined(city, **changes))["error"] == "invalid_request"
+    # A neighbour's registration opens nothing for this one
+    city = City(party(), party("other", pkce_required=False))
+    assert "PKCE is required" in answer(declined(city, **WITHOUT))["error_description"]
 
 
 NAMES = st.sampled_from(
@@ -549,7 +574,7 @@ NAMES = st.sampled_from(
 def test_whatever_is_sent_by_a_known_client_gets_a_request_or_an_error(changes: dict[str, str]) -> None:
     found = CITY.provider.receive(request(**changes))
     if isinstance(found, AuthenticationRequest):
-        assert found.state or found.nonce
+        assert found.code_challenge
     else:
         assert answer(found)["error"]
 

@@ -135,6 +135,18 @@ def test_an_id_token_has_only_the_attributes_that_were_asked_for_it() -> None:
     assert not {"age_over_18", "given_name", "resident_of"} & set(claims)
 
 
+def test_by_registration_an_id_token_repeats_what_userinfo_says() -> None:
+    city = City(party(claims_in_id_token=True))
+    asked = redeemed(city, city.code(grant(in_id_token=())))
+    told = dict(userinfo(city, asked).body)
+    claims = id_token(city, asked)[1]
+    assert {name: claims[name] for name in told} == told
+    plain = City()
+    before = id_token(plain, redeemed(plain, plain.code(grant(in_id_token=()))))[1]
+    # And nothing beside: the protocol's own claims are those of any other
+    assert set(claims) - set(told) == set(before) - {"sub"}
+
+
 def test_a_nonce_that_was_not_sent_is_not_answered() -> None:
     city = City()
     assert "nonce" not in id_token(city, redeemed(city, city.code(grant(nonce=""))))[1]
@@ -301,6 +313,23 @@ def test_a_verifier_that_is_absent_or_another_is_not_called_malformed() -> None:
         told = str(redeemed(city, city.code(grant()), code_verifier=verifier).body["error_description"])
         assert word in told
         assert "malformed" not in told
+
+
+@pytest.mark.spec("RFC 9700 §4.8.2")
+def test_a_code_without_challenge_takes_no_verifier_and_one_with_it_takes_no_absence() -> None:
+    city = City(party(pkce_required=False))
+    bare, challenged = grant(code_challenge=""), grant()
+    assert redeemed(city, city.code(bare), code_verifier=None).status == 200
+    for standing, verifier in (
+        (bare, VERIFIER),
+        (challenged, None),
+        (challenged, "a" * 43),
+        (grant(code_challenge="", nonce=""), None),
+    ):
+        city = City(party(pkce_required=False))
+        assert error(redeemed(city, city.code(standing), code_verifier=verifier)) == (400, "invalid_grant")
+    city = City(party(pkce_required=False))
+    assert redeemed(city, city.code(challenged)).status == 200
 
 
 @pytest.mark.spec("RFC 9700 §4.8.2")

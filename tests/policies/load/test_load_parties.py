@@ -31,7 +31,7 @@ PARKING, FARES = "parties/parking.toml", "parties/fares.toml"
         ('["resident-parking"]', '["resident-parking", "resident-parking"]', 5, "purposes", "ID of a purpose"),
         ('["https://parking.storkhaven.example/callback"]', "[]", 4, "redirect_uris", "https://"),
         ('["https://parking.storkhaven.example/callback"]', "[1]", 4, "redirect_uris", "https://"),
-        ('"client_secret_basic"', '"client_secret_post"', 6, "token_endpoint_auth_method", "private_key_jwt"),
+        ('"client_secret_basic"', '"client_secret_jwt"', 6, "token_endpoint_auth_method", "client_secret_post"),
         ('"client_secret_basic"', '"none"', 6, "token_endpoint_auth_method", "private_key_jwt"),
         ("client_secret_sha256 =", "# ", 1, "client_secret_sha256", "64 hex digits"),
         ('"2bb80d', '"2BB80D', 7, "client_secret_sha256", "64 hex digits"),
@@ -44,6 +44,11 @@ PARKING, FARES = "parties/parking.toml", "parties/fares.toml"
             "id_token_signed_response_alg",
             "RS256",
         ),
+        ("[attributes]", 'pkce = "plain"\n[attributes]', 9, "pkce", '"required", "optional"'),
+        ("[attributes]", "pkce = false\n[attributes]", 9, "pkce", '"required", "optional"'),
+        ("[attributes]", 'claims_in_id_token = "yes"\n[attributes]', 9, "claims_in_id_token", "true"),
+        ("[attributes]", 'assertion_audience = "token_endpoint"\n[attributes]', 9, "assertion_audience", "leave it out"),
+        ("[attributes]", "assertion_life = 600\n[attributes]", 9, "assertion_life", "leave it out"),
         ("[attributes]", 'sp_type = "Public"\n[attributes]', 9, "sp_type", '"public", "private"'),
         ("[attributes]", 'requester_id = "parking"\n[attributes]', 9, "requester_id", "URI"),
         ("[attributes]", 'requester_id = "https://x.example/ y"\n[attributes]', 9, "requester_id", "URI"),
@@ -80,12 +85,35 @@ def test_a_fault_of_a_party_is_told_with_line_key_and_fix(old: str, new: str, li
         ('alg = "ES256"', 'alg = "RS256"', 8, "jwks", "public keys"),
         ('alg = "ES256"', 'alg = "ES384"', 8, "jwks", "public keys"),
         ("jwks =", 'client_secret_sha256 = "x"\njwks =', 8, "client_secret_sha256", "leave it out"),
+        ("jwks =", 'assertion_audience = "https://x.example/token"\njwks =', 8, "assertion_audience", '"token_endpoint"'),
+        ("jwks =", 'assertion_audience = ["issuer"]\njwks =', 8, "assertion_audience", '"token_endpoint"'),
+        ("jwks =", "assertion_life = 601\njwks =", 8, "assertion_life", "at most 600"),
+        ("jwks =", "assertion_life = 0\njwks =", 8, "assertion_life", "at most 600"),
+        ("jwks =", "assertion_life = true\njwks =", 8, "assertion_life", "at most 600"),
+        ("jwks =", 'assertion_life = "600"\njwks =', 8, "assertion_life", "at most 600"),
     ],
 )
 def test_a_fault_of_a_party_with_a_key_is_told(old: str, new: str, line: int, key: str, fix: str) -> None:
     found = problem_of(FARES, old, new)
     assert (found.line, found.key) == (line, key)
     assert fix in found.fix
+
+
+def test_what_a_library_needs_is_registered_for_its_service_alone() -> None:
+    plain = load(files()).parties
+    for party in plain.values():
+        assert (party.pkce_required, party.claims_in_id_token) == (True, False)
+        assert (party.assertion_audience, party.assertion_life) == ("issuer", 300)
+    parking = (
+        FILES[PARKING].replace("_basic", "_post").replace("[attr", 'pkce = "optional"\nclaims_in_id_token = true\n[attr')
+    )
+    fares = FILES[FARES] + 'assertion_audience = "token_endpoint"\nassertion_life = 600\n'
+    held = load(files(**{PARKING: parking, FARES: fares})).parties
+    one, other = held[ClientId("parking")], held[ClientId("fares")]
+    assert (one.authentication_method, one.pkce_required, one.claims_in_id_token) == ("client_secret_post", False, True)
+    assert one.secret_sha256 == plain[ClientId("parking")].secret_sha256
+    assert (other.assertion_audience, other.assertion_life) == ("token_endpoint", 600)
+    assert (other.pkce_required, other.claims_in_id_token) == (True, False)
 
 
 @pytest.mark.parametrize(

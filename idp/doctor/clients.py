@@ -1,0 +1,93 @@
+"""What a service's library needs: registrations that take a protection away, and algorithms that do not fit."""
+
+from collections.abc import Iterator, Mapping
+
+from connectors.signatures.jws import verification_key
+from idp.doctor.case import Case
+from idp.doctor.finding import Finding, Severity
+from policies.errors import SignatureInvalid
+from policies.load.lines import Lines
+from policies.parties import ASSERTION_LIFE, RelyingParty
+
+_RSA = ("RS256", "PS256")
+_METHOD, _ID_TOKEN_ALG = "token_endpoint_auth_method", "id_token_signed_response_alg"
+
+
+def clients(case: Case) -> Iterator[Finding]:
+    """A notice for each protection that a registration goes without, and each algorithm that nobody can meet."""
+    for party in case.configuration.parties.values():
+        for key, what, why, fix in (*_weaker(party), *_expecting(party)):
+            yield Finding(Severity.NOTICE, party.source.file, _line(case, party, key), key, what, why, fix)
+    yield from _signers(case)
+
+
+def _weaker(party: RelyingParty) -> Iterator[tuple[str, str, str, str]]:
+    """Key, what it is, what it costs, and what would be better."""
+    if not party.pkce_required:
+        what = "its requests may come without PKCE, with a nonce in its place."
+        why = (
+            "Whether a stolen code is noticed then depends on whether the service compares the nonce, which we cannot see."
+        )
+        yield "pkce", what, why, "Remove the line when its library has PKCE."
+    if party.authentication_method == "client_secret_post":
+        what = "its secret comes in the form."
+        why = "Programs log forms more often than headers (RFC 6749 §2.3.1)."
+        yield _METHOD, what, why, 'Write "client_secret_basic" when its library can send that.'
+    if party.assertion_audience == "token_endpoint":
+        what = "its client assertions may name the token endpoint."
+        why = "A hostile provider that calls our token endpoint its own gets an assertion that we take (CVE-2025-27370)."
+        fix = "Remove the line when its library names the issuer alone. Until then it should know no other provider."
+        yield "assertion_audience", what, why, fix
+    if party.assertion_life > ASSERTION_LIFE:
+        what = f"its client assertions may live for {party.assertion_life} seconds."
+        why = "Whoever steals one that was not used yet has so much longer to use it."
+        yield "assertion_life", what, why, "Remove the line when its library makes shorter ones."
+    if party.claims_in_id_token:
+        what = "its id_tokens hold what the citizen released."
+        why = "Libraries keep id_tokens longer than claims, some in a cookie or an address (id_token_hint)."
+        yield "claims_in_id_token", what, why, "Remove the line when its library asks userinfo."
+
+
+def _expecting(party: RelyingParty) -> Iterator[tuple[str, str, str, str]]:
+    """A library that signs with RSA by itself mostly expects RS256, which is OpenID Connect's default."""
+    if (
+        party.authentication_method == "private_key_jwt"
+        and party.authentication_alg in _RSA
+        and party.id_token_alg == "ES256"
+    ):
+        what = f"it signs with {party.authentication_alg}, and gets id_tokens of ES256: its library seems to expect RS256."
+        why = "A library that expects another algorithm refuses every id_token, and tells us nothing."
+        fix = 'Tell its library ES256, or write id_token_signed_response_alg = "RS256".'
+        yield _ID_TOKEN_ALG, what, why, fix
+
+
+def _signers(case: Case) -> Iterator[Finding]:
+    """Keys that cannot sign what they are named for: a file that holds a key of another type loads all the same."""
+    if case.keys is None:
+        return
+    asking: Mapping[str, list[str]] = {"ES256": [], "RS256": []}
+    for party in case.configuration.parties.values():
+        asking.get(party.id_token_alg, []).append(party.client_id)
+    for alg, ring in (("ES256", case.keys.es256), ("RS256", case.keys.rs256)):
+        for each in ring.scheduled:
+            try:
+                verification_key(each.key.public_key, alg, each.key.key_id)
+            except SignatureInvalid as error:
+                named = ", ".join(asking[alg])
+                severity = Severity.ERROR if named else Severity.WARNING
+                what = f"no machine can sign {alg} with it: {error.detail}."
+                why = (
+                    f"Each sign-in at {named} fails after the citizen approved."
+                    if named
+                    else "/jwks names it all the same."
+                )
+                again = f"`ciconia keys rotate {alg.lower()} --now`"
+                fix = f"Restore it from its backup, or make another with {again}, and delete it."
+                file = case.name(case.settings.key_folder / each.file)
+                yield Finding(severity, file, 0, each.file, what, why, fix)
+
+
+def _line(case: Case, party: RelyingParty, key: str) -> int:
+    """Where a key of a registration stands; the first line where it is left out."""
+    text = case.files[party.source.file].decode("utf-8").replace("\r\n", "\n")
+    return Lines(text).line((key,))
