@@ -31,6 +31,10 @@ class Tolerance:
         return tuple(sorted(self._used))
 
 
+# Takes nothing, and so never says that anything was used
+NOTHING = Tolerance()
+
+
 def tolerance(profile: Profile, registered: Iterable[str] = ()) -> Tolerance:
     """For a message of a peer of this profile, with what its registration switches on."""
     return Tolerance(usual(profile.name) | frozenset(registered))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound, Post, Redirect, Requester
+from connectors.deviations import Tolerance, tolerance
 from connectors.eidas_checks import (
     check_authentication_context,
     check_name_format,
@@ -20,7 +21,7 @@ from connectors.eidas_checks import (
     person_identifier,
 )
 from connectors.formats import names
-from connectors.formats.eidas.registry import NATURAL, PROTOCOL_VERSIONS
+from connectors.formats.eidas.registry import NATURAL, PROTOCOL_VERSIONS, spoken
 from connectors.formats.eidas.request import (
     REQUEST_SIGNATURE_PLACE,
     EidasRequest,
@@ -190,17 +191,26 @@ class EidasConnector:
         check_response(response, self._peer.entity_id, self._here, expectation, now, envelope=envelope, profile=EIDAS)
         check_status(response)
         # 5.
-        assertion = read_assertion(open_assertion(message.signed, self._unwrappers(now), keys, EIDAS))
-        return self._judge(assertion, response.response_id, peer, expectation, now)
+        taken = tolerance(EIDAS, self._peer.deviations)
+        assertion = read_assertion(open_assertion(message.signed, self._unwrappers(now), keys, EIDAS), taken)
+        return self._judge(assertion, response.response_id, peer, taken, expectation, now)
 
     def _judge(
-        self, assertion: EidasAssertionMessage, response_id: str, peer: PeerInUse, expectation: Expectation, now: int
+        self,
+        assertion: EidasAssertionMessage,
+        response_id: str,
+        peer: PeerInUse,
+        taken: Tolerance,
+        expectation: Expectation,
+        now: int,
     ) -> Examined:
         # 6.
         check_issued(assertion.issue_instant, now, "assertion_issued", EIDAS)
         if assertion.issuer != self._peer.entity_id:
             raise AssertionRejected("issuer", "an assertion of another issuer")
-        confirmed_until = check_confirmations(assertion.confirmations, self._here, expectation.request_id, now, EIDAS)
+        confirmed_until = check_confirmations(
+            assertion.confirmations, self._here, expectation.request_id, now, EIDAS, taken
+        )
         check_conditions(assertion.conditions, self._here, now, EIDAS)
         authentication, level = check_authentication(
             assertion.authentications, self._provider.assurance, expectation, now, EIDAS
@@ -219,6 +229,7 @@ class EidasConnector:
             assertion_id=assertion.assertion_id,
             authenticated_at=authentication.instant,
             not_on_or_after=usable_until(confirmed_until, assertion.issue_instant, assertion.conditions, EIDAS),
+            deviations=taken.used,
         )
         said = {uri: tuple(value.text for value in values) for uri, values in assertion.attributes.items()}
         return Examined(judged, assertion.subject.name_format, assertion.subject.value, said)
@@ -226,7 +237,7 @@ class EidasConnector:
     def _check_peer(self, peer: PeerInUse) -> None:
         """Held when its metadata came, and stated once more: the country is the registration's, a version is common."""
         check_node(peer.facts.country, self._provider.country)
-        if peer.facts.versions.isdisjoint(PROTOCOL_VERSIONS):
+        if {spoken(version) for version in peer.facts.versions}.isdisjoint(PROTOCOL_VERSIONS):
             theirs, ours = ", ".join(sorted(peer.facts.versions)) or "none", ", ".join(PROTOCOL_VERSIONS)
             what = f"{self._peer.entity_id} speaks no protocol version that we speak: {theirs}; ours are {ours}."
             raise PeerUnavailable(f"{what} Its operator, or an update of ours, can mend this.")

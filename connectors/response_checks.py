@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from connectors.connector import Expectation, Inbound
+from connectors.deviations import NOTHING, Tolerance
 from connectors.formats.names import BEARER, PERSISTENT, SUCCESS, UNSPECIFIED
 from connectors.formats.saml import AssertionMessage, Authentication, Conditions, Confirmation, NameIdentifier
 from connectors.mapping import is_plain, name_identifiers, single_value
 from connectors.profiles import Profile
 from policies.assurance import LevelOfAssurance
+from policies.deviations import CONFIRMATION_NOT_BEFORE
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed
 from policies.parties import IdentityProvider, ProviderId
 
@@ -107,30 +109,43 @@ def check_issued(instant: int, now: int, check: str, profile: Profile) -> None:
 
 
 def check_confirmations(
-    confirmations: tuple[Confirmation, ...], here: Here, request_id: str, now: int, profile: Profile
+    confirmations: tuple[Confirmation, ...],
+    here: Here,
+    request_id: str,
+    now: int,
+    profile: Profile,
+    tolerance: Tolerance = NOTHING,
 ) -> int:
-    """§2.10: one bearer confirmation holds. Its NotOnOrAfter."""
+    """§2.10: one bearer confirmation holds. Its NotOnOrAfter. `tolerance` says which deviations of the sender pass."""
     refused: AssertionRejected | None = None
     for confirmation in confirmations:
         if confirmation.method != BEARER:
             continue
         try:
-            return _bearer(confirmation, here, request_id, now, profile)
+            return _bearer(confirmation, here, request_id, now, profile, tolerance)
         except AssertionRejected as error:
             refused = refused or error
     raise refused or AssertionRejected("subject_confirmation_missing", "an assertion without bearer confirmation")
 
 
-def _bearer(confirmation: Confirmation, here: Here, request_id: str, now: int, profile: Profile) -> int:
+def _bearer(
+    confirmation: Confirmation, here: Here, request_id: str, now: int, profile: Profile, tolerance: Tolerance
+) -> int:
     if confirmation.recipient != here.acs_url:
         raise AssertionRejected("recipient", "an assertion for another address")
     if confirmation.in_response_to != request_id:
         raise AssertionRejected("subject_confirmation_in_response_to", "an assertion for another request, or for none")
-    if confirmation.not_before is not None:
+    begin, end = confirmation.not_before, confirmation.not_on_or_after
+    if begin is not None and not (_begun(begin, end, now, profile) and tolerance.takes(CONFIRMATION_NOT_BEFORE)):
         raise AssertionRejected("subject_confirmation_not_before", "a bearer confirmation with NotBefore")
     if confirmation.not_on_or_after is None or now >= confirmation.not_on_or_after + profile.skew:
         raise AssertionRejected("subject_confirmation_expired", "a bearer confirmation that has ended, or has no end")
     return confirmation.not_on_or_after
+
+
+def _begun(begin: int, end: int | None, now: int, profile: Profile) -> bool:
+    """Whether a NotBefore takes nothing away now: it is not ahead of us, and not at or after the end."""
+    return begin <= now + profile.skew and (end is None or begin < end)
 
 
 def check_conditions(conditions: Conditions, here: Here, now: int, profile: Profile) -> None:

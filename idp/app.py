@@ -14,6 +14,7 @@ from connectors.connector import Connector
 from connectors.eidas import EidasConnector
 from connectors.fetch import Fetcher
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
+from connectors.metadata.judged import DAY
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector, service_provider_metadata
@@ -120,6 +121,7 @@ class Application:
                 fetcher=Fetcher(demo=settings.demo),
                 profile=EIDAS,
                 ours=PROTOCOL_VERSIONS,
+                max_validity=settings.metadata_max_days * DAY,
             )
             self.watch = Watch(self.peers, known, tenant=settings.tenant, clock=clock, seconds=settings.probe_seconds)
             # Asked a dozen times a login, so no function of ours stands before it. Raises `StoreUnavailable`

@@ -12,6 +12,7 @@ FORMS = {
     "witness": 'Write the name of a folder or file on another disk or machine; "" for none.',
     "checkpoint_seconds": _SECONDS,
     "probe_seconds": _SECONDS,
+    "metadata_max_days": "Write a whole number of days, from 1 to 92, as 31.",
     "role": 'Write "city" or "node".',
     "metrics_listen": 'Write ADDRESS:PORT, as 127.0.0.1:9400; "" tells them nowhere.',
     "country": 'Write two capital letters, as in ISO 3166-1 (alpha-2); "" for none.',

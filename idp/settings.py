@@ -201,6 +201,7 @@ class Settings(ProcessSettings):
     valkey: Annotated[str, AfterValidator(_valkey)] = Field(default="", pattern=r"^(valkeys?://[!-~]{1,500})?$", repr=False)
     # how often the metadata of other countries' nodes is fetched
     probe_seconds: float = Field(default=30.0, ge=0.1, le=3600)
+    metadata_max_days: int = Field(default=31, ge=1, le=92)  # how far ahead its validUntil may lie
     # the page that docs/errors.md became, for links to `#code`; "" where nobody published it: no address is assumed
     documentation_url: Annotated[str, AfterValidator(_documentation)] = ""
     # Allows http on *.localhost, and nothing else

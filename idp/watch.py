@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from random import SystemRandom
 
 from connectors.fetch import FetchError
+from connectors.formats.eidas.metadata import PeerFacts
 from connectors.metadata.peers import Peers
 from idp.logs import log_of
 from policies.errors import PeerUnavailable, StoreUnavailable
@@ -39,6 +40,7 @@ class Seen:
     available: bool | None = None  # None before the first fetch
     pending: str = ""  # the digest that waits for an operator
     in_use: str = ""  # the digest of the facts that count
+    deviations: tuple[str, ...] = ()  # the named deviations that its metadata used
 
 
 class Watch:
@@ -103,19 +105,22 @@ class Watch:
             refused, mend = _failed(error)
         if self._stopping.is_set():
             return before
-        waiting = self._peers.pending(now, entity_id)
+        waiting, facts = self._peers.pending(now, entity_id), self._in_use(entity_id, now)
         seen = Seen(
             refused=refused,
             available=self._peers.available(entity_id, now),
             pending=waiting[0].digest if waiting else "",
-            in_use=self._in_use(entity_id, now),
+            in_use=facts.digest if facts is not None else "",
+            deviations=facts.deviations if facts is not None else (),
         )
         if seen.refused and seen.refused != before.refused:
             log.warning("peer_refused", check=seen.refused, fix=mend)
         if seen.pending and seen.pending != before.pending:
             log.warning("peer_pending", digest=seen.pending, fix="ciconia metadata pending")
         if seen.in_use and seen.in_use != before.in_use:
-            log.info("peer_in_use", digest=seen.in_use)
+            log.info(
+                "peer_in_use", digest=seen.in_use, **({"deviations": list(seen.deviations)} if seen.deviations else {})
+            )
         if seen.available != before.available:
             (log.info if seen.available else log.warning)("peer_available" if seen.available else "peer_unavailable")
         return seen
@@ -126,12 +131,12 @@ class Watch:
         with suppress(Exception):
             self._log.error("watch_failed", peer=entity_id, check=check, fix=mend)
 
-    def _in_use(self, entity_id: EntityId, now: int) -> str:
-        """The digest of the facts that count, whether a registration named it in advance or an operator approved it."""
+    def _in_use(self, entity_id: EntityId, now: int) -> PeerFacts | None:
+        """The facts that count, whether a registration named their digest in advance or an operator approved them."""
         try:
-            return self._peers.current(entity_id, now).facts.digest
+            return self._peers.current(entity_id, now).facts
         except PeerUnavailable:
-            return ""
+            return None
 
 
 def _failed(error: Exception) -> tuple[str, str]:

@@ -23,7 +23,75 @@ class Deviation:
     by_registration: bool = False
 
 
-_ALL: tuple[Deviation, ...] = ()
+# Names, for whoever asks whether one passes
+EMPTY_CONTEXT_DECLARATION = "empty_authn_context_decl"
+CONFIRMATION_NOT_BEFORE = "confirmation_not_before"
+ATTRIBUTE_WITHOUT_NAME_FORMAT = "attribute_without_name_format"
+PATCH_OF_PROTOCOL_VERSION = "patch_protocol_version"
+UNKNOWN_ASSURANCE = "unknown_assurance"
+REGISTERED_COUNTRY = "registered_country"
+NO_PROTOCOL_VERSION = "no_protocol_version"
+
+_ALL: tuple[Deviation, ...] = (
+    Deviation(
+        name=EMPTY_CONTEXT_DECLARATION,
+        profile="eidas",
+        what="An empty `<saml2:AuthnContextDecl/>` stands after the AuthnContextClassRef of an assertion.",
+        senders="The EU's eIDAS-Node 2.4 to 2.9, which most countries run.",
+        forbidden_by="eIDAS SAML Message Format 1.2 §3.3 has AuthnContextClassRef alone.",
+        bound="It says nothing: one with a text, an attribute or a child, or a second one, is refused.",
+    ),
+    Deviation(
+        name=CONFIRMATION_NOT_BEFORE,
+        profile="eidas",
+        what="The bearer's SubjectConfirmationData has a NotBefore.",
+        senders="The German eIDAS middleware 3.4 to 4.0.",
+        forbidden_by="SAML Profiles 2.0 §4.1.4.2 forbids it for a bearer.",
+        bound="It only narrows: it may not lie ahead of our clock beyond the profile's skew, and lies before NotOnOrAfter.",
+    ),
+    Deviation(
+        name=ATTRIBUTE_WITHOUT_NAME_FORMAT,
+        profile="eidas",
+        what="A supported attribute in a node's metadata has no NameFormat.",
+        senders="The German eIDAS middleware 3.4 to 4.0.",
+        forbidden_by="eIDAS SAML Attribute Profile 1.2 §2: each has the NameFormat uri.",
+        bound="The whole name is compared with those that we know. Another NameFormat than uri is refused.",
+    ),
+    Deviation(
+        name=PATCH_OF_PROTOCOL_VERSION,
+        profile="eidas",
+        what="A node's metadata names a protocol version of three numbers, such as 1.4.1.",
+        senders="The German eIDAS middleware 4.0.",
+        forbidden_by="eIDAS SAML Message Format 1.2 §2.1: versions have two numbers.",
+        bound="It counts as its first two numbers, and only where those are a version of ours.",
+    ),
+    Deviation(
+        name=UNKNOWN_ASSURANCE,
+        profile="eidas",
+        what="The assurance-certification of a node's metadata has values that name no level, such as `High`.",
+        senders="The node of the Netherlands.",
+        forbidden_by="eIDAS SAML Message Format 1.2 §2.2: levels are URIs.",
+        bound="They are left out, so they authorise nothing. A node of which no level is left is not asked.",
+    ),
+    Deviation(
+        name=REGISTERED_COUNTRY,
+        profile="eidas",
+        what="The role in a node's metadata has no NodeCountry: the country of its registration counts.",
+        senders="The second role of Portugal's node; the EU's eIDAS-Node before 2.5.",
+        forbidden_by="eIDAS SAML Message Format 1.2 §2.3: each role has one.",
+        bound="Its metadata is signed by the certificate that is pinned for this country. Another NodeCountry is refused.",
+        by_registration=True,
+    ),
+    Deviation(
+        name=NO_PROTOCOL_VERSION,
+        profile="eidas",
+        what="A node's metadata names no protocol version at all: the oldest of ours counts.",
+        senders="Receiving nodes that are made with the German eIDAS middleware's library.",
+        forbidden_by="eIDAS SAML Message Format 1.2 §2.1: a node names those that it speaks.",
+        bound="Nothing that we send depends on it. A node that names only versions that we do not speak is not asked.",
+        by_registration=True,
+    ),
+)
 
 DEVIATIONS: Mapping[str, Deviation] = {one.name: one for one in _ALL}
 

@@ -98,6 +98,13 @@ class Peer:
     revocation: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     # names of `policies.deviations` that are switched on for it, besides those of its profile
     deviations: frozenset[str] = frozenset()
+    # DER of the other certificates that are pinned for its metadata: its next one, or the chain of the first
+    further_certificates: tuple[bytes, ...] = field(default=(), repr=False)
+
+    @property
+    def certificates(self) -> tuple[bytes, ...]:
+        """All that are pinned for its metadata."""
+        return (self.certificate, *self.further_certificates)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ Everything else that we do not name is refused as unknown.
 
 from collections.abc import Callable, Mapping
 
+from connectors.deviations import NOTHING, Tolerance
 from connectors.formats.grammar import (
     MAX_ID,
     XSI_NIL,
@@ -40,6 +41,7 @@ from connectors.formats.saml_usual import usual_assertion, usual_response
 from connectors.signatures.parse import MAX_OCTETS, Element, children_of, pairs, parse_canonical
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.signed import Signed
+from policies.deviations import EMPTY_CONTEXT_DECLARATION
 from policies.errors import AssertionRejected
 
 __all__ = [
@@ -77,6 +79,7 @@ _AUDIENCE_RESTRICTION = saml("AudienceRestriction")
 _AUTHENTICATING_AUTHORITY = saml("AuthenticatingAuthority")
 _AUTHN_CONTEXT = saml("AuthnContext")
 _AUTHN_CONTEXT_CLASS_REF = saml("AuthnContextClassRef")
+_AUTHN_CONTEXT_DECL = saml("AuthnContextDecl")
 _AUTHN_STATEMENT = saml("AuthnStatement")
 _CONDITIONS = saml("Conditions")
 _ENCRYPTED_ASSERTION = saml("EncryptedAssertion")
@@ -177,23 +180,23 @@ def read_issuer(element: Element) -> str:
 
 
 def _assertion(element: Element) -> AssertionMessage:
-    return _framed(element, _attributes)[0]
+    return _framed(element, _attributes, NOTHING)[0]
 
 
 def _attributes(statements: list[Element]) -> tuple[WireAttribute, ...]:
     return tuple([_attribute(child) for statement in statements for child in attributes_in(statement)])
 
 
-def read_frame(element: Element) -> tuple[AssertionMessage, list[Element]]:
+def read_frame(element: Element, tolerance: Tolerance) -> tuple[AssertionMessage, list[Element]]:
     """An Assertion without its attributes, and its AttributeStatements as they stand: profiles differ in their values.
 
-    Raises `AssertionRejected`.
+    `tolerance` says which deviations of the sender pass. Raises `AssertionRejected`.
     """
-    return _framed(element, lambda _statements: ())
+    return _framed(element, lambda _statements: (), tolerance)
 
 
 def _framed(
-    element: Element, read: Callable[[list[Element]], tuple[WireAttribute, ...]]
+    element: Element, read: Callable[[list[Element]], tuple[WireAttribute, ...]], tolerance: Tolerance
 ) -> tuple[AssertionMessage, list[Element]]:
     if element.tag != _ASSERTION:
         raise AssertionRejected("root", "a message that is no Assertion")
@@ -210,7 +213,7 @@ def _framed(
     # long there, and the other way round, so that no refusal costs much more than an acceptance.
     statements = [statement for statement in held if statement.tag == _ATTRIBUTE_STATEMENT]
     attributes = read(statements)
-    authentications = tuple([_authentication(statement) for statement in held if statement.tag == _AUTHN_STATEMENT])
+    authentications = tuple([_authentication(one, tolerance) for one in held if one.tag == _AUTHN_STATEMENT])
     conditions = _conditions(held_conditions)
     subject, confirmations = _subject(held_subject)
     assertion = AssertionMessage(
@@ -284,7 +287,7 @@ def _conditions(element: Element) -> Conditions:
     )
 
 
-def _authentication(element: Element) -> Authentication:
+def _authentication(element: Element, tolerance: Tolerance) -> Authentication:
     reader = Reader(element, "AuthnStatement")
     found = reader.only(("AuthnInstant",), ("SessionIndex", "SessionNotOnOrAfter"))
     if (locality := reader.optional(_SUBJECT_LOCALITY)) is not None:
@@ -293,6 +296,9 @@ def _authentication(element: Element) -> Authentication:
     reader.end()
     context.only(())
     context_class = plain(context.one(_AUTHN_CONTEXT_CLASS_REF, "AuthnContextClassRef"), "AuthnContextClassRef")
+    declaration = context.optional(_AUTHN_CONTEXT_DECL)
+    if declaration is not None and not (_is_bare(declaration) and tolerance.takes(EMPTY_CONTEXT_DECLARATION)):
+        raise AssertionRejected("unknown_element", "an AuthnContextDecl, which nobody reads, in AuthnContext")
     for authority in context.many(_AUTHENTICATING_AUTHORITY):
         plain(authority, "AuthenticatingAuthority")
     context.end()
@@ -301,6 +307,11 @@ def _authentication(element: Element) -> Authentication:
         session_not_on_or_after=_optional_instant(found, "SessionNotOnOrAfter", "AuthnStatement"),
         context_class=context_class,
     )
+
+
+def _is_bare(element: Element) -> bool:
+    """Whether an element says nothing: it has no text, no attribute and no child."""
+    return not len(element) and not element.text and not element.keys()
 
 
 def attributes_in(statement: Element) -> list[Element]:

@@ -5,13 +5,13 @@ time (`connectors/signatures/second_opinion.py`): one document of metadata decid
 `FetchError`, which is an operator's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 from connectors.checks import OPINION_CHECKS
 from connectors.fetch import PEER, REGISTRATION, FetchError, judged_url
-from connectors.formats.eidas.metadata import PeerFacts, Role, read_peer
+from connectors.formats.eidas.metadata import Expected, PeerFacts, Role, read_peer
 from connectors.formats.grammar import instant, written
 from connectors.formats.metadata import read_identity_provider
 from connectors.formats.names import SAMLP, md
@@ -26,7 +26,11 @@ from policies.errors import AssertionRejected
 from policies.parties import EntityId
 
 # How far away a validUntil may lie. A copy that holds for years could be replayed for years, keys and all.
-MAX_VALIDITY = 14 * 24 * 3600
+DAY = 24 * 3600
+MAX_VALIDITY = 14 * DAY
+# Of a country's node, by default: the German middleware publishes for 30 days. What is withdrawn meanwhile is replayed for
+# as long at the most, by somebody who sits between us and the node for all that time.
+NODE_VALIDITY = 31 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +44,22 @@ class EntityFacts:
     addresses: tuple[str, ...]  # where an identity provider is asked, where a service provider is answered
 
 
-def signed_octets(octets: bytes, key: PinnedKey, profile: Profile) -> Signed:
-    """Metadata of one entity, of which the pinned key signed every octet, in the other opinion too."""
+def signed_octets(octets: bytes, keys: Sequence[PinnedKey], profile: Profile) -> Signed:
+    """Metadata of one entity, of which one of the pinned keys signed every octet, in the other opinion too."""
     try:
-        message = verify(octets, [key], METADATA, profile)
+        message = verify(octets, keys, METADATA, profile)
         if isinstance(message, UnsignedMessage):
             raise FetchError("signature_missing", "its metadata is not signed.")
-        second_opinion(octets, message.signed, [key], METADATA, profile)
+        second_opinion(octets, message.signed, keys, METADATA, profile)
     except AssertionRejected as error:
         raise _refused(error, _keep(octets) if error.check in OPINION_CHECKS else PEER) from error
     return message.signed
 
 
-def facts_of_node(signed: Signed, role: Role, *, chains: bool = False) -> PeerFacts:
-    """What signed metadata says of a country's node; `chains` as `read_peer` has it."""
+def facts_of_node(signed: Signed, role: Role, expected: Expected | None = None, *, chains: bool = False) -> PeerFacts:
+    """What signed metadata says of a country's node; `expected` and `chains` as `read_peer` has them."""
     try:
-        return read_peer(signed, role, chains=chains)
+        return read_peer(signed, role, expected, chains=chains)
     except AssertionRejected as error:
         raise _refused(error) from error
     except ValueError as error:
@@ -100,10 +104,12 @@ def _entity(signed: Signed, profile: Profile) -> EntityFacts:
     return EntityFacts(entity_id, roles, valid_until, keys, addresses)
 
 
-def check_key(key: PinnedKey, now: int) -> None:
-    """The certificate by which metadata is known is within its dates, where the profile looks at them."""
-    if not key.in_force(now):
+def check_keys(keys: Sequence[PinnedKey], now: int) -> tuple[PinnedKey, ...]:
+    """The keys by which metadata is known whose certificates are within their dates, where the profile looks at them."""
+    found = tuple(key for key in keys if key.in_force(now))
+    if not found:
         raise FetchError("metadata_key", "the pinned metadata certificate is outside its dates.", REGISTRATION)
+    return found
 
 
 def check_end(valid_until: int, now: int, profile: Profile, max_validity: int = MAX_VALIDITY) -> None:
@@ -111,7 +117,7 @@ def check_end(valid_until: int, now: int, profile: Profile, max_validity: int = 
     if valid_until <= now:
         raise FetchError("metadata_expired", f"its metadata ended at {written(valid_until)}.")
     if valid_until > now + max_validity + profile.skew:
-        raise FetchError("metadata_far", f"its validUntil is more than {max_validity // 86400} days away.")
+        raise FetchError("metadata_far", f"its validUntil is more than {max_validity // DAY} days away.")
 
 
 def check_registered(facts: PeerFacts, entity_id: str, country: str) -> None:

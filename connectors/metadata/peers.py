@@ -5,34 +5,37 @@ the I/O and may fail; `current` and `available` look at what is held in memory, 
 """
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from connectors.deviations import tolerance
 from connectors.fetch import PEER, Fetcher, FetchError
-from connectors.formats.eidas.metadata import PeerFacts, Role
+from connectors.formats.eidas.metadata import Expected, PeerFacts, Role
+from connectors.formats.eidas.registry import spoken
 from connectors.formats.grammar import written
 from connectors.formats.names import POST
 from connectors.metadata.approval import additions, approved_part
 from connectors.metadata.believed import Held, Look, Write, check_newer, looked, taken
 from connectors.metadata.chains import Chains, chains_of, narrowed, pki_of
 from connectors.metadata.judged import (
-    MAX_VALIDITY,
+    NODE_VALIDITY,
     check_addresses,
     check_end,
-    check_key,
+    check_keys,
     check_registered,
     facts_of_node,
     signed_octets,
 )
 from connectors.metadata.pinned import misconfigured
+from connectors.metadata.signers import metadata_keys
 from connectors.profiles import Profile
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import MAX_METADATA
 from policies.errors import PeerUnavailable, RequestRefused
 from policies.parties import EntityId, Peer
 
-__all__ = ["MAX_VALIDITY", "Held", "PeerCopies", "PeerInUse", "Peers", "Pending", "in_use"]
+__all__ = ["NODE_VALIDITY", "Held", "PeerCopies", "PeerInUse", "Peers", "Pending", "in_use"]
 
 # Nodes publish some 20 kB over one connection. Two of these, and a second between: a node that stopped answering, or that
 # drips, is unavailable ten seconds after the first fetch that met it (`idp.watch`).
@@ -122,12 +125,12 @@ class Peers:
         fetcher: Fetcher,
         profile: Profile,
         ours: Collection[str],
-        max_validity: int = MAX_VALIDITY,
+        max_validity: int = NODE_VALIDITY,
         timeout: float = TIMEOUT,
     ) -> None:
         self._peers, self._role, self._copies, self._fetcher = dict(peers), role, copies, fetcher
         self._profile, self._ours, self._max_validity, self._timeout = profile, frozenset(ours), max_validity, timeout
-        self._keys = {entity_id: _metadata_key(peer, profile) for entity_id, peer in self._peers.items()}
+        self._keys = {entity_id: _metadata_keys(peer, profile) for entity_id, peer in self._peers.items()}
         self._pki = {entity_id: pki_of(peer, profile) for entity_id, peer in self._peers.items()}
         self._locks = {entity_id: threading.Lock() for entity_id in self._peers}
         # Both are replaced item by item under the node's lock, and read without one.
@@ -239,21 +242,23 @@ class Peers:
 
     def _judged(self, peer: Peer, octets: bytes, now: int, before: PeerFacts | None) -> tuple[PeerFacts, Chains | None]:
         """The pinned key is in force; signature, shape, registration; the end is ahead and near; no older than before."""
-        check_key(self._keys[peer.entity_id], now)
-        facts, chains = self._read(peer, octets, now)
+        keys = check_keys(self._keys[peer.entity_id], now)
+        facts, chains = self._read(peer, octets, now, keys)
         check_end(facts.valid_until, now, self._profile, self._max_validity)
         if before is not None:
             check_newer(facts, before)
         return facts, chains
 
-    def _read(self, peer: Peer, octets: bytes, now: int) -> tuple[PeerFacts, Chains | None]:
-        """What metadata says that the registered key signed, of the registered entity and country, now or once.
+    def _read(self, peer: Peer, octets: bytes, now: int, keys: Sequence[PinnedKey] = ()) -> tuple[PeerFacts, Chains | None]:
+        """What metadata says that a registered key signed, of the registered entity and country, now or once.
 
+        `keys` are those that may have signed it; where none is given, it came earlier, and any registered one may.
         Where the registration names anchors, its certificates chain to them at `now`, and these come with it.
         """
         pki = self._pki[peer.entity_id]
-        signed = signed_octets(octets, self._keys[peer.entity_id], self._profile)
-        facts = facts_of_node(signed, self._role, chains=pki is not None)
+        signed = signed_octets(octets, keys or self._keys[peer.entity_id], self._profile)
+        expected = Expected(peer.country, tolerance(self._profile, peer.deviations))
+        facts = facts_of_node(signed, self._role, expected, chains=pki is not None)
         check_registered(facts, peer.entity_id, peer.country)
         check_addresses((url for _, url in facts.endpoints), demo=self._fetcher.demo)
         return facts, chains_of(pki, signed, facts, now) if pki is not None else None
@@ -312,14 +317,14 @@ def in_use(
 
     With `chains` no key is in force beyond the end of its certificate's chain, and one that has no chain never.
     """
-    version = max(facts.versions & frozenset(ours), key=_version, default="")
+    version = max({spoken(one) for one in facts.versions} & frozenset(ours), key=_version, default="")
     signing = tuple(key for _, key in _usable(facts.signing, profile, chains))
     return PeerInUse(peer, facts, version, signing, tuple(_usable(facts.encryption, profile, chains)), chains)
 
 
-def _metadata_key(peer: Peer, profile: Profile) -> PinnedKey:
+def _metadata_keys(peer: Peer, profile: Profile) -> tuple[PinnedKey, ...]:
     try:
-        return key_of_certificate(peer.certificate, profile)
+        return metadata_keys(peer, profile)
     except ValueError as error:
         what = f"The certificate of the node's metadata cannot be used: {error}"
         fix = "Ask its operator for the certificate whose key signs its metadata, and pin that."

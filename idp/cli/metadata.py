@@ -20,8 +20,9 @@ from sqlalchemy import Engine
 
 from connectors.fetch import Fetcher, FetchError
 from connectors.formats.eidas.metadata import PeerFacts
-from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
+from connectors.formats.eidas.registry import PROTOCOL_VERSIONS, not_ours
 from connectors.formats.grammar import written
+from connectors.metadata.judged import DAY
 from connectors.metadata.peers import Held, PeerCopies, Peers
 from connectors.profiles import EIDAS
 from connectors.signatures.keys import certificate_of
@@ -79,6 +80,7 @@ class _Desk:
             fetcher=Fetcher(demo=self.settings.demo),
             profile=EIDAS,
             ours=PROTOCOL_VERSIONS,
+            max_validity=self.settings.metadata_max_days * DAY,
         )
 
     def copies(self, engine: Engine) -> StoredCopies:
@@ -364,6 +366,8 @@ def _held(held: Held) -> dict[str, object]:
         "assurance": sorted(facts.assurance),
         "versions": sorted(facts.versions),
         "sp_type": facts.sp_type or None,
+        "deviations": list(facts.deviations),
+        "versions_not_ours": not_ours(facts.versions),
     }
 
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.fetch import FetchError
+from connectors.formats.eidas.registry import not_ours
 from connectors.formats.grammar import written
 from connectors.metadata.peers import Held, Pending
 from idp.cli.console import say
+from policies.deviations import named
 
 YES, NO, COULD_NOT_RUN = 0, 1, 2
 NOBODY = "The configuration has no node."
@@ -38,8 +40,15 @@ class Fetched:
             return {"ok": False, "peer": self.name, "error": {"code": "changed_meanwhile", "detail": CHANGED}}
         facts = self.held.facts
         pending = [pending_told(self.name, one) for one in self.waiting]
-        until = written(facts.valid_until)
-        return {"ok": True, "peer": self.name, "valid_until": until, "digest": facts.digest, "pending": pending}
+        return {
+            "ok": True,
+            "peer": self.name,
+            "valid_until": written(facts.valid_until),
+            "digest": facts.digest,
+            "pending": pending,
+            "deviations": list(facts.deviations),
+            "versions_not_ours": not_ours(facts.versions),
+        }
 
     def say(self, config: Path) -> None:
         """In sentences; on stderr where it is refused."""
@@ -51,6 +60,10 @@ class Fetched:
             return
         facts = self.held.facts
         say(f"{self.name}: its metadata is good, valid until {written(facts.valid_until)}, digest {facts.digest}.")
+        for used in named(facts.deviations):
+            say(f"It deviates ({used.name}): {used.what} {used.bound}")
+        if other := not_ours(facts.versions):
+            say(f"It also names protocol versions that we do not speak: {', '.join(other)}.")
         for one in self.waiting:
             say_pending(self.name, one, config)
         if not self.waiting:

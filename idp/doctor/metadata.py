@@ -11,6 +11,7 @@ from connectors.formats.grammar import instant, written
 from connectors.metadata.chains import pki_of
 from connectors.metadata.peers import Held, PeerInUse, Peers
 from connectors.metadata.pinned import pinned_provider
+from connectors.metadata.signers import metadata_keys
 from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector
 from connectors.signatures.keys import certificate_of, key_of_certificate
@@ -58,7 +59,7 @@ def pinned(case: Case) -> Iterator[Finding]:
     for peer in known_peers(case.configuration).values():
         if peer.certificate:
             try:
-                key_of_certificate(peer.certificate, EIDAS)
+                metadata_keys(peer, EIDAS)
             except ValueError as error:
                 what = f"the certificate of its metadata cannot be used: {error}."
                 fix = f"{_ASK} Pin the certificate whose key signs its metadata."

@@ -6,9 +6,10 @@ By hand the identity provider's metadata is pinned, as a registration's is: nobo
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
+from connectors.deviations import tolerance
 from connectors.eidas import EidasConnector
 from connectors.fetch import Fetcher
-from connectors.formats.eidas.metadata import PeerFacts, Role, read_pinned_peer
+from connectors.formats.eidas.metadata import Expected, PeerFacts, Role, read_pinned_peer
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.metadata import read_identity_provider
 from connectors.metadata.peers import PeerInUse, Peers, in_use
@@ -78,7 +79,7 @@ def _saml_by_hand(metadata: bytes, options: Options, unwrappers: tuple[Decryptio
 def _eidas_by_hand(metadata: bytes, options: Options, unwrappers: tuple[DecryptionKey, ...]) -> Judge:
     if not unwrappers:
         raise could_not("assertions of a country's node are encrypted: --profile eidas needs --sp-key.")
-    facts = read_pinned_peer(metadata, "proxy")
+    facts = read_pinned_peer(metadata, "proxy", Expected(tolerance=tolerance(EIDAS)))
     peer = Peer(EntityId(facts.entity_id), facts.country, facts.entity_id, b"", "", (), Source("--idp-metadata", 1))
     node = OneNode(peer, facts)
     connector = EidasConnector(

@@ -4,19 +4,24 @@ import re
 from collections.abc import Mapping
 from hashlib import sha256
 
-from connectors.formats.eidas.metadata import PeerFacts, Role
+from connectors.deviations import tolerance
+from connectors.formats.eidas.metadata import Expected, PeerFacts, Role
+from connectors.formats.eidas.registry import not_ours
 from connectors.formats.grammar import written
 from connectors.formats.names import md
 from connectors.metadata.chains import chains_of, pki_of
 from connectors.metadata.judged import (
+    DAY,
+    NODE_VALIDITY,
     check_addresses,
     check_end,
-    check_key,
+    check_keys,
     check_registered,
     facts_of_entity,
     facts_of_node,
     signed_octets,
 )
+from connectors.metadata.signers import metadata_keys
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import MAX_METADATA, parse_canonical, strict_base64
@@ -40,15 +45,18 @@ class MetadataInspector:
     public = "This metadata is not taken."
 
     def __init__(self, options: Options) -> None:
-        self._now, self._peer, self._demo = options.now, None, False
+        self._now, self._peer, self._demo, self._validity = options.now, None, False, NODE_VALIDITY
+        self._keys: tuple[PinnedKey, ...]
         if options.config is not None:
-            self._peer, self._demo = _registered(options)
-            self._profile, der = EIDAS, self._peer.certificate
+            self._profile = EIDAS
+            self._peer, self._demo, self._validity = _registered(options)
         else:
             self._profile = PROFILES[options.profile or SAML2INT.name]
-            der = _certificate(options)
         try:
-            self._key: PinnedKey = key_of_certificate(der, self._profile)
+            if self._peer is not None:
+                self._keys = metadata_keys(self._peer, EIDAS)
+            else:
+                self._keys = (key_of_certificate(_certificate(options), self._profile),)
         except ValueError as error:
             raise could_not(f"the certificate cannot be used: {error}.") from None
         self._pki = pki_of(self._peer, EIDAS) if self._peer is not None else None
@@ -61,14 +69,13 @@ class MetadataInspector:
 
     def inspect(self, octets: bytes, digest: str) -> Verdict:
         """As `Inspector` has it."""
-        check_key(self._key, self._now)
-        signed = signed_octets(octets, self._key, self._profile)
+        signed = signed_octets(octets, check_keys(self._keys, self._now), self._profile)
         said = self._node(signed) if self._profile is EIDAS else self._entity(signed)
         return Verdict(None, {"kind": "metadata", "profile": self._profile.name, "sha256": digest, **said})
 
     def question(self, octets: bytes) -> Question:
         """As `Asked` has it."""
-        return Question(octets, [self._key], METADATA, self._profile)
+        return Question(octets, self._keys, METADATA, self._profile)
 
     def unsigned(self, octets: bytes) -> bool:  # noqa: ARG002 - metadata that nobody signed fails before anything else
         """As `Inspector` has it."""
@@ -92,20 +99,26 @@ class MetadataInspector:
     def _node(self, signed: Signed) -> dict[str, object]:
         root = parse_canonical(signed.octets)
         roles: list[Role] = [role for role, tag in _ROLES.items() if root.find(tag) is not None] or ["proxy"]
-        facts = {role: facts_of_node(signed, role, chains=self._pki is not None) for role in roles}
+        facts = {role: self._facts(signed, role) for role in roles}
         for one in facts.values():
             if self._peer is not None:
                 check_registered(one, self._peer.entity_id, self._peer.country)
             check_addresses((url for _, url in one.endpoints), demo=self._demo)
             if self._pki is not None:
                 chains_of(self._pki, signed, one, self._now)
-            check_end(one.valid_until, self._now, EIDAS)
+            check_end(one.valid_until, self._now, EIDAS, self._validity)
         first = next(iter(facts.values()))
         return {
             "entity_id": first.entity_id,
             "country": first.country,
             "roles": {role: _facts(one) for role, one in facts.items()},
         }
+
+    def _facts(self, signed: Signed, role: Role) -> PeerFacts:
+        """Without a registration there is none to stand in for a country, and what is usual passes all the same."""
+        country, registered = (self._peer.country, self._peer.deviations) if self._peer is not None else ("", frozenset())
+        expected = Expected(country, tolerance(EIDAS, registered))
+        return facts_of_node(signed, role, expected, chains=self._pki is not None)
 
 
 def _facts(facts: PeerFacts) -> dict[str, object]:
@@ -117,11 +130,13 @@ def _facts(facts: PeerFacts) -> dict[str, object]:
         "endpoints": sorted(f"{binding} {url}" for binding, url in facts.endpoints),
         "assurance": sorted(facts.assurance),
         "versions": sorted(facts.versions),
+        "versions_not_ours": not_ours(facts.versions),
+        "deviations": list(facts.deviations),
     }
 
 
-def _registered(options: Options) -> tuple[Peer, bool]:
-    """The node that a configuration has under this name, and whether it is a demo's."""
+def _registered(options: Options) -> tuple[Peer, bool, int]:
+    """The node that a configuration has under this name, whether it is a demo's, and how long its metadata may hold."""
     if options.config is None:
         raise could_not("no configuration.")
     settings, configuration, _ = load_all(options.config)
@@ -130,7 +145,7 @@ def _registered(options: Options) -> tuple[Peer, bool]:
     named = {**asked, **asking}
     if options.party not in named:
         raise could_not(f"the configuration has no country's node {options.party!r}: {', '.join(named) or 'none at all'}.")
-    return named[options.party], settings.demo
+    return named[options.party], settings.demo, settings.metadata_max_days * DAY
 
 
 def _certificate(options: Options) -> bytes:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 
 from connectors.authn_request_checks import asking_party
-from connectors.formats.eidas.metadata import PeerFacts, read_pinned_peer
+from connectors.deviations import tolerance
+from connectors.formats.eidas.metadata import Expected, PeerFacts, read_pinned_peer
 from connectors.formats.metadata import read_participant, read_service_provider
 from connectors.formats.names import POST
 from connectors.profiles import EIDAS, SAML2INT, Profile
@@ -74,7 +75,7 @@ def _asking(metadata: bytes, options: Options) -> MessageJudge:
     destination = given(options.destination)
     try:
         if options.profile == EIDAS.name:
-            facts = read_pinned_peer(metadata, "connector")
+            facts = read_pinned_peer(metadata, "connector", Expected(tolerance=tolerance(EIDAS)))
             sender = Sender(facts.entity_id, _keys(facts.signing, EIDAS, options.now), EIDAS)
             return NodeRequestJudge(sender, _node(facts), destination, ("end of the metadata",))
         party = read_service_provider(metadata)

@@ -31,6 +31,8 @@ _REVOCATION_FIX = (
 )
 # RFC 7468 §5, §6
 CERTIFICATES, LISTS = b"CERTIFICATE", b"X509 CRL"
+# Two in a rollover, each with its chain
+_MAX_PINNED = 8
 # A node's certificates come from one authority, two when it changes
 _MAX_ANCHORS = 8
 _NETWORKS_FIX = 'write networks = ["10.1.0.0/16"], or leave it out for public addresses alone.'
@@ -45,18 +47,19 @@ _SEQUENCE, _LONG_FORM = 0x30, 0x80
 def read_peer(table: Table, files: Mapping[str, bytes]) -> Peer:
     """The keys of a peer in a provider's or a node's table. Problems go to the table's list."""
     entity_id = table.matching("entity_id", URI, "write the entityID of its metadata, sign by sign.")
-    anchors = _anchors(table, files)
+    anchors, certificates = _anchors(table, files), _certificates(table, files)
     return Peer(
         entity_id=EntityId(entity_id),
         country=table.country("country"),
         metadata_url=_metadata_url(table, entity_id),
-        certificate=_certificate(table, files),
+        certificate=certificates[0] if certificates else b"",
         digest=table.matching("metadata_digest", _DIGEST, _DIGEST_FIX, default=""),
         networks=_networks(table),
         source=table.source("entity_id"),
         anchors=anchors,
         revocation=_revocation(table, files),
         deviations=read_deviations(table, "eidas"),
+        further_certificates=certificates[1:],
     )
 
 
@@ -85,17 +88,35 @@ def _metadata_url(table: Table, entity_id: str) -> str:
     return url
 
 
-def _certificate(table: Table, files: Mapping[str, bytes]) -> bytes:
-    name = table.text("metadata_certificate", _CERTIFICATE_FIX)
-    if not name:
-        return b""
-    if name not in files:
-        table.problem("metadata_certificate", f"there is no file {name!r} in the configuration.", _CERTIFICATE_FIX)
-        return b""
-    certificate, fault = der_of_pem(files[name])
-    if fault:
-        table.problem("metadata_certificate", f"{name} {fault}", _CERTIFICATE_FIX)
-    return certificate
+def _certificates(table: Table, files: Mapping[str, bytes]) -> tuple[bytes, ...]:
+    """DER of each certificate of the named file, or of each file of a list; a file may hold several."""
+    key = "metadata_certificate"
+    names: tuple[str, ...]
+    if table.is_list(key):
+        names = table.texts(key, _CERTIFICATE_FIX)
+    else:
+        names = tuple(filter(None, [table.text(key, _CERTIFICATE_FIX)]))
+    found: list[bytes] = []
+    for name in names:
+        if name not in files:
+            table.problem(key, f"there is no file {name!r} in the configuration.", _CERTIFICATE_FIX)
+            continue
+        certificates, fault = pinned_certificates(files[name])
+        if fault:
+            table.problem(key, f"{name} {fault}", _CERTIFICATE_FIX)
+        found += certificates
+    if len(found) > _MAX_PINNED or len(set(found)) != len(found):
+        what = f"names a certificate twice, or more than {_MAX_PINNED}."
+        table.problem(key, what, "pin those whose keys sign this node's metadata now, or next.")
+    return tuple(found)
+
+
+def pinned_certificates(content: bytes) -> tuple[tuple[bytes, ...], str]:
+    """The DER of each certificate of a PEM file, and what is wrong with it as a sentence ("": nothing)."""
+    if content.count(b"-----BEGIN ") > 1:
+        return ders_of_pem(content, CERTIFICATES)
+    certificate, fault = der_of_pem(content)
+    return ((certificate,) if certificate else ()), fault
 
 
 def der_of_pem(content: bytes) -> tuple[bytes, str]:

@@ -83,6 +83,10 @@ class Table:
     def __contains__(self, key: str) -> bool:
         return key in self._content
 
+    def is_list(self, key: str) -> bool:
+        """Whether a list stands under a key, where a text may stand too."""
+        return isinstance(self._content.get(key), list)
+
     def close(self) -> None:
         """Report every key that nobody took."""
         for key in self._content:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.metadata.peers import FAILURES, MAX_VALIDITY
+from connectors.metadata.peers import FAILURES, NODE_VALIDITY
 from idp.crossing import METADATA_LIFE
 from idp.demo.browser import Browser, Page
 from idp.demo.city import City, services
@@ -168,7 +168,7 @@ def test_a_block_is_commands_or_a_file_that_it_names(block: Block) -> None:
 
 def test_what_ends_when_is_what_the_code_has() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    hours, days, years = METADATA_LIFE // 3600, MAX_VALIDITY // 86400, CERTIFICATE_LIFE.days // 365
+    hours, days, years = METADATA_LIFE // 3600, NODE_VALIDITY // 86400, CERTIFICATE_LIFE.days // 365
     assert f"ours {hours} hours, made again every {hours // 2}; another's {days} days at most" in text
     assert f"every {Settings.model_fields['probe_seconds'].default:.0f} seconds (`probe_seconds`)" in text
     assert f"(ours {years} years)" in text

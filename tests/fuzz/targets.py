@@ -270,7 +270,7 @@ class Metadata:
     def _fetched(self, message: bytes) -> None:
         for key, profile in ((self._world.pinned, SAML2INT), (self._world.eidas, EIDAS)):
             try:
-                signed = signed_octets(message, key, profile)
+                signed = signed_octets(message, (key,), profile)
                 held(self._world, signed)
                 facts_of_entity(signed, profile)
                 facts_of_node(signed, "proxy")

@@ -20,12 +20,13 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, get_args
 
 from cryptography.x509 import Certificate
 
-from connectors.formats.eidas.registry import EIDAS, SP_TYPES, is_level
+from connectors.deviations import NOTHING, Tolerance
+from connectors.formats.eidas.registry import EIDAS, PROTOCOL_VERSIONS, SP_TYPES, is_level, is_patch
 from connectors.formats.grammar import MAX_TEXT, instant
 from connectors.formats.names import ATTRNAME_URI, POST, REDIRECT, SAMLP, md, saml
 from connectors.signatures.keys import certificate_of
@@ -33,6 +34,13 @@ from connectors.signatures.parse import Element, attributes, parse_canonical, pa
 from connectors.signatures.profile import DS
 from connectors.signatures.signed import Signed
 from connectors.signatures.x509_lists import is_authority
+from policies.deviations import (
+    ATTRIBUTE_WITHOUT_NAME_FORMAT,
+    NO_PROTOCOL_VERSION,
+    PATCH_OF_PROTOCOL_VERSION,
+    REGISTERED_COUNTRY,
+    UNKNOWN_ASSURANCE,
+)
 
 Role = Literal["proxy", "connector"]
 
@@ -75,6 +83,8 @@ class PeerFacts:
     wants_requester_id: bool
     sp_type: str  # "" where its requests say it
     valid_until: int
+    # the named deviations that it used: what an operator is told, and no fact
+    deviations: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def digest(self) -> str:
@@ -115,7 +125,18 @@ def from_json(text: str) -> PeerFacts:
     return facts
 
 
-def read_peer(signed: Signed, role: Role, *, chains: bool = False) -> PeerFacts:
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a registration says of a node whose metadata is read: its country, and which deviations pass.
+
+    Without a registration there is no country that could stand in for a missing one.
+    """
+
+    country: str = ""
+    tolerance: Tolerance = NOTHING
+
+
+def read_peer(signed: Signed, role: Role, expected: Expected | None = None, *, chains: bool = False) -> PeerFacts:
     """What an EntityDescriptor whose signature held says of a node in this role.
 
     With `chains` a KeyDescriptor may have certificates of authorities beside the node's own: hints, that are no keys.
@@ -125,15 +146,15 @@ def read_peer(signed: Signed, role: Role, *, chains: bool = False) -> PeerFacts:
     root = parse_canonical(signed.octets)
     if "validUntil" not in attributes(root):
         raise ValueError("it has no validUntil.")
-    return _facts(root, role, chains=chains)
+    return _facts(root, role, expected or Expected(), chains=chains)
 
 
-def read_pinned_peer(octets: bytes, role: Role) -> PeerFacts:
+def read_pinned_peer(octets: bytes, role: Role, expected: Expected | None = None) -> PeerFacts:
     """As `read_peer`, for a file that an operator pinned: nobody need have signed it, and it may have no end."""
-    return _facts(parse_metadata(octets), role)
+    return _facts(parse_metadata(octets), role, expected or Expected())
 
 
-def _facts(root: Element, role: Role, *, chains: bool = False) -> PeerFacts:
+def _facts(root: Element, role: Role, expected: Expected, *, chains: bool = False) -> PeerFacts:
     if root.tag != md("EntityDescriptor") or root.find(f".//{md('EntityDescriptor')}") is not None:
         raise ValueError("it is not exactly one EntityDescriptor.")
     head = attributes(root)
@@ -144,25 +165,26 @@ def _facts(root: Element, role: Role, *, chains: bool = False) -> PeerFacts:
     ]
     if len(descriptors) != 1:
         raise ValueError(f"it does not have exactly one {_DESCRIPTORS[role]} for SAML 2.0.")
-    descriptor = descriptors[0]
+    descriptor, tolerance = descriptors[0], expected.tolerance
     entity = dict(_entity_attributes(root))
     ends = [found["validUntil"] for found in (head, attributes(descriptor)) if "validUntil" in found]
-    return PeerFacts(
+    facts = PeerFacts(
         role=role,
         entity_id=_visible(head.get("entityID", ""), "an entityID"),
-        country=_country(root, descriptor),
+        country=_country(root, descriptor, expected),
         signing=_certificates(descriptor, "signing", chains=chains),
         encryption=_certificates(descriptor, "encryption", chains=chains),
         endpoints=_sign_on(descriptor) if role == "proxy" else _consumer(descriptor),
-        attributes=frozenset(_supported(descriptor)) if role == "proxy" else frozenset(),
-        versions=entity.get(PROTOCOL_VERSION, frozenset()),
-        assurance=_levels(entity) if role == "proxy" else frozenset(),
+        attributes=frozenset(_supported(descriptor, tolerance)) if role == "proxy" else frozenset(),
+        versions=_versions(entity, tolerance),
+        assurance=_levels(entity, tolerance) if role == "proxy" else frozenset(),
         name_id_formats=frozenset(_texts(descriptor, md("NameIDFormat"), "a NameIDFormat")),
         encryption_methods=_methods(descriptor),
         wants_requester_id=role == "proxy" and WANTS_REQUESTER_ID in entity.get(ENTITY_CATEGORY, ()),
         sp_type=_sp_type(root) if role == "connector" else "",
         valid_until=min((instant(end, "the metadata") for end in ends), default=NO_END),
     )
+    return replace(facts, deviations=tolerance.used)
 
 
 def _entity_attributes(root: Element) -> Iterator[tuple[str, frozenset[str]]]:
@@ -178,11 +200,21 @@ def _entity_attributes(root: Element) -> Iterator[tuple[str, frozenset[str]]]:
             yield name, frozenset(_texts(attribute, saml("AttributeValue"), f"a value of {name}"))
 
 
-def _levels(entity: dict[str, frozenset[str]]) -> frozenset[str]:
-    levels = entity.get(ASSURANCE_CERTIFICATION, frozenset())
-    if not all(map(is_level, levels)):
+def _levels(entity: dict[str, frozenset[str]], tolerance: Tolerance) -> frozenset[str]:
+    said = entity.get(ASSURANCE_CERTIFICATION, frozenset())
+    levels = frozenset(filter(is_level, said))
+    if levels != said and not tolerance.takes(UNKNOWN_ASSURANCE):
         raise ValueError("its assurance-certification has a value that is no level of assurance.")
     return levels
+
+
+def _versions(entity: dict[str, frozenset[str]], tolerance: Tolerance) -> frozenset[str]:
+    """Those that it names, as it writes them. Which of them we speak is asked when the node is used."""
+    versions = entity.get(PROTOCOL_VERSION, frozenset())
+    if not versions and tolerance.takes(NO_PROTOCOL_VERSION):
+        return frozenset(PROTOCOL_VERSIONS[-1:])
+    patches = frozenset(filter(is_patch, versions))
+    return versions if not patches or tolerance.takes(PATCH_OF_PROTOCOL_VERSION) else versions - patches
 
 
 def _sp_type(root: Element) -> str:
@@ -195,13 +227,16 @@ def _sp_type(root: Element) -> str:
     return sp_type
 
 
-def _country(root: Element, descriptor: Element) -> str:
-    """The one NodeCountry of the role; no other role may name another."""
+def _country(root: Element, descriptor: Element, expected: Expected) -> str:
+    """The one NodeCountry of the role, or of its registration where that may stand in; no other role names another."""
     tag = f"{{{EIDAS}}}NodeCountry"
     own = _one(_one(descriptor, md("Extensions")), tag)
-    if own is None:
+    if own is not None:
+        country = _text(own, "NodeCountry")
+    elif expected.country and expected.tolerance.takes(REGISTERED_COUNTRY):
+        country = expected.country
+    else:
         raise ValueError("its role has no NodeCountry.")
-    country = _text(own, "NodeCountry")
     if not _COUNTRY.fullmatch(country) or any(_text(other, "NodeCountry") != country for other in root.iter(tag)):
         raise ValueError("its NodeCountry is not one country of two letters.")
     return country
@@ -283,9 +318,11 @@ def _consumer(descriptor: Element) -> frozenset[tuple[str, str]]:
     return frozenset([(POST, _visible(chosen.get("Location", ""), "a Location"))])
 
 
-def _supported(descriptor: Element) -> Iterator[str]:
+def _supported(descriptor: Element, tolerance: Tolerance) -> Iterator[str]:
     for number, attribute in enumerate(descriptor.iterchildren(saml("Attribute"))):
-        if number >= MAX_VALUES or attributes(attribute).get("NameFormat") != ATTRNAME_URI:
+        name_format = attributes(attribute).get("NameFormat")
+        uri = name_format == ATTRNAME_URI or (name_format is None and tolerance.takes(ATTRIBUTE_WITHOUT_NAME_FORMAT))
+        if number >= MAX_VALUES or not uri:
             raise ValueError("a supported attribute in it has a NameFormat other than uri, or there are too many.")
         yield _visible(attributes(attribute).get("Name", ""), "the name of an attribute")
 
@@ -320,7 +357,7 @@ def _visible(text: str, what: str) -> str:
 
 def _plain(facts: PeerFacts) -> dict[str, object]:
     """The facts in JSON's types: sets sorted, certificates in base64."""
-    return {each.name: _value(getattr(facts, each.name)) for each in fields(facts)}
+    return {each.name: _value(getattr(facts, each.name)) for each in fields(facts) if each.compare}
 
 
 def _value(value: object) -> object:

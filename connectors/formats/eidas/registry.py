@@ -11,7 +11,7 @@ from attributes that nobody knows.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -31,6 +31,8 @@ NATURAL_PREFIX = "eidas-natural"
 
 # The versions of the protocol that we speak, the newest first
 PROTOCOL_VERSIONS = ("1.4", "1.3", "1.2")
+# A version as the German middleware writes it, whose third number changes nothing on the wire
+_PATCH = re.compile(r"([0-9]+\.[0-9]+)\.[0-9]+")
 
 PUBLIC = "public"
 PRIVATE = "private"
@@ -58,6 +60,22 @@ _LOA = "http://eidas.europa.eu/LoA/"
 # How we and others usually call the levels of a scheme that is not notified; any other URI is as good
 _NOT_NOTIFIED_LOA = "http://eidas.europa.eu/NotNotified/LoA/"
 NOTIFIED_LEVELS: Mapping[str, LevelOfAssurance] = {f"{_LOA}{level.label}": level for level in LevelOfAssurance}
+
+
+def is_patch(version: str) -> bool:
+    """Whether a protocol version has three numbers, of which the first two are a version of ours."""
+    return spoken(version) in PROTOCOL_VERSIONS and version not in PROTOCOL_VERSIONS
+
+
+def spoken(version: str) -> str:
+    """The protocol version that a text counts as: without its third number, where it has one."""
+    found = _PATCH.fullmatch(version)
+    return found[1] if found else version
+
+
+def not_ours(versions: Iterable[str]) -> list[str]:
+    """Those of a node's protocol versions that we do not speak, sorted: what its operator has, and we do not use."""
+    return sorted(version for version in versions if spoken(version) not in PROTOCOL_VERSIONS)
 
 
 def notified(uri: str) -> bool:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from connectors.deviations import NOTHING, Tolerance
 from connectors.formats.eidas.registry import (
     FAILURES,
     MAX_NAME_ID,
@@ -245,9 +246,9 @@ def read_response(signed: Signed) -> EidasResponse:
     )
 
 
-def read_assertion(signed: Signed) -> EidasAssertionMessage:
+def read_assertion(signed: Signed, tolerance: Tolerance = NOTHING) -> EidasAssertionMessage:
     """The Assertion of octets that were decrypted out of a Response that was signed. Raises `AssertionRejected`."""
-    frame, statements = read_frame(signed.tree())
+    frame, statements = read_frame(signed.tree(), tolerance)
     if frame.subject is None or not 0 < len(frame.subject.value) <= MAX_NAME_ID:
         raise AssertionRejected("name_id", f"an assertion without a NameID of 1 to {MAX_NAME_ID} characters")
     if frame.subject.name_format not in NAME_ID_FORMATS:

@@ -94,7 +94,7 @@ def entity_metadata(holder: Holder, now: int) -> Entrance:
     key = key_of_certificate(holder.certificate, SAML2INT)
 
     def judge(octets: bytes) -> None:
-        facts = facts_of_entity(signed_octets(octets, key, SAML2INT), SAML2INT)
+        facts = facts_of_entity(signed_octets(octets, (key,), SAML2INT), SAML2INT)
         check_addresses(facts.addresses, demo=False)
         check_end(facts.valid_until, now, SAML2INT)
 

@@ -16,7 +16,7 @@ from signxml.signer import XMLSigner
 from connectors.fetch import PEER, REGISTRATION, Fetcher
 from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE
 from connectors.formats.names import POST, REDIRECT
-from connectors.metadata.peers import MAX_VALIDITY, Peers
+from connectors.metadata.peers import NODE_VALIDITY, Peers
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.parse import Element
 from connectors.signatures.xmlsign import sign_enveloped
@@ -118,11 +118,11 @@ def test_metadata_that_ended_is_refused(sending: World, end: int) -> None:
 
 @pytest.mark.spec("eidas.md §6 validUntil capped")
 def test_metadata_that_ends_too_far_away_is_refused(sending: World) -> None:
-    sending.show(node.proxy(valid_until=node.NOW + MAX_VALIDITY + EIDAS.skew + 1))
+    sending.show(node.proxy(valid_until=node.NOW + NODE_VALIDITY + EIDAS.skew + 1))
     assert sending.refused().check == "metadata_far"
     sending.still_there()
     # A node that signs for the whole time may have a clock that is a little ahead of ours
-    sending.show(node.proxy(valid_until=node.NOW + MAX_VALIDITY + EIDAS.skew))
+    sending.show(node.proxy(valid_until=node.NOW + NODE_VALIDITY + EIDAS.skew))
     sending.refresh()
 
 

@@ -117,8 +117,8 @@ def test_large_pinned_metadata_is_bounded_by_its_size_alone(idp: forge.SigningPa
 def test_a_file_is_judged_as_what_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     octets = node.octets(node.proxy())
     key = key_of_certificate(node.key("metadata").certificate, EIDAS)
-    assert judged.signed_octets(octets, key, EIDAS).key_id == key.key_id
+    assert judged.signed_octets(octets, (key,), EIDAS).key_id == key.key_id
     deaf(monkeypatch)
     with pytest.raises(FetchError) as refusal:
-        judged.signed_octets(octets, key, EIDAS)
+        judged.signed_octets(octets, (key,), EIDAS)
     assert refusal.value.check == "second_opinion"

@@ -10,7 +10,7 @@ from lxml import etree
 
 from connectors.formats.eidas.own_metadata import ConnectorMetadata, ProxyMetadata
 from connectors.formats.names import md
-from connectors.metadata.judged import MAX_VALIDITY
+from connectors.metadata.judged import MAX_VALIDITY, NODE_VALIDITY
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.saml import service_provider_metadata
 from connectors.signatures.parse import MAX_METADATA, parse_metadata
@@ -73,7 +73,7 @@ def test_each_fault_of_a_nodes_metadata_is_refused_by_its_check(tmp_path: Path) 
         "signature": node.octets(node.proxy(), by="stranger"),
         "digest": good.replace(b"https://node.example/sso", b"https://evil.example/sso", 1),
         "metadata_expired": node.octets(node.proxy(valid_until=NOW)),
-        "metadata_far": node.octets(node.proxy(valid_until=NOW + MAX_VALIDITY + EIDAS.skew + 1)),
+        "metadata_far": node.octets(node.proxy(valid_until=NOW + NODE_VALIDITY + EIDAS.skew + 1)),
         "metadata": node.octets(node.proxy(), node.remove("NodeCountry")),
         "metadata_address": node.octets(node.proxy(), _swap("https://node.example/sso", "http://node.example/sso")),
         "time": node.octets(node.proxy(), node.attribute("", "validUntil", "tomorrow")),

@@ -212,7 +212,7 @@ def test_loopback_names_may_be_http_for_the_demo() -> None:
         ("", "no certificate in PEM"),
         ("MIIB", "no certificate in PEM"),
         (BODY, "no certificate in PEM"),
-        (PEM + PEM, "holds 2 certificates"),
+        (PEM + PEM, "names something twice"),
         ("text before\n" + PEM, "no certificate in PEM"),
         (PEM + "text after\n", "no certificate in PEM"),
         (PEM.replace("\n-----END", "====\n-----END"), "no certificate in PEM"),

@@ -1,0 +1,33 @@
+"""Whose keys sign a node's metadata: those of the certificates that its registration pins."""
+
+from cryptography.x509 import Certificate
+
+from connectors.profiles import Profile
+from connectors.signatures.keys import PinnedKey, certificate_of, key_of_certificate
+from policies.parties import Peer
+
+
+def metadata_keys(peer: Peer, profile: Profile) -> tuple[PinnedKey, ...]:
+    """The key of each pinned certificate; of a chain that of its end alone. ValueError for one that cannot be used.
+
+    Official lists name chains. An authority signs certificates and not metadata: as a key, its own would sign for every
+    node that it ever issued one to.
+    """
+    certificates = [certificate_of(der) for der in peer.certificates]
+    ends = [
+        der
+        for der, certificate in zip(peer.certificates, certificates, strict=True)
+        if not any(_issued(certificate, other) for other in certificates)
+    ]
+    return tuple(key_of_certificate(der, profile) for der in ends)
+
+
+def _issued(issuer: Certificate, other: Certificate) -> bool:
+    """Whether one certificate is the other's issuer. One that a key issued to itself is nobody's issuer here."""
+    if issuer == other or issuer.subject != other.issuer:
+        return False
+    try:
+        other.verify_directly_issued_by(issuer)
+    except Exception:  # noqa: BLE001 - pyca has an error of its own for each kind of key: not issued by this one
+        return False
+    return True
