@@ -56,6 +56,7 @@ lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra cluster --extra pki --extra postgres --constraint requirements.lock pyproject.toml -o docker/requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra docs --constraint requirements.lock pyproject.toml -o docs/requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra cluster --extra pki --extra postgres --extra test --extra fuzz --constraint tests/requirements.lock pyproject.toml -o tests/fuzz.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links tests/interop/peers.in -o tests/interop/peers.lock
 
 $(VENV)/.product: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.interop import client_apache, client_chromium
+from tests.interop import client_apache, client_chromium, client_lemonldap
 from tests.interop.client_stage import Client, Command, Service
 from tests.interop.peer import HERE, NODE_MODULES, VENV, Debian, Fault, Flow, Npm, PyPI
 from tests.interop.snippet_stage import APACHE, MODULES
@@ -158,5 +158,28 @@ CLIENTS: tuple[Client, ...] = (
         callback="/callback",
         signs_in=client_chromium.signs_in,
         flows=(Flow("public client, PKCE, across origins", (PUBLIC,)),),
+    ),
+    Client(
+        name="LemonLDAP::NG",
+        package=Debian("liblemonldap-ng-portal-perl", (client_lemonldap.PORTAL, client_lemonldap.PLACKUP)),
+        documented="its page OpenID Connect authentication; the provider's documents stand in the configuration",
+        command=client_lemonldap.command,
+        callback="/?openidconnectcallback=1",
+        begin="/",
+        shows="/session/my/global",
+        claims=client_lemonldap.claims,
+        flows=(
+            Flow("defaults: no PKCE", (POST, RS256, NO_PKCE)),
+            Flow("PKCE required", (POST, RS256)),
+        ),
+        faults=(
+            Fault(
+                "PKCE required",
+                "code_verifier is malformed",
+                "Its code_verifier has 16 characters; RFC 7636 section 4.1 wants 43 at least.",
+                source="/usr/share/perl5/Lemonldap/NG/Portal/Plugins/AuthOidcPkce.pm",
+                line="use constant RS_MSK => 's' x 16;",
+            ),
+        ),
     ),
 )

@@ -6,6 +6,7 @@ documentation has it, in a process of its own, and ends on a page that shows the
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -179,7 +180,7 @@ class Client:
     @contextmanager
     def opened(self, folder: Path) -> Iterator[Session]:
         """A broker that has a service for each flow; calling what it yields signs a citizen in."""
-        slug = "".join(each if each.isalnum() else "-" for each in self.name.lower()).strip("-")
+        slug = re.sub("[^a-z0-9]+", "-", self.name.lower()).strip("-")
         with opened(ClientStage(folder, slug, self.callback, self.flows)) as stage:
 
             def session(flow: Flow) -> None:

@@ -204,7 +204,7 @@ class Debian:
         asked = ["dpkg-query", "--show", "--showformat=${Version}", self.name]
         said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
         # What upstream calls it: Debian's own revision says nothing about a protocol
-        return said.partition(":")[2].partition("-")[0] if ":" in said else said.partition("-")[0]
+        return re.split(r"[-+]", said.rpartition(":")[2])[0]
 
     def pinned(self) -> str:
         return ""

@@ -27,7 +27,7 @@ from tests.interop.roster import PEERS
 
 WELL = {Outcome.WORKS, Outcome.PEER}
 MOST_SAID = 1500
-Lines = list[Mapping[str, object]]
+Lines = Sequence[Mapping[str, object]]
 
 
 def tried(peer: Peer, folder: Path) -> Iterator[Result]:
