@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.interop import client_apache, client_chromium, client_lemonldap
-from tests.interop.client_stage import Client, Command, Service
+from tests.interop.client_stage import NO_PKCE, Client, Command, Service
 from tests.interop.peer import HERE, NODE_MODULES, VENV, Debian, Fault, Flow, Npm, PyPI
 from tests.interop.snippet_stage import APACHE, MODULES
 
@@ -17,7 +17,6 @@ PUBLIC = "--public"
 KEY = "--key-out key.pem"
 RSA_KEY = "--jwks rsa.jwks.json"
 RS256 = 'id_token_signed_response_alg = "RS256"'
-NO_PKCE = 'pkce = "optional"'
 IN_ID_TOKEN = "claims_in_id_token = true"
 AT_TOKEN_ENDPOINT = 'assertion_audience = "token_endpoint"'
 LONGER = "assertion_life = 600"
@@ -115,7 +114,8 @@ CLIENTS: tuple[Client, ...] = (
     Client(
         name="express-openid-connect",
         package=Npm("express-openid-connect"),
-        documented="README, Getting Started; with a secret and the code flow",
+        documented="README, Getting Started, with a secret and `response_type: 'code'`: its default, an id_token in the "
+        "answer of the browser, is a flow that this broker does not have",
         command=node("express_openid_connect.mjs"),
         callback="/callback",
         begin="/",
@@ -152,7 +152,7 @@ CLIENTS: tuple[Client, ...] = (
     ),
     Client(
         name="oidc-client-ts",
-        package=Npm("oidc-client-ts"),
+        package=Npm("oidc-client-ts", programs=("node", "chromium")),
         documented="its UserManager with `loadUserInfo`, in a page that Debian's Chromium shows",
         command=node("oidc_client_ts.mjs"),
         callback="/callback",

@@ -31,6 +31,7 @@ STOP_SECONDS = 10
 # Forms of the client's own on the way to the broker: "sign in with ..."
 MOST_FORMS = 3
 CITIZEN = "mari"
+NO_PKCE = 'pkce = "optional"'
 SCOPE = f"openid purpose:{PURPOSE}"
 
 
@@ -213,6 +214,8 @@ class Client:
             page = browser.submit(page, {})
         if page.status != 200 or not page.url.startswith(stage.issuer):
             raise Failed(f"no picker: status {page.status} at {page.url.partition('?')[0]}: {_words(page)}")
+        if ("code_challenge=" in page.url) == (NO_PKCE in service.flow.registered):
+            raise Failed("the registration and the client's request do not agree whether PKCE is used")
         page = browser.get(page.link("//a[contains(@href, '/at/demo-ee')]"), origin=stage.issuer)
         question = browser.submit(browser.submit(page, {"citizen": CITIZEN}), {})
         if question.status != 200:

@@ -1,16 +1,21 @@
-"""Which peers the tests themselves run, and what they try: read from the marks of the tests, not by running them."""
+"""Which peers the tests themselves run, and what they try: from the table of SAML peers, and the marks of the tests."""
 
 import ast
 from collections.abc import Mapping
+from typing import get_args
 
 from tests.interop.peer import ROOT
+from tests.interop.peer_table import KNOWN
+from tests.interop.saml_peers import Ability
 
 MARK = "peer_row"
 
 
 def covered() -> Mapping[str, tuple[str, ...]]:
-    """Each peer of a literal mark `@pytest.mark.peer_row(peer, what)`, in alphabetical order, and what is tried."""
-    found: dict[str, dict[str, None]] = {}
+    """Each peer in alphabetical order, and what is tried: its abilities, and literal marks `peer_row(peer, what)`."""
+    found: dict[str, dict[str, None]] = {
+        known.name: dict.fromkeys(one for one in get_args(Ability) if one in known.abilities) for known in KNOWN
+    }
     for path in sorted((ROOT / "tests").glob("*/test_*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         names = _names(tree)
@@ -18,7 +23,7 @@ def covered() -> Mapping[str, tuple[str, ...]]:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == MARK:
                 peer, what = (_text(one, names) for one in node.args)
                 if peer and what:
-                    found.setdefault(peer, {})[what] = None
+                    found[peer] = found.get(peer, {}) | {what: None}
     return {peer: tuple(found[peer]) for peer in sorted(found, key=str.lower)}
 
 

@@ -8,6 +8,7 @@ an issue of its project. A fault that does not show any more is a failure too, s
 import importlib.metadata
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -175,11 +176,14 @@ def _versions() -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Npm:
-    """A package of `package-lock.json`."""
+    """A package of `package-lock.json`; `programs` are what else it runs in."""
 
     name: str
+    programs: tuple[str, ...] = ("node",)
 
     def version(self) -> str:
+        if not all(shutil.which(program) for program in self.programs):
+            return ""
         file = NODE_MODULES / self.name / "package.json"
         return str(json.loads(file.read_text(encoding="utf-8"))["version"]) if file.exists() else ""
 

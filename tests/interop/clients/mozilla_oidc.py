@@ -26,7 +26,7 @@ settings.configure(
     OIDC_OP_JWKS_ENDPOINT=f"{ISSUER}/jwks",
     OIDC_RP_SIGN_ALGO=os.environ.get("ALG", "RS256"),
     OIDC_RP_SCOPES=os.environ["SCOPE"],
-    OIDC_USE_PKCE="PKCE" in os.environ["FLOW"],
+    OIDC_USE_PKCE="OIDC_USE_PKCE" in os.environ["FLOW"],
 )
 django.setup()
 

@@ -20,7 +20,7 @@ settings.configure(
     SOCIAL_AUTH_OIDC_SECRET=os.environ["CLIENT_SECRET"],
     # The purpose, beside its own `openid profile email`
     SOCIAL_AUTH_OIDC_SCOPE=[os.environ["SCOPE"].removeprefix("openid ")],
-    SOCIAL_AUTH_OIDC_USE_PKCE="PKCE" in os.environ["FLOW"],
+    SOCIAL_AUTH_OIDC_USE_PKCE="USE_PKCE" in os.environ["FLOW"],
     SOCIAL_AUTH_OIDC_EXTRA_DATA=["sub", "age_over_18", "resident_of"],
 )
 django.setup()
