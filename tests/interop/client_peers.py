@@ -12,14 +12,14 @@ from tests.interop.snippet_stage import APACHE, MODULES
 PROGRAMS = HERE / "clients"
 LOCAL = HERE / "localhost"
 # What an operator writes for a client that wants it so
-POST = 'token_endpoint_auth_method = "client_secret_post"'
+POST = "--method client_secret_post"
 PUBLIC = "--public"
 KEY = "--key-out key.pem"
 RSA_KEY = "--jwks rsa.jwks.json"
-RS256 = 'id_token_signed_response_alg = "RS256"'
-IN_ID_TOKEN = "claims_in_id_token = true"
-AT_TOKEN_ENDPOINT = 'assertion_audience = "token_endpoint"'
-LONGER = "assertion_life = 600"
+RS256 = "--id-token-alg RS256"
+IN_ID_TOKEN = "--claims-in-id-token"
+AT_TOKEN_ENDPOINT = "--assertion-audience token_endpoint"
+LONGER = "--assertion-life 600"
 
 
 def node(program: str) -> Command:

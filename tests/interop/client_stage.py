@@ -31,7 +31,7 @@ STOP_SECONDS = 10
 # Forms of the client's own on the way to the broker: "sign in with ..."
 MOST_FORMS = 3
 CITIZEN = "mari"
-NO_PKCE = 'pkce = "optional"'
+NO_PKCE = "--pkce optional"
 SCOPE = f"openid purpose:{PURPOSE}"
 
 
