@@ -20,6 +20,8 @@ from idp.settings import load_settings
 from idp.store import tables
 
 FIRST, SECOND = "demo-ee", "demo-lv"
+# Services whose registration asks for what their library needs: no PKCE, and the secret in the form
+WITHOUT_PKCE, IN_FORM = "without-pkce", "in-form"
 # What is parked for whoever holds its handle: each is something that a case may not bring about
 RELEASED = ("code", "access", "receipt")
 
@@ -86,6 +88,19 @@ class Stage(Scene):
         super()._configure(port, secret, fares)
         self.secrets, self._fares = secret, fares
         self._second_country()
+        self._clients()
+
+    def _clients(self) -> None:
+        """The parking service twice more, as its library would need it."""
+        parties = self.receiving / "parties"
+        text = (parties / "parking.toml").read_text(encoding="utf-8")
+        for name, before, after in (
+            (WITHOUT_PKCE, "purposes =", 'pkce = "optional"\npurposes ='),
+            (IN_FORM, "client_secret_basic", "client_secret_post"),
+        ):
+            changed = text.replace('"parking"', f'"{name}"').replace("/parking/", f"/{name}/").replace(before, after)
+            (parties / f"{name}.toml").write_text(changed, encoding="utf-8")
+        self.secrets = {**self.secrets, **dict.fromkeys((WITHOUT_PKCE, IN_FORM), self.secrets["parking"])}
 
     def _second_country(self) -> None:
         """Another provider, with a key of its own, that the broker knows as well as the first."""

@@ -187,7 +187,8 @@ class Visitor:
             **(changes or {}),
         }
         fields = {name: value for name, value in wanted.items() if value is not None}
-        authorization = None if "client_assertion" in fields else self.basic(service)
+        proven = {"client_assertion", "client_secret"} & set(fields)
+        authorization = None if proven else self.basic(service)
         return self.go(
             "POST", "/token", fields=fields, body=body, headers={**DIRECT, "authorization": authorization}, jar={}
         )

@@ -9,15 +9,18 @@ from connectors.formats.claims import Json
 from connectors.id_token import ExpectedIdToken, judge_id_token
 from connectors.logout_token import EVENT, ExpectedLogoutToken, judge_logout_token
 from connectors.signatures.jws import VerificationKey
+from idp.addresses import token_endpoint
 from idp.selftest.case import Entrance
 from idp.selftest.tokens.bench import Bench, TokenKey
 from idp.selftest.tokens.making import half_hash
 from idp.selftest.tokens.parties import JWKS, Party, entrance, jwks, party
 from policies.assurance import LevelOfAssurance
+from policies.parties import LONGEST_ASSERTION_LIFE
 
 OP = "https://op.example"
 US = "https://id.storkhaven.example"
 CLIENT = "parking"
+TOKEN_ENDPOINT = token_endpoint(US)
 AT_PROVIDER = "storkhaven-at-op"  # our own client id
 MAX_AGE = 600
 ACCESS_TOKEN = "access_token"
@@ -65,6 +68,19 @@ class World:
 
         arguments = self._arguments("client-assertion", "--client", CLIENT, "--audience", US, "--alg", alg)
         entrance = _entrance(self.client, alg, "client assertion", judge, arguments, alone=alone)
+        return self._bench(self.client, alg, entrance, "client-authentication+jwt", self.client_assertion_claims)
+
+    def client_assertion_by_registration(self, alg: str) -> Bench:
+        """Client assertions of a relying party that may name our token endpoint, and live for ten minutes.
+
+        Inspection is told so by a configuration alone.
+        """
+        expected = ExpectedClientAssertion(CLIENT, US, alg, TOKEN_ENDPOINT, LONGEST_ASSERTION_LIFE)
+
+        def judge(token: str, keys: tuple[VerificationKey, ...]) -> object:
+            return judge_client_assertion(token, keys, expected, self.now)
+
+        entrance = _entrance(self.client, alg, "client assertion by registration", judge, None, alone=False)
         return self._bench(self.client, alg, entrance, "client-authentication+jwt", self.client_assertion_claims)
 
     def logout_token(self, alg: str, *, alone: bool = False) -> Bench:

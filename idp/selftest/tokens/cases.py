@@ -36,6 +36,7 @@ def token_cases(now: int) -> Iterator[Case]:
             yield from family(bench)
     yield from claims.id_token(world.id_token("ES256"))
     yield from claims.client_assertion(world.client_assertion("RS256"))
+    yield from claims.client_assertion_by_registration(world.client_assertion_by_registration("ES256"))
     yield from claims.logout_token(world.logout_token("ES256"))
     yield from another_kind(world)
     yield from encryption_cases(world)

@@ -6,13 +6,12 @@ from connectors.formats.claims import Json
 from connectors.logout_token import EVENT
 from idp.selftest.case import Case
 from idp.selftest.tokens.bench import ABSENT, Bench, Change
-from idp.selftest.tokens.benches import AT_PROVIDER, CLIENT, MAX_AGE, OP, US
+from idp.selftest.tokens.benches import AT_PROVIDER, CLIENT, MAX_AGE, OP, TOKEN_ENDPOINT, US
 from idp.selftest.tokens.making import half_hash
 
 # family -> what -> check, claims
 Table = Mapping[str, tuple[str, Mapping[str, Change]]]
 _DAY = 24 * 3600
-_TOKEN_ENDPOINT = f"{US}/oidc/token"
 _LOA = "http://eidas.europa.eu/LoA/"
 _NOT_TEXTS: Mapping[str, Change] = {"absent": ABSENT, "null": None, "empty": "", "a number": 7, "an object": {"x": "y"}}
 _NOT_TIMES: Mapping[str, Change] = {
@@ -55,6 +54,50 @@ def client_assertion(bench: Bench) -> Iterator[Case]:
         "jti of 257 characters": ("assertion_jti", {"jti": "j" * 257}),
     }
     yield from _refused(bench, "client assertion: identifier", once)
+
+
+def client_assertion_by_registration(bench: Bench) -> Iterator[Case]:
+    """A client assertion where the registration lets it name our token endpoint, and live for ten minutes."""
+    family = "client assertion: by registration"
+    now, other = bench.now, "https://attacker.example"
+    wrong: dict[str, Change] = {
+        "both of us and another, cve-2025-27370": [US, TOKEN_ENDPOINT, f"{other}/token"],
+        "the token endpoint and another, cve-2025-27370": [TOKEN_ENDPOINT, other],
+        "us and another": [US, other],
+        "another in a list": [f"{other}/token"],
+        "another server's token endpoint": f"{other}/token",
+        "another address of ours": f"{US}/userinfo",
+        "the token endpoint with a slash": f"{TOKEN_ENDPOINT}/",
+        "the token endpoint with a query": f"{TOKEN_ENDPOINT}?as=a",
+        "the token endpoint in capitals": TOKEN_ENDPOINT.upper(),
+        "the token endpoint over http": TOKEN_ENDPOINT.replace("https", "http"),
+        "the token endpoint of a longer name": TOKEN_ENDPOINT.replace(US, f"{US}.attacker.example"),
+        "both in one text": f"{US} {TOKEN_ENDPOINT}",
+        "the client": CLIENT,
+    }
+    none: dict[str, Change] = {
+        "an empty list": [],
+        "the token endpoint twice": [TOKEN_ENDPOINT, TOKEN_ENDPOINT],
+        "beside an empty text": [TOKEN_ENDPOINT, ""],
+        "beside a number": [TOKEN_ENDPOINT, 7],
+        "a list in a list": [[TOKEN_ENDPOINT]],
+        **_NOT_TEXTS,
+    }
+    yield from _refused(
+        bench,
+        family,
+        {
+            **{f"aud {what}": ("assertion_audience", {"aud": value}) for what, value in wrong.items()},
+            **{f"aud {what}": ("claim_aud", {"aud": value}) for what, value in none.items()},
+            "lives longer than ten minutes": ("assertion_life", {"exp": now + 611}),
+            "of another client": ("assertion_issuer", {"iss": "another", "aud": TOKEN_ENDPOINT}),
+            "about another client": ("assertion_subject", {"sub": "another", "aud": [US, TOKEN_ENDPOINT]}),
+            "expired, for the token endpoint": (
+                "assertion_expired",
+                {"exp": now - 10, "iat": now - 60, "aud": TOKEN_ENDPOINT},
+            ),
+        },
+    )
 
 
 def logout_token(bench: Bench) -> Iterator[Case]:
@@ -207,7 +250,7 @@ def _authentication(bench: Bench) -> Table:
 def _injected_audience() -> Table:
     """Another server told the client to write our names into what it sends there (CVE-2025-27370 and CVE-2025-27371)."""
     wrong = {
-        "the token endpoint, cve-2025-27370": _TOKEN_ENDPOINT,
+        "the token endpoint, cve-2025-27370": TOKEN_ENDPOINT,
         "another server's issuer, cve-2025-27371": "https://attacker.example",
         "another server's token endpoint": "https://attacker.example/token",
         "with a slash after it": f"{US}/",
@@ -219,9 +262,10 @@ def _injected_audience() -> Table:
         "with a blank": f"{US} ",
     }
     lists: Mapping[str, Change] = {
+        "the token endpoint in a list": [TOKEN_ENDPOINT],
         "in a list, cve-2025-27371": [US],
         "beside another server, cve-2025-27370": [US, "https://attacker.example"],
-        "with the token endpoint": [US, _TOKEN_ENDPOINT],
+        "with the token endpoint": [US, TOKEN_ENDPOINT],
         "an empty list": [],
         **_NOT_TEXTS,
     }

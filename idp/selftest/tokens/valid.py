@@ -7,7 +7,7 @@ from connectors.id_token import judge_id_token
 from connectors.signatures.jwk import keys_from_jwks
 from idp.selftest.case import Case, Entrance
 from idp.selftest.tokens.bench import ABSENT, Bench, Change
-from idp.selftest.tokens.benches import AT_PROVIDER, MAX_AGE, World
+from idp.selftest.tokens.benches import AT_PROVIDER, MAX_AGE, TOKEN_ENDPOINT, US, World
 from idp.selftest.tokens.making import signer, written
 from idp.selftest.tokens.parties import ALGORITHMS, as_text
 from idp.selftest.tokens.signatures import the_other_s
@@ -32,6 +32,7 @@ def valid_tokens(world: World) -> Iterator[Case]:
     yield from _of_any_kind(world.logout_token("ES256"), world.logout_token("ES384", alone=True), LOGOUT_TOKENS)
     yield from _id_tokens(world)
     yield from _assertions(world)
+    yield from _assertions_by_registration(world)
     yield from _logout_tokens(world)
 
 
@@ -112,6 +113,23 @@ def _assertions(world: World) -> Iterator[Case]:
     next_key = world.client.next_key
     rolled = bench.signed(bench.header(kid=next_key.kid), bench.claims(), signer(next_key.private, next_key.alg))
     yield bench.accepted(ASSERTIONS, "the next key of a rollover", rolled)
+
+
+def _assertions_by_registration(world: World) -> Iterator[Case]:
+    """What deployed libraries send, at a registration that lets them: each is refused at any other."""
+    bench, now = world.client_assertion_by_registration("ES256"), world.now
+    variants: Claims = {
+        "the token endpoint": {"aud": TOKEN_ENDPOINT},
+        "the token endpoint in a list": {"aud": [TOKEN_ENDPOINT]},
+        "our issuer and the token endpoint": {"aud": [US, TOKEN_ENDPOINT]},
+        "the token endpoint and our issuer": {"aud": [TOKEN_ENDPOINT, US]},
+        "our issuer in a list": {"aud": [US]},
+        "our issuer": {"aud": US},
+        "a life of ten minutes": {"exp": now + 600, "aud": [TOKEN_ENDPOINT]},
+        "a life of ten minutes by a clock that is ahead": {"iat": now + 10, "exp": now + 610},
+    }
+    for what, changes in variants.items():
+        yield bench.accepted(ASSERTIONS, what, bench.token(claims=changes))
 
 
 def _logout_tokens(world: World) -> Iterator[Case]:

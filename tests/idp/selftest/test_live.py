@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from idp.demo.loopback import client
 from idp.endpoints import login as citizen_steps
 from idp.selftest.case import Kind
-from idp.selftest.live import HONEST_EVERY, decisions, mixups, played_on, responses, tokens
+from idp.selftest.live import HONEST_EVERY, clients, decisions, mixups, played_on, responses, tokens
 from idp.selftest.live.played import LiveCase, play
 from idp.selftest.live.stage import Stage
 from idp.selftest.live.visitor import Answer, AstrayError, Visitor
@@ -19,7 +19,7 @@ from idp.selftest.report import Outcome, Tried
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 CASES: Mapping[str, LiveCase] = {
-    case.name: case for part in (responses, decisions, mixups, tokens) for case in part.cases()
+    case.name: case for part in (responses, decisions, mixups, tokens, clients) for case in part.cases()
 }
 
 
@@ -37,7 +37,8 @@ def test_every_live_case_ends_as_it_must(played: Sequence[Tried]) -> None:
 def test_there_are_forty_of_them_and_an_honest_login_after_every_twenty(played: Sequence[Tried]) -> None:
     hostile = [one for one in played if one.kind is not Kind.VALID]
     assert len(hostile) >= 40
-    assert {one.family for one in hostile} == {"live: replay", "live: decisions", "live: mix-up", "live: tokens"}
+    families = {"live: replay", "live: decisions", "live: mix-up", "live: tokens", "live: clients"}
+    assert {one.family for one in hostile} == families
     logins = [at for at, one in enumerate(played) if one.name.startswith("live-honest-logins/after-")]
     gaps = [after - before for before, after in zip([-1, *logins], logins, strict=False)]
     assert max(gaps) <= HONEST_EVERY + 1

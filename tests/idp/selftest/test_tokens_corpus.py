@@ -94,6 +94,7 @@ FAULTS: list[tuple[str, object, str, object]] = [
     ("id_token: another request", id_token, "_check_access_token", lambda *_: False),
     ("id_token: level and age of the authentication", id_token, "_check_assurance", nothing),
     ("client assertion: time", client_assertion, "_judged_times", lambda *_: 0),
+    ("client assertion: by registration", client_assertion, "_judge_audience", nothing),
     ("client assertion: identifier", client_assertion, "MAX_JTI", 1000),
     ("logout token: time", logout_token, "judge_times", lambda *_, **__: (0, 0)),
     ("logout token: subject and session", logout_token, "is_visible", bool),

@@ -1,0 +1,93 @@
+"""Relying parties whose registration asks for what their library needs, and those that ask for what nobody gets.
+
+What refuses is the key of the registration that its operator mends.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from importlib import resources
+
+from connectors.signatures.jwk import public_jwk
+from idp.responders.oidc_client import Clients
+from idp.selftest.case import Case, Entrance
+from idp.selftest.keys import Holder
+from idp.selftest.registrations.making import accepted, unusable
+from policies.load import load
+
+CANNOT_WORK = "registration: clients"
+VALID = "valid registrations of clients"
+FILE, KEYS = "parties/selftest.toml", "parties/selftest.jwks.json"
+PURPOSE = "purposes/resident-parking.toml"
+
+
+def client_registrations(on_curve: Holder) -> Iterator[Case]:
+    """All of them. `on_curve` is a service's key on P-256."""
+    at = _entrance(on_curve)
+    secret, key = _by_secret(), _by_key()
+    valid: Mapping[str, str] = {
+        "a secret in the header": secret,
+        "a secret in the form": secret.replace("_basic", "_post"),
+        "a nonce in place of pkce": f'{secret}pkce = "optional"\n',
+        "pkce, and it says so": f'{secret}pkce = "required"\n',
+        "claims in the id_token": f"{secret}claims_in_id_token = true\n",
+        "id_tokens of rs256": f'{secret}id_token_signed_response_alg = "RS256"\n',
+        "assertions": key,
+        "assertions for the token endpoint": f'{key}assertion_audience = "token_endpoint"\n',
+        "assertions of ten minutes": f"{key}assertion_life = 600\n",
+    }
+    for what, text in valid.items():
+        yield accepted(VALID, what, at, text.encode())
+    refused: Mapping[str, tuple[str, str]] = {
+        "pkce that proves nothing": (f'{secret}pkce = "plain"\n', "pkce"),
+        "pkce of neither word": (f"{secret}pkce = false\n", "pkce"),
+        "claims by a word": (f'{secret}claims_in_id_token = "yes"\n', "claims_in_id_token"),
+        "id_tokens that nobody signs": (f'{secret}id_token_signed_response_alg = "none"\n', "id_token_signed_response_alg"),
+        "id_tokens under its secret": (f'{secret}id_token_signed_response_alg = "HS256"\n', "id_token_signed_response_alg"),
+        "a secret and assertions": (f'{secret}jwks = "{KEYS}"\n', "jwks"),
+        "a secret that signs": (secret.replace("_basic", "_jwt"), "token_endpoint_auth_method"),
+        "no secret in the form": (
+            secret.replace("_basic", "_post").replace("client_secret_sha256", "#"),
+            "client_secret_sha256",
+        ),
+        "an audience of a secret": (f'{secret}assertion_audience = "token_endpoint"\n', "assertion_audience"),
+        "a life of a secret": (f"{secret}assertion_life = 600\n", "assertion_life"),
+        "an address of its own as audience": (f'{key}assertion_audience = "https://x.example"\n', "assertion_audience"),
+        "several audiences": (f'{key}assertion_audience = ["issuer", "token_endpoint"]\n', "assertion_audience"),
+        "any audience": (f'{key}assertion_audience = "*"\n', "assertion_audience"),
+        "assertions of more than ten minutes": (f"{key}assertion_life = 601\n", "assertion_life"),
+        "assertions that end at once": (f"{key}assertion_life = 0\n", "assertion_life"),
+        "assertions that never end": (f"{key}assertion_life = inf\n", "assertion_life"),
+        "assertions and a secret": (f'{key}client_secret_sha256 = "{secrets.token_hex(32)}"\n', "client_secret_sha256"),
+    }
+    for what, (text, known_by) in refused.items():
+        yield unusable(CANNOT_WORK, what, at, text.encode(), known_by)
+
+
+def _entrance(holder: Holder) -> Entrance:
+    """A whole configuration around the one registration, loaded as the server loads it."""
+    purpose = resources.files("idp.demo").joinpath("receiving", PURPOSE).read_bytes()
+    keys = json.dumps({"keys": [{**public_jwk(holder.key.public_key()), "kid": "selftest"}]}).encode()
+
+    def judge(octets: bytes) -> None:
+        configuration = load({FILE: octets, KEYS: keys, PURPOSE: purpose})
+        Clients(issuer="https://id.storkhaven.example", parties=configuration.parties)
+
+    return Entrance("client registration", judge, None)
+
+
+def _named() -> str:
+    name = f"selftest-{secrets.token_hex(8)}"
+    return (
+        f'client_id = "{name}"\ntitle.en = "Self-test"\nsector = "{name}"\n'
+        f'redirect_uris = ["https://{name}.example/callback"]\npurposes = ["resident-parking"]\n'
+    )
+
+
+def _by_secret() -> str:
+    digest = secrets.token_hex(32)
+    return f'{_named()}token_endpoint_auth_method = "client_secret_basic"\nclient_secret_sha256 = "{digest}"\n'
+
+
+def _by_key() -> str:
+    return f'{_named()}token_endpoint_auth_method = "private_key_jwt"\njwks = "{KEYS}"\n'
