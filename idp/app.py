@@ -34,6 +34,7 @@ from idp.endpoints.gate import Gate
 from idp.endpoints.lanes import Queue
 from idp.endpoints.logins import Logins
 from idp.endpoints.node_site import NodeSite
+from idp.endpoints.origins import Origins
 from idp.keys.folder import Keys
 from idp.keys.keeper import Keeper
 from idp.keys.kinds import SAML_LIFE
@@ -241,7 +242,8 @@ class Application:
         gate = Gate(tenant=tenant, queue=queue, rates=watched.rates, page=at_once.turned_away, told=watched.turned_away)
         count = watched.unforeseen(self.unforeseen.seen)
         admitted = Admission(front, gate=gate)
-        return gate, Edge(admitted, tenant=tenant, issuer=self.settings.issuer, page=at_once.unforeseen, count=count)
+        answered = Origins(admitted, registered=self.site.openid.origins) if isinstance(self.site, CitySite) else admitted
+        return gate, Edge(answered, tenant=tenant, issuer=self.settings.issuer, page=at_once.unforeseen, count=count)
 
     def _sealing_keys(self, clock: Callable[[], int]) -> HourlyKeys:
         rows = StoredSealingKeys(engine=self.store.engine, tenant=self.settings.tenant)

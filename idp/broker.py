@@ -142,7 +142,7 @@ class Broker:
         purpose = self._configuration.purposes.get(request.purpose_id)
         if party is None or purpose is None or request.purpose_id not in party.purposes:
             raise RequestRefused("relying party or purpose is registered no more", oauth="unauthorized_client")
-        if request.redirect_uri not in party.redirect_uris:
+        if not party.takes(request.redirect_uri):
             raise RequestRefused("the redirect address is registered no more", oauth="unauthorized_client")
         return party, purpose
 

@@ -6,6 +6,7 @@ from typing import NewType
 
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Form
+from policies.redirects import is_redirect
 
 Tenant = NewType("Tenant", str)
 ClientId = NewType("ClientId", str)
@@ -53,7 +54,7 @@ class RelyingParty:
     purposes: tuple[PurposeId, ...]
     attributes: Mapping[AttributeName, Rule]
     source: Source
-    # "client_secret_basic", "client_secret_post" or "private_key_jwt"
+    # "client_secret_basic", "client_secret_post" or "private_key_jwt"; "none" of a public client
     authentication_method: str = "client_secret_basic"
     # SHA-256 of the secret as hex: the secret itself is random and long, so a plain hash is enough
     secret_sha256: str = field(default="", repr=False)
@@ -75,6 +76,14 @@ class RelyingParty:
     requester_id: str = ""
     # Other countries' nodes learn our own name in place of its (decisions.md 19)
     blind: bool = False
+    # An app in a browser or on a device, which can keep no secret: nothing but PKCE binds a code to it (RFC 8252 §8.4)
+    public: bool = False
+    # The origins whose pages may call for it; of one that is not public there are none
+    origins: tuple[str, ...] = ()
+
+    def takes(self, redirect_uri: str) -> bool:
+        """Whether an answer may go there."""
+        return is_redirect(redirect_uri, self.redirect_uris, any_port=self.public)
 
 
 @dataclass(frozen=True, slots=True)

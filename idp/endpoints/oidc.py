@@ -1,6 +1,7 @@
 """OpenID Connect over HTTP: authorization, token, userinfo, discovery and keys."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -10,6 +11,7 @@ from idp.endpoints import picker
 from idp.endpoints.city import CitySite
 from idp.endpoints.http import check_navigation, client_of, form, header, query
 from idp.endpoints.login import rejected
+from idp.endpoints.origins import READABLE, origin_of
 from idp.endpoints.threads import run_in_threadpool, threaded
 from idp.pages.wording import text_in
 from idp.responders.direct import NO_STORE, JsonAnswer, explained, oauth_error, too_many, unavailable
@@ -25,6 +27,10 @@ JSON = "application/json"
 TOKEN = "/token"
 # RFC 6749 §5.2: who calls is not who it says
 STRANGER = "invalid_client"
+FROM_A_SERVER = (
+    "Clients authenticate from a server of theirs, and no page does. An app in a browser is registered as public, with the "
+    "origin of its pages."
+)
 # What is made of a form's fields, the Authorization header and the moment
 Asked = Callable[[Mapping[str, str], str, int], JsonAnswer | bytes]
 
@@ -40,7 +46,7 @@ def router(site: CitySite) -> APIRouter:
 
     @routes.post("/token")
     async def token(request: Request) -> Response:
-        return await _direct(site, request, _authenticated(site, request, site.openid.token))
+        return await _direct(site, request, _redeemed(site, request))
 
     @routes.api_route("/userinfo", methods=["GET", "POST"])
     async def userinfo(request: Request) -> Response:
@@ -111,11 +117,50 @@ async def _receipt(site: CitySite, request: Request) -> JsonAnswer | bytes:
     def given(fields: Mapping[str, str], authorization: str, now: int) -> JsonAnswer | bytes:
         return site.party_receipts.receipt(authorization, asked, fields, now)
 
-    answer = await _authenticated(site, request, given)
+    if _in_browser(request):
+        raise RequestRefused(FROM_A_SERVER, status=403)
+    answer = await _authenticated(site, request, await form(request, MAX_REQUEST), given)
     return answer if isinstance(answer, bytes) else explained(answer, site.documentation)
 
 
-async def _authenticated(site: CitySite, request: Request, asked: Asked) -> JsonAnswer | bytes:
+async def _redeemed(site: CitySite, request: Request) -> JsonAnswer | bytes:
+    """A code is redeemed by a server, by an app on a device, or by a page of a public client's own origin."""
+    origin, openid = origin_of(request.scope), site.openid
+    if _in_browser(request) and origin not in openid.origins:
+        raise RequestRefused(FROM_A_SERVER, status=403)
+    fields = await form(request, MAX_REQUEST)
+    client_id = fields.get("client_id", "")
+    if origin is None or not openid.is_public(client_id):
+        request.scope[READABLE] = False
+        if _in_browser(request):
+            raise RequestRefused(FROM_A_SERVER, status=403)
+        return await _authenticated(site, request, fields, openid.token)
+    _check_page(site, request, client_id)
+    # It proves nothing that could be guessed, so nothing counts against whose browser it is
+    authorization = header(request, b"authorization") or ""
+    return await run_in_threadpool(openid.token, fields, authorization, site.clock())
+
+
+def _in_browser(request: Request) -> bool:
+    """Whether a page's script or form asks, as its browser says (Fetch Metadata Request Headers, §3)."""
+    return header(request, b"sec-fetch-site") is not None
+
+
+def _check_page(site: CitySite, request: Request, client_id: str) -> None:
+    """A page that asks is of an origin of this client. Raises `RequestRefused`, which the page cannot read.
+
+    Else a page of one service could redeem or read what another service's citizen was asked for.
+    """
+    origin = origin_of(request.scope)
+    if origin is None:
+        return
+    request.scope[READABLE] = site.openid.has_origin(client_id, origin)
+    if not request.scope[READABLE]:
+        with about(client_id):
+            raise RequestRefused("The page that asks is of an origin that is not registered for this client.", status=403)
+
+
+async def _authenticated(site: CitySite, request: Request, fields: Mapping[str, str], asked: Asked) -> JsonAnswer | bytes:
     """What a client gets that has to say who it is; wherever it says so, its failures count together.
 
     They count by address and client, and by address alone, where there is room for more: whoever guesses may name another
@@ -126,9 +171,6 @@ async def _authenticated(site: CitySite, request: Request, asked: Asked) -> Json
     codes are not guessed. Nor does an access token that has ended, or a browser: any page could make its reader's count for
     the services beside it.
     """
-    if header(request, b"sec-fetch-site") is not None:
-        raise RequestRefused("Clients authenticate from a server of theirs, and no page does.", status=403)
-    fields = await form(request, MAX_REQUEST)
     authorization = header(request, b"authorization") or ""
     rates = site.watched.rates
     address = rates.address(client_of(request))
@@ -148,7 +190,8 @@ async def _userinfo(site: CitySite, request: Request) -> JsonAnswer:
     posted = request.method == "POST" and "content-type" in request.headers
     fields = await form(request, MAX_REQUEST) if posted else {}
     authorization = header(request, b"authorization") or ""
-    return await run_in_threadpool(site.openid.userinfo, authorization, query(request), fields, site.clock())
+    held = partial(_check_page, site, request)
+    return await run_in_threadpool(site.openid.userinfo, authorization, query(request), fields, site.clock(), held)
 
 
 async def _direct(site: CitySite, request: Request, answer: Awaitable[JsonAnswer | bytes]) -> Response:

@@ -27,6 +27,7 @@ from idp.pages.views import (
     Towards,
 )
 from idp.pages.wording import MOVES, Wording, known_code
+from policies.redirects import is_of_an_app
 
 # A phrase of its own in a template
 _PHRASE = re.compile(r'\{\{ say\("([a-z0-9_.]+)"\) \}\}')
@@ -250,9 +251,9 @@ def _own(path: str) -> None:
 
 
 def _elsewhere(address: str) -> None:
-    """A verified address is a web address; `javascript:` and `data:` would run as us."""
-    if not address.startswith(("https://", "http://")):
-        raise ValueError("a page leads to web addresses alone")
+    """A verified address is a web address, or of an app's own scheme; `javascript:` and `data:` would run as us."""
+    if not address.startswith(("https://", "http://")) and not is_of_an_app(address):
+        raise ValueError("a page leads to web addresses and to apps alone")
 
 
 def _digest(sources: Mapping[str, str], languages: Mapping[str, Language]) -> str:

@@ -28,7 +28,7 @@ from idp.responders.direct import JsonAnswer, error_uri, explained, unavailable
 from idp.responders.oidc_client import Clients
 from idp.responders.oidc_metadata import discovery, jwks
 from idp.responders.oidc_request import FORM_POST, Address, addressed, judged
-from idp.responders.oidc_token import Ended, Tokens, Vouched
+from idp.responders.oidc_token import Ended, Held, Tokens, Vouched, for_everybody
 from idp.seal import Sealer
 from policies.authentication import AuthenticationRequest
 from policies.catalogue import Catalogue
@@ -96,6 +96,8 @@ class OpenIDProvider:
         self._purposes = purposes
         self._catalogue = catalogue
         self._signers = signers
+        # Of all public clients: what a page of another origin asks is refused before it is looked at
+        self.origins = frozenset(origin for party in parties.values() for origin in party.origins)
         self.clients = Clients(issuer=issuer, parties=parties)
         self.tokens = Tokens(
             issuer=issuer,
@@ -145,9 +147,24 @@ class OpenIDProvider:
         """The token endpoint: the parameters of the form, and the Authorization header or ""."""
         return explained(self.tokens.token(parameters, authorization, now), self._documentation)
 
-    def userinfo(self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int) -> JsonAnswer:
-        """Userinfo, by GET or POST: the Authorization header or "", the address's parameters and the form's."""
-        return explained(self.tokens.userinfo(authorization, query, form, now), self._documentation)
+    def userinfo(
+        self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int, held: Held = for_everybody
+    ) -> JsonAnswer:
+        """Userinfo, by GET or POST: the Authorization header or "", the address's parameters and the form's.
+
+        `held` is given the token's client, and raises `RequestRefused` where whoever asks may not ask for it.
+        """
+        return explained(self.tokens.userinfo(authorization, query, form, now, held), self._documentation)
+
+    def is_public(self, client_id: str) -> bool:
+        """Whether a client of this id is registered as public."""
+        party = self._parties.get(ClientId(client_id))
+        return party is not None and party.public
+
+    def has_origin(self, client_id: str, origin: str) -> bool:
+        """Whether pages of this origin may call for this client."""
+        party = self._parties.get(ClientId(client_id))
+        return party is not None and origin in party.origins
 
     def discovery(self) -> JsonAnswer:
         """The document at `/.well-known/openid-configuration`."""
@@ -161,7 +178,10 @@ class OpenIDProvider:
             return unavailable(error.detail)
 
     def _discovered(self) -> Mapping[str, Json]:
-        return discovery(self._issuer, self._signers, self._purposes, self._catalogue, self._documentation)
+        public = any(party.public for party in self._parties.values())
+        return discovery(
+            self._issuer, self._signers, self._purposes, self._catalogue, self._documentation, public_clients=public
+        )
 
     def _error(self, code: str, sentence: str) -> tuple[tuple[str, str], ...]:
         """RFC 6749 §4.1.2.1. Only an answer to a verified redirect address is made of it."""

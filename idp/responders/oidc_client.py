@@ -30,6 +30,10 @@ SECRET_METHODS = (BASIC, POST)
 METHODS = (*SECRET_METHODS, PRIVATE_KEY_JWT)
 # By registration, the audience that a client assertion may have beside our issuer
 TOKEN_ENDPOINT = "token_endpoint"
+# Of a public client, which says who it is and cannot prove it
+NONE = "none"
+# What of a request's parameters would prove who it is of
+PROOFS = frozenset({"client_secret", "client_assertion", "client_assertion_type"})
 # In the order in which `ciconia party add` looks for one that fits a party's keys
 ASSERTION_ALGORITHMS = ("ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519")
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -75,6 +79,20 @@ class Clients:
         except (RequestRefused, AssertionRejected):
             return ""
         return unverified_id if unverified_id in self._parties else ""
+
+    def caller(self, parameters: Mapping[str, str], authorization: str, now: int) -> Authenticated:
+        """Who redeems a code: a public client by its name alone (RFC 6749 §3.2.1), everybody else as `authenticate` has it.
+
+        A public client proves itself by the verifier of the code, and is refused where it sends a secret: it has none, so
+        whoever sends one is somebody else, or shows a secret that every copy of the app has.
+        """
+        party = self._parties.get(ClientId(parameters.get("client_id", "")))
+        if party is None or not party.public:
+            return self.authenticate(parameters, authorization, now)
+        if authorization or not PROOFS.isdisjoint(parameters):
+            with about(party.client_id):
+                raise _stranger("The client is registered as public: it sends its client_id, and no secret or assertion.")
+        return Authenticated(party)
 
     def authenticate(self, parameters: Mapping[str, str], authorization: str, now: int) -> Authenticated:
         """Who calls. Raises `RequestRefused`: invalid_client, or invalid_request for two methods at once."""
@@ -134,7 +152,11 @@ class Clients:
     def _prepare(self, party: RelyingParty) -> list[Problem]:
         """Prepare a party's keys, and name what can never work."""
         problems = []
-        if party.authentication_method in SECRET_METHODS and not SHA256_HEX.fullmatch(party.secret_sha256):
+        if party.public:
+            if party.authentication_method != NONE or party.secret_sha256 or party.jwks:
+                fix = "Leave out its secret, keys and method, or public = true."
+                problems.append(_problem(party, "public", "a public client with a way to authenticate.", fix))
+        elif party.authentication_method in SECRET_METHODS and not SHA256_HEX.fullmatch(party.secret_sha256):
             problems.append(_problem(party, "secret_sha256", "no SHA-256 in hex.", "Hash a random secret of 32 bytes."))
         elif party.authentication_method == PRIVATE_KEY_JWT and party.authentication_alg in ASSERTION_ALGORITHMS:
             try:

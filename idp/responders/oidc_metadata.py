@@ -6,7 +6,7 @@ from connectors.formats.claims import Json
 from connectors.signatures.jwk import public_jwk
 from connectors.signatures.signer import Signers
 from idp.addresses import token_endpoint
-from idp.responders.oidc_client import ASSERTION_ALGORITHMS, METHODS
+from idp.responders.oidc_client import ASSERTION_ALGORITHMS, METHODS, NONE
 from idp.responders.oidc_request import PROMPTS, PURPOSE_SCOPE, RESPONSE_MODES, STANDARD_SCOPES
 from policies.assurance import LevelOfAssurance
 from policies.catalogue import Catalogue
@@ -25,8 +25,13 @@ def discovery(
     purposes: Iterable[PurposeId],
     catalogue: Catalogue,
     documentation: str = "",
+    *,
+    public_clients: bool = False,
 ) -> dict[str, Json]:
-    """The provider's metadata. `documentation` is a page for developers, "" where there is none."""
+    """The provider's metadata. `documentation` is a page for developers, "" where there is none.
+
+    `public_clients` says whether any is registered: only then the token endpoint takes a client_id alone.
+    """
     base = issuer.rstrip("/")
     attribute_scopes = sorted(scope for scope in STANDARD_SCOPES if catalogue.asked_by_scope(scope))
     return {
@@ -42,7 +47,7 @@ def discovery(
         "acr_values_supported": [level.uri for level in LevelOfAssurance],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": list(signers),
-        "token_endpoint_auth_methods_supported": list(METHODS),
+        "token_endpoint_auth_methods_supported": [*METHODS, *((NONE,) if public_clients else ())],
         "token_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
         "prompt_values_supported": [*sorted(PROMPTS - {"none"})],
         "claim_types_supported": ["normal"],

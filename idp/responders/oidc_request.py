@@ -19,6 +19,7 @@ from policies.catalogue import Catalogue
 from policies.errors import RequestRefused, about
 from policies.parties import ClientId, PurposeId, RelyingParty
 from policies.purposes import Purpose
+from policies.redirects import is_of_an_app
 
 QUERY, FORM_POST = "query", "form_post"
 RESPONSE_MODES = (QUERY, FORM_POST)
@@ -71,12 +72,13 @@ def addressed(inbound: Inbound, parties: Mapping[ClientId, RelyingParty]) -> Add
         raise RequestRefused("client_id is absent, or no client has it.")
     redirect_uri = parameters.get("redirect_uri", "")
     # One more slash is another address (CVE-2026-3872)
-    if not redirect_uri or redirect_uri not in party.redirect_uris:
+    if not redirect_uri or not party.takes(redirect_uri):
         with about(party.client_id):
             raise RequestRefused("redirect_uri is absent, or not registered exactly so.")
     mode, state = parameters.get("response_mode", QUERY), parameters.get("state", "")
     usable = len(state) <= MAX_STATE and VISIBLE.fullmatch(state)
-    return Address(party, redirect_uri, mode if mode in RESPONSE_MODES else QUERY, state if usable else "")
+    known = mode in RESPONSE_MODES and not _cannot_be_posted(mode, redirect_uri)
+    return Address(party, redirect_uri, mode if known else QUERY, state if usable else "")
 
 
 def judged(
@@ -86,6 +88,8 @@ def judged(
     # RFC 6749 §3.1: a parameter without a value counts as omitted
     parameters = {name: value for name, value in inbound.parameters.items() if value}
     _check_form(parameters)
+    if _cannot_be_posted(parameters.get("response_mode", QUERY), address.redirect_uri):
+        raise RequestRefused("response_mode form_post does not reach the scheme of an app. Leave it out.")
     scopes = _scopes(parameters)
     purpose = _purpose(scopes, address.party, purposes)
     claims = _claims(parameters, purpose, address.party, catalogue)
@@ -109,6 +113,11 @@ def judged(
         country=_country(parameters),
         acr=tuple(dict.fromkeys(name for name in claims.acr if claims.acr_essential and level_named(name))),
     )
+
+
+def _cannot_be_posted(mode: str, redirect_uri: str) -> bool:
+    """A form that is posted to an app's own scheme loses what is in it."""
+    return mode == FORM_POST and is_of_an_app(redirect_uri)
 
 
 def _claims(parameters: Mapping[str, str], purpose: Purpose, party: RelyingParty, catalogue: Catalogue) -> ClaimsRequest:

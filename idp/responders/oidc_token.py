@@ -43,6 +43,12 @@ USED = "The code was used already, has expired, or was never issued."
 Vouched = Callable[[ProviderId, int], bool]
 # Whether what a grant rests on was switched off since its login was asked. Raises `StoreUnavailable`
 Ended = Callable[[Grant], bool]
+# Whether whoever brings a token of this client may. Raises `RequestRefused`
+Held = Callable[[ClientId], None]
+
+
+def for_everybody(_client_id: ClientId) -> None:
+    """Whoever has a token may bring it (RFC 6750)."""
 
 
 class Tokens:
@@ -88,7 +94,9 @@ class Tokens:
         except StoreUnavailable as error:
             return unavailable(error.detail)
 
-    def userinfo(self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int) -> JsonAnswer:
+    def userinfo(
+        self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int, held: Held = for_everybody
+    ) -> JsonAnswer:
         """What was released, for a bearer of an access token in the header or, by POST, in the form (RFC 6750 §2)."""
         try:
             token = bearer(authorization, query, form)
@@ -97,6 +105,7 @@ class Tokens:
                 body: dict[str, Json] = {}
                 return JsonAnswer(401, {"WWW-Authenticate": self._challenge("Bearer")}, body, "no access token")
             grant = self.granted(token, now)
+            held(grant.client_id)
         except RequestRefused as error:
             challenge = f'{self._challenge("Bearer")}, error="{error.oauth}", error_description="{error.detail}"'
             return oauth_error(error, challenge=challenge)
@@ -107,7 +116,7 @@ class Tokens:
         if sum(map(len, parameters)) + sum(map(len, parameters.values())) > MAX_PARAMETERS:
             raise RequestRefused("The request is too long.", status=413)
         given = {name: value for name, value in parameters.items() if value}
-        caller = self._clients.authenticate(given, authorization, now)
+        caller = self._clients.caller(given, authorization, now)
         with about(caller.party.client_id):
             try:
                 # 2. the grant
@@ -231,7 +240,7 @@ class Tokens:
         registered = (
             party is not None
             and purpose is not None
-            and grant.redirect_uri in party.redirect_uris
+            and party.takes(grant.redirect_uri)
             and grant.purpose_id in party.purposes
             and self._vouched(grant.provider_id, now)
             and may_still_go(grant.attributes, purpose, party, self._catalogue)

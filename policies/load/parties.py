@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
 from policies.load.purposes import form_of, known_attribute
+from policies.load.public import fault_of_public_redirect_uri, read_origins
 from policies.load.redirects import fault_of_redirect_uri
 from policies.load.table import MAX_TITLE, URI, Table
 from policies.parties import (
@@ -25,6 +26,8 @@ _METHODS = {method: method for method in (*_SECRET_METHODS, "private_key_jwt")}
 _OF_ASSERTIONS = ("token_endpoint_auth_signing_alg", "assertion_audience", "assertion_life")
 _AUDIENCES = {word: word for word in ("issuer", "token_endpoint")}
 _PKCE = {"required": True, "optional": False}
+# What a public client writes, or leaves out
+_NO_METHOD = {"none": "none"}
 _ID_TOKEN_ALGORITHMS = {alg: alg for alg in ("ES256", "RS256")}
 # algorithm of a client assertion -> key type and curve (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2)
 _ASSERTION_ALGORITHMS = {
@@ -45,7 +48,10 @@ _JWKS_FIX = "put the public keys beside this file as parties/NAME.jwks.json, and
 
 def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -> RelyingParty:
     """One relying party. Problems go to the table's list."""
-    method = table.choice("token_endpoint_auth_method", _METHODS, "client_secret_basic", required=False)
+    public = table.flag("public")
+    methods, usual = (_NO_METHOD, "none") if public else (_METHODS, "client_secret_basic")
+    method = table.choice("token_endpoint_auth_method", methods, usual, required=False)
+    redirect_uris = _redirect_uris(table, public=public)
     algorithm = table.choice(
         "token_endpoint_auth_signing_alg", {alg: alg for alg in _ASSERTION_ALGORITHMS}, "ES256", required=False
     )
@@ -53,7 +59,7 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         client_id=ClientId(table.identifier("client_id")),
         title=table.translated("title", "Resident parking", most=MAX_TITLE),
         sector=Sector(table.identifier("sector")),
-        redirect_uris=_redirect_uris(table),
+        redirect_uris=redirect_uris,
         purposes=tuple(PurposeId(one) for one in table.texts("purposes", 'write purposes = ["ID of a purpose"].')),
         attributes=_rules(table, catalogue),
         source=table.source("client_id"),
@@ -69,6 +75,8 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         sp_type=table.choice("sp_type", _SP_TYPES, "public", required=False),
         requester_id=table.matching("requester_id", URI, _REQUESTER_FIX, default=""),
         blind=table.flag("blind"),
+        public=public,
+        origins=read_origins(table, redirect_uris, public=public),
     )
     if party.blind and party.requester_id:
         what, fix = "names the service to other countries, which `blind` forbids.", "leave out one of the two."
@@ -81,10 +89,11 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
     return party
 
 
-def _redirect_uris(table: Table) -> tuple[str, ...]:
+def _redirect_uris(table: Table, *, public: bool) -> tuple[str, ...]:
+    fault_of = fault_of_public_redirect_uri if public else fault_of_redirect_uri
     uris = table.texts("redirect_uris", 'write redirect_uris = ["https://parking.storkhaven.example/callback"].')
     for index, uri in enumerate(uris):
-        if fault := fault_of_redirect_uri(uri):
+        if fault := fault_of(uri):
             table.problem(
                 "redirect_uris", f"{uri!r} {fault}", "write the one full https address of the callback.", str(index)
             )

@@ -43,6 +43,23 @@ form = "exact"
 required = false
 why.en = "In case the line is bad."
 """
+# A public client in a browser and on a device, and one of another origin
+APP, OTHER_APP = "app", "other-app"
+LOOPBACK, SCHEME = "http://127.0.0.1/done", "org.storkhaven.app:/done"
+APP_PARTY = """\
+client_id = "app"
+title.en = "Parking app"
+sector = "mobility"
+public = true
+token_endpoint_auth_method = "none"
+redirect_uris = ["@CITY@/app/callback", "http://127.0.0.1/done", "http://[::1]/done", "org.storkhaven.app:/done"]
+purposes = ["resident-parking"]
+
+[attributes]
+birthdate = "age_over(18)"
+address = "resident_of(Storkhaven)"
+email = "exact"
+"""
 
 
 class Clock:
@@ -88,6 +105,11 @@ class Stage(Scene):
         self._latvian_thread.join(10)
         super().close()
 
+    @property
+    def other_origin(self) -> str:
+        """The origin of the other app's pages."""
+        return "http://other-app.localhost:8000"
+
     def service(self, name: str) -> Service:
         return self.city._parties[name].service
 
@@ -126,6 +148,10 @@ class Stage(Scene):
         text = parking.read_text(encoding="utf-8")
         text = text.replace('["resident-parking"]', '["resident-parking", "phone-contact"]')
         parking.write_text(text + 'phone_number = "exact"\n', encoding="utf-8")
+        app = APP_PARTY.replace("@CITY@", self.city_base)
+        (self.receiving / "parties" / "app.toml").write_text(app, encoding="utf-8")
+        other = app.replace(self.city_base, self.other_origin).replace('"app"', '"other-app"')
+        (self.receiving / "parties" / "other-app.toml").write_text(other, encoding="utf-8")
         base = f"http://latvia.localhost:{self._latvian_socket.getsockname()[1]}"
         text = (self.receiving / "providers" / "demo-ee.toml").read_text(encoding="utf-8")
         for before, after in (

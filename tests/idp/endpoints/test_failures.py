@@ -179,3 +179,14 @@ def test_receipts_that_there_are_not_shut_out_no_service_that_is_who_it_says(vis
     """Whoever fetches them too late has tokens that have ended: sign-ins go on, also those of the services beside it."""
     assert [_receipt(visitor, token).status for _ in range(LIMIT + 1)] == [401] * (LIMIT + 1)
     assert visitor.redeem(visitor.code()).status == 200
+
+
+def test_an_app_in_a_page_that_fails_locks_out_nobody(visitor: Visitor, stage: Stage) -> None:
+    """It has nothing that could be guessed, and a page may name any client as its own in a browser that is not its own."""
+    headers = {**DIRECT, "sec-fetch-site": "cross-site", "origin": stage.city_base}
+    for authorization in (None, visitor.basic("parking", "wrong"), visitor.basic("app", "wrong")):
+        for _ in range(LIMIT * CLIENT_TIMES + 1):
+            fields = {"client_id": "app", "client_secret": "wrong"}
+            sent = {**headers, "authorization": authorization}
+            assert visitor.go("POST", "/token", fields=fields, headers=sent, jar={}).status == 401
+    assert visitor.redeem(visitor.code()).status == 200
