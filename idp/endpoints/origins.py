@@ -9,8 +9,8 @@ browser lets a page read an answer only where we name its origin, so no header o
 | `/token`, `/userinfo` | those of this request's client, as its endpoint has found it (`READABLE`) |
 | a preflight, and a refusal that knows no client | those of any registered origin: neither says anything of anybody |
 
-`Access-Control-Allow-Credentials` is never sent, so no cookie is ever of use here. `null` is no origin: every sandboxed frame
-has it. What is said to one origin is never kept for another (`Vary`).
+`Access-Control-Allow-Credentials` is never sent, so no cookie is ever of use here. `null` is no origin: every sandboxed
+frame has it. What is said to one origin is never kept for another (`Vary`).
 """
 
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""What `parties/*.toml` says of a public client: `public = true`, an app in a browser or on a device, which keeps no secret.
+"""What `parties/*.toml` says of a public client: an app in a browser or on a device, which can keep no secret.
 
 public = true
 redirect_uris = ["https://app.city.example/callback", "http://127.0.0.1/callback", "org.example.app:/callback"]
