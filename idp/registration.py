@@ -19,17 +19,19 @@ from urllib.parse import parse_qsl, urlsplit
 from connectors.signatures.jwk import keys_from_jwks
 from idp.loading import load_all
 from idp.responders.oidc import ANSWER_PARAMETERS
-from idp.responders.oidc_client import ASSERTION_ALGORITHMS, SECRET_METHODS, Clients
+from idp.responders.oidc_client import ASSERTION_ALGORITHMS, Clients
 from idp.settings import DEFAULT_PORTS, LABEL, Settings
 from policies.attributes import EXACT, Address, AttributeName, Form, Value
 from policies.catalogue import Catalogue, ClaimValue
 from policies.errors import Problem, SignatureInvalid
 from policies.forms import Kind
 from policies.load import Configuration
+from policies.load.public import fault_of_origin, fault_of_public_redirect_uri
 from policies.load.redirects import fault_of_redirect_uri
 from policies.load.table import IDENTIFIER, MAX_TITLE, nearest, unreadable
 from policies.parties import ASSERTION_LIFE, PurposeId
 from policies.purposes import Purpose
+from policies.redirects import LOOPBACK, is_of_an_app
 from policies.visible import is_visible
 
 # A name of a file, too: it begins with a letter or digit, so that it is neither hidden nor an option to somebody's shell
@@ -67,6 +69,9 @@ class Registration:
     pkce_required: bool = True
     assertion_audience: str = "issuer"
     assertion_life: int = ASSERTION_LIFE
+    # An app in a browser or on a device; the origins of its pages, none: those of its redirect addresses
+    public: bool = False
+    origins: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -87,7 +92,12 @@ def faults(asked: Registration, settings: Settings, configuration: Configuration
     found += [
         ("redirect_uris", f"{uri!r} {fault}", _REDIRECT_FIX)
         for uri in asked.redirect_uris
-        if (fault := _fault_of_address(uri, settings))
+        if (fault := _fault_of_redirect(uri, settings, public=asked.public))
+    ]
+    found += [
+        ("origins", f"{origin!r} {fault}", "write scheme, host and port of the app's pages, as https://app.city.example.")
+        for origin in asked.origins
+        if (fault := fault_of_origin(origin) or _fault_of_address(origin, settings))
     ]
     if len(set(asked.redirect_uris)) != len(asked.redirect_uris):
         found.append(("redirect_uris", "names an address twice.", "name each once."))
@@ -118,8 +128,16 @@ def _faults_of_names(
         yield "title", "is too long or not printable.", f"write at most {MAX_TITLE} signs in one line."
 
 
-def _fault_of_address(uri: str, settings: Settings) -> str:
+def _fault_of_redirect(uri: str, settings: Settings, *, public: bool) -> str:
     """What is unsafe about a redirect address of a new party, as a sentence; "" where nothing is."""
+    if not public:
+        return _fault_of_address(uri, settings)
+    fault = fault_of_public_redirect_uri(uri)
+    return fault if fault or is_of_an_app(uri) or LOOPBACK.fullmatch(uri) else _fault_of_address(uri, settings)
+
+
+def _fault_of_address(uri: str, settings: Settings) -> str:
+    """What is unsafe about a web address of a new party, as a sentence; "" where nothing is."""
     if fault := fault_of_redirect_uri(uri):
         return fault
     parts = urlsplit(uri)
@@ -199,7 +217,6 @@ def _sample(catalogue: Catalogue, name: AttributeName, form: Form) -> Value:
 
 def text_of(asked: Registration, purpose: Purpose) -> str:
     """The file, as TOML. All texts were judged by `faults`: JSON's spelling of them is TOML's too."""
-    secret = asked.method in SECRET_METHODS
     lines = [
         "# Written by `ciconia party add`. The attributes are the most that this service may ever get: exactly what its",
         "# purpose needs. Services of one sector know the same person by the same `sub`.",
@@ -209,7 +226,13 @@ def text_of(asked: Registration, purpose: Purpose) -> str:
         f"purposes = [{_quoted(asked.purpose)}]",
         f"token_endpoint_auth_method = {_quoted(asked.method)}",
     ]
-    if secret:
+    if asked.public:
+        lines += [
+            "# It keeps no secret: nothing but the code's PKCE verifier and these addresses binds an answer to it",
+            "public = true",
+        ]
+        lines += [f"origins = [{', '.join(_quoted(origin) for origin in asked.origins)}]"] if asked.origins else []
+    elif asked.secret_sha256:
         lines.append(f"client_secret_sha256 = {_quoted(asked.secret_sha256)}")
     else:
         lines += [f"token_endpoint_auth_signing_alg = {_quoted(asked.algorithm)}", f"jwks = {_quoted(asked.jwks_file)}"]
@@ -241,7 +264,7 @@ def register(asked: Registration, purpose: Purpose, folder: Path) -> tuple[Path,
     written; then nothing of ours is left, nor after a Ctrl-C.
     """
     files = [(folder / asked.file, text_of(asked, purpose).encode())]
-    if asked.method not in SECRET_METHODS:
+    if asked.jwks:
         files.insert(0, (folder / asked.jwks_file, asked.jwks))
     written: list[Path] = []
     (folder / "parties").mkdir(exist_ok=True)

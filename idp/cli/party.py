@@ -18,12 +18,13 @@ import typer
 
 from connectors.signatures.jwk import MAX_JWKS, public_jwk
 from idp.cli.console import problems, say
+from idp.cli.party_public import faults_of_options, programs_for, told_of_public
 from idp.cli.party_switch import disable, enable, list_
 from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, render
 from idp.keys.file import create_token_key, load_signer
 from idp.loading import load_all
 from idp.registration import Registration, algorithm_of, attributes_for, faults, register, required_claims, withdraw
-from idp.responders.oidc_client import BASIC, POST, PRIVATE_KEY_JWT, SECRET_METHODS, TOKEN_ENDPOINT
+from idp.responders.oidc_client import BASIC, NONE, POST, PRIVATE_KEY_JWT, SECRET_METHODS, TOKEN_ENDPOINT
 from policies.catalogue import ClaimValue
 from policies.errors import Misconfigured, Problem, SignatureInvalid
 from policies.parties import ASSERTION_LIFE, LONGEST_ASSERTION_LIFE, PurposeId
@@ -80,12 +81,13 @@ class Snippet(StrEnum):
     EXPRESS = Framework.EXPRESS
     APACHE = Framework.APACHE
     SPRING = Framework.SPRING
+    SPA = Framework.SPA
     NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class _Credential:
-    """How the app will authenticate: a secret that is shown once, or public keys; `key` is the file that we wrote."""
+    """How the app will authenticate: a secret that is shown once, public keys, or not at all; `key` is what we wrote."""
 
     method: str
     secret: str = field(default="", repr=False)
@@ -126,13 +128,24 @@ def add(
         int,
         typer.Option(metavar="S", min=1, max=LONGEST_ASSERTION_LIFE, help="How many seconds its client assertions live."),
     ] = ASSERTION_LIFE,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URI", help="With --public: where its pages are; again for another one.", show_default="of --redirect"
+        ),
+    ] = None,
     *,
+    public: Annotated[
+        bool, typer.Option("--public", help="An app in a browser or on a device: it gets no secret.")
+    ] = False,
     claims_in_id_token: Annotated[
         bool, typer.Option("--claims-in-id-token", help="Repeat the claims of userinfo in the id_token.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Register a service: one new file in parties/, a secret or a key, and programs that sign a citizen in with it.
+
+    With --public it is an app in a browser or on a device, which gets no secret.
 
     Example: ciconia party add permits --redirect https://permits.city.example/callback --purpose permit --config city
     """
@@ -146,15 +159,20 @@ def add(
         sector=name if sector is None else sector,
         redirect_uris=tuple(redirect),
         purpose=PurposeId(purpose),
-        method=_method(method, jwks, key_out),
+        method=_method(method, jwks, key_out) if not public else NONE,
         id_token_alg=str(id_token_alg),
         claims_in_id_token=claims_in_id_token,
         pkce_required=pkce is Pkce.REQUIRED,
         assertion_audience=str(assertion_audience),
         assertion_life=assertion_life,
+        public=public,
+        origins=tuple(origin or ()),
     )
     neighbours = tuple(one.client_id for one in configuration.parties.values() if one.sector == asked.sector)
-    found = [*faults(asked, settings, configuration), *_faults_of_key(asked, jwks, key_out, config, snippet)]
+    given = method is not None or jwks is not None or key_out is not None
+    of_options = faults_of_options(asked, snippet, with_a_key=given)
+    of_options = of_options or _faults_of_key(asked, jwks, key_out, config, snippet)
+    found = [*faults(asked, settings, configuration), *of_options]
     if sector is None:
         # It is the name then, and so is its fault
         found = [one for one in found if one.key != "sector"]
@@ -216,7 +234,7 @@ def _show(
         post=credential.method == POST,
         id_token_alg=asked.id_token_alg,
     )
-    wanted = [one for one in Framework if snippet in (Snippet.ALL, one)]
+    wanted = [one for one in programs_for(asked) if snippet in (Snippet.ALL, one)]
     snippets = {one: render(one, words) for one in wanted if not (words.key and one in SECRET_ALONE)}
     if as_json:
         print(json.dumps(_as_json(asked, credential, attributes_for(needed), around, snippets), ensure_ascii=False))
@@ -245,6 +263,8 @@ def _faults_of_key(
     def fault(option: str, what: str, fix: str) -> list[Problem]:
         return [Problem("party add", 0, option, what, fix)]
 
+    if asked.public:
+        return []
     if asked.method in SECRET_METHODS:
         given = {
             "--jwks": jwks is not None,
@@ -267,7 +287,9 @@ def _faults_of_key(
 
 
 def _credential(asked: Registration, jwks: Path | None, key_out: Path | None, *, as_json: bool) -> _Credential:
-    """Make a secret, make a key, or read the keys that were given."""
+    """Make a secret, make a key, or read the keys that were given; nothing of that for a public client."""
+    if asked.public:
+        return _Credential(NONE)
     if asked.method in SECRET_METHODS:
         return _Credential(asked.method, secret=secrets.token_urlsafe(SECRET_BYTES))
     if jwks is not None:
@@ -317,6 +339,7 @@ def _as_json(
         "client_id": asked.client_id,
         "file": asked.file,
         "redirect_uris": list(asked.redirect_uris),
+        "public": asked.public,
         "purpose": asked.purpose,
         "scope": f"openid purpose:{asked.purpose}",
         "sector": asked.sector,
@@ -348,6 +371,9 @@ def _say(
     if credential.secret:
         say("Its secret, which is shown this once (its SHA-256 is all that we keep):")
         say(f"  CLIENT_SECRET={credential.secret}")
+    if asked.public:
+        for line in told_of_public(asked):
+            say(line)
     if credential.key is not None:
         say(f"Its private key, for the app alone: CLIENT_KEY={credential.key}")
     say("The configuration was loaded again and holds. A running server takes it in when it gets SIGHUP")

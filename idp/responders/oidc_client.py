@@ -153,9 +153,11 @@ class Clients:
         """Prepare a party's keys, and name what can never work."""
         problems = []
         if party.public:
-            if party.authentication_method != NONE or party.secret_sha256 or party.jwks:
-                fix = "Leave out its secret, keys and method, or public = true."
-                problems.append(_problem(party, "public", "a public client with a way to authenticate.", fix))
+            if party.authentication_method != NONE or party.secret_sha256 or party.jwks or not party.pkce_required:
+                fix = "Leave out its secret, keys, method and pkce, or public = true."
+                problems.append(
+                    _problem(party, "public", "a public client with a secret, with a key or without PKCE.", fix)
+                )
         elif party.authentication_method in SECRET_METHODS and not SHA256_HEX.fullmatch(party.secret_sha256):
             problems.append(_problem(party, "secret_sha256", "no SHA-256 in hex.", "Hash a random secret of 32 bytes."))
         elif party.authentication_method == PRIVATE_KEY_JWT and party.authentication_alg in ASSERTION_ALGORITHMS:

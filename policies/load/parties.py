@@ -26,6 +26,8 @@ _METHODS = {method: method for method in (*_SECRET_METHODS, "private_key_jwt")}
 _OF_ASSERTIONS = ("token_endpoint_auth_signing_alg", "assertion_audience", "assertion_life")
 _AUDIENCES = {word: word for word in ("issuer", "token_endpoint")}
 _PKCE = {"required": True, "optional": False}
+# Nothing else binds a code to a public client (RFC 9700 §2.1.1)
+_PKCE_OF_PUBLIC = {"required": True}
 # What a public client writes, or leaves out
 _NO_METHOD = {"none": "none"}
 _ID_TOKEN_ALGORITHMS = {alg: alg for alg in ("ES256", "RS256")}
@@ -70,7 +72,7 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         assertion_audience=table.choice("assertion_audience", _AUDIENCES, "issuer", required=False),
         assertion_life=table.seconds("assertion_life", ASSERTION_LIFE, most=LONGEST_ASSERTION_LIFE),
         claims_in_id_token=table.flag("claims_in_id_token"),
-        pkce_required=table.choice("pkce", _PKCE, default=True, required=False),
+        pkce_required=table.choice("pkce", _PKCE_OF_PUBLIC if public else _PKCE, default=True, required=False),
         id_token_alg=table.choice("id_token_signed_response_alg", _ID_TOKEN_ALGORITHMS, "ES256", required=False),
         sp_type=table.choice("sp_type", _SP_TYPES, "public", required=False),
         requester_id=table.matching("requester_id", URI, _REQUESTER_FIX, default=""),

@@ -23,7 +23,7 @@ import structlog
 from typer.testing import CliRunner
 
 from idp.cli import app
-from idp.cli.snippets import Framework
+from idp.cli.snippets import PUBLIC_ALONE, Framework
 from idp.demo.browser import Browser, Page
 from idp.demo.loopback import client, send
 from idp.demo.scene import HOST, Scene
@@ -76,6 +76,7 @@ class SnippetStage(Scene):
         key = self.folder / f"{each.kind}.pem"
         arguments = ["party", "add", each.kind, "--redirect", each.redirect_uri, "--purpose", PURPOSE]
         arguments += ["--config", str(self.receiving), "--snippet", self.framework, "--json"]
+        arguments += ["--public"] if self.framework in PUBLIC_ALONE else []
         run = CliRunner().invoke(app, [*arguments, *(["--key-out", str(key)] if each.kind.endswith("key") else [])])
         assert run.exit_code == 0, run.output
         said = json.loads(run.stdout)
@@ -90,7 +91,7 @@ class SnippetStage(Scene):
             said["key"], said["client_secret"] = str(self.folder / f"other-{each.kind}.pem"), secrets.token_urlsafe(32)
         if each.kind.endswith("key"):
             each.environment["CLIENT_KEY"] = said["key"]
-        else:
+        elif said["client_secret"]:
             each.environment["CLIENT_SECRET"] = said["client_secret"]
 
     def _add_low_purpose(self) -> None:

@@ -4,6 +4,7 @@
 |---|---|
 | `fastapi.txt`, `flask.txt`, `django.txt` | Python with Authlib, run |
 | `express.txt` | JavaScript with openid-client, run |
+| `spa.txt` | a page with oidc-client-ts, for public clients, run in a real browser |
 | `apache.txt` | Apache with mod_auth_openidc, run in a real browser |
 | `spring.txt` | Java with Spring Security, not run: it cannot be had from PyPI, npm or Debian |
 
@@ -33,6 +34,7 @@ class Framework(StrEnum):
     EXPRESS = "express"
     APACHE = "apache"
     SPRING = "spring"
+    SPA = "spa"
 
 
 TITLES = {
@@ -42,6 +44,7 @@ TITLES = {
     Framework.EXPRESS: "Express with openid-client",
     Framework.APACHE: "Apache with mod_auth_openidc",
     Framework.SPRING: "Spring Boot",
+    Framework.SPA: "A single-page app with oidc-client-ts",
 }
 # Nobody has proved these: the page and the command say so
 NOT_RUN = frozenset({Framework.SPRING})
@@ -49,6 +52,8 @@ NOT_RUN = frozenset({Framework.SPRING})
 SECRET_ALONE = frozenset({Framework.APACHE})
 SECRET, IN_HEADER, IN_FORM, KEY = "@secret@", "@basic@", "@post@", "@key@"  # marks of lines
 _MARK = re.compile("^@(secret|basic|post|key)@")
+# Pages, which keep no secret and have no key: what `party add --public` prints, and nothing else does
+PUBLIC_ALONE = frozenset({Framework.SPA})
 # Where each program begins a sign-in, and where it does if the app is called back there: one path is not for both
 BEGIN, ELSE_BEGIN = "login", "sign-in"
 _BEGINS = re.compile(rf"(?<=[\"'/]){BEGIN}(?=[\"'])")

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from connectors.signatures.jwk import keys_from_jwks, public_jwk
 from idp.cli import app
 from idp.cli.init import init
-from idp.cli.snippets import NOT_RUN, TITLES, Framework, Words, render
+from idp.cli.snippets import NOT_RUN, PUBLIC_ALONE, TITLES, Framework, Words, render
 from idp.configuration import load_configuration
 from idp.keys.file import create_token_key, load_signer
 from policies.assurance import LevelOfAssurance
@@ -79,6 +79,7 @@ def test_the_json_says_what_the_app_needs(city: Path) -> None:
         "client_id": "permits",
         "file": "parties/permits.toml",
         "redirect_uris": [URI, f"{URI}/2"],
+        "public": False,
         "purpose": "resident-parking",
         "scope": "openid purpose:resident-parking",
         "sector": "mobility",
@@ -91,7 +92,7 @@ def test_the_json_says_what_the_app_needs(city: Path) -> None:
         "key": None,
         "restart": True,
     }
-    assert set(dict(found["snippets"])) == {str(one) for one in Framework}  # type: ignore[call-overload] # JSON's object
+    assert set(dict(found["snippets"])) == {str(one) for one in Framework if one not in PUBLIC_ALONE}  # type: ignore[call-overload] # JSON's object
     assert load_configuration(city).parties[ClientId("permits")].title == {"en": "Parking permits"}
 
 
@@ -131,7 +132,7 @@ def test_a_registration_whose_secret_nobody_saw_does_not_stay(
 def test_a_person_reads_the_programs_and_then_what_was_made(city: Path) -> None:
     run = add(city)
     assert run.exit_code == 0
-    for framework in Framework:
+    for framework in set(Framework) - PUBLIC_ALONE:
         assert f"== {TITLES[framework]}{' (not run by our tests)' if framework in NOT_RUN else ''}\n" in run.stdout
     last = run.stdout[run.stdout.index("Wrote ") :]
     assert "birthdate            age_over(18)\n" in last
@@ -145,7 +146,8 @@ def test_a_person_reads_the_programs_and_then_what_was_made(city: Path) -> None:
 
 @pytest.mark.parametrize("framework", list(Framework))
 def test_one_program_alone_can_be_had(city: Path, framework: Framework) -> None:
-    found = said(add(city, "--json", "--snippet", framework))["snippets"]
+    public = ["--public"] if framework in PUBLIC_ALONE else []
+    found = said(add(city, "--json", "--snippet", framework, *public))["snippets"]
     required: dict[str, ClaimValue] = {"age_over_18": True, "resident_of": {"Storkhaven": True}}
     words = Words("https://login.city.example", "permits", "resident-parking", URI, LevelOfAssurance.SUBSTANTIAL, required)
     assert found == {str(framework): render(framework, words)}
@@ -165,7 +167,7 @@ def test_a_key_is_made_outside_of_the_configuration_for_its_owner_alone(city: Pa
     snippets = found["snippets"]
     assert isinstance(snippets, dict)
     # mod_auth_openidc signs with RSA alone
-    assert set(snippets) == {str(one) for one in Framework} - {"apache"}
+    assert set(snippets) == {str(one) for one in Framework if one not in PUBLIC_ALONE} - {"apache"}
     assert all("CLIENT_KEY" in text and "CLIENT_SECRET" not in text for text in snippets.values())
 
 
@@ -347,3 +349,77 @@ def test_a_running_server_sees_it_after_a_restart_and_not_before(city: Path, tmp
 
 def test_the_help_shows_an_example() -> None:
     assert "Example: ciconia party add" in CliRunner().invoke(app, ["party", "add", "--help"]).stdout
+
+
+# -- public clients ----------------------------------------------------------------------------------------------------
+
+
+def test_a_page_is_registered_without_a_secret_and_gets_the_program_of_a_page(city: Path) -> None:
+    found = said(add(city, "--public", "--json", "--redirect", "org.example.permits:/done"))
+    assert (found["public"], found["method"], found["client_secret"], found["key"], found["jwks"]) == (
+        True,
+        "none",
+        None,
+        None,
+        None,
+    )
+    assert set(dict(found["snippets"])) == {"spa"}  # type: ignore[call-overload] # JSON's object
+    party = load_configuration(city).parties[ClientId("permits")]
+    assert (party.public, party.secret_sha256, party.jwks) == (True, "", "")
+    assert party.origins == ("https://permits.city.example",)
+    assert list((city / "parties").iterdir()) == [city / "parties" / "permits.toml"]
+
+
+def test_a_person_reads_what_a_public_client_is(city: Path) -> None:
+    run = add(city, "--public", "--origin", "https://app.city.example", "--redirect", "org.example.permits:/done")
+    assert run.exit_code == 0, run.output
+    last = run.stdout[run.stdout.index("Wrote ") :]
+    assert "It is public: it has no secret" in last
+    assert "Pages that may call for it: https://app.city.example." in last
+    assert "can claim its scheme" in last
+    assert "SECRET" not in run.stdout
+    assert load_configuration(city).parties[ClientId("permits")].origins == ("https://app.city.example",)
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1/done", "http://[::1]/done", "org.example.permits:/done"])
+def test_an_app_on_a_device_is_registered_and_gets_no_page(city: Path, uri: str) -> None:
+    found = said(add(city, "--public", "--json", uri=uri))
+    assert found["snippets"] == {}
+    assert load_configuration(city).parties[ClientId("permits")].redirect_uris == (uri,)
+    run = add(city, uri=uri, name="confidential")
+    assert run.exit_code == 1
+    assert "redirect_uris" in run.output
+
+
+@pytest.mark.parametrize(
+    ("more", "uri", "told"),
+    [
+        (["--public", "--method", "client_secret_basic"], URI, "neither a secret nor a key"),
+        (["--public", "--key-out", "app.pem"], URI, "neither a secret nor a key"),
+        (["--public", "--jwks", "app.json"], URI, "neither a secret nor a key"),
+        (["--public", "--pkce", "optional"], URI, "required of a public client"),
+        (["--public", "--snippet", "flask"], URI, "runs on a server"),
+        (["--public", "--snippet", "spa"], "org.example.permits:/done", "no page at these addresses"),
+        (["--snippet", "spa"], URI, "keeps no secret"),
+        (["--origin", "https://app.city.example"], URI, "is for --public"),
+        (["--public", "--origin", "https://app.city.example/"], URI, "no origin"),
+        (["--public", "--origin", "https://App.city.example"], URI, "no origin"),
+        (["--public", "--origin", "http://app.localhost:3000"], URI, "not https"),
+        (["--public", "--origin", "https://login.city.example"], URI, "broker itself"),
+        (["--public", "--origin", "null"], URI, "absolute"),
+        (["--public"], "http://localhost:3000/done", "localhost"),
+        (["--public"], "http://127.0.0.1:3000/done", "port"),
+        (["--public"], "http://app.localhost:3000/done", "not https"),
+        (["--public"], "myapp:/done", "absolute"),
+        (["--public"], "org.example.permits:/do'ne", "no place"),
+        (["--public"], "https://login.city.example/done", "broker itself"),
+    ],
+)
+def test_a_public_client_that_cannot_be_is_refused_and_leaves_nothing(
+    city: Path, more: list[str], uri: str, told: str
+) -> None:
+    before = contents(city)
+    run = add(city, *more, uri=uri)
+    assert run.exit_code == 1, run.output
+    assert told in " ".join(run.output.split())
+    assert contents(city) == before

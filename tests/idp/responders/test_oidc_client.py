@@ -413,6 +413,7 @@ def test_a_refused_assertion_says_which_check_and_nothing_of_its_claims() -> Non
         (party(public=True), "public"),
         (party(public=True, authentication_method="none"), "public"),
         (key_party(public=True), "public"),
+        (party(public=True, authentication_method="none", secret_sha256="", pkce_required=False), "public"),
         (key_party(public=True, authentication_method="none"), "public"),
         (key_party(authentication_alg="HS256"), "authentication_method"),
         (key_party(authentication_alg="none"), "authentication_method"),

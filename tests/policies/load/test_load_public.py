@@ -41,6 +41,7 @@ def test_a_client_that_is_not_public_has_no_origins() -> None:
         (PUBLIC.replace("public = true\n", "public = true\n" + METHOD), "token_endpoint_auth_method", '"none"'),
         (PUBLIC.replace("public = true\n", "public = true\n" + SECRET), "client_secret_sha256", "leave it out"),
         (PUBLIC.replace("public = true\n", 'public = true\njwks = "parties/fares.jwks.json"\n'), "jwks", "leave it out"),
+        (PUBLIC.replace("public = true\n", 'public = true\npkce = "optional"\n'), "pkce", '"required"'),
         (PUBLIC.replace("public = true\n", 'public = "yes"\n' + SECRET), "public", "true"),
         (PUBLIC.replace("public = true\n", "public = true\norigins = []\n"), "origins", "leave it out"),
         (PUBLIC.replace("public = true\n", 'public = true\norigins = ["null"]\n'), "origins", "https://"),
