@@ -7,6 +7,7 @@ the database keeps the newest script's word: a program serves a database that it
 that it does know. A script that says nothing ends the service of every older program.
 """
 
+import functools
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -57,10 +58,7 @@ def migrate(url: str, look: Callable[[Connection], None] | None = None) -> str:
                 look(connection)
             if served:
                 return found
-            config = _config()
-            config.attributes["connection"] = connection
-            with _TURN:
-                command.upgrade(config, "head")
+            run_scripts(connection)
             _say_compatible(connection)
         return _head()
     except CommandError as error:
@@ -68,6 +66,14 @@ def migrate(url: str, look: Callable[[Connection], None] | None = None) -> str:
         raise Misconfigured((Problem(database_name(url), 0, "database", what, fix),)) from error
     finally:
         engine.dispose()
+
+
+def run_scripts(connection: Connection) -> None:
+    """Run each script that a database lacks, in the transaction of `connection`; in an empty one that is all of them."""
+    config = _config()
+    config.attributes["connection"] = connection
+    with _TURN:
+        command.upgrade(config, "head")
 
 
 def revision_of(engine: Engine) -> str:
@@ -132,6 +138,7 @@ def _say_compatible(connection: Connection) -> None:
     connection.execute(insert(compatible).values(from_revision=oldest))
 
 
+@functools.cache
 def _head() -> str:
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 

@@ -17,7 +17,7 @@ from idp.store.engine import BUSY_MILLISECONDS, is_postgres, open_engine, readin
 from idp.store.installation import claim
 from idp.store.migrate import assert_current
 from idp.store.periods import PARTITIONED, database_time, rest_table, turn_periods
-from idp.store.schema import assert_logged
+from idp.store.schema import assert_as_made
 from idp.store.switches import HOLD_SECONDS, since_boot
 from idp.store.tables import EXPIRING, sealing_keys
 from idp.store.turn import one_turn
@@ -265,7 +265,7 @@ def open_store(url: str, *, tenant: Tenant, ledger_keys: LedgerKeys, busy_millis
     engine = open_engine(url, busy_milliseconds=busy_milliseconds)
     try:
         assert_current(engine)
-        assert_logged(engine)
+        assert_as_made(engine)
         claim(engine, tenant, ledger_keys)
     except BaseException:
         engine.dispose()

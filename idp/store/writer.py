@@ -12,7 +12,6 @@ is acknowledged. So every thread hears how its unit ended, once. A unit that bri
 import queue
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -23,14 +22,17 @@ from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from idp.clock import system_clock
+from idp.logs import log_of
 from idp.ports import Unit
 from idp.store import tables
 from idp.store.attempt import Attempt, Kept
 from idp.store.engine import Upsert, unavailable, writing
 from idp.store.outcome import recorded, write_again, written_before
+from idp.store.read_back import NotKept, act_now, assert_decisions, assert_marks, assert_records
 from idp.store.statements import Inserting, Row, Statement, plain
+from idp.store.subjects import Subject, count_subjects
 from idp.store.turn import Turn
-from idp.transparency.entry import Prepared, complete, new_salt, prepare
+from idp.transparency.entry import Prepared, complete, prepare
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.tree import leaf_hash
 from policies.errors import Conflict, StoreUnavailable
@@ -56,20 +58,12 @@ def _taking(fresh: Upsert) -> Insert:
     return fresh.on_conflict_do_nothing().returning(table.tenant, table.kind, table.digest)
 
 
-def _counting(fresh: Upsert) -> Insert:
-    table = tables.subjects.c
-    return fresh.on_conflict_do_update(
-        index_elements=[table.tenant, table.subject], set_={"counter": table.counter + fresh.excluded.counter}
-    ).returning(table.tenant, table.subject, table.salt, table.counter)
-
-
 def _removing(_connection: Connection) -> Delete:
     table = tables.parked.c
     return delete(tables.parked).where(table.tenant == bindparam("tenant"), table.digest == bindparam("digest"))
 
 
 _TAKE = Inserting(tables.marks, _taking)
-_COUNT = Inserting(tables.subjects, _counting)
 _RECORD, _STAGE = plain(tables.records), plain(tables.staged)
 _DECIDE, _PARK = plain(tables.decisions), plain(tables.parked)
 _REMOVE = Statement(_removing)
@@ -77,7 +71,6 @@ _REMOVE = Statement(_removing)
 _FIRST_TWO = itemgetter(0, 1)
 
 MarkKey = tuple[str, str, bytes]
-Subject = tuple[str, bytes]
 
 
 def _locked() -> threading.Lock:
@@ -236,7 +229,7 @@ class Writer:
         except (OperationalError, InternalError, PoolTimeout) as error:
             # Locked, read-only, full, gone: no unit would fare better alone
             self._fail(batch, error)
-        except DBAPIError as error:
+        except (DBAPIError, NotKept) as error:
             if len(batch) == 1:
                 self._fail(batch, error)
             else:
@@ -251,10 +244,15 @@ class Writer:
             if later:
                 self.write(later, again=attempt.unknown)
 
-    def _fail(self, batch: Iterable[Waiting], error: DBAPIError | PoolTimeout) -> None:
-        refusal = "no connection to the database is free" if isinstance(error, PoolTimeout) else unavailable(error).detail
+    def _fail(self, batch: Iterable[Waiting], error: DBAPIError | PoolTimeout | NotKept) -> None:
         for waiting in batch:
-            waiting.tell(StoreUnavailable(refusal))
+            if isinstance(error, NotKept):
+                log_of(waiting.unit.tenant).critical(error.code, detail=error.detail, fix="ciconia doctor")
+                waiting.tell(error)
+            elif isinstance(error, PoolTimeout):
+                waiting.tell(StoreUnavailable("no connection to the database is free"))
+            else:
+                waiting.tell(StoreUnavailable(unavailable(error).detail))
 
     def _written(self, batch: Sequence[Waiting], attempt: Attempt) -> Outcome:
         """Write a batch in one transaction, as often as the attempt allows."""
@@ -276,18 +274,23 @@ class Writer:
                 before |= found
             write_again(connection, [one for one in batch if one.number in before])
         records = [w for w in kept if w.prepared is not None]
-        counters = count_subjects(connection, records, self._keys)
-        self._insert_records(connection, records, counters)
-        _insert_parked(connection, kept)
+        named = [(w.unit.tenant, w.unit.record.subject) for w in records if w.unit.record is not None]
+        counters = count_subjects(connection, named, self._keys)
+        rows, leaves = self._insert_records(connection, records, counters)
+        decisions = _insert_parked(connection, kept)
         removed = {(w.unit.tenant, digest) for w in kept for digest in w.unit.removed}
         for tenant, digest in sorted(removed):
             _REMOVE.rows(connection, tenant=tenant, digest=digest)
+        act_now(connection)
+        assert_marks(connection, [(*key, one.number, end) for one in kept for key, end in one.marks.items()])
+        assert_records(connection, rows, leaves, counters)
+        assert_decisions(connection, decisions)
         return lost, later
 
     def _insert_records(
         self, connection: Connection, waiting: Iterable[Waiting], counters: dict[Subject, tuple[bytes, int]]
-    ) -> None:
-        """The leaf bytes, then a row of each record and its staged leaf."""
+    ) -> tuple[list[Row], dict[bytes, bytes]]:
+        """The leaf bytes, then a row of each record and its staged leaf; returns the rows, and the leaf of each record."""
         rows: list[Row] = []
         staged: list[Row] = []
         for one in waiting:
@@ -320,6 +323,7 @@ class Writer:
         if rows:
             _RECORD.run(connection, sorted(rows, key=_FIRST_TWO))
             _STAGE.run(connection, sorted(staged, key=_FIRST_TWO))
+        return rows, {record: leaf for _, record, leaf in staged}
 
 
 def take_marks(connection: Connection, batch: Iterable[Waiting]) -> tuple[list[Waiting], dict[bytes, str], list[Waiting]]:
@@ -366,24 +370,8 @@ def _give_back(connection: Connection, keys: Sequence[MarkKey]) -> None:
     connection.execute(delete(tables.marks).where(*matches), rows)
 
 
-def count_subjects(
-    connection: Connection, records: Iterable[Waiting], keys: LedgerKeys
-) -> dict[Subject, tuple[bytes, int]]:
-    """Count each subject's new records in one upsert; returns its salt, and its counter as it was *before* them."""
-    new: Counter[Subject] = Counter()
-    for one in records:
-        if one.prepared is not None and one.prepared.draft.subject is not None:
-            new[one.unit.tenant, one.prepared.draft.subject] += 1
-    if not new:
-        return {}
-    rows = [(tenant, subject, new_salt(keys, tenant, subject), count) for (tenant, subject), count in sorted(new.items())]
-    found: dict[Subject, tuple[bytes, int]] = {}
-    for tenant, subject, salt, counter in _COUNT.run(connection, rows):
-        found[tenant, subject] = (salt, counter - new[tenant, subject])
-    return found
-
-
-def _insert_parked(connection: Connection, kept: Iterable[Waiting]) -> None:
+def _insert_parked(connection: Connection, kept: Iterable[Waiting]) -> list[Row]:
+    """The rows of decisions and of what is parked; returns the former."""
     decisions: list[Row] = []
     parked: list[Row] = []
     for one in kept:
@@ -395,3 +383,4 @@ def _insert_parked(connection: Connection, kept: Iterable[Waiting]) -> None:
         _DECIDE.run(connection, sorted(decisions, key=_FIRST_TWO))
     if parked:
         _PARK.run(connection, sorted(parked, key=_FIRST_TWO))
+    return decisions

@@ -13,14 +13,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from idp.logs import log_of
 from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.attempt import durably
 from idp.store.engine import reading, writing
-from idp.store.reads import read_hashes
+from idp.store.read_back import act_now
+from idp.store.schema import schema_faults
 from idp.store.statements import plain
 from idp.store.store import Store
 from idp.transparency.checkpoint import TreeHead, UnknownSigner, open_note, sign_note
@@ -30,15 +31,15 @@ from idp.transparency.state import (
     NOBODY,
     TreeState,
     add_checkpoint,
-    believed,
     create_state,
     newest_checkpoint,
+    read_placed,
     read_staged,
-    read_state,
     replace_state,
     unstage,
 )
-from idp.transparency.tree import CompactRange, consistency_spans, extends, leaf_hash, positions, proof_hashes, tree_root
+from idp.transparency.stored_tree import BROKEN, SeenTree, broken, extended_by, right_edge
+from idp.transparency.tree import CompactRange, leaf_hash, tree_root
 from idp.transparency.witness import OLDER, Witness
 from policies.errors import SignatureInvalid, StoreUnavailable
 
@@ -52,13 +53,14 @@ CHECKPOINT_SECONDS = 10.0  # decisions.md 22
 POLL_SECONDS = 1.0  # a step costs the logins beside it some milliseconds
 FOLD_SECONDS = 10.0  # one takes ten milliseconds, however little there is to fold
 HOLDER_BYTES = 16
-# The ledger in the database is not what we wrote: nothing more is appended or signed until an operator looked
-BROKEN = "ledger_broken"
+# Something in the database acts by itself, or a table is not as we made it
+CHANGED = "schema_changed"
 LEASE_LOST = "lease_lost"
 # What ends the sequencer and all releases, with what an operator does about it
 HALTING = {
     BROKEN: "ciconia ledger verify",
     OLDER: "serve the newest copy of the database: see docs/back-up-and-restore.md",
+    CHANGED: "ciconia doctor",
 }
 
 _LEAVES, _NODES = plain(tables.leaves), plain(tables.nodes)
@@ -91,7 +93,7 @@ class Sequencer:
         self._seen = (b"", 0.0)  # the seal of another's lease, and since when it has not changed
         self._me = secrets.token_bytes(HOLDER_BYTES)
         self._state: TreeState | None = None
-        self._highest = (0, b"")  # size and root that we saw committed; never forgotten while we run
+        self._seen_tree = SeenTree(store.tenant, keys)
         self._folded = 0.0
         self._another = -lease_seconds  # when another was last found to hold the lease, by the steady clock
         self._signed = -checkpoint_seconds  # by the steady clock
@@ -172,6 +174,7 @@ class Sequencer:
     def _step(self) -> bool:
         now = self._clock()
         if abs(now - self._looked) >= self._checkpoint_seconds:
+            self._assert_as_made()
             # Whoever has no lease looks too: it releases, and an older database may have come under its feet
             self._look(now)
         if not self._hold():
@@ -198,13 +201,15 @@ class Sequencer:
         if self._state is not None and fresh and self._state.lease_ends - now > self._lease // 2:
             return True
         with self._store.engine.connect() as connection:
-            found = self._read(connection)
+            found = self._seen_tree.read(connection)
         ours = found is not None and found.holder == self._me
         if found is not None and found.lease_ends == ends:
             ends += 1  # others know a renewal by the change
         if found is not None and not ours and not self._over(found, now, steady):
             self._state, self._another = None, steady
             return False
+        if found is None:
+            self._look(self._clock())  # a tree that is begun anew is signed in a moment: the witness is asked before
         with durably(self._engine) as connection:
             if found is None:
                 self._state = TreeState(epoch=1, holder=self._me, lease_ends=ends)
@@ -212,6 +217,7 @@ class Sequencer:
             else:
                 epoch = found.epoch if ours else found.epoch + 1
                 self._replace(connection, found, replace(found, holder=self._me, lease_ends=ends, epoch=epoch))
+        self._committed()
         self._renewed = steady
         return True
 
@@ -230,32 +236,17 @@ class Sequencer:
                 replace_state(connection, self._tenant, state, freed, self._keys)
             self._state = None
 
-    def _read(self, connection: Connection) -> TreeState | None:
-        row = read_state(connection, self._tenant)
-        if row is None:
-            table = tables.leaves.c
-            if connection.scalar(select(table.leaf_index).where(table.tenant == self._tenant).limit(1)) is None:
-                return None
-            # Another worker may have made both since the first look: all begin at once
-            row = read_state(connection, self._tenant)
-            if row is None:
-                raise _broken("there are leaves, and no state of the tree")
-        state = believed(row, self._keys, self._tenant)
-        if state is None:
-            raise _broken("the state of the tree was changed by somebody else")
-        size, root = self._highest
-        if state.size < size or (size and state.size == size and state.root != root):
-            # An old state has a valid seal too: signing on it would fork the log
-            raise _broken("the tree is older than one that we have seen")
-        self._highest = (state.size, state.root)
-        return state
-
     def _replace(self, connection: Connection, before: TreeState, after: TreeState) -> None:
         """Compare and swap, and remember. Raises where somebody else holds the lease by now: the transaction rolls back."""
         if not replace_state(connection, self._tenant, before, after, self._keys):
             self._state = None
             raise StoreUnavailable("the lease is another's", code=LEASE_LOST)
         self._state = after
+
+    def _committed(self) -> None:
+        """Remember the tree that a transaction of ours left: it counts from its COMMIT on, and not before."""
+        if self._state is not None:
+            self._seen_tree.remember(self._state)
 
     @contextmanager
     def _awake(self, state: TreeState) -> Iterator[None]:
@@ -264,11 +255,15 @@ class Sequencer:
             yield
         except StoreUnavailable as error:
             with self._store.engine.connect() as connection:
-                if error.code == BROKEN and self._read(connection) != state:
+                if error.code == BROKEN and self._seen_tree.read(connection) != state:
                     raise StoreUnavailable("the lease is another's", code=LEASE_LOST) from error
             raise
 
-    # -- the witness
+    # -- the witness, and the tables
+
+    def _assert_as_made(self) -> None:
+        for name, what in schema_faults(self._store.engine).items():
+            raise StoreUnavailable(f"the database is not as we made it: {name}: {what}", code=CHANGED)
 
     def _look(self, now: float) -> None:
         """Compare the tree with what the witness saw of it."""
@@ -276,8 +271,8 @@ class Sequencer:
             # Before the snapshot: another holder signs meanwhile, and the tree must be the newer of the two
             heads = self._witness.seen()
             with self._store.engine.connect() as connection:
-                state = self._read(connection) or TreeState()
-                self._witness.assert_extended(heads, state, lambda head: self._extended(connection, head, state))
+                state = self._seen_tree.read(connection) or TreeState()
+                self._witness.assert_extended(heads, state, lambda head: extended_by(connection, self._tenant, head, state))
         if not self._looked:
             self._store.halt("")
         self._looked = now
@@ -291,14 +286,14 @@ class Sequencer:
             staged = read_staged(connection, self._tenant, BATCH)
             if not staged or state is None:
                 return False
-            tree = CompactRange(state.size, self._peaks(connection, state))
+            tree = CompactRange(state.size, right_edge(connection, self._tenant, state))
         # All of it before the transaction: while that is open no login is recorded
         leaves: list[tuple[object, ...]] = []
         nodes: list[tuple[str, int, int, bytes]] = []
         for record, leaf, hashed in staged:
             if leaf_hash(leaf) != hashed or not is_leaf(leaf):
                 # In the tree it would stay for ever, and the receipt of the true one would prove nothing
-                raise _broken(f"the staged leaf of record {record.hex()} was changed by somebody else")
+                raise broken(f"the staged leaf of record {record.hex()} was changed by somebody else")
             leaves.append((self._tenant, tree.size, leaf, hashed))
             nodes.extend((self._tenant, level, index, node) for (level, index), node in tree.append(hashed))
         nodes.sort()
@@ -306,20 +301,15 @@ class Sequencer:
             ends = int(self._clock() * 1000) + self._lease
             self._replace(connection, state, replace(state, size=tree.size, root=tree.root(), lease_ends=ends))
             if not unstage(connection, self._tenant, [record for record, *_ in staged]):
-                raise _broken("a staged leaf went away while it was appended")
+                raise broken("a staged leaf went away while it was appended")
             _LEAVES.run(connection, leaves)
             _NODES.run(connection, nodes)
-        if self._state is not None:
-            self._highest = (self._state.size, self._state.root)
+            act_now(connection)
+            placed = read_placed(connection, self._tenant, state.size, tree.size - 1)
+            if [(self._tenant, place, leaf, hashed) for place, leaf, hashed in placed] != leaves:
+                raise broken("the database did not keep the leaves that were appended")
+        self._committed()
         return len(staged) == BATCH
-
-    def _peaks(self, connection: Connection, state: TreeState) -> list[bytes]:
-        """The right edge as stored, which must give the root that we wrote."""
-        wanted = positions([(0, state.size)])
-        hashes = read_hashes(connection, self._tenant, wanted)
-        if len(hashes) != len(wanted) or tree_root(state.size, hashes) != state.root:
-            raise _broken("the stored nodes do not give the tree's root")
-        return [hashes[position] for position in wanted]
 
     # -- the checkpoint
 
@@ -335,7 +325,7 @@ class Sequencer:
             try:
                 newest = newest_checkpoint(connection, self._tenant, state, self._keys)
             except ValueError as error:
-                raise _broken("the newest checkpoint is not the one that we wrote") from error
+                raise broken("the newest checkpoint is not the one that we wrote") from error
             grown = state.size != (newest.size if newest is not None else 0)
             if not grown and (newest is None or self._keys.log.stands(newest.note.encode(), now)):
                 return
@@ -355,6 +345,7 @@ class Sequencer:
             self._replace(connection, state, replace(state, checkpoints=number))
             add_checkpoint(connection, self._tenant, number, checkpoint, self._keys)
             self._signed = self._monotonic()
+        self._committed()
 
     def _due(self, now: int, last: int) -> int:
         """The time of the next checkpoint, 0 where none is due. It only grows, and the order is all that rests on it.
@@ -376,24 +367,11 @@ class Sequencer:
             if newest is not None:
                 head = TreeHead.read(open_note(newest.note.encode(), *self._keys.log.known))
             if head.origin != self._keys.origin or head.size > state.size:
-                raise _broken("the newest checkpoint is of another log, or of a larger tree")
-            extended = self._extended(connection, head, state)
+                raise broken("the newest checkpoint is of another log, or of a larger tree")
+            extended = extended_by(connection, self._tenant, head, state)
         except UnknownSigner as error:  # we wrote the row, by its seal: the key is on another machine already
             raise StoreUnavailable("the newest checkpoint is of a key that is not here: copy it, and log.vkey") from error
         except SignatureInvalid as error:
-            raise _broken("the newest checkpoint is not there") from error
+            raise broken("the newest checkpoint is not there") from error
         if not extended:
-            raise _broken("the tree does not extend the newest checkpoint")
-
-    def _extended(self, connection: Connection, head: TreeHead, state: TreeState) -> bool:
-        """Whether the tree extends a head. Raises where a node that would prove it is not there."""
-        spans = consistency_spans(head.size, state.size)
-        hashes = read_hashes(connection, self._tenant, positions(spans))
-        try:
-            return extends(head.size, head.root, state.size, state.root, proof_hashes(spans, hashes))
-        except KeyError as error:
-            raise _broken("a node that proves the place of a checkpoint is not there") from error
-
-
-def _broken(what: str) -> StoreUnavailable:
-    return StoreUnavailable(what, code=BROKEN)
+            raise broken("the tree does not extend the newest checkpoint")

@@ -82,6 +82,12 @@ def _staged(_connection: Connection) -> Select[bytes, bytes, bytes | None]:
     return query.limit(bindparam("most")).offset(bindparam("skipped"))
 
 
+def _placed(_connection: Connection) -> Select[int, bytes, bytes]:
+    table = tables.leaves.c
+    between = table.leaf_index.between(bindparam("first"), bindparam("last"))
+    return select(table.leaf_index, table.leaf, table.leaf_hash).where(table.tenant == bindparam("tenant"), between)
+
+
 def _replace(_connection: Connection) -> Update:
     table = tables.trees.c
     matches = (
@@ -92,12 +98,20 @@ def _replace(_connection: Connection) -> Update:
     return update(tables.trees).where(*matches).values({c.name: bindparam(f"new_{c.name}") for c in tables.trees.columns})
 
 
-_STATE, _STAGED, _REPLACE = Statement(_state), Statement(_staged), Statement(_replace)
+_STATE, _STAGED, _REPLACE, _PLACED = Statement(_state), Statement(_staged), Statement(_replace), Statement(_placed)
 
 
 def read_state(connection: Connection, tenant: str) -> Row[tuple[object, ...]] | None:
     """The row of a tree, not yet believed."""
     return _STATE.run(connection, tenant=tenant).first()
+
+
+def has_tree(connection: Connection, tenant: str) -> bool:
+    """Whether anything of a tree is there, whatever its state says: leaves, nodes or checkpoints."""
+    parts = (tables.leaves, tables.nodes, tables.checkpoints)
+    return any(
+        connection.scalar(select(part.c.tenant).where(part.c.tenant == tenant).limit(1)) is not None for part in parts
+    )
 
 
 def believed(row: Row[tuple[object, ...]], keys: LedgerKeys, tenant: str) -> TreeState | None:
@@ -122,6 +136,11 @@ def read_staged(connection: Connection, tenant: str, most: int) -> Sequence[tupl
     None where the record is gone: to pass over its leaf would hide that.
     """
     return _STAGED.rows(connection, tenant=tenant, most=most, skipped=0)
+
+
+def read_placed(connection: Connection, tenant: str, first: int, last: int) -> Sequence[tuple[int, bytes, bytes]]:
+    """The leaves from one place to another, each with its place and its hash."""
+    return sorted(_PLACED.rows(connection, tenant=tenant, first=first, last=last))
 
 
 @functools.cache

@@ -7,11 +7,14 @@ from sqlalchemy import text
 
 from idp.store.engine import is_postgres, open_engine, reading
 from idp.store.periods import AHEAD
+from idp.store.read_back import NOT_KEPT, NotKept
 from idp.store.schema import UNLOGGED, faults_of_schema
 from idp.store.store import Store
-from idp.transparency.sequencer import Sequencer
+from idp.store.writer import Waiting
+from idp.transparency.entry import prepare
+from idp.transparency.sequencer import HALTING, Sequencer
 from idp.transparency.verify import verify_ledger
-from policies.errors import Misconfigured
+from policies.errors import Misconfigured, StoreUnavailable
 from tests.idp.store.units import KEYS, NOW, TENANT, commit_all, marks, opened_at, release, unit
 
 NEVER_RECORDED = """
@@ -160,9 +163,8 @@ def test_a_table_made_anew_that_takes_no_record_does_not_fit(store: Store) -> No
             made = str(connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).scalar())
         anew = made.replace("tenant TEXT NOT NULL,", "tenant TEXT NOT NULL, x INTEGER NOT NULL ON CONFLICT IGNORE,", 1)
         change(store, "PRAGMA foreign_keys = OFF", f"DROP TABLE {table}", anew)
-    store.commit(unit(record=release()))
-    with store.engine.connect() as connection:
-        assert connection.scalar(text("SELECT count(*) FROM records")) == 0, "it was acknowledged"
+    with pytest.raises(StoreUnavailable, match="did not keep what was written to records"):
+        store.commit(unit(record=release()))
     report = verify_ledger(store.engine, tenant=TENANT, keys=KEYS)
     assert {"records", "staged"} <= {finding.row for finding in report.findings}
 
@@ -229,14 +231,148 @@ def test_periods_that_are_made_while_it_serves_are_no_fault(postgres: str) -> No
     store.close()
 
 
-def test_a_ledger_in_which_every_record_vanishes_does_not_fit(store: Store) -> None:
+@pytest.mark.spec("security.md §3 I5")
+def test_a_release_that_would_vanish_is_refused_and_its_trigger_named(store: Store) -> None:
     commit_all(store, [unit(record=release())])
-    change(store, NEVER_RECORDED, NEVER_TAKEN)
+    change(store, NEVER_RECORDED)
     for _ in range(2):
-        store.commit(unit(*marks("a code of one use"), record=release()))
-    sequencer = Sequencer(store, KEYS, checkpoint_seconds=0, clock=lambda: NOW + 20)
-    sequencer.step()
-    sequencer.stop()
+        with pytest.raises(StoreUnavailable) as refused:
+            store.commit(unit(record=release()))
+        assert refused.value.code == NOT_KEPT
     report = verify_ledger(store.engine, tenant=TENANT, keys=KEYS)
-    assert (report.records, report.size) == (1, 1)
-    assert {finding.row for finding in report.findings} == {"again", "hides"}
+    assert (report.records, report.staged) == (1, 1)
+    assert {finding.row for finding in report.findings} == {"hides"}
+
+
+# What a trigger that nobody finds does, one thing each: a row that vanishes, or is another one afterwards
+TAMPERS = {
+    "marks": ("DELETE FROM marks", "UPDATE marks SET ends = 1", "UPDATE marks SET unit = digest"),
+    "records": (
+        "DELETE FROM staged; DELETE FROM records",
+        "UPDATE records SET leaf_hash = record",
+        "UPDATE records SET time = 1",
+        "UPDATE records SET subject = NULL, position = NULL",
+        "UPDATE records SET sent_opening = login_opening",
+    ),
+    "staged": ("DELETE FROM staged", "UPDATE staged SET leaf = record"),
+    "subjects": ("UPDATE subjects SET counter = counter + 1", "UPDATE subjects SET salt = subject"),
+    "decisions": ("DELETE FROM decisions", "UPDATE decisions SET choice = login"),
+}
+
+
+@pytest.mark.spec("security.md §3 I5")
+@pytest.mark.parametrize("act", [act for acts in TAMPERS.values() for act in acts])
+def test_each_row_of_a_release_is_read_back_before_anything_is_released(any_store: Store, act: str) -> None:
+    any_store.commit(unit(record=release()))
+    # The last table of a batch that is written: so the trigger acts on all of them
+    if on_postgres(any_store):
+        function = f"CREATE FUNCTION acts() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {act}; RETURN NULL; END $$"
+        made = "CREATE CONSTRAINT TRIGGER again AFTER INSERT ON decisions_rest DEFERRABLE INITIALLY DEFERRED"
+        change(any_store, function, f"{made} FOR EACH ROW EXECUTE FUNCTION acts()")
+    else:
+        change(any_store, f"CREATE TRIGGER again AFTER INSERT ON decisions BEGIN {act}; END")
+    with pytest.raises(StoreUnavailable, match="did not keep what was written"):
+        any_store.commit(unit(record=release()))
+    change(any_store, "DROP TRIGGER again ON decisions_rest" if on_postgres(any_store) else "DROP TRIGGER again")
+    any_store.commit(unit(record=release()))
+    assert verify_ledger(any_store.engine, tenant=TENANT, keys=KEYS).records == 2
+
+
+def test_of_a_batch_that_meets_a_trigger_only_the_unit_that_it_takes_is_refused(store: Store) -> None:
+    taken = marks("a code of one use")
+    change(store, NEVER_TAKEN.replace(" BEGIN", f" WHEN new.digest = x'{taken[0].digest.hex()}' BEGIN"))
+    units = [unit(*taken, record=release()), *[unit(record=release()) for _ in range(5)]]
+    waiting = [Waiting(each, None if each.record is None else prepare(each.record, TENANT, KEYS)) for each in units]
+    for each in waiting:
+        assert each.claim()
+    store._writer.write(waiting)
+    assert [isinstance(each.error, NotKept) for each in waiting] == [True, False, False, False, False, False]
+    assert verify_ledger(store.engine, tenant=TENANT, keys=KEYS).records == 5
+
+
+@pytest.mark.spec("security.md §3 I5")
+def test_nothing_starts_or_goes_on_where_something_acts_by_itself(any_store: Store) -> None:
+    sequencer = Sequencer(any_store, KEYS, checkpoint_seconds=0, clock=lambda: NOW + 20)
+    assert sequencer.step()
+    sequencer.stop()
+    change(any_store, *OF_POSTGRES[:2]) if on_postgres(any_store) else change(any_store, NEVER_TAKEN)
+    with pytest.raises(Misconfigured, match="again: it is a trigger on marks"):
+        opened_at(any_store.engine.url.render_as_string(hide_password=False))
+    with pytest.raises(StoreUnavailable, match="again: it is a trigger on marks") as halted:
+        sequencer.step()
+    assert halted.value.code in HALTING
+
+
+MASTER = "UPDATE sqlite_master SET {} WHERE name = '{}'"
+HIDDEN = (
+    MASTER.format("type = 'TRIGGER'", "again"),
+    MASTER.format("type = 'Trigger', sql = 'create/**/trigger' || substr(sql, 15)", "again"),
+    MASTER.format("sql = 'create -- an index' || char(10) || 'temp ' || substr(sql, 8)", "again"),
+)
+
+
+@pytest.mark.spec("security.md §3 I5")
+@pytest.mark.parametrize("statement", HIDDEN)
+def test_a_trigger_is_found_however_its_row_is_spelled(store: Store, statement: str) -> None:
+    change(store, NEVER_TAKEN, "PRAGMA writable_schema = ON", statement)
+    with pytest.raises(StoreUnavailable, match="did not keep what was written to marks"):
+        store.commit(unit(record=release()))
+    assert faults(store).keys() == {"again"}
+
+
+@pytest.mark.parametrize("table", ["unforeseen", "installations", "peers", "sealing_keys"])
+def test_a_table_of_which_a_later_definition_differs_in_one_word_is_named(store: Store, table: str) -> None:
+    """A check, a collation: what no list of SQLite's shows is in the statement."""
+    change(
+        store,
+        "PRAGMA writable_schema = ON",
+        MASTER.format("sql = replace(sql, 'tenant TEXT', 'tenant TEXT COLLATE NOCASE')", table),
+    )
+    assert faults(store).keys() == {table}
+
+
+def test_space_comments_and_capitals_are_no_difference(store: Store) -> None:
+    change(
+        store,
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET sql = replace(replace(sql, 'CREATE TABLE', 'create  /* ours */ Table'), ', ', ',') "
+        "WHERE type = 'table'",
+    )
+    assert faults(store) == {}
+
+
+# Each is done by a superuser, who writes to the catalogue itself
+HIDDEN_ON_POSTGRES = {
+    "UPDATE pg_trigger SET tgisinternal = true WHERE tgname = 'again'": {"again"},
+    "UPDATE pg_trigger SET tgisinternal = true, tgconstraint = (SELECT oid FROM pg_constraint WHERE conname = "
+    "'staged_record') WHERE tgname = 'again'": {"again"},
+    "UPDATE pg_index SET indisready = false, indisvalid = false WHERE indexrelid = 'marks_pkey'::regclass": {
+        "again",
+        "marks",
+    },
+    "UPDATE pg_index SET indimmediate = false WHERE indexrelid = 'switches_pkey'::regclass": {"again", "switches"},
+    "CREATE TABLE more () INHERITS (records)": {"again", "more"},
+    "CREATE FUNCTION at_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; "
+    "CREATE EVENT TRIGGER watches ON ddl_command_end EXECUTE FUNCTION at_ddl()": {"again", "watches"},
+    "CREATE DOMAIN bytes AS bytea; ALTER TABLE marks ALTER unit TYPE bytes": {"again", "marks"},
+    "ALTER TABLE unforeseen DROP CONSTRAINT unforeseen_pkey": {"again", "unforeseen"},
+    "ALTER TABLE installations DROP CONSTRAINT installations_pkey": {"again", "installations"},
+    "ALTER TABLE parked DROP CONSTRAINT parked_pkey": {"again", "parked"},
+}
+
+
+@pytest.mark.spec("security.md §3 I5")
+@pytest.mark.parametrize("statement", HIDDEN_ON_POSTGRES)
+def test_what_the_catalogue_hides_is_found_on_postgresql(postgres: str, statement: str) -> None:
+    store = opened_at(postgres)
+    change(store, *OF_POSTGRES[:2], *statement.split("; "))
+    assert faults(store).keys() == HIDDEN_ON_POSTGRES[statement]
+    store.close()
+
+
+def test_an_index_that_is_made_anew_beside_a_key_is_no_fault(postgres: str) -> None:
+    """REINDEX CONCURRENTLY makes one, and an operator runs it while a broker serves."""
+    store = opened_at(postgres)
+    change(store, "CREATE UNIQUE INDEX marks_pkey_ccnew ON marks (tenant, kind, digest)")
+    assert faults(store) == {}
+    store.close()

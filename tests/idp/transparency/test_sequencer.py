@@ -19,11 +19,11 @@ from idp.ports import Checkpoint
 from idp.serving.supervisor import HUNG_LOOKS, LOOK_SECONDS
 from idp.store.store import Store
 from idp.transparency import sequencer as module
+from idp.transparency import stored_tree
 from idp.transparency.checkpoint import TreeHead, open_note
 from idp.transparency.findings import Report
 from idp.transparency.keys import LogKey, LogKeys
 from idp.transparency.sequencer import (
-    BROKEN,
     FOLD_SECONDS,
     LEASE_LOST,
     LEASE_SECONDS,
@@ -31,6 +31,7 @@ from idp.transparency.sequencer import (
     Sequencer,
 )
 from idp.transparency.state import read_state
+from idp.transparency.stored_tree import BROKEN, SeenTree
 from idp.transparency.tree import leaf_hash
 from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable
@@ -67,10 +68,10 @@ def verified(store: Store) -> Report:
     return report
 
 
-def change(folder: Path, statement: str) -> None:
-    with closing(sqlite3.connect(folder / "ciconia.db")) as connection:
-        connection.execute(statement)
-        connection.commit()
+def change(folder: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(folder / "ciconia.db", isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
 
 
 def copied(source: Path, target: Path) -> None:
@@ -413,7 +414,7 @@ class Fault:
         event.listen(engine, "commit", self._commit)
 
     def _statement(self, real: Callable[..., None], cursor: object, statement: str, *more: object) -> None:
-        if not statement.startswith(("SELECT", "BEGIN")) and self._counted():
+        if not statement.lstrip().startswith(("SELECT", "BEGIN", "PRAGMA main.table")) and self._counted():
             raise sqlite3.OperationalError("a made-up fault")
         real(cursor, statement, *more)
 
@@ -575,7 +576,7 @@ def test_a_tree_that_was_rebuilt_without_a_leaf_is_not_signed(store: Store, fold
     clock.now += 1
     with pytest.raises(StoreUnavailable, match="older than one that we have seen"):
         first.step()
-    first._highest = (0, b"")  # as after a restart: the newest checkpoint is what is left to remember
+    first._seen_tree = SeenTree(TENANT, KEYS)  # as after a restart: the newest checkpoint is what is left to remember
     with pytest.raises(StoreUnavailable, match="does not extend"):
         first.step()
     assert checkpoint(store).size == 4
@@ -622,6 +623,64 @@ def test_a_tree_older_than_one_that_another_holder_made_is_not_signed(
         second.step()
     assert caught.value.code == BROKEN
     assert checkpoint(store).size == 3
+
+
+def wiped(folder: Path) -> None:
+    for table in ("staged", "leaves", "nodes", "checkpoints", "trees", "records", "subjects"):
+        change(folder, f"DELETE FROM {table}")  # noqa: S608  the attack
+
+
+MOVED = ("staged", "leaves", "nodes", "checkpoints", "trees", "records", "subjects")
+
+
+def stepped(worker: Sequencer, clock: Clock) -> None:
+    """For longer than a lease, and an interval between two looks."""
+    for _ in range(8):
+        clock.now += 3
+        worker.step()
+
+
+@pytest.mark.spec("security.md §3 I4")
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_tree_that_vanished_halts_every_worker_and_none_is_begun(
+    store: Store, folder: Path, clock: Clock, *, moved: bool, at_once: bool
+) -> None:
+    """Wiped, or given to another tenant, while two workers run; a login may come at once, or first one of them looks."""
+    holder, other = (Sequencer(store, KEYS, checkpoint_seconds=10, lease_seconds=6, clock=clock) for _ in range(2))
+    recorded(store, 3)
+    assert holder.step()
+    assert not other.step()
+    if moved:
+        statements = [f"UPDATE {table} SET tenant = 'another'" for table in MOVED]  # noqa: S608  the attack
+        change(folder, "PRAGMA foreign_keys = OFF", *statements)
+    else:
+        wiped(folder)
+    if at_once:
+        recorded(store)
+    for worker in (holder, other):
+        with pytest.raises(StoreUnavailable, match="the tree is gone") as caught:
+            stepped(worker, clock)
+        assert caught.value.code == BROKEN
+        assert worker._halts(caught.value)
+    with store.engine.connect() as connection:
+        assert read_state(connection, TENANT) is None
+    assert store.checkpoint(TENANT) is None
+    with pytest.raises(StoreUnavailable, match="nothing is released"):
+        recorded(store)
+
+
+def test_what_the_database_did_not_keep_of_the_tree_is_not_signed(store: Store, folder: Path, clock: Clock) -> None:
+    sequencer = Sequencer(store, KEYS, checkpoint_seconds=10, clock=clock)
+    recorded(store)
+    assert sequencer.step()
+    recorded(store)
+    clock.now += 2
+    change(folder, "CREATE TRIGGER again AFTER INSERT ON leaves BEGIN DELETE FROM leaves WHERE leaf_index > 0; END")
+    with pytest.raises(StoreUnavailable, match="did not keep the leaves") as caught:
+        sequencer.step()
+    assert caught.value.code == BROKEN
+    assert checkpoint(store).size == 1
 
 
 def test_the_thread_stops_and_says_why_on_a_changed_ledger(store: Store, folder: Path) -> None:
@@ -712,7 +771,7 @@ def test_workers_that_begin_at_once_see_no_broken_ledger(
             assert meanwhile.pop().step()
         return row
 
-    monkeypatch.setattr(module, "read_state", read)
+    monkeypatch.setattr(stored_tree, "read_state", read)
     assert not second.step()
     assert checkpoint(store).size == 1
     first.stop()

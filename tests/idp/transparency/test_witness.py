@@ -155,9 +155,9 @@ def test_the_witness_is_asked_again_before_each_signature(
     here, older = database / "ciconia.db", tmp_path / "older.db"
     store.commit(unit(record=release()))
     assert first.step()
-    rows_copied(here, older)
     clock.now += 9
     assert second.step(), "it looks, and nothing is due yet"
+    rows_copied(here, older)
     store.commit(unit(record=release()))
     clock.now += 2
     assert first.step()

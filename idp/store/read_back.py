@@ -1,0 +1,157 @@
+"""Rows are read back at the end of the transaction that wrote them, before anybody is told that they are there.
+
+A trigger that nobody finds, a rule, a replaced function: whatever makes a database forget a row, or change it, while it
+says that all went well, is seen by what it did. The marks of a batch, its decisions, its records with their staged leaves
+and the counters of their subjects are read by their keys and compared, column by column, with what was written: three
+statements a batch, however many units it has. What is parked is not read: it lies sealed, and a row that vanishes or
+changes is refused when somebody brings its handle.
+
+PostgreSQL can put a trigger off until the COMMIT, behind every look. So all of them have to act before it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    column,
+    func,
+    select,
+    values,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from idp.store import tables
+from idp.store.engine import is_postgres
+from idp.store.statements import Row, Statement, statement_size
+from policies.errors import StoreUnavailable
+
+NOT_KEPT = "rows_not_kept"
+_RECORDED = len(tables.records.columns)
+
+
+class NotKept(StoreUnavailable):
+    """The database did not keep what was written: nothing of the transaction may count."""
+
+    def __init__(self, table: str) -> None:
+        what = f"the database did not keep what was written to {table}: something in it changes or forgets rows"
+        super().__init__(what, code=NOT_KEPT)
+
+
+class ByKeys:
+    """The rows under many keys, in few statements. `made` selects them, joined to the keys that are wanted."""
+
+    def __init__(
+        self, table: Table, keys: Sequence[str], made: Callable[[FromClause, ColumnElement[bool]], Select[Row]]
+    ) -> None:
+        self._keys: Sequence[Column[object]] = [table.c[name] for name in keys]
+        self._made = made
+        self._sized: dict[int, Statement] = {}
+        self._of_arrays = Statement(lambda _connection: self._joined(self._unnested()))
+
+    def rows(self, connection: Connection, wanted: Sequence[Row]) -> list[Row]:
+        """All that is there of what is wanted: keys, each with its parts in their order."""
+        if is_postgres(connection):
+            parts = zip(*wanted, strict=True)
+            return list(
+                self._of_arrays.rows(connection, **{f"key_{place}": list(part) for place, part in enumerate(parts)})
+            )
+        found: list[Row] = []
+        done = 0
+        while done < len(wanted):
+            size = statement_size(len(wanted) - done)
+            flat = chain.from_iterable(wanted[done : done + size])
+            found += self._of(size).rows(connection, **{f"key_{place}": part for place, part in enumerate(flat)})
+            done += size
+        return found
+
+    def _of(self, size: int) -> Statement:
+        if size not in self._sized:
+            self._sized[size] = Statement(lambda _connection: self._joined(self._listed(size)))
+        return self._sized[size]
+
+    def _joined(self, wanted: FromClause) -> Select[Row]:
+        return self._made(wanted, and_(*[key == wanted.c[key.name] for key in self._keys]))
+
+    def _unnested(self) -> FromClause:
+        arrays = [bindparam(f"key_{place}", type_=ARRAY(key.type)) for place, key in enumerate(self._keys)]
+        names = [column(key.name, key.type) for key in self._keys]
+        return func.unnest(*arrays).table_valued(*names, name="wanted").render_derived()
+
+    def _listed(self, size: int) -> FromClause:
+        width = len(self._keys)
+        listed = [
+            tuple(bindparam(f"key_{row * width + place}", type_=key.type) for place, key in enumerate(self._keys))
+            for row in range(size)
+        ]
+        return values(*[column(key.name, key.type) for key in self._keys], name="wanted").data(listed).cte("wanted")
+
+
+def _whole(table: Table, *keys: str) -> ByKeys:
+    return ByKeys(table, keys, lambda wanted, same: select(*table.columns).join_from(wanted, table, same))
+
+
+def _records(wanted: FromClause, same: ColumnElement[bool]) -> Select[Row]:
+    records, staged, subjects = tables.records, tables.staged, tables.subjects
+    waiting = and_(staged.c.tenant == records.c.tenant, staged.c.record == records.c.record)
+    person = and_(subjects.c.tenant == records.c.tenant, subjects.c.subject == records.c.subject)
+    joined = wanted.join(records, same).outerjoin(staged, waiting).outerjoin(subjects, person)
+    return select(*records.columns, staged.c.leaf, subjects.c.salt, subjects.c.counter).select_from(joined)
+
+
+_MARKS = _whole(tables.marks, "tenant", "kind", "digest")
+_DECISIONS = _whole(tables.decisions, "tenant", "login")
+_RECORDS = ByKeys(tables.records, ("tenant", "record"), _records)
+
+
+def assert_marks(connection: Connection, rows: Sequence[Row]) -> None:
+    """Raise `NotKept` where one of the marks is not there, or is another unit's by now."""
+    _assert(_MARKS, connection, tables.marks, rows, 3)
+
+
+def assert_decisions(connection: Connection, rows: Sequence[Row]) -> None:
+    """Raise `NotKept` where a decision is not there as it was written."""
+    _assert(_DECISIONS, connection, tables.decisions, rows, 2)
+
+
+def assert_records(
+    connection: Connection, rows: Sequence[Row], leaves: Mapping[bytes, bytes], subjects: Mapping[tuple[str, bytes], Row]
+) -> None:
+    """Raise `NotKept` where a record, its staged leaf or its subject is not there as it was written.
+
+    `leaves` are by the records' ids, `subjects` are salt and counter by tenant and subject.
+    """
+    if not rows:
+        return
+    found = {row[:2]: row for row in _RECORDS.rows(connection, [row[:2] for row in rows])}
+    for row in rows:
+        there = found.get(row[:2])
+        if there is None or there[:_RECORDED] != row:
+            raise NotKept(tables.records.name)
+        leaf, *subject = there[_RECORDED:]
+        if leaf != leaves[row[1]]:
+            raise NotKept(tables.staged.name)
+        if row[4] is not None and tuple(subject) != subjects[row[0], row[4]]:
+            raise NotKept(tables.subjects.name)
+
+
+def act_now(connection: Connection) -> None:
+    """Have every trigger act now that was put off until the COMMIT: SQLite has none."""
+    if is_postgres(connection):
+        connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def _assert(by_keys: ByKeys, connection: Connection, table: Table, rows: Sequence[Row], width: int) -> None:
+    if rows and not _are_in(rows, by_keys.rows(connection, [row[:width] for row in rows])):
+        raise NotKept(table.name)
+
+
+def _are_in(rows: Iterable[Row], found: Iterable[Row]) -> bool:
+    return set(rows) <= set(found)
