@@ -31,6 +31,7 @@ PATCH_OF_PROTOCOL_VERSION = "patch_protocol_version"
 UNKNOWN_ASSURANCE = "unknown_assurance"
 REGISTERED_COUNTRY = "registered_country"
 NO_PROTOCOL_VERSION = "no_protocol_version"
+LENIENT_CERTIFICATE = "lenient_certificate"
 
 _ALL: tuple[Deviation, ...] = (
     Deviation(
@@ -90,6 +91,15 @@ _ALL: tuple[Deviation, ...] = (
         forbidden_by="eIDAS SAML Message Format 1.2 §2.1: a node names those that it speaks.",
         bound="Nothing that we send depends on it. A node that names only versions that we do not speak is not asked.",
         by_registration=True,
+    ),
+    Deviation(
+        name=LENIENT_CERTIFICATE,
+        profile="eidas",
+        what="A certificate in metadata has a PrintableString with characters that it has not, or NULL beside ECDSA.",
+        senders="Portugal's node in production (2023), Poland's test node (2026).",
+        forbidden_by="X.680 §41.4 and RFC 5758 §3.2.",
+        bound="The key and the dates alone are read, by a reader that mends these two faults and nothing else; every"
+        " check of keys follows. No chain and no anchor is read so: a registration that names anchors refuses it.",
     ),
 )
 

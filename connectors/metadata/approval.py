@@ -5,13 +5,16 @@ new counts before a person has asked the node's operator about it, on another wa
 """
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
 
-from cryptography.hazmat.primitives.hashes import SHA256
-
+from connectors.deviations import tolerance
 from connectors.fetch import host_of
 from connectors.formats.eidas.metadata import PeerFacts
 from connectors.formats.names import POST, REDIRECT
-from connectors.signatures.keys import certificate_of
+from connectors.profiles import EIDAS
+from connectors.signatures.certificates import dates_of
+from policies.deviations import LENIENT_CERTIFICATE
 
 _BINDINGS = {POST: "by POST", REDIRECT: "by Redirect"}
 
@@ -97,9 +100,9 @@ def _nothing(facts: PeerFacts) -> PeerFacts:
 def _certificate(der: bytes) -> str:
     """The SHA-256 fingerprint, as certificates are compared by telephone, and the dates."""
     try:
-        certificate = certificate_of(der)
+        dates = dates_of(der, tolerance(EIDAS))
     except ValueError:
         return "one that cannot be read"
-    fingerprint = certificate.fingerprint(SHA256()).hex(":").upper()
-    first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    return f"SHA-256 {fingerprint}, from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    first, last = (datetime.fromtimestamp(end, UTC) for end in (dates.not_before, dates.not_after))
+    lenient = f", read leniently ({LENIENT_CERTIFICATE})" if dates.lenient else ""
+    return f"SHA-256 {sha256(der).digest().hex(':').upper()}, from {first:%Y-%m-%d} to {last:%Y-%m-%d}{lenient}"

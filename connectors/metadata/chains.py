@@ -5,6 +5,7 @@ operator. Certificates of authorities beside a node's own in a KeyDescriptor are
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from connectors.fetch import PEER, REGISTRATION, FetchError
 from connectors.formats.eidas.metadata import PeerFacts
@@ -55,7 +56,7 @@ def chains_of(pki: Pki, signed: Signed, facts: PeerFacts, now: int) -> Chains:
 def narrowed(key: PinnedKey, chain: Chain) -> PinnedKey:
     """The key, in force until its chain ends at the latest."""
     last = chain.ends if key.not_after is None else min(chain.ends, key.not_after)
-    return PinnedKey(key.public_key, key.key_id, key.not_before, last)
+    return replace(key, not_after=last)
 
 
 def _hints(signed: Signed) -> list[bytes]:

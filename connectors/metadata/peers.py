@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from connectors.deviations import tolerance
+from connectors.deviations import NOTHING, tolerance
 from connectors.fetch import PEER, Fetcher, FetchError
 from connectors.formats.eidas.metadata import Expected, PeerFacts, Role
 from connectors.formats.eidas.registry import spoken
@@ -319,7 +319,9 @@ def in_use(
     """
     version = max({spoken(one) for one in facts.versions} & frozenset(ours), key=_version, default="")
     signing = tuple(key for _, key in _usable(facts.signing, profile, chains))
-    return PeerInUse(peer, facts, version, signing, tuple(_usable(facts.encryption, profile, chains)), chains)
+    # RFC 4055 §1.2: a key for RSASSA-PSS alone encrypts nothing
+    encryption = tuple((der, key) for der, key in _usable(facts.encryption, profile, chains) if key.pss is None)
+    return PeerInUse(peer, facts, version, signing, encryption, chains)
 
 
 def _metadata_keys(peer: Peer, profile: Profile) -> tuple[PinnedKey, ...]:
@@ -336,7 +338,8 @@ def _usable(certificates: Collection[bytes], profile: Profile, chains: Chains | 
     found = []
     for der in sorted(certificates if chains is None else chains.keys() & certificates):
         try:
-            key = key_of_certificate(der, profile)
+            # A chain is one of certificates as they were issued, and of none that was mended
+            key = key_of_certificate(der, profile, tolerance(profile) if chains is None else NOTHING)
         except ValueError:
             continue
         found.append((der, key if chains is None else narrowed(key, chains[der])))

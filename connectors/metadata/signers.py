@@ -2,6 +2,7 @@
 
 from cryptography.x509 import Certificate
 
+from connectors.deviations import tolerance
 from connectors.profiles import Profile
 from connectors.signatures.keys import PinnedKey, certificate_of, key_of_certificate
 from policies.parties import Peer
@@ -11,8 +12,11 @@ def metadata_keys(peer: Peer, profile: Profile) -> tuple[PinnedKey, ...]:
     """The key of each pinned certificate; of a chain that of its end alone. ValueError for one that cannot be used.
 
     Official lists name chains. An authority signs certificates and not metadata: as a key, its own would sign for every
-    node that it ever issued one to.
+    node that it ever issued one to. One that is pinned alone is read as those in metadata are, leniently where that is on;
+    in a chain every one is read strictly.
     """
+    if len(peer.certificates) == 1:
+        return (key_of_certificate(peer.certificates[0], profile, tolerance(profile, peer.deviations)),)
     certificates = [certificate_of(der) for der in peer.certificates]
     ends = [
         der

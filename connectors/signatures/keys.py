@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.x509 import Certificate, InvalidVersion, load_der_x509_certificate
 
+from connectors.deviations import NOTHING, Tolerance
 from connectors.profiles import Profile
 from connectors.signatures.algorithms import ALGORITHMS, SignatureAlgorithm
+from connectors.signatures.certificates import certificate_of, key_and_dates
 from connectors.signatures.jwk import CURVE_NAMES, thumbprint
+from connectors.signatures.pss_keys import PssOnly
 from connectors.signatures.rsa_keys import MAX_RSA_BITS, check_rsa
 
 __all__ = ["ALGORITHMS", "PinnedKey", "SignatureAlgorithm", "certificate_of", "key_of_certificate", "prepared"]
@@ -28,6 +30,8 @@ class PinnedKey:
     key_id: str
     not_before: int | None = None
     not_after: int | None = None
+    # How its own SPKI binds it to RSASSA-PSS; None: it does not
+    pss: PssOnly | None = None
 
     def in_force(self, now: int) -> bool:
         """Whether `now` (seconds since the epoch) is within the certificate's dates (RFC 5280 §4.1.2.5)."""
@@ -48,9 +52,9 @@ class PinnedKey:
         digest, key = algorithm.digest, self.public_key
         try:
             match algorithm.scheme:
-                case "pkcs1" if isinstance(key, RSAPublicKey):
+                case "pkcs1" if isinstance(key, RSAPublicKey) and self.pss is None:
                     key.verify(signature, octets, PKCS1v15(), digest)
-                case "pss" if isinstance(key, RSAPublicKey):
+                case "pss" if isinstance(key, RSAPublicKey) and _allowed(self.pss, algorithm):
                     # Exactly this salt: a length read from the signature would be the sender's choice
                     key.verify(signature, octets, PSS(MGF1(digest), digest.digest_size), digest)
                 case "ecdsa" if isinstance(key, ec.EllipticCurvePublicKey):
@@ -66,50 +70,42 @@ class PinnedKey:
         return True
 
 
+def _allowed(pss: PssOnly | None, algorithm: SignatureAlgorithm) -> bool:
+    """Whether an algorithm of PSS, with one hash and a salt of its length, is within what a key is bound to."""
+    digest = algorithm.digest
+    return pss is None or (algorithm.scheme == "pss" and pss.allows(digest.name, digest.name, digest.digest_size))
+
+
 def prepared(
-    public_key: object, profile: Profile, *, not_before: int | None = None, not_after: int | None = None
+    public_key: object,
+    profile: Profile,
+    *,
+    not_before: int | None = None,
+    not_after: int | None = None,
+    pss: PssOnly | None = None,
 ) -> PinnedKey:
     """A key that may verify under `profile`. ValueError, with words for an operator, for a kind or size that it refuses.
 
     At start and when metadata is taken, never on a request: see `rsa_keys`.
     """
+    if pss is not None and not any(_allowed(pss, ALGORITHMS[uri]) for uri in profile.signature_algorithms):
+        raise ValueError(f"a key for RSASSA-PSS alone, with parameters that {profile.name} does not have")
     if isinstance(public_key, RSAPublicKey):
         check_rsa(public_key.public_numbers(), profile.minimum_rsa_bits, profile.minimum_rsa_exponent)
     elif not isinstance(public_key, ec.EllipticCurvePublicKey) or public_key.curve.name not in profile.curves:
         curves = " or ".join(name for pyca, (name, _) in CURVE_NAMES.items() if pyca in profile.curves)
         raise ValueError(f"a key that is neither RSA nor on {curves}")
-    return PinnedKey(public_key, thumbprint(public_key), not_before, not_after)
+    return PinnedKey(public_key, thumbprint(public_key), not_before, not_after, pss)
 
 
-def certificate_of(der: bytes) -> Certificate:
-    """An X.509 certificate with its dates. ValueError, with words for an operator, for one that cannot be read.
-
-    What a stranger published is loaded here alone: `InvalidVersion` is no ValueError, and a second loader would forget it.
-    """
-    try:
-        certificate = load_der_x509_certificate(der)
-        _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
-    except (ValueError, InvalidVersion) as error:
-        raise ValueError("a certificate that cannot be read") from error
-    return certificate
-
-
-def key_of_certificate(der: bytes, profile: Profile) -> PinnedKey:
-    """The key that a certificate of SAML metadata carries. ValueError as `prepared`.
+def key_of_certificate(der: bytes, profile: Profile, tolerance: Tolerance = NOTHING) -> PinnedKey:
+    """The key that a certificate of SAML metadata carries. ValueError as `prepared`; `tolerance` as `key_and_dates` has it.
 
     The certificate is a container: metadata is what vouches for the key, so its issuer is not looked at (SAML V2.0 Metadata
     Interoperability Profile §2.6.1), and its dates only where the profile says so.
     """
-    certificate = certificate_of(der)
-    try:
-        public_key = certificate.public_key()
-    except UnsupportedAlgorithm:
-        raise ValueError("a key of a kind that nobody here knows") from None
+    found = key_and_dates(der, tolerance)
     if not profile.certificate_dates:
-        return prepared(public_key, profile)
-    return prepared(
-        public_key,
-        profile,
-        not_before=int(certificate.not_valid_before_utc.timestamp()),
-        not_after=int(certificate.not_valid_after_utc.timestamp()),
-    )
+        return prepared(found.public_key, profile, pss=found.pss)
+    begins, ends = found.dates.not_before, found.dates.not_after
+    return prepared(found.public_key, profile, not_before=begins, not_after=ends, pss=found.pss)

@@ -1,8 +1,8 @@
 """RSA keys that others publish: whether one can be a key at all (NIST SP 800-89 §5.3.3, partial public-key validation).
 
-Under a prime, an even number or what has a small factor anybody signs, and pyca loads all of them. So anybody does under two
-primes that lie close together, or that one library for smart cards made. Such a key comes from a broken generator. All of
-this costs some 30 ms for 3072 bits: keys are judged when they are loaded, and never again.
+Under a prime, an even number or what has a small factor anybody signs, and pyca loads all of them. So anybody does under
+two primes that lie close together, or that one library for smart cards made. Such a key comes from a broken generator. All
+of this costs some 60 ms for 3072 bits: keys are judged when they are loaded, and never again.
 """
 
 import math

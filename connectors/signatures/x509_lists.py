@@ -10,7 +10,10 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.x509.oid import ExtensionOID
+
+from connectors.signatures.certificates import pss_of_certificate
 
 E = TypeVar("E", bound=x509.ExtensionType)
 # A national authority's largest have some hundred thousand entries of 40 octets
@@ -58,6 +61,8 @@ class RevocationList:
 
     def _signed_by(self, issuer: x509.Certificate) -> bool:
         try:
+            if not _allowed(self.crl, issuer):
+                return False
             # A key of a kind that signs no list is a TypeError
             return self.crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type] # kinds that sign nothing, too
         except (TypeError, ValueError, UnsupportedAlgorithm):
@@ -105,6 +110,15 @@ def is_authority(certificate: x509.Certificate) -> bool:
     """Whether a certificate says that it is a certification authority's (RFC 5280 §4.2.1.9)."""
     constraints = extension_of(certificate, x509.BasicConstraints)
     return constraints is not None and constraints.ca
+
+
+def _allowed(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    """Whether a key may have signed a list so, that may be one for RSASSA-PSS alone (RFC 4055 §3.3). ValueError."""
+    bound, hashed = pss_of_certificate(issuer), crl.signature_hash_algorithm
+    if bound is None or hashed is None:
+        return bound is None
+    usual = PSS(MGF1(hashed), hashed.digest_size)
+    return crl.signature_algorithm_parameters == usual and bound.allows(hashed.name, hashed.name, hashed.digest_size)
 
 
 def _by_itself(

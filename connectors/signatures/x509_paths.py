@@ -120,7 +120,9 @@ class _ClosedList(DefaultSignatureValidator):
         context: SignatureValidationContext = DEFAULT_VALIDATION_CONTEXT,
     ) -> None:
         """As the library has it."""
-        if not _strong(signature_algorithm):
+        # RFC 4055 §3.3. The library asserts it, which `python -O` leaves out
+        bound = public_key_info.algorithm == "rsassa_pss" and signature_algorithm.signature_algo != "rsassa_pss"
+        if bound or not _strong(signature_algorithm):
             self.weak = True
             raise InvalidSignature
         super().validate_signature(signature, signed_data, public_key_info, signature_algorithm, context)

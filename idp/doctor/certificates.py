@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from connectors.deviations import tolerance
 from connectors.formats.grammar import written
 from connectors.formats.metadata import read_identity_provider
-from connectors.signatures.keys import certificate_of
+from connectors.profiles import EIDAS
+from connectors.signatures.certificates import dates_of
 from connectors.signatures.x509_lists import RevocationList, read_list
 from idp.crossing import known_peers
 from idp.doctor.case import Case
@@ -50,10 +53,10 @@ def certificates(case: Case) -> Iterator[Finding]:
 def dates(dated: Dated, now: int) -> Iterator[Finding]:
     """What is wrong with the dates of one certificate; nothing for one that cannot be read: others name that."""
     try:
-        certificate = certificate_of(dated.der)
+        found = dates_of(dated.der, tolerance(EIDAS))
     except ValueError:
         return
-    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    begin, end = (datetime.fromtimestamp(seconds, UTC) for seconds in (found.not_before, found.not_after))
     if now > end.timestamp():
         severity, what = dated.ended, f"{dated.what} ended on {end:%Y-%m-%d}."
     elif now < begin.timestamp():

@@ -188,7 +188,7 @@ def _chains(peer: Peer, use: PeerInUse, now: int) -> Iterator[Finding]:
 
 def _taken(der: bytes) -> bool:
     try:
-        key_of_certificate(der, EIDAS)
+        key_of_certificate(der, EIDAS, tolerance(EIDAS))
     except ValueError:
         return False
     return True

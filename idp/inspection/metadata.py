@@ -56,7 +56,7 @@ class MetadataInspector:
             if self._peer is not None:
                 self._keys = metadata_keys(self._peer, EIDAS)
             else:
-                self._keys = (key_of_certificate(_certificate(options), self._profile),)
+                self._keys = (key_of_certificate(_certificate(options), self._profile, tolerance(self._profile)),)
         except ValueError as error:
             raise could_not(f"the certificate cannot be used: {error}.") from None
         self._pki = pki_of(self._peer, EIDAS) if self._peer is not None else None

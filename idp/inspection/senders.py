@@ -108,7 +108,7 @@ def _node(facts: PeerFacts) -> Asking:
 def _keys(certificates: Iterable[bytes], profile: Profile, now: int) -> tuple[PinnedKey, ...]:
     """All that may sign now: a key that the profile does not take is an error, not one key less."""
     try:
-        keys = [key_of_certificate(certificate, profile) for certificate in certificates]
+        keys = [key_of_certificate(certificate, profile, tolerance(profile)) for certificate in certificates]
     except ValueError as error:
         raise _unusable(error) from None
     if not (found := tuple(key for key in keys if key.in_force(now))):

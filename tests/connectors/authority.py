@@ -127,6 +127,7 @@ def revoking(
     end: int = NOW + 7 * DAY,
     dated: int = NOW - DAY,
     digest: Hash | None = None,
+    padding: PSS | None = None,
     signed_by: str = "",
     more: Sequence[tuple[x509.ExtensionType, bool]] = (),
 ) -> bytes:
@@ -138,4 +139,5 @@ def revoking(
         builder = builder.add_revoked_certificate(entry.revocation_date(moment(dated)).build())
     for extension, critical in more:
         builder = builder.add_extension(extension, critical=critical)
-    return builder.sign(key(signed_by or issuer, kind), digest or SHA256()).public_bytes(Encoding.DER)
+    by = key(signed_by or issuer, kind)
+    return builder.sign(by, digest or SHA256(), rsa_padding=padding).public_bytes(Encoding.DER)

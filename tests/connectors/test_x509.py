@@ -10,15 +10,19 @@ import pytest
 from asn1crypto.crl import CertificateList
 from asn1crypto.x509 import Certificate, Name
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from connectors.checks import X509_CHECKS
+from connectors.deviations import tolerance
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures import x509 as module
+from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.x509 import MAX_HINTS, Chain, Pki, Use
 from connectors.signatures.x509_lists import read_list
+from idp.selftest.registrations.odd_certificates import ECDSA_NULL, algorithm, changed, pss_only, pss_parameters
 from policies.errors import AssertionRejected
 from tests.connectors import authority
 from tests.connectors.authority import CA_USAGE, DAY, KINDS, NOW, Part, between, der, leaf, revoking, root
@@ -252,8 +256,8 @@ ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 def weakened(certificate: bytes) -> bytes:
     """The same certificate as if ECDSA with SHA-1 had signed it: both names changed, all lengths mended."""
     loaded = Certificate.load(certificate)
-    for algorithm in (loaded["signature_algorithm"], loaded["tbs_certificate"]["signature"]):
-        algorithm["algorithm"] = "sha1_ecdsa"
+    for named in (loaded["signature_algorithm"], loaded["tbs_certificate"]["signature"]):
+        named["algorithm"] = "sha1_ecdsa"
     return bytes(loaded.dump(force=True))
 
 
@@ -362,6 +366,43 @@ def test_no_key_is_looked_at_that_no_anchor_vouches_for(monkeypatch: pytest.Monk
     assert looked == []
     pki.judge(node.der, uses, [middle.der], NOW)
     assert len(looked) == 3
+
+
+def test_a_certificate_that_would_have_to_be_mended_is_in_no_chain_and_no_anchor() -> None:
+    """The key and the dates of such a one are read elsewhere (`certificates.py`); nothing of it vouches for anybody."""
+    signs = authority.key("root")
+    assert isinstance(signs, ec.EllipticCurvePrivateKey)
+    good, odd = leaf("root").der, changed(leaf("root").der, signs, algorithm(ECDSA_NULL))
+    assert judged(good)
+    assert key_of_certificate(odd, EIDAS, tolerance(EIDAS)).key_id == key_of_certificate(good, EIDAS).key_id
+    assert refused(odd) == "x509_chain"
+    with pytest.raises(ValueError, match="cannot be read"):
+        judged(good, anchors=[changed(root().der, signs, algorithm(ECDSA_NULL))])
+    # A hint that is none is no reason to refuse, and leads nowhere
+    middle = between("middle", "root").der
+    assert judged(leaf("middle").der, [middle])
+    assert refused(leaf("middle").der, [changed(middle, signs, algorithm(ECDSA_NULL))]) == "x509_chain"
+
+
+@pytest.mark.spec("RFC 4055 §3.3")
+def test_an_authority_for_pss_alone_signs_certificates_and_lists_with_pss_alone() -> None:
+    """The same key without that bound signs in both ways."""
+    free, anybody = root(kind="3072").der, ec.generate_private_key(ec.SECP256R1())
+    bound = changed(free, anybody, pss_only(pss_parameters("sha256", 32)))
+    longer = changed(free, anybody, pss_only(pss_parameters("sha256", 33)))
+    usual, pss = leaf("root", issuer_kind="3072"), leaf("root", issuer_kind="3072", padding=PSS(MGF1(SHA256()), 32))
+    for node, anchor, check in (
+        (usual, free, ""),
+        (usual, bound, "x509_algorithm"),
+        (pss, free, ""),
+        (pss, bound, ""),
+        (pss, longer, "x509_chain"),
+    ):
+        assert judged(node.der, anchors=[anchor]) if not check else refused(node.der, anchors=[anchor]) == check
+    made, loaded = pss.made(), x509.load_der_x509_certificate
+    for padding, holding in ((None, [free]), (pss.padding, [free, bound])):
+        found = read_list("list.crl", revoking("root", kind="3072", padding=padding))
+        assert [anchor for anchor in (free, bound, longer) if found.covers(made, loaded(anchor))] == holding
 
 
 def test_an_altered_certificate_is_refused() -> None:

@@ -32,6 +32,8 @@ MODULES = (
     "connectors.signatures.xmldsig",
     "connectors.signatures.profile",
     "connectors.signatures.keys",
+    "connectors.signatures.certificates",
+    "connectors.signatures.pss_keys",
     "connectors.signatures.rsa_keys",
     "connectors.signatures.redirect",
     "connectors.signatures.xmlenc.grammar",

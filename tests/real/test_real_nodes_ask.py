@@ -1,7 +1,6 @@
 """Real nodes ask our sending node over real sockets, and read its answers as their own software does."""
 
 from collections.abc import Iterator, MutableMapping
-from pathlib import Path
 from typing import Any  # structlog's own type of an event
 
 import pytest
@@ -56,9 +55,7 @@ def _answered(traveller: Traveller, leaving: Answer, choice: str = "continue") -
 
 
 @pytest.mark.parametrize(("peer", "country"), [("es", "ES"), ("de", "DE")])
-def test_a_real_node_asks_and_opens_what_we_answer(
-    traveller: Traveller, node: RealNode, peer: str, country: str
-) -> None:
+def test_a_real_node_asks_and_opens_what_we_answer(traveller: Traveller, node: RealNode, peer: str, country: str) -> None:
     said = _answered(traveller, traveller.asked_by(_ask(node, peer)))
     assert said.status == 200, said.text
     values = said.json["values"]

@@ -38,7 +38,7 @@ def known(entity_id: str, role: str, trusted: bytes) -> Other:
         raise Refused("metadata of another entity or role")
     services = descriptor.findall(f"{{{MD}}}AssertionConsumerService") or descriptor.findall(f"{{{MD}}}SingleSignOnService")
     urls = [service.get("Location", "") for service in services if service.get("Binding") == wire.POST]
-    keys = {use: b"" for use in ("signing", "encryption")}
+    keys = dict.fromkeys(("signing", "encryption"), b"")
     for key in reversed(descriptor.findall(f"{{{MD}}}KeyDescriptor")):
         text = key.findtext(f".//{{{wire.DS}}}X509Certificate") or ""
         keys[key.get("use", "signing")] = base64.b64decode("".join(text.split()))

@@ -23,13 +23,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal, get_args
 
-from cryptography.x509 import Certificate
-
 from connectors.deviations import NOTHING, Tolerance
 from connectors.formats.eidas.registry import EIDAS, PROTOCOL_VERSIONS, SP_TYPES, is_level, is_patch
 from connectors.formats.grammar import MAX_TEXT, instant
 from connectors.formats.names import ATTRNAME_URI, POST, REDIRECT, SAMLP, md, saml
-from connectors.signatures.keys import certificate_of
+from connectors.signatures.certificates import certificate_of, dates_of
 from connectors.signatures.parse import Element, attributes, parse_canonical, parse_metadata, strict_base64
 from connectors.signatures.profile import DS
 from connectors.signatures.signed import Signed
@@ -172,8 +170,8 @@ def _facts(root: Element, role: Role, expected: Expected, *, chains: bool = Fals
         role=role,
         entity_id=_visible(head.get("entityID", ""), "an entityID"),
         country=_country(root, descriptor, expected),
-        signing=_certificates(descriptor, "signing", chains=chains),
-        encryption=_certificates(descriptor, "encryption", chains=chains),
+        signing=_certificates(descriptor, "signing", NOTHING if chains else tolerance, chains=chains),
+        encryption=_certificates(descriptor, "encryption", NOTHING if chains else tolerance, chains=chains),
         endpoints=_sign_on(descriptor) if role == "proxy" else _consumer(descriptor),
         attributes=frozenset(_supported(descriptor, tolerance)) if role == "proxy" else frozenset(),
         versions=_versions(entity, tolerance),
@@ -242,7 +240,7 @@ def _country(root: Element, descriptor: Element, expected: Expected) -> str:
     return country
 
 
-def _certificates(descriptor: Element, use: str, *, chains: bool) -> frozenset[bytes]:
+def _certificates(descriptor: Element, use: str, tolerance: Tolerance, *, chains: bool) -> frozenset[bytes]:
     """The certificates (DER) of the KeyDescriptors for `use`, or for any use: one each.
 
     Several in one KeyDescriptor would be a chain: reading it as keys would let a certification authority sign as the node.
@@ -255,7 +253,7 @@ def _certificates(descriptor: Element, use: str, *, chains: bool) -> frozenset[b
             continue
         certificates = [_der(element) for element in key.iterdescendants(f"{{{DS}}}X509Certificate")]
         if chains and len(certificates) > 1:
-            certificates = [der for der in certificates if not is_authority(_loaded(der))]
+            certificates = [der for der in certificates if not _authority(der)]
         if len(certificates) != 1:
             raise ValueError("a KeyDescriptor in it does not have exactly one X509Certificate.")
         found.add(certificates[0])
@@ -263,7 +261,10 @@ def _certificates(descriptor: Element, use: str, *, chains: bool) -> frozenset[b
         raise ValueError(f"it has more than {MAX_CERTIFICATES} certificates for {use}.")
     for der in found:
         # One that nobody loads is refused before it is kept, shown or prepared
-        _loaded(der)
+        try:
+            dates_of(der, tolerance)
+        except ValueError as error:
+            raise ValueError(f"it has {error}.") from error
     return frozenset(found)
 
 
@@ -274,9 +275,9 @@ def _der(element: Element) -> bytes:
         raise ValueError("a certificate in it is not base64.") from None
 
 
-def _loaded(der: bytes) -> Certificate:
+def _authority(der: bytes) -> bool:
     try:
-        return certificate_of(der)
+        return is_authority(certificate_of(der))
     except ValueError as error:
         raise ValueError(f"it has {error}.") from error
 

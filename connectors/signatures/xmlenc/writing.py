@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
 from connectors import profiles
+from connectors.deviations import tolerance
 from connectors.formats.names import SAML, saml
 from connectors.profiles import Profile
 from connectors.signatures.keys import PinnedKey, key_of_certificate
@@ -88,7 +89,10 @@ _recipients = _Recipients()
 @lru_cache(maxsize=MAX_RECIPIENTS)
 def _recipient(certificate: bytes, profile: Profile) -> PinnedKey:
     """The key of a certificate, read once: the same few nodes are written to again and again."""
-    return key_of_certificate(certificate, profile)
+    key = key_of_certificate(certificate, profile, tolerance(profile))
+    if key.pss is not None:
+        raise ValueError("a key for RSASSA-PSS alone, to which nothing is encrypted")
+    return key
 
 
 def encrypt(

@@ -3,6 +3,7 @@
 making.py      a case
 key_sets.py    JWKS
 one_key.py     a key or a certificate by itself
+odd_certificates.py  certificates with faults that deployed nodes have, and keys for RSASSA-PSS alone
 weak_keys.py   RSA keys that anybody breaks
 described.py   metadata as text, signed or not
 entrances.py   who judges metadata

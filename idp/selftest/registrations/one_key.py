@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from connectors.signatures.jws import verification_key
 from idp.selftest.case import Case, Entrance
 from idp.selftest.keys import Holder
+from idp.selftest.registrations import odd_certificates as odd
 from idp.selftest.registrations.entrances import node_certificate
 from idp.selftest.registrations.making import accepted, refused, unusable
 from idp.selftest.registrations.weak_keys import weak_keys
@@ -25,6 +26,8 @@ from policies.errors import SignatureInvalid
 
 ONE_KEY = "key: of another kind"
 CERTIFICATE = "certificate: not to be used"
+LENIENT = "certificate: read leniently, with one thing more"
+PSS = "certificate: for RSASSA-PSS alone"
 VALID_KEYS = "valid keys"
 VALID_CERTIFICATES = "valid certificates"
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
@@ -76,6 +79,8 @@ def _certificates(keys: Keys) -> Iterator[Case]:
             yield unusable(CERTIFICATE, name, at, octets, "certificate")
     for name, key in keys.weak.items():
         yield unusable(CERTIFICATE, f"rsa-3072, {name}", at, certificate(key, keys.issuer, keys.now), "certificate")
+    yield from _read_leniently(keys)
+    yield from _for_pss_alone(keys)
     whole = certificate(keys.public["p-256"], keys.issuer, keys.now)
     yield unusable(CERTIFICATE, "cut off", at, whole[:-1], "certificate")
     yield unusable(CERTIFICATE, "something after it", at, whole + b"\x00", "certificate")
@@ -91,6 +96,41 @@ def _certificates(keys: Keys) -> Iterator[Case]:
         whole.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09", 1),
         "certificate",
     )
+
+
+def _read_leniently(keys: Keys) -> Iterator[Case]:
+    """The deviation `lenient_certificate`: faults that pyca refuses, and that neither the key nor the dates have."""
+    at, issuer = node_certificate(keys.now), keys.issuer
+    good, weak = (certificate(keys.public[name], issuer, keys.now) for name in ("p-256", "rsa-2048"))
+    roca = certificate(keys.weak["roca"], issuer, keys.now)
+    for what, edit in odd.FAULTS.items():
+        whole = odd.changed(good, issuer, edit)
+        yield accepted(VALID_CERTIFICATES, what, at, whole)
+        hostile = {
+            "something after it": whole + b"\x00",
+            "cut off": whole[:-1],
+            "of a version that there is not": odd.changed(good, issuer, odd.both(edit, odd.version_10)),
+            "something more in it": odd.changed(good, issuer, odd.both(edit, odd.more)),
+            "rsa-2048": odd.changed(weak, issuer, edit),
+            "rsa-3072, roca": odd.changed(roca, issuer, edit),
+        }
+        for more, octets in hostile.items():
+            yield unusable(LENIENT, f"{what}, {more}", at, octets, "certificate")
+    other = odd.changed(good, issuer, odd.algorithm(odd.ECDSA_OTHER))
+    yield unusable(LENIENT, "another parameter beside ecdsa", at, other, "certificate")
+    named = odd.changed(good, issuer, odd.untyped)
+    yield unusable(LENIENT, "a name without a type", at, named, "certificate")
+
+
+def _for_pss_alone(keys: Keys) -> Iterator[Case]:
+    """RFC 4055 §3.1: the parameters of the key bind its signatures, and the profile has such alone as fit."""
+    at, issuer = node_certificate(keys.now), keys.issuer
+    whole = certificate(keys.public["rsa-3072"], issuer, keys.now)
+    for what, parameters in odd.PSS_TAKEN.items():
+        yield accepted(VALID_CERTIFICATES, f"pss {what}", at, odd.changed(whole, issuer, odd.pss_only(parameters)))
+    for what, parameters in odd.PSS_REFUSED.items():
+        octets = odd.changed(whole, issuer, odd.pss_only(parameters))
+        yield unusable(PSS, what, at, octets, "certificate")
 
 
 def certificate(key: PublicKey, issuer: ec.EllipticCurvePrivateKey, now: int) -> bytes:

@@ -20,7 +20,7 @@ def weak_keys(bits: int) -> Mapping[str, rsa.RSAPublicKey]:
 
 
 def roca(bits: int) -> int:
-    """CVE-2017-15361: a power of 65537 modulo the product of the first 126 primes, for 2048 to 3936 bits (CCS 2017, §2.1)."""
+    """CVE-2017-15361: a power of 65537 modulo the product of the first 126 primes, for 2048 to 3936 bits (CCS 2017)."""
     product = math.prod(_PRIMES[:126])
     least, most = (1 << bits - 1) // product + 1, (1 << bits) // product - 1
     multiple = least + secrets.randbelow(most - least)

@@ -3,11 +3,26 @@
 import socket
 import threading
 import time
+from hashlib import sha256
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from connectors.profiles import EIDAS
+from connectors.signatures.keys import key_of_certificate
+from idp.selftest.registrations.odd_certificates import (
+    ECDSA_NULL,
+    FAULTS,
+    algorithm,
+    both,
+    changed,
+    pss_only,
+    version_10,
+)
+from idp.selftest.registrations.one_key import certificate
 from policies.errors import PeerUnavailable
 from policies.parties import EntityId
+from tests.connectors import authority
 from tests.connectors.metadata import node
 from tests.connectors.metadata.origin import body, raw
 from tests.connectors.metadata.world import NODE, World, peers
@@ -173,3 +188,48 @@ def test_who_looks_while_it_changes_sees_one_copy_or_the_other(sending: World) -
             thread.join(60)
     assert not odd
     assert sending.peers.current(NODE, node.NOW).facts.valid_until == ends[-1]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_node_whose_certificate_has_a_fault_of_deployed_nodes_is_asked_by_its_key_and_that_is_said(
+    sending: World, fault: str
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    good = certificate(key.public_key(), key, node.NOW)
+    odd = changed(good, key, FAULTS[fault])
+    sending.change(node.proxy(signing=(odd,)))
+    sending.refresh()
+    (addition,) = sending.additions()
+    assert sha256(odd).digest().hex(":").upper() in addition
+    assert addition.endswith(", read leniently (lenient_certificate)")
+    sending.approve()
+    use = sending.peers.current(NODE, sending.now)
+    assert [one.key_id for one in use.signing_keys(sending.now)] == [key_of_certificate(good, EIDAS).key_id]
+    assert use.facts.deviations == ("lenient_certificate",)
+    with pytest.raises(PeerUnavailable, match="in force"):
+        use.signing_keys(sending.now + 366 * node.DAY)
+    # One thing more, and the whole document is refused
+    sending.change(node.proxy(signing=(changed(good, key, both(FAULTS[fault], version_10)),)))
+    assert sending.refused().check == "metadata"
+
+
+def test_where_the_registration_names_anchors_no_certificate_is_read_leniently(sending: World) -> None:
+    signs = authority.key("root")
+    assert isinstance(signs, ec.EllipticCurvePrivateKey)
+    sending.restart(anchors=(authority.root().der,))
+    sending.change(node.proxy(signing=(changed(authority.leaf("root").der, signs, algorithm(ECDSA_NULL)),)))
+    assert sending.refused().check == "metadata"
+    sending.change(node.proxy(signing=(authority.leaf("root").der,)))
+    sending.refresh()
+
+
+def test_a_key_for_pss_alone_is_one_to_sign_with_and_none_to_encrypt_to(sending: World) -> None:
+    issuer = ec.generate_private_key(ec.SECP256R1())
+    bound = changed(certificate(node.rsa_signer().public_key, issuer, node.NOW), issuer, pss_only(b""))
+    sending.change(node.proxy(signing=(bound,), encryption=(bound,)))
+    sending.refresh()
+    sending.approve()
+    use = sending.peers.current(NODE, sending.now)
+    assert [one.key_id for one in use.signing_keys(sending.now)] == [node.rsa_signer().key_id]
+    with pytest.raises(PeerUnavailable, match="no approved key for encryption"):
+        use.encryption_certificate(sending.now)
