@@ -18,7 +18,6 @@ OPENID = {
     "token_endpoint_auth_methods_supported": ["private_key_jwt"],
     "client_authn_methods": ["private_key_jwt", "bearer_header"],
     "token_endpoint_auth_signing_alg_values_supported": ["ES256"],
-    "id_token_signing_alg_values_supported": ["RS256"],
     "add_ons": {
         "pkce": {
             "function": "idpyoidc.client.oauth2.add_on.pkce.add_support",
