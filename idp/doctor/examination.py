@@ -16,7 +16,7 @@ from idp.doctor.machine import cookies, disk, libraries
 from idp.doctor.metadata import held, pinned, roles
 from idp.doctor.network import Looks, address, clocks
 from idp.doctor.production import ENVIRONMENT, production_faults
-from idp.doctor.registrations import presence, registrations
+from idp.doctor.registrations import deviations, presence, registrations
 from idp.doctor.rotation import rotation
 from idp.doctor.switches import switches
 from idp.doctor.translations import translations
@@ -65,6 +65,7 @@ OFFLINE: dict[str, Check] = {
     "roles": roles,
     "registrations": registrations,
     "clients": clients,
+    "deviations": deviations,
     "translations": translations,
     "keys": keys,
     "certificates": certificates,

@@ -293,7 +293,8 @@ class EuNode(Site):
             f'<saml2p:AuthnRequest xmlns:saml2p="{SAMLP}" xmlns:ds="{wire.DS}" xmlns:eidas="{EIDAS}" xmlns:saml2="{SAML}" '
             f'AssertionConsumerServiceURL="{self.acs_url}" Consent="urn:oasis:names:tc:SAML:2.0:consent:unspecified" '
             f'Destination="{destination}" ForceAuthn="true" ID="{request_id}" IsPassive="false" '
-            f'IssueInstant="{wire.instant(time.time(), 3)}" ProtocolBinding="{POST}" ProviderName="A service" Version="2.0">'
+            f'IssueInstant="{wire.instant(time.time(), 3)}" ProtocolBinding="{POST}" ProviderName="A service" '
+            f'Version="2.0">'
             f'<saml2:Issuer Format="{ENTITY}">{self.connector}</saml2:Issuer><saml2p:Extensions>{sp_type}'
             f"<eidas:RequestedAttributes>{attributes}{asked.additional}</eidas:RequestedAttributes></saml2p:Extensions>"
             f'<saml2p:NameIDPolicy AllowCreate="true" Format="{FORMATS[0]}"/>'

@@ -1,4 +1,4 @@
-"""A node that writes and reads messages as the German eIDAS middleware 4.0 (Governikus) does, and one that asks by its library.
+"""A node that writes and reads messages as the German eIDAS middleware 4.0 (Governikus) does, and one by its library.
 
 Written from what its published source does (`EidasResponse`, `EidasMetadataService`, `RequestHandler`, `EidasRequest`,
 `EidasMetadataNode`), in words of our own. It imports nothing of the product. Germany has it answer alone; what asks is made
@@ -149,7 +149,8 @@ class Middleware(Site):
 
     def _methods(self) -> str:
         return (
-            f'<alg:DigestMethod Algorithm="{wire.XENC}sha256"/><alg:SigningMethod Algorithm="{wire.ECDSA}" MinKeySize="256"/>'
+            f'<alg:DigestMethod Algorithm="{wire.XENC}sha256"/>'
+            f'<alg:SigningMethod Algorithm="{wire.ECDSA}" MinKeySize="256"/>'
             f'<alg:SigningMethod Algorithm="{wire.RSA_PSS}" MaxKeySize="4096" MinKeySize="3072"/>'
         )
 
@@ -178,7 +179,8 @@ class Middleware(Site):
         """Without a NodeCountry, and without a protocol version above it."""
         method = f'<md:EncryptionMethod Algorithm="{wire.XENC11}aes256-gcm"/>'
         return (
-            f'<md:SPSSODescriptor AuthnRequestsSigned="true" WantAssertionsSigned="false" protocolSupportEnumeration="{SAMLP}">'
+            f'<md:SPSSODescriptor AuthnRequestsSigned="true" WantAssertionsSigned="false" '
+            f'protocolSupportEnumeration="{SAMLP}">'
             f"{self._key('signing', self.messages)}{self._key('encryption', self.encryption, method)}"
             f"<md:NameIDFormat>{UNSPECIFIED}</md:NameIDFormat><md:NameIDFormat>{TRANSIENT}</md:NameIDFormat>"
             f'<md:AssertionConsumerService Binding="{POST}" Location="{self.acs_url}" index="1" isDefault="true"/>'
@@ -225,7 +227,8 @@ class Middleware(Site):
     def _failure(self, request: Element, asking: Other) -> str:
         status = (
             f'<saml2p:Status><saml2p:StatusCode Value="{RESPONDER}"><saml2p:StatusCode Value="{AUTHN_FAILED}"/>'
-            "</saml2p:StatusCode><saml2p:StatusMessage>Authentication cancelled by user</saml2p:StatusMessage></saml2p:Status>"
+            "</saml2p:StatusCode><saml2p:StatusMessage>Authentication cancelled by user</saml2p:StatusMessage>"
+            "</saml2p:Status>"
         )
         return self._response(request, asking, time.time(), status)
 
@@ -241,7 +244,8 @@ class Middleware(Site):
         attributes = "".join(
             f'<saml2:Attribute FriendlyName="{ATTRIBUTES[name]}" Name="{NATURAL}/{name}" NameFormat="{wire.URI}">'
             '<saml2:AttributeValue xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
-            f'{_LATIN if name in LATIN else ""}xsi:type="eidasnp:{name}Type">{escape(value)}</saml2:AttributeValue></saml2:Attribute>'
+            f'{_LATIN if name in LATIN else ""}xsi:type="eidasnp:{name}Type">{escape(value)}</saml2:AttributeValue>'
+            "</saml2:Attribute>"
             for name, value in self.person.items()
         )
         return self.edit(
@@ -268,11 +272,13 @@ class Middleware(Site):
             for name in ATTRIBUTES
         )
         text = (
-            f'<saml2p:AuthnRequest xmlns:saml2p="{SAMLP}" xmlns:eidas="{EIDAS}" Destination="{destination}" ForceAuthn="true" '
+            f'<saml2p:AuthnRequest xmlns:saml2p="{SAMLP}" xmlns:eidas="{EIDAS}" Destination="{destination}" '
+            f'ForceAuthn="true" '
             f'ID="{request_id}" IsPassive="false" IssueInstant="{wire.instant(time.time(), 9)}" ProviderName="eIDAS demo" '
             f'Version="2.0"><saml2:Issuer xmlns:saml2="{SAML}" Format="{ENTITY}">{self.demo}</saml2:Issuer>'
             f"<saml2p:Extensions><eidas:SPType>public</eidas:SPType><eidas:RequestedAttributes>{attributes}"
-            f'</eidas:RequestedAttributes></saml2p:Extensions><saml2p:NameIDPolicy AllowCreate="true" Format="{TRANSIENT}"/>'
+            "</eidas:RequestedAttributes></saml2p:Extensions>"
+            f'<saml2p:NameIDPolicy AllowCreate="true" Format="{TRANSIENT}"/>'
             '<saml2p:RequestedAuthnContext Comparison="minimum">'
             f'<saml2:AuthnContextClassRef xmlns:saml2="{SAML}">{HIGH}</saml2:AuthnContextClassRef>'
             "</saml2p:RequestedAuthnContext></saml2p:AuthnRequest>"

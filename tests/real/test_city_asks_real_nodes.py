@@ -1,4 +1,4 @@
-"""A city's citizens sign in by nodes that write as deployed software does, over real sockets, and each deviation has its bound."""
+"""A city's citizens sign in by nodes that write as deployed software does, over real sockets."""
 
 import ast
 from collections.abc import Iterator, MutableMapping

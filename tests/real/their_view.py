@@ -63,6 +63,18 @@ def fetched(url: str) -> bytes:
 
 def values_of(assertion: Element, said: Other, audience: str, recipient: str, request_id: str) -> dict[str, str]:
     """The Latin values of an assertion that is for us, by the name of their attribute. Raises `Refused`."""
+    _check(assertion, said, audience, recipient, request_id)
+    found: dict[str, str] = {}
+    for attribute in assertion.iter(f"{{{SAML}}}Attribute"):
+        if attribute.get("NameFormat") != wire.URI:
+            raise Refused("an attribute without the NameFormat uri")
+        for value in attribute:
+            if not any(name.endswith("LatinScript") and text == "false" for name, text in value.items()):
+                found[attribute.get("Name", "")] = value.text or ""
+    return found
+
+
+def _check(assertion: Element, said: Other, audience: str, recipient: str, request_id: str) -> None:
     if assertion.findtext(f"{{{SAML}}}Issuer") != said.entity_id:
         raise Refused("an assertion of another issuer")
     (data,) = assertion.iter(f"{{{SAML}}}SubjectConfirmationData")
@@ -77,11 +89,3 @@ def values_of(assertion: Element, said: Other, audience: str, recipient: str, re
         raise Refused("not exactly one AuthnStatement")
     if assertion.findtext(f"{{{SAML}}}Subject/{{{SAML}}}NameID") is None:
         raise Refused("no NameID")
-    found: dict[str, str] = {}
-    for attribute in assertion.iter(f"{{{SAML}}}Attribute"):
-        if attribute.get("NameFormat") != wire.URI:
-            raise Refused("an attribute without the NameFormat uri")
-        for value in attribute:
-            if not any(name.endswith("LatinScript") and text == "false" for name, text in value.items()):
-                found[attribute.get("Name", "")] = value.text or ""
-    return found

@@ -82,7 +82,8 @@ def signed(text: str, key: Key, method: str, place: int, prefixes: str = "") -> 
     signature = etree.fromstring(
         f'<ds:Signature xmlns:ds="{DS}"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="{EXC_C14N}"/>'
         f'<ds:SignatureMethod Algorithm="{method}"/><ds:Reference URI="#{root.get("ID")}"><ds:Transforms>'
-        f'<ds:Transform Algorithm="{DS}enveloped-signature"/><ds:Transform Algorithm="{EXC_C14N}">{inclusive}</ds:Transform>'
+        f'<ds:Transform Algorithm="{DS}enveloped-signature"/>'
+        f'<ds:Transform Algorithm="{EXC_C14N}">{inclusive}</ds:Transform>'
         f'</ds:Transforms><ds:DigestMethod Algorithm="{XENC}sha256"/><ds:DigestValue/></ds:Reference></ds:SignedInfo>'
         f"<ds:SignatureValue/><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{key.text}</ds:X509Certificate></ds:X509Data>"
         "</ds:KeyInfo></ds:Signature>"

@@ -258,6 +258,16 @@ def _node_asked(make: Make) -> Table:
         "a subject": ("unknown_element", make().swapped(_POLICY, subject + _POLICY)),
         "no sp type": ("sp_type", make().swapped("<eidas:SPType>public</eidas:SPType>", "")),
         "an sp type of nobody": ("sp_type", make().swapped(">public<", ">government<")),
+        "a country of the node": (
+            "unknown_element",
+            make().swapped("</samlp:Extensions>", "<eidas:NodeCountry>FI</eidas:NodeCountry></samlp:Extensions>"),
+        ),
+        "the type after the attributes": (
+            "unknown_element",
+            make()
+            .swapped("<eidas:SPType>public</eidas:SPType>", "")
+            .swapped("</samlp:Extensions>", "<eidas:SPType>public</eidas:SPType></samlp:Extensions>"),
+        ),
         "two sp types": ("unknown_element", make().swapped("<eidas:Req", "<eidas:SPType>private</eidas:SPType><eidas:Req")),
         "a requester of two words": ("requester_id", _scoped(make(), "two words")),
         "a requester of 1025 letters": ("requester_id", _scoped(make(), "u" * 1025)),

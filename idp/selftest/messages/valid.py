@@ -167,7 +167,27 @@ def _node(bench: Bench) -> Variants:
         "a level of another scheme, exactly": exact.swapped(ref, others),
         "a consent": make().said(Consent="urn:oasis:names:tc:SAML:2.0:consent:obtained"),
         "no provider": make().said(ProviderName=None),
+        "as the eu node writes it": _eu_node(make(), gender),
     }
+
+
+def _eu_node(message: Draft, attribute: str) -> Draft:
+    """A Connector's request with all that it writes: additional attributes of a country, and who asks."""
+    end, context_end = "</eidas:RequestedAttributes>", "</samlp:RequestedAuthnContext>"
+    legal = "http://eidas.europa.eu/attributes/legalperson/LegalAdditionalAttribute"
+    additional = "".join(
+        attribute.replace("http://eidas.europa.eu/attributes/naturalperson/Gender", name).replace(
+            "/>", ' isRequired="false"/>'
+        )
+        for name in (legal, "http://eidas.europa.eu/attributes/naturalperson/AdditionalAttribute")
+    )
+    scoping = "<samlp:Scoping><samlp:RequesterID>https://city.selftest.example</samlp:RequesterID></samlp:Scoping>"
+    return (
+        message.said(Consent="urn:oasis:names:tc:SAML:2.0:consent:unspecified", ProtocolBinding=POST)
+        .said(AssertionConsumerServiceURL=NODE_ACS)
+        .swapped(end, additional + end)
+        .swapped(context_end, context_end + scoping)
+    )
 
 
 def _logout_requests(bench: Bench) -> Variants:

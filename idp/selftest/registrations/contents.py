@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from connectors.formats.grammar import written
 from connectors.formats.names import POST, SAMLP
-from connectors.metadata.judged import MAX_VALIDITY
+from connectors.metadata.judged import MAX_VALIDITY, NODE_VALIDITY
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.algorithms import RSA_PSS_SHA256
 from connectors.signatures.profile import DS, ENVELOPED, EXC_C14N
 from idp.selftest.case import Case
 from idp.selftest.keys import Holder
 from idp.selftest.registrations.described import NEAR, Bench, key_descriptor, without
+from idp.selftest.registrations.deviating import deviating
 from idp.selftest.registrations.entrances import registered
 from idp.selftest.registrations.making import unusable
 from idp.selftest.responses.signing import Edit, same, swap
@@ -41,13 +42,14 @@ def content_cases(bench: Bench, weak: Holder, ended: Holder) -> Iterator[Case]:
         yield from _node(bench)
         yield from _of_whom(bench)
         yield from _to_be_used(bench, ended)
+        yield from deviating(bench)
     else:
         yield from _entity(bench, weak)
 
 
 def _time(bench: Bench) -> Iterator[Case]:
     until, now = f'validUntil="{written(bench.now + NEAR)}"', bench.now
-    furthest = now + MAX_VALIDITY + (EIDAS if bench.kind == "node" else SAML2INT).skew
+    furthest = now + (NODE_VALIDITY + EIDAS.skew if bench.kind == "node" else MAX_VALIDITY + SAML2INT.skew)
 
     def ends(value: str) -> bytes:
         return bench.signed(swap(until, f'validUntil="{value}"'))
@@ -93,7 +95,6 @@ def _node(bench: Bench) -> Iterator[Case]:
             "urn:oasis:names:tc:SAML:attribute:assurance-certification",
             1,
         ),
-        "a level that is nearly one": swap("eidas.europa.eu/LoA/high", "eidas.europa.eu/loa/high"),
         "no entityID": swap(' entityID="https://ee.selftest.example/eidas/metadata"', ""),
     }
     for what, edit in changes.items():

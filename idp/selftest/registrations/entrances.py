@@ -51,9 +51,9 @@ class _Forgetful:
         """As `PeerCopies` has it."""
 
 
-def registered_node(certificate: bytes, country: str = "EE") -> Peer:
-    """A node that is known by a certificate (DER)."""
-    return Peer(EntityId(NODE), country, NODE, certificate, "", (), SOURCE)
+def registered_node(certificate: bytes, country: str = "EE", deviations: frozenset[str] = frozenset()) -> Peer:
+    """A node that is known by a certificate (DER), with what its registration switches on."""
+    return Peer(EntityId(NODE), country, NODE, certificate, "", (), SOURCE, deviations=deviations)
 
 
 def node_metadata(holder: Holder, now: int) -> Entrance:
@@ -63,9 +63,17 @@ def node_metadata(holder: Holder, now: int) -> Entrance:
     return Entrance(judged.name, judged.judge, arguments, {TRUST: _certificate_of(holder)})
 
 
-def registered(holder: Holder, now: int, name: str, country: str = "EE", *, approved: bool = False) -> Entrance:
+def registered(
+    holder: Holder,
+    now: int,
+    name: str,
+    country: str = "EE",
+    *,
+    approved: bool = False,
+    deviations: frozenset[str] = frozenset(),
+) -> Entrance:
     """A node, as it is registered: entity and country must be those, too."""
-    fetcher, peer = _Given(demo=False), registered_node(holder.certificate, country)
+    fetcher, peer = _Given(demo=False), registered_node(holder.certificate, country, deviations)
 
     def judge(octets: bytes) -> None:
         fetcher.octets = octets

@@ -271,11 +271,6 @@ _BEYOND: tuple[Row, ...] = (
         confirmed(lambda _, confirmation: replace(confirmation, not_on_or_after=None)),
     ),
     (
-        "confirmation-that-begins",
-        "subject_confirmation_not_before",
-        confirmed(lambda setting, confirmation: replace(confirmation, not_before=setting.at(-60))),
-    ),
-    (
         "conditions-that-begin-later",
         "conditions_not_before",
         said(lambda setting, answer: replace(answer, not_before=setting.at(setting.skew + 1))),

@@ -8,6 +8,7 @@ from idp.selftest.responses.algorithms import confusion, keys_in_messages
 from idp.selftest.responses.binding import providers, recipients, times, unsolicited
 from idp.selftest.responses.ciphers import valid_encryption
 from idp.selftest.responses.coming import coming, valid_coming
+from idp.selftest.responses.deviations import deviations, valid_deviations
 from idp.selftest.responses.grammar import closed, statuses
 from idp.selftest.responses.limits import identifiers, size, void
 from idp.selftest.responses.making import World
@@ -26,8 +27,8 @@ FAMILIES: tuple[Callable[[World], Iterator[Case]], ...] = (
     *(digests, references, transforms, external),
     *(void, identifiers, differential, comments, instructions, entities, spelling, size),
     *(encryption, agreements),
-    *(coming, recipients, unsolicited, providers, names, levels, persons, times, statuses, closed),
-    *(valid_spellings, valid_signatures, valid_encryption, valid_meanings, valid_persons, valid_coming),
+    *(coming, recipients, unsolicited, providers, names, levels, persons, times, statuses, closed, deviations),
+    *(valid_spellings, valid_signatures, valid_encryption, valid_meanings, valid_persons, valid_coming, valid_deviations),
 )
 
 

@@ -174,7 +174,6 @@ _CONTEXTS: tuple[Row, ...] = (
         "unknown_element",
         said(lambda _, answer: replace(answer, context=LevelOfAssurance.LOW.uri, context_inside=_REFERENCE)),
     ),
-    ("declaration", "unknown_element", said(lambda _, answer: replace(answer, context_inside="<saml:AuthnContextDecl/>"))),
     ("no-class", "missing_element", lambda setting: setting.sent(spelled=swap(_REFERENCE, ""))),
 )
 

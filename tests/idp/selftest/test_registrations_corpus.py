@@ -8,7 +8,7 @@ from lxml import etree
 
 from connectors.checks import ALL_CHECKS, FETCH_CHECKS, KEY_CHECKS, METADATA_CHECKS
 from connectors.formats.names import md
-from connectors.metadata import peers, pinned
+from connectors.metadata import peers, pinned, signers
 from connectors.signatures import jwk, jws, keys, parse, xmldsig
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.keys import PinnedKey
@@ -159,10 +159,10 @@ FAULTS: list[tuple[str, object, str, object]] = [
     ("metadata: poisoned", peers, "signed_octets", whatever),
     ("metadata: not signed", xmldsig, "_signatures", lambda *_: []),
     ("metadata: its end", peers, "check_end", nothing),
-    ("metadata: its end", peers, "check_key", nothing),
+    ("metadata: its end", peers, "check_keys", lambda keys, _now: keys),
     ("metadata: another entity", peers, "check_registered", nothing),
     ("metadata: addresses", peers, "check_addresses", nothing),
-    ("certificate: not to be used", peers, "key_of_certificate", lambda der, _: keys.certificate_of(der)),
+    ("certificate: not to be used", signers, "key_of_certificate", lambda der, _: keys.certificate_of(der)),
 ]
 
 
