@@ -18,6 +18,10 @@ _SHA2 = frozenset({f"{_XMLENC}sha256", f"{_MORE}sha384", f"{_XMLENC}sha512"})
 AES128_GCM = f"{_XMLENC11}aes128-gcm"
 AES192_GCM = f"{_XMLENC11}aes192-gcm"
 AES256_GCM = f"{_XMLENC11}aes256-gcm"
+# In no profile: taken by the deviation `aes_cbc` alone
+AES128_CBC = f"{_XMLENC}aes128-cbc"
+AES192_CBC = f"{_XMLENC}aes192-cbc"
+AES256_CBC = f"{_XMLENC}aes256-cbc"
 RSA_OAEP = f"{_XMLENC11}rsa-oaep"
 RSA_OAEP_MGF1P = f"{_XMLENC}rsa-oaep-mgf1p"
 MGF1_SHA1 = f"{_XMLENC11}mgf1sha1"

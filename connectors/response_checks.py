@@ -220,6 +220,12 @@ def subject_identifier(assertion: AssertionMessage, provider: IdentityProvider, 
     return name.value
 
 
+def check_asked_format(name: NameIdentifier | None, asked: str) -> None:
+    """SAML Core 2.0 §3.4.1.1: the NameID that identifies has the format that was asked for; `unspecified` asks for none."""
+    if asked != UNSPECIFIED and (name is None or name.name_format != asked):
+        raise AssertionRejected("name_id_format", "a NameID of another format than was asked for")
+
+
 def _check_name(name: NameIdentifier, provider: IdentityProvider, here: Here) -> None:
     """§2.14: a NameID that identifies for good, and that nobody else qualifies."""
     if name.name_format not in (PERSISTENT, UNSPECIFIED):

@@ -2,10 +2,11 @@
 
 import base64
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound, Post, Redirect
+from connectors.deviations import Tolerance, tolerance
 from connectors.fetch import FetchError, judged_url
 from connectors.formats import metadata as metadata_format
 from connectors.formats.authn_request import SIGNATURE_PLACE, AuthnRequest, AuthnRequestForm
@@ -23,6 +24,7 @@ from connectors.profiles import SAML2INT
 from connectors.response_checks import (
     Envelope,
     Here,
+    check_asked_format,
     check_authentication,
     check_conditions,
     check_confirmations,
@@ -64,7 +66,8 @@ class SamlConnector:
 
     `entity_id` and `acs_url` are ours. Everything that costs (metadata, keys) is done here, at start; a registration that
     cannot work is `Misconfigured`. Without `unwrappers` (the newest first) every encrypted assertion is refused: our
-    metadata asks for none.
+    metadata asks for none. Those of a provider with the deviation `aes_cbc` are its own, and open nobody else's answers.
+    `suspended` says of a deviation of the registration whether it is switched off now.
     """
 
     def __init__(
@@ -75,8 +78,9 @@ class SamlConnector:
         acs_url: str,
         signer: Signers,
         unwrappers: Sequence[DecryptionKey] | DecryptionKeys = (),
+        suspended: Callable[[str], bool] = lambda _deviation: False,
     ) -> None:
-        self._provider, self._unwrappers = provider, decrypting(unwrappers)
+        self._provider, self._unwrappers, self._suspended = provider, decrypting(unwrappers), suspended
         self._encrypted = bool(unwrappers)
         self._shape = OR_ENCRYPTED if self._encrypted else RESPONSE
         self._here = Here(entity_id=entity_id, acs_url=acs_url)
@@ -120,6 +124,7 @@ class SamlConnector:
             minimum_assurance=ask.minimum_assurance,
             force_authentication=ask.force_authentication,
             max_age=ask.max_age,
+            name_id_format=self._provider.name_id_format,
         )
         signer = self._signer.at(now)
         if self._provider.binding == "post":
@@ -141,6 +146,7 @@ class SamlConnector:
         return foreseen(lambda: self._receive(inbound, expectation, now))
 
     def _receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
+        takes = tolerance(SAML2INT, [name for name in self._provider.deviations if not self._suspended(name)])
         octets = from_post(posted_response(inbound, self._provider.provider_id, expectation))
         match verify(octets, self._keys, self._shape, SAML2INT):
             case UnsignedMessage(unverified_octets=unverified_octets):
@@ -158,7 +164,8 @@ class SamlConnector:
                 self._check(response, Envelope(signed=True, has_assertion=count > 0), expectation, now)
                 if count != 1:
                     raise AssertionRejected("one_assertion", f"{count} assertions")
-                return self._judge(self._only(response, signed, now), response.response_id, expectation, now)
+                found = self._judge(self._only(response, signed, now, takes), response.response_id, expectation, now)
+                return replace(found, assertion=replace(found.assertion, deviations=takes.used))
             case SignedMessage(signed=signed, unverified_envelope=unverified_envelope):
                 # The Response around it may say no more than what we expect; its id is not believed, so the assertion's
                 # stands in for it.
@@ -171,11 +178,11 @@ class SamlConnector:
                 assertion = read_signed_assertion(signed)
                 return self._judge(assertion, assertion.assertion_id, expectation, now)
 
-    def _only(self, response: ResponseMessage, signed: Signed, now: int) -> AssertionMessage:
+    def _only(self, response: ResponseMessage, signed: Signed, now: int, takes: Tolerance) -> AssertionMessage:
         """The one assertion of a signed Response, decrypted where it has to be."""
         if not response.encrypted:
             return response.assertions[0]
-        return read_signed_assertion(open_assertion(signed, self._unwrappers(now), self._keys, SAML2INT))
+        return read_signed_assertion(open_assertion(signed, self._unwrappers(now), self._keys, SAML2INT, takes))
 
     def _check(self, response: ResponseMessage, envelope: Envelope, expectation: Expectation, now: int) -> None:
         issuer = self._provider.entity_id
@@ -195,6 +202,8 @@ class SamlConnector:
         offered = offered_attributes(assertion.attributes, self._provider.attributes)
         offered |= latin_forms(assertion.attributes, self._provider.latin)
         subject = subject_identifier(assertion, self._provider, self._here)
+        if expectation.name_id_format and not self._provider.subject_attribute:
+            check_asked_format(assertion.subject, expectation.name_id_format)
         judged = Assertion(
             provider_id=self._provider.provider_id,
             issuer=self._provider.entity_id,
@@ -225,6 +234,7 @@ class SamlConnector:
                 force_authentication=force,
                 comparison=comparison,
                 contexts=contexts,
+                name_id_format=self._provider.name_id_format,
             )
         )
         return form, DeflatedForm(form.before, form.after)
@@ -279,12 +289,19 @@ def _check_registration(provider: IdentityProvider, sso_url: str) -> None:
 
 
 def service_provider_metadata(
-    *, entity_id: str, acs_url: str, signer: Signers, now: int, valid_for: int, encryption: bytes = b""
+    *,
+    entity_id: str,
+    acs_url: str,
+    signer: Signers,
+    now: int,
+    valid_for: int,
+    encryption: bytes = b"",
+    cbc: bool = False,
 ) -> bytes:
     """Our signed EntityDescriptor, valid for `valid_for` seconds from `now` (saml2int MD03: validUntil is always there).
 
     It has the certificate of each key that signs at some time of its life. `encryption` is the certificate (DER) of the key
-    to encrypt to, empty where there is none.
+    to encrypt to, empty where there is none; `cbc` says that whoever reads it may use AES-CBC.
     """
     metadata = metadata_format.ServiceProviderMetadata(
         metadata_id="_" + secrets.token_hex(16),
@@ -293,6 +310,7 @@ def service_provider_metadata(
         certificates=tuple(key.certificate for key in signer.published(now)),
         valid_until=now + valid_for,
         encryption=encryption,
+        cbc=cbc,
     )
     element = metadata_format.service_provider_element(metadata)
     return sign_enveloped(element, signer.at(now), place=metadata_format.SIGNATURE_PLACE, profile=SAML2INT)

@@ -17,13 +17,13 @@ from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.judged import DAY
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
-from connectors.saml import SamlConnector, service_provider_metadata
 from connectors.signatures.signer import Signers
-from idp.addresses import acs_url, entity_id, node_acs_url, node_entity_id
+from idp.addresses import node_acs_url, node_entity_id
 from idp.broker import Broker
 from idp.citizen_receipts import CitizenReceipts
 from idp.clock import system_clock
 from idp.crossing import known_peers, receiving_metadata
+from idp.deviation_guard import DeviationGuard, GuardedConnector
 from idp.endpoints import login, node, oidc, receipt, records
 from idp.endpoints.admission import Admission
 from idp.endpoints.at_once import AtOnce
@@ -37,26 +37,26 @@ from idp.endpoints.node_site import NodeSite
 from idp.endpoints.origins import Origins
 from idp.keys.folder import Keys
 from idp.keys.keeper import Keeper
-from idp.keys.kinds import SAML_LIFE
 from idp.keys.look import Look, alone
 from idp.keys.sealing import HourlyKeys
 from idp.loading import Read, load_all
 from idp.login import CityStates
 from idp.node.composition import node_site
 from idp.pages.render import Pages
-from idp.published import Published
 from idp.receipts import Receipts
 from idp.record import Recorder
 from idp.responders.oidc import OpenIDProvider
 from idp.responders.oidc_receipt import PartyReceipts
 from idp.seal import Sealer
+from idp.service_provider import saml_connector, saml_metadata
 from idp.settings import Settings
+from idp.store.deviation_failures import DeviationFailures
 from idp.store.installation import claim_keys
 from idp.store.peers import RecordedCopies, StoredCopies
 from idp.store.retention import Retention
 from idp.store.sealing import StoredSealingKeys
 from idp.store.store import open_store
-from idp.store.switches import KEY, Switches
+from idp.store.switches import KEY, Switchboard, Switches
 from idp.store.unforeseen import Unforeseen
 from idp.suspension import Suspension
 from idp.transparency.release_record import Releases
@@ -134,7 +134,7 @@ class Application:
             tasks = self.sealing.keep_ready, Look(keys, settings.key_folder, settings.origin, own)
             self.keeper = Keeper(tasks, tenant=settings.tenant, database=partial(self.store.checkpoint, settings.tenant))
             self._pages = Pages()
-            connectors = _connectors(configuration, settings, keys, self.peers)
+            connectors = _connectors(configuration, settings, keys, self.peers, self._deviation_guard())
             self.site = (self._node if settings.role == "node" else self._city)(configuration, connectors, clock)
             self.framework, front = _web(self.site, lambda: self.vitals.fit)
             queue = Queue(settings.limits.at_work, settings.limits.waiting)
@@ -231,7 +231,7 @@ class Application:
             catalogue=configuration.catalogue,
             log=self.store,
             clock=clock,
-            metadata={"/saml/metadata": self._saml_metadata(), **receiving_metadata(settings, keys)},
+            metadata={**saml_metadata(settings, keys), **receiving_metadata(settings, keys)},
             documentation=settings.documentation_url,
             watched=self.watched,
         )
@@ -282,7 +282,7 @@ class Application:
             clock=clock,
             peers=self.peers,
             connectors=connectors,
-            metadata={"/saml/metadata": self._saml_metadata()},
+            metadata=saml_metadata(settings, keys),
         )
 
     def _broker(
@@ -312,32 +312,24 @@ class Application:
             reference=self.watched.steps.reference,
         )
 
-    def _saml_metadata(self) -> Published:
-        encryption = () if self.keys.saml_encryption is None else (self.keys.saml_encryption,)
-        return Published(self._metadata, SAML_LIFE, self.keys.saml, *encryption)
-
-    def _metadata(self, now: int, valid_for: int) -> bytes:
-        return service_provider_metadata(
-            entity_id=entity_id(self.settings.issuer),
-            acs_url=acs_url(self.settings.issuer),
-            signer=self.keys.saml,
-            now=now,
-            valid_for=valid_for,
-            encryption=self.keys.saml_encryption.at(now).certificate if self.keys.saml_encryption else b"",
+    def _deviation_guard(self) -> DeviationGuard:
+        engine, tenant, ledger = self.store.engine, self.settings.tenant, self.keys.ledger
+        return DeviationGuard(
+            tenant=tenant,
+            switches=self.switches,
+            failures=DeviationFailures(engine=engine, tenant=tenant, switches=self.switches),
+            switchboard=Switchboard(engine=engine, tenant=tenant, keys=ledger, commits=self._commits),
         )
 
 
-def _connectors(configuration: Configuration, settings: Settings, keys: Keys, peers: Peers) -> Connectors:
+def _connectors(
+    configuration: Configuration, settings: Settings, keys: Keys, peers: Peers, guard: DeviationGuard
+) -> Connectors:
     """The one table of connectors: what an identity provider is asked in."""
 
     def saml(provider: IdentityProvider) -> Connector:
-        return SamlConnector(
-            provider=provider,
-            entity_id=entity_id(settings.issuer),
-            acs_url=acs_url(settings.issuer),
-            signer=keys.saml,
-            unwrappers=() if keys.saml_encryption is None else keys.saml_encryption,
-        )
+        made = saml_connector(provider, settings, keys, guard.suspended(provider.provider_id))
+        return GuardedConnector(made, provider.provider_id, guard) if provider.deviations else made
 
     def eidas(provider: IdentityProvider) -> Connector:
         if keys.node is None:

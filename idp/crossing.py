@@ -15,6 +15,7 @@ from idp.keys.folder import NODE_FILES, Keys, NodeKeys
 from idp.keys.kinds import NODE_LIFE
 from idp.keys.sealing import HOUR
 from idp.published import Published
+from idp.service_provider import own_key_problems
 from idp.settings import Organization, Settings
 from policies.errors import Problem
 from policies.load import Configuration
@@ -40,6 +41,7 @@ def crossing_problems(settings: Settings, configuration: Configuration, keys: Ke
         what = f"the keys of a node are missing: {', '.join(NODE_FILES)}."
         fix = "`ciconia init` makes them: take them from a new folder, or restore them from their backup."
         problems.append(Problem(str(settings.key_folder), 0, "keys", what, fix))
+    problems += own_key_problems(configuration, keys)
     ours = node_entity_id(settings.issuer)
     for peer in known_peers(configuration).values():
         if peer.entity_id == ours:

@@ -32,6 +32,7 @@ UNKNOWN_ASSURANCE = "unknown_assurance"
 REGISTERED_COUNTRY = "registered_country"
 NO_PROTOCOL_VERSION = "no_protocol_version"
 LENIENT_CERTIFICATE = "lenient_certificate"
+AES_CBC = "aes_cbc"
 
 _ALL: tuple[Deviation, ...] = (
     Deviation(
@@ -100,6 +101,19 @@ _ALL: tuple[Deviation, ...] = (
         forbidden_by="X.680 §41.4 and RFC 5758 §3.2.",
         bound="The key and the dates alone are read, by a reader that mends these two faults and nothing else; every"
         " check of keys follows. No chain and no anchor is read so: a registration that names anchors refuses it.",
+    ),
+    Deviation(
+        name=AES_CBC,
+        profile="saml2int",
+        what="The assertion is encrypted with AES-128, 192 or 256 in CBC mode, which nothing authenticates.",
+        senders="LemonLDAP::NG (lasso) always; SATOSA and pysaml2 where they are configured for AES.",
+        forbidden_by="XML Encryption 1.1 section 6.1 warns of it, and saml2int 2.0 (SDP-ALG01) has AES-GCM.",
+        bound=(
+            "The Response is signed over the ciphertext, and that signature is verified before a key is used. The provider "
+            "has an encryption key of its own, which opens its answers alone. Every failure to open one looks alike, and "
+            "the tenth within an hour switches the deviation off, until an operator switches it on. 3DES stays refused."
+        ),
+        by_registration=True,
     ),
 )
 

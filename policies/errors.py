@@ -71,7 +71,10 @@ class RequestRefused(BrokerError):
 
 
 class AssertionRejected(BrokerError):
-    """The identity provider's move. `check` is the stable name of the check that failed."""
+    """The identity provider's move. `check` is the stable name of the check that failed.
+
+    `deviation` names the one of `policies.deviations` by which the message failed and whose failures are counted, else "".
+    """
 
     code = "assertion_rejected"
     public = "The answer of your country's sign-in service could not be accepted. Please start again at the service."
@@ -79,6 +82,7 @@ class AssertionRejected(BrokerError):
     def __init__(self, check: str, detail: str = "", *, code: str | None = None, public: str | None = None) -> None:
         super().__init__(detail or check, code=code, public=public)
         self.check = check
+        self.deviation = ""
 
 
 class SignatureInvalid(AssertionRejected):

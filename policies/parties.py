@@ -159,3 +159,5 @@ class IdentityProvider:
     latin: Mapping[str, AttributeName] = field(default_factory=dict)
     # as of a peer; those of a country's node stand at its `peer`
     deviations: frozenset[str] = frozenset()
+    # the URN of the NameID format that is asked for; "" asks for none
+    name_id_format: str = ""

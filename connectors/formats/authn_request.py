@@ -36,6 +36,8 @@ class AuthnRequest:
     force_authentication: bool
     comparison: str  # "exact" or "minimum"
     contexts: tuple[str, ...]
+    # the Format of the NameIDPolicy; "" leaves it out
+    name_id_format: str = ""
 
 
 # The children of an AuthnRequest stand in this order: Issuer, Signature, ...
@@ -54,8 +56,11 @@ def authn_request_element(request: AuthnRequest) -> Element:
     if request.force_authentication:
         root.set("ForceAuthn", "true")
     etree.SubElement(root, saml("Issuer")).text = request.issuer
-    # saml2int SDP-SP04: no Format, since the subject may be identified by an attribute
-    etree.SubElement(root, samlp("NameIDPolicy")).set("AllowCreate", "true")
+    policy = etree.SubElement(root, samlp("NameIDPolicy"))
+    # saml2int SDP-SP04: no Format unless the registration wants one, since the subject may be identified by an attribute
+    if request.name_id_format:
+        policy.set("Format", request.name_id_format)
+    policy.set("AllowCreate", "true")
     context = etree.SubElement(root, samlp("RequestedAuthnContext"))
     context.set("Comparison", request.comparison)
     for name in request.contexts:

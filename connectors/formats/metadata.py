@@ -10,7 +10,17 @@ from lxml import etree
 
 from connectors.formats.grammar import MAX_TEXT, written
 from connectors.formats.names import MD, PERSISTENT, POST, REDIRECT, SAMLP, TRANSIENT, md
-from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, RSA_OAEP, RSA_OAEP_MGF1P, SHA256
+from connectors.profiles import (
+    AES128_CBC,
+    AES128_GCM,
+    AES192_CBC,
+    AES192_GCM,
+    AES256_CBC,
+    AES256_GCM,
+    RSA_OAEP,
+    RSA_OAEP_MGF1P,
+    SHA256,
+)
 from connectors.signatures.parse import Element, attributes, parse_metadata
 from connectors.signatures.profile import DS
 
@@ -19,6 +29,8 @@ MAX_INDEX = 65535
 _INDEX = re.compile(r"[0-9]{1,5}")
 # What the profile `SAML2INT` takes of others, the strongest first: a peer takes the first one that it knows
 CONTENT_ENCRYPTION = (AES256_GCM, AES192_GCM, AES128_GCM)
+# By the deviation `aes_cbc`, in the metadata for a provider that has it
+CBC_ENCRYPTION = (AES256_CBC, AES192_CBC, AES128_CBC)
 KEY_TRANSPORTS = (RSA_OAEP, RSA_OAEP_MGF1P)
 
 
@@ -46,6 +58,8 @@ class ServiceProviderMetadata:
     certificates: tuple[bytes, ...] = field(repr=False)
     valid_until: int
     encryption: bytes = field(default=b"", repr=False)
+    # whether the metadata is for a provider that may encrypt with AES-CBC
+    cbc: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +229,8 @@ def service_provider_element(metadata: ServiceProviderMetadata) -> Element:
     for certificate in metadata.certificates:
         _key(role, "signing", certificate)
     if metadata.encryption:
-        _encryption_methods(_key(role, "encryption", metadata.encryption))
+        methods = (*CONTENT_ENCRYPTION, *(CBC_ENCRYPTION if metadata.cbc else ()))
+        _encryption_methods(_key(role, "encryption", metadata.encryption), methods)
     for name_format in (PERSISTENT, TRANSIENT):
         etree.SubElement(role, md("NameIDFormat")).text = name_format
     service = etree.SubElement(role, md("AssertionConsumerService"))
@@ -234,12 +249,12 @@ def _key(role: Element, use: str, certificate: bytes) -> Element:
     return descriptor
 
 
-def _encryption_methods(descriptor: Element) -> None:
-    """What we decrypt (Metadata 2.0 §2.4.1.1): without this list many encrypt with CBC, which we refuse.
+def _encryption_methods(descriptor: Element, contents: Iterable[str]) -> None:
+    """What we decrypt (Metadata 2.0 §2.4.1.1): without this list many encrypt with CBC, which we refuse by default.
 
     As saml2int ALG01 has it, OAEP with SHA-256 and the mask that no element names.
     """
-    for algorithm in CONTENT_ENCRYPTION:
+    for algorithm in contents:
         etree.SubElement(descriptor, md("EncryptionMethod")).set("Algorithm", algorithm)
     for algorithm in KEY_TRANSPORTS:
         method = etree.SubElement(descriptor, md("EncryptionMethod"))

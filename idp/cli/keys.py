@@ -25,7 +25,7 @@ from idp.cli.revocations import Answer, ask
 from idp.clock import system_clock
 from idp.keys import change
 from idp.keys.folder import NODE_FILES, OF_A_NODE, Keys, load_keys
-from idp.keys.kinds import KINDS, LOG, Kind
+from idp.keys.kinds import KINDS, LOG, Kind, kind_named
 from idp.keys.ledger import LOG_VKEY, list_log_keys
 from idp.keys.ring import Named, Scheduled, State, moment, spelled
 from idp.settings import Settings, load_settings
@@ -41,7 +41,8 @@ keys = typer.Typer(
 )
 
 AtOnce = Annotated[bool, typer.Option("--now", help="In an emergency: begin this minute, and break what it breaks.")]
-OfKind = Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}.")]
+_KINDS = f"One of {', '.join(KINDS)}, or saml-encryption.PROVIDER: the own key of the identity provider with this id."
+OfKind = Annotated[str, typer.Argument(metavar="KIND", help=_KINDS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,10 +265,10 @@ def _tell(desk: _Desk, kind: Kind, key_id: str, begins: int, path: Path, *, was:
 
 
 def _kind(name: str) -> Kind:
-    found = KINDS.get(name)
-    if found is None:
-        raise Refused("KIND", f"there is no kind {name} of key that changes.", f"One of {', '.join(KINDS)}.")
-    return found
+    try:
+        return kind_named(name)
+    except KeyError:
+        raise Refused("KIND", f"there is no kind {name} of key that changes.", _KINDS) from None
 
 
 def _moment(text: str, now: int) -> int:

@@ -16,7 +16,7 @@ from idp.cli.options import AsJson, Folder
 from idp.cli.revocations import ask
 from idp.clock import system_clock
 from idp.keys.folder import Keys, load_keys
-from idp.keys.kinds import KINDS, LOG, Kind
+from idp.keys.kinds import LOG, Kind, kind_named
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import Settings, load_settings
 from idp.store.store import open_store
@@ -97,7 +97,7 @@ def _named(found: Keys | None, log: Sequence[VerifierKey], text: str, *, unknown
     A whole id counts as it is where some keys cannot be loaded; else only where it is said to be right (`unknown`).
     """
     rings = {} if found is None else found.rings
-    each_of = [(KINDS[name], each.key.key_id) for name, ring in rings.items() for each in ring.scheduled]
+    each_of = [(kind_named(name), each.key.key_id) for name, ring in rings.items() for each in ring.scheduled]
     in_files = {each.file: each.key.key_id for ring in rings.values() for each in ring.scheduled if each.file}
     if in_file := in_files.get(text.rpartition("/")[2]):
         raise Refused("KEY", "that is the name of a file.", f"The id of the key in it is {in_file}.")

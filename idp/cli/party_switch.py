@@ -1,5 +1,7 @@
 """`ciconia party disable|enable|list`: the kill switch for a relying party, a country or an identity provider.
 
+A named deviation of a provider has one, too: a server switches it off by itself when its messages fail.
+
 It works while the server runs, and while the configuration is broken: settings, the ledger's keys and the database are
 enough. The release ledger records each act first, with its reason (decisions.md 31).
 
@@ -24,13 +26,14 @@ from idp.cli.console import plain, problems, say
 from idp.cli.options import AsJson, Folder
 from idp.clock import system_clock
 from idp.configuration import readable_files
+from idp.deviation_guard import switch_name
 from idp.keys.ledger import load_ledger_keys
 from idp.logs import configure_logs
 from idp.pages.search import code_of
 from idp.settings import Settings, load_settings
 from idp.store.faults import advice, explained
 from idp.store.store import Store, open_store
-from idp.store.switches import COUNTRY, PARTY, PROVIDER, Switch, Switches
+from idp.store.switches import COUNTRY, DEVIATION, PARTY, PROVIDER, Switch, Switches
 from idp.transparency.draft import MAX_REASON, is_reason
 from idp.transparency.keys import LedgerKeys
 from policies.errors import BrokerError, Misconfigured, Problem, StoreUnavailable
@@ -47,15 +50,20 @@ class Kind(StrEnum):
     PARTY = PARTY
     COUNTRY = COUNTRY
     PROVIDER = PROVIDER
+    DEVIATION = DEVIATION
 
 
-_OTHER_KIND = "Name what NAME is with --kind: party, country or provider; ciconia party list shows what there is."
+_OTHER_KIND = (
+    "Name what NAME is with --kind: party, country, provider or deviation; ciconia party list shows what there is."
+)
 _NONE = {
     Kind.PARTY: f"The configuration has no service. {_OTHER_KIND}",
     Kind.COUNTRY: f"The configuration has no country. {_OTHER_KIND}",
     Kind.PROVIDER: f"The configuration has no identity provider. {_OTHER_KIND}",
+    Kind.DEVIATION: f"No identity provider has a deviation by its registration. {_OTHER_KIND}",
 }
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A client_id, a country's two letters, or a provider's id.")]
+_NAME = "A client_id, a country's two letters, a provider's id, or PROVIDER/DEVIATION."
+Name = Annotated[str, typer.Argument(metavar="NAME", help=_NAME)]
 OfKind = Annotated[Kind, typer.Option(help="What NAME is.")]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, in a line, for the release ledger. Name no person.")]
 
@@ -243,6 +251,7 @@ def _names(configuration: Configuration) -> Mapping[Kind, frozenset[str]]:
         Kind.PARTY: frozenset(configuration.parties) - {""},
         Kind.COUNTRY: frozenset(countries) - {""},
         Kind.PROVIDER: frozenset(configuration.providers) - {""},
+        Kind.DEVIATION: frozenset(switch_name(one.provider_id, name) for one in providers for name in one.deviations),
     }
 
 

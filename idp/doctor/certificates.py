@@ -72,7 +72,8 @@ def _own(case: Case) -> Iterator[Dated]:
     # A node's certificate that has ended was named when the keys were loaded
     named = {case.name(problem.file) for problem in case.keys_problems if "its certificate holds from" in problem.what}
     folder = case.settings.key_folder
-    for name in (name for kind in _OWN for name in (kind.files(folder) or (kind.file,))):
+    own = (*_OWN, *kinds.own_encryptions(folder).values())
+    for name in (name for kind in own for name in (kind.files(folder) or (kind.file,))):
         path = folder / name
         file = case.name(path)
         if file in named:

@@ -8,6 +8,7 @@ from idp.doctor.case import Case, Machine, read_case
 from idp.doctor.certificates import certificates
 from idp.doctor.clients import clients
 from idp.doctor.database import database
+from idp.doctor.deviations import deviations
 from idp.doctor.files import permissions, stray_files
 from idp.doctor.finding import Finding, Report, Severity
 from idp.doctor.keys import keys
@@ -75,6 +76,7 @@ OFFLINE: dict[str, Check] = {
     "ledger": ledger,
     "rotation": rotation,
     "switches": switches,
+    "deviations": deviations,
     "witness": witness,
     "unforeseen": unforeseen,
     "disk": disk,

@@ -15,7 +15,7 @@ from idp.doctor.finding import Finding, Severity
 from idp.files import read_whole
 from idp.keys.file import PRODUCTION_MARK, RSA_BITS
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
-from idp.keys.kinds import LOG, kind_of
+from idp.keys.kinds import LOG, kind_of, owner
 from idp.keys.ledger import LOG_VKEY, OPENINGS_KEY, listed
 from idp.settings import SETTINGS_FILE
 
@@ -73,6 +73,8 @@ def keys(case: Case) -> Iterator[Finding]:
 def why(file: str) -> str:
     """Why a file of the key folder matters."""
     kind = kind_of(Path(file).name)
+    if kind is not None and owner(kind) is not None:
+        return _WHY[SAML_ENCRYPTION]
     return _WHY.get(Path(file).name if kind is None else kind.file, _SIGNS)
 
 
@@ -128,7 +130,8 @@ def _worn(case: Case, path: Path) -> Iterator[Finding]:
         fix = "Make a new one, and give it to whoever knows this broker by it, before this one is taken away."
         yield Finding(Severity.WARNING, case.name(path), 0, path.name, what, reason, fix)
     # The node's keys were refused when they were loaded, if they are short
-    public = _public(case, path) if first in (*SIGNERS, SAML_ENCRYPTION) else None
+    looked_at = first in (*SIGNERS, SAML_ENCRYPTION) or (kind is not None and owner(kind) is not None)
+    public = _public(case, path) if looked_at else None
     if isinstance(public, RSAPublicKey) and public.key_size < RSA_BITS:
         what = f"it is an RSA key of {public.key_size} bits."
         reason = "Below 3072 bits a key does not last beyond this decade (SOG-IS agreed mechanisms; eIDAS asks for 3072)."

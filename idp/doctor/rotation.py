@@ -11,7 +11,7 @@ from idp.doctor.database import ours, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.keys.change import safe_from
 from idp.keys.folder import AnyRing
-from idp.keys.kinds import KINDS, LOG, Kind
+from idp.keys.kinds import LOG, Kind, kind_named
 from idp.keys.ledger import LOG_VKEY
 from idp.keys.ring import Named, Scheduled, State
 from idp.store.switches import KEY, Switches
@@ -27,11 +27,11 @@ def rotation(case: Case) -> Iterator[Finding]:
     revoked = _revoked(case)
     case.keys.obey(lambda key_id: revoked.get(key_id, 0))
     for name, ring in case.keys.rings.items():
-        yield from _left(case, KINDS[name], ring)
+        yield from _left(case, kind_named(name), ring)
         for each in ring.scheduled:
             match ring.state(each, case.now):
                 case State.NEXT:
-                    yield from _next(case, KINDS[name], each)
+                    yield from _next(case, kind_named(name), each)
                 case State.OVER:
                     yield _done(case, each)
                 case State.REVOKED:

@@ -28,6 +28,7 @@ from idp.inspection.reading import read_side_file
 from idp.inspection.response import Judge, ResponseInspector
 from idp.keys.folder import Keys
 from idp.loading import load_all
+from idp.service_provider import decryption_ring
 from idp.settings import Settings
 from idp.store.engine import open_engine
 from idp.store.migrate import assert_current
@@ -126,7 +127,7 @@ def _configured(options: Options, clock: Callable[[], int], stack: ExitStack) ->
     if options.profile not in (None, profile.name):
         raise could_not(f"{provider.provider_id} is asked in the profile {profile.name}.")
     if provider.protocol != "eidas":
-        held = keys.saml_encryption
+        held = decryption_ring(provider, keys)
         ours = () if held is None else held.published(clock())
         unwrappers = keys_of_configuration(ours, settings, options, clock, stack)
         return _configured_saml(provider, settings, keys, unwrappers)

@@ -5,6 +5,7 @@ pairwise.key    makes `sub` from identifiers: losing it changes every sub   32 b
 index.key       the persons' index in the ledger                            32 bytes as hex
 saml.pem        signs our SAML requests and metadata; saml.crt beside it    RSA
 saml-encryption.pem decrypts what identity providers send to us; optional   RSA
+saml-encryption.PROVIDER.pem    the same for one provider alone; optional   RSA
 es256.pem       signs id_tokens                                             P-256
 rs256.pem       signs id_tokens of parties that want RS256                  RSA
 node.pem        signs what we send to other countries' nodes                RSA, or on a curve of `EIDAS`
@@ -50,6 +51,7 @@ from idp.keys.ring import Named, Revoked, Ring, Scheduled
 from idp.keys.wrapping import WrappingKey, wrapping_key
 from idp.transparency.keys import LedgerKeys, LogKey, openings_master
 from policies.errors import Misconfigured, Problem
+from policies.parties import ProviderId
 
 SECRETS = ("sealing.key", "pairwise.key", "index.key")
 SECRET_BYTES = 32
@@ -89,6 +91,8 @@ class Keys:
     ledger: LedgerKeys
     node: NodeKeys | None = None
     saml_encryption: Ring[FileUnwrapper] | None = None
+    # Keys of one provider's own, by that provider: each opens its answers, and nobody else's
+    own_encryption: Mapping[ProviderId, Ring[FileUnwrapper]] = field(default_factory=dict)
 
     @property
     def rings(self) -> Mapping[str, AnyRing]:
@@ -105,13 +109,15 @@ class Keys:
             kinds.NODE_ENCRYPTION.name: node.encryption if node else None,
             kinds.LOG.name: self.ledger.log.ring,
         }
+        found |= {kinds.own_encryption(provider).name: ring for provider, ring in self.own_encryption.items()}
         return {name: ring for name, ring in found.items() if ring is not None}
 
     def only(self, names: Collection[str]) -> "Keys":
         """Without the kinds that not every broker has, where they are none of these."""
         node = self.node if kinds.NODE.name in names else None
         encryption = self.saml_encryption if kinds.SAML_ENCRYPTION.name in names else None
-        return replace(self, node=node, saml_encryption=encryption)
+        own = {one: ring for one, ring in self.own_encryption.items() if kinds.own_encryption(one).name in names}
+        return replace(self, node=node, saml_encryption=encryption, own_encryption=own)
 
     def obey(self, revoked: Revoked) -> None:
         """From now on no key counts of which `revoked` says that its id is revoked."""
@@ -127,6 +133,9 @@ class Keys:
         self.ledger.log.take(others.ledger.log)
         if self.saml_encryption is not None and others.saml_encryption is not None:
             self.saml_encryption.replace(others.saml_encryption.scheduled)
+        for provider, ring in self.own_encryption.items():
+            if provider in others.own_encryption:
+                ring.replace(others.own_encryption[provider].scheduled)
         if self.node is not None and others.node is not None:
             self.node.messages.replace(others.node.messages.scheduled)
             self.node.metadata.replace(others.node.metadata.scheduled)
@@ -167,6 +176,7 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> Keys:
     encryption = None
     if _is_there(folder, kinds.SAML_ENCRYPTION):
         encryption = _ring(folder, kinds.SAML_ENCRYPTION, load_saml_unwrapper, problems)
+    own = {one: _ring(folder, kind, load_saml_unwrapper, problems) for one, kind in kinds.own_encryptions(folder).items()}
     node, of_node = _node_keys(folder, problems)
     ledger = None
     try:
@@ -174,7 +184,7 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> Keys:
         problems += _exposed(folder, ledger)
     except Misconfigured as error:
         problems += error.problems
-    named = (saml, es256, rs256, *of_node, encryption, None if ledger is None else ledger.log.ring)
+    named = (saml, es256, rs256, *of_node, encryption, *own.values(), None if ledger is None else ledger.log.ring)
     ids = {each.file: each.key.key_id for ring in named if ring is not None for each in ring.scheduled}
     problems += _twice(folder, ids)
     if sealing is not None:
@@ -193,6 +203,7 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> Keys:
         ledger=ledger,
         node=node,
         saml_encryption=encryption,
+        own_encryption={provider: ring for provider, ring in own.items() if ring is not None},
     )
 
 
@@ -284,7 +295,7 @@ def _twice(folder: Path, keys: Mapping[str, str | bytes]) -> Iterator[Problem]:
         if (other := first.setdefault(key, name)) == name:
             continue
         kind = kinds.kind_of(name)
-        if kind is not None and kind is kinds.kind_of(other):
+        if kind is not None and kind == kinds.kind_of(other):
             what = f"it holds the same key as {other}, and a key has one moment from which it counts."
             earlier, later = sorted((name, other), key=lambda file: kind.begins(file) or 0)
             fix = f"Remove {later}: where `ciconia keys rotate` brought it forward, {earlier} is its name since."

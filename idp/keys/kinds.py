@@ -1,12 +1,16 @@
 """The kinds of keys that change while the server runs: for how long each is known before its moment, and after it."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from idp.keys.ring import moment, spelled
 from idp.keys.sealing import HOUR, LONGEST
 from idp.transparency.keys import LOG_OVERLAP
+from policies.load.table import IDENTIFIER
+from policies.parties import ProviderId
 
 DAY = 24 * HOUR
 # What our SAML metadata says of itself (validUntil), and what a node's says (spec/eidas.md §6)
@@ -116,6 +120,44 @@ KINDS = {
 }
 
 
+# saml-encryption.PROVIDER.pem: the key to which this identity provider encrypts, and which opens nobody else's answers
+_OWN = f"{SAML_ENCRYPTION.name}."
+_OWN_FILE = re.compile(rf"{re.escape(_OWN)}(.+?)(?:-[0-9]{{8}}T[0-9]{{4}}Z)?\.pem")
+
+
+@cache
+def own_encryption(provider_id: ProviderId) -> Kind:
+    """The kind of a provider's own key. It is rotated and revoked as any other."""
+    return replace(
+        SAML_ENCRYPTION,
+        name=_OWN + provider_id,
+        why=f"the identity provider {provider_id} encrypts to it, and nobody else",
+    )
+
+
+def owner(kind: Kind) -> ProviderId | None:
+    """The provider whose own key this kind is; None for the kinds of `KINDS`."""
+    return ProviderId(kind.name.removeprefix(_OWN)) if kind.name.startswith(_OWN) else None
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of this name: one of `KINDS`, or a provider's own. KeyError for what is none."""
+    found = KINDS.get(name) or kind_of(f"{name}.pem")
+    if found is None or found.name != name:
+        raise KeyError(name)
+    return found
+
+
 def kind_of(file: str) -> Kind | None:
     """The kind of a file of the key folder; None for what is no key that changes."""
+    own = _OWN_FILE.fullmatch(file)
+    if own is not None:
+        kind = own_encryption(ProviderId(own[1]))
+        return kind if IDENTIFIER.fullmatch(own[1]) and kind.begins(file) is not None else None
     return next((kind for kind in KINDS.values() if kind.begins(file) is not None), None)
+
+
+def own_encryptions(folder: Path) -> Mapping[ProviderId, Kind]:
+    """Each provider that has a key of its own in this folder."""
+    found = [kind_of(path.name) for path in sorted(folder.glob(f"{_OWN}*.pem"))]
+    return {provider: kind for kind in found if kind is not None and (provider := owner(kind)) is not None}

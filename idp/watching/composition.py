@@ -6,6 +6,7 @@ from typing import TypeVar
 from connectors.metadata.peers import Peers
 from connectors.signatures.keys import certificate_of
 from idp.keys.folder import AnyRing, Keys
+from idp.keys.kinds import kind_named, owner
 from idp.keys.sealing import HourlyKeys
 from idp.store.store import Store
 from idp.store.switches import KINDS, Switches
@@ -88,7 +89,8 @@ def _ends_of_keys(keys: Keys, now: int) -> dict[str, int]:
     found = {}
     for name, ring in keys.rings.items():
         try:
-            certificate = getattr(ring.at(now), "certificate", b"") if name in CERTIFIED else b""
+            certified = name in CERTIFIED or owner(kind_named(name)) is not None
+            certificate = getattr(ring.at(now), "certificate", b"") if certified else b""
         except AllRevoked:
             # It ended
             found[name] = 0

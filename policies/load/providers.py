@@ -13,7 +13,15 @@ from policies.parties import EntityId, IdentityProvider, ProviderId, SubjectName
 
 _BINDINGS = {"redirect": "redirect", "post": "post"}
 _PROTOCOLS = {"saml": "saml", "eidas": "eidas"}
-_ONLY_SAML = ("metadata", "attributes", "subject", "notified")
+_ONLY_SAML = ("metadata", "attributes", "subject", "notified", "name_id_format")
+# SAML Core 2.0 §8.3. The last two identify nobody for good, and are for providers whose `subject` is an attribute
+_NAME_ID_FORMATS = {
+    "persistent": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+    "unspecified": "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
+    "transient": "urn:oasis:names:tc:SAML:2.0:nameid-format:transient",
+    "email": "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
+}
+_IDENTIFYING = ("persistent", "unspecified")
 _NAMESPACE = re.compile(r"[A-Za-z0-9._/-]{1,64}")
 _NAMESPACE_FIX = 'write namespace = "eidas/EE": the scheme of its identifiers, for ever.'
 _ADDRESS_PARTS = ("street", "postal_code", "locality", "region", "country")
@@ -45,6 +53,7 @@ def _identity_provider(table: Table, files: Mapping[str, bytes], catalogue: Cata
     if metadata and metadata not in files:
         table.problem("metadata", f"there is no file {metadata!r} in the configuration.", _METADATA_FIX)
     targets = _targets(table, catalogue)
+    subject = table.text("subject", "name a SAML attribute, or leave it out for the NameID.", default="")
     return IdentityProvider(
         provider_id=ProviderId(table.identifier("id")),
         title=table.translated("title", "Estonian eID"),
@@ -53,14 +62,27 @@ def _identity_provider(table: Table, files: Mapping[str, bytes], catalogue: Cata
         entity_id=EntityId(table.matching("entity_id", URI, "write the entityID of its metadata, sign by sign.")),
         metadata=files.get(metadata, b""),
         attributes={wire: target for wire, target in targets.items() if target[1] != _LATIN},
-        subject_attribute=table.text("subject", "name a SAML attribute, or leave it out for the NameID.", default=""),
+        subject_attribute=subject,
         assurance=_assurance(table),
         source=table.source("id"),
         binding=table.choice("binding", _BINDINGS, "redirect", required=False),
         notified=table.flag("notified"),
         latin={wire: name for wire, (name, part) in targets.items() if part == _LATIN},
         deviations=peers.read_deviations(table, "saml2int"),
+        name_id_format=_name_id_format(table, subject),
     )
+
+
+def _name_id_format(table: Table, subject: str) -> str:
+    """The format that is asked for; one that identifies nobody for good wants a `subject` beside it."""
+    if "name_id_format" not in table:
+        return ""
+    found = table.choice("name_id_format", _NAME_ID_FORMATS, "")
+    if found and not subject and found not in [_NAME_ID_FORMATS[word] for word in _IDENTIFYING]:
+        what = "is a format that identifies nobody for good, and the NameID is what identifies here."
+        fix = "name the attribute that identifies as `subject`, or write " + " or ".join(map(repr, _IDENTIFYING)) + "."
+        table.problem("name_id_format", what, fix)
+    return found
 
 
 def _country_node(table: Table, files: Mapping[str, bytes]) -> IdentityProvider:

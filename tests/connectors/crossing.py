@@ -8,13 +8,25 @@ from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_der_x509_certificate
 from lxml import etree
 
-from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, EIDAS, Profile
+from connectors.profiles import (
+    AES128_CBC,
+    AES128_GCM,
+    AES192_CBC,
+    AES192_GCM,
+    AES256_CBC,
+    AES256_GCM,
+    EIDAS,
+    Profile,
+)
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import Element
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
@@ -29,7 +41,7 @@ MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 PSS = "http://www.w3.org/2007/05/xmldsig-more#sha{}-rsa-MGF1"
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 XENC11 = "http://www.w3.org/2009/xmlenc11#"
-KEY_OCTETS = {AES128_GCM: 16, AES192_GCM: 24, AES256_GCM: 32}
+KEY_OCTETS = {AES128_GCM: 16, AES192_GCM: 24, AES256_GCM: 32, AES128_CBC: 16, AES192_CBC: 24, AES256_CBC: 32}
 CURVES: dict[int | str, ec.EllipticCurve] = {
     256: ec.SECP256R1(),
     384: ec.SECP384R1(),
@@ -96,6 +108,12 @@ def assertion(reply: Reply = GOOD_REPLY) -> bytes:
     return reply.assertion().replace("<saml:Assertion", declared + types, 1).encode()
 
 
+def padded(plaintext: bytes) -> bytes:
+    """Whole blocks, as XML Encryption 1.1 §5.2.1 has it: the last octet counts, those before it are arbitrary."""
+    missing = 16 - len(plaintext) % 16
+    return plaintext + os.urandom(missing - 1) + bytes([missing])
+
+
 @dataclass(frozen=True, slots=True)
 class Encryption:
     """How an assertion is encrypted. `hashes` are those of OAEP and its mask; `key` replaces the wrapped content key.
@@ -117,12 +135,13 @@ class Encryption:
     wrapped: Callable[[bytes], bytes] = bytes
     edit: Callable[[Element], None] = lambda _holder: None
     certificate: bytes = b""
+    # of AES-CBC: the plaintext with its padding
+    pad: Callable[[bytes], bytes] = padded
 
     def element(self) -> Element:
         """The EncryptedAssertion."""
         content_key = os.urandom(KEY_OCTETS.get(self.content, 32))
-        iv = os.urandom(12)
-        value = bytearray(iv + AESGCM(content_key).encrypt(iv, self.plaintext, None))
+        value = bytearray(self._value(content_key))
         if self.flip is not None:
             value[self.flip] ^= 1
         public = load_der_x509_certificate(self.certificate or node(self.recipient).certificate).public_key()
@@ -144,6 +163,14 @@ class Encryption:
         )
         self.edit(holder)
         return holder
+
+    def _value(self, content_key: bytes) -> bytes:
+        if self.content.endswith(("aes128-cbc", "aes192-cbc", "aes256-cbc")):
+            iv = os.urandom(16)
+            encryptor = Cipher(AES(content_key), CBC(iv)).encryptor()
+            return iv + encryptor.update(self.pad(self.plaintext)) + encryptor.finalize()
+        iv = os.urandom(12)
+        return iv + AESGCM(content_key).encrypt(iv, self.plaintext, None)
 
 
 def response(

@@ -2,6 +2,7 @@
 
 import base64
 import zlib
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -16,13 +17,14 @@ from xmlsec import constants
 
 from connectors.connector import Ask, Expectation, Outbound, Post, Redirect
 from connectors.formats.authn_request import AuthnRequest, AuthnRequestForm, authn_request_element
+from connectors.formats.names import PERSISTENT, TRANSIENT, UNSPECIFIED
 from connectors.saml import SamlConnector, service_provider_metadata
 from connectors.signatures.parse import Element
 from idp.keys.file import FileSigner
 from policies.assurance import LevelOfAssurance
-from policies.errors import AssuranceTooLow, Misconfigured
+from policies.errors import AssertionRejected, AssuranceTooLow, Misconfigured
 from tests.connectors import forge
-from tests.connectors.forge import ACS, DS, NOW, SAML, SAMLP, SP, SSO
+from tests.connectors.forge import ACS, DS, NOW, SAML, SAMLP, SP, SSO, Reply
 from tests.connectors.schemas import assert_valid
 
 PROTOCOL = "saml-schema-protocol-2.0.xsd"
@@ -130,6 +132,38 @@ def test_a_request_says_what_saml2int_asks_for_and_no_more(idp: forge.SigningPar
     policy = root.find(f"{{{SAMLP}}}NameIDPolicy")
     assert policy is not None
     assert dict(policy.items()) == {"AllowCreate": "true"}
+
+
+def test_the_format_that_a_registration_names_is_asked_for_and_has_to_be_answered(
+    idp: forge.SigningParty, signer: FileSigner
+) -> None:
+    made = connector(idp, signer, name_id_format=PERSISTENT)
+    for outbound, expected in (made.request(ask(), NOW), made.request(ask(force=True), NOW)):
+        policy = of_redirect(outbound)[0].find(f"{{{SAMLP}}}NameIDPolicy")
+        assert policy is not None
+        assert dict(policy.items()) == {"Format": PERSISTENT, "AllowCreate": "true"}
+        assert expected.name_id_format == PERSISTENT
+    asked = replace(forge.expectation(), name_id_format=PERSISTENT)
+    answers = {
+        name: forge.post(forge.signed_reply(Reply(name_id_attributes=f'Format="{name}"'), idp))
+        for name in (PERSISTENT, UNSPECIFIED)
+    }
+    assert made.receive(answers[PERSISTENT], asked, NOW).subject
+    with pytest.raises(AssertionRejected) as refusal:
+        made.receive(answers[UNSPECIFIED], asked, NOW)
+    assert refusal.value.check == "name_id_format"
+    # Where none was asked for, or any, both are taken as before
+    for expected in (forge.expectation(), replace(asked, name_id_format=UNSPECIFIED)):
+        assert all(made.receive(each, expected, NOW).subject for each in answers.values())
+
+
+def test_a_format_that_identifies_nobody_is_for_providers_whose_subject_is_an_attribute(
+    idp: forge.SigningParty, signer: FileSigner
+) -> None:
+    made = connector(idp, signer, name_id_format=TRANSIENT, subject_attribute="urn:oid:0.0.0")
+    asked = replace(forge.expectation(), name_id_format=TRANSIENT)
+    inbound = forge.post(forge.signed_reply(Reply(), idp))
+    assert made.receive(inbound, asked, NOW).subject == "not asked for", "what the NameID says identifies nobody"
 
 
 def test_what_an_answer_must_match_is_remembered(idp: forge.SigningParty, signer: FileSigner) -> None:

@@ -29,11 +29,14 @@ from idp.keys import kinds
 from idp.keys.change import MINUTE, make
 from idp.keys.folder import Keys, create_keys, load_keys
 from idp.keys.kinds import DAY
+from idp.keys.ring import Ring, Scheduled
 from idp.keys.sealing import HOUR
 from idp.published import Published
 from idp.settings import Organization, Settings
+from policies.deviations import AES_CBC
 from policies.load import Configuration
 from policies.parties import EntityId, NodeId, Peer, RequestingNode, Source
+from tests.connectors.crossing import node, unwrapper
 from tests.idp.house import COUNTRY, OTHER, configuration
 
 WHO = Organization(name="City", url="https://city.example", support="a@city.example", technical="b@city.example")
@@ -85,6 +88,18 @@ def test_a_node_needs_its_keys_even_before_anybody_may_ask_it(keys: Keys) -> Non
     empty = Configuration({}, {}, {}, configuration().catalogue, {})
     assert crossing_problems(_settings(role="node"), empty, keys) == []
     assert [one.key for one in crossing_problems(_settings(role="node"), empty, replace(keys, node=None))] == ["keys"]
+
+
+def test_a_provider_that_may_send_aes_cbc_needs_a_key_of_its_own(keys: Keys) -> None:
+    pinned = configuration().providers[COUNTRY]
+    made = replace(configuration(), providers={COUNTRY: replace(pinned, deviations=frozenset({AES_CBC}))})
+    (problem,) = crossing_problems(_settings(), made, keys)
+    assert (problem.key, "saml-encryption.demo-ee.pem" in problem.what) == ("deviations", True)
+    assert "ciconia keys new saml-encryption.demo-ee" in problem.fix
+    ring = Ring([Scheduled(0, unwrapper(node("ours")))], DAY)
+    assert crossing_problems(_settings(), made, replace(keys, own_encryption={COUNTRY: ring})) == []
+    # Another provider's is none of it
+    assert len(crossing_problems(_settings(), made, replace(keys, own_encryption={OTHER: ring}))) == 1
 
 
 def test_our_own_node_is_nobody_to_ask_and_nobody_who_asks(keys: Keys) -> None:

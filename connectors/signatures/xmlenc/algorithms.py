@@ -18,6 +18,9 @@ ENCRYPTED_ASSERTION = saml("EncryptedAssertion")
 # NIST SP 800-38D §5.2.1.1 and XML Encryption 1.1 §5.2.4: an IV of 96 bits, a tag of 128
 IV_OCTETS, TAG_OCTETS = 12, 16
 KEY_OCTETS: Mapping[str, int] = {profiles.AES128_GCM: 16, profiles.AES192_GCM: 24, profiles.AES256_GCM: 32}
+# XML Encryption 1.1 §5.2.3: an IV of one block, then whole blocks
+CBC_KEY_OCTETS: Mapping[str, int] = {profiles.AES128_CBC: 16, profiles.AES192_CBC: 24, profiles.AES256_CBC: 32}
+CBC_BLOCK_OCTETS = 16
 # Known, so that a profile may take them; what is not here does not exist for us
 DIGESTS: Mapping[str, HashAlgorithm] = {
     profiles.SHA1: SHA1(),  # noqa: S303 - OAEP of SAML2INT alone, where SHA-1 is no weakness

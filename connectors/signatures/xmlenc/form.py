@@ -19,6 +19,8 @@
 </saml:EncryptedAssertion>
 ```
 
+By the deviation `aes_cbc` the content's method is AES-CBC, without a child; its value is IV (16) || whole blocks.
+
 Where the key is agreed on, the EncryptedKey has an EncryptionMethod of AES key wrap, and the AgreementMethod of
 `agreement.py` in its KeyInfo. One that stands after the EncryptedData (SAML Core 2.0 §2.3.4; OpenSAML's "peer" placement)
 has an Id, and may list what it encrypts. KeyInfo of the data is then one reference to it, and the signature covered both:
@@ -34,12 +36,15 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
 from connectors import profiles
+from connectors.deviations import Tolerance
 from connectors.profiles import Profile
 from connectors.signatures.parse import Element, attributes
 from connectors.signatures.profile import DS, KEY_INFO
 from connectors.signatures.xmldsig import KEY_HINTS
 from connectors.signatures.xmlenc.agreement import Agreed, read_agreement
 from connectors.signatures.xmlenc.algorithms import (
+    CBC_BLOCK_OCTETS,
+    CBC_KEY_OCTETS,
     DIGESTS,
     IV_OCTETS,
     KEY_OCTETS,
@@ -52,6 +57,7 @@ from connectors.signatures.xmlenc.algorithms import (
     XENC11,
 )
 from connectors.signatures.xmlenc.grammar import ID, NOTHING, algorithm, children, cipher_value
+from policies.deviations import AES_CBC
 from policies.errors import AssertionRejected
 
 _RETRIEVAL = f"{{{DS}}}RetrievalMethod"
@@ -73,13 +79,14 @@ class Encrypted:
     """One EncryptedData of the profile: everything of it that is used."""
 
     key_octets: int
+    cbc: bool
     way: Transported | Agreed
     wrapped_key: bytes = field(repr=False)
     iv: bytes = field(repr=False)
     ciphertext: bytes = field(repr=False)
 
 
-def read_encrypted(holder: Element, profile: Profile) -> Encrypted:
+def read_encrypted(holder: Element, profile: Profile, tolerance: Tolerance) -> Encrypted:
     """The closed form. Raises `AssertionRejected`, by name."""
     # 3. What fetches or names its key is refused as such, wherever it stands.
     if holder.find(f".//{{{XENC}}}CipherReference") is not None:
@@ -100,15 +107,19 @@ def read_encrypted(holder: Element, profile: Profile) -> Encrypted:
     (found,) = children(info, "encrypted_key", ID, (DS, "RetrievalMethod") if keys else (XENC, "EncryptedKey"))
     transport, hint, wrapped = _key(keys[0] if keys else found, attributes(data).get("Id", "") if keys else "")
     # 4. Algorithms.
-    key_octets = _content(method, profile)
+    key_octets, cbc = _content(method, profile, tolerance)
     way = _oaep(transport, profile) if hint is None else read_agreement(hint, transport, profile)
     wrapped_key, value = cipher_value(wrapped), cipher_value(cipher)
-    if len(value) <= IV_OCTETS + TAG_OCTETS:
+    # All of this anybody can see: it tells nothing of what is inside
+    iv_octets = CBC_BLOCK_OCTETS if cbc else IV_OCTETS
+    if len(value) <= iv_octets + (0 if cbc else TAG_OCTETS):
         raise AssertionRejected("cipher_value", "a ciphertext of nothing")
+    if cbc and len(value) % CBC_BLOCK_OCTETS:
+        raise AssertionRejected("cipher_value", "a ciphertext that is not whole blocks")
     if isinstance(way, Agreed) and len(wrapped_key) != key_octets + WRAP_OVERHEAD:
         # Before anything is unwrapped: the time of that grows with what is wrapped
         raise AssertionRejected("key_wrap", "a wrapped key that is none of the content's encryption")
-    return Encrypted(key_octets, way, wrapped_key, iv=value[:IV_OCTETS], ciphertext=value[IV_OCTETS:])
+    return Encrypted(key_octets, cbc, way, wrapped_key, iv=value[:iv_octets], ciphertext=value[iv_octets:])
 
 
 def _reference(holder: Element) -> Element | None:
@@ -145,15 +156,20 @@ def _key(key: Element, data_id: str) -> tuple[Element, Element | None, Element]:
     return method, None, cipher
 
 
-def _content(method: Element, profile: Profile) -> int:
-    """How long the key is that the content's encryption takes."""
+def _content(method: Element, profile: Profile, tolerance: Tolerance) -> tuple[int, bool]:
+    """How long the key is that the content's encryption takes, and whether that is AES-CBC, by its deviation."""
+    if attributes(method).get("Algorithm") in CBC_KEY_OCTETS and tolerance.takes(AES_CBC):
+        uri = algorithm(method, "content_encryption", CBC_KEY_OCTETS.keys())
+        if len(method):
+            raise AssertionRejected("content_encryption", "AES-CBC with parameters")
+        return CBC_KEY_OCTETS[uri], True
     uri = algorithm(method, "content_encryption", profile.content_encryption & KEY_OCTETS.keys())
     if len(method):
         # AES-GCM has no use for a hash, but Poland's login.gov.pl names one
         (digest,) = children(method, "content_encryption", frozenset({"Algorithm"}), (DS, "DigestMethod"))
         if algorithm(digest, "content_encryption", profile.digests) and len(digest):
             raise AssertionRejected("content_encryption", "a hash with parameters")
-    return KEY_OCTETS[uri]
+    return KEY_OCTETS[uri], False
 
 
 def _oaep(method: Element, profile: Profile) -> Transported:

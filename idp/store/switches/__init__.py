@@ -1,5 +1,7 @@
 """What an operator switched off: a relying party, a country, an identity provider, or a key of ours (decisions.md 31).
 
+A deviation of a provider is the one thing that a server switches off by itself (`idp.deviation_guard`).
+
 Every worker obeys within a second and none of them is told: `Switches` holds what it read for half a second by the
 monotonic clock, then reads again before it answers. A worker that was stopped for a minute and woken reads first, too, also
 where it was stopped while it read; where it cannot read, or not in half a second, it raises, and nothing goes on.
@@ -22,10 +24,22 @@ records  what the ledger says of them
 
 from idp.store.switches.board import Switchboard
 from idp.store.switches.reading import HOLD_SECONDS, Switches, faults_of_switches, fix_of_switch, since_boot
-from idp.store.switches.switch import COUNTRY, KEY, KINDS, PARTY, PROVIDER, ActLost, MemorySwitches, Switch, Switched
+from idp.store.switches.switch import (
+    COUNTRY,
+    DEVIATION,
+    KEY,
+    KINDS,
+    PARTY,
+    PROVIDER,
+    ActLost,
+    MemorySwitches,
+    Switch,
+    Switched,
+)
 
 __all__ = [
     "COUNTRY",
+    "DEVIATION",
     "HOLD_SECONDS",
     "KEY",
     "KINDS",

@@ -10,8 +10,8 @@ from idp.transparency.keys import LedgerKeys, derived, framed
 from policies.errors import StoreUnavailable
 from policies.parties import Tenant
 
-PARTY, COUNTRY, PROVIDER, KEY = "party", "country", "provider", "key"
-KINDS = (PARTY, COUNTRY, PROVIDER, KEY)
+PARTY, COUNTRY, PROVIDER, KEY, DEVIATION = "party", "country", "provider", "key", "deviation"
+KINDS = (PARTY, COUNTRY, PROVIDER, KEY, DEVIATION)
 # An end of time that is a number of the database
 NEVER = 2**62
 
@@ -41,7 +41,7 @@ class ActLost(StoreUnavailable):
 class Switch:
     """One switch as it stands: `name` is a client id, an ISO 3166-1 code, or the id of a provider or key.
 
-    `number` is that of its last act, -1 where the ledger has none.
+    A deviation's is `PROVIDER/DEVIATION`. `number` is that of its last act, -1 where the ledger has none.
     """
 
     kind: str

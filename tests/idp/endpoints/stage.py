@@ -14,7 +14,9 @@ from idp.demo.relying_party import Service
 from idp.demo.scene import HOST, Scene
 from idp.keys.file import FileSigner, create_saml_key, load_signer
 from idp.keys.folder import SAML_ENCRYPTION
+from idp.keys.kinds import own_encryption
 from idp.server import Server, bind
+from policies.parties import ProviderId
 
 # What the second country says is `high` counts as substantial here
 LESS_SURE = '[assurance]\n"http://eidas.europa.eu/LoA/high" = "substantial"\n"http://eidas.europa.eu/LoA/low" = "low"\n'
@@ -143,6 +145,8 @@ class Stage(Scene):
     def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
         super()._configure(port, secret, fares)
         create_saml_key(self.receiving / "keys" / SAML_ENCRYPTION, HOST)
+        # Its own key: nothing opens anything with it until a test switches the deviation on
+        create_saml_key(self.receiving / "keys" / own_encryption(ProviderId("demo-ee")).file, HOST)
         (self.receiving / "purposes" / "phone-contact.toml").write_text(PHONE_PURPOSE, encoding="utf-8")
         parking = self.receiving / "parties" / "parking.toml"
         text = parking.read_text(encoding="utf-8")

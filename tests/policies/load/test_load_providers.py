@@ -3,7 +3,7 @@ import pytest
 from policies.attributes import AttributeName
 from policies.load import load
 from policies.parties import ProviderId
-from tests.policies.load.files import FILES, files, problem_of, problems_of
+from tests.policies.load.files import FILES, files, problem_of, problems_of, spoiled
 
 FILE = "providers/demo-ee.toml"
 
@@ -37,6 +37,10 @@ FILE = "providers/demo-ee.toml"
         ('binding = "post"', 'metadata_certificate = "metadata/node.pem"', 7, "metadata_certificate", "leave it out"),
         ('binding = "post"', 'metadata_digest = ""', 7, "metadata_digest", "leave it out"),
         ('binding = "post"', 'networks = ["10.0.0.0/8"]', 7, "networks", "leave it out"),
+        ('binding = "post"', 'name_id_format = "windows"', 7, "name_id_format", '"persistent", "unspecified"'),
+        ('subject = "urn:oid:1.3.6.1.4.1.25178.1.2.15"', 'name_id_format = "email"', 8, "name_id_format", "'persistent'"),
+        ('binding = "post"', 'deviations = "aes_cbc"', 7, "deviations", 'deviations = ["name"]'),
+        ('binding = "post"', 'deviations = ["aes-cbc"]', 7, "deviations", "`aes_cbc`"),
         ('"family_name"', "1", 11, "attributes.urn:oid:2.5.4.4", "family_name"),
         ('"address.locality"', '"address"', 12, "attributes.urn:oid:2.5.4.7", "address.street"),
         ('"address.locality"', '"address.town"', 12, "attributes.urn:oid:2.5.4.7", "address.locality"),
@@ -154,3 +158,15 @@ def test_an_own_attribute_works_like_any_other() -> None:
     whole = load(files(**{FILE: provider, "parties/parking.toml": party}))
     assert whole.providers[ProviderId("demo-ee")].attributes["urn:oid:2.5.4.4"] == (AttributeName("library_card"), "")
     assert "library_card" in whole.catalogue.claims
+
+
+def test_a_name_id_format_is_asked_for_by_its_word_and_by_default_none_is() -> None:
+    assert load(files()).providers[ProviderId("demo-ee")].name_id_format == ""
+    for word, urn in (("persistent", "2.0:nameid-format:persistent"), ("email", "1.1:nameid-format:emailAddress")):
+        found = load(spoiled(FILE, 'binding = "post"', f'name_id_format = "{word}"')).providers[ProviderId("demo-ee")]
+        assert found.name_id_format == f"urn:oasis:names:tc:SAML:{urn}"
+
+
+def test_a_deviation_is_on_for_the_provider_that_names_it() -> None:
+    found = load(spoiled(FILE, 'binding = "post"', 'deviations = ["aes_cbc"]')).providers[ProviderId("demo-ee")]
+    assert found.deviations == frozenset({"aes_cbc"})
