@@ -21,8 +21,9 @@ Some deployed peers send what a standard forbids. Ciconia refuses what could cha
 whom. It takes what cannot, and says so. This page lists everything that is taken so. It is made by
 `python -m tests.deviations_page` from `policies/deviations.py`; a test fails where it is stale.
 
-Each deviation has a name. The log line of a login names those that the answer used (`deviations`), the log line `peer_in_use`
-and `ciconia metadata fetch` and `show` name those of a node's metadata, and `ciconia inspect` names those of a file.
+Each deviation has a name. The log line of a login names those that the answer used (`deviations`). The log line
+`peer_in_use`, `ciconia metadata fetch` and `ciconia metadata show` name those of a node's metadata. `ciconia inspect` names
+those of a file.
 The same message with one thing more is refused by the check that always refused it.
 """
 USUAL = "On for every peer of the profile `{profile}`. Nothing is to be configured."

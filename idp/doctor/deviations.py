@@ -30,9 +30,9 @@ def deviations(case: Case) -> Iterator[Finding]:
 
 def _registered(source: Source, names: frozenset[str]) -> Iterator[Finding]:
     for one in named(names):
-        what = f"the deviation {one.name} is switched on: {one.what}"
-        fix = "Remove it as soon as the peer can do better (docs/deviations.md)."
-        yield Finding(Severity.NOTICE, source.file, source.line, "deviations", what, one.bound, fix)
+        what, why = f"`{one.name}` is switched on. {one.what}", f"{one.forbidden_by} {one.bound}"
+        fix = "Ask its operator to mend it, and remove the name when they have."
+        yield Finding(Severity.NOTICE, source.file, source.line, "deviations", what, why, fix)
 
 
 def _switched_off(case: Case) -> Iterator[Finding]:

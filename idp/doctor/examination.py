@@ -17,7 +17,7 @@ from idp.doctor.machine import cookies, disk, libraries
 from idp.doctor.metadata import held, pinned, roles
 from idp.doctor.network import Looks, address, clocks
 from idp.doctor.production import ENVIRONMENT, production_faults
-from idp.doctor.registrations import deviations, presence, registrations
+from idp.doctor.registrations import presence, registrations
 from idp.doctor.rotation import rotation
 from idp.doctor.switches import switches
 from idp.doctor.translations import translations
@@ -76,7 +76,6 @@ OFFLINE: dict[str, Check] = {
     "ledger": ledger,
     "rotation": rotation,
     "switches": switches,
-    "deviations": deviations,
     "witness": witness,
     "unforeseen": unforeseen,
     "disk": disk,

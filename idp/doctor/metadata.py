@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Engine
 
+from connectors.deviations import tolerance
 from connectors.fetch import Fetcher, FetchError, judged_url
 from connectors.formats.eidas.metadata import Role
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS

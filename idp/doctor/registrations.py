@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from policies.attributes import AttributeName
-from policies.deviations import named
 from policies.load import Configuration
 from policies.load.redirects import fault_of_redirect_uri
 from policies.parties import IdentityProvider, RelyingParty, Source
@@ -65,21 +64,6 @@ def presence(case: Case) -> Iterator[Finding]:
         yield case.setting(Severity.NOTICE, "issuer", what, why=why, fix="Write the address that browsers will use.")
     if not configuration.purposes and settings.role == "city" and _files(case, "parties/"):
         yield _missing("purposes", "there is no purpose.", "Without one nothing is released.", "Write one into purposes/.")
-
-
-def deviations(case: Case) -> Iterator[Finding]:
-    """What is taken of one peer although a standard forbids it, because its registration says so."""
-    configuration = case.configuration
-    asked = [
-        (one.source, one.deviations | (one.peer.deviations if one.peer else frozenset()))
-        for one in configuration.providers.values()
-    ]
-    asking = [(node.source, node.peer.deviations) for node in configuration.nodes.values()]
-    for source, names in [*asked, *asking]:
-        for one in named(names):
-            why = f"{one.forbidden_by} {one.bound}"
-            fix = "Ask its operator to mend it, and remove the name when they have."
-            yield _at(Severity.NOTICE, source, "deviations", f"`{one.name}` is switched on. {one.what}", why, fix)
 
 
 def _files(case: Case, folder: str) -> bool:

@@ -67,7 +67,8 @@ def found_on_sqlite(connection: Connection, *, newest: bool) -> Found:
     columns: dict[str, Mapping[str, Column]] = {}
     keys: dict[str, frozenset[frozenset[str]]] = {}
     for name in NAMES:
-        found = {row[0]: Column(row[1], bool(row[2]), bool(row[3]), bool(row[4])) for row in _rows(connection, name)}
+        rows = _rows(connection, name)
+        found = {str(row[0]): Column(str(row[1]), bool(row[2]), bool(row[3]), bool(row[4])) for row in rows}
         if not found:
             continue
         columns[name] = found

@@ -100,7 +100,7 @@ def test_other_parameters_of_ecdsa_are_refused() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_check_of_keys_follows(fault: str) -> None:
-    weak = {
+    weak: dict[str, rsa.RSAPublicKey | ec.EllipticCurvePublicKey] = {
         "an RSA key of 2048 bits": rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key(),
         "ROCA": rsa.RSAPublicNumbers(65537, roca(3072)).public_key(),
         "neither RSA nor on": ec.generate_private_key(ec.SECP256K1()).public_key(),

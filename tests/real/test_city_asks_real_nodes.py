@@ -116,7 +116,7 @@ def test_metadata_of_both_is_told_with_what_it_deviates_by(city: RealCity) -> No
         for entity in (city.spain.service, city.germany.service)
     )
     assert (spain.version, spain.facts.deviations) == ("1.4", ())
-    assert (germany.version, germany.facts.versions) == ("1.4", {"1.4.1"})
+    assert (germany.version, germany.facts.versions) == ("1.4", frozenset({"1.4.1"}))
     assert germany.facts.deviations == ("attribute_without_name_format", "patch_protocol_version")
     assert len(germany.facts.attributes) == 8
     assert 29 < (germany.facts.valid_until - now) / 86_400 < 31

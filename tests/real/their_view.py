@@ -69,7 +69,7 @@ def values_of(assertion: Element, said: Other, audience: str, recipient: str, re
         if attribute.get("NameFormat") != wire.URI:
             raise Refused("an attribute without the NameFormat uri")
         for value in attribute:
-            if not any(name.endswith("LatinScript") and text == "false" for name, text in value.items()):
+            if not any(str(name).endswith("LatinScript") and text == "false" for name, text in value.items()):
                 found[attribute.get("Name", "")] = value.text or ""
     return found
 

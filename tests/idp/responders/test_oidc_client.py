@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import urllib.parse
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -359,8 +360,9 @@ def test_what_is_no_token_is_no_assertion(token: str) -> None:
 
 
 def test_a_token_endpoint_is_an_audience_of_a_client_that_is_registered_so() -> None:
-    lenient = {"assertion_audience": "token_endpoint", "assertion_life": 600}
-    for audience in (f"{ISSUER}/token", [ISSUER, f"{ISSUER}/token"], [f"{ISSUER}/token"]):
+    lenient: dict[str, Any] = {"assertion_audience": "token_endpoint", "assertion_life": 600}  # of `RelyingParty`
+    audiences: list[Json] = [f"{ISSUER}/token", [ISSUER, f"{ISSUER}/token"], [f"{ISSUER}/token"]]
+    for audience in audiences:
         said = assertion(aud=audience, exp=NOW + 600)
         assert by_key(said, City(key_party(**lenient))).status == 200
         stranger(by_key(said))
