@@ -23,6 +23,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from idp.accepting import Accepting
+from idp.client_address import plain_address
 from idp.heads import BoundedProtocol
 from idp.written import written
 
@@ -57,6 +58,9 @@ def bind(host: str, port: int) -> Listening:
     """A listening socket; port 0 takes a free one. Raises OSError where it cannot be."""
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if ":" in host:
+        # One that listens at [::] takes IPv4, too, whatever the machine's default is (ipv6(7))
+        listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     if sys.platform == "linux":
         # Accepted sockets inherit it: what a closed connection still holds for somebody who does not read goes, too
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SEND_SECONDS * 1000)
@@ -210,6 +214,8 @@ class Server:
 def _forwarded(scope: Scope, proxies: ProxyHeadersMiddleware) -> None:
     """Whose request it is and how it came, as a trusted proxy says: what `proxies` would do later, by its own reading."""
     trusted = proxies.trusted_hosts
+    if scope["client"]:
+        scope["client"] = (plain_address(scope["client"][0]), scope["client"][1])
     if (scope["client"][0] if scope["client"] else None) not in trusted:
         return
     scheme, named = b"", []
@@ -221,7 +227,8 @@ def _forwarded(scope: Scope, proxies: ProxyHeadersMiddleware) -> None:
     if (said := scheme.decode("latin-1").strip()) in SCHEMES:
         scope["scheme"] = said
     if named:
-        client = trusted.get_trusted_client_address(b", ".join(named).decode("latin-1"))
+        written = b", ".join(named).decode("latin-1").split(",")
+        client = trusted.get_trusted_client_address(",".join(map(plain_address, written)))
         if client[0]:
             scope["client"] = client
 

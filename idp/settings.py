@@ -5,7 +5,6 @@ wrong type and an unsafe value are problems with file, line, key and fix, all at
 """
 
 import difflib
-import ipaddress
 import os
 import re
 import tomllib
@@ -20,6 +19,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from idp.belonging import WHO_MAY, assert_open
+from idp.client_address import trusted_network
 from idp.files import is_folder, read_whole
 from idp.listening import clash
 from idp.setting_forms import FORMS
@@ -61,13 +61,6 @@ def _issuer(value: str) -> str:
 def _listen(value: str) -> str:
     if value and int(value.rpartition(":")[2]) > MAX_PORT:
         raise ValueError("there is no such port")
-    return value
-
-
-def _proxy(value: str) -> str:
-    # ValueError for what is neither an address nor a network, such as `*`, which would let everybody say https
-    if ipaddress.ip_network(value).prefixlen == 0:
-        raise ValueError("it would trust everybody")
     return value
 
 
@@ -155,7 +148,7 @@ class ProcessSettings(BaseModel):
         default="127.0.0.1:8400", pattern=r"^[0-9a-zA-Z.\-\[\]:]+:\d{1,5}$"
     )
     # Only a proxy at one of these addresses or networks may say under which scheme and for whom it asks
-    trusted_proxies: list[Annotated[str, AfterValidator(_proxy)]] = ["127.0.0.1", "::1"]
+    trusted_proxies: list[Annotated[str, AfterValidator(trusted_network)]] = ["127.0.0.1", "::1"]
     # Where metrics and readiness are told, for a private network; "" nowhere
     metrics_listen: Annotated[str, AfterValidator(_listen)] = Field(
         default="", pattern=r"^([0-9a-zA-Z.\-\[\]:]+:\d{1,5})?$"

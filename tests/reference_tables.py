@@ -202,7 +202,7 @@ def addresses() -> dict[str, tuple[str, set[str]]]:
             assert site, f"{file.name} has addresses and no router"
             found.setdefault(address, (methods, set()))[1].update(ROLES[site[1]])
     for static in STATIC_FILES:
-        found[static.path] = ("GET", ROLES["Site"])
+        found[static.path] = ("GET, HEAD", ROLES["Site"])
     return found
 
 
@@ -231,7 +231,7 @@ def _constants(module: ast.Module) -> dict[str, object]:
 def _addresses() -> Iterator[str]:
     rows = [(code(address), methods, ", ".join(sorted(roles))) for address, (methods, roles) in sorted(addresses().items())]
     yield table(("address", "methods", "role"), rows)
-    yield "`/saml/metadata` and `/eidas/metadata` (GET) are served beside these, where there is such metadata.\n"
+    yield "`/saml/metadata` and `/eidas/metadata` (GET, HEAD) are served beside these, where there is such metadata.\n"
 
 
 # -- attributes, forms, levels -------------------------------------------------------------------------------------------

@@ -56,12 +56,12 @@ def router(site: CitySite) -> APIRouter:
     async def receipt(request: Request) -> Response:
         return await _direct(site, request, _receipt(site, request))
 
-    @routes.get("/.well-known/openid-configuration")
+    @routes.api_route("/.well-known/openid-configuration", methods=["GET", "HEAD"])
     @threaded
     def discovery(request: Request) -> Response:
         return _json(site, request, site.openid.discovery())
 
-    @routes.get("/jwks")
+    @routes.api_route("/jwks", methods=["GET", "HEAD"])
     @threaded
     def jwks(request: Request) -> Response:
         return _json(site, request, site.openid.jwks(site.clock()))

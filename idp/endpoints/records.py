@@ -23,7 +23,7 @@ def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
     """Endpoints that answer the same to everybody. `fit` is whether this worker lacks nothing, for a proxy in front."""
     routes = APIRouter()
 
-    @routes.get("/log/checkpoint")
+    @routes.api_route("/log/checkpoint", methods=["GET", "HEAD"])
     @threaded
     def checkpoint() -> Response:
         newest = site.log.checkpoint(site.tenant)
@@ -31,13 +31,13 @@ def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
             raise NotFound("no checkpoint yet")
         return PlainTextResponse(newest.note, headers={"Cache-Control": "no-cache"})
 
-    @routes.get("/log/vkey")
+    @routes.api_route("/log/vkey", methods=["GET", "HEAD"])
     @threaded
     def keys() -> Response:
         named = {"Content-Disposition": 'attachment; filename="log.vkey"', "Cache-Control": "no-cache"}
         return PlainTextResponse(written_keys(site.log_keys.published(site.clock())), headers=named)
 
-    @routes.get("/log/proof")
+    @routes.api_route("/log/proof", methods=["GET", "HEAD"])
     @threaded
     def proof(request: Request) -> Response:
         asked = query(request)
@@ -51,14 +51,14 @@ def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
             return PlainTextResponse("No checkpoint covers such a leaf yet.\n", 404, headers=later)
         return PlainTextResponse(placed.text, headers={"Cache-Control": "no-cache"})
 
-    @routes.get("/healthz")
+    @routes.api_route("/healthz", methods=["GET", "HEAD"])
     async def healthz() -> Response:
         return Response(status_code=204 if fit() else 503, headers={"Cache-Control": "no-store"})
 
     for path, metadata in site.metadata.items():
-        routes.add_api_route(path, threaded(_metadata(site, metadata)))
+        routes.add_api_route(path, threaded(_metadata(site, metadata)), methods=["GET", "HEAD"])
     for file in STATIC_FILES:
-        routes.add_api_route(file.path, _static(file))
+        routes.add_api_route(file.path, _static(file), methods=["GET", "HEAD"])
     return routes
 
 

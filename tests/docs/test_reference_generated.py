@@ -68,7 +68,7 @@ def test_addresses_know_their_methods_and_roles() -> None:
     assert found["/authorize"] == ("GET, POST", {"city"})
     assert found["/eidas/sso"] == ("GET, POST", {"node"})
     assert found["/saml/acs"] == ("POST", {"city", "node"})
-    assert found["/log/checkpoint"] == ("GET", {"city", "node"})
+    assert found["/log/checkpoint"] == ("GET, HEAD", {"city", "node"})
     assert found["/receipt"] == ("GET", {"city"})
     assert found["/receipt/forget"] == ("POST", {"city"})
 

@@ -80,6 +80,57 @@ def _get(
     return http.get(f"{address}{path}", headers=sent)
 
 
+async def _says_whose(scope: Any, _receive: Any, send: Any) -> None:  # Any: as an ASGI application has them
+    """Answers with the scheme and the client that the server found."""
+    body = f"{scope['scheme']} {scope['client'][0]}".encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
+
+
+@contextmanager
+def _dual(trusted: tuple[str, ...]) -> Iterator[str]:
+    """A socket of IPv6 to which IPv4 comes, as at `[::]`, but from this machine alone: the address to ask by IPv4."""
+    try:
+        listening = bind("::ffff:127.0.0.1", 0)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    server = Server(_says_whose, listening, trusted=trusted)
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.stop()
+        thread.join(10)
+
+
+@pytest.mark.spec("RFC 4291 §2.5.5.2")
+@pytest.mark.parametrize(
+    ("forwarded", "client"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("::FFFF:c633:6407", "198.51.100.7"),
+        ("[::ffff:198.51.100.7]:4711", "198.51.100.7"),
+        # Another proxy of ours stands between, and writes itself down the same way
+        ("::ffff:198.51.100.7, ::ffff:127.0.0.1", "198.51.100.7"),
+        # What a client writes itself counts for nothing, however it is written
+        ("::ffff:127.0.0.1, ::ffff:198.51.100.7", "198.51.100.7"),
+        ("2001:db8::7", "2001:db8::7"),
+    ],
+)
+def test_at_an_address_of_ipv6_a_proxy_by_ipv4_is_who_it_is(http: httpx2.Client, forwarded: str, client: str) -> None:
+    with _dual(("127.0.0.1",)) as address:
+        told = _get(http, address, x_forwarded_proto="https", x_forwarded_for=forwarded).text
+    assert told == f"https {client}"
+
+
+def test_at_an_address_of_ipv6_a_stranger_by_ipv4_stays_one(http: httpx2.Client) -> None:
+    with _dual(("192.0.2.7", "::1")) as address:
+        told = _get(http, address, x_forwarded_proto="https", x_forwarded_for="198.51.100.7").text
+    assert told == "http 127.0.0.1"
+
+
 @pytest.mark.spec("issue 2: discovery fetched with the forwarded-proto header that a proxy would send")
 def test_a_trusted_proxy_says_that_it_speaks_https(http: httpx2.Client, behind_proxy: str) -> None:
     answer = _get(http, behind_proxy, x_forwarded_proto="https")

@@ -126,7 +126,10 @@ def test_http_is_for_the_demo_on_localhost_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.spec("house style 18")
-@pytest.mark.parametrize("proxy", ["*", "0.0.0.0/0", "::/0", "proxy.city.example", "", "10.0.0.1/8", "/run/proxy.sock"])
+@pytest.mark.parametrize(
+    "proxy",
+    ["*", "0.0.0.0/0", "0.0.0.0/00", "::/0", "::ffff:0:0/96", "proxy.city.example", "", "10.0.0.1/8", "/run/proxy.sock"],
+)
 def test_a_proxy_is_trusted_by_address_or_network_and_never_everybody(tmp_path: Path, proxy: str) -> None:
     (problem,) = _problems(tmp_path, HTTPS + f'trusted_proxies = ["10.0.0.1", "{proxy}"]\n')
     assert (problem.line, problem.key) == (2, "trusted_proxies")
@@ -136,6 +139,8 @@ def test_proxies_by_address_or_network_or_none(tmp_path: Path) -> None:
     for listed in ([], ["10.1.2.3"], ["10.0.0.0/8", "fd00::/8"]):
         text = ", ".join(f'"{one}"' for one in listed)
         assert _load(tmp_path, HTTPS + f"trusted_proxies = [{text}]\n").trusted_proxies == listed
+    for mapped, plain in (("::ffff:10.1.2.3", "10.1.2.3/32"), ("::ffff:10.0.0.0/104", "10.0.0.0/8")):
+        assert _load(tmp_path, HTTPS + f'trusted_proxies = ["{mapped}"]\n').trusted_proxies == [plain]
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ ADDRESSES = {
     "/authorize": {"GET", "POST"},
     "/token": {"POST"},
     "/userinfo": {"GET", "POST"},
-    "/jwks": {"GET"},
-    "/.well-known/openid-configuration": {"GET"},
+    "/jwks": {"GET", "HEAD"},
+    "/.well-known/openid-configuration": {"GET", "HEAD"},
     "/saml/acs": {"POST"},
-    "/saml/metadata": {"GET"},
-    "/log/checkpoint": {"GET"},
+    "/saml/metadata": {"GET", "HEAD"},
+    "/log/checkpoint": {"GET", "HEAD"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/at/demo-ee": {"GET"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/countries": {"GET"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/language": {"POST"},
@@ -87,6 +87,25 @@ def test_a_method_that_an_address_does_not_take_gives_a_page(visitor: Visitor, p
     else:
         assert answer.heading == "The service's request cannot be accepted"
         assert answer.reference
+
+
+PUBLIC = [
+    *("/jwks", "/.well-known/openid-configuration", "/saml/metadata", "/eidas/metadata", "/log/checkpoint", "/log/vkey"),
+    *("/healthz", *(file.path for file in STATIC_FILES)),
+]
+
+
+@pytest.mark.spec("RFC 9110 §9.3.2")
+@pytest.mark.parametrize("path", PUBLIC)
+def test_what_is_public_is_asked_by_head_too_and_sends_its_head_alone(visitor: Visitor, path: str) -> None:
+    """Monitors and caches ask so whether a document is there and has changed."""
+    whole, head = visitor.go("GET", path), visitor.go("HEAD", path)
+    assert (head.status, head.text) == (whole.status, "")
+    assert {**head.headers, "date": ""} == {**whole.headers, "date": ""}
+
+
+def test_a_proof_that_is_asked_for_wrongly_is_refused_by_head_too(visitor: Visitor) -> None:
+    assert [visitor.go(method, "/log/proof").status for method in ("GET", "HEAD")] == [400, 400]
 
 
 @pytest.mark.parametrize(
