@@ -147,6 +147,18 @@ def test_by_registration_an_id_token_repeats_what_userinfo_says() -> None:
     assert set(claims) - set(told) == set(before) - {"sub"}
 
 
+def test_what_an_id_token_repeats_is_recorded_and_kept_as_before() -> None:
+    """The same release: what the token endpoint writes does not depend on where the library reads."""
+    written = []
+    for party_ in (party(), party(claims_in_id_token=True)):
+        city = City(party_)
+        redeemed(city, city.code(grant(in_id_token=())))
+        (unit,) = city.store.units
+        held = [(row.kind, row.digest, row.end) for row in unit.parked]
+        written.append((unit.marks, unit.removed, unit.record, held))
+    assert written[0] == written[1]
+
+
 def test_a_nonce_that_was_not_sent_is_not_answered() -> None:
     city = City()
     assert "nonce" not in id_token(city, redeemed(city, city.code(grant(nonce=""))))[1]
