@@ -44,6 +44,7 @@ PLACES = {
     BASIC: "send id and secret in the Authorization header",
     POST: "send client_id and client_secret in the form",
     PRIVATE_KEY_JWT: "send a client_assertion in the form",
+    NONE: "it is public, send client_id alone, and neither a secret nor an assertion",
 }
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -91,7 +92,7 @@ class Clients:
             return self.authenticate(parameters, authorization, now)
         if authorization or not PROOFS.isdisjoint(parameters):
             with about(party.client_id):
-                raise _stranger("The client is registered as public: it sends its client_id, and no secret or assertion.")
+                raise _another_method(party)
         return Authenticated(party)
 
     def authenticate(self, parameters: Mapping[str, str], authorization: str, now: int) -> Authenticated:

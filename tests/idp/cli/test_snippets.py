@@ -70,6 +70,8 @@ def test_a_program_that_nobody_runs_says_so_in_its_first_line(framework: Framewo
 
 @each
 def test_a_program_says_the_method_and_the_algorithm_that_are_registered(framework: Framework) -> None:
+    if framework in PUBLIC_ALONE:
+        return
     header, form = render(framework, WORDS), render(framework, replace(WORDS, post=True))
     rs256 = render(framework, replace(WORDS, id_token_alg="RS256"))
     # Authlib sends the secret in the header by itself, and goes by our metadata for the algorithm
