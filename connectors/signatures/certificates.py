@@ -20,7 +20,7 @@ from cryptography.x509 import Certificate, InvalidVersion, load_der_x509_certifi
 
 from connectors.deviations import Tolerance
 from connectors.signatures import pss_keys
-from connectors.signatures.pss_keys import PssOnly, pss_of
+from connectors.signatures.pss_keys import PssOnly, bound_by
 from policies.deviations import LENIENT_CERTIFICATE
 
 # A certificate has two kilobytes. What is taken apart here nobody else has looked at
@@ -100,12 +100,12 @@ def _dates(certificate: Certificate, *, lenient: bool) -> Dates:
 
 
 def pss_of_certificate(certificate: Certificate) -> PssOnly | None:
-    """How the key of a certificate is bound to RSASSA-PSS; None where it is not. ValueError as `pss_of`."""
+    """How the key of a certificate is bound to RSASSA-PSS; None where it is not. ValueError as `bound_by`."""
     if certificate.public_key_algorithm_oid.dotted_string != pss_keys.OID:
         return None
     try:
         parts = Asn1Certificate.load(certificate.public_bytes(Encoding.DER))["tbs_certificate"]
-        return pss_of(parts["subject_public_key_info"])
+        return bound_by(parts["subject_public_key_info"])
     except pss_keys.UNREADABLE:
         raise ValueError("a key for RSASSA-PSS whose parameters cannot be read") from None
 
@@ -143,10 +143,8 @@ def _text(value: bytes) -> bytes:
 
 
 def _inside(tlv: bytes) -> Iterator[bytes]:
-    """What stands in a constructed value, piece by piece. ValueError for what is none, or goes on behind it."""
-    _, constructed, _, _, content, _ = parser.parse(tlv, strict=True)
-    if not constructed:
-        raise ValueError("nothing stands in it")
+    """What stands in a value, piece by piece. ValueError where something stands behind it, or no pieces in it."""
+    content = parser.parse(tlv, strict=True)[4]
     while content:
         end = parser.peek(content)
         yield content[:end]

@@ -88,7 +88,7 @@ def prepared(
 
     At start and when metadata is taken, never on a request: see `rsa_keys`.
     """
-    if pss is not None and not any(_allowed(pss, ALGORITHMS[uri]) for uri in profile.signature_algorithms):
+    if not any(_allowed(pss, ALGORITHMS[uri]) for uri in profile.signature_algorithms):
         raise ValueError(f"a key for RSASSA-PSS alone, with parameters that {profile.name} does not have")
     if isinstance(public_key, RSAPublicKey):
         check_rsa(public_key.public_numbers(), profile.minimum_rsa_bits, profile.minimum_rsa_exponent)

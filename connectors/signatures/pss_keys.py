@@ -29,12 +29,10 @@ class PssOnly:
         return self.digest in ("", digest) and self.mask in ("", mask) and salt >= self.salt
 
 
-def pss_of(spki: PublicKeyInfo) -> PssOnly | None:
-    """How a key is bound; None for one that is no key for PSS alone. ValueError for parameters that cannot be read."""
+def bound_by(spki: PublicKeyInfo) -> PssOnly:
+    """How an SPKI of id-RSASSA-PSS binds its key. ValueError for parameters that cannot be read, or that nobody has."""
     try:
         algorithm = spki["algorithm"]
-        if algorithm["algorithm"].dotted != OID:
-            return None
         if algorithm["parameters"].native is None:
             return PssOnly()
         parameters = algorithm["parameters"]

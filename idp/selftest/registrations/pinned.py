@@ -12,6 +12,7 @@ from connectors.formats.names import SAMLP
 from connectors.signatures.parse import MAX_METADATA
 from idp.selftest.case import Case
 from idp.selftest.keys import Holder, ec_holder
+from idp.selftest.registrations import odd_certificates as odd
 from idp.selftest.registrations.described import key_descriptor, provider, without
 from idp.selftest.registrations.entrances import pinned_metadata, pinned_metadata_of_a_service
 from idp.selftest.registrations.making import accepted, refused
@@ -39,6 +40,10 @@ def pinned_cases(now: int, good: Sequence[Holder], weak: Holder, keys: Mapping[s
             yield accepted(VALID, f"a key, {name}", at, octets)
         else:
             yield refused(KEYS, name, at, octets, "metadata")
+    whole = certificate(keys["p-256"], issuer.key, now)
+    for what, edit in odd.FAULTS.items():
+        holder = replace(weak, certificate=odd.changed(whole, issuer.key, edit))
+        yield refused(KEYS, what, at, provider([holder], None).encode(), "metadata")
     yield refused(KEYS, "a weak one beside a good one", at, provider([*good, weak], None).encode(), "metadata")
 
 

@@ -23,8 +23,12 @@ def roca(bits: int) -> int:
     """CVE-2017-15361: a power of 65537 modulo the product of the first 126 primes, for 2048 to 3936 bits (CCS 2017)."""
     product = math.prod(_PRIMES[:126])
     least, most = (1 << bits - 1) // product + 1, (1 << bits) // product - 1
-    multiple = least + secrets.randbelow(most - least)
-    return multiple * product + pow(_GENERATOR, secrets.randbits(64), product)
+    while True:
+        multiple = least + secrets.randbelow(most - least)
+        found = multiple * product + pow(_GENERATOR, secrets.randbits(64), product)
+        # Another check knows those that the primes above the 126th divide
+        if all(found % small for small in _PRIMES):
+            return found
 
 
 def close(bits: int) -> int:
