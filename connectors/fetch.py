@@ -175,6 +175,9 @@ def judged_url(url: str, *, demo: bool) -> SplitResult:
         raise FetchError("url", "an address with a fragment.", REGISTRATION)
     if parts.scheme != "https" and not (demo and parts.scheme == "http" and _this_machine(parts.hostname)):
         raise FetchError("scheme", "an address that is not https.", REGISTRATION)
+    if not url.startswith(f"{parts.scheme}://"):
+        # To a browser it is the same; to whatever compares addresses, or looks how one begins, it is another
+        raise FetchError("scheme", f"an address whose scheme is in capitals, not {parts.scheme}://.", REGISTRATION)
     return parts
 
 

@@ -11,12 +11,12 @@ sealed state is remembered fact, no permission.
 import base64
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime
-from typing import Protocol
+from datetime import UTC, datetime
 
-from connectors.connector import Ask, Connector, Inbound, Outbound, Requester
+from connectors.connector import Ask, Connector, Inbound, Outbound
 from connectors.signatures.jws import base64url
 from connectors.signatures.signer import Signers
+from idp.eligible import Nodes, requester, serves
 from idp.ending import SKEW, Choice, commit_once, login_digest, login_mark, message_digest
 from idp.login import (
     ANSWER_LIFE,
@@ -42,25 +42,20 @@ from idp.seal import Sealer, new_login_id
 from idp.suspension import Suspension
 from policies.assurance import LevelOfAssurance
 from policies.authentication import AuthenticationRequest
-from policies.errors import AssuranceTooLow, NotFound, PeerUnavailable, ReleaseDenied, Replayed, RequestRefused
+from policies.errors import (
+    AssuranceTooLow,
+    BrokerError,
+    NotFound,
+    PeerUnavailable,
+    ReleaseDenied,
+    Replayed,
+    RequestRefused,
+)
 from policies.load import Configuration
-from policies.parties import ClientId, EntityId, IdentityProvider, ProviderId, PurposeId, RelyingParty, Tenant
+from policies.parties import ClientId, IdentityProvider, ProviderId, PurposeId, RelyingParty, Tenant
 from policies.pseudonyms import pairwise_subject
 from policies.purposes import Purpose
 from policies.release import choose, decide, may_still_go
-
-
-class Nodes(Protocol):
-    """What is known of other countries' nodes at a moment, without asking anybody: `connectors.metadata.peers.Peers`."""
-
-    def current(self, entity_id: EntityId, now: int) -> object:
-        """What is valid and approved of it. Raises `PeerUnavailable` where nothing is."""
-
-    def digest(self, entity_id: EntityId, now: int) -> str:
-        """What tells apart what is approved of a node now. Raises `PeerUnavailable`."""
-
-    def available(self, entity_id: EntityId, now: int) -> bool:
-        """Whether it answered lately, too."""
 
 
 class Broker:
@@ -154,7 +149,7 @@ class Broker:
         """
         self._suspension.check_party(request.client_id)
         purpose = self.registered(request)[1]
-        eligible = [one for one in self._configuration.providers.values() if _serves(one, request, purpose)]
+        eligible = [one for one in self._configuration.providers.values() if serves(one, request, purpose)]
         return tuple((one, self._reachable(one, now)) for one in eligible if self._known(one, now))
 
     def provider(self, provider_id: ProviderId) -> IdentityProvider:
@@ -200,7 +195,7 @@ class Broker:
             max_age=login.request.max_age,
             attributes=tuple(needed),
             required=frozenset([name for name in needed if purpose.needs[name].required]),
-            requester=self._requester(party),
+            requester=requester(party, self._issuer, self._own_name),
         )
         outbound, expectation = connector.request(question, now)
         return outbound, Asked(login.login, login.began, login.request, expectation, acts)
@@ -217,7 +212,12 @@ class Broker:
         if assertion.offered.loa < self._minimum(asked.request):
             raise AssuranceTooLow("authn_context_too_low", "a level below what the purpose needs by now")
         decision = decide(
-            asked.request.asked, purpose, party, assertion.offered, on=_date(now), catalogue=self._configuration.catalogue
+            asked.request.asked,
+            purpose,
+            party,
+            assertion.offered,
+            on=datetime.fromtimestamp(now, tz=UTC).date(),
+            catalogue=self._configuration.catalogue,
         )
         return Decided(
             login=asked.login,
@@ -262,14 +262,18 @@ class Broker:
         if choice.word == "approve":
             self._check_approvable(decided, party, provider, now)
             released = self._approve(decided, purpose, choice, secret, now)
-            # Asked again: a commit may take seconds
-            self._suspension.check_asked(party.client_id, provider, decided.acts)
+            try:
+                # Asked again: a commit may take seconds
+                self._suspension.check_asked(party.client_id, provider, decided.acts)
+            except BrokerError:
+                self.not_sent(released, now)
+                raise
             return released
         if choice.shared or choice.word not in ("refuse", "cancel"):
             raise RequestRefused("a choice that the page does not offer", code="other_site")
         record = self._recorder.refusal(decided, purpose, choice.word, now)
-        self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, record=record))
-        return Refused(decided.request)
+        first = self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, record=record))
+        return Refused(decided.request, record.record if first else b"")
 
     def cancel(self, login: Requested | Asked, now: int) -> Refused:
         """The citizen went back before any country answered: the same shape of unit, with the login's mark alone.
@@ -285,6 +289,14 @@ class Broker:
         )
         commit_once(self._commits, self._decisions, unit, now)
         return Refused(login.request)
+
+    def not_sent(self, ended: Released | Refused, now: int) -> None:
+        """What was recorded cannot be answered: the record gets an event. Raises `StoreUnavailable`.
+
+        The same choice again makes none: once is enough, and nobody grows the ledger by it.
+        """
+        if ended.record:
+            self._commits.commit(Unit(tenant=self._tenant, record=self._recorder.unsent(ended.record, now)))
 
     def _as_shown(self, decided: Decided) -> tuple[RelyingParty, Purpose, IdentityProvider]:
         """Whom a question is about. Raises `Replayed` where what was shown is not so any more."""
@@ -323,11 +335,11 @@ class Broker:
             self._sealer.park("code", handle, GRANT.dump(grant), now + CODE_LIFE),
             self._sealer.park("receipt", receipt, RECEIPT.dump(held), now + RECEIPT_LIFE),
         )
-        self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, parked=parked, record=record))
-        return Released(decided.request, base64url(handle), base64url(receipt))
+        first = self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, parked=parked, record=record))
+        return Released(decided.request, base64url(handle), base64url(receipt), record.record if first else b"")
 
-    def _commit(self, decided: Decided, choice: Choice, secret: bytes, now: int, unit: Unit) -> None:
-        """Complete the unit with the marks and the row of the decision, and commit it once."""
+    def _commit(self, decided: Decided, choice: Choice, secret: bytes, now: int, unit: Unit) -> bool:
+        """Complete the unit with the marks and the row of the decision, and commit it once. Returns as `commit_once`."""
         whole = Unit(
             tenant=unit.tenant,
             marks=(
@@ -339,12 +351,12 @@ class Broker:
             parked=unit.parked,
             record=unit.record,
         )
-        commit_once(self._commits, self._decisions, whole, now)
+        return commit_once(self._commits, self._decisions, whole, now)
 
     def _eligible(self, provider_id: ProviderId, request: AuthenticationRequest, purpose: Purpose) -> IdentityProvider:
         """One that this request, and its purpose, may be about: no address that somebody typed leads to another."""
         found = self.provider(provider_id)
-        if not _serves(found, request, purpose):
+        if not serves(found, request, purpose):
             raise NotFound("an identity provider of a country that this request or its purpose does not take")
         return found
 
@@ -379,22 +391,5 @@ class Broker:
             return False
         return provider.peer is None or self._nodes.available(provider.peer.entity_id, now)
 
-    def _requester(self, party: RelyingParty) -> Requester:
-        """What another country learns of a relying party; of a blind one, our own name (decisions.md 19)."""
-        if party.blind:
-            return Requester(provider_name=self._own_name, sp_type=party.sp_type, requester_id="")
-        requester_id = party.requester_id or f"{self._issuer}/party/{party.client_id}"
-        return Requester(provider_name=party.title["en"], sp_type=party.sp_type, requester_id=requester_id)
-
     def _minimum(self, request: AuthenticationRequest) -> LevelOfAssurance:
         return max(request.minimum_assurance, self._configuration.purposes[request.purpose_id].minimum_assurance)
-
-
-def _serves(provider: IdentityProvider, request: AuthenticationRequest, purpose: Purpose) -> bool:
-    """Whether a country is one that the service named, and one that the purpose is for."""
-    named = not request.country or provider.country == request.country
-    return named and (not purpose.countries or provider.country in purpose.countries)
-
-
-def _date(now: int) -> date:
-    return datetime.fromtimestamp(now, tz=UTC).date()

@@ -10,6 +10,7 @@ LOGIN_CHECKS: Mapping[str, str] = {
     "login_cookie": "this browser has the cookie of this login",
     "login_id": "a form is about the login that its address names",
     "login_ended": "the login, or the minutes of its question, have not ended",
+    "answers_left": "a login takes a few wrong answers, and twenty in all",
     "not_asked": "an answer belongs to a login that has asked for one",
     "strict_cookie": "this browser has the Strict cookie of the question",
     "sealed_size": "a sealed state has the size of one",

@@ -32,8 +32,10 @@ class Choice:
         return mac(secret, b"choice\n" + text.encode())
 
 
-def commit_once(commits: Commits, decisions: Decisions, unit: Unit, now: int) -> None:
+def commit_once(commits: Commits, decisions: Decisions, unit: Unit, now: int) -> bool:
     """Commit; where the login was decided already, the same choice within its minute passes, any other is `Replayed`.
+
+    Returns whether this unit is the one that is written, with its record.
 
     It passes when a mark of its own is durable. The first answer may have been lost because its COMMIT still waited for a
     standby, and then what is decided stands on one disk alone; this one is behind it and waits as long.
@@ -47,6 +49,8 @@ def commit_once(commits: Commits, decisions: Decisions, unit: Unit, now: int) ->
         if before is None or not secrets.compare_digest(before.choice, unit.decision.choice):
             raise Replayed("decided", f"the mark of the {error.kind} is taken") from error
         commits.commit(Unit(tenant=unit.tenant, marks=(Mark("again", secrets.token_bytes(MARK_BYTES), before.end),)))
+        return False
+    return True
 
 
 def login_digest(login: LoginId) -> bytes:

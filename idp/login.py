@@ -153,18 +153,23 @@ def grant_of(decided: Decided, decision: Decision, held: CitizenReceipt, referen
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """Recorded, durable, and on its way: the code that the relying party redeems, the handle of the citizen's receipt."""
+    """Recorded, durable, and on its way: the code that the relying party redeems, the handle of the citizen's receipt.
+
+    `record` is the id of the record, empty where the same choice was recorded before.
+    """
 
     request: AuthenticationRequest
     code: str = field(repr=False)
     receipt: str = field(default="", repr=False)
+    record: bytes = field(default=b"", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The login ended without a release: the relying party gets `access_denied`."""
+    """The login ended without a release: the relying party gets `access_denied`. `record` as in `Released`."""
 
     request: AuthenticationRequest
+    record: bytes = field(default=b"", compare=False)
 
 
 REQUESTED = Codec(Requested, plain=PLAIN_COOKIE)

@@ -28,7 +28,8 @@ from policies.errors import EXTRAS, Misconfigured, Problem, StoreUnavailable, To
 
 WINDOW = 60
 KEY_LIFE = 600
-# What a flood of addresses may take: 30 MB at most, and as much for pages. Beyond it whoever came longest ago is forgotten
+# What a flood of addresses may take: 30 MB at most, as much for pages, and as much for logins. Beyond it whoever came
+# longest ago is forgotten
 MAX_KEYS = 50_000
 PARTS = 12
 VALKEY_SECONDS = 0.25
@@ -235,7 +236,7 @@ class Rates:
     def ask(self, client: str) -> None:
         """One question of a login to an identity provider, which is signed. Raises `TooManyRequests`.
 
-        As many as logins may begin, by address, and counted apart: one login may ask as often as it likes.
+        As many as logins may begin, by address, and counted apart. A login's first is not counted (`idp.tries`).
         """
         if full := self._hit(*self._of_address("begin_address", self.address(client), "ask")):
             self._over(full)
@@ -248,28 +249,30 @@ class Rates:
         if full := self._hit(*self._of_address("begin_address", self.address(client), "speak")):
             self._over(full)
 
-    def check_failures(self, address: str, place: str = "", client: str | None = None, *, own: bool = False) -> None:
+    def check_failures(
+        self, address: str, place: str = "", client: str | None = None, *, own: bool = False, times: int = 1
+    ) -> None:
         """Raise `TooManyRequests` where too much that came from there was refused in the last minute.
 
         Each `place` has a count of its own: citizens who fail do not shut out a relying party behind the same address. So
         has each `client` of one, "" for all that are unknown; together they may fail `CLIENT_TIMES` as often. `own` looks
-        at what this address itself has failed for this client, and at nothing that a neighbour could have done.
+        at what this address itself has failed for this client, and at nothing that a neighbour could have done. `times`
+        as many as the limit may be refused, for whoever counts them so.
         """
-        wanted = self._of_failures(address, place, client)
+        wanted = self._of_failures(address, place, client, times)
         for one in wanted[:1] if own else wanted:
             if self._windows.counted(self._key_of(one), WINDOW) >= one.item.amount:
                 self._over(one.name)
 
-    def failed(self, address: str, place: str = "", client: str | None = None) -> None:
+    def failed(self, address: str, place: str = "", client: str | None = None, *, times: int = 1) -> None:
         """What came from there was refused."""
-        self._hit(*self._of_failures(address, place, client))
+        self._hit(*self._of_failures(address, place, client, times))
 
-    def _of_failures(self, address: str, place: str, client: str | None) -> tuple[Wanted, ...]:
+    def _of_failures(self, address: str, place: str, client: str | None, times: int) -> tuple[Wanted, ...]:
         found = self._of_address("failures", address, place)
         if client is None:
-            return found
-        together = [replace(one, item=RateLimitItemPerMinute(CLIENT_TIMES * one.item.amount)) for one in found]
-        return (*self._of_address("failures", address, place, client), *together)
+            return _times(found, times)
+        return (*self._of_address("failures", address, place, client), *_times(found, CLIENT_TIMES))
 
     def _of_address(self, name: str, address: str, *parts: str) -> tuple[Wanted, ...]:
         """What counts under a limit of addresses: the address, and then its line, where it has one; nothing for nobody."""
@@ -293,6 +296,11 @@ class Rates:
     def _over(self, name: str) -> None:
         self._refused(name)
         raise TooManyRequests(name, WINDOW)
+
+
+def _times(wanted: Sequence[Wanted], times: int) -> tuple[Wanted, ...]:
+    """The same, with room for so many times as many."""
+    return tuple(replace(one, item=RateLimitItemPerMinute(times * one.item.amount)) for one in wanted)
 
 
 def wide_of(address: str) -> str:

@@ -2,7 +2,7 @@
 
 from idp.login import Decided
 from idp.ports import RecordDraft
-from idp.transparency.draft import CANCELLATION, REFUSAL, draft_refusal, draft_release, new_record
+from idp.transparency.draft import CANCELLATION, REFUSAL, draft_refusal, draft_release, draft_unsent, new_record
 from idp.transparency.entry import subject_index
 from policies.authentication import Assertion
 from policies.notice import notice_hash
@@ -59,3 +59,7 @@ class Recorder:
             source=decided.provider_id,
             kind=REFUSAL if word == "refuse" else CANCELLATION,
         )
+
+    def unsent(self, about: bytes, now: int) -> RecordDraft:
+        """What the record `about` says could not be answered."""
+        return draft_unsent(record=new_record(), time=now, about=about)

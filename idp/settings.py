@@ -130,7 +130,7 @@ class Limits(BaseModel):
     # a login's first request, by the address, and by the relying party or node that it is for: it makes us sign
     begin_address: int = Field(default=600, ge=1, le=10_000_000)
     begin_party: int = Field(default=60_000, ge=1, le=10_000_000)
-    # answers and tokens that were refused, by the address, and by the address and client
+    # clients that were not who they said, by the address and client; ten times as many wrong answers, by the address
     failures: int = Field(default=120, ge=1, le=10_000_000)
     # anything at all, by the address
     pages: int = Field(default=12_000, ge=1, le=10_000_000)

@@ -200,6 +200,13 @@ class SourceSuspended(Suspended):
     public = "Signing in with this country is suspended. You have done nothing wrong. Please try again later."
 
 
+class NotSent(BrokerError):
+    """The citizen's choice was recorded, and then the answer could not be made: the operator's move. Nothing left."""
+
+    code = "not_sent"
+    public = "Your choice was recorded, but the answer could not be made, so nothing was passed on."
+
+
 class Misconfigured(BrokerError):
     """The operator's move, at start: every problem of the configuration at once."""
 

@@ -1,14 +1,13 @@
 """Who is served when more come than can be: a bounded number at work, a bounded queue, two lanes; the rest at once not.
 
-The lanes are told in `idp.endpoints.lanes`, and what the rest are told in `idp.endpoints.gate`. Whoever pretends to have
-begun is refused before anything is verified, for the price of one opened cookie (decisions.md 1), and after `failures` of
-those in a minute their address is refused here.
+The lanes are told in `idp.endpoints.lanes`, and what the rest are told in `idp.endpoints.gate`. A pretended login is
+refused before anything is verified, for the price of one opened cookie (decisions.md 1). A wrong answer to a live one
+counts against that login first (`idp.tries`).
 
-A refusal is such a failure only where the cookie of the very login that the answer names came with it. Less would let any
-web page lock out the network of whoever looks at it: it can have a browser ask for our addresses by any method, frame or
-window, with whatever cookies the browser has; what it cannot know is the id of a login. So whatever a page can cause is
-refused before a cookie is opened, and counts as a page alone; and what a browser says that a page of another site embeds or
-fetches, apart from all that is somebody's own way.
+Neither counts against the address here. Less would let any web page lock out the network of its reader: it can have a
+browser ask for our addresses by any method, frame or window, with whatever cookies the browser has; it cannot know the id
+of a login. So whatever a page can cause is refused before an answer is read, and counts as a page alone; and what a browser
+says that a page of another site embeds or fetches, apart from all that is somebody's own way.
 
 A place is for work, so the body is read before one is taken, by a deadline: whoever drips holds a place in the queue, which
 somebody with fewer takes from them, and a request that is whole where it has as many. And it is given back when the answer
@@ -22,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp.endpoints.gate import Gate, lane_full
 from idp.endpoints.http import MAX_FORM_BODY, MAX_MESSAGE_BODY
-from idp.endpoints.lanes import BROUGHT, EMBEDDED, STEPS, Lane, Ticket, embedded, lane_of
+from idp.endpoints.lanes import EMBEDDED, Lane, Ticket, embedded, lane_of
 from idp.server import BODY, has_body
 from policies.errors import Overloaded, TooManyRequests
 
@@ -31,8 +30,6 @@ BODY_SECONDS = 15.0
 WAIT_SECONDS = 5.0
 # Where messages of SAML are posted; whatever comes to anywhere else is a form
 MESSAGES = frozenset({"/saml/acs", "/eidas/acs", "/eidas/sso"})
-FIRST_FAILURE = 400
-FIRST_FAULT = 500
 
 
 class Admission:
@@ -49,12 +46,9 @@ class Admission:
             return
         client = scope.get("client")
         address = self._rates.address(client[0]) if client else ""
-        failing = scope["path"] in STEPS
         lane = lane_of(scope)
         try:
             self._rates.page(address, EMBEDDED if embedded(scope) else "")
-            if failing:
-                self._rates.check_failures(address)
             here = BODY in scope or not has_body(scope)
             ticket = (self._queue.at_once(lane, address) if here else None) or self._queue.enter(lane, address, whole=here)
         except (Overloaded, TooManyRequests) as error:
@@ -63,7 +57,7 @@ class Admission:
         try:
             if not ticket.working:
                 receive = await self._admitted(ticket, scope, receive, here=here)
-            await self._app(scope, receive, self._watched(scope, send, ticket, address if failing else ""))
+            await self._app(scope, receive, self._watched(send, ticket))
         except _Waited:
             self._queue.leave(ticket)
             await self._turn_away(scope, send, lane_full(lane), lane)
@@ -94,14 +88,12 @@ class Admission:
             ticket.timeout = None
         return receive
 
-    def _watched(self, scope: Scope, send: Send, ticket: Ticket, address: str) -> Send:
-        """Leave when the answer begins, before it is sent; a refused try is a failure of `address`, where given."""
+    def _watched(self, send: Send, ticket: Ticket) -> Send:
+        """Leave when the answer begins, before it is sent."""
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._queue.leave(ticket)
-                if address and scope.get(BROUGHT) and FIRST_FAILURE <= message["status"] < FIRST_FAULT:
-                    self._rates.failed(address)
             await send(message)
 
         return sending

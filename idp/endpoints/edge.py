@@ -100,7 +100,7 @@ class Edge:
         except Exception as error:  # noqa: BLE001 - the outermost edge: a defect of ours, and no value of anybody may leave with it
             scope[UNFORESEEN] = type(error).__name__
             reference = str(scope.get(REFERENCE) or secrets.token_hex(5))
-            _logged(error, self._tenant, str(scope.get("path", "")), reference)
+            log_unforeseen(error, self._tenant, str(scope.get("path", "")), reference)
             if begun:
                 raise ConnectionError("the answer had begun") from None
             body, headers = self._page(scope, reference)
@@ -119,7 +119,7 @@ def place(path: str) -> str:
     return f"/login/{{login}}/{step if step in STEPS else 'at/{provider}' if step.startswith('at/') else '...'}"
 
 
-def _logged(error: Exception, tenant: str, path: str, reference: str) -> None:
+def log_unforeseen(error: Exception, tenant: str, path: str, reference: str) -> None:
     """The kind of error and the places that it passed; not its text, which may quote anything."""
     frames = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
     log_of(tenant).error(

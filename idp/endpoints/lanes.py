@@ -31,8 +31,6 @@ from policies.errors import Overloaded
 # The cookies that `idp.endpoints.logins` sets; what programs of relying parties send has none
 COOKIES = re.compile(rb"__Host-[la]-")
 STEPS = ("/saml/acs", "/eidas/acs")
-# Where a step leaves that the browser brought the cookie of the very login that its answer names
-BROUGHT = "ciconia.brought"
 PROGRAMS = ("/token", "/userinfo", "/userinfo/receipt")
 # What a browser says where a page of another site asks
 FOREIGN = (b"sec-fetch-site", b"cross-site"), (b"sec-fetch-site", b"same-site")

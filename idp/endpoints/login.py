@@ -8,6 +8,8 @@ POST /login/{login}/cancel           back to the service before any country answ
 """
 
 import time
+from collections.abc import Sequence
+from functools import partial
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -15,12 +17,13 @@ from fastapi.responses import Response
 from connectors.connector import Inbound, Outbound, Post
 from idp.ending import Choice
 from idp.endpoints.city import CitySite
-from idp.endpoints.http import MAX_MESSAGE_BODY, check_navigation, check_same_origin, cookies, form, query
+from idp.endpoints.http import MAX_MESSAGE_BODY, check_navigation, check_same_origin, client_of, cookies, form, query
 from idp.endpoints.logins import LOGIN_ID, Cookie, after_decision, new_secret, secret_of
 from idp.endpoints.question import question
 from idp.endpoints.receipt import RECEIPT_PATH, receipt_cookie
 from idp.endpoints.site import page
 from idp.endpoints.threads import run_in_threadpool
+from idp.endpoints.unsent import answered
 from idp.login import DECIDED, Asked, Decided, Refused, Released, speaking
 from idp.pages.languages import LANGUAGES
 from idp.pages.views import Ending, Kind, RefusedView
@@ -100,20 +103,22 @@ def _heard(site: CitySite, request: Request, inbound: Inbound, protocol: str) ->
     now = site.clock()
     login = inbound.parameters.get("RelayState", "")
     reference = site.reference(request, login)
-    state = site.logins.returned(request, login, now)
+    state = site.logins.state(cookies(request), login, now)
     if not isinstance(state, Asked):
         raise Replayed("not_asked", "a response to a login that has asked nobody")
     with about(state.expectation.provider_id):
         provider = site.broker.provider(state.expectation.provider_id)
         if provider.protocol != protocol:
             raise RequestRefused("a response at the address of another protocol than was asked in")
-    language = site.language(request, state.request.ui_locales)
+    language, client = site.language(request, state.request.ui_locales), client_of(request)
+    site.watched.tries.answer(login, client)
     began = time.perf_counter()
     try:
         with about(state.request.client_id, state.expectation.provider_id, *OF_THE_SOURCE):
             decided = site.broker.hear(state, inbound, language, now)
     except (AssertionRejected, PeerUnavailable, Suspended) as error:
-        return rejected(site, request, error, state.request)
+        spent = isinstance(error, AssertionRejected) and site.watched.tries.wrong(login, client)
+        return rejected(site, request, error, state.request, after_decision(state.login, None) if spent else ())
     site.watched.verified(time.perf_counter() - began)
     blocked = decided.decision.blocked
     step = Step.BLOCKED if blocked else Step.ANSWERED
@@ -153,13 +158,15 @@ def _reworded(site: CitySite, request: Request, login: str, fields: dict[str, st
     return _asking(site, worded, secret, language, [])
 
 
-def rejected(site: CitySite, request: Request, error: Stopped, asked: AuthenticationRequest) -> Response:
+def rejected(
+    site: CitySite, request: Request, error: Stopped, asked: AuthenticationRequest, kept: Sequence[Cookie] = ()
+) -> Response:
     """No country vouched as it has to, or nobody may or can go through now: the page says why, and there is a way back.
 
     That way tells the service as much as it may know.
     """
     back, language = site.openid.refuse(asked, _oauth_error(error)), site.language(request, asked.ui_locales)
-    return site.error(request, error, back=back, service=site.service(asked, language), language=language)
+    return site.error(request, error, back=back, service=site.service(asked, language), language=language, kept=kept)
 
 
 def _decided(site: CitySite, request: Request, login: str, fields: dict[str, str]) -> Response:
@@ -178,12 +185,18 @@ def _decided(site: CitySite, request: Request, login: str, fields: dict[str, str
     step = _step_of(ended, choice)
     country = site.broker.provider(decided.provider_id).country
     site.watched.steps.step(step, reference, decided.request.client_id, country)
+    service = site.service(decided.request, language)
     if isinstance(ended, Released):
-        service = site.service(decided.request, language)
         kept.append(receipt_cookie(ended.receipt))
-        return site.answer(site.openid.respond(ended), service, language, kept, receipt=RECEIPT_PATH)
     ending = Ending.REFUSED if step is Step.REFUSED else Ending.CANCELLED
-    return _refused(site, ended, ending, language, kept)
+
+    def made() -> Response:
+        if isinstance(ended, Released):
+            return site.answer(site.openid.respond(ended), service, language, kept, receipt=RECEIPT_PATH)
+        return _refused(site, ended, ending, language, kept)
+
+    unsent = partial(site.broker.not_sent, ended, now)
+    return answered(site, request, made, unsent, service=service, language=language, kept=kept)
 
 
 def _opened(site: CitySite, request: Request, login: str, fields: dict[str, str], now: int) -> tuple[Decided, bytes]:

@@ -13,11 +13,7 @@ from itertools import islice
 from os import urandom
 from typing import Generic, Protocol, TypeVar
 
-from fastapi import Request
-
 from connectors.signatures.jws import base64url, from_base64url
-from idp.endpoints.http import cookies as cookies_of
-from idp.endpoints.lanes import BROUGHT
 from idp.login import ANSWER_LIFE, DECIDED_LIFE, LOGIN_LIFE
 from idp.ports import Commits, Parked, Unit
 from idp.seal import LoginId, Sealer
@@ -94,18 +90,9 @@ class Logins(Generic[S]):
         self._commits = commits
         self._parked = parked
 
-    def returned(self, request: Request, login: str, now: int) -> S:
-        """The live login that an answer from elsewhere names. Raises `Replayed` where this browser has none.
-
-        From the cookie on, a refusal is a failure of this address: the name of a login is no stranger's to know.
-        """
-        held = cookies_of(request)
-        request.scope[BROUGHT] = bool(_sealed_of(held, login))
-        return self.state(held, login, now)
-
     def state(self, cookies: Mapping[str, str], login: str, now: int) -> S:
         """This browser's live login. Raises `Replayed` where there is none."""
-        value = _sealed_of(cookies, login)
+        value = cookies.get(STATE + login, "") if LOGIN_ID.fullmatch(login) else ""
         if not value:
             raise Replayed("login_cookie", "no cookie of this login in this browser")
         letter, sealed = value[0], value[1:]
@@ -170,11 +157,6 @@ def after_decision(login: LoginId, secret: bytes | None) -> list[Cookie]:
     """The login's cookie ends; the Strict one lives on for as long as the answer may be asked for again."""
     kept = [] if secret is None else [Cookie(STRICT + login, base64url(secret), ANSWER_LIFE, "Strict")]
     return [_removal(STATE + login), *kept]
-
-
-def _sealed_of(cookies: Mapping[str, str], login: str) -> str:
-    """The cookie of this login, unopened; "" where this browser has none, or that is no login."""
-    return cookies.get(STATE + login, "") if LOGIN_ID.fullmatch(login) else ""
 
 
 def _removal(name: str) -> Cookie:

@@ -8,6 +8,8 @@ POST /login/{login}/cancel           back before any sign-in
 """
 
 import time
+from collections.abc import Sequence
+from functools import partial
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -27,6 +29,7 @@ from idp.endpoints.logins import LOGIN_ID, Cookie, after_decision, new_secret, s
 from idp.endpoints.node_site import NodeSite
 from idp.endpoints.site import page
 from idp.endpoints.threads import run_in_threadpool, threaded
+from idp.endpoints.unsent import answered
 from idp.node.login import NODE_DECIDED, NodeAsked, NodeDecided, NodeRefused, NodeReleased, NodeRequest, NodeRequested
 from idp.node.person import PERSON_IDENTIFIER_NAME
 from idp.pages.views import CountryChoice, Ending, InformView, Item, PickerView, RefusedView, Requester, Text, Towards
@@ -70,7 +73,7 @@ def router(site: NodeSite) -> APIRouter:
         check_navigation(request)
         now = site.clock()
         state = site.logins.state(cookies(request), login, now)
-        site.watched.rates.ask(client_of(request))
+        site.watched.tries.ask(state.login, client_of(request))
         return _off(site, request, state, ProviderId(provider), now, [])
 
     @routes.post("/saml/acs")
@@ -172,15 +175,18 @@ def _heard(site: NodeSite, request: Request, inbound: Inbound) -> Response:
     now = site.clock()
     login = inbound.parameters.get("RelayState", "")
     reference = site.reference(request, login)
-    state = site.logins.returned(request, login, now)
+    state = site.logins.state(cookies(request), login, now)
     if not isinstance(state, NodeAsked):
         raise Replayed("not_asked", "a response to a login that has asked nobody")
+    client = client_of(request)
+    site.watched.tries.answer(login, client)
     began = time.perf_counter()
     try:
         with about(state.request.node_id, state.expectation.provider_id, AssertionRejected):
             decided = site.broker.hear(state, inbound, now)
     except (AssertionRejected, Suspended) as error:
-        return _stopped(site, request, error, state.request, now)
+        spent = isinstance(error, AssertionRejected) and site.watched.tries.wrong(login, client)
+        return _stopped(site, request, error, state.request, now, after_decision(state.login, None) if spent else ())
     site.watched.verified(time.perf_counter() - began)
     _step(site, Step.ANSWERED, reference, state.request)
     secret, strict = new_secret(decided.login)
@@ -213,10 +219,15 @@ def _decided(site: NodeSite, request: Request, login: str, fields: dict[str, str
     kept = after_decision(decided.login, secret)
     language = site.language(request)
     node = site.broker.registered(decided.request)
-    if isinstance(ended, NodeReleased):
-        answer = site.proxy.respond(ended, peer, now)
-        return site.answer(answer, site.country(node, language), language, kept, Towards.NODE)
-    return _left(site, ended, site.proxy.end(ended, peer, tell=node.tell_refusal, now=now), language, kept)
+    country = site.country(node, language)
+
+    def made() -> Response:
+        if isinstance(ended, NodeReleased):
+            return site.answer(site.proxy.respond(ended, peer, now), country, language, kept, Towards.NODE)
+        return _left(site, ended, site.proxy.end(ended, peer, tell=node.tell_refusal, now=now), language, kept)
+
+    unsent = partial(site.broker.not_sent, ended, now)
+    return answered(site, request, made, unsent, service=country, language=language, kept=kept, towards=Towards.NODE)
 
 
 def _cancelled(site: NodeSite, request: Request, login: str) -> Response:
@@ -242,7 +253,9 @@ def _left(site: NodeSite, ended: NodeRefused, answer: Post, language: str, kept:
     return page(site.pages.refused(view), view.kind, kept)
 
 
-def _stopped(site: NodeSite, request: Request, error: Stopped, asked: NodeRequest, now: int) -> Response:
+def _stopped(
+    site: NodeSite, request: Request, error: Stopped, asked: NodeRequest, now: int, kept: Sequence[Cookie] = ()
+) -> Response:
     """No identity provider vouched as it has to, or nobody may or can go through now: the page says why.
 
     A button tells the node what it may know, where that can be signed.
@@ -252,14 +265,20 @@ def _stopped(site: NodeSite, request: Request, error: Stopped, asked: NodeReques
         answer = site.proxy.refuse(asked, error, now)
     except (PeerUnavailable, StoreUnavailable):
         answer = None
-    return _error(site, request, error, answer, node, site.language(request))
+    return _error(site, request, error, answer, node, site.language(request), kept)
 
 
 def _error(
-    site: NodeSite, request: Request, error: BrokerError, answer: Post | None, node: RequestingNode, language: str
+    site: NodeSite,
+    request: Request,
+    error: BrokerError,
+    answer: Post | None,
+    node: RequestingNode,
+    language: str,
+    kept: Sequence[Cookie] = (),
 ) -> Response:
     service = site.country(node, language)
-    return site.error(request, error, back=answer, service=service, language=language, towards=Towards.NODE)
+    return site.error(request, error, back=answer, service=service, language=language, towards=Towards.NODE, kept=kept)
 
 
 def _informed(site: NodeSite, decided: NodeDecided, sealed: str, language: str) -> InformView:

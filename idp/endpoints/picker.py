@@ -82,7 +82,7 @@ def router(site: CitySite) -> APIRouter:
         site.reference(request, login)
         remember = _parameters(request, {"remember"}).get("remember") == "yes"
         state = site.logins.state(cookies(request), login, now)
-        site.watched.rates.ask(client_of(request))
+        site.watched.tries.ask(state.login, client_of(request))
         return _off(site, request, state, ProviderId(provider), now, remember=remember)
 
     return routes

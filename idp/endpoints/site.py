@@ -132,6 +132,7 @@ class Site:
         service: Text | None = None,
         language: str = "",
         towards: Towards = Towards.SERVICE,
+        kept: Iterable[Cookie] = (),
     ) -> Response:
         """One page, whatever happened: whose move it is, a reference that finds the line in the log, a way back if safe."""
         reference = self.refused(request, error)
@@ -147,7 +148,7 @@ class Site:
             towards,
             documentation=self.documentation,
         )
-        response = page(self.pages.error(view), view.kind, (), status=status_of(error))
+        response = page(self.pages.error(view), view.kind, kept, status=status_of(error))
         if isinstance(error, StoreUnavailable | Overloaded):
             response.headers["Retry-After"] = RETRY_AFTER
         if isinstance(error, TooManyRequests):

@@ -26,7 +26,7 @@ from idp.ports import Commits, DecisionRow, Decisions, Mark, RecordDraft, Unit
 from idp.seal import Sealer, new_login_id
 from idp.suspension import Suspension
 from policies.catalogue import Catalogue
-from policies.errors import AssuranceTooLow, NotFound, PeerUnavailable, Replayed, RequestRefused
+from policies.errors import AssuranceTooLow, BrokerError, NotFound, PeerUnavailable, Replayed, RequestRefused
 from policies.parties import IdentityProvider, NodeId, ProviderId, RequestingNode, Tenant
 from policies.pseudonyms import country_identifier
 
@@ -181,8 +181,8 @@ class NodeBroker:
         peer = self._answerable(node, now)
         if word == CANCEL:
             record = self._recorder.cancellation(decided.request.request_id, node.peer.entity_id, now)
-            self._commit(decided, word, secret, record, now)
-            return NodeRefused(decided.request, self._derived("response", decided, secret)), peer
+            first = self._commit(decided, word, secret, record, now)
+            return NodeRefused(decided.request, self._derived("response", decided, secret), first), peer
         if word != CONTINUE:
             raise RequestRefused("a choice that the page does not offer", code="other_site")
         provider = self._going(decided.request, decided.provider_id, acts=decided.acts)
@@ -191,16 +191,21 @@ class NodeBroker:
         # Nothing is recorded as sent that nobody could encrypt
         peer = self._recipient(node, now)
         record = self._recorder.release(decided.request.request_id, node.peer.entity_id, now)
-        self._commit(decided, word, secret, record, now)
-        # Asked again: a commit may take seconds, and what was switched off meanwhile is not sent
-        self._going(decided.request, decided.provider_id, acts=decided.acts)
+        first = self._commit(decided, word, secret, record, now)
         # decisions.md 8: the same browser and choice get the same ids, and nobody else can compute them
         released = NodeReleased(
             decided,
             response_id=self._derived("response", decided, secret),
             assertion_id=self._derived("assertion", decided, secret),
             transient=self._derived("transient", decided, secret),
+            recorded=first,
         )
+        try:
+            # Asked again: a commit may take seconds, and what was switched off meanwhile is not sent
+            self._going(decided.request, decided.provider_id, acts=decided.acts)
+        except BrokerError:
+            self.not_sent(released, now)
+            raise
         return released, peer
 
     def cancel(self, login: NodeRequested | NodeAsked, now: int) -> tuple[NodeRefused, PeerInUse]:
@@ -220,6 +225,12 @@ class NodeBroker:
         )
         commit_once(self._commits, self._decisions, unit, now)
         return NodeRefused(login.request, self._derived("response", login, secret)), peer
+
+    def not_sent(self, ended: NodeReleased | NodeRefused, now: int) -> None:
+        """What was recorded cannot be answered: the record gets an event, once. Raises `StoreUnavailable`."""
+        if ended.recorded:
+            record = self._recorder.unsent(ended.request.request_id, ended.request.issuer, now)
+            self._commits.commit(Unit(tenant=self._tenant, record=record))
 
     def _provider(self, request: NodeRequest, provider_id: ProviderId) -> IdentityProvider:
         """One that can answer this request. Raises `NotFound`."""
@@ -258,7 +269,7 @@ class NodeBroker:
             raise PeerUnavailable(f"{node.peer.entity_id}: {error}. Its operator can mend this.") from error
         return peer
 
-    def _commit(self, decided: NodeDecided, word: str, secret: bytes, record: RecordDraft, now: int) -> None:
+    def _commit(self, decided: NodeDecided, word: str, secret: bytes, record: RecordDraft, now: int) -> bool:
         unit = Unit(
             tenant=self._tenant,
             marks=(
@@ -270,7 +281,7 @@ class NodeBroker:
             decision=DecisionRow(login_digest(decided.login), Choice(word).digest(secret), now + ANSWER_LIFE),
             record=record,
         )
-        commit_once(self._commits, self._decisions, unit, now)
+        return commit_once(self._commits, self._decisions, unit, now)
 
     def _derived(self, what: str, login: NodeRequested | NodeAsked | NodeDecided, secret: bytes) -> str:
         """An xs:ID that begins with a letter's stand-in, since a digit may not."""

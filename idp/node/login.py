@@ -99,6 +99,13 @@ class NodeReleased:
     assertion_id: str
     # a NameID of one use, where the node asked for such a one
     transient: str = field(repr=False)
+    # whether this very choice wrote the record, and none before it
+    recorded: bool = field(default=False, compare=False)
+
+    @property
+    def request(self) -> NodeRequest:
+        """Which request it answers."""
+        return self.decided.request
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,7 @@ class NodeRefused:
 
     request: NodeRequest
     response_id: str
+    recorded: bool = field(default=False, compare=False)
 
 
 NODE_REQUESTED = Codec(NodeRequested, plain=PLAIN_COOKIE)

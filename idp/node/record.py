@@ -5,7 +5,7 @@ id and time, and the ledger leads to nobody.
 """
 
 from idp.ports import RecordDraft
-from idp.transparency.draft import CANCELLATION, REFUSAL, RELEASE, draft_node, new_record
+from idp.transparency.draft import CANCELLATION, REFUSAL, RELEASE, UNSENT, draft_node, new_record
 from policies.parties import EntityId
 
 
@@ -23,3 +23,7 @@ class NodeRecorder:
     def cancellation(self, message: str, node: EntityId, now: int) -> RecordDraft:
         """The citizen left."""
         return draft_node(record=new_record(), time=now, kind=CANCELLATION, message=message, node=node)
+
+    def unsent(self, message: str, node: EntityId, now: int) -> RecordDraft:
+        """How the login of this message ended is recorded, and its answer could not be made: nothing left."""
+        return draft_node(record=new_record(), time=now, kind=UNSENT, message=message, node=node)

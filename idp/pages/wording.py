@@ -52,6 +52,7 @@ MOVES: Mapping[str, Move] = {
     "country_unavailable": Move.PROVIDER,
     "service_suspended": Move.SUSPENSION,
     "country_suspended": Move.SUSPENSION,
+    "not_sent": Move.OPERATOR,
     "misconfigured": Move.OPERATOR,
     "started_elsewhere": Move.CITIZEN,
     "login_ended": Move.CITIZEN,

@@ -29,6 +29,12 @@ What an operator switched off or on again, and why (decisions.md 31), before it 
     sent      {"name","reason","record","state","switch","time"}       state: "off" or "on"
     decision  {"kind","name","reason","record","state","switch","time"}
 
+What was recorded, and then could not be answered: nothing of it left. A sending node's has the shape of its logins, with
+`kind` "unsent"; a city's names the record that it is about.
+
+    sent      {"about","record","time"}
+    decision  {"about","kind","record","time"}
+
 64 zeros for a digest: the operator had all of it forgotten, and nothing of that node is approved from then on.
 
 Times are seconds since the epoch, ids and digests lower-case hex, `loa` a level's label ("" where nobody signed in).
@@ -59,6 +65,7 @@ CANCELLATION = "cancellation"
 METADATA = "metadata"
 DECRYPTION = "decryption"
 SWITCH = "switch"
+UNSENT = "unsent"
 # Long enough to name an incident; a message would not fit
 MAX_REASON = 200
 # How it was decided: there is one way
@@ -158,10 +165,16 @@ def draft_refusal(
 
 def draft_node(*, record: bytes, time: int, kind: str, message: str, node: EntityId) -> RecordDraft:
     """The record of a sending node: `node` asked in `message`, and an assertion went or did not. Nothing of the person."""
-    if kind not in (RELEASE, REFUSAL, CANCELLATION):
-        raise ValueError("a login at a sending node ends with a release, a refusal or a cancellation")
+    if kind not in (RELEASE, REFUSAL, CANCELLATION, UNSENT):
+        raise ValueError("a login at a sending node ends with a release, a refusal or a cancellation, or is not answered")
     facts: dict[str, Json] = {"message": message, "node": node, "record": record.hex(), "time": time}
     return _without_subject(record, time, kind, facts)
+
+
+def draft_unsent(*, record: bytes, time: int, about: bytes) -> RecordDraft:
+    """The record of a city that could not answer what the record `about` says: nothing of it left."""
+    facts: dict[str, Json] = {"about": about.hex(), "record": record.hex(), "time": time}
+    return _without_subject(record, time, UNSENT, facts)
 
 
 def draft_approval(*, record: bytes, time: int, peer: EntityId, digest: str) -> RecordDraft:

@@ -1,8 +1,8 @@
 """The check of records: each has one leaf, and its openings open that leaf's commitments and say what the row says.
 
-Four shapes are legal, and what their openings say tells them apart: a city's (a release has a subject, a counter and all
-openings), a sending node's, an approval of metadata and a decryption by hand (exactly the facts that
-`idp.transparency.draft` has, no subject).
+What their openings say tells the legal shapes apart: a city's (a release has a subject, a counter and all openings), a
+sending node's, and what an operator did or what could not be sent (exactly the facts that `idp.transparency.draft` has, no
+subject).
 Each role writes one of the first two: the other one in its ledger was written by nobody's login.
 """
 
@@ -14,7 +14,7 @@ from typing import Literal
 from sqlalchemy import Connection, Row, and_, func, select
 
 from idp.store import tables
-from idp.transparency.draft import CANCELLATION, DECRYPTION, METADATA, REFUSAL, RELEASE, SWITCH, is_reason
+from idp.transparency.draft import CANCELLATION, DECRYPTION, METADATA, REFUSAL, RELEASE, SWITCH, UNSENT, is_reason
 from idp.transparency.entry import commitment, open_opening, read_leaf, salt_holds, tag
 from idp.transparency.findings import Finding
 from idp.transparency.jcs import jcs
@@ -30,9 +30,13 @@ OPENED = sorted(OF_A_RELEASE)
 OF_A_NODE = {"message", "node", "record", "time"}
 OF_AN_APPROVAL = {"digest", "peer", "record", "time"}
 OF_A_DECRYPTION = {"file", "reason", "record", "time"}
+OF_AN_UNSENT = {"about", "record", "time"}
 OF_A_SWITCH = {"name", "reason", "record", "state", "switch", "time"}
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_RECORD = re.compile(r"[0-9a-f]{32}")
+# What is of a login, and so of one role
+_OF_LOGINS = (RELEASE, REFUSAL, CANCELLATION, UNSENT)
 
 Facts = Mapping[str, object]
 # Whose ledger it is, as `idp.settings` has it
@@ -137,8 +141,8 @@ def _open(row: Row[tuple[object, ...]], compartment: str, tenant: str, keys: Led
 def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator[str]:
     sent, decision = facts.get("sent", {}), facts.get("decision", {})
     kind = decision.get("kind")
-    if kind not in (RELEASE, REFUSAL, CANCELLATION, METADATA, DECRYPTION, SWITCH):
-        yield "it is no release, refusal or cancellation, and no approval of metadata, decryption or switch"
+    if kind not in (*_OF_LOGINS, METADATA, DECRYPTION, SWITCH):
+        yield "it is no release, refusal or cancellation, nothing unsent, and no approval of metadata, decryption or switch"
         return
     if kind == METADATA:
         yield from _without_subject(row, "an approval of metadata", OF_AN_APPROVAL, sent, decision)
@@ -151,6 +155,9 @@ def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator
         yield from _switched(decision)
     elif "node" in decision:
         yield from _without_subject(row, f"a {kind} to a node", OF_A_NODE, sent, decision)
+    elif kind == UNSENT:
+        yield from _without_subject(row, "what was not sent", OF_AN_UNSENT, sent, decision)
+        yield from _unsent(decision)
     else:
         yield from _of_a_city(row, f"a {kind}", facts, released=kind == RELEASE)
     expected = {"record": row.record.hex(), "time": row.time}
@@ -160,7 +167,7 @@ def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator
 
 def _of_role(decision: Facts, role: Role | None) -> Iterator[str]:
     """A login's record of the other role. What an operator did stands in either's ledger."""
-    if role is None or decision.get("kind") not in (RELEASE, REFUSAL, CANCELLATION):
+    if role is None or decision.get("kind") not in _OF_LOGINS:
         return
     if role == "city" and "node" in decision:
         yield "it is of a login for another country's node, and this is a city's ledger"
@@ -184,6 +191,13 @@ def _decrypted(decision: Facts) -> Iterator[str]:
         yield "a decryption by hand names no file by a digest of 64 hex digits"
     if not (isinstance(reason, str) and is_reason(reason)):
         yield "a decryption by hand has no reason"
+
+
+def _unsent(decision: Facts) -> Iterator[str]:
+    """What was not sent names the record that it is about."""
+    about = decision.get("about")
+    if not (isinstance(about, str) and _RECORD.fullmatch(about)):
+        yield "what was not sent names no record by 32 hex digits"
 
 
 def _switched(decision: Facts) -> Iterator[str]:

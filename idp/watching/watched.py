@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from idp.login import Grant
 from idp.rates import Rates, Shared
 from idp.settings import Limits, Settings
+from idp.tries import Tries
 from idp.watching.board import Measures
 from idp.watching.families import LIMITED, TURNED_AWAY, UNFORESEEN, VERIFICATION
 from idp.watching.refusals import Refusals
@@ -24,6 +25,7 @@ class Watched:
     steps: Steps
     refusals: Refusals
     rates: Rates
+    tries: Tries
     countries: Mapping[ProviderId, str]
 
     def redeemed(self, grant: Grant) -> None:
@@ -64,17 +66,19 @@ def watched(
     of_providers = {name: provider.country for name, provider in configuration.providers.items()}
     countries = set(of_providers.values()) | {node.peer.country for node in configuration.nodes.values()}
     shared = Shared(settings.valkey, key=steps_key(key)) if settings.valkey else None
+    rates = Rates(
+        settings.limits,
+        exempt=settings.trusted_proxies if proxies is None else proxies,
+        shared=shared,
+        refused=lambda limit: measures.count(LIMITED, tenant, limit),
+    )
     return Watched(
         tenant=tenant,
         measures=measures,
         steps=Steps(tenant=tenant, key=key, measures=measures, countries=countries),
         refusals=Refusals(tenant=tenant),
-        rates=Rates(
-            settings.limits,
-            exempt=settings.trusted_proxies if proxies is None else proxies,
-            shared=shared,
-            refused=lambda limit: measures.count(LIMITED, tenant, limit),
-        ),
+        rates=rates,
+        tries=Tries(rates),
         countries=of_providers,
     )
 
@@ -84,4 +88,6 @@ def unwatched() -> Watched:
     measures = Measures()
     steps = Steps(tenant="", key=secrets.token_bytes(32), measures=measures, countries=())
     refusals, rates = Refusals(tenant=""), Rates(Limits())
-    return Watched(tenant="", measures=measures, steps=steps, refusals=refusals, rates=rates, countries={})
+    return Watched(
+        tenant="", measures=measures, steps=steps, refusals=refusals, rates=rates, tries=Tries(rates), countries={}
+    )

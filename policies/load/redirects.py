@@ -34,6 +34,9 @@ def fault_of_address(uri: str) -> str:
     local = host in _LOOPBACK or host.endswith(".localhost")
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
         return "is not https (http is for localhost, *.localhost and loopback alone)."
+    if not uri.startswith(f"{parts.scheme}://"):
+        # To a browser it is the same; to whatever compares addresses, or looks how one begins, it is another
+        return f"writes its scheme in capitals; write {parts.scheme}://."
     if any(segment in {".", ".."} for segment in parts.path.lower().replace("%2e", ".").split("/")):
         return "has a dot segment, which browsers resolve."
     return ""

@@ -1,6 +1,7 @@
 """The steps of a login without HTTP, over the store in memory: their order, their marks, and races between them."""
 
 import base64
+import json
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import pytest
 from idp.ending import SKEW, Choice
 from idp.login import ANSWER_LIFE, CODE_LIFE, DECIDED, DECIDED_LIFE, LOGIN_LIFE, RECEIPT_LIFE, Decided, Refused, Released
 from idp.ports import DecisionRow
+from idp.transparency.draft import UNSENT
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.authentication import Offered
@@ -391,7 +393,10 @@ def test_who_is_switched_off_while_the_commit_waits_gets_no_code(off: tuple[str,
     for _ in range(2):
         with pytest.raises(Suspended):
             house.broker.decide(decided, APPROVE, SECRET, NOW)
-    assert len(house.store.units) == 1
+    release, event = (unit.record for unit in house.store.units)
+    assert release is not None
+    assert event is not None
+    assert (event.kind, json.loads(event.openings[0].content)["about"]) == (UNSENT, release.record.hex())
 
 
 @pytest.mark.spec("decisions.md 31")

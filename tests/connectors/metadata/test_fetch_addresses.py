@@ -231,6 +231,8 @@ def test_a_resolver_that_never_answers_is_left_behind_at_the_deadline() -> None:
         ("file:///etc/passwd", "url"),
         ("gopher://node.example/", "scheme"),
         ("HTTPS-x://node.example/", "scheme"),
+        ("HTTPS://node.example/metadata", "scheme"),
+        ("Https://node.example/metadata", "scheme"),
         ("https://name:hunter2@node.example/", "credentials"),
         ("https://name@node.example/", "credentials"),
         ("https://node.example@evil.example/", "credentials"),

@@ -245,6 +245,7 @@ def test_a_doctype_is_refused(sending: World) -> None:
     "url",
     [
         "http://node.example/sso",
+        "HTTPS://node.example/sso",
         "javascript:alert(1)",
         "https://name:word@node.example/sso",
         "https:///sso",

@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from idp.endpoints import admission
 from idp.endpoints.admission import Admission
 from idp.endpoints.gate import Gate
-from idp.endpoints.lanes import BROUGHT, TURN_FOR_NEW, Lane, Queue, State, Ticket, lane_of
+from idp.endpoints.lanes import TURN_FOR_NEW, Lane, Queue, State, Ticket, lane_of
 from idp.rates import Rates
 from idp.settings import Limits
 from policies.errors import BrokerError, Overloaded
@@ -400,21 +400,6 @@ def test_whatever_else_is_asked_of_them_is_limited_as_all_else_is() -> None:
         wrapped = _admission(held, pages=1)
         for method, status in (("GET", 200), ("DELETE", 200), ("GET", 200), ("DELETE", 429), ("POST", 429)):
             assert (await _ask(wrapped, {**_scope("/healthz"), "method": method})).status == status
-
-    _run(test)
-
-
-def test_an_address_whose_answers_are_refused_too_often_is_refused_before_its_body_is_read() -> None:
-    async def test() -> None:
-        held = Held()
-        held.done.set()
-        wrapped = _admission(held, failures=2)
-        for brought in (False, False, False, True, True):
-            assert (await _ask(wrapped, {**_scope("/saml/acs"), "status": 409, BROUGHT: brought})).status == 409
-        told = await _ask(wrapped, _scope("/saml/acs", content_length=b"9"), [b"x" * 9])
-        assert (told.status, told.headers[b"retry-after"], told.read) == (429, b"60", 0)
-        assert (await _ask(wrapped, _scope("/saml/acs", client=AWAY))).status == 200
-        assert (await _ask(wrapped, _scope("/authorize"))).status == 200
 
     _run(test)
 

@@ -1,10 +1,11 @@
 """Which refusals count against an address.
 
-Of answers of countries those that only whoever holds a login's cookie can send; of programs those of clients.
+Of answers of countries those to a live login, and against that login first; of programs those of clients.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
+from typing import Any  # structlog's own type of an event
 
 import pytest
 from limits import RateLimitItemPerMinute
@@ -12,16 +13,22 @@ from limits import RateLimitItemPerMinute
 from connectors.formats.claims import Json
 from connectors.signatures.jws import base64url, sign
 from idp.endpoints.http import MAX_MESSAGE_BODY
+from idp.endpoints.logins import STATE
+from idp.login import Decided
 from idp.rates import CLIENT_TIMES
 from idp.responders.oidc_client import ASSERTION_TYPE
+from idp.tries import ADDRESS_TIMES, WRONG_ANSWERS
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import DIRECT, FORM_TYPE, Answer, Visitor
 
 LIMIT = 3
+# Wrong answers that an address may send in a minute before its logins that failed are refused
+MOST = ADDRESS_TIMES * LIMIT
 GUESS = "A" * 22
 FORGED = ".".join(base64url(part) for part in (b'{"alg":"ES256"}', b'{"iss":"fares"}', b"none"))
 ELSEWHERE = {"origin": "https://hostile.example", "sec-fetch-site": "cross-site"}
 
+Lines = list[MutableMapping[str, Any]]
 Sends = Callable[[Visitor], Answer]
 
 
@@ -77,20 +84,65 @@ def test_a_login_that_a_page_began_in_a_window_of_its_own_does_not_help_it(visit
 
 @pytest.mark.parametrize("path", ["/saml/acs", "/eidas/acs"])
 @pytest.mark.parametrize("headers", [{}, ELSEWHERE, {"sec-fetch-dest": None, "origin": None, "sec-fetch-site": None}])
-def test_whoever_makes_up_a_login_and_its_cookie_is_refused_after_so_many(
+def test_a_login_and_its_cookie_that_somebody_makes_up_are_refused_and_count_against_nobody(
     visitor: Visitor, path: str, headers: dict[str, str | None]
 ) -> None:
     made_up = {"__Host-l-" + GUESS: "a123"}
     fields = {"SAMLResponse": "x", "RelayState": GUESS}
-    statuses = [visitor.go("POST", path, fields=fields, jar=made_up, headers=headers).status for _ in range(LIMIT + 1)]
-    assert statuses == [409] * LIMIT + [429]
+    statuses = [visitor.go("POST", path, fields=fields, jar=made_up, headers=headers).status for _ in range(2 * MOST)]
+    assert statuses == [409] * (2 * MOST)
+    assert visitor.question().status == 200
 
 
-def test_whoever_posts_rubbish_to_a_login_of_their_own_is_refused_after_so_many(visitor: Visitor) -> None:
+def _rubbish(visitor: Visitor, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Wrong answers to a new login, from a browser that keeps its cookies whatever we say; last, how many were judged."""
     fields = visitor.signs_in(visitor.asked(visitor.login()))
-    statuses = [visitor.returns({**fields, "SAMLResponse": "eA=="}).status for _ in range(LIMIT + 1)]
-    assert statuses == [403] * LIMIT + [429]
-    assert visitor.returns(fields).status == 429, "of an address, not of a login"
+    jar, judged = dict(visitor.jar), 0
+    hear = stage.application.city.broker.hear
+
+    def counted(*given: Any) -> Decided:  # Any: as it is called
+        nonlocal judged
+        judged += 1
+        return hear(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.application.city.broker, "hear", counted)
+        statuses = []
+        for _ in range(WRONG_ANSWERS + 2):
+            visitor.jar = dict(jar)
+            statuses.append(visitor.returns({**fields, "SAMLResponse": "eA=="}).status)
+    visitor.jar = dict(jar)
+    assert visitor.returns(fields).status in (409, 429), "the right answer comes too late"
+    return [*statuses, judged]
+
+
+def test_a_login_ends_after_a_few_wrong_answers(
+    visitor: Visitor, stage: Stage, logs: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = visitor.signs_in(visitor.asked(visitor.login()))
+    answers = [visitor.returns({**fields, "SAMLResponse": "eA=="}) for _ in range(WRONG_ANSWERS)]
+    assert [answer.status for answer in answers] == [403] * WRONG_ANSWERS
+    assert [set(answer.cookies) for answer in answers] == [set()] * (WRONG_ANSWERS - 1) + [
+        {f"{STATE}{fields['RelayState']}"}
+    ]
+    assert answers[-1].back["error"] == "server_error", "its last page leads back to the service"
+    assert (visitor.returns(fields).status, logs[-1]["check"]) == (409, "login_cookie")
+    assert _rubbish(visitor, stage, monkeypatch) == [*[403] * WRONG_ANSWERS, 409, 409, WRONG_ANSWERS]
+    assert logs[-1]["check"] == "answers_left"
+
+
+@pytest.mark.spec("issue: a neighbour behind the same address cannot keep others from finishing")
+def test_a_neighbour_who_answers_wrongly_keeps_nobody_from_finishing_and_is_judged_no_more_than_may_begin(
+    visitor: Visitor, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A city hall's address: one browser attacks, another signs in."""
+    attacker, logins = Visitor(stage), MOST // WRONG_ANSWERS + 3
+    begun = [_rubbish(attacker, stage, monkeypatch) for _ in range(logins)]
+    assert begun[0] == [*[403] * WRONG_ANSWERS, 409, 409, WRONG_ANSWERS]
+    assert begun[-1] == [403, *[429] * (WRONG_ANSWERS + 1), 1], "its first answer alone"
+    assert sum(one[-1] for one in begun) == MOST + 3
+    assert visitor.code()
+    attacker.http.close()
 
 
 def _receipt(visitor: Visitor, token: str, secret: str | None = None) -> Answer:

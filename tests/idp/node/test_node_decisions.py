@@ -8,6 +8,7 @@ import pytest
 
 from idp.demo.citizens import HIGH, LOW, Citizen
 from idp.demo.loopback import client
+from idp.tries import WRONG_ANSWERS
 from tests.idp.endpoints.visitor import Answer
 from tests.idp.node.citizen import Browser
 from tests.idp.node.peer import LOA
@@ -60,6 +61,16 @@ def test_the_national_answer_may_come_again_until_somebody_decided(browser: Brow
     again = browser.returns(fields, jar)
     assert again.status == 200, "a pure step knows of no end"
     goes_nowhere(browser.decides(again), 409)
+
+
+def test_a_login_ends_after_a_few_wrong_answers_and_its_last_page_leads_back(browser: Browser) -> None:
+    fields = browser.signs_in(browser.asks())
+    jar = dict(browser.jar)
+    wrong = [browser.returns({**fields, "SAMLResponse": "eA=="}, jar) for _ in range(WRONG_ANSWERS + 1)]
+    assert [page.status for page in wrong] == [403] * WRONG_ANSWERS + [409]
+    assert [len(page.cookies) for page in wrong] == [0] * (WRONG_ANSWERS - 1) + [1, 0]
+    assert browser.opened(wrong[-2]).assertion is None
+    goes_nowhere(browser.returns(fields, jar), 409)
 
 
 @pytest.mark.spec("eidas.md §4 a request is answered once")

@@ -21,6 +21,7 @@ MAKERS = {
     "release": RECORDER.release,
     "refusal": RECORDER.refusal,
     "cancellation": RECORDER.cancellation,
+    "unsent": RECORDER.unsent,
 }
 
 

@@ -1,0 +1,60 @@
+"""An answer that cannot be made after its login was recorded: a page that says so, and an event in the record, once."""
+
+from collections.abc import MutableMapping
+from typing import Any  # structlog's own type of an event
+
+import pytest
+from sqlalchemy import func, select
+
+from connectors.connector import Redirect
+from idp.store import tables
+from idp.transparency.verify import verify_ledger
+from tests.idp.endpoints.stage import Stage
+from tests.idp.endpoints.visitor import Visitor
+
+Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
+SECRET = "Canary-Kanarbik-1887"
+NOT_SENT = "Your choice was recorded, and did not go"
+
+
+def _records(stage: Stage) -> int:
+    with stage.application.store.engine.connect() as connection:
+        return connection.execute(select(func.count()).select_from(tables.records)).scalar_one()
+
+
+def _broken(*_: object) -> None:
+    raise RuntimeError(f"a defect that quotes {SECRET}")
+
+
+@pytest.mark.spec("issue: where an answer cannot be made after a record, the page says so and the record gets an event")
+@pytest.mark.parametrize("choice", ["approve", "refuse", "cancel"])
+@pytest.mark.parametrize("how", ["capitals", "defect"])
+def test_the_page_says_so_and_the_record_gets_one_event(
+    visitor: Visitor, stage: Stage, logs: Lines, monkeypatch: pytest.MonkeyPatch, choice: str, how: str
+) -> None:
+    question, before = visitor.question(), _records(stage)
+    openid = stage.application.city.openid
+    with monkeypatch.context() as patched:
+        for name in ("respond", "refuse"):
+            # As of a registration that an older version loaded
+            capitals = Redirect("HTTPS://parking.city.example/callback?code=x")
+            patched.setattr(openid, name, _broken if how == "defect" else lambda *_, answer=capitals: answer)
+        answers = [visitor.decides(question, choice) for _ in range(2)]
+    for answer in answers:
+        assert (answer.status, answer.heading) == (500, NOT_SENT)
+        assert not answer.found("//main//a[@class='button']"), "no way leads on"
+        assert SECRET not in answer.text + repr(logs)
+    assert _records(stage) == before + 2, "the choice and the event; the same choice again adds nothing"
+    assert [line["code"] for line in logs if line["event"] == "refused"] == ["not_sent"] * 2
+    assert [line["kind"] for line in logs if line["event"] == "unforeseen"] == [
+        "RuntimeError" if how == "defect" else "ValueError"
+    ] * 2
+    app = stage.application
+    assert not verify_ledger(app.store.engine, tenant=app.settings.tenant, keys=app.keys.ledger, role="city").findings
+    assert visitor.code(), "another login goes on"
+
+
+def test_an_answer_that_is_made_leaves_no_event(visitor: Visitor, stage: Stage) -> None:
+    before = _records(stage)
+    assert visitor.code()
+    assert _records(stage) == before + 1
