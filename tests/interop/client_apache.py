@@ -19,7 +19,7 @@ OIDCRedirectURI {REDIRECT_URI}
 OIDCCryptoPassphrase {SESSION_KEY}
 OIDCScope "{SCOPE}"
 OIDCPKCEMethod S256
-OIDCPrivateKeyFiles sig:{KID}#{CLIENT_KEY}
+OIDCPrivateKeyFiles {KID}#{CLIENT_KEY}
 OIDCProviderTokenEndpointAuth private_key_jwt
 <Location "/">
   AuthType openid-connect

@@ -18,6 +18,7 @@ from tests.interop.roster import PEERS
 RESULTS = HERE / "results.json"
 PAGE = ROOT / "docs" / "interoperability.md"
 Data = Sequence[Mapping[str, object]]
+Rows = list[dict[str, object]]
 HEAD = """\
 # Interoperability
 
@@ -25,10 +26,16 @@ These products were run against a real broker over real sockets, each as its doc
 wrote them. `make interop` runs them again; `bash .ci/peers` installs them. The page is made from the kept result of a run
 by `python -m tests.interop.run --write`; a test fails where it does not fit the list of peers.
 """
-SETTINGS = """\
-The third column is what the operator of the broker writes besides what `ciconia party add` writes by itself: an option of
-that command, or a line of the registration. An empty cell means that the defaults do.
-"""
+REGISTERED = {
+    Role.CLIENT: """\
+The third column names the options of `ciconia party add`, or lines of its file, that the operator of the broker writes for
+this client. Where it is empty, the defaults do. No setting can be left out: `python -m tests.interop.least` tries it.
+""",
+    Role.PROVIDER: """\
+The third column names the lines that the operator of the broker writes into the provider's file, besides its address,
+metadata and attributes.
+""",
+}
 FAULTS = """\
 ## Failures that are the peer's own
 
@@ -37,11 +44,11 @@ Each has its proof: a line of the installed source, which the run looks up again
 COVERED = """\
 ## Also run by the tests
 
-`bash .ci/run` runs these as tests, with hostile messages beside the valid ones. Each cell is what a test tries.
+These run as tests, with hostile messages beside the valid ones. "It" is the peer, "us" is the broker.
 """
 
 
-def as_data(results: Iterable[Result]) -> list[dict[str, object]]:
+def as_data(results: Iterable[Result]) -> Rows:
     """Rows for the file: what a run found, without what was said."""
     return [
         {
@@ -56,6 +63,26 @@ def as_data(results: Iterable[Result]) -> list[dict[str, object]]:
         }
         for one in results
     ]
+
+
+def read() -> Rows:
+    """What is kept; nothing where no run was."""
+    if not RESULTS.exists():
+        return []
+    kept: Rows = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return kept
+
+
+def merged(new: Iterable[dict[str, object]], kept: Iterable[dict[str, object]], peers: Iterable[Peer]) -> Rows:
+    """The rows of a run in place of those that are kept of the same peers, in the order of the list of peers."""
+    of: dict[object, Rows] = {}
+    for row in new:
+        of.setdefault(row["peer"], []).append(row)
+    ran = set(of)
+    for row in kept:
+        if row["peer"] not in ran:
+            of.setdefault(row["peer"], []).append(row)
+    return [row for peer in peers for row in of.get(peer.name, ())]
 
 
 def _proof(result: Result) -> str:
@@ -81,8 +108,7 @@ def _parts(data: Data) -> Iterator[str]:
         if not rows:
             continue
         yield f"## {role}s\n"
-        if role is Role.CLIENT:
-            yield SETTINGS
+        yield REGISTERED[role]
         lines = [(_peer(row), str(row["flow"]), _registered(row), str(row["result"])) for row in rows]
         yield _table(("peer", "flow", "registered with", "result"), lines)
         yield "How each is configured:\n"
@@ -94,7 +120,7 @@ def _parts(data: Data) -> Iterator[str]:
             [(_peer(row), str(row["flow"]), str(row["why"]), _cell(str(row["proof"]))) for row in faults],
         )
     yield COVERED
-    yield _table(("peer", "what is tried"), [(peer, ", ".join(what)) for peer, what in covered().items()])
+    yield _table(("peer", "what is tried"), [(peer, ", ".join(what)) for peer, what in covered().items()]).rstrip() + "\n"
 
 
 def _peer(row: Mapping[str, object]) -> str:
@@ -122,7 +148,7 @@ def expected(peers: Iterable[Peer]) -> list[tuple[object, ...]]:
 
 def stale() -> list[str]:
     """Why page or result do not fit the peers any more; empty where they do."""
-    data: Data = json.loads(RESULTS.read_text(encoding="utf-8"))
+    data = read()
     found = []
     if [(row["peer"], row["role"], row["flow"], row["registered"]) for row in data] != expected(PEERS):
         found.append("the kept result is of other peers, flows or registrations")
@@ -131,7 +157,7 @@ def stale() -> list[str]:
     found += [
         f"{name} {version} is pinned" for name, version in pinned.items() if version and versions.get(name) != version
     ]
-    if PAGE.read_text(encoding="utf-8") != render(data):
+    if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != render(data):
         found.append(f"{PAGE.name} is not made from the kept result")
     return found
 
@@ -139,7 +165,7 @@ def stale() -> list[str]:
 def main(arguments: Sequence[str]) -> int:
     """Write the page, or judge it."""
     if "--check" not in arguments:
-        PAGE.write_text(render(json.loads(RESULTS.read_text(encoding="utf-8"))), encoding="utf-8")
+        PAGE.write_text(render(read()), encoding="utf-8")
         return 0
     found = stale()
     for one in found:

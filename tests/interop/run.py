@@ -2,7 +2,7 @@
 
     --json          one JSON object on stdout
     --only NAME     this peer alone; again for another one
-    --write         keep the result, and write docs/interoperability.md from it
+    --write         keep the result of these peers, and write docs/interoperability.md from all that is kept
 
 Exit codes: 0 every failure is the peer's own, 1 one is not; with CI set, a peer that is not installed is a failure too.
 """
@@ -21,7 +21,7 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from tests.interop.page import PAGE, RESULTS, as_data, render
+from tests.interop.page import PAGE, RESULTS, as_data, merged, read, render
 from tests.interop.peer import Flow, Outcome, Peer, Result, Session, judge
 from tests.interop.roster import PEERS
 
@@ -95,11 +95,14 @@ def main(arguments: Sequence[str]) -> int:
     bad = [
         one for one in results if one.outcome not in WELL and (one.outcome is not Outcome.MISSING or os.environ.get("CI"))
     ]
+    kept = merged(as_data(results), read(), PEERS)
+    if asked.write and any(one.outcome is Outcome.MISSING for one in results):
+        parser.error("--write keeps a run of peers that are installed")
     if asked.write:
-        if asked.only or any(one.outcome is Outcome.MISSING for one in results):
-            parser.error("--write keeps a run of all peers, each of them installed")
-        RESULTS.write_text(json.dumps(as_data(results), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        PAGE.write_text(render(as_data(results)), encoding="utf-8")
+        RESULTS.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        PAGE.write_text(render(kept), encoding="utf-8")
+    elif not bad and kept != read():
+        print("docs/interoperability.md tells of another run: python -m tests.interop.run --write", file=sys.stderr)
     return 1 if bad else 0
 
 
