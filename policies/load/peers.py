@@ -97,14 +97,15 @@ def _certificates(table: Table, files: Mapping[str, bytes]) -> tuple[bytes, ...]
     else:
         names = tuple(filter(None, [table.text(key, _CERTIFICATE_FIX)]))
     found: list[bytes] = []
-    for name in names:
+    for name in dict.fromkeys(names):
         if name not in files:
             table.problem(key, f"there is no file {name!r} in the configuration.", _CERTIFICATE_FIX)
             continue
         certificates, fault = pinned_certificates(files[name])
         if fault:
             table.problem(key, f"{name} {fault}", _CERTIFICATE_FIX)
-        found += certificates
+        else:
+            found += certificates
     if len(found) > _MAX_PINNED or len(set(found)) != len(found):
         what = f"names a certificate twice, or more than {_MAX_PINNED}."
         table.problem(key, what, "pin those whose keys sign this node's metadata now, or next.")

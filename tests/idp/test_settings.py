@@ -288,6 +288,7 @@ def test_a_node_says_for_which_country_and_who_runs_it(tmp_path: Path) -> None:
 def test_without_a_word_it_is_a_city_that_takes_no_part_in_eidas(tmp_path: Path) -> None:
     settings = _load(tmp_path, HTTPS)
     assert (settings.role, settings.country, settings.organization) == ("city", "", None)
+    assert settings.metadata_max_days == 31
 
 
 def test_a_node_without_country_or_organization_is_told_both_at_once_with_a_bad_issuer(tmp_path: Path) -> None:
@@ -305,6 +306,9 @@ def test_a_node_without_country_or_organization_is_told_both_at_once_with_a_bad_
         ('"EE"', '"EST"', 3, "country"),
         ("0.5", "0.05", 4, "probe_seconds"),
         ("0.5", "7200", 4, "probe_seconds"),
+        ("probe_seconds = 0.5", "metadata_max_days = 0", 4, "metadata_max_days"),
+        ("probe_seconds = 0.5", "metadata_max_days = 93", 4, "metadata_max_days"),
+        ("probe_seconds = 0.5", "metadata_max_days = 30.5", 4, "metadata_max_days"),
         ("name = ", "nam = ", 6, "organization.nam"),
         ('"support@node.example"', '"support"', 8, "organization.support"),
         ('"https://node.example/about"', '"node.example"', 7, "organization.url"),

@@ -19,6 +19,16 @@ from tests.idp.node.stage import NodeStage
 from tests.real.eu_node import EuNode
 from tests.real.middleware import Middleware
 
+NATURAL = "http://eidas.europa.eu/attributes/naturalperson"
+
+
+def addressed(prefix: str, declared: str = "") -> str:
+    """An address as nodes have it: base64 of elements whose prefix the message declares, or each of them."""
+    parts = {"Thoroughfare": "Canarystreet 1", "PostName": "Storkhaven", "AdminunitFirstline": "NL"}
+    text = "".join(f"<{prefix}:{name}{declared}>{value}</{prefix}:{name}>" for name, value in parts.items())
+    return base64.b64encode(text.encode()).decode()
+
+
 # What lies in it is found nowhere else
 SPANIARD: Mapping[str, str] = {
     "PersonIdentifier": "ES/NL/canary-es-0001",
@@ -26,6 +36,7 @@ SPANIARD: Mapping[str, str] = {
     "CurrentGivenName": "Javier",
     "DateOfBirth": "1887-12-31",
     "Gender": "Male",
+    "CurrentAddress": addressed("eidas-natural"),
 }
 GERMAN: Mapping[str, str] = {
     "CurrentFamilyName": "Mustermann-Kanari",
@@ -34,6 +45,7 @@ GERMAN: Mapping[str, str] = {
     "DateOfBirth": "1887-08-12",
     "PersonIdentifier": "DE/NL/4B75CA4A5C",
     "Nationality": "DE",
+    "CurrentAddress": addressed("eidasnp", f' xmlns:eidasnp="{NATURAL}"'),
 }
 PROVIDER = """
 id = "{name}"

@@ -177,3 +177,20 @@ def test_texts_that_lack_the_same_languages_are_one_line_for_a_person_and_places
     assert several.as_json()["also"] == [{"line": line, "key": key} for key, line in lines.items()]
     assert (alone.key, alone.what) == ("attributes.email.why", "it has no zh-Hans.")
     assert "also" not in alone.as_json()
+
+
+def test_a_deviation_that_a_registration_switches_on_is_a_notice(city: Path) -> None:
+    path = "providers/ee.toml"
+    write(city, path, 'deviations = ["registered_country"]\n' + (city / path).read_text(encoding="utf-8"))
+    found = only(examined(city))
+    assert (found.severity, found.file, found.key) == (NOTICE, path, "deviations")
+    assert "registered_country" in found.what
+    assert "Another NodeCountry is refused." in found.why
+
+
+def test_a_deviation_that_is_on_for_everybody_or_unknown_is_a_problem_of_the_file(city: Path) -> None:
+    path = "providers/ee.toml"
+    text = (city / path).read_text(encoding="utf-8")
+    for name, what in (("unknown_assurance", "is on for every eidas peer"), ("registered_county", "is no deviation")):
+        write(city, path, f'deviations = ["{name}"]\n{text}')
+        assert what in at(examined(city), path, "deviations").what

@@ -257,3 +257,39 @@ def test_the_one_problem_of_a_node_is_told_at_its_line() -> None:
     found = problem_of(NL, "tell_refusal = true", "tell_refusal = 1")
     assert (found.line, found.key) == (7, "tell_refusal")
     assert NODE.splitlines()[6].startswith("tell_refusal")
+
+
+def test_a_list_of_files_and_a_file_of_several_pin_each_certificate() -> None:
+    other = pem(b"\x30\x03\x02\x01\x07").decode()
+    named = COUNTRY_NODE.replace(f'"{CERTIFICATE}"', f'["{CERTIFICATE}", "metadata/next.pem"]')
+    for content in (
+        files(**{LV: named, "metadata/next.pem": other}),
+        files(**{CERTIFICATE: PEM + other}),
+    ):
+        peer = load(content).providers[ProviderId("lv")].peer
+        assert peer is not None
+        assert peer.certificates == (DER, b"\x30\x03\x02\x01\x07")
+
+
+@pytest.mark.parametrize(
+    ("listed", "what"),
+    [
+        ("[]", "is empty"),
+        ('["metadata/nowhere.pem"]', "there is no file"),
+        ('["CERT", "metadata/same.pem"]', "names a certificate twice"),
+        ('["CERT", "CERT"]', "names something twice"),
+        ("[7]", "must be a list of texts"),
+        ("7", "must be text"),
+    ],
+)
+def test_a_list_that_pins_nothing_or_something_twice_is_a_problem(listed: str, what: str) -> None:
+    text = COUNTRY_NODE.replace(f'"{CERTIFICATE}"', listed.replace("CERT", CERTIFICATE))
+    found = problems_of(files(**{LV: text, "metadata/same.pem": PEM}))
+    assert [one.key for one in found] == ["metadata_certificate"], found
+    assert what in found[0].what
+
+
+def test_nobody_pins_more_certificates_than_two_chains_have() -> None:
+    many = "".join(pem(bytes([0x30, 3, 2, 1, number])).decode() for number in range(9))
+    (found, *_) = problems_of(files(**{CERTIFICATE: many}))
+    assert "more than 8" in found.what
