@@ -84,7 +84,7 @@ SAML_CHECKS: Mapping[str, str] = {
     "authn_context_too_low": "its level is at least what was asked",
     "assurance_unreachable": "the registration's table has a level that reaches what is asked",
     "name_id": "the subject has one identifier of 1 to 256 characters without controls",
-    "name_id_format": "a NameID that identifies is persistent or unspecified",
+    "name_id_format": "a NameID that identifies is persistent or unspecified, and of the format that was asked for",
     "name_qualifier": "a NameID that identifies is qualified by nobody else",
     "unforeseen": "nothing happened that we did not foresee",
 }
@@ -100,7 +100,7 @@ ALL_CHECKS: Mapping[str, str] = {
     "encrypted_key": "exactly one EncryptedKey, in the KeyInfo of what it encrypts or right after it; no name to carry",
     "cipher_reference": "ciphertext is in the message: no CipherReference",
     "retrieval_method": "the key is in the message: a RetrievalMethod names the EncryptedKey after the data alone",
-    "content_encryption": "the profile takes the content's encryption: AES-GCM",
+    "content_encryption": "the profile takes the content's encryption: AES-GCM, or AES-CBC by the deviation `aes_cbc`",
     "key_transport": "the profile takes the key's encryption: RSA-OAEP without a label",
     "oaep_digest": "the profile takes the hash of OAEP: SHA-256 or better for eidas",
     "oaep_mgf": "the profile takes the mask of OAEP: MGF1 with SHA-256 or better for eidas",
@@ -108,7 +108,7 @@ ALL_CHECKS: Mapping[str, str] = {
     "key_derivation": "the profile takes the key's derivation: ConcatKDF with SHA-2, its parameters whole octets",
     "key_wrap": "the profile takes the wrapping of an agreed key: AES-128 or AES-256, and it wraps a key of that length",
     "originator_key": "the sender's key of an agreement is one point on a curve of the profile, spelled in one way",
-    "cipher_value": "CipherValue is one text of base64, and holds at least IV, one octet and tag",
+    "cipher_value": "CipherValue is one text of base64, and holds at least IV, one octet and tag; of AES-CBC whole blocks",
     "decryption": "the assertion is encrypted to our key, and whole",
 }
 

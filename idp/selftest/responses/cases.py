@@ -6,6 +6,7 @@ from idp.selftest.case import Case
 from idp.selftest.responses.agreements import agreements
 from idp.selftest.responses.algorithms import confusion, keys_in_messages
 from idp.selftest.responses.binding import providers, recipients, times, unsolicited
+from idp.selftest.responses.blocks import aes_cbc, valid_aes_cbc
 from idp.selftest.responses.ciphers import valid_encryption
 from idp.selftest.responses.coming import coming, valid_coming
 from idp.selftest.responses.deviations import deviations, valid_deviations
@@ -26,9 +27,10 @@ FAMILIES: tuple[Callable[[World], Iterator[Case]], ...] = (
     *(keys_in_messages, confusion),
     *(digests, references, transforms, external),
     *(void, identifiers, differential, comments, instructions, entities, spelling, size),
-    *(encryption, agreements),
+    *(encryption, aes_cbc, agreements),
     *(coming, recipients, unsolicited, providers, names, levels, persons, times, statuses, closed, deviations),
-    *(valid_spellings, valid_signatures, valid_encryption, valid_meanings, valid_persons, valid_coming, valid_deviations),
+    *(valid_spellings, valid_signatures, valid_encryption, valid_aes_cbc),
+    *(valid_meanings, valid_persons, valid_coming, valid_deviations),
 )
 
 

@@ -18,7 +18,16 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
 
 from connectors.formats.names import SAML
-from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, MGF1_SHA256, RSA_OAEP
+from connectors.profiles import (
+    AES128_CBC,
+    AES128_GCM,
+    AES192_CBC,
+    AES192_GCM,
+    AES256_CBC,
+    AES256_GCM,
+    MGF1_SHA256,
+    RSA_OAEP,
+)
 from connectors.profiles import SHA256 as SHA256_URI
 from connectors.signatures.profile import DS
 from idp.selftest.keys import Holder
@@ -28,7 +37,14 @@ from idp.selftest.responses.signing import Edit, OctetEdit, same, same_octets
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 XENC11 = "http://www.w3.org/2009/xmlenc11#"
 RSA_1_5 = f"{XENC}rsa-1_5"
-KEY_OCTETS: Mapping[str, int] = {AES128_GCM: 16, AES192_GCM: 24, AES256_GCM: 32, f"{XENC}aes128-cbc": 16}
+KEY_OCTETS: Mapping[str, int] = {
+    AES128_GCM: 16,
+    AES192_GCM: 24,
+    AES256_GCM: 32,
+    AES128_CBC: 16,
+    AES192_CBC: 24,
+    AES256_CBC: 32,
+}
 _BLOCK = 16
 # By the last part of a URI, such as `sha256` and `mgf1sha256`
 _HASHES: tuple[tuple[str, HashAlgorithm], ...] = (
@@ -37,6 +53,12 @@ _HASHES: tuple[tuple[str, HashAlgorithm], ...] = (
     ("sha512", SHA512()),
     ("sha1", SHA1()),  # noqa: S303 # saml2int reads it, eidas refuses it
 )
+
+
+def padded(plaintext: bytes) -> bytes:
+    """Whole blocks: the last octet says how many are padding, and those before it are zero (XML Encryption 1.1 §5.2.1)."""
+    missing = _BLOCK - len(plaintext) % _BLOCK
+    return plaintext + bytes(missing - 1) + bytes([missing])
 
 
 class Sealing(Protocol):
@@ -51,7 +73,8 @@ class Encryption:
     """How an assertion is encrypted to the RSA key of `recipient`. URIs are those of XML encryption.
 
     `digest` and `mgf` are left out where they are None, and SHA-1 then, as the standard has it; `hashes` are used in place
-    of what they say. `key` is wrapped in place of the content key. `value` and `wrapped` edit octets, `edit` the text.
+    of what they say. `key` is wrapped in place of the content key. `value` and `wrapped` edit octets, `edit` the text, and
+    `pad` makes whole blocks for AES-CBC.
     """
 
     recipient: Holder
@@ -66,12 +89,13 @@ class Encryption:
     value: OctetEdit = same_octets
     wrapped: OctetEdit = same_octets
     edit: Edit = same
+    pad: OctetEdit = padded
 
     def xml(self, plaintext: bytes) -> str:
         """As `Sealing` has it."""
         content = self.made_with or self.content
         content_key = os.urandom(KEY_OCTETS.get(content, 32))
-        value = self.value(encrypted_content(content, content_key, plaintext))
+        value = self.value(encrypted_content(content, content_key, plaintext, self.pad))
         wrapped = self.wrapped(self._wrapped(content_key if self.key is None else self.key))
         digest = "" if self.digest is None else f'<ds:DigestMethod Algorithm="{self.digest}"/>'
         mgf = "" if self.mgf is None else f'<xenc11:MGF Algorithm="{self.mgf}"/>'
@@ -108,12 +132,12 @@ def b64(octets: bytes) -> str:
     return base64.b64encode(octets).decode()
 
 
-def encrypted_content(content: str, key: bytes, plaintext: bytes) -> bytes:
-    """IV, ciphertext and tag; by AES-CBC with the padding of XML Encryption 1.0 §5.2 where that is asked for."""
+def encrypted_content(content: str, key: bytes, plaintext: bytes, pad: OctetEdit = padded) -> bytes:
+    """IV, ciphertext and tag; IV and whole blocks where AES-CBC is asked for."""
     if content.endswith("-cbc"):
-        iv, missing = os.urandom(_BLOCK), _BLOCK - len(plaintext) % _BLOCK
+        iv = os.urandom(_BLOCK)
         encryptor = Cipher(AES(key), CBC(iv)).encryptor()
-        return iv + encryptor.update(plaintext + bytes(missing - 1) + bytes([missing])) + encryptor.finalize()
+        return iv + encryptor.update(pad(plaintext)) + encryptor.finalize()
     iv = os.urandom(12)
     return iv + AESGCM(key).encrypt(iv, plaintext, None)
 

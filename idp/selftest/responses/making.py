@@ -4,6 +4,7 @@
 |---|---|---|---|
 | `response`, `assertion`, `both` | saml2int | the Response, the Assertion, both | no |
 | `response/encrypted`, `both/encrypted` | saml2int | the Response; and in the ciphertext, too | yes |
+| `response/aes-cbc`, `both/aes-cbc` | saml2int with `aes_cbc` | the Response; and in the ciphertext, too | yes |
 | `eidas`, `eidas-both` | eidas | the Response; and in the ciphertext, too | yes |
 
 An attack is written once, and told for every setting that it fits.
@@ -17,7 +18,7 @@ from lxml import etree
 
 from connectors.formats.eidas.registry import NATURAL, NATURAL_PERSON, NATURAL_PREFIX
 from connectors.formats.names import PERSISTENT
-from connectors.profiles import EIDAS, SAML2INT
+from connectors.profiles import AES128_CBC, EIDAS, SAML2INT
 from connectors.signatures.algorithms import RSA_SHA256
 from connectors.signatures.parse import Element
 from idp.selftest.case import Case, Entrance, Kind
@@ -222,6 +223,17 @@ class World:
     def both_encrypted(self) -> Setting:
         """The assertion is signed before it is encrypted, too."""
         return replace(self.encrypted, where="both/encrypted", at_assertion=True)
+
+    @cached_property
+    def cbc(self) -> Setting:
+        """A provider with the deviation `aes_cbc`: the Response is signed, and the assertion encrypted to its own key."""
+        sealing = Encryption(self.keys.own, content=AES128_CBC)
+        return replace(self.encrypted, where="response/aes-cbc", entrance=self.entrances.aes_cbc, encryption=sealing)
+
+    @cached_property
+    def both_cbc(self) -> Setting:
+        """The assertion is signed before it is encrypted, too."""
+        return replace(self.cbc, where="both/aes-cbc", at_assertion=True)
 
     @cached_property
     def eidas(self) -> Setting:

@@ -28,6 +28,9 @@ def valid_meanings(world: World) -> Iterator[Case]:
     as_it_is: tuple[str, Make] = ("high-for-high", lambda setting: setting.sent())
     yield from accepted(MEANINGS, world.plain, as_it_is, entrance=world.entrances.high)
     yield from accepted(MEANINGS, (world.eidas,), as_it_is, entrance=world.entrances.eidas_high)
+    yield from accepted(
+        MEANINGS, world.plain, ("persistent-for-persistent", as_it_is[1]), entrance=world.entrances.persistent
+    )
     forced: tuple[str, Make] = ("authenticated-when-it-was-forced", _at("authenticated", -60))
     yield from accepted(MEANINGS, world.plain, forced, entrance=world.entrances.forced)
     aged: tuple[str, Make] = ("authenticated-within-max-age", _at("authenticated", -600))

@@ -33,6 +33,7 @@ from idp.selftest.responses.judging import AsItCame, AsTold, ByPost, Judging
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.catalogue import STANDARD
+from policies.deviations import AES_CBC
 from policies.parties import EntityId, IdentityProvider, Peer, ProviderId, Source, SubjectNamespace
 
 IDP = "https://idp.selftest.example/metadata"
@@ -82,6 +83,7 @@ class Keys:
     ended: Holder
     ours: Holder
     ours_older: Holder
+    own: Holder
     our_node: Holder
     on: Mapping[str, Holder]
     ours_on: Mapping[str, Holder]
@@ -114,6 +116,8 @@ def make_keys(now: int) -> Keys:
         ended=replace(ended, certificate=past),
         ours=rsa_holder("broker.selftest.example", now),
         ours_older=rsa_holder("broker.selftest.example", now),
+        # Of the one provider that may send AES-CBC
+        own=rsa_holder("broker.selftest.example", now),
         our_node=rsa_holder("broker.selftest.example", now, 3072),
         on={name: ec_holder("ee.selftest.example", now, curve) for name, curve in CURVES.items()},
         ours_on={name: ec_holder("broker.selftest.example", now, curve) for name, curve in CURVES.items()},
@@ -191,6 +195,21 @@ class Entrances:
         return self._saml("saml2int, two keys of ours", ours=(self.keys.ours, self.keys.ours_older), arguments=False)
 
     @cached_property
+    def aes_cbc(self) -> Entrance:
+        """A provider with the deviation, and a key of its own. `inspect` has no registration by hand."""
+        return self._saml("saml2int, AES-CBC", ours=(self.keys.own,), deviations=(AES_CBC,), arguments=False)
+
+    @cached_property
+    def aes_cbc_off(self) -> Entrance:
+        """The same, after the deviation was switched off."""
+        return self._saml("saml2int, AES-CBC off", ours=(self.keys.own,), deviations=(AES_CBC,), off=True, arguments=False)
+
+    @cached_property
+    def own_key(self) -> Entrance:
+        """A provider whose answers are opened with that key, and that has no deviation."""
+        return self._saml("saml2int, that key without AES-CBC", ours=(self.keys.own,), arguments=False)
+
+    @cached_property
     def high(self) -> Entrance:
         """A login that needs the level high."""
         return self._saml("saml2int, high", minimum=LevelOfAssurance.HIGH)
@@ -209,6 +228,11 @@ class Entrances:
     def by_attribute(self) -> Entrance:
         """A registration that knows its subjects by an attribute. `inspect` cannot be told so by hand."""
         return self._saml("saml2int, by attribute", subject_attribute=SUBJECT_ATTRIBUTE, arguments=False)
+
+    @cached_property
+    def persistent(self) -> Entrance:
+        """A registration that asks for persistent NameIDs. `inspect` cannot be told so by hand."""
+        return self._saml("saml2int, persistent", ours=(self.keys.ours,), name_id_format=PERSISTENT, arguments=False)
 
     @cached_property
     def without_use(self) -> Entrance:
@@ -283,22 +307,31 @@ class Entrances:
         force: bool = False,
         max_age: int | None = None,
         subject_attribute: str = "",
+        name_id_format: str = UNSPECIFIED,
+        deviations: Sequence[str] = (),
+        off: bool = False,
         judge: Judging = ByPost,
         arguments: bool = True,
     ) -> Entrance:
         keys = self.keys
         signing = [keys.idp, keys.next_idp, *(keys.on[curve] for curve in ("p-256", "p-384", "p-521"))]
         pinned = metadata or identity_provider_metadata(signing, encrypting=keys.second)
-        provider = replace(_registration(IDP, "EE"), metadata=pinned, subject_attribute=subject_attribute)
+        provider = replace(
+            _registration(IDP, "EE"),
+            metadata=pinned,
+            subject_attribute=subject_attribute,
+            deviations=frozenset(deviations),
+        )
         connector = SamlConnector(
             provider=provider,
             entity_id=SP,
             acs_url=ACS,
             signer=_signer(keys.ours),
             unwrappers=[unwrapper_of_pem(each.pem) for each in ours],
+            suspended=lambda _deviation: off,
         )
         expectation = replace(
-            self._expectation(minimum), force_authentication=force, max_age=max_age, name_id_format=UNSPECIFIED
+            self._expectation(minimum), force_authentication=force, max_age=max_age, name_id_format=name_id_format
         )
         asked = self._arguments(SP, ACS, minimum, encrypted=bool(ours)) if arguments else None
         files = {"idp.xml": pinned} | ({"sp.pem": ours[0].pem} if ours else {})

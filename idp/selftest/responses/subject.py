@@ -29,6 +29,7 @@ def names(world: World) -> Iterator[Case]:
     asked: Row = ("transient-for-persistent", "name_id_format", _named(f' Format="{TRANSIENT}"'))
     row = ("unspecified-for-persistent", "name_id_format", _named(f' Format="{UNSPECIFIED}"'))
     yield from refused(NAME, (world.eidas,), asked, row, entrance=world.entrances.eidas_login)
+    yield from refused(NAME, (*world.plain, world.encrypted), asked, row, entrance=world.entrances.persistent)
 
 
 def levels(world: World) -> Iterator[Case]:
