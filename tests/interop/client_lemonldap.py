@@ -79,9 +79,9 @@ def _configuration(service: Service, folder: Path) -> dict[str, object]:
         "whatToTrace": "_whatToTrace",
         "macros": {"_whatToTrace": "$_user"},
         "globalStorage": "Apache::Session::File",
-        "globalStorageOptions": storage | _places(folder / "sessions"),
+        "globalStorageOptions": storage | places(folder / "sessions"),
         "persistentStorage": "Apache::Session::File",
-        "persistentStorageOptions": _places(folder / "persistent"),
+        "persistentStorageOptions": places(folder / "persistent"),
         # `/session/my/global` tells a person what the portal knows of them
         "restSessionServer": 1,
         "exportedAttr": " ".join(("sub", *KEPT)),
@@ -92,7 +92,7 @@ def _configuration(service: Service, folder: Path) -> dict[str, object]:
     }
 
 
-def _places(folder: Path) -> dict[str, str]:
+def places(folder: Path) -> dict[str, str]:
     return {"Directory": str(folder), "LockDirectory": str(folder / "lock")}
 
 

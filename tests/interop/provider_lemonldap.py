@@ -1,0 +1,81 @@
+"""LemonLDAP::NG's portal as an identity provider: its file configuration, and plackup to serve it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.interop.client_lemonldap import APP, INI, LOCAL, PLACKUP, places
+from tests.interop.provider_stage import PERSON, Instance
+
+LASSO = next(iter(Path("/usr/lib").glob("*/perl5/*/Lasso.pm")), Path("/usr/lib/Lasso.pm"))
+SP = "ciconia"
+BASIC = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"
+# What its session holds of a person is called so on the wire
+NAMES = {one: one.replace("address.", "") for one in PERSON}
+# Its demonstration backend knows this person
+FIELDS = {"user": "dwho", "password": "dwho"}
+
+
+def command(instance: Instance) -> tuple[Sequence[str], Mapping[str, str]]:
+    """One portal with one service provider, whose metadata is pasted into the configuration as its manager does."""
+    folder = instance.folder
+    for name in ("conf", "cache", "sessions/lock", "persistent/lock"):
+        (folder / name).mkdir(parents=True)
+    (folder / "lemonldap-ng.ini").write_text(INI.format(folder), encoding="utf-8")
+    (folder / "app.psgi").write_text(APP, encoding="utf-8")
+    (folder / "conf" / "lmConf-1.json").write_text(json.dumps(_configuration(instance)), encoding="utf-8")
+    words = [
+        str(PLACKUP),
+        "--server",
+        "HTTP::Server::PSGI",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(instance.port),
+        "app.psgi",
+    ]
+    ini = str(folder / "lemonldap-ng.ini")
+    return words, {"LLNG_DEFAULTCONFFILE": ini, "PERL5LIB": str(LOCAL), "PERL5OPT": "-MLocalhost"}
+
+
+def _configuration(instance: Instance) -> dict[str, object]:
+    folder, flow = instance.folder, instance.flow.name
+    options = {
+        "samlSPMetaDataOptionsCheckSSOMessageSignature": 1,
+        "samlSPMetaDataOptionsNameIDFormat": "persistent",
+        "samlSPMetaDataOptionsEncryptionMode": "assertion" if "encrypted" in flow else "none",
+    }
+    storage = {"generateModule": "Lemonldap::NG::Common::Apache::Session::Generate::SHA256"}
+    return {
+        "cfgNum": 1,
+        "cfgDate": 1,
+        "cfgAuthor": "interop",
+        "cfgVersion": "2.21.2",
+        "key": "a key of this rig alone",
+        "portal": f"{instance.base}/",
+        "domain": f"{instance.name}.localhost",
+        "securedCookie": 0,
+        "locationRules": {f"{instance.name}.localhost": {"default": "accept"}},
+        "exportedHeaders": {},
+        "authentication": "Demo",
+        "userDB": "Same",
+        "passwordDB": "Null",
+        "registerDB": "Null",
+        "demoExportedVars": {"uid": "uid", "cn": "cn", "mail": "mail"},
+        "whatToTrace": "_whatToTrace",
+        "macros": {"_whatToTrace": "$_user", **{NAMES[one]: f"'{value}'" for one, value in PERSON.items()}},
+        "globalStorage": "Apache::Session::File",
+        "globalStorageOptions": storage | places(folder / "sessions"),
+        "persistentStorage": "Apache::Session::File",
+        "persistentStorageOptions": places(folder / "persistent"),
+        # A form of a script's would need its token
+        "requireToken": 0,
+        "issuerDBSAMLActivation": 1,
+        # A password is of this level where the portal has no TLS, and one higher where it has
+        "samlAuthnContextMapPassword": 1,
+        "samlServicePrivateKeySig": instance.key.read_text(encoding="ascii"),
+        "samlServicePublicKeySig": instance.certificate.read_text(encoding="ascii"),
+        "samlSPMetaDataXML": {SP: {"samlSPMetaDataXML": instance.broker_metadata.read_text(encoding="utf-8")}},
+        "samlSPMetaDataOptions": {SP: options},
+        "samlSPMetaDataExportedAttributes": {SP: {name: f"1;{name};{BASIC};{name}" for name in NAMES.values()}},
+    }
