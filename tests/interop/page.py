@@ -35,6 +35,10 @@ this client. Where it is empty, the defaults do. No setting can be left out: `py
 The third column names the lines that the operator of the broker writes into the provider's file, besides its address,
 metadata and attributes.
 """,
+    Role.NODE: """\
+Nobody can run these programs here. What they send and take is written for the tests from their published sources, signed
+and encrypted by python-xmlsec, and imports nothing of ours (`tests/real`).
+""",
 }
 FAULTS = """\
 ## Failures that are the peer's own

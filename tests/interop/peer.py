@@ -31,6 +31,7 @@ class Role(StrEnum):
 
     CLIENT = "OpenID Connect client"
     PROVIDER = "SAML identity provider"
+    NODE = "Country's node"
 
 
 @dataclass(frozen=True, slots=True)

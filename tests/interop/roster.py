@@ -1,7 +1,8 @@
 """All peers of `make interop`, in the order of the table."""
 
 from tests.interop.client_peers import CLIENTS
+from tests.interop.node_peers import NODES
 from tests.interop.peer import Peer
 from tests.interop.provider_peers import PROVIDERS
 
-PEERS: tuple[Peer, ...] = (*CLIENTS, *PROVIDERS)
+PEERS: tuple[Peer, ...] = (*CLIENTS, *PROVIDERS, *NODES)

@@ -46,6 +46,9 @@ ATTRIBUTES: Mapping[str, tuple[str, bool]] = {
     "Gender": ("Gender", False),
 }
 LIFE = 300
+_STATUS = "urn:oasis:names:tc:SAML:2.0:status:"
+# What it answers when the country's own sign-in failed
+RESPONDER_STATUS = (f"{_STATUS}Responder", f"{_STATUS}AuthnFailed", "003002 - Authentication Failed")
 
 
 @dataclass(frozen=True)

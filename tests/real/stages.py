@@ -170,6 +170,10 @@ class RealNode(NodeStage):
             for waiting in peers.pending(now, EntityId(entity_id)):
                 peers.approve(waiting.entity_id, waiting.digest, now)
 
+    def page_of(self, peer: str) -> str:
+        """Where the Connector `es` or `de` has the page that posts its request."""
+        return f"{self.spain.base}/EidasNodeConnector/ask" if peer == "es" else f"{self.germany.base}/eidas-demo/ask"
+
     def close(self) -> None:
         super().close()
         self.spain.close()

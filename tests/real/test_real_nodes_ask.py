@@ -43,10 +43,6 @@ def logs() -> Iterator[Lines]:
         yield lines
 
 
-def _ask(node: RealNode, peer: str) -> str:
-    return f"{node.spain.base}/EidasNodeConnector/ask" if peer == "es" else f"{node.germany.base}/eidas-demo/ask"
-
-
 def _answered(traveller: Traveller, leaving: Answer, choice: str = "continue") -> Answer:
     """From our node to the national sign-in, and back to the node that asked."""
     page = traveller.returns(traveller.signs_in(leaving))
@@ -56,7 +52,7 @@ def _answered(traveller: Traveller, leaving: Answer, choice: str = "continue") -
 
 @pytest.mark.parametrize(("peer", "country"), [("es", "ES"), ("de", "DE")])
 def test_a_real_node_asks_and_opens_what_we_answer(traveller: Traveller, node: RealNode, peer: str, country: str) -> None:
-    said = _answered(traveller, traveller.asked_by(_ask(node, peer)))
+    said = _answered(traveller, traveller.asked_by(node.page_of(peer)))
     assert said.status == 200, said.text
     values = said.json["values"]
     assert isinstance(values, dict)
@@ -65,7 +61,7 @@ def test_a_real_node_asks_and_opens_what_we_answer(traveller: Traveller, node: R
 
 
 def test_a_real_node_hears_of_a_citizen_who_went_back(traveller: Traveller, node: RealNode) -> None:
-    said = _answered(traveller, traveller.asked_by(_ask(node, "es")), "cancel").json
+    said = _answered(traveller, traveller.asked_by(node.page_of("es")), "cancel").json
     assert said["failed"] == [f"{STATUS}Responder", f"{STATUS}AuthnFailed"]
 
 
@@ -74,9 +70,9 @@ def test_an_unknown_attribute_that_is_optional_is_ignored_and_one_that_is_requir
     traveller: Traveller, node: RealNode, logs: Lines
 ) -> None:
     node.spain.will_ask(additional=UNKNOWN.format("false"), requester_id="https://sp.example/metadata")
-    assert "values" in _answered(traveller, traveller.asked_by(_ask(node, "es"))).json
+    assert "values" in _answered(traveller, traveller.asked_by(node.page_of("es"))).json
     node.spain.will_ask(additional=UNKNOWN.format("true"))
-    page = traveller.asked_by(_ask(node, "es"))
+    page = traveller.asked_by(node.page_of("es"))
     assert page.status == 400
     said = traveller.back(page).json
     assert said["failed"] == [f"{STATUS}Requester", f"{STATUS}InvalidAttrNameOrValue"]
@@ -99,10 +95,10 @@ def test_the_type_of_services_stands_in_the_metadata_or_in_the_request_and_not_i
 
     publish("public")
     try:
-        assert "values" in _answered(traveller, traveller.asked_by(_ask(node, "es"))).json
+        assert "values" in _answered(traveller, traveller.asked_by(node.page_of("es"))).json
         both = "<saml2p:Extensions>"
         node.spain.will_ask(edit=lambda text: text.replace(both, both + SPTYPE))
-        page = traveller.asked_by(_ask(node, "es"))
+        page = traveller.asked_by(node.page_of("es"))
         assert page.status == 400
         assert traveller.back(page).json["failed"] == [f"{STATUS}Requester"]
     finally:
@@ -122,7 +118,7 @@ def test_a_real_request_with_one_thing_more_is_answered_with_a_failure(
     traveller: Traveller, node: RealNode, before: str, after: str
 ) -> None:
     node.spain.will_ask(edit=lambda text: text.replace(before, after, 1))
-    page = traveller.asked_by(_ask(node, "es"))
+    page = traveller.asked_by(node.page_of("es"))
     assert page.status == 400
     failed = traveller.back(page).json["failed"]
     assert isinstance(failed, list)
