@@ -7,7 +7,6 @@ Nothing that is there is ever changed. What was written is taken away again wher
 """
 
 import ipaddress
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +20,7 @@ from idp.loading import load_all
 from idp.responders.oidc import ANSWER_PARAMETERS
 from idp.responders.oidc_client import ASSERTION_ALGORITHMS, Clients
 from idp.settings import DEFAULT_PORTS, LABEL, Settings
+from idp.toml_text import dumped
 from policies.attributes import EXACT, Address, AttributeName, Form, Value
 from policies.catalogue import Catalogue, ClaimValue
 from policies.errors import Problem, SignatureInvalid
@@ -50,6 +50,7 @@ PREDICATES = frozenset({"age_over", "resident_of"})
 _NAME_FIX = "use 1 to 64 letters, digits, dots, lines and underscores."
 _REDIRECT_FIX = "write the one full https address of the app's callback."
 
+_OF_PUBLIC = "# It keeps no secret: nothing but the code's PKCE verifier and these addresses binds an answer to it.\n"
 
 @dataclass(frozen=True, slots=True)
 class Registration:
@@ -216,45 +217,45 @@ def _sample(catalogue: Catalogue, name: AttributeName, form: Form) -> Value:
 
 
 def text_of(asked: Registration, purpose: Purpose) -> str:
-    """The file, as TOML. All texts were judged by `faults`: JSON's spelling of them is TOML's too."""
-    lines = [
-        "# Written by `ciconia party add`. The attributes are the most that this service may ever get: exactly what its",
-        "# purpose needs. Services of one sector know the same person by the same `sub`.",
-        f"client_id = {_quoted(asked.client_id)}",
-        f"sector = {_quoted(asked.sector)}",
-        f"redirect_uris = [{', '.join(_quoted(uri) for uri in asked.redirect_uris)}]",
-        f"purposes = [{_quoted(asked.purpose)}]",
-        f"token_endpoint_auth_method = {_quoted(asked.method)}",
-    ]
+    """The file, as TOML."""
+    table: dict[str, object] = {
+        "client_id": asked.client_id,
+        "sector": asked.sector,
+        "redirect_uris": list(asked.redirect_uris),
+        "purposes": [asked.purpose],
+        "token_endpoint_auth_method": asked.method,
+    }
     if asked.public:
-        lines += [
-            "# It keeps no secret: nothing but the code's PKCE verifier and these addresses binds an answer to it",
-            "public = true",
-        ]
-        lines += [f"origins = [{', '.join(_quoted(origin) for origin in asked.origins)}]"] if asked.origins else []
+        table |= {"public": True} | ({"origins": list(asked.origins)} if asked.origins else {})
     elif asked.secret_sha256:
-        lines.append(f"client_secret_sha256 = {_quoted(asked.secret_sha256)}")
+        table["client_secret_sha256"] = asked.secret_sha256
     else:
-        lines += [f"token_endpoint_auth_signing_alg = {_quoted(asked.algorithm)}", f"jwks = {_quoted(asked.jwks_file)}"]
-    lines += _needed_by_its_library(asked)
-    lines += ["", "# The name that citizens read; add et, zh-Hans and others.", "[title]", f"en = {_quoted(asked.title)}"]
-    if needed := attributes_for(purpose):
-        lines += ["", "[attributes]", *(f"{name} = {_quoted(form)}" for name, form in needed.items())]
-    return "\n".join(lines) + "\n"
+        table |= {"token_endpoint_auth_signing_alg": asked.algorithm, "jwks": asked.jwks_file}
+    table |= _needed_by_its_library(asked)
+    needed = attributes_for(purpose)
+    parts = [
+        "# Written by `ciconia party add`. The attributes are the most that this service may ever get: exactly what its\n"
+        "# purpose needs. Services of one sector know the same person by the same `sub`.\n"
+        + (_OF_PUBLIC if asked.public else "")
+        + dumped(table),
+        "# The name that citizens read; add et, zh-Hans and others.\n" + dumped({"title": {"en": asked.title}}),
+        *([dumped({"attributes": needed})] if needed else []),
+    ]
+    return "\n".join(parts)
 
 
-def _needed_by_its_library(asked: Registration) -> Iterator[str]:
-    """The lines that are not as they would be by themselves."""
+def _needed_by_its_library(asked: Registration) -> Iterator[tuple[str, object]]:
+    """What is not as it would be by itself."""
     if asked.assertion_audience != "issuer":
-        yield f"assertion_audience = {_quoted(asked.assertion_audience)}"
+        yield "assertion_audience", asked.assertion_audience
     if asked.assertion_life != ASSERTION_LIFE:
-        yield f"assertion_life = {asked.assertion_life}"
+        yield "assertion_life", asked.assertion_life
     if asked.id_token_alg != "ES256":
-        yield f"id_token_signed_response_alg = {_quoted(asked.id_token_alg)}"
+        yield "id_token_signed_response_alg", asked.id_token_alg
     if asked.claims_in_id_token:
-        yield "claims_in_id_token = true"
+        yield "claims_in_id_token", True
     if not asked.pkce_required:
-        yield 'pkce = "optional"'
+        yield "pkce", "optional"
 
 
 def register(asked: Registration, purpose: Purpose, folder: Path) -> tuple[Path, ...]:
@@ -316,7 +317,3 @@ def _make_durable(folder: Path) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

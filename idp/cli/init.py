@@ -1,6 +1,7 @@
 """`ciconia init`: a folder with settings and fresh keys, from which a broker can begin."""
 
 import json
+import re
 import shlex
 import shutil
 import signal
@@ -18,7 +19,8 @@ from idp.cli.options import AsJson
 from idp.keys.file import write_private
 from idp.keys.folder import create_keys
 from idp.settings import SETTINGS_FILE, TENANTS, Settings, load_settings
-from policies.errors import Misconfigured
+from idp.toml_text import quoted
+from policies.errors import Misconfigured, Problem
 
 FOLDERS = ("purposes", "parties", "providers", "metadata")
 NODE_FOLDERS = ("nodes", "providers", "metadata")
@@ -99,7 +101,13 @@ def _text(role: Role, issuer: str) -> str:
     """The settings of a role: what all have, then its own."""
     here = resources.files("idp.cli")
     text = "".join(here.joinpath(name).read_text(encoding="utf-8") for name in ("init.toml", f"init_{role}.toml"))
-    return text.replace("@ISSUER@", issuer).replace("@ROLE@", role).replace("@COUNTRY@", NO_COUNTRY)
+    try:
+        words = {"@ISSUER@": quoted(issuer), "@ROLE@": role.value, "@COUNTRY@": NO_COUNTRY}
+    except ValueError as error:
+        problem = Problem("init", 0, "--issuer", "is no text.", "write https://HOST, as browsers reach the broker.")
+        raise Misconfigured((problem,)) from error
+    # All at once: an issuer that holds another word is written as it is
+    return re.sub(r"@[A-Z]+@", lambda found: words[found[0]], text)
 
 
 class _TakenError(Exception):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import secrets
 import socket
 import threading
@@ -20,10 +21,13 @@ from idp.keys.folder import create_keys
 from idp.server import Server, bind
 from idp.settings import SETTINGS_FILE, load_settings
 from idp.store.migrate import migrate
+from idp.toml_text import quoted
 
 HOST = "127.0.0.1"
 PORTS = {"broker": 8400, "country": 8401, "city": 8402}
 STOPPING_SECONDS = 10
+
+_WORD = re.compile(r"@[A-Z0-9_]+@")
 
 
 class Scene:
@@ -137,15 +141,18 @@ def bound(port: int) -> socket.socket:
 
 
 def write_templates(source: Traversable, target: Path, words: Mapping[str, str]) -> None:
-    """Copy a folder of templates, each `@WORD@` replaced. New files take the place of what stands there already."""
+    """Copy a folder of templates, each `@WORD@` replaced. New files take the place of what stands there already.
+
+    A word stands inside of a text in quotes, and stays in it whatever it holds. ValueError where no file holds it.
+    """
     target.mkdir(parents=True, exist_ok=True)
     for each in source.iterdir():
         if each.is_dir():
             write_templates(each, target / each.name, words)
             continue
         text = each.read_text(encoding="utf-8")
-        for word, value in words.items():
-            text = text.replace(word, value)
+        # All at once: a value that holds another word is written as it is
+        text = _WORD.sub(lambda found: quoted(words[found[0]]) if found[0] in words else found[0], text)
         file = target / each.name
         file.unlink(missing_ok=True)
         # The address of the database may have a password

@@ -226,6 +226,16 @@ def test_whatever_is_not_refused_is_read_back_as_it_was_asked_for(title: str, pa
     assert read["redirect_uris"] == list(asked.redirect_uris)
 
 
+def test_a_text_that_no_check_refused_stays_in_its_quotes() -> None:
+    """The writer relies on no check before it."""
+    title = 'a"b\\c\nen = "d"\x00\x7f\u2028'
+    asked = replace(ASKED, title=title, sector=title, redirect_uris=(title,), id_token_alg=title)
+    read = tomllib.loads(text_of(asked, NEEDED))
+    assert (read["title"], read["sector"], read["redirect_uris"]) == ({"en": title}, title, [title])
+    assert read["id_token_signed_response_alg"] == title
+    assert set(read) == {*tomllib.loads(text_of(ASKED, NEEDED)), "id_token_signed_response_alg"}
+
+
 def test_it_is_written_and_holds(folder: Path) -> None:
     register(ASKED, NEEDED, folder)
     assert [path.name for path in (folder / "parties").iterdir()] == ["permits.toml"]

@@ -18,6 +18,7 @@ from idp.keys.file import FileSigner, create_saml_key, load_signer
 from idp.keys.folder import create_keys
 from idp.settings import load_settings
 from idp.store import tables
+from idp.toml_text import dumped
 
 FIRST, SECOND = "demo-ee", "demo-lv"
 # Services whose registration asks for what their library needs: no PKCE, and the secret in the form
@@ -137,7 +138,8 @@ class Stage(Scene):
         write_templates(resources.files("idp.demo").joinpath("receiving"), folder, words)
         settings_file = folder / "ciconia.toml"
         text = settings_file.read_text(encoding="utf-8")
-        settings_file.write_text(f'database = "{self.receiving / "ciconia.db"}"\n{text}', encoding="utf-8")
+        database = dumped({"database": str(self.receiving / "ciconia.db")})
+        settings_file.write_text(database + text, encoding="utf-8")
         settings = load_settings(folder)
         create_keys(settings.key_folder, settings.origin, settings.tenant, demo=settings.demo)
         write_jwks(folder / "parties" / "fares.jwks.json", self._fares)

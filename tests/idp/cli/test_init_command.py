@@ -11,9 +11,13 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from idp.cli import app
+from idp.cli.init import Role
+from idp.cli.init import _text as settings_of
 from idp.configuration import load_configuration
 from idp.keys.file import is_marked
 from idp.settings import Settings, load_settings
@@ -51,6 +55,26 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     issuer, listen = "https://login.storkhaven.example", "127.0.0.1:8400"
     assert said == {"ok": True, "directory": str(folder), "issuer": issuer, "listen": listen}
     return folder
+
+
+@given(issuer=st.text(max_size=40))
+@example(issuer='https://login.x.example"\nwitness = "/tmp/theirs')
+@example(issuer="https://login.x.example\\")
+@example(issuer="a\r\nb\x00\x1f\x7f\u2028@ROLE@@COUNTRY@")
+def test_an_issuer_stays_in_its_quotes_whatever_it_holds(issuer: str) -> None:
+    for role in Role:
+        meant = {**tomllib.loads(settings_of(role, "")), "issuer": issuer}
+        assert tomllib.loads(settings_of(role, issuer)) == meant
+
+
+@pytest.mark.parametrize(
+    "issuer", ['https://x.example"\nwitness = "w', "https://x.example\\", "https://x.example\x7f", "\udcff"]
+)
+def test_an_issuer_that_is_none_leaves_no_folder(tmp_path: Path, issuer: str) -> None:
+    refused = ciconia("init", tmp_path / "city", "--issuer", issuer)
+    assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
+    assert "issuer" in refused.stderr
+    assert not (tmp_path / "city").exists()
 
 
 def test_a_city_gets_a_key_to_which_identity_providers_encrypt(made: Path) -> None:
@@ -224,7 +248,7 @@ def test_a_folder_with_something_in_it_is_left_as_it_is(tmp_path: Path) -> None:
         ("login.city.example", "no https address"),
         ("", "no https address"),
         ("https://login city.example", "no https address"),
-        ('https://a"', "no TOML"),
+        ('https://a"', "issuer"),
     ],
 )
 def test_an_issuer_that_cannot_be_served_is_refused_and_leaves_nothing(tmp_path: Path, issuer: str, said: str) -> None:
