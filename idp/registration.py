@@ -52,6 +52,7 @@ _REDIRECT_FIX = "write the one full https address of the app's callback."
 
 _OF_PUBLIC = "# It keeps no secret: nothing but the code's PKCE verifier and these addresses binds an answer to it.\n"
 
+
 @dataclass(frozen=True, slots=True)
 class Registration:
     """What is asked for. `jwks` are the public keys ("" with a secret), `secret_sha256` is "" with keys."""

@@ -7,7 +7,7 @@ import pytest
 
 from tests.interop import page
 from tests.interop.client_peers import CLIENTS
-from tests.interop.peer import Flow, Npm, Outcome
+from tests.interop.peer import Flow, Npm, Outcome, Peer
 from tests.interop.roster import PEERS
 
 
@@ -34,7 +34,7 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("changed", CHANGED.values(), ids=CHANGED)
-def test_a_changed_list_of_peers_makes_it_stale(changed: page.Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_list_of_peers_makes_it_stale(changed: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "PEERS", (changed, *PEERS[1:]))
     assert page.stale()
 
