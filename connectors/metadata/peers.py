@@ -69,6 +69,7 @@ class Pending:
     digest: str  # SHA-256 as hex, of `PeerFacts`
     additions: tuple[str, ...]  # one sentence each
     first: bool  # nothing of this node was approved before
+    deviations: tuple[str, ...] = ()  # the named deviations that the metadata used
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,9 @@ class Peers:
             return None
         facts, approved = known[0].facts, known[0].approved
         new = additions(facts, approved, self._peers[entity_id].metadata_url)
-        return Pending(entity_id, facts.country, facts.digest, new, first=approved is None) if new else None
+        if not new:
+            return None
+        return Pending(entity_id, facts.country, facts.digest, new, approved is None, facts.deviations)
 
     def _judged(self, peer: Peer, octets: bytes, now: int, before: PeerFacts | None) -> tuple[PeerFacts, Chains | None]:
         """The pinned key is in force; signature, shape, registration; the end is ahead and near; no older than before."""

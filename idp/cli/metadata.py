@@ -29,7 +29,17 @@ from connectors.signatures.keys import certificate_of
 from idp.addresses import node_entity_id
 from idp.cli.committing import PromptCopies, Unsure, mend, within
 from idp.cli.console import failed, problems, progress, say
-from idp.cli.metadata_told import COULD_NOT_RUN, NO, NOBODY, YES, Fetched, fetch_command, pending_told, say_pending
+from idp.cli.metadata_told import (
+    COULD_NOT_RUN,
+    NO,
+    NOBODY,
+    YES,
+    Fetched,
+    fetch_command,
+    pending_told,
+    say_pending,
+    say_used,
+)
 from idp.cli.options import AsJson, Folder
 from idp.cli.revocations import ask
 from idp.clock import system_clock
@@ -111,6 +121,7 @@ def pending(config: Folder, *, as_json: AsJson = False) -> None:
         return
     for one in waiting:
         say_pending(names[one.entity_id], one, config)
+        say_used(one.deviations)
     for name in never:
         say(f"{name}: nothing of it was ever fetched. Next: {fetch_command(name, config)}")
     if not waiting and not never:

@@ -1,6 +1,7 @@
 """How `ciconia metadata` tells what came of other countries' nodes and what of it waits: in sentences, or as JSON."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,8 +61,7 @@ class Fetched:
             return
         facts = self.held.facts
         say(f"{self.name}: its metadata is good, valid until {written(facts.valid_until)}, digest {facts.digest}.")
-        for used in named(facts.deviations):
-            say(f"It deviates ({used.name}): {used.what} {used.bound}")
+        say_used(facts.deviations)
         if other := not_ours(facts.versions):
             say(f"It also names protocol versions that we do not speak: {', '.join(other)}.")
         for one in self.waiting:
@@ -79,7 +79,14 @@ def pending_told(name: str, one: Pending) -> dict[str, object]:
         "digest": one.digest,
         "additions": list(one.additions),
         "first": one.first,
+        "deviations": list(one.deviations),
     }
+
+
+def say_used(deviations: Sequence[str]) -> None:
+    """The named deviations that a node's metadata used, a sentence or two each."""
+    for one in named(deviations):
+        say(f"It deviates ({one.name}): {one.what} {one.bound}")
 
 
 def say_pending(name: str, one: Pending, config: Path) -> None:

@@ -188,7 +188,7 @@ def _heard(site: NodeSite, request: Request, inbound: Inbound) -> Response:
         spent = isinstance(error, AssertionRejected) and site.watched.tries.wrong(login, client)
         return _stopped(site, request, error, state.request, now, after_decision(state.login, None) if spent else ())
     site.watched.verified(time.perf_counter() - began)
-    _step(site, Step.ANSWERED, reference, state.request)
+    _step(site, Step.ANSWERED, reference, state.request, decided.deviations)
     secret, strict = new_secret(decided.login)
     sealed = site.sealer.seal("decided", decided.login, decided.end, NODE_DECIDED.dump(decided), secret)
     view = _informed(site, decided, sealed, site.language(request))
@@ -242,9 +242,10 @@ def _cancelled(site: NodeSite, request: Request, login: str) -> Response:
     return _left(site, ended, answer, site.language(request), after_decision(state.login, None))
 
 
-def _step(site: NodeSite, step: Step, reference: str, asked: NodeRequest) -> None:
-    """A line and a count of a login, under the node that asks and its country."""
-    site.watched.steps.step(step, reference, asked.node_id, site.broker.registered(asked).peer.country)
+def _step(site: NodeSite, step: Step, reference: str, asked: NodeRequest, deviations: tuple[str, ...] = ()) -> None:
+    """A line and a count of a login, under the node that asks and its country, by these named deviations."""
+    country = site.broker.registered(asked).peer.country
+    site.watched.steps.step(step, reference, asked.node_id, country, deviations)
 
 
 def _left(site: NodeSite, ended: NodeRefused, answer: Post, language: str, kept: list[Cookie]) -> Response:

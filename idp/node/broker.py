@@ -165,6 +165,7 @@ class NodeBroker:
             # decisions.md 2: the later of the login's end and the assertion's own, plus skew
             marks_end=max(asked.began + LOGIN_LIFE, assertion.not_on_or_after) + SKEW,
             acts=asked.acts,
+            deviations=assertion.deviations,
         )
 
     def decide(

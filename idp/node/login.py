@@ -88,6 +88,7 @@ class NodeDecided:
     assertion: bytes
     marks_end: int
     acts: int = 0
+    deviations: tuple[str, ...] = ()  # the named deviations that the national answer used
 
 
 @dataclass(frozen=True, slots=True)

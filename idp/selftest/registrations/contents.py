@@ -76,8 +76,8 @@ def _node(bench: Bench) -> Iterator[Case]:
         "two roles": swap(f"</{role}>", f'</{role}><{role} protocolSupportEnumeration="{SAMLP}"/>'),
         "no country": swap(_COUNTRY, ""),
         "two countries": swap(_COUNTRY, _COUNTRY.replace("EE", "LV") + _COUNTRY),
-        "another country in another place": swap(
-            _END, f"<md:Extensions>{_COUNTRY.replace('EE', 'LV')}</md:Extensions>{_END}"
+        "another country in another role": swap(
+            _END, f"<md:RoleDescriptor>{_COUNTRY.replace('EE', 'LV')}</md:RoleDescriptor>{_END}"
         ),
         "a country of three letters": swap(">EE<", ">EST<"),
         "a country in small letters": swap(">EE<", ">ee<"),

@@ -88,7 +88,7 @@ def _registered(bench: Bench) -> Iterator[Case]:
     yield here.accepted(VALID, "no version", here.signed(lambda text: text.replace(_VERSIONS, "")))
     other = swap(_COUNTRY, _COUNTRY.replace("EE", "LV"))
     yield here.refused(DEVIATIONS, "another country", here.signed(other), "metadata_country")
-    elsewhere = f"<md:Extensions>{_COUNTRY.replace('EE', 'LV')}</md:Extensions></md:EntityDescriptor>"
+    elsewhere = f"<md:RoleDescriptor>{_COUNTRY.replace('EE', 'LV')}</md:RoleDescriptor></md:EntityDescriptor>"
 
     def said_elsewhere(text: str) -> str:
         return text.replace(_COUNTRY, "").replace("</md:EntityDescriptor>", elsewhere)
