@@ -65,7 +65,7 @@ def test_a_real_node_hears_of_a_citizen_who_went_back(traveller: Traveller, node
     assert said["failed"] == [f"{STATUS}Responder", f"{STATUS}AuthnFailed"]
 
 
-@pytest.mark.spec("eidas.md §3 unknown attribute names")
+@pytest.mark.spec("eidas.md §3 unknown attributes")
 def test_an_unknown_attribute_that_is_optional_is_ignored_and_one_that_is_required_is_answered(
     traveller: Traveller, node: RealNode, logs: Lines
 ) -> None:

@@ -217,6 +217,15 @@ def test_an_answer_that_is_given_again_is_durable_like_the_first(house: NodeHous
 
 
 @pytest.mark.spec("decisions.md 31")
+def test_what_the_national_answer_deviated_by_is_remembered_for_the_log(
+    house: NodeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert house.decided().deviations == ()
+    heard = house.country.receive
+    monkeypatch.setattr(house.country, "receive", lambda *asked: replace(heard(*asked), deviations=("a_deviation",)))
+    assert house.decided().deviations == ("a_deviation",)
+
+
 @pytest.mark.parametrize("off", [("country", "NL"), ("provider", NATIONAL)])
 def test_what_is_switched_off_while_the_commit_waits_is_not_sent(house: NodeHouse, off: tuple[str, str]) -> None:
     decided = house.decided()
