@@ -48,6 +48,7 @@ RECORD_CHECKS: Mapping[str, str] = {
     "export": "an export has its first line, so many leaves and their checkpoint, each line in its one spelling",
     "export_root": "the leaves of an export have the root that the log signed",
     "export_split": "an export begins with the leaves of every checkpoint that the log signed before",
+    "export_shrank": "the export is as large as what the log signed before it",
     "export_short": "an export reaches as far as what it is compared with",
     "export_leaf": "the leaf of a receipt stands in the export where its proof says",
     "note": "a signed note has its text, an empty line and signature lines",

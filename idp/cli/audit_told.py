@@ -7,7 +7,8 @@ from pathlib import Path
 from idp.cli.console import plain, say
 from idp.files import read_regular
 from idp.keys.ledger import LOG_VKEY
-from idp.transparency.checkpoint import VerifierKey, read_keys
+from idp.transparency.checkpoint import VerifierKey
+from idp.transparency.vouching import read_keys
 from policies.errors import SignatureInvalid
 
 HOLDS, DIFFERS, COULD_NOT_RUN = 0, 1, 2

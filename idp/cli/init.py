@@ -22,8 +22,9 @@ from idp.settings import SETTINGS_FILE, TENANTS, Settings, load_settings
 from idp.toml_text import quoted
 from policies.errors import Misconfigured, Problem
 
-FOLDERS = ("purposes", "parties", "providers", "metadata")
-NODE_FOLDERS = ("nodes", "providers", "metadata")
+WITNESS = "witness"
+FOLDERS = ("purposes", "parties", "providers", "metadata", WITNESS)
+NODE_FOLDERS = ("nodes", "providers", "metadata", WITNESS)
 EXAMPLE_ISSUER = "https://login.city.example"
 EXAMPLE_NODE = "https://node.country.example"
 # ISO 3166-1 leaves XX to its users: no country will ever have it

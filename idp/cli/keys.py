@@ -26,7 +26,7 @@ from idp.clock import system_clock
 from idp.keys import change
 from idp.keys.folder import NODE_FILES, OF_A_NODE, Keys, load_keys
 from idp.keys.kinds import KINDS, LOG, Kind, kind_named
-from idp.keys.ledger import LOG_VKEY, list_log_keys
+from idp.keys.ledger import LOG_VKEY, list_log_keys, load_ledger_keys, vouch_for_log_keys
 from idp.keys.ring import Named, Scheduled, State, moment, spelled
 from idp.settings import Settings, load_settings
 from policies.errors import Misconfigured, Problem
@@ -129,7 +129,6 @@ def new(
         wanted, begins = _kind(kind), change.safe_from(_kind(kind), now)
         if at is not None:
             begins = _moment(at, now)
-        _list_of_log(desk, wanted)
         if (waiting := desk.waiting(wanted, now)) is not None:
             what = f"the next key of {kind} is there already: {waiting.file}."
             raise Refused("KIND", what, f"`{rotate_command(kind, config)}` has it begin as soon as is safe.")
@@ -153,7 +152,6 @@ def rotate(
     with _desk(config, as_json=as_json) as desk:
         now, wanted = system_clock(), _kind(kind)
         waiting, unknown = desk.waiting(wanted, now), desk.answer.unknown
-        _list_of_log(desk, wanted)
         if waiting is not None and unknown is not None and not desk.answer.none_yet:
             if not now_:
                 what = f"{unknown.what} {waiting.file}, which would take over, may be one of them."
@@ -167,6 +165,35 @@ def rotate(
             _hurry(desk, wanted, waiting, now, at_once=now_)
     if now_ and not as_json:
         say(f"What that breaks: {wanted.breaks}")
+
+
+@keys.command()
+def vouch(
+    config: Folder,
+    key_ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="The 8 hex digits of each listed key whose private half is gone."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Vouch for the keys in log.vkey with the private keys that are here: once, for keys that nobody vouched for yet.
+
+    Each key that `ciconia keys new` and `rotate` make is vouched for by the one before it. Look at log.vkey first: each key
+    that this vouches for counts from then on.
+
+    Example: ciconia keys vouch --config city 530d903a
+    """
+    with answering(as_json=as_json):
+        settings = load_settings(config)
+        found = vouch_for_log_keys(settings.key_folder, settings.origin, key_ids or ())
+        load_ledger_keys(settings.key_folder, settings.origin)
+    ids = [key.key_id.hex() for key in found.keys]
+    if as_json:
+        print(json.dumps({"ok": True, "log": settings.origin, "key_ids": ids}))
+        return
+    say(f"{settings.key_folder / LOG_VKEY} lists {', '.join(ids)}: each later one is vouched for.")
+    say("Where there are several machines, copy it into the key folder of each.")
 
 
 # One id in 64 begins with "-", and none of our options is short
@@ -197,12 +224,14 @@ def _make(desk: _Desk, kind: Kind, begins: int, now: int) -> None:
     except FileExistsError:
         raise _taken() from None
     try:
+        if kind is LOG:
+            # Before anybody loads the folder: a key for which nobody vouches is refused
+            list_log_keys(settings.key_folder, settings.origin)
         fresh = load_keys(settings.key_folder, settings.origin)
     except Misconfigured:
         # No server starts with a folder that does not load. Whatever else ends this, one that runs may use the key already
         path.unlink(missing_ok=True)
         raise
-    _list_of_log(desk, kind)
     fresh.obey(desk.answer.revoked)
     ring = fresh.rings[kind.name]
     made = next(each for each in ring.scheduled if each.file == path.name)
@@ -213,13 +242,6 @@ def _make(desk: _Desk, kind: Kind, begins: int, now: int) -> None:
         say(f"No other key of {kind.name} is left, so it counts at once. What that breaks: {kind.breaks}")
     if kind.name not in desk.found.rings:
         say("It is the first of its kind: a server that runs takes it up when it is started again, or gets SIGHUP.")
-
-
-def _list_of_log(desk: _Desk, kind: Kind) -> None:
-    """Have every key of the log that is here in `log.vkey`, also one whose command was interrupted before that."""
-    settings = desk.settings
-    if kind is LOG and (settings.key_folder / LOG_VKEY).is_file():
-        list_log_keys(settings.key_folder, settings.origin)
 
 
 def _hurry(desk: _Desk, kind: Kind, waiting: Scheduled[Named], now: int, *, at_once: bool) -> None:

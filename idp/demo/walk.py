@@ -31,7 +31,7 @@ from idp.keys.ledger import load_ledger_keys
 from idp.settings import load_settings
 from idp.store import tables
 from idp.store.store import Store, open_store
-from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note, written_keys
+from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.receipt_verify import verify_receipt
 from idp.transparency.tree import includes
@@ -170,7 +170,7 @@ def _walk(border: Border, browser: Browser, who: tuple[str, str, str], ledgers: 
         loa=level.label,
         ledgers=proved,
         receipt=receipt,
-        log_key=written_keys(keys),
+        log_key=ledgers["receiving"].key_list,
     )
 
 
@@ -273,6 +273,11 @@ class _Ledger:
     def keys(self) -> Sequence[VerifierKey]:
         """The log's public keys."""
         return self._keys.log.known
+
+    @property
+    def key_list(self) -> str:
+        """The list of them, as `/log/vkey` shows it."""
+        return self._keys.log.listed.text
 
     def proved(self) -> Proved:
         """Wait for the checkpoint over the newest record, and verify note, path and root."""

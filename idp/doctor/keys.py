@@ -16,8 +16,9 @@ from idp.files import read_whole
 from idp.keys.file import PRODUCTION_MARK, RSA_BITS
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.keys.kinds import LOG, kind_of, owner
-from idp.keys.ledger import LOG_VKEY, OPENINGS_KEY, listed
+from idp.keys.ledger import LOG_VKEY, OPENINGS_KEY, listed_key
 from idp.settings import SETTINGS_FILE
+from idp.transparency.checkpoint import SIGNATURE_MARK
 
 SIGNERS = ("saml.pem", "es256.pem", "rs256.pem")
 HEX = (*SECRETS, OPENINGS_KEY)
@@ -108,7 +109,8 @@ def _foreign(case: Case, path: Path) -> Iterator[Finding]:
             own = inside or line.startswith("-----BEGIN ") or (number == 1 and line == PRODUCTION_MARK)
             inside = own and not line.startswith(("-----END ", "#"))
         else:
-            own = number == 1 or (path.name == LOG_VKEY and listed(line) is not None)
+            of_log = path.name == LOG_VKEY and (line.startswith(SIGNATURE_MARK) or listed_key(line) is not None)
+            own = number == 1 or of_log
         if not own and line.strip():
             key = line.partition("=")[0].strip() if "=" in line else path.name
             shown = key if key.isidentifier() else path.name
@@ -159,7 +161,7 @@ def _verifier(case: Case, folder: Path) -> Iterator[Finding]:
         found = set(read_whole(folder / LOG_VKEY).decode("utf-8").splitlines())
     except (OSError, ValueError):
         found = set()
-    names = {key.public: key.name for key in map(listed, found) if key is not None}
+    names = {key.public: key.name for key in map(listed_key, found) if key is not None}
     for each in case.ledger.log.ring.scheduled:
         verifier, line = each.key.verifier, str(each.key.verifier)
         if line not in found and verifier.public in names:

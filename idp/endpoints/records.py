@@ -11,7 +11,6 @@ from idp.endpoints.site import Site
 from idp.endpoints.threads import threaded
 from idp.pages.static import STATIC_FILES, StaticFile
 from idp.receipts import placed_in
-from idp.transparency.checkpoint import written_keys
 from policies.errors import NotFound, RequestRefused
 
 LEAF = re.compile(r"[0-9a-f]{64}")
@@ -35,7 +34,7 @@ def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
     @threaded
     def keys() -> Response:
         named = {"Content-Disposition": 'attachment; filename="log.vkey"', "Cache-Control": "no-cache"}
-        return PlainTextResponse(written_keys(site.log_keys.published(site.clock())), headers=named)
+        return PlainTextResponse(site.log_keys.published_list(site.clock()).text, headers=named)
 
     @routes.api_route("/log/proof", methods=["GET", "HEAD"])
     @threaded

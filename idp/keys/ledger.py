@@ -2,13 +2,17 @@
 
 `log.key` (PEM, PKCS#8) signs checkpoints and receipts from the beginning, `log-20261125T2100Z.key` from that minute on.
 `log.vkey` beside them has the public half of each in its text form: a line for each key that ever signed, whose private
-half may be gone, or which may be revoked. Auditors get those that count at `/log/vkey`. `openings.key` (32 bytes as hex) is
+half may be gone, or which may be revoked. Each later one is vouched for by the key before it (`idp.transparency.vouching`),
+and each whose private half is here signed for its own place: so a line that somebody adds counts for nothing, and the whole
+file is refused. Auditors get it at `/log/vkey`. `openings.key` (32 bytes as hex) is
 the master of everything that the database keeps encrypted. With it and the database an operator reads openings; without it
 a copy of the database says nothing.
 """
 
 import os
 import secrets
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,15 +21,24 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from idp.belonging import assert_open
 from idp.files import read_whole
-from idp.keys.file import fix_of_unread, write_private
+from idp.keys.file import fix_of_unread, sync_folder, write_private
 from idp.keys.kinds import LOG
 from idp.keys.ring import Scheduled
-from idp.transparency.checkpoint import VerifierKey, is_key_name, written_keys
+from idp.transparency.checkpoint import SIGNATURE_MARK, VerifierKey, is_key_name
 from idp.transparency.keys import KEY_BYTES, LedgerKeys, LogKey, LogKeys, ledger_keys, with_masters
+from idp.transparency.vouching import KeyList, begun_with, read_list
 from policies.errors import Misconfigured, Problem, SignatureInvalid
 
 LOG_VKEY = "log.vkey"
 OPENINGS_KEY = "openings.key"
+_VOUCH = (
+    "copy it from the machine that made the newest key of the log; where a line is none of yours, take it out; where keys "
+    "are from before each had to be vouched for, `ciconia keys vouch --config DIR`"
+)
+_BRING = (
+    "bring its file back from its backup, or from the machine that has it; where it is lost and never signed anything, "
+    "take its line out of log.vkey"
+)
 _RESTORE = "restore it from its backup; `ciconia init` makes fresh keys for a fresh ledger only"
 
 
@@ -36,7 +49,7 @@ def create_ledger_keys(folder: Path, origin: str) -> LedgerKeys:
     write_private(folder / LOG.file, _pem(signer))
     write_private(folder / OPENINGS_KEY, master.hex().encode() + b"\n")
     with (folder / LOG_VKEY).open("x", encoding="utf-8") as file:
-        file.write(written_keys(keys.log.known))
+        file.write(keys.log.listed.text)
     return keys
 
 
@@ -46,21 +59,70 @@ def create_log_key(path: Path) -> None:
 
 
 def list_log_keys(folder: Path, origin: str) -> None:
-    """Add the keys of the folder to `log.vkey`, behind whatever stands there. Raises `Misconfigured`."""
-    lines = _lines(folder)
-    fresh = [line for line in map(str, reversed(load_ledger_keys(folder, origin).log.known)) if line not in lines]
-    # What is there is the only copy of keys that are gone: it is never written again
-    with (folder / LOG_VKEY).open("ab") as file:
-        file.write("".join([f"\n{line}" for line in fresh]).encode().removeprefix(b"\n" if _ends(folder) else b""))
-        file.write(b"\n" if fresh else b"")
-        file.flush()
-        os.fsync(file.fileno())
+    """Add the keys of the folder to `log.vkey`, each vouched for by the key before it. Raises `Misconfigured`."""
+    signers, before = _signers(folder, origin), _read_list(folder, origin)
+    found = before
+    for key in signers:
+        if found is None:
+            found = begun_with(key)
+        elif key not in found.keys:
+            if found.last not in signers:
+                what = f"the private half of {found.last.key_id.hex()}, which would vouch for the next key, is not here."
+                raise _unvouched(folder, what, _BRING)
+            found = found.followed_by(key, signers)
+    if found is not None and found != before:
+        # What is there is the only copy of keys that are gone: it stays as it is
+        kept = read_whole(folder / LOG_VKEY) if (folder / LOG_VKEY).exists() else b""
+        fresh = found.text.removeprefix(before.text if before is not None else "")
+        _replace(folder, kept + (b"\n" if kept and not kept.endswith(b"\n") else b"") + fresh.encode())
+
+
+def vouch_for_log_keys(folder: Path, origin: str, named: Collection[str]) -> KeyList:
+    """List every key of `log.vkey` and of the folder anew, where keys were never vouched for. Raises `Misconfigured`.
+
+    What holds stays. A key whose private half is here is vouched for by the one before it; one whose private half is gone
+    only where its id is `named`: whoever may write to the file may have added it.
+    """
+    signers = _signers(folder, origin)
+    blocks = list(_blocks(folder, origin))
+    found = _longest(blocks, signers)
+    listed = [key for line, _ in blocks if (key := listed_key(line)) is not None]
+    gone = [key for key in dict.fromkeys(listed) if key not in signers and (found is None or key not in found.keys)]
+    if unnamed := [key.key_id.hex() for key in gone if key.key_id.hex() not in named]:
+        what = f"the private half of {', '.join(unnamed)} is not here."
+        fix = "name each of these ids that was a key of this log; take every other line out of the file"
+        raise _unvouched(folder, what, fix)
+    for key in (*signers, *gone):
+        if found is None:
+            found = begun_with(key)
+        elif key not in found.keys:
+            found = found.followed_by(key, signers)
+    if found is None:
+        raise _useless(folder / LOG_VKEY, "has no key, and the folder has none")
+    _write_list(folder, origin, found)
+    return found
+
+
+def _longest(
+    blocks: Sequence[tuple[str, Sequence[str]]], signers: Mapping[VerifierKey, Ed25519PrivateKey]
+) -> KeyList | None:
+    """What holds of the list from its beginning on, as long as a private half is here for its last key; else None."""
+    for size in range(len(blocks), 0, -1):
+        text = "".join(f"{line}\n" for first, more in blocks[:size] for line in (first, *more))
+        try:
+            found = read_list(text)
+        except SignatureInvalid:
+            continue
+        if found.last in signers and not found.elders & signers.keys():
+            return found
+    return None
 
 
 def load_ledger_keys(folder: Path, origin: str, *, any_log_key: bool = False) -> LedgerKeys:
     """Load what was made here. Raises `Misconfigured` naming the file that does not serve.
 
-    `any_log_key` is for who signs nothing: one key of the log that serves is enough.
+    `any_log_key` is for who signs nothing: one key of the log that serves is enough, and a list that does not hold counts
+    as none.
     """
     _checked_origin(folder, origin)
     assert_open(folder, "keys")
@@ -73,8 +135,15 @@ def load_ledger_keys(folder: Path, origin: str, *, any_log_key: bool = False) ->
             problems.append(error)
     if problems and not (any_log_key and keys):
         raise problems[0]
-    gone = [key for key in map(listed, _lines(folder)) if key is not None and key.name == origin]
-    return with_masters(origin, LogKeys(keys, gone), _master(folder / OPENINGS_KEY))
+    try:
+        listed = _read_list(folder, origin)
+        _assert_vouched(folder, listed, keys)
+    except Misconfigured:
+        if not any_log_key:
+            raise
+        listed = None
+    gone = () if listed is None else listed.keys
+    return with_masters(origin, LogKeys(keys, gone, listed), _master(folder / OPENINGS_KEY))
 
 
 def _log_key(path: Path) -> Ed25519PrivateKey:
@@ -112,17 +181,86 @@ def _lines(folder: Path) -> list[str]:
         raise _unread(path, error) from None
 
 
-def _ends(folder: Path) -> bool:
-    """Whether the last line of `log.vkey` has its end."""
-    return (folder / LOG_VKEY).read_bytes()[-1:] in (b"", b"\n")
+def _blocks(folder: Path, origin: str) -> Iterator[tuple[str, Sequence[str]]]:
+    """The lines of this log's keys, each with the signature lines below it.
+
+    What is no key, or is of a log of another name, is passed over, with what stands below it.
+    """
+    block: tuple[str, list[str]] | None = None
+    for line in _lines(folder):
+        if line.startswith(SIGNATURE_MARK):
+            if block is not None:
+                block[1].append(line)
+            continue
+        if block is not None:
+            yield block
+        key = listed_key(line)
+        block = (line, []) if key is not None and key.name == origin else None
+    if block is not None:
+        yield block
 
 
-def listed(line: str) -> VerifierKey | None:
+def _read_list(folder: Path, origin: str) -> KeyList | None:
+    """The list of this log's keys; None where there is none. Raises `Misconfigured` where a key is not vouched for."""
+    text = "".join(f"{line}\n" for first, more in _blocks(folder, origin) for line in (first, *more))
+    try:
+        return read_list(text) if text else None
+    except SignatureInvalid as error:
+        raise _unvouched(folder, f"{error.detail}.", _VOUCH) from None
+
+
+def _assert_vouched(folder: Path, listed: KeyList | None, keys: Sequence[Scheduled[LogKey]]) -> None:
+    """Raise `Misconfigured` where a key of the folder is not listed, or where it did not sign for its own place itself."""
+    if listed is None:
+        if len(keys) > 1:
+            raise _unvouched(folder, "there are several keys of the log, and it lists none.", _VOUCH)
+        return
+    for each in keys:
+        if each.key.verifier not in listed.keys:
+            raise _unvouched(folder, f"it does not list {each.file}, or no key before it vouches for it.", _VOUCH)
+        if each.key.verifier in listed.elders:
+            raise _unvouched(folder, f"{each.file} did not sign for its place: somebody put a key before it.", _VOUCH)
+
+
+def _signers(folder: Path, origin: str) -> Mapping[VerifierKey, Ed25519PrivateKey]:
+    """The keys of the folder, the first to begin first, each with its private half."""
+    files = sorted(LOG.files(folder).items(), key=itemgetter(1))
+    keys = [LogKey(origin, _log_key(folder / name)) for name, _ in files]
+    return {key.verifier: key.signer for key in keys}
+
+
+def _write_list(folder: Path, origin: str, found: KeyList) -> None:
+    """Write the list behind whatever else stands in the file, as keys under a name of before."""
+    ours = {line for first, more in _blocks(folder, origin) for line in (first, *more)}
+    kept = "".join(f"{line}\n" for line in _lines(folder) if line not in ours)
+    _replace(folder, kept.encode() + found.text.encode())
+
+
+def _replace(folder: Path, octets: bytes) -> None:
+    """Write `log.vkey`, whole or not at all."""
+    fresh = folder / f".{LOG_VKEY}.{secrets.token_hex(8)}"
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(octets)
+            out.flush()
+            os.fsync(out.fileno())
+        fresh.replace(folder / LOG_VKEY)
+    finally:
+        fresh.unlink(missing_ok=True)
+    sync_folder(folder)
+
+
+def listed_key(line: str) -> VerifierKey | None:
     """The key of a line of `log.vkey`. What is no key counts for nothing, and takes no other key with it."""
     try:
         return VerifierKey.read(line)
     except SignatureInvalid:
         return None
+
+
+def _unvouched(folder: Path, what: str, fix: str) -> Misconfigured:
+    return Misconfigured((Problem(str(folder / LOG_VKEY), 0, LOG_VKEY, what, fix),))
 
 
 def _unread(path: Path, error: OSError) -> Misconfigured:

@@ -14,7 +14,7 @@ Canonical or nothing: one spelling of everything, a cap on the size first.
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
@@ -93,22 +93,6 @@ class TreeHead:
         return head
 
 
-def read_keys(text: str) -> tuple[VerifierKey, ...]:
-    """The keys of one log: the text form of each on a line of its own, the one that signs first.
-
-    Raises `SignatureInvalid` where there is none, a line is no key, or they are of two names.
-    """
-    keys = tuple(dict.fromkeys([VerifierKey.read(line) for line in text.removesuffix("\n").split("\n")]))
-    if len({key.name for key in keys}) != 1:
-        raise SignatureInvalid("note_key", "keys of two logs")
-    return keys
-
-
-def written_keys(keys: Iterable[VerifierKey]) -> str:
-    """What `read_keys` reads."""
-    return "".join([f"{key}\n" for key in keys])
-
-
 def is_key_name(name: str) -> bool:
     """Whether this may name a key: not empty, no space of any kind, no plus, nothing that is not printable."""
     return bool(name) and "+" not in name and name.isprintable() and not any(letter.isspace() for letter in name)
@@ -116,8 +100,19 @@ def is_key_name(name: str) -> bool:
 
 def sign_note(text: str, name: str, key: Ed25519PrivateKey) -> str:
     """The note: `text` (ended by a line feed), an empty line, our signature line."""
+    return f"{text}\n{signature_line(name, key, text.encode())}\n"
+
+
+def signature_line(name: str, key: Ed25519PrivateKey, message: bytes) -> str:
+    """The line that says that a key of this name signed a message."""
     verifier = VerifierKey(name, key.public_key().public_bytes_raw())
-    return f"{text}\n{SIGNATURE_MARK}{name} {_base64(verifier.key_id + key.sign(text.encode()))}\n"
+    return f"{SIGNATURE_MARK}{name} {_base64(verifier.key_id + key.sign(message))}"
+
+
+def read_signature(line: str) -> tuple[str, bytes, bytes]:
+    """The name, the key id and the signature of a signature line. Raises `SignatureInvalid`."""
+    name, data = _signature_line(line)
+    return name, data[:KEY_ID_BYTES], data[KEY_ID_BYTES:]
 
 
 def open_note(note: bytes, *keys: VerifierKey) -> str:

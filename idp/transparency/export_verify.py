@@ -35,15 +35,23 @@ class Exported:
     places: Mapping[bytes, Sequence[int]]
 
     def assert_begins_with(self, kept: TreeHead) -> None:
-        """Raise `SignatureInvalid` where another tree was signed than the one that this export has; `NotCompared`."""
+        """Raise `SignatureInvalid` where another tree was signed than the one that this export has, or a larger one before."""
         if kept.size > self.head.size:
-            raise NotCompared(f"it is over {kept.size} leaves, and the export has {self.head.size}")
+            what = f"the log shrank: it signed {kept.size} leaves, and the export has {self.head.size}"
+            raise SignatureInvalid(
+                "export_shrank", f"{what}. Ask for an export of today, and keep both files, which prove it"
+            )
         if self.roots[kept.size] != kept.root:
             what = f"the first {kept.size} leaves of the export have another root: the log signed two trees"
             raise SignatureInvalid("export_split", f"{what}. Keep both files, which prove it")
 
     def place_of(self, proved: Proved) -> int:
-        """The index at which a receipt's leaf stands. Raises as `assert_begins_with`."""
+        """The index at which a receipt's leaf stands. Raises as `assert_begins_with`, and `NotCompared`.
+
+        A receipt may be newer than the export: nobody kept it as what the log was then.
+        """
+        if proved.head is not None and proved.head.size > self.head.size:
+            raise NotCompared(f"it is over {proved.head.size} leaves, and the export has {self.head.size}")
         if proved.head is not None:
             self.assert_begins_with(proved.head)
         found = self.places[proved.leaf_hash]

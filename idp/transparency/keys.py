@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 
 from idp.keys.ring import Ring, Scheduled
 from idp.transparency.checkpoint import VerifierKey, open_own_note
+from idp.transparency.vouching import KeyList, begun_with
 from policies.errors import SignatureInvalid, StoreUnavailable
 
 KEY_BYTES = 32
@@ -49,12 +50,17 @@ class LogKey:
 class LogKeys:
     """The keys of one log in their turn, and the public halves of those whose private half is gone. For any thread."""
 
-    def __init__(self, keys: Iterable[Scheduled[LogKey]], gone: Iterable[VerifierKey] = ()) -> None:
+    def __init__(
+        self, keys: Iterable[Scheduled[LogKey]], gone: Iterable[VerifierKey] = (), listed: KeyList | None = None
+    ) -> None:
         self.ring = Ring(keys, LOG_OVERLAP)
         self.gone = tuple(gone)
+        # Where nobody listed them there is one key, and nobody to vouch for it
+        self.listed = begun_with(self.ring.scheduled[-1].key.verifier) if listed is None else listed
 
     def take(self, others: "LogKeys") -> None:
         """Take what was read again."""
+        self.listed = others.listed
         # What is forgotten in a file, or was not copied yet, is known as long as we run
         self.gone = tuple(dict.fromkeys([*others.gone, *self.known]))
         self.ring.replace(others.ring.scheduled)
@@ -88,6 +94,11 @@ class LogKeys:
         """
         first = self.at(now).verifier
         return (first, *(key for key in self.known if key != first and not self.ring.revoked(key.key_id.hex())))
+
+    def published_list(self, now: int) -> KeyList:
+        """The list that others check with, in which each key is vouched for. Raises as `published` does."""
+        counting = self.published(now)
+        return self.listed.telling([key for key in self.listed.keys if key not in counting])
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from idp.transparency.keys import LogKey
 from idp.transparency.receipt import Holder
 from idp.transparency.receipt_verify import verify_receipt
 from idp.transparency.tlog_proof import Placed
+from idp.transparency.vouching import begun_with
 from tests.idp.store.units import KEYS, ORIGIN
 from tests.idp.transparency.issued import PROMISED, SmallLog
-from tests.independent_receipt import check
 
 LOG = SmallLog()
 # Whoever opens a socket, of any kind and to anywhere, is stopped
@@ -211,40 +211,18 @@ def test_another_logs_key_is_refused(folder: Path) -> None:
     assert (run.exit_code, "(log)" in run.stderr) == (1, True)
 
 
-# -- the second, independent verifier
-
-
-@pytest.mark.spec("issue 4, real parts")
-@pytest.mark.parametrize("holder", Holder)
-def test_a_second_verifier_that_shares_no_code_finds_the_same_place(holder: Holder) -> None:
-    for index in range(LOG.size):
-        assert check(LOG.receipt(index, holder), str(KEYS.log.at(0).verifier)) == index
-
-
-def test_the_second_verifier_shares_no_code() -> None:
-    source = (Path(__file__).parents[2] / "independent_receipt.py").read_text(encoding="utf-8")
-    imported = [each for each in source.splitlines() if each.startswith(("import ", "from "))]
-    assert not [
-        each for each in imported if each.split()[1].partition(".")[0] in {"idp", "connectors", "policies", "tests"}
-    ]
-
-
-def test_the_second_verifier_can_fail() -> None:
-    octets = LOG.receipt()
-    for at in (20, len(octets) // 2, len(octets) - 40):
-        changed = bytearray(octets)
-        changed[at] ^= 1
-        with pytest.raises(Exception):  # noqa: B017, PT011 # it explains nothing, and is to stop however it can
-            check(bytes(changed), str(KEYS.log.at(0).verifier))
-
-
 def test_every_key_that_a_receipt_rests_on_is_named(folder: Path) -> None:
-    """Whoever compares the printed id with the log's own page must not miss a key that a stranger added to the file."""
+    """Whoever compares the printed id with the log's own page must not miss a key that took over."""
     (folder / "promise.json").write_bytes(LOG.receipt(standing=PROMISED))
     promise = verify_receipt((folder / "promise.json").read_bytes(), KEYS.log.known)
     stranger = LogKey(ORIGIN, Ed25519PrivateKey.generate())
     with (folder / "log.vkey").open("a", encoding="utf-8") as file:
         file.write(f"{stranger.verifier}\n")
+    refused = verify(folder / "promise.json")
+    assert (refused.exit_code, "does not vouch for" in " ".join(refused.stderr.split())) == (2, True)
+    signers = {each.verifier: each.signer for each in (KEYS.log.at(0), stranger)}
+    listed = begun_with(KEYS.log.at(0).verifier).followed_by(stranger.verifier, signers)
+    (folder / "log.vkey").write_text(listed.text, encoding="utf-8")
     note = sign_note(TreeHead(ORIGIN, 1, promise.leaf_hash).text, ORIGIN, stranger.signer)
     (folder / "proof").write_text(Placed(0, (), note).text, encoding="utf-8")
     run = verify(folder / "promise.json", "--proof", folder / "proof", "--json")

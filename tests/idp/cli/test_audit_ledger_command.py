@@ -114,14 +114,22 @@ def test_a_leaf_that_stands_at_another_index_is_told(folder: Path, monkeypatch: 
 
 def test_an_export_that_is_too_short_says_nothing_of_what_is_longer(folder: Path) -> None:
     short = written(folder / "short.jsonl", lines(size=3))
-    kept, placed, promised = folder / "kept.checkpoint", folder / "placed.json", folder / "promised.json"
-    kept.write_text(LOG.note(LOG.size), encoding="utf-8")
+    placed, promised = folder / "placed.json", folder / "promised.json"
     placed.write_bytes(LOG.receipt(index=1))
     promised.write_bytes(LOG.receipt(index=6, standing=PROMISED))
-    for option, file in (("--checkpoint", kept), ("--receipt", placed), ("--receipt", promised)):
-        run = audit(short, option, file)
+    for file in (placed, promised):
+        run = audit(short, "--receipt", file)
         assert run.exit_code == 2, run.output
         assert "ask for a newer export" in run.stderr
+
+
+def test_a_log_that_signed_more_leaves_before_than_it_exports_has_shrunk(folder: Path) -> None:
+    short, kept = written(folder / "short.jsonl", lines(size=3)), folder / "kept.checkpoint"
+    kept.write_text(LOG.note(LOG.size), encoding="utf-8")
+    run = audit(short, "--checkpoint", kept)
+    assert (run.exit_code, f"the log shrank: it signed {LOG.size} leaves" in " ".join(run.stderr.split())) == (1, True)
+    kept.write_text(LOG.note(3), encoding="utf-8")
+    assert audit(short, "--checkpoint", kept).exit_code == 0
 
 
 def _of(place: int, change: Callable[[bytes], bytes]) -> Callable[[Lines], Lines]:

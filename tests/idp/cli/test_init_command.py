@@ -129,7 +129,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_node_gets_the_folders_of_a_node_and_settings_that_fit_together(node: Path) -> None:
-    assert {path.name for path in node.iterdir()} == {"ciconia.toml", "keys", "metadata", "nodes", "providers"}
+    assert {path.name for path in node.iterdir()} == {"ciconia.toml", "keys", "metadata", "nodes", "providers", "witness"}
     assert not (node / "keys" / "saml-encryption.pem").exists(), "it is put there where a provider encrypts"
     settings = load_settings(node)
     assert (settings.role, settings.issuer) == ("node", "https://node.country.example")
@@ -191,6 +191,7 @@ def test_there_is_no_party_yet_and_a_folder_for_each_kind(made: Path) -> None:
         "parties",
         "providers",
         "purposes",
+        "witness",
     }
     empty = load({})
     assert not empty.parties

@@ -21,7 +21,7 @@ from idp.keys.ring import moment
 from idp.settings import load_settings
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switches
-from idp.transparency.checkpoint import read_keys
+from idp.transparency.vouching import read_keys
 from tests.idp.cli.keys_said import REASON, keys, listed, problem, said, states
 
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from idp.doctor.keys import KNOWN, YEAR
 from idp.keys.file import CERTIFICATE_LIFE, PRODUCTION_MARK, create_saml_key
 from idp.keys.folder import SAML_ENCRYPTION
+from idp.keys.ledger import create_log_key, list_log_keys
 from idp.transparency.checkpoint import VerifierKey
 from tests.connectors.metadata import node
 from tests.idp.doctor.ward import (
@@ -145,16 +146,22 @@ def test_the_public_key_of_the_log_is_the_one_that_auditors_are_told(city: Path)
     assert "missing" in only(examined(city)).what
 
 
-def test_a_line_of_a_key_of_the_log_that_is_gone_is_no_fault_and_a_line_of_no_key_is(city: Path) -> None:
-    path = city / "keys" / "log.vkey"
-    gone = VerifierKey(path.read_text(encoding="utf-8").partition("+")[0], bytes(range(32)))
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"{gone}\n")
+def test_a_key_of_the_log_that_is_gone_is_no_fault_and_a_line_that_nobody_vouched_for_is(city: Path) -> None:
+    keys = city / "keys"
+    create_log_key(keys / "log-20200101T0000Z.key")
+    list_log_keys(keys, "login.storkhaven.test/log")
+    (keys / "log.key").unlink()
     assert examined(city).findings == ()
+    path = keys / "log.vkey"
     with path.open("a", encoding="utf-8") as file:
         file.write("no key\n")
     found = only(examined(city))
-    assert (found.severity, found.file, found.line) == (ERROR, "keys/log.vkey", 3)
+    assert (found.severity, found.file, found.line) == (ERROR, "keys/log.vkey", 5)
+    stranger = VerifierKey(path.read_text(encoding="utf-8").partition("+")[0], bytes(range(32)))
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{stranger}\n")
+    told = [one for one in examined(city).of(ERROR) if not one.line]
+    assert [(one.file, stranger.key_id.hex() in one.what) for one in told] == [("keys/log.vkey", True)]
 
 
 def test_keys_of_a_folder_from_before_there_were_nodes_are_a_notice_until_a_node_is_asked(city: Path) -> None:

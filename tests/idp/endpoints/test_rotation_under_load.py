@@ -22,8 +22,9 @@ from idp.keys.change import MINUTE, make, next_minute
 from idp.keys.ledger import list_log_keys
 from idp.server import Server, bind
 from idp.store.switches import KEY, Switchboard
-from idp.transparency.checkpoint import VerifierKey, read_keys
+from idp.transparency.checkpoint import VerifierKey
 from idp.transparency.receipt_verify import Proved, verify_receipt
+from idp.transparency.vouching import read_keys
 from tests.idp.endpoints.stage import Stage, serving
 from tests.idp.endpoints.visitor import DIRECT, Visitor
 

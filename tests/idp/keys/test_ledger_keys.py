@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp.keys.ledger import create_ledger_keys, load_ledger_keys
-from idp.transparency.checkpoint import read_keys
 from idp.transparency.keys import Master, beginning, derived, framed, ledger_keys
+from idp.transparency.vouching import read_keys
 from policies.errors import Misconfigured
 from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT
 

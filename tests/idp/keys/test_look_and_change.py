@@ -15,6 +15,7 @@ from idp.keys.change import MINUTE, make, move, next_key, next_minute, safe_from
 from idp.keys.file import create_token_key, forget_gone_keys
 from idp.keys.folder import Keys, create_keys, load_keys
 from idp.keys.keeper import FIX, Keeper
+from idp.keys.ledger import list_log_keys
 from idp.keys.look import Look
 from policies.errors import AllRevoked, Misconfigured, StoreUnavailable
 from policies.parties import Tenant
@@ -130,6 +131,7 @@ def test_a_server_that_runs_takes_a_new_file_of_every_kind(folder: Path) -> None
     look = Look(keys, folder, ORIGIN)
     look()
     made = {name: new(folder, kind).name for name, kind in kinds.KINDS.items()}
+    list_log_keys(folder, ORIGIN)
     look()
     assert {name: ring.scheduled[0].file for name, ring in keys.rings.items()} == made
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from idp.keys.ledger import create_ledger_keys, create_log_key, list_log_keys, load_ledger_keys
+from idp.keys.ledger import create_ledger_keys, create_log_key, list_log_keys, load_ledger_keys, vouch_for_log_keys
 from idp.keys.ring import Scheduled
 from idp.receipts import MERGE_SECONDS, Receipts
 from idp.store.store import Store
-from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note, open_own_note, read_keys, sign_note, written_keys
+from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note, open_own_note, sign_note, signature_line
 from idp.transparency.keys import LOG_OVERLAP, LedgerKeys, LogKey, LogKeys
 from idp.transparency.receipt import Holder
 from idp.transparency.receipt_verify import Proved, verify_receipt
@@ -19,6 +19,7 @@ from idp.transparency.release_record import Releases
 from idp.transparency.sequencer import HALTING, Sequencer
 from idp.transparency.tlog_proof import Placed
 from idp.transparency.verify import verify_ledger
+from idp.transparency.vouching import begun_with, read_keys, read_list
 from idp.transparency.witness import Witness
 from policies.errors import AllRevoked, Misconfigured, SignatureInvalid, StoreUnavailable
 from tests.idp.house import configuration
@@ -263,7 +264,8 @@ def test_log_vkey_keeps_the_public_half_of_every_key(tmp_path: Path) -> None:
     create_ledger_keys(tmp_path, ORIGIN)
     first = files(tmp_path).log.at(0).verifier
     create_log_key(tmp_path / "log-20991231T2359Z.key")
-    assert len(files(tmp_path).log.known) == 2, "it is known before its line is written"
+    with pytest.raises(Misconfigured, match=r"does not list log-20991231T2359Z\.key"):
+        files(tmp_path)
     list_log_keys(tmp_path, ORIGIN)
     list_log_keys(tmp_path, ORIGIN)
     listed = read_keys((tmp_path / "log.vkey").read_text(encoding="utf-8"))
@@ -301,6 +303,141 @@ def test_a_list_whose_last_line_has_no_end_loses_no_line(tmp_path: Path) -> None
     assert len(files(tmp_path).log.known) == 1
 
 
+def three(folder: Path) -> list[str]:
+    """The lines of a folder with three keys, each of which vouched for the next."""
+    create_ledger_keys(folder, ORIGIN)
+    for year in (2098, 2099):
+        create_log_key(folder / f"log-{year}1231T2359Z.key")
+        list_log_keys(folder, ORIGIN)
+    return (folder / "log.vkey").read_text(encoding="utf-8").splitlines()
+
+
+def thief(*lines: str) -> tuple[str, str, str]:
+    """A key that somebody made, its own signature line behind a list, and one over something else."""
+    signer = Ed25519PrivateKey.generate()
+    key = VerifierKey(ORIGIN, signer.public_key().public_bytes_raw())
+    keys = [line for line in lines if not line.startswith("—")]
+    over = "ciconia/log-keys/v1\n" + "".join(f"{line}\n" for line in (*keys, str(key)))
+    return str(key), signature_line(ORIGIN, signer, over.encode()), signature_line(ORIGIN, signer, b"")
+
+
+def added(lines: list[str], how: str) -> list[str]:
+    """The lines with somebody's key among them."""
+    key, own, _ = thief(*lines)
+    first, _own, _ = thief()
+    match how:
+        case "behind":
+            return [*lines, key]
+        case "behind, signed by itself":
+            return [*lines, key, own]
+        case "behind, with the line of another":
+            return [*lines, key, lines[2], own]
+        case "before":
+            return [first, *lines]
+        case "between":
+            return [*lines[:1], first, *lines[1:]]
+        case "in place of the list":
+            return [first]
+        case "with less of the list":
+            return lines[:4]
+        case "with a signature less":
+            return [*lines[:2], *lines[3:]]
+        case "with the key's own signature less":
+            return lines[:-1]
+        case _:
+            return [*lines[:1], *lines[4:7], *lines[1:4]]
+
+
+ADDED = (
+    "behind",
+    "behind, signed by itself",
+    "behind, with the line of another",
+    "before",
+    "between",
+    "in place of the list",
+    "with less of the list",
+    "with a signature less",
+    "with the key's own signature less",
+    "in another order",
+)
+
+
+@pytest.mark.spec("security.md §3 I4")
+@pytest.mark.parametrize("how", ADDED)
+def test_a_key_that_somebody_adds_to_log_vkey_is_refused_with_the_file(tmp_path: Path, how: str) -> None:
+    lines = added(three(tmp_path), how)
+    (tmp_path / "log.vkey").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    with pytest.raises(Misconfigured) as refused:
+        files(tmp_path)
+    assert {problem.key for problem in refused.value.problems} == {"log.vkey"}
+    known = load_ledger_keys(tmp_path, ORIGIN, any_log_key=True).log.known
+    assert len(known) == 3, "who switches something off in an emergency goes on with the private keys that are here"
+
+
+@pytest.mark.spec("security.md §3 I4")
+@pytest.mark.parametrize("how", ["before", "behind"])
+def test_a_key_beside_the_only_one_is_refused_although_nobody_vouched_for_that(tmp_path: Path, how: str) -> None:
+    create_ledger_keys(tmp_path, ORIGIN)
+    path = tmp_path / "log.vkey"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    key, own, _ = thief(*lines)
+    other, _, _ = thief()
+    made = [*lines, key, own] if how == "behind" else [other, *lines]
+    path.write_text("".join(f"{line}\n" for line in made), encoding="utf-8")
+    with pytest.raises(Misconfigured, match="vouch"):
+        files(tmp_path)
+
+
+def test_keys_that_nobody_vouched_for_are_vouched_for_once_by_those_that_are_here(tmp_path: Path) -> None:
+    """As a folder of a version before: four keys in the file, of which the first and another are gone."""
+    bare = [line for line in three(tmp_path) if not line.startswith("—")]
+    stranger, _, _ = thief()
+    path = tmp_path / "log.vkey"
+    path.write_text("".join(f"{line}\n" for line in (*bare, stranger)), encoding="utf-8")
+    (tmp_path / "log.key").unlink()
+    gone, strange = bare[0].split("+")[1], stranger.split("+")[1]
+    with pytest.raises(Misconfigured, match="vouch"):
+        files(tmp_path)
+    with pytest.raises(Misconfigured, match=f"{gone}, {strange}"):
+        vouch_for_log_keys(tmp_path, ORIGIN, ())
+    with pytest.raises(Misconfigured, match=strange):
+        vouch_for_log_keys(tmp_path, ORIGIN, (gone,))
+    path.write_text("".join(f"{line}\n" for line in bare), encoding="utf-8")
+    vouch_for_log_keys(tmp_path, ORIGIN, (gone,))
+    assert {str(key) for key in files(tmp_path).log.known} == set(bare)
+    create_log_key(tmp_path / "log-21001231T2359Z.key")
+    list_log_keys(tmp_path, ORIGIN)
+    assert len(read_keys(path.read_text(encoding="utf-8"))) == 4
+    path.write_text(f"{path.read_text(encoding='utf-8')}{stranger}\n", encoding="utf-8")
+    with pytest.raises(Misconfigured):
+        files(tmp_path)
+
+
+def test_the_next_key_waits_for_the_private_half_of_the_one_before(tmp_path: Path) -> None:
+    three(tmp_path)
+    kept = (tmp_path / "log-20991231T2359Z.key").read_bytes()
+    (tmp_path / "log-20991231T2359Z.key").unlink()
+    create_log_key(tmp_path / "log-21001231T2359Z.key")
+    with pytest.raises(Misconfigured, match="which would vouch for the next key"):
+        list_log_keys(tmp_path, ORIGIN)
+    (tmp_path / "log-20991231T2359Z.key").write_bytes(kept)
+    (tmp_path / "log-20991231T2359Z.key").chmod(0o600)
+    list_log_keys(tmp_path, ORIGIN)
+    assert len(files(tmp_path).log.known) == 4
+
+
+def test_a_revoked_key_stands_in_what_is_published_and_counts_for_nothing(tmp_path: Path) -> None:
+    three(tmp_path)
+    keys = files(tmp_path).log
+    second = keys.ring.scheduled[1].key
+    keys.ring.obey(lambda key_id: int(key_id == second.key_id))
+    published = keys.published_list(NOW).text
+    assert f"revoked {second.verifier}\n" in published
+    assert set(read_keys(published)) == set(keys.known) - {second.verifier}
+    with pytest.raises(SignatureInvalid):
+        read_keys(published.replace(f"revoked {second.verifier}\n", ""))
+
+
 def test_a_key_that_does_not_load_keeps_nobody_from_what_needs_no_signature(tmp_path: Path) -> None:
     create_ledger_keys(tmp_path, ORIGIN)
     half = tmp_path / "log-20991231T2359Z.key"
@@ -314,6 +451,10 @@ def test_a_key_that_does_not_load_keeps_nobody_from_what_needs_no_signature(tmp_
 
 
 # -- notes under several keys
+
+LIST = begun_with(FIRST.verifier).followed_by(
+    SECOND.verifier, {FIRST.verifier: FIRST.signer, SECOND.verifier: SECOND.signer}
+)
 
 
 def both(text: str, *keys: LogKey) -> bytes:
@@ -351,10 +492,14 @@ def test_a_key_that_signed_twice_or_beside_another_is_no_only_signer() -> None:
     [
         "",
         "\n",
-        written_keys([FIRST.verifier, VerifierKey("other.example/log", SECOND.verifier.public)]),
-        written_keys([FIRST.verifier]) + "\n",
-        "\n" + written_keys([FIRST.verifier]),
-        written_keys([FIRST.verifier, SECOND.verifier]).replace("\n", "\r\n"),
+        f"{FIRST.verifier}\n{FIRST.verifier}\n",
+        f"{FIRST.verifier}\n{SECOND.verifier}\n",
+        f"{FIRST.verifier}\n{VerifierKey('other.example/log', SECOND.verifier.public)}\n",
+        f"revoked {FIRST.verifier}\n",
+        f"{FIRST.verifier}\n\n",
+        f"\n{FIRST.verifier}\n",
+        LIST.text.replace("\n", "\r\n"),
+        LIST.text.replace("— ", "- "),
     ],
 )
 def test_what_is_no_list_of_one_logs_keys_is_refused(text: str) -> None:
@@ -363,6 +508,5 @@ def test_what_is_no_list_of_one_logs_keys_is_refused(text: str) -> None:
 
 
 def test_a_list_of_keys_is_read_as_it_was_written() -> None:
-    keys = (SECOND.verifier, FIRST.verifier)
-    assert read_keys(written_keys(keys)) == keys
-    assert read_keys(written_keys(keys).removesuffix("\n")) == keys
+    assert read_list(LIST.text) == LIST
+    assert read_keys(LIST.text.removesuffix("\n")) == (FIRST.verifier, SECOND.verifier)
