@@ -187,7 +187,7 @@ def _decided(site: CitySite, request: Request, login: str, fields: dict[str, str
     site.watched.steps.step(step, reference, decided.request.client_id, country)
     service = site.service(decided.request, language)
     if isinstance(ended, Released):
-        kept.append(receipt_cookie(ended.receipt))
+        kept.append(receipt_cookie(request, ended.receipt))
     ending = Ending.REFUSED if step is Step.REFUSED else Ending.CANCELLED
 
     def made() -> Response:

@@ -1,26 +1,27 @@
 """The citizen's receipt over HTTP, for a day after an approval, in the browser that approved.
 
-GET  /receipt                        what was passed on, and the way to the file
+GET  /receipt                        what was passed on last, the way to the file, and to the others of the day
 GET  /receipt.json                   the file; with `form=kantara` as a consent receipt, where it was consent
-POST /receipt/forget                 the browser and the broker forget it
+POST /receipt/forget                 the browser and the broker forget all of them
 
+`n=2` asks for the one before the newest, and so on.
 The cookie `__Host-receipt` is Strict: no other site's link or form comes with it.
 """
 
+import re
 from collections.abc import Mapping
-from contextlib import suppress
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from idp.citizen_receipts import kantara
+from idp.citizen_receipts import joined, kantara
 from idp.endpoints.city import CitySite
 from idp.endpoints.http import check_navigation, check_same_origin, cookies, form, query
 from idp.endpoints.logins import Cookie
 from idp.endpoints.site import page
 from idp.endpoints.threads import run_in_threadpool, threaded
 from idp.login import RECEIPT_LIFE
-from idp.pages.views import ReceiptShown, ReceiptView, Text
+from idp.pages.views import OtherReceipt, ReceiptShown, ReceiptView, Text
 from idp.pages.wording import Wording
 from idp.receipts import Issued
 from idp.transparency.jcs import Json, jcs
@@ -35,11 +36,12 @@ FORGET_PATH = "/receipt/forget"
 KEY_PATH = "/log/vkey"
 KANTARA = "kantara"
 COOKIE = "__Host-receipt"
+NUMBER = re.compile(r"[1-9][0-9]?")
 
 
-def receipt_cookie(handle: str) -> Cookie:
-    """The cookie that holds the handle of a receipt. A later approval in the same browser replaces it."""
-    return Cookie(COOKIE, handle, RECEIPT_LIFE, "Strict")
+def receipt_cookie(request: Request, handle: str) -> Cookie:
+    """The cookie that holds the handles of this browser's receipts, with one more. Each ends by itself after a day."""
+    return Cookie(COOKIE, joined(handle, cookies(request).get(COOKIE, "")), RECEIPT_LIFE, "Strict")
 
 
 def router(site: CitySite) -> APIRouter:
@@ -68,27 +70,42 @@ def router(site: CitySite) -> APIRouter:
     return routes
 
 
-def _issued(site: CitySite, request: Request) -> Issued:
-    """The receipt of this browser. Raises `NotFound` where it has none."""
-    return site.citizen_receipts.receipt(cookies(request).get(COOKIE, ""), site.clock())
+def _issued(site: CitySite, request: Request) -> tuple[int, Mapping[int, Issued]]:
+    """The number of the receipt that is asked for, and all of this browser. Raises `NotFound` where it is not there."""
+    found = site.citizen_receipts.receipts(cookies(request).get(COOKIE, ""), site.clock())
+    asked = query(request).get("n")
+    if asked is not None and not NUMBER.fullmatch(asked):
+        raise RequestRefused("a receipt's number that is none")
+    number = min(found, default=0) if asked is None else int(asked)
+    if number not in found:
+        raise NotFound("no such receipt in this browser")
+    return number, found
 
 
 def _page(site: CitySite, request: Request) -> Response:
     language = site.language(request)
+    wording = site.wording(language)
     try:
-        shown = _shown(site, _issued(site, request), site.wording(language))
+        number, issued = _issued(site, request)
     except NotFound:
         view = ReceiptView(language, None, FORGET_PATH)
         return page(site.pages.receipt(view), view.kind, (), status=404)
-    view = ReceiptView(language, shown, FORGET_PATH)
+    shown = {each: _shown(site, found, wording, each) for each, found in issued.items()}
+    others = tuple(
+        OtherReceipt(each.service, each.when, f"{RECEIPT_PATH}?n={place}")
+        for place, each in shown.items()
+        if place != number
+    )
+    view = ReceiptView(language, shown[number], FORGET_PATH, others)
     return page(site.pages.receipt(view), view.kind, ())
 
 
 def _file(site: CitySite, request: Request) -> Response:
     asked = query(request)
-    if not set(asked) <= {"form"} or asked.get("form", KANTARA) != KANTARA:
+    if not set(asked) <= {"form", "n"} or asked.get("form", KANTARA) != KANTARA:
         raise RequestRefused("a receipt in a form that there is not")
-    issued = _issued(site, request)
+    number, found = _issued(site, request)
+    issued = found[number]
     octets, name = issued.octets, "receipt.json"
     if "form" in asked:
         octets, name = jcs(kantara(issued, site.issuer)) + b"\n", "consent-receipt.json"
@@ -107,15 +124,13 @@ def _file_headers(name: str) -> Mapping[str, str]:
 
 def _forgotten(site: CitySite, request: Request) -> Response:
     language = site.language(request)
-    if (handle := cookies(request).get(COOKIE)) is not None:
-        # A cookie that is no handle: there is nothing to forget but the cookie
-        with suppress(NotFound):
-            site.citizen_receipts.forget(handle, site.clock())
+    if (handles := cookies(request).get(COOKIE)) is not None:
+        site.citizen_receipts.forget(handles, site.clock())
     view = ReceiptView(language, None, FORGET_PATH)
     return page(site.pages.receipt(view), view.kind, [Cookie(COOKIE, "", 0, "Strict")])
 
 
-def _shown(site: CitySite, issued: Issued, wording: Wording) -> ReceiptShown:
+def _shown(site: CitySite, issued: Issued, wording: Wording, number: int) -> ReceiptShown:
     sent, decision = issued.openings["sent"], issued.openings["decision"]
     parties, purposes = site.broker.parties, site.broker.purposes
     client, purpose = str(sent["client"]), str(sent["purpose"])
@@ -130,9 +145,9 @@ def _shown(site: CitySite, issued: Issued, wording: Wording) -> ReceiptShown:
         kept=wording.withheld(_pairs(decision["withheld"]), site.catalogue),
         leaf=issued.leaf_hash.hex(),
         proved=issued.proved,
-        file=FILE_PATH,
+        file=f"{FILE_PATH}?n={number}" if number > 1 else FILE_PATH,
         key=KEY_PATH,
-        kantara=f"{FILE_PATH}?form={KANTARA}" if consent else "",
+        kantara=f"{FILE_PATH}?form={KANTARA}{f'&n={number}' if number > 1 else ''}" if consent else "",
     )
 
 

@@ -170,7 +170,7 @@ class Pages:
         )
 
     def receipt(self, view: ReceiptView) -> str:
-        """What was passed on with the last approval in this browser, and its receipt to take along."""
+        """What was passed on with an approval in this browser, its receipt to take along, and the others of the day."""
         language = self._languages[view.language]
         if view.shown:
             for path in (view.forget, view.shown.file, view.shown.key, view.shown.kantara or view.shown.file):

@@ -302,12 +302,22 @@ class ReceiptShown:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherReceipt:
+    """Another receipt of this browser: for which service, when, and the path of its page."""
+
+    service: Text
+    when: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiptView:
     """The citizen's receipt, None where this browser holds none. `forget` is the path that a form posts to."""
 
     language: str
     shown: ReceiptShown | None
     forget: str
+    others: tuple[OtherReceipt, ...] = ()
 
     @property
     def kind(self) -> Kind:

@@ -10,10 +10,12 @@ store takes none (`RESTORED`; docs/decisions/0013).
 """
 
 import errno
+import fcntl
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, Table, bindparam, delete, func, insert, select
@@ -45,6 +47,8 @@ COPIED = (
     tables.checkpoints,
 )
 CHUNK = 500
+# How the folder of a copy that is not whole yet begins
+_HALF = ".ciconia-half-"
 # The kind of the mark that says until when a restored store takes no marks
 RESTORED = "restored"
 # The longest that anything taken once is good for (15 minutes of a login) and a clock's skew (180 s): decisions.md 2
@@ -232,23 +236,50 @@ def _has_rows(connection: Connection, table: Table, tenant: Tenant) -> bool:
 
 @contextmanager
 def fresh_file(file: Path, told: Path | None = None) -> Iterator[Path]:
-    """The name of a file beside another that is gone, with SQLite's own beside it, when the block ends.
+    """The name of a file in a folder beside another that is gone, with SQLite's own in it, when the block ends.
+
+    What a killed command left goes with the next one in the same folder.
 
     An error about it, or about a disk without room, names what was asked for: `told`, else the other file.
     """
     if not file.parent.is_dir():
         raise FileNotFoundError(2, "there is no such folder: make it, or name another", str(file.parent))
-    fresh = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    _remove_left(file.parent)
+    own = file.parent / f"{_HALF}{secrets.token_hex(8)}"
     try:
-        yield fresh
+        own.mkdir(0o700)
+        with _held(own):
+            yield own / "half"
     except OSError as error:
         full = error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if full or error.filename == str(fresh):
+        if full or str(error.filename).startswith(str(own)):
             error.filename, error.filename2 = str(told or file), None
         raise
     finally:
-        for end in ("", "-wal", "-shm", "-journal"):
-            fresh.with_name(fresh.name + end).unlink(missing_ok=True)
+        shutil.rmtree(own, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Hold a folder of ours; False where another process does. A lock of the kernel goes with whoever is killed."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = True
+        except OSError:  # another's, or a file system of a network that locks no folder
+            held = False
+        yield held
+    finally:
+        os.close(descriptor)
+
+
+def _remove_left(folder: Path) -> None:
+    """Remove what a command that was killed left here: a half of a copy is as confidential as the whole."""
+    for left in folder.glob(f"{_HALF}*"):
+        with suppress(OSError), _held(left) as nobodys:
+            if nobodys:
+                shutil.rmtree(left)
 
 
 def _opened(file: Path) -> Engine:

@@ -35,11 +35,11 @@ class Exported:
     places: Mapping[bytes, Sequence[int]]
 
     def assert_begins_with(self, kept: TreeHead) -> None:
-        """Raise `SignatureInvalid` where another tree was signed than the one that this export has, or a larger one before."""
+        """Raise `SignatureInvalid` where another tree was signed than the one of this export, or a larger one before it."""
         if kept.size > self.head.size:
             what = f"the log shrank: it signed {kept.size} leaves, and the export has {self.head.size}"
             raise SignatureInvalid(
-                "export_shrank", f"{what}. Ask for an export of today, and keep both files, which prove it"
+                "export_shrank", f"{what}. Ask for an export of today, and keep both files: they prove it"
             )
         if self.roots[kept.size] != kept.root:
             what = f"the first {kept.size} leaves of the export have another root: the log signed two trees"

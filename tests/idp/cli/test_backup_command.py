@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -27,7 +28,7 @@ from idp.keys.folder import create_keys
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import SETTINGS_FILE, load_settings
 from idp.store import tables
-from idp.store.backup import CLOSED_SECONDS, COPIED, opened_backup
+from idp.store.backup import CLOSED_SECONDS, COPIED, fresh_file, opened_backup
 from idp.store.migrate import migrate
 from idp.store.store import Store, open_store
 from idp.transparency.sequencer import Sequencer
@@ -659,7 +660,7 @@ def test_a_copy_that_a_kill_leaves_behind_is_readable_to_its_owner_alone(served:
         """Looks between any two reads, where a kill may come."""
 
         def read(self, size: int | None = -1, /) -> bytes:
-            modes.extend(stat.S_IMODE(made.stat().st_mode) for made in tmp_path.glob(".restored.*"))
+            modes.extend(stat.S_IMODE(made.stat().st_mode) for made in tmp_path.glob(".ciconia-half-*/*"))
             return super().read(size)
 
     given = cast("Path", SimpleNamespace(open=lambda _mode: Reading(octets)))  # of a file, it is opened and nothing else
@@ -670,6 +671,45 @@ def test_a_copy_that_a_kill_leaves_behind_is_readable_to_its_owner_alone(served:
     finally:
         os.umask(before)
     assert set(modes) == {0o600}
+
+
+_HALF = """
+import sys, time
+from pathlib import Path
+from idp.store.backup import fresh_file
+with fresh_file(Path(sys.argv[1])) as fresh:
+    for end in ("", "-journal"):
+        Path(f"{fresh}{end}").write_bytes(b"half of a record")
+    print("there", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_backup_left_goes_with_the_next_one_and_a_living_ones_stays(tmp_path: Path) -> None:
+    """Of another name, too: backups are named for their day."""
+    begun = [
+        subprocess.Popen(
+            [sys.executable, "-c", _HALF, str(tmp_path / f"{day}.db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for day in ("monday", "tuesday")
+    ]
+    killed, living = begun
+    for each in begun:
+        assert each.stdout is not None
+        assert each.stdout.readline() == b"there\n"
+    assert len(list(tmp_path.iterdir())) == 2
+    killed.kill()
+    killed.wait()
+    with fresh_file(tmp_path / "wednesday.db"):
+        assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 1
+    living.communicate()
+    assert living.returncode == 0
+    assert not list(tmp_path.iterdir())
+    for each in begun:
+        for pipe in (each.stdin, each.stdout):
+            assert pipe is not None
+            pipe.close()
 
 
 def test_progress_is_told_in_json(served: Path, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from typing import Any  # JSON that a test takes apart
 import pytest
 from sqlalchemy import select
 
-from connectors.signatures.jws import from_base64url
+from connectors.signatures.jws import base64url, from_base64url
+from idp.citizen_receipts import joined
 from idp.endpoints.receipt import COOKIE
 from idp.login import RECEIPT_LIFE
 from idp.pages.languages import LANGUAGES
@@ -75,6 +76,36 @@ def test_an_approval_leaves_a_strict_cookie_of_a_day_and_the_page_links_to_the_r
     cookie = leaving.cookies[COOKIE]
     assert cookie.attributes == {"max-age": "86400", "path": "/", "secure": "", "httponly": "", "samesite": "Strict"}
     assert leaving.found("//a[@href='/receipt']/text()") == ["Your receipt, for 24 hours"]
+
+
+@pytest.mark.spec("issue 26 item 20")
+def test_the_receipts_of_a_day_in_one_browser_are_all_kept(visitor: Visitor, stage: Stage) -> None:
+    for _ in range(3):
+        visitor.code()
+    handles = visitor.jar[COOKIE].split(".")
+    assert len(set(handles)) == 3
+    files = [visitor.go("GET", f"/receipt.json?n={number}") for number in (1, 2, 3)]
+    assert len({proved(stage, answer).record for answer in files}) == 3
+    assert proved(stage, file_of(visitor)).record == proved(stage, files[0]).record
+    page = visitor.go("GET", "/receipt")
+    assert page.found("//section[@aria-labelledby='others']//a/@href") == ["/receipt?n=2", "/receipt?n=3"]
+    other = visitor.go("GET", "/receipt?n=3")
+    assert other.found("//a[@class='button']/@href") == ["/receipt.json?n=3"]
+    for number, status in (("4", 404), ("0", 400), ("x", 400), ("1&n=2", 400)):
+        assert visitor.go("GET", f"/receipt?n={number}").status == status
+    assert visitor.go("POST", "/receipt/forget").status == 200
+    visitor.jar[COOKIE] = ".".join(handles)
+    assert visitor.go("GET", "/receipt").status == 404
+
+
+def test_the_cookie_of_receipts_has_a_bound_and_holds_nothing_but_handles() -> None:
+    handles = [base64url(bytes([number]) * 32) for number in range(40)]
+    text = ""
+    for handle in handles:
+        text = joined(handle, text)
+    assert text.split(".") == handles[:-17:-1]
+    assert len(text) == 703
+    assert joined(handles[0], f"{handles[1]}.{handles[0]}.x.{handles[2]}=..{'y' * 9999}") == ".".join(handles[:2])
 
 
 def test_an_answer_by_form_post_links_to_it_too(visitor: Visitor) -> None:
