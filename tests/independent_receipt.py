@@ -204,13 +204,14 @@ def check(octets: bytes, keys: str, proof: bytes | None = None) -> int | None:
     index = None
     if receipt["proof"] is not None:
         has_members(receipt["proof"], {"index", "path", "checkpoint"})
-        index = placed(hashed, *(receipt["proof"][each] for each in ("index", "path", "checkpoint")), name, counting)
+        given = receipt["proof"]
+        index = placed(hashed, (given["index"], given["path"], given["checkpoint"]), name, counting)
     else:
         has_members(receipt["promise"], {"leaf_hash", "by"})
         must(decoded(receipt["promise"]["leaf_hash"]) == hashed, "a promise of another leaf")
         time_text(receipt["promise"]["by"])
     if proof is not None:
-        index = placed(hashed, *tlog_proof(proof), name, counting)
+        index = placed(hashed, tlog_proof(proof), name, counting)
     return index
 
 
@@ -322,7 +323,9 @@ def time_text(seconds: Any) -> str:
         raise Refused("a time that no calendar has") from None
 
 
-def placed(hashed: bytes, index: Any, path: Any, checkpoint: Any, name: str, keys: list[Key]) -> int:
+def placed(hashed: bytes, proof: tuple[Any, Any, Any], name: str, keys: list[Key]) -> int:
+    """The place of a leaf, by index, path and checkpoint."""
+    index, path, checkpoint = proof
     must(type(index) is int and isinstance(path, list) and type(checkpoint) is str, "not a proof")
     must(len(checkpoint.encode()) <= 65_536, "too large a checkpoint")
     lines = checkpoint.split("\n")
@@ -345,7 +348,7 @@ def placed(hashed: bytes, index: Any, path: Any, checkpoint: Any, name: str, key
             found = hashlib.sha256(b"\1" + found + p).digest()
         fn, sn = fn // 2, sn // 2
     must(sn == 0 and found == root, "the path does not lead to the root")
-    return index
+    return int(index)
 
 
 def tlog_proof(octets: bytes) -> tuple[int, list[str], str]:
