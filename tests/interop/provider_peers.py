@@ -3,8 +3,8 @@
 import shutil
 from collections.abc import Mapping, Sequence
 
-from tests.interop import client_lemonldap, provider_lemonldap, provider_satosa
-from tests.interop.peer import HERE, NODE_MODULES, VENV, Debian, Fault, Flow, PyPI
+from tests.interop import client_lemonldap, provider_lemonldap, provider_samlp, provider_satosa
+from tests.interop.peer import HERE, NODE_MODULES, VENV, Debian, Fault, Flow, Npm, PyPI
 from tests.interop.provider_stage import Command, Instance, Provider
 
 # What an operator writes for a provider that wants it so
@@ -165,6 +165,34 @@ PROVIDERS: tuple[Provider, ...] = (
                 line='return getattr(IDP.load().config, "sign_response", False)',
             ),
             triple_des("response signed, encrypted with tripledes-cbc: SAML_ENCRYPT_AUTHN_RESPONSE"),
+        ),
+    ),
+    Provider(
+        name="samlify",
+        package=Npm("samlify"),
+        documented="its guide, Identity provider, with a template of attributes and `encryptThenSign` where it encrypts",
+        command=node("samlify_idp.mjs"),
+        attributes=OIDS,
+        flows=(
+            Flow("assertion signed: defaults"),
+            Flow("assertion signed: defaults, asked by POST", (POST,)),
+            Flow("both signed: wantMessageSigned"),
+            Flow("response signed, encrypted with aes256-cbc: isAssertionEncrypted", (CBC,)),
+            Flow("response signed, encrypted with aes128-gcm: dataEncryptionAlgorithm"),
+        ),
+    ),
+    Provider(
+        name="samlp",
+        package=Npm("samlp"),
+        documented="README, Usage; `signResponse` where it encrypts",
+        command=provider_samlp.command,
+        attributes=provider_samlp.ATTRIBUTES,
+        flows=(
+            Flow("assertion signed: defaults"),
+            Flow("response signed: signResponse, asked by POST", (POST,)),
+            Flow("both signed: signResponse and signAssertion"),
+            Flow("response signed, encrypted with aes256-gcm: encryptionCert"),
+            Flow("response signed, encrypted with aes256-cbc: encryptionAlgorithm", (CBC,)),
         ),
     ),
 )

@@ -2,7 +2,7 @@
 //
 // KEY, CERT         its key and certificate (PEM files)
 // SAYS              a JSON file, read again for each answer: the person's attributes by wire name, and what to do wrong
-// HOST              its name on loopback
+// HOST, PORT        its name on loopback, and its port; any where none is named
 //
 // SAYS: {"attributes": {name: value}, "loa": URI, "signResponse": bool, "signAssertion": bool, "signingCert": PEM of the
 // broker or null, "otherKey": PEM files of a stranger, "status": URI, "spoil": [from, to], and whatever option of samlp's own
@@ -83,7 +83,7 @@ app.get('/metadata', (req, res, next) =>
 );
 app.use((error, _req, res, _next) => res.status(400).send(`<h1>Refused</h1><p>${escaped(String(error.message))}</p>`));
 
-const server = app.listen(0, '127.0.0.1', () => {
+const server = app.listen(Number(process.env.PORT || 0), '127.0.0.1', () => {
   base = `http://${HOST}:${server.address().port}`;
   console.log(JSON.stringify({ ready: base }));
 });
