@@ -13,7 +13,7 @@ from idp.selftest.case import Case
 from idp.selftest.responses.agreeing import CONCAT_KDF, CURVE_URNS, DSIG11, PARAMETERS, Agreeing
 from idp.selftest.responses.encrypting import XENC, XENC11, Encryption
 from idp.selftest.responses.making import Row, Setting, World, refused
-from idp.selftest.responses.parties import CURVES
+from idp.selftest.responses.party_keys import CURVES
 from idp.selftest.responses.signing import Edit, OctetEdit, swap
 
 FAMILY = "key agreement"

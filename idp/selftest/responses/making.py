@@ -26,7 +26,8 @@ from idp.selftest.keys import Holder
 from idp.selftest.responses import parties
 from idp.selftest.responses.answer import NAMESPACES, Answer, Confirmation, attribute, audience, clock, fresh
 from idp.selftest.responses.encrypting import Encryption, Sealing
-from idp.selftest.responses.parties import Entrances, Keys, make_keys
+from idp.selftest.responses.parties import Entrances
+from idp.selftest.responses.party_keys import Keys, make_keys
 from idp.selftest.responses.signing import (
     NEWER,
     PARSER,

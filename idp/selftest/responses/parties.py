@@ -9,11 +9,7 @@ Two keys are nobody's here: a stranger's, and that of a second identity provider
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
-
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from connectors.connector import Expectation
 from connectors.eidas import EidasConnector
@@ -27,9 +23,10 @@ from connectors.saml import SamlConnector
 from connectors.signatures.profile import DS
 from idp.keys.file import FileSigner, unwrapper_of_pem
 from idp.selftest.case import Entrance
-from idp.selftest.keys import Holder, certified, ec_holder, rsa_holder
+from idp.selftest.keys import Holder
 from idp.selftest.responses.answer import fresh
 from idp.selftest.responses.judging import AsItCame, AsTold, ByPost, Judging
+from idp.selftest.responses.party_keys import Keys
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.catalogue import STANDARD
@@ -45,18 +42,9 @@ ACS = "https://broker.selftest.example/saml/acs"
 OUR_NODE = "https://broker.selftest.example/eidas/metadata"
 NODE_ACS = "https://broker.selftest.example/eidas/acs"
 SUBJECT_ATTRIBUTE = "urn:oid:1.3.6.1.4.1.25178.1.2.15"
-CURVES: Mapping[str, ec.EllipticCurve] = {
-    "p-256": ec.SECP256R1(),
-    "p-384": ec.SECP384R1(),
-    "p-521": ec.SECP521R1(),
-    "brainpool-p256r1": ec.BrainpoolP256R1(),
-    "brainpool-p384r1": ec.BrainpoolP384R1(),
-    "brainpool-p512r1": ec.BrainpoolP512R1(),
-}
 _PROVIDER = ProviderId("selftest")
 _SOURCE = Source("selftest", 1)
 _LEVELS = {level.uri: level for level in LevelOfAssurance}
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,60 +56,6 @@ class OneNode:
     def current(self, entity_id: EntityId, now: int) -> PeerInUse:  # noqa: ARG002 - there is one, and it has no end
         """As `ApprovedPeers` has it."""
         return self.node
-
-
-@dataclass(frozen=True)
-class Keys:
-    """Every key of a run. `on` is the node's on each curve, `ours_on` ours, to which a node encrypts."""
-
-    now: int
-    idp: Holder
-    next_idp: Holder
-    second: Holder
-    stranger: Holder
-    node: Holder
-    ended: Holder
-    ours: Holder
-    ours_older: Holder
-    own: Holder
-    our_node: Holder
-    on: Mapping[str, Holder]
-    ours_on: Mapping[str, Holder]
-
-    @cached_property
-    def public(self) -> Mapping[str, bytes]:
-        """The identity provider's public key in each form that a confused verifier could take for a secret."""
-        key = self.idp.key.public_key()
-        info = PublicFormat.SubjectPublicKeyInfo
-        return {
-            "pem": key.public_bytes(Encoding.PEM, info),
-            "der": key.public_bytes(Encoding.DER, info),
-            "certificate": self.idp.certificate,
-        }
-
-
-def make_keys(now: int) -> Keys:
-    """All keys anew; `now` in seconds since the epoch. Their certificates hold for a year before and after it."""
-    moment = datetime.fromtimestamp(now, UTC)
-    ended = ec_holder("ee.selftest.example", now, ec.SECP256R1())
-    past = certified(ended.key, "ee.selftest.example", moment - 30 * _DAY, moment - _DAY)
-    return Keys(
-        now=now,
-        idp=rsa_holder("idp.selftest.example", now),
-        next_idp=rsa_holder("idp.selftest.example", now),
-        second=rsa_holder("second.selftest.example", now),
-        # The name of whom it would like to be: a certificate that looks like the genuine one
-        stranger=rsa_holder("idp.selftest.example", now, 3072),
-        node=rsa_holder("ee.selftest.example", now, 3072),
-        ended=replace(ended, certificate=past),
-        ours=rsa_holder("broker.selftest.example", now),
-        ours_older=rsa_holder("broker.selftest.example", now),
-        # Of the one provider that may send AES-CBC
-        own=rsa_holder("broker.selftest.example", now),
-        our_node=rsa_holder("broker.selftest.example", now, 3072),
-        on={name: ec_holder("ee.selftest.example", now, curve) for name, curve in CURVES.items()},
-        ours_on={name: ec_holder("broker.selftest.example", now, curve) for name, curve in CURVES.items()},
-    )
 
 
 def identity_provider_metadata(

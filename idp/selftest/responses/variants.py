@@ -13,7 +13,7 @@ from idp.selftest.responses.algorithms import certificates, key_value
 from idp.selftest.responses.answer import XS, fresh
 from idp.selftest.responses.making import Make, Setting, World, accepted
 from idp.selftest.responses.markup import posted
-from idp.selftest.responses.parties import CURVES
+from idp.selftest.responses.party_keys import CURVES
 from idp.selftest.responses.signatures import finished
 from idp.selftest.responses.signing import DIGESTS, MORE, NEWER, Edit, How, OctetEdit, swap, swap_octets
 

@@ -21,7 +21,8 @@ from idp.selftest.responses.answer import NAMESPACES, attribute, attributed, aud
 from idp.selftest.responses.encrypting import Encryption, encrypted_content
 from idp.selftest.responses.making import Setting, World, accepted, parsed, refused
 from idp.selftest.responses.meanings import valid_meanings
-from idp.selftest.responses.parties import identity_provider_metadata, make_keys, node_metadata
+from idp.selftest.responses.parties import identity_provider_metadata, node_metadata
+from idp.selftest.responses.party_keys import make_keys
 from idp.selftest.responses.signing import How, canonical, raw_signature, sign, swap, swap_octets
 from idp.selftest.responses.variants import valid_signatures, valid_spellings
 from idp.selftest.run import verdict_of
