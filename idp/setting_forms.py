@@ -1,5 +1,8 @@
 """How each setting of `ciconia.toml` is written, for people: what to do about one that is not."""
 
+# ISO 3166-1 leaves XX to its users: no country will ever have it
+NO_COUNTRY = "XX"
+
 _MAIL = "Write a mail address: NAME@HOST."
 _SECONDS = "Write a number of seconds, as 10.0."
 # By the setting's name; a setting of a table without a form of its own has the table's

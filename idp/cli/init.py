@@ -18,6 +18,7 @@ from idp.cli.console import failed, problems, say, taken, unwritable
 from idp.cli.options import AsJson
 from idp.keys.file import write_private
 from idp.keys.folder import create_keys
+from idp.setting_forms import NO_COUNTRY
 from idp.settings import SETTINGS_FILE, TENANTS, Settings, load_settings
 from idp.toml_text import quoted
 from policies.errors import Misconfigured, Problem
@@ -27,8 +28,6 @@ FOLDERS = ("purposes", "parties", "providers", "metadata", WITNESS)
 NODE_FOLDERS = ("nodes", "providers", "metadata", WITNESS)
 EXAMPLE_ISSUER = "https://login.city.example"
 EXAMPLE_NODE = "https://node.country.example"
-# ISO 3166-1 leaves XX to its users: no country will ever have it
-NO_COUNTRY = "XX"
 
 
 class Role(StrEnum):

@@ -50,6 +50,7 @@ from idp.keys.folder import NODE_FILES, Keys
 from idp.loading import load_all
 from idp.logs import configure_logs
 from idp.own_metadata import own_facts
+from idp.setting_forms import NO_COUNTRY
 from idp.settings import SETTINGS_FILE, Settings
 from idp.store.engine import open_engine
 from idp.store.faults import advice, explained
@@ -252,7 +253,8 @@ def own(
 ) -> None:
     """Show what another operator needs to trust our node: address, certificate, and the digest of what our metadata says.
 
-    Nothing is shown of a key that is revoked, nor where a database that is there cannot say which ones are.
+    Nothing is shown of a key that is revoked, nor where a database that is there cannot say which ones are, nor of the
+    country XX, which is none.
 
     Example: ciconia metadata own --config city --certificate nl.pem
     """
@@ -261,11 +263,18 @@ def own(
         # A new node is told of before its first start; any other's stolen key would be pinned for want of an answer
         if answer.unknown is not None and not answer.none_yet:
             raise Misconfigured((answer.unknown,))
+        if desk.settings.country == NO_COUNTRY:
+            # Others would approve it, and again when it says which country it is
+            raise _of_settings(desk.settings, "country", f"{NO_COUNTRY} is no country.", 'write yours, such as "EE".')
         facts = own_facts(desk.settings, desk.configuration, desk.keys, now)
         if facts is None or desk.keys.node is None:
             raise _no_node_yet(desk)
         der = desk.keys.node.metadata.at(now).certificate
-    if answer.unknown is not None:
+        # With one key of each kind there is none beside it that somebody could have revoked
+        rings = desk.keys.node.metadata, desk.keys.node.messages
+        new = answer.none_yet and all(len(ring.scheduled) == 1 for ring in rings)
+    known = answer.unknown is None or new
+    if answer.unknown is not None and not known:
         say(f"What follows is right where no key was revoked. {answer.unknown}", error=True)
     address, fingerprint = node_entity_id(desk.settings.issuer), sha256(der).hexdigest()
     if certificate is not None:
@@ -277,7 +286,7 @@ def own(
     if as_json:
         told = {"metadata_url": address, "certificate_sha256": fingerprint, "digest": facts.digest}
         written_to = str(certificate.resolve()) if certificate is not None else None
-        print(json.dumps({"ok": True, **told, "certificate": written_to, "revocations_known": answer.unknown is None}))
+        print(json.dumps({"ok": True, **told, "certificate": written_to, "revocations_known": known}))
         return
     say(f"Address of our metadata      {address}")
     say(f"SHA-256 of the certificate   {bytes.fromhex(fingerprint).hex(':').upper()}")
@@ -286,14 +295,19 @@ def own(
         say(f"Wrote {certificate}: send it to the other operator, and read them its SHA-256 on another way.")
 
 
+def _of_settings(settings: Settings, key: str, what: str, fix: str) -> Misconfigured:
+    """What is wrong with a key of the settings, with its line."""
+    lines = lines_of_settings(settings.folder)
+    file = str(settings.folder / SETTINGS_FILE)
+    return Misconfigured((Problem(file, lines.line((key,)) if lines else 0, key, what, fix),))
+
+
 def _no_node_yet(desk: _Desk) -> Misconfigured:
     """What is missing where we say nothing of ourselves as a node."""
     settings, fix = desk.settings, "write it, and start the server again."
-    file = str(settings.folder / SETTINGS_FILE)
     what = "it is missing, and other countries' nodes ask for it."
     missing = [name for name in ("country", "organization") if not getattr(settings, name)]
-    lines = lines_of_settings(settings.folder)
-    found = [Problem(file, lines.line((name,)) if lines else 0, name, what, fix) for name in missing]
+    found = [problem for name in missing for problem in _of_settings(settings, name, what, fix).problems]
     if desk.keys.node is None:
         lost = f"{', '.join(NODE_FILES)} are missing."
         found.append(Problem(str(settings.key_folder), 0, "keys", lost, "take them from a new `ciconia init`."))

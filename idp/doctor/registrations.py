@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
+from idp.setting_forms import NO_COUNTRY
 from policies.attributes import AttributeName
 from policies.load import Configuration
 from policies.load.redirects import fault_of_redirect_uri
@@ -55,7 +56,7 @@ def presence(case: Case) -> Iterator[Finding]:
         if not _files(case, "nodes/"):
             fix = "Put a file for each country's node into nodes/."
             yield _missing("nodes", "no other country's node may ask yet.", "Every question is refused.", fix)
-    if case.knows("country") and settings.country == "XX":
+    if case.knows("country") and settings.country == NO_COUNTRY:
         what, why = "XX is no country.", "Other countries' nodes are told it, and take a login for one of nobody's."
         yield case.setting(Severity.NOTICE, "country", what, why=why, fix='Write yours, such as country = "EE".')
     if case.knows("issuer") and settings.tenant.endswith(".example"):

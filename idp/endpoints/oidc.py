@@ -1,6 +1,7 @@
 """OpenID Connect over HTTP: authorization, token, userinfo, discovery and keys."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from fastapi import APIRouter, Request
@@ -182,8 +183,9 @@ async def _authenticated(site: CitySite, request: Request, fields: Mapping[str, 
             rates.check_failures(address, TOKEN, client)
             rates.failed(address, TOKEN, client)
     except TooManyRequests as error:
-        return too_many(error.seconds)
-    return answer
+        answer = too_many(error.seconds)
+    # Whom it is about, by whichever method it says so: a refusal that never came to a registration knows no name
+    return replace(answer, peer=client) if isinstance(answer, JsonAnswer) and answer.detail and not answer.peer else answer
 
 
 async def _userinfo(site: CitySite, request: Request) -> JsonAnswer:

@@ -73,10 +73,10 @@ class Clients:
         try:
             if authorization:
                 unverified_id = _basic(authorization)[0]
-            elif "client_secret" in parameters:
-                unverified_id = parameters.get("client_id", "")
+            elif "client_assertion" in parameters:
+                unverified_id = unverified_issuer(parameters["client_assertion"])
             else:
-                unverified_id = unverified_issuer(parameters.get("client_assertion", ""))
+                unverified_id = parameters.get("client_id", "")
         except (RequestRefused, AssertionRejected):
             return ""
         return unverified_id if unverified_id in self._parties else ""

@@ -74,7 +74,7 @@ def test_no_refusal_quotes_the_message(
         with pytest.raises(AssertionRejected) as refusal:
             connector.receive(case.make(idp), case.expectation, NOW)
         shown = f"{refusal.value} {refusal.value.detail} {refusal.value.public} {refusal.value.__cause__!r}"
-        for value in ("Pikk", "subject-0001", "1887", "unapuu", "evil", "passwd"):
+        for value in ("Pikk", "subject-0001", "18870412", "unapuu", "evil", "passwd"):
             assert value not in shown, case
     assert not caplog.records
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from idp.demo import border
+from idp.demo.scene import PORTS
 from idp.settings import Limits
 from idp.store.apart import ALLOWED
 from idp.watching.families import FAMILIES, Kind
@@ -24,6 +26,15 @@ def test_every_metric_has_its_row_with_its_labels_and_no_row_is_of_another() -> 
     assert {name: tuple(filter(None, text.strip().split(", "))) for name, text in ROWS.items()} == {
         name: family.labels for name, family in SHOWN.items()
     }
+
+
+def test_the_port_that_it_suggests_is_nobodys_of_ours() -> None:
+    """Neither the broker's own, nor one of the tutorial's programs or of the demo."""
+    (port,) = re.findall(r'^metrics_listen = "127\.0\.0\.1:([0-9]+)"', PAGE, re.MULTILINE)
+    pages = "".join(page.read_text("utf-8") for page in DOCS.glob("*.md") if page.name != "watch-it.md")
+    assert f":{port}" not in pages
+    assert port not in re.findall(r"practice\.xml ([0-9]+)", pages)
+    assert int(port) not in {*PORTS.values(), *border.PORTS.values()}
 
 
 def test_every_rule_asks_for_metrics_that_there_are() -> None:

@@ -1,6 +1,7 @@
 """`ciconia metadata`: exit 0 it is so, 1 it is refused and who can mend it is named, 2 it could not be tried."""
 
 import json
+import re
 import shutil
 import sqlite3
 import threading
@@ -699,16 +700,37 @@ def test_own_refuses_where_a_database_that_is_there_cannot_say_what_is_revoked(
     assert not (tmp_path / "ours.pem").exists()
 
 
-def test_own_of_a_new_node_goes_before_its_database_and_says_what_is_not_known(run: Run, sending: Path) -> None:
+def test_own_of_a_new_node_goes_before_its_database_and_warns_of_nothing(run: Run, sending: Path) -> None:
     for path in sending.glob("ciconia.db*"):
         path.unlink()
+    found = run("own")
+    assert (found.exit_code, found.stderr) == (0, "")
+    assert said(run("own", "--json"))["revocations_known"] is True
+    assert not (sending / "ciconia.db").exists()
+
+
+def test_own_of_a_node_whose_database_is_gone_says_what_is_not_known(receiving: Path, rotate: Rotate) -> None:
+    """It has had a second key, so the first one may be revoked."""
+    rotate(NODE_METADATA)
+    for path in receiving.glob("ciconia.db*"):
+        path.unlink()
+    run = run_in(receiving)
     found = run("own")
     assert found.exit_code == 0
     (line,) = found.stderr.splitlines()
     assert "which keys are revoked is not known" in line
     assert "ciconia migrate" in line
     assert said(run("own", "--json"))["revocations_known"] is False
-    assert not (sending / "ciconia.db").exists()
+
+
+def test_own_shows_nothing_of_a_node_that_did_not_say_its_country(sending: Path, tmp_path: Path) -> None:
+    file = sending / "ciconia.toml"
+    file.write_text(re.sub('^country = ".*"$', 'country = "XX"', file.read_text("utf-8"), flags=re.MULTILINE), "utf-8")
+    (sending / "providers" / "national.toml").unlink()
+    found = run_in(sending)("own", "--certificate", str(tmp_path / "ours.pem"))
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert "country: XX is no country. Fix: write yours" in found.stderr
+    assert not (tmp_path / "ours.pem").exists()
 
 
 # -- what could not be tried

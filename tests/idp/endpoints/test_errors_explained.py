@@ -83,7 +83,29 @@ def test_json_and_its_challenge_bring_the_address_that_explains_the_error(reader
         assert ended.headers["www-authenticate"].endswith(f', error_uri="{PAGE}#invalid_token"')
     form = reader.go("POST", "/token", body=b"{}", headers={"content-type": "application/json"})
     assert form.json["error_uri"] == f"{PAGE}#invalid_request"
-    assert [line["peer"] for line in logs] == ["parking", "parking", None, None, None]
+    assert [line["peer"] for line in logs] == ["parking", "parking", None, "parking", None]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"client_secret": "wrong"},
+        {"client_secret": ""},
+        {},
+        {"client_secret": "wrong", "client_assertion": "x"},
+        {"client_secret": "wrong", "client_assertion_type": "x"},
+        {"client_assertion_type": "x"},
+    ],
+)
+def test_a_refusal_names_the_service_whichever_way_it_says_who_it_is(
+    reader: Visitor, logs: Lines, fields: dict[str, str]
+) -> None:
+    refused = reader.redeem("x" * 43, authorization="", client_id="parking", **fields)
+    assert refused.status in (400, 401)
+    asserted = "client_assertion" in fields
+    assert [line["peer"] for line in logs] == [None if asserted else "parking"], "an assertion says it itself"
+    reader.redeem("x" * 43, authorization="", client_id="nobody", client_secret="wrong")
+    assert logs[-1]["peer"] is None
 
 
 def test_a_client_that_nobody_registered_is_not_named(reader: Visitor, logs: Lines) -> None:
