@@ -38,6 +38,7 @@ from idp.login import (
 )
 from idp.ports import Commits, DecisionRow, Decisions, Mark, Unit
 from idp.record import Recorder
+from idp.responders.oidc_hint import check_expected
 from idp.seal import Sealer, new_login_id
 from idp.suspension import Suspension
 from policies.assurance import LevelOfAssurance
@@ -204,13 +205,16 @@ class Broker:
         """Judge the answer, and decide what may go. Nothing is written, so it may come again until somebody decided.
 
         Raises `Suspended` before the answer is read, where the relying party or who answers is switched off, and
-        `AssuranceTooLow` where the purpose has come to need more since it was asked.
+        `AssuranceTooLow` where the purpose has come to need more since it was asked, and `OtherPerson` where the service asked
+        for somebody else.
         """
         party, purpose = self.registered(asked.request)
         provider = self._going(asked.expectation.provider_id, asked.request, purpose, acts=asked.acts)
         assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
         if assertion.offered.loa < self._minimum(asked.request):
             raise AssuranceTooLow("authn_context_too_low", "a level below what the purpose needs by now")
+        sub = pairwise_subject(self._pairwise_key, self._tenant, party.sector, assertion.namespace, assertion.subject)
+        check_expected(asked.request.expected, sub)
         decision = decide(
             asked.request.asked,
             purpose,
@@ -224,7 +228,7 @@ class Broker:
             end=min(now + DECIDED_LIFE, asked.began + LOGIN_LIFE),
             request=asked.request,
             provider_id=provider.provider_id,
-            sub=pairwise_subject(self._pairwise_key, self._tenant, party.sector, assertion.namespace, assertion.subject),
+            sub=sub,
             subject=self._recorder.subject_of(assertion),
             loa=assertion.offered.loa,
             authenticated_at=assertion.authenticated_at,

@@ -20,7 +20,7 @@ class AskedAttribute:
 class AuthenticationRequest:
     """A relying party's request, judged: client, redirect address and purpose are registered and belong together.
 
-    Times are seconds since the epoch. It holds nothing about a person.
+    Times are seconds since the epoch. It holds nothing about a person, but for a digest of the pseudonym that is expected.
     """
 
     client_id: ClientId
@@ -42,6 +42,8 @@ class AuthenticationRequest:
     in_id_token: tuple[AttributeName, ...] = ()
     # the country that the service names (acr_values `country:EE`), "" where the citizen chooses
     country: str = ""
+    # of id_token_hint, a digest of the `sub` that has to come; "" where anybody may
+    expected: str = ""
     # the names of levels of an essential acr (claims.id_token), one of which has to come back
     acr: tuple[str, ...] = ()
 

@@ -112,6 +112,13 @@ class Replayed(AssertionRejected):
     public = "This sign-in has ended, or began in another browser. Please start again at the service that you came from."
 
 
+class OtherPerson(AssertionRejected):
+    """The citizen's move: the service asked for a certain person to sign in again, and somebody else did."""
+
+    code = "other_person"
+    public = "This service asked for the person who used it before, and you are somebody else. Start again at the service."
+
+
 class ReleaseDenied(BrokerError):
     """The policy's or the citizen's move: a required attribute cannot be released."""
 

@@ -27,6 +27,7 @@ from idp.endpoints.unsent import answered
 from idp.login import DECIDED, Asked, Decided, Refused, Released, speaking
 from idp.pages.languages import LANGUAGES
 from idp.pages.views import Ending, Kind, RefusedView
+from idp.responders.oidc import BAD_ANSWER, COUNTRY_AWAY, ENDED, OTHER_PERSON, SWITCHED_OFF
 from idp.seal import LoginId
 from idp.watching.steps import Step
 from policies.attributes import AttributeName
@@ -38,6 +39,7 @@ from policies.errors import (
     AuthenticationFailed,
     Closed,
     NotFound,
+    OtherPerson,
     PeerUnavailable,
     Replayed,
     RequestRefused,
@@ -47,7 +49,7 @@ from policies.errors import (
 )
 
 SHARE = "share."
-ACCESS_DENIED = "access_denied"
+ACCESS_DENIED, UNAVAILABLE = "access_denied", "temporarily_unavailable"
 # Errors that are about the identity provider; others of a login are about the relying party
 OF_THE_SOURCE = (AssertionRejected, PeerUnavailable, SourceSuspended)
 # A login that goes no further, and of which the relying party may be told
@@ -165,7 +167,7 @@ def rejected(
 
     That way tells the service as much as it may know.
     """
-    back, language = site.openid.refuse(asked, _oauth_error(error)), site.language(request, asked.ui_locales)
+    back, language = site.openid.refuse(asked, *_oauth_error(error)), site.language(request, asked.ui_locales)
     return site.error(request, error, back=back, service=site.service(asked, language), language=language, kept=kept)
 
 
@@ -262,14 +264,25 @@ def _target(outbound: Outbound) -> tuple[str, tuple[tuple[str, str], ...]]:
     return (outbound.url, outbound.fields) if isinstance(outbound, Post) else (outbound.url, ())
 
 
-def _oauth_error(error: Stopped) -> str:
-    """What the relying party is told, where the citizen goes back to it from the error page."""
+def _oauth_error(error: Stopped) -> tuple[str, str]:
+    """What the relying party is told where the citizen goes back to it from the error page: code, and whose move it is.
+
+    "" is the sentence of the code. That of a citizen who stopped at the country is the same as of one who refused here.
+    """
     match error:
         case AssuranceTooLow():
-            return "unmet_authentication_requirements"
+            return "unmet_authentication_requirements", ""
+        case OtherPerson():
+            return "login_required", OTHER_PERSON
         case AuthenticationFailed():
-            return ACCESS_DENIED
-        case PeerUnavailable() | Suspended() | AllRevoked() | Closed():
-            return "temporarily_unavailable"
+            return ACCESS_DENIED, ""
+        case Replayed():
+            return ACCESS_DENIED, ENDED
+        case PeerUnavailable():
+            return UNAVAILABLE, COUNTRY_AWAY
+        case Suspended():
+            return UNAVAILABLE, SWITCHED_OFF
+        case AllRevoked() | Closed():
+            return UNAVAILABLE, ""
         case _:
-            return "server_error"
+            return ACCESS_DENIED, BAD_ANSWER

@@ -82,10 +82,10 @@ async def _asked(request: Request) -> Inbound:
 def _begin(site: CitySite, request: Request, inbound: Inbound) -> Response:
     """Judge the relying party's request; a verified one gets a login in this browser, and its first page."""
     check_navigation(request)
-    asked = site.openid.receive(inbound)
+    now = site.clock()
+    asked = site.openid.receive(inbound, now)
     if isinstance(asked, Declined):
         return _declined(site, request, asked)
-    now = site.clock()
     try:
         with about(asked.client_id):
             site.watched.rates.begin(client_of(request), asked.client_id)

@@ -43,6 +43,7 @@ MOVES: Mapping[str, Move] = {
     "assertion_rejected": Move.PROVIDER,
     "assurance_too_low": Move.CITIZEN,
     "authentication_failed": Move.CITIZEN,
+    "other_person": Move.CITIZEN,
     "replayed": Move.CITIZEN,
     "release_denied": Move.SERVICE,
     "conflict": Move.CITIZEN,

@@ -4,6 +4,7 @@
 |---|---|
 | `oidc_request.py` | judges an authentication request |
 | `oidc_claims.py` | the `claims` parameter, and attributes as claims |
+| `oidc_hint.py` | who is to come back, by `id_token_hint` |
 | `oidc_client.py` | who calls the token endpoint |
 | `oidc_token.py` | code to tokens, token to userinfo |
 | `oidc_receipt.py` | token to receipt, once |
@@ -26,6 +27,7 @@ from idp.login import Grant, Released
 from idp.ports import Commits, Parked
 from idp.responders.direct import JsonAnswer, error_uri, explained, unavailable
 from idp.responders.oidc_client import Clients
+from idp.responders.oidc_hint import hinted_subject
 from idp.responders.oidc_metadata import discovery, jwks
 from idp.responders.oidc_request import FORM_POST, Address, addressed, judged
 from idp.responders.oidc_token import Ended, Held, Tokens, Vouched, for_everybody
@@ -48,6 +50,22 @@ SENTENCES = {
     "unauthorized_client": "The client or its purpose is registered no more.",
 }
 SERVER_ERROR = "The sign-in ended on our side."
+# Whose move it is, where a country's answer ends a login: the service's own developers would else look for it at themselves
+BAD_ANSWER = (
+    "The answer of the country's sign-in service was not accepted, so nothing was passed on. Its operator can mend that, or "
+    "the operator of this broker who registered it. The service need not change anything."
+)
+ENDED = (
+    "The sign-in had ended, or was answered already, so nothing was passed on. The citizen can start again at the service."
+)
+COUNTRY_AWAY = (
+    "The country's sign-in service cannot be reached or trusted now, so nothing was passed on. Its operator can mend that. "
+    "Try again later."
+)
+SWITCHED_OFF = (
+    "The operator of this broker has suspended this country or this service, so nothing was passed on. Try again later."
+)
+OTHER_PERSON = "Somebody else signed in than the person of id_token_hint, so nothing was passed on."
 # A provider's keys change by a decision of days; an hour is what a relying party may be behind
 PUBLIC = {"Cache-Control": f"public, max-age={JWKS_SECONDS}"}
 
@@ -115,14 +133,19 @@ class OpenIDProvider:
             redeemed=redeemed,
         )
 
-    def receive(self, inbound: Inbound) -> AuthenticationRequest | Declined:
+    def receive(self, inbound: Inbound, now: int) -> AuthenticationRequest | Declined:
         """Judge an authentication request: the request, or the error that goes back to the verified redirect address.
 
         Raises `RequestRefused` (for a page of ours) where client or redirect address are not registered.
         """
         address = addressed(inbound, self._parties)
         try:
-            return judged(inbound, address, self._purposes, self._catalogue)
+            client_id = address.party.client_id
+
+            def hinted(token: str) -> str:
+                return hinted_subject(token, client_id, self._issuer, self._signers, now)
+
+            return judged(inbound, address, self._purposes, self._catalogue, hinted)
         except RequestRefused as error:
             error.peer = address.party.client_id
             answer = self._error(error.oauth, error.detail)
@@ -134,13 +157,13 @@ class OpenIDProvider:
         request = released.request
         return self._answer(request.redirect_uri, request.response_mode, request.state, (("code", released.code),))
 
-    def refuse(self, request: AuthenticationRequest | Address, error: str) -> Outbound:
+    def refuse(self, request: AuthenticationRequest | Address, error: str, sentence: str = "") -> Outbound:
         """An error of RFC 6749 §4.1.2.1 for a request that was accepted before; one without a sentence is server_error.
 
-        Or to the verified address of one that was not.
+        Or to the verified address of one that was not. `sentence` says more than the code does, "" what the code does.
         """
-        code = error if error in SENTENCES else "server_error"
-        answer = self._error(code, SENTENCES.get(code, SERVER_ERROR))
+        code = error if sentence or error in SENTENCES else "server_error"
+        answer = self._error(code, sentence or SENTENCES.get(code, SERVER_ERROR))
         return self._answer(request.redirect_uri, request.response_mode, request.state, answer)
 
     def token(self, parameters: Mapping[str, str], authorization: str, now: int) -> JsonAnswer:

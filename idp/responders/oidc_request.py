@@ -5,7 +5,7 @@ but the person in front of the screen. Then what is asked (`judged`): whatever f
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -23,6 +23,7 @@ from policies.redirects import is_of_an_app
 
 QUERY, FORM_POST = "query", "form_post"
 RESPONSE_MODES = (QUERY, FORM_POST)
+FORCING = frozenset({"login", "select_account"})
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 # Core §5.4; `offline_access` is understood and gives nothing, since no purpose can say offline
 STANDARD_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
@@ -82,9 +83,13 @@ def addressed(inbound: Inbound, parties: Mapping[ClientId, RelyingParty]) -> Add
 
 
 def judged(
-    inbound: Inbound, address: Address, purposes: Mapping[PurposeId, Purpose], catalogue: Catalogue
+    inbound: Inbound,
+    address: Address,
+    purposes: Mapping[PurposeId, Purpose],
+    catalogue: Catalogue,
+    hinted: Callable[[str], str],
 ) -> AuthenticationRequest:
-    """What is asked. Raises `RequestRefused` with the error code for the verified address."""
+    """What is asked; `hinted` reads an id_token_hint. Raises `RequestRefused` with the error for the verified address."""
     # RFC 6749 §3.1: a parameter without a value counts as omitted
     parameters = {name: value for name, value in inbound.parameters.items() if value}
     _check_form(parameters)
@@ -106,11 +111,13 @@ def judged(
         asked=_asked(scopes, claims, purpose, catalogue),
         unknown=claims.unknown,
         minimum_assurance=_minimum(parameters, claims, purpose),
-        force_authentication="login" in prompts or max_age == 0,
+        # To choose among accounts, somebody who is signed in at their country has to be asked there again
+        force_authentication=not prompts.isdisjoint(FORCING) or max_age == 0,
         max_age=max_age,
         ui_locales=_ui_locales(parameters),
         in_id_token=claims.in_id_token,
         country=_country(parameters),
+        expected=hinted(parameters["id_token_hint"]) if "id_token_hint" in parameters else "",
         acr=tuple(dict.fromkeys(name for name in claims.acr if claims.acr_essential and level_named(name))),
     )
 
@@ -210,9 +217,6 @@ def _prompts(parameters: Mapping[str, str]) -> frozenset[str]:
     if "none" in prompts:
         # We keep no session: whoever comes has to be asked
         raise RequestRefused("A sign-in without the person is not possible here.", oauth="interaction_required")
-    if "id_token_hint" in parameters:
-        # Core §3.1.2.2: nobody else may come back then. As with a value of sub, we do not know who will come
-        raise RequestRefused("A particular person cannot be asked for.", oauth="login_required")
     return prompts
 
 

@@ -163,7 +163,7 @@ def test_an_answer_that_is_wrong_gets_a_page_a_line_in_the_log_and_disturbs_no_o
 ) -> None:
     other = traveller.question_to_finland()
     page = _answered(traveller, **changes)
-    _ended(page, 403, "Your country's answer was not accepted", "server_error")
+    _ended(page, 403, "Your country's answer was not accepted", "access_denied")
     (line,) = [line for line in logs if line["event"] == "refused"]
     assert (line["check"], line["path"], line["reference"]) == (check, "/eidas/acs", page.reference)
     assert not any(value in str(line) for value in CANARIES)

@@ -10,6 +10,7 @@ import pytest
 
 from connectors.checks import ALL_CHECKS
 from idp.demo.citizens import CITIZENS
+from idp.responders.oidc import BAD_ANSWER
 from tests.idp.endpoints.forgery import Forgery, doubled, dropped, spliced, swapped, wrapped
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Answer, Visitor
@@ -118,7 +119,8 @@ def test_a_response_with_one_thing_wrong_gives_a_page_a_link_and_a_line(
 ) -> None:
     forgery, checks = FORGERIES[name]
     answer = visitor.returns(forgery.made(stage, visitor.asked(visitor.login())))
-    _page(answer, 403, NOT_ACCEPTED, stage, "server_error")
+    _page(answer, 403, NOT_ACCEPTED, stage, "access_denied")
+    assert answer.back["error_description"] == BAD_ANSWER
     _line(logs, answer, checks)
 
 
@@ -134,7 +136,8 @@ def test_an_answer_of_another_configured_provider_is_refused(visitor: Visitor, s
     latvian = visitor.signs_in(visitor.asked(login, "demo-lv"))
     visitor.asked(login)
     answer = visitor.returns(latvian)
-    _page(answer, 403, NOT_ACCEPTED, stage, "server_error")
+    _page(answer, 403, NOT_ACCEPTED, stage, "access_denied")
+    assert answer.back["error_description"] == BAD_ANSWER
     _line(logs, answer, {"signature", "issuer"})
 
 

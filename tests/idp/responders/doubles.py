@@ -203,14 +203,14 @@ def request(**changes: str | None) -> Inbound:
 
 
 def accepted(city: City, **changes: str | None) -> AuthenticationRequest:
-    found = city.provider.receive(request(**changes))
+    found = city.provider.receive(request(**changes), NOW)
     assert isinstance(found, AuthenticationRequest), answer(found)
     return found
 
 
 def declined(city: City, **changes: str | None) -> Outbound:
     """What goes back to the verified address for a request that is refused."""
-    found = city.provider.receive(request(**changes))
+    found = city.provider.receive(request(**changes), NOW)
     assert isinstance(found, Declined)
     return found.answer
 

@@ -94,7 +94,7 @@ def test_every_scope_that_is_listed_is_accepted_from_a_client_that_has_it() -> N
     city = City(party(purposes=tuple(city.purposes)))
     for scope in listed("scopes_supported", city):
         purpose = "" if scope.startswith("purpose:") else " purpose:parking"
-        assert isinstance(city.provider.receive(request(scope=f"openid {scope}{purpose}")), AuthenticationRequest)
+        assert isinstance(city.provider.receive(request(scope=f"openid {scope}{purpose}"), NOW), AuthenticationRequest)
 
 
 def test_every_level_that_is_listed_can_be_asked() -> None:
@@ -103,8 +103,8 @@ def test_every_level_that_is_listed_can_be_asked() -> None:
 
 
 def test_what_is_said_not_to_be_supported_is_refused() -> None:
-    assert answer(City().provider.receive(request(request="x")))["error"] == "request_not_supported"
-    assert answer(City().provider.receive(request(request_uri="x")))["error"] == "request_uri_not_supported"
+    assert answer(City().provider.receive(request(request="x"), NOW))["error"] == "request_not_supported"
+    assert answer(City().provider.receive(request(request_uri="x"), NOW))["error"] == "request_uri_not_supported"
 
 
 def test_every_algorithm_of_client_assertions_that_is_listed_authenticates() -> None:

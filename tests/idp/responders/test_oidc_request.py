@@ -8,6 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.connector import Inbound, Post, Redirect
+from connectors.formats.claims import Json
+from connectors.signatures.jws import sign
+from idp.responders.oidc_hint import subject_digest
 from idp.responders.oidc_request import unknown_scopes
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Attribute, AttributeName, Form
@@ -16,6 +19,7 @@ from policies.errors import RequestRefused
 from policies.parties import ClientId
 from policies.purposes import Purpose
 from policies.release import decide
+from tests.connectors_jws.jws_doubles import SoftwareSigner, handmade, private_key
 from tests.idp.responders.doubles import (
     ADDRESS,
     BIRTHDATE,
@@ -24,6 +28,7 @@ from tests.idp.responders.doubles import (
     FARE,
     ISSUER,
     NAME,
+    NOW,
     OVER_18,
     PARKING,
     REDIRECT,
@@ -42,7 +47,7 @@ HIGH, SUBSTANTIAL, LOW = LevelOfAssurance.HIGH, LevelOfAssurance.SUBSTANTIAL, Le
 
 def error(city: City | None = None, /, **changes: str | None) -> str:
     """The OAuth error that goes back to the verified address, with state and issuer and a sentence."""
-    found = answer((city or City()).provider.receive(request(**changes)))
+    found = answer((city or City()).provider.receive(request(**changes), NOW))
     assert found["iss"] == ISSUER
     assert found["error_description"].endswith(".")
     assert set(found) <= {"error", "error_description", "state", "iss"}
@@ -52,7 +57,7 @@ def error(city: City | None = None, /, **changes: str | None) -> str:
 def local(**changes: str | None) -> RequestRefused:
     """What nobody but the person in front of the screen learns."""
     with pytest.raises(RequestRefused) as caught:
-        City().provider.receive(request(**changes))
+        City().provider.receive(request(**changes), NOW)
     return caught.value
 
 
@@ -82,7 +87,7 @@ def test_a_request_is_read_into_a_type_that_needs_no_further_check() -> None:
 
 def test_get_and_post_are_read_alike() -> None:
     city = City()
-    assert city.provider.receive(Inbound("post", request().parameters)) == accepted(city)
+    assert city.provider.receive(Inbound("post", request().parameters), NOW) == accepted(city)
 
 
 # -- never a redirect before client and address are verified -----------------------------------------------------------
@@ -126,7 +131,7 @@ def test_a_redirect_address_that_is_not_byte_for_byte_registered_gets_no_redirec
 def test_the_address_of_another_client_gets_no_redirect() -> None:
     city = City(party(), party("other", redirect_uris=("https://other.example/cb",)))
     with pytest.raises(RequestRefused):
-        city.provider.receive(request(redirect_uri="https://other.example/cb"))
+        city.provider.receive(request(redirect_uri="https://other.example/cb"), NOW)
 
 
 def test_a_request_of_100_kilobytes_is_refused_whatever_it_asks() -> None:
@@ -210,7 +215,7 @@ def test_an_error_brings_the_state_back_and_goes_to_the_registered_address() -> 
 
 @pytest.mark.parametrize("state", ["s" * 4097, "a\nb", "é", "\x00", "\x7f"])
 def test_a_state_that_cannot_be_given_back_unchanged_is_refused_and_not_given_back(state: str) -> None:
-    found = answer(City().provider.receive(request(state=state)))
+    found = answer(City().provider.receive(request(state=state), NOW))
     assert found["error"] == "invalid_request"
     assert "state" not in found
 
@@ -255,7 +260,7 @@ def test_every_sentence_has_only_characters_that_an_error_description_may_have()
         {"request": "x"},
     ]
     for changes in faults:
-        sentence = answer(City().provider.receive(request(**changes)))["error_description"]
+        sentence = answer(City().provider.receive(request(**changes), NOW))["error_description"]
         assert all(" " <= c <= "~" and c not in '"\\' for c in sentence), sentence
 
 
@@ -478,11 +483,47 @@ def test_the_known_names_of_an_essential_acr_are_remembered_and_of_a_voluntary_o
     assert accepted(City(), acr_values="low").acr == ()
 
 
-@pytest.mark.spec("OpenID Connect Core §3.1.2.2")
-def test_a_particular_person_cannot_be_asked_for() -> None:
-    assert error(id_token_hint="eyJ.e30.c2ln") == "login_required"
-    assert error(id_token_hint="eyJ.e30.c2ln", prompt="none") == "interaction_required"
+def _hint(alg: str = "ES256", typ: str = "JWT", number: int = 0, **changes: Json) -> str:
+    """An id_token of ours for the client, but for `changes`; a claim that is None is left out."""
+    claims: dict[str, Json] = {"iss": ISSUER, "aud": "parking", "sub": "a-sub", "iat": 1, "exp": 2, **changes}
+    kept = {name: value for name, value in claims.items() if value is not None}
+    return sign(kept, SoftwareSigner(private_key(alg, number)), alg=alg, typ=typ)
+
+
+@pytest.mark.spec("OpenID Connect Core §3.1.2.1 and §3.1.2.2")
+@pytest.mark.parametrize("alg", ["ES256", "RS256"])
+def test_an_id_token_of_ours_names_who_is_to_come_long_after_its_end(alg: str) -> None:
+    asked = accepted(City(), id_token_hint=_hint(alg))
+    assert asked.expected == subject_digest("a-sub") != subject_digest("another-sub")
+    assert "a-sub" not in repr(asked), "which person is expected is nothing that a cookie has to say"
+    assert replace(asked, expected="") == accepted(City())
     assert accepted(City(), id_token_hint="") == accepted(City())
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        "eyJ.e30.c2ln",
+        "x" * 9000,
+        _hint(aud="fare"),
+        _hint(aud=["parking"]),
+        _hint(aud=None),
+        _hint(iss="https://other.example"),
+        _hint(sub=None),
+        _hint(sub=""),
+        _hint(typ="logout+jwt"),
+        _hint(number=2),
+        _hint("PS256"),
+        _hint()[:-4] + "AAAA",
+        handmade({"alg": "none"}, {"iss": ISSUER, "aud": "parking", "sub": "a-sub"}, private_key("ES256")),
+    ],
+)
+def test_a_hint_that_is_no_id_token_of_ours_for_this_client_is_refused(hint: str) -> None:
+    """Else whoever words the request would have a service told who it is not."""
+    assert error(id_token_hint=hint) == "invalid_request"
+    told = answer(City().provider.receive(request(id_token_hint=hint), NOW))["error_description"]
+    assert told.startswith("id_token_hint is ")
+    assert error(id_token_hint=hint, prompt="none") == "interaction_required"
 
 
 @pytest.mark.parametrize("wish", ['"value":"urn:other"', '"values":["urn:other"]', '"values":[]'])
@@ -501,7 +542,9 @@ def test_a_voluntary_acr_that_cannot_be_met_is_none() -> None:
     [
         ({"prompt": "login"}, True, None),
         ({"prompt": "login consent"}, True, None),
-        ({"prompt": "consent select_account"}, False, None),
+        ({"prompt": "consent"}, False, None),
+        # At their country somebody may be signed in already, as another of their selves
+        ({"prompt": "select_account"}, True, None),
         ({"max_age": "0"}, True, 0),
         ({"max_age": "3600"}, False, 3600),
         ({"prompt": ""}, False, None),
@@ -572,7 +615,7 @@ NAMES = st.sampled_from(
 
 @given(st.dictionaries(NAMES, st.text(max_size=60)))
 def test_whatever_is_sent_by_a_known_client_gets_a_request_or_an_error(changes: dict[str, str]) -> None:
-    found = CITY.provider.receive(request(**changes))
+    found = CITY.provider.receive(request(**changes), NOW)
     if isinstance(found, AuthenticationRequest):
         assert found.code_challenge
     else:
