@@ -205,8 +205,8 @@ class Broker:
         """Judge the answer, and decide what may go. Nothing is written, so it may come again until somebody decided.
 
         Raises `Suspended` before the answer is read, where the relying party or who answers is switched off, and
-        `AssuranceTooLow` where the purpose has come to need more since it was asked, and `OtherPerson` where the service asked
-        for somebody else.
+        `AssuranceTooLow` where the purpose has come to need more since it was asked, and `OtherPerson` where somebody
+        else was asked for.
         """
         party, purpose = self.registered(asked.request)
         provider = self._going(asked.expectation.provider_id, asked.request, purpose, acts=asked.acts)

@@ -27,7 +27,7 @@ from idp.endpoints.unsent import answered
 from idp.login import DECIDED, Asked, Decided, Refused, Released, speaking
 from idp.pages.languages import LANGUAGES
 from idp.pages.views import Ending, Kind, RefusedView
-from idp.responders.oidc import BAD_ANSWER, COUNTRY_AWAY, ENDED, OTHER_PERSON, SWITCHED_OFF
+from idp.responders.oidc import BAD_ANSWER, COUNTRY_AWAY, ENDED, SWITCHED_OFF
 from idp.seal import LoginId
 from idp.watching.steps import Step
 from policies.attributes import AttributeName
@@ -273,7 +273,7 @@ def _oauth_error(error: Stopped) -> tuple[str, str]:
         case AssuranceTooLow():
             return "unmet_authentication_requirements", ""
         case OtherPerson():
-            return "login_required", OTHER_PERSON
+            return "login_required", ""
         case AuthenticationFailed():
             return ACCESS_DENIED, ""
         case Replayed():

@@ -47,13 +47,14 @@ SENTENCES = {
     "access_denied": "The sign-in ended without anything being passed on.",
     "temporarily_unavailable": "Something is not available now, so nothing was passed on. Try again in a few minutes.",
     "unmet_authentication_requirements": "The citizen signed in below the level that was asked for.",
+    "login_required": "Somebody else signed in than the person of id_token_hint, so nothing was passed on.",
     "unauthorized_client": "The client or its purpose is registered no more.",
 }
 SERVER_ERROR = "The sign-in ended on our side."
 # Whose move it is, where a country's answer ends a login: the service's own developers would else look for it at themselves
 BAD_ANSWER = (
-    "The answer of the country's sign-in service was not accepted, so nothing was passed on. Its operator can mend that, or "
-    "the operator of this broker who registered it. The service need not change anything."
+    "The answer of the country's sign-in service was not accepted, so nothing was passed on. Its operator can mend that, "
+    "or the operator of this broker who registered it. The service need not change anything."
 )
 ENDED = (
     "The sign-in had ended, or was answered already, so nothing was passed on. The citizen can start again at the service."
@@ -65,7 +66,6 @@ COUNTRY_AWAY = (
 SWITCHED_OFF = (
     "The operator of this broker has suspended this country or this service, so nothing was passed on. Try again later."
 )
-OTHER_PERSON = "Somebody else signed in than the person of id_token_hint, so nothing was passed on."
 # A provider's keys change by a decision of days; an hour is what a relying party may be behind
 PUBLIC = {"Cache-Control": f"public, max-age={JWKS_SECONDS}"}
 

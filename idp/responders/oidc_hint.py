@@ -1,6 +1,6 @@
 """`id_token_hint` (OpenID Connect Core §3.1.2.1): an id_token of ours names who is to come back, and nobody else may.
 
-It is a client's own, signed by one of our published keys. That it has ended does not matter: clients ask with it long after.
+It is a client's own, signed by one of our published keys. Its end does not matter: clients ask with it long after.
 What goes on in the login is a digest of its `sub`: which person a service expects is nothing that a cookie has to say.
 """
 

@@ -125,7 +125,7 @@ def test_a_login_ends_after_a_few_wrong_answers(
     assert [set(answer.cookies) for answer in answers] == [set()] * (WRONG_ANSWERS - 1) + [
         {f"{STATE}{fields['RelayState']}"}
     ]
-    assert answers[-1].back["error"] == "server_error", "its last page leads back to the service"
+    assert answers[-1].back["error"] == "access_denied", "its last page leads back to the service"
     assert (visitor.returns(fields).status, logs[-1]["check"]) == (409, "login_cookie")
     assert _rubbish(visitor, stage, monkeypatch) == [*[403] * WRONG_ANSWERS, 409, 409, WRONG_ANSWERS]
     assert logs[-1]["check"] == "answers_left"

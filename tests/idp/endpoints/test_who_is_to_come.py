@@ -5,7 +5,7 @@ from typing import Any  # structlog's own type of an event
 
 import pytest
 
-from idp.responders.oidc import OTHER_PERSON
+from idp.responders.oidc import SENTENCES
 from tests.idp.endpoints.visitor import Visitor
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
@@ -24,7 +24,7 @@ def test_somebody_else_is_asked_nothing_and_the_service_is_told_so(visitor: Visi
     hint = _id_token(visitor, "juhan")
     page = visitor.returns(visitor.signs_in(visitor.asked(visitor.login(id_token_hint=hint))))
     assert (page.status, page.heading) == (403, "You are not the person whom the service asked for")
-    assert (page.back["error"], page.back["error_description"]) == ("login_required", OTHER_PERSON)
+    assert (page.back["error"], page.back["error_description"]) == ("login_required", SENTENCES["login_required"])
     assert not page.found("//button"), "nothing is shown to them, and nothing can be approved"
     (line,) = [line for line in logs if line["event"] == "refused"]
     assert (line["code"], line["check"], line["reference"]) == ("other_person", "hinted_subject", page.reference)
