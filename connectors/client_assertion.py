@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from connectors.registered_claims import optional_seconds
-from connectors.signatures.jws import SignedClaims, VerificationKey, verify
-from policies.errors import AssertionRejected
+from connectors.signatures.jws import SignedClaims, VerificationKey, unverified_issuer, verify
+from policies.errors import AssertionRejected, SignatureInvalid
 from policies.parties import ASSERTION_LIFE
 
 # rfc7523bis: the type of its own; absent and JWT are what libraries send today. An id_token or access token is neither.
@@ -19,6 +19,8 @@ TYPES = frozenset({"", "JWT", "client-authentication+jwt"})
 # Clocks may differ by as much as FAPI 2.0 Security Profile §5.3.2.1 allows
 SKEW = 10
 MAX_JTI = 256
+# Five short claims and a signature have one kilobyte; RSA of 8192 bits signs with 1.4. Anybody may send one
+MAX_ASSERTION = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class ClientAssertion:
 
 
 # The plan. Each block below has its number.
-#  1. One compact JWS, its header and its key: one algorithm, that of the registration; our copy of the client's keys.
+#  1. A short text, one compact JWS, its header and its key: one algorithm, that of the registration; our copy of the
+#     client's keys.
 #  2. Who says it, and of whom: the client, both times. [RFC 7523 §3 items 1 and 2.B]
 #  3. For whom: our issuer, as one text. A list, or our token endpoint, may be meant for somebody else too: audience
 #     injection, CVE-2025-27370 and CVE-2025-27371. [item 3, as rfc7523bis and FAPI 2.0 §5.3.2.1 have it]
@@ -59,6 +62,7 @@ def judge_client_assertion(
 ) -> ClientAssertion:
     """Judge an assertion. `keys` are the client's, for `expected.alg` alone. Raises `AssertionRejected` and its kinds."""
     # 1.
+    _check_size(token)
     claims = verify(token, keys, alg=expected.alg, types=TYPES)
     # 2.
     if claims.text("iss") != expected.client_id:
@@ -74,6 +78,20 @@ def judge_client_assertion(
     if len(jti) > MAX_JTI:
         raise AssertionRejected("assertion_jti", f"jti is longer than {MAX_JTI} characters")
     return ClientAssertion(client_id=expected.client_id, jti=jti, ends=ends, kid=claims.kid)
+
+
+def unverified_client(token: str) -> str:
+    """The client that an assertion says it is of, which proves nothing; "" where it names none.
+
+    Raises `SignatureInvalid` where it is too long or no token. To read a longer one costs what nobody may ask for.
+    """
+    _check_size(token)
+    return unverified_issuer(token)
+
+
+def _check_size(token: str) -> None:
+    if len(token) > MAX_ASSERTION:
+        raise SignatureInvalid("jws_size", f"a client assertion of {len(token)} characters")
 
 
 def _judge_audience(claims: SignedClaims, expected: ExpectedClientAssertion) -> None:

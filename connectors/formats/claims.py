@@ -9,6 +9,7 @@ levels, and whatever stands before or after the object.
 
 import json
 import math
+import re
 
 from policies.errors import AssertionRejected
 
@@ -19,12 +20,16 @@ MAX_INTEGER = 2**53
 _SAFE_DIGITS = 15
 # security.md §2.0: as of XML, and no token is nearly as deep
 MAX_DEPTH = 64
+# A text is one match, to the end where it does not close, and nothing is looked at twice (possessive quantifiers)
+_BRACKETS = re.compile(r"""\"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]""", re.DOTALL)
 
 
 def read_object(data: bytes) -> dict[str, Json]:
     """The one JSON object that `data` (UTF-8) is. Raises `AssertionRejected` with check `json` for anything else."""
     try:
         text = data.decode("utf-8")
+        if _is_deeper(text, MAX_DEPTH):
+            raise AssertionRejected("json", f"JSON of more than {MAX_DEPTH} levels")
         value: Json = _DECODER.decode(text)
         # UTF-8 has no surrogates: only an escape spells a lone one, and it would fail later, in other hands
         if "\\ud" in text or "\\uD" in text:
@@ -33,18 +38,23 @@ def read_object(data: bytes) -> dict[str, Json]:
         raise AssertionRejected("json", "not one strict JSON object") from None  # the cause would quote the message
     if not isinstance(value, dict):
         raise AssertionRejected("json", "JSON, but no object")
-    if text.count("{") + text.count("[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
-        raise AssertionRejected("json", f"JSON of more than {MAX_DEPTH} levels")
     return value
 
 
-def _is_deeper(value: Json, levels: int) -> bool:
-    """Whether objects and lists stand in each other more than so many times; counted in breadth, not on our own stack."""
-    inside: list[Json] = [value]
-    for _ in range(levels):
-        children = (one.values() if isinstance(one, dict) else one if isinstance(one, list) else () for one in inside)
-        inside = [child for each in children for child in each if isinstance(child, dict | list)]
-    return bool(inside)
+def _is_deeper(text: str, levels: int) -> bool:
+    """Whether objects and lists stand in each other more than so many times, as far as brackets outside of texts say.
+
+    Asked before anything is parsed: a parser that goes down 60,000 lists takes 20 ms until it gives up.
+    """
+    if text.count("{") + text.count("[") <= levels:
+        return False
+    depth = 0
+    for found in _BRACKETS.finditer(text):
+        sign = found[0]
+        depth += (sign in "[{") - (sign in "]}")
+        if depth > levels:
+            return True
+    return False
 
 
 def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

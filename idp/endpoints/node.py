@@ -16,6 +16,7 @@ from fastapi.responses import Response
 
 from connectors.connector import Inbound, Post
 from connectors.formats.eidas.registry import MINIMUM
+from connectors.request_checks import PeerRequestRefused
 from idp.endpoints.http import (
     MAX_MESSAGE_BODY,
     check_navigation,
@@ -53,6 +54,7 @@ from policies.parties import ProviderId, RequestingNode
 
 # The longest query, shorter than the 65,535 bytes at which the server's own parser gives up on an address
 MAX_QUERY = 60 * 1024
+SIGN_ON = "/eidas/sso"
 FIELDS = frozenset({"login", "decided", "choice"})
 # A login that goes no further, and of which the node is told
 Stopped = AssertionRejected | Suspended | AllRevoked | Closed
@@ -62,9 +64,11 @@ def router(site: NodeSite) -> APIRouter:
     """The endpoints of a sending node."""
     routes = APIRouter()
 
-    @routes.api_route("/eidas/sso", methods=["GET", "POST"])
+    @routes.api_route(SIGN_ON, methods=["GET", "POST"])
     async def sign_on(request: Request) -> Response:
         check_navigation(request)
+        # Before anything of it is read: there is no login yet by which what nobody signed could be counted
+        site.watched.rates.check_failures(site.watched.rates.address(client_of(request)), SIGN_ON)
         return await run_in_threadpool(_begin, site, request, await _asked(request))
 
     @routes.get("/login/{login}/at/{provider}")
@@ -118,7 +122,13 @@ def _begin(site: NodeSite, request: Request, inbound: Inbound) -> Response:
     now = site.clock()
     client = client_of(request)
     # Before it is judged: a signed request is anybody's who saw it, and each failure of ours is signed anew
-    asked = site.proxy.receive(inbound, now, lambda node: site.watched.rates.begin(client, node))
+    try:
+        asked = site.proxy.receive(inbound, now, lambda node: site.watched.rates.begin(client, node))
+    except PeerRequestRefused as error:
+        # That no node has metadata is not the doing of whoever asks
+        if error.check != "keys":
+            site.watched.rates.failed(site.watched.rates.address(client), SIGN_ON)
+        raise
     language = site.language(request)
     if isinstance(asked, Declined):
         return _error(site, request, asked.error, asked.answer, asked.node, language)

@@ -173,17 +173,26 @@ async def _authenticated(site: CitySite, request: Request, fields: Mapping[str, 
     the services beside it.
     """
     authorization = header(request, b"authorization") or ""
-    rates = site.watched.rates
-    address = rates.address(client_of(request))
-    client = site.openid.clients.named(fields, authorization)
+    address = site.watched.rates.address(client_of(request))
     try:
-        rates.check_failures(address, TOKEN, client, own=True)
-        answer = await run_in_threadpool(asked, fields, authorization, site.clock())
-        if isinstance(answer, JsonAnswer) and answer.body.get("error") == STRANGER:
-            rates.check_failures(address, TOKEN, client)
-            rates.failed(address, TOKEN, client)
+        return await run_in_threadpool(_proven, site, address, fields, authorization, asked)
     except TooManyRequests as error:
-        answer = too_many(error.seconds)
+        return too_many(error.seconds)
+
+
+def _proven(
+    site: CitySite, address: str, fields: Mapping[str, str], authorization: str, asked: Asked
+) -> JsonAnswer | bytes:
+    """The limits first, and all that is read or verified in this thread: an assertion is anybody's text.
+
+    Raises `TooManyRequests`.
+    """
+    rates, client = site.watched.rates, site.openid.clients.named(fields, authorization)
+    rates.check_failures(address, TOKEN, client, own=True)
+    answer = asked(fields, authorization, site.clock())
+    if isinstance(answer, JsonAnswer) and answer.body.get("error") == STRANGER:
+        rates.check_failures(address, TOKEN, client)
+        rates.failed(address, TOKEN, client)
     # Whom it is about, by whichever method it says so: a refusal that never came to a registration knows no name
     return replace(answer, peer=client) if isinstance(answer, JsonAnswer) and answer.detail and not answer.peer else answer
 

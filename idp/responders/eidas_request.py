@@ -21,6 +21,9 @@ from policies.errors import AssertionRejected, SignatureInvalid
 from policies.parties import EntityId
 
 _FIELDS = frozenset({"SAMLRequest", "RelayState"})
+# Octets in which the Issuer of a message is looked for: it stands behind the declarations of the root. So much base64 holds
+# them, deflated or not; in a query each letter may be spelled with three
+_HEAD, _SPELLED = 4 * 1024, 8 * 1024
 # The first Issuer of what is XML: of an AuthnRequest that we take, its first child. An entity id has 1024 characters at the
 # most (SAML Core 2.0 §8.3.6), and to read the references of a longer text costs what nobody may ask for without a signature
 _ISSUER = re.compile(rb"<(?:[^\s<>/:]+:)?Issuer(?:\s[^<>]*)?>([^<]{0,1024})<")
@@ -58,19 +61,26 @@ def verified_request(
 def _unverified_issuer(inbound: Inbound) -> str:
     """Who a message says that it is of: a hint at whose keys to try, and nothing else. "" where it cannot be seen.
 
-    By Redirect it has to be unpacked for that, before anybody vouches for it: no further than one that holds.
+    It is looked for in the head of the message alone. By Redirect that has to be unpacked, before anybody vouches for it:
+    300 octets make 256 KiB, and to look through these takes 12 ms.
     """
     try:
         if inbound.binding == "redirect":
             pieces = dict(piece.partition("=")[::2] for piece in inbound.raw[:MAX_PARAMETER].split("&"))
-            packed = base64.b64decode(unquote_to_bytes(pieces.get("SAMLRequest", "")))
-            octets = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, EIDAS.max_octets)
+            packed = _decoded(unquote_to_bytes(pieces.get("SAMLRequest", "")[: 3 * _SPELLED]))
+            octets = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, _HEAD)
         else:
-            octets = base64.b64decode(inbound.parameters.get("SAMLRequest", "")[:MAX_PARAMETER])
+            octets = _decoded(inbound.parameters.get("SAMLRequest", "")[:_SPELLED].encode())[:_HEAD]
         found = _ISSUER.search(octets)
         return html.unescape(found[1].decode()) if found else ""
     except (ValueError, zlib.error):
         return ""
+
+
+def _decoded(spelled: bytes) -> bytes:
+    """The head of base64, which may be in lines. Raises ValueError."""
+    head = b"".join(spelled.split())[:_SPELLED]
+    return base64.b64decode(head[: len(head) // 4 * 4])
 
 
 def _by_redirect(inbound: Inbound, keys: Sequence[PinnedKey]) -> tuple[Signed, str]:

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
-from connectors.client_assertion import SKEW, ExpectedClientAssertion, judge_client_assertion
+from connectors.client_assertion import SKEW, ExpectedClientAssertion, judge_client_assertion, unverified_client
 from connectors.signatures.jwk import keys_from_jwks
-from connectors.signatures.jws import VerificationKey, unverified_algorithm, unverified_issuer
+from connectors.signatures.jws import VerificationKey, unverified_algorithm
 from idp.addresses import token_endpoint
 from idp.ports import Mark
 from policies.errors import AssertionRejected, Misconfigured, Problem, RequestRefused, SignatureInvalid, about
@@ -73,9 +73,10 @@ class Clients:
         try:
             if authorization:
                 unverified_id = _basic(authorization)[0]
-            elif "client_assertion" in parameters:
-                unverified_id = unverified_issuer(parameters["client_assertion"])
+            elif "client_assertion" in parameters and "client_id" not in parameters:
+                unverified_id = unverified_client(parameters["client_assertion"])
             else:
+                # Beside an assertion it has to be the same name, or is refused: whose limit it is, nothing need be read for
                 unverified_id = parameters.get("client_id", "")
         except (RequestRefused, AssertionRejected):
             return ""
@@ -131,7 +132,7 @@ class Clients:
             raise _stranger(f"client_assertion_type is not {ASSERTION_TYPE}.")
         token = parameters.get("client_assertion", "")
         try:
-            party = self._parties.get(ClientId(unverified_issuer(token)))
+            party = self._parties.get(ClientId(unverified_client(token)))
             if party is None:
                 raise _stranger("The client is unknown.")
             # It only says so itself: whom it would be, where it is refused

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from connectors.client_assertion import MAX_ASSERTION
 from connectors.formats.claims import Json
 from connectors.logout_token import EVENT
 from idp.selftest.case import Case
@@ -54,6 +55,8 @@ def client_assertion(bench: Bench) -> Iterator[Case]:
         "jti of 257 characters": ("assertion_jti", {"jti": "j" * 257}),
     }
     yield from _refused(bench, "client assertion: identifier", once)
+    long = bench.token(claims={"filler": "x" * MAX_ASSERTION})
+    yield bench.refused("client assertion: size", "larger than 8 kib", long, "jws_size")
 
 
 def client_assertion_by_registration(bench: Bench) -> Iterator[Case]:

@@ -9,7 +9,8 @@ from idp.selftest.tokens.making import written
 
 JSON = "token: json"
 # Levels: more than are taken, in a header that is small enough; and deeper than any reader's stack
-_TOO_DEEP, _DEEP = 65, 12_000
+# The deep ones fit into a client assertion, and are deeper than Python goes
+_TOO_DEEP, _DEEP = 65, 2_500
 
 
 def json_of_a_token(bench: Bench) -> Iterator[Case]:
@@ -56,7 +57,7 @@ def _broken(good: bytes, member: bytes) -> dict[str, bytes]:
 def _deep(good: bytes) -> dict[str, bytes]:
     return {
         "lists deeper than a stack": _nested(good, b"[", b"]", _DEEP),
-        "objects deeper than a stack": _nested(good, b'{"":', b"}", _DEEP // 2),
+        "objects deeper than a stack": _nested(good, b'{"":', b"}", _DEEP // 2 - 200),
     }
 
 
@@ -74,7 +75,7 @@ def _numbers(bench: Bench) -> dict[str, bytes]:
         "nan as a time": b"NaN",
         "a time beyond a double": b"1e999",
         "a time beyond 2^53": b"%d" % (MAX_INTEGER + 1),
-        "a time of ten thousand digits": b"9" * 10_000,
+        "a time of five thousand digits": b"9" * 5_000,
         "a time with zeros before it": b"00009999999999",
         "a time in hexadecimal": b"0xFFFFFFFF",
         "a time with a plus": b"+9999999999",

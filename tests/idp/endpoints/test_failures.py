@@ -4,6 +4,7 @@ Of answers of countries those to a live login, and against that login first; of 
 """
 
 import secrets
+import threading
 from collections.abc import Callable, MutableMapping
 from typing import Any  # structlog's own type of an event
 
@@ -11,6 +12,7 @@ import pytest
 from limits import RateLimitItemPerMinute
 
 from connectors.formats.claims import Json
+from connectors.signatures import jws
 from connectors.signatures.jws import base64url, sign
 from idp.endpoints.http import MAX_MESSAGE_BODY
 from idp.endpoints.logins import STATE
@@ -242,3 +244,43 @@ def test_an_app_in_a_page_that_fails_locks_out_nobody(visitor: Visitor, stage: S
             sent = {**headers, "authorization": authorization}
             assert visitor.go("POST", "/token", fields=fields, headers=sent, jar={}).status == 401
     assert visitor.redeem(visitor.code()).status == 200
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the threads in which JSON of tokens was parsed."""
+    threads: list[str] = []
+    parses = jws.read_object
+
+    def reading(data: bytes) -> dict[str, Json]:
+        threads.append(threading.current_thread().name)
+        return parses(data)
+
+    monkeypatch.setattr(jws, "read_object", reading)
+    return threads
+
+
+def _brings(visitor: Visitor, claims: bytes, **more: str) -> int:
+    token = ".".join(base64url(part) for part in (b'{"alg":"ES256"}', claims, b"none"))
+    given = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": token}
+    return visitor.redeem("x", authorization="", **{"client_id": "", **given, **more}).status
+
+
+def test_no_assertion_beyond_eight_kilobytes_is_read_at_all(visitor: Visitor, read: list[str]) -> None:
+    claims = b'{"iss":"fares","x":"' + b"x" * (8 * 1024) + b'"}'
+    assert _brings(visitor, claims) == 401
+    assert _brings(visitor, b"[" * 45_000) == 401
+    assert read == []
+
+
+def test_what_a_client_sends_to_prove_itself_is_read_in_a_thread_of_its_own(visitor: Visitor, read: list[str]) -> None:
+    assert _brings(visitor, b'{"iss":"fares"}') == 401
+    assert set(read) == {"endpoint"}
+
+
+def test_the_limit_is_asked_before_an_assertion_is_read(visitor: Visitor, read: list[str]) -> None:
+    """Beside a client_id nothing need be read to know whose limit it is; a different name in it is refused anyway."""
+    assert [_brings(visitor, b'{"iss":"fares"}', client_id="fares") for _ in range(LIMIT)] == [401] * LIMIT
+    read.clear()
+    assert _brings(visitor, b'{"iss":"fares"}', client_id="fares") == 429
+    assert read == []

@@ -1,14 +1,16 @@
 """A request that nobody we know vouches for: a page alone, no cookie, no answer to anybody, and a line in the log."""
 
 import base64
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from copy import deepcopy
 from typing import Any  # structlog's own type of an event
 from urllib.parse import quote
 
 import pytest
+from limits import RateLimitItemPerMinute
 from lxml import etree
 
+from connectors.connector import Inbound
 from connectors.formats.eidas.request import REQUEST_SIGNATURE_PLACE, request_element, request_octets
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.redirect import signed_query
@@ -213,3 +215,28 @@ def _signature(root: etree._Element) -> etree._Element:
     found = root.find(f"{DS}Signature")
     assert found is not None
     return found
+
+
+def test_an_address_whose_requests_nobody_signed_is_refused_before_anything_of_them_is_read(
+    browser: Browser, stage: NodeStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A neighbour's are read, and what is refused of a node that we know counts for nothing."""
+    rates = stage.application.watched.rates
+    monkeypatch.setitem(rates._items, "failures", RateLimitItemPerMinute(3))
+    monkeypatch.setattr(rates, "address", lambda _client: "a1")
+    receives, read = stage.application.node.proxy.receive, list[object]()
+
+    def receiving(inbound: Inbound, now: int, known: Callable[[str], None]) -> object:
+        read.append(inbound)
+        return receives(inbound, now, known)
+
+    monkeypatch.setattr(stage.application.node.proxy, "receive", receiving)
+    for _ in range(4):
+        assert browser.asks().status == 303
+    assert [browser.follows("SAMLRequest=AAAA").status for _ in range(3)] == [400] * 3
+    assert len(read) == 7
+    assert browser.follows("SAMLRequest=AAAA").status == 429
+    assert browser.posts({"SAMLRequest": "AAAA"}).status == 429
+    assert len(read) == 7
+    monkeypatch.setattr(rates, "address", lambda _client: "a2")
+    assert browser.asks().status == 303

@@ -1,9 +1,11 @@
 """Whose keys are tried on a request that anybody may send: those of whom it names, so that nodes do not add to its cost."""
 
 import base64
+import re
+import secrets
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
 import pytest
@@ -12,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from connectors.connector import Inbound
 from connectors.profiles import EIDAS
 from connectors.request_checks import PeerRequestRefused
-from connectors.signatures.algorithms import SignatureAlgorithm
+from connectors.signatures.algorithms import RSA_PSS_SHA256, SignatureAlgorithm
 from connectors.signatures.keys import PinnedKey, prepared
+from idp.responders import eidas_request
 from idp.responders.eidas_request import verified_request
 from policies.parties import EntityId
 from tests.idp.node.peer import PeerNode
@@ -162,13 +165,54 @@ def test_a_query_that_does_not_unpack_is_refused_as_before(value: str, keys: Key
         assert refused(Inbound("redirect", {}, raw), keys) in {"parameters", "signature_missing", "signature_algorithm"}
 
 
+class Looking:
+    """The expression for an Issuer, and how long the texts were that it looked through."""
+
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+        self._expression = eidas_request._ISSUER
+
+    def search(self, octets: bytes) -> re.Match[bytes] | None:
+        self.lengths.append(len(octets))
+        return self._expression.search(octets)
+
+
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    looking = Looking()
+    monkeypatch.setattr(eidas_request, "_ISSUER", looking)
+    return looking.lengths
+
+
 @pytest.mark.parametrize("filler", [b"<", b"<Issuer ", b"<Issuer a='b' ", b" ", b"a:", b"<a:", b"='", b">", b"&#65;"])
-def test_no_text_makes_the_hint_slow(filler: bytes, keys: Keys) -> None:
+def test_the_hint_is_looked_for_in_the_first_four_kilobytes_alone(filler: bytes, keys: Keys, looked: list[int]) -> None:
+    """300 octets of DEFLATE make 256 KiB of "<", and whoever sends them has signed nothing."""
     text = b"<saml:Issuer" + filler * (EIDAS.max_octets // len(filler) - 20)
-    deflater = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
-    packed = quote(base64.b64encode(deflater.compress(text) + deflater.flush()), safe="")
+    packed = quote(base64.b64encode(deflated(text)), safe="")
     posted = Inbound("post", {"SAMLRequest": base64.b64encode(text[: EIDAS.max_octets * 3 // 4]).decode()})
-    began = time.thread_time()
     refused(Inbound("redirect", {}, f"SAMLRequest={packed}&SigAlg=x&Signature=AAAA"), keys)
     refused(posted, keys)
-    assert time.thread_time() - began < 0.5
+    assert looked == [4096, 4096]
+
+
+@pytest.mark.parametrize(
+    "quoting", [lambda spelled: quote(spelled, safe=""), lambda spelled: "".join(f"%{ord(c):02X}" for c in spelled)]
+)
+def test_an_issuer_that_ends_within_them_is_found_however_the_query_is_spelled(
+    quoting: Callable[[str], str], node: PeerNode, keys: Keys, tried: list[str]
+) -> None:
+    issuer = f"<saml:Issuer>{node.entity_id}</saml:Issuer>"
+    for before, found in ((4096 - len(issuer) - 3, True), (4096, False)):
+        tried.clear()
+        # What does not deflate is a little longer than it was
+        noise = secrets.token_urlsafe(before)[:before]
+        text = f"{noise}{issuer}<a/>"
+        packed = quoting(base64.b64encode(deflated(text.encode())).decode())
+        algorithm = quote(RSA_PSS_SHA256, safe="")
+        refused(Inbound("redirect", {}, f"SAMLRequest={packed}&SigAlg={algorithm}&Signature=AAAA"), keys)
+        assert (tried == [key.key_id for key in keys_of(node)]) is found
+
+
+def deflated(text: bytes) -> bytes:
+    deflater = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    return deflater.compress(text) + deflater.flush()
