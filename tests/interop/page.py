@@ -23,8 +23,9 @@ HEAD = """\
 # Interoperability
 
 These products were run against a real broker over real sockets, each as its documentation configures it. Nobody here
-wrote them. `make interop` runs them again; `bash .ci/peers` installs them. The page is made from the kept result of a run
-by `python -m tests.interop.run --write`; a test fails where it does not fit the list of peers.
+wrote them; the countries' nodes alone are written for the tests, as their section says. `make interop` runs them again,
+and `bash .ci/peers` installs them. The page is made from the kept result of a run by `python -m tests.interop.run --write`;
+a test fails where it does not fit the list of peers.
 """
 REGISTERED = {
     Role.CLIENT: """\

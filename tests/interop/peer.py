@@ -1,4 +1,4 @@
-"""What `make interop` asks of a peer, and how it judges what came of it.
+"""The contract of a peer of `make interop`, and the judgement of its failures.
 
 A peer is a product that nobody here wrote. It runs as its documentation says, against a real broker over real sockets. A
 flow is one way to use it. A failure is ours unless the peer's list of faults names it, with a line of the peer's source or
@@ -205,6 +205,8 @@ class Debian:
 
     def version(self) -> str:
         if not all(path.exists() for path in self.needs):
+            return ""
+        if not shutil.which("dpkg-query"):
             return ""
         asked = ["dpkg-query", "--show", "--showformat=${Version}", self.name]
         said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout

@@ -1,4 +1,4 @@
-"""What the two Django programs have in common: settings that any project has, and a page that shows the claims."""
+"""Settings that every Django project has, for the three programs that bring their own."""
 
 import os
 from typing import Any  # Django has no types here
