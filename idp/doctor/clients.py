@@ -8,6 +8,7 @@ from idp.doctor.finding import Finding, Severity
 from policies.errors import SignatureInvalid
 from policies.load.lines import Lines
 from policies.parties import ASSERTION_LIFE, RelyingParty
+from policies.redirects import is_of_an_app
 
 _RSA = ("RS256", "PS256")
 _METHOD, _ID_TOKEN_ALG = "token_endpoint_auth_method", "id_token_signed_response_alg"
@@ -23,6 +24,14 @@ def clients(case: Case) -> Iterator[Finding]:
 
 def _weaker(party: RelyingParty) -> Iterator[tuple[str, str, str, str]]:
     """Key, what it is, what it costs, and what would be better."""
+    if party.public:
+        what = "it is a public client: it has no secret."
+        why = "Anybody can use its name: PKCE and its registered addresses alone bind an answer to it (RFC 8252 §8.4)."
+        yield "public", what, why, "Nothing, for an app in a browser or on a device. A server's app should have a secret."
+    if any(map(is_of_an_app, party.redirect_uris)):
+        what = "it is answered at a scheme of an app."
+        why = "Another app on the same device can claim the scheme, and get the code, though not redeem it (RFC 8252 §8.1)."
+        yield "redirect_uris", what, why, "Where the system has https app links, register one of these in its place."
     if not party.pkce_required:
         what = "its requests may come without PKCE, with a nonce in its place."
         why = (

@@ -13,6 +13,7 @@ from policies.load import Configuration
 from policies.load.redirects import fault_of_redirect_uri
 from policies.parties import IdentityProvider, RelyingParty, Source
 from policies.purposes import Need, Purpose
+from policies.redirects import LOOPBACK
 
 _WIDER = (
     "A registration is the most that a service may ever get: what no purpose needs should not be in it (GDPR art. 5(1)(c))."
@@ -160,6 +161,9 @@ def _reaches(provider: IdentityProvider, purpose: Purpose) -> bool:
 
 def _addresses(party: RelyingParty, case: Case) -> Iterator[Finding]:
     for uri in party.redirect_uris:
+        # An app on a device listens there itself, and has no other way but its scheme (RFC 8252 §7.3)
+        if party.public and LOOPBACK.fullmatch(uri):
+            continue
         # What is no address of a developer's own machine was told when the file was read
         if uri.startswith("http://") and not fault_of_redirect_uri(uri) and not case.settings.demo and case.knows("demo"):
             what = f"{uri} is http."

@@ -51,7 +51,7 @@ def test_another_purpose_is_noticed_by_the_app(stage: SnippetStage) -> None:
     proved.refuses_another_purpose(stage)
 
 
-@pytest.mark.peer_row(PEER, "less refused by it")
+@pytest.mark.peer_row(PEER, "less asked for, and all given")
 @pytest.mark.parametrize("claims", proved.LESS)
-def test_less_than_the_purpose_requires_is_noticed_by_the_app(stage: SnippetStage, claims: str) -> None:
-    proved.refuses_less_than_is_required(stage, claims)
+def test_what_the_purpose_requires_comes_whatever_is_asked(stage: SnippetStage, claims: str) -> None:
+    proved.gets_what_is_required_whatever_is_asked(stage, claims)

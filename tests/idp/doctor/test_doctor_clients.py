@@ -29,6 +29,16 @@ def test_what_takes_a_protection_away_is_a_notice_on_its_line(city: Path, line: 
     assert (found.severity, found.file, found.line, found.key) == (NOTICE, PARTY, place + 1, key)
 
 
+def test_a_public_client_and_the_scheme_of_an_app_are_notices_and_its_loopback_address_is_none(city: Path) -> None:
+    place = edit(city, PARTY, SECRET, "public = true")
+    found = only(examined(city))
+    assert (found.severity, found.file, found.line, found.key) == (NOTICE, PARTY, place, "public")
+    edit(city, PARTY, 'redirect_uris = ["', 'redirect_uris = ["http://127.0.0.1/done", "org.example.app:/done", "')
+    report = examined(city)
+    assert {(one.severity, one.key) for one in report.findings} == {(NOTICE, "public"), (NOTICE, "redirect_uris")}
+    assert "claim the scheme" in at(report, PARTY, "redirect_uris").why
+
+
 def _with_keys(city: Path, alg: str, *more: str) -> None:
     keys = {"keys": [{**public_jwk(token_key(alg).public_key()), "kid": "k"}]}
     write(city, "parties/parking.jwks.json", json.dumps(keys))
