@@ -61,7 +61,7 @@ SAML_CHECKS: Mapping[str, str] = {
     "encrypted_attribute": "no EncryptedAttribute",
     "proxy_restriction": "no ProxyRestriction",
     # meaning (spec/saml.md §2.3 to §2.14)
-    "destination": "Destination is where we received it; a signed Response has one",
+    "destination": "Destination is where we received it; a signed Response has one, and none has an empty one",
     "response_issued": "the Response was issued now",
     "issuer": "Response and assertion were issued by whom we asked",
     "in_response_to": "the Response answers our request",
@@ -73,7 +73,7 @@ SAML_CHECKS: Mapping[str, str] = {
     "subject_confirmation_in_response_to": "the bearer confirmation answers our request",
     "subject_confirmation_not_before": "the bearer confirmation has no NotBefore; that of a country's node has begun, and ends later",
     "subject_confirmation_expired": "the bearer confirmation has an end, and it has not come",
-    "conditions_not_before": "the conditions hold already",
+    "conditions_not_before": "the conditions hold already, and begin before they end",
     "conditions_expired": "the conditions hold still",
     "audience": "every AudienceRestriction names us, and there is one",
     "authn_statement": "exactly one AuthnStatement",

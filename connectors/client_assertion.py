@@ -120,6 +120,8 @@ def _judged_times(claims: SignedClaims, now: int, life: int) -> int:
         raise AssertionRejected("assertion_issued", "iat lies in the future")
     if begins is not None and begins > now + SKEW:
         raise AssertionRejected("assertion_not_before", "nbf lies in the future")
-    if issued is not None and issued > ends:
-        raise AssertionRejected("assertion_life", "iat lies after exp")
+    if issued is not None and issued >= ends:
+        raise AssertionRejected("assertion_life", "iat is not before exp")
+    if begins is not None and begins >= ends:
+        raise AssertionRejected("assertion_not_before", "nbf is not before exp")
     return ends

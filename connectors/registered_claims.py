@@ -59,6 +59,8 @@ def judge_times(claims: SignedClaims, now: int, *, skew: int, life: int) -> tupl
     begins = optional_seconds(claims, "nbf")
     if begins is not None and begins > now + skew:
         raise AssertionRejected("token_not_before", "a token before its time")
+    if begins is not None and begins >= ends:
+        raise AssertionRejected("token_not_before", "a token that begins at its end, or after it")
     if not 0 < ends - issued <= life:
         raise AssertionRejected("token_life", f"a token that ends before it was issued, or lives longer than {life} s")
     return issued, ends

@@ -149,11 +149,15 @@ def _begun(begin: int, end: int | None, now: int, profile: Profile) -> bool:
 
 
 def check_conditions(conditions: Conditions, here: Here, now: int, profile: Profile) -> None:
-    """§2.11: between its times, and for us: every restriction names us, and there is one."""
+    """§2.11: between its times, which are in order, and for us: every restriction names us, and there is one."""
     if conditions.not_before is not None and now < conditions.not_before - profile.skew:
         raise AssertionRejected("conditions_not_before", "an assertion from the future")
     if conditions.not_on_or_after is not None and now >= conditions.not_on_or_after + profile.skew:
         raise AssertionRejected("conditions_expired", "an assertion after its end")
+    begin, end = conditions.not_before, conditions.not_on_or_after
+    if begin is not None and end is not None and begin >= end:
+        # Core 2.0 §2.5.1.2. Within the skew of both it would hold for a moment that never was
+        raise AssertionRejected("conditions_not_before", "Conditions whose NotBefore is not before their NotOnOrAfter")
     if not conditions.audiences or not all(here.entity_id in audiences for audiences in conditions.audiences):
         raise AssertionRejected("audience", "an assertion for another audience, or for everybody")
 

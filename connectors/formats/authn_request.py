@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from lxml import etree
 
-from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, version_2, written
+from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, stated, version_2, written
 from connectors.formats.names import POST, SAML, SAMLP, saml, samlp
 from connectors.formats.saml import read_issuer
 from connectors.signatures.parse import Element, parse_canonical
@@ -157,17 +157,17 @@ def read_authn_request(signed: Signed) -> AuthnRequestMessage:
         request_id=identifier(found["ID"], "AuthnRequest"),
         issue_instant=instant(found["IssueInstant"], "AuthnRequest"),
         issuer=issuer,
-        destination=found.get("Destination", ""),
-        acs_url=found.get("AssertionConsumerServiceURL", ""),
+        destination=stated(found, "Destination", "destination"),
+        acs_url=stated(found, "AssertionConsumerServiceURL", "acs_url"),
         acs_index=_index(found.get("AssertionConsumerServiceIndex"), "acs_index"),
         attribute_index=_index(found.get("AttributeConsumingServiceIndex"), "attribute_index"),
-        protocol_binding=found.get("ProtocolBinding", ""),
+        protocol_binding=stated(found, "ProtocolBinding", "protocol_binding"),
         force_authentication=boolean(found.get("ForceAuthn", "false"), "AuthnRequest"),
         is_passive=boolean(found.get("IsPassive", "false"), "AuthnRequest"),
         provider_name=found.get("ProviderName", ""),
-        consent=found.get("Consent", ""),
-        name_id_format=policy.get("Format", ""),
-        sp_name_qualifier=policy.get("SPNameQualifier", ""),
+        consent=stated(found, "Consent", "consent"),
+        name_id_format=stated(policy, "Format", "name_id_policy"),
+        sp_name_qualifier=stated(policy, "SPNameQualifier", "name_id_policy"),
         allow_create=boolean(policy.get("AllowCreate", "false"), "NameIDPolicy"),
         comparison=comparison,
         contexts=contexts,

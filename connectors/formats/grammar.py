@@ -5,7 +5,7 @@ the element that was being read, in our words, and nothing that stood in the mes
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 from connectors.signatures.parse import Element, attributes, children_of
@@ -152,6 +152,17 @@ def plain(element: Element, what: str, limit: int = MAX_TEXT) -> str:
     reader = Reader(element, what)
     reader.only(())
     return reader.text(limit)
+
+
+def stated(found: Mapping[str, str], name: str, check: str) -> str:
+    """The value of an optional attribute, "" where it is absent. One that is there and empty is refused: it is not absent.
+
+    A reader that takes the one for the other lets through what names nobody, where a wrong name would be refused.
+    """
+    value = found.get(name)
+    if value == "":
+        raise AssertionRejected(check, f"{name} is there and empty")
+    return value or ""
 
 
 def identifier(text: str, what: str) -> str:

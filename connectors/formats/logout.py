@@ -13,7 +13,7 @@ Refused by name: EncryptedID, BaseID and Extensions; what we do not name is refu
 
 from dataclasses import dataclass, field
 
-from connectors.formats.grammar import Reader, identifier, instant, plain, version_2
+from connectors.formats.grammar import Reader, identifier, instant, plain, stated, version_2
 from connectors.formats.names import SUCCESS, UNSPECIFIED, saml, samlp
 from connectors.formats.saml import NameIdentifier, read_issuer, read_status
 from connectors.signatures.parse import Element, parse_canonical
@@ -82,12 +82,12 @@ def read_logout_request(signed: Signed) -> LogoutRequest:
         request_id=identifier(found["ID"], "LogoutRequest"),
         issue_instant=instant(found["IssueInstant"], "LogoutRequest"),
         issuer=issuer,
-        destination=found.get("Destination", ""),
+        destination=stated(found, "Destination", "destination"),
         not_on_or_after=None if ends is None else instant(ends, "LogoutRequest"),
         name=name,
         session_indexes=sessions,
-        reason=found.get("Reason", ""),
-        consent=found.get("Consent", ""),
+        reason=stated(found, "Reason", "logout_reason"),
+        consent=stated(found, "Consent", "consent"),
     )
 
 
@@ -107,11 +107,11 @@ def read_logout_response(signed: Signed) -> LogoutResponse:
         response_id=identifier(found["ID"], "LogoutResponse"),
         issue_instant=instant(found["IssueInstant"], "LogoutResponse"),
         issuer=issuer,
-        destination=found.get("Destination", ""),
-        in_response_to=found.get("InResponseTo", ""),
+        destination=stated(found, "Destination", "destination"),
+        in_response_to=stated(found, "InResponseTo", "in_response_to"),
         status=status,
         sub_status=sub_status,
-        consent=found.get("Consent", ""),
+        consent=stated(found, "Consent", "consent"),
     )
 
 

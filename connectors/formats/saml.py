@@ -24,6 +24,7 @@ from connectors.formats.grammar import (
     instant,
     no_text,
     plain,
+    stated,
     texted,
     version_2,
 )
@@ -135,8 +136,8 @@ def _response(element: Element, *, encrypted: bool = False) -> ResponseMessage:
         response_id=identifier(found["ID"], "Response"),
         issue_instant=instant(found["IssueInstant"], "Response"),
         issuer="" if issuer is None else read_issuer(issuer),
-        destination=found.get("Destination", ""),
-        in_response_to=found.get("InResponseTo", ""),
+        destination=stated(found, "Destination", "destination"),
+        in_response_to=stated(found, "InResponseTo", "in_response_to"),
         status=status,
         sub_status=sub_status,
         assertions=tuple([_assertion(child) for child in plain_ones]),
@@ -176,6 +177,8 @@ def read_issuer(element: Element) -> str:
     found, value = texted(element, "Issuer", ("Format",), MAX_ID)
     if found and found["Format"] != ENTITY:
         raise AssertionRejected("issuer_format", "an Issuer of a format other than entity")
+    if not value:
+        raise AssertionRejected("issuer", "an Issuer that is empty, which names nobody")
     return value
 
 
@@ -269,17 +272,24 @@ def _conditions(element: Element) -> Conditions:
     reader = Reader(element, "Conditions")
     found = reader.only((), ("NotBefore", "NotOnOrAfter"))
     audiences: list[tuple[str, ...]] = []
+    once = 0
     for condition in reader.many(_AUDIENCE_RESTRICTION, _ONE_TIME_USE, _PROXY_RESTRICTION):
         if condition.tag == _PROXY_RESTRICTION:
             # We answer others on its basis: that is what a ProxyRestriction restricts, and none of our tokens can carry it.
             raise AssertionRejected("proxy_restriction", "an assertion that restricts its passing on")
+        once += condition.tag == _ONE_TIME_USE
         inner = Reader(condition, "a condition")
         inner.only(())
         if condition.tag == _AUDIENCE_RESTRICTION:
             found_audiences = inner.many(_AUDIENCE)
             audiences.append(tuple([plain(child, "Audience") for child in found_audiences]))
+            if "" in audiences[-1]:
+                raise AssertionRejected("audience", "an Audience that is empty, which is nobody's")
         inner.end()
     reader.end()
+    # Core 2.0 §2.5.1.5
+    if once > 1:
+        raise AssertionRejected("unknown_element", "OneTimeUse more than once in Conditions")
     return Conditions(
         not_before=_optional_instant(found, "NotBefore", "Conditions"),
         not_on_or_after=_optional_instant(found, "NotOnOrAfter", "Conditions"),

@@ -48,6 +48,11 @@ def _said(name: str, group: str) -> str:
     return f' {name}="(?P<{group}>{_VALUE})"'
 
 
+def _stated(name: str, group: str) -> str:
+    """Absent or not empty, as `grammar.stated` has it."""
+    return f'(?: {name}="(?P<{group}>(?!"){_VALUE})")?+'
+
+
 def _id(group: str) -> str:
     return f' ID="(?P<{group}>{_ID})"'
 
@@ -60,8 +65,8 @@ def _maybe(name: str, group: str = "") -> str:
     return f"(?:{_said(name, group)})?+" if group else f'(?: {name}="{_VALUE}")?+'
 
 
-def _text(group: str, limit: int) -> str:
-    return f"(?P<{group}>{_TEXT}{{0,{limit}}}+)"
+def _text(group: str, limit: int, least: int = 0) -> str:
+    return f"(?P<{group}>{_TEXT}{{{least},{limit}}}+)"
 
 
 def _element(name: str, inside: str, attributes: str = "", *, prefix: str = "s") -> str:
@@ -106,7 +111,7 @@ _SUBJECT = _element(
 )
 _CONDITIONS = _element(
     "Conditions",
-    _element("AudienceRestriction", _element("Audience", _text("audience", MAX_TEXT))),
+    _element("AudienceRestriction", _element("Audience", _text("audience", MAX_TEXT, 1))),
     f"(?:{_time('NotBefore', 'conditions_from')})?+(?:{_time('NotOnOrAfter', 'conditions_until')})?+",
 )
 _STATEMENT = _element(
@@ -127,7 +132,7 @@ _ATTRIBUTE = _element(
 _SIGNATURE = _first("Signature", "d", DS) + r" ?[^<>]*+>(?:[^<]*+<(?!/(?P=d)Signature>)[^<]*+)*+</(?P=d)Signature>"
 _ASSERTION_INSIDE = (
     f"{_WITH_XS}{_id('assertion_id')}{_time('IssueInstant', 'assertion_issued')}{_VERSION}>"
-    + _element("Issuer", _text("assertion_issuer", MAX_ID), _ISSUER_FORMAT)
+    + _element("Issuer", _text("assertion_issuer", MAX_ID, 1), _ISSUER_FORMAT)
     + f"(?:{_SIGNATURE})?+"
     + _SUBJECT
     + _CONDITIONS
@@ -139,11 +144,11 @@ _RESPONSE_HEAD = re.compile(
     _first("Response", "p", SAMLP)
     + _WITH_XS
     + _maybe("Consent")
-    + _maybe("Destination", "destination")
+    + _stated("Destination", "destination")
     + _id("response_id")
-    + _maybe("InResponseTo", "in_response_to")
+    + _stated("InResponseTo", "in_response_to")
     + f"{_time('IssueInstant', 'issued')}{_VERSION}>"
-    + f"{_first('Issuer', 's', SAML)}{_ISSUER_FORMAT}>{_text('issuer', MAX_ID)}</(?P=s)Issuer>"
+    + f"{_first('Issuer', 's', SAML)}{_ISSUER_FORMAT}>{_text('issuer', MAX_ID, 1)}</(?P=s)Issuer>"
     + _element("Status", _element("StatusCode", "", _said("Value", "status"), prefix="p"), prefix="p")
     + f"<(?P=s)Assertion {_declared('s', SAML)}{_ASSERTION_INSIDE}"
 )

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from lxml import etree
 
 from connectors.formats.eidas.registry import EIDAS, EIDAS_PREFIX, MINIMUM, NATURAL
-from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, version_2, written
+from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, stated, version_2, written
 from connectors.formats.names import ATTRNAME_URI, SAML, SAMLP, saml, samlp
 from connectors.formats.saml import read_issuer
 from connectors.signatures.parse import MAX_OCTETS, Element, attributes, parse_canonical
@@ -172,7 +172,7 @@ def read_request(signed: Signed) -> EidasRequest:
     request = EidasRequest(
         request_id=identifier(found["ID"], "AuthnRequest"),
         issue_instant=instant(found["IssueInstant"], "AuthnRequest"),
-        destination=found.get("Destination", ""),
+        destination=stated(found, "Destination", "destination"),
         issuer=issuer,
         provider_name=found.get("ProviderName", ""),
         sp_type="",
@@ -180,12 +180,12 @@ def read_request(signed: Signed) -> EidasRequest:
         comparison="",
         contexts=(),
         attributes=(),
-        acs_url=found.get("AssertionConsumerServiceURL", ""),
-        protocol_binding=found.get("ProtocolBinding", ""),
+        acs_url=stated(found, "AssertionConsumerServiceURL", "acs_url"),
+        protocol_binding=stated(found, "ProtocolBinding", "protocol_binding"),
         # SAML Core 2.0 §3.4.1: absent is false
         force_authentication=boolean(found.get("ForceAuthn", "false"), "AuthnRequest"),
         is_passive=boolean(found["IsPassive"], "AuthnRequest") if "IsPassive" in found else None,
-        consent=found.get("Consent", ""),
+        consent=stated(found, "Consent", "consent"),
     )
     return _read_children(reader, request)
 
@@ -200,7 +200,7 @@ def _read_children(reader: Reader, request: EidasRequest) -> EidasRequest:
         found = inner.only((), ("Format", "AllowCreate"))
         inner.end()
         allow = boolean(found["AllowCreate"], "NameIDPolicy") if "AllowCreate" in found else None
-        request = replace(request, name_id_format=found.get("Format", ""), allow_create=allow)
+        request = replace(request, name_id_format=stated(found, "Format", "name_id_policy"), allow_create=allow)
     if (context := reader.optional(samlp("RequestedAuthnContext"))) is not None:
         inner = Reader(context, "RequestedAuthnContext")
         comparison = inner.only((), ("Comparison",)).get("Comparison", "exact")

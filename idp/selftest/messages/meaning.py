@@ -140,6 +140,7 @@ def _answers(make: Make) -> Table:
         "with a name in it": ACS.replace("https://", "https://attacker.example@"),
         "as the beginning of another": f"{ACS}.attacker.example",
         "with a blank": f" {ACS}",
+        "that is empty": "",
     }
     plain = {"AssertionConsumerServiceURL": None, "ProtocolBinding": None}
     indexes = {"of nobody": "7", "of another binding": "2", "with zeros": "01", "of less": "-1", "of more": "65536"}
@@ -160,6 +161,7 @@ def _answers(make: Make) -> Table:
         "by artifact": ("protocol_binding", make().said(ProtocolBinding=_ARTIFACT)),
         "by redirect": ("protocol_binding", make().said(ProtocolBinding=REDIRECT)),
         "by a binding of nobody": ("protocol_binding", make().said(ProtocolBinding=f"{POST} ")),
+        "by a binding that is empty": ("protocol_binding", make().said(ProtocolBinding="")),
     }
 
 
@@ -200,6 +202,7 @@ def _asked(make: Make) -> Table:
 def _providers(make: Make) -> Table:
     return {
         "a provider of 257 letters": ("provider_name", make().said(ProviderName="p" * 257)),
+        "a consent that is empty": ("consent", make().said(Consent="")),
         "a provider of blanks": ("provider_name", make().said(ProviderName="   ")),
         "a provider with a line separator": ("provider_name", make().said(ProviderName="city\u2028evil")),
     }
@@ -214,10 +217,12 @@ def _node_answers(make: Make) -> Table:
         "with a slash": f"{NODE_ACS}/",
         "over http": NODE_ACS.replace("https", "http"),
         "as the beginning of another": f"{NODE_ACS}.attacker.example",
+        "that is empty": "",
     }
     return {
         **{f"address {what}": ("acs_url", make().said(AssertionConsumerServiceURL=url)) for what, url in urls.items()},
         "by artifact": ("protocol_binding", make().said(ProtocolBinding=_ARTIFACT)),
+        "by a binding that is empty": ("protocol_binding", make().said(ProtocolBinding="")),
         "an index": ("unknown_attribute", make().said(AssertionConsumerServiceIndex="0")),
     }
 

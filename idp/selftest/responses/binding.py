@@ -119,10 +119,9 @@ def _address_of_broker(entity_id: str) -> str:
 
 
 def _destination(edit: Edit) -> Callable[[Setting], bytes]:
-    # Nobody signed what is around a signed assertion: to say nothing is allowed there, to say something else is not
-    def change(setting: Setting, answer: Answer) -> Answer:
-        told = edit(answer.destination or "")
-        return replace(answer, destination=told if told or setting.at_response else "https://evil.selftest.example")
+    # Nobody signed what is around a signed assertion: it may be absent there, and neither empty nor another
+    def change(_setting: Setting, answer: Answer) -> Answer:
+        return replace(answer, destination=edit(answer.destination or ""))
 
     return said(change)
 
@@ -143,6 +142,15 @@ def _restricted(xml: str, *, more: bool) -> Callable[[Setting], bytes]:
     return said(lambda _, answer: replace(answer, audiences=(answer.audiences if more else "") + xml))
 
 
+def _used_once_twice(_setting: Setting, answer: Answer) -> Answer:
+    return replace(answer, audiences=f"<saml:OneTimeUse/>{answer.audiences}<saml:OneTimeUse/>")
+
+
+def _and_an_empty_audience(_setting: Setting, answer: Answer) -> Answer:
+    end = "</saml:AudienceRestriction>"
+    return replace(answer, audiences=answer.audiences.replace(end, f"<saml:Audience></saml:Audience>{end}"))
+
+
 _NOBODY: tuple[Row, ...] = (
     (
         "no-recipient-keycloak-45652",
@@ -152,6 +160,9 @@ _NOBODY: tuple[Row, ...] = (
     ("no-audience", "audience", _restricted("", more=False)),
     ("audience-of-nobody", "audience", _restricted(audience(), more=False)),
     ("audience-of-us-and-of-another-restriction", "audience", _restricted(audience("https://evil.example"), more=True)),
+    ("audience-of-us-and-one-that-is-empty", "audience", said(_and_an_empty_audience)),
+    ("used-once-twice", "unknown_element", _restricted("<saml:OneTimeUse/><saml:OneTimeUse/>", more=True)),
+    ("used-once-before-and-after", "unknown_element", said(_used_once_twice)),
     ("used-once-without-audience", "audience", _restricted("<saml:OneTimeUse/>", more=False)),
 )
 
@@ -183,12 +194,10 @@ def _second(entity_id: str) -> str:
 
 
 def _issuer(edit: Edit, *, outer: bool, inner: bool) -> Callable[[Setting], bytes]:
-    def change(setting: Setting, answer: Answer) -> Answer:
+    def change(_setting: Setting, answer: Answer) -> Answer:
         told = edit(answer.assertion_issuer)
         if outer:
-            # As for Destination: in what nobody signed, an Issuer may be absent
-            empty = not told and not setting.at_response
-            answer = replace(answer, issuer=parties.SECOND_IDP if empty else told)
+            answer = replace(answer, issuer=told)
         return replace(answer, assertion_issuer=told) if inner else answer
 
     return said(change)
@@ -239,6 +248,10 @@ def _authenticated(seconds: int) -> Callable[[Setting], bytes]:
     return said(lambda setting, answer: replace(answer, authenticated=setting.at(seconds)))
 
 
+def _ended(setting: Setting, answer: Answer) -> Answer:
+    return replace(answer, not_before=setting.at(-setting.skew - 60), not_on_or_after=setting.at(-setting.skew))
+
+
 _BEYOND: tuple[Row, ...] = (
     (
         "response-too-old",
@@ -276,9 +289,19 @@ _BEYOND: tuple[Row, ...] = (
         said(lambda setting, answer: replace(answer, not_before=setting.at(setting.skew + 1))),
     ),
     (
+        "conditions-that-begin-when-they-end",
+        "conditions_not_before",
+        said(lambda setting, answer: replace(answer, not_before=setting.at(0), not_on_or_after=setting.at(0))),
+    ),
+    (
+        "conditions-that-begin-after-they-end",
+        "conditions_not_before",
+        said(lambda setting, answer: replace(answer, not_before=setting.at(2), not_on_or_after=setting.at(1))),
+    ),
+    (
         "conditions-that-ended",
         "conditions_expired",
-        said(lambda setting, answer: replace(answer, not_on_or_after=setting.at(-setting.skew))),
+        said(_ended),
     ),
     (
         "authenticated-in-the-future",

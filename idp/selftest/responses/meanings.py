@@ -138,6 +138,10 @@ def _zoned(suffix: str, hours: int) -> Make:
     return said(change)
 
 
+def _at_their_end(setting: Setting, answer: Answer) -> Answer:
+    return replace(answer, not_before=setting.at(-setting.skew), not_on_or_after=setting.at(1 - setting.skew))
+
+
 _TIMES: tuple[tuple[str, Make], ...] = (
     ("fractions-of-seconds", _zoned(".1234567Z", 0)),
     ("zone-of-tallinn", _zoned("+02:00", 2)),
@@ -147,7 +151,7 @@ _TIMES: tuple[tuple[str, Make], ...] = (
     ("response-at-the-edge-of-age", _skewed(lambda setting: -setting.oldest, "issued")),
     ("assertion-at-the-edge-of-the-future", _skewed(lambda setting: setting.skew, "assertion_issued")),
     ("conditions-at-their-begin", _skewed(lambda setting: setting.skew, "not_before")),
-    ("conditions-at-their-end", _skewed(lambda setting: 1 - setting.skew, "not_on_or_after")),
+    ("conditions-at-their-end", said(_at_their_end)),
     ("authenticated-an-hour-before", _at("authenticated", -3600)),
 )
 

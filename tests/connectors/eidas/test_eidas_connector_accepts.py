@@ -263,7 +263,7 @@ def test_shorter_keys_of_aes_are_read_too(node: SendingNode) -> None:
     [
         {"issued": NOW + 60, "assertion_issued": NOW + 60, "begins": NOW + 60, "authenticated": NOW + 60},
         {"issued": NOW - 360, "assertion_issued": NOW - 360},
-        {"ends": NOW - 59},
+        {"begins": NOW - 60, "ends": NOW - 59},
         {"authenticated": NOW - 90},
     ],
     ids=["ahead", "old", "ended", "authenticated before we asked"],
