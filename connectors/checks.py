@@ -71,7 +71,7 @@ SAML_CHECKS: Mapping[str, str] = {
     "subject_confirmation_missing": "there is a bearer confirmation",
     "recipient": "the bearer confirmation names our address",
     "subject_confirmation_in_response_to": "the bearer confirmation answers our request",
-    "subject_confirmation_not_before": "the bearer confirmation has no NotBefore; that of a country's node has begun, and ends later",
+    "subject_confirmation_not_before": "the bearer confirmation has no NotBefore; a node's has begun, and ends later",
     "subject_confirmation_expired": "the bearer confirmation has an end, and it has not come",
     "conditions_not_before": "the conditions hold already, and begin before they end",
     "conditions_expired": "the conditions hold still",

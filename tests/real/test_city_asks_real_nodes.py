@@ -14,11 +14,7 @@ from tests.real.stages import Citizen, RealCity
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 HERE = Path(__file__).parent
-<<<<<<< HEAD
-CANARIES = ("Canaria", "Canarystreet", "canary-es", "Kanari", "4B75CA4A5C", "1887")
-=======
-CANARIES = ("Canaria", "canary-es", "Kanari", "4B75CA4A5C", "1887-")
->>>>>>> 3302eb9 (A new node's own metadata warns of nothing and is refused without a country; a refusal at /token names its service; needles are none that random hex holds)
+CANARIES = ("Canaria", "Canarystreet", "canary-es", "Kanari", "4B75CA4A5C", "1887-")
 SCOPE = "openid purpose:resident-parking profile"
 
 
