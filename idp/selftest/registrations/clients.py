@@ -41,6 +41,7 @@ def client_registrations(on_curve: Holder) -> Iterator[Case]:
     refused: Mapping[str, tuple[str, str]] = {
         "pkce that proves nothing": (f'{secret}pkce = "plain"\n', "pkce"),
         "pkce of neither word": (f"{secret}pkce = false\n", "pkce"),
+        "no pkce of a client without a secret": (f'{_named()}public = true\npkce = "optional"\n', "pkce"),
         "claims by a word": (f'{secret}claims_in_id_token = "yes"\n', "claims_in_id_token"),
         "id_tokens that nobody signs": (f'{secret}id_token_signed_response_alg = "none"\n', "id_token_signed_response_alg"),
         "id_tokens under its secret": (f'{secret}id_token_signed_response_alg = "HS256"\n', "id_token_signed_response_alg"),
