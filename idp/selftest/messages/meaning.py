@@ -21,6 +21,7 @@ _ENCRYPTED = "urn:oasis:names:tc:SAML:2.0:nameid-format:encrypted"
 _REF = f"<saml:AuthnContextClassRef>{LOA}substantial</saml:AuthnContextClassRef>"
 _CONTEXT, _MINIMUM = "</samlp:RequestedAuthnContext>", 'Comparison="minimum"'
 _POLICY = f'<samlp:NameIDPolicy AllowCreate="true" Format="{PERSISTENT}"/>'
+_SP_TYPE, _END = "<eidas:SPType>public</eidas:SPType>", "</samlp:Extensions>"
 _TOO_MANY_CONTEXTS, _TOO_MANY_SESSIONS = 17, 65
 
 
@@ -261,18 +262,13 @@ def _node_asked(make: Make) -> Table:
         "notified levels alone, exactly": ("authn_context_exact", exactly.swapped(_REF, _REF + high)),
         "a level without those above it, exactly": ("authn_context_exact", exactly.swapped(_REF, scheme + _REF)),
         "a subject": ("unknown_element", make().swapped(_POLICY, subject + _POLICY)),
-        "no sp type": ("sp_type", make().swapped("<eidas:SPType>public</eidas:SPType>", "")),
+        "no sp type": ("sp_type", make().swapped(_SP_TYPE, "")),
         "an sp type of nobody": ("sp_type", make().swapped(">public<", ">government<")),
         "a country of the node": (
             "unknown_element",
-            make().swapped("</samlp:Extensions>", "<eidas:NodeCountry>FI</eidas:NodeCountry></samlp:Extensions>"),
+            make().swapped(_END, f"<eidas:NodeCountry>FI</eidas:NodeCountry>{_END}"),
         ),
-        "the type after the attributes": (
-            "unknown_element",
-            make()
-            .swapped("<eidas:SPType>public</eidas:SPType>", "")
-            .swapped("</samlp:Extensions>", "<eidas:SPType>public</eidas:SPType></samlp:Extensions>"),
-        ),
+        "the type after the attributes": ("unknown_element", make().swapped(_SP_TYPE, "").swapped(_END, _SP_TYPE + _END)),
         "two sp types": ("unknown_element", make().swapped("<eidas:Req", "<eidas:SPType>private</eidas:SPType><eidas:Req")),
         "a requester of two words": ("requester_id", _scoped(make(), "two words")),
         "a requester of 1025 letters": ("requester_id", _scoped(make(), "u" * 1025)),

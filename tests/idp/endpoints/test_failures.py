@@ -11,7 +11,7 @@ from typing import Any  # structlog's own type of an event
 import pytest
 from limits import RateLimitItemPerMinute
 
-from connectors.formats.claims import Json
+from connectors.formats.claims import Json, read_object
 from connectors.signatures import jws
 from connectors.signatures.jws import base64url, sign
 from idp.endpoints.http import MAX_MESSAGE_BODY
@@ -250,11 +250,10 @@ def test_an_app_in_a_page_that_fails_locks_out_nobody(visitor: Visitor, stage: S
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the threads in which JSON of tokens was parsed."""
     threads: list[str] = []
-    parses = jws.read_object
 
     def reading(data: bytes) -> dict[str, Json]:
         threads.append(threading.current_thread().name)
-        return parses(data)
+        return read_object(data)
 
     monkeypatch.setattr(jws, "read_object", reading)
     return threads
