@@ -325,6 +325,14 @@ METADATA_CHECKS: Mapping[str, str] = {
     "metadata_address": "every address that metadata names is one to which a browser may be sent",
 }
 
+# Of a list of all nodes (connectors/metadata/service_list.py); its XML and signature are judged as those of a message
+LIST_CHECKS: Mapping[str, str] = {
+    "service_list": "the list names each country, address and node once, and says when it was issued",
+    "list_key": "the certificate that was given for the list is within its dates",
+    "list_issued": "the list was issued in the past",
+    "list_ended": "the moment of its next update has not come; without one, it was issued 31 days ago at the most",
+}
+
 # Of keys and claims wherever they come from (connectors/signatures/jwk.py, connectors/formats/claims.py)
 KEY_CHECKS: Mapping[str, str] = {
     "keys": "whoever sends a message has a key that is registered and in force",

@@ -4,7 +4,7 @@
 node (eIDAS Cryptographic Requirements, spec/eidas.md §7). A set that is empty takes nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 _XMLENC = "http://www.w3.org/2001/04/xmlenc#"
@@ -110,4 +110,14 @@ EIDAS = Profile(
     max_age=300,
     certificate_dates=True,
     max_octets=256 * 1024,
+)
+
+# Who publishes a list of nodes signs it as few nodes may sign: RSA PKCS#1 v1.5, with a key of 2048 bits. The certificate of
+# each node that it names is held against `EIDAS`.
+SERVICE_LIST = replace(
+    EIDAS,
+    name="service list",
+    signature_algorithms=_PKCS1 | _PSS | _ECDSA,
+    minimum_rsa_bits=2048,
+    max_octets=1024 * 1024,
 )

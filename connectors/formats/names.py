@@ -3,6 +3,8 @@
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
 MD = "urn:oasis:names:tc:SAML:2.0:metadata"
+# eIDAS: the list of all nodes, eidas-metadata-servicelist-1.0
+LISTED = "http://eidas.europa.eu/metadata/servicelist"
 X500 = "urn:oasis:names:tc:SAML:2.0:profiles:attribute:X500"
 
 REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
@@ -30,6 +32,11 @@ CONSENTS = frozenset(
     f"urn:oasis:names:tc:SAML:2.0:consent:{name}"
     for name in ("obtained", "prior", "current-implicit", "current-explicit", "unspecified", "unavailable", "inapplicable")
 )
+
+
+def listed(local: str) -> str:
+    """An element of the list of all nodes, in lxml's spelling."""
+    return f"{{{LISTED}}}{local}"
 
 
 def saml(local: str) -> str:

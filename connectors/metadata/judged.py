@@ -21,7 +21,7 @@ from connectors.signatures.parse import attributes, parse_canonical
 from connectors.signatures.second_opinion import second_opinion
 from connectors.signatures.shapes import METADATA
 from connectors.signatures.signed import Signed, UnsignedMessage
-from connectors.signatures.xmldsig import verify
+from connectors.signatures.xmldsig import Shape, verify
 from policies.errors import AssertionRejected
 from policies.parties import EntityId
 
@@ -44,13 +44,16 @@ class EntityFacts:
     addresses: tuple[str, ...]  # where an identity provider is asked, where a service provider is answered
 
 
-def signed_octets(octets: bytes, keys: Sequence[PinnedKey], profile: Profile) -> Signed:
-    """Metadata of one entity, of which one of the pinned keys signed every octet, in the other opinion too."""
+def signed_octets(octets: bytes, keys: Sequence[PinnedKey], profile: Profile, shape: Shape = METADATA) -> Signed:
+    """Metadata of one entity, of which one of the pinned keys signed every octet, in the other opinion too.
+
+    Of another `shape`, a list of it.
+    """
     try:
-        message = verify(octets, keys, METADATA, profile)
+        message = verify(octets, keys, shape, profile)
         if isinstance(message, UnsignedMessage):
             raise FetchError("signature_missing", "its metadata is not signed.")
-        second_opinion(octets, message.signed, keys, METADATA, profile)
+        second_opinion(octets, message.signed, keys, shape, profile)
     except AssertionRejected as error:
         raise _refused(error, _keep(octets) if error.check in OPINION_CHECKS else PEER) from error
     return message.signed

@@ -1,5 +1,7 @@
 """Whose keys sign a node's metadata: those of the certificates that its registration pins."""
 
+from collections.abc import Sequence
+
 from cryptography.x509 import Certificate
 
 from connectors.deviations import tolerance
@@ -17,13 +19,21 @@ def metadata_keys(peer: Peer, profile: Profile) -> tuple[PinnedKey, ...]:
     """
     if len(peer.certificates) == 1:
         return (key_of_certificate(peer.certificates[0], profile, tolerance(profile, peer.deviations)),)
-    certificates = [certificate_of(der) for der in peer.certificates]
-    ends = [
-        der
-        for der, certificate in zip(peer.certificates, certificates, strict=True)
-        if not any(_issued(certificate, other) for other in certificates)
-    ]
-    return tuple(key_of_certificate(der, profile) for der in ends)
+    return tuple(key_of_certificate(der, profile) for der in ends_of(peer.certificates))
+
+
+def ends_of(certificates: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Those of several certificates (DER) that issued no other of them. One that cannot be read issued none."""
+    read = [(der, found) for der in certificates if (found := _read(der)) is not None]
+    issuers = {der for der, one in read if any(_issued(one, other) for _, other in read)}
+    return tuple(der for der in certificates if der not in issuers)
+
+
+def _read(der: bytes) -> Certificate | None:
+    try:
+        return certificate_of(der)
+    except ValueError:
+        return None
 
 
 def _issued(issuer: Certificate, other: Certificate) -> bool:

@@ -1,6 +1,6 @@
 """The shapes of the messages of SAML, for `xmldsig.verify`."""
 
-from connectors.formats.names import md, saml, samlp
+from connectors.formats.names import listed, md, saml, samlp
 from connectors.signatures.parse import SIGNED_METADATA
 from connectors.signatures.xmldsig import Shape
 
@@ -28,5 +28,15 @@ METADATA = Shape(
     described=md("KeyDescriptor"),
     absent={md("EntityDescriptor"): "structure", md("EntitiesDescriptor"): "structure"},
     whole=True,
+    limits=SIGNED_METADATA,
+)
+
+# A list of nodes and of whose keys sign their metadata (eidas-metadata-servicelist-1.0): the Signature is the last child
+SERVICE_LIST = Shape(
+    root=listed("MetadataServiceList"),
+    described=listed("MetadataLocation"),
+    absent={listed("MetadataServiceList"): "structure"},
+    whole=True,
+    last=True,
     limits=SIGNED_METADATA,
 )

@@ -60,6 +60,7 @@ class Shape:
     `described`  elements anywhere that describe keys (md:KeyDescriptor), in which ds: elements are no signatures
     `absent`   what may stand nowhere below the root, with the check that it fails
     `whole`    a Reference to the whole document (`URI=""`) means the root too
+    `last`     a Signature is the last child
     """
 
     root: str
@@ -70,6 +71,7 @@ class Shape:
     described: str = ""
     absent: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
+    last: bool = False
     limits: Limits = MESSAGE
 
 
@@ -79,8 +81,8 @@ class Shape:
 #  3. One hardened parser, one tree; depth, elements, attributes.                     parse.parse_message
 #  4. Namespace hygiene: absolute URIs, one way to write an ID.                       parse.parse_message
 #  5. Structure: the expected root, at most one inner element and that a direct child, at most one Signature in each,
-#     right after Issuer (first of all in metadata); nothing of ds: anywhere else but in ciphertext and descriptions of
-#     keys, and no Signature there; no Object; IDs unique; no ciphertext in what nobody signed.
+#     right after Issuer (first of all in metadata, last in a list of it); nothing of ds: anywhere else but in ciphertext
+#     and descriptions of keys, and no Signature there; no Object; IDs unique; no ciphertext in what nobody signed.
 #  6. SignedInfo of the one form and the profile's algorithms, read from its own canonical octets, exactly one Reference,
 #     to the Signature's parent.
 #  7. A pinned key that the profile takes verifies those octets; KeyInfo is never read; no key at all is an error.
@@ -189,8 +191,7 @@ def _signatures(root: Element, inner: Element | None, shape: Shape) -> list[tupl
             raise SignatureInvalid("signature_place", "a Signature outside of what may be signed")
         if parent in found:
             raise SignatureInvalid("signature_count", "an element with several Signatures")
-        before = signature.getprevious()
-        if (before is not None) if not shape.issuer else (parent[0].tag != shape.issuer or before is not parent[0]):
+        if not _placed(signature, parent, shape):
             raise SignatureInvalid("signature_place", "a Signature that does not stand where the schema has it")
         found[parent] = signature
     held: set[Element] = set()
@@ -202,6 +203,14 @@ def _signatures(root: Element, inner: Element | None, shape: Shape) -> list[tupl
     if not held.issuperset(root.iter(_ANY_DS)):
         raise SignatureInvalid("signature_place", "elements of XML signature outside of a Signature")
     return list(found.items())
+
+
+def _placed(signature: Element, parent: Element, shape: Shape) -> bool:
+    """Whether a Signature stands where the schema of its message has it."""
+    if shape.last:
+        return signature is parent[-1]
+    before = signature.getprevious()
+    return parent[0].tag == shape.issuer and before is parent[0] if shape.issuer else before is None
 
 
 def _judge(

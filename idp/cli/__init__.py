@@ -45,9 +45,17 @@ MODULES = {
 }
 # What changes nothing anywhere, so that whoever does not hear its answer asks again
 READING = frozenset({"doctor", "inspect", "policy test", "policy explain", "ledger verify", "ledger prove", "party list"})
-READING |= {"metadata pending", "metadata show", "metadata own", "keys list", "audit ledger", "audit verify"}
+READING |= {
+    "metadata service-list",
+    "metadata pending",
+    "metadata show",
+    "metadata own",
+    "keys list",
+    "audit ledger",
+    "audit verify",
+}
 # With these it does: a decryption is recorded, a file is written
-_ACTING = ("--unsafe-decrypt", "--certificate", "--keep")
+_ACTING = ("--unsafe-decrypt", "--certificate", "--keep", "--write")
 
 
 class _Loaded(Mapping[str, Any]):

@@ -19,9 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Engine
 
 from connectors.fetch import Fetcher, FetchError
-from connectors.formats.eidas.metadata import PeerFacts
-from connectors.formats.eidas.registry import PROTOCOL_VERSIONS, not_ours
-from connectors.formats.grammar import written
+from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.judged import DAY
 from connectors.metadata.peers import Held, PeerCopies, Peers
 from connectors.profiles import EIDAS
@@ -29,6 +27,7 @@ from connectors.signatures.keys import certificate_of
 from idp.addresses import node_entity_id
 from idp.cli.committing import PromptCopies, Unsure, mend, within
 from idp.cli.console import failed, problems, progress, say
+from idp.cli.metadata_list import service_list
 from idp.cli.metadata_told import (
     COULD_NOT_RUN,
     NO,
@@ -36,6 +35,7 @@ from idp.cli.metadata_told import (
     YES,
     Fetched,
     fetch_command,
+    held_told,
     pending_told,
     say_pending,
     say_used,
@@ -65,6 +65,7 @@ from policies.parties import Peer
 metadata = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Other countries' nodes: what they say, and what of it is approved."
 )
+metadata.command("service-list")(service_list)
 PeerNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="[PEER]...", help="Ids of providers or nodes of the configuration; default: all."),
@@ -235,9 +236,11 @@ def show(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
         fix = f"Fetch it: {fetch_command(name, config)}"
         _no(name, {"code": "never_fetched", "detail": fix}, f"Nothing of {name} is held. {fix}", as_json=as_json)
     if as_json:
-        print(json.dumps({"ok": True, "peer": name, **_held(held), "usable": not unusable, "why_not": unusable or None}))
+        print(
+            json.dumps({"ok": True, "peer": name, **held_told(held), "usable": not unusable, "why_not": unusable or None})
+        )
         return
-    for label, value in _held(held).items():
+    for label, value in held_told(held).items():
         for text in value if isinstance(value, list) else [value]:
             say(f"{label:<20} {text if text is not None else 'nothing'}")
     say(unusable or "What is approved of it can be used.")
@@ -371,29 +374,6 @@ def _no(name: str, error: Mapping[str, str], text: str, *, as_json: bool) -> NoR
     else:
         say(text, error=True)
     raise typer.Exit(NO)
-
-
-def _held(held: Held) -> dict[str, object]:
-    """A copy in words: certificates by their SHA-256."""
-    facts: PeerFacts = held.facts
-    return {
-        "entity_id": facts.entity_id,
-        "country": facts.country,
-        "role": facts.role,
-        "fetched": written(held.fetched),
-        "valid_until": written(facts.valid_until),
-        "digest": facts.digest,
-        "approved_digest": held.approved.digest if held.approved is not None else None,
-        "signing": sorted(sha256(der).hexdigest() for der in facts.signing),
-        "encryption": sorted(sha256(der).hexdigest() for der in facts.encryption),
-        "endpoints": sorted(f"{binding} {url}" for binding, url in facts.endpoints),
-        "attributes": sorted(facts.attributes),
-        "assurance": sorted(facts.assurance),
-        "versions": sorted(facts.versions),
-        "sp_type": facts.sp_type or None,
-        "deviations": list(facts.deviations),
-        "versions_not_ours": not_ours(facts.versions),
-    }
 
 
 def _write_certificate(path: Path, der: bytes, *, as_json: bool) -> None:

@@ -3,9 +3,11 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from connectors.fetch import FetchError
+from connectors.formats.eidas.metadata import PeerFacts
 from connectors.formats.eidas.registry import not_ours
 from connectors.formats.grammar import written
 from connectors.metadata.peers import Held, Pending
@@ -102,3 +104,26 @@ def say_pending(name: str, one: Pending, config: Path) -> None:
 def fetch_command(name: str, config: Path) -> str:
     """What an operator types to fetch one node's metadata."""
     return shlex.join(["ciconia", "metadata", "fetch", name, "--config", str(config)])
+
+
+def held_told(held: Held) -> dict[str, object]:
+    """A copy in words: certificates by their SHA-256."""
+    facts: PeerFacts = held.facts
+    return {
+        "entity_id": facts.entity_id,
+        "country": facts.country,
+        "role": facts.role,
+        "fetched": written(held.fetched),
+        "valid_until": written(facts.valid_until),
+        "digest": facts.digest,
+        "approved_digest": held.approved.digest if held.approved is not None else None,
+        "signing": sorted(sha256(der).hexdigest() for der in facts.signing),
+        "encryption": sorted(sha256(der).hexdigest() for der in facts.encryption),
+        "endpoints": sorted(f"{binding} {url}" for binding, url in facts.endpoints),
+        "attributes": sorted(facts.attributes),
+        "assurance": sorted(facts.assurance),
+        "versions": sorted(facts.versions),
+        "sp_type": facts.sp_type or None,
+        "deviations": list(facts.deviations),
+        "versions_not_ours": not_ours(facts.versions),
+    }
