@@ -39,6 +39,7 @@ from idp.keys.folder import Keys
 from idp.keys.keeper import Keeper
 from idp.keys.look import Look, alone
 from idp.keys.sealing import HourlyKeys
+from idp.keys.shared_factors import own_moduli
 from idp.loading import Read, load_all
 from idp.login import CityStates
 from idp.node.composition import node_site
@@ -123,6 +124,7 @@ class Application:
                 profile=EIDAS,
                 ours=PROTOCOL_VERSIONS,
                 max_validity=settings.metadata_max_days * DAY,
+                own=partial(own_moduli, keys),
             )
             self.watch = Watch(self.peers, known, tenant=settings.tenant, clock=clock, seconds=settings.probe_seconds)
             # Asked a dozen times a login, so no function of ours stands before it. Raises `StoreUnavailable`

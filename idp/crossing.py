@@ -14,6 +14,7 @@ from idp.addresses import node_acs_url, node_entity_id
 from idp.keys.folder import NODE_FILES, Keys, NodeKeys
 from idp.keys.kinds import NODE_LIFE
 from idp.keys.sealing import HOUR
+from idp.keys.shared_factors import shared_factor_problems
 from idp.published import Published
 from idp.service_provider import own_key_problems
 from idp.settings import Organization, Settings
@@ -42,6 +43,7 @@ def crossing_problems(settings: Settings, configuration: Configuration, keys: Ke
         fix = "`ciconia init` makes them: take them from a new folder, or restore them from their backup."
         problems.append(Problem(str(settings.key_folder), 0, "keys", what, fix))
     problems += own_key_problems(configuration, keys)
+    problems += shared_factor_problems(configuration, keys)
     ours = node_entity_id(settings.issuer)
     for peer in known_peers(configuration).values():
         if peer.entity_id == ours:

@@ -5,7 +5,7 @@ time (`connectors/signatures/second_opinion.py`): one document of metadata decid
 `FetchError`, which is an operator's.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -16,8 +16,10 @@ from connectors.formats.grammar import instant, written
 from connectors.formats.metadata import read_identity_provider
 from connectors.formats.names import SAMLP, md
 from connectors.profiles import Profile
+from connectors.signatures.certificates import modulus_of
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import attributes, parse_canonical
+from connectors.signatures.rsa_keys import check_apart
 from connectors.signatures.second_opinion import second_opinion
 from connectors.signatures.shapes import METADATA
 from connectors.signatures.signed import Signed, UnsignedMessage
@@ -138,6 +140,16 @@ def check_addresses(urls: Iterable[str], *, demo: bool) -> None:
             judged_url(url, demo=demo)
         except FetchError as error:
             raise FetchError("metadata_address", f"its metadata names {error.detail}") from error
+
+
+def check_apart_from(certificates: Iterable[bytes], own: Collection[int]) -> None:
+    """No key in metadata shares a factor with one of the moduli of ours: anybody could compute both."""
+    try:
+        for certificate in certificates:
+            for modulus in modulus_of(certificate):
+                check_apart(modulus, own)
+    except ValueError as error:
+        raise FetchError("metadata_key", f"its metadata has {error}.") from error
 
 
 def _refused(error: AssertionRejected, mend: str = PEER) -> FetchError:

@@ -5,7 +5,7 @@ the I/O and may fail; `current` and `available` look at what is held in memory, 
 """
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from connectors.metadata.chains import Chains, chains_of, narrowed, pki_of
 from connectors.metadata.judged import (
     NODE_VALIDITY,
     check_addresses,
+    check_apart_from,
     check_end,
     check_keys,
     check_registered,
@@ -114,7 +115,8 @@ class PeerInUse:
 class Peers:
     """All registered nodes of one `role`, which speak one of the versions `ours` with us. Usable by several threads.
 
-    Raises `Misconfigured` for a pinned certificate that `profile` does not take, and for anchors that cannot be used.
+    `own` gives the moduli of our RSA keys, which no key of theirs may share a factor with. Raises `Misconfigured` for a
+    pinned certificate that `profile` does not take, and for anchors that cannot be used.
     """
 
     def __init__(
@@ -128,8 +130,10 @@ class Peers:
         ours: Collection[str],
         max_validity: int = NODE_VALIDITY,
         timeout: float = TIMEOUT,
+        own: Callable[[], Collection[int]] = frozenset,
     ) -> None:
         self._peers, self._role, self._copies, self._fetcher = dict(peers), role, copies, fetcher
+        self._own = own
         self._profile, self._ours, self._max_validity, self._timeout = profile, frozenset(ours), max_validity, timeout
         self._keys = {entity_id: _metadata_keys(peer, profile) for entity_id, peer in self._peers.items()}
         self._pki = {entity_id: pki_of(peer, profile) for entity_id, peer in self._peers.items()}
@@ -264,6 +268,7 @@ class Peers:
         facts = facts_of_node(signed, self._role, expected, chains=pki is not None)
         check_registered(facts, peer.entity_id, peer.country)
         check_addresses((url for _, url in facts.endpoints), demo=self._fetcher.demo)
+        check_apart_from(facts.signing | facts.encryption, self._own())
         return facts, chains_of(pki, signed, facts, now) if pki is not None else None
 
     def _since(self, stored: Held) -> int:

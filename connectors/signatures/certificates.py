@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from asn1crypto import parser
 from asn1crypto.x509 import Certificate as Asn1Certificate
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate, InvalidVersion, load_der_x509_certificate
 
@@ -80,6 +81,16 @@ def key_and_dates(der: bytes, tolerance: Tolerance) -> KeyAndDates:
     except UnsupportedAlgorithm:
         raise ValueError("a key of a kind that nobody here knows") from None
     return KeyAndDates(public_key, pss_of_certificate(certificate), _dates(certificate, lenient=lenient))
+
+
+def modulus_of(der: bytes) -> Iterator[int]:
+    """The modulus of the RSA key in a certificate, however it has to be read; nothing for any other, or none."""
+    try:
+        public_key = key_and_dates(der, Tolerance((LENIENT_CERTIFICATE,))).public_key
+    except ValueError:
+        return
+    if isinstance(public_key, RSAPublicKey):
+        yield public_key.public_numbers().n
 
 
 def _read(der: bytes, tolerance: Tolerance) -> tuple[Certificate, bool]:

@@ -6,6 +6,7 @@ of this costs some 60 ms for 3072 bits: keys are judged when they are loaded, an
 """
 
 import math
+from collections.abc import Iterable
 from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
@@ -47,6 +48,12 @@ def check_own_rsa(numbers: RSAPublicNumbers, least_bits: int, least_exponent: in
         _check_generator(numbers.n)
     except ValueError as error:
         raise ValueError(f"an RSA key whose modulus {error}; anybody could sign with it") from None
+
+
+def check_apart(modulus: int, own: Iterable[int]) -> None:
+    """That it shares no factor with a modulus of ours: two keys that share one are nobody's any more. ValueError."""
+    if any(math.gcd(modulus, ours) != 1 for ours in own):
+        raise ValueError("an RSA key that shares a factor with a key of ours, or is one; anybody could compute both")
 
 
 def check_size(numbers: RSAPublicNumbers, least_bits: int, least_exponent: int) -> None:

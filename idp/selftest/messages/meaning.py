@@ -193,7 +193,6 @@ def _asked(make: Make) -> Table:
             make().swapped(_REF, _REF.replace("AuthnContextClassRef", "AuthnContextDeclRef")),
         ),
         "attributes of nobody": ("attribute_index", make().said(AttributeConsumingServiceIndex="1")),
-        "a consent of nobody": ("consent", make().said(Consent="urn:oasis:names:tc:SAML:2.0:consent:granted")),
         "a truth that is none": ("boolean", make().said(ForceAuthn="yes")),
         "a truth in capitals": ("boolean", make().said(IsPassive="FALSE")),
         **_providers(make),
@@ -203,6 +202,7 @@ def _asked(make: Make) -> Table:
 def _providers(make: Make) -> Table:
     return {
         "a provider of 257 letters": ("provider_name", make().said(ProviderName="p" * 257)),
+        "a consent of nobody": ("consent", make().said(Consent="urn:oasis:names:tc:SAML:2.0:consent:granted")),
         "a consent that is empty": ("consent", make().said(Consent="")),
         "a provider of blanks": ("provider_name", make().said(ProviderName="   ")),
         "a provider with a line separator": ("provider_name", make().said(ProviderName="city\u2028evil")),
@@ -245,7 +245,6 @@ def _node_asked(make: Make) -> Table:
         "passive": ("is_passive", make().said(IsPassive="true")),
         "without saying passive": ("is_passive", make().said(IsPassive=None)),
         "a truth that is none": ("boolean", make().said(ForceAuthn="yes")),
-        "a consent of nobody": ("consent", make().said(Consent="urn:selftest:granted")),
         "a name id, an address": ("name_id_policy", make().swapped(PERSISTENT, EMAIL)),
         "no new name id": ("name_id_policy", make().swapped('AllowCreate="true"', 'AllowCreate="false"')),
         "a level at most": ("authn_context_comparison", make().swapped(_MINIMUM, 'Comparison="maximum"')),
