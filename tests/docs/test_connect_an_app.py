@@ -64,7 +64,7 @@ def test_the_commands_on_the_page_register_the_app(tmp_path: Path, monkeypatch: 
     purpose = resources.files("idp.demo").joinpath("receiving", "purposes", "resident-parking.toml")
     (tmp_path / "city" / "purposes" / "resident-parking.toml").write_bytes(purpose.read_bytes())
     ran = [words for words in COMMANDS if words[:3] == ["ciconia", "party", "add"]]
-    assert len(ran) == 2, shlex.join(ran[0])
+    assert len(ran) == 4, shlex.join(ran[0])
     for words in ran:
         run = CliRunner().invoke(app, words[1:])
         assert run.exit_code == 0, run.output
@@ -72,6 +72,7 @@ def test_the_commands_on_the_page_register_the_app(tmp_path: Path, monkeypatch: 
     assert parties[ClientId("permits")].authentication_method == "client_secret_basic"
     assert parties[ClientId("permits-by-key")].authentication_method == "private_key_jwt"
     assert (tmp_path / "permits.pem").exists()
+    assert [parties[ClientId(name)].public for name in ("permits-page", "permits-phone", "permits")] == [True, True, False]
     # The way out of the page's last section
     shutil.rmtree(tmp_path / "city" / "parties")
     assert load_configuration(tmp_path / "city").parties == {}
