@@ -7,6 +7,7 @@ responses.py answers that come again, elsewhere, or to another question
 decisions.py decisions that are made again, differently, late, or by somebody else
 mixups.py    answers of another identity provider than was asked
 clients.py   services that come without PKCE, or with their secret in the form
+apps.py      public clients: pages of another origin, addresses that only look like theirs, secrets that they have not
 tokens.py    codes, client assertions and access tokens, again or in other hands
 """
 
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 
 from structlog.testing import capture_logs
 
-from idp.selftest.live import clients, decisions, mixups, responses, tokens
+from idp.selftest.live import apps, clients, decisions, mixups, responses, tokens
 from idp.selftest.live.played import Lines, play
 from idp.selftest.live.stage import Stage, open_stage
 from idp.selftest.report import Tried
@@ -31,7 +32,7 @@ def live_tried() -> Iterator[Tried]:
 
 def played_on(stage: Stage, lines: Lines) -> Iterator[Tried]:
     """Play every live case on a stage that is open; `lines` is its log."""
-    cases = (*responses.cases(), *decisions.cases(), *mixups.cases(), *tokens.cases(), *clients.cases())
+    cases = (*responses.cases(), *decisions.cases(), *mixups.cases(), *tokens.cases(), *clients.cases(), *apps.cases())
     for number, case in enumerate(cases, 1):
         yield play(stage, case, lines)
         if number % HONEST_EVERY == 0 or number == len(cases):

@@ -1,5 +1,6 @@
 """A broker with two identity providers and a city on loopback, and beside it a broker of another tenant in its database."""
 
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,9 @@ from idp.toml_text import dumped
 FIRST, SECOND = "demo-ee", "demo-lv"
 # Services whose registration asks for what their library needs: no PKCE, and the secret in the form
 WITHOUT_PKCE, IN_FORM = "without-pkce", "in-form"
+# Public clients: each has a page of its own origin, and an app on a device
+APP, OTHER_APP = "app", "other-app"
+LOOPBACK, SCHEME = "http://127.0.0.1/done", "org.storkhaven.app:/done"
 # What is parked for whoever holds its handle: each is something that a case may not bring about
 RELEASED = ("code", "access", "receipt")
 
@@ -92,7 +96,7 @@ class Stage(Scene):
         self._clients()
 
     def _clients(self) -> None:
-        """The parking service twice more, as its library would need it."""
+        """The parking service twice more, as its library would need it, and two apps in a browser and on a device."""
         parties = self.receiving / "parties"
         text = (parties / "parking.toml").read_text(encoding="utf-8")
         for name, before, after in (
@@ -101,7 +105,16 @@ class Stage(Scene):
         ):
             changed = text.replace('"parking"', f'"{name}"').replace("/parking/", f"/{name}/").replace(before, after)
             (parties / f"{name}.toml").write_text(changed, encoding="utf-8")
+        for name in (APP, OTHER_APP):
+            changed = re.sub(r"(client_secret_sha256|token_endpoint_auth_method|redirect_uris) = .*\n", "", text)
+            uris = f'["{self.origin_of(name)}/{name}/callback", "{LOOPBACK}", "{SCHEME}"]'
+            changed = f"public = true\nredirect_uris = {uris}\n" + changed.replace('"parking"', f'"{name}"')
+            (parties / f"{name}.toml").write_text(changed, encoding="utf-8")
         self.secrets = {**self.secrets, **dict.fromkeys((WITHOUT_PKCE, IN_FORM), self.secrets["parking"])}
+
+    def origin_of(self, name: str) -> str:
+        """The origin of the pages of an app: one of them lies elsewhere."""
+        return self.city_base if name == APP else "http://elsewhere.localhost:8000"
 
     def _second_country(self) -> None:
         """Another provider, with a key of its own, that the broker knows as well as the first."""

@@ -4,6 +4,7 @@ What refuses is the key of the registration that its operator mends.
 """
 
 import json
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from importlib import resources
@@ -36,7 +37,7 @@ def client_registrations(on_curve: Holder) -> Iterator[Case]:
         "assertions for the token endpoint": f'{key}assertion_audience = "token_endpoint"\n',
         "assertions of ten minutes": f"{key}assertion_life = 600\n",
     }
-    for what, text in valid.items():
+    for what, text in (*valid.items(), *_public_ones()):
         yield accepted(VALID, what, at, text.encode())
     refused: Mapping[str, tuple[str, str]] = {
         "pkce that proves nothing": (f'{secret}pkce = "plain"\n', "pkce"),
@@ -61,8 +62,64 @@ def client_registrations(on_curve: Holder) -> Iterator[Case]:
         "assertions that never end": (f"{key}assertion_life = inf\n", "assertion_life"),
         "assertions and a secret": (f'{key}client_secret_sha256 = "{secrets.token_hex(32)}"\n', "client_secret_sha256"),
     }
-    for what, (text, known_by) in refused.items():
+    for what, (text, known_by) in (*refused.items(), *_not_public().items()):
         yield unusable(CANNOT_WORK, what, at, text.encode(), known_by)
+
+
+def _public_ones() -> Iterator[tuple[str, str]]:
+    yield "a page", f"{_named()}public = true\n"
+    yield "a page elsewhere", f'{_named()}public = true\norigins = ["https://app.example:8443"]\n'
+    yield "a page that says it", f'{_named()}public = true\ntoken_endpoint_auth_method = "none"\n'
+    for what, uri in (
+        ("a loopback address", "http://127.0.0.1/done"),
+        ("a loopback address of ipv6", "http://[::1]/done"),
+        ("a scheme of an app", "org.example.app:/done"),
+    ):
+        yield what, _at(uri)
+
+
+def _not_public() -> Mapping[str, tuple[str, str]]:
+    """What is half public, and what only looks like an address of an app or an origin."""
+    public = f"{_named()}public = true\n"
+    addresses = {
+        "localhost": "http://localhost/done",
+        "a loopback address with a port": "http://127.0.0.1:8080/done",
+        "a loopback address without a path": "http://127.0.0.1",
+        "another address of this machine": "http://127.0.0.2/done",
+        "an address of a network": "http://10.0.0.1/done",
+        "a scheme without a dot": "app:/done",
+        "a script": "javascript:alert(1)",
+        "data": "data:text/html,x",
+        "a scheme in capitals": "Org.example.app:/done",
+        "a scheme without a path": "org.example.app:done",
+        "a scheme with a query": "org.example.app:/done?code=1",
+        "a scheme with a fragment": "org.example.app:/done#x",
+        "a scheme with a quote": "org.example.app:/do'ne",
+        "a scheme with dots": "org.example.app:/a/../done",
+    }
+    origins = ("null", "*", "https://app.example/", "https://app.example:443", "https://App.example", "http://app.example")
+    return {
+        **{f"answered at {what}": (_at(uri), "redirect_uris") for what, uri in addresses.items()},
+        **{f"pages at {one}": (f'{public}origins = ["{one}"]\n', "origins") for one in origins},
+        "public, and no page": (f"{public}origins = []\n", "origins"),
+        "pages of a client with a secret": (f'{_by_secret()}origins = ["https://app.example"]\n', "origins"),
+        "a scheme of a client with a secret": (
+            _answered("org.example.app:/done", _by_secret()),
+            "redirect_uris",
+        ),
+        "public by its method alone": (f'{_named()}token_endpoint_auth_method = "none"\n', "token_endpoint_auth_method"),
+        "public, with a secret": (f"{_by_secret()}public = true\n", "token_endpoint_auth_method"),
+        "public, and a secret is left": (f'{public}client_secret_sha256 = "{"0" * 64}"\n', "client_secret_sha256"),
+        "public, with keys": (f'{public}jwks = "{KEYS}"\n', "jwks"),
+    }
+
+
+def _at(uri: str) -> str:
+    return _answered(uri, f"{_named()}public = true\n")
+
+
+def _answered(uri: str, text: str) -> str:
+    return re.sub(r"redirect_uris = .*", lambda _: f'redirect_uris = ["{uri}"]', text)
 
 
 def _entrance(holder: Holder) -> Entrance:
