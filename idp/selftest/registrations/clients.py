@@ -97,17 +97,24 @@ def _not_public() -> Mapping[str, tuple[str, str]]:
         "a scheme with a quote": "org.example.app:/do'ne",
         "a scheme with dots": "org.example.app:/a/../done",
     }
-    origins = ("null", "*", "https://app.example/", "https://app.example:443", "https://App.example", "http://app.example")
+    origins = {
+        "null": "null",
+        "every origin": "*",
+        "an address with a slash": "https://app.example/",
+        "the usual port": "https://app.example:443",
+        "a host in capitals": "https://App.example",
+        "an address without https": "http://app.example",
+    }
     return {
         **{f"answered at {what}": (_at(uri), "redirect_uris") for what, uri in addresses.items()},
-        **{f"pages at {one}": (f'{public}origins = ["{one}"]\n', "origins") for one in origins},
+        **{f"pages at {what}": (f'{public}origins = ["{one}"]\n', "origins") for what, one in origins.items()},
         "public, and no page": (f"{public}origins = []\n", "origins"),
         "pages of a client with a secret": (f'{_by_secret()}origins = ["https://app.example"]\n', "origins"),
         "a scheme of a client with a secret": (
             _answered("org.example.app:/done", _by_secret()),
             "redirect_uris",
         ),
-        "public by its method alone": (f'{_named()}token_endpoint_auth_method = "none"\n', "token_endpoint_auth_method"),
+        "public by its method alone": (_by_secret().replace("client_secret_basic", "none"), "token_endpoint_auth_method"),
         "public, with a secret": (f"{_by_secret()}public = true\n", "token_endpoint_auth_method"),
         "public, and a secret is left": (f'{public}client_secret_sha256 = "{"0" * 64}"\n', "client_secret_sha256"),
         "public, with keys": (f'{public}jwks = "{KEYS}"\n', "jwks"),

@@ -26,7 +26,7 @@ NOW = 1_795_600_000
 OF_REGISTRATIONS = {"binding", "assurance", "peer", "certificate", "urn:selftest:address", "country_unavailable"}
 OF_CLIENTS = {
     *("pkce", "claims_in_id_token", "id_token_signed_response_alg", "token_endpoint_auth_method", "client_secret_sha256"),
-    *("jwks", "assertion_audience", "assertion_life"),
+    *("jwks", "assertion_audience", "assertion_life", "origins", "redirect_uris"),
 }
 OF_METADATA = {
     *("metadata", "metadata_entity", "metadata_country", "metadata_expired", "metadata_far", "metadata_address"),
