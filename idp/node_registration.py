@@ -7,9 +7,10 @@ Nothing that is there is ever changed. What was written is taken away again wher
 """
 
 import os
-import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from asn1crypto.pem import armor
 
 from connectors.formats.eidas.service_list import ListedNode
 from idp.loading import load_all
@@ -63,7 +64,7 @@ def register_node(asked: NodeRegistration, folder: Path) -> tuple[Path, ...]:
     taken = [name for name in (asked.file, asked.pem_file) if os.path.lexists(folder / name)]
     if taken:
         raise Misconfigured((Problem(taken[0], 0, "", "it is there already.", "give another name with --name."),))
-    pem = "".join(ssl.DER_cert_to_PEM_cert(der) for der in asked.certificates).encode()
+    pem = b"".join(armor("CERTIFICATE", der) for der in asked.certificates)
     written: list[Path] = []
     try:
         for name, content in ((asked.pem_file, pem), (asked.file, text_of_node(asked).encode())):

@@ -36,7 +36,7 @@ def on_a_device(redirect: str, **changes: str | None) -> Callable[[Visitor], Att
 
     def prepare(visitor: Visitor) -> Attack:
         code = visitor.code(client_id=APP, redirect_uri=redirect)
-        return lambda: _redeem(visitor, code, redirect, **changes)
+        return lambda: _redeem(visitor, code, redirect, DIRECT, **changes)
 
     return prepare
 

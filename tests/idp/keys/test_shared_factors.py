@@ -67,10 +67,10 @@ def _registered(place: str, key: RSAPublicKey, der: bytes) -> Configuration:
         jwks = json.dumps({"keys": [{"kty": "RSA", "n": n, "e": e, "use": "sig"}]})
         return replace(base, parties={**base.parties, name: replace(party, jwks=jwks)})
     if place == "metadata":
-        (name, registered), *_ = base.providers.items()
+        (provider_id, registered), *_ = base.providers.items()
         holder = replace(ec_holder("idp", NOW, ec.SECP256R1()), certificate=der)
         pinned = replace(registered, entity_id=EntityId(IDP), metadata=provider([holder], None).encode())
-        return replace(base, providers={**base.providers, name: pinned})
+        return replace(base, providers={**base.providers, provider_id: pinned})
     source = Source("nodes/ee.toml", 1)
     pinned_der, anchors = (b"", (der,)) if place == "anchors" else (der, ())
     peer = Peer(EntityId("https://ee.example"), "EE", "https://ee.example", pinned_der, "", (), source, anchors=anchors)
