@@ -17,7 +17,7 @@ from connectors.connector import Ask, Connector, Inbound, Outbound
 from connectors.signatures.jws import base64url
 from connectors.signatures.signer import Signers
 from idp.eligible import Nodes, requester, serves
-from idp.ending import SKEW, Choice, commit_once, login_digest, login_mark, message_digest
+from idp.ending import SKEW, Choice, commit_once, login_digest, login_mark, message_digest, unsent_unit
 from idp.login import (
     ANSWER_LIFE,
     CODE_LIFE,
@@ -39,7 +39,7 @@ from idp.login import (
 from idp.ports import Commits, DecisionRow, Decisions, Mark, Unit
 from idp.record import Recorder
 from idp.responders.oidc_hint import check_expected
-from idp.seal import Sealer, new_login_id
+from idp.seal import LoginId, Sealer, new_login_id
 from idp.suspension import Suspension
 from policies.assurance import LevelOfAssurance
 from policies.authentication import AuthenticationRequest
@@ -270,7 +270,7 @@ class Broker:
                 # Asked again: a commit may take seconds
                 self._suspension.check_asked(party.client_id, provider, decided.acts)
             except BrokerError:
-                self.not_sent(released, now)
+                self.not_sent(released, decided.login, now)
                 raise
             return released
         if choice.shared or choice.word not in ("refuse", "cancel"):
@@ -294,13 +294,11 @@ class Broker:
         commit_once(self._commits, self._decisions, unit, now)
         return Refused(login.request)
 
-    def not_sent(self, ended: Released | Refused, now: int) -> None:
-        """What was recorded cannot be answered: the record gets an event. Raises `StoreUnavailable`.
-
-        The same choice again makes none: once is enough, and nobody grows the ledger by it.
-        """
+    def not_sent(self, ended: Released | Refused, login: LoginId, now: int) -> None:
+        """What was recorded cannot be answered: the record gets an event, once. Raises `StoreUnavailable`."""
         if ended.record:
-            self._commits.commit(Unit(tenant=self._tenant, record=self._recorder.unsent(ended.record, now)))
+            record = self._recorder.unsent(ended.record, now)
+            self._commits.commit(unsent_unit(self._tenant, login, record, ANSWER_LIFE, now))
 
     def _as_shown(self, decided: Decided) -> tuple[RelyingParty, Purpose, IdentityProvider]:
         """Whom a question is about. Raises `Replayed` where what was shown is not so any more."""

@@ -8,11 +8,12 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from idp.ports import Commits, Decisions, Mark, Unit
+from idp.ports import UNSENT, Commits, Decisions, Mark, ParkedRow, RecordDraft, Unit
 from idp.seal import LoginId
 from idp.transparency.keys import mac
 from policies.attributes import AttributeName
 from policies.errors import Conflict, Replayed
+from policies.parties import Tenant
 
 # saml2int's skew (spec: three to five minutes): a mark outlives the assertion by it
 SKEW = 180
@@ -48,9 +49,16 @@ def commit_once(commits: Commits, decisions: Decisions, unit: Unit, now: int) ->
         before = decisions.decision(unit.tenant, unit.decision.login, now)
         if before is None or not secrets.compare_digest(before.choice, unit.decision.choice):
             raise Replayed("decided", f"the mark of the {error.kind} is taken") from error
+        if decisions.unsent(unit.tenant, unit.decision.login, now):
+            raise Replayed("decided", "the record says that nothing left for this login") from error
         commits.commit(Unit(tenant=unit.tenant, marks=(Mark("again", secrets.token_bytes(MARK_BYTES), before.end),)))
         return False
     return True
+
+
+def unsent_unit(tenant: Tenant, login: LoginId, record: RecordDraft, life: int, now: int) -> Unit:
+    """The event that nothing left for this login. With it the same choice gets no answer: the record would be untrue."""
+    return Unit(tenant=tenant, parked=(ParkedRow(UNSENT, login_digest(login), b"", now + life),), record=record)
 
 
 def login_digest(login: LoginId) -> bytes:

@@ -16,11 +16,14 @@ class Mark:
     end: int
 
 
+UNSENT = "unsent"
+
+
 @dataclass(frozen=True, slots=True)
 class ParkedRow:
     """A payload that lies sealed under a secret of its holder: `digest` is SHA-256(handle). See `idp.store.parked`."""
 
-    kind: str  # "request", "code", "access", "receipt"
+    kind: str  # "request", "code", "access", "receipt"; UNSENT, which holds nothing, lies under the login's digest
     digest: bytes
     payload: bytes = field(repr=False)
     end: int
@@ -99,6 +102,9 @@ class Decisions(Protocol):
 
     def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
         """The row of this login while it lives (60 seconds), else None."""
+
+    def unsent(self, tenant: Tenant, login: bytes, now: int) -> bool:
+        """Whether the record says that this login's answer never left."""
 
 
 @dataclass(frozen=True, slots=True)

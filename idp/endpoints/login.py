@@ -197,7 +197,7 @@ def _decided(site: CitySite, request: Request, login: str, fields: dict[str, str
             return site.answer(site.openid.respond(ended), service, language, kept, receipt=RECEIPT_PATH)
         return _refused(site, ended, ending, language, kept)
 
-    unsent = partial(site.broker.not_sent, ended, now)
+    unsent = partial(site.broker.not_sent, ended, decided.login, now)
     return answered(site, request, made, unsent, service=service, language=language, kept=kept)
 
 

@@ -236,7 +236,7 @@ def _decided(site: NodeSite, request: Request, login: str, fields: dict[str, str
             return site.answer(site.proxy.respond(ended, peer, now), country, language, kept, Towards.NODE)
         return _left(site, ended, site.proxy.end(ended, peer, tell=node.tell_refusal, now=now), language, kept)
 
-    unsent = partial(site.broker.not_sent, ended, now)
+    unsent = partial(site.broker.not_sent, ended, decided.login, now)
     return answered(site, request, made, unsent, service=country, language=language, kept=kept, towards=Towards.NODE)
 
 

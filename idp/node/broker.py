@@ -16,14 +16,14 @@ from connectors.metadata.peers import PeerInUse, Peers
 from connectors.profiles import EIDAS
 from connectors.signatures.signer import Signers
 from connectors.signatures.xmlenc import check_recipient
-from idp.ending import SKEW, Choice, commit_once, login_digest, login_mark, message_digest
+from idp.ending import SKEW, Choice, commit_once, login_digest, login_mark, message_digest, unsent_unit
 from idp.login import ANSWER_LIFE, DECIDED_LIFE, LOGIN_LIFE
 from idp.node.levels import answered_level, levels_for
 from idp.node.login import NodeAsked, NodeDecided, NodeRefused, NodeReleased, NodeRequest, NodeRequested
 from idp.node.person import carried
 from idp.node.record import NodeRecorder
 from idp.ports import Commits, DecisionRow, Decisions, Mark, RecordDraft, Unit
-from idp.seal import Sealer, new_login_id
+from idp.seal import LoginId, Sealer, new_login_id
 from idp.suspension import Suspension
 from policies.catalogue import Catalogue
 from policies.errors import AssuranceTooLow, BrokerError, NotFound, PeerUnavailable, Replayed, RequestRefused
@@ -205,7 +205,7 @@ class NodeBroker:
             # Asked again: a commit may take seconds, and what was switched off meanwhile is not sent
             self._going(decided.request, decided.provider_id, acts=decided.acts)
         except BrokerError:
-            self.not_sent(released, now)
+            self.not_sent(released, decided.login, now)
             raise
         return released, peer
 
@@ -227,11 +227,11 @@ class NodeBroker:
         commit_once(self._commits, self._decisions, unit, now)
         return NodeRefused(login.request, self._derived("response", login, secret)), peer
 
-    def not_sent(self, ended: NodeReleased | NodeRefused, now: int) -> None:
+    def not_sent(self, ended: NodeReleased | NodeRefused, login: LoginId, now: int) -> None:
         """What was recorded cannot be answered: the record gets an event, once. Raises `StoreUnavailable`."""
         if ended.recorded:
             record = self._recorder.unsent(ended.request.request_id, ended.request.issuer, now)
-            self._commits.commit(Unit(tenant=self._tenant, record=record))
+            self._commits.commit(unsent_unit(self._tenant, login, record, ANSWER_LIFE, now))
 
     def _provider(self, request: NodeRequest, provider_id: ProviderId) -> IdentityProvider:
         """One that can answer this request. Raises `NotFound`."""

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 
-from idp.ports import Checkpoint, DecisionRow, ParkedRow, Unit
+from idp.ports import UNSENT, Checkpoint, DecisionRow, ParkedRow, Unit
 from idp.transparency.checkpoint import TreeHead, sign_note
 from idp.transparency.entry import complete, new_salt, prepare
 from idp.transparency.keys import LedgerKeys
@@ -71,6 +71,11 @@ class MemoryStore:
         """As `idp.ports.Decisions` has it."""
         row = self._decisions.get(login)
         return row if tenant == self.tenant and row is not None and row.end > now else None
+
+    def unsent(self, tenant: Tenant, login: bytes, now: int) -> bool:
+        """As `idp.ports.Decisions` has it."""
+        row = self._parked.get(login)
+        return tenant == self.tenant and row is not None and row.kind == UNSENT and row.end > now
 
     def checkpoint(self, tenant: Tenant) -> Checkpoint | None:
         """As `idp.ports.Log` has it."""

@@ -43,6 +43,11 @@ def read_parked(connection: Connection, tenant: str, kind: str, digest: bytes, n
     return bytes(found[0][0])
 
 
+def is_parked(connection: Connection, tenant: str, kind: str, digest: bytes, now: int) -> bool:
+    """Whether something of this kind lies under a digest and is alive at `now`."""
+    return bool(_PARKED.rows(connection, tenant=tenant, digest=digest, kind=kind, now=now))
+
+
 def read_decision(connection: Connection, tenant: str, login: bytes, now: int) -> DecisionRow | None:
     """How a login ended, while that is remembered."""
     found = _DECISION.rows(connection, tenant=tenant, login=login, now=now)

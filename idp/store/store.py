@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, Table, TableClause, delete, select
 
 from idp.logs import log_of
-from idp.ports import Checkpoint, DecisionRow, Unit
+from idp.ports import UNSENT, Checkpoint, DecisionRow, Unit
 from idp.store import reads
 from idp.store.attempt import Kept
 from idp.store.backup import CLOSED_SECONDS, closed_until, closing, newest_moment
@@ -138,6 +138,10 @@ class Store:
     def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
         """As `idp.ports.Decisions` has it."""
         return self._read(lambda connection: reads.read_decision(connection, tenant, login, now))
+
+    def unsent(self, tenant: Tenant, login: bytes, now: int) -> bool:
+        """As `idp.ports.Decisions` has it."""
+        return self._read(lambda connection: reads.is_parked(connection, tenant, UNSENT, login, now))
 
     def checkpoint(self, tenant: Tenant) -> Checkpoint | None:
         """As `idp.ports.Log` has it."""
