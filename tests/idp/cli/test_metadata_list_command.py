@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from typer.testing import CliRunner, Result
 
 from connectors.fetch import Fetcher
 from idp.cli import app
 from idp.loading import load_all
+from idp.selftest.registrations.odd_certificates import FAULTS, changed
+from idp.selftest.registrations.one_key import certificate
 from policies.parties import NodeId, ProviderId
 from tests.connectors.metadata.lists import Place, ee, publisher, signed, text
 from tests.connectors.metadata.node import DAY, NOW, curve_signer, key, rsa_signer
@@ -147,6 +150,18 @@ def test_several_certificates_of_one_node_are_pinned_together(run: Run, tmp_path
     assert run("--country", "EE", "--write", "--config", str(folder)).exit_code == 0
     assert load_all(folder)[1].nodes[NodeId("ee")].peer.certificates == (GOOD, NEXT.certificate)
     assert tomllib.loads((folder / "nodes" / "ee.toml").read_text())["metadata_certificate"] == "metadata/ee.pem"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_certificate_that_is_read_leniently_is_written_as_it_is(run: Run, tmp_path: Path, fault: str) -> None:
+    """No library makes a PEM of it; the loader reads it where it stands alone."""
+    folder, issuer = begun(tmp_path / "city"), ec.generate_private_key(ec.SECP256R1())
+    odd = changed(certificate(ec.generate_private_key(ec.SECP256R1()).public_key(), issuer, NOW), issuer, FAULTS[fault])
+    places = (ee(country="PL", certificates=(odd,)),)
+    assert run("--country", "PL", "--write", "--config", str(folder), places=places).exit_code == 0
+    peer = load_all(folder)[1].providers[ProviderId("pl")].peer
+    assert peer is not None
+    assert peer.certificates == (odd,)
 
 
 def test_which_of_several_nodes_is_meant_is_asked(run: Run, tmp_path: Path) -> None:
