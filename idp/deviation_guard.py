@@ -18,13 +18,13 @@ from policies.authentication import Assertion
 from policies.errors import AssertionRejected, StoreUnavailable
 from policies.parties import ProviderId, Tenant
 
-REASON = f"{MOST_FAILURES} of its answers within an hour could not be opened"
+REASON = f"answers to {MOST_FAILURES} sign-ins within an hour could not be opened"
 
 
 class Failures(Protocol):
     """What all workers remember of failures: `idp.store.deviation_failures`."""
 
-    def add(self, name: str, now: int) -> int:
+    def add(self, name: str, request_id: str, now: int) -> int:
         """One more; returns how many of the last hour are known, up to `MOST_FAILURES`. Raises `StoreUnavailable`."""
 
 
@@ -58,20 +58,24 @@ class DeviationGuard:
 
         return off
 
-    def failed(self, provider_id: ProviderId, deviation: str, now: int) -> None:
+    def failed(self, provider_id: ProviderId, deviation: str, request_id: str, now: int) -> None:
         """A message failed by a deviation. Whatever becomes of the count, the message stays refused: nothing is raised."""
         name = switch_name(provider_id, deviation)
         happened, detail = "", REASON
         with self._lock:  # ten at once in one worker are one switch
             try:
-                if self._failures.add(name, now) >= MOST_FAILURES and not self._switches.any_off((DEVIATION, name)):
+                if self._failures.add(name, request_id, now) >= MOST_FAILURES and not self._switches.any_off(
+                    (DEVIATION, name)
+                ):
                     self._switchboard.set_switch(DEVIATION, name, off=True, reason=REASON, now=now)
                     happened = "deviation_switched_off"
             except StoreUnavailable as error:
                 self._closed[name] = since_boot() + WITHIN_SECONDS
                 happened, detail = "deviation_closed_here", error.detail
         if happened:
-            fix = f'Find out why, then: ciconia party enable {shlex.quote(name)} --kind {DEVIATION} --reason "..."'
+            command = f'ciconia party enable {shlex.quote(name)} --kind {DEVIATION} --reason "..."'
+            closed = "Mend the database. This worker takes none for an hour; a restart ends that."
+            fix = closed if happened == "deviation_closed_here" else f"Find out why, then: {command}"
             log_of(self._tenant).error(happened, deviation=deviation, peer=provider_id, detail=detail, fix=fix)
 
 
@@ -91,5 +95,5 @@ class GuardedConnector:
             return self._connector.receive(inbound, expectation, now)
         except AssertionRejected as error:
             if error.deviation:
-                self._guard.failed(self._provider_id, error.deviation, now)
+                self._guard.failed(self._provider_id, error.deviation, expectation.request_id, now)
             raise

@@ -7,6 +7,7 @@ from cryptography.x509 import Certificate
 from connectors.deviations import tolerance
 from connectors.profiles import Profile
 from connectors.signatures.keys import PinnedKey, certificate_of, key_of_certificate
+from connectors.signatures.x509_lists import is_authority
 from policies.parties import Peer
 
 
@@ -23,10 +24,18 @@ def metadata_keys(peer: Peer, profile: Profile) -> tuple[PinnedKey, ...]:
 
 
 def ends_of(certificates: Sequence[bytes]) -> tuple[bytes, ...]:
-    """Those of several certificates (DER) that issued no other of them. One that cannot be read issued none."""
-    read = [(der, found) for der in certificates if (found := _read(der)) is not None]
-    issuers = {der for der, one in read if any(_issued(one, other) for _, other in read)}
-    return tuple(der for der in certificates if der not in issuers)
+    """Those of several certificates (DER) that sign metadata: they issued no other of them.
+
+    Where one of these was issued by somebody else, none of an authority's counts: a list may leave out what lies between an
+    end and its root. Nodes that issue themselves one often have an authority's, and it counts beside others of that kind.
+    A certificate that cannot be read issued none.
+    """
+    read = {der: found for der in certificates if (found := _read(der)) is not None}
+    issuers = {der for der, one in read.items() if any(_issued(one, other) for other in read.values())}
+    ends = tuple(der for der in certificates if der not in issuers)
+    authorities = {der for der in ends if der in read and is_authority(read[der])}
+    chained = any(one.issuer != one.subject for der, one in read.items() if der in ends and der not in authorities)
+    return tuple(der for der in ends if der not in authorities) if chained else ends
 
 
 def _read(der: bytes) -> Certificate | None:

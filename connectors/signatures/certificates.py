@@ -154,8 +154,10 @@ def _text(value: bytes) -> bytes:
 
 
 def _inside(tlv: bytes) -> Iterator[bytes]:
-    """What stands in a value, piece by piece. ValueError where something stands behind it, or no pieces in it."""
-    content = parser.parse(tlv, strict=True)[4]
+    """What stands in a value, piece by piece. ValueError where something stands behind it, no pieces in it, or no DER."""
+    class_, constructed, tag, _, content, _ = parser.parse(tlv, strict=True)
+    if parser.emit(class_, constructed, tag, content) != tlv:
+        raise ValueError("a length that is spelt otherwise than DER has it")
     while content:
         end = parser.peek(content)
         yield content[:end]

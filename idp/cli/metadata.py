@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -47,6 +48,7 @@ from idp.crossing import known_peers
 from idp.doctor.case import lines_of_settings
 from idp.files import read_regular
 from idp.keys.folder import NODE_FILES, Keys
+from idp.keys.shared_factors import own_moduli
 from idp.loading import load_all
 from idp.logs import configure_logs
 from idp.own_metadata import own_facts
@@ -93,6 +95,7 @@ class _Desk:
             profile=EIDAS,
             ours=PROTOCOL_VERSIONS,
             max_validity=self.settings.metadata_max_days * DAY,
+            own=partial(own_moduli, self.keys),
         )
 
     def copies(self, engine: Engine) -> StoredCopies:

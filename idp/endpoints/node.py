@@ -36,6 +36,7 @@ from idp.node.person import PERSON_IDENTIFIER_NAME
 from idp.pages.views import CountryChoice, Ending, InformView, Item, PickerView, RefusedView, Requester, Text, Towards
 from idp.responders.eidas import Declined
 from idp.seal import LoginId
+from idp.tries import ADDRESS_TIMES
 from idp.watching.steps import Step
 from policies.errors import (
     AllRevoked,
@@ -67,8 +68,9 @@ def router(site: NodeSite) -> APIRouter:
     @routes.api_route(SIGN_ON, methods=["GET", "POST"])
     async def sign_on(request: Request) -> Response:
         check_navigation(request)
-        # Before anything of it is read: there is no login yet by which what nobody signed could be counted
-        site.watched.rates.check_failures(site.watched.rates.address(client_of(request)), SIGN_ON)
+        # Before anything of it is read: there is no login yet by which what nobody signed could be counted. A page can send
+        # its visitors here, so an address has room for more than a few of them
+        site.watched.rates.check_failures(site.watched.rates.address(client_of(request)), SIGN_ON, times=ADDRESS_TIMES)
         return await run_in_threadpool(_begin, site, request, await _asked(request))
 
     @routes.get("/login/{login}/at/{provider}")
@@ -127,7 +129,7 @@ def _begin(site: NodeSite, request: Request, inbound: Inbound) -> Response:
     except PeerRequestRefused as error:
         # That no node has metadata is not the doing of whoever asks
         if error.check != "keys":
-            site.watched.rates.failed(site.watched.rates.address(client), SIGN_ON)
+            site.watched.rates.failed(site.watched.rates.address(client), SIGN_ON, times=ADDRESS_TIMES)
         raise
     language = site.language(request)
     if isinstance(asked, Declined):

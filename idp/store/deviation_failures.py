@@ -1,14 +1,13 @@
 """Failures of a deviation within an hour, as all workers of a tenant count them.
 
-Each takes one of ten places in the table of marks until an hour later: however often somebody fails, no more rows are
-written. When an operator switches the deviation on again the count begins anew, since the number of the last act is part of
-a place's name.
+Each takes one of ten places in the table of marks until an hour later, and a mark of the question that was answered. When
+an operator switches the deviation on again the count begins anew: the number of the last act is part of a place's name.
 """
 
 import hashlib
 import secrets
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 from idp.store import tables
 from idp.store.engine import reading, upsert, writing
@@ -30,27 +29,35 @@ class DeviationFailures:
     def __init__(self, *, engine: Engine, tenant: Tenant, switches: Switches) -> None:
         self._engine, self._tenant, self._switches = engine, tenant, switches
 
-    def add(self, name: str, now: int) -> int:
+    def add(self, name: str, request_id: str, now: int) -> int:
         """One more failure of the deviation of this name; returns how many of the last hour are known: ten at the most.
 
+        A question of ours counts once: whoever posts its answer again and again would else switch the deviation off alone.
         Raises `StoreUnavailable`.
         """
         switch = self._switches.current().get((DEVIATION, name))
         act = -1 if switch is None else switch.number
-        texts = ((name, str(act), str(place)) for place in range(MOST_FAILURES))
-        places = [hashlib.sha256(framed(*(text.encode() for text in each))).digest() for each in texts]
-        table, ends = tables.marks, now + WITHIN_SECONDS
+        places = [_digest(name, str(act), str(place)) for place in range(MOST_FAILURES)]
+        table = tables.marks
         with reading(), one_turn(self._engine), writing(self._engine).begin() as connection:
-            for digest in places:
-                key = {"tenant": self._tenant, "kind": KIND, "digest": digest}
-                taking = upsert(connection, table).values(**key, unit=secrets.token_bytes(UNIT_BYTES), ends=ends)
-                # One that ended and was not deleted yet is free
-                free = taking.on_conflict_do_update(
-                    index_elements=["tenant", "kind", "digest"], set_={"ends": ends}, where=table.c.ends <= now
-                )
-                if connection.execute(free.returning(table.c.ends)).first() is not None:
-                    break
-            alive = select(func.count()).where(
+            known = select(func.count()).where(
                 table.c.tenant == self._tenant, table.c.kind == KIND, table.c.digest.in_(places), table.c.ends > now
             )
-            return int(connection.scalar(alive) or 0)
+            full = connection.scalar(known) == MOST_FAILURES
+            if not full and self._took(connection, _digest(name, str(act), "request", request_id), now):
+                any(self._took(connection, place, now) for place in places)
+            return int(connection.scalar(known) or 0)
+
+    def _took(self, connection: Connection, digest: bytes, now: int) -> bool:
+        """Whether a mark was free and is taken now. One that ended and was not deleted yet is free."""
+        table, ends = tables.marks, now + WITHIN_SECONDS
+        key = {"tenant": self._tenant, "kind": KIND, "digest": digest}
+        taking = upsert(connection, table).values(**key, unit=secrets.token_bytes(UNIT_BYTES), ends=ends)
+        free = taking.on_conflict_do_update(
+            index_elements=["tenant", "kind", "digest"], set_={"ends": ends}, where=table.c.ends <= now
+        )
+        return connection.execute(free.returning(table.c.ends)).first() is not None
+
+
+def _digest(*texts: str) -> bytes:
+    return hashlib.sha256(framed(*(text.encode() for text in texts))).digest()

@@ -10,7 +10,8 @@ it signed for it. The list is text, UTF-8, each line ended by a line feed:
 
 A signature line is that of a C2SP signed note (`checkpoint`). What it signs is `ciconia/log-keys/v1`, a line feed, and the
 lines of all keys down to the one above it, each with its line feed and without the word `revoked`. Since the later key
-signs, too, nobody can put a key of theirs before it.
+signs, too, nobody can put a key of theirs before one that is no elder. Nobody vouches for the first line: take it from
+elsewhere.
 
 A key below which the key before alone signed is an *elder*: its private half was gone when somebody vouched for it, and it
 vouches for nothing. The key before a line is the last one above it that is no elder. A line that begins with `revoked ` is

@@ -23,7 +23,7 @@ def fault_of_public_redirect_uri(uri: str) -> str:
         return _fault_of_app_address(uri)
     if fault := fault_of_redirect_uri(uri):
         return fault
-    if uri.startswith("http://localhost") and uri[16:17] in {"", ":", "/", "?"}:
+    if uri.lower().startswith("http://localhost") and uri[16:17] in {"", ":", "/", "?"}:
         return "names localhost, which is not this machine everywhere (RFC 8252 section 8.3): 127.0.0.1 or [::1] is."
     if not uri.startswith(("http://127.", "http://[::1]")):
         return ""

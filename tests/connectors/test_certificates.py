@@ -160,3 +160,13 @@ def test_saml2int_has_no_pss_and_says_so_at_load() -> None:
 def test_nothing_is_encrypted_to_a_key_for_pss_alone() -> None:
     with pytest.raises(ValueError, match="to which nothing is encrypted"):
         check_recipient(bound(b""), EIDAS)
+
+
+def test_a_length_that_der_spells_otherwise_is_mended_nowhere() -> None:
+    """Indefinite, and with an octet more than it needs: whoever reads it otherwise reads another certificate."""
+    der = changed(STRICT, ISSUER, FAULTS[next(iter(FAULTS))])
+    assert key_and_dates(der, tolerance(EIDAS)).dates.lenient
+    assert der[:2] == b"\x30\x82"
+    for other in (b"\x30\x80" + der[4:] + b"\x00\x00", b"\x30\x83\x00" + der[2:]):
+        with pytest.raises(ValueError, match=UNREAD):
+            key_and_dates(other, tolerance(EIDAS))

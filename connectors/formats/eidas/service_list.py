@@ -118,8 +118,13 @@ def _nodes(place: Element, country: str) -> Iterator[ListedNode]:
         said = attributes(endpoint)
         role, entity_id = ROLES.get(said.get("EndpointType", "")), said.get("EntityID", "")
         if role is not None and _VISIBLE.fullmatch(entity_id):
-            suspended, hidden = said.get("Suspend") in _TRUE, said.get("HideFromDiscovery") in _TRUE
+            suspended, hidden = _is_true(said.get("Suspend")), _is_true(said.get("HideFromDiscovery"))
             yield ListedNode(country, role, entity_id, location, certificates, suspended, hidden)
+
+
+def _is_true(text: str | None) -> bool:
+    """An xs:boolean, whose white space is collapsed."""
+    return (text or "").strip(" \t\r\n") in _TRUE
 
 
 def _certificates(place: Element) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.redirect import signed_query
 from connectors.signatures.signer import algorithm_for
 from connectors.signatures.xmlsign import sign_enveloped
+from idp.tries import ADDRESS_TIMES
 from tests.idp.endpoints.visitor import Answer
 from tests.idp.neighbour import signer
 from tests.idp.node.citizen import Browser
@@ -222,7 +223,7 @@ def test_an_address_whose_requests_nobody_signed_is_refused_before_anything_of_t
 ) -> None:
     """A neighbour's are read, and what is refused of a node that we know counts for nothing."""
     rates = stage.application.watched.rates
-    monkeypatch.setitem(rates._items, "failures", RateLimitItemPerMinute(3))
+    monkeypatch.setitem(rates._items, "failures", RateLimitItemPerMinute(1))
     monkeypatch.setattr(rates, "address", lambda _client: "a1")
     receives, read = stage.application.node.proxy.receive, list[object]()
 
@@ -233,10 +234,10 @@ def test_an_address_whose_requests_nobody_signed_is_refused_before_anything_of_t
     monkeypatch.setattr(stage.application.node.proxy, "receive", receiving)
     for _ in range(4):
         assert browser.asks().status == 303
-    assert [browser.follows("SAMLRequest=AAAA").status for _ in range(3)] == [400] * 3
-    assert len(read) == 7
+    assert [browser.follows("SAMLRequest=AAAA").status for _ in range(ADDRESS_TIMES)] == [400] * ADDRESS_TIMES
+    assert len(read) == 4 + ADDRESS_TIMES
     assert browser.follows("SAMLRequest=AAAA").status == 429
     assert browser.posts({"SAMLRequest": "AAAA"}).status == 429
-    assert len(read) == 7
+    assert len(read) == 4 + ADDRESS_TIMES
     monkeypatch.setattr(rates, "address", lambda _client: "a2")
     assert browser.asks().status == 303

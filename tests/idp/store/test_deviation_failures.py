@@ -36,36 +36,42 @@ def rows(store: Store) -> int:
         return connection.scalar(select(func.count()).select_from(tables.marks)) or 0
 
 
-def test_each_counts_for_an_hour_and_no_more_than_ten_rows_are_ever_written(store: Store) -> None:
+def test_each_counts_for_an_hour_and_no_more_rows_are_written_than_ten_need(store: Store) -> None:
     one, two = worker(store), worker(store)
-    found = [(one, two)[number % 2].add(NAME, NOW + number) for number in range(MOST_FAILURES + 5)]
+    found = [(one, two)[number % 2].add(NAME, f"_{number}", NOW + number) for number in range(MOST_FAILURES + 5)]
     assert found == [*range(1, MOST_FAILURES + 1), *[MOST_FAILURES] * 5]
-    assert rows(store) == MOST_FAILURES
-    assert one.add("other/aes_cbc", NOW) == 1
+    assert rows(store) == 2 * MOST_FAILURES
+    assert one.add("other/aes_cbc", "_0", NOW) == 1
     # The first has ended, the others have not; nobody deleted it yet
-    assert two.add(NAME, NOW + WITHIN_SECONDS) == MOST_FAILURES
-    assert two.add(NAME, NOW + 3 * WITHIN_SECONDS) == 1
-    assert rows(store) == MOST_FAILURES + 1
+    assert two.add(NAME, "_later", NOW + WITHIN_SECONDS) == MOST_FAILURES
+    assert two.add(NAME, "_last", NOW + 3 * WITHIN_SECONDS) == 1
+    assert rows(store) == 2 * MOST_FAILURES + 4
 
 
 def test_nine_within_an_hour_and_one_after_it_are_not_ten(store: Store) -> None:
     counting = worker(store)
     for number in range(MOST_FAILURES - 1):
-        counting.add(NAME, NOW + number)
-    assert counting.add(NAME, NOW + WITHIN_SECONDS) == MOST_FAILURES - 1
+        counting.add(NAME, f"_{number}", NOW + number)
+    assert counting.add(NAME, "_later", NOW + WITHIN_SECONDS) == MOST_FAILURES - 1
 
 
 def test_after_an_act_of_an_operator_the_count_begins_anew(store: Store) -> None:
-    for _ in range(3):
-        worker(store).add(NAME, NOW)
+    for number in range(3):
+        worker(store).add(NAME, f"_{number}", NOW)
     board = Switchboard(engine=store.engine, tenant=TENANT, keys=KEYS, commits=store)
     board.set_switch(DEVIATION, NAME, off=False, reason="It was the other key", now=NOW)
-    assert worker(store).add(NAME, NOW) == 1
+    assert worker(store).add(NAME, "_0", NOW) == 1
 
 
 def test_ten_at_once_are_ten(store: Store) -> None:
     workers = [worker(store) for _ in range(MOST_FAILURES)]
     with ThreadPoolExecutor(MOST_FAILURES) as pool:
-        found = list(pool.map(lambda each: each.add(NAME, NOW), workers))
+        found = list(pool.map(lambda number: workers[number].add(NAME, f"_{number}", NOW), range(MOST_FAILURES)))
     assert max(found) == MOST_FAILURES
-    assert rows(store) == MOST_FAILURES
+    assert rows(store) == 2 * MOST_FAILURES
+
+
+def test_the_answer_to_one_question_counts_once_however_often_it_is_posted(store: Store) -> None:
+    one, two = worker(store), worker(store)
+    assert [each.add(NAME, "_same", NOW) for each in (one, two) * MOST_FAILURES] == [1] * 2 * MOST_FAILURES
+    assert two.add(NAME, "_other", NOW) == 2
