@@ -5,6 +5,7 @@ key_sets.py    JWKS
 one_key.py     a key or a certificate by itself
 odd_certificates.py  certificates with faults that deployed nodes have, and keys for RSASSA-PSS alone
 weak_keys.py   RSA keys that anybody breaks
+shared_factors.py  metadata with keys that share a prime with ours
 described.py   metadata as text, signed or not
 entrances.py   who judges metadata
 signed.py      signed metadata: who signed it, and what of it

@@ -19,6 +19,7 @@ from idp.selftest.registrations.keyless import keyless_cases
 from idp.selftest.registrations.one_key import key_cases, public_keys
 from idp.selftest.registrations.pinned import pinned_cases
 from idp.selftest.registrations.setting_up import registrations
+from idp.selftest.registrations.shared_factors import shared_factor_cases
 from idp.selftest.registrations.signed import signed_cases
 from idp.selftest.responses.signing import How
 
@@ -33,6 +34,8 @@ def registration_cases(now: int) -> Iterator[Case]:
     for bench in _benches(now, parties.node, parties.sp, on_curve):
         yield from signed_cases(bench)
         yield from content_cases(bench, weak, ended)
+        if bench.kind == "node":
+            yield from shared_factor_cases(bench, parties.sp)
     yield from key_set_cases()
     yield from key_cases(keys)
     yield from pinned_cases(now, (parties.sp, on_curve), weak, {**keys.public, **keys.weak})

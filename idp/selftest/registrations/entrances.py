@@ -71,13 +71,14 @@ def registered(
     *,
     approved: bool = False,
     deviations: frozenset[str] = frozenset(),
+    own: frozenset[int] = frozenset(),
 ) -> Entrance:
-    """A node, as it is registered: entity and country must be those, too."""
+    """A node, as it is registered: entity and country must be those, too. `own` are the moduli of our own keys."""
     fetcher, peer = _Given(demo=False), registered_node(holder.certificate, country, deviations)
 
     def judge(octets: bytes) -> None:
         fetcher.octets = octets
-        peers = _peers(peer, fetcher)
+        peers = _peers(peer, fetcher, own)
         peers.refresh(peer.entity_id, now)
         if approved:
             for waiting in peers.pending(now):
@@ -131,7 +132,7 @@ def pinned_metadata_of_a_service() -> Entrance:
     return Entrance("pinned metadata of a service", judge, None)
 
 
-def _peers(peer: Peer, fetcher: Fetcher) -> Peers:
+def _peers(peer: Peer, fetcher: Fetcher, own: frozenset[int] = frozenset()) -> Peers:
     return Peers(
         {peer.entity_id: peer},
         role="proxy",
@@ -139,6 +140,7 @@ def _peers(peer: Peer, fetcher: Fetcher) -> Peers:
         fetcher=fetcher,
         profile=EIDAS,
         ours=PROTOCOL_VERSIONS,
+        own=lambda: own,
     )
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from connectors.signatures.jwk import MAX_JWKS, MAX_KEYS, MAX_KID, keys_from_jwks
 from idp.selftest.case import Case, Entrance
 from idp.selftest.registrations.making import accepted, refused
-from idp.selftest.registrations.weak_keys import close, prime, roca
+from idp.selftest.registrations.weak_keys import close, prime, roca, small_factor
 from idp.selftest.tokens.making import base64url, number, public_jwk, written
 from idp.selftest.tokens.parties import ALGORITHMS, new_key
 
@@ -181,7 +181,7 @@ def _numbers(at: Entrance, key: Jwk, alg: str) -> Iterator[Case]:
         "a modulus that is a cube": {"n": number(prime() ** 3)},
         "a modulus of primes that lie close together": {"n": number(close(2048))},
         "a modulus of roca": {"n": number(roca(2048))},
-        "a modulus with a small factor": {"n": number((secrets.randbits(2046) | 1 << 2045 | 1) * 751)},
+        "a modulus with a small factor": {"n": number(small_factor())},
         "an even modulus": {"n": number(int.from_bytes(_octets(modulus)) - 1)},
     }
     for what, members in changed.items():

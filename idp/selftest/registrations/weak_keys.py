@@ -37,6 +37,15 @@ def close(bits: int) -> int:
     return first * _without_small_factor(first + 2)
 
 
+def small_factor() -> int:
+    """Of 2058 bits: 751 and two primes. Little Fermat does not see it, as it does most numbers of many factors."""
+    while True:
+        found = 751 * prime() * prime()
+        # The order of 2 modulo 751
+        if found % 375 != 1:
+            return found
+
+
 def prime() -> int:
     """Of 1024 bits."""
     return rsa.generate_private_key(public_exponent=_GENERATOR, key_size=2048).private_numbers().p

@@ -156,6 +156,8 @@ _TIMES: tuple[tuple[str, Make], ...] = (
 )
 
 _PROVIDERS: tuple[tuple[str, Make], ...] = (
+    ("conditions-that-only-begin", said(lambda _, answer: replace(answer, not_on_or_after=None))),
+    ("conditions-that-only-end", said(lambda _, answer: replace(answer, not_before=None))),
     ("conditions-without-times", said(lambda _, answer: replace(answer, not_before=None, not_on_or_after=None))),
     ("name-without-format", said(lambda _, answer: replace(answer, name_id_attributes=""))),
     ("name-of-no-format", said(lambda _, answer: replace(answer, name_id_attributes=f' Format="{UNSPECIFIED}"'))),
