@@ -274,7 +274,7 @@ class Writer:
                 before |= found
             write_again(connection, [one for one in batch if one.number in before])
         records = [w for w in kept if w.prepared is not None]
-        named = [(w.unit.tenant, w.unit.record.subject) for w in records if w.unit.record is not None]
+        named = [(w.unit.tenant, w.prepared.draft.subject) for w in records if w.prepared is not None]
         counters = count_subjects(connection, named, self._keys)
         rows, leaves = self._insert_records(connection, records, counters)
         decisions = _insert_parked(connection, kept)
