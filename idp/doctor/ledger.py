@@ -21,7 +21,7 @@ from idp.store.reads import as_checkpoint
 from idp.store.schema import UNLOGGED, faults_of_schema
 from idp.transparency.checkpoint import VerifierKey, open_note
 from idp.transparency.keys import LedgerKeys
-from idp.transparency.state import believed, read_state
+from idp.transparency.state import believed, has_tree, read_state
 from idp.transparency.verify import faults_of_checkpoint
 from policies.errors import SignatureInvalid
 
@@ -122,6 +122,15 @@ def _state(
 ) -> Iterator[tuple[str, Severity, str, str, str]]:
     row = read_state(connection, case.settings.tenant)
     if row is None:
+        if has_tree(connection, case.settings.tenant) or _placed(connection, case.settings.tenant):
+            why = "Somebody took it away: a server that runs halts, and one that starts would begin another record."
+            yield (
+                "tree",
+                Severity.ERROR,
+                "there are records that had a place, and the state of their tree is gone.",
+                why,
+                _VERIFY,
+            )
         return
     state = believed(row, keys, case.settings.tenant)
     if state is None:
@@ -149,6 +158,13 @@ def _state(
             _PROOF,
             "Start the server. If it runs, its log says why it does not sign.",
         )
+
+
+def _placed(connection: Connection, tenant: str) -> bool:
+    """Whether there is a record whose leaf does not wait for a place."""
+    records, staged = tables.records.c, tables.staged.c
+    waits = select(staged.record).where(staged.tenant == tenant, staged.record == records.record).exists()
+    return connection.scalar(select(records.record).where(records.tenant == tenant, ~waits).limit(1)) is not None
 
 
 def oldest_staged(connection: Connection, tenant: str) -> int | None:

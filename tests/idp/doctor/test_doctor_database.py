@@ -200,6 +200,18 @@ def test_what_acts_in_the_database_by_itself_is_an_error(city: Path) -> None:
     assert "again: it is a trigger on marks" in found.what
 
 
+@pytest.mark.spec("security.md §3 I4")
+@pytest.mark.parametrize("tables", [("trees",), ("trees", "leaves", "nodes", "checkpoints")])
+def test_a_tree_that_is_gone_is_an_error(city: Path, tables: tuple[str, ...]) -> None:
+    record(city)
+    sequence(city)
+    assert examined(city).findings == ()
+    with meddling(city) as connection:
+        for table in tables:
+            connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608  the attack
+    assert "the state of their tree is gone" in at(examined(city), DB, "tree").what
+
+
 def test_where_a_line_of_the_logs_keys_was_not_copied_no_restore_comes_first(city: Path) -> None:
     listed = (city / "keys" / LOG_VKEY).read_bytes()
     made = change.make(city / "keys", LOG, NOW // 60 * 60 - 60, host=HOST, now=NOW, production=False)
