@@ -122,11 +122,13 @@ def add(
         Pkce, typer.Option(help="Whether each request needs PKCE, or a nonce may stand in for it.")
     ] = Pkce.REQUIRED,
     assertion_audience: Annotated[
-        AssertionAudience, typer.Option(help="Whom its client assertions may name, for private_key_jwt.")
+        AssertionAudience, typer.Option("--audience", help="Whom its client assertions may name, for private_key_jwt.")
     ] = AssertionAudience.ISSUER,
     assertion_life: Annotated[
         int,
-        typer.Option(metavar="S", min=1, max=LONGEST_ASSERTION_LIFE, help="How many seconds its client assertions live."),
+        typer.Option(
+            "--life", metavar="S", min=1, max=LONGEST_ASSERTION_LIFE, help="How many seconds its client assertions live."
+        ),
     ] = ASSERTION_LIFE,
     origin: Annotated[
         list[str] | None,
@@ -139,7 +141,7 @@ def add(
         bool, typer.Option("--public", help="An app in a browser or on a device: it gets no secret.")
     ] = False,
     claims_in_id_token: Annotated[
-        bool, typer.Option("--claims-in-id-token", help="Repeat the claims of userinfo in the id_token.")
+        bool, typer.Option("--claims-in-id", help="Repeat the claims of userinfo in the id_token.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
@@ -269,8 +271,8 @@ def _faults_of_key(
         given = {
             "--jwks": jwks is not None,
             "--key-out": key_out is not None,
-            "--assertion-audience": asked.assertion_audience != AssertionAudience.ISSUER,
-            "--assertion-life": asked.assertion_life != ASSERTION_LIFE,
+            "--audience": asked.assertion_audience != AssertionAudience.ISSUER,
+            "--life": asked.assertion_life != ASSERTION_LIFE,
         }
         why, fix = f"is for {PRIVATE_KEY_JWT}.", "leave it out, or change --method."
         return [one for option, is_given in given.items() if is_given for one in fault(option, why, fix)]

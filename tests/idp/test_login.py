@@ -161,7 +161,10 @@ def test_without_any_one_member_nothing_opens() -> None:
     # Nor `acts`: then it knew none, and whatever was ever switched ends it
     cut = {key: value for key, value in members.items() if key != "acts"}
     assert DECIDED.load(json.dumps(cut).encode()).acts == 0
-    for name in members.keys() - {"vouched", "acts"}:
+    # Nor `deviations`: then it took none
+    cut = {key: value for key, value in members.items() if key != "deviations"}
+    assert DECIDED.load(json.dumps(cut).encode()).deviations == ()
+    for name in members.keys() - {"vouched", "acts", "deviations"}:
         cut = {key: value for key, value in members.items() if key != name}
         with pytest.raises(NotFound):
             DECIDED.load(zlib.compress(json.dumps(cut).encode()))

@@ -17,9 +17,9 @@ PUBLIC = "--public"
 KEY = "--key-out key.pem"
 RSA_KEY = "--jwks rsa.jwks.json"
 RS256 = "--id-token-alg RS256"
-IN_ID_TOKEN = "--claims-in-id-token"
-AT_TOKEN_ENDPOINT = "--assertion-audience token_endpoint"
-LONGER = "--assertion-life 600"
+IN_ID_TOKEN = "--claims-in-id"
+AT_TOKEN_ENDPOINT = "--audience token_endpoint"
+LONGER = "--life 600"
 
 
 def node(program: str) -> Command:

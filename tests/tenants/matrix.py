@@ -94,7 +94,9 @@ def routes(application: Application) -> set[tuple[str, str]]:
     while waiting:
         route = waiting.pop()
         if isinstance(route, APIRoute):
-            found |= {(method, route.path) for method in route.methods or set()}
+            methods = route.methods or set()
+            # HEAD is the GET of the same route, without the body
+            found |= {(method, route.path) for method in methods - ({"HEAD"} if "GET" in methods else set())}
             continue
         # The framework keeps a router that was included as a node of its own
         waiting += route.original_router.routes  # type: ignore[attr-defined] # a name of the framework's own

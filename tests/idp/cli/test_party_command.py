@@ -201,7 +201,7 @@ def test_what_its_library_needs_is_registered_and_the_programs_say_it(city: Path
             "client_secret_post",
             "--id-token-alg",
             "RS256",
-            "--claims-in-id-token",
+            "--claims-in-id",
             "--pkce",
             "optional",
         )
@@ -215,7 +215,7 @@ def test_what_its_library_needs_is_registered_and_the_programs_say_it(city: Path
     assert isinstance(snippets, dict)
     assert "OIDCProviderTokenEndpointAuth client_secret_post" in snippets["apache"]
     assert "OIDCIDTokenSignedResponseAlg RS256" in snippets["apache"]
-    more = ("--assertion-audience", "token_endpoint", "--assertion-life", "600")
+    more = ("--audience", "token_endpoint", "--life", "600")
     said(add(city, "--json", "--key-out", tmp_path / "k.pem", *more, name="fares"))
     fares = load_configuration(city).parties[ClientId("fares")]
     assert (fares.assertion_audience, fares.assertion_life, fares.pkce_required) == ("token_endpoint", 600, True)
@@ -226,9 +226,9 @@ def test_what_its_library_needs_is_registered_and_the_programs_say_it(city: Path
 
 
 def test_what_is_said_of_assertions_is_for_a_service_that_makes_some(city: Path) -> None:
-    for words in (("--assertion-audience", "token_endpoint"), ("--assertion-life", "600")):
+    for words in (("--audience", "token_endpoint"), ("--life", "600")):
         assert f"{words[0]}: is for private_key_jwt" in _refused(city, add(city, *words))
-    assert add(city, "--method", "private_key_jwt", "--assertion-life", "601").exit_code == 2
+    assert add(city, "--method", "private_key_jwt", "--life", "601").exit_code == 2
 
 
 def _refused(city: Path, run: Result, code: int = 1) -> str:

@@ -149,7 +149,7 @@ def test_each_service_looks_for_what_its_purpose_requires(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("claims", ['{"userinfo": {"email": null}}', '{"userinfo": {"age_over_18": null}}'])
-def test_whoever_asks_for_less_than_the_purpose_requires_is_not_signed_in(
+def test_what_the_purpose_requires_comes_though_the_request_asks_for_less(
     browser: Browser, scene: Scene, claims: str
 ) -> None:
     with client() as http:
@@ -160,6 +160,4 @@ def test_whoever_asks_for_less_than_the_purpose_requires_is_not_signed_in(
     picker = browser.get(urlunsplit(parts._replace(query=urlencode(asked))))
     page = _from_the_picker(browser, scene, picker, "mari")
     page = browser.get(page.link("//main//a[contains(@href, 'code=')]"), origin=scene.issuer)
-    assert page.status == 403
-    assert "could not sign you in (" in _text(page)
-    assert "did not come)" in _text(page)
+    assert page.status == 200

@@ -5,6 +5,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any  # structlog's own type of an event
 
 import pytest
+from sqlalchemy import create_engine
 
 from idp.store.switches import COUNTRY, PARTY, PROVIDER
 from idp.watching.refusals import MOST
@@ -250,19 +251,17 @@ def test_the_command_stops_a_running_server_within_a_second(visitor: Visitor, st
         forget_switches(stage.application)
 
 
-def test_where_nobody_can_say_what_is_off_nothing_goes_on(visitor: Visitor, stage: Stage) -> None:
-    engine = stage.application.store.engine
+def test_where_nobody_can_say_what_is_off_nothing_goes_on(
+    visitor: Visitor, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switches, nowhere = stage.application.switches, create_engine("sqlite:////nowhere/at/all.db")
     question, token = visitor.question(), str(visitor.redeem(visitor.code()).json["access_token"])
-    with engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE switches RENAME TO away")
-    stage.application.switches._read = None
-    try:
+    with monkeypatch.context() as patched:
+        patched.setattr(switches, "_engine", nowhere)
+        switches._read = None
         assert (visitor.authorize().status, visitor.decides(question).status) == (503, 503)
         assert (visitor.userinfo(token).status, visitor.userinfo(token).json["error"]) == (503, "temporarily_unavailable")
         assert "code" not in visitor.decides(question).text.partition("<dl>")[0]
-    finally:
-        with engine.begin() as connection:
-            connection.exec_driver_sql("ALTER TABLE away RENAME TO switches")
     assert "code" in visitor.decides(question).back
 
 

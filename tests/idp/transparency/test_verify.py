@@ -389,7 +389,7 @@ def json_of(opening: Opening) -> dict[str, Json]:
         (
             "decision",
             {"kind": "gift"},
-            "it is no release, refusal or cancellation, and no approval of metadata, decryption or switch",
+            "it is no release, refusal or cancellation, nothing unsent, and no approval of metadata, decryption or switch",
         ),
         ("decision", {"kind": "refusal"}, "a refusal does not have these openings"),
         ("subject", {"subject": "00" * 32}, "its subject's part is of another record or subject"),
@@ -432,7 +432,7 @@ NO_PEER = "an approval of metadata has no entity id"
             at_node(REFUSAL),
             "decision",
             {"kind": "gift"},
-            "it is no release, refusal or cancellation, and no approval of metadata, decryption or switch",
+            "it is no release, refusal or cancellation, nothing unsent, and no approval of metadata, decryption or switch",
         ),
         (at_node(RELEASE), "decision", {"kind": "metadata"}, APPROVAL_ODD),
         (release(), "decision", {"kind": "metadata"}, APPROVAL_ODD),
