@@ -8,7 +8,7 @@ from idp.selftest.live.played import Attack, LiveCase, named, refused
 from idp.selftest.live.stage import APP, LOOPBACK, OTHER_APP, SCHEME
 from idp.selftest.live.visitor import DIRECT, Answer, AstrayError, Visitor
 
-FAMILY, VALID = "live: apps", "live: apps in a browser and on a device"
+FAMILY, ADDRESSES, VALID = "live: apps", "live: addresses of apps", "live: apps in a browser and on a device"
 ON_A_PORT = LOOPBACK.replace("/done", ":51004/done")
 NOBODYS = "https://evil.example"
 # As a browser sends it for a page's script
@@ -144,7 +144,7 @@ def cases() -> Iterable[LiveCase]:
         "a script": "javascript:alert(1)",
     }
     yield from refused(
-        FAMILY,
+        ADDRESSES,
         Kind.REDIRECT,
         {f"answered at {what}": ("400 request_refused", answered_at(uri)) for what, uri in nowhere.items()},
     )

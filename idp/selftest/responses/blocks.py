@@ -16,7 +16,7 @@ from idp.selftest.responses.sealed_forms import FORMS, edited, sealed_so
 from idp.selftest.responses.signing import OctetEdit, swap, swap_octets
 from idp.selftest.responses.wrapping import another
 
-FAMILY, VALID = "encryption by AES-CBC", "valid encryption by AES-CBC"
+FAMILY, VALID = "encryption in cbc mode", "valid encryption in cbc mode"
 _BLOCK = 16
 _METHOD = f'<xenc:EncryptionMethod Algorithm="{AES128_CBC}"'
 

@@ -93,7 +93,7 @@ def test_an_empty_database_is_migrated_before_there_are_keys(stranger: Path, tmp
     assert here("migrate", "--config", folder).returncode == 0
 
 
-@pytest.mark.parametrize("witness", ["", "witness"])
+@pytest.mark.parametrize("witness", ["", "kept"])
 def test_backup_says_whose_it_is_and_writes_nothing(second: Path, city: Path, tmp_path: Path, witness: str) -> None:
     if witness:
         # What the owner of the database keeps, which these keys did not sign either
@@ -101,8 +101,8 @@ def test_backup_says_whose_it_is_and_writes_nothing(second: Path, city: Path, tm
         (second / witness / "login.city.example_log.checkpoint").write_text("login.city.example/log\n", encoding="utf-8")
         file = second / SETTINGS_FILE
         text = file.read_text(encoding="utf-8")
-        assert 'witness = ""' in text
-        file.write_text(text.replace('witness = ""', f'witness = "{witness}"'), encoding="utf-8")
+        assert 'witness = "witness"' in text
+        file.write_text(text.replace('witness = "witness"', f'witness = "{witness}"'), encoding="utf-8")
     out = tmp_path / "out"
     out.mkdir()
     run = here("backup", "--config", second, "--to", out / "copy.db")

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from connectors.signatures.jws import base64url, from_base64url
+from idp.citizen_receipts import BETWEEN
 from idp.demo.citizens import CITIZENS
 from idp.endpoints.logins import STATE, STRICT
 from idp.endpoints.receipt import COOKIE
@@ -96,7 +97,12 @@ def _taken(stage: Stage, visitor: Visitor) -> Loot:
     parked = stage.application.city.sealer.park("request", request, REQUESTED.dump(state), stage.clock() + 900)
     rows = _rows(stage.receiving / "ciconia.db")
     rows["parked"].append({"digest": parked.digest, "kind": parked.kind, "payload": parked.payload})
-    handles = {"code": code, "access": access, "receipt": from_base64url(visitor.jar[COOKIE]), "request": request}
+    handles = {
+        "code": code,
+        "access": access,
+        "receipt": from_base64url(visitor.jar[COOKIE].split(BETWEEN)[0]),
+        "request": request,
+    }
     files = {
         str(path.relative_to(stage.receiving)): path.read_bytes()
         for path in stage.receiving.rglob("*")

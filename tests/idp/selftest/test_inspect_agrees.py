@@ -26,6 +26,7 @@ NOT_ASKED: Mapping[str, str] = {
     "saml2int, by attribute": "no option names the attribute that identifies: a registration does",
     "saml2int, forced": "no option says that the login had asked for a fresh authentication",
     "saml2int, max_age": "--max-age is of id_tokens: a SAML request turns it into a forced authentication",
+    "saml2int, AES-CBC": "no option switches a deviation on: a registration does",
     "saml2int, two keys of ours": "one --sp-key is taken: two are held while a key is changed",
     "eidas, registered for Latvia": "no option names the country that a node is registered for",
     "saml2int, as it came": "no option says how a message came: files hold what came by POST",
