@@ -18,6 +18,7 @@ from idp.settings import SETTINGS_FILE, load_settings
 from idp.store.store import open_store
 from idp.store.switches import PARTY, Switchboard
 from idp.transparency.sequencer import Sequencer
+from idp.transparency.witness import Witness
 from tests.idp.cli.command import ciconia
 
 ANOTHERS = (
@@ -50,7 +51,7 @@ def second(city: Path, stranger: Path, tmp_path: Path) -> Path:
     store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
     board = Switchboard(engine=store.engine, tenant=settings.tenant, keys=keys, commits=store)
     board.set_switch(PARTY, "parking", off=True, reason="A test", now=1)
-    sequencer = Sequencer(store, keys, checkpoint_seconds=0)
+    sequencer = Sequencer(store, keys, checkpoint_seconds=0, witness=Witness(settings.witness_path, keys))
     assert sequencer.step()
     sequencer.stop()
     store.close()
@@ -153,6 +154,6 @@ def test_what_becomes_of_the_row_that_says_whose_it_is_changes_no_verdict(
         connection.execute(what)
         connection.commit()
     run = here("ledger", "verify", "--config", city)
-    assert (run.returncode, run.stdout.splitlines()[-1]) == (says != "Everything fits.", says)
+    assert (run.returncode, run.stdout.splitlines()[-1]) == (says != "Everything fits.", says), run.stdout
     assert ("The database says" in run.stdout) == bool(hint)
     assert hint in run.stdout
