@@ -46,7 +46,9 @@ def made_city(engine: Engine, folder: Path) -> Path:
 
 def settle(city: Path, *, database: str, **changed: str) -> None:
     """Its settings, each as TOML."""
-    words = {"metrics_listen": '"127.0.0.1:8401"', "database": json.dumps(database), **changed}
+    # The configuration is mounted for reading alone
+    witness = json.dumps(f"{DATA}/witness")
+    words = {"metrics_listen": '"127.0.0.1:8401"', "database": json.dumps(database), "witness": witness, **changed}
     text = (city / "ciconia.toml").read_text(encoding="utf-8")
     for name, value in words.items():
         text, found = re.subn(rf"^{name} = .*$", f"{name} = {value}", text, flags=re.MULTILINE)
