@@ -141,7 +141,7 @@ class Entrances:
     @cached_property
     def own_key(self) -> Entrance:
         """A provider whose answers are opened with that key, and that has no deviation."""
-        return self._saml("saml2int, that key without AES-CBC", ours=(self.keys.own,), arguments=False)
+        return self._saml("saml2int, that key without AES-CBC", ours=(self.keys.own,))
 
     @cached_property
     def high(self) -> Entrance:
