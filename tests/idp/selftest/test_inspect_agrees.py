@@ -43,6 +43,8 @@ NOT_ASKED: Mapping[str, str] = {
     "pinned metadata": "nobody signed it: `--idp-metadata` and its like read it, as a side file",
     "node metadata, ": "no option names a node's entity, country and approval: a registration does",
     "registration, ": "no kind of `inspect`: `ciconia doctor` reads registrations",
+    "node, ": "as above",
+    "client registration": "as above",
     "inbound ": "no option says by which binding, under which name and for which keys a message came",
     "a message verified without keys": "`inspect` takes no metadata without a key",
     "a query verified without keys": "as above",
