@@ -223,14 +223,17 @@ def _make(desk: _Desk, kind: Kind, begins: int, now: int) -> None:
         path = change.make(settings.key_folder, kind, begins, host=host, now=now, production=production)
     except FileExistsError:
         raise _taken() from None
+    unlist = None
     try:
         if kind is LOG:
             # Before anybody loads the folder: a key for which nobody vouches is refused
-            list_log_keys(settings.key_folder, settings.origin)
+            unlist = list_log_keys(settings.key_folder, settings.origin)
         fresh = load_keys(settings.key_folder, settings.origin)
     except Misconfigured:
         # No server starts with a folder that does not load. Whatever else ends this, one that runs may use the key already
         path.unlink(missing_ok=True)
+        if unlist is not None:
+            unlist()
         raise
     fresh.obey(desk.answer.revoked)
     ring = fresh.rings[kind.name]

@@ -11,7 +11,8 @@ a copy of the database says nothing.
 
 import os
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 
@@ -58,8 +59,11 @@ def create_log_key(path: Path) -> None:
     write_private(path, _pem(Ed25519PrivateKey.generate()))
 
 
-def list_log_keys(folder: Path, origin: str) -> None:
-    """Add the keys of the folder to `log.vkey`, each vouched for by the key before it. Raises `Misconfigured`."""
+def list_log_keys(folder: Path, origin: str) -> Callable[[], None]:
+    """Add the keys of the folder to `log.vkey`, each vouched for by the key before it. Raises `Misconfigured`.
+
+    The result puts the file back as it was.
+    """
     signers, before = _signers(folder, origin), _read_list(folder, origin)
     found = before
     for key in signers:
@@ -72,9 +76,16 @@ def list_log_keys(folder: Path, origin: str) -> None:
             found = found.followed_by(key, signers)
     if found is not None and found != before:
         # What is there is the only copy of keys that are gone: it stays as it is
-        kept = read_whole(folder / LOG_VKEY) if (folder / LOG_VKEY).exists() else b""
+        there = (folder / LOG_VKEY).exists()
+        kept = read_whole(folder / LOG_VKEY) if there else b""
         fresh = found.text.removeprefix(before.text if before is not None else "")
         _replace(folder, kept + (b"\n" if kept and not kept.endswith(b"\n") else b"") + fresh.encode())
+        return partial(_replace, folder, kept) if there else (folder / LOG_VKEY).unlink
+    return _nothing
+
+
+def _nothing() -> None:
+    """Undo what nobody did."""
 
 
 def vouch_for_log_keys(folder: Path, origin: str, named: Collection[str]) -> KeyList:

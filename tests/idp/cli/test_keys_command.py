@@ -22,6 +22,7 @@ from idp.settings import load_settings
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switches
 from idp.transparency.vouching import read_keys
+from policies.errors import Misconfigured, Problem
 from tests.idp.cli.keys_said import REASON, keys, listed, problem, said, states
 
 
@@ -389,6 +390,22 @@ def test_where_the_folder_does_not_load_with_the_new_key_it_goes_again(
     run = keys(city, "new", kind, "--json")
     assert (run.exit_code, "problems" in json.loads(run.stdout)) == (2, True), run.output
     assert {path.name: path.read_bytes() for path in (city / "keys").iterdir()} == before
+
+
+def test_a_log_key_that_goes_again_leaves_no_line_behind(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No server starts with a line of `log.vkey` whose key is in no file and signed nothing."""
+    before = {path.name: path.read_bytes() for path in (city / "keys").iterdir()}
+    load, loads = load_keys, iter([True])
+
+    def spoiled(*given: Any, **named: Any) -> Keys:
+        if next(loads, False):
+            return load(*given, **named)
+        raise Misconfigured((Problem("rs256.pem", 0, "rs256", "it was broken meanwhile.", "restore it"),))
+
+    monkeypatch.setattr("idp.cli.keys.load_keys", spoiled)
+    assert keys(city, "new", "log").exit_code == 2
+    assert {path.name: path.read_bytes() for path in (city / "keys").iterdir()} == before
+    assert next(loads, None) is None
 
 
 @pytest.mark.parametrize("kind", ["sealing", "es256", "log"])
