@@ -6,7 +6,7 @@ from typing import Protocol
 
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
-from policies.authentication import Assertion
+from policies.authentication import Assertion, Requester
 from policies.parties import ProviderId
 
 
@@ -38,15 +38,6 @@ class Post:
 
 
 Outbound = Redirect | Post
-
-
-@dataclass(frozen=True, slots=True)
-class Requester:
-    """Whom we ask for, as far as another country may know: name, `public` or `private`, and a URI where it wants one."""
-
-    provider_name: str
-    sp_type: str
-    requester_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Protocol
 
-from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound, Post, Redirect, Requester
+from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound, Post, Redirect
 from connectors.deviations import Tolerance, tolerance
 from connectors.eidas_checks import (
     check_authentication_context,
@@ -55,7 +55,7 @@ from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped
 from connectors.signed_messages import foreseen
-from policies.authentication import Assertion, Offered
+from policies.authentication import Assertion, Offered, Requester
 from policies.catalogue import Catalogue
 from policies.errors import AllRevoked, AssertionRejected, BrokerError, PeerUnavailable, SignatureInvalid
 from policies.parties import EntityId, IdentityProvider

@@ -11,20 +11,16 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from connectors.connector import Connector
-from connectors.eidas import EidasConnector
 from connectors.fetch import Fetcher
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.judged import DAY
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
-from connectors.signatures.signer import Signers
-from idp.addresses import node_acs_url, node_entity_id
-from idp.broker import Broker
-from idp.citizen_receipts import CitizenReceipts
 from idp.clock import system_clock
-from idp.crossing import known_peers, receiving_metadata
-from idp.deviation_guard import DeviationGuard, GuardedConnector
-from idp.endpoints import login, node, oidc, receipt, records
+from idp.composition import Parts, compose, connectors_of
+from idp.crossing import known_peers
+from idp.deviation_guard import DeviationGuard
+from idp.endpoints import login, oidc, receipt, records
 from idp.endpoints.admission import Admission
 from idp.endpoints.at_once import AtOnce
 from idp.endpoints.city import CitySite
@@ -32,25 +28,15 @@ from idp.endpoints.edge import Edge
 from idp.endpoints.front import Front, Past
 from idp.endpoints.gate import Gate
 from idp.endpoints.lanes import Queue
-from idp.endpoints.logins import Logins
-from idp.endpoints.node_site import NodeSite
 from idp.endpoints.origins import Origins
-from idp.keys.folder import Keys
+from idp.endpoints.site import Site
 from idp.keys.keeper import Keeper
 from idp.keys.look import Look, alone
 from idp.keys.sealing import HourlyKeys
 from idp.keys.shared_factors import own_moduli
 from idp.loading import Read, load_all
-from idp.login import CityStates
-from idp.node.composition import node_site
 from idp.pages.render import Pages
-from idp.receipts import Receipts
-from idp.record import Recorder
-from idp.responders.oidc import OpenIDProvider
-from idp.responders.oidc_receipt import PartyReceipts
 from idp.seal import Sealer
-from idp.service_provider import saml_connector, saml_metadata
-from idp.settings import Settings
 from idp.store.deviation_failures import DeviationFailures
 from idp.store.installation import claim_keys
 from idp.store.peers import RecordedCopies, StoredCopies
@@ -60,7 +46,6 @@ from idp.store.store import open_store
 from idp.store.switches import KEY, Switchboard, Switches
 from idp.store.unforeseen import Unforeseen
 from idp.suspension import Suspension
-from idp.transparency.release_record import Releases
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.witness import Witness
 from idp.watch import Watch
@@ -69,8 +54,7 @@ from idp.watching.composition import vitals
 from idp.watching.timed import TimedCommits
 from idp.watching.watched import watched
 from policies.errors import BrokerError, NotFound, RequestRefused
-from policies.load import Configuration
-from policies.parties import IdentityProvider, ProviderId
+from policies.parties import ProviderId
 
 Connectors = Mapping[ProviderId, Connector]
 
@@ -136,8 +120,22 @@ class Application:
             tasks = self.sealing.keep_ready, Look(keys, settings.key_folder, settings.origin, own)
             self.keeper = Keeper(tasks, tenant=settings.tenant, database=partial(self.store.checkpoint, settings.tenant))
             self._pages = Pages()
-            connectors = _connectors(configuration, settings, keys, self.peers, self._deviation_guard())
-            self.site = (self._node if settings.role == "node" else self._city)(configuration, connectors, clock)
+            self.site = compose(
+                Parts(
+                    settings=settings,
+                    configuration=configuration,
+                    keys=keys,
+                    peers=self.peers,
+                    connectors=connectors_of(configuration, settings, keys, self.peers, self._deviation_guard()),
+                    sealer=self._sealer,
+                    store=self.store,
+                    commits=self._commits,
+                    suspension=Suspension(self.switches),
+                    pages=self._pages,
+                    watched=self.watched,
+                    clock=clock,
+                )
+            )
             self.framework, front = _web(self.site, lambda: self.vitals.fit)
             queue = Queue(settings.limits.at_work, settings.limits.waiting)
             self.vitals = vitals(
@@ -162,13 +160,6 @@ class Application:
             raise TypeError("this broker is a node")
         return self.site
 
-    @property
-    def node(self) -> NodeSite:
-        """The site of a broker of role `node`."""
-        if not isinstance(self.site, NodeSite):
-            raise TypeError("this broker is a city's")
-        return self.site
-
     def start(self) -> None:
         """Begin to sequence the ledger, to purge what has ended, and to watch other countries' nodes."""
         self.sequencer.start()
@@ -188,56 +179,6 @@ class Application:
         self.unforeseen.stop()
         self.store.close()
 
-    def _city(self, configuration: Configuration, connectors: Connectors, clock: Callable[[], int]) -> CitySite:
-        settings, keys = self.settings, self.keys
-        sealer = self._sealer
-        signers = {"ES256": keys.es256, "RS256": keys.rs256}
-        broker = self._broker(configuration, connectors, sealer, signers)
-        openid = OpenIDProvider(
-            issuer=settings.issuer,
-            tenant=settings.tenant,
-            parties=configuration.parties,
-            purposes=configuration.purposes,
-            vouched=broker.vouched,
-            ended=broker.ended,
-            catalogue=configuration.catalogue,
-            signers=signers,
-            sealer=sealer,
-            commits=self._commits,
-            parked=self.store,
-            documentation=settings.documentation_url,
-            redeemed=self.watched.redeemed,
-        )
-        receipts = self._receipts(configuration)
-        return CitySite(
-            tenant=settings.tenant,
-            issuer=settings.issuer,
-            broker=broker,
-            openid=openid,
-            citizen_receipts=CitizenReceipts(
-                tenant=settings.tenant, sealer=sealer, parked=self.store, commits=self._commits, receipts=receipts
-            ),
-            party_receipts=PartyReceipts(
-                tenant=settings.tenant,
-                tokens=openid.tokens,
-                clients=openid.clients,
-                receipts=receipts,
-                commits=self._commits,
-            ),
-            log_keys=keys.ledger.log,
-            logins=Logins(
-                tenant=settings.tenant, sealer=sealer, commits=self._commits, parked=self.store, states=CityStates()
-            ),
-            sealer=sealer,
-            pages=self._pages,
-            catalogue=configuration.catalogue,
-            log=self.store,
-            clock=clock,
-            metadata={**saml_metadata(settings, keys), **receiving_metadata(settings, keys)},
-            documentation=settings.documentation_url,
-            watched=self.watched,
-        )
-
     def _outermost(self, front: ASGIApp, queue: Queue) -> tuple[Gate, ASGIApp]:
         """What stands before every endpoint: the edge, and the gate of those who wait."""
         at_once, watched, tenant = AtOnce(self._pages, self.settings.documentation_url), self.watched, self.settings.tenant
@@ -253,67 +194,6 @@ class Application:
             tenant=self.settings.tenant, wrapping=self.keys.sealing, rows=rows, clock=clock, revoked=self._revoked
         )
 
-    def _receipts(self, configuration: Configuration) -> Receipts:
-        settings, ledger = self.settings, self.keys.ledger
-        return Receipts(
-            tenant=settings.tenant,
-            country=settings.country,
-            keys=ledger,
-            log=self.store,
-            records=Releases(engine=self.store.engine, tenant=settings.tenant, keys=ledger),
-            configuration=configuration,
-            checkpoint_seconds=settings.checkpoint_seconds,
-        )
-
-    def _node(self, configuration: Configuration, connectors: Connectors, clock: Callable[[], int]) -> NodeSite:
-        settings, keys = self.settings, self.keys
-        if keys.node is None or settings.organization is None:
-            raise ValueError("a node without keys or organization was let through")
-        return node_site(
-            settings=settings,
-            configuration=configuration,
-            keys=keys,
-            node_keys=keys.node,
-            sealer=self._sealer,
-            organization=settings.organization,
-            store=self.store,
-            commits=self._commits,
-            watched=self.watched,
-            suspension=Suspension(self.switches),
-            pages=self._pages,
-            clock=clock,
-            peers=self.peers,
-            connectors=connectors,
-            metadata=saml_metadata(settings, keys),
-        )
-
-    def _broker(
-        self, configuration: Configuration, connectors: Connectors, sealer: Sealer, signers: Mapping[str, Signers]
-    ) -> Broker:
-        settings, keys = self.settings, self.keys
-        return Broker(
-            tenant=settings.tenant,
-            configuration=configuration,
-            connectors=connectors,
-            nodes=self.peers,
-            issuer=settings.issuer,
-            own_name=settings.organization.name if settings.organization else "",
-            signers=signers,
-            sealer=sealer,
-            commits=self._commits,
-            decisions=self.store,
-            recorder=Recorder(
-                tenant=settings.tenant,
-                issuer=settings.issuer,
-                template=self._pages.template_digest,
-                index_key=keys.index,
-            ),
-            pairwise_key=keys.pairwise,
-            suspension=Suspension(self.switches),
-            check_open=self.store.check_open,
-            reference=self.watched.steps.reference,
-        )
-
     def _deviation_guard(self) -> DeviationGuard:
         engine, tenant, ledger = self.store.engine, self.settings.tenant, self.keys.ledger
         return DeviationGuard(
@@ -324,43 +204,14 @@ class Application:
         )
 
 
-def _connectors(
-    configuration: Configuration, settings: Settings, keys: Keys, peers: Peers, guard: DeviationGuard
-) -> Connectors:
-    """The one table of connectors: what an identity provider is asked in."""
-
-    def saml(provider: IdentityProvider) -> Connector:
-        made = saml_connector(provider, settings, keys, guard.suspended(provider.provider_id))
-        return GuardedConnector(made, provider.provider_id, guard) if provider.deviations else made
-
-    def eidas(provider: IdentityProvider) -> Connector:
-        if keys.node is None:
-            raise ValueError("a node without keys was let through")
-        return EidasConnector(
-            provider=provider,
-            entity_id=node_entity_id(settings.issuer),
-            acs_url=node_acs_url(settings.issuer),
-            signer=keys.node.messages,
-            unwrappers=keys.node.encryption,
-            peers=peers,
-            country=settings.country,
-            catalogue=configuration.catalogue,
-        )
-
-    table = {"saml": saml, "eidas": eidas}
-    return {name: table[provider.protocol](provider) for name, provider in configuration.providers.items()}
-
-
-def _routes(site: CitySite | NodeSite) -> tuple[APIRouter, ...]:
+def _routes(site: Site) -> tuple[APIRouter, ...]:
     """The endpoints of each role."""
-    match site:
-        case CitySite():
-            return oidc.router(site), login.router(site), receipt.router(site)
-        case NodeSite():
-            return (node.router(site),)
+    if isinstance(site, CitySite):
+        return login.router(site), oidc.router(site), receipt.router(site)
+    return (login.router(site),)
 
 
-def _web(site: CitySite | NodeSite, fit: Callable[[], bool]) -> tuple[FastAPI, Front]:
+def _web(site: Site, fit: Callable[[], bool]) -> tuple[FastAPI, Front]:
     """All endpoints, and one page for every error: the framework that knows them, and the front that stands before it."""
     # One spelling of an address: a redirect of the framework's would repeat the query, and a form, somewhere else
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)

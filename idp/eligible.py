@@ -2,8 +2,7 @@
 
 from typing import Protocol
 
-from connectors.connector import Requester
-from policies.authentication import AuthenticationRequest
+from policies.authentication import Requester, ServiceRequest
 from policies.parties import EntityId, IdentityProvider, RelyingParty
 from policies.purposes import Purpose
 
@@ -21,7 +20,7 @@ class Nodes(Protocol):
         """Whether it answered lately, too."""
 
 
-def serves(provider: IdentityProvider, request: AuthenticationRequest, purpose: Purpose) -> bool:
+def serves(provider: IdentityProvider, request: ServiceRequest, purpose: Purpose) -> bool:
     """Whether a country is one that the service named, and one that the purpose is for."""
     named = not request.country or provider.country == request.country
     return named and (not purpose.countries or provider.country in purpose.countries)

@@ -41,8 +41,12 @@ Value = str | Address | bool
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute in one form. The value is never in a repr."""
+    """One attribute in one form. The value is never in a repr.
+
+    `latin` is the value's transliteration where the value is in another script, else "".
+    """
 
     name: AttributeName
     form: Form
     value: Value = field(repr=False)
+    latin: str = field(default="", repr=False)

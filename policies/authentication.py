@@ -1,11 +1,11 @@
-"""What a relying party asks for, and what an identity provider vouched for."""
+"""What a service asks for, and what an identity provider vouches for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Form, Value
-from policies.parties import ClientId, EntityId, ProviderId, PurposeId, SubjectNamespace
+from policies.parties import EntityId, ProviderId, PurposeId, ServiceId, SubjectNamespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,35 +17,55 @@ class AskedAttribute:
 
 
 @dataclass(frozen=True, slots=True)
-class AuthenticationRequest:
-    """A relying party's request, judged: client, redirect address and purpose are registered and belong together.
+class Requester:
+    """The service that a node speaks for, or that we speak for: its name, `public` or `private`, and a URI or ""."""
 
-    Times are seconds since the epoch. It holds nothing about a person, but for a digest of the pseudonym that is expected.
+    provider_name: str
+    sp_type: str
+    requester_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from, verified, and so where its answer goes.
+
+    Only the frontend of this name reads `protocol`: there lies what its protocol needs for the answer.
     """
 
-    client_id: ClientId
-    purpose_id: PurposeId
-    redirect_uri: str
-    response_mode: str  # "query" or "form_post"
-    state: str  # "" where none was sent
-    nonce: str  # "" where none was sent
-    code_challenge: str
+    frontend: str
+    service: ServiceId
+    # how the service names itself in its messages: a client_id, or an entity id
+    issuer: str
+    # a request with an id is answered once; "" where the protocol's requests have none
+    message_id: str = ""
+    protocol: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRequest:
+    """What a service asks for, judged, in whatever protocol it asked. Its service and purpose are registered.
+
+    It holds nothing about a person, but for a digest of the pseudonym that is expected. Times are in seconds.
+    """
+
+    origin: Origin
+    purpose_id: PurposeId  # "" of another country's node, which names none
     asked: tuple[AskedAttribute, ...]  # sorted by name, each name once
     # wire names of what was asked beyond our catalogue or form: shown to nobody, released never, listed as withheld;
     # of very many the first, and `+N` for the rest
     unknown: tuple[str, ...]
     minimum_assurance: LevelOfAssurance
-    force_authentication: bool  # prompt=login, or max_age=0
-    max_age: int | None
-    ui_locales: tuple[str, ...]
-    # catalogue names that go into the id_token (claims.id_token); all others go to userinfo
-    in_id_token: tuple[AttributeName, ...] = ()
-    # the country that the service names (acr_values `country:EE`), "" where the citizen chooses
+    # names of levels, one of which the answer has to name; none where every level from the minimum on does
+    contexts: tuple[str, ...] = ()
+    force_authentication: bool = False
+    max_age: int | None = None
+    languages: tuple[str, ...] = ()
+    # the country that the service names, "" where the citizen chooses
     country: str = ""
-    # of id_token_hint, a digest of the `sub` that has to come; "" where anybody may
+    # a digest of the pseudonym that has to come back; "" where anybody may
     expected: str = ""
-    # the names of levels of an essential acr (claims.id_token), one of which has to come back
-    acr: tuple[str, ...] = ()
+    # the service that a node asks for; None of a service that asks for itself
+    requester: Requester | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ PurposeId = NewType("PurposeId", str)
 Sector = NewType("Sector", str)
 SubjectNamespace = NewType("SubjectNamespace", str)
 NodeId = NewType("NodeId", str)
+# Who asks us, in any protocol: the id of a relying party, or of a requesting node
+ServiceId = NewType("ServiceId", str)
 
 # RFC 7523 §3 leaves the life of a client assertion to us: five minutes, and ten where a registration says so
 ASSERTION_LIFE, LONGEST_ASSERTION_LIFE = 5 * 60, 10 * 60

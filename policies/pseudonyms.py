@@ -8,6 +8,7 @@ Between countries a person is `CC/CC/id` (eidas.md §5): another `id` for each r
 (version, tenant, sending country, receiving country, namespace, identifier). The versions differ, so no `sub` is an `id`.
 """
 
+import hashlib
 import hmac
 import re
 from base64 import b32encode
@@ -46,6 +47,11 @@ def country_identifier(
     if not all(_COUNTRY.fullmatch(country) for country in (sending, receiving)):
         raise Misconfigured((_problem("country", "is no country's two capital letters.", 'write country = "EE".'),))
     return f"{sending}/{receiving}/" + _keyed(key, COUNTRY_VERSION, tenant, sending, receiving, namespace, subject)
+
+
+def subject_digest(sub: str) -> str:
+    """What stands for a `sub` in a login: whether two are one can be told, and nothing else."""
+    return hashlib.sha256(b"id_token_hint\0" + sub.encode()).hexdigest()[:32]
 
 
 def _keyed(key: bytes, version: bytes, *named: str) -> str:

@@ -83,6 +83,23 @@ class Decision:
         return tuple(r.name for r in self.rulings if r.released is not None and not r.required)
 
 
+def completed(
+    asked: Collection[AskedAttribute], unknown: Collection[str], purpose: Purpose, catalogue: Catalogue
+) -> tuple[AskedAttribute, ...]:
+    """What a request asks for, with what its purpose requires. A request that asks for nothing asks for what is needed.
+
+    What is required is asked for whatever the request words, in no weaker form than it is required in. Else the wording of
+    a request would drop it, and somebody who rewords the request in their browser could have it dropped.
+    """
+    forms = {one.name: one.form for one in asked}
+    if not forms and not unknown:
+        forms = {name: need.form for name, need in purpose.needs.items()}
+    for name, need in purpose.needs.items():
+        if need.required and (name not in forms or catalogue.meet(name, forms[name], need.form) != need.form):
+            forms[name] = need.form
+    return tuple([AskedAttribute(name, forms[name]) for name in sorted(forms)])
+
+
 def decide(
     asked: Collection[AskedAttribute],
     purpose: Purpose,

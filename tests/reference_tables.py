@@ -8,21 +8,30 @@ writes, attributes from the catalogue, levels from the table of assurance, addre
 reasons from the pages.
 """
 
-import ast
 import inspect
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from enum import Enum
+from itertools import chain
 from pathlib import Path
-from typing import get_args
+from types import SimpleNamespace
+from typing import cast, get_args
 
 import typer
+from fastapi.routing import APIRoute
 from pydantic_core import PydanticUndefined
 
 from idp.cli import app
+from idp.endpoints import login, oidc, picker, receipt, records
+from idp.endpoints.city import CitySite
+from idp.endpoints.city_screens import CityScreens
+from idp.endpoints.node_screens import NodeScreens
+from idp.endpoints.site import Site
 from idp.pages.languages import ENGLISH, load_languages
 from idp.pages.static import STATIC_FILES
+from idp.responders.eidas import ProxyService
+from idp.responders.oidc import OpenIDProvider
 from idp.settings import Organization, Settings
 from policies.assurance import LEVELS_BY_NAME, LevelOfAssurance
 from policies.catalogue import STANDARD
@@ -31,9 +40,7 @@ from policies.release import Reason
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference-generated.md"
-COMMENTS, ENDPOINTS = ROOT / "idp" / "cli", ROOT / "idp" / "endpoints"
-ROUTER = re.compile(r"^def router\(site: (\w+)", flags=re.MULTILINE)
-ROLES = {"CitySite": {"city"}, "NodeSite": {"node"}, "Site": {"city", "node"}}
+COMMENTS = ROOT / "idp" / "cli"
 HEAD = """\
 # Reference, from the code
 
@@ -195,37 +202,31 @@ def _above(lines: Sequence[str], opens: re.Pattern[str]) -> Iterator[tuple[str, 
 def addresses() -> dict[str, tuple[str, set[str]]]:
     """Each address, its methods, and the roles that serve it."""
     found: dict[str, tuple[str, set[str]]] = {}
-    for file in sorted(ENDPOINTS.glob("*.py")):
-        source = file.read_text(encoding="utf-8")
-        site = ROUTER.search(source)
-        for address, methods in _routes(source):
-            assert site, f"{file.name} has addresses and no router"
-            found.setdefault(address, (methods, set()))[1].update(ROLES[site[1]])
+    city = _site(CityScreens, OpenIDProvider, "saml", "eidas")
+    node = _site(NodeScreens, ProxyService, "saml")
+    routers = {
+        "city": (
+            login.router(city),
+            picker.router(city),
+            oidc.router(cast(CitySite, city)),
+            receipt.router(cast(CitySite, city)),
+        ),
+        "node": (login.router(node), picker.router(node)),
+    }
+    for role, of_role in routers.items():
+        for route in chain.from_iterable(each.routes for each in (*of_role, records.router(city, lambda: True))):
+            if isinstance(route, APIRoute):
+                methods = sorted(route.methods or (), key=("GET", "HEAD", "POST").index)
+                found.setdefault(route.path, (", ".join(methods), set()))[1].add(role)
     for static in STATIC_FILES:
-        found[static.path] = ("GET, HEAD", ROLES["Site"])
+        found[static.path] = ("GET, HEAD", set(routers))
     return found
 
 
-def _routes(source: str) -> Iterator[tuple[str, str]]:
-    module = ast.parse(source)
-    named_here = _constants(module)
-    for one in ast.walk(module):
-        if not isinstance(one, ast.Call) or not isinstance(one.func, ast.Attribute) or not one.args:
-            continue
-        where = one.args[0]
-        if one.func.attr in {"get", "post", "api_route"} and isinstance(one.func.value, ast.Name):
-            if one.func.value.id != "routes":
-                continue
-            # An address that nobody here can read would be missing from the page
-            address = where.value if isinstance(where, ast.Constant) else named_here[ast.unparse(where)]
-            named = [ast.literal_eval(keyword.value) for keyword in one.keywords if keyword.arg == "methods"]
-            yield str(address), ", ".join(named[0]) if named else one.func.attr.upper()
-
-
-def _constants(module: ast.Module) -> dict[str, object]:
-    """The constants of a module by their names."""
-    given = [(one.targets[0], one.value) for one in module.body if isinstance(one, ast.Assign)]
-    return {name.id: value.value for name, value in given if isinstance(name, ast.Name) and isinstance(value, ast.Constant)}
+def _site(screens: type, frontend: type, *protocols: str) -> Site:
+    """As much of a site as its routers look at."""
+    made = SimpleNamespace(screens=screens, frontends={"one": frontend}, protocols=protocols, metadata={})
+    return cast(Site, made)
 
 
 def _addresses() -> Iterator[str]:

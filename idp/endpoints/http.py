@@ -68,6 +68,12 @@ def query(request: Request) -> dict[str, str]:
     return parameters(request.scope["query_string"])
 
 
+def check_no_query(request: Request) -> None:
+    """Raises `RequestRefused` for a response that comes with a query beside its form."""
+    if query(request):
+        raise RequestRefused("a response with a query")
+
+
 async def form(request: Request, limit: int = MAX_FORM_BODY) -> dict[str, str]:
     """The parameters of a form body of at most `limit` bytes."""
     if (header(request, b"content-type") or "").partition(";")[0].strip().lower() != FORM_TYPE:

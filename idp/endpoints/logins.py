@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from os import urandom
-from typing import Generic, Protocol, TypeVar
 
 from connectors.signatures.jws import base64url, from_base64url
-from idp.login import ANSWER_LIFE, DECIDED_LIFE, LOGIN_LIFE
+from idp.login import ANSWER_LIFE, ASKED, DECIDED_LIFE, LOGIN_LIFE, REQUESTED, Asked, Requested
 from idp.ports import Commits, Parked, Unit
 from idp.seal import LoginId, Sealer
 from policies.errors import NotFound, Replayed
@@ -36,31 +35,6 @@ KINDS = {"r": "requested", "a": "asked"}
 SAME_SITE = "None"
 
 
-class LoginState(Protocol):
-    """A state of a login that travels in a cookie."""
-
-    @property
-    def login(self) -> LoginId:
-        """Which login."""
-
-    @property
-    def began(self) -> int:
-        """When it began, in seconds since the epoch."""
-
-
-S = TypeVar("S", bound=LoginState)
-
-
-class States(Protocol[S]):
-    """How the states of one role's logins are written: a letter of `KINDS`, and bytes."""
-
-    def pack(self, state: S) -> tuple[str, bytes]:
-        """The letter of this state's kind, and the state."""
-
-    def unpack(self, letter: str, payload: bytes) -> S:
-        """The state of this kind. Raises `NotFound` where the bytes are not one."""
-
-
 @dataclass(frozen=True, slots=True)
 class Cookie:
     """A Set-Cookie header in the making. `max_age` 0 removes it."""
@@ -80,17 +54,16 @@ class Cookie:
         return f"{self.name}={self.value}; Max-Age={self.max_age}; Path=/; Secure; HttpOnly; SameSite={self.same_site}"
 
 
-class Logins(Generic[S]):
+class Logins:
     """Reads and writes the cookies of logins for one tenant."""
 
-    def __init__(self, *, tenant: Tenant, sealer: Sealer, commits: Commits, parked: Parked, states: States[S]) -> None:
-        self._states = states
+    def __init__(self, *, tenant: Tenant, sealer: Sealer, commits: Commits, parked: Parked) -> None:
         self._tenant = tenant
         self._sealer = sealer
         self._commits = commits
         self._parked = parked
 
-    def state(self, cookies: Mapping[str, str], login: str, now: int) -> S:
+    def state(self, cookies: Mapping[str, str], login: str, now: int) -> Requested | Asked:
         """This browser's live login. Raises `Replayed` where there is none."""
         value = cookies.get(STATE + login, "") if LOGIN_ID.fullmatch(login) else ""
         if not value:
@@ -104,13 +77,13 @@ class Logins(Generic[S]):
             if letter.isupper():
                 row = self._parked.parked(self._tenant, "request", hashlib.sha256(payload).digest(), now)
                 payload = self._sealer.unpark("request", payload, row, now)
-            return self._states.unpack(letter.lower(), payload)
+            return (ASKED if kind == "asked" else REQUESTED).load(payload)
         except NotFound as error:
             raise Replayed("login_cookie", "a login that is not kept any more") from error
 
-    def keep(self, state: S, now: int) -> Cookie:
+    def keep(self, state: Requested | Asked, now: int) -> Cookie:
         """The cookie that keeps `state` for the rest of the login's fifteen minutes."""
-        letter, payload = self._states.pack(state)
+        letter, payload = ("a", ASKED.dump(state)) if isinstance(state, Asked) else ("r", REQUESTED.dump(state))
         kind = KINDS[letter]
         end = state.began + LOGIN_LIFE
         life = max(end - now, 0)

@@ -1,4 +1,4 @@
-"""OpenID Connect over HTTP: authorization, token, userinfo, discovery and keys."""
+"""OpenID Connect over HTTP beside the login: token, userinfo, discovery and keys."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -7,22 +7,14 @@ from functools import partial
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from connectors.connector import Inbound
-from idp.endpoints import picker
 from idp.endpoints.city import CitySite
-from idp.endpoints.http import check_navigation, client_of, form, header, query
-from idp.endpoints.login import rejected
+from idp.endpoints.http import client_of, form, header, query
 from idp.endpoints.origins import READABLE, origin_of
 from idp.endpoints.threads import run_in_threadpool, threaded
-from idp.pages.wording import text_in
 from idp.responders.direct import NO_STORE, JsonAnswer, explained, oauth_error, too_many, unavailable
-from idp.responders.oidc import Declined
-from idp.responders.oidc_request import unknown_scopes
-from idp.watching.steps import Step
-from policies.errors import AllRevoked, Closed, RequestRefused, StoreUnavailable, Suspended, TooManyRequests, about
+from policies.errors import RequestRefused, StoreUnavailable, TooManyRequests, about
 
-# The longest request: the responder holds each parameter against limits of its own. Shorter than the 65,535 bytes at which
-# the server's own parser gives up on an address, so that the refusal is our page.
+# The longest form: the responder holds each parameter against limits of its own
 MAX_REQUEST = 60 * 1024
 JSON = "application/json"
 TOKEN = "/token"
@@ -39,11 +31,6 @@ Asked = Callable[[Mapping[str, str], str, int], JsonAnswer | bytes]
 def router(site: CitySite) -> APIRouter:
     """The endpoints of the OpenID provider."""
     routes = APIRouter()
-    routes.include_router(picker.router(site))
-
-    @routes.api_route("/authorize", methods=["GET", "POST"])
-    async def authorize(request: Request) -> Response:
-        return await run_in_threadpool(_begin, site, request, await _asked(request))
 
     @routes.post("/token")
     async def token(request: Request) -> Response:
@@ -68,48 +55,6 @@ def router(site: CitySite) -> APIRouter:
         return _json(site, request, site.openid.jwks(site.clock()))
 
     return routes
-
-
-async def _asked(request: Request) -> Inbound:
-    """An authentication request by GET or by POST (OpenID Connect Core §3.1.2.1)."""
-    if request.scope["method"] == "POST":
-        return Inbound("post", await form(request, MAX_REQUEST))
-    if len(request.scope["query_string"]) > MAX_REQUEST:
-        raise RequestRefused("a query that is too long", status=414, code="too_large")
-    return Inbound("redirect", query(request))
-
-
-def _begin(site: CitySite, request: Request, inbound: Inbound) -> Response:
-    """Judge the relying party's request; a verified one gets a login in this browser, and its first page."""
-    check_navigation(request)
-    now = site.clock()
-    asked = site.openid.receive(inbound, now)
-    if isinstance(asked, Declined):
-        return _declined(site, request, asked)
-    try:
-        with about(asked.client_id):
-            site.watched.rates.begin(client_of(request), asked.client_id)
-            requested = site.broker.begin(asked, now)
-            ignored = unknown_scopes(inbound.parameters)
-            reference = site.reference(request, requested.login)
-            site.watched.steps.step(Step.BEGUN, reference, asked.client_id, scopes_ignored=ignored)
-            return picker.begin(site, request, requested, now)
-    except (Suspended, AllRevoked, Closed) as error:
-        return rejected(site, request, error, asked)
-
-
-def _declined(site: CitySite, request: Request, declined: Declined) -> Response:
-    """Back at once to the verified redirect address, but not to a service that is switched off: a page comes before."""
-    error, party, language = declined.error, declined.address.party, site.language(request)
-    try:
-        with about(party.client_id):
-            site.broker.check_party(party.client_id)
-    except Suspended as suspended:
-        back = site.openid.refuse(declined.address, "temporarily_unavailable")
-        return site.error(request, suspended, back=back, service=text_in(party.title, language), language=language)
-    fields = {"path": request.url.path, "code": error.oauth, "peer": error.peer, "detail": error.detail}
-    site.watched.refusals.line(fields, anybodys=True)
-    return site.send(declined.answer, language)
 
 
 async def _receipt(site: CitySite, request: Request) -> JsonAnswer | bytes:

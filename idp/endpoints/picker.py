@@ -1,4 +1,4 @@
-"""Which country's eID: the page that lists them, what the citizen types there, and the way to the country.
+"""Which identity provider: the page that lists them, what the citizen types there, and the way to the country.
 
 GET  /login/{login}/countries        the picker again; `q` searches, `remember` says whether the choice is kept, and from
                                      `language` on the login's pages speak that one
@@ -10,19 +10,19 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from idp.endpoints.city import CitySite
 from idp.endpoints.edge import REFERENCE
 from idp.endpoints.http import check_navigation, client_of, cookies, query
-from idp.endpoints.login import OF_THE_SOURCE, rejected
 from idp.endpoints.logins import Cookie
-from idp.endpoints.site import RETRY_AFTER, page, status_of
+from idp.endpoints.site import RETRY_AFTER, Site, page, status_of
+from idp.endpoints.stopped import stopped
 from idp.endpoints.threads import threaded
 from idp.login import Asked, Requested, speaking
 from idp.pages.languages import LANGUAGES
 from idp.pages.search import matches
 from idp.pages.views import CountryChoice, ErrorView, PickerView, Towards
+from idp.role import Choices, Reach
 from idp.watching.steps import Step
-from policies.authentication import AuthenticationRequest
+from policies.authentication import Origin
 from policies.errors import (
     AllRevoked,
     AssertionRejected,
@@ -33,7 +33,7 @@ from policies.errors import (
     Suspended,
     about,
 )
-from policies.parties import IdentityProvider, ProviderId
+from policies.parties import ProviderId
 
 REMEMBERED = "__Host-country"
 REMEMBERED_LIFE = 365 * 24 * 3600
@@ -42,37 +42,37 @@ MAX_SOUGHT = 100
 # A list of one needs no search
 MIN_TO_SEARCH = 2
 
-# An identity provider that this login may be about, and whether it can be reached now
-Choices = Sequence[tuple[IdentityProvider, bool]]
 
-
-def router(site: CitySite) -> APIRouter:
+def router(site: Site) -> APIRouter:
     """The endpoints of the picker."""
     routes = APIRouter()
 
-    @routes.get("/login/{login}/countries")
-    @threaded
-    def countries(request: Request, login: str) -> Response:
-        check_navigation(request)
-        now = site.clock()
-        site.reference(request, login)
-        asked = _parameters(request, {"q", "remember", "language"})
-        state = site.logins.state(cookies(request), login, now)
-        remember = asked.get("remember", "")
-        kept = [Cookie(REMEMBERED, "", 0, "Lax")] if remember == "no" else []
-        sought = asked.get("q", "").strip()
-        language = asked.get("language")
-        spoken = speaking(state, language) if language else state
-        try:
-            with about(state.request.client_id):
-                if spoken != state:
-                    site.broker.check_party(state.request.client_id)
-                    # A long state is parked anew each time
-                    site.watched.rates.speak(client_of(request))
-                    kept.append(site.logins.keep(spoken, now))
-                return _picker(site, request, spoken, now, kept, sought=sought, remembering=remember == "yes")
-        except Suspended as error:
-            return rejected(site, request, error, spoken.request)
+    if site.screens.has_countries:
+
+        @routes.get("/login/{login}/countries")
+        @threaded
+        def countries(request: Request, login: str) -> Response:
+            check_navigation(request)
+            now = site.clock()
+            site.reference(request, login)
+            asked = _parameters(request, {"q", "remember", "language"})
+            state = site.logins.state(cookies(request), login, now)
+            origin = state.request.origin
+            remember = asked.get("remember", "")
+            kept = [Cookie(REMEMBERED, "", 0, "Lax")] if remember == "no" else []
+            sought = asked.get("q", "").strip()
+            language = asked.get("language")
+            spoken = speaking(state, language) if language else state
+            try:
+                with about(origin.service):
+                    if spoken != state:
+                        site.role.check_service(origin)
+                        # A long state is parked anew each time
+                        site.watched.rates.speak(client_of(request))
+                        kept.append(site.logins.keep(spoken, now))
+                    return _picker(site, request, spoken, now, kept, sought=sought, remembering=remember == "yes")
+            except Suspended as error:
+                return stopped(site, request, error, origin, now, wished=spoken.request.languages)
 
     @routes.get("/login/{login}/at/{provider}")
     @threaded
@@ -88,21 +88,18 @@ def router(site: CitySite) -> APIRouter:
     return routes
 
 
-def begin(site: CitySite, request: Request, requested: Requested, now: int) -> Response:
-    """A login's first page: the picker, or the one country that the service or its purpose names.
-
-    Nothing else skips the picker, and no hint does: a country is never chosen for somebody by what is said of them.
-    """
+def begin(site: Site, request: Request, requested: Requested, now: int) -> Response:
+    """A login's first page: the list of identity providers, or the one that is asked without a list."""
     asked = requested.request
     crowded = site.logins.crowded(cookies(request), now)
-    choices = site.broker.providers(asked, now)
-    if _narrowed(site, asked) and len(choices) == 1 and choices[0][1]:
-        return _off(site, request, requested, choices[0][0].provider_id, now, crowded=crowded, choices=choices)
+    choices = site.role.choices(asked, now)
+    if only := site.screens.only(asked, choices):
+        return _off(site, request, requested, only, now, crowded=crowded, choices=choices)
     return _picker(site, request, requested, now, [*crowded, site.logins.keep(requested, now)])
 
 
 def _off(
-    site: CitySite,
+    site: Site,
     request: Request,
     state: Requested | Asked,
     provider: ProviderId,
@@ -116,45 +113,46 @@ def _off(
 
     `choices` are what can be chosen now, where whoever calls has just looked.
     """
+    asked_for, origin, wished = state.request, state.request.origin, state.request.languages
     try:
-        with about(state.request.client_id, provider, *OF_THE_SOURCE, AllRevoked):
-            _check_answers(site, site.broker.providers(state.request, now) if choices is None else choices, provider)
+        with about(origin.service, provider, *site.screens.of_the_source, AllRevoked):
+            _check_answers(site.role.choices(asked_for, now) if choices is None else choices, provider)
             outbound, asked = site.broker.ask(state, provider, now)
     except (PeerUnavailable, SourceSuspended, AllRevoked) as error:
-        if isinstance(error, AllRevoked) and not _signed_for(site, state.request, now):
-            return rejected(site, request, error, state.request)
+        if not site.screens.has_countries or (isinstance(error, AllRevoked) and not _answerable(site, origin, now)):
+            return stopped(site, request, error, origin, now, wished=wished)
         return _away(site, request, state, error, [*crowded, site.logins.keep(state, now)])
     except (AssertionRejected, Suspended, Closed) as error:
-        return rejected(site, request, error, state.request)
-    country = site.broker.provider(provider).country
-    site.watched.steps.step(Step.ASKED, request.scope[REFERENCE], state.request.client_id, country)
+        return stopped(site, request, error, origin, now, wished=wished)
+    country = site.screens.counted(origin, site.role.provider(provider))
+    site.watched.steps.step(Step.ASKED, request.scope[REFERENCE], origin.service, country)
     kept = [*crowded, site.logins.keep(asked, now)]
     if remember:
         kept.append(Cookie(REMEMBERED, provider, REMEMBERED_LIFE, "Lax"))
-    return site.send(outbound, site.language(request, state.request.ui_locales), kept, Towards.PROVIDER)
+    return site.send(outbound, site.language(request, wished), kept, Towards.PROVIDER)
 
 
-def _signed_for(site: CitySite, asked: AuthenticationRequest, now: int) -> bool:
-    """Whether a key is left for the id_tokens of whoever asks: where none is, no other country helps."""
+def _answerable(site: Site, origin: Origin, now: int) -> bool:
+    """Whether a key is left for the answer to whoever asks: where none is, no other country helps."""
     try:
-        site.broker.check_signer(site.broker.registered(asked)[0], now)
+        site.frontends[origin.frontend].check_answerable(origin, now, release=True)
     except AllRevoked:
         return False
     return True
 
 
-def _check_answers(site: CitySite, choices: Choices, provider: ProviderId) -> None:
+def _check_answers(choices: Choices, provider: ProviderId) -> None:
     """A list from before may still link a country that has stopped answering: the browser's own error page knows no way on.
 
-    Raises `PeerUnavailable`; of what is switched off, whoever asks it says so.
+    Raises `PeerUnavailable`. What is switched off, the broker itself says.
     """
-    for one, available in choices:
-        if one.provider_id == provider and not available and not site.broker.suspended(one):
+    for one, reach in choices:
+        if one.provider_id == provider and reach is Reach.AWAY:
             raise PeerUnavailable("the chosen country's node did not answer when it was last asked for its metadata")
 
 
 def _away(
-    site: CitySite,
+    site: Site,
     request: Request,
     state: Requested | Asked,
     error: PeerUnavailable | SourceSuspended | AllRevoked,
@@ -162,7 +160,7 @@ def _away(
 ) -> Response:
     """The country cannot be asked now, by its fault or for want of our keys. The login lives on, with a way to others."""
     reference = site.refused(request, error)
-    language = site.language(request, state.request.ui_locales)
+    language = site.language(request, state.request.languages)
     view = ErrorView(language, error.code, reference, again=_address(state), documentation=site.documentation)
     response = page(site.pages.error(view), view.kind, kept, status=status_of(error))
     if isinstance(error, AllRevoked):
@@ -171,7 +169,7 @@ def _away(
 
 
 def _picker(
-    site: CitySite,
+    site: Site,
     request: Request,
     state: Requested | Asked,
     now: int,
@@ -180,9 +178,9 @@ def _picker(
     sought: str = "",
     remembering: bool = False,
 ) -> Response:
-    language = site.language(request, state.request.ui_locales)
-    wording = site.wording(language)
-    choices = site.broker.providers(state.request, now)
+    language = site.language(request, state.request.languages)
+    wording, screens = site.wording(language), site.screens
+    choices = site.role.choices(state.request, now)
     found = [
         one for one in choices if not sought or matches(sought, one[0].country, one[0].title.values(), wording.language)
     ]
@@ -191,33 +189,28 @@ def _picker(
     query_of_links = "?remember=yes" if remembering else ""
     view = PickerView(
         language=language,
-        service=site.service(state.request, language),
-        purpose=wording.text(site.broker.registered(state.request)[1].title),
+        service=screens.service(state.request.origin, language),
+        purpose=screens.purpose(state.request, language),
         countries=tuple(
             CountryChoice(
                 url=f"/login/{state.login}/at/{one.provider_id}{query_of_links}",
                 country=one.country,
                 provider=wording.text(one.title),
-                available=available,
-                suspended=site.broker.suspended(one),
+                available=reach is Reach.OPEN,
+                suspended=reach is Reach.OFF,
                 # one that does not answer now has no place of its own
-                remembered=available and one.provider_id == remembered,
+                remembered=reach is Reach.OPEN and one.provider_id == remembered,
             )
-            for one, available in found
+            for one, reach in found
         ),
         cancel=f"/login/{state.login}/cancel",
-        address=_address(state),
-        searchable=len(choices) >= MIN_TO_SEARCH,
+        address=_address(state) if screens.has_countries else "",
+        searchable=screens.has_countries and len(choices) >= MIN_TO_SEARCH,
         sought=sought,
         remembering=remembering,
-        narrowed=_narrowed(site, state.request),
+        narrowed=screens.narrowed(state.request),
     )
     return page(site.pages.picker(view), view.kind, kept)
-
-
-def _narrowed(site: CitySite, asked: AuthenticationRequest) -> bool:
-    """Whether the service or its purpose names countries."""
-    return bool(asked.country or site.broker.registered(asked)[1].countries)
 
 
 def _address(state: Requested | Asked) -> str:

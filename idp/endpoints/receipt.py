@@ -132,7 +132,7 @@ def _forgotten(site: CitySite, request: Request) -> Response:
 
 def _shown(site: CitySite, issued: Issued, wording: Wording, number: int) -> ReceiptShown:
     sent, decision = issued.openings["sent"], issued.openings["decision"]
-    parties, purposes = site.broker.parties, site.broker.purposes
+    parties, purposes = site.role.configuration.parties, site.role.configuration.purposes
     client, purpose = str(sent["client"]), str(sent["purpose"])
     party, known = parties.get(ClientId(client)), purposes.get(PurposeId(purpose))
     consent = sent["basis"] == Basis.CONSENT.value and known is not None and known.digest == sent["policy"]

@@ -12,19 +12,24 @@ from fastapi.responses import HTMLResponse, Response
 
 from connectors.connector import Outbound, Post
 from connectors.request_checks import PeerRequestRefused
+from idp.broker import Broker
 from idp.endpoints.edge import NO_ROUTE, REFERENCE, UNFORESEEN, place
 from idp.endpoints.http import header
-from idp.endpoints.logins import Cookie
+from idp.endpoints.logins import Cookie, Logins
+from idp.endpoints.screens import Screens
+from idp.frontend import Frontends
 from idp.pages.headers import raw_headers
 from idp.pages.languages import choose_language
 from idp.pages.render import Pages
 from idp.pages.views import ErrorView, Kind, LeavingView, PostView, Text, Towards
 from idp.pages.wording import Wording, known_code
 from idp.ports import Log
+from idp.role import Role
 from idp.seal import Sealer
 from idp.transparency.keys import LogKeys
 from idp.watching.refusals import Refusals
 from idp.watching.watched import Watched, unwatched
+from policies.catalogue import Catalogue
 from policies.errors import (
     AssertionRejected,
     BrokerError,
@@ -53,10 +58,17 @@ IN_ADDRESSES = (ascii_letters + digits + "-._~:/?#[]@!$&'()*+,;=%").encode("asci
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One tenant as the web sees it, whatever its role."""
+    """One tenant as the web sees it, whatever its role. `protocols` are those in which it asks identity providers."""
 
     tenant: Tenant
     issuer: str
+    role: Role
+    broker: Broker
+    frontends: Frontends
+    screens: Screens
+    logins: Logins
+    protocols: tuple[str, ...]
+    catalogue: Catalogue
     sealer: Sealer
     pages: Pages
     log: Log

@@ -6,21 +6,18 @@ nothing (Regulation (EU) 910/2014 art. 9). Only what our metadata publishes is e
 
 from collections.abc import Iterable, Mapping
 
-from connectors.formats.eidas.registry import NOTIFIED_LEVELS, level_uri
-from idp.node.login import NodeRequest
+from connectors.formats.eidas.registry import level_uri
 from policies.assurance import LevelOfAssurance
+from policies.authentication import ServiceRequest
 from policies.parties import IdentityProvider
 
-MINIMUM = "minimum"
 
-
-def levels_for(request: NodeRequest, provider: IdentityProvider) -> Mapping[LevelOfAssurance, str]:
+def levels_for(request: ServiceRequest, provider: IdentityProvider) -> Mapping[LevelOfAssurance, str]:
     """The levels that this provider can reach and the request takes, with the URI of each. Empty: it cannot answer."""
     reached = {level: level_uri(level, is_notified=provider.notified) for level in set(provider.assurance.values())}
-    if request.comparison == MINIMUM:
-        lowest = NOTIFIED_LEVELS[request.contexts[0]]
-        return {level: uri for level, uri in reached.items() if provider.notified and level >= lowest}
-    return {level: uri for level, uri in reached.items() if uri in request.contexts}
+    if request.contexts:
+        return {level: uri for level, uri in reached.items() if uri in request.contexts}
+    return {level: uri for level, uri in reached.items() if provider.notified and level >= request.minimum_assurance}
 
 
 def answered_level(levels: Mapping[LevelOfAssurance, str], reached: LevelOfAssurance) -> str | None:

@@ -9,16 +9,15 @@
 | `gender` | Gender | `Male`, `Female`, `Unspecified`; ISO/IEC 5218 codes are read |
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from connectors.formats.eidas.address import write_address
 from connectors.formats.eidas.latin import is_latin
 from connectors.formats.eidas.registry import MINIMUM, NATURAL, PERSON_IDENTIFIER, NaturalAttribute
 from connectors.formats.eidas.response import EidasValue
 from connectors.mapping import latin_name
-from idp.node.login import Carried, NodeRequest
-from policies.attributes import Address, AttributeName, Value
-from policies.authentication import Assertion
+from policies.attributes import EXACT, Address, Attribute, AttributeName, Value
+from policies.authentication import AskedAttribute, Assertion
 from policies.catalogue import Catalogue
 from policies.errors import AssertionRejected
 
@@ -34,16 +33,18 @@ _GENDERS = {
 }
 
 
-def carried(request: NodeRequest, assertion: Assertion, identifier: str, catalogue: Catalogue) -> tuple[Carried, ...]:
+def minimum_data(
+    requested: Collection[AskedAttribute], assertion: Assertion, identifier: str, catalogue: Catalogue
+) -> tuple[Attribute, ...]:
     """What would be sent, in the registry's order: the minimum data set, and what else was asked for and is there.
 
     Raises `AssertionRejected` where the minimum data set cannot be complete: the detail tells the operator what is missing.
     """
-    asked = {attribute.name for attribute in request.attributes}
+    asked = {attribute.name for attribute in requested}
     names = names_by_uri(catalogue)
-    found: dict[str, Carried] = {}
+    found: dict[str, Attribute] = {}
     for uri, known in NATURAL.items():
-        if uri not in asked or uri not in names:
+        if names.get(uri) not in asked:
             continue
         offered = {names[uri]: identifier} if uri == PERSON_IDENTIFIER else assertion.offered.attributes
         one = _one(known, names[uri], offered)
@@ -56,12 +57,18 @@ def carried(request: NodeRequest, assertion: Assertion, identifier: str, catalog
     return tuple(found.values())
 
 
+def in_registry_order(attributes: Iterable[Attribute], catalogue: Catalogue) -> list[Attribute]:
+    """The attributes in the order of the eIDAS registry."""
+    places = {uri: place for place, uri in enumerate(NATURAL)}
+    return sorted(attributes, key=lambda one: places[catalogue.attributes[one.name].eidas])
+
+
 def names_by_uri(catalogue: Catalogue) -> Mapping[str, AttributeName]:
     """Our name for each attribute of natural persons that the catalogue has too."""
     return {one.eidas: one.name for one in catalogue.attributes.values() if one.eidas in NATURAL}
 
 
-def eidas_values(one: Carried, catalogue: Catalogue) -> tuple[str, tuple[EidasValue, ...]]:
+def eidas_values(one: Attribute, catalogue: Catalogue) -> tuple[str, tuple[EidasValue, ...]]:
     """The attribute's URI, and its values: the Latin form beside one in another script."""
     uri = catalogue.attributes[one.name].eidas
     if one.latin:
@@ -69,7 +76,7 @@ def eidas_values(one: Carried, catalogue: Catalogue) -> tuple[str, tuple[EidasVa
     return uri, (EidasValue(_text(one.name, one.value) or ""),)
 
 
-def _one(known: NaturalAttribute, name: AttributeName, offered: Mapping[AttributeName, Value]) -> Carried | None:
+def _one(known: NaturalAttribute, name: AttributeName, offered: Mapping[AttributeName, Value]) -> Attribute | None:
     """The attribute as it would be sent; None where there is none, or none that eIDAS could say."""
     value = offered.get(name)
     text = _text(name, value)
@@ -77,11 +84,11 @@ def _one(known: NaturalAttribute, name: AttributeName, offered: Mapping[Attribut
         return None
     if not known.transliterated or is_latin(text):
         # What the page shows is what is sent: the registry's word, not the country's
-        return Carried(name, text if isinstance(value, str) else value)
+        return Attribute(name, EXACT, text if isinstance(value, str) else value)
     latin = offered.get(latin_name(name))
     if not isinstance(latin, str) or not known.is_value(latin) or not is_latin(latin):
         return None
-    return Carried(name, value, latin)
+    return Attribute(name, EXACT, value, latin)
 
 
 def _text(name: AttributeName, value: Value | None) -> str | None:

@@ -6,14 +6,14 @@ that is verified and wrong gets a signed failure beside the page, one that nobod
 
 import base64
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connectors.connector import Inbound, Post
 from connectors.formats.eidas.registry import (
     AUTHN_FAILED,
     LEVEL_NOT_REACHED,
-    PERSON_IDENTIFIER,
+    NOTIFIED_LEVELS,
     REQUEST_DENIED,
     REQUESTER,
     RESPONDER,
@@ -34,20 +34,29 @@ from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import Element
 from connectors.signatures.signed import Signed
 from connectors.signatures.signer import Signers
-from connectors.signatures.xmlenc import encrypt
+from connectors.signatures.xmlenc import check_recipient, encrypt
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.addresses import node_entity_id
-from idp.login import LOGIN_LIFE
-from idp.node.login import NodeRefused, NodeReleased, NodeRequest
-from idp.node.person import eidas_values
+from idp.codec import NEVER_DEFLATED, Codec
+from idp.frontend import Admit, Declined, Received
+from idp.login import LOGIN_LIFE, Released
+from idp.node.person import eidas_values, in_registry_order, names_by_uri
+from idp.ports import ParkedRow
 from idp.responders.eidas_request import verified_request
+from idp.transparency.keys import mac
+from policies.assurance import LevelOfAssurance
+from policies.attributes import EXACT
+from policies.authentication import AskedAttribute, Origin, Requester, ServiceRequest
 from policies.catalogue import Catalogue
-from policies.errors import AssuranceTooLow, BrokerError, PeerUnavailable, StoreUnavailable, Suspended, about
-from policies.parties import EntityId, NodeId, RequestingNode
+from policies.errors import AssuranceTooLow, BrokerError, PeerUnavailable, ReleaseDenied, RequestRefused, Suspended, about
+from policies.parties import EntityId, NodeId, PurposeId, RequestingNode, ServiceId
 
 # SAML Bindings 2.0 §3.4.3, in octets
 MAX_RELAY_STATE = 80
 RELAY_STATE = "relay_state"
+# This protocol's name in the table of frontends
+NAME = "eidas"
+MINIMUM_LEVEL = "minimum"
 # A response is used when it is made: spec/eidas.md §4
 ANSWER_SECONDS = 300
 ID_BYTES = 20
@@ -67,24 +76,21 @@ def proxy_here(issuer: str) -> Here:
 
 
 @dataclass(frozen=True, slots=True)
-class Declined:
-    """A verified request that is refused: whose it is, why, and the signed failure for its node, if it can be signed."""
+class EidasQuestion:
+    """What only this protocol reads of a request: `Origin.protocol`. `name_id_format` is "" where none was asked for."""
 
-    node: RequestingNode
-    error: PeerRequestRefused
-    answer: Post | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """What an answer refers to."""
-
-    request_id: str
     relay_state: str
+    name_id_format: str = ""
+
+
+EIDAS_QUESTION = Codec(EidasQuestion, plain=NEVER_DEFLATED)
 
 
 class ProxyService:
-    """Judges requests and makes answers; `signer` signs messages."""
+    """Judges requests and makes answers, a frontend (`idp.frontend`); `signer` signs messages."""
+
+    path = "/eidas/sso"
+    signed = True
 
     def __init__(
         self,
@@ -101,12 +107,9 @@ class ProxyService:
         self._signer = signer
         self._catalogue = catalogue
 
-    def receive(
-        self, inbound: Inbound, now: int, counted: Callable[[NodeId], None] = lambda _node: None
-    ) -> NodeRequest | Declined:
+    def receive(self, inbound: Inbound, now: int, admit: Admit = lambda _service: None) -> Received | Declined:
         """Judge a request. Who asks is the Issuer, if it has the key that signed.
 
-        `counted` hears of a request of now that a node signed, before anything of ours is signed for it, and may raise.
         Raises `PeerRequestRefused` where nobody vouches for it or it has no id to answer to, `PeerUnavailable` where its
         node has no address.
         """
@@ -114,41 +117,49 @@ class ProxyService:
         node = next(node for node in self._nodes.values() if node.peer.entity_id == entity_id)
         with about(node.node_id):
             peer = self._peers.current(entity_id, now)
+        service = ServiceId(node.node_id)
         try:
             request = self._judged(signed, relay_state, peer, now)
         except PeerRequestRefused as error:
             error.peer = node.node_id
-            # One that is too long does not go back either
-            question = _Question(head.request_id, "" if error.check == RELAY_STATE else relay_state)
             # Nobody waits any more for the answer to an old one, and it would buy anybody our signature for ever
-            if not question.request_id or head.issue_instant is None or abs(now - head.issue_instant) > LOGIN_LIFE:
+            if not head.request_id or head.issue_instant is None or abs(now - head.issue_instant) > LOGIN_LIFE:
                 raise
-            counted(node.node_id)
+            admit(service)
+            # One that is too long does not go back either
+            question = EidasQuestion("" if error.check == RELAY_STATE else relay_state)
+            return Declined(_origin(node, head.request_id, question), error)
+        admit(service)
+        question = EidasQuestion(relay_state, request.name_id_format)
+        return Received(self._asked(request, _origin(node, request.request_id, question)))
+
+    def check_registered(self, origin: Origin) -> None:
+        """Raises `RequestRefused` where the node's registration ended since."""
+        self._node(origin)
+
+    def check_answerable(self, origin: Origin, now: int, *, release: bool) -> None:
+        """The node's metadata is approved and valid now, and what it is told can be signed; a release can be encrypted."""
+        peer = self._peer(origin, now)
+        _ = peer.acs_url
+        self._signer.at(now)
+        if release:
             try:
-                answer = self._failure(question, peer, _codes(error), _new_id(), now)
-            except StoreUnavailable:
-                answer = None
-            return Declined(node, error, answer)
-        counted(node.node_id)
-        return NodeRequest(
-            node_id=node.node_id,
-            issuer=node.peer.entity_id,
-            request_id=request.request_id,
-            relay_state=relay_state,
-            name_id_format=request.name_id_format,
-            comparison=request.comparison,
-            contexts=request.contexts,
-            attributes=request.attributes,
-            sp_type=request.sp_type,
-            provider_name=request.provider_name,
-        )
+                check_recipient(peer.encryption_certificate(now), EIDAS)
+            except ValueError as error:
+                raise PeerUnavailable(f"{peer.peer.entity_id}: {error}. Its operator can mend this.") from error
 
-    def respond(self, released: NodeReleased, peer: PeerInUse, now: int) -> Post:
-        """The signed Response with its one assertion, encrypted to the node's key of this moment.
+    def evidence(self, origin: Origin) -> Mapping[str, str]:
+        """A sending node's record has node and message, and nothing else."""
+        return {}
 
-        Raises `AllRevoked` and `StoreUnavailable` as `Signers.at`: where the last key was revoked since it was decided.
-        """
-        request = released.decided.request
+    def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
+        """Nothing: the answer is whole."""
+        return ()
+
+    def answer(self, released: Released, now: int) -> Post:
+        """The signed Response with its one assertion, encrypted to the node's key of this moment."""
+        origin = released.grant.origin
+        peer = self._peer(origin, now)
         encrypted = encrypt(
             assertion_element(self._assertion(released, peer, now)),
             peer.encryption_certificate(now),
@@ -157,28 +168,40 @@ class ProxyService:
             wrap=_method(peer, EIDAS.key_wraps, KW_AES256),
         )
         root = response_element(
-            response_id=released.response_id,
+            response_id=_derived(released.answer_key, "response"),
             issue_instant=now,
             destination=peer.acs_url,
-            in_response_to=request.request_id,
+            in_response_to=origin.message_id,
             issuer=self._here.entity_id,
             encrypted=encrypted,
         )
-        return self._posted(root, peer, request.relay_state, now)
+        return self._posted(root, peer, origin, now)
 
-    def refuse(self, request: NodeRequest, error: BrokerError, now: int) -> Post:
-        """A signed failure for an error that stopped a login before anybody decided.
+    def refuse(self, origin: Origin, error: BrokerError, now: int, answer_key: bytes = b"") -> Post:
+        """A signed failure. After the citizen left it says nothing, unless the node may be told."""
+        peer = self._peer(origin, now)
+        status, sub_status, message = _codes(error, tell=self._node(origin).tell_refusal)
+        root = failure_element(
+            response_id=_derived(answer_key, "response") if answer_key else "_" + secrets.token_hex(ID_BYTES),
+            issue_instant=now,
+            destination=peer.acs_url,
+            in_response_to=origin.message_id,
+            issuer=self._here.entity_id,
+            status=status,
+            sub_status=sub_status,
+            message=message,
+        )
+        return self._posted(root, peer, origin, now)
 
-        Raises `PeerUnavailable`, and `AllRevoked` and `StoreUnavailable` as `Signers.at`.
-        """
-        peer = self._peers.current(request.issuer, now)
-        return self._failure(_Question(request.request_id, request.relay_state), peer, _codes(error), _new_id(), now)
+    def _node(self, origin: Origin) -> RequestingNode:
+        node = self._nodes.get(NodeId(origin.service))
+        if node is None or node.peer.entity_id != origin.issuer:
+            raise RequestRefused("the node is registered no more", status=403)
+        return node
 
-    def end(self, refused: NodeRefused, peer: PeerInUse, *, tell: bool, now: int) -> Post:
-        """The signed failure after the citizen left: the one that says nothing, unless the node may be told."""
-        codes = (REQUESTER, REQUEST_DENIED, "") if tell else (RESPONDER, AUTHN_FAILED, "")
-        question = _Question(refused.request.request_id, refused.request.relay_state)
-        return self._failure(question, peer, codes, refused.response_id, now)
+    def _peer(self, origin: Origin, now: int) -> PeerInUse:
+        """The node's metadata as approved and valid now. Raises `PeerUnavailable`."""
+        return self._peers.current(self._node(origin).peer.entity_id, now)
 
     def _keys(self, now: int) -> Mapping[EntityId, tuple[PinnedKey, ...]]:
         """The keys of every registered node that may be answered now."""
@@ -202,53 +225,57 @@ class ProxyService:
         )
         return receive_request(signed, here=self._here.sso_url, peer=asking, now=now, profile=EIDAS)
 
-    def _assertion(self, released: NodeReleased, peer: PeerInUse, now: int) -> EidasAssertion:
-        decided = released.decided
-        attributes = tuple(eidas_values(one, self._catalogue) for one in decided.attributes)
-        wanted = decided.request.name_id_format or PERSISTENT
-        identifier = next(values[0].text for uri, values in attributes if uri == PERSON_IDENTIFIER)
+    def _asked(self, request: EidasRequest, origin: Origin) -> ServiceRequest:
+        """The request in our words. Attributes that our catalogue does not know cannot be sent."""
+        names = names_by_uri(self._catalogue)
+        wanted = sorted(names[one.name] for one in request.attributes if one.name in names)
+        minimum = request.comparison == MINIMUM_LEVEL
+        return ServiceRequest(
+            origin=origin,
+            purpose_id=PurposeId(""),
+            asked=tuple(AskedAttribute(name, EXACT) for name in wanted),
+            unknown=(),
+            minimum_assurance=NOTIFIED_LEVELS[request.contexts[0]] if minimum else LevelOfAssurance.LOW,
+            contexts=() if minimum else request.contexts,
+            force_authentication=True,
+            requester=Requester(request.provider_name, request.sp_type),
+        )
+
+    def _assertion(self, released: Released, peer: PeerInUse, now: int) -> EidasAssertion:
+        grant = released.grant
+        ordered = in_registry_order(grant.attributes, self._catalogue)
+        wanted = EIDAS_QUESTION.load(grant.origin.protocol.encode()).name_id_format or PERSISTENT
         return EidasAssertion(
-            assertion_id=released.assertion_id,
+            assertion_id=_derived(released.answer_key, "assertion"),
             issue_instant=now,
             issuer=self._here.entity_id,
-            name_id=released.transient if wanted == TRANSIENT else identifier,
+            name_id=_derived(released.answer_key, "transient") if wanted == TRANSIENT else grant.sub,
             name_id_format=wanted,
             recipient=peer.acs_url,
-            in_response_to=decided.request.request_id,
+            in_response_to=grant.origin.message_id,
             audience=peer.peer.entity_id,
             not_before=now,
             not_on_or_after=now + ANSWER_SECONDS,
-            authn_instant=decided.authenticated_at,
-            context_class=decided.context_class,
-            attributes=attributes,
+            authn_instant=grant.authenticated_at,
+            context_class=grant.context,
+            attributes=tuple(eidas_values(one, self._catalogue) for one in ordered),
         )
 
-    def _failure(
-        self, question: _Question, peer: PeerInUse, codes: tuple[str, str, str], response_id: str, now: int
-    ) -> Post:
-        status, sub_status, message = codes
-        root = failure_element(
-            response_id=response_id,
-            issue_instant=now,
-            destination=peer.acs_url,
-            in_response_to=question.request_id,
-            issuer=self._here.entity_id,
-            status=status,
-            sub_status=sub_status,
-            message=message,
-        )
-        return self._posted(root, peer, question.relay_state, now)
-
-    def _posted(self, root: Element, peer: PeerInUse, relay_state: str, now: int) -> Post:
+    def _posted(self, root: Element, peer: PeerInUse, origin: Origin, now: int) -> Post:
         """Signed, and to the address of the metadata, never to one that a request named."""
         octets = sign_enveloped(root, self._signer.at(now), place=RESPONSE_SIGNATURE_PLACE, profile=EIDAS)
         fields = [("SAMLResponse", base64.b64encode(octets).decode())]
-        if relay_state:
+        if relay_state := EIDAS_QUESTION.load(origin.protocol.encode()).relay_state:
             fields.append(("RelayState", relay_state))
         return Post(url=peer.acs_url, fields=tuple(fields))
 
 
-def _codes(error: BrokerError) -> tuple[str, str, str]:
+def _origin(node: RequestingNode, message_id: str, question: EidasQuestion) -> Origin:
+    protocol = EIDAS_QUESTION.dump(question).decode()
+    return Origin(NAME, ServiceId(node.node_id), node.peer.entity_id, message_id, protocol)
+
+
+def _codes(error: BrokerError, *, tell: bool) -> tuple[str, str, str]:
     """Status, second-level status and message of a failure.
 
     What the citizen or the country could not give is told as if it had been refused (decisions.md 29); but for the level,
@@ -257,6 +284,8 @@ def _codes(error: BrokerError) -> tuple[str, str, str]:
     match error:
         case PeerRequestRefused():
             return error.saml_status, error.saml_sub_status, f"{error.check}: {error.detail}"
+        case ReleaseDenied() if tell:
+            return REQUESTER, REQUEST_DENIED, ""
         case AssuranceTooLow():
             return RESPONDER, AUTHN_FAILED, LEVEL_NOT_REACHED
         case Suspended():
@@ -271,6 +300,6 @@ def _method(peer: PeerInUse, taken: frozenset[str], otherwise: str) -> str:
     return next((uri for uri in peer.facts.encryption_methods if uri in taken), otherwise)
 
 
-def _new_id() -> str:
-    """SAML Core 2.0 §1.3.4."""
-    return "_" + secrets.token_hex(ID_BYTES)
+def _derived(answer_key: bytes, what: str) -> str:
+    """An id that the same choice gives again (SAML Core 2.0 §1.3.4). It begins with a letter's stand-in."""
+    return "_" + mac(answer_key, what.encode()).hex()[: 2 * ID_BYTES]

@@ -16,25 +16,47 @@ No HTTP here: `idp.endpoints.oidc` brings parameters and headers and takes answe
 
 import urllib.parse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from connectors.connector import Inbound, Outbound, Post, Redirect
 from connectors.formats.claims import Json
-from connectors.signatures.jws import SIGNING_ALGORITHMS
+from connectors.signatures.jws import SIGNING_ALGORITHMS, base64url
 from connectors.signatures.signer import Signers
+from idp.frontend import Admit, Declined, Received
 from idp.keys.kinds import JWKS_SECONDS
-from idp.login import Grant, Released
-from idp.ports import Commits, Parked
+from idp.login import CODE_LIFE, GRANT, Grant, Released
+from idp.ports import Commits, Parked, ParkedRow
 from idp.responders.direct import JsonAnswer, error_uri, explained, unavailable
 from idp.responders.oidc_client import Clients
 from idp.responders.oidc_hint import hinted_subject
 from idp.responders.oidc_metadata import discovery, jwks
-from idp.responders.oidc_request import FORM_POST, Address, addressed, judged
+from idp.responders.oidc_request import (
+    FORM_POST,
+    OpenIDRequest,
+    addressed,
+    judged,
+    origin_of,
+    read_protocol,
+    unknown_scopes,
+)
 from idp.responders.oidc_token import Ended, Held, Tokens, Vouched, for_everybody
 from idp.seal import Sealer
-from policies.authentication import AuthenticationRequest
+from idp.transparency.keys import mac
+from policies.authentication import Origin
 from policies.catalogue import Catalogue
-from policies.errors import Misconfigured, Problem, RequestRefused, StoreUnavailable
+from policies.errors import (
+    AssuranceTooLow,
+    AuthenticationFailed,
+    BrokerError,
+    Misconfigured,
+    OtherPerson,
+    PeerUnavailable,
+    Problem,
+    ReleaseDenied,
+    Replayed,
+    RequestRefused,
+    StoreUnavailable,
+    Suspended,
+)
 from policies.parties import ClientId, PurposeId, RelyingParty, Tenant
 from policies.purposes import Purpose
 
@@ -48,9 +70,7 @@ SENTENCES = {
     "temporarily_unavailable": "Something is not available now, so nothing was passed on. Try again in a few minutes.",
     "unmet_authentication_requirements": "The citizen signed in below the level that was asked for.",
     "login_required": "Somebody else signed in than the person of id_token_hint, so nothing was passed on.",
-    "unauthorized_client": "The client or its purpose is registered no more.",
 }
-SERVER_ERROR = "The sign-in ended on our side."
 # Whose move it is, where a country's answer ends a login: the service's own developers would else look for it at themselves
 BAD_ANSWER = (
     "The answer of the country's sign-in service was not accepted, so nothing was passed on. Its operator can mend that, "
@@ -70,20 +90,15 @@ SWITCHED_OFF = (
 PUBLIC = {"Cache-Control": f"public, max-age={JWKS_SECONDS}"}
 
 
-@dataclass(frozen=True, slots=True)
-class Declined:
-    """An authentication request that is refused, and the error that goes to the verified redirect address."""
-
-    error: RequestRefused
-    address: Address
-    answer: Outbound
-
-
 class OpenIDProvider:
-    """One tenant's OpenID provider, made at start. Raises `Misconfigured` with everything that can never work.
+    """One tenant's OpenID provider, a frontend (`idp.frontend`), made at start.
 
+    Raises `Misconfigured` with everything that can never work.
     `documentation` is the page that explains our error codes, "" where the operator names none.
     """
+
+    path = "/authorize"
+    signed = False
 
     def __init__(
         self,
@@ -114,6 +129,7 @@ class OpenIDProvider:
         self._purposes = purposes
         self._catalogue = catalogue
         self._signers = signers
+        self._sealer = sealer
         # Of all public clients: what a page of another origin asks is refused before it is looked at
         self.origins = frozenset(origin for party in parties.values() for origin in party.origins)
         self.clients = Clients(issuer=issuer, parties=parties)
@@ -133,38 +149,57 @@ class OpenIDProvider:
             redeemed=redeemed,
         )
 
-    def receive(self, inbound: Inbound, now: int) -> AuthenticationRequest | Declined:
+    def receive(self, inbound: Inbound, now: int, admit: Admit = lambda _service: None) -> Received | Declined:
         """Judge an authentication request: the request, or the error that goes back to the verified redirect address.
 
         Raises `RequestRefused` (for a page of ours) where client or redirect address are not registered.
         """
-        address = addressed(inbound, self._parties)
+        party, address = addressed(inbound, self._parties)
+        origin = origin_of(party, OpenIDRequest(address.redirect_uri, address.response_mode, address.state))
+
+        def hinted(token: str) -> str:
+            return hinted_subject(token, party.client_id, self._issuer, self._signers, now)
+
         try:
-            client_id = address.party.client_id
-
-            def hinted(token: str) -> str:
-                return hinted_subject(token, client_id, self._issuer, self._signers, now)
-
-            return judged(inbound, address, self._purposes, self._catalogue, hinted)
+            request = judged(inbound, party, address, self._purposes, self._catalogue, hinted)
         except RequestRefused as error:
-            error.peer = address.party.client_id
-            answer = self._error(error.oauth, error.detail)
-            outbound = self._answer(address.redirect_uri, address.response_mode, address.state, answer)
-            return Declined(error, address, outbound)
+            error.peer = party.client_id
+            return Declined(origin, error, at_once=True)
+        admit(request.origin.service)
+        return Received(request, unknown_scopes(inbound.parameters))
 
-    def respond(self, released: Released) -> Outbound:
-        """The code, on its way (Core §3.1.2.5, RFC 9207)."""
-        request = released.request
-        return self._answer(request.redirect_uri, request.response_mode, request.state, (("code", released.code),))
+    def check_registered(self, origin: Origin) -> None:
+        """Raises `RequestRefused` where the client or its redirect address is registered no more."""
+        party = self._parties.get(ClientId(origin.service))
+        if party is None or not party.takes(read_protocol(origin).redirect_uri):
+            raise RequestRefused("the redirect address is registered no more", oauth="unauthorized_client")
 
-    def refuse(self, request: AuthenticationRequest | Address, error: str, sentence: str = "") -> Outbound:
-        """An error of RFC 6749 §4.1.2.1 for a request that was accepted before; one without a sentence is server_error.
+    def check_answerable(self, origin: Origin, now: int, *, release: bool) -> None:
+        """Raises `AllRevoked` where each key that could sign this client's id_tokens is revoked.
 
-        Or to the verified address of one that was not. `sentence` says more than the code does, "" what the code does.
+        The code would stand for a release that nobody can redeem. An error needs no key.
         """
-        code = error if sentence or error in SENTENCES else "server_error"
-        answer = self._error(code, sentence or SENTENCES.get(code, SERVER_ERROR))
-        return self._answer(request.redirect_uri, request.response_mode, request.state, answer)
+        party = self._parties.get(ClientId(origin.service))
+        if release and party is not None:  # else `check_registered` says so
+            self._signers[party.id_token_alg].at(now)
+
+    def evidence(self, origin: Origin) -> Mapping[str, str]:
+        """The nonce, which the id_token has, too."""
+        return {"nonce": read_protocol(origin).nonce}
+
+    def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
+        """What the code stands for."""
+        return (self._sealer.park("code", _code(released), GRANT.dump(released.grant), now + CODE_LIFE),)
+
+    def answer(self, released: Released, now: int) -> Outbound:
+        """The code, on its way (Core §3.1.2.5, RFC 9207)."""
+        return self._answer(released.grant.origin, (("code", base64url(_code(released))),))
+
+    def refuse(self, origin: Origin, error: BrokerError, now: int, answer_key: bytes = b"") -> Outbound:
+        """An error of RFC 6749 §4.1.2.1."""
+        code, sentence = _told(error)
+        uri = (("error_uri", error_uri(self._documentation, code)),) if self._documentation else ()
+        return self._answer(origin, (("error", code), ("error_description", sentence or SENTENCES.get(code, "")), *uri))
 
     def token(self, parameters: Mapping[str, str], authorization: str, now: int) -> JsonAnswer:
         """The token endpoint: the parameters of the form, and the Authorization header or ""."""
@@ -206,17 +241,45 @@ class OpenIDProvider:
             self._issuer, self._signers, self._purposes, self._catalogue, self._documentation, public_clients=public
         )
 
-    def _error(self, code: str, sentence: str) -> tuple[tuple[str, str], ...]:
-        """RFC 6749 §4.1.2.1. Only an answer to a verified redirect address is made of it."""
-        uri = (("error_uri", error_uri(self._documentation, code)),) if self._documentation else ()
-        return (("error", code), ("error_description", sentence), *uri)
+    def _answer(self, origin: Origin, answer: tuple[tuple[str, str], ...]) -> Outbound:
+        """To the verified redirect address."""
+        to = read_protocol(origin)
+        fields = (*answer, *((("state", to.state),) if to.state else ()))
+        if to.response_mode == FORM_POST:
+            return Post(to.redirect_uri, (*fields, ("iss", self._issuer)))
+        separator = "&" if "?" in to.redirect_uri else "?"
+        return Redirect(f"{to.redirect_uri}{separator}{urllib.parse.urlencode(fields)}&{self._iss}")
 
-    def _answer(self, redirect_uri: str, mode: str, state: str, answer: tuple[tuple[str, str], ...]) -> Outbound:
-        fields = (*answer, *((("state", state),) if state else ()))
-        if mode == FORM_POST:
-            return Post(redirect_uri, (*fields, ("iss", self._issuer)))
-        separator = "&" if "?" in redirect_uri else "?"
-        return Redirect(f"{redirect_uri}{separator}{urllib.parse.urlencode(fields)}&{self._iss}")
+
+def _code(released: Released) -> bytes:
+    """The handle under which the grant lies parked."""
+    return mac(released.answer_key, b"code")
+
+
+def _told(error: BrokerError) -> tuple[str, str]:
+    """The code of an error, and whose move it is; "" is the sentence of the code.
+
+    A service learns the same of a citizen who stopped at the country, of one who refused here, and of the policy.
+    """
+    match error:
+        case RequestRefused():
+            return error.oauth, error.detail
+        case AssuranceTooLow():
+            return "unmet_authentication_requirements", ""
+        case OtherPerson():
+            return "login_required", ""
+        case AuthenticationFailed() | ReleaseDenied():
+            return "access_denied", ""
+        case Replayed():
+            return "access_denied", ENDED
+        case PeerUnavailable():
+            return "temporarily_unavailable", COUNTRY_AWAY
+        case Suspended():
+            return "temporarily_unavailable", SWITCHED_OFF
+        case StoreUnavailable():
+            return "temporarily_unavailable", ""
+        case _:
+            return "access_denied", BAD_ANSWER
 
 
 def _problems(party: RelyingParty, signers: Mapping[str, Signers]) -> list[Problem]:

@@ -4,17 +4,16 @@ It is a client's own, signed by one of our published keys. Its end does not matt
 What goes on in the login is a digest of its `sub`: which person a service expects is nothing that a cookie has to say.
 """
 
-import hashlib
 from collections.abc import Mapping
 
-from connectors.signatures.jws import base64url, verification_key, verify
+from connectors.signatures.jws import verification_key, verify
 from connectors.signatures.signer import Signers
-from policies.errors import AssertionRejected, OtherPerson, RequestRefused
+from policies.errors import AssertionRejected, RequestRefused
 from policies.parties import ClientId
+from policies.pseudonyms import subject_digest
 
 # An id_token with every claim of a registration in it has some 2 kB
 MAX_HINT = 8 * 1024
-DIGEST_BYTES = 16
 NOT_OURS = "id_token_hint is not an id_token that was issued to this client, or its key is no longer published."
 
 
@@ -31,14 +30,3 @@ def hinted_subject(token: str, client_id: ClientId, issuer: str, signers: Mappin
         except AssertionRejected:
             continue  # of another key, or of another algorithm of ours
     raise RequestRefused(NOT_OURS)
-
-
-def subject_digest(sub: str) -> str:
-    """What stands for a `sub` in a login: whether two are one can be told, and nothing else."""
-    return base64url(hashlib.sha256(b"id_token_hint\0" + sub.encode()).digest()[:DIGEST_BYTES])
-
-
-def check_expected(expected: str, sub: str) -> None:
-    """Whether who signed in is whom the service expects, before anything is shown to them. Raises `OtherPerson`."""
-    if expected and expected != subject_digest(sub):
-        raise OtherPerson("hinted_subject", "somebody else signed in than id_token_hint names")

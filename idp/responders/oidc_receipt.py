@@ -17,7 +17,7 @@ from idp.responders.oidc_client import Authenticated, Clients
 from idp.responders.oidc_token import Tokens, assertion_used, bearer, handle_of, spend
 from idp.transparency.receipt import Holder
 from policies.errors import Conflict, NotFound, RequestRefused, StoreUnavailable
-from policies.parties import Tenant
+from policies.parties import ClientId, Tenant
 
 GIVEN = "The receipt was given already, to whoever held the access token then."
 
@@ -83,7 +83,7 @@ class PartyReceipts:
 
     def _grant(self, token: str, caller: Authenticated, now: int) -> Grant:
         grant = self._tokens.granted(token, now)
-        if caller.party.client_id != grant.client_id:
+        if caller.party.client_id != ClientId(grant.origin.service):
             raise RequestRefused("The access token was issued to another client.", oauth="invalid_token", status=401)
         return grant
 

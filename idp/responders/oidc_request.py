@@ -11,16 +11,19 @@ from itertools import chain
 
 from connectors.connector import Inbound
 from connectors.signatures.jws import from_base64url
+from idp.codec import NEVER_DEFLATED, Codec
 from idp.responders.oidc_claims import ClaimsRequest, lowest_level, read_claims
 from policies.assurance import LevelOfAssurance, level_named
 from policies.attributes import AttributeName, Form
-from policies.authentication import AskedAttribute, AuthenticationRequest
+from policies.authentication import AskedAttribute, Origin, ServiceRequest
 from policies.catalogue import Catalogue
 from policies.errors import RequestRefused, about
-from policies.parties import ClientId, PurposeId, RelyingParty
+from policies.parties import ClientId, PurposeId, RelyingParty, ServiceId
 from policies.purposes import Purpose
 from policies.redirects import is_of_an_app
 
+# This protocol's name in the table of frontends
+NAME = "openid"
 QUERY, FORM_POST = "query", "form_post"
 RESPONSE_MODES = (QUERY, FORM_POST)
 FORCING = frozenset({"login", "select_account"})
@@ -53,16 +56,42 @@ UNSUPPORTED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Where the answer goes, verified: `state` is "" where it cannot be given back."""
+class ReturnAddress:
+    """Where the answer goes, verified: `state` is "" where none was sent, or where it cannot be given back."""
 
-    party: RelyingParty
     redirect_uri: str
     response_mode: str
     state: str
 
 
-def addressed(inbound: Inbound, parties: Mapping[ClientId, RelyingParty]) -> Address:
+@dataclass(frozen=True, slots=True)
+class OpenIDRequest(ReturnAddress):
+    """What only this protocol reads of a request: `Origin.protocol`.
+
+    `nonce` and `code_challenge` are "" where none was sent. `in_id_token` names the attributes that the request wants in
+    the id_token (claims.id_token); all others go to userinfo.
+    """
+
+    nonce: str = ""
+    code_challenge: str = ""
+    in_id_token: tuple[AttributeName, ...] = ()
+
+
+OPENID_REQUEST = Codec(OpenIDRequest, plain=NEVER_DEFLATED)
+
+
+def read_protocol(origin: Origin) -> OpenIDRequest:
+    """What `origin_of` wrote."""
+    return OPENID_REQUEST.load(origin.protocol.encode())
+
+
+def origin_of(party: RelyingParty, request: OpenIDRequest) -> Origin:
+    """Where a request came from, and its answer goes."""
+    protocol = OPENID_REQUEST.dump(request).decode()
+    return Origin(NAME, ServiceId(party.client_id), party.client_id, protocol=protocol)
+
+
+def addressed(inbound: Inbound, parties: Mapping[ClientId, RelyingParty]) -> tuple[RelyingParty, ReturnAddress]:
     """Who asks, and where the answer may go. Raises `RequestRefused` for the local page."""
     parameters = inbound.parameters
     size = sum(map(len, parameters)) + sum(map(len, parameters.values()))
@@ -79,16 +108,17 @@ def addressed(inbound: Inbound, parties: Mapping[ClientId, RelyingParty]) -> Add
     mode, state = parameters.get("response_mode", QUERY), parameters.get("state", "")
     usable = len(state) <= MAX_STATE and VISIBLE.fullmatch(state)
     known = mode in RESPONSE_MODES and not _cannot_be_posted(mode, redirect_uri)
-    return Address(party, redirect_uri, mode if known else QUERY, state if usable else "")
+    return party, ReturnAddress(redirect_uri, mode if known else QUERY, state if usable else "")
 
 
 def judged(
     inbound: Inbound,
-    address: Address,
+    party: RelyingParty,
+    address: ReturnAddress,
     purposes: Mapping[PurposeId, Purpose],
     catalogue: Catalogue,
     hinted: Callable[[str], str],
-) -> AuthenticationRequest:
+) -> ServiceRequest:
     """What is asked; `hinted` reads an id_token_hint. Raises `RequestRefused` with the error for the verified address."""
     # RFC 6749 §3.1: a parameter without a value counts as omitted
     parameters = {name: value for name, value in inbound.parameters.items() if value}
@@ -96,29 +126,31 @@ def judged(
     if _cannot_be_posted(parameters.get("response_mode", QUERY), address.redirect_uri):
         raise RequestRefused("response_mode form_post does not reach the scheme of an app. Leave it out.")
     scopes = _scopes(parameters)
-    purpose = _purpose(scopes, address.party, purposes)
-    claims = _claims(parameters, purpose, address.party, catalogue)
+    purpose = _purpose(scopes, party, purposes)
+    claims = _claims(parameters, purpose, party, catalogue)
     prompts = _prompts(parameters)
     max_age = _max_age(parameters)
-    return AuthenticationRequest(
-        client_id=address.party.client_id,
-        purpose_id=purpose.purpose_id,
+    request = OpenIDRequest(
         redirect_uri=address.redirect_uri,
         response_mode=address.response_mode,
         state=address.state,
         nonce=_nonce(parameters),
-        code_challenge=_challenge(parameters, address.party),
-        asked=_asked(scopes, claims, purpose, catalogue),
+        code_challenge=_challenge(parameters, party),
+        in_id_token=claims.in_id_token,
+    )
+    return ServiceRequest(
+        origin=origin_of(party, request),
+        purpose_id=purpose.purpose_id,
+        asked=_asked(scopes, claims, catalogue),
         unknown=claims.unknown,
         minimum_assurance=_minimum(parameters, claims, purpose),
+        contexts=tuple(dict.fromkeys(name for name in claims.acr if claims.acr_essential and level_named(name))),
         # To choose among accounts, somebody who is signed in at their country has to be asked there again
         force_authentication=not prompts.isdisjoint(FORCING) or max_age == 0,
         max_age=max_age,
-        ui_locales=_ui_locales(parameters),
-        in_id_token=claims.in_id_token,
+        languages=_ui_locales(parameters),
         country=_country(parameters),
         expected=hinted(parameters["id_token_hint"]) if "id_token_hint" in parameters else "",
-        acr=tuple(dict.fromkeys(name for name in claims.acr if claims.acr_essential and level_named(name))),
     )
 
 
@@ -259,24 +291,13 @@ def _country(parameters: Mapping[str, str]) -> str:
     return countries[0] if countries else ""
 
 
-def _asked(
-    scopes: frozenset[str], claims: ClaimsRequest, purpose: Purpose, catalogue: Catalogue
-) -> tuple[AskedAttribute, ...]:
-    """What scopes and claims ask for, each attribute once; where they ask for nothing, what the purpose needs.
-
-    What the purpose requires is asked for whatever the request words, in no weaker form than it is required in: a request
-    by standard scopes would else drop it, and somebody who rewords the request in their browser could have it dropped.
-    """
+def _asked(scopes: frozenset[str], claims: ClaimsRequest, catalogue: Catalogue) -> tuple[AskedAttribute, ...]:
+    """What scopes and claims ask for, each attribute once. The role adds what the purpose requires."""
     forms: dict[AttributeName, Form] = {}
     by_scope = [catalogue.asked_by_scope(scope) for scope in sorted(scopes)]
     for asked in (*claims.asked, *chain.from_iterable(by_scope)):
         before = forms.get(asked.name)
         forms[asked.name] = asked.form if before is None else _stronger(asked, before, catalogue)
-    if not forms and not claims.unknown:
-        forms = {name: need.form for name, need in purpose.needs.items()}
-    for name, need in purpose.needs.items():
-        if need.required and (name not in forms or catalogue.meet(name, forms[name], need.form) != need.form):
-            forms[name] = need.form
     return tuple([AskedAttribute(name, forms[name]) for name in sorted(forms)])
 
 

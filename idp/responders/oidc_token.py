@@ -18,6 +18,7 @@ from idp.ports import Commits, Mark, Parked, Unit
 from idp.responders.direct import JsonAnswer, oauth_error, success, unavailable
 from idp.responders.oidc_claims import wire_claims
 from idp.responders.oidc_client import Authenticated, Clients
+from idp.responders.oidc_request import OpenIDRequest, read_protocol
 from idp.seal import Sealer
 from policies.catalogue import Catalogue
 from policies.errors import Conflict, NotFound, Replayed, RequestRefused, StoreUnavailable, about
@@ -105,7 +106,7 @@ class Tokens:
                 body: dict[str, Json] = {}
                 return JsonAnswer(401, {"WWW-Authenticate": self._challenge("Bearer")}, body, "no access token")
             grant = self.granted(token, now)
-            held(grant.client_id)
+            held(ClientId(grant.origin.service))
         except RequestRefused as error:
             challenge = f'{self._challenge("Bearer")}, error="{error.oauth}", error_description="{error.detail}"'
             return oauth_error(error, challenge=challenge)
@@ -174,11 +175,12 @@ class Tokens:
 
     def _unfit(self, grant: Grant, given: Mapping[str, str], caller: Authenticated, now: int) -> str:
         """Why this client may not have what a code stands for, "" where it may."""
-        if grant.client_id != caller.party.client_id:
+        if ClientId(grant.origin.service) != caller.party.client_id:
             return "The code was issued to another client."
-        if given.get("redirect_uri") != grant.redirect_uri:
+        request = read_protocol(grant.origin)
+        if given.get("redirect_uri") != request.redirect_uri:
             return "redirect_uri is not that of the authentication request."
-        if wrong := _unproven(given.get("code_verifier", ""), grant, caller.party):
+        if wrong := _unproven(given.get("code_verifier", ""), request, caller.party):
             return wrong
         return self._over(grant, now)
 
@@ -228,7 +230,7 @@ class Tokens:
         except NotFound:
             raise _no_token() from None
         if over := self._over(grant, now):
-            with about(grant.client_id):
+            with about(grant.origin.service):
                 refused = RequestRefused(over, oauth="invalid_token", status=401)
                 refused.reference = grant.reference
                 raise refused
@@ -236,11 +238,11 @@ class Tokens:
 
     def _over(self, grant: Grant, now: int) -> str:
         """Why what the grant rests on holds no more, "" where it does: a parked grant is remembered fact, no permission."""
-        party, purpose = self._parties.get(grant.client_id), self._purposes.get(grant.purpose_id)
+        party, purpose = self._parties.get(ClientId(grant.origin.service)), self._purposes.get(grant.purpose_id)
         registered = (
             party is not None
             and purpose is not None
-            and party.takes(grant.redirect_uri)
+            and party.takes(read_protocol(grant.origin).redirect_uri)
             and grant.purpose_id in party.purposes
             and self._vouched(grant.provider_id, now)
             and may_still_go(grant.attributes, purpose, party, self._catalogue)
@@ -251,21 +253,21 @@ class Tokens:
 
     def _id_token(self, grant: Grant, party: RelyingParty, signer: Signer, access_token: str, now: int) -> str:
         """Core §2 and §3.1.3.6. The protocol's claims come last, so that no attribute can ever stand in their place."""
-        everything = party.claims_in_id_token
-        inside = [attribute for attribute in grant.attributes if everything or attribute.name in grant.in_id_token]
+        everything, request = party.claims_in_id_token, read_protocol(grant.origin)
+        inside = [attribute for attribute in grant.attributes if everything or attribute.name in request.in_id_token]
         claims: dict[str, Json] = {
             **wire_claims(inside, self._catalogue),
             "iss": self._issuer,
             "sub": grant.sub,
-            "aud": grant.client_id,
+            "aud": party.client_id,
             "iat": now,
             "exp": now + ID_TOKEN_LIFE,
             "auth_time": grant.authenticated_at,
-            "acr": grant.acr or grant.loa.uri,
+            "acr": grant.context or grant.loa.uri,
             "at_hash": base64url(hashlib.sha256(access_token.encode("ascii")).digest()[:16]),
         }
-        if grant.nonce:
-            claims["nonce"] = grant.nonce
+        if request.nonce:
+            claims["nonce"] = request.nonce
         return sign(claims, signer, alg=party.id_token_alg, typ="JWT")
 
     @property
@@ -294,15 +296,15 @@ def handle_of(text: str) -> bytes | None:
     return handle if MIN_HANDLE <= len(handle) <= MAX_HANDLE else None
 
 
-def _unproven(verifier: str, grant: Grant, party: RelyingParty) -> str:
+def _unproven(verifier: str, request: OpenIDRequest, party: RelyingParty) -> str:
     """Why a verifier, "" where none came, does not prove that whoever redeems the code asked for it; "" where it does."""
     if verifier and not VERIFIER.fullmatch(verifier):
         return MALFORMED
     # The registration is asked again: it may have changed since the code was issued
-    if not grant.code_challenge and grant.nonce and not party.pkce_required:
+    if not request.code_challenge and request.nonce and not party.pkce_required:
         # RFC 9700 §4.8.2: else whoever takes the challenge out of a request gets past PKCE
         return "code_verifier came, and the authentication request had no code_challenge." if verifier else ""
-    if not _proves(verifier, grant.code_challenge):
+    if not _proves(verifier, request.code_challenge):
         return "code_verifier does not match the code_challenge." if verifier else "code_verifier is absent."
     return ""
 

@@ -6,7 +6,7 @@ A city's:
     decision  {"asked":[[name, form]..],"bits","kind","notice","path","record","source","time","unknown":[name..],
                "withheld":[[name, reason]..]}
     subject   {"record","subject"}
-    login     {"aud","iss","nonce","sub"}
+    login     {"aud","iss","sub", and what binds it to the request: of OpenID Connect "nonce"}
     values    {name: value}                     committed to, kept nowhere
 
 A sending node's knows of no person at all (decisions.md 26): which node asked, in which message, when.
@@ -46,6 +46,7 @@ citizen left unticked: so it stands with the decision, which no relying party se
 record has none of a message's ids: nothing is common to the ledgers of two nodes that a login passed.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from os import urandom
 
@@ -54,7 +55,7 @@ from idp.transparency.entry import NONCE_BYTES, RECORD_BYTES
 from idp.transparency.jcs import Json, jcs
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, Value
-from policies.authentication import AuthenticationRequest
+from policies.authentication import ServiceRequest
 from policies.parties import EntityId, ProviderId
 from policies.purposes import Basis
 from policies.release import Decision, Reason
@@ -81,7 +82,7 @@ def draft_release(
     *,
     record: bytes,
     time: int,
-    request: AuthenticationRequest,
+    request: ServiceRequest,
     basis: Basis,
     policy: str,
     notice: str,
@@ -91,15 +92,19 @@ def draft_release(
     subject: bytes,
     issuer: str,
     sub: str,
+    evidence: Mapping[str, str],
 ) -> RecordDraft:
-    """The record of a release. `decision` is what stands after the citizen's choice, `subject` the person's keyed index."""
+    """The record of a release. `decision` is what stands after the citizen's choice, `subject` the person's keyed index.
+
+    `evidence` is what binds the release to the request in the words of its protocol (`idp.frontend.Frontend.evidence`).
+    """
     released = decision.released
     sent: dict[str, Json] = {
         **_sent(record=record, time=time, request=request, basis=basis, policy=policy),
         "loa": loa.label,
         "names": [[a.name, str(a.form)] for a in released],
     }
-    login: dict[str, Json] = {"aud": request.client_id, "iss": issuer, "nonce": request.nonce, "sub": sub}
+    login: dict[str, Json] = {**evidence, "aud": request.origin.issuer, "iss": issuer, "sub": sub}
     values: dict[str, Json] = {a.name: _value(a.value) for a in released}
     openings = (
         _opening("sent", sent),
@@ -126,7 +131,7 @@ def draft_refusal(
     *,
     record: bytes,
     time: int,
-    request: AuthenticationRequest,
+    request: ServiceRequest,
     basis: Basis,
     policy: str,
     notice: str = "",
@@ -217,10 +222,10 @@ def _without_subject(record: bytes, time: int, kind: str, facts: dict[str, Json]
     return RecordDraft(record=record, kind=kind, time=time, subject=None, openings=openings)
 
 
-def _sent(*, record: bytes, time: int, request: AuthenticationRequest, basis: Basis, policy: str) -> dict[str, Json]:
+def _sent(*, record: bytes, time: int, request: ServiceRequest, basis: Basis, policy: str) -> dict[str, Json]:
     return {
         "basis": basis.value,
-        "client": request.client_id,
+        "client": request.origin.service,
         "policy": policy,
         "purpose": request.purpose_id,
         "record": record.hex(),
@@ -233,7 +238,7 @@ def _decided(
     kind: str,
     record: bytes,
     time: int,
-    request: AuthenticationRequest,
+    request: ServiceRequest,
     notice: str,
     decision: Decision | None,
     source: ProviderId,

@@ -31,7 +31,7 @@ class Watched:
     def redeemed(self, grant: Grant) -> None:
         """A code of this login was redeemed: its last step."""
         country = self.countries.get(grant.provider_id, "")
-        self.steps.step(Step.TOKEN, grant.reference, grant.client_id, country)
+        self.steps.step(Step.TOKEN, grant.reference, grant.origin.service, country)
 
     def verified(self, seconds: float) -> None:
         """Judging an answer and deciding took so long."""

@@ -22,13 +22,13 @@ from typing import Any  # Any: whatever is timed keeps its types
 from connectors.saml import SamlConnector
 from connectors.signatures.keys import PinnedKey
 from idp.app import Application
+from idp.city import CityRole
 from idp.codec import Codec
 from idp.endpoints import threads
 from idp.keys.file import FileSigner
 from idp.logs import configure_logs
 from idp.pages.render import Pages
 from idp.pages.sheets import Sheet
-from idp.record import Recorder
 from idp.seal import Sealer
 from idp.server import Server, bind
 from idp.serving.worker import settle
@@ -58,7 +58,7 @@ _TIMED: tuple[tuple[str, object, tuple[str, ...]], ...] = (
     (PAGES, Pages, ("_page",)),
     (PAGES, Sheet, ("filled",)),
     (LEDGER, writer, ("prepare", "complete")),
-    (LEDGER, Recorder, ("release",)),
+    (LEDGER, CityRole, ("release_record",)),
     (OURS, threads._Call, ("run",)),  # whatever an endpoint does in its thread
 )
 

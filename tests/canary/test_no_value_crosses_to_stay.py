@@ -14,11 +14,10 @@ from lxml import etree, html
 
 from idp.demo.browser import Page, WalkError
 from idp.keys.folder import load_keys
-from idp.node.record import NodeRecorder
 from idp.settings import load_settings
 from idp.store.engine import database_file
 from idp.store.store import open_store
-from idp.transparency.draft import CANCELLATION, METADATA, REFUSAL, RELEASE
+from idp.transparency.draft import CANCELLATION, METADATA, REFUSAL, RELEASE, draft_node, new_record
 from policies.parties import EntityId
 from tests.canary.border_stage import (
     ALL_VALUES,
@@ -327,7 +326,8 @@ def test_a_value_or_an_id_planted_in_a_ledger_is_found(run: Run, sought: dict[by
     keys = load_keys(settings.key_folder, settings.origin).ledger
     with closing(open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)) as store:
         for message in (nonce, VALUES["email"]):
-            record = NodeRecorder().release(message, EntityId("https://node.example"), 1_800_000_000)
+            node, moment = EntityId("https://node.example"), 1_800_000_000
+            record = draft_node(record=new_record(), time=moment, kind=RELEASE, message=message, node=node)
             store.commit(replace(unit(record=record), tenant=settings.tenant))
     assert (identifiers_of(run.border.receiving) & identifiers_of(copy)) - WORDS == {nonce}
     assert in_openings(openings_of(copy), sought) == {VALUES["email"]}

@@ -9,7 +9,7 @@ from policies.assurance import LEVELS_BY_NAME
 from policies.catalogue import STANDARD
 from policies.forms import FORMS
 from tests import reference_tables
-from tests.reference_tables import PAGE, ROOT, addresses, commands, main, page, table
+from tests.reference_tables import PAGE, addresses, commands, main, page, table
 
 TEXT = page()
 
@@ -71,12 +71,6 @@ def test_addresses_know_their_methods_and_roles() -> None:
     assert found["/log/checkpoint"] == ("GET, HEAD", {"city", "node"})
     assert found["/receipt"] == ("GET", {"city"})
     assert found["/receipt/forget"] == ("POST", {"city"})
-
-
-def test_every_file_with_addresses_was_read() -> None:
-    written = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "idp" / "endpoints").glob("*.py"))
-    assert all(f'"{address}"' in written or "." in address for address in addresses())
-    assert written.count("@routes.") >= len([one for one in addresses() if "." not in one or "well-known" in one])
 
 
 def test_a_bar_in_a_cell_does_not_end_it() -> None:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib import resources
+from urllib.parse import parse_qs, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -11,10 +12,12 @@ from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
 from connectors.signatures.jws import from_base64url
 from connectors.signatures.signer import NoSigner
 from idp.broker import Broker
+from idp.city import CityRole
 from idp.ending import Choice
 from idp.login import GRANT, Asked, Decided, Grant, Released
 from idp.ports import Unit
-from idp.record import Recorder
+from idp.responders.oidc import OpenIDProvider
+from idp.responders.oidc_request import NAME, OPENID_REQUEST, OpenIDRequest
 from idp.seal import Sealer
 from idp.store.memory import MemoryStore
 from idp.store.switches import MemorySwitches, Switched
@@ -22,10 +25,10 @@ from idp.suspension import Suspension
 from idp.transparency.keys import ledger_keys
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, AttributeName
-from policies.authentication import AskedAttribute, Assertion, AuthenticationRequest, Offered
+from policies.authentication import AskedAttribute, Assertion, Offered, Origin, ServiceRequest
 from policies.errors import PeerUnavailable, StoreUnavailable
 from policies.load import Configuration, load
-from policies.parties import ClientId, EntityId, ProviderId, PurposeId, SubjectNamespace, Tenant
+from policies.parties import EntityId, ProviderId, PurposeId, ServiceId, SubjectNamespace, Tenant
 from tests.sealing import fixed_keys
 
 TENANT = Tenant("broker.example")
@@ -37,20 +40,22 @@ ANSWER = Inbound("post", {"SAMLResponse": "x"})
 APPROVE, REFUSE, CANCEL = Choice("approve"), Choice("refuse"), Choice("cancel")
 SECRET = b"s" * 32
 
-REQUEST = AuthenticationRequest(
-    client_id=ClientId("parking"),
+CALLBACK = "https://city.example/parking/callback"
+PROTOCOL = OpenIDRequest(CALLBACK, "query", "s", nonce="n", code_challenge="c" * 43)
+
+
+def origin(client_id: str = "parking", **changes: object) -> Origin:
+    """Where a request of this client came from, as the OpenID provider has it."""
+    protocol = OPENID_REQUEST.dump(replace(PROTOCOL, **changes)).decode()  # type: ignore[arg-type] # as a test names them
+    return Origin(NAME, ServiceId(client_id), client_id, protocol=protocol)
+
+
+REQUEST = ServiceRequest(
+    origin=origin(),
     purpose_id=PurposeId("resident-parking"),
-    redirect_uri="https://city.example/parking/callback",
-    response_mode="query",
-    state="s",
-    nonce="n",
-    code_challenge="c" * 43,
     asked=tuple(AskedAttribute(name, EXACT) for name in (ADDRESS, BIRTHDATE, EMAIL, FAMILY)),
     unknown=(),
     minimum_assurance=LevelOfAssurance.LOW,
-    force_authentication=False,
-    max_age=None,
-    ui_locales=(),
 )
 
 
@@ -189,20 +194,40 @@ class House:
         self.country, self.other = Country(COUNTRY, assertion()), Country(OTHER, assertion(provider_id=OTHER))
         self.nodes = Nodes()
         self.switches = MemorySwitches()
-        self.broker = Broker(
+        made, suspension = change(configuration(**edits)), Suspension(switched or self.switches)
+        self.role = CityRole(
             tenant=TENANT,
-            configuration=change(configuration(**edits)),
-            connectors={COUNTRY: self.country, OTHER: self.other},
+            configuration=made,
             nodes=self.nodes,
             issuer=ISSUER,
             own_name="Storkhaven's sign-in",
+            template="t",
+            index_key=bytes(32),
+            pairwise_key=bytes(32),
+            suspension=suspension,
+        )
+        self.openid = OpenIDProvider(
+            issuer=ISSUER,
+            tenant=TENANT,
+            parties=made.parties,
+            purposes=made.purposes,
+            vouched=self.role.vouches,
+            ended=self.role.ended,
+            catalogue=made.catalogue,
             signers={"ES256": NoSigner(), "RS256": NoSigner()},
             sealer=self.sealer,
             commits=self.store,
+            parked=self.store,
+        )
+        self.broker = Broker(
+            tenant=TENANT,
+            role=self.role,
+            frontends={NAME: self.openid},
+            connectors={COUNTRY: self.country, OTHER: self.other},
+            sealer=self.sealer,
+            commits=self.store,
             decisions=self.store,
-            recorder=Recorder(tenant=TENANT, issuer=ISSUER, template="t", index_key=bytes(32)),
-            pairwise_key=bytes(32),
-            suspension=Suspension(switched or self.switches),
+            suspension=suspension,
             check_open=lambda: None,
         )
 
@@ -211,9 +236,15 @@ class House:
         return self.broker.ask(self.broker.begin(request, now), COUNTRY, now)[1]
 
     def decided(self, now: int = NOW, began: int = NOW, **changes: object) -> Decided:
-        return self.broker.hear(self.asked(began, **changes), ANSWER, "en", now)
+        return self.broker.handle_response(self.asked(began, **changes), ANSWER, "en", now)
+
+    def code(self, released: Released) -> str:
+        """The code that the service gets."""
+        answer = self.openid.answer(released, NOW)
+        assert isinstance(answer, Redirect)
+        return parse_qs(urlsplit(answer.url).query)["code"][0]
 
     def grant(self, released: Released, now: int = NOW) -> Grant:
-        handle = from_base64url(released.code)
+        handle = from_base64url(self.code(released))
         row = self.store.parked(TENANT, "code", hashlib.sha256(handle).digest(), now)
         return GRANT.load(self.sealer.unpark("code", handle, row, now))

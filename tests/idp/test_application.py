@@ -70,7 +70,7 @@ def test_sealing_keys_are_purged_although_the_witness_is_away(folder: Path, tmp_
     application.stop()
 
 
-@pytest.mark.parametrize("part", ["Sequencer", "Peers", "Watch", "_connectors", "OpenIDProvider", "_web"])
+@pytest.mark.parametrize("part", ["Sequencer", "Peers", "Watch", "connectors_of", "compose", "_web"])
 @pytest.mark.parametrize("error", [Misconfigured((Problem("a", 1, "b", "c", "d"),)), KeyError("a fault of ours")])
 def test_what_cannot_be_composed_leaves_nothing_open(
     folder: Path, part: str, error: Exception, monkeypatch: pytest.MonkeyPatch

@@ -26,7 +26,7 @@ from policies.errors import (
     StoreUnavailable,
     Suspended,
 )
-from policies.parties import ClientId, EntityId, ProviderId, PurposeId, SubjectNamespace
+from policies.parties import EntityId, ProviderId, PurposeId, SubjectNamespace
 from tests.idp.house import (
     ADDRESS,
     ANSWER,
@@ -43,6 +43,7 @@ from tests.idp.house import (
     SECRET,
     House,
     assertion,
+    origin,
 )
 from tests.idp.switched import Interrupted, off_and_on
 
@@ -57,6 +58,10 @@ def _released(ended: Released | Refused) -> Released:
     return ended
 
 
+def _code(house: House, decided: Decided, secret: bytes) -> str:
+    return house.code(_released(house.broker.decide(decided, APPROVE, secret, NOW)))
+
+
 def test_a_login_begins_with_a_new_id_and_nothing_about_a_person(house: House) -> None:
     one, other = house.broker.begin(REQUEST, NOW), house.broker.begin(REQUEST, NOW)
     assert one.login != other.login
@@ -67,21 +72,20 @@ def test_a_login_begins_with_a_new_id_and_nothing_about_a_person(house: House) -
 @pytest.mark.parametrize(
     "changes",
     [
-        {"client_id": ClientId("nobody")},
+        {"origin": origin("nobody")},
         {"purpose_id": PurposeId("nothing")},
         {"purpose_id": PurposeId("participatory-budget")},
-        {"redirect_uri": "https://city.example/parking/callback/"},
+        {"origin": origin(redirect_uri="https://city.example/parking/callback/")},
     ],
     ids=repr,
 )
 def test_what_is_registered_no_more_stops_every_step(house: House, changes: Mapping[str, object]) -> None:
     good = house.decided()
     request = replace(REQUEST, **changes)  # type: ignore[arg-type] # whichever fields a test names
-    begun = house.broker.begin(request, NOW)
-    asked = replace(house.asked(), request=request)
+    begun, asked = replace(house.broker.begin(REQUEST, NOW), request=request), replace(house.asked(), request=request)
     for step in (
         lambda: house.broker.ask(begun, COUNTRY, NOW),
-        lambda: house.broker.hear(asked, ANSWER, "en", NOW),
+        lambda: house.broker.handle_response(asked, ANSWER, "en", NOW),
         lambda: house.broker.decide(replace(good, request=request), APPROVE, SECRET, NOW),
         lambda: house.broker.decide(replace(good, request=request), REFUSE, SECRET, NOW),
         lambda: house.broker.cancel(begun, NOW),
@@ -105,7 +109,7 @@ def test_a_purpose_that_has_come_to_need_more_is_not_met_by_what_was_asked_befor
     asked = house.asked()
     house.country.says = replace(assertion(), offered=replace(assertion().offered, loa=LevelOfAssurance.LOW))
     with pytest.raises(AssuranceTooLow) as caught:
-        house.broker.hear(asked, ANSWER, "en", NOW)
+        house.broker.handle_response(asked, ANSWER, "en", NOW)
     assert caught.value.check == "authn_context_too_low"
     assert house.store.units == []
 
@@ -157,7 +161,7 @@ def test_an_approval_is_one_unit_with_marks_record_answer_and_grant(house: House
     (unit,) = house.store.units
     assert {mark.kind for mark in unit.marks} == {"login", "response", "assertion"}
     assert unit.record is not None
-    assert (unit.record.kind, unit.record.subject) == ("release", decided.subject)
+    assert (unit.record.kind, unit.record.subject) == ("release", decided.judged.subject)
     assert unit.decision is not None
     assert unit.decision.end == NOW + ANSWER_LIFE
     assert {(row.kind, row.end) for row in unit.parked} == {("code", NOW + CODE_LIFE), ("receipt", NOW + RECEIPT_LIFE)}
@@ -165,7 +169,7 @@ def test_an_approval_is_one_unit_with_marks_record_answer_and_grant(house: House
     assert grant.record == unit.record.record.hex()
     assert base64.b64decode(grant.values_nonce) == unit.record.nonce("values")
     assert [attribute.name for attribute in grant.attributes] == [ADDRESS, BIRTHDATE, EMAIL]
-    assert (grant.sub, grant.loa, grant.code_challenge) == (decided.sub, LevelOfAssurance.HIGH, "c" * 43)
+    assert (grant.sub, grant.loa, grant.origin) == (decided.judged.sub, LevelOfAssurance.HIGH, REQUEST.origin)
 
 
 @pytest.mark.parametrize(("choice", "kind"), [(REFUSE, "refusal"), (CANCEL, "cancellation")])
@@ -185,7 +189,7 @@ def test_leaving_before_any_country_answered_takes_the_logins_mark_alone(house: 
     (unit,) = house.store.units
     assert [mark.kind for mark in unit.marks] == ["login"]
     assert (unit.record, unit.parked) == (None, ())
-    decided = house.broker.hear(asked, ANSWER, "en", NOW)
+    decided = house.broker.handle_response(asked, ANSWER, "en", NOW)
     for choice in (APPROVE, REFUSE, CANCEL):
         with pytest.raises(Replayed):
             house.broker.decide(decided, choice, SECRET, NOW)
@@ -195,7 +199,7 @@ def test_leaving_before_any_country_answered_takes_the_logins_mark_alone(house: 
 def test_the_same_login_secret_and_choice_give_the_same_code_and_nothing_else_does(house: House) -> None:
     decided = house.decided()
     first = _released(house.broker.decide(decided, APPROVE, SECRET, NOW))
-    assert _released(house.broker.decide(decided, APPROVE, SECRET, NOW + 59)).code == first.code
+    assert house.code(_released(house.broker.decide(decided, APPROVE, SECRET, NOW + 59))) == house.code(first)
     assert len(house.store.units) == 1
     for choice, secret, now in (
         (REFUSE, SECRET, NOW),
@@ -317,17 +321,16 @@ def test_a_registration_that_was_narrowed_lets_nothing_more_go(
 
 @pytest.mark.spec("decisions.md 27")
 def test_sub_is_of_person_namespace_and_sector(house: House) -> None:
-    first = house.decided().sub
-    assert house.decided().sub == first
+    first = house.decided().judged.sub
+    assert house.decided().judged.sub == first
     budget = house.decided(
-        client_id=ClientId("budget"),
+        origin=origin("budget", redirect_uri="https://city.example/budget/callback"),
         purpose_id=PurposeId("participatory-budget"),
-        redirect_uri="https://city.example/budget/callback",
     )
-    subs = {first, budget.sub}
+    subs = {first, budget.judged.sub}
     for changes in ({"subject": "EE-49002280002"}, {"namespace": SubjectNamespace("demo/LV")}):
         house.country.says = assertion(**changes)
-        subs.add(house.decided().sub)
+        subs.add(house.decided().judged.sub)
     assert len(subs) == 4
     assert not any("49002280" in sub for sub in subs)
 
@@ -338,7 +341,7 @@ def test_many_at_once_with_the_same_choice_get_one_answer(house: House) -> None:
 
     def press(_: int) -> str:
         barrier.wait()
-        return _released(house.broker.decide(decided, APPROVE, SECRET, NOW)).code
+        return house.code(_released(house.broker.decide(decided, APPROVE, SECRET, NOW)))
 
     with ThreadPoolExecutor(8) as threads:
         codes = set(threads.map(press, range(8)))
@@ -380,12 +383,12 @@ def test_a_conflict_that_no_decision_explains_is_a_replay(house: House) -> None:
 @pytest.mark.spec("decisions.md 8: HMACs over the login id and the Strict cookie's secret")
 def test_whoever_knows_the_login_but_not_the_secret_cannot_tell_the_code(house: House) -> None:
     decided = house.decided()
-    codes = {_released(House().broker.decide(decided, APPROVE, secret, NOW)).code for secret in (SECRET, SECRET, b"t" * 32)}
+    codes = {_code(House(), decided, secret) for secret in (SECRET, SECRET, b"t" * 32)}
     assert len(codes) == 2
 
 
 @pytest.mark.spec("decisions.md 31")
-@pytest.mark.parametrize("off", [("party", REQUEST.client_id), ("country", "EE"), ("provider", COUNTRY)])
+@pytest.mark.parametrize("off", [("party", REQUEST.origin.service), ("country", "EE"), ("provider", COUNTRY)])
 def test_who_is_switched_off_while_the_commit_waits_gets_no_code(off: tuple[str, str]) -> None:
     house = House()
     decided = house.decided()
@@ -400,7 +403,7 @@ def test_who_is_switched_off_while_the_commit_waits_gets_no_code(off: tuple[str,
 
 
 @pytest.mark.spec("decisions.md 31")
-@pytest.mark.parametrize("off", [("party", REQUEST.client_id), ("country", "EE"), ("provider", COUNTRY)])
+@pytest.mark.parametrize("off", [("party", REQUEST.origin.service), ("country", "EE"), ("provider", COUNTRY)])
 def test_what_was_asked_or_heard_before_a_switch_is_of_no_use_after_it(off: tuple[str, str]) -> None:
     house = House()
     off_and_on(house.switches, *off)
@@ -408,22 +411,22 @@ def test_what_was_asked_or_heard_before_a_switch_is_of_no_use_after_it(off: tupl
     house.country.says = assertion(response_id="_another", assertion_id="_another")
     asked, decided = house.asked(), house.decided()
     off_and_on(house.switches, "party", "budget")
-    assert not house.broker.ended(grant), "another thing's act"
+    assert not house.role.ended(grant), "another thing's act"
     off_and_on(house.switches, *off)
-    assert house.broker.ended(grant)
+    assert house.role.ended(grant)
     with pytest.raises(Replayed, match="switched off meanwhile"):
-        house.broker.hear(asked, ANSWER, "en", NOW)
+        house.broker.handle_response(asked, ANSWER, "en", NOW)
     with pytest.raises(Replayed, match="switched off meanwhile"):
         house.broker.decide(decided, APPROVE, SECRET, NOW)
     # Whoever goes back releases nothing, and whoever chooses again begins anew
     assert isinstance(house.broker.decide(decided, CANCEL, SECRET, NOW), Refused)
     again = house.broker.ask(asked, COUNTRY, NOW)[1]
-    assert isinstance(house.broker.hear(again, ANSWER, "en", NOW), Decided)
+    assert isinstance(house.broker.handle_response(again, ANSWER, "en", NOW), Decided)
 
 
 @pytest.mark.spec("decisions.md 31")
 @pytest.mark.parametrize("looks", [1, 2, 3])
-@pytest.mark.parametrize("off", [("party", REQUEST.client_id), ("country", "EE"), ("provider", COUNTRY)])
+@pytest.mark.parametrize("off", [("party", REQUEST.origin.service), ("country", "EE"), ("provider", COUNTRY)])
 def test_off_and_on_after_any_look_of_the_step_that_asks_ends_what_it_asked(off: tuple[str, str], looks: int) -> None:
     switches = Interrupted(off)
     house = House(switched=switches)
@@ -432,4 +435,4 @@ def test_off_and_on_after_any_look_of_the_step_that_asks_ends_what_it_asked(off:
     asked = house.broker.ask(begun, COUNTRY, NOW)[1]
     assert switches.left == 0, "the control: the step looks as often"
     with pytest.raises(Replayed, match="switched off meanwhile"):
-        house.broker.hear(asked, ANSWER, "en", NOW)
+        house.broker.handle_response(asked, ANSWER, "en", NOW)

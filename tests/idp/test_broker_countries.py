@@ -6,9 +6,10 @@ import pytest
 
 from idp.ending import Choice
 from idp.login import DECIDED, Decided, Refused, Released
+from idp.role import Reach
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, AttributeName
-from policies.authentication import AskedAttribute, AuthenticationRequest, Offered
+from policies.authentication import AskedAttribute, Offered, ServiceRequest
 from policies.errors import AssuranceTooLow, NotFound, PeerUnavailable, Replayed
 from policies.load import Configuration
 from policies.parties import ClientId, EntityId, IdentityProvider, Peer, ProviderId, PurposeId, Source, SubjectNamespace
@@ -72,8 +73,8 @@ def house() -> House:
     return House(change=_with_latvia)
 
 
-def _listed(house: House, request: AuthenticationRequest = REQUEST) -> dict[str, bool]:
-    return {one.provider_id: available for one, available in house.broker.providers(request, NOW)}
+def _listed(house: House, request: ServiceRequest = REQUEST) -> dict[str, bool]:
+    return {one.provider_id: reach is Reach.OPEN for one, reach in house.role.choices(request, NOW)}
 
 
 def _heard(house: House, offered: Offered | None = None) -> Decided:
@@ -82,7 +83,7 @@ def _heard(house: House, offered: Offered | None = None) -> Decided:
     namespace = SubjectNamespace("eidas/LV")
     house.other.says = assertion(provider_id=OTHER, issuer=LATVIA, namespace=namespace, offered=said)
     _, asked = house.broker.ask(house.broker.begin(REQUEST, NOW), OTHER, NOW)
-    return house.broker.hear(asked, ANSWER, "en", NOW)
+    return house.broker.handle_response(asked, ANSWER, "en", NOW)
 
 
 def test_a_country_is_listed_while_its_metadata_holds_and_is_available_while_it_answers(house: House) -> None:
@@ -128,7 +129,7 @@ def test_a_country_that_the_purpose_takes_no_more_ends_a_login_at_its_next_step(
     _, asked = house.broker.ask(house.broker.begin(REQUEST, NOW), OTHER, NOW)
     narrowed = _only("EE")
     with pytest.raises(NotFound):
-        narrowed.broker.hear(asked, ANSWER, "en", NOW)
+        narrowed.broker.handle_response(asked, ANSWER, "en", NOW)
     with pytest.raises(NotFound):
         narrowed.broker.decide(decided, APPROVE, SECRET, NOW)
     assert narrowed.store.units == []
@@ -139,9 +140,10 @@ def test_a_country_is_asked_for_what_is_needed_asked_and_registered_and_for_noth
     (asked,) = house.other.asks
     assert asked.attributes == (ADDRESS, BIRTHDATE, EMAIL), "the purpose does not need the family name"
     assert asked.required == {ADDRESS, BIRTHDATE}
-    request = replace(REQUEST, asked=(AskedAttribute(EMAIL, EXACT), AskedAttribute(FAMILY, EXACT)))
+    request = replace(REQUEST, asked=(AskedAttribute(FAMILY, EXACT),))
     house.broker.ask(house.broker.begin(request, NOW), OTHER, NOW)
-    assert (house.other.asks[1].attributes, house.other.asks[1].required) == ((EMAIL,), frozenset())
+    wanted = (house.other.asks[1].attributes, house.other.asks[1].required)
+    assert wanted == ((ADDRESS, BIRTHDATE), {ADDRESS, BIRTHDATE}), "what the purpose requires, whatever the request words"
 
 
 def test_what_the_registration_does_not_let_go_is_not_asked_for() -> None:
@@ -179,7 +181,7 @@ def test_names_of_what_came_from_another_country_are_kept_for_the_page_and_value
         known, attributes={**known.attributes, GIVEN: "Mari-Canary", IDENTIFIER: "LV/NL/0001-canary", FAMILY: "Maasikas"}
     )
     decided = _heard(house, offered)
-    assert decided.arrived == (ADDRESS, BIRTHDATE, EMAIL, FAMILY, GIVEN, IDENTIFIER)
+    assert decided.judged.arrived == (ADDRESS, BIRTHDATE, EMAIL, FAMILY, GIVEN, IDENTIFIER)
     sealed = DECIDED.dump(decided)
     assert b"mari@post.example" in sealed, "the control: it is searched where values lie"
     for value in (b"Mari-Canary", b"0001-canary", b"Maasikas", b"1990", b"Canal Street"):
@@ -187,7 +189,7 @@ def test_names_of_what_came_from_another_country_are_kept_for_the_page_and_value
 
 
 def test_an_identity_provider_of_our_own_sends_nothing_across_a_border(house: House) -> None:
-    assert house.decided().arrived == ()
+    assert house.decided().judged.arrived == ()
 
 
 def test_a_country_that_cannot_be_asked_or_heard_now_ends_in_words_and_writes_nothing(
@@ -203,7 +205,7 @@ def test_a_country_that_cannot_be_asked_or_heard_now_ends_in_words_and_writes_no
     with pytest.raises(PeerUnavailable):
         house.broker.ask(asked, OTHER, NOW)
     with pytest.raises(PeerUnavailable):
-        house.broker.hear(asked, ANSWER, "en", NOW)
+        house.broker.handle_response(asked, ANSWER, "en", NOW)
     assert house.store.units == []
     house.broker.ask(asked, COUNTRY, NOW)
 
@@ -227,7 +229,7 @@ def test_a_node_that_ended_while_the_page_stood_open_releases_nothing(house: Hou
 
 
 def test_what_a_node_vouches_holds_while_something_valid_is_known_of_it(house: House) -> None:
-    vouched = house.broker.vouched
+    vouched = house.role.vouches
     assert (vouched(COUNTRY, NOW), vouched(OTHER, NOW), vouched(ProviderId("nobody"), NOW)) == (True, True, False)
     house.nodes.silent = {LATVIA}
     assert vouched(OTHER, NOW)
@@ -237,7 +239,7 @@ def test_what_a_node_vouches_holds_while_something_valid_is_known_of_it(house: H
 
 def test_what_a_node_vouches_no_more_is_not_asked_about_in_another_language_either(house: House) -> None:
     decided = _heard(house)
-    assert house.broker.reword(decided, "et", NOW).vouched == decided.vouched
+    assert house.broker.reword(decided, "et", NOW).judged.vouched == decided.judged.vouched
     house.nodes.unknown = {LATVIA}
     with pytest.raises(PeerUnavailable):
         house.broker.reword(decided, "et", NOW)
@@ -270,7 +272,7 @@ def test_what_the_service_asks_becomes_what_the_country_is_asked_and_its_level_c
     assert house.other.asks[0].minimum_assurance is least
     assert asked.expectation.minimum_assurance is least
     house.other.says = assertion(provider_id=OTHER, offered=replace(assertion().offered, loa=least))
-    assert house.broker.hear(asked, ANSWER, "en", NOW).loa is least
+    assert house.broker.handle_response(asked, ANSWER, "en", NOW).judged.loa is least
 
 
 def test_a_level_that_no_country_reaches_is_told_before_anybody_is_sent_away(
@@ -288,5 +290,5 @@ def test_a_level_that_no_country_reaches_is_told_before_anybody_is_sent_away(
 def test_two_countries_never_make_one_person_of_two(house: House) -> None:
     estonian, latvian = house.decided(), _heard(house)
     assert house.country.says.subject == house.other.says.subject, "the same identifier, by two schemes"
-    assert estonian.sub != latvian.sub
-    assert estonian.subject != latvian.subject
+    assert estonian.judged.sub != latvian.judged.sub
+    assert estonian.judged.subject != latvian.judged.subject

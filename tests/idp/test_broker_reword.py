@@ -7,8 +7,8 @@ import pytest
 
 from idp.login import Released
 from policies.errors import NotFound, Replayed, RequestRefused, Suspended
-from policies.parties import ClientId, ProviderId
-from tests.idp.house import ANSWER, APPROVE, NOW, REFUSE, SECRET, House
+from policies.parties import ProviderId
+from tests.idp.house import ANSWER, APPROVE, NOW, REFUSE, SECRET, House, origin
 from tests.idp.switched import off_and_on
 
 
@@ -19,13 +19,18 @@ def house() -> House:
 
 @pytest.mark.spec("decisions.md 22")
 def test_the_language_and_the_hash_of_what_is_shown_are_new_and_nothing_else(house: House) -> None:
-    decided = house.decided(ui_locales=("en-GB", "en"))
+    decided = house.decided(languages=("en-GB", "en"))
     again = house.broker.reword(decided, "et", NOW + 7)
-    assert again.request.ui_locales == ("et",)
-    assert again == replace(decided, request=again.request, notice=again.notice)
-    assert replace(again.request, ui_locales=decided.request.ui_locales) == decided.request
-    assert again.notice == house.broker.hear(house.asked(), ANSWER, "et", NOW).notice != decided.notice
-    assert house.broker.reword(again, "en", NOW).notice == decided.notice
+    assert again.request.languages == ("et",)
+    assert again == replace(decided, request=again.request, judged=again.judged)
+    assert replace(again.judged, notice=decided.judged.notice) == decided.judged
+    assert replace(again.request, languages=decided.request.languages) == decided.request
+    assert (
+        again.judged.notice
+        == house.broker.handle_response(house.asked(), ANSWER, "et", NOW).judged.notice
+        != decided.judged.notice
+    )
+    assert house.broker.reword(again, "en", NOW).judged.notice == decided.judged.notice
     assert house.store.units == []
 
 
@@ -37,7 +42,7 @@ def test_both_pages_are_one_question(house: House) -> None:
     assert isinstance(ended, Released)
     before = house.broker.decide(decided, APPROVE, SECRET, NOW)
     assert isinstance(before, Released)
-    assert (before.code, before.receipt) == (ended.code, ended.receipt)
+    assert (before.answer_key, before.receipt) == (ended.answer_key, ended.receipt)
     with pytest.raises(Replayed):
         house.broker.decide(decided, REFUSE, SECRET, NOW)
     assert len(house.store.units) == 1
@@ -62,7 +67,7 @@ def test_what_has_changed_since_it_was_shown_is_not_shown_again(
 def test_who_or_where_is_registered_no_more_is_not_asked_about(house: House) -> None:
     decided = house.decided()
     with pytest.raises(RequestRefused):
-        house.broker.reword(replace(decided, request=replace(decided.request, client_id=ClientId("nobody"))), "et", NOW)
+        house.broker.reword(replace(decided, request=replace(decided.request, origin=origin("nobody"))), "et", NOW)
     with pytest.raises(NotFound):
         house.broker.reword(replace(decided, provider_id=ProviderId("nobody")), "et", NOW)
 

@@ -6,27 +6,29 @@ from hypothesis import strategies as st
 from idp.store.switches import COUNTRY, PARTY, PROVIDER, MemorySwitches
 from idp.suspension import Suspension
 from policies.errors import BrokerError, Replayed, Suspended
+from policies.parties import ClientId
 from tests.idp.house import COUNTRY as PROVIDER_ID
-from tests.idp.house import REQUEST, House
+from tests.idp.house import House
 
-THINGS = ((PARTY, REQUEST.client_id), (COUNTRY, "EE"), (PROVIDER, PROVIDER_ID), (COUNTRY, "LV"))
+PARKING = ClientId("parking")
+THINGS = ((PARTY, PARKING), (COUNTRY, "EE"), (PROVIDER, PROVIDER_ID), (COUNTRY, "LV"))
 
 
 @given(st.lists(st.tuples(st.sampled_from(THINGS), st.booleans()), max_size=8), st.integers(0, 9))
 def test_each_is_refused_as_by_one_look_after_another(switched: list[tuple[tuple[str, str], bool]], acts: int) -> None:
-    switches, source = MemorySwitches(), House().broker.provider(PROVIDER_ID)
+    switches, source = MemorySwitches(), House().role.provider(PROVIDER_ID)
     for thing, off in switched:
         switches.set_switch(*thing, off=off)
     suspension = Suspension(switches)
 
     def in_turn() -> None:
-        suspension.check_party(REQUEST.client_id)
+        suspension.check_party(PARKING)
         suspension.check_source(source)
-        if suspension.ended(REQUEST.client_id, source, acts):
-            raise Replayed("policy_changed", f"{REQUEST.client_id} or {source.provider_id} was switched off meanwhile")
+        if suspension.ended(PARKING, source, acts):
+            raise Replayed("policy_changed", f"{PARKING} or {source.provider_id} was switched off meanwhile")
 
     def at_once() -> None:
-        suspension.check_asked(REQUEST.client_id, source, acts)
+        suspension.check_asked(PARKING, source, acts)
 
     found: list[tuple[type[BrokerError], str] | None] = []
     for check in (in_turn, at_once):
@@ -39,6 +41,6 @@ def test_each_is_refused_as_by_one_look_after_another(switched: list[tuple[tuple
 
 
 def test_what_a_provider_vouched_for_that_is_registered_no_more_has_ended() -> None:
-    source = House().broker.provider(PROVIDER_ID)
+    source = House().role.provider(PROVIDER_ID)
     suspension = Suspension(MemorySwitches())
-    assert [suspension.ended(REQUEST.client_id, provider, 0) for provider in (source, None)] == [False, True]
+    assert [suspension.ended(PARKING, provider, 0) for provider in (source, None)] == [False, True]

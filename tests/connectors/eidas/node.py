@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from lxml import etree
 
-from connectors.connector import Ask, Expectation, Inbound, Requester
+from connectors.connector import Ask, Expectation, Inbound
 from connectors.eidas import EidasConnector
 from connectors.formats.eidas.metadata import PeerFacts
 from connectors.formats.eidas.registry import NAME_ID_FORMATS, NATURAL, SUB_STATUSES, level_uri
@@ -33,6 +33,7 @@ from connectors.signatures.xmlenc import encrypt
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.file import FileSigner, FileUnwrapper
 from policies.assurance import LevelOfAssurance
+from policies.authentication import Requester
 from policies.catalogue import STANDARD
 from policies.errors import PeerUnavailable
 from policies.parties import EntityId, IdentityProvider, Peer, ProviderId, Source, SubjectNamespace

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from lxml import etree
 
-from connectors.connector import Ask, Outbound, Post, Redirect, Requester
+from connectors.connector import Ask, Outbound, Post, Redirect
 from connectors.formats.eidas.registry import MINIMUM, NATURAL, PROTOCOL_VERSIONS
 from connectors.formats.eidas.request import EidasRequest, read_request
 from connectors.formats.names import PERSISTENT, POST, REDIRECT, TRANSIENT, UNSPECIFIED
@@ -19,6 +19,7 @@ from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import verify
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
+from policies.authentication import Requester
 from policies.errors import AssertionRejected, AssuranceTooLow, BrokerError, Misconfigured, PeerUnavailable
 from tests.connectors.eidas import judge
 from tests.connectors.eidas.made import natural

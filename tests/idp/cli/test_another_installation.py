@@ -47,6 +47,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def second(city: Path, stranger: Path, tmp_path: Path) -> Path:
     """An installation whose `database` is the one of `city`, which is served and has something switched off."""
     settings = load_settings(city)
+    assert settings.witness_path is not None
     keys = load_ledger_keys(settings.key_folder, settings.origin)
     store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
     board = Switchboard(engine=store.engine, tenant=settings.tenant, keys=keys, commits=store)

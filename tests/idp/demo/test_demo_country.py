@@ -32,7 +32,7 @@ def http() -> Iterator[httpx2.Client]:
 
 
 def _connector(scene: Scene, binding: str) -> SamlConnector:
-    provider = scene.application.city.broker.provider(ProviderId("demo-ee"))
+    provider = scene.application.city.role.provider(ProviderId("demo-ee"))
     return SamlConnector(
         provider=replace(provider, binding=binding),
         entity_id=entity_id(scene.issuer),

@@ -388,7 +388,7 @@ def test_where_nobody_else_can_be_asked_a_broker_is_ready_with_its_node_s_keys_a
 ) -> None:
     """What a node says is encrypted to us: without a key that opens it no login comes to its end."""
     application, now = crossing.application, crossing.clock()
-    ring, configuration = application.keys.rings[kind], application.city.broker._configuration
+    ring, configuration = application.keys.rings[kind], application.city.role.configuration
     abroad = {name: one for name, one in configuration.providers.items() if one.protocol == "eidas"}
     everybody, alone = (
         _serving(each, application.keys) for each in (configuration, replace(configuration, providers=abroad))

@@ -100,7 +100,7 @@ def _rubbish(visitor: Visitor, stage: Stage, monkeypatch: pytest.MonkeyPatch) ->
     """Wrong answers to a new login, from a browser that keeps its cookies whatever we say; last, how many were judged."""
     fields = visitor.signs_in(visitor.asked(visitor.login()))
     jar, judged = dict(visitor.jar), 0
-    hear = stage.application.city.broker.hear
+    hear = stage.application.city.broker.handle_response
 
     def counted(*given: Any) -> Decided:  # Any: as it is called
         nonlocal judged
@@ -108,7 +108,7 @@ def _rubbish(visitor: Visitor, stage: Stage, monkeypatch: pytest.MonkeyPatch) ->
         return hear(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(stage.application.city.broker, "hear", counted)
+        patch.setattr(stage.application.city.broker, "handle_response", counted)
         statuses = []
         for _ in range(WRONG_ANSWERS + 2):
             visitor.jar = dict(jar)

@@ -103,7 +103,7 @@ def test_nothing_else_of_the_login_changes(visitor: Visitor, stage: Stage, *, as
     assert set(page.cookies) == {STATE + login}
     assert page.cookies[STATE + login].attributes["max-age"] == str(LOGIN_LIFE - 100), "a login lives no longer for it"
     assert _state(visitor, login) == speaking(before, "zh-Hans")
-    assert _state(visitor, login) == replace(before, request=replace(before.request, ui_locales=("zh-Hans",)))
+    assert _state(visitor, login) == replace(before, request=replace(before.request, languages=("zh-Hans",)))
     if asked:
         assert _spoken(visitor.returns(fields)) == "zh-Hans", "what was asked is still answered"
 

@@ -8,12 +8,13 @@ from urllib.parse import quote
 import pytest
 
 from idp.broker import Broker
+from idp.city import CityRole
 from idp.endpoints.picker import MAX_SOUGHT, REMEMBERED
 from idp.pages.headers import headers
 from idp.pages.views import Kind
-from policies.authentication import AuthenticationRequest
+from idp.role import Choices, Reach
+from policies.authentication import ServiceRequest
 from policies.errors import PeerUnavailable
-from policies.parties import IdentityProvider
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Answer, Visitor
 
@@ -30,13 +31,14 @@ def _countries(visitor: Visitor, login: str, **parameters: str) -> Answer:
 @contextmanager
 def _away(monkeypatch: pytest.MonkeyPatch, provider: str) -> Iterator[None]:
     """As long as this lasts, the provider does not answer."""
-    honest = Broker.providers
+    honest = CityRole.choices
 
-    def providers(self: Broker, request: AuthenticationRequest, now: int) -> tuple[tuple[IdentityProvider, bool], ...]:
-        return tuple((one, one.provider_id != provider) for one, _ in honest(self, request, now))
+    def choices(self: CityRole, request: ServiceRequest, now: int) -> Choices:
+        found = honest(self, request, now)
+        return tuple((one, Reach.AWAY if one.provider_id == provider else reach) for one, reach in found)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Broker, "providers", providers)
+        patch.setattr(CityRole, "choices", choices)
         yield
 
 

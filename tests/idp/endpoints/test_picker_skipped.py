@@ -7,7 +7,9 @@ from typing import Any  # structlog's own type of an event
 import pytest
 
 from idp.broker import Broker
+from idp.city import CityRole
 from idp.endpoints.logins import MAX_LOGINS, STATE
+from idp.role import Reach
 from policies.errors import PeerUnavailable
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Visitor, login_of, query_of
@@ -93,9 +95,9 @@ def test_a_country_that_is_not_connected_gives_a_page_that_says_so_and_leads_bac
 def test_a_named_country_that_does_not_answer_is_shown_and_not_gone_to(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = Broker.providers
+    honest = CityRole.choices
     with monkeypatch.context() as patch:
-        patch.setattr(Broker, "providers", lambda *given: tuple((one, False) for one, _ in honest(*given)))
+        patch.setattr(CityRole, "choices", lambda *given: tuple((one, Reach.AWAY) for one, _ in honest(*given)))
         page = visitor.authorize(acr_values="country:EE")
     assert page.status == 200
     assert page.found(SHOWN) == ["Estonia"]

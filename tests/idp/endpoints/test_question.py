@@ -1,13 +1,10 @@
 """The question as it is filled in is the page that the template makes, for every decision, and is kept without a value."""
 
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 
-from idp.endpoints.city import CitySite
-from idp.endpoints.question import question, view_of
+from idp.endpoints.city_screens import CityScreens
 from idp.login import Decided
 from idp.pages.languages import LANGUAGES
 from idp.pages.render import Pages
@@ -59,46 +56,53 @@ def house() -> House:
 
 
 @pytest.fixture
-def site(house: House) -> CitySite:
-    pages = Pages()
-    made = SimpleNamespace(pages=pages, broker=house.broker, catalogue=STANDARD, wording=pages.wording)
-    return cast(CitySite, made)  # as much of a site as the question looks at
+def pages() -> Pages:
+    return Pages()
 
 
-def _whole(site: CitySite, decided: Decided, language: str) -> str:
+@pytest.fixture
+def screens(house: House, pages: Pages) -> CityScreens:
+    return CityScreens(role=house.role, pages=pages, catalogue=STANDARD)
+
+
+def judged(decided: Decided, **changes: object) -> Decided:
+    return replace(decided, judged=replace(decided.judged, **changes))  # type: ignore[arg-type] # as a test names them
+
+
+def _whole(screens: CityScreens, decided: Decided, language: str) -> str:
     """The page with everything in place from the start."""
     released = [ruling.released for ruling in decided.decision.rulings if ruling.released is not None]
-    values = [site.wording(language).value(attribute, STANDARD) for attribute in released]
-    return site.pages.approval(view_of(site, decided, language, decided.login, SEALED, values))
+    values = [screens._pages.wording(language).value(attribute, STANDARD) for attribute in released]
+    return screens._pages.approval(screens.view(decided, language, decided.login, SEALED, values))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_it_is_the_templates_own_page_for_every_decision_and_every_value(
-    house: House, site: CitySite, language: str
+    house: House, screens: CityScreens, language: str
 ) -> None:
     first = house.decided()
-    cases = [first, *(replace(first, decision=decision) for decision in DECISIONS)]
-    cases += [replace(cases[-5], loa=level) for level in LevelOfAssurance]
-    cases += [replace(case, arrived=(AttributeName("email"), AttributeName("birthdate"))) for case in cases[:6]]
+    cases = [first, *(judged(first, decision=decision) for decision in DECISIONS)]
+    cases += [judged(cases[-5], loa=level) for level in LevelOfAssurance]
+    cases += [judged(case, arrived=(AttributeName("email"), AttributeName("birthdate"))) for case in cases[:6]]
     # Each twice, so that what was kept of one meets all the others
     for decided in (*cases, *reversed(cases)):
-        assert question(site, decided, SEALED, language).decode() == _whole(site, decided, language)
+        assert screens.question(decided, SEALED, language).decode() == _whole(screens, decided, language)
 
 
-def test_another_citizen_gets_the_same_sheet_and_their_own_values(house: House, site: CitySite) -> None:
+def test_another_citizen_gets_the_same_sheet_and_their_own_values(house: House, screens: CityScreens) -> None:
     one, other = (
-        replace(house.decided(), decision=Decision((_ruling("email", value), _ruling("family_name", value))))
+        judged(house.decided(), decision=Decision((_ruling("email", value), _ruling("family_name", value))))
         for value in ("mari@post.example", EVIL)
     )
     for decided in (one, other):
-        assert question(site, decided, SEALED, "en").decode() == _whole(site, decided, "en")
-    assert len(site.pages.sheets._made) == 1
+        assert screens.question(decided, SEALED, "en").decode() == _whole(screens, decided, "en")
+    assert len(screens._pages.sheets._made) == 1
 
 
-def test_what_is_kept_holds_nothing_of_a_login_or_a_person(house: House, site: CitySite) -> None:
-    decided = replace(house.decided(), decision=DECISIONS[9])
-    assert b"22 July 1990" in question(site, decided, SEALED, "en"), "the control"
-    kept = repr(site.pages.sheets._made)
+def test_what_is_kept_holds_nothing_of_a_login_or_a_person(house: House, screens: CityScreens) -> None:
+    decided = judged(house.decided(), decision=DECISIONS[9])
+    assert b"22 July 1990" in screens.question(decided, SEALED, "en"), "the control"
+    kept = repr(screens._pages.sheets._made)
     assert "birthdate" in kept
-    for text in ("1990", decided.login, SEALED, decided.sub):
+    for text in ("1990", decided.login, SEALED, decided.judged.sub):
         assert text not in kept

@@ -69,7 +69,7 @@ def test_in_another_browser_no_byte_of_a_response_is_read(
     def never(*_: object) -> None:
         raise AssertionError("the response was read")
 
-    monkeypatch.setattr(stage.application.city.broker, "hear", never)
+    monkeypatch.setattr(stage.application.city.broker, "handle_response", never)
     stranger = Visitor(stage)
     stranger.login()
     _refused(stranger.returns(fields))

@@ -97,7 +97,7 @@ def test_what_the_judges_net_caught_is_counted_by_the_type_that_it_caught(
 
     fields = visitor.signs_in(visitor.asked(visitor.login()))
     before = _counted(stage)
-    monkeypatch.setattr(stage.application.city.broker, "hear", caught)
+    monkeypatch.setattr(stage.application.city.broker, "handle_response", caught)
     assert visitor.returns(fields).status == 403
     place = ("/saml/acs", "ZeroDivisionError")
     assert _counted(stage)[place] - before.get(place, 0) == 1

@@ -35,7 +35,7 @@ def test_the_page_says_so_and_the_record_gets_one_event(
     question, before = visitor.question(), _records(stage)
     openid = stage.application.city.openid
     with monkeypatch.context() as patched:
-        for name in ("respond", "refuse"):
+        for name in ("answer", "refuse"):
             # As of a registration that an older version loaded
             capitals = Redirect("HTTPS://parking.city.example/callback?code=x")
             patched.setattr(openid, name, _broken if how == "defect" else lambda *_, answer=capitals: answer)

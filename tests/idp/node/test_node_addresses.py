@@ -148,7 +148,7 @@ def test_a_long_request_is_parked(browser: Browser, stage: NodeStage) -> None:
     assert len(cookie) < 400
     page = browser.returns(browser.signs_in(leaving))
     assert browser.opened(browser.decides(page)).assertion is not None
-    assert stage.application.node.tenant == "node.localhost"
+    assert stage.application.site.tenant == "node.localhost"
 
 
 def test_a_node_is_no_city(stage: NodeStage) -> None:

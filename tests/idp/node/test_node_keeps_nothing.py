@@ -8,8 +8,9 @@ import pytest
 
 from idp.demo.citizens import HIGH, LOW, Citizen
 from idp.endpoints.logins import secret_of
-from idp.node.login import NODE_DECIDED, NodeStates
+from idp.login import ASKED, DECIDED, Asked
 from idp.seal import LoginId
+from policies.authentication import Requester
 from tests.canary.needles import needles, search
 from tests.canary.stage import VALUES
 from tests.idp.node.citizen import Browser
@@ -75,18 +76,22 @@ def test_states_of_a_login_hold_nothing_about_a_person(browser: Browser, stage: 
     """The cookie, opened: the node's own request, and what we asked."""
     browser.asks(attributes=EVERYTHING)
     (login,) = (name.removeprefix("__Host-l-") for name in browser.jar)
-    state = stage.application.node.logins.state(browser.jar, login, stage.clock())
-    letter, packed = NodeStates().pack(state)
-    assert letter == "a"
-    assert NodeStates().unpack(letter, packed) == state
-    assert state.request.provider_name == "Parking in Storkhaven"
+    state = stage.application.site.logins.state(browser.jar, login, stage.clock())
+    assert isinstance(state, Asked)
+    assert ASKED.load(ASKED.dump(state)) == state
+    assert state.request.requester == Requester("Parking in Storkhaven", "public")
 
 
 def test_values_are_in_no_repr(browser: Browser, stage: NodeStage) -> None:
     page = browser.informed(CANARY)
     login = page.fields["login"]
     secret = secret_of(browser.jar, login)
-    sealer = stage.application.node.sealer
-    decided = NODE_DECIDED.load(sealer.open("decided", LoginId(login), page.fields["decided"], stage.clock(), secret))
-    assert {one.name for one in decided.attributes} == {"person_identifier", "family_name", "given_name", "birthdate"}
+    sealer = stage.application.site.sealer
+    decided = DECIDED.load(sealer.open("decided", LoginId(login), page.fields["decided"], stage.clock(), secret))
+    assert {one.name for one in decided.decision.released} == {
+        "person_identifier",
+        "family_name",
+        "given_name",
+        "birthdate",
+    }
     assert search(repr(decided).encode(), needles(VALUES.values())) == set()

@@ -6,22 +6,19 @@ from itertools import combinations
 import pytest
 
 from idp.node.levels import answered_level, levels_for, published_levels
-from idp.node.login import NodeRequest
+from idp.responders.eidas import NAME
 from policies.assurance import LevelOfAssurance as Level
-from policies.parties import EntityId, IdentityProvider, NodeId, ProviderId, Source, SubjectNamespace
+from policies.authentication import Origin, Requester, ServiceRequest
+from policies.parties import EntityId, IdentityProvider, ProviderId, PurposeId, ServiceId, Source, SubjectNamespace
 from tests.idp.node.peer import LOA, OTHER_LOA
 
-REQUEST = NodeRequest(
-    node_id=NodeId("nl"),
-    issuer=EntityId("https://nl.example/eidas/metadata"),
-    request_id="_1",
-    relay_state="",
-    name_id_format="",
-    comparison="minimum",
-    contexts=(f"{LOA}low",),
-    attributes=(),
-    sp_type="public",
-    provider_name="",
+REQUEST = ServiceRequest(
+    origin=Origin(NAME, ServiceId("nl"), "https://nl.example/eidas/metadata", "_1", '{"relay_state":""}'),
+    purpose_id=PurposeId(""),
+    asked=(),
+    unknown=(),
+    minimum_assurance=Level.LOW,
+    requester=Requester("", "public"),
 )
 
 
@@ -41,8 +38,8 @@ def provider(*levels: Level, notified: bool = True) -> IdentityProvider:
     )
 
 
-def exact(*contexts: str) -> NodeRequest:
-    return replace(REQUEST, comparison="exact", contexts=contexts)
+def exact(*contexts: str) -> ServiceRequest:
+    return replace(REQUEST, contexts=contexts)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +52,7 @@ def exact(*contexts: str) -> NodeRequest:
 )
 @pytest.mark.spec("eidas.md §3 minimum is one notified level")
 def test_a_minimum_takes_all_notified_levels_from_it_up(lowest: str, found: tuple[Level, ...]) -> None:
-    request = replace(REQUEST, contexts=(f"{LOA}{lowest}",))
+    request = replace(REQUEST, minimum_assurance=Level[lowest.upper()])
     assert tuple(sorted(levels_for(request, provider(*Level)))) == found
     assert set(levels_for(request, provider(*Level)).values()) == {f"{LOA}{level.label}" for level in found}
 

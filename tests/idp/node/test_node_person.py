@@ -1,7 +1,5 @@
 """What a national answer becomes between countries: whole, typed, in Latin script, or not at all."""
 
-from dataclasses import replace
-
 import pytest
 
 from connectors.formats.eidas.address import read_address
@@ -9,20 +7,18 @@ from connectors.formats.eidas.request import asked_attributes
 from connectors.formats.eidas.response import EidasValue
 from connectors.formats.saml import WireAttribute
 from connectors.mapping import latin_forms, latin_name
-from idp.node.login import Carried
-from idp.node.person import carried, eidas_values, names_by_uri
+from idp.node.person import eidas_values, minimum_data, names_by_uri
 from policies.assurance import LevelOfAssurance
-from policies.attributes import Address, AttributeName, Value
-from policies.authentication import Assertion, Offered
+from policies.attributes import EXACT, Address, Attribute, AttributeName, Value
+from policies.authentication import AskedAttribute, Assertion, Offered
 from policies.catalogue import STANDARD
 from policies.errors import AssertionRejected
 from policies.parties import EntityId, ProviderId, SubjectNamespace
 from tests.idp.node.peer import ATTRIBUTE, and_also
-from tests.idp.node.test_node_levels import REQUEST
 
 IDENTIFIER = "EE/NL/abc"
 PERSON = {"family_name": "Maasikas", "given_name": "Mari", "birthdate": "1990-02-28"}
-ASKED = replace(REQUEST, attributes=asked_attributes(()))
+ASKED = tuple(AskedAttribute(names_by_uri(STANDARD)[each.name], EXACT) for each in asked_attributes(()))
 
 
 def assertion(**values: Value | None) -> Assertion:
@@ -43,8 +39,9 @@ def assertion(**values: Value | None) -> Assertion:
 
 
 def found(one: Assertion, *beside: str) -> dict[str, tuple[Value, str]]:
-    request = replace(REQUEST, attributes=and_also(*beside))
-    return {str(each.name): (each.value, each.latin) for each in carried(request, one, IDENTIFIER, STANDARD)}
+    names = names_by_uri(STANDARD)
+    asked = [AskedAttribute(names[each.name], EXACT) for each in and_also(*beside) if each.name in names]
+    return {str(each.name): (each.value, each.latin) for each in minimum_data(asked, one, IDENTIFIER, STANDARD)}
 
 
 @pytest.mark.spec("eidas.md §5 minimum data set")
@@ -61,7 +58,7 @@ def test_the_minimum_data_set_is_whole_and_has_our_identifier() -> None:
 @pytest.mark.parametrize("value", [None, " ", "\u200b", "\u202e\u034f"])
 def test_without_one_of_it_nothing_goes(name: str, value: str | None) -> None:
     with pytest.raises(AssertionRejected) as refused:
-        carried(ASKED, assertion(**{name: value}), IDENTIFIER, STANDARD)
+        minimum_data(ASKED, assertion(**{name: value}), IDENTIFIER, STANDARD)
     assert refused.value.check == "minimum_data_set"
     assert name in refused.value.detail
     assert "national" in refused.value.detail
@@ -71,7 +68,7 @@ def test_without_one_of_it_nothing_goes(name: str, value: str | None) -> None:
 @pytest.mark.parametrize("text", ["1990", "1990-02", "1990-02-30", "19900228", "28.2.1990"])
 def test_half_a_birth_date_is_none(text: str) -> None:
     with pytest.raises(AssertionRejected) as refused:
-        carried(ASKED, assertion(birthdate=text), IDENTIFIER, STANDARD)
+        minimum_data(ASKED, assertion(birthdate=text), IDENTIFIER, STANDARD)
     assert refused.value.check == "minimum_data_set"
     assert text not in refused.value.detail
 
@@ -81,7 +78,7 @@ def test_a_name_in_another_script_needs_its_latin_form() -> None:
     assert found(assertion(family_name="Иванова", family_name__latin="Ivanova"))["family_name"] == ("Иванова", "Ivanova")
     for latin in (None, "", "Иванова", True):
         with pytest.raises(AssertionRejected) as refused:
-            carried(ASKED, assertion(family_name="Иванова", family_name__latin=latin), IDENTIFIER, STANDARD)
+            minimum_data(ASKED, assertion(family_name="Иванова", family_name__latin=latin), IDENTIFIER, STANDARD)
         assert refused.value.check == "latin_script"
         assert refused.value.code == "misconfigured", "the page tells that the operator has to act"
         assert "`family_name.latin`" in refused.value.detail
@@ -112,9 +109,8 @@ def test_what_is_not_asked_for_does_not_go() -> None:
 
 @pytest.mark.parametrize("asked", range(4))
 def test_a_request_that_leaves_out_some_of_the_set_gets_nothing(asked: int) -> None:
-    part = replace(REQUEST, attributes=asked_attributes(())[:asked])
     with pytest.raises(AssertionRejected, match="all of it"):
-        carried(part, assertion(), IDENTIFIER, STANDARD)
+        minimum_data(ASKED[:asked], assertion(), IDENTIFIER, STANDARD)
 
 
 @pytest.mark.spec("eidas.md §5 value forms")
@@ -122,26 +118,26 @@ def test_a_request_that_leaves_out_some_of_the_set_gets_nothing(asked: int) -> N
     ("given", "said"), [("male", "Male"), ("Female", "Female"), ("1", "Male"), ("2", "Female"), ("9", "Unspecified")]
 )
 def test_genders_are_said_in_the_words_of_eidas(given: str, said: str) -> None:
-    uri, values = eidas_values(Carried(AttributeName("gender"), given), STANDARD)
+    uri, values = eidas_values(Attribute(AttributeName("gender"), EXACT, given), STANDARD)
     assert (uri, values) == (f"{ATTRIBUTE}Gender", (EidasValue(said),))
 
 
 @pytest.mark.spec("eidas.md §5 address")
 def test_an_address_is_written_in_its_base64_form() -> None:
     address = Address("Pikk 1", "10123", "Tallinn", "Harju", "EE")
-    uri, values = eidas_values(Carried(AttributeName("address"), address), STANDARD)
+    uri, values = eidas_values(Attribute(AttributeName("address"), EXACT, address), STANDARD)
     assert uri == f"{ATTRIBUTE}CurrentAddress"
     assert read_address(values[0].text) == address
 
 
 def test_a_pair_has_the_original_and_its_latin_form() -> None:
-    _, values = eidas_values(Carried(AttributeName("given_name"), "Мария", "Maria"), STANDARD)
+    _, values = eidas_values(Attribute(AttributeName("given_name"), EXACT, "Мария", "Maria"), STANDARD)
     assert values == (EidasValue("Мария", latin=False), EidasValue("Maria"))
 
 
-def test_values_are_in_no_repr_of_what_is_carried() -> None:
-    assert "Мария" not in repr(Carried(AttributeName("given_name"), "Мария", "Maria"))
-    assert "Maria" not in repr(Carried(AttributeName("given_name"), "Мария", "Maria"))
+def test_values_are_in_no_repr_of_what_is_sent() -> None:
+    assert "Мария" not in repr(Attribute(AttributeName("given_name"), EXACT, "Мария", "Maria"))
+    assert "Maria" not in repr(Attribute(AttributeName("given_name"), EXACT, "Мария", "Maria"))
 
 
 def test_every_attribute_of_the_catalogue_with_an_eidas_name_is_known_by_it() -> None:

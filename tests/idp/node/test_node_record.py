@@ -2,12 +2,11 @@
 
 import inspect
 import json
-from collections.abc import Callable
 
 import pytest
 
-from idp.node.record import NodeRecorder
 from idp.ports import RecordDraft
+from idp.transparency.draft import draft_node, new_record
 from idp.transparency.entry import complete as completed
 from idp.transparency.entry import prepare, read_leaf
 from idp.transparency.jcs import jcs
@@ -16,13 +15,11 @@ from tests.idp.store.units import KEYS, NOW, TENANT, release
 
 NODE = EntityId("https://broker.nl.example/eidas/metadata")
 MESSAGE = "_request-of-the-node"
-RECORDER = NodeRecorder()
-MAKERS = {
-    "release": RECORDER.release,
-    "refusal": RECORDER.refusal,
-    "cancellation": RECORDER.cancellation,
-    "unsent": RECORDER.unsent,
-}
+KINDS = ("release", "refusal", "cancellation", "unsent")
+
+
+def made(kind: str) -> RecordDraft:
+    return draft_node(record=new_record(), time=NOW, kind=kind, message=MESSAGE, node=NODE)
 
 
 def contents(draft: RecordDraft) -> dict[str, dict[str, object]]:
@@ -45,24 +42,23 @@ def texts(draft: RecordDraft) -> set[object]:
 
 
 @pytest.mark.spec("decisions.md 26")
-@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_record_says_node_message_and_time_and_nothing_else(kind: str) -> None:
-    draft = MAKERS[kind](MESSAGE, NODE, NOW)
+    draft = made(kind)
     facts = {"message": MESSAGE, "node": NODE, "record": draft.record.hex(), "time": NOW}
     assert contents(draft) == {"sent": facts, "decision": {**facts, "kind": kind}}
     assert (draft.kind, draft.time, draft.subject) == (kind, NOW, None)
 
 
 @pytest.mark.spec("decisions.md 26")
-@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_nothing_of_a_person_can_be_handed_in(make: Callable[..., RecordDraft]) -> None:
-    assert list(inspect.signature(make).parameters) == ["message", "node", "now"]
+def test_nothing_of_a_person_can_be_handed_in() -> None:
+    assert list(inspect.signature(draft_node).parameters) == ["record", "time", "kind", "message", "node"]
 
 
-@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_the_leaf_is_that_of_any_other_record(make: Callable[[str, EntityId, int], RecordDraft]) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_leaf_is_that_of_any_other_record(kind: str) -> None:
     """A release of a city and whatever a node did: the same size, the same names, no difference but random bytes."""
-    of_node = completed(prepare(make(MESSAGE, NODE, NOW), TENANT, KEYS), TENANT, None, 0)
+    of_node = completed(prepare(made(kind), TENANT, KEYS), TENANT, None, 0)
     of_city = completed(prepare(release(), TENANT, KEYS), TENANT, b"k" * 32, 1)
     assert of_node.subject_opening is None
     assert len(of_node.leaf) == len(of_city.leaf)
@@ -71,7 +67,7 @@ def test_the_leaf_is_that_of_any_other_record(make: Callable[[str, EntityId, int
 
 
 def test_two_records_of_one_message_share_no_random_byte() -> None:
-    one, other = RECORDER.release(MESSAGE, NODE, NOW), RECORDER.release(MESSAGE, NODE, NOW)
+    one, other = made("release"), made("release")
     assert one.record != other.record
     assert not {o.nonce for o in one.openings} & {o.nonce for o in other.openings}
     assert all(jcs(json.loads(o.content)) == o.content for o in one.openings)
@@ -79,5 +75,5 @@ def test_two_records_of_one_message_share_no_random_byte() -> None:
 
 @pytest.mark.spec("issue: no identifier is common to the two ledgers")
 def test_the_two_ledgers_of_one_login_have_nothing_in_common_but_the_word_and_the_second() -> None:
-    sending, receiving = RECORDER.release(MESSAGE, NODE, NOW), release()
+    sending, receiving = made("release"), release()
     assert texts(sending) & texts(receiving) == {NOW, "release"}

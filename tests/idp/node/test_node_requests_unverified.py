@@ -225,13 +225,13 @@ def test_an_address_whose_requests_nobody_signed_is_refused_before_anything_of_t
     rates = stage.application.watched.rates
     monkeypatch.setitem(rates._items, "failures", RateLimitItemPerMinute(1))
     monkeypatch.setattr(rates, "address", lambda _client: "a1")
-    receives, read = stage.application.node.proxy.receive, list[object]()
+    receives, read = stage.application.site.frontends["eidas"].receive, list[object]()
 
     def receiving(inbound: Inbound, now: int, known: Callable[[str], None]) -> object:
         read.append(inbound)
         return receives(inbound, now, known)
 
-    monkeypatch.setattr(stage.application.node.proxy, "receive", receiving)
+    monkeypatch.setattr(stage.application.site.frontends["eidas"], "receive", receiving)
     for _ in range(4):
         assert browser.asks().status == 303
     assert [browser.follows("SAMLRequest=AAAA").status for _ in range(ADDRESS_TIMES)] == [400] * ADDRESS_TIMES

@@ -19,14 +19,15 @@ from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
+from idp.frontend import Declined, Received
 from idp.keys.file import FileAgreement
-from idp.node.login import Carried, NodeDecided, NodeRefused, NodeReleased, NodeRequest
+from idp.login import Grant, Released
 from idp.responders import eidas_request
-from idp.responders.eidas import Declined, Here, ProxyService
-from idp.seal import LoginId
+from idp.responders.eidas import EIDAS_QUESTION, EidasQuestion, Here, ProxyService
 from idp.store.peers import MemoryCopies
 from policies.assurance import LevelOfAssurance
-from policies.attributes import AttributeName
+from policies.attributes import EXACT, Attribute, AttributeName
+from policies.authentication import ServiceRequest
 from policies.catalogue import STANDARD
 from policies.errors import (
     AssertionRejected,
@@ -34,6 +35,7 @@ from policies.errors import (
     AuthenticationFailed,
     BrokerError,
     PeerUnavailable,
+    ReleaseDenied,
     SignatureInvalid,
     TooManyRequests,
 )
@@ -93,10 +95,15 @@ def post(fields: dict[str, str]) -> Inbound:
     return Inbound("post", fields)
 
 
-def received(proxy: ProxyService, node: PeerNode, **changes: object) -> NodeRequest:
-    request = proxy.receive(post(node.posted(node.request(HERE.sso_url, NOW, **changes), "r")), NOW)
-    assert isinstance(request, NodeRequest)
-    return request
+def received(proxy: ProxyService, node: PeerNode, **changes: object) -> ServiceRequest:
+    found = proxy.receive(post(node.posted(node.request(HERE.sso_url, NOW, **changes), "r")), NOW)
+    assert isinstance(found, Received)
+    return found.request
+
+
+def relay_state(request: ServiceRequest) -> str:
+    question: EidasQuestion = EIDAS_QUESTION.load(request.origin.protocol.encode())
+    return question.relay_state
 
 
 def opened(answer: Post, node: PeerNode) -> Opened:
@@ -104,40 +111,39 @@ def opened(answer: Post, node: PeerNode) -> Opened:
     return node.opened(dict(answer.fields), NODE.certificate)
 
 
-def released(request: NodeRequest) -> NodeReleased:
-    decided = NodeDecided(
-        login=LoginId("l"),
-        began=NOW,
-        end=NOW + 300,
-        request=request,
+def released(request: ServiceRequest) -> Released:
+    grant = Grant(
+        origin=request.origin,
+        purpose_id=request.purpose_id,
         provider_id=ProviderId("national"),
+        sub=SAID["person_identifier"],
         loa=LevelOfAssurance.HIGH,
-        context_class=f"{LOA}high",
+        context=f"{LOA}high",
         authenticated_at=NOW - 3,
-        attributes=tuple(Carried(AttributeName(name), value) for name, value in SAID.items()),
-        response=b"",
-        assertion=b"",
-        marks_end=0,
+        attributes=tuple(Attribute(AttributeName(name), EXACT, value) for name, value in SAID.items()),
     )
-    return NodeReleased(decided, "_response", "_assertion", "_transient")
+    return Released(grant, b"k" * 32)
 
 
 # -- who asks --------------------------------------------------------------------------------------------------------------
 
 
 def test_who_asks_is_whose_key_it_is(proxy: ProxyService, nl: PeerNode, lv: PeerNode) -> None:
-    assert received(proxy, nl).node_id == "nl"
-    assert received(proxy, lv).node_id == "lv"
+    assert received(proxy, nl).origin.service == "nl"
+    assert received(proxy, lv).origin.service == "lv"
     request = received(proxy, nl, requester_id="urn:parking", name_id_format="")
-    assert (request.issuer, request.relay_state, request.sp_type) == (nl.entity_id, "r", "public")
-    assert len(request.attributes) == 4
+    assert request.origin.issuer == nl.entity_id
+    assert request.requester is not None
+    assert request.requester.sp_type == "public"
+    assert relay_state(request) == "r"
+    assert len(request.asked) == 4
 
 
 def test_a_request_by_redirect_is_judged_alike(proxy: ProxyService, nl: PeerNode) -> None:
     raw = nl.queried(nl.request(HERE.sso_url, NOW), "r")
-    request = proxy.receive(Inbound("redirect", {}, raw), NOW)
-    assert isinstance(request, NodeRequest)
-    assert request.relay_state == "r"
+    found = proxy.receive(Inbound("redirect", {}, raw), NOW)
+    assert isinstance(found, Received)
+    assert relay_state(found.request) == "r"
 
 
 def test_without_any_node_nobody_may_ask(nl: PeerNode) -> None:
@@ -153,7 +159,7 @@ def test_the_metadata_of_one_node_that_ended_does_not_stop_another(nl: PeerNode,
     peers.reload(EntityId(lv.entity_id))
     later = NOW + 3700
     fields = lv.posted(lv.request(HERE.sso_url, later))
-    assert isinstance(service.receive(post(fields), later), NodeRequest)
+    assert isinstance(service.receive(post(fields), later), Received)
     with pytest.raises(PeerRequestRefused) as refused:
         service.receive(post(nl.posted(nl.request(HERE.sso_url, later))), later)
     assert refused.value.check == "signature"
@@ -174,11 +180,12 @@ def test_a_declined_request_knows_its_node_and_its_answer(proxy: ProxyService, n
     fields = nl.posted(nl.request(HERE.sso_url, NOW, contexts=()), "r")
     declined = proxy.receive(post(fields), NOW)
     assert isinstance(declined, Declined)
-    assert declined.node.node_id == "nl"
+    assert declined.origin.service == "nl"
+    assert isinstance(declined.error, PeerRequestRefused)
     assert declined.error.check == "authn_context_refs"
-    assert declined.answer is not None
-    assert dict(declined.answer.fields)["RelayState"] == "r"
-    assert opened(declined.answer, nl).codes[0] == "Requester"
+    answer = proxy.refuse(declined.origin, declined.error, NOW)
+    assert dict(answer.fields)["RelayState"] == "r"
+    assert opened(answer, nl).codes[0] == "Requester"
 
 
 @pytest.mark.parametrize("contexts", [None, ()])
@@ -233,31 +240,31 @@ def test_a_request_without_an_id_gets_no_answer(proxy: ProxyService, nl: PeerNod
 )
 def test_what_could_not_be_given_is_told_as_a_refusal_is(proxy: ProxyService, nl: PeerNode, error: BrokerError) -> None:
     request = received(proxy, nl)
-    told = opened(proxy.refuse(request, error, NOW), nl)
-    peer = proxy._peers.current(request.issuer, NOW)
-    left = opened(proxy.end(NodeRefused(request, "_left"), peer, tell=False, now=NOW), nl)
+    told = opened(proxy.refuse(request.origin, error, NOW), nl)
+    left = opened(proxy.refuse(request.origin, ReleaseDenied("cancelled"), NOW, b"k" * 32), nl)
     assert told.codes == left.codes == ("Responder", "AuthnFailed", "")
-    assert told.response.in_response_to == request.request_id
+    assert told.response.in_response_to == request.origin.message_id
 
 
 @pytest.mark.spec("eidas.md §4 level not reached")
 def test_too_low_a_level_is_told(proxy: ProxyService, nl: PeerNode) -> None:
-    told = opened(proxy.refuse(received(proxy, nl), AssuranceTooLow("authn_context_too_low"), NOW), nl)
+    told = opened(proxy.refuse(received(proxy, nl).origin, AssuranceTooLow("authn_context_too_low"), NOW), nl)
     assert told.codes == ("Responder", "AuthnFailed", "The requested level of assurance was not reached.")
 
 
 def test_a_node_that_may_know_is_told_of_a_refusal(proxy: ProxyService, nl: PeerNode) -> None:
-    request = received(proxy, nl)
-    peer = proxy._peers.current(request.issuer, NOW)
-    told = opened(proxy.end(NodeRefused(request, "_left"), peer, tell=True, now=NOW), nl)
+    origin = received(proxy, nl).origin
+    nodes = {NodeId("nl"): replace(proxy._node(origin), tell_refusal=True)}
+    proxy._nodes = nodes
+    told, again = (opened(proxy.refuse(origin, ReleaseDenied("cancelled"), NOW, b"k" * 32), nl) for _ in range(2))
     assert told.codes == ("Requester", "RequestDenied", "")
-    assert told.response.response_id == "_left"
+    assert told.response.response_id == again.response.response_id, "the same choice gets the same answer"
 
 
 def test_a_failure_to_a_node_that_may_not_be_answered_is_none(proxy: ProxyService, nl: PeerNode) -> None:
     request = received(proxy, nl)
     with pytest.raises(PeerUnavailable):
-        proxy.refuse(request, AuthenticationFailed("status"), NOW + 3601)
+        proxy.refuse(request.origin, AuthenticationFailed("status"), NOW + 3601)
 
 
 # -- the answer ------------------------------------------------------------------------------------------------------------
@@ -268,13 +275,20 @@ def in_use(proxy: ProxyService, node: PeerNode, *methods: str) -> PeerInUse:
     return replace(peer, facts=replace(peer.facts, encryption_methods=methods))
 
 
+def answered(proxy: ProxyService, node: PeerNode, peer: PeerInUse) -> Post:
+    """The answer to a node of which this is known."""
+    one = released(received(proxy, node))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(proxy, "_peer", lambda _origin, _now: peer)
+        return proxy.answer(one, NOW)
+
+
 @pytest.mark.spec("eidas.md §4 Response")
 def test_the_answer_opens_at_its_node_and_nowhere_else(proxy: ProxyService, nl: PeerNode, lv: PeerNode) -> None:
-    answer = proxy.respond(released(received(proxy, nl)), in_use(proxy, nl), NOW)
+    answer = answered(proxy, nl, in_use(proxy, nl))
     found = opened(answer, nl)
-    assert found.response.response_id == "_response"
     assert found.assertion is not None
-    assert found.assertion.assertion_id == "_assertion"
+    assert found.assertion.assertion_id != found.response.response_id
     assert found.assertion.authentications[0].instant == NOW - 3
     assert found.values("DateOfBirth") == ["1990-02-28"]
     with pytest.raises(AssertionRejected) as refused:
@@ -295,7 +309,7 @@ def test_the_answer_opens_at_its_node_and_nowhere_else(proxy: ProxyService, nl: 
 def test_the_node_s_own_order_of_methods_counts_as_far_as_the_profile_goes(
     proxy: ProxyService, nl: PeerNode, methods: tuple[str, ...], used: str
 ) -> None:
-    answer = proxy.respond(released(received(proxy, nl)), in_use(proxy, nl, *methods), NOW)
+    answer = answered(proxy, nl, in_use(proxy, nl, *methods))
     octets = base64.b64decode(dict(answer.fields)["SAMLResponse"])
     assert f'Algorithm="{used}"'.encode() in octets
     assert opened(answer, nl).assertion is not None
@@ -319,7 +333,7 @@ def test_a_node_on_a_curve_is_answered_with_the_first_key_wrap_that_it_names(
     certificate = forge.party(private).certificate
     known = in_use(proxy, nl, *methods)
     peer = replace(known, _encryption=((certificate, replace(key_of_certificate(certificate, EIDAS), not_after=None)),))
-    answer = proxy.respond(released(received(proxy, nl)), peer, NOW)
+    answer = answered(proxy, nl, peer)
     root = etree.fromstring(base64.b64decode(dict(answer.fields)["SAMLResponse"]))
     assert [method.get("Algorithm") for method in root.iter("{*}EncryptionMethod")][1:] == [used]
     message = verify(etree.tostring(root), [key_of_certificate(NODE.certificate, EIDAS)], ENCRYPTED_RESPONSE, EIDAS)
@@ -330,7 +344,7 @@ def test_a_node_on_a_curve_is_answered_with_the_first_key_wrap_that_it_names(
 
 
 def test_no_value_stands_in_the_answer_in_the_clear(proxy: ProxyService, nl: PeerNode) -> None:
-    answer = proxy.respond(released(received(proxy, nl)), in_use(proxy, nl), NOW)
+    answer = answered(proxy, nl, in_use(proxy, nl))
     octets = base64.b64decode(dict(answer.fields)["SAMLResponse"])
     for value in (*SAID.values(), f"{LOA}high"):
         assert value.encode() not in octets

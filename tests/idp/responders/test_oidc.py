@@ -1,74 +1,99 @@
 """Answers through the browser, and what the provider refuses at start."""
 
+from dataclasses import replace
+
 import pytest
 
 from connectors.connector import Post, Redirect
+from connectors.signatures.jws import base64url
 from idp.login import Released
 from idp.responders.oidc import OpenIDProvider
 from idp.seal import Sealer
-from policies.authentication import AuthenticationRequest
+from idp.transparency.keys import mac
 from policies.catalogue import STANDARD
-from policies.errors import Misconfigured
+from policies.errors import (
+    AllRevoked,
+    AssertionRejected,
+    AssuranceTooLow,
+    AuthenticationFailed,
+    BrokerError,
+    Closed,
+    Misconfigured,
+    OtherPerson,
+    PeerUnavailable,
+    ReleaseDenied,
+    Replayed,
+    Suspended,
+)
 from tests.connectors_jws.jws_doubles import SoftwareSigner, private_key
-from tests.idp.responders.doubles import ISSUER, REDIRECT, TENANT, City, MemoryStore, accepted, answer, party
+from tests.idp.responders.doubles import ISSUER, NOW, REDIRECT, TENANT, City, MemoryStore, accepted, answer, grant, party
 from tests.sealing import fixed_keys
 
+KEY = b"k" * 32
+CODE = base64url(mac(KEY, b"code"))
 OTHER = "https://parking.storkhaven.example/other?from=us"
 
 
 def released(city: City, **changes: str | None) -> Released:
-    return Released(accepted(city, **changes), "c0de")
+    made = grant()
+    return Released(replace(made, origin=accepted(city, **changes).origin), KEY)
 
 
 @pytest.mark.spec("RFC 9207 §2")
 def test_the_code_goes_with_state_and_issuer_to_the_registered_address() -> None:
-    found = City().provider.respond(released(City()))
-    assert found == Redirect(f"{REDIRECT}?code=c0de&state=af0ifjsldkj&iss=https%3A%2F%2Fid.storkhaven.example")
+    found = City().provider.answer(released(City()), NOW)
+    assert found == Redirect(f"{REDIRECT}?code={CODE}&state=af0ifjsldkj&iss=https%3A%2F%2Fid.storkhaven.example")
 
 
 def test_without_a_state_there_is_none() -> None:
-    assert answer(City().provider.respond(released(City(), state=None))) == {"code": "c0de", "iss": ISSUER}
+    assert answer(City().provider.answer(released(City(), state=None), NOW)) == {"code": CODE, "iss": ISSUER}
 
 
 @pytest.mark.parametrize("state", ["a&code=evil", "x#y", "a b", "%0d%0aLocation:", "'\"<script>", "é"[:0] + "~" * 4096])
 def test_a_state_comes_back_as_it_was_and_adds_nothing(state: str) -> None:
-    found = City().provider.respond(released(City(), state=state))
-    assert answer(found) == {"code": "c0de", "state": state, "iss": ISSUER}
+    found = City().provider.answer(released(City(), state=state), NOW)
+    assert answer(found) == {"code": CODE, "state": state, "iss": ISSUER}
     assert isinstance(found, Redirect)
     assert not set('#\r\n"<> ') & set(found.url)
 
 
 def test_a_query_of_the_registered_address_is_kept() -> None:
-    found = City().provider.respond(released(City(), redirect_uri=OTHER))
+    found = City().provider.answer(released(City(), redirect_uri=OTHER), NOW)
     assert isinstance(found, Redirect)
-    assert found.url.startswith(OTHER + "&code=c0de&")
+    assert found.url.startswith(f"{OTHER}&code={CODE}&")
 
 
 @pytest.mark.spec("OAuth 2.0 Form Post Response Mode")
 def test_by_form_the_address_is_the_registered_one_and_the_fields_are_the_answer() -> None:
-    found = City().provider.respond(released(City(), response_mode="form_post", state="<&>"))
-    assert found == Post(REDIRECT, (("code", "c0de"), ("state", "<&>"), ("iss", ISSUER)))
+    found = City().provider.answer(released(City(), response_mode="form_post", state="<&>"), NOW)
+    assert found == Post(REDIRECT, (("code", CODE), ("state", "<&>"), ("iss", ISSUER)))
 
 
 def test_a_code_is_never_in_a_repr() -> None:
     city = City()
-    assert "c0de" not in repr(released(city)) + repr(city.provider.respond(released(city)))
+    shown = repr(released(city)) + repr(city.provider.answer(released(city), NOW))
+    assert CODE not in shown
+    assert repr(KEY) not in shown
 
 
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("access_denied", "access_denied"),
-        ("temporarily_unavailable", "temporarily_unavailable"),
-        ("unauthorized_client", "unauthorized_client"),
-        ("server_error", "server_error"),
-        ("anything", "server_error"),
-        ("", "server_error"),
+        (ReleaseDenied("the citizen refused"), "access_denied"),
+        (AuthenticationFailed("status"), "access_denied"),
+        (AssertionRejected("signature"), "access_denied"),
+        (Replayed("decided"), "access_denied"),
+        (AssuranceTooLow("authn_context_too_low"), "unmet_authentication_requirements"),
+        (OtherPerson("hinted_subject"), "login_required"),
+        (PeerUnavailable("its node is away"), "temporarily_unavailable"),
+        (Suspended("it is off"), "temporarily_unavailable"),
+        (AllRevoked("no key is left"), "temporarily_unavailable"),
+        (Closed("the ledger is halted"), "temporarily_unavailable"),
     ],
 )
-def test_a_refusal_is_an_error_of_the_standard_with_a_fixed_sentence(given: str, told: str) -> None:
+def test_a_refusal_is_an_error_of_the_standard_with_a_fixed_sentence(given: BrokerError, told: str) -> None:
     city = City()
-    found = answer(city.provider.refuse(accepted(city), given))
+    found = answer(city.provider.refuse(accepted(city).origin, given, NOW))
     assert (found["error"], found["state"], found["iss"]) == (told, "af0ifjsldkj", ISSUER)
     assert found["error_description"].endswith(".")
     assert "code" not in found
@@ -76,7 +101,8 @@ def test_a_refusal_is_an_error_of_the_standard_with_a_fixed_sentence(given: str,
 
 def test_a_refusal_goes_by_form_where_the_request_said_so() -> None:
     city = City()
-    assert isinstance(city.provider.refuse(accepted(city, response_mode="form_post"), "access_denied"), Post)
+    origin = accepted(city, response_mode="form_post").origin
+    assert isinstance(city.provider.refuse(origin, ReleaseDenied(""), NOW), Post)
 
 
 # -- at start ----------------------------------------------------------------------------------------------------------
@@ -152,5 +178,4 @@ def test_a_provider_without_any_party_starts_and_knows_nobody() -> None:
 def test_a_request_that_was_accepted_is_a_value_that_never_changes() -> None:
     city = City()
     first = accepted(city)
-    assert isinstance(first, AuthenticationRequest)
     assert hash(first) == hash(accepted(city))

@@ -7,7 +7,8 @@ import pytest
 
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import verify
-from policies.authentication import AuthenticationRequest
+from idp.frontend import Received
+from idp.responders.oidc_request import read_protocol
 from tests.idp.responders.doubles import (
     ISSUER,
     NOW,
@@ -17,6 +18,7 @@ from tests.idp.responders.doubles import (
     asserted,
     assertion,
     basic,
+    declined,
     grant,
     key_party,
     living_in,
@@ -77,7 +79,7 @@ def test_the_document_is_json_that_anybody_may_keep_for_an_hour() -> None:
 
 def test_every_response_mode_and_prompt_that_is_listed_is_accepted() -> None:
     for mode in listed("response_modes_supported"):
-        assert accepted(City(), response_mode=mode).response_mode == mode
+        assert read_protocol(accepted(City(), response_mode=mode).origin).response_mode == mode
     for prompt in listed("prompt_values_supported"):
         assert accepted(City(), prompt=prompt)
 
@@ -94,7 +96,7 @@ def test_every_scope_that_is_listed_is_accepted_from_a_client_that_has_it() -> N
     city = City(party(purposes=tuple(city.purposes)))
     for scope in listed("scopes_supported", city):
         purpose = "" if scope.startswith("purpose:") else " purpose:parking"
-        assert isinstance(city.provider.receive(request(scope=f"openid {scope}{purpose}"), NOW), AuthenticationRequest)
+        assert isinstance(city.provider.receive(request(scope=f"openid {scope}{purpose}"), NOW), Received)
 
 
 def test_every_level_that_is_listed_can_be_asked() -> None:
@@ -103,8 +105,8 @@ def test_every_level_that_is_listed_can_be_asked() -> None:
 
 
 def test_what_is_said_not_to_be_supported_is_refused() -> None:
-    assert answer(City().provider.receive(request(request="x"), NOW))["error"] == "request_not_supported"
-    assert answer(City().provider.receive(request(request_uri="x"), NOW))["error"] == "request_uri_not_supported"
+    assert answer(declined(City(), request="x"))["error"] == "request_not_supported"
+    assert answer(declined(City(), request_uri="x"))["error"] == "request_uri_not_supported"
 
 
 def test_every_algorithm_of_client_assertions_that_is_listed_authenticates() -> None:

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from connectors.connector import Inbound, Post, Redirect
 from connectors.formats.claims import Json
 from connectors.signatures.jws import sign
-from idp.responders.oidc_hint import subject_digest
-from idp.responders.oidc_request import unknown_scopes
+from idp.frontend import Received
+from idp.responders.oidc_request import OpenIDRequest, origin_of, read_protocol, unknown_scopes
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Attribute, AttributeName, Form
-from policies.authentication import AskedAttribute, AuthenticationRequest, Offered
+from policies.authentication import AskedAttribute, Offered, ServiceRequest
 from policies.errors import RequestRefused
-from policies.parties import ClientId
+from policies.pseudonyms import subject_digest
 from policies.purposes import Purpose
 from policies.release import decide
 from tests.connectors_jws.jws_doubles import SoftwareSigner, handmade, private_key
@@ -47,7 +47,7 @@ HIGH, SUBSTANTIAL, LOW = LevelOfAssurance.HIGH, LevelOfAssurance.SUBSTANTIAL, Le
 
 def error(city: City | None = None, /, **changes: str | None) -> str:
     """The OAuth error that goes back to the verified address, with state and issuer and a sentence."""
-    found = answer((city or City()).provider.receive(request(**changes), NOW))
+    found = answer(declined(city or City(), **changes))
     assert found["iss"] == ISSUER
     assert found["error_description"].endswith(".")
     assert set(found) <= {"error", "error_description", "state", "iss"}
@@ -67,27 +67,20 @@ def needing(purpose: Purpose, place: str) -> Purpose:
 
 
 def test_a_request_is_read_into_a_type_that_needs_no_further_check() -> None:
-    assert accepted(City()) == AuthenticationRequest(
-        client_id=ClientId("parking"),
+    asked = OpenIDRequest(REDIRECT, "query", "af0ifjsldkj", nonce="n-0S6_WzA2Mj", code_challenge=CHALLENGE)
+    assert accepted(City()) == ServiceRequest(
+        origin=origin_of(party(), asked),
         purpose_id=PARKING,
-        redirect_uri=REDIRECT,
-        response_mode="query",
-        state="af0ifjsldkj",
-        nonce="n-0S6_WzA2Mj",
-        code_challenge=CHALLENGE,
         asked=(AskedAttribute(ADDRESS, EXACT), AskedAttribute(BIRTHDATE, OVER_18), AskedAttribute(NAME, EXACT)),
         unknown=(),
         minimum_assurance=LOW,
-        force_authentication=False,
-        max_age=None,
-        ui_locales=(),
-        in_id_token=(),
     )
 
 
 def test_get_and_post_are_read_alike() -> None:
     city = City()
-    assert city.provider.receive(Inbound("post", request().parameters), NOW) == accepted(city)
+    posted = city.provider.receive(Inbound("post", request().parameters), NOW)
+    assert posted == city.provider.receive(request(), NOW)
 
 
 # -- never a redirect before client and address are verified -----------------------------------------------------------
@@ -215,13 +208,13 @@ def test_an_error_brings_the_state_back_and_goes_to_the_registered_address() -> 
 
 @pytest.mark.parametrize("state", ["s" * 4097, "a\nb", "é", "\x00", "\x7f"])
 def test_a_state_that_cannot_be_given_back_unchanged_is_refused_and_not_given_back(state: str) -> None:
-    found = answer(City().provider.receive(request(state=state), NOW))
+    found = answer(declined(City(), state=state))
     assert found["error"] == "invalid_request"
     assert "state" not in found
 
 
 def test_a_state_of_four_kilobytes_is_accepted() -> None:
-    assert accepted(City(), state="s" * 4096).state == "s" * 4096
+    assert read_protocol(accepted(City(), state="s" * 4096).origin).state == "s" * 4096
 
 
 def test_an_error_goes_by_form_where_the_request_says_so() -> None:
@@ -260,7 +253,7 @@ def test_every_sentence_has_only_characters_that_an_error_description_may_have()
         {"request": "x"},
     ]
     for changes in faults:
-        sentence = answer(City().provider.receive(request(**changes), NOW))["error_description"]
+        sentence = answer(declined(City(), **changes))["error_description"]
         assert all(" " <= c <= "~" and c not in '"\\' for c in sentence), sentence
 
 
@@ -403,7 +396,7 @@ def test_claims_of_the_protocol_are_no_attributes() -> None:
 
 def test_claims_for_the_id_token_are_remembered_as_such() -> None:
     found = accepted(City(), claims='{"id_token":{"age_over_18":null},"userinfo":{"given_name":null}}')
-    assert found.in_id_token == (BIRTHDATE,)
+    assert read_protocol(found.origin).in_id_token == (BIRTHDATE,)
     assert [asked.name for asked in found.asked] == [BIRTHDATE, NAME]
 
 
@@ -476,11 +469,11 @@ def test_an_essential_acr_counts_before_acr_values() -> None:
 def test_the_known_names_of_an_essential_acr_are_remembered_and_of_a_voluntary_one_none() -> None:
     wish = '"values":["low","urn:other","http://eidas.europa.eu/LoA/high"]'
     essential = '{"id_token":{"acr":{"essential":true,' + wish + "}}}"
-    assert accepted(City(), claims=essential).acr == ("low", HIGH.uri)
+    assert accepted(City(), claims=essential).contexts == ("low", HIGH.uri)
     # A stranger writes the request, and it travels in a cookie
-    assert accepted(City(), claims=essential.replace('"low"', ",".join(['"low"'] * 1000))).acr == ("low", HIGH.uri)
-    assert accepted(City(), claims=essential.replace('"essential":true,', "")).acr == ()
-    assert accepted(City(), acr_values="low").acr == ()
+    assert accepted(City(), claims=essential.replace('"low"', ",".join(['"low"'] * 1000))).contexts == ("low", HIGH.uri)
+    assert accepted(City(), claims=essential.replace('"essential":true,', "")).contexts == ()
+    assert accepted(City(), acr_values="low").contexts == ()
 
 
 def _hint(alg: str = "ES256", typ: str = "JWT", number: int = 0, **changes: Json) -> str:
@@ -521,7 +514,7 @@ def test_an_id_token_of_ours_names_who_is_to_come_long_after_its_end(alg: str) -
 def test_a_hint_that_is_no_id_token_of_ours_for_this_client_is_refused(hint: str) -> None:
     """Else whoever words the request would have a service told who it is not."""
     assert error(id_token_hint=hint) == "invalid_request"
-    told = answer(City().provider.receive(request(id_token_hint=hint), NOW))["error_description"]
+    told = answer(declined(City(), id_token_hint=hint))["error_description"]
     assert told.startswith("id_token_hint is ")
     assert error(id_token_hint=hint, prompt="none") == "interaction_required"
 
@@ -557,8 +550,8 @@ def test_freshness_is_what_prompt_and_max_age_say(changes: dict[str, str], force
 
 def test_languages_that_cannot_be_read_are_passed_over() -> None:
     found = accepted(City(), ui_locales="et-EE zh-Hans ../etc <b> en " + "de " * 20)
-    assert found.ui_locales[:4] == ("et-EE", "zh-Hans", "en", "de")
-    assert len(found.ui_locales) == 8
+    assert found.languages[:4] == ("et-EE", "zh-Hans", "en", "de")
+    assert len(found.languages) == 8
 
 
 @pytest.mark.parametrize("name", ["login_hint", "display", "claims_locales", "resource", "unheard_of"])
@@ -569,7 +562,7 @@ def test_what_is_ignored_leaves_no_trace(name: str) -> None:
 @pytest.mark.spec("RFC 9700 §2.1.1")
 def test_pkce_alone_is_enough() -> None:
     for absent in (None, ""):
-        found = accepted(City(), state=absent, nonce=absent)
+        found = read_protocol(accepted(City(), state=absent, nonce=absent).origin)
         assert (found.state, found.nonce, found.code_challenge) == ("", "", CHALLENGE)
 
 
@@ -579,10 +572,10 @@ WITHOUT = {"code_challenge": None, "code_challenge_method": None}
 @pytest.mark.spec("RFC 9700 §2.1.1")
 def test_by_registration_a_nonce_stands_in_for_pkce() -> None:
     city = City(party(pkce_required=False))
-    found = accepted(city, **WITHOUT, state=None)
+    found = read_protocol(accepted(city, **WITHOUT, state=None).origin)
     assert (found.code_challenge, found.nonce) == ("", "n-0S6_WzA2Mj")
     # One with PKCE is judged as any other
-    assert accepted(city, nonce=None).code_challenge == CHALLENGE
+    assert read_protocol(accepted(city, nonce=None).origin).code_challenge == CHALLENGE
     for changes in (
         {**WITHOUT, "nonce": None},
         {**WITHOUT, "nonce": ""},
@@ -616,10 +609,10 @@ NAMES = st.sampled_from(
 @given(st.dictionaries(NAMES, st.text(max_size=60)))
 def test_whatever_is_sent_by_a_known_client_gets_a_request_or_an_error(changes: dict[str, str]) -> None:
     found = CITY.provider.receive(request(**changes), NOW)
-    if isinstance(found, AuthenticationRequest):
-        assert found.code_challenge
+    if isinstance(found, Received):
+        assert read_protocol(found.request.origin).code_challenge
     else:
-        assert answer(found)["error"]
+        assert answer(CITY.provider.refuse(found.origin, found.error, NOW))["error"]
 
 
 CITY = City()

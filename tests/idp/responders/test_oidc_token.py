@@ -125,7 +125,7 @@ def test_authlib_finds_every_claim_that_it_checks_in_our_id_token() -> None:
 @pytest.mark.spec("OpenID Connect Core §5.5.1.1")
 def test_an_acr_is_named_as_it_was_asked_for() -> None:
     city = City()
-    _, claims = id_token(city, redeemed(city, city.code(grant(acr="low"))))
+    _, claims = id_token(city, redeemed(city, city.code(grant(context="low"))))
     assert claims["acr"] == "low"
 
 

@@ -85,7 +85,7 @@ def test_a_defect_of_the_broker_counts_as_unforeseen(stage: Stage, lines: Lines,
 
     def prepare(visitor: Visitor) -> Any:  # Any: as above
         fields = visitor.response()
-        monkeypatch.setattr(stage.application.city.broker, "hear", defect)
+        monkeypatch.setattr(stage.application.city.broker, "handle_response", defect)
         return lambda: visitor.returns(fields)
 
     tried = play(stage, LiveCase("x/y", "x", Kind.RESPONSE, "403 digest", prepare), lines)

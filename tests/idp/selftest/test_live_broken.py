@@ -44,7 +44,7 @@ MISSING: Mapping[str, tuple[str, Callable[..., object], str, Outcome]] = {
     "same origin": (f"{STEPS}.check_same_origin", _nothing, "live-decisions/from-another-site/live", ACCEPTED),
     "same origin, null": (f"{STEPS}.check_same_origin", _nothing, "live-decisions/from-nowhere/live", ACCEPTED),
     "frames": (f"{STEPS}.check_navigation", _nothing, "live-replay/in-a-frame/live", ACCEPTED),
-    "a query beside": (f"{STEPS}.query", _nothing, "live-replay/beside-a-query/live", ACCEPTED),
+    "a query beside": (f"{STEPS}.check_no_query", _nothing, "live-replay/beside-a-query/live", ACCEPTED),
     "PKCE": (
         "idp.responders.oidc_token._proves",
         lambda *_: True,

@@ -58,7 +58,7 @@ def test_after_a_release_by_a_clock_a_day_ahead_what_is_on_again_goes_on_at_once
     city.released_at(NOW + DAY, placed=False)
     city.off_and_on(kind, name, NOW)
     house = city.worker()
-    assert not house.broker.ended(approved(house, house.decided(NOW + 10, NOW + 5), NOW + 15))
+    assert not house.role.ended(approved(house, house.decided(NOW + 10, NOW + 5), NOW + 15))
 
 
 @EACH
@@ -71,7 +71,7 @@ def test_what_was_issued_by_a_clock_that_is_ahead_ends_with_a_switch_by_the_righ
     grant = approved(house, house.decided(ahead, ahead), ahead)
     city.released_at(ahead, placed=placed)
     city.off_and_on(kind, name, NOW + 1)
-    assert house.broker.ended(grant)
-    for on in (lambda: house.broker.hear(asked, ANSWER, "en", ahead), lambda: approved(house, decided, ahead)):
+    assert house.role.ended(grant)
+    for on in (lambda: house.broker.handle_response(asked, ANSWER, "en", ahead), lambda: approved(house, decided, ahead)):
         with pytest.raises(Replayed, match="switched off meanwhile"):
             on()

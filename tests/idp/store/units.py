@@ -13,8 +13,8 @@ from idp.transparency.draft import draft_refusal, draft_release, new_record
 from idp.transparency.keys import ledger_keys
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
-from policies.authentication import AskedAttribute, AuthenticationRequest
-from policies.parties import ClientId, ProviderId, PurposeId, Source, Tenant
+from policies.authentication import AskedAttribute, Origin, ServiceRequest
+from policies.parties import ProviderId, PurposeId, ServiceId, Source, Tenant
 from policies.purposes import Basis
 from policies.release import Decision, Outcome, Reason, Ruling
 
@@ -38,21 +38,13 @@ class Clock:
         return self.now
 
 
-def request(nonce: str = "n-0S6", unknown: Sequence[str] = ()) -> AuthenticationRequest:
-    return AuthenticationRequest(
-        client_id=ClientId("parking"),
+def request(unknown: Sequence[str] = ()) -> ServiceRequest:
+    return ServiceRequest(
+        origin=Origin("openid", ServiceId("parking"), "parking"),
         purpose_id=PurposeId("resident-parking"),
-        redirect_uri="https://parking.storkhaven.example/back",
-        response_mode="query",
-        state="",
-        nonce=nonce,
-        code_challenge="c" * 43,
         asked=(AskedAttribute(AttributeName("address"), EXACT), AskedAttribute(AttributeName("birthdate"), EXACT)),
         unknown=tuple(unknown),
         minimum_assurance=LevelOfAssurance.SUBSTANTIAL,
-        force_authentication=False,
-        max_age=None,
-        ui_locales=(),
     )
 
 
@@ -92,6 +84,7 @@ def release(
         subject=subject,
         issuer="https://login.storkhaven.example",
         sub=sub,
+        evidence={"nonce": "n-0S6"},
     )
 
 

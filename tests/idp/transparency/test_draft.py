@@ -143,6 +143,7 @@ def test_a_blocked_decision_sends_no_name() -> None:
         subject=b"s" * 32,
         issuer="https://login.storkhaven.example",
         sub="x",
+        evidence={},
     )
     assert contents(draft)["sent"]["names"] == []
     assert contents(draft)["values"] == {}

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from idp.node.record import NodeRecorder
 from idp.ports import Opening, RecordDraft
 from idp.store.migrate import migrate
 from idp.store.store import Store
-from idp.transparency.draft import UNSENT, draft_unsent, new_record
+from idp.transparency.draft import UNSENT, draft_node, draft_unsent, new_record
 from idp.transparency.jcs import Json, jcs
 from idp.transparency.verify import verify_ledger
 from idp.transparency.verify_records import Role
@@ -17,7 +16,8 @@ from policies.parties import EntityId
 from tests.idp.store.units import KEYS, NOW, TENANT, opened, unit
 
 ABOUT = bytes(range(16))
-OF_A_NODE = NodeRecorder().unsent("_message", EntityId("https://node.nl.example/metadata"), NOW)
+NODE = EntityId("https://node.nl.example/metadata")
+OF_A_NODE = draft_node(record=new_record(), time=NOW, kind=UNSENT, message="_message", node=NODE)
 OF_A_CITY = draft_unsent(record=new_record(), time=NOW, about=ABOUT)
 
 
