@@ -143,7 +143,9 @@ def test_a_country_is_asked_for_what_is_needed_asked_and_registered_and_for_noth
     request = replace(REQUEST, asked=(AskedAttribute(FAMILY, EXACT),))
     house.broker.ask(house.broker.begin(request, NOW), OTHER, NOW)
     wanted = (house.other.asks[1].attributes, house.other.asks[1].required)
-    assert wanted == ((ADDRESS, BIRTHDATE), {ADDRESS, BIRTHDATE}), "what the purpose requires, whatever the request words"
+    assert wanted == ((ADDRESS, BIRTHDATE), frozenset({ADDRESS, BIRTHDATE})), (
+        "what the purpose requires, whatever the request words"
+    )
 
 
 def test_what_the_registration_does_not_let_go_is_not_asked_for() -> None:
