@@ -7,8 +7,9 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp
 
 from connectors.connector import Connector
 from connectors.fetch import Fetcher
@@ -21,14 +22,11 @@ from idp.composition import Parts, compose, connectors_of
 from idp.crossing import known_peers
 from idp.deviation_guard import DeviationGuard
 from idp.endpoints import login, oidc, receipt, records
-from idp.endpoints.admission import Admission
-from idp.endpoints.at_once import AtOnce
 from idp.endpoints.city import CitySite
+from idp.endpoints.early_pages import EarlyPages
 from idp.endpoints.edge import Edge
-from idp.endpoints.front import Front, Past
-from idp.endpoints.gate import Gate
-from idp.endpoints.lanes import Queue
 from idp.endpoints.origins import Origins
+from idp.endpoints.overload import Overload, Queue
 from idp.endpoints.site import Site
 from idp.keys.keeper import Keeper
 from idp.keys.look import Look, alone
@@ -57,6 +55,8 @@ from policies.errors import BrokerError, NotFound, RequestRefused
 from policies.parties import ProviderId
 
 Connectors = Mapping[ProviderId, Connector]
+# The framework tells no collector of a request: addresses hold codes, exceptions quote values
+UNTOLD: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
 
 
 class Application:
@@ -136,8 +136,7 @@ class Application:
                     clock=clock,
                 )
             )
-            self.framework, front = _web(self.site, lambda: self.vitals.fit)
-            queue = Queue(settings.limits.at_work, settings.limits.waiting)
+            self.queue = Queue(settings.limits.at_work, settings.limits.waiting)
             self.vitals = vitals(
                 store=self.store,
                 watched=self.watched,
@@ -147,10 +146,10 @@ class Application:
                 known=known,
                 switches=self.switches,
                 sealing=self.sealing,
-                queue=queue.standing,
+                queue=self.queue.standing,
                 clock=clock,
             )
-            self.gate, self.asgi = self._outermost(front, queue)
+            self.asgi = self._web()
             undo.pop_all()
 
     @property
@@ -179,14 +178,31 @@ class Application:
         self.unforeseen.stop()
         self.store.close()
 
-    def _outermost(self, front: ASGIApp, queue: Queue) -> tuple[Gate, ASGIApp]:
-        """What stands before every endpoint: the edge, and the gate of those who wait."""
-        at_once, watched, tenant = AtOnce(self._pages, self.settings.documentation_url), self.watched, self.settings.tenant
-        gate = Gate(tenant=tenant, queue=queue, rates=watched.rates, page=at_once.turned_away, told=watched.turned_away)
+    def _web(self) -> FastAPI:
+        """All endpoints and one page for every error, behind the edge and the bounded queue."""
+        # One spelling of an address: a redirect of the framework's would repeat the query, and a form, somewhere else
+        app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=UNTOLD)
+        for routes in (*_routes(self.site), records.router(self.site, lambda: self.vitals.fit)):
+            app.router.routes += routes.routes  # an included router is matched twice
+        for route in app.routes:
+            if isinstance(route, APIRoute):
+                # OpenAPI describes the endpoints of programs; pages are a citizen's
+                route.include_in_schema = bool(route.responses)
+
+        async def refused(request: Request, error: Exception) -> Response:
+            return _refused(self.site, request, error)
+
+        app.add_exception_handler(BrokerError, refused)
+        app.add_exception_handler(HTTPException, refused)
+        settings, watched = self.settings, self.watched
+        pages = EarlyPages(settings.tenant, self._pages, settings.documentation_url)
+        # The last one is the outermost
+        app.add_middleware(Overload, queue=self.queue, rates=watched.rates, pages=pages, told=watched.turned_away)
+        if isinstance(self.site, CitySite):
+            app.add_middleware(Origins, registered=self.site.openid.origins)
         count = watched.unforeseen(self.unforeseen.seen)
-        admitted = Admission(front, gate=gate)
-        answered = Origins(admitted, registered=self.site.openid.origins) if isinstance(self.site, CitySite) else admitted
-        return gate, Edge(answered, tenant=tenant, issuer=self.settings.issuer, page=at_once.unforeseen, count=count)
+        app.add_middleware(Edge, tenant=settings.tenant, issuer=settings.issuer, page=pages.defect, count=count)
+        return app
 
     def _sealing_keys(self, clock: Callable[[], int]) -> HourlyKeys:
         rows = StoredSealingKeys(engine=self.store.engine, tenant=self.settings.tenant)
@@ -211,26 +227,14 @@ def _routes(site: Site) -> tuple[APIRouter, ...]:
     return (login.router(site),)
 
 
-def _web(site: Site, fit: Callable[[], bool]) -> tuple[FastAPI, Front]:
-    """All endpoints, and one page for every error: the framework that knows them, and the front that stands before it."""
-    # One spelling of an address: a redirect of the framework's would repeat the query, and a form, somewhere else
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    routers = (*_routes(site), records.router(site, fit))
-    for routes in routers:
-        app.include_router(routes)
-
-    def refused(request: Request, error: Exception) -> Response:
-        if isinstance(error, BrokerError):
-            return site.error(request, error)
-        if isinstance(error, HTTPException) and error.status_code == 404:  # noqa: PLR2004 - RFC 9110 §15.5.5
-            return site.error(request, NotFound("no such address"))
-        status = error.status_code if isinstance(error, HTTPException) else 400
-        answer = site.error(request, RequestRefused("a request that this address does not take", status=status))
-        if isinstance(error, HTTPException) and error.headers:
-            answer.headers.update(error.headers)  # Allow, which RFC 9110 §15.5.6 asks for
-        return answer
-
-    app.add_exception_handler(BrokerError, refused)
-    app.add_exception_handler(HTTPException, refused)
-    app.add_middleware(Past)
-    return app, Front(app, routers=routers, refused=refused)
+def _refused(site: Site, request: Request, error: Exception) -> Response:
+    """The page for a request that an endpoint or the framework refuses."""
+    if isinstance(error, BrokerError):
+        return site.error(request, error)
+    if isinstance(error, HTTPException) and error.status_code == 404:  # noqa: PLR2004 - RFC 9110 §15.5.5
+        return site.error(request, NotFound("no such address"))
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    answer = site.error(request, RequestRefused("a request that this address does not take", status=status))
+    if isinstance(error, HTTPException) and error.headers:
+        answer.headers.update(error.headers)  # Allow, which RFC 9110 §15.5.6 asks for
+    return answer

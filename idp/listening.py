@@ -1,9 +1,11 @@
-"""Two addresses at which one process would listen, before it tries."""
+"""Addresses in the settings: which two clash, and which networks of proxies may be trusted."""
 
 import ipaddress
 
 # What a socket of each family takes for all addresses of the machine; that of IPv6 takes those of IPv4, too (ipv6(7))
 EVERY_IPV4, EVERY = "0.0.0.0", "::"  # noqa: S104 - it is looked for, not listened at
+# The prefix of IPv4 addresses inside those of IPv6 (RFC 4291 §2.5.5.2)
+MAPPED_BITS = 96
 
 
 def clash(one: str, other: str) -> bool:
@@ -23,3 +25,16 @@ def _spelt(host: str) -> str:
         return str((found.ipv4_mapped or found) if isinstance(found, ipaddress.IPv6Address) else found)
     except ValueError:
         return "127.0.0.1" if bare == "localhost" else bare
+
+
+def trusted_network(written: str) -> str:
+    """An address or a network whose proxies are trusted; one of IPv4 inside IPv6 in the spelling of IPv4.
+
+    Raises ValueError for what is neither, such as `*`, and for a network of all addresses, which would all be trusted.
+    """
+    network = ipaddress.ip_network(written)
+    inside = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    mapped = inside is not None and network.prefixlen >= MAPPED_BITS
+    if network.prefixlen == (MAPPED_BITS if mapped else 0):
+        raise ValueError("it would trust everybody")
+    return f"{inside}/{network.prefixlen - MAPPED_BITS}" if mapped else written

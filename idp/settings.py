@@ -19,9 +19,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from idp.belonging import WHO_MAY, assert_open
-from idp.client_address import trusted_network
 from idp.files import is_folder, read_whole
-from idp.listening import clash
+from idp.listening import clash, trusted_network
 from idp.setting_forms import FORMS
 from idp.store.engine import database_name, lies_at, url_of_file
 from policies.errors import Misconfigured, Problem

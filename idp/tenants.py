@@ -102,13 +102,7 @@ class Opened:
 
     def __post_init__(self) -> None:
         self._lock, self._ended = threading.Lock(), threading.Event()
-        self._gates = {host: one.gate for one in self.tenants.values() for host in hosts_of(one.settings.issuer)}
         self._note(self.broken, 1)
-
-    def refused(self, scope: Scope, client: Callable[[], str]) -> bytes:
-        """The whole answer for a request that its tenant's gate refuses; empty octets where it does not."""
-        gate = self._gates.get(named_host(scope))
-        return gate.at_once(scope, client) if gate else b""
 
     def start(self) -> None:
         """Begin what each tenant does beside requests, and wait in threads for those that are late."""
@@ -146,7 +140,6 @@ class Opened:
         """From now on its host is served. Whoever reads meanwhile sees all of it, or nothing."""
         self.tenants = {**self.tenants, settings.folder.name: application}
         self._mended(settings.folder.name)
-        self._gates |= dict.fromkeys(hosts_of(settings.issuer), application.gate)
         if isinstance(self.asgi, _Hosts):
             self.asgi.admit(application)
         log_of(settings.folder.name).info("tenant_opened", issuer=settings.issuer)

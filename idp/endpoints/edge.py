@@ -62,7 +62,7 @@ class Edge:
         *,
         tenant: str,
         issuer: str,
-        page: Callable[[Scope, str], tuple[bytes, dict[str, str]]],
+        page: Callable[[Scope, str], tuple[dict[str, str], bytes]],
         count: Callable[[str, str], None],
     ) -> None:
         self._app, self._tenant = app, tenant
@@ -103,7 +103,7 @@ class Edge:
             log_unforeseen(error, self._tenant, str(scope.get("path", "")), reference)
             if begun:
                 raise ConnectionError("the answer had begun") from None
-            body, headers = self._page(scope, reference)
+            headers, body = self._page(scope, reference)
             await _send(send, 500, body, headers)
         finally:
             # After the answer: who came is not kept waiting by our book-keeping

@@ -2,11 +2,9 @@
 
 import urllib.parse
 from collections.abc import Mapping
-from typing import TypeVar
 
 from fastapi import Request
 
-from idp.server import BODY
 from policies.errors import RequestRefused
 
 # A response of 256 KiB in base64, its field's name and RelayState (security.md §2.0)
@@ -21,8 +19,6 @@ MAX_COOKIES = 400
 MAX_QUOTED = 20 * 1024
 QUOTED_BASE64 = ("%2B", "%2F", "%3D")
 FORM_TYPE = "application/x-www-form-urlencoded"
-
-Octets = TypeVar("Octets", bytes, bytearray)
 
 
 def parameters(raw: bytes) -> dict[str, str]:
@@ -78,20 +74,12 @@ async def form(request: Request, limit: int = MAX_FORM_BODY) -> dict[str, str]:
     """The parameters of a form body of at most `limit` bytes."""
     if (header(request, b"content-type") or "").partition(";")[0].strip().lower() != FORM_TYPE:
         raise RequestRefused("the body is no form", status=415)
-    whole: bytes | None = request.scope.get(BODY)
-    if whole is not None:
-        return parameters(_within(whole, limit))
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        _within(body, limit)
+        if len(body) > limit:
+            raise RequestRefused(f"a body of more than {limit} bytes", status=413, code="too_large")
     return parameters(bytes(body))
-
-
-def _within(body: Octets, limit: int) -> Octets:
-    if len(body) > limit:
-        raise RequestRefused(f"a body of more than {limit} bytes", status=413, code="too_large")
-    return body
 
 
 def header(request: Request, name: bytes) -> str | None:

@@ -1,8 +1,8 @@
-"""What supervisor and workers tell each other without a message: a page of shared memory, made before the first fork.
+"""A page of shared memory that supervisor and workers write instead of messages; it is made before the first fork.
 
     u32 0      phase of the whole: 0 starting, 1 serving, 2 draining
     u32 1+3n   state of slot n: 0 free, 1 starting, 2 ready, 3 leaving
-    u32 2+3n   beats of slot n: grows about twice a second while its event loop turns
+    u32 2+3n   beats of slot n: grows about ten times a second while its event loop turns
     u32 3+3n   connections of slot n
 
 Each number has one writer at a time, and is written in one piece.
@@ -11,15 +11,14 @@ Each number has one writer at a time, and is written in one piece.
 import mmap
 from enum import IntEnum
 
-NUMBER = 4
-# Of a slot
-NUMBERS = 3
-# So many connections more than another worker, or this share of them, are nothing to wait for
+OCTETS = 4  # of a number
+NUMBERS = 3  # of a slot
+# A worker may have so many connections more than another, or this share of them
 SLACK, SLACK_SHARE = 8, 8
 
 
 class Phase(IntEnum):
-    """Of the whole server."""
+    """The phase of the whole server."""
 
     STARTING = 0
     SERVING = 1
@@ -27,7 +26,7 @@ class Phase(IntEnum):
 
 
 class State(IntEnum):
-    """Of one worker."""
+    """The state of one worker."""
 
     FREE = 0
     STARTING = 1
@@ -40,11 +39,11 @@ class Board:
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
-        self._numbers = memoryview(mmap.mmap(-1, (1 + NUMBERS * slots) * NUMBER)).cast("I")
+        self._numbers = memoryview(mmap.mmap(-1, (1 + NUMBERS * slots) * OCTETS)).cast("I")
 
     @property
     def phase(self) -> Phase:
-        """What the supervisor said last."""
+        """The phase that the supervisor wrote last."""
         return Phase(self._numbers[0])
 
     @phase.setter
@@ -52,27 +51,27 @@ class Board:
         self._numbers[0] = phase
 
     def draining(self) -> bool:
-        """Whether the whole ends: asked twice a request, so without a `Phase` made of the number."""
+        """Whether the whole ends. Each request asks, so no `Phase` is made of the number."""
         return self._numbers[0] == Phase.DRAINING
 
     def state(self, slot: int) -> State:
-        """How the worker in a slot is."""
+        """The state of the worker in a slot."""
         return State(self._numbers[1 + NUMBERS * slot])
 
     def set_state(self, slot: int, state: State) -> None:
-        """Say how the worker in a slot is."""
+        """Write the state of the worker in a slot."""
         self._numbers[1 + NUMBERS * slot] = state
 
     def beat(self, slot: int) -> None:
-        """A worker's sign of life."""
+        """Count one sign of life of a worker."""
         self._numbers[2 + NUMBERS * slot] = (self._numbers[2 + NUMBERS * slot] + 1) & 0xFFFFFFFF
 
     def beats(self, slot: int) -> int:
-        """How often the worker in a slot has given a sign of life."""
+        """How many signs of life the worker in a slot has given."""
         return self._numbers[2 + NUMBERS * slot]
 
     def hold(self, slot: int, connections: int) -> None:
-        """Say how many connections the worker in a slot has."""
+        """Write how many connections the worker in a slot has."""
         self._numbers[3 + NUMBERS * slot] = connections
 
     def is_ahead(self, slot: int) -> bool:
@@ -85,7 +84,7 @@ class Board:
 
     @property
     def ready(self) -> int:
-        """How many workers answer requests. None does, in the eyes of a proxy, once the whole is draining."""
+        """How many workers answer requests; none while the whole drains, so that a proxy goes elsewhere."""
         if self.draining():
             return 0
         return sum(self.state(slot) is State.READY for slot in range(self.slots))

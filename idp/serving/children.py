@@ -1,7 +1,6 @@
-"""The supervisor's children by their numbers: to begin, signal and end one, to ask whether it ended, to follow the parent.
+"""Child processes by their numbers. None of these raises where a child is gone already.
 
-A number is ours until the child is reaped, and somebody else's afterwards. None of these raises where a child is gone: the
-supervisor would take all the others along.
+A number is ours until the child is reaped, and somebody else's afterwards.
 """
 
 import os
@@ -12,13 +11,12 @@ from contextlib import suppress
 
 import structlog
 
-# Of one that is gone and left no exit code, as asyncio has it
-UNKNOWN_CODE = 255
+UNKNOWN_CODE = 255  # of a child that somebody else reaped, as asyncio has it
 FAILED_CODE = 70  # sysexits.h: EX_SOFTWARE
 
 
 def fork(act: Callable[[], int]) -> int:
-    """The number of a child that does `act`, and never comes back into our own frames. Raises OSError."""
+    """The number of a child that does `act` and ends with its code. Raises OSError."""
     flush()
     process = os.fork()
     if process:
@@ -36,7 +34,7 @@ def fork(act: Callable[[], int]) -> int:
 
 
 def flush() -> None:
-    """Write what our streams still hold, so that no child writes it again. One that cannot be written holds nobody up."""
+    """Write what our streams still hold, so that no child writes it again. A stream that is broken is left alone."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):  # the command line's own has an exception of its own
             stream.flush()
@@ -58,13 +56,7 @@ def ended(process: int) -> int | None:
 
 
 def end(process: int) -> None:
-    """End a child now, and wait until it is gone. Where it is already, nobody else's process of its number is meant."""
+    """End a child now, and wait until it is gone."""
     if ended(process) is None:
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
-
-
-def follow(lifeline: int) -> None:
-    """End this process with the supervisor's."""
-    os.read(lifeline, 1)
-    os._exit(0)

@@ -1,7 +1,6 @@
 """The supervisor: forks workers, restarts the dead, replaces all of them on SIGHUP, and lets them leave on SIGTERM.
 
-One thread, and no handler of signals: they are blocked, and taken one at a time where the loop waits. Workers hold the
-reading end of a pipe, the lifeline, whose writing end is ours alone: however we die, they read its end and follow.
+It has one thread and no handler of signals: they are blocked, and taken one at a time where the loop waits.
 
 A *generation* is the workers of one configuration. A reload begins the next one beside the one that serves; only when all
 of it is ready does the old one leave, and where it cannot begin, the old one goes on.
@@ -9,6 +8,7 @@ of it is ready does the old one leave, and where it cannot begin, the old one go
 
 import gc
 import os
+import resource
 import signal
 import sys
 import threading
@@ -21,8 +21,7 @@ import structlog
 
 from idp.server import Listening
 from idp.serving.board import Board, Phase, State
-from idp.serving.children import end, ended, follow, fork, send
-from idp.serving.files import raise_limit
+from idp.serving.children import end, ended, fork, send
 from idp.serving.worker import LEAVE, LINGER_SECONDS, Place, Plan, work
 from idp.store.faults import explained
 from policies.errors import Misconfigured, StoreUnavailable
@@ -51,16 +50,6 @@ class Watching(Protocol):
         """How many there should be, and are."""
 
 
-class Unwatched:
-    """Nobody is told."""
-
-    def ended(self, slot: int) -> None:
-        """As `Watching` has it."""
-
-    def note_workers(self, *, wanted: int, alive: int) -> None:
-        """As `Watching` has it."""
-
-
 @dataclass
 class Worker:
     """A living worker, as the supervisor sees it."""
@@ -68,7 +57,6 @@ class Worker:
     process: int
     slot: int
     begun: float
-    processor: int | None = None
     beats: int = 0
     silent: int = 0  # looks in a row without a beat
     leaves_by: float = 0.0
@@ -90,16 +78,10 @@ class Generation:
         self.restart_at = now + self.pause
 
 
-def _processors(workers: int) -> list[int]:
-    """One for each worker, where there are just as many. Else none: the kernel knows better where they should run.
-
-    The threads of a worker take turns anyway. A login's work goes from thread to thread a dozen times, and on one processor
-    that costs half.
-    """
-    if sys.platform != "linux":
-        return []
-    found = sorted(os.sched_getaffinity(0))
-    return found if len(found) == workers else []
+def raise_limit() -> None:
+    """Raise the soft limit of open files to the hard one: the usual 1,024 are few for connections and all else."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Supervisor:
@@ -117,20 +99,19 @@ class Supervisor:
         beside: Callable[[Board], None] | None = None,
         watching: Watching | None = None,
     ) -> None:
-        self._listening = listening
-        self._wanted = workers
-        self._processors = _processors(workers)
-        self._ready = ready
-        self._beside = beside
-        self._watching = watching or Unwatched()
+        self._listening, self._wanted, self._ready = listening, workers, ready
+        self._beside, self._watching = beside, watching
+        # One processor for each worker, where there are just as many: a login's threads take turns anyway, and move between
+        # processors at half of its cost. Else the kernel knows better
+        processors = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+        self._processors = processors if len(processors) == workers else [None] * workers
         self._board = Board(2 * workers)
-        self._lifeline, self._held = os.pipe()
+        self._process = os.getpid()
         self._current: Generation | None = None
         self._coming: Generation | None = None
         self._leaving: list[Worker] = []
         self._companion, self._companion_at = 0, 0.0
-        self._looked = 0.0
-        self._ends_at = 0.0
+        self._looked = self._ends_at = 0.0
         self._code = 0
         self._asked = False  # whether a reload waits for the end of another, or of the start
         self._log = structlog.get_logger()
@@ -149,20 +130,23 @@ class Supervisor:
                     self._take(taken.si_signo)
                 self._turn(time.monotonic())
         finally:
-            self._end_all()
+            # Whatever brought us here, nothing of ours outlives us
+            for worker, _ in self._all():
+                end(worker.process)
+            if self._companion:
+                end(self._companion)  # it writes nothing
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self._code
 
-    # -- what the outside says
-
     def _take(self, number: int) -> None:
+        """Do what a signal asks for."""
         if number == signal.SIGHUP:
             self._reload()
         elif number in (signal.SIGTERM, signal.SIGINT):
-            plan = self._current.plan if self._current else None
-            at_once = number == signal.SIGINT or self._ends_at or plan is None
+            at_once = number == signal.SIGINT or self._ends_at or self._current is None
             self._board.phase = Phase.DRAINING
-            self._ends_at = time.monotonic() + (0 if at_once or plan is None else plan.drain_seconds)
+            drain = 0.0 if at_once or self._current is None else self._current.plan.drain_seconds
+            self._ends_at = time.monotonic() + drain
 
     def _reload(self) -> None:
         """Begin a reload, or remember it: until the start, or the last one, has come to its end, workers need the slots."""
@@ -187,18 +171,18 @@ class Supervisor:
     def _refuse(self, problems: Sequence[str]) -> None:
         self._log.error("reload_refused", serving="as before", problems=list(problems))
 
-    # -- one turn of the loop
-
     def _pause(self) -> float:
-        now = time.monotonic()
+        """How long the loop waits for a signal."""
         if self._coming is not None:
             return STARTING_LOOK_SECONDS
+        now = time.monotonic()
         moments = [self._ends_at] if self._ends_at and self._current else []
         if self._current and self._current.restart_at:
             moments.append(self._current.restart_at)
         return max(0.0, min([LOOK_SECONDS, *(moment - now for moment in moments)]))
 
     def _turn(self, now: float) -> None:
+        """One turn of the loop."""
         self._reap(now)
         if self._ends_at and now >= self._ends_at:
             self._leave_all(now)
@@ -222,16 +206,17 @@ class Supervisor:
         for worker, workers, _ in ends:
             workers.remove(worker)
             self._board.set_state(worker.slot, State.FREE)
-            self._watching.ended(worker.slot + 1)
+            if self._watching:
+                self._watching.ended(worker.slot + 1)
         for worker, workers, code in ends:
             if self._coming and workers is self._coming.workers:
                 self._give_up_the_coming(f"it ended with {code} before it served")
             elif self._current and workers is self._current.workers:
-                self._mourn(self._current, worker, code, now)
+                self._replace(self._current, worker, code, now)
         if ends:
             self._note()
 
-    def _mourn(self, generation: Generation, worker: Worker, code: int, now: float) -> None:
+    def _replace(self, generation: Generation, worker: Worker, code: int, now: float) -> None:
         """Plan the successor of a worker that nobody asked to end: at once, and later each time that it dies soon."""
         if now - worker.begun > SOUND_SECONDS:
             generation.pause, generation.restart_at = 0.0, now
@@ -247,7 +232,7 @@ class Supervisor:
         if any(now - worker.begun > START_SECONDS for worker in starting):
             self._give_up_the_coming("it did not serve in time")
         elif not starting and len(coming.workers) < self._wanted:
-            # The first one has shown that the configuration serves: were it broken, one would say so, and not all
+            # The first worker has shown that the configuration serves: were it broken, one worker would say so, and not all
             if not self._fill(coming):
                 self._give_up_the_coming(NO_PROCESS)
         elif not starting:
@@ -286,19 +271,17 @@ class Supervisor:
                 self._look_at(worker, now)
 
     def _look_at(self, worker: Worker, now: float) -> None:
-        """A stopped or hanging worker is worth less than none: what it holds, the others wait for.
+        """End a worker that is stopped or hangs: the others wait for what it holds.
 
         Looks are counted, not seconds: a machine that stood still as a whole has no worker that hangs.
         """
         beats = self._board.beats(worker.slot)
         worker.silent = 0 if beats != worker.beats else worker.silent + 1
         worker.beats = beats
-        late = self._board.state(worker.slot) is State.STARTING
-        if (worker.silent == HUNG_LOOKS and not late) or (late and now - worker.begun > START_SECONDS):
+        starting = self._board.state(worker.slot) is State.STARTING
+        if (worker.silent == HUNG_LOOKS and not starting) or (starting and now - worker.begun > START_SECONDS):
             self._log.error("worker_hangs", number=worker.slot + 1)
             send(worker.process, signal.SIGKILL)
-
-    # -- beginning and leaving
 
     def _begin(self, plan: Plan) -> None:
         self._coming = Generation(plan)
@@ -310,28 +293,23 @@ class Supervisor:
         return all(self._fork(generation) for _ in range(self._wanted - len(generation.workers)))
 
     def _fork(self, generation: Generation) -> bool:
-        slot = next(slot for slot in range(self._board.slots) if self._board.state(slot) is State.FREE)
+        taken = {worker.slot % self._wanted for worker in generation.workers}
+        free = [slot for slot in range(self._board.slots) if self._board.state(slot) is State.FREE]
+        slot = next((slot for slot in free if slot % self._wanted not in taken), free[0])
         self._board.set_state(slot, State.STARTING)
-        taken = {worker.processor for worker in generation.workers}
-        processor = next((each for each in self._processors if each not in taken), None)
-        place = Place(slot, self._board, self._listening, self._lifeline, processor)
+        place = Place(slot, self._board, self._listening, self._process, self._processors[slot % self._wanted])
         process = self._child(lambda: work(generation.plan, place))
         if not process:
             self._board.set_state(slot, State.FREE)
             return False
-        generation.workers.append(Worker(process, slot, time.monotonic(), processor, self._board.beats(slot)))
+        generation.workers.append(Worker(process, slot, time.monotonic(), self._board.beats(slot)))
         self._note()
         return True
 
     def _child(self, act: Callable[[], int]) -> int:
         """The number of a child that does `act`. 0: no process could be had."""
-
-        def begun() -> int:
-            os.close(self._held)
-            return act()
-
         try:
-            return fork(begun)
+            return fork(act)
         except OSError as error:
             # No memory, or too many processes: it may pass, and those who serve go on
             self._log.error("cannot_fork", why=os.strerror(error.errno or 0))
@@ -348,18 +326,24 @@ class Supervisor:
             # Those that end all of us are for the supervisor: until it ends, somebody may ask how it is
             signal.pthread_sigmask(signal.SIG_SETMASK, [signal.SIGTERM, signal.SIGINT])
             self._listening.close()
-            threading.Thread(target=follow, args=(self._lifeline,), name="lifeline", daemon=True).start()
+            threading.Thread(target=self._follow, name="follow", daemon=True).start()
             beside(board)
             return 0
 
         self._companion = self._child(act)
+
+    def _follow(self) -> None:
+        """End this process with the supervisor's."""
+        while os.getppid() == self._process:
+            time.sleep(LOOK_SECONDS)
+        os._exit(0)
 
     def _leave_all(self, now: float) -> None:
         for generation in (self._current, self._coming):
             if generation is not None:
                 self._leave(generation.workers, now)
         self._current = self._coming = None
-        # Before theirs: whoever closes last resets what waits to be taken, and a worker takes all of it first
+        # Before theirs: the last process that closes it resets what waits there, and a worker takes all of it first
         self._listening.close()
 
     def _leave(self, workers: list[Worker], now: float) -> None:
@@ -369,22 +353,13 @@ class Supervisor:
             send(worker.process, LEAVE)
         self._leaving += workers
 
-    def _end_all(self) -> None:
-        """Whatever brought us here, nothing of ours outlives us."""
-        os.close(self._held)
-        os.close(self._lifeline)
-        for worker, _ in self._all():
-            end(worker.process)
-        if self._companion:
-            end(self._companion)  # it writes nothing
-
     def _all(self) -> Iterator[tuple[Worker, list[Worker]]]:
-        for generation in (self._current, self._coming):
-            if generation is not None:
-                for worker in list(generation.workers):
-                    yield worker, generation.workers
-        for worker in list(self._leaving):
-            yield worker, self._leaving
+        """Every worker, with the list that holds it."""
+        lists = [generation.workers for generation in (self._current, self._coming) if generation is not None]
+        for workers in (*lists, self._leaving):
+            for worker in list(workers):
+                yield worker, workers
 
     def _note(self) -> None:
-        self._watching.note_workers(wanted=self._wanted, alive=sum(1 for _ in self._all()))
+        if self._watching:
+            self._watching.note_workers(wanted=self._wanted, alive=sum(1 for _ in self._all()))

@@ -1,12 +1,11 @@
 """A worker: a forked process that composes the broker afresh, serves on the inherited socket, and leaves when told to.
 
-Nothing of another process is used in it: connections to the database, threads and keys come into being after the fork.
+It uses nothing of another process: connections to the database, threads and keys come into being after the fork.
 """
 
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,15 +14,15 @@ from typing import Protocol
 import structlog
 
 from idp.logs import put_on_every_line
-from idp.server import App, Listening, Refused, Server
+from idp.server import App, Listening, Server
 from idp.serving.board import Board, Phase, State
 from policies.errors import Misconfigured, StoreUnavailable
 
 # How long a proxy may keep an idle connection to a worker that leaves: longer than docs/haproxy.cfg and docs/nginx.conf do
 LINGER_SECONDS = 6.0
-# How long a thread computes while another one waits for its turn: what places records must not keep a login waiting
+# How long a thread computes while another one waits for its turn: the ledger's work must not keep a login waiting
 TURN_SECONDS = 0.0005
-# How the supervisor tells a worker to leave, and nobody else does
+# The supervisor tells a worker to leave by this signal, and nobody else sends it
 LEAVE = signal.SIGUSR1
 # As sysexits.h has them
 DATABASE_AWAY, CONFIGURATION_BROKEN = 75, 78
@@ -34,11 +33,7 @@ class Composed(Protocol):
 
     @property
     def asgi(self) -> App:
-        """What answers requests."""
-
-    @property
-    def refused(self) -> Refused:
-        """What refuses some of them before that."""
+        """The application that answers requests."""
 
     def start(self) -> None:
         """Begin what runs beside the requests."""
@@ -64,12 +59,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a worker stands: its slot, the board, the socket, the end of the supervisor's lifeline, and its processor."""
+    """Where a worker stands: its slot, the board, the socket, the supervisor's process, and its processor."""
 
     slot: int
     board: Board
     listening: Listening
-    lifeline: int
+    supervisor: int
     processor: int | None = None
 
     @property
@@ -83,8 +78,8 @@ def work(plan: Plan, place: Place) -> int:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         # Ctrl-C, a terminal's end and a service manager reach the whole group: the supervisor decides what they mean
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(LEAVE, signal.SIG_DFL)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number in (LEAVE, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     put_on_every_line(worker=place.number)
     settle(place.processor)
@@ -102,7 +97,7 @@ def settle(processor: int | None) -> None:
     if processor is not None and sys.platform == "linux":
         with suppress(OSError):  # a confined service may not; it costs a little more there
             os.sched_setaffinity(0, {processor})
-            # Whoever is woken lets the thread that woke it go on: that one has Python's lock, and nobody gets far without
+            # A thread that wakes another one goes on: it has Python's lock, and nobody gets far without
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
@@ -128,28 +123,15 @@ def _serve(plan: Plan, place: Place, composed: Composed) -> None:
         if board.state(slot) is State.STARTING:
             board.set_state(slot, State.READY)
         board.beat(slot)
+        if os.getppid() != place.supervisor:
+            server.stop()  # nobody would restart or reload this worker: it answers what it has begun, and ends
 
     server = Server(
-        composed.asgi,
-        place.listening,
-        trusted=plan.trusted,
-        draining=board.draining,
-        ticked=ticked,
-        ahead=ahead,
-        refused=composed.refused,
+        composed.asgi, place.listening, trusted=plan.trusted, draining=board.draining, ticked=ticked, ahead=ahead
     )
-
     signal.signal(LEAVE, lambda *_: server.leave(LINGER_SECONDS))
-    threading.Thread(target=_until_alone, args=(place.lifeline, server), name="lifeline", daemon=True).start()
     composed.start()
     try:
         server.run()
     finally:
         composed.stop()
-
-
-def _until_alone(lifeline: int, server: Server) -> None:
-    """A worker whose supervisor died answers what it has begun, and ends: nobody would restart or reload it."""
-    while os.read(lifeline, 1):
-        pass
-    server.stop()

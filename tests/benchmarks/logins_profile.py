@@ -59,7 +59,7 @@ _TIMED: tuple[tuple[str, object, tuple[str, ...]], ...] = (
     (PAGES, Sheet, ("filled",)),
     (LEDGER, writer, ("prepare", "complete")),
     (LEDGER, CityRole, ("release_record",)),
-    (OURS, threads._Call, ("run",)),  # whatever an endpoint does in its thread
+    (OURS, threads, ("_called",)),  # whatever an endpoint does in its thread
 )
 
 Login = Callable[[Connection], Any]  # Any: a coroutine
