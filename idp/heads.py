@@ -1,6 +1,6 @@
-"""Limits on the head of a request: its time, its octets, and how many requests of a connection wait.
+"""Limits on the head of a request: its time and its octets, and one request of a connection at a time.
 
-uvicorn bounds none of them. A client that sends a head without an end would take all memory of a worker.
+uvicorn bounds none of them. A client that sends heads without an end would take all memory of a worker.
 """
 
 import asyncio
@@ -14,8 +14,7 @@ HEADERS_SECONDS = 15.0
 MOST_HEAD = 64 * 1024
 # A browser sends about twenty and HAProxy takes 101; each costs more memory than its octets
 MOST_FIELDS = 200
-# Requests of a connection behind the one at work. Browsers and proxies wait for the answer first; each costs two kilobytes
-MOST_WAITING = 8
+TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -30,9 +29,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._late = self.loop.call_later(HEADERS_SECONDS, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget what waited: nobody reads those answers."""
+        """End the time of the head."""
         self._arrived()
-        self.pipeline.clear()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -41,13 +39,17 @@ class BoundedProtocol(HttpToolsProtocol):
             self._late = self.loop.call_later(HEADERS_SECONDS, self.transport.abort)
         self._octets += len(data)
         super().data_received(data)
-        if (self._octets > MOST_HEAD or len(self.headers or ()) > MOST_FIELDS) and not self.transport.is_closing():
-            self.send_400_response("The head of this request is too large.")
+        if (self._octets >= MOST_HEAD or len(self.headers or ()) > MOST_FIELDS) and not self.transport.is_closing():
+            if self._answered():
+                self.transport.write(TOO_LARGE)
+                self.transport.close()
+            else:
+                self.transport.abort()
 
     def on_headers_complete(self) -> None:
-        """End the time of this head."""
-        if self.transport.is_closing() or len(self.pipeline) >= MOST_WAITING:
-            raise ValueError("no more requests")  # stops the parser, which leads to send_400_response
+        """End the time of this head. One behind a request at work is refused: browsers and proxies wait for the answer."""
+        if self.transport.is_closing() or not self._answered():
+            raise ValueError("one request at a time")  # stops the parser, which leads to send_400_response
         self._arrived()
         self._octets = 0
         super().on_headers_complete()

@@ -128,7 +128,7 @@ class Server:
         await serving
 
     def _waits(self) -> bool:
-        """Whether a connection waits in the kernel's queue, which the kernel resets when the last process closes the socket."""
+        """Whether a connection waits in the kernel's queue, and is lost when the last process closes the socket."""
         if self._listening.fileno() < 0:
             return False
         waiting = select.poll()
@@ -181,7 +181,7 @@ class Server:
             return
         unread = has_body(scope)
         # After a request for another protocol the parser takes what follows for that protocol
-        closes = leaving or any(name == b"upgrade" for name, _ in fields)
+        closes = leaving or scope["method"] == "CONNECT" or any(name == b"upgrade" for name, _ in fields)
 
         async def receiving() -> Message:
             nonlocal unread
@@ -216,10 +216,10 @@ def has_body(scope: Scope) -> bool:
 
 
 async def _readable(loop: asyncio.AbstractEventLoop, listening: socket.socket) -> None:
-    found = loop.create_future()
-    loop.add_reader(listening, lambda: found.done() or found.set_result(None))
+    found = asyncio.Event()
+    loop.add_reader(listening, found.set)
     try:
-        await found
+        await found.wait()
     finally:
         loop.remove_reader(listening)
 

@@ -149,7 +149,8 @@ class Line:
 
     def _weigh(self, waiter: Waiter, times: int) -> None:
         self.size += times
-        for name, weight in ((waiter.address, LINE_TIMES), (waiter.wide, 1)):
+        weighed = {waiter.address: LINE_TIMES} | ({waiter.wide: 1} if waiter.wide else {})
+        for name, weight in weighed.items():
             self._weights[name] += times * weight
             if not self._weights[name]:
                 del self._weights[name]
@@ -205,7 +206,7 @@ class Queue:
         self._fill()
 
     async def read(self, receive: Receive, most: int, address: str) -> Receive:
-        """Read a body of at most what its endpoint takes, by a deadline. Returns what gives it again. Raises `Overloaded`."""
+        """Read a body of at most so many octets, by a deadline. Returns what gives it again. Raises `Overloaded`."""
         waiter, line = Waiter(address), self.bodies
         # Its own oldest first: whoever drips holds no more than a share
         crowded = bool(address) and len(line.of(address)) >= self._own_bodies

@@ -89,7 +89,7 @@ def hold(town: Town) -> Held:
 
 def routes(application: Application) -> set[tuple[str, str]]:
     """Every endpoint that the application has, whoever made it. A route of a kind that is not known here is an error."""
-    waiting: list[object] = list(application.framework.routes)
+    waiting: list[object] = list(application.asgi.routes)
     found: set[tuple[str, str]] = set()
     while waiting:
         route = waiting.pop()

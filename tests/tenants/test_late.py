@@ -14,7 +14,7 @@ from idp.settings import Settings
 from idp.tenants import Opened, open_site, see
 from idp.watching.board import Board
 from idp.watching.exposition import ready
-from policies.errors import Misconfigured, Problem, StoreUnavailable
+from policies.errors import Misconfigured, Overloaded, Problem, StoreUnavailable
 from tests.idp.serving.crew import until
 from tests.tenants.roof import NOW, Roof, issuer, write
 from tests.tenants.test_roof import DISCOVERY, get, what
@@ -75,8 +75,6 @@ def test_a_tenant_is_served_by_itself_when_its_database_answers(roof: Roof) -> N
         until(lambda: ready(board).tenants == {"alder.example": True, "birch.example": True})
         assert (opened.broken, set(opened.tenants)) == ((), {"alder", "birch"})
         assert ready(board).broken == {}
-        request = {"type": "http", "method": "GET", "headers": [(b"host", b"alder.example")], "path": "/"}
-        assert opened.refused(request, str) == b""
         asked = len(databases.asked)
     told = [(line["event"], line["tenant"]) for line in logs if line["event"].startswith("tenant_")]
     assert told == [("tenant_broken", "alder"), ("tenant_opened", "alder")], "one line however often it was tried"
@@ -84,16 +82,16 @@ def test_a_tenant_is_served_by_itself_when_its_database_answers(roof: Roof) -> N
 
 
 def test_one_that_comes_late_has_its_own_bounds(roof: Roof, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_lane: object, _address: str) -> None:
+        raise Overloaded("full")
+
     databases, board = Databases(alder=StoreUnavailable("OperationalError")), Board()
     with site(roof, databases, board) as opened:
         databases.away.clear()
         until(lambda: status(opened, "alder") == 200)
-        monkeypatch.setattr(opened.tenants["alder"].gate.queue, "full", lambda _lane: True)
-        answers = {}
-        for host in (b"alder.example", b"birch.example"):
-            request = {"type": "http", "method": "GET", "headers": [(b"host", host)], "path": DISCOVERY}
-            answers[host] = opened.refused(request, str).partition(b"\r\n")[0]
-    assert answers == {b"alder.example": b"HTTP/1.1 503 Service Unavailable", b"birch.example": b""}
+        monkeypatch.setattr(opened.tenants["alder"].queue, "check", full)
+        answers = {name: status(opened, name) for name in ("alder", "birch")}
+    assert answers == {"alder": 503, "birch": 200}
 
 
 def test_one_that_comes_late_leaves_another_closed_that_is_broken_for_good(roof: Roof) -> None:

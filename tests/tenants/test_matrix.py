@@ -11,7 +11,6 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from structlog.testing import capture_logs
 
-from idp.endpoints.lanes import Lane
 from idp.pages.static import STATIC_FILES
 from idp.store.retention import Retention
 from idp.tenants import open_site
@@ -93,14 +92,18 @@ def test_each_line_of_a_request_says_whose_it_is(towns: list[Town], monkeypatch:
     def fails(_now: int) -> object:
         raise ValueError
 
+    def full(_lane: object, _address: str) -> None:
+        raise Overloaded("full")
+
     for town in towns:
         with capture_logs() as lines:
             town.tokens()
             town.send(town.redeeming("no code"))
             town.send(Call("GET", "/nope"))
             town.send(Call("GET", "/authorize", query={**town.request(), "scope": "openid purpose:none"}))
-            scope = {"type": "http", "path": "/authorize", "headers": []}
-            town.application.gate.turned_away(scope, Overloaded("full"), Lane.NEW)
+            with monkeypatch.context() as patched:
+                patched.setattr(town.application.queue, "check", full)
+                town.send(Call("GET", "/authorize"))
             monkeypatch.setattr(town.application.city.openid, "jwks", fails)
             town.send(Call("GET", "/jwks"))
         of_requests = [line for line in lines if line["event"] in {"login", "refused", "turned_away", "unforeseen"}]

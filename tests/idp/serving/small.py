@@ -15,7 +15,6 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -57,9 +56,6 @@ class Small:
             "random": [random.random(), secrets.token_hex(8)],  # noqa: S311 - whether a fork shares it is the question
         }
         await PlainTextResponse(json.dumps(said))(scope, receive, send)
-
-    def refused(self, _scope: Scope, _client: Callable[[], str]) -> bytes:
-        return b""
 
     def start(self) -> None:
         threading.Thread(target=lambda: None).start()

@@ -1,4 +1,4 @@
-"""A server that nobody asks sleeps until it is told to end: it is woken for that, and does not look again and again."""
+"""The end of a server: soon where nobody asks, after the last connection where it leaves."""
 
 import http.client
 import threading
@@ -8,7 +8,6 @@ from contextlib import contextmanager
 import pytest
 from starlette.types import Receive, Scope, Send
 
-import idp.server as module
 from idp.server import Server, bind
 
 AN_HOUR = 3600.0
@@ -22,7 +21,7 @@ async def _nothing(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 @contextmanager
 def _asked(port: int) -> Iterator[None]:
-    """A connection that was answered and stays open. It was answered by a server that sleeps, so it does again."""
+    """A connection that was answered and stays open."""
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=LONG)
     try:
         client.request("GET", "/")
@@ -33,9 +32,8 @@ def _asked(port: int) -> Iterator[None]:
 
 
 @pytest.fixture
-def asleep(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Server, threading.Thread, int]]:
-    """A server that would look for the next time in an hour, its thread, and its port."""
-    monkeypatch.setattr(module, "TICK_SECONDS", AN_HOUR)
+def idle() -> Iterator[tuple[Server, threading.Thread, int]]:
+    """A server that nobody asks, its thread, and its port."""
     begun = threading.Event()
     with bind("127.0.0.1", 0) as listening:
         port = listening.getsockname()[1]
@@ -49,10 +47,10 @@ def asleep(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Server, threading.
 
 
 @pytest.mark.parametrize("end", [Server.stop, lambda server: server.leave(AN_HOUR)], ids=["stop", "leave"])
-def test_a_server_that_sleeps_is_woken_to_end(
-    asleep: tuple[Server, threading.Thread, int], end: Callable[[Server], None]
+def test_a_server_that_nobody_asks_ends_when_it_is_told(
+    idle: tuple[Server, threading.Thread, int], end: Callable[[Server], None]
 ) -> None:
-    server, thread, port = asleep
+    server, thread, port = idle
     with _asked(port):
         pass
     end(server)
@@ -60,8 +58,8 @@ def test_a_server_that_sleeps_is_woken_to_end(
     assert not thread.is_alive()
 
 
-def test_who_leaves_ends_when_the_last_connection_does(asleep: tuple[Server, threading.Thread, int]) -> None:
-    server, thread, port = asleep
+def test_who_leaves_ends_when_the_last_connection_does(idle: tuple[Server, threading.Thread, int]) -> None:
+    server, thread, port = idle
     with _asked(port):
         server.leave(AN_HOUR)
         thread.join(0.3)
@@ -70,8 +68,8 @@ def test_who_leaves_ends_when_the_last_connection_does(asleep: tuple[Server, thr
     assert not thread.is_alive()
 
 
-def test_one_that_has_ended_may_be_told_again(asleep: tuple[Server, threading.Thread, int]) -> None:
-    server, thread, _ = asleep
+def test_one_that_has_ended_may_be_told_again(idle: tuple[Server, threading.Thread, int]) -> None:
+    server, thread, _ = idle
     server.stop()
     thread.join(LONG)
     server.stop()

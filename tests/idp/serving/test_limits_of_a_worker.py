@@ -15,7 +15,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from idp import accepting, heads
+from idp import heads
 from idp import server as module
 from idp.server import Server, bind
 
@@ -128,7 +128,7 @@ def test_more_connections_than_a_worker_takes_are_closed_at_once(monkeypatch: py
 
 
 def test_one_that_is_full_leaves_the_next_to_another_that_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accepting, "PAUSE_SECONDS", 10)
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 10)
     listening, told = bind("127.0.0.1", 0), Told()
     port = int(listening.getsockname()[1])
 
@@ -164,9 +164,9 @@ def test_an_upgrade_to_a_websocket_is_a_request_like_any_other() -> None:
 def test_the_soft_limit_of_files_is_raised_to_the_hard_one() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     code = (
-        "import resource; from idp.serving.files import raise_limit\n"
+        "import resource; from idp.serving.supervisor import raise_limit\n"
         f"resource.setrlimit(resource.RLIMIT_NOFILE, (256, {hard}))\n"
-        "assert raise_limit() == resource.getrlimit(resource.RLIMIT_NOFILE)[0]\n"
+        "raise_limit()\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
