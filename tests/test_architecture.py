@@ -138,8 +138,8 @@ def test_only_fetch_reaches_out() -> None:
         if any(t == r or t.startswith((f"{r}.", "httpx2")) for t in targets for r in reaching)
     }
     # Those that answer, the queue of those that wait to be answered, and the threads that answer them
-    waiting = {"idp.endpoints.admission", "idp.endpoints.lanes", "idp.endpoints.threads"}
-    listening = {"idp.server", "idp.accepting", "idp.heads", "idp.watching.listener", *waiting}
+    waiting = {"idp.endpoints.overload", "idp.endpoints.threads"}
+    listening = {"idp.server", "idp.heads", "idp.watching.listener", *waiting}
     assert {module for module in users if not module.startswith("idp.demo")} <= {"connectors.fetch", *listening}
 
 
