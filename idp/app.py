@@ -56,7 +56,13 @@ from policies.parties import ProviderId
 
 Connectors = Mapping[ProviderId, Connector]
 # The framework tells no collector of a request: addresses hold codes, exceptions quote values
-UNTOLD: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
+UNTOLD: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 class Application:
