@@ -1,8 +1,8 @@
 """How often one party, node or address may ask: moving windows of a minute; those in Valkey by the library `limits`.
 
-In the memory of each worker, so N workers take up to N times as much; with the setting `valkey` the beginnings of logins
-are counted by all workers of all machines together. What is counted there is not begun while Valkey is gone, and nothing
-else needs it: whoever has begun ends. A Valkey that was flushed begins to count anew, and holds nothing else of ours.
+Each worker counts in its memory, so N workers take up to N times as much; with the setting `valkey` the beginnings of
+logins are counted by all workers of all machines together. While Valkey is gone nothing begins that is counted there, and
+whoever has begun ends. A Valkey that was flushed begins to count anew, and holds nothing else of ours.
 
 No key holds an address, a party's name or anything of a citizen: it is a keyed hash. In memory the key is random, of this
 process. In Valkey, where all workers must find the same, it is derived from a key that Valkey never sees, anew for every
@@ -17,7 +17,7 @@ import time
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from limits import RateLimitItemPerMinute
 from limits.errors import ConfigurationError
@@ -28,24 +28,20 @@ from policies.errors import EXTRAS, Misconfigured, Problem, StoreUnavailable, To
 
 WINDOW = 60
 KEY_LIFE = 600
-# What a flood of addresses may take: 30 MB at most, as much for pages, and as much for logins. Beyond it whoever came
-# longest ago is forgotten
+# A flood of addresses takes 30 MB at most, as much for pages, and as much for logins. Beyond it whoever came longest ago is
+# forgotten
 MAX_KEYS = 50_000
 PARTS = 12
 VALKEY_SECONDS = 0.25
 # After Valkey did not answer, nobody waits for it again for so long
 VALKEY_REST = 1.0
 DIGEST = 12
-# A login asks six times about two addresses: what so many were counted by is remembered, under a hash of each
-REMEMBERED = 64
-# Octets of an IPv6 address: of one network (RFC 4291 §2.5.1), and what one line may have whole, at the most (RFC 6177 §2)
+# Octets of an IPv6 address: of one network (RFC 4291 §2.5.1), and of what one line has at most (RFC 6177 §2)
 NETWORK, LINE = 8, 6
 # NAT64 (RFC 6052 §2.1): such an address is that of the IPv4 machine in its last 32 bits, which a translator passes on
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-# As many times its limit do all networks of one /48 together have
-LINE_TIMES = 4
-# And so many times all clients behind one address: a few that fail all the time shut out none of the others
-CLIENT_TIMES = 4
+# All networks of one /48 together have so many times the limit, as have all clients behind one address
+LINE_TIMES = CLIENT_TIMES = 4
 # Counts one in each window, or in none and says which has no room, from 1 on. A window is a list as the library has it
 COUNT_IN_EACH = """
 local now, seconds = ARGV[1], ARGV[2]
@@ -63,16 +59,13 @@ end
 return 0
 """
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
 
 
 class Windows:
-    """The moving windows of one process, of a bounded number of keys, without a thread. All windows have one length.
+    """The moving windows of one process, of a bounded number of keys. All windows have one length.
 
-    The library's memory starts a thread every hundredth of a second and keeps as many keys as strangers send. A window here
-    is a pair (newest moment, how many) for each twelfth of its length, and what came in one twelfth is forgotten together.
-    So no window holds more than its limit, a dense one is held for up to a twelfth longer, and what a key takes does not
-    grow with how often it comes. A key is forgotten when its window is over.
+    A window is a pair (newest moment, how many) for each twelfth of its length, and what came in one twelfth is forgotten
+    together. So no window holds more than its limit, and what a key takes does not grow with how often it comes.
     """
 
     def __init__(self, max_keys: int = MAX_KEYS, clock: Callable[[], float] = time.monotonic) -> None:
@@ -88,13 +81,16 @@ class Windows:
         """
         with self._lock:
             now = self._clock()
-            oldest = now - expiry
-            found = [self._window(key, oldest) if key in self._windows else None for key, _ in limits]
-            for place, (window, (_, limit)) in enumerate(zip(found, limits, strict=True), 1):
-                if window and sum(window[1::2]) >= limit:
+            for place, (key, limit) in enumerate(limits, 1):
+                if key in self._windows and sum(self._window(key, now - expiry)[1::2]) >= limit:
                     return place
-            for window, (key, _) in zip(found, limits, strict=True):
-                _count(self._window(key, oldest) if window is None else window, now, expiry)
+            for key, _ in limits:
+                window = self._window(key, now - expiry)
+                if window and window[-2] // (expiry / PARTS) == now // (expiry / PARTS):
+                    window[-2] = now
+                    window[-1] += 1
+                else:
+                    window.extend((now, 1))
         return 0
 
     def counted(self, key: str, expiry: int) -> int:
@@ -122,10 +118,10 @@ class Windows:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One more under a limit: its name, how many it takes, and whose it is."""
+    """One more under a limit: its name, how many it takes a minute, and whose it is."""
 
     name: str
-    item: RateLimitItemPerMinute
+    amount: int
     parts: tuple[str, ...] = field(repr=False)
 
 
@@ -148,9 +144,10 @@ class Shared:
             raise StoreUnavailable("the shared limits cannot be asked")
         slot = int(self._clock()) // KEY_LIFE
         secret = hashlib.blake2b(slot.to_bytes(8), key=self._key[:64], digest_size=32).digest()
-        keys = [self._storage.prefixed_key(one.item.key_for(_digest(secret, *one.parts))) for one in wanted]
+        items = [RateLimitItemPerMinute(one.amount).key_for(_digest(secret, *one.parts)) for one in wanted]
+        keys = [self._storage.prefixed_key(item) for item in items]
         try:
-            full = int(self._count(keys, [time.time(), WINDOW, *(one.item.amount for one in wanted)]))
+            full = int(self._count(keys, [time.time(), WINDOW, *(one.amount for one in wanted)]))
         except self._storage.base_exceptions as error:
             self._rests, self.reachable = time.monotonic() + VALKEY_REST, False
             raise StoreUnavailable("the shared limits cannot be asked") from error
@@ -175,22 +172,12 @@ class Rates:
         pages: Windows | None = None,
         refused: Callable[[str], None] = lambda _limit: None,
     ) -> None:
-        self._items = {
-            name: RateLimitItemPerMinute(getattr(limits, name))
-            for name in ("begin_address", "begin_party", "failures", "pages")
-        }
-        self._lines = {
-            name: RateLimitItemPerMinute(LINE_TIMES * getattr(limits, name))
-            for name in ("begin_address", "failures", "pages")
-        }
+        self._limits, self.shared, self._refused = limits, shared, refused
         self._exempt = [ipaddress.ip_network(network) for network in exempt]
-        self.shared = shared
         self._windows = Windows() if windows is None else windows
         # Anybody makes keys of pages: they must not have the others forgotten
         self._pages = Windows() if pages is None else pages
         self._key = secrets.token_bytes(32)
-        self._refused = refused
-        self._remembered: dict[bytes, str] = {}
 
     def address(self, client: str) -> str:
         """What an address is counted by: itself, or an IPv6 address's /64, which is one network's or one machine's.
@@ -200,15 +187,6 @@ class Rates:
         "" where it is nobody's: this machine's own, or that of a trusted proxy that did not say for whom it asks. Those
         are not limited by address, since everybody would be limited as one.
         """
-        mark = hashlib.blake2b(client.encode(errors="replace"), key=self._key, digest_size=DIGEST).digest()
-        found = self._remembered.get(mark)
-        if found is None:
-            if len(self._remembered) >= REMEMBERED:
-                self._remembered.clear()
-            found = self._remembered[mark] = self._counted_by(client)
-        return found
-
-    def _counted_by(self, client: str) -> str:
         try:
             found = _plain(client)
         except ValueError:
@@ -219,8 +197,7 @@ class Rates:
 
     def page(self, address: str, kind: str = "") -> None:
         """One request of an address, of a `kind` that is counted apart. Raises `TooManyRequests`."""
-        if full := self._hit(*self._of_address("pages", address, kind), windows=self._pages):
-            self._over(full)
+        self._hit(*self._of_address("pages", address, kind), windows=self._pages)
 
     def begin(self, client: str, party: str) -> None:
         """One login that begins, for a registered party or node. Raises `TooManyRequests` and `StoreUnavailable`."""
@@ -228,9 +205,11 @@ class Rates:
         if address and self.shared is not None:
             # As all workers have it; our own hash is of this process
             address = "/".join(octets.hex() for octets in _widths(_plain(client)))
-        name = "begin_party"
-        wanted = (*self._of_address("begin_address", address), Wanted(name, self._items[name], ("party", party)))
-        if full := self._hit(*wanted) if self.shared is None else self.shared.hit(*wanted):
+        of_party = Wanted("begin_party", self._limits.begin_party, ("party", party))
+        wanted = (*self._of_address("begin_address", address), of_party)
+        if self.shared is None:
+            self._hit(*wanted)
+        elif full := self.shared.hit(*wanted):
             self._over(full)
 
     def ask(self, client: str) -> None:
@@ -238,16 +217,11 @@ class Rates:
 
         As many as logins may begin, by address, and counted apart. A login's first is not counted (`idp.tries`).
         """
-        if full := self._hit(*self._of_address("begin_address", self.address(client), "ask")):
-            self._over(full)
+        self._hit(*self._of_address("begin_address", self.address(client), "ask"))
 
     def speak(self, client: str) -> None:
-        """One choice of a login's language, which keeps its state anew. Raises `TooManyRequests`.
-
-        As many as logins may begin, by address, and counted apart, as for `ask`.
-        """
-        if full := self._hit(*self._of_address("begin_address", self.address(client), "speak")):
-            self._over(full)
+        """One choice of a login's language, which keeps its state anew: as many as for `ask`. Raises `TooManyRequests`."""
+        self._hit(*self._of_address("begin_address", self.address(client), "speak"))
 
     def check_failures(
         self, address: str, place: str = "", client: str | None = None, *, own: bool = False, times: int = 1
@@ -257,50 +231,47 @@ class Rates:
         Each `place` has a count of its own: citizens who fail do not shut out a relying party behind the same address. So
         has each `client` of one, "" for all that are unknown; together they may fail `CLIENT_TIMES` as often. `own` looks
         at what this address itself has failed for this client, and at nothing that a neighbour could have done. `times`
-        as many as the limit may be refused, for whoever counts them so.
+        as many as the limit may be refused.
         """
         wanted = self._of_failures(address, place, client, times)
         for one in wanted[:1] if own else wanted:
-            if self._windows.counted(self._key_of(one), WINDOW) >= one.item.amount:
+            if self._windows.counted(self._key_of(one), WINDOW) >= one.amount:
                 self._over(one.name)
 
     def failed(self, address: str, place: str = "", client: str | None = None, *, times: int = 1) -> None:
         """What came from there was refused."""
-        self._hit(*self._of_failures(address, place, client, times))
+        wanted = self._of_failures(address, place, client, times)
+        self._windows.count_in_each([(self._key_of(one), one.amount) for one in wanted], WINDOW)
 
     def _of_failures(self, address: str, place: str, client: str | None, times: int) -> tuple[Wanted, ...]:
-        found = self._of_address("failures", address, place)
         if client is None:
-            return _times(found, times)
-        return (*self._of_address("failures", address, place, client), *_times(found, CLIENT_TIMES))
+            return self._of_address("failures", address, place, times=times)
+        own = self._of_address("failures", address, place, client)
+        return (*own, *self._of_address("failures", address, place, times=CLIENT_TIMES))
 
-    def _of_address(self, name: str, address: str, *parts: str) -> tuple[Wanted, ...]:
+    def _of_address(self, name: str, address: str, *parts: str, times: int = 1) -> tuple[Wanted, ...]:
         """What counts under a limit of addresses: the address, and then its line, where it has one; nothing for nobody."""
         own, _, line = address.partition("/")
-        found = (Wanted(name, self._items[name], ("address", own, *parts)),) if own else ()
-        return (*found, Wanted(name, self._lines[name], ("line", line, *parts))) if line else found
+        amount: int = times * getattr(self._limits, name)
+        found = (Wanted(name, amount, ("address", own, *parts)),) if own else ()
+        return (*found, Wanted(name, LINE_TIMES * amount, ("line", line, *parts))) if line else found
 
-    def _hit(self, *wanted: Wanted, windows: Windows | None = None) -> str:
-        """Count one more within each of these limits; "", or the name of the first that has no room.
+    def _hit(self, *wanted: Wanted, windows: Windows | None = None) -> None:
+        """Count one more within each of these limits, or raise `TooManyRequests` and count nothing.
 
-        Then nothing is counted. So a network that is refused uses up nothing of its line, nor an address of a party, and
-        the networks of a line that is refused make no keys.
+        So a network that is refused uses up nothing of its line, nor an address of a party, and the networks of a line that
+        is refused make no keys.
         """
-        limits = [(self._key_of(one), one.item.amount) for one in wanted]
-        full = (self._windows if windows is None else windows).count_in_each(limits, WINDOW)
-        return wanted[full - 1].name if full else ""
+        limits = [(self._key_of(one), one.amount) for one in wanted]
+        if full := (self._windows if windows is None else windows).count_in_each(limits, WINDOW):
+            self._over(wanted[full - 1].name)
 
     def _key_of(self, one: Wanted) -> str:
-        return f"{one.name}/{one.item.amount}/{_digest(self._key, *one.parts)}"
+        return f"{one.name}/{one.amount}/{_digest(self._key, *one.parts)}"
 
     def _over(self, name: str) -> None:
         self._refused(name)
         raise TooManyRequests(name, WINDOW)
-
-
-def _times(wanted: Sequence[Wanted], times: int) -> tuple[Wanted, ...]:
-    """The same, with room for so many times as many."""
-    return tuple(replace(one, item=RateLimitItemPerMinute(times * one.item.amount)) for one in wanted)
 
 
 def wide_of(address: str) -> str:
@@ -366,12 +337,3 @@ def _digest(key: bytes, *parts: str) -> str:
         octets = part.encode()
         joined += len(octets).to_bytes(4) + octets
     return hashlib.blake2b(joined, key=key, digest_size=DIGEST).hexdigest()
-
-
-def _count(window: "array[float]", now: float, expiry: int) -> None:
-    part = expiry / PARTS
-    if window and window[-2] // part == now // part:
-        window[-2] = now
-        window[-1] += 1
-    else:
-        window.extend((now, 1))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idp.rates import CLIENT_TIMES, LINE_TIMES, REMEMBERED, Rates, Windows
+from idp.rates import CLIENT_TIMES, LINE_TIMES, Rates, Windows
 from idp.settings import Limits
 from policies.errors import TooManyRequests
 
@@ -282,16 +282,6 @@ def test_this_machine_and_a_proxy_that_does_not_say_for_whom_are_nobodys_address
         rates.check_failures(address)
 
 
-def test_what_is_remembered_of_addresses_is_few_and_what_they_are_counted_by() -> None:
-    """Anybody may come from thousands, and what no address is may be said by a proxy."""
-    rates = Rates(Limits())
-    clients = [*(f"2001:db8:{network:x}::1" for network in range(5 * REMEMBERED)), "\udc80", HOME]
-    first = [rates.address(client) for client in clients]
-    assert len(rates._remembered) <= REMEMBERED
-    assert [rates.address(client) for client in clients] == first
-    assert (first[-2], len(set(first))) == ("", len(clients))
-
-
 @pytest.mark.spec("decisions.md I")
 def test_a_key_tells_no_address_and_no_two_processes_have_the_same() -> None:
     windows, pages = Windows(), Windows()
@@ -299,7 +289,7 @@ def test_a_key_tells_no_address_and_no_two_processes_have_the_same() -> None:
     rates.begin(HOME, PARTY)
     rates.page(rates.address(HOME))
     rates.failed(rates.address(HOME), "/token")
-    held = repr([*windows._windows, *pages._windows, rates._remembered])
+    held = repr([*windows._windows, *pages._windows])
     assert (len(windows), len(pages)) == (3, 1)
     assert not any(text in held for text in (HOME, "93.184", PARTY))
     assert rates.address(HOME) != Rates(Limits()).address(HOME)
