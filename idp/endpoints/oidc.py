@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from idp.endpoints.city import CitySite
+from idp.endpoints.described import Claims, Discovered, Form, KeySet, Tokens, described
 from idp.endpoints.http import client_of, form, header, query
 from idp.endpoints.origins import READABLE, origin_of
 from idp.endpoints.threads import run_in_threadpool, threaded
@@ -32,11 +33,11 @@ def router(site: CitySite) -> APIRouter:
     """The endpoints of the OpenID provider."""
     routes = APIRouter()
 
-    @routes.post("/token")
+    @routes.post("/token", **described(Tokens, 400, 401, 403, 429, 503, form=Form))
     async def token(request: Request) -> Response:
         return await _direct(site, request, _redeemed(site, request))
 
-    @routes.api_route("/userinfo", methods=["GET", "POST"])
+    @routes.api_route("/userinfo", methods=["GET", "POST"], **described(Claims, 400, 401, 503))
     async def userinfo(request: Request) -> Response:
         return await _direct(site, request, _userinfo(site, request))
 
@@ -44,12 +45,12 @@ def router(site: CitySite) -> APIRouter:
     async def receipt(request: Request) -> Response:
         return await _direct(site, request, _receipt(site, request))
 
-    @routes.api_route("/.well-known/openid-configuration", methods=["GET", "HEAD"])
+    @routes.api_route("/.well-known/openid-configuration", methods=["GET", "HEAD"], **described(Discovered))
     @threaded
     def discovery(request: Request) -> Response:
         return _json(site, request, site.openid.discovery())
 
-    @routes.api_route("/jwks", methods=["GET", "HEAD"])
+    @routes.api_route("/jwks", methods=["GET", "HEAD"], **described(KeySet, 503))
     @threaded
     def jwks(request: Request) -> Response:
         return _json(site, request, site.openid.jwks(site.clock()))

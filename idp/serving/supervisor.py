@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -41,7 +41,7 @@ NO_PROCESS = "no process could be forked for it"
 
 
 class Watching(Protocol):
-    """Who is told of workers: the metrics, which read what they counted out of shared memory."""
+    """The metrics, which are told of workers."""
 
     def ended(self, slot: int) -> None:
         """The worker of this number is gone."""
@@ -143,10 +143,9 @@ class Supervisor:
         if number == signal.SIGHUP:
             self._reload()
         elif number in (signal.SIGTERM, signal.SIGINT):
-            at_once = number == signal.SIGINT or self._ends_at or self._current is None
             self._board.phase = Phase.DRAINING
-            drain = 0.0 if at_once or self._current is None else self._current.plan.drain_seconds
-            self._ends_at = time.monotonic() + drain
+            waits = number == signal.SIGTERM and not self._ends_at and self._current is not None
+            self._ends_at = time.monotonic() + (self._current.plan.drain_seconds if waits and self._current else 0.0)
 
     def _reload(self) -> None:
         """Begin a reload, or remember it: until the start, or the last one, has come to its end, workers need the slots."""
@@ -159,16 +158,15 @@ class Supervisor:
         try:
             plan = self._current.plan.again()
         except Misconfigured as error:
-            self._refuse([str(problem) for problem in error.problems])
+            self._refuse(*map(str, error.problems))
         except StoreUnavailable as error:
-            self._refuse([f"the database cannot be used: {explained(error.detail)}"])
-        except Exception as error:  # noqa: BLE001  whatever it is, those who serve go on
-            # Its text may quote a password
-            self._refuse([f"the broker has a defect: nobody foresaw a {type(error).__name__}"])
+            self._refuse(f"the database cannot be used: {explained(error.detail)}")
+        except Exception as error:  # noqa: BLE001  whatever it is, those who serve go on; its text may quote a password
+            self._refuse(f"the broker has a defect: nobody foresaw a {type(error).__name__}")
         else:
             self._begin(plan)
 
-    def _refuse(self, problems: Sequence[str]) -> None:
+    def _refuse(self, *problems: str) -> None:
         self._log.error("reload_refused", serving="as before", problems=list(problems))
 
     def _pause(self) -> float:
@@ -255,7 +253,7 @@ class Supervisor:
         if self._current is None:
             self._code = 1
         else:
-            self._refuse([f"a worker of the new configuration: {why}"])
+            self._refuse(f"a worker of the new configuration: {why}")
 
     def _look_at_the_current(self, now: float) -> None:
         current = self._current
@@ -265,23 +263,19 @@ class Supervisor:
             current.restart_at = 0.0
             if not self._fill(current):
                 current.put_off(now)
-        if now - self._looked >= LOOK_SECONDS:
-            self._looked = now
-            for worker in current.workers:
-                self._look_at(worker, now)
-
-    def _look_at(self, worker: Worker, now: float) -> None:
-        """End a worker that is stopped or hangs: the others wait for what it holds.
-
-        Looks are counted, not seconds: a machine that stood still as a whole has no worker that hangs.
-        """
-        beats = self._board.beats(worker.slot)
-        worker.silent = 0 if beats != worker.beats else worker.silent + 1
-        worker.beats = beats
-        starting = self._board.state(worker.slot) is State.STARTING
-        if (worker.silent == HUNG_LOOKS and not starting) or (starting and now - worker.begun > START_SECONDS):
-            self._log.error("worker_hangs", number=worker.slot + 1)
-            send(worker.process, signal.SIGKILL)
+        if now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        for worker in current.workers:
+            # Looks are counted, not seconds: a machine that stood still as a whole has no worker that hangs
+            beats = self._board.beats(worker.slot)
+            worker.silent = 0 if beats != worker.beats else worker.silent + 1
+            worker.beats = beats
+            starting = self._board.state(worker.slot) is State.STARTING
+            if (worker.silent == HUNG_LOOKS and not starting) or (starting and now - worker.begun > START_SECONDS):
+                # The others wait for what it holds
+                self._log.error("worker_hangs", number=worker.slot + 1)
+                send(worker.process, signal.SIGKILL)
 
     def _begin(self, plan: Plan) -> None:
         self._coming = Generation(plan)
