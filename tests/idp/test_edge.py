@@ -295,7 +295,7 @@ def test_who_goes_away_in_the_middle_of_a_form_is_no_defect(
         "query_string": b"",
         "headers": [(b"host", b"login.city.example"), (b"content-type", b"application/x-www-form-urlencoded")],
     }
-    asyncio.run(broker.asgi(scope, receive, send))  # type: ignore[arg-type] # ASGI says awaitable; it is a coroutine
+    asyncio.run(broker.asgi(scope, receive, send))
     assert arriving == []
     assert logs == []
 

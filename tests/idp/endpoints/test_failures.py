@@ -9,7 +9,6 @@ from collections.abc import Callable, MutableMapping
 from typing import Any  # structlog's own type of an event
 
 import pytest
-from limits import RateLimitItemPerMinute
 
 from connectors.formats.claims import Json, read_object
 from connectors.signatures import jws
@@ -39,7 +38,7 @@ def limited(stage: Stage, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtu
     """An address for each test, since this machine's own is not limited."""
     rates = stage.application.watched.rates
     monkeypatch.setattr(rates, "address", lambda _client: request.node.name.encode().hex())
-    monkeypatch.setitem(rates._items, "failures", RateLimitItemPerMinute(LIMIT))
+    monkeypatch.setattr(rates, "_limits", rates._limits.model_copy(update={"failures": LIMIT}))
 
 
 def _asks(method: str, path: str = "/saml/acs", body: bytes | None = None, **headers: str) -> Sends:
@@ -213,7 +212,7 @@ def test_signatures_of_an_address_that_failed_are_looked_at_no_more_and_a_neighb
     visitor: Visitor, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates = stage.application.watched.rates
-    monkeypatch.setitem(rates._lines, "failures", RateLimitItemPerMinute(LIMIT))
+    monkeypatch.setattr("idp.rates.LINE_TIMES", 1)
     refused = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": FORGED}
     monkeypatch.setattr(rates, "address", lambda _client: "a1/feed")
     assert [visitor.redeem("x", authorization="", **refused).status for _ in range(LIMIT + 1)] == [401] * LIMIT + [429]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any  # structlog's own type of an event
 
 import pytest
-from limits import RateLimitItemPerMinute
 from sqlalchemy import func, select
 
 from idp.endpoints.logins import STATE, STRICT
@@ -146,7 +145,7 @@ def test_a_long_login_is_parked_anew_as_often_as_an_address_may_begin(
     assert visitor.jar[STATE + login].startswith("R")
     rates = stage.application.watched.rates
     monkeypatch.setattr(rates, "address", lambda _client: "an address of this test")
-    monkeypatch.setitem(rates._items, "begin_address", RateLimitItemPerMinute(2))
+    monkeypatch.setattr(rates, "_limits", rates._limits.model_copy(update={"begin_address": 2}))
     before = _rows(stage)["parked"]
     for language in ("et", "zh-Hans"):
         assert _spoken(visitor.go("GET", f"/login/{login}/countries?language={language}")) == language
@@ -161,7 +160,7 @@ def test_whoever_is_told_again_and_again_that_it_is_too_often_leaves_few_lines(
     login = visitor.login()
     rates = stage.application.watched.rates
     monkeypatch.setattr(rates, "address", lambda _client: "an address of a flood")
-    monkeypatch.setitem(rates._items, "begin_address", RateLimitItemPerMinute(1))
+    monkeypatch.setattr(rates, "_limits", rates._limits.model_copy(update={"begin_address": 1}))
     for number in range(2 * MOST + 40):
         visitor.go("GET", f"/login/{login}/countries?language={('et', 'zh-Hans')[number % 2]}")
     refused = [line for line in logs if line["event"] == "refused"]
