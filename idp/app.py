@@ -49,8 +49,8 @@ from idp.suspension import Suspension
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.witness import Witness
 from idp.watch import Watch
-from idp.watching.board import Measures
 from idp.watching.composition import vitals
+from idp.watching.measures import Measures
 from idp.watching.timed import TimedCommits
 from idp.watching.watched import watched
 from policies.errors import BrokerError, NotFound, RequestRefused

@@ -11,7 +11,7 @@ import typer
 from idp.cli.answer import UnheardError
 from idp.cli.console import say
 from idp.cli.options import Folder
-from idp.cli.serve_plan import look, metrics_board, plan, tell
+from idp.cli.serve_plan import look, plan, tell
 from idp.keys.file import forget_keys
 from idp.logs import configure_logs
 from idp.server import Listening, bind
@@ -19,6 +19,7 @@ from idp.serving.board import Board
 from idp.serving.supervisor import Supervisor
 from idp.settings import shut
 from idp.watching.listener import serve as watched
+from idp.watching.measures import SharedMeasures
 from policies.errors import Misconfigured, StoreUnavailable
 
 MAX_WORKERS = 60
@@ -50,14 +51,14 @@ def serve(
         raise typer.Exit(2 if shut(config) else 1) from None
     process = looked.process
     listening = _listen("listen", process.listen)
-    metrics = metrics_board(looked, workers)
-    beside = None
+    metrics, beside = None, None
     if process.metrics_listen:
         told = _listen("metrics_listen", process.metrics_listen)
+        metrics = shared = SharedMeasures()
 
         def beside(board: Board) -> None:
             forget_keys()
-            watched(metrics, told, board.draining)
+            watched(shared, told, board.draining)
 
     def ready() -> None:
         are = "is" if len(looked.issuers) == 1 else "are"
@@ -73,7 +74,11 @@ def serve(
         beside=beside,
         watching=metrics,
     )
-    raise typer.Exit(supervisor.run(plan(config, looked, metrics, drain)))
+    try:
+        raise typer.Exit(supervisor.run(plan(config, looked, metrics, drain)))
+    finally:
+        if metrics is not None:
+            metrics.close()
 
 
 def _listen(key: str, address: str) -> Listening:

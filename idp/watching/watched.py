@@ -8,8 +8,8 @@ from idp.login import Grant
 from idp.rates import Rates, Shared
 from idp.settings import Limits, Settings
 from idp.tries import Tries
-from idp.watching.board import Measures
 from idp.watching.families import LIMITED, TURNED_AWAY, UNFORESEEN, VERIFICATION
+from idp.watching.measures import Measures
 from idp.watching.refusals import Refusals
 from idp.watching.steps import Step, Steps, steps_key
 from policies.load import Configuration

@@ -8,7 +8,7 @@ from typing import Any  # structlog's own type of an event
 import pytest
 from structlog.testing import capture_logs
 
-from idp.watching.board import Measures
+from idp.watching.measures import Measures
 from idp.watching.refusals import MOST
 from idp.watching.steps import REFERENCE_DIGITS, Step, Steps
 from policies.errors import StoreUnavailable, TooManyRequests
