@@ -44,7 +44,6 @@ from idp.store.retention import Retention
 from idp.store.sealing import StoredSealingKeys
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switchboard, Switches
-from idp.store.unforeseen import Unforeseen
 from idp.suspension import Suspension
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.witness import Witness
@@ -87,7 +86,6 @@ class Application:
             self.watched = watched(settings, configuration, measures or Measures(), keys.index, proxies)
             self._commits = TimedCommits(self.store, self.watched.measures, settings.tenant)
             self.switches = Switches(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger)
-            self.unforeseen = Unforeseen(engine=self.store.engine, tenant=settings.tenant, clock=clock)
             self.sequencer = Sequencer(
                 self.store,
                 keys.ledger,
@@ -165,7 +163,6 @@ class Application:
         self.sequencer.start()
         self.retention.start()
         self.watch.start()
-        self.unforeseen.start()
         self.keeper.start()
         self.vitals.start()
 
@@ -176,17 +173,17 @@ class Application:
         self.watch.stop()
         self.retention.stop()
         self.sequencer.stop()
-        self.unforeseen.stop()
         self.store.close()
 
     def _outermost(self, front: ASGIApp, queue: Queue) -> tuple[Gate, ASGIApp]:
         """What stands before every endpoint: the edge, and the gate of those who wait."""
         at_once, watched, tenant = AtOnce(self._pages, self.settings.documentation_url), self.watched, self.settings.tenant
         gate = Gate(tenant=tenant, queue=queue, rates=watched.rates, page=at_once.turned_away, told=watched.turned_away)
-        count = watched.unforeseen(self.unforeseen.seen)
         admitted = Admission(front, gate=gate)
         answered = Origins(admitted, registered=self.site.openid.origins) if isinstance(self.site, CitySite) else admitted
-        return gate, Edge(answered, tenant=tenant, issuer=self.settings.issuer, page=at_once.unforeseen, count=count)
+        return gate, Edge(
+            answered, tenant=tenant, issuer=self.settings.issuer, page=at_once.unforeseen, count=watched.unforeseen
+        )
 
     def _sealing_keys(self, clock: Callable[[], int]) -> HourlyKeys:
         rows = StoredSealingKeys(engine=self.store.engine, tenant=self.settings.tenant)
