@@ -3,12 +3,10 @@
 import errno
 import os
 import signal
-from contextlib import suppress
 from typing import Annotated
 
 import typer
 
-from idp.cli.answer import UnheardError
 from idp.cli.console import say
 from idp.cli.options import Folder
 from idp.cli.serve_plan import look, plan, tell
@@ -62,10 +60,9 @@ def serve(
 
     def ready() -> None:
         are = "is" if len(looked.issuers) == 1 else "are"
-        with suppress(UnheardError):  # it serves, whoever reads this
-            say(f"{', '.join(looked.issuers)} {are} served at http://{process.listen}. Ctrl-C ends it.")
-            if looked.nobody_may_ask:
-                say("Nobody may ask it yet: put a file for each country's node into nodes/.")
+        say(f"{', '.join(looked.issuers)} {are} served at http://{process.listen}. Ctrl-C ends it.")
+        if looked.nobody_may_ask:
+            say("Nobody may ask it yet: put a file for each country's node into nodes/.")
 
     supervisor = Supervisor(
         listening,
