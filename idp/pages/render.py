@@ -173,7 +173,7 @@ class Pages:
         """What was passed on with an approval in this browser, its receipt to take along, and the others of the day."""
         language = self._languages[view.language]
         if view.shown:
-            for path in (view.forget, view.shown.file, view.shown.key, view.shown.kantara or view.shown.file):
+            for path in (view.forget, view.shown.file, view.shown.key):
                 _own(path)
         title = language.say("receipt.title" if view.shown else "receipt.none_title")
         return self._page("receipt", language, title=title, view=view, shown=view.shown)
