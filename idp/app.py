@@ -42,13 +42,12 @@ from idp.store.retention import Retention
 from idp.store.sealing import StoredSealingKeys
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switchboard, Switches
-from idp.store.unforeseen import Unforeseen
 from idp.suspension import Suspension
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.witness import Witness
 from idp.watch import Watch
-from idp.watching.board import Measures
 from idp.watching.composition import vitals
+from idp.watching.measures import Measures
 from idp.watching.timed import TimedCommits
 from idp.watching.watched import watched
 from policies.errors import BrokerError, NotFound, RequestRefused
@@ -93,7 +92,6 @@ class Application:
             self.watched = watched(settings, configuration, measures or Measures(), keys.index, proxies)
             self._commits = TimedCommits(self.store, self.watched.measures, settings.tenant)
             self.switches = Switches(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger)
-            self.unforeseen = Unforeseen(engine=self.store.engine, tenant=settings.tenant, clock=clock)
             self.sequencer = Sequencer(
                 self.store,
                 keys.ledger,
@@ -170,7 +168,6 @@ class Application:
         self.sequencer.start()
         self.retention.start()
         self.watch.start()
-        self.unforeseen.start()
         self.keeper.start()
         self.vitals.start()
 
@@ -181,7 +178,6 @@ class Application:
         self.watch.stop()
         self.retention.stop()
         self.sequencer.stop()
-        self.unforeseen.stop()
         self.store.close()
 
     def _web(self) -> FastAPI:
@@ -206,8 +202,8 @@ class Application:
         app.add_middleware(Overload, queue=self.queue, rates=watched.rates, pages=pages, told=watched.turned_away)
         if isinstance(self.site, CitySite):
             app.add_middleware(Origins, registered=self.site.openid.origins)
-        count = watched.unforeseen(self.unforeseen.seen)
-        app.add_middleware(Edge, tenant=settings.tenant, issuer=settings.issuer, page=pages.defect, count=count)
+        defects = watched.unforeseen
+        app.add_middleware(Edge, tenant=settings.tenant, issuer=settings.issuer, page=pages.defect, count=defects)
         return app
 
     def _sealing_keys(self, clock: Callable[[], int]) -> HourlyKeys:

@@ -1,26 +1,32 @@
-"""Standard error of a command. What cannot be written there is lost, and its exit code stays the command's own."""
+"""A command's standard output and error. Text that cannot be written is lost, and the command goes on."""
 
-from contextlib import suppress
 from io import TextIOWrapper
 from typing import TextIO
 
 
 class Aside(TextIOWrapper):
-    """Standard error, which raises nothing: on a full disk, or before a reader that is gone."""
+    """A stream that raises nothing on a full disk or before a reader that is gone. `lost` says what happened last."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, line_buffering: bool = True) -> None:
         stream.flush()
-        super().__init__(stream.buffer, encoding=stream.encoding, errors=stream.errors, line_buffering=True, newline=None)
-        # The stream as it was, for what has to know whether a line was written. It would close the descriptor when it ends
+        super().__init__(
+            stream.buffer, encoding=stream.encoding, errors=stream.errors, line_buffering=line_buffering, newline=None
+        )
+        # The stream as it was, for the log, which has to know whether a line was written. It would close the descriptor
         self.heard = stream
+        self.lost: OSError | None = None
 
     def write(self, text: str) -> int:
         """Write, or lose it: the next line may find room."""
-        with suppress(OSError):
+        try:
             super().write(text)
+        except OSError as error:
+            self.lost = error
         return len(text)
 
     def flush(self) -> None:
         """As `write`."""
-        with suppress(OSError):
+        try:
             super().flush()
+        except OSError as error:
+            self.lost = error

@@ -6,7 +6,6 @@ After more approvals than that in one browser and day, it has the newest ones.
 
 import base64
 import hashlib
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -15,7 +14,6 @@ from idp.login import RECEIPT
 from idp.ports import Commits, Parked, Unit
 from idp.receipts import Issued, Receipts
 from idp.seal import KEY_BYTES, Sealer
-from idp.transparency.jcs import Json
 from idp.transparency.receipt import Holder
 from policies.errors import NotFound
 from policies.parties import Tenant
@@ -89,50 +87,3 @@ def _handle(text: str) -> bytes:
     if len(handle) != KEY_BYTES:
         raise NotFound("no handle of a receipt")
     return handle
-
-
-def kantara(issued: Issued, issuer: str) -> Mapping[str, Json]:
-    """The same release as a Kantara Consent Receipt v1.1 (consent.md §1). Raises `NotFound` where it was no consent.
-
-    It is a form for other programs: not signed, and no proof of anything. `sensitive` says what the standard catalogue can
-    say: none of its attributes is a special category (GDPR art. 9).
-    """
-    record = issued.record
-    processing, sent = record["processing"], issued.openings["sent"]
-    if sent["basis"] != "consent" or not isinstance(processing, dict):
-        raise NotFound("a consent receipt of a release that does not rest on consent")
-    match processing:
-        case {
-            "purposes": [{"title": title}],
-            "pii_controllers": [{"party_name": controller, "party_contact": contact}],
-            "recipient_third_parties": [{"party_name": recipient}],
-            "pii_information": [*information],
-        }:
-            categories: list[Json] = [each["attribute"] for each in information if isinstance(each, dict)]
-        case _:
-            raise NotFound("a consent receipt of a purpose that changed since")
-    purpose: Mapping[str, Json] = {
-        "purpose": title,
-        "purposeCategory": [sent["purpose"]],
-        "consentType": "EXPLICIT",
-        "piiCategory": categories,
-        "primaryPurpose": True,
-        "termination": processing["retention_period"],
-        "thirdPartyDisclosure": True,
-        "thirdPartyName": recipient,
-    }
-    return {
-        "version": "KI-CR-v1.1.0",
-        "jurisdiction": processing["jurisdiction"],
-        "consentTimestamp": sent["time"],
-        "collectionMethod": processing["collection_method"],
-        "consentReceiptID": str(uuid.UUID(hex=str(sent["record"]), version=4)),
-        "piiPrincipalId": record["pii_principal_id"],
-        "piiControllers": [
-            {"piiController": controller, "contact": contact, "address": {}, "email": "", "phone": "", "onBehalf": False}
-        ],
-        "policyUrl": f"{issuer}/receipt",
-        "services": [{"service": recipient, "purposes": [purpose]}],
-        "sensitive": False,
-        "spiCat": [],
-    }

@@ -19,13 +19,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from connectors.signatures.jws import base64url, from_base64url
 from idp.ports import ParkedRow
-from idp.transparency.keys import Master, beginning, framed
+from idp.transparency.keys import derived, framed
 from policies.errors import NotFound, Replayed
 from policies.parties import Tenant
 
 LoginId = NewType("LoginId", str)
 
-VERSION = "2"
+VERSION = b"2"
 KEY_BYTES = 32
 NONCE_BYTES = 12
 # Hours since the epoch until the year 3883, seconds until the year 36,812
@@ -45,16 +45,16 @@ def new_login_id() -> LoginId:
 class SealingKeys(Protocol):
     """The master keys of one tenant: 32 bytes a kind and hour (hours since the epoch)."""
 
-    def current(self, kind: str) -> tuple[int, Master]:
+    def current(self, kind: str) -> tuple[int, bytes]:
         """The hour in which something is sealed now, and its key. Raises `StoreUnavailable` where nobody can say."""
 
-    def to_seal(self, kind: str, hour: int) -> Master:
+    def to_seal(self, kind: str, hour: int) -> bytes:
         """The key of an hour that is accepted, made where it is not there yet.
 
         Raises `NotFound` for another hour, `StoreUnavailable` where nobody can say.
         """
 
-    def to_open(self, kind: str, hour: int) -> Master:
+    def to_open(self, kind: str, hour: int) -> bytes:
         """The key of a kind and hour. Raises `NotFound` where it is over, revoked or was never made."""
 
 
@@ -122,9 +122,10 @@ class Sealer:
             key = self._keys.to_seal(DERIVED, at // HOUR)
         except NotFound as error:
             raise Replayed("login_ended", f"a {purpose} of an hour that is over", code="login_ended") from error
-        return key.derive(*parts, begun=beginning("derive", self._tenant, purpose))
+        return derived(key, b"", b"derive", self._tenant.encode(), purpose.encode(), *parts)
 
-    def _cipher(self, key: Master, use: str, kind: str, holder: bytes, *bound: bytes) -> tuple[AESGCM, bytes]:
+    def _cipher(self, key: bytes, use: str, kind: str, holder: bytes, *bound: bytes) -> tuple[AESGCM, bytes]:
         """The cipher of a login or handle, and the associated data: login ("" for a handle), head and what else is."""
-        cipher = AESGCM(key.derive(holder, begun=beginning(use, self._tenant, kind)))
-        return cipher, beginning(VERSION, self._tenant, kind) + framed(*bound)
+        tenant, of_kind = self._tenant.encode(), kind.encode()
+        cipher = AESGCM(derived(key, b"", use.encode(), tenant, of_kind, holder))
+        return cipher, framed(VERSION, tenant, of_kind, *bound)

@@ -47,8 +47,8 @@ from idp.settings import (
     is_many,
     tenant_folders,
 )
-from idp.watching.board import Measures
-from idp.watching.families import BROKEN, DENIED, READY
+from idp.watching.families import BROKEN, READY
+from idp.watching.measures import Measures
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 RETRY_AFTER = "300"
@@ -221,9 +221,9 @@ def open_site(
     opened = Opened(found.process, _Hosts(tenants, broken), tenants, broken, late, measures)
     log_broken(fresh if seen else broken)
     if measures is not None:
-        # Whatever the other workers can: this one answers 503
+        # A tenant that every worker has closed is told, too
         for name in failed:
-            measures.set(READY, found.read[name].settings.tenant, figure=DENIED)
+            measures.set(READY, found.read[name].settings.tenant, figure=0)
     return opened
 
 

@@ -24,7 +24,7 @@ settings.register_profile("properties", deadline=None, suppress_health_check=[He
 settings.load_profile("properties")
 
 # The threads of a broker that look after something, whoever asks or not
-BESIDE = ("watch ", "vitals", "retention", "unforeseen", "keys", "ledger-sequencer")
+BESIDE = ("watch ", "vitals", "retention", "keys", "ledger-sequencer")
 
 _connect = socket.socket.connect
 LOOPBACK = ("127.", "::1")

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from idp.seal import HOUR
-from idp.transparency.keys import Master
 
 FIXED_HOUR = 1_795_600_000 // HOUR
 
@@ -12,18 +11,18 @@ FIXED_HOUR = 1_795_600_000 // HOUR
 class FixedKeys:
     """`idp.seal.SealingKeys` that never change."""
 
-    key: Master
+    key: bytes
     of_hour: int = FIXED_HOUR
 
-    def current(self, _kind: str) -> tuple[int, Master]:
+    def current(self, _kind: str) -> tuple[int, bytes]:
         return self.of_hour, self.key
 
-    def to_seal(self, _kind: str, _hour: int) -> Master:
+    def to_seal(self, _kind: str, _hour: int) -> bytes:
         return self.key
 
-    def to_open(self, _kind: str, _hour: int) -> Master:
+    def to_open(self, _kind: str, _hour: int) -> bytes:
         return self.key
 
 
-def fixed_keys(key: bytes | Master) -> FixedKeys:
-    return FixedKeys(key if isinstance(key, Master) else Master(key))
+def fixed_keys(key: bytes) -> FixedKeys:
+    return FixedKeys(key)

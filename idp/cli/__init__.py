@@ -6,7 +6,7 @@ Exit codes: 0 it is so, 1 it is not so (a problem was found and named), 2 it cou
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
@@ -20,7 +20,6 @@ import typer
 from typer.core import TyperGroup
 
 from idp.aside import Aside
-from idp.cli.answer import Answer, UnheardError
 
 NOT_KNOWN = 2
 # What is raised for a line that is none, whatever is wrong with it. Typer shows only this class below it
@@ -43,19 +42,6 @@ MODULES = {
     "keys": "keys",
     "audit": "audit",
 }
-# What changes nothing anywhere, so that whoever does not hear its answer asks again
-READING = frozenset({"doctor", "inspect", "policy test", "policy explain", "ledger verify", "ledger prove", "party list"})
-READING |= {
-    "metadata service-list",
-    "metadata pending",
-    "metadata show",
-    "metadata own",
-    "keys list",
-    "audit ledger",
-    "audit verify",
-}
-# With these it does: a decryption is recorded, a file is written
-_ACTING = ("--unsafe-decrypt", "--certificate", "--keep", "--write")
 
 
 class _Loaded(Mapping[str, Any]):
@@ -166,26 +152,20 @@ def group(
     """Ciconia: a privacy-preserving cross-border eID broker."""
 
 
-def _reads(words: Sequence[str]) -> bool:
-    """Whether a line can have done nothing but read."""
-    words = list(takewhile(lambda word: word != "--", words))
-    reading = not READING.isdisjoint({" ".join(words[:1]), " ".join(words[:2])})
-    return bool({"--help", "--version"} & set(words)) or (reading and not any(word.startswith(_ACTING) for word in words))
-
-
 def main() -> None:
     """What the shell runs. Whether a command was done is one thing, whether its answer could be written another."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started us: what goes there goes nowhere
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
-    sys.stdout, sys.stderr = Answer(sys.stdout), Aside(sys.stderr)
+    answer = sys.stdout = Aside(sys.stdout, line_buffering=sys.stdout.isatty())
+    sys.stderr = Aside(sys.stderr)
     try:
-        try:
-            app()
-        finally:
-            sys.stdout.flush()
-    except UnheardError as error:
-        # Where both are one pipe, nobody hears this either
-        again = "" if _reads(sys.argv[1:]) else " Look whether it was done before you ask again."
-        print(f"The answer could not be written: {error}.{again}", file=sys.stderr)
-        sys.exit(NOT_KNOWN)
+        app()
+    finally:
+        answer.flush()
+        if answer.lost is not None:
+            why = os.strerror(answer.lost.errno or 0)
+            print(
+                f"The answer could not be written: {why}. Look whether it was done before you ask again.", file=sys.stderr
+            )
+            sys.exit(NOT_KNOWN)

@@ -17,6 +17,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from connectors.signatures.jwk import MAX_JWKS, public_jwk
+from idp.aside import Aside
 from idp.cli.console import problems, say
 from idp.cli.party_public import faults_of_options, programs_for, told_of_public
 from idp.cli.party_switch import disable, enable, list_
@@ -208,6 +209,8 @@ def add(
         )
         # Only now somebody has the secret; until here a Ctrl-C or a pipe that closed takes the registration back
         sys.stdout.flush()
+        if isinstance(sys.stdout, Aside) and sys.stdout.lost is not None:
+            raise typer.Exit(COULD_NOT_RUN)
         undo.pop_all()
 
 

@@ -3,15 +3,13 @@
 import errno
 import os
 import signal
-from contextlib import suppress
 from typing import Annotated
 
 import typer
 
-from idp.cli.answer import UnheardError
 from idp.cli.console import say
 from idp.cli.options import Folder
-from idp.cli.serve_plan import look, metrics_board, plan, tell
+from idp.cli.serve_plan import look, plan, tell
 from idp.keys.file import forget_keys
 from idp.logs import configure_logs
 from idp.server import Listening, bind
@@ -19,6 +17,7 @@ from idp.serving.board import Board
 from idp.serving.supervisor import Supervisor
 from idp.settings import shut
 from idp.watching.listener import serve as watched
+from idp.watching.measures import SharedMeasures
 from policies.errors import Misconfigured, StoreUnavailable
 
 MAX_WORKERS = 60
@@ -50,21 +49,20 @@ def serve(
         raise typer.Exit(2 if shut(config) else 1) from None
     process = looked.process
     listening = _listen("listen", process.listen)
-    metrics = metrics_board(looked, workers)
-    beside = None
+    metrics, beside = None, None
     if process.metrics_listen:
         told = _listen("metrics_listen", process.metrics_listen)
+        metrics = shared = SharedMeasures()
 
         def beside(board: Board) -> None:
             forget_keys()
-            watched(metrics, told, board.draining)
+            watched(shared, told, board.draining)
 
     def ready() -> None:
         are = "is" if len(looked.issuers) == 1 else "are"
-        with suppress(UnheardError):  # it serves, whoever reads this
-            say(f"{', '.join(looked.issuers)} {are} served at http://{process.listen}. Ctrl-C ends it.")
-            if looked.nobody_may_ask:
-                say("Nobody may ask it yet: put a file for each country's node into nodes/.")
+        say(f"{', '.join(looked.issuers)} {are} served at http://{process.listen}. Ctrl-C ends it.")
+        if looked.nobody_may_ask:
+            say("Nobody may ask it yet: put a file for each country's node into nodes/.")
 
     supervisor = Supervisor(
         listening,
@@ -73,7 +71,11 @@ def serve(
         beside=beside,
         watching=metrics,
     )
-    raise typer.Exit(supervisor.run(plan(config, looked, metrics, drain)))
+    try:
+        raise typer.Exit(supervisor.run(plan(config, looked, metrics, drain)))
+    finally:
+        if metrics is not None:
+            metrics.close()
 
 
 def _listen(key: str, address: str) -> Listening:

@@ -26,12 +26,9 @@ from idp.store.migrate import serves
 from idp.store.switches import faults_of_switches
 from idp.tenants import Seen, open_site, read_all, see
 from idp.transparency.keys import LedgerKeys
-from idp.watching.board import Board
+from idp.watching.measures import SharedMeasures
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
-# A reload may bring tenants, and the memory for metrics is mapped for good: room for so many, or for twice as many as there
-# are. These are eight megabytes of addresses for each worker, and of memory what is written to
-LEAST_TENANTS = 64
 # What a start fixes: the socket is bound, and logins under way are of this issuer and in this database. So is what was
 # switched off, which another one knows nothing of
 FIXED = ("listen", "metrics_listen", "issuer", "database")
@@ -114,8 +111,8 @@ def _assert_unchanged(file: Path, now: ProcessSettings, served: ProcessSettings,
             raise Misconfigured((Problem(str(file), 0, key, what, fix),))
 
 
-def plan(folder: Path, looked: Looked, metrics: Board, drain_seconds: float) -> Plan:
-    """What a generation of workers is made of. Each worker counts in its own part of `metrics`.
+def plan(folder: Path, looked: Looked, metrics: SharedMeasures | None, drain_seconds: float) -> Plan:
+    """What a generation of workers is made of. Each worker counts in its own part of `metrics`, if there are any.
 
     All of them serve what was looked at, whenever they start: what stands in the folder by then nobody asked to serve. One
     brings a database to its tables where a tenant came with a reload: a worker that waits for a lock is ended in time, and
@@ -126,18 +123,14 @@ def plan(folder: Path, looked: Looked, metrics: Board, drain_seconds: float) -> 
         migrate_where_needed(settings)
 
     return Plan(
-        compose=lambda number: open_site(folder, seen=looked.seen, prepare=prepare, measures=metrics.worker(number)),
+        compose=lambda number: open_site(
+            folder, seen=looked.seen, prepare=prepare, measures=metrics.worker(number) if metrics else None
+        ),
         tell=lambda error: tell(folder, error),
         again=lambda: plan(folder, look_again(folder, looked), metrics, drain_seconds),
         trusted=looked.process.trusted_proxies,
         drain_seconds=drain_seconds,
     )
-
-
-def metrics_board(looked: Looked, workers: int) -> Board:
-    """Where so many workers count, and as many that take over from them at a reload."""
-    tenants = len({*looked.seen.read, *(one.name for one in looked.seen.broken)})
-    return Board(2 * workers + 1, tenants=max(LEAST_TENANTS, 2 * tenants))
 
 
 def tell(folder: Path, error: Misconfigured | StoreUnavailable) -> None:

@@ -10,7 +10,6 @@ metadata.py      what is pinned and what is held of others
 machine.py       libraries, disk, cookies behind this base address; opinions.py: what xmlsec can judge
 database.py      the file, its journal, its revision; ledger.py: lag, checkpoints
 rotation.py      keys that take over: what is to come, what is over, and whether one is left
-unforeseen.py    what the endpoints refused and nobody foresaw: defects of ours
 valkey.py        the limits that all workers share: its library, whether it answers, and keeps every counter
 network.py       what can only be seen from outside: clocks, and the proxy in front
 examination.py   the table of all checks

@@ -21,7 +21,6 @@ from idp.doctor.registrations import presence, registrations
 from idp.doctor.rotation import rotation
 from idp.doctor.switches import switches
 from idp.doctor.translations import translations
-from idp.doctor.unforeseen import unforeseen
 from idp.doctor.valkey import valkey
 from idp.doctor.witness import witness
 
@@ -77,7 +76,6 @@ OFFLINE: dict[str, Check] = {
     "rotation": rotation,
     "switches": switches,
     "witness": witness,
-    "unforeseen": unforeseen,
     "disk": disk,
     "libraries": libraries,
     "cookies": cookies,

@@ -1,14 +1,11 @@
 """A city's pages: the list of countries, and the question, which an approval answers."""
 
-from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from itertools import chain
 
 from idp.city import CityRole
 from idp.endpoints.receipt import RECEIPT_PATH
 from idp.login import Decided
 from idp.pages.render import Pages
-from idp.pages.sheets import Mark
 from idp.pages.views import ApprovalView, Kept, Text, Towards
 from idp.pages.wording import text_in
 from idp.role import Choices, Reach
@@ -17,7 +14,6 @@ from policies.authentication import Origin, ServiceRequest
 from policies.catalogue import Catalogue
 from policies.errors import AssertionRejected, PeerUnavailable, RequestRefused, SourceSuspended
 from policies.parties import ClientId, IdentityProvider, ProviderId
-from policies.release import Decision
 
 
 class CityScreens:
@@ -63,38 +59,18 @@ class CityScreens:
         return provider.country if provider is not None else ""
 
     def question(self, decided: Decided, sealed: str, language: str) -> bytes:
-        """Purpose, basis, and each attribute with value and reason. Only what is of this login is put in each time."""
-        wording = self._pages.wording(language)
-        released = [ruling.released for ruling in decided.decision.rulings if ruling.released is not None]
-        values = [wording.value(attribute, self._catalogue) for attribute in released]
-        # A sheet knows how many lines each value has, and nothing else of it
-        lines = tuple(map(len, values))
-
-        def marked(mark: Mark) -> str:
-            numbers = iter(range(2, 2 + sum(lines)))
-            marks = [tuple(mark(next(numbers)) for _ in range(each)) for each in lines]
-            return self._pages.approval(self.view(decided, language, mark(0), mark(1), marks))
-
-        sheet = self._pages.sheets.sheet(_key(decided, language, lines), marked)
-        return sheet.filled(decided.login, sealed, *chain.from_iterable(values))
-
-    def missing(self, decided: Decided, language: str) -> tuple[Kept, ...]:
-        """What the service cannot do without and that cannot go."""
-        return self._pages.wording(language).missing(decided.decision, self._catalogue)
-
-    def view(
-        self, decided: Decided, language: str, login: str, sealed: str, values: Sequence[tuple[str, ...]]
-    ) -> ApprovalView:
-        """What the page is given. `values` are the lines of what would go, in the decision's order."""
+        """Purpose, basis, and each attribute with value and reason."""
         wording, decision = self._pages.wording(language), decided.decision
         party, purpose = self._role.registered(decided.request)
+        released = [ruling.released for ruling in decision.rulings if ruling.released is not None]
+        values = [wording.value(attribute, self._catalogue) for attribute in released]
         items = wording.items(decision, purpose, self._catalogue)
-        return ApprovalView(
+        view = ApprovalView(
             language=language,
-            login=login,
+            login=decided.login,
             decided=sealed,
-            action=f"/login/{login}/decision",
-            rewording=f"/login/{login}/language",
+            action=f"/login/{decided.login}/decision",
+            rewording=f"/login/{decided.login}/language",
             service=wording.text(party.title),
             purpose=wording.text(purpose.title),
             basis=purpose.basis,
@@ -107,6 +83,11 @@ class CityScreens:
             arrived=wording.titles(self._stays(decided), self._catalogue),
             receipt=RECEIPT_PATH,
         )
+        return self._pages.approval(view).encode()
+
+    def missing(self, decided: Decided, language: str) -> tuple[Kept, ...]:
+        """What the service cannot do without and that cannot go."""
+        return self._pages.wording(language).missing(decided.decision, self._catalogue)
 
     def _stays(self, decided: Decided) -> list[AttributeName]:
         """What a country's node sent and what does not go on as it came, whether or not it was asked for."""
@@ -114,35 +95,3 @@ class CityScreens:
         whole = {ruling.name for ruling in rulings if ruling.released is not None and ruling.released.form == EXACT}
         arrived = decided.judged.arrived
         return [name for name in arrived if name in self._catalogue.attributes and name not in whole]
-
-
-def _key(decided: Decided, language: str, lines: tuple[int, ...]) -> Hashable:
-    """Everything that the words of the page depend on beside the configuration, and no value."""
-    request = decided.request
-    return (
-        "approval",
-        language,
-        request.origin.service,
-        request.purpose_id,
-        decided.judged.loa,
-        decided.judged.arrived,
-        lines,
-        _ruled(decided.decision),
-    )
-
-
-def _ruled(decision: Decision) -> Hashable:
-    """Each ruling without its value and without the line of the file that it came from, which no page shows."""
-    return tuple(
-        [
-            (
-                ruling.name,
-                ruling.asked.name,
-                ruling.asked.parameter,
-                ruling.reason,
-                ruling.required,
-                ruling.released and (ruling.released.form.name, ruling.released.form.parameter),
-            )
-            for ruling in decision.rulings
-        ]
-    )

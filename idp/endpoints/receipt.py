@@ -1,7 +1,7 @@
 """The citizen's receipt over HTTP, for a day after an approval, in the browser that approved.
 
 GET  /receipt                        what was passed on last, the way to the file, and to the others of the day
-GET  /receipt.json                   the file; with `form=kantara` as a consent receipt, where it was consent
+GET  /receipt.json                   the file
 POST /receipt/forget                 the browser and the broker forget all of them
 
 `n=2` asks for the one before the newest, and so on.
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from idp.citizen_receipts import joined, kantara
+from idp.citizen_receipts import joined
 from idp.endpoints.city import CitySite
 from idp.endpoints.http import check_navigation, check_same_origin, cookies, form, query
 from idp.endpoints.logins import Cookie
@@ -24,7 +24,7 @@ from idp.login import RECEIPT_LIFE
 from idp.pages.views import OtherReceipt, ReceiptShown, ReceiptView, Text
 from idp.pages.wording import Wording
 from idp.receipts import Issued
-from idp.transparency.jcs import Json, jcs
+from idp.transparency.jcs import Json
 from idp.transparency.receipt_record import names_of
 from policies.errors import NotFound, RequestRefused
 from policies.parties import ClientId, PurposeId
@@ -34,7 +34,6 @@ RECEIPT_PATH = "/receipt"
 FILE_PATH = "/receipt.json"
 FORGET_PATH = "/receipt/forget"
 KEY_PATH = "/log/vkey"
-KANTARA = "kantara"
 COOKIE = "__Host-receipt"
 NUMBER = re.compile(r"[1-9][0-9]?")
 
@@ -102,14 +101,10 @@ def _page(site: CitySite, request: Request) -> Response:
 
 def _file(site: CitySite, request: Request) -> Response:
     asked = query(request)
-    if not set(asked) <= {"form", "n"} or asked.get("form", KANTARA) != KANTARA:
+    if not set(asked) <= {"n"}:
         raise RequestRefused("a receipt in a form that there is not")
     number, found = _issued(site, request)
-    issued = found[number]
-    octets, name = issued.octets, "receipt.json"
-    if "form" in asked:
-        octets, name = jcs(kantara(issued, site.issuer)) + b"\n", "consent-receipt.json"
-    return Response(octets, media_type="application/json", headers=_file_headers(name))
+    return Response(found[number].octets, media_type="application/json", headers=_file_headers("receipt.json"))
 
 
 def _file_headers(name: str) -> Mapping[str, str]:
@@ -135,7 +130,6 @@ def _shown(site: CitySite, issued: Issued, wording: Wording, number: int) -> Rec
     parties, purposes = site.role.configuration.parties, site.role.configuration.purposes
     client, purpose = str(sent["client"]), str(sent["purpose"])
     party, known = parties.get(ClientId(client)), purposes.get(PurposeId(purpose))
-    consent = sent["basis"] == Basis.CONSENT.value and known is not None and known.digest == sent["policy"]
     return ReceiptShown(
         service=wording.text(party.title) if party else Text(client, "en"),
         purpose=wording.text(known.title) if known else Text(purpose, "en"),
@@ -147,7 +141,6 @@ def _shown(site: CitySite, issued: Issued, wording: Wording, number: int) -> Rec
         proved=issued.proved,
         file=f"{FILE_PATH}?n={number}" if number > 1 else FILE_PATH,
         key=KEY_PATH,
-        kantara=f"{FILE_PATH}?form={KANTARA}{f'&n={number}' if number > 1 else ''}" if consent else "",
     )
 
 

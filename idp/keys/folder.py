@@ -285,7 +285,7 @@ def _node_keys(folder: Path, problems: list[Problem]) -> tuple[NodeKeys | None, 
 def _with_openings(secret: Mapping[str, bytes], ledger: LedgerKeys) -> dict[str, bytes]:
     """What each secret would be as the master of openings, and what that is."""
     as_master = {name: openings_master(value) for name, value in secret.items()}
-    return {**as_master, OPENINGS_KEY: ledger.openings.secret}
+    return {**as_master, OPENINGS_KEY: ledger.openings}
 
 
 def _twice(folder: Path, keys: Mapping[str, str | bytes]) -> Iterator[Problem]:

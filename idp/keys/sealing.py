@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from idp.keys.ring import Ring
 from idp.keys.wrapping import KEY_BYTES, WrappingKey, named
 from idp.ports import SealingRow, SealingRows
-from idp.transparency.keys import Master
 from policies.errors import NotFound, StoreUnavailable
 from policies.parties import Tenant
 
@@ -44,7 +43,7 @@ LONGEST = max(KINDS.values())
 class _Held:
     """An unwrapped key, when it is accepted, the id of the key that had closed it, and its row's bytes."""
 
-    key: Master
+    key: bytes = field(repr=False)
     begins: int
     ends: int
     by: str
@@ -80,7 +79,7 @@ class HourlyKeys:
         """The hour in which something is sealed now."""
         return self._clock() // HOUR
 
-    def current(self, kind: str) -> tuple[int, Master]:
+    def current(self, kind: str) -> tuple[int, bytes]:
         """The hour in which something is sealed now, and its key of a kind. Raises `StoreUnavailable` as `to_seal` does."""
         hour = self._clock() // HOUR
         held = self._held.get((kind, hour))
@@ -88,7 +87,7 @@ class HourlyKeys:
             return hour, held.key
         return hour, self.to_seal(kind, hour)
 
-    def to_seal(self, kind: str, hour: int) -> Master:
+    def to_seal(self, kind: str, hour: int) -> bytes:
         """The key of a kind for an hour that is accepted; made where it is not there yet.
 
         Raises `NotFound` for another hour, `StoreUnavailable` where the database does not answer.
@@ -104,7 +103,7 @@ class HourlyKeys:
             raise StoreUnavailable("the sealing keys of this hour are closed by a key that this server does not have")
         return held.key
 
-    def to_open(self, kind: str, hour: int) -> Master:
+    def to_open(self, kind: str, hour: int) -> bytes:
         """The key of a kind and hour. Raises `NotFound` where it is over, revoked or was never made."""
         held = self._held.get((kind, hour))
         if held is not None and held.begins <= self._clock() < held.ends and not self._revoked(held.by):
@@ -190,7 +189,7 @@ class HourlyKeys:
                 key = ours[by].unwrap(row.wrapped, self._tenant, row.kind, row.hour)
             except ValueError:
                 continue
-            taken[row.kind, row.hour] = _Held(Master(key), *_span(row.kind, row.hour), by, row.wrapped)
+            taken[row.kind, row.hour] = _Held(key, *_span(row.kind, row.hour), by, row.wrapped)
         self._held = taken
 
     def _forget(self) -> None:

@@ -4,7 +4,6 @@ views.py         what each page is given: frozen, already in words
 wording.py       a decision in words: attributes, forms, reasons, legal bases, dates, countries
 languages.py     which language, and the phrases of each (`translations/*.toml`)
 render.py        `Pages`: templates (`templates/*.html`) made once at start
-sheets.py        what of a page is the same from login to login, kept with holes for the rest
 headers.py       the HTTP headers of each kind of page
 static.py        the style sheet and the mark (`static/`)
 """

@@ -1,4 +1,4 @@
-"""Views to HTML. Everything is read and compiled once, at start; of a page, only what `sheets.py` says is kept."""
+"""Views to HTML. Templates and phrases are read and compiled once, at start."""
 
 import hashlib
 import json
@@ -13,7 +13,6 @@ from markupsafe import escape
 
 from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.languages import OWN_NAMES, Language, load_languages
-from idp.pages.sheets import Mark, Sheets
 from idp.pages.static import MARK_FILE, STYLE_FILE
 from idp.pages.views import (
     ApprovalView,
@@ -63,7 +62,6 @@ class Pages:
     def __init__(self) -> None:
         found = compiled()
         self._languages, self._templates, self._digest = found.languages, found.templates, found.digest
-        self.sheets = Sheets()
 
     @property
     def template_digest(self) -> str:
@@ -140,20 +138,15 @@ class Pages:
     def leaving(self, view: LeavingView) -> str:
         """Approved and recorded: on to the service."""
         _elsewhere(view.target)
-
-        def marked(mark: Mark) -> str:
-            language, service = self._languages[view.language], view.service.text
-            return self._onward(
-                language,
-                title=language.say("leaving.title"),
-                sentence=language.say("leaving.text", service=service),
-                onward=language.say("leaving.link", service=service),
-                target=mark(0),
-                receipt=view.receipt,
-            )
-
-        key = ("leaving", view.language, view.service.text, view.receipt)
-        return self.sheets.sheet(key, marked).filled(view.target).decode()
+        language, service = self._languages[view.language], view.service.text
+        return self._onward(
+            language,
+            title=language.say("leaving.title"),
+            sentence=language.say("leaving.text", service=service),
+            onward=language.say("leaving.link", service=service),
+            target=view.target,
+            receipt=view.receipt,
+        )
 
     def post(self, view: PostView) -> str:
         """Post a protocol message to a verified address."""
@@ -173,7 +166,7 @@ class Pages:
         """What was passed on with an approval in this browser, its receipt to take along, and the others of the day."""
         language = self._languages[view.language]
         if view.shown:
-            for path in (view.forget, view.shown.file, view.shown.key, view.shown.kantara or view.shown.file):
+            for path in (view.forget, view.shown.file, view.shown.key):
                 _own(path)
         title = language.say("receipt.title" if view.shown else "receipt.none_title")
         return self._page("receipt", language, title=title, view=view, shown=view.shown)

@@ -285,7 +285,7 @@ class PostView:
 class ReceiptShown:
     """What a receipt says, in words. `leaf` is the hash of its leaf (hex); `proved` where the file has the leaf's place.
 
-    `file`, `key` and `kantara` are paths of ours: the receipt, the log's key, the Kantara form ("" where there is none).
+    `file` and `key` are paths of ours: the receipt and the log's key.
     """
 
     service: Text
@@ -298,7 +298,6 @@ class ReceiptShown:
     proved: bool
     file: str
     key: str
-    kantara: str = ""
 
 
 @dataclass(frozen=True, slots=True)

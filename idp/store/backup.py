@@ -1,9 +1,9 @@
 """Backup and restore: the rows of one tenant as a SQLite file with the same tables, whichever database they came from.
 
 What is copied is what cannot be made again: the ledger with its records, the marks of one-time things, what is known of
-other countries' nodes, switches, and counts of the unforeseen. Left out is what must not lie in a backup or is of no use in
-one: the keys that seal logins (decisions.md 4: erased after two hours, in no backup), what was parked under them, how
-logins of the last minute ended, and whose keys the database is for. A copy is taken in one snapshot while a broker serves.
+other countries' nodes, and switches. Left out is what must not lie in a backup or is of no use in one: the keys that seal
+logins (decisions.md 4: erased after two hours, in no backup), what was parked under them, how logins of the last minute
+ended, and whose keys the database is for. A copy is taken in one snapshot while a broker serves.
 
 After a restore, marks that were taken since the backup are free again. Until whatever they guarded has ended by itself, the
 store takes none (`RESTORED`; docs/decisions/0013).
@@ -36,7 +36,6 @@ from policies.parties import Tenant
 COPIED = (
     tables.marks,
     tables.peers,
-    tables.unforeseen,
     tables.switches,
     tables.subjects,
     tables.records,

@@ -192,22 +192,3 @@ class RecordedCopies:
     def _record(self, entity_id: EntityId, digest: str, now: int) -> None:
         record = draft_approval(record=new_record(), time=now, peer=entity_id, digest=digest)
         self._commits.commit(Unit(tenant=self._tenant, record=record))
-
-
-class MemoryCopies:
-    """The twin for tests: one dictionary."""
-
-    def __init__(self) -> None:
-        self.rows: dict[EntityId, Held] = {}
-
-    def held(self, entity_id: EntityId) -> Held | None:
-        """As `PeerCopies` has it."""
-        return self.rows.get(entity_id)
-
-    def keep(self, held: Held, *, instead: Held | None = None) -> None:  # noqa: ARG002  no other process writes
-        """As `PeerCopies` has it."""
-        self.rows[held.entity_id] = held
-
-    def approve(self, held: Held, now: int, *, instead: Held | None = None) -> None:  # noqa: ARG002  nothing is recorded
-        """As `PeerCopies` has it."""
-        self.keep(held, instead=instead)

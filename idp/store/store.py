@@ -21,7 +21,6 @@ from idp.store.schema import assert_as_made
 from idp.store.switches import HOLD_SECONDS, since_boot
 from idp.store.tables import EXPIRING, sealing_keys
 from idp.store.turn import one_turn
-from idp.store.unforeseen import forget_old
 from idp.store.writer import Writer
 from idp.transparency.keys import LedgerKeys
 from policies.errors import Closed, StoreUnavailable
@@ -166,8 +165,6 @@ class Store:
     def purge(self, now: int) -> int:
         """Delete marks, parked rows, decisions and sealing keys whose stored end has come; returns how many rows went.
 
-        And what was counted of the unforeseen, after a quarter of a year.
-
         On PostgreSQL what is parked and decided goes with its period (`idp.store.periods`), and nothing goes whose end the
         database's own clock has not seen: a worker's that is ahead would make free what was taken. SQLite's log is emptied
         where a sealing key went, since a purged row overwrites the file and not what the log has had.
@@ -197,7 +194,6 @@ class Store:
         for parent in periods:
             yield partial(self._turn, parent, now)
             yield partial(self._delete, [rest_table(parent)], now)
-        yield partial(self._forget, now)
 
     def _delete(self, ending: Sequence[Table | TableClause], now: int) -> int:
         gone, more = 0, True
@@ -211,10 +207,6 @@ class Store:
                     if deleted and table is sealing_keys:
                         self._holds_purged = not is_postgres(self.engine)
         return gone
-
-    def _forget(self, now: int) -> int:
-        with one_turn(self.engine), writing(self.engine).begin() as connection:
-            return forget_old(connection, self.tenant, now)
 
     def _turn(self, parent: Table, now: int) -> int:
         """Rows of a period that was dropped are not counted."""

@@ -1,9 +1,9 @@
 """All tables, as SQLAlchemy Core has them. The tenant comes first in every key.
 
 One-time things, what is parked and the keys that seal it live until their stored end. What is known of other countries'
-nodes stays, and so do switches, by whose keys rows are protected and, for a quarter of a year, how often something happened
-that nobody foresaw (`KEPT`): they name nobody. The *ledger tables* (`LEDGER`) hold the release ledger, and nobody changes
-or deletes a row of theirs but the writer and the sequencer: `ledger verify` names every byte that differs.
+nodes stays, and so do switches, and by whose keys rows are protected (`KEPT`): they name nobody. The *ledger tables*
+(`LEDGER`) hold the release ledger. Nobody changes or deletes a row of theirs but the writer and the sequencer: `ledger
+verify` names every byte that differs.
 On SQLite the tables are STRICT, and those with short rows have no rowid, which would tell the order of insertion.
 """
 
@@ -88,8 +88,7 @@ peers = _table(
     rowid=True,
 )
 
-# What nobody foresaw, a defect of ours: how often, on which day since the epoch, at which address of ours (as its route is
-# written, never as it was called), and the type of the exception (never its words).
+# Nobody writes it any more: a version of revision 0006 that serves beside this one does, so a later migration drops it.
 unforeseen = _table(
     "unforeseen",
     _tenant(),

@@ -24,7 +24,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from idp.ports import Opening, RecordDraft
-from idp.transparency.keys import LedgerKeys, beginning, derived, framed, mac
+from idp.transparency.keys import LedgerKeys, derived, framed, mac
 from policies.errors import SignatureInvalid
 
 VERSION = 1
@@ -181,5 +181,5 @@ def open_opening(key: bytes, tenant: str, record: bytes, compartment: str, seale
 
 def _cipher(key: bytes, tenant: str, record: bytes, compartment: str) -> tuple[AESGCM, bytes]:
     """A key for each opening: so many random nonces under one key of the month would pass GCM's bound of 2^32."""
-    bound = beginning("opening", tenant) + framed(record, compartment.encode())
+    bound = framed(b"opening", tenant.encode(), record, compartment.encode())
     return AESGCM(mac(key, bound)), bound

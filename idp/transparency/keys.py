@@ -5,6 +5,7 @@ checks an old checkpoint needs the key that signed it then, so the public half o
 revoked: then whoever has the private half could sign anything, and nothing counts that has no other signature.
 """
 
+import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.hmac import HMAC
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from idp.keys.ring import Ring, Scheduled
 from idp.transparency.checkpoint import VerifierKey, open_own_note
@@ -22,11 +23,7 @@ from policies.errors import SignatureInvalid, StoreUnavailable
 KEY_BYTES = 32
 # How long (seconds) the key before signs again where the next one is revoked; its public half is known for good
 LOG_OVERLAP = 3600
-# Beginnings of messages that are kept: uses times tenants times kinds, and none of them secret
-BEGINNINGS = 1024
 DAY = 86400
-_SHA256 = SHA256()
-_FIRST = b"\x01"  # RFC 5869 §2.3: the number of the block
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +107,7 @@ class LedgerKeys:
 
     origin: str
     log: "LogKeys"
-    openings: "Master" = field(repr=False)
+    openings: bytes = field(repr=False)
     subjects: bytes = field(repr=False)
     rows: bytes = field(repr=False)
 
@@ -119,7 +116,7 @@ class LedgerKeys:
 
         Raises ValueError where `time` is in no year of a calendar: in the database it can be any number.
         """
-        return self.openings.derive(_month(time // DAY), begun=beginning("period", tenant))
+        return derived(self.openings, b"", b"period", tenant.encode(), _month(time // DAY))
 
     def subject_key(self, tenant: str, subject: bytes, salt: bytes) -> bytes:
         """The subject's own key. Without the random `salt` of the subject's row nobody computes it again: erasure."""
@@ -137,58 +134,17 @@ def _month(day: int) -> bytes:
 
 def mac(key: bytes, message: bytes) -> bytes:
     """HMAC-SHA256 (RFC 2104)."""
-    # The standard library's looks its algorithms up in OpenSSL at each call, at twice the time, twenty times a login
-    made = HMAC(key, _SHA256)
-    made.update(message)
-    return made.finalize()
+    return hmac.digest(key, message, "sha256")
 
 
 def derived(master: bytes, salt: bytes, *parts: bytes) -> bytes:
-    """32 bytes by HKDF-SHA256 (RFC 5869); `parts` are length-prefixed, so that no two lists of parts meet."""
-    return mac(_extracted(salt, master), framed(*parts) + _FIRST)  # §2.3, of which 32 bytes are the first block
-
-
-def _extracted(salt: bytes, secret: bytes) -> bytes:
-    """RFC 5869 §2.2. No salt is as many zeros as the hash has bytes, and so is an empty key of an HMAC."""
-    return mac(salt, secret)
+    """32 bytes by HKDF-SHA256 (RFC 5869) of 32 secret bytes. `parts` are length-prefixed, so no two lists of them meet."""
+    return HKDF(SHA256(), KEY_BYTES, salt, framed(*parts)).derive(master)
 
 
 def framed(*parts: bytes) -> bytes:
     """Length-prefixed, so that no two lists of parts give the same bytes."""
-    # No list, and no generator: this runs a dozen times a login, over a few short parts
-    joined = b""
-    for part in parts:
-        joined += len(part).to_bytes(4) + part
-    return joined
-
-
-@lru_cache(maxsize=BEGINNINGS)
-def beginning(*parts: str) -> bytes:
-    """`framed`, for the first parts of many messages: texts of our configuration, which come again and again."""
-    return framed(*(part.encode() for part in parts))
-
-
-@dataclass(frozen=True, slots=True)
-class Master:
-    """A secret of 32 bytes from which keys are derived again and again, by HKDF-SHA256 (RFC 5869) without a salt.
-
-    HKDF's first step looks at the secret alone, so it is made once; what remains for 32 bytes is one HMAC whose key is set.
-    """
-
-    secret: bytes = field(repr=False)
-    # HKDF's second step, as far as it is the same each time
-    _begun: HMAC = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_begun", HMAC(_extracted(b"", self.secret), _SHA256))
-
-    def derive(self, *parts: bytes, begun: bytes = b"") -> bytes:
-        """32 bytes for these `parts`, as `derived` has it. `begun`: the parts before them, by `beginning`."""
-        made = self._begun.copy()
-        for part in parts:  # as `framed` has it, without its call
-            begun += len(part).to_bytes(4) + part
-        made.update(begun + _FIRST)
-        return made.finalize()
+    return b"".join([len(part).to_bytes(4) + part for part in parts])
 
 
 def ledger_keys(origin: str, signer: Ed25519PrivateKey, master: bytes) -> LedgerKeys:
@@ -201,7 +157,7 @@ def ledger_keys(origin: str, signer: Ed25519PrivateKey, master: bytes) -> Ledger
 def with_masters(origin: str, log: LogKeys, master: bytes) -> LedgerKeys:
     """The keys of a ledger whose log has these keys."""
     subjects, rows = (derived(master, b"", use) for use in (b"subjects", b"rows"))
-    return LedgerKeys(origin, log, Master(openings_master(master)), subjects, rows)
+    return LedgerKeys(origin, log, openings_master(master), subjects, rows)
 
 
 def openings_master(master: bytes) -> bytes:

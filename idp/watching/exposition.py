@@ -1,102 +1,68 @@
-"""A board in Prometheus' text format, and what /ready says: read from shared memory alone, no database asked."""
+"""What workers counted, in Prometheus' text format, and whether the broker is ready. No database is asked."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from idp.watching.board import Board, Key
-from idp.watching.families import BROKEN, DENIED, FAMILIES, READY, Across, Family, Kind
+from idp.watching.families import BROKEN, MOMENTS, READY
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Which tenants can be served by some worker that said so a moment ago, and why a worker has closed which others."""
+    """Which tenants some worker can serve and no worker has closed, and why a worker has closed others."""
 
     tenants: dict[str, bool]
     broken: dict[str, str]
 
     @property
     def any(self) -> bool:
-        """Whether one can: the others must not take it out of service."""
+        """Whether one tenant is ready. The others do not take it out of service."""
         return any(self.tenants.values())
 
 
-def exposition(board: Board) -> bytes:
-    """The whole board in Prometheus' text format."""
+def exposition(counted: Collector) -> bytes:
+    """All metrics in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(board))
+    registry.register(_Shown(counted))
     return generate_latest(registry)
 
 
-def ready(board: Board) -> Ready:
+def ready(counted: Collector) -> Ready:
     """What /ready says."""
-    figures = merged(board.read())
+    found = {metric.name: metric.samples for metric in _Shown(counted).collect()}
     return Ready(
-        {key[1]: figure > 0 for key, figure in figures.items() if key[0] == READY},
-        {key[1]: key[2] for key, figure in figures.items() if key[0] == BROKEN and figure > 0},
+        {sample.labels["tenant"]: sample.value > 0 for sample in found.get(READY, ())},
+        {sample.labels["tenant"]: sample.labels["why"] for sample in found.get(BROKEN, ()) if sample.value > 0},
     )
 
 
-def merged(readings: Sequence[Mapping[Key, float]]) -> dict[Key, float]:
-    """The workers' figures as one figure a series."""
-    found: dict[Key, list[float]] = {}
-    for reading in readings:
-        for key, figure in reading.items():
-            if key[0] in FAMILIES:
-                found.setdefault(key, []).append(figure)
-    now = time.monotonic()
-    return {key: _one(FAMILIES[key[0]].across, figures, now) for key, figures in found.items()}
+@dataclass(frozen=True, slots=True)
+class _Shown(Collector):
+    """Metrics with each of `MOMENTS` as 1 while it is to come, else 0. A tenant that a worker has closed is not ready."""
 
-
-def _one(across: Across, figures: Sequence[float], now: float) -> float:
-    match across:
-        case Across.SUM:
-            return sum(figures)
-        case Across.MAX:
-            return max(figures)
-        case Across.MIN:
-            return min(figures)
-        case Across.FRESH:
-            return float(DENIED not in figures and any(figure > now for figure in figures))
-
-
-class _Collector(Collector):
-    """What prometheus-client asks for its families."""
-
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    counted: Collector
 
     def collect(self) -> Iterator[Metric]:
-        """Every family that has a series."""
-        figures = merged(self._board.read())
-        for family in FAMILIES.values():
-            series = {key[1:]: figure for key, figure in figures.items() if key[0] == family.name}
-            if series:
-                yield _metric(family, series)
+        """As prometheus_client has it."""
+        metrics = list(self.counted.collect())
+        closed = set(_closed(metrics))
+        now = time.monotonic()
+        for metric in metrics:
+            if metric.name in MOMENTS:
+                metric.samples = [
+                    sample._replace(
+                        value=float(sample.value > now and not (metric.name == READY and sample.labels["tenant"] in closed))
+                    )
+                    for sample in metric.samples
+                ]
+            yield metric
 
 
-def _metric(family: Family, series: dict[tuple[str, ...], float]) -> Metric:
-    if family.kind is Kind.HISTOGRAM:
-        return _histogram(family, series)
-    made: CounterMetricFamily | GaugeMetricFamily
-    kind = CounterMetricFamily if family.kind is Kind.COUNTER else GaugeMetricFamily
-    made = kind(family.name, family.text, labels=family.labels)
-    for labels, figure in sorted(series.items()):
-        made.add_metric(labels, figure)
-    return made
-
-
-def _histogram(family: Family, series: dict[tuple[str, ...], float]) -> Metric:
-    """Each bucket is kept by itself; Prometheus wants them added up."""
-    made = HistogramMetricFamily(family.name, family.text, labels=family.labels)
-    for labels in sorted({key[:-1] for key in series}):
-        total, buckets = 0.0, []
-        for bound in (*map(str, family.buckets), "+Inf"):
-            total += series.get((*labels, bound), 0.0)
-            buckets.append((bound, total))
-        made.add_metric(labels, buckets, series.get((*labels, "sum"), 0.0))
-    return made
+def _closed(metrics: Iterable[Metric]) -> Iterator[str]:
+    for metric in metrics:
+        if metric.name == BROKEN:
+            yield from (sample.labels["tenant"] for sample in metric.samples if sample.value > 0)

@@ -1,51 +1,41 @@
-"""Every metric: name, kind, labels, and how the figures of several workers become one.
+"""Every metric: its name, its kind, its labels, and how the figures of several workers become one.
 
-No label holds what a stranger can choose: tenants, countries and codes are of our configuration and of our tables. What is
-neither is `other`.
+No label holds what a stranger can choose: tenants, countries and codes come from our configuration and our tables.
+Everything else is `other`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Literal
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-class Kind(StrEnum):
-    """What a metric is, in Prometheus' words."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-class Across(StrEnum):
-    """How the figures of all workers become one. `FRESH`: 1 where one is a moment still to come and none `DENIED`.
-
-    Such a moment is of the monotonic clock, which all processes of a machine share: a worker that hangs says nothing good.
-    """
-
-    SUM = "sum"
-    MAX = "max"
-    MIN = "min"
-    FRESH = "fresh"
+Across = Literal["livesum", "livemax", "livemin"]
+Metric = Counter | Gauge | Histogram
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One metric. `buckets` are the upper bounds of a histogram, in seconds."""
+    """One metric. `across` says, for a gauge, how living workers' figures become one, in prometheus_client's words."""
 
     name: str
-    kind: Kind
+    kind: type[Metric]
     text: str
     labels: tuple[str, ...] = ()
-    across: Across = Across.SUM
-    buckets: tuple[float, ...] = ()
+    across: Across = "livesum"
+
+    def make(self, registry: CollectorRegistry) -> Metric:
+        """The metric in which one process counts."""
+        if self.kind is Gauge:
+            return Gauge(self.name, self.text, self.labels, registry=registry, multiprocess_mode=self.across)
+        if self.kind is Histogram:
+            return Histogram(self.name, self.text, self.labels, registry=registry, buckets=SECONDS)
+        return Counter(self.name, self.text, self.labels, registry=registry)
 
 
 # From a tenth of a millisecond, which is fast here, to ten seconds, which no citizen waits
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 TENANT = ("tenant",)
-# A worker answers for this tenant that it is closed: whoever asks cannot choose another worker
-DENIED = -1.0
 
 LOGINS = "ciconia_logins"
 REFUSALS = "ciconia_refusals"
@@ -75,31 +65,34 @@ WORKERS = "ciconia_workers"
 DROPPED = "ciconia_series_dropped"
 
 _ALL = (
-    Family(LOGINS, Kind.COUNTER, "Steps that logins came to.", (*TENANT, "state", "country")),
-    Family(REFUSALS, Kind.COUNTER, "What was refused, by code and failed check.", (*TENANT, "code", "check")),
-    Family(VERIFICATION, Kind.HISTOGRAM, "Judging an answer and deciding.", TENANT, buckets=SECONDS),
-    Family(COMMIT, Kind.HISTOGRAM, "Making a unit durable.", TENANT, buckets=SECONDS),
-    Family(AT_WORK, Kind.GAUGE, "Requests at work.", TENANT),
-    Family(WAITING, Kind.GAUGE, "Requests that wait for a place, by lane.", (*TENANT, "lane")),
-    Family(TURNED_AWAY, Kind.COUNTER, "Requests answered 503 since the queue was full.", (*TENANT, "lane")),
-    Family(LIMITED, Kind.COUNTER, "Requests answered 429, by limit.", (*TENANT, "limit")),
-    Family(STAGED, Kind.GAUGE, "Leaves that wait for the sequencer.", TENANT, Across.MAX),
-    Family(OLDEST_STAGED, Kind.GAUGE, "Age of the leaf that waits longest.", TENANT, Across.MAX),
-    Family(UNSIGNED, Kind.GAUGE, "Leaves that no checkpoint covers.", TENANT, Across.MAX),
-    Family(CHECKPOINT, Kind.GAUGE, "When the newest checkpoint was signed.", TENANT, Across.MAX),
-    Family(KEY_ENDS, Kind.GAUGE, "When the certificate of a key ends.", (*TENANT, "key"), Across.MIN),
-    Family(METADATA_ENDS, Kind.GAUGE, "When the metadata of a country ends.", (*TENANT, "country"), Across.MIN),
-    Family(AVAILABLE, Kind.GAUGE, "Whether citizens are sent to a country.", (*TENANT, "country"), Across.MIN),
-    Family(SWITCHED_OFF, Kind.GAUGE, "What an operator switched off.", (*TENANT, "kind"), Across.MAX),
-    Family(DATABASE, Kind.GAUGE, "Whether the database answers.", TENANT, Across.FRESH),
-    Family(CLOCK_APART, Kind.GAUGE, "How far this machine's clock and the database's are apart.", TENANT, Across.MAX),
-    Family(READY, Kind.GAUGE, "Whether a worker can serve this tenant.", TENANT, Across.FRESH),
-    Family(BROKEN, Kind.GAUGE, "Whether a worker has closed this tenant, by why.", (*TENANT, "why"), Across.MAX),
-    Family(SHARED_LIMITS, Kind.GAUGE, "Whether Valkey answers.", TENANT, Across.MIN),
-    Family(LOG, Kind.GAUGE, "Whether lines of the log can be written.", TENANT, Across.MIN),
-    Family(UNFORESEEN, Kind.COUNTER, "Requests that ended in what nobody foresaw.", TENANT),
-    Family(BUILD, Kind.GAUGE, "1, with the version of the program.", ("version",), Across.MAX),
-    Family(WORKERS, Kind.GAUGE, "Worker processes, wanted and alive.", ("which",), Across.MAX),
-    Family(DROPPED, Kind.COUNTER, "Series for which there was no room."),
+    Family(LOGINS, Counter, "Steps that logins came to.", (*TENANT, "state", "country")),
+    Family(REFUSALS, Counter, "What was refused, by code and failed check.", (*TENANT, "code", "check")),
+    Family(VERIFICATION, Histogram, "Judging an answer and deciding.", TENANT),
+    Family(COMMIT, Histogram, "Making a unit durable.", TENANT),
+    Family(AT_WORK, Gauge, "Requests at work.", TENANT),
+    Family(WAITING, Gauge, "Requests that wait for a place, by lane.", (*TENANT, "lane")),
+    Family(TURNED_AWAY, Counter, "Requests answered 503 since the queue was full.", (*TENANT, "lane")),
+    Family(LIMITED, Counter, "Requests answered 429, by limit.", (*TENANT, "limit")),
+    Family(STAGED, Gauge, "Leaves that wait for the sequencer.", TENANT, "livemax"),
+    Family(OLDEST_STAGED, Gauge, "Age of the leaf that waits longest.", TENANT, "livemax"),
+    Family(UNSIGNED, Gauge, "Leaves that no checkpoint covers.", TENANT, "livemax"),
+    Family(CHECKPOINT, Gauge, "When the newest checkpoint was signed.", TENANT, "livemax"),
+    Family(KEY_ENDS, Gauge, "When the certificate of a key ends.", (*TENANT, "key"), "livemin"),
+    Family(METADATA_ENDS, Gauge, "When the metadata of a country ends.", (*TENANT, "country"), "livemin"),
+    Family(AVAILABLE, Gauge, "Whether citizens are sent to a country.", (*TENANT, "country"), "livemin"),
+    Family(SWITCHED_OFF, Gauge, "What an operator switched off.", (*TENANT, "kind"), "livemax"),
+    Family(DATABASE, Gauge, "Whether the database answers.", TENANT, "livemax"),
+    Family(CLOCK_APART, Gauge, "How far this machine's clock and the database's are apart.", TENANT, "livemax"),
+    Family(READY, Gauge, "Whether a worker can serve this tenant.", TENANT, "livemax"),
+    Family(BROKEN, Gauge, "Whether a worker has closed this tenant, by why.", (*TENANT, "why"), "livemax"),
+    Family(SHARED_LIMITS, Gauge, "Whether Valkey answers.", TENANT, "livemin"),
+    Family(LOG, Gauge, "Whether lines of the log can be written.", TENANT, "livemin"),
+    Family(UNFORESEEN, Counter, "Requests that ended in what nobody foresaw.", TENANT),
+    Family(BUILD, Gauge, "1, with the version of the program.", ("version",), "livemax"),
+    Family(WORKERS, Gauge, "Worker processes, wanted and alive.", ("which",), "livemax"),
+    Family(DROPPED, Counter, "Series for which there was no room."),
 )
+# Gauges that hold until when a worker vouches for something, by the monotonic clock, which all processes of a machine
+# share. They are shown as 1 or 0: a worker that hangs soon vouches for nothing
+MOMENTS = (DATABASE, READY)
 FAMILIES: Mapping[str, Family] = {family.name: family for family in _ALL}

@@ -1,101 +1,113 @@
 """The listener for whoever watches: /metrics, /ready and /alive, in a process of its own beside the workers.
 
-It has no database, no key and no configuration: it reads the board. So it answers when every worker hangs, which is when it
-is asked. It is for a private network: it names tenants and countries and counts, and no person.
+It has no database, no key and no configuration: it reads what workers counted. So it answers when every worker hangs. It
+is for a private network: it names tenants and countries and counts, and no person.
 """
 
-import io
+import asyncio
 import ipaddress
 import json
 import signal
 import socket
-import sys
-import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
+from email.parser import BytesHeaderParser
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import structlog
+from prometheus_client.registry import Collector
 
-from idp.watching.board import Board
 from idp.watching.exposition import exposition, ready
 
-# Whoever asks has this long, from its connection to its answer's end; so many may ask at once, with a thread each
+# A connection has this long from its beginning to its answer's end, and so many may be open at once
 REQUEST_SECONDS = 5.0
 MOST_AT_ONCE = 64
-# Octets of a request's head: Prometheus sends some 300. The library takes 6 MiB, and seconds to read those
+# Octets of a request's head: Prometheus sends some 300
 MOST_HEAD = 16 * 1024
+END_OF_HEAD = b"\r\n\r\n"
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
-Request = socket.socket | tuple[bytes, socket.socket]  # as the base has it
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def serve(board: Board, listening: socket.socket, draining: Callable[[], bool] = lambda: False) -> None:
+def serve(counted: Collector, listening: socket.socket, draining: Callable[[], bool] = lambda: False) -> None:
     """Answer on a bound socket until SIGTERM or SIGINT. Call it in the main thread of a process of its own.
 
     While all workers are `draining`, /ready is false: whoever sends requests sends them elsewhere.
     """
-    server = Listener(board, listening, draining)
+    asyncio.run(_serve(Listener(counted, draining), listening))
+
+
+async def _serve(listener: "Listener", listening: socket.socket) -> None:
+    ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        # `shutdown` waits for the loop that this very thread runs
-        signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
-    server.serve_forever(poll_interval=0.2)
-    server.server_close()
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    async with await asyncio.start_server(listener.answer, sock=listening, limit=MOST_HEAD):
+        await ended.wait()
 
 
-class Listener(ThreadingHTTPServer):
-    """The server on a socket that is bound already."""
+class Listener:
+    """Answers one connection after another, each with a time and a size of its own."""
 
-    daemon_threads = True
+    def __init__(self, counted: Collector, draining: Callable[[], bool]) -> None:
+        self._counted, self._draining = counted, draining
+        self._open = 0
 
-    def __init__(self, board: Board, listening: socket.socket, draining: Callable[[], bool]) -> None:
-        self.board, self.draining = board, draining
-        self._begun: dict[socket.socket, float] = {}
-        self._lock = threading.Lock()
-        super().__init__(listening.getsockname()[:2], _Answering, bind_and_activate=False)
-        self.socket.close()
-        self.socket = listening
-
-    def verify_request(self, *_: object) -> bool:
-        """Whether there is room for one more."""
-        with self._lock:
-            return len(self._begun) < MOST_AT_ONCE
-
-    def process_request(self, request: Request, client_address: object) -> None:
-        """In a thread, for so long and no longer."""
-        with self._lock:
-            self._begun[_socket(request)] = time.monotonic()
-        super().process_request(request, client_address)
-
-    def handle_error(self, request: Request, client_address: object) -> None:  # noqa: ARG002 - the base's
-        """A line without a traceback, which would quote what was sent. Who went away in the middle is no news."""
-        error = sys.exception()
-        if not isinstance(error, OSError):
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request and close. A connection that is late, too long or one too many is closed without a word."""
+        self._open += 1
+        try:
+            if self._open <= MOST_AT_ONCE:
+                async with asyncio.timeout(REQUEST_SECONDS):
+                    writer.write(self._answered(await reader.readuntil(END_OF_HEAD)))
+                    writer.close()
+                    await writer.wait_closed()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass
+        except Exception as error:  # noqa: BLE001 - its text may quote what was sent
             structlog.get_logger().error("metrics_failed", kind=type(error).__name__)
+        finally:
+            self._open -= 1
+            writer.transport.abort()
 
-    def shutdown_request(self, request: Request) -> None:
-        """End it."""
-        with self._lock:
-            self._begun.pop(_socket(request), None)
-        super().shutdown_request(request)
+    def _answered(self, head: bytes) -> bytes:
+        request, _, headers = head.partition(b"\r\n")
+        method, _, rest = request.decode("latin-1").partition(" ")
+        host = BytesHeaderParser().parsebytes(headers).get("host", "")
+        if method != "GET":
+            return _response(HTTPStatus.NOT_IMPLEMENTED, TEXT, "GET alone is answered\n")
+        if not _ours(str(host)):
+            return _response(HTTPStatus.MISDIRECTED_REQUEST, TEXT, "ask by this machine's address\n")
+        match rest.partition(" ")[0]:
+            case "/metrics":
+                return _response(HTTPStatus.OK, METRICS, exposition(self._counted).decode())
+            case "/alive":
+                return _response(HTTPStatus.OK, TEXT, "alive\n")
+            case "/ready":
+                return self._readiness()
+            case _:
+                return _response(HTTPStatus.NOT_FOUND, TEXT, "/metrics, /ready or /alive\n")
 
-    def service_actions(self) -> None:
-        """Cut off whoever took too long: an octet now and then begins the socket's own waiting anew, each time."""
-        end = time.monotonic() - REQUEST_SECONDS
-        with self._lock:
-            for late in [each for each, begun in self._begun.items() if begun < end]:
-                with suppress(OSError):
-                    late.shutdown(socket.SHUT_RDWR)
+    def _readiness(self) -> bytes:
+        found = ready(self._counted)
+        fit = found.any and not self._draining()
+        told: dict[str, object] = {"ready": fit, "tenants": dict(sorted(found.tenants.items()))}
+        if found.broken:
+            told["broken"] = dict(sorted(found.broken.items()))
+        return _response(HTTPStatus.OK if fit else HTTPStatus.SERVICE_UNAVAILABLE, JSON, f"{json.dumps(told)}\n")
 
 
-def _socket(request: Request) -> socket.socket:
-    if not isinstance(request, socket.socket):
-        raise TypeError("a connection")
-    return request
+def _response(status: HTTPStatus, kind: str, text: str) -> bytes:
+    body = text.encode()
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        f"Content-Type: {kind}",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        "Connection: close",
+    )
+    return "\r\n".join(head).encode() + END_OF_HEAD + body
 
 
 def _ours(host: str) -> bool:
@@ -109,60 +121,7 @@ def _ours(host: str) -> bool:
         return False
     if "." not in name and ":" not in name:
         return True
-    try:
+    with suppress(ValueError):
         ipaddress.ip_address(name)
-    except ValueError:
-        return name == socket.gethostname().lower()
-    return True
-
-
-class _Answering(BaseHTTPRequestHandler):
-    server: Listener
-    server_version = "ciconia"
-    sys_version = ""
-    timeout = REQUEST_SECONDS
-    # What is read at once
-    rbufsize = MOST_HEAD
-
-    def setup(self) -> None:
-        """Read the head, and no more than that of what was sent. One that is longer is closed without a word."""
-        super().setup()
-        with self.rfile as sent:
-            head, line = b"", b" "
-            while line not in (b"", b"\n", b"\r\n") and len(head) < MOST_HEAD:
-                line = sent.readline(MOST_HEAD - len(head))
-                head += line
-        self.rfile = io.BytesIO(head if line in (b"", b"\n", b"\r\n") else b"")
-
-    def do_GET(self) -> None:
-        """One of three addresses."""
-        board = self.server.board
-        if not _ours(self.headers.get("Host", "")):
-            self._answer(HTTPStatus.MISDIRECTED_REQUEST, TEXT, b"ask by this machine's address\n")
-            return
-        match self.path:
-            case "/metrics":
-                self._answer(HTTPStatus.OK, METRICS, exposition(board))
-            case "/alive":
-                self._answer(HTTPStatus.OK, TEXT, b"alive\n")
-            case "/ready":
-                found = ready(board)
-                fit = found.any and not self.server.draining()
-                status = HTTPStatus.OK if fit else HTTPStatus.SERVICE_UNAVAILABLE
-                told: dict[str, object] = {"ready": fit, "tenants": dict(sorted(found.tenants.items()))}
-                if found.broken:
-                    told["broken"] = dict(sorted(found.broken.items()))
-                self._answer(status, JSON, f"{json.dumps(told)}\n".encode())
-            case _:
-                self._answer(HTTPStatus.NOT_FOUND, TEXT, b"/metrics, /ready or /alive\n")
-
-    def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base names it so
-        """Nothing: an address that somebody sent stands in no line of ours."""
+        return True
+    return name == socket.gethostname().lower()

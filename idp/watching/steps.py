@@ -13,8 +13,8 @@ from connectors import checks as of_messages
 from idp import checks as of_logins
 from idp.logs import log_of
 from idp.pages.wording import MOVES
-from idp.watching.board import OTHER, Measures
 from idp.watching.families import LOGINS, REFUSALS
+from idp.watching.measures import OTHER, Measures
 from policies.errors import BrokerError
 
 REFERENCE_DIGITS = 10

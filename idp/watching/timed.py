@@ -3,8 +3,8 @@
 import time
 
 from idp.ports import Commits, Unit
-from idp.watching.board import Measures
 from idp.watching.families import COMMIT
+from idp.watching.measures import Measures
 
 
 class TimedCommits:

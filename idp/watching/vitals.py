@@ -17,7 +17,7 @@ from idp.store import tables
 from idp.store.apart import ALLOWED, FIX, apart, told
 from idp.store.engine import reading
 from idp.watching import families
-from idp.watching.board import Measures
+from idp.watching.measures import Measures
 from policies.errors import BrokerError, is_of_database
 
 SECONDS = 5.0

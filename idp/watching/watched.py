@@ -1,15 +1,15 @@
 """What the endpoints of one tenant count with, and limit by."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from idp.login import Grant
 from idp.rates import Rates, Shared
 from idp.settings import Limits, Settings
 from idp.tries import Tries
-from idp.watching.board import Measures
 from idp.watching.families import LIMITED, TURNED_AWAY, UNFORESEEN, VERIFICATION
+from idp.watching.measures import Measures
 from idp.watching.refusals import Refusals
 from idp.watching.steps import Step, Steps, steps_key
 from policies.load import Configuration
@@ -37,14 +37,9 @@ class Watched:
         """Judging an answer and deciding took so long."""
         self.measures.observe(VERIFICATION, self.tenant, seconds=seconds)
 
-    def unforeseen(self, seen: Callable[[str, str], None]) -> Callable[[str, str], None]:
-        """As `seen`, and counted here, too."""
-
-        def counted(place: str, kind: str) -> None:
-            self.measures.count(UNFORESEEN, self.tenant)
-            seen(place, kind)
-
-        return counted
+    def unforeseen(self, _place: str, _kind: str) -> None:
+        """A request ended in a defect of ours. Its line in the log has the kind and the places in the code."""
+        self.measures.count(UNFORESEEN, self.tenant)
 
     def turned_away(self, lane: str) -> None:
         """A request was answered 503."""

@@ -28,7 +28,6 @@ from idp.endpoints import threads
 from idp.keys.file import FileSigner
 from idp.logs import configure_logs
 from idp.pages.render import Pages
-from idp.pages.sheets import Sheet
 from idp.seal import Sealer
 from idp.server import Server, bind
 from idp.serving.worker import settle
@@ -56,7 +55,6 @@ _TIMED: tuple[tuple[str, object, tuple[str, ...]], ...] = (
     (SEALS, Sealer, ("seal", "open", "park", "unpark", "derive")),
     (SEALS, Codec, ("dump", "load")),
     (PAGES, Pages, ("_page",)),
-    (PAGES, Sheet, ("filled",)),
     (LEDGER, writer, ("prepare", "complete")),
     (LEDGER, CityRole, ("release_record",)),
     (OURS, threads, ("_called",)),  # whatever an endpoint does in its thread

@@ -4,18 +4,19 @@ import re
 from pathlib import Path
 
 import pytest
+from prometheus_client import Counter, Gauge, Histogram
 
 from idp.demo import border
 from idp.demo.scene import PORTS
 from idp.settings import Limits
 from idp.store.apart import ALLOWED
-from idp.watching.families import FAMILIES, Kind
+from idp.watching.families import FAMILIES
 from idp.watching.steps import Step, _all_codes
 from policies.errors import StoreUnavailable
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE, ALERTS = (DOCS / "watch-it.md").read_text("utf-8"), (DOCS / "alerts.yaml").read_text("utf-8")
-SUFFIX = {Kind.COUNTER: "_total", Kind.GAUGE: "", Kind.HISTOGRAM: ""}
+SUFFIX = {Counter: "_total", Gauge: "", Histogram: ""}
 SHOWN = {family.name + SUFFIX[family.kind]: family for family in FAMILIES.values()}
 SAMPLES = SHOWN.keys() | {f"{name}{end}" for name in SHOWN for end in ("_bucket", "_count", "_sum")}
 ROWS = {row[1]: row[2] for row in re.finditer(r"^\| `(ciconia_\w+)` \|([^|]*)\|", PAGE, re.MULTILINE)}
@@ -98,6 +99,6 @@ def test_defaults_of_limits_are_those_of_the_page(name: str) -> None:
 
 def test_metrics_that_lag_or_end_have_a_rule() -> None:
     watched = " ".join(EXPRESSIONS)
-    gauges = {name for name, family in SHOWN.items() if family.kind is Kind.GAUGE}
+    gauges = {name for name, family in SHOWN.items() if family.kind is Gauge}
     unwatched = {"ciconia_admission_at_work", "ciconia_admission_waiting"}
     assert {name for name in gauges if name not in watched} == unwatched, "the queue is for a graph, and its refusals alert"

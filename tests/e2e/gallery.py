@@ -181,7 +181,6 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
                 proved=False,
                 went=(),
                 kept=(),
-                kantara="/receipt.json?form=kantara",
             ),
             "/receipt/forget",
         ),

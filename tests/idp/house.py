@@ -19,7 +19,6 @@ from idp.ports import Unit
 from idp.responders.oidc import OpenIDProvider
 from idp.responders.oidc_request import NAME, OPENID_REQUEST, OpenIDRequest
 from idp.seal import Sealer
-from idp.store.memory import MemoryStore
 from idp.store.switches import MemorySwitches, Switched
 from idp.suspension import Suspension
 from idp.transparency.keys import ledger_keys
@@ -29,6 +28,7 @@ from policies.authentication import AskedAttribute, Assertion, Offered, Origin, 
 from policies.errors import PeerUnavailable, StoreUnavailable
 from policies.load import Configuration, load
 from policies.parties import EntityId, ProviderId, PurposeId, ServiceId, SubjectNamespace, Tenant
+from tests.idp.memory import MemoryStore
 from tests.sealing import fixed_keys
 
 TENANT = Tenant("broker.example")

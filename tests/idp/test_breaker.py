@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from connectors.metadata.peers import TIMEOUT
-from idp.store.peers import MemoryCopies
 from idp.watch import JITTER, SECOND_LOOK, Watch
+from tests.idp.memory import MemoryCopies
 from tests.idp.neighbour import NOW, Neighbour, peers_of
 from tests.idp.test_watch import TENANT, approved, until, watching
 

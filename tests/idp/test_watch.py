@@ -11,10 +11,10 @@ import structlog
 from structlog.testing import capture_logs
 
 from connectors.metadata.peers import Held, Peers
-from idp.store.peers import MemoryCopies
 from idp.watch import DATABASE, FAULT, STOP_SECONDS, Seen, Watch
 from policies.errors import StoreUnavailable
 from policies.parties import EntityId, Tenant
+from tests.idp.memory import MemoryCopies
 from tests.idp.neighbour import DAY, NOW, UNLOADABLE, Neighbour, peers_of
 
 TENANT = Tenant("city")

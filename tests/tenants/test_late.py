@@ -12,10 +12,11 @@ from idp import late, tenants
 from idp.app import Application
 from idp.settings import Settings
 from idp.tenants import Opened, open_site, see
-from idp.watching.board import Board
 from idp.watching.exposition import ready
+from idp.watching.measures import Measures
 from policies.errors import Misconfigured, Overloaded, Problem, StoreUnavailable
 from tests.idp.serving.crew import until
+from tests.idp.watching.told import sharing
 from tests.tenants.roof import NOW, Roof, issuer, write
 from tests.tenants.test_roof import DISCOVERY, get, what
 
@@ -47,10 +48,9 @@ class Databases:
 
 
 @contextmanager
-def site(roof: Roof, databases: Databases, board: Board | None = None) -> Iterator[Opened]:
+def site(roof: Roof, databases: Databases, measures: Measures | None = None) -> Iterator[Opened]:
     """A worker's, from its beginning to its end."""
-    measures = (board or Board()).worker(1)
-    opened = open_site(roof.folder, clock=lambda: NOW, prepare=databases, measures=measures)
+    opened = open_site(roof.folder, clock=lambda: NOW, prepare=databases, measures=measures or Measures())
     opened.start()
     try:
         yield opened
@@ -64,17 +64,17 @@ def status(opened: Opened, name: str) -> int:
 
 
 def test_a_tenant_is_served_by_itself_when_its_database_answers(roof: Roof) -> None:
-    databases, board = Databases(alder=StoreUnavailable("OperationalError")), Board()
-    with structlog.testing.capture_logs() as logs, site(roof, databases, board) as opened:
+    databases, measures = Databases(alder=StoreUnavailable("OperationalError")), Measures()
+    with structlog.testing.capture_logs() as logs, site(roof, databases, measures) as opened:
         assert (status(opened, "alder"), status(opened, "birch")) == (503, 200)
-        until(lambda: ready(board).tenants == {"alder.example": False, "birch.example": True})
-        assert ready(board).broken == {"alder.example": "database"}
+        until(lambda: ready(measures).tenants == {"alder.example": False, "birch.example": True})
+        assert ready(measures).broken == {"alder.example": "database"}
         until(lambda: databases.asked.count("alder") > 3)
         databases.away.clear()
         until(lambda: status(opened, "alder") == 200)
-        until(lambda: ready(board).tenants == {"alder.example": True, "birch.example": True})
+        until(lambda: ready(measures).tenants == {"alder.example": True, "birch.example": True})
         assert (opened.broken, set(opened.tenants)) == ((), {"alder", "birch"})
-        assert ready(board).broken == {}
+        assert ready(measures).broken == {}
         asked = len(databases.asked)
     told = [(line["event"], line["tenant"]) for line in logs if line["event"].startswith("tenant_")]
     assert told == [("tenant_broken", "alder"), ("tenant_opened", "alder")], "one line however often it was tried"
@@ -85,8 +85,8 @@ def test_one_that_comes_late_has_its_own_bounds(roof: Roof, monkeypatch: pytest.
     def full(_lane: object, _address: str) -> None:
         raise Overloaded("full")
 
-    databases, board = Databases(alder=StoreUnavailable("OperationalError")), Board()
-    with site(roof, databases, board) as opened:
+    databases, measures = Databases(alder=StoreUnavailable("OperationalError")), Measures()
+    with site(roof, databases, measures) as opened:
         databases.away.clear()
         until(lambda: status(opened, "alder") == 200)
         monkeypatch.setattr(opened.tenants["alder"].queue, "check", full)
@@ -96,12 +96,12 @@ def test_one_that_comes_late_has_its_own_bounds(roof: Roof, monkeypatch: pytest.
 
 def test_one_that_comes_late_leaves_another_closed_that_is_broken_for_good(roof: Roof) -> None:
     write(roof.folder, "cedar")  # it has no keys
-    databases, board = Databases(alder=StoreUnavailable("OperationalError")), Board()
-    with site(roof, databases, board) as opened:
+    databases, measures = Databases(alder=StoreUnavailable("OperationalError")), Measures()
+    with site(roof, databases, measures) as opened:
         databases.away.clear()
         until(lambda: status(opened, "alder") == 200)
         assert [one.name for one in opened.broken] == ["cedar"]
-        assert ready(board).broken == {"cedar.example": "configuration"}
+        assert ready(measures).broken == {"cedar.example": "configuration"}
         assert status(opened, "cedar") == 503
 
 
@@ -123,12 +123,12 @@ def failing(name: str, errors: list[StoreUnavailable]) -> Callable[..., Applicat
 
 
 def test_databases_that_hang_keep_nobody_else_waiting(roof: Roof) -> None:
-    databases, board = Databases(), Board()
+    databases, measures = Databases(), Measures()
     databases.hanging.add("alder")
-    with site(roof, databases, board) as opened:
+    with site(roof, databases, measures) as opened:
         assert not databases.go.is_set()
         assert (status(opened, "alder"), status(opened, "birch")) == (503, 200)
-        assert not ready(board).tenants["alder.example"]
+        assert not ready(measures).tenants["alder.example"]
         databases.go.set()
         until(lambda: status(opened, "alder") == 200)
         assert databases.asked.count("alder") == 1, "the try that hung is the one that came"
@@ -158,31 +158,31 @@ def test_databases_that_fail_slowly_one_after_another_do_not_keep_a_worker_from_
 
 
 def test_a_fault_that_time_does_not_mend_closes_it_for_good(roof: Roof) -> None:
-    databases, board = Databases(alder=StoreUnavailable("OperationalError")), Board()
-    with structlog.testing.capture_logs() as logs, site(roof, databases, board) as opened:
+    databases, measures = Databases(alder=StoreUnavailable("OperationalError")), Measures()
+    with structlog.testing.capture_logs() as logs, site(roof, databases, measures) as opened:
         fault = Problem("", 0, "database", "it belongs to another installation.", "serve it with its keys")
         databases.away["alder"] = Misconfigured((fault,))
         until(lambda: any("another installation" in str(one.problems[0]) for one in opened.broken))
         until(lambda: [line["tenant"] for line in logs if line["event"] == "tenant_broken"] == ["alder", "alder"])
         asked = databases.asked.count("alder")
         assert status(opened, "alder") == 503
-        assert not ready(board).tenants["alder.example"]
-        assert ready(board).broken == {"alder.example": "configuration"}
+        assert not ready(measures).tenants["alder.example"]
+        assert ready(measures).broken == {"alder.example": "configuration"}
         time.sleep(0.1)
         assert databases.asked.count("alder") == asked
     assert [line["tenant"] for line in logs if line["event"] == "tenant_broken"] == ["alder", "alder"]
 
 
 def test_a_tenant_that_one_worker_closed_for_good_is_not_ready_whatever_another_one_can(roof: Roof) -> None:
-    board, seen = Board(), see(roof.folder)
-    with site(roof, Databases(), board):
-        until(lambda: ready(board).tenants.get("alder.example", False))
+    seen = see(roof.folder)
+    with sharing() as shared, site(roof, Databases(), shared.worker(1)):
+        until(lambda: ready(shared).tenants.get("alder.example", False))
         (roof.tenant("alder") / "keys" / "es256.pem").write_bytes(b"half a key")
-        again = open_site(roof.folder, seen=seen, clock=lambda: NOW, measures=board.worker(2))
+        again = open_site(roof.folder, seen=seen, clock=lambda: NOW, measures=shared.worker(2))
         again.stop()
         assert [one.name for one in again.broken] == ["alder"]
-        assert ready(board).tenants["alder.example"] is False
-        assert ready(board).broken == {"alder.example": "configuration"}
+        assert ready(shared).tenants["alder.example"] is False
+        assert ready(shared).broken == {"alder.example": "configuration"}
 
 
 def test_whoever_comes_when_all_has_ended_is_not_served(roof: Roof, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,8 @@ from idp.files import read_whole
 from idp.pages.render import Pages
 from idp.settings import Settings, is_many, tenant_folders
 from idp.tenants import Opened, _Closed, open_site
-from idp.watching.board import Board
 from idp.watching.exposition import exposition, ready
+from idp.watching.measures import Measures
 from policies.errors import Misconfigured, StoreUnavailable
 from tests.idp.serving.crew import until
 from tests.tenants.roof import NOW, Roof, issuer
@@ -178,14 +178,14 @@ def test_whoever_watches_is_told_which_tenant_is_broken_and_the_others_are_ready
     roof: Roof, file: str, tenant: str
 ) -> None:
     (roof.tenant("birch") / file).write_text("qxwvzk-canary = ", encoding="utf-8")
-    board = Board()
-    served = open_site(roof.folder, clock=lambda: NOW, measures=board.worker(1))
+    measures = Measures()
+    served = open_site(roof.folder, clock=lambda: NOW, measures=measures)
     served.start()
     try:
-        until(lambda: ready(board).any)
-        assert ready(board).tenants == {"alder.example": True}
-        assert ready(board).broken == {tenant: "configuration"}
-        shown = exposition(board).decode()
+        until(lambda: ready(measures).any)
+        assert ready(measures).tenants == {"alder.example": True}
+        assert ready(measures).broken == {tenant: "configuration"}
+        shown = exposition(measures).decode()
         assert f'ciconia_tenant_broken{{tenant="{tenant}",why="configuration"}} 1.0' in shown.splitlines()
         assert "canary" not in shown
     finally:

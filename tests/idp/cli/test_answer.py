@@ -10,8 +10,6 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from idp.cli import READING, main
-from idp.cli.answer import UnheardError
 from idp.settings import load_settings
 from tests.idp.cli.command import CICONIA, SECONDS, ciconia, listen_on_a_free_port
 
@@ -47,51 +45,6 @@ def test_an_act_was_done_and_its_answer_is_lost(city: Path, how: str, more: tupl
     assert (run.returncode, run.stderr.count("Traceback")) == (2, 0)
     assert run.stderr.endswith(UNHEARD.format(why))
     assert len(list((city / "keys").glob("es256*"))) == 2
-
-
-@pytest.mark.parametrize("words", [["--help"], ["keys", "--help"], ["keys", "new", "--help"], ["--version"]])
-def test_of_what_does_nothing_it_is_not_said_to_look_whether_it_was_done(words: list[str]) -> None:
-    with nobody_hears("a pipe that nobody reads") as (output, why):
-        run = subprocess.run(
-            [CICONIA, *words], stdout=output, stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False
-        )
-    assert (run.returncode, run.stderr) == (2, f"The answer could not be written: {why}.\n")
-
-
-@pytest.mark.parametrize("words", ["keys list", "doctor --offline"])
-@pytest.mark.parametrize("more", [(), ("--json",)])
-def test_nor_of_what_only_reads(city: Path, words: str, more: tuple[str, ...]) -> None:
-    with nobody_hears("a pipe that nobody reads") as (output, why):
-        read = [CICONIA, *words.split(), "--config", str(city), *more]
-        run = subprocess.run(read, stdout=output, stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False)
-    assert (run.returncode, run.stderr.splitlines()[-1]) == (2, f"The answer could not be written: {why}.")
-
-
-@pytest.mark.parametrize(
-    ("command", "reads"),
-    [
-        *((command, True) for command in sorted(READING)),
-        ("inspect a.b64 --as response", True),
-        ("inspect a.b64 --as response --unsafe-decrypt --reason x", False),
-        ("metadata own --config city --certificate=nl.pem", False),
-        ("doctor --selftest --keep cases", False),
-        ("ledger export - --config city", False),
-        ("keys new es256 --config city", False),
-        ("party disable -- --help", False),
-        ("", False),
-    ],
-)
-def test_what_writes_a_file_or_a_record_does_more_than_read(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, *, reads: bool
-) -> None:
-    def unheard() -> None:
-        raise UnheardError("Broken pipe")
-
-    monkeypatch.setattr("idp.cli.app", unheard)
-    monkeypatch.setattr("sys.argv", ["ciconia", *command.split()])
-    with pytest.raises(SystemExit):
-        main()
-    assert ("Look whether" in capsys.readouterr().err) is not reads
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])

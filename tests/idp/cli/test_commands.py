@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from typer.testing import CliRunner
 
-from idp.cli import MODULES, READING, app
+from idp.cli import MODULES, app
 
 RUNNER = CliRunner()
 # What it takes to serve, or to try the attack corpus: a second of a processor
@@ -52,11 +52,6 @@ def helps(command: str) -> list[str]:
     below = shown.partition(" Commands ")[2]
     names = [line[2:].split()[0] for line in below.splitlines() if line.startswith("│ ") and line[2] != " "]
     return [shown, *(text for name in names for text in helps(f"{command} {name}"))]
-
-
-@pytest.mark.parametrize("command", sorted(READING))
-def test_each_command_that_only_reads_is_one(command: str) -> None:
-    assert f" {command} [OPTIONS]" in helps(command)[0]
 
 
 @pytest.mark.parametrize("name", MODULES)

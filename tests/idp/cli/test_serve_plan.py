@@ -6,23 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from idp.broken import Broken
 from idp.cli import serve_plan
-from idp.cli.serve_plan import LEAST_TENANTS, Looked, look, look_again, metrics_board, migrate_where_needed, plan
+from idp.cli.serve_plan import Looked, look, look_again, migrate_where_needed, plan
 from idp.keys.change import make
 from idp.keys.file import _READ
 from idp.keys.kinds import KINDS
-from idp.loading import Read
 from idp.pages.render import compiled
-from idp.settings import Settings, load_settings
+from idp.settings import load_settings
 from idp.store.attempt import Unconfirmed
 from idp.store.engine import open_engine
 from idp.store.migrate import serves
 from idp.store.switches import ActLost
-from idp.tenants import Opened, Seen
-from idp.watching.board import TENANT_BYTES, Board
+from idp.tenants import Opened
 from policies.errors import Misconfigured, StoreUnavailable
-from policies.load import load
 from tests.idp.cli.command import ciconia
 
 
@@ -61,7 +57,7 @@ def test_a_worker_of_a_reload_makes_the_tables_that_lack(city: Path) -> None:
     url = load_settings(city).database_url
     for file in city.glob("*.db*"):
         file.unlink()
-    composed = plan(city, look_again(city, served), Board(), 0).compose(1)
+    composed = plan(city, look_again(city, served), None, 0).compose(1)
     engine = open_engine(url)
     assert serves(engine)
     engine.dispose()
@@ -74,7 +70,7 @@ def test_a_worker_reads_no_private_key_and_compiles_no_page(city: Path, monkeypa
     served = look(city)
     monkeypatch.setattr("idp.keys.file.load_pem_private_key", never)
     monkeypatch.setattr("idp.pages.render._compiled", never)
-    plan(city, served, Board(), 0).compose(1).stop()
+    plan(city, served, None, 0).compose(1).stop()
 
 
 def test_a_worker_that_starts_again_has_no_kind_of_key_that_the_others_lack_until_a_reload(city: Path) -> None:
@@ -84,7 +80,7 @@ def test_a_worker_that_starts_again_has_no_kind_of_key_that_the_others_lack_unti
     make(folder, kind, 60, host="login.city.example", now=1, production=False)
 
     def kinds_of(looked: Looked) -> set[str]:
-        composed = plan(city, looked, Board(), 0).compose(1)
+        composed = plan(city, looked, None, 0).compose(1)
         composed.stop()
         assert isinstance(composed, Opened)
         return {*composed.tenants[""].keys.rings}
@@ -99,18 +95,6 @@ def test_a_database_that_may_be_served_is_not_locked(city: Path) -> None:
     with closing(sqlite3.connect(settings.database_url.removeprefix("sqlite:///"), isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         migrate_where_needed(settings)
-
-
-@pytest.mark.parametrize(("tenants", "room"), [(1, LEAST_TENANTS), (50, 100)])
-def test_metrics_have_room_for_tenants_that_a_reload_brings(tenants: int, room: int, tmp_path: Path) -> None:
-    settings = Settings(issuer="https://login.city.example", folder=tmp_path)
-    read = {str(number): Read(settings, load({}), frozenset()) for number in range(tenants - 1)}
-    board = metrics_board(Looked(Seen(settings, read, (Broken("alder", "", ()),))), 4)
-    assert board._slot_bytes == room * TENANT_BYTES
-    # Four that leave, and four that came
-    board.worker(8)
-    with pytest.raises(ValueError, match="slot"):
-        board.worker(9)
 
 
 def test_serve_says_what_the_word_of_a_database_means_and_nothing_of_the_disk_where_that_is_not_why(

@@ -29,7 +29,6 @@ def strange(city: Path) -> Path:
             connection.execute(
                 "INSERT INTO switches (tenant, kind, name, off, reason, since, seal) VALUES (?,?,?,?,?,?,?)", row
             )
-        connection.execute("INSERT INTO unforeseen VALUES (?, ?, ?, ?, ?)", (tenant, 10**5, f"/x{OBEYED}", "E", 3))
     return city
 
 
@@ -40,7 +39,6 @@ def run(*words: str, folder: Path) -> Result:
 def test_doctor_shows_a_strangers_text_on_one_line_as_text(strange: Path) -> None:
     told = run("doctor", "--offline", folder=strange).stdout
     assert all(line.isprintable() for line in told.split("\n"))
-    assert f"E at /x{SHOWN}, which nobody foresaw" in told
     assert f":party x{SHOWN}; reboot: its row has no seal of ours" in told
 
 

@@ -25,7 +25,6 @@ from idp.keys.wrapping import WrappingKey, named, wrapping_key
 from idp.login import DECIDED, REQUESTED, Decided, Requested
 from idp.seal import HOUR_BYTES, KEY_BYTES, LoginId, Sealer
 from idp.store.tables import metadata
-from idp.transparency.keys import Master
 from policies.errors import NotFound, Replayed
 from policies.parties import Tenant
 from tests.idp.endpoints.stage import Stage
@@ -193,7 +192,7 @@ def _keys(loot: Loot) -> Iterator[FixedKeys]:
     """Some of the candidates, each with the hour that ours have."""
     hour = int.from_bytes(from_base64url(loot.decided)[:HOUR_BYTES])
     for candidate in sorted(loot.candidates())[:6]:
-        yield FixedKeys(Master(candidate), hour)
+        yield FixedKeys(candidate, hour)
 
 
 @pytest.mark.spec("decisions.md 4")

@@ -8,7 +8,7 @@ from typing import Any  # structlog's own type of an event
 import pytest
 from structlog.testing import capture_logs
 
-from idp.watching.board import Measures
+from idp.watching.measures import Measures
 from idp.watching.refusals import MOST
 from idp.watching.steps import REFERENCE_DIGITS, Step, Steps
 from policies.errors import StoreUnavailable, TooManyRequests
@@ -30,7 +30,7 @@ def _steps(lines: Lines) -> list[str]:
 
 
 def _counts(stage: Stage) -> Mapping[tuple[str, ...], float]:
-    return told(stage.application.watched.measures.board)
+    return told(stage.application.watched.measures)
 
 
 @pytest.mark.spec("issue: structured logs with the login's reference")
@@ -96,7 +96,7 @@ def test_a_flood_of_what_anybody_may_ask_leaves_few_lines_and_each_page_leads_to
     assert len(lines) <= MOST + 2
     assert set(shown) <= {line["reference"] for line in lines}
     assert lines[-1]["shared"]
-    counted = told(stage.application.watched.measures.board)
+    counted = told(stage.application.watched.measures)
     refused = sum(count for key, count in counted.items() if key[0] == "ciconia_refusals_total")
     assert refused >= MOST + 20
 

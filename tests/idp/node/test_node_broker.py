@@ -19,7 +19,6 @@ from idp.login import LOGIN_LIFE, Asked, Decided, Refused, Released
 from idp.node.role import NodeRole
 from idp.responders.eidas import NAME, Here, ProxyService, _derived
 from idp.seal import Sealer
-from idp.store.peers import MemoryCopies
 from idp.store.switches import MemorySwitches, Switched
 from idp.suspension import Suspension
 from idp.transparency.draft import RELEASE, UNSENT
@@ -39,6 +38,7 @@ from policies.errors import (
 )
 from policies.parties import EntityId, IdentityProvider, NodeId, Peer, ProviderId, RequestingNode, Source
 from tests.idp.house import ANSWER, SECRET, TENANT, Country, Watched, assertion
+from tests.idp.memory import MemoryCopies
 from tests.idp.node.peer import LOA, OTHER_LOA, PeerNode
 from tests.idp.node.test_node_levels import REQUEST, provider
 from tests.idp.node.test_node_person import ASKED, PERSON

@@ -24,7 +24,6 @@ from idp.keys.file import FileAgreement
 from idp.login import Grant, Released
 from idp.responders import eidas_request
 from idp.responders.eidas import EIDAS_QUESTION, EidasQuestion, Here, ProxyService
-from idp.store.peers import MemoryCopies
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Attribute, AttributeName
 from policies.authentication import ServiceRequest
@@ -41,6 +40,7 @@ from policies.errors import (
 )
 from policies.parties import EntityId, NodeId, Peer, ProviderId, RequestingNode, Source
 from tests.connectors import forge
+from tests.idp.memory import MemoryCopies
 from tests.idp.neighbour import signer
 from tests.idp.node.peer import LOA, Opened, PeerNode
 

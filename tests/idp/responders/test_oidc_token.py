@@ -19,7 +19,6 @@ from connectors.signatures.jws import base64url, from_base64url
 from idp.keys.ring import Ring, Scheduled
 from idp.login import ACCESS_TOKEN_LIFE, CODE_LIFE, GRANT
 from idp.responders.direct import JsonAnswer
-from idp.transparency.keys import Master
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Attribute, AttributeName, Form
 from policies.catalogue import STANDARD
@@ -672,13 +671,13 @@ class KeysOfHours:
 
     hours: tuple[int, ...]
 
-    def current(self, kind: str) -> tuple[int, Master]:
+    def current(self, kind: str) -> tuple[int, bytes]:
         return self.hours[0], self.to_seal(kind, self.hours[0])
 
-    def to_seal(self, kind: str, hour: int) -> Master:
+    def to_seal(self, kind: str, hour: int) -> bytes:
         if hour not in self.hours:
             raise NotFound("an hour that is over, or has not come")
-        return Master(hashlib.sha256(f"{kind} {hour}".encode()).digest())
+        return hashlib.sha256(f"{kind} {hour}".encode()).digest()
 
     to_open = to_seal
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from idp.store.memory import MemoryStore
 from idp.store.migrate import migrate
 from idp.store.store import Store
+from tests.idp.memory import MemoryStore
 from tests.idp.store.proxy import Proxy
 from tests.idp.store.units import KEYS, TENANT, opened, opened_at, release, unit
 from tests.postgres import server

@@ -15,13 +15,13 @@ from connectors.formats.eidas.metadata import PeerFacts
 from connectors.metadata.peers import PeerCopies
 from idp.ports import Unit
 from idp.store.engine import open_engine
-from idp.store.memory import MemoryStore
-from idp.store.peers import MemoryCopies, RecordedCopies, StoredCopies
+from idp.store.peers import RecordedCopies, StoredCopies
 from idp.store.store import Store
 from idp.transparency.keys import framed, ledger_keys
 from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable
 from policies.parties import EntityId, Tenant
+from tests.idp.memory import MemoryCopies, MemoryStore
 from tests.idp.neighbour import DAY, NOW, Metadata, Neighbour, peers_of
 from tests.idp.store.units import KEYS, TENANT, opened
 

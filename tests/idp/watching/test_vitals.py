@@ -13,8 +13,8 @@ from idp.store import tables
 from idp.store.engine import open_engine, writing
 from idp.store.migrate import migrate
 from idp.watching import vitals as module
-from idp.watching.board import Measures
 from idp.watching.exposition import ready
+from idp.watching.measures import Measures
 from idp.watching.vitals import Looks, Vitals
 from policies.errors import AllRevoked, StoreUnavailable
 from tests.idp.serving.crew import until
@@ -56,7 +56,7 @@ def test_a_worker_that_lacks_nothing_is_ready(engine: Engine) -> None:
     assert not vitals.fit, "before the first look"
     assert vitals.look() == ()
     assert vitals.fit
-    assert ready(measures.board).tenants == {CITY: True}
+    assert ready(measures).tenants == {CITY: True}
 
 
 def test_it_begins_with_a_look(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_a_log_that_cannot_be_written_is_told_by_a_metric(engine: Engine, monkey
     for writable in (True, False):
         monkeypatch.setattr(module, "writable", lambda found=writable: found)
         assert vitals.look() == ()
-        assert told(measures.board)["ciconia_log_writable", CITY] == writable
+        assert told(measures)["ciconia_log_writable", CITY] == writable
 
 
 def test_without_keys_it_is_not_ready(engine: Engine) -> None:
@@ -111,7 +111,7 @@ def test_without_keys_it_is_not_ready(engine: Engine) -> None:
     vitals = _vitals(engine, Looks(have_keys=_fails), measures=measures)
     assert vitals.look() == ("keys",)
     assert not vitals.fit
-    assert ready(measures.board).tenants == {CITY: False}
+    assert ready(measures).tenants == {CITY: False}
 
 
 def test_without_the_database_nothing_is_said_against_keys_but_that_they_are_revoked(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_without_the_database_or_its_tables_it_is_not_ready(tmp_path: Path) -> N
     measures = Measures()
     vitals = _vitals(empty, Looks(), measures=measures)
     assert vitals.look() == ("database",)
-    assert told(measures.board)["ciconia_database_reachable", CITY] == 0
+    assert told(measures)["ciconia_database_reachable", CITY] == 0
     empty.dispose()
 
 
@@ -211,7 +211,7 @@ def test_a_look_that_is_old_counts_for_nothing(engine: Engine, monkeypatch: pyte
     vitals.look()
     time.sleep(0.06)
     assert not vitals.fit
-    assert ready(measures.board).tenants == {CITY: False}
+    assert ready(measures).tenants == {CITY: False}
 
 
 def test_what_changes_is_one_line(engine: Engine) -> None:
@@ -260,7 +260,7 @@ def test_the_ledgers_lag_is_how_many_leaves_wait_and_since_when(engine: Engine) 
             connection.execute(insert(tables.staged).values(tenant=CITY, record=record, leaf=b"leaf"))
     measures = Measures()
     _vitals(engine, Looks(), measures=measures).look()
-    figures = told(measures.board)
+    figures = told(measures)
     assert figures["ciconia_ledger_staged", CITY] == 2
     assert figures["ciconia_ledger_oldest_staged_seconds", CITY] == 90
     assert figures["ciconia_ledger_unsigned", CITY] == 2
@@ -272,7 +272,7 @@ def test_a_leaf_that_no_checkpoint_covers_is_counted_from_the_first_one_on(engin
 
     def unsigned() -> tuple[float, float | None]:
         vitals.look()
-        figures = told(measures.board)
+        figures = told(measures)
         return figures["ciconia_ledger_unsigned", CITY], figures.get(("ciconia_ledger_checkpoint_timestamp_seconds", CITY))
 
     assert unsigned() == (0, None)
@@ -300,7 +300,7 @@ def test_gauges_say_what_the_looks_found(engine: Engine) -> None:
         shared_limits=lambda: False,
     )
     _vitals(engine, looks, measures=measures).look()
-    figures = told(measures.board)
+    figures = told(measures)
     assert figures["ciconia_key_ends_timestamp_seconds", CITY, "saml"] == NOW + 9
     assert figures["ciconia_metadata_ends_timestamp_seconds", CITY, "EE"] == NOW + 7
     assert figures["ciconia_country_available", CITY, "EE"] == 0

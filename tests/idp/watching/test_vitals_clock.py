@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 from idp.clock import system_clock
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
-from idp.watching.board import Measures
 from idp.watching.exposition import ready
+from idp.watching.measures import Measures
 from idp.watching.vitals import Looks, Vitals
 from tests.idp.watching.told import told
 from tests.postgres import server
@@ -39,7 +39,7 @@ class Machine:
 
     @property
     def apart(self) -> float | None:
-        return told(self.measures.board).get(("ciconia_clock_apart_seconds", CITY))
+        return told(self.measures).get(("ciconia_clock_apart_seconds", CITY))
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_machine_whose_clock_is_off_is_not_ready_until_it_is_right(machine: Ma
         assert machine.look(0) == ()
         assert machine.look(ahead) == machine.look(ahead) == ("clock",)
         assert not machine.vitals.fit
-        assert ready(machine.measures.board).tenants == {CITY: False}
+        assert ready(machine.measures).tenants == {CITY: False}
         assert machine.apart is not None
         assert abs(machine.apart - abs(ahead)) <= 1
         assert machine.look(0) == ()

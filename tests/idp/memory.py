@@ -1,15 +1,16 @@
-"""The in-memory twin of `Store`, for tests: one lock, dictionaries, a tree that grows and is signed with each record."""
+"""In-memory twins: of `Store`, with a tree that grows and is signed with each record, and of peers' copies."""
 
 import threading
 from collections.abc import Sequence
 
+from connectors.metadata.peers import Held
 from idp.ports import UNSENT, Checkpoint, DecisionRow, ParkedRow, Unit
 from idp.transparency.checkpoint import TreeHead, sign_note
 from idp.transparency.entry import complete, new_salt, prepare
 from idp.transparency.keys import LedgerKeys
 from idp.transparency.tree import CompactRange, Position, inclusion_spans, leaf_hash, proof_hashes
 from policies.errors import Conflict, NotFound
-from policies.parties import Tenant
+from policies.parties import EntityId, Tenant
 
 
 class MemoryStore:
@@ -107,3 +108,22 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to do: there is no thread and no file."""
+
+
+class MemoryCopies:
+    """The twin for tests: one dictionary."""
+
+    def __init__(self) -> None:
+        self.rows: dict[EntityId, Held] = {}
+
+    def held(self, entity_id: EntityId) -> Held | None:
+        """As `PeerCopies` has it."""
+        return self.rows.get(entity_id)
+
+    def keep(self, held: Held, *, instead: Held | None = None) -> None:  # noqa: ARG002  no other process writes
+        """As `PeerCopies` has it."""
+        self.rows[held.entity_id] = held
+
+    def approve(self, held: Held, now: int, *, instead: Held | None = None) -> None:  # noqa: ARG002  nothing is recorded
+        """As `PeerCopies` has it."""
+        self.keep(held, instead=instead)
