@@ -12,7 +12,7 @@ Refused by name: Extensions, Subject, Conditions, Scoping, AuthnContextDeclRef; 
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lxml import etree
 
@@ -66,40 +66,6 @@ def authn_request_element(request: AuthnRequest) -> Element:
     for name in request.contexts:
         etree.SubElement(context, saml("AuthnContextClassRef")).text = name
     return root
-
-
-class AuthnRequestForm:
-    """An AuthnRequest whose ID and IssueInstant are blank. All else in it is configuration, and is written once, by lxml.
-
-    The message is `before`, what `between` gives, and `after`.
-    """
-
-    def __init__(self, request: AuthnRequest) -> None:
-        """Of a request, whose own ID and IssueInstant are not used."""
-        self._request = replace(request, request_id="", issue_instant=0)
-        text = etree.tostring(authn_request_element(self._request), encoding="unicode")
-        # Both stand in the first tag, before every value of configuration
-        before, blank_id, rest = text.partition(_BLANK_ID)
-        version, blank_instant, after = rest.partition(_BLANK_INSTANT)
-        self._blank = f'{blank_id[:-1]}{{}}"{version}{blank_instant[: -len(_BEGIN) - 1]}{{}}"'
-        self.before, self.after = before.encode(), after.encode()
-
-    def element(self, request_id: str, issue_instant: int) -> Element:
-        """As `authn_request_element`."""
-        return authn_request_element(replace(self._request, request_id=request_id, issue_instant=issue_instant))
-
-    def between(self, request_id: str, issue_instant: int) -> bytes:
-        """The attributes from ID to IssueInstant, in UTF-8.
-
-        ValueError for an ID that is not of letters, digits and underscores alone: nothing is escaped here.
-        """
-        if not request_id.isidentifier():
-            raise ValueError("an ID that is none of ours")
-        return self._blank.format(request_id, written(issue_instant)).encode()
-
-
-_BEGIN = written(0)
-_BLANK_ID, _BLANK_INSTANT = ' ID=""', f' IssueInstant="{_BEGIN}"'
 
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,4}")

@@ -38,7 +38,6 @@ from connectors.formats.saml_message import (
     ResponseMessage,
     WireAttribute,
 )
-from connectors.formats.saml_usual import usual_assertion, usual_response
 from connectors.signatures.parse import MAX_OCTETS, Element, children_of, pairs, parse_canonical
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.signed import Signed
@@ -104,12 +103,12 @@ _PLAIN_VALUES: tuple[list[str], ...] = ([XSI_TYPE], [])
 
 def read_signed_response(signed: Signed, *, encrypted: bool = False) -> ResponseMessage:
     """The Response of octets that a signature covered; EncryptedAssertions if `encrypted`. Raises `AssertionRejected`."""
-    return usual_response(signed.octets) or _response(signed.tree(), encrypted=encrypted)
+    return _response(signed.tree(), encrypted=encrypted)
 
 
 def read_signed_assertion(signed: Signed) -> AssertionMessage:
     """The Assertion of octets that a signature covered. Raises `AssertionRejected`."""
-    return usual_assertion(signed.octets) or _assertion(signed.tree())
+    return _assertion(signed.tree())
 
 
 def read_unverified_response(octets: bytes) -> ResponseMessage:
@@ -212,8 +211,7 @@ def _framed(
     reader.refuse(_ADVICE, "advice")
     held = reader.many(_AUTHN_STATEMENT, _ATTRIBUTE_STATEMENT)
     reader.end()
-    # From the last to the first. The form of a usual message was tried from its beginning: what is refused early here went
-    # long there, and the other way round, so that no refusal costs much more than an acceptance.
+    # Where several parts are wrong, this order decides which check names the refusal: the last part comes first.
     statements = [statement for statement in held if statement.tag == _ATTRIBUTE_STATEMENT]
     attributes = read(statements)
     authentications = tuple([_authentication(one, tolerance) for one in held if one.tag == _AUTHN_STATEMENT])
@@ -346,7 +344,8 @@ def _attribute(element: Element) -> WireAttribute:
             raise AssertionRejected("unknown_attribute", "an unknown attribute of Attribute")
     if name is None:
         raise AssertionRejected("missing_attribute", "Attribute without Name")
-    no_text(element.text, "Attribute")
+    if element.text is not None:
+        no_text(element.text, "Attribute")
     return WireAttribute(name, name_format, *_values(element))
 
 

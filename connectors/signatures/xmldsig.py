@@ -17,6 +17,7 @@ from connectors.signatures.parse import (
     Limits,
     canonical,
     ids,
+    parse_canonical,
     parse_message,
 )
 from connectors.signatures.profile import (
@@ -27,8 +28,8 @@ from connectors.signatures.profile import (
     SIGNED_INFO,
     SignedInfo,
     inclusive_prefixes,
-    judge_signed_info,
     octets_of,
+    read_signed_info,
 )
 from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
 from policies.errors import AssertionRejected, SignatureInvalid
@@ -236,7 +237,7 @@ def _judge(
     method = children[0][0]
     prefixes = inclusive_prefixes(method, "canonicalisation_method") if len(method) else ()
     octets = canonical(children[0], prefixes)
-    info = judge_signed_info(octets, profile)
+    info = read_signed_info(parse_canonical(octets), profile)
     if info.referenced_id and parent.get("ID") != info.referenced_id:
         raise SignatureInvalid("reference", "a Reference to something other than the Signature's parent")
     if info.prefixes != prefixes:
