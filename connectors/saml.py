@@ -13,13 +13,8 @@ from connectors.fetch import FetchError, judged_url
 from connectors.formats import metadata as metadata_format
 from connectors.formats.authn_request import SIGNATURE_PLACE, AuthnRequest, authn_request_element
 from connectors.formats.names import saml, samlp
-from connectors.formats.saml import (
-    AssertionMessage,
-    ResponseMessage,
-    read_signed_assertion,
-    read_signed_response,
-    read_unverified_response,
-)
+from connectors.formats.saml import read_signed_assertion, read_signed_response, read_unverified_response
+from connectors.formats.saml_message import AssertionMessage, ResponseMessage
 from connectors.mapping import ADDRESS_PARTS, latin_forms, offered_attributes
 from connectors.metadata.pinned import misconfigured, pinned_provider
 from connectors.profiles import SAML2INT
@@ -146,7 +141,7 @@ class SamlConnector:
         return self.examine(inbound, expectation, now).assertion
 
     def examine(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
-        """As `receive`, with what the message said in its own names."""
+        """Like `receive`; adds the message's own names and values."""
         return foreseen(lambda: self._receive(inbound, expectation, now))
 
     def _receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:

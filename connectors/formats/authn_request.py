@@ -78,7 +78,7 @@ _OPTIONAL_ATTRIBUTES = (
 
 @dataclass(frozen=True, slots=True)
 class AuthnRequestMessage:
-    """A service provider's question, read from signed octets alone. What is absent is "" or None; times are seconds.
+    """A service provider's question, read from signed octets alone. Absent parts are "" or None; times are seconds.
 
     `comparison` is `exact` where the message has a RequestedAuthnContext without one, and "" where it has none at all.
     """
@@ -112,7 +112,7 @@ def read_authn_request(signed: Signed) -> AuthnRequestMessage:
     version_2(found["Version"], "AuthnRequest")
     issuer = read_issuer(reader.one(saml("Issuer"), "Issuer"))
     reader.refuse(samlp("Extensions"), "extensions")
-    # Whom to sign in, until when to believe it, who else may answer: none of it is for a service provider to say
+    # A service provider must not say whom to sign in, until when to believe it, or who else may answer
     reader.refuse(saml("Subject"), "subject")
     policy = _read_policy(reader.optional(samlp("NameIDPolicy")))
     reader.refuse(saml("Conditions"), "conditions")

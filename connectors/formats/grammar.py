@@ -157,7 +157,7 @@ def plain(element: Element, what: str, limit: int = MAX_TEXT) -> str:
 def stated(found: Mapping[str, str], name: str, check: str) -> str:
     """The value of an optional attribute, "" where it is absent. One that is there and empty is refused: it is not absent.
 
-    A reader that takes the one for the other lets through what names nobody, where a wrong name would be refused.
+    A reader that confuses the two accepts a message that names nobody, where it would refuse a wrong name.
     """
     value = found.get(name)
     if value == "":

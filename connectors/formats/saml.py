@@ -44,24 +44,6 @@ from connectors.signatures.signed import Signed
 from policies.deviations import EMPTY_CONTEXT_DECLARATION
 from policies.errors import AssertionRejected
 
-__all__ = [
-    "AssertionMessage",
-    "Authentication",
-    "Conditions",
-    "Confirmation",
-    "NameIdentifier",
-    "ResponseMessage",
-    "WireAttribute",
-    "attributes_in",
-    "is_nil",
-    "read_frame",
-    "read_issuer",
-    "read_signed_assertion",
-    "read_signed_response",
-    "read_status",
-    "read_unverified_response",
-]
-
 # Made once: a tag is compared some fifty times in a message
 _RESPONSE = samlp("Response")
 _STATUS = samlp("Status")
@@ -389,7 +371,7 @@ def _attribute_value(element: Element) -> str | NameIdentifier | None:
     if (name := reader.optional(_NAME_ID)) is not None:
         reader.end()
         return _name(name)
-    # As long as a message may be: a portrait that nobody maps must not spoil a login
+    # The limit is that of a message: a portrait that nobody maps must not spoil a login
     return reader.text(limit=MAX_OCTETS)
 
 

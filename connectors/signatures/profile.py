@@ -40,7 +40,7 @@ DIGESTS: Mapping[str, Callable[[bytes], bytes]] = {
     "http://www.w3.org/2001/04/xmldsig-more#sha384": lambda octets: hashlib.sha384(octets).digest(),
     "http://www.w3.org/2001/04/xmlenc#sha512": lambda octets: hashlib.sha512(octets).digest(),
 }
-# As hashlib and pyca name them
+# The names of hashlib and pyca
 DIGEST_URIS: Mapping[str, str] = dict(zip(("sha256", "sha384", "sha512"), DIGESTS, strict=True))
 
 _INCLUSIVE = f"{{{EXC_C14N}}}InclusiveNamespaces"
@@ -57,7 +57,7 @@ _SPACES = " \t\r\n"
 
 @dataclass(frozen=True, slots=True)
 class SignedInfo:
-    """What a SignedInfo of the profile says. `prefixes` are those of its own canonicalisation."""
+    """A SignedInfo of the profile, read. `prefixes` are those of its own canonicalisation."""
 
     prefixes: tuple[str, ...]
     algorithm: SignatureAlgorithm

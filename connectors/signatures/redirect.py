@@ -58,8 +58,8 @@ def _quoted_base64(octets: bytes) -> str:
 
 # The plan. Each block below has its number.
 #  1. Size and spelling; each name once and literally; no name that we do not know; one message, of the expected kind.
-#     What is verified and what is read are one and the same piece of the query: that they were two made CVE-2025-27773
-#     (SimpleSAMLphp) and CVE-2025-31335 (OpenSAML C++).
+#     The piece of the query that is verified is the piece that is read: CVE-2025-27773 (SimpleSAMLphp) and CVE-2025-31335
+#     (OpenSAML C++) came of two.
 #  2. The profile's algorithm, by its name.
 #  3. A pinned key verifies the text as it came; nothing is unpacked for those whom we do not know.
 #  4. Base64 in one spelling, DEFLATE in one piece and bounded.
@@ -104,7 +104,7 @@ def verify_query(raw: str, parameter: str, keys: Sequence[PinnedKey], profile: P
         raise SignatureInvalid("duplicate_id", "an ID that stands twice")
     if next(root.iter(f"{{{DS}}}*"), None) is not None:
         raise SignatureInvalid("signature_place", "a Signature inside of a message that is signed in its query")
-    # 6. What is read.
+    # 6. The octets that are read.
     return Signed(octets=canonical(root), key_id=key.key_id), relay_state
 
 
