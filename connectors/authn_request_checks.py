@@ -21,13 +21,13 @@ from connectors.signatures.shapes import REQUEST
 from connectors.signed_messages import foreseen, signed_message
 from policies.errors import AssertionRejected
 
-# What a subject of ours could be called by; "" is a request that does not care
+# The NameID formats that we could give; "" is a request that does not care
 NAME_ID_FORMATS = frozenset(("", PERSISTENT, TRANSIENT, UNSPECIFIED))
 
 
 @dataclass(frozen=True, slots=True)
 class AskingParty:
-    """What a service provider's pinned metadata says of where answers go: addresses by POST, by their index.
+    """The addresses for answers in a service provider's pinned metadata: those by POST, by their index.
 
     `attribute_indexes` are its AttributeConsumingServices; `name_id_formats` may be empty: it says nothing about them.
     """

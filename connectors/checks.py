@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-# Of an answer by a pinned identity provider
+# An answer of a pinned identity provider
 SAML_CHECKS: Mapping[str, str] = {
     # how it came
     "binding": "a Response comes by POST alone",
@@ -89,7 +89,7 @@ SAML_CHECKS: Mapping[str, str] = {
     "unforeseen": "nothing happened that we did not foresee",
 }
 
-# Of everything, another country's node included
+# Everything, another country's node included
 ALL_CHECKS: Mapping[str, str] = {
     **SAML_CHECKS,
     # signed queries (SAML Bindings 2.0 §3.4.4.1)
@@ -112,7 +112,7 @@ ALL_CHECKS: Mapping[str, str] = {
     "decryption": "the assertion is encrypted to our key, and whole",
 }
 
-# What an answer of another country's node must be besides (connectors/formats/eidas)
+# More checks of another country's node's answer (connectors/formats/eidas)
 EIDAS_CHECKS: Mapping[str, str] = {
     "boolean": "a truth value is true, false, 1 or 0",
     "name_format": "an attribute's name is a URI",
@@ -131,7 +131,7 @@ EIDAS_CHECKS: Mapping[str, str] = {
     "identifier_recipient": "its second two letters are our country",
 }
 
-# What another country's node must ask, and how (connectors/request_checks.py); its XML and signature are judged as above
+# A request of another country's node (connectors/request_checks.py); its XML and signature are judged as above
 REQUEST_CHECKS: Mapping[str, str] = {
     "issuer": "the request was issued by the node whose key signed it",
     "destination": "Destination is where we received it",
@@ -157,7 +157,7 @@ REQUEST_CHECKS: Mapping[str, str] = {
     "minimum_data_set": "the whole minimum data set of natural persons is asked for",
 }
 
-# Of a signed token's form and signature (connectors/signatures/jws.py); each kind of token says its own types
+# A signed token's form and signature (connectors/signatures/jws.py); each kind of token says its own types
 _OF_JWS: Mapping[str, str] = {
     "jws_size": "a token has at most 64 KiB, its header 2 KiB",
     "jws_form": "a token is a compact JWS: three parts of base64url in its one spelling",
@@ -170,7 +170,7 @@ _OF_JWS: Mapping[str, str] = {
     "jws_claims": "the claims are one strict JSON object, each member once",
 }
 
-# Of a service provider's request (connectors/authn_request_checks.py); its XML and signature are judged as above
+# A service provider's request (connectors/authn_request_checks.py); its XML and signature are judged as above
 AUTHN_REQUEST_CHECKS: Mapping[str, str] = {
     "issuer": "the request was issued by the service provider whose key signed it",
     "destination": "Destination is where we received it",
@@ -191,7 +191,7 @@ AUTHN_REQUEST_CHECKS: Mapping[str, str] = {
     "provider_name": "ProviderName has at most 256 characters and no controls",
 }
 
-# Of single logout (connectors/logout_checks.py); its XML and signature are judged as above
+# Single logout (connectors/logout_checks.py); its XML and signature are judged as above
 LOGOUT_CHECKS: Mapping[str, str] = {
     "issuer": "the message was issued by whoever's key signed it",
     "destination": "Destination is where we received it",
@@ -207,7 +207,7 @@ LOGOUT_CHECKS: Mapping[str, str] = {
     "consent": "Consent is absent, or one of SAML's",
 }
 
-# Of an id_token (connectors/id_token.py)
+# An id_token (connectors/id_token.py)
 ID_TOKEN_CHECKS: Mapping[str, str] = {
     **_OF_JWS,
     "claim_iss": "iss is there, and a text",
@@ -238,7 +238,7 @@ ID_TOKEN_CHECKS: Mapping[str, str] = {
     "token_access_token": "at_hash is that of the access token",
 }
 
-# Of a token that is encrypted to us (connectors/signatures/jwe.py); what was inside is judged as any other token
+# A token that is encrypted to us (connectors/signatures/jwe.py); its content is judged as any other token
 JWE_CHECKS: Mapping[str, str] = {
     "jwe_size": "an encrypted token has at most 64 KiB, its header 1 KiB",
     "jwe_form": "it is a compact JWE: five parts of base64url in its one spelling, no key, 12 octets of IV, 16 of tag",
@@ -250,7 +250,7 @@ JWE_CHECKS: Mapping[str, str] = {
     "jwe_decryption": "the token is encrypted to our key, and whole",
 }
 
-# Of an assertion by which a client authenticates (connectors/client_assertion.py)
+# An assertion by which a client authenticates (connectors/client_assertion.py)
 CLIENT_ASSERTION_CHECKS: Mapping[str, str] = {
     **_OF_JWS,
     "jws_typ": "typ is absent, JWT or client-authentication+jwt",
@@ -271,7 +271,7 @@ CLIENT_ASSERTION_CHECKS: Mapping[str, str] = {
     "assertion_jti": "jti has at most 256 characters",
 }
 
-# Of a logout token (connectors/logout_token.py)
+# A logout token (connectors/logout_token.py)
 LOGOUT_TOKEN_CHECKS: Mapping[str, str] = {
     **_OF_JWS,
     "jws_typ": "typ is logout+jwt",
@@ -297,7 +297,7 @@ LOGOUT_TOKEN_CHECKS: Mapping[str, str] = {
     "logout_jti": "jti has 1 to 255 visible ASCII characters",
 }
 
-# Of an address that is fetched, or that metadata names (connectors/fetch.py)
+# An address that is fetched, or that metadata names (connectors/fetch.py)
 FETCH_CHECKS: Mapping[str, str] = {
     "url": "the address is a URL of visible ASCII with a host",
     "scheme": "the address is https",
@@ -313,7 +313,7 @@ FETCH_CHECKS: Mapping[str, str] = {
     "size": "the answer is no larger than it may be",
 }
 
-# Of metadata that was fetched (connectors/metadata); its XML and signature are judged as those of a message
+# Metadata that was fetched (connectors/metadata); its XML and signature are judged as those of a message
 METADATA_CHECKS: Mapping[str, str] = {
     "metadata": "metadata has what a node must publish: its role, keys, addresses, country and versions",
     "metadata_key": "the certificate that the registration pins for metadata is within its dates",
@@ -325,7 +325,7 @@ METADATA_CHECKS: Mapping[str, str] = {
     "metadata_address": "every address that metadata names is one to which a browser may be sent",
 }
 
-# Of a list of all nodes (connectors/metadata/service_list.py); its XML and signature are judged as those of a message
+# A list of all nodes (connectors/metadata/service_list.py); its XML and signature are judged as those of a message
 LIST_CHECKS: Mapping[str, str] = {
     "service_list": "the list names each country, address and node once, and says when it was issued",
     "list_key": "the certificate that was given for the list is within its dates",
@@ -333,20 +333,20 @@ LIST_CHECKS: Mapping[str, str] = {
     "list_ended": "the moment of its next update has not come; without one, it was issued 31 days ago at the most",
 }
 
-# Of keys and claims wherever they come from (connectors/signatures/jwk.py, connectors/formats/claims.py)
+# Keys and claims, wherever they come from (connectors/signatures/jwk.py, connectors/formats/claims.py)
 KEY_CHECKS: Mapping[str, str] = {
     "keys": "whoever sends a message has a key that is registered and in force",
     "jwk": "a key is a public JWK of the registered algorithm, large enough, and stands once",
     "json": "JSON is one object, each member once, of bounded size and depth, with numbers that programs read alike",
 }
 
-# Of what is judged a second time: metadata always, messages by `ciconia inspect` (connectors/signatures/second_opinion.py)
+# Second opinions: metadata always, messages by `ciconia inspect` (connectors/signatures/second_opinion.py)
 OPINION_CHECKS: Mapping[str, str] = {
     "second_opinion": "libxmlsec verifies, by the same key, the signature that our own code accepted",
     "second_reading": "expat reads in the octets, accepted and as they came, what lxml reads",
 }
 
-# Of the certificates in a node's metadata, where its registration names anchors (connectors/signatures/x509.py)
+# The certificates in a node's metadata, where its registration names anchors (connectors/signatures/x509.py)
 X509_CHECKS: Mapping[str, str] = {
     "x509_chain": "each certificate chains to an anchor of the registration (RFC 5280 section 6.1)",
     "x509_dates": "every certificate of the chain holds now, the anchor's too",

@@ -25,7 +25,7 @@ MAX_ASSERTION = 8 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ExpectedClientAssertion:
-    """What an assertion must match: the client by its registration, us as its audience, the one registered algorithm.
+    """The expected client of an assertion by its registration, us as its audience, and the one registered algorithm.
 
     `token_endpoint` is our token endpoint where the registration lets an assertion name it, "" where our issuer alone
     counts. `life` is the longest life in seconds.
@@ -51,8 +51,8 @@ class ClientAssertion:
 # The plan. Each block below has its number.
 #  1. A short text, one compact JWS, its header and its key: one algorithm, that of the registration; our copy of the
 #     client's keys.
-#  2. Who says it, and of whom: the client, both times. [RFC 7523 §3 items 1 and 2.B]
-#  3. For whom: our issuer, as one text. A list, or our token endpoint, may be meant for somebody else too: audience
+#  2. Issuer and subject: the client, both times. [RFC 7523 §3 items 1 and 2.B]
+#  3. Audience: our issuer, as one text. A list, or our token endpoint, may be meant for somebody else too: audience
 #     injection, CVE-2025-27370 and CVE-2025-27371. [item 3, as rfc7523bis and FAPI 2.0 §5.3.2.1 have it]
 #     Where the registration lets it name our token endpoint: names of ours alone, as one text or as a list.
 #  4. When: not ended, ending within its life, and neither issued nor beginning in the future. [items 4 to 6]

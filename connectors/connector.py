@@ -42,7 +42,7 @@ Outbound = Redirect | Post
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What we want of an identity provider in one login."""
+    """Our question to an identity provider in one login."""
 
     relay_state: str  # selects the login's cookie, authorises nothing
     minimum_assurance: LevelOfAssurance
@@ -57,7 +57,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What an answer must match: remembered sealed in the browser until it comes. Holds nothing about a person."""
+    """The facts that an answer must match, sealed in the browser until it comes. They hold nothing about a person."""
 
     provider_id: ProviderId
     request_id: str

@@ -1,4 +1,4 @@
-"""What the judging of one message tolerates, and what of it the message used. `policies.deviations` has the table."""
+"""The deviations that one message may have, and those that it used. `policies.deviations` has the table."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from policies.deviations import usual
 
 
 class Tolerance:
-    """One message's. Readers and checks ask `takes` where they would refuse; whoever judged tells `used`.
+    """The tolerance for one message. Readers and checks ask `takes` where they would refuse; `used` tells what passed.
 
     `Tolerance()` takes nothing.
     """

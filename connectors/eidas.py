@@ -1,7 +1,7 @@
 """eIDAS as a receiving node: one signed question to another country's node, one signed and encrypted answer by POST.
 
-What the other node is, where it is asked and by which keys it answers comes from its approved metadata of that moment
-(`connectors.metadata.peers`), never from a message. The rules of a request and of a response are in spec/eidas.md §3 to §5.
+The other node's kind, addresses and keys come from its approved metadata of that moment (`connectors.metadata.peers`),
+never from a message. The rules of a request and of a response are in spec/eidas.md §3 to §5.
 """
 
 import base64
@@ -163,7 +163,7 @@ class EidasConnector:
         return self.examine(inbound, expectation, now).assertion
 
     def examine(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
-        """As `receive`, with what the message said in its own names."""
+        """Like `receive`; adds the message's own names and values."""
         return foreseen(lambda: self._receive(inbound, expectation, now))
 
     # The plan (spec/eidas.md §4 and §5, security.md §2.0 and §2.1). Each block below has its number.
@@ -270,7 +270,7 @@ class EidasConnector:
 
 
 def _requester_id(requester: Requester, peer: PeerInUse) -> str:
-    """Who asks, where the node demands to know, and nowhere else. A blind relying party has none to tell."""
+    """The RequesterID, only where the node demands it. A blind relying party has none."""
     if not peer.facts.wants_requester_id:
         return ""
     if not 0 < len(requester.requester_id) <= MAX_REQUESTER_ID:

@@ -1,4 +1,4 @@
-"""What an answer of another country's node must mean beyond SAML's own rules (spec/eidas.md §4, §5), and what it offers."""
+"""The rules for an answer of another country's node beyond SAML's own (spec/eidas.md §4, §5), and its offered values."""
 
 from collections.abc import Iterator, Mapping
 
@@ -108,7 +108,7 @@ def person_identifier(attributes: Mapping[str, tuple[EidasValue, ...]], *, sendi
 def offered_attributes(
     attributes: Mapping[str, tuple[EidasValue, ...]], catalogue: Catalogue
 ) -> dict[AttributeName, Value]:
-    """What is offered of a person, under the catalogue's names.
+    """The offered attributes of a person, under the catalogue's names.
 
     Not available, and so dropped: what the catalogue has no eIDAS name for, an attribute of several Latin values, of more
     than 256 characters or with control characters, an address that cannot be read, a gender that says nothing.

@@ -1,6 +1,6 @@
 """The only outbound HTTP of the product: one GET, to an address that was judged, within one deadline.
 
-Whoever writes an address into metadata or into the DNS could make us ask our own network (SSRF). So an address is judged as
+Anybody who writes an address into metadata or the DNS could make us ask our own network (SSRF). So an address is judged as
 a text first, its name is resolved once, every address that the name has is judged, and the connection goes to one of those
 very addresses: a second answer of the DNS (rebinding) is never asked for. TLS names and verifies the host as the address
 has it. Redirects, compression and proxies of the environment do not exist here.
@@ -54,7 +54,7 @@ _MAX_ATTEMPTS = 4
 # Heads, interim answers and the framing of chunks. A server may send any number of them, and no body at all.
 _OVERHEAD = 64 * 1024
 
-# Who can mend it
+# The party that can mend it
 PEER = "The operator of the address can mend this."
 REGISTRATION = "Mend the registration that names the address."
 NETWORK = "Look at the network between, or ask the operator of the address."
@@ -76,7 +76,7 @@ class FetchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an address said: its status, the time by its clock (seconds since the epoch, None without), and the body."""
+    """The answer of an address: its status, the time by its clock (seconds since the epoch, None without), and the body."""
 
     status: int
     time: int | None
@@ -108,7 +108,7 @@ class Fetcher:
         return self._ask(url, networks, limit, timeout, only_ok=True).body
 
     def look(self, url: str, *, networks: Sequence[str] = (), limit: int, timeout: float) -> Answer:
-        """As `get`, with whatever status but a redirection: for whoever wants to know what an address says."""
+        """Like `get`, but takes every status except a redirection."""
         return self._ask(url, networks, limit, timeout, only_ok=False)
 
     def _ask(self, url: str, networks: Sequence[str], limit: int, timeout: float, *, only_ok: bool) -> Answer:
@@ -126,7 +126,7 @@ class Fetcher:
                 raise FetchError("tls", f"{parts.netloc} has no TLS certificate that we trust, or no TLS.") from error
             raise FetchError("connection", f"{parts.netloc} cannot be reached over HTTP.", NETWORK) from error
         except ValueError as error:
-            # A host that TLS cannot name, UnicodeError among them. Whoever asks has many peers, and must not end of one.
+            # A host that TLS cannot name, UnicodeError among them. The caller has many peers, and must outlive this one.
             raise FetchError("connection", f"{parts.netloc} cannot be asked over HTTP.", REGISTRATION) from error
 
     def _addresses(self, host: str, port: int, remaining: float) -> Sequence[str]:
@@ -205,7 +205,7 @@ def judged_address(text: str, networks: Iterable[ipaddress.IPv4Network | ipaddre
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
-    """What the system's resolver says, each address once, in its order."""
+    """The addresses that the system's resolver gives, each once, in its order."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
@@ -218,7 +218,7 @@ def _public(address: IPAddress) -> bool:
             return False
         if (int(address) >> 32) & _ISATAP_MASK == _ISATAP:
             return False
-    # What our list has not, a later Python may have
+    # A later Python may know networks that our list lacks
     return address.is_global and not any(address in network for network in _SPECIAL)
 
 
@@ -255,7 +255,7 @@ def _answer(pool: httpcore2.ConnectionPool, parts: SplitResult, limit: int, *, o
     with pool.stream("GET", url, headers=headers) as response:
         fields = [(name.lower(), value.strip().lower()) for name, value in response.headers]
         if 300 <= response.status < 400:  # noqa: PLR2004 - redirection, RFC 9110 §15.4
-            # What follows a redirect goes where a stranger says, past what was judged.
+            # A client that follows redirects goes where a stranger says, past the judged address.
             raise FetchError("redirect", f"{parts.netloc} redirects ({response.status}), and redirects are not followed.")
         if only_ok and response.status != 200:  # noqa: PLR2004 - OK
             raise FetchError("status", f"{parts.netloc} answers {response.status}.")

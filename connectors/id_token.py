@@ -31,7 +31,7 @@ TYPES = frozenset({"", "JWT"})
 MAX_LIFE = 24 * 3600
 # FAPI 2.0 Security Profile §5.3.2.1: clocks differ by 10 to 60 seconds
 SKEW = 60
-# What the protocol says of itself; every other claim is an attribute
+# Claims of the protocol itself; every other claim is an attribute
 PROTOCOL_CLAIMS = frozenset(
     ("iss", "sub", "aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "acr", "amr", "auth_time", "at_hash", "c_hash")
 ) | frozenset(("s_hash", "sid"))
@@ -49,7 +49,7 @@ _HASHES = {
 
 @dataclass(frozen=True, slots=True)
 class ExpectedIdToken:
-    """What an id_token must match. A part that is None is not checked: a login has all of them, inspection may lack some.
+    """The facts that an id_token must match. A part that is None is not checked: only inspection may lack parts.
 
     `alg` is the one algorithm of the registration. `encrypted` is how the provider is registered to encrypt: such a one
     sends nested JWE alone, and every other none. `levels` maps `acr` values to levels, and never guesses. Audiences beside
@@ -87,8 +87,8 @@ class IdToken:
 # The plan (OpenID Connect Core 1.0 §3.1.3.7, its numbers in brackets). Each block below has its number.
 #  1. Decrypted, where the registration says that it is encrypted. One compact JWS, its header and its key: one algorithm,
 #     ours; a kid chooses among our keys; the signature. [1, 6, 7, 8]
-#  2. Who says it, exactly, and of whom. [2]
-#  3. For whom: us, and nobody beside us whom we do not trust. [3, 4, 5]
+#  2. Issuer, exactly, and subject. [2]
+#  3. Audience: us, and nobody beside us whom we do not trust. [3, 4, 5]
 #  4. When: not ended, not of the future, and not for longer than a day. [9, 10]
 #  5. In answer to which request. [11]
 #  6. How the citizen was authenticated: surely enough, lately enough. [12, 13]

@@ -26,7 +26,7 @@ MAX_SESSION_INDEXES = 64
 
 @dataclass(frozen=True, slots=True)
 class ExpectedLogout:
-    """What a message of single logout must match, sign by sign; a part that is empty matches nothing.
+    """The facts that a message of single logout must match, sign by sign; an empty part matches nothing.
 
     `issuer` is whose keys verify it, `destination` the address that received it, `in_response_to` the ID of our own
     LogoutRequest, for a response.

@@ -27,13 +27,13 @@ TYPES = frozenset({"logout+jwt"})
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 # §4: preferably at most two minutes; a provider whose queue is slow has five
 MAX_LIFE = 5 * 60
-# As of an id_token
+# The limit of an id_token
 SKEW = 60
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedLogoutToken:
-    """What a logout token must match: the provider's issuer, us, and the one algorithm of its id_tokens."""
+    """The facts that a logout token must match: the provider's issuer, us, and the one algorithm of its id_tokens."""
 
     issuer: str
     client_id: str
@@ -54,8 +54,8 @@ class LogoutToken:
 
 # The plan (Back-Channel Logout 1.0 §2.6, its numbers in brackets). Each block below has its number.
 #  1. One compact JWS of the type of logout tokens, its header and its key: one algorithm, ours. [1, 2]
-#  2. Who says it, for whom, and when: as of an id_token, with a life of minutes. [3]
-#  3. Whom it logs out: a subject, a session, or both. [4]
+#  2. Issuer, audience and times: as for an id_token, with a life of minutes. [3]
+#  3. The logged-out subject, session, or both. [4]
 #  4. That it is a logout, and nothing else. [5]
 #  5. No nonce: an id_token has one, and must not pass for this. [6]
 #  6. An identifier, by which it is used once. [7]

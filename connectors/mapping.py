@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import date
 
 from connectors.formats.names import ATTRNAME_BASIC, ATTRNAME_UNSPECIFIED, ATTRNAME_URI
-from connectors.formats.saml import NameIdentifier, WireAttribute
+from connectors.formats.saml_message import NameIdentifier, WireAttribute
 from policies.attributes import Address, AttributeName, Value
 from policies.visible import is_visible
 
@@ -26,7 +26,7 @@ def is_plain(text: str) -> bool:
     """Whether a text may stand for something: 1 to 256 characters, no control characters, something to see."""
     if len(text) > MAX_VALUE or not is_visible(text):
         return False
-    # What is printable has none of them, and nearly everything is
+    # A printable text has none of them, and nearly every text is printable
     return text.isprintable() or not any(unicodedata.category(mark) in _CONTROLS for mark in text)
 
 
@@ -36,7 +36,7 @@ _CONTROLS = ("Cc", "Cs", "Cn", "Zl", "Zp")
 def single_value(attributes: Iterable[WireAttribute], name: str) -> str | None:
     """The one plain value of the attribute of this name; None where it has none, or several.
 
-    Of several values we would have to choose one for the citizen. An attribute that stands twice has several.
+    With several values, we would have to choose one for the citizen. An attribute that stands twice has several.
     """
     return _single(_by_name(attributes).get(name, ()))
 
@@ -67,7 +67,7 @@ def _single(values: Sequence[str]) -> str | None:
 def offered_attributes(
     attributes: Iterable[WireAttribute], table: Mapping[str, tuple[AttributeName, str]]
 ) -> dict[AttributeName, Value]:
-    """What the table (wire name -> our attribute, part of an address or "") finds in the assertion.
+    """The values that the table (wire name -> our attribute, part of an address or "") finds in the assertion.
 
     Not available, and so dropped: what the table does not name, an attribute of several values, of one that is nil, shows
     nothing, has more than 256 characters or control characters, a birth date that no calendar has, a country that is not

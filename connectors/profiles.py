@@ -1,4 +1,4 @@
-"""What a message must be made with, and how young it must be: two profiles as data. Whoever verifies or signs names one.
+"""The algorithms, keys and times that a message must have: profiles as data. Each verification and signature names one.
 
 `SAML2INT` is for identity providers whose metadata is pinned (saml2int, spec/saml.md §11), `EIDAS` for another country's
 node (eIDAS Cryptographic Requirements, spec/eidas.md §7). A set that is empty takes nothing.
@@ -69,7 +69,7 @@ SAML2INT = Profile(
     digests=_SHA2,
     # spec/saml.md §11: RSA from 2048 bits, curves from 256
     minimum_rsa_bits=2048,
-    # As federations have it: 3 is refused by Shibboleth's aggregator of metadata, by default, and nothing above it
+    # Federations' bound: Shibboleth's aggregator of metadata refuses 3 by default, and nothing above it
     minimum_rsa_exponent=5,
     curves=_NIST,
     content_encryption=_GCM,
@@ -112,8 +112,8 @@ EIDAS = Profile(
     max_octets=256 * 1024,
 )
 
-# Who publishes a list of nodes signs it as few nodes may sign: RSA PKCS#1 v1.5, with a key of 2048 bits. The certificate of
-# each node that it names is held against `EIDAS`.
+# Publishers sign a list of nodes as few nodes may sign: RSA PKCS#1 v1.5, with a key of 2048 bits. `EIDAS` judges the
+# certificate of each node in it.
 SERVICE_LIST = replace(
     EIDAS,
     name="service list",

@@ -58,7 +58,7 @@ class PeerRequestRefused(RequestRefused):
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What the metadata of the node that asks says: `sp_type` is "" where it has none, `name_id_formats` may be empty."""
+    """The facts in the asking node's metadata: `sp_type` is "" where it has none, `name_id_formats` may be empty."""
 
     entity_id: str
     acs_url: str
@@ -79,7 +79,7 @@ def receive_request(signed: Signed, *, here: str, peer: Asking, now: int, profil
 def check_request(request: EidasRequest, *, here: str, peer: Asking, now: int, profile: Profile) -> EidasRequest:
     """Judge a request that `peer` sent to `here`, our address. Raises `PeerRequestRefused`.
 
-    What comes back asks for natural persons' attributes alone, and has an SPType.
+    The result asks for natural persons' attributes alone, and has an SPType.
     """
     _check_envelope(request, here, peer, now, profile)
     _check_manner(request, peer)

@@ -11,7 +11,7 @@ from typing import Protocol
 from connectors.connector import Expectation, Inbound
 from connectors.deviations import NOTHING, Tolerance
 from connectors.formats.names import BEARER, PERSISTENT, SUCCESS, UNSPECIFIED
-from connectors.formats.saml import AssertionMessage, Authentication, Conditions, Confirmation, NameIdentifier
+from connectors.formats.saml_message import AssertionMessage, Authentication, Conditions, Confirmation, NameIdentifier
 from connectors.mapping import is_plain, name_identifiers, single_value
 from connectors.profiles import Profile
 from policies.assurance import LevelOfAssurance
@@ -22,7 +22,7 @@ from policies.parties import IdentityProvider, ProviderId
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """Whom an answer must be for: our entity id, and the address that received it."""
+    """The recipient that an answer must name: our entity id, and the address that received it."""
 
     entity_id: str
     acs_url: str
@@ -30,14 +30,14 @@ class Here:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What stands around a Response: whether it is signed itself, and whether an assertion came in it."""
+    """The outside of a Response: whether it is signed itself, and whether an assertion came in it."""
 
     signed: bool
     has_assertion: bool
 
 
 class Answer(Protocol):
-    """What every Response says of itself, whatever the profile."""
+    """The part of a Response that every profile has."""
 
     @property
     def destination(self) -> str:
@@ -49,7 +49,7 @@ class Answer(Protocol):
 
     @property
     def issuer(self) -> str:
-        """Who made it, "" where it does not say."""
+        """The issuer, "" where it does not say."""
 
     @property
     def in_response_to(self) -> str:

@@ -5,19 +5,16 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from lxml import etree
+
 from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound, Post, Redirect
 from connectors.deviations import Tolerance, tolerance
 from connectors.fetch import FetchError, judged_url
 from connectors.formats import metadata as metadata_format
-from connectors.formats.authn_request import SIGNATURE_PLACE, AuthnRequest, AuthnRequestForm
+from connectors.formats.authn_request import SIGNATURE_PLACE, AuthnRequest, authn_request_element
 from connectors.formats.names import saml, samlp
-from connectors.formats.saml import (
-    AssertionMessage,
-    ResponseMessage,
-    read_signed_assertion,
-    read_signed_response,
-    read_unverified_response,
-)
+from connectors.formats.saml import read_signed_assertion, read_signed_response, read_unverified_response
+from connectors.formats.saml_message import AssertionMessage, ResponseMessage
 from connectors.mapping import ADDRESS_PARTS, latin_forms, offered_attributes
 from connectors.metadata.pinned import misconfigured, pinned_provider
 from connectors.profiles import SAML2INT
@@ -36,7 +33,7 @@ from connectors.response_checks import (
     usable_until,
 )
 from connectors.signatures.parse import from_post
-from connectors.signatures.redirect import DeflatedForm, signed_deflated_query
+from connectors.signatures.redirect import signed_query
 from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
 from connectors.signatures.signer import DecryptionKey, DecryptionKeys, Signers, decrypting
 from connectors.signatures.xmldsig import Shape, verify
@@ -90,13 +87,15 @@ class SamlConnector:
         self._sso_url = pinned.post_url if provider.binding == "post" else pinned.redirect_url
         _check_registration(provider, self._sso_url)
         highest = max(provider.assurance.values())
+        self._questions = {
+            (minimum, force): self._question(minimum, force=force)
+            for minimum in LevelOfAssurance
+            if minimum <= highest
+            for force in (False, True)
+        }
         try:
-            self._forms = {
-                (minimum, force): self._form(minimum, force=force)
-                for minimum in LevelOfAssurance
-                if minimum <= highest
-                for force in (False, True)
-            }
+            for question in self._questions.values():
+                authn_request_element(question)
         except ValueError:
             raise misconfigured(
                 provider.source,
@@ -112,10 +111,9 @@ class SamlConnector:
         an identity provider whose every answer would be refused. `AllRevoked` where no key of ours is left that signs it.
         """
         # SAML knows no max_age: only a forced authentication is surely young enough.
-        forms = self._forms.get((ask.minimum_assurance, ask.force_authentication or ask.max_age is not None))
-        if forms is None:
+        question = self._questions.get((ask.minimum_assurance, ask.force_authentication or ask.max_age is not None))
+        if question is None:
             raise AssuranceTooLow("assurance_unreachable", "the identity provider has no level that reaches what is asked")
-        form, deflated_form = forms
         request_id = "_" + secrets.token_hex(REQUEST_ID_BYTES)
         expectation = Expectation(
             provider_id=self._provider.provider_id,
@@ -127,14 +125,15 @@ class SamlConnector:
             name_id_format=self._provider.name_id_format,
         )
         signer = self._signer.at(now)
+        element = authn_request_element(replace(question, request_id=request_id, issue_instant=now))
         if self._provider.binding == "post":
-            signed = sign_enveloped(form.element(request_id, now), signer, place=SIGNATURE_PLACE, profile=SAML2INT)
+            signed = sign_enveloped(element, signer, place=SIGNATURE_PLACE, profile=SAML2INT)
             fields = [("SAMLRequest", base64.b64encode(signed).decode())]
             if ask.relay_state:
                 fields.append(("RelayState", ask.relay_state))
             return Post(url=self._sso_url, fields=tuple(fields)), expectation
-        deflated = deflated_form.filled(form.between(request_id, now))
-        query = signed_deflated_query("SAMLRequest", deflated, ask.relay_state, signer, SAML2INT)
+        message = etree.tostring(element, encoding="unicode").encode()
+        query = signed_query("SAMLRequest", message, ask.relay_state, signer, SAML2INT)
         return Redirect(url=f"{self._sso_url}{'&' if '?' in self._sso_url else '?'}{query}"), expectation
 
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
@@ -142,7 +141,7 @@ class SamlConnector:
         return self.examine(inbound, expectation, now).assertion
 
     def examine(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
-        """As `receive`, with what the message said in its own names."""
+        """Like `receive`; adds the message's own names and values."""
         return foreseen(lambda: self._receive(inbound, expectation, now))
 
     def _receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
@@ -221,23 +220,20 @@ class SamlConnector:
             said[attribute.name] = (*said.get(attribute.name, ()), *attribute.values)
         return Examined(judged, self._provider.subject_attribute or name_format, subject, said)
 
-    def _form(self, minimum: LevelOfAssurance, *, force: bool) -> tuple[AuthnRequestForm, DeflatedForm]:
-        """Our question for this minimum, and the same deflated."""
+    def _question(self, minimum: LevelOfAssurance, *, force: bool) -> AuthnRequest:
+        """Our request for this minimum, without ID and IssueInstant."""
         comparison, contexts = self._contexts(minimum)
-        form = AuthnRequestForm(
-            AuthnRequest(
-                request_id="",
-                issue_instant=0,
-                destination=self._sso_url,
-                issuer=self._here.entity_id,
-                acs_url=self._here.acs_url,
-                force_authentication=force,
-                comparison=comparison,
-                contexts=contexts,
-                name_id_format=self._provider.name_id_format,
-            )
+        return AuthnRequest(
+            request_id="",
+            issue_instant=0,
+            destination=self._sso_url,
+            issuer=self._here.entity_id,
+            acs_url=self._here.acs_url,
+            force_authentication=force,
+            comparison=comparison,
+            contexts=contexts,
+            name_id_format=self._provider.name_id_format,
         )
-        return form, DeflatedForm(form.before, form.after)
 
     def _contexts(self, minimum: LevelOfAssurance) -> tuple[str, tuple[str, ...]]:
         """Comparison and AuthnContextClassRefs that ask for at least `minimum`, the least sufficient first. Some reach it.

@@ -49,7 +49,7 @@ def signed_root(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, profile:
 
 
 def foreseen(judge: Callable[[], T]) -> T:
-    """What `judge` returns; a surprise in a parser is a refusal, `unforeseen`, and never a 500 nor somebody's words."""
+    """Call `judge`. A surprise in a parser becomes the refusal `unforeseen`, and never a 500 or the parser's words."""
     try:
         return judge()
     except BrokerError:

@@ -26,7 +26,7 @@ class LevelOfAssurance(IntEnum):
         return f"http://eidas.europa.eu/LoA/{self.label}"
 
 
-# Every name that a peer may use for a level, and the level that it surely reaches. What is absent maps to nothing.
+# Every name that a peer may use for a level, and the level that it surely reaches. Absent names map to nothing.
 LEVELS_BY_NAME: dict[str, LevelOfAssurance] = {
     **{level.uri: level for level in LevelOfAssurance},
     **{level.label: level for level in LevelOfAssurance},
@@ -39,6 +39,6 @@ def level_named(name: str) -> LevelOfAssurance | None:
 
 
 def highest_named(names: Iterable[str], reached: LevelOfAssurance) -> str:
-    """Of these names of levels the one of the highest that was reached; "" where there is none. Never rounded up."""
+    """The name of the highest level among these that was reached; "" where there is none. Never rounded up."""
     known = [(level, name) for name in names if (level := level_named(name)) is not None and level <= reached]
     return max(known)[1] if known else ""

@@ -214,7 +214,7 @@ class Catalogue:
                 return value
 
     def asked_by_claim(self, claim: str, value: str = "") -> AskedAttribute | None:
-        """What a claim asks for; None where we know no such claim.
+        """The attribute that a claim asks for; None where we know no such claim.
 
         `resident_of` needs the place as the requested `value` (Core §5.5.1); no other claim is asked by value.
         """
@@ -227,7 +227,7 @@ class Catalogue:
         return self._by_claim.get(claim)
 
     def asked_by_scope(self, scope: str) -> tuple[AskedAttribute, ...]:
-        """What a standard scope asks for (Core §5.4), sorted by name; nothing for any other scope."""
+        """The attributes that a standard scope asks for (Core §5.4), sorted by name; none for any other scope."""
         return self._by_scope.get(scope, ())
 
     @property

@@ -1,4 +1,4 @@
-"""What deployed peers send although a standard forbids it, and we take all the same: the one table of named deviations.
+"""The one table of named deviations: messages of deployed peers that a standard forbids and we take all the same.
 
 A deviation changes neither who somebody is, nor what is released, nor to whom. Each names its sender and its bound: the
 same message with one thing more is refused by the old check. A harmless one is on for every peer of its profile. Any other

@@ -70,7 +70,7 @@ def decide_for(
 
 
 def withheld_by(decision: Decision) -> Mapping[AttributeName, str]:
-    """What does not go, and the reason's word; `blocked` for what a denied required attribute takes with it."""
+    """The withheld attributes, each with its reason's word; `blocked` for those that a denied required one takes along."""
     blocked = bool(decision.blocked)
     return {
         r.name: BLOCKED if r.released is not None else r.reason.value

@@ -21,7 +21,7 @@ MAX_AGE = 150
 
 
 class Kind(StrEnum):
-    """What sort of value an attribute has, and so in which forms it can be said."""
+    """The sort of value that an attribute has, and so the forms in which it can be said."""
 
     TEXT = "text"  # exact, or not at all
     NAME = "name"  # a part of a person's name
@@ -78,7 +78,7 @@ FORMS: Mapping[Kind, FormKinds] = {
 }
 _EVERY_FORM: FormKinds = {name: kind for table in FORMS.values() for name, kind in table.items()}
 _SPELLING = re.compile(r"([a-z_]+)(?:\((.+)\))?", re.DOTALL)
-# What composes to one sign is at most four. A longer text is not normalised: ordering marks takes their number squared
+# At most four characters compose to one sign. A longer text is not normalised: ordering marks takes their number squared
 MAX_SPELLING = 4 * MAX_PLACE + 64
 _AGE = re.compile(r"[1-9][0-9]{0,2}")
 
@@ -111,7 +111,7 @@ def parse_form(text: str) -> Form | None:
 
 
 def form_title(form: Form) -> Translated:
-    """What the form says, in every language that we have: `whether 18 or older`. Empty for a form that we do not know."""
+    """The form in words, in every language that we have: `whether 18 or older`. Empty for a form that we do not know."""
     known = _EVERY_FORM.get(form.name)
     return {} if known is None else {tag: title.format(form.parameter) for tag, title in known.title.items()}
 

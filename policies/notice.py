@@ -1,4 +1,4 @@
-"""What the citizen was shown, as a hash: so that the record can tell which words stood on the page, without any value."""
+"""A hash of the page that the citizen saw: the record can prove its words without holding any value."""
 
 import json
 from hashlib import sha256
@@ -10,7 +10,7 @@ from policies.release import Decision
 def notice_hash(*, template: str, language: str, purpose_id: PurposeId, decision: Decision) -> str:
     """SHA-256 (hex) over canonical JSON of template version, language, purpose, and names and forms shown (decision 22).
 
-    `decision` is the one that the page shows, before the citizen's choice. What is withheld stands in the form asked for.
+    `decision` is the one that the page shows, before the citizen's choice. Withheld attributes stand in the form asked for.
     """
     released = {attribute.name: str(attribute.form) for attribute in decision.released}
     shown = {

@@ -1,4 +1,4 @@
-"""Who takes part: relying parties, identity providers and the names they are known by."""
+"""The participants: relying parties, identity providers and the names by which they are known."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -132,7 +132,7 @@ class RequestingNode:
 
 @dataclass(frozen=True, slots=True)
 class IdentityProvider:
-    """Who vouches for a country's citizens: an identity provider (SAML 2.0, its metadata pinned), or the country's node."""
+    """The voucher for a country's citizens: an identity provider (SAML 2.0, its metadata pinned), or the country's node."""
 
     provider_id: ProviderId
     title: Translated

@@ -22,7 +22,7 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Controller:
-    """Who answers for the processing (art. 4(7)), and how to reach them."""
+    """The party that answers for the processing (art. 4(7)), and how to reach it."""
 
     name: Translated
     contact: str

@@ -15,7 +15,7 @@ from policies.purposes import Purpose
 
 
 class Outcome(StrEnum):
-    """What became of one attribute that was asked for."""
+    """The outcome for one attribute that was asked for."""
 
     AS_ASKED = "as_asked"
     WEAKENED = "weakened"
@@ -39,7 +39,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What was decided about one attribute, and by which line of which file."""
+    """The decision about one attribute, and the line of the file that made it."""
 
     name: AttributeName
     asked: Form
@@ -66,7 +66,7 @@ class Decision:
 
     @property
     def released(self) -> tuple[Attribute, ...]:
-        """What goes; nothing where a required attribute is blocked."""
+        """The released attributes; none where a required attribute is blocked."""
         released = []
         for ruling in self.rulings:
             if ruling.released is not None:
@@ -77,7 +77,7 @@ class Decision:
 
     @property
     def optional(self) -> tuple[AttributeName, ...]:
-        """What the citizen may tick: releasable, and not required. Nothing where a required attribute is blocked."""
+        """The attributes that the citizen may tick: releasable, and not required. None where a required one is blocked."""
         if self.blocked:
             return ()
         return tuple(r.name for r in self.rulings if r.released is not None and not r.required)
@@ -140,7 +140,7 @@ def _denied_for_all(purpose: Purpose, party: RelyingParty, offered: Offered) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """What one login's rulings have in common."""
+    """The facts that all rulings of one login share."""
 
     purpose: Purpose
     party: RelyingParty
@@ -185,7 +185,7 @@ class _Terms:
         kind = self.catalogue.attributes[name].kind
         has = available(kind, value, self.on)
         form = self.catalogue.meet(name, allowed, has) if has else None
-        # What is there in full and goes in full goes as it is
+        # A full value that is released in full needs no derivation
         answer = value if form == EXACT == has else derive(kind, value, form, self.on) if form else None
         return Attribute(name, form, answer) if form is not None and answer is not None else None
 
@@ -194,7 +194,7 @@ def may_still_go(released: Iterable[Attribute], purpose: Purpose, party: Relying
     """Whether registration and purpose of this moment let go all that was decided before: narrowed ones do not."""
     for one in released:
         for bound in (party.attributes.get(one.name), purpose.needs.get(one.name)):
-            # What was loaded has forms of this attribute alone: the same form needs no further look
+            # Loading left only forms of this attribute: the same form needs no further look
             if bound is None or (bound.form != one.form and catalogue.meet(one.name, one.form, bound.form) != one.form):
                 return False
     return True

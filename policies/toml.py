@@ -18,7 +18,7 @@ def read_toml(text: str) -> dict[str, Any]:
 
 
 def fix_of(error: ValueError) -> str:
-    """What mends a file that is no TOML."""
+    """The fix for a file that is no TOML."""
     if str(error).startswith(("Cannot overwrite a value", "Cannot declare ", "Duplicate inline table key")):
         return "it stands there twice: take one of the two away."
     return "see https://toml.io; a text needs quotes, a list commas, a date is written 2026-11-25."

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-# What is printable and shows nothing: the space, Braille without a dot, and what is default-ignorable beside the format
+# Printable characters that show nothing: the space, Braille without a dot, and the default-ignorable ones beside the format
 # characters (Unicode Standard §5.21): the joiner of graphemes, fillers of Hangul, two vowels of Khmer, variation selectors
 _UNSEEN = frozenset(
     " \u2800\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0"

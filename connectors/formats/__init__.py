@@ -1,8 +1,8 @@
-"""Bytes to typed messages and back, no cryptography: a closed grammar, where what is unknown refuses.
+"""Octets to typed messages and back, without cryptography. The grammars are closed: everything unknown is refused.
 
 grammar.py        reads one element: attributes, children in order, nothing left over
-saml.py           Response and Assertion, read      authn_request.py  AuthnRequest, written
+saml.py           reads Response and Assertion      saml_message.py   their types
+authn_request.py  AuthnRequest, both ways           logout.py         single logout, read
 metadata.py       SAML metadata, both ways          names.py          namespaces and URIs
-claims.py         JSON of tokens
-eidas/            messages between countries' nodes
+claims.py         JSON of tokens                    eidas/            messages between countries' nodes
 """

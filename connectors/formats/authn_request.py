@@ -12,7 +12,7 @@ Refused by name: Extensions, Subject, Conditions, Scoping, AuthnContextDeclRef; 
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lxml import etree
 
@@ -68,40 +68,6 @@ def authn_request_element(request: AuthnRequest) -> Element:
     return root
 
 
-class AuthnRequestForm:
-    """An AuthnRequest whose ID and IssueInstant are blank. All else in it is configuration, and is written once, by lxml.
-
-    The message is `before`, what `between` gives, and `after`.
-    """
-
-    def __init__(self, request: AuthnRequest) -> None:
-        """Of a request, whose own ID and IssueInstant are not used."""
-        self._request = replace(request, request_id="", issue_instant=0)
-        text = etree.tostring(authn_request_element(self._request), encoding="unicode")
-        # Both stand in the first tag, before every value of configuration
-        before, blank_id, rest = text.partition(_BLANK_ID)
-        version, blank_instant, after = rest.partition(_BLANK_INSTANT)
-        self._blank = f'{blank_id[:-1]}{{}}"{version}{blank_instant[: -len(_BEGIN) - 1]}{{}}"'
-        self.before, self.after = before.encode(), after.encode()
-
-    def element(self, request_id: str, issue_instant: int) -> Element:
-        """As `authn_request_element`."""
-        return authn_request_element(replace(self._request, request_id=request_id, issue_instant=issue_instant))
-
-    def between(self, request_id: str, issue_instant: int) -> bytes:
-        """The attributes from ID to IssueInstant, in UTF-8.
-
-        ValueError for an ID that is not of letters, digits and underscores alone: nothing is escaped here.
-        """
-        if not request_id.isidentifier():
-            raise ValueError("an ID that is none of ours")
-        return self._blank.format(request_id, written(issue_instant)).encode()
-
-
-_BEGIN = written(0)
-_BLANK_ID, _BLANK_INSTANT = ' ID=""', f' IssueInstant="{_BEGIN}"'
-
-
 _INDEX = re.compile(r"0|[1-9][0-9]{0,4}")
 _MAX_INDEX = 65535
 _OPTIONAL_ATTRIBUTES = (
@@ -112,7 +78,7 @@ _OPTIONAL_ATTRIBUTES = (
 
 @dataclass(frozen=True, slots=True)
 class AuthnRequestMessage:
-    """A service provider's question, read from signed octets alone. What is absent is "" or None; times are seconds.
+    """A service provider's question, read from signed octets alone. Absent parts are "" or None; times are seconds.
 
     `comparison` is `exact` where the message has a RequestedAuthnContext without one, and "" where it has none at all.
     """
@@ -146,7 +112,7 @@ def read_authn_request(signed: Signed) -> AuthnRequestMessage:
     version_2(found["Version"], "AuthnRequest")
     issuer = read_issuer(reader.one(saml("Issuer"), "Issuer"))
     reader.refuse(samlp("Extensions"), "extensions")
-    # Whom to sign in, until when to believe it, who else may answer: none of it is for a service provider to say
+    # A service provider must not say whom to sign in, until when to believe it, or who else may answer
     reader.refuse(saml("Subject"), "subject")
     policy = _read_policy(reader.optional(samlp("NameIDPolicy")))
     reader.refuse(saml("Conditions"), "conditions")

@@ -6,7 +6,7 @@ the element that was being read, in our words, and nothing that stood in the mes
 
 import re
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from connectors.signatures.parse import Element, attributes, children_of
 from policies.errors import AssertionRejected
@@ -20,11 +20,10 @@ MAX_TEXT = 1024
 MAX_ID = 256
 
 _NCNAME = re.compile(r"[^\W\d][\w.\-]*")
+# Up to the seconds, a fraction that is cut off, then UTC or an offset
 _DATE_TIME = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,18})?(?:(Z)|([+-])([0-9]{2}):([0-9]{2}))"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,18})?(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
 )
-# As nearly everybody writes it: what is before the fraction, then UTC
-_IN_UTC = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,18})?Z")
 _EPOCH, _SECOND = datetime(1970, 1, 1), timedelta(seconds=1)  # noqa: DTZ001 # both sides of a difference are UTC
 _MAX_OFFSET = timedelta(hours=14)  # XML Schema Part 2 §3.2.7.3
 
@@ -65,10 +64,11 @@ class Reader:
 
     def one(self, tag: str, name: str) -> Element:
         """The next child, which must have this tag."""
-        child = self.optional(tag)
-        if child is None:
+        children, place = self._children, self._next
+        if place == len(children) or children[place].tag != tag:
             raise AssertionRejected("missing_element", f"{self._what} without {name} in its place")
-        return child
+        self._next = place + 1
+        return children[place]
 
     def many(self, *tags: str) -> list[Element]:
         """All next children that have one of these tags."""
@@ -157,7 +157,7 @@ def plain(element: Element, what: str, limit: int = MAX_TEXT) -> str:
 def stated(found: Mapping[str, str], name: str, check: str) -> str:
     """The value of an optional attribute, "" where it is absent. One that is there and empty is refused: it is not absent.
 
-    A reader that takes the one for the other lets through what names nobody, where a wrong name would be refused.
+    A reader that confuses the two accepts a message that names nobody, where it would refuse a wrong name.
     """
     value = found.get(name)
     if value == "":
@@ -190,28 +190,16 @@ def instant(text: str, what: str) -> int:
 
     Without a time zone it is refused: it would be a guess.
     """
-    usual = _IN_UTC.fullmatch(text)
-    if usual is not None:
-        try:
-            return (datetime.fromisoformat(usual[1]) - _EPOCH) // _SECOND
-        except ValueError:
-            raise AssertionRejected("time", f"a time of {what} that no calendar has") from None
     match = _DATE_TIME.fullmatch(text)
     if match is None:
         raise AssertionRejected("time", f"a time of {what} that is none, or has no time zone")
-    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
     try:
-        zone = UTC if match[7] else _zone(match[8], int(match[9]), int(match[10]))
-        # In UTC, too, it has to be in a year that can be written
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=zone).astimezone(UTC)
-        return int(moment.timestamp())
+        moment = datetime.fromisoformat(match[1])
+        # In UTC, too, the year must be one that can be written: a subtraction out of range is an OverflowError
+        in_utc = moment - _offset(match[2], int(match[3]), int(match[4])) if match[2] else moment
     except (ValueError, OverflowError):
         raise AssertionRejected("time", f"a time of {what} that no calendar has") from None
-
-
-def in_utc(text: str) -> int:
-    """Seconds since the epoch of `YYYY-MM-DDTHH:MM:SS` in UTC. ValueError where no calendar has it."""
-    return (datetime.fromisoformat(text) - _EPOCH) // _SECOND
+    return (in_utc - _EPOCH) // _SECOND
 
 
 def written(seconds: int) -> str:
@@ -219,8 +207,8 @@ def written(seconds: int) -> str:
     return f"{(_EPOCH + seconds * _SECOND).isoformat()}Z"
 
 
-def _zone(sign: str, hours: int, minutes: int) -> timezone:
+def _offset(sign: str, hours: int, minutes: int) -> timedelta:
     offset = timedelta(hours=hours, minutes=minutes)
     if minutes > 59 or offset > _MAX_OFFSET:  # noqa: PLR2004 - minutes of an hour
         raise ValueError("no time zone")
-    return timezone(offset if sign == "+" else -offset)
+    return offset if sign == "+" else -offset

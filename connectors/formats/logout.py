@@ -7,15 +7,16 @@
   <saml:Issuer> <samlp:Status>
 ```
 
-What the schema leaves open and we demand (Destination, NotOnOrAfter, InResponseTo) is judged in `connectors.logout_checks`.
-Refused by name: EncryptedID, BaseID and Extensions; what we do not name is refused as unknown.
+`connectors.logout_checks` demands what the schema leaves open: Destination, NotOnOrAfter and InResponseTo. Refused by name:
+EncryptedID, BaseID and Extensions; everything else that we do not name is refused as unknown.
 """
 
 from dataclasses import dataclass, field
 
 from connectors.formats.grammar import Reader, identifier, instant, plain, stated, version_2
 from connectors.formats.names import SUCCESS, UNSPECIFIED, saml, samlp
-from connectors.formats.saml import NameIdentifier, read_issuer, read_status
+from connectors.formats.saml import read_issuer, read_status
+from connectors.formats.saml_message import NameIdentifier
 from connectors.signatures.parse import Element, parse_canonical
 from connectors.signatures.signed import Signed
 from policies.errors import AssertionRejected
@@ -28,7 +29,7 @@ PARTIAL_LOGOUT = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"
 class LogoutRequest:
     """A LogoutRequest (§3.7.1): end the sessions of `name`. No `session_indexes` means all of them.
 
-    Times are seconds since the epoch. What is absent is "" or None.
+    Times are seconds since the epoch. Absent parts are "" or None.
     """
 
     request_id: str
@@ -71,7 +72,7 @@ def read_logout_request(signed: Signed) -> LogoutRequest:
     version_2(found["Version"], "LogoutRequest")
     issuer = read_issuer(reader.one(saml("Issuer"), "Issuer"))
     reader.refuse(samlp("Extensions"), "extensions")
-    # Whoever could encrypt to us could name anybody, and compare what we do with what they wished
+    # Anybody who can encrypt to us could name any person, and compare our reaction with their wish
     reader.refuse(saml("EncryptedID"), "encrypted_id")
     reader.refuse(saml("BaseID"), "base_id")
     name = _read_name(reader.one(saml("NameID"), "NameID"))

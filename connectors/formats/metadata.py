@@ -27,7 +27,7 @@ from connectors.signatures.profile import DS
 # XML Schema Part 2 §3.3.23: an xs:unsignedShort
 MAX_INDEX = 65535
 _INDEX = re.compile(r"[0-9]{1,5}")
-# What the profile `SAML2INT` takes of others, the strongest first: a peer takes the first one that it knows
+# The algorithms that the profile `SAML2INT` takes, the strongest first: a peer takes the first one that it knows
 CONTENT_ENCRYPTION = (AES256_GCM, AES192_GCM, AES128_GCM)
 # By the deviation `aes_cbc`, in the metadata for a provider that has it
 CBC_ENCRYPTION = (AES256_CBC, AES192_CBC, AES128_CBC)
@@ -36,7 +36,7 @@ KEY_TRANSPORTS = (RSA_OAEP, RSA_OAEP_MGF1P)
 
 @dataclass(frozen=True, slots=True)
 class IdentityProviderMetadata:
-    """What we use of an IDPSSODescriptor: certificates (DER) that sign, and where to ask, by binding URI."""
+    """The used part of an IDPSSODescriptor: certificates (DER) that sign, and where to ask, by binding URI."""
 
     entity_id: str
     certificates: tuple[bytes, ...] = field(repr=False)
@@ -46,7 +46,7 @@ class IdentityProviderMetadata:
 
 @dataclass(frozen=True, slots=True)
 class ServiceProviderMetadata:
-    """What we say about ourselves. `valid_until` is in seconds since the epoch.
+    """Our own metadata. `valid_until` is in seconds since the epoch.
 
     `certificates` (DER) are those of the keys that sign, now and soon, `encryption` that of the key to encrypt to, empty
     where none is.
@@ -64,7 +64,7 @@ class ServiceProviderMetadata:
 
 @dataclass(frozen=True, slots=True)
 class ServiceProviderFacts:
-    """What we use of another's SPSSODescriptor: certificates (DER) that sign, and by index where answers by POST may go."""
+    """The used part of an SPSSODescriptor: certificates (DER) that sign, and by index where answers by POST may go."""
 
     entity_id: str
     certificates: tuple[bytes, ...] = field(repr=False)
@@ -76,7 +76,7 @@ class ServiceProviderFacts:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """Who takes part in single logout: an entity, and the certificates (DER) that sign in its roles."""
+    """A participant of single logout: an entity, and the certificates (DER) that sign in its roles."""
 
     entity_id: str
     certificates: tuple[bytes, ...] = field(repr=False)
@@ -85,8 +85,8 @@ class Participant:
 def read_identity_provider(octets: bytes, entity_id: str) -> IdentityProviderMetadata:
     """Read an EntityDescriptor of exactly this entityID. ValueError, with words for an operator, for anything else.
 
-    The file was pinned by the operator, so no signature and no validUntil is asked for. What we do not use (Extensions,
-    Organization, ContactPerson, other roles) is skipped.
+    The operator pinned the file, so it needs no signature and no validUntil. Parts that we do not use (Extensions,
+    Organization, ContactPerson, other roles) are skipped.
     """
     root = _entity(octets)
     if attributes(root).get("entityID") != entity_id:
@@ -141,7 +141,7 @@ def read_service_provider(octets: bytes) -> ServiceProviderFacts:
 def read_participant(octets: bytes) -> Participant:
     """Read who may take part in single logout: an identity provider, a service provider, or both in one entity.
 
-    As `read_identity_provider`. ValueError, with words for an operator.
+    It judges the file like `read_identity_provider`. ValueError, with words for an operator.
     """
     root = _entity(octets)
     roles = [*_roles(root, "IDPSSODescriptor"), *_roles(root, "SPSSODescriptor")]
@@ -250,9 +250,9 @@ def _key(role: Element, use: str, certificate: bytes) -> Element:
 
 
 def _encryption_methods(descriptor: Element, contents: Iterable[str]) -> None:
-    """What we decrypt (Metadata 2.0 §2.4.1.1): without this list many encrypt with CBC, which we refuse by default.
+    """Our decryption methods (Metadata 2.0 §2.4.1.1): without this list many encrypt with CBC, which we refuse by default.
 
-    As saml2int ALG01 has it, OAEP with SHA-256 and the mask that no element names.
+    saml2int ALG01: OAEP with SHA-256 and the mask that no element names.
     """
     for algorithm in contents:
         etree.SubElement(descriptor, md("EncryptionMethod")).set("Algorithm", algorithm)

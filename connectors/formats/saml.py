@@ -38,30 +38,11 @@ from connectors.formats.saml_message import (
     ResponseMessage,
     WireAttribute,
 )
-from connectors.formats.saml_usual import usual_assertion, usual_response
 from connectors.signatures.parse import MAX_OCTETS, Element, children_of, pairs, parse_canonical
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.signed import Signed
 from policies.deviations import EMPTY_CONTEXT_DECLARATION
 from policies.errors import AssertionRejected
-
-__all__ = [
-    "AssertionMessage",
-    "Authentication",
-    "Conditions",
-    "Confirmation",
-    "NameIdentifier",
-    "ResponseMessage",
-    "WireAttribute",
-    "attributes_in",
-    "is_nil",
-    "read_frame",
-    "read_issuer",
-    "read_signed_assertion",
-    "read_signed_response",
-    "read_status",
-    "read_unverified_response",
-]
 
 # Made once: a tag is compared some fifty times in a message
 _RESPONSE = samlp("Response")
@@ -104,12 +85,12 @@ _PLAIN_VALUES: tuple[list[str], ...] = ([XSI_TYPE], [])
 
 def read_signed_response(signed: Signed, *, encrypted: bool = False) -> ResponseMessage:
     """The Response of octets that a signature covered; EncryptedAssertions if `encrypted`. Raises `AssertionRejected`."""
-    return usual_response(signed.octets) or _response(signed.tree(), encrypted=encrypted)
+    return _response(signed.tree(), encrypted=encrypted)
 
 
 def read_signed_assertion(signed: Signed) -> AssertionMessage:
     """The Assertion of octets that a signature covered. Raises `AssertionRejected`."""
-    return usual_assertion(signed.octets) or _assertion(signed.tree())
+    return _assertion(signed.tree())
 
 
 def read_unverified_response(octets: bytes) -> ResponseMessage:
@@ -212,8 +193,7 @@ def _framed(
     reader.refuse(_ADVICE, "advice")
     held = reader.many(_AUTHN_STATEMENT, _ATTRIBUTE_STATEMENT)
     reader.end()
-    # From the last to the first. The form of a usual message was tried from its beginning: what is refused early here went
-    # long there, and the other way round, so that no refusal costs much more than an acceptance.
+    # Where several parts are wrong, this order decides which check names the refusal: the last part comes first.
     statements = [statement for statement in held if statement.tag == _ATTRIBUTE_STATEMENT]
     attributes = read(statements)
     authentications = tuple([_authentication(one, tolerance) for one in held if one.tag == _AUTHN_STATEMENT])
@@ -346,7 +326,8 @@ def _attribute(element: Element) -> WireAttribute:
             raise AssertionRejected("unknown_attribute", "an unknown attribute of Attribute")
     if name is None:
         raise AssertionRejected("missing_attribute", "Attribute without Name")
-    no_text(element.text, "Attribute")
+    if element.text is not None:
+        no_text(element.text, "Attribute")
     return WireAttribute(name, name_format, *_values(element))
 
 
@@ -390,7 +371,7 @@ def _attribute_value(element: Element) -> str | NameIdentifier | None:
     if (name := reader.optional(_NAME_ID)) is not None:
         reader.end()
         return _name(name)
-    # As long as a message may be: a portrait that nobody maps must not spoil a login
+    # The limit is that of a message: a portrait that nobody maps must not spoil a login
     return reader.text(limit=MAX_OCTETS)
 
 

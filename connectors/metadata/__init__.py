@@ -1,4 +1,4 @@
-"""Whom we know, and by what.
+"""The peers that we know, and by which metadata.
 
 pinned.py    identity providers, by metadata that an operator pinned in a file
 judged.py    signed metadata held against who must have signed it, pure

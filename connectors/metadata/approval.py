@@ -1,7 +1,7 @@
-"""What of a node's metadata counts: what it says now and an operator approved. Additions wait, removals act at once.
+"""A node's metadata counts where it says so now and an operator approved it. Additions wait, removals act at once.
 
-Who steals the key of a node's metadata can publish a key or an address of their own, and would get every login. So nothing
-new counts before a person has asked the node's operator about it, on another way.
+A thief of the key of a node's metadata can publish a key or an address of their own, and would get every login. So nothing
+new counts before a person has asked the node's operator about it, by another channel.
 """
 
 from dataclasses import replace
@@ -22,10 +22,10 @@ _BINDINGS = {POST: "by POST", REDIRECT: "by Redirect"}
 def approved_part(facts: PeerFacts, approved: PeerFacts | None) -> PeerFacts:
     """`facts` without what was not approved: the only facts that may be used, and what stays approved afterwards.
 
-    What disappeared from `facts` is approved no longer: if it comes back, it is new. `sp_type` is no list: the approved one
-    stays until another, or none, is approved. So do the NameID formats of a node that asks, where none of them is left: no
-    format means every one. Encryption methods need no approval, as we take only those of our profile; the end
-    (`valid_until`) is that of `facts`.
+    An entry that disappeared from `facts` is approved no longer: if it comes back, it is new. `sp_type` is no list: the
+    approved one stays until another, or none, is approved. So do the NameID formats of a node that asks, where none of
+    them is left: no format means every one. Encryption methods need no approval, as we take only those of our profile;
+    the end (`valid_until`) is that of `facts`.
     """
     if approved is None or _identity(approved) != _identity(facts):
         approved = _nothing(facts)
@@ -49,7 +49,7 @@ def approved_part(facts: PeerFacts, approved: PeerFacts | None) -> PeerFacts:
 
 
 def additions(facts: PeerFacts, approved: PeerFacts | None, metadata_url: str) -> tuple[str, ...]:
-    """What of `facts` waits, one sentence each, for an operator to read out to the node's operator. Empty: nothing does."""
+    """The waiting parts of `facts`, one sentence each, for an operator to read out to the node's operator. Empty: none."""
     known = approved_part(facts, approved)
     home = host_of(metadata_url)
     words = [f"a certificate that signs: {_certificate(der)}" for der in sorted(facts.signing - known.signing)]
@@ -77,7 +77,7 @@ def additions(facts: PeerFacts, approved: PeerFacts | None, metadata_url: str) -
 
 
 def _identity(facts: PeerFacts) -> tuple[str, str, str]:
-    """What no approval changes: another country or entity is another registration."""
+    """Refuse a change that no approval covers: another country or entity is another registration."""
     return facts.role, facts.entity_id, facts.country
 
 

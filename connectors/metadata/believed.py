@@ -1,6 +1,6 @@
 """Which copy of a node's metadata counts, and what of it: the rules alone, pure. `Peers` reads, writes and obeys.
 
-A copy is in memory, one is kept, and one may come. Who can write where they are kept takes away, and adds nothing.
+A copy is in memory, one is kept, and one may come. Somebody who can write the kept copies can take away, and add nothing.
 """
 
 from dataclasses import dataclass, field, replace
@@ -34,7 +34,7 @@ class Held:
 
 
 class Look(Enum):
-    """What a look at the copy that is kept does to the one in memory."""
+    """The copy in memory after a look at the one that is kept."""
 
     NOTHING = auto()  # it is the same, or an older one: whoever puts an old row of ours back undoes no withdrawal
     APPROVED = auto()  # of the same facts: what another process approved counts here, too
@@ -59,7 +59,7 @@ def looked(known: Held | None, stored: Held | None) -> Look:
 
 
 def check_newer(came: PeerFacts, before: PeerFacts) -> None:
-    """What came says the same as the copy before, or ends later. Raises `FetchError`.
+    """Check that a new copy says the same as the one before, or ends later. Raises `FetchError`.
 
     A node of several processes publishes several ends, so the same facts may end earlier. Other facts have to end later: of
     two documents with one end, nobody could tell which was withdrawn.
@@ -71,7 +71,7 @@ def check_newer(came: PeerFacts, before: PeerFacts) -> None:
 
 
 class Write(Enum):
-    """What is written of a copy that came, and why."""
+    """The write that a new copy needs, and why."""
 
     NOTHING = auto()  # it is kept so
     KEEP = auto()  # it is not
@@ -80,7 +80,7 @@ class Write(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What counts after a copy came: `at_once`, and `then`, when that is written."""
+    """The facts in force after a new copy: `at_once`, and `then`, when that is written."""
 
     at_once: Held
     then: Held
@@ -90,7 +90,7 @@ class Taken:
 def taken(came: Held, known: Held | None, stored: Held | None, registered: str) -> Taken:
     """The rule for a good copy that came: it takes the place of the one in memory, unless that ends no earlier.
 
-    Then another process was quicker. What is gone from it counts no longer, even where nothing can be written; what is new
+    Then another process was quicker. A part that is gone counts no longer, even where nothing can be written. A new part
     in it is approved by the digest that is `registered`, or waits.
     """
     last = known or stored

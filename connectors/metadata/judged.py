@@ -1,8 +1,8 @@
 """Signed metadata, judged, pure: what `Peers` does with what it fetched, and `ciconia inspect` with a file.
 
-Whoever signs metadata is pinned, by a certificate that came on another way. What our own code accepts is judged a second
-time (`connectors/signatures/second_opinion.py`): one document of metadata decides over every login of a country. Raises
-`FetchError`, which is an operator's.
+A certificate that came by another channel pins the signer of metadata. libxmlsec and expat judge again what our own
+code accepts (`connectors/signatures/second_opinion.py`): one document of metadata decides over every login of a country.
+Raises `FetchError`, which is an operator's.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -30,14 +30,14 @@ from policies.parties import EntityId
 # How far away a validUntil may lie. A copy that holds for years could be replayed for years, keys and all.
 DAY = 24 * 3600
 MAX_VALIDITY = 14 * DAY
-# Of a country's node, by default: the German middleware publishes for 30 days. What is withdrawn meanwhile is replayed for
-# as long at the most, by somebody who sits between us and the node for all that time.
+# The default for a country's node: the German middleware publishes for 30 days. Somebody who sits between us and the node
+# can replay withdrawn metadata for as long at the most.
 NODE_VALIDITY = 31 * DAY
 
 
 @dataclass(frozen=True, slots=True)
 class EntityFacts:
-    """What signed metadata of SAML 2.0 says, of whatever role: `idp`, `sp` or both; `valid_until` in seconds."""
+    """The facts in signed SAML 2.0 metadata of any role: `idp`, `sp` or both; `valid_until` in seconds."""
 
     entity_id: str
     roles: tuple[str, ...]
@@ -47,9 +47,9 @@ class EntityFacts:
 
 
 def signed_octets(octets: bytes, keys: Sequence[PinnedKey], profile: Profile, shape: Shape = METADATA) -> Signed:
-    """Metadata of one entity, of which one of the pinned keys signed every octet, in the other opinion too.
+    """Metadata of one entity, every octet of which one of the pinned keys signed, in the other opinion too.
 
-    Of another `shape`, a list of it.
+    With the shape of a list, it is a list of nodes.
     """
     try:
         message = verify(octets, keys, shape, profile)
@@ -62,7 +62,7 @@ def signed_octets(octets: bytes, keys: Sequence[PinnedKey], profile: Profile, sh
 
 
 def facts_of_node(signed: Signed, role: Role, expected: Expected | None = None, *, chains: bool = False) -> PeerFacts:
-    """What signed metadata says of a country's node; `expected` and `chains` as `read_peer` has them."""
+    """The facts in a country's node's signed metadata; `expected` and `chains` are those of `read_peer`."""
     try:
         return read_peer(signed, role, expected, chains=chains)
     except AssertionRejected as error:
@@ -72,7 +72,7 @@ def facts_of_node(signed: Signed, role: Role, expected: Expected | None = None, 
 
 
 def facts_of_entity(signed: Signed, profile: Profile) -> EntityFacts:
-    """What signed metadata says of an identity or service provider. The keys of the first are such as `profile` takes."""
+    """The facts in an identity or service provider's signed metadata. `profile` takes the keys of the former."""
     try:
         return _entity(signed, profile)
     except AssertionRejected as error:
@@ -157,5 +157,5 @@ def _refused(error: AssertionRejected, mend: str = PEER) -> FetchError:
 
 
 def _keep(octets: bytes) -> str:
-    """What an operator does where two programs read one document in two ways: the digest is the reference to it."""
+    """The advice to an operator where two programs read one document in two ways; its digest refers to it."""
     return f"Keep this document (SHA-256 {sha256(octets).hexdigest()}), do not work around it, and report it: SECURITY.md."

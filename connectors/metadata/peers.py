@@ -58,7 +58,7 @@ class PeerCopies(Protocol):
         """
 
     def approve(self, held: Held, now: int, *, instead: Held | None = None) -> None:
-        """As `keep`, for a copy all of which is approved from `now` on."""
+        """Keep a copy, all of which is approved from `now` on; otherwise like `keep`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class Peers:
             self.reload(entity_id)
 
     def refresh(self, entity_id: EntityId, now: int) -> None:
-        """Fetch a node's metadata and judge it. What was approved elsewhere meanwhile counts from here on, too.
+        """Fetch a node's metadata and judge it. Approvals from elsewhere count from here on, too.
 
         Raises `FetchError`, which is for the operator's log: the copy that is held stays. `StoreUnavailable` as it comes.
         """
@@ -200,7 +200,7 @@ class Peers:
         return use
 
     def digest(self, entity_id: EntityId, now: int) -> str:
-        """Of what is approved of the node and in use now. Raises `PeerUnavailable`."""
+        """The digest of the node's facts that are approved and in use now. Raises `PeerUnavailable`."""
         return self.current(entity_id, now).facts.digest
 
     def available(self, entity_id: EntityId, now: int) -> bool:
@@ -214,7 +214,7 @@ class Peers:
         return True
 
     def pending(self, now: int, entity_id: EntityId | None = None) -> tuple[Pending, ...]:
-        """What waits for an operator, by entity id, or of this node alone. What ended is not shown."""
+        """The parts that wait for an operator, by entity id, or of this node alone. Ended ones are not shown."""
         ids = sorted(self._peers) if entity_id is None else [entity_id]
         return tuple(waiting for found in ids if (waiting := self._waiting(found, now)) is not None)
 
@@ -257,7 +257,7 @@ class Peers:
         return facts, chains
 
     def _read(self, peer: Peer, octets: bytes, now: int, keys: Sequence[PinnedKey] = ()) -> tuple[PeerFacts, Chains | None]:
-        """What metadata says that a registered key signed, of the registered entity and country, now or once.
+        """The facts in metadata that a registered key signed, of the registered entity and country, now or once.
 
         `keys` are those that may have signed it; where none is given, it came earlier, and any registered one may.
         Where the registration names anchors, its certificates chain to them at `now`, and these come with it.
@@ -277,7 +277,7 @@ class Peers:
         return max(stored.fetched, pki.begins if pki is not None else 0)
 
     def _take(self, peer: Peer, came: Held, chains: Chains | None, now: int) -> None:
-        """What is gone is out of use before anything is written, and what is new in use when that is recorded and kept."""
+        """Stop using removed parts before anything is written; use new parts when they are recorded and kept."""
         stored = self._load(peer)
         known = self._held.get(peer.entity_id)
         found = taken(came, known[0] if known else None, stored, peer.digest)
@@ -290,7 +290,7 @@ class Peers:
             self._copies.keep(found.then, instead=stored)
 
     def _approve(self, peer: Peer, held: Held, chains: Chains | None, now: int, stored: Held | None) -> None:
-        """Recorded and kept, and only then in use. What cannot be used must not be what the next start begins with."""
+        """Record and keep a copy, and only then use it. The next start must not begin with an unusable copy."""
         use = self._use(peer, held, chains)
         self._copies.approve(held, now, instead=stored)
         self._held[peer.entity_id] = (held, use)

@@ -1,7 +1,7 @@
 """An identity provider's pinned metadata, at start: its keys prepared, and where to ask it.
 
-The operator vouches for the file, so a signature in it is nobody's that we know, and is not verified. What it says is read
-by a second parser all the same.
+The operator vouches for the file. A signature in it is by nobody that we know, and is not verified. A second parser reads
+the file all the same.
 """
 
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
 """A list of all nodes, judged, pure: who signed it, whether it holds now, and which of its certificates can be pinned.
 
-Whoever signs the list decides whose keys sign the metadata of every node that is registered from it. So its certificate
-comes on another way, as that of a single node does, and our own code and libxmlsec both accept the signature.
+The signer of the list decides whose keys sign the metadata of every node that is registered from it. So its certificate
+comes by another channel, as that of a single node does, and our own code and libxmlsec must both accept the signature.
 """
 
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ def judged_list(octets: bytes, keys: Sequence[PinnedKey], now: int) -> ServiceLi
 def listed_certificates(node: ListedNode, now: int) -> tuple[ListedCertificate, ...]:
     """Each certificate of a node, and whether its key may sign that node's metadata now.
 
-    Of a chain its end alone may: an authority signs certificates, and would sign for every node that it ever issued one to.
+    In a chain only the end may: an authority signs certificates, and would sign for every node to which it issued one.
     """
     ends = ends_of(node.certificates)
     alone = len(node.certificates) == 1

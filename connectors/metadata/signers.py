@@ -1,4 +1,4 @@
-"""Whose keys sign a node's metadata: those of the certificates that its registration pins."""
+"""The keys that sign a node's metadata: those of the certificates that its registration pins."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,8 @@ from cryptography.x509 import Certificate
 
 from connectors.deviations import tolerance
 from connectors.profiles import Profile
-from connectors.signatures.keys import PinnedKey, certificate_of, key_of_certificate
+from connectors.signatures.certificates import certificate_of
+from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.x509_lists import is_authority
 from policies.parties import Peer
 

@@ -34,7 +34,7 @@ def _known() -> Mapping[str, SignatureAlgorithm]:
     return {algorithm.uri: algorithm for algorithm in found}
 
 
-# What is absent (SHA-1, MD5, DSA, every HMAC) does not exist for us.
+# SHA-1, MD5, DSA and every HMAC are absent: for us they do not exist.
 ALGORITHMS = _known()
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 RSA_PSS_SHA256 = "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1"

@@ -24,7 +24,7 @@ from connectors.signatures import pss_keys
 from connectors.signatures.pss_keys import PssOnly, bound_by
 from policies.deviations import LENIENT_CERTIFICATE
 
-# A certificate has two kilobytes. What is taken apart here nobody else has looked at
+# A certificate has two kilobytes. Nothing has looked at the octets that are taken apart here
 MAX_LENIENT = 16 * 1024
 _PRINTABLE, _UTF8 = b"\x13", b"\x0c"
 _VERSION = b"\xa0"
@@ -35,7 +35,7 @@ _WITHOUT_NULL = {b"\x30\x0c" + oid + b"\x05\x00": b"\x30\x0a" + oid for oid in _
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """Of a certificate, in seconds since the epoch, both included; `lenient` where it had to be mended."""
+    """The dates of a certificate, in seconds since the epoch, both included; `lenient` where it had to be mended."""
 
     not_before: int
     not_after: int
@@ -54,7 +54,7 @@ class KeyAndDates:
 def certificate_of(der: bytes) -> Certificate:
     """An X.509 certificate with its dates. ValueError, with words for an operator, for one that cannot be read.
 
-    What a stranger published is loaded here alone: `InvalidVersion` is no ValueError, and a second loader would forget it.
+    Only this function loads a stranger's certificate: `InvalidVersion` is no ValueError, and a second loader would miss it.
     """
     try:
         certificate = load_der_x509_certificate(der)
@@ -154,7 +154,7 @@ def _text(value: bytes) -> bytes:
 
 
 def _inside(tlv: bytes) -> Iterator[bytes]:
-    """What stands in a value, piece by piece. ValueError where something stands behind it, no pieces in it, or no DER."""
+    """The pieces in a value, one by one. ValueError where octets follow it, it has no pieces, or it is no DER."""
     class_, constructed, tag, _, content, _ = parser.parse(tlv, strict=True)
     if parser.emit(class_, constructed, tag, content) != tlv:
         raise ValueError("a length that is spelt otherwise than DER has it")

@@ -50,7 +50,7 @@ class Encryption:
 def opened(token: str, encryption: Encryption) -> str:
     """The token inside an encrypted one, to be judged like any other. Raises as `decrypt`."""
     octets = _decrypted(token, encryption.keys, encryption.alg, encryption.enc)
-    # What is no ASCII is no token: the judge of the signature says so
+    # Octets outside ASCII are no token: the judge of the signature refuses them
     return octets.decode("ascii", "replace")
 
 

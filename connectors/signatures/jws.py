@@ -8,8 +8,8 @@ DER, an empty HMAC key, a `crit` that it does not know and a token without `exp`
 algorithm, from our configuration; keys as prepared objects; the header judged before a library sees the token.
 
 Signatures are verified by python-jose's prepared keys (`Key.verify`) and not by its `jws.verify`, which reads the JSON of
-the header again and decodes all three parts a second time, the way of a lenient reader. What is verified is what is read
-all the same: the octets under the signature are the token's own, up to its last dot, and a part has one spelling alone.
+the header again and decodes all three parts a second time, the way of a lenient reader. The octets that are verified are
+those that are read: the token's own, up to its last dot, and each part has one spelling.
 """
 
 import binascii
@@ -48,7 +48,7 @@ CURVES: Mapping[str, str] = MappingProxyType(
     }
 )
 ALGORITHMS = tuple(CURVES)
-# What a Signer is asked for; None is what it signs with unasked
+# The algorithm that a Signer is asked for; None: the one with which it signs unasked
 _ASKED: Mapping[str, SignatureAlgorithm | None] = {
     "ES256": None,
     "RS256": None,
@@ -70,7 +70,7 @@ MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
 # A closed grammar. `jwk`, `jku`, `x5u` and `x5c` would let the message bring its own key, `crit` and `b64` change what is
 # signed, `zip` unpacks before anybody was believed (RFC 8725 §3.10). The thumbprints are hints that we do not use.
 HEADER_MEMBERS = frozenset({"alg", "typ", "kid", "x5t", "x5t#S256"})
-# What the last character can be, by how many there are beyond a multiple of four: its lowest bits are unused, and zero
+# The last character, by the number of characters beyond a multiple of four: its lowest bits are unused, and zero
 _LAST: Mapping[int, str] = {2: "AQgw", 3: "AEIMQUYcgkosw048"}
 
 
@@ -82,7 +82,7 @@ class Verifies(Protocol):
 
 
 class TokenSigner(Protocol):
-    """What signs tokens: a `Signer`, or a key on Ed25519, which XML signatures have not."""
+    """A key that signs tokens: a `Signer`, or a key on Ed25519, which XML signatures do not have."""
 
     @property
     def public_key(self) -> PublicKey:
@@ -270,8 +270,8 @@ def _octets(part: str) -> bytes:
 def _judged_header(header: str, alg: str, types: frozenset[str]) -> tuple[str, str | None]:
     """`typ` ("" where absent) and `kid` (None where absent) of a header that holds.
 
-    Its verdict is remembered: an issuer's headers are alike, letter by letter, from one token to the next. What is
-    remembered is of these very octets, this algorithm and these types, and of no key; a refusal is judged again.
+    The verdict is remembered: an issuer's headers are alike, letter by letter, from one token to the next. It belongs to
+    these octets, this algorithm and these types, and to no key. A refusal is judged again.
     """
     members = _object(_octets(header), "jws_header")
     if not HEADER_MEMBERS.issuperset(members):

@@ -1,6 +1,6 @@
 """PS256 and Ed25519 by joserfc, which python-jose has not: one key, one algorithm, and whether a signature holds.
 
-Of joserfc only the computing models are used: headers, keys and algorithms are judged by `connectors.signatures.jws`.
+Only joserfc's computing models are used: `connectors.signatures.jws` judges headers, keys and algorithms.
 """
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

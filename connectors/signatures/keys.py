@@ -11,12 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from connectors.deviations import NOTHING, Tolerance
 from connectors.profiles import Profile
 from connectors.signatures.algorithms import ALGORITHMS, SignatureAlgorithm
-from connectors.signatures.certificates import certificate_of, key_and_dates
+from connectors.signatures.certificates import key_and_dates
 from connectors.signatures.jwk import CURVE_NAMES, thumbprint
 from connectors.signatures.pss_keys import PssOnly
 from connectors.signatures.rsa_keys import MAX_RSA_BITS, check_rsa
-
-__all__ = ["ALGORITHMS", "PinnedKey", "SignatureAlgorithm", "certificate_of", "key_of_certificate", "prepared"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ MAX_METADATA = 1024 * 1024
 MAX_DEPTH = 64
 MAX_ELEMENTS = 5000
 MAX_ATTRIBUTES = 32
-# What any of it may grow to in its canonical form, where a namespace stands at each element that uses it
+# The most that a canonical form may have: a namespace stands at each element that uses it
 MAX_CANONICAL = 2 * MAX_METADATA
 # In scope of one element. Messages have a handful; libxml2 looks through all of them for each name that it canonicalises.
 MAX_NAMESPACES = 32
@@ -49,7 +49,7 @@ _NAMESPACE = re.compile(
     r"""(?::[^\s=<>&"'/:]{1,64})?[ \t\r\n]*=[ \t\r\n]*"""
     r"""(?:"[A-Za-z][A-Za-z0-9+.-]{0,31}:[^"<&\s]{1,127}"|'[A-Za-z][A-Za-z0-9+.-]{0,31}:[^'<&\s]{1,127}')"""
 )
-# What nearly every declaration is, and matches: found by comparing
+# Nearly every declaration is one of these: a comparison finds it faster than the pattern
 _USUAL_NAMESPACES = tuple(
     f':{prefix}="{uri}"'
     for prefixes, uri in (
@@ -113,7 +113,7 @@ class _Parsers(threading.local):
             # IDs are ours to look up, and looked up by nobody else
             collect_ids=False,
         )
-        # Of a list of prefixes lxml drops those that its parser never saw, and "#default", which is none, stands in no tag
+        # lxml drops listed prefixes that its parser never saw, and "#default" is no prefix and stands in no tag
         etree.fromstring(b'<a xmlns:b="#default"/>', self.parser)
 
 
@@ -143,7 +143,7 @@ def strict_base64(text: str) -> bytes:
         octets = binascii.a2b_base64(encoded, strict_mode=True)
     except (UnicodeEncodeError, binascii.Error):
         raise ValueError("not base64") from None
-    # Strict decoding takes one alphabet and one padding. What is left is the last group, whose unused bits must be zero.
+    # Strict decoding takes one alphabet and one padding. The unused bits of the last group must be zero, too.
     last = octets[-(len(octets) % 3 or 3) :]
     if not octets or binascii.b2a_base64(last, newline=False) != encoded[-4:]:
         raise ValueError("not the canonical base64 spelling")

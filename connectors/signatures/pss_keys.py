@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from asn1crypto.keys import PublicKeyInfo
 
 OID = "1.2.840.113549.1.1.10"
-# What reading hostile ASN.1 late, as asn1crypto does, may raise
+# asn1crypto reads late, and may raise any of these for hostile ASN.1
 UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 

@@ -32,64 +32,34 @@ MAX_INFLATED = MAX_OCTETS
 WINDOW, TABLES = 12, 5
 # Everything that we read. SAMLEncoding is not signed, and may say nothing but what is so without it (§3.4.4).
 _NAMES = frozenset({*MESSAGES, "RelayState", "SigAlg", "Signature", "SAMLEncoding"})
-_MAX_STORED = 2**16 - 1
 _QUOTED = {uri: quote(uri, safe="") for uri in ALGORITHMS}
 _VALUE = re.compile(r"(?:[A-Za-z0-9\-._~!$'()*,;:@/?+=]|%[0-9A-Fa-f]{2})*")
 
 
-class DeflatedForm:
-    """Messages that differ in their middle alone, between two texts that are deflated once.
-
-    Deflating is half of what asking costs beside the private key. A stream of DEFLATE is blocks (RFC 1951 §3.2.3): those of
-    the text before, flushed to a whole octet, the middle as it is in a stored block, and those of the text after, which
-    refer to nothing before them.
-    """
-
-    def __init__(self, before: bytes, after: bytes) -> None:
-        self._before = _deflated(before, zlib.Z_FULL_FLUSH)
-        self._after = _deflated(after)
-
-    def filled(self, middle: bytes) -> bytes:
-        """Raw DEFLATE of the message. ValueError for more than a block may store."""
-        length = len(middle)
-        if length > _MAX_STORED:
-            raise ValueError(f"a middle of {length} octets")
-        header = b"\0" + length.to_bytes(2, "little") + (length ^ _MAX_STORED).to_bytes(2, "little")
-        return self._before + header + middle + self._after
-
-
 def signed_query(parameter: str, message: bytes, relay_state: str, signer: Signer, profile: Profile) -> str:
-    """As `signed_deflated_query`, of a message that is not deflated yet: XML without a Signature inside."""
-    return signed_deflated_query(parameter, _deflated(message), relay_state, signer, profile)
-
-
-def signed_deflated_query(parameter: str, deflated: bytes, relay_state: str, signer: Signer, profile: Profile) -> str:
     """`SAMLRequest=…&RelayState=…&SigAlg=…&Signature=…`: the signature is over the encoded text before it.
 
-    The message travels as base64 of raw DEFLATE (RFC 1951). RelayState is left out, and not signed, where it is empty.
-    Raises `BrokerError` where the profile does not take the key.
+    `message` is XML without a Signature inside. It travels as base64 of raw DEFLATE (RFC 1951). An empty RelayState is left
+    out, and not signed. Raises `BrokerError` where the profile does not take the key.
     """
     algorithm = algorithm_for(signer, profile)
+    deflater = zlib.compressobj(level=9, wbits=-WINDOW, memLevel=TABLES)
+    deflated = deflater.compress(message) + deflater.flush()
     relayed = f"&RelayState={quote(relay_state, safe='')}" if relay_state else ""
     query = f"{parameter}={_quoted_base64(deflated)}{relayed}&SigAlg={_QUOTED[algorithm.uri]}"
     return f"{query}&Signature={_quoted_base64(signer.sign(query.encode('ascii'), algorithm))}"
 
 
-def _deflated(octets: bytes, end: int = zlib.Z_FINISH) -> bytes:
-    deflater = zlib.compressobj(level=9, wbits=-WINDOW, memLevel=TABLES)
-    return deflater.compress(octets) + deflater.flush(end)
-
-
 def _quoted_base64(octets: bytes) -> str:
-    """Base64, percent-encoded: of its alphabet all but three are left as they are."""
+    """Base64, percent-encoded: three letters of its alphabet need an escape."""
     text = base64.b64encode(octets).decode("ascii")
     return text.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
 
 
 # The plan. Each block below has its number.
 #  1. Size and spelling; each name once and literally; no name that we do not know; one message, of the expected kind.
-#     What is verified and what is read are one and the same piece of the query: that they were two made CVE-2025-27773
-#     (SimpleSAMLphp) and CVE-2025-31335 (OpenSAML C++).
+#     The piece of the query that is verified is the piece that is read: CVE-2025-27773 (SimpleSAMLphp) and CVE-2025-31335
+#     (OpenSAML C++) came of two.
 #  2. The profile's algorithm, by its name.
 #  3. A pinned key verifies the text as it came; nothing is unpacked for those whom we do not know.
 #  4. Base64 in one spelling, DEFLATE in one piece and bounded.
@@ -134,7 +104,7 @@ def verify_query(raw: str, parameter: str, keys: Sequence[PinnedKey], profile: P
         raise SignatureInvalid("duplicate_id", "an ID that stands twice")
     if next(root.iter(f"{{{DS}}}*"), None) is not None:
         raise SignatureInvalid("signature_place", "a Signature inside of a message that is signed in its query")
-    # 6. What is read.
+    # 6. The octets that are read.
     return Signed(octets=canonical(root), key_id=key.key_id), relay_state
 
 

@@ -67,7 +67,7 @@ def check_size(numbers: RSAPublicNumbers, least_bits: int, least_exponent: int) 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _fault(modulus: int) -> str:
-    """What a modulus is that is no product of two large and secret primes, as far as it shows; "" for nothing."""
+    """The fault of a modulus that is no product of two large and secret primes, as far as it shows; "" for none."""
     try:
         _check_factors(modulus)
         _check_generator(modulus)

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import xmlsec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from lxml import etree
 from xmlsec import constants
 
 from connectors.profiles import Profile
@@ -106,6 +107,14 @@ def another_verdict(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, prof
     return any(_verifies(signature, key) for key in keys if key.fits(profile))
 
 
+def libxml2_versions() -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The libxml2 that lxml runs with, and the one that xmlsec runs with, as (major, minor, patch).
+
+    They hand trees to each other by pointer: where major or minor differ, the layout of a node may differ, too.
+    """
+    return tuple(etree.LIBXML_VERSION), tuple(xmlsec.get_libxml_version())
+
+
 def _disagrees(detail: str) -> AssertionRejected:
     return AssertionRejected("second_opinion", detail)
 
@@ -144,13 +153,13 @@ def _verified(octets: bytes, place: Place, key: PinnedKey, shape: Shape, profile
 
 
 def _without_key_info(signature: Element) -> None:
-    """No hint of the message reaches libxmlsec, the key is set. What a Signature covers ends before its own KeyInfo."""
+    """Keep the message's hints from libxmlsec, whose key is set. No Signature covers its own KeyInfo."""
     for hint in signature.findall(KEY_INFO):
         signature.remove(hint)
 
 
 def _verifies(signature: Element, key: PinnedKey, identified: Element | None = None) -> bool | None:
-    """What libxmlsec says of a Signature and a key; None where it says neither yes nor no."""
+    """Whether libxmlsec verifies a Signature with a key; None where it says neither yes nor no."""
     spki = key.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     try:
         context = xmlsec.SignatureContext()

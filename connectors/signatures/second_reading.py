@@ -17,7 +17,7 @@ from connectors.signatures.parse import MAX_DEPTH, MAX_ELEMENTS, MAX_METADATA, E
 from connectors.signatures.profile import SIGNATURE
 from policies.errors import AssertionRejected
 
-# What a document says, in the order in which it says it
+# A piece of a document; a document is a list of them in its order
 Event = tuple[str, ...] | tuple[str, str, tuple[tuple[str, str], ...]]
 
 
@@ -46,12 +46,12 @@ def differs(detail: str) -> AssertionRejected:
 
 
 def of_tree(root: Element) -> list[Event]:
-    """What lxml's tree says. Nothing but elements, attributes and text is in it."""
+    """The events of lxml's tree. Nothing but elements, attributes and text is in it."""
     return _merged(_walked(root))
 
 
 def of_expat(octets: bytes, elements: int = MAX_ELEMENTS) -> list[Event]:
-    """What expat reads. Raises `AssertionRejected("second_reading")` where it reads nothing, or more than a message has."""
+    """The events that expat reads. Raises `AssertionRejected("second_reading")` for none, or more than a message has."""
     if len(octets) > MAX_METADATA:
         raise differs(f"{len(octets)} octets, which expat is not shown")
     stream, parser = _Stream(elements), expat.ParserCreate("utf-8", " ")

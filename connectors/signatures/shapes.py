@@ -19,7 +19,7 @@ ENCRYPTED_RESPONSE = Shape(
     absent={saml("Assertion"): "plain_assertion"},
 )
 
-# What was encrypted: an assertion by itself, which may have a Signature of its own
+# A decrypted assertion, which stands alone and may have a Signature of its own
 ASSERTION = Shape(root=saml("Assertion"), issuer=saml("Issuer"), absent={saml("Assertion"): "one_assertion"})
 
 # The signed metadata of one entity (SAML Metadata 2.0 §2.3.2): the Signature is the first child

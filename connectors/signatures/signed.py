@@ -1,4 +1,4 @@
-"""What leaves the verification: octets that a signature covered, and by whose key."""
+"""The result of a verification: octets that a signature covered, and whose key made it."""
 
 from dataclasses import dataclass, field
 

@@ -41,8 +41,8 @@ class Signers(Protocol):
     def at(self, now: int) -> Signer:
         """The one that signs at `now` (seconds since the epoch).
 
-        Whatever is said of the key (its id, its certificate) and the signature are of this one object. Raises
-        `AllRevoked` where an operator revoked all of them, `StoreUnavailable` where nobody can say.
+        Take id, certificate and signature from this one object. Raises `AllRevoked` where an operator revoked all keys,
+        `StoreUnavailable` where the store does not answer.
         """
 
     def published(self, now: int) -> Sequence[Signer]:
@@ -110,7 +110,7 @@ class Agreement(Protocol):
         """
 
 
-# What decrypts: which of both a message needs, it says before any is used
+# A message says which of both it needs, before any is used
 DecryptionKey = Unwrapper | Agreement
 
 
@@ -135,7 +135,7 @@ def decrypting(keys: Sequence[DecryptionKey] | DecryptionKeys) -> Callable[[int]
 
 
 def algorithm_for(signer: Signer, profile: Profile) -> SignatureAlgorithm:
-    """What this key signs with under a profile: RSA as PSS where that is taken, a curve with the hash of its size.
+    """The algorithm with which a key signs under a profile: RSA as PSS where that is taken, a curve with its size's hash.
 
     Raises `BrokerError` for a key that the profile does not take.
     """

@@ -1,7 +1,7 @@
 """Certificates that must chain to anchors (RFC 5280 §6.1). It only ever narrows: who verifies is still a pinned key alone.
 
-The extra `pki` has the general part, paths and their validation (`x509_paths.py`). What this house wants besides is judged
-here by its own names: dates, usage, path length, sizes and curves, and revocation by pinned lists (`x509_lists.py`).
+The extra `pki` has the general part, paths and their validation (`x509_paths.py`). The rest is judged
+here by names of our own: dates, usage, path length, sizes and curves, and revocation by pinned lists (`x509_lists.py`).
 
 A chain is judged when metadata is taken, at `now`. A login looks at `Chain.ends` alone, and nothing is ever fetched.
 """
@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from connectors.profiles import Profile
-from connectors.signatures.keys import certificate_of, prepared
+from connectors.signatures.certificates import certificate_of
+from connectors.signatures.keys import prepared
 from connectors.signatures.x509_lists import UNREADABLE, extension_of, is_authority, read_list
 from policies.errors import EXTRAS, AssertionRejected
 
@@ -32,7 +33,7 @@ Use = Literal["signing", "encryption"]
 
 # Certificates that may stand beside a node's own as hints: chains have one or two intermediates, three in rollover
 MAX_HINTS = 4
-# What of an anchor is judged in each path; policies alone demand nothing (RFC 5280 §6.1.5 g)
+# Extensions of an anchor that each path judges; policies alone demand nothing (RFC 5280 §6.1.5 g)
 _JUDGED_OF_ANCHORS = frozenset(
     {
         ExtensionOID.BASIC_CONSTRAINTS,
@@ -77,8 +78,8 @@ class Pki:
     def judge(self, certificate: bytes, uses: Collection[Use], hints: Sequence[bytes], now: int) -> Chain:
         """Whether a certificate (DER) chains to an anchor at `now`, through any of `hints` or none, and may be used so.
 
-        Of several chains the one that ends last counts. Raises `AssertionRejected` with a check of `X509_CHECKS`: of
-        several chains that fail, that of the first.
+        Where there are several chains, the one that ends last counts. Raises `AssertionRejected` with a check of
+        `X509_CHECKS`: the first chain's where all fail.
         """
         # 1. The lists, whatever they say.
         for one in self._lists:
@@ -205,7 +206,7 @@ def _usage(certificate: x509.Certificate, purpose: str) -> bool:
 
 
 def _purpose(certificate: x509.Certificate, use: Use) -> str:
-    """What keyUsage must say, as pyca names it: an RSA key enciphers keys, one on a curve agrees on them."""
+    """The keyUsage that must be set, in pyca's words: an RSA key enciphers keys, one on a curve agrees on them."""
     if use == "signing":
         return "digital_signature"
     try:

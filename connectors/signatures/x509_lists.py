@@ -20,7 +20,7 @@ E = TypeVar("E", bound=x509.ExtensionType)
 MAX_LIST = 16 * 1024 * 1024
 STRONG_HASHES = frozenset({"sha256", "sha384", "sha512"})
 _KNOWN_CRITICAL = frozenset({ExtensionOID.ISSUING_DISTRIBUTION_POINT})
-# What reading the extensions of a hostile certificate may raise
+# Reading the extensions of a hostile certificate may raise these
 UNREADABLE = (x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError, TypeError)
 
 
@@ -92,7 +92,7 @@ def read_list(file: str, octets: bytes) -> RevocationList:
 
 
 def _serials(crl: x509.CertificateRevocationList) -> Iterator[int]:
-    """Of each entry, whose extensions must be readable. Held together they take several times what the list does."""
+    """The serial number of each entry, whose extensions must be readable. Kept, the entries take several times the list."""
     for entry in crl:
         _ = entry.extensions
         yield entry.serial_number

@@ -36,7 +36,7 @@ MAX_PATHS = 8
 _KINDS = frozenset({"rsassa_pkcs1v15", "rsassa_pss", "ecdsa"})
 # Revocation is judged by pinned lists alone (`x509_lists.py`)
 _UNASKED = CertRevTrustPolicy(RevocationCheckingPolicy(RevocationCheckingRule.NO_CHECK, RevocationCheckingRule.NO_CHECK))
-# What reading hostile ASN.1 late, as asn1crypto does, may raise besides the library's own errors
+# asn1crypto reads late, and may raise these for hostile ASN.1 besides the library's own errors
 _UNREADABLE = (
     InvalidSignature,
     UnsupportedAlgorithm,
@@ -119,7 +119,7 @@ class _ClosedList(DefaultSignatureValidator):
         signature_algorithm: SignedDigestAlgorithm,
         context: SignatureValidationContext = DEFAULT_VALIDATION_CONTEXT,
     ) -> None:
-        """As the library has it."""
+        """Implements the library's method."""
         # RFC 4055 §3.3. The library asserts it, which `python -O` leaves out
         bound = public_key_info.algorithm == "rsassa_pss" and signature_algorithm.signature_algo != "rsassa_pss"
         if bound or not _strong(signature_algorithm):

@@ -1,8 +1,8 @@
 """XML signature (enveloped, W3C XML Signature 1.1) as one strict profile: the verification of every SAML message.
 
 It knows no SAML: a `Shape` (those of SAML are in `shapes.py` and `connectors/saml.py`) says which root is expected, which
-single child may be signed too, and after which child a Signature stands. Whatever signatures stand must all hold, and what
-comes out is octets that one of them covered.
+single child may be signed too, and after which child a Signature stands. Every signature in the message must hold, and the
+result is octets that one of them covered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from connectors.signatures.parse import (
     Limits,
     canonical,
     ids,
+    parse_canonical,
     parse_message,
 )
 from connectors.signatures.profile import (
@@ -27,8 +28,8 @@ from connectors.signatures.profile import (
     SIGNED_INFO,
     SignedInfo,
     inclusive_prefixes,
-    judge_signed_info,
     octets_of,
+    read_signed_info,
 )
 from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
 from policies.errors import AssertionRejected, SignatureInvalid
@@ -38,7 +39,7 @@ _ID = frozenset({"Id"})
 # Its form has eleven elements at most. A few more are refused by their own names
 MAX_SIGNED_INFO = 64
 _DSIG11 = "http://www.w3.org/2009/xmldsig11#"
-# What a KeyInfo may hold. It is never read: keys come from pinned metadata alone. No RetrievalMethod, which would fetch.
+# The elements of a KeyInfo, which is never read: keys come from pinned metadata alone. RetrievalMethod would fetch.
 KEY_HINTS = frozenset(
     [f"{{{DS}}}{name}" for name in ("X509Data", "KeyValue", "KeyName", "X509Certificate", "X509IssuerSerial", "X509SKI")]
     + [f"{{{DS}}}{name}" for name in ("X509SubjectName", "X509CRL", "X509IssuerName", "X509SerialNumber")]
@@ -87,7 +88,7 @@ class Shape:
 #     to the Signature's parent.
 #  7. A pinned key that the profile takes verifies those octets; KeyInfo is never read; no key at all is an error.
 #  8. Canonicalise, hash, compare; and hand out those very octets, which are parsed again and alone are read.
-#  9. What is encrypted in them is opened only now, and goes through 1. to 8. itself:  xmlenc.open_assertion
+#  9. Ciphertext in them is opened only now, and goes through 1. to 8. itself:        xmlenc.open_assertion
 # 10. Meaning (issuer, binding, time, audience, ...) is judged on that second tree: connectors/saml.py.
 def verify(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, profile: Profile) -> SignedMessage | UnsignedMessage:
     """Verify every signature in a message of `shape` with one of `keys`, by the algorithms of `profile`.
@@ -118,7 +119,7 @@ def verify(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, profile: Prof
 
 
 def check_own_signatures(root: Element, keys: Sequence[PinnedKey], shape: Shape, profile: Profile) -> None:
-    """As `verify`, of a tree that `parse_message` made and something else vouches for: 5. to 8. for what stands in it.
+    """Steps 5 to 8 of `verify`, for a tree that `parse_message` made and that something else vouches for.
 
     A message without a Signature passes. Those that stand must hold, and are taken out of the tree. Raises as `verify`, and
     where no key is given, none verifies.
@@ -135,7 +136,7 @@ def _covered(
     shape: Shape,
     profile: Profile,
 ) -> list[Signed]:
-    """What each Signature covers, all of which hold. They are cut out of the tree."""
+    """Verify every Signature and cut it out of the tree; the octets that each covers."""
     # 6. and 7. Each SignedInfo, while the tree is still whole.
     references = [(parent, signature, _judge(parent, signature, keys, profile)) for parent, signature in signatures]
     for parent, _, (info, _) in references:
@@ -228,7 +229,7 @@ def _judge(
         raise SignatureInvalid("signature_shape", "a Signature with other attributes than Id")
     if not KEY_HINTS.issuperset([hint.tag for info in children[2:] for hint in info.iterdescendants()]):
         raise SignatureInvalid("key_info", "a KeyInfo with more than certificates, key values and names")
-    # 6. What is judged is what was signed: the canonical octets of SignedInfo. The prefix list comes from the message, and
+    # 6. Judge the octets that were signed: the canonical ones of SignedInfo. The prefix list comes from the message, and
     #    must be the one that the canonical octets have.
     if not 1 < len(list(islice(children[0].iter(), MAX_SIGNED_INFO + 1))) <= MAX_SIGNED_INFO:
         # Before it is canonicalised: nobody has signed yet what is in it
@@ -236,7 +237,7 @@ def _judge(
     method = children[0][0]
     prefixes = inclusive_prefixes(method, "canonicalisation_method") if len(method) else ()
     octets = canonical(children[0], prefixes)
-    info = judge_signed_info(octets, profile)
+    info = read_signed_info(parse_canonical(octets), profile)
     if info.referenced_id and parent.get("ID") != info.referenced_id:
         raise SignatureInvalid("reference", "a Reference to something other than the Signature's parent")
     if info.prefixes != prefixes:

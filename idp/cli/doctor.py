@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from connectors.fetch import Fetcher
-from connectors.signatures.libraries import libxml2_versions
+from connectors.signatures.second_opinion import libxml2_versions
 from idp.cli.console import failed, plain, say, taken, unwritable
 from idp.cli.doctor_selftest import code_of, selftest, tell
 from idp.clock import system_clock

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from connectors.formats.grammar import written
-from connectors.signatures.keys import certificate_of
+from connectors.signatures.certificates import certificate_of
 from idp.cli.console import say
 from idp.cli.keys_answering import Refused, answering, rotate_command
 from idp.cli.keys_revoke import revoke

@@ -24,7 +24,7 @@ from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.judged import DAY
 from connectors.metadata.peers import Held, PeerCopies, Peers
 from connectors.profiles import EIDAS
-from connectors.signatures.keys import certificate_of
+from connectors.signatures.certificates import certificate_of
 from idp.addresses import node_entity_id
 from idp.cli.committing import PromptCopies, Unsure, mend, within
 from idp.cli.console import failed, problems, progress, say

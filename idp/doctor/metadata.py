@@ -15,7 +15,8 @@ from connectors.metadata.pinned import pinned_provider
 from connectors.metadata.signers import metadata_keys
 from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector
-from connectors.signatures.keys import certificate_of, key_of_certificate
+from connectors.signatures.certificates import certificate_of
+from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.parse import attributes, parse_metadata
 from connectors.signatures.signer import NoSigner
 from idp.addresses import acs_url, entity_id

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from connectors.signatures.keys import certificate_of
+from connectors.signatures.certificates import certificate_of
 from idp.doctor.case import Case
 from idp.doctor.database import ours, read_only
 from idp.doctor.finding import Finding, Severity

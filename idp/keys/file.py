@@ -29,8 +29,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.algorithms import SignatureAlgorithm
+from connectors.signatures.certificates import certificate_of
 from connectors.signatures.jwk import CURVE_NAMES, thumbprint
-from connectors.signatures.keys import certificate_of, prepared
+from connectors.signatures.keys import prepared
 from connectors.signatures.rsa_keys import check_own_rsa
 from idp.files import read_whole
 from policies.errors import BrokerError, Misconfigured, Problem

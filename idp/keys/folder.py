@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from connectors.profiles import EIDAS
-from connectors.signatures.keys import certificate_of, key_of_certificate
+from connectors.signatures.certificates import certificate_of
+from connectors.signatures.keys import key_of_certificate
 from idp.belonging import assert_open
 from idp.files import read_whole
 from idp.keys import kinds

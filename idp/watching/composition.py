@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from connectors.metadata.peers import Peers
-from connectors.signatures.keys import certificate_of
+from connectors.signatures.certificates import certificate_of
 from idp.keys.folder import AnyRing, Keys
 from idp.keys.kinds import kind_named, owner
 from idp.keys.sealing import HourlyKeys

@@ -23,9 +23,9 @@ from policies.catalogue import STANDARD, Catalogue
 from policies.errors import Misconfigured, Problem
 from policies.examples import Example, Situation, differences, party_with_everything
 from policies.load.examples import read_examples, read_situation
-from policies.load.nodes import read_node
 from policies.load.own import read_own_attributes
 from policies.load.parties import read_party
+from policies.load.peers import read_node
 from policies.load.providers import read_provider
 from policies.load.purposes import read_purpose
 from policies.load.table import Table, nearest, parse
@@ -60,7 +60,7 @@ FOLDERS = tuple(dict.fromkeys(pattern.partition("/")[0] for pattern in PATTERNS 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What an operator has configured, judged as a whole. It may be empty: then nobody can ask for anything."""
+    """The configuration of an operator, judged as a whole. It may be empty: then nobody can ask for anything."""
 
     purposes: Mapping[PurposeId, Purpose]
     parties: Mapping[ClientId, RelyingParty]
@@ -90,7 +90,7 @@ def load(files: Mapping[str, bytes]) -> Configuration:
 
 
 def examine(files: Mapping[str, bytes]) -> tuple[Configuration, tuple[Problem, ...]]:
-    """What can be read of the files, and every problem of every file, by file and line.
+    """The readable part of the files, and every problem of every file, by file and line.
 
     Where there is a problem the configuration has gaps: it is for looking at what else is wrong, never for serving.
     """
@@ -172,7 +172,7 @@ def _unique(key: str, found: Iterable[tuple[K, V, Source]], problems: list[Probl
 
 
 def _problems_of_party(party: RelyingParty, configuration: Configuration) -> list[Problem]:
-    """What a registration says that the purposes cannot fulfil."""
+    """The problems of a registration that the purposes cannot fulfil."""
     problems: list[Problem] = []
     for purpose_id in party.purposes:
         purpose = configuration.purposes.get(purpose_id)

@@ -10,26 +10,13 @@ from policies.load.table import Table
 _KINDS = {"text": Kind.TEXT, "name": Kind.NAME}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _NAME_FIX = "use small letters, digits and underscores, at most 64, a letter first."
-# What a token says about itself or the login (OpenID Connect Core §2, RFC 7519 §4.1): no attribute may pass for it
+# Claims of a token about itself or the login (OpenID Connect Core §2, RFC 7519 §4.1): no attribute may pass for one
 _RESERVED = frozenset(
-    {
-        "iss",
-        "sub",
-        "aud",
-        "exp",
-        "nbf",
-        "iat",
-        "jti",
-        "nonce",
-        "acr",
-        "amr",
-        "azp",
-        "auth_time",
-        "at_hash",
-        "c_hash",
-        "s_hash",
-    }
-    | {"sid", "cnf", "events", "act", "may_act", "scope", "client_id", "email_verified", "phone_number_verified"}
+    (
+        *("iss", "sub", "aud", "exp", "nbf", "iat", "jti", "nonce", "acr", "amr", "azp", "auth_time", "at_hash", "c_hash"),
+        *("s_hash", "sid", "cnf", "events", "act", "may_act", "scope", "client_id", "email_verified"),
+        "phone_number_verified",
+    )
 )
 _DERIVED = ("age_over_",)
 

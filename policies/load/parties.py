@@ -28,7 +28,7 @@ _AUDIENCES = {word: word for word in ("issuer", "token_endpoint")}
 _PKCE = {"required": True, "optional": False}
 # Nothing else binds a code to a public client (RFC 9700 §2.1.1)
 _PKCE_OF_PUBLIC = {"required": True}
-# What a public client writes, or leaves out
+# The value that a public client writes, or leaves out
 _NO_METHOD = {"none": "none"}
 _ID_TOKEN_ALGORITHMS = {alg: alg for alg in ("ES256", "RS256")}
 # algorithm of a client assertion -> key type and curve (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2)
@@ -138,7 +138,7 @@ def _jwks(table: Table, method: str, algorithm: str, files: Mapping[str, bytes])
 
 
 def _fault_of_jwks(content: bytes, algorithm: str) -> str:
-    """What is wrong with a key set (RFC 7517 §5), as a sentence; "" where nothing is."""
+    """The fault of a key set (RFC 7517 §5), as a sentence; "" for none."""
     try:
         parsed: object = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError):

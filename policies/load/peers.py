@@ -1,6 +1,6 @@
 """Another country's node, as providers/*.toml and nodes/*.toml name it: where its metadata is, and whose key signs it.
 
-What a message says about its sender counts for nothing, the certificate beside the file (`metadata/ee.pem`) does.
+A message's word about its sender counts for nothing. The certificate beside the file (`metadata/ee.pem`) counts.
 """
 
 import re
@@ -11,7 +11,7 @@ from ipaddress import ip_network
 from policies.deviations import by_registration, usual
 from policies.load.redirects import fault_of_address
 from policies.load.table import URI, Table, nearest
-from policies.parties import EntityId, Peer
+from policies.parties import EntityId, NodeId, Peer, RequestingNode
 
 KEYS = ("metadata_url", "metadata_certificate", "metadata_digest", "networks", "anchors", "revocation")
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END CERTIFICATE-----\s*")
@@ -42,6 +42,19 @@ _LEAST_PREFIX = {4: 8, 6: 16}
 _URL_FIX = 'write metadata_url = "https://...": where its metadata is served.'
 # X.690 §8.1.3: a SEQUENCE, and the bit that says that the length has octets of its own
 _SEQUENCE, _LONG_FORM = 0x30, 0x80
+
+
+def read_node(table: Table, files: Mapping[str, bytes]) -> RequestingNode:
+    """A file of `nodes/`: a receiving node that may ask us about our citizens. Problems go to the table's list."""
+    node = RequestingNode(
+        node_id=NodeId(table.identifier("id")),
+        title=table.translated("title", "Node of the Netherlands"),
+        peer=read_peer(table, files),
+        source=table.source("id"),
+        tell_refusal=table.flag("tell_refusal"),
+    )
+    table.close()
+    return node
 
 
 def read_peer(table: Table, files: Mapping[str, bytes]) -> Peer:
@@ -189,7 +202,7 @@ def ders_of_pem(content: bytes, label: bytes) -> tuple[tuple[bytes, ...], str]:
         return (), "holds a private key: make a new pair, this one has been seen."
     blocks = list(_LABELLED.finditer(content))
     wanted = "certificates in PEM" if label == CERTIFICATES else "lists of revoked certificates in PEM, or one in DER"
-    # Whatever stands between the blocks would be read by some program or other
+    # Some program or other would read text between the blocks
     if not blocks or b"".join(block[0] for block in blocks) != content or any(block[1] != label for block in blocks):
         return (), f"holds something else than {wanted}."
     found = []

@@ -1,4 +1,4 @@
-"""What `parties/*.toml` says of a public client: an app in a browser or on a device, which can keep no secret.
+"""A public client in `parties/*.toml`: an app in a browser or on a device, which can keep no secret.
 
 public = true
 redirect_uris = ["https://app.city.example/callback", "http://127.0.0.1/callback", "org.example.app:/callback"]
@@ -17,7 +17,7 @@ _ORIGINS_FIX = 'write origins = ["https://app.city.example"], or leave it out fo
 
 
 def fault_of_public_redirect_uri(uri: str) -> str:
-    """What is unsafe about a redirect address of a public client (RFC 8252 §7), as a sentence; "" where nothing is."""
+    """The danger of a redirect address of a public client (RFC 8252 §7), as a sentence; "" for none."""
     scheme = uri.partition(":")[0]
     if "." in scheme and "/" not in scheme:
         return _fault_of_app_address(uri)
@@ -61,7 +61,7 @@ def read_origins(table: Table, redirect_uris: tuple[str, ...], *, public: bool) 
 
 
 def fault_of_origin(origin: str) -> str:
-    """What keeps a text from being the one spelling of a web origin, as a sentence; "" where nothing does.
+    """The reason why a text is not the one spelling of a web origin, as a sentence; "" where it is.
 
     `null` is none: every sandboxed frame and every file has it.
     """

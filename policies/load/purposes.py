@@ -56,7 +56,7 @@ def read_purpose(table: Table, content: bytes, catalogue: Catalogue) -> Purpose:
 
 
 def _countries(purpose: Table) -> tuple[str, ...]:
-    """Whose citizens it is for. An empty list would be for nobody, and nobody means that: it is a problem."""
+    """The countries whose citizens it is for. An empty list would be for nobody, which nobody means: it is a problem."""
     fix = 'write countries = ["EE", "LV"] (ISO 3166-1 alpha-2), or leave it out for every country that is connected.'
     named = purpose.texts("countries", fix, required="countries" in purpose)
     for index, country in enumerate(named):

@@ -2,14 +2,14 @@
 
 from urllib.parse import parse_qsl, urlsplit
 
-# What we put into an answer ourselves: an address that has it already could pass one off as ours
+# Parameters that we put into an answer: an address that has one already could pass it off as ours
 OURS = frozenset({"code", "state", "iss", "error", "error_description", "error_uri", "response"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _NOT_IN_A_HOST = frozenset("%_@\\")
 
 
 def fault_of_redirect_uri(uri: str) -> str:
-    """What is unsafe about a redirect address (RFC 6749 §3.1.2), as a sentence; "" where nothing is."""
+    """The danger of a redirect address (RFC 6749 §3.1.2), as a sentence; "" for none."""
     if fault := fault_of_address(uri):
         return fault
     taken = OURS & {name for name, _ in parse_qsl(urlsplit(uri).query, keep_blank_values=True)}
@@ -17,7 +17,7 @@ def fault_of_redirect_uri(uri: str) -> str:
 
 
 def fault_of_address(uri: str) -> str:
-    """What keeps a text from being a full https address (http for loopback), as a sentence; "" where nothing does."""
+    """The reason why a text is no full https address (http for loopback), as a sentence; "" where it is one."""
     if not uri.isascii() or not uri.isprintable() or " " in uri or "\\" in uri:
         return "holds a space, a backslash or a sign outside ASCII."
     if "*" in uri:

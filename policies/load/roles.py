@@ -1,4 +1,4 @@
-"""What a configuration must be for the role of its broker: a city serves relying parties, a node answers other countries.
+"""The rules of a configuration for the role of its broker: a city serves relying parties, a node answers other countries.
 
 The settings are another floor's file: what is missing there is told with its name, `ciconia.toml`.
 """
@@ -17,7 +17,7 @@ MINIMUM_DATA_SET = tuple(AttributeName(name) for name in ("family_name", "given_
 
 
 def problems_of_role(configuration: Configuration, role: str, country: str, *, organization: bool) -> tuple[Problem, ...]:
-    """What keeps this configuration from this role, every problem of it.
+    """Every problem that keeps this configuration from this role.
 
     `role` is "city" or "node", `country` the broker's own ("" where it has none), `organization` whether the settings say
     who runs it.
@@ -63,7 +63,7 @@ def _of_node(configuration: Configuration, country: str) -> Iterator[Problem]:
 
 
 def _gaps(provider: IdentityProvider) -> Iterator[Problem]:
-    """What the provider's table has no name for: a login would end there for every citizen."""
+    """The needed attributes for which the provider's table has no name: every login would end there."""
     for name in MINIMUM_DATA_SET:
         if (name, "") not in provider.attributes.values():
             what = f"{name} is missing: the minimum data set always goes whole."

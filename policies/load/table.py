@@ -1,7 +1,7 @@
 """Reads one table of a TOML file, and remembers every problem with its file, line, key and fix.
 
-A reader takes the keys that it knows and calls `close()`: every key that nobody took is a problem. What is missing or wrong
-comes back as an empty value, so that reading goes on and all problems are found at once.
+A reader takes the keys that it knows and calls `close()`: every key that nobody took is a problem. A missing or wrong
+value comes back empty, so that reading goes on and all problems are found at once.
 """
 
 import difflib
@@ -25,7 +25,7 @@ URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]{1,1000}")
 COUNTRY = re.compile(r"[A-Z]{2}")
 IDENTIFIER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LEVELS: Mapping[str, LevelOfAssurance] = {level.label: level for level in LevelOfAssurance}
-# What another country's node takes as the name of a service (`connectors.mapping.is_plain`)
+# The longest name of a service that another country's node takes (`connectors.mapping.is_plain`)
 MAX_TITLE = 256
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 # Controls, halves of pairs, what is no character (yet), ends of lines and paragraphs
@@ -35,7 +35,7 @@ _SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
 def nearest(word: str, known: Collection[str]) -> str:
-    """What the writer probably meant, as a fix: the nearest known word, else all of them."""
+    """A fix with the word that the writer probably meant: the nearest known one, else all of them."""
     if not known:
         return "there is none yet: write its file first."
     close = difflib.get_close_matches(word, known, n=1)

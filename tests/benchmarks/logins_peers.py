@@ -20,9 +20,8 @@ from dataclasses import dataclass, field
 
 import xmlsec
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from lxml import etree
 from xmlsec import constants
@@ -54,9 +53,6 @@ _SIGNATURE = (
 )
 _INPUT = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 _REFRESH = re.compile(r'<meta http-equiv="refresh" content="0; ?url=([^"]+)"', re.IGNORECASE)
-
-
-PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 
 class LoginFailedError(Exception):
@@ -249,17 +245,17 @@ class Asked:
 
 
 class RelyingParty:
-    """Asks with `scope`, and verifies what comes with the broker's `key`: RS256 or ES256, as the key is."""
+    """Asks with `scope`, and verifies what comes with the broker's `key`, by RS256."""
 
-    def __init__(self, *, scope: str, key: PublicKey, client: str = CLIENT, pkce: bool = True) -> None:
-        self._scope, self._key, self._client, self._pkce = scope, key, client, pkce
-        self.authorization = "Basic " + base64.b64encode(f"{client}:{SECRET}".encode()).decode()
+    def __init__(self, *, scope: str, key: rsa.RSAPublicKey, pkce: bool = True) -> None:
+        self._scope, self._key, self._pkce = scope, key, pkce
+        self.authorization = "Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
 
     def ask(self) -> Asked:
         """A new request."""
         state, nonce, verifier = secrets.token_hex(8), secrets.token_hex(8), secrets.token_urlsafe(32)
         asked = {
-            "client_id": self._client,
+            "client_id": CLIENT,
             "response_type": "code",
             "scope": self._scope,
             "redirect_uri": CALLBACK,
@@ -286,12 +282,7 @@ class RelyingParty:
         head, body, made = str(json.loads(answer.body)["id_token"]).split(".")
         signed, signature = f"{head}.{body}".encode(), from_base64url(made)
         try:
-            if isinstance(self._key, rsa.RSAPublicKey):
-                self._key.verify(signature, signed, PKCS1v15(), SHA256())
-            else:
-                half = len(signature) // 2
-                numbers = (int.from_bytes(signature[:half]), int.from_bytes(signature[half:]))
-                self._key.verify(encode_dss_signature(*numbers), signed, ec.ECDSA(SHA256()))
+            self._key.verify(signature, signed, PKCS1v15(), SHA256())
         except InvalidSignature:
             raise LoginFailedError("signature") from None
         if json.loads(from_base64url(body))["nonce"] != asked.nonce:

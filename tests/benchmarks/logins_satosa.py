@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.benchmarks.logins_peers import CLIENT, Connection, IdentityProvider, LoginFailedError, RelyingParty
+from tests.benchmarks.logins_peers import Connection, IdentityProvider, LoginFailedError, RelyingParty
 from tests.benchmarks.logins_stage import RSA_BITS, Running, free_port
 
 HOST = "proxy.bench.test"
@@ -54,7 +54,7 @@ class Satosa:
             acs_url=ACS,
             broker=proxy.public_bytes(Encoding.DER),
         )
-        self.party = RelyingParty(scope="openid email profile", key=key, client=CLIENT, pkce=False)
+        self.party = RelyingParty(scope="openid email profile", key=key, pkce=False)
 
     def serve(self) -> Running:
         """Start it as its folder does: two workers of gunicorn."""

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from idp.addresses import acs_url, entity_id
 from idp.keys.file import load_signer
-from tests.benchmarks.logins_peers import CALLBACK, CLIENT, ME, SECRET, IdentityProvider, PublicKey, RelyingParty
+from tests.benchmarks.logins_peers import CALLBACK, CLIENT, ME, SECRET, IdentityProvider, RelyingParty
 from tests.connectors.forge import SigningParty, metadata
 
 HOST = "broker.bench.example"
@@ -31,7 +31,6 @@ PURPOSE = "bench"
 RSA_BITS = 2048
 STARTING_SECONDS = 60
 FEW = 5
-ES256_CLIENT = f"{CLIENT}-es256"
 
 
 def cpu_seconds(processes: Iterable[int]) -> float:
@@ -149,13 +148,12 @@ def pem_of(certificate: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A folder of ours with one identity provider and `parties` relying parties, of which the driver plays two."""
+    """A folder of ours with one identity provider and several relying parties, one of which the driver plays."""
 
     folder: Path
     port: int
     provider: IdentityProvider
-    rs256: RelyingParty
-    es256: RelyingParty
+    party: RelyingParty
 
     def serve(self, workers: int = 1) -> Running:
         """Start it."""
@@ -191,13 +189,15 @@ def make_stage(folder: Path, *, parties: int = FEW, database: str = "") -> Stage
             acs_url=acs_url(ISSUER),
             broker=load_signer(keys / "saml-encryption.pem").certificate,
         ),
-        rs256=_relying_party(load_signer(keys / "rs256.pem").public_key, CLIENT),
-        es256=_relying_party(load_signer(keys / "es256.pem").public_key, ES256_CLIENT),
+        party=RelyingParty(scope=f"openid email profile purpose:{PURPOSE}", key=_rsa(keys / "rs256.pem")),
     )
 
 
-def _relying_party(key: PublicKey, client: str) -> RelyingParty:
-    return RelyingParty(scope=f"openid email profile purpose:{PURPOSE}", key=key, client=client)
+def _rsa(file: Path) -> rsa.RSAPublicKey:
+    key = load_signer(file).public_key
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise OSError(f"{file} is not RSA")
+    return key
 
 
 def _write_parties(folder: Path, provider: SigningParty, parties: int) -> None:
@@ -206,12 +206,10 @@ def _write_parties(folder: Path, provider: SigningParty, parties: int) -> None:
     )
     (folder / "providers" / "bench.toml").write_text(PROVIDER, encoding="utf-8")
     (folder / "purposes" / "bench.toml").write_text(PURPOSE_FILE, encoding="utf-8")
-    names = {CLIENT: "RS256", ES256_CLIENT: "ES256"}
-    names |= {f"other-{number}": "RS256" for number in range(parties - len(names))}
-    for name, algorithm in names.items():
-        secret = SECRET if name in (CLIENT, ES256_CLIENT) else secrets.token_urlsafe(16)
+    for name in (CLIENT, *(f"other-{number}" for number in range(parties - 1))):
+        secret = SECRET if name == CLIENT else secrets.token_urlsafe(16)
         hashed = hashlib.sha256(secret.encode()).hexdigest()
-        text = PARTY.format(client=name, callback=CALLBACK, secret=hashed, algorithm=algorithm)
+        text = PARTY.format(client=name, callback=CALLBACK, secret=hashed)
         (folder / "parties" / f"{name}.toml").write_text(text, encoding="utf-8")
 
 
@@ -262,7 +260,7 @@ redirect_uris = ["{callback}"]
 purposes = ["bench"]
 token_endpoint_auth_method = "client_secret_basic"
 client_secret_sha256 = "{secret}"
-id_token_signed_response_alg = "{algorithm}"
+id_token_signed_response_alg = "RS256"
 title.en = "Bench"
 
 [attributes]

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
@@ -26,7 +26,7 @@ from connectors.saml import SamlConnector
 from connectors.signatures.keys import PinnedKey
 from connectors.signatures.xmlenc import encrypt
 from idp.keys.file import RSA_BITS, FileSigner, FileUnwrapper
-from policies.parties import EntityId, IdentityProvider, Source
+from policies.parties import EntityId, Source
 from tests.connectors import forge
 from tests.connectors.forge import How, Reply, SigningParty
 
@@ -40,20 +40,10 @@ VALUES = {
     "urn:oid:2.5.4.7": ("l", "Tallinn"),
     "urn:oid:2.5.4.6": ("c", "EE"),
 }
-ORDINARY = len(VALUES)
-EDUPERSON = "urn:oid:1.3.6.1.4.1.5923.1.1.1."
 
 
-def attributes(count: int) -> tuple[str, ...]:
-    """So many attributes; behind those of a citizen, any others."""
-    named = list(VALUES.items())[:count]
-    named += [
-        (f"{EDUPERSON}{number}", ("another", f"the value of number {number}")) for number in range(count - len(named))
-    ]
-    return tuple(
-        forge.attribute(name, value).replace('FriendlyName="x"', f'FriendlyName="{friendly}"')
-        for name, (friendly, value) in named
-    )
+def _attribute(name: str, friendly: str, value: str) -> str:
+    return forge.attribute(name, value).replace('FriendlyName="x"', f'FriendlyName="{friendly}"')
 
 
 def _named(common_name: str) -> x509.Name:
@@ -116,7 +106,6 @@ class World:
     key: rsa.RSAPrivateKey = field(default_factory=lambda: rsa.generate_private_key(65537, 2048))
     # As `ciconia init` makes them
     our_key: rsa.RSAPrivateKey = field(default_factory=lambda: rsa.generate_private_key(65537, RSA_BITS))
-    curve_key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
     @cached_property
     def chain(self) -> tuple[bytes, bytes]:
@@ -142,14 +131,9 @@ class World:
         return forge.metadata(self.party)
 
     @cached_property
-    def provider(self) -> IdentityProvider:
-        """Its registration."""
-        return forge.provider(self.metadata)
-
-    @cached_property
     def keys(self) -> tuple[PinnedKey, ...]:
         """Its keys, ready."""
-        return pinned(self.metadata)
+        return tuple(pinned_provider(self.metadata, EntityId(forge.IDP), Source("idp.xml", 1)).keys)
 
     @cached_property
     def unwrapper(self) -> FileUnwrapper:
@@ -158,11 +142,15 @@ class World:
         certificate = _certificate("broker encryption", self.our_key.public_key(), "Ours", authority, authority=False)
         return FileUnwrapper(_private_key=self.our_key, certificate=certificate, key_id="ours")
 
-    def connector(self, *unwrappers: FileUnwrapper) -> SamlConnector:
-        """Who receives its answers. It asks nothing here, so any key may stand for the one that signs questions."""
+    def connector(self) -> SamlConnector:
+        """The receiver of its answers. It asks nothing here, so any key may stand for the one that signs questions."""
         signer = FileSigner(self.our_key, self.our_key.public_key(), b"", "ours")
         return SamlConnector(
-            provider=self.provider, entity_id=forge.SP, acs_url=forge.ACS, signer=signer, unwrappers=unwrappers
+            provider=forge.provider(self.metadata),
+            entity_id=forge.SP,
+            acs_url=forge.ACS,
+            signer=signer,
+            unwrappers=[self.unwrapper],
         )
 
     @cached_property
@@ -180,22 +168,13 @@ class World:
             conditions_from=self.now - 5,
             conditions_until=self.now + 300,
             session_until=self.now + 3600,
-            attributes=attributes(ORDINARY),
+            attributes=[_attribute(name, *said) for name, said in VALUES.items()],
         )
-
-    @cached_property
-    def how(self) -> How:
-        """How it signs."""
-        return How(key_info=self.chain)
-
-    def signed(self, reply: Reply, which: str = "response") -> bytes:
-        """An answer, signed."""
-        return in_utf8(forge.signed_reply(reply, self.party, which, self.how))
 
     @cached_property
     def message(self) -> bytes:
         """The ordinary message, of 8.5 KB."""
-        return self.signed(self.reply)
+        return in_utf8(forge.signed_reply(self.reply, self.party, "response", How(key_info=self.chain)))
 
     @cached_property
     def encrypted(self) -> bytes:
@@ -208,23 +187,6 @@ class World:
         root.replace(assertion, encrypt(assertion, self.unwrapper.certificate, SAML2INT))
         forge.sign_element(root, self.reply.response_id, self.party, How())
         return in_utf8(etree.tostring(root))
-
-    def of_size(self, octets: int, which: str = "response") -> bytes:
-        """A message of at most so many octets, and nearly: without certificates, with more attributes or fewer."""
-
-        def made(count: int) -> bytes:
-            return in_utf8(forge.signed_reply(replace(self.reply, attributes=attributes(count)), self.party, which))
-
-        least, beyond = 0, octets // 100
-        while least + 1 < beyond:
-            middle = (least + beyond) // 2
-            least, beyond = (middle, beyond) if len(made(middle)) <= octets else (least, middle)
-        return made(least)
-
-
-def pinned(metadata: bytes) -> tuple[PinnedKey, ...]:
-    """The keys of pinned metadata, ready."""
-    return tuple(pinned_provider(metadata, EntityId(forge.IDP), Source("idp.xml", 1)).keys)
 
 
 def expectation(world: World) -> Expectation:

@@ -1,21 +1,17 @@
-"""What a durable release costs: `python -m tests.benchmarks.store [--json] [--stored N] [--page FILE] [--slower US]`.
+"""What a durable release costs: `python -m tests.benchmarks.store [--json] [--stored N] [--page FILE]`.
 
 A release is a unit as an approved login has it: three marks, a decision, a parked code, a record with its four openings and
 a staged leaf. It counts when `commit` returned. SQLite and PostgreSQL stand beside each other in one run, on the same disk;
-PostgreSQL is the wheel's, which the tests start, or the one that `CICONIA_TEST_POSTGRES` names. This process runs as a
-worker of `serve` does: where there are two processors, all of its threads on one, and PostgreSQL on the others.
+PostgreSQL is the wheel's, which the tests start. This process runs as a worker of `serve` does: where there are two
+processors, all of its threads on one, and PostgreSQL on the others.
 
-- `group_vs_single`: releases a second with 64 at a time, which share commits, to those with 64 at a time of which each has
-  a commit of its own: the same threads and the same writer, which takes one unit into each transaction. Both are the best
-  of their turns.
+- `group_vs_single_postgres`: releases a second with 64 at a time, which share commits, to those with 64 at a time of which
+  each has a commit of its own: the same threads and the same writer, which takes one unit into each transaction. Both are
+  the best of their turns.
 - `full_vs_empty`: the median time of one release, its commit with it, in a store with N releases (a million) to the one in
   a store with a thousand, by turns. Both have taken as many releases before, one at a time: SQLite's log has its size then,
   and a commit that has to lengthen that file costs more. SQLite's files are read once before, so that both are in memory:
-  a host takes back pages that nobody read for minutes, and then what a disk takes for them would be measured. What was read
-  from the disk all the same stands beside the figures.
-
-What grouping gains depends on what the disk takes for an fsync: `--slower US` adds so many microseconds to each of
-SQLite's, by a library that is compiled and preloaded.
+  a host takes back pages that nobody read for minutes, and then what a disk takes for them would be measured.
 
 Exit 0 all targets met, 1 one missed, 2 could not run.
 """
@@ -25,12 +21,11 @@ import os
 import secrets
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -46,20 +41,15 @@ from idp.store.writer import Writer
 from policies.errors import BrokerError
 from tests.benchmarks.measure import Figure, Report, Target, could_not_run
 from tests.benchmarks.store_filled import fill, sequencer
-from tests.idp.store.units import KEYS, LATER, TENANT, commit_all, marks, opened_at, parked, release, unit
+from tests.idp.store.units import KEYS, LATER, TENANT, marks, opened_at, parked, release, unit
 from tests.postgres import own_server
 
-# How many at a time, and how many of them make a turn
-AT_A_TIME = {1: 150, 8: 400, 64: 1500}
 MANY = 64
-ALONE = 400
+TOGETHER, ALONE = f"{MANY} at a time", f"{MANY} at a time, a commit each"
 FEW = 1000
 ROUNDS = 5
-SECONDS = 0.5
 WARM_UP, TURNS = 10, 200
-LEAVES = 512
 CHUNK = 2**20
-LONGER = "CICONIA_FSYNC_US"
 LIBRARIES = ("ciconia", "sqlalchemy", "psycopg", "cryptography")
 
 
@@ -80,24 +70,8 @@ def one_release() -> Unit:
     return unit(*taken, record=release(secrets.token_bytes(32)), parked=[code], end=LATER)
 
 
-def fsyncs(folder: Path, seconds: float) -> float:
-    """How often a second the disk takes a page for good."""
-    path, page, done = folder / "fsync", secrets.token_bytes(4096), 0
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-    try:
-        begin = time.perf_counter()
-        while time.perf_counter() - begin < seconds:
-            os.pwrite(descriptor, page, (done % 1000) * len(page))
-            os.fdatasync(descriptor)
-            done += 1
-        return done / (time.perf_counter() - begin)
-    finally:
-        os.close(descriptor)
-        path.unlink()
-
-
-def rate(store: Store, at_a_time: int, units: Sequence[Unit]) -> float:
-    """Durable releases a second, by so many threads. The units are made before: what is measured is the store."""
+def rate(store: Store, units: Sequence[Unit]) -> float:
+    """Durable releases a second, by `MANY` threads. The units are made before: what is measured is the store."""
     coming = iter(units)
     taking = threading.Lock()
 
@@ -109,8 +83,8 @@ def rate(store: Store, at_a_time: int, units: Sequence[Unit]) -> float:
                 return
             store.commit(one)
 
-    with ThreadPoolExecutor(at_a_time) as pool:
-        took = timed(lambda: list(pool.map(drive, range(at_a_time))))
+    with ThreadPoolExecutor(MANY) as pool:
+        took = timed(lambda: list(pool.map(drive, range(MANY))))
     return len(units) / took
 
 
@@ -121,24 +95,13 @@ def timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def rates(folder: Path, stages: Mapping[str, Stage]) -> Iterator[Figure]:
-    """The rates of all, by turns; the best of each."""
-    found: dict[str, list[float]] = {}
+def grouped(stage: Stage) -> dict[str, float]:
+    """The rates with shared commits and with a commit each, by turns; the best of both."""
+    found: dict[str, list[float]] = {TOGETHER: [], ALONE: []}
     for _ in range(ROUNDS):
-        found.setdefault("fsync, each of 4 KiB", []).append(fsyncs(folder, SECONDS))
-        for name, stage in stages.items():
-            for number, count in AT_A_TIME.items():
-                units = [one_release() for _ in range(count)]
-                found.setdefault(f"{name}: releases, {number} at a time", []).append(rate(stage.few, number, units))
-            units = [one_release() for _ in range(ALONE)]
-            found.setdefault(alone(name), []).append(rate(stage.alone, MANY, units))
-    for name, values in found.items():
-        yield Figure(name, round(max(values), 1), "1/s")
-
-
-def alone(name: str) -> str:
-    """The figure's name."""
-    return f"{name}: releases, {MANY} at a time, a commit each"
+        for name, store, count in ((TOGETHER, stage.few, 1500), (ALONE, stage.alone, 400)):
+            found[name].append(rate(store, [one_release() for _ in range(count)]))
+    return {name: max(values) for name, values in found.items()}
 
 
 def read_through(store: Store) -> None:
@@ -149,64 +112,25 @@ def read_through(store: Store) -> None:
                 pass
 
 
-def read_from_disk() -> int:
-    """Octets that this process has had read from the disk."""
-    lines = Path("/proc/self/io").read_text().splitlines()
-    return next(int(line.rpartition(" ")[2]) for line in lines if line.startswith("read_bytes"))
-
-
-def growth(name: str, stage: Stage) -> tuple[list[Figure], float]:
-    """What a release and an inclusion proof cost in a small store and in a large one, and the ratio of the release."""
-    releases: dict[str, list[float]] = {"few": [], "full": []}
-    proofs: dict[str, list[float]] = {"few": [], "full": []}
+def growth(stage: Stage) -> dict[str, list[float]]:
+    """Seconds of each release in the small store and in the large one."""
+    found: dict[str, list[float]] = {"few": [], "full": []}
     stores = {"few": stage.few, "full": stage.full}
     for store in stores.values():
         for one in [one_release() for _ in range(WARM_UP + TURNS)]:
             store.commit(one)
-    # Gives everything its place and begins the log anew
-    sizes = {which: sequenced(store) for which, store in stores.items()}
+        # Gives everything its place and begins the log anew
+        ours = sequencer(store)
+        ours.step()
+        ours.stop()
     for store in stores.values():
         read_through(store)
-    before = read_from_disk()
     for turn in range(WARM_UP + TURNS):
         for which, store in stores.items():
-            one, place = one_release(), secrets.randbelow(sizes[which])
-            took = timed(partial(store.commit, one))
-            proof = timed(partial(store.inclusion, TENANT, place, sizes[which]))
+            took = timed(partial(store.commit, one_release()))
             if turn >= WARM_UP:
-                releases[which].append(took)
-                proofs[which].append(proof)
-    figures = [
-        Figure(f"{name}: {what}, {which}, {kind}", round(of(values[which]) * 1000, 3), "ms")
-        for what, values in (("release", releases), ("inclusion proof", proofs))
-        for which in ("few", "full")
-        for kind, of in (("least", min), ("median", statistics.median))
-    ]
-    octets = (read_from_disk() - before) / (WARM_UP + TURNS)
-    figures.append(Figure(f"{name}: read from the disk a turn, by this process", round(octets), "octets"))
-    return figures, statistics.median(releases["full"]) / statistics.median(releases["few"])
-
-
-def sequenced(store: Store) -> int:
-    """Give everything its place; the size of the tree."""
-    ours = sequencer(store)
-    ours.step()
-    ours.stop()
-    newest = store.checkpoint(TENANT)
-    return newest.size if newest is not None else 0
-
-
-def appended(name: str, stage: Stage) -> Iterator[Figure]:
-    """What the sequencer takes for a leaf."""
-    for which, store in (("few", stage.few), ("full", stage.full)):
-        found = []
-        for _ in range(ROUNDS):
-            commit_all(store, [unit(record=release(secrets.token_bytes(32))) for _ in range(LEAVES)])
-            ours = sequencer(store)
-            found.append(timed(ours.step) / LEAVES)
-            ours.stop()
-        yield Figure(f"{name}: ledger append of a leaf, {which}, least", round(min(found) * 1000, 4), "ms")
-        yield Figure(f"{name}: ledger append of a leaf, {which}, median", round(statistics.median(found) * 1000, 4), "ms")
+                found[which].append(took)
+    return found
 
 
 def run_as_a_worker() -> None:
@@ -246,38 +170,26 @@ def filled(pair: tuple[str, str], stored: int, ending: ExitStack) -> Stage:
 
 def run(folder: Path, stored: int, only: str) -> Report:
     """Everything, in turns."""
+    figures, targets = [Figure("stored releases, full", stored, "1")], []
     with ExitStack() as ending:
-        figures, targets = [Figure("stored releases, full", stored, "1")], []
-        found, ratios = dict[str, Stage](), dict[str, float]()
         databases = urls(folder, only, ending)
         run_as_a_worker()
         for name, pair in databases.items():
-            found[name] = stage = filled(pair, stored, ending)
-            # Now: the small store is small, and what was written is in memory
-            more, ratios[name] = growth(name, stage)
-            figures += [*more, *appended(name, stage)]
-        figures += rates(folder, found)
-        by_name = {one.name: one.value for one in figures}
-        for name in found:
-            suffix = "" if name == "SQLite" else "_postgres"
-            group = by_name[f"{name}: releases, {MANY} at a time"] / by_name[alone(name)]
-            targets.append(Target(f"group_vs_single{suffix}", group, at_least=5))
-            targets.append(Target(f"full_vs_empty{suffix}", ratios[name], at_most=1.2))
+            stage, suffix = filled(pair, stored, ending), "_postgres" if name == "PostgreSQL" else ""
+            # First: the small store is small, and what was written is in memory
+            releases = growth(stage)
+            for which, values in releases.items():
+                figures.append(Figure(f"{name}: release, {which}, least", round(min(values) * 1000, 3), "ms"))
+                figures.append(
+                    Figure(f"{name}: release, {which}, median", round(statistics.median(values) * 1000, 3), "ms")
+                )
+            ratio = statistics.median(releases["full"]) / statistics.median(releases["few"])
+            targets.append(Target(f"full_vs_empty{suffix}", ratio, at_most=1.25))
+            if suffix:
+                rates = grouped(stage)
+                figures += [Figure(f"{name}: releases, {what}", round(value, 1), "1/s") for what, value in rates.items()]
+                targets.append(Target("group_vs_single_postgres", rates[TOGETHER] / rates[ALONE], at_least=5))
     return Report("store", LIBRARIES, figures, targets)
-
-
-def slower(microseconds: int, arguments: list[str]) -> int:
-    """The same in a process whose disk is slower."""
-    with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder) / "slow_disk.so"
-        source = Path(__file__).with_name("slow_disk.c")
-        try:
-            subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
-        except (OSError, subprocess.SubprocessError) as error:
-            return could_not_run(error)
-        environment = {**os.environ, "LD_PRELOAD": str(library), LONGER: str(microseconds)}
-        command = [sys.executable, "-m", "tests.benchmarks.store", *arguments]
-        return subprocess.run(command, check=False, env=environment).returncode
 
 
 def main(arguments: list[str]) -> int:
@@ -287,10 +199,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--stored", type=int, default=1_000_000, help="releases in the large store")
     parser.add_argument("--only", choices=("sqlite", "postgresql"), default="", help="one database alone")
     parser.add_argument("--page", type=Path, help="write the figures into this page")
-    parser.add_argument("--slower", type=int, default=0, metavar="US", help="each fsync of SQLite takes so much longer")
     given = parser.parse_args(arguments)
-    if given.slower and LONGER not in os.environ:
-        return slower(given.slower, arguments)
     folder = Path(tempfile.mkdtemp(prefix="ciconia-store-"))
     try:
         report = run(folder, given.stored, given.only)

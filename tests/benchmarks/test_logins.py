@@ -19,14 +19,13 @@ def found(**more: dict[int, Spent]) -> dict[tuple[str, int], Spent]:
     return {(name, at_once): value for name, each in cases.items() for at_once, value in each.items()}
 
 
-def test_the_least_turn_counts_and_of_both_numbers_at_once_the_worse() -> None:
-    satosa = {1: Spent([100.0, 120.0], [160.0]), 8: Spent([90.0], [1.0])}
+def test_the_least_turn_counts_and_the_worse_number_at_once() -> None:
+    satosa = {1: Spent([100.0, 120.0]), 8: Spent([78.0])}
     targets = {one.name: one for one in _targets(found(SATOSA_plain=satosa, SATOSA_encrypted=spent(120.0)))}
-    assert targets["cpu_vs_satosa_plain"].measured == pytest.approx(22.5)
+    assert targets["cpu_vs_satosa_plain"].measured == pytest.approx(19.5)
     assert not targets["cpu_vs_satosa_plain"].met
     assert targets["cpu_vs_satosa_encrypted"].measured == pytest.approx(24.0)
     assert targets["cpu_vs_satosa_encrypted"].met
-    assert targets["p99_vs_satosa"].measured == pytest.approx(160.0)
     assert targets["two_workers_vs_one"].measured == pytest.approx(1.0)
     assert targets["parties_vs_few"].measured == pytest.approx(1.05)
 

@@ -1,27 +1,19 @@
-"""Tokens for the benchmark of signatures: one realistic id_token an algorithm, verified raw, by us, and by the peers.
+"""Tokens for the benchmark of signatures: one realistic id_token an algorithm, verified raw and by us.
 
 Raw is pyca alone: the same key, octets and signature, prepared before (for ECDSA in DER, as pyca wants it). `ours` is
-`jws.verify`, with every rule of the header, the one spelling and the strict claims; `judged` is the judge of id_tokens.
-Peers get the same key, as an object where they take one, and read the claims too: a signature alone is no token.
+`jws.verify`, with every rule of the header, the one spelling and the strict claims.
 """
 
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from jose import jws as python_jose
-from jose.backends.base import Key
-from joserfc import jws as joserfc_jws
-from joserfc.jwk import ECKey, RSAKey
 
 from connectors.formats.claims import Json
-from connectors.id_token import ExpectedIdToken, judge_id_token
-from connectors.signatures.jws import VerificationKey, base64url, verification_key, verify
+from connectors.signatures.jws import base64url, verification_key, verify
 from policies.assurance import LevelOfAssurance
 
 NOW = 1_795_600_000
@@ -48,45 +40,27 @@ CLAIMS: dict[str, Json] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One token with its key: what is called in turns, each by its name, and the key and token themselves."""
-
-    alg: str
-    token: str
-    key: VerificationKey
-    contestants: dict[str, Callable[[], object]]
-
-
-def rs256() -> Measured:
+def rs256() -> dict[str, Callable[[], object]]:
     """RSA-2048 with PKCS#1 v1.5."""
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    octets = _octets("RS256")
+    octets, public = _octets("RS256"), private.public_key()
     signature = private.sign(octets, padding.PKCS1v15(), SHA256())
-    public = private.public_key()
-    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    token = f"{octets.decode()}.{base64url(signature)}"
-
-    def raw() -> None:
-        public.verify(signature, octets, padding.PKCS1v15(), SHA256())
-
-    return _measured("RS256", token, verification_key(public, "RS256", "k1"), raw, RSAKey.import_key(pem), pem)
+    return {
+        "raw": lambda: public.verify(signature, octets, padding.PKCS1v15(), SHA256()),
+        "ours": _ours("RS256", octets, signature, public),
+    }
 
 
-def es256() -> Measured:
+def es256() -> dict[str, Callable[[], object]]:
     """ECDSA on P-256."""
     private = ec.generate_private_key(ec.SECP256R1())
-    octets = _octets("ES256")
+    octets, public = _octets("ES256"), private.public_key()
     der = private.sign(octets, ec.ECDSA(SHA256()))
     r, s = decode_dss_signature(der)
-    public = private.public_key()
-    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    token = f"{octets.decode()}.{base64url(r.to_bytes(32) + s.to_bytes(32))}"
-
-    def raw() -> None:
-        public.verify(der, octets, ec.ECDSA(SHA256()))
-
-    return _measured("ES256", token, verification_key(public, "ES256", "k1"), raw, ECKey.import_key(pem), pem)
+    return {
+        "raw": lambda: public.verify(der, octets, ec.ECDSA(SHA256())),
+        "ours": _ours("ES256", octets, r.to_bytes(32) + s.to_bytes(32), public),
+    }
 
 
 def _octets(alg: str) -> bytes:
@@ -95,32 +69,8 @@ def _octets(alg: str) -> bytes:
     return b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in (header, payload))
 
 
-def _measured(
-    alg: str,
-    token: str,
-    key: VerificationKey,
-    raw: Callable[[], object],
-    theirs: RSAKey | ECKey,
-    pem: bytes,
-) -> Measured:
-    keys = (key,)
-    expected = ExpectedIdToken(
-        issuer="https://login.example",
-        client_id="https://id.storkhaven.example",
-        alg=alg,
-        nonce=NONCE,
-        minimum_assurance=LevelOfAssurance.SUBSTANTIAL,
-        max_age=600,
-    )
-    prepared = key.prepared
-    if not isinstance(prepared, Key):
-        raise TypeError(f"python-jose has no key for {alg}")
-    contestants: dict[str, Callable[[], object]] = {
-        "raw": raw,
-        "ours": lambda: verify(token, keys, alg=alg, types=TYPES),
-        "judged": lambda: judge_id_token(token, keys, expected, NOW),
-        "python-jose": lambda: json.loads(python_jose.verify(token, prepared, [alg])),
-        "python-jose, key as PEM": lambda: json.loads(python_jose.verify(token, pem.decode(), [alg])),
-        "joserfc": lambda: json.loads(joserfc_jws.deserialize_compact(token, theirs, algorithms=[alg]).payload),
-    }
-    return Measured(alg, token, key, contestants)
+def _ours(
+    alg: str, octets: bytes, signature: bytes, public: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+) -> Callable[[], object]:
+    token, keys = f"{octets.decode()}.{base64url(signature)}", (verification_key(public, alg, "k1"),)
+    return lambda: verify(token, keys, alg=alg, types=TYPES)

@@ -227,7 +227,7 @@ class Citizens:
             self.open += 1
         browser = self.idle.pop() if self.idle else Connection(HOST, self.stage.port)
         browser.fresh()
-        asked = self.stage.rs256.ask()
+        asked = self.stage.party.ask()
         try:
             first = await browser.request("GET", f"/authorize?{asked.query}", sec_fetch_dest="document")
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -246,9 +246,9 @@ class Citizens:
             fields = {**page.hidden(), "choice": "approve"}
             target = f"/login/{fields['login']}/decision"
             left = await self._until_served(browser, target, fields, sec_fetch_site="same-origin", origin=ISSUER)
-            redeem, browser.cookies = self.stage.rs256.redeem(left.onward(), asked), {}
-            given = await self._until_served(browser, "/token", redeem, authorization=self.stage.rs256.authorization)
-            self.stage.rs256.verified(given, asked)
+            redeem, browser.cookies = self.stage.party.redeem(left.onward(), asked), {}
+            given = await self._until_served(browser, "/token", redeem, authorization=self.stage.party.authorization)
+            self.stage.party.verified(given, asked)
             self.done += 1
         self.idle.append(browser)
 

@@ -15,7 +15,7 @@ from connectors.formats.logout import (
     LogoutResponse,
 )
 from connectors.formats.names import PERSISTENT, SUCCESS, UNSPECIFIED
-from connectors.formats.saml import NameIdentifier
+from connectors.formats.saml_message import NameIdentifier
 from connectors.logout_checks import (
     MAX_SESSION_INDEXES,
     ExpectedLogout,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.formats.saml import WireAttribute
+from connectors.formats.saml_message import WireAttribute
 from connectors.mapping import birthdate, is_plain, offered_attributes, single_value
 from policies.attributes import Address, AttributeName
 from tests.connectors.forge import TABLE, URI_FORMAT

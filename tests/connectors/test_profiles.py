@@ -12,7 +12,9 @@ from cryptography.x509 import load_der_x509_certificate
 from lxml import etree
 
 from connectors.profiles import EIDAS, SAML2INT, Profile
-from connectors.signatures.keys import ALGORITHMS, certificate_of, key_of_certificate, prepared
+from connectors.signatures.algorithms import ALGORITHMS
+from connectors.signatures.certificates import certificate_of
+from connectors.signatures.keys import key_of_certificate, prepared
 from connectors.signatures.parse import Element
 from connectors.signatures.shapes import REQUEST
 from connectors.signatures.signed import SignedMessage

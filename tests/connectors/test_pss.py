@@ -21,7 +21,7 @@ from signxml.verifier import SignatureConfiguration, XMLVerifier
 from xmlsec import constants
 
 from connectors.profiles import EIDAS
-from connectors.signatures.keys import ALGORITHMS, SignatureAlgorithm
+from connectors.signatures.algorithms import ALGORITHMS, SignatureAlgorithm
 from connectors.signatures.shapes import REQUEST
 from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import verify

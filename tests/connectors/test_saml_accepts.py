@@ -10,7 +10,10 @@ from lxml import etree
 from xmlsec import constants
 
 from connectors.connector import Inbound
+from connectors.formats.saml import read_signed_response
 from connectors.saml import SamlConnector
+from connectors.signatures.parse import canonical
+from connectors.signatures.signed import Signed
 from idp.keys.file import FileSigner
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, AttributeName
@@ -52,6 +55,16 @@ def test_a_response_signed_at_response_assertion_or_both_gives_the_same_assertio
         AttributeName("birthdate"): "1887-04-12",
         AttributeName("address"): Address(street="Pikk 1", locality="Tallinn", country="EE"),
     }
+
+
+@pytest.mark.spec("security.md §2.0 rule 8")
+def test_the_accepted_octets_are_parsed_once_whoever_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    signed = Signed(octets=canonical(etree.fromstring(Reply().xml())), key_id="k")
+    tree = signed.tree()
+    monkeypatch.setattr("connectors.signatures.signed.parse_canonical", lambda _octets: pytest.fail("parsed again"))
+    assert signed.tree() is tree
+    assert read_signed_response(signed).response_id == "_response0001"
+    assert repr(signed) == "Signed(key_id='k')"
 
 
 def test_no_value_of_a_citizen_is_in_the_repr_of_an_assertion(connector: SamlConnector, idp: forge.SigningParty) -> None:

@@ -16,7 +16,6 @@ from signxml.verifier import XMLVerifier
 from xmlsec import constants
 
 from connectors.connector import Ask, Expectation, Outbound, Post, Redirect
-from connectors.formats.authn_request import AuthnRequest, AuthnRequestForm, authn_request_element
 from connectors.formats.names import PERSISTENT, TRANSIENT, UNSPECIFIED
 from connectors.saml import SamlConnector, service_provider_metadata
 from connectors.signatures.parse import Element
@@ -268,34 +267,6 @@ def test_our_metadata_is_signed_valid_and_says_what_we_do(signer: FileSigner) ->
     }
     certificate = role.findtext("{*}KeyDescriptor/{*}KeyInfo/{*}X509Data/{*}X509Certificate")
     assert base64.b64decode(certificate or "") == signer.certificate
-
-
-@pytest.mark.parametrize("force", [False, True])
-@pytest.mark.parametrize(
-    "text", ["plain", "<&>\"'\t\n\r", ' ID="" IssueInstant="1970-01-01T00:00:00Z"', "Õ\u2028\U0001f600]]>"]
-)
-def test_a_form_that_is_filled_is_what_lxml_writes_of_the_element(text: str, *, force: bool) -> None:
-    def request(request_id: str, instant: int) -> AuthnRequest:
-        return AuthnRequest(
-            request_id, instant, f"https://idp/{text}", text, f"https://sp/{text}", force, "exact", (text, "b")
-        )
-
-    form = AuthnRequestForm(request("", 0))
-    for request_id, instant in (("_0123456789abcdef", NOW), ("_a", 0), ("x_9", 253402300799)):
-        element = authn_request_element(request(request_id, instant))
-        assert (
-            form.before + form.between(request_id, instant) + form.after
-            == etree.tostring(element, encoding="unicode").encode()
-        )
-        assert etree.tostring(form.element(request_id, instant)) == etree.tostring(element)
-
-
-@pytest.mark.parametrize("request_id", ["", "1a", 'a"', "a&b", "a<b", "a b", "a\n"])
-def test_a_form_is_filled_with_no_id_that_would_have_to_be_escaped(request_id: str) -> None:
-    blank = AuthnRequest("", 0, "d", "i", "a", force_authentication=False, comparison="exact", contexts=("c",))
-    form = AuthnRequestForm(blank)
-    with pytest.raises(ValueError, match="none of ours"):
-        form.between(request_id, NOW)
 
 
 @pytest.mark.parametrize(

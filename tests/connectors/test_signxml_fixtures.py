@@ -27,7 +27,8 @@ from lxml import etree
 from connectors.formats.names import saml
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.algorithms import ALGORITHMS
-from connectors.signatures.keys import PinnedKey, certificate_of
+from connectors.signatures.certificates import certificate_of
+from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import Element, canonical
 from connectors.signatures.profile import DS, EXC_C14N, SIGNATURE, inclusive_prefixes, read_signed_info
 from connectors.signatures.shapes import METADATA

@@ -13,28 +13,24 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from lxml import etree
 
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
 from connectors.fetch import FetchError
-from connectors.formats import saml as saml_format
 from connectors.formats.eidas.metadata import read_pinned_peer
 from connectors.formats.eidas.request import read_request
 from connectors.formats.eidas.response import read_assertion, read_response
 from connectors.formats.metadata import read_identity_provider
 from connectors.formats.names import saml
 from connectors.formats.saml import read_signed_assertion, read_signed_response, read_unverified_response
-from connectors.formats.saml_usual import usual_assertion, usual_response
 from connectors.id_token import ExpectedIdToken, judge_id_token
 from connectors.logout_token import ExpectedLogoutToken, judge_logout_token
 from connectors.metadata.judged import facts_of_entity, facts_of_node, signed_octets
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.saml import OR_ENCRYPTED, RESPONSE, SamlConnector
 from connectors.signatures.parse import parse_canonical
-from connectors.signatures.profile import SIGNED_INFO, judge_signed_info, read_signed_info
 from connectors.signatures.redirect import verify_query
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
@@ -93,48 +89,6 @@ def held(world: World, signed: Signed) -> None:
     read_alike(signed.octets)
 
 
-def read_by_form(octets: bytes) -> None:
-    """What is read by its form alone says what the reader of all forms says, or nothing."""
-    root = parsed(octets)
-    if root is None:
-        return
-    try:
-        _same_response(canonical(root))
-        for inner in root.iter(saml("Assertion")):
-            _same_assertion(canonical(inner))
-        for info in root.iter(SIGNED_INFO):
-            _same_signed_info(canonical(info))
-    except ValueError:
-        return
-
-
-def _same_response(octets: bytes) -> None:
-    usual = usual_response(octets)
-    if usual is not None and usual != read_unverified_response(octets):
-        raise Broken("a response was read in two ways")
-
-
-def _same_assertion(octets: bytes) -> None:
-    usual = usual_assertion(octets)
-    if usual is not None and usual != saml_format._assertion(etree.fromstring(octets)):
-        raise Broken("an assertion was read in two ways")
-
-
-def _same_signed_info(octets: bytes) -> None:
-    for profile in (SAML2INT, EIDAS):
-        usual = said(partial(judge_signed_info, octets, profile))
-        if usual != said(partial(read_signed_info, etree.fromstring(octets), profile)):
-            raise Broken("a SignedInfo was read in two ways")
-
-
-def said(read: Callable[[], object]) -> object:
-    """What came of it: the result, or that it was refused."""
-    try:
-        return read()
-    except AssertionRejected:
-        return "refused"
-
-
 def read_alike(octets: bytes) -> None:
     """Two parsers that share no code read the same. Names that only later editions of XML have are beyond expat."""
     try:
@@ -177,7 +131,6 @@ class Responses:
                 message = self._signed(message, response=number & 1 > 0, assertion=number & 2 > 0, encrypt=number & 4 > 0)
             except ValueError:
                 return
-        read_by_form(message)
         self._verified(message)
         inbound = forge.post(message)
         for connector in (self._plain, self._encrypted):

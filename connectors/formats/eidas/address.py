@@ -119,5 +119,5 @@ def _written_parts(address: Address) -> Mapping[str, str]:
 
 
 def _without_declaration(element: str) -> bytes:
-    """As the nodes write it: the prefix is that of the message around."""
+    """The address as nodes write it, with the prefix of the message around it."""
     return element.replace(f' xmlns:{NATURAL_PREFIX}="{NATURAL_PERSON}"', "", 1).encode()

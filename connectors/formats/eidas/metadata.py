@@ -1,4 +1,4 @@
-"""What a node's signed metadata says (eIDAS Interoperability Architecture §6, SAML Metadata 2.0 §2), as facts.
+"""The facts in a node's signed metadata (eIDAS Interoperability Architecture §6, SAML Metadata 2.0 §2).
 
 ```xml
 <md:EntityDescriptor entityID="https://…" validUntil="…">            <ds:Signature/> came first
@@ -11,7 +11,7 @@
     <md:KeyDescriptor use="signing"/> …  <md:NameIDFormat/> …  <md:SingleSignOnService/> …  <saml:Attribute/> …
 ```
 
-What makes a node what it is (its country, role, keys, addresses, end) is read by a closed grammar, once each; Organization,
+A node's country, role, keys, addresses and end are read by a closed grammar, once each; Organization,
 contacts and extensions that we do not use are skipped.
 """
 
@@ -52,7 +52,7 @@ WANTS_REQUESTER_ID = "http://eidas.europa.eu/entity-attributes/termsofaccess/req
 # A node has one key, two in rollover; it publishes some twenty attributes. A list of thousands is nobody's metadata.
 MAX_CERTIFICATES = 16
 MAX_VALUES = 256
-# Of a pinned file without validUntil: 9999-12-31T23:59:59Z, the last second that is written with four digits
+# The end of a pinned file without validUntil: 9999-12-31T23:59:59Z, the last second that four digits write
 NO_END = 253_402_300_799
 
 _DESCRIPTORS: dict[str, str] = {"proxy": "IDPSSODescriptor", "connector": "SPSSODescriptor"}
@@ -117,7 +117,7 @@ def from_json(text: str) -> PeerFacts:
         )
     except (KeyError, TypeError) as error:
         raise ValueError("facts of a node that are none") from error
-    # What was kept is what was written: a spelling of its own would have another digest.
+    # The kept copy must be the written one: another spelling would have another digest.
     if facts.role not in get_args(Role) or facts.as_json != text:
         raise ValueError("facts of a node that are none")
     return facts
@@ -125,7 +125,7 @@ def from_json(text: str) -> PeerFacts:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a registration says of a node whose metadata is read: its country, and which deviations pass.
+    """A registration's facts about the node whose metadata is read: its country, and which deviations pass.
 
     Without a registration there is no country that could stand in for a missing one.
     """
@@ -135,7 +135,7 @@ class Expected:
 
 
 def read_peer(signed: Signed, role: Role, expected: Expected | None = None, *, chains: bool = False) -> PeerFacts:
-    """What an EntityDescriptor whose signature held says of a node in this role.
+    """The facts of a node in this role, from an EntityDescriptor whose signature held.
 
     With `chains` a KeyDescriptor may have certificates of authorities beside the node's own: hints, that are no keys.
     ValueError, with words for an operator, for metadata that we do not take. Country, entity id, end and addresses are
@@ -148,7 +148,7 @@ def read_peer(signed: Signed, role: Role, expected: Expected | None = None, *, c
 
 
 def read_pinned_peer(octets: bytes, role: Role, expected: Expected | None = None) -> PeerFacts:
-    """As `read_peer`, for a file that an operator pinned: nobody need have signed it, and it may have no end."""
+    """Like `read_peer`, for a file that an operator pinned: it needs no signature and may have no end."""
     return _facts(parse_metadata(octets), role, expected or Expected())
 
 

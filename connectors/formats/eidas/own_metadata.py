@@ -38,7 +38,7 @@ _CONTENT_ENCRYPTION = (AES256_GCM, AES192_GCM, AES128_GCM)
 
 @dataclass(frozen=True, slots=True)
 class NodeOrganization:
-    """Who runs the node: names in English, a web address, and two mail addresses."""
+    """The operator of the node: names in English, a web address, and two mail addresses."""
 
     name: str
     display_name: str
@@ -49,7 +49,7 @@ class NodeOrganization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeMetadata:
-    """What both roles say. Certificates are DER; of several in `signing` or `encryption`, a rollover is under way.
+    """The facts of both roles. Certificates are DER; several in `signing` or `encryption` mean a rollover under way.
 
     `metadata_id` is an xs:ID of this one copy, `valid_until` is in seconds since the epoch, `encryption` may be empty for a
     proxy service, to which nobody encrypts.

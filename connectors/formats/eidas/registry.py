@@ -1,4 +1,4 @@
-"""What the eIDAS technical specifications name (SAML Message Format, SAML Attribute Profile; versions 1.2 to 1.4).
+"""The names in the eIDAS technical specifications (SAML Message Format, SAML Attribute Profile; versions 1.2 to 1.4).
 
 | set | URI |
 |---|---|

@@ -10,8 +10,8 @@
   [<samlp:Scoping> <samlp:RequesterID>]
 ```
 
-The reader refuses what the grammar does not have. What a request must have and must mean is judged by name afterwards, in
-`connectors.request_checks`, so that a peer whose request is at fault gets an answer.
+The reader refuses what the grammar does not have. `connectors.request_checks` then judges by name what a request must have
+and mean, so that a peer whose request is at fault gets an answer.
 """
 
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ class RequestedAttribute:
 
 @dataclass(frozen=True, slots=True)
 class EidasRequest:
-    """One question of one node to another. What is absent is empty; times are seconds since the epoch.
+    """One question of one node to another. Absent parts are empty; times are seconds since the epoch.
 
     `comparison` is `exact` where the message has a RequestedAuthnContext without one, and empty where it has none at all.
     `is_passive` and `allow_create` are None where the message does not say.
@@ -133,7 +133,7 @@ def _write_attribute(parent: Element, attribute: RequestedAttribute) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """What can be told of a signed request whatever else is wrong with it; "" and None where it does not say so."""
+    """The facts that a signed request gives even where it is refused; "" and None where it does not say them."""
 
     request_id: str
     issuer: str
@@ -141,7 +141,7 @@ class RequestHead:
 
 
 def read_request_head(signed: Signed) -> RequestHead:
-    """Who says that they sent a request, under which ID and when: so that it can be attributed, and answered."""
+    """The claimed sender, ID and time of a request: they attribute it, and allow an answer."""
     root = parse_canonical(signed.octets)
     found = attributes(root)
     issuer = root.find(saml("Issuer"))
@@ -191,7 +191,7 @@ def read_request(signed: Signed) -> EidasRequest:
 
 
 def _read_children(reader: Reader, request: EidasRequest) -> EidasRequest:
-    """What stands after Issuer and Signature, in the schema's order; no Subject and no Conditions."""
+    """The children after Issuer and Signature, in the schema's order; no Subject and no Conditions."""
     if (extensions := reader.optional(samlp("Extensions"))) is not None:
         sp_type, asked = _read_extensions(extensions)
         request = replace(request, sp_type=sp_type, attributes=asked)
@@ -241,7 +241,7 @@ def _read_attribute(element: Element) -> RequestedAttribute:
 
 
 def _read_scoping(element: Element) -> str:
-    """The first RequesterID. Whoever stands behind it was asked by it, and is none of ours."""
+    """The first RequesterID. Further ones asked that requester, and do not concern us."""
     reader = Reader(element, "Scoping")
     reader.only((), ("ProxyCount",))
     found = [plain(child, "RequesterID", MAX_OCTETS) for child in reader.many(samlp("RequesterID"))]

@@ -31,16 +31,8 @@ from connectors.formats.eidas.registry import (
 from connectors.formats.eidas.values import EidasValue, read_attributes, write_attributes
 from connectors.formats.grammar import XSI, Reader, identifier, instant, version_2, written
 from connectors.formats.names import BEARER, ENTITY, SAML, SAMLP, SUCCESS, saml, samlp
-from connectors.formats.saml import (
-    Authentication,
-    Conditions,
-    Confirmation,
-    NameIdentifier,
-    attributes_in,
-    read_frame,
-    read_issuer,
-    read_status,
-)
+from connectors.formats.saml import attributes_in, read_frame, read_issuer, read_status
+from connectors.formats.saml_message import Authentication, Conditions, Confirmation, NameIdentifier
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.signed import Signed
@@ -65,7 +57,7 @@ RESPONSE_SIGNATURE_PLACE = 1
 
 @dataclass(frozen=True, slots=True)
 class EidasAssertion:
-    """What we say of a person to another node. Times are seconds since the epoch; attributes are URIs with their values."""
+    """Our answer about a person to another node. Times are seconds since the epoch; attributes are URIs with values."""
 
     assertion_id: str
     issue_instant: int

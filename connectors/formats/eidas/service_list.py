@@ -15,7 +15,7 @@
 
 Deployed lists have addresses without a node, an empty address, an empty certificate, a territory without anything. None of
 these names a key for anybody, nor does a territory that is no country's code. They are left out, and `left_out` counts
-them. What names a thing twice is refused: readers would differ in which one counts.
+them. A list that names a thing twice is refused: readers would differ in which one counts.
 """
 
 import re
@@ -33,7 +33,7 @@ ROLES: Mapping[str, Role] = {
     "http://eidas.europa.eu/metadata/ept/ProxyService": "proxy",
     "http://eidas.europa.eu/metadata/ept/Connector": "connector",
 }
-# Of one address. A chain has four
+# Certificates of one address. A chain has four
 MAX_CERTIFICATES = 16
 _TERRITORY = re.compile(r"[A-Z]{2}")
 _VERSION = re.compile(r"1\.[0-9]{1,3}")
@@ -146,7 +146,7 @@ def _check_once(names: list[str], what: str) -> None:
 
 
 def _text(scheme: Element | None, name: str) -> str:
-    """What it says of itself, on one line; "" for nothing. Nothing is decided by it."""
+    """The text of an element about itself, on one line; "" for none. Nothing is decided by it."""
     found = "" if scheme is None else scheme.findtext(listed(name)) or ""
     text = " ".join(found.split())
     return text if text.isprintable() and len(text) <= MAX_TEXT else ""

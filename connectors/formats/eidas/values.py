@@ -98,7 +98,7 @@ def read_attributes(elements: Sequence[Element]) -> dict[str, tuple[EidasValue, 
             found[name] = values
     if missing := [NATURAL[uri].friendly_name for uri in MINIMUM if uri not in found]:
         raise AssertionRejected("minimum_data_set", f"an assertion without {', '.join(missing)}")
-    # Of several we would have to choose one for the citizen
+    # With several, we would have to choose one for the citizen
     if any(len(found[uri]) > 1 for uri in (PERSON_IDENTIFIER, DATE_OF_BIRTH)):
         raise AssertionRejected("attribute_value", "a person of several identifiers or birth dates")
     return found

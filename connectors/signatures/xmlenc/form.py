@@ -88,7 +88,7 @@ class Encrypted:
 
 def read_encrypted(holder: Element, profile: Profile, tolerance: Tolerance) -> Encrypted:
     """The closed form. Raises `AssertionRejected`, by name."""
-    # 3. What fetches or names its key is refused as such, wherever it stands.
+    # 3. An element that fetches or names its key is refused as such, wherever it stands.
     if holder.find(f".//{{{XENC}}}CipherReference") is not None:
         raise AssertionRejected("cipher_reference", "ciphertext that lies elsewhere")
     count = len(list(holder.iter(_ENCRYPTED_KEY)))
@@ -134,7 +134,7 @@ def _reference(holder: Element) -> Element | None:
 
 
 def _key(key: Element, data_id: str) -> tuple[Element, Element | None, Element]:
-    """Of an EncryptedKey: its EncryptionMethod, its AgreementMethod where it has one, and its CipherData.
+    """The parts of an EncryptedKey: EncryptionMethod, AgreementMethod where it has one, and CipherData.
 
     One that lists what it encrypts lists the data of this id alone.
     """

@@ -1,4 +1,4 @@
-"""The closed grammar of XML encryption, piece by piece. Whatever is not of it raises `AssertionRejected`, by name."""
+"""The closed grammar of XML encryption, piece by piece. Everything else raises `AssertionRejected`, by name."""
 
 from collections.abc import Set as AbstractSet
 from functools import cache

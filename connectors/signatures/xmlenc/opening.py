@@ -1,4 +1,4 @@
-"""What others encrypted to us, opened: after the signature over it held, and through the whole plan again."""
+"""Opens ciphertext for us after the signature over it held; the content goes through the whole plan again."""
 
 import os
 import re
@@ -52,7 +52,7 @@ def open_assertion(
     profile: Profile,
     tolerance: Tolerance | None = None,
 ) -> Signed:
-    """Decrypt the one EncryptedAssertion in a signed Response. What comes out is vouched for by the Response's signature.
+    """Decrypt the one EncryptedAssertion in a signed Response. The Response's signature vouches for the result.
 
     `unwrappers` are our keys, the newest first, `keys` the peer's. The key id of the result is that of the Response's
     signature. `tolerance` may take AES-CBC. Raises `AssertionRejected` and `SignatureInvalid`; where no key is given, none

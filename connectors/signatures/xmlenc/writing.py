@@ -1,4 +1,4 @@
-"""What we encrypt to others: AES-GCM, its key by RSA-OAEP (libxmlsec) or agreed on by ECDH-ES (pyca), as their key is.
+"""Our encryption to others: AES-GCM, its key by RSA-OAEP (libxmlsec) or agreed on by ECDH-ES (pyca), as their key is.
 
 Both have SHA-256 throughout and, on a curve, AES-256 key wrap by default, as spec/eidas.md §7 has it.
 """
@@ -129,7 +129,7 @@ def encrypt(
 def check_recipient(certificate: bytes, profile: Profile) -> None:
     """Whether an assertion can be encrypted to this certificate (DER), by encrypting what says nothing. ValueError if not.
 
-    What pyca reads is not all that libxmlsec encrypts to, and after the record was written it would be too late.
+    pyca reads keys to which libxmlsec does not encrypt. After the record was written it would be too late to find out.
     """
     if _recipients.tried(certificate, profile):
         return

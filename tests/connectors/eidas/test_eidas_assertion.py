@@ -23,7 +23,7 @@ from connectors.formats.eidas.response import (
     read_assertion,
 )
 from connectors.formats.names import ATTRNAME_URI, BEARER, ENTITY, PERSISTENT
-from connectors.formats.saml import Confirmation
+from connectors.formats.saml_message import Confirmation
 from policies.visible import is_visible
 from tests.connectors.eidas import judge
 from tests.connectors.eidas.made import (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.signatures.libraries import libxml2_versions
+from connectors.signatures.second_opinion import libxml2_versions
 from idp.configuration import readable_files
 from idp.doctor.case import lines_of_settings
 from idp.doctor.certificates import pinned_file

@@ -5,7 +5,7 @@ import pytest
 from connectors.formats.eidas.address import read_address
 from connectors.formats.eidas.request import asked_attributes
 from connectors.formats.eidas.response import EidasValue
-from connectors.formats.saml import WireAttribute
+from connectors.formats.saml_message import WireAttribute
 from connectors.mapping import latin_forms, latin_name
 from idp.node.person import eidas_values, minimum_data, names_by_uri
 from policies.assurance import LevelOfAssurance

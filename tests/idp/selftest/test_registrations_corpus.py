@@ -9,7 +9,8 @@ from lxml import etree
 from connectors.checks import ALL_CHECKS, FETCH_CHECKS, KEY_CHECKS, METADATA_CHECKS
 from connectors.formats.names import md
 from connectors.metadata import peers, pinned, signers
-from connectors.signatures import jwk, jws, keys, parse, xmldsig
+from connectors.signatures import jwk, jws, parse, xmldsig
+from connectors.signatures.certificates import certificate_of
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.keys import PinnedKey
 from connectors.signatures.signed import Signed
@@ -162,7 +163,7 @@ FAULTS: list[tuple[str, object, str, object]] = [
     ("metadata: its end", peers, "check_keys", lambda keys, _now: keys),
     ("metadata: another entity", peers, "check_registered", nothing),
     ("metadata: addresses", peers, "check_addresses", nothing),
-    ("certificate: not to be used", signers, "key_of_certificate", lambda der, _: keys.certificate_of(der)),
+    ("certificate: not to be used", signers, "key_of_certificate", lambda der, _: certificate_of(der)),
 ]
 
 

@@ -164,7 +164,7 @@ def test_a_login_goes_through_tls_as_the_page_has_it(
         (tmp_path / name).write_bytes(content)
     trusting = ssl.create_default_context(cadata=certificate.decode())
     trusting.check_hostname = False  # the name stands in its subject alone
-    login = ours(stage.provider, stage.rs256, encrypted=False)
+    login = ours(stage.provider, stage.party, encrypted=False)
 
     async def signs_in(times: int) -> None:
         browser = Connection(HOST, front, trusting)
