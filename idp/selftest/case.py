@@ -45,3 +45,8 @@ class Case:
     entrance: Entrance
     octets: bytes = field(repr=False)
     check: str | None
+
+
+def case_name(*parts: str) -> str:
+    """`family/what/where`, without blanks: a name may be a word of a command."""
+    return "/".join(part.lower().replace(": ", "-").replace(", ", "-").replace(" ", "-") for part in parts)

@@ -54,10 +54,7 @@ class Watching:
 
 
 def run(
-    now: int,
-    watching: Watching,
-    generators: Mapping[str, Generator] = GENERATORS,
-    live: Live | None = live_tried,
+    now: int, watching: Watching, generators: Mapping[str, Generator] = GENERATORS, live: Live | None = live_tried
 ) -> Report:
     """Try every case of these generators, and play the live ones. `now` is seconds since the epoch."""
     begun = time.perf_counter()

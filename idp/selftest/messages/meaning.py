@@ -151,10 +151,7 @@ def _answers(make: Make) -> Table:
             f"index {what}": ("acs_index", make().said(**plain, AssertionConsumerServiceIndex=index))
             for what, index in {**indexes, "that is none": "x", "that is empty": ""}.items()
         },
-        "index beside an address": (
-            "acs_index",
-            make().said(ProtocolBinding=None, AssertionConsumerServiceIndex="0"),
-        ),
+        "index beside an address": ("acs_index", make().said(ProtocolBinding=None, AssertionConsumerServiceIndex="0")),
         "index beside a binding": (
             "acs_index",
             make().said(AssertionConsumerServiceURL=None, AssertionConsumerServiceIndex="0"),

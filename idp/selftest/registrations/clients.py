@@ -110,10 +110,7 @@ def _not_public() -> Mapping[str, tuple[str, str]]:
         **{f"pages at {what}": (f'{public}origins = ["{one}"]\n', "origins") for what, one in origins.items()},
         "public, and no page": (f"{public}origins = []\n", "origins"),
         "pages of a client with a secret": (f'{_by_secret()}origins = ["https://app.example"]\n', "origins"),
-        "a scheme of a client with a secret": (
-            _answered("org.example.app:/done", _by_secret()),
-            "redirect_uris",
-        ),
+        "a scheme of a client with a secret": (_answered("org.example.app:/done", _by_secret()), "redirect_uris"),
         "public by its method alone": (_by_secret().replace("client_secret_basic", "none"), "token_endpoint_auth_method"),
         "public, with a secret": (f"{_by_secret()}public = true\n", "token_endpoint_auth_method"),
         "public, and a secret is left": (f'{public}client_secret_sha256 = "{"0" * 64}"\n', "client_secret_sha256"),

@@ -1,7 +1,6 @@
 """Assertions that are encrypted to a key on a curve: what may not be agreed on, derived or wrapped."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -12,9 +11,10 @@ from connectors.signatures.profile import DS
 from idp.selftest.case import Case
 from idp.selftest.responses.agreeing import CONCAT_KDF, CURVE_URNS, DSIG11, PARAMETERS, Agreeing
 from idp.selftest.responses.encrypting import XENC, XENC11, Encryption
-from idp.selftest.responses.making import Row, Setting, World, refused
+from idp.selftest.responses.making import Make, Setting, Table, World, refused
 from idp.selftest.responses.party_keys import CURVES
-from idp.selftest.responses.signing import Edit, OctetEdit, swap
+from idp.selftest.responses.signing import OctetEdit, after, before, flipped, swap, without
+from idp.selftest.responses.ways import edited, sealed, sent
 
 FAMILY = "key agreement"
 _P256 = CURVE_URNS["secp256r1"]
@@ -22,172 +22,39 @@ _P256 = CURVE_URNS["secp256r1"]
 
 def agreements(world: World) -> Iterator[Case]:
     """Every case of the family: at our keys on P-256 and brainpoolP256r1, and where none is agreed on."""
-    on = {name: on_curve(world, name) for name in ("p-256", "brainpool-p256r1")}
-    yield from refused(FAMILY, on.values(), *_FAILURES, *_METHODS, *_DERIVATIONS, *_WRAPS, *_POINTS)
-    yield from refused(FAMILY, (on["p-256"],), *_OTHER_CURVES, *_KEYS)
-    own = world.keys.ours_on
-    yield from refused(
-        FAMILY,
-        (on["p-256"],),
-        ("to-somebody-else", "decryption", _agreed(lambda made: replace(made, recipient=world.keys.on["p-256"]))),
-        ("to-another-curve-of-ours", "decryption", _agreed(lambda made: replace(made, recipient=own["p-384"]))),
-        ("transported-to-a-key-on-a-curve", "decryption", _sent(Encryption(world.keys.our_node))),
-    )
-    to_rsa: Row = ("agreed-with-a-key-of-rsa", "decryption", _sent(Agreeing(own["p-256"])))
-    yield from refused(FAMILY, (world.eidas,), to_rsa)
-    unknown: Row = ("agreement-in-saml2int", "key_agreement", _sent(Agreeing(own["p-256"])))
-    yield from refused(FAMILY, (world.encrypted,), unknown)
+    on, own = on_curve(world, "p-256"), world.keys.ours_on
+    yield from refused(FAMILY, (on, on_curve(world, "brainpool-p256r1")), _ON_BOTH)
+    yield from refused(FAMILY, (on,), _ON_ONE)
+    to_others: Table = {
+        "decryption": {
+            "to-somebody-else": sealed(recipient=world.keys.on["p-256"]),
+            "to-another-curve-of-ours": sealed(recipient=own["p-384"]),
+            "transported-to-a-key-on-a-curve": sent(encryption=Encryption(world.keys.our_node)),
+        }
+    }
+    yield from refused(FAMILY, (on,), to_others)
+    agreed = sent(encryption=Agreeing(own["p-256"]))
+    yield from refused(FAMILY, (world.eidas,), {"decryption": {"agreed-with-a-key-of-rsa": agreed}})
+    yield from refused(FAMILY, (world.encrypted,), {"key_agreement": {"agreement-in-saml2int": agreed}})
 
 
 def on_curve(world: World, name: str) -> Setting:
     """The node, where our key for decryption is on this curve."""
     sealing = Agreeing(world.keys.ours_on[name])
-    return replace(world.eidas, where=f"eidas/{name}", entrance=world.entrances.eidas_on[name], encryption=sealing)
+    return replace(world.eidas, where=f"eidas/{name}", entrance=world.entrances[name], encryption=sealing)
 
 
-def _sent(sealing: Agreeing | Encryption) -> Callable[[Setting], bytes]:
-    return lambda setting: setting.sent(encryption=sealing)
-
-
-def _agreed(change: Callable[[Agreeing], Agreeing]) -> Callable[[Setting], bytes]:
-    def make(setting: Setting) -> bytes:
-        if not isinstance(setting.encryption, Agreeing):
-            raise TypeError(f"{setting.where} agrees on nothing")
-        return setting.sent(encryption=change(setting.encryption))
-
-    return make
-
-
-def _edited(edit: Edit) -> Callable[[Setting], bytes]:
-    return _agreed(lambda made: replace(made, edit=edit))
-
-
-def _parameters(**said: str) -> Callable[[Setting], bytes]:
+def _parameters(**said: str) -> Make:
     """Parameters of ConcatKDF as they are written; what is derived from is one zero octet each."""
-    return _agreed(lambda made: replace(made, parameters={**PARAMETERS, **said}, other_info=bytes(3)))
-
-
-def _flipped(octets: bytes) -> bytes:
-    return octets[:-1] + bytes([octets[-1] ^ 1])
-
-
-_FAILURES: tuple[Row, ...] = (
-    (
-        "tag-of-12-octets-cve-2026-32313",
-        "decryption",
-        _agreed(lambda made: replace(made, value=lambda octets: octets[:-4])),
-    ),
-    ("tag-changed", "decryption", _agreed(lambda made: replace(made, value=_flipped))),
-    ("wrapped-key-changed", "decryption", _agreed(lambda made: replace(made, wrapped=_flipped))),
-    ("another-key", "decryption", _agreed(lambda made: replace(made, key=os.urandom(32)))),
-    ("derived-from-something-else", "decryption", _agreed(lambda made: replace(made, other_info=b"victim"))),
-    ("wrapped-key-of-zeros", "decryption", _agreed(lambda made: replace(made, wrapped=lambda octets: bytes(len(octets))))),
-)
-_METHODS: tuple[Row, ...] = (
-    ("finite-field", "key_agreement", _agreed(lambda made: replace(made, agreement=f"{XENC}dh"))),
-    ("agreement-unknown", "key_agreement", _agreed(lambda made: replace(made, agreement="urn:selftest:none"))),
-    ("agreement-without-name", "key_agreement", _edited(swap(f' Algorithm="{XENC11}ECDH-ES"', ""))),
-    (
-        "nonce",
-        "key_agreement",
-        _edited(swap("<xenc11:KeyDerivationMethod", "<xenc:KA-Nonce>AAAA</xenc:KA-Nonce><xenc11:KeyDerivationMethod")),
-    ),
-    (
-        "two-agreements",
-        "key_agreement",
-        _edited(swap("</xenc:AgreementMethod>", "</xenc:AgreementMethod><xenc:AgreementMethod/>")),
-    ),
-    ("no-originator", "key_agreement", _edited(lambda text: _cut(text, "xenc:OriginatorKeyInfo"))),
-    ("no-derivation", "key_agreement", _edited(lambda text: _cut(text, "xenc11:KeyDerivationMethod"))),
-    (
-        "recipient-that-is-fetched",
-        "retrieval_method",
-        _edited(swap("<xenc:RecipientKeyInfo>", '<xenc:RecipientKeyInfo><ds:RetrievalMethod URI="#x"/>')),
-    ),
-    ("recipient-with-data", "key_info", _edited(swap("<xenc:RecipientKeyInfo>", "<xenc:RecipientKeyInfo><ds:MgmtData/>"))),
-)
-
-
-def _cut(text: str, name: str) -> str:
-    begin, end = text.index(f"<{name}"), f"</{name}>"
-    return text[:begin] + text[text.index(end) + len(end) :]
-
-
-_HASH = '<ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/>'
-_DERIVATIONS: tuple[Row, ...] = (
-    ("pbkdf2", "key_derivation", _agreed(lambda made: replace(made, derivation=f"{XENC11}pbkdf2"))),
-    ("derivation-unknown", "key_derivation", _agreed(lambda made: replace(made, derivation=CONCAT_KDF.lower()))),
-    ("derivation-with-sha1", "key_derivation", _agreed(lambda made: replace(made, digest=f"{DS}sha1"))),
-    ("hash-with-a-parameter", "key_derivation", _edited(swap(_HASH, _HASH[:-2] + "><ds:X/></ds:DigestMethod>"))),
-    ("derivation-without-hash", "key_derivation", _edited(swap(_HASH, ""))),
-    ("parameter-that-is-not-hex", "key_derivation", _parameters(AlgorithmID="00zz")),
-    ("parameter-of-half-an-octet", "key_derivation", _parameters(AlgorithmID="000")),
-    ("parameter-of-four-bits", "key_derivation", _parameters(PartyUInfo="0400")),
-    ("parameter-of-2000-octets", "key_derivation", _parameters(PartyVInfo="00" * 2001)),
-    ("parameter-unknown", "key_derivation", _parameters(Other="0000")),
-)
-
-
-_WRAP = f'<xenc:EncryptionMethod Algorithm="{KW_AES256}"/>'
-_WRAPS: tuple[Row, ...] = (
-    ("wrap-by-aes-192", "key_wrap", _agreed(lambda made: replace(made, wrap=f"{XENC}kw-aes192"))),
-    (
-        "wrap-with-a-parameter",
-        "key_wrap",
-        _edited(swap(_WRAP, _WRAP[:-2] + "><xenc:KeySize>256</xenc:KeySize></xenc:EncryptionMethod>")),
-    ),
-    ("wrap-by-triple-des", "key_wrap", _agreed(lambda made: replace(made, wrap=f"{XENC}kw-tripledes"))),
-    ("wrap-with-padding", "key_wrap", _agreed(lambda made: replace(made, wrap=f"{XENC11}kw-aes256-pad"))),
-    ("transport-instead-of-wrap", "key_wrap", _agreed(lambda made: replace(made, wrap=f"{XENC11}rsa-oaep"))),
-    ("wrapped-key-of-16-octets", "key_wrap", _agreed(lambda made: replace(made, key=os.urandom(16)))),
-    ("wrapped-key-of-64-octets", "key_wrap", _agreed(lambda made: replace(made, key=os.urandom(64)))),
-    (
-        "key-of-another-content",
-        "key_wrap",
-        _agreed(lambda made: replace(made, edit=swap(AES256_GCM, AES128_GCM))),
-    ),
-)
-
-
-def _pointed(edit: OctetEdit) -> Callable[[Setting], bytes]:
-    return _agreed(lambda made: replace(made, point=edit))
+    return sealed(parameters={**PARAMETERS, **said}, other_info=bytes(3))
 
 
 def _compressed(octets: bytes) -> bytes:
-    size = len(octets) // 2
-    return bytes([2 + octets[-1] % 2]) + octets[1 : 1 + size]
+    return bytes([2 + octets[-1] % 2]) + octets[1 : 1 + len(octets) // 2]
 
 
-_POINTS: tuple[Row, ...] = (
-    ("point-off-the-curve", "originator_key", _pointed(_flipped)),
-    ("point-of-zeros", "originator_key", _pointed(lambda octets: b"\4" + bytes(len(octets) - 1))),
-    ("point-at-infinity", "originator_key", _pointed(lambda _: b"\0")),
-    ("point-that-is-compressed", "originator_key", _pointed(_compressed)),
-    ("point-that-is-hybrid", "originator_key", _pointed(lambda octets: bytes([6 + octets[-1] % 2]) + octets[1:])),
-    ("point-of-an-octet-more", "originator_key", _pointed(lambda octets: octets + b"\0")),
-    ("point-without-octets", "originator_key", _pointed(lambda _: b"")),
-)
-_OTHER_CURVES: tuple[Row, ...] = (
-    ("originator-on-another-curve", "decryption", _agreed(lambda made: replace(made, originator=CURVES["p-384"]))),
-    (
-        "originator-of-another-prime",
-        "decryption",
-        _agreed(lambda made: replace(made, originator=CURVES["brainpool-p256r1"])),
-    ),
-    ("originator-on-bitcoins-curve", "originator_key", _agreed(lambda made: replace(made, originator=ec.SECP256K1()))),
-    ("curve-unknown", "originator_key", _edited(swap(_P256, "urn:oid:1.2.3"))),
-    ("curve-of-another-name", "originator_key", _edited(swap(_P256, CURVE_URNS["brainpoolP256r1"]))),
-    (
-        "curve-of-its-own-cve-2020-0601",
-        "originator_key",
-        _edited(swap(f'<dsig11:NamedCurve URI="{_P256}"/>', "<dsig11:ECParameters/>")),
-    ),
-)
-_SECOND = f'<dsig11:DEREncodedKeyValue xmlns:dsig11="{DSIG11}">AAAA</dsig11:DEREncodedKeyValue>'
-
-
-def _der(edit: OctetEdit) -> Callable[[Setting], bytes]:
-    return _agreed(lambda made: replace(made, der=True, point=edit))
+def _der(edit: OctetEdit) -> Make:
+    return sealed(der=True, point=edit)
 
 
 def _compressed_in_der(octets: bytes) -> bytes:
@@ -202,15 +69,79 @@ def _on_bitcoins_curve(_: bytes) -> bytes:
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-_KEYS: tuple[Row, ...] = (
-    (
-        "two-originators",
-        "originator_key",
-        _edited(swap("</xenc:OriginatorKeyInfo>", f"{_SECOND}</xenc:OriginatorKeyInfo>")),
-    ),
-    ("key-with-something-behind", "originator_key", _der(lambda octets: octets + b"\0")),
-    ("key-that-is-none", "originator_key", _der(lambda octets: octets[:-1])),
-    ("key-on-bitcoins-curve", "originator_key", _der(_on_bitcoins_curve)),
-    ("key-with-a-compressed-point", "originator_key", _der(_compressed_in_der)),
-    ("key-of-300-octets", "originator_key", _der(lambda octets: octets + bytes(300))),
-)
+_HASH = '<ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/>'
+_WRAP = f'<xenc:EncryptionMethod Algorithm="{KW_AES256}"/>'
+_RECIPIENT = "<xenc:RecipientKeyInfo>"
+_SECOND = f'<dsig11:DEREncodedKeyValue xmlns:dsig11="{DSIG11}">AAAA</dsig11:DEREncodedKeyValue>'
+_ON_BOTH: Table = {
+    "decryption": {
+        "tag-of-12-octets-cve-2026-32313": sealed(value=lambda octets: octets[:-4]),
+        "tag-changed": sealed(value=flipped),
+        "wrapped-key-changed": sealed(wrapped=flipped),
+        "another-key": sealed(key=bytes(32)),
+        "derived-from-something-else": sealed(other_info=b"victim"),
+        "wrapped-key-of-zeros": sealed(wrapped=lambda octets: bytes(len(octets))),
+    },
+    "key_agreement": {
+        "finite-field": sealed(agreement=f"{XENC}dh"),
+        "agreement-unknown": sealed(agreement="urn:selftest:none"),
+        "agreement-without-name": edited(swap(f' Algorithm="{XENC11}ECDH-ES"', "")),
+        "nonce": edited(before("<xenc11:KeyDerivationMethod", "<xenc:KA-Nonce>AAAA</xenc:KA-Nonce>")),
+        "two-agreements": edited(after("</xenc:AgreementMethod>", "<xenc:AgreementMethod/>")),
+        "no-originator": edited(without("xenc:OriginatorKeyInfo")),
+        "no-derivation": edited(without("xenc11:KeyDerivationMethod")),
+    },
+    "retrieval_method": {"recipient-that-is-fetched": edited(after(_RECIPIENT, '<ds:RetrievalMethod URI="#x"/>'))},
+    "key_info": {"recipient-with-data": edited(after(_RECIPIENT, "<ds:MgmtData/>"))},
+    "key_derivation": {
+        "pbkdf2": sealed(derivation=f"{XENC11}pbkdf2"),
+        "derivation-unknown": sealed(derivation=CONCAT_KDF.lower()),
+        "derivation-with-sha1": sealed(digest=f"{DS}sha1"),
+        "hash-with-a-parameter": edited(swap(_HASH, _HASH[:-2] + "><ds:X/></ds:DigestMethod>")),
+        "derivation-without-hash": edited(swap(_HASH, "")),
+        "parameter-that-is-not-hex": _parameters(AlgorithmID="00zz"),
+        "parameter-of-half-an-octet": _parameters(AlgorithmID="000"),
+        "parameter-of-four-bits": _parameters(PartyUInfo="0400"),
+        "parameter-of-2000-octets": _parameters(PartyVInfo="00" * 2001),
+        "parameter-unknown": _parameters(Other="0000"),
+    },
+    "key_wrap": {
+        "wrap-by-aes-192": sealed(wrap=f"{XENC}kw-aes192"),
+        "wrap-with-a-parameter": edited(
+            swap(_WRAP, _WRAP[:-2] + "><xenc:KeySize>256</xenc:KeySize></xenc:EncryptionMethod>")
+        ),
+        "wrap-by-triple-des": sealed(wrap=f"{XENC}kw-tripledes"),
+        "wrap-with-padding": sealed(wrap=f"{XENC11}kw-aes256-pad"),
+        "transport-instead-of-wrap": sealed(wrap=f"{XENC11}rsa-oaep"),
+        "wrapped-key-of-16-octets": sealed(key=bytes(16)),
+        "wrapped-key-of-64-octets": sealed(key=bytes(64)),
+        "key-of-another-content": edited(swap(AES256_GCM, AES128_GCM)),
+    },
+    "originator_key": {
+        "point-off-the-curve": sealed(point=flipped),
+        "point-of-zeros": sealed(point=lambda octets: b"\4" + bytes(len(octets) - 1)),
+        "point-at-infinity": sealed(point=lambda _: b"\0"),
+        "point-that-is-compressed": sealed(point=_compressed),
+        "point-that-is-hybrid": sealed(point=lambda octets: bytes([6 + octets[-1] % 2]) + octets[1:]),
+        "point-of-an-octet-more": sealed(point=lambda octets: octets + b"\0"),
+        "point-without-octets": sealed(point=lambda _: b""),
+    },
+}
+_ON_ONE: Table = {
+    "decryption": {
+        "originator-on-another-curve": sealed(originator=CURVES["p-384"]),
+        "originator-of-another-prime": sealed(originator=CURVES["brainpool-p256r1"]),
+    },
+    "originator_key": {
+        "originator-on-bitcoins-curve": sealed(originator=ec.SECP256K1()),
+        "curve-unknown": edited(swap(_P256, "urn:oid:1.2.3")),
+        "curve-of-another-name": edited(swap(_P256, CURVE_URNS["brainpoolP256r1"])),
+        "curve-of-its-own-cve-2020-0601": edited(swap(f'<dsig11:NamedCurve URI="{_P256}"/>', "<dsig11:ECParameters/>")),
+        "two-originators": edited(before("</xenc:OriginatorKeyInfo>", _SECOND)),
+        "key-with-something-behind": _der(lambda octets: octets + b"\0"),
+        "key-that-is-none": _der(lambda octets: octets[:-1]),
+        "key-on-bitcoins-curve": _der(_on_bitcoins_curve),
+        "key-with-a-compressed-point": _der(_compressed_in_der),
+        "key-of-300-octets": _der(lambda octets: octets + bytes(300)),
+    },
+}

@@ -3,7 +3,7 @@
 A node's deviation is none of an identity provider's: in `saml2int` each is refused by its old check.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 from connectors.formats.eidas.registry import NATURAL_PREFIX
@@ -11,8 +11,9 @@ from connectors.formats.names import ENTITY, SUCCESS, UNSPECIFIED
 from connectors.profiles import EIDAS
 from idp.selftest.case import Case
 from idp.selftest.responses.answer import Answer
-from idp.selftest.responses.binding import Change, confirmed, said
-from idp.selftest.responses.making import LIFE, Make, Row, Setting, World, accepted, refused
+from idp.selftest.responses.binding import restricted
+from idp.selftest.responses.making import LIFE, Make, Makes, Setting, Table, World, accepted, refused
+from idp.selftest.responses.ways import confirmed, each, said, sent
 
 DEVIATIONS, VALID = "deviations", "valid deviations"
 _BARE = "<saml:AuthnContextDecl/>"
@@ -24,26 +25,29 @@ _QUALIFIED = f' Format="{UNSPECIFIED}" NameQualifier="http://C-PEPS.gov.xx"'
 
 def deviations(world: World) -> Iterator[Case]:
     """One thing more than what is tolerated, and what is tolerated where nobody has to."""
-    nodes = (world.eidas, world.eidas_both)
-    for what, inside in _DECLARATIONS.items():
-        yield from refused(DEVIATIONS, nodes, (what, "unknown_element", _declared(inside)))
-    yield from refused(DEVIATIONS, nodes, *_BEGINNINGS, *_FRACTIONS)
-    others = (*world.plain, world.encrypted, world.both_encrypted)
-    yield from refused(DEVIATIONS, others, *_OF_NODES_ALONE)
+    yield from refused(DEVIATIONS, world.nodes, {"unknown_element": each(_declared, _DECLARATIONS)}, _ONE_THING_MORE)
+    yield from refused(DEVIATIONS, (*world.plain, world.encrypted, world.both_encrypted), _OF_NODES_ALONE)
 
 
 def valid_deviations(world: World) -> Iterator[Case]:
     """What the Commission's node and the German middleware write, part by part and whole."""
-    nodes = (world.eidas, world.eidas_both)
-    yield from accepted(VALID, nodes, *((what, said(change)) for what, change in _SENT.items()))
-    yield from accepted(VALID, nodes, ("prefix-of-the-middleware", lambda setting: setting.sent(spelled=_other_prefix)))
-
-
-# -- one thing more --------------------------------------------------------------------------------------------------------
+    yield from accepted(VALID, world.nodes, _SENT)
 
 
 def _declared(inside: str) -> Make:
-    return said(lambda _, answer: replace(answer, context_inside=inside))
+    return said(context_inside=inside)
+
+
+def _begins(seconds: int) -> Make:
+    return confirmed(not_before=lambda setting, _: setting.at(seconds))
+
+
+def _fraction(setting: Setting, digits: str) -> str:
+    return setting.at(0).replace("Z", f".{digits}Z")
+
+
+def _issued(digits: str) -> Make:
+    return said(issued=lambda setting, _: _fraction(setting, digits))
 
 
 _DECLARATIONS = {
@@ -58,52 +62,31 @@ _DECLARATIONS = {
     "declaration-of-another-namespace": '<x:AuthnContextDecl xmlns:x="urn:x"/>',
     "declaration-after-the-authority": f"<saml:AuthenticatingAuthority>urn:x</saml:AuthenticatingAuthority>{_BARE}",
 }
-
-
-def _begins(seconds: int) -> Make:
-    return confirmed(lambda setting, confirmation: replace(confirmation, not_before=setting.at(seconds)))
-
-
 _CHECK = "subject_confirmation_not_before"
-_BEGINNINGS: tuple[Row, ...] = (
-    ("confirmation-a-second-ahead", _CHECK, _begins(EIDAS.skew + 1)),
-    ("confirmation-a-day-ahead", _CHECK, _begins(86_400)),
-    ("confirmation-that-begins-at-its-end", _CHECK, _begins(LIFE)),
-    (
-        "confirmation-that-ends-before-it-begins",
-        _CHECK,
-        confirmed(
-            lambda setting, confirmation: replace(confirmation, not_before=setting.at(30), not_on_or_after=setting.at(30))
+_ONE_THING_MORE: Table = {
+    _CHECK: {
+        "confirmation-a-second-ahead": _begins(EIDAS.skew + 1),
+        "confirmation-a-day-ahead": _begins(86_400),
+        "confirmation-that-begins-at-its-end": _begins(LIFE),
+        "confirmation-that-ends-before-it-begins": confirmed(
+            not_before=lambda setting, _: setting.at(30), not_on_or_after=lambda setting, _: setting.at(30)
         ),
-    ),
-    (
-        "confirmation-that-begins-at-no-time",
-        "time",
-        confirmed(lambda _, confirmation: replace(confirmation, not_before="")),
-    ),
-    (
-        "confirmation-that-begins-and-has-no-end",
-        "subject_confirmation_expired",
-        confirmed(lambda setting, confirmation: replace(confirmation, not_before=setting.at(0), not_on_or_after=None)),
-    ),
-)
-
-
-def _fraction(setting: Setting, digits: str) -> str:
-    return setting.at(0).replace("Z", f".{digits}Z")
-
-
-_FRACTIONS: tuple[Row, ...] = (
-    ("fraction-of-19-digits", "time", said(lambda setting, answer: replace(answer, issued=_fraction(setting, "1" * 19)))),
-    ("fraction-without-digits", "time", said(lambda setting, answer: replace(answer, issued=_fraction(setting, "")))),
-)
-_OF_NODES_ALONE: tuple[Row, ...] = (
-    ("empty-declaration", "unknown_element", _declared(_BARE)),
-    ("confirmation-that-has-begun", _CHECK, _begins(-60)),
-    ("confirmation-that-begins-now", _CHECK, _begins(0)),
-)
-
-# -- as it is sent ---------------------------------------------------------------------------------------------------------
+    },
+    "time": {
+        "confirmation-that-begins-at-no-time": confirmed(not_before=""),
+        "fraction-of-19-digits": _issued("1" * 19),
+        "fraction-without-digits": _issued(""),
+    },
+    "subject_confirmation_expired": {
+        "confirmation-that-begins-and-has-no-end": confirmed(
+            not_before=lambda setting, _: setting.at(0), not_on_or_after=None
+        )
+    },
+}
+_OF_NODES_ALONE: Table = {
+    "unknown_element": {"empty-declaration": _declared(_BARE)},
+    _CHECK: {"confirmation-that-has-begun": _begins(-60), "confirmation-that-begins-now": _begins(0)},
+}
 
 
 def _eu_node(setting: Setting, answer: Answer) -> Answer:
@@ -134,7 +117,7 @@ def _middleware(setting: Setting, answer: Answer) -> Answer:
         not_on_or_after=setting.at(2 * LIFE),
         name_id_attributes=f' Format="{UNSPECIFIED}"',
         confirmation=replace(answer.confirmation, not_before=exact, not_on_or_after=setting.at(2 * LIFE)),
-        attributes=tuple(_latin(each) for each in answer.attributes),
+        attributes=tuple(_latin(attribute) for attribute in answer.attributes),
     )
 
 
@@ -145,37 +128,26 @@ def _latin(attribute: str) -> str:
     return attribute.replace("<saml:AttributeValue", f'<saml:AttributeValue {NATURAL_PREFIX}:LatinScript="true"')
 
 
-def _beginning(seconds: int) -> Change:
-    return lambda setting, answer: replace(
-        answer, confirmation=replace(answer.confirmation, not_before=setting.at(seconds))
-    )
-
-
-def _addressed(address: str) -> Change:
-    return lambda _, answer: replace(answer, confirmation=replace(answer.confirmation, more=f' Address="{address}"'))
-
-
-_SENT: Mapping[str, Change] = {
-    "empty-declaration": lambda _, answer: replace(answer, context_inside=_BARE),
-    "empty-declaration-with-an-end-tag": lambda _, answer: replace(
-        answer, context_inside="<saml:AuthnContextDecl></saml:AuthnContextDecl>"
-    ),
-    "confirmation-that-has-begun": _beginning(-60),
-    "confirmation-that-begins-now": _beginning(0),
-    "confirmation-within-skew": _beginning(EIDAS.skew),
-    "address-of-version-4": _addressed("192.0.2.1"),
-    "address-of-version-6": _addressed("2001:db8::1"),
-    "name-that-somebody-qualifies": lambda _, answer: replace(answer, name_id_attributes=_QUALIFIED),
-    "used-once": lambda _, answer: replace(answer, audiences=f"{answer.audiences}<saml:OneTimeUse/>"),
-    "message-of-a-success": lambda _, answer: replace(answer, status_after=_MESSAGE),
-    "consent": lambda _, answer: replace(answer, response_more=_CONSENT),
-    "issuers-with-their-format": lambda _, answer: replace(answer, issuer_more=_ENTITY, assertion_issuer_more=_ENTITY),
-    "nine-digits-of-a-second": lambda setting, answer: replace(answer, issued=_fraction(setting, "123456789")),
-    "the-eu-node-whole": _eu_node,
-    "the-middleware-whole": _middleware,
-}
-
-
 def _other_prefix(text: str) -> str:
     """The types of values under the prefix that the German library has for them."""
     return text.replace(f"xmlns:{NATURAL_PREFIX}=", "xmlns:eidasnp=").replace(f"{NATURAL_PREFIX}:", "eidasnp:")
+
+
+_SENT: Makes = {
+    "empty-declaration": _declared(_BARE),
+    "empty-declaration-with-an-end-tag": _declared("<saml:AuthnContextDecl></saml:AuthnContextDecl>"),
+    "confirmation-that-has-begun": _begins(-60),
+    "confirmation-that-begins-now": _begins(0),
+    "confirmation-within-skew": _begins(EIDAS.skew),
+    "address-of-version-4": confirmed(more=' Address="192.0.2.1"'),
+    "address-of-version-6": confirmed(more=' Address="2001:db8::1"'),
+    "name-that-somebody-qualifies": said(name_id_attributes=_QUALIFIED),
+    "used-once": restricted("<saml:OneTimeUse/>"),
+    "message-of-a-success": said(status_after=_MESSAGE),
+    "consent": said(response_more=_CONSENT),
+    "issuers-with-their-format": said(issuer_more=_ENTITY, assertion_issuer_more=_ENTITY),
+    "nine-digits-of-a-second": _issued("123456789"),
+    "the-eu-node-whole": said(_eu_node),
+    "the-middleware-whole": said(_middleware),
+    "prefix-of-the-middleware": sent(spelled=_other_prefix),
+}

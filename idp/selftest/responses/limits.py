@@ -9,9 +9,10 @@ from string import ascii_letters
 from connectors.formats.names import SAML
 from idp.selftest.case import Case
 from idp.selftest.responses.answer import attribute, audience, fresh
-from idp.selftest.responses.making import Row, Setting, World, refused
+from idp.selftest.responses.making import Make, Makes, Setting, Table, World, refused
 from idp.selftest.responses.markup import posted
-from idp.selftest.responses.signing import OctetEdit, swap, swap_octets
+from idp.selftest.responses.signing import after, swap_octets
+from idp.selftest.responses.ways import also, late, outermost, said, sent, spelled
 
 VOID, IDENTIFIERS, SIZE = "void canonicalisation", "identifiers", "size and depth"
 _EVIL = "https://evil.selftest.example"
@@ -19,48 +20,39 @@ _EVIL = "https://evil.selftest.example"
 
 def void(world: World) -> Iterator[Case]:
     """Canonicalising a relative namespace failed, and libraries went on with an empty string (Fragile Lock, 2025)."""
-    for what, declaration in _DECLARATIONS.items():
-        row: Row = (what, "namespace", _late(swap_octets("<saml:Subject>", f"<saml:Subject {declaration}>")))
-        yield from refused(VOID, world.each, row)
-        row = (f"{what}-around", "namespace", _around(swap_octets("<samlp:Status>", f"<samlp:Status {declaration}>")))
-        yield from refused(VOID, (world.response, world.eidas), row)
-    signed_nothing: Row = ("signature-of-nothing", "signature", _signing(lambda _: b""))
-    yield from refused(VOID, (world.response, world.assertion, world.eidas), signed_nothing)
-    row = ("signature-of-nothing-and-a-relative-namespace-cve-2025-66568", "namespace", _void_info)
-    yield from refused(VOID, (world.response, world.assertion, world.eidas), row)
+    inside = {what: late("<saml:Subject>", f"<saml:Subject {text}>") for what, text in _DECLARATIONS.items()}
+    yield from refused(VOID, world.each, {"namespace": inside})
+    around = {
+        f"{what}-around": sent(envelope=swap_octets("<samlp:Status>", f"<samlp:Status {text}>"))
+        for what, text in _DECLARATIONS.items()
+    }
+    yield from refused(VOID, (world.response, world.eidas), {"namespace": around})
+    yield from refused(VOID, (world.response, world.assertion, world.eidas), _OF_NOTHING)
 
 
 def identifiers(world: World) -> Iterator[Case]:
     """An ID is one thing, stands once, and is spelled in one way."""
     settings = (world.response, world.encrypted, world.eidas)
-    yield from refused(IDENTIFIERS, settings, *_TWICE)
-    yield from refused(IDENTIFIERS, (world.encrypted, world.eidas), ("of-the-ciphertext", "duplicate_id", _of_ciphertext))
-    yield from refused(IDENTIFIERS, (*world.plain, world.eidas), ("of-the-signature", "duplicate_id", _of_signature))
-    yield from refused(IDENTIFIERS, settings, *_FORMS)
-    yield from refused(IDENTIFIERS, world.each, *_MORE)
+    yield from refused(IDENTIFIERS, settings, {"duplicate_id": _TWICE})
+    of_ciphertext = {"of-the-ciphertext": _of_ciphertext}
+    yield from refused(IDENTIFIERS, (world.encrypted, world.eidas), {"duplicate_id": of_ciphertext})
+    of_signature = {"of-the-signature": _of_signature}
+    yield from refused(IDENTIFIERS, (*world.plain, world.eidas), {"duplicate_id": of_signature})
+    yield from refused(IDENTIFIERS, settings, _FORMS)
+    yield from refused(IDENTIFIERS, world.each, {"unknown_attribute": _MORE})
 
 
 def size(world: World) -> Iterator[Case]:
     """Budgets of octets, depth, elements, attributes and texts, spent before anything is computed."""
-    settings = (world.response, world.assertion, world.eidas)
-    yield from refused(SIZE, settings, *_OCTETS)
+    yield from refused(SIZE, (world.response, world.assertion, world.eidas), {"size": _OCTETS})
     for what, (check, xml) in _TOO_MUCH.items():
-        yield from refused(SIZE, world.each, (what, check, _valued(xml)))
-        yield from refused(SIZE, (world.eidas,), (f"{what}-around", check, _detailed(xml)))
-    grown: Row = ("canonical-form-of-megabytes", "canonicalisation", _detailed(_growing()))
+        # In the value of an attribute that nobody asked for, and signed: for a node nothing else of it is wrong
+        valued = also(attribute("urn:selftest:x", xml, typed=""))
+        yield from refused(SIZE, world.each, {check: {what: valued}})
+        yield from refused(SIZE, (world.eidas,), {check: {f"{what}-around": _detailed(xml)}})
+    grown: Table = {"canonicalisation": {"canonical-form-of-megabytes": _detailed(_growing())}}
     yield from refused(SIZE, (world.response, world.assertion), grown)
-    yield from refused(SIZE, world.each, *_TEXTS)
-
-
-def _late(edit: OctetEdit) -> Callable[[Setting], bytes]:
-    return lambda setting: setting.sent(late=edit)
-
-
-def _around(edit: OctetEdit) -> Callable[[Setting], bytes]:
-    return lambda setting: setting.sent(envelope=edit)
-
-
-# -- namespaces ------------------------------------------------------------------------------------------------------------
+    yield from refused(SIZE, world.each, {"text": _TEXTS})
 
 
 def _spaces(count: int, prefix: str) -> str:
@@ -87,33 +79,22 @@ _DECLARATIONS = {
     "xml-id": 'xml:id="_victim"',
     "xml-base": f'xml:base="{_EVIL}/"',
 }
+_RELATIVE = after("<ds:SignedInfo", ' xmlns:evil="relative"')
+_OF_NOTHING: Table = {
+    "signature": {"signature-of-nothing": outermost(signs=lambda _: b"")},
+    # For whoever canonicalises this SignedInfo to nothing
+    "namespace": {
+        "signature-of-nothing-and-a-relative-namespace-cve-2025-66568": outermost(signs=lambda _: b"", finished=_RELATIVE)
+    },
+}
 
 
-def _signing(edit: OctetEdit) -> Callable[[Setting], bytes]:
-    return lambda setting: setting.outermost(replace(setting.how, signs=edit))
-
-
-def _void_info(setting: Setting) -> bytes:
-    """A signature over nothing, for whoever canonicalises this SignedInfo to nothing."""
-    declared = swap("<ds:SignedInfo>", '<ds:SignedInfo xmlns:evil="relative">')
-    how = replace(setting.how, signs=lambda _: b"", finished=declared)
-    return setting.outermost(how)
-
-
-# -- identifiers -----------------------------------------------------------------------------------------------------------
-
-
-def _same_as_response(setting: Setting) -> bytes:
-    answer = setting.good
-    return setting.sent(replace(answer, assertion_id=answer.response_id))
-
-
-def _in_subject(name: str) -> Callable[[Setting], bytes]:
+def _in_subject(name: str) -> Make:
     """A second element that has the assertion's identifier."""
 
     def make(setting: Setting) -> bytes:
         answer = setting.good
-        return setting.sent(answer, spelled=swap("<saml:Subject>", f'<saml:Subject {name}="{answer.assertion_id}">'))
+        return setting.sent(answer, spelled=after("<saml:Subject", f' {name}="{answer.assertion_id}"'))
 
     return make
 
@@ -132,40 +113,19 @@ def _of_ciphertext(setting: Setting) -> bytes:
 def _of_signature(setting: Setting) -> bytes:
     answer = setting.good
     own = answer.response_id if setting.at_response else answer.assertion_id
-    how = replace(setting.how, finished=swap("<ds:Signature ", f'<ds:Signature Id="{own}" '))
-    return setting.outermost(how, answer)
+    return setting.outermost(replace(setting.how, finished=after("<ds:Signature ", f'Id="{own}" ')), answer)
 
 
-def _identified(identifier: Callable[[], str]) -> Callable[[Setting], bytes]:
-    return lambda setting: setting.sent(replace(setting.good, assertion_id=identifier()))
+def _identified(identifier: Callable[[], str]) -> Make:
+    return said(assertion_id=lambda _setting, _answer: identifier())
 
 
-_TWICE: tuple[Row, ...] = (
-    ("of-the-response-for-the-assertion", "duplicate_id", _same_as_response),
-    ("twice-in-the-assertion", "duplicate_id", _in_subject("ID")),
-    ("twice-as-another-name", "duplicate_id", _in_subject("Id")),
-    ("twice-in-small-letters", "duplicate_id", _in_subject("id")),
-)
-_FORMS: tuple[Row, ...] = (
-    ("empty", "id", _identified(lambda: "")),
-    ("that-begins-with-a-number", "id", _identified(lambda: f"1{secrets.token_hex(16)}")),
-    ("with-a-colon", "id", _identified(lambda: f"_a:{secrets.token_hex(16)}")),
-    ("with-a-blank", "id", _identified(lambda: f"_a {secrets.token_hex(16)}")),
-    ("of-257-signs", "id", _identified(lambda: "_" + secrets.token_hex(128))),
-    ("missing", "missing_attribute", lambda setting: setting.sent(spelled=_without_id)),
-)
-_MORE: tuple[Row, ...] = (
-    (
-        "of-a-subject",
-        "unknown_attribute",
-        lambda setting: setting.sent(spelled=swap("<saml:Subject>", '<saml:Subject ID="_s">')),
-    ),
-    (
-        "of-conditions-in-small-letters",
-        "unknown_attribute",
-        lambda setting: setting.sent(spelled=swap("<saml:Conditions ", '<saml:Conditions id="_c" ')),
-    ),
-)
+_TWICE: Makes = {
+    "of-the-response-for-the-assertion": said(assertion_id=lambda _, answer: answer.response_id),
+    "twice-in-the-assertion": _in_subject("ID"),
+    "twice-as-another-name": _in_subject("Id"),
+    "twice-in-small-letters": _in_subject("id"),
+}
 
 
 def _without_id(text: str) -> str:
@@ -173,45 +133,40 @@ def _without_id(text: str) -> str:
     return text[:begin] + text[text.index('"', begin + 5) + 1 :]
 
 
-# -- too much --------------------------------------------------------------------------------------------------------------
-
-
-def _long_value(setting: Setting) -> bytes:
-    """It is signed, and good in everything but its size."""
-    answer = setting.good
-    long = attribute("urn:selftest:portrait", "a" * 200_000, typed="")
-    return setting.sent(replace(answer, attributes=(*answer.attributes, long)))
+_FORMS: Table = {
+    "id": {
+        "empty": said(assertion_id=""),
+        "that-begins-with-a-number": _identified(lambda: f"1{secrets.token_hex(16)}"),
+        "with-a-colon": _identified(lambda: f"_a:{secrets.token_hex(16)}"),
+        "with-a-blank": _identified(lambda: f"_a {secrets.token_hex(16)}"),
+        "of-257-signs": _identified(lambda: "_" + secrets.token_hex(128)),
+    },
+    "missing_attribute": {"missing": sent(spelled=_without_id)},
+}
+_MORE: Makes = {
+    "of-a-subject": spelled("<saml:Subject>", '<saml:Subject ID="_s">'),
+    "of-conditions-in-small-letters": spelled("<saml:Conditions ", '<saml:Conditions id="_c" '),
+}
 
 
 def _wrapped_long(setting: Setting) -> bytes:
     """CVE-2025-54572: measured after decoding, it would be small."""
-    text = base64.b64encode(setting.sent()).decode()
-    return (text + "\n" * (256 * 1024)).encode()
+    return base64.b64encode(setting.sent()) + b"\n" * (256 * 1024)
 
 
-_OCTETS: tuple[Row, ...] = (
-    ("value-of-200-kilobytes", "size", _long_value),
-    ("white-space-behind-the-message", "size", lambda setting: setting.sent() + b" " * 300_000),
-    ("parameter-of-line-breaks-cve-2025-54572", "size", _wrapped_long),
-    ("parameter-of-one-letter", "size", lambda _: fresh("A").encode()[1:] + b"A" * (256 * 1024)),
-    ("nothing-in-megabytes", "size", lambda _: posted(f"<a>{fresh('a')}{' ' * 250_000}</a>".encode())),
-)
+_OCTETS: Makes = {
+    # It is signed, and good in everything but its size
+    "value-of-200-kilobytes": also(attribute("urn:selftest:portrait", "a" * 200_000, typed="")),
+    "white-space-behind-the-message": lambda setting: setting.sent() + b" " * 300_000,
+    "parameter-of-line-breaks-cve-2025-54572": _wrapped_long,
+    "parameter-of-one-letter": lambda _: fresh("A").encode()[1:] + b"A" * (256 * 1024),
+    "nothing-in-megabytes": lambda _: posted(f"<a>{fresh('a')}{' ' * 250_000}</a>".encode()),
+}
 
 
-def _valued(xml: str) -> Callable[[Setting], bytes]:
-    """In the value of an attribute that nobody asked for, and signed: nothing else in this answer is wrong for a node."""
-
-    def make(setting: Setting) -> bytes:
-        answer = setting.good
-        return setting.sent(replace(answer, attributes=(*answer.attributes, attribute("urn:selftest:x", xml, typed=""))))
-
-    return make
-
-
-def _detailed(xml: str) -> Callable[[Setting], bytes]:
+def _detailed(xml: str) -> Make:
     """In the StatusDetail of a Response, around what is encrypted."""
-    detail = f"<samlp:StatusDetail>{xml}</samlp:StatusDetail>"
-    return lambda setting: setting.sent(replace(setting.good, status_after=detail))
+    return said(status_after=f"<samlp:StatusDetail>{xml}</samlp:StatusDetail>")
 
 
 def _growing() -> str:
@@ -221,24 +176,21 @@ def _growing() -> str:
     return f"<a {declared}>{f'<a {used}/>' * 600}</a>"
 
 
+def _attributes(count: int) -> str:
+    return "<a " + " ".join(f'a{n}="x"' for n in range(count)) + "/>"
+
+
 _TOO_MUCH: dict[str, tuple[str, str]] = {
     "more-than-64-levels": ("depth", "<a>" * 63 + "</a>" * 63),
     "1500-levels": ("not_well_formed", "<a>" * 1500 + "</a>" * 1500),
     "5000-elements-more": ("elements", "<a/>" * 5000),
-    "33-attributes": ("attributes", "<a " + " ".join(f'a{n}="x"' for n in range(33)) + "/>"),
+    "33-attributes": ("attributes", _attributes(33)),
     "40-namespaces-in-scope": ("namespace", f"<a {_spaces(20, 'd')}><a {_spaces(20, 'e')}/></a>"),
-    "1000-attributes": ("attributes", "<a " + " ".join(f'a{n}="x"' for n in range(1000)) + "/>"),
+    "1000-attributes": ("attributes", _attributes(1000)),
 }
-
-
-def _audience(setting: Setting) -> bytes:
-    answer = setting.good
-    return setting.sent(replace(answer, audiences=answer.audiences + audience("a" * 1025)))
-
-
-_TEXTS: tuple[Row, ...] = (
-    ("audience-of-1025-signs", "text", _audience),
-    ("level-of-1025-signs", "text", lambda setting: setting.sent(replace(setting.good, context="a" * 1025))),
-    ("issuer-of-257-signs", "text", lambda setting: setting.sent(replace(setting.good, assertion_issuer="a" * 257))),
-    ("name-of-1025-signs", "text", lambda setting: setting.sent(replace(setting.good, name_id="a" * 1025))),
-)
+_TEXTS: Makes = {
+    "audience-of-1025-signs": said(audiences=lambda _, answer: answer.audiences + audience("a" * 1025)),
+    "level-of-1025-signs": said(context="a" * 1025),
+    "issuer-of-257-signs": said(assertion_issuer="a" * 257),
+    "name-of-1025-signs": said(name_id="a" * 1025),
+}

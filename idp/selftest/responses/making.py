@@ -10,9 +10,8 @@
 An attack is written once, and told for every setting that it fits.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from lxml import etree
 
@@ -21,24 +20,13 @@ from connectors.formats.names import PERSISTENT
 from connectors.profiles import AES128_CBC, EIDAS, SAML2INT
 from connectors.signatures.algorithms import RSA_SHA256
 from connectors.signatures.parse import Element
-from idp.selftest.case import Case, Entrance, Kind
+from idp.selftest.case import Case, Entrance, Kind, case_name
 from idp.selftest.keys import Holder
 from idp.selftest.responses import parties
 from idp.selftest.responses.answer import NAMESPACES, Answer, Confirmation, attribute, audience, clock, fresh
 from idp.selftest.responses.encrypting import Encryption, Sealing
-from idp.selftest.responses.parties import Entrances
-from idp.selftest.responses.party_keys import Keys, make_keys
-from idp.selftest.responses.signing import (
-    NEWER,
-    PARSER,
-    Edit,
-    How,
-    OctetEdit,
-    same,
-    same_octets,
-    sign,
-    swap_octets,
-)
+from idp.selftest.responses.party_keys import make_keys
+from idp.selftest.responses.signing import NEWER, PARSER, Edit, How, OctetEdit, same, same_octets, sign
 from policies.assurance import LevelOfAssurance
 
 PSS_SHA256 = f"{NEWER}sha256-rsa-MGF1"
@@ -147,36 +135,27 @@ class Setting:
         """A good answer as a tree, to be taken apart."""
         return parsed(self.sent(answer))
 
-    def changed(self, old: str, new: str) -> bytes:
-        """A good answer in whose assertion `old` became `new` after everything in it was signed."""
-        return self.sent(late=swap_octets(old, new))
-
 
 Make = Callable[[Setting], bytes]
-Row = tuple[str, str, Make]
+Makes = Mapping[str, Make]  # what it is, and how it is made
+Table = Mapping[str, Makes]  # the check that refuses each
 
 
-def refused(family: str, settings: Iterable[Setting], *rows: Row, entrance: Entrance | None = None) -> Iterator[Case]:
-    """Each row (what it is, the check that refuses it, how it is made) in each setting, at its own or another entrance."""
-    chosen = tuple(settings)
-    for what, check, make in rows:
-        for setting in chosen:
-            name = f"{family.replace(' ', '-')}/{what}/{setting.where}"
-            yield Case(name, family, Kind.RESPONSE, entrance or setting.entrance, make(setting), check)
+def refused(family: str, settings: Iterable[Setting], *tables: Table, entrance: Entrance | None = None) -> Iterator[Case]:
+    """Each row of the tables in each setting, at its own or another entrance."""
+    for check, rows in (row for table in tables for row in table.items()):
+        for what, make in rows.items():
+            for setting in settings:
+                name, at = case_name(family, what, setting.where), entrance or setting.entrance
+                yield Case(name, family, Kind.RESPONSE, at, make(setting), check)
 
 
-def accepted(
-    family: str,
-    settings: Iterable[Setting],
-    *rows: tuple[str, Make],
-    entrance: Entrance | None = None,
-) -> Iterator[Case]:
+def accepted(family: str, settings: Iterable[Setting], *tables: Makes, entrance: Entrance | None = None) -> Iterator[Case]:
     """As `refused`, for what must be accepted."""
-    chosen = tuple(settings)
-    for what, make in rows:
-        for setting in chosen:
-            name = f"{family.replace(' ', '-')}/{what}/{setting.where}"
-            yield Case(name, family, Kind.VALID, entrance or setting.entrance, make(setting), None)
+    for what, make in (row for table in tables for row in table.items()):
+        for setting in settings:
+            name, at = case_name(family, what, setting.where), entrance or setting.entrance
+            yield Case(name, family, Kind.VALID, at, make(setting), None)
 
 
 def parsed(octets: bytes) -> Element:
@@ -188,92 +167,36 @@ class World:
     """Keys, entrances and settings of one run. `now` is in seconds since the epoch."""
 
     def __init__(self, now: int) -> None:
-        self.now = now
-        self.keys: Keys = make_keys(now)
-        self.entrances = Entrances(self.keys)
+        self.now, self.request_id = now, fresh("q")
+        keys = self.keys = make_keys(now)
+        at = self.entrances = parties.entrances(keys, self.request_id)
+        rsa, pss = How(method=RSA_SHA256), How(method=PSS_SHA256)
+        signed = Setting(
+            "response", at["saml2int"], self._citizen(), keys.idp, rsa, at_response=True, at_assertion=False, now=now
+        )
+        self.response = signed
+        self.assertion = replace(signed, where="assertion", at_response=False, at_assertion=True)
+        self.both = replace(signed, where="both", at_assertion=True)
+        self.encrypted = replace(
+            signed, where="response/encrypted", entrance=at["encrypted"], encryption=Encryption(keys.ours)
+        )
+        self.both_encrypted = replace(self.encrypted, where="both/encrypted", at_assertion=True)
+        cbc = Encryption(keys.own, content=AES128_CBC)
+        self.cbc = replace(signed, where="response/aes-cbc", entrance=at["aes-cbc"], encryption=cbc)
+        self.both_cbc = replace(self.cbc, where="both/aes-cbc", at_assertion=True)
+        node = replace(signed, where="eidas", entrance=at["eidas"], template=self._person(), key=keys.node, how=pss)
+        self.eidas = replace(node, encryption=Encryption(keys.our_node), eidas=True)
+        self.eidas_both = replace(self.eidas, where="eidas-both", at_assertion=True)
+        self.plain = self.response, self.assertion, self.both
+        self.ciphered = self.encrypted, self.both_encrypted, self.eidas, self.eidas_both
+        self.nodes = self.eidas, self.eidas_both
+        # One of each kind, where all of them would only say the same again
+        self.each = self.response, self.assertion, self.encrypted, self.eidas
+        self.all = (*self.plain, *self.ciphered)
 
     def at(self, seconds: int) -> str:
         """A time so many seconds from now."""
         return clock(self.now + seconds)
-
-    @cached_property
-    def response(self) -> Setting:
-        """The Response is signed."""
-        how = How(method=RSA_SHA256)
-        entrance, template = self.entrances.saml2int, self._citizen()
-        key = self.keys.idp
-        return Setting("response", entrance, template, key, how, at_response=True, at_assertion=False, now=self.now)
-
-    @cached_property
-    def assertion(self) -> Setting:
-        """The assertion is signed, and nobody vouches for what is around it."""
-        return replace(self.response, where="assertion", at_response=False, at_assertion=True)
-
-    @cached_property
-    def both(self) -> Setting:
-        """Both are signed."""
-        return replace(self.response, where="both", at_assertion=True)
-
-    @cached_property
-    def encrypted(self) -> Setting:
-        """The Response is signed, and the assertion in it encrypted to us."""
-        sealing = Encryption(self.keys.ours)
-        return replace(self.response, where="response/encrypted", entrance=self.entrances.encrypted, encryption=sealing)
-
-    @cached_property
-    def both_encrypted(self) -> Setting:
-        """The assertion is signed before it is encrypted, too."""
-        return replace(self.encrypted, where="both/encrypted", at_assertion=True)
-
-    @cached_property
-    def cbc(self) -> Setting:
-        """A provider with the deviation `aes_cbc`: the Response is signed, and the assertion encrypted to its own key."""
-        sealing = Encryption(self.keys.own, content=AES128_CBC)
-        return replace(self.encrypted, where="response/aes-cbc", entrance=self.entrances.aes_cbc, encryption=sealing)
-
-    @cached_property
-    def both_cbc(self) -> Setting:
-        """The assertion is signed before it is encrypted, too."""
-        return replace(self.cbc, where="both/aes-cbc", at_assertion=True)
-
-    @cached_property
-    def eidas(self) -> Setting:
-        """The node of Estonia: RSA-PSS over the Response, the assertion encrypted to our node."""
-        return replace(
-            self.encrypted,
-            where="eidas",
-            entrance=self.entrances.eidas,
-            template=self._person(),
-            key=self.keys.node,
-            how=How(method=PSS_SHA256),
-            encryption=Encryption(self.keys.our_node),
-            eidas=True,
-        )
-
-    @cached_property
-    def eidas_both(self) -> Setting:
-        """The node signs the assertion before it is encrypted, too."""
-        return replace(self.eidas, where="eidas-both", at_assertion=True)
-
-    @property
-    def plain(self) -> tuple[Setting, ...]:
-        """Those of saml2int in the clear."""
-        return self.response, self.assertion, self.both
-
-    @property
-    def ciphered(self) -> tuple[Setting, ...]:
-        """Those that are encrypted."""
-        return self.encrypted, self.both_encrypted, self.eidas, self.eidas_both
-
-    @property
-    def each(self) -> tuple[Setting, ...]:
-        """One of each kind, where all of them would only say the same again."""
-        return self.response, self.assertion, self.encrypted, self.eidas
-
-    @property
-    def all(self) -> tuple[Setting, ...]:
-        """Every one."""
-        return (*self.plain, *self.ciphered)
 
     def _citizen(self) -> Answer:
         """What the identity provider says of somebody who does not exist."""
@@ -305,17 +228,16 @@ class World:
         )
 
     def _answer(self, issuer: str, recipient: str, for_whom: str, declared: str, attributes: tuple[str, ...]) -> Answer:
-        request = self.entrances.request_id
         return Answer(
             destination=recipient,
-            in_response_to=request,
+            in_response_to=self.request_id,
             issuer=issuer,
             issued=self.at(0),
             assertion_issuer=issuer,
             assertion_issued=self.at(0),
             name_id=fresh("selftest"),
             name_id_attributes=f' Format="{PERSISTENT}"',
-            confirmation=Confirmation(recipient, request, self.at(LIFE)),
+            confirmation=Confirmation(recipient, self.request_id, self.at(LIFE)),
             not_before=self.at(0),
             not_on_or_after=self.at(LIFE),
             audiences=audience(for_whom),

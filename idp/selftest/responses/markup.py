@@ -7,28 +7,24 @@ encrypted answer they stand in the plaintext, and once more around the ciphertex
 import base64
 import secrets
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 
 from idp.selftest.case import Case
 from idp.selftest.responses.answer import fresh
-from idp.selftest.responses.making import Row, Setting, World, refused
-from idp.selftest.responses.signing import OctetEdit, swap, swap_octets
+from idp.selftest.responses.making import Make, Makes, Setting, Table, World, refused
+from idp.selftest.responses.signing import Edit, OctetEdit, swap_octets
+from idp.selftest.responses.ways import each, late, said, spelled
 
-SPELLING, DIFFERENTIAL, COMMENT, INSTRUCTION, ENTITIES = (
-    "spelling of the message",
-    "parser differential",
-    "comment truncation",
-    "processing instruction",
-    "external entities",
-)
+SPELLING, DIFFERENTIAL, COMMENT = "spelling of the message", "parser differential", "comment truncation"
+INSTRUCTION, ENTITIES = "processing instruction", "external entities"
+# What a message becomes, by the check that refuses it
+Edits = Mapping[str, Mapping[str, OctetEdit]]
 
 
 def spelling(world: World) -> Iterator[Case]:
     """One spelling of the parameter, one encoding of the message, and nothing that mends either."""
-    settings = (world.response, world.assertion, world.encrypted, world.eidas)
-    yield from refused(SPELLING, settings, *_PARAMETERS, *_ENCODINGS)
-    yield from refused(SPELLING, world.plain, *_WIDE)
+    yield from refused(SPELLING, world.each, {"base64": _PARAMETERS}, _ENCODINGS)
+    yield from refused(SPELLING, world.plain, {"encoding": _WIDE})
 
 
 def differential(world: World) -> Iterator[Case]:
@@ -38,41 +34,34 @@ def differential(world: World) -> Iterator[Case]:
 
 def comments(world: World) -> Iterator[Case]:
     """A comment cuts a text in two, and a reader that takes the first half reads another name."""
-    for what, make in _in_texts("<!-- -->").items():
-        yield from refused(COMMENT, world.all, (what, "comment", make))
-    ends: dict[str, tuple[str, OctetEdit]] = {
-        "before-the-message": ("comment", _before("<!-- -->")),
-        "after-the-message": ("comment", _after("<!-- -->")),
-        "between-elements": ("comment", _before_the_end("<!-- -->")),
+    yield from refused(COMMENT, world.all, {"comment": _in_texts("<!-- -->")})
+    ends = {
+        "before-the-message": _before("<!-- -->"),
+        "after-the-message": _after("<!-- -->"),
+        "between-elements": _before_the_end("<!-- -->"),
     }
-    yield from _everywhere(world, COMMENT, ends)
+    yield from _everywhere(world, COMMENT, {"comment": ends})
 
 
 def instructions(world: World) -> Iterator[Case]:
     """A processing instruction that some canonicalisations turned into text, and some parsers drop."""
-    for what, make in _in_texts("<?x victim?>").items():
-        yield from refused(INSTRUCTION, world.all, (what, "processing_instruction", make))
-    signed: Row = ("signed-in-the-name-oneuptime-2988", "processing_instruction", _instruction_signed)
-    yield from refused(INSTRUCTION, world.all, signed)
-    ends: dict[str, tuple[str, OctetEdit]] = {
-        "stylesheet": ("processing_instruction", _before('<?xml-stylesheet href="https://evil.selftest.example/"?>')),
-        "after-the-message": ("processing_instruction", _after("<?x?>")),
-        "declaration-after-a-blank": ("processing_instruction", _before('\n<?xml version="1.0"?>')),
-        "two-declarations": ("processing_instruction", _before('<?xml version="1.0"?><?xml version="1.0"?>')),
+    # One the identity provider signed itself, since somebody could choose their name
+    signed = {"signed-in-the-name-oneuptime-2988": said(name_id=lambda _, answer: f"{answer.name_id}<?x victim?>")}
+    yield from refused(INSTRUCTION, world.all, {"processing_instruction": {**_in_texts("<?x victim?>"), **signed}})
+    ends = {
+        "stylesheet": _before('<?xml-stylesheet href="https://evil.selftest.example/"?>'),
+        "after-the-message": _after("<?x?>"),
+        "declaration-after-a-blank": _before('\n<?xml version="1.0"?>'),
+        "two-declarations": _before('<?xml version="1.0"?><?xml version="1.0"?>'),
     }
-    yield from _everywhere(world, INSTRUCTION, ends)
+    yield from _everywhere(world, INSTRUCTION, {"processing_instruction": ends})
 
 
 def entities(world: World) -> Iterator[Case]:
     """What would be fetched, or grow."""
-    doctypes: dict[str, tuple[str, OctetEdit]] = {
-        what: ("doctype", _before(f"<!DOCTYPE r {text}>")) for what, text in _DOCTYPES.items()
-    }
-    yield from _everywhere(world, ENTITIES, doctypes)
-    settings = (world.response, world.assertion, world.encrypted, world.eidas)
-    for what, subset in _IN_NAMES.items():
-        yield from refused(ENTITIES, settings, (what, "doctype", _named_by(subset)))
-    yield from refused(ENTITIES, settings, *_INCLUDED)
+    doctypes = {what: _before(f"<!DOCTYPE r {text}>") for what, text in _DOCTYPES.items()}
+    yield from _everywhere(world, ENTITIES, {"doctype": doctypes})
+    yield from refused(ENTITIES, world.each, {"doctype": each(_named_by, _IN_NAMES)}, _INCLUDED)
 
 
 def posted(octets: bytes) -> bytes:
@@ -80,24 +69,25 @@ def posted(octets: bytes) -> bytes:
     return base64.b64encode(octets)
 
 
-def _everywhere(world: World, family: str, edits: dict[str, tuple[str, OctetEdit]]) -> Iterator[Case]:
+def _everywhere(world: World, family: str, edits: Edits) -> Iterator[Case]:
     """Each edit of a message in the clear, and of the plaintext of an encrypted one; and around ciphertext."""
-    for what, (check, edit) in edits.items():
-        yield from refused(family, world.each, (what, check, _late(edit)))
-        if edit not in _ASSERTION_ALONE:
-            yield from refused(family, (world.eidas,), (f"{what}-around", check, _around(edit)))
+    for check, rows in edits.items():
+        inside: Makes = {what: as_octets(late=edit) for what, edit in rows.items()}
+        yield from refused(family, world.each, {check: inside})
+        outside = {
+            f"{what}-around": as_octets(envelope=edit) for what, edit in rows.items() if edit not in _ASSERTION_ALONE
+        }
+        yield from refused(family, (world.eidas,), {check: outside})
 
 
-def _late(edit: OctetEdit) -> Callable[[Setting], bytes]:
-    return lambda setting: _as_octets(setting.sent(late=edit))
+def as_octets(**edit: OctetEdit) -> Make:
+    """A good answer, edited; as a parameter where it does not begin like XML any more."""
 
+    def make(setting: Setting) -> bytes:
+        octets = setting.sent(**edit)  # type: ignore[arg-type] # the names of such parameters
+        return octets if octets.startswith(b"<") else posted(octets)
 
-def _around(edit: OctetEdit) -> Callable[[Setting], bytes]:
-    return lambda setting: _as_octets(setting.sent(envelope=edit))
-
-
-def _as_octets(octets: bytes) -> bytes:
-    return octets if octets.startswith(b"<") else posted(octets)
+    return make
 
 
 def _before(text: str) -> OctetEdit:
@@ -113,15 +103,10 @@ def _before_the_end(text: str) -> OctetEdit:
     return lambda octets: octets[: octets.rindex(b"</")] + text.encode() + octets[octets.rindex(b"</") :]
 
 
-def _of_the_root(attribute: str) -> OctetEdit:
-    """An attribute more of the first element."""
-    return lambda octets: octets.replace(b" ID=", f" {attribute} ID=".encode(), 1)
-
-
-def _in_texts(inserted: str) -> dict[str, Callable[[Setting], bytes]]:
+def _in_texts(inserted: str) -> Makes:
     """A good answer with something inserted in a text that says who somebody is, or for whom, after it was signed."""
 
-    def in_name(place: int) -> Callable[[Setting], bytes]:
+    def in_name(place: int) -> Make:
         def make(setting: Setting) -> bytes:
             answer = setting.good
             name = answer.name_id
@@ -130,26 +115,17 @@ def _in_texts(inserted: str) -> dict[str, Callable[[Setting], bytes]]:
 
         return make
 
-    def behind(begin: str) -> Callable[[Setting], bytes]:
-        return lambda setting: setting.changed(begin, begin + inserted)
-
     return {
         "in-the-name-cve-2017-11427": in_name(9),
         "at-the-begin-of-the-name-cve-2017-11428": in_name(0),
         "at-the-end-of-the-name-cve-2017-11429": in_name(-1),
-        "in-an-attribute-value-cve-2018-0489": behind("Selftest"),
-        "in-the-audience": behind("<saml:Audience>https://"),
-        "in-the-level": behind("http://eidas.europa.eu/LoA/"),
+        "in-an-attribute-value-cve-2018-0489": late("Selftest", f"Selftest{inserted}"),
+        "in-the-audience": late("<saml:Audience>https://", f"<saml:Audience>https://{inserted}"),
+        "in-the-level": late("http://eidas.europa.eu/LoA/", f"http://eidas.europa.eu/LoA/{inserted}"),
     }
 
 
-def _instruction_signed(setting: Setting) -> bytes:
-    """The identity provider signed it itself, since somebody could choose their name."""
-    answer = setting.good
-    return setting.sent(replace(answer, name_id=f"{answer.name_id}<?x victim?>"))
-
-
-def _named_by(declarations: str) -> Callable[[Setting], bytes]:
+def _named_by(declarations: str) -> Make:
     """The name is an entity, and would be the signed one if it were resolved."""
 
     def make(setting: Setting) -> bytes:
@@ -164,10 +140,7 @@ def _named_by(declarations: str) -> Callable[[Setting], bytes]:
     return make
 
 
-# -- the parameter and its encoding ----------------------------------------------------------------------------------------
-
-
-def _parameter(edit: Callable[[str], str]) -> Callable[[Setting], bytes]:
+def _parameter(edit: Edit) -> Make:
     """The parameter of a good message, edited. White space behind its root makes sure that it has a pad of one sign."""
 
     def make(setting: Setting) -> bytes:
@@ -178,17 +151,16 @@ def _parameter(edit: Callable[[str], str]) -> Callable[[Setting], bytes]:
     return make
 
 
-def _octets(edit: OctetEdit) -> Callable[[Setting], bytes]:
+def _octets(edit: OctetEdit) -> Make:
     return lambda setting: posted(edit(setting.sent()))
 
 
-def _declared(declaration: str, encoding: str = "utf-8") -> Callable[[Setting], bytes]:
+def _declared(declaration: str, encoding: str = "utf-8") -> Make:
     return lambda setting: posted((declaration + setting.sent().decode()).encode(encoding))
 
 
-def _deflated(octets: bytes) -> bytes:
-    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return compressor.compress(octets) + compressor.flush()
+def _declared_as(encoding: str) -> Make:
+    return _declared(f'<?xml version="1.0" encoding="{encoding}"?>')
 
 
 def _last_letter_changed(text: str) -> str:
@@ -197,77 +169,77 @@ def _last_letter_changed(text: str) -> str:
     return text[:-2] + alphabet[alphabet.index(text[-2]) ^ 1] + "="
 
 
-_PARAMETERS: tuple[Row, ...] = (
-    ("line-breaks-alone", "base64", lambda _: b"".join(secrets.choice((b"\n", b"\r\n")) for _ in range(5_000))),
-    ("with-a-blank", "base64", _parameter(lambda text: f"{text[:8]} {text[8:]}")),
-    ("with-a-tab", "base64", _parameter(lambda text: f"{text[:8]}\t{text[8:]}")),
-    ("with-a-nul", "base64", _parameter(lambda text: f"{text[:8]}\0{text[8:]}")),
-    ("in-the-alphabet-of-urls", "base64", _parameter(lambda text: text.replace("+", "-").replace("/", "_"))),
-    ("without-padding", "base64", _parameter(lambda text: text.rstrip("="))),
-    ("with-more-padding", "base64", _parameter(lambda text: f"{text}==")),
-    ("of-another-spelling", "base64", _parameter(_last_letter_changed)),
-    ("with-something-behind", "base64", _parameter(lambda text: f"{text}PGE+")),
-    ("percent-encoded", "base64", _parameter(lambda text: text.replace("=", "%3D"))),
-    ("with-a-letter-that-looks-the-same", "base64", _parameter(lambda text: f"\u0420{text[1:]}")),
-    ("in-quotes", "base64", _parameter(lambda text: f'"{text}"')),
-    ("as-a-data-url", "base64", _parameter(lambda text: f"data:;base64,{text}")),
-    ("encoded-twice", "not_well_formed", _octets(base64.b64encode)),
-)
-_ENCODINGS: tuple[Row, ...] = (
-    ("deflated-cve-2025-25293", "encoding", _octets(_deflated)),
-    ("utf-16", "encoding", _declared("", "utf-16")),
-    ("byte-order-mark", "encoding", _octets(lambda octets: b"\xef\xbb\xbf" + octets)),
-    ("declared-utf-7", "encoding", _declared('<?xml version="1.0" encoding="UTF-7"?>')),
-    ("declared-latin-1", "encoding", _declared('<?xml version="1.0" encoding="ISO-8859-1"?>')),
-    ("declared-ebcdic", "encoding", _declared('<?xml version="1.0" encoding="IBM037"?>')),
-    ("declared-utf-16", "encoding", _declared('<?xml version="1.0" encoding="UTF-16"?>')),
-    ("xml-1-1", "encoding", _declared('<?xml version="1.1"?>')),
-    ("overlong-octets", "encoding", _octets(lambda octets: octets.replace(b"/metadata<", b"\xc0\xafmetadata<", 1))),
-    ("root-of-four-letters", "root", lambda _: f'<evil ID="{fresh("e")}"></evil>'.encode()),
-    ("surrogate-octets", "encoding", _octets(lambda octets: octets + b"\xed\xa0\x80")),
-)
+_PARAMETERS: Makes = {
+    "line-breaks-alone": lambda _: b"".join(secrets.choice((b"\n", b"\r\n")) for _ in range(5_000)),
+    "with-a-blank": _parameter(lambda text: f"{text[:8]} {text[8:]}"),
+    "with-a-tab": _parameter(lambda text: f"{text[:8]}\t{text[8:]}"),
+    "with-a-nul": _parameter(lambda text: f"{text[:8]}\0{text[8:]}"),
+    "in-the-alphabet-of-urls": _parameter(lambda text: text.replace("+", "-").replace("/", "_")),
+    "without-padding": _parameter(lambda text: text.rstrip("=")),
+    "with-more-padding": _parameter(lambda text: f"{text}=="),
+    "of-another-spelling": _parameter(_last_letter_changed),
+    "with-something-behind": _parameter(lambda text: f"{text}PGE+"),
+    "percent-encoded": _parameter(lambda text: text.replace("=", "%3D")),
+    "with-a-letter-that-looks-the-same": _parameter(lambda text: f"\u0420{text[1:]}"),
+    "in-quotes": _parameter(lambda text: f'"{text}"'),
+    "as-a-data-url": _parameter(lambda text: f"data:;base64,{text}"),
+}
+_ENCODINGS: Table = {
+    "not_well_formed": {"encoded-twice": _octets(base64.b64encode)},
+    "encoding": {
+        "deflated-cve-2025-25293": _octets(lambda octets: zlib.compress(octets, 9, -zlib.MAX_WBITS)),
+        "utf-16": _declared("", "utf-16"),
+        "byte-order-mark": _octets(lambda octets: b"\xef\xbb\xbf" + octets),
+        "declared-utf-7": _declared_as("UTF-7"),
+        "declared-latin-1": _declared_as("ISO-8859-1"),
+        "declared-ebcdic": _declared_as("IBM037"),
+        "declared-utf-16": _declared_as("UTF-16"),
+        "xml-1-1": _declared('<?xml version="1.1"?>'),
+        "overlong-octets": _octets(lambda octets: octets.replace(b"/metadata<", b"\xc0\xafmetadata<", 1)),
+        "surrogate-octets": _octets(lambda octets: octets + b"\xed\xa0\x80"),
+    },
+    "root": {"root-of-four-letters": lambda _: f'<evil ID="{fresh("e")}"></evil>'.encode()},
+}
 # Octets that are no UTF-8, since a name in them is not ASCII
-_WIDE: tuple[Row, ...] = (
-    ("latin-1", "encoding", _declared("", "latin-1")),
-    ("utf-16-without-mark", "encoding", _declared("", "utf-16-le")),
-)
-
-# -- readers that disagree -------------------------------------------------------------------------------------------------
-
+_WIDE: Makes = {"latin-1": _declared("", "latin-1"), "utf-16-without-mark": _declared("", "utf-16-le")}
 _SPLIT_VALUE = swap_octets("Selftest<", "<![CDATA[Selftest]]><")
 _HIDDEN_VALUE = swap_octets("Selftest<", "Selftest<![CDATA[</saml:AttributeValue><saml:x>]]><")
-_DOUBLED = swap_octets('Version="2.0"', 'Version="2.0" Version="2.0"')
 # What only an assertion has
 _ASSERTION_ALONE: tuple[OctetEdit, ...] = (_SPLIT_VALUE, _HIDDEN_VALUE)
-_READERS: dict[str, tuple[str, OctetEdit]] = {
-    "doctype-cve-2025-25291": ("doctype", _before("<!DOCTYPE samlp:Response>")),
-    "doctype-of-attributes-cve-2025-25292": ("doctype", _before('<!DOCTYPE r [<!ATTLIST r ID ID "_victim">]>')),
-    "doctype-of-a-namespace": ("doctype", _before('<!DOCTYPE r [<!ATTLIST r xmlns CDATA "urn:selftest:evil">]>')),
-    "doctype-in-small-letters": ("doctype", _before("<!doctype r>")),
-    "declaration-of-an-element": ("doctype", _before("<!ELEMENT r ANY>")),
-    "notation-inside": ("doctype", _before_the_end('<!NOTATION n SYSTEM "x">')),
-    "cdata-in-a-value": ("cdata", _SPLIT_VALUE),
-    "markup-in-cdata": ("cdata", _HIDDEN_VALUE),
-    "empty-cdata": ("cdata", _before_the_end("<![CDATA[]]>")),
-    "second-root": ("not_well_formed", _after("<samlp:Response/>")),
-    "text-behind-the-root": ("not_well_formed", _after("x")),
-    "nul-behind-the-root": ("not_well_formed", _after("\0")),
-    "attribute-twice": ("not_well_formed", _DOUBLED),
-    "prefix-without-namespace": ("not_well_formed", _before_the_end("<evil:x/>")),
-    "name-that-begins-with-a-colon": ("not_well_formed", _before_the_end("<:x/>")),
-    "reference-to-nul": ("not_well_formed", _before_the_end("&#0;")),
-    "reference-to-a-control": ("not_well_formed", _before_the_end("&#1;")),
-    "end-of-cdata-in-a-text": ("not_well_formed", _before_the_end("]]>")),
-    "end-tag-missing": ("not_well_formed", lambda octets: octets[: octets.rindex(b"</")]),
-    "entity-that-nobody-declared": ("entity", _before_the_end("&x;")),
-    "entity-of-html": ("entity", _before_the_end("&nbsp;")),
-    "ampersand": ("entity", _before_the_end("& ")),
-    "reference-beyond-unicode": ("entity", _before_the_end("&#x0000000041;")),
-    "entity-in-an-attribute": ("entity", _of_the_root('e="&x;"')),
+_READERS: Edits = {
+    "doctype": {
+        "doctype-cve-2025-25291": _before("<!DOCTYPE samlp:Response>"),
+        "doctype-of-attributes-cve-2025-25292": _before('<!DOCTYPE r [<!ATTLIST r ID ID "_victim">]>'),
+        "doctype-of-a-namespace": _before('<!DOCTYPE r [<!ATTLIST r xmlns CDATA "urn:selftest:evil">]>'),
+        "doctype-in-small-letters": _before("<!doctype r>"),
+        "declaration-of-an-element": _before("<!ELEMENT r ANY>"),
+        "notation-inside": _before_the_end('<!NOTATION n SYSTEM "x">'),
+    },
+    "cdata": {
+        "cdata-in-a-value": _SPLIT_VALUE,
+        "markup-in-cdata": _HIDDEN_VALUE,
+        "empty-cdata": _before_the_end("<![CDATA[]]>"),
+    },
+    "not_well_formed": {
+        "second-root": _after("<samlp:Response/>"),
+        "text-behind-the-root": _after("x"),
+        "nul-behind-the-root": _after("\0"),
+        "attribute-twice": swap_octets('Version="2.0"', 'Version="2.0" Version="2.0"'),
+        "prefix-without-namespace": _before_the_end("<evil:x/>"),
+        "name-that-begins-with-a-colon": _before_the_end("<:x/>"),
+        "reference-to-nul": _before_the_end("&#0;"),
+        "reference-to-a-control": _before_the_end("&#1;"),
+        "end-of-cdata-in-a-text": _before_the_end("]]>"),
+        "end-tag-missing": lambda octets: octets[: octets.rindex(b"</")],
+    },
+    "entity": {
+        "entity-that-nobody-declared": _before_the_end("&x;"),
+        "entity-of-html": _before_the_end("&nbsp;"),
+        "ampersand": _before_the_end("& "),
+        "reference-beyond-unicode": _before_the_end("&#x0000000041;"),
+        "entity-in-an-attribute": lambda octets: octets.replace(b" ID=", b' e="&x;" ID=', 1),
+    },
 }
-
-# -- entities --------------------------------------------------------------------------------------------------------------
-
 _DOCTYPES = {
     "file-cve-2016-10127": 'SYSTEM "file:///etc/passwd"',
     "address-cve-2026-28809": 'SYSTEM "https://evil.selftest.example/x.dtd"',
@@ -281,20 +253,10 @@ _IN_NAMES = {
     "name-from-a-file": '<!ENTITY who SYSTEM "file:///etc/hostname">',
     "name-of-two-entities": '<!ENTITY a "{name}"><!ENTITY who "&a;">',
 }
-
-
-def _included(xml: str) -> Callable[[Setting], bytes]:
-    """An element that is signed, and asks a reader to fetch."""
-    return lambda setting: setting.sent(spelled=swap("Selftest<", f"Selftest{xml}<"))
-
-
 _XINCLUDE = '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///etc/passwd" parse="text"/>'
 _LOCATION = 'xsi:schemaLocation="urn:selftest https://evil.selftest.example/x.xsd"'
-_INCLUDED: tuple[Row, ...] = (
-    ("xinclude-in-a-value", "text", _included(_XINCLUDE)),
-    (
-        "schema-location",
-        "unknown_attribute",
-        lambda setting: setting.sent(replace(setting.good, assertion_more=f" {_LOCATION}")),
-    ),
-)
+# What is signed, and asks a reader to fetch
+_INCLUDED: Table = {
+    "text": {"xinclude-in-a-value": spelled("Selftest<", f"Selftest{_XINCLUDE}<")},
+    "unknown_attribute": {"schema-location": said(assertion_more=f" {_LOCATION}")},
+}

@@ -10,8 +10,9 @@ from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS, SIGNATURE
 from idp.selftest.case import Case
 from idp.selftest.responses.answer import Answer, fresh
-from idp.selftest.responses.making import Row, Setting, World, parsed, refused
-from idp.selftest.responses.signing import Edit, How, serialised, sign, swap, swap_octets
+from idp.selftest.responses.making import Make, Makes, Setting, Table, World, parsed, refused
+from idp.selftest.responses.signing import before, serialised, sign, swap, swap_octets, value, without
+from idp.selftest.responses.ways import finished, outermost, signed
 from idp.selftest.responses.wrapping import another, assertion_of, element
 
 EVIL, FOREIGN, EXCLUSION = "evil data in the signature", "foreign signature", "signature exclusion"
@@ -22,108 +23,87 @@ _DATA = '<evil xmlns="urn:selftest:evil">victim-of-the-selftest</evil>'
 def evil_data(world: World) -> Iterator[Case]:
     """The enveloped transform drops the whole Signature: what stands in it, no signature covers."""
     settings = (*world.plain, world.encrypted, world.eidas)
-    yield from refused(EVIL, settings, *_DROPPED)
-    yield from refused(EVIL, world.plain, *_evil_assertion("one_assertion"))
-    yield from refused(EVIL, (world.encrypted,), *_evil_assertion("structure"))
-    yield from refused(EVIL, (world.eidas,), *_evil_assertion("plain_assertion"))
-    row: Row = ("encrypted-assertion-in-an-object", "structure", _sealed_in_object)
-    yield from refused(EVIL, (world.encrypted, world.eidas), row)
-    yield from refused(EVIL, settings, *_DECOYS)
-    yield from refused(EVIL, (world.response, world.encrypted), *_failure("structure"))
-    yield from refused(EVIL, (world.eidas,), *_failure("plain_assertion"))
+    yield from refused(EVIL, settings, _DROPPED)
+    yield from refused(EVIL, world.plain, {"one_assertion": _EVIL_ASSERTIONS})
+    yield from refused(EVIL, (world.encrypted,), {"structure": _EVIL_ASSERTIONS})
+    yield from refused(EVIL, (world.eidas,), {"plain_assertion": _EVIL_ASSERTIONS})
+    sealed_in_object = {"encrypted-assertion-in-an-object": _sealed_in_object}
+    yield from refused(EVIL, (world.encrypted, world.eidas), {"structure": sealed_in_object})
+    yield from refused(EVIL, settings, _DECOYS)
+    # A signed failure, to which somebody adds an assertion: in its Signature, which covers itself not, or beside
+    inside = {"assertion-in-the-signature-of-a-failure": _in_a_failure}
+    beside: Table = {"digest": {"assertion-beside-a-signed-failure": _beside_a_failure}}
+    yield from refused(EVIL, (world.response, world.encrypted), {"structure": inside}, beside)
+    yield from refused(EVIL, (world.eidas,), {"plain_assertion": inside}, beside)
 
 
 def foreign(world: World) -> Iterator[Case]:
     """A Signature that is genuine, and was made for something else."""
-    settings = (world.response, world.encrypted, world.eidas)
     for name, message in _OTHERS.items():
-        yield from refused(FOREIGN, settings, *_of_another(name, message))
-    yield from refused(FOREIGN, (*world.plain, world.encrypted, world.eidas), *_OF_AN_OLDER)
-    row: Row = ("of-the-assertion-at-the-response-cve-2024-8698", "reference", _moved_up)
-    yield from refused(FOREIGN, (world.assertion,), row)
-    yield from refused(FOREIGN, (world.response,), ("of-the-response-at-the-assertion", "reference", _moved_down))
+        yield from refused(FOREIGN, (world.response, world.encrypted, world.eidas), _of_another(name, message))
+    yield from refused(FOREIGN, (*world.plain, world.encrypted, world.eidas), _OF_AN_OLDER)
+    up: Table = {"reference": {"of-the-assertion-at-the-response-cve-2024-8698": _moved_up}}
+    yield from refused(FOREIGN, (world.assertion,), up)
+    yield from refused(FOREIGN, (world.response,), {"reference": {"of-the-response-at-the-assertion": _moved_down}})
 
 
 def exclusion(world: World) -> Iterator[Case]:
     """No signature, or none that says anything, for whoever verifies only what he finds."""
-    settings = (*world.plain, world.encrypted, world.eidas)
-    unsigned: Row = ("no-signature-cve-2012-5353", "signature_missing", lambda setting: setting.unsigned())
+    two, keys = (world.response, world.assertion), world.keys
+    unsigned: Table = {"signature_missing": {"no-signature-cve-2012-5353": Setting.unsigned}}
     yield from refused(EXCLUSION, (*world.plain, world.eidas), unsigned)
-    yield from refused(EXCLUSION, settings, *_emptied(), *_MOVED)
-    yield from refused(EXCLUSION, (world.response, world.assertion, world.encrypted, world.eidas), *_RENAMED)
-    without_use = world.entrances.without_use
-    yield from refused(
-        EXCLUSION,
-        (world.response, world.assertion),
-        ("key-without-use-and-no-signature-cve-2026-16443", "signature_missing", lambda setting: setting.unsigned()),
-        ("key-without-use-and-a-stranger-cve-2026-28323", "signature", _by(world, "stranger")),
-        entrance=without_use,
-    )
-    yield from refused(
-        EXCLUSION,
-        (world.response, world.assertion, world.encrypted),
-        ("by-a-key-that-only-encrypts", "signature", _by(world, "second")),
-    )
-    by_stranger = How(method=world.both.how.method, holder=world.keys.stranger)
-    yield from refused(
-        EXCLUSION,
-        (world.both,),
-        ("inner-signature-by-a-stranger", "signature", lambda setting: setting.sent(how=by_stranger)),
-        ("outer-signature-by-a-stranger", "signature", lambda setting: setting.outermost(by_stranger)),
-        ("inner-signature-taken-out", "digest", _without_inner),
-    )
-    yield from refused(
-        EXCLUSION,
-        (world.response,),
-        ("success-without-assertion-or-signature", "signature_missing", _bare(SUCCESS)),
-        ("failure-without-signature", "status", _bare(RESPONDER)),
-    )
-    yield from refused(EXCLUSION, (world.eidas,), ("failure-without-signature", "signature_missing", _bare(RESPONDER)))
+    yield from refused(EXCLUSION, (*world.plain, world.encrypted, world.eidas), _EMPTIED, {"signature_place": _MOVED})
+    yield from refused(EXCLUSION, (*two, world.encrypted, world.eidas), {"signature_missing": _RENAMED})
+    without_use: Table = {
+        "signature_missing": {"key-without-use-and-no-signature-cve-2026-16443": Setting.unsigned},
+        "signature": {"key-without-use-and-a-stranger-cve-2026-28323": signed(holder=keys.stranger)},
+    }
+    yield from refused(EXCLUSION, two, without_use, entrance=world.entrances["without use"])
+    encrypts: Table = {"signature": {"by-a-key-that-only-encrypts": signed(holder=keys.second)}}
+    yield from refused(EXCLUSION, (*two, world.encrypted), encrypts)
+    one_of_two: Table = {
+        "signature": {
+            "inner-signature-by-a-stranger": signed(holder=keys.stranger),
+            "outer-signature-by-a-stranger": outermost(holder=keys.stranger),
+        },
+        "digest": {"inner-signature-taken-out": _without_inner},
+    }
+    yield from refused(EXCLUSION, (world.both,), one_of_two)
+    failure = {"failure-without-signature": _bare(RESPONDER)}
+    bare: Table = {"signature_missing": {"success-without-assertion-or-signature": _bare(SUCCESS)}, "status": failure}
+    yield from refused(EXCLUSION, (world.response,), bare)
+    yield from refused(EXCLUSION, (world.eidas,), {"signature_missing": failure})
 
 
-# -- evil data -------------------------------------------------------------------------------------------------------------
+def _with(xml: str) -> Make:
+    return finished(before(_END, xml))
 
 
-def finished(edit: Edit) -> Callable[[Setting], bytes]:
-    """A good answer whose outermost Signature was edited afterwards."""
-    return lambda setting: setting.outermost(replace(setting.how, finished=edit))
+_DROPPED: Table = {
+    "signature_shape": {
+        "object": _with(f"<ds:Object>{_DATA}</ds:Object>"),
+        "manifest": _with("<ds:Object><ds:Manifest/></ds:Object>"),
+        "foreign-element": _with(_DATA),
+        "text": finished(swap("</ds:SignedInfo>", "</ds:SignedInfo>victim")),
+        "text-at-the-end": _with("victim"),
+        "second-signature-value": _with("<ds:SignatureValue>AAAA</ds:SignatureValue>"),
+        "attribute": finished(swap("<ds:Signature ", '<ds:Signature Type="victim" ')),
+    },
+    "key_info": {"data-in-key-info": _with(f"<ds:KeyInfo>{_DATA}</ds:KeyInfo>")},
+    "signature_place": {"signature-in-an-object": _with("<ds:Object><ds:Signature/></ds:Object>")},
+    "signature_value": {"data-in-signature-value": finished(before("</ds:SignatureValue>", _DATA))},
+}
 
 
-def _with(xml: str) -> Callable[[Setting], bytes]:
-    return finished(swap(_END, f"{xml}{_END}"))
+def _evil_in(name: str) -> Make:
+    return lambda setting: _with(f"<ds:{name}>{another(setting).assertion()}</ds:{name}>")(setting)
 
 
-_DROPPED: tuple[Row, ...] = (
-    ("object", "signature_shape", _with(f"<ds:Object>{_DATA}</ds:Object>")),
-    ("manifest", "signature_shape", _with("<ds:Object><ds:Manifest/></ds:Object>")),
-    ("foreign-element", "signature_shape", _with(_DATA)),
-    ("text", "signature_shape", finished(swap("</ds:SignedInfo>", "</ds:SignedInfo>victim"))),
-    ("text-at-the-end", "signature_shape", _with("victim")),
-    ("second-signature-value", "signature_shape", _with("<ds:SignatureValue>AAAA</ds:SignatureValue>")),
-    ("data-in-key-info", "key_info", _with(f"<ds:KeyInfo>{_DATA}</ds:KeyInfo>")),
-    ("attribute", "signature_shape", finished(swap("<ds:Signature ", '<ds:Signature Type="victim" '))),
-    ("signature-in-an-object", "signature_place", _with("<ds:Object><ds:Signature/></ds:Object>")),
-    (
-        "data-in-signature-value",
-        "signature_value",
-        finished(swap("</ds:SignatureValue>", f"{_DATA}</ds:SignatureValue>")),
-    ),
-)
-
-
-def _evil_assertion(check: str) -> tuple[Row, ...]:
-    def within(name: str) -> Callable[[Setting], bytes]:
-        def make(setting: Setting) -> bytes:
-            evil = another(setting).assertion()
-            return _with(f"<ds:{name}>{evil}</ds:{name}>")(setting)
-
-        return make
-
-    return (
-        ("assertion-in-an-object-oneuptime-2981", check, within("Object")),
-        ("assertion-in-key-info", check, within("KeyInfo")),
-        ("assertion-in-a-key-value", check, within("KeyValue")),
-    )
+_EVIL_ASSERTIONS: Makes = {
+    "assertion-in-an-object-oneuptime-2981": _evil_in("Object"),
+    "assertion-in-key-info": _evil_in("KeyInfo"),
+    "assertion-in-a-key-value": _evil_in("KeyValue"),
+}
 
 
 def _sealed_in_object(setting: Setting) -> bytes:
@@ -131,59 +111,43 @@ def _sealed_in_object(setting: Setting) -> bytes:
     return _with(f"<ds:Object>{evil}</ds:Object>")(setting)
 
 
-def _decoy(place: int) -> Callable[[Setting], bytes]:
+def _signed_in(setting: Setting, root: Element) -> Element:
+    """What holds the outermost Signature."""
+    return root if setting.at_response else assertion_of(root)
+
+
+def _decoy(place: int) -> Make:
     """A second Signature that repeats the genuine SignatureValue."""
 
     def make(setting: Setting) -> bytes:
         root = setting.tree()
-        signature = next(root.iter(SIGNATURE))
-        parent = root if setting.at_response else assertion_of(root)
-        decoy = copy.deepcopy(signature)
+        decoy = copy.deepcopy(next(root.iter(SIGNATURE)))
         next(decoy.iter(f"{{{DS}}}DigestValue")).text = "AAAA"
-        parent.insert(place, decoy)
+        _signed_in(setting, root).insert(place, decoy)
         return serialised(root)
 
     return make
 
 
-_DECOYS: tuple[Row, ...] = (
-    ("decoy-signature-behind-oneuptime-2981", "signature_count", _decoy(2)),
-    ("decoy-signature-before", "signature_count", _decoy(1)),
-)
+_DECOYS: Table = {
+    "signature_count": {"decoy-signature-behind-oneuptime-2981": _decoy(2), "decoy-signature-before": _decoy(1)}
+}
 
 
-def _failure(check: str) -> tuple[Row, ...]:
-    """A signed failure, to which somebody adds an assertion: in its Signature, which covers itself not, or beside."""
-
-    def inside(setting: Setting) -> bytes:
-        evil = replace(another(setting), status=RESPONDER)
-        how = replace(setting.how, finished=swap(_END, f"<ds:Object>{evil.assertion()}</ds:Object>{_END}"))
-        return sign(evil.response("").encode(), evil.response_id, setting.key, how)
-
-    def beside(setting: Setting) -> bytes:
-        answer = replace(setting.good, status=RESPONDER)
-        body = answer.assertion() if setting.encryption is None else setting.encryption.xml(answer.assertion().encode())
-        return swap_octets("</samlp:Response>", f"{body}</samlp:Response>")(setting.around("", answer))
-
-    return (
-        ("assertion-in-the-signature-of-a-failure", check, inside),
-        ("assertion-beside-a-signed-failure", "digest", beside),
-    )
+def _in_a_failure(setting: Setting) -> bytes:
+    evil = replace(another(setting), status=RESPONDER)
+    how = replace(setting.how, finished=before(_END, f"<ds:Object>{evil.assertion()}</ds:Object>"))
+    return sign(evil.response("").encode(), evil.response_id, setting.key, how)
 
 
-# -- foreign signatures ----------------------------------------------------------------------------------------------------
+def _beside_a_failure(setting: Setting) -> bytes:
+    answer = replace(setting.good, status=RESPONDER)
+    body = answer.assertion() if setting.encryption is None else setting.encryption.xml(answer.assertion().encode())
+    return swap_octets("</samlp:Response>", f"{body}</samlp:Response>")(setting.around("", answer))
 
 
-def _logout(answer: Answer, element_id: str) -> str:
-    return _protocol("LogoutResponse", answer, element_id)
-
-
-def _artifact(answer: Answer, element_id: str) -> str:
-    return _protocol("ArtifactResponse", answer, element_id)
-
-
-def _protocol(name: str, answer: Answer, element_id: str) -> str:
-    return (
+def _protocol(name: str) -> Callable[[Answer, str], str]:
+    return lambda answer, element_id: (
         f'<samlp:{name} xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="{element_id}" Version="2.0"'
         f' IssueInstant="{answer.issued}" Destination="{answer.destination}" InResponseTo="{answer.in_response_to}">'
         f'<saml:Issuer>{answer.issuer}</saml:Issuer><samlp:Status><samlp:StatusCode Value="{SUCCESS}"/></samlp:Status>'
@@ -192,29 +156,26 @@ def _protocol(name: str, answer: Answer, element_id: str) -> str:
 
 
 def _metadata(answer: Answer, element_id: str) -> str:
-    contact = '<md:ContactPerson contactType="support"/>'
-    return (
-        f'<md:EntityDescriptor xmlns:md="{MD}" ID="{element_id}" entityID="{answer.issuer}">{contact}</md:EntityDescriptor>'
-    )
+    head = f'<md:EntityDescriptor xmlns:md="{MD}" ID="{element_id}" entityID="{answer.issuer}">'
+    return f'{head}<md:ContactPerson contactType="support"/></md:EntityDescriptor>'
 
 
 _OTHERS: dict[str, Callable[[Answer, str], str]] = {
-    "logout-response-samlify-634": _logout,
-    "artifact-response": _artifact,
+    "logout-response-samlify-634": _protocol("LogoutResponse"),
+    "artifact-response": _protocol("ArtifactResponse"),
     "metadata": _metadata,
 }
 
 
-def _of_another(name: str, message: Callable[[Answer, str], str]) -> tuple[Row, ...]:
-    def signed(setting: Setting, element_id: str) -> bytes:
-        place = 0 if message is _metadata else 1
-        octets = message(setting.good, element_id).encode()
-        return sign(octets, element_id, setting.key, replace(setting.how, place=place))
+def _of_another(name: str, message: Callable[[Answer, str], str]) -> Table:
+    def another_signed(setting: Setting, element_id: str = "") -> bytes:
+        place, own = 0 if message is _metadata else 1, element_id or fresh("m")
+        return sign(message(setting.good, own).encode(), own, setting.key, replace(setting.how, place=place))
 
-    def lent(*, same_id: bool) -> Callable[[Setting], bytes]:
+    def lent(*, same_id: bool) -> Make:
         def make(setting: Setting) -> bytes:
             evil = another(setting)
-            other = parsed(signed(setting, evil.response_id if same_id else fresh("m")))
+            other = parsed(another_signed(setting, evil.response_id if same_id else ""))
             root = parsed(setting.unsigned(evil))
             root.insert(1, next(other.iter(SIGNATURE)))
             return serialised(root)
@@ -223,44 +184,43 @@ def _of_another(name: str, message: Callable[[Answer, str], str]) -> tuple[Row, 
 
     def hidden(setting: Setting) -> bytes:
         root = parsed(setting.unsigned(another(setting)))
-        root.insert(1, element(samlp("Extensions"), parsed(signed(setting, fresh("m")))))
+        root.insert(1, element(samlp("Extensions"), parsed(another_signed(setting))))
         return serialised(root)
 
     def renamed(setting: Setting) -> bytes:
-        root = parsed(signed(setting, fresh("m")))
+        root = parsed(another_signed(setting))
         root.tag = samlp("Response")
         return serialised(root)
 
-    return (
-        (f"{name}-itself", "root", lambda setting: signed(setting, fresh("m"))),
-        (f"of-{name}", "reference", lent(same_id=False)),
-        (f"of-{name}-with-its-id", "digest", lent(same_id=True)),
-        (f"{name}-in-extensions", "signature_place", hidden),
-        # Its Signature is the first child, where a Response has its Issuer
-        (f"{name}-renamed", "signature_place" if message is _metadata else "digest", renamed),
-    )
+    # The Signature of metadata is the first child, where a Response has its Issuer
+    misplaced = {f"{name}-in-extensions": hidden} | ({f"{name}-renamed": renamed} if message is _metadata else {})
+    return {
+        "root": {f"{name}-itself": another_signed},
+        "reference": {f"of-{name}": lent(same_id=False)},
+        "digest": {f"of-{name}-with-its-id": lent(same_id=True)}
+        | ({} if message is _metadata else {f"{name}-renamed": renamed}),
+        "signature_place": misplaced,
+    }
 
 
-def _older(*, same_id: bool) -> Callable[[Setting], bytes]:
+def _older(*, same_id: bool) -> Make:
     """The Signature of an answer that the party gave before."""
 
     def make(setting: Setting) -> bytes:
-        now, before = another(setting), setting.good
+        now, earlier = another(setting), setting.good
         if same_id:
-            now = replace(now, response_id=before.response_id, assertion_id=before.assertion_id)
-        root, old = setting.tree(now), setting.tree(before)
-        signature, theirs = next(root.iter(SIGNATURE)), next(old.iter(SIGNATURE))
-        parent: Element = root if setting.at_response else assertion_of(root)
-        parent.replace(signature, theirs)
+            now = replace(now, response_id=earlier.response_id, assertion_id=earlier.assertion_id)
+        root, old = setting.tree(now), setting.tree(earlier)
+        _signed_in(setting, root).replace(next(root.iter(SIGNATURE)), next(old.iter(SIGNATURE)))
         return serialised(root)
 
     return make
 
 
-_OF_AN_OLDER: tuple[Row, ...] = (
-    ("of-an-older-answer", "reference", _older(same_id=False)),
-    ("of-an-older-answer-with-its-ids", "digest", _older(same_id=True)),
-)
+_OF_AN_OLDER: Table = {
+    "reference": {"of-an-older-answer": _older(same_id=False)},
+    "digest": {"of-an-older-answer-with-its-ids": _older(same_id=True)},
+}
 
 
 def _moved_up(setting: Setting) -> bytes:
@@ -275,48 +235,30 @@ def _moved_down(setting: Setting) -> bytes:
     return serialised(root)
 
 
-# -- exclusion -------------------------------------------------------------------------------------------------------------
+_EMPTIED: Table = {
+    "signature_shape": {
+        "empty-signature": finished(lambda text: text[: text.index(">") + 1] + _END),
+        "no-signed-info": finished(without("ds:SignedInfo")),
+        "no-signature-value": finished(without("ds:SignatureValue")),
+    },
+    "signature_value": {"empty-signature-value": finished(value("ds:SignatureValue", lambda _: ""))},
+}
 
 
-def _emptied() -> tuple[Row, ...]:
-    def cut(begin: str, end: str) -> Edit:
-        """Without what stands from `begin` to `end`, both included."""
-
-        def edit(text: str) -> str:
-            return text[: text.index(begin)] + text[text.index(end) + len(end) :]
-
-        return edit
-
-    def hollow(text: str) -> str:
-        return text[: text.index(">") + 1] + _END
-
-    value_begin, value_end = "<ds:SignatureValue>", "</ds:SignatureValue>"
-    return (
-        ("empty-signature", "signature_shape", finished(hollow)),
-        ("no-signed-info", "signature_shape", finished(cut("<ds:SignedInfo>", "</ds:SignedInfo>"))),
-        ("no-signature-value", "signature_shape", finished(cut(value_begin, value_end))),
-        (
-            "empty-signature-value",
-            "signature_value",
-            finished(lambda text: cut(value_begin, value_end)(text).replace(_END, f"<ds:SignatureValue/>{_END}")),
-        ),
-    )
-
-
-def _named(namespace: str) -> Callable[[Setting], bytes]:
+def _named(namespace: str) -> Make:
     return finished(swap(f'xmlns:ds="{DS}"', f'xmlns:ds="{namespace}"'))
 
 
-_RENAMED: tuple[Row, ...] = (
-    ("signature-without-the-hash-sign-of-its-namespace", "signature_missing", _named(DS.rstrip("#"))),
-    ("signature-of-an-https-namespace", "signature_missing", _named(DS.replace("http:", "https:"))),
-)
+_RENAMED: Makes = {
+    "signature-without-the-hash-sign-of-its-namespace": _named(DS.rstrip("#")),
+    "signature-of-an-https-namespace": _named(DS.replace("http:", "https:")),
+}
 
 
-def _at(place: Callable[[Element], tuple[Element, int]]) -> Callable[[Setting], bytes]:
+def _at(place: Callable[[Element], tuple[Element, int]]) -> Make:
     def make(setting: Setting) -> bytes:
         root = setting.tree()
-        parent = root if setting.at_response else assertion_of(root)
+        parent = _signed_in(setting, root)
         signature = parent[1]
         where, number = place(parent)
         where.insert(number, signature)
@@ -325,16 +267,11 @@ def _at(place: Callable[[Element], tuple[Element, int]]) -> Callable[[Setting], 
     return make
 
 
-_MOVED: tuple[Row, ...] = (
-    ("signature-at-the-end", "signature_place", _at(lambda parent: (parent, len(parent)))),
-    ("signature-before-the-issuer", "signature_place", _at(lambda parent: (parent, 0))),
-    ("signature-in-the-issuer", "signature_place", _at(lambda parent: (parent[0], 0))),
-)
-
-
-def _by(world: World, who: str) -> Callable[[Setting], bytes]:
-    holder = world.keys.stranger if who == "stranger" else world.keys.second
-    return lambda setting: setting.sent(how=replace(setting.how, holder=holder))
+_MOVED: Makes = {
+    "signature-at-the-end": _at(lambda parent: (parent, len(parent))),
+    "signature-before-the-issuer": _at(lambda parent: (parent, 0)),
+    "signature-in-the-issuer": _at(lambda parent: (parent[0], 0)),
+}
 
 
 def _without_inner(setting: Setting) -> bytes:
@@ -344,5 +281,5 @@ def _without_inner(setting: Setting) -> bytes:
     return serialised(root)
 
 
-def _bare(status: str) -> Callable[[Setting], bytes]:
+def _bare(status: str) -> Make:
     return lambda setting: replace(setting.good, status=status).response("").encode()

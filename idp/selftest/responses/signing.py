@@ -73,10 +73,77 @@ def swap(old: str, new: str) -> Edit:
     return edit
 
 
+def before(old: str, text: str) -> Edit:
+    """Put a text before the first `old`."""
+    return swap(old, text + old)
+
+
+def after(old: str, text: str) -> Edit:
+    """Put a text behind the first `old`."""
+    return swap(old, old + text)
+
+
 def swap_octets(old: str, new: str) -> OctetEdit:
     """`swap` for octets."""
     edit = swap(old, new)
     return lambda octets: edit(octets.decode()).encode()
+
+
+def part(name: str, number: int = 0) -> Edit:
+    """One element of a text: the first of its name, or the one after so many."""
+
+    def found(text: str) -> str:
+        begin = -1
+        for _ in range(number + 1):
+            begin = text.index(f"<{name}", begin + 1)
+        end = f"</{name}>"
+        return text[begin : text.index(end, begin) + len(end)]
+
+    return found
+
+
+def instead(name: str, change: Edit, number: int = 0) -> Edit:
+    """Change one element of a text as a whole."""
+    return lambda text: text.replace(part(name, number)(text), change(part(name, number)(text)), 1)
+
+
+def cut(begin: str, end: str) -> Edit:
+    """Leave out the first piece from `begin` to `end`, both included. ValueError where there is none."""
+
+    def edit(text: str) -> str:
+        head, found, rest = text.partition(begin)
+        _, closed, tail = rest.partition(end)
+        if not found or not closed:
+            raise ValueError(f"nothing to leave out: {begin}")
+        return head + tail
+
+    return edit
+
+
+def without(name: str) -> Edit:
+    """Leave out the first element of a name."""
+    return cut(f"<{name}", f"</{name}>")
+
+
+def value(name: str, change: Edit) -> Edit:
+    """Change the text in the first element of a name, which has no attributes."""
+
+    def edit(text: str) -> str:
+        head, begin, rest = text.partition(f"<{name}>")
+        content, end, tail = rest.partition(f"</{name}>")
+        return head + begin + change(content) + end + tail
+
+    return edit
+
+
+def in_lines(width: int, line_end: str = "\n") -> Edit:
+    """Break a text into lines, and put a line end around them."""
+    return lambda text: "".join(f"{line_end}{text[at : at + width]}" for at in range(0, len(text), width)) + line_end
+
+
+def flipped(octets: bytes) -> bytes:
+    """Octets whose last bit is another."""
+    return octets[:-1] + bytes([octets[-1] ^ 1])
 
 
 def transform(algorithm: str, inside: str = "") -> str:

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from connectors.formats.names import SAML, SAMLP
@@ -11,58 +11,45 @@ from connectors.signatures.profile import SHA256_URI
 from idp.selftest.case import Case
 from idp.selftest.responses.algorithms import certificates, key_value
 from idp.selftest.responses.answer import XS, fresh
-from idp.selftest.responses.making import Make, Setting, World, accepted
-from idp.selftest.responses.markup import posted
+from idp.selftest.responses.making import Make, Makes, Setting, World, accepted
+from idp.selftest.responses.markup import as_octets, posted
 from idp.selftest.responses.party_keys import CURVES
-from idp.selftest.responses.signatures import finished
-from idp.selftest.responses.signing import DIGESTS, MORE, NEWER, Edit, How, OctetEdit, swap, swap_octets
+from idp.selftest.responses.signing import DIGESTS, MORE, NEWER, Edit, OctetEdit, in_lines, same, swap, swap_octets, value
+from idp.selftest.responses.ways import each, finished, late, sent, signed, throughout
 
 SPELLINGS, SIGNATURES = "valid spellings", "valid signatures"
 _XSI = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
-_OF_SAML2INT = ("p-256", "p-384", "p-521")
 
 
 def valid_spellings(world: World) -> Iterator[Case]:
     """One message, spelled in many ways."""
-    yield from accepted(
-        SPELLINGS, world.all, ("as-it-is", lambda setting: setting.sent()), ("indented", _spelled(_indented))
-    )
-    yield from accepted(SPELLINGS, world.plain, *_PREFIXES)
-    settings = (*world.plain, world.encrypted, world.eidas)
-    yield from accepted(SPELLINGS, settings, *_OCTETS)
-    yield from accepted(SPELLINGS, world.all, *_LATE)
+    yield from accepted(SPELLINGS, world.all, {"as-it-is": sent(), "indented": sent(spelled=_indented)}, _LATE)
+    yield from accepted(SPELLINGS, world.plain, each(lambda edit: sent(spelled=edit), _PREFIXES))
+    yield from accepted(SPELLINGS, (*world.plain, world.encrypted, world.eidas), _OCTETS)
 
 
 def valid_signatures(world: World) -> Iterator[Case]:
     """Every algorithm and every key of the profiles, and each way to write a Signature."""
-    settings = (*world.plain, world.encrypted, world.eidas)
+    settings, on = (*world.plain, world.encrypted, world.eidas), world.keys.on
     for uri, name in DIGESTS.items():
-        if name not in ("sha256", "sha384", "sha512"):
-            continue
-        yield from accepted(SIGNATURES, settings, (f"digest-of-{name}", _digest(uri)))
-        yield from _by(world.plain, f"rsa-{name}", How(method=f"{MORE}rsa-{name}"))
-        yield from _by((world.eidas, world.eidas_both), f"pss-{name}", How(method=f"{NEWER}{name}-rsa-MGF1"))
-        on_curve = How(method=f"{MORE}ecdsa-{name}", holder=world.keys.on["p-256"])
-        yield from _by((world.response, world.eidas), f"ecdsa-{name}", on_curve)
-    for name, holder in world.keys.on.items():
-        on_curve = How(method=ECDSA_BY_CURVE[CURVES[name].name], holder=holder)
-        nodes = (world.eidas, world.eidas_both)
-        yield from _by((*world.plain, *nodes) if name in _OF_SAML2INT else nodes, f"key-on-{name}", on_curve)
-    next_key = replace(world.response.how, holder=world.keys.next_idp)
-    yield from _by((*world.plain, world.encrypted), "other-key-of-a-rollover", next_key)
-    yield from accepted(SIGNATURES, (world.both,), ("each-key-of-a-rollover", lambda setting: setting.sent(how=next_key)))
-    good: tuple[str, Make] = ("key-without-use-cve-2026-16443", lambda setting: setting.sent())
-    yield from accepted(SIGNATURES, world.plain, good, entrance=world.entrances.without_use)
-    yield from accepted(SIGNATURES, settings, *_FORMS)
-    for what, key_info in _hints(world).items():
-        yield from accepted(SIGNATURES, settings, (what, _told(key_info)))
-
-
-# -- spellings -------------------------------------------------------------------------------------------------------------
-
-
-def _spelled(edit: Edit) -> Make:
-    return lambda setting: setting.sent(spelled=edit)
+        if name in ("sha256", "sha384", "sha512"):
+            yield from accepted(SIGNATURES, settings, {f"digest-of-{name}": throughout(digest=uri)})
+            yield from accepted(SIGNATURES, world.plain, {f"rsa-{name}": throughout(method=f"{MORE}rsa-{name}")})
+            pss = {f"pss-{name}": throughout(method=f"{NEWER}{name}-rsa-MGF1")}
+            yield from accepted(SIGNATURES, world.nodes, pss)
+            ecdsa = {f"ecdsa-{name}": throughout(method=f"{MORE}ecdsa-{name}", holder=on["p-256"])}
+            yield from accepted(SIGNATURES, (world.response, world.eidas), ecdsa)
+    for name, holder in on.items():
+        of_curve = {f"key-on-{name}": throughout(method=ECDSA_BY_CURVE[CURVES[name].name], holder=holder)}
+        takers = (*world.plain, *world.nodes) if name in ("p-256", "p-384", "p-521") else world.nodes
+        yield from accepted(SIGNATURES, takers, of_curve)
+    rolled = {"other-key-of-a-rollover": throughout(holder=world.keys.next_idp)}
+    yield from accepted(SIGNATURES, (*world.plain, world.encrypted), rolled)
+    yield from accepted(SIGNATURES, (world.both,), {"each-key-of-a-rollover": signed(holder=world.keys.next_idp)})
+    good = {"key-without-use-cve-2026-16443": sent()}
+    yield from accepted(SIGNATURES, world.plain, good, entrance=world.entrances["without use"])
+    hints = each(lambda inside: throughout(key_info=f"<ds:KeyInfo>{inside}</ds:KeyInfo>"), _hints(world))
+    yield from accepted(SIGNATURES, settings, _FORMS, hints)
 
 
 def _other_prefixes(text: str) -> str:
@@ -100,47 +87,20 @@ def _indented(text: str) -> str:
     return text.replace("><", ">\n    <").replace(">\n    </saml:AttributeValue>", "></saml:AttributeValue>")
 
 
-def _included(prefixes: str) -> Make:
-    """Prefixes that are canonicalised although nothing but a value uses them."""
-
-    def make(setting: Setting) -> bytes:
-        how = replace(setting.how, inclusive=prefixes)
-        spelled = _at_the_root if setting.encryption is None else _as_it_is
-        return setting.sent(spelled=spelled, how=how, response_how=how)
-
-    return make
-
-
-def _as_it_is(text: str) -> str:
-    return text
-
-
 _UNUSED = 'xmlns:unused="urn:selftest:unused"'
-_PREFIXES: tuple[tuple[str, Make], ...] = (
-    ("other-prefixes", _spelled(_other_prefixes)),
-    ("default-namespaces", _spelled(_default_namespaces)),
-    ("namespaces-at-the-root", _spelled(_at_the_root)),
-    ("namespaces-at-each-element", _spelled(_at_each_element)),
-    ("namespaces-that-nobody-uses", _spelled(swap("<samlp:Response", f"<samlp:Response {_UNUSED}"))),
-)
+_PREFIXES: dict[str, Edit] = {
+    "other-prefixes": _other_prefixes,
+    "default-namespaces": _default_namespaces,
+    "namespaces-at-the-root": _at_the_root,
+    "namespaces-at-each-element": _at_each_element,
+    "namespaces-that-nobody-uses": swap("<samlp:Response", f"<samlp:Response {_UNUSED}"),
+}
 
 
 def _wrapped(width: int, line_end: str) -> Make:
-    def make(setting: Setting) -> bytes:
-        text = base64.b64encode(setting.sent()).decode()
-        return (line_end.join(text[at : at + width] for at in range(0, len(text), width)) + line_end).encode()
-
-    return make
-
-
-def _finished(edit: OctetEdit) -> Make:
-    """The finished octets, spelled otherwise: what is canonical stays."""
-
-    def make(setting: Setting) -> bytes:
-        octets = setting.sent(envelope=edit)
-        return octets if octets.startswith(b"<") else posted(octets)
-
-    return make
+    return lambda setting: (
+        in_lines(width, line_end)(base64.b64encode(setting.sent()).decode()).removeprefix(line_end).encode()
+    )
 
 
 def _before(text: str) -> OctetEdit:
@@ -158,94 +118,63 @@ def _windows(setting: Setting) -> bytes:
     return octets.replace(b"\n", b"\r\n")
 
 
-_OCTETS: tuple[tuple[str, Make], ...] = (
-    ("base64-on-one-line", lambda setting: posted(setting.sent())),
-    ("base64-in-lines-of-mime", _wrapped(76, "\r\n")),
-    ("base64-in-lines-of-pem", _wrapped(64, "\n")),
-    ("line-break-before-base64", lambda setting: b"\r\n" + posted(setting.sent())),
-    ("xml-declaration", _finished(_before('<?xml version="1.0" encoding="UTF-8"?>\n'))),
-    ("xml-declaration-without-encoding", _finished(_before('<?xml version="1.0"?>'))),
-    ("xml-declaration-in-other-quotes", _finished(_before("<?xml version='1.0' encoding='utf-8' standalone='no' ?>"))),
-    ("white-space-around-the-message", _finished(lambda octets: b"\n  " + octets + b"\r\n")),
-    ("order-and-quotes-of-attributes", _finished(_turned)),
-    ("white-space-in-tags", _finished(swap_octets("<samlp:Status>", "<samlp:Status\r\n\t>"))),
-    ("line-ends-of-windows", _windows),
-)
+_OCTETS: Makes = {
+    "base64-on-one-line": lambda setting: posted(setting.sent()),
+    "base64-in-lines-of-mime": _wrapped(76, "\r\n"),
+    "base64-in-lines-of-pem": _wrapped(64, "\n"),
+    "line-break-before-base64": lambda setting: b"\r\n" + posted(setting.sent()),
+    # The finished octets, spelled otherwise: what is canonical stays
+    "xml-declaration": as_octets(envelope=_before('<?xml version="1.0" encoding="UTF-8"?>\n')),
+    "xml-declaration-without-encoding": as_octets(envelope=_before('<?xml version="1.0"?>')),
+    "xml-declaration-in-other-quotes": as_octets(
+        envelope=_before("<?xml version='1.0' encoding='utf-8' standalone='no' ?>")
+    ),
+    "white-space-around-the-message": as_octets(envelope=lambda octets: b"\n  " + octets + b"\r\n"),
+    "order-and-quotes-of-attributes": as_octets(envelope=_turned),
+    "white-space-in-tags": as_octets(envelope=swap_octets("<samlp:Status>", "<samlp:Status\r\n\t>")),
+    "line-ends-of-windows": _windows,
+}
 
 
-def _of_name(edit: Callable[[str], str]) -> Make:
+def _referenced(setting: Setting) -> bytes:
     """The name in another spelling, after it was signed."""
+    answer, name = setting.good, setting.template.name_id
+    other = f"&#x{ord(name[0]):x};&#{ord(name[1])};{name[2:]}"
+    return setting.sent(answer, late=swap_octets(f">{name}<", f">{other}<"))
+
+
+_LATE: Makes = {
+    "letters-as-references": _referenced,
+    "white-space-in-end-tags": late("</saml:Subject>", "</saml:Subject >"),
+    "line-break-in-end-tags": late("</saml:NameID>", "</saml:NameID\n>"),
+}
+
+
+def _including(prefixes: str) -> Make:
+    """Prefixes that are canonicalised although nothing but a value uses them."""
 
     def make(setting: Setting) -> bytes:
-        answer = setting.good
-        return setting.sent(answer, late=swap_octets(f">{answer.name_id}<", f">{edit(answer.name_id)}<"))
+        how = replace(setting.how, inclusive=prefixes)
+        return setting.sent(spelled=_at_the_root if setting.encryption is None else same, how=how, response_how=how)
 
     return make
 
 
-_LATE: tuple[tuple[str, Make], ...] = (
-    ("letters-as-references", _of_name(lambda name: f"&#x{ord(name[0]):x};&#{ord(name[1])};{name[2:]}")),
-    ("white-space-in-end-tags", lambda setting: setting.changed("</saml:Subject>", "</saml:Subject >")),
-    ("line-break-in-end-tags", lambda setting: setting.changed("</saml:NameID>", "</saml:NameID\n>")),
-)
-
-# -- signatures ------------------------------------------------------------------------------------------------------------
-
-
-def _changed(change: Callable[[How], How]) -> Make:
-    """Every Signature of the setting made in another way."""
-    return lambda setting: setting.sent(how=change(setting.how), response_how=change(setting.how))
-
-
-def _digest(uri: str) -> Make:
-    return _changed(lambda how: replace(how, digest=uri))
-
-
-def _told(key_info: str) -> Make:
-    return _changed(lambda how: replace(how, key_info=f"<ds:KeyInfo>{key_info}</ds:KeyInfo>"))
-
-
-def _by(settings: tuple[Setting, ...], what: str, how: How) -> Iterator[Case]:
-    return accepted(SIGNATURES, settings, (what, lambda setting: setting.sent(how=how, response_how=how)))
-
-
-def _in_lines(name: str) -> Edit:
-    """The text of a value in lines, as signers wrap it."""
-
-    def edit(text: str) -> str:
-        begin = text.index(f"<ds:{name}>") + len(f"<ds:{name}>")
-        end = text.index(f"</ds:{name}>")
-        value = text[begin:end]
-        lines = "\n".join(value[at : at + 20] for at in range(0, len(value), 20))
-        return f"{text[:begin]}\n{lines}\n\t{text[end:]}"
-
-    return edit
-
-
-def _info(edit: Edit) -> Make:
-    return _changed(lambda how: replace(how, info=edit))
-
-
-def _spaced(text: str) -> str:
-    return text.replace("><", ">\n  <")
-
-
-_FORMS: tuple[tuple[str, Make], ...] = (
-    ("prefix-of-its-own", _changed(lambda how: replace(how, prefix="dsig"))),
-    ("default-namespace", _changed(lambda how: replace(how, prefix=""))),
-    ("inclusive-namespaces", _included("xs")),
-    ("inclusive-namespaces-of-many", _included("xs xsi saml samlp #default nowhere")),
-    ("inclusive-default-namespace", _included("#default")),
-    ("signature-value-in-lines", finished(_in_lines("SignatureValue"))),
-    ("digest-value-in-lines", _info(_in_lines("DigestValue"))),
-    ("white-space-in-signed-info", _info(_spaced)),
-    ("white-space-in-the-signature", finished(swap("<ds:SignatureValue>", "\n  <ds:SignatureValue>"))),
-    (
-        "identifier-of-the-signature",
-        finished(lambda text: text.replace("<ds:Signature ", f'<ds:Signature Id="{fresh("s")}" ')),
+_FORMS: Makes = {
+    "prefix-of-its-own": throughout(prefix="dsig"),
+    "default-namespace": throughout(prefix=""),
+    "inclusive-namespaces": _including("xs"),
+    "inclusive-namespaces-of-many": _including("xs xsi saml samlp #default nowhere"),
+    "inclusive-default-namespace": _including("#default"),
+    "signature-value-in-lines": finished(value("ds:SignatureValue", in_lines(20))),
+    "digest-value-in-lines": throughout(info=value("ds:DigestValue", in_lines(20))),
+    "white-space-in-signed-info": throughout(info=lambda text: text.replace("><", ">\n  <")),
+    "white-space-in-the-signature": finished(swap("<ds:SignatureValue>", "\n  <ds:SignatureValue>")),
+    "identifier-of-the-signature": finished(
+        lambda text: text.replace("<ds:Signature ", f'<ds:Signature Id="{fresh("s")}" ')
     ),
-    ("quotes-of-algorithms", _info(lambda text: text.replace(f'"{SHA256_URI}"', f"'{SHA256_URI}'"))),
-)
+    "quotes-of-algorithms": throughout(info=lambda text: text.replace(f'"{SHA256_URI}"', f"'{SHA256_URI}'")),
+}
 
 
 def _hints(world: World) -> dict[str, str]:

@@ -5,7 +5,7 @@ Where the genuine message is a failure it brings no assertion: then it is the pl
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from lxml import etree
@@ -16,42 +16,45 @@ from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS, SIGNATURE
 from idp.selftest.case import Case
 from idp.selftest.responses.answer import Answer
-from idp.selftest.responses.making import Row, Setting, World, parsed, refused
+from idp.selftest.responses.making import Make, Makes, Setting, Table, World, parsed, refused
 from idp.selftest.responses.signing import serialised, swap, swap_octets
+from idp.selftest.responses.ways import each, holding, said
 
 FAMILY = "signature wrapping"
 _OBJECT = f"{{{DS}}}Object"
 # What is evil takes what is genuine in, and becomes the message
 Place = Callable[[Element, Element], Element]
+# The genuine Response, its signed assertion, and an evil one
+Beside = Callable[[Element, Element, Element], None]
 
 
 def wrapping(world: World) -> Iterator[Case]:
     """Every case of the family."""
     for name, (place, check) in _AROUND_RESPONSE.items():
+        # A genuine failure is refused by this check; a genuine success brings a second assertion, and that is found first
         clear, sealed = (check, check) if check == "root" else ("one_assertion", "structure")
-        made = _around_response(place)
-        yield from refused(FAMILY, (world.response, world.both), (name, clear, made))
-        yield from refused(FAMILY, (world.encrypted, world.eidas), (name, sealed, made))
-        failed = _around_response(place, failed=True)
-        yield from refused(FAMILY, (world.response, world.eidas), (f"{name}-of-a-failure", check, failed))
+        made = {name: _around_response(place)}
+        yield from refused(FAMILY, (world.response, world.both), {clear: made})
+        yield from refused(FAMILY, (world.encrypted, world.eidas), {sealed: made})
+        failed = {f"{name}-of-a-failure": _around_response(place, failed=True)}
+        yield from refused(FAMILY, (world.response, world.eidas), {check: failed})
         if check != "root":
-            again = _around_response(place, failed=True, same_ids=True)
-            row: Row = (f"{name}-with-the-same-id", "duplicate_id", again)
-            yield from refused(FAMILY, (world.response, world.encrypted), row)
-    for name, around in _AROUND_ASSERTION.items():
-        yield from refused(FAMILY, (world.assertion, world.both), (name, "one_assertion", _around_assertion(around)))
-    yield from refused(FAMILY, (world.assertion, world.both), *_LENT)
-    yield from refused(FAMILY, (world.assertion,), *_CONFUSED)
-    for name, inside in _IN_PLAINTEXT.items():
-        row = (f"{name}-in-the-plaintext", "one_assertion", _in_plaintext(inside))
-        yield from refused(FAMILY, (world.both_encrypted, world.eidas_both), row)
-    yield from refused(FAMILY, (world.both_encrypted, world.eidas_both), *_LENT_IN_PLAINTEXT)
-    yield from refused(FAMILY, (world.response, world.both, world.eidas), *_SMUGGLED)
+            again = {f"{name}-with-the-same-id": _around_response(place, failed=True, same_ids=True)}
+            yield from refused(FAMILY, (world.response, world.encrypted), {"duplicate_id": again})
+    around: Table = {"one_assertion": each(_around_assertion, _AROUND_ASSERTION)}
+    yield from refused(FAMILY, (world.assertion, world.both), around, _LENT)
+    yield from refused(FAMILY, (world.assertion,), {"unknown_element": _CONFUSED})
+    yield from refused(FAMILY, (world.both_encrypted, world.eidas_both), _IN_PLAINTEXT)
+    yield from refused(FAMILY, (world.response, world.both, world.eidas), {"signature_place": _SMUGGLED})
 
 
 def another(setting: Setting) -> Answer:
     """What the attacker wants to be: another subject, in everything else a good answer."""
     return replace(setting.good, name_id="victim-of-the-selftest")
+
+
+def _evil(setting: Setting) -> Element:
+    return parsed(another(setting).assertion().encode())
 
 
 def element(tag: str, *children: Element) -> Element:
@@ -61,7 +64,12 @@ def element(tag: str, *children: Element) -> Element:
     return made
 
 
-def bare(original: Element) -> Element:
+def assertion_of(root: Element) -> Element:
+    """The one Assertion of a message in the clear."""
+    return next(root.iter(saml("Assertion")))
+
+
+def _bare(original: Element) -> Element:
     """A copy without its own Signature."""
     copied = copy.deepcopy(original)
     for signature in copied.findall(SIGNATURE):
@@ -69,30 +77,22 @@ def bare(original: Element) -> Element:
     return copied
 
 
-def assertion_of(root: Element) -> Element:
-    """The one Assertion of a message in the clear."""
-    return next(root.iter(saml("Assertion")))
-
-
-# -- the whole Response is hidden in another -------------------------------------------------------------------------------
-
-
 def _xsw1(evil: Element, original: Element) -> Element:
     signature = original[1]
-    signature.append(bare(original))
+    signature.append(_bare(original))
     evil.insert(1, signature)
     return evil
 
 
 def _xsw2(evil: Element, original: Element) -> Element:
     evil.insert(1, copy.deepcopy(original[1]))
-    evil.insert(2, bare(original))
+    evil.insert(2, _bare(original))
     return evil
 
 
 def _in_object(evil: Element, original: Element) -> Element:
     signature = original[1]
-    signature.append(element(_OBJECT, bare(original)))
+    signature.append(element(_OBJECT, _bare(original)))
     evil.insert(1, signature)
     return evil
 
@@ -112,23 +112,18 @@ def _at_the_end(evil: Element, original: Element) -> Element:
     return evil
 
 
-def _foreign_root(evil: Element, original: Element) -> Element:
-    return element("{urn:selftest:evil}Response", evil, original)
-
-
-# The check is that of a genuine failure; a genuine success brings a second assertion, and that is found first
-_AROUND_RESPONSE: dict[str, tuple[Place, str]] = {
+_AROUND_RESPONSE: Mapping[str, tuple[Place, str]] = {
     "xsw1-response-in-its-signature": (_xsw1, "signature_shape"),
     "xsw2-response-beside-its-signature": (_xsw2, "reference"),
     "response-in-an-object": (_in_object, "signature_shape"),
     "response-in-extensions-cve-2025-46572": (_in_extensions, "signature_place"),
     "response-in-status-detail": (_in_status_detail, "signature_place"),
     "response-at-the-end-of-another-oneuptime-2949": (_at_the_end, "signature_place"),
-    "response-in-a-foreign-root": (_foreign_root, "root"),
+    "response-in-a-foreign-root": (lambda evil, original: element("{urn:selftest:evil}Response", evil, original), "root"),
 }
 
 
-def _around_response(place: Place, *, failed: bool = False, same_ids: bool = False) -> Callable[[Setting], bytes]:
+def _around_response(place: Place, *, failed: bool = False, same_ids: bool = False) -> Make:
     def make(setting: Setting) -> bytes:
         genuine, evil = setting.good, another(setting)
         if same_ids:
@@ -139,16 +134,12 @@ def _around_response(place: Place, *, failed: bool = False, same_ids: bool = Fal
     return make
 
 
-# -- the assertion is hidden, or something beside it -----------------------------------------------------------------------
-# Each has the genuine Response, its signed assertion, and an evil one
-
-
-def _xsw3(root: Element, _original: Element, evil: Element) -> None:
+def _xsw3(root: Element, _: Element, evil: Element) -> None:
     """The evil assertion comes first."""
     root.insert(2, evil)
 
 
-def _last(root: Element, _original: Element, evil: Element) -> None:
+def _last(root: Element, _: Element, evil: Element) -> None:
     root.append(evil)
 
 
@@ -173,7 +164,7 @@ def _xsw6(root: Element, original: Element, evil: Element) -> None:
     signature.append(original)
 
 
-def _xsw7(root: Element, _original: Element, evil: Element) -> None:
+def _xsw7(root: Element, _: Element, evil: Element) -> None:
     """The evil assertion is in Extensions, where a schema allows anything."""
     root.insert(1, element(samlp("Extensions"), evil))
 
@@ -186,7 +177,9 @@ def _xsw8(root: Element, original: Element, evil: Element) -> None:
     signature.append(element(_OBJECT, original))
 
 
-def _genuine_in(path: str, *around: str) -> Callable[[Element, Element, Element], None]:
+def _genuine_in(path: str, *around: str) -> Beside:
+    """The genuine assertion stands in an element of the evil one, and in others around it."""
+
     def place(root: Element, original: Element, evil: Element) -> None:
         root.append(evil)
         inner = original
@@ -206,7 +199,8 @@ def _same_id(root: Element, original: Element, evil: Element) -> None:
     root.append(evil)
 
 
-_AROUND_ASSERTION = {
+_IN_ADVICE, _IN_VALUE = _genuine_in(".", saml("Advice")), _genuine_in(saml("AttributeValue"))
+_AROUND_ASSERTION: Mapping[str, Beside] = {
     "xsw3-evil-assertion-first-cve-2025-47949": _xsw3,
     "evil-assertion-last-cve-2022-41912": _last,
     "xsw4-evil-assertion-around": _xsw4,
@@ -214,34 +208,41 @@ _AROUND_ASSERTION = {
     "xsw6-genuine-assertion-in-its-signature": _xsw6,
     "xsw7-evil-assertion-in-extensions": _xsw7,
     "xsw8-genuine-assertion-in-an-object": _xsw8,
-    "genuine-assertion-in-advice": _genuine_in(".", saml("Advice")),
+    "genuine-assertion-in-advice": _IN_ADVICE,
     "genuine-assertion-in-confirmation-data": _genuine_in(saml("SubjectConfirmationData")),
-    "genuine-assertion-in-attribute-value": _genuine_in(saml("AttributeValue")),
+    "genuine-assertion-in-attribute-value": _IN_VALUE,
     "genuine-assertion-in-authn-context": _genuine_in(saml("AuthnContext"), saml("AuthnContextDecl")),
     "genuine-assertion-in-a-foreign-element": _genuine_in(".", "{urn:selftest:evil}x"),
     "same-id-genuine-assertion-in-advice-cve-2016-5697": _same_id,
 }
 
 
-def _around_assertion(place: Callable[[Element, Element, Element], None]) -> Callable[[Setting], bytes]:
+def _around_assertion(place: Beside) -> Make:
     def make(setting: Setting) -> bytes:
         root = setting.tree()
-        place(root, assertion_of(root), parsed(another(setting).assertion().encode()))
+        place(root, assertion_of(root), _evil(setting))
         return serialised(root)
 
     return make
 
 
-def _lend(setting: Setting, *, same_id: bool) -> bytes:
+def _lent(*, same_id: bool) -> Make:
     """The evil assertion takes the genuine one's place, and its Signature."""
-    answer = setting.good
-    root = setting.tree(answer)
-    original, evil = assertion_of(root), parsed(another(setting).assertion().encode())
+
+    def make(setting: Setting) -> bytes:
+        root = setting.tree()
+        original, evil = assertion_of(root), _evil(setting)
+        _lend(original, evil, same_id=same_id)
+        root.replace(original, evil)
+        return serialised(root)
+
+    return make
+
+
+def _lend(original: Element, evil: Element, *, same_id: bool) -> None:
     if same_id:
-        evil.set("ID", answer.assertion_id)
+        evil.set("ID", str(original.get("ID")))
     evil.insert(1, original[1])
-    root.replace(original, evil)
-    return serialised(root)
 
 
 def _without_a_letter(setting: Setting) -> bytes:
@@ -250,14 +251,16 @@ def _without_a_letter(setting: Setting) -> bytes:
 
 
 # The one assertion there is says something else, and its Signature is genuine
-_LENT: tuple[Row, ...] = (
-    ("signature-lent-to-another-assertion", "reference", lambda setting: _lend(setting, same_id=False)),
-    ("signature-lent-with-its-id-cve-2026-25922", "digest", lambda setting: _lend(setting, same_id=True)),
-    ("a-letter-taken-out-of-the-name-cve-2025-54419", "digest", _without_a_letter),
-)
+_LENT: Table = {
+    "reference": {"signature-lent-to-another-assertion": _lent(same_id=False)},
+    "digest": {
+        "signature-lent-with-its-id-cve-2026-25922": _lent(same_id=True),
+        "a-letter-taken-out-of-the-name-cve-2025-54419": _without_a_letter,
+    },
+}
 
 
-def _in_namespace(namespace: str) -> Callable[[Setting], bytes]:
+def _in_namespace(namespace: str) -> Make:
     def make(setting: Setting) -> bytes:
         root = setting.tree()
         text = swap(f'xmlns:saml="{SAML}"', f'xmlns:saml="{namespace}"')(another(setting).assertion())
@@ -268,82 +271,56 @@ def _in_namespace(namespace: str) -> Callable[[Setting], bytes]:
 
 
 # An Assertion by its local name alone, for whoever looks no further
-_CONFUSED: tuple[Row, ...] = (
-    ("evil-assertion-in-another-namespace", "unknown_element", _in_namespace(SAML.upper())),
-    ("evil-assertion-in-the-namespace-of-saml-1", "unknown_element", _in_namespace(SAML.replace("2.0", "1.0"))),
-    ("evil-assertion-in-the-protocol-namespace", "unknown_element", _in_namespace(SAMLP)),
-)
-
-
-# -- in the plaintext of an encrypted assertion, in a Response that is genuine itself --------------------------------------
-
-
-def _plain_advice(evil: Element, original: Element) -> None:
-    evil.append(element(saml("Advice"), original))
-
-
-def _plain_object(evil: Element, original: Element) -> None:
-    signature = original[1]
-    evil.insert(1, signature)
-    signature.append(element(_OBJECT, original))
-
-
-def _plain_value(evil: Element, original: Element) -> None:
-    next(evil.iter(saml("AttributeValue"))).append(original)
-
-
-_IN_PLAINTEXT: dict[str, Callable[[Element, Element], None]] = {
-    "genuine-assertion-in-advice": _plain_advice,
-    "xsw8-genuine-assertion-in-an-object": _plain_object,
-    "genuine-assertion-in-attribute-value": _plain_value,
+_CONFUSED: Makes = {
+    "evil-assertion-in-another-namespace": _in_namespace(SAML.upper()),
+    "evil-assertion-in-the-namespace-of-saml-1": _in_namespace(SAML.replace("2.0", "1.0")),
+    "evil-assertion-in-the-protocol-namespace": _in_namespace(SAMLP),
 }
 
 
-def _in_plaintext(place: Callable[[Element, Element], None]) -> Callable[[Setting], bytes]:
-    def make(setting: Setting) -> bytes:
-        evil = parsed(another(setting).assertion().encode())
-        place(evil, parsed(setting.plaintext()))
-        return setting.around(setting.encryption_here.xml(serialised(evil)))
+def _in_plaintext(place: Callable[[Element, Element], None]) -> Make:
+    """In the plaintext of an encrypted assertion, in a Response that is genuine itself."""
 
-    return make
+    def plaintext(setting: Setting) -> bytes:
+        evil = _evil(setting)
+        place(parsed(setting.plaintext()), evil)
+        return serialised(evil)
 
-
-def _lent_in_plaintext(*, same_id: bool) -> Callable[[Setting], bytes]:
-    def make(setting: Setting) -> bytes:
-        original = parsed(setting.plaintext())
-        evil = parsed(another(setting).assertion().encode())
-        if same_id:
-            evil.set("ID", str(original.get("ID")))
-        evil.insert(1, original[1])
-        return setting.around(setting.encryption_here.xml(serialised(evil)))
-
-    return make
+    return holding(plaintext)
 
 
-_LENT_IN_PLAINTEXT: tuple[Row, ...] = (
-    ("signature-lent-to-another-assertion-in-the-plaintext", "reference", _lent_in_plaintext(same_id=False)),
-    ("signature-lent-with-its-id-in-the-plaintext", "digest", _lent_in_plaintext(same_id=True)),
-)
+def _lent_in_plaintext(*, same_id: bool) -> Make:
+    return _in_plaintext(lambda original, evil: _lend(original, evil, same_id=same_id))
 
 
-# -- parts of a Signature for whoever searches the document for them -------------------------------------------------------
+def _beside(place: Beside) -> Make:
+    """As beside it in the clear, without a Response to stand in."""
+    return _in_plaintext(lambda original, evil: place(element("x"), original, evil))
 
 
-def _smuggled(part: str, *, before_status: bool) -> Callable[[Setting], bytes]:
+_IN_PLAINTEXT: Table = {
+    "one_assertion": {
+        "genuine-assertion-in-advice-in-the-plaintext": _beside(_IN_ADVICE),
+        "xsw8-genuine-assertion-in-an-object-in-the-plaintext": _beside(_xsw8),
+        "genuine-assertion-in-attribute-value-in-the-plaintext": _beside(_IN_VALUE),
+    },
+    "reference": {"signature-lent-to-another-assertion-in-the-plaintext": _lent_in_plaintext(same_id=False)},
+    "digest": {"signature-lent-with-its-id-in-the-plaintext": _lent_in_plaintext(same_id=True)},
+}
+
+
+def _smuggled(part: str, *, before_status: bool) -> Make:
     """CVE-2024-45409: a digest of the attacker's stands where an XPath finds it before the signed one."""
     added = f'<ds:{part} xmlns:ds="{DS}">AAAA</ds:{part}>'
-
-    def make(setting: Setting) -> bytes:
-        if before_status:
-            return setting.sent(replace(setting.good, issuer_after=f"<samlp:Extensions>{added}</samlp:Extensions>"))
-        return setting.sent(replace(setting.good, status_after=f"<samlp:StatusDetail>{added}</samlp:StatusDetail>"))
-
-    return make
+    if before_status:
+        return said(issuer_after=f"<samlp:Extensions>{added}</samlp:Extensions>")
+    return said(status_after=f"<samlp:StatusDetail>{added}</samlp:StatusDetail>")
 
 
-_SMUGGLED: tuple[Row, ...] = (
-    ("digest-value-in-extensions-cve-2024-45409", "signature_place", _smuggled("DigestValue", before_status=True)),
-    ("digest-value-in-status-detail-cve-2024-45409", "signature_place", _smuggled("DigestValue", before_status=False)),
-    ("signed-info-in-status-detail", "signature_place", _smuggled("SignedInfo", before_status=False)),
-    ("key-info-in-extensions", "signature_place", _smuggled("KeyInfo", before_status=True)),
-)
+# Parts of a Signature for whoever searches the document for them
+_SMUGGLED: Makes = {
+    "digest-value-in-extensions-cve-2024-45409": _smuggled("DigestValue", before_status=True),
+    "digest-value-in-status-detail-cve-2024-45409": _smuggled("DigestValue", before_status=False),
+    "signed-info-in-status-detail": _smuggled("SignedInfo", before_status=False),
+    "key-info-in-extensions": _smuggled("KeyInfo", before_status=True),
+}

@@ -236,7 +236,7 @@ def test_expat_reads_every_valid_message_too(world: World) -> None:
 def test_good_answers_have_identifiers_of_their_own(world: World) -> None:
     answers = [world.both.good for _ in range(3)]
     assert len({answer.response_id for answer in answers} | {answer.assertion_id for answer in answers}) == 6
-    assert {answer.in_response_to for answer in answers} == {world.entrances.request_id}
+    assert {answer.in_response_to for answer in answers} == {world.request_id}
     assert fresh("a") != fresh("a")
 
 
@@ -265,11 +265,12 @@ def test_an_unsigned_answer_is_unsigned_and_encrypted_where_its_setting_encrypts
 
 
 def test_names_say_family_what_and_where(world: World) -> None:
-    rows = ("a-thing", "text", Setting.unsigned)
-    (case,) = refused("a family", [world.eidas_both], rows)
+    rows = {"a-thing": Setting.unsigned}
+    (case,) = refused("a family", [world.eidas_both], {"text": rows})
     assert (case.name, case.check) == ("a-family/a-thing/eidas-both", "text")
-    (case,) = accepted("a family", [world.encrypted], ("a-thing", Setting.unsigned), entrance=world.entrances.high)
-    assert (case.name, case.check, case.entrance) == ("a-family/a-thing/response/encrypted", None, world.entrances.high)
+    high = world.entrances["high"]
+    (case,) = accepted("a family", [world.encrypted], rows, entrance=high)
+    assert (case.name, case.check, case.entrance) == ("a-family/a-thing/response/encrypted", None, high)
 
 
 # -- parties ---------------------------------------------------------------------------------------------------------------
