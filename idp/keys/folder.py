@@ -27,14 +27,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from connectors.profiles import EIDAS
+from connectors.signatures.decryption_keys import FileDecryptionKey, FileUnwrapper
 from connectors.signatures.keys import certificate_of, key_of_certificate
 from idp.belonging import assert_open
 from idp.files import read_whole
 from idp.keys import kinds
 from idp.keys.file import (
-    FileDecryptionKey,
     FileSigner,
-    FileUnwrapper,
     create_saml_key,
     create_token_key,
     fix_of_unread,

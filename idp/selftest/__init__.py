@@ -2,7 +2,9 @@
 
 case.py       a case, and the entrance at which it is tried
 keys.py       fresh keys and certificates of a run
+verdict.py    what an entrance says of a case, and whether that is right
 run.py        tries every case of every generator, and says what came of each; report.py: its counts
+clients.py    relying parties, and what their libraries need
 live/         replays and mix-ups, played against a live broker
 keeping.py    cases as files, with the command that asks `ciconia inspect` the same
 versions.py   the libraries that a run speaks of

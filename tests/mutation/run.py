@@ -24,7 +24,8 @@ from rich.progress import Progress
 
 from idp.selftest.case import Case
 from idp.selftest.report import Tried as Outcome
-from idp.selftest.run import GENERATORS, verdict_of
+from idp.selftest.run import GENERATORS
+from idp.selftest.verdict import verdict_of
 from tests.mutation.mutants import Mutant, apply, mutants_of
 
 MODULES = (

@@ -12,7 +12,8 @@ from typing import Any  # structlog's own type of an event
 from idp.selftest.case import Kind
 from idp.selftest.live.stage import Stage
 from idp.selftest.live.visitor import Answer, AstrayError, Visitor
-from idp.selftest.report import Tried, Verdict
+from idp.selftest.report import Tried
+from idp.selftest.verdict import Verdict
 
 ENTRANCE = "a live broker"
 # What nobody may get who is refused: members of a token answer

@@ -17,13 +17,13 @@ from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
 from connectors.formats.metadata import read_participant, read_service_provider
 from connectors.formats.names import MD, PERSISTENT, POST, SAMLP
 from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
+from connectors.node_request import verified_request
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.request_checks import Asking, receive_request
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.profile import DS
 from connectors.signatures.shapes import REQUEST
 from connectors.signed_messages import signed_message
-from idp.responders.eidas_request import verified_request
 from idp.selftest.case import Entrance
 from idp.selftest.keys import Holder, ec_holder, rsa_holder
 from idp.selftest.messages.making import fresh

@@ -12,7 +12,6 @@ signed.py      signed metadata: who signed it, and what of it
 contents.py    signed metadata: what it says, and until when
 pinned.py      metadata that an operator pinned
 setting_up.py  registrations that cannot work
-clients.py     relying parties, and what their libraries need
 keyless.py     verification without keys, and messages that come in another way
 """
 

@@ -10,7 +10,6 @@ from connectors.signatures.algorithms import RSA_PSS_SHA256, RSA_SHA256
 from idp.selftest.case import Case
 from idp.selftest.keys import Holder, certified, ec_holder, rsa_holder
 from idp.selftest.messages.parties import new_parties
-from idp.selftest.registrations.clients import client_registrations
 from idp.selftest.registrations.contents import content_cases
 from idp.selftest.registrations.described import NEAR, Bench, node, provider
 from idp.selftest.registrations.entrances import entity_metadata, node_metadata
@@ -40,7 +39,6 @@ def registration_cases(now: int) -> Iterator[Case]:
     yield from key_cases(keys)
     yield from pinned_cases(now, (parties.sp, on_curve), weak, {**keys.public, **keys.weak})
     yield from registrations(now, on_curve, parties.sp)
-    yield from client_registrations(on_curve)
     yield from keyless_cases(parties)
 
 

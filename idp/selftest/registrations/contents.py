@@ -15,7 +15,7 @@ from idp.selftest.keys import Holder
 from idp.selftest.registrations.described import NEAR, Bench, key_descriptor, without
 from idp.selftest.registrations.deviating import deviating
 from idp.selftest.registrations.entrances import registered
-from idp.selftest.registrations.making import unusable
+from idp.selftest.registrations.making import refused
 from idp.selftest.responses.signing import Edit, same, swap
 
 TIME = "metadata: its end"
@@ -125,11 +125,11 @@ def _to_be_used(bench: Bench, ended: Holder) -> Iterator[Case]:
     yield here.accepted(VALID, "with all that is needed", here.signed())
     yield here.accepted(VALID, "a key without use signs", here.signed(lambda text: text.replace(use, "")))
     unused = here.signed(lambda text: text.replace(use, ' use="encryption"'))
-    yield unusable(SAYS, "no key that signs", here.entrance, unused, "country_unavailable")
+    yield refused(SAYS, "no key that signs", here.entrance, unused, "country_unavailable")
     unknown = here.signed(lambda text: text.replace(use, ' use="other"'))
-    yield unusable(SAYS, "keys for a use that there is not", here.entrance, unknown, "country_unavailable")
+    yield refused(SAYS, "keys for a use that there is not", here.entrance, unknown, "country_unavailable")
     other = here.signed(lambda text: text.replace("<saml:AttributeValue>1.", "<saml:AttributeValue>9."))
-    yield unusable(SAYS, "no version in common", here.entrance, other, "country_unavailable")
+    yield refused(SAYS, "no version in common", here.entrance, other, "country_unavailable")
     late = bench.at(registered(ended, bench.now, "node metadata, by a certificate that ended"))
     yield late.refused(TIME, "of the certificate that signs it", late.signed(by=ended), "metadata_key")
 

@@ -6,7 +6,7 @@ from connectors.formats.names import ATTRNAME_URI
 from idp.selftest.case import Case
 from idp.selftest.registrations.described import Bench
 from idp.selftest.registrations.entrances import registered
-from idp.selftest.registrations.making import unusable
+from idp.selftest.registrations.making import refused
 from idp.selftest.responses.signing import Edit, swap
 from policies.deviations import NO_PROTOCOL_VERSION, REGISTERED_COUNTRY
 
@@ -27,7 +27,7 @@ def deviating(bench: Bench) -> Iterator[Case]:
     for what, edit in _MORE.items():
         yield here.refused(DEVIATIONS, what, here.signed(edit), "metadata")
     for what, edit in _UNUSABLE.items():
-        yield unusable(DEVIATIONS, what, here.entrance, here.signed(edit), "country_unavailable")
+        yield refused(DEVIATIONS, what, here.entrance, here.signed(edit), "country_unavailable")
     yield from _registered(bench)
 
 
@@ -95,4 +95,4 @@ def _registered(bench: Bench) -> Iterator[Case]:
 
     yield here.refused(DEVIATIONS, "no country, and another elsewhere", here.signed(said_elsewhere), "metadata")
     yield here.refused(DEVIATIONS, "an empty country", here.signed(swap(">EE<", "><")), "metadata")
-    yield unusable(DEVIATIONS, "an unknown version", by, here.signed(_versions("9.9")), "country_unavailable")
+    yield refused(DEVIATIONS, "an unknown version", by, here.signed(_versions("9.9")), "country_unavailable")

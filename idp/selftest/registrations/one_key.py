@@ -19,7 +19,7 @@ from idp.selftest.case import Case, Entrance
 from idp.selftest.keys import Holder
 from idp.selftest.registrations import odd_certificates as odd
 from idp.selftest.registrations.entrances import node_certificate
-from idp.selftest.registrations.making import accepted, refused, unusable
+from idp.selftest.registrations.making import accepted, refused
 from idp.selftest.registrations.weak_keys import weak_keys
 from idp.selftest.tokens.parties import ALGORITHMS
 from policies.errors import SignatureInvalid
@@ -76,20 +76,20 @@ def _certificates(keys: Keys) -> Iterator[Case]:
         if name in _OF_NODES:
             yield accepted(VALID_CERTIFICATES, name, at, octets)
         else:
-            yield unusable(CERTIFICATE, name, at, octets, "certificate")
+            yield refused(CERTIFICATE, name, at, octets, "certificate")
     for name, key in keys.weak.items():
-        yield unusable(CERTIFICATE, f"rsa-3072, {name}", at, certificate(key, keys.issuer, keys.now), "certificate")
+        yield refused(CERTIFICATE, f"rsa-3072, {name}", at, certificate(key, keys.issuer, keys.now), "certificate")
     yield from _read_leniently(keys)
     yield from _for_pss_alone(keys)
     whole = certificate(keys.public["p-256"], keys.issuer, keys.now)
-    yield unusable(CERTIFICATE, "cut off", at, whole[:-1], "certificate")
-    yield unusable(CERTIFICATE, "something after it", at, whole + b"\x00", "certificate")
+    yield refused(CERTIFICATE, "cut off", at, whole[:-1], "certificate")
+    yield refused(CERTIFICATE, "something after it", at, whole + b"\x00", "certificate")
     # 65538: no even number has an inverse
     odd = certificate(keys.public["rsa-3072"], keys.issuer, keys.now)
     even = odd.replace(b"\x02\x03\x01\x00\x01", b"\x02\x03\x01\x00\x02", 1)
-    yield unusable(CERTIFICATE, "rsa-3072, an even exponent", at, even, "certificate")
+    yield refused(CERTIFICATE, "rsa-3072, an even exponent", at, even, "certificate")
     # RFC 5280 §4.1: version 1 to 3 are 0 to 2
-    yield unusable(
+    yield refused(
         CERTIFICATE,
         "of a version that there is not",
         at,
@@ -115,11 +115,11 @@ def _read_leniently(keys: Keys) -> Iterator[Case]:
             "rsa-3072, roca": odd.changed(roca, issuer, edit),
         }
         for more, octets in hostile.items():
-            yield unusable(LENIENT, f"{what}, {more}", at, octets, "certificate")
+            yield refused(LENIENT, f"{what}, {more}", at, octets, "certificate")
     other = odd.changed(good, issuer, odd.algorithm(odd.ECDSA_OTHER))
-    yield unusable(LENIENT, "another parameter beside ecdsa", at, other, "certificate")
+    yield refused(LENIENT, "another parameter beside ecdsa", at, other, "certificate")
     named = odd.changed(good, issuer, odd.untyped)
-    yield unusable(LENIENT, "a name without a type", at, named, "certificate")
+    yield refused(LENIENT, "a name without a type", at, named, "certificate")
 
 
 def _for_pss_alone(keys: Keys) -> Iterator[Case]:
@@ -130,7 +130,7 @@ def _for_pss_alone(keys: Keys) -> Iterator[Case]:
         yield accepted(VALID_CERTIFICATES, f"pss {what}", at, odd.changed(whole, issuer, odd.pss_only(parameters)))
     for what, parameters in odd.PSS_REFUSED.items():
         octets = odd.changed(whole, issuer, odd.pss_only(parameters))
-        yield unusable(PSS, what, at, octets, "certificate")
+        yield refused(PSS, what, at, octets, "certificate")
 
 
 def certificate(key: PublicKey, issuer: ec.EllipticCurvePrivateKey, now: int) -> bytes:

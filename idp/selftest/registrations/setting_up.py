@@ -12,19 +12,19 @@ from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.peers import in_use
 from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector
-from connectors.signatures.signer import DecryptionKey
-from idp.keys.file import FileSigner, unwrapper_of_pem
+from connectors.signatures.decryption_keys import unwrapper_of_pem
+from connectors.signatures.signer import DecryptionKey, NoSigner
 from idp.selftest.case import Case, Entrance
 from idp.selftest.keys import Holder
 from idp.selftest.registrations.described import DAY, IDP, NODE, node, provider
-from idp.selftest.registrations.entrances import SOURCE, registered_node
-from idp.selftest.registrations.making import accepted, unusable
-from idp.selftest.responses.parties import OneNode
+from idp.selftest.registrations.entrances import registered_node
+from idp.selftest.registrations.making import accepted, refused
+from idp.selftest.responses.parties import OneNode, registration
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.catalogue import STANDARD
 from policies.errors import AssertionRejected
-from policies.parties import EntityId, IdentityProvider, ProviderId, SubjectNamespace
+from policies.parties import EntityId, IdentityProvider
 
 CANNOT_WORK = "registration: cannot work"
 VALID = "valid registrations"
@@ -33,27 +33,24 @@ ADDRESS = "urn:selftest:address"
 
 def registrations(now: int, theirs: Holder, ours: Holder) -> Iterator[Case]:
     """All of them. `theirs` is their key, `ours` the one to which they encrypt."""
-    yield from _saml(theirs, ours)
+    yield from _saml(ours)
     yield from _nodes(now, theirs, ours)
 
 
-def _saml(theirs: Holder, ours: Holder) -> Iterator[Case]:
-    good = _registration(IDP)
+def _saml(ours: Holder) -> Iterator[Case]:
+    good, octets = registration(IDP), provider([ours], None).encode()
+    planet = {ADDRESS: (AttributeName("address"), "planet")}
     broken: Mapping[str, tuple[IdentityProvider, str]] = {
         "a binding that there is not": (replace(good, binding="artifact"), "binding"),
         "no binding": (replace(good, binding=""), "binding"),
         "a binding that the metadata does not have": (replace(good, binding="post"), "binding"),
         "no level": (replace(good, assurance={}), "assurance"),
-        "a part of an address that there is not": (
-            replace(good, attributes={ADDRESS: (AttributeName("address"), "planet")}),
-            ADDRESS,
-        ),
+        "a part of an address that there is not": (replace(good, attributes=planet), ADDRESS),
         "another entity": (replace(good, entity_id=EntityId(NODE)), "metadata"),
         "no entity": (replace(good, entity_id=EntityId("")), "metadata"),
     }
-    for what, (registration, key) in broken.items():
-        at = _saml_entrance(f"registration, {what}", registration, theirs)
-        yield unusable(CANNOT_WORK, what, at, provider([ours], None).encode(), key)
+    for what, (registered, key) in broken.items():
+        yield refused(CANNOT_WORK, what, _saml_entrance(what, registered), octets, key)
     part = {ADDRESS: (AttributeName("address"), "locality"), "urn:oid:2.5.4.4": (AttributeName("family_name"), "")}
     whole: Mapping[str, IdentityProvider] = {
         "of a provider": good,
@@ -61,17 +58,15 @@ def _saml(theirs: Holder, ours: Holder) -> Iterator[Case]:
         "no attribute": replace(good, attributes={}),
         "one level": replace(good, assurance={"urn:x:strong": LevelOfAssurance.HIGH}),
     }
-    for what, registration in whole.items():
-        at = _saml_entrance(f"registration, {what}", registration, theirs)
-        yield accepted(VALID, what, at, provider([ours], None).encode())
-    at = _saml_entrance("registration, by post", replace(good, binding="post"), theirs)
-    posted = provider([ours], None).replace("HTTP-Redirect", "HTTP-POST").encode()
-    yield accepted(VALID, "by post", at, posted)
+    for what, registered in whole.items():
+        yield accepted(VALID, what, _saml_entrance(what, registered), octets)
+    posted = octets.replace(b"HTTP-Redirect", b"HTTP-POST")
+    yield accepted(VALID, "by post", _saml_entrance("by post", replace(good, binding="post")), posted)
 
 
 def _nodes(now: int, theirs: Holder, ours: Holder) -> Iterator[Case]:
     peer = registered_node(theirs.certificate)
-    good, key = replace(_registration(NODE), protocol="eidas", peer=peer), (unwrapper_of_pem(ours.pem),)
+    good, key = replace(registration(NODE), protocol="eidas", peer=peer), (unwrapper_of_pem(ours.pem),)
     octets = node([theirs], [theirs], now + DAY).encode()
     broken: Mapping[str, tuple[IdentityProvider, str | None, tuple[DecryptionKey, ...], str]] = {
         "a node without its metadata": (replace(good, peer=None), "NL", key, "peer"),
@@ -80,73 +75,49 @@ def _nodes(now: int, theirs: Holder, ours: Holder) -> Iterator[Case]:
         "a node, and no country of ours": (good, "", key, "assurance"),
         "a node, and no key of ours": (good, "NL", (), "assurance"),
     }
-    for what, (registration, country, unwrappers, check) in broken.items():
-        at = _node_entrance(f"registration, {what}", registration, theirs, country, unwrappers)
-        yield unusable(CANNOT_WORK, what, at, octets, check)
-    for what, country, binding in (
+    for what, (registered, country, unwrappers, check) in broken.items():
+        at = _node_entrance(what, registered, theirs, country, unwrappers)
+        yield refused(CANNOT_WORK, what, at, octets, check)
+    for what, of_ours, binding in (
         ("of a node", "NL", "redirect"),
         ("of a node by post", "NL", "post"),
         ("of a node, for inspection", None, "redirect"),
     ):
-        at = _node_entrance(f"registration, {what}", replace(good, binding=binding), theirs, country, key)
+        at = _node_entrance(what, replace(good, binding=binding), theirs, of_ours, key)
         yield accepted(VALID, what, at, octets)
 
 
-def _saml_entrance(name: str, registration: IdentityProvider, holder: Holder) -> Entrance:
+def _saml_entrance(what: str, registered: IdentityProvider) -> Entrance:
     """The metadata is the registration's, and all else is given."""
 
     def judge(octets: bytes) -> None:
-        pinned = replace(registration, metadata=octets)
         SamlConnector(
-            provider=pinned,
+            provider=replace(registered, metadata=octets),
             entity_id="https://broker.selftest.example/saml",
             acs_url="https://broker.selftest.example/acs",
-            signer=_signer(holder),
+            signer=NoSigner(),
         )
 
-    return Entrance(name, judge, None)
+    return Entrance(f"registration, {what}", judge, None)
 
 
 def _node_entrance(
-    name: str, registration: IdentityProvider, holder: Holder, country: str | None, unwrappers: tuple[DecryptionKey, ...]
+    what: str, registered: IdentityProvider, holder: Holder, country: str | None, unwrappers: tuple[DecryptionKey, ...]
 ) -> Entrance:
     def judge(octets: bytes) -> None:
         try:
             facts = read_pinned_peer(octets, "proxy")
         except ValueError as error:
             raise AssertionRejected("metadata", str(error)) from error
-        peers = OneNode(in_use(registered_node(holder.certificate), facts, EIDAS, PROTOCOL_VERSIONS))
         EidasConnector(
-            provider=registration,
+            provider=registered,
             entity_id="https://broker.selftest.example/eidas",
             acs_url="https://broker.selftest.example/eidas/acs",
-            signer=_signer(holder),
+            signer=NoSigner(),
             unwrappers=unwrappers,
-            peers=peers,
+            peers=OneNode(in_use(registered_node(holder.certificate), facts, EIDAS, PROTOCOL_VERSIONS)),
             country=country,
             catalogue=STANDARD,
         )
 
-    return Entrance(name, judge, None)
-
-
-def _registration(entity_id: str) -> IdentityProvider:
-    return IdentityProvider(
-        provider_id=ProviderId("selftest"),
-        title={"en": "Self-test"},
-        country="EE",
-        namespace=SubjectNamespace("selftest/EE"),
-        entity_id=EntityId(entity_id),
-        metadata=b"",
-        attributes={"urn:oid:2.5.4.4": (AttributeName("family_name"), "")},
-        subject_attribute="",
-        assurance={level.uri: level for level in LevelOfAssurance},
-        source=SOURCE,
-    )
-
-
-def _signer(holder: Holder) -> FileSigner:
-    """Nobody is asked anything, but a connector wants a key to sign with."""
-    return FileSigner(
-        _private_key=holder.key, public_key=holder.key.public_key(), certificate=holder.certificate, key_id=holder.name
-    )
+    return Entrance(f"registration, {what}", judge, None)

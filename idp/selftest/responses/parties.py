@@ -20,9 +20,9 @@ from connectors.formats.names import ATTRNAME_URI, MD, PERSISTENT, POST, REDIREC
 from connectors.metadata.peers import PeerInUse, in_use
 from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector
+from connectors.signatures.decryption_keys import unwrapper_of_pem
 from connectors.signatures.profile import DS
 from connectors.signatures.signer import NoSigner
-from idp.keys.file import unwrapper_of_pem
 from idp.selftest.case import Entrance
 from idp.selftest.keys import Holder
 from idp.selftest.responses.judging import AsItCame, AsTold, ByPost, Judging

@@ -9,7 +9,6 @@ from connectors.formats.claims import Json
 from connectors.id_token import ExpectedIdToken, judge_id_token
 from connectors.logout_token import EVENT, ExpectedLogoutToken, judge_logout_token
 from connectors.signatures.jws import VerificationKey
-from idp.addresses import token_endpoint
 from idp.selftest.case import Entrance
 from idp.selftest.tokens.bench import Bench, TokenKey
 from idp.selftest.tokens.making import half_hash
@@ -20,7 +19,7 @@ from policies.parties import LONGEST_ASSERTION_LIFE
 OP = "https://op.example"
 US = "https://id.storkhaven.example"
 CLIENT = "parking"
-TOKEN_ENDPOINT = token_endpoint(US)
+TOKEN_ENDPOINT = f"{US}/token"
 AT_PROVIDER = "storkhaven-at-op"  # our own client id
 MAX_AGE = 600
 ACCESS_TOKEN = "access_token"

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from idp.selftest.case import Case, Kind
-from idp.selftest.run import verdict_of
+from idp.selftest.verdict import verdict_of
 
 
 def hostile(cases: Sequence[Case]) -> list[Case]:

@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 from idp.cli import app, doctor_selftest
 from idp.cli.doctor_selftest import MAX_TOLD, code_of, verdict
 from idp.selftest.case import Case, Entrance, Kind
-from idp.selftest.report import Report, Tried, Verdict
+from idp.selftest.report import Report, Tried
 from idp.selftest.run import Watching
 from idp.selftest.run import run as run_all
+from idp.selftest.verdict import Verdict
 from policies.errors import SignatureInvalid
 from tests.idp.cli.command import ciconia, json_of
 

@@ -15,7 +15,8 @@ from idp.selftest.live import HONEST_EVERY, clients, decisions, mixups, played_o
 from idp.selftest.live.played import LiveCase, play
 from idp.selftest.live.stage import Stage
 from idp.selftest.live.visitor import Answer, AstrayError, Visitor
-from idp.selftest.report import Outcome, Tried
+from idp.selftest.report import Tried
+from idp.selftest.verdict import Outcome
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 CASES: Mapping[str, LiveCase] = {

@@ -10,7 +10,7 @@ from idp.selftest.live import decisions, mixups, responses, tokens
 from idp.selftest.live.played import LiveCase, named, play
 from idp.selftest.live.stage import RELEASED, Stage
 from idp.selftest.live.visitor import Visitor
-from idp.selftest.report import Outcome
+from idp.selftest.verdict import Outcome
 from idp.store.writer import Waiting
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event

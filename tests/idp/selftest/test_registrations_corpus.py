@@ -17,17 +17,14 @@ from idp.selftest.case import Case, Kind
 from idp.selftest.registrations import registration_cases
 from idp.selftest.registrations.described import without
 from idp.selftest.registrations.key_sets import key_set_entrance
-from idp.selftest.run import Watching, run, verdict_of
+from idp.selftest.run import Watching, run
+from idp.selftest.verdict import verdict_of
 from policies.errors import Misconfigured, Problem
 from tests.idp.selftest.corpora import accepted, ends_as_told, hostile, is_fresh, is_named_alike, is_of_kinds, wrong
 
 NOW = 1_795_600_000
 # What is wrong with a registration is known by its key, and a node that cannot be used by its code
 OF_REGISTRATIONS = {"binding", "assurance", "peer", "certificate", "urn:selftest:address", "country_unavailable"}
-OF_CLIENTS = {
-    *("pkce", "claims_in_id_token", "id_token_signed_response_alg", "token_endpoint_auth_method", "client_secret_sha256"),
-    *("jwks", "assertion_audience", "assertion_life", "origins", "redirect_uris"),
-}
 OF_METADATA = {
     *("metadata", "metadata_entity", "metadata_country", "metadata_expired", "metadata_far", "metadata_address"),
     *("metadata_key", "comment", "doctype", "entity", "cdata", "processing_instruction", "encoding", "size", "structure"),
@@ -74,8 +71,8 @@ def test_families_of_registrations_are_of_one_kind(cases: list[Case]) -> None:
 def test_every_check_that_a_registration_names_is_known(cases: list[Case]) -> None:
     named = {case.check for case in hostile(cases)}
     known = {*ALL_CHECKS, *METADATA_CHECKS, *FETCH_CHECKS, *KEY_CHECKS, "jws_keys"}
-    assert named <= known | OF_REGISTRATIONS | OF_CLIENTS
-    assert OF_REGISTRATIONS | OF_CLIENTS | OF_METADATA | {"jwk", "keys"} <= named
+    assert named <= known | OF_REGISTRATIONS
+    assert OF_REGISTRATIONS | OF_METADATA | {"jwk", "keys"} <= named
 
 
 def test_registrations_end_alike_at_another_time() -> None:

@@ -14,7 +14,8 @@ from connectors.signatures.parse import Element
 from connectors.signatures.xmldsig import KEY_HINTS
 from idp.selftest.case import Case, Kind
 from idp.selftest.responses import response_cases
-from idp.selftest.run import Watching, run, verdict_of
+from idp.selftest.run import Watching, run
+from idp.selftest.verdict import verdict_of
 from tests.idp.selftest.corpora import accepted, ends_as_told, hostile, is_fresh, is_named_alike, is_of_kinds
 
 NOW = 1_795_600_000

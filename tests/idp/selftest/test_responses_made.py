@@ -25,7 +25,7 @@ from idp.selftest.responses.parties import identity_provider_metadata, node_meta
 from idp.selftest.responses.party_keys import make_keys
 from idp.selftest.responses.signing import How, canonical, raw_signature, sign, swap, swap_octets
 from idp.selftest.responses.variants import valid_signatures, valid_spellings
-from idp.selftest.run import verdict_of
+from idp.selftest.verdict import verdict_of
 from tests.connectors.schemas import assert_valid
 
 NOW = 1_795_600_000

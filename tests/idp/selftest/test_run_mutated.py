@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from idp.selftest.case import Case, Entrance
 from idp.selftest.responses.judging import AsItCame
-from idp.selftest.run import GENERATORS, verdict_of
+from idp.selftest.run import GENERATORS
+from idp.selftest.verdict import verdict_of
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = 400

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from idp.selftest.case import Kind
-from idp.selftest.report import ClassCount, Outcome, Report, Verdict
+from idp.selftest.report import ClassCount, Report
 from idp.selftest.run import ABOUT, Watching, run
+from idp.selftest.verdict import Outcome, Verdict
 from tests import security_testing
 from tests.security_testing import PAGE, main, render, versions_on
 

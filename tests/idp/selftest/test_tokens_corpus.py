@@ -7,8 +7,9 @@ import pytest
 from connectors import checks, client_assertion, id_token, logout_token
 from connectors.signatures import jws
 from idp.selftest.case import Case, Kind
-from idp.selftest.run import Watching, run, verdict_of
+from idp.selftest.run import Watching, run
 from idp.selftest.tokens import token_cases
+from idp.selftest.verdict import verdict_of
 from tests.idp.selftest.corpora import accepted, ends_as_told, hostile, is_fresh, is_named_alike, is_of_kinds, wrong
 
 NOW = 1_795_600_000

@@ -9,11 +9,13 @@ import secrets
 from collections.abc import Iterator, Mapping
 from importlib import resources
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from connectors.signatures.jwk import public_jwk
 from idp.responders.oidc_client import Clients
 from idp.selftest.case import Case, Entrance
-from idp.selftest.keys import Holder
-from idp.selftest.registrations.making import accepted, unusable
+from idp.selftest.keys import Holder, ec_holder
+from idp.selftest.registrations.making import accepted, refused
 from policies.load import load
 
 CANNOT_WORK = "registration: clients"
@@ -22,9 +24,9 @@ FILE, KEYS = "parties/selftest.toml", "parties/selftest.jwks.json"
 PURPOSE = "purposes/resident-parking.toml"
 
 
-def client_registrations(on_curve: Holder) -> Iterator[Case]:
-    """All of them. `on_curve` is a service's key on P-256."""
-    at = _entrance(on_curve)
+def client_cases(now: int) -> Iterator[Case]:
+    """Every case, with new names and secrets."""
+    at = _entrance(ec_holder("sp.selftest.example", now, ec.SECP256R1()))
     secret, key = _by_secret(), _by_key()
     valid: Mapping[str, str] = {
         "a secret in the header": secret,
@@ -39,7 +41,7 @@ def client_registrations(on_curve: Holder) -> Iterator[Case]:
     }
     for what, text in (*valid.items(), *_public_ones()):
         yield accepted(VALID, what, at, text.encode())
-    refused: Mapping[str, tuple[str, str]] = {
+    hostile: Mapping[str, tuple[str, str]] = {
         "pkce that proves nothing": (f'{secret}pkce = "plain"\n', "pkce"),
         "pkce of neither word": (f"{secret}pkce = false\n", "pkce"),
         "no pkce of a client without a secret": (f'{_named()}public = true\npkce = "optional"\n', "pkce"),
@@ -62,8 +64,8 @@ def client_registrations(on_curve: Holder) -> Iterator[Case]:
         "assertions that never end": (f"{key}assertion_life = inf\n", "assertion_life"),
         "assertions and a secret": (f'{key}client_secret_sha256 = "{secrets.token_hex(32)}"\n', "client_secret_sha256"),
     }
-    for what, (text, known_by) in (*refused.items(), *_not_public().items()):
-        yield unusable(CANNOT_WORK, what, at, text.encode(), known_by)
+    for what, (text, known_by) in (*hostile.items(), *_not_public().items()):
+        yield refused(CANNOT_WORK, what, at, text.encode(), known_by)
 
 
 def _public_ones() -> Iterator[tuple[str, str]]:

@@ -11,13 +11,13 @@ from urllib.parse import quote
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from connectors import node_request
 from connectors.connector import Inbound
+from connectors.node_request import verified_request
 from connectors.profiles import EIDAS
 from connectors.request_checks import PeerRequestRefused
 from connectors.signatures.algorithms import RSA_PSS_SHA256, SignatureAlgorithm
 from connectors.signatures.keys import PinnedKey, prepared
-from idp.responders import eidas_request
-from idp.responders.eidas_request import verified_request
 from policies.parties import EntityId
 from tests.idp.node.peer import PeerNode
 
@@ -170,7 +170,7 @@ class Looking:
 
     def __init__(self) -> None:
         self.lengths: list[int] = []
-        self._expression = eidas_request._ISSUER
+        self._expression = node_request._ISSUER
 
     def search(self, octets: bytes) -> re.Match[bytes] | None:
         self.lengths.append(len(octets))
@@ -180,7 +180,7 @@ class Looking:
 @pytest.fixture
 def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     looking = Looking()
-    monkeypatch.setattr(eidas_request, "_ISSUER", looking)
+    monkeypatch.setattr(node_request, "_ISSUER", looking)
     return looking.lengths
 
 
