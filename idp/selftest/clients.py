@@ -11,11 +11,11 @@ from importlib import resources
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from connectors.attacks.case import Case, Entrance
+from connectors.attacks.keys import Holder, ec_holder
+from connectors.attacks.registrations.making import accepted, refused
 from connectors.signatures.jwk import public_jwk
 from idp.responders.oidc_client import Clients
-from idp.selftest.case import Case, Entrance
-from idp.selftest.keys import Holder, ec_holder
-from idp.selftest.registrations.making import accepted, refused
 from policies.load import load
 
 CANNOT_WORK = "registration: clients"

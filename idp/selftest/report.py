@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from idp.selftest.case import Kind
-from idp.selftest.verdict import Outcome, Verdict
+from connectors.attacks.case import Kind
+from connectors.attacks.verdict import Outcome, Verdict
 
 
 @dataclass(frozen=True, slots=True)

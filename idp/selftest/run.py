@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from idp.selftest.case import Case
+from connectors.attacks.case import Case
+from connectors.attacks.messages import message_cases
+from connectors.attacks.queries import query_cases
+from connectors.attacks.registrations import registration_cases
+from connectors.attacks.responses import response_cases
+from connectors.attacks.tokens import token_cases
+from connectors.attacks.verdict import verdict_of
 from idp.selftest.clients import client_cases
 from idp.selftest.live import live_tried
-from idp.selftest.messages import message_cases
-from idp.selftest.queries import query_cases
-from idp.selftest.registrations import registration_cases
 from idp.selftest.report import Report, Tried
-from idp.selftest.responses import response_cases
-from idp.selftest.tokens import token_cases
-from idp.selftest.verdict import verdict_of
 from idp.selftest.versions import versions
 
 Generator = Callable[[int], Iterator[Case]]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote, urlencode
 
-from idp.selftest.case import Kind
+from connectors.attacks.case import Kind
 from idp.selftest.live.played import Attack, LiveCase, named, refused
 from idp.selftest.live.stage import APP, LOOPBACK, OTHER_APP, SCHEME
 from idp.selftest.live.visitor import DIRECT, Answer, AstrayError, Visitor

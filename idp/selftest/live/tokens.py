@@ -4,9 +4,9 @@ import secrets
 from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
+from connectors.attacks.case import Kind
 from connectors.formats.claims import Json
 from connectors.signatures.jws import sign
-from idp.selftest.case import Kind
 from idp.selftest.live.played import Attack, LiveCase, refused
 from idp.selftest.live.visitor import DIRECT, Visitor
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from idp.selftest.case import Case, Kind
+from connectors.attacks.case import Case, Kind
 from idp.selftest.clients import client_cases
-from tests.idp.selftest.corpora import ends_as_told, hostile, is_fresh, is_named_alike, is_of_kinds
+from tests.connectors.attacks.corpora import ends_as_told, hostile, is_fresh, is_named_alike, is_of_kinds
 
 NOW = 1_795_600_000
 OF_CLIENTS = {
