@@ -1,12 +1,13 @@
 """One case of the corpus, and the entrance at which it is tried."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 
 class Kind(StrEnum):
-    """What a class of cases is made of. `VALID` ones must be accepted, whatever they are."""
+    """The stuff of a class of cases. `VALID` ones must be accepted, whatever they are."""
 
     RESPONSE = "response"
     MESSAGE = "message"
@@ -45,6 +46,31 @@ class Case:
     entrance: Entrance
     octets: bytes = field(repr=False)
     check: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where cases of one kind are judged. `where` is the last part of their names."""
+
+    kind: ClassVar[Kind]
+    where: str
+    entrance: Entrance
+
+    def refused(self, family: str, what: str, octets: bytes, check: str) -> Case:
+        """A case that this check must refuse."""
+        return Case(case_name(family, what, self.where), family, self.kind, self.entrance, octets, check)
+
+    def accepted(self, family: str, what: str, octets: bytes) -> Case:
+        """A case that must be accepted."""
+        return Case(case_name(family, what, self.where), family, Kind.VALID, self.entrance, octets, None)
+
+    def all_refused(self, family: str, check: str, rows: Mapping[str, bytes]) -> Iterator[Case]:
+        """Cases that one check must refuse, by what they are."""
+        return (self.refused(family, what, octets, check) for what, octets in rows.items())
+
+    def all_accepted(self, family: str, rows: Mapping[str, bytes]) -> Iterator[Case]:
+        """Cases that must be accepted, by what they are."""
+        return (self.accepted(family, what, octets) for what, octets in rows.items())
 
 
 def case_name(*parts: str) -> str:

@@ -1,4 +1,4 @@
-"""What an entrance says of a case, and whether that is right."""
+"""An entrance's verdict about a case, and whether it is right."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an entrance said: the check that refused, None where it accepted; `surprise` is the type of an exception."""
+    """A verdict: the check that refused, None where it accepted; `surprise` is the type of an exception."""
 
     check: str | None
     surprise: str = ""
@@ -42,7 +42,7 @@ class Verdict:
         return self.check is None and not self.surprise
 
     def against(self, expected: str | None) -> Outcome:
-        """What this verdict is for a case that `expected` must refuse, or that must be accepted (None)."""
+        """Compare this verdict with a case that `expected` must refuse, or that must be accepted (None)."""
         if self.surprise:
             return Outcome.UNFORESEEN
         if self.check == expected:
@@ -53,7 +53,7 @@ class Verdict:
 
 
 def verdict_of(judge: Callable[[bytes], None], octets: bytes) -> Verdict:
-    """What a judge says of octets. It never raises: an exception that is none of ours is a verdict too."""
+    """A judge's verdict about octets. It never raises: an exception that is none of ours is a verdict too."""
     try:
         judge(octets)
     except (AssertionRejected, PeerRequestRefused, FetchError) as error:

@@ -81,7 +81,7 @@ def _public_ones() -> Iterator[tuple[str, str]]:
 
 
 def _not_public() -> Mapping[str, tuple[str, str]]:
-    """What is half public, and what only looks like an address of an app or an origin."""
+    """Clients that are half public, and texts that only look like an address of an app or an origin."""
     public = f"{_named()}public = true\n"
     addresses = {
         "localhost": "http://localhost/done",

@@ -1,4 +1,4 @@
-"""What a run of the self-test found: each case's outcome, and the counts of each class. No octets of a case are in it."""
+"""The result of a run: each case's outcome, and the counts of each class. No octets of a case are in it."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

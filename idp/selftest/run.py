@@ -44,7 +44,7 @@ ABOUT = 8100
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """Who looks on: `progress` gets the class of each case that was tried, `wrong` each case that ended wrongly."""
+    """Callbacks: `progress` gets the class of each case that was tried, `wrong` each case that ended wrongly."""
 
     progress: Callable[[str], None] = lambda _family: None
     wrong: Callable[[Case, Tried], None] = lambda _case, _tried: None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from xml.sax.saxutils import quoteattr
 
-from connectors.attacks.case import Case, Entrance, Kind
+from connectors.attacks.case import Kind, Place
 from connectors.attacks.keys import Holder
 from connectors.attacks.responses.signing import How, sign
 from connectors.formats.grammar import written
@@ -62,14 +62,13 @@ def fresh() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Bench(Place):
     """Where one kind of message is judged: a good one, made anew each time, who signs it and how.
 
     `strange` is a key that nobody pinned, `other` a good message of another kind by the same sender.
     """
 
-    where: str
-    entrance: Entrance
+    kind = Kind.MESSAGE
     holder: Holder
     how: How
     draft: Callable[[], Draft]
@@ -81,16 +80,3 @@ class Bench:
         """A message, signed by its sender; a good one, and as it should be, unless something else is given."""
         drafted = message or self.draft()
         return sign(drafted.xml, drafted.message_id, self.holder, how or self.how)
-
-    def refused(self, family: str, what: str, octets: bytes, check: str) -> Case:
-        """What must be refused, by this check."""
-        return Case(case_name(family, what, self.where), family, Kind.MESSAGE, self.entrance, octets, check)
-
-    def accepted(self, family: str, what: str, octets: bytes) -> Case:
-        """What must be accepted."""
-        return Case(case_name(family, what, self.where), family, Kind.VALID, self.entrance, octets, None)
-
-
-def case_name(*parts: str) -> str:
-    """`family/what/where`, without blanks: a name may be a word of a command."""
-    return "/".join(part.lower().replace(": ", "-").replace(", ", "-").replace(" ", "-") for part in parts)

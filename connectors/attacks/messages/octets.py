@@ -23,7 +23,7 @@ def octet_cases(bench: Bench) -> Iterator[Case]:
 
 
 def _differing(bench: Bench) -> dict[str, tuple[bytes, str]]:
-    """What canonicalisation drops, or a parser adds: the signature would hold over either."""
+    """Markup that canonicalisation drops, or a parser adds: the signature would hold over either."""
     good = bench.signed()
     root = good[1 : good.index(b" ")]
 

@@ -1,4 +1,4 @@
-"""Who sends requests and logout, their metadata, and the entrances that judge them.
+"""Senders of requests and logout, their metadata, and the entrances that judge them.
 
 saml2int   a service provider: RSA-2048, P-256 in a rollover; answers go to two addresses of its metadata
 eidas      the receiving node of another country: RSA-3072, P-256
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from connectors.attacks.case import Entrance
 from connectors.attacks.keys import Holder, ec_holder, rsa_holder
 from connectors.attacks.messages.making import fresh
+from connectors.attacks.responses.parties import SIGNING, key_descriptors
 from connectors.authn_request_checks import asking_party, receive_authn_request
 from connectors.connector import Inbound
 from connectors.formats.eidas.metadata import read_pinned_peer
@@ -70,14 +71,14 @@ class Parties:
         )
         # It lists one that we do not have
         formats = "".join(f"<md:NameIDFormat>{uri}</md:NameIDFormat>" for uri in (PERSISTENT, EMAIL))
-        role = f"{_keys(self.sp, self.sp_next)}{formats}{services}{wanted}"
+        role = f"{key_descriptors(SIGNING, self.sp, self.sp_next)}{formats}{services}{wanted}"
         return _entity(SP, "", role).encode()
 
     def node_metadata(self, sp_type: str = "") -> bytes:
         """The receiving node's, of Finland. Where it has no SPType itself, its requests say theirs."""
         said = f"<md:Extensions><eidas:SPType>{sp_type}</eidas:SPType></md:Extensions>" if sp_type else ""
         country = "<md:Extensions><eidas:NodeCountry>FI</eidas:NodeCountry></md:Extensions>"
-        role = f"{country}{_keys(self.node, self.node_next)}{_service(POST, NODE_ACS, 0)}"
+        role = f"{country}{key_descriptors(SIGNING, self.node, self.node_next)}{_service(POST, NODE_ACS, 0)}"
         return _entity(NODE, f' xmlns:eidas="{EIDAS_NAMESPACE}"', role, said).encode()
 
 
@@ -162,7 +163,7 @@ def by_redirect(name: str, judge: Judge, arguments: tuple[str, ...] | None, meta
 
 
 def arguments(kind: str, metadata: str, destination: str, profile: Profile, now: int, *more: str) -> tuple[str, ...]:
-    """What asks `ciconia inspect` the same; `metadata` is the option that names that file."""
+    """Arguments that ask `ciconia inspect` the same; `metadata` is the option that names that file."""
     sender = (metadata, f"{{folder}}/{METADATA}", "--destination", destination)
     return ("--as", kind, *sender, "--profile", profile.name, "--at", str(now), *more)
 
@@ -177,15 +178,6 @@ def _entity(entity_id: str, namespaces: str, role: str, extensions: str = "") ->
         "<md:SPSSODescriptor"
         f' protocolSupportEnumeration="{SAMLP}" AuthnRequestsSigned="true">{role}</md:SPSSODescriptor>'
         "</md:EntityDescriptor>"
-    )
-
-
-def _keys(*holders: Holder) -> str:
-    return "".join(
-        '<md:KeyDescriptor use="signing"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>'
-        f"{base64.b64encode(holder.certificate).decode()}"
-        "</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"
-        for holder in holders
     )
 
 

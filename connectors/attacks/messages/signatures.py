@@ -1,6 +1,5 @@
 """Signatures of a message that say less than they seem to: none, another's, of something else, by another algorithm."""
 
-import base64
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,6 +12,7 @@ from connectors.attacks.case import Case
 from connectors.attacks.keys import Holder
 from connectors.attacks.messages.benches import PSS_SHA256
 from connectors.attacks.messages.making import Bench, Draft, fresh
+from connectors.attacks.responses.algorithms import certificates
 from connectors.attacks.responses.signing import (
     C14N,
     HMAC_SHA256,
@@ -22,9 +22,13 @@ from connectors.attacks.responses.signing import (
     RSA_SHA1,
     Edit,
     How,
+    flipped,
+    instead,
     serialised,
     sign,
     swap,
+    value,
+    without,
 )
 from connectors.formats.names import MD, samlp
 from connectors.signatures.algorithms import RSA_SHA256
@@ -78,12 +82,11 @@ def _excluded(bench: Bench) -> Iterator[Row]:
     yield "unsigned, cve-2026-18569", "signature_missing", bench.draft().xml
     yield "by a stranger", "signature", bench.signed(how=replace(bench.how, holder=bench.strange))
     yield "empty signature", "signature_shape", _finished(bench, lambda text: text[: text.index(">") + 1] + _END)
-    without_info = _cut("<ds:SignedInfo>", "</ds:SignedInfo>")
+    without_info = without("ds:SignedInfo")
     yield "no signed info", "signature_shape", _finished(bench, without_info)
-    without_value = _cut("<ds:SignatureValue>", "</ds:SignatureValue>")
+    without_value = without("ds:SignatureValue")
     yield "no signature value", "signature_shape", _finished(bench, without_value)
-    emptied: Edit = lambda text: without_value(text).replace(_END, f"<ds:SignatureValue/>{_END}")  # noqa: E731 - named for its line
-    yield "empty signature value", "signature_value", _finished(bench, emptied)
+    yield "empty signature value", "signature_value", _finished(bench, value("ds:SignatureValue", lambda _: ""))
     for what, namespace in (("https", DS.replace("http:", "https:")), ("a shorter", DS.rstrip("#"))):
         octets = _finished(bench, swap(f'xmlns:ds="{DS}"', f'xmlns:ds="{namespace}"'))
         yield f"signature of {what} namespace", "signature_missing", octets
@@ -186,11 +189,11 @@ def _metadata() -> Draft:
 
 def _keys(bench: Bench) -> Iterator[Row]:
     """A stranger signs, and the message says by which key to verify that."""
-    own, pinned = _certificate(bench.strange), _certificate(bench.holder)
+    own, pinned = certificates(bench.strange), certificates(bench.holder)
     told = {
-        "its own certificate, cve-2018-7644": f"<ds:X509Data>{own}</ds:X509Data>",
-        "the pinned certificate": f"<ds:X509Data>{pinned}</ds:X509Data>",
-        "both certificates, cve-2019-18633": f"<ds:X509Data>{own}{pinned}</ds:X509Data>",
+        "its own certificate, cve-2018-7644": own,
+        "the pinned certificate": pinned,
+        "both certificates, cve-2019-18633": certificates(bench.strange, bench.holder),
         "the name of the pinned key": "<ds:KeyName>sp.selftest.example</ds:KeyName>",
     }
     for what, inside in told.items():
@@ -226,12 +229,8 @@ def _algorithms(bench: Bench, curve: Holder) -> Iterator[Row]:
         yield what, "signature", bench.signed(how=replace(bench.how, value=change))
 
 
-def _flipped(value: bytes) -> bytes:
-    return value[:-1] + bytes([value[-1] ^ 1])
-
-
 _RSA_VALUES: dict[str, Callable[[bytes], bytes]] = {
-    "a bit flipped": _flipped,
+    "a bit flipped": flipped,
     "an octet more": lambda value: value + b"\x00",
     "a value of zeros": lambda value: bytes(len(value)),
 }
@@ -267,10 +266,9 @@ def _references(bench: Bench) -> Iterator[Row]:
         yield f"transforms {what}", "transforms", bench.signed(how=replace(bench.how, transforms=chain))
     inclusive = replace(bench.how, canonicalisation=C14N)
     yield "inclusive c14n of signed info", "canonicalisation_method", bench.signed(how=inclusive)
-    twice: Edit = lambda text: text.replace("</ds:Reference>", f"</ds:Reference>{_reference(text)}")  # noqa: E731 - named for its line
+    twice = instead("ds:Reference", lambda own: own * 2)
     yield "two references, cve-2026-33487", "signed_info", _told(bench, twice)
-    none: Edit = lambda text: text.replace(_reference(text), "")  # noqa: E731 - named for its line
-    yield "no reference", "signed_info", _told(bench, none)
+    yield "no reference", "signed_info", _told(bench, without("ds:Reference"))
     info = "</ds:SignedInfo>"
     yield "two signed infos, cve-2025-29774", "signature_shape", _finished(bench, swap(info, f"{info}<ds:SignedInfo/>"))
     digest = "</ds:DigestValue>"
@@ -285,8 +283,7 @@ def _references(bench: Bench) -> Iterator[Row]:
     begin = "<ds:SignedInfo>"
     yield "text in signed info", "signed_info", _told(bench, swap(begin, f"{begin}x"))
     yield "text in the signature", "signature_shape", _finished(bench, swap(info, f"{info}x"))
-    value = "<ds:SignatureValue>"
-    attribute = swap(value, '<ds:SignatureValue Type="x">')
+    attribute = swap("<ds:SignatureValue>", '<ds:SignatureValue Type="x">')
     yield "an attribute of the signature value", "signature_shape", _finished(bench, attribute)
     yield from _prefix_lists(bench)
 
@@ -313,21 +310,3 @@ def _changed(bench: Bench) -> bytes:
     drafted = bench.draft()
     octets = sign(drafted.xml, drafted.message_id, bench.holder, bench.how)
     return octets.replace(b"<saml:Issuer>https://", b"<saml:Issuer>https://evil.", 1)
-
-
-def _reference(text: str) -> str:
-    end = "</ds:Reference>"
-    return text[text.index("<ds:Reference ") : text.index(end) + len(end)]
-
-
-def _cut(begin: str, end: str) -> Edit:
-    """Without what stands from `begin` to `end`, both included."""
-
-    def edit(text: str) -> str:
-        return text[: text.index(begin)] + text[text.index(end) + len(end) :]
-
-    return edit
-
-
-def _certificate(holder: Holder) -> str:
-    return f"<ds:X509Certificate>{base64.b64encode(holder.certificate).decode()}</ds:X509Certificate>"

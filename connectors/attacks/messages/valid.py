@@ -10,7 +10,7 @@ from connectors.attacks.messages.benches import LOA, Benches
 from connectors.attacks.messages.making import Bench, Draft
 from connectors.attacks.messages.parties import NODE_ACS, SECOND_ACS, Parties
 from connectors.attacks.messages.signatures import ECDSA_SHA256
-from connectors.attacks.responses.signing import MORE, NEWER, How
+from connectors.attacks.responses.signing import MORE, NEWER, How, in_lines, value
 from connectors.formats.grammar import written
 from connectors.formats.names import ENTITY, PERSISTENT, POST, TRANSIENT, UNSPECIFIED
 from connectors.profiles import EIDAS, SAML2INT
@@ -18,7 +18,6 @@ from connectors.signatures.algorithms import RSA_SHA256
 
 REQUESTS, LOGOUT = "valid authentication requests", "valid logout"
 _SHA512 = "http://www.w3.org/2001/04/xmlenc#sha512"
-_LINE = 76
 Variants = Mapping[str, Draft]
 
 
@@ -38,14 +37,13 @@ def valid_messages(parties: Parties, benches: Benches) -> Iterator[Case]:
     untyped = benches.typed_node.draft().swapped("<eidas:SPType>public</eidas:SPType>", "")
     yield benches.typed_node.accepted(REQUESTS, "its type in the metadata", benches.typed_node.signed(untyped))
     for bench, family, variants in tables:
-        for what, message in variants.items():
-            yield bench.accepted(family, what, bench.signed(message))
+        yield from bench.all_accepted(family, {what: bench.signed(message) for what, message in variants.items()})
 
 
 def _spelled(bench: Bench, family: str) -> Iterator[Case]:
     """The same message in other octets."""
     text = base64.b64encode(bench.signed())
-    lines = b"\r\n".join(text[start : start + _LINE] for start in range(0, len(text), _LINE))
+    lines = in_lines(76, "\r\n")(text.decode()).strip().encode()
     yield bench.accepted(family, "plain", bench.signed())
     yield bench.accepted(family, "as a parameter", text)
     yield bench.accepted(family, "as a parameter in lines", lines)
@@ -88,18 +86,9 @@ def _signed(bench: Bench, family: str, following: Holder) -> Iterator[Case]:
         "inclusive namespaces": replace(bench.how, inclusive="saml samlp"),
         "a signature under another prefix": replace(bench.how, prefix="sig"),
         "a signature without prefix": replace(bench.how, prefix=""),
-        "a signature value in lines": replace(bench.how, finished=_wrapped),
+        "a signature value in lines": replace(bench.how, finished=value("ds:SignatureValue", in_lines(76))),
     }
-    for what, how in hows.items():
-        yield bench.accepted(family, what, bench.signed(how=how))
-
-
-def _wrapped(text: str) -> str:
-    begin, end = "<ds:SignatureValue>", "</ds:SignatureValue>"
-    before, _, rest = text.partition(begin)
-    value, _, after = rest.partition(end)
-    lines = "\n".join(value[start : start + _LINE] for start in range(0, len(value), _LINE))
-    return f"{before}{begin}\n{lines}\n{end}{after}"
+    yield from bench.all_accepted(family, {what: bench.signed(how=how) for what, how in hows.items()})
 
 
 def _times(make: Callable[[], Draft], now: int, skew: int, age: int) -> Variants:

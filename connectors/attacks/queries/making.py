@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
 
-from connectors.attacks.case import Case, Entrance, Kind
+from connectors.attacks.case import Kind, Place
 from connectors.attacks.keys import Holder
-from connectors.attacks.messages.making import Draft, case_name
+from connectors.attacks.messages.making import Draft
 from connectors.attacks.responses.signing import raw_signature
 
 Pairs = tuple[tuple[str, str], ...]
@@ -54,15 +54,14 @@ def hmac_with(secret: bytes) -> Sign:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Bench(Place):
     """Where queries with one kind of message are judged. `algorithm` is the URI by which `holder` signs.
 
     `strange` is a key that nobody pinned, `following` the sender's next one, on P-256; `other` makes good messages of
     another kind.
     """
 
-    where: str
-    entrance: Entrance
+    kind = Kind.REDIRECT
     parameter: str
     holder: Holder
     algorithm: str
@@ -78,7 +77,7 @@ class Bench:
         return signer(self.holder, self.algorithm)
 
     def pairs(self, xml: bytes | None = None, relay_state: str | None = None, algorithm: str = "") -> Pairs:
-        """What is signed, in its order, as a form encodes it. None leaves RelayState out, "" is there and empty."""
+        """The pairs that are signed, in order, as a form encodes them. None leaves RelayState out, "" is there and empty."""
         message = packed(self.draft().xml if xml is None else xml)
         found = [(self.parameter, escaped(message))]
         if relay_state is not None:
@@ -97,11 +96,3 @@ class Bench:
     def sent(self, pairs: Pairs, covered: str) -> bytes:
         """A query of these pairs, and a genuine signature over another text."""
         return joined((*pairs, self.signature(covered))).encode()
-
-    def refused(self, family: str, what: str, octets: bytes, check: str) -> Case:
-        """What must be refused, by this check."""
-        return Case(case_name(family, what, self.where), family, Kind.REDIRECT, self.entrance, octets, check)
-
-    def accepted(self, family: str, what: str, octets: bytes) -> Case:
-        """What must be accepted."""
-        return Case(case_name(family, what, self.where), family, Kind.VALID, self.entrance, octets, None)

@@ -128,7 +128,7 @@ def _inside(bench: Bench) -> Iterator[Row]:
 
 
 def _inflation(bench: Bench) -> Iterator[Row]:
-    """What is unpacked is bounded, whole and alone; and it is unpacked for those alone whose signature held."""
+    """A packed message is bounded, whole and alone; we unpack it only after its signature held."""
     good = bench.draft().xml
     raw = zlib.compress(good, wbits=-zlib.MAX_WBITS)
     end = good[good.rindex(b"</") :]

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from connectors.attacks.case import Case
 from connectors.attacks.keys import Holder
-from connectors.attacks.registrations.described import NEAR, Bench, key_descriptor, without
+from connectors.attacks.registrations.described import NEAR, Bench, key_descriptor
 from connectors.attacks.registrations.deviating import deviating
 from connectors.attacks.registrations.entrances import registered
 from connectors.attacks.registrations.making import refused
-from connectors.attacks.responses.signing import Edit, same, swap
+from connectors.attacks.responses.signing import Edit, cut, same, swap
 from connectors.formats.grammar import written
 from connectors.formats.names import POST, SAMLP
 from connectors.metadata.judged import MAX_VALIDITY, NODE_VALIDITY
@@ -38,7 +38,7 @@ def content_cases(bench: Bench, weak: Holder, ended: Holder) -> Iterator[Case]:
     """All of them, for one kind of metadata. `weak` is RSA of 1024 bits, `ended` a key whose certificate ended."""
     yield from _time(bench)
     yield from _valid(bench)
-    if bench.kind == "node":
+    if bench.of == "node":
         yield from _node(bench)
         yield from _of_whom(bench)
         yield from _to_be_used(bench, ended)
@@ -49,7 +49,7 @@ def content_cases(bench: Bench, weak: Holder, ended: Holder) -> Iterator[Case]:
 
 def _time(bench: Bench) -> Iterator[Case]:
     until, now = f'validUntil="{written(bench.now + NEAR)}"', bench.now
-    furthest = now + (NODE_VALIDITY + EIDAS.skew if bench.kind == "node" else MAX_VALIDITY + SAML2INT.skew)
+    furthest = now + (NODE_VALIDITY + EIDAS.skew if bench.of == "node" else MAX_VALIDITY + SAML2INT.skew)
 
     def ends(value: str) -> bytes:
         return bench.signed(swap(until, f'validUntil="{value}"'))
@@ -81,7 +81,7 @@ def _node(bench: Bench) -> Iterator[Case]:
         ),
         "a country of three letters": swap(">EE<", ">EST<"),
         "a country in small letters": swap(">EE<", ">ee<"),
-        "no address": lambda text: without("<md:SingleSignOnService", "/>")(without("<md:SingleSignOnService", "/>")(text)),
+        "no address": lambda text: cut("<md:SingleSignOnService", "/>")(cut("<md:SingleSignOnService", "/>")(text)),
         "two addresses of a binding": swap(post, post + post.replace("/post", "/other")),
         "an empty address": swap("https://ee.selftest.example/post", ""),
         "a certificate that is none": swap(key, "AAAA"),
@@ -89,7 +89,7 @@ def _node(bench: Bench) -> Iterator[Case]:
         "a chain in place of a key": swap(
             "</ds:X509Data>", f"<ds:X509Certificate>{key}</ds:X509Certificate></ds:X509Data>"
         ),
-        "a key without a certificate": without("<ds:X509Certificate>", "</ds:X509Certificate>"),
+        "a key without a certificate": cut("<ds:X509Certificate>", "</ds:X509Certificate>"),
         "an entity attribute twice": lambda text: text.replace(
             "http://eidas.europa.eu/entity-attributes/protocol-version",
             "urn:oasis:names:tc:SAML:attribute:assurance-certification",
@@ -97,8 +97,7 @@ def _node(bench: Bench) -> Iterator[Case]:
         ),
         "no entityID": swap(' entityID="https://ee.selftest.example/eidas/metadata"', ""),
     }
-    for what, edit in changes.items():
-        yield bench.refused(SAYS, what, bench.signed(edit), "metadata")
+    yield from bench.all_refused(SAYS, "metadata", {what: bench.signed(edit) for what, edit in changes.items()})
     for what, url in _BAD_URLS.items():
         # The facts of a node are shown on a terminal: what is no visible ASCII ends before
         check = "metadata_address" if url.isascii() else "metadata"
@@ -135,10 +134,10 @@ def _to_be_used(bench: Bench, ended: Holder) -> Iterator[Case]:
 
 
 def _entity(bench: Bench, weak: Holder) -> Iterator[Case]:
-    sole = without("<md:IDPSSODescriptor", "</md:IDPSSODescriptor>")
+    sole = cut("<md:IDPSSODescriptor", "</md:IDPSSODescriptor>")
     asked = "https://idp.selftest.example/sso"
     changes: Mapping[str, Edit] = {
-        "no role": lambda text: without("<md:SPSSODescriptor", "</md:SPSSODescriptor>")(sole(text)),
+        "no role": lambda text: cut("<md:SPSSODescriptor", "</md:SPSSODescriptor>")(sole(text)),
         "roles of another protocol": lambda text: text.replace(f'"{SAMLP}"', '"urn:oasis:names:tc:SAML:1.1:protocol"'),
         "a role twice": swap(
             "</md:SPSSODescriptor>", f'</md:SPSSODescriptor><md:SPSSODescriptor protocolSupportEnumeration="{SAMLP}"/>'
@@ -151,15 +150,13 @@ def _entity(bench: Bench, weak: Holder) -> Iterator[Case]:
             "<md:KeyDescriptor", f"{key_descriptor(replace(weak, certificate=b'none'))}<md:KeyDescriptor"
         ),
     }
-    for what, edit in changes.items():
-        yield bench.refused(SAYS, what, bench.signed(edit), "metadata")
+    yield from bench.all_refused(SAYS, "metadata", {what: bench.signed(edit) for what, edit in changes.items()})
     for what, url in _BAD_URLS.items():
+        answered = bench.signed(swap("https://idp.selftest.example/acs", url))
         yield bench.refused(ADDRESSES, f"{what}, to ask", bench.signed(swap(asked, url)), "metadata_address")
-        yield bench.refused(
-            ADDRESSES, f"{what}, to answer", bench.signed(swap("https://idp.selftest.example/acs", url)), "metadata_address"
-        )
+        yield bench.refused(ADDRESSES, f"{what}, to answer", answered, "metadata_address")
     yield bench.accepted(VALID, "a service alone", bench.signed(sole))
-    yield bench.accepted(VALID, "a provider alone", bench.signed(without("<md:SPSSODescriptor", "</md:SPSSODescriptor>")))
+    yield bench.accepted(VALID, "a provider alone", bench.signed(cut("<md:SPSSODescriptor", "</md:SPSSODescriptor>")))
 
 
 def _valid(bench: Bench) -> Iterator[Case]:
@@ -177,16 +174,14 @@ def _valid(bench: Bench) -> Iterator[Case]:
         "a certificate in lines": swap("</ds:X509Certificate>", "\n  </ds:X509Certificate>"),
         "a description of a key": swap("<ds:X509Data>", "<ds:KeyName>x</ds:KeyName><ds:X509Data>"),
     }
-    for what, edit in changes.items():
-        yield bench.accepted(VALID, what, bench.signed(edit))
+    yield from bench.all_accepted(VALID, {what: bench.signed(edit) for what, edit in changes.items()})
     late: Mapping[str, Edit] = {
         "a comment that was put there": swap("<md:IDPSSODescriptor", "<!-- x --><md:IDPSSODescriptor"),
         "an xml declaration": lambda text: f'<?xml version="1.0" encoding="UTF-8"?>\n{text}',
         "a comment before the root": lambda text: f"<!-- x -->\n{text}\n<!-- y -->\n",
         "a comment in the signature": swap("<ds:SignatureValue>", "<!-- x --><ds:SignatureValue>"),
     }
-    for what, edit in late.items():
-        yield bench.accepted(VALID, what, bench.signed(late=edit))
+    yield from bench.all_accepted(VALID, {what: bench.signed(late=edit) for what, edit in late.items()})
     yield bench.accepted(VALID, "signed as the whole document", bench.signed(how=replace(how, uri="")))
     yield bench.accepted(VALID, "another prefix", bench.signed(how=replace(how, prefix="sig")))
     yield bench.accepted(VALID, "one transform", bench.signed(how=replace(how, transforms=(ENVELOPED, EXC_C14N))))
@@ -195,7 +190,7 @@ def _valid(bench: Bench) -> Iterator[Case]:
     data = f"<ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data>"
     brought = f'<ds:KeyInfo xmlns:ds="{DS}">{data}</ds:KeyInfo>'
     yield bench.accepted(VALID, "a key info that says another key", bench.signed(how=replace(how, key_info=brought)))
-    if bench.kind == "node" and how.method == RSA_PSS_SHA256:
+    if bench.of == "node" and how.method == RSA_PSS_SHA256:
         yield bench.accepted(
             VALID, "a longer hash", bench.signed(how=replace(how, method=RSA_PSS_SHA256.replace("256", "512")))
         )

@@ -6,14 +6,13 @@
 `node` describes a country's sending node (eIDAS), `provider` an identity provider (SAML 2.0).
 """
 
-import base64
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from connectors.attacks.case import Case, Entrance
+from connectors.attacks.case import Entrance, Kind, Place
 from connectors.attacks.keys import Holder
-from connectors.attacks.registrations.making import accepted, refused
+from connectors.attacks.responses.parties import key_descriptors
 from connectors.attacks.responses.signing import Edit, How, same, sign
 from connectors.formats.eidas.metadata import ASSURANCE_CERTIFICATION, MDATTR, PROTOCOL_VERSION
 from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
@@ -29,20 +28,20 @@ NEAR = 7 * DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Bench(Place):
     """Where metadata of one kind is judged. `text` makes a good one, `holder` signs it, `strange` is nobody's key.
 
     `another` is a key of the same entity, that signs no metadata.
     """
 
-    entrance: Entrance
+    kind = Kind.MESSAGE
     text: Callable[[], str]
     holder: Holder
     how: How
     strange: Holder
     another: Holder
     now: int
-    kind: str = field(default="")
+    of: str
 
     def signed(self, edit: Edit = same, *, how: How | None = None, by: Holder | None = None, late: Edit = same) -> bytes:
         """Metadata that is edited, signed, and edited again."""
@@ -51,15 +50,7 @@ class Bench:
 
     def at(self, entrance: Entrance) -> "Bench":
         """The same metadata at another entrance."""
-        return replace(self, entrance=entrance)
-
-    def refused(self, family: str, what: str, octets: bytes, check: str) -> Case:
-        """What must be refused, by this check."""
-        return refused(family, what, self.entrance, octets, check)
-
-    def accepted(self, family: str, what: str, octets: bytes) -> Case:
-        """What must be accepted."""
-        return accepted(family, what, self.entrance, octets)
+        return replace(self, where=entrance.name, entrance=entrance)
 
 
 def node(signing: Sequence[Holder], encryption: Sequence[Holder], valid_until: int, use: str = ' use="signing"') -> str:
@@ -71,8 +62,7 @@ def node(signing: Sequence[Holder], encryption: Sequence[Holder], valid_until: i
         + "</saml:Attribute>"
         for name, values in said.items()
     )
-    keys = "".join(key_descriptor(holder, use) for holder in signing)
-    keys += "".join(key_descriptor(holder, ' use="encryption"') for holder in encryption)
+    keys = key_descriptors(use, *signing) + key_descriptors(' use="encryption"', *encryption)
     formats = "".join(f"<md:NameIDFormat>{name}</md:NameIDFormat>" for name in NAME_ID_FORMATS)
     role = (
         f"<md:Extensions><eidas:NodeCountry>EE</eidas:NodeCountry></md:Extensions>{keys}{formats}"
@@ -86,7 +76,7 @@ def node(signing: Sequence[Holder], encryption: Sequence[Holder], valid_until: i
 
 def provider(signing: Sequence[Holder], valid_until: int | None) -> str:
     """An identity provider that is a service provider too. Pinned metadata may have no end."""
-    keys = "".join(key_descriptor(holder) for holder in signing)
+    keys = key_descriptors(' use="signing"', *signing)
     asked = (
         f"{keys}<md:NameIDFormat>{PERSISTENT}</md:NameIDFormat>"
         f'<md:SingleSignOnService Binding="{REDIRECT}" Location="https://idp.selftest.example/sso"/>'
@@ -100,29 +90,12 @@ def provider(signing: Sequence[Holder], valid_until: int | None) -> str:
 
 def key_descriptor(holder: Holder, use: str = ' use="signing"') -> str:
     """A KeyDescriptor with the certificate of a holder."""
-    text = base64.b64encode(holder.certificate).decode()
-    return (
-        f"<md:KeyDescriptor{use}><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{text}</ds:X509Certificate>"
-        "</ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"
-    )
+    return key_descriptors(use, holder)
 
 
 def id_of(text: str) -> str:
     """The ID of an entity in a text."""
     return text.partition(' ID="')[2].partition('"')[0]
-
-
-def without(begin: str, end: str) -> Edit:
-    """Leave out the first piece from `begin` to `end`, both included. ValueError where there is none."""
-
-    def edit(text: str) -> str:
-        before, found, rest = text.partition(begin)
-        _, closed, after = rest.partition(end)
-        if not found or not closed:
-            raise ValueError(f"nothing to leave out: {begin}")
-        return before + after
-
-    return edit
 
 
 def _role(name: str, inside: str) -> str:

@@ -22,10 +22,8 @@ _GENDER = "http://eidas.europa.eu/attributes/naturalperson/Gender"
 def deviating(bench: Bench) -> Iterator[Case]:
     """Those that are on for every node, and those that a registration switches on."""
     here = bench.at(registered(bench.holder, bench.now, "node metadata, approved", approved=True))
-    for what, edit in _USUAL.items():
-        yield here.accepted(VALID, what, here.signed(edit))
-    for what, edit in _MORE.items():
-        yield here.refused(DEVIATIONS, what, here.signed(edit), "metadata")
+    yield from here.all_accepted(VALID, {what: here.signed(edit) for what, edit in _USUAL.items()})
+    yield from here.all_refused(DEVIATIONS, "metadata", {what: here.signed(edit) for what, edit in _MORE.items()})
     for what, edit in _UNUSABLE.items():
         yield refused(DEVIATIONS, what, here.entrance, here.signed(edit), "country_unavailable")
     yield from _registered(bench)

@@ -1,4 +1,4 @@
-"""Who judges metadata: the server's own code, with one registration.
+"""Entrances for metadata: the server's own code, with one registration.
 
 `node metadata`       a node's, as the server judges what it fetched; what is good is held, and waits for an operator
 `node, approved`      the same, approved as it is, and then asked: some of it must be there to be used
@@ -45,10 +45,10 @@ class _Forgetful:
         return None
 
     def keep(self, held: Held, *, instead: Held | None = None) -> None:
-        """As `PeerCopies` has it."""
+        """Keep nothing, as each case is the first."""
 
     def approve(self, held: Held, now: int, *, instead: Held | None = None) -> None:
-        """As `PeerCopies` has it."""
+        """Keep nothing, as each case is the first."""
 
 
 def registered_node(certificate: bytes, country: str = "EE", deviations: frozenset[str] = frozenset()) -> Peer:

@@ -7,10 +7,10 @@ from connectors.attacks.case import Case, Entrance, Kind, case_name
 
 
 def refused(family: str, what: str, entrance: Entrance, octets: bytes, check: str) -> Case:
-    """What must be refused, by this check."""
+    """A case that this check must refuse."""
     return Case(case_name(family, what, entrance.name), family, Kind.MESSAGE, entrance, octets, check)
 
 
 def accepted(family: str, what: str, entrance: Entrance, octets: bytes) -> Case:
-    """What must be accepted."""
+    """A case that must be accepted."""
     return Case(case_name(family, what, entrance.name), family, Kind.VALID, entrance, octets, None)

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from connectors.attacks.case import Case
 from connectors.attacks.keys import Holder, ec_holder
 from connectors.attacks.registrations import odd_certificates as odd
-from connectors.attacks.registrations.described import key_descriptor, provider, without
+from connectors.attacks.registrations.described import key_descriptor, provider
 from connectors.attacks.registrations.entrances import pinned_metadata, pinned_metadata_of_a_service
 from connectors.attacks.registrations.making import accepted, refused
 from connectors.attacks.registrations.one_key import PublicKey, certificate
-from connectors.attacks.responses.signing import Edit, same, swap
+from connectors.attacks.responses.signing import Edit, cut, same, swap
 from connectors.formats.names import SAMLP
 from connectors.signatures.parse import MAX_METADATA
 
@@ -68,16 +68,16 @@ def _documents(good: Sequence[Holder]) -> Iterator[Case]:
     }
     for kind, at in (("provider", pinned_metadata()), ("service", pinned_metadata_of_a_service())):
         role = _ROLES[kind]
-        cut = _in_role(role, "</md:NameIDFormat>", "<!-- x -->:evil</md:NameIDFormat>")
+        split = _in_role(role, "</md:NameIDFormat>", "<!-- x -->:evil</md:NameIDFormat>")
         before = _in_role(role, "<md:NameIDFormat>", "<md:NameIDFormat><!-- x -->")
-        for what, edit in {**markup, "a comment in a text": cut, "a comment before a text": before}.items():
+        for what, edit in {**markup, "a comment in a text": split, "a comment before a text": before}.items():
             yield refused(MARKUP, what, at, edit(text).encode(), "metadata")
         yield refused(
             MARKUP, "not utf-8", at, text.encode().replace(b"NameIDFormat>u", b"NameIDFormat>\xe4", 1), "metadata"
         )
         yield refused(MARKUP, "utf-16", at, text.encode("utf-16"), "metadata")
         twice = swap(f"</{role}>", f'</{role}><{role} protocolSupportEnumeration="{SAMLP}"/>')
-        roles: Mapping[str, Edit] = {"no role": without(f"<{role}", f"</{role}>"), "a role twice": twice}
+        roles: Mapping[str, Edit] = {"no role": cut(f"<{role}", f"</{role}>"), "a role twice": twice}
         for what, edit in {**said, **roles}.items():
             yield refused(SAYS, what, at, edit(text).encode(), "metadata")
         valid: Mapping[str, Edit] = {

@@ -9,7 +9,18 @@ from dataclasses import replace
 
 from connectors.attacks.case import Case
 from connectors.attacks.registrations.described import Bench, id_of, key_descriptor
-from connectors.attacks.responses.signing import DIGESTS, HMAC_SHA256, MORE, RSA_SHA1, Edit, sign, swap
+from connectors.attacks.responses.signing import (
+    DIGESTS,
+    HMAC_SHA256,
+    MORE,
+    RSA_SHA1,
+    Edit,
+    part,
+    sign,
+    swap,
+    value,
+    without,
+)
 from connectors.formats.names import MD
 from connectors.signatures.algorithms import ALGORITHMS, RSA_SHA256
 from connectors.signatures.parse import MAX_METADATA
@@ -41,7 +52,7 @@ def _poisoned(bench: Bench) -> Iterator[Case]:
     stolen = key_descriptor(bench.strange)
     changes: Mapping[str, Edit] = {
         "an address": swap(
-            ".selftest.example/redirect" if bench.kind == "node" else ".selftest.example/sso", ".evil.example/sso"
+            ".selftest.example/redirect" if bench.of == "node" else ".selftest.example/sso", ".evil.example/sso"
         ),
         "a key": swap("<md:KeyDescriptor", f"{stolen}<md:KeyDescriptor"),
         "a key without use": swap("<md:KeyDescriptor", f"{key_descriptor(bench.strange, '')}<md:KeyDescriptor"),
@@ -52,8 +63,7 @@ def _poisoned(bench: Bench) -> Iterator[Case]:
         "a blank": swap(_END, f" {_END}"),
         "text": swap(_END, f"x{_END}"),
     }
-    for what, edit in changes.items():
-        yield bench.refused(POISONED, what, bench.signed(late=edit), "digest")
+    yield from bench.all_refused(POISONED, "digest", {what: bench.signed(late=edit) for what, edit in changes.items()})
 
 
 def _not_signed(bench: Bench) -> Iterator[Case]:
@@ -69,14 +79,14 @@ def _not_signed(bench: Bench) -> Iterator[Case]:
         NOT_SIGNED, "another role by its id", bench.signed(how=replace(bench.how, uri="#_other")), "reference"
     )
     yield bench.refused(NOT_SIGNED, "twice", _twice(bench), "signature_count")
-    empty = bench.signed(late=_emptied("<ds:SignatureValue>", "</ds:SignatureValue>"))
+    empty = bench.signed(late=value("ds:SignatureValue", lambda _: ""))
     yield bench.refused(NOT_SIGNED, "an empty signature", empty, "signature_value")
-    empty_digest = bench.signed(how=replace(bench.how, info=_emptied("<ds:DigestValue>", "</ds:DigestValue>")))
+    empty_digest = bench.signed(how=replace(bench.how, info=value("ds:DigestValue", lambda _: "")))
     yield bench.refused(NOT_SIGNED, "an empty digest", empty_digest, "digest_value")
     yield bench.refused(
         NOT_SIGNED,
         "no signature value",
-        bench.signed(late=_cut("<ds:SignatureValue>", "</ds:SignatureValue>")),
+        bench.signed(late=without("ds:SignatureValue")),
         "signature_shape",
     )
 
@@ -116,10 +126,10 @@ def _algorithms(bench: Bench) -> Iterator[Case]:
                 ALGORITHM, f"a digest by {name}", bench.signed(how=replace(how, digest=uri)), "digest_algorithm"
             )
     # Taken by the profile, and not by this key
-    if how.method != RSA_SHA256 and bench.kind == "entity":
+    if how.method != RSA_SHA256 and bench.of == "entity":
         other = replace(how, method=RSA_SHA256, made_with=how.method)
         yield bench.refused(ALGORITHM, "another kind of key", bench.signed(how=other), "signature")
-    for uri in (uri for uri in ALGORITHMS if uri.endswith("rsa-MGF1") and bench.kind == "entity"):
+    for uri in (uri for uri in ALGORITHMS if uri.endswith("rsa-MGF1") and bench.of == "entity"):
         name = uri.rpartition("#")[2].lower()
         yield bench.refused(
             ALGORITHM,
@@ -141,7 +151,7 @@ def _wrapped(bench: Bench) -> Iterator[Case]:
     yield bench.refused(WRAPPED, "in an entity at its end", inside(evil).encode(), "structure")
     held = swap("<md:IDPSSODescriptor", f"<md:Extensions>{signed}</md:Extensions><md:IDPSSODescriptor")
     yield bench.refused(WRAPPED, "in an extension", held(evil).encode(), "structure")
-    signature = _signature_of(signed)
+    signature = part("ds:Signature")(signed)
     objected = signature.replace(_SIGNATURE_END, f"<ds:Object>{signed.replace(signature, '')}</ds:Object>{_SIGNATURE_END}")
     yield bench.refused(WRAPPED, "in an object of the signature", _first(evil, objected).encode(), "structure")
     yield bench.refused(WRAPPED, "the signature of another entity", _first(evil, signature).encode(), "reference")
@@ -162,7 +172,7 @@ def _wrapped(bench: Bench) -> Iterator[Case]:
 
 
 def _octets(bench: Bench) -> Iterator[Case]:
-    """What two parsers read in two ways: in what is signed, or put into it where the signature does not see it."""
+    """Octets that two parsers read in two ways: in what is signed, or put into it where the signature does not see it."""
     signed = bench.signed
     commented = swap("</md:NameIDFormat>", "<!---->:evil</md:NameIDFormat>")
     texts: Mapping[str, tuple[bytes, str]] = {
@@ -204,20 +214,7 @@ def _twice(bench: Bench) -> bytes:
     return sign(once, id_of(text), bench.holder, bench.how)
 
 
-def _signature_of(text: str) -> str:
-    begin = text.index("<ds:Signature")
-    return text[begin : text.index(_SIGNATURE_END) + len(_SIGNATURE_END)]
-
-
 def _first(text: str, child: str) -> str:
     """`child` as the first child of the root."""
     head, _, rest = text.partition(">")
     return f"{head}>{child}{rest}"
-
-
-def _emptied(begin: str, end: str) -> Edit:
-    return lambda text: f"{text.partition(begin)[0]}{begin}{end}{text.partition(end)[2]}"
-
-
-def _cut(begin: str, end: str) -> Edit:
-    return lambda text: f"{text.partition(begin)[0]}{text.partition(end)[2]}"

@@ -38,7 +38,7 @@ def close(bits: int) -> int:
 
 
 def small_factor() -> int:
-    """Of 2058 bits: 751 and two primes. Little Fermat does not see it, as it does most numbers of many factors."""
+    """A modulus of 2058 bits: 751 and two primes. Little Fermat sees most numbers of many factors, and not this one."""
     while True:
         found = 751 * prime() * prime()
         # The order of 2 modulo 751
@@ -47,7 +47,7 @@ def small_factor() -> int:
 
 
 def prime() -> int:
-    """Of 1024 bits."""
+    """A prime of 1024 bits."""
     return rsa.generate_private_key(public_exponent=_GENERATOR, key_size=2048).private_numbers().p
 
 

@@ -63,7 +63,7 @@ class Agreeing:
     edit: Edit = same
 
     def xml(self, plaintext: bytes) -> str:
-        """As `Sealing` has it."""
+        """The EncryptedAssertion."""
         theirs = self.recipient.key.public_key()
         if not isinstance(theirs, ec.EllipticCurvePublicKey):
             raise TypeError("an agreement with a key that is on no curve")

@@ -56,7 +56,7 @@ def keys_in_messages(world: World) -> Iterator[Case]:
 
 
 def confusion(world: World) -> Iterator[Case]:
-    """What is said to have been computed, or was, by an algorithm that the profile does not take."""
+    """Signatures that say, or are made by, an algorithm that the profile does not take."""
     two, three = (world.response, world.assertion), (world.response, world.assertion, world.eidas)
     for name, secret in world.keys.public.items():
         mac = outermost(method=HMAC_SHA256, secret=secret)

@@ -42,7 +42,7 @@ class Confirmation:
     more: str = ""  # XML attributes of its data
 
     def xml(self) -> str:
-        """As it stands in a Subject."""
+        """The element."""
         said = attributed(
             Recipient=self.recipient,
             InResponseTo=self.in_response_to,

@@ -21,7 +21,7 @@ _BLOCK = 16
 
 
 def aes_cbc(world: World) -> Iterator[Case]:
-    """What one thing more makes of it, and every failure to open it."""
+    """The deviation with one thing more, and every failure to open it."""
     settings, at = (world.cbc, world.both_cbc), world.entrances
     others: Makes = {
         "to-somebody-else": sealed(recipient=world.keys.stranger),

@@ -19,7 +19,7 @@ def coming(world: World) -> Iterator[Case]:
 
 
 def valid_coming(world: World) -> Iterator[Case]:
-    """What may stand beside it."""
+    """Parameters that may stand beside it."""
     yield from accepted(VALID, _settings(world), _BESIDE)
 
 

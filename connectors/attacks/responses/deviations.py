@@ -1,4 +1,4 @@
-"""What deployed nodes write and standards forbid: each named deviation as it is sent, and the same with one thing more.
+"""Deployed nodes write it and standards forbid it: each named deviation as it is sent, and the same with one thing more.
 
 A node's deviation is none of an identity provider's: in `saml2int` each is refused by its old check.
 """
@@ -30,7 +30,7 @@ def deviations(world: World) -> Iterator[Case]:
 
 
 def valid_deviations(world: World) -> Iterator[Case]:
-    """What the Commission's node and the German middleware write, part by part and whole."""
+    """The Commission's node and the German middleware write these, part by part and whole."""
     yield from accepted(VALID, world.nodes, _SENT)
 
 

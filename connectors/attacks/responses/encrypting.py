@@ -62,7 +62,7 @@ def padded(plaintext: bytes) -> bytes:
 
 
 class Sealing(Protocol):
-    """Whoever makes an EncryptedAssertion."""
+    """A maker of EncryptedAssertions."""
 
     def xml(self, plaintext: bytes) -> str:
         """The EncryptedAssertion. It declares every namespace that it uses."""
@@ -92,7 +92,7 @@ class Encryption:
     pad: OctetEdit = padded
 
     def xml(self, plaintext: bytes) -> str:
-        """As `Sealing` has it."""
+        """The EncryptedAssertion."""
         content = self.made_with or self.content
         content_key = os.urandom(KEY_OCTETS.get(content, 32))
         value = self.value(encrypted_content(content, content_key, plaintext, self.pad))

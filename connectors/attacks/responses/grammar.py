@@ -39,7 +39,7 @@ def statuses(world: World) -> Iterator[Case]:
 
 
 def closed(world: World) -> Iterator[Case]:
-    """What we do not name, we do not take: an element, an attribute or a text more is where a reader may be led astray."""
+    """A grammar takes what it names: an element, an attribute or a text more may lead a reader astray."""
     yield from refused(CLOSED, (world.response, world.assertion, world.eidas), _MORE)
     yield from refused(CLOSED, (world.response, world.assertion, world.encrypted), _ATTRIBUTES_OF_PROVIDERS)
     yield from refused(CLOSED, (world.response, world.both, world.encrypted, world.eidas), _RESPONSES)

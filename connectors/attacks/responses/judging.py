@@ -1,4 +1,4 @@
-"""What a file of a case becomes at an entrance: a parameter of a POST, or everything that came with it."""
+"""A case's file at an entrance: a parameter of a POST, or everything that came with it."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ class Receiving(Protocol):
     """A connector, as far as it receives."""
 
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
-        """As `connectors.connector.Connector` has it."""
+        """Judge an answer, or raise: `connectors.connector.Connector`."""
 
 
 Judging = Callable[[Receiving, Expectation, int], Callable[[bytes], None]]
@@ -54,7 +54,7 @@ class AsItCame:
 
 
 def came(parameters: Mapping[str, str], *, binding: str = "post", provider: str | None = None) -> bytes:
-    """What `AsItCame` reads. `provider` is whom the login had asked, None: whom it is registered for."""
+    """The octets that `AsItCame` reads. `provider` is whom the login had asked, None: whom it is registered for."""
     return json.dumps({"binding": binding, "provider": provider, "parameters": dict(parameters)}).encode()
 
 

@@ -151,7 +151,7 @@ def refused(family: str, settings: Iterable[Setting], *tables: Table, entrance: 
 
 
 def accepted(family: str, settings: Iterable[Setting], *tables: Makes, entrance: Entrance | None = None) -> Iterator[Case]:
-    """As `refused`, for what must be accepted."""
+    """Each row of the tables in each setting: it must be accepted."""
     for what, make in (row for table in tables for row in table.items()):
         for setting in settings:
             name, at = case_name(family, what, setting.where), entrance or setting.entrance
@@ -199,7 +199,7 @@ class World:
         return clock(self.now + seconds)
 
     def _citizen(self) -> Answer:
-        """What the identity provider says of somebody who does not exist."""
+        """An identity provider's answer about somebody who does not exist."""
         return self._answer(
             issuer=parties.IDP,
             recipient=parties.ACS,
@@ -213,7 +213,7 @@ class World:
         )
 
     def _person(self) -> Answer:
-        """What the node says of somebody who does not exist: the minimum data set."""
+        """A node's answer about somebody who does not exist: the minimum data set."""
         return self._answer(
             issuer=parties.NODE,
             recipient=parties.NODE_ACS,

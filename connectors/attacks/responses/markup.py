@@ -28,7 +28,7 @@ def spelling(world: World) -> Iterator[Case]:
 
 
 def differential(world: World) -> Iterator[Case]:
-    """What one parser reads and another drops, or resolves (Mattermost 2020; ruby-saml, 2025)."""
+    """One parser reads it, another drops or resolves it (Mattermost 2020; ruby-saml, 2025)."""
     yield from _everywhere(world, DIFFERENTIAL, _READERS)
 
 
@@ -58,7 +58,7 @@ def instructions(world: World) -> Iterator[Case]:
 
 
 def entities(world: World) -> Iterator[Case]:
-    """What would be fetched, or grow."""
+    """Entities that a reader would fetch, or that grow."""
     doctypes = {what: _before(f"<!DOCTYPE r {text}>") for what, text in _DOCTYPES.items()}
     yield from _everywhere(world, ENTITIES, {"doctype": doctypes})
     yield from refused(ENTITIES, world.each, {"doctype": each(_named_by, _IN_NAMES)}, _INCLUDED)

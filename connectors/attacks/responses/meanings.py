@@ -22,7 +22,7 @@ MEANINGS, PERSONS = "valid meanings", "valid persons"
 
 
 def valid_meanings(world: World) -> Iterator[Case]:
-    """What an identity provider, or a node, may say more, less or otherwise."""
+    """An identity provider, or a node, may say more, less or otherwise."""
     at, plain = world.entrances, world.plain
     yield from accepted(MEANINGS, (*world.each, world.both), _ANYWHERE, _TIMES)
     yield from accepted(MEANINGS, (*plain, world.encrypted), _PROVIDERS, _VALUES)

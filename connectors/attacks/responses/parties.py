@@ -43,6 +43,7 @@ OUR_NODE = "https://broker.selftest.example/eidas/metadata"
 NODE_ACS = "https://broker.selftest.example/eidas/acs"
 SUBJECT_ATTRIBUTE = "urn:oid:1.3.6.1.4.1.25178.1.2.15"
 _PROVIDER = ProviderId("selftest")
+SIGNING = ' use="signing"'  # of a KeyDescriptor
 SOURCE = Source("selftest", 1)
 
 
@@ -53,7 +54,7 @@ class OneNode:
     node: PeerInUse
 
     def current(self, entity_id: EntityId, now: int) -> PeerInUse:  # noqa: ARG002 - there is one, and it has no end
-        """As `ApprovedPeers` has it."""
+        """The one node."""
         return self.node
 
 

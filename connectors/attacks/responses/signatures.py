@@ -112,7 +112,7 @@ def _sealed_in_object(setting: Setting) -> bytes:
 
 
 def _signed_in(setting: Setting, root: Element) -> Element:
-    """What holds the outermost Signature."""
+    """The element that holds the outermost Signature."""
     return root if setting.at_response else assertion_of(root)
 
 

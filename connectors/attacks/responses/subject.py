@@ -1,4 +1,4 @@
-"""Who somebody is, and how surely: identifiers, levels of assurance, and persons across a border."""
+"""Subjects: identifiers, levels of assurance, and persons across a border."""
 
 from collections.abc import Iterator
 from dataclasses import replace

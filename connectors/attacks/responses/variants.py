@@ -94,7 +94,7 @@ def _at_each_element(text: str) -> str:
 
 
 def _indented(text: str) -> str:
-    """As a pretty printer writes it: white space between elements, and none in texts."""
+    """A pretty printer's text: white space between elements, and none in texts."""
     return text.replace("><", ">\n    <").replace(">\n    </saml:AttributeValue>", "></saml:AttributeValue>")
 
 
@@ -189,7 +189,7 @@ _FORMS: Makes = {
 
 
 def _hints(world: World) -> dict[str, str]:
-    """What KeyInfo may say, which nobody reads."""
+    """KeyInfo may say this, and nobody reads it."""
     idp, node = world.keys.idp, world.keys.node
     serial = "<ds:X509IssuerSerial><ds:X509IssuerName>CN=x</ds:X509IssuerName><ds:X509SerialNumber>1</ds:X509SerialNumber>"
     named = "<ds:X509SKI>AAAA</ds:X509SKI><ds:X509SubjectName>CN=x</ds:X509SubjectName>"

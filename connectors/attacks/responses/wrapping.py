@@ -49,7 +49,7 @@ def wrapping(world: World) -> Iterator[Case]:
 
 
 def another(setting: Setting) -> Answer:
-    """What the attacker wants to be: another subject, in everything else a good answer."""
+    """The attacker's answer: another subject, in everything else a good answer."""
     return replace(setting.good, name_id="victim-of-the-selftest")
 
 
@@ -294,7 +294,7 @@ def _lent_in_plaintext(*, same_id: bool) -> Make:
 
 
 def _beside(place: Beside) -> Make:
-    """As beside it in the clear, without a Response to stand in."""
+    """The same as beside it in the clear, without a Response to stand in."""
     return _in_plaintext(lambda original, evil: place(element("x"), original, evil))
 
 

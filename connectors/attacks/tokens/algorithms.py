@@ -90,7 +90,7 @@ def _siblings(bench: Bench) -> dict[str, Sign]:
 
 
 def _public_secrets(bench: Bench) -> dict[str, bytes]:
-    """What an attacker has of a key pair, as libraries have taken it for a secret."""
+    """Public halves of a key pair, as libraries have taken them for a secret."""
     public = bench.key.private.public_key()
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     jwk = {**public_jwk(bench.key.private), "kid": bench.key.kid, "use": "sig", "alg": bench.key.alg}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from connectors.attacks.case import Case, Entrance, Kind
+from connectors.attacks.case import Kind, Place
 from connectors.attacks.tokens.making import Sign, SigningKey, signed, signer, written
 from connectors.formats.claims import Json
 
@@ -34,15 +34,14 @@ class TokenKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Bench(Place):
     """`claims` gives those of a good token, each time with identifiers of its own; `typ` is its type, "" for none.
 
     `key` signs it. `others` are keys of the same party for other algorithms, `strange` is somebody else's for this one.
     `now` is the time of the run, in seconds; `rolling` says that there are two keys for the algorithm.
     """
 
-    where: str
-    entrance: Entrance
+    kind = Kind.JWT
     key: TokenKey
     typ: str
     claims: Callable[[], dict[str, Json]]
@@ -67,20 +66,7 @@ class Bench:
         parts = [part if isinstance(part, bytes) else written(part) for part in (header, claims)]
         return signed(parts[0], parts[1], sign or self.key.sign)
 
-    def refused(self, family: str, what: str, octets: bytes, check: str) -> Case:
-        """What must be refused, by this check."""
-        return Case(_name(family, what, self.where), family, Kind.JWT, self.entrance, octets, check)
-
-    def accepted(self, family: str, what: str, octets: bytes) -> Case:
-        """What must be accepted."""
-        return Case(_name(family, what, self.where), family, Kind.VALID, self.entrance, octets, None)
-
 
 def changed(members: Mapping[str, Json], changes: Mapping[str, Change]) -> dict[str, Json]:
     """These members with the changes in it."""
     return {name: value for name, value in {**members, **changes}.items() if not isinstance(value, Absent)}
-
-
-def _name(*parts: str) -> str:
-    """`family/what/where`, without blanks: a name may be a word of a command."""
-    return "/".join(part.lower().replace(": ", "-").replace(", ", "-").replace(" ", "-") for part in parts)

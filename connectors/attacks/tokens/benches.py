@@ -126,7 +126,7 @@ class World:
         }
 
     def expected_id_token(self, alg: str) -> ExpectedIdToken:
-        """What a login expects: everything that can be held against a token."""
+        """A login expects everything that can be held against a token."""
         return ExpectedIdToken(
             issuer=OP,
             client_id=AT_PROVIDER,

@@ -1,4 +1,4 @@
-"""What a signed token may not say: another's, for another, at another time, in answer to something else."""
+"""Signed tokens that say what they may not: another's, for another, at another time, in answer to something else."""
 
 from collections.abc import Iterator, Mapping
 

@@ -16,10 +16,24 @@ _TOO_DEEP, _DEEP = 65, 2_500
 def json_of_a_token(bench: Bench) -> Iterator[Case]:
     """Not one strict object: members twice, numbers that are none, text that is no text."""
     header, claims = written(bench.header()), written(bench.claims())
-    for what, octets in _broken(header, b'"alg":"none"').items():
-        yield bench.refused(JSON, f"header, {what}", bench.signed(octets, bench.claims()), "jws_header")
-    for what, octets in (_broken(claims, b'"iss":"https://attacker.example"') | _deep(claims) | _numbers(bench)).items():
-        yield bench.refused(JSON, f"claims, {what}", bench.signed(bench.header(), octets), "jws_claims")
+    yield from bench.all_refused(
+        JSON,
+        "jws_header",
+        {
+            f"header, {what}": bench.signed(octets, bench.claims())
+            for what, octets in _broken(header, b'"alg":"none"').items()
+        },
+    )
+    yield from bench.all_refused(
+        JSON,
+        "jws_claims",
+        {
+            f"claims, {what}": bench.signed(bench.header(), octets)
+            for what, octets in (
+                _broken(claims, b'"iss":"https://attacker.example"') | _deep(claims) | _numbers(bench)
+            ).items()
+        },
+    )
 
 
 def _broken(good: bytes, member: bytes) -> dict[str, bytes]:

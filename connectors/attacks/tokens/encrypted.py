@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from connectors.attacks.case import Case, Entrance
+from connectors.attacks.responses.signing import flipped
 from connectors.attacks.tokens.bench import ABSENT, Bench, Change
 from connectors.attacks.tokens.benches import World
 from connectors.attacks.tokens.encrypting import DecryptionKey, Encrypted, decryption_key, encrypted, under
@@ -51,10 +52,12 @@ def encryption_cases(world: World) -> Iterator[Case]:
         yield plain.refused(ENCRYPTION, "a token in a jwe, where none is expected", inside.octets, "jws_form")
     bench = sealed.bench
     yield bench.refused(ENCRYPTION, "no jwe, where one is expected", bench.token(), "jwe_form")
-    for what, header in _headers().items():
-        yield bench.refused(ENCRYPTION, what, sealed.jwe(header=header).octets, "jwe_header")
-    for what, header in _algorithms().items():
-        yield bench.refused(ENCRYPTION, what, sealed.jwe(header=header).octets, "jwe_alg")
+    yield from bench.all_refused(
+        ENCRYPTION, "jwe_header", {what: sealed.jwe(header=header).octets for what, header in _headers().items()}
+    )
+    yield from bench.all_refused(
+        ENCRYPTION, "jwe_alg", {what: sealed.jwe(header=header).octets for what, header in _algorithms().items()}
+    )
     yield from _forms(sealed)
     yield from _keys(sealed)
     yield from _contents(sealed)
@@ -133,8 +136,7 @@ def _forms(sealed: Sealed) -> Iterator[Case]:
         "padding": jwe.octets + b"==",
         "a token and a jwe": bench.token() + jwe.octets,
     }
-    for what, octets in forms.items():
-        yield bench.refused(ENCRYPTION, what, octets, "jwe_form")
+    yield from bench.all_refused(ENCRYPTION, "jwe_form", forms)
     large = sealed.jwe(bench.token(claims={"filler": "x" * _LARGE}))
     yield bench.refused(ENCRYPTION, "larger than 64 kib", large.octets, "jwe_size")
     long = sealed.jwe(header={"apu": "AAAA" * 1024})
@@ -151,8 +153,9 @@ def _forms(sealed: Sealed) -> Iterator[Case]:
 def _keys(sealed: Sealed) -> Iterator[Case]:
     bench, ours = sealed.bench, sealed.keys[0]
     kids: dict[str, Change] = {"of nobody": "nobody", "a number": 7, "null": None, "absent, of two": ABSENT}
-    for what, kid in kids.items():
-        yield bench.refused(ENCRYPTION, f"kid {what}", sealed.jwe(header={"kid": kid}).octets, "jwe_kid")
+    yield from bench.all_refused(
+        ENCRYPTION, "jwe_kid", {f"kid {what}": sealed.jwe(header={"kid": kid}).octets for what, kid in kids.items()}
+    )
     other = sealed.jwe(header={"kid": sealed.keys[1].key_id})
     yield bench.refused(ENCRYPTION, "to one key, called the other", other.octets, "jwe_decryption")
     stranger = encrypted(bench.token(), decryption_key().private.public_key(), {"kid": ours.key_id}, _ENC)
@@ -168,7 +171,7 @@ def _keys(sealed: Sealed) -> Iterator[Case]:
 
 
 def _contents(sealed: Sealed) -> Iterator[Case]:
-    """What is inside is judged as if it had come alone."""
+    """The token inside is judged as if it had come alone."""
     bench = sealed.bench
     unsigned = bench.signed(bench.header(alg="none"), bench.claims(), lambda _: b"")
     inside = {
@@ -193,14 +196,15 @@ def _broken(sealed: Sealed) -> Iterator[Case]:
     parts = {
         "header": replace(jwe, header=jwe.header.replace(b'"AAAA"', b'"BAAA"')),
         "header, by a blank": replace(jwe, header=jwe.header.replace(b",", b", ", 1)),
-        "iv": replace(jwe, iv=_flipped(jwe.iv)),
-        "ciphertext": replace(jwe, ciphertext=_flipped(jwe.ciphertext)),
+        "iv": replace(jwe, iv=flipped(jwe.iv)),
+        "ciphertext": replace(jwe, ciphertext=flipped(jwe.ciphertext)),
         "ciphertext, cut off": replace(jwe, ciphertext=jwe.ciphertext[:-1]),
-        "tag": replace(jwe, tag=_flipped(jwe.tag)),
+        "tag": replace(jwe, tag=flipped(jwe.tag)),
         "ciphertext, of another": replace(jwe, ciphertext=sealed.jwe().ciphertext),
     }
-    for what, broken in parts.items():
-        yield bench.refused(ENCRYPTION, f"changed {what}", broken.octets, "jwe_decryption")
+    yield from bench.all_refused(
+        ENCRYPTION, "jwe_decryption", {f"changed {what}": broken.octets for what, broken in parts.items()}
+    )
 
 
 def _valid(sealed: Sealed) -> Iterator[Case]:
@@ -211,8 +215,7 @@ def _valid(sealed: Sealed) -> Iterator[Case]:
         "with parties": {"apu": "QWxp", "apv": "Qm9i"},
         "with a type": {"typ": "JWT"},
     }
-    for what, header in variants.items():
-        yield bench.accepted(VALID, what, sealed.jwe(header=header).octets)
+    yield from bench.all_accepted(VALID, {what: sealed.jwe(header=header).octets for what, header in variants.items()})
     rolled = encrypted(bench.token(), second.private.public_key(), {"kid": second.key_id}, _ENC)
     yield bench.accepted(VALID, "to the other key of a rollover", rolled.octets)
 
@@ -221,7 +224,3 @@ def _flattened(jwe: Encrypted) -> dict[str, str]:
     """RFC 7516 §7.2.2."""
     parts = {"protected": jwe.header, "iv": jwe.iv, "ciphertext": jwe.ciphertext, "tag": jwe.tag}
     return {name: base64url(part).decode() for name, part in parts.items()}
-
-
-def _flipped(octets: bytes) -> bytes:
-    return octets[:-1] + bytes([octets[-1] ^ 1])

@@ -39,8 +39,11 @@ def key_in_the_message(bench: Bench) -> Iterator[Case]:
         "x5u": {"x5u": f"{_ELSEWHERE}.pem"},
         "x5c": {"x5c": ["MIIBdjCCARygAwIBAgIUX"]},
     }
-    for what, members in hints.items():
-        yield bench.refused(BROUGHT, what, bench.signed(bench.header(**members), bench.claims(), sign), "jws_header")
+    yield from bench.all_refused(
+        BROUGHT,
+        "jws_header",
+        {what: bench.signed(bench.header(**members), bench.claims(), sign) for what, members in hints.items()},
+    )
     # Whoever signs with the right key has no need of it, and still may not
     right: Json = {**public_jwk(bench.key.private)}
     yield bench.refused(BROUGHT, "jwk of the right key", bench.token(header={"jwk": right}), "jws_header")
@@ -66,8 +69,9 @@ def critical_header(bench: Bench) -> Iterator[Case]:
         "encryption": {"enc": "A256GCM"},
         "a member that nobody knows": {"x-forwarded-for": "127.0.0.1"},
     }
-    for what, members in crit.items():
-        yield bench.refused(CRITICAL, what, bench.token(header=members), "jws_header")
+    yield from bench.all_refused(
+        CRITICAL, "jws_header", {what: bench.token(header=members) for what, members in crit.items()}
+    )
     # RFC 7797: the payload as it is, between two dots
     header = compact(written(bench.header(b64=False, crit=["b64"])))
     payload = b'{"iss":"x"}'
@@ -77,14 +81,14 @@ def critical_header(bench: Bench) -> Iterator[Case]:
 
 def key_identifier(bench: Bench) -> Iterator[Case]:
     """A kid chooses among the party's keys, and does nothing else."""
-    for what, kid in _KIDS.items():
-        yield bench.refused(KID, what, bench.token(header={"kid": kid}), "jws_kid")
+    yield from bench.all_refused(KID, "jws_kid", {what: bench.token(header={"kid": kid}) for what, kid in _KIDS.items()})
     if bench.rolling:
         yield bench.refused(KID, "absent, of two keys", bench.token(header={"kid": Absent.ABSENT}), "jws_kid")
     kid = bench.key.kid
     spelled = {"in capitals": kid.upper(), "with a blank": f"{kid} ", "with a nul": f"{kid}\x00", "twice": kid * 2}
-    for what, other in spelled.items():
-        yield bench.refused(KID, f"the right one {what}", bench.token(header={"kid": other}), "jws_kid")
+    yield from bench.all_refused(
+        KID, "jws_kid", {f"the right one {what}": bench.token(header={"kid": other}) for what, other in spelled.items()}
+    )
     for what, name in (("its own name", bench.strange.kid), ("the name of ours", kid)):
         octets = bench.signed(bench.header(kid=name), bench.claims(), bench.strange.sign)
         check = "jws_signature" if name == kid else "jws_kid"
@@ -105,5 +109,4 @@ def token_type(bench: Bench) -> Iterator[Case]:
         "jwt in lower case": "jwt",
         "jose": "JOSE",
     }
-    for what, typ in wrong.items():
-        yield bench.refused(TYPE, what, bench.token(header={"typ": typ}), "jws_typ")
+    yield from bench.all_refused(TYPE, "jws_typ", {what: bench.token(header={"typ": typ}) for what, typ in wrong.items()})

@@ -1,4 +1,4 @@
-"""Who makes tokens, and who judges them: keys of this run, JWKS, and an entrance a registration.
+"""Makers and judges of tokens: keys of this run, JWKS, and an entrance a registration.
 
 An identity provider signs id_tokens and logout tokens, a relying party its client assertions. Each has one key for each
 algorithm and a second one in a rollover, and publishes them in one JWKS, as providers do. A stranger has keys too.

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384
 
 from connectors.attacks.case import Case
+from connectors.attacks.responses.signing import flipped
 from connectors.attacks.tokens.bench import Bench
 from connectors.attacks.tokens.making import Sign, base64url, numbers, raw, written
 
@@ -39,8 +40,11 @@ def signature(bench: Bench) -> Iterator[Case]:
         forged |= _of_ed25519(private)
     else:
         forged |= _of_pkcs1(private) if bench.key.alg == "RS256" else _of_pss(private)
-    for what, sign in forged.items():
-        yield bench.refused(SIGNATURE, what, bench.signed(bench.header(), bench.claims(), sign), "jws_signature")
+    yield from bench.all_refused(
+        SIGNATURE,
+        "jws_signature",
+        {what: bench.signed(bench.header(), bench.claims(), sign) for what, sign in forged.items()},
+    )
     yield from _moved(bench)
 
 
@@ -62,7 +66,7 @@ def _of_any(bench: Bench) -> dict[str, Sign]:
     good = bench.key.sign
     return {
         "of a stranger": bench.strange.sign,
-        "with one bit flipped": lambda octets: _flipped(good(octets)),
+        "with one bit flipped": lambda octets: flipped(good(octets)),
         "one octet short": lambda octets: good(octets)[:-1],
         "one octet long": lambda octets: good(octets) + b"\x00",
         "after a nul": lambda octets: b"\x00" + good(octets),
@@ -177,12 +181,8 @@ def _moved(bench: Bench) -> Iterator[Case]:
         yield bench.refused(SIGNATURE, what, b".".join(parts), check)
 
 
-def _flipped(octets: bytes) -> bytes:
-    return octets[:-1] + bytes([octets[-1] ^ 1])
-
-
 def _decoded(octets: bytes) -> bytes:
-    """What the two parts say, as a signature over it would have it (security.md: what was signed is the text)."""
+    """The decoded text of the two parts: a JWS signs the text as it is spelled."""
     return b".".join(base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4)) for part in octets.split(b"."))
 
 

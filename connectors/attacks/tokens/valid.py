@@ -76,8 +76,7 @@ def _id_tokens(world: World) -> Iterator[Case]:
         "values empty and null": {"family_name": "", "birthdate": None, "address": {}, "nationalities": []},
         "other claims of the protocol": {"amr": ["pwd", "hwk"], "sid": "one", "c_hash": "x", "s_hash": "y", "jti": "z"},
     }
-    for what, changes in variants.items():
-        yield bench.accepted(ID_TOKENS, what, bench.token(claims=changes))
+    yield from bench.all_accepted(ID_TOKENS, {what: bench.token(claims=changes) for what, changes in variants.items()})
     yield bench.accepted(ID_TOKENS, "type jwt", bench.token(header={"typ": "JWT"}))
     next_key = world.provider.next_key
     rolled = bench.signed(bench.header(kid=next_key.kid), bench.claims(), next_key.sign)
@@ -108,8 +107,7 @@ def _assertions(world: World) -> Iterator[Case]:
         "nearly 8 kib": {"filler": "x" * (MAX_ASSERTION * 3 // 4 - 1024)},
         "the longest jti": {"jti": f"{bench.claims()['jti']}".ljust(256, "j")},
     }
-    for what, changes in variants.items():
-        yield bench.accepted(ASSERTIONS, what, bench.token(claims=changes))
+    yield from bench.all_accepted(ASSERTIONS, {what: bench.token(claims=changes) for what, changes in variants.items()})
     yield bench.accepted(ASSERTIONS, "type jwt", bench.token(header={"typ": "JWT"}))
     yield bench.accepted(ASSERTIONS, "no type", bench.token(header={"typ": ABSENT}))
     next_key = world.client.next_key
@@ -118,7 +116,7 @@ def _assertions(world: World) -> Iterator[Case]:
 
 
 def _assertions_by_registration(world: World) -> Iterator[Case]:
-    """What deployed libraries send, at a registration that lets them: each is refused at any other."""
+    """Deployed libraries send these. A registration that lets them takes them; any other refuses each."""
     bench, now = world.client_assertion_by_registration("ES256"), world.now
     variants: Claims = {
         "the token endpoint": {"aud": TOKEN_ENDPOINT},
@@ -130,8 +128,7 @@ def _assertions_by_registration(world: World) -> Iterator[Case]:
         "a life of ten minutes": {"exp": now + 600, "aud": [TOKEN_ENDPOINT]},
         "a life of ten minutes by a clock that is ahead": {"iat": now + 10, "exp": now + 610},
     }
-    for what, changes in variants.items():
-        yield bench.accepted(ASSERTIONS, what, bench.token(claims=changes))
+    yield from bench.all_accepted(ASSERTIONS, {what: bench.token(claims=changes) for what, changes in variants.items()})
 
 
 def _logout_tokens(world: World) -> Iterator[Case]:
@@ -146,8 +143,7 @@ def _logout_tokens(world: World) -> Iterator[Case]:
         "a clock that is behind": {"iat": now - 120, "exp": now - 59},
         "a clock that is ahead": {"iat": now + 60, "exp": now + 120},
     }
-    for what, changes in variants.items():
-        yield bench.accepted(LOGOUT_TOKENS, what, bench.token(claims=changes))
+    yield from bench.all_accepted(LOGOUT_TOKENS, {what: bench.token(claims=changes) for what, changes in variants.items()})
 
 
 def _trusting(world: World) -> Bench:

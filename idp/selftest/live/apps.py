@@ -75,7 +75,7 @@ def reads_in_a_page(origin: str) -> Callable[[Visitor], Attack]:
 
 
 def of_a_service_with_a_secret(visitor: Visitor) -> Attack:
-    """Whoever has its code and verifier, and says to be the public client."""
+    """A thief of its code and verifier says to be the public client."""
     code = visitor.code()
     return lambda: _redeem(visitor, code, visitor.redirect_uri())
 

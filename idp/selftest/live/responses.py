@@ -25,7 +25,7 @@ def after(choice: str) -> Callable[[Visitor], Attack]:
 
 
 def after_with_kept_cookies(choice: str) -> Callable[[Visitor], Attack]:
-    """Whoever kept the login's cookie sees the question again, and decides nothing."""
+    """A browser that kept the login's cookie sees the question again, and decides nothing."""
 
     def prepare(visitor: Visitor) -> Attack:
         fields = visitor.response()

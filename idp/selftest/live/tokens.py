@@ -55,7 +55,7 @@ def code_at_another_address(visitor: Visitor) -> Attack:
 
 
 def code_without_authentication(visitor: Visitor) -> Attack:
-    """Whoever saw the code and the verifier is not the service yet."""
+    """A thief of the code and the verifier is not the service yet."""
     fields = {
         "grant_type": "authorization_code",
         "code": visitor.code(),

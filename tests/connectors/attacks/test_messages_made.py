@@ -4,8 +4,9 @@ import pytest
 import xmlsec
 from lxml import etree
 
+from connectors.attacks.case import case_name
 from connectors.attacks.messages.benches import Benches, Drafts, benches
-from connectors.attacks.messages.making import case_name, draft
+from connectors.attacks.messages.making import draft
 from connectors.attacks.messages.parties import ACS, ARTIFACT_ACS, NODE, NODE_ACS, SECOND_ACS, SP, Parties, new_parties
 from connectors.formats.eidas.metadata import read_pinned_peer
 from connectors.formats.metadata import read_participant, read_service_provider

@@ -8,8 +8,8 @@ from lxml import etree
 
 from connectors.attacks.case import Case, Kind
 from connectors.attacks.registrations import registration_cases
-from connectors.attacks.registrations.described import without
 from connectors.attacks.registrations.key_sets import key_set_entrance
+from connectors.attacks.responses.signing import cut
 from connectors.attacks.verdict import verdict_of
 from connectors.checks import ALL_CHECKS, FETCH_CHECKS, KEY_CHECKS, METADATA_CHECKS
 from connectors.formats.names import md
@@ -130,7 +130,7 @@ def test_an_octet_that_is_no_text_is_no_key_set() -> None:
 
 def test_an_edit_that_finds_nothing_is_no_case() -> None:
     with pytest.raises(ValueError, match="nothing to leave out"):
-        without("<a>", "</a>")("<b></b>")
+        cut("<a>", "</a>")("<b></b>")
 
 
 def nothing(*_arguments: object, **_named: object) -> None:
