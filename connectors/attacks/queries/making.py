@@ -77,7 +77,7 @@ class Bench(Place):
         return signer(self.holder, self.algorithm)
 
     def pairs(self, xml: bytes | None = None, relay_state: str | None = None, algorithm: str = "") -> Pairs:
-        """The pairs that are signed, in order, as a form encodes them. None leaves RelayState out, "" is there and empty."""
+        """The pairs that are signed, in order, as a form has them. None leaves RelayState out, "" is there and empty."""
         message = packed(self.draft().xml if xml is None else xml)
         found = [(self.parameter, escaped(message))]
         if relay_state is not None:

@@ -3,15 +3,17 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from connectors.attacks.case import Entrance
 from connectors.attacks.tokens.bench import Bench, TokenKey
 from connectors.attacks.tokens.making import half_hash
-from connectors.attacks.tokens.parties import JWKS, Party, entrance, jwks, party
+from connectors.attacks.tokens.parties import JWKS, Party, as_text, entrance, jwks, party
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
 from connectors.formats.claims import Json
 from connectors.id_token import ExpectedIdToken, judge_id_token
 from connectors.logout_token import EVENT, ExpectedLogoutToken, judge_logout_token
+from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import VerificationKey
 from policies.assurance import LevelOfAssurance
 from policies.parties import LONGEST_ASSERTION_LIFE
@@ -57,6 +59,16 @@ class World:
         arguments = self._arguments("id-token", "--issuer", OP, "--audience", AT_PROVIDER, "--alg", "ES256")
         found = entrance("id_token without login", self.provider.jwks, "ES256", judge, arguments)
         return self._bench(self.provider, "ES256", found, "", lambda: self.id_token_claims("ES256"))
+
+    def id_token_expecting(self, name: str, **expected: Any) -> Bench:  # Any: members of `ExpectedIdToken`
+        """id_tokens at a registration or login that expects something else. Inspection cannot be told so."""
+        expecting = replace(self.expected_id_token("ES256"), **expected)
+        keys = keys_from_jwks(self.provider.jwks.decode(), "ES256")
+
+        def judge(octets: bytes) -> None:
+            judge_id_token(as_text(octets), keys, expecting, self.now)
+
+        return replace(self.id_token("ES256"), where=name, entrance=Entrance(name, judge, None))
 
     def client_assertion(self, alg: str, *, alone: bool = False) -> Bench:
         """Client assertions of one relying party."""

@@ -11,17 +11,14 @@ from dataclasses import dataclass, field, replace
 from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from connectors.attacks.case import Case, Entrance
+from connectors.attacks.case import Case
 from connectors.attacks.responses.signing import flipped
 from connectors.attacks.tokens.bench import ABSENT, Bench, Change
 from connectors.attacks.tokens.benches import World
 from connectors.attacks.tokens.encrypting import DecryptionKey, Encrypted, decryption_key, encrypted, under
 from connectors.attacks.tokens.making import base64url, public_jwk, written
-from connectors.attacks.tokens.parties import as_text
 from connectors.formats.claims import Json
-from connectors.id_token import judge_id_token
 from connectors.signatures.jwe import Encryption
-from connectors.signatures.jwk import keys_from_jwks
 
 ENCRYPTION = "token: encryption"
 VALID = "valid encrypted id_tokens"
@@ -67,16 +64,8 @@ def encryption_cases(world: World) -> Iterator[Case]:
 
 def _sealed(world: World) -> Sealed:
     """Our two keys in a rollover, and the judge that holds them."""
-    bench = world.id_token("ES256")
     keys = (decryption_key(), decryption_key())
-    expected = replace(world.expected_id_token("ES256"), encrypted=Encryption(keys, _ENC))
-    published = keys_from_jwks(world.provider.jwks.decode(), "ES256")
-
-    def judge(octets: bytes) -> None:
-        judge_id_token(as_text(octets), published, expected, world.now)
-
-    entrance = Entrance("encrypted id_token", judge, None)
-    return Sealed(replace(bench, where=entrance.name, entrance=entrance), keys)
+    return Sealed(world.id_token_expecting("encrypted id_token", encrypted=Encryption(keys, _ENC)), keys)
 
 
 def _headers() -> dict[str, Mapping[str, Change]]:

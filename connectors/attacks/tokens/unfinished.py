@@ -13,7 +13,6 @@ from connectors.attacks.tokens.bench import Bench
 from connectors.attacks.tokens.benches import AT_PROVIDER, OP, World
 from connectors.attacks.tokens.encrypting import DecryptionKey, Encrypted, decryption_key, encrypted
 from connectors.attacks.tokens.parties import as_text
-from connectors.id_token import judge_id_token
 from connectors.logout_token import ExpectedLogoutToken, judge_logout_token
 from connectors.signatures.jwe import Encryption
 from connectors.signatures.jwk import keys_from_jwks
@@ -59,21 +58,10 @@ def _encrypted(world: World) -> Iterator[Case]:
         "another content encryption": (Encryption((key,), "A192GCM"), _to(world, key, enc="A192GCM")),
     }
     for what, (encryption, jwe) in registered.items():
-        bench = _decrypting(world, encryption, what)
+        bench = world.id_token_expecting(f"encrypted id_token with {what}", encrypted=encryption)
         yield bench.refused(UNFINISHED, f"encrypted, {what}", jwe.octets, "jwe_keys")
 
 
 def _to(world: World, key: DecryptionKey, alg: str = "ECDH-ES", enc: str = "A256GCM") -> Encrypted:
     token = world.id_token("ES256").token()
     return encrypted(token, key.private.public_key(), {"kid": key.key_id, "alg": alg}, enc)
-
-
-def _decrypting(world: World, encryption: Encryption, what: str) -> Bench:
-    expected = replace(world.expected_id_token("ES256"), encrypted=encryption)
-    keys = keys_from_jwks(world.provider.jwks.decode(), "ES256")
-
-    def judge(octets: bytes) -> None:
-        judge_id_token(as_text(octets), keys, expected, world.now)
-
-    name = f"encrypted id_token with {what}"
-    return replace(world.id_token("ES256"), where=name, entrance=Entrance(name, judge, None))

@@ -86,7 +86,7 @@ def _id_tokens(world: World) -> Iterator[Case]:
     yield bare.accepted(ID_TOKENS, "to no login that we know", bare.token())
     yield bare.accepted(ID_TOKENS, "to no login, and it says of none", bare.token(claims=nothing))
     yield bare.accepted(ID_TOKENS, "of a level that nobody knows", bare.token(claims={"acr": "urn:x:strong"}))
-    trusting = _trusting(world)
+    trusting = world.id_token_expecting("id_token trusted audience", trusted_audiences=frozenset({"partner"}))
     several = trusting.token(claims={"aud": ["partner", AT_PROVIDER], "azp": AT_PROVIDER})
     yield trusting.accepted(ID_TOKENS, "several audiences, all of them trusted", several)
     partner = trusting.token(claims={"aud": ["partner"]})
@@ -144,18 +144,6 @@ def _logout_tokens(world: World) -> Iterator[Case]:
         "a clock that is ahead": {"iat": now + 60, "exp": now + 120},
     }
     yield from bench.all_accepted(LOGOUT_TOKENS, {what: bench.token(claims=changes) for what, changes in variants.items()})
-
-
-def _trusting(world: World) -> Bench:
-    """A registration that trusts another audience beside us, which inspection cannot be told."""
-    bench = world.id_token("ES256")
-    expected = replace(world.expected_id_token("ES256"), trusted_audiences=frozenset({"partner"}))
-    keys = keys_from_jwks(world.provider.jwks.decode(), "ES256")
-
-    def judge(octets: bytes) -> None:
-        judge_id_token(as_text(octets), keys, expected, world.now)
-
-    return replace(bench, where="id_token trusted audience", entrance=Entrance("id_token trusted audience", judge, None))
 
 
 def _binding(world: World) -> Bench:
