@@ -52,3 +52,11 @@ def is_of_kinds(cases: Sequence[Case], *kinds: Kind) -> None:
         assert (case.kind is Kind.VALID) == (case.check is None), case.name
     assert all(len(of_family) == 1 for of_family in found.values())
     assert {case.kind for case in cases} == {*kinds, Kind.VALID}
+
+
+def holds_in_every_run(cases: Sequence[Case], later: Sequence[Case], *kinds: Kind) -> None:
+    """Names stay from run to run, octets never do, each family is of one kind, and another time changes no verdict."""
+    is_named_alike(cases, later)
+    is_fresh(cases, later)
+    is_of_kinds(cases, *kinds)
+    assert wrong(later) == []

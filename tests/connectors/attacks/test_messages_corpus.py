@@ -8,8 +8,7 @@ from connectors import authn_request_checks, checks, logout_checks, request_chec
 from connectors.attacks.case import Case, Kind
 from connectors.attacks.messages import message_cases
 from connectors.signatures import parse, xmldsig
-from idp.selftest.run import Watching, run
-from tests.connectors.attacks.corpora import accepted, ends_as_told, hostile, is_fresh, is_named_alike, is_of_kinds, wrong
+from tests.connectors.attacks.corpora import accepted, ends_as_told, holds_in_every_run, hostile, wrong
 
 NOW = 1_795_600_000
 ENTRANCES = ("authn-request-saml2int", "authn-request-eidas", "logout-request", "logout-response")
@@ -35,32 +34,14 @@ def test_there_are_more_than_thirty_hostile_and_ten_valid_messages_at_each_entra
     assert len(accepted(here)) > 10
 
 
-def test_messages_are_named_alike_in_every_run(cases: list[Case]) -> None:
-    is_named_alike(cases, list(message_cases(NOW + 1000)))
-
-
-def test_messages_are_new_in_every_run(cases: list[Case]) -> None:
-    is_fresh(cases, list(message_cases(NOW)))
-
-
-def test_families_of_messages_are_of_one_kind(cases: list[Case]) -> None:
-    is_of_kinds(cases, Kind.MESSAGE)
+def test_messages_hold_in_every_run(cases: list[Case]) -> None:
+    holds_in_every_run(cases, list(message_cases(int(time.time()))), Kind.MESSAGE)
 
 
 def test_every_check_of_what_a_message_means_has_a_case(cases: list[Case]) -> None:
     named = {case.check for case in hostile(cases)}
     assert OF_MEANING - named == set()
     assert named <= OF_MEANING | checks.SAML_CHECKS.keys() | checks.EIDAS_CHECKS.keys()
-
-
-def test_messages_end_alike_at_another_time() -> None:
-    assert wrong(list(message_cases(int(time.time())))) == []
-
-
-def test_the_run_finds_nothing_wrong_with_messages() -> None:
-    report = run(NOW, Watching(), {"messages": message_cases}, live=None)
-    assert report.broken == ()
-    assert not [tried.name for tried in report.tried if tried.outcome.wrong]
 
 
 def nothing(*_arguments: object, **_named: object) -> None:
