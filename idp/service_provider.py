@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from connectors.saml import SamlConnector, service_provider_metadata
+from connectors.signatures.decryption_keys import FileUnwrapper
 from idp.addresses import acs_url, entity_id
-from idp.keys.file import FileUnwrapper
 from idp.keys.folder import Keys
 from idp.keys.kinds import SAML_LIFE, own_encryption
 from idp.keys.ring import Ring

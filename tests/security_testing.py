@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from idp.selftest.case import Kind
+from connectors.attacks.case import Kind
 from idp.selftest.report import ClassCount, Report
 from idp.selftest.run import Watching, run
 

@@ -125,8 +125,8 @@ def test_only_these_modules_construct(made: str, where: str) -> None:
 def test_only_the_seal_opens_a_sealed_login() -> None:
     # Assertions that other nodes encrypt to us are opened where they are verified, and nothing else is
     ciphers = {module for module in _called("AESGCM") if not module.startswith("idp.transparency")}
-    # and the self-test encrypts what must be refused; the keys of the seal lie wrapped in the database
-    sealing = ("connectors.signatures.xmlenc", "idp.selftest", "idp.keys.wrapping")
+    # and the attack corpus encrypts what must be refused; the keys of the seal lie wrapped in the database
+    sealing = ("connectors.signatures.xmlenc", "connectors.attacks", "idp.keys.wrapping")
     assert all(module == "idp.seal" or module.startswith(sealing) for module in ciphers), ciphers
 
 
@@ -146,8 +146,10 @@ def test_only_fetch_reaches_out() -> None:
 def test_only_the_signatures_verify() -> None:
     verifying = ("cryptography.hazmat.primitives.asymmetric.padding", "jose", "xmlsec", "signxml")
     for module, targets in GRAPH.items():
-        # The self-test signs what must be refused
-        if module.startswith(("connectors.signatures", "idp.demo", "idp.keys", "idp.selftest")):
+        # The attack corpus signs what must be refused, and its run tells the library's version
+        if module.startswith(
+            ("connectors.signatures", "connectors.attacks", "idp.demo", "idp.keys", "idp.selftest.versions")
+        ):
             continue
         assert not [t for t in targets if t.startswith(verifying)], module
 

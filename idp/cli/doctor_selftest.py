@@ -6,11 +6,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from connectors.attacks.verdict import Outcome
 from connectors.signatures.second_opinion import WORTH
 from idp.cli.console import progress, say
 from idp.clock import system_clock
 from idp.selftest.keeping import Keeper
-from idp.selftest.report import Outcome, Report
+from idp.selftest.report import Report
 from idp.selftest.run import ABOUT, Watching, run
 
 # As many disagreements are told one by one; where more are wrong, one thing is the cause of most

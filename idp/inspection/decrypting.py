@@ -12,10 +12,11 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
+from connectors.signatures.decryption_keys import FileAgreement, FileUnwrapper, unwrapper_of_pem
 from connectors.signatures.signer import Agreement, DecryptionKey, Unwrapper
 from idp.inspection.options import Options, could_not
 from idp.inspection.reading import read_side_file
-from idp.keys.file import FileAgreement, FileUnwrapper, is_marked, unwrapper_of_pem
+from idp.keys.file import is_marked
 from idp.keys.ledger import load_ledger_keys
 from idp.ports import Unit
 from idp.settings import SETTINGS_FILE, Settings, load_settings

@@ -16,9 +16,9 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PSS, PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256, HashAlgorithm
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -30,8 +30,8 @@ from cryptography.hazmat.primitives.serialization import (
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.certificates import certificate_of
+from connectors.signatures.decryption_keys import FileDecryptionKey, FileUnwrapper, decryption_key
 from connectors.signatures.jwk import CURVE_NAMES, thumbprint
-from connectors.signatures.keys import prepared
 from connectors.signatures.rsa_keys import check_own_rsa
 from idp.files import read_whole
 from policies.errors import BrokerError, Misconfigured, Problem
@@ -46,7 +46,6 @@ CERTIFICATE_LIFE = timedelta(days=3652)
 MAX_COMMON_NAME = 64
 _CERTIFICATE, _CERTIFICATE_END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 _CERTIFICATE_FIX = "Put the certificate of this key behind it."
-_PRIVATE = re.compile(rb"-----BEGIN ((?:RSA )?PRIVATE KEY)-----[^-]+-----END \1-----")
 _HEX = re.compile(rb"[0-9a-fA-F]+")
 SECRET_HEX = 64  # the digits of a secret of 32 bytes
 _MAKE = "Make keys with `ciconia init`."
@@ -99,54 +98,6 @@ class FileSigner:
             size = (key.curve.key_size + 7) // 8
             return r.to_bytes(size) + s.to_bytes(size)
         raise BrokerError(f"the key {self.key_id} makes no signature of the kind {scheme}")
-
-
-@dataclass(frozen=True, slots=True)
-class FileUnwrapper:
-    """A private RSA key that was read from a file. Implements `connectors.signatures.signer.Unwrapper`."""
-
-    _private_key: rsa.RSAPrivateKey = field(repr=False)
-    # DER
-    certificate: bytes = field(repr=False)
-    # RFC 7638 thumbprint
-    key_id: str
-    # Whether its file says that it is a production broker's
-    marked: bool = False
-
-    def unwrap(self, wrapped: bytes, digest: HashAlgorithm, mgf: HashAlgorithm) -> bytes:
-        """RSA-OAEP without a label. ValueError in one sentence for whatever is wrong."""
-        try:
-            return self._private_key.decrypt(wrapped, OAEP(MGF1(mgf), digest, None))
-        except ValueError:
-            raise ValueError("a key that this one does not unwrap") from None
-
-
-@dataclass(frozen=True, slots=True)
-class FileAgreement:
-    """A private key on a curve that was read from a file. Implements `connectors.signatures.signer.Agreement`."""
-
-    _private_key: ec.EllipticCurvePrivateKey = field(repr=False)
-    # DER
-    certificate: bytes = field(repr=False)
-    # RFC 7638 thumbprint
-    key_id: str
-    # Whether its file says that it is a production broker's
-    marked: bool = False
-
-    @property
-    def curve(self) -> str:
-        """As pyca names it."""
-        return self._private_key.curve.name
-
-    def agree(self, public_key: ec.EllipticCurvePublicKey) -> bytes:
-        """The shared secret of ECDH. ValueError in one sentence for whatever is wrong."""
-        try:
-            return self._private_key.exchange(ec.ECDH(), public_key)
-        except ValueError:
-            raise ValueError("a key with which this one agrees on nothing") from None
-
-
-FileDecryptionKey = FileUnwrapper | FileAgreement
 
 
 def create_saml_key(path: Path, common_name: str = "Ciconia", *, now: int | None = None, production: bool = False) -> None:
@@ -213,7 +164,7 @@ def load_unwrapper(path: Path) -> FileDecryptionKey:
     private_key, certificate, key_id, marked = _load(path, EIDAS, EIDAS.curves)
     if not certificate:
         raise _problem(path, "There is no certificate behind this key.", _CERTIFICATE_FIX)
-    return _decryption_key(private_key, certificate, key_id, marked=marked)
+    return decryption_key(private_key, certificate, key_id, marked=marked)
 
 
 def load_saml_unwrapper(path: Path) -> FileUnwrapper:
@@ -227,29 +178,6 @@ def load_saml_unwrapper(path: Path) -> FileUnwrapper:
     if not certificate:
         raise _problem(path, "There is no certificate behind this key.", _CERTIFICATE_FIX)
     return FileUnwrapper(private_key, certificate, key_id, marked)
-
-
-def unwrapper_of_pem(content: bytes) -> FileDecryptionKey:
-    """A developer's own key for decryption in PEM, with or without a certificate: RSA of 2048 bits or more, or on a curve.
-
-    ValueError, with words for whoever gave it, for anything else.
-    """
-    found = _PRIVATE.search(content)
-    try:
-        key = load_pem_private_key(found[0] if found else b"", password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ValueError("it holds no unencrypted private key in PEM") from None
-    if isinstance(key, rsa.RSAPrivateKey):
-        return _decryption_key(key, b"", prepared(key.public_key(), SAML2INT).key_id)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError("its key is neither RSA nor on a curve")  # noqa: TRY004 # the caller catches one kind of error
-    return _decryption_key(key, b"", prepared(key.public_key(), EIDAS).key_id)
-
-
-def _decryption_key(private_key: PrivateKey, certificate: bytes, key_id: str, *, marked: bool = False) -> FileDecryptionKey:
-    if isinstance(private_key, rsa.RSAPrivateKey):
-        return FileUnwrapper(private_key, certificate, key_id, marked)
-    return FileAgreement(private_key, certificate, key_id, marked)
 
 
 def is_marked(content: bytes) -> bool:

@@ -28,14 +28,13 @@ from typing import TypeVar
 
 from connectors.profiles import EIDAS
 from connectors.signatures.certificates import certificate_of
+from connectors.signatures.decryption_keys import FileDecryptionKey, FileUnwrapper
 from connectors.signatures.keys import key_of_certificate
 from idp.belonging import assert_open
 from idp.files import read_whole
 from idp.keys import kinds
 from idp.keys.file import (
-    FileDecryptionKey,
     FileSigner,
-    FileUnwrapper,
     create_saml_key,
     create_token_key,
     fix_of_unread,

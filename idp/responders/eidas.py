@@ -28,6 +28,7 @@ from connectors.formats.eidas.response import (
 )
 from connectors.formats.names import PERSISTENT, TRANSIENT
 from connectors.metadata.peers import PeerInUse, Peers
+from connectors.node_request import verified_request
 from connectors.profiles import AES256_GCM, EIDAS, KW_AES256
 from connectors.request_checks import Asking, PeerRequestRefused, receive_request
 from connectors.signatures.keys import PinnedKey
@@ -42,7 +43,6 @@ from idp.frontend import Admit, Declined, Received
 from idp.login import LOGIN_LIFE, Released
 from idp.node.person import eidas_values, in_registry_order, names_by_uri
 from idp.ports import ParkedRow
-from idp.responders.eidas_request import verified_request
 from idp.transparency.keys import mac
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT

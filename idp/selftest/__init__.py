@@ -1,11 +1,8 @@
-"""The attack corpus: what must be refused, and by which check, and what must be accepted; made anew on each run.
+"""`ciconia doctor --selftest`: runs the attack corpus of `connectors/attacks`, and what needs more of the broker.
 
-case.py       a case, and the entrance at which it is tried
-keys.py       fresh keys and certificates of a run
 run.py        tries every case of every generator, and says what came of each; report.py: its counts
+clients.py    registrations of relying parties
 live/         replays and mix-ups, played against a live broker
 keeping.py    cases as files, with the command that asks `ciconia inspect` the same
 versions.py   the libraries that a run speaks of
-
-Nothing here is recorded: keys, identifiers and times are of this run, so that no case is known by its looks.
 """

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from idp.selftest.case import Case, Entrance
+from connectors.attacks.case import Case, Entrance
 from idp.selftest.report import Tried
 
 COMMANDS = "commands.txt"

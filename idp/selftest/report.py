@@ -1,51 +1,11 @@
-"""What a run of the self-test found: each case's outcome, and the counts of each class. No octets of a case are in it."""
+"""The result of a run: each case's outcome, and the counts of each class. No octets of a case are in it."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from idp.selftest.case import Kind
-
-
-class Outcome(StrEnum):
-    """How a case ended. All but `RIGHT` are wrong."""
-
-    RIGHT = "right"
-    ACCEPTED = "wrongly accepted"
-    REFUSED = "wrongly refused"
-    # Refused, and by luck: the check that is there for this attack did not see it, or another stands before it
-    OTHER_CHECK = "refused by another check"
-    # Refused by the net that catches what nobody foresaw: a defect of ours
-    UNFORESEEN = "refused by an exception that nobody foresaw"
-
-    @property
-    def wrong(self) -> bool:
-        """Whether it is a disagreement."""
-        return self is not Outcome.RIGHT
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an entrance said: the check that refused, None where it accepted; `surprise` is the type of an exception."""
-
-    check: str | None
-    surprise: str = ""
-
-    @property
-    def accepted(self) -> bool:
-        """Whether it was accepted."""
-        return self.check is None and not self.surprise
-
-    def against(self, expected: str | None) -> Outcome:
-        """What this verdict is for a case that `expected` must refuse, or that must be accepted (None)."""
-        if self.surprise:
-            return Outcome.UNFORESEEN
-        if self.check == expected:
-            return Outcome.RIGHT
-        if self.check is None:
-            return Outcome.ACCEPTED
-        return Outcome.REFUSED if expected is None else Outcome.OTHER_CHECK
+from connectors.attacks.case import Kind
+from connectors.attacks.verdict import Outcome, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,21 +15,17 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from connectors.fetch import FetchError
-from connectors.request_checks import PeerRequestRefused
-from idp.selftest.case import Case
+from connectors.attacks.case import Case
+from connectors.attacks.messages import message_cases
+from connectors.attacks.queries import query_cases
+from connectors.attacks.registrations import registration_cases
+from connectors.attacks.responses import response_cases
+from connectors.attacks.tokens import token_cases
+from connectors.attacks.verdict import verdict_of
+from idp.selftest.clients import client_cases
 from idp.selftest.live import live_tried
-from idp.selftest.messages import message_cases
-from idp.selftest.queries import query_cases
-from idp.selftest.registrations import registration_cases
-from idp.selftest.report import Report, Tried, Verdict
-from idp.selftest.responses import response_cases
-from idp.selftest.tokens import token_cases
+from idp.selftest.report import Report, Tried
 from idp.selftest.versions import versions
-from policies.errors import AssertionRejected, BrokerError, Misconfigured
-
-# The check that stands for "nobody foresaw this": the judges' own net, which is a defect of ours wherever it holds
-UNFORESEEN = "unforeseen"
 
 Generator = Callable[[int], Iterator[Case]]
 Live = Callable[[], Iterator[Tried]]
@@ -40,6 +36,7 @@ GENERATORS: Mapping[str, Generator] = {
     "queries": query_cases,
     "tokens": token_cases,
     "registrations": registration_cases,
+    "clients": client_cases,
 }
 # How many cases they make, for whoever shows how far a run is
 ABOUT = 8100
@@ -47,17 +44,14 @@ ABOUT = 8100
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """Who looks on: `progress` gets the class of each case that was tried, `wrong` each case that ended wrongly."""
+    """Callbacks: `progress` gets the class of each case that was tried, `wrong` each case that ended wrongly."""
 
     progress: Callable[[str], None] = lambda _family: None
     wrong: Callable[[Case, Tried], None] = lambda _case, _tried: None
 
 
 def run(
-    now: int,
-    watching: Watching,
-    generators: Mapping[str, Generator] = GENERATORS,
-    live: Live | None = live_tried,
+    now: int, watching: Watching, generators: Mapping[str, Generator] = GENERATORS, live: Live | None = live_tried
 ) -> Report:
     """Try every case of these generators, and play the live ones. `now` is seconds since the epoch."""
     begun = time.perf_counter()
@@ -88,26 +82,6 @@ def _each(generator: Generator, now: int, watching: Watching) -> Iterator[Tried]
             watching.wrong(case, tried)
         watching.progress(case.family)
         yield tried
-
-
-def verdict_of(judge: Callable[[bytes], None], octets: bytes) -> Verdict:
-    """What a judge says of octets. It never raises: an exception that is none of ours is a verdict too."""
-    try:
-        judge(octets)
-    except (AssertionRejected, PeerRequestRefused, FetchError) as error:
-        if error.check == UNFORESEEN:
-            # The detail of this check is the exception's type and nothing else
-            return Verdict(None, error.detail)
-        return Verdict(error.check)
-    except Misconfigured as error:
-        # A registration that cannot work is known by what of it has to be mended
-        return Verdict(error.problems[0].key)
-    except BrokerError as error:
-        # A refusal without a check is known by its code
-        return Verdict(error.code)
-    except Exception as error:  # noqa: BLE001 - the edge of a case: it ends this one, and counts
-        return Verdict(None, type(error).__name__)
-    return Verdict(None)
 
 
 def _place(error: Exception) -> str:

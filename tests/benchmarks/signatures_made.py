@@ -23,9 +23,10 @@ from connectors.connector import Expectation, Inbound
 from connectors.metadata.pinned import pinned_provider
 from connectors.profiles import SAML2INT
 from connectors.saml import SamlConnector
+from connectors.signatures.decryption_keys import FileUnwrapper
 from connectors.signatures.keys import PinnedKey
 from connectors.signatures.xmlenc import encrypt
-from idp.keys.file import RSA_BITS, FileSigner, FileUnwrapper
+from idp.keys.file import RSA_BITS, FileSigner
 from policies.parties import EntityId, Source
 from tests.connectors import forge
 from tests.connectors.forge import How, Reply, SigningParty

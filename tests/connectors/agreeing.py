@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from lxml import etree
 
 from connectors.profiles import AES256_GCM
+from connectors.signatures.decryption_keys import FileAgreement
 from connectors.signatures.parse import Element
-from idp.keys.file import FileAgreement
 from tests.connectors.crossing import CURVES, DIGEST_URIS, KEY_OCTETS, XENC, XENC11, assertion, on_curve
 from tests.connectors.forge import DS, SAML, SigningParty
 

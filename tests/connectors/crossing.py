@@ -27,13 +27,14 @@ from connectors.profiles import (
     EIDAS,
     Profile,
 )
+from connectors.signatures.decryption_keys import FileUnwrapper
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import Element
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signed import Signed, SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
-from idp.keys.file import FileSigner, FileUnwrapper
+from idp.keys.file import FileSigner
 from tests.connectors import forge
 from tests.connectors.forge import DS, SAML, How, Reply, SigningParty
 

@@ -8,13 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v1
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.x509 import load_der_x509_certificate
 
-from connectors.deviations import Tolerance, tolerance
-from connectors.profiles import EIDAS, SAML2INT
-from connectors.signatures.algorithms import ALGORITHMS, RSA_PSS_SHA256, RSA_PSS_SHA512, RSA_SHA256
-from connectors.signatures.certificates import MAX_LENIENT, dates_of, key_and_dates
-from connectors.signatures.keys import PinnedKey, key_of_certificate
-from connectors.signatures.xmlenc.writing import check_recipient
-from idp.selftest.registrations.odd_certificates import (
+from connectors.attacks.registrations.odd_certificates import (
     ECDSA_OTHER,
     FAULTS,
     PSS_REFUSED,
@@ -26,8 +20,14 @@ from idp.selftest.registrations.odd_certificates import (
     pss_only,
     version_10,
 )
-from idp.selftest.registrations.one_key import certificate
-from idp.selftest.registrations.weak_keys import roca
+from connectors.attacks.registrations.one_key import certificate
+from connectors.attacks.registrations.weak_keys import roca
+from connectors.deviations import Tolerance, tolerance
+from connectors.profiles import EIDAS, SAML2INT
+from connectors.signatures.algorithms import ALGORITHMS, RSA_PSS_SHA256, RSA_PSS_SHA512, RSA_SHA256
+from connectors.signatures.certificates import MAX_LENIENT, dates_of, key_and_dates
+from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.signatures.xmlenc.writing import check_recipient
 from policies.deviations import LENIENT_CERTIFICATE
 
 NOW = int(datetime(2026, 11, 30, tzinfo=UTC).timestamp())

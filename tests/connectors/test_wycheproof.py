@@ -24,6 +24,7 @@ from lxml import etree
 
 from connectors.profiles import ECDH_ES, EIDAS, KW_AES256
 from connectors.signatures.algorithms import Scheme, SignatureAlgorithm
+from connectors.signatures.decryption_keys import FileAgreement
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import base64url
 from connectors.signatures.keys import PinnedKey
@@ -31,7 +32,6 @@ from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS
 from connectors.signatures.xmlenc.agreement import read_agreement
 from connectors.signatures.xmlenc.algorithms import CONCAT_KDF, CURVE_URNS, DSIG11, XENC, XENC11
-from idp.keys.file import FileAgreement
 from policies.errors import AssertionRejected, SignatureInvalid
 
 pytestmark = pytest.mark.peer

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
+from connectors.attacks.registrations.odd_certificates import ECDSA_NULL, algorithm, changed, pss_only, pss_parameters
 from connectors.checks import X509_CHECKS
 from connectors.deviations import tolerance
 from connectors.profiles import EIDAS, SAML2INT, Profile
@@ -22,7 +23,6 @@ from connectors.signatures import x509 as module
 from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.x509 import MAX_HINTS, Chain, Pki, Use
 from connectors.signatures.x509_lists import read_list
-from idp.selftest.registrations.odd_certificates import ECDSA_NULL, algorithm, changed, pss_only, pss_parameters
 from policies.errors import AssertionRejected
 from tests.connectors import authority
 from tests.connectors.authority import CA_USAGE, DAY, KINDS, NOW, Part, between, der, leaf, revoking, root

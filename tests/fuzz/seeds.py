@@ -9,13 +9,13 @@ import binascii
 import re
 from collections.abc import Iterator
 
-from idp.selftest.case import Case
-from idp.selftest.messages import message_cases
-from idp.selftest.queries import query_cases
-from idp.selftest.responses import response_cases
-from idp.selftest.responses.parties import ACS, IDP, SP
-from idp.selftest.tokens import token_cases
-from idp.selftest.tokens.benches import CLIENT, OP, US
+from connectors.attacks.case import Case
+from connectors.attacks.messages import message_cases
+from connectors.attacks.queries import query_cases
+from connectors.attacks.responses import response_cases
+from connectors.attacks.responses.parties import ACS, IDP, SP
+from connectors.attacks.tokens import token_cases
+from connectors.attacks.tokens.benches import CLIENT, OP, US
 from tests.connectors import forge
 
 # As many of each as are read in some seconds

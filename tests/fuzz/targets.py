@@ -30,6 +30,7 @@ from connectors.logout_token import ExpectedLogoutToken, judge_logout_token
 from connectors.metadata.judged import facts_of_entity, facts_of_node, signed_octets
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.saml import OR_ENCRYPTED, RESPONSE, SamlConnector
+from connectors.signatures.decryption_keys import unwrapper_of_pem
 from connectors.signatures.parse import parse_canonical
 from connectors.signatures.redirect import verify_query
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
@@ -37,7 +38,6 @@ from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
 from connectors.signatures.signer import NoSigner
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
-from idp.keys.file import unwrapper_of_pem
 from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note, sign_note
 from idp.transparency.receipt import MEMBERS, signed_receipt
 from idp.transparency.receipt_verify import verify_receipt

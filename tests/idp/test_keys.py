@@ -20,18 +20,9 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from connectors.profiles import EIDAS
+from connectors.signatures.decryption_keys import FileAgreement, FileUnwrapper, unwrapper_of_pem
 from connectors.signatures.signer import Agreement, DecryptionKey, Signer, algorithm_for
-from idp.keys.file import (
-    FileAgreement,
-    FileUnwrapper,
-    create_saml_key,
-    create_token_key,
-    is_marked,
-    load_node_signer,
-    load_signer,
-    load_unwrapper,
-    unwrapper_of_pem,
-)
+from idp.keys.file import create_saml_key, create_token_key, is_marked, load_node_signer, load_signer, load_unwrapper
 from idp.keys.folder import NODE_FILES, Keys, create_keys, load_keys
 from idp.keys.kinds import NODE
 from idp.keys.ring import spelled

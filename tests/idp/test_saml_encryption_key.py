@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from idp.keys.file import FileUnwrapper, is_marked, load_saml_unwrapper
+from connectors.signatures.decryption_keys import FileUnwrapper
+from idp.keys.file import is_marked, load_saml_unwrapper
 from idp.keys.folder import SAML_ENCRYPTION, create_keys, load_keys
 from policies.errors import Misconfigured
 

@@ -26,13 +26,14 @@ from connectors.formats.names import POST, REDIRECT, SUCCESS
 from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
 from connectors.profiles import SAML2INT, Profile
 from connectors.saml import SamlConnector
+from connectors.signatures.decryption_keys import FileUnwrapper
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import Element
 from connectors.signatures.redirect import signed_query
 from connectors.signatures.signer import Signers
 from connectors.signatures.xmlenc import encrypt
 from connectors.signatures.xmlsign import sign_enveloped
-from idp.keys.file import FileSigner, FileUnwrapper
+from idp.keys.file import FileSigner
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Assertion
 from tests.connectors import forge

@@ -1,8 +1,8 @@
 """Does the corpus see each check? Run as `python -m tests.mutation.run [--module NAME...] [--json]`.
 
 Each check of the verification is removed or inverted, one at a time, in a process that has the whole corpus of
-`idp.selftest` before it; the corpus must turn red: something is accepted that should not be, or refused by another check,
-or refused though it is good. What stays green is a survivor, and each has its reason in survivors.toml.
+`connectors.attacks` before it; the corpus must turn red: something is accepted that should not be, or refused by another
+check, or refused though it is good. What stays green is a survivor, and each has its reason in survivors.toml.
 
 Exit codes: 0 every survivor has a reason and they are less than 2 %, 1 not so, 2 it could not run.
 """
@@ -22,9 +22,10 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from idp.selftest.case import Case
+from connectors.attacks.case import Case
+from connectors.attacks.verdict import verdict_of
 from idp.selftest.report import Tried as Outcome
-from idp.selftest.run import GENERATORS, verdict_of
+from idp.selftest.run import GENERATORS
 from tests.mutation.mutants import Mutant, apply, mutants_of
 
 MODULES = (

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote, urlencode
 
-from idp.selftest.case import Kind
+from connectors.attacks.case import Kind
 from idp.selftest.live.played import Attack, LiveCase, named, refused
 from idp.selftest.live.stage import APP, LOOPBACK, OTHER_APP, SCHEME
 from idp.selftest.live.visitor import DIRECT, Answer, AstrayError, Visitor
@@ -75,7 +75,7 @@ def reads_in_a_page(origin: str) -> Callable[[Visitor], Attack]:
 
 
 def of_a_service_with_a_secret(visitor: Visitor) -> Attack:
-    """Whoever has its code and verifier, and says to be the public client."""
+    """A thief of its code and verifier says to be the public client."""
     code = visitor.code()
     return lambda: _redeem(visitor, code, visitor.redirect_uri())
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
-from idp.selftest.case import Kind
+from connectors.attacks.case import Kind
 from idp.selftest.live.played import Attack, LiveCase, named, refused
 from idp.selftest.live.stage import IN_FORM, WITHOUT_PKCE
 from idp.selftest.live.visitor import DIRECT, Visitor

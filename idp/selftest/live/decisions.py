@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
+from connectors.attacks.case import Kind
 from idp.endpoints.logins import STRICT
-from idp.selftest.case import Kind
 from idp.selftest.live.played import Attack, LiveCase, named, refused
 from idp.selftest.live.responses import CHOICES
 from idp.selftest.live.visitor import Answer, AstrayError, Visitor

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from idp.selftest.case import Kind
+from connectors.attacks.case import Kind
 from idp.selftest.live.played import Attack, LiveCase, refused
 from idp.selftest.live.stage import FIRST, SECOND
 from idp.selftest.live.visitor import Visitor

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from dataclasses import dataclass
 from typing import Any  # structlog's own type of an event
 
-from idp.selftest.case import Kind
+from connectors.attacks.case import Kind
+from connectors.attacks.verdict import Verdict
 from idp.selftest.live.stage import Stage
 from idp.selftest.live.visitor import Answer, AstrayError, Visitor
-from idp.selftest.report import Tried, Verdict
+from idp.selftest.report import Tried
 
 ENTRANCE = "a live broker"
 # What nobody may get who is refused: members of a token answer

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlencode
 
+from connectors.attacks.case import Kind
 from idp.endpoints.logins import STRICT
-from idp.selftest.case import Kind
 from idp.selftest.live.played import Attack, LiveCase, refused
 from idp.selftest.live.visitor import Visitor
 
@@ -25,7 +25,7 @@ def after(choice: str) -> Callable[[Visitor], Attack]:
 
 
 def after_with_kept_cookies(choice: str) -> Callable[[Visitor], Attack]:
-    """Whoever kept the login's cookie sees the question again, and decides nothing."""
+    """A browser that kept the login's cookie sees the question again, and decides nothing."""
 
     def prepare(visitor: Visitor) -> Attack:
         fields = visitor.response()

@@ -4,9 +4,9 @@ import secrets
 from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
+from connectors.attacks.case import Kind
 from connectors.formats.claims import Json
 from connectors.signatures.jws import sign
-from idp.selftest.case import Kind
 from idp.selftest.live.played import Attack, LiveCase, refused
 from idp.selftest.live.visitor import DIRECT, Visitor
 
@@ -55,7 +55,7 @@ def code_at_another_address(visitor: Visitor) -> Attack:
 
 
 def code_without_authentication(visitor: Visitor) -> Attack:
-    """Whoever saw the code and the verifier is not the service yet."""
+    """A thief of the code and the verifier is not the service yet."""
     fields = {
         "grant_type": "authorization_code",
         "code": visitor.code(),

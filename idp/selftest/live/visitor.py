@@ -30,7 +30,7 @@ class AstrayError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back."""
+    """An answer of the broker."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -58,7 +58,7 @@ class Answer:
         return dict(parse_qsl(urlsplit(links[0]).query)) if links else {}
 
     def found(self, xpath: str) -> list[str]:
-        """What an xpath that gives texts finds."""
+        """The texts that an xpath finds."""
         result = html.document_fromstring(self.text).xpath(xpath)
         return [str(one) for one in result] if isinstance(result, list) else []
 
@@ -205,7 +205,7 @@ class Visitor:
         return self.go(method, path, headers=headers, jar={}, port=port)
 
     def basic(self, service: str) -> str:
-        """What a service with a secret authenticates with (RFC 6749 §2.3.1)."""
+        """The header by which a service with a secret authenticates (RFC 6749 §2.3.1)."""
         pair = f"{service}:{quote(self.stage.secrets[service], safe='')}"
         return "Basic " + base64.b64encode(pair.encode()).decode()
 

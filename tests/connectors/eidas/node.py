@@ -26,12 +26,13 @@ from connectors.formats.eidas.response import (
 from connectors.formats.names import PERSISTENT, POST, REDIRECT, SUCCESS, samlp
 from connectors.metadata.peers import PeerInUse
 from connectors.profiles import EIDAS
+from connectors.signatures.decryption_keys import FileUnwrapper
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import Element
 from connectors.signatures.signer import DecryptionKey, Signer
 from connectors.signatures.xmlenc import encrypt
 from connectors.signatures.xmlsign import sign_enveloped
-from idp.keys.file import FileSigner, FileUnwrapper
+from idp.keys.file import FileSigner
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Requester
 from policies.catalogue import STANDARD

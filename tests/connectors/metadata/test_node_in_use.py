@@ -8,9 +8,7 @@ from hashlib import sha256
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from connectors.profiles import EIDAS
-from connectors.signatures.keys import key_of_certificate
-from idp.selftest.registrations.odd_certificates import (
+from connectors.attacks.registrations.odd_certificates import (
     ECDSA_NULL,
     FAULTS,
     algorithm,
@@ -19,7 +17,9 @@ from idp.selftest.registrations.odd_certificates import (
     pss_only,
     version_10,
 )
-from idp.selftest.registrations.one_key import certificate
+from connectors.attacks.registrations.one_key import certificate
+from connectors.profiles import EIDAS
+from connectors.signatures.keys import key_of_certificate
 from policies.errors import PeerUnavailable
 from policies.parties import EntityId
 from tests.connectors import authority

@@ -20,10 +20,11 @@ from typer.testing import CliRunner
 from connectors.formats.eidas.metadata import read_peer
 from connectors.metadata.peers import Held
 from connectors.profiles import EIDAS
+from connectors.signatures.decryption_keys import unwrapper_of_pem
 from connectors.signatures.xmlenc import encrypt
 from idp.addresses import node_acs_url, node_entity_id
 from idp.cli import app
-from idp.keys.file import is_marked, unwrapper_of_pem
+from idp.keys.file import is_marked
 from idp.keys.folder import Keys, create_keys, load_keys
 from idp.keys.ring import Ring, Scheduled
 from idp.ports import RecordDraft, Unit

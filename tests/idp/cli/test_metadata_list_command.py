@@ -10,11 +10,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from typer.testing import CliRunner, Result
 
+from connectors.attacks.registrations.odd_certificates import FAULTS, changed
+from connectors.attacks.registrations.one_key import certificate
 from connectors.fetch import Fetcher
 from idp.cli import app
 from idp.loading import load_all
-from idp.selftest.registrations.odd_certificates import FAULTS, changed
-from idp.selftest.registrations.one_key import certificate
 from policies.parties import NodeId, ProviderId
 from tests.connectors.metadata.lists import Place, ee, publisher, signed, text
 from tests.connectors.metadata.node import DAY, NOW, curve_signer, key, rsa_signer

@@ -7,16 +7,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
+from connectors.attacks.keys import ec_holder
+from connectors.attacks.registrations.described import IDP, provider
+from connectors.attacks.registrations.odd_certificates import FAULTS, changed
+from connectors.attacks.registrations.one_key import certificate
 from connectors.fetch import FetchError
 from connectors.metadata.judged import check_apart_from
 from connectors.signatures.jws import base64url
 from connectors.signatures.rsa_keys import check_rsa
 from idp.keys.folder import Keys, create_keys, load_keys
 from idp.keys.shared_factors import own_moduli, shared_factor_problems
-from idp.selftest.keys import ec_holder
-from idp.selftest.registrations.described import IDP, provider
-from idp.selftest.registrations.odd_certificates import FAULTS, changed
-from idp.selftest.registrations.one_key import certificate
 from policies.load import Configuration
 from policies.parties import EntityId, NodeId, Peer, RequestingNode, Source
 from tests.idp.house import configuration

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from lxml import etree
 
 from connectors.profiles import KW_AES256
-from idp.keys.file import FileAgreement, load_node_signer, load_unwrapper
+from connectors.signatures.decryption_keys import FileAgreement
+from idp.keys.file import load_node_signer, load_unwrapper
 from tests.idp.node.citizen import Browser
 from tests.idp.node.stage import NodeStage
 

@@ -8,21 +8,21 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 
+from connectors import node_request
 from connectors.connector import Inbound, Post
 from connectors.fetch import Fetcher
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.peers import PeerInUse, Peers
 from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, EIDAS, KW_AES128, KW_AES256
 from connectors.request_checks import PeerRequestRefused
+from connectors.signatures.decryption_keys import FileAgreement
 from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from idp.frontend import Declined, Received
-from idp.keys.file import FileAgreement
 from idp.login import Grant, Released
-from idp.responders import eidas_request
 from idp.responders.eidas import EIDAS_QUESTION, EidasQuestion, Here, ProxyService
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Attribute, AttributeName
@@ -169,7 +169,7 @@ def test_a_surprise_in_a_parser_is_a_refusal(proxy: ProxyService, nl: PeerNode, 
     def surprising(*_: object) -> None:
         raise KeyError("a piece of the message")
 
-    monkeypatch.setattr(eidas_request, "verify", surprising)
+    monkeypatch.setattr(node_request, "verify", surprising)
     with pytest.raises(PeerRequestRefused) as refused:
         proxy.receive(post(nl.posted(nl.request(HERE.sso_url, NOW))), NOW)
     assert (refused.value.check, refused.value.detail) == ("unforeseen", "KeyError")
@@ -213,7 +213,7 @@ def test_of_a_name_that_is_too_long_nothing_is_read() -> None:
     longest, longer = (b"<Issuer>" + b"&amp;" * count + b"</Issuer>" for count in (204, 206))
     for octets, read in ((longest, "&" * 204), (longer, "")):
         fields = {"SAMLRequest": base64.b64encode(octets).decode()}
-        assert eidas_request._unverified_issuer(post(fields)) == read
+        assert node_request._unverified_issuer(post(fields)) == read
 
 
 def test_a_request_without_an_id_gets_no_answer(proxy: ProxyService, nl: PeerNode) -> None:

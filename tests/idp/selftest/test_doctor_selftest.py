@@ -8,10 +8,11 @@ from subprocess import CompletedProcess
 import pytest
 from typer.testing import CliRunner
 
+from connectors.attacks.case import Case, Entrance, Kind
+from connectors.attacks.verdict import Verdict
 from idp.cli import app, doctor_selftest
 from idp.cli.doctor_selftest import MAX_TOLD, code_of, verdict
-from idp.selftest.case import Case, Entrance, Kind
-from idp.selftest.report import Report, Tried, Verdict
+from idp.selftest.report import Report, Tried
 from idp.selftest.run import Watching
 from idp.selftest.run import run as run_all
 from policies.errors import SignatureInvalid

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from connectors.attacks.case import Case
+from connectors.attacks.verdict import Verdict, verdict_of
 from idp.cli import app
-from idp.selftest.case import Case
 from idp.selftest.keeping import file_name, side_files
-from idp.selftest.report import Verdict
-from idp.selftest.run import GENERATORS, verdict_of
+from idp.selftest.run import GENERATORS
 from tests.idp.cli.command import ciconia
 
 # Entrances that the command cannot be asked about, by how their names begin, and why

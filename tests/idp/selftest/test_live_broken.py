@@ -5,12 +5,12 @@ from typing import Any  # structlog's own type of an event
 
 import pytest
 
+from connectors.attacks.verdict import Outcome
 from idp.seal import Sealer
 from idp.selftest.live import decisions, mixups, responses, tokens
 from idp.selftest.live.played import LiveCase, named, play
 from idp.selftest.live.stage import RELEASED, Stage
 from idp.selftest.live.visitor import Visitor
-from idp.selftest.report import Outcome
 from idp.store.writer import Waiting
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event

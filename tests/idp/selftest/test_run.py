@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from connectors.attacks.case import Case, Entrance, Kind
+from connectors.attacks.verdict import Outcome, Verdict, verdict_of
 from connectors.fetch import FetchError
 from connectors.request_checks import PeerRequestRefused
-from idp.selftest.case import Case, Entrance, Kind
 from idp.selftest.keeping import COMMANDS, Keeper, file_name
-from idp.selftest.report import Outcome, Report, Tried, Verdict
-from idp.selftest.run import Watching, run, verdict_of
+from idp.selftest.report import Report, Tried
+from idp.selftest.run import Watching, run
 from idp.selftest.versions import versions
 from policies.errors import AssertionRejected, AssuranceTooLow, BrokerError, RequestRefused, SignatureInvalid
 

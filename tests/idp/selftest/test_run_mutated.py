@@ -18,9 +18,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idp.selftest.case import Case, Entrance
-from idp.selftest.responses.judging import AsItCame
-from idp.selftest.run import GENERATORS, verdict_of
+from connectors.attacks.case import Case, Entrance
+from connectors.attacks.responses.judging import AsItCame
+from connectors.attacks.verdict import verdict_of
+from idp.selftest.run import GENERATORS
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = 400

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from idp.selftest.case import Kind
-from idp.selftest.report import ClassCount, Outcome, Report, Verdict
+from connectors.attacks.case import Kind
+from connectors.attacks.verdict import Outcome, Verdict
+from idp.selftest.report import ClassCount, Report
 from idp.selftest.run import ABOUT, Watching, run
 from tests import security_testing
 from tests.security_testing import PAGE, main, render, versions_on

@@ -1,0 +1,78 @@
+"""One case of the corpus, and the entrance at which it is tried."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Kind(StrEnum):
+    """The stuff of a class of cases. `VALID` ones must be accepted, whatever they are."""
+
+    RESPONSE = "response"
+    MESSAGE = "message"
+    REDIRECT = "redirect"
+    JWT = "jwt"
+    VALID = "valid"
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where cases come in: the code that the server runs, with everything that it expects prepared once.
+
+    `judge` takes octets as `ciconia inspect` reads them from a file, and raises what the server's judge raises
+    (`AssertionRejected` and its kinds, `RequestRefused` and its kinds); it returns where the case is accepted. `arguments`
+    are those of `ciconia inspect` that ask the same, without the file: a side file of theirs stands as `{folder}/NAME`, and
+    its octets are in `files`. They are None where `inspect` has no such kind, or cannot be told such an expectation.
+    """
+
+    name: str
+    judge: Callable[[bytes], None] = field(repr=False)
+    arguments: tuple[str, ...] | None
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One try. `name` is unique and the same in every run: `what/where`. `check` must refuse it; None: it is accepted.
+
+    `family` is the class that it is counted in; all cases of a family are of one kind. Where two checks of the server stand
+    behind each other and both know the attack, `check` names the first.
+    """
+
+    name: str
+    family: str
+    kind: Kind
+    entrance: Entrance
+    octets: bytes = field(repr=False)
+    check: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where cases of one kind are judged. `where` is the last part of their names."""
+
+    kind: ClassVar[Kind]
+    where: str
+    entrance: Entrance
+
+    def refused(self, family: str, what: str, octets: bytes, check: str) -> Case:
+        """A case that this check must refuse."""
+        return Case(case_name(family, what, self.where), family, self.kind, self.entrance, octets, check)
+
+    def accepted(self, family: str, what: str, octets: bytes) -> Case:
+        """A case that must be accepted."""
+        return Case(case_name(family, what, self.where), family, Kind.VALID, self.entrance, octets, None)
+
+    def all_refused(self, family: str, check: str, rows: Mapping[str, bytes]) -> Iterator[Case]:
+        """Cases that one check must refuse, by what they are."""
+        return (self.refused(family, what, octets, check) for what, octets in rows.items())
+
+    def all_accepted(self, family: str, rows: Mapping[str, bytes]) -> Iterator[Case]:
+        """Cases that must be accepted, by what they are."""
+        return (self.accepted(family, what, octets) for what, octets in rows.items())
+
+
+def case_name(*parts: str) -> str:
+    """`family/what/where`, without blanks: a name may be a word of a command."""
+    return "/".join(part.lower().replace(": ", "-").replace(", ", "-").replace(" ", "-") for part in parts)

@@ -1,0 +1,185 @@
+"""Senders of requests and logout, their metadata, and the entrances that judge them.
+
+saml2int   a service provider: RSA-2048, P-256 in a rollover; answers go to two addresses of its metadata
+eidas      the receiving node of another country: RSA-3072, P-256
+"""
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from connectors.attacks.case import Entrance
+from connectors.attacks.keys import Holder, ec_holder, rsa_holder
+from connectors.attacks.messages.making import fresh
+from connectors.attacks.responses.parties import SIGNING, key_descriptors
+from connectors.authn_request_checks import asking_party, receive_authn_request
+from connectors.connector import Inbound
+from connectors.formats.eidas.metadata import read_pinned_peer
+from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
+from connectors.formats.metadata import read_participant, read_service_provider
+from connectors.formats.names import MD, PERSISTENT, POST, SAMLP
+from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
+from connectors.node_request import verified_request
+from connectors.profiles import EIDAS, SAML2INT, Profile
+from connectors.request_checks import Asking, receive_request
+from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.signatures.profile import DS
+from connectors.signatures.shapes import REQUEST
+from connectors.signed_messages import signed_message
+from policies.parties import EntityId
+
+SP = "https://sp.selftest.example/metadata"
+ACS = "https://sp.selftest.example/acs"
+SECOND_ACS = "https://sp.selftest.example/second/acs"
+ARTIFACT_ACS = "https://sp.selftest.example/artifact"
+NODE = "https://fi.selftest.example/eidas/metadata"
+NODE_ACS = "https://fi.selftest.example/eidas/acs"
+SSO = "https://broker.selftest.example/saml/sso"
+SLO = "https://broker.selftest.example/saml/slo"
+NODE_SSO = "https://broker.selftest.example/eidas/sso"
+METADATA = "metadata.xml"
+EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+Judge = Callable[[Inbound], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Everybody of one run, and the ID of our own LogoutRequest that LogoutResponses answer. `now` in seconds."""
+
+    now: int
+    sp: Holder
+    sp_next: Holder
+    node: Holder
+    node_next: Holder
+    stranger: Holder
+    our_request: str = field(repr=False)
+
+    @property
+    def sp_metadata(self) -> bytes:
+        """The service provider's. It has an address by another binding too, where no answer of ours ever goes."""
+        artifact = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
+        services = (
+            _service(POST, ACS, 0, ' isDefault="true"')
+            + _service(POST, SECOND_ACS, 1)
+            + _service(artifact, ARTIFACT_ACS, 2)
+        )
+        wanted = (
+            '<md:AttributeConsumingService index="0"><md:ServiceName xml:lang="en">Self-test</md:ServiceName>'
+            '<md:RequestedAttribute Name="urn:oid:2.5.4.4"/></md:AttributeConsumingService>'
+        )
+        # It lists one that we do not have
+        formats = "".join(f"<md:NameIDFormat>{uri}</md:NameIDFormat>" for uri in (PERSISTENT, EMAIL))
+        role = f"{key_descriptors(SIGNING, self.sp, self.sp_next)}{formats}{services}{wanted}"
+        return _entity(SP, "", role).encode()
+
+    def node_metadata(self, sp_type: str = "") -> bytes:
+        """The receiving node's, of Finland. Where it has no SPType itself, its requests say theirs."""
+        said = f"<md:Extensions><eidas:SPType>{sp_type}</eidas:SPType></md:Extensions>" if sp_type else ""
+        country = "<md:Extensions><eidas:NodeCountry>FI</eidas:NodeCountry></md:Extensions>"
+        role = f"{country}{key_descriptors(SIGNING, self.node, self.node_next)}{_service(POST, NODE_ACS, 0)}"
+        return _entity(NODE, f' xmlns:eidas="{EIDAS_NAMESPACE}"', role, said).encode()
+
+
+def new_parties(now: int) -> Parties:
+    """Everybody, with new keys."""
+    return Parties(
+        now=now,
+        sp=rsa_holder("sp.selftest.example", now),
+        sp_next=ec_holder("sp.selftest.example", now, ec.SECP256R1()),
+        node=rsa_holder("fi.selftest.example", now, 3072),
+        node_next=ec_holder("fi.selftest.example", now, ec.SECP256R1()),
+        stranger=rsa_holder("sp.selftest.example", now, 3072),
+        our_request=fresh(),
+    )
+
+
+def authn_judge(parties: Parties, *, entity_id: str = SP, here: str = SSO) -> Judge:
+    """A service provider's AuthnRequests, as an identity provider receives them."""
+    facts = read_service_provider(parties.sp_metadata)
+    party = replace(asking_party(facts), entity_id=entity_id)
+    keys = _pinned(facts.certificates, SAML2INT)
+    return lambda inbound: receive_authn_request(inbound, keys, party, here, parties.now, SAML2INT)
+
+
+def node_judge(parties: Parties, metadata: bytes) -> Judge:
+    """Another node's AuthnRequests, as a sending node receives them: the node is found by its key and its Issuer."""
+    facts = read_pinned_peer(metadata, "connector")
+    keys: Mapping[EntityId, tuple[PinnedKey, ...]] = {EntityId(NODE): _pinned(facts.signing, EIDAS)}
+    asking = Asking(NODE, NODE_ACS, facts.sp_type, facts.name_id_formats)
+
+    def judge(inbound: Inbound) -> object:
+        signed, _, _, _ = verified_request(inbound, keys)
+        return receive_request(signed, here=NODE_SSO, peer=asking, now=parties.now, profile=EIDAS)
+
+    return judge
+
+
+def one_node_judge(parties: Parties, metadata: bytes) -> Judge:
+    """The same of a node that is known beforehand, as `ciconia inspect` has it."""
+    facts = read_pinned_peer(metadata, "connector")
+    keys = _pinned(facts.signing, EIDAS)
+    asking = Asking(NODE, NODE_ACS, facts.sp_type, facts.name_id_formats)
+
+    def judge(inbound: Inbound) -> object:
+        signed, _ = signed_message(inbound, "SAMLRequest", keys, REQUEST, EIDAS)
+        return receive_request(signed, here=NODE_SSO, peer=asking, now=parties.now, profile=EIDAS)
+
+    return judge
+
+
+def logout_request_judge(parties: Parties, *, issuer: str = SP, destination: str = SLO) -> Judge:
+    """LogoutRequests of the service provider."""
+    keys = _pinned(read_participant(parties.sp_metadata).certificates, SAML2INT)
+    expected = ExpectedLogout(issuer, destination)
+    return lambda inbound: receive_logout_request(inbound, keys, expected, parties.now, SAML2INT)
+
+
+def logout_response_judge(parties: Parties, request_id: str) -> Judge:
+    """LogoutResponses of the service provider to one request."""
+    keys = _pinned(read_participant(parties.sp_metadata).certificates, SAML2INT)
+    expected = ExpectedLogout(SP, SLO, request_id)
+    return lambda inbound: receive_logout_response(inbound, keys, expected, parties.now, SAML2INT)
+
+
+def by_post(name: str, parameter: str, judge: Judge, arguments: tuple[str, ...] | None, metadata: bytes) -> Entrance:
+    """Messages by POST. A file holds the XML, or the parameter itself where it does not begin with `<`."""
+
+    def try_one(octets: bytes) -> None:
+        text = base64.b64encode(octets).decode() if octets.startswith(b"<") else octets.decode("utf-8", "replace")
+        judge(Inbound("post", {parameter: text}))
+
+    return Entrance(name, try_one, arguments, {METADATA: metadata})
+
+
+def by_redirect(name: str, judge: Judge, arguments: tuple[str, ...] | None, metadata: bytes) -> Entrance:
+    """Queries as they came, without their `?`."""
+
+    def try_one(octets: bytes) -> None:
+        judge(Inbound("redirect", {}, octets.decode("ascii", "replace")))
+
+    return Entrance(name, try_one, arguments, {METADATA: metadata})
+
+
+def arguments(kind: str, metadata: str, destination: str, profile: Profile, now: int, *more: str) -> tuple[str, ...]:
+    """Arguments that ask `ciconia inspect` the same; `metadata` is the option that names that file."""
+    sender = (metadata, f"{{folder}}/{METADATA}", "--destination", destination)
+    return ("--as", kind, *sender, "--profile", profile.name, "--at", str(now), *more)
+
+
+def _pinned(certificates: frozenset[bytes] | tuple[bytes, ...], profile: Profile) -> tuple[PinnedKey, ...]:
+    return tuple(key_of_certificate(certificate, profile) for certificate in certificates)
+
+
+def _entity(entity_id: str, namespaces: str, role: str, extensions: str = "") -> str:
+    return (
+        f'<md:EntityDescriptor xmlns:md="{MD}" xmlns:ds="{DS}"{namespaces} entityID="{entity_id}">{extensions}'
+        "<md:SPSSODescriptor"
+        f' protocolSupportEnumeration="{SAMLP}" AuthnRequestsSigned="true">{role}</md:SPSSODescriptor>'
+        "</md:EntityDescriptor>"
+    )
+
+
+def _service(binding: str, url: str, index: int, default: str = "") -> str:
+    return f'<md:AssertionConsumerService Binding="{binding}" Location="{url}" index="{index}"{default}/>'

@@ -1,0 +1,25 @@
+"""Signed queries of the Redirect binding that must be refused, and those that must be accepted.
+
+making.py      a query by hand: what is sent, and what is signed
+benches.py     where queries are judged
+texts.py       order, spelling, RelayState, parameters twice or too many
+signatures.py  signatures that do not hold, and what is inside of a query
+valid.py       what must be accepted
+"""
+
+from collections.abc import Iterator
+
+from connectors.attacks.case import Case
+from connectors.attacks.messages.parties import new_parties
+from connectors.attacks.queries.benches import benches
+from connectors.attacks.queries.signatures import signature_cases
+from connectors.attacks.queries.texts import text_cases
+from connectors.attacks.queries.valid import valid_queries
+
+
+def query_cases(now: int) -> Iterator[Case]:
+    """Every case, with new keys, identifiers and times around `now` (seconds since the epoch)."""
+    for bench in benches(new_parties(now)):
+        yield from text_cases(bench)
+        yield from signature_cases(bench)
+        yield from valid_queries(bench)

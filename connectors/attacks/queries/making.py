@@ -1,0 +1,98 @@
+"""A signed query by hand: the pairs as they are sent, and the text that is signed, which need not be the same.
+
+SAMLRequest=…&RelayState=…&SigAlg=…&Signature=…
+"""
+
+import base64
+import hmac
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
+
+from connectors.attacks.case import Kind, Place
+from connectors.attacks.keys import Holder
+from connectors.attacks.messages.making import Draft
+from connectors.attacks.responses.signing import raw_signature
+
+Pairs = tuple[tuple[str, str], ...]
+Sign = Callable[[bytes], bytes]
+_HASHES: dict[str, HashAlgorithm] = {
+    "sha1": SHA1(),  # noqa: S303 - what must be refused is signed with it
+    "sha256": SHA256(),
+    "sha384": SHA384(),
+    "sha512": SHA512(),
+}
+
+
+def packed(xml: bytes) -> str:
+    """A message as the parameter's value: base64 of raw DEFLATE (RFC 1951)."""
+    return base64.b64encode(zlib.compress(xml, wbits=-zlib.MAX_WBITS)).decode()
+
+
+def escaped(text: str) -> str:
+    """Percent escapes of everything that is not unreserved (RFC 3986 §2.3)."""
+    return quote(text, safe="")
+
+
+def joined(pairs: Pairs) -> str:
+    """Pairs, whose values are spelled already, as a query."""
+    return "&".join(f"{name}={value}" for name, value in pairs)
+
+
+def signer(holder: Holder, uri: str) -> Sign:
+    """A signature by a key of a holder, by the algorithm that a URI names."""
+    name = next(name for name in _HASHES if name in uri.rpartition("#")[2])
+    return lambda octets: raw_signature(holder.key, octets, _HASHES[name], pss="MGF1" in uri)
+
+
+def hmac_with(secret: bytes) -> Sign:
+    """A MAC under a secret that is none."""
+    return lambda octets: hmac.digest(secret, octets, "sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class Bench(Place):
+    """Where queries with one kind of message are judged. `algorithm` is the URI by which `holder` signs.
+
+    `strange` is a key that nobody pinned, `following` the sender's next one, on P-256; `other` makes good messages of
+    another kind.
+    """
+
+    kind = Kind.REDIRECT
+    parameter: str
+    holder: Holder
+    algorithm: str
+    draft: Callable[[], Draft]
+    other: Callable[[], Draft]
+    strange: Holder
+    following: Holder
+    now: int
+
+    @property
+    def sign(self) -> Sign:
+        """The sender's signature."""
+        return signer(self.holder, self.algorithm)
+
+    def pairs(self, xml: bytes | None = None, relay_state: str | None = None, algorithm: str = "") -> Pairs:
+        """The pairs that are signed, in order, as a form has them. None leaves RelayState out, "" is there and empty."""
+        message = packed(self.draft().xml if xml is None else xml)
+        found = [(self.parameter, escaped(message))]
+        if relay_state is not None:
+            found.append(("RelayState", escaped(relay_state)))
+        return (*found, ("SigAlg", escaped(algorithm or self.algorithm)))
+
+    def signature(self, text: str, sign: Sign | None = None) -> tuple[str, str]:
+        """The pair of a signature over a text."""
+        return "Signature", escaped(base64.b64encode((sign or self.sign)(text.encode())).decode())
+
+    def query(self, pairs: Pairs | None = None, sign: Sign | None = None) -> bytes:
+        """A query that is signed over these very pairs, in this very order."""
+        covered = self.pairs() if pairs is None else pairs
+        return joined((*covered, self.signature(joined(covered), sign))).encode()
+
+    def sent(self, pairs: Pairs, covered: str) -> bytes:
+        """A query of these pairs, and a genuine signature over another text."""
+        return joined((*pairs, self.signature(covered))).encode()

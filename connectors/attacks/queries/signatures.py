@@ -1,0 +1,203 @@
+"""Signatures of a query that do not hold, and what a query holds that must not be believed, signed as it should be."""
+
+import base64
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from connectors.attacks.case import Case
+from connectors.attacks.messages.benches import PSS_SHA256
+from connectors.attacks.queries.making import Bench, Pairs, escaped, hmac_with, joined, signer
+from connectors.attacks.responses.signing import HMAC_SHA256, MORE, RSA_SHA1, How, sign
+from connectors.formats.grammar import written
+from connectors.signatures.algorithms import RSA_SHA256
+
+ALGORITHM, SIGNATURE = "query: algorithm", "query: signature"
+INSIDE, INFLATION, MEANING = "query: signature inside", "query: inflation", "query: message"
+ECDSA_SHA256 = f"{MORE}ecdsa-sha256"
+_TOO_LARGE = 256 * 1024
+_BOMB = 16 * 1024 * 1024
+Row = tuple[str, bytes, str]
+
+
+def signature_cases(bench: Bench) -> Iterator[Case]:
+    """Every one of these at one entrance."""
+    families = {ALGORITHM: _algorithms, SIGNATURE: _signatures, INSIDE: _inside, INFLATION: _inflation, MEANING: _meaning}
+    for family, rows in families.items():
+        yield from (bench.refused(family, what, octets, check) for what, octets, check in rows(bench))
+
+
+def _algorithms(bench: Bench) -> Iterator[Row]:
+    """Another algorithm than the profile's, said or done."""
+    other = PSS_SHA256 if bench.algorithm == RSA_SHA256 else RSA_SHA256
+    said = {
+        "rsa-sha1": RSA_SHA1,
+        "dsa-sha1": "http://www.w3.org/2000/09/xmldsig#dsa-sha1",
+        "the other padding": other,
+        "none": "none",
+        "empty": " ",
+        "in capitals": bench.algorithm.upper(),
+        "with a blank": f"{bench.algorithm} ",
+        "by its name alone": "rsa-sha256",
+        "of tokens": "RS256",
+    }
+    for what, uri in said.items():
+        yield f"called {what}", bench.query(bench.pairs(algorithm=uri)), "signature_algorithm"
+    pem = bench.holder.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    mac = hmac_with(pem)
+    yield "hmac with the public key", bench.query(bench.pairs(algorithm=HMAC_SHA256), mac), "signature_algorithm"
+    yield "hmac under its name", bench.query(sign=mac), "signature"
+    yield "sha-1 under its name", bench.query(sign=signer(bench.holder, RSA_SHA1)), "signature"
+    yield "the other padding under its name", bench.query(sign=signer(bench.holder, other)), "signature"
+    ecdsa = bench.pairs(algorithm=ECDSA_SHA256)
+    yield "rsa under the name of ecdsa", bench.query(ecdsa), "signature"
+    message, algorithm = bench.pairs()
+    exchanged = (message, ("SigAlg", escaped(ECDSA_SHA256)))
+    yield "exchanged after signing", bench.sent(exchanged, joined((message, algorithm))), "signature"
+
+
+def _signatures(bench: Bench) -> Iterator[Row]:
+    strange = signer(bench.strange, bench.algorithm)
+    yield "of a stranger", bench.query(sign=strange), "signature"
+    values: dict[str, Callable[[bytes], bytes]] = {
+        "a bit flipped": lambda value: value[:-1] + bytes([value[-1] ^ 1]),
+        "an octet less": lambda value: value[:-1],
+        "an octet more": lambda value: value + b"\x00",
+        "zeros": lambda value: bytes(len(value)),
+        "its hexadecimal": lambda value: value.hex().encode(),
+    }
+    for what, edit in values.items():
+        yield f"with {what}", bench.query(sign=_edited(bench, edit)), "signature"
+    curve = signer(bench.following, ECDSA_SHA256)
+    on_curve: dict[str, Callable[[bytes], bytes]] = {
+        "psychic, cve-2022-21449": lambda value: bytes(len(value)),
+        "with a zero between r and s": lambda value: value[:32] + b"\x00" + value[32:],
+        "in der": lambda value: encode_dss_signature(int.from_bytes(value[:32]), int.from_bytes(value[32:])),
+        "r and s in exchanged places": lambda value: value[32:] + value[:32],
+    }
+    pairs = bench.pairs(algorithm=ECDSA_SHA256)
+    for what, edit in on_curve.items():
+        yield what, bench.query(pairs, _composed(curve, edit)), "signature"
+    good = bench.pairs()
+    name, value = bench.signature(joined(good))
+    spelled = {
+        "empty": "",
+        "with blanks": value + "%20",
+        "in two lines": "AAAA%0AAAAA",
+        "with padding too much": value + "%3D",
+        "in the alphabet of addresses": "-_-_",
+        "that is no base64": "%21",
+    }
+    for what, other in spelled.items():
+        yield f"value {what}", joined((*good, (name, other))).encode(), "signature_value"
+    before, now = bench.pairs(), bench.pairs()
+    yield "of a query before", bench.sent(now, joined(before)), "signature"
+    # By POST the same key signs XML; its SignatureValue is of something else
+    yield "of the message", bench.query(good, lambda _: bench.sign(bench.draft().xml)), "signature"
+    yield "of the hash of its text", bench.query(good, lambda octets: bench.sign(octets[:32])), "signature"
+
+
+def _edited(bench: Bench, edit: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    return _composed(bench.sign, edit)
+
+
+def _composed(make: Callable[[bytes], bytes], edit: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    return lambda octets: edit(make(octets))
+
+
+def _inside(bench: Bench) -> Iterator[Row]:
+    """An XML signature where the query is signed, or instead of it: nobody falls back from one to the other."""
+    drafted = bench.draft()
+    signed_xml = sign(drafted.xml, drafted.message_id, bench.holder, How(method=bench.algorithm))
+    pairs = bench.pairs(signed_xml)
+    yield "beside that of the query", bench.query(pairs), "signature_place"
+    yield "instead of that of the query", joined((pairs[0],)).encode(), "signature_missing"
+    yield "and an algorithm without value", joined((*pairs, ("Signature", ""))).encode(), "signature_value"
+    yield "and a stranger's of the query", bench.query(pairs, signer(bench.strange, bench.algorithm)), "signature"
+    twice = drafted.xml.replace(
+        b"</saml:Issuer>", b'</saml:Issuer><x xmlns="urn:x" Id="%s"/>' % drafted.message_id.encode(), 1
+    )
+    yield "an id twice", bench.query(bench.pairs(twice)), "duplicate_id"
+    piece = b'<ds:Object xmlns:ds="http://www.w3.org/2000/09/xmldsig#"/></samlp:'
+    hidden = drafted.xml.replace(b"</samlp:" + drafted.name.encode(), piece + drafted.name.encode())
+    yield "an object of a signature", bench.query(bench.pairs(hidden)), "signature_place"
+
+
+def _inflation(bench: Bench) -> Iterator[Row]:
+    """A packed message is bounded, whole and alone; we unpack it only after its signature held."""
+    good = bench.draft().xml
+    raw = zlib.compress(good, wbits=-zlib.MAX_WBITS)
+    end = good[good.rindex(b"</") :]
+    large = good.removesuffix(end) + b" " * _TOO_LARGE + end
+    bomb = _bomb()
+    packs = {
+        "a message of more than 256 kib": (zlib.compress(large, wbits=-zlib.MAX_WBITS), "size"),
+        "a bomb of 16 mib": (bomb, "size"),
+        "a message with a bomb behind it": (raw + bomb[: 8 * 1024], "deflate"),
+        "rubbish behind it": (raw + b"x", "deflate"),
+        "a second message behind it": (raw + raw, "deflate"),
+        "cut off": (raw[:-4], "deflate"),
+        "with the head of zlib": (zlib.compress(good), "deflate"),
+        "with the head of gzip": (zlib.compress(good, wbits=zlib.MAX_WBITS | 16), "deflate"),
+        "packed twice": (zlib.compress(raw, wbits=-zlib.MAX_WBITS), "encoding"),
+        "not packed": (good, "deflate"),
+        "nothing in it": (zlib.compress(b"", wbits=-zlib.MAX_WBITS), "not_well_formed"),
+    }
+    for what, (octets, check) in packs.items():
+        yield what, bench.query(_of(bench, base64.b64encode(octets).decode())), check
+    # Bombs are not even touched where nobody whom we know signed them
+    unsigned = _of(bench, base64.b64encode(bomb).decode())
+    yield "a stranger's bomb", bench.query(unsigned, signer(bench.strange, bench.algorithm)), "signature"
+    text = base64.b64encode(raw).decode()
+    spelled = {
+        "with a blank": f"{text[:20]} {text[20:]}",
+        "in lines": f"{text[:20]}\n{text[20:]}",
+        "in the alphabet of addresses": base64.urlsafe_b64encode(raw + b"\xff\xff\xff").decode().rstrip("="),
+        "with padding too much": f"{text.rstrip('=')}===",
+        "with rubbish behind it": f"{text}!",
+    }
+    for what, value in spelled.items():
+        yield f"base64 {what}", bench.query(_of(bench, value)), "base64"
+
+
+@cache
+def _bomb() -> bytes:
+    """The same in every query: what is fresh is the signature over it."""
+    return zlib.compress(bytes(_BOMB), 9, -zlib.MAX_WBITS)
+
+
+def _of(bench: Bench, value: str) -> Pairs:
+    return (bench.parameter, escaped(value)), ("SigAlg", escaped(bench.algorithm))
+
+
+def _meaning(bench: Bench) -> Iterator[Row]:
+    """The message inside is judged as one by POST is: the same plan, the same grammar, the same meaning."""
+    make, good = bench.draft, bench.draft().xml
+    issued = "logout_issued" if "logout" in bench.where else "request_issued"
+    rows: dict[str, tuple[bytes, str]] = {
+        "doctype": (b"<!DOCTYPE x>" + good, "doctype"),
+        "billion laughs": (b'<!DOCTYPE x [<!ENTITY a "lol"><!ENTITY b "&a;&a;">]>' + good, "doctype"),
+        "comment": (good.replace(b"</saml:Issuer>", b"<!-- x --></saml:Issuer>"), "comment"),
+        "processing instruction": (good.replace(b"</saml:Issuer>", b"<?x y?></saml:Issuer>"), "processing_instruction"),
+        "cdata": (good.replace(b"</saml:Issuer>", b"<![CDATA[]]></saml:Issuer>"), "cdata"),
+        "entity": (good.replace(b"</saml:Issuer>", b"&x;</saml:Issuer>"), "entity"),
+        "relative namespace": (good.replace(b" ID=", b' xmlns:v="v" ID=', 1), "namespace"),
+        "utf-16": (good.decode().encode("utf-16"), "encoding"),
+        "two roots": (good + good, "not_well_formed"),
+        "another issuer": (good.replace(b"<saml:Issuer>https://", b"<saml:Issuer>https://evil.", 1), "issuer"),
+        "another address": (make().said(Destination="https://attacker.example/").xml, "destination"),
+        "no address": (make().said(Destination=None).xml, "destination"),
+        "too old": (make().said(IssueInstant=written(bench.now - 3600)).xml, issued),
+        "of the future": (make().said(IssueInstant=written(bench.now + 3600)).xml, issued),
+        "version 1.1": (make().said(Version="1.1").xml, "version"),
+        "an attribute that nobody knows": (make().said(Evil="x").xml, "unknown_attribute"),
+    }
+    if "eidas" in bench.where:
+        # Of a service provider `inspect` takes every kind of message, and tells it from the others by its root
+        rows["another kind of message, samlify 634"] = (replace(bench.other(), issuer=make().issuer).xml, "root")
+    for what, (xml, check) in rows.items():
+        yield what, bench.query(bench.pairs(xml)), check

@@ -1,0 +1,92 @@
+"""Registrations: keys, metadata and settings that must be refused, and those that must be taken.
+
+making.py      a case
+key_sets.py    JWKS
+one_key.py     a key or a certificate by itself
+odd_certificates.py  certificates with faults that deployed nodes have, and keys for RSASSA-PSS alone
+weak_keys.py   RSA keys that anybody breaks
+shared_factors.py  metadata with keys that share a prime with ours
+described.py   metadata as text, signed or not
+entrances.py   who judges metadata
+signed.py      signed metadata: who signed it, and what of it
+contents.py    signed metadata: what it says, and until when
+pinned.py      metadata that an operator pinned
+setting_up.py  registrations that cannot work
+keyless.py     verification without keys, and messages that come in another way
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from connectors.attacks.case import Case
+from connectors.attacks.keys import Holder, certified, ec_holder, rsa_holder
+from connectors.attacks.messages.parties import new_parties
+from connectors.attacks.registrations.contents import content_cases
+from connectors.attacks.registrations.described import NEAR, Bench, node, provider
+from connectors.attacks.registrations.entrances import entity_metadata, node_metadata
+from connectors.attacks.registrations.key_sets import key_set_cases
+from connectors.attacks.registrations.keyless import keyless_cases
+from connectors.attacks.registrations.one_key import key_cases, public_keys
+from connectors.attacks.registrations.pinned import pinned_cases
+from connectors.attacks.registrations.setting_up import registrations
+from connectors.attacks.registrations.shared_factors import shared_factor_cases
+from connectors.attacks.registrations.signed import signed_cases
+from connectors.attacks.responses.signing import How
+from connectors.signatures.algorithms import RSA_PSS_SHA256, RSA_SHA256
+
+
+def registration_cases(now: int) -> Iterator[Case]:
+    """Every case, with new keys, identifiers and times around `now` (seconds since the epoch)."""
+    parties = new_parties(now)
+    keys = public_keys(now, (parties.sp, parties.node))
+    on_curve = ec_holder("ee.selftest.example", now, ec.SECP256R1())
+    weak = rsa_holder("idp.selftest.example", now, 1024)
+    ended = _ended(on_curve, now)
+    for bench in _benches(now, parties.node, parties.sp, on_curve):
+        yield from signed_cases(bench)
+        yield from content_cases(bench, weak, ended)
+        if bench.of == "node":
+            yield from shared_factor_cases(bench, parties.sp)
+    yield from key_set_cases()
+    yield from key_cases(keys)
+    yield from pinned_cases(now, (parties.sp, on_curve), weak, {**keys.public, **keys.weak})
+    yield from registrations(now, on_curve, parties.sp)
+    yield from keyless_cases(parties)
+
+
+def _benches(now: int, node_key: Holder, provider_key: Holder, on_curve: Holder) -> tuple[Bench, ...]:
+    """A country's node, and an entity of SAML 2.0."""
+    strange = ec_holder("ee.selftest.example", now, ec.SECP384R1())
+    until = now + NEAR
+    return (
+        Bench(
+            "node metadata",
+            node_metadata(node_key, now),
+            lambda: node((on_curve,), (on_curve,), until),
+            node_key,
+            How(method=RSA_PSS_SHA256, place=0),
+            strange,
+            on_curve,
+            now,
+            "node",
+        ),
+        Bench(
+            "entity metadata",
+            entity_metadata(provider_key, now),
+            lambda: provider((on_curve,), until),
+            provider_key,
+            How(method=RSA_SHA256, place=0),
+            strange,
+            on_curve,
+            now,
+            "entity",
+        ),
+    )
+
+
+def _ended(holder: Holder, now: int) -> Holder:
+    moment, day = datetime.fromtimestamp(now, UTC), timedelta(days=1)
+    return replace(holder, certificate=certified(holder.key, holder.name, moment - 30 * day, moment - day))

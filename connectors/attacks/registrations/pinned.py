@@ -1,0 +1,116 @@
+"""Metadata that an operator pinned: nobody need have signed it, and it may have no end. What it says is read all the same.
+
+A registration that pins what cannot be used does not start: its key `metadata` says so.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from connectors.attacks.case import Case
+from connectors.attacks.keys import Holder, ec_holder
+from connectors.attacks.registrations import odd_certificates as odd
+from connectors.attacks.registrations.described import key_descriptor, provider
+from connectors.attacks.registrations.entrances import pinned_metadata, pinned_metadata_of_a_service
+from connectors.attacks.registrations.making import accepted, refused
+from connectors.attacks.registrations.one_key import PublicKey, certificate
+from connectors.attacks.responses.signing import Edit, cut, same, swap
+from connectors.formats.names import SAMLP
+from connectors.signatures.parse import MAX_METADATA
+
+MARKUP = "pinned metadata: markup"
+SAYS = "pinned metadata: what it says"
+KEYS = "pinned metadata: keys"
+VALID = "valid pinned metadata"
+_END = "</md:EntityDescriptor>"
+_ROLES = {"provider": "md:IDPSSODescriptor", "service": "md:SPSSODescriptor"}
+
+
+def pinned_cases(now: int, good: Sequence[Holder], weak: Holder, keys: Mapping[str, PublicKey]) -> Iterator[Case]:
+    """All of them. `good` are keys that may stand in it, `keys` one of each kind, by their names."""
+    yield from _documents(good)
+    at, issuer = pinned_metadata(), ec_holder("idp.selftest.example", now, ec.SECP256R1())
+    if not isinstance(issuer.key, ec.EllipticCurvePrivateKey):
+        raise TypeError("a key on a curve is none")
+    for name, key in keys.items():
+        holder = replace(weak, certificate=certificate(key, issuer.key, now))
+        octets = provider([holder], None).encode()
+        if name in ("rsa-2048", "rsa-3072", "p-256", "p-384", "p-521"):
+            yield accepted(VALID, f"a key, {name}", at, octets)
+        else:
+            yield refused(KEYS, name, at, octets, "metadata")
+    whole = certificate(keys["p-256"], issuer.key, now)
+    for what, edit in odd.FAULTS.items():
+        holder = replace(weak, certificate=odd.changed(whole, issuer.key, edit))
+        yield refused(KEYS, what, at, provider([holder], None).encode(), "metadata")
+    yield refused(KEYS, "a weak one beside a good one", at, provider([*good, weak], None).encode(), "metadata")
+
+
+def _documents(good: Sequence[Holder]) -> Iterator[Case]:
+    text = provider(good, None)
+    markup: Mapping[str, Edit] = {
+        "a doctype": lambda one: f"<!DOCTYPE md:EntityDescriptor>{one}",
+        "an entity": lambda one: f'<!DOCTYPE x [<!ENTITY e "x">]>{one}'.replace(
+            "</md:NameIDFormat>", "&e;</md:NameIDFormat>"
+        ),
+        "a cdata section": swap("</md:NameIDFormat>", "<![CDATA[x]]></md:NameIDFormat>"),
+        "a processing instruction": swap(_END, f"<?x y?>{_END}"),
+        "a namespace that is relative": swap(_END, f'<x xmlns="evil"/>{_END}'),
+        "not whole": lambda one: one[:-1],
+        "another encoding": lambda one: f'<?xml version="1.0" encoding="ISO-8859-1"?>{one}',
+        "too large": swap(_END, f"{' ' * MAX_METADATA}{_END}"),
+    }
+    said: Mapping[str, Edit] = {
+        "another root": lambda one: one.replace("md:EntityDescriptor", "md:EntitiesDescriptor"),
+        "no key that signs": lambda one: one.replace(' use="signing"', ' use="encryption"'),
+        "a certificate that is no base64": lambda one: one.replace("<ds:X509Certificate>", "<ds:X509Certificate>!"),
+    }
+    for kind, at in (("provider", pinned_metadata()), ("service", pinned_metadata_of_a_service())):
+        role = _ROLES[kind]
+        split = _in_role(role, "</md:NameIDFormat>", "<!-- x -->:evil</md:NameIDFormat>")
+        before = _in_role(role, "<md:NameIDFormat>", "<md:NameIDFormat><!-- x -->")
+        for what, edit in {**markup, "a comment in a text": split, "a comment before a text": before}.items():
+            yield refused(MARKUP, what, at, edit(text).encode(), "metadata")
+        yield refused(
+            MARKUP, "not utf-8", at, text.encode().replace(b"NameIDFormat>u", b"NameIDFormat>\xe4", 1), "metadata"
+        )
+        yield refused(MARKUP, "utf-16", at, text.encode("utf-16"), "metadata")
+        twice = swap(f"</{role}>", f'</{role}><{role} protocolSupportEnumeration="{SAMLP}"/>')
+        roles: Mapping[str, Edit] = {"no role": cut(f"<{role}", f"</{role}>"), "a role twice": twice}
+        for what, edit in {**said, **roles}.items():
+            yield refused(SAYS, what, at, edit(text).encode(), "metadata")
+        valid: Mapping[str, Edit] = {
+            "plain": same,
+            "no use, which is both": lambda one: one.replace(' use="signing"', ""),
+            "a comment between elements": swap(f"<{role}", f"<!-- of this year -->\n<{role}"),
+            "comments around it": lambda one: f"<!-- x -->{one}<!-- y -->",
+            "a byte order mark": lambda one: f"\ufeff{one}",
+            "a contact in another script": swap(
+                _END, f'<md:ContactPerson contactType="technical"><md:Company>Ω</md:Company></md:ContactPerson>{_END}'
+            ),
+            "another's key to encrypt to": _in_role(
+                role, "<md:KeyDescriptor", key_descriptor(good[0], ' use="encryption"') + "<md:KeyDescriptor"
+            ),
+        }
+        for what, edit in valid.items():
+            yield accepted(VALID, what, at, edit(text).encode())
+    yield refused(
+        SAYS,
+        "another entity",
+        pinned_metadata(),
+        text.replace('entityID="https://', 'entityID="https://other.').encode(),
+        "metadata",
+    )
+
+
+def _in_role(role: str, old: str, new: str) -> Edit:
+    """Edit what stands in one role: the other one is not read."""
+
+    def edit(text: str) -> str:
+        before, opened, rest = text.partition(f"<{role}")
+        if not opened:
+            raise ValueError(f"no {role}")
+        return before + opened + swap(old, new)(rest)
+
+    return edit

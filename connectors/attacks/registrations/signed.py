@@ -1,0 +1,220 @@
+"""Signed metadata: who signed it, and what of it. It decides over every login of a country, so it is worth an attack.
+
+Whoever can poison it gets a key of theirs, or an address of theirs, into it.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from connectors.attacks.case import Case
+from connectors.attacks.registrations.described import Bench, id_of, key_descriptor
+from connectors.attacks.responses.signing import (
+    DIGESTS,
+    HMAC_SHA256,
+    MORE,
+    RSA_SHA1,
+    Edit,
+    part,
+    sign,
+    swap,
+    value,
+    without,
+)
+from connectors.formats.names import MD
+from connectors.signatures.algorithms import ALGORITHMS, RSA_SHA256
+from connectors.signatures.parse import MAX_METADATA
+from connectors.signatures.profile import DS
+
+POISONED = "metadata: poisoned"
+NOT_SIGNED = "metadata: not signed"
+ANOTHER_KEY = "metadata: another key"
+ALGORITHM = "metadata: algorithms"
+WRAPPED = "metadata: wrapping"
+OCTETS = "metadata: octets"
+_END = "</md:EntityDescriptor>"
+_SIGNATURE_END = "</ds:Signature>"
+_ATTRIBUTES = "".join(f' a{number}=""' for number in range(33))
+
+
+def signed_cases(bench: Bench) -> Iterator[Case]:
+    """All of them, for one kind of metadata."""
+    yield from _poisoned(bench)
+    yield from _not_signed(bench)
+    yield from _another_key(bench)
+    yield from _algorithms(bench)
+    yield from _wrapped(bench)
+    yield from _octets(bench)
+
+
+def _poisoned(bench: Bench) -> Iterator[Case]:
+    """Changed after it was signed."""
+    stolen = key_descriptor(bench.strange)
+    changes: Mapping[str, Edit] = {
+        "an address": swap(
+            ".selftest.example/redirect" if bench.of == "node" else ".selftest.example/sso", ".evil.example/sso"
+        ),
+        "a key": swap("<md:KeyDescriptor", f"{stolen}<md:KeyDescriptor"),
+        "a key without use": swap("<md:KeyDescriptor", f"{key_descriptor(bench.strange, '')}<md:KeyDescriptor"),
+        "another entity": swap('entityID="https://', 'entityID="https://evil.'),
+        "a later end": swap('validUntil="20', 'validUntil="21'),
+        "no end": swap(" validUntil=", " cacheDuration="),
+        "a role": swap(_END, f'<md:RoleDescriptor protocolSupportEnumeration="urn:x"/>{_END}'),
+        "a blank": swap(_END, f" {_END}"),
+        "text": swap(_END, f"x{_END}"),
+    }
+    yield from bench.all_refused(POISONED, "digest", {what: bench.signed(late=edit) for what, edit in changes.items()})
+
+
+def _not_signed(bench: Bench) -> Iterator[Case]:
+    yield bench.refused(NOT_SIGNED, "at all", bench.text().encode(), "signature_missing")
+    last = bench.signed(how=replace(bench.how, place=1))
+    yield bench.refused(NOT_SIGNED, "the signature behind the first element", last, "signature_place")
+    text = bench.text().replace("<md:IDPSSODescriptor", '<md:IDPSSODescriptor ID="_role"', 1)
+    role = sign(text.encode(), "_role", bench.holder, bench.how)
+    yield bench.refused(NOT_SIGNED, "one role alone", role, "signature_place")
+    both = sign(role, id_of(text), bench.holder, bench.how)
+    yield bench.refused(NOT_SIGNED, "a role of its own in what is signed", both, "signature_place")
+    yield bench.refused(
+        NOT_SIGNED, "another role by its id", bench.signed(how=replace(bench.how, uri="#_other")), "reference"
+    )
+    yield bench.refused(NOT_SIGNED, "twice", _twice(bench), "signature_count")
+    empty = bench.signed(late=value("ds:SignatureValue", lambda _: ""))
+    yield bench.refused(NOT_SIGNED, "an empty signature", empty, "signature_value")
+    empty_digest = bench.signed(how=replace(bench.how, info=value("ds:DigestValue", lambda _: "")))
+    yield bench.refused(NOT_SIGNED, "an empty digest", empty_digest, "digest_value")
+    yield bench.refused(
+        NOT_SIGNED,
+        "no signature value",
+        bench.signed(late=without("ds:SignatureValue")),
+        "signature_shape",
+    )
+
+
+def _another_key(bench: Bench) -> Iterator[Case]:
+    certificate = base64.b64encode(bench.strange.certificate).decode()
+    brought = f"<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
+    honest = base64.b64encode(bench.holder.certificate).decode()
+    borrowed = brought.replace(certificate, honest)
+    yield bench.refused(ANOTHER_KEY, "a stranger's", bench.signed(by=bench.strange), "signature")
+    with_key = replace(bench.how, key_info=brought)
+    yield bench.refused(
+        ANOTHER_KEY, "a stranger's, that comes along", bench.signed(by=bench.strange, how=with_key), "signature"
+    )
+    disguised = replace(bench.how, key_info=borrowed)
+    yield bench.refused(ANOTHER_KEY, "a stranger's beside ours", bench.signed(by=bench.strange, how=disguised), "signature")
+    # The keys that metadata names sign messages. That they sign it is no reason to believe it
+    yield bench.refused(ANOTHER_KEY, "one that is named in it", bench.signed(by=bench.another), "signature")
+    listed = swap("<md:KeyDescriptor", f"{key_descriptor(bench.strange)}<md:KeyDescriptor")
+    yield bench.refused(
+        ANOTHER_KEY, "a stranger's that is named in it", bench.signed(listed, by=bench.strange), "signature"
+    )
+
+
+def _algorithms(bench: Bench) -> Iterator[Case]:
+    how = bench.how
+    yield bench.refused(
+        ALGORITHM, "sha-1", bench.signed(how=replace(how, method=RSA_SHA1, made_with=how.method)), "signature_algorithm"
+    )
+    mac = replace(how, method=HMAC_SHA256, secret=bench.holder.certificate)
+    yield bench.refused(ALGORITHM, "a mac with our certificate", bench.signed(how=mac), "signature_algorithm")
+    unknown = replace(how, method=f"{MORE}none", made_with=how.method)
+    yield bench.refused(ALGORITHM, "one that nobody knows", bench.signed(how=unknown), "signature_algorithm")
+    for uri, name in DIGESTS.items():
+        if name in ("sha1", "md5", "sha224"):
+            yield bench.refused(
+                ALGORITHM, f"a digest by {name}", bench.signed(how=replace(how, digest=uri)), "digest_algorithm"
+            )
+    # Taken by the profile, and not by this key
+    if how.method != RSA_SHA256 and bench.of == "entity":
+        other = replace(how, method=RSA_SHA256, made_with=how.method)
+        yield bench.refused(ALGORITHM, "another kind of key", bench.signed(how=other), "signature")
+    for uri in (uri for uri in ALGORITHMS if uri.endswith("rsa-MGF1") and bench.of == "entity"):
+        name = uri.rpartition("#")[2].lower()
+        yield bench.refused(
+            ALGORITHM,
+            f"one of the other profile, {name}",
+            bench.signed(how=replace(how, method=uri, made_with=how.method)),
+            "signature_algorithm",
+        )
+
+
+def _wrapped(bench: Bench) -> Iterator[Case]:
+    """A signed entity that is there, and another one that is meant to be read."""
+    signed = bench.signed().decode()
+    evil = bench.text().replace(' entityID="https://', ' entityID="https://evil.', 1)
+    bare = f'<md:EntitiesDescriptor xmlns:md="{MD}">'
+    listed = f"{bare}{evil}{signed}</md:EntitiesDescriptor>"
+    yield bench.refused(WRAPPED, "in a list of entities", listed.encode(), "root")
+    yield bench.refused(WRAPPED, "alone in a list of entities", f"{bare}{signed}</md:EntitiesDescriptor>".encode(), "root")
+    inside = swap(_END, f"{signed}{_END}")
+    yield bench.refused(WRAPPED, "in an entity at its end", inside(evil).encode(), "structure")
+    held = swap("<md:IDPSSODescriptor", f"<md:Extensions>{signed}</md:Extensions><md:IDPSSODescriptor")
+    yield bench.refused(WRAPPED, "in an extension", held(evil).encode(), "structure")
+    signature = part("ds:Signature")(signed)
+    objected = signature.replace(_SIGNATURE_END, f"<ds:Object>{signed.replace(signature, '')}</ds:Object>{_SIGNATURE_END}")
+    yield bench.refused(WRAPPED, "in an object of the signature", _first(evil, objected).encode(), "structure")
+    yield bench.refused(WRAPPED, "the signature of another entity", _first(evil, signature).encode(), "reference")
+    renamed = evil.replace(id_of(evil), id_of(signed))
+    yield bench.refused(
+        WRAPPED, "the signature of another entity, and its id", _first(renamed, signature).encode(), "digest"
+    )
+    kept = _first(renamed, signature).replace(_END, f"<md:Extensions>{signed.replace(signature, '')}</md:Extensions>{_END}")
+    yield bench.refused(WRAPPED, "both of one id", kept.encode(), "structure")
+    same_id = swap("<md:IDPSSODescriptor", f'<md:IDPSSODescriptor ID="{id_of(signed)}"')
+    yield bench.refused(WRAPPED, "a role of the same id", same_id(signed).encode(), "duplicate_id")
+    nested = bench.signed(swap(_END, f"{evil}{_END}"))
+    yield bench.refused(WRAPPED, "another entity in what is signed", nested, "structure")
+    rolled = bench.signed(swap(_END, f'<md:EntitiesDescriptor xmlns:md="{MD}">{evil}</md:EntitiesDescriptor>{_END}'))
+    yield bench.refused(WRAPPED, "a list of entities in what is signed", rolled, "structure")
+    stray = bench.signed(swap(_END, f'<ds:KeyName xmlns:ds="{DS}">x</ds:KeyName>{_END}'))
+    yield bench.refused(WRAPPED, "a piece of a signature outside of it", stray, "signature_place")
+
+
+def _octets(bench: Bench) -> Iterator[Case]:
+    """Octets that two parsers read in two ways: in what is signed, or put into it where the signature does not see it."""
+    signed = bench.signed
+    commented = swap("</md:NameIDFormat>", "<!---->:evil</md:NameIDFormat>")
+    texts: Mapping[str, tuple[bytes, str]] = {
+        "a comment in a text": (signed(commented), "comment"),
+        "a comment in a text, put there later": (
+            signed(late=swap("</md:NameIDFormat>", "<!--x--></md:NameIDFormat>")),
+            "comment",
+        ),
+        "a comment in a certificate": (
+            signed(late=swap("</ds:X509Certificate>", "<!--x--></ds:X509Certificate>")),
+            "comment",
+        ),
+        "a comment before a text": (signed(late=swap("<md:NameIDFormat>", "<md:NameIDFormat><!--x-->")), "comment"),
+        "a comment in the digest": (signed(late=swap("</ds:DigestValue>", "<!--x--></ds:DigestValue>")), "comment"),
+        "a doctype": (b"<!DOCTYPE md:EntityDescriptor>" + signed(), "doctype"),
+        "an entity": (b'<!DOCTYPE x [<!ENTITY e "EE">]>' + signed(), "doctype"),
+        "a reference to an entity": (signed(late=swap("</md:NameIDFormat>", "&evil;</md:NameIDFormat>")), "entity"),
+        "a cdata section": (signed(late=swap("</md:NameIDFormat>", "<![CDATA[x]]></md:NameIDFormat>")), "cdata"),
+        "a processing instruction": (signed(late=swap(_END, f"<?x y?>{_END}")), "processing_instruction"),
+        "a byte order mark": (b"\xef\xbb\xbf" + signed(), "encoding"),
+        "utf-16": (signed().decode().encode("utf-16"), "encoding"),
+        "another encoding": (b'<?xml version="1.0" encoding="ISO-8859-1"?>' + signed(), "encoding"),
+        "not utf-8": (signed().replace(b"metadata", b"metad\xe4ta", 1), "encoding"),
+        "not whole": (signed()[:-1], "not_well_formed"),
+        "a namespace that is relative": (signed(late=swap(_END, f'<x xmlns="evil"/>{_END}')), "namespace"),
+        "an id in a namespace": (signed(late=swap(_END, f'<md:x md:ID="_x"/>{_END}')), "namespace"),
+        "too large": (signed(late=swap(_END, f"{' ' * MAX_METADATA}{_END}")), "size"),
+        "too deep": (signed(late=swap(_END, f"{'<md:x>' * 64}{'</md:x>' * 64}{_END}")), "depth"),
+        "too many elements": (signed(late=swap(_END, f"{'<md:x/>' * 5000}{_END}")), "elements"),
+        "too many attributes": (signed(late=swap(_END, f"<md:x{_ATTRIBUTES}/>{_END}")), "attributes"),
+    }
+    for what, (octets, check) in texts.items():
+        yield bench.refused(OCTETS, what, octets, check)
+
+
+def _twice(bench: Bench) -> bytes:
+    text = bench.text()
+    once = sign(text.encode(), id_of(text), bench.holder, bench.how)
+    return sign(once, id_of(text), bench.holder, bench.how)
+
+
+def _first(text: str, child: str) -> str:
+    """`child` as the first child of the root."""
+    head, _, rest = text.partition(">")
+    return f"{head}>{child}{rest}"

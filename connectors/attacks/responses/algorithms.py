@@ -1,0 +1,189 @@
+"""Keys that a message brings along, and algorithms that it would like to be judged by.
+
+Keys come from whom we asked, algorithms from the profile. What a message says of either may be a hint, and never more.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from connectors.attacks.case import Case
+from connectors.attacks.keys import Holder
+from connectors.attacks.responses.encrypting import b64
+from connectors.attacks.responses.making import PSS_SHA256, Make, World, refused
+from connectors.attacks.responses.signing import HMAC_SHA256, MORE, NEWER, RSA_MD5, RSA_SHA1, OctetEdit, flipped, swap
+from connectors.attacks.responses.ways import each, outermost, signed, throughout
+from connectors.signatures.algorithms import RSA_SHA256
+from connectors.signatures.profile import DS
+
+KEYS, CONFUSION = "key in the message", "algorithm confusion"
+ECDSA_SHA256 = f"{MORE}ecdsa-sha256"
+_DSIG11 = "http://www.w3.org/2009/xmldsig11#"
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+def keys_in_messages(world: World) -> Iterator[Case]:
+    """A stranger signs, and the message says by which key to verify that."""
+    stranger, idp = world.keys.stranger, world.keys.idp
+    told = {
+        "own-certificate-cve-2018-7644": certificates(stranger),
+        "own-key-value-cve-2021-21239": f"<ds:KeyValue>{key_value(stranger)}</ds:KeyValue>",
+        "pinned-certificate": certificates(idp),
+        "pinned-certificate-before-own": certificates(idp, stranger),
+        "own-certificate-before-pinned-cve-2019-18633": certificates(stranger, idp),
+        "pinned-certificate-with-own-key-value": f"{certificates(idp)}<ds:KeyValue>{key_value(stranger)}</ds:KeyValue>",
+        "name-of-the-pinned-key": "<ds:KeyName>idp.selftest.example</ds:KeyName>",
+    }
+    by_stranger = {what: throughout(holder=stranger, key_info=_key_info(inside)) for what, inside in told.items()}
+    by_stranger["nothing-said"] = throughout(holder=stranger)
+    yield from refused(KEYS, (*world.plain, world.encrypted, world.eidas), {"signature": by_stranger})
+    der = b64(stranger.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    fetched = {
+        "retrieval-method": '<ds:RetrievalMethod URI="https://evil.selftest.example/key"/>',
+        "retrieval-method-in-the-message": '<ds:RetrievalMethod URI="#key"/>',
+        "key-info-reference": f'<dsig11:KeyInfoReference xmlns:dsig11="{_DSIG11}" URI="#key"/>',
+        "der-encoded-key": f'<d:DEREncodedKeyValue xmlns:d="{_DSIG11}">{der}</d:DEREncodedKeyValue>',
+        "own-curve-cve-2020-0601": f'<ds:KeyValue><d:ECParameters xmlns:d="{_DSIG11}"/></ds:KeyValue>',
+        "pgp-data": "<ds:PGPData/>",
+        "spki-data": "<ds:SPKIData/>",
+        "encrypted-key": '<xenc:EncryptedKey xmlns:xenc="http://www.w3.org/2001/04/xmlenc#"/>',
+    }
+    # The genuine key signs: KeyInfo alone is wrong
+    genuine = each(lambda inside: outermost(key_info=_key_info(inside)), fetched)
+    yield from refused(KEYS, world.each, {"key_info": genuine})
+
+
+def confusion(world: World) -> Iterator[Case]:
+    """Signatures that say, or are made by, an algorithm that the profile does not take."""
+    two, three = (world.response, world.assertion), (world.response, world.assertion, world.eidas)
+    for name, secret in world.keys.public.items():
+        mac = outermost(method=HMAC_SHA256, secret=secret)
+        yield from refused(CONFUSION, two, {"signature_algorithm": {f"hmac-with-the-public-key-as-{name}": mac}})
+        # For whoever believes what the key is used for: a MAC under the name of a signature
+        mac = outermost(method=RSA_SHA256, made_with=HMAC_SHA256, secret=secret)
+        yield from refused(CONFUSION, two, {"signature": {f"hmac-under-another-name-with-{name}": mac}})
+    pem = world.keys.public["pem"]
+    without_length = {
+        "hmac-of-no-length-cve-2009-0217": _without_length(HMAC_SHA256, pem),
+        "output-length-of-rsa": _without_length(RSA_SHA256, pem),
+    }
+    yield from refused(CONFUSION, two, {"signature_algorithm": without_length})
+    # Said, and done where the signer knows how
+    yield from refused(CONFUSION, world.each, {"signature_algorithm": each(_named, _NOT_TAKEN)})
+    yield from refused(CONFUSION, three, {"signature_algorithm": each(_named, _WEAK)})
+    yield from refused(CONFUSION, world.plain, {"signature_algorithm": {"pss-for-saml2int": _named(PSS_SHA256)}})
+    yield from refused(CONFUSION, (world.eidas,), {"signature_algorithm": {"pkcs1-for-eidas": _named(RSA_SHA256)}})
+    yield from refused(CONFUSION, world.plain, {"signature": _MISNAMED})
+    yield from refused(CONFUSION, world.nodes, {"signature": _MISNAMED_BY_NODES})
+    on, ended = world.keys.on["p-256"], world.keys.ended
+    values = each(lambda edit: outermost(method=ECDSA_SHA256, holder=on, value=edit), _CURVE_VALUES)
+    yield from refused(CONFUSION, three, {"signature": values})
+    yield from refused(
+        CONFUSION, (world.response, world.eidas), {"signature": each(lambda edit: outermost(value=edit), _RSA_VALUES)}
+    )
+    by_ended = {"key-whose-certificate-ended": signed(method=ECDSA_SHA256, holder=ended)}
+    yield from refused(CONFUSION, world.nodes, {"signature": by_ended})
+
+
+def _key_info(inside: str) -> str:
+    return f"<ds:KeyInfo>{inside}</ds:KeyInfo>"
+
+
+def _named(uri: str) -> Make:
+    return signed(method=uri)
+
+
+def _without_length(uri: str, secret: bytes) -> Make:
+    method = f'<ds:SignatureMethod Algorithm="{uri}"'
+    length = "<ds:HMACOutputLength>0</ds:HMACOutputLength></ds:SignatureMethod>"
+    return outermost(method=uri, secret=secret, info=swap(f"{method}/>", f"{method}>{length}"))
+
+
+def certificates(*holders: Holder) -> str:
+    """X509Data of these, in this order."""
+    inner = "".join(f"<ds:X509Certificate>{b64(each.certificate)}</ds:X509Certificate>" for each in holders)
+    return f"<ds:X509Data>{inner}</ds:X509Data>"
+
+
+def key_value(holder: Holder) -> str:
+    """RSAKeyValue of a key."""
+    key = holder.key
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise TypeError("a key value of a key that is not RSA")
+    numbers = key.public_key().public_numbers()
+    modulus = b64(numbers.n.to_bytes(key.key_size // 8))
+    return f"<ds:RSAKeyValue><ds:Modulus>{modulus}</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue>"
+
+
+_NOT_TAKEN = {
+    "no-algorithm": "",
+    "none": "none",
+    "hmac-sha1": f"{DS}hmac-sha1",
+    "dsa-sha1": f"{DS}dsa-sha1",
+    "eddsa": "http://www.w3.org/2021/04/xmldsig-more#eddsa-ed25519",
+    "pss-with-parameters": f"{NEWER}rsa-pss",
+    "algorithm-in-capitals": RSA_SHA256.upper(),
+    "algorithm-with-a-blank": f"{RSA_SHA256} ",
+    "algorithm-without-its-namespace": "rsa-sha256",
+    "algorithm-of-tokens": "RS256",
+    "a-digest-for-an-algorithm": "http://www.w3.org/2001/04/xmlenc#sha256",
+}
+_WEAK = {
+    "rsa-sha1": RSA_SHA1,
+    "rsa-md5": RSA_MD5,
+    "rsa-sha224": f"{MORE}rsa-sha224",
+    "rsa-ripemd160": f"{MORE}rsa-ripemd160",
+    "ecdsa-sha1": f"{MORE}ecdsa-sha1",
+    "pss-sha1": f"{NEWER}sha1-rsa-MGF1",
+}
+# An algorithm that the profile takes, and another that was used
+_MISNAMED: Mapping[str, Make] = {
+    "sha256-under-the-name-of-sha512": signed(method=f"{MORE}rsa-sha512", made_with=RSA_SHA256),
+    "sha1-under-the-name-of-sha256": signed(method=RSA_SHA256, made_with=RSA_SHA1),
+    "pss-under-the-name-of-pkcs1": signed(method=RSA_SHA256, made_with=PSS_SHA256),
+    "rsa-under-the-name-of-ecdsa": signed(method=ECDSA_SHA256, made_with=RSA_SHA256),
+}
+_MISNAMED_BY_NODES: Mapping[str, Make] = {
+    "pkcs1-under-the-name-of-pss": signed(method=PSS_SHA256, made_with=RSA_SHA256),
+    "pss-without-salt": signed(salt=0),
+    "pss-with-a-salt-of-20": signed(salt=20),
+    "pss-of-another-hash": signed(method=f"{NEWER}sha512-rsa-MGF1", made_with=PSS_SHA256),
+    "rsa-under-the-name-of-ecdsa": signed(method=ECDSA_SHA256, made_with=PSS_SHA256),
+}
+
+
+def _as_der(value: bytes) -> bytes:
+    half = len(value) // 2
+    return encode_dss_signature(int.from_bytes(value[:half]), int.from_bytes(value[half:]))
+
+
+def _beyond_the_order(value: bytes) -> bytes:
+    """S + n is congruent to s, and another spelling of the same signature where it fits."""
+    half = len(value) // 2
+    s = int.from_bytes(value[half:])
+    return value[:half] + (s + _P256_ORDER if s + _P256_ORDER < 1 << 256 else _P256_ORDER).to_bytes(half)
+
+
+# Values of signatures that some verifiers took: r||s of the right length only, no zeros, no DER
+_CURVE_VALUES: dict[str, OctetEdit] = {
+    "psychic-signature-cve-2022-21449": lambda value: bytes(len(value)),
+    "r-is-zero": lambda value: bytes(len(value) // 2) + value[len(value) // 2 :],
+    "s-is-zero": lambda value: value[: len(value) // 2] + bytes(len(value) // 2),
+    "s-is-beyond-the-order": _beyond_the_order,
+    "r-and-s-in-der": _as_der,
+    "r-and-s-with-leading-zeros": lambda value: b"\0" + value[: len(value) // 2] + b"\0" + value[len(value) // 2 :],
+    "one-octet-too-many": lambda value: value + b"\0",
+    "one-octet-too-few": lambda value: value[:-1],
+    "r-alone": lambda value: value[: len(value) // 2],
+}
+_RSA_VALUES: dict[str, OctetEdit] = {
+    "zero": lambda value: bytes(len(value)),
+    "one": lambda value: bytes(len(value) - 1) + b"\1",
+    "all-ones": lambda value: b"\xff" * len(value),
+    "leading-zero": lambda value: b"\0" + value,
+    "octet-behind-the-value": lambda value: value + b"\0",
+    "flipped-bit": flipped,
+    "octet-cut-off": lambda value: value[:-1],
+}

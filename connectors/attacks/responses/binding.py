@@ -1,0 +1,245 @@
+"""For us, now, for this request, from whom we asked: answers that are signed and well-formed, and meant otherwise."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from connectors.attacks.case import Case
+from connectors.attacks.responses import parties
+from connectors.attacks.responses.answer import Answer, audience, fresh
+from connectors.attacks.responses.making import Make, Setting, Table, World, refused
+from connectors.attacks.responses.signing import Edit
+from connectors.attacks.responses.ways import confirmed, each, outermost, said, signed, throughout
+from connectors.formats.names import ENTITY, PERSISTENT
+
+RECIPIENT, UNSOLICITED, PROVIDER, TIME = "wrong recipient", "unsolicited", "another identity provider", "time"
+_EVIL = "https://evil.selftest.example"
+# Addresses and names that are nearly the right one
+_NEARLY: dict[str, Edit] = {
+    "of-somebody-else": lambda _: f"{_EVIL}/saml/acs",
+    "with-a-slash-more": lambda url: f"{url}/",
+    "with-a-letter-more": lambda url: f"{url}2",
+    "with-a-letter-less": lambda url: url[:-1],
+    "with-a-query": lambda url: f"{url}?x=1",
+    "with-a-blank-behind": lambda url: f"{url} ",
+    "with-a-line-before": lambda url: f"&#10;{url}",
+    "with-a-host-in-capitals": lambda url: url.replace("selftest.example", "SELFTEST.EXAMPLE"),
+    "that-begins-with-it": lambda url: f"{url}.evil.selftest.example",
+    "that-ends-with-it": lambda url: f"{_EVIL}/{url}",
+    "without-tls": lambda url: url.replace("https:", "http:"),
+    "with-its-port": lambda url: url.replace(".example/", ".example:443/"),
+    "that-is-empty": lambda _: "",
+}
+
+
+def recipients(world: World) -> Iterator[Case]:
+    """Destination, Recipient and Audience, sign by sign: some libraries looked for the beginning (CVE-2026-1190)."""
+    named = {**_NEARLY, "of-the-address": lambda entity_id: entity_id.replace("/metadata", "/acs")}
+    some = (world.response, world.assertion, world.eidas)
+    # Nobody signed what is around a signed assertion: it may be absent there, and neither empty nor another
+    destinations = {f"destination-{what}": _destination(edit) for what, edit in _NEARLY.items()}
+    yield from refused(RECIPIENT, some, {"destination": destinations})
+    nearly = {f"recipient-{what}": _recipient(edit) for what, edit in _NEARLY.items()}
+    yield from refused(RECIPIENT, world.each, {"recipient": nearly})
+    yield from refused(RECIPIENT, some, {"audience": {f"audience-{what}": _audience(edit) for what, edit in named.items()}})
+    absent = {"no-destination": said(destination=None)}
+    yield from refused(RECIPIENT, (world.response, world.both, world.encrypted), {"destination": absent})
+    yield from refused(RECIPIENT, (world.eidas,), {"missing_attribute": absent})
+    yield from refused(RECIPIENT, world.all, _NOBODY)
+
+
+def unsolicited(world: World) -> Iterator[Case]:
+    """The answer to another request, or to none; what nobody signed counts for nothing (CVE-2026-49284)."""
+    yield from refused(UNSOLICITED, (*world.each, world.both), {"in_response_to": each(_answering, _OTHER_REQUESTS)})
+    inside = {f"{what}-inside": _confirming(edit) for what, edit in _OTHER_REQUESTS.items()}
+    yield from refused(UNSOLICITED, world.each, {"subject_confirmation_in_response_to": inside})
+    none = said(in_response_to=None)
+    yield from refused(UNSOLICITED, (*world.plain, world.encrypted), {"in_response_to": {"no-request-cve-2026-3047": none}})
+    yield from refused(UNSOLICITED, (world.eidas,), {"missing_attribute": {"no-request": none}})
+    none_inside = {"no-request-inside-cve-2026-49284": confirmed(in_response_to=None)}
+    yield from refused(UNSOLICITED, world.all, {"subject_confirmation_in_response_to": none_inside})
+
+
+def providers(world: World) -> Iterator[Case]:
+    """One whom we trust speaks for another (CVE-2026-49283)."""
+    names = {**_NEARLY, "of-the-second": _second}
+    outer = {f"response-{what}": _issuer(edit, inner=False) for what, edit in names.items()}
+    yield from refused(PROVIDER, (world.response, world.assertion, world.eidas), {"issuer": outer})
+    inner = {f"assertion-{what}": _issuer(edit, outer=False) for what, edit in names.items()}
+    yield from refused(PROVIDER, (world.response, world.encrypted, world.eidas), {"issuer": inner})
+    yield from refused(PROVIDER, world.all, {"issuer": {"both-of-the-second": _issuer(_second)}})
+    yield from refused(PROVIDER, world.all, {"signature": _signed_by_second(world)})
+    mixed: Table = {
+        "signature": {
+            "assertion-of-the-second-in-a-response-of-the-first": signed(holder=world.keys.second),
+            "assertion-of-the-first-in-a-response-of-the-second": outermost(holder=world.keys.second),
+        }
+    }
+    yield from refused(PROVIDER, (world.both, world.both_encrypted), mixed)
+    yield from refused(PROVIDER, (world.response, world.both, world.encrypted, world.eidas), _UNNAMED)
+    yield from refused(PROVIDER, world.each, _FORMATS)
+
+
+def times(world: World) -> Iterator[Case]:
+    """Every time of an answer, a second beyond what the profile lets pass, and times that are none."""
+    yield from refused(TIME, world.all, _BEYOND)
+    yield from refused(TIME, world.nodes, _WITHOUT_ENDS)
+    yield from refused(TIME, (world.response, world.eidas), {"time": _NO_TIMES})
+    stale = {"authn_instant_stale": {"authenticated-before-it-was-forced": authenticated(-60 - 181)}}
+    settings = (world.response, world.assertion)
+    yield from refused(TIME, settings, stale, entrance=world.entrances["forced"])
+    yield from refused(TIME, (world.eidas,), stale, entrance=world.entrances["eidas login"])
+    old = {"authn_instant_stale": {"authenticated-before-max-age": authenticated(-60 - 600 - 181)}}
+    yield from refused(TIME, settings, old, entrance=world.entrances["max age"])
+
+
+def _destination(edit: Edit) -> Make:
+    return said(destination=lambda _, answer: edit(answer.destination))
+
+
+def _recipient(edit: Edit) -> Make:
+    return confirmed(recipient=lambda _, confirmation: edit(confirmation.recipient))
+
+
+def _audience(edit: Edit) -> Make:
+    return said(audiences=lambda setting, _: audience(edit(parties.OUR_NODE if setting.eidas else parties.SP)))
+
+
+def restricted(xml: str) -> Make:
+    """One condition more."""
+    return said(audiences=lambda _, answer: answer.audiences + xml)
+
+
+_RESTRICTION_END, _ONCE = "</saml:AudienceRestriction>", "<saml:OneTimeUse/>"
+_AND_NOBODY = f"<saml:Audience></saml:Audience>{_RESTRICTION_END}"
+_NOBODY: Table = {
+    "recipient": {"no-recipient-keycloak-45652": confirmed(recipient=None)},
+    "audience": {
+        "no-audience": said(audiences=""),
+        "audience-of-nobody": said(audiences=audience()),
+        "audience-of-us-and-of-another-restriction": restricted(audience("https://evil.example")),
+        "audience-of-us-and-one-that-is-empty": said(
+            audiences=lambda _, answer: answer.audiences.replace(_RESTRICTION_END, _AND_NOBODY)
+        ),
+        "used-once-without-audience": said(audiences=_ONCE),
+    },
+    "unknown_element": {
+        "used-once-twice": restricted(_ONCE * 2),
+        "used-once-before-and-after": said(audiences=lambda _, answer: f"{_ONCE}{answer.audiences}{_ONCE}"),
+    },
+}
+_OTHER_REQUESTS: dict[str, Edit] = {
+    "another-request": lambda _: fresh("q"),
+    "an-empty-request": lambda _: "",
+    "a-request-in-capitals": lambda request: request.upper().replace("_Q", "_q"),
+    "a-request-with-a-blank": lambda request: f"{request} ",
+    "a-request-cut-off": lambda request: request[:-1],
+    "two-requests": lambda request: f"{request} {fresh('q')}",
+}
+
+
+def _answering(edit: Edit) -> Make:
+    return said(in_response_to=lambda _, answer: edit(answer.in_response_to))
+
+
+def _confirming(edit: Edit) -> Make:
+    return confirmed(in_response_to=lambda _, confirmation: edit(confirmation.in_response_to))
+
+
+def _second(entity_id: str) -> str:
+    return parties.SECOND_NODE if entity_id == parties.NODE else parties.SECOND_IDP
+
+
+def _issuer(edit: Edit, *, outer: bool = True, inner: bool = True) -> Make:
+    def change(_: Setting, answer: Answer) -> Answer:
+        told = edit(answer.assertion_issuer)
+        answer = replace(answer, issuer=told) if outer else answer
+        return replace(answer, assertion_issuer=told) if inner else answer
+
+    return said(change)
+
+
+def _signed_by_second(world: World) -> dict[str, Make]:
+    def by(setting: Setting) -> Make:
+        # A node's key is no shorter than the profile wants
+        return throughout(holder=world.keys.stranger if setting.eidas else world.keys.second)
+
+    def in_its_name(setting: Setting) -> bytes:
+        second = _second(setting.template.assertion_issuer)
+        named = replace(setting.template, issuer=second, assertion_issuer=second)
+        return by(setting)(replace(setting, template=named))
+
+    return {
+        "by-the-second-in-its-own-name-cve-2026-49283": in_its_name,
+        "by-the-second-in-the-name-of-the-first": lambda setting: by(setting)(setting),
+    }
+
+
+_UNNAMED: Table = {
+    "signature_place": {"no-issuer": said(issuer=None)},
+    "missing_element": {"two-issuers": said(issuer_after=lambda _, answer: f"<saml:Issuer>{answer.issuer}</saml:Issuer>")},
+}
+_FORMATS: Table = {
+    "issuer_format": {"issuer-of-a-person": said(assertion_issuer_more=f' Format="{PERSISTENT}"')},
+    "unknown_attribute": {"issuer-that-is-qualified": said(assertion_issuer_more=f' Format="{ENTITY}" NameQualifier="x"')},
+}
+
+
+def authenticated(seconds: int) -> Make:
+    """Authenticated so many seconds from now."""
+    return said(authenticated=lambda setting, _: setting.at(seconds))
+
+
+def _begins_and_ends(begin: int, end: int) -> Make:
+    return said(not_before=lambda setting, _: setting.at(begin), not_on_or_after=lambda setting, _: setting.at(end))
+
+
+_BEYOND: Table = {
+    "response_issued": {
+        "response-too-old": said(issued=lambda setting, _: setting.at(-setting.oldest - 1)),
+        "response-from-the-future": said(issued=lambda setting, _: setting.at(setting.skew + 1)),
+    },
+    "assertion_issued": {
+        "assertion-too-old": said(assertion_issued=lambda setting, _: setting.at(-setting.oldest - 1)),
+        "assertion-from-the-future": said(assertion_issued=lambda setting, _: setting.at(setting.skew + 1)),
+    },
+    "subject_confirmation_expired": {
+        "confirmation-ended": confirmed(not_on_or_after=lambda setting, _: setting.at(-setting.skew)),
+        "confirmation-without-end-keycloak-45652": confirmed(not_on_or_after=None),
+    },
+    "conditions_not_before": {
+        "conditions-that-begin-later": said(not_before=lambda setting, _: setting.at(setting.skew + 1)),
+        "conditions-that-begin-when-they-end": _begins_and_ends(0, 0),
+        "conditions-that-begin-after-they-end": _begins_and_ends(2, 1),
+    },
+    "conditions_expired": {
+        "conditions-that-ended": lambda setting: _begins_and_ends(-setting.skew - 60, -setting.skew)(setting)
+    },
+    "authn_instant_future": {
+        "authenticated-in-the-future": said(authenticated=lambda setting, _: setting.at(setting.skew + 1))
+    },
+    "session_expired": {"session-that-ended": said(session_until=lambda setting, _: setting.at(-setting.skew))},
+}
+_WITHOUT_ENDS: Table = {
+    "missing_attribute": {
+        "conditions-without-begin": said(not_before=None),
+        "conditions-without-end": said(not_on_or_after=None),
+    }
+}
+_SPELLED = {
+    "no-zone": "2026-11-25T12:00:00",
+    "no-such-day": "2026-02-30T12:00:00Z",
+    "no-such-hour": "2026-11-25T24:00:01Z",
+    "leap-second": "2026-06-30T23:59:60Z",
+    "small-z": "2026-11-25T12:00:00z",
+    "zone-of-15-hours": "2026-11-25T12:00:00+15:00",
+    "seconds-since-1970": "1795600000",
+    "blank-behind": "2026-11-25T12:00:00Z ",
+    "comma": "2026-11-25T12:00:00,5Z",
+    "digits-of-another-script": "٢٠٢٦-11-25T12:00:00Z",
+    "year-of-five-digits": "12026-11-25T12:00:00Z",
+    "empty": "",
+}
+_NO_TIMES = {
+    **{f"{what}-in-the-response": said(issued=text) for what, text in _SPELLED.items()},
+    **{f"{what}-in-the-authentication": said(authenticated=text) for what, text in _SPELLED.items()},
+}

@@ -1,0 +1,285 @@
+"""Signatures that cover less than they seem to: evil data in them, those of other messages, and none at all."""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from connectors.attacks.case import Case
+from connectors.attacks.responses.answer import Answer, fresh
+from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, parsed, refused
+from connectors.attacks.responses.signing import before, serialised, sign, swap, swap_octets, value, without
+from connectors.attacks.responses.ways import finished, outermost, signed
+from connectors.attacks.responses.wrapping import another, assertion_of, element
+from connectors.formats.eidas.registry import RESPONDER
+from connectors.formats.names import MD, SAML, SAMLP, SUCCESS, samlp
+from connectors.signatures.parse import Element
+from connectors.signatures.profile import DS, SIGNATURE
+
+EVIL, FOREIGN, EXCLUSION = "evil data in the signature", "foreign signature", "signature exclusion"
+_END = "</ds:Signature>"
+_DATA = '<evil xmlns="urn:selftest:evil">victim-of-the-selftest</evil>'
+
+
+def evil_data(world: World) -> Iterator[Case]:
+    """The enveloped transform drops the whole Signature: what stands in it, no signature covers."""
+    settings = (*world.plain, world.encrypted, world.eidas)
+    yield from refused(EVIL, settings, _DROPPED)
+    yield from refused(EVIL, world.plain, {"one_assertion": _EVIL_ASSERTIONS})
+    yield from refused(EVIL, (world.encrypted,), {"structure": _EVIL_ASSERTIONS})
+    yield from refused(EVIL, (world.eidas,), {"plain_assertion": _EVIL_ASSERTIONS})
+    sealed_in_object = {"encrypted-assertion-in-an-object": _sealed_in_object}
+    yield from refused(EVIL, (world.encrypted, world.eidas), {"structure": sealed_in_object})
+    yield from refused(EVIL, settings, _DECOYS)
+    # A signed failure, to which somebody adds an assertion: in its Signature, which covers itself not, or beside
+    inside = {"assertion-in-the-signature-of-a-failure": _in_a_failure}
+    beside: Table = {"digest": {"assertion-beside-a-signed-failure": _beside_a_failure}}
+    yield from refused(EVIL, (world.response, world.encrypted), {"structure": inside}, beside)
+    yield from refused(EVIL, (world.eidas,), {"plain_assertion": inside}, beside)
+
+
+def foreign(world: World) -> Iterator[Case]:
+    """A Signature that is genuine, and was made for something else."""
+    for name, message in _OTHERS.items():
+        yield from refused(FOREIGN, (world.response, world.encrypted, world.eidas), _of_another(name, message))
+    yield from refused(FOREIGN, (*world.plain, world.encrypted, world.eidas), _OF_AN_OLDER)
+    up: Table = {"reference": {"of-the-assertion-at-the-response-cve-2024-8698": _moved_up}}
+    yield from refused(FOREIGN, (world.assertion,), up)
+    yield from refused(FOREIGN, (world.response,), {"reference": {"of-the-response-at-the-assertion": _moved_down}})
+
+
+def exclusion(world: World) -> Iterator[Case]:
+    """No signature, or none that says anything, for whoever verifies only what he finds."""
+    two, keys = (world.response, world.assertion), world.keys
+    unsigned: Table = {"signature_missing": {"no-signature-cve-2012-5353": Setting.unsigned}}
+    yield from refused(EXCLUSION, (*world.plain, world.eidas), unsigned)
+    yield from refused(EXCLUSION, (*world.plain, world.encrypted, world.eidas), _EMPTIED, {"signature_place": _MOVED})
+    yield from refused(EXCLUSION, (*two, world.encrypted, world.eidas), {"signature_missing": _RENAMED})
+    without_use: Table = {
+        "signature_missing": {"key-without-use-and-no-signature-cve-2026-16443": Setting.unsigned},
+        "signature": {"key-without-use-and-a-stranger-cve-2026-28323": signed(holder=keys.stranger)},
+    }
+    yield from refused(EXCLUSION, two, without_use, entrance=world.entrances["without use"])
+    encrypts: Table = {"signature": {"by-a-key-that-only-encrypts": signed(holder=keys.second)}}
+    yield from refused(EXCLUSION, (*two, world.encrypted), encrypts)
+    one_of_two: Table = {
+        "signature": {
+            "inner-signature-by-a-stranger": signed(holder=keys.stranger),
+            "outer-signature-by-a-stranger": outermost(holder=keys.stranger),
+        },
+        "digest": {"inner-signature-taken-out": _without_inner},
+    }
+    yield from refused(EXCLUSION, (world.both,), one_of_two)
+    failure = {"failure-without-signature": _bare(RESPONDER)}
+    bare: Table = {"signature_missing": {"success-without-assertion-or-signature": _bare(SUCCESS)}, "status": failure}
+    yield from refused(EXCLUSION, (world.response,), bare)
+    yield from refused(EXCLUSION, (world.eidas,), {"signature_missing": failure})
+
+
+def _with(xml: str) -> Make:
+    return finished(before(_END, xml))
+
+
+_DROPPED: Table = {
+    "signature_shape": {
+        "object": _with(f"<ds:Object>{_DATA}</ds:Object>"),
+        "manifest": _with("<ds:Object><ds:Manifest/></ds:Object>"),
+        "foreign-element": _with(_DATA),
+        "text": finished(swap("</ds:SignedInfo>", "</ds:SignedInfo>victim")),
+        "text-at-the-end": _with("victim"),
+        "second-signature-value": _with("<ds:SignatureValue>AAAA</ds:SignatureValue>"),
+        "attribute": finished(swap("<ds:Signature ", '<ds:Signature Type="victim" ')),
+    },
+    "key_info": {"data-in-key-info": _with(f"<ds:KeyInfo>{_DATA}</ds:KeyInfo>")},
+    "signature_place": {"signature-in-an-object": _with("<ds:Object><ds:Signature/></ds:Object>")},
+    "signature_value": {"data-in-signature-value": finished(before("</ds:SignatureValue>", _DATA))},
+}
+
+
+def _evil_in(name: str) -> Make:
+    return lambda setting: _with(f"<ds:{name}>{another(setting).assertion()}</ds:{name}>")(setting)
+
+
+_EVIL_ASSERTIONS: Makes = {
+    "assertion-in-an-object-oneuptime-2981": _evil_in("Object"),
+    "assertion-in-key-info": _evil_in("KeyInfo"),
+    "assertion-in-a-key-value": _evil_in("KeyValue"),
+}
+
+
+def _sealed_in_object(setting: Setting) -> bytes:
+    evil = setting.encryption_here.xml(another(setting).assertion().encode())
+    return _with(f"<ds:Object>{evil}</ds:Object>")(setting)
+
+
+def _signed_in(setting: Setting, root: Element) -> Element:
+    """The element that holds the outermost Signature."""
+    return root if setting.at_response else assertion_of(root)
+
+
+def _decoy(place: int) -> Make:
+    """A second Signature that repeats the genuine SignatureValue."""
+
+    def make(setting: Setting) -> bytes:
+        root = setting.tree()
+        decoy = copy.deepcopy(next(root.iter(SIGNATURE)))
+        next(decoy.iter(f"{{{DS}}}DigestValue")).text = "AAAA"
+        _signed_in(setting, root).insert(place, decoy)
+        return serialised(root)
+
+    return make
+
+
+_DECOYS: Table = {
+    "signature_count": {"decoy-signature-behind-oneuptime-2981": _decoy(2), "decoy-signature-before": _decoy(1)}
+}
+
+
+def _in_a_failure(setting: Setting) -> bytes:
+    evil = replace(another(setting), status=RESPONDER)
+    how = replace(setting.how, finished=before(_END, f"<ds:Object>{evil.assertion()}</ds:Object>"))
+    return sign(evil.response("").encode(), evil.response_id, setting.key, how)
+
+
+def _beside_a_failure(setting: Setting) -> bytes:
+    answer = replace(setting.good, status=RESPONDER)
+    body = answer.assertion() if setting.encryption is None else setting.encryption.xml(answer.assertion().encode())
+    return swap_octets("</samlp:Response>", f"{body}</samlp:Response>")(setting.around("", answer))
+
+
+def _protocol(name: str) -> Callable[[Answer, str], str]:
+    return lambda answer, element_id: (
+        f'<samlp:{name} xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="{element_id}" Version="2.0"'
+        f' IssueInstant="{answer.issued}" Destination="{answer.destination}" InResponseTo="{answer.in_response_to}">'
+        f'<saml:Issuer>{answer.issuer}</saml:Issuer><samlp:Status><samlp:StatusCode Value="{SUCCESS}"/></samlp:Status>'
+        f"</samlp:{name}>"
+    )
+
+
+def _metadata(answer: Answer, element_id: str) -> str:
+    head = f'<md:EntityDescriptor xmlns:md="{MD}" ID="{element_id}" entityID="{answer.issuer}">'
+    return f'{head}<md:ContactPerson contactType="support"/></md:EntityDescriptor>'
+
+
+_OTHERS: dict[str, Callable[[Answer, str], str]] = {
+    "logout-response-samlify-634": _protocol("LogoutResponse"),
+    "artifact-response": _protocol("ArtifactResponse"),
+    "metadata": _metadata,
+}
+
+
+def _of_another(name: str, message: Callable[[Answer, str], str]) -> Table:
+    def another_signed(setting: Setting, element_id: str = "") -> bytes:
+        place, own = 0 if message is _metadata else 1, element_id or fresh("m")
+        return sign(message(setting.good, own).encode(), own, setting.key, replace(setting.how, place=place))
+
+    def lent(*, same_id: bool) -> Make:
+        def make(setting: Setting) -> bytes:
+            evil = another(setting)
+            other = parsed(another_signed(setting, evil.response_id if same_id else ""))
+            root = parsed(setting.unsigned(evil))
+            root.insert(1, next(other.iter(SIGNATURE)))
+            return serialised(root)
+
+        return make
+
+    def hidden(setting: Setting) -> bytes:
+        root = parsed(setting.unsigned(another(setting)))
+        root.insert(1, element(samlp("Extensions"), parsed(another_signed(setting))))
+        return serialised(root)
+
+    def renamed(setting: Setting) -> bytes:
+        root = parsed(another_signed(setting))
+        root.tag = samlp("Response")
+        return serialised(root)
+
+    # The Signature of metadata is the first child, where a Response has its Issuer
+    misplaced = {f"{name}-in-extensions": hidden} | ({f"{name}-renamed": renamed} if message is _metadata else {})
+    return {
+        "root": {f"{name}-itself": another_signed},
+        "reference": {f"of-{name}": lent(same_id=False)},
+        "digest": {f"of-{name}-with-its-id": lent(same_id=True)}
+        | ({} if message is _metadata else {f"{name}-renamed": renamed}),
+        "signature_place": misplaced,
+    }
+
+
+def _older(*, same_id: bool) -> Make:
+    """The Signature of an answer that the party gave before."""
+
+    def make(setting: Setting) -> bytes:
+        now, earlier = another(setting), setting.good
+        if same_id:
+            now = replace(now, response_id=earlier.response_id, assertion_id=earlier.assertion_id)
+        root, old = setting.tree(now), setting.tree(earlier)
+        _signed_in(setting, root).replace(next(root.iter(SIGNATURE)), next(old.iter(SIGNATURE)))
+        return serialised(root)
+
+    return make
+
+
+_OF_AN_OLDER: Table = {
+    "reference": {"of-an-older-answer": _older(same_id=False)},
+    "digest": {"of-an-older-answer-with-its-ids": _older(same_id=True)},
+}
+
+
+def _moved_up(setting: Setting) -> bytes:
+    root = setting.tree()
+    root.insert(1, assertion_of(root)[1])
+    return serialised(root)
+
+
+def _moved_down(setting: Setting) -> bytes:
+    root = setting.tree()
+    assertion_of(root).insert(1, root[1])
+    return serialised(root)
+
+
+_EMPTIED: Table = {
+    "signature_shape": {
+        "empty-signature": finished(lambda text: text[: text.index(">") + 1] + _END),
+        "no-signed-info": finished(without("ds:SignedInfo")),
+        "no-signature-value": finished(without("ds:SignatureValue")),
+    },
+    "signature_value": {"empty-signature-value": finished(value("ds:SignatureValue", lambda _: ""))},
+}
+
+
+def _named(namespace: str) -> Make:
+    return finished(swap(f'xmlns:ds="{DS}"', f'xmlns:ds="{namespace}"'))
+
+
+_RENAMED: Makes = {
+    "signature-without-the-hash-sign-of-its-namespace": _named(DS.rstrip("#")),
+    "signature-of-an-https-namespace": _named(DS.replace("http:", "https:")),
+}
+
+
+def _at(place: Callable[[Element], tuple[Element, int]]) -> Make:
+    def make(setting: Setting) -> bytes:
+        root = setting.tree()
+        parent = _signed_in(setting, root)
+        signature = parent[1]
+        where, number = place(parent)
+        where.insert(number, signature)
+        return serialised(root)
+
+    return make
+
+
+_MOVED: Makes = {
+    "signature-at-the-end": _at(lambda parent: (parent, len(parent))),
+    "signature-before-the-issuer": _at(lambda parent: (parent, 0)),
+    "signature-in-the-issuer": _at(lambda parent: (parent[0], 0)),
+}
+
+
+def _without_inner(setting: Setting) -> bytes:
+    root = setting.tree()
+    assertion = assertion_of(root)
+    assertion.remove(assertion[1])
+    return serialised(root)
+
+
+def _bare(status: str) -> Make:
+    return lambda setting: replace(setting.good, status=status).response("").encode()

@@ -1,0 +1,153 @@
+"""The corpus of registrations, keys and metadata: every case ends as it says, and a judge that is wrong is found out."""
+
+import json
+import time
+
+import pytest
+from lxml import etree
+
+from connectors.attacks.case import Case, Kind
+from connectors.attacks.registrations import registration_cases
+from connectors.attacks.registrations.key_sets import key_set_entrance
+from connectors.attacks.responses.signing import cut
+from connectors.attacks.verdict import verdict_of
+from connectors.checks import ALL_CHECKS, FETCH_CHECKS, KEY_CHECKS, METADATA_CHECKS
+from connectors.formats.names import md
+from connectors.metadata import peers, pinned, signers
+from connectors.signatures import jwk, jws, parse, xmldsig
+from connectors.signatures.certificates import certificate_of
+from connectors.signatures.jwk import keys_from_jwks
+from connectors.signatures.keys import PinnedKey
+from connectors.signatures.signed import Signed
+from policies.errors import Misconfigured, Problem
+from tests.connectors.attacks.corpora import accepted, ends_as_told, holds_in_every_run, hostile, wrong
+
+NOW = 1_795_600_000
+# What is wrong with a registration is known by its key, and a node that cannot be used by its code
+OF_REGISTRATIONS = {"binding", "assurance", "peer", "certificate", "urn:selftest:address", "country_unavailable"}
+OF_METADATA = {
+    *("metadata", "metadata_entity", "metadata_country", "metadata_expired", "metadata_far", "metadata_address"),
+    *("metadata_key", "comment", "doctype", "entity", "cdata", "processing_instruction", "encoding", "size", "structure"),
+    *("signature_missing", "signature", "digest", "signature_place", "duplicate_id", "root", "time"),
+}
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[Case]:
+    return list(registration_cases(NOW))
+
+
+@pytest.mark.spec("security.md §2.1")
+def test_every_registration_ends_as_it_says(cases: list[Case]) -> None:
+    ends_as_told(cases)
+
+
+def test_there_are_many_hostile_and_valid_key_sets_of_each_algorithm(cases: list[Case]) -> None:
+    for alg in jws.ALGORITHMS:
+        here = [case for case in cases if case.name.endswith(f"/key-set-{alg.lower()}")]
+        assert len(hostile(here)) > 50, alg
+        assert len(accepted(here)) >= 9, alg
+
+
+@pytest.mark.parametrize("entrance", ["node-metadata", "entity-metadata"])
+def test_there_is_much_hostile_and_valid_metadata(cases: list[Case], entrance: str) -> None:
+    here = [case for case in cases if case.name.endswith(f"/{entrance}")]
+    assert len(hostile(here)) > 70
+    assert len(accepted(here)) >= 20
+
+
+def test_registrations_hold_in_every_run(cases: list[Case]) -> None:
+    holds_in_every_run(cases, list(registration_cases(int(time.time()))), Kind.MESSAGE)
+
+
+def test_every_check_that_a_registration_names_is_known(cases: list[Case]) -> None:
+    named = {case.check for case in hostile(cases)}
+    known = {*ALL_CHECKS, *METADATA_CHECKS, *FETCH_CHECKS, *KEY_CHECKS, "jws_keys"}
+    assert named <= known | OF_REGISTRATIONS
+    assert OF_REGISTRATIONS | OF_METADATA | {"jwk", "keys"} <= named
+
+
+def test_a_registration_that_cannot_work_is_known_by_its_key() -> None:
+    def judge(_octets: bytes) -> None:
+        raise Misconfigured((Problem("a", 1, "binding", "w", "f"), Problem("a", 2, "assurance", "w", "f")))
+
+    assert verdict_of(judge, b"").check == "binding"
+
+
+def test_a_valid_key_set_holds_a_key_that_verifies(cases: list[Case]) -> None:
+    valid = [case for case in cases if case.family == "valid key sets"]
+    for case in valid:
+        alg = case.entrance.name.removeprefix("key set ")
+        found = keys_from_jwks(case.octets.decode(), alg)
+        assert found
+        assert {key.alg for key in found} == {alg}, case.name
+    assert {case.entrance.name for case in valid} == {f"key set {alg}" for alg in jws.ALGORITHMS}
+
+
+def test_hostile_key_sets_are_json_but_where_they_are_meant_not_to_be(cases: list[Case]) -> None:
+    """Else they would be refused for what they look like, and not for what they are."""
+    broken = {case.name.split("/")[1] for case in cases if case.name.startswith("key-set-") and not _is_json(case.octets)}
+    assert broken == {"no-json", "not-utf-8"}
+
+
+def _is_json(octets: bytes) -> bool:
+    try:
+        json.loads(octets)
+    except ValueError:
+        return False
+    return True
+
+
+def test_wrapped_metadata_still_holds_the_entity_that_was_signed(cases: list[Case]) -> None:
+    wrapped = [case for case in cases if case.family == "metadata: wrapping" and "in-" in case.name]
+    assert len(wrapped) > 10
+    for case in wrapped:
+        root = etree.fromstring(case.octets)
+        assert root.tag == md("EntitiesDescriptor") or len(list(root.iter(md("EntityDescriptor")))) > 1, case.name
+
+
+def test_an_octet_that_is_no_text_is_no_key_set() -> None:
+    assert verdict_of(key_set_entrance("ES256").judge, b"\xff").check == "jwk"
+
+
+def test_an_edit_that_finds_nothing_is_no_case() -> None:
+    with pytest.raises(ValueError, match="nothing to leave out"):
+        cut("<a>", "</a>")("<b></b>")
+
+
+def nothing(*_arguments: object, **_named: object) -> None:
+    """A check that somebody removed."""
+
+
+def whatever(octets: bytes, *_arguments: object) -> object:
+    """Signed metadata that is believed unseen."""
+    return Signed(octets=octets, key_id="")
+
+
+FAULTS: list[tuple[str, object, str, object]] = [
+    ("key set: private keys", jwk, "PRIVATE_MEMBERS", frozenset()),
+    ("key set: form", jwk, "MAX_KEYS", 1000),
+    ("key set: names", jwk, "MAX_KID", 1000),
+    ("key set: points", jwk, "_SMALL_ORDER", frozenset()),
+    ("key: of another kind", jws, "_fits", nothing),
+    ("pinned metadata: keys", pinned, "key_of_certificate", nothing),
+    ("pinned metadata: markup", parse, "_scan", nothing),
+    ("pinned metadata: markup", parse, "_check_comments", nothing),
+    ("metadata: octets", parse, "_check_comments", nothing),
+    ("metadata: another key", PinnedKey, "verifies", lambda *_: True),
+    ("metadata: poisoned", peers, "signed_octets", whatever),
+    ("metadata: not signed", xmldsig, "_signatures", lambda *_: []),
+    ("metadata: its end", peers, "check_end", nothing),
+    ("metadata: its end", peers, "check_keys", lambda keys, _now: keys),
+    ("metadata: another entity", peers, "check_registered", nothing),
+    ("metadata: addresses", peers, "check_addresses", nothing),
+    ("certificate: not to be used", signers, "key_of_certificate", lambda der, _: certificate_of(der)),
+]
+
+
+@pytest.mark.parametrize(("family", "module", "name", "fault"), FAULTS, ids=[f"{one[0]}-{one[2]}" for one in FAULTS])
+def test_a_judge_of_registrations_that_lacks_a_check_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, cases: list[Case], family: str, module: object, name: str, fault: object
+) -> None:
+    monkeypatch.setattr(module, name, fault)
+    assert family in wrong(cases)
