@@ -145,7 +145,7 @@ class PostgresServer:
         name = f"fresh_{os.getpid()}_{next(self._names)}"
         create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if template:
-            create = sql.SQL("{} TEMPLATE {} STRATEGY FILE_COPY").format(create, sql.Identifier(template))
+            create = sql.SQL("{} TEMPLATE {}").format(create, sql.Identifier(template))
         self.execute(create)
         return self.url(name)
 

@@ -112,17 +112,6 @@ def test_a_leaf_that_stands_at_another_index_is_told(folder: Path, monkeypatch: 
     assert (run.exit_code, "export_leaf" in run.stderr) == (1, True)
 
 
-def test_an_export_that_is_too_short_says_nothing_of_what_is_longer(folder: Path) -> None:
-    short = written(folder / "short.jsonl", lines(size=3))
-    placed, promised = folder / "placed.json", folder / "promised.json"
-    placed.write_bytes(LOG.receipt(index=1))
-    promised.write_bytes(LOG.receipt(index=6, standing=PROMISED))
-    for file in (placed, promised):
-        run = audit(short, "--receipt", file)
-        assert run.exit_code == 2, run.output
-        assert "ask for a newer export" in run.stderr
-
-
 def test_a_log_that_signed_more_leaves_before_than_it_exports_has_shrunk(folder: Path) -> None:
     short, kept = written(folder / "short.jsonl", lines(size=3)), folder / "kept.checkpoint"
     kept.write_text(LOG.note(LOG.size), encoding="utf-8")
@@ -208,8 +197,3 @@ def test_what_cannot_be_read_exits_2(folder: Path) -> None:
     run = audit(folder / "log.jsonl")
     assert run.exit_code == 2
     assert "--log names the log's keys" in run.stderr
-
-
-def test_progress_is_told_in_json_lines(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("idp.cli.console.EVERY", 3)
-    assert [line.get("done") for line in told(audit(folder / "log.jsonl", "--json"))] == [3, 6, None]

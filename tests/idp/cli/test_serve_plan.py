@@ -1,27 +1,19 @@
 """What a reload looks at: the supervisor waits for no database, and a tenant that came with it gets its tables."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from idp.broken import Broken
 from idp.cli import serve_plan
-from idp.cli.serve_plan import LEAST_TENANTS, Looked, look, look_again, metrics_board, migrate_where_needed, plan
-from idp.keys.change import make
-from idp.keys.file import _READ
-from idp.keys.kinds import KINDS
+from idp.cli.serve_plan import LEAST_TENANTS, Looked, look, look_again, metrics_board, plan
 from idp.loading import Read
 from idp.pages.render import compiled
 from idp.settings import Settings, load_settings
-from idp.store.attempt import Unconfirmed
 from idp.store.engine import open_engine
 from idp.store.migrate import serves
-from idp.store.switches import ActLost
-from idp.tenants import Opened, Seen
+from idp.tenants import Seen
 from idp.watching.board import TENANT_BYTES, Board
-from policies.errors import Misconfigured, StoreUnavailable
 from policies.load import load
 from tests.idp.cli.command import ciconia
 
@@ -42,18 +34,6 @@ def test_a_reload_asks_no_database_in_the_supervisor(city: Path, monkeypatch: py
     monkeypatch.setattr(serve_plan, "migrate_ours", never)
     monkeypatch.setattr(serve_plan, "open_engine", never)
     assert look_again(city, served) == served
-
-
-def test_a_reload_that_is_refused_keeps_nothing_of_a_key_whose_file_is_gone(city: Path) -> None:
-    served = look(city)
-    key = city / "keys" / "es256.pem"
-    pem = key.read_bytes()
-    assert any(read in pem for read in _READ)
-    key.unlink()
-    (city / "ciconia.toml").write_text("half a setting", encoding="utf-8")
-    with pytest.raises(Misconfigured):
-        look_again(city, served)
-    assert not any(read in pem for read in _READ)
 
 
 def test_a_worker_of_a_reload_makes_the_tables_that_lack(city: Path) -> None:
@@ -77,30 +57,6 @@ def test_a_worker_reads_no_private_key_and_compiles_no_page(city: Path, monkeypa
     plan(city, served, Board(), 0).compose(1).stop()
 
 
-def test_a_worker_that_starts_again_has_no_kind_of_key_that_the_others_lack_until_a_reload(city: Path) -> None:
-    kind, folder = KINDS["saml-encryption"], load_settings(city).key_folder
-    (folder / kind.file).unlink()
-    served = look(city)
-    make(folder, kind, 60, host="login.city.example", now=1, production=False)
-
-    def kinds_of(looked: Looked) -> set[str]:
-        composed = plan(city, looked, Board(), 0).compose(1)
-        composed.stop()
-        assert isinstance(composed, Opened)
-        return {*composed.tenants[""].keys.rings}
-
-    assert kind.name not in kinds_of(served), "its metadata would ask for what no other worker can decrypt"
-    assert kind.name in kinds_of(look_again(city, served))
-
-
-def test_a_database_that_may_be_served_is_not_locked(city: Path) -> None:
-    look(city)
-    settings = load_settings(city)
-    with closing(sqlite3.connect(settings.database_url.removeprefix("sqlite:///"), isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        migrate_where_needed(settings)
-
-
 @pytest.mark.parametrize(("tenants", "room"), [(1, LEAST_TENANTS), (50, 100)])
 def test_metrics_have_room_for_tenants_that_a_reload_brings(tenants: int, room: int, tmp_path: Path) -> None:
     settings = Settings(issuer="https://login.city.example", folder=tmp_path)
@@ -111,16 +67,3 @@ def test_metrics_have_room_for_tenants_that_a_reload_brings(tenants: int, room: 
     board.worker(8)
     with pytest.raises(ValueError, match="slot"):
         board.worker(9)
-
-
-def test_serve_says_what_the_word_of_a_database_means_and_nothing_of_the_disk_where_that_is_not_why(
-    city: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    serve_plan.tell(city, ActLost("a record of a switch is gone"))
-    assert capsys.readouterr().err == "The database ciconia.db cannot be used: a record of a switch is gone.\n"
-    serve_plan.tell(city, StoreUnavailable("SQLITE_FULL"))
-    assert "SQLITE_FULL. The disk is full. Make room on it." in capsys.readouterr().err
-    serve_plan.tell(city, StoreUnavailable("InsufficientPrivilege 42501"))
-    assert "has not the rights" in capsys.readouterr().err
-    serve_plan.tell(city, Unconfirmed())
-    assert "disk" not in capsys.readouterr().err

@@ -218,15 +218,6 @@ def test_an_answer_is_used_once(party: RelyingPartyOfCity, broker: Broker) -> No
     _refused(party, answer, "state")
 
 
-def test_an_error_of_the_broker_is_said(party: RelyingPartyOfCity, broker: Broker) -> None:
-    answer = _begun(party, broker)
-    _refused(
-        party, {"error": "access_denied", "state": answer["state"], "iss": broker.issuer}, "the broker said: access_denied"
-    )
-    broker.status = 400
-    _refused(party, _begun(party, broker), "the broker answered 400: invalid_grant")
-
-
 def test_a_discovery_document_of_another_issuer_is_refused(party: RelyingPartyOfCity, broker: Broker) -> None:
     broker.discovered["issuer"] = "http://evil.localhost"
     with pytest.raises(AnswerRefusedError, match="issuer in discovery"):
@@ -260,17 +251,3 @@ def test_a_service_with_a_key_signs_a_new_assertion_each_time(
         assert isinstance(claims["exp"], int)
         assert claims["exp"] <= time.time() + 300
     keyed.close()
-
-
-def test_a_broker_that_speaks_no_json_is_refused(party: RelyingPartyOfCity, broker: Broker) -> None:
-    broker.discovered["token_endpoint"] = f"{broker.issuer}/jwks"
-    with pytest.raises(AnswerRefusedError, match="405"):
-        _received(party, _begun(party, broker))
-    broken = RelyingPartyOfCity(party.service, "http://broker.localhost:1")
-    with pytest.raises(AnswerRefusedError, match="no JSON from the broker"):
-        broken.begin()
-    broken.close()
-
-
-def test_no_secret_shows_in_the_words_of_a_service(party: RelyingPartyOfCity) -> None:
-    assert SECRET not in repr(party.service)

@@ -47,24 +47,3 @@ def test_what_is_older_than_thirty_days_or_another_tenants_is_not_told(city: Pat
     assert _told(city) == []
     _counted(city, (TODAY - TOLD_DAYS + 1, "/token", "KeyError", 3))
     assert len(_told(city)) == 1
-
-
-def test_only_the_twenty_most_frequent_are_told(city: Path) -> None:
-    _counted(city, *((TODAY, f"/{number}", "KeyError", number + 1) for number in range(30)))
-    told = _told(city)
-    assert len(told) == 20
-    assert told[0].startswith("KeyError at /29,")
-
-
-def test_a_database_of_an_earlier_version_says_nothing_of_it(city: Path) -> None:
-    _counted(city, (TODAY, "/token", "KeyError", 1))
-    with closing(sqlite3.connect(city / "ciconia.db")) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0003'")
-    assert _told(city) == []
-
-
-def test_a_table_that_is_gone_hides_none_of_the_rest(city: Path) -> None:
-    with closing(sqlite3.connect(city / "ciconia.db")) as connection, connection:
-        connection.execute("DROP TABLE unforeseen")
-    report = examined(city)
-    assert not [one for one in report.findings if "could not be made" in one.what]

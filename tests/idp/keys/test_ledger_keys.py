@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp.keys.ledger import create_ledger_keys, load_ledger_keys
-from idp.transparency.keys import Master, beginning, derived, framed, ledger_keys
+from idp.transparency.keys import Master, derived, framed, ledger_keys
 from idp.transparency.vouching import read_keys
 from policies.errors import Misconfigured
 from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT
@@ -33,13 +33,6 @@ def test_secret_files_are_their_owners_alone_and_the_public_one_reads_back(tmp_p
     for name in ("log.key", "openings.key"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
     assert read_keys((tmp_path / "log.vkey").read_text(encoding="utf-8")) == made.log.known
-
-
-def test_keys_are_never_replaced(tmp_path: Path) -> None:
-    made = create_ledger_keys(tmp_path, ORIGIN)
-    with pytest.raises(FileExistsError):
-        create_ledger_keys(tmp_path, ORIGIN)
-    assert load_ledger_keys(tmp_path, ORIGIN).log.known == made.log.known
 
 
 @pytest.mark.parametrize("origin", ["", "two words", "a+b", "a\nb", "a\tb"])
@@ -102,18 +95,6 @@ def test_every_use_tenant_month_and_salt_has_a_key_of_its_own() -> None:
     assert {len(key) for key in keys} == {32}
 
 
-def test_a_month_is_one_of_utc() -> None:
-    november, december = 1_796_083_199, 1_796_083_200  # 2026-11-30T23:59:59Z and the second after it
-    assert KEYS.period_key(TENANT, november) != KEYS.period_key(TENANT, december)
-    assert KEYS.period_key(TENANT, november) == KEYS.period_key(TENANT, november - 29 * 86400)
-    assert KEYS.period_key(TENANT, november) == derived(KEYS.openings.secret, b"", b"period", TENANT.encode(), b"2026-11")
-
-
-def test_no_two_lists_of_parts_are_framed_alike() -> None:
-    lists = [(), (b"",), (b"", b""), (b"ab", b"c"), (b"a", b"bc"), (b"abc",), (b"\0\0\0\1a",)]
-    assert len({framed(*parts) for parts in lists}) == len(lists)
-
-
 @pytest.mark.spec("RFC 5869 §2")
 @given(
     secret=st.binary(min_size=32, max_size=32),
@@ -126,13 +107,6 @@ def test_what_is_derived_is_what_hkdf_derives(secret: bytes, salt: bytes, parts:
 
     assert derived(secret, salt, *parts) == hkdf(salt)
     assert derived(secret, b"", *parts) == Master(secret).derive(*parts) == hkdf(None)
-
-
-@given(first=st.lists(st.text(max_size=40), max_size=4), parts=st.lists(st.binary(max_size=80), max_size=4))
-def test_a_message_is_the_same_whose_beginning_was_there(first: list[str], parts: list[bytes]) -> None:
-    whole = [*(text.encode() for text in first), *parts]
-    assert beginning(*first) + framed(*parts) == framed(*whole)
-    assert Master(b"m" * 32).derive(*parts, begun=beginning(*first)) == Master(b"m" * 32).derive(*whole)
 
 
 def test_a_master_is_known_by_its_secret_and_does_not_show_it() -> None:

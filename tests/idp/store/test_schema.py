@@ -6,16 +6,13 @@ import pytest
 from sqlalchemy import text
 
 from idp.store.engine import is_postgres, open_engine, reading
-from idp.store.periods import AHEAD
-from idp.store.read_back import NOT_KEPT, NotKept
+from idp.store.read_back import NOT_KEPT
 from idp.store.schema import UNLOGGED, faults_of_schema
 from idp.store.store import Store
-from idp.store.writer import Waiting
-from idp.transparency.entry import prepare
 from idp.transparency.sequencer import HALTING, Sequencer
 from idp.transparency.verify import verify_ledger
 from policies.errors import Misconfigured, StoreUnavailable
-from tests.idp.store.units import KEYS, NOW, TENANT, commit_all, marks, opened_at, release, unit
+from tests.idp.store.units import KEYS, NOW, TENANT, commit_all, opened_at, release, unit
 
 NEVER_RECORDED = """
     CREATE TRIGGER hides AFTER INSERT ON staged BEGIN
@@ -39,9 +36,6 @@ WITHOUT_KEY = (
     "DROP TABLE old",
 )
 
-# What else there may be in a table's own definition, and whom it is named by. The word may be spelled in any way
-FORGETS = "ALTER TABLE {} ADD COLUMN x INTEGER NOT NULL {} IGNORE DEFAULT 1"
-CLAUSES = ("ON CONFLICT", "on Conflict", "ON/**/CONFLICT", "ON -- nothing\n\tconflict")
 ACTS_ON_SQLITE = {
     "ALTER TABLE marks ADD COLUMN x TEXT REFERENCES parked (digest) ON DELETE CASCADE": {"marks"},
     "ALTER TABLE marks ADD COLUMN x TEXT REFERENCES parked (digest) ON UPDATE SET NULL": {"marks"},
@@ -76,13 +70,6 @@ ACTS_ON_POSTGRES = {
     "CREATE RULE kept AS ON DELETE TO decisions_rest DO INSTEAD NOTHING": {"kept"},
     "ALTER TABLE peers RENAME TO old; CREATE VIEW peers AS SELECT * FROM old": {"peers"},
 }
-# What a later program may have added, and says that this one may go on
-LATER = (
-    "UPDATE alembic_version SET version_num = '9999'",
-    "ALTER TABLE records ADD COLUMN one TEXT",
-    "ALTER TABLE peers ADD COLUMN two TEXT NOT NULL DEFAULT 'none'",
-    "CREATE INDEX later ON records (time)",
-)
 
 
 @pytest.fixture
@@ -144,45 +131,10 @@ def test_a_table_that_is_a_view_or_is_gone_is_named(any_store: Store) -> None:
     assert found["staged"] == "this table is gone"
 
 
-def test_a_table_without_a_key_of_its_own_is_missed_too(any_store: Store) -> None:
-    change(any_store, "DROP TABLE peers")
-    assert faults(any_store) == {"peers": "this table is gone"}
-
-
-@pytest.mark.parametrize("clause", CLAUSES)
-def test_a_table_that_forgets_what_it_is_given_is_named(store: Store, clause: str) -> None:
-    change(store, FORGETS.format("records", clause), FORGETS.format("staged", clause))
-    assert faults(store).keys() == {"records", "staged"}
-
-
-def test_a_table_made_anew_that_takes_no_record_does_not_fit(store: Store) -> None:
-    """Each INSERT that does not name the column is as if it had not been, and nothing says so."""
-    commit_all(store, [unit(record=release())])
-    for table in ("staged", "records"):
-        with store.engine.connect() as connection:
-            made = str(connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).scalar())
-        anew = made.replace("tenant TEXT NOT NULL,", "tenant TEXT NOT NULL, x INTEGER NOT NULL ON CONFLICT IGNORE,", 1)
-        change(store, "PRAGMA foreign_keys = OFF", f"DROP TABLE {table}", anew)
-    with pytest.raises(StoreUnavailable, match="did not keep what was written to records"):
-        store.commit(unit(record=release()))
-    report = verify_ledger(store.engine, tenant=TENANT, keys=KEYS)
-    assert {"records", "staged"} <= {finding.row for finding in report.findings}
-
-
 @pytest.mark.parametrize("statement", ACTS_ON_SQLITE)
 def test_what_acts_in_a_tables_own_definition_is_named(store: Store, statement: str) -> None:
     change(store, statement)
     assert faults(store).keys() == ACTS_ON_SQLITE[statement]
-
-
-def test_a_table_that_is_not_strict_is_named(store: Store) -> None:
-    change(
-        store,
-        "DROP TABLE unforeseen",
-        "CREATE TABLE unforeseen (tenant TEXT NOT NULL, day INTEGER NOT NULL, place TEXT NOT NULL, kind TEXT NOT NULL, "
-        "times INTEGER NOT NULL, PRIMARY KEY (tenant, day, place, kind)) WITHOUT ROWID",
-    )
-    assert faults(store).keys() == {"unforeseen"}
 
 
 @pytest.mark.parametrize("statement", ACTS_ON_POSTGRES)
@@ -191,16 +143,6 @@ def test_what_acts_in_a_tables_definition_on_postgresql_is_named(postgres: str, 
     change(store, OF_POSTGRES[0], _EVIL, _SURE, *statement.split("; "))
     assert faults(store).keys() == ACTS_ON_POSTGRES[statement]
     store.close()
-
-
-def test_what_a_later_program_added_is_no_fault(any_store: Store) -> None:
-    change(any_store, *LATER)
-    assert faults(any_store) == {}
-    change(
-        any_store,
-        "ALTER TABLE records DROP COLUMN time" if on_postgres(any_store) else FORGETS.format("records", "ON CONFLICT"),
-    )
-    assert "records" in faults(any_store)
 
 
 @pytest.mark.spec("security.md §3 I7")
@@ -219,15 +161,6 @@ def test_a_table_that_a_crash_would_empty_is_named_and_refused_at_start(postgres
         change(store, problem.fix.removeprefix("run "))
     assert faults(store) == {}
     opened_at(postgres).close()
-    store.close()
-
-
-def test_periods_that_are_made_while_it_serves_are_no_fault(postgres: str) -> None:
-    store = opened_at(postgres)
-    store.purge(NOW)
-    with store.engine.connect() as connection:
-        assert connection.scalar(text("SELECT count(*) FROM pg_inherits WHERE inhparent = 'parked'::regclass")) == AHEAD + 2
-    assert faults(store) == {}
     store.close()
 
 
@@ -278,18 +211,6 @@ def test_each_row_of_a_release_is_read_back_before_anything_is_released(any_stor
     assert verify_ledger(any_store.engine, tenant=TENANT, keys=KEYS).records == 2
 
 
-def test_of_a_batch_that_meets_a_trigger_only_the_unit_that_it_takes_is_refused(store: Store) -> None:
-    taken = marks("a code of one use")
-    change(store, NEVER_TAKEN.replace(" BEGIN", f" WHEN new.digest = x'{taken[0].digest.hex()}' BEGIN"))
-    units = [unit(*taken, record=release()), *[unit(record=release()) for _ in range(5)]]
-    waiting = [Waiting(each, None if each.record is None else prepare(each.record, TENANT, KEYS)) for each in units]
-    for each in waiting:
-        assert each.claim()
-    store._writer.write(waiting)
-    assert [isinstance(each.error, NotKept) for each in waiting] == [True, False, False, False, False, False]
-    assert verify_ledger(store.engine, tenant=TENANT, keys=KEYS).records == 5
-
-
 @pytest.mark.spec("security.md §3 I5")
 def test_nothing_starts_or_goes_on_where_something_acts_by_itself(any_store: Store) -> None:
     sequencer = Sequencer(any_store, KEYS, checkpoint_seconds=0, clock=lambda: NOW + 20)
@@ -331,16 +252,6 @@ def test_a_table_of_which_a_later_definition_differs_in_one_word_is_named(store:
     assert faults(store).keys() == {table}
 
 
-def test_space_comments_and_capitals_are_no_difference(store: Store) -> None:
-    change(
-        store,
-        "PRAGMA writable_schema = ON",
-        "UPDATE sqlite_master SET sql = replace(replace(sql, 'CREATE TABLE', 'create  /* ours */ Table'), ', ', ',') "
-        "WHERE type = 'table'",
-    )
-    assert faults(store) == {}
-
-
 # Each is done by a superuser, who writes to the catalogue itself
 HIDDEN_ON_POSTGRES = {
     "UPDATE pg_trigger SET tgisinternal = true WHERE tgname = 'again'": {"again"},
@@ -367,12 +278,4 @@ def test_what_the_catalogue_hides_is_found_on_postgresql(postgres: str, statemen
     store = opened_at(postgres)
     change(store, *OF_POSTGRES[:2], *statement.split("; "))
     assert faults(store).keys() == HIDDEN_ON_POSTGRES[statement]
-    store.close()
-
-
-def test_an_index_that_is_made_anew_beside_a_key_is_no_fault(postgres: str) -> None:
-    """REINDEX CONCURRENTLY makes one, and an operator runs it while a broker serves."""
-    store = opened_at(postgres)
-    change(store, "CREATE UNIQUE INDEX marks_pkey_ccnew ON marks (tenant, kind, digest)")
-    assert faults(store) == {}
     store.close()
