@@ -228,20 +228,6 @@ def test_what_is_no_toml_is_one_problem(tmp_path: Path, text: str) -> None:
     assert "no TOML" in problem.what
 
 
-def test_what_stands_twice_is_said_to(tmp_path: Path) -> None:
-    for text in ['issuer = "a"\nissuer = "b"', "[organization]\n\n[organization]\n", "a = {b = 1, b = 2}"]:
-        (problem,) = _problems(tmp_path, text)
-        assert problem.fix == "it stands there twice: take one of the two away."
-
-
-def test_what_is_no_utf8_or_not_there_is_one_problem(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="cannot be read"):
-        load_settings(tmp_path / "nowhere")
-    (tmp_path / SETTINGS_FILE).write_bytes(b'issuer = "\xff"')
-    with pytest.raises(Misconfigured, match="no TOML"):
-        load_settings(tmp_path)
-
-
 NODE = """\
 role = "node"
 country = "EE"
@@ -259,12 +245,6 @@ def test_a_node_says_for_which_country_and_who_runs_it(tmp_path: Path) -> None:
     assert (settings.role, settings.country, settings.probe_seconds) == ("node", "EE", 0.5)
     assert settings.organization is not None
     assert (settings.organization.name, settings.organization.display_name) == ("State Information System Authority", "")
-
-
-def test_without_a_word_it_is_a_city_that_takes_no_part_in_eidas(tmp_path: Path) -> None:
-    settings = _load(tmp_path, HTTPS)
-    assert (settings.role, settings.country, settings.organization) == ("city", "", None)
-    assert settings.metadata_max_days == 31
 
 
 def test_a_fault_of_a_nodes_settings_is_told_with_its_line(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.tenants.roof import Roof, issuer
 SECONDS = 60.0
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def postgres() -> Iterator[PostgresServer]:
     with own_server() as found:
         yield found
@@ -31,10 +31,10 @@ def events(served: Served, name: str) -> int:
     return sum((line["event"], line.get("tenant"), "worker" in line) == (name, "alder", True) for line in found)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
 def test_it_is_served_when_its_database_is_back_without_anybodys_doing(
-    made: Path, tmp_path: Path, postgres: PostgresServer, workers: int
+    made: Path, tmp_path: Path, postgres: PostgresServer
 ) -> None:
+    workers = 2
     roof = Roof(shutil.copytree(made, tmp_path / "roof"))
     roof.settings("alder", issuer=issuer("alder"), database=postgres.fresh())
     port, told = free_port(), free_port()

@@ -172,20 +172,6 @@ def test_a_country_that_is_not_two_capital_letters_is_refused_in_an_emergency_to
     assert not switches(city).current()
 
 
-@pytest.mark.parametrize(("name", "code"), [("Bulgaria", "BG"), ("czechia", "CZ"), ("Côte d'Ivoire", "CI"), ("DEU", "DE")])
-def test_the_name_of_a_country_is_answered_with_its_code(run: Run, city: Path, name: str, code: str) -> None:
-    ended = run("disable", name, "--kind", "country", *WHY)
-    assert (ended.exit_code, ended.stderr.endswith(f" Fix: Did you mean {code}?\n")) == (1, True), ended.output
-    assert not switches(city).current()
-
-
-def test_what_was_switched_off_can_be_switched_on_though_its_file_is_gone(run: Run, city: Path) -> None:
-    assert run("disable", "permits", *WHY).exit_code == 0
-    (city / "parties" / "permits.toml").unlink()
-    assert run("enable", "permits", *WHY).exit_code == 0
-    assert not switches(city).off("party", "permits")
-
-
 def records_of(city: Path) -> int:
     with closing(sqlite3.connect(city / "ciconia.db")) as connection:
         return int(connection.execute("SELECT count(*) FROM records").fetchone()[0])

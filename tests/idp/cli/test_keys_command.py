@@ -17,7 +17,6 @@ from idp.settings import load_settings
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switches
 from idp.transparency.vouching import read_keys
-from policies.errors import Misconfigured, Problem
 from tests.idp.cli.keys_said import REASON, keys, listed, problem, said, states
 
 
@@ -192,14 +191,6 @@ def test_a_key_of_the_log_takes_over_and_both_are_listed_for_auditors(city: Path
     assert states(city, "log") == ["revoked", "revoked"]
 
 
-@pytest.mark.parametrize("file", ["log.vkey", "log-20991231T2359Z.key"])
-def test_a_key_is_revoked_though_a_file_of_the_log_is_damaged(city: Path, file: str) -> None:
-    (key,) = listed(city, "sealing")
-    (city / "keys" / file).write_bytes(b"\xff\n")
-    run = keys(city, "revoke", key["key_id"], "--reason", REASON)
-    assert (run.exit_code, "Revoked and recorded" in run.output) == (0, True)
-
-
 @pytest.mark.parametrize("kind", ["node", "node-metadata", "node-encryption"])
 def test_a_folder_from_before_there_were_nodes_gets_no_half_of_a_nodes_keys(city: Path, kind: str) -> None:
     for file in NODE_FILES:
@@ -211,22 +202,6 @@ def test_a_folder_from_before_there_were_nodes_gets_no_half_of_a_nodes_keys(city
         assert "ciconia init DIR --issuer https://login.city.example" in found["fix"]
     assert sorted((city / "keys").iterdir()) == before
     assert keys(city, "list").exit_code == 0
-
-
-def test_a_log_key_that_goes_again_leaves_no_line_behind(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No server starts with a line of `log.vkey` whose key is in no file and signed nothing."""
-    before = {path.name: path.read_bytes() for path in (city / "keys").iterdir()}
-    load, loads = load_keys, iter([True])
-
-    def spoiled(*given: Any, **named: Any) -> Keys:
-        if next(loads, False):
-            return load(*given, **named)
-        raise Misconfigured((Problem("rs256.pem", 0, "rs256", "it was broken meanwhile.", "restore it"),))
-
-    monkeypatch.setattr("idp.cli.keys.load_keys", spoiled)
-    assert keys(city, "new", "log").exit_code == 2
-    assert {path.name: path.read_bytes() for path in (city / "keys").iterdir()} == before
-    assert next(loads, None) is None
 
 
 @pytest.mark.parametrize("kind", ["sealing", "es256", "log"])

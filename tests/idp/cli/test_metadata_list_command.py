@@ -6,14 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 from typer.testing import CliRunner, Result
 
 from connectors.fetch import Fetcher
 from idp.cli import app
 from idp.loading import load_all
-from idp.selftest.registrations.odd_certificates import FAULTS, changed
-from idp.selftest.registrations.one_key import certificate
 from policies.parties import NodeId, ProviderId
 from tests.connectors.metadata.lists import Place, ee, publisher, signed, text
 from tests.connectors.metadata.node import DAY, NOW, curve_signer, key, rsa_signer
@@ -129,30 +126,6 @@ def test_what_is_written_loads_as_it_is(run: Run, config: Path) -> None:
     other = run("--country", "NL", "--write", "--config", str(config), "--name", "nl-2")
     assert other.exit_code == 2, "the loaded configuration has this entity already"
     assert not [*config.rglob("nl-2.*")]
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_certificate_that_is_read_leniently_is_written_as_it_is(run: Run, tmp_path: Path, fault: str) -> None:
-    """No library makes a PEM of it; the loader reads it where it stands alone."""
-    folder, issuer = begun(tmp_path / "city"), ec.generate_private_key(ec.SECP256R1())
-    odd = changed(certificate(ec.generate_private_key(ec.SECP256R1()).public_key(), issuer, NOW), issuer, FAULTS[fault])
-    places = (ee(country="PL", certificates=(odd,)),)
-    assert run("--country", "PL", "--write", "--config", str(folder), places=places).exit_code == 0
-    peer = load_all(folder)[1].providers[ProviderId("pl")].peer
-    assert peer is not None
-    assert peer.certificates == (odd,)
-
-
-def test_which_of_several_nodes_is_meant_is_asked(run: Run, tmp_path: Path) -> None:
-    folder = begun(tmp_path / "city")
-    places = (ee(), ee(location="https://second.ee.example/"))
-    words = ("--country", "EE", "--write", "--config", str(folder))
-    asked = run(*words, places=places)
-    assert (asked.exit_code, "name one with --entity" in asked.stderr) == (2, True)
-    assert run(*words, "--entity", "https://second.ee.example/", places=places).exit_code == 0
-    peer = load_all(folder)[1].providers[ProviderId("ee")].peer
-    assert peer is not None
-    assert peer.entity_id == "https://second.ee.example/"
 
 
 @pytest.mark.parametrize("country", ["DK", "NO", "EL", "FI", "XY", "LV"])

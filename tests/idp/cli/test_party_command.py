@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from connectors.signatures.jwk import keys_from_jwks, public_jwk
 from idp.cli import app
 from idp.cli.init import init
-from idp.cli.snippets import NOT_RUN, PUBLIC_ALONE, TITLES, Framework
+from idp.cli.snippets import PUBLIC_ALONE, Framework
 from idp.configuration import load_configuration
 from idp.keys.file import create_token_key, load_signer
 from policies.parties import ClientId
@@ -92,21 +92,6 @@ def test_the_json_says_what_the_app_needs(city: Path) -> None:
     }
     assert set(dict(found["snippets"])) == {str(one) for one in Framework if one not in PUBLIC_ALONE}  # type: ignore[call-overload] # JSON's object
     assert load_configuration(city).parties[ClientId("permits")].title == {"en": "Parking permits"}
-
-
-def test_a_person_reads_the_programs_and_then_what_was_made(city: Path) -> None:
-    run = add(city)
-    assert run.exit_code == 0
-    for framework in set(Framework) - PUBLIC_ALONE:
-        assert f"== {TITLES[framework]}{' (not run by our tests)' if framework in NOT_RUN else ''}\n" in run.stdout
-    last = run.stdout[run.stdout.index("Wrote ") :]
-    assert "birthdate            age_over(18)\n" in last
-    assert "email                exact (if the citizen ticks it)\n" in last
-    assert re.search(r"CLIENT_SECRET=[\w-]{43}\n", last)
-    assert run.stdout.count("CLIENT_SECRET=") == 1
-    assert "A running server takes it in when it gets SIGHUP" in last
-    # Nothing of a program is left to be filled in
-    assert not re.search(r"@[A-Z_]+@|@secret@|@basic@|@post@|@key@", run.stdout)
 
 
 def test_a_key_is_made_outside_of_the_configuration_for_its_owner_alone(city: Path, tmp_path: Path) -> None:

@@ -89,18 +89,6 @@ def test_what_comes_after_the_check_that_failed_is_never_ticked() -> None:
             assert marks == ["[x]"] * number + ["[!]"] + ["[ ]"] * (len(PLANS[kind]) - number - 1), name
 
 
-def test_a_second_opinion_is_a_step_where_it_was_asked_and_the_last_one() -> None:
-    last = page(refused("second_reading"), Kind.LOGOUT_REQUEST, second_opinion=True).splitlines()[-2]
-    assert last == f"  [!] {len(PLANS[Kind.LOGOUT_REQUEST]) + 1:>2}. {OPINION.sentence}"
-    assert OPINION.sentence not in page(refused("issuer"), Kind.LOGOUT_REQUEST)
-
-
-def test_a_surprise_ticks_nothing() -> None:
-    text = page(refused("unforeseen"), Kind.RESPONSE)
-    assert "[x]" not in text
-    assert "[!]" not in text
-
-
 def test_signatures_of_what_nobody_signed_are_not_ticked() -> None:
     lines = page(refused("status", unsigned=True), Kind.RESPONSE).splitlines()
     assert sum("Nobody signed it." in line for line in lines) == sum(step.signature for step in PLANS[Kind.RESPONSE])
@@ -147,10 +135,3 @@ def test_no_page_and_no_repr_has_a_value() -> None:
     assert not [value for value in ("a-subject", "Maasikas") if value in text + repr(outcome)]
     assert "Maasikas" not in str(outcome.as_json(show_values=False))
     assert "Maasikas" in str(outcome.as_json(show_values=True))
-
-
-def test_what_a_terminal_would_obey_is_shown_as_a_question_mark() -> None:
-    said = Said("https://op.example\x9b2J", "sub", "s", None, {"a\x1b[2J": (1,)})
-    text = page(Outcome("a\nb", Verdict(said, {}), None, ()), Kind.ID_TOKEN)
-    assert not [mark for mark in text if not mark.isprintable() and mark != "\n"]
-    assert text.startswith("a?b: accepted.")

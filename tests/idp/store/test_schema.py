@@ -38,12 +38,8 @@ WITHOUT_KEY = (
 
 ACTS_ON_SQLITE = {
     "ALTER TABLE marks ADD COLUMN x TEXT REFERENCES parked (digest) ON DELETE CASCADE": {"marks"},
-    "ALTER TABLE marks ADD COLUMN x TEXT REFERENCES parked (digest) ON UPDATE SET NULL": {"marks"},
     "CREATE UNIQUE INDEX one ON marks (tenant)": {"one"},
-    "CREATE UNIQUE INDEX one ON marks (kind) WHERE kind = 'code'": {"one"},
     "ALTER TABLE records ADD COLUMN x TEXT AS (hex(record))": {"records"},
-    "ALTER TABLE records ADD COLUMN x TEXT": {"records"},
-    "ALTER TABLE records ADD COLUMN x TEXT NOT NULL DEFAULT ''": {"records"},
     "ALTER TABLE peers DROP COLUMN named": {"peers"},
     "ALTER TABLE switches RENAME COLUMN off TO on_again": {"switches"},
 }
@@ -51,22 +47,15 @@ _EVIL = "CREATE FUNCTION evil() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint
 _SURE = "CREATE FUNCTION sure(bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS 'SELECT $1'"
 ACTS_ON_POSTGRES = {
     "ALTER TABLE marks ALTER unit SET DEFAULT decode(md5(random()::text), 'hex')": {"unit"},
-    "ALTER TABLE marks ADD x bigint DEFAULT evil()": {"x", "marks"},
-    "ALTER TABLE marks ADD x bigint": {"marks"},
     "ALTER TABLE marks ADD x bytea GENERATED ALWAYS AS (sure(digest)) STORED": {"x", "marks"},
-    "ALTER TABLE marks ADD x bigint GENERATED ALWAYS AS IDENTITY": {"marks"},
-    "ALTER TABLE records ALTER time TYPE numeric(20, -2)": {"records"},
     "ALTER TABLE records ALTER leaf_hash DROP NOT NULL": {"records"},
     "ALTER TABLE staged ADD CONSTRAINT calls CHECK (evil() = 1)": {"calls"},
     "ALTER TABLE staged DROP CONSTRAINT staged_record, ADD CONSTRAINT gone FOREIGN KEY (tenant, record) "
     "REFERENCES records (tenant, record) ON DELETE CASCADE": {"gone"},
-    "CREATE INDEX calls ON marks (sure(digest))": {"calls"},
     "CREATE INDEX calls ON marks (digest) WHERE sure(digest) IS NOT NULL": {"calls"},
     "CREATE UNIQUE INDEX one ON marks (tenant)": {"one"},
-    "CREATE UNIQUE INDEX one ON parked (ends, tenant)": {"one", "parked_rest_ends_tenant_idx"},
     "ALTER TABLE marks ADD CONSTRAINT one UNIQUE (tenant)": {"marks"},
     "ALTER TABLE switches ENABLE ROW LEVEL SECURITY": {"switches"},
-    "CREATE TRIGGER again BEFORE INSERT ON parked_rest FOR EACH ROW EXECUTE FUNCTION gone()": {"again"},
     "CREATE RULE kept AS ON DELETE TO decisions_rest DO INSTEAD NOTHING": {"kept"},
     "ALTER TABLE peers RENAME TO old; CREATE VIEW peers AS SELECT * FROM old": {"peers"},
 }
@@ -179,17 +168,15 @@ def test_a_release_that_would_vanish_is_refused_and_its_trigger_named(store: Sto
 
 # What a trigger that nobody finds does, one thing each: a row that vanishes, or is another one afterwards
 TAMPERS = {
-    "marks": ("DELETE FROM marks", "UPDATE marks SET ends = 1", "UPDATE marks SET unit = digest"),
+    "marks": ("DELETE FROM marks",),
     "records": (
         "DELETE FROM staged; DELETE FROM records",
         "UPDATE records SET leaf_hash = record",
-        "UPDATE records SET time = 1",
-        "UPDATE records SET subject = NULL, position = NULL",
         "UPDATE records SET sent_opening = login_opening",
     ),
-    "staged": ("DELETE FROM staged", "UPDATE staged SET leaf = record"),
-    "subjects": ("UPDATE subjects SET counter = counter + 1", "UPDATE subjects SET salt = subject"),
-    "decisions": ("DELETE FROM decisions", "UPDATE decisions SET choice = login"),
+    "staged": ("UPDATE staged SET leaf = record",),
+    "subjects": ("UPDATE subjects SET counter = counter + 1",),
+    "decisions": ("UPDATE decisions SET choice = login",),
 }
 
 
@@ -226,7 +213,6 @@ def test_nothing_starts_or_goes_on_where_something_acts_by_itself(any_store: Sto
 
 MASTER = "UPDATE sqlite_master SET {} WHERE name = '{}'"
 HIDDEN = (
-    MASTER.format("type = 'TRIGGER'", "again"),
     MASTER.format("type = 'Trigger', sql = 'create/**/trigger' || substr(sql, 15)", "again"),
     MASTER.format("sql = 'create -- an index' || char(10) || 'temp ' || substr(sql, 8)", "again"),
 )
@@ -241,7 +227,7 @@ def test_a_trigger_is_found_however_its_row_is_spelled(store: Store, statement: 
     assert faults(store).keys() == {"again"}
 
 
-@pytest.mark.parametrize("table", ["unforeseen", "installations", "peers", "sealing_keys"])
+@pytest.mark.parametrize("table", ["installations", "sealing_keys"])
 def test_a_table_of_which_a_later_definition_differs_in_one_word_is_named(store: Store, table: str) -> None:
     """A check, a collation: what no list of SQLite's shows is in the statement."""
     change(
@@ -266,8 +252,6 @@ HIDDEN_ON_POSTGRES = {
     "CREATE FUNCTION at_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; "
     "CREATE EVENT TRIGGER watches ON ddl_command_end EXECUTE FUNCTION at_ddl()": {"again", "watches"},
     "CREATE DOMAIN bytes AS bytea; ALTER TABLE marks ALTER unit TYPE bytes": {"again", "marks"},
-    "ALTER TABLE unforeseen DROP CONSTRAINT unforeseen_pkey": {"again", "unforeseen"},
-    "ALTER TABLE installations DROP CONSTRAINT installations_pkey": {"again", "installations"},
     "ALTER TABLE parked DROP CONSTRAINT parked_pkey": {"again", "parked"},
 }
 

@@ -17,7 +17,6 @@ from idp.ports import Unit
 from idp.store.engine import open_engine
 from idp.store.store import Store
 from idp.store.switches import COUNTRY, HOLD_SECONDS, KEY, KINDS, PARTY, PROVIDER, Switchboard, Switches
-from idp.store.switches.switch import NEVER
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable
@@ -230,19 +229,6 @@ def test_where_it_cannot_be_read_nobody_is_told_what_was_known(
 
 
 # -- whoever writes to the database
-
-
-def test_a_strangers_row_revokes_a_key_too_late_to_bring_back_the_one_before_it(
-    folder: Path, board: Switchboard, switches: Switches, clock: Clock
-) -> None:
-    """Who revokes early enough hands back to the last key: a gain for whoever has that one, and writes to the database."""
-    row = (TENANT, KEY, "current", 1, "a stranger", 7, b"x" * 32)
-    edit(folder, "INSERT INTO switches (tenant, kind, name, off, reason, since, seal) VALUES (?, ?, ?, ?, ?, ?, ?)", *row)
-    assert switches.off_since(KEY, "current") == NEVER
-    assert switches.off_since(KEY, "another") == 0
-    board.set_switch(KEY, "stolen", off=True, reason="it was stolen", now=NOW)
-    clock.seconds += 1
-    assert switches.off_since(KEY, "stolen") == NOW
 
 
 @pytest.mark.parametrize("column", ["off", "since", "reason", "name", "kind", "seal"])

@@ -11,13 +11,12 @@ from idp.keys.ledger import create_ledger_keys, create_log_key, list_log_keys, l
 from idp.keys.ring import Scheduled
 from idp.receipts import MERGE_SECONDS, Receipts
 from idp.store.store import Store
-from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note, open_own_note, sign_note, signature_line
-from idp.transparency.keys import LOG_OVERLAP, LedgerKeys, LogKey, LogKeys
+from idp.transparency.checkpoint import VerifierKey, open_note, open_own_note, sign_note, signature_line
+from idp.transparency.keys import LedgerKeys, LogKey, LogKeys
 from idp.transparency.receipt import Holder
 from idp.transparency.receipt_verify import Proved, verify_receipt
 from idp.transparency.release_record import Releases
 from idp.transparency.sequencer import HALTING, Sequencer
-from idp.transparency.tlog_proof import Placed
 from idp.transparency.verify import verify_ledger
 from idp.transparency.vouching import begun_with, read_keys
 from idp.transparency.witness import Witness
@@ -133,18 +132,6 @@ def test_where_every_key_is_revoked_nothing_is_signed_and_nothing_is_lost(ledger
 # -- receipts
 
 
-@pytest.mark.parametrize("given", [False, True])
-def test_each_key_that_a_receipt_rests_on_is_named(ledger: Ledger, given: bool) -> None:  # noqa: FBT001
-    keys = log(FIRST, SECOND, gone=(THIRD,))
-    ledger.grows(keys, at=NOW)
-    octets = ledger.receipt(keys, at=BEGINS)
-    hashed = verify_receipt(octets, keys.known).leaf_hash
-    text = TreeHead(ORIGIN, 1, hashed).text
-    proof = Placed(0, (), sign_note(text, ORIGIN, THIRD.signer)).text.encode() if given else None
-    found = verify_receipt(octets, keys.known, proof).keys
-    assert found == (SECOND.verifier, FIRST.verifier, *([THIRD.verifier] if given else []))
-
-
 def proved(octets: bytes, keys: LogKeys, at: int) -> Proved:
     return verify_receipt(octets, keys.published(at))
 
@@ -186,32 +173,11 @@ def test_a_revoked_key_counts_for_nobody_who_asks_again(ledger: Ledger) -> None:
 # -- what is published
 
 
-def test_a_key_that_was_replaced_never_signs_again_once_its_hour_is_over() -> None:
-    assert log(FIRST, SECOND, revoked={SECOND.key_id: BEGINS}).at(BEGINS + LOG_OVERLAP - 1) == FIRST
-    with pytest.raises(AllRevoked):
-        log(FIRST, SECOND, revoked={SECOND.key_id: BEGINS + LOG_OVERLAP}).at(BEGINS + LOG_OVERLAP)
-
-
 # -- the files
 
 
 def files(folder: Path) -> LedgerKeys:
     return load_ledger_keys(folder, ORIGIN)
-
-
-def test_log_vkey_keeps_the_public_half_of_every_key(tmp_path: Path) -> None:
-    create_ledger_keys(tmp_path, ORIGIN)
-    first = files(tmp_path).log.at(0).verifier
-    create_log_key(tmp_path / "log-20991231T2359Z.key")
-    with pytest.raises(Misconfigured, match=r"does not list log-20991231T2359Z\.key"):
-        files(tmp_path)
-    list_log_keys(tmp_path, ORIGIN)
-    list_log_keys(tmp_path, ORIGIN)
-    listed = read_keys((tmp_path / "log.vkey").read_text(encoding="utf-8"))
-    assert (len(listed), listed[0]) == (2, first)
-    (tmp_path / "log.key").unlink()
-    assert set(files(tmp_path).log.known) == set(listed)
-    assert files(tmp_path).log.at(0).verifier == listed[1]
 
 
 @pytest.mark.parametrize(

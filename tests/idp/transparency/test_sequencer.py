@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,12 +10,10 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
-from idp.keys.ring import Scheduled
 from idp.ports import Checkpoint
 from idp.store.store import Store
 from idp.transparency.checkpoint import TreeHead, open_note
 from idp.transparency.findings import Report
-from idp.transparency.keys import LogKey, LogKeys
 from idp.transparency.sequencer import (
     LEASE_LOST,
     Sequencer,
@@ -26,8 +23,6 @@ from idp.transparency.stored_tree import BROKEN, SeenTree
 from idp.transparency.tree import leaf_hash
 from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable
-from tests.idp.serving.crew import until
-from tests.idp.store.giving_up import PATIENCE
 from tests.idp.store.units import KEYS, ORIGIN, TENANT, Clock, commit_all, opened, release, unit
 
 
@@ -115,16 +110,6 @@ def test_time_in_checkpoints_never_goes_back(store: Store, sequencer: Sequencer,
     verified(store)
 
 
-def test_leaves_of_a_batch_stand_in_order_of_their_random_ids(store: Store, sequencer: Sequencer, folder: Path) -> None:
-    recorded(store, 20)
-    sequencer.step()
-    query = "SELECT record FROM records JOIN leaves USING (tenant, leaf_hash) ORDER BY leaf_index"
-    with closing(sqlite3.connect(folder / "ciconia.db")) as connection:
-        found = [row[0] for row in connection.execute(query)]
-    assert found == sorted(found)
-    assert len(found) == 20
-
-
 # -- one at a time
 
 
@@ -186,23 +171,6 @@ def test_a_checkpoint_of_a_holder_that_slept_is_not_inserted(store: Store, seque
     assert caught.value.code == LEASE_LOST
     assert store.checkpoint(TENANT) is None
     verified(store)
-
-
-def test_two_threads_of_sequencers_keep_one_tree(store: Store, folder: Path) -> None:
-    others = [opened(folder) for _ in range(2)]
-    running = [
-        Sequencer(one, KEYS, checkpoint_seconds=0, lease_seconds=0.05, poll_seconds=0.001) for one in (store, *others)
-    ]
-    for one in running:
-        one.start()
-    recorded(store, 60)
-    until(lambda: (found := store.checkpoint(TENANT)) is not None and found.size == 60, PATIENCE)
-    for one in running:
-        one.stop()
-    assert [one.broken for one in running] == ["", "", ""]
-    assert verified(store).size == 60
-    for other in others:
-        other.close()
 
 
 # -- stops and faults
@@ -455,21 +423,6 @@ def test_a_tree_that_vanished_halts_every_worker_and_none_is_begun(
     assert store.checkpoint(TENANT) is None
     with pytest.raises(StoreUnavailable, match="nothing is released"):
         recorded(store)
-
-
-def test_a_key_of_another_log_signs_nothing_here(store: Store, clock: Clock) -> None:
-    recorded(store)
-    first = Sequencer(store, KEYS, checkpoint_seconds=0, clock=clock)
-    first.step()
-    first.stop()
-    log = LogKeys([Scheduled(0, LogKey("another.example/log", KEYS.log.at(0).signer))])
-    stranger = replace(KEYS, origin="another.example/log", log=log)
-    recorded(store)
-    clock.now += 1
-    second = Sequencer(store, stranger, checkpoint_seconds=0, clock=clock)
-    with pytest.raises(StoreUnavailable, match="newest checkpoint"):
-        second.step()
-    assert checkpoint(store).size == 1
 
 
 # -- clocks and first starts
