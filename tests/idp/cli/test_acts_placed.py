@@ -15,11 +15,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
-from idp.cli.init import init
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import SETTINGS_FILE, load_settings
 from idp.store.engine import open_engine
-from idp.store.migrate import migrate
 from idp.store.store import Store, open_store
 from idp.store.switches import Switchboard
 from idp.transparency.keys import LedgerKeys
@@ -30,19 +28,12 @@ pytestmark = pytest.mark.spec("decisions.md 31")
 WHY = ("--reason", "The laptop was stolen")
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made") / "city"
-    init(folder)
-    migrate(load_settings(folder).database_url)
+@pytest.fixture
+def city(made: Path, tmp_path: Path) -> Path:
+    folder = Path(shutil.copytree(made, tmp_path / "city"))
     # So that a party is taken that no file has
     (folder / "parties" / "permits.toml").write_text("broken = \n", encoding="utf-8")
     return folder
-
-
-@pytest.fixture
-def city(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "city"))
 
 
 @pytest.fixture

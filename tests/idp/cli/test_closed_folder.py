@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from idp.cli.init import init
 from tests.idp.cli.account import IS_ROOT, NOBODY, as_stranger, give, public_place
 
 WHO = "Run this as the account that serves, which alone reads it."
@@ -24,14 +23,6 @@ READING = (
     "metadata pending --config CITY",
     "serve --config CITY",
 )
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `init` made."""
-    folder = tmp_path_factory.mktemp("made") / "city"
-    init(folder)
-    return folder
 
 
 @pytest.fixture

@@ -5,14 +5,12 @@ import shutil
 import struct
 import sys
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
-from idp.cli.init import init
 from idp.store.engine import create_file, open_engine
 from policies.errors import Misconfigured
 from tests.idp.cli.account import BROKER, as_account, give, needs_root, public_place
@@ -39,17 +37,6 @@ NO_DATABASE = ("keys list", "keys new", "party add", "restore")
 NO_KEY = ("party list", "metadata", "restore", "migrate")
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `init` made, with a purpose and a database."""
-    folder = tmp_path_factory.mktemp("made") / "city"
-    init(folder)
-    purpose = resources.files("idp.demo").joinpath("receiving", "purposes", "resident-parking.toml")
-    (folder / "purposes" / "resident-parking.toml").write_bytes(purpose.read_bytes())
-    assert CliRunner().invoke(app, ["migrate", "--config", str(folder)]).exit_code == 0
-    return folder
-
-
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A folder of the broker's account."""
@@ -59,9 +46,9 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture
-def city(made: Path, place: Path) -> Path:
+def city(with_purpose: Path, place: Path) -> Path:
     """A configuration, all of it the broker's."""
-    folder = Path(shutil.copytree(made, place / "city"))
+    folder = Path(shutil.copytree(with_purpose, place / "city"))
     give(folder, BROKER)
     return folder
 
@@ -90,8 +77,10 @@ def test_root_is_told_as_whom_to_run_and_nothing_is_touched(city: Path, tmp_path
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if not line.startswith(SETTINGS_ALONE)])
-def test_keys_of_the_account_in_a_folder_of_roots_are_not_roots_to_use(made: Path, tmp_path: Path, line: str) -> None:
-    city = Path(shutil.copytree(made, tmp_path / "city"))
+def test_keys_of_the_account_in_a_folder_of_roots_are_not_roots_to_use(
+    with_purpose: Path, tmp_path: Path, line: str
+) -> None:
+    city = Path(shutil.copytree(with_purpose, tmp_path / "city"))
     give(city / "keys", BROKER)
     (city / "keys" / "log.vkey").unlink()
     (city / "keys" / "log.vkey").symlink_to(tmp_path / "victim")
@@ -115,10 +104,10 @@ def super_journal(database: Path, victim: Path) -> None:
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if not line.startswith(SETTINGS_ALONE)])
 def test_a_journal_that_the_account_left_deletes_nothing_of_roots(
-    made: Path, place: Path, tmp_path: Path, line: str
+    with_purpose: Path, place: Path, tmp_path: Path, line: str
 ) -> None:
     """Settings and keys are root's, as in /etc, and the database is the account's, as in /var/lib."""
-    city = Path(shutil.copytree(made, tmp_path / "city"))
+    city = Path(shutil.copytree(with_purpose, tmp_path / "city"))
     data = place / "data"
     data.mkdir()
     shutil.move(city / "ciconia.db", data / "ciconia.db")

@@ -9,20 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
-from idp.cli.init import init
 from idp.demo.border import Border
 from idp.demo.browser import WalkError
-from idp.settings import load_settings
-from idp.store.migrate import migrate
-
-
-@pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `init` made, with its database, and nobody in it."""
-    folder = tmp_path_factory.mktemp("made") / "city"
-    init(folder)
-    migrate(load_settings(folder).database_url)
-    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,8 @@
 import hashlib
 import json
 import re
+import shutil
 import stat
-from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,6 @@ from typer.testing import CliRunner, Result
 
 from connectors.signatures.jwk import keys_from_jwks, public_jwk
 from idp.cli import app
-from idp.cli.init import init
 from idp.cli.snippets import PUBLIC_ALONE, Framework
 from idp.configuration import load_configuration
 from idp.keys.file import create_token_key, load_signer
@@ -22,21 +21,10 @@ from tests.idp.cli.command import listen_on_a_free_port, serving
 URI = "https://permits.city.example/callback"
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made") / "city"
-    init(folder)
-    purpose = resources.files("idp.demo").joinpath("receiving", "purposes", "resident-parking.toml")
-    (folder / "purposes" / "resident-parking.toml").write_bytes(purpose.read_bytes())
-    return folder
-
-
 @pytest.fixture
-def city(made: Path) -> Path:
+def city(with_purpose: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The configuration without a party."""
-    for path in (made / "parties").iterdir():
-        path.unlink()
-    return made
+    return Path(shutil.copytree(with_purpose, tmp_path_factory.mktemp("party") / "city"))
 
 
 def add(city: Path, *more: str | Path, name: str = "permits", uri: str = URI, purpose: str = "resident-parking") -> Result:
