@@ -136,7 +136,7 @@ class Operators:
         if words[0] == "ciconia":
             ran = ciconia(*words[1:])
         else:
-            ran = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+            ran = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
         assert ran.returncode == 0, f"{shlex.join(words)}: {ran.stdout}{ran.stderr}"
         self.printed.append(ran.stdout)
         if words[:2] == ["ciconia", "init"] and words[2] in ISSUERS:

@@ -14,7 +14,7 @@ from tests.idp.cli.command import CICONIA, ciconia
 from tests.ports import free_port
 from tests.tenants.roof import Roof, issuer
 
-SECONDS = 40
+SECONDS = 300
 DISCOVERY = "/.well-known/openid-configuration"
 
 

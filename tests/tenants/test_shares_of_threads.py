@@ -24,7 +24,7 @@ def test_a_share_that_is_used_up_waits_and_another_does_not() -> None:
 
     def wait() -> None:
         begun.release()
-        gate.wait(10)
+        gate.wait(60)
         done.append("slow")
 
     async def in_share(share: Threads, function: Callable[[], None]) -> None:

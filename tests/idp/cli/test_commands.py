@@ -20,7 +20,7 @@ def test_a_command_that_serves_nothing_loads_no_broker_and_one_that_serves_does(
     show = "app([name, '--help'], standalone_mode=False)"
     code = f"for name in {[*LIGHT, 'serve', 'doctor']}: {show}; print('after', name, *sys.modules)"
     code = f"import sys; from idp.cli import app\n{code}"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
     lines = [line.split()[1:] for line in run.stdout.splitlines() if line.startswith("after ")]
     loaded = {name: BROKER.intersection(modules) for name, *modules in lines}
     assert {name for name in LIGHT if loaded[name]} == set()

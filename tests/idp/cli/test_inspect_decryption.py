@@ -281,7 +281,7 @@ def test_where_nobody_knows_whether_it_is_recorded_nothing_is_decrypted_and_the_
     assert "Maasikas" not in result.output
     assert stores[0].stands_still
     go_on.set()
-    stores[0]._writer._thread.join(20)
+    stores[0]._writer._thread.join(60)
     assert records(folder) == 1, "then the record says that it was tried"
 
 

@@ -307,7 +307,7 @@ def standing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     go_on.set()
     for thread in set(threading.enumerate()) - threads:
         if thread.name in ("ledger-writer", "act"):
-            thread.join(20)
+            thread.join(60)
     event.remove(Engine, "commit", hold)
 
 

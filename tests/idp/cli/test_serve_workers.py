@@ -77,11 +77,11 @@ def test_readiness_is_told_beside_the_workers_and_denied_when_all_of_it_is_about
     change(city, "metrics_listen", f"127.0.0.1:{port}")
 
     def ready() -> int:
-        return httpx2.get(f"http://127.0.0.1:{port}/ready", timeout=10).status_code
+        return httpx2.get(f"http://127.0.0.1:{port}/ready", timeout=60).status_code
 
     with serving(city, tmp_path / "log", command(city, "--workers", "2", "--drain", "30")) as served:
         until(lambda: ready() == 200)
-        assert b"ciconia" in httpx2.get(f"http://127.0.0.1:{port}/metrics", timeout=10).content
+        assert b"ciconia" in httpx2.get(f"http://127.0.0.1:{port}/metrics", timeout=60).content
         served.process.send_signal(signal.SIGTERM)
         until(lambda: ready() == 503)
         assert served.get("/healthz", **HEALTH).status_code == 503

@@ -170,7 +170,7 @@ def test_a_server_that_was_killed_loses_nothing_that_was_acknowledged(mine: Post
             go_on.wait(0.005)
         go_on.set()
         for each in driving:
-            each.result(timeout=20)
+            each.result(timeout=60)
     with store.engine.connect() as connection:
         there = set(connection.scalars(select(tables.records.c.record)))
     assert set(acknowledged) <= there
@@ -319,7 +319,7 @@ def test_a_unit_that_only_the_primary_has_is_not_acknowledged_by_its_second_try(
             assert not told.done(), "its second COMMIT waits for the standby, too"
             late.set()
             with pytest.raises(StoreUnavailable, match="whether it was written is not known"):
-                told.result(timeout=10)
+                told.result(timeout=60)
     finally:
         _standby(mine, "")
     store.commit(unit(record=release()))
