@@ -126,16 +126,17 @@ def test_a_worker_that_has_not_read_the_last_acts_ends_too_much_and_compares_rig
     assert switches.acts == 0
     for off in (True, False):
         board.set_switch(PARTY, "parking", off=off, reason="it leaks", now=NOW)
-    ahead = Switches(engine=engine_of(folder), tenant=TENANT, keys=KEYS)
-    assert (switches.acts, ahead.acts) == (0, 2)
-    assert ahead.off(PARTY, "parking", acts=switches.acts), "asked here after it was on again, and ended all the same"
-    assert not switches.off(PARTY, "parking", acts=ahead.acts)
+    reader = Switches(engine=engine_of(folder), tenant=TENANT, keys=KEYS)
+    ahead = reader.acts
+    assert (switches.acts, ahead) == (0, 2)
+    assert reader.off(PARTY, "parking", acts=switches.acts), "asked here after it was on again, and ended all the same"
+    assert not switches.off(PARTY, "parking", acts=ahead)
     clock.seconds += HOLD_SECONDS
-    assert not switches.off(PARTY, "parking", acts=ahead.acts), "it was known where it was asked"
+    assert not switches.off(PARTY, "parking", acts=ahead), "it was known where it was asked"
     for off in (True, False):
         board.set_switch(PARTY, "parking", off=off, reason="it leaks", now=NOW)
     clock.seconds += HOLD_SECONDS
-    assert switches.off(PARTY, "parking", acts=ahead.acts)
+    assert switches.off(PARTY, "parking", acts=ahead)
 
 
 @pytest.mark.parametrize("signed", [False, True])
