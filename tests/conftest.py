@@ -1,5 +1,6 @@
 """What every test shares: sockets closed except on loopback, the mark that names a clause, and the table of the peers."""
 
+import functools
 import logging
 import os
 import signal
@@ -10,12 +11,15 @@ from typing import Any, NoReturn  # Any: a socket address has no narrower type, 
 
 import pytest
 import structlog
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine, create_engine
 from structlog.testing import LogCapture
 from structlog.typing import EventDict
 
+import idp.doctor.keys
+import idp.keys.file
 from idp.store import engine
 from tests.e2e.browser import launch
 
@@ -25,6 +29,10 @@ settings.load_profile("properties")
 
 # The threads of a broker that look after something, whoever asks or not
 BESIDE = ("watch ", "vitals", "retention", "keys", "ledger-sequencer")
+
+# OpenSSL checks a key of RSA for 60 ms, and thousands of tests load those of one folder: the same octets give the same key
+for _module in (idp.keys.file, idp.doctor.keys):
+    _module.load_pem_private_key = functools.cache(load_pem_private_key)  # type: ignore[attr-defined] # that it imports
 
 _connect = socket.socket.connect
 LOOPBACK = ("127.", "::1")
@@ -109,8 +117,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Three processes for two processors: a third of the time a test waits, for another process or for a clock."""
-    return (os.cpu_count() or 1) * 3 // 2
+    """A process for each processor: each holds the whole program and the list of all tests."""
+    return os.cpu_count() or 1
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -2,19 +2,17 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from fastapi import Request
 from structlog.testing import capture_logs
 
 from idp.endpoints.site import log_error
-from idp.pages.wording import MOVES, SHOWN_AS, known_code
+from idp.pages.wording import MOVES
 from idp.responders.oidc import SENTENCES
 from idp.watching.refusals import Refusals
 from policies.errors import SignatureInvalid
-from tests import errors_page
-from tests.errors_page import PAGE, WORDS, Words, holes, kinds, main, read_words, render, sources, tables
+from tests.errors_page import PAGE, WORDS, Words, holes, read_words, render, sources, tables
 from tests.raised_checks import Raised, codes_in, oauth_codes_in, raised_in
 
 KINDS = {"AssertionRejected", "FetchError"}
@@ -93,23 +91,6 @@ def test_every_entry_of_a_code_says_what_happened_whose_move_how_to_mend_and_whi
         assert all(part in text for part in parts), code
 
 
-def test_a_page_whose_log_line_has_another_code_says_which(page: str) -> None:
-    for logged, shown in SHOWN_AS.items():
-        assert known_code(logged) == shown
-        (of_page,) = re.findall(rf"^### {shown}$(.*?)^##", page, flags=re.MULTILINE | re.DOTALL)
-        assert f"The log may say `{logged}` in its place." in of_page
-        (of_log,) = re.findall(rf"^### {logged}$(.*?)^##", page, flags=re.MULTILINE | re.DOTALL)
-        assert f"the page, which shows `{shown}`" in of_log.replace("the reference of the page", "the page")
-
-
-def test_no_sentence_ends_a_cell_or_is_empty() -> None:
-    read = words()
-    texts = [*read.mend.values(), *(one for pair in read.oauth.values() for one in pair)]
-    texts += [mend for _, mend in read.tables.values()]
-    assert not [text for text in texts if not text.strip().endswith(".")]
-    assert not any("|" in sentence or not sentence.strip() for table in tables().values() for sentence in table.values())
-
-
 def test_the_line_on_the_page_is_the_line_that_is_logged(page: str) -> None:
     shown = re.search(r"```json\n(.*?)```", page, flags=re.DOTALL)
     assert shown
@@ -141,13 +122,6 @@ def test_checks_are_found_wherever_they_are_written() -> None:
     assert found[0] == Raised("four", "idp/x.py:22")
 
 
-def test_a_private_function_and_one_of_another_package_lend_their_name_to_nobody() -> None:
-    other = '_private("a")\nreader.refuse("b", "c")\n'
-    assert raised_in([("connectors/x.py", MADE), ("connectors/y.py", other)], set())[-1].check == "c"
-    assert "a" not in {one.check for one in raised_in([("connectors/x.py", MADE), ("connectors/y.py", other)], set())}
-    assert [one for one in raised_in([("connectors/x.py", MADE), ("idp/y.py", other)], set()) if "y.py" in one.place] == []
-
-
 def test_codes_are_found_in_errors_and_in_what_commands_print() -> None:
     assert set(codes_in([("x.py", MADE)])) == {
         "its_code",
@@ -166,13 +140,8 @@ def test_codes_are_found_in_errors_and_in_what_commands_print() -> None:
     }
 
 
-def test_the_kinds_of_an_error_are_found_however_deep() -> None:
-    assert SignatureInvalid in set(kinds())
-
-
-@pytest.mark.parametrize(
-    ("source", "hole"),
-    [
+def test_what_nothing_is_said_of_is_a_hole() -> None:
+    for source, hole in [
         ('raise AssertionRejected("no_such_check")', "idp/x.py:1: the check `no_such_check` has no sentence"),
         ('raise AssertionRejected(f"nothing_{x}")', "idp/x.py:1: the check `nothing_` has no sentence"),
         ('raise ReleaseDenied("x", code="no_such_code")', "the code `no_such_code` is not in errors.toml"),
@@ -180,10 +149,8 @@ def test_the_kinds_of_an_error_are_found_however_deep() -> None:
         ('failed("conflict", "x", as_json=True)', "the code `conflict` is of commands, too, and errors.toml names none"),
         ('print({"check": "no_such_check"})', "idp/x.py:1: the check `no_such_check` has no sentence"),
         ('raise RequestRefused("x", oauth="no_such_error")', "the OAuth error `no_such_error` is not in errors.toml"),
-    ],
-)
-def test_what_nothing_is_said_of_is_a_hole(source: str, hole: str) -> None:
-    assert hole in holes(words(), [("idp/x.py", source)])
+    ]:
+        assert hole in holes(words(), [("idp/x.py", source)])
 
 
 def test_a_text_of_what_there_is_not_is_told() -> None:
@@ -193,19 +160,3 @@ def test_a_text_of_what_there_is_not_is_told() -> None:
     assert "errors.toml has `gone`, which nothing raises" in found
     assert "errors.toml has `gone_too`, which nothing answers" in found
     assert "the table SAML_CHECKS is not in errors.toml" in found
-
-
-def test_check_tells_a_stale_page_and_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(errors_page, "PAGE", tmp_path / "errors.md")
-    assert main(["--check"]) == 1
-    assert not (tmp_path / "errors.md").exists()
-    assert main([]) == 0
-    assert main(["--check"]) == 0
-    (tmp_path / "errors.md").write_text("x", encoding="utf-8")
-    assert main(["--check"]) == 1
-    assert capsys.readouterr().err.count("errors.md is stale: python -m tests.errors_page") == 2
-    monkeypatch.setattr(errors_page, "holes", lambda _words, _sources: ("one hole",))
-    assert main([]) == 1
-    assert (tmp_path / "errors.md").read_text(encoding="utf-8") == "x"

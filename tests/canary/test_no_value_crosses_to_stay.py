@@ -41,6 +41,7 @@ from tests.idp.cli.command import ciconia
 from tests.idp.store.units import unit
 from tests.kill.pair import ForkedBorder
 
+pytestmark = pytest.mark.slow
 NAME = VALUES["family_name"].encode()
 # Words of closed lists, which every node uses: what kind of record it is, and what kind of one-time thing a mark stands for
 WORDS = {"cancellation", "metadata", "response", "assertion", "requested"}

@@ -23,7 +23,8 @@ from tests.canary.stage import (
     Shown,
     Witness,
 )
-from tests.idp.cli.command import SECONDS, Served, ciconia, serving
+from tests.idp.cli.command import Served, ciconia, serving
+from tests.idp.cli.forked import SECONDS
 from tests.ports import free_port
 
 NAME = VALUES["family_name"].encode()

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -21,7 +21,7 @@ from typing import IO
 from idp.demo.browser import Browser
 from tests.docs.operators import Block
 from tests.docs.pages import ROOT
-from tests.idp.cli.command import CICONIA
+from tests.idp.cli.command import CICONIA, ciconia
 from tests.ports import free_port
 
 PORTS = ("8400", "8401", "5000")
@@ -95,13 +95,17 @@ class Newcomer:
                 command = [str(Path(sys.executable).with_name(program)), *rest[len(given) + 1 :]]
                 given = {name: value.replace("SECRET", secret) for name, value in given.items()}
                 self._start(command, "Running on", {**given, "PYTHONPATH": str(LOCALHOST)})
-            case [("ciconia" | "cp" | "rm"), *rest]:
-                self._to_its_end([CICONIA if words[0] == "ciconia" else words[0], *rest])
+            case ["ciconia" | "cp" | "rm", *_]:
+                self._to_its_end(words)
             case _:
                 raise AssertionError(f"a command that nobody knows here: {shlex.join(words)}")
 
     def _to_its_end(self, words: list[str]) -> None:
-        ran = subprocess.run(words, cwd=self.desk, capture_output=True, text=True, timeout=SECONDS, check=False)
+        if words[0] == "ciconia":
+            with chdir(self.desk):
+                ran = ciconia(*words[1:])
+        else:
+            ran = subprocess.run(words, cwd=self.desk, capture_output=True, text=True, timeout=SECONDS, check=False)
         assert ran.returncode == 0, f"{shlex.join(words)}: {ran.stdout}{ran.stderr}"
         self.printed.append(ran.stdout)
         if words[1] == "init":

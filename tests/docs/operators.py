@@ -21,7 +21,7 @@ from idp.demo.scene import bound
 from idp.keys.file import create_saml_key, load_signer
 from idp.keys.ledger import create_ledger_keys
 from idp.settings import SETTINGS_FILE, load_settings
-from tests.idp.cli.command import CICONIA, Served, serving
+from tests.idp.cli.command import CICONIA, Served, ciconia, serving
 
 DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 HOSTS = {
@@ -133,8 +133,10 @@ class Operators:
         if words[:2] == ["ciconia", "init"]:
             words = [self._https(word) for word in words]
         assert words[0] in {"ciconia", "cp", "rm"}, words
-        line = [CICONIA if words[0] == "ciconia" else words[0], *words[1:]]
-        ran = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+        if words[0] == "ciconia":
+            ran = ciconia(*words[1:])
+        else:
+            ran = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
         assert ran.returncode == 0, f"{shlex.join(words)}: {ran.stdout}{ran.stderr}"
         self.printed.append(ran.stdout)
         if words[:2] == ["ciconia", "init"] and words[2] in ISSUERS:

@@ -36,12 +36,6 @@ def test_nobody_is_sent_to_an_index_for_our_name() -> None:
     assert [str(path) for path in SAID if asking.search(path.read_text("utf-8"))] == []
 
 
-def test_what_serves_is_not_linked_to_a_source_that_changes() -> None:
-    text = (DOCS / "after-an-upgrade.md").read_text("utf-8")
-    assert "--editable" not in text
-    assert re.search(r"^\$ sudo sh (\S+)/docker/install\.sh \1 /opt/\1$", text, re.MULTILINE)
-
-
 @pytest.mark.parametrize("source", ["ciconia-2", "./ciconia-2", "ciconia-2/"])
 def test_a_source_that_is_named_without_a_path_is_no_package_of_an_index(tmp_path: Path, source: str) -> None:
     (tmp_path / "ciconia-2").mkdir()
@@ -75,13 +69,3 @@ def test_the_unit_can_be_enabled_and_what_it_names_is_made_before() -> None:
     assert [words[-1] for words in commands if words[0] == "ln"] == [str(Path(program).parents[1])]
     as_account = [words for words in commands if words[0] == "-u"]
     assert {(words[1], words[2]) for words in as_account} == {(service["User"], program)}
-
-
-def test_no_lock_of_hashes_is_a_constraint() -> None:
-    assert [path.name for path in DOCS.glob("*.md") if re.search(r"--constraint \S+\.lock", path.read_text("utf-8"))] == []
-
-
-def test_no_page_of_an_error_is_kept_as_what_was_asked_for() -> None:
-    curls = [line for path in DOCS.glob("*.md") for line in re.findall(r"curl [^`\n]*-o [^`\n]*", path.read_text("utf-8"))]
-    assert curls
-    assert [line for line in curls if not re.search(r" -f ", line)] == []

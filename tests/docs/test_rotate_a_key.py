@@ -37,7 +37,7 @@ def _kids(operator: Newcomer) -> list[str]:
     """The keys for ES256 that the proxy in front gets, the one that signs first."""
     settings = load_settings(operator.desk / "city")
     headers = {"host": settings.issuer.partition("://")[2], "x-forwarded-proto": "https"}
-    answer = httpx2.get(f"http://127.0.0.1:{settings.port}/jwks", headers=headers, timeout=10)
+    answer = httpx2.get(f"http://127.0.0.1:{settings.port}/jwks", headers=headers, timeout=60)
     assert answer.status_code == 200, answer.text
     return [str(key["kid"]) for key in json.loads(answer.text)["keys"] if key["alg"] == "ES256"]
 

@@ -18,7 +18,7 @@ from idp.demo.browser import Browser, Page
 from idp.demo.citizens import CITIZENS
 from idp.server import bind
 from tests.docs.newcomer import Newcomer
-from tests.docs.operators import Block, blocks_of
+from tests.docs.operators import blocks_of
 from tests.docs.pages import DOCS
 
 PAGE = DOCS / "tutorial.md"
@@ -158,15 +158,3 @@ def test_the_practice_sign_in_names_the_port_that_is_taken_and_writes_no_metadat
     assert ran.returncode == 2
     assert f"Cannot listen on 127.0.0.1:{port}: Address already in use. Name another PORT" in ran.stderr
     assert not (tmp_path / "practice.xml").exists()
-
-
-def test_a_file_of_the_tutorial_is_written_once(newcomer: Newcomer) -> None:
-    block = Block("1", "toml", "# new.toml\nx = 1\n")
-    newcomer.follow(block)
-    with pytest.raises(AssertionError):
-        newcomer.follow(block)
-
-
-def test_a_command_that_nobody_knows_is_not_passed_over(newcomer: Newcomer) -> None:
-    with pytest.raises(AssertionError, match="nobody knows"):
-        newcomer.follow(Block("1", "console", "$ curl example\n"))

@@ -6,12 +6,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
-from idp.demo import border
-from idp.demo.scene import PORTS
 from idp.settings import Limits
 from idp.store.apart import ALLOWED
 from idp.watching.families import FAMILIES
-from idp.watching.steps import Step, _all_codes
+from idp.watching.steps import _all_codes
 from policies.errors import StoreUnavailable
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -27,15 +25,6 @@ def test_every_metric_has_its_row_with_its_labels_and_no_row_is_of_another() -> 
     assert {name: tuple(filter(None, text.strip().split(", "))) for name, text in ROWS.items()} == {
         name: family.labels for name, family in SHOWN.items()
     }
-
-
-def test_the_port_that_it_suggests_is_nobodys_of_ours() -> None:
-    """Neither the broker's own, nor one of the tutorial's programs or of the demo."""
-    (port,) = re.findall(r'^metrics_listen = "127\.0\.0\.1:([0-9]+)"', PAGE, re.MULTILINE)
-    pages = "".join(page.read_text("utf-8") for page in DOCS.glob("*.md") if page.name != "watch-it.md")
-    assert f":{port}" not in pages
-    assert port not in re.findall(r"practice\.xml ([0-9]+)", pages)
-    assert int(port) not in {*PORTS.values(), *border.PORTS.values()}
 
 
 def test_every_rule_asks_for_metrics_that_there_are() -> None:
@@ -56,30 +45,6 @@ def test_the_alert_of_clocks_fires_where_a_machine_leaves() -> None:
     (rule,) = (text for text in EXPRESSIONS if "ciconia_clock_apart_seconds" in text)
     assert rule.strip() == f"ciconia_clock_apart_seconds > {ALLOWED}"
     assert f"no more than {ALLOWED} seconds apart" in PAGE
-
-
-def test_a_counter_that_counted_nothing_yet_is_not_asked_as_if_it_were_there() -> None:
-    """It has no series: of none, nothing is 0, and its first count is no increase."""
-    for text in EXPRESSIONS:
-        assert not re.search(r"_total\b.*== 0", text, re.DOTALL), text
-        for counter in re.findall(r"increase\((\w+)\[1h\]\) > 0", text):
-            assert f"or\n          ({counter} > 0 unless {counter} offset 1h)" in text
-
-
-def test_every_label_of_a_rule_is_one_of_a_metric_that_it_asks_for() -> None:
-    for text in EXPRESSIONS:
-        families = [SHOWN[re.sub("_bucket$", "", name)] for name in re.findall(r"ciconia_\w+", text)]
-        known = {label for family in families for label in family.labels} | {"le"}
-        grouped = {label.strip() for group in re.findall(r"by \(([^)]*)\)", text) for label in group.split(",")}
-        matched = set(re.findall(r'[{,](\w+)="', text))
-        assert grouped | matched <= known, text
-
-
-def test_states_of_rules_and_of_the_page_are_steps() -> None:
-    steps = {step.value for step in Step}
-    assert set(re.findall(r'state="(\w+)"', ALERTS)) <= steps
-    row = next(line for line in PAGE.splitlines() if line.startswith("| `ciconia_logins_total`"))
-    assert set(re.findall(r"`([a-z]+)`", row)) == steps
 
 
 def test_codes_of_rules_are_counted_and_a_release_that_was_not_recorded_is_one() -> None:

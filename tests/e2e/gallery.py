@@ -1,6 +1,6 @@
 """Representative views of every page, in every language: what the render tests and the browser tests look at."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -121,10 +121,10 @@ class Shown:
     kind: Kind
 
 
-def gallery(pages: Pages, port: int = 9) -> tuple[Shown, ...]:
-    """Every page in every language. `port` is where the pages that go on lead to, on loopback."""
+def gallery(pages: Pages, port: int = 9, languages: Sequence[str] = LANGUAGES) -> tuple[Shown, ...]:
+    """Every page in these languages. `port` is where the pages that go on lead to, on loopback."""
     shown = []
-    for language in LANGUAGES:
+    for language in languages:
         for name, (render, kind) in _views(pages, language, GONE.format(port=port)).items():
             shown.append(Shown(name, language, render(), kind))
     return tuple(shown)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Error, expect
+from playwright.sync_api import Browser, expect
 
 from tests.e2e.browser import Window, window
 from tests.idp.endpoints.stage import APP, SCHEME, Clock, Stage
@@ -94,11 +94,3 @@ def test_a_page_that_tells_first_opens_the_app_by_its_link(chromium: Browser, st
         opened.page.click("main a.button", no_wait_after=True)
         assert _until_handed_on(opened, found)["error"] == ["unmet_authentication_requirements"]
         assert opened.complaints == []
-
-
-def test_what_is_refused_at_once_opens_the_app_by_redirect(chromium: Browser, stage: Stage) -> None:
-    with window(chromium) as opened:
-        found = _handed_on(opened)
-        with pytest.raises(Error, match="ERR_ABORTED"):
-            opened.page.goto(_request(stage, prompt="none"))
-        assert _until_handed_on(opened, found)["error"] == ["interaction_required"]

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 
 from idp.demo.scene import Scene
 from idp.transparency.receipt_verify import verify_receipt
-from tests.e2e.browser import THEMES, Theme, another_tab, overflow, past_the_languages, violations, window
+from tests.e2e.browser import another_tab, overflow, past_the_languages, violations, window
 
 pytestmark = pytest.mark.peer
 
@@ -70,7 +70,7 @@ def test_a_citizen_approves_and_the_city_gets_what_the_page_said(chromium: Brows
         got = _at_city(scene, opened.page, "You are signed in")
         assert opened.complaints == []
     assert "age_over_18" in got
-    assert not re.search(r"1990|Maasikas|post\.example", got)
+    assert not re.search(r"1990-|Maasikas|post\.example", got)
 
 
 @with_and_without_scripts
@@ -150,14 +150,6 @@ def test_another_site_that_leads_to_the_receipt_shows_none(chromium: Browser, sc
         expect(page.locator("h1")).to_have_text("There is no receipt here")
 
 
-def test_a_ticked_box_lets_that_attribute_go_too(chromium: Browser, scene: Scene) -> None:
-    with window(chromium) as opened:
-        _ask(scene, opened.page)
-        opened.page.check("input[name='share.email']")
-        opened.page.click("button[value=approve]")
-        assert "mari.maasikas@post.example" in _at_city(scene, opened.page, "You are signed in")
-
-
 @with_and_without_scripts
 @pytest.mark.parametrize("choice", ["refuse", "cancel"])
 def test_who_says_no_comes_back_without_having_said_anything(
@@ -170,14 +162,6 @@ def test_who_says_no_comes_back_without_having_said_anything(
         assert opened.complaints == []
 
 
-def test_who_leaves_at_the_picker_comes_back(chromium: Browser, scene: Scene) -> None:
-    with window(chromium) as opened:
-        _pick(scene, opened.page)
-        opened.page.click("form.cancel button")
-        _at_city(scene, opened.page, "the broker said: access_denied")
-        assert opened.complaints == []
-
-
 def test_who_may_not_go_on_reads_why_first(chromium: Browser, scene: Scene) -> None:
     with window(chromium) as opened:
         _pick(scene, opened.page)
@@ -185,16 +169,6 @@ def test_who_may_not_go_on_reads_why_first(chromium: Browser, scene: Scene) -> N
         assert urlsplit(opened.page.url).netloc == urlsplit(scene.issuer).netloc
         assert opened.page.locator("button[value=approve]").count() == 0
         assert violations(opened.page) == []
-
-
-def test_who_does_not_sign_in_can_go_back(chromium: Browser, scene: Scene) -> None:
-    with window(chromium) as opened:
-        _pick(scene, opened.page)
-        _sign_in(opened.page, "")
-        assert opened.page.inner_text("h1") == "You were not signed in"
-        assert violations(opened.page) == []
-        opened.page.click("main a")
-        _at_city(scene, opened.page, "the broker said: access_denied")
 
 
 @pytest.mark.spec("issue: two tabs at once work")
@@ -285,25 +259,15 @@ def test_an_answer_by_form_post_arrives(chromium: Browser, scene: Scene, *, scri
         assert opened.complaints == []
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize(
-    ("locale", "heading", "approve"),
-    [
-        ("et-EE", "Millise riigi e-identiteeti te kasutate?", "Jaga ja jätka"),
-        ("zh-CN", "您使用哪个国家的电子身份\uff1f", "提供并继续"),
-    ],
-)
-def test_the_browsers_language_is_spoken(
-    chromium: Browser, scene: Scene, locale: str, heading: str, approve: str, theme: Theme
-) -> None:
-    with window(chromium, locale=locale, theme=theme, width=320) as opened:
+def test_the_browsers_language_is_spoken(chromium: Browser, scene: Scene) -> None:
+    with window(chromium, locale="et-EE", theme="dark", width=320) as opened:
         page = opened.page
         _pick(scene, page)
-        assert page.inner_text("h1") == heading
+        assert page.inner_text("h1") == "Millise riigi e-identiteeti te kasutate?"
         assert violations(page) == []
         assert overflow(page) == []
         _sign_in(page)
-        assert approve in page.inner_text("button[value=approve]")
+        assert "Jaga ja jätka" in page.inner_text("button[value=approve]")
         assert violations(page) == []
         assert overflow(page) == []
         assert opened.complaints == []

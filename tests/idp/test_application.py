@@ -1,9 +1,7 @@
 """The composition: what cannot be composed leaves nothing open behind it."""
 
 import contextlib
-import shutil
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -11,10 +9,8 @@ import pytest
 import idp.app
 from idp.app import Application
 from idp.keys.folder import create_keys
-from idp.ports import SealingRow
 from idp.settings import load_settings
 from idp.store.migrate import migrate
-from idp.store.sealing import StoredSealingKeys
 from policies.errors import Misconfigured, Problem
 
 SETTINGS = 'issuer = "https://login.city.example"\n'
@@ -52,22 +48,6 @@ def test_a_folder_is_composed_and_closed(folder: Path) -> None:
     assert of_a_broker() - threads
     application.stop()
     assert open_files(folder) == set()
-
-
-def test_sealing_keys_are_purged_although_the_witness_is_away(folder: Path, tmp_path: Path) -> None:
-    again = shutil.copytree(folder, tmp_path / "city")
-    (again / "ciconia.toml").write_text(f'{SETTINGS}witness = "{tmp_path}/not/mounted"\n', encoding="utf-8")
-    application = Application(again)
-    rows = StoredSealingKeys(engine=application.store.engine, tenant=application.settings.tenant)
-    rows.add([SealingRow("decided", 1, b"w" * 60, 3 * 3600)])
-    application.start()
-    assert "cannot be written" in application.store.halted
-    for _ in range(3000):
-        if all(row.hour != 1 for row in rows.rows(0)):
-            break
-        time.sleep(0.02)
-    assert all(row.hour != 1 for row in rows.rows(0))
-    application.stop()
 
 
 @pytest.mark.parametrize("part", ["Sequencer", "Peers", "Watch", "connectors_of", "compose", "_web"])

@@ -1,6 +1,5 @@
 """The breaker: a country that dies, or drips a byte a second, is unavailable within ten seconds, and slows nobody else."""
 
-import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -97,48 +96,21 @@ def test_a_first_failure_is_looked_at_again_without_waiting_for_the_next_turn(nl
         turns.release(5)
 
 
-def test_a_dripping_country_opens_the_breaker_and_leaves_the_others_as_quick_as_before(nl: Neighbour, lv: Dripping) -> None:
+def test_a_dripping_country_opens_the_breaker_and_keeps_nobody_waiting_who_asks_for_another(
+    nl: Neighbour, lv: Dripping
+) -> None:
     peers = peers_of(MemoryCopies(), nl.peer(approved(nl)), lv.peer(approved(lv)), timeout=FAST)
-
-    def p99() -> float:
-        taken = []
-        for _ in range(3000):
-            begun = time.perf_counter()
-            assert peers.available(nl.entity_id, NOW)
-            peers.current(nl.entity_id, NOW)
-            taken.append(time.perf_counter() - begun)
-        return statistics.quantiles(taken, n=100)[98]
-
     watch = Watch(peers, [nl.entity_id, lv.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=FAST)
     with watching(watch):
         until(lambda: peers.available(nl.entity_id, NOW) and peers.available(lv.entity_id, NOW))
-        before = min(p99() for _ in range(3))
         lv.drips = True
         assert lv.asked.acquire(timeout=60)
-        during = min(p99() for _ in range(3))
+        begun = time.monotonic()
+        for _ in range(3000):
+            assert peers.available(nl.entity_id, NOW)
+            peers.current(nl.entity_id, NOW)
+        assert time.monotonic() - begun < 3000 * FAST / 2, "whoever waited for the dripping one would wait each time"
         until(lambda: not peers.available(lv.entity_id, NOW))
         assert peers.available(nl.entity_id, NOW)
-        # Microseconds: a wait for the dripping one would be a hundred thousand of them
-        assert during < before * 5 + 0.002
         lv.drips = False
         until(lambda: peers.available(lv.entity_id, NOW))
-
-
-@pytest.mark.slow
-def test_a_byte_a_second_for_half_a_minute_with_the_products_own_figures(nl: Neighbour, lv: Dripping) -> None:
-    lv.pause = 1.0
-    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)), lv.peer(approved(lv)), timeout=TIMEOUT)
-    watch = Watch(peers, [nl.entity_id, lv.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=1.0)
-    with watching(watch):
-        until(lambda: peers.available(nl.entity_id, NOW) and peers.available(lv.entity_id, NOW))
-        lv.drips = True
-        begun, opened, slowest = time.monotonic(), 0.0, 0.0
-        while time.monotonic() - begun < 30:
-            asked = time.perf_counter()
-            assert peers.available(nl.entity_id, NOW)
-            slowest = max(slowest, time.perf_counter() - asked)
-            if not opened and not peers.available(lv.entity_id, NOW):
-                opened = time.monotonic() - begun
-            time.sleep(0.001)
-        assert 0 < opened < 12, "ten seconds from the first fetch that met it, and one until that fetch"
-        assert slowest < TIMEOUT, "nobody waits for it"

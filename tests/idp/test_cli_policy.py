@@ -70,13 +70,6 @@ def test_a_table_shows_what_stands_in_the_files_as_text(folder: Path) -> None:
 # -- policy test ---------------------------------------------------------------------------------------------------------
 
 
-def test_examples_that_hold_exit_with_0(folder: Path) -> None:
-    done = run(folder, "test")
-    assert done.exit_code == 0
-    assert "1 of 1 examples hold." in done.stdout
-    assert "An adult of the city" in done.stdout
-
-
 def test_examples_as_json(folder: Path) -> None:
     assert json.loads(run(folder, "test", "--json").stdout) == {
         "ok": True,
@@ -138,28 +131,6 @@ def test_the_examples_run_through_the_production_decision(folder: Path, monkeypa
     assert len(calls) == 3  # the example once; explain before and after the choice
 
 
-def test_a_configuration_with_problems_exits_with_1_and_names_them_all(folder: Path) -> None:
-    change(folder, "purposes/parking.toml", "basis =", "bassis =")
-    change(folder, "parties/parking.toml", "https://", "http://")
-    done = run(folder, "test")
-    assert done.exit_code == 1
-    for words in (
-        "purposes/parking.toml:4: bassis",
-        "purposes/parking.toml:1: basis",
-        "parties/parking.toml:4: redirect_uris",
-    ):
-        assert words in done.stderr
-    as_json = json.loads(run(folder, "test", "--json").stdout)
-    assert {problem["key"] for problem in as_json["problems"]} == {"bassis", "basis", "redirect_uris"}
-
-
-def test_no_folder_and_no_example_cannot_be_tried(tmp_path: Path) -> None:
-    assert run(tmp_path / "absent", "test").exit_code == 2
-    done = run(tmp_path, "test")
-    assert done.exit_code == 2
-    assert "nothing was tried" in done.stderr
-
-
 # -- policy explain ------------------------------------------------------------------------------------------------------
 
 
@@ -219,15 +190,6 @@ def test_values_are_shown_only_where_asked_for(folder: Path) -> None:
     assert "Canal [bold] Street 12, Storkhaven, EE" in explain(folder, "--show-values").stdout
 
 
-def test_a_box_that_is_not_ticked_stays_behind(folder: Path) -> None:
-    found = explained(folder, "--refuse", "address")
-    assert list(found["released"]) == ["birthdate"]
-    assert {one["attribute"]: one["reason"] for one in found["withheld"]} == {
-        "address": "not_chosen",
-        "gender": "not_needed",
-    }
-
-
 @pytest.mark.parametrize("name", ["birthdate", "gender", "shoe_size"])
 def test_what_has_no_box_cannot_be_refused(folder: Path, name: str) -> None:
     done = explain(folder, "--refuse", name)
@@ -259,24 +221,6 @@ def test_a_required_attribute_that_is_denied_exits_with_1(folder: Path) -> None:
     assert {one["attribute"]: one["reason"] for one in found["withheld"]}["address"] == "blocked"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("--client", ""), "There is no party without a name. Parties: fares, parking."),
-        (("--purpose", ""), "There is no purpose without a name. Purposes: resident-parking."),
-        (("--client", "nobody"), "There is no party nobody. Parties: fares, parking."),
-        (("--purpose", "nothing"), "There is no purpose nothing. Purposes: resident-parking."),
-        (("--from", "/nonexistent.toml"), "cannot be read"),
-    ],
-)
-def test_what_is_not_there_cannot_be_explained(folder: Path, arguments: tuple[str, ...], words: str) -> None:
-    done = explain(folder, *arguments)
-    assert done.exit_code == 2
-    assert words in done.stderr
-    as_json = explain(folder, *arguments, "--json")
-    assert (as_json.exit_code, refused(as_json)) == (2, done.stderr.removesuffix("\n"))
-
-
 @pytest.mark.parametrize("name", ["-", "/dev/stdin"])
 def test_a_made_up_person_comes_through_a_pipe(folder: Path, name: str) -> None:
     line = ("policy", "explain", "--purpose", "resident-parking", "--config", folder, "--json", "--from", name)
@@ -284,43 +228,6 @@ def test_a_made_up_person_comes_through_a_pipe(folder: Path, name: str) -> None:
     assert (done.returncode, done.stdout) == (0, explain(folder, "--json").stdout), done
 
 
-def test_a_made_up_person_without_end_is_read_to_the_limit(folder: Path) -> None:
-    done = explain(folder, "--from", "/dev/zero")
-    assert (done.exit_code, done.stderr) == (2, "/dev/zero cannot be read: File too large.\n")
-
-
-def test_a_made_up_person_with_problems_is_told_with_file_and_line(folder: Path) -> None:
-    change(folder, "person.toml", 'gender = "exact"', 'gendr = "exact"')
-    done = explain(folder)
-    assert done.exit_code == 2
-    assert "person.toml:3: asked.gendr" in done.stderr
-    assert "`gender`" in done.stderr
-
-
-def test_a_misspelled_date_of_a_made_up_person_is_not_what_the_country_did_not_send(folder: Path) -> None:
-    change(folder, "person.toml", "birthdate = 1887-05-01", 'birthdate = "1887-05-32"')
-    done = explain(folder)
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert "person.toml:6: given.birthdate: is no date" in done.stderr
-    assert "1887" not in done.stderr
-    (problem,) = json.loads(explain(folder, "--json").stdout)["problems"]
-    assert (problem["line"], problem["key"]) == (6, "given.birthdate")
-
-
-def test_a_misspelled_day_is_told_how_a_date_is_written(folder: Path) -> None:
-    change(folder, "person.toml", "on = 2026-11-25", "on = 2026-13-25")
-    done = explain(folder)
-    assert (done.exit_code, "person.toml:1: " in done.stderr) == (2, True)
-    assert "a date is written 2026-11-25" in done.stderr
-
-
 def test_a_person_without_a_day_is_judged_today(folder: Path) -> None:
     change(folder, "person.toml", "on = 2026-11-25\n", "")
     assert len(explained(folder)["on"]) == len("2026-11-25")
-
-
-@pytest.mark.parametrize("command", ["test", "explain"])
-def test_help_shows_an_example(command: str) -> None:
-    done = CliRunner().invoke(app, ["policy", command, "--help"])
-    assert done.exit_code == 0
-    assert f"ciconia policy {command}" in " ".join(done.stdout.split())

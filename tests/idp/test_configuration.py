@@ -42,10 +42,6 @@ def test_a_folder_becomes_a_configuration(folder: Path) -> None:
     assert ClientId("parking") in load_configuration(folder).parties
 
 
-def test_a_folder_without_any_file_is_an_empty_configuration(tmp_path: Path) -> None:
-    assert load_configuration(tmp_path).parties == {}
-
-
 @pytest.mark.parametrize("name", ["absent", "a-file"])
 def test_what_is_no_folder_is_a_problem(tmp_path: Path, name: str) -> None:
     (tmp_path / "a-file").touch()
@@ -53,14 +49,6 @@ def test_what_is_no_folder_is_a_problem(tmp_path: Path, name: str) -> None:
         load_configuration(tmp_path / name)
     (problem,) = refused.value.problems
     assert "ciconia init" in problem.fix
-
-
-def test_a_file_that_cannot_be_read_is_a_problem(folder: Path) -> None:
-    (folder / "purposes" / "folder.toml").mkdir()
-    with pytest.raises(Misconfigured) as refused:
-        read_configuration(folder)
-    (problem,) = refused.value.problems
-    assert (problem.file, problem.key) == ("purposes/folder.toml", "file")
 
 
 def test_a_problem_of_a_file_names_it(folder: Path) -> None:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from connectors.profiles import EIDAS
 from connectors.signatures.decryption_keys import FileAgreement, FileUnwrapper, unwrapper_of_pem
 from connectors.signatures.signer import Agreement, DecryptionKey, Signer, algorithm_for
-from idp.keys.file import create_saml_key, create_token_key, is_marked, load_node_signer, load_signer, load_unwrapper
+from idp.keys.file import create_saml_key, create_token_key, load_node_signer, load_signer, load_unwrapper
 from idp.keys.folder import NODE_FILES, Keys, create_keys, load_keys
 from idp.keys.kinds import NODE
 from idp.keys.ring import spelled
@@ -154,11 +154,6 @@ def test_what_is_no_key_of_ours_is_named(tmp_path: Path, saml_key: Path) -> None
         assert words in problem(write(path, content))
 
 
-def test_a_missing_key_is_named(tmp_path: Path) -> None:
-    assert "cannot be read" in problem(tmp_path / "absent.pem")
-    assert "cannot be read" in problem(tmp_path)
-
-
 def test_a_private_key_is_in_no_repr(saml_key: Path) -> None:
     shown = repr(load_signer(saml_key))
     assert "PrivateKey" not in shown
@@ -231,15 +226,6 @@ def test_a_node_has_three_keys_of_3072_bits_each_with_a_certificate_of_its_own(f
     assert algorithm_for(keys.node.messages.at(NOW), EIDAS).scheme == "pss"
 
 
-def test_keys_of_no_demo_are_marked_and_load_and_a_demos_are_not(folder: Path, tmp_path: Path) -> None:
-    create_keys(tmp_path / "demo", ORIGIN, "broker.localhost", demo=True)
-    load_keys(tmp_path / "demo", ORIGIN)
-    load_keys(folder, ORIGIN)
-    for name in ("saml.pem", *NODE_FILES):
-        assert is_marked((folder / name).read_bytes())
-        assert not is_marked((tmp_path / "demo" / name).read_bytes())
-
-
 def test_what_is_encrypted_to_a_node_is_unwrapped_and_every_failure_is_a_value_error(folder: Path) -> None:
     unwrapper = load_unwrapper(folder / "node-encryption.pem")
     assert isinstance(unwrapper, FileUnwrapper)
@@ -282,17 +268,6 @@ def test_a_secret_that_others_may_read_is_not_served_with(folder: Path, tmp_path
     assert "others than its owner" in problems_in(path)[name]
 
 
-def test_a_folder_with_some_of_a_nodes_keys_names_every_one_that_does_not_serve(folder: Path, tmp_path: Path) -> None:
-    path = copied(folder, tmp_path)
-    (path / "node.pem").unlink()
-    (path / "node-metadata.pem").chmod(0o644)
-    write(path / "node-encryption.pem", b"x")
-    (path / "index.key").unlink()
-    with pytest.raises(Misconfigured) as refusal:
-        load_keys(path, ORIGIN)
-    assert sorted(Path(found.file).name for found in refusal.value.problems) == ["index.key", *sorted(NODE_FILES)]
-
-
 CURVES = [
     (ec.SECP256R1(), 64),
     (ec.SECP384R1(), 96),
@@ -331,12 +306,6 @@ def test_what_is_no_key_of_a_node_is_named(tmp_path: Path, load: Loader) -> None
     assert "chmod 600" in problem_of(load, path)
 
 
-def test_a_nodes_key_has_a_certificate(folder: Path, tmp_path: Path) -> None:
-    bare = (folder / "node.pem").read_bytes().partition(b"-----BEGIN CERTIFICATE")[0]
-    for load in (load_node_signer, load_unwrapper):
-        assert "no certificate" in problem_of(load, write(tmp_path / "bare.pem", bare))
-
-
 @pytest.mark.spec("eidas.md §7 ECDH-ES; eidas.md §7 brainpool")
 @pytest.mark.parametrize(("curve", "size"), CURVES, ids=lambda value: getattr(value, "name", ""))
 def test_a_node_may_be_encrypted_to_on_a_curve(tmp_path: Path, curve: ec.EllipticCurve, size: int) -> None:
@@ -356,45 +325,6 @@ def test_a_node_may_be_encrypted_to_on_a_curve(tmp_path: Path, curve: ec.Ellipti
     by_hand = unwrapper_of_pem(content)
     assert isinstance(by_hand, FileAgreement)
     assert (by_hand.key_id, by_hand.certificate) == (agreement.key_id, b"")
-
-
-def test_a_folder_whose_encryption_key_is_on_a_curve_is_whole_and_says_so_to_other_nodes(
-    folder: Path, tmp_path: Path
-) -> None:
-    path, today = copied(folder, tmp_path), int(time.time())
-    key = ec.generate_private_key(ec.BrainpoolP384R1())
-    write(path / "node-encryption.pem", with_certificate(key, now=today))
-    keys = load_keys(path, ORIGIN)
-    assert keys.node is not None
-    agreement = keys.node.encryption.at(today)
-    assert isinstance(agreement, FileAgreement)
-    assert agreement.curve == "brainpoolP384r1"
-    assert list(problems_in(path, today + 2 * 24 * 3600)) == ["node-encryption.pem"]
-    write(path / "node.pem", (path / "node-encryption.pem").read_bytes())
-    assert "same key" in problems_in(path)["node-encryption.pem"]
-
-
-def test_a_key_on_another_curve_agrees_on_nothing(tmp_path: Path) -> None:
-    agreement = load_unwrapper(write(tmp_path / "key.pem", with_certificate(ec.generate_private_key(ec.SECP256R1()))))
-    assert isinstance(agreement, FileAgreement)
-    for curve in (ec.SECP384R1(), ec.BrainpoolP256R1(), ec.SECP256K1()):
-        with pytest.raises(ValueError, match="agrees on nothing") as failure:
-            agreement.agree(ec.generate_private_key(curve).public_key())
-        assert failure.value.__cause__ is None
-
-
-def test_a_developers_key_is_rsa_or_on_one_of_our_curves() -> None:
-    short = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    assert isinstance(unwrapper_of_pem(with_certificate(short)), FileUnwrapper)
-    for key, words in (
-        (ec.generate_private_key(ec.SECP256K1()), "neither RSA nor on"),
-        (ed25519.Ed25519PrivateKey.generate(), "neither RSA nor on a curve"),
-        (rsa.generate_private_key(public_exponent=65537, key_size=1024), "1024 bits"),  # noqa: S505 # to be refused
-    ):
-        with pytest.raises(ValueError, match=words):
-            unwrapper_of_pem(with_certificate(key))
-    with pytest.raises(ValueError, match="no unencrypted private key"):
-        unwrapper_of_pem(b"")
 
 
 # -- each purpose has a key of its own
@@ -439,27 +369,6 @@ def test_every_file_that_holds_one_key_is_named_at_once(folder: Path, tmp_path: 
     assert all("same key as sealing.key" in found[name] for name in ("pairwise.key", "index.key"))
 
 
-def test_a_key_under_two_moments_is_told_by_the_name_that_goes(folder: Path, tmp_path: Path) -> None:
-    path = copied(folder, tmp_path)
-    early, late = "rs256-20991125T2000Z.pem", "rs256-20991125T2200Z.pem"
-    create_token_key(path / late, "RS256")
-    replaced(path, early, late)
-    with pytest.raises(Misconfigured) as error:
-        load_keys(path, ORIGIN)
-    (found,) = error.value.problems
-    assert found.fix.startswith(f"Remove {late}: ")
-    (path / late).unlink()
-    load_keys(path, ORIGIN)
-
-
-def test_a_certificate_of_its_own_makes_no_other_key(folder: Path, tmp_path: Path) -> None:
-    path = copied(folder, tmp_path)
-    key = ec.generate_private_key(ec.SECP256R1())
-    write(path / "es256.pem", pem(key))
-    write(path / "node.pem", with_certificate(key))
-    assert "same key as es256.pem" in problems_in(path, NOW)["node.pem"]
-
-
 @pytest.mark.parametrize(
     ("name", "other"),
     [
@@ -492,14 +401,6 @@ def test_a_certificate_of_a_node_outside_its_dates_is_refused(folder: Path, tmp_
         found = problems_in(path, now)
         assert set(found) == set(NODE_FILES), "nobody looks at the dates of the other"
         assert all("2026-11-25 to 2026-11-26" in what for what in found.values())
-
-
-def test_the_clock_of_the_machine_counts_where_no_time_is_given(folder: Path, tmp_path: Path) -> None:
-    assert load_keys(folder, ORIGIN).node is not None
-    path = copied(folder, tmp_path)
-    (path / "node-metadata.pem").unlink()
-    create_saml_key(path / "node-metadata.pem", now=1_000_000_000)
-    assert set(problems_in(path)) == {"node-metadata.pem"}
 
 
 @pytest.mark.spec("eidas.md §7 certificate dates")

@@ -43,12 +43,6 @@ def test_a_file_says_whose_key_it_holds_and_since_when() -> None:
     assert (kind_of(dotted.file), kind_of(dotted.file_from(BEGINS))) == (dotted, dotted)
 
 
-@pytest.mark.parametrize("name", ["saml-encryption.", "saml-encryption.a b", "saml.llng", f"{KIND.name}-20991231T2359Z"])
-def test_what_is_no_providers_id_names_no_kind(name: str) -> None:
-    with pytest.raises(KeyError):
-        kind_named(name)
-
-
 def test_it_is_a_ring_of_its_own_that_can_be_rotated_and_revoked(keys: Path) -> None:
     make(keys, KIND, BEGINS, host="broker.example", now=BEGINS - 9, production=True)
     loaded = load_keys(keys, ORIGIN)

@@ -162,14 +162,3 @@ def test_an_erased_subject_has_no_receipt_any_more(desk: Desk) -> None:
         connection.execute(subjects.delete())
     with pytest.raises(NotFound):
         desk.octets()
-
-
-def test_an_attribute_that_the_catalogue_has_no_more_is_named_without_a_claim(desk: Desk) -> None:
-    catalogue = replace(CONFIGURED.catalogue, attributes={})
-    receipt = json.loads(desk.octets(configured=replace(CONFIGURED, catalogue=catalogue)))
-    assert [each["pii_attribute_id"] for each in receipt["record"]["processing"]["pii_information"]] == ["", ""]
-
-
-def test_the_jurisdiction_is_not_stated_where_the_broker_has_no_country(desk: Desk) -> None:
-    issued = desk.receipts(country="").issue(Holder.CITIZEN, desk.draft.record, desk.draft.nonce("values"), NOW)
-    assert json.loads(issued.octets)["record"]["processing"]["jurisdiction"] == "not stated"

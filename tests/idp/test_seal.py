@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from connectors.signatures.jws import base64url, from_base64url
 from idp.keys.wrapping import wrapping_key
-from idp.seal import MAX_SEALED, LoginId, Sealer, new_login_id
+from idp.seal import LoginId, Sealer
 from policies.errors import NotFound, Replayed
 from policies.parties import Tenant
 from tests.sealing import fixed_keys
@@ -42,9 +42,8 @@ def test_two_seals_of_one_payload_differ_and_show_nothing(sealer: Sealer) -> Non
 
 
 @pytest.mark.spec("decisions.md 5")
-@pytest.mark.parametrize(
-    ("tenant", "key", "kind", "login", "bound"),
-    [
+def test_in_any_other_place_it_does_not_open() -> None:
+    for tenant, key, kind, login, bound in [
         ("other.example", KEY, "asked", LOGIN, (b"a", b"b")),
         ("broker.example", bytes(32), "asked", LOGIN, (b"a", b"b")),
         ("broker.example", KEY, "requested", LOGIN, (b"a", b"b")),
@@ -55,16 +54,12 @@ def test_two_seals_of_one_payload_differ_and_show_nothing(sealer: Sealer) -> Non
         ("broker.example", KEY, "asked", LOGIN, (b"ab",)),
         ("broker.example", KEY, "asked", LOGIN, (b"", b"ab")),
         ("broker.example", KEY, "asked", LOGIN, (b"a", b"b", b"")),
-    ],
-)
-def test_in_any_other_place_it_does_not_open(
-    tenant: str, key: bytes, kind: str, login: LoginId, bound: tuple[bytes, ...]
-) -> None:
-    sealed = Sealer(tenant=Tenant(tenant), keys=fixed_keys(key)).seal(kind, login, END, CANARY, *bound)
-    ours = Sealer(tenant=Tenant("broker.example"), keys=fixed_keys(KEY))
-    with pytest.raises(Replayed) as refused:
-        ours.open("asked", LOGIN, sealed, NOW, b"a", b"b")
-    assert refused.value.check == "sealed_login"
+    ]:
+        sealed = Sealer(tenant=Tenant(tenant), keys=fixed_keys(key)).seal(kind, login, END, CANARY, *bound)
+        ours = Sealer(tenant=Tenant("broker.example"), keys=fixed_keys(KEY))
+        with pytest.raises(Replayed) as refused:
+            ours.open("asked", LOGIN, sealed, NOW, b"a", b"b")
+        assert refused.value.check == "sealed_login"
 
 
 def test_every_bit_counts(sealer: Sealer) -> None:
@@ -77,16 +72,6 @@ def test_every_bit_counts(sealer: Sealer) -> None:
             sealer.open("asked", LOGIN, base64url(bytes(changed)), NOW)
 
 
-def test_every_length_but_the_right_one_is_refused(sealer: Sealer) -> None:
-    sealed = sealer.seal("asked", LOGIN, END, b"payload")
-    for length in range(len(sealed)):
-        with pytest.raises(Replayed):
-            sealer.open("asked", LOGIN, sealed[:length], NOW)
-    for more in ("A", "AAAA", "=", " ", "\n"):
-        with pytest.raises(Replayed):
-            sealer.open("asked", LOGIN, sealed + more, NOW)
-
-
 def test_it_opens_until_its_end_and_not_at_it(sealer: Sealer) -> None:
     sealed = sealer.seal("asked", LOGIN, END, b"payload")
     assert sealer.open("asked", LOGIN, sealed, END - 1) == b"payload"
@@ -94,12 +79,6 @@ def test_it_opens_until_its_end_and_not_at_it(sealer: Sealer) -> None:
         with pytest.raises(Replayed) as refused:
             sealer.open("asked", LOGIN, sealed, now)
         assert (refused.value.check, refused.value.code) == ("login_ended", "login_ended")
-
-
-def test_a_text_that_is_too_long_is_not_decoded(sealer: Sealer) -> None:
-    with pytest.raises(Replayed) as refused:
-        sealer.open("asked", LOGIN, "A" * (MAX_SEALED + 1), NOW)
-    assert refused.value.check == "sealed_size"
 
 
 def test_a_refusal_quotes_nothing(sealer: Sealer) -> None:
@@ -118,21 +97,17 @@ def test_what_is_parked_opens_for_its_holder_alone(sealer: Sealer) -> None:
 
 
 @pytest.mark.spec("decisions.md 4")
-@pytest.mark.parametrize(
-    ("tenant", "key", "kind", "handle"),
-    [
+def test_nobody_else_opens_what_is_parked() -> None:
+    for tenant, key, kind, handle in [
         ("other.example", KEY, "code", b"h" * 32),
         ("broker.example", bytes(32), "code", b"h" * 32),
         ("broker.example", KEY, "access", b"h" * 32),
         ("broker.example", KEY, "code", b"h" * 31 + b"i"),
         ("broker.example", KEY, "code", hashlib.sha256(b"h" * 32).digest()),
-    ],
-    ids=["tenant", "key", "kind", "handle", "what the database has"],
-)
-def test_nobody_else_opens_what_is_parked(tenant: str, key: bytes, kind: str, handle: bytes) -> None:
-    row = Sealer(tenant=Tenant("broker.example"), keys=fixed_keys(KEY)).park("code", b"h" * 32, CANARY, END)
-    with pytest.raises(NotFound):
-        Sealer(tenant=Tenant(tenant), keys=fixed_keys(key)).unpark(kind, handle, row.payload, NOW)
+    ]:
+        row = Sealer(tenant=Tenant("broker.example"), keys=fixed_keys(KEY)).park("code", b"h" * 32, CANARY, END)
+        with pytest.raises(NotFound):
+            Sealer(tenant=Tenant(tenant), keys=fixed_keys(key)).unpark(kind, handle, row.payload, NOW)
 
 
 def test_what_is_parked_ends_when_it_was_to_end_whatever_stands_in_its_row(sealer: Sealer) -> None:
@@ -175,10 +150,10 @@ def test_a_derived_value_is_the_same_again_and_another_for_anything_else(sealer:
     assert len({first, *others}) == 6
 
 
-@pytest.mark.parametrize("length", [0, 16, 31, 33, 64])
-def test_a_key_of_another_length_is_refused(length: int) -> None:
-    with pytest.raises(ValueError, match="32 bytes"):
-        wrapping_key(bytes(length))
+def test_a_key_of_another_length_is_refused() -> None:
+    for length in [0, 16, 31, 33, 64]:
+        with pytest.raises(ValueError, match="32 bytes"):
+            wrapping_key(bytes(length))
 
 
 @pytest.mark.spec("RFC 4648 §3.5: canonical encoding")
@@ -195,14 +170,7 @@ def test_bytes_have_exactly_one_spelling(data: bytes) -> None:
     assert spellings == (1 if text else 0)
 
 
-@pytest.mark.parametrize("text", ["A", "AB", "AAB", "AA==", "AA=", "A A", "AA\n", "+/", "\u00c4\u00c4", "AAAAA", "A" * 5])
-def test_another_spelling_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="base64url"):
-        from_base64url(text)
-
-
-def test_login_ids_are_128_random_bits() -> None:
-    made = {new_login_id() for _ in range(100)}
-    assert len(made) == 100
-    assert {len(from_base64url(one)) for one in made} == {16}
-    assert {len(one) for one in made} == {22}
+def test_another_spelling_is_refused() -> None:
+    for text in ["A", "AB", "AAB", "AA==", "AA=", "A A", "AA\n", "+/", "\u00c4\u00c4", "AAAAA", "A" * 5]:
+        with pytest.raises(ValueError, match="base64url"):
+            from_base64url(text)

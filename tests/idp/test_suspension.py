@@ -38,9 +38,3 @@ def test_each_is_refused_as_by_one_look_after_another(switched: list[tuple[tuple
         except (Replayed, Suspended) as error:
             found.append((type(error), error.detail))
     assert found[0] == found[1]
-
-
-def test_what_a_provider_vouched_for_that_is_registered_no_more_has_ended() -> None:
-    source = House().role.provider(PROVIDER_ID)
-    suspension = Suspension(MemorySwitches())
-    assert [suspension.ended(PARKING, provider, 0) for provider in (source, None)] == [False, True]

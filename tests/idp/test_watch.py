@@ -4,16 +4,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import SimpleNamespace
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from connectors.metadata.peers import Held, Peers
-from idp.watch import DATABASE, FAULT, STOP_SECONDS, Seen, Watch
-from policies.errors import StoreUnavailable
-from policies.parties import EntityId, Tenant
+from connectors.metadata.peers import Peers
+from idp.watch import Seen, Watch
+from policies.parties import Tenant
 from tests.idp.memory import MemoryCopies
 from tests.idp.neighbour import DAY, NOW, UNLOADABLE, Neighbour, peers_of
 
@@ -92,13 +90,6 @@ def test_it_fetches_again_after_its_seconds_more_or_less(nl: Neighbour) -> None:
     assert set(bounds) == {(0.9, 1.1)}
 
 
-def test_it_waits_between_two_fetches(nl: Neighbour) -> None:
-    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
-    with watching(Watch(peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=LONG)):
-        asked(nl, 1)
-        assert not nl.asked.acquire(timeout=0.1)
-
-
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_node_that_was_not_up_yet_is_asked_again_soon(nl: Neighbour, times: int) -> None:
     nl.does = "fail"
@@ -107,11 +98,6 @@ def test_a_node_that_was_not_up_yet_is_asked_again_soon(nl: Neighbour, times: in
         asked(nl, times)
         nl.does = "answer"
         until(lambda: peers.available(nl.entity_id, NOW))
-
-
-def test_a_watch_over_nobody_starts_and_stops() -> None:
-    with watching(Watch(peers_of(MemoryCopies()), [], tenant=TENANT, clock=lambda: NOW, seconds=LONG)):
-        pass
 
 
 # -- a dead or slow node
@@ -140,20 +126,6 @@ def test_stop_does_not_wait_for_a_node_that_never_answers(nl: Neighbour) -> None
     began = time.monotonic()
     watch.stop()
     assert time.monotonic() - began < 20, "the node would hang for longer"
-
-
-def test_stop_is_prompt_while_it_waits(nl: Neighbour, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("idp.watch.STOP_SECONDS", PATIENCE)  # on a busy machine its threads end later
-    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
-    watch = Watch(peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=LONG)
-    watch.start()
-    until(lambda: peers.available(nl.entity_id, NOW))
-    watch.stop()
-    assert not [thread for thread in threading.enumerate() if thread.name == f"watch {nl.entity_id}"]
-
-
-def test_a_watch_that_never_started_can_be_stopped(nl: Neighbour) -> None:
-    Watch(peers_of(MemoryCopies(), nl.peer()), [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=LONG).stop()
 
 
 @pytest.mark.spec("issue: two failures show it as unavailable and one success as back")
@@ -282,31 +254,6 @@ def test_what_becomes_another_is_said_again(nl: Neighbour) -> None:
     assert len({line["check"] for line in logs if line["event"] == "peer_refused"}) == 2
 
 
-def test_nothing_is_said_of_a_look_that_the_end_came_before(nl: Neighbour) -> None:
-    watch = Watch(peers_of(MemoryCopies(), nl.peer()), [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=LONG)
-    watch.stop()
-    with capture_logs() as logs:
-        assert watch._look(nl.entity_id, NOTHING) is NOTHING
-    assert logs == []
-
-
-def test_the_end_waits_once_for_all_nodes_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    watch = Watch(peers_of(MemoryCopies()), [], tenant=TENANT, clock=lambda: NOW, seconds=LONG)
-    now, waited = [100.0], list[float]()
-
-    class Hanging:
-        ident = 1
-
-        def join(self, seconds: float) -> None:
-            waited.append(seconds)
-            now[0] += seconds
-
-    monkeypatch.setattr("idp.watch.time", SimpleNamespace(monotonic=lambda: now[0]))
-    watch._threads = [Hanging(), Hanging()]  # type: ignore[list-item]  # all that is asked of a thread
-    watch.stop()
-    assert waited == [STOP_SECONDS, 0.0]
-
-
 def test_the_log_holds_no_piece_of_what_came(nl: Neighbour) -> None:
     nl.publish(acs_url="https://qxwvzk-canary.example/acs", valid_until=NOW - DAY)
     assert "canary" not in str(look_often(nl))
@@ -362,23 +309,6 @@ def test_a_log_that_cannot_be_written_ends_no_thread(nl: Neighbour, full_disk: F
         until(lambda: peers.available(nl.entity_id, NOW))
 
 
-def test_a_fault_outside_of_the_fetch_ends_no_thread_and_is_said(nl: Neighbour) -> None:
-    turns = iter([KeyError("qxwvzk-canary"), OverflowError(), StoreUnavailable("OperationalError")])
-
-    def clock() -> int:
-        for error in turns:
-            raise error
-        return NOW
-
-    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
-    with capture_logs() as logs, watching(Watch(peers, [nl.entity_id], tenant=TENANT, clock=clock, seconds=SOON)):
-        until(lambda: peers.available(nl.entity_id, NOW))
-    told = [(line["check"], line["fix"]) for line in logs if line["event"] == "watch_failed"]
-    assert {line["tenant"] for line in logs} == {TENANT}
-    assert told == [("KeyError", FAULT), ("OverflowError", FAULT), ("store_unavailable", DATABASE)]
-    assert "canary" not in str(logs)
-
-
 def test_a_certificate_that_nobody_loads_is_that_nodes_trouble_alone(nl: Neighbour, lv: Neighbour) -> None:
     copies = MemoryCopies()
     peers = peers_of(copies, nl.peer(approved(nl)), lv.peer())
@@ -396,30 +326,3 @@ def test_a_certificate_that_nobody_loads_is_that_nodes_trouble_alone(nl: Neighbo
         assert peers.current(nl.entity_id, NOW)
     assert copies.held(nl.entity_id) == good, "nothing of it was stored"
     assert [line["check"] for line in logs if line["event"] == "peer_refused"] == ["metadata"]
-
-
-class Broken(MemoryCopies):
-    """Copies that cannot be written while `error` is set."""
-
-    error: Exception | None = StoreUnavailable("SQLITE_FULL")
-
-    def keep(self, held: Held, *, instead: Held | None = None) -> None:
-        if self.error is not None:
-            raise self.error
-        super().keep(held, instead=instead)
-
-
-@pytest.mark.parametrize(
-    ("error", "check", "fix"),
-    [(StoreUnavailable("SQLITE_FULL"), "store_unavailable", DATABASE), (KeyError("x"), "KeyError", FAULT)],
-)
-def test_whatever_goes_wrong_the_thread_lives_and_goes_on(nl: Neighbour, error: Exception, check: str, fix: str) -> None:
-    copies = Broken()
-    copies.error = error
-    peers = peers_of(copies, nl.peer(approved(nl)))
-    with capture_logs() as logs, watching(Watch(peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=SOON)):
-        asked(nl, 3)
-        copies.error = None
-        until(lambda: peers.available(EntityId(nl.url), NOW))
-    refused = [line for line in logs if line["event"] == "peer_refused"]
-    assert [(line["check"], line["fix"]) for line in refused] == [(check, fix)]

@@ -13,7 +13,7 @@ from idp.store.migrate import migrate
 from tests.postgres import PostgresServer
 
 # How long a machine may take for what it does at once: whoever is slow is no fault, who stands still is one
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class Base(Protocol):

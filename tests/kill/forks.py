@@ -52,7 +52,7 @@ class Forks:
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
-        assert self._process.wait(20) == 0
+        assert self._process.wait(60) == 0
 
     def _line(self) -> str:
         assert self._process.stdout is not None

@@ -75,7 +75,7 @@ class Rounds:
         for stream in (self._crew.stdin, self._crew.stdout):
             if stream is not None:
                 stream.close()
-        self._crew.wait(20)
+        self._crew.wait(60)
         self._log.close()
 
     @property

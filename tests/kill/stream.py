@@ -16,7 +16,7 @@ from tests.kill.outside import BrokerOutside
 
 DECISION = "//form[.//*[@name='decided']]"
 CITIZENS = ("mari", "juhan", "toomas", "liisi")
-RESTART_SECONDS = 60.0
+RESTART_SECONDS = 120.0
 PAUSE = 0.02
 
 

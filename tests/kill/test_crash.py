@@ -2,7 +2,6 @@
 
 import random
 import secrets
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from tests.kill.checker import judge
 from tests.kill.crash import run
 from tests.kill.journal import Line, read_journal
 from tests.kill.plan import Plan
-from tests.kill.points import named
 from tests.kill.preloaded import built, require_compiler
 from tests.kill.report import Report
 from tests.kill.rounds import Rounds
@@ -195,16 +193,3 @@ def doubled_login(lines: list[Line]) -> list[Line]:
     """Two acknowledged records, and a journal that says they were of one login."""
     acks = [line.parts[0] for line in lines if line.word == "ack"][:2]
     return [Line(0, "try", (record, "cd" * 32, "ef" * 32)) for record in acks]
-
-
-def test_a_statement_has_one_name_however_many_rows_it_has() -> None:
-    one = named("INSERT INTO marks (tenant, kind)\nVALUES (?, ?)")
-    assert one == named("INSERT INTO marks (tenant, kind) VALUES (?, ?), (?, ?)")
-    assert named("SELECT x FROM unnest(%(b)b::TEXT[], %(c)b::BYTEA[]) AS a(b)") == "SELECT x FROM unnest(..) AS a(b)"
-    assert named("x IN (%(a_1)s::VARCHAR, %(a_2)s::VARCHAR)") == named("x IN (%(a_1)s::VARCHAR)")
-
-
-def test_the_folder_of_a_judged_ledger_can_be_moved(ledger: Path, tmp_path: Path) -> None:
-    """The checker needs the database and the journal, and nothing else."""
-    shutil.copytree(ledger, tmp_path / "moved")
-    assert judge(tmp_path / "moved" / "ciconia.db", list(read_journal(tmp_path / "moved"))) == []

@@ -23,7 +23,7 @@ from tests.kill.outside import BrokerOutside
 from tests.kill.preloaded import Kind, Mode, built, environment, require_compiler
 from tests.kill.stream import DECISION, Stream
 
-SECONDS = 60.0
+SECONDS = 120.0
 
 
 @dataclass

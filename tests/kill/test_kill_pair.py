@@ -176,7 +176,7 @@ def test_a_process_of_its_own_takes_over_from_one_that_was_killed(border: Forked
     border.play_afresh("broker")
     finished(journey, 4)
     border.processes["broker"].kill()
-    border.processes["broker"].wait(20)
+    border.processes["broker"].wait(60)
     border.play("broker")
 
 

@@ -20,7 +20,7 @@ from tests.kill.stream import Acknowledged
 
 DECISION = "//form[.//*[@name='decided']]"
 CITIZENS = ("mari", "juhan")
-SECONDS = 60.0
+SECONDS = 120.0
 PAUSE = 0.02
 OK, AWAY = 200, 503
 T = TypeVar("T")

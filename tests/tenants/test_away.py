@@ -16,10 +16,10 @@ from tests.ports import free_port
 from tests.postgres import PostgresServer, own_server
 from tests.tenants.roof import Roof, issuer
 
-SECONDS = 60.0
+SECONDS = 300.0
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def postgres() -> Iterator[PostgresServer]:
     with own_server() as found:
         yield found
@@ -31,10 +31,10 @@ def events(served: Served, name: str) -> int:
     return sum((line["event"], line.get("tenant"), "worker" in line) == (name, "alder", True) for line in found)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
 def test_it_is_served_when_its_database_is_back_without_anybodys_doing(
-    made: Path, tmp_path: Path, postgres: PostgresServer, workers: int
+    made: Path, tmp_path: Path, postgres: PostgresServer
 ) -> None:
+    workers = 2
     roof = Roof(shutil.copytree(made, tmp_path / "roof"))
     roof.settings("alder", issuer=issuer("alder"), database=postgres.fresh())
     port, told = free_port(), free_port()
@@ -43,10 +43,10 @@ def test_it_is_served_when_its_database_is_back_without_anybodys_doing(
 
     def status(name: str) -> int:
         headers = {"host": f"{name}.example", "x-forwarded-proto": "https"}
-        return httpx2.get(f"http://127.0.0.1:{port}/log/vkey", headers=headers, timeout=20).status_code
+        return httpx2.get(f"http://127.0.0.1:{port}/log/vkey", headers=headers, timeout=60).status_code
 
     def ready() -> dict[str, bool]:
-        found = httpx2.get(f"http://127.0.0.1:{told}/ready", timeout=10).json()["tenants"]
+        found = httpx2.get(f"http://127.0.0.1:{told}/ready", timeout=60).json()["tenants"]
         assert isinstance(found, dict)
         return found
 

@@ -1,7 +1,6 @@
 """A key that is copied from one tenant to another while both are served: its owner keeps it, and nobody else gets it."""
 
 from collections.abc import Callable
-from pathlib import Path
 from shutil import copy
 
 import pytest
@@ -50,14 +49,6 @@ def test_a_worker_that_starts_again_closes_who_has_a_copied_key_and_not_its_owne
     served = open_site(roof.folder, seen=seen, clock=lambda: NOW)
     served.stop()
     assert ([one.name for one in served.broken], list(served.tenants)) == (["alder"], ["birch"])
-
-
-def test_a_tenant_may_be_a_link_to_a_folder_of_another_name(roof: Roof, tmp_path: Path, opened: Open) -> None:
-    roof.tenant("alder").rename(tmp_path / "of-2026")
-    roof.tenant("alder").symlink_to(tmp_path / "of-2026")
-    served = opened(roof)
-    assert (list(served.broken), list(served.tenants)) == ([], ["alder", "birch"])
-    served.tenants["alder"].keeper.step()
 
 
 def test_a_worker_that_starts_again_gives_a_key_that_came_since_and_was_copied_to_nobody(roof: Roof) -> None:

@@ -34,15 +34,6 @@ def test_what_is_wrong_with_one_names_its_folder(roof: Roof) -> None:
     assert not any(file.startswith("tenants/alder/keys") for file, _ in errors(found))
 
 
-def test_a_fault_of_one_is_not_said_to_keep_the_server_from_starting(roof: Roof) -> None:
-    settings = roof.tenant("birch") / "ciconia.toml"
-    settings.write_text(settings.read_text(encoding="utf-8") + "\nno TOML\n", encoding="utf-8")
-    _, found, _ = examined(roof.folder)
-    whys = [one["why"] for one in found if one["file"] == "tenants/birch/ciconia.toml" and one["severity"] == "error"]
-    assert "`ciconia serve` closes this tenant with it." in whys
-    assert not any("does not start" in why for why in whys)
-
-
 def test_what_tenants_share_is_an_error_of_both(roof: Roof) -> None:
     copy(roof.tenant("alder") / "keys" / "pairwise.key", roof.tenant("birch") / "keys" / "pairwise.key")
     code, found, _ = examined(roof.folder)
@@ -54,11 +45,3 @@ def test_a_setting_of_a_tenant_beside_the_tenants_is_an_error(roof: Roof) -> Non
     (roof.folder / "ciconia.toml").write_text('issuer = "https://x.example"\n', encoding="utf-8")
     code, found, _ = examined(roof.folder)
     assert (code, ("ciconia.toml", "issuer") in errors(found)) == (1, True)
-
-
-def test_a_tenant_that_is_no_configuration_is_an_error_and_no_tenant_is_one_too(roof: Roof, tmp_path: Path) -> None:
-    (roof.folder / "tenants" / "cedar").mkdir()
-    assert any(file == "tenants/cedar" for file, _ in errors(examined(roof.folder)[1]))
-    (tmp_path / "none" / "tenants").mkdir(parents=True)
-    (tmp_path / "none" / "ciconia.toml").touch()
-    assert ("tenants", "tenants") in errors(examined(tmp_path / "none")[1])

@@ -14,7 +14,7 @@ from idp.settings import Settings
 from idp.tenants import Opened, open_site, see
 from idp.watching.exposition import ready
 from idp.watching.measures import Measures
-from policies.errors import Misconfigured, Overloaded, Problem, StoreUnavailable
+from policies.errors import Misconfigured, Problem, StoreUnavailable
 from tests.idp.serving.crew import until
 from tests.idp.watching.told import sharing
 from tests.tenants.roof import NOW, Roof, issuer, write
@@ -81,19 +81,6 @@ def test_a_tenant_is_served_by_itself_when_its_database_answers(roof: Roof) -> N
     assert len(databases.asked) == asked
 
 
-def test_one_that_comes_late_has_its_own_bounds(roof: Roof, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_lane: object, _address: str) -> None:
-        raise Overloaded("full")
-
-    databases, measures = Databases(alder=StoreUnavailable("OperationalError")), Measures()
-    with site(roof, databases, measures) as opened:
-        databases.away.clear()
-        until(lambda: status(opened, "alder") == 200)
-        monkeypatch.setattr(opened.tenants["alder"].queue, "check", full)
-        answers = {name: status(opened, name) for name in ("alder", "birch")}
-    assert answers == {"alder": 503, "birch": 200}
-
-
 def test_one_that_comes_late_leaves_another_closed_that_is_broken_for_good(roof: Roof) -> None:
     write(roof.folder, "cedar")  # it has no keys
     databases, measures = Databases(alder=StoreUnavailable("OperationalError")), Measures()
@@ -134,29 +121,6 @@ def test_databases_that_hang_keep_nobody_else_waiting(roof: Roof) -> None:
         assert databases.asked.count("alder") == 1, "the try that hung is the one that came"
 
 
-def test_several_that_hang_cost_what_one_does() -> None:
-    together = threading.Barrier(5)
-    asked, failed = late.ask_all({str(number): lambda: _meet(together) for number in range(5)}, PATIENCE)
-    assert (len(asked), failed) == (5, {})
-
-
-def _meet(together: threading.Barrier) -> None:
-    together.wait(PATIENCE)
-
-
-def test_databases_that_fail_slowly_one_after_another_do_not_keep_a_worker_from_serving(
-    roof: Roof, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tenants, "OPEN_SECONDS", 0.0)
-    monkeypatch.setattr(tenants, "Application", failing("alder", [StoreUnavailable("OperationalError")]))
-    databases = Databases()
-    opened = open_site(roof.folder, clock=lambda: NOW, prepare=databases)
-    assert {one.name for one in opened.broken} >= {"birch"}
-    opened.start()
-    until(lambda: set(opened.tenants) == {"alder", "birch"})
-    opened.stop()
-
-
 def test_a_fault_that_time_does_not_mend_closes_it_for_good(roof: Roof) -> None:
     databases, measures = Databases(alder=StoreUnavailable("OperationalError")), Measures()
     with structlog.testing.capture_logs() as logs, site(roof, databases, measures) as opened:
@@ -185,81 +149,8 @@ def test_a_tenant_that_one_worker_closed_for_good_is_not_ready_whatever_another_
         assert ready(shared).broken == {"alder.example": "configuration"}
 
 
-def test_whoever_comes_when_all_has_ended_is_not_served(roof: Roof, monkeypatch: pytest.MonkeyPatch) -> None:
-    databases, ended, stop = Databases(), list[str](), Application.stop
-
-    def stopping(application: Application) -> None:
-        ended.append(application.settings.folder.name)
-        stop(application)
-
-    monkeypatch.setattr(Application, "stop", stopping)
-    databases.hanging.add("alder")
-    with site(roof, databases) as opened:
-        pass
-    until(lambda: not any(thread.name == "late" for thread in threading.enumerate()))
-    assert set(opened.tenants) == {"birch"}
-    assert sorted(ended) == ["alder", "birch"], "what it began is ended"
-
-
-def test_none_waits_until_another_has_begun_or_ended(roof: Roof, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A standby that is away holds each tenant's end for ten seconds, and the supervisor waits for 26."""
-    together = threading.Barrier(2)
-
-    def both(act: Callable[[Application], None]) -> Callable[[Application], None]:
-        def waiting(application: Application) -> None:
-            together.wait(PATIENCE)
-            act(application)
-
-        return waiting
-
-    monkeypatch.setattr(Application, "start", both(Application.start))
-    monkeypatch.setattr(Application, "stop", both(Application.stop))
-    opened = open_site(roof.folder, clock=lambda: NOW)
-    opened.start()
-    opened.stop()
-
-
-def test_each_is_ended_whatever_the_end_of_another_raises(roof: Roof, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened, ended, stop = open_site(roof.folder, clock=lambda: NOW), [], Application.stop
-
-    def raising(application: Application) -> None:
-        stop(application)
-        ended.append(application.settings.tenant)
-        raise OSError(application.settings.tenant)
-
-    monkeypatch.setattr(Application, "stop", raising)
-    with pytest.raises(OSError, match="example"):
-        opened.stop()
-    assert sorted(ended) == ["alder.example", "birch.example"]
-
-
 def test_where_no_database_answers_the_roof_does_not_open(roof: Roof) -> None:
     databases = Databases(alder=StoreUnavailable("OperationalError"), birch=StoreUnavailable("SQLITE_BUSY"))
     with pytest.raises(Misconfigured) as refused:
         open_site(roof.folder, prepare=databases)
     assert all(word in what(refused.value) for word in ("OperationalError", "SQLITE_BUSY"))
-
-
-def test_nobody_gives_up_while_somebody_may_still_answer() -> None:
-    go, away = threading.Event(), StoreUnavailable("OperationalError")
-
-    def gone() -> None:
-        raise away
-
-    threading.Timer(0.3, go.set).start()
-    _, failed = late.ask_all({"slow": lambda: _wait(go), "gone": gone}, 0.01)
-    assert failed == {"gone": away}
-
-
-def _wait(go: threading.Event) -> None:
-    go.wait(PATIENCE)
-
-
-def test_a_start_keeps_who_is_away_for_the_workers_and_leaves_no_thread(roof: Roof) -> None:
-    fault = Misconfigured((Problem("", 0, "database", "a later version made it.", "serve it with that one"),))
-    for error, kept in ((StoreUnavailable("OperationalError"), {"alder", "birch"}), (fault, {"birch"})):
-        databases, before = Databases(alder=error), set(threading.enumerate())
-        seen = see(roof.folder, further=lambda read: databases(read.settings))  # noqa: B023  it is called here and now
-        assert set(seen.read) == kept
-        assert [one.name for one in seen.broken] == ["alder"]
-        assert not any(thread.name == "late" for thread in {*threading.enumerate()} - before)

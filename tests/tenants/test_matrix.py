@@ -60,7 +60,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Cities:
     return build(tmp_path_factory.mktemp("cities") / "roof", dict.fromkeys(NAMES, "ciconia.db"))
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def towns(request: pytest.FixtureRequest, built: Cities, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Town]]:
     cities = built
     if request.param == "postgres":

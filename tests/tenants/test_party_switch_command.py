@@ -13,11 +13,10 @@ from idp.cli import app
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import load_settings
 from idp.store.engine import open_engine
-from idp.store.store import open_store
-from idp.store.switches import Switchboard, Switches
+from idp.store.switches import Switches
 from idp.store.switches.records import SwitchRecords
 from idp.transparency.verify import verify_ledger
-from tests.tenants.roof import NOW, Roof
+from tests.tenants.roof import Roof
 
 Run = Callable[..., Result]
 WHY = ("--reason", "Its secret leaked")
@@ -95,14 +94,6 @@ def test_each_kind_is_off_and_on_again_and_both_are_recorded(run: Run, city: Pat
     assert (report.records, list(report.findings)) == (2, [])
 
 
-def test_a_service_is_what_a_name_is_of_where_nothing_else_is_said(run: Run, city: Path) -> None:
-    ended = run("disable", "permits", *WHY)
-    assert ended.exit_code == 0, ended.output
-    assert "Every worker obeys within a second." in ended.output
-    assert "ciconia party enable permits --kind party" in ended.output
-    assert switches(city).off("party", "permits")
-
-
 def test_list_says_what_is_off_since_when_and_why(run: Run) -> None:
     assert run("disable", "EE", "--kind", "country", "--reason", "Its node was broken into").exit_code == 0
     listed = json.loads(run("list", "--json").stdout)
@@ -170,24 +161,6 @@ def test_a_name_that_no_readable_file_has_is_taken_in_an_emergency_and_said(
     assert (json.loads(known.stdout)["known"], json.loads(known.stdout)["nearest"], known.stderr) == (True, None, "")
 
 
-def test_a_broken_file_has_no_empty_name(run: Run, city: Path) -> None:
-    for folder in ("providers", "parties"):
-        for path in (city / folder).iterdir():
-            path.write_text("broken = 1\n", encoding="utf-8")
-    assert json.loads(run("list", "--json").stdout)["switches"] == []
-    for kind, name in (("country", "EE"), ("provider", "ee"), ("party", "permits")):
-        ended = run("disable", name, "--kind", kind, *WHY, "--json")
-        assert json.loads(ended.stdout)["nearest"] is None
-        assert f"No {kind} could be read." in ended.stderr
-
-
-def test_where_no_name_can_be_read_that_is_said(run: Run, city: Path) -> None:
-    (city / "parties" / "permits.toml").write_text("x = [\n", encoding="utf-8")
-    ended = run("disable", "permits", *WHY)
-    assert ended.exit_code == 0
-    assert "No party could be read." in ended.stderr
-
-
 @pytest.mark.spec("decisions.md 31")
 def test_a_country_that_is_not_two_capital_letters_is_refused_in_an_emergency_too(run: Run, city: Path) -> None:
     (city / "parties" / "bad.toml").write_text("x = [\n", encoding="utf-8")
@@ -199,68 +172,9 @@ def test_a_country_that_is_not_two_capital_letters_is_refused_in_an_emergency_to
     assert not switches(city).current()
 
 
-@pytest.mark.parametrize(("name", "code"), [("Bulgaria", "BG"), ("czechia", "CZ"), ("Côte d'Ivoire", "CI"), ("DEU", "DE")])
-def test_the_name_of_a_country_is_answered_with_its_code(run: Run, city: Path, name: str, code: str) -> None:
-    ended = run("disable", name, "--kind", "country", *WHY)
-    assert (ended.exit_code, ended.stderr.endswith(f" Fix: Did you mean {code}?\n")) == (1, True), ended.output
-    assert not switches(city).current()
-
-
-@pytest.mark.parametrize(("kind", "none"), [("provider", "no identity provider"), ("country", "no country")])
-def test_where_there_is_none_of_a_kind_that_is_said(run: Run, city: Path, kind: str, none: str) -> None:
-    (city / "providers" / "ee.toml").unlink()
-    ended = run("disable", "EE", "--kind", kind, *WHY)
-    assert (ended.exit_code, f" Fix: The configuration has {none}. Name what" in ended.stderr) == (1, True), ended.output
-
-
-def test_a_country_that_an_earlier_version_took_can_be_switched_on(run: Run, city: Path) -> None:
-    settings = load_settings(city)
-    keys = load_ledger_keys(settings.key_folder, settings.origin)
-    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
-    board = Switchboard(engine=store.engine, tenant=settings.tenant, keys=keys, commits=store)
-    board.set_switch("country", "ee", off=True, reason="a slip of the hand", now=NOW)
-    store.close()
-    assert run("disable", "ee", "--kind", "country", *WHY).exit_code == 1
-    assert run("enable", "ee", "--kind", "country", *WHY).exit_code == 0
-    assert not switches(city).off("country", "ee")
-
-
-def test_what_was_switched_off_can_be_switched_on_though_its_file_is_gone(run: Run, city: Path) -> None:
-    assert run("disable", "permits", *WHY).exit_code == 0
-    (city / "parties" / "permits.toml").unlink()
-    assert run("enable", "permits", *WHY).exit_code == 0
-    assert not switches(city).off("party", "permits")
-
-
 def records_of(city: Path) -> int:
     with closing(sqlite3.connect(city / "ciconia.db")) as connection:
         return int(connection.execute("SELECT count(*) FROM records").fetchone()[0])
-
-
-def test_what_is_on_already_is_said_and_ends_nothing(run: Run, city: Path) -> None:
-    ended = run("enable", "permits", *WHY)
-    assert (ended.exit_code, records_of(city)) == (0, 0), "it was never off"
-    assert "It was on already, and nothing is recorded: party permits." in ended.stdout
-    never = json.loads(run("enable", "permits", *WHY, "--json").stdout)
-    assert (never["ok"], never["off"], never["reason"], never["since"], never["placed"]) == (True, False, None, None, True)
-    run("disable", "permits", *WHY)
-    first = json.loads(run("enable", "permits", "--reason", "mended", "--json").stdout)
-    begun = switches(city).acts
-    again = run("enable", "permits", "--reason", "mended, I said")
-    assert f"It was on already, since {first['since']}, and nothing is recorded: party permits." in again.stdout
-    assert json.loads(run("enable", "permits", *WHY, "--json").stdout) == first
-    assert (records_of(city), switches(city).off("party", "permits", acts=begun)) == (2, False)
-
-
-def test_what_is_off_already_for_the_same_reason_is_said_and_another_reason_is_another_act(run: Run, city: Path) -> None:
-    first = json.loads(run("disable", "permits", *WHY, "--json").stdout)
-    again = run("disable", "permits", *WHY)
-    assert f"It was off already, since {first['since']}, and nothing is recorded: party permits." in again.stdout
-    assert "To end it: ciconia party enable permits" in again.stdout
-    assert json.loads(run("disable", "permits", *WHY, "--json").stdout) == first
-    assert records_of(city) == 1
-    other = json.loads(run("disable", "permits", "--reason", "It asks for too much", "--json").stdout)
-    assert (other["reason"], records_of(city)) == ("It asks for too much", 2)
 
 
 @pytest.mark.spec("decisions.md 31")
@@ -298,12 +212,6 @@ def test_a_switch_that_somebody_else_touched_is_set_again(run: Run, city: Path, 
         assert "already" in run(last, "permits", *WHY).stdout
 
 
-def test_without_a_database_or_a_folder_it_could_not_be_tried(run: Run, city: Path, tmp_path: Path) -> None:
-    assert run("disable", "permits", *WHY, config=tmp_path / "none").exit_code == 2
-    (city / "keys" / "openings.key").unlink()
-    assert run("disable", "permits", *WHY).exit_code == 2
-
-
 def lose_a_record(run: Run, city: Path, how: str) -> None:
     """Switch `permits` off, and have somebody else spoil the record of that."""
     assert run("disable", "permits", *WHY).exit_code == 0
@@ -334,12 +242,6 @@ def test_where_a_record_is_lost_a_country_can_be_switched_off_and_the_rest_says_
     found = CliRunner().invoke(app, ["doctor", "--config", str(city), "--offline", "--json"])
     whats = [problem["what"] for problem in json.loads(found.stdout)["problems"]]
     assert "1 records of switches are gone: what they switched off is not known." in whats
-
-
-def test_a_folder_with_several_tenants_is_not_one_of_them(run: Run, roof: Roof) -> None:
-    ended = run("disable", "permits", *WHY, config=roof.folder)
-    assert ended.exit_code == 2
-    assert "tenants/birch" in ended.output
 
 
 def test_a_switch_of_one_tenant_is_none_of_another(run: Run, roof: Roof, city: Path) -> None:

@@ -44,20 +44,3 @@ def test_nor_one_that_came_with_an_earlier_reload(roof: Roof, tmp_path: Path) ->
     second = look_again(roof.folder, first)
     roof.settings("alder", issuer=issuer("alder"), database="other.db")
     assert refusals(roof, second) == [(str(roof.tenant("alder") / "ciconia.toml"), "database")]
-
-
-def test_nor_one_that_a_reload_found_broken(roof: Roof, served: Looked) -> None:
-    roof.settings("alder", issuer=issuer("alder"), databases="ciconia.db")
-    for _ in range(2):
-        served = look_again(roof.folder, served)
-    assert [one.name for one in served.seen.broken] == ["alder"]
-    roof.settings("alder", issuer=issuer("alder"), database="other.db")
-    assert refusals(roof, served) == [(str(roof.tenant("alder") / "ciconia.toml"), "database")]
-
-
-def test_one_that_was_taken_out_may_come_back_with_another(roof: Roof, served: Looked, tmp_path: Path) -> None:
-    shutil.move(roof.tenant("alder"), tmp_path / "alder")
-    without = look_again(roof.folder, served)
-    shutil.move(tmp_path / "alder", roof.tenant("alder"))
-    roof.settings("alder", issuer=issuer("alder"), database="other.db")
-    assert look_again(roof.folder, without).seen.read["alder"].settings.database == "other.db"

@@ -1,6 +1,5 @@
 """Several tenants in one process: each on its own host, none touched by what is wrong with another."""
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -14,13 +13,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from httpx2 import ASGITransport, AsyncClient, Response
 
 from idp.conflicts import conflicts
-from idp.files import read_whole
-from idp.pages.render import Pages
-from idp.settings import Settings, is_many, tenant_folders
-from idp.tenants import Opened, _Closed, open_site
+from idp.settings import tenant_folders
+from idp.tenants import Opened, open_site
 from idp.watching.exposition import exposition, ready
 from idp.watching.measures import Measures
-from policies.errors import Misconfigured, StoreUnavailable
+from policies.errors import Misconfigured
 from tests.idp.serving.crew import until
 from tests.tenants.roof import NOW, Roof, issuer
 
@@ -88,39 +85,6 @@ def test_a_proxy_that_asks_after_the_worker_needs_no_host_of_a_city(roof: Roof, 
     assert "content-length" not in answer.headers
 
 
-def test_a_request_with_two_hosts_is_nobodys(roof: Roof, opened: Open) -> None:
-    served = opened(roof)
-
-    async def ask() -> int:
-        found: list[int] = []
-        headers = [(b"host", b"alder.example"), (b"host", b"birch.example")]
-        scope = {"type": "http", "headers": headers, "path": DISCOVERY, "scheme": "https", "method": "GET"}
-
-        async def receive() -> dict[str, object]:
-            return {"type": "http.request"}
-
-        async def send(message: dict[str, object]) -> None:
-            if message["type"] == "http.response.start":
-                found.append(int(str(message["status"])))
-
-        await served.asgi(scope, receive, send)  # type: ignore[arg-type] # the messages are plain dictionaries
-        return found[0]
-
-    assert anyio.run(ask) == 421
-
-
-def test_the_proxies_that_are_not_limited_are_those_of_the_process_and_not_of_the_tenants_own_file(
-    roof: Roof, opened: Open
-) -> None:
-    for folder, proxy in ((roof.folder, "198.51.100.1"), (roof.tenant("birch"), "198.51.100.2")):
-        with (folder / "ciconia.toml").open("a", encoding="utf-8") as file:
-            file.write(f'trusted_proxies = ["{proxy}"]\n')
-    for application in opened(roof).tenants.values():
-        rates = application.watched.rates
-        assert rates.address("198.51.100.1") == ""
-        assert rates.address("198.51.100.2")
-
-
 @pytest.mark.parametrize("accept", ["en", "et", "zh-CN"])
 def test_a_broken_tenant_answers_503_on_its_host_while_the_rest_serve(roof: Roof, opened: Open, accept: str) -> None:
     (roof.tenant("birch") / "keys" / "es256.pem").write_text("no key", encoding="utf-8")
@@ -152,24 +116,6 @@ def test_a_flood_at_a_broken_tenants_host_makes_one_line_and_one_page_a_language
     assert all(logs[0]["reference"] in page for page in pages), "the page leads to the line"
 
 
-def test_after_a_minute_a_broken_tenants_page_has_another_reference_and_a_line_of_its_own() -> None:
-    now = [100.0]
-    closed = _Closed("birch", Pages(), clock=lambda: now[0])
-    with structlog.testing.capture_logs() as logs:
-        first = closed._page("en")
-        assert closed._page("en") is first
-        now[0] += 60
-        assert closed._page("en")[0] != first[0]
-    assert len({line["reference"] for line in logs}) == len(logs) == 2
-
-
-def test_a_tenant_whose_issuer_nobody_can_read_has_no_host_and_the_rest_serve(roof: Roof, opened: Open) -> None:
-    (roof.tenant("birch") / "ciconia.toml").write_text("issuer = \n", encoding="utf-8")
-    served = opened(roof)
-    assert get(served, f"{issuer('birch')}{DISCOVERY}").status_code == 421
-    assert get(served, f"{issuer('alder')}{DISCOVERY}").status_code == 200
-
-
 @pytest.mark.parametrize(
     ("file", "tenant"),
     [("keys/es256.pem", "birch.example"), ("parties/x.toml", "birch.example"), ("ciconia.toml", "birch")],
@@ -188,49 +134,6 @@ def test_whoever_watches_is_told_which_tenant_is_broken_and_the_others_are_ready
         shown = exposition(measures).decode()
         assert f'ciconia_tenant_broken{{tenant="{tenant}",why="configuration"}} 1.0' in shown.splitlines()
         assert "canary" not in shown
-    finally:
-        served.stop()
-
-
-def test_where_no_tenant_serves_the_roof_does_not_open(roof: Roof) -> None:
-    for name in ("alder", "birch"):
-        (roof.tenant(name) / "keys" / "es256.pem").write_text("no key", encoding="utf-8")
-    with pytest.raises(Misconfigured) as refused:
-        open_site(roof.folder)
-    assert all(f"tenants/{name}/keys/es256.pem" in what(refused.value) for name in ("alder", "birch"))
-
-
-def test_the_only_broker_that_is_broken_does_not_start(roof: Roof) -> None:
-    (roof.tenant("alder") / "keys" / "es256.pem").write_text("no key", encoding="utf-8")
-    with pytest.raises(Misconfigured):
-        open_site(roof.tenant("alder"))
-
-
-def test_one_folder_is_served_as_it_always_was(roof: Roof) -> None:
-    served = open_site(roof.tenant("alder"), clock=lambda: NOW)
-    try:
-        assert get(served, f"{issuer('alder')}{DISCOVERY}").json()["issuer"] == issuer("alder")
-        assert get(served, f"{issuer('alder')}{DISCOVERY}", host="127.0.0.1:8400").status_code == 200
-        assert not is_many(roof.tenant("alder"))
-        assert tenant_folders(roof.tenant("alder")) == (roof.tenant("alder"),)
-    finally:
-        served.stop()
-
-
-def test_what_prepare_refuses_is_broken_and_the_rest_are_prepared(roof: Roof) -> None:
-    seen: list[str] = []
-
-    def prepare(settings: Settings) -> None:
-        seen.append(settings.folder.name)
-        if settings.folder.name == "alder":
-            raise StoreUnavailable("SQLITE_CANTOPEN")
-
-    served = open_site(roof.folder, clock=lambda: NOW, prepare=prepare)
-    try:
-        assert sorted(seen) == ["alder", "birch"]
-        assert ([one.name for one in served.broken], list(served.tenants)) == (["alder"], ["birch"])
-        assert "SQLITE_CANTOPEN" in str(served.broken[0].problems[0])
-        assert get(served, f"{issuer('alder')}/").status_code == 503
     finally:
         served.stop()
 
@@ -284,43 +187,12 @@ def test_two_tenants_with_one_key_are_both_refused(roof: Roof, name: str) -> Non
     assert f"tenants/birch/keys/{name}: keys: alder has the same. Fix: Take the copy out" in what(refused.value)
 
 
-def test_a_key_under_another_name_and_with_other_line_ends_is_still_the_same(roof: Roof) -> None:
-    text = (roof.tenant("alder") / "keys" / "sealing.key").read_text(encoding="ascii")
-    (roof.tenant("birch") / "keys" / "pairwise.key").write_bytes(text.strip().encode() + b"\r\n")
-    assert set(conflicts(tenant_folders(roof.folder))) == {"alder", "birch"}
-
-
 def test_one_private_key_in_two_files_that_differ_in_every_byte_is_the_same(roof: Roof) -> None:
     text = (roof.tenant("alder") / "keys" / "saml.pem").read_bytes()
     key = load_pem_private_key(text.partition(b"-----BEGIN CERT")[0], password=None)
     other = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
     (roof.tenant("birch") / "keys" / "rs256.pem").write_bytes(b"# of birch\r\n" + other.replace(b"\n", b"\r\n"))
     assert "alder has the same" in str(conflicts(tenant_folders(roof.folder))["birch"][0])
-
-
-def test_a_key_file_that_cannot_be_read_hides_no_other_that_two_have(roof: Roof, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy(roof.tenant("alder") / "keys" / "saml.pem", roof.tenant("birch") / "keys" / "saml.pem")
-    (roof.tenant("birch") / "keys" / "a-broken-link.pem").symlink_to(roof.folder / "nowhere")
-
-    def reading(path: Path) -> bytes:
-        if path.name == "es256.pem":
-            raise PermissionError(13, "Permission denied")
-        return read_whole(path)
-
-    monkeypatch.setattr("idp.conflicts.read_whole", reading)
-    assert set(conflicts(tenant_folders(roof.folder))) == {"alder", "birch"}
-
-
-def test_what_has_no_end_in_a_folder_of_keys_holds_up_nobody_and_hides_nothing(roof: Roof, opened: Open) -> None:
-    """Looking for shared keys opens every file of every tenant, at a start and at each reload."""
-    keys = roof.tenant("birch") / "keys"
-    os.mkfifo(keys / "a-pipe", 0o600)
-    (keys / "a-device").symlink_to("/dev/zero")
-    with (keys / "gigabytes").open("wb") as file:
-        file.truncate(8 * 1024**3)
-    assert opened(roof).broken == ()
-    copy(roof.tenant("alder") / "keys" / "saml.pem", keys / "saml.pem")
-    assert set(conflicts(tenant_folders(roof.folder))) == {"alder", "birch"}
 
 
 def test_what_is_no_secret_may_lie_in_two_folders_of_keys(roof: Roof) -> None:
@@ -332,19 +204,6 @@ def test_what_is_no_secret_may_lie_in_two_folders_of_keys(roof: Roof) -> None:
         (keys / "README").write_text("-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----\n", encoding="ascii")
         (keys / "chain.pem").write_bytes(chain)
     assert conflicts(tenant_folders(roof.folder)) == {}
-
-
-@pytest.mark.parametrize("name", ["sealing.key", "openings.key", "log.key", "es256.pem", "saml.pem"])
-def test_a_key_that_one_has_under_a_name_that_no_key_has_is_still_the_same(roof: Roof, name: str) -> None:
-    copy(roof.tenant("alder") / "keys" / name, roof.tenant("birch") / "keys" / "of-last-year")
-    problems = conflicts(tenant_folders(roof.folder))
-    assert [Path(problem.file).name for found in problems.values() for problem in found] == [name, "of-last-year"]
-
-
-def test_one_secret_in_other_letters_is_the_same(roof: Roof) -> None:
-    text = (roof.tenant("alder") / "keys" / "index.key").read_text(encoding="ascii")
-    (roof.tenant("birch") / "keys" / "index.key").write_text(text.upper(), encoding="ascii")
-    assert set(conflicts(tenant_folders(roof.folder))) == {"alder", "birch"}
 
 
 def test_tenants_as_they_should_be_share_nothing(roof: Roof) -> None:
@@ -369,13 +228,3 @@ def test_what_is_wrong_with_the_process_keeps_all_of_it_from_starting(roof: Roof
     with pytest.raises(Misconfigured) as refused:
         open_site(roof.folder)
     assert told in what(refused.value)
-
-
-def test_a_roof_without_settings_or_without_tenants_does_not_open(tmp_path: Path, roof: Roof) -> None:
-    (roof.folder / "ciconia.toml").unlink()
-    with pytest.raises(Misconfigured, match="cannot be read"):
-        open_site(roof.folder)
-    (tmp_path / "none" / "tenants").mkdir(parents=True)
-    (tmp_path / "none" / "ciconia.toml").touch()
-    with pytest.raises(Misconfigured, match="there is no tenant"):
-        open_site(tmp_path / "none")

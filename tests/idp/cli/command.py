@@ -10,30 +10,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import httpx2
 
 from idp.settings import SETTINGS_FILE, load_settings
+from tests.idp.cli.forked import SECONDS, Forked, run, start
 from tests.ports import free_port
 
 CICONIA = str(Path(sys.executable).with_name("ciconia"))
-# Only for what would never end: the self-test takes forty seconds of a processor that is its own
-SECONDS = 300
 
 
 def ciconia(
     *arguments: str | Path, environment: Mapping[str, str] | None = None, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, with `stdin` in a pipe."""
-    return subprocess.run(
-        [CICONIA, *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-        env={**os.environ, "COLUMNS": "200", **(environment or {})},
-    )
+    return run(*arguments, environment=environment, stdin=stdin)
 
 
 def json_of(run: subprocess.CompletedProcess[str]) -> dict[str, object]:
@@ -47,7 +39,7 @@ def json_of(run: subprocess.CompletedProcess[str]) -> dict[str, object]:
 class Served:
     """A running `ciconia serve`, or a runner that speaks like it: its first line on stdout says that it listens."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | Forked
     folder: Path
     log: Path
     first_line: str
@@ -82,11 +74,8 @@ class Served:
 @contextmanager
 def serving(folder: Path, log: Path, command: Sequence[str] = ()) -> Iterator[Served]:
     """`ciconia serve --config folder` (or another `command`), from the moment it listens; killed at the end."""
-    line = [*command] or [CICONIA, "serve", "--config", str(folder)]
     with log.open("ab") as stderr:
-        process = subprocess.Popen(
-            line, stdout=subprocess.PIPE, stderr=stderr, text=True, env={**os.environ, "COLUMNS": "200"}
-        )
+        process = _begun(("serve", "--config", folder), stderr) if not command else _program(command, stderr)
     alarm = threading.Timer(SECONDS, process.kill)
     alarm.start()
     try:
@@ -106,6 +95,19 @@ def serving(folder: Path, log: Path, command: Sequence[str] = ()) -> Iterator[Se
                 os.kill(worker, signal.SIGCONT)
         if process.stdout is not None:
             process.stdout.close()
+
+
+def _program(command: Sequence[str], stderr: IO[bytes]) -> subprocess.Popen[str]:
+    environment = {**os.environ, "COLUMNS": "200"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment)
+
+
+def _begun(arguments: Sequence[str | Path], stderr: IO[bytes]) -> Forked:
+    reading, writing = os.pipe()
+    with Path(os.devnull).open() as nothing:
+        begun = start(arguments, (nothing.fileno(), writing, stderr.fileno()), stdout=os.fdopen(reading))
+    os.close(writing)
+    return begun
 
 
 def _children(process: int) -> list[int]:

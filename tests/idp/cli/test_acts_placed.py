@@ -14,17 +14,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from idp.cli import app, committing
-from idp.cli.init import init
-from idp.keys.kinds import LOG
+from idp.cli import app
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import SETTINGS_FILE, load_settings
 from idp.store.engine import open_engine
-from idp.store.migrate import migrate
 from idp.store.store import Store, open_store
-from idp.store.switches import Switchboard, Switches
+from idp.store.switches import Switchboard
 from idp.transparency.keys import LedgerKeys
-from idp.transparency.sequencer import Sequencer
 from idp.transparency.verify import verify_ledger
 
 pytestmark = pytest.mark.spec("decisions.md 31")
@@ -32,19 +28,12 @@ pytestmark = pytest.mark.spec("decisions.md 31")
 WHY = ("--reason", "The laptop was stolen")
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made") / "city"
-    init(folder)
-    migrate(load_settings(folder).database_url)
+@pytest.fixture
+def city(made: Path, tmp_path: Path) -> Path:
+    folder = Path(shutil.copytree(made, tmp_path / "city"))
     # So that a party is taken that no file has
     (folder / "parties" / "permits.toml").write_text("broken = \n", encoding="utf-8")
     return folder
-
-
-@pytest.fixture
-def city(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "city"))
 
 
 @pytest.fixture
@@ -108,48 +97,6 @@ def test_the_witness_sees_what_a_command_signed(city: Path) -> None:
     assert len(list((city / "seen").iterdir())) == 1
 
 
-def test_a_key_of_the_log_that_is_revoked_does_not_sign_its_revocation(city: Path) -> None:
-    assert placed(run(city, "keys", "revoke", key_of(city, "log"), "--json")) is True
-    assert (count(city, "leaves"), count(city, "checkpoints")) == (1, 0)
-
-
-def test_a_server_that_runs_places_the_record(city: Path, store: Store) -> None:
-    server = Sequencer(store, ledger_keys(city), checkpoint_seconds=0.001, poll_seconds=0.05)
-    server.start()
-    try:
-        assert placed(disable(city, "--json")) is True
-    finally:
-        server.stop()
-
-
-def test_where_whoever_has_the_lease_places_nothing_the_act_counts_and_that_is_said(
-    city: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(committing, "PLACE_SECONDS", 0.3)
-    stands_still = Sequencer(store, ledger_keys(city), lease_seconds=1000)
-    assert stands_still.step()
-    ended = disable(city)
-    assert (ended.exit_code, "Off and recorded" in ended.stdout) == (0, True), ended.output
-    assert "Its record has no place in the release ledger yet" in ended.stderr
-    assert placed(disable(city, "--json")) is False
-    revoked = run(city, "keys", "revoke", key_of(city, "es256"))
-    assert "Its record has no place in the release ledger yet" in revoked.stderr
-    assert "Revoked and recorded" in revoked.stdout
-    assert count(city, "staged") == 2
-    stands_still.stop()
-    assert placed(disable(city, "--json")) is True
-    assert count(city, "staged") == 0
-
-
-def test_where_a_key_of_the_log_cannot_be_loaded_no_other_one_signs_in_its_place(
-    city: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(committing, "PLACE_SECONDS", 0.3)
-    (city / "keys" / LOG.file_from(1_795_600_020)).write_bytes(b"no key")
-    assert placed(disable(city, "--json")) is False
-    assert (count(city, "leaves"), count(city, "checkpoints")) == (0, 0)
-
-
 def test_a_ledger_that_somebody_changed_is_not_gone_on_with(city: Path) -> None:
     assert placed(disable(city, "--json")) is True
     with closing(sqlite3.connect(city / "ciconia.db")) as connection, connection:
@@ -195,34 +142,3 @@ def test_who_interrupts_a_command_after_its_commit_reads_that_it_may_count(
     key = key_of(city, "es256")
     ended = run(city, "keys", "revoke", key)
     assert (ended.exit_code, "It is revoked now." in ended.stderr) == (2, True), ended.output
-
-
-def test_who_interrupts_a_command_that_waits_for_its_place_reads_that_the_act_counts(
-    city: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    interrupted(monkeypatch, Sequencer, "step")
-    assert placed(disable(city, "--json")) is False
-
-
-def test_who_interrupts_a_command_that_finds_it_off_already_has_nothing_done(
-    city: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert placed(disable(city, "--json")) is True
-    interrupted(monkeypatch, Switches, "current")
-    ended = disable(city)
-    assert (ended.exit_code, count(city, "records")) == (2, 1), ended.output
-
-
-def test_who_interrupts_a_command_while_its_act_begins_reads_that_it_may_count(
-    city: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begin = threading.Thread.start
-
-    def pressed(thread: threading.Thread) -> None:
-        begin(thread)
-        if thread.name == "act":
-            signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(threading.Thread, "start", pressed)
-    ended = disable(city)
-    assert (ended.exit_code, "the command was interrupted" in ended.stderr) == (2, True), ended.output

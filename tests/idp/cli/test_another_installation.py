@@ -52,6 +52,7 @@ def second(city: Path, stranger: Path, tmp_path: Path) -> Path:
     store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
     board = Switchboard(engine=store.engine, tenant=settings.tenant, keys=keys, commits=store)
     board.set_switch(PARTY, "parking", off=True, reason="A test", now=1)
+    assert settings.witness_path is not None
     sequencer = Sequencer(store, keys, checkpoint_seconds=0, witness=Witness(settings.witness_path, keys))
     assert sequencer.step()
     sequencer.stop()
@@ -69,30 +70,6 @@ def test_serve_says_whose_it_is_and_accuses_nobody_of_changing_its_rows(second: 
     assert (run.returncode, run.stdout) == (1, "")
     (line,) = run.stderr.splitlines()
     assert line.startswith(f"{city / 'ciconia.db'}: database: {ANOTHERS}")
-
-
-@pytest.mark.parametrize("old", [False, True])
-def test_migrate_says_whose_it_is_and_leaves_it_as_it_is(second: Path, city: Path, *, old: bool) -> None:
-    file = city / "ciconia.db"
-    with closing(sqlite3.connect(file)) as connection:
-        if old:
-            connection.execute("DROP TABLE alembic_compatible")
-            connection.execute("UPDATE alembic_version SET version_num = '0005'")
-            connection.commit()
-        before = list(connection.iterdump())
-    run = here("migrate", "--config", second)
-    assert (run.returncode, run.stdout) == (1, "")
-    (line,) = run.stderr.splitlines()
-    assert line.startswith(f"{file}: database: {ANOTHERS}")
-    with closing(sqlite3.connect(file)) as connection:
-        assert list(connection.iterdump()) == before
-    assert here("migrate", "--config", city).stdout == "ciconia.db is at revision 0006.\n"
-
-
-def test_an_empty_database_is_migrated_before_there_are_keys(stranger: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(stranger, tmp_path / "city"))
-    shutil.rmtree(folder / "keys")
-    assert here("migrate", "--config", folder).returncode == 0
 
 
 @pytest.mark.parametrize("witness", ["", "kept"])
@@ -114,15 +91,6 @@ def test_backup_says_whose_it_is_and_writes_nothing(second: Path, city: Path, tm
     told = json.loads(here("backup", "--config", second, "--to", out / "copy.db", "--json").stdout)
     assert (told["ok"], [one["key"] for one in told["problems"]]) == (False, ["database"])
     assert not list(out.iterdir())
-
-
-def test_restore_into_it_says_whose_it_is(second: Path, stranger: Path, city: Path, tmp_path: Path) -> None:
-    file, own = tmp_path / "copy.db", Path(shutil.copytree(stranger, tmp_path / "own"))
-    assert here("migrate", "--config", own).returncode == 0
-    assert here("backup", "--config", own, "--to", file).returncode == 0
-    run = here("restore", "--config", second, "--from", file)
-    assert (run.returncode, run.stdout) == (2, "")
-    assert run.stderr.startswith(f"{city / 'ciconia.db'}: database: {ANOTHERS}")
 
 
 def test_verify_names_what_does_not_fit_and_says_whose_it_may_be(second: Path, city: Path) -> None:

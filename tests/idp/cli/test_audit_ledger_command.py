@@ -2,9 +2,7 @@
 
 import base64
 import json
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,28 +99,6 @@ def test_a_receipt_of_another_tree_does_not_fit(folder: Path) -> None:
     assert "export_split" in audit(folder / "log.jsonl", "--receipt", receipt).stderr
 
 
-def test_a_leaf_that_stands_at_another_index_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One tree has one leaf at an index: only a proof that was believed wrongly could say another."""
-    receipt = folder / "receipt.json"
-    receipt.write_bytes(LOG.receipt())
-    module = "idp.cli.audit_ledger.verify_receipt"
-    from_file = __import__("idp.transparency.receipt_verify", fromlist=["verify_receipt"]).verify_receipt
-    monkeypatch.setattr(module, lambda octets, keys: replace(from_file(octets, keys), index=5))
-    run = audit(folder / "log.jsonl", "--receipt", receipt)
-    assert (run.exit_code, "export_leaf" in run.stderr) == (1, True)
-
-
-def test_an_export_that_is_too_short_says_nothing_of_what_is_longer(folder: Path) -> None:
-    short = written(folder / "short.jsonl", lines(size=3))
-    placed, promised = folder / "placed.json", folder / "promised.json"
-    placed.write_bytes(LOG.receipt(index=1))
-    promised.write_bytes(LOG.receipt(index=6, standing=PROMISED))
-    for file in (placed, promised):
-        run = audit(short, "--receipt", file)
-        assert run.exit_code == 2, run.output
-        assert "ask for a newer export" in run.stderr
-
-
 def test_a_log_that_signed_more_leaves_before_than_it_exports_has_shrunk(folder: Path) -> None:
     short, kept = written(folder / "short.jsonl", lines(size=3)), folder / "kept.checkpoint"
     kept.write_text(LOG.note(LOG.size), encoding="utf-8")
@@ -196,20 +172,3 @@ def test_what_is_no_checkpoint_or_receipt_of_this_log_is_named_and_the_rest_is_c
     assert audit(folder / "log.jsonl", "--checkpoint", half).exit_code == 1
     for option in ("--checkpoint", "--receipt"):
         assert audit(folder / "log.jsonl", option, absent).exit_code == 2
-
-
-def test_what_cannot_be_read_exits_2(folder: Path) -> None:
-    os.mkfifo(folder / "pipe")
-    for export in ("absent.jsonl", "pipe", "."):
-        assert audit(folder / export, "--log", folder / "log.vkey").exit_code == 2
-    for key in ("absent.vkey", "log.jsonl"):
-        assert audit(folder / "log.jsonl", "--log", folder / key).exit_code == 2
-    (folder / "log.vkey").unlink()
-    run = audit(folder / "log.jsonl")
-    assert run.exit_code == 2
-    assert "--log names the log's keys" in run.stderr
-
-
-def test_progress_is_told_in_json_lines(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("idp.cli.console.EVERY", 3)
-    assert [line.get("done") for line in told(audit(folder / "log.jsonl", "--json"))] == [3, 6, None]

@@ -27,14 +27,6 @@ def test_a_fingerprint_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -
             assert (printed.err if error else printed.out) == text + "\n"
 
 
-@pytest.mark.parametrize("text", ["https://node.example/:key:/acs", ":smile:", "[red]x[/red] :ab:", "a:on:b"])
-def test_an_address_and_a_problem_are_printed_as_they_are(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    say(text)
-    assert capsys.readouterr().out == text + "\n"
-    problems(Misconfigured((Problem("a.toml", 1, "key", text, "mend it."),)))
-    assert text in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     "mark", ["\x1b", "\r", "\x07", "\t", "\x7f", "\x85", "\x9b", "\u202e", "\u2066", "\u2028", "\udcff"]
 )

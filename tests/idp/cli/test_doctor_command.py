@@ -2,14 +2,10 @@
 
 import json
 import re
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from idp.settings import load_settings
-from idp.store.migrate import migrate
 from tests.idp.cli.command import ciconia, json_of
 
 FIELDS = {"severity", "file", "line", "key", "what", "why", "fix"}
@@ -33,14 +29,6 @@ def test_what_init_writes_gives_notices_and_0(made_once: Path) -> None:
     found = json_of(ciconia("doctor", "--config", made_once, "--offline", "--json"))
     assert set(found) == {"ok", "problems", "checked"}
     assert found["ok"] is True
-
-
-def test_a_node_that_init_writes_gives_notices_and_0(tmp_path: Path) -> None:
-    assert ciconia("init", tmp_path / "n", "--role", "node").returncode == 0
-    run = ciconia("doctor", "--config", tmp_path / "n", "--offline")
-    assert run.returncode == 0, run.stdout
-    assert "no other country's node may ask yet" in run.stdout
-    assert "XX is no country" in run.stdout
 
 
 def test_a_banana_in_any_of_its_files_is_1_with_file_line_and_key(made_once: Path) -> None:
@@ -97,23 +85,6 @@ def test_what_is_no_configuration_is_2_in_one_sentence(tmp_path: Path, made: str
     found = json_of(ciconia("doctor", "--config", folder, "--json"))
     assert (found["ok"], found["checked"]) == (False, [])
     assert json.dumps(str(folder)) in json.dumps(found["problems"])
-
-
-def test_a_database_of_a_later_version_is_1(made_once: Path) -> None:
-    settings = load_settings(made_once)
-    migrate(settings.database_url)
-    path = made_once / "ciconia.db"
-    try:
-        with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute("UPDATE alembic_version SET version_num = '9999_later'")
-            # It changed more than an earlier program goes on with
-            connection.execute("UPDATE alembic_compatible SET from_revision = '9999_later'")
-        run = ciconia("doctor", "--config", made_once, "--offline")
-    finally:
-        path.unlink()
-    assert run.returncode == 1
-    assert "a later version of this program made it" in run.stdout
-    assert "Traceback" not in run.stderr
 
 
 def test_serve_refuses_what_would_leak_or_lose_all_at_once(made_once: Path) -> None:

@@ -5,19 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from connectors.formats.grammar import written as as_written
-from idp.inspection.outcome import LAST_WRITTEN, OF_TIME
+from idp.inspection.outcome import OF_TIME
 from tests.connectors import forge, sent
 from tests.connectors import test_client_assertion as assertions
 from tests.connectors import test_id_token as tokens
 from tests.connectors.forge import Reply
-from tests.connectors.metadata import node
 from tests.errors_page import tables
 from tests.idp.cli import test_inspect_client_assertion as of_clients
 from tests.idp.cli import test_inspect_id_token as of_tokens
 from tests.idp.cli import test_inspect_messages as of_messages
 from tests.idp.cli.inspecting import inspect, only, saml, written
-from tests.idp.cli.test_inspect_metadata import trusted
 
 # Fourteen minutes later, and a year
 LATE, NEXT_YEAR = 840, 366 * 86400
@@ -61,23 +58,6 @@ def test_an_answer_that_is_inspected_later_says_as_of_when_its_true_fault_is_fou
     assert (true.check, issued(true.whole)) == ("audience", None)
 
 
-def test_where_a_time_was_given_nothing_is_said_of_it(tmp_path: Path, idp: forge.SigningParty) -> None:
-    (path,) = written(tmp_path, [forge.post(forge.signed_reply(Reply(), idp))])
-    words = [*without(saml(tmp_path, idp), "--at"), "--at", str(forge.NOW + LATE)]
-    found = only(inspect(path, *words))
-    assert (found.check, issued(found.whole)) == ("response_issued", None)
-    assert "--at" not in inspect(path, *without(words, "--json")).stdout
-
-
-def test_another_check_than_one_of_time_says_nothing_of_it(
-    tmp_path: Path, idp: forge.SigningParty, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    judged_at(monkeypatch, forge.NOW)
-    (path,) = written(tmp_path, [forge.post(forge.signed_reply(Reply(audiences=""), idp))])
-    found = only(inspect(path, *without(saml(tmp_path, idp), "--at")))
-    assert (found.check, issued(found.whole)) == ("audience", None)
-
-
 def test_each_kind_says_when_it_was_issued(
     tmp_path: Path, idp: forge.SigningParty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,24 +80,6 @@ def test_each_kind_says_when_it_was_issued(
         when = issued(found.whole)
         assert isinstance(when, str)
         assert only(inspect(path, *without(words, "--at"), "--at", when)).check not in OF_TIME
-
-
-def test_metadata_says_when_it_ends_and_what_has_no_usable_time_says_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    judged_at(monkeypatch, node.NOW + NEXT_YEAR)
-    (tmp_path / "metadata.xml").write_bytes(node.octets(node.proxy()))
-    words = without(trusted(tmp_path, node.key("metadata"), "--profile", "eidas"), "--at")
-    found = only(inspect(tmp_path / "metadata.xml", *words))
-    assert (found.check, issued(found.whole)) == ("metadata_expired", None)
-    page = inspect(tmp_path / "metadata.xml", *without(words, "--json")).stdout
-    assert "It was judged as of now: `--at TIME` judges it as of then." in page
-
-    judged_at(monkeypatch, tokens.NOW)
-    unwritable = of_tokens.in_file(tmp_path, tokens.token(iat=LAST_WRITTEN + 1, exp=LAST_WRITTEN + 2))
-    found = only(inspect(unwritable, *without(of_tokens.expected(tmp_path), "--at")))
-    assert (found.check, issued(found.whole)) == ("token_issued", None)
-    assert as_written(LAST_WRITTEN) == "9999-12-31T23:59:59Z"
 
 
 def test_each_check_of_time_is_one_that_there_is() -> None:

@@ -6,13 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from connectors.formats.claims import Json
 from connectors.signatures.jwk import public_jwk
 from policies.parties import RelyingParty
 from tests.connectors import test_client_assertion as assertions
-from tests.connectors import test_id_token as tokens
 from tests.connectors.token_cases import KID, NOW
-from tests.connectors_jws.jws_doubles import EVERY_ALGORITHM, handmade, token_key
+from tests.connectors_jws.jws_doubles import EVERY_ALGORITHM, token_key
 from tests.idp.cli.inspecting import answers, inspect, only
 from tests.idp.responders.doubles import key_party
 
@@ -72,15 +70,6 @@ def test_the_algorithm_is_that_of_the_registration_and_never_the_headers(tmp_pat
     assert only(inspect(*in_files(tmp_path, assertions.token("RS256")), *expected(tmp_path, "PS256"))).check == "jws_alg"
 
 
-def test_another_client_or_issuer_is_another_expectation(tmp_path: Path) -> None:
-    files, words = in_files(tmp_path, assertions.token()), expected(tmp_path)
-    assert only(inspect(*files, *words, "--client", "fare")).check == "assertion_issuer"
-    assert only(inspect(*files, *words, "--audience", "https://other.example")).check == "assertion_audience"
-    page = inspect(*files, *[word for word in words if word != "--json"], "--client", "fare").stdout
-    assert "In short: This client could not be authenticated." in page
-    assert "[!]  5. The client says it, and of itself." in page
-
-
 def test_a_client_of_a_configuration_has_its_keys_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def party(name: str, keys: str, **changes: object) -> RelyingParty:
         return key_party(name, alg="PS256", jwks=keys, **changes)
@@ -98,18 +87,6 @@ def test_a_client_of_a_configuration_has_its_keys_there(tmp_path: Path, monkeypa
     for name, words in (("fare", "no client 'fare' with keys: parking"), ("odd", "no key for PS256")):
         refused = inspect(*files, *configured(name))
         assert (refused.exit_code, words in json.loads(refused.stdout)["error"]["detail"]) == (2, True)
-
-
-@pytest.mark.parametrize("alg", ["PS256", "EdDSA", "Ed25519"])
-def test_id_tokens_are_judged_by_the_newer_algorithms_too(tmp_path: Path, alg: str) -> None:
-    claims: dict[str, Json] = {name: value for name, value in tokens.CLAIMS.items() if name != "at_hash"}
-    text = handmade({**tokens.HEADER, "alg": alg, "kid": KID}, claims, token_key(alg))
-    (tmp_path / "jwks.json").write_text(jwks_of(alg), encoding="utf-8")
-    by_hand = ["--jwks", str(tmp_path / "jwks.json"), "--issuer", tokens.OP, "--audience", tokens.CLIENT, "--alg", alg]
-    words = ["--as", "id-token", *by_hand, "--at", str(tokens.NOW), "--json"]
-    assert only(inspect(*in_files(tmp_path, text), *words)).accepted
-    spoiled = text[:-8] + ("AAAAAAAA" if text[-8:] != "AAAAAAAA" else "BBBBBBBB")
-    assert only(inspect(*in_files(tmp_path, spoiled), *words)).check in ("jws_signature", "jws_form")
 
 
 def test_what_a_registration_lets_an_assertion_say_counts_for_its_client_alone(

@@ -8,10 +8,9 @@ import pytest
 from lxml import etree
 
 from connectors.connector import Inbound
-from connectors.formats.eidas.request import REQUEST_SIGNATURE_PLACE, request_element, request_octets
+from connectors.formats.eidas.request import REQUEST_SIGNATURE_PLACE, request_element
 from connectors.formats.names import PERSISTENT
 from connectors.profiles import EIDAS
-from connectors.signatures.redirect import signed_query
 from connectors.signatures.xmlsign import sign_enveloped
 from tests.connectors import forge, sent
 from tests.connectors import test_authn_request_received as received
@@ -123,20 +122,6 @@ def test_a_logout_says_whom_it_is_from_and_shows_the_citizen_where_asked_alone(t
     assert '"name_id": "\\u00d5unapuu-0001"' in shown_page
 
 
-def test_a_response_to_nobody_knows_which_request_says_so(tmp_path: Path, peer: SigningParty) -> None:
-    files = in_files(tmp_path, [sent.posted(LOGOUT_RESPONSE.xml(), peer, "SAMLResponse")])
-    one = only(inspect(*files, *expected(tmp_path, peer, "logout-response")))
-    assert one.accepted
-    assert one.whole["not_checked"] == ["one-time use", "browser binding", "request id"]
-    message = one.whole["message"]
-    assert isinstance(message, dict)
-    assert (message["in_response_to"], message["complete"], message["sub_status"]) == ("_asked", True, None)
-    held = only(inspect(*files, *expected(tmp_path, peer, "logout-response", "--request-id", "_other")))
-    assert held.check == "in_response_to"
-    unasked = in_files(tmp_path, [sent.posted(replace(LOGOUT_RESPONSE, more="").xml(), peer, "SAMLResponse")])
-    assert only(inspect(*unasked, *expected(tmp_path, peer, "logout-response"))).check == "in_response_to"
-
-
 def test_a_request_says_where_its_answer_goes(tmp_path: Path, peer: SigningParty) -> None:
     octets = forge.signed(AUTHN_REQUEST.xml().encode(), ["_message0001"], peer)
     (tmp_path / "request.xml").write_bytes(octets)
@@ -198,38 +183,6 @@ def test_odd_queries_are_refused_as_the_server_refuses_them(tmp_path: Path, peer
     assert [one.check for one in answers(result)] == list(odd.values())
 
 
-def test_an_identity_provider_sends_no_requests_and_its_keys_sign_none(tmp_path: Path, peer: SigningParty) -> None:
-    path = tmp_path / "idp.xml"
-    path.write_bytes(forge.metadata(peer, entity_id=PEER))
-    words = ["--as", "redirect", "--metadata", str(path), "--destination", HERE, "--at", str(NOW), "--json"]
-    for xml, parameter, check in (
-        (LOGOUT_REQUEST.xml(), "SAMLRequest", None),
-        (AUTHN_REQUEST.xml(), "SAMLRequest", "root"),
-    ):
-        (tmp_path / "query").write_text(sent.query(xml, peer, parameter), encoding="ascii")
-        assert only(inspect(tmp_path / "query", *words)).check == check
-    # An entity of both roles: the key of its identity provider may sign logout, and no AuthnRequest
-    other = forge.rsa_party()
-    role = sent.sp_metadata(other)
-    held = role[role.index(b"<md:SPSSODescriptor") : role.index(b"</md:EntityDescriptor>")]
-    path.write_bytes(path.read_bytes().replace(b"</md:EntityDescriptor>", held + b"</md:EntityDescriptor>"))
-    for by, check in ((peer, "signature"), (other, None)):
-        (tmp_path / "query").write_text(sent.query(AUTHN_REQUEST.xml(), by, "SAMLRequest"), encoding="ascii")
-        assert only(inspect(tmp_path / "query", *words)).check == check
-        (tmp_path / "query").write_text(sent.query(LOGOUT_REQUEST.xml(), by, "SAMLRequest"), encoding="ascii")
-        assert only(inspect(tmp_path / "query", *words)).accepted
-
-
-def test_a_message_that_nobody_signed_ticks_no_signature(tmp_path: Path, peer: SigningParty) -> None:
-    (tmp_path / "logout.xml").write_text(LOGOUT_REQUEST.xml(), encoding="utf-8")
-    words = [word for word in expected(tmp_path, peer, "logout-request") if word != "--json"]
-    page = inspect(tmp_path / "logout.xml", *words).stdout
-    assert "refused by the check `signature_missing`" in page
-    assert "[!]  5. It is a message of this kind, each ID once, signed as a whole where a signature belongs." in page
-    assert "In short: This message about signing out could not be accepted." in page
-    assert "citizen" not in page.partition("[x]")[0]
-
-
 @pytest.mark.parametrize("kind", ["authn-request", "logout-request", "redirect"])
 @pytest.mark.parametrize("metadata", [b"", b"<a/>", b"<!DOCTYPE a><a/>", b"\xff", sent.sp_metadata(forge.rsa_party(1024))])
 @pytest.mark.parametrize("profile", ["saml2int", "eidas"])
@@ -280,68 +233,9 @@ def test_a_nodes_request_is_judged_by_the_rules_of_a_sending_node(tmp_path: Path
         assert (bad.check, bad.code) == (check, None if check is None else "node_request_refused")
 
 
-@pytest.mark.parametrize("by", ["messages", "stranger"])
-def test_of_a_nodes_request_everybody_reads_that_it_is_one_whatever_is_wrong_with_it(tmp_path: Path, by: str) -> None:
-    root = request_element(replace(REQUEST, destination="https://other.example/"))
-    octets = sign_enveloped(root, node.key(by), place=REQUEST_SIGNATURE_PLACE, profile=EIDAS)
-    (tmp_path / "bad.xml").write_bytes(octets)
-    error = only(inspect(tmp_path / "bad.xml", *of_a_node(tmp_path, "authn-request"))).whole["error"]
-    assert isinstance(error, dict)
-    assert error["public"].startswith("The node of the country that asks made a request that we cannot accept.")
-
-
-def test_a_nodes_query_is_judged_so_too_and_its_relay_state_is_short(tmp_path: Path) -> None:
-    for relay_state, signer, check in (
-        ("r" * 80, node.key("messages"), None),
-        ("r" * 81, node.key("messages"), "relay_state"),
-        ("r", node.key("stranger"), "signature"),
-    ):
-        query = signed_query("SAMLRequest", request_octets(REQUEST), relay_state, signer, EIDAS)
-        (tmp_path / "query").write_text(query, encoding="ascii")
-        assert only(inspect(tmp_path / "query", *of_a_node(tmp_path, "redirect"))).check == check
-    (tmp_path / "query").write_text(query.replace("SAMLRequest=", "SAMLResponse="), encoding="ascii")
-    assert only(inspect(tmp_path / "query", *of_a_node(tmp_path, "redirect"))).check == "parameters"
-
-
 def test_a_node_whose_certificates_have_ended_sends_nothing(tmp_path: Path) -> None:
     result = inspect("file", *of_a_node(tmp_path, "authn-request", at=NOW + 1001 * node.DAY))
     assert (result.exit_code, "no certificate of the metadata is within its dates" in result.stdout) == (2, True)
 
 
 # -- a second opinion ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_a_second_implementation_agrees_on_good_messages_and_is_heard_on_refused_ones(
-    tmp_path: Path, peer: SigningParty, kind: str
-) -> None:
-    base, _, parameter, more = KINDS[kind]
-    good, tampered = (sent.posted(base.xml(), peer, parameter).parameters[parameter] for _ in range(2))
-    octets = forge.signed(base.xml().encode(), ["_message0001"], peer)
-    (tmp_path / "good").write_text(good, encoding="ascii")
-    (tmp_path / "elsewhere").write_text(
-        sent.posted(replace(base, destination="https://x.example").xml(), peer, parameter).parameters[parameter]
-    )
-    (tmp_path / "tampered.xml").write_bytes(octets.replace(HERE.encode(), b"https://evil.example/"))
-    (tmp_path / "nothing").write_text(tampered[:-9] + "!", encoding="ascii")
-    names = ("good", "elsewhere", "tampered.xml", "nothing")
-    words = expected(tmp_path, peer, kind, *more, "--second-opinion")
-    result = inspect(*(tmp_path / name for name in names), *words)
-    first, elsewhere, changed, nothing = answers(result)
-    message = first.whole["message"]
-    assert isinstance(message, dict)
-    assert (first.accepted, message["second_opinion"]) == (True, "agrees")
-    assert (elsewhere.check, "would have taken its signature" in str(elsewhere.whole)) == ("destination", True)
-    assert (changed.check, "would have refused its signature, too" in str(changed.whole)) == ("digest", True)
-    assert (nothing.check, "has nothing to look at" in str(nothing.whole)) == ("base64", True)
-    page = inspect(tmp_path / "good", *[word for word in words if word != "--json"]).stdout
-    assert "A second implementation, and a second reading of what was signed, agree." in page
-
-
-def test_where_a_second_implementation_disagrees_the_message_is_refused(
-    tmp_path: Path, peer: SigningParty, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = in_files(tmp_path, [sent.posted(LOGOUT_REQUEST.xml(), peer, "SAMLRequest")])
-    monkeypatch.setattr("connectors.signatures.second_opinion._verifies", lambda *_arguments: False)
-    one = only(inspect(*files, *expected(tmp_path, peer, "logout-request", "--second-opinion")))
-    assert (one.accepted, one.check) == (False, "second_opinion")

@@ -9,7 +9,6 @@ from cryptography.x509 import load_der_x509_certificate
 from lxml import etree
 
 from connectors.formats.eidas.own_metadata import ConnectorMetadata, ProxyMetadata
-from connectors.formats.names import md
 from connectors.metadata.judged import MAX_VALIDITY, NODE_VALIDITY
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.saml import service_provider_metadata
@@ -83,11 +82,6 @@ def test_each_fault_of_a_nodes_metadata_is_refused_by_its_check(tmp_path: Path) 
     assert {check: check_of(tmp_path, octets) for check, octets in cases.items()} == {check: check for check in cases}
 
 
-def test_a_certificate_outside_of_its_dates_vouches_for_nothing(tmp_path: Path) -> None:
-    octets = node.octets(node.proxy(valid_until=NOW + 1001 * DAY))
-    assert check_of(tmp_path, octets, now=NOW + 1000 * DAY + 1) == "metadata_key"
-
-
 def signed_entity(signer: FileSigner, *, valid_until: str | None = forge.clock(NOW + DAY), sso: str = forge.SSO) -> bytes:
     """Metadata of an identity provider, signed."""
     root = parse_metadata(forge.metadata(forge.rsa_party(), sso=sso))
@@ -119,40 +113,6 @@ def test_metadata_of_saml_is_read_by_whom_it_describes(tmp_path: Path) -> None:
         assert one.whole["not_checked"] == ["entity id", "newer copy", "approval"]
 
 
-@pytest.mark.parametrize(
-    ("valid_until", "check"),
-    [
-        (None, "metadata"),
-        (forge.clock(NOW), "metadata_expired"),
-        (forge.clock(NOW + MAX_VALIDITY + SAML2INT.skew + 1), "metadata_far"),
-        ("for ever", "time"),
-    ],
-)
-def test_metadata_of_saml_has_an_end_that_is_ahead_and_near(tmp_path: Path, valid_until: str | None, check: str) -> None:
-    signer = node.rsa_signer(0)
-    path = tmp_path / "metadata.xml"
-    path.write_bytes(signed_entity(signer, valid_until=valid_until))
-    assert only(inspect(path, *trusted(tmp_path, signer))).check == check
-
-
-def test_a_role_that_ended_is_over_though_its_entity_is_not(tmp_path: Path) -> None:
-    signer = node.rsa_signer(0)
-    root = parse_metadata(forge.metadata(forge.rsa_party()))
-    root.attrib.update({"ID": "_m1", "validUntil": forge.clock(NOW + DAY)})
-    next(root.iterchildren(md("IDPSSODescriptor"))).set("validUntil", forge.clock(NOW))
-    path = tmp_path / "metadata.xml"
-    path.write_bytes(sign_enveloped(root, signer, place=0, profile=SAML2INT))
-    assert only(inspect(path, *trusted(tmp_path, signer))).check == "metadata_expired"
-
-
-@pytest.mark.parametrize("sso", ["http://idp.example/sso", "javascript:alert(1)", "", "https://a@b.example/"])
-def test_metadata_of_saml_names_no_address_that_a_browser_should_not_be_sent_to(tmp_path: Path, sso: str) -> None:
-    signer = node.rsa_signer(0)
-    path = tmp_path / "metadata.xml"
-    path.write_bytes(signed_entity(signer, sso=sso))
-    assert only(inspect(path, *trusted(tmp_path, signer))).check == "metadata_address"
-
-
 @pytest.mark.parametrize("pem", [b"", b"nothing", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
 def test_a_certificate_that_is_none_is_named_and_nothing_is_said_of_a_file(tmp_path: Path, pem: bytes) -> None:
     path = tmp_path / "metadata.xml"
@@ -162,21 +122,3 @@ def test_a_certificate_that_is_none_is_named_and_nothing_is_said_of_a_file(tmp_p
     result = inspect(path, *words)
     assert result.exit_code == 2
     assert json.loads(result.stdout)["error"]["code"] == "could_not_run"
-
-
-def test_two_certificates_are_one_too_many(tmp_path: Path) -> None:
-    words = trusted(tmp_path, node.key("metadata"))
-    pem = (tmp_path / "trust.pem").read_bytes()
-    (tmp_path / "trust.pem").write_bytes(pem * 2)
-    result = inspect(tmp_path / "trust.pem", *words)
-    assert (result.exit_code, "exactly one certificate" in result.stdout) == (2, True)
-
-
-def test_the_page_shows_the_facts_and_the_plan(tmp_path: Path) -> None:
-    path = tmp_path / "metadata.xml"
-    path.write_bytes(node.octets(node.proxy()))
-    words = [word for word in trusted(tmp_path, node.key("metadata"), "--profile", "eidas") if word != "--json"]
-    text = inspect(path, *words).stdout
-    assert "accepted." in text
-    assert f"entity_id: {node.ENTITY}" in text
-    assert "[-] 11. It is of the entity that is registered. Not checked." in text

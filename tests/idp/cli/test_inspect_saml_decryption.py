@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 
 from idp.addresses import acs_url, entity_id
 from idp.cli import app
-from idp.keys import change, kinds
 from idp.keys.folder import SAML_ENCRYPTION, create_keys, load_keys
 from idp.settings import load_settings
 from idp.store.migrate import migrate
@@ -115,21 +114,6 @@ def test_a_demos_key_opens_what_the_server_would_open(make: Make, idp: forge.Sig
     assert only(inspect(answer(folder, idp, own_keys, signed=False), *words(folder))).check == "signature_missing"
 
 
-@pytest.mark.parametrize(("days", "opens"), [(1, True), (15, False)])
-def test_the_key_before_opens_for_as_long_as_it_does_at_the_server(
-    make: Make, idp: forge.SigningParty, own_keys: Path, days: int, *, opens: bool
-) -> None:
-    folder = make(demo=True)
-    begins = (NOW - days * 86_400) // 60 * 60
-    change.make(folder / "keys", kinds.SAML_ENCRYPTION, begins, host="city.localhost", now=begins - 60, production=False)
-    one = only(inspect(answer(folder, idp, own_keys), *words(folder)))
-    assert one.accepted if opens else one.check == "decryption"
-    newer = load_keys(folder / "keys", load_settings(folder).origin).saml_encryption
-    assert newer is not None
-    current = answer(folder, idp, own_keys, recipient=newer.at(NOW).certificate)
-    assert only(inspect(current, *words(folder))).accepted
-
-
 @pytest.mark.spec("decisions.md 16")
 def test_a_production_key_opens_it_on_record_alone(make: Make, idp: forge.SigningParty, own_keys: Path) -> None:
     folder = make()
@@ -146,20 +130,3 @@ def test_a_production_key_opens_it_on_record_alone(make: Make, idp: forge.Signin
     assert only(inspect(path, *by_hand)).code == "decryption_locked"
     assert only(inspect(path, *by_hand, *ALLOWED)).accepted
     assert records(folder) == 2
-
-
-def test_what_needs_no_decryption_is_said_without_a_record(make: Make, idp: forge.SigningParty, own_keys: Path) -> None:
-    folder = make()
-    path = answer(folder, idp, own_keys, signed=False)
-    assert only(inspect(path, *words(folder, *ALLOWED))).check == "signature_missing"
-    assert records(folder) == 0
-
-
-def test_without_the_key_it_is_refused_as_the_server_refuses_it(
-    make: Make, idp: forge.SigningParty, own_keys: Path
-) -> None:
-    folder = make()
-    path = answer(folder, idp, own_keys)
-    (folder / "keys" / SAML_ENCRYPTION).unlink()
-    for more in ((), ALLOWED):
-        assert only(inspect(path, *words(folder, *more))).check == "encrypted_assertion"

@@ -1,8 +1,6 @@
 """`ciconia keys`, as an operator runs it: what is listed, what is made and when it begins, and what a revocation says."""
 
-import json
 import os
-import shutil
 import sqlite3
 import time
 from contextlib import closing
@@ -12,17 +10,13 @@ from typing import Any  # Any: the arguments of a function that is wrapped
 
 import pytest
 
-from idp.keys import change
-from idp.keys.file import create_token_key
 from idp.keys.folder import NODE_FILES, Keys, load_keys
-from idp.keys.kinds import ES256, KINDS, LOG, SEALING
+from idp.keys.kinds import ES256, KINDS, LOG
 from idp.keys.look import Look
-from idp.keys.ring import moment
 from idp.settings import load_settings
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switches
 from idp.transparency.vouching import read_keys
-from policies.errors import Misconfigured, Problem
 from tests.idp.cli.keys_said import REASON, keys, listed, problem, said, states
 
 
@@ -55,11 +49,6 @@ def test_a_new_key_begins_when_everybody_can_know_it(city: Path) -> None:
     assert Path(str(found["file"])).stat().st_mode & 0o777 == 0o600
 
 
-def test_an_operator_says_when_it_begins(city: Path) -> None:
-    assert said(keys(city, "new", "sealing", "--at", "20991231T2359Z", "--json"))["from"] == "2099-12-31T23:59:00Z"
-    assert (city / "keys" / SEALING.file_from(moment("20991231T2359Z") or 0)).is_file()
-
-
 @pytest.mark.parametrize("at", ["20201231T2359Z", "20991331T2359Z", ""])
 def test_a_minute_that_is_none_or_is_over_is_refused(city: Path, at: str) -> None:
     before = sorted((city / "keys").iterdir())
@@ -85,20 +74,6 @@ def test_a_rotation_takes_the_next_key_as_soon_as_is_safe(city: Path) -> None:
     path = Path(str(found["file"]))
     os.utime(path, (time.time() - ES256.lead, time.time() - ES256.lead))
     assert seconds(said(keys(city, "rotate", "es256", "--json"))["from"]) - time.time() <= 60
-
-
-def test_in_an_emergency_a_key_begins_at_once_and_it_is_said_what_that_breaks(
-    city: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = int(time.time())
-    monkeypatch.setattr("idp.cli.keys.system_clock", lambda: now)  # all of it in one minute
-    run = keys(city, "rotate", "es256", "--now")
-    assert run.exit_code == 0
-    assert f"What that breaks: {ES256.breaks}" in run.output
-    assert "into the key folder of each now, with its time" in run.output
-    assert states(city, "es256") == ["signs", "published"]
-    again = problem(keys(city, "rotate", "es256", "--now", "--json"))
-    assert "in this minute" in again["what"]
 
 
 def test_a_revoked_key_gives_way_and_its_reason_is_recorded(city: Path) -> None:
@@ -139,12 +114,6 @@ def signing(city: Path) -> str:
         store.close()
 
 
-def silence(city: Path) -> None:
-    """A database that is there and says nothing."""
-    for path in city.glob("ciconia.db*"):
-        path.write_bytes(b"no database at all" * 100)
-
-
 def test_a_revocation_that_is_repeated_hours_later_takes_no_other_key_along(
     city: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,25 +130,6 @@ def test_a_revocation_that_is_repeated_hours_later_takes_no_other_key_along(
     assert states(city, "es256") == ["revoked", "signs"]
 
 
-def test_after_both_keys_are_revoked_a_rotation_at_once_makes_one_that_signs(city: Path) -> None:
-    both = with_a_key_that_waits(city)
-    revoke(city, *both)
-    found = said(keys(city, "rotate", "es256", "--now", "--json"))
-    assert found["key_id"] not in both
-    assert found["revocations_known"] is True
-    assert signing(city) == found["key_id"]
-    assert states(city, "es256") == ["revoked", "signs", "revoked"]
-
-
-def test_a_rotation_passes_over_a_revoked_next_key_and_takes_the_one_after_it(city: Path) -> None:
-    _, waiting = with_a_key_that_waits(city)
-    revoke(city, waiting)
-    later = said(keys(city, "new", "es256", "--at", "20991231T2359Z", "--json"))["key_id"]
-    found = said(keys(city, "rotate", "es256", "--now", "--json"))
-    assert found["key_id"] == later == signing(city)
-    assert found["was"] == "es256-20991231T2359Z.pem"
-
-
 def test_a_new_key_is_made_beside_a_revoked_next_one(city: Path) -> None:
     first, waiting = with_a_key_that_waits(city)
     revoke(city, waiting)
@@ -187,72 +137,6 @@ def test_a_new_key_is_made_beside_a_revoked_next_one(city: Path) -> None:
     assert found["key_id"] not in (first, waiting)
     assert states(city, "es256") == ["next", "revoked", "signs"]
     assert "is there already" in problem(keys(city, "new", "es256", "--json"))["what"]
-
-
-def test_a_new_key_that_is_the_only_one_left_counts_at_once_and_it_is_said_what_that_breaks(city: Path) -> None:
-    (line,) = listed(city, "es256")
-    revoke(city, line["key_id"])
-    run = keys(city, "new", "es256")
-    assert run.exit_code == 0
-    assert "it counts at once" in run.output
-    assert ES256.breaks in run.output
-    assert states(city, "es256") == ["signs", "revoked"]
-
-
-def test_a_rotation_into_a_minute_that_is_taken_is_refused(city: Path) -> None:
-    said(keys(city, "rotate", "es256", "--now", "--json"))
-    said(keys(city, "new", "es256", "--json"))
-    now = int(time.time())
-    for begins in (now, now + 60):  # the minute may end while this runs
-        path = city / "keys" / ES256.file_from(begins // 60 * 60)
-        if not path.exists():
-            create_token_key(path, "ES256")
-    before = sorted((city / "keys").iterdir())
-    found = keys(city, "rotate", "es256", "--now", "--json")
-    assert (found.exit_code, "in this minute already" in found.output) == (1, True), found.output
-    assert sorted((city / "keys").iterdir()) == before
-
-
-def test_whoever_copied_the_next_key_already_is_told_which_file_to_remove(city: Path) -> None:
-    old = Path(str(said(keys(city, "new", "es256", "--at", "20991231T2359Z", "--json"))["file"]))
-    output = keys(city, "rotate", "es256").output
-    assert f"Its name was {old.name}: where that was copied already, remove it there" in output
-    assert not old.exists()
-
-
-def test_where_a_database_cannot_say_what_is_revoked_no_key_that_waits_is_taken(city: Path) -> None:
-    first, waiting = with_a_key_that_waits(city)
-    before = sorted((city / "keys").iterdir())
-    silence(city)
-    found = problem(keys(city, "rotate", "es256", "--json"), 2)
-    assert "which keys are revoked is not known" in found["what"]
-    assert f"rotate es256 --now --config {city}`" in found["fix"]
-    assert sorted((city / "keys").iterdir()) == before
-    run = keys(city, "rotate", "es256", "--now")
-    assert run.exit_code == 0, run.output
-    assert "which keys are revoked is not known" in run.stderr
-    assert listed(city, "es256")[1]["key_id"] not in (first, waiting)
-    assert states(city, "es256") == ["next", "signs", "published"]
-
-
-def test_where_there_is_no_database_yet_a_key_that_waits_is_taken_and_it_is_said_what_is_not_known(city: Path) -> None:
-    _, waiting = with_a_key_that_waits(city)
-    for path in city.glob("ciconia.db*"):
-        path.unlink()
-    run = keys(city, "rotate", "es256", "--now")
-    assert run.exit_code == 0, run.output
-    assert "which keys are revoked is not known" in run.stderr
-    assert "ciconia migrate" in run.stderr
-    line = listed(city, "es256")[0]
-    assert (line["key_id"], line["state"]) == (waiting, "signs")
-    assert said(keys(city, "new", "es256", "--json"))["revocations_known"] is False
-    assert not list(city.glob("ciconia.db*")), "to ask is not to make one"
-
-
-@pytest.mark.parametrize(("key", "key_of_problem"), [("nothing-of-ours", "KEY"), ("66", "KEY")])
-def test_a_key_that_is_not_there_or_is_more_than_one_is_not_revoked(city: Path, key: str, key_of_problem: str) -> None:
-    assert problem(keys(city, "revoke", key, "--reason", REASON, "--json"))["key"] == key_of_problem
-    assert set(states(city, "es256")) == {"signs"}
 
 
 @pytest.mark.parametrize("fault", ["garbage", "missing", "shared"])
@@ -275,34 +159,6 @@ def test_a_key_is_revoked_by_its_whole_id_whatever_is_wrong_with_the_key_files(c
     assert states(city, "es256") == ["revoked"]
 
 
-def test_a_key_whose_file_is_gone_already_is_revoked_by_its_whole_id(city: Path) -> None:
-    said(keys(city, "rotate", "es256", "--now", "--json"))
-    second, first = listed(city, "es256")
-    path = city / "keys" / first["file"]
-    content = path.read_bytes()
-    path.unlink()
-    assert (
-        "its file is gone: --unknown" in problem(keys(city, "revoke", first["key_id"], "--reason", REASON, "--json"))["fix"]
-    )
-    assert said(keys(city, "revoke", first["key_id"], "--unknown", "--reason", REASON, "--json"))["kind"] is None
-    path.write_bytes(content)
-    path.chmod(0o600)
-    assert states(city, "es256") == ["signs", "revoked"]
-    assert second["key_id"] != first["key_id"]
-
-
-def test_a_revocation_has_a_reason(city: Path) -> None:
-    (line,) = listed(city, "es256")
-    assert problem(keys(city, "revoke", line["key_id"], "--reason", " ", "--json"))["key"] == "--reason"
-    assert states(city, "es256") == ["signs"]
-
-
-def test_another_kind_is_refused_with_those_that_there_are(city: Path) -> None:
-    assert problem(keys(city, "new", "pairwise", "--json"))["fix"].startswith(
-        f"One of {', '.join(KINDS)}, or saml-encryption."
-    )
-
-
 def test_without_a_database_the_list_says_what_it_does_not_know(city: Path) -> None:
     for path in city.glob("ciconia.db*"):
         path.unlink()
@@ -310,10 +166,6 @@ def test_without_a_database_the_list_says_what_it_does_not_know(city: Path) -> N
     assert "may stand here as any other" in keys(city, "list").output
     (line,) = listed(city, "es256")
     problem(keys(city, "revoke", line["key_id"], "--reason", REASON, "--json"), 2)
-
-
-def test_without_a_configuration_nothing_is_tried(tmp_path: Path) -> None:
-    assert keys(tmp_path, "list").exit_code == 2
 
 
 @pytest.mark.parametrize("key_id", ["-JqX9_" + "a" * 37, "--9_" + "a" * 39])
@@ -339,28 +191,6 @@ def test_a_key_of_the_log_takes_over_and_both_are_listed_for_auditors(city: Path
     assert states(city, "log") == ["revoked", "revoked"]
 
 
-def test_the_key_of_the_log_is_revoked_though_its_file_is_gone(city: Path) -> None:
-    (first,) = listed(city, "log")
-    said(keys(city, "rotate", "log", "--now", "--json"))
-    (city / "keys" / "log.key").unlink()
-    run = keys(city, "revoke", first["key_id"], "--reason", REASON)
-    assert (run.exit_code, "Revoked and recorded" in run.output) == (0, True)
-
-
-def test_eight_digits_of_a_whole_id_are_no_id(city: Path) -> None:
-    (key,) = listed(city, "sealing")
-    (city / "keys" / "es256.pem").write_text("damaged", encoding="utf-8")
-    assert problem(keys(city, "revoke", key["key_id"][:8], "--reason", REASON, "--json"))["key"] == "KEY"
-
-
-@pytest.mark.parametrize("file", ["log.vkey", "log-20991231T2359Z.key"])
-def test_a_key_is_revoked_though_a_file_of_the_log_is_damaged(city: Path, file: str) -> None:
-    (key,) = listed(city, "sealing")
-    (city / "keys" / file).write_bytes(b"\xff\n")
-    run = keys(city, "revoke", key["key_id"], "--reason", REASON)
-    assert (run.exit_code, "Revoked and recorded" in run.output) == (0, True)
-
-
 @pytest.mark.parametrize("kind", ["node", "node-metadata", "node-encryption"])
 def test_a_folder_from_before_there_were_nodes_gets_no_half_of_a_nodes_keys(city: Path, kind: str) -> None:
     for file in NODE_FILES:
@@ -372,40 +202,6 @@ def test_a_folder_from_before_there_were_nodes_gets_no_half_of_a_nodes_keys(city
         assert "ciconia init DIR --issuer https://login.city.example" in found["fix"]
     assert sorted((city / "keys").iterdir()) == before
     assert keys(city, "list").exit_code == 0
-
-
-@pytest.mark.parametrize("kind", ["es256", "log"])
-def test_where_the_folder_does_not_load_with_the_new_key_it_goes_again(
-    city: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    before = {path.name: path.read_bytes() for path in (city / "keys").iterdir()}
-    make = change.make
-
-    def spoiled(*given: Any, **named: Any) -> Path:
-        path = make(*given, **named)
-        shutil.copy(city / "keys" / "rs256.pem", path)
-        return path
-
-    monkeypatch.setattr(change, "make", spoiled)
-    run = keys(city, "new", kind, "--json")
-    assert (run.exit_code, "problems" in json.loads(run.stdout)) == (2, True), run.output
-    assert {path.name: path.read_bytes() for path in (city / "keys").iterdir()} == before
-
-
-def test_a_log_key_that_goes_again_leaves_no_line_behind(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No server starts with a line of `log.vkey` whose key is in no file and signed nothing."""
-    before = {path.name: path.read_bytes() for path in (city / "keys").iterdir()}
-    load, loads = load_keys, iter([True])
-
-    def spoiled(*given: Any, **named: Any) -> Keys:
-        if next(loads, False):
-            return load(*given, **named)
-        raise Misconfigured((Problem("rs256.pem", 0, "rs256", "it was broken meanwhile.", "restore it"),))
-
-    monkeypatch.setattr("idp.cli.keys.load_keys", spoiled)
-    assert keys(city, "new", "log").exit_code == 2
-    assert {path.name: path.read_bytes() for path in (city / "keys").iterdir()} == before
-    assert next(loads, None) is None
 
 
 @pytest.mark.parametrize("kind", ["sealing", "es256", "log"])
@@ -440,9 +236,3 @@ def test_a_key_to_which_providers_encrypt_is_made_alone(city: Path) -> None:
     (city / "keys" / "saml-encryption.pem").unlink()
     said(keys(city, "new", "saml-encryption", "--json"))
     assert states(city, "saml-encryption") == ["signs"]
-
-
-def test_without_the_list_of_the_logs_keys_no_new_one_is_made(city: Path) -> None:
-    (city / "keys" / "log.vkey").unlink()
-    assert problem(keys(city, "new", "log", "--json"))["key"] == "log.vkey"
-    assert len(listed(city, "log")) == 1

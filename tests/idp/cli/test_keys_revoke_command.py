@@ -33,23 +33,6 @@ def test_the_name_of_a_file_revokes_nothing_and_the_id_of_its_key_is_told(city: 
     assert states(city, kind) == ["signs"]
 
 
-def test_with_unknown_a_key_that_is_here_is_still_known(city: Path) -> None:
-    (line,) = listed(city, "es256")
-    found = said(keys(city, "revoke", line["key_id"], "--unknown", "--reason", REASON, "--json"))
-    assert found["kind"] == "es256"
-    refused = problem(keys(city, "revoke", "nothing-of-ours", "--unknown", "--reason", REASON, "--json"))
-    assert (refused["key"], "With --unknown: the whole id" in str(refused["fix"])) == ("KEY", True)
-
-
-@pytest.mark.parametrize("length", [1, 5])
-def test_a_few_characters_are_too_little_to_revoke_a_key_for_good(city: Path, length: int) -> None:
-    (line,) = listed(city, "sealing")
-    found = problem(keys(city, "revoke", line["key_id"][:length], "--reason", REASON, "--json"))
-    assert found["what"] == "that is too little of an id to revoke a key for good: give 6 characters of it, or all."
-    assert states(city, "sealing") == ["signs"]
-    assert said(keys(city, "revoke", line["key_id"][:6], "--reason", REASON, "--json"))["key_id"] == line["key_id"]
-
-
 def test_where_the_database_does_not_say_what_counts_after_a_revocation_no_key_is_named(
     city: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from idp.store.migrate import migrate
 from idp.store.store import open_store
 from idp.transparency.draft import RELEASE, draft_node, new_record
 from idp.transparency.sequencer import Sequencer
-from policies.parties import EntityId, Tenant
+from policies.parties import EntityId
 from tests.idp.store.units import NOW, TENANT, refusal, release, unit
 
 SETTINGS = f'issuer = "https://{TENANT}"\n'
@@ -117,40 +117,6 @@ def test_a_database_that_was_not_migrated_exits_2(verify: Verify, folder: Path) 
     assert "ciconia migrate" in found.output
 
 
-@pytest.mark.parametrize("options", [[], ["--json"]])
-def test_a_database_of_another_program_exits_2_and_says_what_to_do(
-    folder: Path, verify: Verify, options: list[str]
-) -> None:
-    for name in ("ciconia.db", "ciconia.db-wal", "ciconia.db-shm"):
-        (folder / name).unlink(missing_ok=True)
-    change(folder, "CREATE TABLE shelf (book TEXT)")
-    found = verify(*options)
-    assert found.exit_code == 2
-    for words in ("it is empty, or another program's", "see that `database` names the right one", "ciconia migrate"):
-        assert words in found.output
-
-
-@pytest.mark.parametrize("options", [[], ["--json"]])
-def test_a_database_without_the_table_of_leaves_exits_2_and_says_what_to_do(
-    folder: Path, verify: Verify, options: list[str]
-) -> None:
-    change(folder, "DROP TABLE leaves")
-    found = verify(*options)
-    assert found.exit_code == 2
-    for words in ("It lacks a table or a column", "ciconia doctor --config DIR", "Restore it from its backup"):
-        assert words in found.output
-    told = CliRunner().invoke(app, ["doctor", "--offline", "--config", str(folder)])
-    assert "leaves: this table is gone." in told.output
-
-
-@pytest.mark.parametrize("options", [[], ["--json"]])
-def test_a_file_that_is_no_database_exits_2(verify: Verify, folder: Path, options: list[str]) -> None:
-    (folder / "ciconia.db").write_bytes(b"a letter to the mayor " * 400)
-    found = verify(*options)
-    assert found.exit_code == 2
-    assert "SQLITE_NOTADB" in found.output
-
-
 def test_records_of_another_role_than_the_settings_have_exit_1_and_are_named(verify: Verify, folder: Path) -> None:
     settings = load_settings(folder)
     keys = load_ledger_keys(settings.key_folder, settings.origin)
@@ -167,22 +133,6 @@ def test_records_of_another_role_than_the_settings_have_exit_1_and_are_named(ver
     assert found.exit_code == 1
     whats = [finding["what"] for finding in json.loads(found.stdout)["findings"]]
     assert whats == ["it is of a login for a relying party, and this is a node's ledger"] * 3
-
-
-def test_the_check_writes_nothing(verify: Verify, folder: Path) -> None:
-    before = (folder / "ciconia.db").read_bytes()
-    verify()
-    assert (folder / "ciconia.db").read_bytes() == before
-
-
-def test_help_shows_an_example() -> None:
-    found = CliRunner().invoke(app, ["ledger", "verify", "--help"])
-    assert found.exit_code == 0
-    assert "Example: ciconia ledger verify --config" in found.stdout
-
-
-def test_the_tenant_of_the_settings_is_the_one_that_is_checked(folder: Path) -> None:
-    assert load_settings(folder).tenant == Tenant(TENANT)
 
 
 def test_an_export_to_a_dash_writes_no_file_of_that_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,15 +84,6 @@ def test_a_leaf_is_proved_by_its_record_or_by_its_hash(run: Run, folder: Path) -
         assert prove(read_proof(by_record.stdout.encode()), hashed, key(folder))[1].size == RECORDS
 
 
-def test_json_has_the_same_proof(run: Run, folder: Path) -> None:
-    _, hashed = records(folder, staged=False)[0]
-    said = json.loads(run("prove", hashed.hex(), "--json").stdout)
-    assert (said["ok"], said["leaf_hash"]) == (True, hashed.hex())
-    text = run("prove", hashed.hex()).stdout
-    assert text.splitlines()[1] == f"index {said['index']}"
-    assert said["checkpoint"] in text
-
-
 def test_a_staged_leaf_and_one_that_there_is_not_exit_1(run: Run, folder: Path) -> None:
     record, _ = records(folder, staged=True)[0]
     for named in (record.hex(), "0" * 32, "0" * 64):
@@ -160,21 +151,6 @@ def test_a_file_has_its_name_when_it_is_whole(run: Run, tmp_path: Path, monkeypa
     assert [path.name for path in tmp_path.iterdir() if "jsonl" in path.name] == [file.name]
 
 
-def test_it_tells_its_progress_in_json_lines(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("idp.cli.console.EVERY", 4)
-    lines = [json.loads(line) for line in run("export", tmp_path / "log.jsonl", "--json").stdout.splitlines()]
-    assert [line["done"] for line in lines[:-1]] == [4, 8]
-    assert lines[-1] == {"ok": True, "size": RECORDS, "file": str(tmp_path / "log.jsonl")}
-
-
-def test_nothing_is_written_over(run: Run, tmp_path: Path) -> None:
-    file = tmp_path / "log.jsonl"
-    file.write_text("mine", encoding="utf-8")
-    assert run("export", file).exit_code == 2
-    assert file.read_text(encoding="utf-8") == "mine"
-    assert json.loads(run("export", tmp_path / "absent" / "x", "--json").stdout)["ok"] is False
-
-
 def test_a_log_without_its_leaf_or_without_a_checkpoint_exits_1_and_leaves_no_file(
     run: Run, folder: Path, tmp_path: Path
 ) -> None:
@@ -185,9 +161,3 @@ def test_a_log_without_its_leaf_or_without_a_checkpoint_exits_1_and_leaves_no_fi
         connection.close()
         assert run("export", file).exit_code == 1
         assert not file.exists()
-
-
-def test_a_folder_that_is_no_configuration_exits_2(tmp_path: Path) -> None:
-    for command in (["prove", "0" * 64], ["export", str(tmp_path / "x")]):
-        found = CliRunner().invoke(app, ["ledger", *command, "--config", str(tmp_path / "none")])
-        assert found.exit_code == 2, found.output

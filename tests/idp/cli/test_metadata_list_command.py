@@ -2,16 +2,12 @@
 
 import json
 import ssl
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 from typer.testing import CliRunner, Result
 
-from connectors.attacks.registrations.odd_certificates import FAULTS, changed
-from connectors.attacks.registrations.one_key import certificate
 from connectors.fetch import Fetcher
 from idp.cli import app
 from idp.loading import load_all
@@ -106,19 +102,6 @@ def test_each_country_is_shown_with_its_nodes_and_what_is_wrong_with_a_certifica
     assert "EE" not in one.stdout
 
 
-def test_as_json_it_says_the_same(run: Run) -> None:
-    told = said(run("--json"))
-    assert (told["ok"], told["issuer"], told["left_out"], told["written"]) == (True, "The publisher", 2, [])
-    nodes = told["nodes"]
-    assert isinstance(nodes, list)
-    assert [(one["country"], one["usable"]) for one in nodes] == [
-        *[("EE", True)] * 2,
-        *[("NL", True)] * 2,
-        *[(country, False) for country in ("DK", "NO", "EL", "FI")],
-    ]
-    assert [bool(one["fault"]) for one in nodes[2]["certificates"]] == [False, True, True]
-
-
 def test_what_is_written_loads_as_it_is(run: Run, config: Path) -> None:
     found = run("--country", "NL", "--write", "--config", str(config))
     assert found.exit_code == 0, found.output
@@ -145,51 +128,12 @@ def test_what_is_written_loads_as_it_is(run: Run, config: Path) -> None:
     assert not [*config.rglob("nl-2.*")]
 
 
-def test_several_certificates_of_one_node_are_pinned_together(run: Run, tmp_path: Path) -> None:
-    folder = begun(tmp_path / "node")
-    assert run("--country", "EE", "--write", "--config", str(folder)).exit_code == 0
-    assert load_all(folder)[1].nodes[NodeId("ee")].peer.certificates == (GOOD, NEXT.certificate)
-    assert tomllib.loads((folder / "nodes" / "ee.toml").read_text())["metadata_certificate"] == "metadata/ee.pem"
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_certificate_that_is_read_leniently_is_written_as_it_is(run: Run, tmp_path: Path, fault: str) -> None:
-    """No library makes a PEM of it; the loader reads it where it stands alone."""
-    folder, issuer = begun(tmp_path / "city"), ec.generate_private_key(ec.SECP256R1())
-    odd = changed(certificate(ec.generate_private_key(ec.SECP256R1()).public_key(), issuer, NOW), issuer, FAULTS[fault])
-    places = (ee(country="PL", certificates=(odd,)),)
-    assert run("--country", "PL", "--write", "--config", str(folder), places=places).exit_code == 0
-    peer = load_all(folder)[1].providers[ProviderId("pl")].peer
-    assert peer is not None
-    assert peer.certificates == (odd,)
-
-
-def test_which_of_several_nodes_is_meant_is_asked(run: Run, tmp_path: Path) -> None:
-    folder = begun(tmp_path / "city")
-    places = (ee(), ee(location="https://second.ee.example/"))
-    words = ("--country", "EE", "--write", "--config", str(folder))
-    asked = run(*words, places=places)
-    assert (asked.exit_code, "name one with --entity" in asked.stderr) == (2, True)
-    assert run(*words, "--entity", "https://second.ee.example/", places=places).exit_code == 0
-    peer = load_all(folder)[1].providers[ProviderId("ee")].peer
-    assert peer is not None
-    assert peer.entity_id == "https://second.ee.example/"
-
-
 @pytest.mark.parametrize("country", ["DK", "NO", "EL", "FI", "XY", "LV"])
 def test_a_country_whose_certificates_cannot_be_pinned_is_not_registered(run: Run, config: Path, country: str) -> None:
     before = {path for path in config.rglob("*") if path.is_file()}
     found = run("--country", country, "--write", "--config", str(config))
     assert (found.exit_code, "Refused (service_list)" in found.stderr) == (1, True)
     assert before == {path for path in config.rglob("*") if path.is_file()}
-
-
-def test_a_city_that_is_no_node_yet_hears_what_is_missing_and_keeps_its_files(run: Run, tmp_path: Path) -> None:
-    folder = tmp_path / "city"
-    assert CliRunner().invoke(app, ["init", str(folder)]).exit_code == 0
-    found = run("--country", "EE", "--write", "--config", str(folder))
-    assert (found.exit_code, "organization: is missing" in found.stderr) == (2, True)
-    assert not [*folder.rglob("ee.*")]
 
 
 def test_an_unsigned_list_and_one_of_another_key_register_nothing(run: Run, config: Path) -> None:

@@ -7,7 +7,7 @@ from typer.testing import CliRunner, Result
 
 from idp.cli import app
 from tests.connectors import forge
-from tests.idp.cli.keys_said import REASON, keys, listed, problem, said
+from tests.idp.cli.keys_said import REASON, keys, listed, said
 
 PROVIDER = """
 id = "llng"
@@ -55,10 +55,6 @@ def test_a_providers_own_key_is_made_listed_rotated_and_revoked(city: Path) -> N
     assert said(keys(city, "rotate", KIND, "--now", "--json"))["kind"] == KIND
     assert said(keys(city, "revoke", str(made["key_id"]), "--reason", REASON, "--json"))["ok"]
     assert [one["state"] for one in listed(city, KIND) if one["key_id"] == made["key_id"]] == ["revoked"]
-
-
-def test_what_names_no_provider_is_no_kind(city: Path) -> None:
-    assert "saml-encryption.PROVIDER" in problem(keys(city, "new", "saml-encryption.a b", "--json"))["fix"]
 
 
 def test_without_its_key_the_deviation_is_no_configuration_and_a_key_without_it_is_told(city: Path) -> None:

@@ -4,15 +4,9 @@ import shutil
 import signal
 import sqlite3
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
-from lxml import html
 
-from idp.cli.init import FOLDERS
-from idp.demo.loopback import client, send
-from idp.demo.scene import Scene
-from idp.keys.folder import create_keys
 from idp.server import bind
 from idp.settings import load_settings
 from tests.idp.cli.command import ciconia, json_of, listen_on_a_free_port, serving
@@ -55,38 +49,6 @@ def test_discovery_is_served_under_the_issuer_to_a_proxy_that_says_https(made: P
         assert (plain.status_code, "X-Forwarded-Proto" in plain.text) == (400, True)
         assert served.get("/jwks", **https).json()["keys"]
         assert b"EntityDescriptor" in served.get("/saml/metadata", **https).content
-
-
-def test_a_service_that_nobody_registered_gets_a_page_with_a_reference_and_no_redirect(made: Path, tmp_path: Path) -> None:
-    asked = urlencode({"client_id": "stranger", "redirect_uri": "https://stranger.example/", "response_type": "code"})
-    with serving(made, tmp_path / "log") as served:
-        answer = served.get(f"/authorize?{asked}", x_forwarded_proto="https", host="login.city.example")
-        assert answer.status_code == 400
-        assert "location" not in answer.headers
-        reference = str(html.document_fromstring(answer.text).xpath("string(//dd/code)"))
-        assert reference
-        assert reference in served.stderr
-        assert "stranger.example" not in served.stderr + answer.text
-
-
-def test_the_picker_says_that_no_country_is_connected_where_none_is(tmp_path: Path) -> None:
-    scene = Scene(tmp_path / "stage", fixed=False)
-    scene.open()
-    try:
-        # The demo's services, and no country: the address that the city asks at is the same
-        with client() as http:
-            answer = send(http, "GET", f"{scene.city_base}/parking/login")
-        asked = answer.headers["location"].removeprefix(scene.issuer)
-        host = scene.issuer.removeprefix("http://")
-    finally:
-        scene.close()
-    (scene.receiving / "providers" / "demo-ee.toml").unlink()
-    with serving(scene.receiving, tmp_path / "log") as served:
-        picker = served.get(asked, host=host)
-        assert picker.status_code == 200
-        page = html.document_fromstring(picker.text)
-        assert not page.xpath("//a[contains(@href, '/at/')]")
-        assert "No country is connected" in picker.text
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -141,39 +103,6 @@ def test_every_key_that_does_not_serve_is_named_at_once(city: Path) -> None:
     assert "Traceback" not in run.stderr
 
 
-def test_a_folder_without_settings_is_a_problem_with_its_fix(tmp_path: Path) -> None:
-    run = ciconia("serve", "--config", tmp_path / "none")
-    assert run.returncode == 1
-    assert f"{tmp_path / 'none' / 'ciconia.toml'}:" in run.stderr
-    assert "`ciconia init`" in run.stderr
-
-
-def test_a_database_in_a_folder_that_is_not_there_is_a_problem_and_not_a_traceback(city: Path) -> None:
-    set_database(city, "away/ciconia.db")
-    run = ciconia("serve", "--config", city)
-    assert run.returncode == 1
-    assert str(city / "away" / "ciconia.db") in run.stderr
-    assert "Traceback" not in run.stderr
-
-
-def test_a_database_that_is_none_or_of_another_program_is_refused(city: Path) -> None:
-    (city / "ciconia.db").write_bytes(b"no database at all, and longer than a header of SQLite " * 20)
-    run = ciconia("serve", "--config", city)
-    assert run.returncode == 1
-    assert "Traceback" not in run.stderr
-    assert "ciconia.db cannot be used: SQLITE_NOTADB" in run.stderr
-    # A database that a later version of the program changed
-    (city / "ciconia.db").unlink()
-    with sqlite3.connect(city / "ciconia.db") as connection:
-        connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
-        connection.execute("INSERT INTO alembic_version VALUES ('9999_later')")
-    connection.close()
-    later = ciconia("migrate", "--config", city)
-    assert later.returncode == 1
-    assert "Traceback" not in later.stderr
-    assert "a later version of this program made it" in later.stderr
-
-
 def test_a_port_that_somebody_has_is_named_with_what_to_change(made: Path) -> None:
     taken = bind("127.0.0.1", load_settings(made).port)
     try:
@@ -183,21 +112,6 @@ def test_a_port_that_somebody_has_is_named_with_what_to_change(made: Path) -> No
     assert run.returncode == 1
     assert f"Cannot listen on 127.0.0.1:{load_settings(made).port}: Address already in use" in run.stderr
     assert "End what listens there, or change listen in ciconia.toml" in run.stderr
-
-
-def test_keys_are_never_replaced(made: Path) -> None:
-    settings = load_settings(made)
-    before = {path.name: path.read_bytes() for path in settings.key_folder.iterdir()}
-    with pytest.raises(FileExistsError):
-        create_keys(settings.key_folder, settings.origin, settings.tenant)
-    assert {path.name: path.read_bytes() for path in settings.key_folder.iterdir()} == before
-    assert set(FOLDERS) < {path.name for path in made.iterdir()}
-
-
-def set_database(folder: Path, name: str) -> None:
-    path = folder / "ciconia.toml"
-    text = path.read_text(encoding="utf-8").replace('database = "ciconia.db"', f'database = "{name}"')
-    path.write_text(text, encoding="utf-8")
 
 
 def lease_ends(database: Path) -> int | None:

@@ -1,7 +1,5 @@
 """What a reload looks at: the supervisor waits for no database, and a tenant that came with it gets its tables."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +7,6 @@ import pytest
 from idp.cli import serve_plan
 from idp.cli.serve_plan import Looked, look, look_again, migrate_where_needed, plan
 from idp.keys.change import make
-from idp.keys.file import _READ
 from idp.keys.kinds import KINDS
 from idp.pages.render import compiled
 from idp.settings import load_settings
@@ -18,7 +15,7 @@ from idp.store.engine import open_engine
 from idp.store.migrate import serves
 from idp.store.switches import ActLost
 from idp.tenants import Opened
-from policies.errors import Misconfigured, StoreUnavailable
+from policies.errors import StoreUnavailable
 from tests.idp.cli.command import ciconia
 
 
@@ -38,18 +35,6 @@ def test_a_reload_asks_no_database_in_the_supervisor(city: Path, monkeypatch: py
     monkeypatch.setattr(serve_plan, "migrate_ours", never)
     monkeypatch.setattr(serve_plan, "open_engine", never)
     assert look_again(city, served) == served
-
-
-def test_a_reload_that_is_refused_keeps_nothing_of_a_key_whose_file_is_gone(city: Path) -> None:
-    served = look(city)
-    key = city / "keys" / "es256.pem"
-    pem = key.read_bytes()
-    assert any(read in pem for read in _READ)
-    key.unlink()
-    (city / "ciconia.toml").write_text("half a setting", encoding="utf-8")
-    with pytest.raises(Misconfigured):
-        look_again(city, served)
-    assert not any(read in pem for read in _READ)
 
 
 def test_a_worker_of_a_reload_makes_the_tables_that_lack(city: Path) -> None:

@@ -15,8 +15,6 @@ from idp.cli import app
 from idp.keys.folder import create_keys
 from idp.keys.ledger import load_ledger_keys
 from idp.settings import SETTINGS_FILE, Settings, load_settings
-from idp.store.attempt import STANDBY_SECONDS
-from idp.store.engine import database_name
 from idp.store.migrate import migrate
 from idp.store.store import open_store
 from idp.store.switches import Switches
@@ -106,29 +104,6 @@ def elsewhere(broker: Broker) -> None:
     text = f'issuer = "{broker.settings.issuer}"\ndatabase = "{broker.server.fresh()}"\n'
     (broker.folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
     broker.standby("s1")
-
-
-def test_migrate_says_that_the_standby_has_not_confirmed_what_it_changed(
-    broker: Broker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("idp.store.attempt.STANDBY_SECONDS", 0.5)
-    elsewhere(broker)
-    ended = here("migrate", "--config", broker.folder)
-    assert ended.exit_code == 1, ended.output
-    told = " ".join(ended.stderr.split())
-    url = load_settings(broker.folder).database_url
-    assert f"The database {database_name(url)} is changed, but no standby has confirmed" in told
-    assert "bring the standby back" in told
-    assert "cannot be changed" not in told
-    elsewhere(broker)
-    told = json.loads(here("migrate", "--config", broker.folder, "--json").stdout)
-    assert (told["ok"], told["error"]["code"]) == (False, "store_unavailable")
-
-
-def test_where_there_is_nothing_to_migrate_no_standby_is_waited_for(broker: Broker) -> None:
-    began = time.monotonic()
-    assert here("migrate", "--config", broker.folder).exit_code == 0
-    assert time.monotonic() - began < STANDBY_SECONDS / 2
 
 
 def test_restore_says_what_is_there_and_what_is_not(

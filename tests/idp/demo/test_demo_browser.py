@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from idp.demo.browser import MAX_HOPS, Browser, Page, WalkError
+from idp.demo.browser import Browser, Page, WalkError
 from tests.idp.demo.conftest import Serving
 
 STRICT = "__Host-s=1; Path=/; Secure; HttpOnly; SameSite=Strict"
@@ -77,12 +77,6 @@ def test_a_strict_cookie_does_not_come_along_from_another_site(browser: Browser,
     assert _sent(browser.get(f"{one}/echo", origin=one))["cookie"] == "__Host-s=1; __Host-n=2"
 
 
-def test_a_cookie_that_is_removed_is_gone(browser: Browser, port: int) -> None:
-    browser.get(f"http://one.localhost:{port}/set")
-    browser.get(f"http://one.localhost:{port}/clear")
-    assert _sent(browser.get(f"http://one.localhost:{port}/echo"))["cookie"] == "__Host-s=1"
-
-
 @pytest.mark.spec("Fetch Metadata Request Headers §2")
 def test_it_says_where_a_navigation_began(browser: Browser, port: int) -> None:
     one, two = f"http://one.localhost:{port}", f"http://two.localhost:{port}"
@@ -113,11 +107,6 @@ def test_a_redirect_is_followed_by_get(browser: Browser, port: int) -> None:
         assert (page.url, page.json()["method"]) == (f"{one}/echo", "GET")
 
 
-def test_it_stops_after_so_many_redirects(browser: Browser, port: int) -> None:
-    with pytest.raises(WalkError, match=f"more than {MAX_HOPS} redirects"):
-        browser.get(f"http://one.localhost:{port}/loop")
-
-
 def test_it_goes_nowhere_but_to_localhost(browser: Browser, port: int) -> None:
     for url in ("http://city.example/", "http://localhost/", "http://localhost.example/", "https:///x"):
         with pytest.raises(ValueError, match="localhost"):
@@ -136,10 +125,3 @@ def test_a_page_finds_links_and_says_where_there_is_none(browser: Browser, port:
         browser.submit(page, {}, "//form[@id='x']")
     with pytest.raises(WalkError, match="no JSON where it was expected, at /form"):
         page.json()
-
-
-def test_what_is_json_but_no_object_is_none() -> None:
-    for text in ("[]", "1", "null", "{"):
-        with pytest.raises(WalkError):
-            Page("http://one.localhost/", 200, text).json()
-    assert "secret" not in repr(Page("http://one.localhost/", 200, "secret"))

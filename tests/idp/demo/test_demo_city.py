@@ -36,13 +36,6 @@ def test_the_front_page_lists_three_services(browser: Browser, scene: Scene) -> 
     assert links == ["/parking/login", "/fares/login", "/budget/login"]
 
 
-def test_a_service_that_there_is_not_is_said_to_be(browser: Browser, scene: Scene) -> None:
-    for path in ("/taxes/login", "/taxes/callback"):
-        page = browser.get(f"{scene.city_base}{path}")
-        assert page.status == 404
-        assert "no such service" in page.text
-
-
 def test_signing_in_begins_at_the_broker_and_leaves_a_state_in_this_browser(scene: Scene) -> None:
     with client() as http:
         response = send(http, "GET", f"{scene.city_base}/parking/login")
@@ -102,14 +95,6 @@ def test_a_code_of_one_service_is_of_no_use_to_another(browser: Browser, scene: 
     assert (page.status, page.json()) == (403, {"refused": "the broker answered 400: invalid_grant"})
 
 
-def test_an_answer_without_anything_is_refused_with_a_page(browser: Browser, scene: Scene) -> None:
-    page = browser.get(f"{scene.city_base}/parking/callback")
-    assert page.status == 403
-    assert "could not sign you in (state)" in _text(page)
-    assert page.link("//main//a[text()='Try again']").endswith("/parking/login")
-    assert "Back to the city" in page.text
-
-
 def test_what_an_answer_says_is_never_markup(browser: Browser, scene: Scene) -> None:
     browser.get(f"{scene.city_base}/parking/login")
     state = next(value for (_, name), value in browser._jar.items() if name == "state-parking").rpartition("|")[0]
@@ -131,13 +116,6 @@ def test_two_services_of_one_sector_know_the_same_person_and_the_third_another(b
         subs[service] = id_token["sub"]
     assert subs["parking"] == subs["fares"]
     assert subs["budget"] != subs["parking"]
-
-
-def test_its_pages_are_kept_by_nobody(scene: Scene) -> None:
-    with client() as http:
-        response = send(http, "GET", f"{scene.city_base}/parking/callback")
-    assert response.headers["cache-control"] == "no-store"
-    assert response.headers["referrer-policy"] == "no-referrer"
 
 
 def test_each_service_looks_for_what_its_purpose_requires(scene: Scene) -> None:

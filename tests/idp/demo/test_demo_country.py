@@ -14,7 +14,7 @@ from lxml import etree
 from connectors.connector import Ask, Post, Redirect
 from connectors.saml import SamlConnector
 from idp.addresses import acs_url, entity_id
-from idp.demo.citizens import CITIZENS, NAMES, citizen
+from idp.demo.citizens import CITIZENS, NAMES
 from idp.demo.country import SAML, SAMLP
 from idp.demo.loopback import client, send
 from idp.demo.scene import Scene
@@ -161,13 +161,3 @@ def test_its_metadata_is_what_the_broker_pinned(http: httpx2.Client, scene: Scen
     served = send(http, "GET", f"{scene.country_base}/metadata")
     assert served.content == (scene.receiving / "metadata" / "demo-ee.xml").read_bytes()
     assert served.headers["content-type"] == "application/samlmetadata+xml"
-
-
-def test_citizens_are_made_up_and_found_by_their_key() -> None:
-    assert {one.key for one in CITIZENS} == {"mari", "juhan", "liisi", "toomas"}
-    assert citizen("mari") is CITIZENS[0]
-    assert citizen("") is None
-    for one in CITIZENS:
-        assert set(one.attributes) == set(NAMES)
-        assert one.attributes["email"].endswith(".example")
-        assert one.attributes["family_name"] not in repr(one).replace(one.about, "")

@@ -1,13 +1,12 @@
 """The demo's stage: a folder that any broker could run on, fresh secrets, and nothing of the parties' inside."""
 
 import socket
-from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from idp.demo.loopback import client, send
-from idp.demo.scene import HOST, PORTS, Scene, write_new, write_templates
+from idp.demo.scene import HOST, PORTS, Scene
 from idp.loading import load_all
 
 
@@ -45,14 +44,6 @@ def test_keys_are_for_their_owner_alone(scene: Scene) -> None:
         assert file.stat().st_mode & 0o077 == 0 or file.suffix in {".vkey", ".crt"}, file
 
 
-def test_two_scenes_have_no_key_and_no_port_in_common(scene: Scene, tmp_path: Path) -> None:
-    other = Scene(tmp_path / "other", fixed=False)
-    other.close()
-    for name in ("sealing.key", "pairwise.key", "index.key", "saml.pem", "es256.pem", "log.key"):
-        assert (other.receiving / "keys" / name).read_bytes() != (scene.receiving / "keys" / name).read_bytes()
-    assert len({scene.issuer, scene.city_base, scene.country_base, other.issuer, other.city_base, other.country_base}) == 6
-
-
 def test_a_usual_port_that_somebody_has_is_not_fought_over(tmp_path: Path) -> None:
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -80,23 +71,6 @@ def test_all_three_answer_on_loopback_under_their_names(scene: Scene) -> None:
             assert send(http, "GET", url).status_code == expected
         wrong = scene.issuer.replace("broker.", "evil.")
         assert send(http, "GET", f"{wrong}/jwks").status_code == 421
-
-
-def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
-    """New files take the place of links; where there was to be no file it is refused."""
-    (tmp_path / "victim").write_text("mine")
-    templates = resources.files("idp.demo").joinpath("border", "sending")
-    for name in ("ciconia.toml", "nodes/storkhaven.toml"):
-        link = tmp_path / "sending" / name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(tmp_path / "victim")
-    write_templates(templates, tmp_path / "sending", {})
-    assert "issuer" in (tmp_path / "sending" / "ciconia.toml").read_text()
-    assert (tmp_path / "sending" / "ciconia.toml").stat().st_mode & 0o777 == 0o600
-    (tmp_path / "receipt.json").symlink_to(tmp_path / "victim")
-    with pytest.raises(FileExistsError):
-        write_new(tmp_path / "receipt.json", b"{}")
-    assert (tmp_path / "victim").read_text() == "mine"
 
 
 def test_a_closed_scene_answers_nobody(tmp_path: Path) -> None:

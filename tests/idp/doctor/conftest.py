@@ -1,24 +1,14 @@
 """A sound folder, made once and copied for each test: what is wrong with it is what the test did to it."""
 
 import shutil
-from functools import cache
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from idp.store.migrate import migrate
 from tests.connectors.metadata import node
 from tests.idp.doctor import ward
 from tests.idp.doctor.shelf import hold
-
-
-@pytest.fixture(autouse=True)
-def keys_are_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An RSA key takes 60 ms to parse and check, and every examination loads five: the same octets give the same key."""
-    for module in ("idp.keys.file", "idp.doctor.keys"):
-        monkeypatch.setattr(f"{module}.load_pem_private_key", _parsed)
 
 
 @pytest.fixture(scope="session")
@@ -43,8 +33,3 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def city(made_once: Path, tmp_path: Path) -> Path:
     """A copy that a test may spoil."""
     return Path(shutil.copytree(made_once, tmp_path / "city"))
-
-
-@cache
-def _parsed(data: bytes, password: None) -> PrivateKeyTypes:
-    return load_pem_private_key(data, password)

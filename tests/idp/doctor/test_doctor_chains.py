@@ -10,15 +10,13 @@ from cryptography.x509 import Certificate
 from connectors.fetch import FetchError
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS
-from idp.doctor import machine as module
-from idp.doctor.opinions import silent_algorithms
 from idp.inspection.metadata import MetadataInspector
 from idp.inspection.options import Kind, Options
 from idp.inspection.outcome import Verdict
 from tests.connectors.authority import between, der, leaf, revoking, root
 from tests.connectors.metadata import node
 from tests.idp.doctor.shelf import hold
-from tests.idp.doctor.ward import DAY, ERROR, NODE, NOW, WARNING, at, edit, examined, machine, only, pem, write
+from tests.idp.doctor.ward import DAY, ERROR, NODE, NOW, WARNING, at, examined, only, pem, write
 
 PROVIDER = "providers/ee.toml"
 TOP, MIDDLE = root().der, between("middle", "root").made()
@@ -72,21 +70,6 @@ def test_an_anchor_near_its_end_is_told_at_its_file(city: Path, end: int, now: i
     assert "authority" in found.fix
 
 
-def test_an_anchor_alone_in_its_file_is_no_certificate_that_signs_metadata(city: Path) -> None:
-    chained(city, anchors=pem(root(end=NOW + 9 * DAY).der))
-    assert [one.key for one in examined(city).findings if one.file == "metadata/anchors.pem"] == ["anchors"]
-
-
-def test_an_issuer_in_between_that_ends_soon_is_told_at_the_registration(city: Path) -> None:
-    chained(city, middle=between("middle", "root", end=NOW + 9 * DAY).made(), lists=both())
-    found = only(examined(city))
-    assert (found.severity, found.file, found.key) == (WARNING, PROVIDER, "anchors")
-    assert "the chain of a certificate in its metadata ends" in found.what
-    # What is made anew each week is no chain that ends
-    chained(city, lists=both())
-    assert not examined(city).findings
-
-
 @pytest.mark.parametrize(
     ("begin", "end", "severity", "words"),
     [
@@ -128,20 +111,6 @@ def test_anchors_that_cannot_be_used_are_told_once(city: Path, anchors: str, wor
     assert "Ask the authority" in found.fix
 
 
-def test_a_list_that_cannot_be_read_is_told(city: Path) -> None:
-    chained(city, lists=both())
-    (city / "metadata/0.crl").write_bytes(b"\x30\x03abc")
-    found = only(examined(city))
-    assert (found.key, "metadata/0.crl" in found.what) == ("anchors", True)
-
-
-def test_a_file_that_is_missing_has_its_line(city: Path) -> None:
-    chained(city)
-    line = edit(city, PROVIDER, "metadata/anchors.pem", "metadata/absent.pem")
-    found = at(examined(city), PROVIDER, "anchors", "there is no file")
-    assert found.line == line
-
-
 def test_inspection_holds_a_file_against_the_same_anchors(city: Path) -> None:
     chained(city, lists=both())
     octets = node.octets(node.proxy(signing=(der(SIGNING),)), beside(MIDDLE))
@@ -157,28 +126,3 @@ def test_inspection_holds_a_file_against_the_same_anchors(city: Path) -> None:
 
 
 # -- the other opinion -----------------------------------------------------------------------------------------------------
-
-
-def test_the_installed_libxmlsec_has_an_opinion_of_everything() -> None:
-    assert silent_algorithms() == ()
-
-
-def test_an_algorithm_without_an_opinion_is_told_with_what_that_opinion_is_worth(
-    city: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "silent_algorithms", lambda: ("ECDSA on brainpoolP256r1",))
-    found = only(examined(city))
-    assert (found.severity, found.file, found.key) == (WARNING, "environment", "xmlsec")
-    assert "brainpoolP256r1" in found.what
-    assert "a second implementation on the same parser and cryptography, and a comparison with another parser" in found.why
-
-
-def test_libraries_that_do_not_fit_are_asked_nothing(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "silent_algorithms", lambda: pytest.fail("they would share a tree"))
-    assert only(examined(city, on=machine(lxml=(2, 13, 1)))).key == "libxml2"
-
-
-def test_a_silent_library_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.signatures.second_opinion._verifies", lambda *_: None)
-    assert "RSA-PSS" in silent_algorithms.__wrapped__()
-    assert len(silent_algorithms.__wrapped__()) == 8

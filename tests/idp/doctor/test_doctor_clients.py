@@ -56,20 +56,6 @@ def test_an_audience_that_others_may_have_and_a_long_life_are_notices(city: Path
     assert "CVE-2025-27370" in at(report, PARTY, "assertion_audience").why
 
 
-def test_defaults_that_are_written_down_are_told_by_nobody(city: Path) -> None:
-    _with_keys(city, "ES256", 'assertion_audience = "issuer"', "assertion_life = 300", 'pkce = "required"')
-    assert examined(city).findings == ()
-
-
-def test_a_library_that_signs_with_rsa_seems_to_expect_rs256(city: Path) -> None:
-    _with_keys(city, "PS256")
-    found = only(examined(city))
-    assert (found.severity, found.key) == (NOTICE, "id_token_signed_response_alg")
-    assert "seems to expect RS256" in found.what
-    edit(city, PARTY, "jwks =", 'id_token_signed_response_alg = "RS256"\njwks =')
-    assert examined(city).findings == ()
-
-
 def test_a_key_with_which_nobody_can_sign_rs256_is_an_error_where_a_service_asks_for_it(city: Path) -> None:
     shutil.copyfile(city / "keys" / "es256.pem", city / "keys" / "rs256.pem")
     (city / "keys" / "es256.pem").unlink()

@@ -83,12 +83,6 @@ def test_a_file_that_nobody_reads_is_a_notice(city: Path, name: str, words: str)
     assert words in found.what
 
 
-def test_files_that_are_no_configuration_are_nobodys_business(city: Path) -> None:
-    for name in ("README.md", ".gitignore", ".git/config.toml", "parties/.gitkeep", "backup.tar"):
-        write(city, name, "text\n")
-    assert examined(city).findings == ()
-
-
 def test_what_everybody_may_write_to_is_an_error(city: Path) -> None:
     (city / "parties").chmod(0o777)
     (city / "purposes" / "permit.toml").chmod(0o666)
@@ -127,27 +121,6 @@ def test_a_password_that_others_may_read_is_a_warning_that_does_not_quote_it(cit
 
 
 @pytest.mark.parametrize(
-    ("key", "url"),
-    [
-        ("database", "postgresql://ciconia@db.test/ciconia?passfile=/etc/ciconia/pgpass"),
-        ("database", "of:a@city.db"),
-        ("valkey", "valkey://valkey.test:6379/0"),
-    ],
-)
-def test_settings_without_a_password_may_be_read(city: Path, key: str, url: str) -> None:
-    set_address(city, key, url)
-    (city / "ciconia.toml").chmod(0o644)
-    assert not [one for one in examined(city).findings if one.key == "permissions"]
-
-
-def test_a_purpose_without_a_basis_is_an_error_that_says_why(city: Path) -> None:
-    edit(city, "purposes/permit.toml", 'basis = "public_task"\n', "")
-    found = at(examined(city), "purposes/permit.toml", "basis")
-    assert found.severity is ERROR
-    assert "art. 6(1)" in found.why
-
-
-@pytest.mark.parametrize(
     "uri", ["https://*.test/", "http://parking.test/cb", "https://parking.test/#x", "https://p.test/?code=1"]
 )
 def test_a_redirect_address_that_cannot_be_safe_is_an_error(city: Path, uri: str) -> None:
@@ -165,24 +138,6 @@ def test_settings_that_are_no_toml_hide_nothing_else(city: Path) -> None:
     assert at(report, "ciconia.toml", "").line == 2
     assert at(report, "parties/parking.toml", "secter")
     assert at(report, "keys/es256.pem", "key")
-
-
-def test_a_setting_that_is_wrong_hides_no_other_setting(city: Path) -> None:
-    edit(city, "ciconia.toml", f'"{"https://login.storkhaven.test"}"', '"nowhere"')
-    edit(city, "ciconia.toml", "10.0", "0.0")
-    edit(city, "ciconia.toml", 'listen = "127.0.0.1:8400"', 'listen = "0.0.0.0:8400"')
-    report = examined(city)
-    assert {one.key for one in report.of(ERROR)} == {"issuer", "checkpoint_seconds", "listen"}
-
-
-def test_a_folder_that_is_half_written_is_examined(tmp_path: Path) -> None:
-    folder = tmp_path / "half"
-    write(folder, "purposes/permit.toml", 'id = "permit"\n')
-    report = examined(folder)
-    assert "cannot be read" in at(report, "ciconia.toml", "").what
-    assert "no folder of keys" in at(report, "keys", "keys").what
-    assert "no legal basis" in at(report, "purposes/permit.toml", "basis").what
-    assert not report.ok
 
 
 @pytest.mark.parametrize("made", ["nothing", "file", "empty", "music"])

@@ -9,13 +9,10 @@ import pytest
 from sqlalchemy import Table, insert, update
 
 from idp.doctor.ledger import AT_LEAST, LONGEST_SECONDS
-from idp.keys import change
-from idp.keys.kinds import LOG
-from idp.keys.ledger import LOG_VKEY, list_log_keys
 from idp.store import tables
 from idp.store.migrate import revisions
 from tests.idp.doctor.shelf import HOST, meddling, record, sequence
-from tests.idp.doctor.ward import DAY, ERROR, NOTICE, NOW, WARNING, at, edit, examined, only
+from tests.idp.doctor.ward import DAY, ERROR, NOW, WARNING, at, edit, examined, only
 
 DB = "ciconia.db"
 LATEST_YEAR = 253_339_228_800  # 9998 begins
@@ -36,14 +33,6 @@ def test_nothing_is_changed_by_looking(city: Path) -> None:
     assert state() == before
 
 
-def test_a_database_that_is_not_there_yet_is_a_notice(city: Path) -> None:
-    (city / "providers" / "ee.toml").unlink()
-    (city / DB).unlink()
-    found = only(examined(city))
-    assert (found.severity, found.file) == (NOTICE, DB)
-    assert not (city / DB).exists()
-
-
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
@@ -60,11 +49,6 @@ def test_a_database_that_cannot_be_is_an_error_of_its_setting(city: Path, settin
     line = edit(city, "ciconia.toml", 'database = "ciconia.db"', f'database = "{setting}"')
     found = at(examined(city), "ciconia.toml", "database", words)
     assert (found.severity, found.line) == (ERROR, line)
-
-
-def test_a_file_of_something_else_is_an_error(city: Path) -> None:
-    (city / DB).write_bytes(b"no database at all, and longer than a header of SQLite " * 20)
-    assert at(examined(city), DB, "database", "no database of SQLite").severity is ERROR
 
 
 def test_a_database_that_others_may_read_is_a_warning(city: Path) -> None:
@@ -100,12 +84,6 @@ def test_a_database_of_another_version_is_named(city: Path, revision: str, sever
     assert words in found.what
 
 
-def test_a_newer_database_that_lets_this_version_go_on_is_a_notice(city: Path) -> None:
-    with closing(sqlite3.connect(city / DB)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999_later'")
-    assert at(examined(city), DB, "revision", "lets this one go on").severity is NOTICE
-
-
 def test_a_damaged_file_is_an_error(city: Path) -> None:
     record(city)
     octets = bytearray((city / DB).read_bytes())
@@ -114,24 +92,12 @@ def test_a_damaged_file_is_an_error(city: Path) -> None:
     assert [one for one in examined(city).of(ERROR) if one.file == DB]
 
 
-def test_an_empty_file_is_of_no_revision(city: Path) -> None:
-    (city / DB).write_bytes(b"")
-    assert at(examined(city), DB, "revision").severity is WARNING
-
-
 def test_a_record_that_waits_too_long_is_a_warning(city: Path) -> None:
     record(city, time=NOW)
     assert examined(city, now=NOW + AT_LEAST).findings == ()
     found = only(examined(city, now=NOW + AT_LEAST + 1))
     assert (found.severity, found.key) == (WARNING, "staged")
     assert f"{AT_LEAST + 1} seconds" in found.what
-
-
-def test_the_patience_grows_with_the_time_between_checkpoints(city: Path) -> None:
-    edit(city, "ciconia.toml", "checkpoint_seconds = 10.0", "checkpoint_seconds = 600.0")
-    record(city, time=NOW)
-    assert examined(city, now=NOW + 3600).findings == ()
-    assert only(examined(city, now=NOW + 3601)).key == "staged"
 
 
 def test_a_place_that_no_checkpoint_covers_is_a_warning(city: Path) -> None:
@@ -210,56 +176,3 @@ def test_a_tree_that_is_gone_is_an_error(city: Path, tables: tuple[str, ...]) ->
         for table in tables:
             connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608  the attack
     assert "the state of their tree is gone" in at(examined(city), DB, "tree").what
-
-
-def test_where_a_line_of_the_logs_keys_was_not_copied_no_restore_comes_first(city: Path) -> None:
-    listed = (city / "keys" / LOG_VKEY).read_bytes()
-    made = change.make(city / "keys", LOG, NOW // 60 * 60 - 60, host=HOST, now=NOW, production=False)
-    list_log_keys(city / "keys", f"{HOST}/log")
-    record(city)
-    sequence(city)
-    assert examined(city).findings == ()
-    # As a machine that has neither the file nor its line
-    made.unlink()
-    (city / "keys" / LOG_VKEY).write_bytes(listed)
-    found = at(examined(city), DB, "checkpoint 1")
-    assert found.severity is ERROR
-    assert found.fix.startswith(f"Copy {LOG_VKEY} and the keys of the log from the machine that has it.")
-
-
-def test_an_old_backup_is_told_from_its_checkpoint(city: Path) -> None:
-    """The row of the tree is an old one of ours, with a seal that holds."""
-    record(city)
-    sequence(city)
-    with meddling(city) as connection:
-        row = connection.exec_driver_sql("SELECT size, root, checkpoints, epoch, holder, lease_ends, seal FROM trees").one()
-    record(city, time=NOW + 1)
-    sequence(city, time=NOW + 1)
-    with meddling(city) as connection:
-        columns = ("size", "root", "checkpoints", "epoch", "holder", "lease_ends", "seal")
-        connection.execute(tables.trees.update().values(dict(zip(columns, row, strict=True))))
-    assert "not the one of its last checkpoint" in at(examined(city, now=NOW + 2), DB, "tree").what
-
-
-def test_a_ledger_of_another_issuer_is_a_warning(city: Path) -> None:
-    record(city)
-    sequence(city)
-    edit(city, "ciconia.toml", "https://login.storkhaven.test", "https://login.newhaven.test")
-    found = at(examined(city), DB, "tenant")
-    assert found.severity is WARNING
-    assert "login.storkhaven.test" in found.what
-
-
-def test_checkpoints_of_another_name_of_the_log_are_told_once_with_the_issuer_to_change_back(city: Path) -> None:
-    for step in (1, 2, 3):
-        record(city, time=NOW + step)
-        sequence(city, time=NOW + step)
-    edit(city, "ciconia.toml", "https://login.storkhaven.test", "https://login.storkhaven.test:8443")
-    found = examined(city, now=NOW + 4)
-    told = at(found, DB, "checkpoint", f"3 checkpoints are of the log {HOST}/log, and this is {HOST}:8443/log.")
-    assert told.severity is ERROR
-    assert [one.key for one in found.findings if one.file == DB] == ["checkpoint"]
-    listed = at(found, f"keys/{LOG_VKEY}", LOG_VKEY)
-    assert listed.what == f"log.key is listed in it for the log {HOST}/log, and the issuer names {HOST}:8443/log."
-    for one in (told, listed):
-        assert one.fix == f"Change `issuer` in ciconia.toml back to https://{HOST}, or begin with a fresh folder."

@@ -9,19 +9,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from idp.doctor.keys import KNOWN, YEAR
-from idp.keys.file import CERTIFICATE_LIFE, PRODUCTION_MARK, create_saml_key
+from idp.keys.file import CERTIFICATE_LIFE, create_saml_key
 from idp.keys.folder import SAML_ENCRYPTION
-from idp.keys.ledger import create_log_key, list_log_keys
-from idp.transparency.checkpoint import VerifierKey
 from tests.connectors.metadata import node
 from tests.idp.doctor.ward import (
     DAY,
     ERROR,
-    NOTICE,
     NOW,
     WARNING,
     at,
-    edit,
     examined,
     only,
     pem,
@@ -65,11 +61,6 @@ def test_a_key_that_is_missing_is_an_error_with_its_why(city: Path, name: str) -
     assert found[0].fix
 
 
-def test_without_a_key_for_identity_providers_to_encrypt_to_nothing_is_wrong(city: Path) -> None:
-    (city / "keys" / SAML_ENCRYPTION).unlink()
-    assert examined(city).findings == ()
-
-
 def test_a_key_to_encrypt_to_that_does_not_serve_is_an_error_and_a_short_one_a_warning(
     city: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,13 +76,6 @@ def test_a_key_to_encrypt_to_that_does_not_serve_is_an_error_and_a_short_one_a_w
     assert (found.severity, found.file, "2048 bits" in found.what) == (WARNING, f"keys/{SAML_ENCRYPTION}", True)
 
 
-def test_the_dates_and_the_age_of_the_key_to_encrypt_to_are_told(city: Path) -> None:
-    report = examined(city, now=END - 29 * DAY)
-    assert at(report, f"keys/{SAML_ENCRYPTION}", SAML_ENCRYPTION, "in less than 30 days").severity is WARNING
-    os.utime(city / "keys" / SAML_ENCRYPTION, (NOW - 4 * YEAR, NOW - 4 * YEAR))
-    assert "4 years" in only(examined(city)).what
-
-
 def test_one_key_for_two_purposes_is_an_error(city: Path) -> None:
     keys = city / "keys"
     shutil.copy2(keys / "node.pem", keys / "node-metadata.pem")
@@ -101,22 +85,6 @@ def test_one_key_for_two_purposes_is_an_error(city: Path) -> None:
     assert "the same key as saml.pem" in at(report, f"keys/{SAML_ENCRYPTION}", SAML_ENCRYPTION).what
     assert "the same key as node.pem" in at(report, "keys/node-metadata.pem", "node-metadata.pem").what
     assert "the same key as sealing.key" in at(report, "keys/index.key", "index.key").what
-
-
-def test_what_is_no_key_of_ours_is_a_notice(city: Path) -> None:
-    write(city, "keys/saml.pem.old", "x", mode=0o600)
-    found = only(examined(city))
-    assert (found.severity, found.file) == (NOTICE, "keys/saml.pem.old")
-
-
-def test_the_mark_of_a_production_key_belongs_to_it_and_no_other_line_does(city: Path) -> None:
-    key = city / "keys" / "saml.pem"
-    bare = key.read_bytes().removeprefix(f"{PRODUCTION_MARK}\n".encode())
-    key.write_bytes(f"{PRODUCTION_MARK}\n".encode() + bare)
-    assert examined(city).findings == ()
-    key.write_bytes(b"# another line\n" + bare)
-    found = only(examined(city))
-    assert (found.severity, found.file, found.line) == (ERROR, "keys/saml.pem", 1)
 
 
 def test_an_old_key_is_a_warning_and_a_secret_of_that_age_is_none(city: Path) -> None:
@@ -146,35 +114,6 @@ def test_the_public_key_of_the_log_is_the_one_that_auditors_are_told(city: Path)
     assert "missing" in only(examined(city)).what
 
 
-def test_a_key_of_the_log_that_is_gone_is_no_fault_and_a_line_that_nobody_vouched_for_is(city: Path) -> None:
-    keys = city / "keys"
-    create_log_key(keys / "log-20200101T0000Z.key")
-    list_log_keys(keys, "login.storkhaven.test/log")
-    (keys / "log.key").unlink()
-    assert examined(city).findings == ()
-    path = keys / "log.vkey"
-    with path.open("a", encoding="utf-8") as file:
-        file.write("no key\n")
-    found = only(examined(city))
-    assert (found.severity, found.file, found.line) == (ERROR, "keys/log.vkey", 5)
-    stranger = VerifierKey(path.read_text(encoding="utf-8").partition("+")[0], bytes(range(32)))
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"{stranger}\n")
-    told = [one for one in examined(city).of(ERROR) if not one.line]
-    assert [(one.file, stranger.key_id.hex() in one.what) for one in told] == [("keys/log.vkey", True)]
-
-
-def test_keys_of_a_folder_from_before_there_were_nodes_are_a_notice_until_a_node_is_asked(city: Path) -> None:
-    for path in (city / "keys").glob("node*.pem"):
-        path.unlink()
-    report = examined(city)
-    assert at(report, "keys", "keys", "the keys of a node are missing").severity is ERROR
-    (city / "providers" / "ee.toml").unlink()
-    (city / "metadata" / "ee.pem").unlink()
-    found = only(examined(city))
-    assert (found.severity, found.file) == (NOTICE, "keys")
-
-
 def test_no_key_is_ever_shown(city: Path) -> None:
     secret = (city / "keys" / "sealing.key").read_text(encoding="utf-8").strip()
     for name in ("sealing.key", "openings.key"):
@@ -197,12 +136,6 @@ def test_the_dates_of_our_own_certificate(city: Path, now: int, severity: str | 
     assert all(words in one.what for one in found)
 
 
-def test_a_nodes_certificate_that_ended_is_told_once(city: Path) -> None:
-    report = examined(city, now=END + DAY)
-    found = [one for one in report.findings if one.file == "keys/node-encryption.pem" and "certificate" in one.what]
-    assert [one.severity for one in found] == [ERROR]
-
-
 @pytest.mark.parametrize(("end", "severity"), [(NOW + 10 * DAY, WARNING), (NOW - DAY // 2, ERROR)])
 def test_the_dates_of_whoever_signs_a_nodes_metadata(city: Path, end: int, severity: str) -> None:
     write(city, "metadata/ee.pem", pem(node.curve_signer(NOW - 2 * DAY, end).certificate))
@@ -216,11 +149,3 @@ def test_a_pinned_identity_providers_certificate_that_ended_is_a_warning(city: P
     found = only(examined(city))
     assert (found.severity, found.file) == (WARNING, "metadata/lv.xml")
     assert "pinned" in found.why
-
-
-def test_the_other_settings_of_keys_are_followed(city: Path) -> None:
-    (city / "keys").rename(city / "secret")
-    edit(city, "ciconia.toml", 'keys = "keys"', 'keys = "secret"')
-    assert examined(city).findings == ()
-    (city / "secret" / "node.pem").chmod(0o604)
-    assert only(examined(city)).file == "secret/node.pem"

@@ -10,7 +10,7 @@ from connectors.signatures.parse import Element
 from idp.doctor.metadata import ENDS_SOON
 from tests.connectors.metadata import node
 from tests.idp.doctor.shelf import facts_of, hold, meddling
-from tests.idp.doctor.ward import DAY, ERROR, NOTICE, NOW, WARNING, at, edit, examined, only, pem, provider_metadata, write
+from tests.idp.doctor.ward import DAY, ERROR, NOTICE, NOW, WARNING, at, examined, only, provider_metadata, write
 
 PROVIDER, NODE, PINNED = "providers/lv.toml", "providers/ee.toml", "metadata/lv.xml"
 ENDED = ' validUntil="2020-01-01T00:00:00Z"'
@@ -37,11 +37,6 @@ def test_pinned_metadata_that_the_server_would_not_take_is_an_error(
     assert PINNED in found.what
 
 
-def test_pinned_metadata_that_is_no_xml_is_an_error(city: Path) -> None:
-    write(city, PINNED, "<md:Entity")
-    assert only(examined(city)).severity is ERROR
-
-
 def test_a_pinned_address_of_http_is_an_error_of_its_file(city: Path) -> None:
     pinned(city, url="http://idp.test/sso")
     found = only(examined(city))
@@ -59,25 +54,12 @@ def test_pinned_metadata_past_its_end_is_a_warning(city: Path) -> None:
     assert examined(city).findings == ()
 
 
-def test_a_certificate_of_a_kind_that_nodes_do_not_use_is_an_error(city: Path) -> None:
-    write(city, "metadata/ee.pem", pem(node.rsa_signer(1, bits=2048).certificate))
-    found = at(examined(city), NODE, "metadata_certificate")
-    assert found.severity is ERROR
-    assert "2048 bits" in found.what
-
-
 def test_a_node_of_which_nothing_is_held_is_a_warning(city: Path) -> None:
     with meddling(city) as connection:
         connection.exec_driver_sql("DELETE FROM peers")
     assert only(examined(city)).what == "nothing is held of its metadata."
     (city / "ciconia.db").unlink()
     assert at(examined(city), NODE, "metadata").severity is WARNING
-
-
-def test_a_row_that_somebody_else_wrote_counts_as_none(city: Path) -> None:
-    with meddling(city) as connection:
-        connection.exec_driver_sql("UPDATE peers SET facts = replace(facts, 'EE', 'XX')")
-    assert only(examined(city)).what == "nothing is held of its metadata."
 
 
 @pytest.mark.parametrize(
@@ -143,15 +125,3 @@ def test_keys_that_no_node_takes_are_an_error(city: Path) -> None:
     hold(city, node.octets(node.proxy(signing=(node.rsa_signer(2, bits=2048).certificate,))))
     report = examined(city)
     assert at(report, NODE, "KeyDescriptor", "for signing").severity is ERROR
-
-
-def test_a_certificate_in_a_nodes_metadata_that_ends_soon_is_a_warning(city: Path) -> None:
-    soon = node.curve_signer(NOW - DAY, NOW + 5 * DAY)
-    hold(city, node.octets(node.proxy(signing=(soon.certificate,))))
-    found = only(examined(city))
-    assert (found.severity, found.file, found.key) == (WARNING, NODE, "certificate")
-
-
-def test_our_own_node_is_nobody_to_ask(city: Path) -> None:
-    edit(city, NODE, node.ENTITY, "https://login.storkhaven.test/eidas/metadata")
-    assert at(examined(city), NODE, "entity_id", "our own node").severity is ERROR

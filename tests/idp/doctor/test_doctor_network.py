@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from connectors.fetch import Answer, Fetcher, FetchError
+from connectors.fetch import Answer, FetchError
 from idp.doctor.network import EVERYWHERE
 from idp.endpoints.edge import OTHER_HOST, PLAIN_SCHEME
 from tests.connectors.metadata import node
-from tests.connectors.metadata.origin import LOOPBACK, body, origin
 from tests.idp.doctor.shelf import note, record, sequence
 from tests.idp.doctor.ward import ERROR, ISSUER, NOW, WARNING, edit, examined, healthy, only
 
@@ -95,30 +94,3 @@ def test_a_log_that_is_not_signed_by_our_key_is_an_error(city: Path) -> None:
         found = only(examined(city, outside=healthy(spoilt)))
         assert (found.severity, found.key) == (ERROR, "issuer")
         assert CHECKPOINT in found.what
-
-
-def test_a_log_that_the_proxy_does_not_pass_on_is_a_warning(city: Path) -> None:
-    outside = healthy()
-    outside.says[CHECKPOINT] = FetchError("redirect", "it redirects (302), and redirects are not followed.")
-    assert only(examined(city, outside=outside)).severity is WARNING
-
-
-def test_an_issuer_that_is_wrong_is_not_asked(city: Path) -> None:
-    edit(city, "ciconia.toml", ISSUER, "https://Login.Storkhaven.test/x")
-    outside = healthy()
-    examined(city, outside=outside)
-    assert set(outside.asked) == {node.ENTITY}
-
-
-def test_an_address_is_looked_at_with_its_status_and_its_date() -> None:
-    date = "Date: Wed, 25 Nov 2026 12:00:00 GMT"
-    with origin(body(b"sorry", date, status="400 Bad Request")) as server:
-        answer = Fetcher(demo=True).look(server.url, networks=LOOPBACK, limit=100, timeout=5)
-    assert answer == Answer(400, 1795608000, b"sorry")
-    assert "sorry" not in repr(answer)
-
-
-@pytest.mark.parametrize("date", ["Date: yesterday", "Date: ", "Age: 1", "Date: Wed, 99 Nov 2026 12:00:00 GMT"])
-def test_a_date_that_is_none_is_none(date: str) -> None:
-    with origin(body(b"x", date)) as server:
-        assert Fetcher(demo=True).look(server.url, networks=LOOPBACK, limit=100, timeout=5).time is None

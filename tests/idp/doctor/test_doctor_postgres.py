@@ -1,7 +1,6 @@
 """A database of PostgreSQL, as doctor sees it."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,11 @@ from sqlalchemy import delete
 from idp.clock import system_clock
 from idp.store import tables
 from idp.store.engine import writing
-from idp.store.installation import claim_names
 from idp.store.migrate import migrate
 from idp.store.store import open_store
 from idp.transparency.keys import ledger_keys as keys_of
 from idp.transparency.sequencer import Sequencer
-from policies.errors import EXTRAS, Misconfigured
+from policies.errors import Misconfigured
 from tests.idp.doctor.shelf import HOST, TENANT, ledger_keys
 from tests.idp.doctor.ward import ERROR, NOW, WARNING, at, edit, examined
 from tests.idp.store.units import release
@@ -65,18 +63,6 @@ def test_a_clock_that_is_not_the_databases_is_an_error_that_says_which_way(
     assert found.fix == "Set the clock of this machine, or the database's, by NTP."
 
 
-@pytest.mark.parametrize("ahead", [15, -15])
-def test_clocks_that_differ_by_some_seconds_are_no_finding(city: Path, plain: str, ahead: int) -> None:
-    place = named(city, plain)
-    report = examined(city, clock=lambda: system_clock() + ahead)
-    assert [one for one in report.findings if one.file == place] == []
-
-
-def test_one_that_was_not_migrated_is_a_warning(city: Path) -> None:
-    place = named(city, server().fresh())
-    assert at(examined(city), place, "revision", "revision none").severity is WARNING
-
-
 def test_a_role_that_may_do_everything_is_a_warning(city: Path) -> None:
     url = server().fresh()
     migrate(url)
@@ -114,21 +100,6 @@ def test_a_server_that_does_not_answer_is_an_error_and_its_password_is_not_told(
     assert "canary" not in repr(report)
 
 
-def test_without_psycopg_it_is_said_once_and_as_serve_does(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    named(city, "postgresql://ciconia@127.0.0.1:1/city")
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    report = examined(city)
-    found = at(report, "ciconia.toml", "database", "psycopg, which talks to PostgreSQL, is not installed.")
-    assert (found.severity, found.fix) == (ERROR, f"{EXTRAS[0].upper()}{EXTRAS[1:]}.")
-    assert [one.what for one in report.findings if "could not be made" in one.what] == []
-
-
-def test_a_server_that_runs_and_has_no_such_database_is_named_as_that(city: Path) -> None:
-    named(city, server().url("no_such_database"))
-    found = at(examined(city), "ciconia.toml", "database", "has no database of this name")
-    assert "CREATE DATABASE" in found.fix
-
-
 def test_a_database_of_other_keys_is_named_as_serve_does_and_nothing_in_it_as_broken(city: Path, plain: str) -> None:
     place = named(city, plain)
     store = open_store(plain, tenant=TENANT, ledger_keys=OTHERS)
@@ -146,14 +117,6 @@ def test_a_database_of_other_keys_is_named_as_serve_does_and_nothing_in_it_as_br
         connection.execute(delete(tables.installations))  # as of a version that wrote none
     store.close()
     assert [one.what for one in examined(city, clock=system_clock).findings if one.file == place] == [found.what]
-
-
-def test_other_secrets_of_names_are_named_as_serve_does(city: Path, plain: str) -> None:
-    place = named(city, plain)
-    store = open_store(plain, tenant=TENANT, ledger_keys=ledger_keys(city))
-    claim_names(store.engine, TENANT, pairwise=b"p" * 32, index=b"i" * 32)
-    store.close()
-    assert at(examined(city), place, "database", "pairwise.key").severity is ERROR
 
 
 @pytest.mark.parametrize("asked", ["standby", "read-only"])

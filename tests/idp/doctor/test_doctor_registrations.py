@@ -15,13 +15,6 @@ def test_an_attribute_that_no_purpose_needs_makes_a_registration_too_wide(city: 
     assert (found.severity, found.file, found.line, found.key) == (WARNING, PARTY, line + 1, "attributes.family_name")
 
 
-def test_a_form_that_says_more_than_any_purpose_needs_is_a_notice(city: Path) -> None:
-    line = edit(city, PARTY, 'birthdate = "age_over(18)"', 'birthdate = "exact"')
-    found = only(examined(city))
-    assert (found.severity, found.line, found.key) == (NOTICE, line, "attributes.birthdate")
-    assert '"age_over(18)"' in found.fix
-
-
 def test_a_required_attribute_without_registration_is_an_error_of_the_service(city: Path) -> None:
     edit(city, PARTY, 'birthdate = "age_over(18)"\n', "")
     found = only(examined(city))
@@ -35,44 +28,11 @@ def test_an_attribute_that_nobody_is_registered_for_is_a_warning_of_the_purpose(
     assert (found.severity, found.file, found.key) == (WARNING, PURPOSE, "attributes.email")
 
 
-def test_a_gap_in_a_file_is_not_told_twice(city: Path) -> None:
-    edit(city, PURPOSE, "[attributes.email]", "[attributes.emil]")
-    edit(city, PURPOSE, "[attributes.email.why]", "[attributes.emil.why]")
-    report = examined(city)
-    assert {one.file for one in report.findings} == {PURPOSE}
-    assert "`email`" in at(report, PURPOSE, "attributes.emil").fix
-
-
 def test_a_purpose_that_no_service_has_is_a_notice(city: Path) -> None:
     text = (city / PURPOSE).read_text(encoding="utf-8")
     write(city, "purposes/other.toml", text.replace('id = "permit"', 'id = "other"'))
     found = only(examined(city))
     assert (found.severity, found.file, found.key) == (NOTICE, "purposes/other.toml", "id")
-
-
-EXAMPLE = """
-[[examples]]
-title = "An adult"
-on = 2026-11-25
-loa = "high"
-asked = { birthdate = "exact" }
-given = { birthdate = "1990-02-28" }
-released = { birthdate = "age_over(18)" }
-"""
-
-
-def test_an_example_that_does_not_hold_is_a_warning_of_its_purpose(city: Path) -> None:
-    """It stands in the file, and says what was meant."""
-    text = (city / PURPOSE).read_text(encoding="utf-8")
-    write(city, PURPOSE, text + EXAMPLE)
-    assert not [one for one in examined(city).findings if one.key == "examples"]
-    write(city, PURPOSE, text + EXAMPLE.replace("age_over(18)", "exact"))
-    (found,) = [one for one in examined(city).findings if one.key == "examples"]
-    assert (found.severity, found.file) == (WARNING, PURPOSE)
-    assert found.line > text.count("\n")
-    assert "`An adult` does not hold: birthdate: the file says released as exact" in found.what
-    edit(city, PURPOSE, "[attributes.email]", "[attributes.emil]")
-    assert not [one for one in examined(city).findings if one.key == "examples"], "with a gap nobody knows"
 
 
 def test_a_purpose_for_countries_that_are_not_connected_is_a_warning(city: Path) -> None:
@@ -114,25 +74,6 @@ def test_examples_that_nobody_changed_are_notices(city: Path) -> None:
     assert at(examined(city), "ciconia.toml", "issuer", "RFC 2606").severity is NOTICE
 
 
-def test_a_service_without_any_purpose_of_its_own_is_told(city: Path) -> None:
-    (city / PURPOSE).unlink()
-    report = examined(city)
-    assert at(report, "purposes", "purposes").severity is NOTICE
-    assert at(report, PARTY, "purposes").severity is ERROR
-
-
-def test_a_node_with_a_citys_files_is_no_node(city: Path) -> None:
-    edit(city, "ciconia.toml", 'role = "city"', 'role = "node"')
-    report = examined(city)
-    assert at(report, PARTY, "client_id", "a node serves no relying parties")
-    assert at(report, "providers/ee.toml", "protocol", "no other node")
-
-
-def test_a_city_without_a_country_asks_no_node(city: Path) -> None:
-    edit(city, "ciconia.toml", 'country = "NL"\n', "")
-    assert at(examined(city), "ciconia.toml", "country", "which country asks").severity is ERROR
-
-
 @pytest.mark.parametrize(
     ("file", "key", "inside"),
     [
@@ -159,26 +100,6 @@ def test_a_citys_own_attribute_wants_its_languages_too(city: Path) -> None:
     assert found.what == "it has no zh-Hans."
 
 
-def test_texts_that_lack_the_same_languages_are_one_line_for_a_person_and_places_for_a_program(city: Path) -> None:
-    lines = {}
-    for key in ("title", "law", "controller.name", "attributes.birthdate.why"):
-        whole = f'[{key}]\nen = "a"\net = "b"\nzh-Hans = "c"\n'
-        lines[key] = edit(city, PURPOSE, whole, f'[{key}]\nen = "a"\n')
-    edit(
-        city,
-        PURPOSE,
-        '[attributes.email.why]\nen = "a"\net = "b"\nzh-Hans = "c"\n',
-        '[attributes.email.why]\nen = "a"\net = "b"\n',
-    )
-    several, alone = [one for one in examined(city).findings if one.file == PURPOSE]
-    assert (several.severity, several.line, several.key) == (NOTICE, lines.pop("title"), "title")
-    assert several.what == "4 texts have no et, zh-Hans: title, law, controller.name, attributes.birthdate.why."
-    assert several.fix == 'Write et = "..." into each.'
-    assert several.as_json()["also"] == [{"line": line, "key": key} for key, line in lines.items()]
-    assert (alone.key, alone.what) == ("attributes.email.why", "it has no zh-Hans.")
-    assert "also" not in alone.as_json()
-
-
 def test_a_deviation_that_a_registration_switches_on_is_a_notice(city: Path) -> None:
     path = "providers/ee.toml"
     write(city, path, 'deviations = ["registered_country"]\n' + (city / path).read_text(encoding="utf-8"))
@@ -186,11 +107,3 @@ def test_a_deviation_that_a_registration_switches_on_is_a_notice(city: Path) -> 
     assert (found.severity, found.file, found.key) == (NOTICE, path, "deviations")
     assert "registered_country" in found.what
     assert "Another NodeCountry is refused." in found.why
-
-
-def test_a_deviation_that_is_on_for_everybody_or_unknown_is_a_problem_of_the_file(city: Path) -> None:
-    path = "providers/ee.toml"
-    text = (city / path).read_text(encoding="utf-8")
-    for name, what in (("unknown_assurance", "is on for every eidas peer"), ("registered_county", "is no deviation")):
-        write(city, path, f'deviations = ["{name}"]\n{text}')
-        assert what in at(examined(city), path, "deviations").what

@@ -5,18 +5,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
-from idp.doctor.rotation import remaining
-from idp.keys import change, kinds
-from idp.keys.file import create_saml_key, create_token_key
+from idp.keys import kinds
+from idp.keys.file import create_token_key
 from idp.keys.folder import load_keys
-from idp.keys.ledger import list_log_keys
 from idp.settings import load_settings
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switchboard
-from idp.transparency.keys import LedgerKeys
-from tests.idp.doctor.shelf import HOST
 from tests.idp.doctor.ward import DAY, ERROR, NOTICE, NOW, WARNING, examined, only
 
 MINUTE = NOW // 60 * 60
@@ -38,11 +32,6 @@ def revoke(city: Path, key_id: str) -> None:
     store.close()
 
 
-def ledger_of(city: Path) -> LedgerKeys:
-    settings = load_settings(city)
-    return load_keys(settings.key_folder, settings.origin, now=NOW).ledger
-
-
 def of(city: Path, now: int) -> str:
     settings = load_settings(city)
     return load_keys(settings.key_folder, settings.origin, now=NOW).es256.at(now).key_id
@@ -59,34 +48,12 @@ def test_a_key_that_is_to_come_is_told_with_its_remaining_time(city: Path) -> No
     assert "in 2 days" in found.what or "in 3 days" in found.what
 
 
-def test_of_a_key_of_the_log_the_list_of_its_keys_is_to_be_copied_too(city: Path) -> None:
-    change.make(city / "keys", kinds.LOG, MINUTE + 30 * DAY, host=HOST, now=NOW, production=False)
-    list_log_keys(city / "keys", f"{HOST}/log")
-    assert "log.vkey" in only(examined(city)).fix
-
-
 def test_a_key_that_begins_before_others_can_know_it_is_a_warning(city: Path) -> None:
     file = key(city, MINUTE + 3600)
     found = only(examined(city))
     assert (found.severity, found.file) == (WARNING, file)
     assert kinds.ES256.file_from(kinds.ES256.begins("es256.pem") or 0) not in found.fix
     assert "es256-" in found.fix
-
-
-def test_a_copy_that_did_not_keep_its_time_is_not_to_get_another_name_than_on_the_first_machine(city: Path) -> None:
-    key(city, MINUTE + kinds.ES256.lead, made=NOW + 120)
-    found = only(examined(city))
-    assert found.severity is WARNING
-    assert "made here" in found.fix
-    assert "on every machine" in found.fix
-    assert "A copy keeps the name" in found.fix
-
-
-def test_a_certificate_says_when_a_key_was_made_whatever_the_time_of_its_copy(city: Path) -> None:
-    path = city / "keys" / kinds.SAML.file_from(MINUTE + kinds.SAML.lead)
-    create_saml_key(path, now=MINUTE)
-    os.utime(path, (NOW + 120, NOW + 120))
-    assert only(examined(city)).severity is NOTICE
 
 
 def test_a_key_that_nobody_needs_any_more_is_a_notice(city: Path) -> None:
@@ -131,25 +98,3 @@ def test_a_revocation_whose_row_was_deleted_is_an_error_and_names_the_key(city: 
     assert found.key == f"key {revoked}"
     assert "the ledger has it off, and its row is gone: it counts as off." in found.what
     assert found.fix == f"ciconia keys revoke {revoked}"
-
-
-def test_the_moment_of_a_strangers_row_is_not_believed(city: Path) -> None:
-    """Its moment says that the old key goes on (`Ring.ends`); workers take it as late as can be, and so does the doctor."""
-    key(city, MINUTE - kinds.ES256.overlap - 60)
-    settings = load_settings(city)
-    second = load_keys(settings.key_folder, settings.origin, now=NOW).es256.at(NOW).key_id
-    open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger_of(city)).close()
-    with closing(sqlite3.connect(city / "ciconia.db")) as connection:
-        row = (settings.tenant, KEY, second, 1, "a stranger's", MINUTE - kinds.ES256.overlap - 60, b"no seal")
-        connection.execute(
-            "INSERT INTO switches (tenant, kind, name, off, reason, since, seal) VALUES (?,?,?,?,?,?,?)", row
-        )
-        connection.commit()
-    assert any("every key of es256 is revoked" in one.what for one in examined(city).findings)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(60, "in less than an hour"), (3600, "in 1 hour"), (7200, "in 2 hours"), (172800, "in 2 days")]
-)
-def test_one_hour_is_one_and_none_is_less_than_one(seconds: int, words: str) -> None:
-    assert remaining(seconds) == words

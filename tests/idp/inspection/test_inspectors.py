@@ -7,15 +7,12 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import load_der_x509_certificate
 from lxml import etree
 
 from idp.inspection.inspectors import inspector_of
 from idp.inspection.opinion import AGREES
 from idp.inspection.options import Kind, Options
 from idp.inspection.outcome import Inspector, Outcome, inspect_file
-from policies.errors import BrokerError
 from tests.connectors import forge, sent
 from tests.connectors.eidas import node as eidas
 from tests.connectors.eidas.node import SendingNode
@@ -52,16 +49,6 @@ def of_logout(folder: Path, idp: SigningParty) -> Options:
 def judged(inspector: Inspector, folder: Path, octets: bytes) -> Outcome:
     (folder / "file").write_bytes(octets)
     return inspect_file(str(folder / "file"), inspector)
-
-
-def test_options_that_do_not_fit_together_make_no_inspector(stack: ExitStack) -> None:
-    for kind in Kind:
-        with pytest.raises(BrokerError) as refusal:
-            inspector_of(Options(kind, NOW), no_clock, stack)
-        assert refusal.value.code == "could_not_run"
-    for kind in (Kind.REDIRECT, Kind.ID_TOKEN, Kind.CLIENT_ASSERTION):
-        with pytest.raises(BrokerError, match=r"says nothing|needs"):
-            inspector_of(Options(kind, NOW, second_opinion=True), no_clock, stack)
 
 
 def test_an_inspector_judges_again_and_again_without_a_clock(tmp_path: Path, idp: SigningParty, stack: ExitStack) -> None:
@@ -130,18 +117,3 @@ def test_what_is_encrypted_nobody_else_is_asked_of(tmp_path: Path, stack: ExitSt
     outcome = judged(inspector, tmp_path, octets)
     assert outcome.verdict is not None, outcome.failure
     assert outcome.not_checked[-1] == "second opinion of what is encrypted"
-
-
-def test_metadata_gets_a_second_opinion_too(tmp_path: Path, stack: ExitStack) -> None:
-    certificate = load_der_x509_certificate(published.key("metadata").certificate)
-    pem = certificate.public_bytes(Encoding.PEM)
-    (tmp_path / "trust.pem").write_bytes(pem)
-    options = Options(Kind.METADATA, published.NOW, profile="eidas", trust=tmp_path / "trust.pem", second_opinion=True)
-    inspector = inspector_of(options, no_clock, stack)
-    good = published.octets(published.proxy())
-    accepted = judged(inspector, tmp_path, good)
-    assert accepted.verdict is not None, accepted.failure
-    assert accepted.verdict.message["second_opinion"] == AGREES
-    refused = judged(inspector, tmp_path, good.replace(b"https://node.example/sso", b"https://evil.example/sso", 1))
-    assert refused.failure is not None
-    assert (refused.failure.check, "refused its signature, too" in refused.failure.detail) == ("digest", True)

@@ -34,13 +34,6 @@ def test_secret_files_are_their_owners_alone_and_the_public_one_reads_back(tmp_p
     assert read_keys((tmp_path / "log.vkey").read_text(encoding="utf-8")) == made.log.known
 
 
-def test_keys_are_never_replaced(tmp_path: Path) -> None:
-    made = create_ledger_keys(tmp_path, ORIGIN)
-    with pytest.raises(FileExistsError):
-        create_ledger_keys(tmp_path, ORIGIN)
-    assert load_ledger_keys(tmp_path, ORIGIN).log.known == made.log.known
-
-
 @pytest.mark.parametrize("origin", ["", "two words", "a+b", "a\nb", "a\tb"])
 def test_a_log_has_a_name_that_a_note_can_carry(tmp_path: Path, origin: str) -> None:
     with pytest.raises(Misconfigured, match="origin"):
@@ -99,18 +92,6 @@ def test_every_use_tenant_month_and_salt_has_a_key_of_its_own() -> None:
     ]
     assert len(set(keys)) == len(keys)
     assert {len(key) for key in keys} == {32}
-
-
-def test_a_month_is_one_of_utc() -> None:
-    november, december = 1_796_083_199, 1_796_083_200  # 2026-11-30T23:59:59Z and the second after it
-    assert KEYS.period_key(TENANT, november) != KEYS.period_key(TENANT, december)
-    assert KEYS.period_key(TENANT, november) == KEYS.period_key(TENANT, november - 29 * 86400)
-    assert KEYS.period_key(TENANT, november) == derived(KEYS.openings, b"", b"period", TENANT.encode(), b"2026-11")
-
-
-def test_no_two_lists_of_parts_are_framed_alike() -> None:
-    lists = [(), (b"",), (b"", b""), (b"ab", b"c"), (b"a", b"bc"), (b"abc",), (b"\0\0\0\1a",)]
-    assert len({framed(*parts) for parts in lists}) == len(lists)
 
 
 @pytest.mark.spec("RFC 5869 §2")

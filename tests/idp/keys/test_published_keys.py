@@ -2,7 +2,6 @@
 
 import re
 from base64 import b64decode
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,11 @@ from connectors.signatures.signer import decrypting
 from idp.keys import kinds
 from idp.keys.change import MINUTE, make
 from idp.keys.folder import Keys, create_keys, load_keys
-from idp.keys.kinds import JWKS_SECONDS, KINDS, SAML_LIFE
-from idp.keys.ring import Ring, Scheduled
+from idp.keys.kinds import JWKS_SECONDS, SAML_LIFE
 from idp.published import Published
 from idp.responders.oidc import PUBLIC
-from idp.responders.oidc_metadata import discovery, jwks
+from idp.responders.oidc_metadata import jwks
 from idp.responders.oidc_token import ID_TOKEN_LIFE
-from policies.catalogue import STANDARD
-from policies.errors import StoreUnavailable
-from tests.connectors_jws.jws_doubles import SoftwareSigner, private_key
-from tests.idp.responders.doubles import City
 
 ORIGIN = "broker.example/log"
 BEGINS = 1_795_600_020 // MINUTE * MINUTE
@@ -67,30 +61,11 @@ def test_the_next_key_of_id_tokens_is_in_the_jwks_before_it_signs_and_the_last_o
     assert kids(keys, BEGINS + kinds.ES256.overlap) == [second]
 
 
-def test_a_fault_of_the_database_is_no_jwks_without_keys_that_somebody_would_keep() -> None:
-    def asked(_key_id: str) -> bool:
-        raise StoreUnavailable("no database")
-
-    city = City()
-    city.signers["ES256"] = Ring([Scheduled(0, SoftwareSigner(private_key("ES256")))], 0, revoked=asked)
-    told = city.provider.jwks(BEGINS)
-    assert told.status == 503
-    assert "max-age" not in told.headers.get("Cache-Control", "")
-    assert "keys" not in told.body
-    city.signers["ES256"] = Ring([Scheduled(0, SoftwareSigner(private_key("ES256")))], 0)
-    assert city.provider.jwks(BEGINS).status == 200
-
-
 def test_caches_of_the_jwks_fit_the_overlap() -> None:
     assert PUBLIC["Cache-Control"] == f"public, max-age={JWKS_SECONDS}"
     for kind in (kinds.ES256, kinds.RS256):
         assert kind.lead > JWKS_SECONDS, "whoever kept it knows the next key before it signs"
         assert kind.overlap > JWKS_SECONDS + ID_TOKEN_LIFE, "and the last one for as long as its tokens live"
-
-
-def test_discovery_says_the_same_whatever_key_signs(keys: Keys) -> None:
-    found = discovery("https://broker.example", {"ES256": keys.es256, "RS256": keys.rs256}, [], STANDARD)
-    assert found["id_token_signing_alg_values_supported"] == ["ES256", "RS256"]
 
 
 @pytest.mark.spec("saml.md §11 KeyDescriptor")
@@ -129,15 +104,6 @@ def test_a_document_is_made_anew_when_other_keys_are_to_be_known(keys: Keys) -> 
     assert made == [BEFORE, BEGINS]
 
 
-def test_a_document_is_made_anew_when_a_certificate_is_renewed_behind_its_key(keys: Keys) -> None:
-    key = keys.saml.at(BEFORE)
-    ring = Ring([Scheduled(0, key)], 1)
-    document = Published(lambda now, _valid_for: ring.at(now).certificate, SAML_LIFE, ring)
-    assert document(BEFORE) == key.certificate
-    ring.replace([Scheduled(0, replace(key, certificate=b"renewed"))])
-    assert document(BEFORE + 1) == b"renewed"
-
-
 def test_a_revoked_key_is_published_nowhere(keys: Keys) -> None:
     second = keys.es256.at(BEGINS).key_id
     keys.obey(lambda key_id: key_id == second)
@@ -146,7 +112,3 @@ def test_a_revoked_key_is_published_nowhere(keys: Keys) -> None:
         assert second not in kids(keys, BEGINS)
     finally:
         keys.obey(lambda _key_id: False)
-
-
-def test_every_kind_that_there_are_files_of_has_a_ring(keys: Keys) -> None:
-    assert set(keys.rings) == set(KINDS)

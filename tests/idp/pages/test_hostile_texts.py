@@ -33,7 +33,6 @@ HOSTILE = (
     "a & b &lt;b&gt; <!-- <![CDATA[",
     "\u202eevil\u202c\u2066",
 )
-hostile_texts = pytest.mark.parametrize("evil", HOSTILE)
 
 LINK = "https://city.example/cb?a=1&b=%22%3E"
 
@@ -72,62 +71,62 @@ def _same_but_for_texts(render: Any, view: Any, evil: str) -> Read:  # any page'
     return wild
 
 
-@hostile_texts
-def test_on_the_picker(pages: Pages, evil: str) -> None:
-    page = _same_but_for_texts(pages.picker, picker(pages, "en"), evil)
-    assert page.find("//span[@class='provider']/bdi")[0].text == evil
+def test_on_the_picker(pages: Pages) -> None:
+    for evil in HOSTILE:
+        page = _same_but_for_texts(pages.picker, picker(pages, "en"), evil)
+        assert page.find("//span[@class='provider']/bdi")[0].text == evil
 
 
-@hostile_texts
-def test_on_the_approval_page(pages: Pages, evil: str) -> None:
-    view: ApprovalView = approval(pages, "en", DECISION)
-    page = _same_but_for_texts(pages.approval, view, evil)
-    assert page.one("//input[@name='decided']").get("value") == evil
-    assert page.find("//span[@class='value']/bdi")[0].text == evil
-    assert page.find("//input[@type='checkbox']")[0].get("name") == f"share.{evil}"
+def test_on_the_approval_page(pages: Pages) -> None:
+    for evil in HOSTILE:
+        view: ApprovalView = approval(pages, "en", DECISION)
+        page = _same_but_for_texts(pages.approval, view, evil)
+        assert page.one("//input[@name='decided']").get("value") == evil
+        assert page.find("//span[@class='value']/bdi")[0].text == evil
+        assert page.find("//input[@type='checkbox']")[0].get("name") == f"share.{evil}"
 
 
-@hostile_texts
-def test_on_the_page_that_informs(pages: Pages, evil: str) -> None:
-    page = _same_but_for_texts(pages.inform, inform(pages, "en"), evil)
-    assert page.find("//span[@class='value']/bdi")[0].text == evil
-    assert page.find("//dl/div[4]/dd/bdi")[0].text == evil
+def test_on_the_page_that_informs(pages: Pages) -> None:
+    for evil in HOSTILE:
+        page = _same_but_for_texts(pages.inform, inform(pages, "en"), evil)
+        assert page.find("//span[@class='value']/bdi")[0].text == evil
+        assert page.find("//dl/div[4]/dd/bdi")[0].text == evil
 
 
-@hostile_texts
-def test_in_what_somebody_typed_into_the_picker(pages: Pages, evil: str) -> None:
-    full = replace(picker(pages, "en"), address="/login/L1/countries", searchable=True)
-    page = _same_but_for_texts(pages.picker, replace(full, sought="x"), evil)
-    assert page.one("//input[@name='q']").get("value") == evil
-    assert not [each for each in page.find("//a") if "49" in (each.get("href") or "")]
+def test_in_what_somebody_typed_into_the_picker(pages: Pages) -> None:
+    for evil in HOSTILE:
+        full = replace(picker(pages, "en"), address="/login/L1/countries", searchable=True)
+        page = _same_but_for_texts(pages.picker, replace(full, sought="x"), evil)
+        assert page.one("//input[@name='q']").get("value") == evil
+        assert not [each for each in page.find("//a") if "49" in (each.get("href") or "")]
 
 
-@hostile_texts
-def test_in_what_stays_at_the_node(pages: Pages, evil: str) -> None:
-    view = replace(approval(pages, "en", DECISION), arrived=(Text("x", "et"), Text("x", "en")))
-    page = _same_but_for_texts(pages.approval, view, evil)
-    assert page.find("//ul[@class='arrived']/li/bdi")[1].text == evil
+def test_in_what_stays_at_the_node(pages: Pages) -> None:
+    for evil in HOSTILE:
+        view = replace(approval(pages, "en", DECISION), arrived=(Text("x", "et"), Text("x", "en")))
+        page = _same_but_for_texts(pages.approval, view, evil)
+        assert page.find("//ul[@class='arrived']/li/bdi")[1].text == evil
 
 
-@hostile_texts
-def test_where_a_login_ends(pages: Pages, evil: str) -> None:
-    kept = (Kept(Text("x", "en"), "x"),)
-    service = Text("x", "en")
-    _same_but_for_texts(pages.refused, RefusedView("en", Ending.BLOCKED, service, LINK, (), kept), evil)
-    fields = (("SAMLResponse", "x"),)
-    node = RefusedView("en", Ending.CANCELLED, service, LINK, fields, towards=Towards.NODE)
-    _same_but_for_texts(pages.refused, node, evil)
-    _same_but_for_texts(pages.leaving, LeavingView("en", service, LINK), evil)
-    _same_but_for_texts(pages.error, ErrorView("en", "replayed", "x", LINK, service), evil)
+def test_where_a_login_ends(pages: Pages) -> None:
+    for evil in HOSTILE:
+        kept = (Kept(Text("x", "en"), "x"),)
+        service = Text("x", "en")
+        _same_but_for_texts(pages.refused, RefusedView("en", Ending.BLOCKED, service, LINK, (), kept), evil)
+        fields = (("SAMLResponse", "x"),)
+        node = RefusedView("en", Ending.CANCELLED, service, LINK, fields, towards=Towards.NODE)
+        _same_but_for_texts(pages.refused, node, evil)
+        _same_but_for_texts(pages.leaving, LeavingView("en", service, LINK), evil)
+        _same_but_for_texts(pages.error, ErrorView("en", "replayed", "x", LINK, service), evil)
 
 
-@hostile_texts
-def test_in_the_fields_of_a_posted_message(pages: Pages, evil: str) -> None:
-    view = PostView("en", Towards.SERVICE, Text(evil, "en"), LINK, (("state", evil), (evil, "x")))
-    page = Read(pages.post(view))
-    pairs = [(each.get("name"), each.get("value")) for each in page.find("//input")]
-    assert pairs == [("state", evil), (evil, "x")]
-    assert len(page.find("//form")) == len(page.find("//script")) == 1
+def test_in_the_fields_of_a_posted_message(pages: Pages) -> None:
+    for evil in HOSTILE:
+        view = PostView("en", Towards.SERVICE, Text(evil, "en"), LINK, (("state", evil), (evil, "x")))
+        page = Read(pages.post(view))
+        pairs = [(each.get("name"), each.get("value")) for each in page.find("//input")]
+        assert pairs == [("state", evil), (evil, "x")]
+        assert len(page.find("//form")) == len(page.find("//script")) == 1
 
 
 def test_an_address_arrives_as_it_was_given(pages: Pages) -> None:
@@ -138,37 +137,35 @@ def test_an_address_arrives_as_it_was_given(pages: Pages) -> None:
     assert post.one("//form").get("action") == LINK
 
 
-@pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,x", "//evil.example", "/own", "", " https://x"])
-def test_a_page_leads_to_web_addresses_alone(pages: Pages, address: str) -> None:
-    service = Text("x", "en")
-    with pytest.raises(ValueError, match="web addresses"):
-        pages.leaving(LeavingView("en", service, address))
-    with pytest.raises(ValueError, match="web addresses"):
-        pages.post(PostView("en", Towards.SERVICE, service, address, ()))
-    with pytest.raises(ValueError, match="web addresses"):
-        pages.refused(RefusedView("en", Ending.REFUSED, service, address, (("a", "b"),)))
-    with pytest.raises(ValueError, match="web addresses"):
-        pages.error(ErrorView("en", "internal", "x", address, service, (("a", "b"),)))
+def test_a_page_leads_to_web_addresses_alone(pages: Pages) -> None:
+    for address in ["javascript:alert(1)", "data:text/html,x", "//evil.example", "/own", "", " https://x"]:
+        service = Text("x", "en")
+        with pytest.raises(ValueError, match="web addresses"):
+            pages.leaving(LeavingView("en", service, address))
+        with pytest.raises(ValueError, match="web addresses"):
+            pages.post(PostView("en", Towards.SERVICE, service, address, ()))
+        with pytest.raises(ValueError, match="web addresses"):
+            pages.refused(RefusedView("en", Ending.REFUSED, service, address, (("a", "b"),)))
+        with pytest.raises(ValueError, match="web addresses"):
+            pages.error(ErrorView("en", "internal", "x", address, service, (("a", "b"),)))
 
 
-@pytest.mark.parametrize(
-    "path", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "login", ""]
-)
-def test_a_page_of_ours_posts_and_links_to_ours_alone(pages: Pages, path: str) -> None:
-    with pytest.raises(ValueError, match="path of ours"):
-        pages.approval(replace(approval(pages, "en", DECISION), action=path))
-    view: PickerView = picker(pages, "en")
-    with pytest.raises(ValueError, match="path of ours"):
-        pages.picker(replace(view, cancel=path))
-    if path:  # which is a page without other languages, a picker without an address of its own, an error without a way
+def test_a_page_of_ours_posts_and_links_to_ours_alone(pages: Pages) -> None:
+    for path in ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "login", ""]:
         with pytest.raises(ValueError, match="path of ours"):
-            pages.approval(replace(approval(pages, "en", DECISION), rewording=path))
+            pages.approval(replace(approval(pages, "en", DECISION), action=path))
+        view: PickerView = picker(pages, "en")
         with pytest.raises(ValueError, match="path of ours"):
-            pages.picker(replace(view, address=path))
+            pages.picker(replace(view, cancel=path))
+        if path:  # which is a page without other languages, a picker without an address of its own, an error without a way
+            with pytest.raises(ValueError, match="path of ours"):
+                pages.approval(replace(approval(pages, "en", DECISION), rewording=path))
+            with pytest.raises(ValueError, match="path of ours"):
+                pages.picker(replace(view, address=path))
+            with pytest.raises(ValueError, match="path of ours"):
+                pages.error(ErrorView("en", "country_unavailable", "x", again=path))
         with pytest.raises(ValueError, match="path of ours"):
-            pages.error(ErrorView("en", "country_unavailable", "x", again=path))
-    with pytest.raises(ValueError, match="path of ours"):
-        pages.picker(replace(view, countries=(CountryChoice(path, "EE", Text("x", "en")),)))
+            pages.picker(replace(view, countries=(CountryChoice(path, "EE", Text("x", "en")),)))
 
 
 def test_no_view_says_a_value_in_its_repr(pages: Pages) -> None:

@@ -13,23 +13,19 @@ from policies.release import Decision, Reason
 from tests.e2e.gallery import BLOCKED, DECISION, PURPOSE, ruling
 
 
-@pytest.mark.parametrize(
-    ("translated", "language", "text"),
-    [
+def test_a_text_is_said_in_the_best_language_there_is() -> None:
+    for translated, language, text in [
         ({"en": "a", "et": "b"}, "et", Text("b", "et")),
         ({"en": "a"}, "et", Text("a", "en")),
         ({"en": "a", "et": ""}, "et", Text("a", "en")),
         ({"fi": "c", "de": "d"}, "et", Text("d", "de")),
         ({}, "et", Text("", "et")),
-    ],
-)
-def test_a_text_is_said_in_the_best_language_there_is(translated: dict[str, str], language: str, text: Text) -> None:
-    assert text_in(translated, language) == text
+    ]:
+        assert text_in(translated, language) == text
 
 
-@pytest.mark.parametrize(
-    ("name", "form", "value", "lines"),
-    [
+def test_a_value_is_said_as_readers_say_it(pages: Pages) -> None:
+    said: list[tuple[str, str, Value, tuple[str, ...]]] = [
         ("birthdate", "exact", "1990-07-22", ("22. juuli 1990",)),
         ("birthdate", "birth_year", "1990", ("1990",)),
         ("birthdate", "age_over", True, ("Jah",)),
@@ -52,18 +48,14 @@ def test_a_text_is_said_in_the_best_language_there_is(translated: dict[str, str]
         # only what the catalogue calls a date is read as one
         ("given_name", "exact", "1990-07-22", ("1990-07-22",)),
         ("library_card", "exact", "EE", ("EE",)),
-    ],
-)
-def test_a_value_is_said_as_readers_say_it(
-    pages: Pages, name: str, form: str, value: Value, lines: tuple[str, ...]
-) -> None:
-    attribute = Attribute(AttributeName(name), Form(form, "18" if form == "age_over" else ""), value)
-    assert pages.wording("et").value(attribute, STANDARD) == lines
+    ]
+    for name, form, value, lines in said:
+        attribute = Attribute(AttributeName(name), Form(form, "18" if form == "age_over" else ""), value)
+        assert pages.wording("et").value(attribute, STANDARD) == lines
 
 
-@pytest.mark.parametrize(
-    ("name", "form", "value", "said"),
-    [
+def test_a_weaker_form_says_what_it_tells(pages: Pages) -> None:
+    forms: list[tuple[str, Form, Value, tuple[str, str]]] = [
         (
             "birthdate",
             Form("age_over", "18"),
@@ -96,12 +88,11 @@ def test_a_value_is_said_as_readers_say_it(
             "M600",
             ("Given name (soundex(4))", "The service learns less than the whole of it."),
         ),
-    ],
-)
-def test_a_weaker_form_says_what_it_tells(pages: Pages, name: str, form: Form, value: Value, said: tuple[str, str]) -> None:
-    item = pages.wording("en").item(ruling(name, value, form=form), PURPOSE, STANDARD)
-    assert (item.title.text, item.only) == said
-    assert item.stays == Text(STANDARD.attributes[AttributeName(name)].title["en"], "en")
+    ]
+    for name, form, value, said in forms:
+        item = pages.wording("en").item(ruling(name, value, form=form), PURPOSE, STANDARD)
+        assert (item.title.text, item.only) == said
+        assert item.stays == Text(STANDARD.attributes[AttributeName(name)].title["en"], "en")
 
 
 def test_a_whole_attribute_replaces_nothing(pages: Pages) -> None:
@@ -134,11 +125,11 @@ def test_every_weaker_form_of_the_policies_has_phrases() -> None:
     assert known == FORMS
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("reason", Reason)
-def test_every_reason_is_a_sentence(pages: Pages, language: str, reason: Reason) -> None:
-    kept = pages.wording(language).kept_one(ruling("gender", None, reason=reason), STANDARD)
-    assert kept.reason.endswith((".", "。"))
+def test_every_reason_is_a_sentence(pages: Pages) -> None:
+    for language in LANGUAGES:
+        for reason in Reason:
+            kept = pages.wording(language).kept_one(ruling("gender", None, reason=reason), STANDARD)
+            assert kept.reason.endswith((".", "。"))
 
 
 def test_a_decision_is_told_whole_and_in_its_order(pages: Pages) -> None:

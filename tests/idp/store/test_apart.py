@@ -8,7 +8,7 @@ from sqlalchemy import Engine, event
 from connectors.profiles import EIDAS
 from idp.clock import system_clock
 from idp.login import CODE_LIFE
-from idp.store.apart import ALLOWED, apart, told
+from idp.store.apart import ALLOWED, apart
 from idp.store.engine import open_engine
 
 
@@ -45,16 +45,6 @@ def test_it_is_read_as_it_is_and_not_as_it_was_when_the_transaction_began(engine
     assert _apart(engine, system_clock) == 0
     assert len(asked) == 1
     assert "clock_timestamp()" in asked[0]
-
-
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-def test_sqlite_has_no_clock_of_its_own(engine: Engine) -> None:
-    assert _apart(engine, lambda: system_clock() + 3600) is None
-
-
-def test_which_way_is_said() -> None:
-    assert told(3600) == "the clock of this machine is 3600 seconds ahead of the database's"
-    assert told(-21) == "the clock of this machine is 21 seconds behind the database's"
 
 
 def test_two_machines_at_opposite_edges_leave_a_code_time_to_be_redeemed() -> None:

@@ -12,7 +12,6 @@ from tests.idp.house import ANSWER, APPROVE, NOW, SECRET, House
 from tests.idp.store.units import KEYS, TENANT, release
 
 pytestmark = pytest.mark.spec("decisions.md 31")
-DAY = 24 * 3600
 EACH = pytest.mark.parametrize(("kind", "name"), [(PARTY, "parking"), (COUNTRY, "EE"), (PROVIDER, "demo-ee")])
 
 
@@ -51,14 +50,6 @@ def approved(house: House, decided: Decided, now: int) -> Grant:
     ended = house.broker.decide(decided, APPROVE, SECRET, now)
     assert isinstance(ended, Released)
     return house.grant(ended, now)
-
-
-@EACH
-def test_after_a_release_by_a_clock_a_day_ahead_what_is_on_again_goes_on_at_once(city: City, kind: str, name: str) -> None:
-    city.released_at(NOW + DAY, placed=False)
-    city.off_and_on(kind, name, NOW)
-    house = city.worker()
-    assert not house.role.ended(approved(house, house.decided(NOW + 10, NOW + 5), NOW + 15))
 
 
 @EACH

@@ -6,28 +6,24 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, event
 
-from idp.store.engine import database_file, database_name, is_postgres, open_engine, single, snapshot, url_of_file
-from idp.store.migrate import migrate
+from idp.store.engine import database_file, database_name, is_postgres, open_engine, snapshot, url_of_file
 from idp.store.postgres import short
 from idp.store.reads import read_hashes
-from policies.errors import EXTRAS, Misconfigured, StoreUnavailable
+from policies.errors import EXTRAS, Misconfigured
 from tests.idp.store.units import TENANT, opened_at, release, unit
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
+def test_what_is_no_database_of_ours_is_refused() -> None:
+    for url in [
         "postgresql://db.example",  # no database
         "postgresql+psycopg2://db.example/ciconia",
         "postgresql+asyncpg://db.example/ciconia",
         "mysql://db.example/ciconia",
         "postgres",
         "sqlite://",
-    ],
-)
-def test_what_is_no_database_of_ours_is_refused(url: str) -> None:
-    with pytest.raises(Misconfigured):
-        open_engine(url)
+    ]:
+        with pytest.raises(Misconfigured):
+            open_engine(url)
 
 
 def test_without_psycopg_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,21 +31,6 @@ def test_without_psycopg_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(Misconfigured, match=r"psycopg") as caught:
         open_engine("postgresql://db.example/ciconia")
     assert caught.value.problems[0].fix == EXTRAS
-
-
-def test_sqlite_s_connection_that_was_given_back_last_is_the_next_one_since_it_has_the_pages(tmp_path: Path) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path / 'ciconia.db'}")
-    try:
-        with engine.connect() as first, engine.connect() as second:
-            older, newer = first.connection.dbapi_connection, second.connection.dbapi_connection
-            assert older is not newer
-            second.close()
-            first.close()
-        for _ in range(3):
-            with engine.connect() as again:
-                assert again.connection.dbapi_connection is older
-    finally:
-        engine.dispose()
 
 
 def test_a_name_of_a_database_has_no_password() -> None:
@@ -61,17 +42,6 @@ def test_a_name_of_a_database_has_no_password() -> None:
 @pytest.mark.parametrize("name", ["w?1.db", "p%41x.db", "plain.db"])
 def test_a_file_has_a_url_that_leads_back_to_it(tmp_path: Path, name: str) -> None:
     assert database_file(url_of_file(tmp_path / name)) == (tmp_path / name).resolve()
-
-
-def test_links_in_a_circle_are_a_database_that_cannot_be_opened(tmp_path: Path) -> None:
-    (tmp_path / "ciconia.db").symlink_to("ciconia.db")
-    with pytest.raises(StoreUnavailable, match="SQLITE_CANTOPEN"):
-        migrate(url_of_file(tmp_path / "ciconia.db"))
-
-
-def test_only_a_uri_of_sqlite_has_a_query_behind_its_file() -> None:
-    assert database_file("sqlite:///file:/var/x.db%3Fmode=rw?uri=true") == Path("/var/x.db")
-    assert database_file("sqlite:////var/x.db%3Fmode=rw") == Path("/var/x.db?mode=rw")
 
 
 def test_a_shown_engine_has_no_password() -> None:
@@ -90,26 +60,6 @@ def test_every_connection_bounds_its_statements_and_names_itself(postgres: str) 
             connection.rollback()
         assert found == ["1234ms", "1234ms", "1234ms", "ciconia"]
     engine.dispose()
-
-
-def test_what_the_url_says_comes_before_what_we_would_say(postgres: str) -> None:
-    engine = open_engine(f"{postgres}?application_name=city&options=-csearch_path%3Dpg_temp")
-    with engine.connect() as connection:
-        assert connection.exec_driver_sql("SHOW application_name").scalar() == "city"
-        assert connection.exec_driver_sql("SHOW search_path").scalar() == "pg_temp"
-    engine.dispose()
-
-
-def test_a_read_of_one_statement_begins_no_transaction(postgres: str) -> None:
-    store = opened_at(postgres)
-    with single(store.engine).connect() as connection:
-        before = connection.exec_driver_sql("SELECT now()").scalar()
-        assert connection.exec_driver_sql("SELECT now()").scalar() != before
-    # and the connection goes back as it was: the next transaction is one
-    with store.engine.begin() as connection:
-        before = connection.exec_driver_sql("SELECT now()").scalar()
-        assert connection.exec_driver_sql("SELECT now()").scalar() == before
-    store.close()
 
 
 def test_a_snapshot_sees_one_state_while_others_write(url: str) -> None:

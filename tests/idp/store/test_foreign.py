@@ -1,6 +1,5 @@
 """A file that somebody else wrote is no backup because it is a SQLite file: nothing of it is asked before it is plain."""
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from idp.store.backup import CLOSED_SECONDS, RESTORED, back_up, opened_backup, r
 from idp.store.engine import open_engine, reading, writing
 from idp.store.migrate import migrate
 from idp.store.store import Store
-from policies.errors import Misconfigured, NotFound
+from policies.errors import NotFound
 from tests.idp.store.units import NOW, TENANT, commit_all, opened, release, unit
 
 VIEW = "CREATE VIEW unforeseen AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS day FROM n"
@@ -88,27 +87,6 @@ def test_a_value_that_is_not_of_its_columns_type_is_refused(backup: Path) -> Non
     refused(backup)
 
 
-@pytest.mark.parametrize(
-    "change", ["INSERT INTO alembic_version VALUES ('0001')", "UPDATE alembic_version SET version_num = zeroblob(9)"]
-)
-def test_a_file_of_two_revisions_or_of_one_that_is_no_text_is_of_none(backup: Path, change: str) -> None:
-    with closing(sqlite3.connect(backup)) as connection:
-        connection.execute(change)
-        connection.execute("DELETE FROM alembic_compatible")
-        connection.commit()
-    with pytest.raises(Misconfigured, match="a later version"), opened_backup(backup, tenant=TENANT, beside=backup.parent):
-        raise AssertionError("it was opened")
-
-
-def test_pages_that_lie_otherwise_are_refused(backup: Path) -> None:
-    with closing(sqlite3.connect(backup)) as connection:
-        connection.execute("PRAGMA writable_schema = ON")
-        page = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'marks'").fetchone()
-        connection.execute("UPDATE sqlite_master SET rootpage = ? WHERE name = 'leaves'", page)
-        connection.commit()
-    refused(backup)
-
-
 def test_no_mark_of_a_restore_keeps_sign_ins_closed_for_ever(tmp_path: Path, backup: Path) -> None:
     far = {"tenant": TENANT, "kind": RESTORED, "digest": b"x" * 32, "unit": b"y" * 16, "ends": 9 * 10**17}
     source = open_engine(f"sqlite:///{backup}")
@@ -129,19 +107,3 @@ def test_no_mark_of_a_restore_keeps_sign_ins_closed_for_ever(tmp_path: Path, bac
     again = opened(tmp_path / "again")
     assert 0 < again.closed <= CLOSED_SECONDS
     again.close()
-
-
-def test_a_backup_through_a_pipe_is_refused_as_that(tmp_path: Path) -> None:
-    out, into = os.pipe()
-    with os.fdopen(out, "rb"), os.fdopen(into, "wb") as writer:
-        writer.write(b"SQLite format 3\0")
-        writer.flush()
-        pipe = Path(f"/dev/fd/{out}")
-        with pytest.raises(NotFound, match="it is a pipe"), opened_backup(pipe, tenant=TENANT, beside=tmp_path):
-            raise AssertionError("it was opened")
-
-
-def test_a_backup_that_was_cut_short_is_said_to_be_so_perhaps(backup: Path) -> None:
-    backup.write_bytes(backup.read_bytes()[:-4096])
-    with pytest.raises(NotFound, match="damaged, or cut short"), opened_backup(backup, tenant=TENANT, beside=backup.parent):
-        raise AssertionError("it was opened")

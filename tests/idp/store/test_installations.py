@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import delete, inspect, select, text
+from sqlalchemy import delete, inspect, text
 
 from idp.keys.file import create_token_key
 from idp.keys.folder import create_keys, load_keys
@@ -14,7 +14,7 @@ from idp.keys.wrapping import WrappingKey, wrapping_key
 from idp.ports import SealingRow
 from idp.store import tables
 from idp.store.engine import writing
-from idp.store.installation import assert_ours, assert_sealing, claim_keys, claim_names, fingerprint, fingerprint_of_names
+from idp.store.installation import assert_ours, assert_sealing, claim_keys, claim_names
 from idp.store.migrate import migrate
 from idp.store.sealing import StoredSealingKeys
 from idp.store.store import open_store
@@ -43,12 +43,6 @@ def test_other_keys_are_refused_with_what_to_do(url: str) -> None:
     opened_at(url).close()
 
 
-def test_a_log_key_that_was_replaced_is_no_other_installation(url: str) -> None:
-    opened_at(url).close()
-    replaced = ledger_keys(ORIGIN, Ed25519PrivateKey.generate(), b"m" * 32)
-    open_store(url, tenant=TENANT, ledger_keys=replaced).close()
-
-
 def test_tenants_of_one_database_have_keys_of_their_own(url: str) -> None:
     opened_at(url).close()
     for _ in range(2):
@@ -71,16 +65,6 @@ def test_a_ledger_from_before_there_were_fingerprints_is_not_claimed_by_other_ke
     opened_at(url).close()
     with pytest.raises(Misconfigured, match="other keys"):
         open_store(url, tenant=TENANT, ledger_keys=OTHERS)
-
-
-def test_the_fingerprint_says_nothing_about_the_keys(url: str) -> None:
-    store = opened_at(url)
-    with store.engine.connect() as connection:
-        found = connection.scalar(select(tables.installations.c.fingerprint))
-    store.close()
-    assert found == fingerprint(KEYS, TENANT)
-    assert len(found) == 32
-    assert found not in {fingerprint(KEYS, NEIGHBOUR), fingerprint(OTHERS, TENANT), KEYS.rows, KEYS.openings, KEYS.subjects}
 
 
 def assert_names(url: str, pairwise: bytes, index: bytes) -> None:
@@ -130,20 +114,6 @@ def test_other_secrets_of_names_are_refused_though_the_ledgers_are_the_same(url:
             assert_names(url, pairwise, index)
     # Commands that have the ledger's keys alone go on
     opened_at(url).close()
-
-
-def test_the_second_part_says_nothing_about_the_keys_either(url: str) -> None:
-    assert_names(url, b"p" * 32, b"i" * 32)
-    store = opened_at(url)
-    with store.engine.connect() as connection:
-        found = connection.scalar(select(tables.installations.c.fingerprint))
-    store.close()
-    assert found == fingerprint(KEYS, TENANT) + fingerprint_of_names(TENANT, pairwise=b"p" * 32, index=b"i" * 32)
-    assert len(found) == 64
-    assert b"p" * 8 not in found
-    assert b"i" * 8 not in found
-    other = fingerprint_of_names(NEIGHBOUR, pairwise=b"p" * 32, index=b"i" * 32)
-    assert other != found[32:]
 
 
 FIRST, SECOND, STRANGER = (wrapping_key(letter * 32) for letter in (b"1", b"2", b"3"))

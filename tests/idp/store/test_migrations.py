@@ -3,15 +3,14 @@
 import sqlite3
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine
 
 from idp.store.engine import open_engine
-from idp.store.migrate import SCRIPTS, assert_current, migrate
+from idp.store.migrate import assert_current, migrate
 from idp.store.tables import EXPIRING, KEPT, LEDGER, metadata
 from policies.errors import Misconfigured
 
@@ -57,27 +56,6 @@ def test_the_tenant_comes_first_in_every_key() -> None:
             assert next(column.name for column in index.columns) == "tenant", index.name
 
 
-def test_tables_are_strict_and_short_rows_have_no_number_of_insertion(migrated: Path) -> None:
-    found = shape(migrated)
-    kinds = {name: parts[0] for name, parts in found.items() if isinstance(parts, tuple)}
-    assert {strict for _, strict in kinds.values()} == {1}
-    assert {name for name, (without_rowid, _) in kinds.items() if not without_rowid} == {"parked", "peers", "records"}
-
-
-def test_threads_of_one_process_migrate_several_databases_at_once(tmp_path: Path) -> None:
-    urls = [f"sqlite:///{tmp_path / f'{number}.db'}" for number in range(8)]
-    with ThreadPoolExecutor(len(urls)) as pool:
-        assert set(pool.map(migrate, urls)) == {"0006"}
-
-
-def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'ciconia.db'}"
-    assert migrate(url) == "0006"
-    before = shape(tmp_path / "ciconia.db")
-    assert migrate(url) == "0006"
-    assert shape(tmp_path / "ciconia.db") == before
-
-
 def test_a_database_of_the_first_version_gets_what_is_new_and_keeps_the_rest(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'ciconia.db'}"
     migrate(url)
@@ -96,23 +74,6 @@ def test_a_database_of_the_first_version_gets_what_is_new_and_keeps_the_rest(tmp
     assert {name: after[name] for name in before} == before
     assert_current(engine)
     engine.dispose()
-
-
-def test_what_was_approved_at_the_second_version_stays(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'ciconia.db'}"
-    migrate(url)
-    with closing(sqlite3.connect(tmp_path / "ciconia.db")) as connection:
-        for name in (*LATER, "alembic_compatible"):
-            connection.execute(f"DROP TABLE {name}")
-        for column in ("named", "generation"):
-            connection.execute(f"ALTER TABLE peers DROP COLUMN {column}")
-        connection.execute("INSERT INTO peers VALUES ('t', 'e', x'00', 'f', 'a', 1, x'00')")
-        connection.execute("UPDATE alembic_version SET version_num = '0002'")
-        connection.commit()
-    assert migrate(url) == "0006"
-    with closing(sqlite3.connect(tmp_path / "ciconia.db")) as connection:
-        (row,) = connection.execute("SELECT entity_id, approved, named, generation FROM peers")
-    assert row == ("e", "a", "", 0)
 
 
 def test_two_processes_that_migrate_at_once_make_one_database(tmp_path: Path) -> None:
@@ -155,21 +116,6 @@ def test_a_newer_database_is_served_only_where_its_newest_step_says_so(
             assert_current(engine)
         with pytest.raises(Misconfigured, match="later version"):
             migrate(f"sqlite:///{path}")
-    engine.dispose()
-
-
-def test_the_scripts_lie_in_the_package() -> None:
-    assert SCRIPTS.is_relative_to(ROOT / "idp")
-    assert (SCRIPTS / "env.py").is_file()
-    assert (SCRIPTS / "script.py.mako").is_file()
-    assert list((SCRIPTS / "versions").glob("0001_*.py"))
-
-
-def test_a_reader_of_the_schema_sees_the_same_names(migrated: Path) -> None:
-    engine = create_engine(f"sqlite:///{migrated}")
-    found = inspect(engine)
-    for table in metadata.tables.values():
-        assert {column["name"] for column in found.get_columns(table.name)} == set(table.c.keys())
     engine.dispose()
 
 

@@ -1,13 +1,10 @@
 """Copies of other nodes' metadata: they survive, several processes share them, and nobody without our keys adds to them."""
 
-import hmac
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -17,7 +14,7 @@ from idp.ports import Unit
 from idp.store.engine import open_engine
 from idp.store.peers import RecordedCopies, StoredCopies
 from idp.store.store import Store
-from idp.transparency.keys import framed, ledger_keys
+from idp.transparency.keys import ledger_keys
 from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable
 from policies.parties import EntityId, Tenant
@@ -55,10 +52,6 @@ def approved_of(copies: PeerCopies) -> PeerFacts | None:
 # -- what every PeerCopies does
 
 
-def test_before_the_first_copy_there_is_none(copies: PeerCopies) -> None:
-    assert copies.held(NODE) is None
-
-
 @pytest.mark.parametrize("approved", [True, False])
 def test_a_copy_comes_back_as_it_was_kept(copies: PeerCopies, *, approved: bool) -> None:
     held = METADATA.held(approved=approved)
@@ -73,20 +66,6 @@ def test_a_copy_takes_the_place_of_the_one_before(copies: PeerCopies) -> None:
     later = replace(LONGER.held(fetched=NOW + 30), approved=METADATA.facts())
     copies.keep(later)
     assert copies.held(NODE) == later
-
-
-def test_what_is_approved_can_become_less(copies: PeerCopies) -> None:
-    copies.keep(METADATA.held(approved=True))
-    copies.held(NODE)
-    copies.keep(METADATA.held())
-    assert approved_of(copies) is None
-
-
-def test_copies_of_several_nodes_lie_beside_each_other(copies: PeerCopies) -> None:
-    one, two = METADATA.held(approved=True), Metadata(OTHER, "LV").held()
-    copies.keep(one)
-    copies.keep(two)
-    assert (copies.held(NODE), copies.held(OTHER)) == (one, two)
 
 
 # -- a restart, and several processes
@@ -136,32 +115,6 @@ def test_an_approval_does_not_undo_what_another_process_fetched_meanwhile(folder
     assert found.approved == METADATA.facts()
 
 
-def test_what_one_thread_saw_says_nothing_of_what_another_saw(stored: StoredCopies, folder: Path) -> None:
-    stored.keep(METADATA.held())
-    stored.held(NODE)
-    command = copies_of(folder)
-    command.held(NODE)
-    command.keep(METADATA.held(approved=True))
-
-    thread = Thread(target=stored.held, args=(NODE,))  # it sees the approval, this thread did not
-    thread.start()
-    thread.join()
-    stored.keep(METADATA.held())
-    assert approved_of(stored) == METADATA.facts()
-
-
-def test_a_locked_database_is_a_refusal_and_the_copy_stays(folder: Path, stored: StoredCopies) -> None:
-    stored.keep(METADATA.held())
-    quick = StoredCopies(
-        engine=open_engine(f"sqlite:///{folder / 'ciconia.db'}", busy_milliseconds=1), tenant=TENANT, keys=KEYS
-    )
-    with closing(sqlite3.connect(folder / "ciconia.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreUnavailable):
-            quick.keep(METADATA.held(approved=True))
-    assert approved_of(stored) is None
-
-
 @pytest.mark.parametrize("seen", [True, False])
 def test_a_copy_that_was_judged_bad_gives_way_and_what_came_since_does_not(stored: StoredCopies, *, seen: bool) -> None:
     bad = LONGER.held()
@@ -174,13 +127,6 @@ def test_a_copy_that_was_judged_bad_gives_way_and_what_came_since_does_not(store
     found = stored.held(NODE)
     assert found is not None
     assert found.octets == (good.octets if seen else b"another")
-
-
-def test_of_two_copies_with_one_end_the_first_stays(stored: StoredCopies) -> None:
-    first, second = METADATA.held(), replace(LONGER, valid_until=METADATA.valid_until).held()
-    stored.keep(first)
-    stored.keep(second)
-    assert stored.held(NODE) == first
 
 
 def test_what_was_forgotten_is_nothing_and_no_process_brings_it_back(folder: Path, stored: StoredCopies) -> None:
@@ -199,18 +145,6 @@ def test_what_was_forgotten_is_nothing_and_no_process_brings_it_back(folder: Pat
     server.keep(sooner)
     assert copies_of(folder).held(NODE) == sooner
     assert stored.held(OTHER) is None
-
-
-def test_a_row_of_the_revision_before_still_counts(folder: Path, stored: StoredCopies) -> None:
-    """Its seal knows neither `named` nor `generation`."""
-    held = METADATA.held(approved=True)
-    texts = (TENANT, NODE, held.facts.as_json, held.facts.as_json, str(held.fetched))
-    seal = hmac.digest(KEYS.rows, framed(b"peer", held.octets, *(text.encode() for text in texts)), "sha256")
-    row = (TENANT, NODE, held.octets, held.facts.as_json, held.facts.as_json, held.fetched, seal)
-    with closing(sqlite3.connect(folder / "ciconia.db")) as connection:
-        connection.execute("INSERT INTO peers VALUES (?, ?, ?, ?, ?, ?, ?, '', 0)", row)
-        connection.commit()
-    assert stored.held(NODE) == held
 
 
 # -- whoever writes to the database
@@ -246,30 +180,6 @@ def test_a_row_under_the_keys_of_another_broker_counts_as_none(folder: Path, sto
     keys = ledger_keys(KEYS.origin, KEYS.log.at(0).signer, b"o" * 32)
     engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
     assert StoredCopies(engine=engine, tenant=TENANT, keys=keys).held(NODE) is None
-
-
-def test_a_row_of_a_version_that_had_other_facts_counts_as_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = json.loads(METADATA.facts().as_json)
-    others: list[object] = [{**plain, "colour": "red"}, {key: plain[key] for key in plain if key != "sp_type"}, []]
-    for changed in others:
-        text = json.dumps(changed, sort_keys=True, separators=(",", ":"))
-        with monkeypatch.context() as patched:
-            patched.setattr(PeerFacts, "as_json", text)
-            copies_of(folder).keep(METADATA.held(approved=True))
-        assert copies_of(folder).held(NODE) is None
-        good = METADATA.held()
-        copies_of(folder).keep(good)
-        assert copies_of(folder).held(NODE) == good
-
-
-def test_a_good_copy_takes_the_place_of_a_changed_row(folder: Path, stored: StoredCopies) -> None:
-    stored.keep(METADATA.held())
-    with closing(sqlite3.connect(folder / "ciconia.db")) as connection:
-        connection.execute("UPDATE peers SET approved = facts")
-        connection.commit()
-    assert stored.held(NODE) is None
-    stored.keep(METADATA.held())
-    assert approved_of(stored) is None
 
 
 # -- an approval is recorded
@@ -320,36 +230,6 @@ def test_nothing_is_approved_where_the_ledger_takes_no_record(folder: Path, neig
     assert held.approved is None
 
 
-def test_an_approval_counts_though_a_server_changed_what_is_approved_at_that_moment(
-    folder: Path, store: Store, stored: StoredCopies
-) -> None:
-    before = replace(LONGER.held(), approved=METADATA.facts())
-    stored.keep(before)
-    server = copies_of(folder)
-
-    class Between(MemoryStore):
-        """A ledger whose record is written while a server fetches and finds that a key is gone."""
-
-        def commit(self, unit: Unit) -> None:
-            store.commit(unit)
-            server.held(NODE)
-            server.keep(replace(before, approved=replace(METADATA.facts(), signing=frozenset())))
-
-    between = Between(tenant=TENANT, ledger_keys=KEYS)
-    command = copies_of(folder)
-    recorded = RecordedCopies(command, commits=between, tenant=TENANT)
-    recorded.held(NODE)
-    recorded.approve(LONGER.held(approved=True), NOW)
-    assert approved_of(stored) == LONGER.facts()
-
-
-def test_a_copy_of_which_something_waits_is_not_recorded_as_approved(store: Store, stored: StoredCopies) -> None:
-    recorded = RecordedCopies(stored, commits=store, tenant=TENANT)
-    with pytest.raises(ValueError, match="no approval"):
-        recorded.approve(METADATA.held(), NOW)
-    assert recorded.held(NODE) is None
-
-
 def test_a_digest_in_the_registration_is_recorded_when_it_approves(
     folder: Path, neighbour: Neighbour, store: Store, stored: StoredCopies
 ) -> None:
@@ -362,16 +242,6 @@ def test_a_digest_in_the_registration_is_recorded_when_it_approves(
     held = copies_of(folder).held(neighbour.entity_id)
     assert held is not None
     assert held.named == digest
-
-
-def test_a_digest_in_the_registration_approves_nothing_that_the_ledger_does_not_take(
-    folder: Path, neighbour: Neighbour
-) -> None:
-    recorded = RecordedCopies(copies_of(folder), commits=Refusing(tenant=TENANT, ledger_keys=KEYS), tenant=TENANT)
-    server = peers_of(recorded, neighbour.peer(neighbour.metadata.facts().digest))
-    with pytest.raises(StoreUnavailable):
-        server.refresh(neighbour.entity_id, NOW)
-    assert not server.available(neighbour.entity_id, NOW)
 
 
 def test_forgetting_is_in_the_ledger_before_anything_is_dropped(store: Store, stored: StoredCopies) -> None:

@@ -3,19 +3,13 @@
 import time
 
 import pytest
-from psycopg import Cursor
-from sqlalchemy import Connection, event, func, inspect, select
+from sqlalchemy import func, inspect, select
 
 from idp.ports import SealingRow, Unit
 from idp.store import tables
 from idp.store.periods import (
-    AHEAD,
-    LOCK_MILLISECONDS,
-    PARTITIONED,
     PERIOD,
     make_partition,
-    partition_of,
-    rest_of,
     turn_periods,
 )
 from idp.store.sealing import StoredSealingKeys
@@ -39,18 +33,6 @@ def in_table(store: Store, name: str) -> int:
 def now() -> int:
     """The machine's clock: partitions go by the database's, which is the same."""
     return int(time.time())
-
-
-def test_the_first_purge_makes_the_coming_periods_and_the_next_nothing(postgres: str, now: int) -> None:
-    store = opened_at(postgres)
-    for parent in PARTITIONED:
-        assert partitions(store, parent.name) == {rest_of(parent)}
-    for _ in range(2):
-        store.purge(now)
-        for parent in PARTITIONED:
-            coming = {partition_of(parent, now // PERIOD + ahead) for ahead in range(AHEAD + 1)}
-            assert partitions(store, parent.name) == {rest_of(parent), *coming}
-    store.close()
 
 
 def test_a_row_lies_in_the_period_of_its_end_and_is_found_removed_and_decided_there(postgres: str, now: int) -> None:
@@ -93,18 +75,6 @@ def test_a_period_is_dropped_when_it_has_ended_by_our_clock_and_by_the_databases
     store.close()
 
 
-def test_what_has_no_period_is_deleted_at_its_end(postgres: str, now: int) -> None:
-    store = opened_at(postgres)
-    far = now + 100 * PERIOD
-    store.purge(now)
-    rows = [parked(b"f" * 32, end=far), parked(b"p" * 32, end=now - 100 * PERIOD)]
-    store.commit(unit(*marks("far", end=far), parked=rows, end=far))
-    assert in_table(store, "parked_rest") == 2
-    assert store.purge(now) == 1
-    assert store.parked(TENANT, "code", b"f" * 32, now) == b"sealed"
-    store.close()
-
-
 def test_a_worker_whose_clock_is_ahead_makes_nothing_free_that_was_taken(postgres: str, now: int) -> None:
     store = opened_at(postgres)
     end = now + 900
@@ -113,75 +83,6 @@ def test_a_worker_whose_clock_is_ahead_makes_nothing_free_that_was_taken(postgre
     with pytest.raises(Conflict):
         store.commit(unit(*marks("login", end=end)))
     assert store.parked(TENANT, "code", b"d" * 32, now) == b"sealed"
-    store.close()
-
-
-def test_a_period_whose_rows_lie_with_the_rest_is_left_there(postgres: str, now: int) -> None:
-    store = opened_at(postgres)
-    end = (now // PERIOD + 2) * PERIOD
-    store.commit(unit(parked=[parked(end=end)]))
-    store.purge(now)
-    others = {now // PERIOD + ahead for ahead in range(AHEAD + 1)} - {end // PERIOD}
-    assert partitions(store, "parked") == {"parked_rest", *(partition_of(tables.parked, period) for period in others)}
-    assert partition_of(tables.decisions, end // PERIOD) in partitions(store, "decisions")
-    assert store.parked(TENANT, "code", b"d" * 32, now) == b"sealed"
-    store.close()
-
-
-def test_where_a_lock_is_not_to_be_had_logins_go_on_and_the_next_purge_drops(postgres: str, now: int) -> None:
-    store, other = opened_at(postgres), opened_at(postgres)
-    with other.engine.begin() as connection:
-        connection.exec_driver_sql("LOCK TABLE parked IN ACCESS SHARE MODE")
-        store.purge(now)
-        assert partitions(store, "parked") == {"parked_rest"}
-        store.commit(unit(parked=[parked(end=now + 60)]))
-    store.purge(now)
-    assert len(partitions(store, "parked")) == AHEAD + 1  # without the one whose row lies with the rest
-    other.close()
-    store.close()
-
-
-def test_of_two_workers_that_turn_at_once_one_does_it_and_none_fails(postgres: str, now: int) -> None:
-    """Else each would find no period and make all of them, and the second one's purge would fail."""
-    one, other = opened_at(postgres), opened_at(postgres)
-    meanwhile = [other]
-
-    def looked(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if "pg_inherits" in statement and meanwhile:
-            turn_periods(meanwhile.pop().engine, tables.parked, now)
-            assert partitions(other, "parked") == {"parked_rest"}, "it is left to the first one"
-
-    event.listen(one.engine, "after_cursor_execute", looked)
-    turn_periods(one.engine, tables.parked, now)
-    assert not meanwhile
-    assert len(partitions(one, "parked")) == AHEAD + 2
-    other.close()
-    one.close()
-
-
-def test_a_turn_waits_for_a_lock_for_a_moment_and_whatever_comes_after_it_as_long_as_ever(postgres: str, now: int) -> None:
-    """Each login waits behind who waits for a partition's lock; and one over the same connection may wait for a mark."""
-    store, found = opened_at(postgres), list[object]()
-
-    def made(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith("CREATE TABLE"):
-            found.append(connection.exec_driver_sql("SHOW lock_timeout").scalar())
-
-    event.listen(store.engine, "after_cursor_execute", made)
-    with store.engine.connect() as connection:
-        before = connection.exec_driver_sql("SHOW lock_timeout").scalar()
-    turn_periods(store.engine, tables.parked, now)
-    assert set(found) == {f"{LOCK_MILLISECONDS}ms"}
-    with store.engine.connect() as connection:
-        assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == before
-    store.close()
-
-
-def test_a_worker_whose_clock_is_behind_makes_the_periods_that_come_by_the_databases(postgres: str, now: int) -> None:
-    store = opened_at(postgres)
-    store.purge(now - 10 * PERIOD)
-    coming = {partition_of(tables.parked, now // PERIOD + ahead) for ahead in range(AHEAD + 1)}
-    assert partitions(store, "parked") == {"parked_rest", *coming}
     store.close()
 
 
@@ -207,39 +108,6 @@ def test_purge_deletes_in_pieces_and_all_of_it(url: str, monkeypatch: pytest.Mon
     assert store.purge(now) == 10
     with store.engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(tables.marks)) == 1
-    store.close()
-
-
-def test_a_partition_that_an_operator_made_is_passed_over_and_keeps_nothing_else(postgres: str, now: int) -> None:
-    store = opened_at(postgres)
-    with store.engine.begin() as connection:
-        for number, name in enumerate(("parked_archive", "parked_archive_2024", "parked_01")):
-            values = f"FROM ({2 * number + 1:d}) TO ({2 * number + 2:d})"
-            connection.exec_driver_sql(f"CREATE TABLE {name} PARTITION OF parked FOR VALUES {values}")
-    StoredSealingKeys(engine=store.engine, tenant=TENANT).add([SealingRow("decided", 1, b"w" * 60, 7200)])
-    store.commit(unit(*marks("ended", end=now - 1), parked=[parked(end=7)], end=now - 1))
-    assert store.purge(now) == 4
-    assert {in_table(store, name) for name in ("sealing_keys", "marks", "parked_rest", "decisions_rest")} == {0}
-    coming = {partition_of(tables.parked, now // PERIOD + ahead) for ahead in range(AHEAD + 1)}
-    theirs = {"parked_archive", "parked_archive_2024", "parked_01"}
-    assert partitions(store, "parked") == {"parked_rest", *theirs, *coming}
-    store.close()
-
-
-def test_what_lies_in_no_period_is_deleted_in_pieces(postgres: str, monkeypatch: pytest.MonkeyPatch, now: int) -> None:
-    """One statement for a week's rows takes longer than a statement may: it failed each time, and nothing went again."""
-    monkeypatch.setattr("idp.store.store.PURGED_AT_ONCE", 3)
-    store, pieces = opened_at(postgres), list[int]()
-    rows = [parked(bytes([number]) * 32, end=now - 100 * PERIOD + number) for number in range(10)]
-    store.commit(unit(parked=rows, end=now + 60))
-
-    def noting(_connection: object, cursor: Cursor[object], statement: str, *_: object) -> None:
-        if statement.startswith("DELETE FROM parked_rest"):
-            pieces.append(cursor.rowcount)
-
-    event.listen(store.engine, "after_cursor_execute", noting)
-    store.purge(now)
-    assert pieces == [4, 4, 2]
     store.close()
 
 

@@ -4,11 +4,9 @@ Each unit is written once or not at all, and whoever waits hears which.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
-import psycopg
 import pytest
 from sqlalchemy import event, func, make_url, select
 
@@ -113,20 +111,6 @@ def test_whoever_wanted_the_same_mark_in_a_batch_that_was_lost_hears_a_conflict(
     assert counted(store) == (2, 2, 3)
 
 
-@pytest.mark.parametrize("strike", [lose_the_reply, lose_the_commit, commit_late])
-def test_a_record_without_a_mark_is_found_again_by_its_own_id(proxied: tuple[Store, Proxy], strike: OnCommit) -> None:
-    store, proxy = proxied
-    without = [unit(record=release()) for _ in range(3)]
-    proxy.on_commit = strike
-    with ThreadPoolExecutor(4) as pool:
-        waiting = [pool.submit(store.commit, type(one)(tenant=TENANT, record=one.record)) for one in without]
-        waiting.append(pool.submit(store.commit, unit(*marks("with"), record=release())))
-        for each in waiting:
-            each.result(timeout=10)
-    assert proxy.struck == 1
-    assert counted(store)[0] == 5
-
-
 @pytest.mark.spec("security.md §3 I1")
 @pytest.mark.parametrize("strike", [lose_the_reply, lose_the_commit, commit_late])
 def test_what_has_neither_mark_nor_record_is_known_again_and_keeps_its_batch_together(
@@ -148,24 +132,6 @@ def test_what_has_neither_mark_nor_record_is_known_again_and_keeps_its_batch_tog
     assert store.parked(TENANT, "request", b"q" * 32, NOW) == b"sealed"
     with pytest.raises(NotFound):
         store.parked(TENANT, "code", parked().digest, NOW)
-
-
-def test_a_commit_whose_outcome_nobody_can_ask_for_is_unavailable(
-    proxied: tuple[Store, Proxy], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store, proxy = proxied
-    monkeypatch.setattr("idp.store.attempt.OUTCOME_SECONDS", 0.3)
-    one = unit(*marks("a"), record=release())
-
-    def vanish(client: object, upstream: object, octets: bytes) -> None:
-        proxy.__exit__(None, None, None)
-        del client, upstream, octets
-
-    proxy.on_commit = vanish
-    with pytest.raises(StoreUnavailable):
-        store.commit(one)
-    with pytest.raises(StoreUnavailable):
-        store.decision(TENANT, b"l" * 32, NOW)
 
 
 @pytest.mark.spec("security.md §3 I7")
@@ -204,7 +170,7 @@ def test_a_server_that_was_killed_loses_nothing_that_was_acknowledged(mine: Post
             go_on.wait(0.005)
         go_on.set()
         for each in driving:
-            each.result(timeout=20)
+            each.result(timeout=60)
     with store.engine.connect() as connection:
         there = set(connection.scalars(select(tables.records.c.record)))
     assert set(acknowledged) <= there
@@ -240,31 +206,6 @@ def test_a_server_that_started_again_serves_the_next_unit_and_the_next_read(mine
     store.close()
 
 
-def test_a_server_without_a_free_connection_is_a_refusal_that_says_so(mine: PostgresServer) -> None:
-    url = mine.fresh()
-    migrate(url)
-    store = opened_at(url)
-    store.commit(unit(record=release()))
-    let_go(store)
-    with ExitStack() as others:
-        first, connected, refused = others.enter_context(psycopg.connect(mine.conninfo("postgres"), autocommit=True)), 1, 0
-        there = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
-        # Those that ended a moment ago may hold their places still
-        while not refused or first.execute(there).fetchone() != (connected,):
-            try:
-                others.enter_context(psycopg.connect(mine.conninfo("postgres")))
-            except psycopg.OperationalError:
-                refused += 1
-            else:
-                connected, refused = connected + 1, 0
-        with pytest.raises(StoreUnavailable, match="OperationalError"):
-            store.commit(unit(record=release()))
-        with pytest.raises(StoreUnavailable, match="OperationalError"):
-            store.decision(TENANT, b"l" * 32, NOW)
-    store.commit(unit(record=release()))
-    store.close()
-
-
 @pytest.mark.spec("security.md §3 I7")
 def test_a_database_that_became_read_only_refuses_to_record_and_comes_back(postgres: str) -> None:
     store = opened_at(postgres)
@@ -277,18 +218,6 @@ def test_a_database_that_became_read_only_refuses_to_record_and_comes_back(postg
     server().execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
     store.commit(unit(record=release()))
     assert counted(store)[0] == 2
-    store.close()
-
-
-def test_a_session_that_became_read_only_is_left_for_another(postgres: str) -> None:
-    """A primary that was demoted goes on answering: its connections must not be kept."""
-    store = opened_at(postgres)
-    with store.engine.connect() as connection:
-        connection.exec_driver_sql("SET default_transaction_read_only = on")
-        connection.commit()
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(store.commit, unit(record=release())).result(timeout=10)
-    assert counted(store)[0] == 1
     store.close()
 
 
@@ -315,53 +244,6 @@ def test_a_database_that_stands_still_refuses_in_time_and_what_was_given_up_is_n
         store.commit(unit(*marks("first"), record=release()))  # it was written: its retry finds it
     assert counted(store) == (3, 3, 3)
     other.close()
-    store.close()
-
-
-def test_a_statement_that_waits_too_long_is_given_up_by_the_server(postgres: str) -> None:
-    store = opened_at(postgres, busy_milliseconds=200)
-    other = opened_at(postgres)
-    with other.engine.begin() as connection:
-        connection.exec_driver_sql("LOCK TABLE subjects")
-        with pytest.raises(StoreUnavailable, match=r"55P03|57014"):
-            store.commit(unit(record=release()))
-    store.commit(unit(record=release()))
-    assert counted(store)[0] == 1
-    other.close()
-    store.close()
-
-
-def test_a_database_that_answers_late_is_waited_for(proxied: tuple[Store, Proxy]) -> None:
-    store, proxy = proxied
-    proxy.delay = 0.1
-    store.commit(unit(record=release()))
-    proxy.delay = 0
-    assert counted(store)[0] == 2
-
-
-def test_what_is_read_after_the_server_started_again_is_read_at_once(mine: PostgresServer) -> None:
-    url = mine.fresh()
-    migrate(url)
-    store = opened_at(url)
-    one = unit(record=release(), parked=[parked()])
-    store.commit(one)
-    assert one.decision is not None
-    login, row = one.decision.login, one.parked[0]
-    reads: list[Callable[[], object]] = [
-        lambda: store.decision(TENANT, login, NOW),
-        lambda: store.parked(TENANT, row.kind, row.digest, NOW),
-        lambda: store.checkpoint(TENANT),
-    ]
-    before = [read() for read in reads]  # each over the connection that the store keeps
-    for read, found in zip(reads, before, strict=True):
-        read()
-        mine.stop()
-        mine.start()
-        assert read() == found
-    mine.stop()
-    with pytest.raises(StoreUnavailable):
-        reads[0]()
-    mine.start()
     store.close()
 
 
@@ -437,7 +319,7 @@ def test_a_unit_that_only_the_primary_has_is_not_acknowledged_by_its_second_try(
             assert not told.done(), "its second COMMIT waits for the standby, too"
             late.set()
             with pytest.raises(StoreUnavailable, match="whether it was written is not known"):
-                told.result(timeout=10)
+                told.result(timeout=60)
     finally:
         _standby(mine, "")
     store.commit(unit(record=release()))

@@ -1,16 +1,12 @@
 """The retention: what has ended goes every minute, whatever becomes of the ledger, by one worker where one is enough."""
 
-import errno
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
-import structlog
 from sqlalchemy import func, select
-from structlog.testing import capture_logs
 
 from idp.ports import SealingRow
 from idp.store import retention as module
@@ -129,61 +125,3 @@ def test_where_another_worker_holds_the_lease_it_is_left_to_that_one(store: Stor
     follower.step()
     assert not any(left(store, LONG_AGO))
     holder.stop()
-
-
-def test_what_fails_is_said_once_and_tried_again_in_a_minute(
-    store: Store, alone: Retention, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ended(store, LONG_AGO)
-
-    def full(_now: int) -> int:
-        raise StoreUnavailable("SQLITE_FULL")
-
-    with capture_logs() as lines, monkeypatch.context() as patched:
-        patched.setattr(store, "purge", full)
-        for _ in range(3):
-            alone.step()
-            clock.now += PURGE_SECONDS
-    assert [(line["event"], line["detail"]) for line in lines] == [("purge_failed", "SQLITE_FULL")]
-    alone.step()
-    assert not any(left(store, LONG_AGO))
-    clock.now += PURGE_SECONDS
-    monkeypatch.setattr(store, "purge", full)
-    with capture_logs() as lines:
-        alone.step()
-    assert [line["detail"] for line in lines] == ["SQLITE_FULL"], "it had gone well meanwhile"
-
-
-def test_a_log_that_cannot_be_written_does_not_end_it(
-    store: Store, alone: Retention, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ended(store, LONG_AGO)
-
-    def full(*_of_no_matter: object) -> NoReturn:
-        raise OSError(errno.ENOSPC, "no space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(store, "purge", full)
-        patched.setattr(structlog, "get_logger", full)
-        alone.step()
-    clock.now += PURGE_SECONDS
-    alone.step()
-    assert not any(left(store, LONG_AGO))
-
-
-def test_a_defect_does_not_end_it(store: Store, alone: Retention, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaks(_now: int) -> int:
-        raise KeyError("a value that nobody is to read")
-
-    with capture_logs() as lines, monkeypatch.context() as patched:
-        patched.setattr(store, "purge", breaks)
-        alone.step()
-    assert [line["detail"] for line in lines] == ["KeyError"]
-    clock.now += PURGE_SECONDS
-    ended(store, LONG_AGO)
-    alone.step()
-    assert not any(left(store, LONG_AGO))
-
-
-def test_it_may_be_ended_before_it_began(store: Store) -> None:
-    Retention(store, elsewhere=lambda: False).stop()

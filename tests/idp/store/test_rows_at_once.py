@@ -4,7 +4,6 @@ import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -112,17 +111,6 @@ def test_a_purged_sealing_key_stands_nowhere_in_sqlites_files(folder: Path) -> N
         assert wrapped in everything(folder), "somebody still reads it"
     assert store.purge(LATER) == 0
     assert wrapped not in everything(folder)
-    store.close()
-
-
-def test_whoever_has_the_connection_after_a_purge_waits_for_others_as_long_as_ever(folder: Path) -> None:
-    store = opened(folder)
-    StoredSealingKeys(engine=store.engine, tenant=TENANT).add([SealingRow("code", 7, secrets.token_bytes(68), LATER)])
-    assert store.purge(LATER) == 1
-    with ExitStack() as held:
-        found = [held.enter_context(store.engine.connect()) for _ in range(3)]
-        waits = [connection.exec_driver_sql("PRAGMA busy_timeout").scalar() for connection in found]
-    assert waits == [5000] * 3
     store.close()
 
 

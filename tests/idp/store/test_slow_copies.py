@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from idp.store.backup import back_up, opened_backup, restore, rows_of
-from idp.store.engine import open_engine, patiently
+from idp.store.engine import open_engine
 from idp.store.migrate import migrate
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.verify import steps_of, verify_ledger
@@ -83,12 +83,3 @@ def test_a_large_ledger_is_counted_and_checked_however_long_that_takes(bounded: 
     assert rows_of(bounded, TENANT) == rows
     found = verify_ledger(bounded, tenant=TENANT, keys=KEYS).findings
     assert {one.row for one in found} == {"leaves"}, "it is a view, and no more is amiss"
-
-
-def test_the_bounds_are_lifted_for_one_transaction_alone(bounded: Engine) -> None:
-    names = ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout")
-    for _ in range(2):
-        with bounded.begin() as connection:
-            assert [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in names] == ["1s"] * 3
-            patiently(connection)
-            assert [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in names] == ["0", "0", "1s"]

@@ -27,7 +27,7 @@ from tests.postgres import NOBODY, ROLE, PostgresServer, own_server
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 30.0
+SECONDS = 120.0
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ import base64
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
-from hypothesis import strategies as st
 
 from idp.transparency.checkpoint import MAX_NOTE, TreeHead, VerifierKey, open_note, sign_note
 from policies.errors import SignatureInvalid
@@ -47,16 +45,9 @@ def test_a_checkpoint_has_three_lines_and_reads_back() -> None:
     assert TreeHead.read(open_note(OURS.encode(), KEY)) == HEAD
 
 
-@given(st.integers(0, 2**63 - 1), st.binary(min_size=32, max_size=32))
-def test_every_tree_head_is_read_as_it_was_written(size: int, root: bytes) -> None:
-    head = TreeHead(NAME, size, root)
-    assert TreeHead.read(open_note(sign_note(head.text, NAME, SIGNER).encode(), KEY)) == head
-
-
 @pytest.mark.spec("consent.md §6")
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_a_checkpoint_in_any_other_spelling_is_refused() -> None:
+    for text in [
         f"{NAME}\n01042\n{ROOT}\n",
         f"{NAME}\n+1042\n{ROOT}\n",
         f"{NAME}\n-1\n{ROOT}\n",
@@ -74,20 +65,17 @@ def test_every_tree_head_is_read_as_it_was_written(size: int, root: bytes) -> No
         f"{NAME}\r\n1042\n{ROOT}\n",
         f"{NAME}\n1042\nnot base64é\n",
         "",
-    ],
-)
-def test_a_checkpoint_in_any_other_spelling_is_refused(text: str) -> None:
-    with pytest.raises(SignatureInvalid):
-        TreeHead.read(text)
+    ]:
+        with pytest.raises(SignatureInvalid):
+            TreeHead.read(text)
 
 
 LINE = OURS.rpartition("\n\n")[2]
 
 
 @pytest.mark.spec("consent.md §5")
-@pytest.mark.parametrize(
-    "note",
-    [
+def test_a_note_in_any_other_shape_is_refused() -> None:
+    for note in [
         "",
         HEAD.text,
         HEAD.text + "\n",
@@ -109,23 +97,15 @@ LINE = OURS.rpartition("\n\n")[2]
         OURS.replace("\n", "\r\n"),
         OURS + "— other/log AAAAAAAA\n" * 100,
         f"{HEAD.text}\n— other/log AAAAAAAA\n",  # only a stranger signed
-    ],
-)
-def test_a_note_in_any_other_shape_is_refused(note: str) -> None:
-    with pytest.raises(SignatureInvalid):
-        open_note(note.encode(), KEY)
+    ]:
+        with pytest.raises(SignatureInvalid):
+            open_note(note.encode(), KEY)
 
 
 @pytest.mark.spec("consent.md §5")
 def test_lines_of_strangers_are_read_past() -> None:
     sixteen = "".join(f"— witness{number}.example/w AAAAAAAA\n" for number in range(16))
     assert open_note((OURS + sixteen).encode(), KEY) == HEAD.text
-
-
-@pytest.mark.spec("consent.md §5")
-def test_the_text_ends_at_the_last_empty_line() -> None:
-    text = "a text\n\nwith an empty line\n"
-    assert open_note(sign_note(text, NAME, SIGNER).encode(), KEY) == text
 
 
 def test_a_note_too_long_or_not_text_is_refused_before_it_is_read() -> None:
@@ -150,9 +130,8 @@ def test_a_signature_by_another_key_of_the_same_name_is_no_signature() -> None:
 
 
 @pytest.mark.spec("consent.md §5")
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_a_key_text_in_any_other_spelling_is_refused() -> None:
+    for text in [
         "",
         VKEY + "\n",
         VKEY.replace("530d903a", "530d903b"),
@@ -163,8 +142,6 @@ def test_a_signature_by_another_key_of_the_same_name_is_no_signature() -> None:
         VKEY.replace("+AekyeRrm", "+BOkyeRrm"),
         VKEY[:-4],
         "example.com/foo+530d903a",
-    ],
-)
-def test_a_key_text_in_any_other_spelling_is_refused(text: str) -> None:
-    with pytest.raises(SignatureInvalid):
-        VerifierKey.read(text)
+    ]:
+        with pytest.raises(SignatureInvalid):
+            VerifierKey.read(text)

@@ -8,7 +8,7 @@ import pytest
 from idp.ports import Opening, RecordDraft
 from idp.store.migrate import migrate
 from idp.store.store import Store
-from idp.transparency.draft import DECRYPTION, MAX_REASON, draft_decryption, is_reason, new_record
+from idp.transparency.draft import DECRYPTION, draft_decryption, new_record
 from idp.transparency.jcs import Json, jcs
 from idp.transparency.verify import verify_ledger
 from idp.transparency.verify_records import Role
@@ -59,14 +59,6 @@ def test_a_decryption_says_which_file_why_and_when_and_no_person() -> None:
 @pytest.mark.parametrize("role", ["city", "node", None])
 def test_it_fits_in_the_ledger_of_either_role(store: Store, role: Role | None) -> None:
     assert not findings(store, draft("ä reason " * 20), role)
-
-
-@pytest.mark.parametrize("reason", ["", " ", "a\nb", "x" * (MAX_REASON + 1), "bell\a"])
-def test_a_reason_is_some_words_on_one_line(store: Store, reason: str) -> None:
-    assert not is_reason(reason)
-    with pytest.raises(ValueError, match="a reason"):
-        draft(reason)
-    assert findings(store, changed(("sent", "decision"), reason=reason)) == {"a decryption by hand has no reason"}
 
 
 @pytest.mark.parametrize("file", ["", "A" * 64, "a" * 63, 7])

@@ -16,9 +16,8 @@ from idp.transparency.draft import (
     new_record,
 )
 from idp.transparency.jcs import jcs
-from policies.assurance import LevelOfAssurance
-from policies.attributes import EXACT, Address
-from policies.parties import EntityId, ProviderId
+from policies.attributes import Address
+from policies.parties import EntityId
 from policies.purposes import Basis
 from policies.release import Decision, Reason
 from tests.idp.store.units import ADULT, NOW, decided, refusal, release, request, ruling
@@ -121,38 +120,6 @@ def test_a_cancellation_before_any_country_answered_knows_neither_source_nor_rul
     decision = contents(draft)["decision"]
     assert (decision["kind"], decision["source"], decision["withheld"], decision["bits"]) == (CANCELLATION, "", [], "")
     assert decision["unknown"] == ["shoe_size"]
-
-
-def test_nothing_else_ends_without_a_release() -> None:
-    with pytest.raises(ValueError, match="refusal or a cancellation"):
-        draft_refusal(record=new_record(), time=NOW, request=request(), basis=Basis.CONSENT, policy="", kind="release")
-
-
-def test_a_blocked_decision_sends_no_name() -> None:
-    blocked = Decision((ruling("address", EXACT, Address()), ruling("email", None, reason=Reason.NOT_AVAILABLE)))
-    draft = draft_release(
-        record=new_record(),
-        time=NOW,
-        request=request(),
-        basis=Basis.PUBLIC_TASK,
-        policy="",
-        notice="",
-        decision=blocked,
-        loa=LevelOfAssurance.HIGH,
-        source=ProviderId("ee"),
-        subject=b"s" * 32,
-        issuer="https://login.storkhaven.example",
-        sub="x",
-        evidence={},
-    )
-    assert contents(draft)["sent"]["names"] == []
-    assert contents(draft)["values"] == {}
-
-
-def test_record_ids_are_random_and_of_one_size() -> None:
-    found = {new_record() for _ in range(100)}
-    assert len(found) == 100
-    assert {len(record) for record in found} == {16}
 
 
 @pytest.mark.spec("decisions.md 26")

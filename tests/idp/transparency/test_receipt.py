@@ -10,20 +10,18 @@ from typing import Any  # JSON that a test takes apart
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from idp.login import ACCESS_TOKEN_LIFE, CODE_LIFE, LOGIN_LIFE
-from idp.store.retention import KEPT_SECONDS, PURGE_SECONDS
 from idp.transparency.checkpoint import VerifierKey
 from idp.transparency.entry import commitment
 from idp.transparency.jcs import jcs
 from idp.transparency.keys import ledger_keys
 from idp.transparency.receipt import MAX_RECEIPT, Holder
-from idp.transparency.receipt_record import RETENTION, WITHDRAWAL
+from idp.transparency.receipt_record import WITHDRAWAL
 from idp.transparency.receipt_verify import Proved, verify_receipt
 from idp.transparency.tree import leaf_hash
 from policies.errors import SignatureInvalid
 from policies.purposes import Basis
 from tests.idp.store.units import KEYS, ORIGIN
-from tests.idp.transparency.issued import LIVES, PROMISED, STATED, SmallLog
+from tests.idp.transparency.issued import LIVES, PROMISED, SmallLog
 
 LOG = SmallLog()
 CITIZEN = LOG.receipt()
@@ -95,16 +93,10 @@ def test_a_promise_is_redeemed_by_the_proof_that_everybody_can_ask_for() -> None
     assert (found.index, found.size, found.by) == (3, 7, None)
 
 
-def test_a_newer_proof_goes_with_a_receipt_that_has_one() -> None:
-    older = LOG.receipt(standing=LOG.placed(3, 4))
-    assert proved(older).size == 4
-    assert verify_receipt(older, KEYS.log.known, LOG.placed(3).text.encode()).size == 7
-
-
-@pytest.mark.parametrize("size", range(1, 8))
-def test_every_leaf_of_every_tree_proves_its_place(size: int) -> None:
-    for index in range(size):
-        assert proved(LOG.receipt(index, standing=LOG.placed(index, size))).index == index
+def test_every_leaf_of_every_tree_proves_its_place() -> None:
+    for size in range(1, 8):
+        for index in range(size):
+            assert proved(LOG.receipt(index, standing=LOG.placed(index, size))).index == index
 
 
 def test_the_file_is_canonical_and_names_its_parts() -> None:
@@ -157,14 +149,6 @@ def test_its_record_has_the_names_of_ts_27560_and_the_basis_that_applied() -> No
     ]
 
 
-@pytest.mark.spec("decisions.md 25")
-def test_only_consent_can_be_withdrawn_and_only_a_task_or_an_interest_objected_to() -> None:
-    assert set(WITHDRAWAL) == set(Basis)
-    assert {basis for basis, text in WITHDRAWAL.items() if "can be withdrawn" in text} == {Basis.CONSENT}
-    objected = {basis for basis, text in WITHDRAWAL.items() if "can object" in text}
-    assert objected == {Basis.PUBLIC_TASK, Basis.LEGITIMATE_INTERESTS}
-
-
 # -- bits and bytes
 
 
@@ -200,9 +184,8 @@ def test_every_truncation_and_every_addition_is_refused() -> None:
     assert refused(b" " + CITIZEN) == "canonical"
 
 
-@pytest.mark.parametrize(
-    ("octets", "check"),
-    [
+def test_what_is_no_receipt_at_all_is_refused() -> None:
+    for octets, check in [
         (b"", "json"),
         (b"\n", "json"),
         (b"no json", "json"),
@@ -215,11 +198,8 @@ def test_every_truncation_and_every_addition_is_refused() -> None:
         (b'{"a":' * 40_000 + b"1" + b"}" * 40_000 + b"\n", "json"),
         (b" " * (MAX_RECEIPT + 1), "size"),
         (b"9" * 10_000_000, "size"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else f"{len(value)} bytes",
-)
-def test_what_is_no_receipt_at_all_is_refused(octets: bytes, check: str) -> None:
-    assert refused(octets) == check
+    ]:
+        assert refused(octets) == check
 
 
 def test_base64_that_decodes_the_same_but_is_spelt_otherwise_is_refused() -> None:
@@ -232,17 +212,6 @@ def test_base64_that_decodes_the_same_but_is_spelt_otherwise_is_refused() -> Non
     assert base64.b64decode(other) == base64.b64decode(signature)
     for spelt in (other, signature.rstrip("="), signature + "=", signature + "\n", signature[:10] + "\n" + signature[10:]):
         assert refused(jcs({**receipt, "signature": spelt}) + b"\n") == "shape"
-
-
-def test_a_member_twice_is_refused_wherever_it_stands() -> None:
-    for member in (b'"v":1', b'"for":"citizen"', b'"basis":"public_task"', b'"index":3'):
-        assert CITIZEN.count(member) == 1
-        assert refused(CITIZEN.replace(member, member + b"," + member)) == "json"
-
-
-@pytest.mark.parametrize("number", ["9007199254740993", "9007199254740992", "1e400", "NaN", "3.0", "03", "-0"])
-def test_numbers_that_two_readers_take_for_two_are_refused(number: str) -> None:
-    assert refused(CITIZEN.replace(b'"index":3', f'"index":{number}'.encode())) in {"json", "canonical"}
 
 
 # -- another key, another place
@@ -286,9 +255,8 @@ OTHER_NONCE = base64.b64encode(b"n" * 32).decode()
 SENT = ("openings", "sent", "content")
 
 
-@pytest.mark.parametrize(
-    ("change", "check"),
-    [
+def test_even_where_the_log_signed_it_what_does_not_fit_is_refused() -> None:
+    for change, check in [
         # the proof
         (_set("proof", "path", to=[base64.b64encode(each).decode() for each in LOG.placed(2).path]), "inclusion"),
         (_set("proof", "index", to=2), "inclusion"),
@@ -348,17 +316,8 @@ SENT = ("openings", "sent", "content")
         (_set("record", "events", 0, "event_time", to="2026-09-21T14:13:21Z"), "record"),
         (_set("record", "events", to=[]), "record"),
         (_drop("record", "events"), "record"),
-    ],
-)
-def test_even_where_the_log_signed_it_what_does_not_fit_is_refused(change: Change, check: str) -> None:
-    assert refused(LOG.resigned(CITIZEN, change)) == check
-
-
-def test_a_change_that_only_the_signature_binds_is_refused_without_it() -> None:
-    receipt = parsed(CITIZEN)
-    receipt["record"]["processing"]["pii_controllers"][0]["party_name"] = "Somebody else"
-    assert refused(jcs(receipt) + b"\n") == "signature"
-    assert proved(LOG.resigned(CITIZEN, _set("record", "processing", "pii_controllers", 0, "party_name", to="X")))
+    ]:
+        assert refused(LOG.resigned(CITIZEN, change)) == check
 
 
 @pytest.mark.spec("issue 4: a receipt's checkpoint carries only lines that its verifier knows")
@@ -368,17 +327,6 @@ def test_a_line_of_an_unknown_key_and_a_checkpoint_of_unknown_keys_only_are_refu
     text, _, ours = LOG.note(7).rpartition("\n\n")
     for note in (f"{text}\n\n{ours}{line}", f"{text}\n\n{line}{ours}", f"{text}\n\n{line}", f"{text}\n\n{ours}{ours}"):
         assert refused(LOG.resigned(CITIZEN, _set("proof", "checkpoint", to=note))) == "note_signature"
-
-
-def test_a_promise_of_another_leaf_or_with_another_proof_is_refused() -> None:
-    other = base64.b64encode(leaf_hash(LOG.leaves[2])).decode()
-    assert refused(LOG.resigned(PROMISE, _set("promise", "leaf_hash", to=other))) == "promise"
-    assert refused(LOG.resigned(PROMISE, _set("promise", "by", to="soon"))) == "shape"
-    assert refused(LOG.resigned(PROMISE, _set("promise", "by", to=2**52))) == "shape"
-    assert refused(PROMISE, proof=LOG.placed(2).text.encode()) == "inclusion"
-    assert refused(CITIZEN, proof=LOG.placed(2).text.encode()) == "inclusion"
-    for text in ("", "c2sp.org/tlog-proof@v1\n", LOG.placed(3).text.replace("index 3", "index 03"), "x" * 100_000):
-        assert refused(PROMISE, proof=text.encode()) == "proof_form"
 
 
 def test_a_log_that_opens_two_records_at_once_is_refused() -> None:
@@ -399,49 +347,28 @@ def test_a_log_that_opens_two_records_at_once_is_refused() -> None:
         assert refused(lying.receipt(standing=PROMISED)) == "openings"
 
 
-@pytest.mark.parametrize("sign", ["\x1b[2K", "\n", "\u202e", "\x9b", "\u2028"])
-@pytest.mark.parametrize("member", ["client", "purpose", "names", "form"])
-def test_a_log_that_commits_to_signs_that_a_terminal_obeys_is_refused(member: str, sign: str) -> None:
-    lying = SmallLog(size=4)
-    openings = lying.openings(3)
-    sent, login = json.loads(openings["sent"].content), json.loads(openings["login"].content)
-    if member in ("names", "form"):
-        sent["names"][0][member == "form"] += sign
-    else:
-        sent[member] += sign
-    login["aud"] = sent["client"]
-    openings["sent"] = replace(openings["sent"], content=jcs(sent))
-    openings["login"] = replace(openings["login"], content=jcs(login))
-    lying.drafts[3] = replace(lying.drafts[3], openings=tuple(openings.values()))
-    leaf = json.loads(lying.leaves[3])
-    for name, opening in openings.items():
-        leaf["commitments"][name] = base64.b64encode(commitment(opening.nonce, opening.content)).decode()
-    lying.leaves[3] = jcs(leaf)
-    assert refused(lying.receipt(standing=PROMISED)) == "shape"
-
-
-def test_a_log_whose_name_is_not_printable_has_no_key() -> None:
-    with pytest.raises(SignatureInvalid):
-        VerifierKey.read(str(VerifierKey("login.example\x1b/log", KEYS.log.at(0).verifier.public)))
+def test_a_log_that_commits_to_signs_that_a_terminal_obeys_is_refused() -> None:
+    for sign in ["\x1b[2K", "\n", "\u202e", "\x9b", "\u2028"]:
+        for member in ["client", "purpose", "names", "form"]:
+            lying = SmallLog(size=4)
+            openings = lying.openings(3)
+            sent, login = json.loads(openings["sent"].content), json.loads(openings["login"].content)
+            if member in ("names", "form"):
+                sent["names"][0][member == "form"] += sign
+            else:
+                sent[member] += sign
+            login["aud"] = sent["client"]
+            openings["sent"] = replace(openings["sent"], content=jcs(sent))
+            openings["login"] = replace(openings["login"], content=jcs(login))
+            lying.drafts[3] = replace(lying.drafts[3], openings=tuple(openings.values()))
+            leaf = json.loads(lying.leaves[3])
+            for name, opening in openings.items():
+                leaf["commitments"][name] = base64.b64encode(commitment(opening.nonce, opening.content)).decode()
+            lying.leaves[3] = jcs(leaf)
+            assert refused(lying.receipt(standing=PROMISED)) == "shape"
 
 
 @pytest.mark.spec("decisions.md E")
 def test_what_the_log_signs_as_a_receipt_is_no_checkpoint_and_no_receipt_of_another_log() -> None:
     other = ledger_keys("other.example/log", KEYS.log.at(0).signer, b"m" * 32)
     assert refused(SmallLog(keys=other).receipt()) == "log"
-
-
-def test_a_purpose_that_changed_since_leaves_its_texts_out() -> None:
-    bare = replace(STATED, title="", law="", controller="", contact="", jurisdiction="")
-    processing = parsed(LOG.receipt(stated=bare))["record"]["processing"]
-    assert processing["pii_controllers"] == []
-    assert processing["jurisdiction"] == "not stated"
-    assert proved(LOG.receipt(stated=bare))
-
-
-def test_a_receipt_says_how_long_values_are_there_as_it_is() -> None:
-    assert LOGIN_LIFE + CODE_LIFE + ACCESS_TOKEN_LIFE == 21 * 60
-    assert "until twenty-one minutes after the sign-in began" in RETENTION
-    # A look a minute, and what one takes
-    assert KEPT_SECONDS + 2 * PURGE_SECONDS <= 70 * 60
-    assert "in the seventy minutes after that" in RETENTION

@@ -1,33 +1,21 @@
 """The sequencer: one at a time, every leaf once, and nothing signed that does not extend what was signed before."""
 
-import shutil
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, Row, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
-from structlog.testing import capture_logs
 
-from idp.keys.ring import Scheduled
 from idp.ports import Checkpoint
-from idp.serving.supervisor import HUNG_LOOKS, LOOK_SECONDS
 from idp.store.store import Store
-from idp.transparency import sequencer as module
-from idp.transparency import stored_tree
 from idp.transparency.checkpoint import TreeHead, open_note
 from idp.transparency.findings import Report
-from idp.transparency.keys import LogKey, LogKeys
 from idp.transparency.sequencer import (
-    FOLD_SECONDS,
     LEASE_LOST,
-    LEASE_SECONDS,
-    POLL_SECONDS,
     Sequencer,
 )
 from idp.transparency.state import read_state
@@ -35,9 +23,7 @@ from idp.transparency.stored_tree import BROKEN, SeenTree
 from idp.transparency.tree import leaf_hash
 from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable
-from tests.idp.serving.crew import until
-from tests.idp.store.giving_up import PATIENCE
-from tests.idp.store.units import KEYS, ORIGIN, TENANT, Clock, commit_all, opened, refusal, release, unit
+from tests.idp.store.units import KEYS, ORIGIN, TENANT, Clock, commit_all, opened, release, unit
 
 
 @pytest.fixture
@@ -92,19 +78,6 @@ def test_staged_leaves_get_their_place_and_a_signed_checkpoint(store: Store, seq
     assert verified(store).staged == 0
 
 
-def test_what_was_appended_is_folded_into_the_file(
-    store: Store, sequencer: Sequencer, clock: Clock, folder: Path, tmp_path: Path
-) -> None:
-    recorded(store, 3)
-    assert sequencer.step()
-    clock.now += FOLD_SECONDS
-    assert sequencer.step()
-    # The file alone, without its log: nothing that a commit would have to carry over is left in that
-    alone = shutil.copy(folder / "ciconia.db", tmp_path / "alone.db")
-    with closing(sqlite3.connect(alone)) as connection:
-        assert connection.execute("SELECT count(*) FROM leaves").fetchone() == (3,)
-
-
 @pytest.mark.spec("decisions.md 22")
 def test_a_checkpoint_comes_at_most_once_an_interval_and_only_when_the_tree_grew(
     store: Store, sequencer: Sequencer, clock: Clock
@@ -137,33 +110,6 @@ def test_time_in_checkpoints_never_goes_back(store: Store, sequencer: Sequencer,
     verified(store)
 
 
-def test_more_than_a_batch_is_appended_in_one_step(
-    store: Store, sequencer: Sequencer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("idp.transparency.sequencer.BATCH", 4)
-    recorded(store, 11)
-    sequencer.step()
-    assert checkpoint(store).size == 11
-    verified(store)
-
-
-def test_leaves_of_a_batch_stand_in_order_of_their_random_ids(store: Store, sequencer: Sequencer, folder: Path) -> None:
-    recorded(store, 20)
-    sequencer.step()
-    query = "SELECT record FROM records JOIN leaves USING (tenant, leaf_hash) ORDER BY leaf_index"
-    with closing(sqlite3.connect(folder / "ciconia.db")) as connection:
-        found = [row[0] for row in connection.execute(query)]
-    assert found == sorted(found)
-    assert len(found) == 20
-
-
-def test_refusals_and_releases_share_one_tree(store: Store, sequencer: Sequencer) -> None:
-    recorded(store)
-    store.commit(unit(record=refusal()))
-    sequencer.step()
-    assert verified(store).size == 2
-
-
 # -- one at a time
 
 
@@ -182,117 +128,6 @@ def test_a_second_sequencer_waits_for_the_end_of_the_lease(store: Store, sequenc
     assert not sequencer.step()
     assert verified(store).size == 1
     second.stop()
-
-
-def test_a_lease_that_is_used_is_renewed(store: Store, sequencer: Sequencer, clock: Clock) -> None:
-    second = Sequencer(store, KEYS, lease_seconds=30, clock=clock)
-    for _ in range(10):
-        clock.now += 20
-        assert sequencer.step()
-        assert not second.step()
-
-
-@pytest.mark.parametrize("hours", [-1, 1])
-def test_a_lease_moves_whatever_the_clock_of_its_holder_said(store: Store, clock: Clock, hours: int) -> None:
-    """Nobody renewed it for its length: that needs no clock but our own, which only goes forward."""
-    steady = Clock()
-    other = Clock()
-    other.now += hours * 3600
-    first = Sequencer(store, KEYS, checkpoint_seconds=0, lease_seconds=6, clock=other, monotonic=steady)
-    second = Sequencer(store, KEYS, checkpoint_seconds=0, lease_seconds=6, clock=clock, monotonic=steady)
-    recorded(store)
-    assert first.step()
-    if hours > 0:
-        assert not second.step()
-        steady.now += 5.9
-        assert not second.step()
-        steady.now += 0.2
-    assert second.step()
-    recorded(store)
-    with pytest.raises(StoreUnavailable) as caught:
-        first._append()
-    assert caught.value.code == LEASE_LOST
-    assert second.step()
-    assert verified(store).size == 2
-    second.stop()
-
-
-def test_a_holder_renews_after_a_third_although_its_clock_stands(store: Store, clock: Clock) -> None:
-    steady = Clock()
-    first, second = (Sequencer(store, KEYS, lease_seconds=6, clock=clock, monotonic=steady) for _ in range(2))
-    for _ in range(10):
-        assert first.step()
-        assert not second.step()
-        steady.now += 2.1
-    first.stop()
-
-
-def held(store: Store) -> tuple[int, int]:
-    """The epoch of the lease, and when it ends, in milliseconds."""
-    with store.engine.connect() as connection:
-        row = read_state(connection, TENANT)
-    assert row is not None
-    return row.epoch, row.lease_ends
-
-
-def test_a_lease_is_written_after_a_third_of_it_or_with_leaves_and_has_a_new_epoch_with_each_holder(
-    store: Store, clock: Clock
-) -> None:
-    """Each commit of a sequencer is one that the logins beside it wait for."""
-    steady = Clock()
-    first, second = (Sequencer(store, KEYS, lease_seconds=6, clock=clock, monotonic=steady) for _ in range(2))
-
-    def later(seconds: float) -> int:
-        clock.now += seconds
-        steady.now += seconds
-        return int(clock.now * 1000) + 6000
-
-    ends = later(0)
-    assert first.step()
-    later(1.5)
-    assert first.step()
-    assert held(store) == (1, ends)
-    recorded(store)
-    ends = later(0.25)
-    assert first.step()
-    assert held(store) == (1, ends)
-    ends = later(0.5)
-    assert first.step()
-    assert held(store) == (1, ends)
-    ends = later(7)
-    assert second.step()
-    assert held(store) == (2, ends)
-    assert not first.step()
-    second.stop()
-
-
-def test_the_default_lease_leaves_time_for_what_else_a_move_needs() -> None:
-    """A worker that is stopped in its transaction is killed after HUNG_LOOKS of a second; the lease runs out meanwhile."""
-    assert max(HUNG_LOOKS + LOOK_SECONDS, LEASE_SECONDS) + 1 + POLL_SECONDS < 10
-
-
-def test_who_has_seen_no_other_holder_for_the_length_of_a_lease_follows_nobody(store: Store, clock: Clock) -> None:
-    steady = Clock()
-    first, second = (Sequencer(store, KEYS, lease_seconds=6, clock=clock, monotonic=steady) for _ in range(2))
-    assert not second.follows()
-    assert first.step()
-    assert not second.step()
-    steady.now += 5.9
-    assert second.follows()
-    steady.now += 0.2  # its own steps fail, or hang
-    assert not second.follows()
-    first.stop()
-
-
-def test_a_lease_that_was_given_back_is_free_at_once(store: Store, clock: Clock) -> None:
-    first, second = (Sequencer(store, KEYS, checkpoint_seconds=0, lease_seconds=30, clock=clock) for _ in range(2))
-    assert first.step()
-    first.stop()
-    recorded(store)
-    assert second.step()
-    second.stop()
-    second.stop()
-    verified(store)
 
 
 @pytest.mark.spec("design §5")
@@ -322,29 +157,6 @@ def test_a_holder_that_slept_past_its_lease_changes_nothing(store: Store, sequen
     second.stop()
 
 
-def test_a_holder_that_wakes_in_the_middle_of_a_step_lost_its_lease_and_finds_nothing_broken(
-    store: Store, sequencer: Sequencer, clock: Clock
-) -> None:
-    """Stopped between its append and its look at the newest checkpoint, which is another's by now."""
-    recorded(store)
-    assert sequencer._hold()
-    sequencer._append()
-    asleep = sequencer._state
-    clock.now += 60
-    second = Sequencer(store, KEYS, checkpoint_seconds=0, lease_seconds=30, clock=clock)
-    recorded(store)
-    assert second.step()
-    sequencer._state = asleep
-    with pytest.raises(StoreUnavailable) as caught:
-        sequencer._sign(int(clock.now) + 100)
-    assert caught.value.code == LEASE_LOST
-    recorded(store)  # the store is not halted
-    assert not sequencer.step()
-    assert second.step()
-    verified(store)
-    second.stop()
-
-
 def test_a_checkpoint_of_a_holder_that_slept_is_not_inserted(store: Store, sequencer: Sequencer, clock: Clock) -> None:
     recorded(store)
     assert sequencer._hold()
@@ -359,23 +171,6 @@ def test_a_checkpoint_of_a_holder_that_slept_is_not_inserted(store: Store, seque
     assert caught.value.code == LEASE_LOST
     assert store.checkpoint(TENANT) is None
     verified(store)
-
-
-def test_two_threads_of_sequencers_keep_one_tree(store: Store, folder: Path) -> None:
-    others = [opened(folder) for _ in range(2)]
-    running = [
-        Sequencer(one, KEYS, checkpoint_seconds=0, lease_seconds=0.05, poll_seconds=0.001) for one in (store, *others)
-    ]
-    for one in running:
-        one.start()
-    recorded(store, 60)
-    until(lambda: (found := store.checkpoint(TENANT)) is not None and found.size == 60, PATIENCE)
-    for one in running:
-        one.stop()
-    assert [one.broken for one in running] == ["", "", ""]
-    assert verified(store).size == 60
-    for other in others:
-        other.close()
 
 
 # -- stops and faults
@@ -474,46 +269,6 @@ def test_a_staged_leaf_that_is_not_its_records_is_never_placed(
     assert caught.value.code == BROKEN
     with store.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM leaves").scalar() == 0
-
-
-def test_a_staged_leaf_whose_record_is_gone_is_not_passed_over(store: Store, folder: Path, sequencer: Sequencer) -> None:
-    recorded(store)
-    change(folder, "DELETE FROM records")
-    with pytest.raises(StoreUnavailable, match="was changed by somebody else") as caught:
-        sequencer.step()
-    assert caught.value.code == BROKEN
-
-
-def test_whoever_ends_the_process_does_not_wait_for_a_transaction_without_an_end(
-    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "STOP_SECONDS", 0.2)
-    other, never = opened(folder), threading.Event()
-    sequencer = Sequencer(other, KEYS)
-    sequencer.step()
-    monkeypatch.setattr(sequencer, "_give_back", never.wait)
-    with capture_logs() as lines:
-        sequencer.stop()
-    assert [line["event"] for line in lines] == ["lease_not_given_back"]
-    never.set()
-    other.close()
-    assert store.halted == ""
-
-
-def test_the_thread_outlives_a_database_that_cannot_write(store: Store, folder: Path) -> None:
-    recorded(store)
-    impatient = opened(folder, busy_milliseconds=10)
-    sequencer = Sequencer(impatient, KEYS, checkpoint_seconds=0, poll_seconds=0.005)
-    with closing(sqlite3.connect(folder / "ciconia.db", isolation_level=None)) as lock:
-        lock.execute("BEGIN IMMEDIATE")
-        sequencer.start()
-        threading.Event().wait(0.1)
-        assert store.checkpoint(TENANT) is None
-        lock.execute("ROLLBACK")
-    until(lambda: store.checkpoint(TENANT) is not None, PATIENCE)
-    assert checkpoint(store).size == 1
-    sequencer.stop()
-    impatient.close()
 
 
 # -- a ledger that somebody changed
@@ -670,50 +425,6 @@ def test_a_tree_that_vanished_halts_every_worker_and_none_is_begun(
         recorded(store)
 
 
-def test_what_the_database_did_not_keep_of_the_tree_is_not_signed(store: Store, folder: Path, clock: Clock) -> None:
-    sequencer = Sequencer(store, KEYS, checkpoint_seconds=10, clock=clock)
-    recorded(store)
-    assert sequencer.step()
-    recorded(store)
-    clock.now += 2
-    change(folder, "CREATE TRIGGER again AFTER INSERT ON leaves BEGIN DELETE FROM leaves WHERE leaf_index > 0; END")
-    with pytest.raises(StoreUnavailable, match="did not keep the leaves") as caught:
-        sequencer.step()
-    assert caught.value.code == BROKEN
-    assert checkpoint(store).size == 1
-
-
-def test_the_thread_stops_and_says_why_on_a_changed_ledger(store: Store, folder: Path) -> None:
-    recorded(store)
-    first = Sequencer(store, KEYS, checkpoint_seconds=0)
-    first.step()
-    first.stop()
-    change(folder, "UPDATE trees SET size = 9")
-    second = Sequencer(store, KEYS, poll_seconds=0.001)
-    second.start()
-    assert second._thread is not None
-    second._thread.join(timeout=PATIENCE)
-    assert "changed by somebody else" in second.broken
-    second.stop()
-    with pytest.raises(StoreUnavailable, match="nothing is released"):
-        recorded(store)  # what cannot be recorded for good is not released
-
-
-def test_a_key_of_another_log_signs_nothing_here(store: Store, clock: Clock) -> None:
-    recorded(store)
-    first = Sequencer(store, KEYS, checkpoint_seconds=0, clock=clock)
-    first.step()
-    first.stop()
-    log = LogKeys([Scheduled(0, LogKey("another.example/log", KEYS.log.at(0).signer))])
-    stranger = replace(KEYS, origin="another.example/log", log=log)
-    recorded(store)
-    clock.now += 1
-    second = Sequencer(store, stranger, checkpoint_seconds=0, clock=clock)
-    with pytest.raises(StoreUnavailable, match="newest checkpoint"):
-        second.step()
-    assert checkpoint(store).size == 1
-
-
 # -- clocks and first starts
 
 
@@ -737,62 +448,3 @@ def test_a_checkpoint_from_a_clock_that_was_ahead_stops_none_of_the_next(
     assert capsys.readouterr().out.count("checkpoint_ahead") == 1
     verified(store)
     one.stop()
-
-
-def test_a_clock_that_was_set_back_by_no_more_than_an_interval_is_waited_for(
-    store: Store, sequencer: Sequencer, clock: Clock
-) -> None:
-    """As clocks are each day: it is no error."""
-    recorded(store)
-    assert sequencer.step()
-    recorded(store)
-    last = checkpoint(store).time
-    with capture_logs() as lines:
-        for seconds, size in ((-10, 1), (9, 1), (10, 1), (1, 2)):
-            clock.now += seconds
-            assert sequencer.step()
-            assert checkpoint(store).size == size
-    assert checkpoint(store).time == last + 10
-    assert lines == []
-
-
-def test_workers_that_begin_at_once_see_no_broken_ledger(
-    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recorded(store)
-    first, second = Sequencer(store, KEYS, clock=clock), Sequencer(store, KEYS, clock=clock)
-    real = read_state
-    meanwhile = [first]
-
-    def read(connection: Connection, tenant: str) -> Row[tuple[object, ...]] | None:
-        row = real(connection, tenant)
-        if meanwhile:
-            connection.commit()  # SQLite would show one state to both reads; PostgreSQL shows each what was committed
-            assert meanwhile.pop().step()
-        return row
-
-    monkeypatch.setattr(stored_tree, "read_state", read)
-    assert not second.step()
-    assert checkpoint(store).size == 1
-    first.stop()
-
-
-def test_sqlites_log_is_brought_into_its_file_at_once_and_then_every_ten_seconds(
-    sequencer: Sequencer, store: Store, clock: Clock, tmp_path: Path
-) -> None:
-    """A commit beside it waits for the disk, so it is done seldom, and never by a commit."""
-
-    def in_the_file() -> int:
-        alone = tmp_path / "alone.db"
-        shutil.copyfile(str(store.engine.url.database), alone)
-        with closing(sqlite3.connect(alone)) as connection:
-            return int(connection.execute("SELECT count(*) FROM records").fetchone()[0])
-
-    found = []
-    # The last time the clock was ahead, and is right again
-    for seconds in (0, FOLD_SECONDS - 1, 1, -3600):
-        recorded(store)
-        clock.now += seconds
-        sequencer.step()
-        found.append(in_the_file())
-    assert found == [1, 1, 3, 4]

@@ -1,7 +1,6 @@
 """RFC 6962 §2.1 and RFC 9162 §2.1: known answers, and properties against the definition written down once more."""
 
 import hashlib
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -16,7 +15,6 @@ from idp.transparency.tree import (
     includes,
     inclusion_spans,
     leaf_hash,
-    positions,
     proof_hashes,
     tree_root,
 )
@@ -76,11 +74,11 @@ def test_the_empty_tree_has_the_hash_of_nothing() -> None:
 
 
 @pytest.mark.spec("consent.md §4")
-@pytest.mark.parametrize("size", range(1, 9))
-def test_roots_of_the_known_leaves_are_the_known_ones(size: int) -> None:
-    tree, hashes = grown(LEAVES[:size])
-    assert tree.root().hex() == ROOTS[size - 1]
-    assert tree_root(size, hashes).hex() == ROOTS[size - 1]
+def test_roots_of_the_known_leaves_are_the_known_ones() -> None:
+    for size in range(1, 9):
+        tree, hashes = grown(LEAVES[:size])
+        assert tree.root().hex() == ROOTS[size - 1]
+        assert tree_root(size, hashes).hex() == ROOTS[size - 1]
 
 
 @pytest.mark.spec("consent.md §4")
@@ -176,27 +174,7 @@ def test_consistency_refuses_every_odd_shape() -> None:
     assert not extends(4, roots[4], 7, roots[7], [roots[1]] * 9)
 
 
-@given(st.integers(0, 300), st.integers(0, 300))
-def test_a_range_is_covered_from_left_to_right_without_gap(one: int, other: int) -> None:
-    start, end = sorted((one, other))
-    found = positions([(start, end)])
-    ends = [((index << level), (index + 1) << level) for level, index in found]
-    assert all(first[1] == second[0] for first, second in pairwise(ends))
-    assert (ends[0][0], ends[-1][1]) == (start, end) if found else start == end
-    assert len(found) <= 2 * (end - start).bit_length()
-
-
-def test_an_edge_that_does_not_fit_the_size_is_refused() -> None:
-    with pytest.raises(ValueError, match="peak"):
-        CompactRange(3, [bytes(32)])
-
-
 @pytest.mark.parametrize(("index", "size"), [(0, 0), (3, 3), (-1, 3)])
 def test_no_path_leads_to_a_leaf_that_is_not_there(index: int, size: int) -> None:
     with pytest.raises(ValueError, match="no such leaf"):
         inclusion_spans(index, size)
-
-
-def test_no_proof_leads_to_a_larger_tree_from_a_smaller() -> None:
-    with pytest.raises(ValueError, match="smaller"):
-        consistency_spans(4, 3)

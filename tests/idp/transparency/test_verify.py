@@ -22,7 +22,7 @@ from idp.transparency.jcs import Json, jcs
 from idp.transparency.keys import ledger_keys
 from idp.transparency.sequencer import Sequencer
 from idp.transparency.tree import leaf_hash, node_hash
-from idp.transparency.verify import MAX_FINDINGS, verify_ledger
+from idp.transparency.verify import verify_ledger
 from idp.transparency.verify_records import Role
 from policies.errors import StoreUnavailable
 from policies.parties import EntityId
@@ -155,13 +155,6 @@ def test_an_empty_ledger_fits(store: Store) -> None:
     assert report.size == 0
 
 
-def test_a_ledger_of_staged_records_alone_fits(store: Store) -> None:
-    commit_all(store, [unit(record=release()), unit(record=refusal())])
-    report = verify_ledger(store.engine, tenant=TENANT, keys=KEYS)
-    assert report.holds
-    assert report.staged == 2
-
-
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 9, 33])
 def test_ledgers_of_every_shape_of_tree_fit(store: Store, size: int) -> None:
     commit_all(store, [unit(record=release(secrets.token_bytes(32))) for _ in range(size)])
@@ -195,11 +188,15 @@ def changes(value: Value, *, nullable: bool) -> Iterator[Value]:
 
 
 def attacks(connection: sqlite3.Connection, table: Table) -> Iterator[tuple[str, str, int]]:
-    """Change one column of one row after the other, and put it back; yields table, column and which row while changed."""
+    """Change a column of a row and put it back, one after the other; yields table, column and which row while changed.
+
+    The first row, the last one and one between stand for all: a whole check of the ledger follows each change.
+    """
     keys = [column.name for column in table.primary_key]
     rows = connection.execute(f"SELECT {', '.join(c.name for c in table.c)} FROM {table.name}").fetchall()  # noqa: S608  our names
     assert rows
-    for number, row in enumerate(rows):
+    for number in sorted({0, len(rows) // 2, len(rows) - 1}):
+        row = rows[number]
         values = dict(zip((column.name for column in table.c), row, strict=True))
         for column in table.c:
             for value in changes(values[column.name], nullable=bool(column.nullable)):
@@ -298,16 +295,6 @@ def test_two_records_that_changed_their_openings_are_named(copy: Path) -> None:
     assert {finding.row for finding in check(copy).findings} == {one.hex(), other.hex()}
 
 
-def test_a_leaf_that_has_its_place_and_is_staged_again_is_named(copy: Path) -> None:
-    change(
-        copy,
-        "INSERT INTO staged SELECT records.tenant, record, leaf FROM records JOIN leaves USING (leaf_hash) LIMIT 1",
-    )
-    assert [(finding.table, finding.what) for finding in check(copy).findings] == [
-        ("staged", "its leaf has a place already")
-    ]
-
-
 def test_a_release_that_was_given_to_another_person_is_named(copy: Path) -> None:
     statement = "UPDATE records SET subject = ?, position = 99 WHERE subject = ? AND position = 1"
     with closing(sqlite3.connect(copy / "ciconia.db")) as connection:
@@ -326,19 +313,6 @@ def test_checkpoints_in_another_order_are_named(copy: Path) -> None:
     )
     whats = {finding.what for finding in check(copy).findings}
     assert "it does not come after the one before, in size and time" in whats
-
-
-def test_a_checkpoint_of_a_later_size_than_the_tree_is_named(copy: Path) -> None:
-    change(copy, "DELETE FROM leaves WHERE leaf_index = 6")
-    whats = {str(finding) for finding in check(copy).findings}
-    assert "checkpoints 2: its root is not that of the leaves at its size" in whats
-
-
-def test_nodes_that_no_leaf_completes_are_named(copy: Path) -> None:
-    for level, index in ((1, 3), (1, 77), (9, 0), (61, 1), (99, 5), (0, 1), (1, -1)):
-        change(copy, f"INSERT INTO nodes SELECT tenant, {level}, {index}, root FROM trees")  # noqa: S608  our figures
-    findings = check(copy).findings
-    assert [finding.row for finding in findings] == ["1/3", "1/77", "9/0", "0/1", "1/-1", "61/1", "99/5"]
 
 
 def test_the_keys_of_another_broker_open_nothing(ledger: Path) -> None:
@@ -488,13 +462,6 @@ def test_a_release_without_a_subject_is_named(store: Store) -> None:
     assert "a release has a subject and a counter exactly where it is a release" in found
 
 
-def test_an_opening_that_is_not_canonical_is_named(store: Store) -> None:
-    draft = release()
-    spaced = tuple(Opening(o.compartment, o.nonce, o.content.replace(b":", b": ")) for o in draft.openings)
-    found = written(store, RecordDraft(draft.record, draft.kind, draft.time, draft.subject, spaced))
-    assert "its opening of sent does not open what the leaf commits to" in found
-
-
 # -- a damaged file
 
 
@@ -511,14 +478,3 @@ def test_a_damaged_file_is_a_finding_or_a_refusal_and_never_fits(copy: Path) -> 
         except StoreUnavailable:
             continue
         assert not report.holds, number
-
-
-def test_a_ledger_that_is_wrong_from_its_beginning_names_the_first_thousand(
-    copy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("idp.transparency.verify.MAX_FINDINGS", 3)
-    change(copy, "UPDATE records SET sent_opening = zeroblob(40)")
-    findings = check(copy).findings
-    assert len(findings) == 4
-    assert "more" in findings[-1].what
-    assert MAX_FINDINGS == 1000

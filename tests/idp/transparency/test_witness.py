@@ -18,7 +18,7 @@ from idp.store.store import Store
 from idp.transparency.checkpoint import TreeHead, open_note, sign_note
 from idp.transparency.export import export_lines, newest_checkpoint
 from idp.transparency.sequencer import Sequencer
-from idp.transparency.witness import MAX_FILES, OLDER, Witness, unkept_at
+from idp.transparency.witness import OLDER, Witness
 from policies.errors import StoreUnavailable
 from tests.idp.store.units import KEYS, ORIGIN, TENANT, Clock, commit_all, opened, release, unit
 
@@ -170,28 +170,6 @@ def test_the_witness_is_asked_again_before_each_signature(
     assert [head.size for head in witness.seen()] == [2]
 
 
-@pytest.mark.spec("security.md §3 restore from backup")
-def test_a_clock_that_was_set_back_puts_no_look_at_the_witness_off(
-    store: Store, database: Path, folder: Path, tmp_path: Path
-) -> None:
-    """Else an older copy could release until the clock has come as far again."""
-    clock, later = Clock(), Clock()
-    later.now += 60
-    one = Sequencer(store, KEYS, checkpoint_seconds=10, clock=clock, witness=Witness(folder, KEYS))
-    store.commit(unit(record=release()))
-    assert one.step()
-    (tmp_path / "newer").mkdir()
-    rows_copied(database / "ciconia.db", tmp_path / "newer" / "ciconia.db")
-    newer = opened(tmp_path / "newer")
-    newer.commit(unit(record=release()))
-    assert Sequencer(newer, KEYS, checkpoint_seconds=10, clock=later, witness=Witness(folder, KEYS)).step()
-    newer.close()
-    clock.now -= 3600
-    with pytest.raises(StoreUnavailable) as caught:
-        one.step()
-    assert caught.value.code == OLDER
-
-
 def test_a_newer_ledger_that_extends_what_was_seen_goes_on(store: Store, folder: Path) -> None:
     grown(store, folder, 3)
     grown(store, None, 3)
@@ -229,12 +207,6 @@ def test_a_checkpoint_of_our_name_that_another_key_signed_is_refused(store: Stor
     assert "no checkpoint that our key signed" in waits(store, folder)
 
 
-def test_a_folder_of_everything_is_no_witness(store: Store, folder: Path) -> None:
-    for number in range(MAX_FILES + 1):
-        (folder / str(number)).touch()
-    assert "more than" in waits(store, folder)
-
-
 def test_a_witness_that_cannot_be_written_signs_nothing_and_loses_nothing(store: Store, folder: Path) -> None:
     (folder / NAME).mkdir()
     (folder / NAME / "in the way").touch()
@@ -252,23 +224,6 @@ def test_a_witness_that_cannot_be_written_signs_nothing_and_loses_nothing(store:
     assert gone.step()
     assert [head.size for head in there.seen()] == [1]
     gone.stop()
-
-
-class Late(Witness):
-    """Is asked just before another holder keeps the first checkpoint: found by a crash test."""
-
-    asked = 0
-
-    def seen(self) -> tuple[TreeHead, ...]:
-        self.asked += 1
-        return () if self.asked == 1 else super().seen()
-
-
-def test_a_first_checkpoint_that_is_signed_meanwhile_halts_nobody(store: Store, folder: Path) -> None:
-    grown(store, folder, 1)
-    other = Sequencer(store, KEYS, checkpoint_seconds=0, witness=Late(folder, KEYS))
-    assert other.step()
-    other.stop()
 
 
 class Stale(Witness):
@@ -298,20 +253,6 @@ def within_seconds(store: Store) -> bool:
         else:
             return True
     return False
-
-
-def test_what_cannot_be_read_once_halts_nobody(store: Store, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    grown(store, folder, 1)
-    witness = Stale(folder, KEYS)
-    one = Sequencer(store, KEYS, checkpoint_seconds=0, poll_seconds=0.01, witness=witness)
-    one.start()
-    witness.left = 3
-    while witness.left:
-        time.sleep(0.01)
-    store.commit(unit(record=release()))
-    one.stop()
-    assert not store.halted
-    assert capsys.readouterr().out.count("ledger_waits") == 1
 
 
 def test_at_start_nothing_is_released_until_the_witness_was_read(store: Store, folder: Path) -> None:
@@ -375,27 +316,6 @@ def test_a_witness_that_has_our_checkpoint_and_cannot_be_written_halts_no_start(
     one.stop()
 
 
-def test_a_stale_path_can_be_judged_by_nobody(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stale(*_of: object, **_more: object) -> NoReturn:
-        raise OSError(errno.ESTALE, "Stale file handle")
-
-    monkeypatch.setattr(type(folder), "is_dir", stale)
-    with pytest.raises(StoreUnavailable, match="cannot be read"):
-        unkept_at(folder)
-
-
-def test_what_is_no_regular_file_is_no_witness(store: Store, folder: Path) -> None:
-    grown(store, folder, 2)
-    (folder / "lost+found").mkdir()
-    os.mkfifo(folder / "pipe")
-    assert [head.size for head in Witness(folder, KEYS).seen()] == [2]
-
-
-def test_a_file_that_leads_nowhere_is_said(store: Store, folder: Path) -> None:
-    (folder / "elsewhere").symlink_to(folder / "gone")
-    assert "cannot be read" in waits(store, folder)
-
-
 def test_a_late_writer_takes_no_newer_checkpoint_away(folder: Path) -> None:
     witness = Witness(folder, KEYS)
     witness.keep(note(1000))
@@ -408,23 +328,6 @@ def test_a_late_writer_takes_no_newer_checkpoint_away(folder: Path) -> None:
     assert [head.size for head in witness.seen()] == [1001]
 
 
-def test_a_writer_that_was_late_while_the_share_stood_still_takes_none_away_either(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    witness, other, fsync = Witness(folder, KEYS), Witness(folder, KEYS), os.fsync
-
-    def standing(descriptor: int) -> None:
-        monkeypatch.undo()
-        fsync(descriptor)
-        other.keep(note(1000))
-
-    monkeypatch.setattr(os, "fsync", standing)
-    with pytest.raises(StoreUnavailable, match="1000 leaves already"):
-        witness.keep(note(10))
-    assert [head.size for head in witness.seen()] == [1000]
-    assert [file.name for file in folder.iterdir()] == [NAME]
-
-
 def test_two_logs_with_one_file_do_not_take_it_from_each_other(store: Store, tmp_path: Path) -> None:
     file, other = tmp_path / "seen", "other.example/log"
     theirs = sign_note(TreeHead(other, 5, b"r" * 32).text, other, STRANGER)
@@ -434,66 +337,3 @@ def test_two_logs_with_one_file_do_not_take_it_from_each_other(store: Store, tmp
     # Said at the start, before anything is released that could not be signed
     assert "another log's" in waits(store, file)
     assert file.read_text(encoding="utf-8") == theirs
-
-
-class Slow(Witness):
-    """A share that stands still while it is written to."""
-
-    def __init__(self, folder: Path, store: Store) -> None:
-        super().__init__(folder, KEYS)
-        self._store = store
-        self.kept: list[bool] = []
-
-    def keep(self, note: str) -> None:
-        # The whole of this is in the sequencer's thread: what it held would be held for as long as the share stands
-        self.kept.append(within_seconds(self._store))
-        super().keep(note)
-
-
-def test_while_a_witness_stands_still_releases_go_on(store: Store, folder: Path) -> None:
-    store.commit(unit(record=release()))
-    witness = Slow(folder, store)
-    one = Sequencer(store, KEYS, checkpoint_seconds=0, witness=witness)
-    assert one.step()
-    one.stop()
-    assert witness.kept == [True]
-    assert [head.size for head in Witness(folder, KEYS).seen()] == [1]
-
-
-class Broken(Witness):
-    """Fails as nobody foresaw."""
-
-    left = 2
-
-    def keep(self, note: str) -> None:
-        if self.left:
-            self.left -= 1
-            raise LookupError("a canary, perhaps")
-        super().keep(note)
-
-
-def test_a_sequencer_outlives_what_nobody_foresaw(store: Store, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store.commit(unit(record=release()))
-    one = Sequencer(store, KEYS, checkpoint_seconds=0, poll_seconds=0.01, witness=Broken(folder, KEYS))
-    one.start()
-    end = time.monotonic() + 20
-    while store.checkpoint(TENANT) is None and time.monotonic() < end:
-        time.sleep(0.01)
-    one.stop()
-    assert [head.size for head in Witness(folder, KEYS).seen()] == [1]
-    said = capsys.readouterr().out
-    assert said.count("ledger_waits") == 1
-    assert "LookupError" in said
-    assert "canary" not in said
-
-
-@pytest.mark.parametrize("asked", ["file", "seen"])
-def test_a_stale_path_is_said_as_such(folder: Path, monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
-    witness = Witness(folder, KEYS)
-
-    def stale(*_of: object, **_more: object) -> NoReturn:
-        raise OSError(errno.ESTALE, "Stale file handle")
-
-    monkeypatch.setattr(type(folder), "stat" if asked == "file" else "iterdir", stale)
-    with pytest.raises(StoreUnavailable, match="cannot be read"):
-        _ = witness.file if asked == "file" else witness.seen()
