@@ -1,5 +1,7 @@
 """What a reload looks at: the supervisor waits for no database, and a tenant that came with it gets its tables."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
