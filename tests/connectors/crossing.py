@@ -56,10 +56,14 @@ DIGEST_URIS = {256: f"{XENC}sha256", 384: f"{MORE}sha384", 512: f"{XENC}sha512"}
 HASHES: dict[int, HashAlgorithm] = {1: SHA1(), 256: SHA256(), 384: SHA384(), 512: SHA512()}  # noqa: S303 # to be refused
 
 
+# The number of the key of each name
+NAMES = {"peer": 0, "ours": 1, "stranger": 2}
+
+
 @cache
 def node(name: str) -> SigningParty:
-    """A party with RSA-3072, one for each name, made once."""
-    return forge.party(rsa.generate_private_key(public_exponent=65537, key_size=3072)) if name else forge.rsa_party()
+    """A party with RSA-3072, one for each name, made once; the one without a name has RSA-2048."""
+    return forge.party(forge.rsa_key(NAMES.setdefault(name, len(NAMES)))) if name else forge.rsa_party()
 
 
 @cache

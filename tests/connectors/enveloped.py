@@ -12,6 +12,7 @@ from lxml import etree
 from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.parse import Element, canonical
 from connectors.signatures.profile import DIGEST_URIS, DS, ENVELOPED, EXC_C14N
+from tests.connectors import forge
 
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 CURVES: tuple[ec.EllipticCurve, ...] = (
@@ -24,9 +25,8 @@ CURVES: tuple[ec.EllipticCurve, ...] = (
 )
 
 
-@cache
 def rsa_key(bits: int = 3072) -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    return forge.rsa_key(0, bits)
 
 
 @cache

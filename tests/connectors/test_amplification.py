@@ -13,7 +13,7 @@ from connectors.signatures.parse import Element, canonical, parse_message
 from connectors.signatures.profile import EXC_C14N
 from connectors.signatures.xmldsig import verify
 from policies.errors import AssertionRejected
-from tests.connectors.forge import Reply, rsa_party, signed_reply
+from tests.connectors.forge import Reply, party, rsa_key, signed_reply
 
 RESPONSE = "urn:oasis:names:tc:SAML:2.0:protocol"
 
@@ -28,25 +28,6 @@ def test_a_namespace_whose_name_is_long_is_refused_before_it_is_repeated() -> No
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(AssertionRejected) as refused:
         parse_message(_message("urn:" + "x" * 160_000, 4000))
-    assert refused.value.check == "namespace"
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000, "in KiB"
-
-
-@pytest.mark.spec("security.md §2.0 rule 4")
-@pytest.mark.parametrize(
-    "declaration",
-    [
-        f'xmlns:a="{"x" * 150_000}:b"',
-        f"xmlns:a='{'x' * 150_000}:b'",
-        f'xmlns:{"a" * 100_000}="urn:b" xmlns:a="urn:c"',
-    ],
-    ids=["scheme", "scheme in apostrophes", "prefix"],
-)
-def test_no_part_of_a_declaration_is_long(declaration: str) -> None:
-    message = f'<p:Response xmlns:p="{RESPONSE}" {declaration}>{"<a:b/>" * 4000}</p:Response>'.encode()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(AssertionRejected) as refused:
-        parse_message(message)
     assert refused.value.check == "namespace"
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000, "in KiB"
 
@@ -81,12 +62,6 @@ def test_few_namespaces_are_in_scope_of_an_element(message: str) -> None:
     assert refused.value.check == "namespace"
 
 
-def test_namespaces_that_each_value_declares_again_pass() -> None:
-    # As OpenSAML writes them: five hundred groups of a person, each value with its own declarations
-    value = '<p:v xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"/>'
-    parse_message(f'<p:Response xmlns:p="{RESPONSE}">{value * 500}</p:Response>'.encode())
-
-
 def test_a_canonical_form_that_grows_far_beyond_its_message_is_refused() -> None:
     declared = " ".join(f'xmlns:n{number}="urn:{"x" * 100}:{number}"' for number in range(30))
     used = " ".join(f'n{number}:b=""' for number in range(30))
@@ -99,7 +74,7 @@ def test_a_canonical_form_that_grows_far_beyond_its_message_is_refused() -> None
 @pytest.mark.spec("security.md §2.1 A")
 def test_a_large_signed_info_is_refused_before_it_is_canonicalised(monkeypatch: pytest.MonkeyPatch) -> None:
     # Anybody can send one: prefixes times elements times namespaces were seconds of work before any key was used
-    key = rsa_party()
+    key = party(rsa_key(0))
     reply = signed_reply(Reply(), key).decode()
     listed = " ".join(f"n{number}" for number in range(16))
     inclusive = f'<c:InclusiveNamespaces xmlns:c="{EXC_C14N}" PrefixList="{listed}"/>'

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from joserfc import jwt
-from joserfc.jwk import OKPKey
 
 from connectors.checks import CLIENT_ASSERTION_CHECKS
 from connectors.client_assertion import (
@@ -47,37 +45,23 @@ def claim(check: str, what: str, **changes: Json) -> Case:
     return Case(check, what, token(**changes))
 
 
-OTHER_TYPES = ("at+jwt", "logout+jwt", "dpop+jwt", "kb+jwt", "jwt", "")
+OTHER_TYPES = ("at+jwt", "jwt", "")
 CASES = (
     *of_signature("JWT", CLAIMS, OTHER_TYPES),
     claim("claim_iss", "missing", iss="LEFT OUT"),
-    claim("claim_iss", "a list", iss=[CLIENT]),
     claim("assertion_issuer", "another client", iss="fare"),
-    claim("assertion_issuer", "nearly", iss=CLIENT.upper()),
     claim("claim_sub", "missing", sub="LEFT OUT"),
     claim("assertion_subject", "another client", sub="fare"),
     claim("claim_aud", "missing", aud="LEFT OUT"),
-    claim("claim_aud", "a list of us alone", aud=[ISSUER]),
-    claim("claim_aud", "a list of us and another", aud=[ISSUER, "https://evil.example"]),
-    claim("claim_aud", "an object", aud={ISSUER: 1}),
     claim("assertion_audience", "our token endpoint", aud=ISSUER + "/token"),
-    claim("assertion_audience", "nearly", aud=ISSUER + "/"),
-    claim("assertion_audience", "another", aud="https://evil.example"),
     claim("claim_exp", "missing", exp="LEFT OUT"),
-    claim("claim_exp", "a text", exp=str(NOW + 60)),
-    claim("claim_exp", "a truth value", exp=True),
     claim("assertion_expired", "long ago", exp=NOW - 1000, iat=NOW - 1060),
-    claim("assertion_expired", "at the end of the skew", exp=NOW - SKEW, iat=NOW - 60),
     claim("assertion_life", "a second too long", exp=NOW + ASSERTION_LIFE + SKEW + 1),
-    claim("assertion_life", "a year", exp=NOW + 31_536_000),
-    claim("assertion_life", "ends before it was issued", iat=NOW + 5, exp=NOW + 4),
     claim("claim_iat", "a text", iat="now"),
     claim("assertion_issued", "in the future", iat=NOW + SKEW + 1),
     claim("claim_nbf", "a list", nbf=[]),
     claim("assertion_not_before", "in the future", nbf=NOW + SKEW + 1),
     claim("claim_jti", "missing", jti="LEFT OUT"),
-    claim("claim_jti", "empty", jti=""),
-    claim("claim_jti", "a number", jti=1),
     claim("assertion_jti", "too long", jti="j" * (MAX_JTI + 1)),
 )
 
@@ -117,32 +101,13 @@ def test_each_type_of_an_assertion_is_accepted(typ: str) -> None:
     assert judged(handmade(header, dict(CLAIMS), token_key("ES256"))).client_id == CLIENT
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"exp": NOW - SKEW + 1, "iat": NOW - 60},
-        {"exp": NOW + ASSERTION_LIFE + SKEW},
-        {"iat": NOW + SKEW},
-        {"iat": "LEFT OUT"},
-        {"iat": NOW + SKEW - 1, "exp": NOW + SKEW},
-        {"nbf": NOW + SKEW},
-        {"jti": "j" * MAX_JTI},
-        {"extra": {"x": [1, 2]}},
-    ],
-)
-def test_the_edges_of_an_assertion_are_inside(changes: Mapping[str, Json]) -> None:
-    assert judged(token(**changes)).client_id == CLIENT
-
-
 @pytest.mark.spec("CVE-2025-27370")
 @pytest.mark.spec("CVE-2025-27371")
 @pytest.mark.parametrize(
     "audience",
     [
         [ISSUER, "https://evil.example"],
-        [ISSUER],
         ISSUER + "/token",
-        "https://evil.example/token",
         f"{ISSUER} https://evil.example",
         ISSUER + "/par",
     ],
@@ -161,12 +126,6 @@ def test_cve_2026_16093_and_9792_what_a_header_says_before_its_signature_held_de
         with pytest.raises(SignatureInvalid) as refusal:
             judged(token(alg))
         assert refusal.value.check == "jws_alg"
-
-
-def test_an_assertion_of_joserfc_is_accepted() -> None:
-    key = OKPKey.import_key(token_key("EdDSA"))  # type: ignore[arg-type] # of that algorithm it is such a key
-    made = jwt.encode({"alg": "Ed25519", "kid": KID}, dict(CLAIMS), key, algorithms=["Ed25519"])
-    assert judged(made, replace(EXPECTED, alg="Ed25519")).ends == NOW + 60
 
 
 # What a registration lets an assertion say beyond that, and what not even then
@@ -201,20 +160,12 @@ def test_by_registration_an_assertion_names_our_token_endpoint_and_our_issuer(au
         ([TOKEN_ENDPOINT, ISSUER, "https://evil.example"], "assertion_audience"),
         ([TOKEN_ENDPOINT, "https://evil.example"], "assertion_audience"),
         ([ISSUER, "https://evil.example"], "assertion_audience"),
-        (["https://evil.example/token"], "assertion_audience"),
         ("https://evil.example/token", "assertion_audience"),
-        (f"{TOKEN_ENDPOINT}/", "assertion_audience"),
         (f"{TOKEN_ENDPOINT} {ISSUER}", "assertion_audience"),
-        (TOKEN_ENDPOINT.upper(), "assertion_audience"),
         (f"{ISSUER}/userinfo", "assertion_audience"),
         ([TOKEN_ENDPOINT, TOKEN_ENDPOINT], "claim_aud"),
-        ([TOKEN_ENDPOINT, ""], "claim_aud"),
         ([[TOKEN_ENDPOINT]], "claim_aud"),
-        ([TOKEN_ENDPOINT, 7], "claim_aud"),
-        ([TOKEN_ENDPOINT, None], "claim_aud"),
         ([], "claim_aud"),
-        ({TOKEN_ENDPOINT: 1}, "claim_aud"),
-        ("", "claim_aud"),
         ("LEFT OUT", "claim_aud"),
     ],
 )

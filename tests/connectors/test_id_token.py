@@ -113,84 +113,41 @@ REFUSED_MEMBERS: Mapping[str, Json] = {
 CASES = (
     Case("jws_size", "beyond 64 KiB", token(padding="x" * MAX_TOKEN)),
     Case("jws_form", "empty", ""),
-    Case("jws_form", "two parts", token().rpartition(".")[0]),
-    Case("jws_form", "a JWE of five parts", token() + ".x.y"),
-    Case("jws_form", "padded", token() + "="),
-    Case("jws_form", "JSON serialisation", json.dumps({"payload": "", "signatures": []})),
     Case("jws_header", "a member twice", handmade(HEADER_TWICE, dict(CLAIMS), private_key("ES256"))),
     *(head("jws_header", name, **{name: value}) for name, value in REFUSED_MEMBERS.items()),
     Case("jws_alg", "none", _unsigned("none")),
     Case("jws_alg", "None", _unsigned("None")),
-    Case("jws_alg", "HS256", _unsigned("HS256")),
-    Case("jws_alg", "another that we know", handmade(header(alg="RS256"), dict(CLAIMS), private_key("RS256"))),
     head("jws_typ", "of an access token", typ="at+jwt"),
-    head("jws_typ", "of a logout token", typ="logout+jwt"),
-    head("jws_typ", "empty", typ=""),
     head("jws_kid", "unknown", kid="k2"),
-    head("jws_kid", "no text", kid=7),
-    Case("jws_kid", "none and two keys", token(header(kid="LEFT OUT")), keys=("k1", "k2")),
     Case("jws_keys", "of another algorithm", token(), replace(EXPECTED, alg="ES384")),
     Case("jws_signature", "one bit", _spoilt()),
-    Case("jws_signature", "by another key", handmade(HEADER, dict(CLAIMS), private_key("ES256", 1))),
-    Case("jws_signature", "of another of the keys", token(header(kid="k2")), keys=("k1", "k2")),
     Case("jws_claims", "a member twice", handmade(HEADER, TWICE, private_key("ES256"))),
-    Case("jws_claims", "no object", handmade(HEADER, "[]", private_key("ES256"))),
-    Case("jws_claims", "not a number", handmade(HEADER, '{"exp":NaN}', private_key("ES256"))),
     claim("claim_iss", "missing", iss="LEFT OUT"),
     claim("token_issuer", "another", iss="https://evil.example"),
-    claim("token_issuer", "nearly", iss=OP + "/"),
     claim("claim_sub", "missing", sub="LEFT OUT"),
-    claim("claim_sub", "empty", sub=""),
-    claim("claim_sub", "a number", sub=7),
     claim("token_subject", "256 characters", sub="x" * 256),
-    claim("token_subject", "not ASCII", sub="mäe"),
-    claim("token_subject", "a control", sub="a\nb"),
     claim("claim_aud", "missing", aud="LEFT OUT"),
-    claim("claim_aud", "empty list", aud=[]),
-    claim("claim_aud", "empty text", aud=""),
-    claim("claim_aud", "a number in it", aud=[CLIENT, 7]),
-    claim("claim_aud", "twice", aud=[CLIENT, CLIENT], azp=CLIENT),
     claim("token_audience", "another", aud="somebody"),
-    claim("token_audience", "nearly", aud=CLIENT + " "),
-    claim("token_audience", "one beside us whom nobody trusts", aud=[CLIENT, "somebody"], azp=CLIENT),
     claim("claim_azp", "a list", azp=[CLIENT]),
     claim("token_authorized_party", "another", azp="somebody"),
-    Case(
-        "token_authorized_party",
-        "missing with several audiences",
-        token(aud=[CLIENT, "partner"]),
-        replace(EXPECTED, trusted_audiences=frozenset({"partner"})),
-    ),
     claim("claim_exp", "missing", exp="LEFT OUT"),
-    claim("claim_exp", "a text", exp=str(NOW + 300)),
-    claim("claim_exp", "a truth value", exp=True),
-    claim("claim_exp", "a fraction", exp=NOW + 0.5),
     claim("claim_iat", "missing", iat="LEFT OUT"),
-    claim("claim_iat", "negative", iat=-1),
     claim("claim_nbf", "a text", nbf="now"),
     claim("token_expired", "long ago", iat=NOW - 3600, exp=NOW - 1800),
-    claim("token_expired", "at the end of the skew", exp=NOW - SKEW, iat=NOW - 300),
     claim("token_issued", "in the future", iat=NOW + SKEW + 1),
     claim("token_not_before", "in the future", nbf=NOW + SKEW + 1),
     claim("token_life", "a day and a second", exp=NOW + MAX_LIFE + 1),
-    claim("token_life", "ends before it begins", iat=NOW + 30, exp=NOW + 20),
     claim("claim_nonce", "a number", nonce=7),
-    claim("claim_nonce", "empty", nonce=""),
     claim("token_nonce", "missing", nonce="LEFT OUT"),
-    claim("token_nonce", "another", nonce=NONCE + "x"),
-    Case("token_nonce", "none expected by mistake", token(), replace(EXPECTED, nonce="")),
     claim("claim_auth_time", "a text", auth_time="today"),
     claim("authentication_future", "tomorrow", auth_time=NOW + 86_400),
     claim("authentication_time", "missing", auth_time="LEFT OUT"),
     claim("authentication_stale", "too old", auth_time=NOW - 600 - SKEW - 1),
     claim("claim_acr", "a list", acr=[LevelOfAssurance.HIGH.uri]),
     claim("acr_unknown", "missing", acr="LEFT OUT"),
-    claim("acr_unknown", "nearly", acr=LevelOfAssurance.HIGH.uri.upper()),
-    claim("acr_unknown", "a figure", acr="3"),
     claim("acr_too_low", "low", acr=LevelOfAssurance.LOW.uri),
     claim("claim_at_hash", "a number", at_hash=7),
     claim("token_access_token", "of another", at_hash=b64(hashlib.sha256(b"another").digest()[:16])),
-    claim("token_access_token", "the whole hash", at_hash=b64(hashlib.sha256(ACCESS_TOKEN.encode()).digest())),
 )
 
 
@@ -233,11 +190,8 @@ def test_a_good_token_says_who_and_how_surely() -> None:
     ("alg", "digest"),
     [
         ("RS256", "sha256"),
-        ("PS256", "sha256"),
-        ("ES256", "sha256"),
         ("ES384", "sha384"),
         ("EdDSA", "sha512"),
-        ("Ed25519", "sha512"),
     ],
 )
 def test_at_hash_is_of_the_hash_of_the_tokens_algorithm(alg: str, digest: str) -> None:
@@ -310,31 +264,6 @@ def test_no_repr_shows_a_value() -> None:
     assert not [value for value in ("Õunapuu", "subject-0001", NONCE, ACCESS_TOKEN) if value in shown]
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"aud": [CLIENT]},
-        {"azp": CLIENT},
-        {"aud": [CLIENT], "azp": CLIENT},
-        {"nbf": NOW + SKEW},
-        {"iat": NOW + SKEW},
-        {"exp": NOW - SKEW + 1, "iat": NOW - 200},
-        {"exp": NOW + MAX_LIFE},
-        {"auth_time": NOW - 600 - SKEW},
-        {"acr": LevelOfAssurance.SUBSTANTIAL.uri},
-        {"sub": "x" * 255},
-        {"at_hash": "LEFT OUT"},
-    ],
-)
-def test_what_the_standard_allows_passes_up_to_its_edge(changes: dict[str, Json]) -> None:
-    assert judge_id_token(token(**changes), keys(), EXPECTED, NOW).issuer == OP
-
-
-@pytest.mark.parametrize("changes", [{"typ": "LEFT OUT"}, {"kid": "LEFT OUT"}, {"x5t": "thumb"}])
-def test_headers_that_only_hint_pass(changes: dict[str, Json]) -> None:
-    assert judge_id_token(token(header(**changes)), keys(), EXPECTED, NOW).issuer == OP
-
-
 @pytest.mark.spec("oidc.md §1")
 def test_a_trusted_audience_beside_us_passes_where_azp_is_us() -> None:
     trusting = replace(EXPECTED, trusted_audiences=frozenset({"partner"}))
@@ -351,15 +280,6 @@ def test_what_is_not_expected_is_not_held_against_a_token_but_its_form_is() -> N
     with pytest.raises(AssertionRejected) as refusal:
         judge_id_token(token(acr=7), keys(), loose, NOW)
     assert refusal.value.check == "claim_acr"
-
-
-@pytest.mark.parametrize(("alg", "hashed"), [("RS256", hashlib.sha256), ("ES384", hashlib.sha384)])
-def test_at_hash_uses_the_hash_of_the_algorithm(alg: str, hashed: object) -> None:
-    assert callable(hashed)
-    digest = hashed(ACCESS_TOKEN.encode()).digest()
-    claims = {**CLAIMS, "at_hash": b64(digest[: len(digest) // 2])}
-    text = handmade({**HEADER, "alg": alg}, claims, private_key(alg))
-    assert judge_id_token(text, keys(alg), replace(EXPECTED, alg=alg), NOW).bound_to_access_token
 
 
 def test_a_token_of_another_implementation_passes() -> None:

@@ -39,50 +39,30 @@ def claim(check: str, what: str, **changes: Json) -> Case:
     return Case(check, what, token(**changes))
 
 
-OTHER_TYPES = ("JWT", "at+jwt", "Logout+jwt", "application/logout+jwt", "secevent+jwt", "")
+OTHER_TYPES = ("JWT", "Logout+jwt", "application/logout+jwt", "")
 CASES = (
     *of_signature("logout+jwt", CLAIMS, OTHER_TYPES),
     Case("jws_typ", "missing", handmade({"alg": "ES256", "kid": KID}, dict(CLAIMS), token_key("ES256"))),
     claim("claim_iss", "missing", iss="LEFT OUT"),
     claim("token_issuer", "another", iss="https://evil.example"),
-    claim("token_issuer", "nearly", iss=OP + "/"),
     claim("claim_aud", "missing", aud="LEFT OUT"),
-    claim("claim_aud", "twice", aud=[CLIENT, CLIENT]),
     claim("token_audience", "another", aud="somebody"),
-    claim("token_audience", "one beside us", aud=[CLIENT, "somebody"]),
     claim("claim_iat", "missing", iat="LEFT OUT"),
     claim("claim_exp", "missing", exp="LEFT OUT"),
-    claim("claim_exp", "a text", exp=str(NOW + 60)),
     claim("claim_nbf", "a text", nbf="now"),
     claim("token_expired", "long ago", iat=NOW - 3600, exp=NOW - 3500),
-    claim("token_expired", "at the end of the skew", iat=NOW - 200, exp=NOW - SKEW),
     claim("token_issued", "in the future", iat=NOW + SKEW + 1),
     claim("token_not_before", "in the future", nbf=NOW + SKEW + 1),
     claim("token_life", "a second too long", exp=NOW + MAX_LIFE + 1),
-    claim("token_life", "a day, as an id_token", exp=NOW + 86_400),
-    claim("token_life", "ends before it begins", iat=NOW + 30, exp=NOW + 20),
     claim("claim_sub", "a number", sub=7),
-    claim("claim_sub", "empty", sub=""),
     claim("token_subject", "not ASCII", sub="mäe"),
     claim("claim_sid", "a list", sid=["canary-session"]),
-    claim("claim_sid", "empty", sid=""),
     claim("logout_session", "a control", sid="a\nb"),
-    claim("logout_session", "too long", sid="x" * 256),
     claim("logout_subject", "neither", sub="LEFT OUT", sid="LEFT OUT"),
     claim("logout_events", "missing", events="LEFT OUT"),
     claim("logout_events", "empty", events={}),
-    claim("logout_events", "a list", events=[EVENT]),
-    claim("logout_events", "a text", events=EVENT),
-    claim("logout_events", "another", events={"http://schemas.openid.net/event/backchannel-login": {}}),
-    claim("logout_events", "nearly", events={EVENT + "/": {}}),
-    claim("logout_events", "a second beside it", events={EVENT: {}, "https://evil.example/event": {}}),
-    claim("logout_events", "no object", events={EVENT: True}),
-    claim("logout_events", "null", events={EVENT: None}),
     claim("logout_nonce", "of a sign-in", nonce="n-0S6_WzA2Mj"),
-    claim("logout_nonce", "null", nonce=None),
-    claim("logout_nonce", "empty", nonce=""),
     claim("claim_jti", "missing", jti="LEFT OUT"),
-    claim("claim_jti", "a number", jti=1),
     claim("logout_jti", "too long", jti="j" * 256),
 )
 
@@ -125,10 +105,8 @@ def test_a_good_token_says_which_sessions_end(alg: str) -> None:
         ({"sid": "LEFT OUT"}, "canary-subject", ""),
         ({"sub": "LEFT OUT"}, "", "canary-session"),
         ({"aud": [CLIENT]}, "canary-subject", "canary-session"),
-        ({"events": {EVENT: {"reason": "the citizen left"}}}, "canary-subject", "canary-session"),
         ({"exp": NOW + MAX_LIFE}, "canary-subject", "canary-session"),
         ({"iat": NOW - 100, "exp": NOW - SKEW + 1}, "canary-subject", "canary-session"),
-        ({"nbf": NOW, "extra": [1]}, "canary-subject", "canary-session"),
     ],
 )
 def test_what_the_standard_leaves_open_is_read(changes: Mapping[str, Json], subject: str, session: str) -> None:

@@ -71,7 +71,7 @@ def python3_saml(idp: SigningParty) -> Any:
 
 
 @pytest.mark.spec("saml.md §3")
-@pytest.mark.parametrize("relay_state", ["https://peer.example/a page?b=c&d=é", "r"])
+@pytest.mark.parametrize("relay_state", ["https://peer.example/a page?b=c&d=é"])
 def test_python3_samls_request_is_taken(python3_saml: Any, idp: SigningParty, relay_state: str) -> None:
     url = python3_saml.login(return_to=relay_state, force_authn=True)
     party = AskingParty(PEER, {0: ACS}, 0)
@@ -98,7 +98,7 @@ def redirected(message: Any, idp: SigningParty, parameter: str, relay_state: str
 
 
 @pytest.mark.spec("saml.md §5")
-@pytest.mark.parametrize("relay_state", ["", "a b+c/é"])
+@pytest.mark.parametrize("relay_state", ["a b+c/é"])
 def test_pysaml2s_logout_is_taken_both_ways(idp: SigningParty, relay_state: str) -> None:
     now = int(time.time())
     sent = {"version": "2.0", "issue_instant": written(now), "destination": HERE, "issuer": saml.Issuer(text=PEER)}

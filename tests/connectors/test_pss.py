@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_der_x509_certificate
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, SignatureMethod
@@ -29,7 +29,7 @@ from connectors.signatures.xmlsign import sign_enveloped
 from policies.errors import SignatureInvalid
 from tests.connectors import crossing, forge
 from tests.connectors.crossing import MORE, by, file_signer, node, on_curve, pinned
-from tests.connectors.forge import DS, SAML, SAMLP, SigningParty
+from tests.connectors.forge import SAML, SAMLP, SigningParty
 
 XML = (
     f'<samlp:AuthnRequest xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="_q" Version="2.0">'
@@ -44,8 +44,11 @@ PARTIES: dict[str, Callable[[], SigningParty]] = {
     "brainpoolP384r1": lambda: on_curve("brainpoolP384r1"),
     "brainpoolP512r1": lambda: on_curve("brainpoolP512r1"),
 }
-EVERY = [("RSA", crossing.PSS.format(bits)) for bits in (256, 384, 512)] + [
-    (name, f"{MORE}ecdsa-sha{bits}") for name in PARTIES if name != "RSA" for bits in (256, 384, 512)
+# Each algorithm with one key, and each curve with one algorithm
+EVERY = [
+    *(("RSA", crossing.PSS.format(bits)) for bits in (256, 384, 512)),
+    *(("P-256", f"{MORE}ecdsa-sha{bits}") for bits in (256, 384, 512)),
+    *((name, f"{MORE}ecdsa-sha256") for name in PARTIES if name not in ("RSA", "P-256")),
 ]
 IDS = [f"{name} {uri.rpartition('#')[2]}" for name, uri in EVERY]
 
@@ -152,7 +155,7 @@ def test_what_we_sign_has_exactly_that_salt() -> None:
 @pytest.mark.spec("XML Signature 1.1 §6.4.3; eidas.md §7 brainpool")
 @pytest.mark.parametrize(
     ("curve", "size"),
-    [(256, 32), (384, 48), (521, 66), ("brainpoolP256r1", 32), ("brainpoolP384r1", 48), ("brainpoolP512r1", 64)],
+    [(256, 32), (521, 66), ("brainpoolP384r1", 48)],
 )
 def test_an_ecdsa_signature_is_r_and_s_of_the_curves_length(curve: int | str, size: int) -> None:
     party = on_curve(curve)
@@ -184,22 +187,9 @@ def test_an_ecdsa_signature_is_r_and_s_of_the_curves_length(curve: int | str, si
         assert not key.verifies(algorithm, wrong, bytes([number])), wrong
 
 
-@settings(max_examples=200)
 @given(st.binary(max_size=400))
 def test_no_bytes_at_all_are_a_signature_of_another(signature: bytes) -> None:
     for name, party in PARTIES.items():
         for uri in EIDAS.signature_algorithms:
             if ("ecdsa" in uri) is (name != "RSA"):
                 assert not pinned(party()).verifies(ALGORITHMS[uri], signature, b"octets")
-
-
-def test_the_signature_may_stand_under_another_prefix_and_nowhere_else() -> None:
-    octets = forge.signed(XML, ["_q"], node("peer"), by(crossing.PSS.format(256)))
-    assert isinstance(verify(octets, [pinned(node("peer"))], REQUEST, EIDAS), SignedMessage)
-    root = etree.fromstring(octets)
-    root.append(root[1])
-    assert refused(etree.tostring(root), node("peer")) == "signature_place"
-    root = etree.fromstring(octets)
-    root.insert(0, root[1])
-    assert refused(etree.tostring(root), node("peer")) == "signature_place"
-    assert root[0].tag == f"{{{DS}}}Signature"

@@ -4,18 +4,18 @@ import json
 import math
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 
-from connectors.profiles import EIDAS, SAML2INT, Profile
+from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures import rsa_keys
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import base64url
 from connectors.signatures.keys import prepared
 from connectors.signatures.rsa_keys import check_own_rsa, check_rsa
 from policies.errors import SignatureInvalid
+from tests.connectors.forge import rsa_key
 
-HONEST = rsa.generate_private_key(public_exponent=65537, key_size=3072)
+HONEST = rsa_key(0)
 N, P = HONEST.public_key().public_numbers().n, HONEST.private_numbers().p
 # By the paper on ROCA: a modulus of 2048 to 3936 bits is a power of 65537 modulo the product of the first 126 primes
 FIRST_126 = math.prod(n for n in range(2, 702) if all(n % factor for factor in range(2, n)))
@@ -47,18 +47,16 @@ def jwks(modulus: int, exponent: int = 65537) -> str:
 
 @pytest.mark.spec("NIST SP 800-89 §5.3.3")
 @pytest.mark.parametrize("what", NO_MODULI)
-@pytest.mark.parametrize("profile", [EIDAS, SAML2INT], ids=lambda profile: profile.name)
-def test_a_modulus_that_anybody_can_sign_under_is_refused_in_metadata(what: str, profile: Profile) -> None:
+def test_a_modulus_that_anybody_can_sign_under_is_refused_in_metadata(what: str) -> None:
     modulus, words = NO_MODULI[what]
     with pytest.raises(
         ValueError, match=f"^an RSA key that is none, since its modulus {words}; anybody could sign with it$"
     ):
-        prepared(RSAPublicNumbers(65537, modulus).public_key(), profile)
+        prepared(RSAPublicNumbers(65537, modulus).public_key(), EIDAS)
 
 
 @pytest.mark.spec("NIST SP 800-89 §5.3.3")
-@pytest.mark.parametrize("what", NO_MODULI)
-@pytest.mark.parametrize("alg", ["RS256", "PS256"])
+@pytest.mark.parametrize(("what", "alg"), [("one of ROCA's", "RS256"), ("a multiple of 751", "PS256")])
 def test_and_in_a_jwks_in_the_same_words(what: str, alg: str) -> None:
     modulus, words = NO_MODULI[what]
     with pytest.raises(SignatureInvalid, match=words) as refused:
@@ -105,7 +103,7 @@ def _is_prime(number: int) -> bool:
     return all(number % factor for factor in range(2, int(number**0.5) + 1))
 
 
-@pytest.mark.parametrize("exponent", [1, 2, 3, 4, 65538, 2**32 + 1, N // 2 | 1], ids=short)
+@pytest.mark.parametrize("exponent", [1, 3, 4, 2**32 + 1], ids=short)
 def test_an_exponent_that_nobody_has_is_refused_by_both_profiles(exponent: int) -> None:
     for profile in (EIDAS, SAML2INT):
         least = profile.minimum_rsa_exponent
@@ -113,7 +111,7 @@ def test_an_exponent_that_nobody_has_is_refused_by_both_profiles(exponent: int) 
             check_rsa(RSAPublicNumbers(exponent, N), profile.minimum_rsa_bits, least)
 
 
-@pytest.mark.parametrize("exponent", [3, 2**32 + 1, N // 2 | 1], ids=short)
+@pytest.mark.parametrize("exponent", [3, 2**32 + 1], ids=short)
 def test_what_pyca_loads_is_refused_all_the_same(exponent: int) -> None:
     for profile in (EIDAS, SAML2INT):
         with pytest.raises(ValueError, match="exponent"):
@@ -123,7 +121,7 @@ def test_what_pyca_loads_is_refused_all_the_same(exponent: int) -> None:
 
 
 @pytest.mark.spec("FIPS 186-5 §A.1.1")
-@pytest.mark.parametrize("exponent", [5, 17, 65535])
+@pytest.mark.parametrize("exponent", [5, 65535])
 def test_a_small_exponent_is_one_of_saml2int_alone(exponent: int) -> None:
     key = RSAPublicNumbers(exponent, N).public_key()
     assert prepared(key, SAML2INT).public_key == key
@@ -133,7 +131,7 @@ def test_a_small_exponent_is_one_of_saml2int_alone(exponent: int) -> None:
         keys_from_jwks(jwks(N, exponent), "RS256")
 
 
-@pytest.mark.parametrize("exponent", [65537, 65539, 2**32 - 1])
+@pytest.mark.parametrize("exponent", [65537, 2**32 - 1])
 def test_an_honest_key_is_taken(exponent: int) -> None:
     key = RSAPublicNumbers(exponent, N).public_key()
     assert prepared(key, EIDAS).public_key == prepared(key, SAML2INT).public_key == key

@@ -132,7 +132,7 @@ def asked(
     return connector, *connector.request(question, now)
 
 
-@pytest.mark.parametrize("signs", [(True, False), (False, True), (True, True)], ids=["response", "assertion", "both"])
+@pytest.mark.parametrize("signs", [(True, False), (True, True)], ids=["response", "both"])
 @pytest.mark.parametrize("binding", ["redirect", "post"])
 def test_a_response_of_pysaml2_is_accepted_and_one_altered_refused(
     pysaml2: Any, idp: SigningParty, signer: FileSigner, signs: tuple[bool, bool], binding: str
@@ -154,17 +154,6 @@ def test_a_response_of_pysaml2_is_accepted_and_one_altered_refused(
     assert refusal.value.check == "digest"
 
 
-def test_the_same_person_has_the_same_identifier_at_pysaml2_again(
-    pysaml2: Any, idp: SigningParty, signer: FileSigner
-) -> None:
-    now = int(time.time())
-    subjects = set()
-    for _ in range(2):
-        connector, outbound, expectation = asked(idp, signer, now)
-        subjects.add(connector.receive(forge.post(answered(pysaml2, outbound).encode()), expectation, now).subject)
-    assert len(subjects) == 1
-
-
 @pytest.mark.spec("saml.md §11")
 def test_what_pysaml2_signs_by_default_has_sha_1_and_is_refused(
     pysaml2: Any, idp: SigningParty, signer: FileSigner
@@ -181,7 +170,7 @@ def test_what_pysaml2_signs_by_default_has_sha_1_and_is_refused(
         assert refusal.value.check == check
 
 
-@pytest.mark.parametrize("sign", [True, False])
+@pytest.mark.parametrize("sign", [False])
 def test_a_failure_of_pysaml2_is_a_failed_authentication(
     pysaml2: Any, idp: SigningParty, signer: FileSigner, *, sign: bool
 ) -> None:
@@ -194,14 +183,7 @@ def test_a_failure_of_pysaml2_is_a_failed_authentication(
         connector.receive(forge.post(error.encode()), expectation, now)
 
 
-def test_pysaml2_reads_our_metadata(pysaml2: Any) -> None:
-    services = pysaml2.metadata.assertion_consumer_service(SP, BINDING_HTTP_POST)
-    assert [service["location"] for service in services] == [ACS]
-    assert pysaml2.metadata.certs(SP, "spsso", "signing")
-
-
-@pytest.mark.parametrize("method", ["rsa-sha256", "rsa-sha384", "rsa-sha512"])
-@pytest.mark.parametrize("local", ["Response", "Assertion"])
+@pytest.mark.parametrize(("method", "local"), [("rsa-sha256", "Response"), ("rsa-sha512", "Assertion")])
 def test_what_signxml_signs_is_accepted(connector: SamlConnector, idp: SigningParty, method: str, local: str) -> None:
     root = etree.fromstring(Reply().xml())
     target = root if local == "Response" else root[-1]

@@ -87,9 +87,9 @@ WHOLE = {(kind, alg): good(kind, alg) for kind in KINDS for alg in EVERY_ALGORIT
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("alg", EVERY_ALGORITHM)
-def test_the_whole_token_is_accepted(kind: str, alg: str) -> None:
-    assert verdict(kind, WHOLE[kind, alg], alg) == ACCEPTED
+def test_the_whole_token_is_accepted(kind: str) -> None:
+    for alg in EVERY_ALGORITHM:
+        assert verdict(kind, WHOLE[kind, alg], alg) == ACCEPTED
 
 
 @pytest.mark.parametrize("kind", KINDS)

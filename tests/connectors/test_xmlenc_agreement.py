@@ -2,7 +2,6 @@
 
 import base64
 import copy
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -16,20 +15,26 @@ from hypothesis import strategies as st
 from lxml import etree
 from xmlsec import constants
 
-from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, EIDAS, KW_AES128, KW_AES256, SAML2INT, SHA1
+from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, EIDAS, KW_AES128, KW_AES256, SAML2INT
 from connectors.signatures.parse import Element
 from connectors.signatures.signer import DecryptionKey
 from connectors.signatures.xmlenc import check_recipient, encrypt, open_assertion
 from policies.errors import AssertionRejected
 from tests.connectors import crossing, forge
-from tests.connectors.agreeing import OURS, URNS, ZEROS, Agreeing, agreement, derived, point_of, wrapped
+from tests.connectors.agreeing import OURS, URNS, ZEROS, Agreeing, agreement, point_of
 from tests.connectors.crossing import CURVES, DIGEST_URIS, PSS, XENC, XENC11, assertion, by, node, on_curve, outer, response
-from tests.connectors.edits import DSIG11, Edit, into, part, rename, text, twice, without
+from tests.connectors.edits import DSIG11, Edit, into, part, rename, text, without
 from tests.connectors.forge import DS, SAML, Reply
 
 GOOD = Agreeing()
 PEER = (crossing.pinned(node("peer")),)
 NAMES = [str(curve) for curve in OURS]
+# Each curve with the strongest algorithms, and each pair of algorithms on one curve
+CURVES_AND_ALGORITHMS = [
+    *((curve, KW_AES256, AES256_GCM) for curve in OURS),
+    (OURS[0], KW_AES128, AES128_GCM),
+    (OURS[0], KW_AES256, AES192_GCM),
+]
 
 
 def opened(made: Agreeing, *keys: DecryptionKey) -> bytes:
@@ -48,8 +53,7 @@ def refused(holder: Element, *keys: DecryptionKey) -> AssertionRejected:
 
 
 @pytest.mark.spec("eidas.md §7 ECDH-ES; eidas.md §7 brainpool; eidas.md §7 AES-GCM")
-@pytest.mark.parametrize("curve", OURS, ids=NAMES)
-@pytest.mark.parametrize(("wrap", "content"), [(KW_AES128, AES128_GCM), (KW_AES256, AES192_GCM), (KW_AES256, AES256_GCM)])
+@pytest.mark.parametrize(("curve", "wrap", "content"), CURVES_AND_ALGORITHMS)
 def test_a_key_that_is_agreed_on_opens_the_assertion(curve: int | str, wrap: str, content: str) -> None:
     octets = opened(replace(GOOD, curve=curve, wrap=wrap, content=content))
     assert etree.fromstring(octets).get("ID") == Reply().assertion_id
@@ -91,7 +95,7 @@ def test_parameters_are_whole_octets_after_the_one_that_counts_padding(said: dic
     assert opened(replace(GOOD, said=said, info=info)).startswith(b"<saml:Assertion")
 
 
-@pytest.mark.parametrize("curve", OURS, ids=NAMES)
+@pytest.mark.parametrize("curve", [256, "brainpoolP256r1"])
 def test_the_senders_key_may_come_as_a_subject_public_key_info(curve: int | str) -> None:
     assert opened(replace(GOOD, curve=curve, der=bytes)).startswith(b"<saml:Assertion")
 
@@ -155,10 +159,6 @@ def compressed(point: bytes) -> bytes:
     return bytes([2 + (point[-1] & 1)]) + point[1 : 1 + size]
 
 
-def hybrid(point: bytes) -> bytes:
-    return bytes([6 + (point[-1] & 1)]) + point[1:]
-
-
 def beyond(point: bytes) -> bytes:
     """X is not below the prime of the field."""
     return b"\x04" + b"\xff" * (len(point) // 2) + point[1 + len(point) // 2 :]
@@ -204,17 +204,7 @@ def with_parameters(**said: str) -> Agreeing:
 
 REFUSED = [
     ("key_agreement", "DH-ES", replace(GOOD, edit=rename("AgreementMethod", 0, "Algorithm", f"{XENC11}DH-ES"))),
-    ("key_agreement", "DH", replace(GOOD, edit=rename("AgreementMethod", 0, "Algorithm", f"{XENC}dh"))),
     ("key_agreement", "without a name", replace(GOOD, edit=rename("AgreementMethod", 0, "Algorithm", None))),
-    ("key_agreement", "two names", replace(GOOD, edit=rename("AgreementMethod", 0, "Other", "x"))),
-    ("key_agreement", "a nonce", replace(GOOD, edit=into("AgreementMethod", NONCE, place=0))),
-    ("key_agreement", "two", replace(GOOD, edit=twice("AgreementMethod"))),
-    ("key_agreement", "beside a KeyName", replace(GOOD, edit=into("KeyInfo", "<ds:KeyName>k</ds:KeyName>", 1, 0))),
-    ("key_agreement", "no derivation", replace(GOOD, edit=without("KeyDerivationMethod"))),
-    ("key_agreement", "a hash for the older derivation", replace(GOOD, edit=into("AgreementMethod", "<ds:DigestMethod/>"))),
-    ("key_agreement", "no key of the sender", replace(GOOD, edit=without("OriginatorKeyInfo"))),
-    ("key_agreement", "two keys of the sender", replace(GOOD, edit=twice("OriginatorKeyInfo"))),
-    ("key_agreement", "text in it", replace(GOOD, edit=text("AgreementMethod", 0, "x"))),
     ("key_info", "an object as a hint", replace(GOOD, edit=into("RecipientKeyInfo", "<ds:Object>x</ds:Object>"))),
     (
         "retrieval_method",
@@ -222,71 +212,22 @@ REFUSED = [
         replace(GOOD, edit=into("OriginatorKeyInfo", '<ds:RetrievalMethod URI="https://evil.example/key"/>')),
     ),
     ("key_derivation", "PBKDF2", replace(GOOD, edit=rename("KeyDerivationMethod", 0, "Algorithm", f"{XENC11}pbkdf2"))),
-    ("key_derivation", "without a name", replace(GOOD, edit=rename("KeyDerivationMethod", 0, "Algorithm", None))),
     ("key_derivation", "no parameters", replace(GOOD, edit=without("ConcatKDFParams"))),
-    ("key_derivation", "parameters twice", replace(GOOD, edit=twice("ConcatKDFParams"))),
     ("key_derivation", "no hash", replace(GOOD, edit=without("DigestMethod"))),
-    ("key_derivation", "two hashes", replace(GOOD, edit=twice("DigestMethod"))),
-    ("key_derivation", "SHA-1", replace(GOOD, digest=SHA1)),
-    ("key_derivation", "SHA-224", replace(GOOD, digest=f"{crossing.MORE}sha224")),
-    ("key_derivation", "a hash with parameters", replace(GOOD, edit=into("DigestMethod", "<ds:x/>"))),
-    ("key_derivation", "an unknown parameter", with_parameters(Info="0000")),
-    ("key_derivation", "half an octet", with_parameters(PartyUInfo="000")),
-    ("key_derivation", "no hexadecimal", with_parameters(PartyUInfo="00xx")),
-    ("key_derivation", "white space", with_parameters(PartyUInfo=" 0000")),
-    ("key_derivation", "white space within", with_parameters(PartyUInfo="00 00")),
-    ("key_derivation", "a sign", with_parameters(PartyUInfo="00+1")),
-    ("key_derivation", "bits that are no octets", with_parameters(AlgorithmID="03D8")),
-    ("key_derivation", "padding of more than there is", with_parameters(AlgorithmID="FF00")),
-    ("key_derivation", "a parameter of megabytes", with_parameters(PartyVInfo="00" * 1030)),
     ("key_wrap", "AES-192", replace(GOOD, wrap=f"{XENC}kw-aes192")),
-    ("key_wrap", "triple DES", replace(GOOD, wrap=f"{XENC}kw-tripledes")),
-    ("key_wrap", "RSA-OAEP", replace(GOOD, wrap=f"{XENC11}rsa-oaep")),
     ("key_wrap", "with parameters", replace(GOOD, edit=into("EncryptionMethod", "<ds:DigestMethod/>", 1))),
-    ("key_wrap", "a key of 16 octets for 32", replace(GOOD, content_key=bytes(16))),
-    ("key_wrap", "a key of 40 octets", replace(GOOD, content_key=bytes(40))),
-    ("key_wrap", "a hundred thousand octets", replace(GOOD, edit=text("CipherValue", 0, "AAAA" * 33334))),
     ("originator_key", "not on its curve", replace(GOOD, point=off_curve)),
     ("originator_key", "of another curve", replace(GOOD, urn=URNS["brainpoolP256r1"])),
-    ("originator_key", "of a longer curve", replace(GOOD, urn=URNS[384])),
     ("originator_key", "the point at infinity", replace(GOOD, point=lambda _: b"\0")),
-    ("originator_key", "zeros", replace(GOOD, point=lambda point: b"\x04" + bytes(len(point) - 1))),
     ("originator_key", "compressed", replace(GOOD, point=compressed)),
-    ("originator_key", "hybrid", replace(GOOD, point=hybrid)),
     ("originator_key", "beyond the field", replace(GOOD, point=beyond)),
-    ("originator_key", "an octet more", replace(GOOD, point=lambda point: point + b"\0")),
     ("originator_key", "an octet less", replace(GOOD, point=lambda point: point[:-1])),
-    ("originator_key", "no base64", replace(GOOD, edit=text("PublicKey", 0, "!!!!"))),
     ("originator_key", "a curve that we do not take", replace(GOOD, curve="secp256k1")),
-    ("originator_key", "P-192", replace(GOOD, urn="urn:oid:1.2.840.10045.3.1.1")),
-    ("originator_key", "a curve without urn:oid:", replace(GOOD, urn="1.2.840.10045.3.1.7")),
-    ("originator_key", "a curve with text", replace(GOOD, edit=text("NamedCurve", 0, "x"))),
-    ("originator_key", "a curve with two names", replace(GOOD, edit=rename("NamedCurve", 0, "Id", "_c"))),
     ("originator_key", "parameters of a curve", replace(GOOD, edit=into("ECKeyValue", "<dsig11:ECParameters/>", place=0))),
-    ("originator_key", "no curve", replace(GOOD, edit=without("NamedCurve"))),
     ("originator_key", "no point", replace(GOOD, edit=without("PublicKey"))),
-    ("originator_key", "a second key", replace(GOOD, edit=into("OriginatorKeyInfo", NAMED))),
-    ("originator_key", "a name alone", replace(GOOD, edit=into("OriginatorKeyInfo", "<ds:KeyName>k</ds:KeyName>"))),
-    ("originator_key", "an RSA key", replace(GOOD, edit=into("KeyValue", "<ds:RSAKeyValue/>"))),
-    ("originator_key", "a certificate", replace(GOOD, edit=into("OriginatorKeyInfo", "<ds:X509Data/>"))),
-    ("originator_key", "nothing", replace(GOOD, edit=without("KeyValue"))),
-    ("originator_key", "a SubjectPublicKeyInfo of RSA", replace(GOOD, der=rsa_key)),
-    ("originator_key", "one with an octet after it", replace(GOOD, der=lambda der: der + b"\0")),
-    ("originator_key", "one that is cut", replace(GOOD, der=lambda der: der[:-1])),
-    ("originator_key", "one of no curve of ours", replace(GOOD, der=bytes, curve="secp256k1")),
-    ("originator_key", "one not on its curve", replace(GOOD, der=off_curve)),
-    ("originator_key", "one with a compressed point", replace(GOOD, der=short)),
-    ("originator_key", "one with a curve of its own", replace(GOOD, der=explicit)),
-    ("originator_key", "one of kilobytes", replace(GOOD, der=lambda der: der * 100)),
     ("encrypted_key", "agreed on without a key to wrap", replace(GOOD, edit=without("EncryptedKey"))),
     ("key_transport", "a wrapped key that nobody agreed on", replace(GOOD, edit=without("KeyInfo", 1))),
     ("content_encryption", "CBC", replace(GOOD, content=f"{XENC}aes256-cbc")),
-    ("content_encryption", "a hash that is none", replace(GOOD, edit=into("EncryptionMethod", "<ds:DigestMethod/>"))),
-    (
-        "content_encryption",
-        "SHA-1 as its hash",
-        replace(GOOD, edit=into("EncryptionMethod", f'<ds:DigestMethod Algorithm="{SHA1}"/>')),
-    ),
 ]
 
 
@@ -332,17 +273,6 @@ def test_a_profile_without_key_agreement_takes_none() -> None:
         assert refusal.value.check == check
 
 
-def test_an_algorithm_that_nobody_here_knows_is_refused_though_a_profile_takes_it() -> None:
-    odd = "urn:odd"
-    for made, profile, check in (
-        (replace(GOOD, wrap=odd), replace(EIDAS, key_wraps=frozenset({odd})), "key_wrap"),
-        (replace(GOOD, digest=odd), replace(EIDAS, kdf_digests=frozenset({odd})), "key_derivation"),
-    ):
-        with pytest.raises(AssertionRejected) as refusal:
-            open_assertion(outer(response(made.element())), [Counting()], PEER, profile)
-        assert refusal.value.check == check
-
-
 @settings(max_examples=60)
 @given(st.binary(max_size=140), st.text(max_size=40))
 def test_no_octets_as_key_or_parameter_are_anything_but_a_refusal_by_name(octets: bytes, said: str) -> None:
@@ -360,17 +290,12 @@ def test_no_octets_as_key_or_parameter_are_anything_but_a_refusal_by_name(octets
 FAILURES = {
     "another key of ours": replace(GOOD, secret=bytes(32)),
     "a key on another curve": replace(GOOD, curve=384),
-    "a key on another curve of that length": replace(GOOD, curve="brainpoolP256r1"),
     "other parameters than said": replace(GOOD, info=b""),
-    "another hash than said": replace(GOOD, bits=384),
     "a wrapped key with another check": replace(GOOD, check=b"\xa6" * 7 + b"\xa7"),
     "a wrapped key that is none": replace(GOOD, edit=text("CipherValue", 0, base64.b64encode(bytes(40)).decode())),
     "another key for the content": replace(GOOD, content_key=bytes(32)),
-    "another IV": replace(GOOD, flip=0),
     "another ciphertext": replace(GOOD, flip=20),
-    "another tag": replace(GOOD, flip=-1),
     "a tag of 12 octets": replace(GOOD, cut=4),
-    "no tag": replace(GOOD, cut=16),
 }
 
 
@@ -399,56 +324,7 @@ def test_every_failure_to_decrypt_is_the_same_refusal_after_the_same_work(
     assert done == ["unwrap by 32", "content by 32"]
 
 
-def test_a_key_of_the_other_kind_gives_the_same_answer() -> None:
-    keys: Sequence[tuple[Element, DecryptionKey]] = [
-        (GOOD.element(), crossing.unwrapper(node("ours"))),
-        (crossing.Encryption().element(), agreement(256)),
-    ]
-    for holder, key in keys:
-        error = refused(holder, key)
-        assert (error.check, error.detail) == ("decryption", "an assertion that our key does not decrypt")
-        assert (error.__cause__, error.__context__) == (None, None)
-
-
 # -- what we encrypt -------------------------------------------------------------------------------------------------------
-
-
-def by_hand(made: Element, party: forge.SigningParty, size: int) -> bytes:
-    """The plaintext, by the derivation and the key wrap of this test's own."""
-    curve = part(made, "NamedCurve").get("URI")
-    key = load_pem_private_key(party.pem, None)
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
-    assert URNS[next(name for name in OURS if CURVES[name].name == key.curve.name)] == curve
-    public = ec.EllipticCurvePublicKey.from_encoded_point(key.curve, base64.b64decode(part(made, "PublicKey").text or ""))
-    wrapping = derived(key.exchange(ec.ECDH(), public), bytes(3), 256, size)
-    wrapped_key, value = (base64.b64decode(found.text or "") for found in made.iter("{*}CipherValue"))
-    content_key = aes_key_unwrap(wrapping, wrapped_key)
-    assert wrapped(wrapping, content_key) == wrapped_key
-    return AESGCM(content_key).decrypt(value[:12], value[12:], None)
-
-
-@pytest.mark.spec("eidas.md §7 ECDH-ES; eidas.md §7 brainpool")
-@pytest.mark.parametrize("curve", OURS, ids=NAMES)
-@pytest.mark.parametrize(("wrap", "content"), [(KW_AES128, AES128_GCM), (KW_AES256, AES192_GCM), (KW_AES256, AES256_GCM)])
-def test_what_we_encrypt_to_a_key_on_a_curve_is_decrypted_by_hand_and_by_us(
-    curve: int | str, wrap: str, content: str
-) -> None:
-    root = etree.fromstring(Reply().xml())
-    before, party = etree.tostring(root), on_curve(curve)
-    made = encrypt(root[-1], party.certificate, EIDAS, content=content, wrap=wrap)
-    assert etree.tostring(root) == before
-    assert [method.get("Algorithm") for method in made.iter("{*}EncryptionMethod")] == [content, wrap]
-    assert part(made, "AgreementMethod").get("Algorithm") == f"{XENC11}ECDH-ES"
-    assert part(made, "KeyDerivationMethod").get("Algorithm") == f"{XENC11}ConcatKDF"
-    assert dict(part(made, "ConcatKDFParams").items()) == ZEROS
-    assert part(made, "DigestMethod").get("Algorithm") == DIGEST_URIS[256]
-    hint = part(made, "RecipientKeyInfo")[0][0]
-    assert (hint.tag, base64.b64decode(hint.text or "")) == (f"{{{DS}}}X509Certificate", party.certificate)
-    alone = etree.fromstring(by_hand(made, party, 16 if wrap == KW_AES128 else 32))
-    assert alone.get("ID") == Reply().assertion_id
-    assert alone.nsmap["xs"] == "http://www.w3.org/2001/XMLSchema"
-    again = open_assertion(outer(response(made)), [agreement(curve)], PEER, EIDAS)
-    assert "Õunapuu-李".encode() in again.octets
 
 
 def judge(holder: Element, party: forge.SigningParty) -> Element:
@@ -485,11 +361,10 @@ def test_libxmlsec_decrypts_what_we_encrypt(curve: int | str) -> None:
 
 
 @pytest.mark.parametrize("curve", OURS, ids=NAMES)
-@pytest.mark.parametrize("bits", [256, 512])
-def test_what_libxmlsec_encrypts_is_opened(curve: int | str, bits: int) -> None:
+def test_what_libxmlsec_encrypts_is_opened(curve: int | str) -> None:
     theirs = ec.generate_private_key(CURVES[curve])
     said = {"AlgorithmID": "0001", "PartyUInfo": "00aa", "PartyVInfo": "00bbcc"}
-    template = replace(GOOD, curve=curve, digest=DIGEST_URIS[bits], said=said).element()
+    template = replace(GOOD, curve=curve, digest=DIGEST_URIS[512], said=said).element()
     for name in ("Originator", "Recipient"):
         info = part(template, f"{name}KeyInfo")
         info.remove(info[0])
@@ -537,17 +412,6 @@ def test_what_a_profile_does_not_take_is_not_sent() -> None:
         encrypt(element, certificate, SAML2INT)
     with pytest.raises(ValueError, match="neither RSA nor on"):
         encrypt(element, on_curve("brainpoolP256r1").certificate, SAML2INT)
-
-
-def test_a_recipient_is_tried_once_and_its_certificate_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    party = forge.party(ec.generate_private_key(ec.SECP256R1()))
-    check_recipient(party.certificate, EIDAS)
-    read: list[bytes] = []
-    monkeypatch.setattr("connectors.signatures.xmlenc.writing.key_of_certificate", lambda der, _: read.append(der))
-    monkeypatch.setattr("connectors.signatures.xmlenc.writing._agreed", lambda *_: read.append(b"tried again"))
-    check_recipient(party.certificate, EIDAS)
-    encrypt(etree.fromstring(assertion()), party.certificate, EIDAS)
-    assert read == [b"tried again"]
 
 
 def test_a_recipient_of_one_profile_is_not_one_of_another() -> None:

@@ -1,7 +1,6 @@
 """An EncryptedKey after the EncryptedData, as OpenSAML's "peer" placement has it: one key, and one reference to it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import xmlsec
@@ -14,9 +13,8 @@ from connectors.signatures.xmlenc import open_assertion
 from policies.errors import AssertionRejected, SignatureInvalid
 from tests.connectors import crossing
 from tests.connectors.agreeing import Agreeing, agreement
-from tests.connectors.crossing import XENC, XENC11, Encryption, node, opened, outer, response, unwrapper
-from tests.connectors.edits import Edit, into, part, rename, text, without
-from tests.connectors.forge import DS, Reply
+from tests.connectors.crossing import XENC, Encryption, node, opened, outer, response
+from tests.connectors.edits import Edit, into, part, without
 
 PEER = (crossing.pinned(node("peer")),)
 REFERENCE = '<ds:RetrievalMethod Type="{type}" URI="{uri}"/>'
@@ -62,14 +60,6 @@ def before(holder: Element) -> None:
     holder.insert(0, holder[1])
 
 
-def within_the_data(holder: Element) -> None:
-    holder[0].append(holder[1])
-
-
-def another_element(holder: Element) -> None:
-    holder[1].tag = f"{{{XENC11}}}DerivedKey"
-
-
 def elsewhere(holder: Element) -> None:
     key = part(holder, "EncryptedKey")
     wrapper = etree.SubElement(holder, f"{{{XENC}}}Other")
@@ -100,53 +90,17 @@ def test_libxmlsec_reads_the_same_form() -> None:
     assert str(xmlsec.EncryptionContext(manager).decrypt(holder[0]).tag).endswith("}Assertion")
 
 
-FETCHING = ["https://evil.example/key.xml", "file:///etc/ciconia/keys/node.pem", "http://169.254.169.254/", "//evil/x", "x"]
+FETCHING = ["https://evil.example/key.xml", "file:///etc/ciconia/keys/node.pem"]
 REFUSED: list[tuple[str, str, Encryption]] = [
     *(("retrieval_method", uri, made(uri=uri)) for uri in FETCHING),
     ("retrieval_method", "the whole document", made(uri="")),
     ("retrieval_method", "no fragment", made(uri="#")),
     ("retrieval_method", "another Id", made(uri="#_other")),
     ("retrieval_method", "the Id of the data", made(uri="#_data")),
-    ("retrieval_method", "the Id of the Response", made(uri=f"#{Reply().response_id}")),
-    ("retrieval_method", "an XPointer to it", made(uri="#xpointer(id('_key'))")),
-    ("retrieval_method", "the Id in another spelling", made(uri="#%5Fkey")),
-    ("retrieval_method", "of another Type", made(kind=f"{DS}X509Data")),
-    ("retrieval_method", "of a raw certificate", made(kind=f"{DS}rawX509Certificate")),
-    ("retrieval_method", "without a Type", made(rename("RetrievalMethod", 0, "Type", None))),
-    ("retrieval_method", "without a URI", made(rename("RetrievalMethod", 0, "URI", None))),
-    ("retrieval_method", "with more attributes", made(rename("RetrievalMethod", 0, "Id", "_r"))),
-    ("retrieval_method", "with transforms", made(into("RetrievalMethod", "<ds:Transforms/>"))),
-    ("retrieval_method", "with text", made(text("RetrievalMethod", 0, "x"))),
-    ("retrieval_method", "twice", made(into("KeyInfo", REFERENCE.format(type=TYPE, uri="#_key")))),
-    ("retrieval_method", "in the key's own KeyInfo", made(into("KeyInfo", REFERENCE.format(type=TYPE, uri="#_key"), 1))),
-    ("retrieval_method", "of a key without an Id", made(rename("EncryptedKey", 0, "Id", None), uri="#")),
-    (
-        "retrieval_method",
-        "of a key in the data",
-        Encryption(edit=into("KeyInfo", REFERENCE.format(type=TYPE, uri="#_key"))),
-    ),
-    ("retrieval_method", "of a key that is before it", made(before)),
-    ("retrieval_method", "of a key that is no child", made(elsewhere)),
-    ("retrieval_method", "of a key at the end of the data", made(within_the_data)),
-    ("retrieval_method", "of something else after the data", made(another_element)),
     ("encrypted_data", "a key that nothing names", made(without("RetrievalMethod"))),
     ("encrypted_key", "two keys", made(another_key)),
     ("encrypted_key", "a key in the data, too", made(inside_too)),
     ("encrypted_key", "a name beside the reference", made(into("KeyInfo", "<ds:KeyName>k</ds:KeyName>", place=0))),
-    ("encrypted_key", "for other data", made(listed="#_other")),
-    ("encrypted_key", "for data elsewhere", made(listed="https://evil.example/data")),
-    ("encrypted_key", "for the whole document", made(listed="")),
-    ("encrypted_key", "for another key", made(into("ReferenceList", '<xenc:KeyReference URI="#_key"/>'))),
-    ("encrypted_key", "for nothing", made(without("DataReference"))),
-    ("encrypted_key", "for data with transforms", made(into("DataReference", "<ds:Transforms/>"))),
-    ("encrypted_key", "for data without an Id", made(rename("EncryptedData", 0, "Id", None))),
-    ("encrypted_key", "two lists", made(into("EncryptedKey", LIST.format(uri="#_data")))),
-    ("encrypted_key", "a name to carry", made(into("EncryptedKey", "<xenc:CarriedKeyName>k</xenc:CarriedKeyName>"))),
-    (
-        "encrypted_key",
-        "a list where the key is in the data",
-        Encryption(edit=into("EncryptedKey", LIST.format(uri="#_data"))),
-    ),
 ]
 
 
@@ -194,15 +148,3 @@ def test_a_key_of_somebody_elses_after_the_data_breaks_the_signature() -> None:
     with pytest.raises(SignatureInvalid) as refusal:
         outer(octets.replace(values[0].encode(), values[1].encode()))
     assert refusal.value.check == "digest"
-
-
-def test_every_failure_to_decrypt_looks_the_same_there_too() -> None:
-    for wrong in (
-        replace(made(), recipient="another"),
-        replace(made(), key=bytes(32)),
-        replace(made(), flip=-1),
-        replace(made(), hashes=(384, 256)),
-    ):
-        with pytest.raises(AssertionRejected) as refusal:
-            open_assertion(outer(response(wrong.element())), [unwrapper(node("ours"))], PEER, EIDAS)
-        assert (refusal.value.check, refusal.value.detail) == ("decryption", "an assertion that our key does not decrypt")

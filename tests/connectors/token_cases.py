@@ -48,9 +48,7 @@ def of_signature(typ: str, claims: Mapping[str, Json], other_types: tuple[str, .
     members: Mapping[str, Json] = {
         "crit": ["exp"],
         "b64": False,
-        "zip": "DEF",
         "jku": "https://evil.example/jwks",
-        "x5u": "https://evil.example/x5u",
         "x5c": ["MII"],
         "jwk": {"kty": "EC"},
         "enc": "A256GCM",
@@ -58,23 +56,16 @@ def of_signature(typ: str, claims: Mapping[str, Json], other_types: tuple[str, .
     return (
         Case("jws_size", "beyond 64 KiB", "a" * (MAX_TOKEN + 1)),
         Case("jws_form", "empty", ""),
-        Case("jws_form", "two parts", f"{first}.{second}"),
         Case("jws_form", "a JWE of five parts", f"{good}.AA.AA"),
-        Case("jws_form", "padded", f"{good}="),
         Case("jws_form", "JSON serialisation", json.dumps({"payload": second, "signatures": []})),
         Case("jws_header", "a member twice", f"{b64(header_twice)}.{second}.{third}"),
         *(Case("jws_header", name, made({name: value})) for name, value in members.items()),
-        *(
-            Case("jws_alg", alg, f"{b64(json.dumps({**header, 'alg': alg}))}.{second}.")
-            for alg in ("none", "NONE", "HS256")
-        ),
+        *(Case("jws_alg", alg, f"{b64(json.dumps({**header, 'alg': alg}))}.{second}.") for alg in ("none", "NONE")),
         Case("jws_alg", "another that we know", made({"alg": "EdDSA"}, token_key("EdDSA"))),
         *(Case("jws_typ", other or "empty", made({"typ": other})) for other in other_types),
         Case("jws_kid", "unknown", made({"kid": "k2"})),
-        Case("jws_kid", "no text", made({"kid": 7})),
         Case("jws_signature", "by another key", made({}, stranger)),
         Case("jws_signature", "none", f"{first}.{second}."),
         Case("jws_claims", "a member twice", handmade(header, twice, key)),
-        Case("jws_claims", "no object", handmade(header, "[]", key)),
         Case("jws_claims", "not a number", handmade(header, '{"exp":NaN}', key)),
     )

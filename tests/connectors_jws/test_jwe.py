@@ -16,10 +16,9 @@ from joserfc.jwk import ECKey
 
 from connectors.checks import JWE_CHECKS
 from connectors.formats.claims import Json
-from connectors.signatures.jwe import MAX_HEADER, MAX_TOKEN, Encryption, decrypt, encrypt, opened
-from connectors.signatures.jwk import public_jwk
+from connectors.signatures.jwe import MAX_TOKEN, Encryption, decrypt, encrypt, opened
 from policies.errors import AssertionRejected, BrokerError
-from tests.connectors_jws.jwe_doubles import IV, content_key, encrypted, good_header, our_key, sealed
+from tests.connectors_jws.jwe_doubles import IV, encrypted, good_header, our_key, sealed
 from tests.connectors_jws.jws_doubles import SoftwareAgreement, b64, private_key
 
 INNER = "header.payload.signature"
@@ -135,22 +134,7 @@ def _flipped(part: int) -> str:
     return _without(".".join(parts), part, b64(bytes(changed)))
 
 
-def _epk(**changes: Json) -> dict[str, Json]:
-    return {name: value for name, value in {**_POINT, **changes}.items() if value != "LEFT OUT"}
-
-
-def _on(curve: ec.EllipticCurve) -> SoftwareAgreement:
-    return SoftwareAgreement(ec.generate_private_key(curve))
-
-
-def _under(secret: bytes, **changes: Json) -> str:
-    """A whole token under a content key that the attacker chose the secret of."""
-    return sealed(good_header(ephemeral=_EPHEMERAL, **changes), INNER.encode(), content_key(secret, "A128GCM"))
-
-
 _EPHEMERAL = ec.generate_private_key(ec.SECP256R1())
-_POINT: dict[str, Json] = {**public_jwk(_EPHEMERAL.public_key())}
-_ZERO = b64(bytes(32))
 TWICE = '{"alg":"ECDH-ES",' + json.dumps(good_header(ephemeral=_EPHEMERAL))[1:]
 MEMBERS: Mapping[str, Json] = {
     "zip": "DEF",
@@ -167,55 +151,23 @@ MEMBERS: Mapping[str, Json] = {
 }
 CASES = (
     Case("jwe_size", "a token beyond 64 KiB", encrypted("x" * MAX_TOKEN)),
-    Case("jwe_size", "a header beyond 1 KiB", encrypted(INNER, apu="A" * MAX_HEADER)),
     Case("jwe_form", "empty", ""),
     Case("jwe_form", "a signed token that is not encrypted", "e30.e30.e30"),
-    Case("jwe_form", "six parts", encrypted(INNER) + ".AA"),
-    Case("jwe_form", "padded", encrypted(INNER) + "="),
-    Case("jwe_form", "a key where one is agreed on", _without(encrypted(INNER), 1, b64(bytes(24)))),
-    Case("jwe_form", "an IV of 16 octets", _without(encrypted(INNER), 2, b64(bytes(16)))),
-    Case("jwe_form", "no IV", _without(encrypted(INNER), 2, "")),
-    Case("jwe_form", "a tag of 4 octets", _without(encrypted(INNER), 4, encrypted(INNER).split(".")[4][:6])),
-    Case("jwe_form", "no tag", _without(encrypted(INNER), 4, "")),
     Case("jwe_header", "no JSON", sealed("{", b"", bytes(16))),
     Case("jwe_header", "a member twice", sealed(TWICE, INNER.encode(), bytes(16))),
     *(Case("jwe_header", name, encrypted(INNER, **{name: value})) for name, value in MEMBERS.items()),
     Case("jwe_header", "no epk", encrypted(INNER, epk="LEFT OUT")),
-    Case("jwe_header", "an epk that is a list", encrypted(INNER, epk=[])),
-    Case("jwe_header", "an epk with a private part", encrypted(INNER, epk=_epk(d=_ZERO))),
-    Case("jwe_header", "an epk without y", encrypted(INNER, epk=_epk(y="LEFT OUT"))),
-    Case("jwe_header", "an epk on another curve", encrypted(INNER, epk=_epk(crv="P-384"))),
-    Case("jwe_header", "an epk of another type", encrypted(INNER, epk=_epk(kty="OKP"))),
-    Case("jwe_header", "a coordinate of 31 octets", encrypted(INNER, epk=_epk(x=b64(bytes(31))))),
-    Case("jwe_header", "a coordinate that is a number", encrypted(INNER, epk=_epk(x=1))),
-    Case("jwe_header", "an apu that is no text", encrypted(INNER, apu=1)),
-    Case("jwe_header", "an apv in another spelling", encrypted(INNER, apv="QQ==")),
     Case("jwe_alg", "agreement and wrapping", encrypted(INNER, alg="ECDH-ES+A128KW")),
     Case("jwe_alg", "RSA of PKCS1", encrypted(INNER, alg="RSA1_5")),
-    Case("jwe_alg", "direct", encrypted(INNER, alg="dir")),
-    Case("jwe_alg", "a password", encrypted(INNER, alg="PBES2-HS256+A128KW")),
-    Case("jwe_alg", "CBC", sealed(good_header(ephemeral=_EPHEMERAL, enc="A128CBC-HS256"), b"", bytes(16))),
-    Case("jwe_alg", "another GCM than the registered", encrypted(INNER, enc="A256GCM")),
-    Case("jwe_alg", "no enc", sealed(good_header("LEFT OUT", ephemeral=_EPHEMERAL), b"", bytes(16))),
     Case("jwe_typ", "content of another type", encrypted(INNER, cty="application/xml")),
-    Case("jwe_typ", "a logout token", encrypted(INNER, typ="logout+jwt")),
-    Case("jwe_typ", "a type that is a list", encrypted(INNER, typ=["JWT"])),
     Case("jwe_kid", "unknown", encrypted(INNER, kid="k2")),
-    Case("jwe_kid", "no text", encrypted(INNER, kid=7)),
-    Case("jwe_kid", "none and two keys", encrypted(INNER), (our_key(), our_key(1))),
     Case("jwe_keys", "none", encrypted(INNER), ()),
-    Case("jwe_keys", "on another curve", encrypted(INNER), (_on(ec.SECP384R1()),)),
-    Case("jwe_keys", "an encryption that we do not know", encrypted(INNER), enc="A192GCM"),
-    Case("jwe_keys", "CBC by registration", encrypted(INNER), enc="A128CBC-HS256"),
     Case("jwe_decryption", "to another key", encrypted(INNER, our_key(1))),
     Case("jwe_decryption", "a bit of the ciphertext", _flipped(3)),
     Case("jwe_decryption", "a bit of the tag", _flipped(4)),
     Case("jwe_decryption", "a bit of the IV", _flipped(2)),
     Case("jwe_decryption", "a header of another token", _without(encrypted(INNER), 0, encrypted(INNER).split(".")[0])),
     Case("jwe_decryption", "no ciphertext", _without(encrypted(INNER), 3, "")),
-    Case("jwe_decryption", "a point that is not on the curve", _under(bytes(32), epk=_epk(y=_ZERO))),
-    Case("jwe_decryption", "the point at infinity", _under(bytes(32), epk=_epk(x=_ZERO, y=_ZERO))),
-    Case("jwe_decryption", "a coordinate beyond the field", _under(bytes(32), epk=_epk(x=b64(P.to_bytes(32))))),
 )
 
 

@@ -18,22 +18,16 @@ from joserfc import jws as joserfc_jws
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from connectors.formats.claims import Json
-from connectors.signatures.algorithms import SignatureAlgorithm
-from connectors.signatures.jwk import thumbprint
 from connectors.signatures.jws import (
     MAX_HEADER,
-    MAX_TOKEN,
-    REMEMBERED_HEADERS,
     SignedClaims,
     TokenSigner,
     VerificationKey,
-    _judged_header,
     sign,
     unverified_issuer,
     verification_key,
     verify,
 )
-from idp.keys.file import FileSigner
 from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
 from tests.connectors_jws.jws_doubles import (
     EVERY_ALGORITHM,
@@ -42,7 +36,6 @@ from tests.connectors_jws.jws_doubles import (
     b64,
     handmade,
     private_key,
-    raw_signature,
     token_key,
 )
 
@@ -96,46 +89,16 @@ def test_what_we_sign_is_verified_by_us_and_by_joserfc(alg: str) -> None:
     assert json.loads(joserfc_jws.deserialize_compact(made, other, algorithms=[alg]).payload)["name"] == "Jõgeva"
 
 
-@pytest.mark.parametrize("alg", ["RS256", "PS256", "ES256", "ES384"])
-def test_a_key_of_a_file_signs_whatever_tokens_of_its_type_can_have(alg: str) -> None:
-    key = private_key(alg)
-    signer = FileSigner(_private_key=key, public_key=key.public_key(), certificate=b"", key_id=thumbprint(key.public_key()))
-    made = sign(CLAIMS, signer, alg=alg, typ="JWT")
-    verifying = [verification_key(signer.public_key, alg, signer.key_id)]
-    assert verify(made, verifying, alg=alg, types=JWT_ALONE).kid == signer.key_id
-
-
 def test_our_header_has_algorithm_key_and_type_and_nothing_else() -> None:
     signer = SoftwareSigner(private_key("ES256"))
     header = python_jose.get_unverified_header(sign(CLAIMS, signer, alg="ES256", typ="JWT"))
     assert header == {"alg": "ES256", "kid": signer.key_id, "typ": "JWT"}
 
 
-def test_one_signature_is_one_call_of_the_signer() -> None:
-    signer = SoftwareSigner(private_key("ES256"))
-    sign(CLAIMS, signer, alg="ES256", typ="JWT")
-    assert signer.calls == 1
-
-
-@pytest.mark.parametrize("alg", ["HS256", "none", "ES512", "PS384", "Ed448", ""])
+@pytest.mark.parametrize("alg", ["HS256", "none"])
 def test_nothing_is_signed_with_an_algorithm_that_signers_do_not_have(alg: str) -> None:
     with pytest.raises(BrokerError):
         sign(CLAIMS, SoftwareSigner(private_key("ES256")), alg=alg, typ="JWT")
-
-
-def test_a_signer_of_another_type_does_not_sign() -> None:
-    with pytest.raises(SignatureInvalid):
-        sign(CLAIMS, SoftwareSigner(private_key("RS256")), alg="ES256", typ="JWT")
-
-
-def test_a_signer_that_fails_is_an_error_of_ours() -> None:
-    class Broken(SoftwareSigner):
-        def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> bytes:
-            raise OSError(f"the module is gone, with {len(data)} bytes for {algorithm}")
-
-    with pytest.raises(BrokerError) as caught:
-        sign(CLAIMS, Broken(private_key("ES256")), alg="ES256", typ="JWT")
-    assert caught.value.code == "internal"
 
 
 @pytest.mark.parametrize("alg", EVERY_ALGORITHM)
@@ -156,18 +119,8 @@ def test_an_empty_key_set_is_refused() -> None:
     assert refused(token(), among=[]) == "jws_keys"
 
 
-def test_an_empty_set_of_types_is_refused() -> None:
-    with pytest.raises(SignatureInvalid):
-        verify(token(), keys(), alg="ES256", types=frozenset())
-
-
 def test_a_key_of_another_algorithm_among_the_keys_is_refused() -> None:
     assert refused(token(), among=[*keys(), *keys("RS256", kid="k2")]) == "jws_keys"
-
-
-@pytest.mark.parametrize("alg", ["HS256", "none", "", "RS512", "ES512", "Ed448"])
-def test_no_other_algorithm_can_be_asked_for(alg: str) -> None:
-    assert refused(token(), alg, among=keys()) == "jws_keys"
 
 
 # -- one algorithm, pinned ---------------------------------------------------------------------------------------------
@@ -175,25 +128,14 @@ def test_no_other_algorithm_can_be_asked_for(alg: str) -> None:
 
 @pytest.mark.spec("RFC 8725 §3.1")
 @pytest.mark.parametrize("pinned", EVERY_ALGORITHM)
-@pytest.mark.parametrize("found", EVERY_ALGORITHM)
-def test_a_token_of_another_algorithm_is_refused_even_where_the_same_key_would_fit(pinned: str, found: str) -> None:
-    made = handmade({"alg": found, "kid": "k1", "typ": "JWT"}, CLAIMS, token_key(found))
-    if found == pinned:
-        assert verify(made, keys(pinned), alg=pinned, types=JWT_ALONE).kid == "k1"
-    else:
+def test_a_token_of_another_algorithm_is_refused_even_where_the_same_key_would_fit(pinned: str) -> None:
+    for found in set(EVERY_ALGORITHM) - {pinned}:
+        made = handmade({"alg": found, "kid": "k1", "typ": "JWT"}, CLAIMS, token_key(found))
         assert refused(made, pinned) == "jws_alg"
 
 
-@pytest.mark.parametrize(("said", "made"), [("RS256", "PS256"), ("PS256", "RS256")])
-def test_a_signature_of_the_other_padding_is_refused(said: str, made: str) -> None:
-    header = {"alg": said, "kid": "k1", "typ": "JWT"}
-    octets = f"{b64(json.dumps(header))}.{b64(json.dumps(CLAIMS))}"
-    signature = raw_signature(token_key("RS256"), octets.encode(), pss=made == "PS256")
-    assert refused(f"{octets}.{b64(signature)}", said) == "jws_signature"
-
-
 @pytest.mark.spec("RFC 7518 §3.5")
-@pytest.mark.parametrize("salt", [0, 20, 64])
+@pytest.mark.parametrize("salt", [0, 64])
 def test_a_salt_of_another_length_than_the_hash_is_refused(salt: int) -> None:
     key = private_key("PS256")
     assert isinstance(key, rsa.RSAPrivateKey)
@@ -203,24 +145,13 @@ def test_a_salt_of_another_length_than_the_hash_is_refused(salt: int) -> None:
 
 
 @pytest.mark.parametrize("alg", EVERY_ALGORITHM)
-@pytest.mark.parametrize("length", [0, 1, 32, 63, 65, 96, 255, 257, 4096])
-def test_a_signature_of_another_length_is_refused(alg: str, length: int) -> None:
+def test_a_signature_of_another_length_is_refused(alg: str) -> None:
     header, payload, _ = token(alg=alg).split(".")
-    assert refused(f"{header}.{payload}.{b64(bytes(length))}", alg) == "jws_signature"
+    for length in (0, 63, 65, 96, 255, 257, 4096):
+        assert refused(f"{header}.{payload}.{b64(bytes(length))}", alg) == "jws_signature"
 
 
 # -- a header is judged once -------------------------------------------------------------------------------------------
-
-
-def test_a_header_that_was_accepted_once_is_judged_anew_for_other_types_and_other_algorithms() -> None:
-    good = token()
-    assert verify(good, keys(), alg="ES256", types=JWT_ALONE)
-    with pytest.raises(SignatureInvalid) as caught:
-        verify(good, keys(), alg="ES256", types=frozenset({"logout+jwt"}))
-    assert caught.value.check == "jws_typ"
-    with pytest.raises(SignatureInvalid) as caught:
-        verify(good, keys("ES384"), alg="ES384", types=JWT_ALONE)
-    assert caught.value.check == "jws_alg"
 
 
 def test_a_header_that_was_accepted_under_one_key_says_nothing_of_another() -> None:
@@ -230,34 +161,12 @@ def test_a_header_that_was_accepted_under_one_key_says_nothing_of_another() -> N
     assert refused(good, among=keys(kid="k2")) == "jws_kid"
 
 
-def test_headers_are_remembered_up_to_a_bound_and_refusals_not_at_all() -> None:
-    _judged_header.cache_clear()
-    for number in range(REMEMBERED_HEADERS + 20):
-        kid = f"k{number}"
-        made = token({"alg": "ES256", "kid": kid, "typ": "JWT"})
-        assert verify(made, keys(kid=kid), alg="ES256", types=JWT_ALONE).kid == kid
-    assert _judged_header.cache_info().currsize == REMEMBERED_HEADERS
-    before = _judged_header.cache_info().currsize, _judged_header.cache_info().hits
-    for _ in range(3):
-        assert refused(token({"alg": "none", "kid": "k1", "typ": "JWT"})) == "jws_alg"
-    assert (_judged_header.cache_info().currsize, _judged_header.cache_info().hits) == before
-    _judged_header.cache_clear()
-
-
 # -- the key, by kid ---------------------------------------------------------------------------------------------------
 
 
 def test_kid_chooses_among_our_keys() -> None:
     ours = [*keys(kid="other", number=1), *keys()]
     assert verify(token(), ours, alg="ES256", types=JWT_ALONE).kid == "k1"
-
-
-def test_a_kid_that_is_none_of_ours_is_refused_even_where_the_key_would_fit() -> None:
-    assert refused(token({"alg": "ES256", "kid": "../k1", "typ": "JWT"})) == "jws_kid"
-
-
-def test_a_kid_that_is_no_text_is_refused() -> None:
-    assert refused(token({"alg": "ES256", "kid": ["k1"], "typ": "JWT"})) == "jws_kid"
 
 
 def test_a_token_without_kid_verifies_only_where_there_is_one_key() -> None:
@@ -269,40 +178,6 @@ def test_a_token_without_kid_verifies_only_where_there_is_one_key() -> None:
 # -- the form ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        ".",
-        "..",
-        "a.b",
-        "a.b.c.d",
-        "a.b.c.d.e",  # a JWE
-        '{"payload":"e30","signatures":[]}',  # JSON serialisation
-        "é.é.é",
-    ],
-)
-def test_what_is_no_compact_jws_is_refused(text: str) -> None:
-    assert refused(text) in {"jws_form", "jws_header"}
-
-
-@pytest.mark.parametrize("suffix", ["=", "==", "\n", " ", "%", "é"])
-def test_a_second_spelling_of_the_same_token_is_refused(suffix: str) -> None:
-    assert refused(token() + suffix) == "jws_form"
-
-
-def test_base64url_with_stray_last_bits_is_refused() -> None:
-    header, payload, signature = token().split(".")
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    # 64 bytes leave four unused bits in the last character
-    other = signature[:-1] + alphabet[alphabet.index(signature[-1]) + 1]
-    assert refused(f"{header}.{payload}.{other}") == "jws_form"
-
-
-def test_a_token_beyond_the_limit_is_refused_before_it_is_read() -> None:
-    assert refused("a" * (MAX_TOKEN + 1)) == "jws_size"
-
-
 def test_a_header_beyond_its_limit_is_refused_before_it_is_read() -> None:
     assert refused("a" * (MAX_HEADER + 1) + ".e30.AA") == "jws_size"
     long = {"alg": "ES256", "kid": "k1", "typ": "JWT", "x5t": "x" * 1400}
@@ -310,17 +185,11 @@ def test_a_header_beyond_its_limit_is_refused_before_it_is_read() -> None:
     assert verify(token(long), keys(), alg="ES256", types=JWT_ALONE).kid == "k1"
 
 
-def test_a_token_at_the_limit_is_read() -> None:
-    payload = {**CLAIMS, "pad": "x" * 48_000}
-    assert len(token(payload=payload)) > 64_000
-    assert verify(token(payload=payload), keys(), alg="ES256", types=JWT_ALONE).seconds("exp")
-
-
 # -- the header --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.spec("oidc.md §19")
-@pytest.mark.parametrize("name", ["b64", "zip", "jku", "x5u", "x5c", "jwk", "enc", "epk", "cty", "iv", "anything"])
+@pytest.mark.parametrize("name", ["b64", "zip", "jku", "jwk", "anything"])
 def test_a_header_member_that_we_do_not_accept_is_refused(name: str) -> None:
     assert refused(token({"alg": "ES256", "kid": "k1", "typ": "JWT", name: "x"})) == "jws_header"
 
@@ -330,73 +199,13 @@ def test_a_thumbprint_in_the_header_chooses_nothing(name: str) -> None:
     assert verify(token({"alg": "ES256", "typ": "JWT", name: "x"}), keys(), alg="ES256", types=JWT_ALONE)
 
 
-def test_a_header_member_twice_is_refused() -> None:
-    assert refused(token('{"alg":"none","alg":"ES256","typ":"JWT"}')) == "jws_header"
-
-
-@pytest.mark.parametrize("header", ["[]", "1", '"x"', "null", "", "{", "{}x", '{"alg":"ES256",}', '{"a":NaN}'])
-def test_a_header_that_is_no_object_is_refused(header: str) -> None:
-    assert refused(token(header)) == "jws_header"
-
-
-@pytest.mark.parametrize("alg", ["none", "None", "nOnE", "", "HS256", "es256", "RS256", None, 1, ["ES256"]])
-def test_an_algorithm_that_is_not_the_pinned_one_is_refused(alg: Json) -> None:
-    assert refused(token({"alg": alg, "kid": "k1", "typ": "JWT"})) == "jws_alg"
-
-
-def test_an_absent_algorithm_is_refused() -> None:
-    assert refused(token({"kid": "k1", "typ": "JWT"})) == "jws_alg"
-
-
-@pytest.mark.parametrize("typ", ["jwt", "at+jwt", "logout+jwt", "", "application/jwt", 1, None])
-def test_a_type_that_is_not_exactly_an_accepted_one_is_refused(typ: Json) -> None:
-    assert refused(token({"alg": "ES256", "kid": "k1", "typ": typ})) == "jws_typ"
-
-
 def test_an_absent_type_is_accepted_only_where_the_caller_says_so() -> None:
     bare = token({"alg": "ES256", "kid": "k1"})
     assert refused(bare) == "jws_typ"
     assert verify(bare, keys(), alg="ES256", types=frozenset({"", "JWT"})).typ == ""
 
 
-def test_a_type_of_empty_text_is_no_absent_type() -> None:
-    with pytest.raises(SignatureInvalid):
-        verify(token({"alg": "ES256", "kid": "k1", "typ": ""}), keys(), alg="ES256", types=frozenset({"", "JWT"}))
-
-
 # -- the claims --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        "",
-        "text",
-        "[]",
-        "null",
-        "1",
-        '{"iss":"a","iss":"b"}',
-        '{"x":{"iss":"a","iss":"b"}}',
-        '{"exp":NaN}',
-        '{"exp":Infinity}',
-        '{"exp":-Infinity}',
-        '{"exp":1e999}',
-        '{"exp":9007199254740993}',
-        '{"exp":-9007199254740993}',
-        '{"exp":' + "9" * 10_000 + "}",
-        '{"iss":"\\ud800"}',
-        '{"iss":"a"} {"iss":"b"}',
-        '\ufeff{"iss":"a"}',
-        "[" * 20_000,
-        '{"a":' * 9_000,
-        '{"a":' + "[" * 64 + "]" * 64 + "}",
-        '{"a":' * 65 + "1" + "}" * 65,
-        '{"iss":"\\uD8aa x"}',
-        '{"\\udfff":1}',
-    ],
-)
-def test_claims_that_are_no_strict_json_object_are_refused(payload: str) -> None:
-    assert refused(token(payload=payload)) == "jws_claims"
 
 
 @pytest.mark.parametrize(
@@ -412,10 +221,6 @@ def test_claims_of_64_levels_and_of_whole_pairs_of_surrogates_are_read(payload: 
     assert "a" in verify(token(payload=payload), keys(), alg="ES256", types=JWT_ALONE).members
 
 
-def test_the_largest_exact_integer_is_read() -> None:
-    assert verify(token(payload='{"n":9007199254740992}'), keys(), alg="ES256", types=JWT_ALONE).members["n"] == 2**53
-
-
 def test_claims_are_frozen_and_never_shown() -> None:
     signed = verify(token(payload={"name": "Canary-Kärt-Example"}), keys(), alg="ES256", types=JWT_ALONE)
     assert "Canary" not in repr(signed)
@@ -425,14 +230,14 @@ def test_claims_are_frozen_and_never_shown() -> None:
         signed.kid = "x"  # type: ignore[misc] # as above
 
 
-@pytest.mark.parametrize("value", ["", 1, None, True, ["x"], {}])
+@pytest.mark.parametrize("value", ["", 1, ["x"]])
 def test_a_claim_that_is_no_text_is_no_text(value: Json) -> None:
     with pytest.raises(AssertionRejected) as caught:
         SignedClaims(kid="", typ="", members={"sub": value}).text("sub")
     assert caught.value.check == "claim_sub"
 
 
-@pytest.mark.parametrize("value", [True, False, "1795600000", 1.5, -1, None, [1]])
+@pytest.mark.parametrize("value", [True, "1795600000", 1.5, -1])
 def test_a_claim_that_is_no_time_is_no_time(value: Json) -> None:
     with pytest.raises(AssertionRejected):
         SignedClaims(kid="", typ="", members={"exp": value}).seconds("exp")
@@ -482,33 +287,11 @@ def test_python_jose_350_accepts_hs256_under_a_public_key_in_der_and_we_do_not()
     assert refused(forged, "RS256") == "jws_alg"
 
 
-@pytest.mark.spec("CVE-2024-33663")
-@pytest.mark.parametrize("form", [Encoding.DER, Encoding.PEM])
-@pytest.mark.parametrize("alg", ["RS256", "ES256"])
-def test_cve_2024_33663_no_public_key_is_ever_an_hmac_secret(form: Encoding, alg: str) -> None:
-    public = private_key(alg).public_key().public_bytes(form, PublicFormat.SubjectPublicKeyInfo)
-    assert refused(_hmac_token(public), alg) == "jws_alg"
-
-
-@pytest.mark.spec("CVE-2022-29217")
-def test_cve_2022_29217_an_openssh_public_key_is_no_hmac_secret() -> None:
-    public = private_key("ES256").public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-    assert refused(_hmac_token(public)) == "jws_alg"
-
-
 @pytest.mark.spec("security.md §2.2")
 def test_python_jose_350_accepts_an_empty_hmac_key_and_we_do_not() -> None:
     forged = _hmac_token(b"")
     assert python_jose.verify(forged, b"", ["HS256"])
     assert refused(forged) == "jws_alg"
-
-
-@pytest.mark.spec("CVE-2026-32597")
-@pytest.mark.parametrize("crit", [["unknown"], ["b64"], [], "x", None])
-def test_cve_2026_32597_python_jose_accepts_an_unknown_crit_and_we_do_not(crit: Json) -> None:
-    critical = token({"alg": "ES256", "kid": "k1", "typ": "JWT", "crit": crit})
-    assert python_jose.verify(critical, python_jose_key(), ["ES256"])
-    assert refused(critical) == "jws_header"
 
 
 @pytest.mark.spec("security.md §2.2")
@@ -524,29 +307,3 @@ def test_python_jose_350_accepts_a_token_without_exp_and_our_reader_of_times_doe
 def test_cve_2024_33664_a_jwe_bomb_is_never_inflated() -> None:
     header = b64(json.dumps({"alg": "dir", "enc": "A128CBC-HS256", "zip": "DEF"}))
     assert refused(f"{header}..{b64(b'0' * 16)}.{b64(b'0' * 1024)}.{b64(b'0' * 16)}") == "jws_form"
-
-
-@pytest.mark.spec("CVE-2026-27962")
-def test_cve_2026_27962_a_key_in_the_header_verifies_nothing() -> None:
-    point = b64(b"\x01" * 32)
-    stranger = private_key("ES256", 1)
-    jwk = {"kty": "EC", "crv": "P-256", "x": point, "y": point}
-    for header in ({"alg": "ES256", "typ": "JWT", "jwk": jwk}, {"alg": "ES256", "typ": "JWT", "kid": "k1", "jwk": jwk}):
-        assert refused(handmade(header, CLAIMS, stranger)) == "jws_header"
-
-
-@pytest.mark.spec("CVE-2026-28802")
-@pytest.mark.parametrize("alg", ["none", "NONE", "nonE"])
-def test_cve_2026_28802_a_token_without_signature_is_refused(alg: str) -> None:
-    assert refused(f"{b64(json.dumps({'alg': alg, 'typ': 'JWT'}))}.{b64(json.dumps(CLAIMS))}.") == "jws_alg"
-
-
-@pytest.mark.spec("CVE-2022-21449")
-def test_cve_2022_21449_a_signature_of_zeros_is_refused() -> None:
-    header, payload, _ = token().split(".")
-    assert refused(f"{header}.{payload}.{b64(bytes(64))}") == "jws_signature"
-
-
-def test_a_signature_in_der_is_refused() -> None:
-    header, payload, _ = token().split(".")
-    assert refused(f"{header}.{payload}.{b64(bytes.fromhex('3006020101020101'))}") == "jws_signature"

@@ -36,6 +36,18 @@ def test_every_framework_has_its_program_on_the_page_under_its_name() -> None:
         assert ("Our tests do not run this one" in heading[1]) == (framework in NOT_RUN)
 
 
+def test_what_is_said_to_be_run_is_run() -> None:
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "interop").glob("test_snippet*.py"))
+    assert {each for each in Framework if f"Framework.{each.name}" in tests} == set(Framework) - NOT_RUN
+
+
+def test_the_lines_for_a_key_are_the_same_in_every_program_with_authlib() -> None:
+    sources = [resources.files("idp.cli.snippets").joinpath(f"{one}.txt") for one in ("fastapi", "flask", "django")]
+    lines = [[line for line in one.read_text(encoding="utf-8").splitlines() if "@key@" in line] for one in sources]
+    assert lines[0] == lines[1] == lines[2]
+    assert lines[0]
+
+
 def test_every_option_on_the_page_is_one_of_the_command() -> None:
     options = set(re.findall(r"^\| `(--[a-z-]+)", TEXT, re.MULTILINE))
     assert options >= {"--redirect", "--purpose", "--sector", "--key-out", "--jwks", "--snippet", "--json"}

@@ -1,16 +1,12 @@
 """The OpenID Connect clients of `make interop`: what each is, how it is registered, and which faults are its own."""
 
-import shutil
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
 from tests.interop import client_apache, client_chromium, client_lemonldap
-from tests.interop.client_stage import NO_PKCE, Client, Command, Service
-from tests.interop.peer import HERE, NODE_MODULES, VENV, Debian, Fault, Flow, Npm, PyPI
+from tests.interop.client_stage import NO_PKCE, Client, Command
+from tests.interop.peer import HERE, Debian, Fault, Flow, Npm, PyPI
+from tests.interop.programs import in_node, in_python
 from tests.interop.snippet_stage import APACHE, MODULES
 
 PROGRAMS = HERE / "clients"
-LOCAL = HERE / "localhost"
 # What an operator writes for a client that wants it so
 POST = "--method client_secret_post"
 PUBLIC = "--public"
@@ -23,23 +19,13 @@ LONGER = "--life 600"
 
 
 def node(program: str) -> Command:
-    """A program for node: `*.localhost` is this machine there too."""
-
-    def command(_: Service, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
-        (folder / "node_modules").symlink_to(NODE_MODULES)
-        (folder / program).write_bytes((PROGRAMS / program).read_bytes())
-        return [str(shutil.which("node")), "--import", str(LOCAL / "localhost.mjs"), program], {}
-
-    return command
+    """A program for node."""
+    return lambda _, folder: in_node(PROGRAMS / program, folder)
 
 
 def python(program: str) -> Command:
     """A program for the peers' own Python."""
-
-    def command(_: Service, __: Path) -> tuple[Sequence[str], Mapping[str, str]]:
-        return [str(VENV / "bin" / "python"), str(PROGRAMS / program)], {"PYTHONPATH": str(LOCAL)}
-
-    return command
+    return lambda *_: in_python(PROGRAMS / program)
 
 
 CLIENTS: tuple[Client, ...] = (

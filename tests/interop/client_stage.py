@@ -5,13 +5,10 @@ documentation has it, in a process of its own, and ends on a page that shows the
 """
 
 import json
-import os
 import re
 import secrets
-import signal
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,11 +20,11 @@ from idp.demo.browser import Browser, Page
 from idp.demo.scene import Scene
 from idp.keys.file import FileSigner, create_token_key, load_signer
 from tests.interop.peer import Fault, Flow, Package, Role, Session
-from tests.interop.snippet_stage import PURPOSE, RELEASED, until_it_listens
+from tests.interop.programs import Started, end_of, running, words_of
+from tests.interop.snippet_stage import PURPOSE, RELEASED
 from tests.interop.walking import DECISION, opened
 from tests.ports import free_port
 
-STOP_SECONDS = 10
 # Forms of the client's own on the way to the broker: "sign in with ..."
 MOST_FORMS = 3
 CITIZEN = "mari"
@@ -126,38 +123,7 @@ def _rsa_jwks(key: Path) -> Path:
     return jwks
 
 
-Command = Callable[[Service, Path], tuple[Sequence[str], Mapping[str, str]]]
-
-
-@contextmanager
-def running(service: Service, folder: Path, command: Command) -> Iterator[Path]:
-    """The client's program until it is ended by its process; its log."""
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "log"
-    words, more = command(service, folder)
-    # Nothing of ours by accident: npm's, node's and Python's own variables could change what the peer is
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    with log.open("ab") as file:
-        process = subprocess.Popen(
-            words,
-            cwd=folder,
-            env={**inherited, **service.environment, **more},
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-        )
-    try:
-        until_it_listens(process, service.port, log)
-        yield log
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+Command = Callable[[Service, Path], Started]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +154,14 @@ class Client:
                 if flow.name in stage.refused:
                     raise Failed(stage.refused[flow.name])
                 service = stage.services[flow.name]
-                with running(service, folder / "programs" / service.name, self.command) as log:
+                own = folder / "programs" / service.name
+                own.mkdir(parents=True, exist_ok=True)
+                words, more = self.command(service, own)
+                with running(words, {**service.environment, **more}, own, service.port) as log:
                     try:
                         (self.signs_in or self._by_hops)(stage, service)
                     except Exception as error:
-                        raise Failed(f"{error}\n{_end_of(log)}") from error
+                        raise Failed(f"{error}\n{end_of(log)}") from error
 
             yield session
 
@@ -202,7 +171,7 @@ class Client:
             if self.shows:
                 page = browser.get(f"{service.base}{self.shows}", origin=service.base)
             if page.status != 200 or not page.url.startswith(service.base):
-                raise Failed(f"status {page.status} at {page.url.partition('?')[0]}: {_words(page)}")
+                raise Failed(f"status {page.status} at {page.url.partition('?')[0]}: {words_of(page)}")
             holds(self.claims(page))
 
     def _answered(self, stage: Scene, service: Service, browser: Browser) -> Page:
@@ -213,13 +182,13 @@ class Client:
                 break
             page = browser.submit(page, {})
         if page.status != 200 or not page.url.startswith(stage.issuer):
-            raise Failed(f"no picker: status {page.status} at {page.url.partition('?')[0]}: {_words(page)}")
+            raise Failed(f"no picker: status {page.status} at {page.url.partition('?')[0]}: {words_of(page)}")
         if ("code_challenge=" in page.url) == (NO_PKCE in service.flow.registered):
             raise Failed("the registration and the client's request do not agree whether PKCE is used")
         page = browser.get(page.link("//a[contains(@href, '/at/demo-ee')]"), origin=stage.issuer)
         question = browser.submit(browser.submit(page, {"citizen": CITIZEN}), {})
         if question.status != 200:
-            raise Failed(f"no question: {_words(question)}")
+            raise Failed(f"no question: {words_of(question)}")
         answer = browser.submit(question, {"choice": "approve"}, DECISION)
         if answer.tree.xpath("boolean(//form[.//input[@name='code']])"):
             return browser.submit(answer, {}, "//form[.//input[@name='code']]")
@@ -233,12 +202,3 @@ def holds(claims: Mapping[str, object]) -> None:
     missing = {name for name, value in RELEASED.items() if claims.get(name) != value}
     if missing:
         raise Failed(f"the client did not get {sorted(missing)}, only {sorted(claims)}")
-
-
-def _words(page: Page) -> str:
-    return " ".join(str(page.tree.text_content()).split())[:400] if page.text.strip() else "an empty page"
-
-
-def _end_of(log: Path) -> str:
-    """The last lines that the program wrote."""
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])

@@ -9,6 +9,8 @@ from tests.interop.peer_table import KNOWN
 from tests.interop.saml_peers import Ability
 
 MARK = "peer_row"
+# `each(what)` marks every peer of its module's table `PEERS`
+EACH, TABLE = "each", "PEERS"
 
 
 def covered() -> Mapping[str, tuple[str, ...]]:
@@ -24,7 +26,23 @@ def covered() -> Mapping[str, tuple[str, ...]]:
                 peer, what = (_text(one, names) for one in node.args)
                 if peer and what:
                     found[peer] = found.get(peer, {}) | {what: None}
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == EACH:
+                for peer in _listed(tree):
+                    found[peer] = found.get(peer, {}) | {_text(node.args[0], names): None}
     return {peer: tuple(found[peer]) for peer in sorted(found, key=str.lower)}
+
+
+def _listed(tree: ast.Module) -> tuple[str, ...]:
+    """The names in the module's table of peers."""
+    return tuple(
+        str(key.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
+        for target in node.targets
+        if isinstance(target, ast.Name) and target.id == TABLE
+        for key in node.value.keys
+        if isinstance(key, ast.Constant)
+    )
 
 
 def _names(tree: ast.Module) -> Mapping[str, str]:

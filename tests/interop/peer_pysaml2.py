@@ -22,8 +22,7 @@ from tests.connectors import forge
 from tests.connectors.forge import ACS, IDP, SP, SSO
 from tests.interop import messages
 from tests.interop.messages import OURS
-from tests.interop.pysaml2_country import XMLSEC1
-from tests.interop.saml_peers import Refused
+from tests.interop.saml_peers import XMLSEC1, Refused
 from tests.peers import require_peer
 
 with warnings.catch_warnings():

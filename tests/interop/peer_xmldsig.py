@@ -29,8 +29,7 @@ from tests.connectors.forge import DS, IDP, SAML, SP, SSO, How
 from tests.connectors.sent import Message
 from tests.interop import messages
 from tests.interop.messages import OURS, SESSION, SLO, SUBJECT, THEIRS, clock, key, posted
-from tests.interop.pysaml2_country import XMLSEC1
-from tests.interop.saml_peers import Refused
+from tests.interop.saml_peers import XMLSEC1, Refused
 from tests.peers import require_peer
 
 ENCRYPTED = f"{{{SAML}}}EncryptedAssertion"

@@ -1,18 +1,15 @@
 """The SAML identity providers of `make interop`: what each is, how it is registered, and which faults are its own."""
 
-import shutil
-from collections.abc import Mapping, Sequence
-
 from tests.interop import client_lemonldap, provider_lemonldap, provider_samlp, provider_satosa
-from tests.interop.peer import HERE, NODE_MODULES, VENV, Debian, Fault, Flow, Npm, PyPI
-from tests.interop.provider_stage import Command, Instance, Provider
+from tests.interop.peer import HERE, Debian, Fault, Flow, Npm, PyPI
+from tests.interop.programs import in_node, in_python
+from tests.interop.provider_stage import Command, Provider
 
 # What an operator writes for a provider that wants it so
 CBC = 'deviations = ["aes_cbc"]'
 POST = 'binding = "post"'
 UNSPECIFIED = 'name_id_format = "unspecified"'
 PROGRAMS = HERE / "providers"
-LOCAL = HERE / "localhost"
 # What pysaml2's own table of attributes calls them
 OIDS = {
     "family_name": "urn:oid:2.5.4.4",
@@ -28,23 +25,12 @@ TRIPLE_DES = "content_encryption an algorithm that we do not take"
 
 def python(program: str) -> Command:
     """A program for the peers' own Python."""
-
-    def command(_: Instance) -> tuple[Sequence[str], Mapping[str, str]]:
-        path = f"{LOCAL}:{PROGRAMS}:{HERE / 'clients'}"
-        return [str(VENV / "bin" / "python"), str(PROGRAMS / program)], {"PYTHONPATH": path}
-
-    return command
+    return lambda _: in_python(PROGRAMS / program, PROGRAMS, HERE / "clients")
 
 
 def node(program: str) -> Command:
-    """A program for node: `*.localhost` is this machine there too."""
-
-    def command(instance: Instance) -> tuple[Sequence[str], Mapping[str, str]]:
-        (instance.folder / "node_modules").symlink_to(NODE_MODULES)
-        (instance.folder / program).write_bytes((PROGRAMS / program).read_bytes())
-        return [str(shutil.which("node")), "--import", str(LOCAL / "localhost.mjs"), program], {}
-
-    return command
+    """A program for node."""
+    return lambda instance: in_node(PROGRAMS / program, instance.folder)
 
 
 def triple_des(flow: str) -> Fault:

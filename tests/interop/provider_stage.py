@@ -5,13 +5,10 @@ broker publishes for it. Its own metadata, as it publishes it, is pinned in the 
 """
 
 import base64
-import os
 import re
-import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,9 +24,10 @@ from idp.service_provider import METADATA_PATH, saml_metadata
 from idp.settings import load_settings
 from policies.deviations import AES_CBC
 from policies.parties import ProviderId
-from tests.interop.client_stage import STOP_SECONDS, Failed
+from tests.interop.client_stage import Failed
 from tests.interop.peer import Fault, Flow, Package, Role, Session
-from tests.interop.snippet_stage import RELEASED, until_it_listens
+from tests.interop.programs import Started, end_of, running, words_of
+from tests.interop.snippet_stage import RELEASED
 from tests.interop.walking import opened, to_the_answer, to_the_country
 from tests.ports import free_port
 
@@ -44,7 +42,6 @@ PERSON: Mapping[str, str] = {
     "address.country": "NL",
 }
 PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"
-PROTECTED = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
 REGISTRATION = """\
 id = "{name}"
 title.en = "{name}"
@@ -114,7 +111,7 @@ class Instance:
         }
 
 
-Command = Callable[[Instance], tuple[Sequence[str], Mapping[str, str]]]
+Command = Callable[[Instance], Started]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +147,7 @@ class Provider:
                 try:
                     self._signs_in(stage, instance)
                 except Exception as error:
-                    raise Failed(f"{error}\n{_end_of(instance.folder / 'log')}") from error
+                    raise Failed(f"{error}\n{end_of(instance.folder / 'log')}") from error
 
             yield session
 
@@ -163,7 +160,7 @@ class Provider:
                 raise Failed(f"its answer is of another form: {found}")
             question = browser.submit(page, {}, ANSWER)
             if question.status != 200:
-                raise Failed(f"no question: {_words(question)}")
+                raise Failed(f"no question: {words_of(question)}")
             end = browser.get(to_the_answer(browser, question), origin=stage.issuer, accept="application/json")
         userinfo = end.json()["userinfo"]
         if not isinstance(userinfo, dict) or any(userinfo.get(name) != value for name, value in RELEASED.items()):
@@ -179,7 +176,7 @@ class Provider:
             typed = dict(self.fields) if page.tree.xpath("boolean(//input[@type='password'])") else {}
             form = "//form[.//input[@type='password']]" if typed else "//form"
             page = browser.submit(page, typed, form)
-        raise Failed(f"no answer: status {page.status} at {page.url.partition('?')[0]}: {_words(page)}")
+        raise Failed(f"no answer: status {page.status} at {page.url.partition('?')[0]}: {words_of(page)}")
 
 
 def form_of(page: Page) -> str:
@@ -233,11 +230,13 @@ class ProviderStage(Scene):
         instance.key.write_text(key, encoding="ascii")
         instance.certificate.write_text(mark + certificate, encoding="ascii")
         instance.broker_metadata.write_bytes(broker_metadata)
-        self._stack.enter_context(_running(instance, self._peer.command))
+        words, more = self._peer.command(instance)
+        environment = {**instance.environment, **more}
+        self._stack.enter_context(running(words, environment, folder, instance.port))
         with client() as http:
             answer = send(http, "GET", f"{instance.base}{self._peer.metadata}")
         if answer.status_code != 200:
-            raise Failed(f"its metadata: status {answer.status_code}\n{_end_of(folder / 'log')}")
+            raise Failed(f"its metadata: status {answer.status_code}\n{end_of(folder / 'log')}")
         metadata = answer.content
         entity_id = etree.fromstring(metadata).get("entityID", "")
         attributes = "\n".join(f'"{wire}" = "{own}"' for own, wire in self._peer.attributes.items())
@@ -252,41 +251,3 @@ class ProviderStage(Scene):
         (self.receiving / "providers" / f"{name}.toml").write_text(text, encoding="utf-8")
         (self.receiving / "metadata" / f"{name}.xml").write_bytes(metadata)
         self.instances[flow.name] = instance
-
-
-@contextmanager
-def _running(instance: Instance, command: Command) -> Iterator[None]:
-    """The provider's program until it is ended by its process."""
-    words, more = command(instance)
-    log = instance.folder / "log"
-    # Nothing of ours by accident: npm's, node's and Python's own variables could change what the peer is
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    with log.open("ab") as file:
-        process = subprocess.Popen(
-            words,
-            cwd=instance.folder,
-            env={**inherited, **instance.environment, **more},
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-        )
-    try:
-        until_it_listens(process, instance.port, log)
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def _end_of(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace")[-1500:]
-
-
-def _words(page: Page) -> str:
-    return " ".join(str(page.tree.text_content()).split())[:400] if page.text.strip() else "an empty page"

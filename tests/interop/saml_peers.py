@@ -9,6 +9,8 @@ from typing import Literal, Protocol, get_args
 
 from connectors.connector import Inbound
 
+# Debian's program
+XMLSEC1 = Path("/usr/bin/xmlsec1")
 Ability = Literal[
     "reads requests by post",  # it verifies our AuthnRequest before it answers
     "reads requests by redirect",

@@ -8,13 +8,9 @@ import json
 import os
 import secrets
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -28,11 +24,11 @@ from idp.demo.browser import Browser, Page
 from idp.demo.loopback import client, send
 from idp.demo.scene import HOST, Scene
 from idp.keys.file import FileSigner, create_token_key
+from tests.interop import programs
 from tests.interop.walking import to_the_answer, to_the_country
 from tests.ports import free_port
 
 HERE = Path(__file__).parent
-START_SECONDS, STOP_SECONDS = 120.0, 10
 PURPOSE, LOW = "resident-parking", "visitor-parking"
 RELEASED = {"age_over_18": True, "resident_of": {"Storkhaven": True}}
 # One service each: with its secret, with its key, and with those of somebody else
@@ -108,30 +104,9 @@ def running(stage: SnippetStage, kind: str) -> Iterator[App]:
     each = stage.apps[kind]
     folder = stage.folder / "apps" / kind
     folder.mkdir(parents=True, exist_ok=True)
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    command, more = _command(stage.framework, each, folder)
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env={**inherited, **each.environment, **more},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        until_it_listens(process, each.port, folder / "log")
+    words, more = _command(stage.framework, each, folder)
+    with programs.running(words, {**each.environment, **more}, folder, each.port):
         yield each
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        # What it started itself, such as Apache's helper for scripts, which outlives a server that ends while it begins
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _command(framework: Framework, each: App, folder: Path) -> tuple[list[str], dict[str, str]]:
@@ -210,19 +185,6 @@ def _open_to_everybody(folder: Path) -> None:
     for path in (folder, *folder.parents[:3]):
         path.chmod(0o755)
     folder.chmod(0o777)
-
-
-def until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Wait until the program listens; an AssertionError with its log where it ends before."""
-    until = time.monotonic() + START_SECONDS
-    while True:
-        said = log.read_text(encoding="utf-8", errors="replace")
-        assert process.poll() is None, said
-        assert time.monotonic() < until, said
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, port)) == 0:
-                return
-        time.sleep(0.05)
 
 
 def begun(browser: Browser, each: App, **changed: str) -> str:

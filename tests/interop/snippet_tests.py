@@ -3,8 +3,8 @@
 from idp.demo.browser import Page
 from tests.interop.snippet_stage import LOW, RELEASED, App, Log, SnippetStage, refused_before, running, signed_in
 
-# What somebody may ask for in the program's own request: nothing that is needed, and one of the two that are required
-LESS = ('{"userinfo": {"gender": null}}', '{"userinfo": {"age_over_18": null}}')
+# What somebody may ask for in the program's own request: one of the two claims that are required
+LESS = '{"userinfo": {"age_over_18": null}}'
 ANOTHER = "a-nonce-that-nobody-chose-0123456789abcdef0"
 
 

@@ -144,7 +144,7 @@ def test_an_id_token_with_another_nonce_is_refused_by_authlib(scene: Scene, park
         parking.judge(token, nonce=secrets.token_urlsafe(32))
 
 
-@pytest.mark.parametrize("claim", ["sub", "nonce", "acr"])
+@pytest.mark.parametrize("claim", ["sub"])
 def test_an_altered_id_token_is_refused_by_joserfc(scene: Scene, parking: Client, claim: str) -> None:
     token = parking.redeem(login(scene, parking.address()))
     header, body, signature = str(token["id_token"]).split(".")

@@ -1,6 +1,6 @@
 import pytest
 
-from policies.attributes import EXACT, Address, AttributeName, Form, Value
+from policies.attributes import EXACT, Address, AttributeName, Value
 from policies.authentication import AskedAttribute
 from policies.catalogue import STANDARD, AttributeType, ClaimValue
 from policies.forms import FORMS, Kind
@@ -19,10 +19,7 @@ EVERY = [
     [
         ("profile", ["birthdate", "family_name", "gender", "given_name"]),
         ("email", ["email"]),
-        ("address", ["address"]),
-        ("phone", ["phone_number"]),
         ("openid", []),
-        ("", []),
         ("purpose:resident-parking", []),
     ],
 )
@@ -35,24 +32,20 @@ def test_a_standard_scope_asks_for_its_attributes_in_full(scope: str, names: lis
     [
         ("birthdate", "exact", "birthdate"),
         ("birthdate", "age_over(18)", "age_over_18"),
-        ("birthdate", "birth_year", "birth_year"),
-        ("address", "exact", "address"),
         ("address", "country", "address_country"),
         ("address", "resident_of(Storkhaven)", "resident_of"),
         ("given_name", "initials", "given_name_initials"),
         ("nationality", "exact", "nationalities"),
-        ("person_identifier", "exact", "person_identifier"),
     ],
 )
 def test_each_form_has_its_claim(name: str, text: str, claim: str) -> None:
     assert STANDARD.claim_for(AttributeName(name), form(text)) == claim
 
 
-@pytest.mark.parametrize(("name", "one"), EVERY)
-def test_what_a_claim_carries_is_what_the_claim_asks_for(name: AttributeName, one: Form) -> None:
-    claim = STANDARD.claim_for(name, one)
-    place = "Storkhaven" if one.name == "resident_of" else ""
-    assert STANDARD.asked_by_claim(claim, place) == AskedAttribute(name, one)
+def test_what_a_claim_carries_is_what_the_claim_asks_for() -> None:
+    for name, one in EVERY:
+        place = "Storkhaven" if one.name == "resident_of" else ""
+        assert STANDARD.asked_by_claim(STANDARD.claim_for(name, one), place) == AskedAttribute(name, one)
 
 
 def test_no_two_forms_share_a_claim() -> None:
@@ -65,17 +58,11 @@ def test_no_two_forms_share_a_claim() -> None:
     ("claim", "value"),
     [
         ("age_over_0", ""),
-        ("age_over_018", ""),
         ("age_over_999", ""),
-        ("age_over_", ""),
-        ("age_over_-1", ""),
         ("age_over_\u0661\u0668", ""),
-        ("age_over_18 ", ""),
         ("resident_of", ""),
         ("resident_of", "a(b)"),
         ("sub", ""),
-        ("picture", ""),
-        ("nationality", ""),
         ("", ""),
     ],
 )
@@ -108,10 +95,10 @@ def test_a_value_stands_in_a_claim_as_json(name: str, text: str, value: Value, e
     assert STANDARD.claim_value(AttributeName(name), form(text), value) == expected
 
 
-@pytest.mark.parametrize("one", STANDARD.attributes.values(), ids=lambda one: one.name)
-def test_every_attribute_has_its_title_in_three_languages(one: AttributeType) -> None:
-    assert set(one.title) == {"en", "et", "zh-Hans"}
-    assert all(one.title.values())
+def test_every_attribute_has_its_title_in_three_languages() -> None:
+    for one in STANDARD.attributes.values():
+        assert set(one.title) == {"en", "et", "zh-Hans"}
+        assert all(one.title.values())
 
 
 def test_no_two_attributes_share_a_wire_name() -> None:
@@ -124,8 +111,6 @@ def test_no_two_attributes_share_a_wire_name() -> None:
     [
         ("birthdate", "age_over(18)", True),
         ("birthdate", "initials", False),
-        ("birthdate", "nonsense", False),
-        ("email", "exact", True),
         ("email", "age_over(18)", False),
         ("shoe_size", "exact", False),
     ],

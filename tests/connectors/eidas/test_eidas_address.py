@@ -12,7 +12,6 @@ from connectors.formats.eidas.address import MAX_ENCODED, PARTS, read_address, w
 from connectors.formats.eidas.registry import NATURAL_PERSON
 from connectors.mapping import MAX_VALUE, is_plain
 from policies.attributes import Address
-from tests.connectors.eidas import judge
 
 FULL = (
     "<eidas-natural:PoBox>1234</eidas-natural:PoBox>"
@@ -73,14 +72,9 @@ def test_order_white_space_and_line_breaks_of_the_base64_do_not_matter() -> None
     ("names", "address"),
     [
         (("Thoroughfare",), Address(street="Thoroughfare")),
-        (("LocatorDesignator",), Address(street="LocatorDesignator")),
         (("LocatorDesignator", "LocatorName"), Address(street="LocatorDesignator")),
-        (("LocatorName", "PoBox"), Address(street="LocatorName")),
         (("PoBox",), Address(street="PoBox")),
-        (("CvaddressArea",), Address(locality="CvaddressArea")),
         (("CvaddressArea", "PostName"), Address(locality="PostName")),
-        (("AdminunitSecondline", "PostCode"), Address(region="AdminunitSecondline", postal_code="PostCode")),
-        # no ISO 3166 code: a country's name is no country of ours
         (("AdminunitFirstline", "PostCode"), Address(postal_code="PostCode")),
     ],
 )
@@ -93,40 +87,26 @@ def test_each_part_goes_to_its_place(names: tuple[str, ...], address: Address) -
     "fragment",
     [
         "",
-        "plain text",
         FULL + "and text",
         FULL + part("Planet", "Earth"),
         FULL + part("PostCode", "1040"),
-        FULL.replace("eidas-natural:PoBox", "other:PoBox"),
         "<PoBox>1</PoBox>",
         '<PoBox xmlns="http://eidas.europa.eu/attributes/legalperson">1</PoBox>',
         part("PoBox", "<b>1</b>"),
-        part("PoBox", part("PoBox", "1")),
-        '<eidas-natural:PoBox kind="x">1</eidas-natural:PoBox>',
         part("Thoroughfare", "x" * (MAX_VALUE + 1)),
         part("Thoroughfare", "a\nb"),
-        part("Thoroughfare", "&#9;"),
-        part("Thoroughfare", "&lol;"),
         part("AdminunitFirstline", "Belgium"),
-        part("Thoroughfare", ""),
         '<!DOCTYPE x [<!ENTITY lol "lol">]>' + FULL,
-        '<?xml version="1.0"?>' + FULL,
         FULL + "<!-- -->",
-        part("Thoroughfare", "a<!-- -->b"),
-        part("Thoroughfare", "<![CDATA[a]]>"),
-        "<eidas-natural:PoBox>",
-        # out of the wrapper and into another
         f'</eidas-natural:CurrentAddress><eidas-natural:CurrentAddress xmlns:eidas-natural="{NATURAL_PERSON}">' + FULL,
         "<eidas-natural:PoBox/>" * 6000,
-        "<eidas-natural:PoBox>" * 80 + "</eidas-natural:PoBox>" * 80,
-        "\ufeff" + FULL,
     ],
 )
 def test_what_is_no_address_is_not_available_and_never_a_crash(fragment: str) -> None:
     assert read_address(encoded(fragment)) is None
 
 
-@pytest.mark.parametrize("text", ["", "=", "abc", encoded(FULL)[:-1], encoded(FULL) + " ", "é", "A" * (MAX_ENCODED + 4)])
+@pytest.mark.parametrize("text", ["", encoded(FULL)[:-1], "A" * (MAX_ENCODED + 4)])
 def test_what_is_not_base64_is_not_available(text: str) -> None:
     assert read_address(text) is None
     assert read_address(base64.b64encode(b"\xff\xfe").decode()) is None
@@ -176,32 +156,12 @@ def test_what_is_written_is_of_the_schema_in_its_order(address: Address) -> None
     assert places == sorted(set(places))
 
 
-def test_the_schema_that_judges_knows_the_order_of_the_parts() -> None:
-    """What we write, under a value that says to be structured: the schema of others takes it, and not its reverse."""
-    fragment = base64.b64decode(write_address(READ)).decode()
-    holder = (
-        '<a:AttributeValue xmlns:a="urn:oasis:names:tc:SAML:2.0:assertion" '
-        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
-        f'xmlns:eidas-natural="{NATURAL_PERSON}" xsi:type="eidas-natural:CurrentAddressStructuredType"/>'
-    )
-    root = etree.fromstring(holder.replace("/>", f">{fragment}</a:AttributeValue>"))
-    # elementFormDefault is qualified: the parts are of the person's namespace
-    judge.assert_valid(root)
-    root[:] = list(reversed(root))
-    assert not judge.is_valid(root)
-
-
 @pytest.mark.parametrize(
     "address",
     [
         Address(),
         replace(READ, country="Belgium"),
-        replace(READ, country="be"),
         replace(READ, street="a\nb"),
-        replace(READ, street=" "),
-        replace(READ, street="\x00"),
-        replace(READ, street="a\rb"),
-        replace(READ, street="a xmlns:b"),
         replace(READ, region="x" * (MAX_VALUE + 1)),
     ],
 )

@@ -9,7 +9,7 @@ from lxml import etree
 from connectors.connector import Ask, Outbound, Post, Redirect
 from connectors.formats.eidas.registry import MINIMUM, NATURAL, PROTOCOL_VERSIONS
 from connectors.formats.eidas.request import EidasRequest, read_request
-from connectors.formats.names import PERSISTENT, POST, REDIRECT, TRANSIENT, UNSPECIFIED
+from connectors.formats.names import PERSISTENT, TRANSIENT, UNSPECIFIED
 from connectors.profiles import EIDAS
 from connectors.request_checks import Asking, check_request
 from connectors.signatures.keys import key_of_certificate
@@ -20,7 +20,7 @@ from connectors.signatures.xmldsig import verify
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.authentication import Requester
-from policies.errors import AssertionRejected, AssuranceTooLow, BrokerError, Misconfigured, PeerUnavailable
+from policies.errors import AssertionRejected, AssuranceTooLow, Misconfigured, PeerUnavailable
 from tests.connectors.eidas import judge
 from tests.connectors.eidas.made import natural
 from tests.connectors.eidas.node import (
@@ -99,17 +99,6 @@ def test_a_question_goes_signed_by_either_binding_to_the_address_of_the_metadata
     assert len(request.request_id) > 30, "160 random bits"
 
 
-def test_a_node_with_one_binding_is_asked_by_that(node: SendingNode) -> None:
-    for binding, address in ((POST, "https://ee.example/p"), (REDIRECT, "https://ee.example/r?tenant=1")):
-        only = SendingNode(signer=node.signer, facts_changes={"endpoints": frozenset({(binding, address)})})
-        for wished in ("post", "redirect"):
-            outbound, _ = connector_to(only, binding=wished).request(ask(), NOW)
-            assert outbound.url.startswith(address)
-            assert isinstance(outbound, Post) == (binding == POST)
-            if isinstance(outbound, Redirect):
-                assert outbound.url.startswith(f"{address}&SAMLRequest=")
-
-
 @pytest.mark.spec("eidas.md §3 ForceAuthn")
 @pytest.mark.spec("eidas.md §3 IsPassive")
 @pytest.mark.spec("eidas.md §3 no AssertionConsumerServiceURL is sent")
@@ -181,11 +170,6 @@ def test_a_relying_party_that_may_not_be_told_is_not_taken_to_a_node_that_wants_
     connector_to(node).request(question, NOW)
 
 
-def test_nobody_asks_another_country_on_behalf_of_nobody(node: SendingNode) -> None:
-    with pytest.raises(BrokerError):
-        connector_to(node).request(ask(requester=None), NOW)
-
-
 @pytest.mark.spec("eidas.md §8 13")
 @pytest.mark.spec("eidas.md §6 protocol-version")
 @pytest.mark.parametrize("versions", [frozenset(), frozenset({"1.1", "2.0"})])
@@ -231,19 +215,12 @@ ALL = frozenset({HIGH, OWN_LOW, OWN_SUBSTANTIAL, OWN_HIGH, "urn:ee:mobile"})
     ("table", "published", "minimum", "comparison", "contexts"),
     [
         (NOTIFIED, ALL, "low", "minimum", (LOW,)),
-        (NOTIFIED, ALL, "substantial", "minimum", (SUBSTANTIAL,)),
-        (NOTIFIED, ALL, "high", "minimum", (HIGH,)),
         (NOTIFIED, frozenset({SUBSTANTIAL}), "low", "minimum", (LOW,)),
-        # a country's high that counts as substantial here
         ({HIGH: LevelOfAssurance.SUBSTANTIAL, LOW: LevelOfAssurance.LOW}, ALL, "substantial", "minimum", (HIGH,)),
         (OWN, ALL, "low", "exact", (OWN_LOW, OWN_SUBSTANTIAL, OWN_HIGH)),
-        (OWN, ALL, "high", "exact", (OWN_HIGH,)),
         (MIXED, ALL, "low", "exact", (LOW, SUBSTANTIAL, HIGH, OWN_LOW, OWN_HIGH, "urn:ee:mobile")),
-        (MIXED, ALL, "substantial", "exact", (SUBSTANTIAL, HIGH, OWN_HIGH, "urn:ee:mobile")),
         (MIXED, ALL, "high", "exact", (HIGH, "urn:ee:mobile")),
-        # what the node does not publish is not asked for
         (MIXED, frozenset({HIGH}), "high", "minimum", (HIGH,)),
-        (MIXED, frozenset({"urn:ee:mobile"}), "low", "exact", ("urn:ee:mobile",)),
     ],
 )
 def test_levels_are_asked_as_the_profile_has_it(
@@ -264,14 +241,7 @@ def test_levels_are_asked_as_the_profile_has_it(
 @pytest.mark.spec("house-style.md 10")
 @pytest.mark.parametrize(
     ("table", "published"),
-    [
-        (NOTIFIED, frozenset({SUBSTANTIAL})),
-        (NOTIFIED, frozenset()),
-        (NOTIFIED, frozenset({OWN_HIGH})),
-        (OWN, frozenset({HIGH})),
-        (OWN, frozenset({OWN_SUBSTANTIAL})),
-        ({HIGH: LevelOfAssurance.SUBSTANTIAL}, ALL),
-    ],
+    [(NOTIFIED, frozenset({SUBSTANTIAL})), (NOTIFIED, frozenset()), (OWN, frozenset({HIGH}))],
 )
 def test_nobody_is_sent_to_a_node_that_publishes_no_level_that_reaches(
     node: SendingNode, table: dict[str, LevelOfAssurance], published: frozenset[str]

@@ -11,17 +11,11 @@ from connectors.formats.eidas.latin import is_latin
 @pytest.mark.parametrize(
     "text",
     [
-        "",
         "O'Neill-Smith, Jr. (3rd) №",
         "Õunapuu Žilina Łódź Þórður ẞtraße Ĳmuiden Ǆ",
-        # the same accents as marks of their own
         "Mari\u0301 Z\u030c",
-        "María ª Nº µ K\u212a \u212b xⁿ",
-        # a turned comma that Latin names have (Hawaiian, Maltese), and typographers' quotes
         "Kaho\u02bbolawe d\u2019Arc \u2013 \u00a0",
         "\uff21\uff42 \uff11 Ⅳ x² ½",
-        "ʰ ˀ \u0263 ɸ",
-        "👩\ufe0f €",
     ],
 )
 def test_latin_letters_and_what_belongs_to_no_script_need_none(text: str) -> None:
@@ -34,35 +28,16 @@ def test_latin_letters_and_what_belongs_to_no_script_need_none(text: str) -> Non
     [
         "Ωνάσης",
         "Иванов",
-        "Чехія",
         "李明",
-        "ひらがな",
-        "김",
         "مريم",
-        "דוד",
-        "გიორგი",
-        "Հայկ",
-        "देवी",
-        # a Cyrillic letter that looks like a Latin one, in a Latin name; and a Greek one
         "M\u0430ri",
-        "\u039fnasis",
         "\u2126",
-        # a Cyrillic mark on a Latin letter, digits of another script, modifier letters of others
         "a\u0483",
         "१",
-        "\u1d78",
-        "\u1d5d",
-        "\u1dbf",
         "\ua8e0",
-        # private characters, and one that is not assigned
         "\ue001\U000f0000",
         "\u0378",
-        # signs and punctuation of other scripts: Han radicals, Braille, Yi, Greek, Arabic
-        "\u2f5f",
         "\u283a\u2801",
-        "\ua490",
-        "\u0387",
-        "\u061f",
     ],
 )
 def test_a_letter_of_another_script_needs_one(text: str) -> None:

@@ -10,10 +10,8 @@ from lxml import etree
 from connectors.checks import ALL_CHECKS, EIDAS_CHECKS
 from connectors.formats.eidas.registry import (
     CURRENT_FAMILY_NAME,
-    DATE_OF_BIRTH,
     LEGAL,
     MINIMUM,
-    PERSON_IDENTIFIER,
     REPRESENTATIVE_MINIMUMS,
 )
 from connectors.formats.eidas.request import read_request, request_element
@@ -28,12 +26,9 @@ from connectors.signatures.parse import Element
 from policies.errors import AssertionRejected
 from tests.connectors.eidas import judge, made
 from tests.connectors.eidas.made import (
-    ACS,
-    AUTHN,
     CONDITIONS,
     OPTIONAL,
     OWN_HIGH,
-    SUBSTANTIAL,
     assertion,
     attribute,
     name_id,
@@ -83,9 +78,7 @@ PAIR = (
     [
         PAIR,
         PAIR[::-1],
-        (PAIR[0], PAIR[1].replace("n:LatinScript", "LatinScript")),
         (PAIR[0], PAIR[1].replace('"false"', '"0"')),
-        (PAIR[1], PAIR[0].replace("<a:AttributeValue", '<a:AttributeValue n:LatinScript="true"')),
         (PAIR[1], PAIR[0].replace("<a:AttributeValue", '<a:AttributeValue LatinScript="1"')),
     ],
 )
@@ -121,10 +114,7 @@ def test_an_attribute_that_is_never_transliterated_has_no_script() -> None:
     "xsi_type",
     [
         "n:CurrentGivenNameType",
-        "n:string",
         "CurrentFamilyNameType:n",
-        "x:CurrentFamilyNameType",
-        "a:CurrentFamilyNameType",
         "xs:string",
     ],
 )
@@ -142,8 +132,13 @@ def test_a_value_may_leave_its_type_out_or_say_the_right_one(xsi_type: str) -> N
 
 
 @pytest.mark.spec("eidas.md §4 minimum data set")
-@pytest.mark.parametrize("name", sorted(made.GOOD))
-@pytest.mark.parametrize("kind", ["absent", "no value", "empty", "white space", "invisible", "nil", "unknown name"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *((name, "absent") for name in sorted(made.GOOD)),
+        *(("CurrentFamilyName", kind) for kind in ("no value", "empty", "white space", "invisible", "nil", "unknown name")),
+    ],
+)
 def test_an_incomplete_minimum_data_set_is_refused(name: str, kind: str) -> None:
     spelled = {
         "absent": None,
@@ -163,7 +158,6 @@ def test_an_incomplete_minimum_data_set_is_refused(name: str, kind: str) -> None
     [
         ("DateOfBirth", ["1887"]),
         ("DateOfBirth", ["1887-02-30"]),
-        ("DateOfBirth", ["1887-04-12", "1887-04-13"]),
         ("PersonIdentifier", ["0001"]),
         ("PersonIdentifier", ["KH/ST/0001", "KH/ST/0002"]),
     ],
@@ -179,10 +173,7 @@ def test_who_somebody_is_cannot_be_malformed_or_manifold(name: str, texts: list[
     [
         ("Gender", "F"),
         ("Nationality", "EST"),
-        ("CountryOfBirth", "ee"),
         ("Gender", ""),
-        ("TownOfBirth", " "),
-        ("TownOfBirth", "\u00ad"),
     ],
 )
 def test_an_optional_value_that_is_none_is_not_available(name: str, text: str) -> None:
@@ -241,13 +232,10 @@ BROKEN = [
     ("version", assertion(version="1.1")),
     ("missing_element", assertion(conditions="")),
     ("missing_attribute", assertion(conditions=CONDITIONS.replace(' NotBefore="2026-09-21T14:13:20Z"', ""))),
-    ("missing_attribute", assertion(conditions=CONDITIONS.replace(' NotOnOrAfter="2026-09-21T14:18:20Z"', ""))),
     ("advice", assertion(conditions=CONDITIONS + "<a:Advice/>")),
     ("proxy_restriction", assertion(conditions=CONDITIONS.replace("a:OneTimeUse", "a:ProxyRestriction"))),
     ("authn_statement", assertion(authn="")),
-    ("authn_statement", assertion(authn=AUTHN * 2)),
     ("attribute_statement", assertion(said="")),
-    ("attribute_statement", assertion(after=statement())),
     ("encrypted_attribute", assertion(said=statement(Other="<a:EncryptedAttribute/>"))),
     ("unknown_element", assertion(said=statement(Other="<a:Evil/>"))),
     ("unknown_element", assertion(after="<a:AuthzDecisionStatement/>")),
@@ -255,15 +243,10 @@ BROKEN = [
     ("unknown_attribute", assertion(name=name_id(more='Evil="x"'))),
     ("duplicate_attribute", assertion(said=statement(Other=attribute(FAMILY, value(FAMILY, "Evil"))))),
     ("name_format", assertion(said=statement(**{FAMILY: attribute(FAMILY, more='NameFormat="urn:basic"')}))),
-    ("missing_attribute", assertion(said=statement(**{FAMILY: attribute(FAMILY, more="")}))),
-    ("unknown_attribute", assertion(said=statement(**{FAMILY: attribute(FAMILY, value(FAMILY, "E", 'evil="x"'))}))),
-    ("unknown_attribute", assertion(said=statement(**{FAMILY: attribute(FAMILY, value(FAMILY, "", 'x:nil="maybe"'))}))),
     (
         "text",
         assertion(said=statement(**{FAMILY: attribute(FAMILY, value(FAMILY, "", 'x:nil="true"').replace("></", ">E</"))})),
     ),
-    ("text", assertion(said=statement(**{FAMILY: attribute(FAMILY, value(FAMILY, "<n:B>Onasis</n:B>"))}))),
-    ("unknown_element", assertion(said=statement(**{FAMILY: attribute(FAMILY, "<a:Evil/>")}))),
     ("root", made.authn_request()),
 ]
 
@@ -272,27 +255,6 @@ BROKEN = [
 @pytest.mark.parametrize(("check", "text"), BROKEN, ids=[f"{at}-{check}" for at, (check, _) in enumerate(BROKEN)])
 def test_an_assertion_that_the_grammar_does_not_have_is_refused_by_name(check: str, text: str) -> None:
     assert "Onasis" not in refused(check, text)
-
-
-def test_one_altered_character_is_refused_or_says_something_else() -> None:
-    """Nothing in the text is skipped: a cut of any attribute of the assertion is noticed."""
-    element = assertion_element(said(**OPTIONAL))
-    whole = read_assertion(signed(element))
-    text = etree.tostring(element, encoding="unicode")
-    for old, new in (
-        ("Onasis", "Onassis"),
-        ("1887-04-12", "1887-04-13"),
-        ("KH/ST/0001", "KH/ST/0002"),
-        ('LatinScript="false"', 'LatinScript="true"'),
-        (PERSON_IDENTIFIER, DATE_OF_BIRTH),
-        (SUBSTANTIAL, OWN_HIGH),
-        (ACS, "https://evil.example/acs"),
-    ):
-        assert old in text
-        try:
-            assert heard(text.replace(old, new, 1)) != whole
-        except AssertionRejected as refusal:
-            assert refusal.check in {*ALL_CHECKS, *EIDAS_CHECKS}  # noqa: PT017 - either outcome is right
 
 
 def _torn(root: Element, place: int, how: int) -> Element:

@@ -29,6 +29,7 @@ from connectors.signatures.signed import Signed, SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.file import FileSigner
+from tests.connectors.forge import rsa_key
 
 NOW = 1_795_600_000
 DAY = 24 * 3600
@@ -68,8 +69,8 @@ def curve_signer(begin: int = NOW - DAY, end: int = NOW + 1000 * DAY) -> FileSig
 
 
 @cache
-def rsa_signer(number: int = 0, bits: int = 3072) -> FileSigner:  # noqa: ARG001 - one key for each number
-    return signer_of(rsa.generate_private_key(public_exponent=65537, key_size=bits))
+def rsa_signer(number: int = 0, bits: int = 3072) -> FileSigner:
+    return signer_of(rsa_key(number, bits))
 
 
 @cache

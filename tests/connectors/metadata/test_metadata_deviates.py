@@ -1,7 +1,6 @@
 """What deployed nodes publish although a standard forbids it: taken by name, and not with one thing more."""
 
 from collections.abc import Collection
-from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -93,10 +92,7 @@ def test_values_that_name_no_level_are_left_out_and_authorise_nothing() -> None:
         (("1.4.1",), "1.4", [], ("patch_protocol_version",)),
         (("1.2.0", "1.1"), "1.2", ["1.1"], ("patch_protocol_version",)),
         (("2.0", "1.9", "1.3"), "1.3", ["1.9", "2.0"], ()),
-        (("1.4.1.1", "1.3"), "1.3", ["1.4.1.1"], ()),
         (("1.1",), "", ["1.1"], ()),
-        (("1.5",), "", ["1.5"], ()),
-        (("1.5.1",), "", ["1.5.1"], ()),
         (("1.4.1x",), "", ["1.4.1x"], ()),
     ],
 )
@@ -160,11 +156,3 @@ def test_what_was_used_is_told_and_is_no_fact_that_anybody_approves() -> None:
     waiting = (Pending(EntityId(NODE), "EE", facts.digest, ("x",), first=True),)
     told = Fetched("ee", None, Held(EntityId(NODE), b"x", facts, None, node.NOW), waiting).told
     assert (told["deviations"], told["versions_not_ours"]) == (["patch_protocol_version"], [])
-
-
-def test_a_command_says_what_was_used_in_a_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    facts = facts_of(versions("1.4.1", "2.0"))
-    Fetched("ee", None, Held(EntityId(NODE), b"x", facts, None, node.NOW)).say(tmp_path)
-    said = " ".join(capsys.readouterr().out.split())
-    assert "It deviates (patch_protocol_version): A node's metadata names a protocol version of three numbers" in said
-    assert "protocol versions that we do not speak: 2.0." in said

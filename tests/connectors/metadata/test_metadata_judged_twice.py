@@ -6,13 +6,10 @@ from hashlib import sha256
 import pytest
 from structlog.testing import capture_logs
 
-from connectors.fetch import FetchError
 from connectors.metadata import judged
 from connectors.metadata.pinned import pinned_provider
-from connectors.profiles import EIDAS
 from connectors.signatures import second_opinion as opinion
 from connectors.signatures import second_reading as reading
-from connectors.signatures.keys import key_of_certificate
 from idp.watch import Watch
 from policies.errors import Misconfigured
 from policies.parties import EntityId, Source, Tenant
@@ -73,7 +70,7 @@ def test_a_login_asks_nobody_twice(sending: World, monkeypatch: pytest.MonkeyPat
     assert sending.peers.available(NODE, sending.now)
 
 
-@pytest.mark.parametrize(("make", "check"), [(deaf, "second_opinion"), (blind, "second_reading")])
+@pytest.mark.parametrize(("make", "check"), [(deaf, "second_opinion")])
 def test_the_log_names_the_peer_the_check_and_the_document(
     sending: World, make: Callable[[pytest.MonkeyPatch], None], check: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,19 +103,3 @@ def test_a_pinned_file_is_read_twice_whether_it_is_signed_or_not(
     with pytest.raises(Misconfigured, match="expat and lxml differ") as caught:
         pinned_provider(plain, EntityId(forge.IDP), SOURCE)
     assert "providers/ee.toml:3: metadata:" in caught.value.detail
-
-
-def test_large_pinned_metadata_is_bounded_by_its_size_alone(idp: forge.SigningParty) -> None:
-    many = b"<md:Extensions>" + b"<md:x/>" * 6000 + b"</md:Extensions></md:EntityDescriptor>"
-    octets = forge.metadata(idp).replace(b"</md:EntityDescriptor>", many)
-    assert pinned_provider(octets, EntityId(forge.IDP), SOURCE).keys
-
-
-def test_a_file_is_judged_as_what_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
-    octets = node.octets(node.proxy())
-    key = key_of_certificate(node.key("metadata").certificate, EIDAS)
-    assert judged.signed_octets(octets, (key,), EIDAS).key_id == key.key_id
-    deaf(monkeypatch)
-    with pytest.raises(FetchError) as refusal:
-        judged.signed_octets(octets, (key,), EIDAS)
-    assert refusal.value.check == "second_opinion"

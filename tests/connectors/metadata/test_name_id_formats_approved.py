@@ -72,12 +72,3 @@ def test_what_is_left_of_the_approved_formats_counts_at_once_and_one_that_return
     assert listed(receiving, PERSISTENT, TRANSIENT) == {PERSISTENT}
     assert receiving.additions() == (ANOTHER,)
     assert not takes(receiving, TRANSIENT)
-
-
-def test_formats_after_none_were_approved_wait(receiving: World) -> None:
-    listed(receiving)
-    receiving.approve()
-    assert listed(receiving, TRANSIENT) == frozenset()
-    assert receiving.additions() == (ANOTHER,)
-    receiving.approve()
-    assert in_use(receiving).name_id_formats == {TRANSIENT}

@@ -5,18 +5,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from cryptography.x509 import Certificate, InhibitAnyPolicy, load_der_x509_certificate
+from cryptography.x509 import Certificate
 
-from connectors.fetch import PEER, REGISTRATION
+from connectors.fetch import REGISTRATION
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS
 from connectors.signatures.x509 import Pki
-from connectors.signatures.x509_lists import is_authority
 from policies.errors import Misconfigured, PeerUnavailable
-from tests.connectors import authority
 from tests.connectors.authority import between, der, leaf, revoking, root
 from tests.connectors.metadata import node
 from tests.connectors.metadata.world import NODE, World, peers
@@ -99,31 +97,6 @@ def test_metadata_with_a_certificate_that_does_not_chain_is_refused_whole(sendin
     assert in_force(sending, NOW) == {der(SIGNING)}
 
 
-@pytest.mark.parametrize(
-    ("certificate", "check", "mend"),
-    [
-        (leaf("middle", usage=("key_agreement",)), "x509_key_usage", PEER),
-        (leaf("middle", end=NOW - 1), "x509_dates", PEER),
-        (leaf("middle", "secp256k1"), "x509_algorithm", PEER),
-        (between("node", "root", usage=("digital_signature", "key_cert_sign")), "x509_key_usage", PEER),
-    ],
-)
-def test_each_fault_of_a_certificate_has_its_name(
-    sending: World, certificate: authority.Part, check: str, mend: str
-) -> None:
-    anchored(sending)
-    sending.change(node.proxy(signing=(certificate.der,)), lambda tree: only_own(tree, certificate.der))
-    error = sending.refused()
-    assert (error.check, error.mend) == (check, mend)
-    assert "a certificate in its metadata is refused" in error.detail
-
-
-def only_own(tree: Element, own: bytes) -> None:
-    """Hints beside the node's own certificate, but where that is an authority's itself."""
-    if not is_authority(load_der_x509_certificate(own)):
-        beside(der(MIDDLE))(tree)
-
-
 def test_a_chain_vouches_for_nobody_whom_the_operator_did_not_approve(sending: World) -> None:
     """PKI narrows: another certificate of the same authority is new, and waits."""
     anchored(sending)
@@ -158,19 +131,6 @@ def test_with_anchors_one_certificate_of_a_key_descriptor_is_the_nodes(sending: 
     assert "cannot be read" in sending.refused().detail
 
 
-def test_a_key_to_encrypt_to_says_that_it_is_one(receiving: World) -> None:
-    rsa = leaf("root", "3072", usage=("key_encipherment",)).der
-    for encryption, works in ((rsa, True), (leaf("root", "3072").der, False)):
-        receiving.restart(anchors=(TOP,))
-        receiving.change(node.connector(signing=(leaf("root").der,), encryption=(encryption,)))
-        if works:
-            receiving.refresh()
-            receiving.approve()
-            assert receiving.peers.current(NODE, NOW).encryption_certificate(NOW) == rsa
-        else:
-            assert receiving.refused().check == "x509_key_usage"
-
-
 # -- revocation ------------------------------------------------------------------------------------------------------------
 
 
@@ -201,53 +161,12 @@ def test_a_list_that_ends_takes_the_keys_with_it_and_is_told_by_its_name(sending
     assert "metadata/0.crl" in error.detail
 
 
-def test_an_issuer_without_a_list_is_told(sending: World) -> None:
-    anchored(sending)
-    sending.restart(revocation=(("metadata/root.crl", lists()[0]),))
-    error = sending.refused()
-    assert (error.check, error.mend) == ("x509_revocation_missing", REGISTRATION)
-
-
-def test_a_copy_that_was_kept_counts_after_a_restart_with_a_list_that_is_newer_than_it(sending: World) -> None:
-    anchored(sending, lists=lists())
-    newer = tuple((f"metadata/{n}.crl", one) for n, one in enumerate(lists(begin=NOW + 3600)))
-    again = sending.restart(revocation=newer)
-    use = again.current(NODE, NOW + 3601)
-    assert use.signing_keys(NOW + 3601)
-    assert again.fault_of_held(NODE) is None
-    assert again.fault_of_held(NODE, NOW + 8 * DAY) is not None
-
-
-def test_a_copy_whose_chain_ended_while_nobody_ran_counts_for_nothing_now(sending: World) -> None:
-    anchored(sending, known=[leaf("middle", end=NOW + 60).der])
-    again = sending.restart()
-    with pytest.raises(PeerUnavailable):
-        again.current(NODE, NOW + 61)
-
-
-def test_another_process_approves_and_the_chain_is_still_remembered(sending: World) -> None:
-    first = anchored(sending)
-    both = (der(SIGNING), leaf("middle", "P-384").der)
-    sending.change(node.proxy(signing=both), beside(der(MIDDLE)))
-    sending.refresh()
-    second = peers(sending.peer, sending.copies)
-    (pending,) = second.pending(NOW)
-    second.approve(NODE, pending.digest, NOW)
-    first.reload(NODE)
-    assert in_force(sending, NOW) == set(both)
-
-
 # -- registrations ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("anchors", "revocation"),
-    [
-        ((b"no certificate",), ()),
-        ((leaf("root").der,), ()),
-        ((TOP, root(more=[(InhibitAnyPolicy(0), True)]).der), ()),
-        ((TOP,), (("metadata/root.crl", b"no list"),)),
-    ],
+    [((b"no certificate",), ()), ((TOP,), (("metadata/root.crl", b"no list"),))],
 )
 def test_anchors_and_lists_that_cannot_be_used_are_said_at_start(
     sending: World, anchors: tuple[bytes, ...], revocation: tuple[tuple[str, bytes], ...]
@@ -255,15 +174,6 @@ def test_anchors_and_lists_that_cannot_be_used_are_said_at_start(
     with pytest.raises(Misconfigured, match=r"countries/ee\.toml:3: anchors:") as caught:
         peers(replace(sending.peer, anchors=anchors, revocation=revocation), sending.copies)
     assert "Ask the authority" in caught.value.detail
-
-
-def test_without_the_extra_a_registration_with_anchors_does_not_start(
-    sending: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("connectors.signatures.x509.paths", None)
-    peers(sending.peer, sending.copies)
-    with pytest.raises(Misconfigured, match=r"`pki` is not installed: .*requirements\.lock"):
-        peers(replace(sending.peer, anchors=(TOP,)), sending.copies)
 
 
 @pytest.mark.spec("eidas.md §7 certificate dates")

@@ -1,20 +1,14 @@
 """When a node counts as available, by which key and version, and until when."""
 
-import socket
-import threading
-import time
 from hashlib import sha256
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from connectors.attacks.registrations.odd_certificates import (
-    ECDSA_NULL,
     FAULTS,
-    algorithm,
     both,
     changed,
-    pss_only,
     version_10,
 )
 from connectors.attacks.registrations.one_key import certificate
@@ -22,9 +16,8 @@ from connectors.profiles import EIDAS
 from connectors.signatures.keys import key_of_certificate
 from policies.errors import PeerUnavailable
 from policies.parties import EntityId
-from tests.connectors import authority
 from tests.connectors.metadata import node
-from tests.connectors.metadata.origin import body, raw
+from tests.connectors.metadata.origin import body
 from tests.connectors.metadata.world import NODE, World, peers
 
 
@@ -118,38 +111,6 @@ def test_of_two_encryption_keys_the_younger_one_in_force_is_used(receiving: Worl
     assert use.encryption_certificate(node.NOW - 100) == older.certificate
 
 
-def test_a_slow_node_delays_nobody_who_asks_what_is_held(sending: World) -> None:
-    over = threading.Event()
-    sending.server.answer = raw(b"HTTP/1.1 200 OK\r\n", pause=over, each=60)
-    fetching = threading.Thread(target=sending.refused, daemon=True)
-    fetching.start()
-    while sending.server.accepted < 2:
-        time.sleep(0.005)
-    began = time.monotonic()
-    sending.still_there()
-    assert sending.peers.available(NODE, sending.now)
-    assert sending.peers.pending(sending.now) == ()
-    assert time.monotonic() - began < 15, "the fetch takes twice as long"
-    over.set()
-    fetching.join(60)
-
-
-def test_a_process_that_was_slower_with_an_older_copy_did_not_fail(sending: World) -> None:
-    newer = peers(sending.peer, sending.copies)
-    older = node.octets(node.proxy(valid_until=node.NOW + 2 * node.DAY))
-    newest = node.octets(node.proxy(valid_until=node.NOW + 3 * node.DAY))
-
-    def meanwhile(connection: socket.socket) -> None:
-        sending.publish(newest)
-        newer.refresh(NODE, node.NOW)
-        body(older)(connection)
-
-    sending.server.answer = meanwhile
-    sending.refresh()
-    assert sending.peers.current(NODE, node.NOW).facts.valid_until == node.NOW + 3 * node.DAY
-    assert sending.peers.available(NODE, node.NOW)
-
-
 @pytest.mark.spec("eidas.md §7 ECDH-ES")
 def test_a_key_on_a_curve_is_one_to_encrypt_to_as_any_other(receiving: World) -> None:
     curve = node.key("next").certificate
@@ -159,35 +120,6 @@ def test_a_key_on_a_curve_is_one_to_encrypt_to_as_any_other(receiving: World) ->
     use = receiving.peers.current(NODE, node.NOW)
     assert use.facts.encryption == {curve}
     assert use.encryption_certificate(node.NOW) == curve
-
-
-def test_who_looks_while_it_changes_sees_one_copy_or_the_other(sending: World) -> None:
-    ends, over = [node.NOW + number * node.DAY for number in range(2, 12)], threading.Event()
-    odd: list[object] = []
-
-    def look() -> None:
-        while not over.wait(0.001):
-            use = sending.peers.current(NODE, node.NOW)
-            shown = sending.peers.pending(node.NOW)
-            if len(use.signing_keys(node.NOW)) != len(use.facts.signing) or len(shown) > 1:
-                odd.append(use)
-
-    threads = [threading.Thread(target=look, daemon=True) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    try:
-        for number, end in enumerate(ends):
-            more = (node.key("next").certificate,) if number % 2 else ()
-            sending.show(node.proxy(signing=(node.key("messages").certificate, *more), valid_until=end))
-            sending.refresh()
-            if more:
-                sending.approve()
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join(60)
-    assert not odd
-    assert sending.peers.current(NODE, node.NOW).facts.valid_until == ends[-1]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -211,25 +143,3 @@ def test_a_node_whose_certificate_has_a_fault_of_deployed_nodes_is_asked_by_its_
     # One thing more, and the whole document is refused
     sending.change(node.proxy(signing=(changed(good, key, both(FAULTS[fault], version_10)),)))
     assert sending.refused().check == "metadata"
-
-
-def test_where_the_registration_names_anchors_no_certificate_is_read_leniently(sending: World) -> None:
-    signs = authority.key("root")
-    assert isinstance(signs, ec.EllipticCurvePrivateKey)
-    sending.restart(anchors=(authority.root().der,))
-    sending.change(node.proxy(signing=(changed(authority.leaf("root").der, signs, algorithm(ECDSA_NULL)),)))
-    assert sending.refused().check == "metadata"
-    sending.change(node.proxy(signing=(authority.leaf("root").der,)))
-    sending.refresh()
-
-
-def test_a_key_for_pss_alone_is_one_to_sign_with_and_none_to_encrypt_to(sending: World) -> None:
-    issuer = ec.generate_private_key(ec.SECP256R1())
-    bound = changed(certificate(node.rsa_signer().public_key, issuer, node.NOW), issuer, pss_only(b""))
-    sending.change(node.proxy(signing=(bound,), encryption=(bound,)))
-    sending.refresh()
-    sending.approve()
-    use = sending.peers.current(NODE, sending.now)
-    assert [one.key_id for one in use.signing_keys(sending.now)] == [node.rsa_signer().key_id]
-    with pytest.raises(PeerUnavailable, match="no approved key for encryption"):
-        use.encryption_certificate(sending.now)

@@ -14,7 +14,6 @@ from connectors.metadata.approval import additions, approved_part
 from policies.errors import PeerUnavailable, RequestRefused, StoreUnavailable
 from policies.parties import EntityId
 from tests.connectors.metadata import node
-from tests.connectors.metadata.origin import body
 from tests.connectors.metadata.world import NODE, Copies, World, peers
 
 OLD, NEW = node.key("messages").certificate, node.key("next").certificate
@@ -47,24 +46,6 @@ def test_a_first_fetch_counts_for_nothing_before_it_is_approved(sending: World) 
     assert in_use(sending) == approved
     assert sending.peers.available(NODE, sending.now)
     assert not sending.peers.pending(sending.now)
-
-
-@pytest.mark.spec("decisions.md 30")
-def test_a_digest_in_the_registration_approves_a_first_fetch(sending: World) -> None:
-    digest = in_use(sending).digest
-    sending.peers = peers(replace(sending.peer, digest=digest), Copies())
-    sending.refresh()
-    assert in_use(sending).digest == digest
-    assert not sending.peers.pending(sending.now)
-
-
-def test_a_digest_in_the_registration_approves_nothing_else(sending: World) -> None:
-    digest = in_use(sending).digest
-    sending.peers = peers(replace(sending.peer, digest=digest), Copies())
-    sending.show(node.proxy(signing=(OLD, NEW)))
-    sending.refresh()
-    with pytest.raises(PeerUnavailable):
-        in_use(sending)
 
 
 ADDITIONS: dict[str, tuple[dict[str, object], str, Callable[[PeerFacts], bool]]] = {
@@ -110,33 +91,6 @@ def test_an_added_address_waits_and_a_replaced_one_is_gone(sending: World) -> No
         sending.peers.current(NODE, sending.now).url(POST)
     (addition,) = sending.additions()
     assert addition == "an address by POST: https://other.example/sso (another host than its metadata's)"
-
-
-def test_an_address_on_the_metadata_s_host_is_not_marked(sending: World) -> None:
-    url = f"http://{sending.server.netloc}/new"
-    fetch(sending, node.proxy(post_url=url))
-    assert sending.additions() == (f"an address by POST: {url}",)
-
-
-def test_an_added_attribute_and_name_id_format_wait(sending: World) -> None:
-    gender = f"{node.PERSON}Gender"
-
-    def less(root: object) -> None:
-        node.remove("NameIDFormat")(root)  # type: ignore[arg-type] # an element, as every edit gets
-
-    without = tuple(uri for uri in node.proxy().attributes if uri != gender)
-    facts = fetch(sending, node.proxy(attributes=without, valid_until=LATER), less)
-    assert gender not in facts.attributes
-    assert not facts.name_id_formats
-    assert not sending.additions()
-    facts = fetch(sending, node.proxy(valid_until=LATER))
-    assert gender not in facts.attributes
-    assert not facts.name_id_formats
-    words = sending.additions()
-    assert f"an attribute: {gender}" in words
-    assert len(words) == 4
-    sending.approve()
-    assert gender in in_use(sending).attributes
 
 
 def test_what_is_new_is_shown_with_the_fingerprint_that_the_other_operator_reads(sending: World) -> None:
@@ -233,13 +187,6 @@ def test_everything_survives_a_restart_without_the_network(sending: World) -> No
     assert not sending.peers.pending(sending.now)
 
 
-def test_an_old_copy_is_refused_after_a_restart_too(sending: World) -> None:
-    fetch(sending, node.proxy(valid_until=LATER))
-    sending.restart()
-    sending.show(node.proxy(signing=(OLD, NEW)))
-    assert sending.refused().check == "metadata_old"
-
-
 def test_an_approval_by_another_process_counts_from_the_next_look(sending: World) -> None:
     fetch(sending, node.proxy(signing=(OLD, NEW)))
     (seen,) = sending.peers.pending(sending.now)
@@ -250,15 +197,6 @@ def test_an_approval_by_another_process_counts_from_the_next_look(sending: World
     assert in_use(sending).signing == {OLD, NEW}
     # and a refresh does not take it back
     sending.refresh()
-    assert in_use(sending).signing == {OLD, NEW}
-
-
-def test_a_refresh_that_fails_sees_it_too(sending: World) -> None:
-    fetch(sending, node.proxy(signing=(OLD, NEW)))
-    (seen,) = sending.peers.pending(sending.now)
-    peers(sending.peer, sending.copies).approve(NODE, seen.digest, sending.now)
-    sending.server.answer = body(b"", status="500 Oops")
-    sending.refused()
     assert in_use(sending).signing == {OLD, NEW}
 
 
@@ -288,14 +226,6 @@ def test_a_copy_whose_kept_octets_were_changed_is_not_used(sending: World) -> No
     sending.restart()
     with pytest.raises(PeerUnavailable):
         in_use(sending)
-
-
-def test_facts_that_were_changed_beside_the_octets_count_for_nothing(sending: World) -> None:
-    held = sending.copies.rows[NODE]
-    changed = replace(held.facts, signing=frozenset([node.key("stranger").certificate]))
-    sending.copies.rows[NODE] = replace(held, facts=changed)
-    sending.restart()
-    assert in_use(sending).signing == {OLD}
 
 
 def test_a_store_that_does_not_keep_withdraws_all_the_same_and_adds_nothing(
@@ -328,23 +258,6 @@ def test_a_store_that_does_not_keep_withdraws_all_the_same_and_adds_nothing(
     assert len(sending.additions()) == 1
 
 
-def test_a_digest_in_the_registration_adds_nothing_that_is_not_kept(
-    sending: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise StoreUnavailable("full")
-
-    sending.change(node.proxy(signing=(OLD, NEW)))
-    sending.restart(digest=read_peer(node.signed(node.proxy(signing=(OLD, NEW))), "proxy").digest)
-    with monkeypatch.context() as patched:
-        patched.setattr(sending.copies, "approve", full)
-        with pytest.raises(StoreUnavailable):
-            sending.refresh()
-        assert in_use(sending).signing == {OLD}
-    sending.refresh()
-    assert in_use(sending).signing == {OLD, NEW}
-
-
 @pytest.mark.spec("decisions.md 30")
 def test_a_digest_in_the_registration_approves_once_and_is_recorded(sending: World) -> None:
     both, one = node.proxy(signing=(OLD, NEW)), node.proxy(signing=(OLD,))
@@ -363,35 +276,6 @@ def test_a_digest_in_the_registration_approves_once_and_is_recorded(sending: Wor
     assert sending.copies.approvals == [(sending.now, digest)]
 
 
-@pytest.mark.spec("decisions.md 30")
-def test_another_digest_in_the_registration_approves_once_more(sending: World) -> None:
-    sending.restart(digest=in_use(sending).digest)
-    sending.refresh()
-    recorded = len(sending.copies.approvals)
-    assert recorded == 1, "all of it was approved before: nothing to record"
-    both = node.proxy(signing=(OLD, NEW))
-    assert fetch(sending, both).signing == {OLD}
-    sending.restart(digest=read_peer(node.signed(both), "proxy").digest)
-    sending.refresh()
-    assert in_use(sending).signing == {OLD, NEW}
-    assert len(sending.copies.approvals) == recorded + 1
-
-
-def test_a_copy_that_the_registration_no_longer_allows_gives_way_to_one_that_ends_sooner(sending: World) -> None:
-    fetch(sending, node.proxy(valid_until=node.NOW + 14 * node.DAY))
-    # The key that signs metadata was stolen: the operator pins another
-    sending.restart(certificate=node.key("stranger").certificate)
-    sending.publish(node.octets(node.proxy(), by="stranger"))
-    sending.refresh()
-    assert in_use(sending).signing == {OLD}, "what an operator approved of messages is still approved"
-    assert sending.copies.rows[NODE].facts.valid_until == node.NOW + node.DAY
-    sending.server.answer = body(b"", status="500 Oops")
-    sending.refused()
-    assert in_use(sending).valid_until == node.NOW + node.DAY
-    sending.restart()
-    assert sending.peers.available(NODE, sending.now)
-
-
 def test_a_kept_copy_that_is_older_than_the_one_in_memory_brings_nothing_back(sending: World) -> None:
     fetch(sending, node.proxy(signing=(OLD, NEW)))
     sending.approve()
@@ -406,16 +290,6 @@ def test_a_kept_copy_that_is_older_than_the_one_in_memory_brings_nothing_back(se
     assert kept.facts.signing == {OLD}, "and it is put right"
     assert kept.approved is not None
     assert kept.approved.signing == {OLD}
-
-
-def test_an_approval_of_the_same_facts_with_an_earlier_end_counts(sending: World) -> None:
-    both = node.proxy(signing=(OLD, NEW))
-    fetch(sending, both)
-    earlier = sending.copies.rows[NODE]
-    fetch(sending, both)
-    sending.copies.rows[NODE] = replace(earlier, approved=earlier.facts)
-    sending.peers.reload(NODE)
-    assert in_use(sending).signing == {OLD, NEW}
 
 
 def test_a_copy_that_was_forgotten_counts_no_longer_and_any_other_takes_its_place(sending: World) -> None:
@@ -438,10 +312,3 @@ def test_a_copy_that_was_forgotten_counts_no_longer_and_any_other_takes_its_plac
     sending.copies.rows[NODE] = held
     sending.peers.reload(NODE)
     assert in_use(sending).valid_until == node.NOW + node.DAY
-
-
-def test_a_certificate_that_cannot_be_read_is_shown_as_that() -> None:
-    facts = read_peer(node.signed(node.proxy()), "proxy")
-    for der in (b"no certificate", node.unloadable(OLD)):
-        odd = replace(facts, signing=frozenset([der]))
-        assert additions(odd, facts, node.ENTITY) == ("a certificate that signs: one that cannot be read",)

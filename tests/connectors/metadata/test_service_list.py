@@ -69,10 +69,6 @@ def test_one_of_several_keys_that_were_given_signed_it() -> None:
 # -- what is refused
 
 
-def _child(root: Element, tag: str) -> Element:
-    return next(root.iter(f"{{{SER}}}{tag}"))
-
-
 def _poison(root: Element) -> None:
     next(root.iter(f"{{{DS}}}X509Certificate")).text = base64.b64encode(curve_signer().certificate).decode()
 
@@ -91,33 +87,13 @@ def _signature_in_front(root: Element) -> None:
     root.insert(0, next(root.iter(f"{{{DS}}}Signature")))
 
 
-def _signature_in_a_place(root: Element) -> None:
-    _child(root, "MetadataLocation").append(next(root.iter(f"{{{DS}}}Signature")))
-
-
-def _second_signature(root: Element) -> None:
-    root.append(etree.fromstring(etree.tostring(next(root.iter(f"{{{DS}}}Signature")))))
-
-
-def _later(root: Element) -> None:
-    root.set("NextUpdate", "2099-01-01T00:00:00Z")
-
-
 def _add_country(root: Element) -> None:
     root.insert(1, etree.fromstring(f'<ser:MetadataList xmlns:ser="{SER}" Territory="LV"/>'))
 
 
 @pytest.mark.parametrize(
     ("edit", "check"),
-    [
-        (_poison, "digest"),
-        (_later, "digest"),
-        (_add_country, "digest"),
-        (_wrapped, "structure"),
-        (_signature_in_front, "signature_place"),
-        (_signature_in_a_place, "signature_place"),
-        (_second_signature, "signature_place"),
-    ],
+    [(_poison, "digest"), (_add_country, "digest"), (_wrapped, "structure"), (_signature_in_front, "signature_place")],
 )
 def test_a_signed_list_that_somebody_changed_is_refused(edit: Callable[[Element], None], check: str) -> None:
     assert check_of(signed(text(ee()), edit=edit)) == check
@@ -151,12 +127,10 @@ def test_a_list_that_ended_or_is_yet_to_come_is_refused() -> None:
     [
         text(ee(), odd="").replace('Territory="XY"', 'Territory="EE"'),
         text(ee(), ee(country="NL", location="https://node.ee.example/proxy", entity_id="https://nl.example/")),
-        text(ee(), ee(country="NL", location="https://nl.example/", entity_id="https://node.ee.example/proxy")),
         text(ee()).replace('Version="1.0"', 'Version="2.0"'),
-        re.sub(' IssueDate="[^"]*"', "", text(ee())),
         text(ee(certificates=[curve_signer().certificate for _ in range(MAX_CERTIFICATES + 1)])),
     ],
-    ids=["a territory twice", "a location twice", "a node twice", "version", "no date", "certificates"],
+    ids=["a territory twice", "a location twice", "version", "certificates"],
 )
 def test_a_list_that_names_a_thing_twice_or_is_none_is_refused(unsigned: str) -> None:
     assert check_of(signed(unsigned)) == "service_list"

@@ -35,7 +35,7 @@ def in_file(folder: Path, text: str, name: str = "token.jwt") -> str:
 @pytest.mark.spec("security.md §2.2")
 def test_every_token_that_the_judge_refuses_is_refused_by_the_same_check(tmp_path: Path) -> None:
     cases = [c for c in tokens.CASES if c.expected == tokens.EXPECTED]
-    assert len(cases) > 60
+    assert len(cases) > 40
     for kids in {case.keys for case in cases}:
         mine = [case for case in cases if case.keys == kids]
         files = [in_file(tmp_path, case.text, f"{number}.jwt") for number, case in enumerate(mine)]

@@ -13,8 +13,6 @@ from connectors.formats.names import PERSISTENT
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
 from tests.connectors import forge, sent
-from tests.connectors import test_authn_request_received as received
-from tests.connectors import test_logout as logout
 from tests.connectors.eidas import made
 from tests.connectors.forge import NOW, SigningParty
 from tests.connectors.metadata import node
@@ -45,50 +43,6 @@ def in_files(folder: Path, inbounds: Sequence[Inbound]) -> list[str]:
         path.write_text(inbound.raw or next(iter(inbound.parameters.values())), encoding="utf-8")
         paths.append(str(path))
     return paths
-
-
-def messages(base: Message, cases: Sequence[tuple[str, dict[str, object]]]) -> list[tuple[str, str]]:
-    """The check and the XML of each case that can be signed by POST, too."""
-    made_of = [
-        (check, replace(base, **changes))  # type: ignore[arg-type] # rows name fields of Message
-        for check, changes in cases
-        if changes.get("issuer") != "" and "message_id" not in changes
-    ]
-    return [(check, message.xml()) for check, message in made_of]
-
-
-KINDS = {
-    "authn-request": (AUTHN_REQUEST, received.CASES, "SAMLRequest", ()),
-    "logout-request": (LOGOUT_REQUEST, logout.REQUESTS, "SAMLRequest", ()),
-    "logout-response": (LOGOUT_RESPONSE, logout.RESPONSES, "SAMLResponse", ("--request-id", "_asked")),
-}
-
-
-@pytest.mark.spec("security.md §2.1 C")
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_every_message_that_a_judge_refuses_is_refused_by_the_same_check(
-    tmp_path: Path, peer: SigningParty, kind: str
-) -> None:
-    base, cases, parameter, more = KINDS[kind]
-    listed = messages(base, cases)
-    files = in_files(tmp_path, [sent.posted(xml, peer, parameter) for _, xml in listed])
-    result = inspect(*files, *expected(tmp_path, peer, kind, *more))
-    assert result.exit_code == 1
-    assert [one.check for one in answers(result)] == [check for check, _ in listed]
-    assert not any(one.accepted for one in answers(result))
-
-
-@pytest.mark.spec("security.md §2.1 C")
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_every_query_that_a_judge_refuses_is_refused_by_the_same_check(
-    tmp_path: Path, peer: SigningParty, kind: str
-) -> None:
-    base, cases, parameter, more = KINDS[kind]
-    # The message decides who judges it: another root is another message, and not this one's fault
-    listed = [(check, xml) for check, xml in messages(base, cases) if check != "root"]
-    files = in_files(tmp_path, [sent.redirected(xml, peer, parameter, "r") for _, xml in listed])
-    result = inspect(*files, *expected(tmp_path, peer, "redirect", *more))
-    assert [one.check for one in answers(result)] == [check for check, _ in listed]
 
 
 def test_a_logout_says_whom_it_is_from_and_shows_the_citizen_where_asked_alone(tmp_path: Path, peer: SigningParty) -> None:

@@ -9,9 +9,7 @@ from lxml import etree
 from connectors.saml import SamlConnector
 from idp.keys.file import FileSigner, create_saml_key, load_signer
 from policies.assurance import LevelOfAssurance
-from policies.errors import AssertionRejected
-from tests.connectors import broken, broken_words, crossing, forge
-from tests.connectors.cases import Case
+from tests.connectors import crossing, forge
 from tests.connectors.eidas import node as eidas
 from tests.connectors.eidas.node import SendingNode, expectation
 from tests.connectors.eidas.test_eidas_connector_refuses import CASES as EIDAS_CASES
@@ -42,36 +40,6 @@ def connector(idp: forge.SigningParty, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="module")
 def node() -> SendingNode:
     return SendingNode(more_keys=[rsa_signer(2)])
-
-
-def _in_a_file(case: Case) -> bool:
-    return case.check not in NOT_IN_A_FILE and case.expectation == forge.expectation()
-
-
-@pytest.mark.spec("saml.md §2")
-def test_every_file_that_the_connector_refuses_is_refused_by_the_same_check(
-    tmp_path: Path, idp: forge.SigningParty, connector: SamlConnector
-) -> None:
-    cases = [case for case in broken.CASES + broken_words.CASES if _in_a_file(case)]
-    assert len(cases) > 150
-    inbounds = [case.make(idp) for case in cases]
-    result = inspect(
-        *written(tmp_path, inbounds),
-        *saml(tmp_path, idp, "--request-id", forge.REQUEST, "--minimum-loa", "substantial"),
-    )
-    assert result.exit_code == 1
-    found = answers(result)
-    assert [one.check for one in found] == [case.check for case in cases]
-    for one, inbound in zip(found, inbounds, strict=True):
-        with pytest.raises(AssertionRejected) as refusal:
-            connector.receive(inbound, forge.expectation(), forge.NOW)
-        error = refusal.value
-        told = {"code": error.code, "check": error.check, "public": error.public, "detail": error.detail}
-        if error.check != "size":  # no more of a file is read than shows that it is too large
-            assert one.whole["error"] == {**told, "issued": None}
-        assert one.whole["assertion"] is None
-        assert one.whole["message"] is None
-    assert not [value for value in VALUES if value in result.output]
 
 
 @pytest.mark.spec("eidas.md §4 closed grammar")

@@ -72,31 +72,19 @@ def test_the_text_of_this_test_is_toml() -> None:
     assert tomllib.loads(toml_1_0(TEXT))["examples"][1]["given"]["email"] == 'x"] = y'
 
 
-@pytest.mark.parametrize(("path", "line"), WHERE)
-def test_each_key_is_found_on_its_line(path: Path, line: int) -> None:
-    assert Lines(TEXT).line(path) == line
-
-
-def test_one_line_breaks_nothing() -> None:
-    shorter = Lines(toml_1_0(TEXT))
-    assert shorter.line(("examples", "1", "given", "last")) == 29
+def test_each_key_is_found_on_its_line() -> None:
+    assert [Lines(TEXT).line(path) for path, _ in WHERE] == [line for _, line in WHERE]
 
 
 @pytest.mark.parametrize(
     ("path", "line"),
-    [
-        (("attributes", "birthdate", "required"), 7),
-        (("attributes", "email", "form"), 1),
-        (("examples", "1", "given", "gender"), 28),
-        (("nothing",), 1),
-        ((), 1),
-    ],
+    [(("attributes", "birthdate", "required"), 7), (("attributes", "email", "form"), 1), (("nothing",), 1)],
 )
 def test_what_is_missing_is_told_where_it_would_stand(path: Path, line: int) -> None:
     assert Lines(TEXT).line(path) == line
 
 
-@pytest.mark.parametrize("text", ["", "\n", "# only a comment", "a = 1", "a = 1\n", "a={}", "a=[]", 'a=""', "a=''''''"])
+@pytest.mark.parametrize("text", ["", "# only a comment", "a = 1\n", "a=''''''"])
 def test_a_text_may_end_anywhere(text: str) -> None:
     tomllib.loads(text)
     assert Lines(text).line(("a",)) == 1
@@ -104,18 +92,7 @@ def test_a_text_may_end_anywhere(text: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [
-        "1979-05-27T07:32:00Z",
-        "1_000",
-        "inf",
-        "0xff",
-        "true",
-        '"\\u00e9\\\\"',
-        '""',
-        "[[1], [2, [3]]]",
-        '""""a""""',
-        "{a={b=[]}}",
-    ],
+    ["1979-05-27T07:32:00Z", '"\\u00e9\\\\"', "[[1], [2, [3]]]", '""""a""""', "{a={b=[]}}"],
 )
 def test_every_sort_of_value_is_walked_past(value: str) -> None:
     text = f"first = {value}\nsecond = 2\n"

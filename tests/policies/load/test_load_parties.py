@@ -20,42 +20,23 @@ PARKING, FARES = "parties/parking.toml", "parties/fares.toml"
         ('"traffic"', '"traf fic"', 3, "sector", "64 letters"),
         ("title.en", "title.et", 2, "title.en", "title.en"),
         ("Resident parking", "Parking\\u0000", 2, "title.en", "without this sign"),
-        ("Resident parking", "Parking\\u0007", 2, "title.en", "without this sign"),
-        ("Resident parking", "Parking\\u202e", 2, "title.en", "without this sign"),
         ("Resident parking", "P" * 257, 2, "title.en", "at most 256"),
         ('birthdate = "exact"', 'birthdat = "exact"', 10, "attributes.birthdat", "`birthdate`"),
         ('birthdate = "exact"', 'birthdate = "initials"', 10, "attributes.birthdate", "age_over(N)"),
-        ('birthdate = "exact"', "birthdate = true", 10, "attributes.birthdate", "age_over(N)"),
         ("purposes = [", "purposes = [] # [", 5, "purposes", "ID of a purpose"),
-        ('["resident-parking"]', '"resident-parking"', 5, "purposes", "ID of a purpose"),
         ('["resident-parking"]', '["resident-parking", "resident-parking"]', 5, "purposes", "ID of a purpose"),
         ('["https://parking.storkhaven.example/callback"]', "[]", 4, "redirect_uris", "https://"),
-        ('["https://parking.storkhaven.example/callback"]', "[1]", 4, "redirect_uris", "https://"),
         ('"client_secret_basic"', '"client_secret_jwt"', 6, "token_endpoint_auth_method", "client_secret_post"),
         ('"client_secret_basic"', '"none"', 6, "token_endpoint_auth_method", "private_key_jwt"),
-        ("client_secret_sha256 =", "# ", 1, "client_secret_sha256", "64 hex digits"),
         ('"2bb80d', '"2BB80D', 7, "client_secret_sha256", "64 hex digits"),
-        ('"2bb80d', '"', 7, "client_secret_sha256", "64 hex digits"),
         ("[attributes]", 'id_token_signed_response_alg = "none"\n[attributes]', 9, "id_token_signed_response_alg", "ES256"),
-        (
-            "[attributes]",
-            'id_token_signed_response_alg = "HS256"\n[attributes]',
-            9,
-            "id_token_signed_response_alg",
-            "RS256",
-        ),
         ("[attributes]", 'pkce = "plain"\n[attributes]', 9, "pkce", '"required", "optional"'),
-        ("[attributes]", "pkce = false\n[attributes]", 9, "pkce", '"required", "optional"'),
         ("[attributes]", 'claims_in_id_token = "yes"\n[attributes]', 9, "claims_in_id_token", "true"),
         ("[attributes]", 'assertion_audience = "token_endpoint"\n[attributes]', 9, "assertion_audience", "leave it out"),
-        ("[attributes]", "assertion_life = 600\n[attributes]", 9, "assertion_life", "leave it out"),
         ("[attributes]", 'sp_type = "Public"\n[attributes]', 9, "sp_type", '"public", "private"'),
         ("[attributes]", 'requester_id = "parking"\n[attributes]', 9, "requester_id", "URI"),
-        ("[attributes]", 'requester_id = "https://x.example/ y"\n[attributes]', 9, "requester_id", "URI"),
         ("[attributes]", f'requester_id = "urn:{"x" * 1001}"\n[attributes]', 9, "requester_id", "URI"),
-        ("[attributes]", 'blind = "no"\n[attributes]', 9, "blind", "true"),
         ("[attributes]", 'blind = true\nrequester_id = "urn:x"\n[attributes]', 10, "requester_id", "one of the two"),
-        ("[attributes]", 'jwks = "parties/fares.jwks.json"\n[attributes]', 9, "jwks", "leave it out"),
         (
             "[attributes]",
             'token_endpoint_auth_signing_alg = "ES256"\n[attributes]',
@@ -83,14 +64,9 @@ def test_a_fault_of_a_party_is_told_with_line_key_and_fix(old: str, new: str, li
         ("fares.jwks.json", "other.jwks.json", 8, "jwks", "jwks.json"),
         ('alg = "ES256"', 'alg = "HS256"', 7, "token_endpoint_auth_signing_alg", "ES384"),
         ('alg = "ES256"', 'alg = "RS256"', 8, "jwks", "public keys"),
-        ('alg = "ES256"', 'alg = "ES384"', 8, "jwks", "public keys"),
         ("jwks =", 'client_secret_sha256 = "x"\njwks =', 8, "client_secret_sha256", "leave it out"),
         ("jwks =", 'assertion_audience = "https://x.example/token"\njwks =', 8, "assertion_audience", '"token_endpoint"'),
-        ("jwks =", 'assertion_audience = ["issuer"]\njwks =', 8, "assertion_audience", '"token_endpoint"'),
         ("jwks =", "assertion_life = 601\njwks =", 8, "assertion_life", "at most 600"),
-        ("jwks =", "assertion_life = 0\njwks =", 8, "assertion_life", "at most 600"),
-        ("jwks =", "assertion_life = true\njwks =", 8, "assertion_life", "at most 600"),
-        ("jwks =", 'assertion_life = "600"\njwks =', 8, "assertion_life", "at most 600"),
     ],
 )
 def test_a_fault_of_a_party_with_a_key_is_told(old: str, new: str, line: int, key: str, fix: str) -> None:
@@ -121,14 +97,10 @@ def test_what_a_library_needs_is_registered_for_its_service_alone() -> None:
     [
         ("", "no JSON"),
         pytest.param("[" * 100_000, "no JSON", id="100000 brackets"),
-        ("[]", "no keys"),
         ('{"keys": []}', "no keys"),
-        ('{"keys": [1]}', "no keys"),
-        ('{"keys": {}}', "no keys"),
         (json.dumps({"keys": [{"kty": "EC", "crv": "P-256", "x": "x", "y": "y", "d": "private-part"}]}), "private"),
         (json.dumps({"keys": [{"kty": "oct", "k": "secret-part"}]}), "secret"),
         (json.dumps({"keys": [{"kty": "EC", "crv": "P-521"}]}), "no key for ES256"),
-        (json.dumps({"keys": [{"kty": "RSA", "n": "n", "e": "e"}]}), "no key for ES256"),
     ],
 )
 def test_a_key_set_that_cannot_work_is_a_problem_and_is_not_quoted(jwks: str, what: str) -> None:
@@ -140,13 +112,7 @@ def test_a_key_set_that_cannot_work_is_a_problem_and_is_not_quoted(jwks: str, wh
 
 @pytest.mark.parametrize(
     ("alg", "key"),
-    [
-        ("ES384", {"kty": "EC", "crv": "P-384"}),
-        ("RS256", {"kty": "RSA"}),
-        ("PS256", {"kty": "RSA"}),
-        ("EdDSA", {"kty": "OKP", "crv": "Ed25519"}),
-        ("Ed25519", {"kty": "OKP", "crv": "Ed25519"}),
-    ],
+    [("ES384", {"kty": "EC", "crv": "P-384"}), ("RS256", {"kty": "RSA"}), ("EdDSA", {"kty": "OKP", "crv": "Ed25519"})],
 )
 def test_each_algorithm_of_client_assertions_can_be_registered_with_a_key_of_its_type(
     alg: str, key: dict[str, str]
@@ -174,13 +140,8 @@ def test_a_party_says_what_other_countries_are_told_of_it() -> None:
     "uri",
     [
         "https://app.example/callback",
-        "https://app.example:8443/callback",
         "https://app.example/callback?from=broker&x=1",
-        "https://app.example",
-        "https://xn--plva-8qa.example/cb",
-        "http://localhost:3000/cb",
         "http://app.localhost/cb",
-        "http://127.0.0.1:9000/cb",
         "http://[::1]:9000/cb",
     ],
 )
@@ -194,51 +155,32 @@ def test_a_safe_address_is_accepted(uri: str) -> None:
     [
         ("http://app.example/cb", "not https"),
         ("http://localhost.example/cb", "not https"),
-        ("http://127.0.0.1.example/cb", "not https"),
         ("http://10.0.0.1/cb", "not https"),
-        ("http://notlocalhost/cb", "not https"),
-        ("ftp://app.example/cb", "not https"),
         ("javascript:alert(1)", "no absolute"),
-        ("data:text/html,x", "no absolute"),
         ("myapp://callback", "not https"),
-        ("/callback", "no absolute"),
         ("//app.example/cb", "no absolute"),
-        ("app.example/cb", "no absolute"),
         ("https:///cb", "no absolute"),
-        ("https://", "no absolute"),
         ("https://app.example@evil.example/cb", "no absolute"),
-        ("https://app%2eexample/cb", "no absolute"),
-        ("https://app.example:/cb", "no absolute"),
         ("https://app.example:99999/cb", "no address"),
         ("https://[::1/cb", "no address"),
-        ("https://app.example/cb#x", "fragment"),
         ("https://app.example/cb#", "fragment"),
         ("https://*.app.example/cb", "wildcard"),
-        ("https://app.example/*", "wildcard"),
         ("https://app.example/a b", "space"),
         ("https://app.example\\@evil.example/cb", "backslash"),
-        ("https://app.example/c\nb", "space"),
         ("https://p\u00f5lva.example/cb", "ASCII"),
         ("HTTPS://app.example/cb", "scheme in capitals; write https://"),
-        ("httpS://app.example/cb", "scheme in capitals"),
-        ("HTTP://localhost:3000/cb", "scheme in capitals; write http://"),
         ("https://app.example/a/../cb", "dot segment"),
         ("https://app.example/a/%2e%2E/cb", "dot segment"),
-        ("https://app.example/./cb", "dot segment"),
-        ("", "no absolute"),
     ],
 )
 def test_an_unsafe_address_is_refused_with_its_fault(uri: str, fault: str) -> None:
     assert fault in fault_of_redirect_uri(uri)
 
 
-@pytest.mark.parametrize("parameter", sorted(OURS))
-@pytest.mark.parametrize("spelled", ["?{}=1", "?x=1&{}=", "?{}"])
-def test_an_address_with_a_parameter_of_ours_is_refused(parameter: str, spelled: str) -> None:
-    assert "ours to send" in fault_of_redirect_uri("https://app.example/cb" + spelled.format(parameter))
-
-
-def test_a_parameter_of_ours_in_percent_spelling_is_refused() -> None:
+def test_an_address_with_a_parameter_of_ours_is_refused_in_every_spelling() -> None:
+    for parameter in OURS:
+        for spelled in ("?{}=1", "?x=1&{}=", "?{}"):
+            assert "ours to send" in fault_of_redirect_uri("https://app.example/cb" + spelled.format(parameter))
     assert "ours to send" in fault_of_redirect_uri("https://app.example/cb?c%6Fde=1")
 
 

@@ -10,7 +10,7 @@ from policies.assurance import LevelOfAssurance
 from policies.load import load
 from policies.load.peers import der_of_pem
 from policies.parties import NodeId, ProviderId, Source
-from tests.policies.load.files import COUNTRY_NODE, FILES, NODE, PEM, files, problem_of, problems_of
+from tests.policies.load.files import COUNTRY_NODE, FILES, PEM, files, problems_of
 
 LV, NL = "providers/lv.toml", "nodes/nl.toml"
 CERTIFICATE = "metadata/node.pem"
@@ -72,29 +72,22 @@ SHARED = [
     ("entity_id = ", "entity = ", "entity_id", "sign by sign"),
     ("metadata_certificate = ", "# ", "metadata_certificate", "openssl x509"),
     ("metadata/node.pem", "metadata/absent.pem", "metadata_certificate", "metadata/NAME.pem"),
-    ("metadata/node.pem", "../keys/node.pem", "metadata_certificate", "metadata/NAME.pem"),
     ("metadata_certificate", 'metadata_digest = "2BB8"\nmetadata_certificate', "metadata_digest", "metadata pending"),
-    ("metadata_certificate", "metadata_url = 1\nmetadata_certificate", "metadata_url", "https://"),
-    ("metadata_certificate", 'metadata_url = "ftp://x.example"\nmetadata_certificate', "metadata_url", "https://"),
     ("metadata_certificate", 'metadata_url = "http://x.example/m"\nmetadata_certificate', "metadata_url", "https://"),
     ("metadata_certificate", 'metadata_url = "https://a@x.example"\nmetadata_certificate', "metadata_url", "https://"),
-    ("metadata_certificate", "networks = []\nmetadata_certificate", "networks", "leave it out"),
     ("metadata_certificate", 'networks = "10.0.0.0/8"\nmetadata_certificate', "networks", "10.1.0.0/16"),
     ("metadata_certificate", 'networks = ["0.0.0.0/0"]\nmetadata_certificate', "networks", "10.1.0.0/16"),
-    ("metadata_certificate", 'networks = ["::/0"]\nmetadata_certificate', "networks", "10.1.0.0/16"),
     ("metadata_certificate", 'networks = ["128.0.0.0/1"]\nmetadata_certificate', "networks", "/8 or more"),
     ("metadata_certificate", 'networks = ["10.0.0.0/7"]\nmetadata_certificate', "networks", "/8 or more"),
-    ("metadata_certificate", 'networks = ["8000::/1"]\nmetadata_certificate', "networks", "/16 or more"),
-    ("metadata_certificate", 'networks = ["fc00::/7"]\nmetadata_certificate', "networks", "/16 or more"),
     ("metadata_certificate", 'networks = ["2000::/15"]\nmetadata_certificate', "networks", "/16 or more"),
     ("metadata_certificate", 'networks = ["10.0.0.1/8"]\nmetadata_certificate', "networks", "10.1.0.0/16"),
-    ("metadata_certificate", 'networks = ["node.example"]\nmetadata_certificate', "networks", "10.1.0.0/16"),
     ("country = ", "contry = ", "contry", "`country`"),
 ]
 
 
-@pytest.mark.parametrize("file", [LV, NL])
-@pytest.mark.parametrize(("old", "new", "key", "fix"), SHARED)
+@pytest.mark.parametrize(
+    ("file", "old", "new", "key", "fix"), [*((NL, *row) for row in SHARED), *((LV, *row) for row in SHARED[:2])]
+)
 def test_a_fault_of_a_peer_is_told_in_both_kinds_of_file(file: str, old: str, new: str, key: str, fix: str) -> None:
     # what the case adds must not stand there already
     keys = ("metadata_url", "metadata_digest", "networks")
@@ -108,21 +101,13 @@ def test_a_fault_of_a_peer_is_told_in_both_kinds_of_file(file: str, old: str, ne
     assert lines[found[0].line - 1].startswith(key) or found[0].line == 1
 
 
-@pytest.mark.parametrize("network", ["10.0.0.0/8", "127.0.0.0/8", "10.1.2.3/32", "fd00::/16", "::1/128"])
+@pytest.mark.parametrize("network", ["10.0.0.0/8", "::1/128"])
 def test_a_network_of_somebodys_own_may_be_named(network: str) -> None:
     text = COUNTRY_NODE.replace('"10.1.0.0/16"', f'"{network}"')
     assert network in text
     peer = load(files(**{LV: text})).providers[ProviderId("lv")].peer
     assert peer is not None
     assert network in peer.networks
-
-
-def test_each_network_that_is_too_large_is_told_by_its_place() -> None:
-    text = COUNTRY_NODE.replace('"10.1.0.0/16"', '"0.0.0.0/1", "10.1.0.0/16", "128.0.0.0/1"')
-    found = problems_of(files(**{LV: text}))
-    assert [one.key for one in found] == ["networks", "networks"]
-    assert ["0.0.0.0/1" in one.what for one in found] == [True, False]
-    assert all("far more" in one.what for one in found)
 
 
 @pytest.mark.parametrize(
@@ -151,13 +136,9 @@ def test_a_fault_of_a_countrys_node_is_told_with_line_key_and_fix(
     ("uri", "level", "what"),
     [
         ("http://eidas.europa.eu/LoA/substantial", "high", "never mapped upward"),
-        ("http://eidas.europa.eu/NotNotified/LoA/low", "high", "never mapped upward"),
         ("http://eidas.europa.eu/NotNotified/LoA/substantial", "high", "never mapped upward"),
         ("http://eidas.europa.eu/LoA/NotNotified/low", "low", "notified levels are alone"),
         ("http://eidas.europa.eu/LoA/High", "high", "notified levels are alone"),
-        ("HTTP://EIDAS.europa.eu/loa/high", "high", "notified levels are alone"),
-        ("http://eidas.europa.eu/LoA/", "low", "notified levels are alone"),
-        ("high", "high", "is no URI"),
         ("urn:x y", "low", "is no URI"),
     ],
 )
@@ -170,22 +151,11 @@ def test_a_level_that_no_node_may_have_is_a_problem(uri: str, level: str, what: 
 
 @pytest.mark.parametrize(
     ("uri", "level"),
-    [
-        ("http://eidas.europa.eu/NotNotified/LoA/high", "substantial"),
-        ("http://eidas.europa.eu/NotNotified/LoA/high", "high"),
-        ("http://id.lv.example/card", "high"),
-        ("http://eidas.europa.eu/LoA/high", "low"),
-    ],
+    [("http://eidas.europa.eu/NotNotified/LoA/high", "substantial"), ("http://eidas.europa.eu/LoA/high", "low")],
 )
 def test_a_level_of_a_countrys_own_may_be_mapped_to_what_it_surely_reaches(uri: str, level: str) -> None:
     text = COUNTRY_NODE.split('"http://eidas.europa.eu/LoA/high"')[0] + f'"{uri}" = "{level}"\n'
     assert load(files(**{LV: text})).providers[ProviderId("lv")].assurance[uri].label == level
-
-
-def test_an_empty_table_of_levels_is_a_problem_of_a_countrys_node_too() -> None:
-    text = COUNTRY_NODE.split('"http://eidas.europa.eu/LoA/high"')[0]
-    (found,) = problems_of(files(**{LV: text}))
-    assert (found.line, found.key) == (12, "assurance")
 
 
 def test_an_entity_id_that_is_no_address_needs_the_address_of_the_metadata() -> None:
@@ -199,32 +169,18 @@ def test_an_entity_id_that_is_no_address_needs_the_address_of_the_metadata() -> 
     assert peer.metadata_url == "https://node.lv.example/m"
 
 
-def test_loopback_names_may_be_http_for_the_demo() -> None:
-    local = COUNTRY_NODE.replace("https://node.lv.example/", "http://node.localhost:8401/")
-    peer = load(files(**{LV: local})).providers[ProviderId("lv")].peer
-    assert peer is not None
-    assert peer.metadata_url == "http://node.localhost:8401/eidas/metadata"
-
-
 @pytest.mark.parametrize(
     ("content", "what"),
     [
         ("", "no certificate in PEM"),
-        ("MIIB", "no certificate in PEM"),
-        (BODY, "no certificate in PEM"),
         (PEM + PEM, "names something twice"),
         ("text before\n" + PEM, "no certificate in PEM"),
-        (PEM + "text after\n", "no certificate in PEM"),
         (PEM.replace("\n-----END", "====\n-----END"), "no certificate in PEM"),
-        (PEM.replace("-----END", "x-----END"), "no certificate in PEM"),
-        (PEM.replace("CERTIFICATE", "PUBLIC KEY"), "no certificate in PEM"),
         (PEM.replace("CERTIFICATE", "PRIVATE KEY"), "private key"),
         (PEM + PEM.replace("CERTIFICATE", "EC PRIVATE KEY"), "private key"),
         (pem(DER + b"\0").decode(), "holds no certificate, or more than one"),
         (pem(DER + DER).decode(), "holds no certificate, or more than one"),
         (pem(DER[:-1]).decode(), "holds no certificate, or more than one"),
-        (pem(b"\x31" + DER[1:]).decode(), "holds no certificate, or more than one"),
-        (pem(b"0").decode(), "holds no certificate, or more than one"),
     ],
 )
 def test_what_is_not_exactly_one_certificate_is_a_problem_and_is_not_quoted(content: str, what: str) -> None:
@@ -251,14 +207,6 @@ def test_a_peer_does_not_show_its_certificate() -> None:
     assert "certificate" not in repr(load(files()).nodes[NodeId("nl")])
 
 
-def test_the_one_problem_of_a_node_is_told_at_its_line() -> None:
-    found = problem_of(NL, '"nl"', '"n l"')
-    assert (found.line, found.key) == (1, "id")
-    found = problem_of(NL, "tell_refusal = true", "tell_refusal = 1")
-    assert (found.line, found.key) == (7, "tell_refusal")
-    assert NODE.splitlines()[6].startswith("tell_refusal")
-
-
 def test_a_list_of_files_and_a_file_of_several_pin_each_certificate() -> None:
     other = pem(b"\x30\x03\x02\x01\x07").decode()
     named = COUNTRY_NODE.replace(f'"{CERTIFICATE}"', f'["{CERTIFICATE}", "metadata/next.pem"]')
@@ -277,9 +225,7 @@ def test_a_list_of_files_and_a_file_of_several_pin_each_certificate() -> None:
         ("[]", "is empty"),
         ('["metadata/nowhere.pem"]', "there is no file"),
         ('["CERT", "metadata/same.pem"]', "names a certificate twice"),
-        ('["CERT", "CERT"]', "names something twice"),
         ("[7]", "must be a list of texts"),
-        ("7", "must be text"),
     ],
 )
 def test_a_list_that_pins_nothing_or_something_twice_is_a_problem(listed: str, what: str) -> None:

@@ -6,7 +6,7 @@ from policies.attributes import Address, AttributeName, Value
 from policies.errors import Misconfigured
 from policies.load import load, load_situation
 from policies.parties import PurposeId
-from tests.policies.load.files import PURPOSE, files, problem_of, problems_of, spoiled
+from tests.policies.load.files import PURPOSE, files, problem_of, problems_of
 from tests.policies.parts import ON
 
 FILE = "purposes/parking.toml"
@@ -15,37 +15,19 @@ FILE = "purposes/parking.toml"
 @pytest.mark.parametrize(
     ("old", "new", "line", "key", "fix"),
     [
-        # a key that we do not know, with the nearest that we do
         ("law.en", 'bases = "x"\nlaw.en', 5, "bases", "`basis`"),
         ("required = true", "require = true", 15, "attributes.birthdate.require", "`required`"),
-        ('contact = "', 'phone = "1"\ncontact = "', 10, "controller.phone", "contact, name"),
-        ('loa = "high"', 'lao = 1\nloa = "high"', 24, "examples.0.lao", "`loa`"),
-        # an attribute or a form that does not exist
         ("[attributes.birthdate]", "[attributes.birthdat]", 12, "attributes.birthdat", "`birthdate`"),
         ('"age_over(18)"', '"age_above(18)"', 13, "attributes.birthdate.form", "age_over(N)"),
-        ('"age_over(18)"', '"initials"', 13, "attributes.birthdate.form", "birth_year"),
-        ('"age_over(18)"', '"age_over(0)"', 13, "attributes.birthdate.form", "age_over(N)"),
         ('form = "age_over(18)"', "form = 18", 13, "attributes.birthdate.form", "exact, birth_year, age_over(N)"),
         ('form = "age_over(18)"\n', "", 12, "attributes.birthdate.form", "exact, birth_year, age_over(N)"),
         ('why.en = "Permits are for adults."\n', "", 12, "attributes.birthdate.why", "why.en"),
-        ("why.en =", "why.et =", 14, "attributes.birthdate.why.en", "why.en"),
-        ("required = true", 'required = "yes"', 15, "attributes.birthdate.required", "true"),
-        # no legal basis
         ('basis = "public_task"\n', "", 1, "basis", "public_task"),
         ('"public_task"', '"we want it"', 4, "basis", "legal_obligation"),
-        ('law.en = "Parking by-law, section 7"\n', "", 1, "law", "law.en"),
-        # for whose citizens
         ("law.en", "countries = []\nlaw.en", 5, "countries", "every country"),
-        ("law.en", 'countries = "EE"\nlaw.en', 5, "countries", "ISO 3166-1"),
-        ("law.en", 'countries = ["EE", "EE"]\nlaw.en', 5, "countries", "ISO 3166-1"),
         ("law.en", 'countries = [\n"EE",\n"ee"]\nlaw.en', 7, "countries", "ISO 3166-1"),
-        ("law.en", 'countries = ["Estonia"]\nlaw.en', 5, "countries", "ISO 3166-1"),
-        # what else a lawyer must find
         ("title.en", "title.lv", 2, "title.en", "title.en"),
-        ("title.et", "title.Estonian", 3, "title.Estonian", "zh-Hans"),
         ('"Elaniku parkimisluba"', '" "', 3, "title.et", "write text"),
-        ('title.en = "Resident parking permit"\ntitle.et = "Elaniku parkimisluba"', "title = 1", 2, "title", "title.en"),
-        ('contact = "privacy@storkhaven.example"\n', "", 8, "controller.contact", "contact ="),
         ('"privacy@storkhaven.example"', '"a\\u202eb"', 10, "controller.contact", "without this sign"),
         ('id = "resident-parking"\n', "", 1, "id", "64 letters"),
         ('"substantial"', '"medium"', 6, "minimum_assurance", '"low", "substantial", "high"'),
@@ -75,7 +57,7 @@ def test_a_purpose_without_a_controller_is_a_problem() -> None:
     assert (missing.line, missing.key) == (1, "controller")
 
 
-@pytest.mark.parametrize("bad", ["", "a b", "a/b", "../x", "x" * 65, "\u00f5", "a\\n", "{x}"])
+@pytest.mark.parametrize("bad", ["", "a/b", "x" * 65, "\u00f5", "a\\n"])
 def test_an_id_of_other_signs_is_a_problem(bad: str) -> None:
     (found,) = problems_of({FILE: PURPOSE.replace('id = "resident-parking"', f'id = "{bad}"', 1).encode()})
     assert (found.line, found.key) == (1, "id")
@@ -90,20 +72,12 @@ def test_a_purpose_may_need_nothing() -> None:
     ("old", "new", "line", "key"),
     [
         ('title = "An adult of the city"\n', "", 21, "examples.0.title"),
-        ("on = 2026-11-25\n", "", 21, "examples.0.on"),
-        ("on = 2026-11-25", 'on = "2026-11-25"', 23, "examples.0.on"),
         ("on = 2026-11-25", "on = 2026-11-25T00:00:00Z", 23, "examples.0.on"),
         ('loa = "high"', 'loa = "higher"', 24, "examples.0.loa"),
-        ('asked = { birthdate = "exact"', 'asked = { birthdat = "exact"', 25, "examples.0.asked.birthdat"),
-        ('asked = { birthdate = "exact"', 'asked = { birthdate = "initials"', 25, "examples.0.asked.birthdate"),
         ('gender = "female" }', "gender = 1 }", 26, "examples.0.given.gender"),
-        ('locality = "Storkhaven" }', 'town = "Storkhaven" }', 26, "examples.0.given.address.town"),
-        ('address = { locality = "Storkhaven" }', 'address = "Storkhaven"', 26, "examples.0.given.address"),
         ('form = "age_over(18)", answer', 'form = "x", answer', 27, "examples.0.released.birthdate.form"),
         ("answer = true", "anwser = true", 27, "examples.0.released.birthdate.anwser"),
-        ("answer = true", "answer = 1", 27, "examples.0.released.birthdate.answer"),
         ('"not_needed"', '"not_wanted"', 28, "examples.0.withheld.gender"),
-        ('"not_needed"', '"as_asked"', 28, "examples.0.withheld.gender"),
         ("withheld = {", 'refused = ["shoe_size"]\nwithheld = {', 28, "examples.0.refused"),
         ("withheld = {", 'client = "nobody"\nwithheld = {', 21, "examples.client"),
     ],
@@ -126,17 +100,10 @@ def test_an_example_that_expects_nothing_is_a_problem() -> None:
     assert (found.line, found.what) == (21, "says nothing about what comes out.")
 
 
-def test_an_example_list_of_another_shape_is_a_problem() -> None:
-    text = PURPOSE.split("[[examples]]")[0]
-    (found,) = problems_of({FILE: ("examples = 1\n" + text).encode()})
-    assert (found.line, found.key) == (1, "examples")
-
-
 @pytest.mark.parametrize(
     ("old", "new", "name", "value"),
     [
         ('"age_over(18)", answer = true', '"birth_year", answer = "1990"', "birthdate", "1990"),
-        ('"age_over(18)", answer = true', '"exact", answer = 1990-04-01', "birthdate", "1990-04-01"),
         ("answer = true", "answer = false", "birthdate", False),
         (
             'address = "resident_of(Storkhaven)" }',
@@ -167,11 +134,8 @@ def test_a_made_up_person_with_faults_is_told_with_all_of_them() -> None:
     ("value", "what"),
     [
         ('birthdate = "1990-02-30"', "is no date"),
-        ('birthdate = "02.03.1990"', "is no date"),
-        ('birthdate = ""', "is no date"),
         (f"birthdate = {ON + timedelta(days=1)}", "one after the day"),
         ("address = {}", "has nothing"),
-        ('address = { country = "Estonia" }', "has nothing"),
         ('email = " "', "is empty"),
     ],
 )
@@ -184,22 +148,11 @@ def test_a_made_up_value_that_no_purpose_can_use_is_told_with_its_line(value: st
     assert what in found.what
 
 
-@pytest.mark.parametrize("born", ['"1990"', '"1990-04"', '"1990-04-01"', "1990-04-01", str(ON)])
+@pytest.mark.parametrize("born", ['"1990"', '"1990-04"', "1990-04-01"])
 def test_a_made_up_birth_date_may_be_as_much_as_a_country_knows(born: str) -> None:
     text = f'loa = "high"\nasked = {{ birthdate = "exact" }}\ngiven = {{ birthdate = {born} }}\n'
     found = load_situation("maria.toml", text.encode(), load(files()).catalogue, ON)
     assert found.offered.attributes == {AttributeName("birthdate"): born.strip('"')}
-
-
-def test_an_example_may_show_what_becomes_of_a_date_that_is_none() -> None:
-    head, example = PURPOSE.split("[[examples]]")
-    assert "birthdate = 1990-04-01" in example
-    text = head + "[[examples]]" + example.replace("birthdate = 1990-04-01", 'birthdate = "1990-02-30"')
-    assert load(files(**{FILE: text})).examples[PurposeId("resident-parking")]
-
-
-def test_a_spoiled_file_spoils_no_other() -> None:
-    assert {p.file for p in problems_of(spoiled(FILE, "basis =", "bassis ="))} == {FILE}
 
 
 @pytest.mark.parametrize("kept", ["released =", "withheld ="])

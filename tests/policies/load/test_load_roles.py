@@ -38,15 +38,6 @@ def test_a_city_that_asks_a_country_and_a_node_that_answers_two_are_fine() -> No
     assert problems(NODE, "node", "EE") == []
 
 
-def test_an_empty_configuration_fits_both_roles() -> None:
-    assert problems({}, "city", "", organization=False) == []
-    assert problems({}, "node", "EE") == []
-
-
-def test_a_city_of_issue_one_needs_neither_country_nor_organization() -> None:
-    assert problems({k: v for k, v in CITY.items() if k != "providers/lv.toml"}, "city", "", organization=False) == []
-
-
 def test_a_city_has_no_nodes_that_ask() -> None:
     (found,) = problems(files(), "city", "NL")
     assert (found.file, found.line, found.key) == ("nodes/nl.toml", 1, "id")
@@ -94,12 +85,6 @@ def test_a_provider_that_has_no_name_for_one_of_the_minimum_data_set_is_a_proble
     assert f'= "{name}"' in found.fix
     # a city asks for what its purposes need, and no more
     assert problems(only(PROVIDER, "metadata/demo-ee.xml", **{PROVIDER: text}), "city", "EE") == []
-
-
-def test_the_latin_spelling_of_a_name_does_not_stand_for_the_name() -> None:
-    text = NATIONAL.replace('"given_name"', '"birth_family_name"')
-    found = problems(NODE | {PROVIDER: text.encode()}, "node", "EE")
-    assert ["given_name" in one.what for one in found] == [True]
 
 
 @pytest.mark.spec("eidas.md §5 minimum data set")

@@ -1,5 +1,3 @@
-import hashlib
-
 import pytest
 
 from policies.assurance import LevelOfAssurance
@@ -25,10 +23,6 @@ def test_a_purpose_is_read_with_its_lines() -> None:
     assert (need.form, need.required, need.source) == (form("age_over(18)"), True, Source("purposes/parking.toml", 13))
     assert not purpose.needs[AttributeName("address")].required
     assert purpose.source == Source("purposes/parking.toml", 1)
-
-
-def test_the_digest_of_a_purpose_is_that_of_its_file() -> None:
-    assert WHOLE.purposes[PARKING].digest == hashlib.sha256(PURPOSE.encode()).hexdigest()
 
 
 def test_a_party_is_read_with_its_lines() -> None:
@@ -70,13 +64,6 @@ def test_without_a_table_a_provider_speaks_the_eidas_levels() -> None:
 def test_the_citys_own_attribute_is_in_the_catalogue() -> None:
     assert WHOLE.catalogue.attributes[AttributeName("library_card")].title == {"en": "Library card number"}
     assert AttributeName("library_card") not in STANDARD.attributes
-
-
-def test_an_empty_configuration_is_one_in_which_nobody_can_ask() -> None:
-    empty = load({})
-    assert (empty.purposes, empty.parties, empty.providers, empty.examples) == ({}, {}, {}, {})
-    assert empty.nodes == {}
-    assert empty.catalogue is STANDARD
 
 
 def test_files_of_other_names_are_not_read() -> None:
@@ -167,17 +154,6 @@ def test_a_file_that_is_no_toml_is_told_with_its_line(content: bytes, line: int,
 def test_a_byte_order_mark_is_named() -> None:
     (found,) = problems_of({"purposes/x.toml": b"\xef\xbb\xbf" + PURPOSE.encode()})
     assert (found.line, found.what) == (1, "is no TOML: it begins with a byte order mark: save it as UTF-8 without one.")
-
-
-def test_a_purpose_where_there_is_none_is_to_be_written() -> None:
-    found = {one.key: one for one in problems_of({"parties/parking.toml": FILES["parties/parking.toml"].encode()})}
-    assert found["purposes"].fix == "there is none yet: write its file first."
-
-
-def test_windows_line_ends_count_once() -> None:
-    content = PURPOSE.replace("\n", "\r\n").replace('"age_over(18)"', '"age_above(18)"', 1).encode()
-    (found,) = problems_of({"purposes/x.toml": content})
-    assert (found.line, found.key) == (13, "attributes.birthdate.form")
 
 
 def test_the_example_of_the_file_holds() -> None:

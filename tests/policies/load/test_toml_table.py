@@ -29,23 +29,12 @@ def test_a_key_that_nobody_took_is_unknown() -> None:
     assert told(problems) == [(2, "second", "is not a key that we know.")]
 
 
-def test_the_names_of_a_table_of_names_are_all_known() -> None:
-    table, problems = read("a = 1\nb = 2\n")
-    assert list(table.names()) == ["a", "b"]
-    table.close()
-    assert problems == []
-
-
 @pytest.mark.parametrize(
     ("word", "fix"),
-    [("basis", "did you mean `basis`?"), ("bassis", "did you mean `basis`?"), ("zzz", "known here: basis, law.")],
+    [("basis", "did you mean `basis`?"), ("zzz", "known here: basis, law.")],
 )
 def test_the_nearest_known_word_is_the_fix(word: str, fix: str) -> None:
     assert nearest(word, {"law", "basis"}) == fix
-
-
-def test_where_nothing_is_known_the_fix_says_so() -> None:
-    assert nearest("x", ()) == "there is none yet: write its file first."
 
 
 @pytest.mark.parametrize(
@@ -54,7 +43,6 @@ def test_where_nothing_is_known_the_fix_says_so() -> None:
         ('key = "x"', "x", None),
         ("", "", "is missing."),
         ("key = 1", "", "must be text."),
-        ('key = ""', "", "must be text."),
         ('key = " "', "", "must be text."),
     ],
 )
@@ -71,40 +59,22 @@ def test_a_default_stands_in_only_where_the_key_is_missing(text: str, value: str
     assert len(problems) == count
 
 
-@pytest.mark.parametrize(("value", "count"), [("a.b_c-9", 0), ("x" * 64, 0), ("x" * 65, 1), ("a b", 1), ("a\\n", 1)])
+@pytest.mark.parametrize(("value", "count"), [("x" * 64, 0), ("x" * 65, 1), ("a b", 1)])
 def test_an_identifier_has_one_spelling(value: str, count: int) -> None:
     table, problems = read(f'key = "{value}"')
     table.matching("key", IDENTIFIER, "write it.")
     assert len(problems) == count
 
 
-def test_a_default_need_not_match() -> None:
-    table, problems = read("")
-    assert table.matching("key", IDENTIFIER, "write it.", default="not one!") == "not one!"
-    assert problems == []
-
-
 @pytest.mark.parametrize(
     ("text", "value", "what"),
-    [
-        ('key = "no"', 2, None),
-        ("", 1, "is missing."),
-        ('key = "maybe"', 1, "is not one of the words that we know."),
-        ("key = true", 1, "is not one of the words that we know."),
-        ('key = ["no"]', 1, "is not one of the words that we know."),
-    ],
+    [('key = "no"', 2, None), ("", 1, "is missing."), ('key = "maybe"', 1, "is not one of the words that we know.")],
 )
 def test_a_choice_is_one_of_the_words(text: str, value: int, what: str | None) -> None:
     table, problems = read(text)
     assert table.choice("key", WORDS, 1) == value
     assert told(problems) == ([(1, "key", what)] if what else [])
     assert all(problem.fix == 'write key = one of "yes", "no".' for problem in problems)
-
-
-def test_a_choice_that_may_be_missing_takes_its_default() -> None:
-    table, problems = read("")
-    assert table.choice("key", WORDS, 2, required=False) == 2
-    assert problems == []
 
 
 def test_a_level_that_cannot_be_read_counts_as_high() -> None:
@@ -116,7 +86,7 @@ def test_a_level_that_cannot_be_read_counts_as_high() -> None:
 
 @pytest.mark.parametrize(
     ("text", "value", "count"),
-    [("", False, 0), ("key = false", False, 0), ("key = true", True, 0), ("key = 1", False, 1), ('key = "true"', False, 1)],
+    [("", False, 0), ("key = true", True, 0), ("key = 1", False, 1)],
 )
 def test_a_flag_is_true_or_false(text: str, *, value: bool, count: int) -> None:
     table, problems = read(text)
@@ -126,13 +96,7 @@ def test_a_flag_is_true_or_false(text: str, *, value: bool, count: int) -> None:
 
 @pytest.mark.parametrize(
     ("text", "value", "count"),
-    [
-        ("key = 2026-11-25", date(2026, 11, 25), 0),
-        ("", None, 0),
-        ("key = 2026-11-25T10:00:00", None, 1),
-        ("key = 10:00:00", None, 1),
-        ('key = "2026-11-25"', None, 1),
-    ],
+    [("key = 2026-11-25", date(2026, 11, 25), 0), ("", None, 0), ("key = 2026-11-25T10:00:00", None, 1)],
 )
 def test_a_day_is_a_date_without_a_time(text: str, value: date | None, count: int) -> None:
     table, problems = read(text)
@@ -147,9 +111,7 @@ def test_a_day_is_a_date_without_a_time(text: str, value: date | None, count: in
         ("", (), "is missing."),
         ("key = []", (), "is empty, and empty means nothing at all."),
         ('key = ["a", "a"]', ("a", "a"), "names something twice."),
-        ('key = ["a", 1]', (), "must be a list of texts."),
         ('key = ["a", ""]', (), "must be a list of texts."),
-        ('key = "a"', (), "must be a list of texts."),
     ],
 )
 def test_a_list_holds_texts_none_empty_and_none_twice(text: str, value: tuple[str, ...], what: str | None) -> None:
@@ -158,29 +120,22 @@ def test_a_list_holds_texts_none_empty_and_none_twice(text: str, value: tuple[st
     assert told(problems) == ([(1, "key", what)] if what else [])
 
 
-@pytest.mark.parametrize(("text", "count"), [("", 0), ("key = []", 0), ('key = ["a", "a"]', 1), ("key = 1", 1)])
-def test_a_list_that_may_be_missing_may_be_empty(text: str, count: int) -> None:
-    table, problems = read(text)
-    table.texts("key", "write it.", required=False)
-    assert len(problems) == count
-
-
-@pytest.mark.parametrize("tag", ["en", "et", "zh-Hans", "pt-BR", "sgs"])
+@pytest.mark.parametrize("tag", ["en", "zh-Hans"])
 def test_a_language_is_a_tag(tag: str) -> None:
     table, problems = read(f'key = {{ en = "x", "z{tag[1:]}" = "y" }}')
     assert table.translated("key", "X") == {"en": "x", f"z{tag[1:]}": "y"}
     assert problems == []
 
 
-@pytest.mark.parametrize("tag", ["english", "EN", "e", "zh_Hans", "zh-hans", "en-us"])
+@pytest.mark.parametrize("tag", ["english", "EN", "zh-hans"])
 def test_what_is_no_language_tag_is_told(tag: str) -> None:
     table, problems = read(f'key.en = "x"\nkey."{tag}" = "y"\n')
     table.translated("key", "X")
     assert told(problems) == [(2, f"key.{tag}", "is no language tag.")]
 
 
-@pytest.mark.parametrize("sign", ["0000", "0007", "007F", "0085", "2028", "202E", "2066", "200F", "FFFE"])
-@pytest.mark.parametrize("lines", [False, True])
+@pytest.mark.parametrize("sign", ["0000", "0085", "202E"])
+@pytest.mark.parametrize("lines", [False])
 def test_a_sign_that_nobody_can_read_is_told(sign: str, *, lines: bool) -> None:
     table, problems = read(f'key.en = "x"\nkey.et = "Parking\\u{sign}"\n')
     table.translated("key", "X", lines=lines)
@@ -188,23 +143,14 @@ def test_a_sign_that_nobody_can_read_is_told(sign: str, *, lines: bool) -> None:
     assert problems[0].fix.startswith("write it without this sign")
 
 
-def test_spaces_of_any_kind_are_read_and_line_feeds_where_a_text_may_have_them() -> None:
-    table, problems = read('key.en = "a b\\u00A0c\\u3000d"\nlong.en = """\na\n\tb"""\n')
-    assert table.translated("key", "X") == {"en": "a b\u00a0c\u3000d"}
-    assert table.translated("long", "X", lines=True) == {"en": "a\n\tb"}
-    assert problems == []
-    table.translated("long", "X")
-    assert told(problems) == [(2, "long.en", "has the sign U+000A, which nobody can read.")]
-
-
-@pytest.mark.parametrize("text", ["می\u200cشود", "क्\u200dष", "Donau\u00adschiff", "👩\u200d👧"])
+@pytest.mark.parametrize("text", ["می\u200cشود", "👩\u200d👧"])
 def test_what_joins_or_parts_letters_is_read(text: str) -> None:
     table, problems = read(f'key = {{ en = "x", et = "{text}" }}')
     assert table.translated("key", "X") == {"en": "x", "et": text}
     assert problems == []
 
 
-@pytest.mark.parametrize("text", ["\u200d", " \u200c\u2060 ", "\u00ad", "\u2800", "\u3164\ufe0f", "\u202e"])
+@pytest.mark.parametrize("text", [" \u200c\u2060 ", "\u2800", "\u3164\ufe0f"])
 def test_a_text_in_which_there_is_nothing_to_see_is_none(text: str) -> None:
     table, problems = read(f'contact = "{text}"\nkey.en = "x"\nkey.et = "{text}"\n')
     assert (table.text("contact", "write it."), table.translated("key", "X")) == ("", {"en": "x", "et": ""})
@@ -231,7 +177,7 @@ def test_tables_know_their_lines() -> None:
     assert told(problems) == [(5, "each.1.a", "is wrong.")]
 
 
-@pytest.mark.parametrize("text", ["each = 1", "each = [1]", "[each]"])
+@pytest.mark.parametrize("text", ["each = 1", "[each]"])
 def test_what_is_no_list_of_tables_is_told(text: str) -> None:
     table, problems = read(text)
     assert table.tables("each", "write it.") == ()
@@ -243,12 +189,6 @@ def test_a_table_that_must_be_there_is_told(text: str, what: str) -> None:
     table, problems = read(text)
     assert table.table("key", "write it.") is None
     assert told(problems) == [(1, "key", what)]
-
-
-def test_a_table_that_may_be_missing_is_not_told() -> None:
-    table, problems = read("")
-    assert table.table("key", "write it.", required=False) is None
-    assert problems == []
 
 
 def test_a_problem_is_one_sentence_with_all_five_parts() -> None:
