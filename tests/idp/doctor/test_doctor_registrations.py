@@ -159,6 +159,14 @@ def test_a_citys_own_attribute_wants_its_languages_too(city: Path) -> None:
     assert found.what == "it has no zh-Hans."
 
 
+def test_a_language_that_no_text_of_the_installation_has_is_not_missed(city: Path) -> None:
+    for file in sorted((*city.glob("*/*.toml"), *city.glob("*.toml"))):
+        kept = [line for line in file.read_text(encoding="utf-8").splitlines() if "zh-Hans" not in line]
+        file.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    edit(city, PARTY, '[title]\nen = "a"\net = "b"\n', '[title]\nen = "a"\n')
+    assert only(examined(city)).what == "it has no et."
+
+
 def test_texts_that_lack_the_same_languages_are_one_line_for_a_person_and_places_for_a_program(city: Path) -> None:
     lines = {}
     for key in ("title", "law", "controller.name", "attributes.birthdate.why"):
