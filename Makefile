@@ -34,8 +34,10 @@ crash: $(VENV)/.tests
 bench: $(VENV)/.tests
 	missed=0; for name in signatures border logins store; do $(BIN)/python -m tests.benchmarks.$$name || missed=$$?; done; exit $$missed
 
-# Strict: a link or an anchor that leads nowhere ends it. Open .site/index.html
+# The pages that the code and the tests write themselves, then the site. Strict: a link or an anchor that leads nowhere ends
+# it. Open .site/index.html
 docs: $(VENV)/.docs
+	for page in reference_tables requirements_table security_testing; do $(BIN)/python -m tests.$$page || exit 1; done
 	$(BIN)/zensical build --strict --clean
 
 lint: $(VENV)/.tests

@@ -20,6 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+from tests.docs.pages import MADE
+
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("policies", "connectors", "idp")
 # Wires everything together by keyword, so its constructors may take many parts
@@ -28,8 +30,6 @@ PARAMETERS = 10
 OPENING = re.compile(r"\s*(?:As|Of|What|Who|Whoever|Whom|Whose)\b")
 TEXTS = {".py", ".md", ".toml", ".html", ".txt", ".yaml", ".cfg", ".conf", ".mako", ".css", ""}
 SKIPPED = {"__pycache__", "node_modules"}
-# Pages that `make docs` makes
-MADE = {"reference-generated.md", "requirements.md", "security-testing.md"}
 CITATION = re.compile(r"(?<![\w/.-])[\w./-]*\w\.md\b")
 # Citations without a file's name, of lists that are not in the repository
 NAMED = re.compile(r"\b(?:design §|attack catalogue §|house style \d|spec/\w)")
@@ -138,7 +138,7 @@ def _citations(root: Path) -> Iterator[str]:
         and path.is_file()
         and not any(part in SKIPPED or (part.startswith(".") and part != ".ci") for part in path.relative_to(root).parts)
     ]
-    there = {path.name for path in files} | MADE
+    there = {path.name for path in files} | {*MADE}
     for path in files:
         name = str(path.relative_to(root))
         tests = name.startswith("tests/")
