@@ -1,4 +1,4 @@
-"""What an answer of another country's node must mean beyond SAML's own rules (spec/eidas.md §4, §5), and what it offers."""
+"""What an answer of another country's node must mean beyond SAML's own rules (eIDAS Message Format), and what it offers."""
 
 from collections.abc import Iterator, Mapping
 

@@ -92,7 +92,7 @@ def _handle(text: str) -> bytes:
 
 
 def kantara(issued: Issued, issuer: str) -> Mapping[str, Json]:
-    """The same release as a Kantara Consent Receipt v1.1 (consent.md §1). Raises `NotFound` where it was no consent.
+    """The same release as a Kantara Consent Receipt v1.1. Raises `NotFound` where it was no consent.
 
     It is a form for other programs: not signed, and no proof of anything. `sensitive` says what the standard catalogue can
     say: none of its attributes is a special category (GDPR art. 9).

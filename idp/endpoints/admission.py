@@ -1,7 +1,7 @@
 """Who is served when more come than can be: a bounded number at work, a bounded queue, two lanes; the rest at once not.
 
 The lanes are told in `idp.endpoints.lanes`, and what the rest are told in `idp.endpoints.gate`. A pretended login is
-refused before anything is verified, for the price of one opened cookie (decisions.md 1). A wrong answer to a live one
+refused before anything is verified, for the price of one opened cookie (decision 0000.1). A wrong answer to a live one
 counts against that login first (`idp.tries`).
 
 Neither counts against the address here. Less would let any web page lock out the network of its reader: it can have a

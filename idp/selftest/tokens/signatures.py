@@ -182,7 +182,7 @@ def _flipped(octets: bytes) -> bytes:
 
 
 def _decoded(octets: bytes) -> bytes:
-    """What the two parts say, as a signature over it would have it (security.md: what was signed is the text)."""
+    """What the two parts say, as a signature over it would have it (what was signed is the text)."""
     return b".".join(base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4)) for part in octets.split(b"."))
 
 
