@@ -16,7 +16,6 @@ TOP_LEVEL = {"policies", "connectors", "idp", "docs", "tests", "docker"}
 CIRCLES = (
     {"connectors.formats", "connectors.mapping", "connectors.signatures"},
     {"idp.keys", "idp.store", "idp.transparency"},
-    {"idp.broker", "idp.endpoints", "idp.node", "idp.responders"},
 )
 
 
