@@ -34,8 +34,10 @@ crash: $(VENV)/.tests
 bench: $(VENV)/.tests
 	missed=0; for name in signatures logins store; do $(BIN)/python -m tests.benchmarks.$$name || missed=$$?; done; exit $$missed
 
-# Strict: a link or an anchor that leads nowhere ends it. Open .site/index.html
+# The pages that the code and the tests write themselves, then the site. Strict: a link or an anchor that leads nowhere ends
+# it. Open .site/index.html
 docs: $(VENV)/.docs
+	for page in reference_tables requirements_table security_testing; do $(BIN)/python -m tests.$$page || exit 1; done
 	$(BIN)/zensical build --strict --clean
 
 lint: $(VENV)/.tests
@@ -59,14 +61,18 @@ lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links tests/interop/peers.in -o tests/interop/peers.lock
 
 $(VENV)/.product: requirements.lock pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@
+	@echo "1 of 3: a Python environment of its own, in $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "2 of 3: the packages of requirements.lock, each by its hash"
+	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@echo "3 of 3: Ciconia itself"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
 
 $(VENV)/.tests: $(VENV)/.product tests/requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement tests/requirements.lock
-	touch $@
+	@echo "What the tests need: the packages of tests/requirements.lock"
+	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes --requirement tests/requirements.lock
+	@touch $@
 
 $(VENV)/.fuzz: $(VENV)/.tests tests/fuzz.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement tests/fuzz.lock

@@ -8,7 +8,7 @@ SAML_CHECKS: Mapping[str, str] = {
     "binding": "a Response comes by POST alone",
     "parameters": "SAMLResponse is there, and no SAMLRequest beside it",
     "provider": "the answer is for the identity provider that was asked",
-    # bytes (security.md §2.0 rules 1 to 4)
+    # bytes, see docs/threats.md
     "size": "a message has at most 256 KiB",
     "base64": "the parameter is base64 in its one spelling; line breaks pass",
     "encoding": "the message is UTF-8 without a byte order mark",
@@ -60,7 +60,7 @@ SAML_CHECKS: Mapping[str, str] = {
     "encrypted_id": "no EncryptedID",
     "encrypted_attribute": "no EncryptedAttribute",
     "proxy_restriction": "no ProxyRestriction",
-    # meaning (spec/saml.md §2.3 to §2.14)
+    # meaning (SAML Core 2.0 §2, SAML Profiles 2.0 §4.1)
     "destination": "Destination is where we received it; a signed Response has one, and none has an empty one",
     "response_issued": "the Response was issued now",
     "issuer": "Response and assertion were issued by whom we asked",
@@ -94,7 +94,7 @@ ALL_CHECKS: Mapping[str, str] = {
     **SAML_CHECKS,
     # signed queries (SAML Bindings 2.0 §3.4.4.1)
     "deflate": "the message is DEFLATE in one piece, and no larger than a message",
-    # encryption (eidas.md §4 and §7); what was decrypted passes the checks of bytes, structure and grammar again
+    # encryption (XML Encryption 1.1); what was decrypted passes the checks of bytes, structure and grammar again
     "plain_assertion": "no assertion stands outside of the encryption",
     "encrypted_data": "an EncryptedAssertion holds one EncryptedData of the Type Element, that holds no other",
     "encrypted_key": "exactly one EncryptedKey, in the KeyInfo of what it encrypts or right after it; no name to carry",

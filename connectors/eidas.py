@@ -1,7 +1,7 @@
 """eIDAS as a receiving node: one signed question to another country's node, one signed and encrypted answer by POST.
 
 The other node's kind, addresses and keys come from its approved metadata of that moment (`connectors.metadata.peers`),
-never from a message. The rules of a request and of a response are in spec/eidas.md §3 to §5.
+never from a message. The rules of a request and of a response are the eIDAS Message Format's.
 """
 
 import base64
@@ -114,7 +114,7 @@ class EidasConnector:
         self._peer = provider.peer
 
     def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
-        """A signed AuthnRequest (spec/eidas.md §3), and what its answer must match.
+        """A signed AuthnRequest (eIDAS Message Format), and what its answer must match.
 
         Nobody is sent away to a node whose every answer would be refused, or that must refuse us. Raises `PeerUnavailable`
         (nothing valid is known of it, no protocol version in common, it wants a RequesterID that may not be told),
@@ -166,7 +166,7 @@ class EidasConnector:
         """Like `receive`; adds the message's own names and values."""
         return foreseen(lambda: self._receive(inbound, expectation, now))
 
-    # The plan (spec/eidas.md §4 and §5, security.md §2.0 and §2.1). Each block below has its number.
+    # The plan (eIDAS Message Format, docs/threats.md). Each block below has its number.
     #  1. An answer for this registration, by POST, one parameter.
     #  2. The keys are those of the node that was asked, approved and in force now: another country's response fails here.
     #  3. The Response is signed. Nothing of it is looked at before, and nothing is decrypted before.

@@ -1,4 +1,4 @@
-"""The rules for an answer of another country's node beyond SAML's own (spec/eidas.md §4, §5), and its offered values."""
+"""The rules for an answer of another country's node beyond SAML's own (eIDAS Message Format), and its offered values."""
 
 from collections.abc import Iterator, Mapping
 

@@ -96,7 +96,7 @@ class Fetcher:
         self._trust = trust or ssl.create_default_context()
         if self._trust.verify_mode is not ssl.CERT_REQUIRED or not self._trust.check_hostname:
             raise ValueError("a trust store that verifies nothing")
-        # spec/eidas.md §7: TLS 1.2 or 1.3 only
+        # eIDAS Cryptographic Requirements: TLS 1.2 or 1.3 only
         self._trust.minimum_version = max(self._trust.minimum_version, ssl.TLSVersion.TLSv1_2)
 
     def get(self, url: str, *, networks: Sequence[str] = (), limit: int, timeout: float) -> bytes:

@@ -27,7 +27,7 @@ from policies.errors import AssertionRejected, AssuranceTooLow
 
 # RFC 8725 §3.11: explicit types tell kinds of tokens apart; OpenID Connect gave the id_token none, and "JWT" says nothing
 TYPES = frozenset({"", "JWT"})
-# security.md §2.2: no provider needs longer, and a token that lives for months is a key
+# No provider needs longer, and a token that lives for months is a key
 MAX_LIFE = 24 * 3600
 # FAPI 2.0 Security Profile §5.3.2.1: clocks differ by 10 to 60 seconds
 SKEW = 60

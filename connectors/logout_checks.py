@@ -1,4 +1,4 @@
-"""The checks of single logout (SAML Core 2.0 §3.7, SAML Profiles 2.0 §4.4, security.md §2.1 C: SLO forgery).
+"""The checks of single logout (SAML Core 2.0 §3.7, SAML Profiles 2.0 §4.4).
 
 Their names are in `connectors.checks.LOGOUT_CHECKS`. A forged logout ends a session that its citizen wanted, so nothing is
 optional that could tell a forged or an old message: signature, Issuer, Destination, NotOnOrAfter. Whether the NameID and

@@ -1,7 +1,7 @@
 """The algorithms, keys and times that a message must have: profiles as data. Each verification and signature names one.
 
-`SAML2INT` is for identity providers whose metadata is pinned (saml2int, spec/saml.md §11), `EIDAS` for another country's
-node (eIDAS Cryptographic Requirements, spec/eidas.md §7). A set that is empty takes nothing.
+`SAML2INT` is for identity providers whose metadata is pinned (saml2int), `EIDAS` for another country's
+node (eIDAS Cryptographic Requirements). A set that is empty takes nothing.
 """
 
 from dataclasses import dataclass, replace
@@ -67,7 +67,7 @@ SAML2INT = Profile(
     name="saml2int",
     signature_algorithms=_PKCS1 | _ECDSA,
     digests=_SHA2,
-    # spec/saml.md §11: RSA from 2048 bits, curves from 256
+    # saml2int: RSA from 2048 bits, curves from 256
     minimum_rsa_bits=2048,
     # Federations' bound: Shibboleth's aggregator of metadata refuses 3 by default, and nothing above it
     minimum_rsa_exponent=5,
@@ -83,7 +83,7 @@ SAML2INT = Profile(
     key_wraps=frozenset(),
     # saml2int SDP-G01: clocks may differ by three to five minutes
     skew=180,
-    # security.md §2.1 C: a message is used when it is made
+    # A message is used when it is made
     max_age=300,
     certificate_dates=False,
     max_octets=256 * 1024,

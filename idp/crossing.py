@@ -23,7 +23,7 @@ from policies.load import Configuration
 from policies.load.roles import problems_of_role
 from policies.parties import EntityId, Peer
 
-# spec/eidas.md §6: what the EU's own node says
+# What the EU's own node says
 METADATA_LIFE = NODE_LIFE
 
 
@@ -94,5 +94,5 @@ def about(organization: Organization) -> NodeOrganization:
 
 
 def application_identifier() -> str:
-    """What we are, and in which version (spec/eidas.md §6)."""
+    """What we are, and in which version (eIDAS Interoperability Architecture §6)."""
     return f"ciconia:{importlib.metadata.version('ciconia')}"

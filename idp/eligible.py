@@ -27,7 +27,7 @@ def serves(provider: IdentityProvider, request: ServiceRequest, purpose: Purpose
 
 
 def requester(party: RelyingParty, issuer: str, own_name: str) -> Requester:
-    """What another country learns of a relying party; of a blind one, our own name (decisions.md 19)."""
+    """What another country learns of a relying party; of a blind one, our own name (decision 0000.19)."""
     if party.blind:
         return Requester(provider_name=own_name, sp_type=party.sp_type, requester_id="")
     requester_id = party.requester_id or f"{issuer}/party/{party.client_id}"

@@ -1,7 +1,7 @@
 """How a login ends, once: what was pressed, the marks that the end takes, and the same answer for the same choice.
 
-Approve, refuse and cancel are one shape of unit (decisions.md 1); within a minute the same browser and choice get the same
-answer, and any other is refused (decisions.md 8). Both roles end their logins so.
+Approve, refuse and cancel are one shape of unit (decision 0000.1); within a minute the same browser and choice get the same
+answer, and any other is refused (decision 0000.8). Both roles end their logins so.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ class Choice:
     shared: frozenset[AttributeName] = frozenset()
 
     def digest(self, secret: bytes) -> bytes:
-        """What the same choice in the same browser gives again, and no other (decisions.md 8)."""
+        """What the same choice in the same browser gives again, and no other (decision 0000.8)."""
         text = "\n".join([self.word, *sorted(self.shared)])
         return mac(secret, b"choice\n" + text.encode())
 

@@ -31,7 +31,7 @@ class ParkedRow:
 
 @dataclass(frozen=True, slots=True)
 class DecisionRow:
-    """How a login ended, for 60 seconds: the same choice gets the same answer, another is refused (decisions.md 8)."""
+    """How a login ended, for 60 seconds: the same choice gets the same answer, another is refused (decision 0000.8)."""
 
     login: bytes  # SHA-256 of the login id
     choice: bytes  # HMAC over choice and boxes under the Strict cookie's secret

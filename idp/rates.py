@@ -6,7 +6,7 @@ whoever has begun ends. A Valkey that was flushed begins to count anew, and hold
 
 No key holds an address, a party's name or anything of a citizen: it is a keyed hash. In memory the key is random, of this
 process. In Valkey, where all workers must find the same, it is derived from a key that Valkey never sees, anew for every
-ten minutes (decisions.md I): a window may begin anew then, and a dump says nothing about anybody.
+ten minutes: a window may begin anew then, and a dump says nothing about anybody.
 """
 
 import hashlib

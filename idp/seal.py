@@ -1,6 +1,6 @@
 """Authenticated encryption of what travels through a browser, and of what lies parked under its holder's secret.
 
-Two uses, two key derivations, one master key a tenant, kind and hour (decisions.md 4, `idp.keys.sealing`):
+Two uses, two key derivations, one master key a tenant, kind and hour (decision 0000.4, `idp.keys.sealing`):
 
 - a *sealed login* is AES-256-GCM under HKDF(master, kind, login), so that random nonces stay far from 2^32 a key. Its
   associated data binds tenant, kind, version, login, hour, end and whatever else the caller binds (the Strict cookie, the
@@ -113,7 +113,7 @@ class Sealer:
         return payload
 
     def derive(self, purpose: str, *parts: bytes, at: int) -> bytes:
-        """32 bytes that only we can compute from `parts`: codes and ids of one decision (decisions.md 8).
+        """32 bytes that only we can compute from `parts`: codes and ids of one decision (decision 0000.8).
 
         They are the same again for the same `at` (seconds since the epoch), which lies in this hour or the one before: so
         it is a moment of what they belong to, and not of the answer. Raises `Replayed` for an hour that is over.

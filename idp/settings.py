@@ -103,7 +103,7 @@ def _readable(value: str) -> str:
 
 
 class Organization(BaseModel):
-    """Who runs this node, as its eIDAS metadata says (eidas.md §6): names, a web address, two mail addresses."""
+    """Who runs this node, as its eIDAS metadata says: names, a web address, two mail addresses."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 

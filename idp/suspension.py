@@ -1,7 +1,7 @@
 """What an operator switched off goes no further: asked again at each step of a login, and wherever something is given out.
 
 A relying party that is off gets nothing, a country or identity provider that is off vouches for nobody, and what was asked,
-heard or issued before it was switched off ends with it (decisions.md 31): on again, it brings nothing back. So a login
+heard or issued before it was switched off ends with it (decision 0000.31): on again, it brings nothing back. So a login
 carries one number from its question to its tokens: how many acts of the switchboard were known before it was asked. Whoever
 refuses or goes back releases nothing, and may always.
 """

@@ -194,7 +194,7 @@ class PeerUnavailable(BrokerError):
 
 
 class Suspended(BrokerError):
-    """An operator of this broker switched a relying party off (decisions.md 31): nobody who signs in did anything wrong."""
+    """An operator of this broker switched a relying party off (0000.31): nobody who signs in did anything wrong."""
 
     code = "service_suspended"
     public = "Signing in to this service is suspended. You have done nothing wrong. Please try again later."

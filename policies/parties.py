@@ -76,7 +76,7 @@ class RelyingParty:
     # what other countries' nodes are told of it: "public" or "private", and a URI for nodes that ask for one ("" is ours)
     sp_type: str = "public"
     requester_id: str = ""
-    # Other countries' nodes learn our own name in place of its (decisions.md 19)
+    # Other countries' nodes learn our own name in place of its (decision 0000.19)
     blind: bool = False
     # An app in a browser or on a device, which can keep no secret: nothing but PKCE binds a code to it (RFC 8252 §8.4)
     public: bool = False
@@ -90,7 +90,7 @@ class RelyingParty:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another country's node, as registered: known by its signed metadata, and by nothing else (eidas.md §6)."""
+    """Another country's node, as registered: known by its signed metadata, and by nothing else."""
 
     entity_id: EntityId
     # ISO 3166-1 alpha-2: the NodeCountry that its metadata must have
@@ -126,7 +126,7 @@ class RequestingNode:
     title: Translated
     peer: Peer
     source: Source
-    # Whether it may learn that the citizen refused (decisions.md 29)
+    # Whether it may learn that the citizen refused (decision 0000.29)
     tell_refusal: bool = False
 
 

@@ -4,7 +4,7 @@
 HMAC-SHA256(key, len|version len|tenant len|sector len|namespace len|identifier), each length four bytes, big-endian.
 Lengths stand first so that no two lists of parts give the same bytes.
 
-Between countries a person is `CC/CC/id` (eidas.md §5): another `id` for each receiving country, made in the same way of
+Between countries a person is `CC/CC/id`: another `id` for each receiving country, made in the same way of
 (version, tenant, sending country, receiving country, namespace, identifier). The versions differ, so no `sub` is an `id`.
 """
 
@@ -37,7 +37,7 @@ def pairwise_subject(key: bytes, tenant: Tenant, sector: Sector, namespace: Subj
 def country_identifier(
     key: bytes, tenant: Tenant, sending: str, receiving: str, namespace: SubjectNamespace, subject: str
 ) -> str:
-    """The PersonIdentifier of one citizen for one receiving country: `EE/NL/` and 52 characters (eidas.md §5: at most 256).
+    """The PersonIdentifier of one citizen for one receiving country: `EE/NL/` and 52 characters (at most 256).
 
     `sending` and `receiving` are ISO 3166-1 alpha-2; `subject` is taken as received, not normalised. Raises `Misconfigured`
     for a short key, an unnamed scope or what is no country, `AssertionRejected` for an empty subject.

@@ -1,10 +1,9 @@
 """docs/requirements.md: each requirement of the eIDAS profile, and the tests that prove it.
 
-    python -m tests.requirements_table            write the table
-    python -m tests.requirements_table --check    only say what is stale or unknown; exit 1 if anything is
+    python -m tests.requirements_table    write the table, as `make docs` does; exit 1 where a mark is unknown
 
-The requirements are `tests/requirements.toml`. The proofs are the marks `@pytest.mark.spec("eidas.md §3 ForceAuthn")`, read
-from the source, not by running it. A requirement without a test is a hole, and shows as one.
+The requirements are `tests/requirements.toml`. The proofs are the marks `@pytest.mark.spec(...)` of tests, read from the
+source, not by running it. A requirement without a test is a hole, and shows as one.
 """
 
 import ast
@@ -22,7 +21,7 @@ HEAD = """\
 # Requirements of eIDAS
 
 What the eIDAS SAML profile (protocol versions 1.2 to 1.4) asks of a sending and of a receiving node, and which tests
-prove it. Made by `python -m tests.requirements_table` from the marks of the tests; a test fails where this page is stale.
+prove it. Made by `python -m tests.requirements_table` from the marks of the tests.
 """
 
 
@@ -35,7 +34,7 @@ class Section:
     requirements: Mapping[str, str]
 
     def mark(self, words: str) -> str:
-        """The whole text of a mark, such as `eidas.md §3 ForceAuthn`."""
+        """The whole text of a mark: the list, the section and the requirement."""
         return f"{PAGE} §{self.number} {words}"
 
 
@@ -123,22 +122,18 @@ def render(sections: Sequence[Section], proofs: Sequence[Proof]) -> str:
     return "\n".join(parts)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Write the table, or with `--check` only judge it. 0 where all is well, 1 where something is to be done."""
+def main() -> int:
+    """Write the table. 1 where a mark names nothing of the list."""
     sections = read_sections(LIST.read_text(encoding="utf-8"))
     proofs = all_proofs(ROOT / "tests")
-    strangers, page = unknown(sections, proofs), render(sections, proofs)
+    strangers = unknown(sections, proofs)
     for proof in strangers:
         print(f"{proof.file}: {proof.test}: `{proof.mark}` is not in {LIST.name}.", file=sys.stderr)
     for mark in holes(sections, proofs):
         print(f"hole: {mark}")
-    stale = not TABLE.exists() or TABLE.read_text(encoding="utf-8") != page
-    if "--check" not in arguments:
-        TABLE.write_text(page, encoding="utf-8")
-    elif stale:
-        print(f"{TABLE.name} is stale: python -m tests.requirements_table", file=sys.stderr)
-    return 1 if strangers or (stale and "--check" in arguments) else 0
+    TABLE.write_text(render(sections, proofs), encoding="utf-8")
+    return 1 if strangers else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

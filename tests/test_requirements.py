@@ -5,13 +5,11 @@ import functools
 from tests.requirements_table import (
     LIST,
     ROOT,
-    TABLE,
     Proof,
     Section,
     all_proofs,
     proofs_in,
     read_sections,
-    render,
     unknown,
 )
 
@@ -46,11 +44,6 @@ raise RuntimeError("this source is read and never run")
 @functools.cache
 def read() -> tuple[tuple[Section, ...], tuple[Proof, ...]]:
     return read_sections(LIST.read_text(encoding="utf-8")), all_proofs(ROOT / "tests")
-
-
-def test_the_committed_table_is_what_the_marks_say_today() -> None:
-    sections, proofs = read()
-    assert TABLE.read_text(encoding="utf-8") == render(sections, proofs), "python -m tests.requirements_table writes it"
 
 
 def test_every_mark_names_a_requirement_of_the_list() -> None:

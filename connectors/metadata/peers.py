@@ -1,4 +1,4 @@
-"""Other countries' nodes, known by their signed metadata alone: fetched, judged, held, approved (spec/eidas.md §6).
+"""Other countries' nodes, known by their signed metadata alone: fetched, judged, held, approved.
 
 A node is asked and answered by what its last good copy says and an operator approved, until that copy ends. `refresh` does
 the I/O and may fail; `current` and `available` look at what is held in memory, so a slow node delays nobody's login.

@@ -23,7 +23,7 @@ from policies.errors import AssertionRejected, BrokerError
 
 AGREEMENTS = frozenset({"ECDH-ES"})
 CONTENTS = frozenset({"A128GCM", "A256GCM"})
-# design §8: the same limit for every JWT
+# The same limit for every JWT
 MAX_TOKEN = 64 * 1024
 # joserfc's own, said here: an ephemeral key, and a kid of an address' length
 MAX_HEADER = 1024

@@ -59,7 +59,7 @@ _ASKED: Mapping[str, SignatureAlgorithm | None] = {
 }
 SIGNING_ALGORITHMS = tuple(_ASKED)
 _PYTHON_JOSE = frozenset({"RS256", "ES256", "ES384"})
-# design §8: the same limit for every JWT
+# The same limit for every JWT
 MAX_TOKEN = 64 * 1024
 # Three short texts and two thumbprints, and a kid may be an address
 MAX_HEADER = 2 * 1024

@@ -22,12 +22,12 @@ pairs = cast(Callable[[Element], list[tuple[str, str]]], Element.items)
 # The children of an element, in half the time of `list`. lxml's stubs know no slices.
 children_of = cast(Callable[[Element], list[Element]], itemgetter(slice(None)))
 
-# security.md §2.0 rule 1: the most that a form field may hold, and the most that it may decode to
+# The most that a form field may hold, and the most that it may decode to
 MAX_PARAMETER = 256 * 1024
 MAX_OCTETS = 256 * 1024
 # A pinned file of one entity; those of large federations' entities have up to some 50 kB
 MAX_METADATA = 1024 * 1024
-# security.md §2.0 rule 3
+# docs/threats.md: limits first
 MAX_DEPTH = 64
 MAX_ELEMENTS = 5000
 MAX_ATTRIBUTES = 32

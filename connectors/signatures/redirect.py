@@ -25,7 +25,7 @@ MESSAGES = ("SAMLRequest", "SAMLResponse")
 DEFLATE = "urn:oasis:names:tc:SAML:2.0:bindings:URL-Encoding:DEFLATE"
 # SAML Bindings 2.0 §3.4.3 has 80 octets; deployed senders have more, and our own signed cookies need none of theirs
 MAX_RELAY_STATE = 1024
-# DEFLATE makes up to a thousand octets of one (CVE-2025-25293, CVE-2025-54572). security.md §2.0 rule 1 would let 1 MiB
+# DEFLATE makes up to a thousand octets of one (CVE-2025-25293, CVE-2025-54572). The limit of a form field would let 1 MiB
 # come out; a message has no more by Redirect than by POST, so neither has what comes out. A profile may allow less.
 MAX_INFLATED = MAX_OCTETS
 # A request has a kilobyte: zlib's usual tables clear 256 KiB of memory for it. Any reader's window is at least as large

@@ -40,7 +40,7 @@ from connectors.signatures.signed import Signed
 from connectors.signatures.xmldsig import Shape
 from policies.errors import AssertionRejected, SignatureInvalid
 
-# decisions.md I: neither more nor less may be claimed
+# Neither more nor less may be claimed
 WORTH = (
     "a second implementation on the same parser and cryptography, and a comparison with another parser: it catches mistakes"
     " of our own code and of how a tree is read, and none of libxml2 or OpenSSL, which both share"

@@ -76,7 +76,7 @@ class Shape:
     limits: Limits = MESSAGE
 
 
-# The plan (security.md §2.0). Each block below has its number.
+# The plan (docs/threats.md). Each block below has its number.
 #  1. Limits first: size, UTF-8, no byte order mark.                                  parse.parse_message
 #  2. Token scan: DOCTYPE, entity, comment, processing instruction, CDATA refuse.     parse.parse_message
 #  3. One hardened parser, one tree; depth, elements, attributes.                     parse.parse_message

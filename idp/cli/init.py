@@ -16,6 +16,7 @@ import typer
 from idp.belonging import assert_own_way
 from idp.cli.console import failed, problems, say, taken, unwritable
 from idp.cli.options import AsJson
+from idp.demo.practice import METADATA, PRACTICE_PORT, register_practice
 from idp.keys.file import write_private
 from idp.keys.folder import create_keys
 from idp.setting_forms import NO_COUNTRY
@@ -28,6 +29,9 @@ FOLDERS = ("purposes", "parties", "providers", "metadata", WITNESS)
 NODE_FOLDERS = ("nodes", "providers", "metadata", WITNESS)
 EXAMPLE_ISSUER = "https://login.city.example"
 EXAMPLE_NODE = "https://node.country.example"
+PRACTICE = "http://login.localhost:8400"
+# `*.localhost` is this machine to every browser, and nobody else's
+DEMO = "# Practice on this machine alone: http is taken on *.localhost, so nobody else can ever be served.\ndemo = true\n\n"
 
 
 class Role(StrEnum):
@@ -47,18 +51,23 @@ def init(
         Role, typer.Option(help="city: serves relying parties. node: answers other countries about its own citizens.")
     ] = Role.CITY,
     *,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="To practise on this machine: http on *.localhost, and a made-up country.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a commented configuration with fresh keys, and no party yet.
 
     Example: ciconia init city && ciconia serve --config city
     """
+    if demo and role is Role.NODE:
+        raise typer.BadParameter("--demo makes a city: leave --role out.")
     if issuer is None:
-        issuer = EXAMPLE_NODE if role is Role.NODE else EXAMPLE_ISSUER
+        issuer = EXAMPLE_NODE if role is Role.NODE else PRACTICE if demo else EXAMPLE_ISSUER
     # As Ctrl-C, so that no half of a folder stays
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        settings = _make(directory, issuer, role)
+        settings = _make(directory, issuer, role, demo=demo)
     except _TakenError:
         detail = f"{directory} is not an empty folder: name a new one, so that nothing of yours is overwritten."
         failed("taken", detail, as_json=as_json)
@@ -75,7 +84,13 @@ def init(
         print(json.dumps({"ok": True, **made}))
         return
     lacks = "no identity provider and no country that may ask" if role is Role.NODE else "no country and no service"
+    if demo:
+        lacks = "a made-up country in providers/practice.toml; no service"
     say(f"Made {directory}: settings in {SETTINGS_FILE}, fresh keys in keys/, and {lacks} yet.")
+    if demo:
+        quoted_folder = shlex.quote(str(directory))
+        start = f"python -m idp.demo.practice {quoted_folder} {shlex.quote(str(directory / METADATA))} {PRACTICE_PORT}"
+        say(f"Its sign-in, in a terminal of its own: {start}")
     say(f"Next: ciconia serve --config {shlex.quote(str(_served(directory)))}")
 
 
@@ -97,10 +112,11 @@ def _served(directory: Path) -> Path:
     return around.parent if around.name == TENANTS else directory
 
 
-def _text(role: Role, issuer: str) -> str:
+def _text(role: Role, issuer: str, *, demo: bool = False) -> str:
     """The settings of a role: what all have, then its own."""
     here = resources.files("idp.cli")
-    text = "".join(here.joinpath(name).read_text(encoding="utf-8") for name in ("init.toml", f"init_{role}.toml"))
+    text = DEMO if demo else ""
+    text += "".join(here.joinpath(name).read_text(encoding="utf-8") for name in ("init.toml", f"init_{role}.toml"))
     try:
         words = {"@ISSUER@": quoted(issuer), "@ROLE@": role.value, "@COUNTRY@": NO_COUNTRY}
     except ValueError as error:
@@ -127,7 +143,7 @@ def _begin(directory: Path, text: str) -> None:
         raise _TakenError
 
 
-def _make(directory: Path, issuer: str, role: Role) -> Settings:
+def _make(directory: Path, issuer: str, role: Role, *, demo: bool) -> Settings:
     """Write the whole folder, or leave nothing of ours in it. Raises `_TakenError` where somebody else has files there."""
     if taken(directory):
         raise _TakenError
@@ -136,7 +152,7 @@ def _make(directory: Path, issuer: str, role: Role) -> Settings:
     directory.mkdir(parents=True, exist_ok=True)
     ours: tuple[str, ...] = ()
     try:
-        _begin(directory, _text(role, issuer))
+        _begin(directory, _text(role, issuer, demo=demo))
         ours = ("keys", *folders)
         settings = load_settings(directory)
         create_keys(
@@ -148,6 +164,8 @@ def _make(directory: Path, issuer: str, role: Role) -> Settings:
         )
         for name in folders:
             (directory / name).mkdir()
+        if demo:
+            register_practice(directory)
     except BaseException:
         # A Ctrl-C, too: half of it would be in the way of the next one. The settings last, which keep others out
         for name in ours:

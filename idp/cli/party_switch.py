@@ -3,7 +3,7 @@
 A named deviation of a provider has one, too: a server switches it off by itself when its messages fail.
 
 It works while the server runs, and while the configuration is broken: settings, the ledger's keys and the database are
-enough. The release ledger records each act first, with its reason (decisions.md 31).
+enough. The release ledger records each act first, with its reason (decision 0000.31).
 
 Exit codes: 0 it is so, 1 it is refused and every reason is named, 2 it could not be tried.
 """

@@ -2,7 +2,7 @@
 
 It stands where a country's sign-in would, on this machine alone, and lets one pick a made-up citizen. It writes its
 metadata to METADATA, for the broker to pin, and its key beside it (once: a second start is the same provider); then it
-answers whatever the broker of the folder CONFIG signed, until Ctrl-C.
+answers whatever the broker of the folder CONFIG signed, until Ctrl-C. `ciconia init --demo` pins it in a new broker.
 
 It speaks http on `estonia.localhost`, which a broker takes with `demo = true` alone. No real citizen belongs here.
 """
@@ -10,6 +10,7 @@ It speaks http on `estonia.localhost`, which a broker takes with `demo = true` a
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 
 from idp.demo.country import Country
@@ -19,6 +20,8 @@ from idp.settings import load_settings
 from policies.errors import Misconfigured
 
 HOST, NAME = "127.0.0.1", "estonia.localhost"
+# As in practice.toml
+PRACTICE_PORT, METADATA = 8401, "metadata/practice.xml"
 USAGE = "python -m idp.demo.practice CONFIG METADATA PORT"
 
 
@@ -52,6 +55,14 @@ def main(arguments: Sequence[str]) -> int:
     sys.stdout.flush()
     server.run()
     return 0
+
+
+def register_practice(config: Path) -> None:
+    """Pin the practice provider in a new broker's folder: its key, its metadata and its registration."""
+    country = practice_country(config, config / METADATA, PRACTICE_PORT)
+    (config / METADATA).write_bytes(country.metadata())
+    registration = resources.files("idp.demo").joinpath("practice.toml").read_bytes()
+    (config / "providers" / "practice.toml").write_bytes(registration)
 
 
 def practice_country(config: Path, metadata: Path, port: int) -> Country:

@@ -1,6 +1,7 @@
-"""Texts that citizens read, and the languages of the pages that they lack."""
+"""Texts that citizens read, and the languages that they lack of those that the installation names anywhere."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Place, Severity
@@ -15,22 +16,28 @@ _FOLDERS = ("purposes/", "parties/", "providers/", "nodes/", "catalogue.toml")
 
 
 def translations(case: Case) -> Iterator[Finding]:
-    """One notice for all texts of a file that lack the same languages, on the line of the first."""
-    for file, content in sorted(case.files.items()):
-        if not (file.endswith(".toml") and file.startswith(_FOLDERS)):
-            continue
-        try:
-            text = content.decode("utf-8").replace("\r\n", "\n")
-            parsed = read_toml(text)
-        except ValueError:
-            continue
-        lines = Lines(text)
+    """One notice for all texts of a file that lack the same languages, on the line of the first.
+
+    A city that writes English alone is not asked for Estonian: one text in a language asks for it in all others.
+    """
+    texts = {file: (lines, tuple(_texts(parsed, ()))) for file, lines, parsed in _read(case)}
+    named = {language for _, found in texts.values() for _, table in found for language in table}
+    for file, (lines, found) in texts.items():
         alike: dict[tuple[str, ...], list[Place]] = {}
-        for path, lacks in _lacking(parsed, ()):
-            alike.setdefault(lacks, []).append(Place(lines.line(path), ".".join(path)))
+        for path, table in found:
+            if lacks := tuple(each for each in LANGUAGES if each in named and each not in table):
+                alike.setdefault(lacks, []).append(Place(lines.line(path), ".".join(path)))
         for lacks, places in alike.items():
             places.sort(key=lambda place: place.line)
             yield _told(file, lacks, places)
+
+
+def _read(case: Case) -> Iterator[tuple[str, Lines, Mapping[str, object]]]:
+    for file, content in sorted(case.files.items()):
+        if file.endswith(".toml") and file.startswith(_FOLDERS):
+            with suppress(ValueError):
+                text = content.decode("utf-8").replace("\r\n", "\n")
+                yield file, Lines(text), read_toml(text)
 
 
 def _told(file: str, lacks: tuple[str, ...], places: Sequence[Place]) -> Finding:
@@ -45,12 +52,11 @@ def _told(file: str, lacks: tuple[str, ...], places: Sequence[Place]) -> Finding
     return Finding(Severity.NOTICE, file, first.line, first.key, what, _WHY, fix, also=tuple(others))
 
 
-def _lacking(table: Mapping[str, object], path: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
+def _texts(table: Mapping[str, object], path: Path) -> Iterator[tuple[Path, Mapping[str, object]]]:
     for key, value in table.items():
         if not isinstance(value, dict) or key == "examples":
             continue
         if key in _TEXTS and "en" in value:
-            if lacks := tuple(language for language in LANGUAGES if language not in value):
-                yield (*path, key), lacks
+            yield (*path, key), value
         else:
-            yield from _lacking(value, (*path, key))
+            yield from _texts(value, (*path, key))

@@ -7,7 +7,7 @@ from fastapi import Request
 
 from policies.errors import RequestRefused
 
-# A response of 256 KiB in base64, its field's name and RelayState (security.md §2.0)
+# A response of 256 KiB in base64, its field's name and RelayState (docs/threats.md)
 MAX_MESSAGE_BODY = 400 * 1024
 # A decision's form holds the sealed decision (at most 64 KiB) and a few boxes; a relying party's request is far shorter
 MAX_FORM_BODY = 80 * 1024
@@ -91,13 +91,13 @@ def header(request: Request, name: bytes) -> str | None:
 
 
 def check_navigation(request: Request) -> None:
-    """Refuse what is not the top level of a window (decisions.md 6): frames hide our pages, scripts set our cookies."""
+    """Refuse what is not the top level of a window (decision 0000.6): frames hide our pages, scripts set our cookies."""
     if header(request, b"sec-fetch-dest") not in (None, "document"):
         raise RequestRefused("a framed, embedded or scripted request", status=403)
 
 
 def check_same_origin(request: Request, issuer: str) -> None:
-    """Refuse a form that another site posts (decisions.md 7): Sec-Fetch-Site where sent, else Origin; `null` is refused."""
+    """Refuse a form that another site posts (0000.7): Sec-Fetch-Site where sent, else Origin; `null` is refused."""
     site = header(request, b"sec-fetch-site")
     if site is not None:
         if site != "same-origin":

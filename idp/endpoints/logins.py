@@ -21,7 +21,7 @@ from policies.parties import Tenant
 
 STATE = "__Host-l-"
 STRICT = "__Host-a-"
-# decisions.md A and design §2: what four logins may take of a browser's 8 kB of headers
+# What four logins may take of a browser's 8 kB of headers
 MAX_COOKIE = 1700
 MAX_LOGINS = 4
 # A browser of ours has five at most. Whoever brings more made them up: each would be opened, and answered with a header
@@ -110,7 +110,7 @@ class Logins:
 
 
 def new_secret(login: LoginId) -> tuple[bytes, Cookie]:
-    """A new Strict cookie: whatever was decided before for this login opens no more (decisions.md 3)."""
+    """A new Strict cookie: whatever was decided before for this login opens no more (decision 0000.3)."""
     secret = urandom(SECRET_BYTES)
     return secret, Cookie(STRICT + login, base64url(secret), DECIDED_LIFE, "Strict")
 

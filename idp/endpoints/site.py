@@ -112,7 +112,7 @@ class Site:
         *,
         receipt: str = "",
     ) -> Response:
-        """The answer to who asked: a page of 200 that goes on by itself and has a link (decisions.md 7).
+        """The answer to who asked: a page of 200 that goes on by itself and has a link (decision 0000.7).
 
         `receipt` is our path of the citizen's receipt, "" where they have none.
         """

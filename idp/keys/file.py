@@ -36,7 +36,7 @@ from connectors.signatures.rsa_keys import check_own_rsa
 from idp.files import read_whole
 from policies.errors import BrokerError, Misconfigured, Problem
 
-# spec/saml.md §11: at least 2048, 3072 recommended
+# saml2int: at least 2048, 3072 recommended
 RSA_BITS = 3072
 # More than all keys of a hundred tenants
 _REMEMBERED = 1024

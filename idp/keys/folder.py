@@ -55,7 +55,7 @@ from policies.parties import ProviderId
 
 SECRETS = ("sealing.key", "pairwise.key", "index.key")
 SECRET_BYTES = 32
-# Of clocks a minute apart (spec/eidas.md §3 IssueInstant), as before and after ours is set right, none finds one to come
+# Of clocks a minute apart (IssueInstant), as before and after ours is set right, none finds one to come
 BEFORE_SECONDS = 60
 SAML_ENCRYPTION = kinds.SAML_ENCRYPTION.file
 _NEW_CERTIFICATE = "Put a new certificate of this key behind it, and give it to the peers"
@@ -68,7 +68,7 @@ AnyRing = Ring[FileSigner] | Ring[FileDecryptionKey] | Ring[FileUnwrapper] | Rin
 
 @dataclass(frozen=True, slots=True)
 class NodeKeys:
-    """What another country's node knows of us, each with a certificate of its own (spec/eidas.md §6 and §7)."""
+    """What another country's node knows of us, each with a certificate of its own."""
 
     messages: Ring[FileSigner]
     metadata: Ring[FileSigner]
@@ -308,7 +308,7 @@ def _twice(folder: Path, keys: Mapping[str, str | bytes]) -> Iterator[Problem]:
 
 
 def _out_of_dates(folder: Path, rings: Iterable[_OfNode], now: int) -> Iterator[Problem]:
-    """Each of the node's certificates that is not in force (spec/eidas.md §7): a peer that looks at it refuses us.
+    """Each of the node's certificates that is not in force: a peer that looks at it refuses us.
 
     One that is over troubles nobody, and one that is to come begins with its key.
     """

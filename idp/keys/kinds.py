@@ -13,7 +13,7 @@ from policies.load.table import IDENTIFIER
 from policies.parties import ProviderId
 
 DAY = 24 * HOUR
-# What our SAML metadata says of itself (validUntil), and what a node's says (spec/eidas.md §6)
+# What our SAML metadata says of itself (validUntil), and what a node's says (eIDAS Interoperability Architecture §6)
 SAML_LIFE = 14 * DAY
 NODE_LIFE = DAY
 # `/jwks` says this to caches; an id_token lives five minutes

@@ -1,4 +1,4 @@
-"""Hourly sealing keys (decisions.md 4): one a kind and hour, the same for all workers, erased when nothing lives of it.
+"""Hourly sealing keys (decision 0000.4): one a kind and hour, the same for all workers, erased when nothing lives of it.
 
 Each key is 32 random bytes, made by whoever needs it first and kept wrapped in the database. A worker unwraps it once and
 holds it in memory: no request waits for more than that. The keys of the coming hour are made minutes before it begins, by

@@ -1,4 +1,4 @@
-"""The key-encryption key: what keeps the hourly sealing keys closed to whoever has the database (decisions.md 4).
+"""The key-encryption key: what keeps the hourly sealing keys closed to whoever has the database (decision 0000.4).
 
 It lies in `keys/sealing.key`, never in the database and never in a backup of it. AES-256-GCM under HKDF(secret, tenant);
 tenant, kind and hour are associated data, so that a row that was moved to another place does not open there.

@@ -1,4 +1,4 @@
-"""Which levels of assurance may answer a request, and under which names (eIDAS Message Format §3.2.2, spec/eidas.md §3).
+"""Which levels of assurance may answer a request, and under which names (eIDAS Message Format §3.2.2).
 
 A notified scheme's levels have the three notified URIs; those of a scheme that is not notified have others, which claim
 nothing (Regulation (EU) 910/2014 art. 9). Only what our metadata publishes is ever said.

@@ -1,4 +1,4 @@
-"""The HTTP headers of each kind of page: decisions.md 7, attack catalogue §2.4."""
+"""The HTTP headers of each kind of page: decision 0000.7, docs/threats.md."""
 
 import base64
 import hashlib

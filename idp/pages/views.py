@@ -147,7 +147,7 @@ class ApprovalView:
 
 
 class Requester(StrEnum):
-    """The kinds of service that another country's node asks for (SPType, eidas.md §3)."""
+    """The kinds of service that another country's node asks for (SPType)."""
 
     PUBLIC = "public"
     PRIVATE = "private"

@@ -57,7 +57,7 @@ RELAY_STATE = "relay_state"
 # This protocol's name in the table of frontends
 NAME = "eidas"
 MINIMUM_LEVEL = "minimum"
-# A response is used when it is made: spec/eidas.md §4
+# A response is used when it is made
 ANSWER_SECONDS = 300
 ID_BYTES = 20
 
@@ -278,7 +278,7 @@ def _origin(node: RequestingNode, message_id: str, question: EidasQuestion) -> O
 def _codes(error: BrokerError, *, tell: bool) -> tuple[str, str, str]:
     """Status, second-level status and message of a failure.
 
-    What the citizen or the country could not give is told as if it had been refused (decisions.md 29); but for the level,
+    What the citizen or the country could not give is told as if it had been refused (decision 0000.29); but for the level,
     which the node's service has to know.
     """
     match error:

@@ -1,4 +1,4 @@
-"""What we say of ourselves as a proxy service, signed by the key that peers have pinned (spec/eidas.md §6)."""
+"""What we say of ourselves as a proxy service, signed by the key that peers have pinned."""
 
 import secrets
 from collections.abc import Collection

@@ -64,7 +64,7 @@ from policies.purposes import Purpose
 ANSWER_PARAMETERS = frozenset(
     {"code", "state", "iss", "error", "error_description", "error_uri", "id_token", "access_token"}
 )
-# Relying parties learn the same for a refusal of the citizen and of the policy (decisions.md 29)
+# Relying parties learn the same for a refusal of the citizen and of the policy (decision 0000.29)
 SENTENCES = {
     "access_denied": "The sign-in ended without anything being passed on.",
     "temporarily_unavailable": "Something is not available now, so nothing was passed on. Try again in a few minutes.",

@@ -33,7 +33,7 @@ STANDARD_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "
 PURPOSE_SCOPE = "purpose:"
 # A scope that wants to be a purpose: nobody may get another one than they meant because they misspelt it
 LIKE_A_PURPOSE = re.compile(r"purpose(?![a-z])", re.IGNORECASE)
-# The issue's figure for one request; state beyond 512 bytes makes the login lie parked (decisions.md 6)
+# The issue's figure for one request; state beyond 512 bytes makes the login lie parked (decision 0000.6)
 MAX_REQUEST = 100_000
 MAX_STATE = 4096
 MAX_NONCE = 512

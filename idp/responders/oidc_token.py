@@ -1,7 +1,7 @@
 """The token endpoint (RFC 6749 §4.1.3, OpenID Connect Core §3.1.3) and userinfo (Core §5.3, RFC 6750).
 
 A code is redeemed in one unit: its mark, the mark of the client assertion, the access token's row in, the code's row out.
-Durable first, then signed, then answered (decisions.md 11). The access token is derived from the code, so that a code that
+Durable first, then signed, then answered (decision 0000.11). The access token is derived from the code, so that a code that
 comes twice finds the token that was issued from it, and ends it (RFC 9700 §2.1.1, RFC 6749 §10.5).
 """
 

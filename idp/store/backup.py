@@ -2,7 +2,7 @@
 
 What is copied is what cannot be made again: the ledger with its records, the marks of one-time things, what is known of
 other countries' nodes, and switches. Left out is what must not lie in a backup or is of no use in one: the keys that seal
-logins (decisions.md 4: erased after two hours, in no backup), what was parked under them, how logins of the last minute
+logins (decision 0000.4: erased after two hours, in no backup), what was parked under them, how logins of the last minute
 ended, and whose keys the database is for. A copy is taken in one snapshot while a broker serves.
 
 After a restore, marks that were taken since the backup are free again. Until whatever they guarded has ended by itself, the
@@ -50,7 +50,7 @@ CHUNK = 500
 _HALF = ".ciconia-half-"
 # The kind of the mark that says until when a restored store takes no marks
 RESTORED = "restored"
-# The longest that anything taken once is good for (15 minutes of a login) and a clock's skew (180 s): decisions.md 2
+# The longest that anything taken once is good for (15 minutes of a login) and a clock's skew (180 s): decision 0000.2
 CLOSED_SECONDS = 15 * 60 + 180
 # How far a clock may be behind the backup. What names a later moment was written by a clock that was ahead, and must not
 # keep a store closed for ever

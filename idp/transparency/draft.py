@@ -9,22 +9,22 @@ A city's:
     login     {"aud","iss","sub", and what binds it to the request: of OpenID Connect "nonce"}
     values    {name: value}                     committed to, kept nowhere
 
-A sending node's knows of no person at all (decisions.md 26): which node asked, in which message, when.
+A sending node's knows of no person at all (decision 0000.26): which node asked, in which message, when.
 
     sent      {"message","node","record","time"}
     decision  {"kind","message","node","record","time"}
 
-What an operator approved of another node's metadata (decisions.md 30) is in the record of either role:
+What an operator approved of another node's metadata (decision 0000.30) is in the record of either role:
 
     sent      {"digest","peer","record","time"}
     decision  {"digest","kind","peer","record","time"}
 
-What an operator decrypted of a production configuration's messages by hand, and why (decisions.md 16), before they did:
+What an operator decrypted of a production configuration's messages by hand, and why (decision 0000.16), before they did:
 
     sent      {"file","reason","record","time"}
     decision  {"file","kind","reason","record","time"}
 
-What an operator switched off or on again, and why (decisions.md 31), before it counted:
+What an operator switched off or on again, and why (decision 0000.31), before it counted:
 
     sent      {"name","reason","record","state","switch","time"}       state: "off" or "on"
     decision  {"kind","name","reason","record","state","switch","time"}
@@ -41,7 +41,7 @@ Times are seconds since the epoch, ids and digests lower-case hex, `loa` a level
 `bits` has one figure for each attribute that the citizen could leave out, in order of name: 1 where they shared it.
 `notice` is the hash of what was shown. It can be found by trying (few names, few languages), and then says which boxes the
 citizen left unticked: so it stands with the decision, which no relying party sees.
-`path` is how it was decided: "page". What was sent says whether a predicate went, never what it answered (decisions.md 22).
+`path` is how it was decided: "page". What was sent says whether a predicate went, never what it answered (0000.22).
 `message` is the ID of the other node's request, `node` and `peer` are entity ids, `file` is the SHA-256 of a file. A city's
 record has none of a message's ids: nothing is common to the ledgers of two nodes that a login passed.
 """

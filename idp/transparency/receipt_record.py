@@ -1,4 +1,4 @@
-"""The readable part of a receipt, with names after ISO/IEC TS 27560:2023 (consent.md §2), and what of it can be checked.
+"""The readable part of a receipt, with names after ISO/IEC TS 27560:2023, and what of it can be checked.
 
 {"schema_version", "record_id", "receipt_id", "pii_principal_id",
  "processing": {"privacy_notice", "purposes": [{"purpose", "title", "lawful_basis", "law"}],
@@ -183,7 +183,7 @@ def _notice(opened: Mapping[str, Object]) -> Json:
 
 
 def _event(sent: Object) -> Object:
-    """An approval is the giving of consent only where consent was the basis (decisions.md 25)."""
+    """An approval is the giving of consent only where consent was the basis (decision 0000.25)."""
     time = sent["time"]
     if type(time) is not int:
         raise ValueError("a time that is no number")

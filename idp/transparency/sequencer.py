@@ -49,7 +49,7 @@ BATCH = 512
 LEASE_SECONDS = 6.0
 # How long whoever ends the process waits for a step, and for the lease to be given back
 STOP_SECONDS = 10.0
-CHECKPOINT_SECONDS = 10.0  # decisions.md 22
+CHECKPOINT_SECONDS = 10.0  # decision 0000.22
 POLL_SECONDS = 1.0  # a step costs the logins beside it some milliseconds
 FOLD_SECONDS = 10.0  # one takes ten milliseconds, however little there is to fold
 HOLDER_BYTES = 16

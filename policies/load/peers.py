@@ -93,7 +93,7 @@ def read_deviations(table: Table, profile: str) -> frozenset[str]:
 
 
 def _metadata_url(table: Table, entity_id: str) -> str:
-    """An entity id is the address of its metadata (eidas.md §2), unless the file names another one."""
+    """An entity id is the address of its metadata, unless the file names another one."""
     url = table.text("metadata_url", _URL_FIX, default=entity_id)
     if url and (fault := fault_of_address(url)):
         what = fault if "metadata_url" in table else f"is missing, and the entity id {fault}"

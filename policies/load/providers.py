@@ -25,7 +25,7 @@ _IDENTIFYING = ("persistent", "unspecified")
 _NAMESPACE = re.compile(r"[A-Za-z0-9._/-]{1,64}")
 _NAMESPACE_FIX = 'write namespace = "eidas/EE": the scheme of its identifiers, for ever.'
 _ADDRESS_PARTS = ("street", "postal_code", "locality", "region", "country")
-# the transliteration of a name to Latin script (eidas.md §5)
+# the transliteration of a name to Latin script (eIDAS Attribute Profile)
 _LATIN = "latin"
 _METADATA_FIX = "put the provider's metadata into metadata/NAME.xml, and name it."
 _NOTIFIED = "http://eidas.europa.eu/LoA/"
@@ -170,7 +170,7 @@ def _assurance(provider: Table, *, of_node: bool = False) -> Mapping[str, LevelO
 
 
 def _judge_uris(table: Table, words: Iterable[str]) -> None:
-    """Between nodes a level is a URI, and the notified ones' prefix is for those three alone (eidas.md §1)."""
+    """Between nodes a level is a URI, and the notified ones' prefix is for those three alone (eIDAS Message Format)."""
     notified = {level.uri: level for level in LevelOfAssurance}
     for word in words:
         if word.lower().startswith(_NOTIFIED.lower()) and word not in notified:

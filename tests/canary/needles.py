@@ -1,4 +1,4 @@
-"""The searcher: every spelling of a value, in every encoding of it, at the surface and below (decisions.md 15).
+"""The searcher: every spelling of a value, in every encoding of it, at the surface and below (decision 0000.15).
 
 `needles` gives the byte strings that betray a value; `layers` gives what data holds under base64, hex, percent signs and
 deflate; `search` looks for the one in the other. A fragment shorter than `SHORTEST` would be found in random bytes: such a

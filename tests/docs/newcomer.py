@@ -109,9 +109,9 @@ class Newcomer:
         assert ran.returncode == 0, f"{shlex.join(words)}: {ran.stdout}{ran.stderr}"
         self.printed.append(ran.stdout)
         if words[1] == "init":
-            # The port on which it listens is the one that its issuer names
-            settings = self.desk / words[2] / "ciconia.toml"
-            settings.write_text(self.here(settings.read_text(encoding="utf-8")), encoding="utf-8")
+            # The ports of the broker and of its practice sign-in
+            for made in (self.desk / words[2]).rglob("*.toml"):
+                made.write_text(self.here(made.read_text(encoding="utf-8")), encoding="utf-8")
         if found := PROGRAM.search(ran.stdout):
             (self.desk / "app.py").write_text(found[1], encoding="utf-8")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.docs.pages import DOCS, ROOT, SITE, navigation
+from tests.docs.pages import DOCS, MADE, ROOT, SITE, navigation
 from tests.e2e.browser import THEMES, window
 from tests.peers import require_peer
 
@@ -44,6 +44,9 @@ def _build(folder: Path) -> subprocess.CompletedProcess[str]:
 def _copied(folder: Path) -> Path:
     shutil.copytree(DOCS, folder / "docs")
     shutil.copy(SITE, folder)
+    for made in MADE:
+        # What each says, its generator's own tests look at
+        (folder / "docs" / made).write_text("# Made\n", encoding="utf-8")
     return folder
 
 

@@ -38,7 +38,7 @@ PEERS: dict[str, tuple[type[XmlPeer], tuple[int | str, ...]]] = {
     "signxml": (SignXml, ALL),
     "xmlsec1": (Xmlsec1Program, (*NIST, *BRAINPOOL)),
 }
-# As spec/eidas.md §7 has it
+# As the eIDAS Cryptographic Requirements have it
 OAEP = (
     f'<xenc:EncryptionMethod Algorithm="{XENC11}rsa-oaep"><ds:DigestMethod Algorithm="{XENC}sha256"/>'
     f'<xenc11:MGF xmlns:xenc11="{XENC11}" Algorithm="{XENC11}mgf1sha256"/></xenc:EncryptionMethod>'

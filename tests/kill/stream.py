@@ -93,7 +93,7 @@ class Stream:
         return browser.submit(browser.submit(country, {"citizen": citizen}), {})
 
     def _approve(self, browser: Browser, question: Page, nonce: str) -> None:
-        """Press approve until there is an answer: whoever got none presses the same button again (decisions.md 8)."""
+        """Press approve until there is an answer: whoever got none presses the same button again (decision 0000.8)."""
         tries = 0
         while self._await_broker():
             tries += 1

@@ -1,4 +1,4 @@
-"""The metadata of our own two roles, unsigned (eIDAS Interoperability Architecture §6; spec/eidas.md §6, row by row).
+"""The metadata of our own two roles, unsigned (eIDAS Interoperability Architecture §6).
 
 The order of the extensions and the typed values are those of the EU's own node. A Signature belongs at `SIGNATURE_PLACE`,
 by the key that peers have pinned for metadata, which signs nothing else.

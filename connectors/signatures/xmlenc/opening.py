@@ -33,7 +33,7 @@ _PREFIX = re.compile(r"[^\W\d][\w.\-]{0,63}")
 _XSI_TYPES = etree.XPath("//@xsi:type", namespaces={"xsi": "http://www.w3.org/2001/XMLSchema-instance"})
 
 
-# The plan (security.md §2.1 B). Each block below has its number.
+# The plan (docs/threats.md). Each block below has its number.
 #  1. The outer signature held: a `Signed` is the argument, and nothing else is read.
 #  2. Structure: exactly one EncryptedAssertion, a child of the root, and no assertion in the clear.
 #  3. The closed form: one EncryptedData, one EncryptedKey in it or right after it, ciphertext inline, nothing fetched.

@@ -1,6 +1,6 @@
 """Our encryption to others: AES-GCM, its key by RSA-OAEP (libxmlsec) or agreed on by ECDH-ES (pyca), as their key is.
 
-Both have SHA-256 throughout and, on a curve, AES-256 key wrap by default, as spec/eidas.md §7 has it.
+Both have SHA-256 throughout and, on a curve, AES-256 key wrap by default, as the eIDAS Cryptographic Requirements have it.
 """
 
 import base64

@@ -11,7 +11,7 @@ from idp.selftest.live.visitor import Answer, AstrayError, Visitor
 
 FAMILY = "live: decisions"
 HONEST = "live: honest logins"
-# decisions.md A 2 and 8: how long a question lives, and how long its answer may come again
+# decisions 0000.2 and 0000.8: how long a question lives, and how long its answer may come again
 QUESTION_LIFE, ANSWER_LIFE = 5 * 60, 60
 
 

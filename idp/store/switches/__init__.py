@@ -1,4 +1,4 @@
-"""What an operator switched off: a relying party, a country, an identity provider, or a key of ours (decisions.md 31).
+"""What an operator switched off: a relying party, a country, an identity provider, or a key of ours (decision 0000.31).
 
 A deviation of a provider is the one thing that a server switches off by itself (`idp.deviation_guard`).
 

@@ -1,4 +1,4 @@
-"""What the release ledger says is switched off: the other witness beside the rows of `switches` (decisions.md 31).
+"""What the release ledger says is switched off: the other witness beside the rows of `switches` (decision 0000.31).
 
 The id of the n-th record of a switch is a MAC of n, so whoever has the ledger's keys finds each of them by its place, in
 the order of the acts, without reading millions of releases; whoever has not cannot tell them from any other record. A row

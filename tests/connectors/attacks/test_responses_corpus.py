@@ -24,7 +24,7 @@ KNOWN = {*checks.ALL_CHECKS, *checks.EIDAS_CHECKS}
 ELSEWHERE = {"deflate", "assurance_unreachable", "unforeseen"}
 # Refusals that are known by their code
 CODES = {"assurance_too_low", "authentication_failed", "country_unavailable"}
-# security.md §2.1, one family or more for each row of A, B and C that concerns responses
+# docs/threats.md, one family or more for each row that concerns responses
 # By the deviation, which one provider of saml2int alone has
 CBC = ("encryption in cbc mode", "valid encryption in cbc mode")
 ROWS = (

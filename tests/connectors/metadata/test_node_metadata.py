@@ -1,4 +1,4 @@
-"""Our own eIDAS metadata, row by row of spec/eidas.md §6, judged by the schemas and by another implementation."""
+"""Our own eIDAS metadata, row by row, judged by the schemas and by another implementation."""
 
 from collections.abc import Callable
 from typing import Any  # signxml has no types

@@ -44,6 +44,25 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_the_practice_installation_is_whole_but_for_a_service(tmp_path: Path) -> None:
+    ran = ciconia("init", tmp_path / "city", "--demo")
+    assert ran.returncode == 0, ran.stderr
+    assert "python -m idp.demo.practice" in ran.stdout
+    configuration = load_configuration(tmp_path / "city")
+    assert [provider.entity_id for provider in configuration.providers.values()] == [
+        "http://estonia.localhost:8401/metadata"
+    ]
+    settings = load_settings(tmp_path / "city")
+    assert (settings.demo, settings.issuer) == (True, "http://login.localhost:8400")
+    examined = json_of(ciconia("doctor", "--offline", "--json", "--config", tmp_path / "city"))
+    assert examined["ok"] is True
+
+
+def test_a_node_is_no_practice_installation(tmp_path: Path) -> None:
+    assert ciconia("init", tmp_path / "node", "--demo", "--role", "node").returncode == 2
+    assert not (tmp_path / "node").exists()
+
+
 @given(issuer=st.text(max_size=40))
 @example(issuer='https://login.x.example"\nwitness = "/tmp/theirs')
 @example(issuer="https://login.x.example\\")

@@ -100,6 +100,34 @@ def test_a_citys_own_attribute_wants_its_languages_too(city: Path) -> None:
     assert found.what == "it has no zh-Hans."
 
 
+def test_a_language_that_no_text_of_the_installation_has_is_not_missed(city: Path) -> None:
+    for file in sorted((*city.glob("*/*.toml"), *city.glob("*.toml"))):
+        kept = [line for line in file.read_text(encoding="utf-8").splitlines() if "zh-Hans" not in line]
+        file.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    edit(city, PARTY, '[title]\nen = "a"\net = "b"\n', '[title]\nen = "a"\n')
+    assert only(examined(city)).what == "it has no et."
+
+
+def test_texts_that_lack_the_same_languages_are_one_line_for_a_person_and_places_for_a_program(city: Path) -> None:
+    lines = {}
+    for key in ("title", "law", "controller.name", "attributes.birthdate.why"):
+        whole = f'[{key}]\nen = "a"\net = "b"\nzh-Hans = "c"\n'
+        lines[key] = edit(city, PURPOSE, whole, f'[{key}]\nen = "a"\n')
+    edit(
+        city,
+        PURPOSE,
+        '[attributes.email.why]\nen = "a"\net = "b"\nzh-Hans = "c"\n',
+        '[attributes.email.why]\nen = "a"\net = "b"\n',
+    )
+    several, alone = [one for one in examined(city).findings if one.file == PURPOSE]
+    assert (several.severity, several.line, several.key) == (NOTICE, lines.pop("title"), "title")
+    assert several.what == "4 texts have no et, zh-Hans: title, law, controller.name, attributes.birthdate.why."
+    assert several.fix == 'Write et = "..." into each.'
+    assert several.as_json()["also"] == [{"line": line, "key": key} for key, line in lines.items()]
+    assert (alone.key, alone.what) == ("attributes.email.why", "it has no zh-Hans.")
+    assert "also" not in alone.as_json()
+
+
 def test_a_deviation_that_a_registration_switches_on_is_a_notice(city: Path) -> None:
     path = "providers/ee.toml"
     write(city, path, 'deviations = ["registered_country"]\n' + (city / path).read_text(encoding="utf-8"))

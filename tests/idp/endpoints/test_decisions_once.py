@@ -169,7 +169,7 @@ def test_no_box_is_ticked_in_advance(visitor: Visitor) -> None:
 
 
 def test_a_false_predicate_counts_as_sent(visitor: Visitor) -> None:
-    """Decisions.md 22: no decision depends on a value."""
+    """Decision 0000.22: no decision depends on a value."""
     tokens = visitor.redeem(visitor.code("juhan")).json
     given = visitor.userinfo(str(tokens["access_token"])).json
     assert given["resident_of"] == {"Storkhaven": False}
