@@ -73,7 +73,7 @@ def router(site: Site) -> APIRouter:
         routes.add_api_route(frontend.path, _entry(site, frontend), methods=["GET", "POST"])
     for protocol in site.protocols:
         routes.add_api_route(f"/{protocol}/acs", _callback(site, protocol), methods=["POST"])
-    routes.include_router(picker.router(site))
+    routes.include_router(picker.router(site), include_in_schema=False)
 
     if site.screens.has_countries:
 

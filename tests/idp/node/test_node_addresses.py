@@ -3,7 +3,6 @@
 import hashlib
 
 import pytest
-from limits import RateLimitItemPerMinute
 from lxml import etree
 
 from connectors.formats.eidas.metadata import PeerFacts, read_peer
@@ -113,7 +112,7 @@ def test_answers_to_a_login_that_somebody_made_up_count_against_nobody_else_of_t
 ) -> None:
     rates = stage.application.watched.rates
     monkeypatch.setattr(rates, "address", lambda _client: "made up")
-    monkeypatch.setitem(rates._items, "failures", RateLimitItemPerMinute(2))
+    monkeypatch.setattr(rates, "_limits", rates._limits.model_copy(update={"failures": 2}))
     fields = {"SAMLResponse": "x", "RelayState": "A" * 22}
     made_up = {"__Host-l-" + fields["RelayState"]: "a123"}
     monkeypatch.setattr("idp.tries.ADDRESS_TIMES", 1)

@@ -7,7 +7,6 @@ from typing import Any  # structlog's own type of an event
 from urllib.parse import quote
 
 import pytest
-from limits import RateLimitItemPerMinute
 from lxml import etree
 
 from connectors.connector import Inbound
@@ -223,7 +222,7 @@ def test_an_address_whose_requests_nobody_signed_is_refused_before_anything_of_t
 ) -> None:
     """A neighbour's are read, and what is refused of a node that we know counts for nothing."""
     rates = stage.application.watched.rates
-    monkeypatch.setitem(rates._items, "failures", RateLimitItemPerMinute(1))
+    monkeypatch.setattr(rates, "_limits", rates._limits.model_copy(update={"failures": 1}))
     monkeypatch.setattr(rates, "address", lambda _client: "a1")
     receives, read = stage.application.site.frontends["eidas"].receive, list[object]()
 
