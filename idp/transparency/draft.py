@@ -67,6 +67,10 @@ METADATA = "metadata"
 DECRYPTION = "decryption"
 SWITCH = "switch"
 UNSENT = "unsent"
+# The compartments of a release, and their names in order
+ALWAYS = {"sent", "decision"}
+OF_A_RELEASE = ALWAYS | {"subject", "login"}
+OPENED = sorted(OF_A_RELEASE)
 # Long enough to name an incident; a message would not fit
 MAX_REASON = 200
 # How it was decided: there is one way

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Engine, Row, and_, select
 from idp.ports import Opening
 from idp.store import tables
 from idp.store.engine import reading
+from idp.transparency.draft import OPENED
 from idp.transparency.entry import commitment, open_opening, read_leaf
 from idp.transparency.keys import LedgerKeys
-from idp.transparency.verify_records import OPENED
 from policies.errors import NotFound, SignatureInvalid, StoreUnavailable
 
 CHANGED = "a record that is not what was written: run ciconia ledger verify"

@@ -14,7 +14,19 @@ from typing import Literal
 from sqlalchemy import Connection, Row, and_, func, select
 
 from idp.store import tables
-from idp.transparency.draft import CANCELLATION, DECRYPTION, METADATA, REFUSAL, RELEASE, SWITCH, UNSENT, is_reason
+from idp.transparency.draft import (
+    ALWAYS,
+    CANCELLATION,
+    DECRYPTION,
+    METADATA,
+    OF_A_RELEASE,
+    OPENED,
+    REFUSAL,
+    RELEASE,
+    SWITCH,
+    UNSENT,
+    is_reason,
+)
 from idp.transparency.entry import commitment, open_opening, read_leaf, salt_holds, tag
 from idp.transparency.findings import Finding
 from idp.transparency.jcs import jcs
@@ -24,9 +36,6 @@ from policies.errors import SignatureInvalid
 from policies.load.table import URI
 
 CHUNK = 500
-ALWAYS = {"sent", "decision"}
-OF_A_RELEASE = ALWAYS | {"subject", "login"}
-OPENED = sorted(OF_A_RELEASE)
 OF_A_NODE = {"message", "node", "record", "time"}
 OF_AN_APPROVAL = {"digest", "peer", "record", "time"}
 OF_A_DECRYPTION = {"file", "reason", "record", "time"}
